@@ -1,0 +1,4 @@
+"""emb_pipeline
+"""
+
+__version__ = "0.1"

@@ -1,0 +1,50 @@
+"""The HTML report: every version kept, the newest also under one fixed name."""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from kedro.io import AbstractVersionedDataset, Version
+
+from emb_pipeline.datasets.atomic import atomic_path
+
+
+class PageDataset(AbstractVersionedDataset[str, str]):
+    """A self-contained HTML page.
+
+    Parameters
+    ----------
+    filepath : str
+        ``…/report.html``; Kedro puts each version into a folder of its own below it.
+    latest : str
+        Where the newest version is also found.
+    version : Version, optional
+        Set by Kedro for an entry with ``versioned: true``.
+    metadata : dict, optional
+        Anything for other tools.
+    """
+
+    def __init__(
+        self, *, filepath: str, latest: str, version: Version | None = None, metadata: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(
+            filepath=PurePosixPath(filepath),
+            version=version,
+            exists_function=lambda path: Path(path).exists(),
+            glob_function=glob.glob,
+        )
+        self._latest = latest
+        self.metadata = metadata
+
+    def load(self) -> str:
+        return Path(self._get_load_path()).read_text(encoding="utf-8")
+
+    def save(self, data: str) -> None:
+        for target in (Path(self._get_save_path()), Path(self._latest)):
+            with atomic_path(target) as path:
+                path.write_text(data, encoding="utf-8")
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath), "latest": self._latest, "version": self._version}

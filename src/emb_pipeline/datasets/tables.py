@@ -1,0 +1,99 @@
+"""Arrow tables at rest: one Parquet file, or a folder of named ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from kedro.io import AbstractDataset, AbstractVersionedDataset, DatasetError, Version
+
+from emb_pipeline.datasets.atomic import atomic_path
+
+
+class TableDataset(AbstractVersionedDataset[pa.Table, pa.Table]):
+    """One table as one Parquet file, written atomically.
+
+    Parameters
+    ----------
+    filepath : str
+        Where the file lies.
+    version : Version, optional
+        Set by Kedro for an entry with ``versioned: true``.
+    metadata : dict, optional
+        Anything for other tools, such as Kedro-Viz's layer.
+    """
+
+    def __init__(self, *, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None) -> None:
+        super().__init__(filepath=PurePosixPath(filepath), version=version, exists_function=_exists, glob_function=_glob)
+        self.metadata = metadata
+
+    def load(self) -> pa.Table:
+        return pq.read_table(str(self._get_load_path()))
+
+    def save(self, data: pa.Table | pd.DataFrame) -> None:
+        table = data if isinstance(data, pa.Table) else pa.Table.from_pandas(data, preserve_index=False)
+        with atomic_path(Path(self._get_save_path())) as path:
+            pq.write_table(table, str(path), compression="zstd")
+
+    def preview(self, nrows: int = 10) -> dict[str, Any]:
+        """The first rows, for Kedro-Viz."""
+        frame = self.load().slice(0, nrows).to_pandas()
+        return json.loads(frame.to_json(orient="split", default_handler=str))
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath), "version": self._version}
+
+
+class TablesDataset(AbstractDataset[Mapping[str, pa.Table], dict[str, pa.Table]]):
+    """Several named tables as one folder of Parquet files; the manifest is written last and makes it valid.
+
+    Parameters
+    ----------
+    filepath : str
+        The folder.
+    metadata : dict, optional
+        Anything for other tools.
+    """
+
+    MANIFEST = "manifest.json"
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = PurePosixPath(filepath)
+        self.metadata = metadata
+
+    def load(self) -> dict[str, pa.Table]:
+        folder = Path(self._filepath)
+        try:
+            manifest = json.loads((folder / self.MANIFEST).read_text())
+        except FileNotFoundError as error:
+            raise DatasetError(f"{folder} holds no {self.MANIFEST}: it was never written, or not to its end") from error
+        return {name: pq.read_table(folder / f"{name}.parquet") for name in manifest["tables"]}
+
+    def save(self, data: Mapping[str, pa.Table]) -> None:
+        with atomic_path(Path(self._filepath)) as folder:
+            folder.mkdir()
+            for name, table in data.items():
+                pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
+            rows = {name: table.num_rows for name, table in data.items()}
+            (folder / self.MANIFEST).write_text(json.dumps({"tables": list(data), "rows": rows}, indent=1))
+
+    def _exists(self) -> bool:
+        return (Path(self._filepath) / self.MANIFEST).is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}
+
+
+def _exists(path: str) -> bool:
+    return Path(path).exists()
+
+
+def _glob(pattern: str) -> list[str]:
+    import glob
+
+    return glob.glob(pattern)

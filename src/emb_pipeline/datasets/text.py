@@ -1,0 +1,106 @@
+"""Corpora at rest: documents as Parquet, tokens as a LineSentence folder."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from kedro.io import AbstractDataset, DatasetError
+
+from emb_pipeline.datasets.atomic import atomic_path
+from emb_pipeline.text.tokens import TokenCorpus
+
+_SCHEMA = pa.schema([("doc_id", pa.string()), ("text", pa.string())])
+
+
+class Documents:
+    """The documents of a corpus, read from disk as they are iterated: pairs of doc_id and text."""
+
+    _ROWS_AT_A_TIME = 1024
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        for batch in pq.ParquetFile(self.path).iter_batches(batch_size=self._ROWS_AT_A_TIME):
+            yield from zip(batch.column("doc_id").to_pylist(), batch.column("text").to_pylist(), strict=True)
+
+    def __len__(self) -> int:
+        return int(pq.ParquetFile(self.path).metadata.num_rows)
+
+
+class DocumentsDataset(AbstractDataset[Iterable[tuple[str, str]], Documents]):
+    """A stream of (doc_id, text) as one Parquet file; neither writing nor reading holds the corpus in memory.
+
+    Parameters
+    ----------
+    filepath : str
+        Where the file lies.
+    metadata : dict, optional
+        Anything for other tools.
+    """
+
+    _ROWS_PER_GROUP = 8192
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = PurePosixPath(filepath)
+        self.metadata = metadata
+
+    def load(self) -> Documents:
+        return Documents(Path(self._filepath))
+
+    def save(self, data: Iterable[tuple[str, str]]) -> None:
+        with atomic_path(Path(self._filepath)) as path, pq.ParquetWriter(path, _SCHEMA, compression="zstd") as writer:
+            for rows in _groups(data, self._ROWS_PER_GROUP):
+                columns = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
+                writer.write_table(pa.Table.from_arrays(columns, schema=_SCHEMA))
+
+    def _exists(self) -> bool:
+        return Path(self._filepath).is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}
+
+
+def _groups(rows: Iterable[tuple[str, str]], size: int) -> Iterator[list[tuple[str, str]]]:
+    remaining = iter(rows)
+    while group := list(islice(remaining, size)):
+        yield group
+
+
+class TokenCorpusDataset(AbstractDataset[TokenCorpus, TokenCorpus]):
+    """A tokenised corpus: the folder that ``text.tokens`` writes.
+
+    A node writes into a scratch folder; saving gives it its final name.
+
+    Parameters
+    ----------
+    filepath : str
+        The folder.
+    metadata : dict, optional
+        Anything for other tools.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = PurePosixPath(filepath)
+        self.metadata = metadata
+
+    def load(self) -> TokenCorpus:
+        if not self._exists():
+            raise DatasetError(f"{self._filepath} holds no finished corpus; run `kedro run --pipelines ingest` first")
+        return TokenCorpus(Path(self._filepath))
+
+    def save(self, data: TokenCorpus) -> None:
+        with atomic_path(Path(self._filepath)) as folder:
+            shutil.move(data.folder, folder)
+
+    def _exists(self) -> bool:
+        return (Path(self._filepath) / "manifest.json").is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}

@@ -1,0 +1,249 @@
+"""The experiment grid: which cells exist, what they are called, and what each of them is given.
+
+    conf/<use case>/globals.yml     grid: corpora × methods × dimensions, baselines, controls, tasks
+    conf/<use case>/parameters*.yml methods: hyper-parameters        ──►  embeddings.<origin>.<method>_<dim>  (one cell)
+
+A cell is written out once, here; Kedro validates it on the signature of every node that takes it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, cast
+
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, TypeAdapter, field_validator, model_validator
+
+from emb_pipeline.embeddings.registry import METHODS
+from emb_pipeline.tasks.registry import KINDS
+from emb_pipeline.text.readings import ClassificationReading, CorpusReading, Reading, RetrievalReading
+
+SHUFFLED = "shuffled_"
+_READINGS: dict[str, TypeAdapter[Any]] = {
+    "classification": TypeAdapter(ClassificationReading),
+    "retrieval": TypeAdapter(RetrievalReading),
+}
+_WORD = re.compile(r"[a-z][a-z0-9_]*")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Pretrained(_Strict):
+    """Vectors trained elsewhere, named by the user: ``glove_50: {path: …, format: glove_text}``."""
+
+    method: str = Field(default="static_file", description="the method that loads it")
+    options: dict[str, Any] = Field(default_factory=dict, description="that method's options")
+
+
+class Grid(_Strict):
+    """Which embeddings meet which tasks."""
+
+    corpora: tuple[str, ...] = Field(description="corpora to train on, in the report's order")
+    methods: dict[str, tuple[int, ...]] = Field(default_factory=dict, description="method: dimensions to train")
+    seeds: dict[str, tuple[int, ...]] = Field(
+        default_factory=dict, description="<method>_<dim>: further training seeds, each an embedding of its own"
+    )
+    baselines: tuple[str, ...] = Field(default=(), description="embeddings fitted on the task's own training texts")
+    controls: tuple[str, ...] = Field(default=(), description="random vectors and shuffled labels: the noise floor")
+    pretrained: dict[str, Pretrained] = Field(default_factory=dict, description="vectors trained elsewhere")
+    tasks: tuple[str, ...] = Field(min_length=1, description="downstream tasks")
+
+    @field_validator("corpora", "tasks")
+    @classmethod
+    def _are_plain_words(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if not _WORD.fullmatch(name):
+                raise ValueError(f"{name!r} must be lower-case letters, digits and underscores: it names files and nodes")
+        return names
+
+
+class EmbeddingCell(_Strict):
+    """One embedding of the grid and everything that fixes it."""
+
+    origin: str = Field(description="domain, generic, pretrained, task or control")
+    key: str = Field(description="name below the origin: <method>_<dim>")
+    method: str
+    dim: int | None = Field(default=None, ge=1, le=4096, description="numbers per vector; none where the task fixes it")
+    seed: int = Field(default=0, ge=0)
+    shuffle_labels: bool = Field(default=False, description="train the probe on permuted labels: a control")
+    options: SerializeAsAny[BaseModel]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _options_belong_to_the_method(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping) or not isinstance(values.get("options"), Mapping):
+            return values
+        method = METHODS.get(str(values.get("method")))
+        if method is None:
+            raise ValueError(f"unknown method {values.get('method')!r}; known: {', '.join(METHODS)}")
+        return {**values, "options": method.options(**cast(Mapping[str, Any], values["options"]))}
+
+    @property
+    def name(self) -> str:
+        """``<origin>.<method>_<dim>``, as it stands in every table."""
+        return f"{self.origin}.{self.key}"
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether a training (or loading) node of its own comes before its evaluation."""
+        return METHODS[self.method].origin in ("corpus", "pretrained")
+
+    def serves(self, kind: str) -> bool:
+        """Whether this embedding can be evaluated on tasks of this kind."""
+        return kind in METHODS[self.method].kinds and not (self.shuffle_labels and kind == "retrieval")
+
+
+class CorpusDefinition(_Strict):
+    """Where a corpus comes from."""
+
+    readings: tuple[CorpusReading, ...] = Field(min_length=1)
+
+
+class CorpusOptions(_Strict):
+    """What holds for all corpora of a use case."""
+
+    held_out: Literal["remove", "keep"] = Field(
+        default="remove", description="remove: no sentence of a task's held-out text stands in a corpus; keep: as it is"
+    )
+    equal_size: bool = Field(default=True, description="cut all corpora to the tokens of the smallest one")
+    max_tokens: int | None = Field(default=None, ge=1000, description="tokens to keep of each corpus at most")
+
+
+class TaskDefinition(_Strict):
+    """One labelled downstream problem: its kind, where it is read from, how it is evaluated."""
+
+    kind: str
+    reading: SerializeAsAny[Reading]
+    evaluation: SerializeAsAny[BaseModel]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _reading_and_evaluation_belong_to_the_kind(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        kind = KINDS.get(str(values.get("kind")))
+        if kind is None:
+            raise ValueError(f"unknown kind {values.get('kind')!r}; known: {', '.join(KINDS)}")
+        evaluation = values.get("evaluation") or {}
+        if isinstance(evaluation, Mapping):
+            evaluation = kind.options(**evaluation)
+        reading = _READINGS[kind.name].validate_python(values.get("reading"))
+        return {**values, "reading": reading, "evaluation": evaluation}
+
+
+class Experiment(_Strict):
+    """The grid of one use case, ready to build pipelines from."""
+
+    use_case: str
+    corpora: tuple[str, ...]
+    cells: tuple[EmbeddingCell, ...]
+    tasks: dict[str, str] = Field(description="task: kind")
+
+    @property
+    def origins(self) -> list[str]:
+        """Origins that occur, in the grid's order."""
+        return list(dict.fromkeys(cell.origin for cell in self.cells))
+
+    def tasks_of(self, cell: EmbeddingCell) -> list[str]:
+        """The tasks that an embedding is evaluated on."""
+        return [task for task, kind in self.tasks.items() if cell.serves(kind)]
+
+
+def expand_grid(grid: Mapping[str, Any], methods: Mapping[str, Any], seed: int = 0) -> dict[str, dict[str, Any]]:
+    """All embeddings of a grid: ``{origin: {key: cell}}`` as plain dictionaries (an OmegaConf resolver).
+
+    Raises
+    ------
+    ValueError
+        A method that does not exist, or one without hyper-parameters under ``methods:``.
+    """
+    plan = Grid.model_validate(_plain(grid))
+    options = _plain(methods)
+    cells: dict[str, dict[str, Any]] = {}
+    for cell in _cells(plan, seed):
+        method = cell["method"]
+        if method not in METHODS:
+            raise ValueError(f"globals.yml, grid: unknown method {method!r}; known: {', '.join(METHODS)}")
+        cell.setdefault("options", options.get(method, {}))
+        cells.setdefault(cell["origin"], {})[cell["key"]] = cell
+    return cells
+
+
+def evaluated_tasks(tasks: Mapping[str, Any], evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    """Task definitions with the use case's evaluation options filled in below each task's own."""
+    defaults = _plain(evaluation)
+    return {
+        name: {**task, "evaluation": {**defaults.get(task.get("kind"), {}), **(task.get("evaluation") or {})}}
+        for name, task in _plain(tasks).items()
+    }
+
+
+def _cells(grid: Grid, seed: int) -> Iterator[dict[str, Any]]:
+    for corpus in grid.corpora:
+        for method, dims in grid.methods.items():
+            for dim in dims:
+                key = f"{method}_{dim}"
+                yield {"origin": corpus, "key": key, "method": method, "dim": dim, "seed": seed}
+                for other in grid.seeds.get(key, ()):
+                    cell_key = f"{key}_seed{other}"
+                    yield {"origin": corpus, "key": cell_key, "method": method, "dim": dim, "seed": other}
+    for key, vectors in grid.pretrained.items():
+        yield {"origin": "pretrained", "key": key, "method": vectors.method, "dim": _dim_in(key), "seed": seed,
+               "options": vectors.options}
+    for key in grid.baselines:
+        yield {"origin": "task", **_named(key), "seed": seed}
+    for key in grid.controls:
+        shuffled = key.startswith(SHUFFLED)
+        cell = _named(key.removeprefix(SHUFFLED))
+        yield {"origin": "control", **cell, "key": key, "seed": seed, "shuffle_labels": shuffled}
+
+
+def _named(key: str) -> dict[str, Any]:
+    """``lsa_100`` is method lsa with 100 dimensions; ``one_hot`` is a method of its own."""
+    if key in METHODS:
+        return {"key": key, "method": key, "dim": None}
+    return {"key": key, "method": key.rpartition("_")[0] or key, "dim": _dim_in(key)}
+
+
+def _dim_in(key: str) -> int | None:
+    tail = key.rpartition("_")[2]
+    return int(tail) if tail.isdigit() else None
+
+
+def _plain(config: Any) -> Any:
+    from omegaconf import OmegaConf
+
+    return OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config
+
+
+def experiment_from(parameters: Mapping[str, Any]) -> Experiment:
+    """The experiment that a use case's parameters describe.
+
+    Raises
+    ------
+    ValueError
+        A task of the grid that is not defined, or a corpus that is not.
+    """
+    grid = Grid.model_validate(parameters["grid"])
+    _require_definitions("tasks", grid.tasks, parameters["tasks"])
+    _require_definitions("corpora", grid.corpora, parameters["corpora"])
+    cells = tuple(
+        EmbeddingCell.model_construct(**{**cell, "options": None})
+        for group in parameters["embeddings"].values()
+        for cell in group.values()
+    )
+    return Experiment.model_construct(
+        use_case=parameters["use_case"],
+        corpora=grid.corpora,
+        cells=cells,
+        tasks={task: parameters["tasks"][task].get("kind", "") for task in grid.tasks},
+    )
+
+
+def _require_definitions(section: str, names: Sequence[str], defined: Mapping[str, Any]) -> None:
+    missing = [name for name in names if name not in defined]
+    if missing:
+        raise ValueError(f"grid.{section} names {', '.join(missing)}, which {section}: does not define "
+                         f"(defined: {', '.join(defined) or 'none'})")

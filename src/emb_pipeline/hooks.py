@@ -1,0 +1,165 @@
+"""What happens around a run: the active project is remembered, stale results are refused, MLflow gets a parent run,
+and the last lines of the console say where the results are."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.hooks import hook_impl
+
+LOGGER = logging.getLogger(__name__)
+_ACTIVE: dict[str, Any] = {"loader": None, "project": None}
+
+
+def active_parameters() -> dict[str, Any]:
+    """Parameters of the active use case, from the run's own config loader.
+
+    Commands that build pipelines without a context (``kedro registry list``, ``kedro viz build``) get a loader for
+    ``KEDRO_ENV``.
+    """
+    from kedro.framework.project import settings
+
+    loader = _ACTIVE["loader"]
+    if loader is None:
+        loader = settings.CONFIG_LOADER_CLASS(
+            conf_source=str(_project() / settings.CONF_SOURCE),
+            env=os.getenv("KEDRO_ENV"),
+            **settings.CONFIG_LOADER_ARGS,
+        )
+    parameters: dict[str, Any] = loader["parameters"]
+    return parameters
+
+
+def in_project(path: str) -> str:
+    """A path below the project's folder, absolute (an OmegaConf resolver)."""
+    return str(_project() / path)
+
+
+def tracking_uri() -> str:
+    """``MLFLOW_TRACKING_URI``, or the project's own SQLite file (an OmegaConf resolver)."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{_project() / 'mlflow.db'}"
+
+
+def _project() -> Path:
+    from kedro.utils import find_kedro_project
+
+    return Path(_ACTIVE["project"] or find_kedro_project(Path.cwd()) or Path.cwd())
+
+
+class ActiveProject:
+    """Hands the run's config loader to the pipeline registry, which has no context of its own."""
+
+    @hook_impl
+    def after_context_created(self, context: Any) -> None:
+        """Remember loader and project of this run."""
+        _ACTIVE.update(loader=context.config_loader, project=context.project_path)
+
+
+class ParentRun:
+    """One MLflow run per ``kedro run``, with what is needed to repeat it; the runs of its cells are its children."""
+
+    EXPERIMENT = "emb/runs"
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
+        """Open the parent run."""
+        from emb_pipeline.datasets import tracking
+
+        self._uri = tracking_uri()
+        self._run_id = tracking.open_run(self._uri, self.EXPERIMENT, *_description(run_params))
+        if self._run_id:
+            os.environ[tracking.PARENT_RUN] = self._run_id
+
+    @hook_impl
+    def after_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
+        """Write what MLflow could not take before, and close the parent run."""
+        for name in sorted(pipeline.outputs() | pipeline.all_outputs()):
+            flush = getattr(catalog.get(name), "flush", None)
+            if flush is not None and not flush():
+                break
+        self._close("FINISHED")
+
+    @hook_impl
+    def on_pipeline_error(self) -> None:
+        """Close the parent run as failed."""
+        self._close("FAILED")
+
+    def _close(self, status: str) -> None:
+        from emb_pipeline.datasets import tracking
+
+        os.environ.pop(tracking.PARENT_RUN, None)
+        if self._run_id:
+            tracking.close_run(self._uri, self._run_id, status)
+
+
+def _description(run_params: dict[str, Any]) -> tuple[str, dict[str, str], dict[str, Any]]:
+    """Name, tags and configuration of a parent run."""
+    from emb_pipeline.provenance import git_state, versions
+
+    use_case = active_parameters()["use_case"]
+    tags = {
+        "use_case": use_case,
+        "kedro_run_id": str(run_params.get("run_id") or run_params.get("session_id")),
+        "kedro_command": kedro_command(run_params),
+        "runner": str(run_params.get("runner") or "SequentialRunner"),
+        **git_state(_project()),
+    }
+    return f"{use_case}/{tags['kedro_run_id']}", tags, {"parameters": active_parameters(), "versions": versions()}
+
+
+def kedro_command(run_params: dict[str, Any]) -> str:
+    """The command line that starts the same run."""
+    words = ["kedro run"]
+    if run_params.get("env"):
+        words.append(f"--env {run_params['env']}")
+    names = run_params.get("pipeline_names") or [run_params.get("pipeline_name")]
+    if chosen := [name for name in names if name and name != "__default__"]:
+        words.append(f"--pipelines {','.join(chosen)}")
+    for option in ("tags", "node_names", "namespaces"):
+        if run_params.get(option):
+            words.append(f"--{option.removesuffix('_names').replace('node', 'nodes')} {','.join(run_params[option])}")
+    if run_params.get("runtime_params"):
+        words.append("--params " + ",".join(f"{name}={value}" for name, value in run_params["runtime_params"].items()))
+    return " ".join(words)
+
+
+class Freshness:
+    """Refuses to reuse results that other parameters, code or inputs made."""
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Any, catalog: Any) -> None:
+        """Stop with the list of stale results; otherwise note the recipe of everything that this run makes."""
+        from kedro.framework.project import pipelines
+
+        from emb_pipeline import provenance
+
+        provenance.refuse_missing_inputs(pipeline, catalog)
+        ledger = provenance.Ledger(_project() / "data" / "06_models" / active_parameters()["use_case"] / "recipes")
+        recipes = provenance.recipes(pipelines["__default__"] + pipeline, active_parameters())
+        provenance.prepare(pipeline, catalog, recipes, ledger, only_missing=bool(run_params.get("only_missing_outputs")),
+                           command=kedro_command(run_params))
+
+
+class Console:
+    """Last lines of a run: the leaderboard, and where report, MLflow store and graph are."""
+
+    @hook_impl
+    def after_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
+        """Print them, if the run made a leaderboard."""
+        if "leaderboard" not in pipeline.all_outputs():
+            return
+        from rich.console import Console as Terminal
+
+        from emb_pipeline.reporting.console import leaderboard_table
+
+        terminal = Terminal(width=100)
+        terminal.print(leaderboard_table(catalog.load("leaderboard").to_pandas()))
+        use_case = active_parameters()["use_case"]
+        page = Path(in_project(f"data/08_reporting/{use_case}/latest/report.html"))
+        terminal.print(f"report   {page}", soft_wrap=True, highlight=False)
+        terminal.print(f"runs     mlflow ui --backend-store-uri {tracking_uri()}   (http://127.0.0.1:5000)",
+                       soft_wrap=True, highlight=False)
+        terminal.print("graph    kedro viz run   (http://127.0.0.1:4141)", soft_wrap=True, highlight=False)

@@ -1,0 +1,27 @@
+"""Project pipelines: one per stage, and all of them together."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Pipeline
+
+from emb_pipeline.hooks import active_parameters
+from emb_pipeline.experiment import experiment_from
+from emb_pipeline.pipelines import evaluate, ingest, report, train
+
+
+def register_pipelines() -> dict[str, Pipeline]:
+    """Register the pipelines of the active use case.
+
+    Returns
+    -------
+    dict
+        A mapping from stage names (and ``__default__``, the whole run) to ``Pipeline`` objects.
+    """
+    experiment = experiment_from(active_parameters())
+    stages = {
+        "ingest": ingest.build(experiment),
+        "train": train.build(experiment),
+        "evaluate": evaluate.build(experiment),
+        "report": report.build(experiment),
+    }
+    return {**stages, "__default__": sum(stages.values(), Pipeline([]))}

@@ -1,0 +1,71 @@
+"""Evaluate every embedding on every task that it serves, and gather the scores level by level.
+
+    tasks@<task> ─┐
+    vectors ──────┴─► evaluate_<kind> ──► <origin>.<embedding>.<task>.item_scores, .metrics ──┐
+                                                                                               ▼ collect_tasks
+                                              <origin>.scores ◄── collect_embeddings ◄── <origin>.<embedding>.card
+"""
+
+from __future__ import annotations
+
+from kedro.pipeline import Pipeline, node, pipeline
+
+from emb_pipeline.experiment import EmbeddingCell, Experiment
+from emb_pipeline.pipelines.evaluate import nodes
+from emb_pipeline.provenance import AGGREGATE
+
+STAGE = "evaluate"
+
+
+def build(experiment: Experiment) -> Pipeline:
+    """The evaluation stage of an experiment."""
+    cells = [
+        _evaluate(cell, task, experiment.tasks[task]) for cell in experiment.cells for task in experiment.tasks_of(cell)
+    ]
+    gathered = [_collect_tasks(cell, experiment) for cell in experiment.cells if experiment.tasks_of(cell)]
+    return sum([*cells, *gathered, *(_collect_origin(origin, experiment) for origin in experiment.origins)], Pipeline([]))
+
+
+def _evaluate(cell: EmbeddingCell, task: str, kind: str) -> Pipeline:
+    inputs = {"task": f"tasks@{task}"}
+    if cell.is_trained:
+        inputs["vectors"] = f"{cell.name}.vectors"
+    function = nodes.EVALUATIONS[kind, cell.is_trained]
+    return pipeline(
+        [
+            node(
+                function,
+                [*inputs, "params:cell", "params:definition"],
+                ["item_scores", "metrics"],
+                name=f"evaluate_{kind}",
+            )
+        ],
+        namespace=f"{cell.name}.{task}",
+        inputs=inputs,
+        parameters={"params:cell": f"params:embeddings.{cell.name}", "params:definition": f"params:tasks.{task}"},
+        tags=[STAGE, task, cell.method],
+    )
+
+
+def _collect_tasks(cell: EmbeddingCell, experiment: Experiment) -> Pipeline:
+    tasks = experiment.tasks_of(cell)
+    inputs = {f"{task}_{leaf}": f"{cell.name}.{task}.{leaf}" for task in tasks for leaf in ("item_scores", "metrics")}
+    if cell.is_trained:
+        inputs["training"] = f"{cell.name}.training"
+    return pipeline(
+        [node(nodes.collect_tasks, {name: name for name in inputs}, "card", name="collect_tasks")],
+        namespace=cell.name,
+        inputs=inputs,
+        tags=[STAGE, AGGREGATE, *tasks],
+    )
+
+
+def _collect_origin(origin: str, experiment: Experiment) -> Pipeline:
+    cells = [cell for cell in experiment.cells if cell.origin == origin and experiment.tasks_of(cell)]
+    inputs = {cell.key: f"{cell.name}.card" for cell in cells}
+    return pipeline(
+        [node(nodes.collect_embeddings, {name: name for name in inputs}, "scores", name="collect_embeddings")],
+        namespace=origin,
+        inputs=inputs,
+        tags=[STAGE, AGGREGATE],
+    )

@@ -1,0 +1,104 @@
+"""Steps of the ingest stage."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+from emb_pipeline.experiment import CorpusDefinition, CorpusOptions, TaskDefinition
+from emb_pipeline.text import audit, readers
+from emb_pipeline.text.held_out import held_out_keys
+from emb_pipeline.text.tokens import TokenCorpus, cut, write_tokens
+
+Tables = Mapping[str, pa.Table]
+
+
+class Folders(BaseModel):
+    """Where this machine keeps raw files and scratch space."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    raw: Path
+    scratch: Path
+    project: Path
+
+
+def read_classification(definition: TaskDefinition, folders: Folders) -> dict[str, pa.Table]:
+    """Read labelled texts."""
+    return {"examples": readers.read_classification(definition.reading, folders.raw, folders.project)}
+
+
+def read_retrieval(definition: TaskDefinition, folders: Folders) -> dict[str, pa.Table]:
+    """Read queries, passages and relevance judgments."""
+    tables = readers.read_retrieval(definition.reading, folders.raw, folders.project)
+    return {"queries": tables.queries, "passages": tables.passages, "qrels": tables.qrels}
+
+
+def audit_classification(examples: Tables) -> pa.Table:
+    """Look for duplicates, leakage and label conflicts; stop if the task cannot be evaluated."""
+    return audit.audit_classification(examples["examples"])
+
+
+def audit_retrieval(examples: Tables) -> pa.Table:
+    """Look for duplicates and missing judgments; stop if the task cannot be evaluated."""
+    return audit.audit_retrieval(readers.RetrievalTables(**examples))
+
+
+def read_corpus(definition: CorpusDefinition, folders: Folders) -> Iterator[tuple[str, str]]:
+    """Stream the documents of a corpus."""
+    return readers.read_documents(definition.readings, folders.raw, folders.project)
+
+
+def tokenise_corpus(documents: Iterable[tuple[str, str]], options: CorpusOptions, folders: Folders, *tasks: Tables) -> TokenCorpus:
+    """Split documents into sentences of tokens, without the sentences of any task's held-out text."""
+    held_out = held_out_keys(text for task in tasks for text in held_out_texts(task)) if options.held_out == "remove" else ()
+    return write_tokens(documents, _scratch(folders), held_out=held_out)
+
+
+def cut_corpus(own: TokenCorpus, options: CorpusOptions, folders: Folders, *corpora: TokenCorpus) -> TokenCorpus:
+    """Bring a corpus to the size of the smallest one."""
+    sizes = [corpus.n_tokens for corpus in corpora] if options.equal_size else [own.n_tokens]
+    return cut(own, _scratch(folders), min([*sizes, options.max_tokens or own.n_tokens]))
+
+
+def collect_audits(**audits: pa.Table) -> pa.Table:
+    """Put the audits of all tasks into one table."""
+    return pa.concat_tables(
+        [table.add_column(0, "scope", pa.array([task] * table.num_rows, pa.string())) for task, table in audits.items()]
+    )
+
+
+def measure_overlap(**inputs: Tables | TokenCorpus) -> pa.Table:
+    """Count held-out texts that stand in a corpus all the same."""
+    texts = {
+        name.removeprefix("examples_"): held_out_texts(tables)
+        for name, tables in inputs.items()
+        if not isinstance(tables, TokenCorpus)
+    }
+    corpora = {name.removeprefix("tokens_"): corpus for name, corpus in inputs.items() if isinstance(corpus, TokenCorpus)}
+    return pa.concat_tables([
+        table.add_column(0, "corpus", pa.array([name] * table.num_rows, pa.string()))
+        for name, table in ((name, audit.corpus_overlap(texts, corpus)) for name, corpus in corpora.items())
+    ])
+
+
+def held_out_texts(task: Tables) -> list[str]:
+    """Texts that a task is tested on: its test part, all of it where folds are drawn, or its queries."""
+    if "queries" in task:
+        return task["queries"]["text"].to_pylist()
+    examples = task["examples"]
+    rows = zip(examples["text"].to_pylist(), examples["split"].to_pylist(), strict=True)
+    return [text for text, split in rows if split in (None, "test")]
+
+
+def _scratch(folders: Folders) -> Path:
+    folders.scratch.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix=".scratch.", dir=folders.scratch)) / "corpus"
+
+
+READERS = {"classification": read_classification, "retrieval": read_retrieval}
+AUDITS = {"classification": audit_classification, "retrieval": audit_retrieval}

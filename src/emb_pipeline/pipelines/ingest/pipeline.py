@@ -1,0 +1,78 @@
+"""Read the tasks and the corpora, audit them, and keep held-out text out of the corpora.
+
+    <task>: read ──► <task>.examples ──► audit ──► <task>.audit ──┐
+                          │                                       └─► collect ──► tasks@audit
+                          ▼ held-out sentences
+    <corpus>: read ──► <corpus>.documents ──► tokenise ──► <corpus>.sentences ──► cut ──► <corpus>.tokens ──► corpora@overlap
+
+``tasks`` and ``corpora`` are transcoded: downstream nodes take ``tasks@<task>`` (the examples of one task) and
+``corpora@<corpus>`` (the tokens of one corpus), so that the collapsed graph shows one item for all tasks and one for
+all corpora, and every training waits until every task has been read and found evaluable.
+"""
+
+from __future__ import annotations
+
+from kedro.pipeline import Pipeline, node, pipeline
+
+from emb_pipeline.experiment import Experiment
+from emb_pipeline.pipelines.ingest import nodes
+from emb_pipeline.provenance import AGGREGATE
+
+STAGE = "ingest"
+
+
+def build(experiment: Experiment) -> Pipeline:
+    """The ingest stage of an experiment."""
+    tasks = [_task(task, kind) for task, kind in experiment.tasks.items()]
+    corpora = [_corpus(corpus, experiment) for corpus in experiment.corpora]
+    return sum([*tasks, *corpora, _collect(experiment)], Pipeline([]))
+
+
+def _task(task: str, kind: str) -> Pipeline:
+    return pipeline(
+        [
+            node(nodes.READERS[kind], ["params:definition", "params:folders"], "examples", name=f"read_{kind}"),
+            node(nodes.AUDITS[kind], "examples", "audit", name=f"audit_{kind}"),
+        ],
+        namespace=f"{STAGE}.{task}",
+        outputs={"examples": f"{task}.examples", "audit": f"{task}.audit"},
+        parameters={"params:definition": f"params:tasks.{task}", "params:folders": "params:folders"},
+        tags=[STAGE, task],
+    )
+
+
+def _corpus(corpus: str, experiment: Experiment) -> Pipeline:
+    examples = [f"{task}.examples" for task in experiment.tasks]
+    sentences = [f"{other}.sentences" for other in experiment.corpora]
+    return pipeline(
+        [
+            node(nodes.read_corpus, ["params:definition", "params:folders"], "documents", name="read"),
+            node(nodes.tokenise_corpus, ["documents", "params:options", "params:folders", *examples], "sentences", name="tokenise"),
+            node(nodes.cut_corpus, ["own", "params:options", "params:folders", *sentences], "tokens", name="cut"),
+        ],
+        namespace=f"{STAGE}.{corpus}",
+        inputs={"own": f"{corpus}.sentences", **{name: name for name in [*examples, *sentences]}},
+        outputs={name: f"{corpus}.{name}" for name in ("documents", "sentences", "tokens")},
+        parameters={
+            "params:definition": f"params:corpora.{corpus}",
+            "params:options": "params:corpus_options",
+            "params:folders": "params:folders",
+        },
+        tags=[STAGE, corpus],
+    )
+
+
+def _collect(experiment: Experiment) -> Pipeline:
+    audits = {task: f"{task}.audit" for task in experiment.tasks}
+    read = {f"examples_{task}": f"{task}.examples" for task in experiment.tasks}
+    read.update({f"tokens_{corpus}": f"{corpus}.tokens" for corpus in experiment.corpora})
+    return pipeline(
+        [
+            node(nodes.collect_audits, {name: name for name in audits}, "audits", name="collect_audits"),
+            node(nodes.measure_overlap, {name: name for name in read}, "overlap", name="measure_overlap"),
+        ],
+        namespace=STAGE,
+        inputs={**audits, **read},
+        outputs={"audits": "tasks@audit", "overlap": "corpora@overlap"},
+        tags=[STAGE, AGGREGATE],
+    )

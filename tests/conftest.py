@@ -1,0 +1,128 @@
+"""A tiny use case of fabricated text, in a project of its own, that real Kedro sessions run on."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+TOPICS = {
+    "heart": "heart artery vessel pulse valve blood pressure rhythm beat aorta cardiac vein".split(),
+    "skin": "skin rash itch eczema lesion mole blister dermis acne psoriasis wart scalp".split(),
+    "lung": "lung breath cough asthma airway bronchi sputum wheeze oxygen pleura inhaler smoke".split(),
+}
+FILLER = "the patient had a long history of with and was seen after before during treatment in clinic for".split()
+
+
+@pytest.fixture(scope="session")
+def project_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project folder with the configuration of this repository and the tiny use case's files."""
+    root = tmp_path_factory.mktemp("project")
+    for name in ("pyproject.toml", ".telemetry"):
+        shutil.copy(PROJECT / name, root / name)
+    shutil.copytree(PROJECT / "conf", root / "conf", ignore=shutil.ignore_patterns("local"))
+    (root / "conf" / "local").mkdir()
+    (root / "src").symlink_to(PROJECT / "src")
+    write_tiny_use_case(root)
+    return root
+
+
+@pytest.fixture
+def project(project_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A fresh copy of the project, as the working directory."""
+    root = tmp_path / "project"
+    shutil.copytree(project_template, root, symlinks=True)
+    monkeypatch.chdir(root)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("DO_NOT_TRACK", "1")
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    yield root
+
+
+def write_tiny_use_case(root: Path) -> None:
+    """Files and configuration of the use case ``tiny``: three topics, two corpora, a task of each kind."""
+    rng = np.random.default_rng(7)
+    raw = root / "data" / "01_raw" / "tiny"
+    raw.mkdir(parents=True)
+    topics = list(TOPICS)
+    domain = [_sentence(rng, topic) for _ in range(600) for topic in topics]
+    everything = [word for words in TOPICS.values() for word in words] + FILLER
+    generic = [" ".join(rng.choice(everything, size=12)) + "." for _ in range(1800)]
+    _write_rows(raw / "domain.csv", ["text"], [[text] for text in domain])
+    _write_rows(raw / "generic.csv", ["text"], [[text] for text in generic])
+    labelled = [[_sentence(rng, topic), topic] for _ in range(50) for topic in topics]
+    _write_rows(raw / "labels.csv", ["text", "label"], labelled)
+    queries, passages, qrels = [], [], []
+    for number in range(60):
+        words = rng.choice(TOPICS[topics[number % 3]], size=5, replace=False)
+        queries.append([f"q{number}", " ".join([*words[:3], "clinic"])])
+        passages.append([f"p{number}", " ".join([*words, *rng.choice(FILLER, size=6)])])
+        qrels.append([f"q{number}", f"p{number}", 1])
+    _write_rows(raw / "queries.csv", ["query_id", "text"], queries)
+    _write_rows(raw / "passages.csv", ["passage_id", "text"], passages)
+    _write_rows(raw / "qrels.csv", ["query_id", "passage_id", "relevance"], qrels)
+    conf = root / "conf" / "tiny"
+    conf.mkdir()
+    (conf / "globals.yml").write_text(TINY_GLOBALS)
+    (conf / "parameters_tiny.yml").write_text(TINY_PARAMETERS)
+
+
+def _sentence(rng: np.random.Generator, topic: str) -> str:
+    words = [*rng.choice(TOPICS[topic], size=4), *rng.choice(FILLER, size=6)]
+    return " ".join(rng.permutation(words)).capitalize() + "."
+
+
+def _write_rows(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+TINY_GLOBALS = """
+use_case: tiny
+grid:
+  corpora: [domain, generic]
+  methods: {word2vec: [8], glove: [8]}
+  baselines: [one_hot, tfidf, bm25]
+  controls: [random_8, shuffled_tfidf]
+  pretrained: {}
+  tasks: [topic, search]
+"""
+TINY_PARAMETERS = """
+corpora:
+  domain: {readings: [{reader: csv, path: data/01_raw/tiny/domain.csv}]}
+  generic: {readings: [{reader: csv, path: data/01_raw/tiny/generic.csv}]}
+task_definitions:
+  topic:
+    kind: classification
+    reading: {reader: csv, path: data/01_raw/tiny/labels.csv, label: label}
+  search:
+    kind: retrieval
+    reading:
+      reader: tables
+      queries: data/01_raw/tiny/queries.csv
+      passages: data/01_raw/tiny/passages.csv
+      qrels: data/01_raw/tiny/qrels.csv
+report: {resamples: 200, permutations: 199, level: 0.05}
+"""
+
+
+def run_kedro(*arguments: str, env: dict[str, str] | None = None, check: bool = True) -> "subprocess.CompletedProcess[str]":
+    """``kedro run`` in a process of its own, in the working directory."""
+    import subprocess
+    import sys
+
+    done = subprocess.run(
+        [sys.executable, "-m", "kedro", "run", *arguments],
+        capture_output=True, text=True, check=False, env={**os.environ, **(env or {})},
+    )
+    if check and done.returncode:
+        raise AssertionError(f"kedro run {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
+    return done

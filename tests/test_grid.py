@@ -1,0 +1,97 @@
+"""The grid: which cells exist, how they are called, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from emb_pipeline.experiment import EmbeddingCell, TaskDefinition, evaluated_tasks, expand_grid, experiment_from
+
+METHODS = {"word2vec": {"window": 3}, "tfidf": {}, "lsa": {}, "random": {}, "bm25": {}, "one_hot": {}}
+GRID = {
+    "corpora": ["domain", "generic"],
+    "methods": {"word2vec": [50, 100]},
+    "seeds": {"word2vec_50": [1]},
+    "baselines": ["one_hot", "lsa_20", "bm25"],
+    "controls": ["random_50", "shuffled_tfidf"],
+    "pretrained": {"glove_50": {"options": {"path": "glove.txt", "format": "glove_text"}}},
+    "tasks": ["topic", "search"],
+}
+
+
+def test_every_corpus_meets_every_method_and_dimension() -> None:
+    cells = expand_grid(GRID, METHODS, seed=0)
+    assert list(cells) == ["domain", "generic", "pretrained", "task", "control"]
+    assert list(cells["domain"]) == ["word2vec_50", "word2vec_50_seed1", "word2vec_100"]
+    assert cells["domain"]["word2vec_50_seed1"]["seed"] == 1
+    assert list(cells["task"]) == ["one_hot", "lsa_20", "bm25"]
+
+
+def test_a_cell_carries_the_hyper_parameters_of_its_method() -> None:
+    cell = EmbeddingCell.model_validate(expand_grid(GRID, METHODS)["generic"]["word2vec_100"])
+    assert (cell.name, cell.dim, cell.options.window) == ("generic.word2vec_100", 100, 3)
+
+
+def test_dimension_is_read_from_the_name_unless_the_name_is_a_method() -> None:
+    cells = expand_grid(GRID, METHODS)["task"]
+    assert cells["one_hot"]["dim"] is None
+    assert (cells["lsa_20"]["method"], cells["lsa_20"]["dim"]) == ("lsa", 20)
+
+
+def test_a_shuffled_control_permutes_labels_and_is_no_retrieval_system() -> None:
+    cell = EmbeddingCell.model_validate(expand_grid(GRID, METHODS)["control"]["shuffled_tfidf"])
+    assert cell.shuffle_labels and cell.method == "tfidf"
+    assert cell.serves("classification") and not cell.serves("retrieval")
+
+
+def test_bm25_serves_retrieval_only() -> None:
+    cell = EmbeddingCell.model_validate(expand_grid(GRID, METHODS)["task"]["bm25"])
+    assert cell.serves("retrieval") and not cell.serves("classification")
+
+
+def test_an_unknown_method_is_refused_with_those_that_are_known() -> None:
+    with pytest.raises(ValueError, match=r"unknown method 'word3vec'; known: word2vec"):
+        expand_grid({**GRID, "methods": {"word3vec": [50]}}, METHODS)
+
+
+def test_a_misspelt_section_of_the_grid_is_refused() -> None:
+    with pytest.raises(ValidationError, match="metods"):
+        expand_grid({**GRID, "metods": {}}, METHODS)
+
+
+def test_a_name_that_could_not_name_a_file_is_refused() -> None:
+    with pytest.raises(ValidationError, match="lower-case letters"):
+        expand_grid({**GRID, "tasks": ["my.task"]}, METHODS)
+
+
+@pytest.mark.parametrize("bad", [{"window": 0}, {"windw": 3}, {"window": "wide"}])
+def test_a_wrong_hyper_parameter_is_refused_by_name(bad: dict[str, object]) -> None:
+    cell = expand_grid(GRID, {**METHODS, "word2vec": bad})["domain"]["word2vec_50"]
+    with pytest.raises(ValidationError, match=next(iter(bad))):
+        EmbeddingCell.model_validate(cell)
+
+
+def test_a_task_of_the_grid_must_be_defined() -> None:
+    parameters = {
+        "use_case": "x", "grid": GRID, "embeddings": expand_grid(GRID, METHODS),
+        "tasks": {"topic": {"kind": "classification"}}, "corpora": {"domain": {}, "generic": {}},
+    }
+    with pytest.raises(ValueError, match=r"grid.tasks names search, which tasks: does not define"):
+        experiment_from(parameters)
+
+
+def test_a_task_takes_the_options_of_its_kind_unless_it_says_otherwise() -> None:
+    tasks = {"a": {"kind": "classification", "evaluation": {"folds": 3}}, "b": {"kind": "classification"}}
+    filled = evaluated_tasks(tasks, {"classification": {"folds": 10, "inner_folds": 2}})
+    assert filled["a"]["evaluation"] == {"folds": 3, "inner_folds": 2}
+    assert filled["b"]["evaluation"] == {"folds": 10, "inner_folds": 2}
+
+
+def test_a_reader_of_another_kind_of_task_is_refused() -> None:
+    with pytest.raises(ValidationError, match="csv"):
+        TaskDefinition.model_validate({"kind": "retrieval", "reading": {"reader": "csv", "path": "x.csv"}})
+
+
+def test_an_unknown_kind_is_refused_with_those_that_are_known() -> None:
+    with pytest.raises(ValidationError, match=r"unknown kind 'clasification'; known: classification"):
+        TaskDefinition.model_validate({"kind": "clasification", "reading": {"reader": "csv", "path": "x.csv"}})
