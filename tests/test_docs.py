@@ -1,0 +1,67 @@
+"""The walkthroughs under docs/ do what they say: their files are written and their commands run."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.conftest import PROJECT
+
+BLOCK = re.compile(r"^```(\w+)(?: (.+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def follow(page: str, root: Path) -> None:
+    """Do everything that the code blocks of a page say, in order."""
+    for kind, target, body in BLOCK.findall((PROJECT / "docs" / page).read_text(encoding="utf-8")):
+        if kind == "bash":
+            _run(["bash", "-euc", body.replace("kedro ", f"{sys.executable} -m kedro ")], root)
+        elif kind == "insert":
+            path, after = target.split(" after ")
+            lines = (root / path).read_text().splitlines(keepends=True)
+            at = next(number for number, line in enumerate(lines) if line.strip().startswith(after))
+            (root / path).write_text("".join([*lines[: at + 1], body, *lines[at + 1 :]]))
+        elif kind == "replace":
+            old, new = body.splitlines()
+            text = (root / target).read_text()
+            assert old in text
+            (root / target).write_text(text.replace(old, new))
+        elif kind == "python" and not target:
+            _run([sys.executable, "-c", body], root)
+        else:
+            (root / target).parent.mkdir(parents=True, exist_ok=True)
+            (root / target).write_text(body)
+
+
+def _run(command: list[str], root: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(root / "src")}
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, f"{command[-1]}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+
+
+def leaderboard(root: Path, use_case: str) -> list[dict[str, object]]:
+    return pq.read_table(max((root / "data/08_reporting" / use_case / "leaderboard.parquet").glob("*/*.parquet"))).to_pylist()
+
+
+@pytest.mark.slow
+def test_a_use_case_is_added_by_following_the_page(project: Path) -> None:
+    follow("your-own-data.md", project)
+    embeddings = {row["embedding"] for row in leaderboard(project, "shop")}
+    assert {"domain.word2vec_16", "domain.glove_16", "task.tfidf", "task.one_hot", "control.random_16"} <= embeddings
+    assert (project / "data/08_reporting/shop/latest/report.html").is_file()
+
+
+@pytest.mark.slow
+def test_a_method_is_added_by_following_the_page(project: Path) -> None:
+    (project / "src").unlink()
+    shutil.copytree(PROJECT / "src", project / "src")
+    follow("add-a-method.md", project)
+    rows = [row for row in leaderboard(project, "tiny") if row["embedding"] == "task.hashed_256"]
+    assert {row["task"] for row in rows} == {"topic", "search"}
+    assert all(row["dim"] == 256 for row in rows)
