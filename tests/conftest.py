@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -28,7 +30,7 @@ def project_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(PROJECT / name, root / name)
     shutil.copytree(PROJECT / "conf", root / "conf", ignore=shutil.ignore_patterns("local"))
     (root / "conf" / "local").mkdir()
-    (root / "src").symlink_to(PROJECT / "src")
+    shutil.copytree(PROJECT / "src", root / "src", ignore=shutil.ignore_patterns("*.egg-info"))  # Kedro follows no link
     write_tiny_use_case(root)
     return root
 
@@ -114,14 +116,13 @@ report: {resamples: 200, permutations: 199, level: 0.05}
 """
 
 
-def run_kedro(*arguments: str, env: dict[str, str] | None = None, check: bool = True) -> "subprocess.CompletedProcess[str]":
+def run_kedro(
+    *arguments: str, env: dict[str, str] | None = None, check: bool = True
+) -> subprocess.CompletedProcess[str]:
     """``kedro run`` in a process of its own, in the working directory."""
-    import subprocess
-    import sys
-
     done = subprocess.run(
         [sys.executable, "-m", "kedro", "run", *arguments],
-        capture_output=True, text=True, check=False, env={**os.environ, **(env or {})},
+        capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "400", **(env or {})},
     )
     if check and done.returncode:
         raise AssertionError(f"kedro run {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")

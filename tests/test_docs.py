@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -59,8 +58,6 @@ def test_a_use_case_is_added_by_following_the_page(project: Path) -> None:
 
 @pytest.mark.slow
 def test_a_method_is_added_by_following_the_page(project: Path) -> None:
-    (project / "src").unlink()
-    shutil.copytree(PROJECT / "src", project / "src")
     follow("add-a-method.md", project)
     rows = [row for row in leaderboard(project, "tiny") if row["embedding"] == "task.hashed_256"]
     assert {row["task"] for row in rows} == {"topic", "search"}

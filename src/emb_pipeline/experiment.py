@@ -114,6 +114,7 @@ class CorpusOptions(_Strict):
 class TaskDefinition(_Strict):
     """One labelled downstream problem: its kind, where it is read from, how it is evaluated."""
 
+    name: str = Field(default="", description="the task's name in the grid; filled in")
     kind: str
     reading: SerializeAsAny[Reading]
     evaluation: SerializeAsAny[BaseModel]
@@ -152,31 +153,29 @@ class Experiment(_Strict):
 
 
 def expand_grid(grid: Mapping[str, Any], methods: Mapping[str, Any], seed: int = 0) -> dict[str, dict[str, Any]]:
-    """All embeddings of a grid: ``{origin: {key: cell}}`` as plain dictionaries (an OmegaConf resolver).
+    """All embeddings of a grid: ``{origin: {key: cell}}`` as plain dictionaries.
 
     Raises
     ------
     ValueError
         A method that does not exist, or one without hyper-parameters under ``methods:``.
     """
-    plan = Grid.model_validate(_plain(grid))
-    options = _plain(methods)
+    plan = Grid.model_validate(grid)
     cells: dict[str, dict[str, Any]] = {}
     for cell in _cells(plan, seed):
         method = cell["method"]
         if method not in METHODS:
             raise ValueError(f"globals.yml, grid: unknown method {method!r}; known: {', '.join(METHODS)}")
-        cell.setdefault("options", options.get(method, {}))
+        cell.setdefault("options", methods.get(method) or {})
         cells.setdefault(cell["origin"], {})[cell["key"]] = cell
     return cells
 
 
 def evaluated_tasks(tasks: Mapping[str, Any], evaluation: Mapping[str, Any]) -> dict[str, Any]:
     """Task definitions with the use case's evaluation options filled in below each task's own."""
-    defaults = _plain(evaluation)
     return {
-        name: {**task, "evaluation": {**defaults.get(task.get("kind"), {}), **(task.get("evaluation") or {})}}
-        for name, task in _plain(tasks).items()
+        name: {**task, "name": name, "evaluation": {**(evaluation.get(task.get("kind")) or {}), **(task.get("evaluation") or {})}}
+        for name, task in tasks.items()
     }
 
 
@@ -210,12 +209,6 @@ def _named(key: str) -> dict[str, Any]:
 def _dim_in(key: str) -> int | None:
     tail = key.rpartition("_")[2]
     return int(tail) if tail.isdigit() else None
-
-
-def _plain(config: Any) -> Any:
-    from omegaconf import OmegaConf
-
-    return OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config
 
 
 def experiment_from(parameters: Mapping[str, Any]) -> Experiment:

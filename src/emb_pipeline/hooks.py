@@ -3,50 +3,13 @@ and the last lines of the console say where the results are."""
 
 from __future__ import annotations
 
-import logging
 import os
 from pathlib import Path
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
 
-LOGGER = logging.getLogger(__name__)
-_ACTIVE: dict[str, Any] = {"loader": None, "project": None}
-
-
-def active_parameters() -> dict[str, Any]:
-    """Parameters of the active use case, from the run's own config loader.
-
-    Commands that build pipelines without a context (``kedro registry list``, ``kedro viz build``) get a loader for
-    ``KEDRO_ENV``.
-    """
-    from kedro.framework.project import settings
-
-    loader = _ACTIVE["loader"]
-    if loader is None:
-        loader = settings.CONFIG_LOADER_CLASS(
-            conf_source=str(_project() / settings.CONF_SOURCE),
-            env=os.getenv("KEDRO_ENV"),
-            **settings.CONFIG_LOADER_ARGS,
-        )
-    parameters: dict[str, Any] = loader["parameters"]
-    return parameters
-
-
-def in_project(path: str) -> str:
-    """A path below the project's folder, absolute (an OmegaConf resolver)."""
-    return str(_project() / path)
-
-
-def tracking_uri() -> str:
-    """``MLFLOW_TRACKING_URI``, or the project's own SQLite file (an OmegaConf resolver)."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{_project() / 'mlflow.db'}"
-
-
-def _project() -> Path:
-    from kedro.utils import find_kedro_project
-
-    return Path(_ACTIVE["project"] or find_kedro_project(Path.cwd()) or Path.cwd())
+from emb_pipeline.config import active_parameters, in_project, project_path, remember, tracking_uri
 
 
 class ActiveProject:
@@ -55,7 +18,7 @@ class ActiveProject:
     @hook_impl
     def after_context_created(self, context: Any) -> None:
         """Remember loader and project of this run."""
-        _ACTIVE.update(loader=context.config_loader, project=context.project_path)
+        remember(context.config_loader, context.project_path)
 
 
 class ParentRun:
@@ -105,7 +68,7 @@ def _description(run_params: dict[str, Any]) -> tuple[str, dict[str, str], dict[
         "kedro_run_id": str(run_params.get("run_id") or run_params.get("session_id")),
         "kedro_command": kedro_command(run_params),
         "runner": str(run_params.get("runner") or "SequentialRunner"),
-        **git_state(_project()),
+        **git_state(project_path()),
     }
     return f"{use_case}/{tags['kedro_run_id']}", tags, {"parameters": active_parameters(), "versions": versions()}
 
@@ -137,7 +100,7 @@ class Freshness:
         from emb_pipeline import provenance
 
         provenance.refuse_missing_inputs(pipeline, catalog)
-        ledger = provenance.Ledger(_project() / "data" / "06_models" / active_parameters()["use_case"] / "recipes")
+        ledger = provenance.Ledger(project_path() / "data" / "06_models" / active_parameters()["use_case"] / "recipes")
         recipes = provenance.recipes(pipelines["__default__"] + pipeline, active_parameters())
         provenance.prepare(pipeline, catalog, recipes, ledger, only_missing=bool(run_params.get("only_missing_outputs")),
                            command=kedro_command(run_params))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Pipeline
 
-from emb_pipeline.hooks import active_parameters
+from emb_pipeline.config import active_parameters
 from emb_pipeline.experiment import experiment_from
 from emb_pipeline.pipelines import evaluate, ingest, report, train
 

@@ -1,9 +1,14 @@
 """Project settings."""
 
-from kedro.config import OmegaConfigLoader
+import warnings
 
-from emb_pipeline.experiment import evaluated_tasks, expand_grid
-from emb_pipeline.hooks import ActiveProject, Console, Freshness, ParentRun, in_project, tracking_uri
+from emb_pipeline.config import ExperimentConfigLoader, in_project, tracking_uri
+from emb_pipeline.hooks import ActiveProject, Console, Freshness, ParentRun
+
+# Kedro 1.7 with omegaconf 2.4: Kedro's to change, and said at every command otherwise.
+warnings.filterwarnings("ignore", message=r"register_new_resolver\(\) is deprecated")
+# Namespaced names with dots are what our mappings are made of.
+warnings.filterwarnings("ignore", message="One or more dataset names contain '.' characters")
 
 # Hooks run last-in-first-out: the active project is remembered before anything asks for it.
 HOOKS = (Console(), ParentRun(), Freshness(), ActiveProject())
@@ -11,15 +16,12 @@ HOOKS = (Console(), ParentRun(), Freshness(), ActiveProject())
 # Tracking is our own (docs/decisions/0002-own-tracking.md); nothing reports usage to anybody.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow", "kedro-telemetry", "kedro-viz")
 
-CONFIG_LOADER_CLASS = OmegaConfigLoader
+CONFIG_LOADER_CLASS = ExperimentConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
     "config_patterns": {"parameters": ["parameters*", "parameters*/**", "**/parameters*"]},
-    "custom_resolvers": {
-        "expand_grid": expand_grid,
-        "evaluated_tasks": evaluated_tasks,
-        "in_project": in_project,
-        "tracking_uri": tracking_uri,
-    },
+    "custom_resolvers": {"in_project": in_project, "tracking_uri": tracking_uri},
+    # A use case says only what differs; its grid (globals) replaces the whole of base's.
+    "merge_strategy": {"parameters": "soft"},
 }

@@ -1,0 +1,1 @@
+"""Downstream tasks: one file per kind, and what the kinds share."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -16,40 +16,116 @@ from emb_pipeline.tasks.scores import stamped
 
 Tables = Mapping[str, pa.Table]
 Scored = tuple[pa.Table, dict[str, Any]]
+COSTS = ("encode_seconds", "fit_seconds", "bytes_per_item")
+CELLS = pa.schema(
+    [
+        *((name, pa.string()) for name in ("embedding", "task", "kind", "origin", "method", "metric", "options", "mlflow_run_id")),
+        *((name, pa.int64()) for name in ("dim", "seed", "corpus_tokens", "vocabulary", "peak_rss_bytes", "bytes")),
+        *((name, pa.float64()) for name in ("value", "final_loss", "train_seconds", *COSTS)),
+        ("tuned", pa.bool_()),
+    ]
+)
 
 
 def evaluate_trained(task: Tables, vectors: WordVectors, cell: EmbeddingCell, definition: TaskDefinition) -> Scored:
     """Evaluate an embedding that was trained, or loaded, beforehand."""
-    return _evaluate(task, registry.encoder(cell.method, cell.options, vectors=vectors), cell, definition)
+    return _evaluate(task, registry.encoder(cell.method, options=cell.options, vectors=vectors), cell, definition)
 
 
 def evaluate_untrained(task: Tables, cell: EmbeddingCell, definition: TaskDefinition) -> Scored:
     """Evaluate an embedding that the task's own training texts, or nothing at all, determine."""
-    encoder = registry.encoder(cell.method, cell.options, dim=cell.dim, seed=cell.seed)
+    encoder = registry.encoder(cell.method, options=cell.options, dim=cell.dim, seed=cell.seed)
     return _evaluate(task, encoder, cell, definition)
 
 
-def _evaluate(tables: Tables, encoder: registry.Encoder, cell: EmbeddingCell, definition: TaskDefinition) -> Scored:
+def _evaluate(tables: Tables, encoder: Any, cell: EmbeddingCell, definition: TaskDefinition) -> Scored:
     kind = KINDS[definition.kind]
     with threadpool_limits(1):
         evaluation = kind.evaluate(
-            kind.task(tables), encoder, definition.evaluation, seed=cell.seed, shuffle_labels=cell.shuffle_labels
+            kind.task(tables, definition.name),
+            encoder,
+            definition.evaluation,
+            seed=cell.seed,
+            shuffle_labels=cell.shuffle_labels,
         )
-    return evaluation.item_scores, evaluation_record(evaluation, cell, definition)
+    item_scores = stamped(
+        evaluation.item_scores,
+        origin=cell.origin,
+        method=cell.method,
+        task=definition.name,
+        dim=cell.dim,
+        seed=cell.seed,
+        embedding=cell.name,
+    )
+    return item_scores, evaluation_record(evaluation, cell, definition)
 
 
 def evaluation_record(evaluation: Evaluation, cell: EmbeddingCell, definition: TaskDefinition) -> dict[str, Any]:
     """What a cell scored and cost, for MLflow and the leaderboard."""
+    primary = KINDS[definition.kind].primary_metric
     return {
+        "embedding": cell.name,
+        "task": definition.name,
+        "kind": definition.kind,
         "params": {
-            "origin": cell.origin, "method": cell.method, "dim": evaluation.dim, "seed": cell.seed, "tuned": False,
+            "origin": cell.origin,
+            "method": cell.method,
+            "dim": evaluation.dim,
+            "tuned": False,
+            "seed": cell.seed,
         },
         "metrics": {
             **evaluation.metrics,
-            "primary_metric": evaluation.metrics[KINDS[definition.kind].primary_metric],
+            "primary_metric": evaluation.metrics[primary],
             "encode_seconds": evaluation.encode_seconds,
             "fit_seconds": evaluation.fit_seconds,
             "bytes_per_item": evaluation.bytes_per_item,
         },
-        "tags": {"kind": definition.kind, "options": cell.options.model_dump_json(), "details": evaluation.details},
+        "tags": {
+            "kind": definition.kind,
+            "primary": primary,
+            "options": cell.options.model_dump_json(),
+        },
+        "details": evaluation.details,
     }
+
+
+def collect_tasks(**parts: Any) -> dict[str, pa.Table]:
+    """Item scores and costs of one embedding on all its tasks."""
+    records = [part for name, part in parts.items() if name.endswith("_metrics")]
+    scores = [part for name, part in parts.items() if name.endswith("_item_scores")]
+    training = parts.get("training")
+    return {"item_scores": pa.concat_tables(scores), "cells": cells_table(records, training)}
+
+
+def collect_embeddings(**cards: Tables) -> dict[str, pa.Table]:
+    """Item scores and costs of all embeddings of one origin."""
+    return {name: pa.concat_tables([card[name] for card in cards.values()]) for name in ("item_scores", "cells")}
+
+
+def cells_table(records: Sequence[Mapping[str, Any]], training: Mapping[str, Any] | None) -> pa.Table:
+    """One row per task and metric, with what the embedding cost."""
+    trained = training["metrics"] if training else {}
+    rows = [
+        {
+            "embedding": record["embedding"],
+            "task": record["task"],
+            "kind": record["kind"],
+            "metric": metric,
+            "value": value,
+            **record["params"],
+            "corpus_tokens": training["params"]["corpus_tokens"] if training else None,
+            "vocabulary": trained.get("vocabulary"),
+            "peak_rss_bytes": trained.get("peak_rss_bytes"),
+            "bytes": trained.get("bytes"),
+            "final_loss": training["series"].get("loss", [None])[-1] if training else None,
+            "options": record["tags"]["options"],
+            "train_seconds": trained.get("train_seconds", 0.0),
+            **{cost: record["metrics"][cost] for cost in COSTS},
+            "mlflow_run_id": record.get("mlflow_run_id"),
+        }
+        for record in records
+        for metric, value in record["metrics"].items()
+        if metric not in (*COSTS, "primary_metric")
+    ]
+    return pa.Table.from_pylist(rows, schema=CELLS)

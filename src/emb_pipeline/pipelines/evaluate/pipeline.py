@@ -30,7 +30,7 @@ def _evaluate(cell: EmbeddingCell, task: str, kind: str) -> Pipeline:
     inputs = {"task": f"tasks@{task}"}
     if cell.is_trained:
         inputs["vectors"] = f"{cell.name}.vectors"
-    function = nodes.EVALUATIONS[kind, cell.is_trained]
+    function = nodes.evaluate_trained if cell.is_trained else nodes.evaluate_untrained
     return pipeline(
         [
             node(

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from emb_pipeline.experiment import CorpusDefinition, CorpusOptions, TaskDefinition
 from emb_pipeline.text import audit, readers
-from emb_pipeline.text.held_out import held_out_keys
+from emb_pipeline.text.held_out import held_out_keys, held_out_texts
 from emb_pipeline.text.tokens import TokenCorpus, cut, write_tokens
 
 Tables = Mapping[str, pa.Table]
@@ -28,23 +28,26 @@ class Folders(BaseModel):
 
 
 def read_classification(definition: TaskDefinition, folders: Folders) -> dict[str, pa.Table]:
-    """Read labelled texts."""
-    return {"examples": readers.read_classification(definition.reading, folders.raw, folders.project)}
+    """Read labelled texts; stop if they cannot be evaluated."""
+    examples = readers.read_classification(definition.reading, folders.raw, folders.project)
+    audit.require_evaluable(examples, definition.name)
+    return {"examples": examples}
 
 
 def read_retrieval(definition: TaskDefinition, folders: Folders) -> dict[str, pa.Table]:
-    """Read queries, passages and relevance judgments."""
+    """Read queries, passages and relevance judgments; stop if they cannot be evaluated."""
     tables = readers.read_retrieval(definition.reading, folders.raw, folders.project)
+    audit.require_evaluable(tables, definition.name)
     return {"queries": tables.queries, "passages": tables.passages, "qrels": tables.qrels}
 
 
 def audit_classification(examples: Tables) -> pa.Table:
-    """Look for duplicates, leakage and label conflicts; stop if the task cannot be evaluated."""
+    """Look for duplicates, leakage and label conflicts."""
     return audit.audit_classification(examples["examples"])
 
 
 def audit_retrieval(examples: Tables) -> pa.Table:
-    """Look for duplicates and missing judgments; stop if the task cannot be evaluated."""
+    """Look for duplicates and missing judgments."""
     return audit.audit_retrieval(readers.RetrievalTables(**examples))
 
 
@@ -55,7 +58,7 @@ def read_corpus(definition: CorpusDefinition, folders: Folders) -> Iterator[tupl
 
 def tokenise_corpus(documents: Iterable[tuple[str, str]], options: CorpusOptions, folders: Folders, *tasks: Tables) -> TokenCorpus:
     """Split documents into sentences of tokens, without the sentences of any task's held-out text."""
-    held_out = held_out_keys(text for task in tasks for text in held_out_texts(task)) if options.held_out == "remove" else ()
+    held_out = held_out_keys(text for task in tasks for text in _held_out(task)) if options.held_out == "remove" else ()
     return write_tokens(documents, _scratch(folders), held_out=held_out)
 
 
@@ -75,7 +78,7 @@ def collect_audits(**audits: pa.Table) -> pa.Table:
 def measure_overlap(**inputs: Tables | TokenCorpus) -> pa.Table:
     """Count held-out texts that stand in a corpus all the same."""
     texts = {
-        name.removeprefix("examples_"): held_out_texts(tables)
+        name.removeprefix("examples_"): _held_out(tables)
         for name, tables in inputs.items()
         if not isinstance(tables, TokenCorpus)
     }
@@ -86,13 +89,8 @@ def measure_overlap(**inputs: Tables | TokenCorpus) -> pa.Table:
     ])
 
 
-def held_out_texts(task: Tables) -> list[str]:
-    """Texts that a task is tested on: its test part, all of it where folds are drawn, or its queries."""
-    if "queries" in task:
-        return task["queries"]["text"].to_pylist()
-    examples = task["examples"]
-    rows = zip(examples["text"].to_pylist(), examples["split"].to_pylist(), strict=True)
-    return [text for text, split in rows if split in (None, "test")]
+def _held_out(task: Tables) -> list[str]:
+    return held_out_texts(readers.RetrievalTables(**task) if "qrels" in task else task["examples"])
 
 
 def _scratch(folders: Folders) -> Path:

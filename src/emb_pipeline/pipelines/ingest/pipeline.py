@@ -42,8 +42,8 @@ def _task(task: str, kind: str) -> Pipeline:
 
 
 def _corpus(corpus: str, experiment: Experiment) -> Pipeline:
-    examples = [f"{task}.examples" for task in experiment.tasks]
-    sentences = [f"{other}.sentences" for other in experiment.corpora]
+    examples = {f"examples_{task}": f"{task}.examples" for task in experiment.tasks}
+    sentences = {f"sentences_{other}": f"{other}.sentences" for other in experiment.corpora}
     return pipeline(
         [
             node(nodes.read_corpus, ["params:definition", "params:folders"], "documents", name="read"),
@@ -51,7 +51,7 @@ def _corpus(corpus: str, experiment: Experiment) -> Pipeline:
             node(nodes.cut_corpus, ["own", "params:options", "params:folders", *sentences], "tokens", name="cut"),
         ],
         namespace=f"{STAGE}.{corpus}",
-        inputs={"own": f"{corpus}.sentences", **{name: name for name in [*examples, *sentences]}},
+        inputs={"own": f"{corpus}.sentences", **examples, **sentences},
         outputs={name: f"{corpus}.{name}" for name in ("documents", "sentences", "tokens")},
         parameters={
             "params:definition": f"params:corpora.{corpus}",

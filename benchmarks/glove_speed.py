@@ -1,0 +1,78 @@
+"""How fast GloVe counts and trains: records per second and epoch with one thread and with two, in one run.
+
+    python benchmarks/glove_speed.py <corpus folder>     tokens.txt, vocabulary.parquet, manifest.json
+    python benchmarks/glove_speed.py                     words drawn by Zipf's law instead: 2 million tokens
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from emb_pipeline.embeddings import glove
+from emb_pipeline.embeddings.cooccurrence import count_cooccurrences
+from emb_pipeline.embeddings.options import GloveOptions
+from emb_pipeline.embeddings.training import known_words
+from emb_pipeline.text.tokens import TokenCorpus, write_tokens
+
+
+def main() -> None:
+    """Count in memory and by way of the disk, then train an epoch at a time."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("corpus", type=Path, nargs="?")
+    parser.add_argument("--dim", type=int, default=100)
+    parser.add_argument("--window", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=3)
+    arguments = parser.parse_args()
+    options = GloveOptions(window=arguments.window, epochs=arguments.epochs)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        corpus = TokenCorpus(arguments.corpus) if arguments.corpus else zipf_corpus(folder / "corpus")
+        words, _ = known_words(corpus, options.min_count)
+        compile_kernels(corpus, words, folder)
+        print(f"{corpus.n_tokens:,} tokens, {len(words):,} words, window {options.window}, {arguments.dim} dimensions")
+        seconds = {}
+        for memory_mb in (options.memory_mb, 64):
+            start = time.perf_counter()
+            pairs = count_cooccurrences(corpus, words, window=options.window, memory_mb=memory_mb, folder=folder)
+            seconds[memory_mb] = time.perf_counter() - start
+            print(f"co-occurrences, {memory_mb} MiB: {seconds[memory_mb]:.1f} s, "
+                  f"{corpus.n_tokens / seconds[memory_mb] / 1e6:.2f} M tokens/s, {len(pairs):,} pairs, "
+                  f"{pairs.n_runs} runs on disk")
+        n_records = 2 * len(pairs) - int((pairs.first == pairs.second).sum())
+        epoch_seconds = {workers: seconds_per_epoch(pairs, arguments.dim, options, workers) for workers in (1, 2)}
+        for workers, value in epoch_seconds.items():
+            print(f"epoch, {workers} thread(s): {value:.2f} s, {n_records / value / 1e6:.2f} M records/s "
+                  f"({n_records:,} records)")
+        print(f"two threads against one: {epoch_seconds[1] / epoch_seconds[2]:.2f} ×; "
+              f"counting by way of the disk against in memory: {seconds[64] / seconds[options.memory_mb]:.2f} ×")
+
+
+def seconds_per_epoch(pairs: glove.CooccurrenceCounts, dim: int, options: GloveOptions, workers: int) -> float:
+    """The fastest epoch: other users of the machine only ever slow it down."""
+    marks = [time.perf_counter()]
+    glove.fit(pairs, dim=dim, options=options, seed=1, workers=workers,
+              on_epoch=lambda *_: marks.append(time.perf_counter()))
+    return float(np.diff(marks).min())
+
+
+def compile_kernels(corpus: TokenCorpus, words: list[str], folder: Path) -> None:
+    """Run both kernels on next to nothing, so that their compilation is not measured."""
+    pairs = count_cooccurrences(corpus, words[:2], window=1, memory_mb=16, folder=folder)
+    glove.fit(pairs, dim=2, options=GloveOptions(epochs=1), seed=1, workers=1)
+
+
+def zipf_corpus(folder: Path) -> TokenCorpus:
+    """Independent words, the r-th as common as 1 / r, in sentences of 20."""
+    rng = np.random.default_rng(0)
+    share = 1 / np.arange(1, 50_001)
+    ranks = rng.choice(len(share), size=(100_000, 20), p=share / share.sum())
+    return write_tokens(((str(number), " ".join(f"w{rank}" for rank in row)) for number, row in enumerate(ranks)), folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""BM25, the sparse baseline of retrieval (Robertson et al. 1994), by bm25s on the project's own tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import bm25s
+import numpy as np
+
+from emb_pipeline.embeddings.options import Bm25Options
+from emb_pipeline.text.texts import Texts
+
+
+@dataclass(frozen=True)
+class Bm25:
+    """Lucene's BM25 over the tokens that all embeddings share: no stop words are removed, nothing is stemmed.
+
+    Published figures differ by their tokenisers, so this one is fixed.
+    """
+
+    options: Bm25Options = field(default_factory=Bm25Options)
+
+    def search(self, queries: Sequence[str], passages: Sequence[str], k: int) -> np.ndarray:
+        """The best passages of each query.
+
+        Parameters
+        ----------
+        queries, passages : sequence of str
+            Texts; `Texts` brings its tokens along.
+        k : int
+            Passages to find for each query.
+
+        Returns
+        -------
+        ndarray of shape (n_queries, min(k, n_passages)), int64
+            Indices of passages, best first; equal scores in the order of the passages.
+        """
+        index = bm25s.BM25(k1=self.options.k1, b=self.options.b, method="lucene")
+        index.index(_tokens(passages), show_progress=False)
+        k = min(k, len(passages))
+        found = np.empty((len(queries), k), dtype=np.int64)
+        for row, query in enumerate(_tokens(queries)):
+            known = [token for token in query if token in index.vocab_dict]
+            scores = index.get_scores(known) if known else np.zeros(len(passages), dtype=np.float32)
+            found[row] = _best(scores, k)
+        return found
+
+
+def _tokens(texts: Sequence[str]) -> list[list[str]]:
+    return (texts if isinstance(texts, Texts) else Texts(texts)).tokens
+
+
+def _best(scores: np.ndarray, k: int) -> np.ndarray:
+    """Indices of the k highest scores; among equal ones the lower index first, at the border too."""
+    if k < len(scores):
+        border = np.partition(scores, len(scores) - k)[len(scores) - k]
+        candidates = np.flatnonzero(scores >= border)
+    else:
+        candidates = np.arange(len(scores))
+    return candidates[np.argsort(-scores[candidates], kind="stable")][:k]

@@ -1,0 +1,59 @@
+"""What an embedding must be able to do to be evaluated: three small contracts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import scipy.sparse as sp
+
+from emb_pipeline.text.texts import Texts
+
+Vectors = np.ndarray | sp.csr_array
+
+
+@runtime_checkable
+class TextEncoder(Protocol):
+    """Maps texts to vectors."""
+
+    @property
+    def dim(self) -> int:
+        """Numbers per vector."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of the texts: an array of shape (n_texts, dim), float32, dense or sparse."""
+        ...
+
+
+@runtime_checkable
+class TaskEncoder(Protocol):
+    """An embedding fitted on a task's own training texts (one-hot, TF-IDF, LSA)."""
+
+    def fit(self, texts: Texts) -> TextEncoder:
+        """The encoder that these training texts give; nothing else of the task is seen."""
+        ...
+
+
+@runtime_checkable
+class Searcher(Protocol):
+    """A retrieval system without vectors of its own (BM25)."""
+
+    def search(self, queries: Sequence[str], passages: Sequence[str], k: int) -> np.ndarray:
+        """Indices of the ``k`` best passages for each query, best first: shape (n_queries, k)."""
+        ...
+
+
+@runtime_checkable
+class TokenEncoder(Protocol):
+    """Maps token sequences to one vector per token (for sequence labelling)."""
+
+    @property
+    def dim(self) -> int:
+        """Numbers per vector."""
+        ...
+
+    def encode_tokens(self, sentences: Sequence[Sequence[str]]) -> list[np.ndarray]:
+        """One array of shape (n_tokens, dim) per sentence."""
+        ...

@@ -1,0 +1,122 @@
+"""Hyper-parameters of every method, as the experiment's YAML gives them: units, ranges and defaults in one place.
+
+The defaults were chosen once, by evidence, and are the same for every corpus: see
+``docs/decisions/0003-word-vector-defaults.md``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Pooling = Literal["mean", "idf", "sif"]
+
+
+class Options(BaseModel):
+    """What all options share: immutable, and a misspelt name is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PooledOptions(Options):
+    """A method that gives word vectors, and so needs a rule that makes one text vector of them."""
+
+    pooling: Annotated[Pooling, Field(
+        description="weight of a word in its text's vector: mean (all alike), idf (rare words count more), "
+                    "sif (smooth inverse frequency, common direction removed)")] = "idf"
+
+
+class _TrainedOptions(PooledOptions):
+    window: Annotated[int, Field(ge=1, le=20, description="words to each side that count as context")] = 5
+    min_count: Annotated[int, Field(
+        ge=1, le=1000, description="occurrences in the corpus below which a word gets no vector")] = 3
+    epochs: Annotated[int, Field(ge=1, le=500, description="passes over the corpus")] = 10
+    deterministic: Annotated[bool, Field(
+        description="one worker and stable hashing: the same vectors bit for bit on the same machine and versions")] = False
+
+
+class _SamplingOptions(_TrainedOptions):
+    architecture: Annotated[Literal["skip_gram", "cbow"], Field(
+        description="skip_gram predicts the context from a word, cbow a word from its context")] = "skip_gram"
+    negative: Annotated[int, Field(ge=1, le=50, description="noise words per true context word")] = 5
+    sample: Annotated[float, Field(
+        ge=0, le=1, description="share of the corpus above which a word is thinned out; 0 keeps all")] = 1e-4
+    learning_rate: Annotated[float, Field(
+        gt=0, le=1, description="step size at the start; it falls linearly to almost zero")] = 0.05
+
+
+class Word2VecOptions(_SamplingOptions):
+    """Word2Vec (Mikolov et al. 2013) with negative sampling."""
+
+
+class FastTextOptions(_SamplingOptions):
+    """FastText (Bojanowski et al. 2017): Word2Vec whose words are sums of character n-grams."""
+
+    min_n: Annotated[int, Field(ge=1, le=10, description="characters of the shortest n-gram")] = 3
+    max_n: Annotated[int, Field(ge=1, le=10, description="characters of the longest n-gram")] = 6
+    buckets: Annotated[int, Field(
+        ge=1000, le=2_000_000, description="rows of the n-gram table; n-grams share rows by their hash")] = 50_000
+
+    @model_validator(mode="after")
+    def _lengths_are_a_range(self) -> Self:
+        if self.min_n > self.max_n:
+            raise ValueError(f"min_n ({self.min_n}) must not be above max_n ({self.max_n})")
+        return self
+
+
+class GloveOptions(_TrainedOptions):
+    """GloVe (Pennington et al. 2014)."""
+
+    epochs: Annotated[int, Field(ge=1, le=500, description="passes over the co-occurrence records")] = 25
+    x_max: Annotated[float, Field(
+        gt=0, le=10_000, description="co-occurrence count from which on a pair has full weight")] = 10.0
+    alpha: Annotated[float, Field(gt=0, le=1, description="exponent of the weight below x_max")] = 0.75
+    learning_rate: Annotated[float, Field(gt=0, le=1, description="step size of AdaGrad")] = 0.05
+    memory_mb: Annotated[int, Field(
+        ge=16, le=1_000_000, description="MiB for counting co-occurrences; beyond it, counts go to disk in runs")] = 1024
+
+
+class OneHotOptions(Options):
+    """Binary bag of words: 1 for each word of the text."""
+
+    min_df: Annotated[int, Field(ge=1, le=1000, description="training texts that must hold a word")] = 1
+
+
+class TfidfOptions(Options):
+    """TF-IDF, length-normalised."""
+
+    sublinear: Annotated[bool, Field(description="1 + ln(count) in place of the count")] = True
+    max_ngram: Annotated[Literal[1, 2], Field(description="1: words; 2: words and pairs of adjacent words")] = 2
+    min_df: Annotated[int, Field(ge=1, le=1000, description="training texts that must hold a term")] = 1
+
+
+class LsaOptions(TfidfOptions):
+    """Latent semantic analysis (Deerwester et al. 1990): the strongest directions of TF-IDF."""
+
+    iterations: Annotated[int, Field(ge=1, le=50, description="power iterations of the randomised SVD")] = 5
+
+
+class RandomOptions(PooledOptions):
+    """The noise floor: a fixed random vector per word."""
+
+    pooling: Annotated[Pooling, Field(
+        description="weight of a word in its text's vector; idf and sif take the word counts of a corpus")] = "mean"
+
+
+class Bm25Options(Options):
+    """BM25 (Robertson et al. 1994), Lucene's variant."""
+
+    k1: Annotated[float, Field(ge=0, le=10, description="how soon repeated words stop adding to the score")] = 1.5
+    b: Annotated[float, Field(ge=0, le=1, description="how much long passages are held back")] = 0.75
+
+
+class StaticFileOptions(PooledOptions):
+    """Word vectors that somebody else trained, from a file."""
+
+    path: Annotated[Path, Field(description="file; may end in .gz, but for arrow")]
+    format: Annotated[Literal["word2vec_text", "word2vec_binary", "glove_text", "arrow"], Field(
+        description="word2vec_text and word2vec_binary start with a line 'words dimensions'; glove_text may")]
+    limit: Annotated[int | None, Field(
+        ge=1, description="words to read, from the top (the commonest); null reads all")] = None

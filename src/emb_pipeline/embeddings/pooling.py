@@ -1,0 +1,169 @@
+"""Text vectors out of word vectors: one sparse-times-dense product over term counts that all embeddings of a task share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from emb_pipeline.embeddings.options import Pooling
+from emb_pipeline.text.texts import DocumentTerms, Texts
+
+NOMINAL_LENGTH = 100
+"""Words of the text that ``idf`` imagines; see `inverse_document_frequency`."""
+SIF_A = 1e-3
+"""The paper's constant a: a word of this share of the corpus counts half."""
+
+
+class TokenVectors(Protocol):
+    """Something that has a vector and a corpus count for tokens."""
+
+    @property
+    def dim(self) -> int:
+        """Numbers per vector."""
+        ...
+
+    @property
+    def total_count(self) -> int:
+        """Sum of all counts."""
+        ...
+
+    def lookup(self, tokens: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Vectors of shape (n_tokens, dim) and counts of shape (n_tokens,); count 0 and zeros for a token without vector."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class PooledEncoder:
+    """The weighted mean of a text's word vectors.
+
+    The weights come from how common a word is in the embedding's *own corpus*, never from the texts to be encoded, so that
+    a text's vector depends on nothing but the text:
+
+    * ``mean``: all words alike;
+    * ``idf``: the inverse document frequency that corpus counts imply, see `inverse_document_frequency`;
+    * ``sif``: a / (a + p(w)), then the part along one common direction is taken away [1]_. The paper estimates that
+      direction on the texts at hand; here it is the direction of an average text of the corpus, Σ p(w) weight(w) v(w),
+      unless :meth:`with_component_of` is given texts to estimate it on.
+
+    Repeated words count each time. A text without a known word is the zero vector.
+
+    Parameters
+    ----------
+    vectors : TokenVectors
+        Word vectors; also what gives a token without a vector of its own one from its subwords.
+    pooling : {"mean", "idf", "sif"}
+        The rule.
+    component : ndarray of shape (dim,), optional
+        Unit vector to take away instead of the corpus's own (``sif`` only).
+
+    References
+    ----------
+    .. [1] Arora, Liang & Ma (2017), A Simple but Tough-to-Beat Baseline for Sentence Embeddings.
+    """
+
+    vectors: TokenVectors
+    pooling: Pooling = "mean"
+    component: np.ndarray | None = None
+
+    @property
+    def dim(self) -> int:
+        """Numbers per vector."""
+        return self.vectors.dim
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Vectors of texts.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            Texts; `Texts` brings its term counts along, others are tokenised here.
+
+        Returns
+        -------
+        ndarray of shape (n_texts, dim), float32
+        """
+        means = self._weighted_means((texts if isinstance(texts, Texts) else Texts(texts)).terms)
+        if self.pooling == "sif":
+            direction = self.component if self.component is not None else self._average_text
+            means -= np.outer(means @ direction, direction)
+        return means
+
+    def encode_tokens(self, sentences: Sequence[Sequence[str]]) -> list[np.ndarray]:
+        """Vectors of single tokens, each the plain mean over the words that the project's tokeniser finds in it.
+
+        A data set's own tokens (``"Beta-blockers"``) so meet the words that the corpus was split into. A token without a
+        known word is a zero vector.
+
+        Returns
+        -------
+        list of ndarray of shape (n_tokens, dim), float32
+            One array per sentence.
+        """
+        lengths = [len(sentence) for sentence in sentences]
+        rows: dict[str, int] = {}
+        places = [rows.setdefault(token, len(rows)) for sentence in sentences for token in sentence]
+        distinct = PooledEncoder(self.vectors, "mean").encode(Texts(rows))
+        return np.split(distinct[np.asarray(places, dtype=np.int64)], np.cumsum(lengths)[:-1]) if lengths else []
+
+    def with_component_of(self, texts: Sequence[str]) -> PooledEncoder:
+        """This encoder with its common direction estimated on texts, as the paper has it (``sif`` only).
+
+        Parameters
+        ----------
+        texts : sequence of str
+            Training texts: the direction becomes a fitted quantity, and must not see what it is tested on.
+        """
+        means = self._weighted_means((texts if isinstance(texts, Texts) else Texts(texts)).terms)
+        _, directions = np.linalg.eigh(means.T.astype(np.float64) @ means)
+        return PooledEncoder(self.vectors, self.pooling, directions[:, -1].astype(np.float32))
+
+    def _weighted_means(self, terms: DocumentTerms) -> np.ndarray:
+        vectors, corpus_counts = self.vectors.lookup(terms.vocabulary)
+        weights = self._weights(corpus_counts)
+        totals = terms.counts @ weights
+        sums = terms.counts @ (vectors * weights[:, None])
+        means: np.ndarray = np.divide(sums, totals[:, None], out=np.zeros_like(sums), where=totals[:, None] > 0)
+        return means
+
+    def _weights(self, corpus_counts: np.ndarray) -> np.ndarray:
+        if self.pooling == "mean":
+            weights = np.ones(len(corpus_counts))
+        else:
+            share = corpus_counts / self.vectors.total_count
+            weights = inverse_document_frequency(share) if self.pooling == "idf" else SIF_A / (SIF_A + share)
+        return np.where(corpus_counts > 0, weights, 0).astype(np.float32)
+
+    @cached_property
+    def _average_text(self) -> np.ndarray:
+        tokens = getattr(self.vectors, "tokens", None)
+        if tokens is None:
+            raise ValueError("sif needs word vectors with a vocabulary; give texts to with_component_of")
+        vectors, counts = self.vectors.lookup(tokens)
+        mean = (counts / counts.sum() * self._weights(counts)).astype(np.float32) @ vectors
+        direction: np.ndarray = mean / np.float32(max(float(np.linalg.norm(mean)), 1e-30))
+        return direction
+
+
+def inverse_document_frequency(share: np.ndarray) -> np.ndarray:
+    """The idf that a word's share of the corpus implies for texts of 100 words.
+
+    A corpus of sentences has no documents to count, and the texts to be encoded must not set the weights. If words fell
+    independently, a word of share p would stand in 1 - (1 - p)¹⁰⁰ of such texts; idf is minus the logarithm of that. "The"
+    gets almost nothing, and a word seen once in a million about 9.
+
+    Parameters
+    ----------
+    share : ndarray of shape (n_words,)
+        Share of the corpus's words, 0 to 1; a word of share 0 gets weight 0.
+
+    Returns
+    -------
+    ndarray of shape (n_words,)
+    """
+    share = np.asarray(share, dtype=np.float64)
+    inside = np.clip(share, np.finfo(np.float64).tiny, 1 - 1e-12)
+    return np.where(share > 0, -np.log(-np.expm1(NOMINAL_LENGTH * np.log1p(-inside))), 0.0)

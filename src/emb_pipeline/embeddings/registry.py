@@ -1,0 +1,197 @@
+"""All methods there are. To add one: a file beside this one, a line in METHODS, a line of YAML with its options.
+
+Importing this module loads no library: an implementation is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from emb_pipeline.embeddings.options import (
+    Bm25Options,
+    FastTextOptions,
+    GloveOptions,
+    LsaOptions,
+    OneHotOptions,
+    Options,
+    PooledOptions,
+    RandomOptions,
+    StaticFileOptions,
+    TfidfOptions,
+    Word2VecOptions,
+)
+
+if TYPE_CHECKING:
+    from emb_pipeline.embeddings.encoders import Searcher, TaskEncoder, TextEncoder
+    from emb_pipeline.embeddings.training import OnEpoch
+    from emb_pipeline.embeddings.word_vectors import WordVectors
+    from emb_pipeline.text.tokens import TokenCorpus
+
+_WORD_LEVEL = frozenset({"classification", "sequence_labelling", "retrieval", "recommendation", "similarity"})
+_TEXT_LEVEL = frozenset({"classification", "retrieval"})
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to get an embedding.
+
+    Attributes
+    ----------
+    name : str
+        As it stands in YAML.
+    options : type of Options
+        Its hyper-parameters.
+    origin : {"corpus", "task", "control", "pretrained"}
+        Where its knowledge comes from: trained here on a corpus, fitted on a task's training texts, nowhere, or a file.
+    kinds : frozenset of str
+        Kinds of task that it can be evaluated on.
+    implementation : str
+        ``module:name`` within this package.
+    has_dim : bool
+        Whether the grid chooses its dimension.
+    """
+
+    name: str
+    options: type[Options]
+    origin: Literal["corpus", "task", "control", "pretrained"]
+    kinds: frozenset[str]
+    implementation: str
+    has_dim: bool = True
+
+    def load(self) -> Callable[..., Any]:
+        """The function or class that does the work."""
+        module, _, name = self.implementation.partition(":")
+        return cast(Callable[..., Any], getattr(import_module(f"emb_pipeline.embeddings.{module}"), name))
+
+
+METHODS: Mapping[str, Method] = MappingProxyType({method.name: method for method in (
+    Method("word2vec", Word2VecOptions, "corpus", _WORD_LEVEL, "word2vec:train"),
+    Method("fasttext", FastTextOptions, "corpus", _WORD_LEVEL, "fasttext:train"),
+    Method("glove", GloveOptions, "corpus", _WORD_LEVEL, "glove:train"),
+    Method("static_file", StaticFileOptions, "pretrained", _WORD_LEVEL, "static_files:load", has_dim=False),
+    Method("random", RandomOptions, "control", _WORD_LEVEL, "random_vectors:encoder"),
+    Method("one_hot", OneHotOptions, "task", _TEXT_LEVEL, "sparse:OneHot", has_dim=False),
+    Method("tfidf", TfidfOptions, "task", _TEXT_LEVEL, "sparse:Tfidf", has_dim=False),
+    Method("lsa", LsaOptions, "task", _TEXT_LEVEL, "sparse:Lsa"),
+    Method("bm25", Bm25Options, "task", frozenset({"retrieval"}), "bm25:Bm25", has_dim=False),
+)})
+
+
+def method_named(name: str) -> Method:
+    """The method of this name.
+
+    Raises
+    ------
+    ValueError
+        There is none; the message lists those there are.
+    """
+    if name not in METHODS:
+        raise ValueError(f"unknown method {name!r}; known: {', '.join(METHODS)}")
+    return METHODS[name]
+
+
+def train(method: str, tokens: TokenCorpus, *, dim: int | None, options: Options, seed: int, workers: int = 1,
+          on_epoch: OnEpoch | None = None) -> WordVectors:
+    """Train a corpus method.
+
+    Parameters
+    ----------
+    method : str
+        Its name.
+    tokens : TokenCorpus
+        What to train on.
+    dim : int
+        Numbers per vector.
+    options : Options
+        The method's hyper-parameters.
+    seed, workers : int
+        Seed; threads.
+    on_epoch : callable, optional
+        Called after each epoch with its number and its loss (None where the method has none).
+
+    Raises
+    ------
+    ValueError
+        A method that is not trained on a corpus, options of another method, or no dimension.
+    """
+    trained = _checked(method, options, dim)
+    _require_origin(trained, "corpus", "trained on a corpus")
+    vectors = trained.load()(tokens, dim=dim, options=options, seed=seed, workers=workers, on_epoch=on_epoch)
+    return cast("WordVectors", vectors)
+
+
+def load(method: str, options: Options) -> WordVectors:
+    """Word vectors that were trained elsewhere.
+
+    Raises
+    ------
+    ValueError
+        A method that is not pretrained, or options of another method.
+    DataError
+        The file cannot be used; see `emb_pipeline.embeddings.static_files.load`.
+    """
+    pretrained = _checked(method, options, None)
+    _require_origin(pretrained, "pretrained", "read from a file")
+    return cast("WordVectors", pretrained.load()(options))
+
+
+def encoder(method: str, *, options: Options, dim: int | None = None, seed: int = 0, vectors: WordVectors | None = None,
+            tokens: TokenCorpus | None = None) -> TextEncoder | TaskEncoder | Searcher:
+    """What a cell is evaluated with.
+
+    Parameters
+    ----------
+    method : str
+        Its name.
+    options : Options
+        The method's hyper-parameters.
+    dim : int, optional
+        Numbers per vector, for methods whose dimension is chosen and that are not trained (random, lsa).
+    seed : int
+        Seed of methods that draw (random, lsa).
+    vectors : WordVectors, optional
+        The word vectors of a corpus or pretrained method.
+    tokens : TokenCorpus, optional
+        Word counts for a random control that pools by them.
+
+    Returns
+    -------
+    TextEncoder, TaskEncoder or Searcher
+        A pooled encoder for word vectors; one to fit on training texts for one_hot, tfidf and lsa; a searcher for bm25.
+
+    Raises
+    ------
+    ValueError
+        Something that the method needs is missing.
+    """
+    if METHODS.get(method) and METHODS[method].origin in ("corpus", "pretrained"):
+        _checked(method, options, None, needs_dim=False)
+        if vectors is None:
+            raise ValueError(f"{method} is evaluated with its word vectors: give them as vectors=")
+        from emb_pipeline.embeddings.pooling import PooledEncoder
+
+        return PooledEncoder(vectors, cast(PooledOptions, options).pooling)
+    made = _checked(method, options, dim)
+    arguments: dict[str, Any] = {"dim": dim, "seed": seed} if made.has_dim else {}
+    if made.origin == "control":
+        arguments["tokens"] = tokens
+    return cast("TextEncoder | TaskEncoder | Searcher", made.load()(options, **arguments))
+
+
+def _checked(name: str, options: Options, dim: int | None, *, needs_dim: bool = True) -> Method:
+    method = method_named(name)
+    if not isinstance(options, method.options):
+        raise ValueError(f"{name} takes {method.options.__name__}, not {type(options).__name__}")
+    if needs_dim and method.has_dim and (dim is None or dim < 1):
+        raise ValueError(f"{name} needs a dimension, for instance {name}_100")
+    return method
+
+
+def _require_origin(method: Method, origin: str, meaning: str) -> None:
+    if method.origin != origin:
+        known = ", ".join(other.name for other in METHODS.values() if other.origin == origin)
+        raise ValueError(f"{method.name} is not {meaning}; these are: {known}")

@@ -1,0 +1,226 @@
+"""Word vectors at rest and in memory: an Arrow file, mapped and not copied."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+
+from emb_pipeline.text.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Subwords:
+    """Character n-gram vectors, from which an unknown word gets its vector (Bojanowski et al. 2017).
+
+    Attributes
+    ----------
+    min_n, max_n : int
+        Characters of the shortest and of the longest n-gram of ``<word>``.
+    n_buckets : int
+        Range of the n-gram hash, as gensim and fastText compute it.
+    buckets : ndarray of shape (n_used,), int32
+        The buckets that some word of the corpus uses, ascending. All others have no vector.
+    vectors : ndarray of shape (n_used, dim), float32
+        The vector of each of them.
+    """
+
+    min_n: int
+    max_n: int
+    n_buckets: int
+    buckets: np.ndarray
+    vectors: np.ndarray
+
+    def vector(self, token: str) -> np.ndarray | None:
+        """Mean of the token's n-gram vectors; None if the corpus holds none of its n-grams.
+
+        N-grams whose bucket no corpus word uses are still random numbers in the trained model, so here they count as zeros.
+        """
+        from gensim.models.fasttext import ft_ngram_hashes  # a second of imports that other methods can do without
+
+        hashes = np.asarray(ft_ngram_hashes(token, self.min_n, self.max_n, self.n_buckets), dtype=np.int64)
+        used = hashes[np.isin(hashes, self.buckets)]
+        if not len(used):
+            return None
+        rows = np.searchsorted(self.buckets, used)
+        mean: np.ndarray = self.vectors[rows].sum(axis=0) / np.float32(len(hashes))
+        return mean
+
+
+@dataclass(frozen=True, eq=False)
+class WordVectors:
+    """One vector per word of a vocabulary.
+
+    Attributes
+    ----------
+    tokens : sequence of str
+        The words, commonest first, without repetition.
+    counts : ndarray of shape (n_tokens,), int64
+        How often each stands in the corpus.
+    vectors : ndarray of shape (n_tokens, dim), float32
+        Their vectors.
+    provenance : mapping
+        Where they come from: method, options, seed, corpus fingerprint, versions, seconds. JSON values only.
+    subwords : Subwords or None
+        N-gram vectors for words outside the vocabulary (FastText).
+    """
+
+    tokens: Sequence[str]
+    counts: np.ndarray
+    vectors: np.ndarray
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    subwords: Subwords | None = None
+
+    def __post_init__(self) -> None:
+        if self.vectors.ndim != 2 or not len(self.tokens) == len(self.counts) == len(self.vectors):
+            raise ValueError(f"{len(self.tokens)} tokens and {len(self.counts)} counts do not go with vectors of shape "
+                             f"{self.vectors.shape}")
+        if self.vectors.dtype != np.float32 or self.counts.dtype != np.int64:
+            raise ValueError(f"vectors must be float32 and counts int64, not {self.vectors.dtype} and {self.counts.dtype}")
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __contains__(self, token: object) -> bool:
+        return token in self.index
+
+    @property
+    def dim(self) -> int:
+        """Numbers per vector."""
+        return int(self.vectors.shape[1])
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """Row of each token."""
+        return {token: row for row, token in enumerate(self.tokens)}
+
+    @cached_property
+    def total_count(self) -> int:
+        """Words of the corpus that have a vector, repetitions included."""
+        return int(self.counts.sum())
+
+    def lookup(self, tokens: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Vectors and corpus counts of some tokens.
+
+        Returns
+        -------
+        vectors : ndarray of shape (n_tokens, dim), float32
+            Zeros for a token without a vector.
+        counts : ndarray of shape (n_tokens,), int64
+            0 for a token without a vector; 1 for an unknown token whose vector comes from its subwords.
+        """
+        rows = np.fromiter((self.index.get(token, -1) for token in tokens), dtype=np.int64, count=len(tokens))
+        known = rows >= 0
+        vectors = np.zeros((len(tokens), self.dim), dtype=np.float32)
+        counts = np.zeros(len(tokens), dtype=np.int64)
+        vectors[known] = self.vectors[rows[known]]
+        counts[known] = np.maximum(self.counts[rows[known]], 1)
+        if self.subwords is not None:
+            for at in np.flatnonzero(~known).tolist():
+                vector = self.subwords.vector(tokens[at])
+                if vector is not None:
+                    vectors[at], counts[at] = vector, 1
+        return vectors, counts
+
+    def write(self, path: Path | str) -> None:
+        """Write an Arrow IPC file ``token, count, vector``; n-gram vectors go to ``<stem>.subwords.arrow`` beside it.
+
+        Each file appears whole or not at all, the main one last.
+        """
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        metadata = {"provenance": dict(self.provenance)}
+        if self.subwords is not None:
+            part = self.subwords
+            metadata["subwords"] = {"min_n": part.min_n, "max_n": part.max_n, "n_buckets": part.n_buckets}
+            _write_table(_subwords_path(path), {"bucket": pa.array(part.buckets, pa.int32()),
+                                                "vector": _vectors(part.vectors)})
+        else:
+            _subwords_path(path).unlink(missing_ok=True)
+        _write_table(path, {"token": pa.array(list(self.tokens), pa.string()), "count": pa.array(self.counts, pa.int64()),
+                            "vector": _vectors(self.vectors)}, metadata)
+
+    @classmethod
+    def read(cls, path: Path | str) -> Self:
+        """Map a file that :meth:`write` made; the vectors stay on disk until they are used.
+
+        Raises
+        ------
+        DataError
+            The file is no Arrow file, or its columns are not ``token, count, vector``.
+        """
+        path = Path(path)
+        table = _mapped_table(path, ("token", "count", "vector"))
+        metadata = json.loads((table.schema.metadata or {}).get(b"emb_pipeline", b"{}"))
+        subwords = None
+        if "subwords" in metadata:
+            part = _mapped_table(_subwords_path(path), ("bucket", "vector"))
+            subwords = Subwords(**metadata["subwords"], buckets=_numbers(part["bucket"]), vectors=_matrix(part["vector"]))
+        return cls(table["token"].to_pylist(), _numbers(table["count"]), _matrix(table["vector"]),
+                   metadata.get("provenance", {}), subwords)
+
+
+def _subwords_path(path: Path) -> Path:
+    return path.with_name(f"{path.stem}.subwords.arrow")
+
+
+def _vectors(matrix: np.ndarray) -> pa.FixedSizeListArray:
+    flat = pa.array(np.ascontiguousarray(matrix, dtype=np.float32).reshape(-1), pa.float32())
+    return pa.FixedSizeListArray.from_arrays(flat, matrix.shape[1])
+
+
+def _write_table(path: Path, columns: Mapping[str, pa.Array], metadata: Mapping[str, Any] | None = None) -> None:
+    batch = pa.record_batch(dict(columns))
+    if metadata is not None:
+        batch = batch.replace_schema_metadata({b"emb_pipeline": json.dumps(metadata, ensure_ascii=False).encode()})
+
+    def write(part: Path) -> None:
+        # One batch: a column in several pieces could not be one array without a copy.
+        with pa.OSFile(str(part), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
+            writer.write_batch(batch)
+
+    _write_atomically(path, write)
+
+
+def _write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        write(part)
+        with part.open("rb") as written:
+            os.fsync(written.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _mapped_table(path: Path, columns: Sequence[str]) -> pa.Table:
+    try:
+        table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+    except pa.ArrowInvalid as error:
+        raise DataError(str(path), f"not a complete Arrow IPC file ({error})",
+                        "train or export the vectors again") from error
+    if missing := [name for name in columns if name not in table.schema.names]:
+        raise DataError(str(path), f"column {missing[0]!r} is missing, there are {table.schema.names}",
+                        f"store the columns {list(columns)}")
+    if not pa.types.is_fixed_size_list(table.schema.field("vector").type):
+        raise DataError(str(path), f"vector is a {table.schema.field('vector').type}",
+                        "store it as fixed_size_list<float32>[dim]")
+    return table
+
+
+def _numbers(column: pa.ChunkedArray) -> np.ndarray:
+    numbers: np.ndarray = column.to_numpy()
+    return numbers
+
+
+def _matrix(column: pa.ChunkedArray) -> np.ndarray:
+    flat = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    matrix: np.ndarray = flat.flatten().to_numpy(zero_copy_only=True).reshape(len(column), -1)
+    return matrix.astype(np.float32, copy=False)

@@ -1,0 +1,142 @@
+"""Classification: a probe on frozen vectors. Unit: the document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from emb_pipeline.embeddings.encoders import TaskEncoder, TextEncoder, Vectors
+from emb_pipeline.tasks.evaluation import Evaluation
+from emb_pipeline.tasks.examples import ClassificationTask
+from emb_pipeline.tasks.folds import duplicate_groups, folds_of
+from emb_pipeline.tasks.options import ClassificationOptions
+from emb_pipeline.tasks.probes import fit_probe
+from emb_pipeline.tasks.scores import measured
+from emb_pipeline.tasks.vectors import bytes_per_vector, float_vectors
+from emb_pipeline.text.errors import DataError
+
+Splitter = Callable[[np.ndarray, np.ndarray], tuple[Vectors, Vectors]]
+
+
+def evaluate_classification(task: ClassificationTask, encoder: TextEncoder | TaskEncoder, options: ClassificationOptions, *,
+                            seed: int, shuffle_labels: bool = False) -> Evaluation:
+    """Score an embedding by a probe on held-out texts.
+
+    Each text is encoded once by a frozen encoder. One that is fitted on the task is fitted anew for each fold, on its
+    training texts alone.
+
+    Parameters
+    ----------
+    task : ClassificationTask
+        Labelled texts.
+    encoder : TextEncoder or TaskEncoder
+        The embedding.
+    options : ClassificationOptions
+        Folds and probe.
+    seed : int
+        Seed of folds, inner folds and label shuffling.
+    shuffle_labels : bool
+        Train on permuted labels: a control, which must score like guessing by class frequency.
+
+    Returns
+    -------
+    Evaluation
+        Item scores ``accuracy`` (0 or 1), ``log_loss`` (nats), ``label`` and ``prediction`` (class codes in the order of
+        ``task.classes``); summaries accuracy, macro_f1, log_loss.
+
+    Raises
+    ------
+    DataError
+        Fewer than two classes in a training part, or no usable split or folds.
+    """
+    with threadpool_limits(1):
+        return _evaluate(task, encoder, options, seed=seed, shuffle_labels=shuffle_labels)
+
+
+def _evaluate(task: ClassificationTask, encoder: TextEncoder | TaskEncoder, options: ClassificationOptions, *, seed: int,
+              shuffle_labels: bool) -> Evaluation:
+    groups = duplicate_groups(task.texts)
+    folds = folds_of(task, groups, n_folds=options.folds, seed=seed)
+    vectors = _VectorsOfFolds(task, encoder)
+    rng = np.random.default_rng(seed)
+    prediction = np.full(len(task.codes), -1)
+    log_loss = np.zeros(len(task.codes))
+    probes: list[dict[str, Any]] = []
+    fit_seconds = 0.0
+    for train, test in folds:
+        codes = rng.permutation(task.codes[train]) if shuffle_labels else task.codes[train]
+        if len(np.unique(codes)) < 2:
+            raise DataError(task.name, "a training part has examples of one class alone", "add examples or check the labels")
+        of_train, of_test = vectors.of_fold(train, test)
+        started = perf_counter()
+        probe = fit_probe(of_train, codes, len(task.classes), groups[train], options, seed=seed)
+        logs = probe.log_probabilities(of_test)
+        fit_seconds += perf_counter() - started
+        prediction[test] = logs.argmax(axis=1)
+        log_loss[test] = -logs[np.arange(len(test)), task.codes[test]]
+        probes.append(probe.details)
+    tested = np.sort(np.concatenate([test for _, test in folds]))
+    label, predicted = task.codes[tested], prediction[tested]
+    right = (label == predicted).astype(np.float64)
+    values = {"accuracy": right, "log_loss": log_loss[tested], "label": label, "prediction": predicted}
+    return Evaluation(
+        item_scores=measured(task.example_ids[tested], task.example_ids[groups[tested]], values),
+        metrics={"accuracy": float(right.mean()), "macro_f1": macro_f1(label, predicted),
+                 "log_loss": float(log_loss[tested].mean())},
+        dim=vectors.dim,
+        encode_seconds=vectors.seconds,
+        fit_seconds=fit_seconds,
+        bytes_per_item=vectors.bytes_per_item,
+        details={"folds": probes, "classes": task.classes.tolist(), "shuffled_labels": shuffle_labels,
+                 "n_train": [len(train) for train, _ in folds], "n_test": [len(test) for _, test in folds]},
+    )
+
+
+class _VectorsOfFolds:
+    """Vectors for each fold: slices of one encoding, or of an encoder that is fitted on the fold's training texts."""
+
+    def __init__(self, task: ClassificationTask, encoder: TextEncoder | TaskEncoder) -> None:
+        self._texts = task.texts
+        self._task_encoder = encoder if isinstance(encoder, TaskEncoder) else None
+        self._sizes: list[float] = []
+        self.seconds = 0.0
+        self.dim = 0
+        if not isinstance(encoder, TaskEncoder):
+            started = perf_counter()
+            self._all = float_vectors(encoder.encode(task.texts), len(task.texts), task.name)
+            self.seconds = perf_counter() - started
+            self._note(self._all)
+
+    @property
+    def bytes_per_item(self) -> float:
+        """Memory of the vectors over their number: the mean over folds."""
+        return float(np.mean(self._sizes))
+
+    def of_fold(self, train: np.ndarray, test: np.ndarray) -> tuple[Vectors, Vectors]:
+        """Vectors of the training and of the test texts."""
+        if self._task_encoder is None:
+            return self._all[train], self._all[test]
+        started = perf_counter()
+        texts = self._texts.take(train)
+        fitted = self._task_encoder.fit(texts)
+        of_train = float_vectors(fitted.encode(texts), len(train), "training texts")
+        of_test = float_vectors(fitted.encode(self._texts.take(test)), len(test), "test texts")
+        self.seconds += perf_counter() - started
+        self._note(of_train)
+        return of_train, of_test
+
+    def _note(self, vectors: Vectors) -> None:
+        self._sizes.append(bytes_per_vector(vectors))
+        self.dim = int(vectors.shape[1])
+
+
+def macro_f1(label: np.ndarray, prediction: np.ndarray) -> float:
+    """Unweighted mean of the classes' F1 = 2 TP / (labelled + predicted), over classes that are labelled or predicted."""
+    n_classes = int(max(label.max(), prediction.max())) + 1
+    hits = np.bincount(label[label == prediction], minlength=n_classes)
+    occurrences = np.bincount(label, minlength=n_classes) + np.bincount(prediction, minlength=n_classes)
+    return float(np.mean(2 * hits[occurrences > 0] / occurrences[occurrences > 0]))

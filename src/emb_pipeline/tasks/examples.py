@@ -1,0 +1,192 @@
+"""The examples of a task, and their tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import scipy.sparse as sp
+
+from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.texts import Texts
+
+EXAMPLES = pa.schema([("example_id", pa.string()), ("text", pa.string()), ("label", pa.string()), ("split", pa.string())])
+QUERIES = pa.schema([("query_id", pa.string()), ("text", pa.string())])
+PASSAGES = pa.schema([("passage_id", pa.string()), ("text", pa.string())])
+QRELS = pa.schema([("query_id", pa.string()), ("passage_id", pa.string()), ("relevance", pa.int32())])
+
+
+@dataclass(frozen=True, eq=False)
+class ClassificationTask:
+    """Labelled texts.
+
+    Attributes
+    ----------
+    name : str
+        Of the task.
+    example_ids : ndarray of shape (n_examples,), str
+        Names of the examples.
+    texts : Texts of length n_examples
+        What is classified.
+    labels : ndarray of shape (n_examples,), str
+        The right class of each text.
+    split : ndarray of shape (n_examples,), str, or None
+        ``train``, ``validation`` or ``test`` where the task has an official split.
+    """
+
+    name: str
+    example_ids: np.ndarray
+    texts: Texts
+    labels: np.ndarray
+    split: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        for part in (self.texts, self.labels, *([] if self.split is None else [self.split])):
+            if len(part) != len(self.example_ids):
+                raise ValueError(f"{self.name}: ids, texts, labels and split must have one entry per example")
+
+    @cached_property
+    def classes(self) -> np.ndarray:
+        """The labels that occur, sorted: class code ``i`` is ``classes[i]``."""
+        return np.unique(self.labels)
+
+    @cached_property
+    def codes(self) -> np.ndarray:
+        """Class code of each example."""
+        return np.searchsorted(self.classes, self.labels)
+
+    @classmethod
+    def from_tables(cls, tables: Mapping[str, pa.Table], name: str = "classification") -> ClassificationTask:
+        """The task of a table ``examples`` with example_id, text, label and (perhaps) split.
+
+        Raises
+        ------
+        DataError
+            A missing column or value, an id twice, or a split for some examples only.
+        """
+        table = _typed(tables, "examples", EXAMPLES, name, optional=("split",))
+        ids = _unique_strings(table, "example_id", name)
+        split = np.array(table["split"].to_pylist(), dtype=object) if "split" in table.column_names else None
+        if split is not None:
+            given = np.array([value is not None for value in split])
+            if given.any() and not given.all():
+                place = f"{name}, row {int(np.flatnonzero(~given)[0]) + 1}"
+                raise DataError(place, "split is empty while other examples have one", "give all examples a split, or none")
+            split = split.astype(str) if given.any() else None
+        return cls(name, ids, Texts(table["text"].to_pylist()), np.array(table["label"].to_pylist(), dtype=str), split)
+
+    def to_tables(self) -> dict[str, pa.Table]:
+        """The table ``examples`` of this task."""
+        columns = {"example_id": list(self.example_ids), "text": list(self.texts), "label": list(self.labels),
+                   "split": [None] * len(self.labels) if self.split is None else list(self.split)}
+        return {"examples": pa.table(columns, schema=EXAMPLES)}
+
+
+@dataclass(frozen=True, eq=False)
+class RetrievalTask:
+    """Queries, passages, and which passages answer which query.
+
+    Attributes
+    ----------
+    name : str
+        Of the task.
+    query_ids : ndarray of shape (n_queries,), str
+        Names of the queries.
+    queries : Texts of length n_queries
+        What is searched for.
+    passage_ids : ndarray of shape (n_passages,), str
+        Names of the passages.
+    passages : Texts of length n_passages
+        What is searched in.
+    qrels : csr_array of shape (n_queries, n_passages), float32
+        Relevance grades; what is not judged is not relevant (0).
+    """
+
+    name: str
+    query_ids: np.ndarray
+    queries: Texts
+    passage_ids: np.ndarray
+    passages: Texts
+    qrels: sp.csr_array
+
+    def __post_init__(self) -> None:
+        if self.qrels.shape != (len(self.query_ids), len(self.passage_ids)):
+            raise ValueError(f"{self.name}: qrels of shape {self.qrels.shape} for {len(self.query_ids)} queries and "
+                             f"{len(self.passage_ids)} passages")
+
+    @classmethod
+    def from_tables(cls, tables: Mapping[str, pa.Table], name: str = "retrieval") -> RetrievalTask:
+        """The task of tables ``queries``, ``passages`` and ``qrels``.
+
+        Raises
+        ------
+        DataError
+            A missing column or value, an id twice, a negative or repeated judgment, or one of an unknown id.
+        """
+        queries, passages = _typed(tables, "queries", QUERIES, name), _typed(tables, "passages", PASSAGES, name)
+        qrels = _typed(tables, "qrels", QRELS, name)
+        query_ids, passage_ids = _unique_strings(queries, "query_id", name), _unique_strings(passages, "passage_id", name)
+        rows, columns = _positions(qrels, "query_id", query_ids, name), _positions(qrels, "passage_id", passage_ids, name)
+        grades = qrels["relevance"].to_numpy().astype(np.float32)
+        if (grades < 0).any():
+            place = f"{name}.qrels, row {int(np.flatnonzero(grades < 0)[0]) + 1}"
+            raise DataError(place, "relevance is negative", "grade judgments from 0 (not relevant) upwards")
+        shape = (len(query_ids), len(passage_ids))
+        pairs, counts = np.unique(rows * shape[1] + columns, return_counts=True)
+        if (counts > 1).any():
+            row, column = divmod(int(pairs[counts > 1][0]), shape[1])
+            raise DataError(f"{name}.qrels", f"passage {passage_ids[column]} is judged twice for query {query_ids[row]}",
+                            "keep one judgment of each pair")
+        judged = sp.csr_array((grades, (rows, columns)), shape=shape)
+        judged.eliminate_zeros()
+        return cls(name, query_ids, Texts(queries["text"].to_pylist()), passage_ids, Texts(passages["text"].to_pylist()), judged)
+
+    def to_tables(self) -> dict[str, pa.Table]:
+        """The tables ``queries``, ``passages`` and ``qrels`` of this task."""
+        judged = sp.coo_array(self.qrels)
+        return {
+            "queries": pa.table({"query_id": list(self.query_ids), "text": list(self.queries)}, schema=QUERIES),
+            "passages": pa.table({"passage_id": list(self.passage_ids), "text": list(self.passages)}, schema=PASSAGES),
+            "qrels": pa.table({"query_id": list(self.query_ids[judged.coords[0]]),
+                               "passage_id": list(self.passage_ids[judged.coords[1]]),
+                               "relevance": judged.data.astype(np.int32)}, schema=QRELS),
+        }
+
+
+def _typed(tables: Mapping[str, pa.Table], table_name: str, schema: pa.Schema, name: str,
+           optional: Sequence[str] = ()) -> pa.Table:
+    if table_name not in tables:
+        raise DataError(name, f"table {table_name!r} is missing", f"give a table of {', '.join(schema.names)}")
+    table = tables[table_name]
+    for column in schema.names:
+        if column not in table.column_names and column not in optional:
+            raise DataError(f"{name}.{table_name}", f"column {column!r} is missing", f"columns are {', '.join(schema.names)}")
+        if column not in optional and table[column].null_count:
+            row = int(np.flatnonzero(pc.is_null(table[column]).to_numpy())[0]) + 1
+            raise DataError(f"{name}.{table_name}, row {row}", f"{column} is empty", "fill it in or drop the row")
+    fields = [field for field in schema if field.name in table.column_names]
+    return table.select([field.name for field in fields]).cast(pa.schema(fields))
+
+
+def _unique_strings(table: pa.Table, column: str, name: str) -> np.ndarray:
+    ids = np.array(table[column].to_pylist(), dtype=str)
+    unique, first, counts = np.unique(ids, return_index=True, return_counts=True)
+    if (counts > 1).any():
+        twice = int(np.argmax(counts > 1))
+        raise DataError(f"{name}, {column}", f"{unique[twice]!r} occurs {counts[twice]} times", "give each row its own id")
+    if not len(ids):
+        raise DataError(f"{name}, {column}", "the table has no row", "check what the reading selects")
+    return ids
+
+
+def _positions(qrels: pa.Table, column: str, ids: np.ndarray, name: str) -> np.ndarray:
+    position_of = {value: position for position, value in enumerate(ids.tolist())}
+    wanted = qrels[column].to_pylist()
+    for row, value in enumerate(wanted):
+        if value not in position_of:
+            raise DataError(f"{name}.qrels, row {row + 1}", f"{column} {value!r} is unknown", "add it to its table or drop the row")
+    return np.array([position_of[value] for value in wanted], dtype=np.int64)

@@ -1,0 +1,83 @@
+"""Which examples train and which test: the official split, or stratified folds that keep duplicates together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from emb_pipeline.tasks.examples import ClassificationTask
+from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.texts import Texts
+
+Fold = tuple[np.ndarray, np.ndarray]
+
+
+def duplicate_groups(texts: Sequence[str]) -> np.ndarray:
+    """Position of the first text with the same tokens, for each text.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        `Texts` share the tokens that they made before.
+
+    Returns
+    -------
+    ndarray of shape (n_texts,), int64
+    """
+    tokens = (texts if isinstance(texts, Texts) else Texts(texts)).tokens
+    first: dict[tuple[str, ...], int] = {}
+    return np.array([first.setdefault(tuple(words), position) for position, words in enumerate(tokens)], dtype=np.int64)
+
+
+def folds_of(task: ClassificationTask, groups: np.ndarray, *, n_folds: int, seed: int) -> list[Fold]:
+    """Train and test positions: one pair for an official split, else one per fold.
+
+    Rows of a ``validation`` split train: the penalty is tuned by inner folds, alike for every task.
+
+    Parameters
+    ----------
+    task : ClassificationTask
+        The examples.
+    groups : ndarray of shape (n_examples,)
+        Examples with the same number stay in one fold.
+    n_folds, seed : int
+        For tasks without a split.
+
+    Raises
+    ------
+    DataError
+        An unknown split name, no training or no test part, or fewer distinct texts than folds.
+    """
+    if task.split is None:
+        if len(np.unique(groups)) < n_folds:
+            raise DataError(task.name, f"has fewer distinct texts than the {n_folds} folds", "lower folds or add examples")
+        numbers = stratified_folds(task.codes, groups, n_folds=n_folds, seed=seed)
+        return [(np.flatnonzero(numbers != fold), np.flatnonzero(numbers == fold)) for fold in range(n_folds)]
+    unknown = sorted(set(task.split.tolist()) - {"train", "validation", "test"})
+    if unknown:
+        raise DataError(f"{task.name}, split", f"{unknown[0]!r} is unknown", "use train, validation or test")
+    test = task.split == "test"
+    if test.all() or not test.any():
+        raise DataError(f"{task.name}, split", f"the {'training' if test.all() else 'test'} part is empty",
+                        "fill it, or leave split out to have folds drawn")
+    return [(np.flatnonzero(~test), np.flatnonzero(test))]
+
+
+def stratified_folds(codes: np.ndarray, groups: np.ndarray, *, n_folds: int, seed: int) -> np.ndarray:
+    """A fold number for each example: classes spread evenly, no group divided.
+
+    Groups are shuffled, sorted by the class of their first example, and dealt out one by one, so that each class, and
+    the whole, differ by at most one group between folds. (scikit-learn's StratifiedGroupKFold does the same greedily,
+    in time groups × classes × folds.)
+
+    Returns
+    -------
+    ndarray of shape (n_examples,), int
+    """
+    _, first, group_of = np.unique(groups, return_index=True, return_inverse=True)
+    shuffled = np.random.default_rng(seed).permutation(len(first))
+    dealt = shuffled[np.argsort(codes[first][shuffled], kind="stable")]
+    fold_of_group = np.empty(len(first), dtype=np.int64)
+    fold_of_group[dealt] = np.arange(len(first)) % n_folds
+    return fold_of_group[group_of]

@@ -1,0 +1,49 @@
+"""How each kind of task is evaluated: the options that YAML is validated with."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class _Options(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ClassificationOptions(_Options):
+    """Folds, and the probe: an L2-regularised multinomial logistic regression tuned on training data alone."""
+
+    folds: int = Field(default=5, ge=2, le=50, description="stratified folds where the task has no official split")
+    inner_folds: int = Field(default=3, ge=2, le=10, description="folds of the training part that choose the penalty")
+    standardise: bool = Field(
+        default=True, description="give dense features mean 0 and variance 1 by training statistics; sparse ones stay as they are"
+    )
+    log10_c_low: float = Field(
+        default=-1.0, ge=-8, le=8,
+        description="first value of the penalty path: log10 of C times the mean squared length of a feature vector",
+    )
+    log10_c_high: float = Field(default=4.0, ge=-8, le=8, description="last value of the penalty path, in the same scale")
+    steps_per_decade: int = Field(default=2, ge=1, le=10, description="values of C per factor of ten")
+    widen_decades: int = Field(
+        default=4, ge=0, le=6, description="decades that the path may grow by at the end where the best value lies"
+    )
+    select_by: Literal["accuracy", "log_loss"] = Field(default="accuracy", description="inner score that chooses C")
+    tolerance: float = Field(
+        default=1e-4, gt=0, le=0.1, description="relative improvement of the loss at which a fit on the path stops"
+    )
+    final_tolerance: float = Field(default=1e-6, gt=0, le=0.1, description="the same for the fit that is scored")
+    max_iterations: int = Field(default=200, ge=1, le=100_000, description="L-BFGS iterations of one fit at most")
+
+    @model_validator(mode="after")
+    def _path_has_values(self) -> ClassificationOptions:
+        if self.log10_c_low > self.log10_c_high:
+            raise ValueError(f"log10_c_low ({self.log10_c_low}) is above log10_c_high ({self.log10_c_high})")
+        return self
+
+
+class RetrievalOptions(_Options):
+    """Exact search by cosine; nDCG and MRR are cut at rank 10."""
+
+    recall_cutoff: int = Field(default=100, ge=10, le=10_000, description="rank that recall is cut at")
+    block_megabytes: int = Field(default=256, ge=1, le=65_536, description="megabytes of scores held at a time")

@@ -1,0 +1,84 @@
+"""The kinds of task there are. A new kind is one file, one line here, and its YAML.
+
+Importing this loads neither scikit-learn nor pyarrow: the implementation is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from emb_pipeline.tasks.evaluation import Evaluation
+from emb_pipeline.tasks.options import ClassificationOptions, RetrievalOptions
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["KINDS", "Evaluation", "Kind"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of downstream task.
+
+    Attributes
+    ----------
+    name : str
+        As it stands in YAML.
+    options : type of BaseModel
+        Options of its evaluation.
+    primary_metric : str
+        The metric that its leaderboard is sorted by.
+    tables : tuple of str
+        Names of the tables that hold a task's examples.
+    task_class, evaluation : str
+        ``module:name`` of the examples' class and of the evaluation.
+    """
+
+    name: str
+    options: type[BaseModel]
+    primary_metric: str
+    tables: tuple[str, ...]
+    task_class: str
+    evaluation: str
+
+    def task(self, tables: Mapping[str, pa.Table], name: str = "") -> Any:
+        """The task that these tables hold.
+
+        Raises
+        ------
+        DataError
+            The tables do not make a task of this kind.
+        """
+        return _load(self.task_class).from_tables(tables, name=name or self.name)
+
+    def evaluate(self, task: Any, encoder: Any, options: BaseModel, *, seed: int, shuffle_labels: bool = False) -> Evaluation:
+        """Evaluate an embedding on a task of this kind.
+
+        Raises
+        ------
+        ValueError
+            ``shuffle_labels`` for a kind that has no labels to shuffle.
+        """
+        evaluate: Callable[..., Evaluation] = _load(self.evaluation)
+        return evaluate(task, encoder, options, seed=seed, shuffle_labels=shuffle_labels)
+
+
+def _load(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(import_module(f"emb_pipeline.tasks.{module}"), name)
+
+
+KINDS: Mapping[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind("classification", ClassificationOptions, "accuracy", ("examples",),
+             "examples:ClassificationTask", "classification:evaluate_classification"),
+        Kind("retrieval", RetrievalOptions, "ndcg@10", ("queries", "passages", "qrels"),
+             "examples:RetrievalTask", "retrieval:evaluate_retrieval"),
+    )
+}

@@ -1,0 +1,216 @@
+"""Retrieval: exact search by cosine, or by a searcher of its own. Unit: the query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from time import perf_counter
+
+import numpy as np
+import scipy.sparse as sp
+from threadpoolctl import threadpool_limits
+
+from emb_pipeline.embeddings.encoders import Searcher, TaskEncoder, TextEncoder, Vectors
+from emb_pipeline.tasks.evaluation import Evaluation
+from emb_pipeline.tasks.examples import RetrievalTask
+from emb_pipeline.tasks.folds import duplicate_groups
+from emb_pipeline.tasks.options import RetrievalOptions
+from emb_pipeline.tasks.scores import measured
+from emb_pipeline.tasks.vectors import bytes_per_vector, float_vectors, unit_length
+from emb_pipeline.text.errors import DataError
+
+CUTOFF = 10
+"""Rank that nDCG and MRR are cut at: the figures that BEIR and MTEB report."""
+
+DECIMALS = 6
+"""Cosines are compared to this precision: what lies below is rounding of float32 sums, and would break ties by chance."""
+
+
+def evaluate_retrieval(task: RetrievalTask, encoder: TextEncoder | TaskEncoder | Searcher, options: RetrievalOptions, *,
+                       seed: int = 0, shuffle_labels: bool = False) -> Evaluation:
+    """Score an embedding by the passages that it finds.
+
+    An embedding that is fitted on a task (TF-IDF) is fitted on the passages, which are the collection to search, as a
+    search engine is; neither queries nor judgments are seen.
+
+    Parameters
+    ----------
+    task : RetrievalTask
+        Queries, passages, judgments.
+    encoder : TextEncoder, TaskEncoder or Searcher
+        The embedding or retrieval system.
+    options : RetrievalOptions
+        Cutoff of recall; memory.
+    seed : int
+        Unused: the search is exact.
+    shuffle_labels : bool
+        Not possible here: nothing is trained.
+
+    Returns
+    -------
+    Evaluation
+        Item scores and summaries ``ndcg@10``, ``mrr@10`` and ``recall@100`` (or another cutoff).
+
+    Raises
+    ------
+    DataError
+        A query without a relevant passage.
+    ValueError
+        ``shuffle_labels``.
+    """
+    if shuffle_labels:
+        raise ValueError(f"{task.name}: retrieval trains nothing, so there are no labels to shuffle")
+    _require_relevant_passages(task)
+    k = min(max(options.recall_cutoff, CUTOFF), len(task.passages))
+    with threadpool_limits(1):
+        ranked, dim, encode_seconds, search_seconds, size = _ranked(task, encoder, k, options)
+    grades = grades_of_ranks(task.qrels, ranked)
+    values = {
+        f"ndcg@{CUTOFF}": ndcg(grades[:, :CUTOFF], task.qrels, CUTOFF),
+        f"mrr@{CUTOFF}": reciprocal_rank(grades[:, :CUTOFF]),
+        f"recall@{options.recall_cutoff}": recall(grades[:, :options.recall_cutoff], task.qrels),
+    }
+    return Evaluation(
+        item_scores=measured(task.query_ids, task.query_ids[duplicate_groups(task.queries)], values),
+        metrics={name: float(scores.mean()) for name, scores in values.items()},
+        dim=dim,
+        encode_seconds=encode_seconds,
+        fit_seconds=search_seconds,
+        bytes_per_item=size,
+        details={"n_queries": len(task.queries), "n_passages": len(task.passages),
+                 "queries_per_second": len(task.queries) / max(search_seconds, 1e-9)},
+    )
+
+
+def top_k(queries: Vectors, passages: Vectors, k: int, *, block_bytes: int = 1 << 28) -> np.ndarray:
+    """Passages with the largest dot products, best first; of equal ones the first passage comes first.
+
+    Parameters
+    ----------
+    queries : ndarray or csr_array of shape (n_queries, dim)
+        Of unit length for cosines.
+    passages : ndarray or csr_array of shape (n_passages, dim)
+        Of unit length for cosines.
+    k : int
+        At most n_passages.
+    block_bytes : int
+        Scores held at a time, in bytes.
+
+    Returns
+    -------
+    ndarray of shape (n_queries, k), int64
+    """
+    if not 1 <= k <= passages.shape[0]:
+        raise ValueError(f"k is {k}, with {passages.shape[0]} passages")
+    found = [_largest(scores, k) for scores in _score_blocks(queries, passages, block_bytes)]
+    return np.concatenate(found) if found else np.zeros((0, k), dtype=np.int64)
+
+
+def grades_of_ranks(qrels: sp.csr_array, ranked: np.ndarray) -> np.ndarray:
+    """Relevance of the passage at each rank: shape (n_queries, k)."""
+    grades = np.zeros(ranked.shape)
+    row_of_passage = np.zeros(qrels.shape[1])
+    for query in range(len(ranked)):
+        judged = slice(qrels.indptr[query], qrels.indptr[query + 1])
+        row_of_passage[qrels.indices[judged]] = qrels.data[judged]
+        grades[query] = row_of_passage[ranked[query]]
+        row_of_passage[qrels.indices[judged]] = 0
+    return grades
+
+
+def ndcg(grades: np.ndarray, qrels: sp.csr_array, cutoff: int) -> np.ndarray:
+    """Normalised discounted cumulative gain of each query.
+
+    ``DCG = sum over ranks r of grade / log2(1 + r)``, divided by the DCG of the judged passages in their best order, both
+    cut at ``cutoff`` [1]_. Gains are the grades themselves, as in trec_eval and scikit-learn (not ``2^grade - 1``).
+
+    Parameters
+    ----------
+    grades : ndarray of shape (n_queries, at most cutoff)
+        Relevance of the passage at each rank.
+    qrels : csr_array of shape (n_queries, n_passages)
+        All judgments.
+    cutoff : int
+        Last rank that counts.
+
+    Returns
+    -------
+    ndarray of shape (n_queries,)
+        From 0 to 1.
+
+    References
+    ----------
+    .. [1] Järvelin & Kekäläinen (2002), Cumulated gain-based evaluation of IR techniques, ACM TOIS 20(4).
+    """
+    discounts = 1 / np.log2(np.arange(cutoff) + 2)
+    ideal = np.empty(qrels.shape[0])
+    for query in range(qrels.shape[0]):
+        best = np.sort(qrels.data[qrels.indptr[query]:qrels.indptr[query + 1]].astype(np.float64))[::-1][:cutoff]
+        ideal[query] = best @ discounts[:len(best)]
+    return np.asarray(grades @ discounts[:grades.shape[1]] / ideal)
+
+
+def reciprocal_rank(grades: np.ndarray) -> np.ndarray:
+    """One over the rank of the first relevant passage; 0 where none is among the ranks given [Voorhees 1999, TREC-8]."""
+    relevant = grades > 0
+    return np.where(relevant.any(axis=1), 1 / (relevant.argmax(axis=1) + 1.0), 0.0)
+
+
+def recall(grades: np.ndarray, qrels: sp.csr_array) -> np.ndarray:
+    """Part of a query's relevant passages that is among the ranks given."""
+    return np.asarray((grades > 0).sum(axis=1) / np.asarray((qrels > 0).sum(axis=1)).ravel())
+
+
+def _ranked(task: RetrievalTask, encoder: TextEncoder | TaskEncoder | Searcher, k: int, options: RetrievalOptions,
+            ) -> tuple[np.ndarray, int, float, float, float]:
+    started = perf_counter()
+    if isinstance(encoder, Searcher):
+        found = _checked_ranks(encoder.search(task.queries, task.passages, k), len(task.queries), len(task.passages), k)
+        return found, 0, 0.0, perf_counter() - started, 0.0
+    fitted = encoder.fit(task.passages) if isinstance(encoder, TaskEncoder) else encoder
+    passages = float_vectors(fitted.encode(task.passages), len(task.passages), "passages")
+    queries = float_vectors(fitted.encode(task.queries), len(task.queries), "queries")
+    encoded = perf_counter()
+    found = top_k(unit_length(queries), unit_length(passages), k, block_bytes=options.block_megabytes << 20)
+    return found, int(passages.shape[1]), encoded - started, perf_counter() - encoded, bytes_per_vector(passages)
+
+
+def _checked_ranks(ranked: np.ndarray, n_queries: int, n_passages: int, k: int) -> np.ndarray:
+    ranked = np.asarray(ranked)
+    if ranked.shape != (n_queries, k):
+        raise ValueError(f"the searcher gave an array of shape {ranked.shape} for {n_queries} queries and k = {k}")
+    if ranked.size and (ranked.min() < 0 or ranked.max() >= n_passages):
+        raise ValueError(f"the searcher named a passage outside 0 to {n_passages - 1}")
+    in_order = np.sort(ranked, axis=1)
+    if (in_order[:, 1:] == in_order[:, :-1]).any():
+        raise ValueError("the searcher named one passage twice for a query")
+    return ranked.astype(np.int64)
+
+
+def _score_blocks(queries: Vectors, passages: Vectors, block_bytes: int) -> Iterator[np.ndarray]:
+    rows = max(1, block_bytes // (8 * passages.shape[0]))
+    transposed = passages.T.tocsr() if sp.issparse(passages) else passages.T
+    for start in range(0, queries.shape[0], rows):
+        product = queries[start:start + rows] @ transposed
+        scores = product.toarray() if sp.issparse(product) else np.asarray(product)
+        np.round(scores, DECIMALS, out=scores)
+        yield scores
+
+
+def _largest(scores: np.ndarray, k: int) -> np.ndarray:
+    n_rows, n_columns = scores.shape
+    smallest_kept = -np.partition(-scores, k - 1, axis=1)[:, k - 1] if k < n_columns else scores.min(axis=1)
+    found = np.empty((n_rows, k), dtype=np.int64)
+    for row in range(n_rows):
+        above = np.flatnonzero(scores[row] > smallest_kept[row])
+        above = above[np.argsort(-scores[row, above], kind="stable")]
+        found[row, :len(above)] = above
+        if len(above) < k:
+            found[row, len(above):] = np.flatnonzero(scores[row] == smallest_kept[row])[:k - len(above)]
+    return found
+
+
+def _require_relevant_passages(task: RetrievalTask) -> None:
+    without = np.flatnonzero(np.asarray((task.qrels > 0).sum(axis=1)).ravel() == 0)
+    if len(without):
+        raise DataError(f"{task.name}, query {task.query_ids[without[0]]}",
+                        f"has no relevant passage ({len(without)} such queries)", "judge a passage relevant or drop the query")

@@ -1,0 +1,75 @@
+"""The table of item scores: the raw material of every interval and test."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from emb_pipeline.tasks.registry import KINDS
+
+ITEM_SCORES = pa.schema([
+    ("origin", pa.string()),
+    ("method", pa.string()),
+    ("dim", pa.int32()),
+    ("tuned", pa.bool_()),
+    ("seed", pa.int64()),
+    ("task", pa.string()),
+    ("label_fraction", pa.float64()),
+    ("unit_id", pa.string()),
+    ("group_id", pa.string()),
+    ("metric", pa.string()),
+    ("value", pa.float64()),
+    ("embedding", pa.string()),
+])
+"""One row per cell, seed, unit and metric. ``embedding`` is the cell's full name, ``dim`` null where the task fixes it."""
+
+MEASURED = pa.schema([ITEM_SCORES.field(name) for name in ("unit_id", "group_id", "metric", "value")])
+"""What an evaluation knows; the other columns say which cell it was (`stamped`)."""
+
+PRIMARY_METRICS = {name: kind.primary_metric for name, kind in KINDS.items()}
+
+
+def measured(unit_ids: np.ndarray, group_ids: np.ndarray, values: dict[str, np.ndarray]) -> pa.Table:
+    """Long table of the item scores of some units.
+
+    Parameters
+    ----------
+    unit_ids, group_ids : ndarray of shape (n_units,)
+        Names of the units, and of the groups that they are resampled by.
+    values : dict of str to ndarray of shape (n_units,)
+        Item scores by metric.
+    """
+    units, groups = pa.array(unit_ids.tolist(), pa.string()), pa.array(group_ids.tolist(), pa.string())
+    return pa.concat_tables([
+        pa.table({"unit_id": units, "group_id": groups, "metric": pa.repeat(pa.scalar(metric), len(units)),
+                  "value": pa.array(np.asarray(scores, dtype=np.float64))}, schema=MEASURED)
+        for metric, scores in values.items()
+    ])
+
+
+def stamped(item_scores: pa.Table, *, origin: str, method: str, task: str, dim: int | None = None, tuned: bool = False,
+            seed: int = 0, label_fraction: float = 1.0, embedding: str | None = None) -> pa.Table:
+    """Item scores with the cell that they belong to written on every row.
+
+    Parameters
+    ----------
+    item_scores : Table
+        Of an `Evaluation`.
+    origin, method, task, dim, tuned, seed, label_fraction
+        The cell. ``dim`` is None where the task fixes it.
+    embedding : str, optional
+        The embedding's full name; ``<origin>.<method>_<dim>`` if left out.
+
+    Returns
+    -------
+    Table of schema ITEM_SCORES
+    """
+    name = embedding or (f"{origin}.{method}" if dim is None else f"{origin}.{method}_{dim}")
+    cell = {"origin": origin, "method": method, "dim": dim, "tuned": tuned, "seed": seed, "task": task,
+            "label_fraction": label_fraction, "embedding": name}
+    columns = [
+        item_scores[field.name] if field.name in MEASURED.names
+        else pa.repeat(pa.scalar(cell[field.name], field.type), item_scores.num_rows)
+        for field in ITEM_SCORES
+    ]
+    return pa.table(columns, schema=ITEM_SCORES)

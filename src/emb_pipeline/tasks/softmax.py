@@ -1,0 +1,212 @@
+"""L2-regularised multinomial logistic regression for a path of penalties, fast on one core.
+
+The model and its C are scikit-learn's: the sum of the log losses, plus ``|W|² / 2C``, intercepts unpenalised. Three
+things make it some hundred times faster there for text, none of which changes the solution:
+
+* features are expressed in other orthonormal axes (`axes_of`). The penalty is a length, so it does not change; the best
+  weights lie in the span of the training rows, so as few axes as rows are enough;
+* L-BFGS runs in variables scaled by the curvature of each axis, a diagonal that is nearly the whole Hessian in
+  principal axes, and starts from the solution for the previous C;
+* products are float32, sums of losses float64.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse as sp
+from scipy.optimize import minimize
+
+Features = np.ndarray | sp.csr_array
+
+MOST_SAMPLES_FOR_AXES = 5_000
+"""Above this the eigenvectors of a matrix of samples × samples cost more than they save (9 s at 5,000)."""
+
+
+class Axes(Protocol):
+    """An orthonormal system that spans the training rows."""
+
+    def rotate(self, features: Features) -> Features:
+        """Coordinates of the rows of ``features``: shape (n_rows, n_axes), float32."""
+        ...
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """Weights of shape (n_axes, n_classes) and intercepts of shape (n_classes,), float32."""
+
+    weights: np.ndarray
+    intercepts: np.ndarray
+
+    def log_probabilities(self, features: Features) -> np.ndarray:
+        """Logarithms of the class probabilities: shape (n_rows, n_classes), float64."""
+        scores = np.asarray(features @ self.weights, dtype=np.float64) + self.intercepts
+        scores -= scores.max(axis=1, keepdims=True)
+        return np.asarray(scores - np.log(np.exp(scores).sum(axis=1, keepdims=True)))
+
+
+class SoftmaxRegression:
+    """Fits for a path of penalties on the same data, each starting from the one before.
+
+    Parameters
+    ----------
+    features : ndarray or csr_array of shape (n_samples, n_axes), float32
+        In the axes of `axes_of` for speed; the solution is right in any.
+    codes : ndarray of shape (n_samples,), int
+        Class codes; classes without a sample are allowed.
+    n_classes : int
+        Classes.
+    start : Coefficients, optional
+        Where the first fit starts; else from the class frequencies.
+    """
+
+    def __init__(self, features: Features, codes: np.ndarray, n_classes: int, start: Coefficients | None = None) -> None:
+        self._features = features
+        self._transposed = sp.csr_array(features.T) if sp.issparse(features) else features.T
+        self._codes = codes
+        self._rows = np.arange(len(codes))
+        squares = features.multiply(features) if sp.issparse(features) else np.square(features)
+        self._mean_squares = np.asarray(squares.mean(axis=0), dtype=np.float32).ravel()
+        if start is None:
+            frequencies = (np.bincount(codes, minlength=n_classes) + 0.5) / (len(codes) + 0.5 * n_classes)
+            start = Coefficients(np.zeros((features.shape[1], n_classes), np.float32), np.log(frequencies).astype(np.float32))
+        self.coefficients = start
+        self.iterations = 0
+        self.converged = True
+
+    def fit(self, c: float, *, tolerance: float = 1e-4, max_iterations: int = 200) -> Coefficients:
+        """The coefficients for one C.
+
+        Parameters
+        ----------
+        c : float
+            Inverse strength of the penalty, as in scikit-learn.
+        tolerance : float
+            Stop when an iteration lowers the objective by less than this part of its first value.
+        max_iterations : int
+            Stop there in any case; ``converged`` tells.
+        """
+        n, (n_axes, n_classes) = len(self._codes), self.coefficients.weights.shape
+        penalty = np.float32(1.0 / (c * n))
+        probabilities, loss = self._predict(self.coefficients.weights, self.coefficients.intercepts)
+        scale = 1.0 / max(loss + 0.5 * penalty * _squared_length(self.coefficients.weights), 1e-30)
+        curvature = np.float32(max(np.mean(probabilities * (1 - probabilities), dtype=np.float64), 1e-6))
+        weight_unit = (1 / np.sqrt(curvature * self._mean_squares + penalty))[:, None]
+        intercept_unit = np.float32(1 / np.sqrt(curvature))
+
+        def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
+            scaled = flat.reshape(n_axes + 1, n_classes).astype(np.float32)
+            weights = weight_unit * scaled[:n_axes]
+            residuals, loss = self._predict(weights, intercept_unit * scaled[n_axes])
+            loss += 0.5 * penalty * _squared_length(weights)
+            residuals[self._rows, self._codes] -= 1
+            residuals *= np.float32(scale / n)
+            weights *= np.float32(penalty * scale)
+            weights += self._transposed @ residuals
+            gradient = np.empty((n_axes + 1, n_classes))
+            np.multiply(weight_unit, weights, out=gradient[:n_axes])
+            gradient[n_axes] = intercept_unit * residuals.sum(axis=0, dtype=np.float64)
+            return loss * scale, gradient.ravel()
+
+        start = np.vstack([self.coefficients.weights / weight_unit, self.coefficients.intercepts / intercept_unit])
+        found = minimize(objective, start.ravel().astype(np.float64), jac=True, method="L-BFGS-B",
+                         options={"maxiter": max_iterations, "ftol": tolerance, "gtol": 1e-9, "maxcor": 8})
+        solution = found.x.reshape(n_axes + 1, n_classes).astype(np.float32)
+        self.coefficients = Coefficients(weight_unit * solution[:n_axes], intercept_unit * solution[n_axes])
+        self.iterations = int(found.nit)
+        self.converged = self.iterations < max_iterations
+        return self.coefficients
+
+    def _predict(self, weights: np.ndarray, intercepts: np.ndarray) -> tuple[np.ndarray, float]:
+        """Class probabilities, and the mean log loss."""
+        scores = self._features @ weights
+        scores += intercepts
+        scores -= scores.max(axis=1, keepdims=True)
+        of_label = scores[self._rows, self._codes].astype(np.float64)
+        np.exp(scores, out=scores)
+        sums = scores.sum(axis=1)
+        scores /= sums[:, None]
+        return scores, float(np.mean(np.log(sums.astype(np.float64)) - of_label))
+
+
+def axes_of(features: Features) -> Axes:
+    """Axes for these training rows: principal ones where they are cheap, else fewer columns.
+
+    Parameters
+    ----------
+    features : ndarray or csr_array of shape (n_samples, n_features), float32
+        The training rows.
+
+    Returns
+    -------
+    Axes
+        Principal axes for dense features, and for sparse ones of at most `MOST_SAMPLES_FOR_AXES` rows; for more rows,
+        columns that occur in one and the same row alone become one column.
+    """
+    n_samples, n_features = features.shape
+    if sp.issparse(features):
+        return _PrincipalAxesOfRows(features) if n_samples <= MOST_SAMPLES_FOR_AXES else _MergedColumns(features)
+    return _PrincipalAxes(features) if n_features <= n_samples else _PrincipalAxesOfRows(features)
+
+
+class _PrincipalAxes:
+    """Eigenvectors of the features' second moments: no more axes than features."""
+
+    def __init__(self, features: np.ndarray) -> None:
+        values, vectors = scipy.linalg.eigh((features.T @ features).astype(np.float64))
+        self._basis = np.ascontiguousarray(vectors[:, _is_positive(values)], dtype=np.float32)
+
+    def rotate(self, features: Features) -> Features:
+        return np.asarray(features @ self._basis)
+
+
+class _PrincipalAxesOfRows:
+    """The same axes by way of the rows' inner products: no more axes than rows, whatever the number of features."""
+
+    def __init__(self, features: Features) -> None:
+        self._features = features
+        values, vectors = scipy.linalg.eigh(_dense(features @ features.T), driver="evd", overwrite_a=True)
+        positive = _is_positive(values)
+        self._basis = (vectors[:, positive] / np.sqrt(values[positive])).astype(np.float32)
+
+    def rotate(self, features: Features) -> Features:
+        return np.asarray(_dense(features @ self._features.T) @ self._basis)
+
+
+class _MergedColumns:
+    """Columns that stand in one row alone, and in the same row, are one direction: most 2-grams are such columns."""
+
+    def __init__(self, features: sp.csr_array) -> None:
+        n_samples, n_features = features.shape
+        rows = np.repeat(np.arange(n_samples), np.diff(features.indptr))
+        frequency = np.bincount(features.indices, minlength=n_features)
+        shared = np.flatnonzero(frequency > 1)
+        lone = frequency[features.indices] == 1
+        lengths = np.sqrt(np.bincount(rows[lone], weights=features.data[lone].astype(np.float64) ** 2, minlength=n_samples))
+        owners = np.flatnonzero(lengths)
+        axis_of_row = np.full(n_samples, -1)
+        axis_of_row[owners] = len(shared) + np.arange(len(owners))
+        kept = lone & (lengths[rows] > 0)
+        values = np.concatenate([np.ones(len(shared)), features.data[kept] / lengths[rows[kept]]]).astype(np.float32)
+        from_columns = np.concatenate([shared, features.indices[kept]])
+        to_axes = np.concatenate([np.arange(len(shared)), axis_of_row[rows[kept]]])
+        self._basis = sp.csr_array((values, (from_columns, to_axes)), shape=(n_features, len(shared) + len(owners)))
+
+    def rotate(self, features: Features) -> Features:
+        return sp.csr_array(features @ self._basis)
+
+
+def _dense(product: Features) -> np.ndarray:
+    return product.toarray() if sp.issparse(product) else np.asarray(product)
+
+
+def _is_positive(eigenvalues: np.ndarray) -> np.ndarray:
+    """Directions that float32 tells from rounding."""
+    return eigenvalues > 3e-6 * max(float(eigenvalues[-1]), 1e-30)
+
+
+def _squared_length(weights: np.ndarray) -> float:
+    return float(np.dot(weights.ravel(), weights.ravel()))

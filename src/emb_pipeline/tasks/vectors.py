@@ -1,0 +1,41 @@
+"""Vectors as encoders give them, checked and measured."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+
+from emb_pipeline.embeddings.encoders import Vectors
+
+
+def float_vectors(vectors: Vectors, n_texts: int, name: str) -> Vectors:
+    """The vectors as float32, dense or csr.
+
+    Raises
+    ------
+    ValueError
+        Not one vector per text, or values that are not finite.
+    """
+    if vectors.ndim != 2 or vectors.shape[0] != n_texts:
+        raise ValueError(f"{name}: the encoder gave an array of shape {vectors.shape} for {n_texts} texts")
+    made = sp.csr_array(vectors).astype(np.float32) if sp.issparse(vectors) else np.ascontiguousarray(vectors, dtype=np.float32)
+    if not np.isfinite(made.data if sp.issparse(made) else made).all():
+        raise ValueError(f"{name}: the encoder gave values that are not finite")
+    return made
+
+
+def bytes_per_vector(vectors: Vectors) -> float:
+    """Memory of the vectors, with the indices of sparse ones, over their number."""
+    parts = (vectors.data, vectors.indices, vectors.indptr) if sp.issparse(vectors) else (vectors,)
+    return float(sum(part.nbytes for part in parts) / max(vectors.shape[0], 1))
+
+
+def unit_length(vectors: Vectors) -> Vectors:
+    """Rows divided by their length; rows of zeros stay so."""
+    if sp.issparse(vectors):
+        lengths = np.sqrt(np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel())
+        scaled = vectors.copy()
+        scaled.data /= np.repeat(np.where(lengths > 0, lengths, 1), np.diff(vectors.indptr)).astype(np.float32)
+        return scaled
+    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
+    return np.asarray(vectors / np.where(lengths > 0, lengths, 1)[:, None], dtype=np.float32)

@@ -1,0 +1,342 @@
+"""What is wrong with a task's data before anything is trained on it.
+
+Every audit is a long table: check, count, total, share (count / total; NaN where the total is 0), note (how to read the
+line), examples (up to five ids to look at). Texts are compared by their tokens, so case and punctuation do not hide a copy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+
+import numpy as np
+import pyarrow as pa
+
+from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.readers import RetrievalTables
+from emb_pipeline.text.tokens import TokenCorpus, sentence_key, sentences, tokenize
+
+SCHEMA = pa.schema([("check", pa.string()), ("count", pa.int64()), ("total", pa.int64()), ("share", pa.float64()),
+                    ("note", pa.string()), ("examples", pa.list_(pa.string()))])
+
+OVERLAP_SCHEMA = pa.schema([("task", pa.string()), *SCHEMA])
+
+NEAR = 0.8
+"""Jaccard similarity of three-token shingles from which two texts are near duplicates."""
+
+TELLING = 5
+"""Tokens from which a sentence's presence in a corpus tells of a copy; shorter ones ('see also') stand everywhere."""
+
+_LOOK_AT = 5
+
+
+class _Lines:
+    def __init__(self) -> None:
+        self._rows: list[tuple[str, int, int, float, str, list[str]]] = []
+
+    def add(self, check: str, count: int, total: int, note: str, examples: Iterable[str] = ()) -> None:
+        share = count / total if total else float("nan")
+        self._rows.append((check, count, total, share, note, list(islice(examples, _LOOK_AT))))
+
+    def table(self) -> pa.Table:
+        columns = list(zip(*self._rows, strict=True))
+        return pa.Table.from_arrays([pa.array(column, kind.type) for column, kind in zip(columns, SCHEMA, strict=True)],
+                                    schema=SCHEMA)
+
+
+def audit_classification(examples: pa.Table) -> pa.Table:
+    """Audit labelled texts.
+
+    Parameters
+    ----------
+    examples : pa.Table
+        example_id, text, label, split.
+
+    Returns
+    -------
+    pa.Table
+        Lines ``examples.<split>``, ``classes``, ``largest_class``, ``smallest_class``, ``class.<label>``,
+        ``classes_only_in_test``, ``empty_after_tokenising``, ``exact_duplicates``, ``token_duplicates``,
+        ``near_duplicates``, ``leakage``, ``near_leakage``, ``label_conflicts`` and ``ceiling``.
+
+    Notes
+    -----
+    The ceiling is the best accuracy that any classifier of texts can reach on the test part (on everything, where there is
+    no split): each distinct text gets the label that it bears most often there. Near duplicates are found by MinHash [1]_
+    with 16 bands of 4 rows and then compared exactly.
+
+    References
+    ----------
+    .. [1] Broder (1997), On the resemblance and containment of documents.
+    """
+    ids, texts, labels, splits = (examples[name].to_pylist() for name in ("example_id", "text", "label", "split"))
+    tokens = [tokenize(text) for text in texts]
+    keys = [" ".join(words) for words in tokens]
+    n = len(ids)
+    lines = _Lines()
+    _sizes(lines, labels, splits)
+
+    empty = [ids[i] for i in range(n) if not tokens[i]]
+    lines.add("empty_after_tokenising", len(empty), n, "texts without a single word: every embedding sees nothing", empty)
+    exact, same = _earlier(texts), _earlier(keys)
+    lines.add("exact_duplicates", len(exact), n, "texts that repeat an earlier one exactly", (ids[i] for i in exact))
+    lines.add("token_duplicates", len(same), n, "texts that repeat an earlier one but for case and punctuation",
+              (ids[i] for i in same))
+    near = _near_duplicates(tokens, skip=same)
+    lines.add("near_duplicates", len(near), n,
+              f"texts that share {NEAR:.0%} of their three-word sequences with an earlier, unequal one",
+              (ids[i] for i in near))
+
+    train = {keys[i] for i in range(n) if splits[i] == "train"}
+    tested = [i for i in range(n) if splits[i] == "test"]
+    leaked = [i for i in tested if keys[i] in train]
+    lines.add("leakage", len(leaked), len(tested), "test texts that stand in the training part too",
+              (ids[i] for i in leaked))
+    crossing = sorted({max(pair, key=lambda i: splits[i] == "test") for pair in near.items()
+                       if {splits[pair[0]], splits[pair[1]]} == {"train", "test"}} - set(leaked))
+    lines.add("near_leakage", len(crossing), len(tested), "test texts with a near duplicate in the training part",
+              (ids[i] for i in crossing))
+
+    labels_of: dict[str, Counter[str]] = defaultdict(Counter)
+    for key, label in zip(keys, labels, strict=True):
+        labels_of[key][label] += 1
+    conflicts = {key for key, counts in labels_of.items() if len(counts) > 1}
+    lines.add("label_conflicts", len(conflicts), len(labels_of), "distinct texts that bear more than one label",
+              (ids[i] for i in range(n) if keys[i] in conflicts))
+    judged = tested or list(range(n))
+    best: dict[str, Counter[str]] = defaultdict(Counter)
+    for i in judged:
+        best[keys[i]][labels[i]] += 1
+    lines.add("ceiling", sum(max(counts.values()) for counts in best.values()), len(judged),
+              f"best accuracy possible on the {'test part' if tested else 'whole'}, given its label conflicts")
+    return lines.table()
+
+
+def _sizes(lines: _Lines, labels: Sequence[str], splits: Sequence[str | None]) -> None:
+    n = len(labels)
+    for split, size in sorted(Counter(split or "unsplit" for split in splits).items()):
+        lines.add(f"examples.{split}", size, n, "examples in this part")
+    sizes = Counter(labels).most_common()
+    lines.add("classes", len(sizes), len(sizes), "labels")
+    (largest, most), (smallest, least) = sizes[0], sizes[-1]
+    lines.add("largest_class", most, n, f"'{largest}': what always guessing it scores")
+    lines.add("smallest_class", least, n, f"'{smallest}': the largest class is {most / least:.1f} times its size")
+    in_split = Counter(zip(labels, splits, strict=True))
+    for label, size in sorted(sizes):
+        parts = ", ".join(f"{split or 'unsplit'} {count:,}" for (name, split),
+                          count in sorted(in_split.items(), key=str) if name == label)
+        lines.add(f"class.{label}", size, n, parts)
+    tested = {label for label, split in in_split if split == "test"}
+    untrained = sorted(tested - {label for label, split in in_split if split == "train"})
+    lines.add("classes_only_in_test", len(untrained), len(tested), "labels that no training example bears", untrained)
+
+
+def audit_retrieval(tables: RetrievalTables) -> pa.Table:
+    """Audit queries, passages and judgments.
+
+    Parameters
+    ----------
+    tables : RetrievalTables
+
+    Returns
+    -------
+    pa.Table
+        Lines ``queries``, ``passages``, ``judgments``, ``queries_without_relevant``, ``queries_with_several_relevant``,
+        ``passages_never_relevant``, ``empty_queries``, ``empty_passages``, ``duplicate_queries``, ``duplicate_passages``,
+        ``unjudged_twins`` and ``query_in_passage``.
+    """
+    query_ids, queries = tables.queries["query_id"].to_pylist(), _keys(tables.queries)
+    passage_ids, passages = tables.passages["passage_id"].to_pylist(), _keys(tables.passages)
+    query_of, passage_of = dict(zip(query_ids, queries, strict=True)), dict(zip(passage_ids, passages, strict=True))
+    relevant = relevant_passages(tables)
+    answers = {passage_id for found in relevant.values() for passage_id in found}
+    lines = _Lines()
+    lines.add("queries", len(queries), len(queries), "queries")
+    lines.add("passages", len(passages), len(passages), "passages that are searched")
+    lines.add("judgments", sum(map(len, relevant.values())), tables.qrels.num_rows, "judgments that call a passage relevant")
+    alone = [query_id for query_id in query_ids if query_id not in relevant]
+    lines.add("queries_without_relevant", len(alone), len(queries),
+              "queries that nothing answers: they are not scored", alone)
+    several = [query_id for query_id, found in relevant.items() if len(found) > 1]
+    lines.add("queries_with_several_relevant", len(several), len(queries),
+              "queries with more than one relevant passage", several)
+    never = [passage_id for passage_id in passage_ids if passage_id not in answers]
+    lines.add("passages_never_relevant", len(never), len(passages), "passages that answer no query", never)
+    for name, ids, keys in (("queries", query_ids, queries), ("passages", passage_ids, passages)):
+        empty = [identifier for identifier, key in zip(ids, keys, strict=True) if not key]
+        lines.add(f"empty_{name}", len(empty), len(ids), f"{name} without a single word", empty)
+        repeated = _earlier(keys)
+        lines.add(f"duplicate_{name}", len(repeated), len(ids),
+                  f"{name} that repeat an earlier one but for case and punctuation",
+                  (ids[i] for i in repeated))
+    with_text: dict[str, set[str]] = defaultdict(set)
+    for passage_id, key in passage_of.items():
+        with_text[key].add(passage_id)
+    twins = [query_id for query_id, found in relevant.items() if any(with_text[passage_of[each]] - found for each in found)]
+    lines.add("unjudged_twins", len(twins), len(relevant),
+              "queries with a passage that equals a relevant one, but is not judged relevant", twins)
+    given_away = [query_id for query_id, found in relevant.items() if query_of[query_id]
+                  and any(f" {query_of[query_id]} " in f" {passage_of[each]} " for each in found)]
+    lines.add("query_in_passage", len(given_away), len(relevant),
+              "queries that stand word for word in a relevant passage", given_away)
+    return lines.table()
+
+
+def relevant_passages(tables: RetrievalTables) -> dict[str, set[str]]:
+    """Relevant passage ids of each query that has any."""
+    relevant: dict[str, set[str]] = {}
+    for query_id, passage_id, grade in zip(*(tables.qrels[name].to_pylist()
+                                             for name in ("query_id", "passage_id", "relevance")),
+                                           strict=True):
+        if grade > 0:
+            relevant.setdefault(query_id, set()).add(passage_id)
+    return relevant
+
+
+def corpus_overlap(texts: Mapping[str, Sequence[str]], corpus: TokenCorpus) -> pa.Table:
+    """How much of what tasks are tested on stands in a corpus.
+
+    Parameters
+    ----------
+    texts : mapping of str to sequence of str
+        Held-out texts of each task.
+    corpus : TokenCorpus
+        Read once, line by line.
+
+    Returns
+    -------
+    pa.Table
+        task, and the columns of an audit: for each task the lines ``all_sentences_in_corpus`` and
+        ``any_sentence_in_corpus``; the examples are the positions of texts in their sequence. Of each text, sentences of
+        five tokens or more count, or all where it has only shorter ones.
+    """
+    keys = {task: [_telling_keys(text) for text in held_out] for task, held_out in texts.items()}
+    wanted = {key for per_text in keys.values() for of_text in per_text for key in of_text}
+    present: set[int] = set()
+    with corpus.tokens_path.open("rb") as lines:
+        for line in lines:
+            # The key of a sentence is the hash of its line: no need to split and join it.
+            key = int.from_bytes(hashlib.blake2b(line.rstrip(b"\n"), digest_size=8).digest(), "little")
+            if key in wanted:
+                present.add(key)
+    tables = []
+    for task, per_text in keys.items():
+        found = _Lines()
+        every = [i for i, of_text in enumerate(per_text) if of_text and of_text <= present]
+        some = [i for i, of_text in enumerate(per_text) if of_text & present]
+        found.add("all_sentences_in_corpus", len(every), len(per_text),
+                  "held-out texts all of whose sentences stand in the corpus",
+                  map(str, every))
+        found.add("any_sentence_in_corpus", len(some), len(per_text),
+                  "held-out texts with a sentence that stands in the corpus",
+                  map(str, some))
+        table = found.table()
+        tables.append(table.add_column(0, "task", pa.array([task] * table.num_rows, pa.string())))
+    return pa.concat_tables(tables) if tables else OVERLAP_SCHEMA.empty_table()
+
+
+def require_evaluable(task: pa.Table | RetrievalTables, place: str) -> None:
+    """Refuse a task that cannot be evaluated, before anything is trained.
+
+    Parameters
+    ----------
+    task : pa.Table or RetrievalTables
+        Examples of a classification task, or a retrieval task.
+    place : str
+        What the error calls the task.
+
+    Raises
+    ------
+    DataError
+        Classification: fewer than two classes (in the training part, where there is one), an empty training or test part,
+        no test text that is not also trained on, no text with a word. Retrieval: no query, no passage, no relevant judgment.
+    """
+    if isinstance(task, RetrievalTables):
+        if not task.queries.num_rows or not task.passages.num_rows:
+            raise DataError(place, "there is no query or no passage", "check the files and columns of the task's reading")
+        if not relevant_passages(task):
+            raise DataError(place, "no judgment calls a passage relevant", "qrels need a row with relevance 1 or more")
+        return
+    labels, splits, keys = task["label"].to_pylist(), task["split"].to_pylist(), _keys(task)
+    split = any(part is not None for part in splits)
+    train = [i for i in range(len(labels)) if not split or splits[i] == "train"]
+    if split:
+        tested = [i for i in range(len(labels)) if splits[i] == "test"]
+        for name, part in (("train", train), ("test", tested)):
+            if not part:
+                raise DataError(place, f"the split '{name}' is empty",
+                                "correct 'splits' or the split column, or leave them out "
+                                "to be evaluated by folds")
+        trained_on = {keys[i] for i in train}
+        if all(keys[i] in trained_on for i in tested):
+            raise DataError(place, "every test text stands in the training part too",
+                            "the scores would measure memory; make a new split")
+    classes = {labels[i] for i in train}
+    if len(classes) < 2:
+        raise DataError(place, f"the classes to learn are {sorted(classes)}",
+                        "a classification task needs two; check the label column")
+    if not any(keys):
+        raise DataError(place, "no text has a single word", "check the text column and the encoding")
+
+
+def _keys(table: pa.Table) -> list[str]:
+    return [" ".join(tokenize(text)) for text in table["text"].to_pylist()]
+
+
+def _earlier(items: Sequence[str]) -> list[int]:
+    """Positions of items that stand earlier too."""
+    seen: set[str] = set()
+    repeated = []
+    for position, item in enumerate(items):
+        if item in seen:
+            repeated.append(position)
+        seen.add(item)
+    return repeated
+
+
+def _telling_keys(text: str) -> set[int]:
+    parts = sentences(text)
+    telling = [tokens for tokens in parts if len(tokens) >= TELLING] or parts
+    return {sentence_key(tokens) for tokens in telling}
+
+
+def _near_duplicates(documents: Sequence[Sequence[str]], skip: Sequence[int]) -> dict[int, int]:
+    """Position of each near duplicate and of the earlier text that it resembles; equal texts are compared once."""
+    skipped = set(skip)
+    positions = [i for i, tokens in enumerate(documents) if tokens and i not in skipped]
+    shingles = [_shingles(documents[i]) for i in positions]
+    found: dict[int, int] = {}
+    for bucket in _buckets(shingles):
+        for place, later in enumerate(bucket[1:], 1):
+            if positions[later] in found:
+                continue
+            for earlier in bucket[max(0, place - 20):place]:  # a template's thousand copies are not compared pair by pair
+                shared = len(np.intersect1d(shingles[later], shingles[earlier], assume_unique=True))
+                if shared >= NEAR * (len(shingles[later]) + len(shingles[earlier]) - shared):
+                    found[positions[later]] = positions[earlier]
+                    break
+    return dict(sorted(found.items()))
+
+
+def _shingles(tokens: Sequence[str]) -> np.ndarray:
+    """Sorted, distinct 64-bit hashes of the three-token sequences of a text (of the whole, if it is shorter)."""
+    parts = zip(tokens, tokens[1:], tokens[2:], strict=False) if len(tokens) >= 3 else [tuple(tokens)]
+    packed = b"".join(hashlib.blake2b(" ".join(part).encode(), digest_size=8).digest() for part in parts)
+    return np.unique(np.frombuffer(packed, dtype="<u8"))
+
+
+def _buckets(shingles: Sequence[np.ndarray], n_bands: int = 16, rows_per_band: int = 4) -> Iterator[list[int]]:
+    """Groups of texts whose MinHash signatures agree in a band."""
+    if not shingles:
+        return
+    starts = np.concatenate([[0], np.cumsum([len(each) for each in shingles])[:-1]])
+    everything = np.concatenate(shingles)
+    multipliers = np.random.default_rng(0).integers(1, 2**63, size=(n_bands, rows_per_band), dtype=np.uint64) | np.uint64(1)
+    for band in multipliers:
+        rows = np.stack([np.minimum.reduceat(everything * factor, starts) for factor in band], axis=1)
+        groups: dict[bytes, list[int]] = defaultdict(list)
+        for index, row in enumerate(rows):
+            groups[row.tobytes()].append(index)
+        yield from (group for group in groups.values() if len(group) > 1)

@@ -1,0 +1,110 @@
+"""Text formats with a mark-up of their own: Wikipedia's, IOB, MedQuAD's XML."""
+
+from __future__ import annotations
+
+import html
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+
+from emb_pipeline.text.archives import tar_members
+from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.files import NamedFile, lines, opened
+
+_DOC = re.compile(r'<doc id="([^"]*)"')
+_HEADING = re.compile(r"^=+\s*(.*?)\s*=+$")
+_XML_DECLARATIONS = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
+
+
+def wikiextractor_articles(file: NamedFile) -> Iterator[tuple[str, str]]:
+    """Article id and text of WikiExtractor's output; its lines are paragraphs, so blank lines are put between them."""
+    article_id: str | None = None
+    paragraphs: list[str] = []
+    number = 0
+    for number, line in enumerate(lines(file, "utf-8"), 1):
+        if line.startswith("<doc "):
+            match = _DOC.match(line)
+            if article_id is not None or match is None:
+                raise DataError(f"{file.name}, row {number}", "an article starts before the last one ended, or has no id",
+                                "write the file anew with WikiExtractor")
+            article_id, paragraphs = match[1], []
+        elif article_id is None:
+            if not line.isspace():
+                raise DataError(f"{file.name}, row {number}", "text stands outside <doc …> and </doc>",
+                                "use the reader 'text' for plain text")
+        elif line.rstrip() == "</doc>":
+            yield article_id, "\n\n".join(paragraphs)
+            article_id = None
+        elif not line.isspace():
+            paragraphs.append(html.unescape(line.strip()))
+    if article_id is not None:
+        raise DataError(f"{file.name}, row {number}", f"article {article_id} does not end (no </doc>)",
+                        "fetch or write the file anew")
+
+
+def dump_articles(file: NamedFile) -> Iterator[tuple[str, str]]:
+    """Page id and plain text of the articles of a MediaWiki XML dump.
+
+    gensim takes the mark-up off [1]_; sentences keep their punctuation, and each line becomes a paragraph. Redirects and
+    pages outside the article name space are left out.
+
+    References
+    ----------
+    .. [1] ``gensim.corpora.wikicorpus.extract_pages`` and ``filter_wiki``.
+    """
+    from gensim.corpora.wikicorpus import extract_pages, filter_wiki
+
+    with opened(file) as content:
+        try:
+            for _, text, page_id in extract_pages(content, filter_namespaces=("0",)):
+                if text and not text.lstrip().casefold().startswith("#redirect"):
+                    yield page_id, _paragraphs(filter_wiki(text))
+        except ET.ParseError as error:
+            raise DataError(file.name, f"it is not a complete MediaWiki dump ({error})", "fetch or copy it anew") from error
+
+
+def _paragraphs(text: str) -> str:
+    stripped = (_HEADING.sub(r"\1", line.strip(" \t*#:;")) for line in text.split("\n"))
+    return "\n\n".join(line for line in stripped if any(map(str.isalnum, line)))
+
+
+def iob_sentences(file: NamedFile) -> Iterator[tuple[int, list[str]]]:
+    """First row and words of each sentence of an IOB file (``token<TAB>tag``, a blank line between sentences)."""
+    words: list[str] = []
+    start = 1
+    for number, line in enumerate(lines(file, "utf-8"), 1):
+        if line.isspace():
+            if words:
+                yield start, words
+            words, start = [], number + 1
+            continue
+        word, tab, tag = line.rstrip("\r\n").partition("\t")
+        if not tab or not word or not tag.strip():
+            raise DataError(f"{file.name}, row {number}", "it is not a token, a tab and a tag",
+                            "write 'token<TAB>tag' per line and a blank line between sentences")
+        words.append(word)
+    if words:
+        yield start, words
+
+
+def medquad_pairs(file: NamedFile) -> Iterator[tuple[str, str, str, str]]:
+    """Place, id, question and answer of the answered pairs in a tar of MedQuAD's XML files.
+
+    Pairs without an answer are left out: upstream emptied three of its folders for copyright.
+    """
+    for name, content in tar_members(file.path):
+        if not name.endswith(".xml"):
+            continue
+        place = f"{file.name}, member {name}"
+        if _XML_DECLARATIONS.search(content):
+            raise DataError(place, "it declares entities of its own", "remove the DOCTYPE; MedQuAD's files have none")
+        try:
+            tree = ET.fromstring(content)
+        except ET.ParseError as error:
+            raise DataError(place, f"it is not XML ({error})", "fetch or copy the archive anew") from error
+        folder = name.rpartition("/")[0].rpartition("/")[2]
+        for pair in tree.iter("QAPair"):
+            question = pair.find("Question")
+            answer = (pair.findtext("Answer") or "").strip()
+            if question is not None and answer:
+                yield place, f"{folder}/{question.get('qid')}", (question.text or "").strip(), answer

@@ -1,0 +1,502 @@
+"""From files to documents, labelled texts, and queries with their passages.
+
+Each function takes readings (`emb_pipeline.text.readings`), streams what can be streamed, and refuses bad input with a
+`DataError` that names the file, the row and the way out. Rows count as a spreadsheet shows them: the header is row 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+
+from emb_pipeline.text import docstrings, markup
+from emb_pipeline.text.archives import archive_members, is_archive
+from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.files import decoded, lines, named_files, opened
+from emb_pipeline.text.readings import (
+    ClassFoldersReading,
+    ClassificationReading,
+    CorpusReading,
+    CsvReading,
+    DocstringRetrievalReading,
+    DocstringsReading,
+    DocstringSubpackagesReading,
+    IobReading,
+    JsonlReading,
+    MediawikiDumpReading,
+    MedquadReading,
+    PairsReading,
+    ParquetReading,
+    PlacedReading,
+    RetrievalReading,
+    TablesReading,
+    TabularReading,
+    TextReading,
+    TsvReading,
+    WikiExtractorReading,
+)
+from emb_pipeline.text.tables import column_names, rows
+from emb_pipeline.text.tokens import sentence_key, tokenize
+
+DOCSTRING_CACHE = "docstrings"
+"""Folder, inside the raw data, where parsed docstrings are kept."""
+
+EXAMPLES_SCHEMA = pa.schema([("example_id", pa.string()), ("text", pa.string()), ("label", pa.string()),
+                             ("split", pa.string())])
+
+
+@dataclass(frozen=True)
+class RetrievalTables:
+    """A retrieval task.
+
+    Attributes
+    ----------
+    queries : pa.Table
+        query_id, text.
+    passages : pa.Table
+        passage_id, text.
+    qrels : pa.Table
+        query_id, passage_id, relevance: int32 (0 is irrelevant).
+    """
+
+    queries: pa.Table
+    passages: pa.Table
+    qrels: pa.Table
+
+
+def read_documents(readings: Sequence[CorpusReading], raw: Path, project: Path) -> Iterator[tuple[str, str]]:
+    """Stream the documents of a corpus.
+
+    Documents without text (a record without an abstract) are passed over: nothing is learned from them.
+
+    Parameters
+    ----------
+    readings : sequence of CorpusReading
+        Where the text is; read one after the other.
+    raw : Path
+        Folder of the fetched sources (``data/01_raw``).
+    project : Path
+        Folder that paths are relative to.
+
+    Yields
+    ------
+    doc_id : str
+        Unique; starts with the source, path or package that the document comes from.
+    text : str
+        The document; paragraphs are separated by blank lines.
+
+    Raises
+    ------
+    DataError
+        A file is missing, damaged or not what the reading says.
+    """
+    prefixes: dict[str, int] = {}
+    for reading in readings:
+        prefix = _prefix(reading)
+        prefixes[prefix] = prefixes.get(prefix, 0) + 1
+        if prefixes[prefix] > 1:
+            prefix = f"{prefix}~{prefixes[prefix]}"
+        for doc_id, text in _DOCUMENTS[type(reading)](reading, raw, project):
+            if text and not text.isspace():
+                yield f"{prefix}:{doc_id}", text
+
+
+def read_classification(reading: ClassificationReading, raw: Path, project: Path) -> pa.Table:
+    """Labelled texts.
+
+    Parameters
+    ----------
+    reading : ClassificationReading
+        Where the texts, labels and splits are.
+    raw, project : Path
+        As for `read_documents`.
+
+    Returns
+    -------
+    pa.Table
+        example_id, text, label, split (train, validation, test; null throughout where there is no official split).
+
+    Raises
+    ------
+    DataError
+        A text or label is empty, a label or split is unknown, an id repeats, a split is empty, a class has one example,
+        there are fewer than two classes, or a file is missing, damaged or not what the reading says.
+    """
+    if isinstance(reading, DocstringSubpackagesReading):
+        table = docstrings.docstring_table(reading.packages, raw / DOCSTRING_CACHE)
+        return docstrings.subpackage_examples(table, min_examples=reading.min_examples, min_tokens=reading.min_tokens,
+                                              test_share=reading.test_share).cast(EXAMPLES_SCHEMA)
+    examples = _Examples(reading.labels)
+    if isinstance(reading, ClassFoldersReading):
+        _read_class_folders(reading, raw, project, examples)
+    else:
+        _read_labelled_rows(reading, raw, project, examples)
+    return examples.table(_prefix(reading))
+
+
+def read_retrieval(reading: RetrievalReading, raw: Path, project: Path) -> RetrievalTables:
+    """Queries, passages and the judgments between them.
+
+    Parameters
+    ----------
+    reading : RetrievalReading
+        Where they are.
+    raw, project : Path
+        As for `read_documents`.
+
+    Returns
+    -------
+    RetrievalTables
+
+    Raises
+    ------
+    DataError
+        A text is empty, an id repeats, a judgment names an unknown query or passage, there is nothing to retrieve, or a
+        file is missing, damaged or not what the reading says.
+    """
+    if isinstance(reading, DocstringRetrievalReading):
+        table = docstrings.docstring_table(reading.packages, raw / DOCSTRING_CACHE)
+        return RetrievalTables(*docstrings.summary_retrieval(
+            table, max_queries=reading.max_queries, min_tokens=reading.min_tokens, min_body_tokens=reading.min_body_tokens,
+            test_share=reading.test_share))
+    if isinstance(reading, TablesReading):
+        return _judged_tables(reading, project)
+    pairs = _medquad_pairs(reading, raw, project) if isinstance(reading, MedquadReading) else _pairs(reading, raw, project)
+    return _tables_of_pairs(pairs, _prefix(reading), reading.max_queries)
+
+
+def _prefix(reading: Any) -> str:
+    if hasattr(reading, "packages"):
+        return "docstrings"
+    if isinstance(reading, TablesReading):
+        return reading.qrels
+    return str(reading.source or reading.path or reading.package)
+
+
+# Corpora: one function per reader, from a reading to (doc_id, text).
+
+def _row_documents(reading: TabularReading, raw: Path, project: Path) -> Iterator[tuple[str, str]]:
+    columns = reading.text_columns
+    seen: set[int] = set()
+    for file in named_files(reading, raw, project):
+        wanted = columns if reading.id is None else (*columns, reading.id)
+        for number, values in rows(file, reading, wanted):
+            if reading.id is None:
+                yield f"{file.name}:{number}", _joined(values)
+                continue
+            key = docstrings.text_hash(values[-1])
+            if key in seen:
+                raise DataError(f"{file.name}, row {number}", f"id '{values[-1]}' stands there a second time",
+                                f"name a column with unique ids, or leave 'id: {reading.id}' out")
+            seen.add(key)
+            yield values[-1], _joined(values[:-1])
+
+
+def _joined(values: Iterable[str]) -> str:
+    return "\n".join(value for value in values if value and not value.isspace())
+
+
+def _class_folder_documents(reading: ClassFoldersReading, raw: Path, project: Path) -> Iterator[tuple[str, str]]:
+    for place, path, content in _class_folder_members(reading, raw, project):
+        yield str(path), decoded(content, reading.encoding, place)
+
+
+def _wikiextractor_documents(reading: WikiExtractorReading, raw: Path, project: Path) -> Iterator[tuple[str, str]]:
+    for file in named_files(reading, raw, project):
+        yield from markup.wikiextractor_articles(file)
+
+
+def _dump_documents(reading: MediawikiDumpReading, raw: Path, project: Path) -> Iterator[tuple[str, str]]:
+    for file in named_files(reading, raw, project):
+        yield from markup.dump_articles(file)
+
+
+def _text_documents(reading: TextReading, raw: Path, project: Path) -> Iterator[tuple[str, str]]:
+    for file in named_files(reading, raw, project):
+        if reading.document == "file":
+            with opened(file) as content:
+                yield file.name, decoded(content.read(), reading.encoding, file.name)
+        elif reading.document == "line":
+            for number, line in enumerate(lines(file, reading.encoding), 1):
+                yield f"{file.name}:{number}", line
+        else:
+            yield from _blocks(file.name, lines(file, reading.encoding))
+
+
+def _blocks(name: str, content: Iterable[str]) -> Iterator[tuple[str, str]]:
+    block: list[str] = []
+    start = 1
+    for number, line in enumerate(content, 1):
+        if not line.isspace():
+            block.append(line)
+        elif block:
+            yield f"{name}:{start}", "".join(block)
+            block = []
+        if not block:
+            start = number + 1
+    if block:
+        yield f"{name}:{start}", "".join(block)
+
+
+def _iob_documents(reading: IobReading, raw: Path, project: Path) -> Iterator[tuple[str, str]]:
+    seen: set[int] = set()
+    for file in named_files(reading, raw, project):
+        for number, words in markup.iob_sentences(file):
+            text = " ".join(words)
+            key = sentence_key(tokenize(text))
+            if key not in seen:
+                seen.add(key)
+                yield f"{file.name}:{number}", text
+
+
+def _medquad_documents(reading: MedquadReading, raw: Path, project: Path) -> Iterator[tuple[str, str]]:
+    for _, pair_id, _, answer in _medquad_pairs(reading, raw, project):
+        yield pair_id, answer
+
+
+def _docstring_documents(reading: DocstringsReading, raw: Path, project: Path) -> Iterator[tuple[str, str]]:
+    return docstrings.documents(docstrings.docstring_table(reading.packages, raw / DOCSTRING_CACHE))
+
+
+_DOCUMENTS: dict[type, Callable[[Any, Path, Path], Iterator[tuple[str, str]]]] = {
+    CsvReading: _row_documents, TsvReading: _row_documents, JsonlReading: _row_documents, ParquetReading: _row_documents,
+    ClassFoldersReading: _class_folder_documents, WikiExtractorReading: _wikiextractor_documents,
+    MediawikiDumpReading: _dump_documents, TextReading: _text_documents, IobReading: _iob_documents,
+    MedquadReading: _medquad_documents, DocstringsReading: _docstring_documents,
+}
+
+
+# Classification.
+
+class _Examples:
+    """Labelled texts, each checked as it comes."""
+
+    def __init__(self, labels: Sequence[str] | None) -> None:
+        self._labels = None if labels is None else set(labels)
+        self._rows: list[tuple[str, str, str, str | None]] = []
+        self._places: dict[str, str] = {}
+        self._first_of: dict[str, str] = {}
+
+    def add(self, place: str, example_id: str, text: str, label: str, split: str | None) -> None:
+        label = label.strip()
+        if not text or text.isspace():
+            raise DataError(place, "the text is empty", "fill it in or drop the row")
+        if not label:
+            raise DataError(place, "the label is empty", "fill it in or drop the row")
+        if self._labels is not None and label not in self._labels:
+            raise DataError(place, f"label '{label}' is not among {sorted(self._labels)}",
+                            "add it under 'labels' or drop the row")
+        if example_id in self._places:
+            raise DataError(place, f"id '{example_id}' was used by {self._places[example_id]}",
+                            "give each example its own id")
+        self._places[example_id] = place
+        self._first_of.setdefault(label, place)
+        self._rows.append((example_id, text, label, split))
+
+    def table(self, place: str, splits: Iterable[str] = ()) -> pa.Table:
+        sizes: dict[str, int] = {}
+        for _, _, label, _ in self._rows:
+            sizes[label] = sizes.get(label, 0) + 1
+        if len(sizes) < 2:
+            found = f"only the class '{next(iter(sizes))}'" if sizes else "no example"
+            raise DataError(place, f"there is {found}",
+                            "a classification task needs two classes; check file, label column and splits")
+        for label, size in sizes.items():
+            if size == 1:
+                raise DataError(self._first_of[label], f"class '{label}' has this one example",
+                                "add another, merge the class with one that it belongs to, or drop the row")
+        return pa.Table.from_arrays([pa.array(column, pa.string()) for column in zip(*self._rows, strict=True)],
+                                    schema=EXAMPLES_SCHEMA)
+
+    @property
+    def splits(self) -> set[str | None]:
+        return {split for *_, split in self._rows}
+
+
+def _read_labelled_rows(reading: TabularReading, raw: Path, project: Path, examples: _Examples) -> None:
+    if reading.label is None:
+        raise DataError(_prefix(reading), "no label column is named", "say 'label: <column>' in the task's reading")
+    extra = [name for name in (reading.id, reading.split) if name is not None]
+    wanted = (*reading.text_columns, reading.label, *extra)
+    n_text = len(reading.text_columns)
+    groups = [(None, None)] if reading.splits is None else list(reading.splits.items())
+    for split_of_files, glob in groups:
+        files = named_files(reading, raw, project, glob=glob)
+        for file in files:
+            for number, values in rows(file, reading, wanted):
+                place = f"{file.name}, row {number}"
+                given = dict(zip(extra, values[n_text + 1:], strict=True))
+                example_id = given[reading.id] if reading.id is not None else f"{file.name}:{number}"
+                split = split_of_files if reading.split is None else _split_name(given[reading.split], place)
+                examples.add(place, example_id, _joined(values[:n_text]), values[n_text], split)
+        if split_of_files is not None:
+            _require_split(examples, split_of_files, _prefix(reading))
+    if reading.split is not None:
+        for split in ("train", "test"):
+            _require_split(examples, split, _prefix(reading))
+
+
+def _split_name(value: str, place: str) -> str:
+    name = value.strip().casefold()
+    name = {"dev": "validation", "valid": "validation", "val": "validation", "training": "train"}.get(name, name)
+    if name not in ("train", "validation", "test"):
+        raise DataError(place, f"split '{value}' is not among train, validation, test",
+                        "correct it, or leave the split column out")
+    return name
+
+
+def _require_split(examples: _Examples, split: str, place: str) -> None:
+    if split not in examples.splits:
+        raise DataError(place, f"the split '{split}' has no example",
+                        "correct 'splits' or the split column, or leave them out "
+                        "to be evaluated by folds")
+
+
+def _read_class_folders(reading: ClassFoldersReading, raw: Path, project: Path, examples: _Examples) -> None:
+    names = {} if reading.splits is None else {PurePosixPath(folder).name: split for split, folder in reading.splits.items()}
+    for place, path, content in _class_folder_members(reading, raw, project):
+        split = names[path.parts[-3]] if names else None
+        examples.add(place, str(path), decoded(content, reading.encoding, place), path.parts[-2], split)
+    for split in reading.splits or ():
+        _require_split(examples, split, _prefix(reading))
+
+
+def _class_folder_members(reading: ClassFoldersReading, raw: Path,
+                          project: Path) -> Iterator[tuple[str, PurePosixPath, bytes]]:
+    """Place, path (… / [split /] label / name) and content of each text."""
+    folders = None if reading.splits is None else {PurePosixPath(folder).parts for folder in reading.splits.values()}
+    for file in named_files(reading, raw, project):
+        if is_archive(file.path):
+            members = archive_members(file.path)
+            within = f"{file.name}, member "
+        else:
+            members = iter([(file.name, file.path.read_bytes())])
+            within = ""
+        for name, content in members:
+            path = PurePosixPath(name)
+            above = path.parts[:-2]
+            if len(path.parts) >= 2 and (folders is None or any(above[-len(folder):] == folder for folder in folders)):
+                yield f"{within}{name}", path, content
+
+
+# Retrieval.
+
+def _judged_tables(reading: TablesReading, project: Path) -> RetrievalTables:
+    columns = (reading.text,) if isinstance(reading.text, str) else reading.text
+    queries = _identified_texts(reading, project, reading.queries, reading.query_id, columns)
+    passages = _identified_texts(reading, project, reading.passages, reading.passage_id, columns)
+    judgments: dict[tuple[str, str], int] = {}
+    for file, table in _own_table(reading.qrels, reading.encoding, project):
+        graded = reading.relevance in column_names(file, table)
+        wanted = (reading.query_id, reading.passage_id, *((reading.relevance,) if graded else ()))
+        for number, (query_id, passage_id, *grade) in rows(file, table, wanted):
+            place = f"{file.name}, row {number}"
+            for kind, identifier, known, where in (("query", query_id, queries, reading.queries),
+                                                   ("passage", passage_id, passages, reading.passages)):
+                if identifier not in known:
+                    raise DataError(place, f"{kind} '{identifier}' is not in {where}", "add it there or drop the row")
+            if (query_id, passage_id) in judgments:
+                raise DataError(place, f"query '{query_id}' and passage '{passage_id}' are judged a second time",
+                                "keep one of the rows")
+            judgments[query_id, passage_id] = _grade(grade[0], place) if grade else 1
+    if not judgments:
+        raise DataError(reading.qrels, "there is no judgment",
+                        "add a row of query_id, passage_id and relevance per relevant passage")
+    return RetrievalTables(_texts_table("query_id", queries), _texts_table("passage_id", passages), _qrels_table(judgments))
+
+
+def _grade(value: str, place: str) -> int:
+    try:
+        grade = int(value)
+    except ValueError:
+        grade = -1
+    if grade < 0:
+        raise DataError(place, f"relevance '{value}' is not a whole number from 0 on",
+                        "0 says irrelevant, 1 and more relevant")
+    return grade
+
+
+def _identified_texts(reading: TablesReading, project: Path, path: str, id_column: str,
+                      columns: tuple[str, ...]) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for file, table in _own_table(path, reading.encoding, project):
+        for number, (identifier, *values) in rows(file, table, (id_column, *columns)):
+            place, text = f"{file.name}, row {number}", _joined(values)
+            if not identifier:
+                raise DataError(place, f"'{id_column}' is empty", "give each row its own id")
+            if identifier in texts:
+                raise DataError(place, f"{id_column} '{identifier}' stands there a second time", "give each row its own id")
+            if not text:
+                raise DataError(place, "the text is empty", "fill it in or drop the row")
+            texts[identifier] = text
+    return texts
+
+
+def _own_table(path: str, encoding: str, project: Path) -> Iterator[tuple[Any, TabularReading]]:
+    for file in named_files(PlacedReading(path=path), project, project):
+        yield file, _reading_by_suffix(file.path, path, encoding)
+
+
+def _reading_by_suffix(path: Path, name: str, encoding: str) -> TabularReading:
+    suffixes = [suffix for suffix in path.suffixes if suffix not in (".gz", ".bz2", ".xz")]
+    match suffixes[-1:]:
+        case [".csv"]:
+            return CsvReading(path=name, encoding=encoding)
+        case [".tsv"]:
+            return TsvReading(path=name, encoding=encoding)
+        case [".jsonl"] | [".ndjson"]:
+            return JsonlReading(path=name)
+        case [".parquet"]:
+            return ParquetReading(path=name)
+    raise DataError(str(path), "its suffix is not .csv, .tsv, .jsonl or .parquet", "rename or convert the file")
+
+
+def _pairs(reading: PairsReading, raw: Path, project: Path) -> Iterator[tuple[str, str, str, str]]:
+    for file in named_files(reading, raw, project):
+        table = _reading_by_suffix(file.path, str(file.path), reading.encoding)
+        for number, (query, passage) in rows(file, table, (reading.query, reading.passage)):
+            yield f"{file.name}, row {number}", f"{file.name}:{number}", query, passage
+
+
+def _medquad_pairs(reading: MedquadReading, raw: Path, project: Path) -> Iterator[tuple[str, str, str, str]]:
+    for file in named_files(reading, raw, project):
+        yield from markup.medquad_pairs(file)
+
+
+def _tables_of_pairs(pairs: Iterable[tuple[str, str, str, str]], place: str, max_queries: int | None) -> RetrievalTables:
+    """Queries and passages, those of equal words once: a query that repeats has all its passages as answers."""
+    queries: dict[str, tuple[str, str]] = {}
+    passages: dict[str, tuple[str, str]] = {}
+    judgments: dict[tuple[str, str], int] = {}
+    for row, pair_id, query, passage in pairs:
+        query, passage = query.strip(), passage.strip()
+        for kind, text in (("query", query), ("passage", passage)):
+            if not text:
+                raise DataError(row, f"the {kind} is empty", "fill it in or drop the row")
+        query_id, _ = queries.setdefault(" ".join(tokenize(query)) or query, (f"q:{pair_id}", query))
+        passage_id, _ = passages.setdefault(" ".join(tokenize(passage)) or passage, (f"p:{pair_id}", passage))
+        judgments[query_id, passage_id] = 1
+    if not queries:
+        raise DataError(place, "there is no pair of query and passage", "check the file, and which columns are named")
+    if max_queries is not None and len(queries) > max_queries:
+        chosen = set(sorted(queries, key=docstrings.text_hash)[:max_queries])
+        queries = {words: query for words, query in queries.items() if words in chosen}
+        kept = {query_id for query_id, _ in queries.values()}
+        judgments = {pair: grade for pair, grade in judgments.items() if pair[0] in kept}
+    return RetrievalTables(_texts_table("query_id", dict(queries.values())),
+                           _texts_table("passage_id", dict(passages.values())),
+                           _qrels_table(judgments))
+
+
+def _texts_table(id_column: str, texts: dict[str, str]) -> pa.Table:
+    return pa.table({id_column: pa.array(list(texts), pa.string()), "text": pa.array(list(texts.values()), pa.string())})
+
+
+def _qrels_table(judgments: dict[tuple[str, str], int]) -> pa.Table:
+    return pa.table({"query_id": pa.array([query_id for query_id, _ in judgments], pa.string()),
+                     "passage_id": pa.array([passage_id for _, passage_id in judgments], pa.string()),
+                     "relevance": pa.array(list(judgments.values()), pa.int32())})

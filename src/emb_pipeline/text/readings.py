@@ -1,0 +1,235 @@
+"""What YAML says about where text is and how to read it.
+
+A reading names a *reader* and a place. The place is one of
+
+* ``path``: a file, a folder or a glob, relative to the project (your own data);
+* ``source``: a public data set of `emb_pipeline.text.sources`, fetched once;
+* ``package``: an installed Python package that ships the file (nothing of it is imported);
+
+and ``files``, a glob, narrows it down.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+SplitName = Literal["train", "validation", "test"]
+
+_Columns = str | tuple[str, ...]
+
+
+class Reading(BaseModel):
+    """What all readings have in common: they are read-only, and a misspelt option is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PlacedReading(Reading):
+    """A reading of files: exactly one of ``path``, ``source`` and ``package`` says where they are."""
+
+    path: str | None = Field(default=None, min_length=1, description="file, folder or glob, relative to the project")
+    source: str | None = Field(default=None, min_length=1, description="name of a public source in sources.json")
+    package: str | None = Field(default=None, min_length=1, description="installed Python package that ships the files")
+    files: str | None = Field(default=None, min_length=1, description="glob inside the folder, source or package: '*.csv'")
+
+    @field_validator("files")
+    @classmethod
+    def _inside(cls, files: str | None) -> str | None:
+        if files is not None and (files.startswith("/") or ".." in PurePosixPath(files).parts):
+            raise ValueError("must stay inside the folder it starts from: no leading '/' and no '..'")
+        return files
+
+    @model_validator(mode="after")
+    def _one_place(self) -> PlacedReading:
+        if sum(place is not None for place in (self.path, self.source, self.package)) != 1:
+            raise ValueError("name exactly one of 'path' (own files), 'source' (a public data set) and 'package'")
+        return self
+
+
+class _Tabular(PlacedReading):
+    text: _Columns = Field(default="text",
+                           description="column with the text, or several: joined by a line break, empty ones left out")
+    id: str | None = Field(default=None, description="column with a unique id; the row number where none is named")
+    label: str | None = Field(default=None, description="column with the label (classification)")
+    split: str | None = Field(default=None, description="column that says train, validation or test (classification)")
+    splits: dict[SplitName, str] | None = Field(
+        default=None, description="glob of each split's own files: {train: train.csv, test: test.csv}")
+    labels: tuple[str, ...] | None = Field(default=None, min_length=2,
+                                           description="the labels that may occur; any other is refused")
+
+    @field_validator("text")
+    @classmethod
+    def _some_column(cls, text: _Columns) -> _Columns:
+        if not text:
+            raise ValueError("name at least one column")
+        return text
+
+    @model_validator(mode="after")
+    def _one_kind_of_split(self) -> _Tabular:
+        if self.split is not None and self.splits is not None:
+            raise ValueError("name either 'split' (a column) or 'splits' (files), not both")
+        return self
+
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """The columns that make up the text."""
+        return (self.text,) if isinstance(self.text, str) else self.text
+
+
+class CsvReading(_Tabular):
+    """Comma-separated values with quotes (RFC 4180)."""
+
+    reader: Literal["csv"] = "csv"
+    encoding: str = Field(default="utf-8", description="encoding of the files; a byte order mark is skipped")
+    delimiter: str = Field(default=",", min_length=1, max_length=1, description="character between two fields")
+    quoted: bool = Field(default=True, description="fields may stand in double quotes")
+    columns: tuple[str, ...] | None = Field(default=None, description="column names, for files without a header line")
+
+
+class TsvReading(_Tabular):
+    """Tab-separated values, by default without quotes."""
+
+    reader: Literal["tsv"] = "tsv"
+    encoding: str = Field(default="utf-8", description="encoding of the files; a byte order mark is skipped")
+    delimiter: str = Field(default="\t", min_length=1, max_length=1, description="character between two fields")
+    quoted: bool = Field(default=False, description="fields may stand in double quotes")
+    columns: tuple[str, ...] | None = Field(default=None, description="column names, for files without a header line")
+
+
+class JsonlReading(_Tabular):
+    """One JSON object per line, in UTF-8."""
+
+    reader: Literal["jsonl"] = "jsonl"
+
+
+class ParquetReading(_Tabular):
+    """Parquet files."""
+
+    reader: Literal["parquet"] = "parquet"
+
+
+class ClassFoldersReading(PlacedReading):
+    """One folder per class, one file per text; in a folder, or in a tar or zip archive."""
+
+    reader: Literal["class_folders"] = "class_folders"
+    splits: dict[SplitName, str] | None = Field(
+        default=None,
+        description="folder of each split, above the class folders: {train: training, test: test}")
+    labels: tuple[str, ...] | None = Field(
+        default=None, min_length=2, description="the labels that may occur; any other is refused")
+    encoding: str = Field(default="utf-8", description="encoding of the texts: latin-1, cp1252, …")
+
+
+class WikiExtractorReading(PlacedReading):
+    """Output of WikiExtractor: ``<doc id=… title=…>``, one paragraph per line; plain, .gz, .bz2 or .xz."""
+
+    reader: Literal["wikiextractor"] = "wikiextractor"
+
+
+class MediawikiDumpReading(PlacedReading):
+    """A MediaWiki XML dump; mark-up, redirects and pages outside the article name space are left out."""
+
+    reader: Literal["mediawiki_dump"] = "mediawiki_dump"
+
+
+class TextReading(PlacedReading):
+    """Plain text."""
+
+    reader: Literal["text"] = "text"
+    document: Literal["file", "block", "line"] = Field(
+        "file", description="what one document is: a whole file, a block between blank lines, or a line")
+    encoding: str = Field(default="utf-8", description="encoding of the files")
+
+
+class IobReading(PlacedReading):
+    """``token<TAB>tag``, a blank line between sentences, read for its text: a sentence is a document, repeats go."""
+
+    reader: Literal["iob"] = "iob"
+
+
+class MedquadReading(PlacedReading):
+    """MedQuAD's question and answer pairs (XML in a tar archive); as a corpus, its answers."""
+
+    reader: Literal["medquad"] = "medquad"
+    max_queries: int | None = Field(default=None, ge=1,
+                                    description="questions to evaluate on, sampled by hash; all by default")
+
+
+class DocstringsReading(Reading):
+    """Docstrings of installed Python packages."""
+
+    reader: Literal["docstrings"] = "docstrings"
+    packages: tuple[str, ...] = Field(min_length=1, description="import names of the packages: numpy, sklearn, …")
+
+
+class DocstringSubpackagesReading(Reading):
+    """Classification: which sub-package does a docstring's first paragraph belong to."""
+
+    reader: Literal["docstring_subpackages"] = "docstring_subpackages"
+    packages: tuple[str, ...] = Field(min_length=1, description="import names of the packages: numpy, sklearn, …")
+    min_examples: int = Field(default=150, ge=2, description="examples that a sub-package needs to be a class")
+    min_tokens: int = Field(default=4, ge=1, description="tokens that a summary needs to be an example")
+    test_share: float = Field(default=0.3, gt=0, lt=1, description="share of the distinct summaries held out for testing")
+
+
+class DocstringRetrievalReading(Reading):
+    """Retrieval: find a docstring's body by its first paragraph."""
+
+    reader: Literal["docstring_retrieval"] = "docstring_retrieval"
+    packages: tuple[str, ...] = Field(min_length=1, description="import names of the packages: numpy, sklearn, …")
+    max_queries: int = Field(default=2_000, ge=1, description="queries, sampled by their hash from the held-out summaries")
+    min_tokens: int = Field(default=4, ge=1, description="tokens that a summary needs to be a query")
+    min_body_tokens: int = Field(default=20, ge=1, description="tokens that a body needs to be a passage")
+    test_share: float = Field(default=0.3, gt=0, lt=1, description="share of the distinct summaries held out for testing")
+
+
+class TablesReading(Reading):
+    """Retrieval from files of your own: queries, passages and judgments (csv, tsv, jsonl, parquet by suffix)."""
+
+    reader: Literal["tables"] = "tables"
+    queries: str = Field(min_length=1, description="file of the queries, relative to the project")
+    passages: str = Field(min_length=1, description="file of the passages, relative to the project")
+    qrels: str = Field(min_length=1, description="file of the judgments: query_id, passage_id and, if graded, relevance")
+    query_id: str = Field(default="query_id", description="column with the query's id, in queries and qrels")
+    passage_id: str = Field(default="passage_id", description="column with the passage's id, in passages and qrels")
+    text: _Columns = Field(default="text", description="column with the text, or several, in queries and passages")
+    relevance: str = Field(default="relevance",
+                           description="column of qrels with the grade, 0 for irrelevant; 1 where the column is absent")
+    encoding: str = Field(default="utf-8", description="encoding of csv and tsv files")
+
+
+class PairsReading(PlacedReading):
+    """Retrieval from a file of pairs: a query and the passage that answers it (csv, tsv, jsonl, parquet by suffix)."""
+
+    reader: Literal["pairs"] = "pairs"
+    query: str = Field(default="query", description="column with the query")
+    passage: str = Field(default="passage", description="column with the passage")
+    encoding: str = Field(default="utf-8", description="encoding of csv and tsv files")
+    max_queries: int | None = Field(default=None, ge=1,
+                                    description="queries to evaluate on, sampled by hash; all by default")
+
+
+TabularReading = CsvReading | TsvReading | JsonlReading | ParquetReading
+
+CorpusReading = Annotated[
+    CsvReading | TsvReading | JsonlReading | ParquetReading | ClassFoldersReading | WikiExtractorReading
+    | MediawikiDumpReading | TextReading | IobReading | MedquadReading | DocstringsReading,
+    Field(discriminator="reader")]
+"""Anything that unlabelled text can be read from."""
+
+ClassificationReading = Annotated[
+    CsvReading | TsvReading | JsonlReading | ParquetReading | ClassFoldersReading | DocstringSubpackagesReading,
+    Field(discriminator="reader")]
+"""Anything that labelled texts can be read from."""
+
+RetrievalReading = Annotated[
+    TablesReading | PairsReading | MedquadReading | DocstringRetrievalReading, Field(discriminator="reader")]
+"""Anything that queries, passages and judgments can be read from."""
+
+
+def source_names(*readings: Reading) -> list[str]:
+    """Names of the public sources that some readings need, each once."""
+    return list(dict.fromkeys(source for reading in readings if (source := getattr(reading, "source", None))))

@@ -1,0 +1,381 @@
+"""Words and sentences, and corpora of them on disk.
+
+One tokeniser serves every corpus, task and baseline, so that a difference between two embeddings is never one of
+word-splitting. Its rules, and why:
+
+* **Unicode NFC, then case folding.** ``Insulin`` and ``insulin`` share a vector; small corpora cannot teach both.
+* **A hyphen separates**: ``beta-blocker`` is ``beta``, ``blocker``. The parts are seen far more often than the compound,
+  text that comes already split (``beta - blocker``) agrees with text that does not, and 2-grams bring the pair back.
+* **An apostrophe inside a word stays** (``don't``), except the possessive, which splits off as ``s``: ``crohn's`` is
+  ``crohn``, ``s``, again as in text that comes already split. A typographic apostrophe is a plain one.
+* **Digits stay as they are**: ``type 2``, ``p53``, ``float32``, ``24`` hours mean something; rare values fall under a
+  method's ``min_count`` by themselves. A decimal number is one token (``2.5``), so that a dose does not become two counts.
+* **Underscores stay inside and behind** (``n_samples``, ``coef_``): an identifier is one word of API text. Leading ones go.
+* All other punctuation separates and is dropped. Scripts written without spaces come out as runs: segment such text first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from emb_pipeline.text.errors import DataError
+
+LONGEST_LINE = 10_000
+"""Tokens on one line at most: gensim drops what stands behind its ``MAX_WORDS_IN_BATCH``."""
+
+TOKENISER = 1
+"""Version of the rules above; a corpus remembers the one that it was written with."""
+
+# Vowel signs and accents that no precomposed letter holds are not ``\w``, but belong to the word they stand in.
+_MARKS = (
+    "\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc"
+    "\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0981-\u0983\u09bc-\u09cd\u0a01-\u0a03\u0a3c-\u0a51"
+    "\u0a81-\u0a83\u0abc-\u0acd\u0b01-\u0b03\u0b3c-\u0b57\u0b82\u0bbe-\u0bcd\u0c00-\u0c04\u0c3e-\u0c56"
+    "\u0c81-\u0c83\u0cbc-\u0cd6\u0d00-\u0d03\u0d3b-\u0d4d\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u102b-\u103e"
+)
+_JOINT = r"['.](?:(?<=')(?!s\b)|(?<=\d\.)(?=\d))"
+_WORD = re.compile(rf"[^\W_][\w{_MARKS}]*+(?:{_JOINT}[^\W_][\w{_MARKS}]*+)*+")
+
+# The same rule for plain ASCII, in two faster ways: three quarters of all sentences need the second alone.
+_ASCII_WORD = re.compile(rf"[a-z0-9]\w*+(?:{_JOINT}[a-z0-9]\w*+)*+", re.ASCII)
+_ASCII_SEPARATORS = {code: " " for code in range(128) if not chr(code).isalnum()}
+
+# A stop, perhaps closing quotes or brackets, white space, then something that opens a sentence. The abbreviations are
+# the ones that stand before capitals and digits in scientific prose.
+_BREAK = re.compile(
+    r"\n[^\S\n]*\n\s*"
+    r"|[.!?](?<!\b[A-Z]\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bvs\.)(?<!\bcf\.)(?<!\bal\.)(?<!\b[Ff]ig\.)(?<!\b[Ee]q\.)"
+    r"(?<!\bDr\.)(?<!\bMr\.)(?<!\bMrs\.)(?<!\bMs\.)(?<!\bSt\.)"
+    r"[.!?]*[\"'”’»)\]]*\s+(?=[\"'“‘«(\[]*[^\W_a-zß-öø-ÿα-ωа-я])"
+)
+
+
+def tokenize(text: str) -> list[str]:
+    """Words of a text, in order, by the rules at the top of this module.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    list of str
+        Case-folded tokens, none of them empty or with white space.
+
+    Examples
+    --------
+    >>> tokenize("Crohn's disease: 2.5 mg of a beta-blocker, n_samples=10")
+    ['crohn', 's', 'disease', '2.5', 'mg', 'of', 'a', 'beta', 'blocker', 'n_samples', '10']
+    """
+    if not text.isascii():
+        if "\n" in text:  # most lines of most texts take the faster way below
+            return [token for line in text.split("\n") for token in tokenize(line)]
+        return _WORD.findall(_folded(text))
+    lowered = text.lower()
+    if "." in lowered or "'" in lowered or "_" in lowered:
+        return _ASCII_WORD.findall(lowered)
+    return lowered.translate(_ASCII_SEPARATORS).split()
+
+
+def sentences(text: str) -> list[list[str]]:
+    """Tokens of each sentence of a text; sentences without a word are left out.
+
+    A sentence ends at a blank line, and at ``.``, ``!`` or ``?`` before white space and a capital, a digit or an opening
+    quote or bracket. A single line break ends nothing. The rule looks at the border alone, so the same sentence is split
+    off alike in any document, and held-out sentences are found again in a corpus.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    list of list of str
+
+    Examples
+    --------
+    >>> sentences("It works. Does it, e.g. Here?\\n\\nYes")
+    [['it', 'works'], ['does', 'it', 'e', 'g', 'here'], ['yes']]
+    """
+    return [tokens for part in _BREAK.split(text) if (tokens := tokenize(part))]
+
+
+def sentence_key(tokens: Sequence[str]) -> int:
+    """Stable 64-bit name of a sentence: equal tokens, equal key, on every machine and Python."""
+    return int.from_bytes(hashlib.blake2b(" ".join(tokens).encode(), digest_size=8).digest(), "little")
+
+
+class TokenCorpus:
+    """A tokenised corpus on disk.
+
+    The folder holds ``tokens.txt`` (one sentence per line, tokens separated by one space: the LineSentence format of
+    gensim, GloVe and fastText), ``vocabulary.parquet`` (token: string, count: int64; most frequent first, then by token)
+    and ``manifest.json``, which is written last.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder that `write_tokens` or `cut` made.
+
+    Raises
+    ------
+    DataError
+        The folder holds no complete corpus.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+        manifest = self.folder / "manifest.json"
+        if not manifest.is_file():
+            raise DataError(str(folder), "holds no complete token corpus (manifest.json is missing)",
+                            "write it again with the ingest stage")
+        self.manifest: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))
+
+    def __repr__(self) -> str:
+        return f"TokenCorpus({str(self.folder)!r}, n_tokens={self.n_tokens:,}, n_sentences={self.n_sentences:,})"
+
+    def __iter__(self) -> Iterator[list[str]]:
+        """The sentences, streamed; every loop starts anew."""
+        with self.tokens_path.open(encoding="utf-8", newline="\n") as lines:
+            for line in lines:
+                yield line.split()
+
+    @property
+    def tokens_path(self) -> Path:
+        """The LineSentence file."""
+        return self.folder / "tokens.txt"
+
+    def vocabulary(self) -> pa.Table:
+        """Table of token: string and count: int64, most frequent first."""
+        return pq.read_table(self.folder / "vocabulary.parquet")
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """How often each token stands in the corpus, most frequent first."""
+        table = self.vocabulary()
+        return dict(zip(table["token"].to_pylist(), table["count"].to_pylist(), strict=True))
+
+    @property
+    def n_tokens(self) -> int:
+        """Running words."""
+        return int(self.manifest["n_tokens"])
+
+    @property
+    def n_sentences(self) -> int:
+        """Lines of ``tokens.txt``."""
+        return int(self.manifest["n_sentences"])
+
+    @property
+    def n_documents(self) -> int:
+        """Documents that the sentences come from (for a cut: of the corpus that was cut)."""
+        return int(self.manifest["n_documents"])
+
+    @property
+    def n_held_out_sentences(self) -> int:
+        """Sentences that were left out because a task is tested on them."""
+        return int(self.manifest["n_held_out_sentences"])
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of ``tokens.txt``, in hexadecimal."""
+        return str(self.manifest["fingerprint"])
+
+
+def write_tokens(documents: Iterable[tuple[str, str]], folder: Path, *, held_out: Collection[int] = (),
+                 max_tokens: int | None = None) -> TokenCorpus:
+    """Tokenise documents into a corpus on disk, as a stream.
+
+    Memory grows with the vocabulary and the longest document, not with the corpus. The folder appears complete or not at
+    all: everything is written beside it and renamed.
+
+    Parameters
+    ----------
+    documents : iterable of (str, str)
+        doc_id and text of each document.
+    folder : Path
+        Where the corpus goes; one that is there already is replaced.
+    held_out : collection of int
+        Keys (`sentence_key`) of sentences to leave out, because tasks are tested on them.
+    max_tokens : int, optional
+        Stop before the sentence that would pass this number of tokens. It takes the *beginning* of the documents; to
+        bring two corpora to equal size use `cut`, which takes sentences from everywhere.
+
+    Returns
+    -------
+    TokenCorpus
+
+    Raises
+    ------
+    DataError
+        No token is left to write.
+    """
+    held = frozenset(held_out)
+    n_documents = n_held_out = n_held_out_tokens = 0
+
+    def kept() -> Iterator[list[str]]:
+        nonlocal n_documents, n_held_out, n_held_out_tokens
+        for _, text in documents:
+            n_documents += 1
+            for tokens in sentences(text):
+                if held and sentence_key(tokens) in held:
+                    n_held_out += 1
+                    n_held_out_tokens += len(tokens)
+                else:
+                    yield tokens
+
+    with _Writer(Path(folder)) as writer:
+        for tokens in kept():
+            if max_tokens is not None and writer.n_tokens + len(tokens) > max_tokens:
+                break
+            writer.add(tokens)
+        writer.finish(n_documents=n_documents, n_held_out_sentences=n_held_out, n_held_out_tokens=n_held_out_tokens,
+                      max_tokens=max_tokens)
+    return TokenCorpus(folder)
+
+
+def cut(corpus: TokenCorpus, folder: Path, max_tokens: int) -> TokenCorpus:
+    """A smaller corpus with sentences from everywhere in a larger one.
+
+    Each sentence draws a number from its position alone, and those with the lowest numbers stay, in their order: every
+    document and every sentence length keeps its share, the choice is the same on every machine, and a smaller cut is
+    part of a larger one (but for a handful of sentences at the border). The corpus is read twice, in constant memory.
+
+    Parameters
+    ----------
+    corpus : TokenCorpus
+        The corpus to cut; it stays as it is.
+    folder : Path
+        Where the smaller corpus goes.
+    max_tokens : int
+        Tokens that it has at most; it comes within a few sentences of that. A corpus that is no larger is copied.
+
+    Returns
+    -------
+    TokenCorpus
+    """
+    n_bins = 1 << 16
+    tokens_per_bin = [0] * n_bins
+    for position, tokens in enumerate(corpus):
+        tokens_per_bin[_draw(position)] += len(tokens)
+    whole, room = 0, max_tokens
+    while whole < n_bins and tokens_per_bin[whole] <= room:
+        room -= tokens_per_bin[whole]
+        whole += 1
+    with _Writer(Path(folder)) as writer:
+        for position, tokens in enumerate(corpus):
+            draw = _draw(position)
+            if draw < whole:
+                writer.add(tokens)
+            elif draw == whole and len(tokens) <= room:
+                room -= len(tokens)
+                writer.add(tokens)
+        writer.finish(n_documents=corpus.n_documents, n_held_out_sentences=corpus.n_held_out_sentences,
+                      n_held_out_tokens=corpus.manifest.get("n_held_out_tokens", 0), max_tokens=max_tokens,
+                      cut_from=corpus.fingerprint)
+    return TokenCorpus(folder)
+
+
+def _folded(text: str) -> str:
+    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+    return folded.replace("’", "'") if "’" in folded else folded
+
+
+def _draw(position: int) -> int:
+    """A number below 65,536 that looks random (splitmix64's finaliser, the top 16 bits)."""
+    z = (position + 1) * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & 0xFFFFFFFFFFFFFFFF
+    z = (z ^ z >> 27) * 0x94D049BB133111EB & 0xFFFFFFFFFFFFFFFF
+    return (z ^ z >> 31) >> 48
+
+
+class _Writer:
+    """Lines, counts and manifest of a corpus, in a folder that gets its name at the end."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.n_tokens = self.n_sentences = 0
+        self._counts: Counter[str] = Counter()
+        self._hash = hashlib.sha256()
+        self._pending: list[list[str]] = []
+        self._finished = False
+
+    def __enter__(self) -> _Writer:
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        self._partial = Path(tempfile.mkdtemp(prefix=f".{self.folder.name}.", suffix=".partial", dir=self.folder.parent))
+        self._lines: BinaryIO = (self._partial / "tokens.txt").open("wb")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._lines.close()
+        if not self._finished:
+            shutil.rmtree(self._partial, ignore_errors=True)
+
+    def add(self, tokens: list[str]) -> None:
+        self.n_tokens += len(tokens)
+        for start in range(0, len(tokens), LONGEST_LINE):
+            self._pending.append(tokens[start:start + LONGEST_LINE])
+            self.n_sentences += 1
+        if len(self._pending) >= 1_000:
+            self._flush()
+
+    def finish(self, **facts: object) -> None:
+        self._flush()
+        if not self.n_tokens:
+            raise DataError(str(self.folder), "the corpus has no token to write",
+                            "check what its readings select, and whether every sentence is held out")
+        _sync(self._lines)
+        tokens = sorted(self._counts, key=lambda token: (-self._counts[token], token))
+        table = pa.table({"token": pa.array(tokens, pa.string()),
+                          "count": pa.array((self._counts[token] for token in tokens), pa.int64())})
+        with (self._partial / "vocabulary.parquet").open("wb") as file:
+            pq.write_table(table, file, compression="zstd")
+            _sync(file)
+        manifest = {"tokeniser": TOKENISER, "n_tokens": self.n_tokens, "n_sentences": self.n_sentences,
+                    "n_types": len(tokens), "fingerprint": self._hash.hexdigest(), **facts}
+        with (self._partial / "manifest.json").open("wb") as file:
+            file.write(json.dumps(manifest, indent=1).encode())
+            _sync(file)
+        self._partial.chmod(0o755)
+        _replace_folder(self._partial, self.folder)
+        self._finished = True
+
+    def _flush(self) -> None:
+        if self._pending:
+            self._counts.update(chain.from_iterable(self._pending))
+            block = ("\n".join(map(" ".join, self._pending)) + "\n").encode()
+            self._hash.update(block)
+            self._lines.write(block)
+            self._pending.clear()
+
+
+def _sync(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _replace_folder(new: Path, folder: Path) -> None:
+    if folder.exists():
+        # A folder with content cannot be renamed over: the old one steps aside, and goes only when the new one stands.
+        aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".old", dir=folder.parent))
+        os.rename(folder, aside / folder.name)
+        os.rename(new, folder)
+        shutil.rmtree(aside, ignore_errors=True)
+    else:
+        os.rename(new, folder)

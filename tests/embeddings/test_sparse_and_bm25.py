@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from emb_pipeline.embeddings.bm25 import Bm25
+from emb_pipeline.embeddings.encoders import Searcher, TaskEncoder, TextEncoder
+from emb_pipeline.embeddings.options import Bm25Options, LsaOptions, OneHotOptions, TfidfOptions
+from emb_pipeline.embeddings.sparse import Lsa, OneHot, Tfidf
+from emb_pipeline.text.texts import Texts
+from emb_pipeline.text.tokens import tokenize
+
+TRAINING = ["the cat sat on the mat", "the dog sat", "a cat and a dog and a cat", "mats for cats"]
+TEST = ["the unseen cat sat sat", "nothing known here", ""]
+
+
+def in_the_order_of(reference: TfidfVectorizer, terms: list[str]) -> list[int]:
+    return [reference.vocabulary_[term] for term in terms]
+
+
+@pytest.mark.parametrize("sublinear", [True, False])
+@pytest.mark.parametrize("max_ngram", [1, 2])
+@pytest.mark.parametrize("min_df", [1, 2])
+def test_tfidf_equals_scikit_learn(sublinear: bool, max_ngram: int, min_df: int) -> None:
+    reference = TfidfVectorizer(tokenizer=tokenize, token_pattern=None, lowercase=False, sublinear_tf=sublinear,
+                                ngram_range=(1, max_ngram), min_df=min_df).fit(TRAINING)
+    ours = Tfidf(TfidfOptions(sublinear=sublinear, max_ngram=max_ngram, min_df=min_df)).fit(Texts(TRAINING))
+    assert sorted(ours.terms) == sorted(reference.vocabulary_)
+    for texts in (TRAINING, TEST):
+        expected = reference.transform(texts).toarray()[:, in_the_order_of(reference, ours.terms)]
+        np.testing.assert_allclose(ours.encode(texts).toarray(), expected, rtol=1e-5, atol=1e-7)
+
+
+def test_only_the_training_part_of_shared_counts_is_learned_from() -> None:
+    everything = Texts([*TRAINING, *TEST])
+    everything.ngrams  # counted once for all texts, before the split
+    training, test = everything.take(np.arange(4)), everything.take(np.arange(4, 7))
+    from_slices, from_scratch = Tfidf().fit(training), Tfidf().fit(Texts(TRAINING))
+    assert "unseen" not in from_slices.terms
+    assert sorted(from_slices.terms) == sorted(from_scratch.terms)
+    order = [from_scratch.terms.index(term) for term in from_slices.terms]
+    np.testing.assert_allclose(from_slices.encode(test).toarray(), from_scratch.encode(TEST).toarray()[:, order], rtol=1e-6)
+
+
+def test_one_hot_says_which_known_words_a_text_holds() -> None:
+    encoder = OneHot().fit(Texts(["b a a", "c b"]))
+    assert encoder.terms == ["b", "a", "c"]
+    encoded = encoder.encode(["a a x", "c b", ""])
+    assert isinstance(encoded, sp.csr_array)
+    assert encoded.dtype == np.float32
+    np.testing.assert_array_equal(encoded.toarray(), [[0, 1, 0], [1, 0, 1], [0, 0, 0]])
+
+
+def test_terms_below_min_df_are_dropped_and_none_left_is_an_error() -> None:
+    assert OneHot(OneHotOptions(min_df=2)).fit(Texts(["b a a", "c b"])).terms == ["b"]
+    with pytest.raises(ValueError, match="none of the terms of 2 training texts stands in min_df = 3 of them"):
+        OneHot(OneHotOptions(min_df=3)).fit(Texts(["b a a", "c b"]))
+
+
+def test_lsa_spans_what_scikit_learn_finds() -> None:
+    encoder = Lsa(LsaOptions(), dim=2, seed=0).fit(Texts(TRAINING))
+    reference = TruncatedSVD(2, random_state=0, n_iter=5).fit_transform(encoder.tfidf.encode(TRAINING))
+    reference /= np.linalg.norm(reference, axis=1, keepdims=True)
+    ours = encoder.encode(TRAINING)
+    np.testing.assert_allclose(ours @ ours.T, reference @ reference.T, atol=1e-4)
+    assert ours.dtype == np.float32
+    np.testing.assert_array_equal(encoder.encode(["nothing"]), [[0, 0]])
+
+
+def test_lsa_refuses_more_directions_than_texts() -> None:
+    with pytest.raises(ValueError, match="LSA cannot find 4 directions in 4 training texts"):
+        Lsa(LsaOptions(), dim=4, seed=0).fit(Texts(TRAINING))
+
+
+def test_the_same_seed_gives_the_same_lsa() -> None:
+    first, again = (Lsa(LsaOptions(), dim=2, seed=3).fit(Texts(TRAINING)).encode(TEST) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+
+
+def test_bm25_ranks_by_the_formula() -> None:
+    rng = np.random.default_rng(0)
+    passages = [" ".join(rng.choice(list("abcdefgh"), size=rng.integers(1, 20))) for _ in range(30)]
+    k1, b = 1.2, 0.6
+    lengths = np.array([len(passage.split()) for passage in passages])
+
+    def scores(term: str) -> np.ndarray:
+        frequency = np.array([passage.split().count(term) for passage in passages])
+        held = (frequency > 0).sum()
+        return np.log(1 + (30 - held + 0.5) / (held + 0.5)) * frequency / (
+            frequency + k1 * (1 - b + b * lengths / lengths.mean()))
+
+    found = Bm25(Bm25Options(k1=k1, b=b)).search(["A h?"], passages, k=30)[0]
+    assert sorted(found) == list(range(30))
+    assert (np.diff((scores("a") + scores("h"))[found]) < 1e-5).all()
+
+
+def test_bm25_gives_equal_scores_in_the_order_of_the_passages() -> None:
+    found = Bm25().search(["cat", "unknown", ""], ["dog", "cat", "cat", "cat"], k=3)
+    assert found.tolist() == [[1, 2, 3], [0, 1, 2], [0, 1, 2]]
+
+
+def test_bm25_finds_no_more_passages_than_there_are() -> None:
+    assert Bm25().search(["cat"], ["dog", "cat"], k=10).tolist() == [[1, 0]]
+
+
+def test_the_contracts_are_kept() -> None:
+    for task_encoder in (OneHot(), Tfidf(), Lsa(dim=2)):
+        assert isinstance(task_encoder, TaskEncoder)
+        assert isinstance(task_encoder.fit(Texts(TRAINING)), TextEncoder)
+    assert isinstance(Bm25(), Searcher)

@@ -1,0 +1,219 @@
+"""Real Kedro sessions on the tiny use case, in every runner."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from tests.conftest import run_kedro
+
+NUMBERS = ["task", "embedding", "metric", "value", "ci_low", "ci_high", "n", "letters", "primary"]
+
+
+def newest(root: Path, name: str) -> pd.DataFrame:
+    return pd.read_parquet(max((root / "data/08_reporting/tiny" / f"{name}.parquet").glob("*/*.parquet")))
+
+
+def numbers(root: Path) -> pd.DataFrame:
+    """What a run found out, without what it cost."""
+    return newest(root, "leaderboard")[NUMBERS].sort_values(NUMBERS[:3]).reset_index(drop=True)
+
+
+def set_parameter(root: Path, path: str, **values: object) -> None:
+    file = root / "conf" / "tiny" / path
+    file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), **values}))
+
+
+@pytest.fixture(scope="module")
+def sequential(project_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of the tiny use case."""
+    import shutil
+
+    root = tmp_path_factory.mktemp("sequential") / "project"
+    shutil.copytree(project_template, root, symlinks=True)
+    here = Path.cwd()
+    os.chdir(root)
+    try:
+        done = run_kedro("--env", "tiny")
+    finally:
+        os.chdir(here)
+    (root / "console.txt").write_text(done.stdout)
+    return root
+
+
+@pytest.fixture
+def finished(sequential: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it, as the working directory."""
+    import shutil
+
+    root = tmp_path / "finished"
+    shutil.copytree(sequential, root, symlinks=True)
+    monkeypatch.chdir(root)
+    return root
+
+
+def test_every_cell_is_on_the_leaderboard_with_an_interval_and_letters(sequential: Path) -> None:
+    board = newest(sequential, "leaderboard")
+    primary = board[board["primary"]]
+    assert set(primary.loc[primary["task"] == "topic", "embedding"]) == {
+        "domain.word2vec_8", "domain.glove_8", "generic.word2vec_8", "generic.glove_8",
+        "task.one_hot", "task.tfidf", "control.random_8", "control.shuffled_tfidf",
+    }
+    assert "task.bm25" in set(primary.loc[primary["task"] == "search", "embedding"])
+    assert ((primary["ci_low"] <= primary["value"]) & (primary["value"] <= primary["ci_high"])).all()
+    assert primary["letters"].str.fullmatch("[a-z]+").all()
+
+
+def test_what_must_be_learnt_is_learnt_and_what_cannot_be_is_not(sequential: Path) -> None:
+    value = newest(sequential, "leaderboard").query("primary and task == 'topic'").set_index("embedding")["value"]
+    assert value["task.tfidf"] > 0.9
+    assert value["domain.word2vec_8"] > 0.8
+    assert value["control.shuffled_tfidf"] < 0.5
+
+
+def test_the_console_ends_with_the_leaderboard_and_where_the_results_are(sequential: Path) -> None:
+    last = (sequential / "console.txt").read_text()[-6000:]
+    assert "task.tfidf" in last
+    assert str(sequential / "data/08_reporting/tiny/latest/report.html") in last
+    assert "mlflow ui" in last and "kedro viz run" in last
+
+
+def test_results_stand_at_their_fixed_places(sequential: Path) -> None:
+    reporting = sequential / "data/08_reporting/tiny"
+    for name in ("leaderboard", "comparisons", "audit"):
+        assert len(list((reporting / f"{name}.parquet").glob(f"*/{name}.parquet"))) == 1
+    page = (reporting / "latest" / "report.html").read_text()
+    assert page == next((reporting / "report.html").glob("*/report.html")).read_text()
+
+
+def test_mlflow_holds_one_finished_run_per_cell(sequential: Path) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{sequential / 'mlflow.db'}")
+    counts = {}
+    for experiment in client.search_experiments():
+        runs = client.search_runs([experiment.experiment_id])
+        counts[experiment.name] = len(runs)
+        assert all(run.info.status == "FINISHED" for run in runs)
+    assert counts == {"Default": 0, "emb/train": 4, "emb/topic": 8, "emb/search": 8, "emb/scorecard": 9, "emb/runs": 1}
+    (parent,) = client.search_runs([client.get_experiment_by_name("emb/runs").experiment_id])
+    cells = client.search_runs([client.get_experiment_by_name("emb/topic").experiment_id])
+    assert all(run.data.tags["mlflow.parentRunId"] == parent.info.run_id for run in cells)
+    assert all(run.data.metrics["primary_metric"] == run.data.metrics["accuracy"] for run in cells)
+    board = newest(sequential, "leaderboard")
+    assert set(board.loc[board["task"] == "topic", "mlflow_run_id"]) == {run.info.run_id for run in cells}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("runner", ["ParallelRunner", "ThreadRunner"])
+def test_every_runner_finds_the_same(runner: str, sequential: Path, project: Path) -> None:
+    run_kedro("--env", "tiny", "--runner", runner, "--runner-params", "max_workers=2")
+    pd.testing.assert_frame_equal(numbers(project), numbers(sequential))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
+def test_a_killed_run_that_is_continued_ends_with_the_same_leaderboard(
+    share: float, sequential: Path, project: Path
+) -> None:
+    """Killed with SIGKILL after about this share of the outputs, wherever that is."""
+    outputs = int(share * len(list((sequential / "data").glob("**/metrics.json")) + list((sequential / "data").glob("**/vectors.arrow"))))
+    running = subprocess.Popen([sys.executable, "-m", "kedro", "run", "--env", "tiny"], stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, start_new_session=True)
+    while len([*project.glob("data/**/metrics.json"), *project.glob("data/**/vectors.arrow")]) < outputs:
+        assert running.poll() is None, "the run ended before it was killed"
+        time.sleep(0.01)
+    time.sleep(random.Random(share).uniform(0, 0.3))
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    assert not (project / "data/08_reporting/tiny/latest/report.html").exists()
+    run_kedro("--env", "tiny", "--only-missing-outputs")
+    pd.testing.assert_frame_equal(numbers(project), numbers(sequential))
+
+
+def test_a_second_run_with_only_missing_outputs_does_nothing(finished: Path) -> None:
+    before = {file: file.stat().st_mtime_ns for file in (finished / "data").rglob("*") if file.is_file()}
+    run_kedro("--env", "tiny", "--only-missing-outputs")
+    after = {file: file.stat().st_mtime_ns for file in (finished / "data").rglob("*") if file.is_file()}
+    assert after == before
+
+
+def test_a_changed_hyper_parameter_is_not_mixed_with_old_results(finished: Path) -> None:
+    done = run_kedro("--env", "tiny", "--only-missing-outputs", "--params", "methods.glove.window=3", check=False)
+    assert done.returncode != 0
+    message = " ".join((done.stdout + done.stderr).split())
+    assert "domain.glove_8.vectors" in message and "domain.word2vec_8.vectors" not in message
+    assert "--from-nodes" in message
+
+
+def test_a_new_cell_is_all_that_runs(finished: Path) -> None:
+    grid = yaml.safe_load((finished / "conf/tiny/globals.yml").read_text())["grid"]
+    before = (finished / "data/06_models/tiny/domain/word2vec_8/vectors.arrow").stat().st_mtime_ns
+    set_parameter(finished, "globals.yml", grid={**grid, "baselines": [*grid["baselines"], "lsa_4"]})
+    run_kedro("--env", "tiny", "--only-missing-outputs")
+    assert "task.lsa_4" in set(newest(finished, "leaderboard")["embedding"])
+    assert (finished / "data/06_models/tiny/domain/word2vec_8/vectors.arrow").stat().st_mtime_ns == before
+
+
+def test_one_embedding_one_stage_one_task_can_run_alone(finished: Path) -> None:
+    cell = finished / "data/07_model_output/tiny/domain/glove_8/topic/metrics.json"
+    other = finished / "data/07_model_output/tiny/domain/glove_8/search/metrics.json"
+    seen = cell.stat().st_mtime_ns, other.stat().st_mtime_ns
+    run_kedro("--env", "tiny", "--pipelines", "evaluate", "--tags", "topic", "--namespaces", "domain.glove_8")
+    assert cell.stat().st_mtime_ns > seen[0] and other.stat().st_mtime_ns == seen[1]
+
+
+def test_a_stage_whose_inputs_were_never_made_says_what_to_run(project: Path) -> None:
+    done = run_kedro("--env", "tiny", "--pipelines", "evaluate", check=False)
+    assert done.returncode != 0
+    assert "--only-missing-outputs" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [("methods.word2vec.window=0", "embeddings.domain.word2vec_8"), ("methods.glove.epochs=many", "embeddings.domain.glove_8")],
+)
+def test_a_wrong_value_is_refused_before_any_node_runs(override: str, named: str, project: Path) -> None:
+    done = run_kedro("--env", "tiny", "--params", override, check=False)
+    assert done.returncode != 0
+    assert named in done.stdout + done.stderr
+    assert not (project / "data/03_primary").exists()
+
+
+def test_a_hyper_parameter_of_the_command_line_reaches_the_training(finished: Path) -> None:
+    run_kedro("--env", "tiny", "--namespaces", "domain.glove_8", "--params", "methods.glove.epochs=2")
+    training = json.loads((finished / "data/06_models/tiny/domain/glove_8/training.json").read_text())
+    assert len(training["series"]["loss"]) == 2
+
+
+BAD_FILES = {
+    "missing column": ("labels.csv", "words,label\na b c d,heart\n", ["labels.csv", "text"]),
+    "empty label": ("labels.csv", "text,label\na b c d,heart\ne f g,\n", ["labels.csv", "row 2", "label"]),
+    "one class": ("labels.csv", "text,label\na b c d,heart\ne f g,heart\n", ["heart"]),
+    "a class with one example": ("labels.csv", "text,label\n" + "a b,x\nc d,x\n" * 5 + "e f,y\n", ["'y'"]),
+    "invalid UTF-8": ("labels.csv", b"text,label\na b c,heart\n\xff\xfe,skin\n", ["labels.csv", "UTF-8"]),
+    "unknown passage": ("qrels.csv", "query_id,passage_id,relevance\nq0,nowhere,1\n", ["qrels.csv", "row 1", "nowhere"]),
+}
+
+
+@pytest.mark.parametrize("fault", BAD_FILES)
+def test_bad_input_is_refused_before_any_training_and_nothing_half_written_stays(fault: str, project: Path) -> None:
+    name, content, expected = BAD_FILES[fault]
+    file = project / "data/01_raw/tiny" / name
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    done = run_kedro("--env", "tiny", check=False)
+    assert done.returncode != 0
+    message = " ".join((done.stdout + done.stderr).split())
+    assert all(part in message for part in expected), message[-1500:]
+    assert not list(project.glob("data/06_models/tiny/domain"))
+    assert not [path for path in (project / "data").rglob("*") if "part" in path.suffix or "scratch" in path.name]

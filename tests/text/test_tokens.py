@@ -1,0 +1,176 @@
+"""The tokeniser, the sentence splitter and corpora on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emb_pipeline.text import tokens as module
+from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.tokens import TokenCorpus, cut, sentence_key, sentences, tokenize, write_tokens
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("Insulin INSULIN", ["insulin", "insulin"]),
+    ("Straße", ["strasse"]),
+    ("cafe\u0301", ["caf\u00e9"]),
+    ("a beta-blocker", ["a", "beta", "blocker"]),
+    ("IL-2", ["il", "2"]),
+    ("don't", ["don't"]),
+    ("don’t", ["don't"]),
+    ("Crohn's disease", ["crohn", "s", "disease"]),
+    ("Crohn ' s disease", ["crohn", "s", "disease"]),
+    ("'linear'", ["linear"]),
+    ("2.5 mg, 1,000 and 0.05.", ["2.5", "mg", "1", "000", "and", "0.05"]),
+    ("type 2, p53, float32", ["type", "2", "p53", "float32"]),
+    ("scipy.stats", ["scipy", "stats"]),
+    ("n_samples=10 and coef_", ["n_samples", "10", "and", "coef_"]),
+    ("__init__ and _private", ["init__", "and", "private"]),
+    ("------ ____ ...", []),
+    ("हिन्दी", ["हिन्दी"]),
+    ("", []),
+])
+def test_words_are_split_by_the_documented_rules(text: str, expected: list[str]) -> None:
+    assert tokenize(text) == expected
+
+
+@given(st.text(alphabet="aZ9_'.- \n\t,(é", max_size=30))
+def test_the_fast_roads_for_plain_text_give_what_the_general_rule_gives(text: str) -> None:
+    assert tokenize(text) == module._WORD.findall(module._folded(text))
+
+
+@given(st.text(max_size=60))
+def test_tokens_hold_no_white_space_and_no_capitals(text: str) -> None:
+    for token in tokenize(text):
+        assert token.split() == [token]
+        assert tokenize(token) == [token] or not token.isascii()
+
+
+def test_sentences_end_at_stops_before_a_capital_and_at_blank_lines() -> None:
+    text = "One two. Three, e.g. Four? (Five) six!\n\nheading\n\nSeven\neight. nine"
+    assert sentences(text) == [["one", "two"], ["three", "e", "g", "four"], ["five", "six"], ["heading"],
+                               ["seven", "eight", "nine"]]
+
+
+def test_initials_and_numbered_figures_do_not_end_a_sentence() -> None:
+    assert len(sentences("J. Smith et al. 1991 saw Fig. 2 and Dr. No. The end")) == 2
+
+
+def test_a_sentence_is_split_off_alike_in_any_document() -> None:
+    question = "What is Crohn's disease? It is rare."
+    alone = sentences(question)
+    within = sentences(f"Before it. {question} After it.\n\nMore.")
+    assert all(sentence in within for sentence in alone)
+
+
+def test_the_key_of_a_sentence_is_the_hash_of_its_joined_tokens() -> None:
+    expected = int.from_bytes(hashlib.blake2b(b"a b", digest_size=8).digest(), "little")
+    assert sentence_key(["a", "b"]) == expected
+    assert sentence_key(["a", "b"]) != sentence_key(["ab"])
+
+
+def test_a_corpus_holds_lines_counts_and_a_manifest(tmp_path: Path) -> None:
+    corpus = write_tokens([("1", "The cat sat. The dog ran."), ("2", "A cat!")], tmp_path / "corpus")
+    assert corpus.tokens_path.read_bytes() == b"the cat sat\nthe dog ran\na cat\n"
+    assert corpus.vocabulary().to_pydict() == {"token": ["cat", "the", "a", "dog", "ran", "sat"], "count": [2, 2, 1, 1, 1, 1]}
+    assert (corpus.n_tokens, corpus.n_sentences, corpus.n_documents) == (8, 3, 2)
+    assert corpus.fingerprint == hashlib.sha256(corpus.tokens_path.read_bytes()).hexdigest()
+    assert list(TokenCorpus(tmp_path / "corpus")) == [["the", "cat", "sat"], ["the", "dog", "ran"], ["a", "cat"]]
+
+
+def test_held_out_sentences_stay_out_whatever_their_case_and_are_counted(tmp_path: Path) -> None:
+    held_out = {sentence_key(["the", "cat", "sat"])}
+    corpus = write_tokens([("1", "THE CAT -- sat! The dog ran.")], tmp_path / "corpus", held_out=held_out)
+    assert list(corpus) == [["the", "dog", "ran"]]
+    assert corpus.n_held_out_sentences == 1
+
+
+def test_writing_stops_before_the_sentence_that_would_pass_the_limit(tmp_path: Path) -> None:
+    documents = [("1", "One two three. Four five six. Seven")]
+    assert write_tokens(documents, tmp_path / "corpus", max_tokens=6).n_tokens == 6
+    assert write_tokens(documents, tmp_path / "corpus", max_tokens=5).n_tokens == 3
+
+
+def test_documents_are_streamed(tmp_path: Path) -> None:
+    def endless() -> Iterator[tuple[str, str]]:
+        while True:
+            yield "again", "One two three."
+
+    assert write_tokens(endless(), tmp_path / "corpus", max_tokens=3_000).n_tokens == 3_000
+
+
+def test_a_line_longer_than_gensim_reads_is_split(tmp_path: Path) -> None:
+    corpus = write_tokens([("1", "word " * 25_000)], tmp_path / "corpus")
+    assert [len(line) for line in corpus] == [10_000, 10_000, 5_000]
+
+
+def test_a_corpus_without_a_token_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no token to write"):
+        write_tokens([("1", "...")], tmp_path / "corpus")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_broken_stream_leaves_the_old_corpus_and_no_trace(tmp_path: Path) -> None:
+    write_tokens([("1", "the old one")], tmp_path / "corpus")
+
+    def broken() -> Iterator[tuple[str, str]]:
+        yield "1", "the new one"
+        raise RuntimeError("disk pulled out")
+
+    with pytest.raises(RuntimeError):
+        write_tokens(broken(), tmp_path / "corpus")
+    assert list(TokenCorpus(tmp_path / "corpus")) == [["the", "old", "one"]]
+    assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
+
+
+def test_a_corpus_is_replaced_by_the_next_one(tmp_path: Path) -> None:
+    write_tokens([("1", "the old one")], tmp_path / "corpus")
+    write_tokens([("1", "the new one")], tmp_path / "corpus")
+    assert list(TokenCorpus(tmp_path / "corpus")) == [["the", "new", "one"]]
+    assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
+
+
+def test_a_folder_without_a_manifest_is_no_corpus(tmp_path: Path) -> None:
+    (tmp_path / "tokens.txt").write_text("half a corp")
+    with pytest.raises(DataError, match=r"manifest\.json is missing"):
+        TokenCorpus(tmp_path)
+
+
+@pytest.fixture
+def hundred_sentences(tmp_path: Path) -> TokenCorpus:
+    """Sentences of 1 to 20 tokens, each a number that repeats."""
+    documents = [(str(i), f"s{i} " * (1 + i % 20)) for i in range(2_000)]
+    return write_tokens(documents, tmp_path / "whole")
+
+
+def test_a_cut_is_almost_exactly_as_large_as_asked_and_never_larger(hundred_sentences: TokenCorpus, tmp_path: Path) -> None:
+    assert hundred_sentences.n_tokens == 21_000
+    for size in (500, 7_000, 20_999):
+        assert size - 20 <= cut(hundred_sentences, tmp_path / "cut", size).n_tokens <= size
+
+
+def test_a_cut_takes_from_everywhere_and_keeps_order_and_sentence_lengths(hundred_sentences: TokenCorpus, tmp_path: Path) -> None:
+    part = cut(hundred_sentences, tmp_path / "cut", 10_500)
+    numbers = [int(sentence[0][1:]) for sentence in part]
+    assert numbers == sorted(numbers)
+    quarters = [sum(quarter * 500 <= number < (quarter + 1) * 500 for number in numbers) for quarter in range(4)]
+    assert all(200 < size < 300 for size in quarters)
+    assert 10 < part.n_tokens / part.n_sentences < 11  # 10.5 in the whole
+
+
+def test_cuts_are_nested_and_repeatable(hundred_sentences: TokenCorpus, tmp_path: Path) -> None:
+    small, large = cut(hundred_sentences, tmp_path / "small", 2_000), cut(hundred_sentences, tmp_path / "large", 9_000)
+    missing = {tuple(s) for s in small} - {tuple(s) for s in large}
+    assert len(missing) <= 1
+    assert cut(hundred_sentences, tmp_path / "again", 2_000).fingerprint == small.fingerprint
+    assert json.loads((tmp_path / "small" / "manifest.json").read_text())["cut_from"] == hundred_sentences.fingerprint
+
+
+def test_a_cut_larger_than_the_corpus_is_the_corpus(hundred_sentences: TokenCorpus, tmp_path: Path) -> None:
+    assert cut(hundred_sentences, tmp_path / "cut", 10**9).fingerprint == hundred_sentences.fingerprint
