@@ -43,21 +43,25 @@ GRIDS = {
         *(("word2vec", {"learning_rate": rate, "sample": sample, "epochs": epochs})
           for epochs in (5, 10, 20) for rate in (0.025, 0.05) for sample in (1e-3, 1e-4)),
         ("word2vec", {"learning_rate": 0.1}),
+        ("word2vec", {"learning_rate": 0.1, "epochs": 20}),
+        ("word2vec", {"epochs": 40}),
         *(("word2vec", {"window": window}) for window in (3, 10)),
         ("word2vec", {"min_count": 5}),
         ("word2vec", {"architecture": "cbow"}),
         *(("fasttext", {"epochs": epochs}) for epochs in (5, 10)),
         *(("glove", {"epochs": epochs, "x_max": x_max}) for epochs in (15, 25, 50) for x_max in (10, 100)),
+        ("glove", {"x_max": 3}),
         ("glove", {"window": 10}),
     ],
     "large": [
-        *(("word2vec", {**rates, "epochs": 5}) for rates in (GENSIM_DEFAULTS, {})),
+        *(("word2vec", {**rates, "epochs": 5}) for rates in (GENSIM_DEFAULTS, {}, {"learning_rate": 0.1})),
         ("word2vec", {}),
-        *(("glove", {"epochs": epochs}) for epochs in (15, 25)),
-        ("glove", {"x_max": 100}),
+        ("glove", {"epochs": 15}),
+        ("glove", {}),
+        ("glove", {"epochs": 15, "x_max": 100}),
     ],
-    "generic": [("word2vec", {"epochs": 5, **GENSIM_DEFAULTS}), ("word2vec", {"epochs": 5}), ("glove", {}),
-                ("glove", {"x_max": 100})],
+    "generic": [("word2vec", {"epochs": 5, **GENSIM_DEFAULTS}), ("word2vec", {"epochs": 5}), ("glove", {"epochs": 15}),
+                ("glove", {})],
 }
 
 
@@ -68,6 +72,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("data/02_intermediate/word_vector_defaults"))
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--dim", type=int, default=100)
+    parser.add_argument("--only", type=int, nargs="+", metavar="LINE", help="lines of the grid, from 1; all by default")
     arguments = parser.parse_args()
     mirror = Path(os.environ["EMB_PIPELINE_MIRROR"])
     corpus = corpus_of(arguments.grid, mirror, arguments.work)
@@ -80,7 +85,8 @@ def main() -> None:
                   for pooling in ("mean", "idf", "sif")}
     print("|", " | ".join(["method", "changed from the default", *judged, "train s"]), "|")
     print("|---|---|" + "---:|" * (len(judged) + 1))
-    for method, changes in GRIDS[arguments.grid]:
+    grid = GRIDS[arguments.grid]
+    for method, changes in grid if arguments.only is None else [grid[line - 1] for line in arguments.only]:
         start = time.perf_counter()
         vectors = registry.train(method, corpus, dim=arguments.dim, options=registry.METHODS[method].options(**changes),
                                  seed=1, workers=arguments.workers)

@@ -47,6 +47,30 @@ def project(project_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     yield root
 
 
+@pytest.fixture(scope="session")
+def sequential(project_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of the tiny use case."""
+    root = tmp_path_factory.mktemp("sequential") / "project"
+    shutil.copytree(project_template, root, symlinks=True)
+    here = Path.cwd()
+    os.chdir(root)
+    try:
+        done = run_kedro("--env", "tiny")
+    finally:
+        os.chdir(here)
+    (root / "console.txt").write_text(done.stdout)
+    return root
+
+
+@pytest.fixture
+def finished(sequential: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it, as the working directory."""
+    root = tmp_path / "finished"
+    shutil.copytree(sequential, root, symlinks=True)
+    monkeypatch.chdir(root)
+    return root
+
+
 def write_tiny_use_case(root: Path) -> None:
     """Files and configuration of the use case ``tiny``: three topics, two corpora, a task of each kind."""
     rng = np.random.default_rng(7)

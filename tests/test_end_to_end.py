@@ -34,34 +34,6 @@ def set_parameter(root: Path, path: str, **values: object) -> None:
     file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), **values}))
 
 
-@pytest.fixture(scope="module")
-def sequential(project_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run of the tiny use case."""
-    import shutil
-
-    root = tmp_path_factory.mktemp("sequential") / "project"
-    shutil.copytree(project_template, root, symlinks=True)
-    here = Path.cwd()
-    os.chdir(root)
-    try:
-        done = run_kedro("--env", "tiny")
-    finally:
-        os.chdir(here)
-    (root / "console.txt").write_text(done.stdout)
-    return root
-
-
-@pytest.fixture
-def finished(sequential: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of it, as the working directory."""
-    import shutil
-
-    root = tmp_path / "finished"
-    shutil.copytree(sequential, root, symlinks=True)
-    monkeypatch.chdir(root)
-    return root
-
-
 def test_every_cell_is_on_the_leaderboard_with_an_interval_and_letters(sequential: Path) -> None:
     board = newest(sequential, "leaderboard")
     primary = board[board["primary"]]

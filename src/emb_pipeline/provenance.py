@@ -21,6 +21,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import click
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
@@ -34,11 +35,11 @@ _STACK = ("kedro", "mlflow", "gensim", "scikit-learn", "scipy", "numpy", "numba"
           "transformers")
 
 
-class StaleResultsError(RuntimeError):
+class StaleResultsError(click.ClickException):
     """A run would silently mix results of different experiments."""
 
 
-class MissingInputsError(RuntimeError):
+class MissingInputsError(click.ClickException):
     """A part of the pipeline was asked for whose inputs were never made."""
 
 

@@ -87,3 +87,7 @@ def test_a_bad_file_is_refused_with_its_row(tmp_path: Path, content: bytes, file
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
         load(StaticFileOptions(path=tmp_path / "none.txt", format="glove_text"))
+
+
+def test_a_header_that_promises_fewer_words_than_there_are_loses_none(tmp_path: Path) -> None:
+    assert list(load_bytes(tmp_path, b"2 2\n" + TEXT, "word2vec_text").tokens) == WORDS

@@ -24,7 +24,8 @@ def retrieval(queries: dict[str, str], passages: dict[str, str], qrels: dict[tup
     return RetrievalTables(
         pa.table({"query_id": list(queries), "text": list(queries.values())}),
         pa.table({"passage_id": list(passages), "text": list(passages.values())}),
-        pa.table({"query_id": pa.array([q for q, _ in qrels], pa.string()), "passage_id": pa.array([p for _, p in qrels], pa.string()),
+        pa.table({"query_id": pa.array([q for q, _ in qrels], pa.string()),
+                  "passage_id": pa.array([p for _, p in qrels], pa.string()),
                   "relevance": pa.array(list(qrels.values()), pa.int32())}))
 
 
@@ -60,7 +61,8 @@ def test_a_text_in_train_and_test_is_reported_as_leakage() -> None:
 def test_label_conflicts_bound_the_best_accuracy_on_the_test_part() -> None:
     audit = audit_classification(examples(
         ("1", "heart pain", "x", "train"), ("2", "skin rash", "y", "train"),
-        ("3", "odd case", "x", "test"), ("4", "odd case", "x", "test"), ("5", "odd case", "y", "test"), ("6", "plain case", "y", "test")))
+        ("3", "odd case", "x", "test"), ("4", "odd case", "x", "test"), ("5", "odd case", "y", "test"),
+        ("6", "plain case", "y", "test")))
     assert line(audit, "label_conflicts")["count"] == 1
     assert line(audit, "ceiling")["share"] == 3 / 4  # two of the three odd cases, and the plain one
 
@@ -84,7 +86,8 @@ def test_a_retrieval_audit_counts_what_is_judged_and_what_is_not() -> None:
         {"p1": "all about heart pain here", "p2": "a rash", "p3": "A RASH", "p4": "--"},
         {("q1", "p1"): 2, ("q2", "p2"): 1, ("q2", "p1"): 1, ("q3", "p2"): 0}))
     counts = {row["check"]: row["count"] for row in audit.to_pylist()}
-    assert counts == {"queries": 4, "passages": 4, "judgments": 3, "queries_without_relevant": 2, "queries_with_several_relevant": 1,
+    assert counts == {"queries": 4, "passages": 4, "judgments": 3, "queries_without_relevant": 2,
+                      "queries_with_several_relevant": 1,
                       "passages_never_relevant": 2, "empty_queries": 0, "duplicate_queries": 1, "empty_passages": 1,
                       "duplicate_passages": 1, "unjudged_twins": 1, "query_in_passage": 1}
     assert line(audit, "unjudged_twins")["examples"] == ["q2"]
@@ -92,7 +95,8 @@ def test_a_retrieval_audit_counts_what_is_judged_and_what_is_not() -> None:
 
 def test_overlap_tells_texts_that_stand_in_a_corpus_whole_from_those_that_do_in_part(tmp_path: Path) -> None:
     corpus = write_tokens([("1", "One two three four five. Six seven eight nine ten.")], tmp_path / "corpus")
-    texts = ["one two three four five", "Six seven eight nine ten! This one is not in it.", "See also. Nothing of this is in there"]
+    texts = ["one two three four five", "Six seven eight nine ten! This one is not in it.",
+             "See also. Nothing of this is in there"]
     overlap = corpus_overlap({"task": texts, "other": ["no"]}, corpus).to_pylist()
     assert [(row["task"], row["check"], row["count"], row["total"], row["examples"]) for row in overlap] == [
         ("task", "all_sentences_in_corpus", 1, 3, ["0"]), ("task", "any_sentence_in_corpus", 2, 3, ["0", "1"]),
@@ -103,11 +107,13 @@ def test_overlap_tells_texts_that_stand_in_a_corpus_whole_from_those_that_do_in_
     ([("1", "a", "x", None), ("2", "b", "x", None)], r"the classes to learn are \['x'\]"),
     ([("1", "a", "x", "train"), ("2", "b", "y", "train")], "the split 'test' is empty"),
     ([("1", "a", "x", "test"), ("2", "b", "y", "test")], "the split 'train' is empty"),
-    ([("1", "a", "x", "train"), ("2", "b", "y", "train"), ("3", "A!", "x", "test")], "every test text stands in the training part"),
+    ([("1", "a", "x", "train"), ("2", "b", "y", "train"), ("3", "A!", "x", "test")],
+     "every test text stands in the training part"),
     ([("1", "a", "x", "train"), ("2", "b", "y", "test")], "the classes to learn are"),
     ([("1", "--", "x", None), ("2", "..", "y", None)], "no text has a single word"),
 ])
-def test_a_classification_task_that_cannot_be_evaluated_is_refused(rows: list[tuple[str, str, str, str | None]], reason: str) -> None:
+def test_a_classification_task_that_cannot_be_evaluated_is_refused(rows: list[tuple[str, str, str, str | None]],
+                                                                   reason: str) -> None:
     with pytest.raises(DataError, match=reason):
         require_evaluable(examples(*rows), "diagnosis")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import hashlib
 import io
 import json
 import tarfile
@@ -17,9 +18,11 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import TypeAdapter
 
+from emb_pipeline.text import files, sources
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.readers import RetrievalTables, read_classification, read_documents, read_retrieval
 from emb_pipeline.text.readings import ClassificationReading, CorpusReading, RetrievalReading
+from emb_pipeline.text.sources import Source, SourceFile
 
 
 def documents(project: Path, *readings: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -28,7 +31,8 @@ def documents(project: Path, *readings: Mapping[str, Any]) -> list[tuple[str, st
 
 
 def classification(project: Path, **reading: Any) -> list[tuple[str, str, str, str | None]]:
-    table = read_classification(TypeAdapter[Any](ClassificationReading).validate_python(reading), project / "data/01_raw", project)
+    table = read_classification(TypeAdapter[Any](ClassificationReading).validate_python(reading),
+                                project / "data/01_raw", project)
     assert table.column_names == ["example_id", "text", "label", "split"]
     return [tuple(row.values()) for row in table.to_pylist()]
 
@@ -52,7 +56,8 @@ CLASSES = {"set/training/heart/1": b"pain in the chest", "set/training/heart/2":
 # csv and tsv
 
 def test_csv_rows_become_documents_and_fields_may_hold_commas_quotes_and_line_breaks(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text('\ufefftitle,abstract\n"Heart, and ""skin""","one\ntwo"\n,\nonly a title,\n', encoding="utf-8")
+    (tmp_path / "a.csv").write_text('\ufefftitle,abstract\n"Heart, and ""skin""","one\ntwo"\n,\nonly a title,\n',
+                                    encoding="utf-8")
     assert documents(tmp_path, {"reader": "csv", "path": "a.csv", "text": ["title", "abstract"]}) == [
         ("a.csv:a.csv:2", 'Heart, and "skin"\none\ntwo'), ("a.csv:a.csv:4", "only a title")]
 
@@ -102,7 +107,8 @@ def test_a_repeated_id_is_refused(tmp_path: Path) -> None:
 
 def test_json_lines_are_read(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"text": "one", "n": 1}\n\n{"text": null}\n{"text": 3}\n')
-    assert documents(tmp_path, {"reader": "jsonl", "path": "a.jsonl"}) == [("a.jsonl:a.jsonl:1", "one"), ("a.jsonl:a.jsonl:4", "3")]
+    assert documents(tmp_path, {"reader": "jsonl", "path": "a.jsonl"}) == [("a.jsonl:a.jsonl:1", "one"),
+                                                                           ("a.jsonl:a.jsonl:4", "3")]
 
 
 @pytest.mark.parametrize(("content", "message"), [
@@ -139,7 +145,8 @@ def test_a_folder_a_glob_and_files_inside_a_source_are_found(tmp_path: Path) -> 
     for name in ("own/b.txt", "own/a.txt", "own/.hidden.txt", "data/01_raw/public/x/c.txt", "data/01_raw/public/readme"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
-    texts = documents(tmp_path, {"reader": "text", "path": "own"}, {"reader": "text", "path": "own/*.txt", "document": "line"},
+    texts = documents(tmp_path, {"reader": "text", "path": "own"},
+                      {"reader": "text", "path": "own/*.txt", "document": "line"},
                       {"reader": "text", "source": "public", "files": "**/*.txt"})
     assert [text for _, text in texts] == ["own/a.txt", "own/b.txt", "own/.hidden.txt", "own/a.txt", "own/b.txt",
                                            "data/01_raw/public/x/c.txt"]
@@ -155,7 +162,7 @@ def test_two_readings_of_one_file_give_distinct_ids(tmp_path: Path) -> None:
     ({"path": "gone.txt"}, r"gone\.txt: there is no such file or folder"),
     ({"path": "*.md"}, r"\*\.md: there is no such file or folder"),
     ({"path": "own", "files": "*.md"}, r"own: none of its files matches '\*\.md' \(it holds a\.txt"),
-    ({"source": "medquad"}, r"source 'medquad': its folder .* is missing; fetch it"),
+    ({"source": "imaginary"}, r"source: 'imaginary' is not among .*'medquad'"),
     ({"package": "no_such_package", "files": "a"}, r"package 'no_such_package': is not installed"),
     ({"package": "emb_pipeline"}, r"package 'emb_pipeline': no file in it is named"),
 ])
@@ -166,11 +173,24 @@ def test_a_place_where_nothing_is_is_refused(tmp_path: Path, place: dict[str, st
         documents(tmp_path, {"reader": "text", **place})
 
 
+def test_a_public_source_is_fetched_when_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mirror/public").mkdir(parents=True)
+    (tmp_path / "mirror/public/a.csv.gz").write_bytes(gzip.compress(b"text\nhello\n"))
+    monkeypatch.setenv("EMB_PIPELINE_MIRROR", str(tmp_path / "mirror"))
+    sha256 = hashlib.sha256(b"text\nhello\n").hexdigest()
+    public = Source("public", "a set", "CC0", (SourceFile("a.csv", "http://127.0.0.1:9/a.csv", 11, sha256),))
+    monkeypatch.setattr(sources, "sources", lambda: {"public": public})
+    monkeypatch.setattr(files, "sources", lambda: {"public": public})
+    assert documents(tmp_path, {"reader": "csv", "source": "public", "files": "*.csv"}) == [("public:a.csv:2", "hello")]
+    assert (tmp_path / "data/01_raw/public/a.csv").is_file()
+
+
 # plain text, WikiExtractor, MediaWiki, IOB
 
 def test_a_document_is_a_file_a_block_or_a_line(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("one\ntwo\n\n\nthree\n")
-    read = {how: documents(tmp_path, {"reader": "text", "path": "a.txt", "document": how}) for how in ("file", "block", "line")}
+    read = {how: documents(tmp_path, {"reader": "text", "path": "a.txt", "document": how})
+            for how in ("file", "block", "line")}
     assert read["file"] == [("a.txt:a.txt", "one\ntwo\n\n\nthree\n")]
     assert read["block"] == [("a.txt:a.txt:1", "one\ntwo\n"), ("a.txt:a.txt:5", "three\n")]
     assert read["line"] == [("a.txt:a.txt:1", "one\n"), ("a.txt:a.txt:2", "two\n"), ("a.txt:a.txt:5", "three\n")]
@@ -211,7 +231,8 @@ PAGE = "<page><title>{}</title><ns>{}</ns><id>{}</id><revision><id>9</id><text>{
 def test_a_dump_gives_plain_sentences_of_articles_only(tmp_path: Path) -> None:
     pages = [("Cat", 0, 1, "A '''cat''' is an [[animal]]. It {{cn}} sleeps.\n\n== Food ==\n* Mice, [[fish|some fish]]."),
              ("Felis", 0, 2, "#REDIRECT [[Cat]]"), ("Talk:Cat", 1, 3, "Is it?")]
-    (tmp_path / "dump.xml.bz2").write_bytes(bz2.compress(DUMP.format("".join(PAGE.format(*page) for page in pages)).encode()))
+    (tmp_path / "dump.xml.bz2").write_bytes(bz2.compress(DUMP.format("".join(PAGE.format(*page)
+                                                                             for page in pages)).encode()))
     assert documents(tmp_path, {"reader": "mediawiki_dump", "path": "dump.xml.bz2"}) == [
         ("dump.xml.bz2:1", "A cat is an animal. It  sleeps.\n\nFood\n\nMice, some fish.")]
 
@@ -227,7 +248,8 @@ def test_a_dump_that_breaks_off_is_refused(tmp_path: Path) -> None:
 
 def test_iob_sentences_are_read_once(tmp_path: Path) -> None:
     (tmp_path / "a.tsv").write_text("The\tO\nIL\tB-GENE\n\nthe\tO\nil\tO\n\nOther\tO\n")
-    assert documents(tmp_path, {"reader": "iob", "path": "a.tsv"}) == [("a.tsv:a.tsv:1", "The IL"), ("a.tsv:a.tsv:7", "Other")]
+    assert documents(tmp_path, {"reader": "iob", "path": "a.tsv"}) == [("a.tsv:a.tsv:1", "The IL"),
+                                                                       ("a.tsv:a.tsv:7", "Other")]
 
 
 def test_an_iob_line_without_a_tag_is_refused(tmp_path: Path) -> None:
@@ -251,13 +273,15 @@ def test_a_split_comes_from_a_column_or_from_files(tmp_path: Path) -> None:
     (tmp_path / "set/tr.csv").write_text("text,label\na,x\nb,y\n")
     (tmp_path / "set/te.csv").write_text("text,label\nc,x\nd,y\n")
     rows = classification(tmp_path, reader="csv", path="set", label="label", splits={"train": "tr.csv", "test": "te.csv"})
-    assert [(row[0], row[3]) for row in rows] == [("tr.csv:2", "train"), ("tr.csv:3", "train"), ("te.csv:2", "test"), ("te.csv:3", "test")]
+    assert [(row[0], row[3]) for row in rows] == [("tr.csv:2", "train"), ("tr.csv:3", "train"), ("te.csv:2", "test"),
+                                                  ("te.csv:3", "test")]
 
 
 @pytest.mark.parametrize(("content", "options", "message"), [
     ("text,label\na,x\n ,y\n", {}, r"a\.csv, row 3: the text is empty"),
     ("text,label\na,x\nb,\n", {}, r"a\.csv, row 3: the label is empty"),
-    ("text,label\na,x\nb,z\n", {"labels": ["x", "y"]}, r"a\.csv, row 3: label 'z' is not among \['x', 'y'\]; add it under 'labels'"),
+    ("text,label\na,x\nb,z\n", {"labels": ["x", "y"]},
+     r"a\.csv, row 3: label 'z' is not among \['x', 'y'\]; add it under 'labels'"),
     ("text,label\na,x\nb,x\nc,y\n", {}, r"a\.csv, row 4: class 'y' has this one example"),
     ("text,label\na,x\nb,x\n", {}, r"a\.csv: there is only the class 'x'"),
     ("text,label\n", {}, r"a\.csv: there is no example"),
@@ -266,7 +290,8 @@ def test_a_split_comes_from_a_column_or_from_files(tmp_path: Path) -> None:
     ("text,label,s\na,x,train\nb,y,later\n", {"split": "s"}, r"a\.csv, row 3: split 'later' is not among"),
     ("text,topic\na,x\n", {}, r"a\.csv, row 1: there is no column 'label'; name one of \['text', 'topic'\]"),
 ])
-def test_labelled_rows_that_cannot_be_used_are_refused(tmp_path: Path, content: str, options: dict[str, Any], message: str) -> None:
+def test_labelled_rows_that_cannot_be_used_are_refused(tmp_path: Path, content: str, options: dict[str, Any],
+                                                       message: str) -> None:
     (tmp_path / "a.csv").write_text(content)
     with pytest.raises(DataError, match=message):
         classification(tmp_path, reader="csv", path="a.csv", label="label", **options)
@@ -333,7 +358,8 @@ def test_queries_passages_and_graded_judgments_are_read(tmp_path: Path) -> None:
                                                 "query_id\tpassage_id\trelevance\nq1\tp1\t2\nq2\tp1\t0\nq2\tp2\t1\n"))
     assert tables.queries.to_pydict() == {"query_id": ["q1", "q2"], "text": ["what is it", "why"]}
     assert tables.passages.to_pydict() == {"passage_id": ["p1", "p2"], "text": ["passage 1", "passage 2"]}
-    assert tables.qrels.to_pydict() == {"query_id": ["q1", "q2", "q2"], "passage_id": ["p1", "p1", "p2"], "relevance": [2, 0, 1]}
+    assert tables.qrels.to_pydict() == {"query_id": ["q1", "q2", "q2"], "passage_id": ["p1", "p1", "p2"],
+                                        "relevance": [2, 0, 1]}
     assert tables.qrels.schema.field("relevance").type == pa.int32()
 
 
@@ -346,11 +372,14 @@ def test_judgments_without_a_grade_are_relevant(tmp_path: Path) -> None:
     (QUERIES, PASSAGES, "query_id\tpassage_id\nq1\tp9\n", r"r\.tsv, row 2: passage 'p9' is not in p\.jsonl"),
     (QUERIES, PASSAGES, "query_id\tpassage_id\nq1\tp1\nq9\tp1\n", r"r\.tsv, row 3: query 'q9' is not in q\.csv"),
     (QUERIES, PASSAGES, "query_id\tpassage_id\nq1\tp1\nq1\tp1\n", r"r\.tsv, row 3: .* are judged a second time"),
-    (QUERIES, PASSAGES, "query_id\tpassage_id\trelevance\nq1\tp1\tyes\n", r"r\.tsv, row 2: relevance 'yes' is not a whole number"),
+    (QUERIES, PASSAGES, "query_id\tpassage_id\trelevance\nq1\tp1\tyes\n",
+     r"r\.tsv, row 2: relevance 'yes' is not a whole number"),
     (QUERIES, PASSAGES, "query_id\tpassage_id\n", r"r\.tsv: there is no judgment"),
-    (QUERIES + "q1,again\n", PASSAGES, "query_id\tpassage_id\nq1\tp1\n", r"q\.csv, row 4: query_id 'q1' stands there a second time"),
+    (QUERIES + "q1,again\n", PASSAGES, "query_id\tpassage_id\nq1\tp1\n",
+     r"q\.csv, row 4: query_id 'q1' stands there a second time"),
     (QUERIES + "q3,\n", PASSAGES, "query_id\tpassage_id\nq1\tp1\n", r"q\.csv, row 4: the text is empty"),
-    (QUERIES, PASSAGES + '{"passage_id": "", "text": "x"}', "query_id\tpassage_id\n", r"p\.jsonl, row 3: 'passage_id' is empty"),
+    (QUERIES, PASSAGES + '{"passage_id": "", "text": "x"}', "query_id\tpassage_id\n",
+     r"p\.jsonl, row 3: 'passage_id' is empty"),
 ])
 def test_retrieval_tables_that_do_not_fit_together_are_refused(tmp_path: Path, queries: str, passages: str, qrels: str,
                                                                message: str) -> None:
@@ -386,7 +415,8 @@ def test_pairs_that_cannot_be_used_are_refused(tmp_path: Path, name: str, conten
         retrieval(tmp_path, reader="pairs", path=name)
 
 
-QA = '<Document><QAPairs><QAPair pid="1"><Question qid="7-1" qtype="information">What is it ?</Question><Answer>{}</Answer></QAPair></QAPairs></Document>'
+QA = ('<Document><QAPairs><QAPair pid="1"><Question qid="7-1" qtype="information">What is it ?</Question>'
+      '<Answer>{}</Answer></QAPair></QAPairs></Document>')
 
 
 def test_answered_medquad_pairs_are_passages_and_documents(tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ from emb_pipeline.text.readings import (
     source_names,
 )
 
-CORPUS, CLASSIFICATION, RETRIEVAL = (TypeAdapter[Any](kind) for kind in (CorpusReading, ClassificationReading, RetrievalReading))
+CORPUS, CLASSIFICATION, RETRIEVAL = (TypeAdapter[Any](kind)
+                                     for kind in (CorpusReading, ClassificationReading, RetrievalReading))
 
 
 def test_a_reading_is_chosen_by_its_reader() -> None:

@@ -78,7 +78,8 @@ def test_the_key_of_a_sentence_is_the_hash_of_its_joined_tokens() -> None:
 def test_a_corpus_holds_lines_counts_and_a_manifest(tmp_path: Path) -> None:
     corpus = write_tokens([("1", "The cat sat. The dog ran."), ("2", "A cat!")], tmp_path / "corpus")
     assert corpus.tokens_path.read_bytes() == b"the cat sat\nthe dog ran\na cat\n"
-    assert corpus.vocabulary().to_pydict() == {"token": ["cat", "the", "a", "dog", "ran", "sat"], "count": [2, 2, 1, 1, 1, 1]}
+    assert corpus.vocabulary().to_pydict() == {"token": ["cat", "the", "a", "dog", "ran", "sat"],
+                                               "count": [2, 2, 1, 1, 1, 1]}
     assert (corpus.n_tokens, corpus.n_sentences, corpus.n_documents) == (8, 3, 2)
     assert corpus.fingerprint == hashlib.sha256(corpus.tokens_path.read_bytes()).hexdigest()
     assert list(TokenCorpus(tmp_path / "corpus")) == [["the", "cat", "sat"], ["the", "dog", "ran"], ["a", "cat"]]
@@ -155,7 +156,8 @@ def test_a_cut_is_almost_exactly_as_large_as_asked_and_never_larger(hundred_sent
         assert size - 20 <= cut(hundred_sentences, tmp_path / "cut", size).n_tokens <= size
 
 
-def test_a_cut_takes_from_everywhere_and_keeps_order_and_sentence_lengths(hundred_sentences: TokenCorpus, tmp_path: Path) -> None:
+def test_a_cut_takes_from_everywhere_and_keeps_order_and_sentence_lengths(hundred_sentences: TokenCorpus,
+                                                                          tmp_path: Path) -> None:
     part = cut(hundred_sentences, tmp_path / "cut", 10_500)
     numbers = [int(sentence[0][1:]) for sentence in part]
     assert numbers == sorted(numbers)

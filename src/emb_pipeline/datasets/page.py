@@ -9,6 +9,7 @@ from typing import Any
 from kedro.io import AbstractVersionedDataset, Version
 
 from emb_pipeline.datasets.atomic import atomic_path
+from emb_pipeline.datasets.tables import path_exists, version_exists
 
 
 class PageDataset(AbstractVersionedDataset[str, str]):
@@ -32,7 +33,7 @@ class PageDataset(AbstractVersionedDataset[str, str]):
         super().__init__(
             filepath=PurePosixPath(filepath),
             version=version,
-            exists_function=lambda path: Path(path).exists(),
+            exists_function=path_exists,
             glob_function=glob.glob,
         )
         self._latest = latest
@@ -45,6 +46,9 @@ class PageDataset(AbstractVersionedDataset[str, str]):
         for target in (Path(self._get_save_path()), Path(self._latest)):
             with atomic_path(target) as path:
                 path.write_text(data, encoding="utf-8")
+
+    def _exists(self) -> bool:
+        return version_exists(self)
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath), "latest": self._latest, "version": self._version}

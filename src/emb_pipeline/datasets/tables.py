@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -29,7 +30,7 @@ class TableDataset(AbstractVersionedDataset[pa.Table, pa.Table]):
     """
 
     def __init__(self, *, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None) -> None:
-        super().__init__(filepath=PurePosixPath(filepath), version=version, exists_function=_exists, glob_function=_glob)
+        super().__init__(filepath=PurePosixPath(filepath), version=version, exists_function=path_exists, glob_function=glob.glob)
         self.metadata = metadata
 
     def load(self) -> pa.Table:
@@ -44,6 +45,9 @@ class TableDataset(AbstractVersionedDataset[pa.Table, pa.Table]):
         """The first rows, for Kedro-Viz."""
         frame = self.load().slice(0, nrows).to_pandas()
         return json.loads(frame.to_json(orient="split", default_handler=str))
+
+    def _exists(self) -> bool:
+        return version_exists(self)
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath), "version": self._version}
@@ -89,11 +93,14 @@ class TablesDataset(AbstractDataset[Mapping[str, pa.Table], dict[str, pa.Table]]
         return {"filepath": str(self._filepath)}
 
 
-def _exists(path: str) -> bool:
+def version_exists(dataset: AbstractVersionedDataset[Any, Any]) -> bool:
+    """Whether the file that the dataset would load is there."""
+    try:
+        return Path(dataset._get_load_path()).is_file()
+    except DatasetError:  # no version yet
+        return False
+
+
+def path_exists(path: str) -> bool:
+    """Whether a file or folder is there (a named function: datasets are pickled)."""
     return Path(path).exists()
-
-
-def _glob(pattern: str) -> list[str]:
-    import glob
-
-    return glob.glob(pattern)

@@ -1,0 +1,1 @@
+"""Intervals, tests and leaderboards, from tables of item scores alone."""

@@ -30,9 +30,9 @@ class ClassificationOptions(_Options):
     )
     select_by: Literal["accuracy", "log_loss"] = Field(default="accuracy", description="inner score that chooses C")
     tolerance: float = Field(
-        default=1e-4, gt=0, le=0.1, description="relative improvement of the loss at which a fit on the path stops"
+        default=1e-3, gt=0, le=0.1, description="relative improvement of the loss at which a fit on the path stops"
     )
-    final_tolerance: float = Field(default=1e-6, gt=0, le=0.1, description="the same for the fit that is scored")
+    final_tolerance: float = Field(default=1e-5, gt=0, le=0.1, description="the same for the fit that is scored")
     max_iterations: int = Field(default=200, ge=1, le=100_000, description="L-BFGS iterations of one fit at most")
 
     @model_validator(mode="after")

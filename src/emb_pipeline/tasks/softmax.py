@@ -18,7 +18,8 @@ from typing import Protocol
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
-from scipy.optimize import minimize
+
+from emb_pipeline.tasks.lbfgs import minimise
 
 Features = np.ndarray | sp.csr_array
 
@@ -90,34 +91,34 @@ class SoftmaxRegression:
             Stop there in any case; ``converged`` tells.
         """
         n, (n_axes, n_classes) = len(self._codes), self.coefficients.weights.shape
-        penalty = np.float32(1.0 / (c * n))
+        penalty = 1.0 / (c * n)
         probabilities, loss = self._predict(self.coefficients.weights, self.coefficients.intercepts)
         scale = 1.0 / max(loss + 0.5 * penalty * _squared_length(self.coefficients.weights), 1e-30)
-        curvature = np.float32(max(np.mean(probabilities * (1 - probabilities), dtype=np.float64), 1e-6))
-        weight_unit = (1 / np.sqrt(curvature * self._mean_squares + penalty))[:, None]
-        intercept_unit = np.float32(1 / np.sqrt(curvature))
+        curvature = max(float(np.mean(probabilities * (1 - probabilities), dtype=np.float64)), 1e-9)
+        weight_unit = (1 / np.sqrt(scale * (curvature * self._mean_squares.astype(np.float64) + penalty)))[:, None]
+        weight_unit = weight_unit.astype(np.float32)
+        intercept_unit = np.float32(1 / np.sqrt(scale * curvature))
 
         def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
-            scaled = flat.reshape(n_axes + 1, n_classes).astype(np.float32)
+            scaled = flat.reshape(n_axes + 1, n_classes)
             weights = weight_unit * scaled[:n_axes]
             residuals, loss = self._predict(weights, intercept_unit * scaled[n_axes])
             loss += 0.5 * penalty * _squared_length(weights)
             residuals[self._rows, self._codes] -= 1
             residuals *= np.float32(scale / n)
+            gradient = np.empty_like(scaled)
+            gradient[:n_axes] = self._transposed @ residuals
             weights *= np.float32(penalty * scale)
-            weights += self._transposed @ residuals
-            gradient = np.empty((n_axes + 1, n_classes))
-            np.multiply(weight_unit, weights, out=gradient[:n_axes])
-            gradient[n_axes] = intercept_unit * residuals.sum(axis=0, dtype=np.float64)
+            gradient[:n_axes] += weights
+            gradient[:n_axes] *= weight_unit
+            gradient[n_axes] = intercept_unit * residuals.sum(axis=0)
             return loss * scale, gradient.ravel()
 
         start = np.vstack([self.coefficients.weights / weight_unit, self.coefficients.intercepts / intercept_unit])
-        found = minimize(objective, start.ravel().astype(np.float64), jac=True, method="L-BFGS-B",
-                         options={"maxiter": max_iterations, "ftol": tolerance, "gtol": 1e-9, "maxcor": 8})
-        solution = found.x.reshape(n_axes + 1, n_classes).astype(np.float32)
+        found = minimise(objective, start.ravel(), tolerance=tolerance, max_iterations=max_iterations)
+        solution = found.x.reshape(n_axes + 1, n_classes)
         self.coefficients = Coefficients(weight_unit * solution[:n_axes], intercept_unit * solution[n_axes])
-        self.iterations = int(found.nit)
-        self.converged = self.iterations < max_iterations
+        self.iterations, self.converged = found.iterations, found.converged
         return self.coefficients
 
     def _predict(self, weights: np.ndarray, intercepts: np.ndarray) -> tuple[np.ndarray, float]:

@@ -17,7 +17,7 @@ from typing import IO
 
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.readings import PlacedReading
-from emb_pipeline.text.sources import iter_files
+from emb_pipeline.text.sources import fetch, iter_files, mirror_folder, sources
 
 _WIDE = ("utf-16", "utf-32")  # a line break is more than one byte there, so lines cannot be split before decoding
 
@@ -31,14 +31,14 @@ class NamedFile:
 
 
 def named_files(reading: PlacedReading, raw: Path, project: Path, *, glob: str | None = None) -> list[NamedFile]:
-    """The files of a reading, sorted by name.
+    """The files of a reading, sorted by name; a public source is fetched if it is not there yet.
 
     Parameters
     ----------
     reading : PlacedReading
         Says path, source or package, and perhaps a glob inside it.
     raw : Path
-        Folder of the fetched sources.
+        Folder that sources are fetched to.
     project : Path
         Folder that paths are relative to.
     glob : str, optional
@@ -53,7 +53,7 @@ def named_files(reading: PlacedReading, raw: Path, project: Path, *, glob: str |
     if reading.path is not None:
         return _own_files(reading.path, glob, project)
     if reading.source is not None:
-        folder, remedy = raw / reading.source, "fetch it: run the ingest stage"
+        folder, remedy = _source_folder(reading.source, raw), "correct 'source'"
         place = f"source '{reading.source}'"
     else:
         assert reading.package is not None
@@ -64,6 +64,13 @@ def named_files(reading: PlacedReading, raw: Path, project: Path, *, glob: str |
     if not folder.is_dir():
         raise DataError(place, f"its folder {folder} is missing", remedy)
     return _matching(folder, glob, place)
+
+
+def _source_folder(source: str, raw: Path) -> Path:
+    # A folder that somebody put among the raw data serves too, under any name that no public source bears.
+    if source not in sources() and (raw / source).is_dir():
+        return raw / source
+    return fetch(source, raw, mirror=mirror_folder(), progress=True)
 
 
 def _own_files(path: str, glob: str | None, project: Path) -> list[NamedFile]:

@@ -12,6 +12,7 @@ from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.files import NamedFile, lines, opened
 
 _DOC = re.compile(r'<doc id="([^"]*)"')
+_EMPHASIS = re.compile(r"'{2,}")
 _HEADING = re.compile(r"^=+\s*(.*?)\s*=+$")
 _XML_DECLARATIONS = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 
@@ -64,7 +65,7 @@ def dump_articles(file: NamedFile) -> Iterator[tuple[str, str]]:
 
 
 def _paragraphs(text: str) -> str:
-    stripped = (_HEADING.sub(r"\1", line.strip(" \t*#:;")) for line in text.split("\n"))
+    stripped = (_HEADING.sub(r"\1", line.strip(" \t*#:;")) for line in _EMPHASIS.sub("", text).split("\n"))
     return "\n\n".join(line for line in stripped if any(map(str.isalnum, line)))
 
 

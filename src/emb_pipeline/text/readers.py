@@ -78,7 +78,7 @@ def read_documents(readings: Sequence[CorpusReading], raw: Path, project: Path) 
     readings : sequence of CorpusReading
         Where the text is; read one after the other.
     raw : Path
-        Folder of the fetched sources (``data/01_raw``).
+        Folder that public sources are fetched to, on first use (``data/01_raw``).
     project : Path
         Folder that paths are relative to.
 

@@ -22,6 +22,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -37,6 +38,7 @@ MIRROR_VARIABLE = "EMB_PIPELINE_MIRROR"
 _OPENERS: dict[str, Callable[..., Any]] = {"": open, ".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 _LEDGER = ".verified.json"
 _CHUNK = 1 << 20
+_DOWNLOAD_CHUNK = 1 << 16  # what a broken connection loses at most
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,15 @@ def fetch(source: str | Source, raw: Path, *, mirror: Path | None = None, progre
     folder.mkdir(parents=True, exist_ok=True)
     ledger = _Ledger(folder)
     missing = [file for file in source.files if not ledger.vouches_for(file)]
+    if not missing:
+        return folder
+    with _locked(folder):
+        return _fetched(source, folder, mirror, progress)
+
+
+def _fetched(source: Source, folder: Path, mirror: Path | None, progress: bool) -> Path:
+    ledger = _Ledger(folder)
+    missing = [file for file in source.files if not ledger.vouches_for(file)]
     with _Bar(source.name, sum(file.bytes for file in missing), shown=progress and bool(missing)) as bar:
         for file in missing:
             bar.start(file)
@@ -211,6 +222,19 @@ class _Ledger:
     def _entry(self, file: SourceFile) -> list[object]:
         stat = (self._folder / file.path).stat()
         return [stat.st_size, stat.st_mtime_ns, file.sha256]
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Let one process or thread at a time fetch into a folder; the others wait, and find the files there."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: two at once cost a second download, no more
+        yield
+        return
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 class _atomically:
@@ -391,7 +415,7 @@ class ResumingDownloader:
             expected = response.headers.get("Content-Length")
             arrived = 0
             with self.part.open("ab" if resumed else "wb") as out:
-                for chunk in response.iter_content(_CHUNK):
+                for chunk in response.iter_content(_DOWNLOAD_CHUNK):
                     arrived += len(chunk)
                     if self._limit is not None and (have if resumed else 0) + arrived > self._limit:
                         raise ValueError(f"{url} sends more than the {self._limit:,} bytes that the file has")
@@ -410,6 +434,7 @@ class _Bar:
 
     def __enter__(self) -> _Bar:
         if self._shown:
+            from rich.console import Console
             from rich.progress import (
                 BarColumn,
                 DownloadColumn,
@@ -420,7 +445,7 @@ class _Bar:
             )
 
             self._progress = Progress(TextColumn("fetch {task.description}"), BarColumn(), DownloadColumn(),
-                                      TransferSpeedColumn(), TimeRemainingColumn())
+                                      TransferSpeedColumn(), TimeRemainingColumn(), console=Console(stderr=True))
             self._progress.start()
             self._task = self._progress.add_task(self._name, total=self._total)
         return self

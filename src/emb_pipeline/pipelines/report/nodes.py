@@ -1,7 +1,172 @@
-"""stub"""
-FIGURES = {}
-def make_leaderboard(**k): ...
-def compare_embeddings(**k): ...
-def compare_origins(**k): ...
-def make_audit(a,b): ...
-def write_page(**k): ...
+"""Steps of the report stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field
+
+from emb_pipeline.config import project_path, tracking_uri
+from emb_pipeline.experiment import TaskDefinition
+from emb_pipeline.provenance import git_state, versions
+from emb_pipeline.reporting import figures
+from emb_pipeline.reporting.page import report_page
+from emb_pipeline.statistics import leaderboard as statistics
+from emb_pipeline.tasks.registry import KINDS
+from emb_pipeline.text.tokens import TokenCorpus
+
+Tables = Mapping[str, pa.Table]
+PRIMARY = {name: kind.primary_metric for name, kind in KINDS.items()}
+
+
+class ReportOptions(BaseModel):
+    """How intervals and tests are made."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    resamples: int = Field(ge=100, le=1_000_000, description="bootstrap resamples of the units")
+    permutations: int = Field(ge=99, le=1_000_000, description="random sign flips of the tests")
+    level: float = Field(gt=0, lt=0.5, description="family-wise error rate of the letter groups")
+    seed: int = Field(default=0, ge=0, description="seed of both")
+
+    @property
+    def resampling(self) -> statistics.Resampling:
+        """The same, for the library."""
+        return statistics.Resampling(self.resamples, self.permutations, self.level, self.seed)
+
+
+def make_leaderboard(options: ReportOptions, use_case: str, **scores: Tables) -> pd.DataFrame:
+    """Every metric of every cell, with interval, letters and cost."""
+    return statistics.leaderboard(
+        _all(scores, "item_scores"), _all(scores, "cells"), PRIMARY, options.resampling, use_case=use_case
+    )
+
+
+def compare_embeddings(options: ReportOptions, **scores: Tables) -> pd.DataFrame:
+    """All pairs of embeddings on each task's primary metric."""
+    return statistics.comparisons(_all(scores, "item_scores"), _primary_metrics(scores), options.resampling)
+
+
+def compare_origins(options: ReportOptions, **scores: Tables) -> pd.DataFrame:
+    """What domain text changes, for each method trained on both corpora."""
+    return statistics.origin_effects(_all(scores, "item_scores"), _primary_metrics(scores), options.resampling)
+
+
+def make_audit(audits: pa.Table, overlap: pa.Table) -> pd.DataFrame:
+    """What is wrong with the tasks, and how much of their held-out text stands in the corpora."""
+    found = overlap.to_pandas().rename(columns={"task": "scope"})
+    found["check"] = found["check"] + ": " + found.pop("corpus")
+    return pd.concat([audits.to_pandas(), found], ignore_index=True)
+
+
+def draw_leaderboard(leaderboard: pa.Table, task: str) -> go.Figure:
+    """Primary metric of all embeddings of a task, with intervals and letters."""
+    return figures.leaderboard_figure(leaderboard.to_pandas(), task)
+
+
+def draw_dimensions(leaderboard: pa.Table, task: str) -> go.Figure:
+    """Primary metric against the dimension."""
+    return figures.dimension_figure(leaderboard.to_pandas(), task)
+
+
+def draw_methods(leaderboard: pa.Table, task: str) -> go.Figure:
+    """Methods against each other at one dimension."""
+    return figures.methods_figure(leaderboard.to_pandas(), task)
+
+
+def draw_costs(leaderboard: pa.Table, task: str) -> go.Figure:
+    """Primary metric against the seconds that training and encoding take."""
+    return figures.cost_figure(leaderboard.to_pandas(), task)
+
+
+def draw_origins(origin_effects: pa.Table) -> go.Figure:
+    """Domain minus generic, a row for each method and dimension."""
+    return figures.origins_figure(origin_effects.to_pandas())
+
+
+def write_page(
+    parameters: Mapping[str, Any],
+    leaderboard: pa.Table,
+    comparisons: pa.Table,
+    origin_effects: pa.Table,
+    audit: pa.Table,
+    **parts: Any,
+) -> str:
+    """The report, as one page."""
+    corpora = {name.removeprefix("corpus_"): part for name, part in parts.items() if name.startswith("corpus_")}
+    scores = {name: part for name, part in parts.items() if name.endswith("_scores")}
+    return report_page(
+        run=run_description(parameters),
+        leaderboard=leaderboard.to_pandas(),
+        comparisons=comparisons.to_pandas(),
+        origins=origin_effects.to_pandas(),
+        audit=audit.to_pandas(),
+        embeddings=trained_embeddings(_all(scores, "cells")),
+        corpora=pd.DataFrame([corpus_row(name, corpus) for name, corpus in corpora.items()]),
+        level=parameters["report"].level,
+    )
+
+
+def run_description(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """What is needed to repeat a run."""
+    use_case = parameters["use_case"]
+    state = git_state(project_path())
+    tasks: Mapping[str, TaskDefinition] = parameters["tasks"]
+    methods = {cell.method for group in parameters["embeddings"].values() for cell in group.values()}
+    return {
+        "use_case": use_case,
+        "command": "kedro run" if use_case == "base" else f"kedro run --env {use_case}",
+        "created": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "git_commit": state.get("git_commit"),
+        "dirty": state.get("git_dirty") == "true",
+        "versions": versions(),
+        "seed": parameters["seed"],
+        "tracking_uri": tracking_uri(),
+        "tasks": {
+            name: {"kind": tasks[name].kind, "definition": tasks[name].reading.model_dump(mode="json", exclude_defaults=True)}
+            for name in parameters["grid"]["tasks"]
+        },
+        "methods": {name: options for name, options in parameters["methods"].items() if name in methods},
+    }
+
+
+def trained_embeddings(cells: pd.DataFrame) -> pd.DataFrame:
+    """One row per embedding that was trained or loaded, with what that cost."""
+    columns = ["embedding", "origin", "method", "dim", "corpus_tokens", "vocabulary", "train_seconds", "peak_rss_bytes", "bytes",
+               "final_loss", "options"]  # fmt: skip
+    return cells[cells["vocabulary"].notna()].drop_duplicates("embedding")[columns].reset_index(drop=True)
+
+
+def corpus_row(name: str, corpus: TokenCorpus) -> dict[str, Any]:
+    """Size and fingerprint of a corpus."""
+    return {
+        "corpus": name,
+        "documents": corpus.n_documents,
+        "sentences": corpus.n_sentences,
+        "tokens": corpus.n_tokens,
+        "vocabulary": corpus.manifest["n_types"],
+        "held_out_sentences_removed": corpus.n_held_out_sentences,
+        "fingerprint": corpus.fingerprint,
+    }
+
+
+TASK_FIGURES = {
+    "leaderboard": draw_leaderboard,
+    "dimension": draw_dimensions,
+    "methods": draw_methods,
+    "cost": draw_costs,
+}
+
+
+def _all(scores: Mapping[str, Tables], name: str) -> pd.DataFrame:
+    return pd.concat([tables[name].to_pandas() for tables in scores.values()], ignore_index=True)
+
+
+def _primary_metrics(scores: Mapping[str, Tables]) -> dict[str, str]:
+    cells = _all(scores, "cells").drop_duplicates("task")
+    return {task: PRIMARY[kind] for task, kind in zip(cells["task"], cells["kind"], strict=True)}

@@ -7,7 +7,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from kedro.pipeline import Pipeline, node, pipeline
+from kedro.pipeline.node import Node
 
 from emb_pipeline.experiment import Experiment
 from emb_pipeline.pipelines.report import nodes
@@ -18,35 +21,41 @@ STAGE = "report"
 
 def build(experiment: Experiment) -> Pipeline:
     """The report stage of an experiment."""
-    scores = [f"{origin}_scores" for origin in experiment.origins]
+    scores = {f"{origin}_scores": f"{origin}.scores" for origin in experiment.origins}
+    figures = [_figure(name, task) for task in experiment.tasks for name in nodes.TASK_FIGURES]
+    steps = [*_tables(scores), *figures, node(nodes.draw_origins, "origin_effects", "origins_figure", name="draw_origins")]
+    drawn = [name for step in steps for name in step.outputs]
+    corpora = {f"corpus_{corpus}": f"corpora@{corpus}" for corpus in experiment.corpora}
+    shown = [*drawn, *scores, *corpora, "parameters"]
+    page = node(nodes.write_page, {name: name for name in shown}, "report_page", name="write_page")
+    return pipeline(
+        [*steps, page],
+        namespace=STAGE,
+        inputs={"audits": "tasks@audit", "overlap": "corpora@overlap", **scores, **corpora},
+        outputs={*drawn, "report_page"},
+        parameters=_parameters([*steps, page]),
+        tags=[STAGE, AGGREGATE],
+    )
+
+
+def _tables(scores: Mapping[str, str]) -> list[Node]:
     compared = {"options": "params:report", **{name: name for name in scores}}
-    tables = ["leaderboard", "comparisons", "origin_effects", "audit"]
-    figures = [f"{name}_figure" for name in nodes.FIGURES]
-    steps = [
+    return [
         node(nodes.make_leaderboard, {"use_case": "params:use_case", **compared}, "leaderboard", name="make_leaderboard"),
         node(nodes.compare_embeddings, compared, "comparisons", name="compare_embeddings"),
         node(nodes.compare_origins, compared, "origin_effects", name="compare_origins"),
         node(nodes.make_audit, ["audits", "overlap"], "audit", name="make_audit"),
-        *(
-            node(function, inputs, f"{name}_figure", name=f"draw_{name}")
-            for name, (function, inputs) in nodes.FIGURES.items()
-        ),
-        node(
-            nodes.write_page,
-            {name: name for name in [*tables, *figures, *scores, "parameters"]},
-            "report_page",
-            name="write_page",
-        ),
     ]
-    return pipeline(
-        steps,
-        namespace=STAGE,
-        inputs={
-            "audits": "tasks@audit",
-            "overlap": "corpora@overlap",
-            **{f"{origin}_scores": f"{origin}.scores" for origin in experiment.origins},
-        },
-        outputs={*tables, *figures, "report_page"},
-        parameters={name: name for name in ("parameters", "params:report", "params:use_case")},
-        tags=[STAGE, AGGREGATE],
+
+
+def _figure(name: str, task: str) -> Node:
+    return node(
+        nodes.TASK_FIGURES[name],
+        ["leaderboard", f"params:tasks.{task}.name"],
+        f"{task}_{name}_figure",
+        name=f"draw_{task}_{name}",
     )
+
+
+def _parameters(steps: Iterable[Node]) -> set[str]:
+    return {name for step in steps for name in step.inputs if name == "parameters" or name.startswith("params:")}

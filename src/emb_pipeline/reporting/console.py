@@ -1,0 +1,55 @@
+"""The leaderboard for the terminal."""
+
+from __future__ import annotations
+
+import pandas as pd
+from rich.console import Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from emb_pipeline.reporting import rows as pick
+from emb_pipeline.reporting.wording import interval_text, metric_name, seconds_text, unit_name, value_text
+
+_LONGEST_NAME = 38
+
+
+def leaderboard_table(leaderboard: pd.DataFrame) -> Group:
+    """One compact table per task, best first, at most 100 columns wide.
+
+    Parameters
+    ----------
+    leaderboard : DataFrame
+        The report's table.
+
+    Returns
+    -------
+    Group
+        For ``rich.print``. Embeddings that share a letter cannot be told apart.
+    """
+    tables = [_task_table(leaderboard, task) for task in pick.tasks_of(leaderboard)]
+    return Group(*(Padding(table, (1, 0, 0, 0)) for table in tables))
+
+
+def _task_table(leaderboard: pd.DataFrame, task: str) -> Table:
+    rows = pick.primary_rows(leaderboard, task)
+    metric, kind = str(rows["metric"].iloc[0]), str(rows["kind"].iloc[0])
+    n = rows["n"].dropna()
+    size = f" ({int(n.iloc[0]):,} {unit_name(kind)})" if not n.empty else ""
+    table = Table(title=Text(f"{task}{size}"), title_justify="left", title_style="bold", box=None, pad_edge=False,
+                  header_style="dim")
+    table.add_column("embedding", no_wrap=True, overflow="ellipsis", max_width=_LONGEST_NAME)
+    table.add_column(metric_name(metric), justify="right", no_wrap=True)
+    table.add_column("interval", no_wrap=True, style="dim")
+    table.add_column("letters", no_wrap=True, overflow="ellipsis", max_width=8)
+    table.add_column("train", justify="right", no_wrap=True)
+    table.add_column("encode", justify="right", no_wrap=True)
+    best = set(rows["letters"].iloc[0]) if isinstance(rows["letters"].iloc[0], str) else set()
+    for row in rows.to_dict("records"):
+        letters = row["letters"] if isinstance(row["letters"], str) else ""
+        leads = bool(best & set(letters)) and not pick.is_control(str(row["origin"]))
+        style = "bold" if leads else "dim" if pick.is_control(str(row["origin"])) else ""
+        cells = (row["embedding"], value_text(row["value"], metric), interval_text(row["ci_low"], row["ci_high"], metric),
+                 letters, seconds_text(row["train_seconds"]), seconds_text(row["encode_seconds"]))
+        table.add_row(*(Text(str(cell)) for cell in cells), style=style)
+    return table

@@ -1,0 +1,396 @@
+"""The report's figures: tables in, plotly figures out.
+
+All share one template (`theme`), keep the same colour and symbol for an origin, and show an interval wherever the table
+holds one. Names from the user's configuration are escaped, because plotly reads some HTML in its texts.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from emb_pipeline.reporting import rows as pick
+from emb_pipeline.reporting.theme import METHOD_DASHES, TEMPLATE, TEXT, look
+from emb_pipeline.reporting.wording import (
+    bytes_text,
+    difference_text,
+    interval_text,
+    is_percent,
+    metric_name,
+    seconds_text,
+    value_text,
+)
+
+ROW_HEIGHT = 24
+_WIDTH, _HEIGHT = 300, 250   # pixels of a small plot, to keep names from overlapping
+_Row = Mapping[Hashable, Any]
+
+
+def leaderboard_figure(leaderboard: pd.DataFrame, task: str, *, ceiling: float | None = None) -> go.Figure:
+    """Primary metric of all embeddings on a task, best first, with intervals; the letter groups stand beside them.
+
+    Parameters
+    ----------
+    leaderboard : DataFrame
+        The report's table.
+    task : str
+        The task.
+    ceiling : float, optional
+        Best value that the labels permit, drawn as a line where it is near enough to be of interest.
+
+    Returns
+    -------
+    Figure
+        One trace per origin, and one of letters.
+    """
+    rows = pick.primary_rows(leaderboard, task)
+    figure = _empty(height=max(180, ROW_HEIGHT * len(rows) + 70))
+    if rows.empty:
+        return figure
+    metric = str(rows["metric"].iloc[0])
+    for origin, part in rows.groupby("origin", sort=False):
+        figure.add_trace(_dots(part, part["embedding"], str(origin), metric))
+    ends = [_number(high, value) for high, value in zip(rows["ci_high"], rows["value"], strict=True)]
+    lows = [_number(low, value) for low, value in zip(rows["ci_low"], rows["value"], strict=True)]
+    letters = [text if isinstance(text, str) else "" for text in rows["letters"]]
+    figure.add_trace(go.Scatter(x=ends, y=_escaped(rows["embedding"]), mode="text", text=[f"  {text}" for text in letters],
+                                textposition="middle right", textfont={"size": 12}, cliponaxis=False, hoverinfo="skip",
+                                showlegend=False, name="letters"))
+    span = (max(ends) - min(lows)) or 0.1
+    lowest, highest = min(lows) - 0.04 * span, max(ends) + (0.06 + 0.012 * max(map(len, letters))) * span
+    if ceiling is not None and ceiling < 0.9995 and ceiling <= highest + 0.35 * span:
+        highest = max(highest, ceiling + 0.04 * span)
+        figure.add_vline(x=ceiling, line={"color": TEXT, "width": 1, "dash": "dot"})
+        figure.add_annotation(x=ceiling, y=1, yref="paper", yanchor="bottom", xanchor="right", text="ceiling ")
+        figure.update_layout(margin={"t": 24})
+    figure.update_xaxes(title_text=_axis_title(metric), range=[lowest, highest], tickformat=_tick_format(metric))
+    figure.update_yaxes(categoryorder="array", categoryarray=_escaped(rows["embedding"]), autorange="reversed",
+                        showgrid=True, tickfont={"size": 12})
+    return figure.update_layout(showlegend=False)
+
+
+def origins_figure(origins: pd.DataFrame) -> go.Figure:
+    """Forest plot: what training on domain rather than generic text changes, by task, method and dimension.
+
+    Parameters
+    ----------
+    origins : DataFrame
+        Domain against generic; ``difference`` is domain minus generic. All rows are drawn, one panel per task and metric.
+
+    Returns
+    -------
+    Figure
+        One panel per task and metric, each with a line at zero.
+    """
+    panels = [] if origins.empty else list(origins.groupby(["task", "metric"], sort=False))
+    if not panels:
+        return _empty(height=120)
+    sizes = [len(part) for _, part in panels]
+    height = sum(ROW_HEIGHT * size + 92 for size in sizes)
+    figure = make_subplots(
+        rows=len(panels), cols=1, row_heights=[ROW_HEIGHT * size + 24 for size in sizes],
+        vertical_spacing=0 if len(panels) == 1 else min(0.9 / (len(panels) - 1), 68 / height),
+        subplot_titles=[escape(f"{task}: {metric_name(str(metric))}{' (percentage points)' if is_percent(str(metric)) else ''}") for (task, metric), _ in panels],
+    )
+    for number, ((_, name), part) in enumerate(panels, 1):
+        metric = str(name)
+        labels = [escape(pick.cell_name(row)) for row in part.to_dict("records")]
+        colours = [_direction_colour(low, high) for low, high in zip(part["ci_low"], part["ci_high"], strict=True)]
+        texts = [f"{label}: {difference_text(row['difference'], metric)} "
+                 f"{interval_text(row['ci_low'], row['ci_high'], metric)}"
+                 for label, row in zip(labels, part.to_dict("records"), strict=True)]
+        for colour in dict.fromkeys(colours):
+            chosen = [index for index, each in enumerate(colours) if each == colour]
+            some = _in_points(part.iloc[chosen], metric)
+            figure.add_trace(
+                go.Scatter(x=some["difference"].tolist(), y=[labels[index] for index in chosen], mode="markers",
+                           marker={"color": colour, "size": 10, "symbol": "circle"}, error_x=_bars(some, colour, "difference"),
+                           text=[texts[index] for index in chosen], hoverinfo="text", showlegend=False,
+                           name="domain − generic"),
+                row=number, col=1)
+        figure.add_vline(x=0, line={"color": TEXT, "width": 1.5}, row=number, col=1)
+        figure.update_xaxes(tickformat="+.3~f", row=number, col=1)
+        figure.update_yaxes(categoryorder="array", categoryarray=labels, autorange="reversed", row=number, col=1)
+    figure.update_xaxes(title_text="← generic is better   ·   domain is better →", row=len(panels), col=1)
+    figure.update_annotations(font={"size": 13}, x=0, xanchor="left")
+    return figure.update_layout(template=TEMPLATE, height=height, margin={"t": 30})
+
+
+def dimension_figure(leaderboard: pd.DataFrame, task: str) -> go.Figure:
+    """Primary metric against the number of dimensions: a line per origin and method, baselines and controls dashed.
+
+    Parameters
+    ----------
+    leaderboard : DataFrame
+        The report's table.
+    task : str
+        The task.
+
+    Returns
+    -------
+    Figure
+        One trace per origin and method with two dimensions or more, and one per level, named at their right ends; further
+        seeds are left out.
+    """
+    rows = pick.first_seeds(pick.primary_rows(leaderboard, task))
+    figure = _empty(height=380)
+    if rows.empty:
+        return figure
+    metric = str(rows["metric"].iloc[0])
+    trained = pick.with_dimensions(rows)
+    methods = list(dict.fromkeys(trained["method"]))
+    ends: list[tuple[str, float]] = []
+    for (origin, method), part in trained.groupby(["origin", "method"], sort=False):
+        if part["dim"].nunique() < 2:
+            continue
+        part = part.sort_values("dim")
+        style = look(str(origin))
+        figure.add_trace(go.Scatter(
+            x=part["dim"].astype(int).tolist(), y=part["value"].tolist(), mode="lines+markers",
+            name=escape(f"{origin} {method}"), text=_hover_texts(part, metric), hoverinfo="text",
+            line={"color": style.colour, "width": 2, "dash": METHOD_DASHES[methods.index(method) % len(METHOD_DASHES)]},
+            marker={"color": style.colour, "symbol": style.symbol, "size": 8}, error_y=_bars(part, style.colour, "value"),
+        ))
+        ends.append((f"{origin} {method}", float(part["value"].iloc[-1])))
+    dims = sorted({x for trace in figure.data for x in trace.x})
+    if not dims:
+        return figure
+    for row, dash in zip(_levels(rows), ("dash", "dot", "longdash", "dashdot") * 5, strict=False):
+        figure.add_trace(go.Scatter(
+            x=[dims[0] / 1.12, dims[-1] * 1.12], y=[row["value"]] * 2, mode="lines", name=escape(str(row["embedding"])),
+            line={"color": look(str(row["origin"])).colour, "width": 1.4, "dash": dash},
+            text=_hover_texts(pd.DataFrame([row]), metric) * 2, hoverinfo="text"))
+        ends.append((str(row["embedding"]), float(row["value"])))
+    _label_ends(figure, ends)
+    figure.update_xaxes(type="log", tickvals=dims, ticktext=[str(dim) for dim in dims], title_text="dimensions (log scale)",
+                        range=[math.log10(dims[0] / 1.12), math.log10(dims[-1] * 1.12)])
+    return figure.update_yaxes(title_text=_axis_title(metric), tickformat=_tick_format(metric))
+
+
+def methods_figure(leaderboard: pd.DataFrame, task: str) -> go.Figure:
+    """Methods against each other at the dimension that most of them share, one symbol per origin.
+
+    Parameters
+    ----------
+    leaderboard : DataFrame
+        The report's table.
+    task : str
+        The task.
+
+    Returns
+    -------
+    Figure
+        One trace per origin, each with one point per method; first seeds only.
+    """
+    rows = pick.first_seeds(pick.primary_rows(leaderboard, task))
+    trained = pick.with_dimensions(rows)
+    figure = _empty(height=150)
+    if trained.empty:
+        return figure
+    metric = str(rows["metric"].iloc[0])
+    shared = shared_dimension(leaderboard, task)
+    trained = trained[trained["dim"] == shared]
+    order = trained.groupby("method")["value"].max().sort_values(ascending=False).index
+    origins = list(trained.groupby("origin", sort=False))
+    for number, (origin, part) in enumerate(origins):
+        positions = [list(order).index(method) + 0.22 * (number - (len(origins) - 1) / 2) for method in part["method"]]
+        figure.add_trace(_dots(part, positions, str(origin), metric, name=str(origin)))
+    figure.update_yaxes(tickvals=list(range(len(order))), ticktext=_escaped(order), range=[len(order) - 0.4, -0.6])
+    figure.update_xaxes(title_text=f"{_axis_title(metric)} at {shared} dimensions", tickformat=_tick_format(metric))
+    return figure.update_layout(height=46 * len(order) + 120, showlegend=len(origins) > 1, legend={"y": 1.02, "yanchor": "bottom"},
+                                margin={"t": 36})
+
+
+def shared_dimension(leaderboard: pd.DataFrame, task: str) -> int | None:
+    """The dimension at which most methods were trained (the larger of two such); None without trained embeddings."""
+    trained = pick.with_dimensions(pick.first_seeds(pick.primary_rows(leaderboard, task)))
+    if trained.empty:
+        return None
+    methods = trained.groupby("dim")["method"].nunique()
+    return int(max(methods[methods == methods.max()].index))
+
+
+def cost_figure(leaderboard: pd.DataFrame, task: str, *, against: str = "seconds") -> go.Figure:
+    """Primary metric against cost. The embeddings that nothing cheaper matches are named and joined by a line.
+
+    Parameters
+    ----------
+    leaderboard : DataFrame
+        The report's table.
+    task : str
+        The task.
+    against : {'seconds', 'bytes_per_item'}
+        Seconds to train and to encode the task, or bytes per vector.
+
+    Returns
+    -------
+    Figure
+        One trace per origin, and the line.
+
+    Raises
+    ------
+    ValueError
+        Another cost than these two.
+    """
+    if against not in ("seconds", "bytes_per_item"):
+        raise ValueError(f"cost {against!r} is neither 'seconds' nor 'bytes_per_item'")
+    rows = pick.first_seeds(pick.primary_rows(leaderboard, task))
+    cost = costs(rows) if against == "seconds" else rows["bytes_per_item"].astype(float)
+    rows = rows.assign(cost=cost)[cost.notna() & (cost > 0)]
+    figure = _empty(height=360)
+    if rows.empty:
+        return figure
+    metric = str(rows["metric"].iloc[0])
+    write = seconds_text if against == "seconds" else bytes_text
+    for origin, part in rows.groupby("origin", sort=False):
+        style = look(str(origin))
+        hover = [f"{text}<br>{write(each)}" for text, each in zip(_hover_texts(part, metric), part["cost"], strict=True)]
+        figure.add_trace(go.Scatter(
+            x=part["cost"].tolist(), y=part["value"].tolist(), mode="markers", name=escape(str(origin)), text=hover,
+            hoverinfo="text", marker={"color": style.colour, "symbol": style.symbol, "size": 10}))
+    front = _front(rows)
+    figure.add_trace(go.Scatter(
+        x=front["cost"].tolist(), y=front["value"].tolist(), mode="lines", line={"color": TEXT, "width": 1, "dash": "dot"},
+        hoverinfo="skip", showlegend=False, name="front"))
+    low, high = math.log10(rows["cost"].min()), math.log10(rows["cost"].max())
+    pad = 0.07 * (high - low) or 0.3
+    bottom, top = float(rows["value"].min()), float(rows["value"].max())
+    slack = 0.1 * (top - bottom) or 0.05
+    _label_points(figure, front, rows, (low - pad, high + pad), (bottom - slack, top + slack))
+    ticks = [tick for tick in _cost_ticks(against, low, high) if low - pad <= math.log10(tick) <= high + pad]
+    figure.update_xaxes(type="log", tickvals=ticks, ticktext=[_tick_text(tick, against) for tick in ticks],
+                        range=[low - pad, high + pad],
+                        title_text="seconds to train and encode" if against == "seconds" else "bytes per vector")
+    return figure.update_yaxes(title_text=_axis_title(metric), tickformat=_tick_format(metric),
+                               range=[bottom - slack, top + slack])
+
+
+def costs(rows: pd.DataFrame) -> pd.Series:
+    """Seconds to train an embedding and encode a task with it; NaN where neither is known."""
+    return rows[["train_seconds", "encode_seconds"]].astype(float).sum(axis=1, min_count=1)
+
+
+def _empty(height: int) -> go.Figure:
+    return go.Figure(layout={"template": TEMPLATE, "height": height})
+
+
+def _dots(rows: pd.DataFrame, y: Iterable[Any], origin: str, metric: str, name: str | None = None) -> go.Scatter:
+    style = look(origin)
+    places = [escape(each) if isinstance(each, str) else each for each in y]
+    return go.Scatter(x=rows["value"].tolist(), y=places, mode="markers", name=escape(name or origin),
+                      marker={"color": style.colour, "symbol": style.symbol, "size": 9},
+                      error_x=_bars(rows, style.colour, "value"), text=_hover_texts(rows, metric), hoverinfo="text")
+
+
+def _bars(rows: pd.DataFrame, colour: str, column: str) -> dict[str, Any]:
+    centre = rows[column].astype(float)
+    above, below = (rows["ci_high"].astype(float) - centre), (centre - rows["ci_low"].astype(float))
+    return {"type": "data", "symmetric": False, "array": above.fillna(0).clip(lower=0).tolist(),
+            "arrayminus": below.fillna(0).clip(lower=0).tolist(), "color": colour, "thickness": 1.6, "width": 0}
+
+
+def _hover_texts(rows: pd.DataFrame, metric: str) -> list[str]:
+    return [f"{escape(str(row['embedding']))}<br>{metric_name(metric)} {value_text(row['value'], metric)} "
+            f"{interval_text(row['ci_low'], row['ci_high'], metric)}" for row in rows.to_dict("records")]
+
+
+def _levels(rows: pd.DataFrame) -> list[_Row]:
+    """Embeddings without a dimension of their own, and the best control."""
+    sparse = pick.sparse_rows(rows).to_dict("records")
+    controls = rows[rows["origin"] == pick.CONTROL].head(1).to_dict("records")
+    return [*sparse, *controls]
+
+
+def _front(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows that no cheaper row matches, cheapest first; controls are no choice."""
+    ordered = pick.without_controls(rows).sort_values(["cost", "value"], ascending=[True, False])
+    best = ordered["value"].cummax().shift(fill_value=-math.inf)
+    return ordered[ordered["value"] > best]
+
+
+def _direction_colour(low: float, high: float) -> str:
+    if low > 0:
+        return look("domain").colour
+    return look("generic").colour if high < 0 else look("control").colour
+
+
+def _escaped(names: Iterable[object]) -> list[str]:
+    return [escape(str(name)) for name in names]
+
+
+def _number(value: object, otherwise: float) -> float:
+    return float(otherwise) if value is None or pd.isna(value) else float(value)  # type: ignore[call-overload,arg-type]
+
+
+def _axis_title(metric: str) -> str:
+    return escape(metric_name(metric))
+
+
+def _tick_format(metric: str) -> str:
+    return ".1~%" if is_percent(metric) else ".3~f"
+
+
+def _in_points(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Differences of shares as percentage points: an axis that reads +5 % could mean five per cent more of it."""
+    columns = ["difference", "ci_low", "ci_high"]
+    return rows.assign(**{name: rows[name].astype(float) * (100 if is_percent(metric) else 1) for name in columns})
+
+
+def _label_ends(figure: go.Figure, ends: Sequence[tuple[str, float]]) -> None:
+    """Name lines at their right ends, pushed apart where they would overlap."""
+    values = [value for trace in figure.data for value in trace.y]
+    gap = 0.052 * ((max(values) - min(values)) or 1)
+    places: list[float] = []
+    for _, value in sorted(ends, key=lambda end: end[1]):
+        places.append(max(value, places[-1] + gap) if places else value)
+    for (name, _), place in zip(sorted(ends, key=lambda end: end[1]), places, strict=True):
+        figure.add_annotation(x=1, xref="paper", xanchor="left", xshift=6, y=place, text=escape(name))
+    figure.update_layout(showlegend=False, margin={"r": 22 + 6.4 * max(len(name) for name, _ in ends)})
+
+
+def _label_points(figure: go.Figure, named: pd.DataFrame, rows: pd.DataFrame, x_range: tuple[float, float],
+                  y_range: tuple[float, float]) -> None:
+    """Name points of a logarithmic figure where a name covers neither another name nor a point."""
+
+    def place(cost: float, value: float) -> tuple[float, float]:
+        return (_WIDTH * (math.log10(cost) - x_range[0]) / (x_range[1] - x_range[0]),
+                _HEIGHT * (value - y_range[0]) / (y_range[1] - y_range[0]))
+
+    points = [place(cost, value) for cost, value in zip(rows["cost"], rows["value"], strict=True)]
+    taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in points]
+    for row in named.iloc[::-1].to_dict("records"):
+        x, y = place(row["cost"], row["value"])
+        width = 7 * len(str(row["embedding"]))
+        for right, shift in ((True, 0), (False, 0), (True, 14), (False, 14), (True, -14), (False, -14)):
+            left = x + 9 if right else x - 9 - width
+            box = (left, y + shift - 7, left + width, y + shift + 7)
+            if 0 <= left and left + width <= _WIDTH and not any(_overlap(box, other) for other in taken):
+                taken.append(box)
+                figure.add_annotation(x=math.log10(row["cost"]), y=row["value"], text=escape(str(row["embedding"])),
+                                      xanchor="left" if right else "right", xshift=9 if right else -9, yshift=shift)
+                break
+
+
+def _overlap(first: tuple[float, ...], second: tuple[float, ...]) -> bool:
+    return first[0] < second[2] and second[0] < first[2] and first[1] < second[3] and second[1] < first[3]
+
+
+def _cost_ticks(against: str, low: float, high: float) -> list[float]:
+    """Ticks of a cost axis; ``low`` and ``high`` are its decimal logarithms."""
+    if against == "seconds" and high - low > 1:
+        return [0.001, 0.01, 0.1, 1, 10, 60, 600, 3600, 36000]
+    steps = (1,) if high - low > 3 else (1, 3) if high - low > 1.5 else (1, 2, 5)
+    return [step * 10.0**power for power in range(math.floor(low) - 1, math.ceil(high) + 1) for step in steps]
+
+
+def _tick_text(tick: float, against: str) -> str:
+    if against == "bytes_per_item":
+        return re.sub(r"\.0+(?=\D)", "", bytes_text(tick))
+    return f"{tick:g} s" if tick < 60 else f"{tick / 60:g} min" if tick < 3600 else f"{tick / 3600:g} h"

@@ -1,0 +1,418 @@
+"""What the tables say, in sentences.
+
+A sentence is written only where its tables hold what it needs, and says "cannot be told apart" where a test did not
+separate two embeddings, which is not the same as "equal". Names from the user's configuration are escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pandas as pd
+from markupsafe import Markup
+
+from emb_pipeline.reporting import rows as pick
+from emb_pipeline.reporting.figures import costs
+from emb_pipeline.reporting.rows import Contrast
+from emb_pipeline.reporting.wording import (
+    count_text,
+    difference_text,
+    distance_text,
+    interval_text,
+    metric_name,
+    p_text,
+    plural,
+    seconds_text,
+    share_text,
+    unit_name,
+    value_text,
+)
+
+_Row = Mapping[Hashable, Any]
+_NAMED = 3
+_FLOOR_MARGIN = 0.05
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One sentence or two.
+
+    Attributes
+    ----------
+    text : Markup
+        Safe HTML; embeddings stand in ``<code>``.
+    tone : {'lead', 'plain', 'warning'}
+        How it is set: a warning says that a number should not be trusted yet.
+    """
+
+    text: Markup
+    tone: Literal["lead", "plain", "warning"] = "plain"
+
+
+@dataclass(frozen=True)
+class Result:
+    """One task, with all that its sentences need.
+
+    Attributes
+    ----------
+    task, kind, metric : str
+        The task and its primary metric.
+    rows : DataFrame
+        Rows of the primary metric, best first.
+    known : dict
+        Comparisons by their two embeddings.
+    effects : DataFrame
+        Domain against generic, on the primary metric.
+    ceiling, largest_class : float, optional
+        From the audit, as shares.
+    level : float
+        Error rate of the tests.
+    """
+
+    task: str
+    kind: str
+    metric: str
+    rows: pd.DataFrame
+    known: Mapping[tuple[str, str], Contrast]
+    effects: pd.DataFrame
+    ceiling: float | None = None
+    largest_class: float | None = None
+    level: float = 0.05
+    leader: _Row | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        serious = pick.without_controls(self.rows)
+        object.__setattr__(self, "leader", None if serious.empty else serious.iloc[0].to_dict())
+
+    @property
+    def items(self) -> str:
+        """``3,800 test items``."""
+        n = self.rows["n"].dropna()
+        return f"{count_text(None if n.empty else float(n.iloc[0]))} {unit_name(self.kind)}"
+
+    def told_apart(self, first: _Row, second: _Row) -> bool | None:
+        """Whether two rows differ measurably; None where that was not tested."""
+        return pick.told_apart(first, second, self.known)  # type: ignore[arg-type]
+
+    def contrast(self, first: _Row, second: _Row) -> Contrast | None:
+        """``first - second``, if it was tested."""
+        return self.known.get((str(first["embedding"]), str(second["embedding"])))
+
+    def leading(self) -> list[_Row]:
+        """The leader and the embeddings (no controls) that cannot be told apart from it, best first."""
+        if self.leader is None:
+            return []
+        others = pick.without_controls(self.rows).iloc[1:].to_dict("records")
+        return [self.leader, *(row for row in others if self.told_apart(self.leader, row) is False)]
+
+
+def result(task: str, leaderboard: pd.DataFrame, comparisons: pd.DataFrame, origins: pd.DataFrame, audit: pd.DataFrame,
+           *, level: float = 0.05) -> Result:
+    """What a task's sentences are made from."""
+    rows = pick.primary_rows(leaderboard, task)
+    metric = pick.primary_metric(leaderboard, task)
+    effects = origins if origins.empty else origins[(origins["task"] == task) & (origins["metric"] == metric)]
+    return Result(
+        task=task, kind="" if rows.empty else str(rows["kind"].iloc[0]), metric=metric, rows=rows,
+        known=pick.contrasts(comparisons, task, metric, level), effects=effects,
+        ceiling=pick.audit_share(audit, task, ("ceiling",)),
+        largest_class=pick.audit_share(audit, task, ("largest", "class")), level=level,
+    )
+
+
+def findings(result: Result) -> list[Finding]:
+    """The answer for one task: who leads and who ties, sparse against dense, domain against generic, floor and ceiling."""
+    if result.rows.empty:
+        return [Finding(Markup("No embedding has a value on this task."), "warning")]
+    written = [leader_finding(result), sparse_finding(result), origin_finding(result), *control_findings(result),
+               ceiling_finding(result)]
+    return [finding for finding in written if finding is not None]
+
+
+def leader_finding(result: Result) -> Finding:
+    """Which embedding scores highest, and which cannot be told apart from it."""
+    leader = result.leader
+    if leader is None:
+        return Finding(Markup("Only controls were evaluated on this task, so there is nothing to choose from."), "warning")
+    others = pick.without_controls(result.rows).iloc[1:].to_dict("records")
+    top = Markup("<strong>{} scores highest</strong>: {} {} {} on {}.").format(
+        code(leader["embedding"]), metric_name(result.metric), value_text(leader["value"], result.metric),
+        interval_text(leader["ci_low"], leader["ci_high"], result.metric), result.items)
+    if not others:
+        return Finding(top + Markup(" It is the only embedding on this task beside controls."), "lead")
+    return Finding(top + " " + _ties(result, leader, others), "lead")
+
+
+def _ties(result: Result, leader: _Row, others: Sequence[_Row]) -> Markup:
+    verdicts = [result.told_apart(leader, row) for row in others]
+    ties = [row for row, verdict in zip(others, verdicts, strict=True) if verdict is False]
+    lower = sum(verdict is True for verdict in verdicts)
+    untested = sum(verdict is None for verdict in verdicts)
+    if untested == len(others):
+        return Markup("It was not tested against the others.")
+    if len(ties) == len(others):
+        what = (Markup("{}, the only other embedding, cannot").format(code(others[0]["embedding"])) if len(others) == 1
+                else Markup("None of the other {} embeddings can").format(len(others)))
+        text = what + Markup(" be told apart from it on your {}.").format(result.items)
+    elif not ties:
+        text = Markup("All other embeddings ({}) are measurably lower.").format(lower) if lower > 1 else Markup(
+            "The other embedding that it was tested against is measurably lower.")
+    else:
+        text = Markup("{} cannot be told apart from it on your {}; {} measurably lower.").format(
+            names([row["embedding"] for row in ties]), result.items,
+            "the other one is" if lower == 1 else f"the other {lower} are")
+        if not lower:
+            text = Markup("{} cannot be told apart from it on your {}.").format(
+                names([row["embedding"] for row in ties]), result.items)
+    if untested:
+        text += Markup(" {} not tested.").format(plural(untested, "comparison was", "comparisons were"))
+    return text + _cheapest([leader, *ties])
+
+
+def _cheapest(candidates: Sequence[_Row]) -> Markup:
+    rows = pick.first_seeds(pd.DataFrame(candidates))
+    if len(rows) < 2 or {"train_seconds", "encode_seconds"} - set(rows.columns):
+        return Markup()
+    seconds = costs(rows)
+    if seconds.isna().any():
+        return Markup()
+    best = seconds.idxmin()
+    dearest = seconds.max()
+    if seconds[best] > 0.8 * dearest:
+        return Markup()
+    return Markup(" Of these, {} costs least to train and encode: {} (the dearest takes {}).").format(
+        code(rows.loc[best, "embedding"]), seconds_text(float(seconds[best])), seconds_text(float(dearest)))
+
+
+def sparse_finding(result: Result) -> Finding | None:
+    """Whether the best dense embedding is better than the best sparse baseline."""
+    pair = _best_of_each(result)
+    if pair is None:
+        return None
+    best, baseline = pair
+    contrast = result.contrast(best, baseline)
+    if contrast is None:
+        return Finding(Markup("The best sparse baseline, {}, reaches {}; the best dense embedding, {}, {}.{}").format(
+            code(baseline["embedding"]), value_text(baseline["value"], result.metric), code(best["embedding"]),
+            value_text(best["value"], result.metric), _by_letters(result.told_apart(best, baseline))))
+    evidence = _evidence(contrast, result.metric)
+    if not contrast.told_apart:
+        return Finding(Markup("<strong>Sparse is as good, as far as {} can tell</strong>: the best dense embedding, {}, "
+                              "and the best sparse baseline, {}, differ by {}.{}").format(
+            result.items, code(best["embedding"]), code(baseline["embedding"]), evidence, _only_alone(contrast)))
+    if contrast.difference > 0:
+        return Finding(Markup("<strong>Dense beats sparse</strong>: {} is above the best sparse baseline, {}, by {}.").format(
+            code(best["embedding"]), code(baseline["embedding"]), evidence))
+    return Finding(Markup("<strong>Sparse beats dense</strong>: the best dense embedding, {}, stays below {}: {}.").format(
+        code(best["embedding"]), code(baseline["embedding"]), evidence))
+
+
+def _best_of_each(result: Result) -> tuple[_Row, _Row] | None:
+    """Best dense and best sparse row; repetitions with further seeds would be further chances to win, so they do not count."""
+    rows = pick.first_seeds(result.rows)
+    sparse, dense = pick.sparse_rows(rows), pick.dense_rows(rows)
+    return None if sparse.empty or dense.empty else (dense.iloc[0].to_dict(), sparse.iloc[0].to_dict())
+
+
+def _by_letters(told_apart: bool | None) -> str:
+    if told_apart is None:
+        return " The two were not tested against each other."
+    return " They differ measurably." if told_apart else " They cannot be told apart."
+
+
+def origin_finding(result: Result) -> Finding | None:
+    """What training on domain rather than generic text changes."""
+    effects = result.effects
+    effects = effects if effects.empty else effects[effects["difference"].notna()]
+    if effects.empty:
+        return _no_origin_finding(result)
+    metric = result.metric
+    ordered = effects.sort_values("difference").to_dict("records")
+    better = sum(row["ci_low"] > 0 for row in ordered)
+    worse = sum(row["ci_high"] < 0 for row in ordered)
+    same, all_of = len(ordered) - better - worse, len(ordered)
+    span = _effect(ordered[0], metric) if all_of == 1 else Markup("between {} and {}").format(
+        _effect(ordered[0], metric), _effect(ordered[-1], metric))
+    name = metric_name(metric)
+    if all_of == 1:
+        verdict = "helps" if better else "hurts" if worse else "makes no measurable difference"
+        return Finding(Markup("<strong>Domain text {}</strong>: trained on it instead of generic text, the change in {} is {}.").format(
+            verdict, name, span))
+    if better == all_of or worse == all_of:
+        return Finding(Markup("<strong>Domain text {}</strong> in all {} matched pairs: trained on it instead of generic "
+                              "text, the change in {} is {}.").format("helps" if better else "hurts", all_of, name, span))
+    if same == all_of:
+        return Finding(Markup("<strong>Domain text makes no measurable difference</strong> in any of {} matched pairs; "
+                              "against generic text, the change in {} is {}.").format(all_of, name, span))
+    parts = [f"{verb} in {count}" for verb, count in
+             (("helps", better), ("makes no measurable difference", same), ("hurts", worse)) if count]
+    return Finding(Markup("<strong>Domain text {} of {} matched pairs</strong>; against generic text, the change in {} is {}.").format(
+        _listed(parts), all_of, name, span))
+
+
+def _no_origin_finding(result: Result) -> Finding | None:
+    trained = set(result.rows["origin"]) - {"task", "control", "pretrained"}
+    if not trained:
+        return None
+    if "generic" not in trained:
+        return Finding(Markup("No embedding was trained on generic text here, so this task cannot say what the domain's own "
+                              "text contributes."))
+    return Finding(Markup("There is no matched pair of a domain and a generic embedding on this task."))
+
+
+def _effect(row: _Row, metric: str) -> Markup:
+    return Markup("{} {} ({})").format(difference_text(row["difference"], metric),
+                                       interval_text(row["ci_low"], row["ci_high"], metric), code(pick.cell_name(row)))
+
+
+def control_findings(result: Result) -> list[Finding]:
+    """Whether the controls stay at the floor. One that does not makes every other number suspect."""
+    controls = result.rows[result.rows["origin"] == pick.CONTROL].to_dict("records")
+    others = pick.without_controls(result.rows).to_dict("records")
+    if not controls:
+        return [Finding(Markup("No control was run on this task, so the noise floor is unknown."))]
+    warnings = []
+    for control in controls:
+        beaten = [row for row in others if row["value"] <= control["value"]]
+        tied = [row for row in others if row not in beaten and result.told_apart(row, control) is False]
+        value = value_text(control["value"], result.metric)
+        if beaten:
+            warnings.append(Markup("<strong>The control {} ({}) does not score below {}.</strong> What a random or "
+                                   "shuffled control reaches too is not knowledge about the text.").format(
+                code(control["embedding"]), value, names([row["embedding"] for row in beaten])))
+        if tied:
+            warnings.append(Markup("{} cannot be told apart from the control {} ({}).").format(
+                names([row["embedding"] for row in tied]), code(control["embedding"]), value))
+        if _above_chance(result, control):
+            warnings.append(Markup("<strong>{} scores {}, although its labels were shuffled</strong>; always guessing the "
+                                   "largest class scores {}. Something leaks; find it before quoting any number.").format(
+                code(control["embedding"]), value, value_text(result.largest_class, result.metric)))
+    if warnings or not others:
+        return [Finding(text, "warning") for text in warnings]
+    highest = controls[0]
+    return [Finding(Markup("The {} at the floor: {} scores {} {}, below every embedding.").format(
+        "control stays" if len(controls) == 1 else f"{len(controls)} controls stay", code(highest["embedding"]),
+        value_text(highest["value"], result.metric),
+        interval_text(highest["ci_low"], highest["ci_high"], result.metric)))]
+
+
+def _above_chance(result: Result, control: _Row) -> bool:
+    if result.metric != "accuracy" or result.largest_class is None or "shuffled" not in str(control["embedding"]):
+        return False
+    return pd.notna(control["ci_low"]) and control["ci_low"] > result.largest_class + _FLOOR_MARGIN
+
+
+def ceiling_finding(result: Result) -> Finding | None:
+    """What the labels permit at best, where that is less than everything."""
+    if result.ceiling is None or result.ceiling >= 0.9995 or result.metric != "accuracy" or result.leader is None:
+        return None
+    return Finding(Markup("Equal texts with different labels cap {} at {}: no embedding can do better; {} reaches {} of that.")
+                   .format(metric_name(result.metric), share_text(result.ceiling), code(result.leader["embedding"]),
+                           share_text(float(result.leader["value"]) / result.ceiling)))
+
+
+def overall_findings(results: Sequence[Result]) -> list[Finding]:
+    """What holds across tasks; empty with fewer than two of them."""
+    results = [each for each in results if each.leader is not None]
+    if len(results) < 2:
+        return []
+    return [each for each in (_everywhere(results), _sparse_overall(results), _domain_overall(results)) if each is not None]
+
+
+def _everywhere(results: Sequence[Result]) -> Finding:
+    leading = [{str(row["embedding"]) for row in each.leading()} for each in results]
+    everywhere = [str(row["embedding"]) for row in results[0].leading()
+                  if all(str(row["embedding"]) in group for group in leading)]
+    if everywhere:
+        verb = "is" if len(everywhere) == 1 else "are"
+        return Finding(Markup("<strong>{} {} in the leading group of {} tasks</strong>: scoring highest, or not told "
+                              "apart from what does.").format(names(everywhere), verb, _all(len(results))), "lead")
+    leaders = [Markup("{} on {}").format(code(each.leader["embedding"]), each.task)
+               for each in results if each.leader is not None]
+    return Finding(Markup("<strong>No single embedding leads on {} tasks</strong>: {}.").format(
+        _all(len(results)), _listed(leaders)), "lead")
+
+
+def _all(count: int) -> str:
+    return "both" if count == 2 else f"all {count}"
+
+
+def _sparse_overall(results: Sequence[Result]) -> Finding | None:
+    verdicts = []
+    for each in results:
+        pair = _best_of_each(each)
+        apart = None if pair is None else each.told_apart(*pair)
+        if pair is not None and apart is not None:
+            best, baseline = pair
+            verdicts.append("tie" if not apart else "dense" if best["value"] > baseline["value"] else "sparse")
+    if not verdicts:
+        return None
+    parts = [f"{what} on {verdicts.count(verdict)}" for verdict, what in
+             (("sparse", "above the best dense embedding"), ("tie", "not told apart from it"), ("dense", "below it"))
+             if verdict in verdicts]
+    if "sparse" not in verdicts:
+        parts[0] = parts[0].replace("from it", "from the best dense embedding").replace("below it",
+                                                                                        "below the best dense embedding")
+    return Finding(Markup("The best sparse baseline is {} of {}.").format(_listed(parts), plural(len(verdicts), "task")))
+
+
+def _domain_overall(results: Sequence[Result]) -> Finding | None:
+    effects = [row for each in results for row in each.effects.to_dict("records")]
+    if not effects:
+        return None
+    better = sum(row["ci_low"] > 0 for row in effects)
+    worse = sum(row["ci_high"] < 0 for row in effects)
+    return Finding(Markup("Training on domain rather than generic text helps measurably in {} of {} and hurts in {}.").format(
+        better, plural(len(effects), "matched pair"), worse or "none"))
+
+
+def seed_ranges(result: Result) -> list[tuple[str, int, float, float]]:
+    """Embedding, number of training seeds, lowest and highest value, where one was trained more than once."""
+    by_name: dict[str, list[float]] = {}
+    for row in pick.without_controls(result.rows).to_dict("records"):
+        by_name.setdefault(pick.without_seed(str(row["embedding"])), []).append(float(row["value"]))
+    return [(name, len(values), min(values), max(values)) for name, values in sorted(by_name.items()) if len(values) > 1]
+
+
+def seed_finding(result: Result) -> Finding | None:
+    """How far training seeds alone move the score."""
+    ranges = seed_ranges(result)
+    if not ranges:
+        return None
+    name, seeds, low, high = max(ranges, key=lambda each: each[3] - each[2])
+    return Finding(Markup("{}: training seeds alone move {} by up to {} ({} over {} seeds).").format(
+        result.task, metric_name(result.metric), distance_text(high - low, result.metric), code(name), seeds))
+
+
+def code(name: object) -> Markup:
+    """A name as it stands in YAML and tables."""
+    return Markup("<code>{}</code>").format(str(name))
+
+
+def names(embeddings: Sequence[object]) -> Markup:
+    """The first few names, and how many more."""
+    if len(embeddings) <= _NAMED + 1:
+        return _listed([code(each) for each in embeddings])
+    return _listed([*(code(each) for each in embeddings[:_NAMED]), f"{len(embeddings) - _NAMED} more"])
+
+
+def _listed(parts: Iterable[Markup | str]) -> Markup:
+    each = [Markup("{}").format(part) for part in parts]
+    if len(each) < 2:
+        return each[0] if each else Markup()
+    return Markup(", ").join(each[:-1]) + Markup(" and ") + each[-1]
+
+
+def _evidence(contrast: Contrast, metric: str) -> str:
+    p = p_text(contrast.p)
+    return (f"{difference_text(contrast.difference, metric)} {interval_text(contrast.low, contrast.high, metric)}"
+            f"{f', adjusted {p}' if p else ''}")
+
+
+def _only_alone(contrast: Contrast) -> str:
+    """Said where the interval excludes zero but the test, which allows for all the pairs, does not reject."""
+    if contrast.low > 0 or contrast.high < 0:
+        return " (The interval taken alone leaves out zero; with all the comparisons made, that is not enough.)"
+    return ""

@@ -1,0 +1,333 @@
+"""The HTML report of one use case: one file that needs nothing else, not even a network.
+
+plotly.js, style and figures are all inside. A content security policy forbids the page to load anything.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+import pandas as pd
+import plotly.graph_objects as go
+from markupsafe import Markup
+from plotly.io import to_json
+from plotly.offline import get_plotlyjs
+
+from emb_pipeline.reporting import figures, wording
+from emb_pipeline.reporting import rows as pick
+from emb_pipeline.reporting.findings import (
+    Finding,
+    Result,
+    findings,
+    overall_findings,
+    result,
+    seed_finding,
+    seed_ranges,
+)
+from emb_pipeline.reporting.theme import DARK_COLOURS, look
+
+_Row = Mapping[Hashable, Any]
+_PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
+_FACTS = re.compile(r"examples\..*|class(es|\..*)|largest_class|smallest_class|queries|passages|judgments|"
+                    r"queries_with_several_relevant|passages_never_relevant")
+_CLASS_LINE = re.compile(r"class\..+")
+CORPUS_COLUMNS = ("corpus", "documents", "sentences", "tokens", "vocabulary", "held_out_sentences_removed", "fingerprint")
+EMBEDDING_COLUMNS = ("embedding", "origin", "dim", "corpus_tokens", "vocabulary", "train_seconds", "peak_rss_bytes", "bytes",
+                     "final_loss")
+NOTABLE_SHARE = 0.01
+"""Share from which a fault in the data is marked as serious."""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A figure and what stands for it where it cannot be seen."""
+
+    identifier: str
+    json: Markup
+    height: int
+    label: str
+    caption: str
+
+
+def report_page(
+    *,
+    run: Mapping[str, Any],
+    leaderboard: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    origins: pd.DataFrame,
+    audit: pd.DataFrame,
+    embeddings: pd.DataFrame,
+    corpora: pd.DataFrame,
+    level: float = 0.05,
+) -> str:
+    """Write the report of a use case.
+
+    Parameters
+    ----------
+    run : mapping
+        use_case, git_commit, dirty, created, versions, command, tracking_uri, seed, kedro_run_id,
+        tasks ({task: {kind, definition}}), methods ({method: options}). Whatever is missing is left out.
+    leaderboard : DataFrame
+        One row per cell and metric; at least one primary value.
+    comparisons, origins, audit, embeddings, corpora : DataFrame
+        Tests between embeddings, domain against generic, data audit, cost of each trained embedding, corpora.
+        Any of them may be empty.
+    level : float
+        Error rate of the tests; intervals are taken to be at ``1 - level``.
+
+    Returns
+    -------
+    str
+        A complete HTML document of about 5 MB, nearly all of it plotly.js.
+    """
+    results = [result(task, leaderboard, comparisons, origins, audit, level=level) for task in pick.tasks_of(leaderboard)]
+    context = {
+        "run": run,
+        "tracking_uri": _PASSWORD.sub("***@", str(run.get("tracking_uri") or "")),
+        "level": level,
+        "confidence": f"{100 * (1 - level):g}",
+        "overall": overall_findings(results),
+        "tasks": [_task(each, leaderboard, audit, run) for each in results],
+        "overview": _overview(results) if len(results) > 1 else None,
+        "origins": _origins(origins),
+        "origins_missing": _origins_missing(leaderboard),
+        "legend": [(origin, look(origin)) for origin in dict.fromkeys(leaderboard["origin"].astype(str))],
+        "grid": _grid(leaderboard),
+        "corpora": _records(corpora, CORPUS_COLUMNS),
+        "corpora_differ": _differ_in_size(corpora),
+        "audit": _audit(audit),
+        "embeddings": _records(embeddings, EMBEDDING_COLUMNS),
+        "methods": {str(name): _json(options) for name, options in (run.get("methods") or {}).items()},
+        "versions": {str(name): str(version) for name, version in (run.get("versions") or {}).items()},
+        "style": Markup(_packaged("report.css")),
+        "dark_colours": Markup(json.dumps(DARK_COLOURS)),
+        "script": Markup(_packaged("report.js")),
+        "plotly": Markup(get_plotlyjs()),
+    }
+    return _environment().get_template("report.html.j2").render(context)
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_packaged), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.globals.update(wording=wording, look=look)
+    environment.filters.update(count=wording.count_text, seconds=wording.seconds_text, bytes=wording.bytes_text,
+                               share=wording.share_text, number=wording.number_text, present=_is_present)
+    return environment
+
+
+def _packaged(name: str) -> str:
+    return files("emb_pipeline.reporting").joinpath(name).read_text(encoding="utf-8")
+
+
+def _task(each: Result, leaderboard: pd.DataFrame, audit: pd.DataFrame, run: Mapping[str, Any]) -> dict[str, Any]:
+    definition = (run.get("tasks") or {}).get(each.task) or {}
+    ceiling = each.ceiling if each.metric == "accuracy" else None
+    return {
+        "name": each.task,
+        "anchor": _anchor(each.task),
+        "kind": each.kind.replace("_", " "),
+        "size": each.items,
+        "metric": wording.metric_name(each.metric),
+        "definition": _definition(definition.get("definition")),
+        "findings": findings(each),
+        "board": _board(each, leaderboard),
+        "chart": _chart(figures.leaderboard_figure(leaderboard, each.task, ceiling=ceiling), f"leaderboard-{each.task}",
+                        f"{wording.metric_name(each.metric)} of every embedding on {each.task} with its interval, best first. "
+                        "The table below holds the same numbers.",
+                        f"{wording.metric_name(each.metric)} with intervals; letters: groups that cannot be told apart."),
+        "methods": _methods_chart(each, leaderboard),
+        "dimensions": _dimensions_chart(each, leaderboard),
+        "costs": _cost_charts(each, leaderboard),
+        "seeds": [(each.task, name, count, wording.value_text(low, each.metric), wording.value_text(high, each.metric),
+                   wording.distance_text(high - low, each.metric)) for name, count, low, high in seed_ranges(each)],
+        "seed_finding": seed_finding(each),
+    }
+
+
+def _board(each: Result, leaderboard: pd.DataFrame) -> dict[str, Any]:
+    """The leaderboard table of a task: rows of plain text, and which of them lead."""
+    secondary = pick.secondary_metrics(leaderboard, each.task)
+    leading = {str(row["embedding"]) for row in each.leading()}
+    others = leaderboard[leaderboard["task"] == each.task].drop_duplicates(["embedding", "metric"])
+    values = others.pivot(index="embedding", columns="metric", values="value")
+    lines = []
+    for row in each.rows.to_dict("records"):
+        name = str(row["embedding"])
+        behind = each.contrast(row, each.leader) if each.leader is not None and name != each.leader["embedding"] else None
+        lines.append({
+            "embedding": name, "origin": str(row["origin"]), "leads": name in leading,
+            "value": wording.value_text(row["value"], each.metric),
+            "interval": wording.interval_text(row["ci_low"], row["ci_high"], each.metric),
+            "letters": row["letters"] if isinstance(row["letters"], str) else "",
+            "behind": "" if behind is None else wording.difference_text(behind.difference, each.metric).removesuffix(" points"),
+            "behind_interval": "" if behind is None else wording.interval_text(behind.low, behind.high, each.metric),
+            "p": "" if behind is None else wording.p_text(behind.p),
+            "secondary": [wording.value_text(_or_none(values.at[name, metric]), metric) for metric in secondary],
+            "train": wording.seconds_text(row["train_seconds"]), "encode": wording.seconds_text(row["encode_seconds"]),
+            "fit": wording.seconds_text(row["fit_seconds"]), "bytes": wording.bytes_text(row["bytes_per_item"]),
+        })
+    return {"secondary": [wording.metric_name(metric) for metric in secondary], "lines": lines,
+            "compared": any(line["behind"] for line in lines), "points": bool(wording.points(each.metric))}
+
+
+def _overview(results: Sequence[Result]) -> dict[str, Any]:
+    """Embeddings by tasks, ordered by their mean standing (share of a task's embeddings that score higher)."""
+    standing: dict[str, list[float]] = {}
+    cells: dict[tuple[str, str], dict[str, Any]] = {}
+    origin_of: dict[str, str] = {}
+    for each in results:
+        leading = {str(row["embedding"]) for row in each.leading()}
+        for place, row in enumerate(pick.first_seeds(each.rows).to_dict("records")):
+            name = str(row["embedding"])
+            origin_of[name] = str(row["origin"])
+            standing.setdefault(name, []).append(place / max(1, len(each.rows) - 1))
+            cells[name, each.task] = {"value": wording.value_text(row["value"], each.metric), "leads": name in leading}
+    order = sorted(standing, key=lambda name: (sum(standing[name]) / len(standing[name]), name))
+    return {"tasks": [(each.task, wording.metric_name(each.metric)) for each in results],
+            "lines": [(name, origin_of[name], [cells.get((name, each.task)) for each in results]) for name in order]}
+
+
+def _origins(origins: pd.DataFrame) -> dict[str, Any] | None:
+    if origins.empty:
+        return None
+    lines = [{
+        "task": row["task"], "metric": wording.metric_name(row["metric"]), "name": pick.cell_name(row),
+        "difference": wording.difference_text(row["difference"], row["metric"]),
+        "interval": wording.interval_text(row["ci_low"], row["ci_high"], row["metric"]), "p": wording.p_text(row["p"]),
+        "verdict": "domain" if row["ci_low"] > 0 else "generic" if row["ci_high"] < 0 else "",
+        "n": wording.count_text(row["n"]),
+    } for row in origins.to_dict("records")]
+    chart = _chart(figures.origins_figure(origins), "origins",
+                   "Difference between domain and generic embeddings with intervals, by task, method and dimension. The "
+                   "table below holds the same numbers.",
+                   "Each point: the same method and dimension, trained on domain text minus trained on generic text.")
+    return {"lines": lines, "chart": chart}
+
+
+def _origins_missing(leaderboard: pd.DataFrame) -> str:
+    trained = set(leaderboard["origin"]) - {"task", "control", "pretrained"}
+    if not trained:
+        return "No embedding was trained on a corpus in this run."
+    if "generic" not in trained:
+        return "The grid has no generic corpus, so there is nothing to hold the domain's own text against."
+    return "No method and dimension was trained on both corpora, so there is no matched pair."
+
+
+def _methods_chart(each: Result, leaderboard: pd.DataFrame) -> Chart | None:
+    shared = figures.shared_dimension(leaderboard, each.task)
+    if shared is None:
+        return None
+    return _chart(figures.methods_figure(leaderboard, each.task), f"methods-{each.task}",
+                  f"Methods on {each.task} at {shared} dimensions, by origin. The leaderboard table holds the numbers.",
+                  f"{each.task}: every method that was trained at {shared} dimensions.")
+
+
+def _dimensions_chart(each: Result, leaderboard: pd.DataFrame) -> Chart | None:
+    trained = pick.with_dimensions(pick.first_seeds(each.rows))
+    if trained.empty or trained.groupby(["origin", "method"])["dim"].nunique().max() < 2:
+        return None
+    return _chart(figures.dimension_figure(leaderboard, each.task), f"dimensions-{each.task}",
+                  f"{wording.metric_name(each.metric)} on {each.task} against the number of dimensions. The leaderboard "
+                  "table holds the numbers.",
+                  f"{each.task}: a line per origin and method; sparse baselines and the best control as level lines.")
+
+
+def _cost_charts(each: Result, leaderboard: pd.DataFrame) -> list[Chart]:
+    charts = []
+    for against, what in (("seconds", "seconds to train and encode"), ("bytes_per_item", "bytes per vector")):
+        figure = figures.cost_figure(leaderboard, each.task, against=against)
+        if figure.data:
+            charts.append(_chart(figure, f"cost-{against}-{each.task}",
+                                 f"{wording.metric_name(each.metric)} on {each.task} against {what}, logarithmic. The "
+                                 "leaderboard table holds the numbers.",
+                                 f"{each.task}: score against {what}. On the dotted line: nothing cheaper scores as high."))
+    return charts
+
+
+def _grid(leaderboard: pd.DataFrame) -> list[tuple[str, list[str]]]:
+    names = leaderboard[["origin", "embedding"]].drop_duplicates()
+    return [(str(origin), [str(name).removeprefix(f"{origin}.") for name in part["embedding"]])
+            for origin, part in names.groupby("origin", sort=False)]
+
+
+def _audit(audit: pd.DataFrame) -> list[dict[str, Any]]:
+    """Audit lines by scope: what is wrong first and marked, what is fine behind it, sizes of single classes left out."""
+    scopes = []
+    for scope, part in ([] if audit.empty else audit.groupby("scope", sort=False)):
+        lines = [{**row, "state": audit_state(row), "shown": str(row["check"]).replace("_", " "),
+                  "examples": _examples(row.get("examples"))}
+                 for row in part.to_dict("records") if not _CLASS_LINE.fullmatch(str(row["check"]))]
+        order = {"serious": 0, "ceiling": 1, "minor": 2, "fact": 3, "clean": 4}
+        lines.sort(key=lambda line: order[line["state"]])
+        scopes.append({
+            "scope": str(scope),
+            "notable": [line for line in lines if line["state"] in ("serious", "ceiling", "minor")],
+            "facts": [line for line in lines if line["state"] == "fact"],
+            "clean": [line["shown"] for line in lines if line["state"] == "clean"],
+        })
+    return scopes
+
+
+def audit_state(row: _Row) -> str:
+    """``serious``, ``minor``, ``clean``, ``fact`` or ``ceiling``: how an audit line is to be read."""
+    check, count, share = str(row["check"]), row["count"], row["share"]
+    if "ceiling" in check.lower():
+        return "ceiling" if pd.notna(share) and share < 0.9995 else "clean"
+    if _FACTS.fullmatch(check):
+        return "fact"
+    if pd.isna(count) or count == 0:
+        return "clean"
+    return "serious" if pd.notna(share) and share >= NOTABLE_SHARE else "minor"
+
+
+def _chart(figure: go.Figure, identifier: str, label: str, caption: str) -> Chart:
+    text = to_json(figure).replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+    return Chart(_anchor(identifier), Markup(text), int(figure.layout.height or 380), label, caption)
+
+
+def _records(table: pd.DataFrame, columns: Sequence[str]) -> list[dict[Hashable, Any]]:
+    return [] if table.empty else table.reindex(columns=list(columns)).to_dict("records")
+
+
+def _differ_in_size(corpora: pd.DataFrame) -> bool:
+    """Whether a corpus has more than a hundredth more tokens than another: then origin and size are mixed up."""
+    tokens = pd.Series(dtype=float) if corpora.empty else corpora["tokens"].dropna()
+    return len(tokens) > 1 and tokens.max() > 1.01 * tokens.min()
+
+
+def _definition(definition: Any) -> str:
+    if definition is None or isinstance(definition, str):
+        return definition or ""
+    return _json(definition)
+
+
+def _json(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, indent=None, default=str, ensure_ascii=False)
+
+
+def _examples(value: Any) -> list[str]:
+    return [] if value is None or isinstance(value, float) else [str(each) for each in value]
+
+
+def _or_none(value: Any) -> float | None:
+    return None if value is None or pd.isna(value) else float(value)
+
+
+def _is_present(value: Any) -> bool:
+    return value is not None and not (isinstance(value, float) and pd.isna(value)) and value != ""
+
+
+def _anchor(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-") or "task"
+
+
+__all__ = ["Finding", "audit_state", "report_page"]

@@ -1,0 +1,162 @@
+"""What the report picks out of its tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from emb_pipeline.reporting.wording import LOWER_IS_BETTER
+
+CONTROL = "control"
+DENSE_TASK_METHODS = frozenset({"lsa"})
+"""Methods fitted on a task's own texts that give dense vectors; all others of that origin are sparse baselines."""
+
+_SEED = re.compile(r"_seed\d+$")
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """One embedding against another on the same units: ``difference = first - second``."""
+
+    difference: float
+    low: float
+    high: float
+    p: float
+    told_apart: bool
+
+
+def tasks_of(leaderboard: pd.DataFrame) -> list[str]:
+    """Tasks that have a primary value, in the leaderboard's order."""
+    if leaderboard.empty:
+        return []
+    rows = leaderboard[leaderboard["primary"].astype(bool) & leaderboard["value"].notna()]
+    return [str(task) for task in rows["task"].unique()]
+
+
+def primary_rows(leaderboard: pd.DataFrame, task: str) -> pd.DataFrame:
+    """Rows of a task's primary metric that have a value, best first; equal ones by name."""
+    rows = leaderboard[(leaderboard["task"] == task) & leaderboard["primary"].astype(bool)]
+    rows = rows[rows["value"].notna()]
+    better_last = not rows.empty and rows["metric"].iloc[0] in LOWER_IS_BETTER
+    return rows.sort_values(["value", "embedding"], ascending=[better_last, True]).reset_index(drop=True)
+
+
+def primary_metric(leaderboard: pd.DataFrame, task: str) -> str:
+    """The metric that a task is ranked by; empty where the task has no value."""
+    rows = primary_rows(leaderboard, task)
+    return "" if rows.empty else str(rows["metric"].iloc[0])
+
+
+def secondary_metrics(leaderboard: pd.DataFrame, task: str) -> list[str]:
+    """The other metrics of a task, in the leaderboard's order."""
+    rows = leaderboard[(leaderboard["task"] == task) & ~leaderboard["primary"].astype(bool)]
+    return [str(metric) for metric in rows["metric"].unique()]
+
+
+def is_control(origin: str) -> bool:
+    """Whether an embedding of this origin is there to mark the noise floor."""
+    return origin == CONTROL
+
+
+def is_sparse(origin: str, method: str) -> bool:
+    """Whether an embedding is a sparse baseline: fitted on the task's own texts, one column per term."""
+    return origin == "task" and method not in DENSE_TASK_METHODS
+
+
+def without_controls(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of embeddings that could have learnt something."""
+    return rows[rows["origin"] != CONTROL]
+
+
+def sparse_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of sparse baselines."""
+    return rows[[is_sparse(origin, method) for origin, method in zip(rows["origin"], rows["method"], strict=True)]]
+
+
+def dense_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of dense embeddings, controls left out."""
+    rest = without_controls(rows)
+    return rest[[not is_sparse(origin, method) for origin, method in zip(rest["origin"], rest["method"], strict=True)]]
+
+
+def without_seed(embedding: str) -> str:
+    """``domain.word2vec_100`` for ``domain.word2vec_100_seed1``."""
+    return _SEED.sub("", embedding)
+
+
+def is_further_seed(embedding: str) -> bool:
+    """Whether an embedding repeats another one with a different training seed."""
+    return _SEED.search(embedding) is not None
+
+
+def first_seeds(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows without the repetitions of an embedding with further training seeds."""
+    return rows[[not is_further_seed(str(name)) for name in rows["embedding"]]]
+
+
+def with_dimensions(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of dense embeddings that have a dimension of their own."""
+    dense = dense_rows(rows)
+    return dense[dense["dim"].notna() & (dense["dim"].fillna(0) > 0)]
+
+
+def cell_name(row: Mapping[Hashable, Any]) -> str:
+    """``word2vec_100``: what a matched pair of two origins has in common."""
+    dim = row["dim"]
+    return str(row["method"]) if dim is None or pd.isna(dim) else f"{row['method']}_{int(dim)}"
+
+
+def contrasts(comparisons: pd.DataFrame, task: str, metric: str, level: float) -> dict[tuple[str, str], Contrast]:
+    """Comparisons of a task by their two embeddings, in both directions.
+
+    Parameters
+    ----------
+    comparisons : DataFrame
+        The report's table; may be empty.
+    task, metric : str
+        Which of them.
+    level : float
+        Two embeddings are told apart where the adjusted p-value (else the plain one) is below it.
+    """
+    found: dict[tuple[str, str], Contrast] = {}
+    if comparisons.empty:
+        return found
+    rows = comparisons[(comparisons["task"] == task) & (comparisons["metric"] == metric)]
+    for row in rows.to_dict("records"):
+        p = float(row["p_adjusted"]) if pd.notna(row["p_adjusted"]) else float(row["p"])
+        if pd.isna(p):
+            continue
+        first, second = str(row["embedding_a"]), str(row["embedding_b"])
+        difference, low, high = float(row["difference"]), float(row["ci_low"]), float(row["ci_high"])
+        found[first, second] = Contrast(difference, low, high, p, p < level)
+        found[second, first] = Contrast(-difference, -high, -low, p, p < level)
+    return found
+
+
+def told_apart(first: Mapping[str, object], second: Mapping[str, object],
+               known: Mapping[tuple[str, str], Contrast]) -> bool | None:
+    """Whether two rows of the leaderboard differ measurably; None where they were not compared.
+
+    The comparison decides; without one, the letters do.
+    """
+    contrast = known.get((str(first["embedding"]), str(second["embedding"])))
+    if contrast is not None:
+        return contrast.told_apart
+    letters = [row.get("letters") for row in (first, second)]
+    if not all(isinstance(each, str) and each for each in letters):
+        return None
+    return not set(str(letters[0])) & set(str(letters[1]))
+
+
+def audit_share(audit: pd.DataFrame, task: str, words: Iterable[str]) -> float | None:
+    """Share on the first audit line of a task whose name holds all these words; None without such a line."""
+    if audit.empty:
+        return None
+    for row in audit[audit["scope"] == task].to_dict("records"):
+        if all(word in str(row["check"]).lower() for word in words) and pd.notna(row["share"]):
+            return float(row["share"])
+    return None

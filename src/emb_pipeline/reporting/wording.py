@@ -1,0 +1,140 @@
+"""How numbers, metrics and units are written: the same everywhere in the report and on the console."""
+
+from __future__ import annotations
+
+import math
+import re
+
+METRIC_NAMES = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro-F1",
+    "log_loss": "log loss",
+    "ndcg@10": "nDCG@10",
+    "mrr@10": "MRR@10",
+    "recall@100": "recall@100",
+}
+LOWER_IS_BETTER = frozenset({"log_loss"})
+UNITS = {
+    "classification": "test items",
+    "sequence_labelling": "test sentences",
+    "retrieval": "queries",
+    "recommendation": "users",
+    "similarity": "pairs",
+}
+NOTHING = "–"
+_MINUS, _NARROW_SPACE = "\u2212", "\u202f"
+_PERCENT = re.compile(r"accuracy|.*f1|recall(@\d+)?")
+
+
+def metric_name(metric: str) -> str:
+    """The metric as it is written in text."""
+    return METRIC_NAMES.get(metric, metric.replace("_", " "))
+
+
+def unit_name(kind: str) -> str:
+    """What is counted and resampled in a task of this kind, in the plural."""
+    return UNITS.get(kind, "test items")
+
+
+def is_percent(metric: str) -> bool:
+    """Whether the metric is written in percent (a share of something) rather than as a score."""
+    return _PERCENT.fullmatch(metric) is not None
+
+
+def value_text(value: float | None, metric: str) -> str:
+    """``75.6 %`` or ``0.431``; an en dash where there is no value."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    return f"{100 * value:.1f}{_NARROW_SPACE}%" if is_percent(metric) else f"{value:.3f}".replace("-", _MINUS)
+
+
+def interval_text(low: float | None, high: float | None, metric: str) -> str:
+    """``[74.1, 77.0]``, in the scale of `value_text`; empty where there is no interval."""
+    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+        return ""
+    return f"[{_scaled(low, metric)}, {_scaled(high, metric)}]"
+
+
+def difference_text(difference: float, metric: str) -> str:
+    """``+3.1 points`` or ``+0.052``, with its sign."""
+    if not math.isfinite(difference):
+        return NOTHING
+    text = _scaled(difference, metric)
+    sign = "" if text.startswith(_MINUS) or float(text) == 0 else "+"
+    return f"{sign}{text}{points(metric)}"
+
+
+def distance_text(difference: float, metric: str) -> str:
+    """``3.1 points`` or ``0.052``: how far apart, whatever the direction."""
+    return f"{_scaled(abs(difference), metric)}{points(metric)}"
+
+
+def points(metric: str) -> str:
+    """The unit of a difference: percentage points, or none."""
+    return " points" if is_percent(metric) else ""
+
+
+def p_text(p: float | None) -> str:
+    """``p = 0.012`` or ``p < 0.001``; a randomisation p-value is never 0."""
+    if p is None or not math.isfinite(p):
+        return ""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def count_text(count: float | None) -> str:
+    """``3,800``."""
+    return NOTHING if count is None or not math.isfinite(count) else f"{round(count):,}"
+
+
+def share_text(share: float | None) -> str:
+    """``12.3 %``, with one more digit below one per cent so that a small share does not read as none."""
+    if share is None or not math.isfinite(share):
+        return NOTHING
+    digits = 2 if 0 < share < 0.01 or 0.99 < share < 1 else 1
+    return f"{100 * share:.{digits}f}{_NARROW_SPACE}%"
+
+
+def seconds_text(seconds: float | None) -> str:
+    """``0.04 s``, ``12 s``, ``3.5 min``, ``1.2 h``."""
+    if seconds is None or not math.isfinite(seconds):
+        return NOTHING
+    if seconds == 0:
+        return f"0{_NARROW_SPACE}s"
+    if seconds < 0.01:
+        return f"<{_NARROW_SPACE}0.01{_NARROW_SPACE}s"
+    for limit, divisor, unit in ((100, 1, "s"), (5400, 60, "min"), (math.inf, 3600, "h")):
+        if seconds < limit:
+            return f"{_three_digits(seconds / divisor)}{_NARROW_SPACE}{unit}"
+    raise AssertionError("unreachable")
+
+
+def bytes_text(size: float | None) -> str:
+    """``400 B``, ``1.2 kB``, ``350 MB``; powers of 1000."""
+    if size is None or not math.isfinite(size):
+        return NOTHING
+    unit = 0
+    while size >= 999.5 and unit < 4:
+        size, unit = size / 1000, unit + 1
+    number = f"{size:.0f}" if unit == 0 else _three_digits(size)
+    return f"{number}{_NARROW_SPACE}{('B', 'kB', 'MB', 'GB', 'TB')[unit]}"
+
+
+def number_text(value: float | None) -> str:
+    """A number of no known unit, with four significant digits."""
+    return NOTHING if value is None or not math.isfinite(value) else f"{value:.4g}".replace("-", _MINUS)
+
+
+def plural(count: int, singular: str, several: str | None = None) -> str:
+    """``1 task``, ``2 tasks``."""
+    return f"{count:,} {singular if count == 1 else several or singular + 's'}"
+
+
+def _scaled(value: float, metric: str) -> str:
+    text = f"{100 * value:.1f}" if is_percent(metric) else f"{value:.3f}"
+    if float(text) == 0:
+        text = text.removeprefix("-")
+    return text.replace("-", _MINUS)
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:.{0 if value >= 99.95 else 1 if value >= 9.995 else 2}f}"

@@ -1,0 +1,61 @@
+"""Random numbers of the bootstrap and of sign flips, made in blocks so that memory stays small."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+BLOCK_BYTES = 1 << 27
+
+
+def group_codes(groups: np.ndarray | None, n_units: int) -> tuple[np.ndarray, int]:
+    """A number from 0 for the group of each unit, and how many groups there are; no groups: each unit its own.
+
+    Raises
+    ------
+    ValueError
+        Fewer than two units or groups, or not one group per unit.
+    """
+    if groups is None:
+        codes = np.arange(n_units)
+    else:
+        if len(groups) != n_units:
+            raise ValueError(f"{len(groups)} groups for {n_units} units")
+        codes = np.unique(groups, return_inverse=True)[1]
+    n_groups = int(codes.max()) + 1 if len(codes) else 0
+    if n_groups < 2:
+        raise ValueError(f"{n_groups} unit(s) that can be resampled: at least two are needed")
+    return codes, n_groups
+
+
+def group_sums(values: np.ndarray, codes: np.ndarray, n_groups: int) -> np.ndarray:
+    """Sums of the rows of each group: shape (n_groups, n_columns), float64."""
+    if n_groups == len(codes) and np.array_equal(codes, np.arange(n_groups)):
+        return np.asarray(values, dtype=np.float64)
+    sums = np.zeros((n_groups, values.shape[1]))
+    np.add.at(sums, codes, values)
+    return sums
+
+
+def multinomial_counts(n_units: int, n_resamples: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """How often each unit is drawn in each resample of ``n_units`` draws: blocks of shape (n, n_units), float32."""
+    block = max(1, min(n_resamples, BLOCK_BYTES // (8 * n_units)))
+    for start in range(0, n_resamples, block):
+        rows = min(block, n_resamples - start)
+        drawn = rng.integers(0, n_units, size=(rows, n_units), dtype=np.int64)
+        drawn += np.arange(rows)[:, None] * n_units
+        counts = np.bincount(drawn.ravel(), minlength=rows * n_units)
+        yield counts.reshape(rows, n_units).astype(np.float32)
+
+
+def random_signs(n_units: int, n_flips: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """A sign for each unit in each flip: blocks of shape (n, n_units), float32 of -1 and 1."""
+    block = max(1, min(n_flips, BLOCK_BYTES // (5 * n_units)))
+    for start in range(0, n_flips, block):
+        rows = min(block, n_flips - start)
+        bits = np.unpackbits(rng.integers(0, 256, size=(rows, -(-n_units // 8)), dtype=np.uint8), axis=1, count=n_units)
+        signs = bits.astype(np.float32)
+        signs *= 2
+        signs -= 1
+        yield signs

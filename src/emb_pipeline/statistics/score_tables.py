@@ -1,0 +1,191 @@
+"""Item scores as matrices of units × embeddings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+REQUIRED = ("origin", "method", "dim", "tuned", "seed", "task", "label_fraction", "unit_id", "group_id", "metric", "value")
+LOWER_IS_BETTER = frozenset({"log_loss"})
+_CODES = ("label", "prediction")
+_SEED = re.compile(r"_seed\d+$")
+
+
+@dataclass(frozen=True, eq=False)
+class TaskScores:
+    """All embeddings of a task, scored on the same units.
+
+    Attributes
+    ----------
+    task : str
+        Its name.
+    embeddings : list of str
+        Names of the columns, in the order of the tables.
+    cells : list of dict
+        origin, method, dim, tuned and seed of each column.
+    groups : ndarray of shape (n_units,)
+        Number of the group that each unit is resampled with.
+    metrics : dict of str to ndarray of shape (n_units, n_embeddings)
+        Item scores by metric.
+    labels, predictions : ndarray of shape (n_units,) and (n_units, n_embeddings), or None
+        Class codes, for classification.
+    """
+
+    task: str
+    embeddings: list[str]
+    cells: list[dict[str, object]]
+    groups: np.ndarray
+    metrics: dict[str, np.ndarray]
+    labels: np.ndarray | None
+    predictions: np.ndarray | None
+
+    @property
+    def families(self) -> dict[str, list[int]]:
+        """Columns of the embeddings that differ by their seed alone, by the name without it."""
+        found: dict[str, list[int]] = {}
+        for column, name in enumerate(self.embeddings):
+            found.setdefault(without_seed(name), []).append(column)
+        return found
+
+    def family_means(self, metric: str) -> np.ndarray:
+        """Item scores averaged over seeds: shape (n_units, n_families)."""
+        return np.column_stack([self.metrics[metric][:, columns].mean(axis=1) for columns in self.families.values()])
+
+
+def without_seed(embedding: str) -> str:
+    """``domain.word2vec_100_seed2`` is a repetition of ``domain.word2vec_100``."""
+    return _SEED.sub("", embedding)
+
+
+def task_scores(item_scores: pa.Table | Iterable[pa.Table]) -> Iterator[TaskScores]:
+    """The tasks of item-score tables, one after the other. Scores of a part of the labels are left out.
+
+    Parameters
+    ----------
+    item_scores : Table or iterable of Table
+        Columns `REQUIRED`, and ``embedding`` where a name is not ``<origin>.<method>_<dim>``.
+
+    Raises
+    ------
+    ValueError
+        A missing column; two scores of one unit; units that one embedding of a task has and another lacks; groups or
+        labels that two embeddings disagree on.
+    """
+    tables = [item_scores] if isinstance(item_scores, pa.Table) else list(item_scores)
+    if not tables:
+        raise ValueError("no table of item scores was given")
+    by_task: dict[str, dict[str, _Cell]] = {}
+    for table in tables:
+        for cell in _cells(table):
+            cells = by_task.setdefault(cell.task, {})
+            if cell.embedding in cells:
+                cells[cell.embedding].add(cell)
+            else:
+                cells[cell.embedding] = cell
+    for task, cells in by_task.items():
+        yield _aligned(task, cells)
+
+
+@dataclass(eq=False)
+class _Cell:
+    task: str
+    embedding: str
+    fields: dict[str, object]
+    metrics: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]  # unit ids, group ids, values
+
+    def add(self, other: _Cell) -> None:
+        """Metrics of the same cell from another table."""
+        for metric, scores in other.metrics.items():
+            if metric in self.metrics:
+                raise ValueError(f"{self.task}, {self.embedding}: {metric} is given twice; name cells that differ differently")
+            self.metrics[metric] = scores
+
+
+def _cells(table: pa.Table) -> Iterator[_Cell]:
+    missing = [column for column in REQUIRED if column not in table.column_names]
+    if missing:
+        raise ValueError(f"item scores lack the column(s) {', '.join(missing)}")
+    table = table.filter(pc.equal(pc.fill_null(table["label_fraction"], 1.0), 1.0)).combine_chunks()
+    names = table["embedding"] if "embedding" in table.column_names else _names(table)
+    keys = [_codes(column) for column in (table["task"], names, table["metric"])]
+    units, groups = (np.asarray(table[column].to_pylist(), dtype=object) for column in ("unit_id", "group_id"))
+    values = table["value"].to_numpy()
+    cells: dict[tuple[str, str], _Cell] = {}
+    combined = keys[0][0]
+    for codes, words in keys[1:]:
+        combined = combined * len(words) + codes
+    order = np.argsort(combined, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(combined[order])) + 1) if len(order) else []:
+        first = int(rows[0])
+        task, embedding, metric = (words[codes[first]] for codes, words in keys)
+        fields = {name: table[name][first].as_py() for name in ("origin", "method", "dim", "tuned", "seed")}
+        cell = cells.setdefault((task, embedding), _Cell(task, embedding, fields, {}))
+        cell.metrics[metric] = (units[rows], groups[rows], values[rows])
+    yield from cells.values()
+
+
+def _codes(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
+    encoded = pc.dictionary_encode(column)
+    array = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
+    return array.indices.to_numpy(zero_copy_only=False).astype(np.int64), array.dictionary.to_pylist()
+
+
+def _names(table: pa.Table) -> pa.ChunkedArray:
+    stem = pc.binary_join_element_wise(table["origin"], table["method"], ".")
+    with_dim = pc.binary_join_element_wise(stem, pc.cast(table["dim"], pa.string()), "_")
+    return pc.if_else(pc.is_null(table["dim"]), stem, with_dim)
+
+
+def _aligned(task: str, cells: Mapping[str, _Cell]) -> TaskScores:
+    reference_name, reference = next(iter(cells.items()))
+    units, groups = _sorted_units(task, reference_name, next(iter(reference.metrics)), reference)
+    columns: dict[str, list[np.ndarray]] = {metric: [] for metric in reference.metrics}
+    for name, cell in cells.items():
+        if set(cell.metrics) != set(columns):
+            differing = sorted(set(cell.metrics) ^ set(columns))
+            raise ValueError(f"{task}: {name} and {reference_name} differ in their metrics ({', '.join(differing)})")
+        for metric, (ids, group_ids, values) in cell.metrics.items():
+            order = np.argsort(ids, kind="stable")
+            _require_same_units(task, reference_name, units, name, ids[order])
+            if not np.array_equal(group_ids[order], groups):
+                raise ValueError(f"{task}: {name} and {reference_name} disagree on the groups of units")
+            if not np.isfinite(values).all():
+                raise ValueError(f"{task}, {name}: {metric} of unit {ids[~np.isfinite(values)][0]} is not a number")
+            columns[metric].append(values[order])
+    scores = {metric: np.column_stack(values) for metric, values in columns.items() if metric not in _CODES}
+    labels = predictions = None
+    if all(metric in columns for metric in _CODES):
+        of_cells, predictions = (np.column_stack(columns[metric]).astype(np.int64) for metric in _CODES)
+        labels = of_cells[:, 0]
+        unlike = np.flatnonzero((of_cells != labels[:, None]).any(axis=0))
+        if len(unlike):
+            raise ValueError(f"{task}: {list(cells)[unlike[0]]} and {reference_name} disagree on the labels of units")
+    codes = np.unique(groups.astype(str), return_inverse=True)[1]
+    return TaskScores(task, list(cells), [cell.fields for cell in cells.values()], codes, scores, labels, predictions)
+
+
+def _sorted_units(task: str, name: str, metric: str, cell: _Cell) -> tuple[np.ndarray, np.ndarray]:
+    ids, groups, _ = cell.metrics[metric]
+    order = np.argsort(ids, kind="stable")
+    ids = ids[order]
+    repeated = np.flatnonzero(ids[1:] == ids[:-1])
+    if len(repeated):
+        raise ValueError(f"{task}, {name}: unit {ids[repeated[0]]} has two scores of {metric}")
+    return ids, groups[order]
+
+
+def _require_same_units(task: str, reference_name: str, reference: np.ndarray, name: str, units: np.ndarray) -> None:
+    if len(units) == len(reference) and (units == reference).all():
+        return
+    for lacking, there, having, all_units in ((name, units, reference_name, reference),
+                                              (reference_name, reference, name, units)):
+        missing = sorted(set(all_units.tolist()) - set(there.tolist()))
+        if missing:
+            shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
+            raise ValueError(f"{task}: {lacking} lacks {len(missing)} unit(s) that {having} has: {shown}")
+    raise ValueError(f"{task}, {name}: a unit has two scores of one metric")
