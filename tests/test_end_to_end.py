@@ -170,11 +170,11 @@ def test_a_hyper_parameter_of_the_command_line_reaches_the_training(finished: Pa
 
 BAD_FILES = {
     "missing column": ("labels.csv", "words,label\na b c d,heart\n", ["labels.csv", "text"]),
-    "empty label": ("labels.csv", "text,label\na b c d,heart\ne f g,\n", ["labels.csv", "row 2", "label"]),
+    "empty label": ("labels.csv", "text,label\na b c d,heart\ne f g,\n", ["labels.csv, row 3", "label"]),
     "one class": ("labels.csv", "text,label\na b c d,heart\ne f g,heart\n", ["heart"]),
     "a class with one example": ("labels.csv", "text,label\n" + "a b,x\nc d,x\n" * 5 + "e f,y\n", ["'y'"]),
     "invalid UTF-8": ("labels.csv", b"text,label\na b c,heart\n\xff\xfe,skin\n", ["labels.csv", "UTF-8"]),
-    "unknown passage": ("qrels.csv", "query_id,passage_id,relevance\nq0,nowhere,1\n", ["qrels.csv", "row 1", "nowhere"]),
+    "unknown passage": ("qrels.csv", "query_id,passage_id,relevance\nq0,nowhere,1\n", ["qrels.csv, row 2", "nowhere"]),
 }
 
 

@@ -47,7 +47,7 @@ def test_a_recipe_does_not_change_with_a_parameter_that_is_not_used() -> None:
 
 
 def test_a_recipe_does_not_depend_on_folders_of_this_machine() -> None:
-    step = pipeline([node(total, ["params:folders", "params:number"], "sum", name="s")])
+    step = pipeline([node(total, ["params:folders", "parameters"], "sum", name="s")])
     assert recipes(step, {"folders": "/a", "number": 1}) == recipes(step, {"folders": "/b", "number": 1})
 
 
@@ -100,7 +100,7 @@ def test_a_part_of_the_pipeline_does_not_build_on_a_stale_input(finished: tuple[
     catalog, ledger = finished
     changed = recipes(two_step_pipeline(), {**PARAMETERS, "factor": 4})
     last = two_step_pipeline().only_nodes("total")
-    with pytest.raises(StaleResultsError, match="1 results .*: doubled"):
+    with pytest.raises(StaleResultsError, match=r"1 results .*: doubled"):
         prepare(last, catalog, changed, ledger, only_missing=False, command="kedro run")
 
 
@@ -115,5 +115,5 @@ def test_a_stale_aggregate_counts_as_missing(finished: tuple[DataCatalog, Ledger
 
 
 def test_a_part_whose_inputs_were_never_made_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(MissingInputsError, match="doubled is not there yet.*--only-missing-outputs"):
+    with pytest.raises(MissingInputsError, match=r"doubled is not there yet.*--only-missing-outputs"):
         refuse_missing_inputs(two_step_pipeline().only_nodes("total"), catalog_in(tmp_path))

@@ -14,9 +14,10 @@ from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, TypeAdapter, field_validator, model_validator
 
+from emb_pipeline.embeddings.options import Options
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.tasks.registry import KINDS
-from emb_pipeline.text.readings import ClassificationReading, CorpusReading, Reading, RetrievalReading
+from emb_pipeline.text.readings import ClassificationReading, CorpusReading, RetrievalReading
 
 SHUFFLED = "shuffled_"
 _READINGS: dict[str, TypeAdapter[Any]] = {
@@ -68,7 +69,7 @@ class EmbeddingCell(_Strict):
     dim: int | None = Field(default=None, ge=1, le=4096, description="numbers per vector; none where the task fixes it")
     seed: int = Field(default=0, ge=0)
     shuffle_labels: bool = Field(default=False, description="train the probe on permuted labels: a control")
-    options: SerializeAsAny[BaseModel]
+    options: SerializeAsAny[Options]
 
     @model_validator(mode="before")
     @classmethod
@@ -116,7 +117,7 @@ class TaskDefinition(_Strict):
 
     name: str = Field(default="", description="the task's name in the grid; filled in")
     kind: str
-    reading: SerializeAsAny[Reading]
+    reading: SerializeAsAny[Any]
     evaluation: SerializeAsAny[BaseModel]
 
     @model_validator(mode="before")

@@ -29,7 +29,7 @@ from kedro.pipeline.node import Node
 PACKAGE = "emb_pipeline"
 AGGREGATE = "aggregate"
 """Tag of nodes that only gather what others made: cheap, so made again instead of refused."""
-_MACHINE_PARAMETERS = ("params:folders",)
+_MACHINE_PARAMETERS = ("folders",)
 _CLOCK_SLACK_SECONDS = 0.1
 _STACK = ("kedro", "mlflow", "gensim", "scikit-learn", "scipy", "numpy", "numba", "pyarrow", "pandas", "bm25s", "torch",
           "transformers")
@@ -63,7 +63,7 @@ def recipes(pipeline: Pipeline, parameters: Mapping[str, Any]) -> dict[str, str]
     for node in pipeline.nodes:
         ingredients = [_source_fingerprint(node.func.__module__), node.func.__name__]
         for name in node.inputs:
-            if name in _MACHINE_PARAMETERS:
+            if name.removeprefix("params:") in _MACHINE_PARAMETERS:
                 continue
             if name == "parameters" or name.startswith("params:"):
                 ingredients.append(f"{_kind(name)}={json.dumps(_value(parameters, name), sort_keys=True, default=str)}")
@@ -86,9 +86,8 @@ class Ledger:
     def announce(self, name: str, recipe: str) -> None:
         """Note that the dataset is about to be made by this recipe."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        entry = {"recipe": recipe, "at": time.time(), "before": self._read(name) or None}
-        if entry["before"]:
-            entry["before"].pop("before", None)
+        before = {key: value for key, value in self._read(name).items() if key != "before"}
+        entry = {"recipe": recipe, "at": time.time(), "before": before or None}
         temporary = self.folder / f".{name}.part"
         temporary.write_text(json.dumps(entry))
         temporary.replace(self.folder / f"{name}.json")
@@ -204,7 +203,7 @@ def _exists(catalog: DataCatalog, name: str) -> bool:
 
 
 def _written_at(catalog: DataCatalog, name: str) -> float:
-    dataset = catalog.get(name)
+    dataset: Any = catalog.get(name)
     load_path = getattr(dataset, "_get_load_path", None)
     path = Path(str(load_path() if load_path else dataset._filepath))
     dataset.release()
@@ -213,7 +212,8 @@ def _written_at(catalog: DataCatalog, name: str) -> float:
 
 
 def _count_as_missing(catalog: DataCatalog, name: str) -> None:
-    catalog.get(name).exists = _no  # the runner asks the instance; a module-level function survives pickling
+    dataset: Any = catalog.get(name)
+    dataset.exists = _no  # the runner asks the instance; a module-level function survives pickling
 
 
 def _no() -> bool:
@@ -225,8 +225,10 @@ def _kind(name: str) -> str:
 
 
 def _value(parameters: Mapping[str, Any], name: str) -> Any:
+    if name == "parameters":
+        return {key: value for key, value in parameters.items() if key not in _MACHINE_PARAMETERS}
     value: Any = parameters
-    for part in name.removeprefix("params:").split(".") if name.startswith("params:") else ():
+    for part in name.removeprefix("params:").split("."):
         value = value[part]
     return value
 

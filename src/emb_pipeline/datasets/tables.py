@@ -44,7 +44,8 @@ class TableDataset(AbstractVersionedDataset[pa.Table, pa.Table]):
     def preview(self, nrows: int = 10) -> dict[str, Any]:
         """The first rows, for Kedro-Viz."""
         frame = self.load().slice(0, nrows).to_pandas()
-        return json.loads(frame.to_json(orient="split", default_handler=str))
+        rows: dict[str, Any] = json.loads(frame.to_json(orient="split", default_handler=str))
+        return rows
 
     def _exists(self) -> bool:
         return version_exists(self)

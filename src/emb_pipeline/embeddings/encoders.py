@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
-import scipy.sparse as sp
 
 from emb_pipeline.text.texts import Texts
 
-Vectors = np.ndarray | sp.csr_array
+Vectors: TypeAlias = Any
+"""An ndarray or a csr_array of shape (n_texts, dim), float32 (scipy has no types to say so)."""
 
 
 @runtime_checkable

@@ -44,10 +44,10 @@ def _task_table(leaderboard: pd.DataFrame, task: str) -> Table:
     table.add_column("letters", no_wrap=True, overflow="ellipsis", max_width=8)
     table.add_column("train", justify="right", no_wrap=True)
     table.add_column("encode", justify="right", no_wrap=True)
-    best = set(rows["letters"].iloc[0]) if isinstance(rows["letters"].iloc[0], str) else set()
+    best = pick.letters_of(rows["letters"].iloc[0])
     for row in rows.to_dict("records"):
         letters = row["letters"] if isinstance(row["letters"], str) else ""
-        leads = bool(best & set(letters)) and not pick.is_control(str(row["origin"]))
+        leads = bool(best & pick.letters_of(letters)) and not pick.is_control(str(row["origin"]))
         style = "bold" if leads else "dim" if pick.is_control(str(row["origin"])) else ""
         cells = (row["embedding"], value_text(row["value"], metric), interval_text(row["ci_low"], row["ci_high"], metric),
                  letters, seconds_text(row["train_seconds"]), seconds_text(row["encode_seconds"]))

@@ -31,6 +31,7 @@ from emb_pipeline.reporting.wording import (
 ROW_HEIGHT = 24
 _WIDTH, _HEIGHT = 300, 250   # pixels of a small plot, to keep names from overlapping
 _Row = Mapping[Hashable, Any]
+_DIRECTION_COLOURS = {1: look("domain").colour, 0: look("control").colour, -1: look("generic").colour}
 
 
 def leaderboard_figure(leaderboard: pd.DataFrame, task: str, *, ceiling: float | None = None) -> go.Figure:
@@ -76,13 +77,15 @@ def leaderboard_figure(leaderboard: pd.DataFrame, task: str, *, ceiling: float |
     return figure.update_layout(showlegend=False)
 
 
-def origins_figure(origins: pd.DataFrame) -> go.Figure:
+def origins_figure(origins: pd.DataFrame, *, level: float = 0.05) -> go.Figure:
     """Forest plot: what training on domain rather than generic text changes, by task, method and dimension.
 
     Parameters
     ----------
     origins : DataFrame
         Domain against generic; ``difference`` is domain minus generic. All rows are drawn, one panel per task and metric.
+    level : float
+        A difference whose p-value is at most this has the colour of the better origin; others are grey.
 
     Returns
     -------
@@ -97,12 +100,12 @@ def origins_figure(origins: pd.DataFrame) -> go.Figure:
     figure = make_subplots(
         rows=len(panels), cols=1, row_heights=[ROW_HEIGHT * size + 24 for size in sizes],
         vertical_spacing=0 if len(panels) == 1 else min(0.9 / (len(panels) - 1), 68 / height),
-        subplot_titles=[escape(f"{task}: {metric_name(str(metric))}{' (percentage points)' if is_percent(str(metric)) else ''}") for (task, metric), _ in panels],
+        subplot_titles=[_panel_title(str(task), str(metric)) for (task, metric), _ in panels],
     )
     for number, ((_, name), part) in enumerate(panels, 1):
         metric = str(name)
         labels = [escape(pick.cell_name(row)) for row in part.to_dict("records")]
-        colours = [_direction_colour(low, high) for low, high in zip(part["ci_low"], part["ci_high"], strict=True)]
+        colours = [_DIRECTION_COLOURS[pick.effect_direction(row, level)] for row in part.to_dict("records")]
         texts = [f"{label}: {difference_text(row['difference'], metric)} "
                  f"{interval_text(row['ci_low'], row['ci_high'], metric)}"
                  for label, row in zip(labels, part.to_dict("records"), strict=True)]
@@ -111,7 +114,7 @@ def origins_figure(origins: pd.DataFrame) -> go.Figure:
             some = _in_points(part.iloc[chosen], metric)
             figure.add_trace(
                 go.Scatter(x=some["difference"].tolist(), y=[labels[index] for index in chosen], mode="markers",
-                           marker={"color": colour, "size": 10, "symbol": "circle"}, error_x=_bars(some, colour, "difference"),
+                           marker={"color": colour, "size": 10}, error_x=_bars(some, colour, "difference"),
                            text=[texts[index] for index in chosen], hoverinfo="text", showlegend=False,
                            name="domain − generic"),
                 row=number, col=1)
@@ -204,8 +207,8 @@ def methods_figure(leaderboard: pd.DataFrame, task: str) -> go.Figure:
         figure.add_trace(_dots(part, positions, str(origin), metric, name=str(origin)))
     figure.update_yaxes(tickvals=list(range(len(order))), ticktext=_escaped(order), range=[len(order) - 0.4, -0.6])
     figure.update_xaxes(title_text=f"{_axis_title(metric)} at {shared} dimensions", tickformat=_tick_format(metric))
-    return figure.update_layout(height=46 * len(order) + 120, showlegend=len(origins) > 1, legend={"y": 1.02, "yanchor": "bottom"},
-                                margin={"t": 36})
+    return figure.update_layout(height=46 * len(order) + 120, showlegend=len(origins) > 1, margin={"t": 36},
+                                legend={"y": 1.02, "yanchor": "bottom"})
 
 
 def shared_dimension(leaderboard: pd.DataFrame, task: str) -> int | None:
@@ -315,12 +318,6 @@ def _front(rows: pd.DataFrame) -> pd.DataFrame:
     return ordered[ordered["value"] > best]
 
 
-def _direction_colour(low: float, high: float) -> str:
-    if low > 0:
-        return look("domain").colour
-    return look("generic").colour if high < 0 else look("control").colour
-
-
 def _escaped(names: Iterable[object]) -> list[str]:
     return [escape(str(name)) for name in names]
 
@@ -335,6 +332,10 @@ def _axis_title(metric: str) -> str:
 
 def _tick_format(metric: str) -> str:
     return ".1~%" if is_percent(metric) else ".3~f"
+
+
+def _panel_title(task: str, metric: str) -> str:
+    return escape(f"{task}: {metric_name(metric)}{' (percentage points)' if is_percent(metric) else ''}")
 
 
 def _in_points(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -371,7 +372,7 @@ def _label_points(figure: go.Figure, named: pd.DataFrame, rows: pd.DataFrame, x_
         for right, shift in ((True, 0), (False, 0), (True, 14), (False, 14), (True, -14), (False, -14)):
             left = x + 9 if right else x - 9 - width
             box = (left, y + shift - 7, left + width, y + shift + 7)
-            if 0 <= left and left + width <= _WIDTH and not any(_overlap(box, other) for other in taken):
+            if left >= 0 and left + width <= _WIDTH and not any(_overlap(box, other) for other in taken):
                 taken.append(box)
                 figure.add_annotation(x=math.log10(row["cost"]), y=row["value"], text=escape(str(row["embedding"])),
                                       xanchor="left" if right else "right", xshift=9 if right else -9, yshift=shift)

@@ -69,6 +69,10 @@ class Result:
         From the audit, as shares.
     level : float
         Error rate of the tests.
+    distinct : DataFrame
+        One row per embedding: seeds averaged.
+    leader : mapping, optional
+        The highest of these that is no control.
     """
 
     task: str
@@ -80,10 +84,12 @@ class Result:
     ceiling: float | None = None
     largest_class: float | None = None
     level: float = 0.05
+    distinct: pd.DataFrame = field(init=False)
     leader: _Row | None = field(init=False)
 
     def __post_init__(self) -> None:
-        serious = pick.without_controls(self.rows)
+        object.__setattr__(self, "distinct", pick.one_per_embedding(self.rows))
+        serious = pick.without_controls(self.distinct)
         object.__setattr__(self, "leader", None if serious.empty else serious.iloc[0].to_dict())
 
     @property
@@ -94,17 +100,17 @@ class Result:
 
     def told_apart(self, first: _Row, second: _Row) -> bool | None:
         """Whether two rows differ measurably; None where that was not tested."""
-        return pick.told_apart(first, second, self.known)  # type: ignore[arg-type]
+        return pick.told_apart(first, second, self.known)
 
     def contrast(self, first: _Row, second: _Row) -> Contrast | None:
         """``first - second``, if it was tested."""
-        return self.known.get((str(first["embedding"]), str(second["embedding"])))
+        return pick.contrast(first, second, self.known)
 
     def leading(self) -> list[_Row]:
         """The leader and the embeddings (no controls) that cannot be told apart from it, best first."""
         if self.leader is None:
             return []
-        others = pick.without_controls(self.rows).iloc[1:].to_dict("records")
+        others = pick.without_controls(self.distinct).iloc[1:].to_dict("records")
         return [self.leader, *(row for row in others if self.told_apart(self.leader, row) is False)]
 
 
@@ -136,10 +142,12 @@ def leader_finding(result: Result) -> Finding:
     leader = result.leader
     if leader is None:
         return Finding(Markup("Only controls were evaluated on this task, so there is nothing to choose from."), "warning")
-    others = pick.without_controls(result.rows).iloc[1:].to_dict("records")
-    top = Markup("<strong>{} scores highest</strong>: {} {} {} on {}.").format(
+    others = pick.without_controls(result.distinct).iloc[1:].to_dict("records")
+    ties = len(result.leading()) > 1
+    top = Markup("<strong>{} scores highest</strong>: {} {} {}{}{}.").format(
         code(leader["embedding"]), metric_name(result.metric), value_text(leader["value"], result.metric),
-        interval_text(leader["ci_low"], leader["ci_high"], result.metric), result.items)
+        interval_text(leader["ci_low"], leader["ci_high"], result.metric),
+        f", mean of {leader['n_seeds']} seeds" if leader["n_seeds"] > 1 else "", "" if ties else f" on {result.items}")
     if not others:
         return Finding(top + Markup(" It is the only embedding on this task beside controls."), "lead")
     return Finding(top + " " + _ties(result, leader, others), "lead")
@@ -172,18 +180,18 @@ def _ties(result: Result, leader: _Row, others: Sequence[_Row]) -> Markup:
 
 
 def _cheapest(candidates: Sequence[_Row]) -> Markup:
-    rows = pick.first_seeds(pd.DataFrame(candidates))
+    rows = pd.DataFrame(candidates)
     if len(rows) < 2 or {"train_seconds", "encode_seconds"} - set(rows.columns):
         return Markup()
     seconds = costs(rows)
     if seconds.isna().any():
         return Markup()
-    best = seconds.idxmin()
-    dearest = seconds.max()
-    if seconds[best] > 0.8 * dearest:
+    best = int(seconds.argmin())
+    cheapest, dearest = float(seconds.iloc[best]), float(seconds.max())
+    if cheapest > 0.8 * dearest:
         return Markup()
     return Markup(" Of these, {} costs least to train and encode: {} (the dearest takes {}).").format(
-        code(rows.loc[best, "embedding"]), seconds_text(float(seconds[best])), seconds_text(float(dearest)))
+        code(rows["embedding"].iloc[best]), seconds_text(cheapest), seconds_text(dearest))
 
 
 def sparse_finding(result: Result) -> Finding | None:
@@ -203,16 +211,15 @@ def sparse_finding(result: Result) -> Finding | None:
                               "and the best sparse baseline, {}, differ by {}.{}").format(
             result.items, code(best["embedding"]), code(baseline["embedding"]), evidence, _only_alone(contrast)))
     if contrast.difference > 0:
-        return Finding(Markup("<strong>Dense beats sparse</strong>: {} is above the best sparse baseline, {}, by {}.").format(
-            code(best["embedding"]), code(baseline["embedding"]), evidence))
+        return Finding(Markup("<strong>Dense beats sparse</strong>: {} is above the best sparse baseline, {}, by {}.")
+                       .format(code(best["embedding"]), code(baseline["embedding"]), evidence))
     return Finding(Markup("<strong>Sparse beats dense</strong>: the best dense embedding, {}, stays below {}: {}.").format(
         code(best["embedding"]), code(baseline["embedding"]), evidence))
 
 
 def _best_of_each(result: Result) -> tuple[_Row, _Row] | None:
-    """Best dense and best sparse row; repetitions with further seeds would be further chances to win, so they do not count."""
-    rows = pick.first_seeds(result.rows)
-    sparse, dense = pick.sparse_rows(rows), pick.dense_rows(rows)
+    """Best dense and best sparse row. Seeds are averaged: the best of several would have more chances to win."""
+    sparse, dense = pick.sparse_rows(result.distinct), pick.dense_rows(result.distinct)
     return None if sparse.empty or dense.empty else (dense.iloc[0].to_dict(), sparse.iloc[0].to_dict())
 
 
@@ -230,16 +237,16 @@ def origin_finding(result: Result) -> Finding | None:
         return _no_origin_finding(result)
     metric = result.metric
     ordered = effects.sort_values("difference").to_dict("records")
-    better = sum(row["ci_low"] > 0 for row in ordered)
-    worse = sum(row["ci_high"] < 0 for row in ordered)
+    directions = [pick.effect_direction(row, result.level) for row in ordered]
+    better, worse = directions.count(1), directions.count(-1)
     same, all_of = len(ordered) - better - worse, len(ordered)
     span = _effect(ordered[0], metric) if all_of == 1 else Markup("between {} and {}").format(
         _effect(ordered[0], metric), _effect(ordered[-1], metric))
     name = metric_name(metric)
     if all_of == 1:
         verdict = "helps" if better else "hurts" if worse else "makes no measurable difference"
-        return Finding(Markup("<strong>Domain text {}</strong>: trained on it instead of generic text, the change in {} is {}.").format(
-            verdict, name, span))
+        return Finding(Markup("<strong>Domain text {}</strong>: trained on it instead of generic text, the change in {} is "
+                              "{}.").format(verdict, name, span))
     if better == all_of or worse == all_of:
         return Finding(Markup("<strong>Domain text {}</strong> in all {} matched pairs: trained on it instead of generic "
                               "text, the change in {} is {}.").format("helps" if better else "hurts", all_of, name, span))
@@ -248,8 +255,8 @@ def origin_finding(result: Result) -> Finding | None:
                               "against generic text, the change in {} is {}.").format(all_of, name, span))
     parts = [f"{verb} in {count}" for verb, count in
              (("helps", better), ("makes no measurable difference", same), ("hurts", worse)) if count]
-    return Finding(Markup("<strong>Domain text {} of {} matched pairs</strong>; against generic text, the change in {} is {}.").format(
-        _listed(parts), all_of, name, span))
+    return Finding(Markup("<strong>Domain text {} of {} matched pairs</strong>; against generic text, the change in {} is "
+                          "{}.").format(_listed(parts), all_of, name, span))
 
 
 def _no_origin_finding(result: Result) -> Finding | None:
@@ -269,8 +276,8 @@ def _effect(row: _Row, metric: str) -> Markup:
 
 def control_findings(result: Result) -> list[Finding]:
     """Whether the controls stay at the floor. One that does not makes every other number suspect."""
-    controls = result.rows[result.rows["origin"] == pick.CONTROL].to_dict("records")
-    others = pick.without_controls(result.rows).to_dict("records")
+    controls = result.distinct[result.distinct["origin"] == pick.CONTROL].to_dict("records")
+    others = pick.without_controls(result.distinct).to_dict("records")
     if not controls:
         return [Finding(Markup("No control was run on this task, so the noise floor is unknown."))]
     warnings = []
@@ -308,9 +315,10 @@ def ceiling_finding(result: Result) -> Finding | None:
     """What the labels permit at best, where that is less than everything."""
     if result.ceiling is None or result.ceiling >= 0.9995 or result.metric != "accuracy" or result.leader is None:
         return None
-    return Finding(Markup("Equal texts with different labels cap {} at {}: no embedding can do better; {} reaches {} of that.")
-                   .format(metric_name(result.metric), share_text(result.ceiling), code(result.leader["embedding"]),
-                           share_text(float(result.leader["value"]) / result.ceiling)))
+    return Finding(Markup("Equal texts with different labels cap {} at {}: no embedding can do better; {} reaches {} of "
+                          "that.").format(metric_name(result.metric), share_text(result.ceiling),
+                                          code(result.leader["embedding"]),
+                                          share_text(float(result.leader["value"]) / result.ceiling)))
 
 
 def overall_findings(results: Sequence[Result]) -> list[Finding]:
@@ -359,13 +367,12 @@ def _sparse_overall(results: Sequence[Result]) -> Finding | None:
 
 
 def _domain_overall(results: Sequence[Result]) -> Finding | None:
-    effects = [row for each in results for row in each.effects.to_dict("records")]
-    if not effects:
+    directions = [pick.effect_direction(row, each.level) for each in results for row in each.effects.to_dict("records")]
+    if not directions:
         return None
-    better = sum(row["ci_low"] > 0 for row in effects)
-    worse = sum(row["ci_high"] < 0 for row in effects)
-    return Finding(Markup("Training on domain rather than generic text helps measurably in {} of {} and hurts in {}.").format(
-        better, plural(len(effects), "matched pair"), worse or "none"))
+    better, worse = directions.count(1), directions.count(-1)
+    return Finding(Markup("Training on domain rather than generic text helps measurably in {} of {} and hurts in {}.")
+                   .format(better, plural(len(directions), "matched pair"), worse or "none"))
 
 
 def seed_ranges(result: Result) -> list[tuple[str, int, float, float]]:

@@ -30,6 +30,7 @@ from emb_pipeline.reporting.findings import (
     seed_finding,
     seed_ranges,
 )
+from emb_pipeline.reporting.rows import Contrast
 from emb_pipeline.reporting.theme import DARK_COLOURS, look
 
 _Row = Mapping[Hashable, Any]
@@ -95,7 +96,7 @@ def report_page(
         "overall": overall_findings(results),
         "tasks": [_task(each, leaderboard, audit, run) for each in results],
         "overview": _overview(results) if len(results) > 1 else None,
-        "origins": _origins(origins),
+        "origins": _origins(origins, level),
         "origins_missing": _origins_missing(leaderboard),
         "legend": [(origin, look(origin)) for origin in dict.fromkeys(leaderboard["origin"].astype(str))],
         "grid": _grid(leaderboard),
@@ -141,8 +142,8 @@ def _task(each: Result, leaderboard: pd.DataFrame, audit: pd.DataFrame, run: Map
         "findings": findings(each),
         "board": _board(each, leaderboard),
         "chart": _chart(figures.leaderboard_figure(leaderboard, each.task, ceiling=ceiling), f"leaderboard-{each.task}",
-                        f"{wording.metric_name(each.metric)} of every embedding on {each.task} with its interval, best first. "
-                        "The table below holds the same numbers.",
+                        f"{wording.metric_name(each.metric)} of every embedding on {each.task} with its interval, best "
+                        "first. The table below holds the same numbers.",
                         f"{wording.metric_name(each.metric)} with intervals; letters: groups that cannot be told apart."),
         "methods": _methods_chart(each, leaderboard),
         "dimensions": _dimensions_chart(each, leaderboard),
@@ -156,61 +157,74 @@ def _task(each: Result, leaderboard: pd.DataFrame, audit: pd.DataFrame, run: Map
 def _board(each: Result, leaderboard: pd.DataFrame) -> dict[str, Any]:
     """The leaderboard table of a task: rows of plain text, and which of them lead."""
     secondary = pick.secondary_metrics(leaderboard, each.task)
-    leading = {str(row["embedding"]) for row in each.leading()}
-    others = leaderboard[leaderboard["task"] == each.task].drop_duplicates(["embedding", "metric"])
-    values = others.pivot(index="embedding", columns="metric", values="value")
-    lines = []
+    leading = {pick.without_seed(str(row["embedding"])) for row in each.leading()}
+    cells = leaderboard[leaderboard["task"] == each.task].drop_duplicates(["embedding", "metric"])
+    of_cell = {(str(row["embedding"]), str(row["metric"])): row for row in cells.to_dict("records")}
+    lines: list[dict[str, Any]] = []
     for row in each.rows.to_dict("records"):
         name = str(row["embedding"])
-        behind = each.contrast(row, each.leader) if each.leader is not None and name != each.leader["embedding"] else None
+        behind = None if each.leader is None else each.contrast(row, each.leader)
+        others = [of_cell.get((name, metric), {}) for metric in secondary]
         lines.append({
-            "embedding": name, "origin": str(row["origin"]), "leads": name in leading,
+            "embedding": name, "origin": str(row["origin"]), "leads": pick.without_seed(name) in leading,
             "value": wording.value_text(row["value"], each.metric),
             "interval": wording.interval_text(row["ci_low"], row["ci_high"], each.metric),
-            "letters": row["letters"] if isinstance(row["letters"], str) else "",
-            "behind": "" if behind is None else wording.difference_text(behind.difference, each.metric).removesuffix(" points"),
-            "behind_interval": "" if behind is None else wording.interval_text(behind.low, behind.high, each.metric),
-            "p": "" if behind is None else wording.p_text(behind.p),
-            "secondary": [wording.value_text(_or_none(values.at[name, metric]), metric) for metric in secondary],
+            "letters": _text(row["letters"]),
+            **_behind(behind, each.metric),
+            "secondary": [(wording.value_text(other.get("value"), metric),
+                           wording.interval_text(other.get("ci_low"), other.get("ci_high"), metric),
+                           _text(other.get("letters"))) for metric, other in zip(secondary, others, strict=True)],
             "train": wording.seconds_text(row["train_seconds"]), "encode": wording.seconds_text(row["encode_seconds"]),
             "fit": wording.seconds_text(row["fit_seconds"]), "bytes": wording.bytes_text(row["bytes_per_item"]),
         })
     return {"secondary": [wording.metric_name(metric) for metric in secondary], "lines": lines,
+            "secondary_intervals": any(interval for line in lines for _, interval, _ in line["secondary"]),
             "compared": any(line["behind"] for line in lines), "points": bool(wording.points(each.metric))}
 
 
+def _behind(contrast: Contrast | None, metric: str) -> dict[str, str]:
+    if contrast is None:
+        return {"behind": "", "behind_interval": "", "p": ""}
+    return {"behind": wording.difference_text(contrast.difference, metric).removesuffix(" points"),
+            "behind_interval": wording.interval_text(contrast.low, contrast.high, metric),
+            "p": wording.p_text(contrast.p).removeprefix("p ").removeprefix("= ")}
+
+
 def _overview(results: Sequence[Result]) -> dict[str, Any]:
-    """Embeddings by tasks, ordered by their mean standing (share of a task's embeddings that score higher)."""
+    """Embeddings by tasks, those that lead most tasks first, then by their mean standing on a task."""
     standing: dict[str, list[float]] = {}
     cells: dict[tuple[str, str], dict[str, Any]] = {}
     origin_of: dict[str, str] = {}
     for each in results:
         leading = {str(row["embedding"]) for row in each.leading()}
-        for place, row in enumerate(pick.first_seeds(each.rows).to_dict("records")):
+        for place, row in enumerate(each.distinct.to_dict("records")):
             name = str(row["embedding"])
             origin_of[name] = str(row["origin"])
-            standing.setdefault(name, []).append(place / max(1, len(each.rows) - 1))
+            standing.setdefault(name, []).append(place / max(1, len(each.distinct) - 1))
             cells[name, each.task] = {"value": wording.value_text(row["value"], each.metric), "leads": name in leading}
-    order = sorted(standing, key=lambda name: (sum(standing[name]) / len(standing[name]), name))
+    leads = {name: sum(cell["leads"] for (of, _), cell in cells.items() if of == name) for name in standing}
+    order = sorted(standing, key=lambda name: (-leads[name], sum(standing[name]) / len(standing[name]), name))
     return {"tasks": [(each.task, wording.metric_name(each.metric)) for each in results],
             "lines": [(name, origin_of[name], [cells.get((name, each.task)) for each in results]) for name in order]}
 
 
-def _origins(origins: pd.DataFrame) -> dict[str, Any] | None:
+def _origins(origins: pd.DataFrame, level: float) -> dict[str, Any] | None:
     if origins.empty:
         return None
+    adjusted = "p_adjusted" in origins.columns
     lines = [{
         "task": row["task"], "metric": wording.metric_name(row["metric"]), "name": pick.cell_name(row),
         "difference": wording.difference_text(row["difference"], row["metric"]),
-        "interval": wording.interval_text(row["ci_low"], row["ci_high"], row["metric"]), "p": wording.p_text(row["p"]),
-        "verdict": "domain" if row["ci_low"] > 0 else "generic" if row["ci_high"] < 0 else "",
+        "interval": wording.interval_text(row["ci_low"], row["ci_high"], row["metric"]),
+        "p": wording.p_text(row["p_adjusted" if adjusted else "p"]),
+        "verdict": {1: "domain", -1: "generic", 0: "not told apart"}[pick.effect_direction(row, level)],
         "n": wording.count_text(row["n"]),
     } for row in origins.to_dict("records")]
-    chart = _chart(figures.origins_figure(origins), "origins",
+    chart = _chart(figures.origins_figure(origins, level=level), "origins",
                    "Difference between domain and generic embeddings with intervals, by task, method and dimension. The "
                    "table below holds the same numbers.",
                    "Each point: the same method and dimension, trained on domain text minus trained on generic text.")
-    return {"lines": lines, "chart": chart}
+    return {"lines": lines, "chart": chart, "adjusted": adjusted}
 
 
 def _origins_missing(leaderboard: pd.DataFrame) -> str:
@@ -291,7 +305,7 @@ def audit_state(row: _Row) -> str:
 
 def _chart(figure: go.Figure, identifier: str, label: str, caption: str) -> Chart:
     text = to_json(figure).replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
-    return Chart(_anchor(identifier), Markup(text), int(figure.layout.height or 380), label, caption)
+    return Chart(f"figure-{_anchor(identifier)}", Markup(text), int(figure.layout.height or 380), label, caption)
 
 
 def _records(table: pd.DataFrame, columns: Sequence[str]) -> list[dict[Hashable, Any]]:
@@ -305,9 +319,12 @@ def _differ_in_size(corpora: pd.DataFrame) -> bool:
 
 
 def _definition(definition: Any) -> str:
-    if definition is None or isinstance(definition, str):
-        return definition or ""
-    return _json(definition)
+    """``reader: csv; text: title, abstract``: a definition of any shape as one line."""
+    if isinstance(definition, Mapping):
+        return "; ".join(f"{name}: {_definition(value)}" for name, value in definition.items())
+    if isinstance(definition, list | tuple):
+        return ", ".join(map(_definition, definition))
+    return "" if definition is None else str(definition)
 
 
 def _json(value: Any) -> str:
@@ -318,8 +335,8 @@ def _examples(value: Any) -> list[str]:
     return [] if value is None or isinstance(value, float) else [str(each) for each in value]
 
 
-def _or_none(value: Any) -> float | None:
-    return None if value is None or pd.isna(value) else float(value)
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _is_present(value: Any) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from emb_pipeline.reporting.wording import LOWER_IS_BETTER
@@ -16,6 +17,7 @@ DENSE_TASK_METHODS = frozenset({"lsa"})
 """Methods fitted on a task's own texts that give dense vectors; all others of that origin are sparse baselines."""
 
 _SEED = re.compile(r"_seed\d+$")
+_LETTER = re.compile(r"\(\w+\)|\w")
 
 
 @dataclass(frozen=True)
@@ -74,13 +76,18 @@ def without_controls(rows: pd.DataFrame) -> pd.DataFrame:
 
 def sparse_rows(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of sparse baselines."""
-    return rows[[is_sparse(origin, method) for origin, method in zip(rows["origin"], rows["method"], strict=True)]]
+    return rows[_sparse(rows)]
 
 
 def dense_rows(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of dense embeddings, controls left out."""
     rest = without_controls(rows)
-    return rest[[not is_sparse(origin, method) for origin, method in zip(rest["origin"], rest["method"], strict=True)]]
+    return rest[~_sparse(rest)]
+
+
+def _sparse(rows: pd.DataFrame) -> np.ndarray:
+    each = [is_sparse(origin, method) for origin, method in zip(rows["origin"], rows["method"], strict=True)]
+    return np.array(each, dtype=bool)
 
 
 def without_seed(embedding: str) -> str:
@@ -95,7 +102,44 @@ def is_further_seed(embedding: str) -> bool:
 
 def first_seeds(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows without the repetitions of an embedding with further training seeds."""
-    return rows[[not is_further_seed(str(name)) for name in rows["embedding"]]]
+    return rows[np.array([not is_further_seed(str(name)) for name in rows["embedding"]], dtype=bool)]
+
+
+def one_per_embedding(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row per embedding, best first: value and interval averaged over its training seeds, ``n_seeds`` added.
+
+    Tests average item scores over seeds too, so what is quoted and what is tested is the same thing. The averaged interval
+    is a little wider than the interval of the average.
+    """
+    if rows.empty:
+        return rows.assign(n_seeds=pd.Series(dtype=int))
+    families = rows.assign(family=[without_seed(str(name)) for name in rows["embedding"]])
+    grouped = families.groupby("family")
+    means = grouped[["value", "ci_low", "ci_high"]].mean()
+    shortest_first = families.iloc[families["embedding"].str.len().argsort(kind="stable")]
+    first = shortest_first.drop_duplicates("family").set_index("family")
+    merged = first.assign(value=means["value"], ci_low=means["ci_low"], ci_high=means["ci_high"], n_seeds=grouped.size())
+    merged = merged.reset_index(drop=True)
+    lower_first = str(merged["metric"].iloc[0]) in LOWER_IS_BETTER
+    return merged.sort_values(["value", "embedding"], ascending=[lower_first, True]).reset_index(drop=True)
+
+
+def letters_of(text: object) -> frozenset[str]:
+    """The letters of a row: ``"ab"`` are two, ``"z(aa)"`` too; none where there was no test."""
+    return frozenset(_LETTER.findall(text)) if isinstance(text, str) else frozenset()
+
+
+def effect_direction(row: Mapping[Hashable, Any], level: float) -> int:
+    """1 where domain text is measurably better, -1 where it is worse, 0 where neither shows.
+
+    The adjusted p-value decides, where there is one, else the plain one, else the interval.
+    """
+    p = row.get("p_adjusted")
+    p = row.get("p") if p is None or pd.isna(p) else p
+    excludes_zero = bool(row["ci_low"] > 0 or row["ci_high"] < 0)
+    if excludes_zero if p is None or pd.isna(p) else p <= level:
+        return 1 if row["difference"] > 0 else -1
+    return 0
 
 
 def with_dimensions(rows: pd.DataFrame) -> pd.DataFrame:
@@ -120,7 +164,7 @@ def contrasts(comparisons: pd.DataFrame, task: str, metric: str, level: float) -
     task, metric : str
         Which of them.
     level : float
-        Two embeddings are told apart where the adjusted p-value (else the plain one) is below it.
+        Two embeddings are told apart where the adjusted p-value (else the plain one) is at most that.
     """
     found: dict[tuple[str, str], Contrast] = {}
     if comparisons.empty:
@@ -132,24 +176,29 @@ def contrasts(comparisons: pd.DataFrame, task: str, metric: str, level: float) -
             continue
         first, second = str(row["embedding_a"]), str(row["embedding_b"])
         difference, low, high = float(row["difference"]), float(row["ci_low"]), float(row["ci_high"])
-        found[first, second] = Contrast(difference, low, high, p, p < level)
-        found[second, first] = Contrast(-difference, -high, -low, p, p < level)
+        found[first, second] = Contrast(difference, low, high, p, p <= level)
+        found[second, first] = Contrast(-difference, -high, -low, p, p <= level)
     return found
 
 
-def told_apart(first: Mapping[str, object], second: Mapping[str, object],
+def told_apart(first: Mapping[Hashable, Any], second: Mapping[Hashable, Any],
                known: Mapping[tuple[str, str], Contrast]) -> bool | None:
     """Whether two rows of the leaderboard differ measurably; None where they were not compared.
 
     The comparison decides; without one, the letters do.
     """
-    contrast = known.get((str(first["embedding"]), str(second["embedding"])))
-    if contrast is not None:
-        return contrast.told_apart
-    letters = [row.get("letters") for row in (first, second)]
-    if not all(isinstance(each, str) and each for each in letters):
-        return None
-    return not set(str(letters[0])) & set(str(letters[1]))
+    found = contrast(first, second, known)
+    if found is not None:
+        return found.told_apart
+    letters, others = letters_of(first.get("letters")), letters_of(second.get("letters"))
+    return not letters & others if letters and others else None
+
+
+def contrast(first: Mapping[Hashable, Any], second: Mapping[Hashable, Any],
+             known: Mapping[tuple[str, str], Contrast]) -> Contrast | None:
+    """``first - second``, if it was tested; seeds of one embedding are tested as their mean."""
+    a, b = str(first["embedding"]), str(second["embedding"])
+    return known.get((a, b)) or known.get((without_seed(a), without_seed(b)))
 
 
 def audit_share(audit: pd.DataFrame, task: str, words: Iterable[str]) -> float | None:

@@ -1,8 +1,8 @@
 """Colours, symbols and the plotly template that all figures share.
 
-The colours are from a palette that stays distinct with red-green blindness [1]_, and are dark enough for white and light
-enough for black paper (contrast of 3 and more on both); a dark page takes brighter ones. Every origin has a symbol of its own too, so nothing hangs on
-colour alone.
+The colours are from a palette that stays distinct with red-green blindness [1]_, dark enough for white paper and light
+enough for black (contrast of 3 and more on both); a dark page takes brighter ones. Every origin has a symbol of its own
+too, so nothing hangs on colour alone.
 
 References
 ----------

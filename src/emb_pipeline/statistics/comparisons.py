@@ -61,11 +61,11 @@ def paired_comparisons(scores: np.ndarray, names: Sequence[str], *, n_resamples:
         raise ValueError(f"scores of shape {scores.shape} for {len(names)} names")
     a, b = _pairs(len(names), pairs)
     means = scores.mean(axis=0)
+    p, p_adjusted = sign_flip_tests(scores, n_permutations=n_permutations, rng=rng, groups=groups, pairs=pairs)
     resampled = bootstrap_means(scores, n_resamples=n_resamples, rng=rng, groups=groups)
     tail = 50 * (1 - level)
     bounds = np.array([np.percentile(resampled[:, i] - resampled[:, j], [tail, 100 - tail])
                        for i, j in zip(a, b, strict=True)]).reshape(-1, 2)
-    p, p_adjusted = sign_flip_tests(scores, n_permutations=n_permutations, rng=rng, groups=groups, pairs=pairs)
     return pa.table({
         "embedding_a": [names[i] for i in a], "embedding_b": [names[i] for i in b], "difference": means[a] - means[b],
         "ci_low": bounds[:, 0], "ci_high": bounds[:, 1], "p": p, "p_adjusted": p_adjusted, "n": np.full(len(a), len(scores)),
@@ -81,8 +81,8 @@ def sign_flip_tests(scores: np.ndarray, *, n_permutations: int, rng: np.random.G
     The statistic is the sum of the units' differences over the root of the sum of their squares: it grows with the paired t
     statistic, and its denominator does not change under flips. ``p = (count + 1) / (n_permutations + 1)``, where count
     is the number of flips that reach the observed statistic; ties count. The adjusted p compares with the largest
-    statistic of all pairs under the same flips (single-step max-T), which keeps the probability of any false finding below the
-    level, whatever the correlation of the pairs.
+    statistic of all pairs under the same flips (single-step max-T), which keeps the probability of any false finding
+    below the level, whatever the correlation of the pairs.
 
     Parameters
     ----------

@@ -2,163 +2,187 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
-import pyarrow as pa
+import pandas as pd
 
-from emb_pipeline.statistics.comparisons import COMPARISONS, paired_comparisons
+from emb_pipeline.statistics.comparisons import paired_comparisons, sign_flip_tests
 from emb_pipeline.statistics.intervals import bootstrap_macro_f1, bootstrap_means, macro_f1, percentile_interval
 from emb_pipeline.statistics.letters import letters_of_comparisons
-from emb_pipeline.statistics.score_tables import LOWER_IS_BETTER, TaskScores, task_scores, without_seed
+from emb_pipeline.statistics.score_tables import LOWER_IS_BETTER, Scores, TaskScores, task_scores, without_seed
 
-LEADERBOARD = pa.schema([
-    ("use_case", pa.string()), ("task", pa.string()), ("kind", pa.string()), ("origin", pa.string()),
-    ("method", pa.string()), ("dim", pa.int32()), ("embedding", pa.string()), ("tuned", pa.bool_()), ("seed", pa.int64()),
-    ("metric", pa.string()), ("value", pa.float64()), ("ci_low", pa.float64()), ("ci_high", pa.float64()), ("n", pa.int64()),
-    ("letters", pa.string()), ("primary", pa.bool_()), ("train_seconds", pa.float64()), ("encode_seconds", pa.float64()),
-    ("fit_seconds", pa.float64()), ("bytes_per_item", pa.float64()), ("mlflow_run_id", pa.string()),
-])
-COSTS = pa.schema([
-    ("task", pa.string()), ("embedding", pa.string()), ("train_seconds", pa.float64()), ("encode_seconds", pa.float64()),
-    ("fit_seconds", pa.float64()), ("bytes_per_item", pa.float64()), ("mlflow_run_id", pa.string()),
-])
-"""One row per cell; columns other than task and embedding may be missing or null."""
-
-TASK_COMPARISONS = pa.schema([("task", pa.string()), ("metric", pa.string()), *COMPARISONS])
-SEED_VARIANCE = pa.schema([
-    ("task", pa.string()), ("metric", pa.string()), ("embedding", pa.string()), ("n_seeds", pa.int64()),
-    ("mean", pa.float64()), ("standard_deviation", pa.float64()), ("lowest", pa.float64()), ("highest", pa.float64()),
-])
-ORIGIN_EFFECTS = pa.schema([
-    ("task", pa.string()), ("metric", pa.string()), ("method", pa.string()), ("dim", pa.int32()), ("domain", pa.float64()),
-    ("generic", pa.float64()), ("difference", pa.float64()), ("ci_low", pa.float64()), ("ci_high", pa.float64()),
-    ("p", pa.float64()), ("p_adjusted", pa.float64()), ("n", pa.int64()),
-])
-Scores = pa.Table | Iterable[pa.Table]
+LEADERBOARD = {
+    "use_case": "string", "task": "string", "kind": "string", "origin": "string", "method": "string", "dim": "Int32",
+    "embedding": "string", "tuned": "bool", "seed": "int64", "metric": "string", "value": "float64", "ci_low": "float64",
+    "ci_high": "float64", "n": "int64", "letters": "string", "primary": "bool", "train_seconds": "float64",
+    "encode_seconds": "float64", "fit_seconds": "float64", "bytes_per_item": "float64", "mlflow_run_id": "string",
+}
+COSTS = ("train_seconds", "encode_seconds", "fit_seconds", "bytes_per_item", "mlflow_run_id")
+COMPARISONS = {
+    "task": "string", "metric": "string", "embedding_a": "string", "embedding_b": "string", "difference": "float64",
+    "ci_low": "float64", "ci_high": "float64", "p": "float64", "p_adjusted": "float64", "n": "int64",
+}
+ORIGIN_EFFECTS = {
+    "task": "string", "metric": "string", "method": "string", "dim": "Int32", "embedding_a": "string",
+    "embedding_b": "string", "domain": "float64", "generic": "float64", "difference": "float64", "ci_low": "float64",
+    "ci_high": "float64", "p": "float64", "p_adjusted": "float64", "n": "int64",
+}
+SEED_VARIANCE = {
+    "task": "string", "metric": "string", "embedding": "string", "n_seeds": "int64", "mean": "float64",
+    "standard_deviation": "float64", "lowest": "float64", "highest": "float64",
+}
 
 
-def leaderboard(item_scores: Scores, *, use_case: str, kinds: Mapping[str, str], primary_metrics: Mapping[str, str],
-                costs: pa.Table | None = None, compared: pa.Table | None = None, n_resamples: int = 2000,
-                n_permutations: int = 4999, level: float = 0.05, seed: int = 0) -> pa.Table:
+@dataclass(frozen=True)
+class Resampling:
+    """How intervals and tests are made.
+
+    Attributes
+    ----------
+    resamples : int
+        Bootstrap resamples of the units.
+    permutations : int
+        Random sign flips of the tests.
+    level : float
+        Pairs with an adjusted p of at most this differ; intervals cover ``1 - level``.
+    seed : int
+        Of both.
+    """
+
+    resamples: int = 2000
+    permutations: int = 4999
+    level: float = 0.05
+    seed: int = 0
+
+    def rng(self) -> np.random.Generator:
+        """A generator that starts at the seed."""
+        return np.random.default_rng(self.seed)
+
+
+def leaderboard(item_scores: Scores, cells: pd.DataFrame, primary_metrics: Mapping[str, str],
+                resampling: Resampling | None = None, *, use_case: str) -> pd.DataFrame:
     """One row per cell and metric: value, interval, letters, cost.
 
     Parameters
     ----------
-    item_scores : Table or iterable of Table
+    item_scores : DataFrame, Table or iterable of Table
         Item scores of all cells.
-    use_case : str
-        Written on each row.
-    kinds : mapping of str to str
-        Kind of each task.
+    cells : DataFrame
+        One or more rows per cell with task, embedding, kind and, where they are known, train_seconds, encode_seconds,
+        fit_seconds, bytes_per_item and mlflow_run_id; the first row of a cell counts.
     primary_metrics : mapping of str to str
         Primary metric of each kind.
-    costs : Table of schema COSTS, optional
-        Costs of cells.
-    compared : Table, optional
-        What `comparisons` gave for these scores, to save making it again.
-    n_resamples, n_permutations : int
-        Bootstrap resamples; sign flips.
-    level : float
-        Pairs with an adjusted p of at most this get different letters; intervals cover ``1 - level``.
-    seed : int
-        Of the resamples.
+    resampling : Resampling, optional
+        How intervals and tests are made.
+    use_case : str
+        Written on each row.
 
     Returns
     -------
-    Table of schema LEADERBOARD
+    DataFrame with the columns of LEADERBOARD
         Sorted by task, the primary metric first, then the best embedding first.
 
     Raises
     ------
     ValueError
-        Units that one embedding of a task has and another lacks, or a task without a kind.
+        Units that one embedding of a task has and another lacks, or an embedding that ``cells`` does not know.
 
     Notes
     -----
     Embeddings that differ by their seed alone have a row each, with the letters of their common mean. ``macro_f1``
     is no mean of item scores, so it has intervals, but neither tests nor letters.
     """
-    tasks = list(task_scores(item_scores))
-    if compared is None:
-        compared = _comparisons(tasks, n_resamples=n_resamples, n_permutations=n_permutations, level=level, seed=seed)
-    letters = _letters(tasks, compared, level)
-    cost_of = {(row["task"], row["embedding"]): row for row in costs.to_pylist()} if costs is not None else {}
+    chosen = resampling or Resampling()
+    known = {(row["task"], row["embedding"]): row for row in cells.drop_duplicates(["task", "embedding"]).to_dict("records")}
     rows = []
-    for scores in tasks:
-        if scores.task not in kinds:
-            raise ValueError(f"task {scores.task!r} has no kind; known tasks: {', '.join(kinds)}")
-        kind = kinds[scores.task]
-        for metric, (values, resampled) in _resampled_values(scores, n_resamples, seed).items():
-            for column, (embedding, cell) in enumerate(zip(scores.embeddings, scores.cells, strict=True)):
-                interval = percentile_interval(values[column], resampled[:, column], 1 - level)
-                cost = cost_of.get((scores.task, embedding), {})
+    for scores in task_scores(item_scores):
+        for metric, (values, resampled) in _resampled_values(scores, chosen).items():
+            letters = _letters(scores, metric, chosen) if metric in scores.metrics else {}
+            for column, (embedding, axes) in enumerate(zip(scores.embeddings, scores.cells, strict=True)):
+                if (scores.task, embedding) not in known:
+                    raise ValueError(f"{scores.task}: {embedding} has item scores but no row among the cells")
+                cell = known[scores.task, embedding]
+                interval = percentile_interval(values[column], resampled[:, column], 1 - chosen.level)
                 rows.append({
-                    "use_case": use_case, "task": scores.task, "kind": kind, **cell, "embedding": embedding,
+                    "use_case": use_case, "task": scores.task, "kind": cell["kind"], **axes, "embedding": embedding,
                     "metric": metric, "value": interval.value, "ci_low": interval.low, "ci_high": interval.high,
-                    "n": len(scores.groups), "letters": letters.get((scores.task, metric, without_seed(embedding))),
-                    "primary": metric == primary_metrics[kind],
-                    **{field: cost.get(field) for field in COSTS.names if field not in ("task", "embedding")},
+                    "n": len(scores.groups), "letters": letters.get(without_seed(embedding)),
+                    "primary": metric == primary_metrics[cell["kind"]], **{cost: cell.get(cost) for cost in COSTS},
                 })
     rows.sort(key=lambda row: (row["task"], not row["primary"], row["metric"], -_merit(row["metric"], row["value"]),
                                row["embedding"]))
-    return pa.Table.from_pylist(rows, schema=LEADERBOARD)
+    return _frame(rows, LEADERBOARD)
 
 
-def comparisons(item_scores: Scores, *, n_resamples: int = 2000, n_permutations: int = 4999, level: float = 0.05,
-                seed: int = 0) -> pa.Table:
-    """All pairs of embeddings on each task and metric; see `paired_comparisons`.
+def comparisons(item_scores: Scores, metrics: Mapping[str, str] | None = None,
+                resampling: Resampling | None = None) -> pd.DataFrame:
+    """All pairs of embeddings of each task; see `paired_comparisons`.
 
-    Embeddings that differ by their seed alone are one embedding here: the mean of their item scores.
+    Parameters
+    ----------
+    item_scores : DataFrame, Table or iterable of Table
+        Item scores of all cells. Embeddings that differ by their seed alone are one here: the mean of their scores.
+    metrics : mapping of str to str, optional
+        The metric of each task to compare by; all metrics if left out.
+    resampling : Resampling, optional
+        How intervals and tests are made.
 
     Returns
     -------
-    Table of schema TASK_COMPARISONS
+    DataFrame with the columns of COMPARISONS
         ``p_adjusted`` holds for all pairs of a task and metric together.
     """
-    return _comparisons(list(task_scores(item_scores)), n_resamples=n_resamples, n_permutations=n_permutations,
-                        level=level, seed=seed)
+    rows = [
+        {"task": scores.task, "metric": metric, **row}
+        for scores in task_scores(item_scores) for metric in _metrics(scores, metrics)
+        for row in _compared(scores, metric, resampling or Resampling())
+    ]
+    return _frame(rows, COMPARISONS)
 
 
-def domain_against_generic(item_scores: Scores, *, n_resamples: int = 2000, n_permutations: int = 4999, level: float = 0.05,
-                           seed: int = 0) -> pa.Table:
+def origin_effects(item_scores: Scores, metrics: Mapping[str, str] | None = None,
+                   resampling: Resampling | None = None) -> pd.DataFrame:
     """What domain text brings: the same method and dimension trained on the domain and on the generic corpus.
+
+    Parameters
+    ----------
+    item_scores, metrics, resampling
+        As for `comparisons`.
 
     Returns
     -------
-    Table of schema ORIGIN_EFFECTS
+    DataFrame with the columns of ORIGIN_EFFECTS
         Paired differences domain - generic with interval and p; ``p_adjusted`` holds for all methods and dimensions of
-        a task and metric together. Seeds are averaged.
+        a task and metric together. Empty where no method was trained on both.
     """
     rows = []
     for scores in task_scores(item_scores):
-        names = list(scores.families)
-        pairs = [(names.index(f"domain.{key}"), names.index(f"generic.{key}")) for origin, _, key in
-                 (name.partition(".") for name in names) if origin == "domain" and f"generic.{key}" in names]
-        if not pairs:
-            continue
-        first_columns = [columns[0] for columns in scores.families.values()]
-        for metric in scores.metrics:
-            means = scores.family_means(metric)
-            table = paired_comparisons(means, names, n_resamples=n_resamples, n_permutations=n_permutations,
-                                       rng=np.random.default_rng(seed), groups=scores.groups, level=1 - level, pairs=pairs)
-            for (domain, generic), row in zip(pairs, table.to_pylist(), strict=True):
-                cell = scores.cells[first_columns[domain]]
+        families = scores.families
+        names = list(families)
+        twins = [(name, name.replace("domain.", "generic.", 1)) for name in names if name.startswith("domain.")]
+        pairs = [(names.index(name), names.index(twin)) for name, twin in twins if twin in families]
+        for metric in _metrics(scores, metrics) if pairs else ():
+            means = scores.family_means(metric).mean(axis=0)
+            compared = _compared(scores, metric, resampling or Resampling(), pairs)
+            for (domain, generic), row in zip(pairs, compared, strict=True):
+                cell = scores.cells[families[names[domain]][0]]
                 rows.append({"task": scores.task, "metric": metric, "method": cell["method"], "dim": cell["dim"],
-                             "domain": float(means[:, domain].mean()), "generic": float(means[:, generic].mean()),
-                             **{name: row[name] for name in ("difference", "ci_low", "ci_high", "p", "p_adjusted", "n")}})
-    return pa.Table.from_pylist(rows, schema=ORIGIN_EFFECTS)
+                             "domain": means[domain], "generic": means[generic], **row})
+    return _frame(rows, ORIGIN_EFFECTS)
 
 
-def seed_variance(item_scores: Scores) -> pa.Table:
+def seed_variance(item_scores: Scores) -> pd.DataFrame:
     """How much luck in training is worth: the spread of a metric over training seeds, on the same units.
 
-    It is the other kind of uncertainty: intervals say what other test units would do, this what another seed would do.
+    It is the other kind of uncertainty: an interval says what other test units would do, this what another seed would do.
 
     Returns
     -------
-    Table of schema SEED_VARIANCE
-        One row per embedding with at least two seeds; the deviation is the sample's (``n - 1``).
+    DataFrame with the columns of SEED_VARIANCE
+        One row per task, metric and embedding with at least two seeds; the deviation is the sample's (``n - 1``).
     """
     rows = []
     for scores in task_scores(item_scores):
@@ -169,35 +193,33 @@ def seed_variance(item_scores: Scores) -> pa.Table:
                     rows.append({"task": scores.task, "metric": metric, "embedding": name, "n_seeds": len(columns),
                                  "mean": of_seeds.mean(), "standard_deviation": of_seeds.std(ddof=1),
                                  "lowest": of_seeds.min(), "highest": of_seeds.max()})
-    return pa.Table.from_pylist(rows, schema=SEED_VARIANCE)
+    return _frame(rows, SEED_VARIANCE)
 
 
-def _comparisons(tasks: list[TaskScores], *, n_resamples: int, n_permutations: int, level: float, seed: int) -> pa.Table:
-    tables = [TASK_COMPARISONS.empty_table()]
-    for scores in tasks:
-        for metric in scores.metrics:
-            table = paired_comparisons(scores.family_means(metric), list(scores.families), n_resamples=n_resamples,
-                                       n_permutations=n_permutations, rng=np.random.default_rng(seed), groups=scores.groups,
-                                       level=1 - level)
-            stamps = [pa.repeat(pa.scalar(text), table.num_rows) for text in (scores.task, metric)]
-            tables.append(pa.table([*stamps, *table.columns], schema=TASK_COMPARISONS))
-    return pa.concat_tables(tables)
+def _compared(scores: TaskScores, metric: str, resampling: Resampling,
+              pairs: list[tuple[int, int]] | None = None) -> list[dict[str, object]]:
+    table = paired_comparisons(
+        scores.family_means(metric), list(scores.families), n_resamples=resampling.resamples,
+        n_permutations=resampling.permutations, rng=resampling.rng(), groups=scores.groups, level=1 - resampling.level,
+        pairs=pairs)
+    rows: list[dict[str, object]] = table.to_pylist()
+    return rows
 
 
-def _letters(tasks: list[TaskScores], compared: pa.Table, level: float) -> dict[tuple[str, str, str], str]:
-    letters: dict[tuple[str, str, str], str] = {}
-    rows: dict[tuple[str, str], list[dict[str, object]]] = {}
-    for row in compared.select(["task", "metric", "embedding_a", "embedding_b", "p_adjusted"]).to_pylist():
-        rows.setdefault((row["task"], row["metric"]), []).append(row)
-    for scores in tasks:
-        for metric in scores.metrics:
-            names, of_metric = list(scores.families), rows.get((scores.task, metric), [])
-            merits = _merit(metric, scores.family_means(metric).mean(axis=0))
-            pairs = [(str(row["embedding_a"]), str(row["embedding_b"])) for row in of_metric]
-            adjusted = np.array([row["p_adjusted"] for row in of_metric], dtype=np.float64)
-            for name, own in zip(names, letters_of_comparisons(names, merits, pairs, adjusted, level), strict=True):
-                letters[scores.task, metric, name] = own
-    return letters
+def _metrics(scores: TaskScores, metrics: Mapping[str, str] | None) -> list[str]:
+    if metrics is None:
+        return list(scores.metrics)
+    if scores.task not in metrics or metrics[scores.task] not in scores.metrics:
+        raise ValueError(f"{scores.task}: metric {metrics.get(scores.task)!r} is not among {', '.join(scores.metrics)}")
+    return [metrics[scores.task]]
+
+
+def _letters(scores: TaskScores, metric: str, resampling: Resampling) -> dict[str, str]:
+    names, means = list(scores.families), scores.family_means(metric)
+    merits = np.asarray(_merit(metric, means.mean(axis=0)))
+    _, adjusted = sign_flip_tests(means, n_permutations=resampling.permutations, rng=resampling.rng(), groups=scores.groups)
+    pairs = list(combinations(names, 2))
+    return dict(zip(names, letters_of_comparisons(names, merits, pairs, adjusted, resampling.level), strict=True))
 
 
 def _values(scores: TaskScores) -> dict[str, np.ndarray]:
@@ -207,16 +229,20 @@ def _values(scores: TaskScores) -> dict[str, np.ndarray]:
     return values
 
 
-def _resampled_values(scores: TaskScores, n_resamples: int, seed: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def _resampled_values(scores: TaskScores, resampling: Resampling) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     values, metrics = _values(scores), list(scores.metrics)
     matrix = np.column_stack([scores.metrics[metric] for metric in metrics])
-    resampled = bootstrap_means(matrix, n_resamples=n_resamples, rng=np.random.default_rng(seed), groups=scores.groups)
+    resampled = bootstrap_means(matrix, n_resamples=resampling.resamples, rng=resampling.rng(), groups=scores.groups)
     by_metric = dict(zip(metrics, np.split(resampled, len(metrics), axis=1), strict=True))
     if scores.labels is not None and scores.predictions is not None:
-        by_metric["macro_f1"] = bootstrap_macro_f1(scores.labels, scores.predictions, n_resamples=n_resamples,
-                                                   rng=np.random.default_rng(seed), groups=scores.groups)
+        by_metric["macro_f1"] = bootstrap_macro_f1(scores.labels, scores.predictions, n_resamples=resampling.resamples,
+                                                   rng=resampling.rng(), groups=scores.groups)
     return {metric: (values[metric], by_metric[metric]) for metric in by_metric}
 
 
 def _merit(metric: str, value: np.ndarray | float) -> np.ndarray | float:
     return -value if metric in LOWER_IS_BETTER else value
+
+
+def _frame(rows: list[dict[str, object]], columns: Mapping[str, str]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=list(columns)).astype(dict(columns))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import count, islice, product
 from string import ascii_lowercase
 
@@ -67,6 +67,6 @@ def letters_of_comparisons(names: Sequence[str], values: np.ndarray, pairs: Sequ
     return compact_letters(np.asarray(values), different)
 
 
-def _names() -> map[str]:
+def _names() -> Iterator[str]:
     words = ("".join(word) for length in count(1) for word in product(ascii_lowercase, repeat=length))
-    return map(lambda word: word if len(word) == 1 else f"({word})", words)
+    return (word if len(word) == 1 else f"({word})" for word in words)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 REQUIRED = ("origin", "method", "dim", "tuned", "seed", "task", "label_fraction", "unit_id", "group_id", "metric", "value")
+Scores: TypeAlias = pd.DataFrame | pa.Table | Iterable[pa.Table]
 LOWER_IS_BETTER = frozenset({"log_loss"})
 _CODES = ("label", "prediction")
 _SEED = re.compile(r"_seed\d+$")
@@ -62,12 +65,12 @@ def without_seed(embedding: str) -> str:
     return _SEED.sub("", embedding)
 
 
-def task_scores(item_scores: pa.Table | Iterable[pa.Table]) -> Iterator[TaskScores]:
+def task_scores(item_scores: Scores) -> Iterator[TaskScores]:
     """The tasks of item-score tables, one after the other. Scores of a part of the labels are left out.
 
     Parameters
     ----------
-    item_scores : Table or iterable of Table
+    item_scores : DataFrame, Table or iterable of Table
         Columns `REQUIRED`, and ``embedding`` where a name is not ``<origin>.<method>_<dim>``.
 
     Raises
@@ -76,6 +79,8 @@ def task_scores(item_scores: pa.Table | Iterable[pa.Table]) -> Iterator[TaskScor
         A missing column; two scores of one unit; units that one embedding of a task has and another lacks; groups or
         labels that two embeddings disagree on.
     """
+    if isinstance(item_scores, pd.DataFrame):
+        item_scores = pa.Table.from_pandas(item_scores, preserve_index=False)
     tables = [item_scores] if isinstance(item_scores, pa.Table) else list(item_scores)
     if not tables:
         raise ValueError("no table of item scores was given")
@@ -102,7 +107,7 @@ class _Cell:
         """Metrics of the same cell from another table."""
         for metric, scores in other.metrics.items():
             if metric in self.metrics:
-                raise ValueError(f"{self.task}, {self.embedding}: {metric} is given twice; name cells that differ differently")
+                raise ValueError(f"{self.task}, {self.embedding}: {metric} is given twice; give cells names of their own")
             self.metrics[metric] = scores
 
 
@@ -124,6 +129,7 @@ def _cells(table: pa.Table) -> Iterator[_Cell]:
         first = int(rows[0])
         task, embedding, metric = (words[codes[first]] for codes, words in keys)
         fields = {name: table[name][first].as_py() for name in ("origin", "method", "dim", "tuned", "seed")}
+        fields["dim"] = None if fields["dim"] is None else int(fields["dim"])
         cell = cells.setdefault((task, embedding), _Cell(task, embedding, fields, {}))
         cell.metrics[metric] = (units[rows], groups[rows], values[rows])
     yield from cells.values()
@@ -136,8 +142,8 @@ def _codes(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
 
 
 def _names(table: pa.Table) -> pa.ChunkedArray:
-    stem = pc.binary_join_element_wise(table["origin"], table["method"], ".")
-    with_dim = pc.binary_join_element_wise(stem, pc.cast(table["dim"], pa.string()), "_")
+    stem = pc.binary_join_element_wise(*(pc.cast(table[name], pa.string()) for name in ("origin", "method")), ".")
+    with_dim = pc.binary_join_element_wise(stem, pc.cast(pc.cast(table["dim"], pa.int64()), pa.string()), "_")
     return pc.if_else(pc.is_null(table["dim"]), stem, with_dim)
 
 

@@ -143,7 +143,8 @@ class RetrievalTask:
                             "keep one judgment of each pair")
         judged = sp.csr_array((grades, (rows, columns)), shape=shape)
         judged.eliminate_zeros()
-        return cls(name, query_ids, Texts(queries["text"].to_pylist()), passage_ids, Texts(passages["text"].to_pylist()), judged)
+        query_texts, passage_texts = (Texts(table["text"].to_pylist()) for table in (queries, passages))
+        return cls(name, query_ids, query_texts, passage_ids, passage_texts, judged)
 
     def to_tables(self) -> dict[str, pa.Table]:
         """The tables ``queries``, ``passages`` and ``qrels`` of this task."""
@@ -164,7 +165,7 @@ def _typed(tables: Mapping[str, pa.Table], table_name: str, schema: pa.Schema, n
     table = tables[table_name]
     for column in schema.names:
         if column not in table.column_names and column not in optional:
-            raise DataError(f"{name}.{table_name}", f"column {column!r} is missing", f"columns are {', '.join(schema.names)}")
+            raise DataError(f"{name}.{table_name}", f"column {column!r} is missing", f"give {', '.join(schema.names)}")
         if column not in optional and table[column].null_count:
             row = int(np.flatnonzero(pc.is_null(table[column]).to_numpy())[0]) + 1
             raise DataError(f"{name}.{table_name}, row {row}", f"{column} is empty", "fill it in or drop the row")
@@ -174,10 +175,10 @@ def _typed(tables: Mapping[str, pa.Table], table_name: str, schema: pa.Schema, n
 
 def _unique_strings(table: pa.Table, column: str, name: str) -> np.ndarray:
     ids = np.array(table[column].to_pylist(), dtype=str)
-    unique, first, counts = np.unique(ids, return_index=True, return_counts=True)
+    unique, counts = np.unique(ids, return_counts=True)
     if (counts > 1).any():
         twice = int(np.argmax(counts > 1))
-        raise DataError(f"{name}, {column}", f"{unique[twice]!r} occurs {counts[twice]} times", "give each row its own id")
+        raise DataError(f"{name}, {column}", f"{str(unique[twice])!r} occurs {counts[twice]} times", "give each row its own id")
     if not len(ids):
         raise DataError(f"{name}, {column}", "the table has no row", "check what the reading selects")
     return ids
@@ -188,5 +189,6 @@ def _positions(qrels: pa.Table, column: str, ids: np.ndarray, name: str) -> np.n
     wanted = qrels[column].to_pylist()
     for row, value in enumerate(wanted):
         if value not in position_of:
-            raise DataError(f"{name}.qrels, row {row + 1}", f"{column} {value!r} is unknown", "add it to its table or drop the row")
+            raise DataError(f"{name}.qrels, row {row + 1}", f"{column} {value!r} is unknown",
+                            "add it to its table or drop the row")
     return np.array([position_of[value] for value in wanted], dtype=np.int64)

@@ -36,7 +36,7 @@ def minimise(objective: Objective, start: np.ndarray, *, tolerance: float, max_i
     start : ndarray of shape (n,), float32
         Where to start.
     tolerance : float
-        Stop after an iteration that lowers the value by less than this.
+        Stop after an iteration that lowers the value by less than this part of it.
     max_iterations : int
         Stop there in any case.
     memory : int
@@ -73,7 +73,7 @@ def minimise(objective: Objective, start: np.ndarray, *, tolerance: float, max_i
             pairs.append((step, change, curvature))
         gain = value - new_value
         x, value, gradient = new_x, new_value, new_gradient
-        if gain <= tolerance and iteration > 2:  # the first steps know little of the curvature
+        if gain <= tolerance * abs(value) and iteration > 2:  # the first steps know little of the curvature
             return Minimum(x, iteration, True)
     return Minimum(x, max_iterations, False)
 

@@ -17,7 +17,8 @@ class ClassificationOptions(_Options):
     folds: int = Field(default=5, ge=2, le=50, description="stratified folds where the task has no official split")
     inner_folds: int = Field(default=3, ge=2, le=10, description="folds of the training part that choose the penalty")
     standardise: bool = Field(
-        default=True, description="give dense features mean 0 and variance 1 by training statistics; sparse ones stay as they are"
+        default=True,
+        description="give dense features mean 0 and variance 1 by training statistics; sparse ones stay as they are",
     )
     log10_c_low: float = Field(
         default=-1.0, ge=-8, le=8,

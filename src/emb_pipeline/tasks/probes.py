@@ -12,8 +12,8 @@ from emb_pipeline.tasks.folds import stratified_folds
 from emb_pipeline.tasks.options import ClassificationOptions
 from emb_pipeline.tasks.softmax import Axes, Coefficients, Features, SoftmaxRegression, axes_of
 
-PATIENCE = 2
-"""Values of C without a better accuracy and with a worse log loss before the path ends early."""
+PATIENCE = 3
+"""Values of C that bring nothing before the path ends early."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,9 +59,12 @@ def fit_probe(features: Features, codes: np.ndarray, n_classes: int, groups: np.
     rows have length 1 already.
 
     C runs upwards over a logarithmic path, from strong to weak penalties, in units of one over the mean squared length
-    of a feature vector, so that one path serves 50 and 768 dimensions and rows of length 1. It ends early once accuracy
-    no longer improves while log loss grows, and is widened where the best value lies at its end. Of equally good values
-    the smallest C is taken. The inner folds share scaling and axes, which know all training rows but no label.
+    of a feature vector, so that one path serves 50 and 768 dimensions and rows of length 1. Chosen is the smallest C that is
+    worse than the best one by no more than a standard error of their paired difference on held-out rows (after Breiman et
+    al. 1984, ch. 3.4.3): accuracy is often flat over several powers of ten, where the smaller C has the better
+    probabilities. The path ends early once this choice stands still while log loss grows, and is widened where the choice
+    lies at its end. The inner folds share scaling and axes, which know all training rows but no label. The
+    final fit goes up the same path, to the chosen C.
 
     Parameters
     ----------
@@ -84,8 +87,10 @@ def fit_probe(features: Features, codes: np.ndarray, n_classes: int, groups: np.
     rotated = axes.rotate(scaled)
     path = _Path(rotated, codes, n_classes, groups, options, seed=seed)
     path.tune()
-    final = SoftmaxRegression(rotated, codes, n_classes, start=path.best_start)
-    c = path.c_of(path.best)
+    final = SoftmaxRegression(rotated, codes, n_classes)
+    for step in range(min(path.scores), path.chosen):
+        final.fit(path.c_of(step), tolerance=options.tolerance, max_iterations=options.max_iterations)
+    c = path.c_of(path.chosen)
     coefficients = final.fit(c, tolerance=options.final_tolerance, max_iterations=5 * options.max_iterations)
     tried = [path.scores[step] for step in sorted(path.scores)]
     return Probe(c, path.edge, tried, final.converged, scaler, axes, coefficients)
@@ -101,23 +106,25 @@ class _Path:
         self._folds = stratified_folds(codes, groups, n_folds=n_folds, seed=seed)
         self._unit = 1.0 / max(_mean_squared_length(features), 1e-12)
         self.scores: dict[int, dict[str, float]] = {}
-        self.best_start: Coefficients | None = None
+        self._qualities: dict[int, np.ndarray] = {}
 
     def c_of(self, step: int) -> float:
         """C, in scikit-learn's scale, of a step of the path."""
         return float(self._unit * 10 ** (step / self._options.steps_per_decade))
 
     @property
-    def best(self) -> int:
-        """The step with the best score; the smallest C among equals."""
-        return min(self.scores, key=lambda step: (-self._quality(step), step))
+    def chosen(self) -> int:
+        """The first step that is not worse than the best by more than one standard error of their difference."""
+        steps = sorted(self.scores)
+        best = max(steps, key=lambda step: (self._qualities[step].mean(), -step))
+        return next(step for step in steps if step == best or self._is_close(step, best))
 
     @property
     def edge(self) -> str:
-        """The end of the path that the best step lies at, if it does."""
-        if len(self.scores) > 1 and self.best == max(self.scores):
+        """The end of the path that the choice lies at, if it does."""
+        if len(self.scores) > 1 and self.chosen == max(self.scores):
             return "high"
-        return "low" if self._is_better_below() else "none"
+        return "low" if self._falls_from_the_start() else "none"
 
     def tune(self) -> None:
         """Score the steps of the path, and more where the best one is its last or first."""
@@ -125,11 +132,11 @@ class _Path:
         low, high = (round(value * per_decade) for value in (self._options.log10_c_low, self._options.log10_c_high))
         models = self._models()
         for step in range(low, high + widen * per_decade + 1):
-            if self._is_exhausted() or (step > high and self.best != step - 1):
+            if self._is_exhausted() or (step > high and not self._still_rises(step - 1)):
                 break
             self._score(step, models)
         for step in range(low - 1, low - widen * per_decade - 1, -1):
-            if not self._is_better_below():
+            if not self._falls_from_the_start():
                 break
             self._score(step, self._models())
 
@@ -138,34 +145,37 @@ class _Path:
                 for fold in np.unique(self._folds)]
 
     def _score(self, step: int, models: list[SoftmaxRegression]) -> None:
-        right, log_loss = 0, 0.0
+        c, n = self.c_of(step), len(self._codes)
+        right, log_likelihood = np.zeros(n), np.zeros(n)
         for fold, model in zip(np.unique(self._folds), models, strict=True):
             held_out = self._folds == fold
-            fitted = model.fit(self.c_of(step), tolerance=self._options.tolerance, max_iterations=self._options.max_iterations)
+            fitted = model.fit(c, tolerance=self._options.tolerance, max_iterations=self._options.max_iterations)
             logs = fitted.log_probabilities(self._features[held_out])
-            right += int((logs.argmax(axis=1) == self._codes[held_out]).sum())
-            log_loss -= float(logs[np.arange(len(logs)), self._codes[held_out]].sum())
-        n = len(self._codes)
-        self.scores[step] = {"c": self.c_of(step), "accuracy": right / n, "log_loss": log_loss / n}
-        if self.best == step:
-            weights, intercepts = zip(*((m.coefficients.weights, m.coefficients.intercepts) for m in models), strict=True)
-            self.best_start = Coefficients(np.mean(weights, axis=0), np.mean(intercepts, axis=0))
+            right[held_out] = logs.argmax(axis=1) == self._codes[held_out]
+            log_likelihood[held_out] = logs[np.arange(len(logs)), self._codes[held_out]]
+        self.scores[step] = {"c": c, "accuracy": float(right.mean()), "log_loss": -float(log_likelihood.mean())}
+        self._qualities[step] = right if self._options.select_by == "accuracy" else log_likelihood
 
-    def _quality(self, step: int) -> float:
-        scores = self.scores[step]
-        return scores["accuracy"] if self._options.select_by == "accuracy" else -scores["log_loss"]
+    def _is_close(self, step: int, best: int) -> bool:
+        lost = self._qualities[best] - self._qualities[step]
+        return bool(lost.mean() <= lost.std() / np.sqrt(len(lost)))
 
     def _is_exhausted(self) -> bool:
-        """Whether the last steps brought nothing: no better score, and a log loss past its lowest."""
+        """Whether the last steps brought nothing: the choice lies before them, and so does the lowest log loss."""
         last = sorted(self.scores)[-PATIENCE:]
-        lowest = min((scores["log_loss"] for scores in self.scores.values()), default=0.0)
-        return len(self.scores) > PATIENCE and self.best not in last and all(
-            self.scores[step]["log_loss"] > lowest for step in last)
+        if len(self.scores) <= PATIENCE or self.chosen in last:
+            return False
+        lowest = min(scores["log_loss"] for scores in self.scores.values())
+        return all(self.scores[step]["log_loss"] > lowest for step in last)
 
-    def _is_better_below(self) -> bool:
-        """Whether scores rise towards the low end (a plateau there is the probe that knows the class frequencies alone)."""
+    def _still_rises(self, last: int) -> bool:
+        """Whether the last step is the choice, or has at least the lowest log loss."""
+        return last in (self.chosen, min(self.scores, key=lambda step: self.scores[step]["log_loss"]))
+
+    def _falls_from_the_start(self) -> bool:
+        """Whether the first step is better than the second (on a plateau there, the probe knows class frequencies alone)."""
         steps = sorted(self.scores)
-        return len(steps) > 1 and self.best == steps[0] and self._quality(steps[0]) > self._quality(steps[1])
+        return len(steps) > 1 and self.chosen == steps[0] and not self._is_close(steps[1], steps[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,4 +202,4 @@ class _Scaler:
 
 def _mean_squared_length(features: Features) -> float:
     values = features.data if sp.issparse(features) else features.ravel()
-    return float(np.dot(values, values)) / features.shape[0]
+    return float(np.square(values).sum(dtype=np.float64) / features.shape[0])

@@ -56,7 +56,8 @@ class Kind:
         """
         return _load(self.task_class).from_tables(tables, name=name or self.name)
 
-    def evaluate(self, task: Any, encoder: Any, options: BaseModel, *, seed: int, shuffle_labels: bool = False) -> Evaluation:
+    def evaluate(self, task: Any, encoder: Any, options: BaseModel, *, seed: int,
+                 shuffle_labels: bool = False) -> Evaluation:
         """Evaluate an embedding on a task of this kind.
 
         Raises

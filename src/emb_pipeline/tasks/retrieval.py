@@ -213,4 +213,5 @@ def _require_relevant_passages(task: RetrievalTask) -> None:
     without = np.flatnonzero(np.asarray((task.qrels > 0).sum(axis=1)).ravel() == 0)
     if len(without):
         raise DataError(f"{task.name}, query {task.query_ids[without[0]]}",
-                        f"has no relevant passage ({len(without)} such queries)", "judge a passage relevant or drop the query")
+                        f"has no relevant passage ({len(without)} such queries)",
+                        "judge a passage relevant or drop the query")

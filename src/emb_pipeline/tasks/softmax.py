@@ -13,7 +13,7 @@ things make it some hundred times faster there for text, none of which changes t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import scipy.linalg
@@ -21,7 +21,7 @@ import scipy.sparse as sp
 
 from emb_pipeline.tasks.lbfgs import minimise
 
-Features = np.ndarray | sp.csr_array
+Features: TypeAlias = np.ndarray | sp.csr_array
 
 MOST_SAMPLES_FOR_AXES = 5_000
 """Above this the eigenvectors of a matrix of samples × samples cost more than they save (9 s at 5,000)."""
@@ -69,11 +69,12 @@ class SoftmaxRegression:
         self._transposed = sp.csr_array(features.T) if sp.issparse(features) else features.T
         self._codes = codes
         self._rows = np.arange(len(codes))
-        squares = features.multiply(features) if sp.issparse(features) else np.square(features)
+        squares = sp.csr_array(features).power(2) if sp.issparse(features) else np.square(features)
         self._mean_squares = np.asarray(squares.mean(axis=0), dtype=np.float32).ravel()
         if start is None:
             frequencies = (np.bincount(codes, minlength=n_classes) + 0.5) / (len(codes) + 0.5 * n_classes)
-            start = Coefficients(np.zeros((features.shape[1], n_classes), np.float32), np.log(frequencies).astype(np.float32))
+            weights = np.zeros((features.shape[1], n_classes), dtype=np.float32)
+            start = Coefficients(weights, np.log(frequencies).astype(np.float32))
         self.coefficients = start
         self.iterations = 0
         self.converged = True
@@ -86,7 +87,7 @@ class SoftmaxRegression:
         c : float
             Inverse strength of the penalty, as in scikit-learn.
         tolerance : float
-            Stop when an iteration lowers the objective by less than this part of its first value.
+            Stop when an iteration lowers the objective by less than this part of it.
         max_iterations : int
             Stop there in any case; ``converged`` tells.
         """
@@ -201,7 +202,7 @@ class _MergedColumns:
 
 
 def _dense(product: Features) -> np.ndarray:
-    return product.toarray() if sp.issparse(product) else np.asarray(product)
+    return sp.csr_array(product).toarray() if sp.issparse(product) else np.asarray(product)
 
 
 def _is_positive(eigenvalues: np.ndarray) -> np.ndarray:

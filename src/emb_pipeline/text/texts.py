@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import overload
 
 import numpy as np
@@ -81,7 +82,7 @@ class Texts(Sequence[str]):
     @cached_property
     def ngrams(self) -> DocumentTerms:
         """Counts of tokens and of pairs of adjacent tokens (``"new york"``)."""
-        return _count([[*tokens, *map(" ".join, zip(tokens, tokens[1:], strict=False))] for tokens in self.tokens])
+        return _count([[*tokens, *map(" ".join, pairwise(tokens))] for tokens in self.tokens])
 
 
 def _count(documents: Sequence[Sequence[str]]) -> DocumentTerms:

@@ -42,9 +42,8 @@ class ReportOptions(BaseModel):
 
 def make_leaderboard(options: ReportOptions, use_case: str, **scores: Tables) -> pd.DataFrame:
     """Every metric of every cell, with interval, letters and cost."""
-    return statistics.leaderboard(
-        _all(scores, "item_scores"), _all(scores, "cells"), PRIMARY, options.resampling, use_case=use_case
-    )
+    item_scores, cells = _all(scores, "item_scores"), _all(scores, "cells")
+    return statistics.leaderboard(item_scores, cells, PRIMARY, options.resampling, use_case=use_case)
 
 
 def compare_embeddings(options: ReportOptions, **scores: Tables) -> pd.DataFrame:
@@ -61,7 +60,8 @@ def make_audit(audits: pa.Table, overlap: pa.Table) -> pd.DataFrame:
     """What is wrong with the tasks, and how much of their held-out text stands in the corpora."""
     found = overlap.to_pandas().rename(columns={"task": "scope"})
     found["check"] = found["check"] + ": " + found.pop("corpus")
-    return pd.concat([audits.to_pandas(), found], ignore_index=True)
+    whole: pd.DataFrame = pd.concat([audits.to_pandas(), found], ignore_index=True)
+    return whole
 
 
 def draw_leaderboard(leaderboard: pa.Table, task: str) -> go.Figure:
@@ -164,7 +164,8 @@ TASK_FIGURES = {
 
 
 def _all(scores: Mapping[str, Tables], name: str) -> pd.DataFrame:
-    return pd.concat([tables[name].to_pandas() for tables in scores.values()], ignore_index=True)
+    whole: pd.DataFrame = pd.concat([tables[name].to_pandas() for tables in scores.values()], ignore_index=True)
+    return whole
 
 
 def _primary_metrics(scores: Mapping[str, Tables]) -> dict[str, str]:

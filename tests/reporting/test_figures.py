@@ -1,0 +1,146 @@
+"""Figures hold the tables' values."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import plotly.graph_objects as go
+import pytest
+
+from emb_pipeline.reporting.figures import (
+    cost_figure,
+    dimension_figure,
+    leaderboard_figure,
+    methods_figure,
+    origins_figure,
+    shared_dimension,
+)
+from emb_pipeline.reporting.theme import DARK_COLOURS, LOOKS
+from tests.reporting.conftest import TOPIC, Tables, leaderboard, origins
+
+
+def points(figure: go.Figure) -> dict[str, float]:
+    """Values by the name on the other axis, over all traces of markers."""
+    return {y: x for trace in figure.data if trace.mode == "markers" for x, y in zip(trace.x, trace.y, strict=True)}
+
+
+def trace(figure: go.Figure, name: str) -> Any:
+    return next(each for each in figure.data if each.name == name)
+
+
+def test_the_leaderboard_holds_every_embedding_with_its_interval_best_first() -> None:
+    figure = leaderboard_figure(leaderboard(TOPIC), "topic")
+    assert points(figure) == TOPIC
+    assert list(figure.layout.yaxis.categoryarray) == list(TOPIC)
+    domain = trace(figure, "domain")
+    assert domain.error_x.array == pytest.approx([0.015, 0.015])
+    assert domain.marker.color == LOOKS["domain"].colour
+
+
+def test_letters_stand_at_the_upper_ends_of_the_intervals() -> None:
+    letters = trace(leaderboard_figure(leaderboard(TOPIC), "topic"), "letters")
+    assert [text.strip() for text in letters.text] == ["a", "a", "b", "b", "b", "b", "b"]
+    assert letters.x[0] == pytest.approx(0.771)
+
+
+def test_a_ceiling_is_a_line_where_the_labels_cap_the_score() -> None:
+    assert leaderboard_figure(leaderboard(TOPIC), "topic", ceiling=0.9).layout.shapes[0].x0 == 0.9
+    assert not leaderboard_figure(leaderboard(TOPIC), "topic", ceiling=1.0).layout.shapes
+
+
+def test_an_embedding_without_interval_is_still_a_point() -> None:
+    board = leaderboard(TOPIC).assign(ci_low=float("nan"), ci_high=float("nan"), letters=None)
+    assert points(leaderboard_figure(board, "topic")) == TOPIC
+
+
+def test_origins_are_drawn_as_percentage_points_and_coloured_by_their_direction() -> None:
+    figure = origins_figure(origins({("glove", 50): 0.1, ("glove", 9): -0.1, ("glove", 7): 0.0}))
+    assert points(figure) == pytest.approx({"glove_50": 10, "glove_9": -10, "glove_7": 0})
+    assert [each.marker.color for each in figure.data] == [LOOKS[name].colour for name in ("domain", "generic", "control")]
+    assert any(shape.x0 == shape.x1 == 0 for shape in figure.layout.shapes)
+
+
+def test_scores_that_are_no_shares_keep_their_scale() -> None:
+    figure = origins_figure(origins({("glove", 50): 0.1}, task="search", metric="ndcg@10"))
+    assert points(figure) == {"glove_50": 0.1}
+
+
+def test_each_task_has_its_own_panel(tables: Tables) -> None:
+    figure = origins_figure(tables["origins"])
+    assert {each.xaxis for each in figure.data} == {"x", "x2"}
+
+
+def test_dimensions_are_a_line_per_origin_and_method_and_baselines_are_levels() -> None:
+    figure = dimension_figure(leaderboard(TOPIC), "topic")
+    line = trace(figure, "domain word2vec")
+    assert (list(line.x), list(line.y)) == ([50, 100], [0.601, 0.748])
+    assert list(trace(figure, "task.tfidf").y) == [0.756, 0.756]
+    assert list(trace(figure, "control.random_100").y) == [0.412, 0.412]
+    assert figure.layout.xaxis.type == "log"
+
+
+def test_a_method_of_one_dimension_has_no_curve() -> None:
+    assert not dimension_figure(leaderboard({"domain.glove_50": 0.7, "task.tfidf": 0.8}), "topic").data
+
+
+def test_further_seeds_are_no_dimensions() -> None:
+    values = {"domain.glove_50": 0.7, "domain.glove_100": 0.8, "domain.glove_100_seed1": 0.1}
+    assert list(trace(dimension_figure(leaderboard(values), "topic"), "domain glove").y) == [0.7, 0.8]
+
+
+def test_methods_are_compared_at_the_dimension_that_most_of_them_share() -> None:
+    board = leaderboard({"domain.word2vec_300": 0.9, "domain.word2vec_100": 0.7, "domain.glove_100": 0.6,
+                         "generic.glove_100": 0.5})
+    assert shared_dimension(board, "topic") == 100
+    figure = methods_figure(board, "topic")
+    assert list(trace(figure, "domain").x) == [0.7, 0.6]
+    assert list(figure.layout.yaxis.ticktext) == ["word2vec", "glove"]
+
+
+def test_the_cost_front_holds_what_nothing_cheaper_matches() -> None:
+    front = trace(cost_figure(leaderboard(TOPIC), "topic", against="bytes_per_item"), "front")
+    assert (list(front.x), list(front.y)) == ([200, 400, 2400], [0.601, 0.748, 0.756])
+
+
+def test_cost_in_seconds_is_training_and_encoding() -> None:
+    figure = cost_figure(leaderboard(TOPIC), "topic")
+    assert set(trace(figure, "domain").x) == {31.5} and set(trace(figure, "task").x) == {1.5}
+    assert figure.layout.xaxis.range[0] < math.log10(1.5)
+
+
+def test_an_unknown_cost_is_refused() -> None:
+    with pytest.raises(ValueError, match="'euros'"):
+        cost_figure(leaderboard(TOPIC), "topic", against="euros")
+
+
+def test_names_are_escaped_in_figures() -> None:
+    board = leaderboard({"domain.<b>x</b>_50": 0.7, "domain.<b>x</b>_100": 0.8, "task.tfidf": 0.6})
+    for figure in (leaderboard_figure(board, "topic"), dimension_figure(board, "topic"), methods_figure(board, "topic"),
+                   cost_figure(board, "topic")):
+        assert "<b>" not in figure.to_json() and "\\u003cb\\u003e" not in figure.to_json()
+
+
+@pytest.mark.parametrize("task", ["topic", "nowhere"])
+def test_every_figure_is_transparent_and_can_be_empty(task: str) -> None:
+    board = leaderboard(TOPIC)
+    for figure in (leaderboard_figure(board, task), dimension_figure(board, task), methods_figure(board, task),
+                   cost_figure(board, task), origins_figure(origins({}))):
+        assert figure.layout.template.layout.paper_bgcolor == figure.layout.template.layout.plot_bgcolor == "rgba(0,0,0,0)"
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(first: str, second: str) -> float:
+    high, low = sorted((luminance(first), luminance(second)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize(("light", "dark"), DARK_COLOURS.items())
+def test_colours_stand_out_from_their_page(light: str, dark: str) -> None:
+    assert contrast(light, "#fdfdfc") >= 3 and contrast(dark, "#15181b") >= 3
+    assert contrast(light, "#000000") >= 3   # a figure seen outside the page, on black

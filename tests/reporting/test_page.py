@@ -1,0 +1,202 @@
+"""The page is whole, safe, reachable by keyboard and says what its tables say."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+from emb_pipeline.reporting.page import audit_state, report_page
+from tests.reporting.conftest import TOPIC, Tables, comparisons, leaderboard
+from tests.reporting.test_figures import contrast
+
+VOID = {"meta", "link", "br", "img", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """Elements, texts and problems of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.headings: list[int] = []
+        self.figures: dict[str, str] = {}
+        self.words: list[str] = []
+        self._open: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+        self.close()
+        assert not self._open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+        if tag not in VOID:
+            self._open.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        opened, _ = self._open.pop()
+        assert opened == tag, f"</{tag}> closes <{opened}>"
+
+    def handle_data(self, data: str) -> None:
+        tag, attributes = self._open[-1] if self._open else ("", {})
+        if tag == "script" and attributes.get("type") == "application/json":
+            self.figures[str(attributes["id"])] = data
+        elif tag not in ("script", "style"):
+            self.words.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split()).replace("\u202f", " ")
+
+
+@pytest.fixture
+def page(tables: Tables) -> Page:
+    return Page(report_page(**tables))
+
+
+def test_nothing_is_loaded_from_anywhere(tables: Tables) -> None:
+    html = report_page(**tables)
+    page = Page(html)
+    assert not [each for each in page.all("script") if "src" in each]
+    assert [each["href"] for each in page.all("link")] == ["data:,"]
+    assert not page.all("img") + page.all("iframe") + page.all("object")
+    assert all(str(each["href"]).startswith("#") for each in page.all("a"))
+    assert not re.search(r"@import|url\(", html[html.index("<style>") : html.index("</style>")])
+    policy = next(str(each["content"]) for each in page.all("meta") if each.get("http-equiv") == "Content-Security-Policy")
+    assert "default-src 'none'" in policy and "http" not in policy
+
+
+def test_plotly_is_in_the_page_once(tables: Tables) -> None:
+    assert len(re.findall(r"plotly\.js v\d", report_page(**tables))) == 1
+
+
+def test_values_intervals_and_letters_of_every_embedding_are_there(page: Page) -> None:
+    for embedding in TOPIC:
+        assert embedding in page.text
+    assert "75.6 % [74.1, 77.1]" in page.text
+    assert "0.471 [0.456, 0.486]" in page.text
+    assert "−15.5 [−16.5, −14.5]" in page.text
+
+
+def test_headings_come_in_order_under_one_title(page: Page) -> None:
+    assert page.headings.count(1) == 1 and page.headings[0] == 1
+    assert all(later - earlier <= 1 for earlier, later in zip(page.headings, page.headings[1:], strict=False))
+
+
+def test_identifiers_are_unique_and_links_lead_somewhere(page: Page) -> None:
+    identifiers = [each["id"] for _, each in page.elements if "id" in each]
+    assert len(identifiers) == len(set(identifiers))
+    assert {str(each["href"])[1:] for each in page.all("a")} <= set(identifiers)
+
+
+def test_tables_have_captions_and_scopes_and_can_be_scrolled_by_keyboard(page: Page) -> None:
+    assert len(page.all("caption")) == len(page.all("table")) > 4
+    assert all(each.get("scope") in ("col", "row") for each in page.all("th"))
+    regions = [each for each in page.all("div") if each.get("class") == "scroll"]
+    assert len(regions) == len(page.all("table"))
+    assert all(each.get("tabindex") == "0" and each.get("aria-label") for each in regions)
+
+
+def test_every_figure_is_described_and_holds_its_data(page: Page) -> None:
+    plots = [each for each in page.all("div") if each.get("class") == "plot"]
+    assert len(plots) == 2 + 1 + 2 + 1 + 4   # leaderboards, origins, methods, dimensions, costs
+    for plot in plots:
+        assert plot["role"] == "img" and plot["aria-label"]
+        assert json.loads(page.figures[f"{plot['id']}-data"])["data"]
+
+
+def test_a_language_a_skip_link_and_a_viewport_are_set(page: Page) -> None:
+    assert page.all("html")[0]["lang"] == "en"
+    assert page.all("a")[0] == {"class": "skip", "href": "#answer"}
+    assert any(each.get("name") == "viewport" for each in page.all("meta"))
+
+
+def test_markup_in_names_stays_text(tables: Tables) -> None:
+    evil = "</script><script>alert(1)</script>"
+    values = {f"domain.{evil}_50": 0.7, f"domain.{evil}_100": 0.8, "control.random_50": 0.1}
+    tables["leaderboard"] = leaderboard(values, task=evil)
+    tables["comparisons"] = comparisons(values, task=evil)
+    tables["audit"] = tables["audit"].assign(scope=evil, note=evil, examples=[[evil]] * len(tables["audit"]))
+    tables["corpora"] = tables["corpora"].assign(corpus=evil, fingerprint=evil)
+    tables["embeddings"] = tables["embeddings"].assign(embedding=evil, origin=evil)
+    tables["run"] |= dict.fromkeys(("use_case", "git_commit", "command", "kedro_run_id", "created"), evil)
+    tables["run"] |= {"methods": {evil: evil}, "versions": {evil: evil}, "tasks": {evil: {"definition": evil}}}
+    html = report_page(**tables)
+    assert "<script>alert" not in html
+    assert "<script>alert(1)" in Page(html).text
+
+
+def test_a_password_in_the_tracking_address_is_not_shown(tables: Tables) -> None:
+    html = report_page(**tables)
+    assert "secret" not in html and "postgresql://***@tracking/db" in html
+
+
+def test_flagged_audit_lines_stand_out_and_clean_ones_are_named_together(page: Page) -> None:
+    assert len([each for each in page.all("tr") if each.get("class") == "serious"]) == 1
+    assert "Nothing found by: near duplicates, overlap with domain." in page.text
+    assert "class.heart" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("check", "count", "share", "state"),
+    [
+        ("leakage", 12, 0.04, "serious"), ("leakage", 1, 0.001, "minor"), ("leakage", 0, 0.0, "clean"),
+        ("ceiling", 99, 0.99, "ceiling"), ("label ceiling", 100, 1.0, "clean"), ("examples.train", 50, 0.5, "fact"),
+        ("classes", 3, 1.0, "fact"), ("classes_only_in_test", 1, 0.5, "serious"), ("overlap with domain", 9, 0.9, "serious"),
+        ("duplicates", 0, float("nan"), "clean"),
+    ],
+)
+def test_audit_lines_are_read_by_what_they_count(check: str, count: int, share: float, state: str) -> None:
+    assert audit_state({"check": check, "count": count, "share": share}) == state
+
+
+def test_corpora_of_different_size_are_a_warning(tables: Tables) -> None:
+    assert "mixes what the text is about" not in Page(report_page(**tables)).text
+    tables["corpora"].loc[0, "tokens"] = 40_000
+    assert "mixes what the text is about with how much of it there is" in Page(report_page(**tables)).text
+
+
+def test_a_run_can_be_repeated_from_the_page(page: Page) -> None:
+    for part in ("git checkout 0123456789abcdef", "kedro run --env tiny", "python 3.11.9", "feed", "cafe",
+                 "reader: csv; text: title, body"):
+        assert part in page.text
+
+
+def test_a_page_is_written_from_a_leaderboard_alone(tables: Tables) -> None:
+    only = tables["leaderboard"]
+    only = only[(only["task"] == "topic") & only["origin"].isin(["task", "domain"])]
+    none = pd.DataFrame()
+    page = Page(report_page(run={"use_case": "tiny"}, leaderboard=only, comparisons=none, origins=none, audit=none,
+                            embeddings=none, corpora=none))
+    assert "task.tfidf scores highest" in page.text
+    assert "The grid has no generic corpus" in page.text
+    assert "The data were not audited" in page.text
+
+
+def test_metrics_and_costs_may_be_missing(tables: Tables) -> None:
+    board = tables["leaderboard"].reset_index(drop=True)
+    board = board.drop(index=board[(board["embedding"] == "task.tfidf") & ~board["primary"]].index)
+    costs = ["train_seconds", "encode_seconds", "bytes_per_item"]
+    board.loc[board["embedding"] == "domain.word2vec_100", costs] = float("nan")
+    board.loc[board["embedding"] == "domain.word2vec_50", ["ci_low", "ci_high"]] = float("nan")
+    tables["leaderboard"] = board
+    text = Page(report_page(**tables)).text
+    assert "nan" not in text.lower().split() and "None" not in text.split()
+
+
+@pytest.mark.parametrize("scheme", [0, 1])
+def test_text_is_readable_on_its_background(scheme: int, tables: Tables) -> None:
+    style = re.findall(r":root \{(.*?)\}", report_page(**tables), re.DOTALL)[scheme]
+    colours = dict(re.findall(r"(--[\w-]+): (#\w{6})", style))
+    for text in ("--text", "--soft", "--link"):
+        for background in ("--page", "--tint", "--lead"):
+            assert contrast(colours[text], colours[background]) >= 4.5, (text, background)
+    assert contrast(colours["--warn-text"], colours["--warn"]) >= 4.5
+    assert contrast(colours["--soft"], colours["--warn"]) >= 4.5

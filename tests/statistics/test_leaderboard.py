@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from emb_pipeline.statistics.leaderboard import (
+    COMPARISONS,
+    LEADERBOARD,
+    ORIGIN_EFFECTS,
+    Resampling,
+    comparisons,
+    leaderboard,
+    origin_effects,
+    seed_variance,
+)
+
+RESAMPLING = Resampling(resamples=300, permutations=499)
+PRIMARY = {"classification": "accuracy", "retrieval": "ndcg@10"}
+N = 120
+
+
+def _scores(origin: str, method: str, dim: int | None, *, task: str = "topic", seed: int = 0, embedding: str | None = None,
+            units: int = N, fraction: float = 1.0, **metrics: np.ndarray) -> pd.DataFrame:
+    """Item scores as they are stored, units in an order of their own."""
+    order = np.random.default_rng(len(method)).permutation(units)
+    name = embedding or (f"{origin}.{method}" if dim is None else f"{origin}.{method}_{dim}")
+    return pd.concat([
+        pd.DataFrame({"origin": origin, "method": method, "dim": dim, "tuned": False, "seed": seed, "task": task,
+                      "label_fraction": fraction, "unit_id": [f"u{i}" for i in order], "group_id": [f"g{i // 2}" for i in order],
+                      "metric": metric.replace("_at_", "@"), "value": np.asarray(values, dtype=float)[order], "embedding": name})
+        for metric, values in metrics.items()
+    ], ignore_index=True)
+
+
+def _right(probability: float, seed: int) -> np.ndarray:
+    return (np.random.default_rng(seed).random(N) < probability).astype(float)
+
+
+@pytest.fixture
+def item_scores() -> pd.DataFrame:
+    loss = np.linspace(0, 1, N)
+    return pd.concat([
+        _scores("domain", "word2vec", 100, accuracy=_right(0.9, 1), log_loss=loss),
+        _scores("domain", "word2vec", 100, seed=1, embedding="domain.word2vec_100_seed1", accuracy=_right(0.8, 2), log_loss=loss),
+        _scores("generic", "word2vec", 100, accuracy=_right(0.5, 3), log_loss=loss + 0.5),
+        _scores("task", "tfidf", None, accuracy=_right(0.88, 4), log_loss=loss + 0.1 * np.arange(N) % 2),
+        _scores("domain", "word2vec", 100, task="search", ndcg_at_10=loss),
+        _scores("task", "tfidf", None, task="search", ndcg_at_10=loss),
+    ], ignore_index=True)
+
+
+@pytest.fixture
+def cells(item_scores: pd.DataFrame) -> pd.DataFrame:
+    rows = item_scores.drop_duplicates(["task", "embedding"])[["task", "embedding"]].reset_index(drop=True)
+    rows["kind"] = rows["task"].map({"topic": "classification", "search": "retrieval"})
+    return rows.assign(train_seconds=5.0, encode_seconds=1.0, fit_seconds=2.0, bytes_per_item=400.0, mlflow_run_id="r1")
+
+
+def _row(table: pd.DataFrame, **wanted: object) -> pd.Series:
+    found = table[np.logical_and.reduce([table[name] == value for name, value in wanted.items()])]
+    assert len(found) == 1
+    return found.iloc[0]
+
+
+def test_the_leaderboard_has_the_columns_that_scripts_rely_on(item_scores: pd.DataFrame, cells: pd.DataFrame) -> None:
+    table = leaderboard(item_scores, cells, PRIMARY, RESAMPLING, use_case="tiny")
+    assert table.columns.tolist() == list(LEADERBOARD)
+    assert pa.Table.from_pandas(table).num_rows == len(table) == 4 * 2 + 2
+    assert set(table["use_case"]) == {"tiny"}
+    assert table["dim"].isna().sum() == 3
+
+
+def test_values_intervals_and_costs_belong_to_their_cell(item_scores: pd.DataFrame, cells: pd.DataFrame) -> None:
+    table = leaderboard(item_scores, cells, PRIMARY, RESAMPLING, use_case="tiny")
+    row = _row(table, task="topic", metric="accuracy", embedding="domain.word2vec_100")
+    assert row["value"] == pytest.approx(_right(0.9, 1).mean())
+    assert row["ci_low"] < row["value"] < row["ci_high"]
+    assert (row["n"], row["kind"], row["seed"], row["dim"]) == (N, "classification", 0, 100)
+    assert row["train_seconds"] == 5.0 and row["mlflow_run_id"] == "r1"
+
+
+def test_the_primary_metric_and_the_best_embedding_come_first(item_scores: pd.DataFrame, cells: pd.DataFrame) -> None:
+    table = leaderboard(item_scores, cells, PRIMARY, RESAMPLING, use_case="tiny")
+    topic = table[table["task"] == "topic"]
+    assert topic["primary"].tolist() == [True] * 4 + [False] * 4
+    assert topic["value"].head(4).is_monotonic_decreasing
+    assert topic[topic["metric"] == "log_loss"]["value"].is_monotonic_increasing
+
+
+def test_letters_tell_what_differs_and_a_is_best(item_scores: pd.DataFrame, cells: pd.DataFrame) -> None:
+    table = leaderboard(item_scores, cells, PRIMARY, RESAMPLING, use_case="tiny")
+    accuracy = table[(table["task"] == "topic") & table["primary"]].set_index("embedding")["letters"]
+    assert accuracy["task.tfidf"] == "a" and accuracy["generic.word2vec_100"] == "b"
+    assert accuracy["domain.word2vec_100"] == accuracy["domain.word2vec_100_seed1"] == "a"
+    loss = table[(table["task"] == "topic") & (table["metric"] == "log_loss")].set_index("embedding")["letters"]
+    assert loss["domain.word2vec_100"] == "a" and "a" not in loss["generic.word2vec_100"]
+    assert set(table[table["task"] == "search"]["letters"]) == {"a"}
+
+
+def test_macro_f1_comes_from_stored_labels_and_predictions() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, N)
+    guesses = np.where(rng.random(N) < 0.7, labels, 0)
+    scores = _scores("task", "tfidf", None, accuracy=labels == guesses, label=labels, prediction=guesses)
+    cells = pd.DataFrame({"task": ["topic"], "embedding": ["task.tfidf"], "kind": ["classification"]})
+    table = leaderboard(scores, cells, PRIMARY, RESAMPLING, use_case="tiny")
+    assert set(table["metric"]) == {"accuracy", "macro_f1"}
+    row = _row(table, metric="macro_f1")
+    from sklearn.metrics import f1_score
+    assert row["value"] == pytest.approx(f1_score(labels, guesses, average="macro"))
+    assert row["ci_low"] < row["value"] < row["ci_high"] and pd.isna(row["letters"])
+    assert pd.isna(row["train_seconds"])
+
+
+def test_comparisons_take_the_mean_over_seeds(item_scores: pd.DataFrame) -> None:
+    table = comparisons(item_scores, {"topic": "accuracy", "search": "ndcg@10"}, RESAMPLING)
+    assert table.columns.tolist() == list(COMPARISONS)
+    assert len(table) == 3 + 1
+    row = _row(table, task="topic", embedding_a="domain.word2vec_100", embedding_b="generic.word2vec_100")
+    expected = (_right(0.9, 1) + _right(0.8, 2)) / 2 - _right(0.5, 3)
+    assert row["difference"] == pytest.approx(expected.mean())
+    assert row["p_adjusted"] <= 0.05 and row["n"] == N
+    same = _row(table, task="search")
+    assert same["difference"] == 0 and same["p"] == 1.0
+    assert set(comparisons(item_scores, None, RESAMPLING)["metric"]) == {"accuracy", "log_loss", "ndcg@10"}
+
+
+def test_domain_against_generic_pairs_equal_methods_and_dimensions(item_scores: pd.DataFrame) -> None:
+    table = origin_effects(item_scores, {"topic": "accuracy", "search": "ndcg@10"}, RESAMPLING)
+    assert table.columns.tolist() == list(ORIGIN_EFFECTS)
+    row, = table.to_dict("records")
+    assert (row["task"], row["method"], row["dim"]) == ("topic", "word2vec", 100)
+    assert row["difference"] == pytest.approx(row["domain"] - row["generic"])
+    assert row["ci_low"] > 0 and row["p"] == row["p_adjusted"] == 1 / 500
+    assert origin_effects(item_scores[item_scores["origin"] != "generic"], None, RESAMPLING).empty
+
+
+def test_variance_over_seeds_is_reported_apart(item_scores: pd.DataFrame) -> None:
+    table = seed_variance(item_scores)
+    row = _row(table, metric="accuracy")
+    values = [_right(0.9, 1).mean(), _right(0.8, 2).mean()]
+    assert (row["embedding"], row["n_seeds"]) == ("domain.word2vec_100", 2)
+    assert row["mean"] == pytest.approx(np.mean(values))
+    assert row["standard_deviation"] == pytest.approx(abs(values[0] - values[1]) / np.sqrt(2))
+    assert (row["lowest"], row["highest"]) == (min(values), max(values))
+
+
+def test_tables_may_come_apart_and_without_names(item_scores: pd.DataFrame) -> None:
+    whole = comparisons(item_scores, None, RESAMPLING)
+    parts = [pa.Table.from_pandas(part, preserve_index=False) for _, part in item_scores.groupby("embedding", sort=False)]
+    pd.testing.assert_frame_equal(comparisons(parts, None, RESAMPLING), whole)
+    nameless = item_scores[item_scores["seed"] == 0].drop(columns="embedding")
+    assert "domain.word2vec_100" in set(comparisons(nameless, None, RESAMPLING)["embedding_a"])
+
+
+def test_the_same_seed_gives_the_same_tables(item_scores: pd.DataFrame) -> None:
+    first, second = (comparisons(item_scores, None, RESAMPLING) for _ in range(2))
+    pd.testing.assert_frame_equal(first, second)
+
+
+def test_scores_of_a_part_of_the_labels_stay_out(item_scores: pd.DataFrame) -> None:
+    part = _scores("task", "tfidf", None, fraction=0.1, accuracy=np.zeros(N), log_loss=np.zeros(N))
+    whole = comparisons(item_scores, None, RESAMPLING)
+    pd.testing.assert_frame_equal(comparisons(pd.concat([item_scores, part]), None, RESAMPLING), whole)
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (lambda t: t[~((t["embedding"] == "task.tfidf") & (t["unit_id"] == "u7") & (t["task"] == "search"))],
+     r"search: task.tfidf lacks 1 unit\(s\) that domain.word2vec_100 has: u7"),
+    (lambda t: t[~((t["embedding"] == "task.tfidf") & (t["metric"] == "log_loss"))], "differ in their metrics"),
+    (lambda t: pd.concat([t, t[t["embedding"] == "task.tfidf"].head(1)]), "two scores"),
+    (lambda t: t.assign(value=t["value"].where(t["unit_id"] != "u3")), "of unit u3 is not a number"),
+    (lambda t: t.assign(group_id=t["group_id"].where(t["origin"] != "task", "other")), "disagree on the groups"),
+    (lambda t: t.drop(columns="group_id"), "lack the column"),
+])
+def test_tables_that_do_not_fit_together_are_refused(item_scores: pd.DataFrame, change: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        comparisons(change(item_scores), None, RESAMPLING)
+
+
+def test_an_embedding_without_its_cell_is_refused(item_scores: pd.DataFrame, cells: pd.DataFrame) -> None:
+    with pytest.raises(ValueError, match="no row among the cells"):
+        leaderboard(item_scores, cells.iloc[1:], PRIMARY, RESAMPLING, use_case="tiny")

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.metrics import f1_score
+
+from emb_pipeline.tasks.classification import evaluate_classification, macro_f1
+from emb_pipeline.tasks.examples import ClassificationTask
+from emb_pipeline.tasks.folds import duplicate_groups, folds_of, stratified_folds
+from emb_pipeline.tasks.options import ClassificationOptions
+from emb_pipeline.tasks.probes import fit_probe
+from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.texts import Texts
+
+from .conftest import EncoderPerFold, WordEncoder
+
+OPTIONS = ClassificationOptions()
+
+
+def _with_split(task: ClassificationTask, split: list[str]) -> ClassificationTask:
+    return ClassificationTask(task.name, task.example_ids, task.texts, task.labels, np.array(split))
+
+
+def _values(evaluation: object, metric: str) -> np.ndarray:
+    table = evaluation.item_scores
+    return table.filter(np.array(table["metric"].to_pylist()) == metric)["value"].to_numpy()
+
+
+# folds
+
+def test_texts_that_differ_in_case_and_punctuation_are_duplicates() -> None:
+    assert duplicate_groups(["Wet sand!", "dry", "wet SAND", "Dry.", "wet"]).tolist() == [0, 1, 0, 1, 4]
+
+
+def test_folds_spread_each_class_evenly_and_keep_groups_whole() -> None:
+    rng = np.random.default_rng(0)
+    groups = np.concatenate([np.arange(80), rng.integers(0, 80, 20)])
+    codes = np.concatenate([rng.integers(0, 3, 80), np.zeros(20, dtype=int)])
+    codes[80:] = codes[groups[80:]]
+    folds = stratified_folds(codes, groups, n_folds=5, seed=1)
+    assert all(len(set(folds[groups == group])) == 1 for group in range(80))
+    for code in range(3):
+        sizes = np.bincount(folds[:80][codes[:80] == code], minlength=5)
+        assert sizes.max() - sizes.min() <= 1
+    assert np.array_equal(folds, stratified_folds(codes, groups, n_folds=5, seed=1))
+    assert not np.array_equal(folds, stratified_folds(codes, groups, n_folds=5, seed=2))
+
+
+def test_an_official_split_is_taken_and_validation_rows_train(topics: ClassificationTask) -> None:
+    task = _with_split(topics, ["train", "validation", "test"] * 30)
+    (train, test), = folds_of(task, np.arange(90), n_folds=5, seed=0)
+    assert test.tolist() == list(range(2, 90, 3))
+    assert len(train) == 60
+
+
+@pytest.mark.parametrize(("split", "message"), [
+    (["train"] * 90, "test part is empty"), (["test"] * 90, "training part is empty"),
+    (["train"] * 89 + ["hidden"], "'hidden' is unknown"),
+])
+def test_a_split_that_cannot_be_used_is_refused(topics: ClassificationTask, split: list[str], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        folds_of(_with_split(topics, split), np.arange(90), n_folds=5, seed=0)
+
+
+def test_fewer_distinct_texts_than_folds_are_refused(topics: ClassificationTask) -> None:
+    with pytest.raises(DataError, match="fewer distinct texts than the 5 folds"):
+        folds_of(topics, np.arange(90) % 3, n_folds=5, seed=0)
+
+
+# the probe
+
+def _noisy_classes(n: int, dim: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    codes = np.arange(n) % 3
+    features = rng.normal(size=(n, dim)) + 2 * np.eye(3, dim)[codes]
+    return features.astype(np.float32), codes
+
+
+def test_the_chosen_c_lies_inside_the_path() -> None:
+    features, codes = _noisy_classes(150, 60)
+    probe = fit_probe(features, codes, 3, np.arange(150), OPTIONS, seed=0)
+    assert probe.edge == "none" and probe.converged
+    tried = [step["c"] for step in probe.path]
+    assert tried == sorted(tried) and min(tried) < probe.c < max(tried)
+
+
+def test_a_path_that_is_too_short_is_widened_upwards() -> None:
+    features, codes = _noisy_classes(150, 3)
+    narrow = ClassificationOptions(log10_c_low=-3, log10_c_high=-2, widen_decades=4)
+    probe = fit_probe(features, codes, 3, np.arange(150), narrow, seed=0)
+    assert len(probe.path) > 3 and probe.edge == "none"
+    assert len(fit_probe(features, codes, 3, np.arange(150), narrow.model_copy(update={"widen_decades": 0}), seed=0).path) == 3
+
+
+def test_a_path_that_starts_too_high_is_widened_downwards() -> None:
+    features, codes = _noisy_classes(120, 100, seed=3)
+    high = ClassificationOptions(log10_c_low=3, log10_c_high=4, select_by="log_loss")
+    probe = fit_probe(features, codes, 3, np.arange(120), high, seed=0)
+    unit = 1 / 100
+    assert probe.c < 1000 * unit
+    assert probe.edge in ("none", "low")
+    assert fit_probe(features, codes, 3, np.arange(120), high.model_copy(update={"widen_decades": 0}), seed=0).edge == "low"
+
+
+def test_dense_features_are_standardised_so_their_scale_does_not_matter() -> None:
+    features, codes = _noisy_classes(90, 5)
+    scaled = features * np.array([1, 100, 1e-3, 1, 1], dtype=np.float32) + np.array([0, 5, 0, 0, 1], dtype=np.float32)
+    plain, other = (fit_probe(each, codes, 3, np.arange(90), OPTIONS, seed=0) for each in (features, scaled))
+    np.testing.assert_allclose(np.exp(plain.log_probabilities(features)), np.exp(other.log_probabilities(scaled)), atol=5e-3)
+
+
+def test_a_constant_feature_does_no_harm() -> None:
+    features, codes = _noisy_classes(60, 4)
+    features[:, 3] = 7.0
+    logs = fit_probe(features, codes, 3, np.arange(60), OPTIONS, seed=0).log_probabilities(features)
+    assert np.isfinite(logs).all()
+
+
+def test_sparse_features_are_left_as_they_are() -> None:
+    features, codes = _noisy_classes(60, 8)
+    as_sparse = sp.csr_array(np.maximum(features, 0))
+    raw = ClassificationOptions(standardise=False)
+    logs = [fit_probe(each, codes, 3, np.arange(60), raw if each is not as_sparse else OPTIONS, seed=0).log_probabilities(each)
+            for each in (as_sparse, as_sparse.toarray())]
+    np.testing.assert_allclose(np.exp(logs[0]), np.exp(logs[1]), atol=1e-2)
+
+
+# the evaluation
+
+def test_macro_f1_is_scikit_learns() -> None:
+    rng = np.random.default_rng(0)
+    label, prediction = rng.integers(0, 4, 50), rng.integers(0, 5, 50)
+    assert macro_f1(label, prediction) == pytest.approx(f1_score(label, prediction, average="macro"))
+    assert macro_f1(np.array([0, 0, 2]), np.array([0, 2, 2])) == pytest.approx(2 / 3)  # F1 2/3 and 2/3, class 1 unseen
+
+
+def test_a_frozen_encoder_encodes_each_text_once(topics: ClassificationTask, words: WordEncoder) -> None:
+    evaluation = evaluate_classification(topics, words, OPTIONS, seed=0)
+    assert words.n_encoded == 90
+    assert evaluation.dim == 8
+    assert evaluation.bytes_per_item == 32
+    assert len(evaluation.details["folds"]) == 5
+
+
+def test_a_task_encoder_sees_the_training_texts_of_each_fold_alone(topics: ClassificationTask, per_fold: EncoderPerFold) -> None:
+    evaluate_classification(topics, per_fold, OPTIONS, seed=0)
+    assert [len(texts) for texts in per_fold.fitted_on] == [72] * 5
+    held_out = [set(topics.texts) - set(texts) for texts in per_fold.fitted_on]
+    assert set.union(*held_out) == set(topics.texts)
+    assert sum(map(len, held_out)) == 90
+
+
+def test_separable_topics_are_learned_and_item_scores_agree_with_the_summary(topics: ClassificationTask,
+                                                                             words: WordEncoder) -> None:
+    evaluation = evaluate_classification(topics, words, OPTIONS, seed=0)
+    assert evaluation.metrics["accuracy"] > 0.8
+    label, prediction = _values(evaluation, "label"), _values(evaluation, "prediction")
+    np.testing.assert_array_equal(_values(evaluation, "accuracy"), label == prediction)
+    assert evaluation.metrics["accuracy"] == pytest.approx(_values(evaluation, "accuracy").mean())
+    assert evaluation.metrics["log_loss"] == pytest.approx(_values(evaluation, "log_loss").mean())
+    assert evaluation.metrics["macro_f1"] == pytest.approx(f1_score(label, prediction, average="macro"))
+    np.testing.assert_array_equal(label, topics.codes)
+
+
+def test_only_test_rows_of_an_official_split_are_scored(topics: ClassificationTask, words: WordEncoder) -> None:
+    evaluation = evaluate_classification(_with_split(topics, ["train", "train", "test"] * 30), words, OPTIONS, seed=0)
+    units = evaluation.item_scores["unit_id"].to_pylist()
+    assert units[:3] == ["e2", "e5", "e8"] and len(units) == 4 * 30
+
+
+def test_the_same_seed_gives_the_same_scores(topics: ClassificationTask) -> None:
+    first, second = (evaluate_classification(topics, WordEncoder(), OPTIONS, seed=4) for _ in range(2))
+    assert first.item_scores.equals(second.item_scores)
+
+
+def test_shuffled_labels_score_like_guessing(topics: ClassificationTask, words: WordEncoder) -> None:
+    evaluation = evaluate_classification(topics, words, OPTIONS, seed=0, shuffle_labels=True)
+    assert evaluation.metrics["accuracy"] < 0.5
+    assert evaluation.details["shuffled_labels"]
+    np.testing.assert_array_equal(_values(evaluation, "label"), topics.codes)
+
+
+def test_duplicates_share_a_group_and_a_fold(words: WordEncoder) -> None:
+    texts = [f"wave tide {i % 10}" if i % 2 else f"cloud wind {i % 10}" for i in range(40)]
+    task = ClassificationTask("twins", np.array([f"e{i}" for i in range(40)]), Texts(texts),
+                              np.where(np.arange(40) % 2, "sea", "sky"))
+    table = evaluate_classification(task, words, OPTIONS, seed=0).item_scores
+    assert len(set(table["group_id"].to_pylist())) == 10
+
+
+def test_one_class_in_the_training_part_is_refused(topics: ClassificationTask, words: WordEncoder) -> None:
+    with pytest.raises(DataError, match="one class alone"):
+        evaluate_classification(_with_split(topics, ["train"] * 30 + ["test"] * 60), words, OPTIONS, seed=0)
+
+
+def test_vectors_that_are_not_finite_are_refused(topics: ClassificationTask) -> None:
+    class Broken(WordEncoder):
+        def encode(self, texts: Texts) -> np.ndarray:
+            return np.full((len(texts), 2), np.nan, dtype=np.float32)
+
+    with pytest.raises(ValueError, match="not finite"):
+        evaluate_classification(topics, Broken(), OPTIONS, seed=0)

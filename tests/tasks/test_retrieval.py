@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.metrics import ndcg_score
+
+from emb_pipeline.tasks.examples import RetrievalTask
+from emb_pipeline.tasks.options import RetrievalOptions
+from emb_pipeline.tasks.retrieval import evaluate_retrieval, grades_of_ranks, ndcg, recall, reciprocal_rank, top_k
+from emb_pipeline.tasks.vectors import unit_length
+from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.texts import Texts
+
+from .conftest import EncoderPerFold, WordEncoder
+
+
+def _task(grades: list[list[int]], queries: Sequence[str] = (), passages: Sequence[str] = ()) -> RetrievalTask:
+    table = sp.csr_array(np.array(grades, dtype=np.float32))
+    n_queries, n_passages = table.shape
+    return RetrievalTask("search", np.array([f"q{i}" for i in range(n_queries)]),
+                         Texts(queries or [f"query {i}" for i in range(n_queries)]),
+                         np.array([f"p{i}" for i in range(n_passages)]),
+                         Texts(passages or [f"passage {i}" for i in range(n_passages)]), table)
+
+
+class FixedOrder:
+    """A searcher that gives passages in an order of our own."""
+
+    def __init__(self, order: Sequence[Sequence[int]]) -> None:
+        self.order = np.array(order)
+
+    def search(self, queries: Sequence[str], passages: Sequence[str], k: int) -> np.ndarray:
+        return self.order[:, :k]
+
+
+def test_scores_of_a_small_ranking_are_those_worked_out_by_hand() -> None:
+    """Grades by rank 0 2 1, ideal 2 1: DCG = 2/log2(3) + 1/log2(4) = 1.76186, ideal = 2 + 1/log2(3) = 2.63093."""
+    task = _task([[1, 0, 2, 0]])
+    evaluation = evaluate_retrieval(task, FixedOrder([[1, 2, 0, 3]]), RetrievalOptions(), seed=0)
+    assert evaluation.metrics["ndcg@10"] == pytest.approx(1.76186 / 2.63093, abs=1e-5)
+    assert evaluation.metrics["mrr@10"] == pytest.approx(1 / 2)
+    assert evaluation.metrics["recall@100"] == 1.0
+    assert evaluation.dim == 0
+
+
+def test_what_lies_below_the_cutoff_does_not_count() -> None:
+    grades = [[0] * 11 + [1, 0, 0]]
+    order = [list(range(14))]  # the relevant passage has rank 12
+    scores = evaluate_retrieval(_task(grades), FixedOrder(order), RetrievalOptions(recall_cutoff=11)).metrics
+    assert scores == {"ndcg@10": 0.0, "mrr@10": 0.0, "recall@11": 0.0}
+    assert evaluate_retrieval(_task(grades), FixedOrder(order), RetrievalOptions(recall_cutoff=12)).metrics["recall@12"] == 1.0
+
+
+def test_ndcg_is_scikit_learns_for_graded_relevance() -> None:
+    rng = np.random.default_rng(0)
+    relevance = rng.integers(0, 4, size=(20, 30)).astype(np.float32)
+    scores = rng.random((20, 30))
+    ranked = np.argsort(-scores, axis=1)[:, :10]
+    qrels = sp.csr_array(relevance)
+    ours = ndcg(grades_of_ranks(qrels, ranked), qrels, 10)
+    theirs = [ndcg_score(relevance[[i]], scores[[i]], k=10) for i in range(20)]
+    np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+def test_recall_and_reciprocal_rank_by_hand() -> None:
+    qrels = sp.csr_array(np.array([[1, 1, 0, 1], [0, 0, 2, 0]], dtype=np.float32))
+    grades = grades_of_ranks(qrels, np.array([[2, 0], [0, 1]]))
+    np.testing.assert_allclose(recall(grades, qrels), [1 / 3, 0])
+    np.testing.assert_allclose(reciprocal_rank(grades), [1 / 2, 0])
+
+
+@pytest.mark.parametrize("block_bytes", [1, 5_000, 1 << 28])
+def test_blocks_do_not_change_what_is_found(block_bytes: int) -> None:
+    rng = np.random.default_rng(0)
+    queries, passages = (unit_length(rng.normal(size=(n, 16)).astype(np.float32)) for n in (30, 200))
+    expected = np.argsort(-(queries @ passages.T), axis=1)[:, :7]
+    np.testing.assert_array_equal(top_k(queries, passages, 7, block_bytes=block_bytes), expected)
+
+
+def test_sparse_and_dense_vectors_find_the_same() -> None:
+    rng = np.random.default_rng(0)
+    queries, passages = ((rng.random((n, 40)) * (rng.random((n, 40)) < 0.2)).astype(np.float32) for n in (20, 90))
+    dense = top_k(unit_length(queries), unit_length(passages), 10)
+    sparse = top_k(unit_length(sp.csr_array(queries)), unit_length(sp.csr_array(passages)), 10)
+    np.testing.assert_array_equal(dense, sparse)
+
+
+def test_equal_scores_are_ranked_by_passage_order() -> None:
+    passages = np.array([[1, 0], [0, 1], [1, 0], [1, 0], [0, 1]], dtype=np.float32)
+    queries = np.array([[1, 0], [0, 0]], dtype=np.float32)
+    assert top_k(queries, passages, 3).tolist() == [[0, 2, 3], [0, 1, 2]]
+    assert top_k(queries, passages, 5).tolist() == [[0, 2, 3, 1, 4], [0, 1, 2, 3, 4]]
+
+
+def test_more_passages_than_there_are_cannot_be_asked_for() -> None:
+    with pytest.raises(ValueError, match="k is 3"):
+        top_k(np.ones((1, 2)), np.ones((2, 2)), 3)
+
+
+def test_cosine_ignores_length_and_zero_vectors_stay_zero() -> None:
+    vectors = np.array([[3, 4], [0, 0]], dtype=np.float32)
+    expected = [[0.6, 0.8], [0, 0]]
+    np.testing.assert_allclose(unit_length(vectors), expected)
+    np.testing.assert_allclose(unit_length(sp.csr_array(vectors)).toarray(), expected)
+
+
+def test_an_encoder_finds_passages_with_the_query_words(words: WordEncoder) -> None:
+    task = _task([[1, 0, 0], [0, 0, 1]], ["reef tide", "root worm"], ["tide reef", "cloud star", "worm root clay"])
+    evaluation = evaluate_retrieval(task, words, RetrievalOptions(), seed=0)
+    assert evaluation.metrics["mrr@10"] == 1.0
+    assert words.n_encoded == 5
+    assert evaluation.item_scores.num_rows == 2 * 3
+
+
+def test_an_embedding_of_the_task_is_fitted_on_the_passages(per_fold: EncoderPerFold) -> None:
+    evaluate_retrieval(_task([[1, 0]], ["a"], ["b", "c"]), per_fold, RetrievalOptions(), seed=0)
+    assert per_fold.fitted_on == [["b", "c"]]
+
+
+def test_a_query_without_a_relevant_passage_is_refused(words: WordEncoder) -> None:
+    with pytest.raises(DataError, match="query q1: has no relevant passage"):
+        evaluate_retrieval(_task([[1, 0], [0, 0]]), words, RetrievalOptions(), seed=0)
+
+
+@pytest.mark.parametrize("order", [[[0, 0]], [[0, 7]], [[0]]])
+def test_a_searcher_that_breaks_its_contract_is_refused(order: list[list[int]]) -> None:
+    with pytest.raises(ValueError, match="searcher"):
+        evaluate_retrieval(_task([[1, 0]]), FixedOrder(order), RetrievalOptions(), seed=0)
+
+
+def test_there_are_no_labels_to_shuffle(words: WordEncoder) -> None:
+    with pytest.raises(ValueError, match="no labels to shuffle"):
+        evaluate_retrieval(_task([[1]]), words, RetrievalOptions(), seed=0, shuffle_labels=True)

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.linear_model import LogisticRegression
+
+from emb_pipeline.tasks import softmax
+from emb_pipeline.tasks.lbfgs import minimise
+from emb_pipeline.tasks.softmax import SoftmaxRegression, axes_of
+
+CLASSES = 4
+
+
+def _labelled(features: np.ndarray, seed: int = 1) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return np.argmax(features @ rng.normal(size=(features.shape[1], CLASSES)) + rng.gumbel(size=(len(features), CLASSES)), axis=1)
+
+
+@pytest.fixture
+def dense() -> tuple[np.ndarray, np.ndarray]:
+    """120 correlated, differently scaled rows of 12 features."""
+    rng = np.random.default_rng(0)
+    features = (rng.normal(size=(120, 12)) @ rng.normal(size=(12, 12)) * np.geomspace(0.1, 2, 12)).astype(np.float32)
+    return features, _labelled(features)
+
+
+@pytest.fixture
+def sparse() -> tuple[sp.csr_array, np.ndarray]:
+    """80 rows of 500 mostly unshared columns."""
+    rng = np.random.default_rng(0)
+    table = np.zeros((80, 500), dtype=np.float32)
+    for row in table:
+        row[rng.integers(0, 20, 6)] = rng.random(6)
+        row[rng.integers(20, 500, 4)] = rng.random(4)
+    return sp.csr_array(table), _labelled(table)
+
+
+def _sklearn(features: np.ndarray | sp.csr_array, codes: np.ndarray, c: float) -> LogisticRegression:
+    return LogisticRegression(C=c, tol=1e-10, max_iter=20_000).fit(features.astype(np.float64), codes)
+
+
+@pytest.mark.parametrize("c", [0.01, 1.0, 30.0])
+def test_coefficients_equal_those_of_scikit_learn(dense: tuple[np.ndarray, np.ndarray], c: float) -> None:
+    features, codes = dense
+    found = SoftmaxRegression(features, codes, CLASSES).fit(c, tolerance=1e-9, max_iterations=5000)
+    known = _sklearn(features, codes, c)
+    np.testing.assert_allclose(found.weights.T, known.coef_, atol=2e-3 * np.abs(known.coef_).max())
+    np.testing.assert_allclose(found.intercepts - found.intercepts.mean(), known.intercept_ - known.intercept_.mean(), atol=2e-2)
+
+
+@pytest.mark.parametrize("kind", ["principal axes", "axes of rows", "merged columns"])
+@pytest.mark.parametrize("c", [1.0, 100.0])
+def test_other_axes_give_the_same_probabilities(sparse: tuple[sp.csr_array, np.ndarray], kind: str, c: float,
+                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    table, codes = sparse
+    if kind == "merged columns":
+        monkeypatch.setattr(softmax, "MOST_SAMPLES_FOR_AXES", 10)
+    features = table[:, :20].toarray() if kind == "principal axes" else table
+    train, test = np.arange(60), np.arange(60, 80)
+    axes = axes_of(features[train])
+    rotated = axes.rotate(features[train])
+    assert rotated.shape[1] <= {"principal axes": 20, "axes of rows": 60, "merged columns": 130}[kind]
+    found = SoftmaxRegression(rotated, codes[train], CLASSES).fit(c, tolerance=1e-9, max_iterations=5000)
+    known = _sklearn(features[train], codes[train], c)
+    logs = found.log_probabilities(axes.rotate(features[test]))
+    np.testing.assert_allclose(np.exp(logs), known.predict_proba(features[test].astype(np.float64)), atol=1e-2)
+
+
+def test_merged_columns_keep_all_inner_products_with_training_rows(sparse: tuple[sp.csr_array, np.ndarray]) -> None:
+    table, _ = sparse
+    merged = softmax._MergedColumns(table[:60])
+    train, test = merged.rotate(table[:60]), merged.rotate(table[60:])
+    assert train.shape[1] < 250
+    np.testing.assert_allclose((test @ train.T).toarray(), (table[60:] @ table[:60].T).toarray(), atol=1e-5)
+    np.testing.assert_allclose((train @ train.T).toarray(), (table[:60] @ table[:60].T).toarray(), atol=1e-5)
+
+
+def test_more_features_than_rows_give_no_more_axes_than_rows() -> None:
+    features = np.random.default_rng(0).normal(size=(10, 50)).astype(np.float32)
+    rotated = axes_of(features).rotate(features)
+    assert rotated.shape == (10, 10)
+    np.testing.assert_allclose(rotated @ rotated.T, features @ features.T, rtol=1e-4, atol=1e-4)
+
+
+def test_a_path_ends_where_a_single_fit_ends(dense: tuple[np.ndarray, np.ndarray]) -> None:
+    features, codes = dense
+    along = SoftmaxRegression(features, codes, CLASSES)
+    for c in (0.01, 0.1, 1.0):
+        at_the_end = along.fit(c, tolerance=1e-9, max_iterations=5000)
+    at_once = SoftmaxRegression(features, codes, CLASSES).fit(1.0, tolerance=1e-9, max_iterations=5000)
+    np.testing.assert_allclose(at_the_end.weights, at_once.weights, atol=5e-3)
+
+
+def test_classes_without_a_training_row_get_finite_low_probabilities(dense: tuple[np.ndarray, np.ndarray]) -> None:
+    features, codes = dense
+    logs = SoftmaxRegression(features, codes, CLASSES + 1).fit(10.0).log_probabilities(features)
+    assert np.isfinite(logs).all()
+    assert np.exp(logs[:, CLASSES]).max() < 0.1
+    np.testing.assert_allclose(np.exp(logs).sum(axis=1), 1)
+
+
+def test_features_without_any_signal_give_class_frequencies() -> None:
+    codes = np.repeat([0, 1], [30, 10])
+    zeros = sp.csr_array((40, 3), dtype=np.float32)
+    logs = SoftmaxRegression(axes_of(zeros).rotate(zeros), codes, 2).fit(1.0, tolerance=1e-9).log_probabilities(
+        axes_of(zeros).rotate(zeros))
+    np.testing.assert_allclose(np.exp(logs[0]), [0.75, 0.25], atol=1e-3)
+
+
+def test_lbfgs_finds_the_minimum_of_a_quadratic() -> None:
+    curvature = np.array([0.5, 1.0, 4.0], dtype=np.float32)
+    target = np.array([1.0, -2.0, 3.0], dtype=np.float32)
+
+    def objective(x: np.ndarray) -> tuple[float, np.ndarray]:
+        return 1 + 0.5 * float(curvature @ (x - target) ** 2), curvature * (x - target)
+
+    found = minimise(objective, np.zeros(3, dtype=np.float32), tolerance=1e-10, max_iterations=100)
+    assert found.converged
+    np.testing.assert_allclose(found.x, target, atol=1e-3)
+    assert not minimise(objective, np.zeros(3, dtype=np.float32), tolerance=1e-10, max_iterations=1).converged
