@@ -1,7 +1,7 @@
 """How fast GloVe counts and trains: records per second and epoch with one thread and with two, in one run.
 
-    python benchmarks/glove_speed.py <corpus folder>     tokens.txt, vocabulary.parquet, manifest.json
-    python benchmarks/glove_speed.py                     words drawn by Zipf's law instead: 2 million tokens
+python benchmarks/glove_speed.py <corpus folder>     tokens.txt, vocabulary.parquet, manifest.json
+python benchmarks/glove_speed.py                     words drawn by Zipf's law instead: 2 million tokens
 """
 
 from __future__ import annotations
@@ -40,23 +40,30 @@ def main() -> None:
             start = time.perf_counter()
             pairs = count_cooccurrences(corpus, words, window=options.window, memory_mb=memory_mb, folder=folder)
             seconds[memory_mb] = time.perf_counter() - start
-            print(f"co-occurrences, {memory_mb} MiB: {seconds[memory_mb]:.1f} s, "
-                  f"{corpus.n_tokens / seconds[memory_mb] / 1e6:.2f} M tokens/s, {len(pairs):,} pairs, "
-                  f"{pairs.n_runs} runs on disk")
+            print(
+                f"co-occurrences, {memory_mb} MiB: {seconds[memory_mb]:.1f} s, "
+                f"{corpus.n_tokens / seconds[memory_mb] / 1e6:.2f} M tokens/s, {len(pairs):,} pairs, "
+                f"{pairs.n_runs} runs on disk"
+            )
         n_records = 2 * len(pairs) - int((pairs.first == pairs.second).sum())
         epoch_seconds = {workers: seconds_per_epoch(pairs, arguments.dim, options, workers) for workers in (1, 2)}
         for workers, value in epoch_seconds.items():
-            print(f"epoch, {workers} thread(s): {value:.2f} s, {n_records / value / 1e6:.2f} M records/s "
-                  f"({n_records:,} records)")
-        print(f"two threads against one: {epoch_seconds[1] / epoch_seconds[2]:.2f} ×; "
-              f"counting by way of the disk against in memory: {seconds[64] / seconds[options.memory_mb]:.2f} ×")
+            print(
+                f"epoch, {workers} thread(s): {value:.2f} s, {n_records / value / 1e6:.2f} M records/s "
+                f"({n_records:,} records)"
+            )
+        print(
+            f"two threads against one: {epoch_seconds[1] / epoch_seconds[2]:.2f} ×; "
+            f"counting by way of the disk against in memory: {seconds[64] / seconds[options.memory_mb]:.2f} ×"
+        )
 
 
 def seconds_per_epoch(pairs: glove.CooccurrenceCounts, dim: int, options: GloveOptions, workers: int) -> float:
     """The fastest epoch: other users of the machine only ever slow it down."""
     marks = [time.perf_counter()]
-    glove.fit(pairs, dim=dim, options=options, seed=1, workers=workers,
-              on_epoch=lambda *_: marks.append(time.perf_counter()))
+    glove.fit(
+        pairs, dim=dim, options=options, seed=1, workers=workers, on_epoch=lambda *_: marks.append(time.perf_counter())
+    )
     return float(np.diff(marks).min())
 
 

@@ -2,9 +2,9 @@
 
     python benchmarks/overhead.py [--env base]
 
-Both run one after the other, in processes of their own, sequentially, from the same raw files; the ratio is what counts. The bare
-script calls the node functions in order and keeps everything in memory: no catalog, no files but the token corpora that
-training reads, no MLflow, no hooks.
+Both run one after the other, in processes of their own, sequentially, from the same raw files; the ratio is what counts.
+The bare script calls the node functions in order and keeps everything in memory: no catalog, no files but the token corpora
+that training reads, no MLflow, no hooks.
 """
 
 from __future__ import annotations
@@ -70,8 +70,13 @@ def main() -> None:
             if (PROJECT / "data" / "01_raw").is_dir():
                 shutil.copytree(PROJECT / "data" / "01_raw", root / "data" / "01_raw")
             started = time.perf_counter()
-            subprocess.run(command, cwd=root, check=True, stdout=subprocess.DEVNULL,
-                           env={**os.environ, "OMP_NUM_THREADS": "1", "DO_NOT_TRACK": "1"})
+            subprocess.run(
+                command,
+                cwd=root,
+                check=True,
+                stdout=subprocess.DEVNULL,
+                env={**os.environ, "OMP_NUM_THREADS": "1", "DO_NOT_TRACK": "1"},
+            )
             seconds[name] = time.perf_counter() - started
             print(f"{name:12} {seconds[name]:8.1f} s", flush=True)
     print(f"ratio        {seconds['kedro run'] / seconds['bare script']:8.2f}")

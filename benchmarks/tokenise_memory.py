@@ -49,8 +49,10 @@ def zipf_documents(megabytes: int, seed: int) -> Iterator[tuple[str, str]]:
     while left > 0:
         ranks = np.searchsorted(cumulative, rng.random(500 * per_document)).tolist()
         for start in range(0, len(ranks), per_document):
-            sentences = (" ".join(words[rank] for rank in ranks[first:first + WORDS_PER_SENTENCE]).capitalize()
-                         for first in range(start, start + per_document, WORDS_PER_SENTENCE))
+            sentences = (
+                " ".join(words[rank] for rank in ranks[first : first + WORDS_PER_SENTENCE]).capitalize()
+                for first in range(start, start + per_document, WORDS_PER_SENTENCE)
+            )
             text = ". ".join(sentences) + "."
             number, left = number + 1, left - len(text)
             yield str(number), text
@@ -68,8 +70,9 @@ def _tokenise(megabytes: int, seed: int, folder: Path) -> Measurement:
     start = time.perf_counter()
     corpus = write_tokens(zipf_documents(megabytes, seed), folder)
     unit = 1 if sys.platform == "darwin" else 1024
-    return Measurement(megabytes, corpus.n_tokens, time.perf_counter() - start,
-                       resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
+    return Measurement(
+        megabytes, corpus.n_tokens, time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    )
 
 
 def main() -> None:
@@ -83,8 +86,11 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             run = measured(megabytes, options.seed, Path(folder) / "corpus")
         peaks.append(run.peak_bytes)
-        print(f"{megabytes:>6,} MB  {run.n_tokens:>12,} tokens  {run.seconds:7.1f} s  "
-              f"{run.n_tokens / run.seconds / 1e6:5.2f} M tokens/s  peak {run.peak_bytes / 1e6:7.1f} MB", flush=True)
+        print(
+            f"{megabytes:>6,} MB  {run.n_tokens:>12,} tokens  {run.seconds:7.1f} s  "
+            f"{run.n_tokens / run.seconds / 1e6:5.2f} M tokens/s  peak {run.peak_bytes / 1e6:7.1f} MB",
+            flush=True,
+        )
     print(f"peak ratio {peaks[-1] / peaks[0]:.2f}")
 
 

@@ -40,8 +40,12 @@ from emb_pipeline.text.tokens import TokenCorpus, cut, write_tokens
 GENSIM_DEFAULTS = {"learning_rate": 0.025, "sample": 1e-3}
 GRIDS = {
     "small": [
-        *(("word2vec", {"learning_rate": rate, "sample": sample, "epochs": epochs})
-          for epochs in (5, 10, 20) for rate in (0.025, 0.05) for sample in (1e-3, 1e-4)),
+        *(
+            ("word2vec", {"learning_rate": rate, "sample": sample, "epochs": epochs})
+            for epochs in (5, 10, 20)
+            for rate in (0.025, 0.05)
+            for sample in (1e-3, 1e-4)
+        ),
         ("word2vec", {"learning_rate": 0.1}),
         ("word2vec", {"learning_rate": 0.1, "epochs": 20}),
         ("word2vec", {"epochs": 40}),
@@ -60,8 +64,12 @@ GRIDS = {
         ("glove", {}),
         ("glove", {"epochs": 15, "x_max": 100}),
     ],
-    "generic": [("word2vec", {"epochs": 5, **GENSIM_DEFAULTS}), ("word2vec", {"epochs": 5}), ("glove", {"epochs": 15}),
-                ("glove", {})],
+    "generic": [
+        ("word2vec", {"epochs": 5, **GENSIM_DEFAULTS}),
+        ("word2vec", {"epochs": 5}),
+        ("glove", {"epochs": 15}),
+        ("glove", {}),
+    ],
 }
 
 
@@ -81,15 +89,23 @@ def main() -> None:
         judged = {"WordSim-353 ρ": lambda vectors: word_similarity(vectors, word_pairs())}
     else:
         texts, labels = ohsumed_training(mirror)
-        judged = {pooling: lambda vectors, pooling=pooling: accuracy(PooledEncoder(vectors, pooling), texts, labels)
-                  for pooling in ("mean", "idf", "sif")}
+        judged = {
+            pooling: lambda vectors, pooling=pooling: accuracy(PooledEncoder(vectors, pooling), texts, labels)
+            for pooling in ("mean", "idf", "sif")
+        }
     print("|", " | ".join(["method", "changed from the default", *judged, "train s"]), "|")
     print("|---|---|" + "---:|" * (len(judged) + 1))
     grid = GRIDS[arguments.grid]
     for method, changes in grid if arguments.only is None else [grid[line - 1] for line in arguments.only]:
         start = time.perf_counter()
-        vectors = registry.train(method, corpus, dim=arguments.dim, options=registry.METHODS[method].options(**changes),
-                                 seed=1, workers=arguments.workers)
+        vectors = registry.train(
+            method,
+            corpus,
+            dim=arguments.dim,
+            options=registry.METHODS[method].options(**changes),
+            seed=1,
+            workers=arguments.workers,
+        )
         seconds = time.perf_counter() - start
         values = [f"{judge(vectors):.3f}" for judge in judged.values()]
         stated = ", ".join(f"{name} {value}" for name, value in changes.items()) or "–"
@@ -100,8 +116,17 @@ def accuracy(encoder: PooledEncoder, texts: Texts, labels: np.ndarray) -> float:
     """Cross-validated accuracy within the training split."""
     vectors = encoder.encode(texts).astype(np.float64)
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
-    return max(float(cross_val_score(make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=200, tol=1e-3)),
-                                     vectors, labels, cv=folds).mean()) for strength in (0.003, 0.03))
+    return max(
+        float(
+            cross_val_score(
+                make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=200, tol=1e-3)),
+                vectors,
+                labels,
+                cv=folds,
+            ).mean()
+        )
+        for strength in (0.003, 0.03)
+    )
 
 
 def word_similarity(vectors: WordVectors, pairs: list[tuple[str, str, float]]) -> float:
@@ -145,8 +170,11 @@ def wikipedia(mirror: Path) -> Iterator[tuple[str, str]]:
 def ohsumed_training(mirror: Path) -> tuple[Texts, np.ndarray]:
     """Texts and disease groups of Ohsumed's training split."""
     with tarfile.open(mirror / "ohsumed_single_23" / "ohsumed_single_23.tar.xz") as archive:
-        rows = [(member.name.split("/")[-2], io.TextIOWrapper(archive.extractfile(member), "latin-1").read())
-                for member in archive if member.isfile() and "training" in member.name]
+        rows = [
+            (member.name.split("/")[-2], io.TextIOWrapper(archive.extractfile(member), "latin-1").read())
+            for member in archive
+            if member.isfile() and "training" in member.name
+        ]
     return Texts(text for _, text in rows), np.array([label for label, _ in rows])
 
 

@@ -15,11 +15,56 @@ import pytest
 
 PROJECT = Path(__file__).parents[1]
 TOPICS = {
-    "heart": "heart artery vessel pulse valve blood pressure rhythm beat aorta cardiac vein".split(),
-    "skin": "skin rash itch eczema lesion mole blister dermis acne psoriasis wart scalp".split(),
-    "lung": "lung breath cough asthma airway bronchi sputum wheeze oxygen pleura inhaler smoke".split(),
+    "heart": [
+        "heart",
+        "artery",
+        "vessel",
+        "pulse",
+        "valve",
+        "blood",
+        "pressure",
+        "rhythm",
+        "beat",
+        "aorta",
+        "cardiac",
+        "vein",
+    ],
+    "skin": ["skin", "rash", "itch", "eczema", "lesion", "mole", "blister", "dermis", "acne", "psoriasis", "wart", "scalp"],
+    "lung": [
+        "lung",
+        "breath",
+        "cough",
+        "asthma",
+        "airway",
+        "bronchi",
+        "sputum",
+        "wheeze",
+        "oxygen",
+        "pleura",
+        "inhaler",
+        "smoke",
+    ],
 }
-FILLER = "the patient had a long history of with and was seen after before during treatment in clinic for".split()
+FILLER = [
+    "the",
+    "patient",
+    "had",
+    "a",
+    "long",
+    "history",
+    "of",
+    "with",
+    "and",
+    "was",
+    "seen",
+    "after",
+    "before",
+    "during",
+    "treatment",
+    "in",
+    "clinic",
+    "for",
+]
 
 
 @pytest.fixture(scope="session")
@@ -140,14 +185,17 @@ report: {resamples: 200, permutations: 199, level: 0.05}
 """
 
 
-def run_kedro(
-    *arguments: str, env: dict[str, str] | None = None, check: bool = True
-) -> subprocess.CompletedProcess[str]:
+def run_kedro(*arguments: str, env: dict[str, str] | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
     """``kedro run`` in a process of its own, in the working directory."""
     done = subprocess.run(
         [sys.executable, "-m", "kedro", "run", *arguments],
-        capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "400", **(env or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "COLUMNS": "400", **(env or {})},
     )
     if check and done.returncode:
-        raise AssertionError(f"kedro run {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
+        raise AssertionError(
+            f"kedro run {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+        )
     return done

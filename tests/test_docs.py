@@ -45,7 +45,9 @@ def _run(command: list[str], root: Path) -> None:
 
 
 def leaderboard(root: Path, use_case: str) -> list[dict[str, object]]:
-    return pq.read_table(max((root / "data/08_reporting" / use_case / "leaderboard.parquet").glob("*/*.parquet"))).to_pylist()
+    return pq.read_table(
+        max((root / "data/08_reporting" / use_case / "leaderboard.parquet").glob("*/*.parquet"))
+    ).to_pylist()
 
 
 @pytest.mark.slow

@@ -38,8 +38,14 @@ def test_every_cell_is_on_the_leaderboard_with_an_interval_and_letters(sequentia
     board = newest(sequential, "leaderboard")
     primary = board[board["primary"]]
     assert set(primary.loc[primary["task"] == "topic", "embedding"]) == {
-        "domain.word2vec_8", "domain.glove_8", "generic.word2vec_8", "generic.glove_8",
-        "task.one_hot", "task.tfidf", "control.random_8", "control.shuffled_tfidf",
+        "domain.word2vec_8",
+        "domain.glove_8",
+        "generic.word2vec_8",
+        "generic.glove_8",
+        "task.one_hot",
+        "task.tfidf",
+        "control.random_8",
+        "control.shuffled_tfidf",
     }
     assert "task.bm25" in set(primary.loc[primary["task"] == "search", "embedding"])
     assert ((primary["ci_low"] <= primary["value"]) & (primary["value"] <= primary["ci_high"])).all()
@@ -99,9 +105,16 @@ def test_a_killed_run_that_is_continued_ends_with_the_same_leaderboard(
     share: float, sequential: Path, project: Path
 ) -> None:
     """Killed with SIGKILL after about this share of the outputs, wherever that is."""
-    outputs = int(share * len(list((sequential / "data").glob("**/metrics.json")) + list((sequential / "data").glob("**/vectors.arrow"))))
-    running = subprocess.Popen([sys.executable, "-m", "kedro", "run", "--env", "tiny"], stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL, start_new_session=True)
+    outputs = int(
+        share
+        * len(list((sequential / "data").glob("**/metrics.json")) + list((sequential / "data").glob("**/vectors.arrow")))
+    )
+    running = subprocess.Popen(
+        [sys.executable, "-m", "kedro", "run", "--env", "tiny"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     while len([*project.glob("data/**/metrics.json"), *project.glob("data/**/vectors.arrow")]) < outputs:
         assert running.poll() is None, "the run ended before it was killed"
         time.sleep(0.01)
@@ -153,7 +166,10 @@ def test_a_stage_whose_inputs_were_never_made_says_what_to_run(project: Path) ->
 
 @pytest.mark.parametrize(
     ("override", "named"),
-    [("methods.word2vec.window=0", "embeddings.domain.word2vec_8"), ("methods.glove.epochs=many", "embeddings.domain.glove_8")],
+    [
+        ("methods.word2vec.window=0", "embeddings.domain.word2vec_8"),
+        ("methods.glove.epochs=many", "embeddings.domain.glove_8"),
+    ],
 )
 def test_a_wrong_value_is_refused_before_any_node_runs(override: str, named: str, project: Path) -> None:
     done = run_kedro("--env", "tiny", "--params", override, check=False)

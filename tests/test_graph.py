@@ -47,7 +47,8 @@ def _same_shape(name: str, entry: str) -> bool:
     if len(words) != len(pattern):
         return False
     return all(
-        word == part or (part.lstrip("@").startswith("{") and (part.startswith("@") == word.startswith("@")))
+        word == part
+        or (part.lstrip("@").startswith("{") and (part.startswith("@") == word.startswith("@")))
         or (part.startswith("{") and part.endswith("_figure") and word.endswith("_figure"))
         for word, part in zip(words, pattern, strict=True)
     )

@@ -73,8 +73,11 @@ def test_a_wrong_hyper_parameter_is_refused_by_name(bad: dict[str, object]) -> N
 
 def test_a_task_of_the_grid_must_be_defined() -> None:
     parameters = {
-        "use_case": "x", "grid": GRID, "embeddings": expand_grid(GRID, METHODS),
-        "tasks": {"topic": {"kind": "classification"}}, "corpora": {"domain": {}, "generic": {}},
+        "use_case": "x",
+        "grid": GRID,
+        "embeddings": expand_grid(GRID, METHODS),
+        "tasks": {"topic": {"kind": "classification"}},
+        "corpora": {"domain": {}, "generic": {}},
     }
     with pytest.raises(ValueError, match=r"grid.tasks names search, which tasks: does not define"):
         experiment_from(parameters)

@@ -26,6 +26,11 @@ def test_the_notebook_shows_the_results_of_a_run(finished: Path, monkeypatch: py
     shutil.copy(NOTEBOOK, finished / "notebooks")
     notebook = nbformat.read(finished / "notebooks" / NOTEBOOK.name, as_version=4)
     NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(finished / "notebooks")}}).execute()
-    shown = "".join(output["data"].get("text/plain", "") for cell in notebook.cells if cell.cell_type == "code"
-                    for output in cell.outputs if "data" in output)
+    shown = "".join(
+        output["data"].get("text/plain", "")
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+        if "data" in output
+    )
     assert "domain.glove_8" in shown and "task.bm25" in shown

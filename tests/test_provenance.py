@@ -24,10 +24,12 @@ def total(first: int, second: int) -> int:
 
 
 def two_step_pipeline() -> Pipeline:
-    return pipeline([
-        node(double, ["params:number", "params:factor"], "doubled", name="double"),
-        node(total, ["doubled", "params:number"], "sum", name="total"),
-    ])
+    return pipeline(
+        [
+            node(double, ["params:number", "params:factor"], "doubled", name="double"),
+            node(total, ["doubled", "params:number"], "sum", name="total"),
+        ]
+    )
 
 
 def catalog_in(folder: Path) -> DataCatalog:
@@ -78,7 +80,14 @@ def test_a_killed_run_does_not_vouch_for_what_it_never_wrote(tmp_path: Path) -> 
 def finished(tmp_path: Path) -> tuple[DataCatalog, Ledger]:
     """Both results made with PARAMETERS."""
     catalog, ledger = catalog_in(tmp_path), Ledger(tmp_path / "recipes")
-    prepare(two_step_pipeline(), catalog, recipes(two_step_pipeline(), PARAMETERS), ledger, only_missing=False, command="kedro run")
+    prepare(
+        two_step_pipeline(),
+        catalog,
+        recipes(two_step_pipeline(), PARAMETERS),
+        ledger,
+        only_missing=False,
+        command="kedro run",
+    )
     catalog.save("doubled", 6)
     catalog.save("sum", 8)
     return catalog, ledger
@@ -86,7 +95,14 @@ def finished(tmp_path: Path) -> tuple[DataCatalog, Ledger]:
 
 def test_fresh_results_are_reused(finished: tuple[DataCatalog, Ledger]) -> None:
     catalog, ledger = finished
-    prepare(two_step_pipeline(), catalog, recipes(two_step_pipeline(), PARAMETERS), ledger, only_missing=True, command="kedro run")
+    prepare(
+        two_step_pipeline(),
+        catalog,
+        recipes(two_step_pipeline(), PARAMETERS),
+        ledger,
+        only_missing=True,
+        command="kedro run",
+    )
 
 
 def test_stale_results_are_listed_with_the_command_that_makes_them_again(finished: tuple[DataCatalog, Ledger]) -> None:
@@ -106,7 +122,9 @@ def test_a_part_of_the_pipeline_does_not_build_on_a_stale_input(finished: tuple[
 
 def test_a_stale_aggregate_counts_as_missing(finished: tuple[DataCatalog, Ledger]) -> None:
     catalog, ledger = finished
-    gathered = Pipeline([step.tag(provenance.AGGREGATE) if step.name == "total" else step for step in two_step_pipeline().nodes])
+    gathered = Pipeline(
+        [step.tag(provenance.AGGREGATE) if step.name == "total" else step for step in two_step_pipeline().nodes]
+    )
     ledger.announce("sum", "made by another recipe")
     os.utime(catalog.get("sum")._filepath)
     prepare(gathered, catalog, recipes(gathered, PARAMETERS), ledger, only_missing=True, command="kedro run")

@@ -1,4 +1,3 @@
-"""emb_pipeline
-"""
+"""emb_pipeline"""
 
 __version__ = "0.1"

@@ -1,4 +1,4 @@
-"""Configuration: the experiment of a use case is written out when its parameters are loaded, and remembered for the registry.
+"""Configuration: the experiment of a use case is written out when its parameters are loaded, and kept for the registry.
 
 The grid is expanded after base and use case have been merged, not by an interpolation inside one of them: Kedro resolves
 each folder by itself, so ``conf/base`` could not see the tasks that ``conf/medical`` defines.

@@ -175,7 +175,11 @@ def expand_grid(grid: Mapping[str, Any], methods: Mapping[str, Any], seed: int =
 def evaluated_tasks(tasks: Mapping[str, Any], evaluation: Mapping[str, Any]) -> dict[str, Any]:
     """Task definitions with the use case's evaluation options filled in below each task's own."""
     return {
-        name: {**task, "name": name, "evaluation": {**(evaluation.get(task.get("kind")) or {}), **(task.get("evaluation") or {})}}
+        name: {
+            **task,
+            "name": name,
+            "evaluation": {**(evaluation.get(task.get("kind")) or {}), **(task.get("evaluation") or {})},
+        }
         for name, task in tasks.items()
     }
 
@@ -190,8 +194,14 @@ def _cells(grid: Grid, seed: int) -> Iterator[dict[str, Any]]:
                     cell_key = f"{key}_seed{other}"
                     yield {"origin": corpus, "key": cell_key, "method": method, "dim": dim, "seed": other}
     for key, vectors in grid.pretrained.items():
-        yield {"origin": "pretrained", "key": key, "method": vectors.method, "dim": _dim_in(key), "seed": seed,
-               "options": vectors.options}
+        yield {
+            "origin": "pretrained",
+            "key": key,
+            "method": vectors.method,
+            "dim": _dim_in(key),
+            "seed": seed,
+            "options": vectors.options,
+        }
     for key in grid.baselines:
         yield {"origin": "task", **_named(key), "seed": seed}
     for key in grid.controls:
@@ -239,5 +249,7 @@ def experiment_from(parameters: Mapping[str, Any]) -> Experiment:
 def _require_definitions(section: str, names: Sequence[str], defined: Mapping[str, Any]) -> None:
     missing = [name for name in names if name not in defined]
     if missing:
-        raise ValueError(f"grid.{section} names {', '.join(missing)}, which {section}: does not define "
-                         f"(defined: {', '.join(defined) or 'none'})")
+        raise ValueError(
+            f"grid.{section} names {', '.join(missing)}, which {section}: does not define "
+            f"(defined: {', '.join(defined) or 'none'})"
+        )

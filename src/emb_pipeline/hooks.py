@@ -102,8 +102,14 @@ class Freshness:
         provenance.refuse_missing_inputs(pipeline, catalog)
         ledger = provenance.Ledger(project_path() / "data" / "06_models" / active_parameters()["use_case"] / "recipes")
         recipes = provenance.recipes(pipelines["__default__"] + pipeline, active_parameters())
-        provenance.prepare(pipeline, catalog, recipes, ledger, only_missing=bool(run_params.get("only_missing_outputs")),
-                           command=kedro_command(run_params))
+        provenance.prepare(
+            pipeline,
+            catalog,
+            recipes,
+            ledger,
+            only_missing=bool(run_params.get("only_missing_outputs")),
+            command=kedro_command(run_params),
+        )
 
 
 class Console:
@@ -123,6 +129,9 @@ class Console:
         use_case = active_parameters()["use_case"]
         page = Path(in_project(f"data/08_reporting/{use_case}/latest/report.html"))
         terminal.print(f"report   {page}", soft_wrap=True, highlight=False)
-        terminal.print(f"runs     mlflow ui --backend-store-uri {tracking_uri()}   (http://127.0.0.1:5000)",
-                       soft_wrap=True, highlight=False)
+        terminal.print(
+            f"runs     mlflow ui --backend-store-uri {tracking_uri()}   (http://127.0.0.1:5000)",
+            soft_wrap=True,
+            highlight=False,
+        )
         terminal.print("graph    kedro viz run   (http://127.0.0.1:4141)", soft_wrap=True, highlight=False)

@@ -31,8 +31,20 @@ AGGREGATE = "aggregate"
 """Tag of nodes that only gather what others made: cheap, so made again instead of refused."""
 _MACHINE_PARAMETERS = ("folders",)
 _CLOCK_SLACK_SECONDS = 0.1
-_STACK = ("kedro", "mlflow", "gensim", "scikit-learn", "scipy", "numpy", "numba", "pyarrow", "pandas", "bm25s", "torch",
-          "transformers")
+_STACK = (
+    "kedro",
+    "mlflow",
+    "gensim",
+    "scikit-learn",
+    "scipy",
+    "numpy",
+    "numba",
+    "pyarrow",
+    "pandas",
+    "bm25s",
+    "torch",
+    "transformers",
+)
 
 
 class StaleResultsError(click.ClickException):
@@ -70,7 +82,7 @@ def recipes(pipeline: Pipeline, parameters: Mapping[str, Any]) -> dict[str, str]
             else:
                 ingredients.append(f"{name}={made.get(_made_as(name, made), '')}")
         recipe = hashlib.sha256("\n".join(ingredients).encode()).hexdigest()
-        made.update({name: recipe for name in node.outputs})
+        made.update(dict.fromkeys(node.outputs, recipe))
     return made
 
 

@@ -22,10 +22,9 @@ def test_counts_equal_a_matrix_made_by_hand(corpus_of: CorpusOf, tmp_path: Path)
     corpus = corpus_of("a b c d", "a c")
     counts = count_cooccurrences(corpus, ["a", "b", "c", "d"], window=2, memory_mb=16, folder=tmp_path)
     # d is out of a's window; the second sentence's a does not see the first sentence's d
-    np.testing.assert_allclose(as_matrix(counts), [[0.0, 1.0, 1.5, 0.0],
-                                                   [1.0, 0.0, 1.0, 0.5],
-                                                   [1.5, 1.0, 0.0, 1.0],
-                                                   [0.0, 0.5, 1.0, 0.0]])
+    np.testing.assert_allclose(
+        as_matrix(counts), [[0.0, 1.0, 1.5, 0.0], [1.0, 0.0, 1.0, 0.5], [1.5, 1.0, 0.0, 1.0], [0.0, 0.5, 1.0, 0.0]]
+    )
 
 
 def test_a_word_beside_itself_counts_once_in_each_direction(corpus_of: CorpusOf, tmp_path: Path) -> None:
@@ -38,8 +37,9 @@ def test_an_unknown_word_takes_up_no_place_in_the_window(corpus_of: CorpusOf, tm
     np.testing.assert_allclose(as_matrix(counts), [[0.0, 1.0], [1.0, 0.0]])
 
 
-def test_counts_that_went_to_disk_are_the_same_to_the_last_bit(corpus_of: CorpusOf, tmp_path: Path,
-                                                               monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counts_that_went_to_disk_are_the_same_to_the_last_bit(
+    corpus_of: CorpusOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rng = np.random.default_rng(0)
     words = [f"w{number}" for number in range(120)]
     corpus = corpus_of(*(" ".join(rng.choice(words, size=30)) for _ in range(100)))

@@ -19,8 +19,9 @@ def test_one_record_moves_the_model_as_the_gradient_says() -> None:
     after = copy.deepcopy(before)
     log_count, weight = np.float32(1.2), np.float32(0.7)
     # (0, 0) is its own mirror image, so it is a single record
-    loss, n_records = update(np.array([0], np.int32), np.array([0], np.int32), np.array([log_count]), np.array([weight]),
-                             after, RATE)
+    loss, n_records = update(
+        np.array([0], np.int32), np.array([0], np.int32), np.array([log_count]), np.array([weight]), after, RATE
+    )
     word, context = before.words[0], before.contexts[0]
     error = word @ context + before.word_biases[0] + before.context_biases[0] - log_count
     assert n_records == 1
@@ -43,16 +44,28 @@ def test_the_steps_are_those_of_the_numerical_gradient() -> None:
 
     start, tiny = model.words[0].astype(np.float64), 1e-5
     gradient = [(cost(start + tiny * axis) - cost(start - tiny * axis)) / (2 * tiny) for axis in np.eye(3)]
-    update(np.array([0], np.int32), np.array([1], np.int32), np.array([log_count], np.float32),
-           np.array([weight], np.float32), model, RATE)
+    update(
+        np.array([0], np.int32),
+        np.array([1], np.int32),
+        np.array([log_count], np.float32),
+        np.array([weight], np.float32),
+        model,
+        RATE,
+    )
     np.testing.assert_allclose(model.words[0], start - RATE * np.array(gradient), rtol=1e-4)
 
 
 def test_a_pair_of_two_words_is_a_record_in_each_direction() -> None:
     model = Parameters.random(2, 3, np.random.default_rng(0))
     before = copy.deepcopy(model)
-    _, n_records = update(np.array([0], np.int32), np.array([1], np.int32), np.array([2.0], np.float32),
-                          np.array([1.0], np.float32), model, RATE)
+    _, n_records = update(
+        np.array([0], np.int32),
+        np.array([1], np.int32),
+        np.array([2.0], np.float32),
+        np.array([1.0], np.float32),
+        model,
+        RATE,
+    )
     assert n_records == 2
     for name in ("words", "contexts", "word_biases", "context_biases"):
         assert (getattr(model, name) != getattr(before, name)).all()
@@ -92,8 +105,9 @@ def test_several_workers_reach_about_the_same_loss(animals_and_tools: TokenCorpu
     assert two.provenance["epoch_losses"][-1] == pytest.approx(one.provenance["epoch_losses"][-1], rel=0.2)
 
 
-def test_every_pair_comes_once_an_epoch_and_in_a_new_order(animals_and_tools: TokenCorpus,
-                                                           monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_pair_comes_once_an_epoch_and_in_a_new_order(
+    animals_and_tools: TokenCorpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(glove, "_PAIRS_PER_PIECE", 4)
     monkeypatch.setattr(glove, "_PAIRS_PER_BLOCK", 20)
     n_pairs = 103

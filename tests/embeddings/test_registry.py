@@ -53,8 +53,11 @@ def test_a_corpus_method_is_trained_and_then_encodes(name: str, animals_and_tool
 
 
 def test_task_methods_controls_and_searchers_need_no_corpus() -> None:
-    made = {name: registry.encoder(name, options=METHODS[name].options(), dim=5 if METHODS[name].has_dim else None)
-            for name, method in METHODS.items() if method.origin in ("task", "control")}
+    made = {
+        name: registry.encoder(name, options=METHODS[name].options(), dim=5 if METHODS[name].has_dim else None)
+        for name, method in METHODS.items()
+        if method.origin in ("task", "control")
+    }
     assert all(isinstance(made[name], TaskEncoder) for name in ("one_hot", "tfidf", "lsa"))
     assert isinstance(made["bm25"], Searcher)
     assert isinstance(made["random"], TextEncoder)

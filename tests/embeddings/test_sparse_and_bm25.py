@@ -25,8 +25,14 @@ def in_the_order_of(reference: TfidfVectorizer, terms: list[str]) -> list[int]:
 @pytest.mark.parametrize("max_ngram", [1, 2])
 @pytest.mark.parametrize("min_df", [1, 2])
 def test_tfidf_equals_scikit_learn(sublinear: bool, max_ngram: int, min_df: int) -> None:
-    reference = TfidfVectorizer(tokenizer=tokenize, token_pattern=None, lowercase=False, sublinear_tf=sublinear,
-                                ngram_range=(1, max_ngram), min_df=min_df).fit(TRAINING)
+    reference = TfidfVectorizer(
+        tokenizer=tokenize,
+        token_pattern=None,
+        lowercase=False,
+        sublinear_tf=sublinear,
+        ngram_range=(1, max_ngram),
+        min_df=min_df,
+    ).fit(TRAINING)
     ours = Tfidf(TfidfOptions(sublinear=sublinear, max_ngram=max_ngram, min_df=min_df)).fit(Texts(TRAINING))
     assert sorted(ours.terms) == sorted(reference.vocabulary_)
     for texts in (TRAINING, TEST):
@@ -89,8 +95,11 @@ def test_bm25_ranks_by_the_formula() -> None:
     def scores(term: str) -> np.ndarray:
         frequency = np.array([passage.split().count(term) for passage in passages])
         held = (frequency > 0).sum()
-        return np.log(1 + (30 - held + 0.5) / (held + 0.5)) * frequency / (
-            frequency + k1 * (1 - b + b * lengths / lengths.mean()))
+        return (
+            np.log(1 + (30 - held + 0.5) / (held + 0.5))
+            * frequency
+            / (frequency + k1 * (1 - b + b * lengths / lengths.mean()))
+        )
 
     found = Bm25(Bm25Options(k1=k1, b=b)).search(["A h?"], passages, k=30)[0]
     assert sorted(found) == list(range(30))

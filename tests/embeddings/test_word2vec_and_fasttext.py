@@ -10,9 +10,11 @@ from emb_pipeline.text.tokens import TokenCorpus
 from tests.embeddings.conftest import CorpusOf
 
 COMMON = {"epochs": 5, "min_count": 1, "sample": 0.0}
-METHODS = [pytest.param(word2vec, Word2VecOptions(**COMMON), id="word2vec"),
-           pytest.param(word2vec, Word2VecOptions(**COMMON, architecture="cbow"), id="cbow"),
-           pytest.param(fasttext, FastTextOptions(**COMMON, buckets=1000), id="fasttext")]
+METHODS = [
+    pytest.param(word2vec, Word2VecOptions(**COMMON), id="word2vec"),
+    pytest.param(word2vec, Word2VecOptions(**COMMON, architecture="cbow"), id="cbow"),
+    pytest.param(fasttext, FastTextOptions(**COMMON, buckets=1000), id="fasttext"),
+]
 
 
 @pytest.mark.parametrize(("method", "options"), METHODS)

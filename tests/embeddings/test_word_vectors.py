@@ -11,8 +11,13 @@ from emb_pipeline.text.errors import DataError
 
 
 def three_words(subwords: Subwords | None = None) -> WordVectors:
-    return WordVectors(["the", "naïve", "cat"], np.array([9, 4, 1]), np.arange(6, dtype=np.float32).reshape(3, 2),
-                       {"method": "test", "epoch_losses": [0.5, 0.25]}, subwords)
+    return WordVectors(
+        ["the", "naïve", "cat"],
+        np.array([9, 4, 1]),
+        np.arange(6, dtype=np.float32).reshape(3, 2),
+        {"method": "test", "epoch_losses": [0.5, 0.25]},
+        subwords,
+    )
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
@@ -38,8 +43,9 @@ def test_other_tools_find_the_documented_columns(tmp_path: Path) -> None:
     three_words().write(tmp_path / "vectors.arrow")
     with pa.memory_map(str(tmp_path / "vectors.arrow")) as source:
         schema = pa.ipc.open_file(source).schema
-    assert schema.remove_metadata() == pa.schema({"token": pa.string(), "count": pa.int64(),
-                                                  "vector": pa.list_(pa.float32(), 2)})
+    assert schema.remove_metadata() == pa.schema(
+        {"token": pa.string(), "count": pa.int64(), "vector": pa.list_(pa.float32(), 2)}
+    )
 
 
 def test_ngram_vectors_lie_in_a_file_of_their_own(tmp_path: Path) -> None:

@@ -10,8 +10,13 @@ import pandas as pd
 import pytest
 
 TOPIC = {
-    "task.tfidf": 0.756, "domain.word2vec_100": 0.748, "domain.word2vec_50": 0.601, "generic.word2vec_100": 0.534,
-    "generic.word2vec_50": 0.48, "control.random_100": 0.412, "control.shuffled_tfidf": 0.112,
+    "task.tfidf": 0.756,
+    "domain.word2vec_100": 0.748,
+    "domain.word2vec_50": 0.601,
+    "generic.word2vec_100": 0.534,
+    "generic.word2vec_50": 0.48,
+    "control.random_100": 0.412,
+    "control.shuffled_tfidf": 0.112,
 }
 SEARCH = {"domain.word2vec_100": 0.471, "task.bm25": 0.42, "generic.word2vec_100": 0.3, "control.random_100": 0.2}
 TOLD_APART = 0.02
@@ -31,16 +36,35 @@ def leaderboard(
         method, _, dim = key.split("_seed")[0].rpartition("_")
         if not dim.isdigit():
             method, dim = key, ""
-        cost = {"train_seconds": 30.0 if origin in ("domain", "generic") else 0.0, "encode_seconds": 1.5, "fit_seconds": 4.0,
-                "bytes_per_item": 4.0 * (int(dim) if dim else 600)}
+        cost = {
+            "train_seconds": 30.0 if origin in ("domain", "generic") else 0.0,
+            "encode_seconds": 1.5,
+            "fit_seconds": 4.0,
+            "bytes_per_item": 4.0 * (int(dim) if dim else 600),
+        }
         for metric, shift in ((primary, 0.0), (other, -0.05)):
-            rows.append({
-                "use_case": "tiny", "task": task, "kind": kind, "origin": origin, "method": method,
-                "dim": int(dim) if dim else None, "embedding": embedding, "tuned": False, "seed": 0, "metric": metric,
-                "value": value + shift, "ci_low": value + shift - 0.015, "ci_high": value + shift + 0.015, "n": n,
-                "letters": ("a" if max(values.values()) - value < TOLD_APART else "b") if metric == primary else None,
-                "primary": metric == primary, **cost, "mlflow_run_id": "run",
-            })
+            rows.append(
+                {
+                    "use_case": "tiny",
+                    "task": task,
+                    "kind": kind,
+                    "origin": origin,
+                    "method": method,
+                    "dim": int(dim) if dim else None,
+                    "embedding": embedding,
+                    "tuned": False,
+                    "seed": 0,
+                    "metric": metric,
+                    "value": value + shift,
+                    "ci_low": value + shift - 0.015,
+                    "ci_high": value + shift + 0.015,
+                    "n": n,
+                    "letters": ("a" if max(values.values()) - value < TOLD_APART else "b") if metric == primary else None,
+                    "primary": metric == primary,
+                    **cost,
+                    "mlflow_run_id": "run",
+                }
+            )
     return pd.DataFrame(rows)
 
 
@@ -49,23 +73,57 @@ def comparisons(values: Mapping[str, float], *, task: str = "topic", metric: str
     for a, b in combinations(values, 2):
         difference = values[a] - values[b]
         p = 0.0004 if abs(difference) >= TOLD_APART else 0.3
-        rows.append({"task": task, "metric": metric, "embedding_a": a, "embedding_b": b, "difference": difference,
-                     "ci_low": difference - 0.01, "ci_high": difference + 0.01, "p": p / 2, "p_adjusted": p, "n": 300})
+        rows.append(
+            {
+                "task": task,
+                "metric": metric,
+                "embedding_a": a,
+                "embedding_b": b,
+                "difference": difference,
+                "ci_low": difference - 0.01,
+                "ci_high": difference + 0.01,
+                "p": p / 2,
+                "p_adjusted": p,
+                "n": 300,
+            }
+        )
     return pd.DataFrame(rows)
 
 
 def origins(differences: Mapping[tuple[str, int], float], *, task: str = "topic", metric: str = "accuracy") -> pd.DataFrame:
-    return pd.DataFrame([
-        {"task": task, "metric": metric, "method": method, "dim": dim, "difference": difference, "ci_low": difference - 0.02,
-         "ci_high": difference + 0.02, "p": 0.001 if abs(difference) > 0.02 else 0.4, "n": 300}
-        for (method, dim), difference in differences.items()
-    ])
+    return pd.DataFrame(
+        [
+            {
+                "task": task,
+                "metric": metric,
+                "method": method,
+                "dim": dim,
+                "difference": difference,
+                "ci_low": difference - 0.02,
+                "ci_high": difference + 0.02,
+                "p": 0.001 if abs(difference) > 0.02 else 0.4,
+                "n": 300,
+            }
+            for (method, dim), difference in differences.items()
+        ]
+    )
 
 
 def audit(*lines: tuple[str, int, int], task: str = "topic") -> pd.DataFrame:
-    return pd.DataFrame([{"scope": task, "check": check, "count": count, "total": total, "share": count / total,
-                          "note": f"note on {check}", "examples": ["id1", "id2"] if count else []}
-                         for check, count, total in lines])
+    return pd.DataFrame(
+        [
+            {
+                "scope": task,
+                "check": check,
+                "count": count,
+                "total": total,
+                "share": count / total,
+                "note": f"note on {check}",
+                "examples": ["id1", "id2"] if count else [],
+            }
+            for check, count, total in lines
+        ]
+    )
 
 
 @pytest.fixture
@@ -73,28 +131,73 @@ def tables() -> Tables:
     """All inputs of the page."""
     return {
         "run": {
-            "use_case": "tiny", "git_commit": "0123456789abcdef", "dirty": False, "created": "2025-01-02T03:04:05+00:00",
-            "versions": {"python": "3.11.9"}, "command": "kedro run --env tiny", "seed": 0, "kedro_run_id": "run-1",
+            "use_case": "tiny",
+            "git_commit": "0123456789abcdef",
+            "dirty": False,
+            "created": "2025-01-02T03:04:05+00:00",
+            "versions": {"python": "3.11.9"},
+            "command": "kedro run --env tiny",
+            "seed": 0,
+            "kedro_run_id": "run-1",
             "tracking_uri": "postgresql://someone:secret@tracking/db",
             "tasks": {"topic": {"kind": "classification", "definition": {"reader": "csv", "text": ["title", "body"]}}},
             "methods": {"word2vec": {"window": 5}},
         },
         "leaderboard": pd.concat([leaderboard(TOPIC), leaderboard(SEARCH, task="search", kind="retrieval", n=60)]),
         "comparisons": pd.concat([comparisons(TOPIC), comparisons(SEARCH, task="search", metric="ndcg@10")]),
-        "origins": pd.concat([
-            origins({("word2vec", 50): 0.121, ("word2vec", 100): 0.214}),
-            origins({("word2vec", 100): 0.171}, task="search", metric="ndcg@10"),
-        ]),
-        "audit": audit(("leakage", 12, 300), ("label_conflicts", 1, 300), ("near_duplicates", 0, 300), ("classes", 3, 3),
-                       ("largest_class", 33, 300), ("class.heart", 33, 300), ("ceiling", 288, 300),
-                       ("overlap with domain", 0, 300)),
-        "embeddings": pd.DataFrame([
-            {"embedding": "domain.word2vec_100", "origin": "domain", "method": "word2vec", "dim": 100,
-             "corpus_tokens": 20_000, "vocabulary": 900, "train_seconds": 30.0, "peak_rss_bytes": 4.1e8, "bytes": 360_000,
-             "final_loss": float("nan"), "options": "{}"}]),
-        "corpora": pd.DataFrame([
-            {"corpus": "domain", "documents": 40, "sentences": 2000, "tokens": 20_000, "vocabulary": 900,
-             "held_out_sentences_removed": 17, "fingerprint": "feed"},
-            {"corpus": "generic", "documents": 40, "sentences": 1900, "tokens": 20_000, "vocabulary": 1900,
-             "held_out_sentences_removed": 0, "fingerprint": "cafe"}]),
+        "origins": pd.concat(
+            [
+                origins({("word2vec", 50): 0.121, ("word2vec", 100): 0.214}),
+                origins({("word2vec", 100): 0.171}, task="search", metric="ndcg@10"),
+            ]
+        ),
+        "audit": audit(
+            ("leakage", 12, 300),
+            ("label_conflicts", 1, 300),
+            ("near_duplicates", 0, 300),
+            ("classes", 3, 3),
+            ("largest_class", 33, 300),
+            ("class.heart", 33, 300),
+            ("ceiling", 288, 300),
+            ("overlap with domain", 0, 300),
+        ),
+        "embeddings": pd.DataFrame(
+            [
+                {
+                    "embedding": "domain.word2vec_100",
+                    "origin": "domain",
+                    "method": "word2vec",
+                    "dim": 100,
+                    "corpus_tokens": 20_000,
+                    "vocabulary": 900,
+                    "train_seconds": 30.0,
+                    "peak_rss_bytes": 4.1e8,
+                    "bytes": 360_000,
+                    "final_loss": float("nan"),
+                    "options": "{}",
+                }
+            ]
+        ),
+        "corpora": pd.DataFrame(
+            [
+                {
+                    "corpus": "domain",
+                    "documents": 40,
+                    "sentences": 2000,
+                    "tokens": 20_000,
+                    "vocabulary": 900,
+                    "held_out_sentences_removed": 17,
+                    "fingerprint": "feed",
+                },
+                {
+                    "corpus": "generic",
+                    "documents": 40,
+                    "sentences": 1900,
+                    "tokens": 20_000,
+                    "vocabulary": 1900,
+                    "held_out_sentences_removed": 0,
+                    "fingerprint": "cafe",
+                },
+            ]
+        ),
     }

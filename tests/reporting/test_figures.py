@@ -90,12 +90,15 @@ def test_further_seeds_are_no_dimensions() -> None:
 
 
 def test_methods_are_compared_at_the_dimension_that_most_of_them_share() -> None:
-    board = leaderboard({"domain.word2vec_300": 0.9, "domain.word2vec_100": 0.7, "domain.glove_100": 0.6,
-                         "generic.glove_100": 0.5})
+    board = leaderboard(
+        {"domain.word2vec_300": 0.9, "domain.word2vec_100": 0.7, "domain.glove_100": 0.6, "generic.glove_100": 0.5}
+    )
     assert shared_dimension(board, "topic") == 100
     figure = methods_figure(board, "topic")
     assert list(trace(figure, "domain").x) == [0.7, 0.6]
     assert list(figure.layout.yaxis.ticktext) == ["word2vec", "glove"]
+    assert list(trace(figure, "domain").y) == pytest.approx([0, 0.89])  # glove shares its place with the generic one
+    assert list(trace(figure, "generic").y) == pytest.approx([1.11])
 
 
 def test_the_cost_front_holds_what_nothing_cheaper_matches() -> None:
@@ -116,16 +119,25 @@ def test_an_unknown_cost_is_refused() -> None:
 
 def test_names_are_escaped_in_figures() -> None:
     board = leaderboard({"domain.<b>x</b>_50": 0.7, "domain.<b>x</b>_100": 0.8, "task.tfidf": 0.6})
-    for figure in (leaderboard_figure(board, "topic"), dimension_figure(board, "topic"), methods_figure(board, "topic"),
-                   cost_figure(board, "topic")):
+    for figure in (
+        leaderboard_figure(board, "topic"),
+        dimension_figure(board, "topic"),
+        methods_figure(board, "topic"),
+        cost_figure(board, "topic"),
+    ):
         assert "<b>" not in figure.to_json() and "\\u003cb\\u003e" not in figure.to_json()
 
 
 @pytest.mark.parametrize("task", ["topic", "nowhere"])
 def test_every_figure_is_transparent_and_can_be_empty(task: str) -> None:
     board = leaderboard(TOPIC)
-    for figure in (leaderboard_figure(board, task), dimension_figure(board, task), methods_figure(board, task),
-                   cost_figure(board, task), origins_figure(origins({}))):
+    for figure in (
+        leaderboard_figure(board, task),
+        dimension_figure(board, task),
+        methods_figure(board, task),
+        cost_figure(board, task),
+        origins_figure(origins({})),
+    ):
         assert figure.layout.template.layout.paper_bgcolor == figure.layout.template.layout.plot_bgcolor == "rgba(0,0,0,0)"
 
 
@@ -143,4 +155,4 @@ def contrast(first: str, second: str) -> float:
 @pytest.mark.parametrize(("light", "dark"), DARK_COLOURS.items())
 def test_colours_stand_out_from_their_page(light: str, dark: str) -> None:
     assert contrast(light, "#fdfdfc") >= 3 and contrast(dark, "#15181b") >= 3
-    assert contrast(light, "#000000") >= 3   # a figure seen outside the page, on black
+    assert contrast(light, "#000000") >= 3  # a figure seen outside the page, on black

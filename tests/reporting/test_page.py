@@ -73,6 +73,12 @@ def test_nothing_is_loaded_from_anywhere(tables: Tables) -> None:
     assert "default-src 'none'" in policy and "http" not in policy
 
 
+def test_tasks_stand_in_the_order_of_the_experiment(tables: Tables) -> None:
+    tables["run"]["tasks"] = {"search": {}, "topic": {}}
+    page = Page(report_page(**tables))
+    assert page.text.index("search retrieval") < page.text.index("topic classification")
+
+
 def test_plotly_is_in_the_page_once(tables: Tables) -> None:
     assert len(re.findall(r"plotly\.js v\d", report_page(**tables))) == 1
 
@@ -106,7 +112,7 @@ def test_tables_have_captions_and_scopes_and_can_be_scrolled_by_keyboard(page: P
 
 def test_every_figure_is_described_and_holds_its_data(page: Page) -> None:
     plots = [each for each in page.all("div") if each.get("class") == "plot"]
-    assert len(plots) == 2 + 1 + 2 + 1 + 4   # leaderboards, origins, methods, dimensions, costs
+    assert len(plots) == 2 + 1 + 2 + 1 + 4  # leaderboards, origins, methods, dimensions, costs
     for plot in plots:
         assert plot["role"] == "img" and plot["aria-label"]
         assert json.loads(page.figures[f"{plot['id']}-data"])["data"]
@@ -147,9 +153,15 @@ def test_flagged_audit_lines_stand_out_and_clean_ones_are_named_together(page: P
 @pytest.mark.parametrize(
     ("check", "count", "share", "state"),
     [
-        ("leakage", 12, 0.04, "serious"), ("leakage", 1, 0.001, "minor"), ("leakage", 0, 0.0, "clean"),
-        ("ceiling", 99, 0.99, "ceiling"), ("label ceiling", 100, 1.0, "clean"), ("examples.train", 50, 0.5, "fact"),
-        ("classes", 3, 1.0, "fact"), ("classes_only_in_test", 1, 0.5, "serious"), ("overlap with domain", 9, 0.9, "serious"),
+        ("leakage", 12, 0.04, "serious"),
+        ("leakage", 1, 0.001, "minor"),
+        ("leakage", 0, 0.0, "clean"),
+        ("ceiling", 99, 0.99, "ceiling"),
+        ("label ceiling", 100, 1.0, "clean"),
+        ("examples.train", 50, 0.5, "fact"),
+        ("classes", 3, 1.0, "fact"),
+        ("classes_only_in_test", 1, 0.5, "serious"),
+        ("overlap with domain", 9, 0.9, "serious"),
         ("duplicates", 0, float("nan"), "clean"),
     ],
 )
@@ -164,8 +176,14 @@ def test_corpora_of_different_size_are_a_warning(tables: Tables) -> None:
 
 
 def test_a_run_can_be_repeated_from_the_page(page: Page) -> None:
-    for part in ("git checkout 0123456789abcdef", "kedro run --env tiny", "python 3.11.9", "feed", "cafe",
-                 "reader: csv; text: title, body"):
+    for part in (
+        "git checkout 0123456789abcdef",
+        "kedro run --env tiny",
+        "python 3.11.9",
+        "feed",
+        "cafe",
+        "reader: csv; text: title, body",
+    ):
         assert part in page.text
 
 
@@ -173,8 +191,17 @@ def test_a_page_is_written_from_a_leaderboard_alone(tables: Tables) -> None:
     only = tables["leaderboard"]
     only = only[(only["task"] == "topic") & only["origin"].isin(["task", "domain"])]
     none = pd.DataFrame()
-    page = Page(report_page(run={"use_case": "tiny"}, leaderboard=only, comparisons=none, origins=none, audit=none,
-                            embeddings=none, corpora=none))
+    page = Page(
+        report_page(
+            run={"use_case": "tiny"},
+            leaderboard=only,
+            comparisons=none,
+            origins=none,
+            audit=none,
+            embeddings=none,
+            corpora=none,
+        )
+    )
     assert "task.tfidf scores highest" in page.text
     assert "The grid has no generic corpus" in page.text
     assert "The data were not audited" in page.text

@@ -14,10 +14,11 @@ def _rng(seed: int = 0) -> np.random.Generator:
 
 
 def test_p_values_are_those_of_scipy() -> None:
-    scores = _rng(1).normal(size=(25, 2)) + [0.5, 0.0]
+    scores = _rng(1).normal(loc=[0.5, 0.0], size=(25, 2))
     (p,), (adjusted,) = sign_flip_tests(scores, n_permutations=20_000, rng=_rng())
-    known = stats.permutation_test((scores[:, 0] - scores[:, 1],), np.sum, permutation_type="samples", n_resamples=20_000,
-                                   rng=_rng()).pvalue
+    known = stats.permutation_test(
+        (scores[:, 0] - scores[:, 1],), np.sum, permutation_type="samples", n_resamples=20_000, rng=_rng()
+    ).pvalue
     assert p == pytest.approx(known, abs=0.01)
     assert adjusted == p  # one pair: nothing to adjust
 
@@ -94,7 +95,7 @@ def test_the_table_names_pairs_and_holds_differences_with_their_intervals() -> N
 
 
 def test_chosen_pairs_are_adjusted_for_each_other_alone() -> None:
-    scores = _rng(5).normal(size=(80, 8)) + [0.3, *[0.0] * 7]
+    scores = _rng(5).normal(loc=0.3 * np.eye(8)[0], size=(80, 8))
     all_pairs = sign_flip_tests(scores, n_permutations=4999, rng=_rng())[1]
     one = sign_flip_tests(scores, n_permutations=4999, rng=_rng(), pairs=[(0, 1)])
     assert one[0] == one[1]

@@ -21,17 +21,43 @@ PRIMARY = {"classification": "accuracy", "retrieval": "ndcg@10"}
 N = 120
 
 
-def _scores(origin: str, method: str, dim: int | None, *, task: str = "topic", seed: int = 0, embedding: str | None = None,
-            units: int = N, fraction: float = 1.0, **metrics: np.ndarray) -> pd.DataFrame:
+def _scores(
+    origin: str,
+    method: str,
+    dim: int | None,
+    *,
+    task: str = "topic",
+    seed: int = 0,
+    embedding: str | None = None,
+    units: int = N,
+    fraction: float = 1.0,
+    **metrics: np.ndarray,
+) -> pd.DataFrame:
     """Item scores as they are stored, units in an order of their own."""
     order = np.random.default_rng(len(method)).permutation(units)
     name = embedding or (f"{origin}.{method}" if dim is None else f"{origin}.{method}_{dim}")
-    return pd.concat([
-        pd.DataFrame({"origin": origin, "method": method, "dim": dim, "tuned": False, "seed": seed, "task": task,
-                      "label_fraction": fraction, "unit_id": [f"u{i}" for i in order], "group_id": [f"g{i // 2}" for i in order],
-                      "metric": metric.replace("_at_", "@"), "value": np.asarray(values, dtype=float)[order], "embedding": name})
-        for metric, values in metrics.items()
-    ], ignore_index=True)
+    return pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "origin": origin,
+                    "method": method,
+                    "dim": dim,
+                    "tuned": False,
+                    "seed": seed,
+                    "task": task,
+                    "label_fraction": fraction,
+                    "unit_id": [f"u{i}" for i in order],
+                    "group_id": [f"g{i // 2}" for i in order],
+                    "metric": metric.replace("_at_", "@"),
+                    "value": np.asarray(values, dtype=float)[order],
+                    "embedding": name,
+                }
+            )
+            for metric, values in metrics.items()
+        ],
+        ignore_index=True,
+    )
 
 
 def _right(probability: float, seed: int) -> np.ndarray:
@@ -41,14 +67,25 @@ def _right(probability: float, seed: int) -> np.ndarray:
 @pytest.fixture
 def item_scores() -> pd.DataFrame:
     loss = np.linspace(0, 1, N)
-    return pd.concat([
-        _scores("domain", "word2vec", 100, accuracy=_right(0.9, 1), log_loss=loss),
-        _scores("domain", "word2vec", 100, seed=1, embedding="domain.word2vec_100_seed1", accuracy=_right(0.8, 2), log_loss=loss),
-        _scores("generic", "word2vec", 100, accuracy=_right(0.5, 3), log_loss=loss + 0.5),
-        _scores("task", "tfidf", None, accuracy=_right(0.88, 4), log_loss=loss + 0.1 * np.arange(N) % 2),
-        _scores("domain", "word2vec", 100, task="search", ndcg_at_10=loss),
-        _scores("task", "tfidf", None, task="search", ndcg_at_10=loss),
-    ], ignore_index=True)
+    return pd.concat(
+        [
+            _scores("domain", "word2vec", 100, accuracy=_right(0.9, 1), log_loss=loss),
+            _scores(
+                "domain",
+                "word2vec",
+                100,
+                seed=1,
+                embedding="domain.word2vec_100_seed1",
+                accuracy=_right(0.8, 2),
+                log_loss=loss,
+            ),
+            _scores("generic", "word2vec", 100, accuracy=_right(0.5, 3), log_loss=loss + 0.5),
+            _scores("task", "tfidf", None, accuracy=_right(0.88, 4), log_loss=loss + 0.1 * np.arange(N) % 2),
+            _scores("domain", "word2vec", 100, task="search", ndcg_at_10=loss),
+            _scores("task", "tfidf", None, task="search", ndcg_at_10=loss),
+        ],
+        ignore_index=True,
+    )
 
 
 @pytest.fixture
@@ -109,6 +146,7 @@ def test_macro_f1_comes_from_stored_labels_and_predictions() -> None:
     assert set(table["metric"]) == {"accuracy", "macro_f1"}
     row = _row(table, metric="macro_f1")
     from sklearn.metrics import f1_score
+
     assert row["value"] == pytest.approx(f1_score(labels, guesses, average="macro"))
     assert row["ci_low"] < row["value"] < row["ci_high"] and pd.isna(row["letters"])
     assert pd.isna(row["train_seconds"])
@@ -130,7 +168,7 @@ def test_comparisons_take_the_mean_over_seeds(item_scores: pd.DataFrame) -> None
 def test_domain_against_generic_pairs_equal_methods_and_dimensions(item_scores: pd.DataFrame) -> None:
     table = origin_effects(item_scores, {"topic": "accuracy", "search": "ndcg@10"}, RESAMPLING)
     assert table.columns.tolist() == list(ORIGIN_EFFECTS)
-    row, = table.to_dict("records")
+    (row,) = table.to_dict("records")
     assert (row["task"], row["method"], row["dim"]) == ("topic", "word2vec", 100)
     assert row["difference"] == pytest.approx(row["domain"] - row["generic"])
     assert row["ci_low"] > 0 and row["p"] == row["p_adjusted"] == 1 / 500
@@ -166,15 +204,20 @@ def test_scores_of_a_part_of_the_labels_stay_out(item_scores: pd.DataFrame) -> N
     pd.testing.assert_frame_equal(comparisons(pd.concat([item_scores, part]), None, RESAMPLING), whole)
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    (lambda t: t[~((t["embedding"] == "task.tfidf") & (t["unit_id"] == "u7") & (t["task"] == "search"))],
-     r"search: task.tfidf lacks 1 unit\(s\) that domain.word2vec_100 has: u7"),
-    (lambda t: t[~((t["embedding"] == "task.tfidf") & (t["metric"] == "log_loss"))], "differ in their metrics"),
-    (lambda t: pd.concat([t, t[t["embedding"] == "task.tfidf"].head(1)]), "two scores"),
-    (lambda t: t.assign(value=t["value"].where(t["unit_id"] != "u3")), "of unit u3 is not a number"),
-    (lambda t: t.assign(group_id=t["group_id"].where(t["origin"] != "task", "other")), "disagree on the groups"),
-    (lambda t: t.drop(columns="group_id"), "lack the column"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda t: t[~((t["embedding"] == "task.tfidf") & (t["unit_id"] == "u7") & (t["task"] == "search"))],
+            r"search: task.tfidf lacks 1 unit\(s\) that domain.word2vec_100 has: u7",
+        ),
+        (lambda t: t[~((t["embedding"] == "task.tfidf") & (t["metric"] == "log_loss"))], "differ in their metrics"),
+        (lambda t: pd.concat([t, t[t["embedding"] == "task.tfidf"].head(1)]), "two scores"),
+        (lambda t: t.assign(value=t["value"].where(t["unit_id"] != "u3")), "of unit u3 is not a number"),
+        (lambda t: t.assign(group_id=t["group_id"].where(t["origin"] != "task", "other")), "disagree on the groups"),
+        (lambda t: t.drop(columns="group_id"), "lack the column"),
+    ],
+)
 def test_tables_that_do_not_fit_together_are_refused(item_scores: pd.DataFrame, change: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         comparisons(change(item_scores), None, RESAMPLING)

@@ -55,6 +55,8 @@ def topics() -> ClassificationTask:
     rng = np.random.default_rng(5)
     vocabulary = {"sea": ["wave", "tide", "reef"], "sky": ["cloud", "wind", "star"], "soil": ["clay", "root", "worm"]}
     labels = np.repeat(sorted(vocabulary), 30)
-    texts = [" ".join([*rng.choice(vocabulary[label], 3), *rng.choice(["a", "b", "c", "d"], 3), f"n{i}"])
-             for i, label in enumerate(labels)]
+    texts = [
+        " ".join([*rng.choice(vocabulary[label], 3), *rng.choice(["a", "b", "c", "d"], 3), f"n{i}"])
+        for i, label in enumerate(labels)
+    ]
     return ClassificationTask("topics", np.array([f"e{i}" for i in range(90)]), Texts(texts), labels)

@@ -29,6 +29,7 @@ def _values(evaluation: object, metric: str) -> np.ndarray:
 
 # folds
 
+
 def test_texts_that_differ_in_case_and_punctuation_are_duplicates() -> None:
     assert duplicate_groups(["Wet sand!", "dry", "wet SAND", "Dry.", "wet"]).tolist() == [0, 1, 0, 1, 4]
 
@@ -49,15 +50,19 @@ def test_folds_spread_each_class_evenly_and_keep_groups_whole() -> None:
 
 def test_an_official_split_is_taken_and_validation_rows_train(topics: ClassificationTask) -> None:
     task = _with_split(topics, ["train", "validation", "test"] * 30)
-    (train, test), = folds_of(task, np.arange(90), n_folds=5, seed=0)
+    ((train, test),) = folds_of(task, np.arange(90), n_folds=5, seed=0)
     assert test.tolist() == list(range(2, 90, 3))
     assert len(train) == 60
 
 
-@pytest.mark.parametrize(("split", "message"), [
-    (["train"] * 90, "test part is empty"), (["test"] * 90, "training part is empty"),
-    (["train"] * 89 + ["hidden"], "'hidden' is unknown"),
-])
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        (["train"] * 90, "test part is empty"),
+        (["test"] * 90, "training part is empty"),
+        (["train"] * 89 + ["hidden"], "'hidden' is unknown"),
+    ],
+)
 def test_a_split_that_cannot_be_used_is_refused(topics: ClassificationTask, split: list[str], message: str) -> None:
     with pytest.raises(DataError, match=message):
         folds_of(_with_split(topics, split), np.arange(90), n_folds=5, seed=0)
@@ -69,6 +74,7 @@ def test_fewer_distinct_texts_than_folds_are_refused(topics: ClassificationTask)
 
 
 # the probe
+
 
 def _noisy_classes(n: int, dim: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
@@ -90,7 +96,8 @@ def test_a_path_that_is_too_short_is_widened_upwards() -> None:
     narrow = ClassificationOptions(log10_c_low=-3, log10_c_high=-2, widen_decades=4)
     probe = fit_probe(features, codes, 3, np.arange(150), narrow, seed=0)
     assert len(probe.path) > 3 and probe.edge == "none"
-    assert len(fit_probe(features, codes, 3, np.arange(150), narrow.model_copy(update={"widen_decades": 0}), seed=0).path) == 3
+    fixed = narrow.model_copy(update={"widen_decades": 0})
+    assert len(fit_probe(features, codes, 3, np.arange(150), fixed, seed=0).path) == 3
 
 
 def test_a_path_that_starts_too_high_is_widened_downwards() -> None:
@@ -121,12 +128,15 @@ def test_sparse_features_are_left_as_they_are() -> None:
     features, codes = _noisy_classes(60, 8)
     as_sparse = sp.csr_array(np.maximum(features, 0))
     raw = ClassificationOptions(standardise=False)
-    logs = [fit_probe(each, codes, 3, np.arange(60), raw if each is not as_sparse else OPTIONS, seed=0).log_probabilities(each)
-            for each in (as_sparse, as_sparse.toarray())]
+    logs = [
+        fit_probe(each, codes, 3, np.arange(60), options, seed=0).log_probabilities(each)
+        for each, options in ((as_sparse, OPTIONS), (as_sparse.toarray(), raw))
+    ]
     np.testing.assert_allclose(np.exp(logs[0]), np.exp(logs[1]), atol=1e-2)
 
 
 # the evaluation
+
 
 def test_macro_f1_is_scikit_learns() -> None:
     rng = np.random.default_rng(0)
@@ -143,7 +153,9 @@ def test_a_frozen_encoder_encodes_each_text_once(topics: ClassificationTask, wor
     assert len(evaluation.details["folds"]) == 5
 
 
-def test_a_task_encoder_sees_the_training_texts_of_each_fold_alone(topics: ClassificationTask, per_fold: EncoderPerFold) -> None:
+def test_a_task_encoder_sees_the_training_texts_of_each_fold_alone(
+    topics: ClassificationTask, per_fold: EncoderPerFold
+) -> None:
     evaluate_classification(topics, per_fold, OPTIONS, seed=0)
     assert [len(texts) for texts in per_fold.fitted_on] == [72] * 5
     held_out = [set(topics.texts) - set(texts) for texts in per_fold.fitted_on]
@@ -151,8 +163,9 @@ def test_a_task_encoder_sees_the_training_texts_of_each_fold_alone(topics: Class
     assert sum(map(len, held_out)) == 90
 
 
-def test_separable_topics_are_learned_and_item_scores_agree_with_the_summary(topics: ClassificationTask,
-                                                                             words: WordEncoder) -> None:
+def test_separable_topics_are_learned_and_item_scores_agree_with_the_summary(
+    topics: ClassificationTask, words: WordEncoder
+) -> None:
     evaluation = evaluate_classification(topics, words, OPTIONS, seed=0)
     assert evaluation.metrics["accuracy"] > 0.8
     label, prediction = _values(evaluation, "label"), _values(evaluation, "prediction")
@@ -183,8 +196,9 @@ def test_shuffled_labels_score_like_guessing(topics: ClassificationTask, words: 
 
 def test_duplicates_share_a_group_and_a_fold(words: WordEncoder) -> None:
     texts = [f"wave tide {i % 10}" if i % 2 else f"cloud wind {i % 10}" for i in range(40)]
-    task = ClassificationTask("twins", np.array([f"e{i}" for i in range(40)]), Texts(texts),
-                              np.where(np.arange(40) % 2, "sea", "sky"))
+    task = ClassificationTask(
+        "twins", np.array([f"e{i}" for i in range(40)]), Texts(texts), np.where(np.arange(40) % 2, "sea", "sky")
+    )
     table = evaluate_classification(task, words, OPTIONS, seed=0).item_scores
     assert len(set(table["group_id"].to_pylist())) == 10
 

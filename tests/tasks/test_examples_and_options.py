@@ -22,9 +22,11 @@ def _examples(**columns: list[str | None]) -> dict[str, pa.Table]:
 
 def _retrieval(**columns: list[object]) -> dict[str, pa.Table]:
     qrels = {"query_id": ["q1", "q2"], "passage_id": ["p2", "p1"], "relevance": [1, 2], **columns}
-    return {"queries": pa.table({"query_id": ["q1", "q2"], "text": ["where", "when"]}),
-            "passages": pa.table({"passage_id": ["p1", "p2"], "text": ["noon", "here"]}),
-            "qrels": pa.table(qrels)}
+    return {
+        "queries": pa.table({"query_id": ["q1", "q2"], "text": ["where", "when"]}),
+        "passages": pa.table({"passage_id": ["p1", "p2"], "text": ["noon", "here"]}),
+        "qrels": pa.table(qrels),
+    }
 
 
 def test_a_classification_task_survives_its_tables() -> None:
@@ -40,11 +42,14 @@ def test_a_split_that_is_empty_everywhere_is_no_split() -> None:
     assert ClassificationTask.from_tables(_examples(split=[None, None])).split is None
 
 
-@pytest.mark.parametrize(("columns", "message"), [
-    ({"split": ["train", None]}, "row 2: split is empty"),
-    ({"label": ["sea", None]}, "row 2: label is empty"),
-    ({"example_id": ["1", "1"]}, "'1' occurs 2 times"),
-])
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"split": ["train", None]}, "row 2: split is empty"),
+        ({"label": ["sea", None]}, "row 2: label is empty"),
+        ({"example_id": ["1", "1"]}, "'1' occurs 2 times"),
+    ],
+)
 def test_unusable_examples_are_refused_with_their_row(columns: dict[str, list[str | None]], message: str) -> None:
     with pytest.raises(DataError, match=message):
         ClassificationTask.from_tables(_examples(**columns))
@@ -63,11 +68,14 @@ def test_a_retrieval_task_survives_its_tables() -> None:
     assert list(again.passages) == ["noon", "here"]
 
 
-@pytest.mark.parametrize(("columns", "message"), [
-    ({"passage_id": ["p2", "p9"]}, "row 2: passage_id 'p9' is unknown"),
-    ({"relevance": [1, -1]}, "row 2: relevance is negative"),
-    ({"query_id": ["q1", "q1"], "passage_id": ["p1", "p1"]}, "judged twice"),
-])
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"passage_id": ["p2", "p9"]}, "row 2: passage_id 'p9' is unknown"),
+        ({"relevance": [1, -1]}, "row 2: relevance is negative"),
+        ({"query_id": ["q1", "q1"], "passage_id": ["p1", "p1"]}, "judged twice"),
+    ],
+)
 def test_unusable_judgments_are_refused(columns: dict[str, list[object]], message: str) -> None:
     with pytest.raises(DataError, match=message):
         RetrievalTask.from_tables(_retrieval(**columns))
@@ -90,8 +98,10 @@ def test_every_option_says_what_it_is(options: type[ClassificationOptions]) -> N
 
 
 def test_the_registry_loads_nothing_heavy() -> None:
-    code = ("import sys, emb_pipeline.tasks.registry; "
-            "sys.exit(any(m in sys.modules for m in ('sklearn', 'pyarrow', 'scipy', 'pandas', 'gensim')))")
+    code = (
+        "import sys, emb_pipeline.tasks.registry; "
+        "sys.exit(any(m in sys.modules for m in ('sklearn', 'pyarrow', 'scipy', 'pandas', 'gensim')))"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -112,4 +122,5 @@ def test_stamped_scores_carry_their_cell_on_every_row() -> None:
     assert table["value"].to_pylist() == [1.0, 0.0]
     named = stamped(scores, origin="control", method="tfidf", task="ground", embedding="control.shuffled_tfidf")
     assert named["embedding"][0].as_py() == "control.shuffled_tfidf"
-    assert stamped(scores, origin="domain", method="glove", dim=50, task="ground")["embedding"][0].as_py() == "domain.glove_50"
+    trained = stamped(scores, origin="domain", method="glove", dim=50, task="ground")
+    assert trained["embedding"][0].as_py() == "domain.glove_50"

@@ -20,10 +20,14 @@ from .conftest import EncoderPerFold, WordEncoder
 def _task(grades: list[list[int]], queries: Sequence[str] = (), passages: Sequence[str] = ()) -> RetrievalTask:
     table = sp.csr_array(np.array(grades, dtype=np.float32))
     n_queries, n_passages = table.shape
-    return RetrievalTask("search", np.array([f"q{i}" for i in range(n_queries)]),
-                         Texts(queries or [f"query {i}" for i in range(n_queries)]),
-                         np.array([f"p{i}" for i in range(n_passages)]),
-                         Texts(passages or [f"passage {i}" for i in range(n_passages)]), table)
+    return RetrievalTask(
+        "search",
+        np.array([f"q{i}" for i in range(n_queries)]),
+        Texts(queries or [f"query {i}" for i in range(n_queries)]),
+        np.array([f"p{i}" for i in range(n_passages)]),
+        Texts(passages or [f"passage {i}" for i in range(n_passages)]),
+        table,
+    )
 
 
 class FixedOrder:
@@ -49,9 +53,12 @@ def test_scores_of_a_small_ranking_are_those_worked_out_by_hand() -> None:
 def test_what_lies_below_the_cutoff_does_not_count() -> None:
     grades = [[0] * 11 + [1, 0, 0]]
     order = [list(range(14))]  # the relevant passage has rank 12
-    scores = evaluate_retrieval(_task(grades), FixedOrder(order), RetrievalOptions(recall_cutoff=11)).metrics
-    assert scores == {"ndcg@10": 0.0, "mrr@10": 0.0, "recall@11": 0.0}
-    assert evaluate_retrieval(_task(grades), FixedOrder(order), RetrievalOptions(recall_cutoff=12)).metrics["recall@12"] == 1.0
+    above, at = (
+        evaluate_retrieval(_task(grades), FixedOrder(order), RetrievalOptions(recall_cutoff=rank), seed=0).metrics
+        for rank in (11, 12)
+    )
+    assert above == {"ndcg@10": 0.0, "mrr@10": 0.0, "recall@11": 0.0}
+    assert at["recall@12"] == 1.0
 
 
 def test_ndcg_is_scikit_learns_for_graded_relevance() -> None:

@@ -14,7 +14,8 @@ CLASSES = 4
 
 def _labelled(features: np.ndarray, seed: int = 1) -> np.ndarray:
     rng = np.random.default_rng(seed)
-    return np.argmax(features @ rng.normal(size=(features.shape[1], CLASSES)) + rng.gumbel(size=(len(features), CLASSES)), axis=1)
+    scores = features @ rng.normal(size=(features.shape[1], CLASSES))
+    return np.argmax(scores + rng.gumbel(size=scores.shape), axis=1)
 
 
 @pytest.fixture
@@ -46,13 +47,15 @@ def test_coefficients_equal_those_of_scikit_learn(dense: tuple[np.ndarray, np.nd
     found = SoftmaxRegression(features, codes, CLASSES).fit(c, tolerance=1e-9, max_iterations=5000)
     known = _sklearn(features, codes, c)
     np.testing.assert_allclose(found.weights.T, known.coef_, atol=2e-3 * np.abs(known.coef_).max())
-    np.testing.assert_allclose(found.intercepts - found.intercepts.mean(), known.intercept_ - known.intercept_.mean(), atol=2e-2)
+    ours, theirs = (intercepts - intercepts.mean() for intercepts in (found.intercepts, known.intercept_))
+    np.testing.assert_allclose(ours, theirs, atol=2e-2)
 
 
 @pytest.mark.parametrize("kind", ["principal axes", "axes of rows", "merged columns"])
 @pytest.mark.parametrize("c", [1.0, 100.0])
-def test_other_axes_give_the_same_probabilities(sparse: tuple[sp.csr_array, np.ndarray], kind: str, c: float,
-                                                monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_axes_give_the_same_probabilities(
+    sparse: tuple[sp.csr_array, np.ndarray], kind: str, c: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     table, codes = sparse
     if kind == "merged columns":
         monkeypatch.setattr(softmax, "MOST_SAMPLES_FOR_AXES", 10)
@@ -103,8 +106,11 @@ def test_classes_without_a_training_row_get_finite_low_probabilities(dense: tupl
 def test_features_without_any_signal_give_class_frequencies() -> None:
     codes = np.repeat([0, 1], [30, 10])
     zeros = sp.csr_array((40, 3), dtype=np.float32)
-    logs = SoftmaxRegression(axes_of(zeros).rotate(zeros), codes, 2).fit(1.0, tolerance=1e-9).log_probabilities(
-        axes_of(zeros).rotate(zeros))
+    logs = (
+        SoftmaxRegression(axes_of(zeros).rotate(zeros), codes, 2)
+        .fit(1.0, tolerance=1e-9)
+        .log_probabilities(axes_of(zeros).rotate(zeros))
+    )
     np.testing.assert_allclose(np.exp(logs[0]), [0.75, 0.25], atol=1e-3)
 
 

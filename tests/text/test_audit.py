@@ -24,9 +24,14 @@ def retrieval(queries: dict[str, str], passages: dict[str, str], qrels: dict[tup
     return RetrievalTables(
         pa.table({"query_id": list(queries), "text": list(queries.values())}),
         pa.table({"passage_id": list(passages), "text": list(passages.values())}),
-        pa.table({"query_id": pa.array([q for q, _ in qrels], pa.string()),
-                  "passage_id": pa.array([p for _, p in qrels], pa.string()),
-                  "relevance": pa.array(list(qrels.values()), pa.int32())}))
+        pa.table(
+            {
+                "query_id": pa.array([q for q, _ in qrels], pa.string()),
+                "passage_id": pa.array([p for _, p in qrels], pa.string()),
+                "relevance": pa.array(list(qrels.values()), pa.int32()),
+            }
+        ),
+    )
 
 
 def line(audit: pa.Table, check: str) -> dict[str, Any]:
@@ -41,8 +46,15 @@ def test_an_audit_is_a_long_table() -> None:
 
 
 def test_parts_and_classes_are_counted() -> None:
-    audit = audit_classification(examples(("1", "a", "x", "train"), ("2", "b", "x", "train"), ("3", "c", "y", "train"),
-                                          ("4", "d", "x", "test"), ("5", "e", "z", "test")))
+    audit = audit_classification(
+        examples(
+            ("1", "a", "x", "train"),
+            ("2", "b", "x", "train"),
+            ("3", "c", "y", "train"),
+            ("4", "d", "x", "test"),
+            ("5", "e", "z", "test"),
+        )
+    )
     assert (line(audit, "examples.train")["count"], line(audit, "examples.test")["count"]) == (3, 2)
     assert line(audit, "largest_class")["share"] == 0.6
     assert line(audit, "class.x")["note"] == "test 1, train 2"
@@ -50,26 +62,50 @@ def test_parts_and_classes_are_counted() -> None:
 
 
 def test_a_text_in_train_and_test_is_reported_as_leakage() -> None:
-    audit = audit_classification(examples(("1", "Heart pain", "x", "train"), ("2", "skin rash", "y", "train"),
-                                          ("3", "heart pain!", "x", "test"), ("4", "skin burn", "y", "test")))
-    assert line(audit, "leakage") == {"check": "leakage", "count": 1, "total": 2, "share": 0.5,
-                                      "note": "test texts that stand in the training part too", "examples": ["3"]}
+    audit = audit_classification(
+        examples(
+            ("1", "Heart pain", "x", "train"),
+            ("2", "skin rash", "y", "train"),
+            ("3", "heart pain!", "x", "test"),
+            ("4", "skin burn", "y", "test"),
+        )
+    )
+    assert line(audit, "leakage") == {
+        "check": "leakage",
+        "count": 1,
+        "total": 2,
+        "share": 0.5,
+        "note": "test texts that stand in the training part too",
+        "examples": ["3"],
+    }
     assert line(audit, "exact_duplicates")["count"] == 0
     assert line(audit, "token_duplicates")["examples"] == ["3"]
 
 
 def test_label_conflicts_bound_the_best_accuracy_on_the_test_part() -> None:
-    audit = audit_classification(examples(
-        ("1", "heart pain", "x", "train"), ("2", "skin rash", "y", "train"),
-        ("3", "odd case", "x", "test"), ("4", "odd case", "x", "test"), ("5", "odd case", "y", "test"),
-        ("6", "plain case", "y", "test")))
+    audit = audit_classification(
+        examples(
+            ("1", "heart pain", "x", "train"),
+            ("2", "skin rash", "y", "train"),
+            ("3", "odd case", "x", "test"),
+            ("4", "odd case", "x", "test"),
+            ("5", "odd case", "y", "test"),
+            ("6", "plain case", "y", "test"),
+        )
+    )
     assert line(audit, "label_conflicts")["count"] == 1
     assert line(audit, "ceiling")["share"] == 3 / 4  # two of the three odd cases, and the plain one
 
 
 def test_near_duplicates_across_the_split_are_reported() -> None:
-    audit = audit_classification(examples(("1", LONG, "x", "train"), ("2", "nothing like it at all", "y", "train"),
-                                          ("3", f"{LONG} tonight", "x", "test"), ("4", "and another thing", "y", "test")))
+    audit = audit_classification(
+        examples(
+            ("1", LONG, "x", "train"),
+            ("2", "nothing like it at all", "y", "train"),
+            ("3", f"{LONG} tonight", "x", "test"),
+            ("4", "and another thing", "y", "test"),
+        )
+    )
     assert line(audit, "near_duplicates")["examples"] == ["3"]
     assert line(audit, "near_leakage")["examples"] == ["3"]
     assert line(audit, "leakage")["count"] == 0
@@ -81,48 +117,76 @@ def test_texts_without_a_word_are_reported() -> None:
 
 
 def test_a_retrieval_audit_counts_what_is_judged_and_what_is_not() -> None:
-    audit = audit_retrieval(retrieval(
-        {"q1": "heart pain", "q2": "skin", "q3": "Skin!", "q4": "lung"},
-        {"p1": "all about heart pain here", "p2": "a rash", "p3": "A RASH", "p4": "--"},
-        {("q1", "p1"): 2, ("q2", "p2"): 1, ("q2", "p1"): 1, ("q3", "p2"): 0}))
+    audit = audit_retrieval(
+        retrieval(
+            {"q1": "heart pain", "q2": "skin", "q3": "Skin!", "q4": "lung"},
+            {"p1": "all about heart pain here", "p2": "a rash", "p3": "A RASH", "p4": "--"},
+            {("q1", "p1"): 2, ("q2", "p2"): 1, ("q2", "p1"): 1, ("q3", "p2"): 0},
+        )
+    )
     counts = {row["check"]: row["count"] for row in audit.to_pylist()}
-    assert counts == {"queries": 4, "passages": 4, "judgments": 3, "queries_without_relevant": 2,
-                      "queries_with_several_relevant": 1,
-                      "passages_never_relevant": 2, "empty_queries": 0, "duplicate_queries": 1, "empty_passages": 1,
-                      "duplicate_passages": 1, "unjudged_twins": 1, "query_in_passage": 1}
+    assert counts == {
+        "queries": 4,
+        "passages": 4,
+        "judgments": 3,
+        "queries_without_relevant": 2,
+        "queries_with_several_relevant": 1,
+        "passages_never_relevant": 2,
+        "empty_queries": 0,
+        "duplicate_queries": 1,
+        "empty_passages": 1,
+        "duplicate_passages": 1,
+        "unjudged_twins": 1,
+        "query_in_passage": 1,
+    }
     assert line(audit, "unjudged_twins")["examples"] == ["q2"]
 
 
 def test_overlap_tells_texts_that_stand_in_a_corpus_whole_from_those_that_do_in_part(tmp_path: Path) -> None:
     corpus = write_tokens([("1", "One two three four five. Six seven eight nine ten.")], tmp_path / "corpus")
-    texts = ["one two three four five", "Six seven eight nine ten! This one is not in it.",
-             "See also. Nothing of this is in there"]
+    texts = [
+        "one two three four five",
+        "Six seven eight nine ten! This one is not in it.",
+        "See also. Nothing of this is in there",
+    ]
     overlap = corpus_overlap({"task": texts, "other": ["no"]}, corpus).to_pylist()
     assert [(row["task"], row["check"], row["count"], row["total"], row["examples"]) for row in overlap] == [
-        ("task", "all_sentences_in_corpus", 1, 3, ["0"]), ("task", "any_sentence_in_corpus", 2, 3, ["0", "1"]),
-        ("other", "all_sentences_in_corpus", 0, 1, []), ("other", "any_sentence_in_corpus", 0, 1, [])]
+        ("task", "all_sentences_in_corpus", 1, 3, ["0"]),
+        ("task", "any_sentence_in_corpus", 2, 3, ["0", "1"]),
+        ("other", "all_sentences_in_corpus", 0, 1, []),
+        ("other", "any_sentence_in_corpus", 0, 1, []),
+    ]
 
 
-@pytest.mark.parametrize(("rows", "reason"), [
-    ([("1", "a", "x", None), ("2", "b", "x", None)], r"the classes to learn are \['x'\]"),
-    ([("1", "a", "x", "train"), ("2", "b", "y", "train")], "the split 'test' is empty"),
-    ([("1", "a", "x", "test"), ("2", "b", "y", "test")], "the split 'train' is empty"),
-    ([("1", "a", "x", "train"), ("2", "b", "y", "train"), ("3", "A!", "x", "test")],
-     "every test text stands in the training part"),
-    ([("1", "a", "x", "train"), ("2", "b", "y", "test")], "the classes to learn are"),
-    ([("1", "--", "x", None), ("2", "..", "y", None)], "no text has a single word"),
-])
-def test_a_classification_task_that_cannot_be_evaluated_is_refused(rows: list[tuple[str, str, str, str | None]],
-                                                                   reason: str) -> None:
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ([("1", "a", "x", None), ("2", "b", "x", None)], r"the classes to learn are \['x'\]"),
+        ([("1", "a", "x", "train"), ("2", "b", "y", "train")], "the split 'test' is empty"),
+        ([("1", "a", "x", "test"), ("2", "b", "y", "test")], "the split 'train' is empty"),
+        (
+            [("1", "a", "x", "train"), ("2", "b", "y", "train"), ("3", "A!", "x", "test")],
+            "every test text stands in the training part",
+        ),
+        ([("1", "a", "x", "train"), ("2", "b", "y", "test")], "the classes to learn are"),
+        ([("1", "--", "x", None), ("2", "..", "y", None)], "no text has a single word"),
+    ],
+)
+def test_a_classification_task_that_cannot_be_evaluated_is_refused(
+    rows: list[tuple[str, str, str, str | None]], reason: str
+) -> None:
     with pytest.raises(DataError, match=reason):
         require_evaluable(examples(*rows), "diagnosis")
 
 
-@pytest.mark.parametrize(("tables", "reason"), [
-    (retrieval({}, {"p": "a"}, {}), "no query or no passage"),
-    (retrieval({"q": "a"}, {"p": "a"}, {}), "no judgment calls a passage relevant"),
-    (retrieval({"q": "a"}, {"p": "a"}, {("q", "p"): 0}), "no judgment calls a passage relevant"),
-])
+@pytest.mark.parametrize(
+    ("tables", "reason"),
+    [
+        (retrieval({}, {"p": "a"}, {}), "no query or no passage"),
+        (retrieval({"q": "a"}, {"p": "a"}, {}), "no judgment calls a passage relevant"),
+        (retrieval({"q": "a"}, {"p": "a"}, {("q", "p"): 0}), "no judgment calls a passage relevant"),
+    ],
+)
 def test_a_retrieval_task_that_cannot_be_evaluated_is_refused(tables: RetrievalTables, reason: str) -> None:
     with pytest.raises(DataError, match=reason):
         require_evaluable(tables, "search")

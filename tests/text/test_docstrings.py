@@ -55,10 +55,15 @@ def twice(): "Second of two."
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     root = tmp_path / "site" / "stargazing"
-    for name, content in {"__init__.py": '"""Look up."""', "sky/__init__.py": "", "sky/stars.py": MODULE,
-                          "near.py": '"""Near things."""',
-                          "sky/tests/test_stars.py": '"""A test."""', "sky/broken.py": "def (:",
-                          "sky/template.py": b"\xff".decode("latin-1")}.items():
+    for name, content in {
+        "__init__.py": '"""Look up."""',
+        "sky/__init__.py": "",
+        "sky/stars.py": MODULE,
+        "near.py": '"""Near things."""',
+        "sky/tests/test_stars.py": '"""A test."""',
+        "sky/broken.py": "def (:",
+        "sky/template.py": b"\xff".decode("latin-1"),
+    }.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(content)
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
@@ -67,9 +72,13 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def table_of(*rows: tuple[str, str, str, str]) -> pa.Table:
     """From rows of qualified name, subpackage, summary and body."""
-    return pa.Table.from_pylist([dict(zip(SCHEMA.names, (name, name.split(".")[0], subpackage, name, summary, body),
-                                          strict=True))
-                                 for name, subpackage, summary, body in rows], schema=SCHEMA)
+    return pa.Table.from_pylist(
+        [
+            dict(zip(SCHEMA.names, (name, name.split(".")[0], subpackage, name, summary, body), strict=True))
+            for name, subpackage, summary, body in rows
+        ],
+        schema=SCHEMA,
+    )
 
 
 def test_docstrings_of_modules_classes_and_functions_are_found_without_importing(package: str, tmp_path: Path) -> None:
@@ -103,13 +112,19 @@ def test_the_table_is_read_from_the_cache_until_the_package_changes(package: str
 def test_worker_processes_give_the_same_table(package: str, tmp_path: Path) -> None:
     for number in range(60):
         (tmp_path / f"site/stargazing/m{number}.py").write_text(f'"""Module number {number}."""')
-    assert docstring_table([package], tmp_path / "two",
-                           workers=2).equals(docstring_table([package], tmp_path / "one", workers=1))
+    assert docstring_table([package], tmp_path / "two", workers=2).equals(
+        docstring_table([package], tmp_path / "one", workers=1)
+    )
 
 
-@pytest.mark.parametrize(("name", "reason"),
-                         [("no_such_package", "is not installed"), ("os.path", "is not the name of a top-level package"),
-                                              ("this", "is not installed")])
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("no_such_package", "is not installed"),
+        ("os.path", "is not the name of a top-level package"),
+        ("this", "is not installed"),
+    ],
+)
 def test_a_package_that_is_not_there_is_refused(name: str, reason: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=reason):
         docstring_table([name], tmp_path)
@@ -123,10 +138,13 @@ def test_doctests_are_taken_out_with_their_output() -> None:
 def test_summaries_of_public_names_are_examples_of_their_subpackage() -> None:
     rows = [(f"p.a.f{i}", "p.a", f"Do the first thing number {i}", "") for i in range(20)]
     rows += [(f"p.b.g{i}", "p.b", f"Do the other thing number {i}", "") for i in range(20)]
-    rows += [("p.a._private", "p.a", "Do the hidden thing right now", ""),
-             ("p.a.__len__", "p.a", "Count all of the things", ""),
-             ("p.a.short", "p.a", "Too short", ""), ("p.c.rare", "p.c", "Alone in its own sub-package", ""),
-             ("p.a.f0_again", "p.a", "do the FIRST thing, number 0.", "")]
+    rows += [
+        ("p.a._private", "p.a", "Do the hidden thing right now", ""),
+        ("p.a.__len__", "p.a", "Count all of the things", ""),
+        ("p.a.short", "p.a", "Too short", ""),
+        ("p.c.rare", "p.c", "Alone in its own sub-package", ""),
+        ("p.a.f0_again", "p.a", "do the FIRST thing, number 0.", ""),
+    ]
     examples = subpackage_examples(table_of(*rows), min_examples=5, min_tokens=4, test_share=0.3)
     assert examples.column_names == ["example_id", "text", "label", "split"]
     assert set(examples["example_id"].to_pylist()) == {name for name, *_ in rows[:40]} | {"p.a.__len__"}
@@ -155,10 +173,13 @@ BODY = "This body has words enough to be a passage, as it is number {} of its ki
 
 def test_held_out_summaries_are_queries_for_their_bodies() -> None:
     rows = [(f"p.a.f{i}", "p.a", f"Do the thing number {i}", BODY.format(i)) for i in range(40)]
-    rows += [("p.a.short", "p.a", "Do the thing that is short", "Too short."),
-             ("p.a.copy", "p.a", "Do the thing number 0", BODY.format("zero"))]
-    queries, passages, qrels = summary_retrieval(table_of(*rows), max_queries=100, min_tokens=4, min_body_tokens=20,
-                                                 test_share=0.99)
+    rows += [
+        ("p.a.short", "p.a", "Do the thing that is short", "Too short."),
+        ("p.a.copy", "p.a", "Do the thing number 0", BODY.format("zero")),
+    ]
+    queries, passages, qrels = summary_retrieval(
+        table_of(*rows), max_queries=100, min_tokens=4, min_body_tokens=20, test_share=0.99
+    )
     assert passages.num_rows == 41
     assert queries.num_rows >= 35
     judged: dict[str, list[str]] = {}
@@ -170,30 +191,36 @@ def test_held_out_summaries_are_queries_for_their_bodies() -> None:
 
 
 def test_a_body_that_repeats_its_summary_is_nobodys_answer_but_stays_a_passage() -> None:
-    rows = [("p.a.f", "p.a", "Do this thing here", BODY.format("one")),
-            ("p.a.g", "p.a", "Do that thing there", "Do that thing there. " + BODY)]
-    queries, passages, _ = summary_retrieval(table_of(*rows), max_queries=9, min_tokens=4, min_body_tokens=20,
-                                             test_share=1 - 1e-9)
+    rows = [
+        ("p.a.f", "p.a", "Do this thing here", BODY.format("one")),
+        ("p.a.g", "p.a", "Do that thing there", "Do that thing there. " + BODY),
+    ]
+    queries, passages, _ = summary_retrieval(
+        table_of(*rows), max_queries=9, min_tokens=4, min_body_tokens=20, test_share=1 - 1e-9
+    )
     assert queries["query_id"].to_pylist() == ["p.a.f"]
     assert passages.num_rows == 2
 
 
 def test_queries_are_a_repeatable_sample() -> None:
     table = table_of(*((f"p.a.f{i}", "p.a", f"Do the thing number {i}", BODY.format(i)) for i in range(40)))
-    first, again = (summary_retrieval(table, max_queries=5, min_tokens=4, min_body_tokens=20, test_share=0.9)
-                    for _ in range(2))
+    first, again = (
+        summary_retrieval(table, max_queries=5, min_tokens=4, min_body_tokens=20, test_share=0.9) for _ in range(2)
+    )
     assert first[0].num_rows == 5
     assert first[0].equals(again[0])
 
 
 def test_without_a_held_out_body_there_is_no_task() -> None:
     with pytest.raises(DataError, match="no held-out summary has a body"):
-        summary_retrieval(table_of(("p.a.f", "p.a", "Do this", "")), max_queries=5, min_tokens=1, min_body_tokens=20,
-                          test_share=0.5)
+        summary_retrieval(
+            table_of(("p.a.f", "p.a", "Do this", "")), max_queries=5, min_tokens=1, min_body_tokens=20, test_share=0.5
+        )
 
 
 def test_held_out_summaries_do_not_reach_a_corpus_of_docstrings(tmp_path: Path) -> None:
-    table = table_of(("p.a.f", "p.a", "Do this thing. It works", "The body stays."),
-                     ("p.a.g", "p.a", "Do that", "So does this."))
+    table = table_of(
+        ("p.a.f", "p.a", "Do this thing. It works", "The body stays."), ("p.a.g", "p.a", "Do that", "So does this.")
+    )
     corpus = write_tokens(documents(table), tmp_path / "corpus", held_out=held_out_keys(["Do this thing. It works"]))
     assert list(corpus) == [["the", "body", "stays"], ["do", "that"], ["so", "does", "this"]]

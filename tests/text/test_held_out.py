@@ -14,8 +14,14 @@ from emb_pipeline.text.tokens import write_tokens
 
 def examples(splits: list[str | None]) -> pa.Table:
     n = len(splits)
-    return pa.table({"example_id": [str(i) for i in range(n)], "text": [f"text {i}" for i in range(n)], "label": ["a"] * n,
-                     "split": pa.array(splits, pa.string())})
+    return pa.table(
+        {
+            "example_id": [str(i) for i in range(n)],
+            "text": [f"text {i}" for i in range(n)],
+            "label": ["a"] * n,
+            "split": pa.array(splits, pa.string()),
+        }
+    )
 
 
 def test_the_test_part_of_an_official_split_is_held_out() -> None:
@@ -27,9 +33,11 @@ def test_everything_is_held_out_where_folds_are_used() -> None:
 
 
 def test_queries_are_held_out_and_passages_are_not() -> None:
-    tables = RetrievalTables(pa.table({"query_id": ["q"], "text": ["what is it"]}),
-                             pa.table({"passage_id": ["p"], "text": ["it is this"]}),
-                             pa.table({"query_id": ["q"], "passage_id": ["p"], "relevance": pa.array([1], pa.int32())}))
+    tables = RetrievalTables(
+        pa.table({"query_id": ["q"], "text": ["what is it"]}),
+        pa.table({"passage_id": ["p"], "text": ["it is this"]}),
+        pa.table({"query_id": ["q"], "passage_id": ["p"], "relevance": pa.array([1], pa.int32())}),
+    )
     assert held_out_texts(tables) == ["what is it"]
 
 

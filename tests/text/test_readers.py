@@ -31,8 +31,9 @@ def documents(project: Path, *readings: Mapping[str, Any]) -> list[tuple[str, st
 
 
 def classification(project: Path, **reading: Any) -> list[tuple[str, str, str, str | None]]:
-    table = read_classification(TypeAdapter[Any](ClassificationReading).validate_python(reading),
-                                project / "data/01_raw", project)
+    table = read_classification(
+        TypeAdapter[Any](ClassificationReading).validate_python(reading), project / "data/01_raw", project
+    )
     assert table.column_names == ["example_id", "text", "label", "split"]
     return [tuple(row.values()) for row in table.to_pylist()]
 
@@ -49,23 +50,42 @@ def tar(path: Path, members: Mapping[str, bytes]) -> None:
             archive.addfile(info, io.BytesIO(content))
 
 
-CLASSES = {"set/training/heart/1": b"pain in the chest", "set/training/heart/2": b"pulse", "set/training/skin/3": b"rash",
-           "set/test/skin/4": b"caf\xe9 burn", "set/readme": b"not a text"}
+CLASSES = {
+    "set/training/heart/1": b"pain in the chest",
+    "set/training/heart/2": b"pulse",
+    "set/training/skin/3": b"rash",
+    "set/test/skin/4": b"caf\xe9 burn",
+    "set/readme": b"not a text",
+}
 
 
 # csv and tsv
 
+
 def test_csv_rows_become_documents_and_fields_may_hold_commas_quotes_and_line_breaks(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text('\ufefftitle,abstract\n"Heart, and ""skin""","one\ntwo"\n,\nonly a title,\n',
-                                    encoding="utf-8")
+    (tmp_path / "a.csv").write_text(
+        '\ufefftitle,abstract\n"Heart, and ""skin""","one\ntwo"\n,\nonly a title,\n', encoding="utf-8"
+    )
     assert documents(tmp_path, {"reader": "csv", "path": "a.csv", "text": ["title", "abstract"]}) == [
-        ("a.csv:a.csv:2", 'Heart, and "skin"\none\ntwo'), ("a.csv:a.csv:4", "only a title")]
+        ("a.csv:a.csv:2", 'Heart, and "skin"\none\ntwo'),
+        ("a.csv:a.csv:4", "only a title"),
+    ]
 
 
 def test_csv_may_have_another_delimiter_encoding_and_no_header(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes("1;Café\n2;Thé\n".encode("latin-1"))
-    assert documents(tmp_path, {"reader": "csv", "path": "a.csv", "text": "title", "id": "key", "columns": ["key", "title"],
-                                "delimiter": ";", "encoding": "latin-1"}) == [("a.csv:1", "Café"), ("a.csv:2", "Thé")]
+    assert documents(
+        tmp_path,
+        {
+            "reader": "csv",
+            "path": "a.csv",
+            "text": "title",
+            "id": "key",
+            "columns": ["key", "title"],
+            "delimiter": ";",
+            "encoding": "latin-1",
+        },
+    ) == [("a.csv:1", "Café"), ("a.csv:2", "Thé")]
 
 
 def test_compressed_csv_is_read_as_it_is(tmp_path: Path) -> None:
@@ -83,14 +103,17 @@ def test_tsv_takes_quotes_as_they_stand(tmp_path: Path) -> None:
     assert documents(tmp_path, {"reader": "tsv", "path": "a.tsv", "id": "id"}) == [("a.tsv:1", '"quoted" and "open')]
 
 
-@pytest.mark.parametrize(("content", "message"), [
-    (b"title\nx\n", r"a\.csv, row 1: there is no column 'text'; name one of \['title'\]"),
-    (b"", r"a\.csv: the file is empty"),
-    (b"id,text\n1,a\n2,b,c\n", r"a\.csv, row 3: it has 3 fields and the header 2"),
-    (b'text\nfine\n"never closed\n', r"a\.csv, row 3: the row cannot be read \(unexpected end of data\)"),
-    (b"text\nfine\nbr\xffken\n", r"a\.csv, row 3: byte 12 \(0xff\) is not valid UTF-8; .*'encoding: latin-1'"),
-    (b"text,text\na,b\n", r"a\.csv, row 1: two columns are called 'text'"),
-])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"title\nx\n", r"a\.csv, row 1: there is no column 'text'; name one of \['title'\]"),
+        (b"", r"a\.csv: the file is empty"),
+        (b"id,text\n1,a\n2,b,c\n", r"a\.csv, row 3: it has 3 fields and the header 2"),
+        (b'text\nfine\n"never closed\n', r"a\.csv, row 3: the row cannot be read \(unexpected end of data\)"),
+        (b"text\nfine\nbr\xffken\n", r"a\.csv, row 3: byte 12 \(0xff\) is not valid UTF-8; .*'encoding: latin-1'"),
+        (b"text,text\na,b\n", r"a\.csv, row 1: two columns are called 'text'"),
+    ],
+)
 def test_bad_csv_is_refused_with_file_row_and_way_out(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "a.csv").write_bytes(content)
     with pytest.raises(DataError, match=message):
@@ -105,19 +128,25 @@ def test_a_repeated_id_is_refused(tmp_path: Path) -> None:
 
 # jsonl and parquet
 
+
 def test_json_lines_are_read(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"text": "one", "n": 1}\n\n{"text": null}\n{"text": 3}\n')
-    assert documents(tmp_path, {"reader": "jsonl", "path": "a.jsonl"}) == [("a.jsonl:a.jsonl:1", "one"),
-                                                                           ("a.jsonl:a.jsonl:4", "3")]
+    assert documents(tmp_path, {"reader": "jsonl", "path": "a.jsonl"}) == [
+        ("a.jsonl:a.jsonl:1", "one"),
+        ("a.jsonl:a.jsonl:4", "3"),
+    ]
 
 
-@pytest.mark.parametrize(("content", "message"), [
-    ('{"text": "a"}\n{"text": ', r"a\.jsonl, row 2: it is not JSON"),
-    ('["text"]\n', r"a\.jsonl, row 1: it is not a JSON object"),
-    ('{"txt": "a"}\n', r"a\.jsonl, row 1: there is no column 'text'; name one of \['txt'\]"),
-    ('{"text": ["a"]}\n', r"a\.jsonl, row 1: column 'text' holds a list, not text"),
-    ('{"text": "\\ud800"}\n', r"a\.jsonl, row 1: column 'text' holds half of a surrogate pair"),
-])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"text": "a"}\n{"text": ', r"a\.jsonl, row 2: it is not JSON"),
+        ('["text"]\n', r"a\.jsonl, row 1: it is not a JSON object"),
+        ('{"txt": "a"}\n', r"a\.jsonl, row 1: there is no column 'text'; name one of \['txt'\]"),
+        ('{"text": ["a"]}\n', r"a\.jsonl, row 1: column 'text' holds a list, not text"),
+        ('{"text": "\\ud800"}\n', r"a\.jsonl, row 1: column 'text' holds half of a surrogate pair"),
+    ],
+)
 def test_bad_json_lines_are_refused(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "a.jsonl").write_text(content)
     with pytest.raises(DataError, match=message):
@@ -126,8 +155,10 @@ def test_bad_json_lines_are_refused(tmp_path: Path, content: str, message: str) 
 
 def test_parquet_is_read(tmp_path: Path) -> None:
     pq.write_table(pa.table({"text": ["one", None, "three"], "n": [1, 2, 3]}), tmp_path / "a.parquet")
-    assert documents(tmp_path, {"reader": "parquet", "path": "a.parquet"}) == [("a.parquet:a.parquet:1", "one"),
-                                                                              ("a.parquet:a.parquet:3", "three")]
+    assert documents(tmp_path, {"reader": "parquet", "path": "a.parquet"}) == [
+        ("a.parquet:a.parquet:1", "one"),
+        ("a.parquet:a.parquet:3", "three"),
+    ]
 
 
 def test_bad_parquet_is_refused(tmp_path: Path) -> None:
@@ -141,15 +172,25 @@ def test_bad_parquet_is_refused(tmp_path: Path) -> None:
 
 # places
 
+
 def test_a_folder_a_glob_and_files_inside_a_source_are_found(tmp_path: Path) -> None:
     for name in ("own/b.txt", "own/a.txt", "own/.hidden.txt", "data/01_raw/public/x/c.txt", "data/01_raw/public/readme"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
-    texts = documents(tmp_path, {"reader": "text", "path": "own"},
-                      {"reader": "text", "path": "own/*.txt", "document": "line"},
-                      {"reader": "text", "source": "public", "files": "**/*.txt"})
-    assert [text for _, text in texts] == ["own/a.txt", "own/b.txt", "own/.hidden.txt", "own/a.txt", "own/b.txt",
-                                           "data/01_raw/public/x/c.txt"]
+    texts = documents(
+        tmp_path,
+        {"reader": "text", "path": "own"},
+        {"reader": "text", "path": "own/*.txt", "document": "line"},
+        {"reader": "text", "source": "public", "files": "**/*.txt"},
+    )
+    assert [text for _, text in texts] == [
+        "own/a.txt",
+        "own/b.txt",
+        "own/.hidden.txt",
+        "own/a.txt",
+        "own/b.txt",
+        "data/01_raw/public/x/c.txt",
+    ]
 
 
 def test_two_readings_of_one_file_give_distinct_ids(tmp_path: Path) -> None:
@@ -158,14 +199,17 @@ def test_two_readings_of_one_file_give_distinct_ids(tmp_path: Path) -> None:
     assert ids == ["a.csv:a.csv:2", "a.csv~2:a.csv:2"]
 
 
-@pytest.mark.parametrize(("place", "message"), [
-    ({"path": "gone.txt"}, r"gone\.txt: there is no such file or folder"),
-    ({"path": "*.md"}, r"\*\.md: there is no such file or folder"),
-    ({"path": "own", "files": "*.md"}, r"own: none of its files matches '\*\.md' \(it holds a\.txt"),
-    ({"source": "imaginary"}, r"source: 'imaginary' is not among .*'medquad'"),
-    ({"package": "no_such_package", "files": "a"}, r"package 'no_such_package': is not installed"),
-    ({"package": "emb_pipeline"}, r"package 'emb_pipeline': no file in it is named"),
-])
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ({"path": "gone.txt"}, r"gone\.txt: there is no such file or folder"),
+        ({"path": "*.md"}, r"\*\.md: there is no such file or folder"),
+        ({"path": "own", "files": "*.md"}, r"own: none of its files matches '\*\.md' \(it holds a\.txt"),
+        ({"source": "imaginary"}, r"source: 'imaginary' is not among .*'medquad'"),
+        ({"package": "no_such_package", "files": "a"}, r"package 'no_such_package': is not installed"),
+        ({"package": "emb_pipeline"}, r"package 'emb_pipeline': no file in it is named"),
+    ],
+)
 def test_a_place_where_nothing_is_is_refused(tmp_path: Path, place: dict[str, str], message: str) -> None:
     (tmp_path / "own").mkdir()
     (tmp_path / "own/a.txt").write_text("a")
@@ -187,10 +231,12 @@ def test_a_public_source_is_fetched_when_it_is_read(tmp_path: Path, monkeypatch:
 
 # plain text, WikiExtractor, MediaWiki, IOB
 
+
 def test_a_document_is_a_file_a_block_or_a_line(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("one\ntwo\n\n\nthree\n")
-    read = {how: documents(tmp_path, {"reader": "text", "path": "a.txt", "document": how})
-            for how in ("file", "block", "line")}
+    read = {
+        how: documents(tmp_path, {"reader": "text", "path": "a.txt", "document": how}) for how in ("file", "block", "line")
+    }
     assert read["file"] == [("a.txt:a.txt", "one\ntwo\n\n\nthree\n")]
     assert read["block"] == [("a.txt:a.txt:1", "one\ntwo\n"), ("a.txt:a.txt:5", "three\n")]
     assert read["line"] == [("a.txt:a.txt:1", "one\n"), ("a.txt:a.txt:2", "two\n"), ("a.txt:a.txt:5", "three\n")]
@@ -209,14 +255,18 @@ def test_wikiextractor_lines_become_paragraphs(tmp_path: Path) -> None:
     article = '<doc id="12" url="u" title="Cat">\nCat\n\nA cat is an animal.\nIt sleeps &amp; eats.\n</doc>\n'
     (tmp_path / "wiki_00.bz2").write_bytes(bz2.compress(article.encode()))
     assert documents(tmp_path, {"reader": "wikiextractor", "path": "wiki_00.bz2"}) == [
-        ("wiki_00.bz2:12", "Cat\n\nA cat is an animal.\n\nIt sleeps & eats.")]
+        ("wiki_00.bz2:12", "Cat\n\nA cat is an animal.\n\nIt sleeps & eats.")
+    ]
 
 
-@pytest.mark.parametrize(("content", "message"), [
-    ('<doc id="1">\ntext\n', "row 2: article 1 does not end"),
-    ('<doc id="1">\n<doc id="2">\n', "row 2: an article starts before the last one ended"),
-    ("just text\n", "row 1: text stands outside"),
-])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('<doc id="1">\ntext\n', "row 2: article 1 does not end"),
+        ('<doc id="1">\n<doc id="2">\n', "row 2: an article starts before the last one ended"),
+        ("just text\n", "row 1: text stands outside"),
+    ],
+)
 def test_broken_wikiextractor_output_is_refused(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "wiki_00").write_text(content)
     with pytest.raises(DataError, match=message):
@@ -229,12 +279,17 @@ PAGE = "<page><title>{}</title><ns>{}</ns><id>{}</id><revision><id>9</id><text>{
 
 
 def test_a_dump_gives_plain_sentences_of_articles_only(tmp_path: Path) -> None:
-    pages = [("Cat", 0, 1, "A '''cat''' is an [[animal]]. It {{cn}} sleeps.\n\n== Food ==\n* Mice, [[fish|some fish]]."),
-             ("Felis", 0, 2, "#REDIRECT [[Cat]]"), ("Talk:Cat", 1, 3, "Is it?")]
-    (tmp_path / "dump.xml.bz2").write_bytes(bz2.compress(DUMP.format("".join(PAGE.format(*page)
-                                                                             for page in pages)).encode()))
+    pages = [
+        ("Cat", 0, 1, "A '''cat''' is an [[animal]]. It {{cn}} sleeps.\n\n== Food ==\n* Mice, [[fish|some fish]]."),
+        ("Felis", 0, 2, "#REDIRECT [[Cat]]"),
+        ("Talk:Cat", 1, 3, "Is it?"),
+    ]
+    (tmp_path / "dump.xml.bz2").write_bytes(
+        bz2.compress(DUMP.format("".join(PAGE.format(*page) for page in pages)).encode())
+    )
     assert documents(tmp_path, {"reader": "mediawiki_dump", "path": "dump.xml.bz2"}) == [
-        ("dump.xml.bz2:1", "A cat is an animal. It  sleeps.\n\nFood\n\nMice, some fish.")]
+        ("dump.xml.bz2:1", "A cat is an animal. It  sleeps.\n\nFood\n\nMice, some fish.")
+    ]
 
 
 def test_a_dump_that_breaks_off_is_refused(tmp_path: Path) -> None:
@@ -248,8 +303,10 @@ def test_a_dump_that_breaks_off_is_refused(tmp_path: Path) -> None:
 
 def test_iob_sentences_are_read_once(tmp_path: Path) -> None:
     (tmp_path / "a.tsv").write_text("The\tO\nIL\tB-GENE\n\nthe\tO\nil\tO\n\nOther\tO\n")
-    assert documents(tmp_path, {"reader": "iob", "path": "a.tsv"}) == [("a.tsv:a.tsv:1", "The IL"),
-                                                                       ("a.tsv:a.tsv:7", "Other")]
+    assert documents(tmp_path, {"reader": "iob", "path": "a.tsv"}) == [
+        ("a.tsv:a.tsv:1", "The IL"),
+        ("a.tsv:a.tsv:7", "Other"),
+    ]
 
 
 def test_an_iob_line_without_a_tag_is_refused(tmp_path: Path) -> None:
@@ -260,6 +317,7 @@ def test_an_iob_line_without_a_tag_is_refused(tmp_path: Path) -> None:
 
 # labelled texts
 
+
 def test_labelled_rows_without_a_split_have_none(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text,label\na,x\nb,x\nc,y\nd,y\n")
     assert classification(tmp_path, reader="csv", path="a.csv", label="label")[0] == ("a.csv:2", "a", "x", None)
@@ -268,30 +326,45 @@ def test_labelled_rows_without_a_split_have_none(tmp_path: Path) -> None:
 def test_a_split_comes_from_a_column_or_from_files(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text,label,part\na,x,train\nb,y,Training\nc,x,dev\nd,y,test\n")
     assert [row[3] for row in classification(tmp_path, reader="csv", path="a.csv", label="label", split="part")] == [
-        "train", "train", "validation", "test"]
+        "train",
+        "train",
+        "validation",
+        "test",
+    ]
     (tmp_path / "set").mkdir()
     (tmp_path / "set/tr.csv").write_text("text,label\na,x\nb,y\n")
     (tmp_path / "set/te.csv").write_text("text,label\nc,x\nd,y\n")
     rows = classification(tmp_path, reader="csv", path="set", label="label", splits={"train": "tr.csv", "test": "te.csv"})
-    assert [(row[0], row[3]) for row in rows] == [("tr.csv:2", "train"), ("tr.csv:3", "train"), ("te.csv:2", "test"),
-                                                  ("te.csv:3", "test")]
+    assert [(row[0], row[3]) for row in rows] == [
+        ("tr.csv:2", "train"),
+        ("tr.csv:3", "train"),
+        ("te.csv:2", "test"),
+        ("te.csv:3", "test"),
+    ]
 
 
-@pytest.mark.parametrize(("content", "options", "message"), [
-    ("text,label\na,x\n ,y\n", {}, r"a\.csv, row 3: the text is empty"),
-    ("text,label\na,x\nb,\n", {}, r"a\.csv, row 3: the label is empty"),
-    ("text,label\na,x\nb,z\n", {"labels": ["x", "y"]},
-     r"a\.csv, row 3: label 'z' is not among \['x', 'y'\]; add it under 'labels'"),
-    ("text,label\na,x\nb,x\nc,y\n", {}, r"a\.csv, row 4: class 'y' has this one example"),
-    ("text,label\na,x\nb,x\n", {}, r"a\.csv: there is only the class 'x'"),
-    ("text,label\n", {}, r"a\.csv: there is no example"),
-    ("text,label,id\na,x,1\nb,y,1\n", {"id": "id"}, r"a\.csv, row 3: id '1' was used by a\.csv, row 2"),
-    ("text,label,s\na,x,train\nb,y,train\n", {"split": "s"}, r"a\.csv: the split 'test' has no example"),
-    ("text,label,s\na,x,train\nb,y,later\n", {"split": "s"}, r"a\.csv, row 3: split 'later' is not among"),
-    ("text,topic\na,x\n", {}, r"a\.csv, row 1: there is no column 'label'; name one of \['text', 'topic'\]"),
-])
-def test_labelled_rows_that_cannot_be_used_are_refused(tmp_path: Path, content: str, options: dict[str, Any],
-                                                       message: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "options", "message"),
+    [
+        ("text,label\na,x\n ,y\n", {}, r"a\.csv, row 3: the text is empty"),
+        ("text,label\na,x\nb,\n", {}, r"a\.csv, row 3: the label is empty"),
+        (
+            "text,label\na,x\nb,z\n",
+            {"labels": ["x", "y"]},
+            r"a\.csv, row 3: label 'z' is not among \['x', 'y'\]; add it under 'labels'",
+        ),
+        ("text,label\na,x\nb,x\nc,y\n", {}, r"a\.csv, row 4: class 'y' has this one example"),
+        ("text,label\na,x\nb,x\n", {}, r"a\.csv: there is only the class 'x'"),
+        ("text,label\n", {}, r"a\.csv: there is no example"),
+        ("text,label,id\na,x,1\nb,y,1\n", {"id": "id"}, r"a\.csv, row 3: id '1' was used by a\.csv, row 2"),
+        ("text,label,s\na,x,train\nb,y,train\n", {"split": "s"}, r"a\.csv: the split 'test' has no example"),
+        ("text,label,s\na,x,train\nb,y,later\n", {"split": "s"}, r"a\.csv, row 3: split 'later' is not among"),
+        ("text,topic\na,x\n", {}, r"a\.csv, row 1: there is no column 'label'; name one of \['text', 'topic'\]"),
+    ],
+)
+def test_labelled_rows_that_cannot_be_used_are_refused(
+    tmp_path: Path, content: str, options: dict[str, Any], message: str
+) -> None:
     (tmp_path / "a.csv").write_text(content)
     with pytest.raises(DataError, match=message):
         classification(tmp_path, reader="csv", path="a.csv", label="label", **options)
@@ -311,23 +384,42 @@ def test_class_folders_are_read_alike_from_a_folder_a_tar_and_a_zip(tmp_path: Pa
     with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
         for name, content in more.items():
             archive.writestr(name, content)
-    read = {path: sorted(row[1:] for row in classification(tmp_path, reader="class_folders", path=path, encoding="latin-1",
-                                                           splits={"train": "training", "test": "test"}))
-            for path in ("set", "set.tar.gz", "set.zip")}
-    assert read["set"] == read["set.tar.gz"] == read["set.zip"] == [
-        ("beat", "heart", "test"), ("café burn", "skin", "test"), ("pain in the chest", "heart", "train"),
-        ("pulse", "heart", "train"), ("rash", "skin", "train")]
+    read = {
+        path: sorted(
+            row[1:]
+            for row in classification(
+                tmp_path, reader="class_folders", path=path, encoding="latin-1", splits={"train": "training", "test": "test"}
+            )
+        )
+        for path in ("set", "set.tar.gz", "set.zip")
+    }
+    assert (
+        read["set"]
+        == read["set.tar.gz"]
+        == read["set.zip"]
+        == [
+            ("beat", "heart", "test"),
+            ("café burn", "skin", "test"),
+            ("pain in the chest", "heart", "train"),
+            ("pulse", "heart", "train"),
+            ("rash", "skin", "train"),
+        ]
+    )
 
 
-@pytest.mark.parametrize(("members", "options", "message"), [
-    (CLASSES, {"splits": {"train": "training", "validation": "dev"}}, "the split 'validation' has no example"),
-    (CLASSES, {}, r"set\.tar, member set/test/skin/4, line 1: byte 3 \(0xe9\) is not valid UTF-8"),
-    (CLASSES, {"encoding": "latin-1", "labels": ["heart", "lung"]}, "label 'skin' is not among"),
-    ({"a/../../x/1": b"a"}, {}, "member 'a/../../x/1' points outside the archive"),
-    ({"/etc/x/1": b"a"}, {}, "member '/etc/x/1' points outside the archive"),
-])
-def test_class_folders_that_cannot_be_used_are_refused(tmp_path: Path, members: dict[str, bytes], options: dict[str, Any],
-                                                       message: str) -> None:
+@pytest.mark.parametrize(
+    ("members", "options", "message"),
+    [
+        (CLASSES, {"splits": {"train": "training", "validation": "dev"}}, "the split 'validation' has no example"),
+        (CLASSES, {}, r"set\.tar, member set/test/skin/4, line 1: byte 3 \(0xe9\) is not valid UTF-8"),
+        (CLASSES, {"encoding": "latin-1", "labels": ["heart", "lung"]}, "label 'skin' is not among"),
+        ({"a/../../x/1": b"a"}, {}, "member 'a/../../x/1' points outside the archive"),
+        ({"/etc/x/1": b"a"}, {}, "member '/etc/x/1' points outside the archive"),
+    ],
+)
+def test_class_folders_that_cannot_be_used_are_refused(
+    tmp_path: Path, members: dict[str, bytes], options: dict[str, Any], message: str
+) -> None:
     tar(tmp_path / "set.tar", members)
     with pytest.raises(DataError, match=message):
         classification(tmp_path, reader="class_folders", path="set.tar", **options)
@@ -343,6 +435,7 @@ def test_a_damaged_archive_is_refused(tmp_path: Path, name: str) -> None:
 
 # retrieval
 
+
 def write_tables(folder: Path, queries: str, passages: str, qrels: str) -> dict[str, str]:
     for name, content in (("q.csv", queries), ("p.jsonl", passages), ("r.tsv", qrels)):
         (folder / name).write_text(content)
@@ -354,12 +447,17 @@ PASSAGES = "".join(json.dumps({"passage_id": f"p{i}", "text": f"passage {i}"}) +
 
 
 def test_queries_passages_and_graded_judgments_are_read(tmp_path: Path) -> None:
-    tables = retrieval(tmp_path, **write_tables(tmp_path, QUERIES, PASSAGES,
-                                                "query_id\tpassage_id\trelevance\nq1\tp1\t2\nq2\tp1\t0\nq2\tp2\t1\n"))
+    tables = retrieval(
+        tmp_path,
+        **write_tables(tmp_path, QUERIES, PASSAGES, "query_id\tpassage_id\trelevance\nq1\tp1\t2\nq2\tp1\t0\nq2\tp2\t1\n"),
+    )
     assert tables.queries.to_pydict() == {"query_id": ["q1", "q2"], "text": ["what is it", "why"]}
     assert tables.passages.to_pydict() == {"passage_id": ["p1", "p2"], "text": ["passage 1", "passage 2"]}
-    assert tables.qrels.to_pydict() == {"query_id": ["q1", "q2", "q2"], "passage_id": ["p1", "p1", "p2"],
-                                        "relevance": [2, 0, 1]}
+    assert tables.qrels.to_pydict() == {
+        "query_id": ["q1", "q2", "q2"],
+        "passage_id": ["p1", "p1", "p2"],
+        "relevance": [2, 0, 1],
+    }
     assert tables.qrels.schema.field("relevance").type == pa.int32()
 
 
@@ -368,21 +466,37 @@ def test_judgments_without_a_grade_are_relevant(tmp_path: Path) -> None:
     assert tables.qrels["relevance"].to_pylist() == [1]
 
 
-@pytest.mark.parametrize(("queries", "passages", "qrels", "message"), [
-    (QUERIES, PASSAGES, "query_id\tpassage_id\nq1\tp9\n", r"r\.tsv, row 2: passage 'p9' is not in p\.jsonl"),
-    (QUERIES, PASSAGES, "query_id\tpassage_id\nq1\tp1\nq9\tp1\n", r"r\.tsv, row 3: query 'q9' is not in q\.csv"),
-    (QUERIES, PASSAGES, "query_id\tpassage_id\nq1\tp1\nq1\tp1\n", r"r\.tsv, row 3: .* are judged a second time"),
-    (QUERIES, PASSAGES, "query_id\tpassage_id\trelevance\nq1\tp1\tyes\n",
-     r"r\.tsv, row 2: relevance 'yes' is not a whole number"),
-    (QUERIES, PASSAGES, "query_id\tpassage_id\n", r"r\.tsv: there is no judgment"),
-    (QUERIES + "q1,again\n", PASSAGES, "query_id\tpassage_id\nq1\tp1\n",
-     r"q\.csv, row 4: query_id 'q1' stands there a second time"),
-    (QUERIES + "q3,\n", PASSAGES, "query_id\tpassage_id\nq1\tp1\n", r"q\.csv, row 4: the text is empty"),
-    (QUERIES, PASSAGES + '{"passage_id": "", "text": "x"}', "query_id\tpassage_id\n",
-     r"p\.jsonl, row 3: 'passage_id' is empty"),
-])
-def test_retrieval_tables_that_do_not_fit_together_are_refused(tmp_path: Path, queries: str, passages: str, qrels: str,
-                                                               message: str) -> None:
+@pytest.mark.parametrize(
+    ("queries", "passages", "qrels", "message"),
+    [
+        (QUERIES, PASSAGES, "query_id\tpassage_id\nq1\tp9\n", r"r\.tsv, row 2: passage 'p9' is not in p\.jsonl"),
+        (QUERIES, PASSAGES, "query_id\tpassage_id\nq1\tp1\nq9\tp1\n", r"r\.tsv, row 3: query 'q9' is not in q\.csv"),
+        (QUERIES, PASSAGES, "query_id\tpassage_id\nq1\tp1\nq1\tp1\n", r"r\.tsv, row 3: .* are judged a second time"),
+        (
+            QUERIES,
+            PASSAGES,
+            "query_id\tpassage_id\trelevance\nq1\tp1\tyes\n",
+            r"r\.tsv, row 2: relevance 'yes' is not a whole number",
+        ),
+        (QUERIES, PASSAGES, "query_id\tpassage_id\n", r"r\.tsv: there is no judgment"),
+        (
+            QUERIES + "q1,again\n",
+            PASSAGES,
+            "query_id\tpassage_id\nq1\tp1\n",
+            r"q\.csv, row 4: query_id 'q1' stands there a second time",
+        ),
+        (QUERIES + "q3,\n", PASSAGES, "query_id\tpassage_id\nq1\tp1\n", r"q\.csv, row 4: the text is empty"),
+        (
+            QUERIES,
+            PASSAGES + '{"passage_id": "", "text": "x"}',
+            "query_id\tpassage_id\n",
+            r"p\.jsonl, row 3: 'passage_id' is empty",
+        ),
+    ],
+)
+def test_retrieval_tables_that_do_not_fit_together_are_refused(
+    tmp_path: Path, queries: str, passages: str, qrels: str, message: str
+) -> None:
     with pytest.raises(DataError, match=message):
         retrieval(tmp_path, **write_tables(tmp_path, queries, passages, qrels))
 
@@ -393,7 +507,10 @@ def test_a_query_that_repeats_in_pairs_has_all_its_passages_as_answers(tmp_path:
     assert tables.queries.to_pydict() == {"query_id": ["q:x.csv:2", "q:x.csv:4"], "text": ["What?", "Why?"]}
     assert tables.passages.to_pydict() == {"passage_id": ["p:x.csv:2", "p:x.csv:3"], "text": ["one", "two"]}
     assert list(zip(*tables.qrels.to_pydict().values(), strict=True)) == [
-        ("q:x.csv:2", "p:x.csv:2", 1), ("q:x.csv:2", "p:x.csv:3", 1), ("q:x.csv:4", "p:x.csv:2", 1)]
+        ("q:x.csv:2", "p:x.csv:2", 1),
+        ("q:x.csv:2", "p:x.csv:3", 1),
+        ("q:x.csv:4", "p:x.csv:2", 1),
+    ]
 
 
 def test_some_queries_can_be_sampled_while_all_passages_stay(tmp_path: Path) -> None:
@@ -403,20 +520,25 @@ def test_some_queries_can_be_sampled_while_all_passages_stay(tmp_path: Path) -> 
     assert tables.queries.equals(retrieval(tmp_path, reader="pairs", path="x.csv", max_queries=5).queries)
 
 
-@pytest.mark.parametrize(("name", "content", "message"), [
-    ("x.csv", "query,passage\nwhat,\n", r"x\.csv, row 2: the passage is empty"),
-    ("x.csv", "query,passage\n", r"x\.csv: there is no pair"),
-    ("x.csv", "q,passage\n", r"there is no column 'query'; name one of \['q', 'passage'\]"),
-    ("x.xls", "", r"its suffix is not \.csv"),
-])
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("x.csv", "query,passage\nwhat,\n", r"x\.csv, row 2: the passage is empty"),
+        ("x.csv", "query,passage\n", r"x\.csv: there is no pair"),
+        ("x.csv", "q,passage\n", r"there is no column 'query'; name one of \['q', 'passage'\]"),
+        ("x.xls", "", r"its suffix is not \.csv"),
+    ],
+)
 def test_pairs_that_cannot_be_used_are_refused(tmp_path: Path, name: str, content: str, message: str) -> None:
     (tmp_path / name).write_text(content)
     with pytest.raises(DataError, match=message):
         retrieval(tmp_path, reader="pairs", path=name)
 
 
-QA = ('<Document><QAPairs><QAPair pid="1"><Question qid="7-1" qtype="information">What is it ?</Question>'
-      '<Answer>{}</Answer></QAPair></QAPairs></Document>')
+QA = (
+    '<Document><QAPairs><QAPair pid="1"><Question qid="7-1" qtype="information">What is it ?</Question>'
+    "<Answer>{}</Answer></QAPair></QAPairs></Document>"
+)
 
 
 def test_answered_medquad_pairs_are_passages_and_documents(tmp_path: Path) -> None:
@@ -427,10 +549,13 @@ def test_answered_medquad_pairs_are_passages_and_documents(tmp_path: Path) -> No
     assert documents(tmp_path, {"reader": "medquad", "path": "m.tar"}) == [("m.tar:1_A_QA/7-1", "An illness.")]
 
 
-@pytest.mark.parametrize(("content", "message"), [
-    (b"<Document><QAPairs>", r"m\.tar, member 1_A_QA/7\.xml: it is not XML"),
-    (b'<!DOCTYPE d [<!ENTITY a "aaa">]><d>&a;</d>', "it declares entities of its own"),
-])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"<Document><QAPairs>", r"m\.tar, member 1_A_QA/7\.xml: it is not XML"),
+        (b'<!DOCTYPE d [<!ENTITY a "aaa">]><d>&a;</d>', "it declares entities of its own"),
+    ],
+)
 def test_bad_medquad_xml_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     tar(tmp_path / "m.tar", {"1_A_QA/7.xml": content})
     with pytest.raises(DataError, match=message):

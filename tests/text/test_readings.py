@@ -19,13 +19,20 @@ from emb_pipeline.text.readings import (
     source_names,
 )
 
-CORPUS, CLASSIFICATION, RETRIEVAL = (TypeAdapter[Any](kind)
-                                     for kind in (CorpusReading, ClassificationReading, RetrievalReading))
+CORPUS, CLASSIFICATION, RETRIEVAL = (
+    TypeAdapter[Any](kind) for kind in (CorpusReading, ClassificationReading, RetrievalReading)
+)
 
 
 def test_a_reading_is_chosen_by_its_reader() -> None:
-    read = CLASSIFICATION.validate_python({"reader": "class_folders", "source": "ohsumed_single_23", "encoding": "latin-1",
-                                           "splits": {"train": "training", "test": "test"}})
+    read = CLASSIFICATION.validate_python(
+        {
+            "reader": "class_folders",
+            "source": "ohsumed_single_23",
+            "encoding": "latin-1",
+            "splits": {"train": "training", "test": "test"},
+        }
+    )
     assert isinstance(read, ClassFoldersReading)
     assert isinstance(RETRIEVAL.validate_python({"reader": "pairs", "path": "x.csv", "query": "question"}), PairsReading)
 
@@ -37,16 +44,19 @@ def test_text_may_be_one_column_or_several() -> None:
     assert two.text_columns == ("title", "abstract")
 
 
-@pytest.mark.parametrize(("reading", "message"), [
-    ({"reader": "excel", "path": "a.xlsx"}, "does not match any of the expected tags: 'csv'"),
-    ({"reader": "csv"}, "exactly one of 'path'"),
-    ({"reader": "csv", "path": "a.csv", "source": "medquad"}, "exactly one of 'path'"),
-    ({"reader": "csv", "path": "a.csv", "txt": "abstract"}, "Extra inputs are not permitted"),
-    ({"reader": "csv", "path": "a.csv", "text": []}, "name at least one column"),
-    ({"reader": "csv", "path": "a.csv", "split": "part", "splits": {"train": "a"}}, "not both"),
-    ({"reader": "csv", "source": "medquad", "files": "../secrets.csv"}, "must stay inside"),
-    ({"reader": "class_folders", "path": "a", "splits": {"training": "a"}}, "'train', 'validation' or 'test'"),
-])
+@pytest.mark.parametrize(
+    ("reading", "message"),
+    [
+        ({"reader": "excel", "path": "a.xlsx"}, "does not match any of the expected tags: 'csv'"),
+        ({"reader": "csv"}, "exactly one of 'path'"),
+        ({"reader": "csv", "path": "a.csv", "source": "medquad"}, "exactly one of 'path'"),
+        ({"reader": "csv", "path": "a.csv", "txt": "abstract"}, "Extra inputs are not permitted"),
+        ({"reader": "csv", "path": "a.csv", "text": []}, "name at least one column"),
+        ({"reader": "csv", "path": "a.csv", "split": "part", "splits": {"train": "a"}}, "not both"),
+        ({"reader": "csv", "source": "medquad", "files": "../secrets.csv"}, "must stay inside"),
+        ({"reader": "class_folders", "path": "a", "splits": {"training": "a"}}, "'train', 'validation' or 'test'"),
+    ],
+)
 def test_a_wrong_reading_is_refused_with_the_way_out(reading: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         CORPUS.validate_python(reading)

@@ -55,7 +55,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
             self.send_response(206 if start else 200)
             self.send_header("Content-Length", str(len(content) - start))
             self.end_headers()
-            self.wfile.write(content[start:] if state.breaks_after is None else content[start:][:state.breaks_after])
+            self.wfile.write(content[start:] if state.breaks_after is None else content[start:][: state.breaks_after])
 
         def log_message(self, *_: object) -> None:
             pass
@@ -64,8 +64,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         state = Server(f"http://127.0.0.1:{running.server_address[1]}/")
         thread = threading.Thread(target=running.serve_forever, daemon=True)
         thread.start()
-        monkeypatch.setattr(module, "ResumingDownloader",
-                            functools.partial(module.ResumingDownloader, pause_seconds=0, tries=2))
+        monkeypatch.setattr(
+            module, "ResumingDownloader", functools.partial(module.ResumingDownloader, pause_seconds=0, tries=2)
+        )
         for variable in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
             monkeypatch.delenv(variable, raising=False)
         yield state
@@ -120,8 +121,9 @@ def test_a_file_is_downloaded_checked_and_not_fetched_again(tmp_path: Path, serv
     assert server.requests == [("/a/text.txt", None)]
 
 
-def test_a_verified_file_is_not_hashed_again_until_it_changes(tmp_path: Path, server: Server,
-                                                              monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_verified_file_is_not_hashed_again_until_it_changes(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server.files["a/text.txt"] = CONTENT
     folder = fetch(source(server), tmp_path)
     hashed: list[object] = []
@@ -188,8 +190,13 @@ def test_offline_and_without_a_mirror_one_message_says_what_to_do(tmp_path: Path
     monkeypatch.setattr(module, "ResumingDownloader", functools.partial(module.ResumingDownloader, pause_seconds=0, tries=1))
     with pytest.raises(DataError) as error:
         fetch(source(), tmp_path, mirror=tmp_path / "mirror")
-    for part in ("source 'set'", "a/text.txt is missing", "mirror does not hold it", "http://127.0.0.1:9/a/text.txt",
-                 "set EMB_PIPELINE_MIRROR to a folder that holds set/a/text.txt"):
+    for part in (
+        "source 'set'",
+        "a/text.txt is missing",
+        "mirror does not hold it",
+        "http://127.0.0.1:9/a/text.txt",
+        "set EMB_PIPELINE_MIRROR to a folder that holds set/a/text.txt",
+    ):
         assert part in str(error.value)
 
 
@@ -198,16 +205,20 @@ PATTERN = r"(?:^|/)kept/((?:training|test)/C\d\d/\d+)$"
 
 
 def archive_source(url: str) -> Source:
-    return Source("set", "a set", "CC0",
-                  (SourceFile("set.tar", url, 11, content_fingerprint(list(MEMBERS.items())), PATTERN),))
+    return Source(
+        "set", "a set", "CC0", (SourceFile("set.tar", url, 11, content_fingerprint(list(MEMBERS.items())), PATTERN),)
+    )
 
 
 def test_an_archive_is_the_same_from_the_mirror_and_from_upstream(tmp_path: Path, server: Server) -> None:
-    server.files["commit.tar.gz"] = tar({f"repository-0a1b/data/kept/{name}": content for name, content in MEMBERS.items()}
-                                        | {"repository-0a1b/readme": b"more"})
+    server.files["commit.tar.gz"] = tar(
+        {f"repository-0a1b/data/kept/{name}": content for name, content in MEMBERS.items()}
+        | {"repository-0a1b/readme": b"more"}
+    )
     (tmp_path / "mirror/set").mkdir(parents=True)
-    (tmp_path / "mirror/set/set.tar.xz").write_bytes(tar({f"kept/{name}": MEMBERS[name] for name in sorted(MEMBERS)},
-                                                         "w:xz"))
+    (tmp_path / "mirror/set/set.tar.xz").write_bytes(
+        tar({f"kept/{name}": MEMBERS[name] for name in sorted(MEMBERS)}, "w:xz")
+    )
     upstream = fetch(archive_source(server.url + "commit.tar.gz"), tmp_path / "a")
     mirrored = fetch(archive_source("http://127.0.0.1:9/"), tmp_path / "b", mirror=tmp_path / "mirror")
     assert (upstream / "set.tar").read_bytes() == (mirrored / "set.tar").read_bytes()
@@ -219,8 +230,9 @@ def test_an_archive_is_the_same_from_the_mirror_and_from_upstream(tmp_path: Path
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("archive",
-                         [tar({f"kept/{name}": b"changed" for name in MEMBERS}), tar({}), b"no archive", tar({"../x": b""})])
+@pytest.mark.parametrize(
+    "archive", [tar({f"kept/{name}": b"changed" for name in MEMBERS}), tar({}), b"no archive", tar({"../x": b""})]
+)
 def test_an_archive_with_other_content_is_refused(tmp_path: Path, server: Server, archive: bytes) -> None:
     server.files["commit.tar.gz"] = archive
     with pytest.raises(DataError):
@@ -239,9 +251,14 @@ def test_an_unknown_source_is_refused_with_the_known_ones(tmp_path: Path) -> Non
 
 
 def test_the_table_of_sources_is_whole() -> None:
-    assert set(sources()) == {"ohsumed_single_23", "medical_abstracts_tc", "medquad", "cohen2006_drug_reviews",
-                              "bionlp_sentences",
-                              "wikipedia_en_2015_sample"}
+    assert set(sources()) == {
+        "ohsumed_single_23",
+        "medical_abstracts_tc",
+        "medquad",
+        "cohen2006_drug_reviews",
+        "bionlp_sentences",
+        "wikipedia_en_2015_sample",
+    }
     for each in sources().values():
         assert each.about
         assert each.licence

@@ -16,26 +16,29 @@ from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.tokens import TokenCorpus, cut, sentence_key, sentences, tokenize, write_tokens
 
 
-@pytest.mark.parametrize(("text", "expected"), [
-    ("Insulin INSULIN", ["insulin", "insulin"]),
-    ("Straße", ["strasse"]),
-    ("cafe\u0301", ["caf\u00e9"]),
-    ("a beta-blocker", ["a", "beta", "blocker"]),
-    ("IL-2", ["il", "2"]),
-    ("don't", ["don't"]),
-    ("don’t", ["don't"]),
-    ("Crohn's disease", ["crohn", "s", "disease"]),
-    ("Crohn ' s disease", ["crohn", "s", "disease"]),
-    ("'linear'", ["linear"]),
-    ("2.5 mg, 1,000 and 0.05.", ["2.5", "mg", "1", "000", "and", "0.05"]),
-    ("type 2, p53, float32", ["type", "2", "p53", "float32"]),
-    ("scipy.stats", ["scipy", "stats"]),
-    ("n_samples=10 and coef_", ["n_samples", "10", "and", "coef_"]),
-    ("__init__ and _private", ["init__", "and", "private"]),
-    ("------ ____ ...", []),
-    ("हिन्दी", ["हिन्दी"]),
-    ("", []),
-])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Insulin INSULIN", ["insulin", "insulin"]),
+        ("Straße", ["strasse"]),
+        ("cafe\u0301", ["caf\u00e9"]),
+        ("a beta-blocker", ["a", "beta", "blocker"]),
+        ("IL-2", ["il", "2"]),
+        ("don't", ["don't"]),
+        ("don’t", ["don't"]),
+        ("Crohn's disease", ["crohn", "s", "disease"]),
+        ("Crohn ' s disease", ["crohn", "s", "disease"]),
+        ("'linear'", ["linear"]),
+        ("2.5 mg, 1,000 and 0.05.", ["2.5", "mg", "1", "000", "and", "0.05"]),
+        ("type 2, p53, float32", ["type", "2", "p53", "float32"]),
+        ("scipy.stats", ["scipy", "stats"]),
+        ("n_samples=10 and coef_", ["n_samples", "10", "and", "coef_"]),
+        ("__init__ and _private", ["init__", "and", "private"]),
+        ("------ ____ ...", []),
+        ("हिन्दी", ["हिन्दी"]),
+        ("", []),
+    ],
+)
 def test_words_are_split_by_the_documented_rules(text: str, expected: list[str]) -> None:
     assert tokenize(text) == expected
 
@@ -54,8 +57,13 @@ def test_tokens_hold_no_white_space_and_no_capitals(text: str) -> None:
 
 def test_sentences_end_at_stops_before_a_capital_and_at_blank_lines() -> None:
     text = "One two. Three, e.g. Four? (Five) six!\n\nheading\n\nSeven\neight. nine"
-    assert sentences(text) == [["one", "two"], ["three", "e", "g", "four"], ["five", "six"], ["heading"],
-                               ["seven", "eight", "nine"]]
+    assert sentences(text) == [
+        ["one", "two"],
+        ["three", "e", "g", "four"],
+        ["five", "six"],
+        ["heading"],
+        ["seven", "eight", "nine"],
+    ]
 
 
 def test_initials_and_numbered_figures_do_not_end_a_sentence() -> None:
@@ -78,8 +86,10 @@ def test_the_key_of_a_sentence_is_the_hash_of_its_joined_tokens() -> None:
 def test_a_corpus_holds_lines_counts_and_a_manifest(tmp_path: Path) -> None:
     corpus = write_tokens([("1", "The cat sat. The dog ran."), ("2", "A cat!")], tmp_path / "corpus")
     assert corpus.tokens_path.read_bytes() == b"the cat sat\nthe dog ran\na cat\n"
-    assert corpus.vocabulary().to_pydict() == {"token": ["cat", "the", "a", "dog", "ran", "sat"],
-                                               "count": [2, 2, 1, 1, 1, 1]}
+    assert corpus.vocabulary().to_pydict() == {
+        "token": ["cat", "the", "a", "dog", "ran", "sat"],
+        "count": [2, 2, 1, 1, 1, 1],
+    }
     assert (corpus.n_tokens, corpus.n_sentences, corpus.n_documents) == (8, 3, 2)
     assert corpus.fingerprint == hashlib.sha256(corpus.tokens_path.read_bytes()).hexdigest()
     assert list(TokenCorpus(tmp_path / "corpus")) == [["the", "cat", "sat"], ["the", "dog", "ran"], ["a", "cat"]]
@@ -156,8 +166,9 @@ def test_a_cut_is_almost_exactly_as_large_as_asked_and_never_larger(hundred_sent
         assert size - 20 <= cut(hundred_sentences, tmp_path / "cut", size).n_tokens <= size
 
 
-def test_a_cut_takes_from_everywhere_and_keeps_order_and_sentence_lengths(hundred_sentences: TokenCorpus,
-                                                                          tmp_path: Path) -> None:
+def test_a_cut_takes_from_everywhere_and_keeps_order_and_sentence_lengths(
+    hundred_sentences: TokenCorpus, tmp_path: Path
+) -> None:
     part = cut(hundred_sentences, tmp_path / "cut", 10_500)
     numbers = [int(sentence[0][1:]) for sentence in part]
     assert numbers == sorted(numbers)

@@ -30,7 +30,9 @@ class TableDataset(AbstractVersionedDataset[pa.Table, pa.Table]):
     """
 
     def __init__(self, *, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None) -> None:
-        super().__init__(filepath=PurePosixPath(filepath), version=version, exists_function=path_exists, glob_function=glob.glob)
+        super().__init__(
+            filepath=PurePosixPath(filepath), version=version, exists_function=path_exists, glob_function=glob.glob
+        )
         self.metadata = metadata
 
     def load(self) -> pa.Table:

@@ -161,8 +161,12 @@ def _log_run(tracking_uri: str, experiment: str, run_name: str, record: Mapping[
     metrics = [Metric(_metric_name(name), float(value), now, step) for name, value, step in values if _is_number(value)]
     params = [Param(name, str(value)) for name, value in record.get("params", {}).items() if value is not None]
     for start in range(0, max(len(metrics), 1), 900):
-        client.log_batch(run.info.run_id, metrics=metrics[start : start + 900], params=params if start == 0 else [],
-                         tags=[RunTag("use_case", str(record.get("use_case", "")))] if "use_case" in record else [])
+        client.log_batch(
+            run.info.run_id,
+            metrics=metrics[start : start + 900],
+            params=params if start == 0 else [],
+            tags=[RunTag("use_case", str(record.get("use_case", "")))] if "use_case" in record else [],
+        )
     client.set_terminated(run.info.run_id, "FINISHED")
     return str(run.info.run_id)
 
@@ -187,7 +191,9 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
 
 
-def open_run(tracking_uri: str, experiment: str, name: str, tags: Mapping[str, str], config: Mapping[str, Any]) -> str | None:
+def open_run(
+    tracking_uri: str, experiment: str, name: str, tags: Mapping[str, str], config: Mapping[str, Any]
+) -> str | None:
     """Start a run and store ``config`` with it; None, after a warning, if MLflow cannot be reached."""
 
     def start() -> str:

@@ -53,8 +53,9 @@ class CooccurrenceCounts:
         return len(self.count)
 
 
-def count_cooccurrences(tokens: TokenCorpus, words: list[str], *, window: int, memory_mb: int,
-                        folder: Path) -> CooccurrenceCounts:
+def count_cooccurrences(
+    tokens: TokenCorpus, words: list[str], *, window: int, memory_mb: int, folder: Path
+) -> CooccurrenceCounts:
     """Count how often each pair of words stands within a window, weighted by 1 / distance.
 
     Words outside ``words`` are passed over and do not take up a place in the window; a sentence's border ends it.
@@ -179,11 +180,13 @@ def _merged(runs: list[Path], pairs_in_memory: int) -> Iterator[tuple[np.ndarray
     # Every run is sorted, so each 1000th of its keys tells where the ranges must end for all to be of like size.
     step = max(1, pairs_in_memory // (1000 * len(runs)))
     sample = np.sort(np.concatenate([run[::step] for run in keys]))
-    borders = sample[max(1, pairs_in_memory // step)::max(1, pairs_in_memory // step)]
+    borders = sample[max(1, pairs_in_memory // step) :: max(1, pairs_in_memory // step)]
     ends = [np.concatenate([[0], np.searchsorted(run, borders), [len(run)]]) for run in keys]
     for part in range(len(borders) + 1):
-        yield _summed(np.concatenate([run[end[part]:end[part + 1]] for run, end in zip(keys, ends, strict=True)]),
-                      np.concatenate([run[end[part]:end[part + 1]] for run, end in zip(sums, ends, strict=True)]))
+        yield _summed(
+            np.concatenate([run[end[part] : end[part + 1]] for run, end in zip(keys, ends, strict=True)]),
+            np.concatenate([run[end[part] : end[part + 1]] for run, end in zip(sums, ends, strict=True)]),
+        )
 
 
 def _summed(keys: np.ndarray, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -195,11 +198,15 @@ def _summed(keys: np.ndarray, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return keys[starts], np.add.reduceat(sums[order], starts)
 
 
-def _stored(blocks: Iterator[tuple[np.ndarray, np.ndarray]], folder: Path, unit: int, n_words: int, n_runs: int,
-            tokens: TokenCorpus) -> CooccurrenceCounts:
+def _stored(
+    blocks: Iterator[tuple[np.ndarray, np.ndarray]], folder: Path, unit: int, n_words: int, n_runs: int, tokens: TokenCorpus
+) -> CooccurrenceCounts:
     n_pairs = 0
-    with (folder / "first").open("wb") as first, (folder / "second").open("wb") as second, \
-            (folder / "count").open("wb") as count:
+    with (
+        (folder / "first").open("wb") as first,
+        (folder / "second").open("wb") as second,
+        (folder / "count").open("wb") as count,
+    ):
         for keys, sums in blocks:
             (keys >> 32).astype(np.int32).tofile(first)
             (keys & 0xFFFFFFFF).astype(np.int32).tofile(second)
@@ -208,7 +215,15 @@ def _stored(blocks: Iterator[tuple[np.ndarray, np.ndarray]], folder: Path, unit:
     for run in folder.glob("run_*"):
         run.unlink()
     if not n_pairs:
-        raise DataError(str(tokens.tokens_path), "no two known words stand in one sentence",
-                        "lower min_count or give a corpus with longer sentences")
-    return CooccurrenceCounts(np.memmap(folder / "first", np.int32, "r"), np.memmap(folder / "second", np.int32, "r"),
-                              np.memmap(folder / "count", np.float32, "r"), n_words, n_runs)
+        raise DataError(
+            str(tokens.tokens_path),
+            "no two known words stand in one sentence",
+            "lower min_count or give a corpus with longer sentences",
+        )
+    return CooccurrenceCounts(
+        np.memmap(folder / "first", np.int32, "r"),
+        np.memmap(folder / "second", np.int32, "r"),
+        np.memmap(folder / "count", np.float32, "r"),
+        n_words,
+        n_runs,
+    )

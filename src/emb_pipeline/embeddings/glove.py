@@ -30,8 +30,9 @@ _PAIRS_PER_BLOCK = 1 << 21
 _PAIRS_PER_PIECE = 64
 
 
-def train(tokens: TokenCorpus, *, dim: int, options: GloveOptions, seed: int = 1, workers: int = 1,
-          on_epoch: OnEpoch | None = None) -> WordVectors:
+def train(
+    tokens: TokenCorpus, *, dim: int, options: GloveOptions, seed: int = 1, workers: int = 1, on_epoch: OnEpoch | None = None
+) -> WordVectors:
     """Train GloVe vectors.
 
     Parameters
@@ -70,9 +71,22 @@ def train(tokens: TokenCorpus, *, dim: int, options: GloveOptions, seed: int = 1
         model, losses = fit(pairs, dim=dim, options=options, seed=seed, workers=workers, on_epoch=on_epoch)
         n_pairs = len(pairs)
         del pairs
-    return WordVectors(words, counts, model.words + model.contexts, clock.record(
-        "glove", tokens, dim=dim, options=options, seed=seed, workers=workers, libraries=("numba", "numpy"),
-        cooccurrence_pairs=n_pairs, epoch_losses=losses))
+    return WordVectors(
+        words,
+        counts,
+        model.words + model.contexts,
+        clock.record(
+            "glove",
+            tokens,
+            dim=dim,
+            options=options,
+            seed=seed,
+            workers=workers,
+            libraries=("numba", "numpy"),
+            cooccurrence_pairs=n_pairs,
+            epoch_losses=losses,
+        ),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,15 +111,18 @@ class Parameters:
     @classmethod
     def random(cls, n_words: int, dim: int, rng: np.random.Generator) -> Self:
         """Uniform in ±0.5 / dim, as in Stanford's program."""
-        arrays = [((rng.random(shape, dtype=np.float32) - np.float32(0.5)) / np.float32(dim))
-                  for shape in ((n_words, dim), (n_words, dim), (n_words,), (n_words,))]
+        arrays = [
+            ((rng.random(shape, dtype=np.float32) - np.float32(0.5)) / np.float32(dim))
+            for shape in ((n_words, dim), (n_words, dim), (n_words,), (n_words,))
+        ]
         words, contexts, word_biases, context_biases = arrays
         first, second, third, fourth = (np.ones_like(array) for array in arrays)
         return cls(words, contexts, word_biases, context_biases, (first, second, third, fourth))
 
 
-def fit(pairs: CooccurrenceCounts, *, dim: int, options: GloveOptions, seed: int, workers: int,
-        on_epoch: OnEpoch | None = None) -> tuple[Parameters, list[float]]:
+def fit(
+    pairs: CooccurrenceCounts, *, dim: int, options: GloveOptions, seed: int, workers: int, on_epoch: OnEpoch | None = None
+) -> tuple[Parameters, list[float]]:
     """Fit the model to co-occurrence counts; gives its parameters and the loss of each epoch."""
     rng = np.random.default_rng(seed)
     model = Parameters.random(pairs.n_words, dim, rng)
@@ -121,15 +138,17 @@ def fit(pairs: CooccurrenceCounts, *, dim: int, options: GloveOptions, seed: int
                     loss, n_records = loss + part_loss, n_records + part_records
             losses.append(loss / n_records)
             if not np.isfinite(losses[-1]):
-                raise FloatingPointError(f"GloVe's loss is {losses[-1]} in epoch {epoch}: lower learning_rate "
-                                         f"(now {options.learning_rate})")
+                raise FloatingPointError(
+                    f"GloVe's loss is {losses[-1]} in epoch {epoch}: lower learning_rate (now {options.learning_rate})"
+                )
             if on_epoch:
                 on_epoch(epoch, losses[-1])
     return model, losses
 
 
-def update(first: np.ndarray, second: np.ndarray, log_count: np.ndarray, weight: np.ndarray, model: Parameters,
-           learning_rate: float) -> tuple[float, int]:
+def update(
+    first: np.ndarray, second: np.ndarray, log_count: np.ndarray, weight: np.ndarray, model: Parameters, learning_rate: float
+) -> tuple[float, int]:
     """One AdaGrad step for each record in turn, changing the model in place.
 
     Each pair is two records, (first, second) and (second, first), as the matrix is symmetric; a word with itself is one.
@@ -151,8 +170,18 @@ def update(first: np.ndarray, second: np.ndarray, log_count: np.ndarray, weight:
         Sum of f(x) (…)², each taken before its step.
     n_records : int
     """
-    loss, n_records = _update(first, second, log_count, weight, model.words, model.contexts, model.word_biases,
-                              model.context_biases, *model.squares, np.float32(learning_rate))
+    loss, n_records = _update(
+        first,
+        second,
+        log_count,
+        weight,
+        model.words,
+        model.contexts,
+        model.word_biases,
+        model.context_biases,
+        *model.squares,
+        np.float32(learning_rate),
+    )
     return float(loss), int(n_records)
 
 
@@ -168,7 +197,7 @@ def _shuffled_blocks(pairs: CooccurrenceCounts, options: GloveOptions, rng: np.r
     pieces = rng.permutation(n_pieces)
     per_block = _PAIRS_PER_BLOCK // _PAIRS_PER_PIECE
     for at in range(0, n_pieces, per_block):
-        rows = (pieces[at:at + per_block, None] * _PAIRS_PER_PIECE + np.arange(_PAIRS_PER_PIECE)).ravel()
+        rows = (pieces[at : at + per_block, None] * _PAIRS_PER_PIECE + np.arange(_PAIRS_PER_PIECE)).ravel()
         rows = rng.permutation(rows[rows < len(pairs)])
         count = pairs.count[rows]
         weight = np.minimum(np.float32(1), (count / np.float32(options.x_max)) ** np.float32(options.alpha))
@@ -183,8 +212,21 @@ def _split(block: Block, n_parts: int) -> Iterator[Block]:
 
 
 @nb.njit(cache=True, fastmath=True, nogil=True, boundscheck=False)  # type: ignore[untyped-decorator]
-def _update(first, second, log_count, weight, words, contexts, word_biases, context_biases,  # type: ignore[no-untyped-def]
-            words_squares, contexts_squares, word_biases_squares, context_biases_squares, learning_rate):
+def _update(
+    first,
+    second,
+    log_count,
+    weight,
+    words,
+    contexts,
+    word_biases,
+    context_biases,  # type: ignore[no-untyped-def]
+    words_squares,
+    contexts_squares,
+    word_biases_squares,
+    context_biases_squares,
+    learning_rate,
+):
     dim = words.shape[1]
     loss = 0.0
     n_records = 0

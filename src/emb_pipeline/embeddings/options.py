@@ -23,28 +23,39 @@ class Options(BaseModel):
 class PooledOptions(Options):
     """A method that gives word vectors, and so needs a rule that makes one text vector of them."""
 
-    pooling: Annotated[Pooling, Field(
-        description="weight of a word in its text's vector: mean (all alike), idf (rare words count more), "
-                    "sif (smooth inverse frequency, common direction removed)")] = "idf"
+    pooling: Annotated[
+        Pooling,
+        Field(
+            description="weight of a word in its text's vector: mean (all alike), idf (rare words count more), "
+            "sif (smooth inverse frequency, common direction removed)"
+        ),
+    ] = "idf"
 
 
 class _TrainedOptions(PooledOptions):
     window: Annotated[int, Field(ge=1, le=20, description="words to each side that count as context")] = 5
-    min_count: Annotated[int, Field(
-        ge=1, le=1000, description="occurrences in the corpus below which a word gets no vector")] = 3
+    min_count: Annotated[
+        int, Field(ge=1, le=1000, description="occurrences in the corpus below which a word gets no vector")
+    ] = 3
     epochs: Annotated[int, Field(ge=1, le=500, description="passes over the corpus")] = 10
-    deterministic: Annotated[bool, Field(
-        description="one worker and stable hashing: the same vectors bit for bit on the same machine and versions")] = False
+    deterministic: Annotated[
+        bool,
+        Field(description="one worker and stable hashing: the same vectors bit for bit on the same machine and versions"),
+    ] = False
 
 
 class _SamplingOptions(_TrainedOptions):
-    architecture: Annotated[Literal["skip_gram", "cbow"], Field(
-        description="skip_gram predicts the context from a word, cbow a word from its context")] = "skip_gram"
+    architecture: Annotated[
+        Literal["skip_gram", "cbow"],
+        Field(description="skip_gram predicts the context from a word, cbow a word from its context"),
+    ] = "skip_gram"
     negative: Annotated[int, Field(ge=1, le=50, description="noise words per true context word")] = 5
-    sample: Annotated[float, Field(
-        ge=0, le=1, description="share of the corpus above which a word is thinned out; 0 keeps all")] = 1e-4
-    learning_rate: Annotated[float, Field(
-        gt=0, le=1, description="step size at the start; it falls linearly to almost zero")] = 0.05
+    sample: Annotated[
+        float, Field(ge=0, le=1, description="share of the corpus above which a word is thinned out; 0 keeps all")
+    ] = 1e-4
+    learning_rate: Annotated[
+        float, Field(gt=0, le=1, description="step size at the start; it falls linearly to almost zero")
+    ] = 0.05
 
 
 class Word2VecOptions(_SamplingOptions):
@@ -56,8 +67,9 @@ class FastTextOptions(_SamplingOptions):
 
     min_n: Annotated[int, Field(ge=1, le=10, description="characters of the shortest n-gram")] = 3
     max_n: Annotated[int, Field(ge=1, le=10, description="characters of the longest n-gram")] = 6
-    buckets: Annotated[int, Field(
-        ge=1000, le=2_000_000, description="rows of the n-gram table; n-grams share rows by their hash")] = 50_000
+    buckets: Annotated[
+        int, Field(ge=1000, le=2_000_000, description="rows of the n-gram table; n-grams share rows by their hash")
+    ] = 50_000
 
     @model_validator(mode="after")
     def _lengths_are_a_range(self) -> Self:
@@ -70,12 +82,14 @@ class GloveOptions(_TrainedOptions):
     """GloVe (Pennington et al. 2014)."""
 
     epochs: Annotated[int, Field(ge=1, le=500, description="passes over the co-occurrence records")] = 25
-    x_max: Annotated[float, Field(
-        gt=0, le=10_000, description="co-occurrence count from which on a pair has full weight")] = 10.0
+    x_max: Annotated[
+        float, Field(gt=0, le=10_000, description="co-occurrence count from which on a pair has full weight")
+    ] = 10.0
     alpha: Annotated[float, Field(gt=0, le=1, description="exponent of the weight below x_max")] = 0.75
     learning_rate: Annotated[float, Field(gt=0, le=1, description="step size of AdaGrad")] = 0.05
-    memory_mb: Annotated[int, Field(
-        ge=16, le=1_000_000, description="MiB for counting co-occurrences; beyond it, counts go to disk in runs")] = 1024
+    memory_mb: Annotated[
+        int, Field(ge=16, le=1_000_000, description="MiB for counting co-occurrences; beyond it, counts go to disk in runs")
+    ] = 1024
 
 
 class OneHotOptions(Options):
@@ -101,8 +115,9 @@ class LsaOptions(TfidfOptions):
 class RandomOptions(PooledOptions):
     """The noise floor: a fixed random vector per word."""
 
-    pooling: Annotated[Pooling, Field(
-        description="weight of a word in its text's vector; idf and sif take the word counts of a corpus")] = "mean"
+    pooling: Annotated[
+        Pooling, Field(description="weight of a word in its text's vector; idf and sif take the word counts of a corpus")
+    ] = "mean"
 
 
 class Bm25Options(Options):
@@ -116,7 +131,10 @@ class StaticFileOptions(PooledOptions):
     """Word vectors that somebody else trained, from a file."""
 
     path: Annotated[Path, Field(description="file; may end in .gz, but for arrow")]
-    format: Annotated[Literal["word2vec_text", "word2vec_binary", "glove_text", "arrow"], Field(
-        description="word2vec_text and word2vec_binary start with a line 'words dimensions'; glove_text may")]
-    limit: Annotated[int | None, Field(
-        ge=1, description="words to read, from the top (the commonest); null reads all")] = None
+    format: Annotated[
+        Literal["word2vec_text", "word2vec_binary", "glove_text", "arrow"],
+        Field(description="word2vec_text and word2vec_binary start with a line 'words dimensions'; glove_text may"),
+    ]
+    limit: Annotated[int | None, Field(ge=1, description="words to read, from the top (the commonest); null reads all")] = (
+        None
+    )

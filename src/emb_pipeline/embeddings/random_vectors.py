@@ -60,7 +60,7 @@ class RandomVectors:
         uniform = _uniform(hashes[:, None] + np.arange(2 * pairs, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15))
         radius = np.sqrt(-2 * np.log(uniform[:, :pairs]) / self.dim)
         angle = 2 * np.pi * uniform[:, pairs:]
-        normal: np.ndarray = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1)[:, :self.dim]
+        normal: np.ndarray = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1)[:, : self.dim]
         return normal
 
 
@@ -82,8 +82,9 @@ def encoder(options: RandomOptions, *, dim: int, seed: int, tokens: TokenCorpus 
         A rule that takes word counts, and no corpus.
     """
     if options.pooling != "mean" and tokens is None:
-        raise ValueError(f"random vectors have no word counts for pooling {options.pooling!r}: "
-                         "give a corpus, or choose pooling mean")
+        raise ValueError(
+            f"random vectors have no word counts for pooling {options.pooling!r}: give a corpus, or choose pooling mean"
+        )
     counts: dict[str, int] = {}
     if tokens is not None and options.pooling != "mean":
         vocabulary = tokens.vocabulary()

@@ -68,17 +68,22 @@ class Method:
         return cast(Callable[..., Any], getattr(import_module(f"emb_pipeline.embeddings.{module}"), name))
 
 
-METHODS: Mapping[str, Method] = MappingProxyType({method.name: method for method in (
-    Method("word2vec", Word2VecOptions, "corpus", _WORD_LEVEL, "word2vec:train"),
-    Method("fasttext", FastTextOptions, "corpus", _WORD_LEVEL, "fasttext:train"),
-    Method("glove", GloveOptions, "corpus", _WORD_LEVEL, "glove:train"),
-    Method("static_file", StaticFileOptions, "pretrained", _WORD_LEVEL, "static_files:load", has_dim=False),
-    Method("random", RandomOptions, "control", _WORD_LEVEL, "random_vectors:encoder"),
-    Method("one_hot", OneHotOptions, "task", _TEXT_LEVEL, "sparse:OneHot", has_dim=False),
-    Method("tfidf", TfidfOptions, "task", _TEXT_LEVEL, "sparse:Tfidf", has_dim=False),
-    Method("lsa", LsaOptions, "task", _TEXT_LEVEL, "sparse:Lsa"),
-    Method("bm25", Bm25Options, "task", frozenset({"retrieval"}), "bm25:Bm25", has_dim=False),
-)})
+METHODS: Mapping[str, Method] = MappingProxyType(
+    {
+        method.name: method
+        for method in (
+            Method("word2vec", Word2VecOptions, "corpus", _WORD_LEVEL, "word2vec:train"),
+            Method("fasttext", FastTextOptions, "corpus", _WORD_LEVEL, "fasttext:train"),
+            Method("glove", GloveOptions, "corpus", _WORD_LEVEL, "glove:train"),
+            Method("static_file", StaticFileOptions, "pretrained", _WORD_LEVEL, "static_files:load", has_dim=False),
+            Method("random", RandomOptions, "control", _WORD_LEVEL, "random_vectors:encoder"),
+            Method("one_hot", OneHotOptions, "task", _TEXT_LEVEL, "sparse:OneHot", has_dim=False),
+            Method("tfidf", TfidfOptions, "task", _TEXT_LEVEL, "sparse:Tfidf", has_dim=False),
+            Method("lsa", LsaOptions, "task", _TEXT_LEVEL, "sparse:Lsa"),
+            Method("bm25", Bm25Options, "task", frozenset({"retrieval"}), "bm25:Bm25", has_dim=False),
+        )
+    }
+)
 
 
 def method_named(name: str) -> Method:
@@ -94,8 +99,16 @@ def method_named(name: str) -> Method:
     return METHODS[name]
 
 
-def train(method: str, tokens: TokenCorpus, *, dim: int | None, options: Options, seed: int, workers: int = 1,
-          on_epoch: OnEpoch | None = None) -> WordVectors:
+def train(
+    method: str,
+    tokens: TokenCorpus,
+    *,
+    dim: int | None,
+    options: Options,
+    seed: int,
+    workers: int = 1,
+    on_epoch: OnEpoch | None = None,
+) -> WordVectors:
     """Train a corpus method.
 
     Parameters
@@ -139,8 +152,15 @@ def load(method: str, options: Options) -> WordVectors:
     return cast("WordVectors", pretrained.load()(options))
 
 
-def encoder(method: str, *, options: Options, dim: int | None = None, seed: int = 0, vectors: WordVectors | None = None,
-            tokens: TokenCorpus | None = None) -> TextEncoder | TaskEncoder | Searcher:
+def encoder(
+    method: str,
+    *,
+    options: Options,
+    dim: int | None = None,
+    seed: int = 0,
+    vectors: WordVectors | None = None,
+    tokens: TokenCorpus | None = None,
+) -> TextEncoder | TaskEncoder | Searcher:
     """What a cell is evaluated with.
 
     Parameters

@@ -58,10 +58,13 @@ class Lsa:
         """
         tfidf = Tfidf(TfidfOptions(**self.options.model_dump(include=set(TfidfOptions.model_fields)))).fit(texts)
         if self.dim >= min(len(texts), tfidf.dim):
-            raise ValueError(f"LSA cannot find {self.dim} directions in {len(texts)} training texts with {tfidf.dim} terms: "
-                             "lower its dimension or give more texts")
-        _, _, directions = randomized_svd(tfidf.encode(texts), n_components=self.dim, n_iter=self.options.iterations,
-                                          random_state=self.seed)
+            raise ValueError(
+                f"LSA cannot find {self.dim} directions in {len(texts)} training texts with {tfidf.dim} terms: "
+                "lower its dimension or give more texts"
+            )
+        _, _, directions = randomized_svd(
+            tfidf.encode(texts), n_components=self.dim, n_iter=self.options.iterations, random_state=self.seed
+        )
         return LsaEncoder(tfidf, np.ascontiguousarray(directions.T, dtype=np.float32))
 
 

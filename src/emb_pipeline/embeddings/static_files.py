@@ -51,9 +51,18 @@ def load(options: StaticFileOptions) -> WordVectors:
         else:
             rows = _text_rows(file, path, options.limit, header_required=options.format == "word2vec_text")
         tokens, matrix = _collected(rows, path)
-    return WordVectors(tokens, zipf_counts(len(tokens)), matrix,
-                       {"method": "static_file", "file": path.name, "format": options.format, "dim": matrix.shape[1],
-                        "counts": "by rank (Zipf)"})
+    return WordVectors(
+        tokens,
+        zipf_counts(len(tokens)),
+        matrix,
+        {
+            "method": "static_file",
+            "file": path.name,
+            "format": options.format,
+            "dim": matrix.shape[1],
+            "counts": "by rank (Zipf)",
+        },
+    )
 
 
 def zipf_counts(n_words: int) -> np.ndarray:
@@ -91,8 +100,9 @@ def _text_rows(file: BinaryIO, path: Path, limit: int | None, *, header_required
             yield number, *_parsed(line, dim, f"{path}, row {number}")
             n_words += 1
     if promised is not None and n_words < promised and n_words != limit:
-        raise DataError(f"{path}, row {number}", f"the file ends after {n_words} of {promised} words",
-                        "fetch the file again")
+        raise DataError(
+            f"{path}, row {number}", f"the file ends after {n_words} of {promised} words", "fetch the file again"
+        )
 
 
 def _parsed(line: bytes, dim: int, place: str) -> tuple[bytes, np.ndarray]:
@@ -105,8 +115,9 @@ def _parsed(line: bytes, dim: int, place: str) -> tuple[bytes, np.ndarray]:
         return word, np.array(values, dtype=np.float32)
     except ValueError as error:
         bad = next(value for value in values if not _is_number(value))
-        raise DataError(place, f"{bad.decode('utf-8', 'replace')!r} is not a number",
-                        "remove the row or fetch the file again") from error
+        raise DataError(
+            place, f"{bad.decode('utf-8', 'replace')!r} is not a number", "remove the row or fetch the file again"
+        ) from error
 
 
 def _is_number(value: bytes) -> bool:
@@ -130,8 +141,11 @@ def _binary_rows(file: BinaryIO, path: Path, limit: int | None) -> Iterator[Row]
             word += byte
         values = file.read(4 * dim)
         if byte != b" " or len(values) < 4 * dim:
-            raise DataError(f"{path}, row {number}", f"the file ends or breaks off in word {number - 1} of {promised}",
-                            "fetch the file again")
+            raise DataError(
+                f"{path}, row {number}",
+                f"the file ends or breaks off in word {number - 1} of {promised}",
+                "fetch the file again",
+            )
         yield number, bytes(word.lstrip(b"\n")), np.frombuffer(values, dtype="<f4")
 
 
@@ -156,5 +170,6 @@ def _collected(rows: Iterator[Row], path: Path) -> tuple[list[str], np.ndarray]:
 
 
 def _first(vectors: WordVectors, limit: int) -> WordVectors:
-    return WordVectors(vectors.tokens[:limit], vectors.counts[:limit], vectors.vectors[:limit], vectors.provenance,
-                       vectors.subwords)
+    return WordVectors(
+        vectors.tokens[:limit], vectors.counts[:limit], vectors.vectors[:limit], vectors.provenance, vectors.subwords
+    )

@@ -33,9 +33,11 @@ def known_words(tokens: TokenCorpus, min_count: int) -> tuple[list[str], np.ndar
     frequent = counts >= min_count
     words = [word for word, kept in zip(vocabulary["token"].to_pylist(), frequent, strict=True) if kept]
     if len(words) < 2:
-        raise DataError(str(tokens.tokens_path),
-                        f"{len(words)} of {len(counts)} words occur min_count = {min_count} times or more",
-                        "lower min_count or give a larger corpus")
+        raise DataError(
+            str(tokens.tokens_path),
+            f"{len(words)} of {len(counts)} words occur min_count = {min_count} times or more",
+            "lower min_count or give a larger corpus",
+        )
     return words, counts[frequent]
 
 
@@ -50,8 +52,18 @@ class TrainingClock:
     def __init__(self) -> None:
         self._start = time.perf_counter()
 
-    def record(self, method: str, tokens: TokenCorpus, *, dim: int, options: Options, seed: int, workers: int,
-               libraries: tuple[str, ...], **more: Any) -> dict[str, Any]:
+    def record(
+        self,
+        method: str,
+        tokens: TokenCorpus,
+        *,
+        dim: int,
+        options: Options,
+        seed: int,
+        workers: int,
+        libraries: tuple[str, ...],
+        **more: Any,
+    ) -> dict[str, Any]:
         """Provenance of vectors: all that is needed to make them again, and what they cost.
 
         Returns
@@ -61,9 +73,15 @@ class TrainingClock:
         """
         kilobyte = 1 if sys.platform == "darwin" else 1024
         return {
-            "method": method, "dim": dim, "options": options.model_dump(mode="json"), "seed": seed, "workers": workers,
-            "corpus_fingerprint": tokens.fingerprint, "corpus_tokens": tokens.n_tokens,
+            "method": method,
+            "dim": dim,
+            "options": options.model_dump(mode="json"),
+            "seed": seed,
+            "workers": workers,
+            "corpus_fingerprint": tokens.fingerprint,
+            "corpus_tokens": tokens.n_tokens,
             "versions": {"python": platform.python_version(), **{name: version(name) for name in libraries}},
             "train_seconds": round(time.perf_counter() - self._start, 3),
-            "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * kilobyte, **more,
+            "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * kilobyte,
+            **more,
         }

@@ -15,8 +15,15 @@ from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.text.tokens import TokenCorpus
 
 
-def train(tokens: TokenCorpus, *, dim: int, options: Word2VecOptions, seed: int = 1, workers: int = 1,
-          on_epoch: OnEpoch | None = None) -> WordVectors:
+def train(
+    tokens: TokenCorpus,
+    *,
+    dim: int,
+    options: Word2VecOptions,
+    seed: int = 1,
+    workers: int = 1,
+    on_epoch: OnEpoch | None = None,
+) -> WordVectors:
     """Train skip-gram or CBOW vectors with negative sampling.
 
     Parameters
@@ -43,18 +50,27 @@ def train(tokens: TokenCorpus, *, dim: int, options: Word2VecOptions, seed: int 
     workers = effective_workers(options, workers)
     model = Word2Vec(**gensim_arguments(dim, options, seed, workers))
     train_model(model, tokens, options.min_count, options.epochs, on_epoch)
-    record = clock.record("word2vec", tokens, dim=dim, options=options, seed=seed, workers=workers,
-                          libraries=("gensim", "numpy"))
-    return WordVectors(list(model.wv.index_to_key), word_counts(model),
-                       np.ascontiguousarray(model.wv.vectors, dtype=np.float32), record)
+    record = clock.record(
+        "word2vec", tokens, dim=dim, options=options, seed=seed, workers=workers, libraries=("gensim", "numpy")
+    )
+    return WordVectors(
+        list(model.wv.index_to_key), word_counts(model), np.ascontiguousarray(model.wv.vectors, dtype=np.float32), record
+    )
 
 
 def gensim_arguments(dim: int, options: Any, seed: int, workers: int) -> dict[str, Any]:
     """The options under gensim's names."""
     return {
-        "vector_size": dim, "sg": int(options.architecture == "skip_gram"), "window": options.window,
-        "negative": options.negative, "sample": options.sample, "alpha": options.learning_rate,
-        "min_alpha": options.learning_rate / 1000, "min_count": options.min_count, "seed": seed, "workers": workers,
+        "vector_size": dim,
+        "sg": int(options.architecture == "skip_gram"),
+        "window": options.window,
+        "negative": options.negative,
+        "sample": options.sample,
+        "alpha": options.learning_rate,
+        "min_alpha": options.learning_rate / 1000,
+        "min_count": options.min_count,
+        "seed": seed,
+        "workers": workers,
         "hashfxn": stable_hash,
     }
 
@@ -63,8 +79,13 @@ def train_model(model: Word2Vec, tokens: TokenCorpus, min_count: int, epochs: in
     """Train a gensim model from the corpus file, with the corpus's own vocabulary table."""
     words, counts = known_words(tokens, min_count)
     model.build_vocab_from_freq(dict(zip(words, counts.tolist(), strict=True)), corpus_count=tokens.n_sentences)
-    model.train(corpus_file=str(tokens.tokens_path), total_examples=tokens.n_sentences, total_words=tokens.n_tokens,
-                epochs=epochs, callbacks=[_EpochCounter(on_epoch)] if on_epoch else [])
+    model.train(
+        corpus_file=str(tokens.tokens_path),
+        total_examples=tokens.n_sentences,
+        total_words=tokens.n_tokens,
+        epochs=epochs,
+        callbacks=[_EpochCounter(on_epoch)] if on_epoch else [],
+    )
 
 
 def word_counts(model: Word2Vec) -> np.ndarray:

@@ -80,8 +80,10 @@ class WordVectors:
 
     def __post_init__(self) -> None:
         if self.vectors.ndim != 2 or not len(self.tokens) == len(self.counts) == len(self.vectors):
-            raise ValueError(f"{len(self.tokens)} tokens and {len(self.counts)} counts do not go with vectors of shape "
-                             f"{self.vectors.shape}")
+            raise ValueError(
+                f"{len(self.tokens)} tokens and {len(self.counts)} counts do not go with vectors of shape "
+                f"{self.vectors.shape}"
+            )
         if self.vectors.dtype != np.float32 or self.counts.dtype != np.int64:
             raise ValueError(f"vectors must be float32 and counts int64, not {self.vectors.dtype} and {self.counts.dtype}")
 
@@ -140,12 +142,20 @@ class WordVectors:
         if self.subwords is not None:
             part = self.subwords
             metadata["subwords"] = {"min_n": part.min_n, "max_n": part.max_n, "n_buckets": part.n_buckets}
-            _write_table(_subwords_path(path), {"bucket": pa.array(part.buckets, pa.int32()),
-                                                "vector": _vectors(part.vectors)})
+            _write_table(
+                _subwords_path(path), {"bucket": pa.array(part.buckets, pa.int32()), "vector": _vectors(part.vectors)}
+            )
         else:
             _subwords_path(path).unlink(missing_ok=True)
-        _write_table(path, {"token": pa.array(list(self.tokens), pa.string()), "count": pa.array(self.counts, pa.int64()),
-                            "vector": _vectors(self.vectors)}, metadata)
+        _write_table(
+            path,
+            {
+                "token": pa.array(list(self.tokens), pa.string()),
+                "count": pa.array(self.counts, pa.int64()),
+                "vector": _vectors(self.vectors),
+            },
+            metadata,
+        )
 
     @classmethod
     def read(cls, path: Path | str) -> Self:
@@ -163,8 +173,13 @@ class WordVectors:
         if "subwords" in metadata:
             part = _mapped_table(_subwords_path(path), ("bucket", "vector"))
             subwords = Subwords(**metadata["subwords"], buckets=_numbers(part["bucket"]), vectors=_matrix(part["vector"]))
-        return cls(table["token"].to_pylist(), _numbers(table["count"]), _matrix(table["vector"]),
-                   metadata.get("provenance", {}), subwords)
+        return cls(
+            table["token"].to_pylist(),
+            _numbers(table["count"]),
+            _matrix(table["vector"]),
+            metadata.get("provenance", {}),
+            subwords,
+        )
 
 
 def _subwords_path(path: Path) -> Path:
@@ -204,14 +219,19 @@ def _mapped_table(path: Path, columns: Sequence[str]) -> pa.Table:
     try:
         table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
     except pa.ArrowInvalid as error:
-        raise DataError(str(path), f"not a complete Arrow IPC file ({error})",
-                        "train or export the vectors again") from error
+        raise DataError(
+            str(path), f"not a complete Arrow IPC file ({error})", "train or export the vectors again"
+        ) from error
     if missing := [name for name in columns if name not in table.schema.names]:
-        raise DataError(str(path), f"column {missing[0]!r} is missing, there are {table.schema.names}",
-                        f"store the columns {list(columns)}")
+        raise DataError(
+            str(path),
+            f"column {missing[0]!r} is missing, there are {table.schema.names}",
+            f"store the columns {list(columns)}",
+        )
     if not pa.types.is_fixed_size_list(table.schema.field("vector").type):
-        raise DataError(str(path), f"vector is a {table.schema.field('vector').type}",
-                        "store it as fixed_size_list<float32>[dim]")
+        raise DataError(
+            str(path), f"vector is a {table.schema.field('vector').type}", "store it as fixed_size_list<float32>[dim]"
+        )
     return table
 
 

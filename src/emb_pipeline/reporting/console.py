@@ -36,8 +36,9 @@ def _task_table(leaderboard: pd.DataFrame, task: str) -> Table:
     metric, kind = str(rows["metric"].iloc[0]), str(rows["kind"].iloc[0])
     n = rows["n"].dropna()
     size = f" ({int(n.iloc[0]):,} {unit_name(kind)})" if not n.empty else ""
-    table = Table(title=Text(f"{task}{size}"), title_justify="left", title_style="bold", box=None, pad_edge=False,
-                  header_style="dim")
+    table = Table(
+        title=Text(f"{task}{size}"), title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim"
+    )
     table.add_column("embedding", no_wrap=True, overflow="ellipsis", max_width=_LONGEST_NAME)
     table.add_column(metric_name(metric), justify="right", no_wrap=True)
     table.add_column("interval", no_wrap=True, style="dim")
@@ -49,7 +50,13 @@ def _task_table(leaderboard: pd.DataFrame, task: str) -> Table:
         letters = row["letters"] if isinstance(row["letters"], str) else ""
         leads = bool(best & pick.letters_of(letters)) and not pick.is_control(str(row["origin"]))
         style = "bold" if leads else "dim" if pick.is_control(str(row["origin"])) else ""
-        cells = (row["embedding"], value_text(row["value"], metric), interval_text(row["ci_low"], row["ci_high"], metric),
-                 letters, seconds_text(row["train_seconds"]), seconds_text(row["encode_seconds"]))
+        cells = (
+            row["embedding"],
+            value_text(row["value"], metric),
+            interval_text(row["ci_low"], row["ci_high"], metric),
+            letters,
+            seconds_text(row["train_seconds"]),
+            seconds_text(row["encode_seconds"]),
+        )
         table.add_row(*(Text(str(cell)) for cell in cells), style=style)
     return table

@@ -17,7 +17,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from emb_pipeline.reporting import rows as pick
-from emb_pipeline.reporting.theme import METHOD_DASHES, TEMPLATE, TEXT, look
+from emb_pipeline.reporting.theme import METHOD_DASHES, TEMPLATE, TEXT, in_order, look
 from emb_pipeline.reporting.wording import (
     bytes_text,
     difference_text,
@@ -29,7 +29,7 @@ from emb_pipeline.reporting.wording import (
 )
 
 ROW_HEIGHT = 24
-_WIDTH, _HEIGHT = 300, 250   # pixels of a small plot, to keep names from overlapping
+_WIDTH, _HEIGHT = 300, 250  # pixels of a small plot, to keep names from overlapping
 _Row = Mapping[Hashable, Any]
 _DIRECTION_COLOURS = {1: look("domain").colour, 0: look("control").colour, -1: look("generic").colour}
 
@@ -56,14 +56,25 @@ def leaderboard_figure(leaderboard: pd.DataFrame, task: str, *, ceiling: float |
     if rows.empty:
         return figure
     metric = str(rows["metric"].iloc[0])
-    for origin, part in rows.groupby("origin", sort=False):
-        figure.add_trace(_dots(part, part["embedding"], str(origin), metric))
+    for origin, part in _by_origin(rows):
+        figure.add_trace(_dots(part, part["embedding"], origin, metric))
     ends = [_number(high, value) for high, value in zip(rows["ci_high"], rows["value"], strict=True)]
     lows = [_number(low, value) for low, value in zip(rows["ci_low"], rows["value"], strict=True)]
     letters = [text if isinstance(text, str) else "" for text in rows["letters"]]
-    figure.add_trace(go.Scatter(x=ends, y=_escaped(rows["embedding"]), mode="text", text=[f"  {text}" for text in letters],
-                                textposition="middle right", textfont={"size": 12}, cliponaxis=False, hoverinfo="skip",
-                                showlegend=False, name="letters"))
+    figure.add_trace(
+        go.Scatter(
+            x=ends,
+            y=_escaped(rows["embedding"]),
+            mode="text",
+            text=[f"  {text}" for text in letters],
+            textposition="middle right",
+            textfont={"size": 12},
+            cliponaxis=False,
+            hoverinfo="skip",
+            showlegend=False,
+            name="letters",
+        )
+    )
     span = (max(ends) - min(lows)) or 0.1
     lowest, highest = min(lows) - 0.04 * span, max(ends) + (0.06 + 0.012 * max(map(len, letters))) * span
     if ceiling is not None and ceiling < 0.9995 and ceiling <= highest + 0.35 * span:
@@ -72,8 +83,13 @@ def leaderboard_figure(leaderboard: pd.DataFrame, task: str, *, ceiling: float |
         figure.add_annotation(x=ceiling, y=1, yref="paper", yanchor="bottom", xanchor="right", text="ceiling ")
         figure.update_layout(margin={"t": 24})
     figure.update_xaxes(title_text=_axis_title(metric), range=[lowest, highest], tickformat=_tick_format(metric))
-    figure.update_yaxes(categoryorder="array", categoryarray=_escaped(rows["embedding"]), autorange="reversed",
-                        showgrid=True, tickfont={"size": 12})
+    figure.update_yaxes(
+        categoryorder="array",
+        categoryarray=_escaped(rows["embedding"]),
+        range=[len(rows) - 0.4, -0.6],
+        showgrid=True,
+        tickfont={"size": 12},
+    )
     return figure.update_layout(showlegend=False)
 
 
@@ -98,7 +114,9 @@ def origins_figure(origins: pd.DataFrame, *, level: float = 0.05) -> go.Figure:
     sizes = [len(part) for _, part in panels]
     height = sum(ROW_HEIGHT * size + 92 for size in sizes)
     figure = make_subplots(
-        rows=len(panels), cols=1, row_heights=[ROW_HEIGHT * size + 24 for size in sizes],
+        rows=len(panels),
+        cols=1,
+        row_heights=[ROW_HEIGHT * size + 24 for size in sizes],
         vertical_spacing=0 if len(panels) == 1 else min(0.9 / (len(panels) - 1), 68 / height),
         subplot_titles=[_panel_title(str(task), str(metric)) for (task, metric), _ in panels],
     )
@@ -106,21 +124,31 @@ def origins_figure(origins: pd.DataFrame, *, level: float = 0.05) -> go.Figure:
         metric = str(name)
         labels = [escape(pick.cell_name(row)) for row in part.to_dict("records")]
         colours = [_DIRECTION_COLOURS[pick.effect_direction(row, level)] for row in part.to_dict("records")]
-        texts = [f"{label}: {difference_text(row['difference'], metric)} "
-                 f"{interval_text(row['ci_low'], row['ci_high'], metric)}"
-                 for label, row in zip(labels, part.to_dict("records"), strict=True)]
+        texts = [
+            f"{label}: {difference_text(row['difference'], metric)} {interval_text(row['ci_low'], row['ci_high'], metric)}"
+            for label, row in zip(labels, part.to_dict("records"), strict=True)
+        ]
         for colour in dict.fromkeys(colours):
             chosen = [index for index, each in enumerate(colours) if each == colour]
             some = _in_points(part.iloc[chosen], metric)
             figure.add_trace(
-                go.Scatter(x=some["difference"].tolist(), y=[labels[index] for index in chosen], mode="markers",
-                           marker={"color": colour, "size": 10}, error_x=_bars(some, colour, "difference"),
-                           text=[texts[index] for index in chosen], hoverinfo="text", showlegend=False,
-                           name="domain − generic"),
-                row=number, col=1)
+                go.Scatter(
+                    x=some["difference"].tolist(),
+                    y=[labels[index] for index in chosen],
+                    mode="markers",
+                    marker={"color": colour, "size": 10},
+                    error_x=_bars(some, colour, "difference"),
+                    text=[texts[index] for index in chosen],
+                    hoverinfo="text",
+                    showlegend=False,
+                    name="domain − generic",
+                ),
+                row=number,
+                col=1,
+            )
         figure.add_vline(x=0, line={"color": TEXT, "width": 1.5}, row=number, col=1)
         figure.update_xaxes(tickformat="+.3~f", row=number, col=1)
-        figure.update_yaxes(categoryorder="array", categoryarray=labels, autorange="reversed", row=number, col=1)
+        figure.update_yaxes(categoryorder="array", categoryarray=labels, range=[len(labels) - 0.4, -0.6], row=number, col=1)
     figure.update_xaxes(title_text="← generic is better   ·   domain is better →", row=len(panels), col=1)
     figure.update_annotations(font={"size": 13}, x=0, xanchor="left")
     return figure.update_layout(template=TEMPLATE, height=height, margin={"t": 30})
@@ -155,25 +183,44 @@ def dimension_figure(leaderboard: pd.DataFrame, task: str) -> go.Figure:
             continue
         part = part.sort_values("dim")
         style = look(str(origin))
-        figure.add_trace(go.Scatter(
-            x=part["dim"].astype(int).tolist(), y=part["value"].tolist(), mode="lines+markers",
-            name=escape(f"{origin} {method}"), text=_hover_texts(part, metric), hoverinfo="text",
-            line={"color": style.colour, "width": 2, "dash": METHOD_DASHES[methods.index(method) % len(METHOD_DASHES)]},
-            marker={"color": style.colour, "symbol": style.symbol, "size": 8}, error_y=_bars(part, style.colour, "value"),
-        ))
+        figure.add_trace(
+            go.Scatter(
+                x=part["dim"].astype(int).tolist(),
+                y=part["value"].tolist(),
+                mode="lines+markers",
+                name=escape(f"{origin} {method}"),
+                text=_hover_texts(part, metric),
+                hoverinfo="text",
+                line={"color": style.colour, "width": 2, "dash": METHOD_DASHES[methods.index(method) % len(METHOD_DASHES)]},
+                marker={"color": style.colour, "symbol": style.symbol, "size": 8},
+                error_y=_bars(part, style.colour, "value"),
+            )
+        )
         ends.append((f"{origin} {method}", float(part["value"].iloc[-1])))
     dims = sorted({x for trace in figure.data for x in trace.x})
     if not dims:
         return figure
     for row, dash in zip(_levels(rows), ("dash", "dot", "longdash", "dashdot") * 5, strict=False):
-        figure.add_trace(go.Scatter(
-            x=[dims[0] / 1.12, dims[-1] * 1.12], y=[row["value"]] * 2, mode="lines", name=escape(str(row["embedding"])),
-            line={"color": look(str(row["origin"])).colour, "width": 1.4, "dash": dash},
-            text=_hover_texts(pd.DataFrame([row]), metric) * 2, hoverinfo="text"))
+        figure.add_trace(
+            go.Scatter(
+                x=[dims[0] / 1.12, dims[-1] * 1.12],
+                y=[row["value"]] * 2,
+                mode="lines",
+                name=escape(str(row["embedding"])),
+                line={"color": look(str(row["origin"])).colour, "width": 1.4, "dash": dash},
+                text=_hover_texts(pd.DataFrame([row]), metric) * 2,
+                hoverinfo="text",
+            )
+        )
         ends.append((str(row["embedding"]), float(row["value"])))
     _label_ends(figure, ends)
-    figure.update_xaxes(type="log", tickvals=dims, ticktext=[str(dim) for dim in dims], title_text="dimensions (log scale)",
-                        range=[math.log10(dims[0] / 1.12), math.log10(dims[-1] * 1.12)])
+    figure.update_xaxes(
+        type="log",
+        tickvals=dims,
+        ticktext=[str(dim) for dim in dims],
+        title_text="dimensions (log scale)",
+        range=[math.log10(dims[0] / 1.12), math.log10(dims[-1] * 1.12)],
+    )
     return figure.update_yaxes(title_text=_axis_title(metric), tickformat=_tick_format(metric))
 
 
@@ -201,14 +248,22 @@ def methods_figure(leaderboard: pd.DataFrame, task: str) -> go.Figure:
     shared = shared_dimension(leaderboard, task)
     trained = trained[trained["dim"] == shared]
     order = trained.groupby("method")["value"].max().sort_values(ascending=False).index
-    origins = list(trained.groupby("origin", sort=False))
-    for number, (origin, part) in enumerate(origins):
-        positions = [list(order).index(method) + 0.22 * (number - (len(origins) - 1) / 2) for method in part["method"]]
-        figure.add_trace(_dots(part, positions, str(origin), metric, name=str(origin)))
+    origins = _by_origin(trained)
+    of_method = {method: in_order(trained.loc[trained["method"] == method, "origin"]) for method in order}
+    for origin, part in origins:
+        positions = [
+            place + 0.22 * (of_method[method].index(origin) - (len(of_method[method]) - 1) / 2)
+            for place, method in enumerate(order)
+            for each in part["method"]
+            if each == method
+        ]
+        part = part.iloc[part["method"].map(list(order).index).argsort(kind="stable")]
+        figure.add_trace(_dots(part, positions, origin, metric))
     figure.update_yaxes(tickvals=list(range(len(order))), ticktext=_escaped(order), range=[len(order) - 0.4, -0.6])
     figure.update_xaxes(title_text=f"{_axis_title(metric)} at {shared} dimensions", tickformat=_tick_format(metric))
-    return figure.update_layout(height=46 * len(order) + 120, showlegend=len(origins) > 1, margin={"t": 36},
-                                legend={"y": 1.02, "yanchor": "bottom"})
+    return figure.update_layout(
+        height=46 * len(order) + 120, showlegend=len(origins) > 1, margin={"t": 36}, legend={"y": 1.02, "yanchor": "bottom"}
+    )
 
 
 def shared_dimension(leaderboard: pd.DataFrame, task: str) -> int | None:
@@ -252,27 +307,48 @@ def cost_figure(leaderboard: pd.DataFrame, task: str, *, against: str = "seconds
         return figure
     metric = str(rows["metric"].iloc[0])
     write = seconds_text if against == "seconds" else bytes_text
-    for origin, part in rows.groupby("origin", sort=False):
-        style = look(str(origin))
+    for origin, part in _by_origin(rows):
+        style = look(origin)
         hover = [f"{text}<br>{write(each)}" for text, each in zip(_hover_texts(part, metric), part["cost"], strict=True)]
-        figure.add_trace(go.Scatter(
-            x=part["cost"].tolist(), y=part["value"].tolist(), mode="markers", name=escape(str(origin)), text=hover,
-            hoverinfo="text", marker={"color": style.colour, "symbol": style.symbol, "size": 10}))
+        figure.add_trace(
+            go.Scatter(
+                x=part["cost"].tolist(),
+                y=part["value"].tolist(),
+                mode="markers",
+                name=escape(origin),
+                text=hover,
+                hoverinfo="text",
+                marker={"color": style.colour, "symbol": style.symbol, "size": 10},
+            )
+        )
     front = _front(rows)
-    figure.add_trace(go.Scatter(
-        x=front["cost"].tolist(), y=front["value"].tolist(), mode="lines", line={"color": TEXT, "width": 1, "dash": "dot"},
-        hoverinfo="skip", showlegend=False, name="front"))
+    figure.add_trace(
+        go.Scatter(
+            x=front["cost"].tolist(),
+            y=front["value"].tolist(),
+            mode="lines",
+            line={"color": TEXT, "width": 1, "dash": "dot"},
+            hoverinfo="skip",
+            showlegend=False,
+            name="front",
+        )
+    )
     low, high = math.log10(rows["cost"].min()), math.log10(rows["cost"].max())
     pad = 0.07 * (high - low) or 0.3
     bottom, top = float(rows["value"].min()), float(rows["value"].max())
     slack = 0.1 * (top - bottom) or 0.05
     _label_points(figure, front, rows, (low - pad, high + pad), (bottom - slack, top + slack))
     ticks = [tick for tick in _cost_ticks(against, low, high) if low - pad <= math.log10(tick) <= high + pad]
-    figure.update_xaxes(type="log", tickvals=ticks, ticktext=[_tick_text(tick, against) for tick in ticks],
-                        range=[low - pad, high + pad],
-                        title_text="seconds to train and encode" if against == "seconds" else "bytes per vector")
-    return figure.update_yaxes(title_text=_axis_title(metric), tickformat=_tick_format(metric),
-                               range=[bottom - slack, top + slack])
+    figure.update_xaxes(
+        type="log",
+        tickvals=ticks,
+        ticktext=[_tick_text(tick, against) for tick in ticks],
+        range=[low - pad, high + pad],
+        title_text="seconds to train and encode" if against == "seconds" else "bytes per vector",
+    )
+    return figure.update_yaxes(
+        title_text=_axis_title(metric), tickformat=_tick_format(metric), range=[bottom - slack, top + slack]
+    )
 
 
 def costs(rows: pd.DataFrame) -> pd.Series:
@@ -284,24 +360,45 @@ def _empty(height: int) -> go.Figure:
     return go.Figure(layout={"template": TEMPLATE, "height": height})
 
 
-def _dots(rows: pd.DataFrame, y: Iterable[Any], origin: str, metric: str, name: str | None = None) -> go.Scatter:
+def _by_origin(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    return [(origin, rows[rows["origin"] == origin]) for origin in in_order(rows["origin"])]
+
+
+def _dots(rows: pd.DataFrame, y: Iterable[Any], origin: str, metric: str) -> go.Scatter:
     style = look(origin)
     places = [escape(each) if isinstance(each, str) else each for each in y]
-    return go.Scatter(x=rows["value"].tolist(), y=places, mode="markers", name=escape(name or origin),
-                      marker={"color": style.colour, "symbol": style.symbol, "size": 9},
-                      error_x=_bars(rows, style.colour, "value"), text=_hover_texts(rows, metric), hoverinfo="text")
+    return go.Scatter(
+        x=rows["value"].tolist(),
+        y=places,
+        mode="markers",
+        name=escape(origin),
+        marker={"color": style.colour, "symbol": style.symbol, "size": 9},
+        error_x=_bars(rows, style.colour, "value"),
+        text=_hover_texts(rows, metric),
+        hoverinfo="text",
+    )
 
 
 def _bars(rows: pd.DataFrame, colour: str, column: str) -> dict[str, Any]:
     centre = rows[column].astype(float)
     above, below = (rows["ci_high"].astype(float) - centre), (centre - rows["ci_low"].astype(float))
-    return {"type": "data", "symmetric": False, "array": above.fillna(0).clip(lower=0).tolist(),
-            "arrayminus": below.fillna(0).clip(lower=0).tolist(), "color": colour, "thickness": 1.6, "width": 0}
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": above.fillna(0).clip(lower=0).tolist(),
+        "arrayminus": below.fillna(0).clip(lower=0).tolist(),
+        "color": colour,
+        "thickness": 1.6,
+        "width": 0,
+    }
 
 
 def _hover_texts(rows: pd.DataFrame, metric: str) -> list[str]:
-    return [f"{escape(str(row['embedding']))}<br>{metric_name(metric)} {value_text(row['value'], metric)} "
-            f"{interval_text(row['ci_low'], row['ci_high'], metric)}" for row in rows.to_dict("records")]
+    return [
+        f"{escape(str(row['embedding']))}<br>{metric_name(metric)} {value_text(row['value'], metric)} "
+        f"{interval_text(row['ci_low'], row['ci_high'], metric)}"
+        for row in rows.to_dict("records")
+    ]
 
 
 def _levels(rows: pd.DataFrame) -> list[_Row]:
@@ -356,13 +453,16 @@ def _label_ends(figure: go.Figure, ends: Sequence[tuple[str, float]]) -> None:
     figure.update_layout(showlegend=False, margin={"r": 22 + 6.4 * max(len(name) for name, _ in ends)})
 
 
-def _label_points(figure: go.Figure, named: pd.DataFrame, rows: pd.DataFrame, x_range: tuple[float, float],
-                  y_range: tuple[float, float]) -> None:
+def _label_points(
+    figure: go.Figure, named: pd.DataFrame, rows: pd.DataFrame, x_range: tuple[float, float], y_range: tuple[float, float]
+) -> None:
     """Name points of a logarithmic figure where a name covers neither another name nor a point."""
 
     def place(cost: float, value: float) -> tuple[float, float]:
-        return (_WIDTH * (math.log10(cost) - x_range[0]) / (x_range[1] - x_range[0]),
-                _HEIGHT * (value - y_range[0]) / (y_range[1] - y_range[0]))
+        return (
+            _WIDTH * (math.log10(cost) - x_range[0]) / (x_range[1] - x_range[0]),
+            _HEIGHT * (value - y_range[0]) / (y_range[1] - y_range[0]),
+        )
 
     points = [place(cost, value) for cost, value in zip(rows["cost"], rows["value"], strict=True)]
     taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in points]
@@ -374,8 +474,14 @@ def _label_points(figure: go.Figure, named: pd.DataFrame, rows: pd.DataFrame, x_
             box = (left, y + shift - 7, left + width, y + shift + 7)
             if left >= 0 and left + width <= _WIDTH and not any(_overlap(box, other) for other in taken):
                 taken.append(box)
-                figure.add_annotation(x=math.log10(row["cost"]), y=row["value"], text=escape(str(row["embedding"])),
-                                      xanchor="left" if right else "right", xshift=9 if right else -9, yshift=shift)
+                figure.add_annotation(
+                    x=math.log10(row["cost"]),
+                    y=row["value"],
+                    text=escape(str(row["embedding"])),
+                    xanchor="left" if right else "right",
+                    xshift=9 if right else -9,
+                    yshift=shift,
+                )
                 break
 
 

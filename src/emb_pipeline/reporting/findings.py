@@ -6,6 +6,7 @@ separate two embeddings, which is not the same as "equal". Names from the user's
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -33,6 +34,7 @@ from emb_pipeline.reporting.wording import (
 _Row = Mapping[Hashable, Any]
 _NAMED = 3
 _FLOOR_MARGIN = 0.05
+_SHOWN_AS_ZERO = 5e-4
 
 
 @dataclass(frozen=True)
@@ -111,20 +113,33 @@ class Result:
         if self.leader is None:
             return []
         others = pick.without_controls(self.distinct).iloc[1:].to_dict("records")
-        return [self.leader, *(row for row in others if self.told_apart(self.leader, row) is False)]
+        ties = [row for row in others if _equal(row, self.leader) or self.told_apart(self.leader, row) is False]
+        return [self.leader, *ties]
 
 
-def result(task: str, leaderboard: pd.DataFrame, comparisons: pd.DataFrame, origins: pd.DataFrame, audit: pd.DataFrame,
-           *, level: float = 0.05) -> Result:
+def result(
+    task: str,
+    leaderboard: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    origins: pd.DataFrame,
+    audit: pd.DataFrame,
+    *,
+    level: float = 0.05,
+) -> Result:
     """What a task's sentences are made from."""
     rows = pick.primary_rows(leaderboard, task)
     metric = pick.primary_metric(leaderboard, task)
     effects = origins if origins.empty else origins[(origins["task"] == task) & (origins["metric"] == metric)]
     return Result(
-        task=task, kind="" if rows.empty else str(rows["kind"].iloc[0]), metric=metric, rows=rows,
-        known=pick.contrasts(comparisons, task, metric, level), effects=effects,
+        task=task,
+        kind="" if rows.empty else str(rows["kind"].iloc[0]),
+        metric=metric,
+        rows=rows,
+        known=pick.contrasts(comparisons, task, metric, level),
+        effects=effects,
         ceiling=pick.audit_share(audit, task, ("ceiling",)),
-        largest_class=pick.audit_share(audit, task, ("largest", "class")), level=level,
+        largest_class=pick.audit_share(audit, task, ("largest", "class")),
+        level=level,
     )
 
 
@@ -132,8 +147,13 @@ def findings(result: Result) -> list[Finding]:
     """The answer for one task: who leads and who ties, sparse against dense, domain against generic, floor and ceiling."""
     if result.rows.empty:
         return [Finding(Markup("No embedding has a value on this task."), "warning")]
-    written = [leader_finding(result), sparse_finding(result), origin_finding(result), *control_findings(result),
-               ceiling_finding(result)]
+    written = [
+        leader_finding(result),
+        sparse_finding(result),
+        origin_finding(result),
+        *control_findings(result),
+        ceiling_finding(result),
+    ]
     return [finding for finding in written if finding is not None]
 
 
@@ -143,40 +163,54 @@ def leader_finding(result: Result) -> Finding:
     if leader is None:
         return Finding(Markup("Only controls were evaluated on this task, so there is nothing to choose from."), "warning")
     others = pick.without_controls(result.distinct).iloc[1:].to_dict("records")
-    ties = len(result.leading()) > 1
-    top = Markup("<strong>{} scores highest</strong>: {} {} {}{}{}.").format(
-        code(leader["embedding"]), metric_name(result.metric), value_text(leader["value"], result.metric),
+    equal = [row for row in others if _equal(row, leader)]
+    others = others[len(equal) :]
+    ties = any(result.told_apart(leader, row) is False for row in others)
+    top = Markup("<strong>{} {} highest</strong>: {} {} {}{}{}.").format(
+        names([row["embedding"] for row in (leader, *equal)]),
+        "score" if equal else "scores",
+        metric_name(result.metric),
+        value_text(leader["value"], result.metric),
         interval_text(leader["ci_low"], leader["ci_high"], result.metric),
-        f", mean of {leader['n_seeds']} seeds" if leader["n_seeds"] > 1 else "", "" if ties else f" on {result.items}")
+        f", mean of {leader['n_seeds']} seeds" if leader["n_seeds"] > 1 else "",
+        "" if ties else f" on {result.items}",
+    )
     if not others:
+        if equal:
+            return Finding(top + Markup(" Every embedding on this task scores the same."), "lead")
         return Finding(top + Markup(" It is the only embedding on this task beside controls."), "lead")
-    return Finding(top + " " + _ties(result, leader, others), "lead")
+    return Finding(top + " " + _ties(result, leader, equal, others), "lead")
 
 
-def _ties(result: Result, leader: _Row, others: Sequence[_Row]) -> Markup:
+def _ties(result: Result, leader: _Row, equal: Sequence[_Row], others: Sequence[_Row]) -> Markup:
+    it = "them" if equal else "it"
     verdicts = [result.told_apart(leader, row) for row in others]
     ties = [row for row, verdict in zip(others, verdicts, strict=True) if verdict is False]
     lower = sum(verdict is True for verdict in verdicts)
     untested = sum(verdict is None for verdict in verdicts)
     if untested == len(others):
-        return Markup("It was not tested against the others.")
+        return Markup("The others were not tested against {}.").format(it)
     if len(ties) == len(others):
-        what = (Markup("{}, the only other embedding, cannot").format(code(others[0]["embedding"])) if len(others) == 1
-                else Markup("None of the other {} embeddings can").format(len(others)))
-        text = what + Markup(" be told apart from it on your {}.").format(result.items)
+        what = (
+            Markup("{}, the only other embedding, cannot").format(code(others[0]["embedding"]))
+            if len(others) == 1
+            else Markup("None of the other {} embeddings can").format(len(others))
+        )
+        text = what + Markup(" be told apart from {} on your {}.").format(it, result.items)
     elif not ties:
-        text = Markup("All other embeddings ({}) are measurably lower.").format(lower) if lower > 1 else Markup(
-            "The other embedding that it was tested against is measurably lower.")
+        text = (
+            Markup("All other embeddings ({}) are measurably lower.").format(lower)
+            if lower > 1
+            else Markup("The other embedding is measurably lower.")
+        )
     else:
-        text = Markup("{} cannot be told apart from it on your {}; {} measurably lower.").format(
-            names([row["embedding"] for row in ties]), result.items,
-            "the other one is" if lower == 1 else f"the other {lower} are")
-        if not lower:
-            text = Markup("{} cannot be told apart from it on your {}.").format(
-                names([row["embedding"] for row in ties]), result.items)
+        rest = f"; the other {'one is' if lower == 1 else f'{lower} are'} measurably lower" if lower else ""
+        text = Markup("{} cannot be told apart from {} on your {}{}.").format(
+            names([row["embedding"] for row in ties]), it, result.items, rest
+        )
     if untested:
         text += Markup(" {} not tested.").format(plural(untested, "comparison was", "comparisons were"))
-    return text + _cheapest([leader, *ties])
+    return text + _cheapest([leader, *equal, *ties])
 
 
 def _cheapest(candidates: Sequence[_Row]) -> Markup:
@@ -191,7 +225,12 @@ def _cheapest(candidates: Sequence[_Row]) -> Markup:
     if cheapest > 0.8 * dearest:
         return Markup()
     return Markup(" Of these, {} costs least to train and encode: {} (the dearest takes {}).").format(
-        code(rows["embedding"].iloc[best]), seconds_text(cheapest), seconds_text(dearest))
+        code(rows["embedding"].iloc[best]), seconds_text(cheapest), seconds_text(dearest)
+    )
+
+
+def _equal(first: _Row, second: _Row) -> bool:
+    return math.isclose(first["value"], second["value"], abs_tol=1e-12)
 
 
 def sparse_finding(result: Result) -> Finding | None:
@@ -202,19 +241,34 @@ def sparse_finding(result: Result) -> Finding | None:
     best, baseline = pair
     contrast = result.contrast(best, baseline)
     if contrast is None:
-        return Finding(Markup("The best sparse baseline, {}, reaches {}; the best dense embedding, {}, {}.{}").format(
-            code(baseline["embedding"]), value_text(baseline["value"], result.metric), code(best["embedding"]),
-            value_text(best["value"], result.metric), _by_letters(result.told_apart(best, baseline))))
+        return Finding(
+            Markup("The best sparse baseline, {}, reaches {}; the best dense embedding, {}, {}.{}").format(
+                code(baseline["embedding"]),
+                value_text(baseline["value"], result.metric),
+                code(best["embedding"]),
+                value_text(best["value"], result.metric),
+                _by_letters(result.told_apart(best, baseline)),
+            )
+        )
     evidence = _evidence(contrast, result.metric)
     if not contrast.told_apart:
-        return Finding(Markup("<strong>Sparse is as good, as far as {} can tell</strong>: the best dense embedding, {}, "
-                              "and the best sparse baseline, {}, differ by {}.{}").format(
-            result.items, code(best["embedding"]), code(baseline["embedding"]), evidence, _only_alone(contrast)))
+        return Finding(
+            Markup(
+                "<strong>Sparse is as good, as far as {} can tell</strong>: the best dense embedding, {}, "
+                "and the best sparse baseline, {}, differ by {}.{}"
+            ).format(result.items, code(best["embedding"]), code(baseline["embedding"]), evidence, _only_alone(contrast))
+        )
     if contrast.difference > 0:
-        return Finding(Markup("<strong>Dense beats sparse</strong>: {} is above the best sparse baseline, {}, by {}.")
-                       .format(code(best["embedding"]), code(baseline["embedding"]), evidence))
-    return Finding(Markup("<strong>Sparse beats dense</strong>: the best dense embedding, {}, stays below {}: {}.").format(
-        code(best["embedding"]), code(baseline["embedding"]), evidence))
+        return Finding(
+            Markup("<strong>Dense beats sparse</strong>: {} is above the best sparse baseline, {}, by {}.").format(
+                code(best["embedding"]), code(baseline["embedding"]), evidence
+            )
+        )
+    return Finding(
+        Markup("<strong>Sparse beats dense</strong>: the best dense embedding, {}, stays below {}: {}.").format(
+            code(best["embedding"]), code(baseline["embedding"]), evidence
+        )
+    )
 
 
 def _best_of_each(result: Result) -> tuple[_Row, _Row] | None:
@@ -240,23 +294,43 @@ def origin_finding(result: Result) -> Finding | None:
     directions = [pick.effect_direction(row, result.level) for row in ordered]
     better, worse = directions.count(1), directions.count(-1)
     same, all_of = len(ordered) - better - worse, len(ordered)
-    span = _effect(ordered[0], metric) if all_of == 1 else Markup("between {} and {}").format(
-        _effect(ordered[0], metric), _effect(ordered[-1], metric))
+    span = (
+        _effect(ordered[0], metric)
+        if all_of == 1
+        else Markup("between {} and {}").format(_effect(ordered[0], metric), _effect(ordered[-1], metric))
+    )
     name = metric_name(metric)
     if all_of == 1:
         verdict = "helps" if better else "hurts" if worse else "makes no measurable difference"
-        return Finding(Markup("<strong>Domain text {}</strong>: trained on it instead of generic text, the change in {} is "
-                              "{}.").format(verdict, name, span))
+        return Finding(
+            Markup("<strong>Domain text {}</strong>: trained on it instead of generic text, the change in {} is {}.").format(
+                verdict, name, span
+            )
+        )
     if better == all_of or worse == all_of:
-        return Finding(Markup("<strong>Domain text {}</strong> in all {} matched pairs: trained on it instead of generic "
-                              "text, the change in {} is {}.").format("helps" if better else "hurts", all_of, name, span))
+        return Finding(
+            Markup(
+                "<strong>Domain text {}</strong> in {} matched pairs: trained on it instead of generic "
+                "text, the change in {} is {}."
+            ).format("helps" if better else "hurts", _all(all_of), name, span)
+        )
     if same == all_of:
-        return Finding(Markup("<strong>Domain text makes no measurable difference</strong> in any of {} matched pairs; "
-                              "against generic text, the change in {} is {}.").format(all_of, name, span))
-    parts = [f"{verb} in {count}" for verb, count in
-             (("helps", better), ("makes no measurable difference", same), ("hurts", worse)) if count]
-    return Finding(Markup("<strong>Domain text {} of {} matched pairs</strong>; against generic text, the change in {} is "
-                          "{}.").format(_listed(parts), all_of, name, span))
+        return Finding(
+            Markup(
+                "<strong>Domain text makes no measurable difference</strong> in any of {} matched pairs; "
+                "against generic text, the change in {} is {}."
+            ).format(all_of, name, span)
+        )
+    parts = [
+        f"{verb} in {count}"
+        for verb, count in (("helps", better), ("makes no measurable difference", same), ("hurts", worse))
+        if count
+    ]
+    return Finding(
+        Markup("<strong>Domain text {} of {} matched pairs</strong>; against generic text, the change in {} is {}.").format(
+            _listed(parts), all_of, name, span
+        )
+    )
 
 
 def _no_origin_finding(result: Result) -> Finding | None:
@@ -264,14 +338,21 @@ def _no_origin_finding(result: Result) -> Finding | None:
     if not trained:
         return None
     if "generic" not in trained:
-        return Finding(Markup("No embedding was trained on generic text here, so this task cannot say what the domain's own "
-                              "text contributes."))
+        return Finding(
+            Markup(
+                "No embedding was trained on generic text here, so this task cannot say what the domain's own "
+                "text contributes."
+            )
+        )
     return Finding(Markup("There is no matched pair of a domain and a generic embedding on this task."))
 
 
 def _effect(row: _Row, metric: str) -> Markup:
-    return Markup("{} {} ({})").format(difference_text(row["difference"], metric),
-                                       interval_text(row["ci_low"], row["ci_high"], metric), code(pick.cell_name(row)))
+    return Markup("{} {} ({})").format(
+        difference_text(row["difference"], metric),
+        interval_text(row["ci_low"], row["ci_high"], metric),
+        code(pick.cell_name(row)),
+    )
 
 
 def control_findings(result: Result) -> list[Finding]:
@@ -286,23 +367,38 @@ def control_findings(result: Result) -> list[Finding]:
         tied = [row for row in others if row not in beaten and result.told_apart(row, control) is False]
         value = value_text(control["value"], result.metric)
         if beaten:
-            warnings.append(Markup("<strong>The control {} ({}) does not score below {}.</strong> What a random or "
-                                   "shuffled control reaches too is not knowledge about the text.").format(
-                code(control["embedding"]), value, names([row["embedding"] for row in beaten])))
+            warnings.append(
+                Markup(
+                    "<strong>The control {} ({}) scores at least as high as {}.</strong> What a random or "
+                    "shuffled control reaches too is not knowledge about the text."
+                ).format(code(control["embedding"]), value, names([row["embedding"] for row in beaten]))
+            )
         if tied:
-            warnings.append(Markup("{} cannot be told apart from the control {} ({}).").format(
-                names([row["embedding"] for row in tied]), code(control["embedding"]), value))
+            warnings.append(
+                Markup("{} cannot be told apart from the control {} ({}).").format(
+                    names([row["embedding"] for row in tied]), code(control["embedding"]), value
+                )
+            )
         if _above_chance(result, control):
-            warnings.append(Markup("<strong>{} scores {}, although its labels were shuffled</strong>; always guessing the "
-                                   "largest class scores {}. Something leaks; find it before quoting any number.").format(
-                code(control["embedding"]), value, value_text(result.largest_class, result.metric)))
+            warnings.append(
+                Markup(
+                    "<strong>{} scores {}, although its labels were shuffled</strong>; always guessing the "
+                    "largest class scores {}. Something leaks; find it before quoting any number."
+                ).format(code(control["embedding"]), value, value_text(result.largest_class, result.metric))
+            )
     if warnings or not others:
         return [Finding(text, "warning") for text in warnings]
     highest = controls[0]
-    return [Finding(Markup("The {} at the floor: {} scores {} {}, below every embedding.").format(
-        "control stays" if len(controls) == 1 else f"{len(controls)} controls stay", code(highest["embedding"]),
-        value_text(highest["value"], result.metric),
-        interval_text(highest["ci_low"], highest["ci_high"], result.metric)))]
+    return [
+        Finding(
+            Markup("The {} at the floor: {} scores {} {}, below every embedding.").format(
+                "control stays" if len(controls) == 1 else f"{len(controls)} controls stay",
+                code(highest["embedding"]),
+                value_text(highest["value"], result.metric),
+                interval_text(highest["ci_low"], highest["ci_high"], result.metric),
+            )
+        )
+    ]
 
 
 def _above_chance(result: Result, control: _Row) -> bool:
@@ -315,10 +411,14 @@ def ceiling_finding(result: Result) -> Finding | None:
     """What the labels permit at best, where that is less than everything."""
     if result.ceiling is None or result.ceiling >= 0.9995 or result.metric != "accuracy" or result.leader is None:
         return None
-    return Finding(Markup("Equal texts with different labels cap {} at {}: no embedding can do better; {} reaches {} of "
-                          "that.").format(metric_name(result.metric), share_text(result.ceiling),
-                                          code(result.leader["embedding"]),
-                                          share_text(float(result.leader["value"]) / result.ceiling)))
+    return Finding(
+        Markup("Equal texts with different labels cap {} at {}: no embedding can do better; {} reaches {} of that.").format(
+            metric_name(result.metric),
+            share_text(result.ceiling),
+            code(result.leader["embedding"]),
+            share_text(float(result.leader["value"]) / result.ceiling),
+        )
+    )
 
 
 def overall_findings(results: Sequence[Result]) -> list[Finding]:
@@ -331,16 +431,24 @@ def overall_findings(results: Sequence[Result]) -> list[Finding]:
 
 def _everywhere(results: Sequence[Result]) -> Finding:
     leading = [{str(row["embedding"]) for row in each.leading()} for each in results]
-    everywhere = [str(row["embedding"]) for row in results[0].leading()
-                  if all(str(row["embedding"]) in group for group in leading)]
+    everywhere = [
+        str(row["embedding"]) for row in results[0].leading() if all(str(row["embedding"]) in group for group in leading)
+    ]
     if everywhere:
         verb = "is" if len(everywhere) == 1 else "are"
-        return Finding(Markup("<strong>{} {} in the leading group of {} tasks</strong>: scoring highest, or not told "
-                              "apart from what does.").format(names(everywhere), verb, _all(len(results))), "lead")
-    leaders = [Markup("{} on {}").format(code(each.leader["embedding"]), each.task)
-               for each in results if each.leader is not None]
-    return Finding(Markup("<strong>No single embedding leads on {} tasks</strong>: {}.").format(
-        _all(len(results)), _listed(leaders)), "lead")
+        return Finding(
+            Markup(
+                "<strong>{} {} in the leading group of {} tasks</strong>: scoring highest, or not told apart from what does."
+            ).format(names(everywhere), verb, _all(len(results))),
+            "lead",
+        )
+    leaders = [
+        Markup("{} on {}").format(code(each.leader["embedding"]), each.task) for each in results if each.leader is not None
+    ]
+    return Finding(
+        Markup("<strong>No single embedding leads on {} tasks</strong>: {}.").format(_all(len(results)), _listed(leaders)),
+        "lead",
+    )
 
 
 def _all(count: int) -> str:
@@ -357,12 +465,21 @@ def _sparse_overall(results: Sequence[Result]) -> Finding | None:
             verdicts.append("tie" if not apart else "dense" if best["value"] > baseline["value"] else "sparse")
     if not verdicts:
         return None
-    parts = [f"{what} on {verdicts.count(verdict)}" for verdict, what in
-             (("sparse", "above the best dense embedding"), ("tie", "not told apart from it"), ("dense", "below it"))
-             if verdict in verdicts]
+    parts = [
+        f"{what} on {verdicts.count(verdict)}"
+        for verdict, what in (
+            ("sparse", "above the best dense embedding"),
+            ("tie", "not told apart from it"),
+            ("dense", "below it"),
+        )
+        if verdict in verdicts
+    ]
     if "sparse" not in verdicts:
-        parts[0] = parts[0].replace("from it", "from the best dense embedding").replace("below it",
-                                                                                        "below the best dense embedding")
+        parts[0] = (
+            parts[0]
+            .replace("from it", "from the best dense embedding")
+            .replace("below it", "below the best dense embedding")
+        )
     return Finding(Markup("The best sparse baseline is {} of {}.").format(_listed(parts), plural(len(verdicts), "task")))
 
 
@@ -371,8 +488,11 @@ def _domain_overall(results: Sequence[Result]) -> Finding | None:
     if not directions:
         return None
     better, worse = directions.count(1), directions.count(-1)
-    return Finding(Markup("Training on domain rather than generic text helps measurably in {} of {} and hurts in {}.")
-                   .format(better, plural(len(directions), "matched pair"), worse or "none"))
+    return Finding(
+        Markup("Training on domain rather than generic text helps measurably in {} of {} and hurts in {}.").format(
+            better, plural(len(directions), "matched pair"), worse or "none"
+        )
+    )
 
 
 def seed_ranges(result: Result) -> list[tuple[str, int, float, float]]:
@@ -389,8 +509,11 @@ def seed_finding(result: Result) -> Finding | None:
     if not ranges:
         return None
     name, seeds, low, high = max(ranges, key=lambda each: each[3] - each[2])
-    return Finding(Markup("{}: training seeds alone move {} by up to {} ({} over {} seeds).").format(
-        result.task, metric_name(result.metric), distance_text(high - low, result.metric), code(name), seeds))
+    return Finding(
+        Markup("{}: training seeds alone move {} by up to {} ({} over {} seeds).").format(
+            result.task, metric_name(result.metric), distance_text(high - low, result.metric), code(name), seeds
+        )
+    )
 
 
 def code(name: object) -> Markup:
@@ -414,12 +537,14 @@ def _listed(parts: Iterable[Markup | str]) -> Markup:
 
 def _evidence(contrast: Contrast, metric: str) -> str:
     p = p_text(contrast.p)
-    return (f"{difference_text(contrast.difference, metric)} {interval_text(contrast.low, contrast.high, metric)}"
-            f"{f', adjusted {p}' if p else ''}")
+    return (
+        f"{difference_text(contrast.difference, metric)} {interval_text(contrast.low, contrast.high, metric)}"
+        f"{f', adjusted {p}' if p else ''}"
+    )
 
 
 def _only_alone(contrast: Contrast) -> str:
     """Said where the interval excludes zero but the test, which allows for all the pairs, does not reject."""
-    if contrast.low > 0 or contrast.high < 0:
+    if contrast.low > _SHOWN_AS_ZERO or contrast.high < -_SHOWN_AS_ZERO:
         return " (The interval taken alone leaves out zero; with all the comparisons made, that is not enough.)"
     return ""

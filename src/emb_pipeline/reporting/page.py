@@ -31,16 +31,27 @@ from emb_pipeline.reporting.findings import (
     seed_ranges,
 )
 from emb_pipeline.reporting.rows import Contrast
-from emb_pipeline.reporting.theme import DARK_COLOURS, look
+from emb_pipeline.reporting.theme import DARK_COLOURS, in_order, look
 
 _Row = Mapping[Hashable, Any]
 _PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
-_FACTS = re.compile(r"examples\..*|class(es|\..*)|largest_class|smallest_class|queries|passages|judgments|"
-                    r"queries_with_several_relevant|passages_never_relevant")
+_FACTS = re.compile(
+    r"examples\..*|class(es|\..*)|largest_class|smallest_class|queries|passages|judgments|"
+    r"queries_with_several_relevant|passages_never_relevant"
+)
 _CLASS_LINE = re.compile(r"class\..+")
 CORPUS_COLUMNS = ("corpus", "documents", "sentences", "tokens", "vocabulary", "held_out_sentences_removed", "fingerprint")
-EMBEDDING_COLUMNS = ("embedding", "origin", "dim", "corpus_tokens", "vocabulary", "train_seconds", "peak_rss_bytes", "bytes",
-                     "final_loss")
+EMBEDDING_COLUMNS = (
+    "embedding",
+    "origin",
+    "dim",
+    "corpus_tokens",
+    "vocabulary",
+    "train_seconds",
+    "peak_rss_bytes",
+    "bytes",
+    "final_loss",
+)
 NOTABLE_SHARE = 0.01
 """Share from which a fault in the data is marked as serious."""
 
@@ -66,6 +77,7 @@ def report_page(
     embeddings: pd.DataFrame,
     corpora: pd.DataFrame,
     level: float = 0.05,
+    drawn: Mapping[str, go.Figure] | None = None,
 ) -> str:
     """Write the report of a use case.
 
@@ -81,24 +93,32 @@ def report_page(
         Any of them may be empty.
     level : float
         Error rate of the tests; intervals are taken to be at ``1 - level``.
+    drawn : mapping of str to Figure, optional
+        Figures that are there already: ``<task>_leaderboard``, ``_methods``, ``_dimension``, ``_cost``, ``_bytes``, and
+        ``origins``. What is missing is drawn.
 
     Returns
     -------
     str
         A complete HTML document of about 5 MB, nearly all of it plotly.js.
     """
-    results = [result(task, leaderboard, comparisons, origins, audit, level=level) for task in pick.tasks_of(leaderboard)]
+    order = [*map(str, run.get("tasks") or {}), *pick.tasks_of(leaderboard)]
+    origins, audit = _in_order(origins, "task", order), _in_order(audit, "scope", order)
+    results = [
+        result(task, leaderboard, comparisons, origins, audit, level=level)
+        for task in sorted(pick.tasks_of(leaderboard), key=order.index)
+    ]
     context = {
         "run": run,
         "tracking_uri": _PASSWORD.sub("***@", str(run.get("tracking_uri") or "")),
         "level": level,
         "confidence": f"{100 * (1 - level):g}",
         "overall": overall_findings(results),
-        "tasks": [_task(each, leaderboard, audit, run) for each in results],
+        "tasks": [_task(each, leaderboard, audit, run, drawn or {}) for each in results],
         "overview": _overview(results) if len(results) > 1 else None,
-        "origins": _origins(origins, level),
+        "origins": _origins(origins, level, (drawn or {}).get("origins")),
         "origins_missing": _origins_missing(leaderboard),
-        "legend": [(origin, look(origin)) for origin in dict.fromkeys(leaderboard["origin"].astype(str))],
+        "legend": [(origin, look(origin)) for origin in in_order(leaderboard["origin"].astype(str))],
         "grid": _grid(leaderboard),
         "corpora": _records(corpora, CORPUS_COLUMNS),
         "corpora_differ": _differ_in_size(corpora),
@@ -116,12 +136,21 @@ def report_page(
 
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_packaged), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+        loader=jinja2.FunctionLoader(_packaged),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
     environment.globals.update(wording=wording, look=look)
-    environment.filters.update(count=wording.count_text, seconds=wording.seconds_text, bytes=wording.bytes_text,
-                               share=wording.share_text, number=wording.number_text, present=_is_present)
+    environment.filters.update(
+        count=wording.count_text,
+        seconds=wording.seconds_text,
+        bytes=wording.bytes_text,
+        share=wording.share_text,
+        number=wording.number_text,
+        present=_is_present,
+    )
     return environment
 
 
@@ -129,7 +158,9 @@ def _packaged(name: str) -> str:
     return files("emb_pipeline.reporting").joinpath(name).read_text(encoding="utf-8")
 
 
-def _task(each: Result, leaderboard: pd.DataFrame, audit: pd.DataFrame, run: Mapping[str, Any]) -> dict[str, Any]:
+def _task(
+    each: Result, leaderboard: pd.DataFrame, audit: pd.DataFrame, run: Mapping[str, Any], drawn: Mapping[str, go.Figure]
+) -> dict[str, Any]:
     definition = (run.get("tasks") or {}).get(each.task) or {}
     ceiling = each.ceiling if each.metric == "accuracy" else None
     return {
@@ -141,15 +172,27 @@ def _task(each: Result, leaderboard: pd.DataFrame, audit: pd.DataFrame, run: Map
         "definition": _definition(definition.get("definition")),
         "findings": findings(each),
         "board": _board(each, leaderboard),
-        "chart": _chart(figures.leaderboard_figure(leaderboard, each.task, ceiling=ceiling), f"leaderboard-{each.task}",
-                        f"{wording.metric_name(each.metric)} of every embedding on {each.task} with its interval, best "
-                        "first. The table below holds the same numbers.",
-                        f"{wording.metric_name(each.metric)} with intervals; letters: groups that cannot be told apart."),
-        "methods": _methods_chart(each, leaderboard),
-        "dimensions": _dimensions_chart(each, leaderboard),
-        "costs": _cost_charts(each, leaderboard),
-        "seeds": [(each.task, name, count, wording.value_text(low, each.metric), wording.value_text(high, each.metric),
-                   wording.distance_text(high - low, each.metric)) for name, count, low, high in seed_ranges(each)],
+        "chart": _chart(
+            drawn.get(f"{each.task}_leaderboard") or figures.leaderboard_figure(leaderboard, each.task, ceiling=ceiling),
+            f"leaderboard-{each.task}",
+            f"{wording.metric_name(each.metric)} of every embedding on {each.task} with its interval, best "
+            "first. The table below holds the same numbers.",
+            f"{wording.metric_name(each.metric)} with intervals; letters: groups that cannot be told apart.",
+        ),
+        "methods": _methods_chart(each, leaderboard, drawn),
+        "dimensions": _dimensions_chart(each, leaderboard, drawn),
+        "costs": _cost_charts(each, leaderboard, drawn),
+        "seeds": [
+            (
+                each.task,
+                name,
+                count,
+                wording.value_text(low, each.metric),
+                wording.value_text(high, each.metric),
+                wording.distance_text(high - low, each.metric),
+            )
+            for name, count, low, high in seed_ranges(each)
+        ],
         "seed_finding": seed_finding(each),
     }
 
@@ -165,29 +208,46 @@ def _board(each: Result, leaderboard: pd.DataFrame) -> dict[str, Any]:
         name = str(row["embedding"])
         behind = None if each.leader is None else each.contrast(row, each.leader)
         others = [of_cell.get((name, metric), {}) for metric in secondary]
-        lines.append({
-            "embedding": name, "origin": str(row["origin"]), "leads": pick.without_seed(name) in leading,
-            "value": wording.value_text(row["value"], each.metric),
-            "interval": wording.interval_text(row["ci_low"], row["ci_high"], each.metric),
-            "letters": _text(row["letters"]),
-            **_behind(behind, each.metric),
-            "secondary": [(wording.value_text(other.get("value"), metric),
-                           wording.interval_text(other.get("ci_low"), other.get("ci_high"), metric),
-                           _text(other.get("letters"))) for metric, other in zip(secondary, others, strict=True)],
-            "train": wording.seconds_text(row["train_seconds"]), "encode": wording.seconds_text(row["encode_seconds"]),
-            "fit": wording.seconds_text(row["fit_seconds"]), "bytes": wording.bytes_text(row["bytes_per_item"]),
-        })
-    return {"secondary": [wording.metric_name(metric) for metric in secondary], "lines": lines,
-            "secondary_intervals": any(interval for line in lines for _, interval, _ in line["secondary"]),
-            "compared": any(line["behind"] for line in lines), "points": bool(wording.points(each.metric))}
+        lines.append(
+            {
+                "embedding": name,
+                "origin": str(row["origin"]),
+                "leads": pick.without_seed(name) in leading,
+                "value": wording.value_text(row["value"], each.metric),
+                "interval": wording.interval_text(row["ci_low"], row["ci_high"], each.metric),
+                "letters": _text(row["letters"]),
+                **_behind(behind, each.metric),
+                "secondary": [
+                    (
+                        wording.value_text(other.get("value"), metric),
+                        wording.interval_text(other.get("ci_low"), other.get("ci_high"), metric),
+                        _text(other.get("letters")),
+                    )
+                    for metric, other in zip(secondary, others, strict=True)
+                ],
+                "train": wording.seconds_text(row["train_seconds"]),
+                "encode": wording.seconds_text(row["encode_seconds"]),
+                "fit": wording.seconds_text(row["fit_seconds"]),
+                "bytes": wording.bytes_text(row["bytes_per_item"]),
+            }
+        )
+    return {
+        "secondary": [wording.metric_name(metric) for metric in secondary],
+        "lines": lines,
+        "secondary_intervals": any(interval for line in lines for _, interval, _ in line["secondary"]),
+        "compared": any(line["behind"] for line in lines),
+        "points": bool(wording.points(each.metric)),
+    }
 
 
 def _behind(contrast: Contrast | None, metric: str) -> dict[str, str]:
     if contrast is None:
         return {"behind": "", "behind_interval": "", "p": ""}
-    return {"behind": wording.difference_text(contrast.difference, metric).removesuffix(" points"),
-            "behind_interval": wording.interval_text(contrast.low, contrast.high, metric),
-            "p": wording.p_text(contrast.p).removeprefix("p ").removeprefix("= ")}
+    return {
+        "behind": wording.difference_text(contrast.difference, metric).removesuffix(" points"),
+        "behind_interval": wording.interval_text(contrast.low, contrast.high, metric),
+        "p": wording.p_text(contrast.p).removeprefix("p ").removeprefix("= "),
+    }
 
 
 def _overview(results: Sequence[Result]) -> dict[str, Any]:
@@ -204,26 +264,36 @@ def _overview(results: Sequence[Result]) -> dict[str, Any]:
             cells[name, each.task] = {"value": wording.value_text(row["value"], each.metric), "leads": name in leading}
     leads = {name: sum(cell["leads"] for (of, _), cell in cells.items() if of == name) for name in standing}
     order = sorted(standing, key=lambda name: (-leads[name], sum(standing[name]) / len(standing[name]), name))
-    return {"tasks": [(each.task, wording.metric_name(each.metric)) for each in results],
-            "lines": [(name, origin_of[name], [cells.get((name, each.task)) for each in results]) for name in order]}
+    return {
+        "tasks": [(each.task, wording.metric_name(each.metric)) for each in results],
+        "lines": [(name, origin_of[name], [cells.get((name, each.task)) for each in results]) for name in order],
+    }
 
 
-def _origins(origins: pd.DataFrame, level: float) -> dict[str, Any] | None:
+def _origins(origins: pd.DataFrame, level: float, drawn: go.Figure | None) -> dict[str, Any] | None:
     if origins.empty:
         return None
     adjusted = "p_adjusted" in origins.columns
-    lines = [{
-        "task": row["task"], "metric": wording.metric_name(row["metric"]), "name": pick.cell_name(row),
-        "difference": wording.difference_text(row["difference"], row["metric"]),
-        "interval": wording.interval_text(row["ci_low"], row["ci_high"], row["metric"]),
-        "p": wording.p_text(row["p_adjusted" if adjusted else "p"]),
-        "verdict": {1: "domain", -1: "generic", 0: "not told apart"}[pick.effect_direction(row, level)],
-        "n": wording.count_text(row["n"]),
-    } for row in origins.to_dict("records")]
-    chart = _chart(figures.origins_figure(origins, level=level), "origins",
-                   "Difference between domain and generic embeddings with intervals, by task, method and dimension. The "
-                   "table below holds the same numbers.",
-                   "Each point: the same method and dimension, trained on domain text minus trained on generic text.")
+    lines = [
+        {
+            "task": row["task"],
+            "metric": wording.metric_name(row["metric"]),
+            "name": pick.cell_name(row),
+            "difference": wording.difference_text(row["difference"], row["metric"]),
+            "interval": wording.interval_text(row["ci_low"], row["ci_high"], row["metric"]),
+            "p": wording.p_text(row["p_adjusted" if adjusted else "p"]),
+            "verdict": {1: "domain", -1: "generic", 0: "not told apart"}[pick.effect_direction(row, level)],
+            "n": wording.count_text(row["n"]),
+        }
+        for row in origins.to_dict("records")
+    ]
+    chart = _chart(
+        drawn or figures.origins_figure(origins, level=level),
+        "origins",
+        "Difference between domain and generic embeddings with intervals, by task, method and dimension. The "
+        "table below holds the same numbers.",
+        "Each point: the same method and dimension, trained on domain text minus trained on generic text.",
+    )
     return {"lines": lines, "chart": chart, "adjusted": adjusted}
 
 
@@ -236,58 +306,83 @@ def _origins_missing(leaderboard: pd.DataFrame) -> str:
     return "No method and dimension was trained on both corpora, so there is no matched pair."
 
 
-def _methods_chart(each: Result, leaderboard: pd.DataFrame) -> Chart | None:
+def _methods_chart(each: Result, leaderboard: pd.DataFrame, drawn: Mapping[str, go.Figure]) -> Chart | None:
     shared = figures.shared_dimension(leaderboard, each.task)
     if shared is None:
         return None
-    return _chart(figures.methods_figure(leaderboard, each.task), f"methods-{each.task}",
-                  f"Methods on {each.task} at {shared} dimensions, by origin. The leaderboard table holds the numbers.",
-                  f"{each.task}: every method that was trained at {shared} dimensions.")
+    return _chart(
+        drawn.get(f"{each.task}_methods") or figures.methods_figure(leaderboard, each.task),
+        f"methods-{each.task}",
+        f"Methods on {each.task} at {shared} dimensions, by origin. The leaderboard table holds the numbers.",
+        f"{each.task}: every method that was trained at {shared} dimensions.",
+    )
 
 
-def _dimensions_chart(each: Result, leaderboard: pd.DataFrame) -> Chart | None:
+def _dimensions_chart(each: Result, leaderboard: pd.DataFrame, drawn: Mapping[str, go.Figure]) -> Chart | None:
     trained = pick.with_dimensions(pick.first_seeds(each.rows))
     if trained.empty or trained.groupby(["origin", "method"])["dim"].nunique().max() < 2:
         return None
-    return _chart(figures.dimension_figure(leaderboard, each.task), f"dimensions-{each.task}",
-                  f"{wording.metric_name(each.metric)} on {each.task} against the number of dimensions. The leaderboard "
-                  "table holds the numbers.",
-                  f"{each.task}: a line per origin and method; sparse baselines and the best control as level lines.")
+    return _chart(
+        drawn.get(f"{each.task}_dimension") or figures.dimension_figure(leaderboard, each.task),
+        f"dimensions-{each.task}",
+        f"{wording.metric_name(each.metric)} on {each.task} against the number of dimensions. The leaderboard "
+        "table holds the numbers.",
+        f"{each.task}: a line per origin and method; sparse baselines and the best control as level lines.",
+    )
 
 
-def _cost_charts(each: Result, leaderboard: pd.DataFrame) -> list[Chart]:
+def _cost_charts(each: Result, leaderboard: pd.DataFrame, drawn: Mapping[str, go.Figure]) -> list[Chart]:
     charts = []
-    for against, what in (("seconds", "seconds to train and encode"), ("bytes_per_item", "bytes per vector")):
-        figure = figures.cost_figure(leaderboard, each.task, against=against)
+    for against, name, what in (
+        ("seconds", "cost", "seconds to train and encode"),
+        ("bytes_per_item", "bytes", "bytes per vector"),
+    ):
+        figure = drawn.get(f"{each.task}_{name}") or figures.cost_figure(leaderboard, each.task, against=against)
         if figure.data:
-            charts.append(_chart(figure, f"cost-{against}-{each.task}",
-                                 f"{wording.metric_name(each.metric)} on {each.task} against {what}, logarithmic. The "
-                                 "leaderboard table holds the numbers.",
-                                 f"{each.task}: score against {what}. On the dotted line: nothing cheaper scores as high."))
+            charts.append(
+                _chart(
+                    figure,
+                    f"cost-{against}-{each.task}",
+                    f"{wording.metric_name(each.metric)} on {each.task} against {what}, logarithmic. The "
+                    "leaderboard table holds the numbers.",
+                    f"{each.task}: score against {what}. On the dotted line: nothing cheaper scores as high.",
+                )
+            )
     return charts
 
 
 def _grid(leaderboard: pd.DataFrame) -> list[tuple[str, list[str]]]:
     names = leaderboard[["origin", "embedding"]].drop_duplicates()
-    return [(str(origin), [str(name).removeprefix(f"{origin}.") for name in part["embedding"]])
-            for origin, part in names.groupby("origin", sort=False)]
+    return [
+        (origin, [str(name).removeprefix(f"{origin}.") for name in names.loc[names["origin"] == origin, "embedding"]])
+        for origin in in_order(names["origin"].astype(str))
+    ]
 
 
 def _audit(audit: pd.DataFrame) -> list[dict[str, Any]]:
     """Audit lines by scope: what is wrong first and marked, what is fine behind it, sizes of single classes left out."""
     scopes = []
-    for scope, part in ([] if audit.empty else audit.groupby("scope", sort=False)):
-        lines = [{**row, "state": audit_state(row), "shown": str(row["check"]).replace("_", " "),
-                  "examples": _examples(row.get("examples"))}
-                 for row in part.to_dict("records") if not _CLASS_LINE.fullmatch(str(row["check"]))]
+    for scope, part in [] if audit.empty else audit.groupby("scope", sort=False):
+        lines = [
+            {
+                **row,
+                "state": audit_state(row),
+                "shown": str(row["check"]).replace("_", " "),
+                "examples": _examples(row.get("examples")),
+            }
+            for row in part.to_dict("records")
+            if not _CLASS_LINE.fullmatch(str(row["check"]))
+        ]
         order = {"serious": 0, "ceiling": 1, "minor": 2, "fact": 3, "clean": 4}
         lines.sort(key=lambda line: order[line["state"]])
-        scopes.append({
-            "scope": str(scope),
-            "notable": [line for line in lines if line["state"] in ("serious", "ceiling", "minor")],
-            "facts": [line for line in lines if line["state"] == "fact"],
-            "clean": [line["shown"] for line in lines if line["state"] == "clean"],
-        })
+        scopes.append(
+            {
+                "scope": str(scope),
+                "notable": [line for line in lines if line["state"] in ("serious", "ceiling", "minor")],
+                "facts": [line for line in lines if line["state"] == "fact"],
+                "clean": [line["shown"] for line in lines if line["state"] == "clean"],
+            }
+        )
     return scopes
 
 
@@ -310,6 +405,14 @@ def _chart(figure: go.Figure, identifier: str, label: str, caption: str) -> Char
 
 def _records(table: pd.DataFrame, columns: Sequence[str]) -> list[dict[Hashable, Any]]:
     return [] if table.empty else table.reindex(columns=list(columns)).to_dict("records")
+
+
+def _in_order(table: pd.DataFrame, column: str, order: Sequence[str]) -> pd.DataFrame:
+    """Rows by the place of a column's value in an order; what is not in it comes last."""
+    place = {name: number for number, name in reversed(list(enumerate(order)))}
+    if table.empty:
+        return table
+    return table.sort_values(column, key=lambda names: names.map(lambda name: place.get(name, len(order))), kind="stable")
 
 
 def _differ_in_size(corpora: pd.DataFrame) -> bool:

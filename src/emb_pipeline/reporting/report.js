@@ -25,7 +25,11 @@
       if (axis.title) axis.title.font = { ...axis.title.font, color: colour("--soft"), size: narrow ? 11 : 13 };
       axis.tickfont = { ...axis.tickfont, size: narrow ? 10 : 12 };
     }
-    for (const each of layout.annotations || []) each.font = { ...each.font, color: colour("--text"), size: narrow ? 11 : 12 };
+    for (const each of layout.annotations || []) {
+      each.font = { ...each.font, color: colour("--text"), size: narrow ? 11 : 12 };
+      each.bgcolor = colour("--page");
+      each.borderpad = 0;
+    }
     for (const each of layout.shapes || []) each.line.color = colour("--soft");
     return layout;
   };

@@ -181,8 +181,9 @@ def contrasts(comparisons: pd.DataFrame, task: str, metric: str, level: float) -
     return found
 
 
-def told_apart(first: Mapping[Hashable, Any], second: Mapping[Hashable, Any],
-               known: Mapping[tuple[str, str], Contrast]) -> bool | None:
+def told_apart(
+    first: Mapping[Hashable, Any], second: Mapping[Hashable, Any], known: Mapping[tuple[str, str], Contrast]
+) -> bool | None:
     """Whether two rows of the leaderboard differ measurably; None where they were not compared.
 
     The comparison decides; without one, the letters do.
@@ -194,8 +195,9 @@ def told_apart(first: Mapping[Hashable, Any], second: Mapping[Hashable, Any],
     return not letters & others if letters and others else None
 
 
-def contrast(first: Mapping[Hashable, Any], second: Mapping[Hashable, Any],
-             known: Mapping[tuple[str, str], Contrast]) -> Contrast | None:
+def contrast(
+    first: Mapping[Hashable, Any], second: Mapping[Hashable, Any], known: Mapping[tuple[str, str], Contrast]
+) -> Contrast | None:
     """``first - second``, if it was tested; seeds of one embedding are tested as their mean."""
     a, b = str(first["embedding"]), str(second["embedding"])
     return known.get((a, b)) or known.get((without_seed(a), without_seed(b)))

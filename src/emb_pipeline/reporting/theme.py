@@ -11,6 +11,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
@@ -39,8 +40,17 @@ LOOKS = {
     "task": Look("#b5589a", "#dd86c4", "square", "■", "fitted on the task's own training texts"),
     "control": Look("#7d7d7d", "#999fa6", "x", "✕", "random vectors or shuffled labels: the floor"),
 }
-_FURTHER = (Look("#7a6fd0", "#a79ef0", "star", "★", "trained here, on a corpus of its own"),
-            Look("#9a7a00", "#d0b040", "pentagon", "⬟", "trained here, on a corpus of its own"))
+_FURTHER = (
+    Look("#7a6fd0", "#a79ef0", "star", "★", "trained here, on a corpus of its own"),
+    Look("#9a7a00", "#d0b040", "pentagon", "⬟", "trained here, on a corpus of its own"),
+)
+
+
+def in_order(origins: Iterable[str]) -> list[str]:
+    """Origins in the order in which they always stand: trained here, trained elsewhere, the task's own, controls."""
+    known = list(LOOKS)
+    return sorted(set(origins), key=lambda origin: (known.index(origin) if origin in known else 1.5, origin))
+
 
 DARK_COLOURS = {each.colour: each.dark_colour for each in (*LOOKS.values(), *_FURTHER)}
 """For each colour, what takes its place where the page is dark."""
@@ -53,19 +63,36 @@ def look(origin: str) -> Look:
     return LOOKS.get(origin) or _FURTHER[len(origin) % len(_FURTHER)]
 
 
-TEMPLATE = go.layout.Template(layout={
-    "paper_bgcolor": "rgba(0,0,0,0)",
-    "plot_bgcolor": "rgba(0,0,0,0)",
-    "font": {"family": "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif",
-             "size": 13, "color": TEXT},
-    "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
-    "hovermode": "closest",
-    "hoverlabel": {"align": "left", "font": {"size": 13}},
-    "dragmode": False,
-    "legend": {"orientation": "h", "yanchor": "top", "y": -0.2, "xanchor": "left", "x": 0},
-    "xaxis": {"gridcolor": RULE, "linecolor": RULE, "zeroline": False, "automargin": True, "ticks": "",
-              "title": {"standoff": 10, "font": {"size": 13}}},
-    "yaxis": {"gridcolor": RULE, "linecolor": RULE, "zeroline": False, "automargin": True, "ticks": "",
-              "title": {"standoff": 8, "font": {"size": 13}}},
-    "annotationdefaults": {"font": {"size": 12}, "showarrow": False},
-})
+TEMPLATE = go.layout.Template(
+    layout={
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {
+            "family": "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif",
+            "size": 13,
+            "color": TEXT,
+        },
+        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+        "hovermode": "closest",
+        "hoverlabel": {"align": "left", "font": {"size": 13}},
+        "dragmode": False,
+        "legend": {"orientation": "h", "yanchor": "top", "y": -0.2, "xanchor": "left", "x": 0},
+        "xaxis": {
+            "gridcolor": RULE,
+            "linecolor": RULE,
+            "zeroline": False,
+            "automargin": True,
+            "ticks": "",
+            "title": {"standoff": 10, "font": {"size": 13}},
+        },
+        "yaxis": {
+            "gridcolor": RULE,
+            "linecolor": RULE,
+            "zeroline": False,
+            "automargin": True,
+            "ticks": "",
+            "title": {"standoff": 8, "font": {"size": 13}},
+        },
+        "annotationdefaults": {"font": {"size": 12}, "showarrow": False},
+    }
+)

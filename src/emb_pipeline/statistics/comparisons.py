@@ -11,17 +11,33 @@ import pyarrow as pa
 from emb_pipeline.statistics.intervals import bootstrap_means
 from emb_pipeline.statistics.resampling import group_codes, group_sums, random_signs
 
-COMPARISONS = pa.schema([
-    ("embedding_a", pa.string()), ("embedding_b", pa.string()), ("difference", pa.float64()), ("ci_low", pa.float64()),
-    ("ci_high", pa.float64()), ("p", pa.float64()), ("p_adjusted", pa.float64()), ("n", pa.int64()),
-])
+COMPARISONS = pa.schema(
+    [
+        ("embedding_a", pa.string()),
+        ("embedding_b", pa.string()),
+        ("difference", pa.float64()),
+        ("ci_low", pa.float64()),
+        ("ci_high", pa.float64()),
+        ("p", pa.float64()),
+        ("p_adjusted", pa.float64()),
+        ("n", pa.int64()),
+    ]
+)
 _TIE = 1e-5
 """Float32 sums that should be equal differ by less."""
 
 
-def paired_comparisons(scores: np.ndarray, names: Sequence[str], *, n_resamples: int = 2000, n_permutations: int = 4999,
-                       rng: np.random.Generator, groups: np.ndarray | None = None, level: float = 0.95,
-                       pairs: Sequence[tuple[int, int]] | None = None) -> pa.Table:
+def paired_comparisons(
+    scores: np.ndarray,
+    names: Sequence[str],
+    *,
+    n_resamples: int = 2000,
+    n_permutations: int = 4999,
+    rng: np.random.Generator,
+    groups: np.ndarray | None = None,
+    level: float = 0.95,
+    pairs: Sequence[tuple[int, int]] | None = None,
+) -> pa.Table:
     """Compare each pair of systems.
 
     Parameters
@@ -64,17 +80,32 @@ def paired_comparisons(scores: np.ndarray, names: Sequence[str], *, n_resamples:
     p, p_adjusted = sign_flip_tests(scores, n_permutations=n_permutations, rng=rng, groups=groups, pairs=pairs)
     resampled = bootstrap_means(scores, n_resamples=n_resamples, rng=rng, groups=groups)
     tail = 50 * (1 - level)
-    bounds = np.array([np.percentile(resampled[:, i] - resampled[:, j], [tail, 100 - tail])
-                       for i, j in zip(a, b, strict=True)]).reshape(-1, 2)
-    return pa.table({
-        "embedding_a": [names[i] for i in a], "embedding_b": [names[i] for i in b], "difference": means[a] - means[b],
-        "ci_low": bounds[:, 0], "ci_high": bounds[:, 1], "p": p, "p_adjusted": p_adjusted, "n": np.full(len(a), len(scores)),
-    }, schema=COMPARISONS)
+    bounds = np.array(
+        [np.percentile(resampled[:, i] - resampled[:, j], [tail, 100 - tail]) for i, j in zip(a, b, strict=True)]
+    ).reshape(-1, 2)
+    return pa.table(
+        {
+            "embedding_a": [names[i] for i in a],
+            "embedding_b": [names[i] for i in b],
+            "difference": means[a] - means[b],
+            "ci_low": bounds[:, 0],
+            "ci_high": bounds[:, 1],
+            "p": p,
+            "p_adjusted": p_adjusted,
+            "n": np.full(len(a), len(scores)),
+        },
+        schema=COMPARISONS,
+    )
 
 
-def sign_flip_tests(scores: np.ndarray, *, n_permutations: int, rng: np.random.Generator,
-                    groups: np.ndarray | None = None,
-                    pairs: Sequence[tuple[int, int]] | None = None) -> tuple[np.ndarray, np.ndarray]:
+def sign_flip_tests(
+    scores: np.ndarray,
+    *,
+    n_permutations: int,
+    rng: np.random.Generator,
+    groups: np.ndarray | None = None,
+    pairs: Sequence[tuple[int, int]] | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Two-sided randomisation tests of all pairs, single and adjusted for their number.
 
     Under the null hypothesis two systems' scores on a unit could be exchanged, which flips the sign of their difference.

@@ -18,8 +18,9 @@ class Interval:
     high: float
 
 
-def bootstrap_means(scores: np.ndarray, *, n_resamples: int, rng: np.random.Generator,
-                    groups: np.ndarray | None = None) -> np.ndarray:
+def bootstrap_means(
+    scores: np.ndarray, *, n_resamples: int, rng: np.random.Generator, groups: np.ndarray | None = None
+) -> np.ndarray:
     """Means of resampled units, the same resamples for all systems.
 
     Parameters
@@ -69,16 +70,23 @@ def percentile_interval(value: float, resampled: np.ndarray, level: float = 0.95
     return Interval(float(value), float(low), float(high))
 
 
-def mean_intervals(scores: np.ndarray, *, n_resamples: int, rng: np.random.Generator, groups: np.ndarray | None = None,
-                   level: float = 0.95) -> list[Interval]:
+def mean_intervals(
+    scores: np.ndarray, *, n_resamples: int, rng: np.random.Generator, groups: np.ndarray | None = None, level: float = 0.95
+) -> list[Interval]:
     """Mean and percentile interval of each system; see `bootstrap_means`."""
     means = np.asarray(scores, dtype=np.float64).mean(axis=0)
     resampled = bootstrap_means(scores, n_resamples=n_resamples, rng=rng, groups=groups)
     return [percentile_interval(mean, column, level) for mean, column in zip(means, resampled.T, strict=True)]
 
 
-def bootstrap_macro_f1(labels: np.ndarray, predictions: np.ndarray, *, n_resamples: int, rng: np.random.Generator,
-                       groups: np.ndarray | None = None) -> np.ndarray:
+def bootstrap_macro_f1(
+    labels: np.ndarray,
+    predictions: np.ndarray,
+    *,
+    n_resamples: int,
+    rng: np.random.Generator,
+    groups: np.ndarray | None = None,
+) -> np.ndarray:
     """Macro-F1 of resampled units, the same resamples for all systems.
 
     Parameters
@@ -110,10 +118,16 @@ def bootstrap_macro_f1(labels: np.ndarray, predictions: np.ndarray, *, n_resampl
         return table
 
     labelled = indicators(labels, rows)
-    terms = np.hstack([labelled, *(
-        table for system in predictions.T
-        for table in (indicators(system, rows), indicators(labels, rows[system == labels]))
-    )])
+    terms = np.hstack(
+        [
+            labelled,
+            *(
+                table
+                for system in predictions.T
+                for table in (indicators(system, rows), indicators(labels, rows[system == labels]))
+            ),
+        ]
+    )
     values = []
     for counts in multinomial_counts(n_groups, n_resamples, rng):
         totals = (counts @ terms).reshape(len(counts), 1 + 2 * predictions.shape[1], n_classes)

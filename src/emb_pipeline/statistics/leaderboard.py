@@ -15,24 +15,66 @@ from emb_pipeline.statistics.letters import letters_of_comparisons
 from emb_pipeline.statistics.score_tables import LOWER_IS_BETTER, Scores, TaskScores, task_scores, without_seed
 
 LEADERBOARD = {
-    "use_case": "string", "task": "string", "kind": "string", "origin": "string", "method": "string", "dim": "Int32",
-    "embedding": "string", "tuned": "bool", "seed": "int64", "metric": "string", "value": "float64", "ci_low": "float64",
-    "ci_high": "float64", "n": "int64", "letters": "string", "primary": "bool", "train_seconds": "float64",
-    "encode_seconds": "float64", "fit_seconds": "float64", "bytes_per_item": "float64", "mlflow_run_id": "string",
+    "use_case": "string",
+    "task": "string",
+    "kind": "string",
+    "origin": "string",
+    "method": "string",
+    "dim": "Int32",
+    "embedding": "string",
+    "tuned": "bool",
+    "seed": "int64",
+    "metric": "string",
+    "value": "float64",
+    "ci_low": "float64",
+    "ci_high": "float64",
+    "n": "int64",
+    "letters": "string",
+    "primary": "bool",
+    "train_seconds": "float64",
+    "encode_seconds": "float64",
+    "fit_seconds": "float64",
+    "bytes_per_item": "float64",
+    "mlflow_run_id": "string",
 }
 COSTS = ("train_seconds", "encode_seconds", "fit_seconds", "bytes_per_item", "mlflow_run_id")
 COMPARISONS = {
-    "task": "string", "metric": "string", "embedding_a": "string", "embedding_b": "string", "difference": "float64",
-    "ci_low": "float64", "ci_high": "float64", "p": "float64", "p_adjusted": "float64", "n": "int64",
+    "task": "string",
+    "metric": "string",
+    "embedding_a": "string",
+    "embedding_b": "string",
+    "difference": "float64",
+    "ci_low": "float64",
+    "ci_high": "float64",
+    "p": "float64",
+    "p_adjusted": "float64",
+    "n": "int64",
 }
 ORIGIN_EFFECTS = {
-    "task": "string", "metric": "string", "method": "string", "dim": "Int32", "embedding_a": "string",
-    "embedding_b": "string", "domain": "float64", "generic": "float64", "difference": "float64", "ci_low": "float64",
-    "ci_high": "float64", "p": "float64", "p_adjusted": "float64", "n": "int64",
+    "task": "string",
+    "metric": "string",
+    "method": "string",
+    "dim": "Int32",
+    "embedding_a": "string",
+    "embedding_b": "string",
+    "domain": "float64",
+    "generic": "float64",
+    "difference": "float64",
+    "ci_low": "float64",
+    "ci_high": "float64",
+    "p": "float64",
+    "p_adjusted": "float64",
+    "n": "int64",
 }
 SEED_VARIANCE = {
-    "task": "string", "metric": "string", "embedding": "string", "n_seeds": "int64", "mean": "float64",
-    "standard_deviation": "float64", "lowest": "float64", "highest": "float64",
+    "task": "string",
+    "metric": "string",
+    "embedding": "string",
+    "n_seeds": "int64",
+    "mean": "float64",
+    "standard_deviation": "float64",
+    "lowest": "float64",
+    "highest": "float64",
 }
 
 
@@ -62,8 +104,14 @@ class Resampling:
         return np.random.default_rng(self.seed)
 
 
-def leaderboard(item_scores: Scores, cells: pd.DataFrame, primary_metrics: Mapping[str, str],
-                resampling: Resampling | None = None, *, use_case: str) -> pd.DataFrame:
+def leaderboard(
+    item_scores: Scores,
+    cells: pd.DataFrame,
+    primary_metrics: Mapping[str, str],
+    resampling: Resampling | None = None,
+    *,
+    use_case: str,
+) -> pd.DataFrame:
     """One row per cell and metric: value, interval, letters, cost.
 
     Parameters
@@ -106,19 +154,38 @@ def leaderboard(item_scores: Scores, cells: pd.DataFrame, primary_metrics: Mappi
                     raise ValueError(f"{scores.task}: {embedding} has item scores but no row among the cells")
                 cell = known[scores.task, embedding]
                 interval = percentile_interval(values[column], resampled[:, column], 1 - chosen.level)
-                rows.append({
-                    "use_case": use_case, "task": scores.task, "kind": cell["kind"], **axes, "embedding": embedding,
-                    "metric": metric, "value": interval.value, "ci_low": interval.low, "ci_high": interval.high,
-                    "n": len(scores.groups), "letters": letters.get(without_seed(embedding)),
-                    "primary": metric == primary_metrics[cell["kind"]], **{cost: cell.get(cost) for cost in COSTS},
-                })
-    rows.sort(key=lambda row: (row["task"], not row["primary"], row["metric"], -_merit(row["metric"], row["value"]),
-                               row["embedding"]))
+                rows.append(
+                    {
+                        "use_case": use_case,
+                        "task": scores.task,
+                        "kind": cell["kind"],
+                        **axes,
+                        "embedding": embedding,
+                        "metric": metric,
+                        "value": interval.value,
+                        "ci_low": interval.low,
+                        "ci_high": interval.high,
+                        "n": len(scores.groups),
+                        "letters": letters.get(without_seed(embedding)),
+                        "primary": metric == primary_metrics[cell["kind"]],
+                        **{cost: cell.get(cost) for cost in COSTS},
+                    }
+                )
+    rows.sort(
+        key=lambda row: (
+            row["task"],
+            not row["primary"],
+            row["metric"],
+            -_merit(row["metric"], row["value"]),
+            row["embedding"],
+        )
+    )
     return _frame(rows, LEADERBOARD)
 
 
-def comparisons(item_scores: Scores, metrics: Mapping[str, str] | None = None,
-                resampling: Resampling | None = None) -> pd.DataFrame:
+def comparisons(
+    item_scores: Scores, metrics: Mapping[str, str] | None = None, resampling: Resampling | None = None
+) -> pd.DataFrame:
     """All pairs of embeddings of each task; see `paired_comparisons`.
 
     Parameters
@@ -137,14 +204,16 @@ def comparisons(item_scores: Scores, metrics: Mapping[str, str] | None = None,
     """
     rows = [
         {"task": scores.task, "metric": metric, **row}
-        for scores in task_scores(item_scores) for metric in _metrics(scores, metrics)
+        for scores in task_scores(item_scores)
+        for metric in _metrics(scores, metrics)
         for row in _compared(scores, metric, resampling or Resampling())
     ]
     return _frame(rows, COMPARISONS)
 
 
-def origin_effects(item_scores: Scores, metrics: Mapping[str, str] | None = None,
-                   resampling: Resampling | None = None) -> pd.DataFrame:
+def origin_effects(
+    item_scores: Scores, metrics: Mapping[str, str] | None = None, resampling: Resampling | None = None
+) -> pd.DataFrame:
     """What domain text brings: the same method and dimension trained on the domain and on the generic corpus.
 
     Parameters
@@ -169,8 +238,17 @@ def origin_effects(item_scores: Scores, metrics: Mapping[str, str] | None = None
             compared = _compared(scores, metric, resampling or Resampling(), pairs)
             for (domain, generic), row in zip(pairs, compared, strict=True):
                 cell = scores.cells[families[names[domain]][0]]
-                rows.append({"task": scores.task, "metric": metric, "method": cell["method"], "dim": cell["dim"],
-                             "domain": means[domain], "generic": means[generic], **row})
+                rows.append(
+                    {
+                        "task": scores.task,
+                        "metric": metric,
+                        "method": cell["method"],
+                        "dim": cell["dim"],
+                        "domain": means[domain],
+                        "generic": means[generic],
+                        **row,
+                    }
+                )
     return _frame(rows, ORIGIN_EFFECTS)
 
 
@@ -190,18 +268,34 @@ def seed_variance(item_scores: Scores) -> pd.DataFrame:
             for name, columns in scores.families.items():
                 if len(columns) > 1:
                     of_seeds = values[columns]
-                    rows.append({"task": scores.task, "metric": metric, "embedding": name, "n_seeds": len(columns),
-                                 "mean": of_seeds.mean(), "standard_deviation": of_seeds.std(ddof=1),
-                                 "lowest": of_seeds.min(), "highest": of_seeds.max()})
+                    rows.append(
+                        {
+                            "task": scores.task,
+                            "metric": metric,
+                            "embedding": name,
+                            "n_seeds": len(columns),
+                            "mean": of_seeds.mean(),
+                            "standard_deviation": of_seeds.std(ddof=1),
+                            "lowest": of_seeds.min(),
+                            "highest": of_seeds.max(),
+                        }
+                    )
     return _frame(rows, SEED_VARIANCE)
 
 
-def _compared(scores: TaskScores, metric: str, resampling: Resampling,
-              pairs: list[tuple[int, int]] | None = None) -> list[dict[str, object]]:
+def _compared(
+    scores: TaskScores, metric: str, resampling: Resampling, pairs: list[tuple[int, int]] | None = None
+) -> list[dict[str, object]]:
     table = paired_comparisons(
-        scores.family_means(metric), list(scores.families), n_resamples=resampling.resamples,
-        n_permutations=resampling.permutations, rng=resampling.rng(), groups=scores.groups, level=1 - resampling.level,
-        pairs=pairs)
+        scores.family_means(metric),
+        list(scores.families),
+        n_resamples=resampling.resamples,
+        n_permutations=resampling.permutations,
+        rng=resampling.rng(),
+        groups=scores.groups,
+        level=1 - resampling.level,
+        pairs=pairs,
+    )
     rows: list[dict[str, object]] = table.to_pylist()
     return rows
 
@@ -235,8 +329,9 @@ def _resampled_values(scores: TaskScores, resampling: Resampling) -> dict[str, t
     resampled = bootstrap_means(matrix, n_resamples=resampling.resamples, rng=resampling.rng(), groups=scores.groups)
     by_metric = dict(zip(metrics, np.split(resampled, len(metrics), axis=1), strict=True))
     if scores.labels is not None and scores.predictions is not None:
-        by_metric["macro_f1"] = bootstrap_macro_f1(scores.labels, scores.predictions, n_resamples=resampling.resamples,
-                                                   rng=resampling.rng(), groups=scores.groups)
+        by_metric["macro_f1"] = bootstrap_macro_f1(
+            scores.labels, scores.predictions, n_resamples=resampling.resamples, rng=resampling.rng(), groups=scores.groups
+        )
     return {metric: (values[metric], by_metric[metric]) for metric in by_metric}
 
 

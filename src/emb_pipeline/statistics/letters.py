@@ -53,12 +53,14 @@ def compact_letters(values: np.ndarray, different: np.ndarray) -> list[str]:
     """
     groups = letter_groups(values, different)
     names = list(islice(_names(), len(groups)))
-    return ["".join(name for name, group in zip(names, groups, strict=True) if system in group)
-            for system in range(len(values))]
+    return [
+        "".join(name for name, group in zip(names, groups, strict=True) if system in group) for system in range(len(values))
+    ]
 
 
-def letters_of_comparisons(names: Sequence[str], values: np.ndarray, pairs: Sequence[tuple[str, str]],
-                           p_adjusted: np.ndarray, level: float = 0.05) -> list[str]:
+def letters_of_comparisons(
+    names: Sequence[str], values: np.ndarray, pairs: Sequence[tuple[str, str]], p_adjusted: np.ndarray, level: float = 0.05
+) -> list[str]:
     """Letters of named systems, where pairs with an adjusted p of at most ``level`` differ."""
     position = {name: place for place, name in enumerate(names)}
     different = np.zeros((len(names), len(names)), dtype=bool)

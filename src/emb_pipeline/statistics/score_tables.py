@@ -188,8 +188,10 @@ def _sorted_units(task: str, name: str, metric: str, cell: _Cell) -> tuple[np.nd
 def _require_same_units(task: str, reference_name: str, reference: np.ndarray, name: str, units: np.ndarray) -> None:
     if len(units) == len(reference) and (units == reference).all():
         return
-    for lacking, there, having, all_units in ((name, units, reference_name, reference),
-                                              (reference_name, reference, name, units)):
+    for lacking, there, having, all_units in (
+        (name, units, reference_name, reference),
+        (reference_name, reference, name, units),
+    ):
         missing = sorted(set(all_units.tolist()) - set(there.tolist()))
         if missing:
             shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")

@@ -22,8 +22,14 @@ from emb_pipeline.text.errors import DataError
 Splitter = Callable[[np.ndarray, np.ndarray], tuple[Vectors, Vectors]]
 
 
-def evaluate_classification(task: ClassificationTask, encoder: TextEncoder | TaskEncoder, options: ClassificationOptions, *,
-                            seed: int, shuffle_labels: bool = False) -> Evaluation:
+def evaluate_classification(
+    task: ClassificationTask,
+    encoder: TextEncoder | TaskEncoder,
+    options: ClassificationOptions,
+    *,
+    seed: int,
+    shuffle_labels: bool = False,
+) -> Evaluation:
     """Score an embedding by a probe on held-out texts.
 
     Each text is encoded once by a frozen encoder. One that is fitted on the task is fitted anew for each fold, on its
@@ -57,8 +63,14 @@ def evaluate_classification(task: ClassificationTask, encoder: TextEncoder | Tas
         return _evaluate(task, encoder, options, seed=seed, shuffle_labels=shuffle_labels)
 
 
-def _evaluate(task: ClassificationTask, encoder: TextEncoder | TaskEncoder, options: ClassificationOptions, *, seed: int,
-              shuffle_labels: bool) -> Evaluation:
+def _evaluate(
+    task: ClassificationTask,
+    encoder: TextEncoder | TaskEncoder,
+    options: ClassificationOptions,
+    *,
+    seed: int,
+    shuffle_labels: bool,
+) -> Evaluation:
     groups = duplicate_groups(task.texts)
     folds = folds_of(task, groups, n_folds=options.folds, seed=seed)
     vectors = _VectorsOfFolds(task, encoder)
@@ -85,14 +97,22 @@ def _evaluate(task: ClassificationTask, encoder: TextEncoder | TaskEncoder, opti
     values = {"accuracy": right, "log_loss": log_loss[tested], "label": label, "prediction": predicted}
     return Evaluation(
         item_scores=measured(task.example_ids[tested], task.example_ids[groups[tested]], values),
-        metrics={"accuracy": float(right.mean()), "macro_f1": macro_f1(label, predicted),
-                 "log_loss": float(log_loss[tested].mean())},
+        metrics={
+            "accuracy": float(right.mean()),
+            "macro_f1": macro_f1(label, predicted),
+            "log_loss": float(log_loss[tested].mean()),
+        },
         dim=vectors.dim,
         encode_seconds=vectors.seconds,
         fit_seconds=fit_seconds,
         bytes_per_item=vectors.bytes_per_item,
-        details={"folds": probes, "classes": task.classes.tolist(), "shuffled_labels": shuffle_labels,
-                 "n_train": [len(train) for train, _ in folds], "n_test": [len(test) for _, test in folds]},
+        details={
+            "folds": probes,
+            "classes": task.classes.tolist(),
+            "shuffled_labels": shuffle_labels,
+            "n_train": [len(train) for train, _ in folds],
+            "n_test": [len(test) for _, test in folds],
+        },
     )
 
 

@@ -81,8 +81,12 @@ class ClassificationTask:
 
     def to_tables(self) -> dict[str, pa.Table]:
         """The table ``examples`` of this task."""
-        columns = {"example_id": list(self.example_ids), "text": list(self.texts), "label": list(self.labels),
-                   "split": [None] * len(self.labels) if self.split is None else list(self.split)}
+        columns = {
+            "example_id": list(self.example_ids),
+            "text": list(self.texts),
+            "label": list(self.labels),
+            "split": [None] * len(self.labels) if self.split is None else list(self.split),
+        }
         return {"examples": pa.table(columns, schema=EXAMPLES)}
 
 
@@ -115,8 +119,10 @@ class RetrievalTask:
 
     def __post_init__(self) -> None:
         if self.qrels.shape != (len(self.query_ids), len(self.passage_ids)):
-            raise ValueError(f"{self.name}: qrels of shape {self.qrels.shape} for {len(self.query_ids)} queries and "
-                             f"{len(self.passage_ids)} passages")
+            raise ValueError(
+                f"{self.name}: qrels of shape {self.qrels.shape} for {len(self.query_ids)} queries and "
+                f"{len(self.passage_ids)} passages"
+            )
 
     @classmethod
     def from_tables(cls, tables: Mapping[str, pa.Table], name: str = "retrieval") -> RetrievalTask:
@@ -139,8 +145,11 @@ class RetrievalTask:
         pairs, counts = np.unique(rows * shape[1] + columns, return_counts=True)
         if (counts > 1).any():
             row, column = divmod(int(pairs[counts > 1][0]), shape[1])
-            raise DataError(f"{name}.qrels", f"passage {passage_ids[column]} is judged twice for query {query_ids[row]}",
-                            "keep one judgment of each pair")
+            raise DataError(
+                f"{name}.qrels",
+                f"passage {passage_ids[column]} is judged twice for query {query_ids[row]}",
+                "keep one judgment of each pair",
+            )
         judged = sp.csr_array((grades, (rows, columns)), shape=shape)
         judged.eliminate_zeros()
         query_texts, passage_texts = (Texts(table["text"].to_pylist()) for table in (queries, passages))
@@ -152,14 +161,20 @@ class RetrievalTask:
         return {
             "queries": pa.table({"query_id": list(self.query_ids), "text": list(self.queries)}, schema=QUERIES),
             "passages": pa.table({"passage_id": list(self.passage_ids), "text": list(self.passages)}, schema=PASSAGES),
-            "qrels": pa.table({"query_id": list(self.query_ids[judged.coords[0]]),
-                               "passage_id": list(self.passage_ids[judged.coords[1]]),
-                               "relevance": judged.data.astype(np.int32)}, schema=QRELS),
+            "qrels": pa.table(
+                {
+                    "query_id": list(self.query_ids[judged.coords[0]]),
+                    "passage_id": list(self.passage_ids[judged.coords[1]]),
+                    "relevance": judged.data.astype(np.int32),
+                },
+                schema=QRELS,
+            ),
         }
 
 
-def _typed(tables: Mapping[str, pa.Table], table_name: str, schema: pa.Schema, name: str,
-           optional: Sequence[str] = ()) -> pa.Table:
+def _typed(
+    tables: Mapping[str, pa.Table], table_name: str, schema: pa.Schema, name: str, optional: Sequence[str] = ()
+) -> pa.Table:
     if table_name not in tables:
         raise DataError(name, f"table {table_name!r} is missing", f"give a table of {', '.join(schema.names)}")
     table = tables[table_name]
@@ -178,7 +193,9 @@ def _unique_strings(table: pa.Table, column: str, name: str) -> np.ndarray:
     unique, counts = np.unique(ids, return_counts=True)
     if (counts > 1).any():
         twice = int(np.argmax(counts > 1))
-        raise DataError(f"{name}, {column}", f"{str(unique[twice])!r} occurs {counts[twice]} times", "give each row its own id")
+        raise DataError(
+            f"{name}, {column}", f"{str(unique[twice])!r} occurs {counts[twice]} times", "give each row its own id"
+        )
     if not len(ids):
         raise DataError(f"{name}, {column}", "the table has no row", "check what the reading selects")
     return ids
@@ -189,6 +206,7 @@ def _positions(qrels: pa.Table, column: str, ids: np.ndarray, name: str) -> np.n
     wanted = qrels[column].to_pylist()
     for row, value in enumerate(wanted):
         if value not in position_of:
-            raise DataError(f"{name}.qrels, row {row + 1}", f"{column} {value!r} is unknown",
-                            "add it to its table or drop the row")
+            raise DataError(
+                f"{name}.qrels, row {row + 1}", f"{column} {value!r} is unknown", "add it to its table or drop the row"
+            )
     return np.array([position_of[value] for value in wanted], dtype=np.int64)

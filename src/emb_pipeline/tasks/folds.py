@@ -59,8 +59,11 @@ def folds_of(task: ClassificationTask, groups: np.ndarray, *, n_folds: int, seed
         raise DataError(f"{task.name}, split", f"{unknown[0]!r} is unknown", "use train, validation or test")
     test = task.split == "test"
     if test.all() or not test.any():
-        raise DataError(f"{task.name}, split", f"the {'training' if test.all() else 'test'} part is empty",
-                        "fill it, or leave split out to have folds drawn")
+        raise DataError(
+            f"{task.name}, split",
+            f"the {'training' if test.all() else 'test'} part is empty",
+            "fill it, or leave split out to have folds drawn",
+        )
     return [(np.flatnonzero(~test), np.flatnonzero(test))]
 
 

@@ -21,7 +21,9 @@ class ClassificationOptions(_Options):
         description="give dense features mean 0 and variance 1 by training statistics; sparse ones stay as they are",
     )
     log10_c_low: float = Field(
-        default=-1.0, ge=-8, le=8,
+        default=-1.0,
+        ge=-8,
+        le=8,
         description="first value of the penalty path: log10 of C times the mean squared length of a feature vector",
     )
     log10_c_high: float = Field(default=4.0, ge=-8, le=8, description="last value of the penalty path, in the same scale")

@@ -50,8 +50,9 @@ class Probe:
         return {"c": self.c, "edge": self.edge, "converged": self.converged, "path": self.path}
 
 
-def fit_probe(features: Features, codes: np.ndarray, n_classes: int, groups: np.ndarray, options: ClassificationOptions, *,
-              seed: int) -> Probe:
+def fit_probe(
+    features: Features, codes: np.ndarray, n_classes: int, groups: np.ndarray, options: ClassificationOptions, *, seed: int
+) -> Probe:
     """Choose C by inner cross-validation, then fit on all training rows.
 
     Dense features are standardised by the mean and deviation of the training rows. Sparse ones are left as the embedding
@@ -99,8 +100,16 @@ def fit_probe(features: Features, codes: np.ndarray, n_classes: int, groups: np.
 class _Path:
     """Inner cross-validation over C: the folds go up the path side by side, each from its own last solution."""
 
-    def __init__(self, features: Features, codes: np.ndarray, n_classes: int, groups: np.ndarray,
-                 options: ClassificationOptions, *, seed: int) -> None:
+    def __init__(
+        self,
+        features: Features,
+        codes: np.ndarray,
+        n_classes: int,
+        groups: np.ndarray,
+        options: ClassificationOptions,
+        *,
+        seed: int,
+    ) -> None:
         self._features, self._codes, self._n_classes, self._options = features, codes, n_classes, options
         n_folds = max(2, min(options.inner_folds, len(np.unique(groups))))
         self._folds = stratified_folds(codes, groups, n_folds=n_folds, seed=seed)
@@ -141,8 +150,10 @@ class _Path:
             self._score(step, self._models())
 
     def _models(self) -> list[SoftmaxRegression]:
-        return [SoftmaxRegression(self._features[self._folds != fold], self._codes[self._folds != fold], self._n_classes)
-                for fold in np.unique(self._folds)]
+        return [
+            SoftmaxRegression(self._features[self._folds != fold], self._codes[self._folds != fold], self._n_classes)
+            for fold in np.unique(self._folds)
+        ]
 
     def _score(self, step: int, models: list[SoftmaxRegression]) -> None:
         c, n = self.c_of(step), len(self._codes)

@@ -56,8 +56,9 @@ class Kind:
         """
         return _load(self.task_class).from_tables(tables, name=name or self.name)
 
-    def evaluate(self, task: Any, encoder: Any, options: BaseModel, *, seed: int,
-                 shuffle_labels: bool = False) -> Evaluation:
+    def evaluate(
+        self, task: Any, encoder: Any, options: BaseModel, *, seed: int, shuffle_labels: bool = False
+    ) -> Evaluation:
         """Evaluate an embedding on a task of this kind.
 
         Raises
@@ -77,9 +78,21 @@ def _load(place: str) -> Any:
 KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("classification", ClassificationOptions, "accuracy", ("examples",),
-             "examples:ClassificationTask", "classification:evaluate_classification"),
-        Kind("retrieval", RetrievalOptions, "ndcg@10", ("queries", "passages", "qrels"),
-             "examples:RetrievalTask", "retrieval:evaluate_retrieval"),
+        Kind(
+            "classification",
+            ClassificationOptions,
+            "accuracy",
+            ("examples",),
+            "examples:ClassificationTask",
+            "classification:evaluate_classification",
+        ),
+        Kind(
+            "retrieval",
+            RetrievalOptions,
+            "ndcg@10",
+            ("queries", "passages", "qrels"),
+            "examples:RetrievalTask",
+            "retrieval:evaluate_retrieval",
+        ),
     )
 }

@@ -25,8 +25,14 @@ DECIMALS = 6
 """Cosines are compared to this precision: what lies below is rounding of float32 sums, and would break ties by chance."""
 
 
-def evaluate_retrieval(task: RetrievalTask, encoder: TextEncoder | TaskEncoder | Searcher, options: RetrievalOptions, *,
-                       seed: int = 0, shuffle_labels: bool = False) -> Evaluation:
+def evaluate_retrieval(
+    task: RetrievalTask,
+    encoder: TextEncoder | TaskEncoder | Searcher,
+    options: RetrievalOptions,
+    *,
+    seed: int = 0,
+    shuffle_labels: bool = False,
+) -> Evaluation:
     """Score an embedding by the passages that it finds.
 
     An embedding that is fitted on a task (TF-IDF) is fitted on the passages, which are the collection to search, as a
@@ -67,7 +73,7 @@ def evaluate_retrieval(task: RetrievalTask, encoder: TextEncoder | TaskEncoder |
     values = {
         f"ndcg@{CUTOFF}": ndcg(grades[:, :CUTOFF], task.qrels, CUTOFF),
         f"mrr@{CUTOFF}": reciprocal_rank(grades[:, :CUTOFF]),
-        f"recall@{options.recall_cutoff}": recall(grades[:, :options.recall_cutoff], task.qrels),
+        f"recall@{options.recall_cutoff}": recall(grades[:, : options.recall_cutoff], task.qrels),
     }
     return Evaluation(
         item_scores=measured(task.query_ids, task.query_ids[duplicate_groups(task.queries)], values),
@@ -76,8 +82,11 @@ def evaluate_retrieval(task: RetrievalTask, encoder: TextEncoder | TaskEncoder |
         encode_seconds=encode_seconds,
         fit_seconds=search_seconds,
         bytes_per_item=size,
-        details={"n_queries": len(task.queries), "n_passages": len(task.passages),
-                 "queries_per_second": len(task.queries) / max(search_seconds, 1e-9)},
+        details={
+            "n_queries": len(task.queries),
+            "n_passages": len(task.passages),
+            "queries_per_second": len(task.queries) / max(search_seconds, 1e-9),
+        },
     )
 
 
@@ -144,9 +153,9 @@ def ndcg(grades: np.ndarray, qrels: sp.csr_array, cutoff: int) -> np.ndarray:
     discounts = 1 / np.log2(np.arange(cutoff) + 2)
     ideal = np.empty(qrels.shape[0])
     for query in range(qrels.shape[0]):
-        best = np.sort(qrels.data[qrels.indptr[query]:qrels.indptr[query + 1]].astype(np.float64))[::-1][:cutoff]
-        ideal[query] = best @ discounts[:len(best)]
-    return np.asarray(grades @ discounts[:grades.shape[1]] / ideal)
+        best = np.sort(qrels.data[qrels.indptr[query] : qrels.indptr[query + 1]].astype(np.float64))[::-1][:cutoff]
+        ideal[query] = best @ discounts[: len(best)]
+    return np.asarray(grades @ discounts[: grades.shape[1]] / ideal)
 
 
 def reciprocal_rank(grades: np.ndarray) -> np.ndarray:
@@ -160,8 +169,12 @@ def recall(grades: np.ndarray, qrels: sp.csr_array) -> np.ndarray:
     return np.asarray((grades > 0).sum(axis=1) / np.asarray((qrels > 0).sum(axis=1)).ravel())
 
 
-def _ranked(task: RetrievalTask, encoder: TextEncoder | TaskEncoder | Searcher, k: int, options: RetrievalOptions,
-            ) -> tuple[np.ndarray, int, float, float, float]:
+def _ranked(
+    task: RetrievalTask,
+    encoder: TextEncoder | TaskEncoder | Searcher,
+    k: int,
+    options: RetrievalOptions,
+) -> tuple[np.ndarray, int, float, float, float]:
     started = perf_counter()
     if isinstance(encoder, Searcher):
         found = _checked_ranks(encoder.search(task.queries, task.passages, k), len(task.queries), len(task.passages), k)
@@ -190,7 +203,7 @@ def _score_blocks(queries: Vectors, passages: Vectors, block_bytes: int) -> Iter
     rows = max(1, block_bytes // (8 * passages.shape[0]))
     transposed = passages.T.tocsr() if sp.issparse(passages) else passages.T
     for start in range(0, queries.shape[0], rows):
-        product = queries[start:start + rows] @ transposed
+        product = queries[start : start + rows] @ transposed
         scores = product.toarray() if sp.issparse(product) else np.asarray(product)
         np.round(scores, DECIMALS, out=scores)
         yield scores
@@ -203,15 +216,17 @@ def _largest(scores: np.ndarray, k: int) -> np.ndarray:
     for row in range(n_rows):
         above = np.flatnonzero(scores[row] > smallest_kept[row])
         above = above[np.argsort(-scores[row, above], kind="stable")]
-        found[row, :len(above)] = above
+        found[row, : len(above)] = above
         if len(above) < k:
-            found[row, len(above):] = np.flatnonzero(scores[row] == smallest_kept[row])[:k - len(above)]
+            found[row, len(above) :] = np.flatnonzero(scores[row] == smallest_kept[row])[: k - len(above)]
     return found
 
 
 def _require_relevant_passages(task: RetrievalTask) -> None:
     without = np.flatnonzero(np.asarray((task.qrels > 0).sum(axis=1)).ravel() == 0)
     if len(without):
-        raise DataError(f"{task.name}, query {task.query_ids[without[0]]}",
-                        f"has no relevant passage ({len(without)} such queries)",
-                        "judge a passage relevant or drop the query")
+        raise DataError(
+            f"{task.name}, query {task.query_ids[without[0]]}",
+            f"has no relevant passage ({len(without)} such queries)",
+            "judge a passage relevant or drop the query",
+        )

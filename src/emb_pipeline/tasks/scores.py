@@ -7,20 +7,22 @@ import pyarrow as pa
 
 from emb_pipeline.tasks.registry import KINDS
 
-ITEM_SCORES = pa.schema([
-    ("origin", pa.string()),
-    ("method", pa.string()),
-    ("dim", pa.int32()),
-    ("tuned", pa.bool_()),
-    ("seed", pa.int64()),
-    ("task", pa.string()),
-    ("label_fraction", pa.float64()),
-    ("unit_id", pa.string()),
-    ("group_id", pa.string()),
-    ("metric", pa.string()),
-    ("value", pa.float64()),
-    ("embedding", pa.string()),
-])
+ITEM_SCORES = pa.schema(
+    [
+        ("origin", pa.string()),
+        ("method", pa.string()),
+        ("dim", pa.int32()),
+        ("tuned", pa.bool_()),
+        ("seed", pa.int64()),
+        ("task", pa.string()),
+        ("label_fraction", pa.float64()),
+        ("unit_id", pa.string()),
+        ("group_id", pa.string()),
+        ("metric", pa.string()),
+        ("value", pa.float64()),
+        ("embedding", pa.string()),
+    ]
+)
 """One row per cell, seed, unit and metric. ``embedding`` is the cell's full name, ``dim`` null where the task fixes it."""
 
 MEASURED = pa.schema([ITEM_SCORES.field(name) for name in ("unit_id", "group_id", "metric", "value")])
@@ -40,15 +42,34 @@ def measured(unit_ids: np.ndarray, group_ids: np.ndarray, values: dict[str, np.n
         Item scores by metric.
     """
     units, groups = pa.array(unit_ids.tolist(), pa.string()), pa.array(group_ids.tolist(), pa.string())
-    return pa.concat_tables([
-        pa.table({"unit_id": units, "group_id": groups, "metric": pa.repeat(pa.scalar(metric), len(units)),
-                  "value": pa.array(np.asarray(scores, dtype=np.float64))}, schema=MEASURED)
-        for metric, scores in values.items()
-    ])
+    return pa.concat_tables(
+        [
+            pa.table(
+                {
+                    "unit_id": units,
+                    "group_id": groups,
+                    "metric": pa.repeat(pa.scalar(metric), len(units)),
+                    "value": pa.array(np.asarray(scores, dtype=np.float64)),
+                },
+                schema=MEASURED,
+            )
+            for metric, scores in values.items()
+        ]
+    )
 
 
-def stamped(item_scores: pa.Table, *, origin: str, method: str, task: str, dim: int | None = None, tuned: bool = False,
-            seed: int = 0, label_fraction: float = 1.0, embedding: str | None = None) -> pa.Table:
+def stamped(
+    item_scores: pa.Table,
+    *,
+    origin: str,
+    method: str,
+    task: str,
+    dim: int | None = None,
+    tuned: bool = False,
+    seed: int = 0,
+    label_fraction: float = 1.0,
+    embedding: str | None = None,
+) -> pa.Table:
     """Item scores with the cell that they belong to written on every row.
 
     Parameters
@@ -65,10 +86,19 @@ def stamped(item_scores: pa.Table, *, origin: str, method: str, task: str, dim: 
     Table of schema ITEM_SCORES
     """
     name = embedding or (f"{origin}.{method}" if dim is None else f"{origin}.{method}_{dim}")
-    cell = {"origin": origin, "method": method, "dim": dim, "tuned": tuned, "seed": seed, "task": task,
-            "label_fraction": label_fraction, "embedding": name}
+    cell = {
+        "origin": origin,
+        "method": method,
+        "dim": dim,
+        "tuned": tuned,
+        "seed": seed,
+        "task": task,
+        "label_fraction": label_fraction,
+        "embedding": name,
+    }
     columns = [
-        item_scores[field.name] if field.name in MEASURED.names
+        item_scores[field.name]
+        if field.name in MEASURED.names
         else pa.repeat(pa.scalar(cell[field.name], field.type), item_scores.num_rows)
         for field in ITEM_SCORES
     ]

@@ -16,8 +16,16 @@ LARGEST_MEMBER = 1 << 30
 """Bytes that one member may unpack to; more looks like an archive made to exhaust the machine."""
 
 _REPAIR = "fetch or copy the archive anew"
-_BROKEN = (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, RuntimeError,
-           NotImplementedError)
+_BROKEN = (
+    OSError,
+    EOFError,
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    lzma.LZMAError,
+    zlib.error,
+    RuntimeError,
+    NotImplementedError,
+)
 
 
 def is_archive(path: Path) -> bool:
@@ -68,8 +76,9 @@ def _zip_members(path: Path) -> Iterator[tuple[str, bytes]]:
 def _safe_name(path: Path, name: str) -> str:
     pure = PurePosixPath(name.replace("\\", "/"))
     if pure.is_absolute() or ".." in pure.parts:
-        raise DataError(str(path), f"member '{name}' points outside the archive",
-                        "do not use this archive; fetch it from its publisher")
+        raise DataError(
+            str(path), f"member '{name}' points outside the archive", "do not use this archive; fetch it from its publisher"
+        )
     return str(pure)
 
 

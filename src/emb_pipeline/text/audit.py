@@ -18,8 +18,16 @@ from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.readers import RetrievalTables
 from emb_pipeline.text.tokens import TokenCorpus, sentence_key, sentences, tokenize
 
-SCHEMA = pa.schema([("check", pa.string()), ("count", pa.int64()), ("total", pa.int64()), ("share", pa.float64()),
-                    ("note", pa.string()), ("examples", pa.list_(pa.string()))])
+SCHEMA = pa.schema(
+    [
+        ("check", pa.string()),
+        ("count", pa.int64()),
+        ("total", pa.int64()),
+        ("share", pa.float64()),
+        ("note", pa.string()),
+        ("examples", pa.list_(pa.string())),
+    ]
+)
 
 OVERLAP_SCHEMA = pa.schema([("task", pa.string()), *SCHEMA])
 
@@ -42,8 +50,9 @@ class _Lines:
 
     def table(self) -> pa.Table:
         columns = list(zip(*self._rows, strict=True))
-        return pa.Table.from_arrays([pa.array(column, kind.type) for column, kind in zip(columns, SCHEMA, strict=True)],
-                                    schema=SCHEMA)
+        return pa.Table.from_arrays(
+            [pa.array(column, kind.type) for column, kind in zip(columns, SCHEMA, strict=True)], schema=SCHEMA
+        )
 
 
 def audit_classification(examples: pa.Table) -> pa.Table:
@@ -82,35 +91,65 @@ def audit_classification(examples: pa.Table) -> pa.Table:
     lines.add("empty_after_tokenising", len(empty), n, "texts without a single word: every embedding sees nothing", empty)
     exact, same = _earlier(texts), _earlier(keys)
     lines.add("exact_duplicates", len(exact), n, "texts that repeat an earlier one exactly", (ids[i] for i in exact))
-    lines.add("token_duplicates", len(same), n, "texts that repeat an earlier one but for case and punctuation",
-              (ids[i] for i in same))
+    lines.add(
+        "token_duplicates",
+        len(same),
+        n,
+        "texts that repeat an earlier one but for case and punctuation",
+        (ids[i] for i in same),
+    )
     near = _near_duplicates(tokens, skip=same)
-    lines.add("near_duplicates", len(near), n,
-              f"texts that share {NEAR:.0%} of their three-word sequences with an earlier, unequal one",
-              (ids[i] for i in near))
+    lines.add(
+        "near_duplicates",
+        len(near),
+        n,
+        f"texts that share {NEAR:.0%} of their three-word sequences with an earlier, unequal one",
+        (ids[i] for i in near),
+    )
 
     train = {keys[i] for i in range(n) if splits[i] == "train"}
     tested = [i for i in range(n) if splits[i] == "test"]
     leaked = [i for i in tested if keys[i] in train]
-    lines.add("leakage", len(leaked), len(tested), "test texts that stand in the training part too",
-              (ids[i] for i in leaked))
-    crossing = sorted({max(pair, key=lambda i: splits[i] == "test") for pair in near.items()
-                       if {splits[pair[0]], splits[pair[1]]} == {"train", "test"}} - set(leaked))
-    lines.add("near_leakage", len(crossing), len(tested), "test texts with a near duplicate in the training part",
-              (ids[i] for i in crossing))
+    lines.add(
+        "leakage", len(leaked), len(tested), "test texts that stand in the training part too", (ids[i] for i in leaked)
+    )
+    crossing = sorted(
+        {
+            max(pair, key=lambda i: splits[i] == "test")
+            for pair in near.items()
+            if {splits[pair[0]], splits[pair[1]]} == {"train", "test"}
+        }
+        - set(leaked)
+    )
+    lines.add(
+        "near_leakage",
+        len(crossing),
+        len(tested),
+        "test texts with a near duplicate in the training part",
+        (ids[i] for i in crossing),
+    )
 
     labels_of: dict[str, Counter[str]] = defaultdict(Counter)
     for key, label in zip(keys, labels, strict=True):
         labels_of[key][label] += 1
     conflicts = {key for key, counts in labels_of.items() if len(counts) > 1}
-    lines.add("label_conflicts", len(conflicts), len(labels_of), "distinct texts that bear more than one label",
-              (ids[i] for i in range(n) if keys[i] in conflicts))
+    lines.add(
+        "label_conflicts",
+        len(conflicts),
+        len(labels_of),
+        "distinct texts that bear more than one label",
+        (ids[i] for i in range(n) if keys[i] in conflicts),
+    )
     judged = tested or list(range(n))
     best: dict[str, Counter[str]] = defaultdict(Counter)
     for i in judged:
         best[keys[i]][labels[i]] += 1
-    lines.add("ceiling", sum(max(counts.values()) for counts in best.values()), len(judged),
-              f"best accuracy possible on the {'test part' if tested else 'whole'}, given its label conflicts")
+    lines.add(
+        "ceiling",
+        sum(max(counts.values()) for counts in best.values()),
+        len(judged),
+        f"best accuracy possible on the {'test part' if tested else 'whole'}, given its label conflicts",
+    )
     return lines.table()
 
 
@@ -125,8 +164,9 @@ def _sizes(lines: _Lines, labels: Sequence[str], splits: Sequence[str | None]) -
     lines.add("smallest_class", least, n, f"'{smallest}': the largest class is {most / least:.1f} times its size")
     in_split = Counter(zip(labels, splits, strict=True))
     for label, size in sorted(sizes):
-        parts = ", ".join(f"{split or 'unsplit'} {count:,}" for (name, split),
-                          count in sorted(in_split.items(), key=str) if name == label)
+        parts = ", ".join(
+            f"{split or 'unsplit'} {count:,}" for (name, split), count in sorted(in_split.items(), key=str) if name == label
+        )
         lines.add(f"class.{label}", size, n, parts)
     tested = {label for label, split in in_split if split == "test"}
     untrained = sorted(tested - {label for label, split in in_split if split == "train"})
@@ -157,39 +197,58 @@ def audit_retrieval(tables: RetrievalTables) -> pa.Table:
     lines.add("passages", len(passages), len(passages), "passages that are searched")
     lines.add("judgments", sum(map(len, relevant.values())), tables.qrels.num_rows, "judgments that call a passage relevant")
     alone = [query_id for query_id in query_ids if query_id not in relevant]
-    lines.add("queries_without_relevant", len(alone), len(queries),
-              "queries that nothing answers: they are not scored", alone)
+    lines.add(
+        "queries_without_relevant", len(alone), len(queries), "queries that nothing answers: they are not scored", alone
+    )
     several = [query_id for query_id, found in relevant.items() if len(found) > 1]
-    lines.add("queries_with_several_relevant", len(several), len(queries),
-              "queries with more than one relevant passage", several)
+    lines.add(
+        "queries_with_several_relevant", len(several), len(queries), "queries with more than one relevant passage", several
+    )
     never = [passage_id for passage_id in passage_ids if passage_id not in answers]
     lines.add("passages_never_relevant", len(never), len(passages), "passages that answer no query", never)
     for name, ids, keys in (("queries", query_ids, queries), ("passages", passage_ids, passages)):
         empty = [identifier for identifier, key in zip(ids, keys, strict=True) if not key]
         lines.add(f"empty_{name}", len(empty), len(ids), f"{name} without a single word", empty)
         repeated = _earlier(keys)
-        lines.add(f"duplicate_{name}", len(repeated), len(ids),
-                  f"{name} that repeat an earlier one but for case and punctuation",
-                  (ids[i] for i in repeated))
+        lines.add(
+            f"duplicate_{name}",
+            len(repeated),
+            len(ids),
+            f"{name} that repeat an earlier one but for case and punctuation",
+            (ids[i] for i in repeated),
+        )
     with_text: dict[str, set[str]] = defaultdict(set)
     for passage_id, key in passage_of.items():
         with_text[key].add(passage_id)
     twins = [query_id for query_id, found in relevant.items() if any(with_text[passage_of[each]] - found for each in found)]
-    lines.add("unjudged_twins", len(twins), len(relevant),
-              "queries with a passage that equals a relevant one, but is not judged relevant", twins)
-    given_away = [query_id for query_id, found in relevant.items() if query_of[query_id]
-                  and any(f" {query_of[query_id]} " in f" {passage_of[each]} " for each in found)]
-    lines.add("query_in_passage", len(given_away), len(relevant),
-              "queries that stand word for word in a relevant passage", given_away)
+    lines.add(
+        "unjudged_twins",
+        len(twins),
+        len(relevant),
+        "queries with a passage that equals a relevant one, but is not judged relevant",
+        twins,
+    )
+    given_away = [
+        query_id
+        for query_id, found in relevant.items()
+        if query_of[query_id] and any(f" {query_of[query_id]} " in f" {passage_of[each]} " for each in found)
+    ]
+    lines.add(
+        "query_in_passage",
+        len(given_away),
+        len(relevant),
+        "queries that stand word for word in a relevant passage",
+        given_away,
+    )
     return lines.table()
 
 
 def relevant_passages(tables: RetrievalTables) -> dict[str, set[str]]:
     """Relevant passage ids of each query that has any."""
     relevant: dict[str, set[str]] = {}
-    for query_id, passage_id, grade in zip(*(tables.qrels[name].to_pylist()
-                                             for name in ("query_id", "passage_id", "relevance")),
-                                           strict=True):
+    for query_id, passage_id, grade in zip(
+        *(tables.qrels[name].to_pylist() for name in ("query_id", "passage_id", "relevance")), strict=True
+    ):
         if grade > 0:
             relevant.setdefault(query_id, set()).add(passage_id)
     return relevant
@@ -226,12 +285,20 @@ def corpus_overlap(texts: Mapping[str, Sequence[str]], corpus: TokenCorpus) -> p
         found = _Lines()
         every = [i for i, of_text in enumerate(per_text) if of_text and of_text <= present]
         some = [i for i, of_text in enumerate(per_text) if of_text & present]
-        found.add("all_sentences_in_corpus", len(every), len(per_text),
-                  "held-out texts all of whose sentences stand in the corpus",
-                  map(str, every))
-        found.add("any_sentence_in_corpus", len(some), len(per_text),
-                  "held-out texts with a sentence that stands in the corpus",
-                  map(str, some))
+        found.add(
+            "all_sentences_in_corpus",
+            len(every),
+            len(per_text),
+            "held-out texts all of whose sentences stand in the corpus",
+            map(str, every),
+        )
+        found.add(
+            "any_sentence_in_corpus",
+            len(some),
+            len(per_text),
+            "held-out texts with a sentence that stands in the corpus",
+            map(str, some),
+        )
         table = found.table()
         tables.append(table.add_column(0, "task", pa.array([task] * table.num_rows, pa.string())))
     return pa.concat_tables(tables) if tables else OVERLAP_SCHEMA.empty_table()
@@ -266,17 +333,21 @@ def require_evaluable(task: pa.Table | RetrievalTables, place: str) -> None:
         tested = [i for i in range(len(labels)) if splits[i] == "test"]
         for name, part in (("train", train), ("test", tested)):
             if not part:
-                raise DataError(place, f"the split '{name}' is empty",
-                                "correct 'splits' or the split column, or leave them out "
-                                "to be evaluated by folds")
+                raise DataError(
+                    place,
+                    f"the split '{name}' is empty",
+                    "correct 'splits' or the split column, or leave them out to be evaluated by folds",
+                )
         trained_on = {keys[i] for i in train}
         if all(keys[i] in trained_on for i in tested):
-            raise DataError(place, "every test text stands in the training part too",
-                            "the scores would measure memory; make a new split")
+            raise DataError(
+                place, "every test text stands in the training part too", "the scores would measure memory; make a new split"
+            )
     classes = {labels[i] for i in train}
     if len(classes) < 2:
-        raise DataError(place, f"the classes to learn are {sorted(classes)}",
-                        "a classification task needs two; check the label column")
+        raise DataError(
+            place, f"the classes to learn are {sorted(classes)}", "a classification task needs two; check the label column"
+        )
     if not any(keys):
         raise DataError(place, "no text has a single word", "check the text column and the encoding")
 
@@ -312,7 +383,7 @@ def _near_duplicates(documents: Sequence[Sequence[str]], skip: Sequence[int]) ->
         for place, later in enumerate(bucket[1:], 1):
             if positions[later] in found:
                 continue
-            for earlier in bucket[max(0, place - 20):place]:  # a template's thousand copies are not compared pair by pair
+            for earlier in bucket[max(0, place - 20) : place]:  # a template's thousand copies are not compared pair by pair
                 shared = len(np.intersect1d(shingles[later], shingles[earlier], assume_unique=True))
                 if shared >= NEAR * (len(shingles[later]) + len(shingles[earlier]) - shared):
                     found[positions[later]] = positions[earlier]

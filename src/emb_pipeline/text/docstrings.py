@@ -37,8 +37,16 @@ from emb_pipeline.text.tokens import tokenize
 PARSER = 1
 """Version of the rules of this module; a cache written by another version is not used."""
 
-SCHEMA = pa.schema([("doc_id", pa.string()), ("package", pa.string()), ("subpackage", pa.string()),
-                    ("qualified_name", pa.string()), ("summary", pa.string()), ("body", pa.string())])
+SCHEMA = pa.schema(
+    [
+        ("doc_id", pa.string()),
+        ("package", pa.string()),
+        ("subpackage", pa.string()),
+        ("qualified_name", pa.string()),
+        ("summary", pa.string()),
+        ("body", pa.string()),
+    ]
+)
 
 _NOT_LIBRARY = frozenset({"tests", "test", "_tests", "testing", "externals", "_vendor", "extern", "vendored", "third_party"})
 _DOCTEST = re.compile(r"^[ \t]*>>>.*(?:\n(?![ \t]*$).*)*\n?", re.MULTILINE)
@@ -75,8 +83,9 @@ def docstring_table(packages: Sequence[str], cache: Path, *, workers: int = 2) -
     cache = Path(cache)
     cache.mkdir(parents=True, exist_ok=True)
     roots = {package: _package_root(package) for package in packages}
-    cached = {package: cache / f"{package}-{_version(package, root)}-parser{PARSER}.parquet" for package,
-              root in roots.items()}
+    cached = {
+        package: cache / f"{package}-{_version(package, root)}-parser{PARSER}.parquet" for package, root in roots.items()
+    }
     missing = {package: root for package, root in roots.items() if not cached[package].is_file()}
     for package, table in _parse(missing, workers):
         _write(table, cached[package])
@@ -125,16 +134,23 @@ def subpackage_examples(table: pa.Table, *, min_examples: int, min_tokens: int, 
     sizes = Counter(label for label, _ in rows)
     kept = [row for row in rows.values() if sizes[row[2]] >= min_examples]
     if len({row[2] for row in kept}) < 2:
-        raise DataError("docstrings",
-                        f"fewer than two sub-packages have {min_examples} summaries of {min_tokens} tokens or more",
-                        "name more packages or lower min_examples")
+        raise DataError(
+            "docstrings",
+            f"fewer than two sub-packages have {min_examples} summaries of {min_tokens} tokens or more",
+            "name more packages or lower min_examples",
+        )
     columns = list(zip(*kept, strict=True))
-    return pa.table({name: pa.array(column, pa.string())
-                     for name, column in zip(("example_id", "text", "label", "split"), columns, strict=True)})
+    return pa.table(
+        {
+            name: pa.array(column, pa.string())
+            for name, column in zip(("example_id", "text", "label", "split"), columns, strict=True)
+        }
+    )
 
 
-def summary_retrieval(table: pa.Table, *, max_queries: int, min_tokens: int, min_body_tokens: int,
-                      test_share: float) -> tuple[pa.Table, pa.Table, pa.Table]:
+def summary_retrieval(
+    table: pa.Table, *, max_queries: int, min_tokens: int, min_body_tokens: int, test_share: float
+) -> tuple[pa.Table, pa.Table, pa.Table]:
     """Retrieval: find a docstring's body by its summary.
 
     Every distinct body that is long enough is a passage, whether its summary is held out or not; the queries are held-out
@@ -177,16 +193,25 @@ def summary_retrieval(table: pa.Table, *, max_queries: int, min_tokens: int, min
             queries.setdefault(query, (doc_id, summary))
             answers.setdefault(query, set()).add(passage_id)
     if not queries:
-        raise DataError("docstrings", f"no held-out summary has a body of {min_body_tokens} tokens or more",
-                        "name more packages or lower min_body_tokens")
+        raise DataError(
+            "docstrings",
+            f"no held-out summary has a body of {min_body_tokens} tokens or more",
+            "name more packages or lower min_body_tokens",
+        )
     chosen = sorted(sorted(queries, key=text_hash)[:max_queries], key=lambda query: queries[query][0])
     qrels = [(queries[query][0], passage_id) for query in chosen for passage_id in sorted(answers[query])]
     return (
         pa.table({"query_id": [queries[query][0] for query in chosen], "text": [queries[query][1] for query in chosen]}),
-        pa.table({"passage_id": [doc_id for doc_id, _ in passages.values()],
-                  "text": [body for _, body in passages.values()]}),
-        pa.table({"query_id": [query_id for query_id, _ in qrels], "passage_id": [passage_id for _, passage_id in qrels],
-                  "relevance": pa.array([1] * len(qrels), pa.int32())}),
+        pa.table(
+            {"passage_id": [doc_id for doc_id, _ in passages.values()], "text": [body for _, body in passages.values()]}
+        ),
+        pa.table(
+            {
+                "query_id": [query_id for query_id, _ in qrels],
+                "passage_id": [passage_id for _, passage_id in qrels],
+                "relevance": pa.array([1] * len(qrels), pa.int32()),
+            }
+        ),
     )
 
 
@@ -225,23 +250,29 @@ def _version(package: str, root: Path) -> str:
     if distributions:
         return importlib.metadata.version(distributions[0])
     # Not installed as a distribution (a folder on the path): its files' sizes and times stand for a version.
-    stamps = "".join(f"{path.relative_to(root)} {path.stat().st_size} {path.stat().st_mtime_ns}\n"
-                     for path in _source_files(root))
+    stamps = "".join(
+        f"{path.relative_to(root)} {path.stat().st_size} {path.stat().st_mtime_ns}\n" for path in _source_files(root)
+    )
     return hashlib.sha256(stamps.encode()).hexdigest()[:16]
 
 
 def _source_files(root: Path) -> list[Path]:
-    return sorted(path for path in root.rglob("*.py")
-                  if not _NOT_LIBRARY.intersection(path.relative_to(root).parts[:-1])
-                  and not path.name.startswith("test_") and path.name != "conftest.py")
+    return sorted(
+        path
+        for path in root.rglob("*.py")
+        if not _NOT_LIBRARY.intersection(path.relative_to(root).parts[:-1])
+        and not path.name.startswith("test_")
+        and path.name != "conftest.py"
+    )
 
 
 def _parse(roots: dict[str, Path], workers: int) -> Iterator[tuple[str, pa.Table]]:
     tasks = [(package, str(root), [str(path) for path in _source_files(root)]) for package, root in roots.items()]
     if not tasks:
         return
-    blocks = [(package, root, files[start:start + 50]) for package, root,
-              files in tasks for start in range(0, len(files), 50)]
+    blocks = [
+        (package, root, files[start : start + 50]) for package, root, files in tasks for start in range(0, len(files), 50)
+    ]
     if workers == 1 or len(blocks) == 1:
         parsed = list(map(_docstrings_of_files, blocks))
     else:
@@ -256,8 +287,11 @@ def _parse(roots: dict[str, Path], workers: int) -> Iterator[tuple[str, pa.Table
 
 def _docstrings_of_files(block: tuple[str, str, list[str]]) -> list[tuple[str, str, str, str, str, str]]:
     package, root, files = block
-    return [(name, package, subpackage, name, summary, body) for file in files
-            for subpackage, name, summary, body in _docstrings_of_file(package, Path(root), Path(file))]
+    return [
+        (name, package, subpackage, name, summary, body)
+        for file in files
+        for subpackage, name, summary, body in _docstrings_of_file(package, Path(root), Path(file))
+    ]
 
 
 def _docstrings_of_file(package: str, root: Path, file: Path) -> Iterator[tuple[str, str, str, str]]:
@@ -277,8 +311,9 @@ def _docstrings_of_file(package: str, root: Path, file: Path) -> Iterator[tuple[
             yield subpackage, name, summary, body
 
 
-def _docstrings(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef,
-                name: str) -> Iterator[tuple[str, str]]:
+def _docstrings(
+    node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef, name: str
+) -> Iterator[tuple[str, str]]:
     docstring = ast.get_docstring(node, clean=False)
     if docstring is not None:
         yield name, docstring
@@ -308,7 +343,7 @@ def split_docstring(docstring: str) -> tuple[str, str]:
 
 def _split_once(text: str) -> tuple[str, str, str]:
     border = _PARAGRAPH.search(text)
-    return (text, "", "") if border is None else (text[:border.start()], border[0], text[border.end():])
+    return (text, "", "") if border is None else (text[: border.start()], border[0], text[border.end() :])
 
 
 def _distinct(table: pa.Table) -> pa.Table:

@@ -84,8 +84,9 @@ def _own_files(path: str, glob: str | None, project: Path) -> list[NamedFile]:
     if any(mark in path for mark in "*?["):
         anchor = Path(start.anchor) if Path(path).is_absolute() else project
         pattern = str(Path(path).relative_to(anchor)) if Path(path).is_absolute() else path
-        found = [NamedFile(file, file.relative_to(anchor).as_posix()) for file in sorted(anchor.glob(pattern))
-                 if file.is_file()]
+        found = [
+            NamedFile(file, file.relative_to(anchor).as_posix()) for file in sorted(anchor.glob(pattern)) if file.is_file()
+        ]
         if found:
             return found
     raise DataError(path, f"there is no such file or folder in {project}", "correct 'path'; it is relative to the project")
@@ -93,8 +94,11 @@ def _own_files(path: str, glob: str | None, project: Path) -> list[NamedFile]:
 
 def _matching(folder: Path, glob: str | None, place: str) -> list[NamedFile]:
     matching = None if glob is None else set(folder.glob(glob))
-    files = [NamedFile(file, file.relative_to(folder).as_posix()) for file in iter_files(folder)
-             if matching is None or file in matching]
+    files = [
+        NamedFile(file, file.relative_to(folder).as_posix())
+        for file in iter_files(folder)
+        if matching is None or file in matching
+    ]
     if not files:
         wanted = "it holds no file" if glob is None else f"none of its files matches '{glob}'"
         some = [file.relative_to(folder).as_posix() for file in iter_files(folder)][:5]
@@ -123,8 +127,9 @@ def opened(file: NamedFile) -> Iterator[IO[bytes]]:
         with openers.get(file.path.suffix, open)(file.path, "rb") as content:  # type: ignore[operator]
             yield content
     except (EOFError, lzma.LZMAError, zlib.error, OSError) as error:
-        raise DataError(file.name, f"the file cannot be read ({error or type(error).__name__})",
-                        "fetch or copy it anew") from error
+        raise DataError(
+            file.name, f"the file cannot be read ({error or type(error).__name__})", "fetch or copy it anew"
+        ) from error
 
 
 def decoded(content: bytes, encoding: str, place: str) -> str:
@@ -179,5 +184,8 @@ def _wide_lines(file: NamedFile, content: IO[bytes], encoding: str) -> Iterator[
 
 def _undecodable(place: str, error: UnicodeDecodeError, offset: int, encoding: str) -> DataError:
     byte = error.object[error.start]
-    return DataError(place, f"byte {offset:,} (0x{byte:02x}) is not valid {encoding.upper()}",
-                     "convert the file to UTF-8, or name its encoding: 'encoding: latin-1'")
+    return DataError(
+        place,
+        f"byte {offset:,} (0x{byte:02x}) is not valid {encoding.upper()}",
+        "convert the file to UTF-8, or name its encoding: 'encoding: latin-1'",
+    )

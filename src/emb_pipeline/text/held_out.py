@@ -26,8 +26,9 @@ def held_out_texts(task: pa.Table | RetrievalTables) -> list[str]:
     """
     if isinstance(task, RetrievalTables):
         return list(task.queries["text"].to_pylist())
-    return [text for text,
-            split in zip(task["text"].to_pylist(), task["split"].to_pylist(), strict=True) if split != "train"]
+    return [
+        text for text, split in zip(task["text"].to_pylist(), task["split"].to_pylist(), strict=True) if split != "train"
+    ]
 
 
 def held_out_keys(texts: Iterable[str]) -> set[int]:

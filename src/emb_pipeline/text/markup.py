@@ -26,21 +26,28 @@ def wikiextractor_articles(file: NamedFile) -> Iterator[tuple[str, str]]:
         if line.startswith("<doc "):
             match = _DOC.match(line)
             if article_id is not None or match is None:
-                raise DataError(f"{file.name}, row {number}", "an article starts before the last one ended, or has no id",
-                                "write the file anew with WikiExtractor")
+                raise DataError(
+                    f"{file.name}, row {number}",
+                    "an article starts before the last one ended, or has no id",
+                    "write the file anew with WikiExtractor",
+                )
             article_id, paragraphs = match[1], []
         elif article_id is None:
             if not line.isspace():
-                raise DataError(f"{file.name}, row {number}", "text stands outside <doc …> and </doc>",
-                                "use the reader 'text' for plain text")
+                raise DataError(
+                    f"{file.name}, row {number}",
+                    "text stands outside <doc …> and </doc>",
+                    "use the reader 'text' for plain text",
+                )
         elif line.rstrip() == "</doc>":
             yield article_id, "\n\n".join(paragraphs)
             article_id = None
         elif not line.isspace():
             paragraphs.append(html.unescape(line.strip()))
     if article_id is not None:
-        raise DataError(f"{file.name}, row {number}", f"article {article_id} does not end (no </doc>)",
-                        "fetch or write the file anew")
+        raise DataError(
+            f"{file.name}, row {number}", f"article {article_id} does not end (no </doc>)", "fetch or write the file anew"
+        )
 
 
 def dump_articles(file: NamedFile) -> Iterator[tuple[str, str]]:
@@ -81,8 +88,11 @@ def iob_sentences(file: NamedFile) -> Iterator[tuple[int, list[str]]]:
             continue
         word, tab, tag = line.rstrip("\r\n").partition("\t")
         if not tab or not word or not tag.strip():
-            raise DataError(f"{file.name}, row {number}", "it is not a token, a tab and a tag",
-                            "write 'token<TAB>tag' per line and a blank line between sentences")
+            raise DataError(
+                f"{file.name}, row {number}",
+                "it is not a token, a tab and a tag",
+                "write 'token<TAB>tag' per line and a blank line between sentences",
+            )
         words.append(word)
     if words:
         yield start, words

@@ -45,8 +45,9 @@ from emb_pipeline.text.tokens import sentence_key, tokenize
 DOCSTRING_CACHE = "docstrings"
 """Folder, inside the raw data, where parsed docstrings are kept."""
 
-EXAMPLES_SCHEMA = pa.schema([("example_id", pa.string()), ("text", pa.string()), ("label", pa.string()),
-                             ("split", pa.string())])
+EXAMPLES_SCHEMA = pa.schema(
+    [("example_id", pa.string()), ("text", pa.string()), ("label", pa.string()), ("split", pa.string())]
+)
 
 
 @dataclass(frozen=True)
@@ -128,8 +129,9 @@ def read_classification(reading: ClassificationReading, raw: Path, project: Path
     """
     if isinstance(reading, DocstringSubpackagesReading):
         table = docstrings.docstring_table(reading.packages, raw / DOCSTRING_CACHE)
-        return docstrings.subpackage_examples(table, min_examples=reading.min_examples, min_tokens=reading.min_tokens,
-                                              test_share=reading.test_share).cast(EXAMPLES_SCHEMA)
+        return docstrings.subpackage_examples(
+            table, min_examples=reading.min_examples, min_tokens=reading.min_tokens, test_share=reading.test_share
+        ).cast(EXAMPLES_SCHEMA)
     examples = _Examples(reading.labels)
     if isinstance(reading, ClassFoldersReading):
         _read_class_folders(reading, raw, project, examples)
@@ -160,9 +162,15 @@ def read_retrieval(reading: RetrievalReading, raw: Path, project: Path) -> Retri
     """
     if isinstance(reading, DocstringRetrievalReading):
         table = docstrings.docstring_table(reading.packages, raw / DOCSTRING_CACHE)
-        return RetrievalTables(*docstrings.summary_retrieval(
-            table, max_queries=reading.max_queries, min_tokens=reading.min_tokens, min_body_tokens=reading.min_body_tokens,
-            test_share=reading.test_share))
+        return RetrievalTables(
+            *docstrings.summary_retrieval(
+                table,
+                max_queries=reading.max_queries,
+                min_tokens=reading.min_tokens,
+                min_body_tokens=reading.min_body_tokens,
+                test_share=reading.test_share,
+            )
+        )
     if isinstance(reading, TablesReading):
         return _judged_tables(reading, project)
     pairs = _medquad_pairs(reading, raw, project) if isinstance(reading, MedquadReading) else _pairs(reading, raw, project)
@@ -179,6 +187,7 @@ def _prefix(reading: Any) -> str:
 
 # Corpora: one function per reader, from a reading to (doc_id, text).
 
+
 def _row_documents(reading: TabularReading, raw: Path, project: Path) -> Iterator[tuple[str, str]]:
     columns = reading.text_columns
     seen: set[int] = set()
@@ -190,8 +199,11 @@ def _row_documents(reading: TabularReading, raw: Path, project: Path) -> Iterato
                 continue
             key = docstrings.text_hash(values[-1])
             if key in seen:
-                raise DataError(f"{file.name}, row {number}", f"id '{values[-1]}' stands there a second time",
-                                f"name a column with unique ids, or leave 'id: {reading.id}' out")
+                raise DataError(
+                    f"{file.name}, row {number}",
+                    f"id '{values[-1]}' stands there a second time",
+                    f"name a column with unique ids, or leave 'id: {reading.id}' out",
+                )
             seen.add(key)
             yield values[-1], _joined(values[:-1])
 
@@ -263,14 +275,22 @@ def _docstring_documents(reading: DocstringsReading, raw: Path, project: Path) -
 
 
 _DOCUMENTS: dict[type, Callable[[Any, Path, Path], Iterator[tuple[str, str]]]] = {
-    CsvReading: _row_documents, TsvReading: _row_documents, JsonlReading: _row_documents, ParquetReading: _row_documents,
-    ClassFoldersReading: _class_folder_documents, WikiExtractorReading: _wikiextractor_documents,
-    MediawikiDumpReading: _dump_documents, TextReading: _text_documents, IobReading: _iob_documents,
-    MedquadReading: _medquad_documents, DocstringsReading: _docstring_documents,
+    CsvReading: _row_documents,
+    TsvReading: _row_documents,
+    JsonlReading: _row_documents,
+    ParquetReading: _row_documents,
+    ClassFoldersReading: _class_folder_documents,
+    WikiExtractorReading: _wikiextractor_documents,
+    MediawikiDumpReading: _dump_documents,
+    TextReading: _text_documents,
+    IobReading: _iob_documents,
+    MedquadReading: _medquad_documents,
+    DocstringsReading: _docstring_documents,
 }
 
 
 # Classification.
+
 
 class _Examples:
     """Labelled texts, each checked as it comes."""
@@ -288,11 +308,13 @@ class _Examples:
         if not label:
             raise DataError(place, "the label is empty", "fill it in or drop the row")
         if self._labels is not None and label not in self._labels:
-            raise DataError(place, f"label '{label}' is not among {sorted(self._labels)}",
-                            "add it under 'labels' or drop the row")
+            raise DataError(
+                place, f"label '{label}' is not among {sorted(self._labels)}", "add it under 'labels' or drop the row"
+            )
         if example_id in self._places:
-            raise DataError(place, f"id '{example_id}' was used by {self._places[example_id]}",
-                            "give each example its own id")
+            raise DataError(
+                place, f"id '{example_id}' was used by {self._places[example_id]}", "give each example its own id"
+            )
         self._places[example_id] = place
         self._first_of.setdefault(label, place)
         self._rows.append((example_id, text, label, split))
@@ -303,14 +325,19 @@ class _Examples:
             sizes[label] = sizes.get(label, 0) + 1
         if len(sizes) < 2:
             found = f"only the class '{next(iter(sizes))}'" if sizes else "no example"
-            raise DataError(place, f"there is {found}",
-                            "a classification task needs two classes; check file, label column and splits")
+            raise DataError(
+                place, f"there is {found}", "a classification task needs two classes; check file, label column and splits"
+            )
         for label, size in sizes.items():
             if size == 1:
-                raise DataError(self._first_of[label], f"class '{label}' has this one example",
-                                "add another, merge the class with one that it belongs to, or drop the row")
-        return pa.Table.from_arrays([pa.array(column, pa.string()) for column in zip(*self._rows, strict=True)],
-                                    schema=EXAMPLES_SCHEMA)
+                raise DataError(
+                    self._first_of[label],
+                    f"class '{label}' has this one example",
+                    "add another, merge the class with one that it belongs to, or drop the row",
+                )
+        return pa.Table.from_arrays(
+            [pa.array(column, pa.string()) for column in zip(*self._rows, strict=True)], schema=EXAMPLES_SCHEMA
+        )
 
     @property
     def splits(self) -> set[str | None]:
@@ -329,7 +356,7 @@ def _read_labelled_rows(reading: TabularReading, raw: Path, project: Path, examp
         for file in files:
             for number, values in rows(file, reading, wanted):
                 place = f"{file.name}, row {number}"
-                given = dict(zip(extra, values[n_text + 1:], strict=True))
+                given = dict(zip(extra, values[n_text + 1 :], strict=True))
                 example_id = given[reading.id] if reading.id is not None else f"{file.name}:{number}"
                 split = split_of_files if reading.split is None else _split_name(given[reading.split], place)
                 examples.add(place, example_id, _joined(values[:n_text]), values[n_text], split)
@@ -344,16 +371,19 @@ def _split_name(value: str, place: str) -> str:
     name = value.strip().casefold()
     name = {"dev": "validation", "valid": "validation", "val": "validation", "training": "train"}.get(name, name)
     if name not in ("train", "validation", "test"):
-        raise DataError(place, f"split '{value}' is not among train, validation, test",
-                        "correct it, or leave the split column out")
+        raise DataError(
+            place, f"split '{value}' is not among train, validation, test", "correct it, or leave the split column out"
+        )
     return name
 
 
 def _require_split(examples: _Examples, split: str, place: str) -> None:
     if split not in examples.splits:
-        raise DataError(place, f"the split '{split}' has no example",
-                        "correct 'splits' or the split column, or leave them out "
-                        "to be evaluated by folds")
+        raise DataError(
+            place,
+            f"the split '{split}' has no example",
+            "correct 'splits' or the split column, or leave them out to be evaluated by folds",
+        )
 
 
 def _read_class_folders(reading: ClassFoldersReading, raw: Path, project: Path, examples: _Examples) -> None:
@@ -365,8 +395,9 @@ def _read_class_folders(reading: ClassFoldersReading, raw: Path, project: Path, 
         _require_split(examples, split, _prefix(reading))
 
 
-def _class_folder_members(reading: ClassFoldersReading, raw: Path,
-                          project: Path) -> Iterator[tuple[str, PurePosixPath, bytes]]:
+def _class_folder_members(
+    reading: ClassFoldersReading, raw: Path, project: Path
+) -> Iterator[tuple[str, PurePosixPath, bytes]]:
     """Place, path (… / [split /] label / name) and content of each text."""
     folders = None if reading.splits is None else {PurePosixPath(folder).parts for folder in reading.splits.values()}
     for file in named_files(reading, raw, project):
@@ -379,11 +410,12 @@ def _class_folder_members(reading: ClassFoldersReading, raw: Path,
         for name, content in members:
             path = PurePosixPath(name)
             above = path.parts[:-2]
-            if len(path.parts) >= 2 and (folders is None or any(above[-len(folder):] == folder for folder in folders)):
+            if len(path.parts) >= 2 and (folders is None or any(above[-len(folder) :] == folder for folder in folders)):
                 yield f"{within}{name}", path, content
 
 
 # Retrieval.
+
 
 def _judged_tables(reading: TablesReading, project: Path) -> RetrievalTables:
     columns = (reading.text,) if isinstance(reading.text, str) else reading.text
@@ -395,17 +427,21 @@ def _judged_tables(reading: TablesReading, project: Path) -> RetrievalTables:
         wanted = (reading.query_id, reading.passage_id, *((reading.relevance,) if graded else ()))
         for number, (query_id, passage_id, *grade) in rows(file, table, wanted):
             place = f"{file.name}, row {number}"
-            for kind, identifier, known, where in (("query", query_id, queries, reading.queries),
-                                                   ("passage", passage_id, passages, reading.passages)):
+            for kind, identifier, known, where in (
+                ("query", query_id, queries, reading.queries),
+                ("passage", passage_id, passages, reading.passages),
+            ):
                 if identifier not in known:
                     raise DataError(place, f"{kind} '{identifier}' is not in {where}", "add it there or drop the row")
             if (query_id, passage_id) in judgments:
-                raise DataError(place, f"query '{query_id}' and passage '{passage_id}' are judged a second time",
-                                "keep one of the rows")
+                raise DataError(
+                    place, f"query '{query_id}' and passage '{passage_id}' are judged a second time", "keep one of the rows"
+                )
             judgments[query_id, passage_id] = _grade(grade[0], place) if grade else 1
     if not judgments:
-        raise DataError(reading.qrels, "there is no judgment",
-                        "add a row of query_id, passage_id and relevance per relevant passage")
+        raise DataError(
+            reading.qrels, "there is no judgment", "add a row of query_id, passage_id and relevance per relevant passage"
+        )
     return RetrievalTables(_texts_table("query_id", queries), _texts_table("passage_id", passages), _qrels_table(judgments))
 
 
@@ -415,13 +451,15 @@ def _grade(value: str, place: str) -> int:
     except ValueError:
         grade = -1
     if grade < 0:
-        raise DataError(place, f"relevance '{value}' is not a whole number from 0 on",
-                        "0 says irrelevant, 1 and more relevant")
+        raise DataError(
+            place, f"relevance '{value}' is not a whole number from 0 on", "0 says irrelevant, 1 and more relevant"
+        )
     return grade
 
 
-def _identified_texts(reading: TablesReading, project: Path, path: str, id_column: str,
-                      columns: tuple[str, ...]) -> dict[str, str]:
+def _identified_texts(
+    reading: TablesReading, project: Path, path: str, id_column: str, columns: tuple[str, ...]
+) -> dict[str, str]:
     texts: dict[str, str] = {}
     for file, table in _own_table(path, reading.encoding, project):
         for number, (identifier, *values) in rows(file, table, (id_column, *columns)):
@@ -487,9 +525,11 @@ def _tables_of_pairs(pairs: Iterable[tuple[str, str, str, str]], place: str, max
         queries = {words: query for words, query in queries.items() if words in chosen}
         kept = {query_id for query_id, _ in queries.values()}
         judgments = {pair: grade for pair, grade in judgments.items() if pair[0] in kept}
-    return RetrievalTables(_texts_table("query_id", dict(queries.values())),
-                           _texts_table("passage_id", dict(passages.values())),
-                           _qrels_table(judgments))
+    return RetrievalTables(
+        _texts_table("query_id", dict(queries.values())),
+        _texts_table("passage_id", dict(passages.values())),
+        _qrels_table(judgments),
+    )
 
 
 def _texts_table(id_column: str, texts: dict[str, str]) -> pa.Table:
@@ -497,6 +537,10 @@ def _texts_table(id_column: str, texts: dict[str, str]) -> pa.Table:
 
 
 def _qrels_table(judgments: dict[tuple[str, str], int]) -> pa.Table:
-    return pa.table({"query_id": pa.array([query_id for query_id, _ in judgments], pa.string()),
-                     "passage_id": pa.array([passage_id for _, passage_id in judgments], pa.string()),
-                     "relevance": pa.array(list(judgments.values()), pa.int32())})
+    return pa.table(
+        {
+            "query_id": pa.array([query_id for query_id, _ in judgments], pa.string()),
+            "passage_id": pa.array([passage_id for _, passage_id in judgments], pa.string()),
+            "relevance": pa.array(list(judgments.values()), pa.int32()),
+        }
+    )

@@ -50,15 +50,18 @@ class PlacedReading(Reading):
 
 
 class _Tabular(PlacedReading):
-    text: _Columns = Field(default="text",
-                           description="column with the text, or several: joined by a line break, empty ones left out")
+    text: _Columns = Field(
+        default="text", description="column with the text, or several: joined by a line break, empty ones left out"
+    )
     id: str | None = Field(default=None, description="column with a unique id; the row number where none is named")
     label: str | None = Field(default=None, description="column with the label (classification)")
     split: str | None = Field(default=None, description="column that says train, validation or test (classification)")
     splits: dict[SplitName, str] | None = Field(
-        default=None, description="glob of each split's own files: {train: train.csv, test: test.csv}")
-    labels: tuple[str, ...] | None = Field(default=None, min_length=2,
-                                           description="the labels that may occur; any other is refused")
+        default=None, description="glob of each split's own files: {train: train.csv, test: test.csv}"
+    )
+    labels: tuple[str, ...] | None = Field(
+        default=None, min_length=2, description="the labels that may occur; any other is refused"
+    )
 
     @field_validator("text")
     @classmethod
@@ -116,10 +119,11 @@ class ClassFoldersReading(PlacedReading):
 
     reader: Literal["class_folders"] = "class_folders"
     splits: dict[SplitName, str] | None = Field(
-        default=None,
-        description="folder of each split, above the class folders: {train: training, test: test}")
+        default=None, description="folder of each split, above the class folders: {train: training, test: test}"
+    )
     labels: tuple[str, ...] | None = Field(
-        default=None, min_length=2, description="the labels that may occur; any other is refused")
+        default=None, min_length=2, description="the labels that may occur; any other is refused"
+    )
     encoding: str = Field(default="utf-8", description="encoding of the texts: latin-1, cp1252, …")
 
 
@@ -140,7 +144,8 @@ class TextReading(PlacedReading):
 
     reader: Literal["text"] = "text"
     document: Literal["file", "block", "line"] = Field(
-        "file", description="what one document is: a whole file, a block between blank lines, or a line")
+        "file", description="what one document is: a whole file, a block between blank lines, or a line"
+    )
     encoding: str = Field(default="utf-8", description="encoding of the files")
 
 
@@ -154,8 +159,9 @@ class MedquadReading(PlacedReading):
     """MedQuAD's question and answer pairs (XML in a tar archive); as a corpus, its answers."""
 
     reader: Literal["medquad"] = "medquad"
-    max_queries: int | None = Field(default=None, ge=1,
-                                    description="questions to evaluate on, sampled by hash; all by default")
+    max_queries: int | None = Field(
+        default=None, ge=1, description="questions to evaluate on, sampled by hash; all by default"
+    )
 
 
 class DocstringsReading(Reading):
@@ -196,8 +202,9 @@ class TablesReading(Reading):
     query_id: str = Field(default="query_id", description="column with the query's id, in queries and qrels")
     passage_id: str = Field(default="passage_id", description="column with the passage's id, in passages and qrels")
     text: _Columns = Field(default="text", description="column with the text, or several, in queries and passages")
-    relevance: str = Field(default="relevance",
-                           description="column of qrels with the grade, 0 for irrelevant; 1 where the column is absent")
+    relevance: str = Field(
+        default="relevance", description="column of qrels with the grade, 0 for irrelevant; 1 where the column is absent"
+    )
     encoding: str = Field(default="utf-8", description="encoding of csv and tsv files")
 
 
@@ -208,25 +215,38 @@ class PairsReading(PlacedReading):
     query: str = Field(default="query", description="column with the query")
     passage: str = Field(default="passage", description="column with the passage")
     encoding: str = Field(default="utf-8", description="encoding of csv and tsv files")
-    max_queries: int | None = Field(default=None, ge=1,
-                                    description="queries to evaluate on, sampled by hash; all by default")
+    max_queries: int | None = Field(
+        default=None, ge=1, description="queries to evaluate on, sampled by hash; all by default"
+    )
 
 
 TabularReading = CsvReading | TsvReading | JsonlReading | ParquetReading
 
 CorpusReading = Annotated[
-    CsvReading | TsvReading | JsonlReading | ParquetReading | ClassFoldersReading | WikiExtractorReading
-    | MediawikiDumpReading | TextReading | IobReading | MedquadReading | DocstringsReading,
-    Field(discriminator="reader")]
+    CsvReading
+    | TsvReading
+    | JsonlReading
+    | ParquetReading
+    | ClassFoldersReading
+    | WikiExtractorReading
+    | MediawikiDumpReading
+    | TextReading
+    | IobReading
+    | MedquadReading
+    | DocstringsReading,
+    Field(discriminator="reader"),
+]
 """Anything that unlabelled text can be read from."""
 
 ClassificationReading = Annotated[
     CsvReading | TsvReading | JsonlReading | ParquetReading | ClassFoldersReading | DocstringSubpackagesReading,
-    Field(discriminator="reader")]
+    Field(discriminator="reader"),
+]
 """Anything that labelled texts can be read from."""
 
 RetrievalReading = Annotated[
-    TablesReading | PairsReading | MedquadReading | DocstringRetrievalReading, Field(discriminator="reader")]
+    TablesReading | PairsReading | MedquadReading | DocstringRetrievalReading, Field(discriminator="reader")
+]
 """Anything that queries, passages and judgments can be read from."""
 
 

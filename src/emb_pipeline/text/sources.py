@@ -189,14 +189,16 @@ def content_fingerprint(members: Sequence[tuple[str, bytes]]) -> str:
 def wanted_members(archive: Path, pattern: str) -> list[tuple[str, bytes]]:
     """Names and contents of the members of a tar file that match a pattern, by name; the name is the pattern's group 1."""
     wanted = re.compile(pattern)
-    return sorted((match[1], content) for name, content in tar_members(archive, wanted=wanted)
-                  if (match := wanted.search(name)))
+    return sorted(
+        (match[1], content) for name, content in tar_members(archive, wanted=wanted) if (match := wanted.search(name))
+    )
 
 
 def _known(name: str) -> Source:
     if name not in sources():
-        raise DataError("source", f"'{name}' is not among {sorted(sources())}",
-                        "name one of these, or use 'path:' for files of your own")
+        raise DataError(
+            "source", f"'{name}' is not among {sorted(sources())}", "name one of these, or use 'path:' for files of your own"
+        )
     return sources()[name]
 
 
@@ -295,8 +297,12 @@ def _take_from_mirror(copy: Path, file: SourceFile, target: Path, mirror: Path |
                 size += len(chunk)
                 out.write(chunk)
             if digest.hexdigest() != file.sha256:
-                raise DataError(str(copy), f"its content has {size:,} bytes and SHA-256 {digest.hexdigest()}, upstream's "
-                                f"{file.bytes:,} and {file.sha256}", remedy)
+                raise DataError(
+                    str(copy),
+                    f"its content has {size:,} bytes and SHA-256 {digest.hexdigest()}, upstream's "
+                    f"{file.bytes:,} and {file.sha256}",
+                    remedy,
+                )
     except (OSError, EOFError, lzma.LZMAError) as error:
         raise DataError(str(copy), f"cannot be unpacked ({error})", remedy) from error
 
@@ -307,8 +313,11 @@ def _repack(archive: Path, file: SourceFile, target: Path, remedy: str) -> None:
     members = wanted_members(archive, file.members)
     fingerprint = content_fingerprint(members)
     if fingerprint != file.sha256:
-        raise DataError(str(archive), f"its {len(members):,} wanted members have the content fingerprint {fingerprint}, "
-                        f"not {file.sha256}", remedy)
+        raise DataError(
+            str(archive),
+            f"its {len(members):,} wanted members have the content fingerprint {fingerprint}, not {file.sha256}",
+            remedy,
+        )
     with _atomically(target) as out, tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for name, content in members:
             info = tarfile.TarInfo(name)
@@ -316,16 +325,18 @@ def _repack(archive: Path, file: SourceFile, target: Path, remedy: str) -> None:
             tar.addfile(info, io.BytesIO(content))
 
 
-def _download(file: SourceFile, target: Path, source: Source, remaining: Sequence[SourceFile], mirror: Path | None,
-              bar: _Bar) -> None:
+def _download(
+    file: SourceFile, target: Path, source: Source, remaining: Sequence[SourceFile], mirror: Path | None, bar: _Bar
+) -> None:
     import pooch
     import requests
 
     pooch.get_logger().setLevel("WARNING")
     known_hash = None if file.members is not None else f"sha256:{file.sha256}"
     name = target.name if file.members is None else target.name + ".download"
-    downloader = ResumingDownloader(target.with_name(target.name + ".part"),
-                                    limit=None if file.members is not None else file.bytes, advance=bar.advance)
+    downloader = ResumingDownloader(
+        target.with_name(target.name + ".part"), limit=None if file.members is not None else file.bytes, advance=bar.advance
+    )
     stale = downloader.part.is_file()
     try:
         try:
@@ -336,13 +347,19 @@ def _download(file: SourceFile, target: Path, source: Source, remaining: Sequenc
                 raise
             downloaded = Path(pooch.retrieve(file.url, known_hash, fname=name, path=target.parent, downloader=downloader))
     except requests.RequestException as error:
-        raise DataError(f"source '{source.name}'", _unreachable(file, remaining, mirror, error),
-                        f"go online and run again (a download goes on where it stopped), or set {MIRROR_VARIABLE} to a "
-                        f"folder that holds {source.name}/{file.path} (or .gz, .bz2, .xz of it)") from error
+        raise DataError(
+            f"source '{source.name}'",
+            _unreachable(file, remaining, mirror, error),
+            f"go online and run again (a download goes on where it stopped), or set {MIRROR_VARIABLE} to a "
+            f"folder that holds {source.name}/{file.path} (or .gz, .bz2, .xz of it)",
+        ) from error
     except ValueError as error:
         downloader.part.unlink(missing_ok=True)
-        raise DataError(file.url, f"what arrived is not the file that is wanted (SHA-256 {file.sha256})",
-                        "run again; if it stays so, upstream has changed the file") from error
+        raise DataError(
+            file.url,
+            f"what arrived is not the file that is wanted (SHA-256 {file.sha256})",
+            "run again; if it stays so, upstream has changed the file",
+        ) from error
     if file.members is not None:
         try:
             _repack(downloaded, file, target, "run again; if it stays so, upstream has changed the files")
@@ -374,8 +391,15 @@ class ResumingDownloader:
         Pause before the second try; it doubles each time.
     """
 
-    def __init__(self, part: Path, *, limit: int | None = None, advance: Callable[[int], None] | None = None, tries: int = 3,
-                 pause_seconds: float = 0.5) -> None:
+    def __init__(
+        self,
+        part: Path,
+        *,
+        limit: int | None = None,
+        advance: Callable[[int], None] | None = None,
+        tries: int = 3,
+        pause_seconds: float = 0.5,
+    ) -> None:
         self.part, self._limit, self._advance = part, limit, advance
         self._tries, self._pause_seconds = tries, pause_seconds
 
@@ -444,8 +468,14 @@ class _Bar:
                 TransferSpeedColumn,
             )
 
-            self._progress = Progress(TextColumn("fetch {task.description}"), BarColumn(), DownloadColumn(),
-                                      TransferSpeedColumn(), TimeRemainingColumn(), console=Console(stderr=True))
+            self._progress = Progress(
+                TextColumn("fetch {task.description}"),
+                BarColumn(),
+                DownloadColumn(),
+                TransferSpeedColumn(),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+            )
             self._progress.start()
             self._task = self._progress.add_task(self._name, total=self._total)
         return self

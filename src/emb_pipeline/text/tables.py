@@ -53,8 +53,9 @@ def _require_columns(place: str, wanted: Sequence[str], existing: Sequence[str])
             raise DataError(place, f"there is no column '{column}'", f"name one of {list(existing)}")
 
 
-def _delimited_rows(file: NamedFile, reading: CsvReading | TsvReading,
-                    columns: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
+def _delimited_rows(
+    file: NamedFile, reading: CsvReading | TsvReading, columns: Sequence[str]
+) -> Iterator[tuple[int, tuple[str, ...]]]:
     table = _delimited(file, reading)
     _, header = next(table, (1, None))
     if header is None:
@@ -68,8 +69,11 @@ def _delimited_rows(file: NamedFile, reading: CsvReading | TsvReading,
         if len(fields) != len(header):
             if not fields:
                 continue  # an empty line
-            raise DataError(f"{file.name}, row {number}", f"it has {len(fields)} fields and the header {len(header)}",
-                            "quote fields that hold the delimiter or a line break")
+            raise DataError(
+                f"{file.name}, row {number}",
+                f"it has {len(fields)} fields and the header {len(header)}",
+                "quote fields that hold the delimiter or a line break",
+            )
         yield number, tuple(fields[position] for position in positions)
 
 
@@ -79,14 +83,21 @@ def _delimited(file: NamedFile, reading: CsvReading | TsvReading) -> Iterator[tu
     number = 0
     if reading.columns is not None:
         yield 0, list(reading.columns)
-    parsed = csv.reader(lines(file, reading.encoding), delimiter=reading.delimiter, strict=True,
-                        quoting=csv.QUOTE_MINIMAL if reading.quoted else csv.QUOTE_NONE)
+    parsed = csv.reader(
+        lines(file, reading.encoding),
+        delimiter=reading.delimiter,
+        strict=True,
+        quoting=csv.QUOTE_MINIMAL if reading.quoted else csv.QUOTE_NONE,
+    )
     try:
         for number, fields in enumerate(parsed, 1):
             yield number, fields
     except csv.Error as error:
-        raise DataError(f"{file.name}, row {number + 1}", f"the row cannot be read ({error})",
-                        "close the quotes and double those inside a field, or say 'quoted: false'") from error
+        raise DataError(
+            f"{file.name}, row {number + 1}",
+            f"the row cannot be read ({error})",
+            "close the quotes and double those inside a field, or say 'quoted: false'",
+        ) from error
 
 
 def _json_rows(file: NamedFile) -> Iterator[tuple[int, dict[str, object]]]:
@@ -96,8 +107,9 @@ def _json_rows(file: NamedFile) -> Iterator[tuple[int, dict[str, object]]]:
         try:
             row = json.loads(line)
         except ValueError as error:
-            raise DataError(f"{file.name}, row {number}", f"it is not JSON ({error})",
-                            "write one JSON object per line") from error
+            raise DataError(
+                f"{file.name}, row {number}", f"it is not JSON ({error})", "write one JSON object per line"
+            ) from error
         if not isinstance(row, dict):
             raise DataError(f"{file.name}, row {number}", "it is not a JSON object", 'write {"text": …} per line')
         yield number, row
@@ -109,8 +121,9 @@ def _text(value: object, place: str, column: str) -> str:
             try:
                 value.encode()
             except UnicodeEncodeError as error:
-                raise DataError(place, f"column '{column}' holds half of a surrogate pair",
-                                "write the character itself") from error
+                raise DataError(
+                    place, f"column '{column}' holds half of a surrogate pair", "write the character itself"
+                ) from error
             return value
         case None:
             return ""
@@ -137,5 +150,6 @@ def _parquet_rows(file: NamedFile, columns: Sequence[str]) -> Iterator[tuple[int
                 place = f"{file.name}, row {number}"
                 yield number, tuple(_text(value, place, column) for value, column in zip(values, columns, strict=True))
     except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{file.name}, row {number + 1}", f"it cannot be read ({error})",
-                        "fetch or write the file anew") from error
+        raise DataError(
+            f"{file.name}, row {number + 1}", f"it cannot be read ({error})", "fetch or write the file anew"
+        ) from error

@@ -93,7 +93,9 @@ def _count(documents: Sequence[Sequence[str]]) -> DocumentTerms:
         indices.extend(columns.setdefault(term, len(columns)) for term in document)
         lengths.append(len(indices))
     ones = np.ones(len(indices), dtype=np.float32)
-    counts = sp.csr_array((ones, np.asarray(indices, dtype=np.int32), np.asarray(lengths, dtype=np.int64)),
-                          shape=(len(documents), len(columns)))
+    counts = sp.csr_array(
+        (ones, np.asarray(indices, dtype=np.int32), np.asarray(lengths, dtype=np.int64)),
+        shape=(len(documents), len(columns)),
+    )
     counts.sum_duplicates()
     return DocumentTerms(counts, list(columns))

@@ -144,8 +144,11 @@ class TokenCorpus:
         self.folder = Path(folder)
         manifest = self.folder / "manifest.json"
         if not manifest.is_file():
-            raise DataError(str(folder), "holds no complete token corpus (manifest.json is missing)",
-                            "write it again with the ingest stage")
+            raise DataError(
+                str(folder),
+                "holds no complete token corpus (manifest.json is missing)",
+                "write it again with the ingest stage",
+            )
         self.manifest: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))
 
     def __repr__(self) -> str:
@@ -198,8 +201,9 @@ class TokenCorpus:
         return str(self.manifest["fingerprint"])
 
 
-def write_tokens(documents: Iterable[tuple[str, str]], folder: Path, *, held_out: Collection[int] = (),
-                 max_tokens: int | None = None) -> TokenCorpus:
+def write_tokens(
+    documents: Iterable[tuple[str, str]], folder: Path, *, held_out: Collection[int] = (), max_tokens: int | None = None
+) -> TokenCorpus:
     """Tokenise documents into a corpus on disk, as a stream.
 
     Memory grows with the vocabulary and the longest document, not with the corpus. The folder appears complete or not at
@@ -245,8 +249,12 @@ def write_tokens(documents: Iterable[tuple[str, str]], folder: Path, *, held_out
             if max_tokens is not None and writer.n_tokens + len(tokens) > max_tokens:
                 break
             writer.add(tokens)
-        writer.finish(n_documents=n_documents, n_held_out_sentences=n_held_out, n_held_out_tokens=n_held_out_tokens,
-                      max_tokens=max_tokens)
+        writer.finish(
+            n_documents=n_documents,
+            n_held_out_sentences=n_held_out,
+            n_held_out_tokens=n_held_out_tokens,
+            max_tokens=max_tokens,
+        )
     return TokenCorpus(folder)
 
 
@@ -286,9 +294,13 @@ def cut(corpus: TokenCorpus, folder: Path, max_tokens: int) -> TokenCorpus:
             elif draw == whole and len(tokens) <= room:
                 room -= len(tokens)
                 writer.add(tokens)
-        writer.finish(n_documents=corpus.n_documents, n_held_out_sentences=corpus.n_held_out_sentences,
-                      n_held_out_tokens=corpus.manifest.get("n_held_out_tokens", 0), max_tokens=max_tokens,
-                      cut_from=corpus.fingerprint)
+        writer.finish(
+            n_documents=corpus.n_documents,
+            n_held_out_sentences=corpus.n_held_out_sentences,
+            n_held_out_tokens=corpus.manifest.get("n_held_out_tokens", 0),
+            max_tokens=max_tokens,
+            cut_from=corpus.fingerprint,
+        )
     return TokenCorpus(folder)
 
 
@@ -330,7 +342,7 @@ class _Writer:
     def add(self, tokens: list[str]) -> None:
         self.n_tokens += len(tokens)
         for start in range(0, len(tokens), LONGEST_LINE):
-            self._pending.append(tokens[start:start + LONGEST_LINE])
+            self._pending.append(tokens[start : start + LONGEST_LINE])
             self.n_sentences += 1
         if len(self._pending) >= 1_000:
             self._flush()
@@ -338,17 +350,30 @@ class _Writer:
     def finish(self, **facts: object) -> None:
         self._flush()
         if not self.n_tokens:
-            raise DataError(str(self.folder), "the corpus has no token to write",
-                            "check what its readings select, and whether every sentence is held out")
+            raise DataError(
+                str(self.folder),
+                "the corpus has no token to write",
+                "check what its readings select, and whether every sentence is held out",
+            )
         _sync(self._lines)
         tokens = sorted(self._counts, key=lambda token: (-self._counts[token], token))
-        table = pa.table({"token": pa.array(tokens, pa.string()),
-                          "count": pa.array((self._counts[token] for token in tokens), pa.int64())})
+        table = pa.table(
+            {
+                "token": pa.array(tokens, pa.string()),
+                "count": pa.array((self._counts[token] for token in tokens), pa.int64()),
+            }
+        )
         with (self._partial / "vocabulary.parquet").open("wb") as file:
             pq.write_table(table, file, compression="zstd")
             _sync(file)
-        manifest = {"tokeniser": TOKENISER, "n_tokens": self.n_tokens, "n_sentences": self.n_sentences,
-                    "n_types": len(tokens), "fingerprint": self._hash.hexdigest(), **facts}
+        manifest = {
+            "tokeniser": TOKENISER,
+            "n_tokens": self.n_tokens,
+            "n_sentences": self.n_sentences,
+            "n_types": len(tokens),
+            "fingerprint": self._hash.hexdigest(),
+            **facts,
+        }
         with (self._partial / "manifest.json").open("wb") as file:
             file.write(json.dumps(manifest, indent=1).encode())
             _sync(file)

@@ -19,7 +19,10 @@ Scored = tuple[pa.Table, dict[str, Any]]
 COSTS = ("encode_seconds", "fit_seconds", "bytes_per_item")
 CELLS = pa.schema(
     [
-        *((name, pa.string()) for name in ("embedding", "task", "kind", "origin", "method", "metric", "options", "mlflow_run_id")),
+        *(
+            (name, pa.string())
+            for name in ("embedding", "task", "kind", "origin", "method", "metric", "options", "mlflow_run_id")
+        ),
         *((name, pa.int64()) for name in ("dim", "seed", "corpus_tokens", "vocabulary", "peak_rss_bytes", "bytes")),
         *((name, pa.float64()) for name in ("value", "final_loss", "train_seconds", *COSTS)),
         ("tuned", pa.bool_()),

@@ -1,9 +1,9 @@
 """Evaluate every embedding on every task that it serves, and gather the scores level by level.
 
-    tasks@<task> ─┐
-    vectors ──────┴─► evaluate_<kind> ──► <origin>.<embedding>.<task>.item_scores, .metrics ──┐
-                                                                                               ▼ collect_tasks
-                                              <origin>.scores ◄── collect_embeddings ◄── <origin>.<embedding>.card
+tasks@<task> ─┐
+vectors ──────┴─► evaluate_<kind> ──► <origin>.<embedding>.<task>.item_scores, .metrics ──┐
+                                                                                           ▼ collect_tasks
+                                          <origin>.scores ◄── collect_embeddings ◄── <origin>.<embedding>.card
 """
 
 from __future__ import annotations

@@ -56,7 +56,9 @@ def read_corpus(definition: CorpusDefinition, folders: Folders) -> Iterator[tupl
     return readers.read_documents(definition.readings, folders.raw, folders.project)
 
 
-def tokenise_corpus(documents: Iterable[tuple[str, str]], options: CorpusOptions, folders: Folders, *tasks: Tables) -> TokenCorpus:
+def tokenise_corpus(
+    documents: Iterable[tuple[str, str]], options: CorpusOptions, folders: Folders, *tasks: Tables
+) -> TokenCorpus:
     """Split documents into sentences of tokens, without the sentences of any task's held-out text."""
     held_out = held_out_keys(text for task in tasks for text in _held_out(task)) if options.held_out == "remove" else ()
     return write_tokens(documents, _scratch(folders), held_out=held_out)
@@ -83,10 +85,12 @@ def measure_overlap(**inputs: Tables | TokenCorpus) -> pa.Table:
         if not isinstance(tables, TokenCorpus)
     }
     corpora = {name.removeprefix("tokens_"): corpus for name, corpus in inputs.items() if isinstance(corpus, TokenCorpus)}
-    return pa.concat_tables([
-        table.add_column(0, "corpus", pa.array([name] * table.num_rows, pa.string()))
-        for name, table in ((name, audit.corpus_overlap(texts, corpus)) for name, corpus in corpora.items())
-    ])
+    return pa.concat_tables(
+        [
+            table.add_column(0, "corpus", pa.array([name] * table.num_rows, pa.string()))
+            for name, table in ((name, audit.corpus_overlap(texts, corpus)) for name, corpus in corpora.items())
+        ]
+    )
 
 
 def _held_out(task: Tables) -> list[str]:

@@ -47,7 +47,12 @@ def _corpus(corpus: str, experiment: Experiment) -> Pipeline:
     return pipeline(
         [
             node(nodes.read_corpus, ["params:definition", "params:folders"], "documents", name="read"),
-            node(nodes.tokenise_corpus, ["documents", "params:options", "params:folders", *examples], "sentences", name="tokenise"),
+            node(
+                nodes.tokenise_corpus,
+                ["documents", "params:options", "params:folders", *examples],
+                "sentences",
+                name="tokenise",
+            ),
             node(nodes.cut_corpus, ["own", "params:options", "params:folders", *sentences], "tokens", name="cut"),
         ],
         namespace=f"{STAGE}.{corpus}",

@@ -16,6 +16,7 @@ from emb_pipeline.experiment import TaskDefinition
 from emb_pipeline.provenance import git_state, versions
 from emb_pipeline.reporting import figures
 from emb_pipeline.reporting.page import report_page
+from emb_pipeline.reporting.rows import audit_share
 from emb_pipeline.statistics import leaderboard as statistics
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.tokens import TokenCorpus
@@ -64,9 +65,11 @@ def make_audit(audits: pa.Table, overlap: pa.Table) -> pd.DataFrame:
     return whole
 
 
-def draw_leaderboard(leaderboard: pa.Table, task: str) -> go.Figure:
+def draw_leaderboard(leaderboard: pa.Table, task: str, audit: pa.Table) -> go.Figure:
     """Primary metric of all embeddings of a task, with intervals and letters."""
-    return figures.leaderboard_figure(leaderboard.to_pandas(), task)
+    return figures.leaderboard_figure(
+        leaderboard.to_pandas(), task, ceiling=audit_share(audit.to_pandas(), task, ("ceiling",))
+    )
 
 
 def draw_dimensions(leaderboard: pa.Table, task: str) -> go.Figure:
@@ -84,9 +87,14 @@ def draw_costs(leaderboard: pa.Table, task: str) -> go.Figure:
     return figures.cost_figure(leaderboard.to_pandas(), task)
 
 
-def draw_origins(origin_effects: pa.Table) -> go.Figure:
+def draw_bytes(leaderboard: pa.Table, task: str) -> go.Figure:
+    """Primary metric against the bytes of a vector."""
+    return figures.cost_figure(leaderboard.to_pandas(), task, against="bytes_per_item")
+
+
+def draw_origins(origin_effects: pa.Table, options: ReportOptions) -> go.Figure:
     """Domain minus generic, a row for each method and dimension."""
-    return figures.origins_figure(origin_effects.to_pandas())
+    return figures.origins_figure(origin_effects.to_pandas(), level=options.level)
 
 
 def write_page(
@@ -109,6 +117,7 @@ def write_page(
         embeddings=trained_embeddings(_all(scores, "cells")),
         corpora=pd.DataFrame([corpus_row(name, corpus) for name, corpus in corpora.items()]),
         level=parameters["report"].level,
+        drawn={name.removesuffix("_figure"): part for name, part in parts.items() if name.endswith("_figure")},
     )
 
 
@@ -128,7 +137,10 @@ def run_description(parameters: Mapping[str, Any]) -> dict[str, Any]:
         "seed": parameters["seed"],
         "tracking_uri": tracking_uri(),
         "tasks": {
-            name: {"kind": tasks[name].kind, "definition": tasks[name].reading.model_dump(mode="json", exclude_defaults=True)}
+            name: {
+                "kind": tasks[name].kind,
+                "definition": tasks[name].reading.model_dump(mode="json", exclude_defaults=True),
+            }
             for name in parameters["grid"]["tasks"]
         },
         "methods": {name: options for name, options in parameters["methods"].items() if name in methods},
@@ -137,9 +149,9 @@ def run_description(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 def trained_embeddings(cells: pd.DataFrame) -> pd.DataFrame:
     """One row per embedding that was trained or loaded, with what that cost."""
-    columns = ["embedding", "origin", "method", "dim", "corpus_tokens", "vocabulary", "train_seconds", "peak_rss_bytes", "bytes",
-               "final_loss", "options"]  # fmt: skip
-    return cells[cells["vocabulary"].notna()].drop_duplicates("embedding")[columns].reset_index(drop=True)
+    axes = ["embedding", "origin", "method", "dim", "corpus_tokens", "vocabulary", "options"]
+    costs = ["train_seconds", "peak_rss_bytes", "bytes", "final_loss"]
+    return cells[cells["vocabulary"].notna()].drop_duplicates("embedding")[axes + costs].reset_index(drop=True)
 
 
 def corpus_row(name: str, corpus: TokenCorpus) -> dict[str, Any]:
@@ -156,11 +168,13 @@ def corpus_row(name: str, corpus: TokenCorpus) -> dict[str, Any]:
 
 
 TASK_FIGURES = {
-    "leaderboard": draw_leaderboard,
-    "dimension": draw_dimensions,
-    "methods": draw_methods,
-    "cost": draw_costs,
+    "leaderboard": (draw_leaderboard, ["audit"]),
+    "dimension": (draw_dimensions, []),
+    "methods": (draw_methods, []),
+    "cost": (draw_costs, []),
+    "bytes": (draw_bytes, []),
 }
+"""Figure of a task: what draws it, and what it needs beside the leaderboard and the task's name."""
 
 
 def _all(scores: Mapping[str, Tables], name: str) -> pd.DataFrame:

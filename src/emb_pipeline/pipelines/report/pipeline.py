@@ -1,8 +1,8 @@
 """Compare all scores, and write the report.
 
-    <origin>.scores ──► leaderboard, comparisons, origin_effects ──┐
-    tasks@audit, corpora@overlap ──► audit ────────────────────────┼──► figures ──► report_page
-                                                                   └──────────────►
+<origin>.scores ──► leaderboard, comparisons, origin_effects ──┐
+tasks@audit, corpora@overlap ──► audit ────────────────────────┼──► figures ──► report_page
+                                                               └──────────────►
 """
 
 from __future__ import annotations
@@ -23,7 +23,11 @@ def build(experiment: Experiment) -> Pipeline:
     """The report stage of an experiment."""
     scores = {f"{origin}_scores": f"{origin}.scores" for origin in experiment.origins}
     figures = [_figure(name, task) for task in experiment.tasks for name in nodes.TASK_FIGURES]
-    steps = [*_tables(scores), *figures, node(nodes.draw_origins, "origin_effects", "origins_figure", name="draw_origins")]
+    steps = [
+        *_tables(scores),
+        *figures,
+        node(nodes.draw_origins, ["origin_effects", "params:report"], "origins_figure", name="draw_origins"),
+    ]
     drawn = [name for step in steps for name in step.outputs]
     corpora = {f"corpus_{corpus}": f"corpora@{corpus}" for corpus in experiment.corpora}
     shown = [*drawn, *scores, *corpora, "parameters"]
@@ -49,12 +53,9 @@ def _tables(scores: Mapping[str, str]) -> list[Node]:
 
 
 def _figure(name: str, task: str) -> Node:
-    return node(
-        nodes.TASK_FIGURES[name],
-        ["leaderboard", f"params:tasks.{task}.name"],
-        f"{task}_{name}_figure",
-        name=f"draw_{task}_{name}",
-    )
+    function, needs = nodes.TASK_FIGURES[name]
+    inputs = ["leaderboard", f"params:tasks.{task}.name", *needs]
+    return node(function, inputs, f"{task}_{name}_figure", name=f"draw_{task}_{name}")
 
 
 def _parameters(steps: Iterable[Node]) -> set[str]:

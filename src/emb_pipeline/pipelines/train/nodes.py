@@ -43,8 +43,14 @@ def training_record(
     """What a training cost and gave, for MLflow and the report."""
     losses = list(vectors.provenance.get("epoch_losses", []))
     return {
-        "params": {"origin": cell.origin, "method": cell.method, "dim": vectors.dim, "seed": cell.seed, "tuned": False,
-                   "corpus_tokens": corpus_tokens},
+        "params": {
+            "origin": cell.origin,
+            "method": cell.method,
+            "dim": vectors.dim,
+            "seed": cell.seed,
+            "tuned": False,
+            "corpus_tokens": corpus_tokens,
+        },
         "metrics": {
             "train_seconds": footprint.seconds,
             "peak_rss_bytes": footprint.peak_rss_bytes,

@@ -1,7 +1,7 @@
 """Train every embedding of the grid on its corpus, or load it from a file.
 
-    corpora@<corpus> ──► train_<method> ──► <corpus>.<method>_<dim>.vectors
-                                        └─► <corpus>.<method>_<dim>.training    (seconds, peak memory, loss; a run in MLflow)
+corpora@<corpus> ──► train_<method> ──► <corpus>.<method>_<dim>.vectors
+                                    └─► <corpus>.<method>_<dim>.training    (seconds, peak memory, loss; a run in MLflow)
 """
 
 from __future__ import annotations
