@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import PROJECT
 
-BLOCK = re.compile(r"^```(\w+)(?: (.+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(\w+)(?: ([^\n]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def follow(page: str, root: Path) -> None:

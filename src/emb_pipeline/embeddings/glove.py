@@ -212,7 +212,7 @@ def _split(block: Block, n_parts: int) -> Iterator[Block]:
 
 
 @nb.njit(cache=True, fastmath=True, nogil=True, boundscheck=False)  # type: ignore[untyped-decorator]
-def _update(
+def _update(  # type: ignore[no-untyped-def]
     first,
     second,
     log_count,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
@@ -18,8 +17,6 @@ from emb_pipeline.tasks.probes import fit_probe
 from emb_pipeline.tasks.scores import measured
 from emb_pipeline.tasks.vectors import bytes_per_vector, float_vectors
 from emb_pipeline.text.errors import DataError
-
-Splitter = Callable[[np.ndarray, np.ndarray], tuple[Vectors, Vectors]]
 
 
 def evaluate_classification(

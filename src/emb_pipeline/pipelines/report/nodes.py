@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -167,7 +167,7 @@ def corpus_row(name: str, corpus: TokenCorpus) -> dict[str, Any]:
     }
 
 
-TASK_FIGURES = {
+TASK_FIGURES: dict[str, tuple[Callable[..., go.Figure], list[str]]] = {
     "leaderboard": (draw_leaderboard, ["audit"]),
     "dimension": (draw_dimensions, []),
     "methods": (draw_methods, []),
