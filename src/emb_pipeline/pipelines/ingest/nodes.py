@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -98,8 +98,8 @@ def _held_out(task: Tables) -> list[str]:
 
 
 def _scratch(folders: Folders) -> Path:
-    folders.scratch.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix=".scratch.", dir=folders.scratch)) / "corpus"
+    """A name for a corpus that is being written; saving it gives it its final one."""
+    return folders.scratch / f".scratch.{uuid.uuid4().hex}"
 
 
 READERS = {"classification": read_classification, "retrieval": read_retrieval}
