@@ -88,6 +88,7 @@ def test_mlflow_holds_one_finished_run_per_cell(sequential: Path) -> None:
     cells = client.search_runs([client.get_experiment_by_name("emb/topic").experiment_id])
     assert all(run.data.tags["mlflow.parentRunId"] == parent.info.run_id for run in cells)
     assert all(run.data.metrics["primary_metric"] == run.data.metrics["accuracy"] for run in cells)
+    assert {run.data.params["dim"] for run in cells} == {"8", "sparse"}
     board = newest(sequential, "leaderboard")
     assert set(board.loc[board["task"] == "topic", "mlflow_run_id"]) == {run.info.run_id for run in cells}
 

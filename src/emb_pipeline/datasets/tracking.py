@@ -106,7 +106,7 @@ def _scorecard(cells: pa.Table) -> dict[str, Any]:
     rows = cells.to_pylist()
     costs = ("train_seconds", "bytes_per_item")
     return {
-        "params": {axis: rows[0][axis] for axis in ("origin", "method", "dim", "tuned", "seed")},
+        "params": {**{axis: rows[0][axis] for axis in ("origin", "method", "tuned", "seed")}, "dim": rows[0]["grid_dim"]},
         "metrics": {
             **{f"{row['task']}/{row['metric']}": row["value"] for row in rows},
             **{cost: rows[0][cost] for cost in costs},

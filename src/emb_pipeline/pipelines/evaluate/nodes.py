@@ -16,12 +16,14 @@ from emb_pipeline.tasks.scores import stamped
 
 Tables = Mapping[str, pa.Table]
 Scored = tuple[pa.Table, dict[str, Any]]
+SPARSE = "sparse"
+"""Dimension of embeddings without one, as an axis in MLflow: 80,000 columns beside 100 would flatten all others."""
 COSTS = ("encode_seconds", "fit_seconds", "bytes_per_item")
 CELLS = pa.schema(
     [
         *(
             (name, pa.string())
-            for name in ("embedding", "task", "kind", "origin", "method", "metric", "options", "mlflow_run_id")
+            for name in ("embedding", "task", "kind", "origin", "method", "grid_dim", "metric", "options", "mlflow_run_id")
         ),
         *((name, pa.int64()) for name in ("dim", "seed", "corpus_tokens", "vocabulary", "peak_rss_bytes", "bytes")),
         *((name, pa.float64()) for name in ("value", "final_loss", "train_seconds", *COSTS)),
@@ -70,10 +72,11 @@ def evaluation_record(evaluation: Evaluation, cell: EmbeddingCell, definition: T
         "embedding": cell.name,
         "task": definition.name,
         "kind": definition.kind,
+        "dim": evaluation.dim,
         "params": {
             "origin": cell.origin,
             "method": cell.method,
-            "dim": evaluation.dim,
+            "dim": cell.dim or SPARSE,
             "tuned": False,
             "seed": cell.seed,
         },
@@ -117,6 +120,8 @@ def cells_table(records: Sequence[Mapping[str, Any]], training: Mapping[str, Any
             "metric": metric,
             "value": value,
             **record["params"],
+            "dim": record["dim"],
+            "grid_dim": str(record["params"]["dim"]),
             "corpus_tokens": training["params"]["corpus_tokens"] if training else None,
             "vocabulary": trained.get("vocabulary"),
             "peak_rss_bytes": trained.get("peak_rss_bytes"),
