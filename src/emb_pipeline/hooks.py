@@ -4,6 +4,7 @@ and the last lines of the console say where the results are."""
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ class ParentRun:
     @hook_impl
     def after_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
         """Write what MLflow could not take before, and close the parent run."""
-        for name in sorted(pipeline.outputs() | pipeline.all_outputs()):
+        for name in sorted(pipeline.all_outputs()):
             flush = getattr(catalog.get(name), "flush", None)
             if flush is not None and not flush():
                 break
@@ -73,6 +74,15 @@ def _description(run_params: dict[str, Any]) -> tuple[str, dict[str, str], dict[
     return f"{use_case}/{tags['kedro_run_id']}", tags, {"parameters": active_parameters(), "versions": versions()}
 
 
+_FLAGS = {
+    "tags": "tags",
+    "node_names": "nodes",
+    "from_nodes": "from-nodes",
+    "to_nodes": "to-nodes",
+    "namespaces": "namespaces",
+}
+
+
 def kedro_command(run_params: dict[str, Any]) -> str:
     """The command line that starts the same run."""
     words = ["kedro run"]
@@ -81,12 +91,18 @@ def kedro_command(run_params: dict[str, Any]) -> str:
     names = run_params.get("pipeline_names") or [run_params.get("pipeline_name")]
     if chosen := [name for name in names if name and name != "__default__"]:
         words.append(f"--pipelines {','.join(chosen)}")
-    for option in ("tags", "node_names", "namespaces"):
-        if run_params.get(option):
-            words.append(f"--{option.removesuffix('_names').replace('node', 'nodes')} {','.join(run_params[option])}")
-    if run_params.get("runtime_params"):
-        words.append("--params " + ",".join(f"{name}={value}" for name, value in run_params["runtime_params"].items()))
+    words += [f"--{flag} {','.join(run_params[name])}" for name, flag in _FLAGS.items() if run_params.get(name)]
+    if given := run_params.get("runtime_params"):
+        words.append("--params " + ",".join(f"{name}={value}" for name, value in _flat(given)))
     return " ".join(words)
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
 class Freshness:
@@ -108,7 +124,7 @@ class Freshness:
             recipes,
             ledger,
             only_missing=bool(run_params.get("only_missing_outputs")),
-            command=kedro_command(run_params),
+            command=kedro_command({name: run_params.get(name) for name in ("env", "runtime_params")}),
         )
 
 

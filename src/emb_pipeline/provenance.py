@@ -178,7 +178,7 @@ def _stale_message(stale: set[str], pipeline: Pipeline, command: str) -> str:
     nodes = [node for node in pipeline.nodes if stale & set(node.outputs)]
     later = {name for node in nodes for name in node.outputs}
     first = [node.name for node in nodes if not later & _ancestors(pipeline, node)]
-    again = f"{command.split(' --')[0]}" if not first else f"{command} --from-nodes {','.join(first)}"
+    again = f"{command} --from-nodes {','.join(first)}" if first else command
     return (
         f"{len(stale)} results on disk were made by other parameters, code or inputs: {_listed(sorted(stale))}. "
         f"To make them and what follows from them again: {again}"
