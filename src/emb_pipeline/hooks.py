@@ -63,7 +63,8 @@ def _description(run_params: dict[str, Any]) -> tuple[str, dict[str, str], dict[
     """Name, tags and configuration of a parent run."""
     from emb_pipeline.provenance import git_state, versions
 
-    use_case = active_parameters()["use_case"]
+    parameters = active_parameters()
+    use_case = parameters["use_case"]
     tags = {
         "use_case": use_case,
         "kedro_run_id": str(run_params.get("run_id") or run_params.get("session_id")),
@@ -71,7 +72,7 @@ def _description(run_params: dict[str, Any]) -> tuple[str, dict[str, str], dict[
         "runner": str(run_params.get("runner") or "SequentialRunner"),
         **git_state(project_path()),
     }
-    return f"{use_case}/{tags['kedro_run_id']}", tags, {"parameters": active_parameters(), "versions": versions()}
+    return f"{use_case}/{tags['kedro_run_id']}", tags, {"parameters": parameters, "versions": versions()}
 
 
 _FLAGS = {
@@ -116,8 +117,9 @@ class Freshness:
         from emb_pipeline import provenance
 
         provenance.refuse_missing_inputs(pipeline, catalog)
-        ledger = provenance.Ledger(project_path() / "data" / "06_models" / active_parameters()["use_case"] / "recipes")
-        recipes = provenance.recipes(pipelines["__default__"] + pipeline, active_parameters())
+        parameters = active_parameters()
+        ledger = provenance.Ledger(project_path() / "data" / "06_models" / parameters["use_case"] / "recipes")
+        recipes = provenance.recipes(pipelines["__default__"] + pipeline, parameters)
         provenance.prepare(
             pipeline,
             catalog,

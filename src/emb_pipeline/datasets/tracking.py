@@ -149,7 +149,7 @@ def _tolerantly(tracking_uri: str, work: Callable[[], str]) -> str | None:
 
 def _log_run(tracking_uri: str, experiment: str, run_name: str, record: Mapping[str, Any]) -> str:
     from mlflow import MlflowClient
-    from mlflow.entities import Metric, Param, RunTag
+    from mlflow.entities import Metric, Param
 
     client, now = MlflowClient(tracking_uri), int(time.time() * 1000)
     tags = {"cell": run_name, **{name: str(value) for name, value in record.get("tags", {}).items()}}
@@ -165,7 +165,6 @@ def _log_run(tracking_uri: str, experiment: str, run_name: str, record: Mapping[
             run.info.run_id,
             metrics=metrics[start : start + 900],
             params=params if start == 0 else [],
-            tags=[RunTag("use_case", str(record.get("use_case", "")))] if "use_case" in record else [],
         )
     client.set_terminated(run.info.run_id, "FINISHED")
     return str(run.info.run_id)
