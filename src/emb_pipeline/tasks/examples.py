@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import scipy.sparse as sp
 
 from emb_pipeline.text.errors import DataError
-from emb_pipeline.text.texts import Texts
+from emb_pipeline.text.texts import Texts, texts_of
 
 EXAMPLES = pa.schema([("example_id", pa.string()), ("text", pa.string()), ("label", pa.string()), ("split", pa.string())])
 QUERIES = pa.schema([("query_id", pa.string()), ("text", pa.string())])
@@ -77,7 +77,7 @@ class ClassificationTask:
                 place = f"{name}, row {int(np.flatnonzero(~given)[0]) + 1}"
                 raise DataError(place, "split is empty while other examples have one", "give all examples a split, or none")
             split = split.astype(str) if given.any() else None
-        return cls(name, ids, Texts(table["text"].to_pylist()), np.array(table["label"].to_pylist(), dtype=str), split)
+        return cls(name, ids, texts_of(tables, "examples"), np.array(table["label"].to_pylist(), dtype=str), split)
 
     def to_tables(self) -> dict[str, pa.Table]:
         """The table ``examples`` of this task."""
@@ -152,8 +152,7 @@ class RetrievalTask:
             )
         judged = sp.csr_array((grades, (rows, columns)), shape=shape)
         judged.eliminate_zeros()
-        query_texts, passage_texts = (Texts(table["text"].to_pylist()) for table in (queries, passages))
-        return cls(name, query_ids, query_texts, passage_ids, passage_texts, judged)
+        return cls(name, query_ids, texts_of(tables, "queries"), passage_ids, texts_of(tables, "passages"), judged)
 
     def to_tables(self) -> dict[str, pa.Table]:
         """The tables ``queries``, ``passages`` and ``qrels`` of this task."""

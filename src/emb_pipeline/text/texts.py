@@ -1,17 +1,22 @@
-"""Texts with their term counts, counted once and shared by every embedding of a task."""
+"""Texts with their tokens, found once when a task is read and shared by every embedding of the task."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import overload
 
 import numpy as np
+import pyarrow as pa
 import scipy.sparse as sp
 
 from emb_pipeline.text.tokens import tokenize
+
+TOKEN_IDS = "_token_ids"
+"""What the name of a text column ends with to name the column of its tokens."""
+WORDS = "words"
+"""The table that token ids point into."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +39,45 @@ class DocumentTerms:
         return DocumentTerms(self.counts[indices], self.vocabulary)
 
 
+@dataclass(frozen=True, eq=False)
+class TokenIds:
+    """The tokens of some texts, as numbers.
+
+    Attributes
+    ----------
+    ids : ndarray of shape (n_tokens,), int32
+        All tokens, one text after the other.
+    starts : ndarray of shape (n_texts + 1,), int64
+        Where each text starts; the last entry is ``n_tokens``.
+    words : list of str
+        The token of each id.
+    """
+
+    ids: np.ndarray
+    starts: np.ndarray
+    words: list[str]
+
+    @classmethod
+    def of(cls, texts: Iterable[str], id_of: dict[str, int] | None = None) -> TokenIds:
+        """The tokens of these texts; new words are added to ``id_of``."""
+        id_of = {} if id_of is None else id_of
+        ids: list[int] = []
+        starts = [0]
+        for text in texts:
+            ids.extend([id_of.setdefault(token, len(id_of)) for token in tokenize(text)])
+            starts.append(len(ids))
+        return cls(np.asarray(ids, dtype=np.int32), np.asarray(starts, dtype=np.int64), list(id_of))
+
+    def take(self, indices: np.ndarray) -> TokenIds:
+        """The tokens of some of the texts."""
+        lengths = np.diff(self.starts)[indices]
+        starts = np.concatenate([[0], np.cumsum(lengths)])
+        places = np.arange(starts[-1]) + np.repeat(self.starts[:-1][indices] - starts[:-1], lengths)
+        return TokenIds(self.ids[places], starts, self.words)
+
+
 class Texts(Sequence[str]):
-    """A sequence of texts that remembers its term counts.
+    """A sequence of texts that remembers its tokens and their counts.
 
     Word-vector pooling and the sparse baselines all start from the same counts, so they are made once for a task
     and sliced for its folds.
@@ -44,10 +86,16 @@ class Texts(Sequence[str]):
     ----------
     texts : sequence of str
         The texts.
+    token_ids : TokenIds, optional
+        Their tokens, where they are known already.
     """
 
-    def __init__(self, texts: Iterable[str]) -> None:
+    def __init__(self, texts: Iterable[str], token_ids: TokenIds | None = None) -> None:
         self._texts = list(texts)
+        if token_ids is not None:
+            if len(token_ids.starts) != len(self._texts) + 1:
+                raise ValueError(f"{len(self._texts)} texts and tokens of {len(token_ids.starts) - 1}")
+            self.__dict__["token_ids"] = token_ids
 
     @overload
     def __getitem__(self, index: int) -> str: ...
@@ -62,40 +110,85 @@ class Texts(Sequence[str]):
         return len(self._texts)
 
     def take(self, indices: np.ndarray) -> Texts:
-        """Some of the texts; counts already made are sliced, not made again."""
+        """Some of the texts; what was counted already is sliced, not counted again."""
         part = Texts(self._texts[i] for i in indices)
-        for name in ("terms", "ngrams"):
+        for name in ("token_ids", "terms", "ngrams"):
             if name in self.__dict__:
                 part.__dict__[name] = self.__dict__[name].take(indices)
         return part
 
     @cached_property
+    def token_ids(self) -> TokenIds:
+        """The tokens of all texts, as numbers."""
+        return TokenIds.of(self._texts)
+
+    @cached_property
     def tokens(self) -> list[list[str]]:
         """The tokens of each text."""
-        return [tokenize(text) for text in self._texts]
+        found = self.token_ids
+        flat = [found.words[i] for i in found.ids.tolist()]
+        borders = found.starts.tolist()
+        return [flat[start:end] for start, end in zip(borders, borders[1:], strict=False)]
 
     @cached_property
     def terms(self) -> DocumentTerms:
         """Counts of single tokens."""
-        return _count(self.tokens)
+        found = self.token_ids
+        occurring, columns = np.unique(found.ids, return_inverse=True)
+        return DocumentTerms(_counts(columns, found.starts, len(occurring)), [found.words[i] for i in occurring.tolist()])
 
     @cached_property
     def ngrams(self) -> DocumentTerms:
         """Counts of tokens and of pairs of adjacent tokens (``"new york"``)."""
-        return _count([[*tokens, *map(" ".join, pairwise(tokens))] for tokens in self.tokens])
+        found, single = self.token_ids, self.terms
+        followed = np.ones(len(found.ids), dtype=bool)  # by another token of the same text
+        followed[found.starts[1:][np.diff(found.starts) > 0] - 1] = False
+        first = np.flatnonzero(followed)
+        n_words = len(found.words)
+        codes, columns = np.unique(found.ids[first].astype(np.int64) * n_words + found.ids[first + 1], return_inverse=True)
+        pairs = [f"{found.words[code // n_words]} {found.words[code % n_words]}" for code in codes.tolist()]
+        counts = _counts(columns, np.searchsorted(first, found.starts), len(codes))
+        return DocumentTerms(sp.hstack([single.counts, counts], format="csr"), [*single.vocabulary, *pairs])
 
 
-def _count(documents: Sequence[Sequence[str]]) -> DocumentTerms:
-    columns: dict[str, int] = {}
-    indices: list[int] = []
-    lengths = [0]
-    for document in documents:
-        indices.extend(columns.setdefault(term, len(columns)) for term in document)
-        lengths.append(len(indices))
-    ones = np.ones(len(indices), dtype=np.float32)
-    counts = sp.csr_array(
-        (ones, np.asarray(indices, dtype=np.int32), np.asarray(lengths, dtype=np.int64)),
-        shape=(len(documents), len(columns)),
-    )
+def tokenised(tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
+    """The tables of a task, with the tokens of each of their text columns.
+
+    Parameters
+    ----------
+    tables : mapping of str to Table
+        Columns named ``text`` or ``text_…`` hold text.
+
+    Returns
+    -------
+    dict of str to Table
+        The tables, each text column followed by one of token ids (large_list of int32), and the table ``words``
+        (token: string) that the ids are rows of.
+    """
+    id_of: dict[str, int] = {}
+    made = dict(tables)
+    for name, table in tables.items():
+        for column in table.column_names:
+            if column == "text" or column.startswith("text_"):
+                found = TokenIds.of(table[column].to_pylist(), id_of)
+                table = table.append_column(column + TOKEN_IDS, pa.LargeListArray.from_arrays(found.starts, found.ids))
+        made[name] = table
+    return {**made, WORDS: pa.table({"token": pa.array(list(id_of), pa.string())})}
+
+
+def texts_of(tables: Mapping[str, pa.Table], name: str, column: str = "text") -> Texts:
+    """The texts of a table, with their tokens where `tokenised` has put them beside."""
+    table = tables[name]
+    texts = table[column].to_pylist()
+    if WORDS not in tables or column + TOKEN_IDS not in table.column_names:
+        return Texts(texts)
+    found = table[column + TOKEN_IDS].combine_chunks()
+    starts = np.concatenate([[0], np.cumsum(found.value_lengths().to_numpy(zero_copy_only=False))]).astype(np.int64)
+    return Texts(texts, TokenIds(found.flatten().to_numpy(), starts, tables[WORDS]["token"].to_pylist()))
+
+
+def _counts(columns: np.ndarray, starts: np.ndarray, n_columns: int) -> sp.csr_array:
+    entries = (np.ones(len(columns), dtype=np.float32), columns.astype(np.int32), starts.copy())  # changed in place below
+    counts = sp.csr_array(entries, shape=(len(starts) - 1, n_columns))
     counts.sum_duplicates()
-    return DocumentTerms(counts, list(columns))
+    return counts

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from emb_pipeline.experiment import CorpusDefinition, CorpusOptions, TaskDefinition
 from emb_pipeline.text import audit, readers
 from emb_pipeline.text.held_out import held_out_keys, held_out_texts
+from emb_pipeline.text.texts import tokenised
 from emb_pipeline.text.tokens import TokenCorpus, cut, write_tokens
 
 Tables = Mapping[str, pa.Table]
@@ -31,14 +32,14 @@ def read_classification(definition: TaskDefinition, folders: Folders) -> dict[st
     """Read labelled texts; stop if they cannot be evaluated."""
     examples = readers.read_classification(definition.reading, folders.raw, folders.project)
     audit.require_evaluable(examples, definition.name)
-    return {"examples": examples}
+    return tokenised({"examples": examples})
 
 
 def read_retrieval(definition: TaskDefinition, folders: Folders) -> dict[str, pa.Table]:
     """Read queries, passages and relevance judgments; stop if they cannot be evaluated."""
     tables = readers.read_retrieval(definition.reading, folders.raw, folders.project)
     audit.require_evaluable(tables, definition.name)
-    return {"queries": tables.queries, "passages": tables.passages, "qrels": tables.qrels}
+    return tokenised({"queries": tables.queries, "passages": tables.passages, "qrels": tables.qrels})
 
 
 def audit_classification(examples: Tables) -> pa.Table:
@@ -48,7 +49,7 @@ def audit_classification(examples: Tables) -> pa.Table:
 
 def audit_retrieval(examples: Tables) -> pa.Table:
     """Look for duplicates and missing judgments."""
-    return audit.audit_retrieval(readers.RetrievalTables(**examples))
+    return audit.audit_retrieval(_retrieval(examples))
 
 
 def read_corpus(definition: CorpusDefinition, folders: Folders) -> Iterator[tuple[str, str]]:
@@ -94,7 +95,11 @@ def measure_overlap(**inputs: Tables | TokenCorpus) -> pa.Table:
 
 
 def _held_out(task: Tables) -> list[str]:
-    return held_out_texts(readers.RetrievalTables(**task) if "qrels" in task else task["examples"])
+    return held_out_texts(_retrieval(task) if "qrels" in task else task["examples"])
+
+
+def _retrieval(tables: Tables) -> readers.RetrievalTables:
+    return readers.RetrievalTables(tables["queries"], tables["passages"], tables["qrels"])
 
 
 def _scratch(folders: Folders) -> Path:
