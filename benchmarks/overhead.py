@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
@@ -37,7 +38,7 @@ def bare_run(env: str) -> None:
             if name.startswith("params:"):
                 value = parameters
                 for part in name.removeprefix("params:").split("."):
-                    value = value[part]
+                    value = value[part] if isinstance(value, Mapping) else getattr(value, part)
                 store[name] = value
         values = {name: store[_made_as(name, store)] for name in node.inputs}
         store.update(node.run(values))

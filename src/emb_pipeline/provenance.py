@@ -26,6 +26,8 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from emb_pipeline.atomic import atomic_path
+
 PACKAGE = "emb_pipeline"
 AGGREGATE = "aggregate"
 """Tag of nodes that only gather what others made: cheap, so made again instead of refused."""
@@ -97,12 +99,10 @@ class Ledger:
 
     def announce(self, name: str, recipe: str) -> None:
         """Note that the dataset is about to be made by this recipe."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         before = {key: value for key, value in self._read(name).items() if key != "before"}
         entry = {"recipe": recipe, "at": time.time(), "before": before or None}
-        temporary = self.folder / f".{name}.part"
-        temporary.write_text(json.dumps(entry))
-        temporary.replace(self.folder / f"{name}.json")
+        with atomic_path(self.folder / f"{name}.json") as part:
+            part.write_text(json.dumps(entry))
 
     def vouches(self, name: str, recipe: str, written_at: float) -> bool:
         """Whether the dataset, as written at that time, was made by this recipe."""

@@ -13,7 +13,6 @@ from emb_pipeline.statistics.leaderboard import (
     comparisons,
     leaderboard,
     origin_effects,
-    seed_variance,
 )
 
 RESAMPLING = Resampling(resamples=300, permutations=499)
@@ -173,16 +172,6 @@ def test_domain_against_generic_pairs_equal_methods_and_dimensions(item_scores: 
     assert row["difference"] == pytest.approx(row["domain"] - row["generic"])
     assert row["ci_low"] > 0 and row["p"] == row["p_adjusted"] == 1 / 500
     assert origin_effects(item_scores[item_scores["origin"] != "generic"], None, RESAMPLING).empty
-
-
-def test_variance_over_seeds_is_reported_apart(item_scores: pd.DataFrame) -> None:
-    table = seed_variance(item_scores)
-    row = _row(table, metric="accuracy")
-    values = [_right(0.9, 1).mean(), _right(0.8, 2).mean()]
-    assert (row["embedding"], row["n_seeds"]) == ("domain.word2vec_100", 2)
-    assert row["mean"] == pytest.approx(np.mean(values))
-    assert row["standard_deviation"] == pytest.approx(abs(values[0] - values[1]) / np.sqrt(2))
-    assert (row["lowest"], row["highest"]) == (min(values), max(values))
 
 
 def test_tables_may_come_apart_and_without_names(item_scores: pd.DataFrame) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from kedro.io import AbstractVersionedDataset, Version
 
-from emb_pipeline.datasets.atomic import atomic_path
+from emb_pipeline.atomic import atomic_path
 from emb_pipeline.datasets.tables import path_exists, version_exists
 
 

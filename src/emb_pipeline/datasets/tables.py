@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from kedro.io import AbstractDataset, AbstractVersionedDataset, DatasetError, Version
 
-from emb_pipeline.datasets.atomic import atomic_path
+from emb_pipeline.atomic import atomic_path
 
 
 class TableDataset(AbstractVersionedDataset[pa.Table, pa.Table]):

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from kedro.io import AbstractDataset, DatasetError
 
-from emb_pipeline.datasets.atomic import atomic_path
+from emb_pipeline.atomic import atomic_path
 from emb_pipeline.text.tokens import TokenCorpus
 
 _SCHEMA = pa.schema([("doc_id", pa.string()), ("text", pa.string())])

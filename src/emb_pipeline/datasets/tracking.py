@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 from kedro.io import AbstractDataset
 
-from emb_pipeline.datasets.atomic import atomic_path
+from emb_pipeline.atomic import atomic_path
 from emb_pipeline.datasets.tables import TablesDataset
 
 LOGGER = logging.getLogger(__name__)

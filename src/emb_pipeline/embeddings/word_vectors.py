@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 
+from emb_pipeline.atomic import atomic_path
 from emb_pipeline.text.errors import DataError
 
 
@@ -196,23 +196,13 @@ def _write_table(path: Path, columns: Mapping[str, pa.Array], metadata: Mapping[
     if metadata is not None:
         batch = batch.replace_schema_metadata({b"emb_pipeline": json.dumps(metadata, ensure_ascii=False).encode()})
 
-    def write(part: Path) -> None:
-        # One batch: a column in several pieces could not be one array without a copy.
-        with pa.OSFile(str(part), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
-            writer.write_batch(batch)
-
-    _write_atomically(path, write)
-
-
-def _write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        write(part)
-        with part.open("rb") as written:
-            os.fsync(written.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    # One batch: a column in several pieces could not be one array without a copy.
+    with (
+        atomic_path(path) as part,
+        pa.OSFile(str(part), "wb") as sink,
+        pa.ipc.new_file(sink, batch.schema) as writer,
+    ):
+        writer.write_batch(batch)
 
 
 def _mapped_table(path: Path, columns: Sequence[str]) -> pa.Table:

@@ -66,16 +66,6 @@ ORIGIN_EFFECTS = {
     "p_adjusted": "float64",
     "n": "int64",
 }
-SEED_VARIANCE = {
-    "task": "string",
-    "metric": "string",
-    "embedding": "string",
-    "n_seeds": "int64",
-    "mean": "float64",
-    "standard_deviation": "float64",
-    "lowest": "float64",
-    "highest": "float64",
-}
 
 
 @dataclass(frozen=True)
@@ -250,37 +240,6 @@ def origin_effects(
                     }
                 )
     return _frame(rows, ORIGIN_EFFECTS)
-
-
-def seed_variance(item_scores: Scores) -> pd.DataFrame:
-    """How much luck in training is worth: the spread of a metric over training seeds, on the same units.
-
-    It is the other kind of uncertainty: an interval says what other test units would do, this what another seed would do.
-
-    Returns
-    -------
-    DataFrame with the columns of SEED_VARIANCE
-        One row per task, metric and embedding with at least two seeds; the deviation is the sample's (``n - 1``).
-    """
-    rows = []
-    for scores in task_scores(item_scores):
-        for metric, values in _values(scores).items():
-            for name, columns in scores.families.items():
-                if len(columns) > 1:
-                    of_seeds = values[columns]
-                    rows.append(
-                        {
-                            "task": scores.task,
-                            "metric": metric,
-                            "embedding": name,
-                            "n_seeds": len(columns),
-                            "mean": of_seeds.mean(),
-                            "standard_deviation": of_seeds.std(ddof=1),
-                            "lowest": of_seeds.min(),
-                            "highest": of_seeds.max(),
-                        }
-                    )
-    return _frame(rows, SEED_VARIANCE)
 
 
 def _compared(

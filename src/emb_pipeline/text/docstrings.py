@@ -19,9 +19,7 @@ import importlib.metadata
 import importlib.util
 import inspect
 import multiprocessing
-import os
 import re
-import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -31,6 +29,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from emb_pipeline.atomic import atomic_path
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.tokens import tokenize
 
@@ -361,9 +360,5 @@ def _distinct(table: pa.Table) -> pa.Table:
 
 
 def _write(table: pa.Table, path: Path) -> None:
-    handle, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    with os.fdopen(handle, "wb") as file:
-        pq.write_table(table, file, compression="zstd")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    with atomic_path(path) as part:
+        pq.write_table(table, part, compression="zstd")

@@ -19,7 +19,6 @@ import os
 import re
 import shutil
 import tarfile
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from importlib import resources
 from pathlib import Path
 from typing import IO, Any
 
+from emb_pipeline.atomic import atomic_path
 from emb_pipeline.text.archives import tar_members
 from emb_pipeline.text.errors import DataError
 
@@ -239,27 +239,10 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
 
 
-class _atomically:
-    """A binary file that gets its name when all of it is on disk."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> IO[bytes]:
-        handle, name = tempfile.mkstemp(prefix=f".{self._path.name}.", suffix=".partial", dir=self._path.parent)
-        self._partial, self._file = Path(name), os.fdopen(handle, "wb")
-        return self._file
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-        self._file.close()
-        if kind is None:
-            self._partial.chmod(0o644)
-            os.replace(self._partial, self._path)
-        else:
-            self._partial.unlink(missing_ok=True)
+@contextmanager
+def _atomically(path: Path) -> Iterator[IO[bytes]]:
+    with atomic_path(path) as part, part.open("wb") as file:
+        yield file
 
 
 def _is_intact(path: Path, file: SourceFile) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import overload
 
 import numpy as np
@@ -128,7 +129,7 @@ class Texts(Sequence[str]):
         found = self.token_ids
         flat = [found.words[i] for i in found.ids.tolist()]
         borders = found.starts.tolist()
-        return [flat[start:end] for start, end in zip(borders, borders[1:], strict=False)]
+        return [flat[start:end] for start, end in pairwise(borders)]
 
     @cached_property
     def terms(self) -> DocumentTerms:

@@ -18,21 +18,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import shutil
-import tempfile
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
+from types import TracebackType
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from emb_pipeline.atomic import atomic_path
 from emb_pipeline.text.errors import DataError
 
 LONGEST_LINE = 10_000
@@ -326,18 +326,19 @@ class _Writer:
         self._counts: Counter[str] = Counter()
         self._hash = hashlib.sha256()
         self._pending: list[list[str]] = []
-        self._finished = False
 
     def __enter__(self) -> _Writer:
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
-        self._partial = Path(tempfile.mkdtemp(prefix=f".{self.folder.name}.", suffix=".partial", dir=self.folder.parent))
-        self._lines: BinaryIO = (self._partial / "tokens.txt").open("wb")
+        with ExitStack() as entered:
+            self._partial = entered.enter_context(atomic_path(self.folder))
+            self._partial.mkdir()
+            self._lines: BinaryIO = entered.enter_context((self._partial / "tokens.txt").open("wb"))
+            self._leave = entered.pop_all()
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self._lines.close()
-        if not self._finished:
-            shutil.rmtree(self._partial, ignore_errors=True)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._leave.__exit__(kind, error, traceback)
 
     def add(self, tokens: list[str]) -> None:
         self.n_tokens += len(tokens)
@@ -355,7 +356,6 @@ class _Writer:
                 "the corpus has no token to write",
                 "check what its readings select, and whether every sentence is held out",
             )
-        _sync(self._lines)
         tokens = sorted(self._counts, key=lambda token: (-self._counts[token], token))
         table = pa.table(
             {
@@ -363,9 +363,7 @@ class _Writer:
                 "count": pa.array((self._counts[token] for token in tokens), pa.int64()),
             }
         )
-        with (self._partial / "vocabulary.parquet").open("wb") as file:
-            pq.write_table(table, file, compression="zstd")
-            _sync(file)
+        pq.write_table(table, self._partial / "vocabulary.parquet", compression="zstd")
         manifest = {
             "tokeniser": TOKENISER,
             "n_tokens": self.n_tokens,
@@ -374,12 +372,7 @@ class _Writer:
             "fingerprint": self._hash.hexdigest(),
             **facts,
         }
-        with (self._partial / "manifest.json").open("wb") as file:
-            file.write(json.dumps(manifest, indent=1).encode())
-            _sync(file)
-        self._partial.chmod(0o755)
-        _replace_folder(self._partial, self.folder)
-        self._finished = True
+        (self._partial / "manifest.json").write_text(json.dumps(manifest, indent=1))
 
     def _flush(self) -> None:
         if self._pending:
@@ -388,19 +381,3 @@ class _Writer:
             self._hash.update(block)
             self._lines.write(block)
             self._pending.clear()
-
-
-def _sync(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _replace_folder(new: Path, folder: Path) -> None:
-    if folder.exists():
-        # A folder with content cannot be renamed over: the old one steps aside, and goes only when the new one stands.
-        aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".old", dir=folder.parent))
-        os.rename(folder, aside / folder.name)
-        os.rename(new, folder)
-        shutil.rmtree(aside, ignore_errors=True)
-    else:
-        os.rename(new, folder)

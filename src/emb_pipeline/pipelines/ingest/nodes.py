@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
+from emb_pipeline.atomic import temporary_path
 from emb_pipeline.experiment import CorpusDefinition, CorpusOptions, TaskDefinition
 from emb_pipeline.text import audit, readers
 from emb_pipeline.text.held_out import held_out_keys, held_out_texts
@@ -104,7 +104,7 @@ def _retrieval(tables: Tables) -> readers.RetrievalTables:
 
 def _scratch(folders: Folders) -> Path:
     """A name for a corpus that is being written; saving it gives it its final one."""
-    return folders.scratch / f".scratch.{uuid.uuid4().hex}"
+    return temporary_path(folders.scratch / "corpus")
 
 
 READERS = {"classification": read_classification, "retrieval": read_retrieval}
