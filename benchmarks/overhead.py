@@ -16,10 +16,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-PROJECT = Path(__file__).parents[1]
+import pandas as pd
+import pyarrow as pa
 
 
 def bare_run(env: str) -> None:
@@ -41,15 +42,21 @@ def bare_run(env: str) -> None:
                     value = value[part] if isinstance(value, Mapping) else getattr(value, part)
                 store[name] = value
         values = {name: store[_made_as(name, store)] for name in node.inputs}
-        store.update(node.run(values))
-        for name in node.outputs:
-            if name.endswith(".documents"):
-                store[name] = list(store[name])
+        for name, value in node.run(values).items():
+            store[name] = _as_loaded(value)
+
+
+def _as_loaded(value: object) -> object:
+    """What the catalog would give back: a stream as something to iterate again, a data frame as a table."""
+    if isinstance(value, Iterator):
+        return list(value)
+    return pa.Table.from_pandas(value, preserve_index=False) if isinstance(value, pd.DataFrame) else value
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--env", default="base")
+    arguments.add_argument("--project", type=Path, default=Path(__file__).parents[1])
     arguments.add_argument("--bare", action="store_true", help=argparse.SUPPRESS)
     chosen = arguments.parse_args()
     if chosen.bare:
@@ -64,12 +71,12 @@ def main() -> None:
             root = Path(folder) / name.replace(" ", "_")
             root.mkdir()
             for part in ("conf", "src"):
-                shutil.copytree(PROJECT / part, root / part)
+                shutil.copytree(chosen.project / part, root / part)
             for part in ("pyproject.toml", ".telemetry"):
-                shutil.copy(PROJECT / part, root / part)
+                shutil.copy(chosen.project / part, root / part)
             (root / "data").mkdir()
-            if (PROJECT / "data" / "01_raw").is_dir():
-                shutil.copytree(PROJECT / "data" / "01_raw", root / "data" / "01_raw")
+            if (chosen.project / "data" / "01_raw").is_dir():
+                shutil.copytree(chosen.project / "data" / "01_raw", root / "data" / "01_raw")
             started = time.perf_counter()
             subprocess.run(
                 command,
