@@ -26,7 +26,7 @@ class ExperimentConfigLoader(OmegaConfigLoader):
             return config
         return {
             **config,
-            "embeddings": expand_grid(config["grid"], config["methods"], config["seed"]),
+            "embeddings": expand_grid(config["grid"], config["methods"], config["seed"], config.get("fine_tuning")),
             "tasks": evaluated_tasks(config["task_definitions"], config["evaluation"]),
         }
 

@@ -9,8 +9,9 @@ import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings import registry
+from emb_pipeline.embeddings.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.word_vectors import WordVectors
-from emb_pipeline.experiment import EmbeddingCell, TaskDefinition
+from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
 from emb_pipeline.tasks.registry import KINDS, Evaluation
 from emb_pipeline.tasks.scores import stamped
 
@@ -37,10 +38,27 @@ def evaluate_trained(task: Tables, vectors: WordVectors, cell: EmbeddingCell, de
     return _evaluate(task, registry.encoder(cell.method, options=cell.options, vectors=vectors), cell, definition)
 
 
+def evaluate_encoder(
+    task: Tables, encoder: EncoderFolder, cell: EmbeddingCell, definition: TaskDefinition, folders: Folders
+) -> Scored:
+    """Evaluate an encoder; what it has encoded before, for any task or run, is not encoded again."""
+    stored = registry.encoder(cell.method, options=cell.options, model=encoder, encodings=folders.encodings)
+    return _evaluate(task, stored, cell, definition)
+
+
 def evaluate_untrained(task: Tables, cell: EmbeddingCell, definition: TaskDefinition) -> Scored:
     """Evaluate an embedding that the task's own training texts, or nothing at all, determine."""
     encoder = registry.encoder(cell.method, options=cell.options, dim=cell.dim, seed=cell.seed)
     return _evaluate(task, encoder, cell, definition)
+
+
+def evaluate_tuned(
+    task: Tables, predictions: pa.Table, training: Mapping[str, Any], cell: EmbeddingCell, definition: TaskDefinition
+) -> Scored:
+    """Score what a tuned model predicted for the held-out part of the task that it was tuned on."""
+    kind = KINDS[definition.kind]
+    evaluation = kind.score(kind.task(task, definition.name), predictions, definition.evaluation, training["metrics"])
+    return _scored(evaluation, cell, definition)
 
 
 def _evaluate(tables: Tables, encoder: Any, cell: EmbeddingCell, definition: TaskDefinition) -> Scored:
@@ -53,12 +71,17 @@ def _evaluate(tables: Tables, encoder: Any, cell: EmbeddingCell, definition: Tas
             seed=cell.seed,
             shuffle_labels=cell.shuffle_labels,
         )
+    return _scored(evaluation, cell, definition)
+
+
+def _scored(evaluation: Evaluation, cell: EmbeddingCell, definition: TaskDefinition) -> Scored:
     item_scores = stamped(
         evaluation.item_scores,
         origin=cell.origin,
         method=cell.method,
         task=definition.name,
         dim=cell.dim,
+        tuned=cell.is_tuned,
         seed=cell.seed,
         embedding=cell.name,
     )
@@ -77,7 +100,7 @@ def evaluation_record(evaluation: Evaluation, cell: EmbeddingCell, definition: T
             "origin": cell.origin,
             "method": cell.method,
             "dim": cell.dim or SPARSE,
-            "tuned": False,
+            "tuned": cell.is_tuned,
             "seed": cell.seed,
         },
         "metrics": {

@@ -1,7 +1,8 @@
 """Evaluate every embedding on every task that it serves, and gather the scores level by level.
 
 tasks@<task> ─┐
-vectors ──────┴─► evaluate_<kind> ──► <origin>.<embedding>.<task>.item_scores, .metrics ──┐
+vectors,      │
+encoder ──────┴─► evaluate_<kind> ──► <origin>.<embedding>.<task>.item_scores, .metrics ──┐
                                                                                            ▼ collect_tasks
                                           <origin>.scores ◄── collect_embeddings ◄── <origin>.<embedding>.card
 """
@@ -13,8 +14,10 @@ from kedro.pipeline import Pipeline, node, pipeline
 from emb_pipeline.experiment import EmbeddingCell, Experiment
 from emb_pipeline.pipelines.evaluate import nodes
 from emb_pipeline.provenance import AGGREGATE
+from emb_pipeline.tasks.registry import KINDS
 
 STAGE = "evaluate"
+EVALUATIONS = {"vectors": nodes.evaluate_trained, "encoder": nodes.evaluate_encoder, None: nodes.evaluate_untrained}
 
 
 def build(experiment: Experiment) -> Pipeline:
@@ -28,21 +31,27 @@ def build(experiment: Experiment) -> Pipeline:
 
 def _evaluate(cell: EmbeddingCell, task: str, kind: str) -> Pipeline:
     inputs = {"task": f"tasks@{task}"}
-    if cell.is_trained:
-        inputs["vectors"] = f"{cell.name}.vectors"
-    function = nodes.evaluate_trained if cell.is_trained else nodes.evaluate_untrained
+    parameters = {"params:cell": f"params:embeddings.{cell.name}", "params:definition": f"params:tasks.{task}"}
+    if cell.tuned_on == task and KINDS[kind].scores_predictions:
+        function = nodes.evaluate_tuned
+        inputs.update({name: f"{cell.name}.{name}" for name in ("predictions", "training")})
+    else:
+        function = EVALUATIONS[cell.artefact]
+        inputs.update({cell.artefact: f"{cell.name}.{cell.artefact}"} if cell.artefact else {})
+    if function is nodes.evaluate_encoder:
+        parameters["params:folders"] = "params:folders"
     return pipeline(
         [
             node(
                 function,
-                [*inputs, "params:cell", "params:definition"],
+                [*inputs, *parameters],
                 ["item_scores", "metrics"],
                 name=f"evaluate_{kind}",
             )
         ],
         namespace=f"{cell.name}.{task}",
         inputs=inputs,
-        parameters={"params:cell": f"params:embeddings.{cell.name}", "params:definition": f"params:tasks.{task}"},
+        parameters=parameters,
         tags=[STAGE, task, cell.method],
     )
 
