@@ -138,3 +138,72 @@ class StaticFileOptions(PooledOptions):
     limit: Annotated[int | None, Field(ge=1, description="words to read, from the top (the commonest); null reads all")] = (
         None
     )
+
+
+class EncoderOptions(Options):
+    """How a transformer makes one vector of a text."""
+
+    pooling: Annotated[
+        Literal["model", "mean", "cls", "max"],
+        Field(description="which token vectors become the text's: as the model was saved with (else mean), mean, cls, max"),
+    ] = "model"
+    layer: Annotated[int, Field(ge=-48, le=48, description="hidden layer that is pooled; -1 is the last, 0 the input")] = -1
+    normalise: Annotated[bool | None, Field(description="scale vectors to length 1; null: as the model was saved with")] = (
+        None
+    )
+    query_prompt: Annotated[str, Field(max_length=1000, description="put before a text that is searched for")] = ""
+    passage_prompt: Annotated[str, Field(max_length=1000, description="put before every other text")] = ""
+    max_length: Annotated[
+        int | None,
+        Field(ge=8, le=8192, description="sub-word tokens that are read of a text; null: as many as the model can"),
+    ] = None
+    batch_tokens: Annotated[
+        int, Field(ge=64, le=1_000_000, description="sub-word tokens of one batch at most; a GPU likes more")
+    ] = 1024
+    backend: Annotated[
+        Literal["torch", "onnx", "onnx_int8"],
+        Field(description="what computes: PyTorch, or ONNX Runtime with float32 or 8-bit integer weights"),
+    ] = "torch"
+    dtype: Annotated[
+        Literal["float32", "bfloat16"], Field(description="precision of PyTorch's arithmetic; bfloat16 where the CPU has it")
+    ] = "float32"
+    device: Annotated[Literal["cpu", "cuda"], Field(description="cuda needs a GPU and PyTorch's CUDA build")] = "cpu"
+
+    @model_validator(mode="after")
+    def _onnx_has_its_own_arithmetic(self) -> Self:
+        if self.backend != "torch" and (self.dtype != "float32" or self.device != "cpu"):
+            raise ValueError(f"backend {self.backend} runs in its own precision on the CPU: leave dtype and device alone")
+        return self
+
+
+class SentenceTransformerOptions(EncoderOptions):
+    """An encoder that somebody else trained: a sentence-transformers or plain transformers model."""
+
+    path: Annotated[Path | None, Field(description="folder of the model")] = None
+    package: Annotated[
+        str | None, Field(min_length=1, description="installed Python package that carries the model; it is not imported")
+    ] = None
+    hub: Annotated[str | None, Field(min_length=1, description="name in the model hub: organisation/model")] = None
+    revision: Annotated[
+        str | None, Field(pattern="^[0-9a-f]{40}$", description="commit of the hub's repository, so that it cannot change")
+    ] = None
+    sha256: Annotated[
+        str | None, Field(pattern="^[0-9a-f]{64}$", description="expected SHA-256 of model.safetensors; another is refused")
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if sum(place is not None for place in (self.path, self.package, self.hub)) != 1:
+            raise ValueError("name exactly one of 'path' (a folder), 'package' (an installed one) and 'hub'")
+        if (self.hub is None) != (self.revision is None):
+            raise ValueError("'revision' (40 hexadecimal digits) goes with 'hub': without it the model could change")
+        return self
+
+
+class DistilledOptions(EncoderOptions):
+    """Static vectors for a transformer's sub-words, distilled by model2vec: no attention is left at encoding time."""
+
+    dims: Annotated[int, Field(ge=2, le=4096, description="principal components that are kept")] = 256
+    sif_a: Annotated[
+        float | None, Field(gt=0, lt=1, description="a of the weights a / (a + p) by Zipf rank; null leaves weights out")
+    ] = 1e-4

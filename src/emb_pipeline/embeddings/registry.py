@@ -289,10 +289,14 @@ def encoder(
         if model is None:
             raise ValueError(f"{method} is evaluated with its encoder: give it as model=")
         from emb_pipeline.embeddings.contextual import ContextualEncoder
-        from emb_pipeline.embeddings.encoding_store import EncodingStore, StoredEncoder
+        from emb_pipeline.embeddings.distilled import StaticEncoder
+        from emb_pipeline.embeddings.encoding_store import StoredEncoder
 
-        contextual = ContextualEncoder(model, cast(EncoderOptions, options))
-        return contextual if encodings is None else StoredEncoder(contextual, EncodingStore(encodings))
+        if model.format == "model2vec":
+            return StaticEncoder(model)
+        cache = encodings / "converted" if encodings else None
+        contextual = ContextualEncoder(model, cast(EncoderOptions, options), cache)
+        return contextual if encodings is None else StoredEncoder(contextual, encodings)
     arguments: dict[str, Any] = {"dim": dim, "seed": seed} if made.has_dim else {}
     if made.origin == "control":
         arguments["tokens"] = tokens
