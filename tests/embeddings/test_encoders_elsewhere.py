@@ -106,7 +106,7 @@ def test_a_place_without_a_model_is_refused(place: dict[str, str], message: str,
 
 
 def test_other_weights_than_expected_are_refused(model: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="has SHA-256 .*, not 0000"):
+    with pytest.raises(DataError, match=r"has SHA-256 .*, not 0000"):
         load(SentenceTransformerOptions(path=model, sha256="0" * 64), tmp_path / "encoder")
 
 
@@ -131,5 +131,5 @@ def test_a_gpu_that_is_not_there_is_refused_at_the_start(
     import torch
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(DataError, match="no GPU here.*device: cpu"):
+    with pytest.raises(DataError, match=r"no GPU here.*device: cpu"):
         load(SentenceTransformerOptions(path=model, device="cuda"), tmp_path / "encoder")

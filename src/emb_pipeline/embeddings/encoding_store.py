@@ -13,7 +13,7 @@ import hashlib
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -181,8 +181,11 @@ class _Shards:
             claim.unlink()
 
     def _claims(self) -> np.ndarray:
-        claims = [claim.read_bytes() for claim in self._folder.glob(".claim.*") if process_runs(claim)]
-        return np.frombuffer(b"".join(claims), dtype=_KEY)
+        claimed = []
+        for claim in self._folder.glob(".claim.*"):
+            with suppress(FileNotFoundError):  # its process has just finished
+                claimed.append(claim.read_bytes() if process_runs(claim) else b"")
+        return np.frombuffer(b"".join(claimed), dtype=_KEY)
 
     def _scan(self) -> None:
         """Take up shards that were written since."""

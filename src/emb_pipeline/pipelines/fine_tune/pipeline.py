@@ -2,8 +2,8 @@
 
 tasks@<task> ────────────────┐
 <base>.vectors or .encoder ──┴─► fine_tune_<kind> ──► <base>_tuned_<task>.vectors or .encoder
-                                                  ├─► <base>_tuned_<task>.predictions   (of the tuned model on held-out units)
-                                                  └─► <base>_tuned_<task>.training      (seconds, memory, loss; a run in MLflow)
+                                                  ├─► <base>_tuned_<task>.predictions   (on held-out units)
+                                                  └─► <base>_tuned_<task>.training      (seconds, memory, loss; in MLflow)
 """
 
 from __future__ import annotations
