@@ -252,3 +252,18 @@ def test_a_base_of_another_kind_is_refused(animals_and_tools: TokenCorpus, tmp_p
     config.write_text(config.read_text().replace('"model_type": "bert"', '"model_type": "roberta"'))
     with pytest.raises(DataError, match="is of type 'roberta'; only bert"):
         trained(animals_and_tools, tmp_path / "model", base=base)
+
+
+def test_a_base_that_lacks_weights_is_refused_but_a_missing_head_is_made_new(
+    animals_and_tools: TokenCorpus, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    weights = trained(animals_and_tools, tmp_path / "base") / "model" / "model.safetensors"
+    tensors = load_file(weights)
+    save_file({name: tensor for name, tensor in tensors.items() if not name.startswith("cls.")}, weights, {"format": "pt"})
+    first, again = (described(trained(animals_and_tools, tmp_path / f"run{n}", base=tmp_path / "base")) for n in (1, 2))
+    assert first["fingerprint"] == again["fingerprint"]
+    save_file({name: tensor for name, tensor in tensors.items() if "query" not in name}, weights, {"format": "pt"})
+    with pytest.raises(DataError, match="lacks 2 weights of its model, first bert"):
+        trained(animals_and_tools, tmp_path / "model", base=tmp_path / "base")

@@ -97,13 +97,14 @@ def train(
             "seed": seed,
             "base": model_fingerprint(_model_folder(base)) if base else None,
         }
+        torch.manual_seed(seed)  # first weights: of a whole model, or of a head that the base lacks
         model, tokenizer = _read_model(base, dim, options) if base else (None, None)
         data = checkpoints / "data"
         if not _is_of(data, recipe):
             with atomic_path(data) as partial:
                 _prepare(tokens, tokenizer or train_tokenizer(tokens, options), options, recipe, partial)
         tokenizer = tokenizer or _read_tokenizer(data / "tokenizer")
-        model = model or _new_model(len(tokenizer), dim, options, seed)
+        model = model or _new_model(len(tokenizer), dim, options)
         torch.nn.Module.to(model, options.device)
         vocabulary = _vocabulary(tokenizer)
         training = masking.read_blocks(data / "training.bin", options.max_length)
@@ -299,13 +300,11 @@ def _perplexity(model: BertForMaskedLM, blocks: np.ndarray, vocabulary: Vocabula
     return math.exp(total / n_masked) if n_masked else None
 
 
-def _new_model(vocabulary_size: int, dim: int, options: BertOptions, seed: int) -> BertForMaskedLM:
-    import torch
+def _new_model(vocabulary_size: int, dim: int, options: BertOptions) -> BertForMaskedLM:
     from transformers import BertConfig, BertForMaskedLM
 
     if dim % options.heads:
         raise ValueError(f"bert_{dim}: {options.heads} heads do not divide {dim}; choose another dimension or heads")
-    torch.manual_seed(seed)
     return BertForMaskedLM(
         BertConfig(
             vocab_size=vocabulary_size,
@@ -321,7 +320,7 @@ def _new_model(vocabulary_size: int, dim: int, options: BertOptions, seed: int) 
 
 
 def _read_model(base: Path, dim: int | None, options: BertOptions) -> tuple[BertForMaskedLM, PreTrainedTokenizerFast]:
-    """A BERT of a folder and its tokenizer."""
+    """A BERT of a folder and its tokenizer; where its masked-language head is missing, a new one."""
     from transformers import AutoConfig, AutoModelForMaskedLM
 
     folder = _model_folder(base)
@@ -354,9 +353,19 @@ def _read_model(base: Path, dim: int | None, options: BertOptions) -> tuple[Bert
             f"its tokenizer has {len(tokenizer)} sub-tokens, its model {config.vocab_size}",
             "put the model's own tokenizer there",
         )
-    model = AutoModelForMaskedLM.from_pretrained(
-        folder, config=config, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype="float32"
+    model, report = AutoModelForMaskedLM.from_pretrained(
+        folder,
+        config=config,
+        local_files_only=True,
+        trust_remote_code=False,
+        use_safetensors=True,
+        dtype="float32",
+        output_loading_info=True,
     )
+    if missing := sorted(name for name in report["missing_keys"] if not name.startswith("cls.")):
+        raise DataError(
+            str(folder), f"lacks {len(missing)} weights of its model, first {missing[0]}", "save the whole model again"
+        )
     return model, tokenizer
 
 
