@@ -204,8 +204,11 @@ def train_encoder(
     """
     trained = _checked(method, options, dim)
     _require(trained, "corpus", "encoder", "an encoder trained on a corpus")
-    made = trained.load()(tokens, dim=dim, options=options, seed=seed, folder=folder, checkpoints=checkpoints, base=base)
-    return cast("EncoderFolder", made)
+    from emb_pipeline.embeddings.encoder_folder import EncoderFolder
+
+    place = base.path if base else None
+    trained.load()(tokens, dim=dim, options=options, seed=seed, folder=folder, checkpoints=checkpoints, base=place)
+    return EncoderFolder.read(folder)
 
 
 def load_encoder(method: str, options: Options, folder: Path) -> EncoderFolder:
