@@ -26,7 +26,7 @@ class ExperimentConfigLoader(OmegaConfigLoader):
             return config
         return {
             **config,
-            "embeddings": expand_grid(config["grid"], config["methods"], config["seed"], config.get("fine_tuning")),
+            "embeddings": expand_grid(config["grid"], config["methods"], config["seed"]),
             "tasks": evaluated_tasks(config["task_definitions"], config["evaluation"]),
         }
 

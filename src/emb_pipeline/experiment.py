@@ -24,7 +24,7 @@ from pydantic import (
     model_validator,
 )
 
-from emb_pipeline.embeddings.options import FineTuningOptions, Options
+from emb_pipeline.embeddings.options import Options
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.readings import ClassificationReading, CorpusReading, RetrievalReading
@@ -67,16 +67,6 @@ class Derived(_Strict):
     options: dict[str, Any] = Field(default_factory=dict, description="what differs from the method's options")
 
 
-class FineTune(_Strict):
-    """Which tasks an embedding is adapted to, and where else the adapted one is measured."""
-
-    tasks: tuple[str, ...] = Field(min_length=1, description="tasks to tune on, each an embedding of its own")
-    forgetting: tuple[str, ...] | None = Field(
-        default=None, description="other tasks that the tuned embedding is evaluated on; null: all that it serves"
-    )
-    options: dict[str, Any] = Field(default_factory=dict, description="what differs from fine_tuning: of the use case")
-
-
 class Grid(_Strict):
     """Which embeddings meet which tasks."""
 
@@ -89,9 +79,6 @@ class Grid(_Strict):
     controls: tuple[str, ...] = Field(default=(), description="random vectors and shuffled labels: the noise floor")
     pretrained: dict[str, Pretrained] = Field(default_factory=dict, description="embeddings trained elsewhere")
     derived: dict[str, Derived] = Field(default_factory=dict, description="<origin>.<embedding>: made from another one")
-    fine_tune: dict[str, FineTune] = Field(
-        default_factory=dict, description="<origin>.<embedding>: the tasks that it is also fine-tuned on"
-    )
     tasks: tuple[str, ...] = Field(min_length=1, description="downstream tasks")
 
     @field_validator("corpora", "tasks")
@@ -112,9 +99,6 @@ class EmbeddingCell(_Strict):
     dim: int | None = Field(default=None, ge=1, le=4096, description="numbers per vector; none where the task fixes it")
     seed: int = Field(default=0, ge=0)
     base: str | None = Field(default=None, description="the embedding that this one is made from")
-    tuned_on: str | None = Field(default=None, description="the task that its base was fine-tuned on")
-    forgetting: tuple[str, ...] | None = Field(default=None, description="other tasks to evaluate a tuned one on; null: all")
-    fine_tuning: FineTuningOptions | None = Field(default=None, description="how it was tuned")
     shuffle_labels: bool = Field(default=False, description="train the probe on permuted labels: a control")
     options: SerializeAsAny[Options]
 
@@ -139,14 +123,9 @@ class EmbeddingCell(_Strict):
         return self.artefact is not None
 
     @property
-    def is_tuned(self) -> bool:
-        """Whether it was adapted to a task."""
-        return self.tuned_on is not None
-
-    @property
     def artefact(self) -> str | None:
         """What a training leaves behind: word ``vectors`` or an ``encoder``; None for what needs no training."""
-        return METHODS[self.method].artefact or ("vectors" if self.is_tuned else None)
+        return METHODS[self.method].artefact
 
     def serves(self, kind: str) -> bool:
         """Whether this embedding can be evaluated on tasks of this kind."""
@@ -207,13 +186,10 @@ class Experiment(_Strict):
 
     def tasks_of(self, cell: EmbeddingCell) -> list[str]:
         """The tasks that an embedding is evaluated on."""
-        wanted = self.tasks if cell.forgetting is None else {cell.tuned_on, *cell.forgetting}
-        return [task for task, kind in self.tasks.items() if task in wanted and cell.serves(kind)]
+        return [task for task, kind in self.tasks.items() if cell.serves(kind)]
 
 
-def expand_grid(
-    grid: Mapping[str, Any], methods: Mapping[str, Any], seed: int = 0, fine_tuning: Mapping[str, Any] | None = None
-) -> dict[str, dict[str, Any]]:
+def expand_grid(grid: Mapping[str, Any], methods: Mapping[str, Any], seed: int = 0) -> dict[str, dict[str, Any]]:
     """All embeddings of a grid: ``{origin: {key: cell}}`` as plain dictionaries.
 
     Raises
@@ -230,8 +206,6 @@ def expand_grid(
         cell["options"] = {**(methods.get(method) or {}), **cell.get("options", {})}
         cells.setdefault(cell["origin"], {})[cell["key"]] = cell
     _require_bases(plan, cells)
-    for cell in list(_tuned_cells(plan, cells, fine_tuning or {})):
-        cells[cell["origin"]][cell["key"]] = cell
     return cells
 
 
@@ -284,30 +258,6 @@ def _cells(grid: Grid, seed: int) -> Iterator[dict[str, Any]]:
         yield {"origin": "control", **cell, "key": key, "seed": seed, "shuffle_labels": shuffled}
 
 
-def _tuned_cells(
-    grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str, Any]]], options: Mapping[str, Any]
-) -> Iterator[dict[str, Any]]:
-    for name, plan in grid.fine_tune.items():
-        origin, _, key = name.rpartition(".")
-        base = cells.get(origin, {}).get(key)
-        if base is None or METHODS[base["method"]].origin == "task" or base.get("shuffle_labels"):
-            raise ValueError(f"globals.yml, grid.fine_tune: {name} is no embedding of the grid that has vectors to tune")
-        for task in (*plan.tasks, *(plan.forgetting or ())):
-            if task not in grid.tasks:
-                raise ValueError(
-                    f"globals.yml, grid.fine_tune: {name} names task {task}, which is not among {', '.join(grid.tasks)}"
-                )
-        for task in plan.tasks:
-            yield {
-                **base,
-                "key": f"{key}_tuned_{task}",
-                "base": name,
-                "tuned_on": task,
-                "forgetting": plan.forgetting,
-                "fine_tuning": {**options, **plan.options},
-            }
-
-
 def _require_bases(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
     for name, derived in grid.derived.items():
         origin, _, key = derived.base.rpartition(".")
@@ -340,8 +290,8 @@ def _named(key: str) -> dict[str, Any]:
 
 
 def _dim_in(key: str) -> int | None:
-    tail = key.rpartition("_")[2]
-    return int(tail) if tail.isdigit() else None
+    numbers = [part for part in key.split("_") if part.isdigit()]
+    return int(numbers[0]) if numbers else None
 
 
 def experiment_from(parameters: Mapping[str, Any]) -> Experiment:

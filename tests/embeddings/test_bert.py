@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 
 from emb_pipeline.embeddings import bert
+from emb_pipeline.embeddings.encoder_folder import fingerprint_of
 from emb_pipeline.embeddings.masked_training import loss_curve, step_size
 from emb_pipeline.embeddings.masking import is_held_out, read_blocks
 from emb_pipeline.embeddings.options import BertOptions
@@ -182,7 +182,7 @@ def test_the_folder_holds_what_encoder_json_says(animals_and_tools: TokenCorpus,
     }  # fmt: skip
     files = sorted((folder / "model").iterdir())
     assert {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"} <= {file.name for file in files}
-    assert description["fingerprint"] == hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    assert description["fingerprint"] == fingerprint_of(folder / "model")
     assert not (tmp_path / "checkpoints").exists()
 
 

@@ -11,8 +11,8 @@ from emb_pipeline.embeddings.encoder_folder import EncoderFolder, fingerprint_of
 from emb_pipeline.embeddings.options import SentenceTransformerOptions
 from emb_pipeline.text.errors import DataError
 
-_WANTED = ("*.json", "*.safetensors", "*.txt", "*.model")
-_UNWANTED = ("onnx/*", "openvino/*", "*.bin", "*.pt", "*.pkl")
+_WANTED = ["*.json", "*.safetensors", "*.txt", "*.model"]
+_UNWANTED = ["onnx/*", "openvino/*", "*.bin", "*.pt", "*.pkl"]
 
 
 def load(options: SentenceTransformerOptions, folder: Path) -> EncoderFolder:

@@ -55,7 +55,6 @@ EMBEDDING_COLUMNS = (
 DERIVATIONS = {
     "further_training": "Trained further on another corpus",
     "distillation": "Distilled into static vectors",
-    "fine_tuning": "Fine-tuned on a task",
 }
 NOTABLE_SHARE = 0.01
 """Share from which a fault in the data is marked as serious."""
@@ -98,7 +97,7 @@ def report_page(
         Tests between embeddings, domain against generic, data audit, cost of each trained embedding, corpora.
         Any of them may be empty.
     derived : DataFrame, optional
-        Embeddings against those that they were made from, with the ``factor``: further training, distillation, fine-tuning.
+        Embeddings against those that they were made from, with the ``factor``: further training or distillation.
     level : float
         Error rate of the tests; intervals are taken to be at ``1 - level``.
     drawn : mapping of str to Figure, optional

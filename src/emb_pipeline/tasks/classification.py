@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from time import perf_counter
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.encoders import TaskEncoder, TextEncoder, Vectors
@@ -104,44 +102,6 @@ def _evaluate(
             "n_train": [len(train) for train, _ in folds],
             "n_test": [len(test) for _, test in folds],
         },
-    )
-
-
-def score_predictions(
-    task: ClassificationTask, predictions: pa.Table, options: ClassificationOptions, costs: Mapping[str, float]
-) -> Evaluation:
-    """Score a model's own predictions in place of a probe's.
-
-    Parameters
-    ----------
-    task : ClassificationTask
-        Labelled texts.
-    predictions : Table of unit_id (string), log_probabilities (list of float32)
-        One row per held-out example: natural logarithms in the order of ``task.classes``.
-    options : ClassificationOptions
-        Not asked for anything; a probe's options do not matter here.
-    costs : mapping of str to float
-        ``train_seconds`` of the model.
-
-    Returns
-    -------
-    Evaluation
-        As `evaluate_classification` gives it.
-    """
-    place = {name: row for row, name in enumerate(task.example_ids.tolist())}
-    units = [place[name] for name in predictions["unit_id"].to_pylist()]
-    order = np.argsort(units)
-    logs = np.array(predictions["log_probabilities"].to_pylist(), dtype=np.float32)[order]
-    return _scored(
-        task,
-        duplicate_groups(task.texts),
-        np.array(units)[order],
-        logs,
-        dim=0,
-        encode_seconds=0.0,
-        fit_seconds=costs["train_seconds"],
-        bytes_per_item=0.0,
-        details={"classes": task.classes.tolist(), "n_test": [len(units)]},
     )
 
 

@@ -18,8 +18,6 @@ from emb_pipeline.tasks.options import ClassificationOptions, RetrievalOptions
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from emb_pipeline.tasks.fine_tuning import TunedOnTask
-
 __all__ = ["KINDS", "Evaluation", "Kind"]
 
 
@@ -39,9 +37,6 @@ class Kind:
         Names of the tables that hold a task's examples.
     task_class, evaluation : str
         ``module:name`` of the examples' class and of the evaluation.
-    tuning, scoring : str
-        ``module:name`` of fine-tuning on a task of this kind, and of what scores a tuned model's predictions; empty where
-        there is none.
     """
 
     name: str
@@ -50,13 +45,6 @@ class Kind:
     tables: tuple[str, ...]
     task_class: str
     evaluation: str
-    tuning: str = ""
-    scoring: str = ""
-
-    @property
-    def scores_predictions(self) -> bool:
-        """Whether a tuned model's own predictions are scored, in place of a probe on its vectors."""
-        return bool(self.scoring)
 
     def task(self, tables: Mapping[str, pa.Table], name: str = "") -> Any:
         """The task that these tables hold.
@@ -81,24 +69,6 @@ class Kind:
         evaluate: Callable[..., Evaluation] = _load(self.evaluation)
         return evaluate(task, encoder, options, seed=seed, shuffle_labels=shuffle_labels)
 
-    def tune(self, task: Any, base: Any, **options: Any) -> TunedOnTask:
-        """Adapt an embedding to a task of this kind; see `emb_pipeline.tasks.fine_tuning`.
-
-        Raises
-        ------
-        ValueError
-            Nothing can be tuned on this kind of task.
-        """
-        if not self.tuning:
-            raise ValueError(f"no embedding can be fine-tuned on a task of kind {self.name}")
-        tune: Callable[..., TunedOnTask] = _load(self.tuning)
-        return tune(task, base, **options)
-
-    def score(self, task: Any, predictions: pa.Table, options: BaseModel, costs: Mapping[str, float]) -> Evaluation:
-        """Score the predictions that a tuned model made for the held-out units of a task of this kind."""
-        score: Callable[..., Evaluation] = _load(self.scoring)
-        return score(task, predictions, options, costs)
-
 
 def _load(place: str) -> Any:
     module, _, name = place.partition(":")
@@ -115,8 +85,6 @@ KINDS: Mapping[str, Kind] = {
             ("examples",),
             "examples:ClassificationTask",
             "classification:evaluate_classification",
-            "fine_tuning:tune_classification",
-            "classification:score_predictions",
         ),
         Kind(
             "retrieval",
@@ -125,7 +93,6 @@ KINDS: Mapping[str, Kind] = {
             ("queries", "passages", "qrels"),
             "examples:RetrievalTask",
             "retrieval:evaluate_retrieval",
-            "fine_tuning:tune_retrieval",
         ),
     )
 }

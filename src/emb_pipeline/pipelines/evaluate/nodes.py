@@ -52,15 +52,6 @@ def evaluate_untrained(task: Tables, cell: EmbeddingCell, definition: TaskDefini
     return _evaluate(task, encoder, cell, definition)
 
 
-def evaluate_tuned(
-    task: Tables, predictions: pa.Table, training: Mapping[str, Any], cell: EmbeddingCell, definition: TaskDefinition
-) -> Scored:
-    """Score what a tuned model predicted for the held-out part of the task that it was tuned on."""
-    kind = KINDS[definition.kind]
-    evaluation = kind.score(kind.task(task, definition.name), predictions, definition.evaluation, training["metrics"])
-    return _scored(evaluation, cell, definition)
-
-
 def _evaluate(tables: Tables, encoder: Any, cell: EmbeddingCell, definition: TaskDefinition) -> Scored:
     kind = KINDS[definition.kind]
     with threadpool_limits(1):
@@ -81,7 +72,6 @@ def _scored(evaluation: Evaluation, cell: EmbeddingCell, definition: TaskDefinit
         method=cell.method,
         task=definition.name,
         dim=cell.dim,
-        tuned=cell.is_tuned,
         seed=cell.seed,
         embedding=cell.name,
     )
@@ -100,7 +90,7 @@ def evaluation_record(evaluation: Evaluation, cell: EmbeddingCell, definition: T
             "origin": cell.origin,
             "method": cell.method,
             "dim": cell.dim or SPARSE,
-            "tuned": cell.is_tuned,
+            "tuned": False,
             "seed": cell.seed,
         },
         "metrics": {

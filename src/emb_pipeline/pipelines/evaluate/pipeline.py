@@ -9,15 +9,21 @@ encoder ──────┴─► evaluate_<kind> ──► <origin>.<embeddin
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from kedro.pipeline import Pipeline, node, pipeline
 
 from emb_pipeline.experiment import EmbeddingCell, Experiment
 from emb_pipeline.pipelines.evaluate import nodes
 from emb_pipeline.provenance import AGGREGATE
-from emb_pipeline.tasks.registry import KINDS
 
 STAGE = "evaluate"
-EVALUATIONS = {"vectors": nodes.evaluate_trained, "encoder": nodes.evaluate_encoder, None: nodes.evaluate_untrained}
+EVALUATIONS: dict[str | None, Callable[..., Any]] = {
+    "vectors": nodes.evaluate_trained,
+    "encoder": nodes.evaluate_encoder,
+    None: nodes.evaluate_untrained,
+}
 
 
 def build(experiment: Experiment) -> Pipeline:
@@ -32,18 +38,14 @@ def build(experiment: Experiment) -> Pipeline:
 def _evaluate(cell: EmbeddingCell, task: str, kind: str) -> Pipeline:
     inputs = {"task": f"tasks@{task}"}
     parameters = {"params:cell": f"params:embeddings.{cell.name}", "params:definition": f"params:tasks.{task}"}
-    if cell.tuned_on == task and KINDS[kind].scores_predictions:
-        function = nodes.evaluate_tuned
-        inputs.update({name: f"{cell.name}.{name}" for name in ("predictions", "training")})
-    else:
-        function = EVALUATIONS[cell.artefact]
-        inputs.update({cell.artefact: f"{cell.name}.{cell.artefact}"} if cell.artefact else {})
-    if function is nodes.evaluate_encoder:
+    if cell.artefact:
+        inputs[cell.artefact] = f"{cell.name}.{cell.artefact}"
+    if cell.artefact == "encoder":
         parameters["params:folders"] = "params:folders"
     return pipeline(
         [
             node(
-                function,
+                EVALUATIONS[cell.artefact],
                 [*inputs, *parameters],
                 ["item_scores", "metrics"],
                 name=f"evaluate_{kind}",

@@ -161,8 +161,7 @@ def derivations(cells: Iterable[EmbeddingCell]) -> dict[str, list[tuple[str, str
     pairs: dict[str, list[tuple[str, str]]] = {}
     for cell in cells:
         if cell.base:
-            factor = "fine_tuning" if cell.is_tuned else DERIVATIONS[METHODS[cell.method].origin]
-            pairs.setdefault(factor, []).append((cell.name, cell.base))
+            pairs.setdefault(DERIVATIONS[METHODS[cell.method].origin], []).append((cell.name, cell.base))
     return pairs
 
 

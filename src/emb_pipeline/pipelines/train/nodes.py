@@ -125,7 +125,7 @@ def _record(
             "method": cell.method,
             "dim": dim,
             "seed": cell.seed,
-            "tuned": cell.is_tuned,
+            "tuned": False,
             "corpus_tokens": corpus_tokens,
         },
         "metrics": {

@@ -7,6 +7,9 @@ corpora@<corpus> ────┐
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from kedro.pipeline import Pipeline, node, pipeline
 
 from emb_pipeline.embeddings.registry import METHODS
@@ -14,7 +17,7 @@ from emb_pipeline.experiment import EmbeddingCell, Experiment
 from emb_pipeline.pipelines.train import nodes
 
 STAGE = "train"
-STEPS = {
+STEPS: dict[tuple[str, str], tuple[str, Callable[..., Any], list[str]]] = {
     ("corpus", "vectors"): ("train", nodes.train_vectors, ["corpus", "cell", "training"]),
     ("corpus", "encoder"): ("train", nodes.train_encoder, ["corpus", "cell", "folders"]),
     ("pretrained", "vectors"): ("load", nodes.load_vectors, ["cell"]),
@@ -25,7 +28,7 @@ STEPS = {
 
 def build(experiment: Experiment) -> Pipeline:
     """The training stage of an experiment."""
-    return sum((_train(cell) for cell in experiment.cells if cell.is_trained and not cell.is_tuned), Pipeline([]))
+    return sum((_train(cell) for cell in experiment.cells if cell.is_trained), Pipeline([]))
 
 
 def _train(cell: EmbeddingCell) -> Pipeline:

@@ -1,3 +1,0 @@
-from .pipeline import build
-
-__all__ = ["build"]
