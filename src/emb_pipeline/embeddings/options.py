@@ -143,7 +143,8 @@ class StaticFileOptions(PooledOptions):
 class BertOptions(Options):
     """BERT (Devlin et al. 2019) trained by masked-language modelling alone.
 
-    Chosen for a minute of one core; see ``docs/decisions/0007-bert-at-this-size.md``. ``layers``, ``heads`` and ``vocabulary`` describe a new model; one that continues from another keeps the other's.
+    Chosen for a minute of one core; see ``docs/decisions/0007-bert-at-this-size.md``.
+    ``layers``, ``heads`` and ``vocabulary`` describe a new model; one that continues from another keeps the other's.
     """
 
     layers: Annotated[int, Field(ge=1, le=48, description="transformer layers")] = 2
