@@ -24,7 +24,16 @@ pytest.importorskip("transformers")
 
 STEPS = 40
 OPTIONS = BertOptions(
-    layers=1, heads=2, vocabulary=150, max_length=16, batch_size=8, max_tokens=STEPS * 8 * 16, warmup_steps=2, dropout=0.1
+    layers=1,
+    heads=2,
+    vocabulary=150,
+    max_length=16,
+    batch_size=8,
+    max_tokens=STEPS * 8 * 16,
+    learning_rate=2e-3,
+    warmup_steps=2,
+    mask_share=0.15,
+    dropout=0.1,
 )
 
 

@@ -212,6 +212,7 @@ class DistilledOptions(EncoderOptions):
 class BertOptions(EncoderOptions):
     """BERT (Devlin et al. 2019) trained by masked-language modelling alone.
 
+    Chosen for a minute of one core; see ``docs/decisions/0007-bert-at-this-size.md``.
     ``layers``, ``heads`` and ``vocabulary`` describe a new model; one that continues from another keeps the other's.
     """
 
@@ -222,16 +223,16 @@ class BertOptions(EncoderOptions):
         int, Field(ge=1, le=1000, description="occurrences below which a pair of sub-tokens is not merged into a new one")
     ] = 3
     max_length: Annotated[int, Field(ge=8, le=8192, description="sub-tokens per sequence, [CLS] and [SEP] included")] = 64
-    batch_size: Annotated[int, Field(ge=1, le=8192, description="sequences per step")] = 32
-    learning_rate: Annotated[float, Field(gt=0, le=0.1, description="step size of AdamW at its highest")] = 2e-3
+    batch_size: Annotated[int, Field(ge=1, le=8192, description="sequences per step")] = 16
+    learning_rate: Annotated[float, Field(gt=0, le=0.1, description="step size of AdamW at its highest")] = 1e-3
     warmup_steps: Annotated[
         int, Field(ge=0, le=1_000_000, description="steps over which the step size rises, a tenth of all at most")
     ] = 100
     weight_decay: Annotated[float, Field(ge=0, le=1, description="AdamW's decay of matrices per unit of step size")] = 0.01
     dropout: Annotated[float, Field(ge=0, lt=1, description="share of activations set to 0 in training")] = 0.0
-    mask_share: Annotated[float, Field(gt=0, lt=1, description="share of the sub-tokens to be predicted")] = 0.15
+    mask_share: Annotated[float, Field(gt=0, lt=1, description="share of the sub-tokens to be predicted")] = 0.3
     whole_words: Annotated[bool, Field(description="mask all sub-tokens of a word together")] = False
-    max_tokens: Annotated[int, Field(ge=1, description="sub-tokens to train on, all passes together")] = 1_000_000
+    max_tokens: Annotated[int, Field(ge=1, description="sub-tokens to train on, all passes together")] = 600_000
     max_seconds: Annotated[
         float | None, Field(gt=0, description="wall-clock seconds to train at most; null: as long as max_tokens takes")
     ] = None
