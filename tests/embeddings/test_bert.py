@@ -234,7 +234,7 @@ def test_the_loss_curve_is_the_mean_of_equal_pieces() -> None:
 
 def test_a_gpu_that_is_not_there_is_refused(animals_and_tools: TokenCorpus, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    with pytest.raises(ValueError, match="device is cuda, but PyTorch finds no GPU here; set device: cpu"):
+    with pytest.raises(DataError, match=r"no GPU here.*device: cpu"):
         trained(animals_and_tools, tmp_path / "model", options=OPTIONS.model_copy(update={"device": "cuda"}))
 
 

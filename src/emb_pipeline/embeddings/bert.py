@@ -17,6 +17,7 @@ import numpy as np
 
 from emb_pipeline.atomic import atomic_path
 from emb_pipeline.embeddings import masking
+from emb_pipeline.embeddings.contextual import require_device
 from emb_pipeline.embeddings.encoder_folder import EncoderFolder, fingerprint_of
 from emb_pipeline.embeddings.masked_training import OnStep, fit, masked_loss
 from emb_pipeline.embeddings.masking import Vocabulary
@@ -88,7 +89,7 @@ def train(
     import torch
 
     clock, start = TrainingClock(), time.perf_counter()
-    _require_device(options.device)
+    require(options)
     with _torch_threads(workers), torch.random.fork_rng():
         recipe = {
             "corpus": tokens.fingerprint,
@@ -149,6 +150,17 @@ def train(
     del training, held_out  # memory maps hold their files open
     shutil.rmtree(checkpoints)
     return folder
+
+
+def require(options: BertOptions) -> None:
+    """Refuse a GPU that is not there.
+
+    Raises
+    ------
+    DataError
+        Says how to do without.
+    """
+    require_device(options)
 
 
 def perplexity(folder: Path, tokens: TokenCorpus, *, max_length: int = 64) -> float | None:
@@ -363,13 +375,6 @@ def _model_folder(base: Path) -> Path:
     if not description.is_file():
         return base
     return base / str(json.loads(description.read_text(encoding="utf-8"))["model"])
-
-
-def _require_device(device: str) -> None:
-    import torch
-
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("bert: device is cuda, but PyTorch finds no GPU here; set device: cpu or run where there is one")
 
 
 @contextmanager

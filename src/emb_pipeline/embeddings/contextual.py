@@ -250,7 +250,7 @@ def load_tokenizer(model: Path) -> Any:
     Raises
     ------
     DataError
-        It cannot be read, or knows more tokens than the model has vectors.
+        It cannot be read.
     """
     from transformers import AutoTokenizer
 
@@ -258,14 +258,30 @@ def load_tokenizer(model: Path) -> Any:
         tokenizer = AutoTokenizer.from_pretrained(str(model), local_files_only=True, trust_remote_code=False)
     except Exception as error:  # whatever a broken file makes the library raise
         raise DataError(str(model), f"its tokenizer cannot be read ({error})", "save model and tokenizer again") from error
+    return tokenizer
+
+
+def require_matching_tokenizer(model: Path) -> None:
+    """Refuse a model whose tokenizer knows more tokens than it has vectors.
+
+    Raises
+    ------
+    DataError
+        Also where the tokenizer cannot be read.
+    """
+    from tokenizers import Tokenizer
+
+    try:
+        known = Tokenizer.from_file(str(model / "tokenizer.json")).get_vocab_size()
+    except Exception as error:  # whatever a broken file makes the library raise
+        raise DataError(str(model / "tokenizer.json"), f"cannot be read ({error})", "save the tokenizer again") from error
     rows = (_json(model / "config.json") or {}).get("vocab_size")
-    if rows is not None and len(tokenizer) > rows:
+    if rows is not None and known > rows:
         raise DataError(
             str(model),
-            f"its tokenizer knows {len(tokenizer):,} tokens, the model has vectors for {rows:,}",
+            f"its tokenizer knows {known:,} tokens, the model has vectors for {rows:,}",
             "put the tokenizer beside it that it was trained with",
         )
-    return tokenizer
 
 
 def torch_backend(folder: EncoderFolder, options: EncoderOptions) -> Hidden:
@@ -298,7 +314,10 @@ def load_model(model: Path, dtype: str = "float32") -> Any:
     """
     import torch
     from transformers import AutoModel
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()  # weights of heads that are not needed here are reported otherwise
     try:
         return AutoModel.from_pretrained(
             str(model), local_files_only=True, use_safetensors=True, trust_remote_code=False, dtype=getattr(torch, dtype)

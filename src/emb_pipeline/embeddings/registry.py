@@ -62,6 +62,8 @@ class Method:
         What training or loading leaves behind; nothing for what each task fits for itself.
     has_dim : bool
         Whether the grid chooses its dimension.
+    requirements : str
+        ``module:name`` of what refuses options that cannot work here, before anything is trained; may be empty.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Method:
     implementation: str
     artefact: Literal["vectors", "encoder"] | None = None
     has_dim: bool = True
+    requirements: str = ""
 
     def load(self) -> Callable[..., Any]:
         """The function or class that does the work."""
@@ -85,7 +88,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             Method("word2vec", Word2VecOptions, "corpus", _WORD_LEVEL, "word2vec:train", "vectors"),
             Method("fasttext", FastTextOptions, "corpus", _WORD_LEVEL, "fasttext:train", "vectors"),
             Method("glove", GloveOptions, "corpus", _WORD_LEVEL, "glove:train", "vectors"),
-            Method("bert", BertOptions, "corpus", _WORD_LEVEL, "bert:train", "encoder"),
+            Method("bert", BertOptions, "corpus", _WORD_LEVEL, "bert:train", "encoder", requirements="bert:require"),
             Method("static_file", StaticFileOptions, "pretrained", _WORD_LEVEL, "static_files:load", "vectors", False),
             Method(
                 "sentence_transformer",
@@ -95,6 +98,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 "sentence_transformer:load",
                 "encoder",
                 False,
+                "sentence_transformer:require",
             ),
             Method("distilled", DistilledOptions, "encoder", _WORD_LEVEL, "distilled:distil", "encoder", False),
             Method("random", RandomOptions, "control", _WORD_LEVEL, "random_vectors:encoder"),
@@ -118,6 +122,19 @@ def method_named(name: str) -> Method:
     if name not in METHODS:
         raise ValueError(f"unknown method {name!r}; known: {', '.join(METHODS)}")
     return METHODS[name]
+
+
+def require(method: str, options: Options) -> None:
+    """Refuse what cannot work on this machine, before anything is trained.
+
+    Raises
+    ------
+    DataError
+        A model that is not there or cannot be used, a GPU where there is none.
+    """
+    if place := method_named(method).requirements:
+        module, _, name = place.partition(":")
+        getattr(import_module(f"emb_pipeline.embeddings.{module}"), name)(options)
 
 
 def train(

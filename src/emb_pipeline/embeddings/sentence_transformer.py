@@ -6,7 +6,7 @@ import hashlib
 import importlib.util
 from pathlib import Path
 
-from emb_pipeline.embeddings.contextual import ContextualEncoder, load_tokenizer
+from emb_pipeline.embeddings.contextual import ContextualEncoder, load_tokenizer, require_device, require_matching_tokenizer
 from emb_pipeline.embeddings.encoder_folder import EncoderFolder, fingerprint_of, require_safe_model
 from emb_pipeline.embeddings.options import SentenceTransformerOptions
 from emb_pipeline.text.errors import DataError
@@ -37,6 +37,7 @@ def load(options: SentenceTransformerOptions, folder: Path) -> EncoderFolder:
     """
     model = model_folder(options)
     require_safe_model(model)
+    require_matching_tokenizer(model)
     if options.sha256 is not None and (found := _sha256(model / "model.safetensors")) != options.sha256:
         raise DataError(
             str(model / "model.safetensors"),
@@ -53,6 +54,21 @@ def load(options: SentenceTransformerOptions, folder: Path) -> EncoderFolder:
     )
     ContextualEncoder(made, options)
     return made
+
+
+def require(options: SentenceTransformerOptions) -> None:
+    """Refuse a model that is not there or cannot be used; one from the hub is not asked for yet.
+
+    Raises
+    ------
+    DataError
+        As for `load`.
+    """
+    require_device(options)
+    if options.hub is None:
+        model = model_folder(options)
+        require_safe_model(model)
+        require_matching_tokenizer(model)
 
 
 def model_folder(options: SentenceTransformerOptions) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -104,6 +104,11 @@ def encoder_record(
         n_bytes=encoder.n_bytes,
         losses=[loss for _, loss in encoder.provenance.get("losses", [])],
         provenance=dict(encoder.provenance),
+        perplexities={
+            name: encoder.provenance[name]
+            for name in ("perplexity", "perplexity_before")
+            if encoder.provenance.get(name) is not None
+        },
     )
 
 
@@ -117,6 +122,7 @@ def _record(
     n_bytes: int,
     losses: Sequence[float],
     provenance: dict[str, Any],
+    perplexities: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """What a training cost and gave, for MLflow and the report."""
     return {
@@ -133,6 +139,7 @@ def _record(
             "peak_rss_bytes": footprint.peak_rss_bytes,
             "vocabulary": vocabulary,
             "bytes": n_bytes,
+            **(perplexities or {}),
         },
         "series": {"loss": list(losses)} if losses else {},
         "tags": {"options": cell.options.model_dump_json(), "provenance": provenance},
