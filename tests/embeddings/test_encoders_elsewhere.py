@@ -78,6 +78,7 @@ def broken(model: Path, how: str) -> None:
     [
         ("pickle", r"pickles \(pytorch_model.bin\).*save_pretrained"),
         ("no weights", "holds no weights"),
+        ("damaged weights", "model.safetensors.*is damaged"),
         ("no tokenizer", "no tokenizer.json"),
         ("broken config", "config.json.*cannot be read"),
         ("dense", "module Dense after pooling"),

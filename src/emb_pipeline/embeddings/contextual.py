@@ -49,7 +49,7 @@ class ContextualEncoder:
     def __init__(self, folder: EncoderFolder, options: EncoderOptions, cache: Path | None = None) -> None:
         require_device(options)
         self.folder, self.options, self._cache = folder, options, cache
-        self._saved = _SavedWith(folder.model_path)
+        self._saved = _SavedWith(folder.model_path, options.pooling)
         layers = int(self._config.get("num_hidden_layers", 0))
         if not -layers - 1 <= options.layer <= layers:
             raise DataError(str(folder.model_path), f"has layers 0 to {layers}, not {options.layer}", "choose one of these")
@@ -65,7 +65,7 @@ class ContextualEncoder:
             "model": self.folder.fingerprint,
             "input": self.folder.input,
             "prompt": self._prompt(role),
-            "pooling": self._pooling,
+            "pooling": self._saved.pooling,
             "normalise": self._normalises,
             "layer": self.options.layer,
             "max_length": self._max_length,
@@ -152,9 +152,9 @@ class ContextualEncoder:
             start += len(rows)
 
     def _pooled(self, hidden: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        if self._pooling == "cls":
+        if self._saved.pooling == "cls":
             pooled = hidden[:, 0]
-        elif self._pooling == "max":
+        elif self._saved.pooling == "max":
             pooled = np.where(mask[:, :, None], hidden, -np.inf).max(axis=1)
         else:
             pooled = np.einsum("ntd,nt->nd", hidden, mask.astype(np.float32)) / mask.sum(axis=1, keepdims=True)
@@ -169,10 +169,6 @@ class ContextualEncoder:
         return " ".join(tokenize(text)) if self.folder.input == "tokens" else text
 
     @property
-    def _pooling(self) -> str:
-        return self._saved.pooling if self.options.pooling == "model" else self.options.pooling
-
-    @property
     def _normalises(self) -> bool:
         return self._saved.normalises if self.options.normalise is None else self.options.normalise
 
@@ -183,7 +179,8 @@ class ContextualEncoder:
     @property
     def _max_length(self) -> int:
         positions = int(self._config.get("max_position_embeddings", 512))
-        return min(self.options.max_length or self._saved.max_length or positions, positions)
+        wanted = self.options.max_length or self._saved.max_length or positions
+        return int(min(wanted, positions, self._tokenizer.model_max_length))  # some models count positions from 2
 
     @cached_property
     def _tokenizer(self) -> Any:
@@ -199,9 +196,9 @@ class ContextualEncoder:
 
 
 class _SavedWith:
-    """What a sentence-transformers folder says about pooling; a plain model is pooled by the mean and not normalised."""
+    """What a sentence-transformers folder says where the options do not; a plain model is pooled by its mean."""
 
-    def __init__(self, model: Path) -> None:
+    def __init__(self, model: Path, pooling: str) -> None:
         modules = _json(model / "modules.json") or []
         kinds = {str(module["type"]).rpartition(".")[2]: model / module["path"] for module in modules}
         if unknown := [kind for kind in kinds if kind not in ("Transformer", "Pooling", "Normalize")]:
@@ -218,6 +215,8 @@ class _SavedWith:
             str(saved.get("pooling_mode")): "pooling_mode" in saved,
         }
         chosen = [mode for mode, holds in modes.items() if holds] or ["mean"]
+        if pooling != "model":
+            chosen = [pooling]
         if len(chosen) > 1 or chosen[0] not in ("cls", "max", "mean"):
             raise DataError(
                 str(kinds["Pooling"]),

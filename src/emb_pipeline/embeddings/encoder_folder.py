@@ -149,6 +149,8 @@ def require_safe_model(place: Path) -> None:
                 "AutoModel.from_pretrained(folder).save_pretrained(folder, safe_serialization=True)",
             )
         raise DataError(str(place), "holds no weights (*.safetensors)", "give the folder of a saved model")
+    for file in place.rglob("*.safetensors"):
+        _require_whole(file)
     try:
         json.loads((place / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -159,6 +161,16 @@ def require_safe_model(place: Path) -> None:
             "holds no tokenizer.json",
             "save its fast tokenizer beside it: AutoTokenizer.from_pretrained(…).save_pretrained(folder)",
         )
+
+
+def _require_whole(file: Path) -> None:
+    from safetensors import safe_open
+
+    try:
+        with safe_open(file, "numpy") as weights:
+            weights.keys()
+    except Exception as error:  # the library has an error of its own for a damaged header
+        raise DataError(str(file), f"is damaged ({error})", "save or download it again") from error
 
 
 def fingerprint_of(place: Path) -> str:
