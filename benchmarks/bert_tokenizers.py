@@ -32,18 +32,16 @@ def main() -> None:
     for origin in ("domain", "generic"):
         folder = EncoderFolder.read(PROJECT / f"data/06_models/base/{origin}/bert_128/encoder")
         with tempfile.TemporaryDirectory() as scratch:
-            for name, model in {
-                "as trained": folder,
-                "random weights": untrained(folder, Path(scratch) / "encoder"),
-            }.items():
+            models = {"as trained": folder, "random weights": untrained(folder, Path(scratch) / "encoder")}
+            for name, model in models.items():
                 encoder = ContextualEncoder(model, EncoderOptions())
                 accuracy = evaluate_classification(task, encoder, ClassificationOptions(), seed=0).metrics["accuracy"]
                 vectors = encoder.encode(task.texts[:2000])
                 unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
                 cosine = float((unit[:1000] * unit[1000:]).sum(axis=1).mean())
-                pieces = sum(len(ids) - 2 for ids in encoder._ids(list(task.texts)))
+                pieces = sum(len(ids) - 2 for ids in encoder._ids(list(task.texts))) / words
                 print(
-                    f"{origin:8} {name:15} accuracy {accuracy:.3f}  mean cosine {cosine:.3f}  pieces per word {pieces / words:.2f}"
+                    f"{origin:8} {name:15} accuracy {accuracy:.3f}  mean cosine {cosine:.3f}  pieces per word {pieces:.2f}"
                 )
 
 
