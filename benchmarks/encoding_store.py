@@ -51,7 +51,7 @@ def main(n: int) -> None:
             peak = max(peak, anonymous_mib())
 
     threading.Thread(target=watch, daemon=True).start()
-    with tempfile.TemporaryDirectory(dir=".") as root:
+    with tempfile.TemporaryDirectory() as root:
         for act in ("write", "read"):
             began = time.perf_counter()
             vectors = StoredEncoder(FakeEncoder(), Path(root)).encode(texts)

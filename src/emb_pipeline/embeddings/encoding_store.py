@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
@@ -104,15 +104,17 @@ class StoredEncoder:
         shards = _Shards(self._root / self._encoder.fingerprint(role)[:32], self.dim)
         keys = _keys(texts)
         distinct, first = np.unique(keys, return_index=True)
-        while len(missing := first[~shards.hold(distinct)]):
-            with shards.claimed(keys, missing, self._rows_per_shard, lambda row: len(texts[row])) as rows:
-                started = time.perf_counter()
-                chosen = [texts[row] for row in rows]
-                vectors = self._encoder.encode(chosen, role=role) if chosen else np.empty((0, self.dim))
-                if chosen:
+        waiting = first[~shards.hold(distinct)]
+        waiting = waiting[np.argsort([-len(texts[row]) for row in waiting.tolist()], kind="stable")]
+        while len(waiting):
+            with shards.claimed(keys, waiting, self._rows_per_shard) as (rows, waiting):
+                if len(rows):
+                    chosen = [texts[row] for row in rows.tolist()]
+                    started = time.perf_counter()
+                    vectors = self._encoder.encode(chosen, role=role)
                     shards.add(keys[rows], vectors, _shares(chosen, time.perf_counter() - started))
-                else:
-                    time.sleep(_WAIT_SECONDS)  # others are at the rest of them
+                elif len(waiting) <= self._rows_per_shard:
+                    time.sleep(_WAIT_SECONDS)  # other processes are at all of them
         return shards, keys
 
 
@@ -164,19 +166,21 @@ class _Shards:
             writer.write_batch(batch)
 
     @contextmanager
-    def claimed(
-        self, keys: np.ndarray, missing: np.ndarray, n_rows: int, length: Callable[[int], int]
-    ) -> Iterator[np.ndarray]:
-        """The longest of the missing rows that no other process is encoding; they are this one's until the block ends."""
+    def claimed(self, keys: np.ndarray, waiting: np.ndarray, n_rows: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Of the first waiting rows, those that nobody has encoded or is encoding: this process's until the block ends.
+
+        With them come the rows that wait on: the others, and at their end those that another process is at.
+        """
+        first, others = waiting[:n_rows], waiting[n_rows:]
         with _locked(self._folder):
             claims = self._claims()  # before the shards: a claim goes only when its shard is there
-            free = missing[~self.hold(keys[missing])]
-            free = free[~np.isin(keys[free], claims)]
-            rows = free[np.argsort([-length(row) for row in free.tolist()], kind="stable")][:n_rows]
+            missing = first[~self.hold(keys[first])]
+            elsewhere = np.isin(keys[missing], claims)
+            rows = missing[~elsewhere]
             claim = temporary_path(self._folder / "claim")
             claim.write_bytes(keys[rows].tobytes())
         try:
-            yield rows
+            yield rows, np.concatenate([others, missing[elsewhere]])
         finally:
             claim.unlink()
 
@@ -194,15 +198,15 @@ class _Shards:
             self._tables[name] = pa.ipc.open_file(pa.memory_map(str(self._folder / name))).read_all()
             self._seen.append(name)
             keys = np.frombuffer(self._tables[name]["key"].chunk(0).buffers()[1], dtype=_KEY)
-            self._keys = np.concatenate([self._keys, keys])
-            self._shard = np.concatenate([self._shard, np.full(len(keys), len(self._seen) - 1, dtype=np.int32)])
-            self._row = np.concatenate([self._row, np.arange(len(keys), dtype=np.int32)])
-        if names:
-            order = np.argsort(self._keys, kind="stable")
-            self._keys, self._shard, self._row = self._keys[order], self._shard[order], self._row[order]
+            order = np.argsort(keys, kind="stable")
+            places = np.searchsorted(self._keys, keys[order])
+            self._keys = np.insert(self._keys, places, keys[order])
+            self._shard = np.insert(self._shard, places, len(self._seen) - 1)
+            self._row = np.insert(self._row, places, order)
 
     def _places(self, keys: np.ndarray) -> Iterator[tuple[pa.Table, np.ndarray, np.ndarray]]:
         """Each shard that holds some of the keys, with their rows in it and their places among the keys."""
+        self._scan()
         at = np.searchsorted(self._keys, keys)
         shards, rows = self._shard[at], self._row[at]
         order = np.argsort(shards, kind="stable")
