@@ -116,6 +116,47 @@ def finished(sequential: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     return root
 
 
+WORDS = [
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "[MASK]",
+    "a",
+    "cat",
+    "dog",
+    "sat",
+    "on",
+    "the",
+    "mat",
+    "query",
+    "un",
+    "##like",
+    "##ly",
+]
+
+
+@pytest.fixture(scope="session")
+def tiny_transformer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BERT of one layer and 16 hidden units with random weights, in transformers' format."""
+    torch = pytest.importorskip("torch")
+    from transformers import BertConfig, BertModel, BertTokenizer
+
+    folder = tmp_path_factory.mktemp("transformer") / "model"
+    torch.manual_seed(3)
+    config = BertConfig(
+        vocab_size=len(WORDS),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=12,
+    )
+    BertModel(config, add_pooling_layer=False).save_pretrained(folder)
+    BertTokenizer(vocab={word: number for number, word in enumerate(WORDS)}, model_max_length=12).save_pretrained(folder)
+    return folder
+
+
 def write_tiny_use_case(root: Path) -> None:
     """Files and configuration of the use case ``tiny``: three topics, two corpora, a task of each kind."""
     rng = np.random.default_rng(7)

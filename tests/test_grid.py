@@ -98,3 +98,40 @@ def test_a_reader_of_another_kind_of_task_is_refused() -> None:
 def test_an_unknown_kind_is_refused_with_those_that_are_known() -> None:
     with pytest.raises(ValidationError, match=r"unknown kind 'clasification'; known: classification"):
         TaskDefinition.model_validate({"kind": "clasification", "reading": {"reader": "csv", "path": "x.csv"}})
+
+
+DERIVED = {
+    **GRID,
+    "methods": {"word2vec": [50], "bert": [32]},
+    "pretrained": {"minilm_384": {"method": "sentence_transformer", "options": {"path": "model"}}},
+    "derived": {
+        "domain.bert_adapted_32": {"method": "bert", "continue_from": "generic.bert_32", "options": {"learning_rate": 1e-4}},
+        "pretrained.minilm_distilled_16": {"method": "distilled", "teacher": "pretrained.minilm_384"},
+    },
+}
+
+
+def test_a_derived_encoder_names_what_it_is_made_from_and_keeps_the_other_options() -> None:
+    cells = expand_grid(DERIVED, {**METHODS, "bert": {"layers": 2}})
+    adapted = EmbeddingCell.model_validate(cells["domain"]["bert_adapted_32"])
+    assert (adapted.base, adapted.dim) == ("generic.bert_32", 32)
+    assert (adapted.options.layers, adapted.options.learning_rate) == (2, 1e-4)
+    distilled = EmbeddingCell.model_validate(cells["pretrained"]["minilm_distilled_16"])
+    assert (distilled.base, distilled.artefact) == ("pretrained.minilm_384", "encoder")
+
+
+@pytest.mark.parametrize(
+    ("name", "base", "message"),
+    [
+        (
+            "domain.bert_adapted_32",
+            "generic.bert_64",
+            "generic.bert_64, which is no encoder of the grid; encoders are: domain",
+        ),
+        ("domain.bert_adapted_32", "generic.word2vec_50", "which is no encoder of the grid"),
+        ("pretrained.bert_adapted_32", "generic.bert_32", "its name must start with one of domain, generic"),
+    ],
+)
+def test_a_derived_encoder_without_a_base_or_a_corpus_is_refused(name: str, base: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        expand_grid({**DERIVED, "derived": {name: {"method": "bert", "continue_from": base}}}, METHODS)

@@ -44,7 +44,7 @@ def temporary_path(final: Path) -> Path:
     final.parent.mkdir(parents=True, exist_ok=True)
     host = re.sub(r"\W", "_", platform.node())
     for left in final.parent.glob(f".{_glob_escaped(final.name)}.{host}-*-*.part"):
-        if not _runs(int(left.name.rsplit("-", 2)[1])):
+        if not process_runs(left):
             _remove(left)
     return final.with_name(f".{final.name}.{host}-{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
 
@@ -54,11 +54,12 @@ def _glob_escaped(name: str) -> str:
     return re.sub(r"([*?\[])", r"[\1]", name)
 
 
-def _runs(process: int) -> bool:
+def process_runs(temporary: Path) -> bool:
+    """Whether the process that made a temporary path, on this machine, still runs."""
     if os.name != "posix":  # signal 0 would end a process on Windows
         return True
     try:
-        os.kill(process, 0)
+        os.kill(int(temporary.name.rsplit("-", 2)[1]), 0)
     except ProcessLookupError:
         return False
     except PermissionError:

@@ -10,9 +10,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, TypeAdapter, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    TypeAdapter,
+    field_validator,
+    model_validator,
+)
 
 from emb_pipeline.embeddings.options import Options
 from emb_pipeline.embeddings.registry import METHODS
@@ -31,11 +41,30 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Folders(_Strict):
+    """Where this machine keeps raw files, scratch space and encodings."""
+
+    raw: Path
+    scratch: Path
+    project: Path
+    encodings: Path
+
+
 class Pretrained(_Strict):
-    """Vectors trained elsewhere, named by the user: ``glove_50: {path: …, format: glove_text}``."""
+    """An embedding trained elsewhere, named by the user: ``glove_50: {path: …, format: glove_text}``."""
 
     method: str = Field(default="static_file", description="the method that loads it")
     options: dict[str, Any] = Field(default_factory=dict, description="that method's options")
+
+
+class Derived(_Strict):
+    """An encoder made from another one of the grid: trained on, or distilled."""
+
+    method: str = Field(description="bert: its training goes on, on the corpus of this origin; distilled: static vectors")
+    base: str = Field(
+        validation_alias=AliasChoices("continue_from", "teacher"), description="<origin>.<embedding> that it is made from"
+    )
+    options: dict[str, Any] = Field(default_factory=dict, description="what differs from the method's options")
 
 
 class Grid(_Strict):
@@ -48,7 +77,8 @@ class Grid(_Strict):
     )
     baselines: tuple[str, ...] = Field(default=(), description="embeddings fitted on the task's own training texts")
     controls: tuple[str, ...] = Field(default=(), description="random vectors and shuffled labels: the noise floor")
-    pretrained: dict[str, Pretrained] = Field(default_factory=dict, description="vectors trained elsewhere")
+    pretrained: dict[str, Pretrained] = Field(default_factory=dict, description="embeddings trained elsewhere")
+    derived: dict[str, Derived] = Field(default_factory=dict, description="<origin>.<embedding>: made from another one")
     tasks: tuple[str, ...] = Field(min_length=1, description="downstream tasks")
 
     @field_validator("corpora", "tasks")
@@ -68,6 +98,7 @@ class EmbeddingCell(_Strict):
     method: str
     dim: int | None = Field(default=None, ge=1, le=4096, description="numbers per vector; none where the task fixes it")
     seed: int = Field(default=0, ge=0)
+    base: str | None = Field(default=None, description="the embedding that this one is made from")
     shuffle_labels: bool = Field(default=False, description="train the probe on permuted labels: a control")
     options: SerializeAsAny[Options]
 
@@ -89,7 +120,12 @@ class EmbeddingCell(_Strict):
     @property
     def is_trained(self) -> bool:
         """Whether a training (or loading) node of its own comes before its evaluation."""
-        return METHODS[self.method].origin in ("corpus", "pretrained")
+        return self.artefact is not None
+
+    @property
+    def artefact(self) -> str | None:
+        """What a training leaves behind: word ``vectors`` or an ``encoder``; None for what needs no training."""
+        return METHODS[self.method].artefact
 
     def serves(self, kind: str) -> bool:
         """Whether this embedding can be evaluated on tasks of this kind."""
@@ -167,8 +203,9 @@ def expand_grid(grid: Mapping[str, Any], methods: Mapping[str, Any], seed: int =
         method = cell["method"]
         if method not in METHODS:
             raise ValueError(f"globals.yml, grid: unknown method {method!r}; known: {', '.join(METHODS)}")
-        cell.setdefault("options", methods.get(method) or {})
+        cell["options"] = {**(methods.get(method) or {}), **cell.get("options", {})}
         cells.setdefault(cell["origin"], {})[cell["key"]] = cell
+    _require_bases(plan, cells)
     return cells
 
 
@@ -202,12 +239,47 @@ def _cells(grid: Grid, seed: int) -> Iterator[dict[str, Any]]:
             "seed": seed,
             "options": vectors.options,
         }
+    for name, derived in grid.derived.items():
+        origin, _, key = name.rpartition(".")
+        yield {
+            "origin": origin,
+            "key": key,
+            "method": derived.method,
+            "dim": _dim_in(key),
+            "seed": seed,
+            "base": derived.base,
+            "options": derived.options,
+        }
     for key in grid.baselines:
         yield {"origin": "task", **_named(key), "seed": seed}
     for key in grid.controls:
         shuffled = key.startswith(SHUFFLED)
         cell = _named(key.removeprefix(SHUFFLED))
         yield {"origin": "control", **cell, "key": key, "seed": seed, "shuffle_labels": shuffled}
+
+
+def _require_bases(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+    for name, derived in grid.derived.items():
+        origin, _, key = derived.base.rpartition(".")
+        base = cells.get(origin, {}).get(key)
+        if base is None or METHODS[base["method"]].artefact != "encoder":
+            known = [
+                f"{group}.{other}"
+                for group, members in cells.items()
+                for other, cell in members.items()
+                if METHODS[cell["method"]].artefact == "encoder" and f"{group}.{other}" != name
+            ]
+            raise ValueError(
+                f"globals.yml, grid.derived: {name} is to be made from {derived.base}, which is no encoder of the grid; "
+                f"encoders are: {', '.join(known) or 'none'}"
+            )
+        needs_corpus = METHODS[derived.method].origin == "corpus" if derived.method in METHODS else False
+        own_origin = name.rpartition(".")[0]
+        if needs_corpus and own_origin not in grid.corpora:
+            raise ValueError(
+                f"globals.yml, grid.derived: {name} is trained on a corpus, so its name must start with one of "
+                f"{', '.join(grid.corpora)}"
+            )
 
 
 def _named(key: str) -> dict[str, Any]:
@@ -218,8 +290,8 @@ def _named(key: str) -> dict[str, Any]:
 
 
 def _dim_in(key: str) -> int | None:
-    tail = key.rpartition("_")[2]
-    return int(tail) if tail.isdigit() else None
+    numbers = [part for part in key.split("_") if part.isdigit()]
+    return int(numbers[0]) if numbers else None
 
 
 def experiment_from(parameters: Mapping[str, Any]) -> Experiment:

@@ -106,6 +106,23 @@ def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
             yield f"{prefix}{name}", value
 
 
+class Requirements:
+    """Refuses what cannot work on this machine before anything is trained: a broken model, a GPU that is not there."""
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Any) -> None:
+        """Check every embedding that this run trains or loads."""
+        from emb_pipeline.embeddings.registry import require
+        from emb_pipeline.experiment import EmbeddingCell
+
+        embeddings = active_parameters()["embeddings"]
+        names = {name for node in pipeline.nodes for name in node.inputs if name.startswith("params:embeddings.")}
+        for name in sorted(names):
+            _, origin, key = name.split(".")
+            cell = EmbeddingCell.model_validate(embeddings[origin][key])
+            require(cell.method, cell.options)
+
+
 class Freshness:
     """Refuses to reuse results that other parameters, code or inputs made."""
 

@@ -3,7 +3,7 @@
 import warnings
 
 from emb_pipeline.config import ExperimentConfigLoader, in_project, tracking_uri
-from emb_pipeline.hooks import ActiveProject, Console, Freshness, ParentRun
+from emb_pipeline.hooks import ActiveProject, Console, Freshness, ParentRun, Requirements
 
 # Kedro 1.7 with omegaconf 2.4: Kedro's to change, and said at every command otherwise.
 warnings.filterwarnings("ignore", message=r"register_new_resolver\(\) is deprecated")
@@ -11,7 +11,7 @@ warnings.filterwarnings("ignore", message=r"register_new_resolver\(\) is depreca
 warnings.filterwarnings("ignore", message="One or more dataset names contain '.' characters")
 
 # Hooks run last-in-first-out: the active project is remembered before anything asks for it.
-HOOKS = (Console(), ParentRun(), Freshness(), ActiveProject())
+HOOKS = (Console(), ParentRun(), Freshness(), Requirements(), ActiveProject())
 
 # Tracking is our own (docs/decisions/0002-own-tracking.md); nothing reports usage to anybody.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow", "kedro-telemetry", "kedro-viz")

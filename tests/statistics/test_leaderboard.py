@@ -7,12 +7,13 @@ import pytest
 
 from emb_pipeline.statistics.leaderboard import (
     COMPARISONS,
+    EFFECTS,
     LEADERBOARD,
-    ORIGIN_EFFECTS,
     Resampling,
     comparisons,
+    corpus_contrasts,
+    effects,
     leaderboard,
-    origin_effects,
 )
 
 RESAMPLING = Resampling(resamples=300, permutations=499)
@@ -165,13 +166,18 @@ def test_comparisons_take_the_mean_over_seeds(item_scores: pd.DataFrame) -> None
 
 
 def test_domain_against_generic_pairs_equal_methods_and_dimensions(item_scores: pd.DataFrame) -> None:
-    table = origin_effects(item_scores, {"topic": "accuracy", "search": "ndcg@10"}, RESAMPLING)
-    assert table.columns.tolist() == list(ORIGIN_EFFECTS)
+    table = effects(
+        item_scores,
+        {"corpus": corpus_contrasts(item_scores["embedding"].unique())},
+        {"topic": "accuracy", "search": "ndcg@10"},
+        RESAMPLING,
+    )
+    assert table.columns.tolist() == list(EFFECTS)
     (row,) = table.to_dict("records")
     assert (row["task"], row["method"], row["dim"]) == ("topic", "word2vec", 100)
-    assert row["difference"] == pytest.approx(row["domain"] - row["generic"])
+    assert row["difference"] == pytest.approx(row["value_a"] - row["value_b"])
     assert row["ci_low"] > 0 and row["p"] == row["p_adjusted"] == 1 / 500
-    assert origin_effects(item_scores[item_scores["origin"] != "generic"], None, RESAMPLING).empty
+    assert corpus_contrasts(item_scores.loc[item_scores["origin"] != "generic", "embedding"].unique()) == []
 
 
 def test_tables_may_come_apart_and_without_names(item_scores: pd.DataFrame) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
@@ -24,6 +24,28 @@ class TextEncoder(Protocol):
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors of the texts: an array of shape (n_texts, dim), float32, dense or sparse."""
+        ...
+
+
+Role: TypeAlias = Literal["query", "passage"]
+"""What a text is for: some encoders were trained with another prompt for each."""
+
+
+@runtime_checkable
+class StoredTextEncoder(Protocol):
+    """A text encoder that keeps what it has encoded."""
+
+    @property
+    def dim(self) -> int:
+        """Numbers per vector."""
+        ...
+
+    def encode(self, texts: Sequence[str], role: Role = "passage") -> Vectors:
+        """Vectors of the texts in this role: an array of shape (n_texts, dim), float32."""
+        ...
+
+    def seconds_to_encode(self, texts: Sequence[str], role: Role = "passage") -> float:
+        """Seconds that these texts took when they were encoded, be it now or in an earlier run."""
         ...
 
 

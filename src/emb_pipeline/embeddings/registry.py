@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from emb_pipeline.embeddings.options import (
+    BertOptions,
     Bm25Options,
+    DistilledOptions,
+    EncoderOptions,
     FastTextOptions,
     GloveOptions,
     LsaOptions,
@@ -20,12 +24,14 @@ from emb_pipeline.embeddings.options import (
     Options,
     PooledOptions,
     RandomOptions,
+    SentenceTransformerOptions,
     StaticFileOptions,
     TfidfOptions,
     Word2VecOptions,
 )
 
 if TYPE_CHECKING:
+    from emb_pipeline.embeddings.encoder_folder import EncoderFolder
     from emb_pipeline.embeddings.encoders import Searcher, TaskEncoder, TextEncoder
     from emb_pipeline.embeddings.training import OnEpoch
     from emb_pipeline.embeddings.word_vectors import WordVectors
@@ -45,22 +51,29 @@ class Method:
         As it stands in YAML.
     options : type of Options
         Its hyper-parameters.
-    origin : {"corpus", "task", "control", "pretrained"}
-        Where its knowledge comes from: trained here on a corpus, fitted on a task's training texts, nowhere, or a file.
+    origin : {"corpus", "task", "control", "pretrained", "encoder"}
+        Where its knowledge comes from: trained here on a corpus, fitted on a task's training texts, nowhere, a file, or
+        another encoder of the grid.
     kinds : frozenset of str
         Kinds of task that it can be evaluated on.
     implementation : str
         ``module:name`` within this package.
+    artefact : {"vectors", "encoder"}, optional
+        What training or loading leaves behind; nothing for what each task fits for itself.
     has_dim : bool
         Whether the grid chooses its dimension.
+    requirements : str
+        ``module:name`` of what refuses options that cannot work here, before anything is trained; may be empty.
     """
 
     name: str
     options: type[Options]
-    origin: Literal["corpus", "task", "control", "pretrained"]
+    origin: Literal["corpus", "task", "control", "pretrained", "encoder"]
     kinds: frozenset[str]
     implementation: str
+    artefact: Literal["vectors", "encoder"] | None = None
     has_dim: bool = True
+    requirements: str = ""
 
     def load(self) -> Callable[..., Any]:
         """The function or class that does the work."""
@@ -72,10 +85,22 @@ METHODS: Mapping[str, Method] = MappingProxyType(
     {
         method.name: method
         for method in (
-            Method("word2vec", Word2VecOptions, "corpus", _WORD_LEVEL, "word2vec:train"),
-            Method("fasttext", FastTextOptions, "corpus", _WORD_LEVEL, "fasttext:train"),
-            Method("glove", GloveOptions, "corpus", _WORD_LEVEL, "glove:train"),
-            Method("static_file", StaticFileOptions, "pretrained", _WORD_LEVEL, "static_files:load", has_dim=False),
+            Method("word2vec", Word2VecOptions, "corpus", _WORD_LEVEL, "word2vec:train", "vectors"),
+            Method("fasttext", FastTextOptions, "corpus", _WORD_LEVEL, "fasttext:train", "vectors"),
+            Method("glove", GloveOptions, "corpus", _WORD_LEVEL, "glove:train", "vectors"),
+            Method("bert", BertOptions, "corpus", _WORD_LEVEL, "bert:train", "encoder", requirements="bert:require"),
+            Method("static_file", StaticFileOptions, "pretrained", _WORD_LEVEL, "static_files:load", "vectors", False),
+            Method(
+                "sentence_transformer",
+                SentenceTransformerOptions,
+                "pretrained",
+                _WORD_LEVEL,
+                "sentence_transformer:load",
+                "encoder",
+                False,
+                "sentence_transformer:require",
+            ),
+            Method("distilled", DistilledOptions, "encoder", _WORD_LEVEL, "distilled:distil", "encoder", False),
             Method("random", RandomOptions, "control", _WORD_LEVEL, "random_vectors:encoder"),
             Method("one_hot", OneHotOptions, "task", _TEXT_LEVEL, "sparse:OneHot", has_dim=False),
             Method("tfidf", TfidfOptions, "task", _TEXT_LEVEL, "sparse:Tfidf", has_dim=False),
@@ -99,6 +124,19 @@ def method_named(name: str) -> Method:
     return METHODS[name]
 
 
+def require(method: str, options: Options) -> None:
+    """Refuse what cannot work on this machine, before anything is trained.
+
+    Raises
+    ------
+    DataError
+        A model that is not there or cannot be used, a GPU where there is none.
+    """
+    if place := method_named(method).requirements:
+        module, _, name = place.partition(":")
+        getattr(import_module(f"emb_pipeline.embeddings.{module}"), name)(options)
+
+
 def train(
     method: str,
     tokens: TokenCorpus,
@@ -109,7 +147,7 @@ def train(
     workers: int = 1,
     on_epoch: OnEpoch | None = None,
 ) -> WordVectors:
-    """Train a corpus method.
+    """Train word vectors.
 
     Parameters
     ----------
@@ -132,7 +170,7 @@ def train(
         A method that is not trained on a corpus, options of another method, or no dimension.
     """
     trained = _checked(method, options, dim)
-    _require_origin(trained, "corpus", "trained on a corpus")
+    _require(trained, "corpus", "vectors", "trained on a corpus")
     vectors = trained.load()(tokens, dim=dim, options=options, seed=seed, workers=workers, on_epoch=on_epoch)
     return cast("WordVectors", vectors)
 
@@ -148,8 +186,74 @@ def load(method: str, options: Options) -> WordVectors:
         The file cannot be used; see `emb_pipeline.embeddings.static_files.load`.
     """
     pretrained = _checked(method, options, None)
-    _require_origin(pretrained, "pretrained", "read from a file")
+    _require(pretrained, "pretrained", "vectors", "read from a file")
     return cast("WordVectors", pretrained.load()(options))
+
+
+def train_encoder(
+    method: str,
+    tokens: TokenCorpus,
+    *,
+    dim: int | None,
+    options: Options,
+    seed: int,
+    folder: Path,
+    checkpoints: Path,
+    base: EncoderFolder | None = None,
+) -> EncoderFolder:
+    """Train an encoder on a corpus.
+
+    Parameters
+    ----------
+    method, tokens, dim, options, seed
+        As for `train`.
+    folder : Path
+        Where the encoder is written.
+    checkpoints : Path
+        Where a training that was killed goes on from.
+    base : EncoderFolder, optional
+        Go on training this one, in place of starting from nothing.
+
+    Raises
+    ------
+    ValueError
+        A method that trains no encoder, options of another method, or no dimension.
+    """
+    trained = _checked(method, options, dim)
+    _require(trained, "corpus", "encoder", "an encoder trained on a corpus")
+    from emb_pipeline.embeddings.encoder_folder import EncoderFolder
+
+    place = base.path if base else None
+    trained.load()(tokens, dim=dim, options=options, seed=seed, folder=folder, checkpoints=checkpoints, base=place)
+    return EncoderFolder.read(folder)
+
+
+def load_encoder(method: str, options: Options, folder: Path) -> EncoderFolder:
+    """An encoder that was trained elsewhere; ``folder`` gets what is needed to find it again.
+
+    Raises
+    ------
+    ValueError
+        A method that loads no encoder, or options of another method.
+    DataError
+        The model cannot be used; see `emb_pipeline.embeddings.sentence_transformer.load`.
+    """
+    pretrained = _checked(method, options, None)
+    _require(pretrained, "pretrained", "encoder", "an encoder trained elsewhere")
+    return cast("EncoderFolder", pretrained.load()(options, folder))
+
+
+def derive_encoder(method: str, base: EncoderFolder, options: Options, folder: Path) -> EncoderFolder:
+    """An encoder made from another one.
+
+    Raises
+    ------
+    ValueError
+        A method that makes none, or options of another method.
+    """
+    derived = _checked(method, options, None)
+    _require(derived, "encoder", "encoder", "made from another encoder")
+    return cast("EncoderFolder", derived.load()(base, options, folder))
 
 
 def encoder(
@@ -160,6 +264,8 @@ def encoder(
     seed: int = 0,
     vectors: WordVectors | None = None,
     tokens: TokenCorpus | None = None,
+    model: EncoderFolder | None = None,
+    encodings: Path | None = None,
 ) -> TextEncoder | TaskEncoder | Searcher:
     """What a cell is evaluated with.
 
@@ -177,6 +283,10 @@ def encoder(
         The word vectors of a corpus or pretrained method.
     tokens : TokenCorpus, optional
         Word counts for a random control that pools by them.
+    model : EncoderFolder, optional
+        The model of a method that leaves an encoder.
+    encodings : Path, optional
+        Store of what was encoded before; without one, texts are encoded anew.
 
     Returns
     -------
@@ -188,14 +298,25 @@ def encoder(
     ValueError
         Something that the method needs is missing.
     """
-    if METHODS.get(method) and METHODS[method].origin in ("corpus", "pretrained"):
-        _checked(method, options, None, needs_dim=False)
+    made = _checked(method, options, dim, needs_dim=method_named(method).artefact is None)
+    if made.artefact == "vectors":
         if vectors is None:
             raise ValueError(f"{method} is evaluated with its word vectors: give them as vectors=")
         from emb_pipeline.embeddings.pooling import PooledEncoder
 
         return PooledEncoder(vectors, cast(PooledOptions, options).pooling)
-    made = _checked(method, options, dim)
+    if made.artefact == "encoder":
+        if model is None:
+            raise ValueError(f"{method} is evaluated with its encoder: give it as model=")
+        from emb_pipeline.embeddings.contextual import ContextualEncoder
+        from emb_pipeline.embeddings.distilled import StaticEncoder
+        from emb_pipeline.embeddings.encoding_store import StoredEncoder
+
+        if model.format == "model2vec":
+            return StaticEncoder(model)
+        cache = encodings / "converted" if encodings else None
+        contextual = ContextualEncoder(model, cast(EncoderOptions, options), cache)
+        return contextual if encodings is None else StoredEncoder(contextual, encodings)
     arguments: dict[str, Any] = {"dim": dim, "seed": seed} if made.has_dim else {}
     if made.origin == "control":
         arguments["tokens"] = tokens
@@ -211,7 +332,7 @@ def _checked(name: str, options: Options, dim: int | None, *, needs_dim: bool = 
     return method
 
 
-def _require_origin(method: Method, origin: str, meaning: str) -> None:
-    if method.origin != origin:
-        known = ", ".join(other.name for other in METHODS.values() if other.origin == origin)
+def _require(method: Method, origin: str, artefact: str, meaning: str) -> None:
+    if (method.origin, method.artefact) != (origin, artefact):
+        known = ", ".join(other.name for other in METHODS.values() if (other.origin, other.artefact) == (origin, artefact))
         raise ValueError(f"{method.name} is not {meaning}; these are: {known}")

@@ -52,6 +52,10 @@ EMBEDDING_COLUMNS = (
     "bytes",
     "final_loss",
 )
+DERIVATIONS = {
+    "further_training": "Trained further on another corpus",
+    "distillation": "Distilled into static vectors",
+}
 NOTABLE_SHARE = 0.01
 """Share from which a fault in the data is marked as serious."""
 
@@ -76,6 +80,7 @@ def report_page(
     audit: pd.DataFrame,
     embeddings: pd.DataFrame,
     corpora: pd.DataFrame,
+    derived: pd.DataFrame | None = None,
     level: float = 0.05,
     drawn: Mapping[str, go.Figure] | None = None,
 ) -> str:
@@ -91,6 +96,8 @@ def report_page(
     comparisons, origins, audit, embeddings, corpora : DataFrame
         Tests between embeddings, domain against generic, data audit, cost of each trained embedding, corpora.
         Any of them may be empty.
+    derived : DataFrame, optional
+        Embeddings against those that they were made from, with the ``factor``: further training or distillation.
     level : float
         Error rate of the tests; intervals are taken to be at ``1 - level``.
     drawn : mapping of str to Figure, optional
@@ -118,6 +125,7 @@ def report_page(
         "overview": _overview(results) if len(results) > 1 else None,
         "origins": _origins(origins, level, (drawn or {}).get("origins")),
         "origins_missing": _origins_missing(leaderboard),
+        "derived": [] if derived is None else _derived(derived, level),
         "legend": [(origin, look(origin)) for origin in in_order(leaderboard["origin"].astype(str))],
         "grid": _grid(leaderboard),
         "corpora": _records(corpora, CORPUS_COLUMNS),
@@ -275,16 +283,7 @@ def _origins(origins: pd.DataFrame, level: float, drawn: go.Figure | None) -> di
         return None
     adjusted = "p_adjusted" in origins.columns
     lines = [
-        {
-            "task": row["task"],
-            "metric": wording.metric_name(row["metric"]),
-            "name": pick.cell_name(row),
-            "difference": wording.difference_text(row["difference"], row["metric"]),
-            "interval": wording.interval_text(row["ci_low"], row["ci_high"], row["metric"]),
-            "p": wording.p_text(row["p_adjusted" if adjusted else "p"]),
-            "verdict": {1: "domain", -1: "generic", 0: "not told apart"}[pick.effect_direction(row, level)],
-            "n": wording.count_text(row["n"]),
-        }
+        {**_effect(row, level, {1: "domain", -1: "generic", 0: "not told apart"}), "name": pick.cell_name(row)}
         for row in origins.to_dict("records")
     ]
     chart = _chart(
@@ -295,6 +294,39 @@ def _origins(origins: pd.DataFrame, level: float, drawn: go.Figure | None) -> di
         "Each point: the same method and dimension, trained on domain text minus trained on generic text.",
     )
     return {"lines": lines, "chart": chart, "adjusted": adjusted}
+
+
+def _effect(row: Mapping[Hashable, Any], level: float, verdicts: Mapping[int, str]) -> dict[str, Any]:
+    return {
+        "task": row["task"],
+        "metric": wording.metric_name(row["metric"]),
+        "difference": wording.difference_text(row["difference"], row["metric"]),
+        "interval": wording.interval_text(row["ci_low"], row["ci_high"], row["metric"]),
+        "p": wording.p_text(row.get("p_adjusted", row["p"])),
+        "verdict": verdicts[pick.effect_direction(row, level)],
+        "n": wording.count_text(row["n"]),
+    }
+
+
+def _derived(derived: pd.DataFrame, level: float) -> list[dict[str, Any]]:
+    """A table for each way that embeddings were made from others: what it changed on each task."""
+    verdicts = {1: "better", -1: "worse", 0: "not told apart"}
+    return [
+        {
+            "title": DERIVATIONS[factor],
+            "lines": [
+                {
+                    **_effect(row, level, verdicts),
+                    "name": row["embedding_a"],
+                    "base": row["embedding_b"],
+                    "values": [wording.value_text(row[name], row["metric"]) for name in ("value_b", "value_a")],
+                }
+                for row in derived[derived["factor"] == factor].to_dict("records")
+            ],
+        }
+        for factor in DERIVATIONS
+        if (derived["factor"] == factor).any()
+    ]
 
 
 def _origins_missing(leaderboard: pd.DataFrame) -> str:

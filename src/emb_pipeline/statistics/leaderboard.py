@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -50,15 +50,16 @@ COMPARISONS = {
     "p_adjusted": "float64",
     "n": "int64",
 }
-ORIGIN_EFFECTS = {
+EFFECTS = {
+    "factor": "string",
     "task": "string",
     "metric": "string",
     "method": "string",
     "dim": "Int32",
     "embedding_a": "string",
     "embedding_b": "string",
-    "domain": "float64",
-    "generic": "float64",
+    "value_a": "float64",
+    "value_b": "float64",
     "difference": "float64",
     "ci_low": "float64",
     "ci_high": "float64",
@@ -66,6 +67,7 @@ ORIGIN_EFFECTS = {
     "p_adjusted": "float64",
     "n": "int64",
 }
+CORPUS = "corpus"
 
 
 @dataclass(frozen=True)
@@ -201,45 +203,57 @@ def comparisons(
     return _frame(rows, COMPARISONS)
 
 
-def origin_effects(
-    item_scores: Scores, metrics: Mapping[str, str] | None = None, resampling: Resampling | None = None
+def effects(
+    item_scores: Scores,
+    contrasts: Mapping[str, Sequence[tuple[str, str]]],
+    metrics: Mapping[str, str] | None = None,
+    resampling: Resampling | None = None,
 ) -> pd.DataFrame:
-    """What domain text brings: the same method and dimension trained on the domain and on the generic corpus.
+    """What one factor changes: pairs of embeddings that differ in nothing else, on the same units.
 
     Parameters
     ----------
     item_scores, metrics, resampling
         As for `comparisons`.
+    contrasts : mapping of str to sequence of (str, str)
+        Names of embeddings (a, b) by factor; a pair counts on the tasks that both were evaluated on.
 
     Returns
     -------
-    DataFrame with the columns of ORIGIN_EFFECTS
-        Paired differences domain - generic with interval and p; ``p_adjusted`` holds for all methods and dimensions of
-        a task and metric together. Empty where no method was trained on both.
+    DataFrame with the columns of EFFECTS
+        Paired differences a - b with interval and p; ``p_adjusted`` holds for all pairs of a factor, task and metric
+        together. ``method`` and ``dim`` are those of a.
     """
     rows = []
     for scores in task_scores(item_scores):
-        families = scores.families
-        names = list(families)
-        twins = [(name, name.replace("domain.", "generic.", 1)) for name in names if name.startswith("domain.")]
-        pairs = [(names.index(name), names.index(twin)) for name, twin in twins if twin in families]
-        for metric in _metrics(scores, metrics) if pairs else ():
-            means = scores.family_means(metric).mean(axis=0)
-            compared = _compared(scores, metric, resampling or Resampling(), pairs)
-            for (domain, generic), row in zip(pairs, compared, strict=True):
-                cell = scores.cells[families[names[domain]][0]]
-                rows.append(
-                    {
-                        "task": scores.task,
-                        "metric": metric,
-                        "method": cell["method"],
-                        "dim": cell["dim"],
-                        "domain": means[domain],
-                        "generic": means[generic],
-                        **row,
-                    }
-                )
-    return _frame(rows, ORIGIN_EFFECTS)
+        names = list(scores.families)
+        for factor, pairs in contrasts.items():
+            places = [(names.index(a), names.index(b)) for a, b in pairs if a in names and b in names]
+            for metric in _metrics(scores, metrics) if places else ():
+                means = scores.family_means(metric).mean(axis=0)
+                compared = _compared(scores, metric, resampling or Resampling(), places)
+                for (a, b), row in zip(places, compared, strict=True):
+                    cell = scores.cells[scores.families[names[a]][0]]
+                    rows.append(
+                        {
+                            "factor": factor,
+                            "task": scores.task,
+                            "metric": metric,
+                            "method": cell["method"],
+                            "dim": cell["dim"],
+                            "value_a": means[a],
+                            "value_b": means[b],
+                            **row,
+                        }
+                    )
+    return _frame(rows, EFFECTS)
+
+
+def corpus_contrasts(embeddings: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs of one method and dimension, trained on the domain and on the generic corpus."""
+    names = list(dict.fromkeys(map(without_seed, embeddings)))
+    twins = [(name, name.replace("domain.", "generic.", 1)) for name in names if name.startswith("domain.")]
+    return [(name, twin) for name, twin in twins if twin in names]
 
 
 def _compared(

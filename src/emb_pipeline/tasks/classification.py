@@ -15,7 +15,7 @@ from emb_pipeline.tasks.folds import duplicate_groups, folds_of
 from emb_pipeline.tasks.options import ClassificationOptions
 from emb_pipeline.tasks.probes import fit_probe
 from emb_pipeline.tasks.scores import measured
-from emb_pipeline.tasks.vectors import bytes_per_vector, float_vectors
+from emb_pipeline.tasks.vectors import bytes_per_vector, encoded, float_vectors
 from emb_pipeline.text.errors import DataError
 
 
@@ -72,8 +72,7 @@ def _evaluate(
     folds = folds_of(task, groups, n_folds=options.folds, seed=seed)
     vectors = _VectorsOfFolds(task, encoder)
     rng = np.random.default_rng(seed)
-    prediction = np.full(len(task.codes), -1)
-    log_loss = np.zeros(len(task.codes))
+    logs = np.zeros((len(task.codes), len(task.classes)))
     probes: list[dict[str, Any]] = []
     fit_seconds = 0.0
     for train, test in folds:
@@ -83,22 +82,15 @@ def _evaluate(
         of_train, of_test = vectors.of_fold(train, test)
         started = perf_counter()
         probe = fit_probe(of_train, codes, len(task.classes), groups[train], options, seed=seed)
-        logs = probe.log_probabilities(of_test)
+        logs[test] = probe.log_probabilities(of_test)
         fit_seconds += perf_counter() - started
-        prediction[test] = logs.argmax(axis=1)
-        log_loss[test] = -logs[np.arange(len(test)), task.codes[test]]
         probes.append(probe.details)
     tested = np.sort(np.concatenate([test for _, test in folds]))
-    label, predicted = task.codes[tested], prediction[tested]
-    right = (label == predicted).astype(np.float64)
-    values = {"accuracy": right, "log_loss": log_loss[tested], "label": label, "prediction": predicted}
-    return Evaluation(
-        item_scores=measured(task.example_ids[tested], task.example_ids[groups[tested]], values),
-        metrics={
-            "accuracy": float(right.mean()),
-            "macro_f1": macro_f1(label, predicted),
-            "log_loss": float(log_loss[tested].mean()),
-        },
+    return _scored(
+        task,
+        groups,
+        tested,
+        logs[tested],
         dim=vectors.dim,
         encode_seconds=vectors.seconds,
         fit_seconds=fit_seconds,
@@ -113,6 +105,24 @@ def _evaluate(
     )
 
 
+def _scored(
+    task: ClassificationTask, groups: np.ndarray, tested: np.ndarray, logs: np.ndarray, **costs_and_details: Any
+) -> Evaluation:
+    label, predicted = task.codes[tested], logs.argmax(axis=1)
+    right = (label == predicted).astype(np.float64)
+    log_loss = -logs[np.arange(len(tested)), label].astype(np.float64)
+    values = {"accuracy": right, "log_loss": log_loss, "label": label, "prediction": predicted}
+    return Evaluation(
+        item_scores=measured(task.example_ids[tested], task.example_ids[groups[tested]], values),
+        metrics={
+            "accuracy": float(right.mean()),
+            "macro_f1": macro_f1(label, predicted),
+            "log_loss": float(log_loss.mean()),
+        },
+        **costs_and_details,
+    )
+
+
 class _VectorsOfFolds:
     """Vectors for each fold: slices of one encoding, or of an encoder that is fitted on the fold's training texts."""
 
@@ -123,9 +133,7 @@ class _VectorsOfFolds:
         self.seconds = 0.0
         self.dim = 0
         if not isinstance(encoder, TaskEncoder):
-            started = perf_counter()
-            self._all = float_vectors(encoder.encode(task.texts), len(task.texts), task.name)
-            self.seconds = perf_counter() - started
+            self._all, self.seconds = encoded(encoder, task.texts, task.name)
             self._note(self._all)
 
     @property

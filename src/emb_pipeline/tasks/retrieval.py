@@ -15,7 +15,7 @@ from emb_pipeline.tasks.examples import RetrievalTask
 from emb_pipeline.tasks.folds import duplicate_groups
 from emb_pipeline.tasks.options import RetrievalOptions
 from emb_pipeline.tasks.scores import measured
-from emb_pipeline.tasks.vectors import bytes_per_vector, float_vectors, unit_length
+from emb_pipeline.tasks.vectors import bytes_per_vector, encoded, unit_length
 from emb_pipeline.text.errors import DataError
 
 CUTOFF = 10
@@ -180,11 +180,14 @@ def _ranked(
         found = _checked_ranks(encoder.search(task.queries, task.passages, k), len(task.queries), len(task.passages), k)
         return found, 0, 0.0, perf_counter() - started, 0.0
     fitted = encoder.fit(task.passages) if isinstance(encoder, TaskEncoder) else encoder
-    passages = float_vectors(fitted.encode(task.passages), len(task.passages), "passages")
-    queries = float_vectors(fitted.encode(task.queries), len(task.queries), "queries")
-    encoded = perf_counter()
+    fit_seconds = perf_counter() - started
+    passages, passage_seconds = encoded(fitted, task.passages, "passages", "passage")
+    queries, query_seconds = encoded(fitted, task.queries, "queries", "query")
+    started = perf_counter()
     found = top_k(unit_length(queries), unit_length(passages), k, block_bytes=options.block_megabytes << 20)
-    return found, int(passages.shape[1]), encoded - started, perf_counter() - encoded, bytes_per_vector(passages)
+    search_seconds = perf_counter() - started
+    encode_seconds = fit_seconds + passage_seconds + query_seconds
+    return found, int(passages.shape[1]), encode_seconds, search_seconds, bytes_per_vector(passages)
 
 
 def _checked_ranks(ranked: np.ndarray, n_queries: int, n_passages: int, k: int) -> np.ndarray:

@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from time import perf_counter
+
 import numpy as np
 import scipy.sparse as sp
 
-from emb_pipeline.embeddings.encoders import Vectors
+from emb_pipeline.embeddings.encoders import Role, StoredTextEncoder, TextEncoder, Vectors
+
+
+def encoded(encoder: TextEncoder, texts: Sequence[str], name: str, role: Role = "passage") -> tuple[Vectors, float]:
+    """Checked vectors of texts, and the seconds that encoding them took (or had taken, where they come from a store).
+
+    Raises
+    ------
+    ValueError
+        As for `float_vectors`.
+    """
+    started = perf_counter()
+    if isinstance(encoder, StoredTextEncoder):
+        vectors = float_vectors(encoder.encode(texts, role=role), len(texts), name)
+        return vectors, encoder.seconds_to_encode(texts, role=role)
+    vectors = float_vectors(encoder.encode(texts), len(texts), name)
+    return vectors, perf_counter() - started
 
 
 def float_vectors(vectors: Vectors, n_texts: int, name: str) -> Vectors:

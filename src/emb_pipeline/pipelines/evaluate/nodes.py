@@ -9,8 +9,9 @@ import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings import registry
+from emb_pipeline.embeddings.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.word_vectors import WordVectors
-from emb_pipeline.experiment import EmbeddingCell, TaskDefinition
+from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
 from emb_pipeline.tasks.registry import KINDS, Evaluation
 from emb_pipeline.tasks.scores import stamped
 
@@ -37,6 +38,14 @@ def evaluate_trained(task: Tables, vectors: WordVectors, cell: EmbeddingCell, de
     return _evaluate(task, registry.encoder(cell.method, options=cell.options, vectors=vectors), cell, definition)
 
 
+def evaluate_encoder(
+    task: Tables, encoder: EncoderFolder, cell: EmbeddingCell, definition: TaskDefinition, folders: Folders
+) -> Scored:
+    """Evaluate an encoder; what it has encoded before, for any task or run, is not encoded again."""
+    stored = registry.encoder(cell.method, options=cell.options, model=encoder, encodings=folders.encodings)
+    return _evaluate(task, stored, cell, definition)
+
+
 def evaluate_untrained(task: Tables, cell: EmbeddingCell, definition: TaskDefinition) -> Scored:
     """Evaluate an embedding that the task's own training texts, or nothing at all, determine."""
     encoder = registry.encoder(cell.method, options=cell.options, dim=cell.dim, seed=cell.seed)
@@ -53,6 +62,10 @@ def _evaluate(tables: Tables, encoder: Any, cell: EmbeddingCell, definition: Tas
             seed=cell.seed,
             shuffle_labels=cell.shuffle_labels,
         )
+    return _scored(evaluation, cell, definition)
+
+
+def _scored(evaluation: Evaluation, cell: EmbeddingCell, definition: TaskDefinition) -> Scored:
     item_scores = stamped(
         evaluation.item_scores,
         origin=cell.origin,

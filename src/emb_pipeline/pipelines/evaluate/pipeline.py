@@ -1,12 +1,16 @@
 """Evaluate every embedding on every task that it serves, and gather the scores level by level.
 
 tasks@<task> ─┐
-vectors ──────┴─► evaluate_<kind> ──► <origin>.<embedding>.<task>.item_scores, .metrics ──┐
+vectors,      │
+encoder ──────┴─► evaluate_<kind> ──► <origin>.<embedding>.<task>.item_scores, .metrics ──┐
                                                                                            ▼ collect_tasks
                                           <origin>.scores ◄── collect_embeddings ◄── <origin>.<embedding>.card
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 from kedro.pipeline import Pipeline, node, pipeline
 
@@ -15,6 +19,11 @@ from emb_pipeline.pipelines.evaluate import nodes
 from emb_pipeline.provenance import AGGREGATE
 
 STAGE = "evaluate"
+EVALUATIONS: dict[str | None, Callable[..., Any]] = {
+    "vectors": nodes.evaluate_trained,
+    "encoder": nodes.evaluate_encoder,
+    None: nodes.evaluate_untrained,
+}
 
 
 def build(experiment: Experiment) -> Pipeline:
@@ -28,21 +37,23 @@ def build(experiment: Experiment) -> Pipeline:
 
 def _evaluate(cell: EmbeddingCell, task: str, kind: str) -> Pipeline:
     inputs = {"task": f"tasks@{task}"}
-    if cell.is_trained:
-        inputs["vectors"] = f"{cell.name}.vectors"
-    function = nodes.evaluate_trained if cell.is_trained else nodes.evaluate_untrained
+    parameters = {"params:cell": f"params:embeddings.{cell.name}", "params:definition": f"params:tasks.{task}"}
+    if cell.artefact:
+        inputs[cell.artefact] = f"{cell.name}.{cell.artefact}"
+    if cell.artefact == "encoder":
+        parameters["params:folders"] = "params:folders"
     return pipeline(
         [
             node(
-                function,
-                [*inputs, "params:cell", "params:definition"],
+                EVALUATIONS[cell.artefact],
+                [*inputs, *parameters],
                 ["item_scores", "metrics"],
                 name=f"evaluate_{kind}",
             )
         ],
         namespace=f"{cell.name}.{task}",
         inputs=inputs,
-        parameters={"params:cell": f"params:embeddings.{cell.name}", "params:definition": f"params:tasks.{task}"},
+        parameters=parameters,
         tags=[STAGE, task, cell.method],
     )
 

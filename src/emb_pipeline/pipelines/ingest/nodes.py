@@ -6,26 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict
 
 from emb_pipeline.atomic import temporary_path
-from emb_pipeline.experiment import CorpusDefinition, CorpusOptions, TaskDefinition
+from emb_pipeline.experiment import CorpusDefinition, CorpusOptions, Folders, TaskDefinition
 from emb_pipeline.text import audit, readers
 from emb_pipeline.text.held_out import held_out_keys, held_out_texts
 from emb_pipeline.text.texts import tokenised
 from emb_pipeline.text.tokens import TokenCorpus, cut, write_tokens
 
 Tables = Mapping[str, pa.Table]
-
-
-class Folders(BaseModel):
-    """Where this machine keeps raw files and scratch space."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    raw: Path
-    scratch: Path
-    project: Path
 
 
 def read_classification(definition: TaskDefinition, folders: Folders) -> dict[str, pa.Table]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, Field
 
 from emb_pipeline.config import project_path, tracking_uri
-from emb_pipeline.experiment import TaskDefinition
+from emb_pipeline.embeddings.registry import METHODS
+from emb_pipeline.experiment import EmbeddingCell, TaskDefinition
 from emb_pipeline.provenance import git_state, versions
 from emb_pipeline.reporting import figures
 from emb_pipeline.reporting.page import report_page
@@ -22,6 +24,7 @@ from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.tokens import TokenCorpus
 
 Tables = Mapping[str, pa.Table]
+DERIVATIONS = {"corpus": "further_training", "encoder": "distillation"}
 PRIMARY = {name: kind.primary_metric for name, kind in KINDS.items()}
 
 
@@ -52,9 +55,14 @@ def compare_embeddings(options: ReportOptions, **scores: Tables) -> pd.DataFrame
     return statistics.comparisons(_all(scores, "item_scores"), _primary_metrics(scores), options.resampling)
 
 
-def compare_origins(options: ReportOptions, **scores: Tables) -> pd.DataFrame:
-    """What domain text changes, for each method trained on both corpora."""
-    return statistics.origin_effects(_all(scores, "item_scores"), _primary_metrics(scores), options.resampling)
+def measure_effects(options: ReportOptions, embeddings: Mapping[str, Any], **scores: Tables) -> pd.DataFrame:
+    """What domain text, further training, distillation and fine-tuning change."""
+    item_scores = _all(scores, "item_scores")
+    contrasts = {
+        statistics.CORPUS: statistics.corpus_contrasts(item_scores["embedding"].unique()),
+        **derivations(EmbeddingCell.model_validate(cell) for group in embeddings.values() for cell in group.values()),
+    }
+    return statistics.effects(item_scores, contrasts, _primary_metrics(scores), options.resampling)
 
 
 def make_audit(audits: pa.Table, overlap: pa.Table) -> pd.DataFrame:
@@ -92,16 +100,16 @@ def draw_bytes(leaderboard: pa.Table, task: str) -> go.Figure:
     return figures.cost_figure(leaderboard.to_pandas(), task, against="bytes_per_item")
 
 
-def draw_origins(origin_effects: pa.Table, options: ReportOptions) -> go.Figure:
+def draw_origins(effects: pa.Table, options: ReportOptions) -> go.Figure:
     """Domain minus generic, a row for each method and dimension."""
-    return figures.origins_figure(origin_effects.to_pandas(), level=options.level)
+    return figures.origins_figure(of_factor(effects, statistics.CORPUS), level=options.level)
 
 
 def write_page(
     parameters: Mapping[str, Any],
     leaderboard: pa.Table,
     comparisons: pa.Table,
-    origin_effects: pa.Table,
+    effects: pa.Table,
     audit: pa.Table,
     **parts: Any,
 ) -> str:
@@ -112,7 +120,8 @@ def write_page(
         run=run_description(parameters),
         leaderboard=leaderboard.to_pandas(),
         comparisons=comparisons.to_pandas(),
-        origins=origin_effects.to_pandas(),
+        origins=of_factor(effects, statistics.CORPUS),
+        derived=effects.to_pandas(),
         audit=audit.to_pandas(),
         embeddings=trained_embeddings(_all(scores, "cells")),
         corpora=pd.DataFrame([corpus_row(name, corpus) for name, corpus in corpora.items()]),
@@ -145,6 +154,21 @@ def run_description(parameters: Mapping[str, Any]) -> dict[str, Any]:
         },
         "methods": {name: options for name, options in parameters["methods"].items() if name in methods},
     }
+
+
+def derivations(cells: Iterable[EmbeddingCell]) -> dict[str, list[tuple[str, str]]]:
+    """Embeddings that were made from another one, each with that one, by how they were made."""
+    pairs: dict[str, list[tuple[str, str]]] = {}
+    for cell in cells:
+        if cell.base:
+            pairs.setdefault(DERIVATIONS[METHODS[cell.method].origin], []).append((cell.name, cell.base))
+    return pairs
+
+
+def of_factor(effects: pa.Table, factor: str) -> pd.DataFrame:
+    """The effects of one factor."""
+    table: pd.DataFrame = effects.filter(pc.equal(effects["factor"], factor)).to_pandas()
+    return table
 
 
 def trained_embeddings(cells: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Compare all scores, and write the report.
 
-<origin>.scores ──► leaderboard, comparisons, origin_effects ──┐
+<origin>.scores ──► leaderboard, comparisons, effects ─────────┐
 tasks@audit, corpora@overlap ──► audit ────────────────────────┼──► figures ──► report_page
                                                                └──────────────►
 """
@@ -26,7 +26,7 @@ def build(experiment: Experiment) -> Pipeline:
     steps = [
         *_tables(scores),
         *figures,
-        node(nodes.draw_origins, ["origin_effects", "params:report"], "origins_figure", name="draw_origins"),
+        node(nodes.draw_origins, ["effects", "params:report"], "origins_figure", name="draw_origins"),
     ]
     drawn = [name for step in steps for name in step.outputs]
     corpora = {f"corpus_{corpus}": f"corpora@{corpus}" for corpus in experiment.corpora}
@@ -47,7 +47,7 @@ def _tables(scores: Mapping[str, str]) -> list[Node]:
     return [
         node(nodes.make_leaderboard, {"use_case": "params:use_case", **compared}, "leaderboard", name="make_leaderboard"),
         node(nodes.compare_embeddings, compared, "comparisons", name="compare_embeddings"),
-        node(nodes.compare_origins, compared, "origin_effects", name="compare_origins"),
+        node(nodes.measure_effects, {"embeddings": "params:embeddings", **compared}, "effects", name="measure_effects"),
         node(nodes.make_audit, ["audits", "overlap"], "audit", name="make_audit"),
     ]
 

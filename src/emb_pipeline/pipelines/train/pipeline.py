@@ -1,31 +1,48 @@
-"""Train every embedding of the grid on its corpus, or load it from a file.
+"""Train every embedding of the grid on its corpus, make it from another one, or load it.
 
-corpora@<corpus> ──► train_<method> ──► <corpus>.<method>_<dim>.vectors
-                                    └─► <corpus>.<method>_<dim>.training    (seconds, peak memory, loss; a run in MLflow)
+corpora@<corpus> ────┐
+<base>.encoder ──────┴─► train_<method> ──► <corpus>.<method>_<dim>.vectors or .encoder
+                                        └─► <corpus>.<method>_<dim>.training    (seconds, memory, loss; a run in MLflow)
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from kedro.pipeline import Pipeline, node, pipeline
 
+from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment import EmbeddingCell, Experiment
 from emb_pipeline.pipelines.train import nodes
 
 STAGE = "train"
+STEPS: dict[tuple[str, str], tuple[str, Callable[..., Any], list[str]]] = {
+    ("corpus", "vectors"): ("train", nodes.train_vectors, ["corpus", "cell", "training"]),
+    ("corpus", "encoder"): ("train", nodes.train_encoder, ["corpus", "cell", "folders"]),
+    ("pretrained", "vectors"): ("load", nodes.load_vectors, ["cell"]),
+    ("pretrained", "encoder"): ("load", nodes.load_encoder, ["cell", "folders"]),
+    ("encoder", "encoder"): ("make", nodes.derive_encoder, ["cell", "folders"]),
+}
 
 
 def build(experiment: Experiment) -> Pipeline:
     """The training stage of an experiment."""
-    return sum((_train(cell, experiment) for cell in experiment.cells if cell.is_trained), Pipeline([]))
+    return sum((_train(cell) for cell in experiment.cells if cell.is_trained), Pipeline([]))
 
 
-def _train(cell: EmbeddingCell, experiment: Experiment) -> Pipeline:
-    parameters = {"params:cell": f"params:embeddings.{cell.name}", "params:training": "params:training"}
-    outputs = ["vectors", "training"]
-    if cell.origin in experiment.corpora:
-        step = node(nodes.train_vectors, ["corpus", "params:cell", "params:training"], outputs, name=f"train_{cell.method}")
-        inputs = {"corpus": f"corpora@{cell.origin}"}
-    else:
-        step = node(nodes.load_vectors, ["params:cell"], outputs, name=f"load_{cell.method}")
-        inputs, parameters = {}, {"params:cell": parameters["params:cell"]}
-    return pipeline([step], namespace=cell.name, inputs=inputs, parameters=parameters, tags=[STAGE, cell.method])
+def _train(cell: EmbeddingCell) -> Pipeline:
+    method = METHODS[cell.method]
+    verb, function, needs = STEPS[method.origin, str(method.artefact)]
+    sources = {"corpus": f"corpora@{cell.origin}"} if "corpus" in needs else {}
+    if cell.base:
+        sources["base"] = f"{cell.base}.encoder"
+    places = {
+        "cell": f"params:embeddings.{cell.name}",
+        "training": "params:training",
+        "folders": "params:folders",
+    }
+    parameters = {f"params:{name}": place for name, place in places.items() if name in needs}
+    takes = {**{name: name for name in sources}, **{name.removeprefix("params:"): name for name in parameters}}
+    step = node(function, takes, [str(method.artefact), "training"], name=f"{verb}_{cell.method}")
+    return pipeline([step], namespace=cell.name, inputs=sources, parameters=parameters, tags=[STAGE, cell.method])

@@ -1,0 +1,48 @@
+"""Encoders at rest: a folder with the model, or with the place where an installed one stands."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from kedro.io import AbstractDataset
+
+from emb_pipeline.atomic import atomic_path
+
+if TYPE_CHECKING:
+    from emb_pipeline.embeddings.encoder_folder import EncoderFolder
+
+
+class EncoderDataset(AbstractDataset["EncoderFolder", "EncoderFolder"]):
+    """One encoder, with its provenance in ``encoder.json``.
+
+    A node writes into a scratch folder; saving gives it its final name.
+
+    Parameters
+    ----------
+    filepath : str
+        The folder.
+    metadata : dict, optional
+        Anything for other tools.
+    """
+
+    MANIFEST = "encoder.json"
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = PurePosixPath(filepath)
+        self.metadata = metadata
+
+    def load(self) -> EncoderFolder:
+        from emb_pipeline.embeddings.encoder_folder import EncoderFolder
+
+        return EncoderFolder.read(Path(self._filepath))
+
+    def save(self, data: EncoderFolder) -> None:
+        with atomic_path(Path(self._filepath)) as folder:
+            data.move_to(folder)
+
+    def _exists(self) -> bool:
+        return (Path(self._filepath) / self.MANIFEST).is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}

@@ -1,0 +1,332 @@
+"""Vectors of texts and of words from a transformer."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emb_pipeline.embeddings.encoder_folder import EncoderFolder
+from emb_pipeline.embeddings.encoders import Role
+from emb_pipeline.embeddings.options import EncoderOptions
+from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.tokens import tokenize
+
+Hidden = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Hidden states of shape (n, length, dim) of token ids and their mask, both of shape (n, length)."""
+_TEXTS_PER_TOKENISATION = 4096
+_ROUNDING = "transformers", "torch"
+
+
+class ContextualEncoder:
+    """A transformer with a rule that pools the vectors of a text's tokens.
+
+    The model is read when something is first encoded. Texts are encoded in batches of like length; a text longer than
+    the model reads is cut.
+
+    Parameters
+    ----------
+    folder : EncoderFolder
+        The model.
+    options : EncoderOptions
+        How text vectors are made.
+    cache : Path, optional
+        Where a model that is converted for ONNX Runtime is kept; without it, it is converted anew.
+
+    Raises
+    ------
+    DataError
+        A tokenizer that does not go with the model, a layer that it does not have, a module after pooling that is not
+        known, or a GPU is asked for and there is none.
+    """
+
+    def __init__(self, folder: EncoderFolder, options: EncoderOptions, cache: Path | None = None) -> None:
+        require_device(options)
+        self.folder, self.options, self._cache = folder, options, cache
+        self._saved = _SavedWith(folder.model_path, options.pooling)
+        layers = int(self._config.get("num_hidden_layers", 0))
+        if not -layers - 1 <= options.layer <= layers:
+            raise DataError(str(folder.model_path), f"has layers 0 to {layers}, not {options.layer}", "choose one of these")
+
+    @property
+    def dim(self) -> int:
+        """Numbers per vector."""
+        return self.folder.dim
+
+    def fingerprint(self, role: Role = "passage") -> str:
+        """Names everything that a text's vector depends on beside the text."""
+        facts = {
+            "model": self.folder.fingerprint,
+            "input": self.folder.input,
+            "prompt": self._prompt(role),
+            "pooling": self._saved.pooling,
+            "normalise": self._normalises,
+            "layer": self.options.layer,
+            "max_length": self._max_length,
+            "backend": self.options.backend,
+            "dtype": self.options.dtype,
+            "device": self.options.device,
+            "libraries": [importlib.metadata.version(name).rsplit(".", 1)[0] for name in _ROUNDING],
+        }
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+    def encode(self, texts: Sequence[str], role: Role = "passage") -> np.ndarray:
+        """Vectors of texts: an array of shape (n_texts, dim), float32."""
+        vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
+        prompt = self._prompt(role)
+        ids = [
+            found
+            for start in range(0, len(texts), _TEXTS_PER_TOKENISATION)
+            for found in self._ids([prompt + text for text in texts[start : start + _TEXTS_PER_TOKENISATION]])
+        ]
+        for rows, hidden, mask in self._hidden_states(ids):
+            vectors[rows] = self._pooled(hidden, mask)
+        return vectors
+
+    def encode_tokens(self, sentences: Sequence[Sequence[str]]) -> list[np.ndarray]:
+        """Vectors of single tokens: the mean over the sub-words of each.
+
+        A sentence that is longer than the model reads is encoded in pieces; a token without a sub-word is zeros.
+
+        Returns
+        -------
+        list of ndarray of shape (n_tokens, dim), float32
+            One array per sentence.
+        """
+        pieces = [(row, *piece) for row, sentence in enumerate(sentences) for piece in self._pieces(sentence)]
+        sums = [np.zeros((len(sentence), self.dim), dtype=np.float32) for sentence in sentences]
+        counts = [np.zeros(len(sentence), dtype=np.float32) for sentence in sentences]
+        for batch, hidden, _ in self._hidden_states([ids for _, ids, _ in pieces]):
+            for place, states in zip(batch.tolist(), hidden, strict=True):
+                row, _, words = pieces[place]
+                np.add.at(sums[row], words, states[1 : 1 + len(words)])
+                np.add.at(counts[row], words, 1)
+        return [total / np.maximum(count, 1)[:, None] for total, count in zip(sums, counts, strict=True)]
+
+    def _ids(self, texts: list[str]) -> list[list[int]]:
+        found = self._tokenizer(
+            [self._as_trained_on(text) for text in texts],
+            truncation=True,
+            max_length=self._max_length,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+        )
+        ids: list[list[int]] = found["input_ids"]
+        return ids
+
+    def _pieces(self, sentence: Sequence[str]) -> Iterator[tuple[list[int], np.ndarray]]:
+        """Token ids of parts of a sentence that the model can read, and the word that each id between the ends is of."""
+        if not len(sentence):
+            return
+        words = [self._as_trained_on(token) or token for token in sentence]
+        found = self._tokenizer(words, is_split_into_words=True, add_special_tokens=False, truncation=False)
+        ids, word_of = np.array(found["input_ids"]), np.array(found.word_ids(), dtype=np.int64)
+        first, last = self._tokenizer.cls_token_id, self._tokenizer.sep_token_id
+        room, start = self._max_length - 2, 0
+        while start < len(ids):
+            end = min(start + room, len(ids))
+            if end < len(ids) and word_of[end] != word_of[start]:
+                while word_of[end] == word_of[end - 1]:  # keep a word in one piece
+                    end -= 1
+            yield [first, *ids[start:end].tolist(), last], word_of[start:end]
+            start = end
+
+    def _hidden_states(self, ids: list[list[int]]) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Rows, hidden states and mask of batches of texts of like length, the longest first."""
+        lengths = np.array([len(found) for found in ids], dtype=np.int64)
+        order = np.argsort(-lengths, kind="stable")
+        start = 0
+        while start < len(order):
+            longest = int(lengths[order[start]])
+            rows = order[start : start + max(1, self.options.batch_tokens // max(longest, 1))]
+            padded = np.full((len(rows), longest), self._tokenizer.pad_token_id or 0, dtype=np.int64)
+            mask = np.arange(longest) < lengths[rows, None]
+            padded[mask] = np.concatenate([ids[row] for row in rows])
+            yield rows, self._hidden(padded, mask.astype(np.int64)), mask
+            start += len(rows)
+
+    def _pooled(self, hidden: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        if self._saved.pooling == "cls":
+            pooled = hidden[:, 0]
+        elif self._saved.pooling == "max":
+            pooled = np.where(mask[:, :, None], hidden, -np.inf).max(axis=1)
+        else:
+            pooled = np.einsum("ntd,nt->nd", hidden, mask.astype(np.float32)) / mask.sum(axis=1, keepdims=True)
+        if self._normalises:
+            pooled = pooled / np.maximum(np.linalg.norm(pooled, axis=1, keepdims=True), 1e-12)
+        return pooled.astype(np.float32)
+
+    def _prompt(self, role: Role) -> str:
+        return self.options.query_prompt if role == "query" else self.options.passage_prompt
+
+    def _as_trained_on(self, text: str) -> str:
+        return " ".join(tokenize(text)) if self.folder.input == "tokens" else text
+
+    @property
+    def _normalises(self) -> bool:
+        return self._saved.normalises if self.options.normalise is None else self.options.normalise
+
+    @cached_property
+    def _config(self) -> dict[str, Any]:
+        return dict(json.loads((self.folder.model_path / "config.json").read_text(encoding="utf-8")))
+
+    @property
+    def _max_length(self) -> int:
+        positions = int(self._config.get("max_position_embeddings", 512))
+        wanted = self.options.max_length or self._saved.max_length or positions
+        return int(min(wanted, positions, self._tokenizer.model_max_length))  # some models count positions from 2
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        return load_tokenizer(self.folder.model_path)
+
+    @cached_property
+    def _hidden(self) -> Hidden:
+        if self.options.backend == "torch":
+            return torch_backend(self.folder, self.options)
+        from emb_pipeline.embeddings.onnx_backend import onnx_backend
+
+        return onnx_backend(self.folder, self.options, self._cache)
+
+
+class _SavedWith:
+    """What a sentence-transformers folder says where the options do not; a plain model is pooled by its mean."""
+
+    def __init__(self, model: Path, pooling: str) -> None:
+        modules = _json(model / "modules.json") or []
+        kinds = {str(module["type"]).rpartition(".")[2]: model / module["path"] for module in modules}
+        if unknown := [kind for kind in kinds if kind not in ("Transformer", "Pooling", "Normalize")]:
+            raise DataError(
+                str(model / "modules.json"),
+                f"has a module {unknown[0]} after pooling, which is not supported",
+                "use a model of Transformer, Pooling and Normalize",
+            )
+        saved = _json(kinds["Pooling"] / "config.json") or {} if "Pooling" in kinds else {}
+        modes = {
+            "cls": saved.get("pooling_mode_cls_token"),
+            "max": saved.get("pooling_mode_max_tokens"),
+            "mean": saved.get("pooling_mode_mean_tokens"),
+            str(saved.get("pooling_mode")): "pooling_mode" in saved,
+        }
+        chosen = [mode for mode, holds in modes.items() if holds] or ["mean"]
+        if pooling != "model":
+            chosen = [pooling]
+        if len(chosen) > 1 or chosen[0] not in ("cls", "max", "mean"):
+            raise DataError(
+                str(kinds["Pooling"]),
+                f"pools by {' and '.join(chosen)}, which is not supported",
+                "set pooling: mean, cls or max",
+            )
+        self.pooling = chosen[0]
+        self.normalises = "Normalize" in kinds
+        self.max_length = (_json(model / "sentence_bert_config.json") or {}).get("max_seq_length")
+
+
+def require_device(options: EncoderOptions) -> None:
+    """Refuse a GPU that is not there, before anything is trained.
+
+    Raises
+    ------
+    DataError
+        Says how to do without.
+    """
+    if options.device == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise DataError("device: cuda", "PyTorch finds no GPU here", "set device: cpu, or install PyTorch's CUDA build")
+
+
+def load_tokenizer(model: Path) -> Any:
+    """The fast tokenizer of a model's folder.
+
+    Raises
+    ------
+    DataError
+        It cannot be read.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(model), local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # whatever a broken file makes the library raise
+        raise DataError(str(model), f"its tokenizer cannot be read ({error})", "save model and tokenizer again") from error
+    return tokenizer
+
+
+def require_matching_tokenizer(model: Path) -> None:
+    """Refuse a model whose tokenizer knows more tokens than it has vectors.
+
+    Raises
+    ------
+    DataError
+        Also where the tokenizer cannot be read.
+    """
+    from tokenizers import Tokenizer
+
+    try:
+        known = Tokenizer.from_file(str(model / "tokenizer.json")).get_vocab_size()
+    except Exception as error:  # whatever a broken file makes the library raise
+        raise DataError(str(model / "tokenizer.json"), f"cannot be read ({error})", "save the tokenizer again") from error
+    rows = (_json(model / "config.json") or {}).get("vocab_size")
+    if rows is not None and known > rows:
+        raise DataError(
+            str(model),
+            f"its tokenizer knows {known:,} tokens, the model has vectors for {rows:,}",
+            "put the tokenizer beside it that it was trained with",
+        )
+
+
+def torch_backend(folder: EncoderFolder, options: EncoderOptions) -> Hidden:
+    """Hidden states by PyTorch."""
+    import torch
+
+    model = load_model(folder.model_path, options.dtype).to(options.device).eval()
+
+    def hidden(ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            made = model(
+                input_ids=torch.from_numpy(ids).to(options.device),
+                attention_mask=torch.from_numpy(mask).to(options.device),
+                output_hidden_states=options.layer != -1,
+            )
+            states = made.last_hidden_state if options.layer == -1 else made.hidden_states[options.layer]
+            array: np.ndarray = states.float().cpu().numpy()
+            return array
+
+    return hidden
+
+
+def load_model(model: Path, dtype: str = "float32") -> Any:
+    """The transformer of a model's folder, from its safetensors alone.
+
+    Raises
+    ------
+    DataError
+        It cannot be read.
+    """
+    import torch
+    from transformers import AutoModel
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()  # weights of heads that are not needed here are reported otherwise
+    try:
+        return AutoModel.from_pretrained(
+            str(model), local_files_only=True, use_safetensors=True, trust_remote_code=False, dtype=getattr(torch, dtype)
+        )
+    except Exception as error:  # whatever a broken file makes the library raise
+        raise DataError(str(model), f"the model cannot be read ({error})", "save or download it again") from error
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,194 @@
+"""Encoders at rest: a folder with ``encoder.json``, and the model that it names."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from emb_pipeline.text.errors import DataError
+
+Format = Literal["transformers", "sentence_transformers", "model2vec"]
+Input = Literal["raw", "tokens"]
+MANIFEST = "encoder.json"
+MODEL = "model"
+_PICKLES = ("pytorch_model.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
+_BYTES_AT_A_TIME = 1 << 20
+
+
+@dataclass(frozen=True)
+class EncoderFolder:
+    """A model on disk.
+
+    Attributes
+    ----------
+    path : Path
+        The folder that holds ``encoder.json``.
+    format : {"transformers", "sentence_transformers", "model2vec"}
+        The library that reads the model.
+    model : str
+        Folder of the model's files: below ``path``, or an absolute one of a model that is installed elsewhere.
+    dim : int
+        Numbers per vector.
+    vocabulary : int
+        Sub-word tokens of its tokenizer.
+    fingerprint : str
+        SHA-256 over the names and bytes of the model's files.
+    input : {"raw", "tokens"}
+        What the model was trained on: text as it stands, or the project's own tokens joined by spaces.
+    n_bytes : int
+        Size of the weights.
+    provenance : mapping
+        Where it comes from and what its training cost.
+    """
+
+    path: Path
+    format: Format
+    model: str
+    dim: int
+    vocabulary: int
+    fingerprint: str
+    input: Input
+    n_bytes: int
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def model_path(self) -> Path:
+        """Where the model's files are."""
+        return self.path / self.model
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The encoder of a folder.
+
+        Raises
+        ------
+        DataError
+            No encoder was ever finished there, or its model is gone or no longer the same.
+        """
+        try:
+            manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise DataError(
+                str(path), f"holds no readable {MANIFEST} ({error})", "train or load the encoder again"
+            ) from error
+        files = manifest.pop("files")
+        folder = cls(path=path, **manifest)
+        place = folder.model_path
+        again = "load it again: kedro run --pipelines train,evaluate,report"
+        if not place.is_dir():
+            raise DataError(str(place), "is not there", f"put the model back, or {again}")
+        if _sizes(place) != files and fingerprint_of(place) != folder.fingerprint:
+            raise DataError(str(place), "is no longer the model that was loaded", f"put it back, or {again}")
+        return folder
+
+    @classmethod
+    def write(
+        cls,
+        path: Path,
+        *,
+        format: Format,
+        dim: int,
+        vocabulary: int,
+        model: Path | None = None,
+        input: Input = "raw",
+        provenance: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Describe a model: the one in ``path/model``, or one that stays where it is.
+
+        Raises
+        ------
+        DataError
+            The model has no safetensors weights or no tokenizer.
+        """
+        path.mkdir(parents=True, exist_ok=True)
+        place = (model or path / MODEL).absolute()
+        require_safe_model(place)
+        folder = cls(
+            path=path,
+            format=format,
+            model=str(place) if model else MODEL,
+            dim=dim,
+            vocabulary=vocabulary,
+            fingerprint=fingerprint_of(place),
+            input=input,
+            n_bytes=sum(file.stat().st_size for file in place.rglob("*.safetensors")),
+            provenance=dict(provenance or {}),
+        )
+        entry = {name: value for name, value in vars(folder).items() if name != "path"}
+        (path / MANIFEST).write_text(json.dumps({**entry, "files": _sizes(place)}, indent=1), encoding="utf-8")
+        return folder
+
+    def move_to(self, path: Path) -> Self:
+        """The same encoder under another name."""
+        shutil.move(self.path, path)
+        return type(self)(**{**vars(self), "path": path})
+
+
+def require_safe_model(place: Path) -> None:
+    """Refuse a folder that cannot be loaded, or only by running what is in it.
+
+    Raises
+    ------
+    DataError
+        It is no folder, has no configuration, weights or tokenizer, or keeps its weights as pickles.
+    """
+    if not place.is_dir():
+        raise DataError(str(place), "is no folder", "name the folder that holds config.json and model.safetensors")
+    if not any(place.rglob("*.safetensors")):
+        pickles = sorted(file.name for pattern in _PICKLES for file in place.rglob(pattern))
+        if pickles:
+            raise DataError(
+                str(place),
+                f"keeps its weights as pickles ({', '.join(pickles)}), which run code when they are read",
+                "convert them where you trust their source: "
+                "AutoModel.from_pretrained(folder).save_pretrained(folder, safe_serialization=True)",
+            )
+        raise DataError(str(place), "holds no weights (*.safetensors)", "give the folder of a saved model")
+    for file in place.rglob("*.safetensors"):
+        _require_whole(file)
+    try:
+        json.loads((place / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(str(place / "config.json"), f"cannot be read ({error})", "save the model again") from error
+    if not (place / "tokenizer.json").is_file():
+        raise DataError(
+            str(place),
+            "holds no tokenizer.json",
+            "save its fast tokenizer beside it: AutoTokenizer.from_pretrained(…).save_pretrained(folder)",
+        )
+
+
+def _require_whole(file: Path) -> None:
+    from safetensors import safe_open
+
+    try:
+        with safe_open(file, "numpy") as weights:
+            weights.keys()
+    except Exception as error:  # the library has an error of its own for a damaged header
+        raise DataError(str(file), f"is damaged ({error})", "save or download it again") from error
+
+
+def fingerprint_of(place: Path) -> str:
+    """SHA-256 over the names and bytes of all files of a folder."""
+    digest = hashlib.sha256()
+    for file in _files(place):
+        digest.update(f"{file.relative_to(place).as_posix()}\0{file.stat().st_size}\0".encode())
+        with file.open("rb") as content:
+            while block := content.read(_BYTES_AT_A_TIME):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def _sizes(place: Path) -> dict[str, list[int]]:
+    """Size and time of each file: what is looked at before all bytes are."""
+    found = {file.relative_to(place).as_posix(): file.stat() for file in _files(place)}
+    return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in found.items()}
+
+
+def _files(place: Path) -> list[Path]:
+    return sorted(file for file in place.rglob("*") if file.is_file() and not file.name.startswith("."))

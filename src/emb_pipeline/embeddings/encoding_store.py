@@ -1,0 +1,251 @@
+"""A content-addressed store of text vectors: a text is encoded once per encoder, whatever asks for it, in whatever run.
+
+    <root>/<encoder>/<number>.arrow    key (128-bit hash of a text), vector, seconds; written whole or not at all
+    <root>/<encoder>/<claim>.keys      what a process that is running is encoding just now
+
+The encoder's name hashes all that a vector depends on beside the text (`ContextualEncoder.fingerprint`), so a changed
+prompt, length or model is another folder and never a wrong hit. Shards are mapped into memory, not read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from emb_pipeline.atomic import atomic_path, process_runs, temporary_path
+from emb_pipeline.embeddings.encoders import Role
+
+ROWS_PER_SHARD = 2048
+_IN_MEMORY_BYTES = 256 << 20
+_KEY = np.dtype("S16")
+_WAIT_SECONDS = 0.2
+
+
+class Encoder(Protocol):
+    """What the store keeps the vectors of."""
+
+    @property
+    def dim(self) -> int:
+        """Numbers per vector."""
+        ...
+
+    def encode(self, texts: Sequence[str], role: Role = "passage") -> np.ndarray:
+        """Vectors of shape (n_texts, dim), float32."""
+        ...
+
+    def encode_tokens(self, sentences: Sequence[Sequence[str]]) -> list[np.ndarray]:
+        """One array of shape (n_tokens, dim) per sentence."""
+        ...
+
+    def fingerprint(self, role: Role = "passage") -> str:
+        """Names all that a vector depends on beside the text."""
+        ...
+
+
+class StoredEncoder:
+    """An encoder whose text vectors are kept.
+
+    Token vectors, of which each task has its own, are not: they would be hundreds of times as many.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        What encodes what is not in the store.
+    root : Path
+        The store.
+    rows_per_shard : int
+        Texts that are encoded before they are written: what a killed run loses at most.
+    """
+
+    def __init__(self, encoder: Encoder, root: Path, *, rows_per_shard: int = ROWS_PER_SHARD) -> None:
+        self._encoder, self._root, self._rows_per_shard = encoder, root, rows_per_shard
+
+    @property
+    def dim(self) -> int:
+        """Numbers per vector."""
+        return self._encoder.dim
+
+    def encode(self, texts: Sequence[str], role: Role = "passage") -> np.ndarray:
+        """Vectors of texts, in their order.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            Those that are not in the store are encoded, the longest first.
+        role : {"query", "passage"}
+            What the texts are for.
+
+        Returns
+        -------
+        ndarray of shape (n_texts, dim), float32
+            In memory, or on disk where it is larger than 256 MiB.
+        """
+        shards, keys = self._filled(texts, role)
+        return shards.vectors(keys, self.dim)
+
+    def seconds_to_encode(self, texts: Sequence[str], role: Role = "passage") -> float:
+        """Seconds that these texts took when they were encoded, in this run or in an earlier one."""
+        shards, keys = self._filled(texts, role)
+        return shards.seconds(keys)
+
+    def encode_tokens(self, sentences: Sequence[Sequence[str]]) -> list[np.ndarray]:
+        """One array of shape (n_tokens, dim) per sentence, from the encoder itself."""
+        return self._encoder.encode_tokens(sentences)
+
+    def _filled(self, texts: Sequence[str], role: Role) -> tuple[_Shards, np.ndarray]:
+        shards = _Shards(self._root / self._encoder.fingerprint(role)[:32], self.dim)
+        keys = _keys(texts)
+        distinct, first = np.unique(keys, return_index=True)
+        waiting = first[~shards.hold(distinct)]
+        waiting = waiting[np.argsort([-len(texts[row]) for row in waiting.tolist()], kind="stable")]
+        while len(waiting):
+            with shards.claimed(keys, waiting, self._rows_per_shard) as (rows, waiting):
+                if len(rows):
+                    chosen = [texts[row] for row in rows.tolist()]
+                    started = time.perf_counter()
+                    vectors = self._encoder.encode(chosen, role=role)
+                    shards.add(keys[rows], vectors, _shares(chosen, time.perf_counter() - started))
+                elif len(waiting) <= self._rows_per_shard:
+                    time.sleep(_WAIT_SECONDS)  # other processes are at all of them
+        return shards, keys
+
+
+class _Shards:
+    """The shards of one encoder, with an index of the keys in them."""
+
+    def __init__(self, folder: Path, dim: int) -> None:
+        self._folder, self._dim = folder, dim
+        self._tables: dict[str, pa.Table] = {}
+        self._keys, self._shard, self._row = np.empty(0, _KEY), np.empty(0, np.int32), np.empty(0, np.int32)
+        self._seen: list[str] = []
+        folder.mkdir(parents=True, exist_ok=True)
+        self._scan()
+
+    def hold(self, keys: np.ndarray) -> np.ndarray:
+        """Whether each key is in a shard."""
+        self._scan()
+        places = np.searchsorted(self._keys, keys)
+        inside = places < len(self._keys)
+        inside[inside] = self._keys[places[inside]] == keys[inside]
+        return inside
+
+    def vectors(self, keys: np.ndarray, dim: int) -> np.ndarray:
+        """Vectors of keys that are there."""
+        made = _array((len(keys), dim))
+        for table, rows, targets in self._places(keys):
+            made[targets] = _matrix(table, dim)[rows]
+        return made
+
+    def seconds(self, keys: np.ndarray) -> float:
+        """What all of them took."""
+        return float(sum(table["seconds"].to_numpy()[rows].sum(dtype=np.float64) for table, rows, _ in self._places(keys)))
+
+    def add(self, keys: np.ndarray, vectors: np.ndarray, seconds: np.ndarray) -> None:
+        """Write one shard."""
+        flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).reshape(-1))
+        columns = {
+            "key": pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(keys), [None, pa.py_buffer(keys.tobytes())]),
+            "vector": pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1]),
+            "seconds": pa.array(seconds, pa.float32()),
+        }
+        batch = pa.record_batch(columns)
+        name = hashlib.blake2b(keys.tobytes(), digest_size=10).hexdigest()
+        with (
+            atomic_path(self._folder / f"{name}.arrow") as part,
+            pa.OSFile(str(part), "wb") as sink,
+            pa.ipc.new_file(sink, batch.schema) as writer,
+        ):
+            writer.write_batch(batch)
+
+    @contextmanager
+    def claimed(self, keys: np.ndarray, waiting: np.ndarray, n_rows: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Of the first waiting rows, those that nobody has encoded or is encoding: this process's until the block ends.
+
+        With them come the rows that wait on: the others, and at their end those that another process is at.
+        """
+        first, others = waiting[:n_rows], waiting[n_rows:]
+        with _locked(self._folder):
+            claims = self._claims()  # before the shards: a claim goes only when its shard is there
+            missing = first[~self.hold(keys[first])]
+            elsewhere = np.isin(keys[missing], claims)
+            rows = missing[~elsewhere]
+            claim = temporary_path(self._folder / "claim")
+            claim.write_bytes(keys[rows].tobytes())
+        try:
+            yield rows, np.concatenate([others, missing[elsewhere]])
+        finally:
+            claim.unlink()
+
+    def _claims(self) -> np.ndarray:
+        claimed = []
+        for claim in self._folder.glob(".claim.*"):
+            with suppress(FileNotFoundError):  # its process has just finished
+                claimed.append(claim.read_bytes() if process_runs(claim) else b"")
+        return np.frombuffer(b"".join(claimed), dtype=_KEY)
+
+    def _scan(self) -> None:
+        """Take up shards that were written since."""
+        names = [path.name for path in self._folder.glob("*.arrow") if path.name not in self._tables]
+        for name in sorted(names):
+            self._tables[name] = pa.ipc.open_file(pa.memory_map(str(self._folder / name))).read_all()
+            self._seen.append(name)
+            keys = np.frombuffer(self._tables[name]["key"].chunk(0).buffers()[1], dtype=_KEY)
+            order = np.argsort(keys, kind="stable")
+            places = np.searchsorted(self._keys, keys[order])
+            self._keys = np.insert(self._keys, places, keys[order])
+            self._shard = np.insert(self._shard, places, len(self._seen) - 1)
+            self._row = np.insert(self._row, places, order)
+
+    def _places(self, keys: np.ndarray) -> Iterator[tuple[pa.Table, np.ndarray, np.ndarray]]:
+        """Each shard that holds some of the keys, with their rows in it and their places among the keys."""
+        self._scan()
+        at = np.searchsorted(self._keys, keys)
+        shards, rows = self._shard[at], self._row[at]
+        order = np.argsort(shards, kind="stable")
+        borders = np.flatnonzero(np.diff(shards[order])) + 1
+        for targets in np.split(order, borders) if len(order) else []:
+            yield self._tables[self._seen[shards[targets[0]]]], rows[targets], targets
+
+
+def _keys(texts: Sequence[str]) -> np.ndarray:
+    digests = b"".join(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest() for text in texts)
+    return np.frombuffer(digests, dtype=_KEY)
+
+
+def _shares(texts: Sequence[str], seconds: float) -> np.ndarray:
+    """The time of a block over its texts, by their length."""
+    lengths = np.array([1 + len(text) for text in texts], dtype=np.float64)
+    shares: np.ndarray = seconds * lengths / lengths.sum()
+    return shares
+
+
+def _matrix(table: pa.Table, dim: int) -> np.ndarray:
+    matrix: np.ndarray = table["vector"].chunk(0).flatten().to_numpy(zero_copy_only=True).reshape(-1, dim)
+    return matrix
+
+
+def _array(shape: tuple[int, int]) -> np.ndarray:
+    if 4 * shape[0] * shape[1] <= _IN_MEMORY_BYTES:
+        return np.empty(shape, dtype=np.float32)
+    with tempfile.TemporaryFile() as file:  # it has no name, and goes with the array
+        return np.memmap(file, dtype=np.float32, mode="w+", shape=shape)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    try:
+        import fcntl
+    except ImportError:  # Windows: two processes may encode one text twice, no more
+        yield
+        return
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

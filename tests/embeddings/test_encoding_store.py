@@ -1,0 +1,111 @@
+"""A text is encoded once per encoder, whatever asks for it."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emb_pipeline.embeddings import encoding_store
+from emb_pipeline.embeddings.encoding_store import StoredEncoder
+
+
+class CountingEncoder:
+    """Each text's length and first letter; counts how often each text was encoded."""
+
+    dim = 2
+
+    def __init__(self, prompts: dict[str, str] | None = None, fails_after: int | None = None) -> None:
+        self.counts: Counter[str] = Counter()
+        self._prompts, self._left = prompts or {}, fails_after
+
+    def encode(self, texts: Sequence[str], role: str = "passage") -> np.ndarray:
+        if self._left is not None:
+            if self._left == 0:
+                raise KeyboardInterrupt
+            self._left -= 1
+        self.counts.update(texts)
+        prompt = self._prompts.get(role, "")
+        return np.array([[len(prompt + text), ord((prompt + text + " ")[0])] for text in texts], dtype=np.float32)
+
+    def encode_tokens(self, sentences: Sequence[Sequence[str]]) -> list[np.ndarray]:
+        return [self.encode(sentence) for sentence in sentences]
+
+    def fingerprint(self, role: str = "passage") -> str:
+        return f"{'-'.join(self._prompts.get(role, '-').split())}-counting".ljust(32, "0")
+
+
+TEXTS = [f"text number {number}" for number in range(100)]
+
+
+def vectors_of(texts: Sequence[str]) -> np.ndarray:
+    return CountingEncoder().encode(texts)
+
+
+def test_a_text_is_encoded_once_over_calls_objects_and_repetitions(tmp_path: Path) -> None:
+    encoder = CountingEncoder()
+    for texts in (TEXTS[:60], TEXTS[40:], TEXTS[::-1], ["new", *TEXTS, "new"], []):
+        stored = StoredEncoder(encoder, tmp_path, rows_per_shard=16)
+        np.testing.assert_array_equal(stored.encode(texts), vectors_of(texts).reshape(-1, 2))
+    assert set(encoder.counts.values()) == {1} and len(encoder.counts) == 101
+
+
+def test_a_later_run_encodes_nothing(tmp_path: Path) -> None:
+    StoredEncoder(CountingEncoder(), tmp_path).encode(TEXTS)
+    later = CountingEncoder()
+    np.testing.assert_array_equal(StoredEncoder(later, tmp_path).encode(TEXTS), vectors_of(TEXTS))
+    assert not later.counts
+
+
+def test_another_prompt_is_another_text(tmp_path: Path) -> None:
+    encoder = CountingEncoder(prompts={"query": "find "})
+    stored = StoredEncoder(encoder, tmp_path)
+    as_query, as_passage = stored.encode(["a"], role="query"), stored.encode(["a"])
+    assert encoder.counts["a"] == 2 and as_query.tolist() != as_passage.tolist()
+
+
+def test_a_killed_run_goes_on_at_the_next_shard(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        StoredEncoder(CountingEncoder(fails_after=3), tmp_path, rows_per_shard=16).encode(TEXTS)
+    later = CountingEncoder()
+    np.testing.assert_array_equal(StoredEncoder(later, tmp_path, rows_per_shard=16).encode(TEXTS), vectors_of(TEXTS))
+    assert sum(later.counts.values()) == 100 - 3 * 16
+
+
+def test_a_hit_does_not_look_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(0, 10_000, 5))
+    monkeypatch.setattr(encoding_store.time, "perf_counter", lambda: next(clock))
+    StoredEncoder(CountingEncoder(), tmp_path, rows_per_shard=50).encode(TEXTS)  # two shards of five seconds
+    later = StoredEncoder(CountingEncoder(), tmp_path)
+    assert later.seconds_to_encode(TEXTS) == pytest.approx(10)
+    assert later.seconds_to_encode(TEXTS[:50]) + later.seconds_to_encode(TEXTS[50:]) == pytest.approx(10)
+
+
+def _encode(root: Path, texts: list[str], counted: multiprocessing.Queue) -> None:
+    encoder = CountingEncoder()
+    StoredEncoder(encoder, root, rows_per_shard=4).encode(texts)
+    counted.put(sum(encoder.counts.values()))
+
+
+def test_two_processes_share_the_work(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    counted = context.Queue()
+    processes = [context.Process(target=_encode, args=(tmp_path, texts, counted)) for texts in (TEXTS, TEXTS[::-1])]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert counted.get() + counted.get() == 100
+    assert not list(tmp_path.glob("*/.claim*"))
+
+
+def test_large_results_lie_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoding_store, "_IN_MEMORY_BYTES", 100)
+    vectors = StoredEncoder(CountingEncoder(), tmp_path).encode(TEXTS)
+    assert isinstance(vectors, np.memmap)
+    np.testing.assert_array_equal(vectors, vectors_of(TEXTS))

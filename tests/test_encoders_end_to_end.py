@@ -1,0 +1,129 @@
+"""Encoders in real Kedro sessions: trained here, continued, trained elsewhere, distilled; each text encoded once."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from tests.conftest import run_kedro
+from tests.test_end_to_end import newest, numbers
+
+GRID = {
+    "methods": {"word2vec": [8], "bert": [16]},
+    "baselines": ["tfidf"],
+    "controls": ["random_8"],
+    "pretrained": {"small_16": {"method": "sentence_transformer", "options": {"path": "model", "query_prompt": "query "}}},
+    "derived": {
+        "domain.bert_adapted_16": {"method": "bert", "continue_from": "generic.bert_16"},
+        "pretrained.small_distilled_8": {"method": "distilled", "teacher": "pretrained.small_16", "options": {"dims": 8}},
+    },
+}
+BERT = {"layers": 1, "heads": 2, "vocabulary": 300, "max_length": 32, "batch_size": 8, "max_tokens": 20_000}
+TRAINED = {"domain.bert_16", "generic.bert_16", "domain.bert_adapted_16"}
+ELSEWHERE = {"pretrained.small_16", "pretrained.small_distilled_8"}
+
+
+@pytest.fixture(scope="module")
+def with_encoders(project_template: Path, tiny_transformer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny use case with encoders in its grid, not yet run."""
+    root = tmp_path_factory.mktemp("encoders") / "project"
+    shutil.copytree(project_template, root, symlinks=True)
+    shutil.copytree(tiny_transformer, root / "model")
+    conf = root / "conf" / "tiny"
+    plan = yaml.safe_load((conf / "globals.yml").read_text())
+    options = yaml.safe_load((conf / "parameters_tiny.yml").read_text())
+    GRID["pretrained"]["small_16"]["options"]["path"] = str(root / "model")
+    (conf / "globals.yml").write_text(yaml.safe_dump({**plan, "grid": {**plan["grid"], **GRID}}))
+    (conf / "parameters_tiny.yml").write_text(yaml.safe_dump({**options, "methods": {"bert": BERT}}))
+    return root
+
+
+@pytest.fixture(scope="module")
+def run(with_encoders: Path) -> Path:
+    """The same, run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(with_encoders)
+        run_kedro("--env", "tiny")
+    return with_encoders
+
+
+def shards(root: Path) -> dict[Path, float]:
+    return {path: path.stat().st_mtime for path in (root / "data/04_feature/encodings").glob("*/*.arrow")}
+
+
+@pytest.mark.slow
+def test_every_encoder_is_evaluated_on_every_task(run: Path) -> None:
+    board = newest(run, "leaderboard").query("primary")
+    for _, rows in board.groupby("task"):
+        assert set(rows["embedding"]) >= TRAINED | ELSEWHERE
+    encoders = board[board["embedding"].isin(TRAINED | ELSEWHERE)]
+    assert (encoders["encode_seconds"] > 0).all() and (encoders["bytes_per_item"] == 4 * encoders["dim"]).all()
+    assert (board.loc[board["embedding"].isin(TRAINED), "train_seconds"] > 0).all()
+
+
+@pytest.mark.slow
+def test_what_further_training_and_distillation_change_is_tested(run: Path) -> None:
+    effects = newest(run, "effects").query("factor != 'corpus'")
+    pairs = set(zip(effects["factor"], effects["embedding_a"], effects["embedding_b"], strict=True))
+    assert pairs == {
+        ("further_training", "domain.bert_adapted_16", "generic.bert_16"),
+        ("distillation", "pretrained.small_distilled_8", "pretrained.small_16"),
+    }
+    board = newest(run, "leaderboard").query("primary").set_index(["task", "embedding"])["value"]
+    for row in effects.itertuples():
+        assert row.difference == pytest.approx(board[row.task, row.embedding_a] - board[row.task, row.embedding_b])
+    page = (run / "data/08_reporting/tiny/latest/report.html").read_text()
+    assert "Trained further on another corpus" in page and "Distilled into static vectors" in page
+
+
+@pytest.mark.slow
+def test_losses_and_perplexity_reach_mlflow(run: Path) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{run / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("emb/train")
+    runs = {each.info.run_name: each for each in client.search_runs([experiment.experiment_id])}
+    adapted = runs["tiny/domain.bert_adapted_16"]
+    curve = [point.value for point in client.get_metric_history(adapted.info.run_id, "loss")]
+    assert len(curve) > 5 and curve[-1] < curve[0]
+    assert adapted.data.metrics["perplexity"] < adapted.data.metrics["perplexity_before"]
+
+
+@pytest.mark.slow
+def test_a_later_run_encodes_no_text_again(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(run)
+    before, found = shards(run), numbers(run)
+    run_kedro("--env", "tiny", "--pipelines", "evaluate,report")
+    assert shards(run) == before and before
+    pd.testing.assert_frame_equal(numbers(run), found)
+
+
+@pytest.mark.slow
+def test_worker_processes_find_the_same(
+    run: Path, with_encoders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "project"
+    shutil.copytree(with_encoders, root, symlinks=True, ignore=shutil.ignore_patterns("0[2-8]_*", "mlflow.db"))
+    monkeypatch.chdir(root)
+    run_kedro("--env", "tiny", "--runner", "ParallelRunner", "--runner-params", "max_workers=2")
+    pd.testing.assert_frame_equal(numbers(root), numbers(run))
+
+
+@pytest.mark.slow
+def test_a_broken_model_is_refused_before_anything_is_trained(
+    with_encoders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "project"
+    shutil.copytree(with_encoders, root, symlinks=True, ignore=shutil.ignore_patterns("0[2-8]_*", "mlflow.db"))
+    plan = yaml.safe_load((root / "conf/tiny/globals.yml").read_text())
+    plan["grid"]["pretrained"]["small_16"]["options"]["path"] = str(root / "model")
+    (root / "conf/tiny/globals.yml").write_text(yaml.safe_dump(plan))
+    (root / "model" / "model.safetensors").rename(root / "model" / "pytorch_model.bin")
+    monkeypatch.chdir(root)
+    done = run_kedro("--env", "tiny", check=False)
+    assert done.returncode and "keeps its weights as pickles" in done.stdout + done.stderr
+    assert not list((root / "data/06_models").rglob("*.arrow"))
