@@ -27,12 +27,13 @@ from pydantic import (
 from emb_pipeline.embeddings.options import Options
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.tasks.registry import KINDS
-from emb_pipeline.text.readings import ClassificationReading, CorpusReading, RetrievalReading
+from emb_pipeline.text.readings import ClassificationReading, CorpusReading, RetrievalReading, SimilarityReading
 
 SHUFFLED = "shuffled_"
 _READINGS: dict[str, TypeAdapter[Any]] = {
     "classification": TypeAdapter(ClassificationReading),
     "retrieval": TypeAdapter(RetrievalReading),
+    "similarity": TypeAdapter(SimilarityReading),
 }
 _WORD = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -129,7 +130,7 @@ class EmbeddingCell(_Strict):
 
     def serves(self, kind: str) -> bool:
         """Whether this embedding can be evaluated on tasks of this kind."""
-        return kind in METHODS[self.method].kinds and not (self.shuffle_labels and kind == "retrieval")
+        return kind in METHODS[self.method].kinds and not (self.shuffle_labels and not KINDS[kind].learns_from_labels)
 
 
 class CorpusDefinition(_Strict):

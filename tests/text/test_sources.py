@@ -258,6 +258,7 @@ def test_the_table_of_sources_is_whole() -> None:
         "cohen2006_drug_reviews",
         "bionlp_sentences",
         "wikipedia_en_2015_sample",
+        "semantic_similarity",
     }
     for each in sources().values():
         assert each.about

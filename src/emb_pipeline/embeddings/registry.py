@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from emb_pipeline.text.tokens import TokenCorpus
 
 _WORD_LEVEL = frozenset({"classification", "sequence_labelling", "retrieval", "recommendation", "similarity"})
-_TEXT_LEVEL = frozenset({"classification", "retrieval"})
+_TEXT_LEVEL = frozenset({"classification", "retrieval", "similarity"})
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ import math
 import re
 
 METRIC_NAMES = {
+    "spearman": "Spearman’s ρ",
+    "pearson": "Pearson’s r",
     "accuracy": "accuracy",
     "macro_f1": "macro-F1",
     "log_loss": "log loss",

@@ -12,11 +12,12 @@ import pyarrow.compute as pc
 import scipy.sparse as sp
 
 from emb_pipeline.text.errors import DataError
-from emb_pipeline.text.texts import Texts, texts_of
+from emb_pipeline.text.texts import Texts, joined, texts_of
 
 EXAMPLES = pa.schema([("example_id", pa.string()), ("text", pa.string()), ("label", pa.string()), ("split", pa.string())])
 QUERIES = pa.schema([("query_id", pa.string()), ("text", pa.string())])
 PASSAGES = pa.schema([("passage_id", pa.string()), ("text", pa.string())])
+PAIRS = pa.schema([("pair_id", pa.string()), ("text_a", pa.string()), ("text_b", pa.string()), ("score", pa.float64())])
 QRELS = pa.schema([("query_id", pa.string()), ("passage_id", pa.string()), ("relevance", pa.int32())])
 
 
@@ -169,6 +170,59 @@ class RetrievalTask:
                 schema=QRELS,
             ),
         }
+
+
+@dataclass(frozen=True, eq=False)
+class SimilarityTask:
+    """Pairs of texts with a score.
+
+    Attributes
+    ----------
+    name : str
+        Of the task.
+    pair_ids : ndarray of shape (n_pairs,), str
+        Names of the pairs.
+    texts : Texts of length n_texts
+        The distinct texts.
+    first, second : ndarray of shape (n_pairs,), int
+        Which of the texts are the pair's.
+    scores : ndarray of shape (n_pairs,), float64
+        The similarity that people gave.
+    """
+
+    name: str
+    pair_ids: np.ndarray
+    texts: Texts
+    first: np.ndarray
+    second: np.ndarray
+    scores: np.ndarray
+
+    @classmethod
+    def from_tables(cls, tables: Mapping[str, pa.Table], name: str = "similarity") -> SimilarityTask:
+        """The task of a table ``pairs`` with pair_id, text_a, text_b and score.
+
+        Raises
+        ------
+        DataError
+            A missing column or value, or an id twice.
+        """
+        table = _typed(tables, "pairs", PAIRS, name)
+        sides = [texts_of(tables, "pairs", column) for column in ("text_a", "text_b")]
+        everything = Texts([*sides[0], *sides[1]], joined([side.token_ids for side in sides]))
+        _, kept, places = np.unique(np.array(list(everything), dtype=object), return_index=True, return_inverse=True)
+        first, second = np.split(places, 2)
+        ids = _unique_strings(table, "pair_id", name)
+        return cls(name, ids, everything.take(kept), first, second, table["score"].to_numpy())
+
+    def to_tables(self) -> dict[str, pa.Table]:
+        """The table ``pairs`` of this task."""
+        columns = {
+            "pair_id": list(self.pair_ids),
+            "text_a": [self.texts[row] for row in self.first.tolist()],
+            "text_b": [self.texts[row] for row in self.second.tolist()],
+            "score": self.scores,
+        }
+        return {"pairs": pa.table(columns, schema=PAIRS)}
 
 
 def _typed(

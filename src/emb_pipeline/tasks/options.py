@@ -50,3 +50,7 @@ class RetrievalOptions(_Options):
 
     recall_cutoff: int = Field(default=100, ge=10, le=10_000, description="rank that recall is cut at")
     block_megabytes: int = Field(default=256, ge=1, le=65_536, description="megabytes of scores held at a time")
+
+
+class SimilarityOptions(_Options):
+    """Cosine of the two texts' vectors against the score that people gave; there is nothing to choose."""

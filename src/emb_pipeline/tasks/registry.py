@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from emb_pipeline.tasks.evaluation import Evaluation
-from emb_pipeline.tasks.options import ClassificationOptions, RetrievalOptions
+from emb_pipeline.tasks.options import ClassificationOptions, RetrievalOptions, SimilarityOptions
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,6 +37,8 @@ class Kind:
         Names of the tables that hold a task's examples.
     task_class, evaluation : str
         ``module:name`` of the examples' class and of the evaluation.
+    learns_from_labels : bool
+        Whether a probe is trained; without one there are no labels to shuffle.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Kind:
     tables: tuple[str, ...]
     task_class: str
     evaluation: str
+    learns_from_labels: bool = True
 
     def task(self, tables: Mapping[str, pa.Table], name: str = "") -> Any:
         """The task that these tables hold.
@@ -93,6 +96,16 @@ KINDS: Mapping[str, Kind] = {
             ("queries", "passages", "qrels"),
             "examples:RetrievalTask",
             "retrieval:evaluate_retrieval",
+            learns_from_labels=False,
+        ),
+        Kind(
+            "similarity",
+            SimilarityOptions,
+            "spearman",
+            ("pairs",),
+            "examples:SimilarityTask",
+            "similarity:evaluate_similarity",
+            learns_from_labels=False,
         ),
     )
 }

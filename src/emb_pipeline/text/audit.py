@@ -243,6 +243,46 @@ def audit_retrieval(tables: RetrievalTables) -> pa.Table:
     return lines.table()
 
 
+def audit_similarity(pairs: pa.Table) -> pa.Table:
+    """Audit scored pairs.
+
+    Parameters
+    ----------
+    pairs : pa.Table
+        pair_id, text_a, text_b, score.
+
+    Returns
+    -------
+    pa.Table
+        Lines ``pairs``, ``distinct_texts``, ``equal_texts``, ``duplicate_pairs``, ``score_conflicts`` and ``empty_texts``.
+    """
+    ids, scores = pairs["pair_id"].to_pylist(), pairs["score"].to_pylist()
+    sides = [[" ".join(tokenize(text)) for text in pairs[column].to_pylist()] for column in ("text_a", "text_b")]
+    keys = [" | ".join(sorted(pair)) for pair in zip(*sides, strict=True)]
+    n = len(ids)
+    lines = _Lines()
+    lines.add("pairs", n, n, f"scored from {min(scores):g} to {max(scores):g}")
+    lines.add("distinct_texts", len({*sides[0], *sides[1]}), 2 * n, "texts but for case and punctuation")
+    equal = [i for i in range(n) if sides[0][i] == sides[1][i]]
+    lines.add("equal_texts", len(equal), n, "pairs of one text with itself", (ids[i] for i in equal))
+    repeated = _earlier(keys)
+    lines.add("duplicate_pairs", len(repeated), n, "pairs that repeat an earlier one", (ids[i] for i in repeated))
+    scores_of: dict[str, set[float]] = defaultdict(set)
+    for key, score in zip(keys, scores, strict=True):
+        scores_of[key].add(score)
+    conflicts = {key for key, found in scores_of.items() if len(found) > 1}
+    lines.add(
+        "score_conflicts",
+        len(conflicts),
+        len(scores_of),
+        "distinct pairs that bear more than one score",
+        (ids[i] for i in range(n) if keys[i] in conflicts),
+    )
+    empty = [i for i in range(n) if not (sides[0][i] and sides[1][i])]
+    lines.add("empty_texts", len(empty), n, "pairs with a text without a single word", (ids[i] for i in empty))
+    return lines.table()
+
+
 def relevant_passages(tables: RetrievalTables) -> dict[str, set[str]]:
     """Relevant passage ids of each query that has any."""
     relevant: dict[str, set[str]] = {}

@@ -16,16 +16,19 @@ def held_out_texts(task: pa.Table | RetrievalTables) -> list[str]:
     Parameters
     ----------
     task : pa.Table or RetrievalTables
-        Examples of a classification task, or a retrieval task.
+        Examples of a classification task, pairs of a similarity task, or a retrieval task.
 
     Returns
     -------
     list of str
         Of a classification task with an official split, the texts outside the training part; of one that is evaluated by
-        folds, all of them; of a retrieval task, the queries (its passages are the collection that is searched).
+        folds, all of them; of a similarity task, both texts of every pair; of a retrieval task, the queries (its passages
+        are the collection that is searched).
     """
     if isinstance(task, RetrievalTables):
         return list(task.queries["text"].to_pylist())
+    if "text_a" in task.column_names:
+        return [*task["text_a"].to_pylist(), *task["text_b"].to_pylist()]
     return [
         text for text, split in zip(task["text"].to_pylist(), task["split"].to_pylist(), strict=True) if split != "train"
     ]

@@ -6,6 +6,7 @@ Each function takes readings (`emb_pipeline.text.readings`), streams what can be
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -13,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from emb_pipeline.text import docstrings, markup
+from emb_pipeline.text import docstrings, links, markup
 from emb_pipeline.text.archives import archive_members, is_archive
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.files import decoded, lines, named_files, opened
@@ -22,6 +23,7 @@ from emb_pipeline.text.readings import (
     ClassificationReading,
     CorpusReading,
     CsvReading,
+    DocstringLinksReading,
     DocstringRetrievalReading,
     DocstringsReading,
     DocstringSubpackagesReading,
@@ -33,6 +35,7 @@ from emb_pipeline.text.readings import (
     ParquetReading,
     PlacedReading,
     RetrievalReading,
+    SimilarityReading,
     TablesReading,
     TabularReading,
     TextReading,
@@ -48,6 +51,11 @@ DOCSTRING_CACHE = "docstrings"
 EXAMPLES_SCHEMA = pa.schema(
     [("example_id", pa.string()), ("text", pa.string()), ("label", pa.string()), ("split", pa.string())]
 )
+PAIRS_SCHEMA = pa.schema(
+    [("pair_id", pa.string()), ("text_a", pa.string()), ("text_b", pa.string()), ("score", pa.float64())]
+)
+FEWEST_PAIRS = 10
+"""Pairs below which a correlation says nothing."""
 
 
 @dataclass(frozen=True)
@@ -175,6 +183,62 @@ def read_retrieval(reading: RetrievalReading, raw: Path, project: Path) -> Retri
         return _judged_tables(reading, project)
     pairs = _medquad_pairs(reading, raw, project) if isinstance(reading, MedquadReading) else _pairs(reading, raw, project)
     return _tables_of_pairs(pairs, _prefix(reading), reading.max_queries)
+
+
+def read_similarity(reading: SimilarityReading, raw: Path, project: Path) -> pa.Table:
+    """Pairs of texts with a score.
+
+    Parameters
+    ----------
+    reading : SimilarityReading
+        Where they are.
+    raw, project : Path
+        As for `read_documents`.
+
+    Returns
+    -------
+    pa.Table
+        pair_id, text_a, text_b: string, score: float64.
+
+    Raises
+    ------
+    DataError
+        A text is empty, a score is empty or no number, there are fewer than ten pairs or all scores are equal, or a file is
+        missing, damaged or not what the reading says.
+    """
+    if isinstance(reading, DocstringLinksReading):
+        table = docstrings.docstring_table(reading.packages, raw / DOCSTRING_CACHE)
+        return links.linked_summaries(table, max_links=reading.max_links, min_tokens=reading.min_tokens).cast(PAIRS_SCHEMA)
+    pairs: list[tuple[str, str, str, float]] = []
+    for file in named_files(reading, raw, project):
+        for number, (text_a, text_b, score) in rows(file, reading, (reading.text_a, reading.text_b, reading.score)):
+            place = f"{file.name}, row {number}"
+            if reading.unscored == "leave_out" and not score.strip():
+                continue
+            for column, text in ((reading.text_a, text_a), (reading.text_b, text_b)):
+                if not text.strip():
+                    raise DataError(place, f"{column} is empty", "fill it in or drop the row")
+            pairs.append((f"{file.name}:{number}", text_a.strip(), text_b.strip(), _score(score, place, reading.score)))
+    if len(pairs) < FEWEST_PAIRS:
+        raise DataError(_prefix(reading), f"has {len(pairs)} scored pairs", f"give at least {FEWEST_PAIRS}")
+    if len({score for *_, score in pairs}) == 1:
+        raise DataError(_prefix(reading), f"gives every pair the score {pairs[0][3]:g}", "check which column is the score")
+    return pa.Table.from_arrays(
+        [pa.array(column, kind.type) for column, kind in zip(zip(*pairs, strict=True), PAIRS_SCHEMA, strict=True)],
+        schema=PAIRS_SCHEMA,
+    )
+
+
+def _score(value: str, place: str, column: str) -> float:
+    try:
+        score = float(value)
+    except ValueError:
+        score = math.nan
+    if not math.isfinite(score):
+        raise DataError(
+            place, f"{column} {value!r} is no number", "correct it, or say 'unscored: leave_out' if it is empty on purpose"
+        )
+    return score
 
 
 def _prefix(reading: Any) -> str:

@@ -192,6 +192,17 @@ class DocstringRetrievalReading(Reading):
     test_share: float = Field(default=0.3, gt=0, lt=1, description="share of the distinct summaries held out for testing")
 
 
+class DocstringLinksReading(Reading):
+    """Similarity: summaries of functions that name one another under "See Also", against others of their sub-package."""
+
+    reader: Literal["docstring_links"] = "docstring_links"
+    packages: tuple[str, ...] = Field(min_length=1, description="import names of the packages: numpy, sklearn, …")
+    max_links: int = Field(
+        default=1_000, ge=10, description="linked pairs, sampled by hash; as many unlinked ones are added"
+    )
+    min_tokens: int = Field(default=4, ge=1, description="tokens that a summary needs")
+
+
 class TablesReading(Reading):
     """Retrieval from files of your own: queries, passages and judgments (csv, tsv, jsonl, parquet by suffix)."""
 
@@ -218,6 +229,29 @@ class PairsReading(PlacedReading):
     max_queries: int | None = Field(
         default=None, ge=1, description="queries to evaluate on, sampled by hash; all by default"
     )
+
+
+class _ScoredPairs(Reading):
+    text_a: str = Field(default="text_a", description="column with one text of the pair")
+    text_b: str = Field(default="text_b", description="column with the other")
+    score: str = Field(default="score", description="column with the similarity that people gave")
+    unscored: Literal["refuse", "leave_out"] = Field("refuse", description="what to do with a row whose score is empty")
+
+
+class ScoredCsvReading(_ScoredPairs, CsvReading):
+    """Similarity: pairs of texts with a score, comma-separated."""
+
+
+class ScoredTsvReading(_ScoredPairs, TsvReading):
+    """The same, tab-separated."""
+
+
+class ScoredJsonlReading(_ScoredPairs, JsonlReading):
+    """The same, one JSON object per line."""
+
+
+class ScoredParquetReading(_ScoredPairs, ParquetReading):
+    """The same, Parquet files."""
 
 
 TabularReading = CsvReading | TsvReading | JsonlReading | ParquetReading
@@ -248,6 +282,13 @@ RetrievalReading = Annotated[
     TablesReading | PairsReading | MedquadReading | DocstringRetrievalReading, Field(discriminator="reader")
 ]
 """Anything that queries, passages and judgments can be read from."""
+
+
+SimilarityReading = Annotated[
+    ScoredCsvReading | ScoredTsvReading | ScoredJsonlReading | ScoredParquetReading | DocstringLinksReading,
+    Field(discriminator="reader"),
+]
+"""Anything that pairs of texts with a score can be read from."""
 
 
 def source_names(*readings: Reading) -> list[str]:

@@ -94,10 +94,16 @@ def sources() -> dict[str, Source]:
 
 
 def parse_sources(table: dict[str, Any]) -> dict[str, Source]:
-    """Sources as ``sources.json`` writes them: a base URL with ``[path, bytes, sha256]`` rows, or archives."""
+    """Sources as ``sources.json`` writes them: a base URL with ``[path, bytes, sha256]`` rows, or archives.
+
+    A row may end with the path below the base URL, where that is another one.
+    """
     parsed = {}
     for name, entry in table.items():
-        files = [SourceFile(path, entry["base_url"] + path, size, sha256) for path, size, sha256 in entry.get("files", [])]
+        files = [
+            SourceFile(path, entry["base_url"] + (elsewhere[0] if elsewhere else path), size, sha256)
+            for path, size, sha256, *elsewhere in entry.get("files", [])
+        ]
         files += [SourceFile(**archive) for archive in entry.get("archives", [])]
         parsed[name] = Source(name, entry["about"], entry["licence"], tuple(files))
     return parsed

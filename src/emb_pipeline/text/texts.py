@@ -188,6 +188,22 @@ def texts_of(tables: Mapping[str, pa.Table], name: str, column: str = "text") ->
     return Texts(texts, TokenIds(found.flatten().to_numpy(), starts, tables[WORDS]["token"].to_pylist()))
 
 
+def joined(parts: Sequence[TokenIds]) -> TokenIds:
+    """The tokens of several texts' tokens in a row."""
+    first = parts[0].words
+    if any(part.words != first for part in parts):
+        id_of: dict[str, int] = {}
+        for part in parts:
+            for word in part.words:
+                id_of.setdefault(word, len(id_of))
+        words = list(id_of)
+        ids = [np.array([id_of[word] for word in part.words], dtype=np.int32)[part.ids] for part in parts]
+    else:
+        words, ids = first, [part.ids for part in parts]
+    lengths = np.concatenate([np.diff(part.starts) for part in parts])
+    return TokenIds(np.concatenate(ids), np.concatenate([[0], np.cumsum(lengths)]), words)
+
+
 def _counts(columns: np.ndarray, starts: np.ndarray, n_columns: int) -> sp.csr_array:
     entries = (np.ones(len(columns), dtype=np.float32), columns.astype(np.int32), starts.copy())  # changed in place below
     counts = sp.csr_array(entries, shape=(len(starts) - 1, n_columns))

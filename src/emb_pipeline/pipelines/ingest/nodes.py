@@ -31,6 +31,11 @@ def read_retrieval(definition: TaskDefinition, folders: Folders) -> dict[str, pa
     return tokenised({"queries": tables.queries, "passages": tables.passages, "qrels": tables.qrels})
 
 
+def read_similarity(definition: TaskDefinition, folders: Folders) -> dict[str, pa.Table]:
+    """Read pairs of texts with a score."""
+    return tokenised({"pairs": readers.read_similarity(definition.reading, folders.raw, folders.project)})
+
+
 def audit_classification(examples: Tables) -> pa.Table:
     """Look for duplicates, leakage and label conflicts."""
     return audit.audit_classification(examples["examples"])
@@ -39,6 +44,11 @@ def audit_classification(examples: Tables) -> pa.Table:
 def audit_retrieval(examples: Tables) -> pa.Table:
     """Look for duplicates and missing judgments."""
     return audit.audit_retrieval(_retrieval(examples))
+
+
+def audit_similarity(examples: Tables) -> pa.Table:
+    """Look for duplicates and contradicting scores."""
+    return audit.audit_similarity(examples["pairs"])
 
 
 def read_corpus(definition: CorpusDefinition, folders: Folders) -> Iterator[tuple[str, str]]:
@@ -84,7 +94,9 @@ def measure_overlap(**inputs: Tables | TokenCorpus) -> pa.Table:
 
 
 def _held_out(task: Tables) -> list[str]:
-    return held_out_texts(_retrieval(task) if "qrels" in task else task["examples"])
+    if "qrels" in task:
+        return held_out_texts(_retrieval(task))
+    return held_out_texts(task["pairs"] if "pairs" in task else task["examples"])
 
 
 def _retrieval(tables: Tables) -> readers.RetrievalTables:
@@ -96,5 +108,5 @@ def _scratch(folders: Folders) -> Path:
     return temporary_path(folders.scratch / "corpus")
 
 
-READERS = {"classification": read_classification, "retrieval": read_retrieval}
-AUDITS = {"classification": audit_classification, "retrieval": audit_retrieval}
+READERS = {"classification": read_classification, "retrieval": read_retrieval, "similarity": read_similarity}
+AUDITS = {"classification": audit_classification, "retrieval": audit_retrieval, "similarity": audit_similarity}

@@ -1,0 +1,82 @@
+"""Metrics that are no means, as means: one value per unit whose average is the metric.
+
+A correlation over all pairs has no score per pair, so nothing to resample or to flip the sign of. Its influence function
+has: u_i = metric + (what unit i adds to it, to first order). The mean of u is the metric itself, and the bootstrap and the
+sign-flip test of u are those of the metric by the delta method (infinitesimal jackknife, Efron & Tibshirani 1993, ch. 21).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def of_pearson(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Pseudo-values of Pearson's r.
+
+    Parameters
+    ----------
+    x, y : ndarray of shape (n_units,)
+        Two measurements of each unit.
+
+    Returns
+    -------
+    ndarray of shape (n_units,)
+        Their mean is r; 0 throughout where x or y does not vary.
+    """
+    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    return _pseudo_values(x, y)
+
+
+def of_spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Pseudo-values of Spearman's ρ, which is Pearson's r of mid-ranks.
+
+    Another unit moves the ranks of all others too; that part of the influence is taken into account, with ties.
+
+    Parameters
+    ----------
+    x, y : ndarray of shape (n_units,)
+        Two measurements of each unit.
+
+    Returns
+    -------
+    ndarray of shape (n_units,)
+        Their mean is ρ; 0 throughout where x or y does not vary.
+    """
+    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    return _pseudo_values(_mid_distribution(x), _mid_distribution(y), ranked=(x, y))
+
+
+def _pseudo_values(f: np.ndarray, g: np.ndarray, ranked: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
+    f, g = f - f.mean(), g - g.mean()
+    covariance, variance_f, variance_g = (f * g).mean(), (f * f).mean(), (g * g).mean()
+    if min(variance_f, variance_g) <= 1e-15:
+        return np.zeros(len(f))
+    scale = np.sqrt(variance_f * variance_g)
+    r = covariance / scale
+    of_covariance, of_f, of_g = f * g - covariance, f * f - variance_f, g * g - variance_g
+    if ranked is not None:
+        x, y = ranked
+        of_covariance += _shift(x, g) + _shift(y, f)
+        of_f += 2 * _shift(x, f)
+        of_g += 2 * _shift(y, g)
+    influence = of_covariance / scale - r / 2 * (of_f / variance_f + of_g / variance_g)
+    made: np.ndarray = r + influence - influence.mean()
+    return made
+
+
+def _mid_distribution(x: np.ndarray) -> np.ndarray:
+    """Share of the units below each one, and half of those that are equal to it."""
+    _, group, sizes = np.unique(x, return_inverse=True, return_counts=True)
+    below = np.cumsum(sizes) - sizes
+    shares: np.ndarray = (below[group] + sizes[group] / 2) / len(x)
+    return shares
+
+
+def _shift(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """What another unit at each x does to the mean of ``weight`` times the others' mid-distribution."""
+    _, group = np.unique(x, return_inverse=True)
+    sums = np.bincount(group, weights=weight)
+    above = sums[::-1].cumsum()[::-1] - sums
+    moved = (above + sums / 2)[group] / len(x)
+    made: np.ndarray = moved - (_mid_distribution(x) * weight).mean()
+    return made

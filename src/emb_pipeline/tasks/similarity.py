@@ -1,0 +1,94 @@
+"""Similarity: the cosine of two texts' vectors against the score that people gave. Unit: the pair."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import numpy as np
+import scipy.sparse as sp
+
+from emb_pipeline.embeddings.encoders import TaskEncoder, TextEncoder, Vectors
+from emb_pipeline.statistics.pseudo_values import of_pearson, of_spearman
+from emb_pipeline.tasks.evaluation import Evaluation
+from emb_pipeline.tasks.examples import SimilarityTask
+from emb_pipeline.tasks.options import SimilarityOptions
+from emb_pipeline.tasks.scores import measured
+from emb_pipeline.tasks.vectors import bytes_per_vector, encoded, unit_length
+
+DECIMALS = 6
+"""Cosines are compared to this precision: what lies below is rounding of float32 sums, and would break ties by chance."""
+
+
+def evaluate_similarity(
+    task: SimilarityTask,
+    encoder: TextEncoder | TaskEncoder,
+    options: SimilarityOptions,
+    *,
+    seed: int,
+    shuffle_labels: bool = False,
+) -> Evaluation:
+    """Correlate cosines with people's scores.
+
+    Each distinct text is encoded once. An embedding that is fitted on a task's texts (TF-IDF) is fitted on all of them: no
+    score is looked at, but its document frequencies are those of the pairs.
+
+    Parameters
+    ----------
+    task : SimilarityTask
+        Scored pairs.
+    encoder : TextEncoder or TaskEncoder
+        The embedding.
+    options : SimilarityOptions
+        None so far.
+    seed : int
+        Nothing is drawn.
+    shuffle_labels : bool
+        Refused: nothing is trained on the scores.
+
+    Returns
+    -------
+    Evaluation
+        Item scores ``spearman`` and ``pearson``: pseudo-values whose means are the correlations
+        (`emb_pipeline.statistics.pseudo_values`). A pair with a text without vector has cosine 0. Pairs of the same two
+        texts are one group.
+
+    Raises
+    ------
+    ValueError
+        ``shuffle_labels``.
+    """
+    if shuffle_labels:
+        raise ValueError(f"{task.name}: no model is trained on a similarity task, so there are no labels to shuffle")
+    started = perf_counter()
+    fitted = encoder.fit(task.texts) if isinstance(encoder, TaskEncoder) else encoder
+    fit_seconds = perf_counter() - started
+    vectors, encode_seconds = encoded(fitted, task.texts, task.name)
+    started = perf_counter()
+    cosines = np.round(cosine_of_pairs(vectors, task.first, task.second), DECIMALS)
+    values = {"spearman": of_spearman(cosines, task.scores), "pearson": of_pearson(cosines, task.scores)}
+    return Evaluation(
+        item_scores=measured(task.pair_ids, task.pair_ids[_first_of_group(task)], values),
+        metrics={metric: float(pseudo_values.mean()) for metric, pseudo_values in values.items()},
+        dim=int(vectors.shape[1]),
+        encode_seconds=fit_seconds + encode_seconds,
+        fit_seconds=perf_counter() - started,
+        bytes_per_item=bytes_per_vector(vectors),
+        details={"n_pairs": len(task.pair_ids), "n_texts": len(task.texts)},
+    )
+
+
+def cosine_of_pairs(vectors: Vectors, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Cosine of the vectors of each pair: shape (n_pairs,); 0 where one of them is zeros."""
+    unit = unit_length(vectors)
+    if sp.issparse(unit):
+        cosines: np.ndarray = np.asarray(unit[first].multiply(unit[second]).sum(axis=1), dtype=np.float64).ravel()
+        return cosines
+    dense: np.ndarray = np.einsum("ij,ij->i", unit[first], unit[second], dtype=np.float64)
+    return dense
+
+
+def _first_of_group(task: SimilarityTask) -> np.ndarray:
+    low, high = np.minimum(task.first, task.second), np.maximum(task.first, task.second)
+    _, first, group = np.unique(low * len(task.texts) + high, return_index=True, return_inverse=True)
+    groups: np.ndarray = first[group]
+    return groups
