@@ -13,7 +13,7 @@ from emb_pipeline.embeddings.options import FastTextOptions, GloveOptions, Stati
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.text.tokens import TokenCorpus
 
-CORPUS_METHODS = [name for name, method in METHODS.items() if method.origin == "corpus"]
+CORPUS_METHODS = [name for name, method in METHODS.items() if (method.origin, method.artefact) == ("corpus", "vectors")]
 
 
 def test_looking_at_the_registry_loads_no_heavy_library() -> None:
