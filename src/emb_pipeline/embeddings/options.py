@@ -212,7 +212,7 @@ class DistilledOptions(EncoderOptions):
 class BertOptions(EncoderOptions):
     """BERT (Devlin et al. 2019) trained by masked-language modelling alone.
 
-    Chosen for a minute of one core; see ``docs/decisions/0007-bert-at-this-size.md``.
+    Chosen for a minute of one core; see ``docs/decisions/0006-bert-at-this-size.md``.
     ``layers``, ``heads`` and ``vocabulary`` describe a new model; one that continues from another keeps the other's.
     """
 
