@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -11,15 +11,9 @@ class _Options(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ClassificationOptions(_Options):
-    """Folds, and the probe: an L2-regularised multinomial logistic regression tuned on training data alone."""
+class PathOptions(_Options):
+    """The values of a probe's penalty that are tried, and when a fit is good enough."""
 
-    folds: int = Field(default=5, ge=2, le=50, description="stratified folds where the task has no official split")
-    inner_folds: int = Field(default=3, ge=2, le=10, description="folds of the training part that choose the penalty")
-    standardise: bool = Field(
-        default=True,
-        description="give dense features mean 0 and variance 1 by training statistics; sparse ones stay as they are",
-    )
     log10_c_low: float = Field(
         default=-1.0,
         ge=-8,
@@ -31,7 +25,10 @@ class ClassificationOptions(_Options):
     widen_decades: int = Field(
         default=4, ge=0, le=6, description="decades that the path may grow by at the end where the best value lies"
     )
-    select_by: Literal["accuracy", "log_loss"] = Field(default="accuracy", description="inner score that chooses C")
+    standardise: bool = Field(
+        default=True,
+        description="give dense features mean 0 and variance 1 by training statistics; sparse ones stay as they are",
+    )
     tolerance: float = Field(
         default=1e-3, gt=0, le=0.1, description="relative improvement of the loss at which a fit on the path stops"
     )
@@ -39,10 +36,28 @@ class ClassificationOptions(_Options):
     max_iterations: int = Field(default=200, ge=1, le=100_000, description="L-BFGS iterations of one fit at most")
 
     @model_validator(mode="after")
-    def _path_has_values(self) -> ClassificationOptions:
+    def _path_has_values(self) -> Self:
         if self.log10_c_low > self.log10_c_high:
             raise ValueError(f"log10_c_low ({self.log10_c_low}) is above log10_c_high ({self.log10_c_high})")
         return self
+
+
+class ClassificationOptions(PathOptions):
+    """Folds, and the probe: an L2-regularised multinomial logistic regression tuned on training data alone."""
+
+    folds: int = Field(default=5, ge=2, le=50, description="stratified folds where the task has no official split")
+    inner_folds: int = Field(default=3, ge=2, le=10, description="folds of the training part that choose the penalty")
+    select_by: Literal["accuracy", "log_loss"] = Field(default="accuracy", description="inner score that chooses C")
+
+
+class SequenceLabellingOptions(PathOptions):
+    """The probe: a linear-chain conditional random field on the vectors of a window of tokens, its penalty tuned."""
+
+    window: int = Field(default=1, ge=0, le=5, description="tokens to each side whose vectors a tag is predicted from, too")
+    steps_per_decade: int = Field(default=1, ge=1, le=10, description="values of C per factor of ten")
+    validation_share: float = Field(
+        default=0.2, gt=0, lt=1, description="share of the training sentences that choose C where no split 'validation' is"
+    )
 
 
 class RetrievalOptions(_Options):

@@ -1,0 +1,54 @@
+"""Features with mean 0 and variance 1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from emb_pipeline.tasks.softmax import Features
+
+
+@dataclass(frozen=True, eq=False)
+class Scaler:
+    """Mean and deviation of training rows; None for features that stay as they are.
+
+    Sparse features stay as the embedding made them: centring would fill them, and dividing by the deviation would make the
+    rarest terms the largest. TF-IDF rows have length 1 already.
+    """
+
+    mean: np.ndarray | None
+    deviation: np.ndarray | None
+
+    @classmethod
+    def of(cls, features: Features, *, standardise: bool, weights: np.ndarray | None = None) -> Scaler:
+        """The scaling of these training rows, shape (n_rows, n_features), each counted ``weights`` times (once)."""
+        if sp.issparse(features) or not standardise:
+            return cls(None, None)
+        mean = _mean(features, weights)
+        deviation = np.sqrt(_mean(np.square(features - mean.astype(np.float32)), weights))
+        deviation[deviation <= 1e-6 * np.maximum(np.abs(mean), 1e-6)] = 1.0  # constant features
+        return cls(mean.astype(np.float32), deviation.astype(np.float32))
+
+    def scale(self, features: Features) -> Features:
+        """The rows in this scaling: float32."""
+        if self.mean is None:
+            return features
+        return np.asarray((features - self.mean) / self.deviation, dtype=np.float32)
+
+
+def mean_squared_length(features: Features, weights: np.ndarray | None = None) -> float:
+    """Mean of the rows' squared lengths, each counted ``weights`` times (once)."""
+    if sp.issparse(features):
+        squares = np.asarray(features.power(2).sum(axis=1), dtype=np.float64).ravel()
+    else:
+        squares = np.einsum("ij,ij->i", features, features, dtype=np.float64)
+    return float(np.average(squares, weights=weights))
+
+
+def _mean(rows: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    if weights is None:
+        return rows.mean(axis=0, dtype=np.float64)
+    shares = (weights / weights.sum()).astype(np.float32)
+    return np.asarray(shares @ rows, dtype=np.float64)
