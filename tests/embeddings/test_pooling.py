@@ -77,16 +77,13 @@ def test_several_encoders_share_one_tokenising(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_single_tokens_get_the_mean_of_the_words_in_them() -> None:
-    first, second = PooledEncoder(VECTORS, "idf").encode_tokens([["Common-rare", "?"], ["rare"]])
-    np.testing.assert_allclose(first, [[0.5, 0.5], [0, 0]])
-    np.testing.assert_allclose(second, [[0, 1]])
-    assert PooledEncoder(VECTORS).encode_tokens([]) == []
-    assert [part.shape for part in PooledEncoder(VECTORS).encode_tokens([[], ["rare"]])] == [(0, 2), (1, 2)]
+    vectors = PooledEncoder(VECTORS, "idf").encode_words(["Common-rare", "?", "rare"])
+    np.testing.assert_allclose(vectors, [[0.5, 0.5], [0, 0], [0, 1]])
 
 
 def test_a_pooled_encoder_keeps_both_contracts() -> None:
     assert isinstance(PooledEncoder(VECTORS), encoders.TextEncoder)
-    assert isinstance(PooledEncoder(VECTORS), encoders.TokenEncoder)
+    assert isinstance(PooledEncoder(VECTORS), encoders.WordEncoder)
     assert not isinstance(PooledEncoder(VECTORS), encoders.TaskEncoder)
 
 

@@ -108,7 +108,12 @@ def test_the_registry_loads_nothing_heavy() -> None:
 def test_kinds_make_their_tasks_from_tables() -> None:
     assert isinstance(KINDS["classification"].task(_examples(), "ground"), ClassificationTask)
     assert isinstance(KINDS["retrieval"].task(_retrieval(), "search"), RetrievalTask)
-    assert PRIMARY_METRICS == {"classification": "accuracy", "retrieval": "ndcg@10", "similarity": "spearman"}
+    assert PRIMARY_METRICS == {
+        "classification": "accuracy",
+        "retrieval": "ndcg@10",
+        "sequence_labelling": "f1",
+        "similarity": "spearman",
+    }
     assert KINDS["retrieval"].tables == ("queries", "passages", "qrels")
 
 

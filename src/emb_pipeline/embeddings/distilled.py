@@ -87,12 +87,9 @@ class StaticEncoder:
         vectors: np.ndarray = self._model.encode([self._as_trained_on(text) for text in texts], use_multiprocessing=False)
         return np.asarray(vectors, dtype=np.float32)
 
-    def encode_tokens(self, sentences: Sequence[Sequence[str]]) -> list[np.ndarray]:
-        """One array of shape (n_tokens, dim), float32, per sentence: each token encoded by itself."""
-        rows: dict[str, int] = {}
-        places = [[rows.setdefault(token, len(rows)) for token in sentence] for sentence in sentences]
-        vectors = self.encode(list(rows)) if rows else np.empty((0, self.dim), dtype=np.float32)
-        return [vectors[np.asarray(row, dtype=np.int64)] for row in places]
+    def encode_words(self, words: Sequence[str]) -> np.ndarray:
+        """Vectors of single tokens: an array of shape (n_words, dim), float32."""
+        return self.encode(words)
 
     def _as_trained_on(self, text: str) -> str:
         return " ".join(tokenize(text)) if self.folder.input == "tokens" else text

@@ -1,4 +1,4 @@
-"""What an embedding must be able to do to be evaluated: three small contracts."""
+"""What an embedding must be able to do to be evaluated: a few small contracts."""
 
 from __future__ import annotations
 
@@ -68,8 +68,31 @@ class Searcher(Protocol):
 
 
 @runtime_checkable
+class WordEncoder(Protocol):
+    """Maps tokens to vectors, each by itself (word vectors): equal tokens have equal vectors."""
+
+    @property
+    def dim(self) -> int:
+        """Numbers per vector."""
+        ...
+
+    def encode_words(self, words: Sequence[str]) -> Vectors:
+        """Vectors of a data set's own tokens: an array of shape (n_words, dim), float32, dense or sparse."""
+        ...
+
+
+@runtime_checkable
+class TaskWordEncoder(Protocol):
+    """An embedding of tokens fitted on a task's own training words (one-hot, hand-made features)."""
+
+    def fit_words(self, words: Sequence[str]) -> WordEncoder:
+        """The encoder that these distinct training words give."""
+        ...
+
+
+@runtime_checkable
 class TokenEncoder(Protocol):
-    """Maps token sequences to one vector per token (for sequence labelling)."""
+    """Maps the tokens of a sentence to vectors, each in its context."""
 
     @property
     def dim(self) -> int:
@@ -77,5 +100,5 @@ class TokenEncoder(Protocol):
         ...
 
     def encode_tokens(self, sentences: Sequence[Sequence[str]]) -> list[np.ndarray]:
-        """One array of shape (n_tokens, dim) per sentence."""
+        """One array of shape (n_tokens, dim), float32, per sentence."""
         ...

@@ -98,6 +98,13 @@ class OneHotOptions(Options):
     min_df: Annotated[int, Field(ge=1, le=1000, description="training texts that must hold a word")] = 1
 
 
+class TokenFeaturesOptions(Options):
+    """What taggers looked at before there were embeddings: a token's spelling, ends and shape."""
+
+    affix: Annotated[int, Field(ge=0, le=10, description="characters of the longest prefix and suffix")] = 4
+    min_df: Annotated[int, Field(ge=1, le=1000, description="distinct training words that must have a feature")] = 1
+
+
 class TfidfOptions(Options):
     """TF-IDF, length-normalised."""
 

@@ -92,7 +92,7 @@ class PooledEncoder:
             means -= np.outer(means @ direction, direction)
         return means
 
-    def encode_tokens(self, sentences: Sequence[Sequence[str]]) -> list[np.ndarray]:
+    def encode_words(self, words: Sequence[str]) -> np.ndarray:
         """Vectors of single tokens, each the plain mean over the words that the project's tokeniser finds in it.
 
         A data set's own tokens (``"Beta-blockers"``) so meet the words that the corpus was split into. A token without a
@@ -100,14 +100,9 @@ class PooledEncoder:
 
         Returns
         -------
-        list of ndarray of shape (n_tokens, dim), float32
-            One array per sentence.
+        ndarray of shape (n_words, dim), float32
         """
-        lengths = [len(sentence) for sentence in sentences]
-        rows: dict[str, int] = {}
-        places = [rows.setdefault(token, len(rows)) for sentence in sentences for token in sentence]
-        distinct = PooledEncoder(self.vectors, "mean").encode(Texts(rows))
-        return np.split(distinct[np.asarray(places, dtype=np.int64)], np.cumsum(lengths)[:-1]) if lengths else []
+        return PooledEncoder(self.vectors, "mean").encode(Texts(words))
 
     def with_component_of(self, texts: Sequence[str]) -> PooledEncoder:
         """This encoder with its common direction estimated on texts, as the paper has it (``sif`` only).

@@ -27,6 +27,7 @@ from emb_pipeline.embeddings.options import (
     SentenceTransformerOptions,
     StaticFileOptions,
     TfidfOptions,
+    TokenFeaturesOptions,
     Word2VecOptions,
 )
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from emb_pipeline.text.tokens import TokenCorpus
 
 _WORD_LEVEL = frozenset({"classification", "sequence_labelling", "retrieval", "recommendation", "similarity"})
+_TOKEN_LEVEL = frozenset({"sequence_labelling"})
 _TEXT_LEVEL = frozenset({"classification", "retrieval", "similarity"})
 
 
@@ -102,9 +104,17 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             ),
             Method("distilled", DistilledOptions, "encoder", _WORD_LEVEL, "distilled:distil", "encoder", False),
             Method("random", RandomOptions, "control", _WORD_LEVEL, "random_vectors:encoder"),
-            Method("one_hot", OneHotOptions, "task", _TEXT_LEVEL, "sparse:OneHot", has_dim=False),
+            Method("one_hot", OneHotOptions, "task", _TEXT_LEVEL | _TOKEN_LEVEL, "sparse:OneHot", has_dim=False),
             Method("tfidf", TfidfOptions, "task", _TEXT_LEVEL, "sparse:Tfidf", has_dim=False),
             Method("lsa", LsaOptions, "task", _TEXT_LEVEL, "sparse:Lsa"),
+            Method(
+                "token_features",
+                TokenFeaturesOptions,
+                "task",
+                _TOKEN_LEVEL,
+                "token_features:TokenFeatures",
+                has_dim=False,
+            ),
             Method("bm25", Bm25Options, "task", frozenset({"retrieval"}), "bm25:Bm25", has_dim=False),
         )
     }

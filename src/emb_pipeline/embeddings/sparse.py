@@ -25,6 +25,10 @@ class OneHot:
         terms, _ = _frequent_terms(texts.terms, self.options.min_df)
         return BagEncoder(terms, max_ngram=1, weigh=_presence)
 
+    def fit_words(self, words: Sequence[str]) -> BagEncoder:
+        """The same for single tokens: a data set's ``"Beta-blockers"`` is the words ``beta`` and ``blockers``."""
+        return self.fit(Texts(words))
+
 
 @dataclass(frozen=True)
 class Tfidf:
@@ -95,6 +99,10 @@ class BagEncoder:
         """Vectors of texts: a csr_array of shape (n_texts, dim), float32."""
         texts = texts if isinstance(texts, Texts) else Texts(texts)
         return self.weigh(self._aligned(texts.terms if self.max_ngram == 1 else texts.ngrams))
+
+    def encode_words(self, words: Sequence[str]) -> sp.csr_array:
+        """Vectors of single tokens: a csr_array of shape (n_words, dim), float32."""
+        return self.encode(words)
 
     @cached_property
     def _columns(self) -> dict[str, int]:

@@ -1,8 +1,9 @@
 """Metrics that are no means, as means: one value per unit whose average is the metric.
 
-A correlation over all pairs has no score per pair, so nothing to resample or to flip the sign of. Its influence function
-has: u_i = metric + (what unit i adds to it, to first order). The mean of u is the metric itself, and the bootstrap and the
-sign-flip test of u are those of the metric by the delta method (infinitesimal jackknife, Efron & Tibshirani 1993, ch. 21).
+A correlation over all pairs, or an F1 over all entities, has no score per unit, so nothing to resample or to flip the sign
+of. Its influence function has: u_i = metric + (what unit i adds to it, to first order). The mean of u is the metric itself,
+and the bootstrap and the sign-flip test of u are those of the metric by the delta method (infinitesimal jackknife, Efron &
+Tibshirani 1993, ch. 21).
 """
 
 from __future__ import annotations
@@ -44,6 +45,39 @@ def of_spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     return _pseudo_values(_mid_distribution(x), _mid_distribution(y), ranked=(x, y))
+
+
+def of_ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """Pseudo-values of a ratio of sums, R = ΣN / ΣD: u_i = R + (N_i - R D_i) / mean(D).
+
+    F1 over entities is one: N = 2 tp and D = 2 tp + fp + fn of each sentence. So are precision and recall.
+
+    Parameters
+    ----------
+    numerator, denominator : ndarray of shape (n_units,)
+        N and D of each unit.
+
+    Returns
+    -------
+    ndarray of shape (n_units,)
+        Their mean is R; 0 throughout where the denominators sum to 0.
+
+    References
+    ----------
+    .. [1] Cochran (1977), Sampling Techniques, 3rd ed., ch. 6: the variance of a ratio estimate by linearisation.
+
+    Examples
+    --------
+    >>> of_ratio(np.array([2.0, 0.0]), np.array([2.0, 2.0]))
+    array([1., 0.])
+    """
+    numerator, denominator = np.asarray(numerator, dtype=np.float64), np.asarray(denominator, dtype=np.float64)
+    total = denominator.sum()
+    if total <= 0:
+        return np.zeros(len(denominator))
+    ratio = numerator.sum() / total
+    made: np.ndarray = ratio + (numerator - ratio * denominator) / denominator.mean()
+    return made
 
 
 def _pseudo_values(f: np.ndarray, g: np.ndarray, ranked: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:

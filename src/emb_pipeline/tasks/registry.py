@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from emb_pipeline.tasks.evaluation import Evaluation
-from emb_pipeline.tasks.options import ClassificationOptions, RetrievalOptions, SimilarityOptions
+from emb_pipeline.tasks.options import (
+    ClassificationOptions,
+    RetrievalOptions,
+    SequenceLabellingOptions,
+    SimilarityOptions,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -97,6 +102,14 @@ KINDS: Mapping[str, Kind] = {
             "examples:RetrievalTask",
             "retrieval:evaluate_retrieval",
             learns_from_labels=False,
+        ),
+        Kind(
+            "sequence_labelling",
+            SequenceLabellingOptions,
+            "f1",
+            ("sentences",),
+            "sequence_labelling:SequenceLabellingTask",
+            "sequence_labelling:evaluate_sequence_labelling",
         ),
         Kind(
             "similarity",

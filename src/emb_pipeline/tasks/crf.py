@@ -1,0 +1,343 @@
+"""A linear-chain conditional random field over the vectors of a window of tokens, fast on one core.
+
+The score of a tag sequence y for tokens with vectors x is the sum over t of
+
+    b[y_t] + A[y_(t-1), y_t] + Σ_o  x_(t+o) · W[o, :, y_t],      o from -window to window, inside the sentence,
+
+and the loss is minus the log likelihood, plus ``(|W|² + |A|²) / 2C`` [1]_. Tag sequences that IOB2 does not know (``O``
+before ``I-X``) have no probability, in training and in decoding alike.
+
+The window costs no memory: one product of the *distinct* vectors with all offsets' weights, then sums of a few numbers per
+token. Word vectors have one row per distinct word; contextual ones one per token.
+
+References
+----------
+.. [1] Lafferty, McCallum & Pereira (2001), Conditional Random Fields; Sutton & McCallum (2012), An Introduction to
+   Conditional Random Fields, ch. 4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from numba import njit
+
+from emb_pipeline.tasks.lbfgs import minimise
+from emb_pipeline.tasks.softmax import Features
+
+FORBIDDEN = -1e4
+"""Score of a step that no tag sequence takes: its exponential is 0."""
+
+
+@dataclass(frozen=True, eq=False)
+class TokenVectors:
+    """Vectors of the tokens of some sentences, equal ones held once.
+
+    Attributes
+    ----------
+    rows : ndarray or csr_array of shape (n_rows, dim), float32
+        Distinct vectors.
+    places : ndarray of shape (n_tokens,), int64
+        The row of each token, sentence after sentence.
+    starts : ndarray of shape (n_sentences + 1,), int64
+        Where each sentence starts among the tokens; the last entry is ``n_tokens``.
+    """
+
+    rows: Features
+    places: np.ndarray
+    starts: np.ndarray
+
+    @property
+    def counts(self) -> np.ndarray:
+        """How many tokens have each row: shape (n_rows,)."""
+        return np.bincount(self.places, minlength=self.rows.shape[0])
+
+    def of_sentences(self, sentences: np.ndarray) -> TokenVectors:
+        """The vectors of some of the sentences, without rows that none of them needs."""
+        tokens, starts = tokens_of_sentences(self.starts, sentences)
+        kept, places = np.unique(self.places[tokens], return_inverse=True)
+        return TokenVectors(self.rows[kept], places.astype(np.int64), starts)
+
+    def with_rows(self, rows: Features) -> TokenVectors:
+        """The same tokens with other vectors."""
+        return TokenVectors(rows, self.places, self.starts)
+
+
+def tokens_of_sentences(starts: np.ndarray, sentences: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the tokens of some sentences, and where each of these starts among them."""
+    lengths = np.diff(starts)[sentences]
+    new_starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return np.arange(new_starts[-1]) + np.repeat(starts[:-1][sentences] - new_starts[:-1], lengths), new_starts
+
+
+@dataclass(frozen=True, eq=False)
+class CrfCoefficients:
+    """A fitted field.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (dim, n_offsets, n_tags), float32
+        Of the vector at each offset of the window.
+    intercepts : ndarray of shape (n_tags,), float32
+        b.
+    steps : ndarray of shape (n_tags + 1, n_tags), float32
+        A; the last row is for the first tag of a sentence.
+    """
+
+    weights: np.ndarray
+    intercepts: np.ndarray
+    steps: np.ndarray
+
+    def decoded(self, vectors: TokenVectors) -> np.ndarray:
+        """The best tags: codes of shape (n_tokens,) (Viterbi)."""
+        tags: np.ndarray = _viterbi(self._token_scores(vectors), vectors.starts, self.steps.astype(np.float64))
+        return tags
+
+    def log_likelihoods(self, vectors: TokenVectors, codes: np.ndarray) -> np.ndarray:
+        """Log probability of each sentence's tags: shape (n_sentences,)."""
+        scores = self._token_scores(vectors)
+        logs: np.ndarray = _forward_backward(scores, vectors.starts, self.steps.astype(np.float64), codes)[0]
+        return logs
+
+    def _token_scores(self, vectors: TokenVectors) -> np.ndarray:
+        return token_scores(vectors, self.weights, self.intercepts)
+
+
+def token_scores(vectors: TokenVectors, weights: np.ndarray, intercepts: np.ndarray) -> np.ndarray:
+    """Score of each tag for each token, without its neighbours' tags: shape (n_tokens, n_tags), float64."""
+    dim, n_offsets, n_tags = weights.shape
+    of_rows = np.asarray(vectors.rows @ weights.reshape(dim, -1), dtype=np.float32).reshape(-1, n_offsets, n_tags)
+    summed: np.ndarray = _summed_over_window(of_rows, vectors.places, vectors.starts)
+    return summed + intercepts
+
+
+class LinearChainCrf:
+    """Fits for a path of penalties on the same sentences, each starting from the one before.
+
+    Parameters
+    ----------
+    vectors : TokenVectors
+        Of the training sentences; in principal axes for speed, the solution is right in any.
+    codes : ndarray of shape (n_tokens,), int64
+        Tag codes.
+    allowed : ndarray of shape (n_tags + 1, n_tags), bool
+        Whether a tag may follow another one; the last row is for the first tag of a sentence.
+    window : int
+        Tokens to each side.
+    """
+
+    def __init__(self, vectors: TokenVectors, codes: np.ndarray, allowed: np.ndarray, window: int) -> None:
+        self._vectors, self._codes, self._allowed = vectors, codes, allowed
+        rows = vectors.rows
+        self._transposed = sp.csr_array(rows.T) if sp.issparse(rows) else rows.T
+        squares = sp.csr_array(rows).power(2) if sp.issparse(rows) else np.square(rows)
+        shares = (vectors.counts / len(codes)).astype(np.float32)
+        self._mean_squares = np.asarray(squares.T @ shares, dtype=np.float64).ravel()
+        n_tags = allowed.shape[1]
+        self._frequencies = (np.bincount(codes, minlength=n_tags) + 0.5) / (len(codes) + 0.5 * n_tags)
+        self._taken = _steps_taken(codes, vectors.starts, n_tags)
+        self.coefficients = CrfCoefficients(
+            np.zeros((rows.shape[1], 2 * window + 1, n_tags), dtype=np.float32),
+            np.log(self._frequencies).astype(np.float32),
+            np.where(allowed, 0, FORBIDDEN).astype(np.float32),
+        )
+        self.iterations = 0
+        self.converged = True
+
+    def fit(self, c: float, *, tolerance: float = 1e-4, max_iterations: int = 200) -> CrfCoefficients:
+        """The coefficients for one C.
+
+        Parameters
+        ----------
+        c : float
+            Inverse strength of the penalty: of the loss summed over tokens.
+        tolerance : float
+            Stop when an iteration lowers the objective by less than this part of it.
+        max_iterations : int
+            Stop there in any case; ``converged`` tells.
+        """
+        n, shape = len(self._codes), self.coefficients.weights.shape
+        n_tags = shape[2]
+        penalty = 1.0 / (c * n)
+        at_start = self._loss_and_gradients(self.coefficients)[0]
+        scale = 1.0 / max(at_start + 0.5 * penalty * self._squared_length(self.coefficients), 1e-30)
+        curvature = np.maximum(self._frequencies * (1 - self._frequencies), 1e-6)
+        units = CrfCoefficients(
+            np.broadcast_to(1 / np.sqrt(scale * (self._mean_squares[:, None, None] * curvature + penalty)), shape).astype(
+                np.float32
+            ),
+            (1 / np.sqrt(scale * curvature)).astype(np.float32),
+            np.broadcast_to(1 / np.sqrt(scale * (curvature / n_tags + penalty)), (n_tags + 1, n_tags)).astype(np.float32),
+        )
+        unit, is_free = _flat(units), _flat(CrfCoefficients(np.ones(shape), np.ones(n_tags), self._allowed)) > 0
+        is_penalised = _flat(CrfCoefficients(np.ones(shape), np.zeros(n_tags), self._allowed)).astype(np.float32)
+
+        def objective(scaled: np.ndarray) -> tuple[float, np.ndarray]:
+            values = unit * scaled
+            loss, gradients = self._loss_and_gradients(_shaped(values, shape))
+            penalised = values * is_penalised
+            gradient = (_flat(gradients) + np.float32(penalty) * penalised) * unit * np.float32(scale)
+            gradient[~is_free] = 0
+            loss += 0.5 * penalty * float(np.dot(penalised, penalised))
+            return loss * scale, gradient.astype(np.float32)
+
+        start = (_flat(self.coefficients) / unit).astype(np.float32)
+        found = minimise(objective, start, tolerance=tolerance, max_iterations=max_iterations)
+        self.coefficients = _shaped(unit * found.x, shape)
+        self.iterations, self.converged = found.iterations, found.converged
+        return self.coefficients
+
+    def _loss_and_gradients(self, coefficients: CrfCoefficients) -> tuple[float, CrfCoefficients]:
+        """Mean loss per token, and its gradients."""
+        vectors, n = self._vectors, len(self._codes)
+        scores = token_scores(vectors, coefficients.weights, coefficients.intercepts)
+        steps = coefficients.steps.astype(np.float64)
+        logs, marginals, expected = _forward_backward(scores, vectors.starts, steps, self._codes)
+        marginals[np.arange(n), self._codes] -= 1
+        marginals /= n
+        dim, n_offsets, n_tags = coefficients.weights.shape
+        of_rows = _spread_over_window(
+            marginals.astype(np.float32), vectors.places, vectors.starts, self._transposed.shape[1], n_offsets
+        )
+        gradients = CrfCoefficients(
+            np.asarray(self._transposed @ of_rows.reshape(-1, n_offsets * n_tags)).reshape(dim, n_offsets, n_tags),
+            marginals.sum(axis=0).astype(np.float32),
+            ((expected - self._taken) / n).astype(np.float32),
+        )
+        return -float(logs.sum()) / n, gradients
+
+    def _squared_length(self, coefficients: CrfCoefficients) -> float:
+        return float(np.square(coefficients.weights).sum() + np.square(coefficients.steps[self._allowed]).sum())
+
+
+def _flat(parts: CrfCoefficients) -> np.ndarray:
+    return np.concatenate([np.ravel(parts.weights), np.ravel(parts.intercepts), np.ravel(parts.steps)])
+
+
+def _shaped(flat: np.ndarray, shape: tuple[int, ...]) -> CrfCoefficients:
+    n_weights, n_tags = int(np.prod(shape)), shape[2]
+    weights, intercepts, steps = np.split(flat, [n_weights, n_weights + n_tags])
+    return CrfCoefficients(weights.reshape(shape), intercepts, steps.reshape(n_tags + 1, n_tags))
+
+
+def _steps_taken(codes: np.ndarray, starts: np.ndarray, n_tags: int) -> np.ndarray:
+    """How often each tag follows each other one; the last row counts first tags."""
+    before = np.concatenate([[n_tags], codes[:-1]])
+    before[starts[:-1][np.diff(starts) > 0]] = n_tags
+    return np.bincount(before * n_tags + codes, minlength=(n_tags + 1) * n_tags).reshape(n_tags + 1, n_tags)
+
+
+@njit(cache=True)
+def _summed_over_window(of_rows: np.ndarray, places: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    _, n_offsets, n_tags = of_rows.shape
+    window = n_offsets // 2
+    scores = np.zeros((len(places), n_tags))
+    for sentence in range(len(starts) - 1):
+        start, end = starts[sentence], starts[sentence + 1]
+        for token in range(start, end):
+            for other in range(max(start, token - window), min(end, token + window + 1)):
+                for tag in range(n_tags):
+                    scores[token, tag] += of_rows[places[other], other - token + window, tag]
+    return scores
+
+
+@njit(cache=True)
+def _spread_over_window(
+    of_tokens: np.ndarray, places: np.ndarray, starts: np.ndarray, n_rows: int, n_offsets: int
+) -> np.ndarray:
+    """The transposed operation of `_summed_over_window`."""
+    n_tags = of_tokens.shape[1]
+    window = n_offsets // 2
+    of_rows = np.zeros((n_rows, n_offsets, n_tags), dtype=np.float32)
+    for sentence in range(len(starts) - 1):
+        start, end = starts[sentence], starts[sentence + 1]
+        for token in range(start, end):
+            for other in range(max(start, token - window), min(end, token + window + 1)):
+                for tag in range(n_tags):
+                    of_rows[places[other], other - token + window, tag] += of_tokens[token, tag]
+    return of_rows
+
+
+@njit(cache=True)
+def _forward_backward(
+    scores: np.ndarray, starts: np.ndarray, steps: np.ndarray, codes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Log likelihood of each sentence, tag probabilities of each token, and expected counts of the steps (scaled sums)."""
+    n_tokens, n_tags = scores.shape
+    weights = np.exp(steps)
+    logs = np.zeros(len(starts) - 1)
+    forward = np.empty((n_tokens, n_tags))
+    emitted = np.empty((n_tokens, n_tags))
+    sums = np.empty(n_tokens)
+    marginals = np.empty((n_tokens, n_tags))
+    expected = np.zeros((n_tags + 1, n_tags))
+    backward = np.empty(n_tags)
+    carried = np.empty(n_tags)
+    for sentence in range(len(starts) - 1):
+        start, end = starts[sentence], starts[sentence + 1]
+        log_likelihood = 0.0
+        for token in range(start, end):
+            highest = scores[token].max()
+            total = 0.0
+            for tag in range(n_tags):
+                emitted[token, tag] = np.exp(scores[token, tag] - highest)
+                reached = 0.0
+                if token == start:
+                    reached = weights[n_tags, tag]
+                else:
+                    for before in range(n_tags):
+                        reached += forward[token - 1, before] * weights[before, tag]
+                forward[token, tag] = reached * emitted[token, tag]
+                total += forward[token, tag]
+            sums[token] = total
+            for tag in range(n_tags):
+                forward[token, tag] /= total
+            before_gold = n_tags if token == start else codes[token - 1]
+            log_likelihood += scores[token, codes[token]] + steps[before_gold, codes[token]] - highest - np.log(total)
+        logs[sentence] = log_likelihood
+        for tag in range(n_tags):
+            backward[tag] = 1.0
+        for token in range(end - 1, start - 1, -1):
+            for tag in range(n_tags):
+                marginals[token, tag] = forward[token, tag] * backward[tag]
+                carried[tag] = emitted[token, tag] * backward[tag] / sums[token]
+            if token == start:
+                for tag in range(n_tags):
+                    expected[n_tags, tag] += marginals[token, tag]
+            else:
+                for before in range(n_tags):
+                    total = 0.0
+                    for tag in range(n_tags):
+                        through = weights[before, tag] * carried[tag]
+                        expected[before, tag] += forward[token - 1, before] * through
+                        total += through
+                    backward[before] = total
+    return logs, marginals, expected
+
+
+@njit(cache=True)
+def _viterbi(scores: np.ndarray, starts: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    n_tokens, n_tags = scores.shape
+    best = np.empty((n_tokens, n_tags))
+    came_from = np.zeros((n_tokens, n_tags), dtype=np.int64)
+    tags = np.zeros(n_tokens, dtype=np.int64)
+    for sentence in range(len(starts) - 1):
+        start, end = starts[sentence], starts[sentence + 1]
+        for token in range(start, end):
+            for tag in range(n_tags):
+                if token == start:
+                    best[token, tag] = scores[token, tag] + steps[n_tags, tag]
+                    continue
+                highest = best[token - 1, 0] + steps[0, tag]
+                for before in range(1, n_tags):
+                    value = best[token - 1, before] + steps[before, tag]
+                    if value > highest:
+                        highest, came_from[token, tag] = value, before
+                best[token, tag] = highest + scores[token, tag]
+        if end > start:
+            tags[end - 1] = np.argmax(best[end - 1])
+            for token in range(end - 1, start, -1):
+                tags[token - 1] = came_from[token, tags[token]]
+    return tags

@@ -1,0 +1,130 @@
+"""The probe of token vectors: a conditional random field whose penalty is tuned on training sentences alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from emb_pipeline.tasks.crf import CrfCoefficients, LinearChainCrf, TokenVectors, tokens_of_sentences
+from emb_pipeline.tasks.options import SequenceLabellingOptions
+from emb_pipeline.tasks.penalty_path import PenaltyPath, Scorer
+from emb_pipeline.tasks.scaling import Scaler, mean_squared_length
+from emb_pipeline.tasks.softmax import Axes, axes_of
+
+Quality = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Quality of each held-out sentence: of the numbers of the sentences, and the tag codes of their tokens."""
+
+
+@dataclass(frozen=True, eq=False)
+class CrfProbe:
+    """A fitted probe.
+
+    Attributes
+    ----------
+    c : float
+        The chosen inverse penalty.
+    edge : {"none", "low", "high"}
+        Whether the best value is the first or last of the path, after the path was widened.
+    path : list of dict
+        C, quality and log loss per token of each value tried, on held-out training sentences.
+    converged : bool
+        Whether the final fit reached its tolerance.
+    """
+
+    c: float
+    edge: str
+    path: list[dict[str, float]]
+    converged: bool
+    _scaler: Scaler
+    _axes: Axes | None
+    _coefficients: CrfCoefficients
+
+    def decoded(self, vectors: TokenVectors) -> np.ndarray:
+        """The best tags of all sentences: codes of shape (n_tokens,)."""
+        return self._coefficients.decoded(_turned(vectors, self._scaler, self._axes))
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What to keep of the tuning, ready for JSON."""
+        return {"c": self.c, "edge": self.edge, "converged": self.converged, "path": self.path}
+
+
+def fit_crf_probe(
+    vectors: TokenVectors,
+    codes: np.ndarray,
+    allowed: np.ndarray,
+    held_out: np.ndarray,
+    quality: Quality,
+    options: SequenceLabellingOptions,
+) -> CrfProbe:
+    """Choose C on held-out training sentences, then fit on all of them.
+
+    Dense vectors are standardised by mean and deviation over the training tokens, and turned into their principal axes.
+    C goes up a `PenaltyPath`; what is held out for that shares scaling and axes, which know no tag.
+
+    Parameters
+    ----------
+    vectors : TokenVectors
+        Of the training sentences.
+    codes : ndarray of shape (n_tokens,), int64
+        Their tags.
+    allowed : ndarray of shape (n_tags + 1, n_tags), bool
+        See `LinearChainCrf`.
+    held_out : ndarray of shape (n_sentences,), bool
+        The training sentences that choose C.
+    quality : callable
+        What C is chosen by: of the numbers of held-out sentences and the codes found for them.
+    options : SequenceLabellingOptions
+        Window, path and tolerances.
+    """
+    counts = vectors.counts
+    scaler = Scaler.of(vectors.rows, standardise=options.standardise, weights=counts)
+    axes = None
+    if isinstance(vectors.rows, np.ndarray):
+        axes = axes_of(scaler.scale(vectors.rows) * np.sqrt(counts / counts.sum())[:, None].astype(np.float32))
+    turned = _turned(vectors, scaler, axes)
+    scorer = _held_out_scorer(turned, codes, allowed, held_out, quality, options)
+    path = PenaltyPath(1.0 / max(mean_squared_length(turned.rows, counts), 1e-12), scorer, options)
+    path.tune()
+    final = LinearChainCrf(turned, codes, allowed, options.window)
+    *before, c = path.up_to_chosen
+    for weaker in before:
+        final.fit(weaker, tolerance=options.tolerance, max_iterations=options.max_iterations)
+    coefficients = final.fit(c, tolerance=options.final_tolerance, max_iterations=5 * options.max_iterations)
+    return CrfProbe(c, path.edge, path.tried, final.converged, scaler, axes, coefficients)
+
+
+def _held_out_scorer(
+    vectors: TokenVectors,
+    codes: np.ndarray,
+    allowed: np.ndarray,
+    held_out: np.ndarray,
+    quality: Quality,
+    options: SequenceLabellingOptions,
+) -> Callable[[], Scorer]:
+    parts = []
+    for sentences in (np.flatnonzero(~held_out), np.flatnonzero(held_out)):
+        tokens, _ = tokens_of_sentences(vectors.starts, sentences)
+        parts.append((sentences, vectors.of_sentences(sentences), codes[tokens]))
+    (_, of_fit, fit_codes), (tested, of_test, test_codes) = parts
+
+    def scorer() -> Scorer:
+        model = LinearChainCrf(of_fit, fit_codes, allowed, options.window)
+
+        def score(c: float) -> tuple[dict[str, float], np.ndarray]:
+            fitted = model.fit(c, tolerance=options.tolerance, max_iterations=options.max_iterations)
+            qualities = quality(tested, fitted.decoded(of_test))
+            log_loss = -float(fitted.log_likelihoods(of_test, test_codes).sum()) / len(test_codes)
+            return {"quality": float(qualities.mean()), "log_loss": log_loss}, qualities
+
+        return score
+
+    return scorer
+
+
+def _turned(vectors: TokenVectors, scaler: Scaler, axes: Axes | None) -> TokenVectors:
+    scaled = scaler.scale(vectors.rows)
+    return vectors.with_rows(scaled if axes is None else axes.rotate(scaled))

@@ -1,0 +1,323 @@
+"""Sequence labelling: a probe on frozen token vectors finds entities. Unit: the sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from threadpoolctl import threadpool_limits
+
+from emb_pipeline.embeddings.encoders import TaskWordEncoder, TokenEncoder, WordEncoder
+from emb_pipeline.statistics.pseudo_values import of_ratio
+from emb_pipeline.tasks.crf import TokenVectors, tokens_of_sentences
+from emb_pipeline.tasks.crf_probe import fit_crf_probe
+from emb_pipeline.tasks.evaluation import Evaluation
+from emb_pipeline.tasks.options import SequenceLabellingOptions
+from emb_pipeline.tasks.scores import measured
+from emb_pipeline.tasks.vectors import bytes_per_vector, float_vectors
+from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.tagging import OUTSIDE, to_iob2
+
+
+@dataclass(frozen=True, eq=False)
+class SequenceLabellingTask:
+    """Sentences whose entities are marked by a tag for each token.
+
+    Attributes
+    ----------
+    name : str
+        Of the task.
+    example_ids : ndarray of shape (n_sentences,), str
+        Names of the sentences.
+    sentences : list of list of str
+        Their tokens.
+    tags : list of list of str
+        A tag for each token, in IOB2.
+    split : ndarray of shape (n_sentences,), str
+        ``train``, ``validation`` or ``test``.
+    """
+
+    name: str
+    example_ids: np.ndarray
+    sentences: list[list[str]]
+    tags: list[list[str]]
+    split: np.ndarray
+
+    def __post_init__(self) -> None:
+        for place, tokens, tags in zip(self.example_ids.tolist(), self.sentences, self.tags, strict=True):
+            if len(tokens) != len(tags) or not tokens:
+                raise DataError(
+                    f"{self.name}, {place}",
+                    f"has {len(tokens)} tokens and {len(tags)} tags",
+                    "give each token one tag, and each sentence a token",
+                )
+        for split in ("train", "test"):
+            if not (self.split == split).any():
+                raise DataError(f"{self.name}, split", f"no sentence is in '{split}'", "name a training and a test part")
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """Where each sentence starts among all tokens; the last entry is their number."""
+        return np.concatenate([[0], np.cumsum([len(tokens) for tokens in self.sentences])]).astype(np.int64)
+
+    @cached_property
+    def types(self) -> list[str]:
+        """Types of entity, sorted."""
+        return sorted({tag[2:] for tags in self.tags for tag in tags if tag != OUTSIDE})
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """All tags: code ``i`` is ``labels[i]``. O, then B- and I- of each type."""
+        return [OUTSIDE, *(f"{prefix}-{kind}" for kind in self.types for prefix in "BI")]
+
+    @cached_property
+    def codes(self) -> np.ndarray:
+        """Tag codes of all tokens: shape (n_tokens,), int64."""
+        code_of = {label: code for code, label in enumerate(self.labels)}
+        return np.array([code_of[tag] for tags in self.tags for tag in tags], dtype=np.int64)
+
+    @cached_property
+    def allowed(self) -> np.ndarray:
+        """Whether a tag may follow another one, the last row for the first tag of a sentence: (n_tags + 1, n_tags)."""
+        before, after = [*self.labels, OUTSIDE], self.labels
+        return np.array([[tag[:2] != "I-" or tag[2:] == other[2:] for tag in after] for other in before])
+
+    @cached_property
+    def groups(self) -> np.ndarray:
+        """Position of the first sentence with the same tokens, for each sentence."""
+        first: dict[tuple[str, ...], int] = {}
+        return np.array([first.setdefault(tuple(tokens), row) for row, tokens in enumerate(self.sentences)])
+
+    @classmethod
+    def from_tables(cls, tables: Mapping[str, pa.Table], name: str = "sequence_labelling") -> SequenceLabellingTask:
+        """The task of a table ``sentences`` with example_id, tokens, tags and split; tags are brought to IOB2.
+
+        Raises
+        ------
+        DataError
+            A sentence without tokens or with another number of tags, or no training or test part.
+        """
+        table = tables["sentences"]
+        ids, sentences, tags, split = (table[column].to_pylist() for column in ("example_id", "tokens", "tags", "split"))
+        return cls(name, np.array(ids, dtype=str), sentences, [to_iob2(row) for row in tags], np.array(split, dtype=str))
+
+
+def evaluate_sequence_labelling(
+    task: SequenceLabellingTask,
+    encoder: WordEncoder | TokenEncoder | TaskWordEncoder,
+    options: SequenceLabellingOptions,
+    *,
+    seed: int,
+    shuffle_labels: bool = False,
+) -> Evaluation:
+    """Score an embedding by the entities that a conditional random field on its token vectors finds.
+
+    Parameters
+    ----------
+    task : SequenceLabellingTask
+        Tagged sentences.
+    encoder : WordEncoder, TokenEncoder or TaskWordEncoder
+        The embedding. One that is fitted on the task is fitted on the words of the training sentences.
+    options : SequenceLabellingOptions
+        The probe.
+    seed : int
+        Seed of the sentences that choose the penalty (where no split ``validation`` does), and of label shuffling.
+    shuffle_labels : bool
+        Train on permuted tags: a control.
+
+    Returns
+    -------
+    Evaluation
+        See `scored_entities`.
+    """
+    with threadpool_limits(1):
+        train, test = np.flatnonzero(task.split != "test"), np.flatnonzero(task.split == "test")
+        vectors, encode_seconds = token_vectors(task, encoder, train)
+        tokens, starts = tokens_of_sentences(task.starts, train)
+        codes = task.codes[tokens]
+        rng = np.random.default_rng(seed)
+        if shuffle_labels:
+            codes = _repaired(task, rng.permutation(codes), starts)
+        if not codes.any():
+            raise DataError(task.name, "the training part has no entity", "check which column holds the tags")
+        started = perf_counter()
+        gold = Entities.of(codes, starts, task.labels)
+
+        def quality(sentences: np.ndarray, found: np.ndarray) -> np.ndarray:
+            part_tokens, part_starts = tokens_of_sentences(starts, sentences)
+            wanted = Entities.of(codes[part_tokens], part_starts, task.labels)
+            return f1(Entities.of(found, part_starts, task.labels), wanted)
+
+        held_out = _held_out(task, train, options, rng)
+        probe = fit_crf_probe(vectors.of_sentences(train), codes, task.allowed, held_out, quality, options)
+        predicted = probe.decoded(vectors.of_sentences(test))
+        fit_seconds = perf_counter() - started
+    return scored_entities(
+        task,
+        test,
+        predicted,
+        dim=int(vectors.rows.shape[1]),
+        encode_seconds=encode_seconds,
+        fit_seconds=fit_seconds,
+        bytes_per_item=bytes_per_vector(vectors.rows),
+        details={
+            "probe": probe.details,
+            "tags": task.labels,
+            "n_train": len(train),
+            "n_test": len(test),
+            "n_train_entities": len(gold.begins),
+            "shuffled_labels": shuffle_labels,
+        },
+    )
+
+
+def scored_entities(task: SequenceLabellingTask, test: np.ndarray, predicted: np.ndarray, **costs: Any) -> Evaluation:
+    """Item scores of the entities that were found in the test sentences.
+
+    Parameters
+    ----------
+    task : SequenceLabellingTask
+        The task.
+    test : ndarray of int
+        Numbers of the sentences.
+    predicted : ndarray of shape (n_tokens,), int64
+        Codes of the tags found for their tokens, valid IOB2.
+    **costs
+        The other fields of the evaluation.
+
+    Returns
+    -------
+    Evaluation
+        ``f1``, ``precision`` and ``recall`` of entities, right only where type and both ends are; ``recall_seen`` and
+        ``recall_unseen`` of those whose words (of any case) the training part does and does not have with their type; and
+        ``f1_<type>`` where there are several. Item scores are pseudo-values whose means are these figures
+        (`emb_pipeline.statistics.pseudo_values.of_ratio`), so that whole sentences are resampled.
+    """
+    tokens, starts = tokens_of_sentences(task.starts, test)
+    gold = Entities.of(task.codes[tokens], starts, task.labels)
+    found = Entities.of(predicted, starts, task.labels)
+    hit = gold.are_in(found)
+    seen = _are_seen(task, test, gold)
+    per_sentence = gold.per_sentence
+    values = {
+        "f1": f1(found, gold),
+        "precision": of_ratio(per_sentence(hit), found.per_sentence()),
+        "recall": of_ratio(per_sentence(hit), per_sentence()),
+        "recall_seen": of_ratio(per_sentence(hit & seen), per_sentence(seen)),
+        "recall_unseen": of_ratio(per_sentence(hit & ~seen), per_sentence(~seen)),
+    }
+    if len(task.types) > 1:
+        for code, kind in enumerate(task.types):
+            values[f"f1_{kind}"] = f1(found.of_type(code), gold.of_type(code))
+    item_scores = measured(task.example_ids[test], task.example_ids[task.groups[test]], values)
+    return Evaluation(item_scores, {name: float(scores.mean()) for name, scores in values.items()}, **costs)
+
+
+@dataclass(frozen=True, eq=False)
+class Entities:
+    """The entities of some sentences.
+
+    Attributes
+    ----------
+    begins, ends : ndarray of shape (n_entities,), int64
+        Tokens ``begins`` to ``ends - 1``, counted over all sentences.
+    kinds : ndarray of shape (n_entities,), int64
+        Number of the type.
+    starts : ndarray of shape (n_sentences + 1,), int64
+        Where each sentence starts.
+    """
+
+    begins: np.ndarray
+    ends: np.ndarray
+    kinds: np.ndarray
+    starts: np.ndarray
+
+    @classmethod
+    def of(cls, codes: np.ndarray, starts: np.ndarray, labels: Sequence[str]) -> Entities:
+        """The entities of tokens with these tags, valid IOB2: labels are O, then B- and I- of each type."""
+        begins = np.flatnonzero((codes > 0) & (codes % 2 == 1))
+        is_inside = (codes > 0) & (codes % 2 == 0)
+        breaks = np.union1d(np.flatnonzero(~is_inside), starts)
+        ends = breaks[np.searchsorted(breaks, begins + 1)]
+        return cls(begins, ends, (codes[begins] - 1) // 2, starts)
+
+    def of_type(self, kind: int) -> Entities:
+        """Those of one type."""
+        kept = self.kinds == kind
+        return Entities(self.begins[kept], self.ends[kept], self.kinds[kept], self.starts)
+
+    def are_in(self, other: Entities) -> np.ndarray:
+        """Whether each entity, with type and both ends, is among the others: shape (n_entities,), bool."""
+        known = set(zip(other.begins.tolist(), other.ends.tolist(), other.kinds.tolist(), strict=True))
+        mine = zip(self.begins.tolist(), self.ends.tolist(), self.kinds.tolist(), strict=True)
+        return np.fromiter((entity in known for entity in mine), bool, len(self.begins))
+
+    def per_sentence(self, chosen: np.ndarray | None = None) -> np.ndarray:
+        """Number of (chosen) entities of each sentence: shape (n_sentences,)."""
+        begins = self.begins if chosen is None else self.begins[chosen]
+        return np.bincount(np.searchsorted(self.starts, begins, side="right") - 1, minlength=len(self.starts) - 1)
+
+
+def f1(found: Entities, gold: Entities) -> np.ndarray:
+    """Pseudo-values of F1 = 2 TP / (found + gold): shape (n_sentences,)."""
+    return of_ratio(2 * gold.per_sentence(gold.are_in(found)), found.per_sentence() + gold.per_sentence())
+
+
+def token_vectors(
+    task: SequenceLabellingTask, encoder: WordEncoder | TokenEncoder | TaskWordEncoder, train: np.ndarray
+) -> tuple[TokenVectors, float]:
+    """Vectors of all tokens, and the seconds that they took. Without context, each distinct token is encoded once."""
+    started = perf_counter()
+    if isinstance(encoder, TokenEncoder):
+        rows = np.concatenate(encoder.encode_tokens(task.sentences))
+        places = np.arange(len(rows))
+    else:
+        first: dict[str, int] = {}
+        places = np.array([first.setdefault(token, len(first)) for tokens in task.sentences for token in tokens])
+        if isinstance(encoder, TaskWordEncoder):
+            encoder = encoder.fit_words(list(dict.fromkeys(token for row in train for token in task.sentences[row])))
+        rows = encoder.encode_words(list(first))
+    checked = float_vectors(rows, int(places.max()) + 1, task.name)
+    return TokenVectors(checked, places.astype(np.int64), task.starts), perf_counter() - started
+
+
+def _held_out(
+    task: SequenceLabellingTask, train: np.ndarray, options: SequenceLabellingOptions, rng: np.random.Generator
+) -> np.ndarray:
+    """The training sentences that choose the penalty; equal ones stay together."""
+    is_validation = task.split[train] == "validation"
+    if is_validation.any():
+        return np.asarray(is_validation)
+    _, group = np.unique(task.groups[train], return_inverse=True)
+    n_groups = int(group.max()) + 1
+    if n_groups < 2:
+        raise DataError(task.name, "the training part has fewer than two distinct sentences", "add some")
+    n_drawn = min(max(1, round(options.validation_share * n_groups)), n_groups - 1)
+    return np.isin(group, rng.permutation(n_groups)[:n_drawn])
+
+
+def _repaired(task: SequenceLabellingTask, codes: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    labels = np.array(task.labels)
+    code_of = {label: code for code, label in enumerate(task.labels)}
+    sentences = np.split(labels[codes], starts[1:-1])
+    return np.array([code_of[tag] for sentence in sentences for tag in to_iob2(sentence.tolist())], dtype=np.int64)
+
+
+def _are_seen(task: SequenceLabellingTask, test: np.ndarray, gold: Entities) -> np.ndarray:
+    train = np.flatnonzero(task.split != "test")
+    known = set(_surfaces(task, train, None))
+    return np.fromiter((entity in known for entity in _surfaces(task, test, gold)), bool, len(gold.begins))
+
+
+def _surfaces(task: SequenceLabellingTask, sentences: np.ndarray, entities: Entities | None) -> list[tuple[str, int]]:
+    """The words, casefolded, and the type of each entity of some sentences."""
+    tokens, starts = tokens_of_sentences(task.starts, sentences)
+    words = [token for row in sentences for token in task.sentences[row]]
+    chosen = entities or Entities.of(task.codes[tokens], starts, task.labels)
+    spans = zip(chosen.begins.tolist(), chosen.ends.tolist(), chosen.kinds.tolist(), strict=True)
+    return [(" ".join(words[begin:end]).casefold(), kind) for begin, end, kind in spans]

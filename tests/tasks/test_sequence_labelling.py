@@ -1,0 +1,154 @@
+"""Sequence labelling: entities found by a probe on token vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from seqeval.metrics import f1_score, precision_score, recall_score
+
+from emb_pipeline.embeddings.sparse import OneHot
+from emb_pipeline.embeddings.token_features import TokenFeatures
+from emb_pipeline.tasks.options import SequenceLabellingOptions
+from emb_pipeline.tasks.registry import KINDS
+from emb_pipeline.tasks.sequence_labelling import (
+    Entities,
+    SequenceLabellingTask,
+    evaluate_sequence_labelling,
+    scored_entities,
+)
+from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.tagging import to_iob2
+
+DRUGS, PAINS = ["aspirin", "ibuprofen", "codeine"], ["headache", "back pain", "fever"]
+
+
+def _task(n: int = 80, seed: int = 0) -> SequenceLabellingTask:
+    """'the patient took <drug> against <pain>' with fillers; one drug and one pain stand in test sentences alone."""
+    rng = np.random.default_rng(seed)
+    sentences, tags, split = [], [], []
+    for row in range(n):
+        is_test = row % 4 == 0
+        drugs, pains = (DRUGS, PAINS) if is_test else (DRUGS[:2], PAINS[:2])
+        words, marks = ["The", "patient"], ["O", "O"]
+        words.append(str(rng.choice(["often", "never", "still"])))
+        marks.append("O")
+        for verb, kind, names in (("took", "Drug", drugs), ("against", "Pain", pains)):
+            entity = str(rng.choice(names)).split()
+            words += [verb, *entity]
+            marks += ["O", f"B-{kind}", *[f"I-{kind}"] * (len(entity) - 1)]
+        sentences.append([*words, f"({row})", "."])
+        tags.append([*marks, "O", "O"])
+        split.append("test" if is_test else "train")
+    ids = np.array([f"s{row}" for row in range(n)])
+    return SequenceLabellingTask("pains", ids, sentences, tags, np.array(split))
+
+
+class Contextual:
+    """Each token's vector is its word's, beside that of the word before it."""
+
+    dim = 16
+
+    def encode_tokens(self, sentences: Sequence[Sequence[str]]) -> list[np.ndarray]:
+        made = []
+        for sentence in sentences:
+            words = np.array([np.random.default_rng(sum(map(ord, word))).normal(size=8) for word in sentence])
+            made.append(np.hstack([words, np.vstack([np.zeros(8), words[:-1]])]).astype(np.float32))
+        return made
+
+
+@pytest.mark.parametrize("encoder", [OneHot(), TokenFeatures(), Contextual()])
+def test_entities_are_found_from_words_and_their_neighbours(encoder: object) -> None:
+    found = evaluate_sequence_labelling(_task(), encoder, SequenceLabellingOptions(), seed=0)
+    assert found.metrics["recall_seen"] > 0.95
+    assert found.metrics["f1"] > 0.8
+    assert found.details["probe"]["converged"]
+    assert found.item_scores.num_rows == 20 * 7  # sentences × metrics
+
+
+def test_metrics_are_seqevals() -> None:
+    task = _task()
+    test = np.flatnonzero(task.split == "test")
+    rng = np.random.default_rng(1)
+    wanted = [task.tags[row] for row in test]
+    predicted = [to_iob2([str(rng.choice(task.labels)) if rng.random() < 0.2 else tag for tag in tags]) for tags in wanted]
+    codes = np.array([task.labels.index(tag) for tags in predicted for tag in tags])
+    scores = scored_entities(task, test, codes, dim=1, encode_seconds=0.0, fit_seconds=0.0, bytes_per_item=1.0).metrics
+    assert scores["f1"] == pytest.approx(f1_score(wanted, predicted))
+    assert scores["precision"] == pytest.approx(precision_score(wanted, predicted))
+    assert scores["recall"] == pytest.approx(recall_score(wanted, predicted))
+    for kind in ("Drug", "Pain"):
+        of_kind = [[[tag if tag[2:] == kind else "O" for tag in tags] for tags in part] for part in (wanted, predicted)]
+        assert scores[f"f1_{kind}"] == pytest.approx(f1_score(*of_kind))
+
+
+def test_seen_and_unseen_entities_by_hand() -> None:
+    """Test entities: aspirin (seen, in another case), codeine (unseen), found: both, and fever (not there)."""
+    task = SequenceLabellingTask(
+        "by_hand",
+        np.array(["a", "b", "c"]),
+        [["aspirin"], ["Aspirin", "and", "codeine"], ["fever"]],
+        [["B-X"], ["B-X", "O", "B-X"], ["O"]],
+        np.array(["train", "test", "test"]),
+    )
+    test = np.array([1, 2])
+    scores = scored_entities(
+        task, test, np.array([1, 0, 0, 1]), dim=1, encode_seconds=0.0, fit_seconds=0.0, bytes_per_item=1.0
+    )
+    assert scores.metrics == pytest.approx(
+        {"f1": 0.5, "precision": 0.5, "recall": 0.5, "recall_seen": 1.0, "recall_unseen": 0.0}
+    )
+
+
+def test_spans_by_hand() -> None:
+    labels = ["O", "B-X", "I-X", "B-Y", "I-Y"]
+    found = Entities.of(np.array([1, 2, 1, 0, 3, 4, 4, 1]), np.array([0, 3, 7, 8]), labels)
+    spans = list(zip(found.begins.tolist(), found.ends.tolist(), found.kinds.tolist(), strict=True))
+    assert spans == [(0, 2, 0), (2, 3, 0), (4, 7, 1), (7, 8, 0)]
+    assert found.per_sentence().tolist() == [2, 1, 1]
+
+
+def test_equal_sentences_are_one_group() -> None:
+    task = SequenceLabellingTask(
+        "twice",
+        np.array(["a", "b", "c", "d"]),
+        [["x", "y"], ["z", "y"], ["x", "y"], ["x", "y"]],
+        [["B-T", "O"], ["B-T", "O"], ["B-T", "O"], ["B-T", "O"]],
+        np.array(["train", "train", "test", "test"]),
+    )
+    scores = evaluate_sequence_labelling(task, OneHot(), SequenceLabellingOptions(), seed=0).item_scores
+    assert set(scores["group_id"].to_pylist()) == {"a"}
+
+
+def test_the_validation_split_chooses_the_penalty_and_trains_the_final_probe() -> None:
+    task = _task()
+    split = task.split.copy()
+    split[1:16:4] = "validation"
+    with_dev = SequenceLabellingTask(task.name, task.example_ids, task.sentences, task.tags, split)
+    found = evaluate_sequence_labelling(with_dev, OneHot(), SequenceLabellingOptions(), seed=0)
+    other_seed = evaluate_sequence_labelling(with_dev, OneHot(), SequenceLabellingOptions(), seed=9)
+    assert found.details["n_train"] == 60
+    assert found.item_scores.equals(other_seed.item_scores)  # nothing is drawn
+
+
+def test_permuted_tags_teach_nothing() -> None:
+    shuffled = evaluate_sequence_labelling(_task(), OneHot(), SequenceLabellingOptions(), seed=0, shuffle_labels=True)
+    assert shuffled.metrics["f1"] < 0.3
+
+
+def test_tags_of_another_length_are_refused() -> None:
+    table = pa.table(
+        {"example_id": ["a", "b"], "tokens": [["x", "y"], ["z"]], "tags": [["O"], ["O"]], "split": ["train", "test"]}
+    )
+    with pytest.raises(DataError, match="has 2 tokens and 1 tags"):
+        KINDS["sequence_labelling"].task({"sentences": table}, "broken")
+
+
+def test_a_training_part_without_entities_is_refused() -> None:
+    task = SequenceLabellingTask(
+        "empty", np.array(["a", "b"]), [["x"], ["x"]], [["O"], ["B-T"]], np.array(["train", "test"])
+    )
+    with pytest.raises(DataError, match="no entity"):
+        evaluate_sequence_labelling(task, OneHot(), SequenceLabellingOptions(), seed=0)
