@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
-from tests.conftest import run_kedro
+from tests.conftest import FILLER, TOPICS, run_kedro
 from tests.test_end_to_end import newest, numbers
 
 GRID = {
@@ -21,6 +23,22 @@ GRID = {
         "domain.bert_adapted_16": {"method": "bert", "continue_from": "generic.bert_16"},
         "pretrained.small_distilled_8": {"method": "distilled", "teacher": "pretrained.small_16", "options": {"dims": 8}},
     },
+    "fine_tune": [
+        {"base": "domain.word2vec_8", "tasks": ["topic"]},
+        {"base": "domain.bert_16", "tasks": ["topic", "terms"]},
+        {"base": "domain.bert_16", "tasks": ["search"], "name": "paired", "evaluate_on": ["topic"]},
+    ],
+    "tasks": ["topic", "search", "terms"],
+}
+TERMS = {
+    "kind": "sequence_labelling",
+    "reading": {"reader": "jsonl", "path": "data/01_raw/tiny/terms.jsonl", "split": "split"},
+}
+TUNED = {
+    "domain.word2vec_8_tuned_topic": "domain.word2vec_8",
+    "domain.bert_16_tuned_topic": "domain.bert_16",
+    "domain.bert_16_tuned_terms": "domain.bert_16",
+    "domain.bert_16_paired_search": "domain.bert_16",
 }
 BERT = {"layers": 1, "heads": 2, "vocabulary": 300, "max_length": 32, "batch_size": 8, "max_tokens": 20_000}
 TRAINED = {"domain.bert_16", "generic.bert_16", "domain.bert_adapted_16"}
@@ -38,7 +56,25 @@ def with_encoders(project_template: Path, tiny_transformer: Path, tmp_path_facto
     options = yaml.safe_load((conf / "parameters_tiny.yml").read_text())
     GRID["pretrained"]["small_16"]["options"]["path"] = str(root / "model")
     (conf / "globals.yml").write_text(yaml.safe_dump({**plan, "grid": {**plan["grid"], **GRID}}))
-    (conf / "parameters_tiny.yml").write_text(yaml.safe_dump({**options, "methods": {"bert": BERT}}))
+    tuning = {"fine_tuned_encoder": {"epochs": 2, "learning_rate": 1e-3}, "fine_tuned_vectors": {"learning_rates": [1e-2]}}
+    options["task_definitions"]["terms"] = TERMS
+    options["task_definitions"]["search"]["reading"]["split"] = "part"
+    (conf / "parameters_tiny.yml").write_text(yaml.safe_dump({**options, "methods": {"bert": BERT, **tuning}}))
+    raw = root / "data/01_raw/tiny"
+    queries = (raw / "queries.csv").read_text().splitlines()
+    rows = [f"{row},{'test' if number % 2 else 'train'}" for number, row in enumerate(queries[1:])]
+    (raw / "queries.csv").write_text("\n".join([f"{queries[0]},part", *rows]) + "\n")
+    rng = np.random.default_rng(4)
+    with (raw / "terms.jsonl").open("w") as file:
+        for number in range(80):
+            topic = str(rng.choice(list(TOPICS)))
+            tokens = [*rng.choice(FILLER, 3).tolist(), str(rng.choice(TOPICS[topic])), *rng.choice(FILLER, 2).tolist(), "."]
+            row = {
+                "tokens": tokens,
+                "tags": ["O"] * 3 + [f"B-{topic}"] + ["O"] * 3,
+                "split": "test" if number % 4 == 0 else "train",
+            }
+            file.write(json.dumps(row) + "\n")
     return root
 
 
@@ -58,9 +94,10 @@ def shards(root: Path) -> dict[Path, float]:
 @pytest.mark.slow
 def test_every_encoder_is_evaluated_on_every_task(run: Path) -> None:
     board = newest(run, "leaderboard").query("primary")
+    assert set(board["task"]) == {"topic", "search", "terms"}
     for _, rows in board.groupby("task"):
         assert set(rows["embedding"]) >= TRAINED | ELSEWHERE
-    encoders = board[board["embedding"].isin(TRAINED | ELSEWHERE)]
+    encoders = board[board["embedding"].isin(TRAINED | ELSEWHERE) & (board["task"] != "terms")]
     assert (encoders["encode_seconds"] > 0).all() and (encoders["bytes_per_item"] == 4 * encoders["dim"]).all()
     assert (board.loc[board["embedding"].isin(TRAINED), "train_seconds"] > 0).all()
 
@@ -72,12 +109,27 @@ def test_what_further_training_and_distillation_change_is_tested(run: Path) -> N
     assert pairs == {
         ("further_training", "domain.bert_adapted_16", "generic.bert_16"),
         ("distillation", "pretrained.small_distilled_8", "pretrained.small_16"),
+        *(("fine_tuning", tuned, base) for tuned, base in TUNED.items()),
     }
     board = newest(run, "leaderboard").query("primary").set_index(["task", "embedding"])["value"]
     for row in effects.itertuples():
         assert row.difference == pytest.approx(board[row.task, row.embedding_a] - board[row.task, row.embedding_b])
     page = (run / "data/08_reporting/tiny/latest/report.html").read_text()
     assert "Trained further on another corpus" in page and "Distilled into static vectors" in page
+
+
+@pytest.mark.slow
+def test_tuned_embeddings_stand_beside_their_bases_on_their_own_task_and_on_others(run: Path) -> None:
+    board = newest(run, "leaderboard").query("primary")
+    assert set(board.loc[board["tuned"], "embedding"]) == set(TUNED)
+    value = board.set_index(["task", "embedding"])["value"]
+    assert value["topic", "domain.word2vec_8_tuned_topic"] >= value["topic", "domain.word2vec_8"] - 0.05
+    assert ("search", "domain.bert_16_tuned_topic") in value.index  # what has it forgotten?
+    assert ("terms", "domain.bert_16_paired_search") not in value.index  # evaluate_on
+    assert (board.loc[board["tuned"], "train_seconds"] > 0).all()
+    effects = newest(run, "effects").query("factor == 'fine_tuning'")
+    assert {"topic", "search", "terms"} == set(effects["task"])
+    assert "Fine-tuned on a task" in (run / "data/08_reporting/tiny/latest/report.html").read_text()
 
 
 @pytest.mark.slow

@@ -24,14 +24,26 @@ from pydantic import (
     model_validator,
 )
 
-from emb_pipeline.embeddings.options import Options
+from emb_pipeline.embeddings.options import BagTuningOptions, EncoderTuningOptions, Options, TuningOptions
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.tasks.registry import KINDS
-from emb_pipeline.text.readings import ClassificationReading, CorpusReading, RetrievalReading, SimilarityReading
+from emb_pipeline.text.readings import (
+    ClassificationReading,
+    CorpusReading,
+    RetrievalReading,
+    SequenceLabellingReading,
+    SimilarityReading,
+)
 
 SHUFFLED = "shuffled_"
+TUNING: dict[str, tuple[str, type[TuningOptions]]] = {
+    "vectors": ("fine_tuned_vectors", BagTuningOptions),
+    "encoder": ("fine_tuned_encoder", EncoderTuningOptions),
+}
+"""How what a method leaves behind is fine-tuned: the name of its hyper-parameters under ``methods:``, and their type."""
 _READINGS: dict[str, TypeAdapter[Any]] = {
     "classification": TypeAdapter(ClassificationReading),
+    "sequence_labelling": TypeAdapter(SequenceLabellingReading),
     "retrieval": TypeAdapter(RetrievalReading),
     "similarity": TypeAdapter(SimilarityReading),
 }
@@ -68,6 +80,18 @@ class Derived(_Strict):
     options: dict[str, Any] = Field(default_factory=dict, description="what differs from the method's options")
 
 
+class FineTuning(_Strict):
+    """An embedding of the grid that is trained on with the labels of tasks, one copy for each."""
+
+    base: str = Field(description="<origin>.<embedding> that is tuned")
+    tasks: tuple[str, ...] = Field(min_length=1, description="tasks to tune it on")
+    name: str = Field(default="tuned", description="the copies are called <base>_<name>_<task>")
+    options: dict[str, Any] = Field(default_factory=dict, description="what differs from the options under methods:")
+    evaluate_on: tuple[str, ...] | None = Field(
+        default=None, description="tasks that a copy is evaluated on beside its own; all by default: what has it forgotten?"
+    )
+
+
 class Grid(_Strict):
     """Which embeddings meet which tasks."""
 
@@ -80,6 +104,7 @@ class Grid(_Strict):
     controls: tuple[str, ...] = Field(default=(), description="random vectors and shuffled labels: the noise floor")
     pretrained: dict[str, Pretrained] = Field(default_factory=dict, description="embeddings trained elsewhere")
     derived: dict[str, Derived] = Field(default_factory=dict, description="<origin>.<embedding>: made from another one")
+    fine_tune: tuple[FineTuning, ...] = Field(default=(), description="embeddings that are trained on with a task's labels")
     tasks: tuple[str, ...] = Field(min_length=1, description="downstream tasks")
 
     @field_validator("corpora", "tasks")
@@ -101,6 +126,9 @@ class EmbeddingCell(_Strict):
     seed: int = Field(default=0, ge=0)
     base: str | None = Field(default=None, description="the embedding that this one is made from")
     shuffle_labels: bool = Field(default=False, description="train the probe on permuted labels: a control")
+    tuned_on: str | None = Field(default=None, description="the task whose labels it was fine-tuned on")
+    tuning: SerializeAsAny[TuningOptions] | None = Field(default=None, description="how it was fine-tuned")
+    evaluate_on: tuple[str, ...] | None = Field(default=None, description="tasks that it is evaluated on; None: all")
     options: SerializeAsAny[Options]
 
     @model_validator(mode="before")
@@ -111,7 +139,11 @@ class EmbeddingCell(_Strict):
         method = METHODS.get(str(values.get("method")))
         if method is None:
             raise ValueError(f"unknown method {values.get('method')!r}; known: {', '.join(METHODS)}")
-        return {**values, "options": method.options(**cast(Mapping[str, Any], values["options"]))}
+        made = {**values, "options": method.options(**cast(Mapping[str, Any], values["options"]))}
+        if isinstance(values.get("tuning"), Mapping):
+            _, tuning = TUNING[str(method.artefact)]
+            made["tuning"] = tuning(**cast(Mapping[str, Any], values["tuning"]))
+        return made
 
     @property
     def name(self) -> str:
@@ -187,7 +219,8 @@ class Experiment(_Strict):
 
     def tasks_of(self, cell: EmbeddingCell) -> list[str]:
         """The tasks that an embedding is evaluated on."""
-        return [task for task, kind in self.tasks.items() if cell.serves(kind)]
+        wanted = self.tasks if cell.evaluate_on is None else {*cell.evaluate_on, cell.tuned_on}
+        return [task for task, kind in self.tasks.items() if cell.serves(kind) and task in wanted]
 
 
 def expand_grid(grid: Mapping[str, Any], methods: Mapping[str, Any], seed: int = 0) -> dict[str, dict[str, Any]]:
@@ -207,7 +240,37 @@ def expand_grid(grid: Mapping[str, Any], methods: Mapping[str, Any], seed: int =
         cell["options"] = {**(methods.get(method) or {}), **cell.get("options", {})}
         cells.setdefault(cell["origin"], {})[cell["key"]] = cell
     _require_bases(plan, cells)
+    for cell in [copy for tuning in plan.fine_tune for copy in _tuned(tuning, cells, methods, plan.tasks)]:
+        cells[cell["origin"]][cell["key"]] = cell
     return cells
+
+
+def _tuned(
+    tuning: FineTuning, cells: Mapping[str, Mapping[str, Any]], methods: Mapping[str, Any], tasks: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    """The copies of an embedding that are tuned on one task each."""
+    origin, _, key = tuning.base.rpartition(".")
+    base = cells.get(origin, {}).get(key)
+    artefact = METHODS[base["method"]].artefact if base else None
+    if base is None or artefact is None:
+        known = [f"{group}.{name}" for group, members in cells.items() for name, cell in members.items()]
+        tunable = [name for name in known if METHODS[cells[name.split(".")[0]][name.split(".")[1]]["method"]].artefact]
+        raise ValueError(
+            f"globals.yml, grid.fine_tune: {tuning.base} is no embedding that can be tuned; "
+            f"these can: {', '.join(tunable) or 'none'}"
+        )
+    section, _ = TUNING[artefact]
+    for task in tuning.tasks:
+        if task not in tasks:
+            raise ValueError(f"globals.yml, grid.fine_tune: {task!r} is no task of the grid ({', '.join(tasks)})")
+        yield {
+            **base,
+            "key": f"{key}_{tuning.name}_{task}",
+            "base": tuning.base,
+            "tuned_on": task,
+            "tuning": {**(methods.get(section) or {}), **tuning.options},
+            "evaluate_on": tuning.evaluate_on,
+        }
 
 
 def evaluated_tasks(tasks: Mapping[str, Any], evaluation: Mapping[str, Any]) -> dict[str, Any]:
@@ -307,16 +370,30 @@ def experiment_from(parameters: Mapping[str, Any]) -> Experiment:
     _require_definitions("tasks", grid.tasks, parameters["tasks"])
     _require_definitions("corpora", grid.corpora, parameters["corpora"])
     cells = tuple(
-        EmbeddingCell.model_construct(**{**cell, "options": None})
+        EmbeddingCell.model_construct(**{**cell, "options": None, "tuning": None})
         for group in parameters["embeddings"].values()
         for cell in group.values()
     )
+    _require_tunable(cells, parameters["tasks"])
     return Experiment.model_construct(
         use_case=parameters["use_case"],
         corpora=grid.corpora,
         cells=cells,
         tasks={task: parameters["tasks"][task].get("kind", "") for task in grid.tasks},
     )
+
+
+def _require_tunable(cells: Sequence[EmbeddingCell], tasks: Mapping[str, Any]) -> None:
+    for cell in cells:
+        if cell.tuned_on is None:
+            continue
+        kind = KINDS.get(str(tasks[cell.tuned_on].get("kind")))
+        if kind is None or cell.artefact not in kind.tunes:
+            can = ", ".join(sorted(kind.tunes)) if kind and kind.tunes else "nothing"
+            raise ValueError(
+                f"globals.yml, grid.fine_tune: {cell.base} leaves {cell.artefact}, and a task of kind "
+                f"{tasks[cell.tuned_on].get('kind')} ({cell.tuned_on}) can tune {can}"
+            )
 
 
 def _require_definitions(section: str, names: Sequence[str], defined: Mapping[str, Any]) -> None:

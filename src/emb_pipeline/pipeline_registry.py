@@ -6,7 +6,7 @@ from kedro.pipeline import Pipeline
 
 from emb_pipeline.config import active_parameters
 from emb_pipeline.experiment import experiment_from
-from emb_pipeline.pipelines import evaluate, ingest, report, train
+from emb_pipeline.pipelines import evaluate, fine_tune, ingest, report, train
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -21,6 +21,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     stages = {
         "ingest": ingest.build(experiment),
         "train": train.build(experiment),
+        "fine_tune": fine_tune.build(experiment),
         "evaluate": evaluate.build(experiment),
         "report": report.build(experiment),
     }

@@ -451,7 +451,7 @@ def test_queries_passages_and_graded_judgments_are_read(tmp_path: Path) -> None:
         tmp_path,
         **write_tables(tmp_path, QUERIES, PASSAGES, "query_id\tpassage_id\trelevance\nq1\tp1\t2\nq2\tp1\t0\nq2\tp2\t1\n"),
     )
-    assert tables.queries.to_pydict() == {"query_id": ["q1", "q2"], "text": ["what is it", "why"]}
+    assert tables.queries.to_pydict() == {"query_id": ["q1", "q2"], "text": ["what is it", "why"], "split": ["test", "test"]}
     assert tables.passages.to_pydict() == {"passage_id": ["p1", "p2"], "text": ["passage 1", "passage 2"]}
     assert tables.qrels.to_pydict() == {
         "query_id": ["q1", "q2", "q2"],
@@ -504,7 +504,10 @@ def test_retrieval_tables_that_do_not_fit_together_are_refused(
 def test_a_query_that_repeats_in_pairs_has_all_its_passages_as_answers(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("question,answer\nWhat?,one\nwhat,two\nWhy?,One\n")
     tables = retrieval(tmp_path, reader="pairs", path="x.csv", query="question", passage="answer")
-    assert tables.queries.to_pydict() == {"query_id": ["q:x.csv:2", "q:x.csv:4"], "text": ["What?", "Why?"]}
+    assert tables.queries.select(["query_id", "text"]).to_pydict() == {
+        "query_id": ["q:x.csv:2", "q:x.csv:4"],
+        "text": ["What?", "Why?"],
+    }
     assert tables.passages.to_pydict() == {"passage_id": ["p:x.csv:2", "p:x.csv:3"], "text": ["one", "two"]}
     assert list(zip(*tables.qrels.to_pydict().values(), strict=True)) == [
         ("q:x.csv:2", "p:x.csv:2", 1),
@@ -541,10 +544,33 @@ QA = (
 )
 
 
+def test_further_queries_of_pairs_are_for_training_and_not_evaluated(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("query,passage\n" + "".join(f"what {row}?,it is {row}\n" for row in range(9)))
+    tables = retrieval(tmp_path, reader="pairs", path="x.csv", max_queries=4, training_queries=3)
+    assert sorted(tables.queries["split"].to_pylist()) == ["test"] * 4 + ["train"] * 3
+    assert (tables.qrels.num_rows, tables.passages.num_rows) == (7, 9)
+    assert (tables.evaluated().queries.num_rows, tables.evaluated().qrels.num_rows) == (4, 4)
+    alone = retrieval(tmp_path, reader="pairs", path="x.csv", max_queries=4)
+    assert alone.queries["text"].to_pylist() == tables.evaluated().queries["text"].to_pylist()
+
+
+def test_a_split_column_of_own_queries_says_which_are_for_training(tmp_path: Path) -> None:
+    places = write_tables(
+        tmp_path,
+        "query_id,text,part\nq1,what,train\nq2,why,test\n",
+        '{"passage_id": "p1", "text": "so"}\n',
+        "query_id\tpassage_id\nq1\tp1\nq2\tp1\n",
+    )
+    tables = retrieval(tmp_path, **places, split="part")
+    assert tables.queries["split"].to_pylist() == ["train", "test"]
+    with pytest.raises(DataError, match="split 'q1' is not among"):
+        retrieval(tmp_path, **{**places, "split": "query_id"})
+
+
 def test_answered_medquad_pairs_are_passages_and_documents(tmp_path: Path) -> None:
     tar(tmp_path / "m.tar", {"1_A_QA/7.xml": QA.format("An illness.").encode(), "2_B_QA/7.xml": QA.format("").encode()})
     tables = retrieval(tmp_path, reader="medquad", path="m.tar")
-    assert tables.queries.to_pydict() == {"query_id": ["q:1_A_QA/7-1"], "text": ["What is it ?"]}
+    assert tables.queries.to_pydict() == {"query_id": ["q:1_A_QA/7-1"], "text": ["What is it ?"], "split": ["test"]}
     assert tables.passages.to_pydict() == {"passage_id": ["p:1_A_QA/7-1"], "text": ["An illness."]}
     assert documents(tmp_path, {"reader": "medquad", "path": "m.tar"}) == [("m.tar:1_A_QA/7-1", "An illness.")]
 

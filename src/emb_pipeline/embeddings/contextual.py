@@ -65,8 +65,8 @@ class ContextualEncoder:
             "model": self.folder.fingerprint,
             "input": self.folder.input,
             "prompt": self._prompt(role),
-            "pooling": self._saved.pooling,
-            "normalise": self._normalises,
+            "pooling": self.pooling,
+            "normalise": self.normalises,
             "layer": self.options.layer,
             "max_length": self._max_length,
             "backend": self.options.backend,
@@ -79,13 +79,7 @@ class ContextualEncoder:
     def encode(self, texts: Sequence[str], role: Role = "passage") -> np.ndarray:
         """Vectors of texts: an array of shape (n_texts, dim), float32."""
         vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
-        prompt = self._prompt(role)
-        ids = [
-            found
-            for start in range(0, len(texts), _TEXTS_PER_TOKENISATION)
-            for found in self._ids([prompt + text for text in texts[start : start + _TEXTS_PER_TOKENISATION]])
-        ]
-        for rows, hidden, mask in self._hidden_states(ids):
+        for rows, hidden, mask in self._hidden_states(self.token_ids(texts, role)):
             vectors[rows] = self._pooled(hidden, mask)
         return vectors
 
@@ -99,7 +93,7 @@ class ContextualEncoder:
         list of ndarray of shape (n_tokens, dim), float32
             One array per sentence.
         """
-        pieces = [(row, *piece) for row, sentence in enumerate(sentences) for piece in self._pieces(sentence)]
+        pieces = [(row, *piece) for row, sentence in enumerate(sentences) for piece in self.pieces(sentence)]
         sums = [np.zeros((len(sentence), self.dim), dtype=np.float32) for sentence in sentences]
         counts = [np.zeros(len(sentence), dtype=np.float32) for sentence in sentences]
         for batch, hidden, _ in self._hidden_states([ids for _, ids, _ in pieces]):
@@ -109,19 +103,23 @@ class ContextualEncoder:
                 np.add.at(counts[row], words, 1)
         return [total / np.maximum(count, 1)[:, None] for total, count in zip(sums, counts, strict=True)]
 
-    def _ids(self, texts: list[str]) -> list[list[int]]:
-        found = self._tokenizer(
-            [self._as_trained_on(text) for text in texts],
-            truncation=True,
-            max_length=self._max_length,
-            return_attention_mask=False,
-            return_token_type_ids=False,
-        )
-        ids: list[list[int]] = found["input_ids"]
+    def token_ids(self, texts: Sequence[str], role: Role = "passage") -> list[list[int]]:
+        """What the model reads of each text in this role: sub-word numbers, the ends included."""
+        prompt = self._prompt(role)
+        ids: list[list[int]] = []
+        for start in range(0, len(texts), _TEXTS_PER_TOKENISATION):
+            found = self._tokenizer(
+                [self._as_trained_on(prompt + text) for text in texts[start : start + _TEXTS_PER_TOKENISATION]],
+                truncation=True,
+                max_length=self._max_length,
+                return_attention_mask=False,
+                return_token_type_ids=False,
+            )
+            ids.extend(found["input_ids"])
         return ids
 
-    def _pieces(self, sentence: Sequence[str]) -> Iterator[tuple[list[int], np.ndarray]]:
-        """Token ids of parts of a sentence that the model can read, and the word that each id between the ends is of."""
+    def pieces(self, sentence: Sequence[str]) -> Iterator[tuple[list[int], np.ndarray]]:
+        """Sub-word numbers of parts of a sentence that the model can read, and the word of each between the ends."""
         if not len(sentence):
             return
         words = [self._as_trained_on(token) or token for token in sentence]
@@ -137,6 +135,21 @@ class ContextualEncoder:
             yield [first, *ids[start:end].tolist(), last], word_of[start:end]
             start = end
 
+    @property
+    def pooling(self) -> str:
+        """The rule that is in force: mean, cls or max."""
+        return self._saved.pooling
+
+    @property
+    def normalises(self) -> bool:
+        """Whether vectors are scaled to length 1."""
+        return self._saved.normalises if self.options.normalise is None else self.options.normalise
+
+    @property
+    def padding_id(self) -> int:
+        """Number of the sub-word that fills up a batch."""
+        return int(self._tokenizer.pad_token_id or 0)
+
     def _hidden_states(self, ids: list[list[int]]) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Rows, hidden states and mask of batches of texts of like length, the longest first."""
         lengths = np.array([len(found) for found in ids], dtype=np.int64)
@@ -145,20 +158,20 @@ class ContextualEncoder:
         while start < len(order):
             longest = int(lengths[order[start]])
             rows = order[start : start + max(1, self.options.batch_tokens // max(longest, 1))]
-            padded = np.full((len(rows), longest), self._tokenizer.pad_token_id or 0, dtype=np.int64)
+            padded = np.full((len(rows), longest), self.padding_id, dtype=np.int64)
             mask = np.arange(longest) < lengths[rows, None]
             padded[mask] = np.concatenate([ids[row] for row in rows])
             yield rows, self._hidden(padded, mask.astype(np.int64)), mask
             start += len(rows)
 
     def _pooled(self, hidden: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        if self._saved.pooling == "cls":
+        if self.pooling == "cls":
             pooled = hidden[:, 0]
-        elif self._saved.pooling == "max":
+        elif self.pooling == "max":
             pooled = np.where(mask[:, :, None], hidden, -np.inf).max(axis=1)
         else:
             pooled = np.einsum("ntd,nt->nd", hidden, mask.astype(np.float32)) / mask.sum(axis=1, keepdims=True)
-        if self._normalises:
+        if self.normalises:
             pooled = pooled / np.maximum(np.linalg.norm(pooled, axis=1, keepdims=True), 1e-12)
         return pooled.astype(np.float32)
 
@@ -167,10 +180,6 @@ class ContextualEncoder:
 
     def _as_trained_on(self, text: str) -> str:
         return " ".join(tokenize(text)) if self.folder.input == "tokens" else text
-
-    @property
-    def _normalises(self) -> bool:
-        return self._saved.normalises if self.options.normalise is None else self.options.normalise
 
     @cached_property
     def _config(self) -> dict[str, Any]:

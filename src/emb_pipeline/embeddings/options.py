@@ -246,3 +246,65 @@ class BertOptions(EncoderOptions):
     checkpoint_seconds: Annotated[
         float, Field(ge=0, description="seconds between checkpoints; 0 writes one after every step")
     ] = 60.0
+
+
+class TuningOptions(Options):
+    """Training on a task's labels, stopped where a held-out part of the training data says so."""
+
+    epochs: Annotated[int, Field(ge=1, le=1000, description="passes over the training examples at most")] = 3
+    batch_size: Annotated[int, Field(ge=1, le=8192, description="examples per step")] = 16
+    patience: Annotated[
+        int, Field(ge=1, le=100, description="passes without a lower held-out loss before it stops; the best one is kept")
+    ] = 2
+    validation_share: Annotated[
+        float,
+        Field(gt=0, lt=1, description="share of the training examples that is held out, where no split 'validation' is"),
+    ] = 0.1
+    class_weights: Annotated[
+        Literal["none", "balanced"], Field(description="balanced: an example counts inversely to the size of its class")
+    ] = "none"
+
+
+class BagTuningOptions(TuningOptions):
+    """Word vectors trained together with a linear layer on their pooled mean: an embedding-bag classifier."""
+
+    start: Annotated[
+        Literal["vectors", "random"],
+        Field(description="vectors: from the embedding and the probe that was fitted on it; random: from scratch"),
+    ] = "vectors"
+    epochs: Annotated[int, Field(ge=1, le=1000, description="passes over the training examples at most")] = 30
+    batch_size: Annotated[int, Field(ge=1, le=8192, description="examples per step")] = 32
+    learning_rates: Annotated[
+        tuple[float, ...], Field(min_length=1, description="step sizes of Adam to try; the lowest held-out loss wins")
+    ] = (3e-4, 3e-3)
+
+
+class EncoderTuningOptions(TuningOptions):
+    """A transformer trained on with a linear layer on its vectors, or on pairs of query and passage."""
+
+    learning_rate: Annotated[float, Field(gt=0, le=0.1, description="step size of AdamW for the transformer")] = 5e-5
+    head_learning_rate: Annotated[float, Field(gt=0, le=0.1, description="the same for the linear layer")] = 1e-3
+    warmup_share: Annotated[
+        float, Field(ge=0, le=1, description="share of the steps over which the step size rises; then it falls to 0")
+    ] = 0.1
+    weight_decay: Annotated[float, Field(ge=0, le=1, description="AdamW's decay of matrices per unit of step size")] = 0.01
+    max_length: Annotated[
+        int | None, Field(ge=8, le=8192, description="sub-words read of a training text; null: as when encoding")
+    ] = None
+    max_examples: Annotated[
+        int | None, Field(ge=2, description="training examples to take at most, drawn by the seed; null: all")
+    ] = None
+    precision: Annotated[
+        Literal["float32", "bfloat16"], Field(description="of the products (autocast); weights stay float32")
+    ] = "float32"
+    lora_rank: Annotated[
+        int | None,
+        Field(ge=1, le=1024, description="train low-rank additions to the linear layers alone (LoRA), merged at the end"),
+    ] = None
+    lora_alpha: Annotated[int, Field(ge=1, description="scale of these additions, over their rank")] = 16
+    scale: Annotated[
+        float, Field(gt=0, le=1000, description="pairs: factor of the cosines before the softmax over the batch")
+    ] = 20.0
+    matryoshka_dims: Annotated[
+        tuple[int, ...], Field(description="pairs: also train the first so many numbers of a vector to serve by themselves")
+    ] = ()

@@ -116,15 +116,8 @@ class PooledEncoder:
         _, directions = np.linalg.eigh(means.T.astype(np.float64) @ means)
         return PooledEncoder(self.vectors, self.pooling, directions[:, -1].astype(np.float32))
 
-    def _weighted_means(self, terms: DocumentTerms) -> np.ndarray:
-        vectors, corpus_counts = self.vectors.lookup(terms.vocabulary)
-        weights = self._weights(corpus_counts)
-        totals = terms.counts @ weights
-        sums = terms.counts @ (vectors * weights[:, None])
-        means: np.ndarray = np.divide(sums, totals[:, None], out=np.zeros_like(sums), where=totals[:, None] > 0)
-        return means
-
-    def _weights(self, corpus_counts: np.ndarray) -> np.ndarray:
+    def weights_of(self, corpus_counts: np.ndarray) -> np.ndarray:
+        """Weights of words that stand so often in the corpus: shape (n_words,), float32; 0 for those without a vector."""
         if self.pooling == "mean":
             weights = np.ones(len(corpus_counts))
         else:
@@ -132,13 +125,21 @@ class PooledEncoder:
             weights = inverse_document_frequency(share) if self.pooling == "idf" else SIF_A / (SIF_A + share)
         return np.where(corpus_counts > 0, weights, 0).astype(np.float32)
 
+    def _weighted_means(self, terms: DocumentTerms) -> np.ndarray:
+        vectors, corpus_counts = self.vectors.lookup(terms.vocabulary)
+        weights = self.weights_of(corpus_counts)
+        totals = terms.counts @ weights
+        sums = terms.counts @ (vectors * weights[:, None])
+        means: np.ndarray = np.divide(sums, totals[:, None], out=np.zeros_like(sums), where=totals[:, None] > 0)
+        return means
+
     @cached_property
     def _average_text(self) -> np.ndarray:
         tokens = getattr(self.vectors, "tokens", None)
         if tokens is None:
             raise ValueError("sif needs word vectors with a vocabulary; give texts to with_component_of")
         vectors, counts = self.vectors.lookup(tokens)
-        mean = (counts / counts.sum() * self._weights(counts)).astype(np.float32) @ vectors
+        mean = (counts / counts.sum() * self.weights_of(counts)).astype(np.float32) @ vectors
         direction: np.ndarray = mean / np.float32(max(float(np.linalg.norm(mean)), 1e-30))
         return direction
 

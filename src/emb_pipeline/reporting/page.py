@@ -55,6 +55,7 @@ EMBEDDING_COLUMNS = (
 DERIVATIONS = {
     "further_training": "Trained further on another corpus",
     "distillation": "Distilled into static vectors",
+    "fine_tuning": "Fine-tuned on a task’s labels, scored on that task and on the others",
 }
 NOTABLE_SHARE = 0.01
 """Share from which a fault in the data is marked as serious."""

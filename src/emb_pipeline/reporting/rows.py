@@ -143,8 +143,10 @@ def effect_direction(row: Mapping[Hashable, Any], level: float) -> int:
 
 
 def with_dimensions(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows of dense embeddings that have a dimension of their own."""
+    """Rows of dense embeddings that have a dimension of their own and were not fine-tuned on a task."""
     dense = dense_rows(rows)
+    if "tuned" in dense:
+        dense = dense[~dense["tuned"].astype(bool)]
     return dense[dense["dim"].notna() & (dense["dim"].fillna(0) > 0)]
 
 

@@ -6,6 +6,7 @@ import math
 import re
 
 METRIC_NAMES = {
+    "f1": "entity F1",
     "spearman": "Spearman’s ρ",
     "pearson": "Pearson’s r",
     "accuracy": "accuracy",
@@ -25,7 +26,7 @@ UNITS = {
 }
 NOTHING = "–"
 _MINUS, _NARROW_SPACE = "\u2212", "\u202f"
-_PERCENT = re.compile(r"accuracy|.*f1|recall(@\d+)?")
+_PERCENT = re.compile(r"accuracy|.*f1(_.+)?|precision|recall(@\d+|_seen|_unseen)?")
 
 
 def metric_name(metric: str) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from time import perf_counter
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.encoders import TaskEncoder, TextEncoder, Vectors
@@ -58,6 +60,30 @@ def evaluate_classification(
     """
     with threadpool_limits(1):
         return _evaluate(task, encoder, options, seed=seed, shuffle_labels=shuffle_labels)
+
+
+def score_predictions(task: ClassificationTask, predictions: Mapping[str, pa.Table]) -> Evaluation:
+    """Score what a fine-tuned model says of the test texts.
+
+    Parameters
+    ----------
+    task : ClassificationTask
+        The task that it was tuned on.
+    predictions : mapping of str to Table
+        ``predictions`` (unit_id, values: log probabilities of the classes) and ``costs``, of
+        `emb_pipeline.tasks.fine_tuning`.
+
+    Returns
+    -------
+    Evaluation
+        As of `evaluate_classification`, for the same units.
+    """
+    position_of = {name: position for position, name in enumerate(task.example_ids.tolist())}
+    tested = np.array([position_of[name] for name in predictions["predictions"]["unit_id"].to_pylist()])
+    logs = np.array(predictions["predictions"]["values"].to_pylist())
+    order = np.argsort(tested)
+    costs = predictions["costs"].to_pylist()[0]
+    return _scored(task, duplicate_groups(task.texts), tested[order], logs[order], fit_seconds=0.0, **costs)
 
 
 def _evaluate(

@@ -109,8 +109,27 @@ def token_scores(vectors: TokenVectors, weights: np.ndarray, intercepts: np.ndar
     """Score of each tag for each token, without its neighbours' tags: shape (n_tokens, n_tags), float64."""
     dim, n_offsets, n_tags = weights.shape
     of_rows = np.asarray(vectors.rows @ weights.reshape(dim, -1), dtype=np.float32).reshape(-1, n_offsets, n_tags)
-    summed: np.ndarray = _summed_over_window(of_rows, vectors.places, vectors.starts)
-    return summed + intercepts
+    scores: np.ndarray = _summed_over_window(of_rows, vectors.places, vectors.starts)
+    scores += intercepts
+    return scores
+
+
+def best_allowed(scores: np.ndarray, starts: np.ndarray, allowed: np.ndarray) -> np.ndarray:
+    """The best tags of tokens whose tags have scores of their own, among the sequences that are allowed.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_tokens, n_tags)
+        Log probabilities.
+    starts, allowed
+        As in `TokenVectors` and `LinearChainCrf`.
+
+    Returns
+    -------
+    ndarray of shape (n_tokens,), int64
+    """
+    tags: np.ndarray = _viterbi(scores.astype(np.float64), starts, np.where(allowed, 0.0, FORBIDDEN))
+    return tags
 
 
 class LinearChainCrf:

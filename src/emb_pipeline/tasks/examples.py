@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -15,7 +15,7 @@ from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.texts import Texts, joined, texts_of
 
 EXAMPLES = pa.schema([("example_id", pa.string()), ("text", pa.string()), ("label", pa.string()), ("split", pa.string())])
-QUERIES = pa.schema([("query_id", pa.string()), ("text", pa.string())])
+QUERIES = pa.schema([("query_id", pa.string()), ("text", pa.string()), ("split", pa.string())])
 PASSAGES = pa.schema([("passage_id", pa.string()), ("text", pa.string())])
 PAIRS = pa.schema([("pair_id", pa.string()), ("text_a", pa.string()), ("text_b", pa.string()), ("score", pa.float64())])
 QRELS = pa.schema([("query_id", pa.string()), ("passage_id", pa.string()), ("relevance", pa.int32())])
@@ -109,6 +109,10 @@ class RetrievalTask:
         What is searched in.
     qrels : csr_array of shape (n_queries, n_passages), float32
         Relevance grades; what is not judged is not relevant (0).
+    training_queries : Texts of length n_training_queries
+        Queries that embeddings may be fine-tuned on; the others are what is evaluated.
+    training_qrels : csr_array of shape (n_training_queries, n_passages), float32, optional
+        Their relevance grades.
     """
 
     name: str
@@ -117,6 +121,8 @@ class RetrievalTask:
     passage_ids: np.ndarray
     passages: Texts
     qrels: sp.csr_array
+    training_queries: Texts = field(default_factory=lambda: Texts([]))
+    training_qrels: sp.csr_array | None = None
 
     def __post_init__(self) -> None:
         if self.qrels.shape != (len(self.query_ids), len(self.passage_ids)):
@@ -125,16 +131,29 @@ class RetrievalTask:
                 f"{len(self.passage_ids)} passages"
             )
 
+    def training_pairs(self) -> tuple[Texts, Texts]:
+        """Each training query beside each passage that is relevant to it: queries and passages of shape (n_pairs,).
+
+        A passage that answers an evaluated query, too, is left out.
+        """
+        if self.training_qrels is None:
+            return Texts([]), Texts([])
+        rows, columns = sp.coo_array(self.training_qrels > 0).coords
+        is_answer = np.asarray((self.qrels > 0).sum(axis=0)).ravel() > 0
+        kept = ~is_answer[columns]
+        return self.training_queries.take(rows[kept]), self.passages.take(columns[kept])
+
     @classmethod
     def from_tables(cls, tables: Mapping[str, pa.Table], name: str = "retrieval") -> RetrievalTask:
-        """The task of tables ``queries``, ``passages`` and ``qrels``.
+        """The task of tables ``queries``, ``passages`` and ``qrels``; queries of a split other than test are for training.
 
         Raises
         ------
         DataError
             A missing column or value, an id twice, a negative or repeated judgment, or one of an unknown id.
         """
-        queries, passages = _typed(tables, "queries", QUERIES, name), _typed(tables, "passages", PASSAGES, name)
+        queries = _typed(tables, "queries", QUERIES, name, optional=("split",))
+        passages = _typed(tables, "passages", PASSAGES, name)
         qrels = _typed(tables, "qrels", QRELS, name)
         query_ids, passage_ids = _unique_strings(queries, "query_id", name), _unique_strings(passages, "passage_id", name)
         rows, columns = _positions(qrels, "query_id", query_ids, name), _positions(qrels, "passage_id", passage_ids, name)
@@ -153,13 +172,28 @@ class RetrievalTask:
             )
         judged = sp.csr_array((grades, (rows, columns)), shape=shape)
         judged.eliminate_zeros()
-        return cls(name, query_ids, texts_of(tables, "queries"), passage_ids, texts_of(tables, "passages"), judged)
+        texts, is_training = texts_of(tables, "queries"), np.zeros(len(query_ids), dtype=bool)
+        if "split" in queries.column_names:
+            is_training = np.array([split not in (None, "test") for split in queries["split"].to_pylist()])
+        tested, training = np.flatnonzero(~is_training), np.flatnonzero(is_training)
+        if not len(tested):
+            raise DataError(f"{name}.queries", "no query is in the split 'test'", "name some, or leave the split out")
+        return cls(
+            name,
+            query_ids[tested],
+            texts.take(tested),
+            passage_ids,
+            texts_of(tables, "passages"),
+            judged[tested],
+            texts.take(training),
+            judged[training],
+        )
 
     def to_tables(self) -> dict[str, pa.Table]:
         """The tables ``queries``, ``passages`` and ``qrels`` of this task."""
         judged = sp.coo_array(self.qrels)
         return {
-            "queries": pa.table({"query_id": list(self.query_ids), "text": list(self.queries)}, schema=QUERIES),
+            "queries": pa.table({"query_id": list(self.query_ids), "text": list(self.queries)}),
             "passages": pa.table({"passage_id": list(self.passage_ids), "text": list(self.passages)}, schema=PASSAGES),
             "qrels": pa.table(
                 {

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.tasks.folds import stratified_folds
 from emb_pipeline.tasks.options import ClassificationOptions
 from emb_pipeline.tasks.penalty_path import PenaltyPath, Scorer
@@ -41,6 +42,14 @@ class Probe:
     def log_probabilities(self, features: Features) -> np.ndarray:
         """Logarithms of the class probabilities: shape (n_rows, n_classes), float64."""
         return self._coefficients.log_probabilities(self._axes.rotate(self._scaler.scale(features)))
+
+    def head(self, dim: int) -> LinearHead:
+        """The same scores straight from dense features of this dimension."""
+        weights = self._axes.rotate(np.eye(dim, dtype=np.float32)) @ self._coefficients.weights
+        head = LinearHead(weights, self._coefficients.intercepts)
+        if self._scaler.mean is None or self._scaler.deviation is None:
+            return head
+        return head.on_raw(self._scaler.mean, self._scaler.deviation)
 
     @property
     def details(self) -> dict[str, Any]:

@@ -44,6 +44,12 @@ class Kind:
         ``module:name`` of the examples' class and of the evaluation.
     learns_from_labels : bool
         Whether a probe is trained; without one there are no labels to shuffle.
+    fine_tuning : str
+        ``module:name`` of what tunes an embedding on a task's training examples; may be empty.
+    tunes : frozenset of str
+        What it can tune: word ``vectors``, an ``encoder``.
+    scoring : str
+        ``module:name`` of what scores a tuned model's own predictions; empty where tuned vectors are evaluated like others.
     """
 
     name: str
@@ -53,6 +59,9 @@ class Kind:
     task_class: str
     evaluation: str
     learns_from_labels: bool = True
+    fine_tuning: str = ""
+    tunes: frozenset[str] = frozenset()
+    scoring: str = ""
 
     def task(self, tables: Mapping[str, pa.Table], name: str = "") -> Any:
         """The task that these tables hold.
@@ -77,6 +86,15 @@ class Kind:
         evaluate: Callable[..., Evaluation] = _load(self.evaluation)
         return evaluate(task, encoder, options, seed=seed, shuffle_labels=shuffle_labels)
 
+    def fine_tune(self, task: Any, tunable: Any, options: BaseModel) -> Any:
+        """Tune an embedding on a task of this kind: a `emb_pipeline.tasks.fine_tuning.FineTuned`."""
+        return _load(self.fine_tuning)(task, tunable, options)
+
+    def score(self, task: Any, predictions: Mapping[str, pa.Table]) -> Evaluation:
+        """Score what a tuned model says of the test examples."""
+        scored: Evaluation = _load(self.scoring)(task, predictions)
+        return scored
+
 
 def _load(place: str) -> Any:
     module, _, name = place.partition(":")
@@ -93,6 +111,9 @@ KINDS: Mapping[str, Kind] = {
             ("examples",),
             "examples:ClassificationTask",
             "classification:evaluate_classification",
+            fine_tuning="fine_tuning:fine_tune_classification",
+            tunes=frozenset({"vectors", "encoder"}),
+            scoring="classification:score_predictions",
         ),
         Kind(
             "retrieval",
@@ -101,6 +122,8 @@ KINDS: Mapping[str, Kind] = {
             ("queries", "passages", "qrels"),
             "examples:RetrievalTask",
             "retrieval:evaluate_retrieval",
+            fine_tuning="fine_tuning:fine_tune_retrieval",
+            tunes=frozenset({"encoder"}),
             learns_from_labels=False,
         ),
         Kind(
@@ -110,6 +133,9 @@ KINDS: Mapping[str, Kind] = {
             ("sentences",),
             "sequence_labelling:SequenceLabellingTask",
             "sequence_labelling:evaluate_sequence_labelling",
+            fine_tuning="fine_tuning:fine_tune_sequence_labelling",
+            tunes=frozenset({"encoder"}),
+            scoring="sequence_labelling:score_predictions",
         ),
         Kind(
             "similarity",

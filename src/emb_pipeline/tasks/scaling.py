@@ -40,7 +40,7 @@ class Scaler:
 
 def mean_squared_length(features: Features, weights: np.ndarray | None = None) -> float:
     """Mean of the rows' squared lengths, each counted ``weights`` times (once)."""
-    if sp.issparse(features):
+    if isinstance(features, sp.csr_array):
         squares = np.asarray(features.power(2).sum(axis=1), dtype=np.float64).ravel()
     else:
         squares = np.einsum("ij,ij->i", features, features, dtype=np.float64)
@@ -49,6 +49,6 @@ def mean_squared_length(features: Features, weights: np.ndarray | None = None) -
 
 def _mean(rows: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
     if weights is None:
-        return rows.mean(axis=0, dtype=np.float64)
+        return np.asarray(rows.mean(axis=0, dtype=np.float64))
     shares = (weights / weights.sum()).astype(np.float32)
     return np.asarray(shares @ rows, dtype=np.float64)

@@ -176,6 +176,22 @@ def evaluate_sequence_labelling(
     )
 
 
+def score_predictions(task: SequenceLabellingTask, predictions: Mapping[str, pa.Table]) -> Evaluation:
+    """Score the tags that a fine-tuned model gives the test sentences.
+
+    Parameters
+    ----------
+    task : SequenceLabellingTask
+        The task that it was tuned on.
+    predictions : mapping of str to Table
+        ``predictions`` (unit_id, values: tag codes) and ``costs``, of `emb_pipeline.tasks.fine_tuning`.
+    """
+    position_of = {name: position for position, name in enumerate(task.example_ids.tolist())}
+    test = np.array([position_of[name] for name in predictions["predictions"]["unit_id"].to_pylist()])
+    codes = np.concatenate([np.array(row, dtype=np.int64) for row in predictions["predictions"]["values"].to_pylist()])
+    return scored_entities(task, test, codes, fit_seconds=0.0, **predictions["costs"].to_pylist()[0])
+
+
 def scored_entities(task: SequenceLabellingTask, test: np.ndarray, predicted: np.ndarray, **costs: Any) -> Evaluation:
     """Item scores of the entities that were found in the test sentences.
 

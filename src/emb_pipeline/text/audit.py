@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.readers import RetrievalTables
+from emb_pipeline.text.tagging import entities, to_iob2
 from emb_pipeline.text.tokens import TokenCorpus, sentence_key, sentences, tokenize
 
 SCHEMA = pa.schema(
@@ -342,6 +343,74 @@ def corpus_overlap(texts: Mapping[str, Sequence[str]], corpus: TokenCorpus) -> p
         table = found.table()
         tables.append(table.add_column(0, "task", pa.array([task] * table.num_rows, pa.string())))
     return pa.concat_tables(tables) if tables else OVERLAP_SCHEMA.empty_table()
+
+
+def audit_sequence_labelling(examples: pa.Table) -> pa.Table:
+    """Audit tagged sentences.
+
+    Parameters
+    ----------
+    examples : pa.Table
+        example_id, tokens, tags, split.
+
+    Returns
+    -------
+    pa.Table
+        Lines ``sentences.<split>``, ``tokens``, ``entities.<type>``, ``repaired_tags``, ``duplicates``, ``leakage``,
+        ``tag_conflicts`` and ``seen_entities``.
+    """
+    ids, tokens, raw, splits = (examples[name].to_pylist() for name in ("example_id", "tokens", "tags", "split"))
+    tags = [to_iob2(row) for row in raw]
+    n, lines = len(ids), _Lines()
+    for split, size in sorted(Counter(splits).items()):
+        lines.add(f"sentences.{split}", size, n, "sentences in this part")
+    n_tokens = sum(map(len, tokens))
+    lines.add("tokens", n_tokens, n_tokens, f"{n_tokens / n:.1f} per sentence")
+    found = [
+        [(entity.type, " ".join(words[entity.start : entity.end]).casefold()) for entity in entities(row)]
+        for words, row in zip(tokens, tags, strict=True)
+    ]
+    n_entities = sum(map(len, found))
+    in_split = Counter((kind, split) for row, split in zip(found, splits, strict=True) for kind, _ in row)
+    for kind in sorted({kind for kind, _ in in_split}):
+        parts = {split: in_split[kind, split] for split in ("train", "validation", "test") if in_split[kind, split]}
+        counted = ", ".join(f"{split} {count:,}" for split, count in parts.items())
+        lines.add(f"entities.{kind}", sum(parts.values()), n_entities, counted)
+    repaired = [i for i in range(n) if list(raw[i]) != tags[i]]
+    lines.add(
+        "repaired_tags",
+        len(repaired),
+        n,
+        "sentences whose tags were no IOB2 and were brought to it",
+        (ids[i] for i in repaired),
+    )
+    keys = [" ".join(words) for words in tokens]
+    same = _earlier(keys)
+    lines.add("duplicates", len(same), n, "sentences that repeat an earlier one", (ids[i] for i in same))
+    train = {key for key, split in zip(keys, splits, strict=True) if split != "test"}
+    tested = [i for i in range(n) if splits[i] == "test"]
+    leaked = [i for i in tested if keys[i] in train]
+    lines.add("leakage", len(leaked), len(tested), "test sentences that are trained on too", (ids[i] for i in leaked))
+    tags_of: dict[str, set[tuple[str, ...]]] = defaultdict(set)
+    for key, row in zip(keys, tags, strict=True):
+        tags_of[key].add(tuple(row))
+    conflicts = {key for key, kinds in tags_of.items() if len(kinds) > 1}
+    lines.add(
+        "tag_conflicts",
+        len(conflicts),
+        len(tags_of),
+        "distinct sentences that are tagged in more than one way",
+        (ids[i] for i in range(n) if keys[i] in conflicts),
+    )
+    known = {entity for row, split in zip(found, splits, strict=True) if split != "test" for entity in row}
+    to_find = [entity for i in tested for entity in found[i]]
+    lines.add(
+        "seen_entities",
+        sum(entity in known for entity in to_find),
+        len(to_find),
+        "test entities that the training part has, too, with their type",
+    )
+    return lines.table()
 
 
 def require_evaluable(task: pa.Table | RetrievalTables, place: str) -> None:

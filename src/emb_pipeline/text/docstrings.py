@@ -148,7 +148,13 @@ def subpackage_examples(table: pa.Table, *, min_examples: int, min_tokens: int, 
 
 
 def summary_retrieval(
-    table: pa.Table, *, max_queries: int, min_tokens: int, min_body_tokens: int, test_share: float
+    table: pa.Table,
+    *,
+    max_queries: int,
+    min_tokens: int,
+    min_body_tokens: int,
+    test_share: float,
+    training_queries: int = 0,
 ) -> tuple[pa.Table, pa.Table, pa.Table]:
     """Retrieval: find a docstring's body by its summary.
 
@@ -166,11 +172,13 @@ def summary_retrieval(
         Tokens that a query and a passage need.
     test_share : float
         Share of the distinct summaries that are held out; the same ones as in `subpackage_examples`.
+    training_queries : int
+        Further queries at most, of summaries that are not held out, in the split ``train``.
 
     Returns
     -------
     tuple of pa.Table
-        queries (query_id, text), passages (passage_id, text), qrels (query_id, passage_id, relevance: int32).
+        queries (query_id, text, split), passages (passage_id, text), qrels (query_id, passage_id, relevance: int32).
 
     Raises
     ------
@@ -188,19 +196,29 @@ def summary_retrieval(
             continue
         query, passage = " ".join(words), " ".join(body_words)
         passage_id, _ = passages.setdefault(passage, (doc_id, body))
-        if len(words) >= min_tokens and is_held_out(words, test_share) and f" {query} " not in f" {passage} ":
+        if len(words) >= min_tokens and f" {query} " not in f" {passage} ":
             queries.setdefault(query, (doc_id, summary))
             answers.setdefault(query, set()).add(passage_id)
-    if not queries:
+    by_hash = sorted(queries, key=text_hash)
+    tested = [query for query in by_hash if is_held_out(query.split(" "), test_share)][:max_queries]
+    if not tested:
         raise DataError(
             "docstrings",
             f"no held-out summary has a body of {min_body_tokens} tokens or more",
             "name more packages or lower min_body_tokens",
         )
-    chosen = sorted(sorted(queries, key=text_hash)[:max_queries], key=lambda query: queries[query][0])
+    training = [query for query in by_hash if not is_held_out(query.split(" "), test_share)][:training_queries]
+    split_of = dict.fromkeys(tested, "test") | dict.fromkeys(training, "train")
+    chosen = sorted(split_of, key=lambda query: queries[query][0])
     qrels = [(queries[query][0], passage_id) for query in chosen for passage_id in sorted(answers[query])]
     return (
-        pa.table({"query_id": [queries[query][0] for query in chosen], "text": [queries[query][1] for query in chosen]}),
+        pa.table(
+            {
+                "query_id": [queries[query][0] for query in chosen],
+                "text": [queries[query][1] for query in chosen],
+                "split": [split_of[query] for query in chosen],
+            }
+        ),
         pa.table(
             {"passage_id": [doc_id for doc_id, _ in passages.values()], "text": [body for _, body in passages.values()]}
         ),

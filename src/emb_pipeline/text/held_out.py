@@ -16,13 +16,14 @@ def held_out_texts(task: pa.Table | RetrievalTables) -> list[str]:
     Parameters
     ----------
     task : pa.Table or RetrievalTables
-        Examples of a classification task, pairs of a similarity task, or a retrieval task.
+        Examples of a classification task, sentences of a sequence-labelling task, pairs of a similarity task, or a
+        retrieval task.
 
     Returns
     -------
     list of str
-        Of a classification task with an official split, the texts outside the training part; of one that is evaluated by
-        folds, all of them; of a similarity task, both texts of every pair; of a retrieval task, the queries (its passages
+        Of a task with an official split, the texts outside the training part; of a classification task that is evaluated
+        by folds, all of them; of a similarity task, both texts of every pair; of a retrieval task, the queries (its passages
         are the collection that is searched).
     """
     if isinstance(task, RetrievalTables):

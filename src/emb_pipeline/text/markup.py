@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from emb_pipeline.text.archives import tar_members
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.files import NamedFile, lines, opened
+from emb_pipeline.text.readings import IobReading
 
 _DOC = re.compile(r'<doc id="([^"]*)"')
 _EMPHASIS = re.compile(r"'{2,}")
@@ -76,26 +77,34 @@ def _paragraphs(text: str) -> str:
     return "\n\n".join(line for line in stripped if any(map(str.isalnum, line)))
 
 
-def iob_sentences(file: NamedFile) -> Iterator[tuple[int, list[str]]]:
-    """First row and words of each sentence of an IOB file (``token<TAB>tag``, a blank line between sentences)."""
-    words: list[str] = []
+def iob_sentences(file: NamedFile, reading: IobReading) -> Iterator[tuple[int, list[str], list[str]]]:
+    """First row, tokens and tags of each sentence of an IOB file; CoNLL-2003's lines ``-DOCSTART-`` are none."""
+    between = "a tab" if reading.separator == "tab" else "white space"
+    tokens: list[str] = []
+    tags: list[str] = []
     start = 1
     for number, line in enumerate(lines(file, "utf-8"), 1):
-        if line.isspace():
-            if words:
-                yield start, words
-            words, start = [], number + 1
+        if line.isspace() or line.startswith("-DOCSTART-"):
+            if tokens:
+                yield start, tokens, tags
+            tokens, tags, start = [], [], number + 1
             continue
-        word, tab, tag = line.rstrip("\r\n").partition("\t")
-        if not tab or not word or not tag.strip():
+        fields = line.rstrip("\r\n").split("\t") if reading.separator == "tab" else line.split()
+        try:
+            token, tag = fields[reading.token], fields[reading.tag].strip()
+        except IndexError:
+            token = tag = ""
+        if len(fields) < 2 or not token or not tag:
             raise DataError(
                 f"{file.name}, row {number}",
-                "it is not a token, a tab and a tag",
-                "write 'token<TAB>tag' per line and a blank line between sentences",
+                f"it is not a token, {between} and a tag",
+                f"write a token, {between} and a tag per line, a blank line between sentences, or correct 'token', 'tag' "
+                "and 'separator'",
             )
-        words.append(word)
-    if words:
-        yield start, words
+        tokens.append(token)
+        tags.append(tag)
+    if tokens:
+        yield start, tokens, tags
 
 
 def medquad_pairs(file: NamedFile) -> Iterator[tuple[str, str, str, str]]:

@@ -7,12 +7,13 @@ Each function takes readings (`emb_pipeline.text.readings`), streams what can be
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from emb_pipeline.text import docstrings, links, markup
 from emb_pipeline.text.archives import archive_members, is_archive
@@ -65,7 +66,7 @@ class RetrievalTables:
     Attributes
     ----------
     queries : pa.Table
-        query_id, text.
+        query_id, text, split: ``test`` for those that are evaluated, ``train`` for those that may be learnt from.
     passages : pa.Table
         passage_id, text.
     qrels : pa.Table
@@ -75,6 +76,15 @@ class RetrievalTables:
     queries: pa.Table
     passages: pa.Table
     qrels: pa.Table
+
+    def evaluated(self) -> RetrievalTables:
+        """The same without training queries."""
+        if "split" not in self.queries.column_names:
+            return self
+        queries = self.queries.filter(pc.equal(self.queries["split"], "test"))
+        return RetrievalTables(
+            queries, self.passages, self.qrels.filter(pc.is_in(self.qrels["query_id"], queries["query_id"]))
+        )
 
 
 def read_documents(readings: Sequence[CorpusReading], raw: Path, project: Path) -> Iterator[tuple[str, str]]:
@@ -174,6 +184,7 @@ def read_retrieval(reading: RetrievalReading, raw: Path, project: Path) -> Retri
             *docstrings.summary_retrieval(
                 table,
                 max_queries=reading.max_queries,
+                training_queries=reading.training_queries,
                 min_tokens=reading.min_tokens,
                 min_body_tokens=reading.min_body_tokens,
                 test_share=reading.test_share,
@@ -182,7 +193,7 @@ def read_retrieval(reading: RetrievalReading, raw: Path, project: Path) -> Retri
     if isinstance(reading, TablesReading):
         return _judged_tables(reading, project)
     pairs = _medquad_pairs(reading, raw, project) if isinstance(reading, MedquadReading) else _pairs(reading, raw, project)
-    return _tables_of_pairs(pairs, _prefix(reading), reading.max_queries)
+    return _tables_of_pairs(pairs, _prefix(reading), reading.max_queries, reading.training_queries)
 
 
 def read_similarity(reading: SimilarityReading, raw: Path, project: Path) -> pa.Table:
@@ -321,8 +332,8 @@ def _blocks(name: str, content: Iterable[str]) -> Iterator[tuple[str, str]]:
 def _iob_documents(reading: IobReading, raw: Path, project: Path) -> Iterator[tuple[str, str]]:
     seen: set[int] = set()
     for file in named_files(reading, raw, project):
-        for number, words in markup.iob_sentences(file):
-            text = " ".join(words)
+        for number, tokens, _ in markup.iob_sentences(file, reading):
+            text = " ".join(tokens)
             key = sentence_key(tokenize(text))
             if key not in seen:
                 seen.add(key)
@@ -422,7 +433,7 @@ def _read_labelled_rows(reading: TabularReading, raw: Path, project: Path, examp
                 place = f"{file.name}, row {number}"
                 given = dict(zip(extra, values[n_text + 1 :], strict=True))
                 example_id = given[reading.id] if reading.id is not None else f"{file.name}:{number}"
-                split = split_of_files if reading.split is None else _split_name(given[reading.split], place)
+                split = split_of_files if reading.split is None else split_name(given[reading.split], place)
                 examples.add(place, example_id, _joined(values[:n_text]), values[n_text], split)
         if split_of_files is not None:
             _require_split(examples, split_of_files, _prefix(reading))
@@ -431,7 +442,14 @@ def _read_labelled_rows(reading: TabularReading, raw: Path, project: Path, examp
             _require_split(examples, split, _prefix(reading))
 
 
-def _split_name(value: str, place: str) -> str:
+def split_name(value: str, place: str) -> str:
+    """``train``, ``validation`` or ``test``, from what a split column calls it (``dev`` is validation).
+
+    Raises
+    ------
+    DataError
+        It is none of them.
+    """
     name = value.strip().casefold()
     name = {"dev": "validation", "valid": "validation", "val": "validation", "training": "train"}.get(name, name)
     if name not in ("train", "validation", "test"):
@@ -484,6 +502,7 @@ def _class_folder_members(
 def _judged_tables(reading: TablesReading, project: Path) -> RetrievalTables:
     columns = (reading.text,) if isinstance(reading.text, str) else reading.text
     queries = _identified_texts(reading, project, reading.queries, reading.query_id, columns)
+    training = _training_queries(reading, project) if reading.split else set()
     passages = _identified_texts(reading, project, reading.passages, reading.passage_id, columns)
     judgments: dict[tuple[str, str], int] = {}
     for file, table in _own_table(reading.qrels, reading.encoding, project):
@@ -506,7 +525,16 @@ def _judged_tables(reading: TablesReading, project: Path) -> RetrievalTables:
         raise DataError(
             reading.qrels, "there is no judgment", "add a row of query_id, passage_id and relevance per relevant passage"
         )
-    return RetrievalTables(_texts_table("query_id", queries), _texts_table("passage_id", passages), _qrels_table(judgments))
+    return RetrievalTables(_queries_table(queries, training), _texts_table("passage_id", passages), _qrels_table(judgments))
+
+
+def _training_queries(reading: TablesReading, project: Path) -> set[str]:
+    found: set[str] = set()
+    for file, table in _own_table(reading.queries, reading.encoding, project):
+        for number, (query_id, split) in rows(file, table, (reading.query_id, str(reading.split))):
+            if split_name(split, f"{file.name}, row {number}") != "test":
+                found.add(query_id)
+    return found
 
 
 def _grade(value: str, place: str) -> int:
@@ -569,7 +597,9 @@ def _medquad_pairs(reading: MedquadReading, raw: Path, project: Path) -> Iterato
         yield from markup.medquad_pairs(file)
 
 
-def _tables_of_pairs(pairs: Iterable[tuple[str, str, str, str]], place: str, max_queries: int | None) -> RetrievalTables:
+def _tables_of_pairs(
+    pairs: Iterable[tuple[str, str, str, str]], place: str, max_queries: int | None, training_queries: int
+) -> RetrievalTables:
     """Queries and passages, those of equal words once: a query that repeats has all its passages as answers."""
     queries: dict[str, tuple[str, str]] = {}
     passages: dict[str, tuple[str, str]] = {}
@@ -584,16 +614,21 @@ def _tables_of_pairs(pairs: Iterable[tuple[str, str, str, str]], place: str, max
         judgments[query_id, passage_id] = 1
     if not queries:
         raise DataError(place, "there is no pair of query and passage", "check the file, and which columns are named")
-    if max_queries is not None and len(queries) > max_queries:
-        chosen = set(sorted(queries, key=docstrings.text_hash)[:max_queries])
-        queries = {words: query for words, query in queries.items() if words in chosen}
-        kept = {query_id for query_id, _ in queries.values()}
-        judgments = {pair: grade for pair, grade in judgments.items() if pair[0] in kept}
+    by_hash = sorted(queries, key=docstrings.text_hash)
+    n_tested = len(queries) if max_queries is None else max_queries
+    training = {queries[words][0] for words in by_hash[n_tested : n_tested + training_queries]}
+    kept = {queries[words][0] for words in by_hash[:n_tested]} | training
+    chosen = {query_id: query for query_id, query in queries.values() if query_id in kept}
     return RetrievalTables(
-        _texts_table("query_id", dict(queries.values())),
+        _queries_table(chosen, training),
         _texts_table("passage_id", dict(passages.values())),
-        _qrels_table(judgments),
+        _qrels_table({pair: grade for pair, grade in judgments.items() if pair[0] in kept}),
     )
+
+
+def _queries_table(queries: dict[str, str], training: Container[str]) -> pa.Table:
+    split = ["train" if query_id in training else "test" for query_id in queries]
+    return _texts_table("query_id", queries).append_column("split", pa.array(split, pa.string()))
 
 
 def _texts_table(id_column: str, texts: dict[str, str]) -> pa.Table:

@@ -150,9 +150,18 @@ class TextReading(PlacedReading):
 
 
 class IobReading(PlacedReading):
-    """``token<TAB>tag``, a blank line between sentences, read for its text: a sentence is a document, repeats go."""
+    """CoNLL / IOB: a token and its tag per line, a blank line between sentences.
+
+    As a corpus it is read for its text: a sentence is a document, repeats go.
+    """
 
     reader: Literal["iob"] = "iob"
+    token: int = Field(default=0, description="column of the token, from 0; -1 is the last one")
+    tag: int = Field(default=-1, description="column of the tag, from 0; -1 is the last one")
+    separator: Literal["tab", "white_space"] = Field("tab", description="what stands between two columns")
+    splits: dict[SplitName, str] | None = Field(
+        default=None, description="glob of each split's own files: {train: train.tsv, validation: dev.tsv, test: test.tsv}"
+    )
 
 
 class MedquadReading(PlacedReading):
@@ -161,6 +170,9 @@ class MedquadReading(PlacedReading):
     reader: Literal["medquad"] = "medquad"
     max_queries: int | None = Field(
         default=None, ge=1, description="questions to evaluate on, sampled by hash; all by default"
+    )
+    training_queries: int = Field(
+        default=0, ge=0, description="further queries, not evaluated on, that embeddings may be fine-tuned on"
     )
 
 
@@ -187,6 +199,9 @@ class DocstringRetrievalReading(Reading):
     reader: Literal["docstring_retrieval"] = "docstring_retrieval"
     packages: tuple[str, ...] = Field(min_length=1, description="import names of the packages: numpy, sklearn, …")
     max_queries: int = Field(default=2_000, ge=1, description="queries, sampled by their hash from the held-out summaries")
+    training_queries: int = Field(
+        default=0, ge=0, description="further queries, not evaluated on, that embeddings may be fine-tuned on"
+    )
     min_tokens: int = Field(default=4, ge=1, description="tokens that a summary needs to be a query")
     min_body_tokens: int = Field(default=20, ge=1, description="tokens that a body needs to be a passage")
     test_share: float = Field(default=0.3, gt=0, lt=1, description="share of the distinct summaries held out for testing")
@@ -203,6 +218,15 @@ class DocstringLinksReading(Reading):
     min_tokens: int = Field(default=4, ge=1, description="tokens that a summary needs")
 
 
+class DocstringMentionsReading(Reading):
+    """Sequence labelling: classes, functions and parameters that docstrings mark up, with the mark-up taken away."""
+
+    reader: Literal["docstring_mentions"] = "docstring_mentions"
+    packages: tuple[str, ...] = Field(min_length=1, description="import names of the packages: numpy, sklearn, …")
+    max_sentences: int = Field(default=4_000, ge=50, description="sentences, sampled by hash")
+    test_share: float = Field(default=0.3, gt=0, lt=1, description="share of the distinct sentences held out for testing")
+
+
 class TablesReading(Reading):
     """Retrieval from files of your own: queries, passages and judgments (csv, tsv, jsonl, parquet by suffix)."""
 
@@ -216,6 +240,10 @@ class TablesReading(Reading):
     relevance: str = Field(
         default="relevance", description="column of qrels with the grade, 0 for irrelevant; 1 where the column is absent"
     )
+    split: str | None = Field(
+        default=None,
+        description="column of queries that says train or test: embeddings may be fine-tuned on the former",
+    )
     encoding: str = Field(default="utf-8", description="encoding of csv and tsv files")
 
 
@@ -228,6 +256,9 @@ class PairsReading(PlacedReading):
     encoding: str = Field(default="utf-8", description="encoding of csv and tsv files")
     max_queries: int | None = Field(
         default=None, ge=1, description="queries to evaluate on, sampled by hash; all by default"
+    )
+    training_queries: int = Field(
+        default=0, ge=0, description="further queries, not evaluated on, that embeddings may be fine-tuned on"
     )
 
 
@@ -253,6 +284,21 @@ class ScoredJsonlReading(_ScoredPairs, JsonlReading):
 class ScoredParquetReading(_ScoredPairs, ParquetReading):
     """The same, Parquet files."""
 
+
+class _Tagged(Reading):
+    tokens: str = Field(default="tokens", description="column with the list of tokens")
+    tags: str = Field(default="tags", description="column with the list of their tags")
+
+
+class TaggedJsonlReading(_Tagged, JsonlReading):
+    """Sequence labelling: a list of tokens and a list of tags per JSON object."""
+
+
+class TaggedParquetReading(_Tagged, ParquetReading):
+    """The same, from list columns of Parquet files."""
+
+
+TaggedReading = TaggedJsonlReading | TaggedParquetReading
 
 TabularReading = CsvReading | TsvReading | JsonlReading | ParquetReading
 
@@ -289,6 +335,12 @@ SimilarityReading = Annotated[
     Field(discriminator="reader"),
 ]
 """Anything that pairs of texts with a score can be read from."""
+
+
+SequenceLabellingReading = Annotated[
+    IobReading | TaggedJsonlReading | TaggedParquetReading | DocstringMentionsReading, Field(discriminator="reader")
+]
+"""Anything that sentences with a tag for each token can be read from."""
 
 
 def source_names(*readings: Reading) -> list[str]:

@@ -37,14 +37,30 @@ def rows(file: NamedFile, reading: TabularReading, columns: Sequence[str]) -> It
         A column is missing (the error lists those that exist), a row has a different number of fields than the header, or
         the file cannot be read as what it is said to be.
     """
+    if isinstance(reading, CsvReading | TsvReading):
+        yield from _delimited_rows(file, reading, columns)
+        return
+    for number, values in values_of_rows(file, reading, columns):
+        place = f"{file.name}, row {number}"
+        yield number, tuple(_text(value, place, column) for value, column in zip(values, columns, strict=True))
+
+
+def values_of_rows(
+    file: NamedFile, reading: JsonlReading | ParquetReading, columns: Sequence[str]
+) -> Iterator[tuple[int, tuple[object, ...]]]:
+    """Row number and the values of some columns, as they are: text, numbers, lists.
+
+    Raises
+    ------
+    DataError
+        As for `rows`.
+    """
     if isinstance(reading, ParquetReading):
         yield from _parquet_rows(file, columns)
-    elif isinstance(reading, JsonlReading):
-        for number, row in _json_rows(file):
-            _require_columns(f"{file.name}, row {number}", columns, list(row))
-            yield number, tuple(_text(row[column], f"{file.name}, row {number}", column) for column in columns)
-    else:
-        yield from _delimited_rows(file, reading, columns)
+        return
+    for number, row in _json_rows(file):
+        _require_columns(f"{file.name}, row {number}", columns, list(row))
+        yield number, tuple(row[column] for column in columns)
 
 
 def _require_columns(place: str, wanted: Sequence[str], existing: Sequence[str]) -> None:
@@ -139,7 +155,7 @@ def _parquet(file: NamedFile) -> pq.ParquetFile:
         raise DataError(file.name, f"it cannot be read as Parquet ({error})", "fetch or write the file anew") from error
 
 
-def _parquet_rows(file: NamedFile, columns: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
+def _parquet_rows(file: NamedFile, columns: Sequence[str]) -> Iterator[tuple[int, tuple[object, ...]]]:
     parquet = _parquet(file)
     _require_columns(file.name, columns, parquet.schema_arrow.names)
     number = 0
@@ -147,8 +163,7 @@ def _parquet_rows(file: NamedFile, columns: Sequence[str]) -> Iterator[tuple[int
         for batch in parquet.iter_batches(batch_size=4_096, columns=list(dict.fromkeys(columns))):
             for values in zip(*(batch[column].to_pylist() for column in columns), strict=True):
                 number += 1
-                place = f"{file.name}, row {number}"
-                yield number, tuple(_text(value, place, column) for value, column in zip(values, columns, strict=True))
+                yield number, values
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(
             f"{file.name}, row {number + 1}", f"it cannot be read ({error})", "fetch or write the file anew"

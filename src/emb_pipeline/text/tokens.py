@@ -114,7 +114,12 @@ def sentences(text: str) -> list[list[str]]:
     >>> sentences("It works. Does it, e.g. Here?\\n\\nYes")
     [['it', 'works'], ['does', 'it', 'e', 'g', 'here'], ['yes']]
     """
-    return [tokens for part in _BREAK.split(text) if (tokens := tokenize(part))]
+    return [tokens for part in split_sentences(text) if (tokens := tokenize(part))]
+
+
+def split_sentences(text: str) -> list[str]:
+    """The sentences of a text as they stand in it, by the rule of `sentences`; the stop goes with the white space."""
+    return _BREAK.split(text)
 
 
 def sentence_key(tokens: Sequence[str]) -> int:

@@ -52,6 +52,12 @@ def evaluate_untrained(task: Tables, cell: EmbeddingCell, definition: TaskDefini
     return _evaluate(task, encoder, cell, definition)
 
 
+def evaluate_predictions(task: Tables, predictions: Tables, cell: EmbeddingCell, definition: TaskDefinition) -> Scored:
+    """Score what an embedding that was fine-tuned on this task predicts with its own head."""
+    kind = KINDS[definition.kind]
+    return _scored(kind.score(kind.task(task, definition.name), predictions), cell, definition)
+
+
 def _evaluate(tables: Tables, encoder: Any, cell: EmbeddingCell, definition: TaskDefinition) -> Scored:
     kind = KINDS[definition.kind]
     with threadpool_limits(1):
@@ -72,6 +78,7 @@ def _scored(evaluation: Evaluation, cell: EmbeddingCell, definition: TaskDefinit
         method=cell.method,
         task=definition.name,
         dim=cell.dim,
+        tuned=cell.tuned_on is not None,
         seed=cell.seed,
         embedding=cell.name,
     )
@@ -90,7 +97,7 @@ def evaluation_record(evaluation: Evaluation, cell: EmbeddingCell, definition: T
             "origin": cell.origin,
             "method": cell.method,
             "dim": cell.dim or SPARSE,
-            "tuned": False,
+            "tuned": cell.tuned_on is not None,
             "seed": cell.seed,
         },
         "metrics": {

@@ -2,7 +2,8 @@
 
 tasks@<task> ─┐
 vectors,      │
-encoder ──────┴─► evaluate_<kind> ──► <origin>.<embedding>.<task>.item_scores, .metrics ──┐
+encoder ──────┤
+predictions ──┴─► evaluate_<kind> ──► <origin>.<embedding>.<task>.item_scores, .metrics ──┐
                                                                                            ▼ collect_tasks
                                           <origin>.scores ◄── collect_embeddings ◄── <origin>.<embedding>.card
 """
@@ -17,11 +18,13 @@ from kedro.pipeline import Pipeline, node, pipeline
 from emb_pipeline.experiment import EmbeddingCell, Experiment
 from emb_pipeline.pipelines.evaluate import nodes
 from emb_pipeline.provenance import AGGREGATE
+from emb_pipeline.tasks.registry import KINDS
 
 STAGE = "evaluate"
 EVALUATIONS: dict[str | None, Callable[..., Any]] = {
     "vectors": nodes.evaluate_trained,
     "encoder": nodes.evaluate_encoder,
+    "predictions": nodes.evaluate_predictions,
     None: nodes.evaluate_untrained,
 }
 
@@ -38,14 +41,15 @@ def build(experiment: Experiment) -> Pipeline:
 def _evaluate(cell: EmbeddingCell, task: str, kind: str) -> Pipeline:
     inputs = {"task": f"tasks@{task}"}
     parameters = {"params:cell": f"params:embeddings.{cell.name}", "params:definition": f"params:tasks.{task}"}
-    if cell.artefact:
-        inputs[cell.artefact] = f"{cell.name}.{cell.artefact}"
-    if cell.artefact == "encoder":
+    takes = "predictions" if task == cell.tuned_on and KINDS[kind].scoring else cell.artefact
+    if takes:
+        inputs[takes] = f"{cell.name}.{takes}"
+    if takes == "encoder":
         parameters["params:folders"] = "params:folders"
     return pipeline(
         [
             node(
-                EVALUATIONS[cell.artefact],
+                EVALUATIONS[takes],
                 [*inputs, *parameters],
                 ["item_scores", "metrics"],
                 name=f"evaluate_{kind}",

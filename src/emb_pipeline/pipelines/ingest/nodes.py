@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from emb_pipeline.atomic import temporary_path
 from emb_pipeline.experiment import CorpusDefinition, CorpusOptions, Folders, TaskDefinition
-from emb_pipeline.text import audit, readers
+from emb_pipeline.text import audit, readers, sequences
 from emb_pipeline.text.held_out import held_out_keys, held_out_texts
 from emb_pipeline.text.texts import tokenised
 from emb_pipeline.text.tokens import TokenCorpus, cut, write_tokens
@@ -27,13 +27,18 @@ def read_classification(definition: TaskDefinition, folders: Folders) -> dict[st
 def read_retrieval(definition: TaskDefinition, folders: Folders) -> dict[str, pa.Table]:
     """Read queries, passages and relevance judgments; stop if they cannot be evaluated."""
     tables = readers.read_retrieval(definition.reading, folders.raw, folders.project)
-    audit.require_evaluable(tables, definition.name)
+    audit.require_evaluable(tables.evaluated(), definition.name)
     return tokenised({"queries": tables.queries, "passages": tables.passages, "qrels": tables.qrels})
 
 
 def read_similarity(definition: TaskDefinition, folders: Folders) -> dict[str, pa.Table]:
     """Read pairs of texts with a score."""
     return tokenised({"pairs": readers.read_similarity(definition.reading, folders.raw, folders.project)})
+
+
+def read_sequence_labelling(definition: TaskDefinition, folders: Folders) -> dict[str, pa.Table]:
+    """Read sentences with a tag for each token."""
+    return {"sentences": sequences.read_sequence_labelling(definition.reading, folders.raw, folders.project)}
 
 
 def audit_classification(examples: Tables) -> pa.Table:
@@ -49,6 +54,11 @@ def audit_retrieval(examples: Tables) -> pa.Table:
 def audit_similarity(examples: Tables) -> pa.Table:
     """Look for duplicates and contradicting scores."""
     return audit.audit_similarity(examples["pairs"])
+
+
+def audit_sequence_labelling(examples: Tables) -> pa.Table:
+    """Look for duplicates, leakage, contradictions, and how many entities are new in the test part."""
+    return audit.audit_sequence_labelling(examples["sentences"])
 
 
 def read_corpus(definition: CorpusDefinition, folders: Folders) -> Iterator[tuple[str, str]]:
@@ -96,11 +106,11 @@ def measure_overlap(**inputs: Tables | TokenCorpus) -> pa.Table:
 def _held_out(task: Tables) -> list[str]:
     if "qrels" in task:
         return held_out_texts(_retrieval(task))
-    return held_out_texts(task["pairs"] if "pairs" in task else task["examples"])
+    return held_out_texts(next(task[name] for name in ("pairs", "sentences", "examples") if name in task))
 
 
 def _retrieval(tables: Tables) -> readers.RetrievalTables:
-    return readers.RetrievalTables(tables["queries"], tables["passages"], tables["qrels"])
+    return readers.RetrievalTables(tables["queries"], tables["passages"], tables["qrels"]).evaluated()
 
 
 def _scratch(folders: Folders) -> Path:
@@ -108,5 +118,15 @@ def _scratch(folders: Folders) -> Path:
     return temporary_path(folders.scratch / "corpus")
 
 
-READERS = {"classification": read_classification, "retrieval": read_retrieval, "similarity": read_similarity}
-AUDITS = {"classification": audit_classification, "retrieval": audit_retrieval, "similarity": audit_similarity}
+READERS = {
+    "classification": read_classification,
+    "sequence_labelling": read_sequence_labelling,
+    "retrieval": read_retrieval,
+    "similarity": read_similarity,
+}
+AUDITS = {
+    "classification": audit_classification,
+    "sequence_labelling": audit_sequence_labelling,
+    "retrieval": audit_retrieval,
+    "similarity": audit_similarity,
+}

@@ -25,6 +25,7 @@ from emb_pipeline.text.tokens import TokenCorpus
 
 Tables = Mapping[str, pa.Table]
 DERIVATIONS = {"corpus": "further_training", "encoder": "distillation"}
+FINE_TUNING = "fine_tuning"
 PRIMARY = {name: kind.primary_metric for name, kind in KINDS.items()}
 
 
@@ -59,7 +60,7 @@ def measure_effects(options: ReportOptions, embeddings: Mapping[str, Any], **sco
     """What domain text, further training, distillation and fine-tuning change."""
     item_scores = _all(scores, "item_scores")
     contrasts = {
-        statistics.CORPUS: statistics.corpus_contrasts(item_scores["embedding"].unique()),
+        statistics.CORPUS: statistics.corpus_contrasts(item_scores["embedding"][~item_scores["tuned"]].unique()),
         **derivations(EmbeddingCell.model_validate(cell) for group in embeddings.values() for cell in group.values()),
     }
     return statistics.effects(item_scores, contrasts, _primary_metrics(scores), options.resampling)
@@ -161,7 +162,8 @@ def derivations(cells: Iterable[EmbeddingCell]) -> dict[str, list[tuple[str, str
     pairs: dict[str, list[tuple[str, str]]] = {}
     for cell in cells:
         if cell.base:
-            pairs.setdefault(DERIVATIONS[METHODS[cell.method].origin], []).append((cell.name, cell.base))
+            factor = FINE_TUNING if cell.tuned_on else DERIVATIONS[METHODS[cell.method].origin]
+            pairs.setdefault(factor, []).append((cell.name, cell.base))
     return pairs
 
 

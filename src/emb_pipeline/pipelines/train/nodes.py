@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -33,14 +33,14 @@ def train_vectors(corpus: TokenCorpus, cell: EmbeddingCell, training: TrainingOp
         vectors = registry.train(
             cell.method, corpus, dim=cell.dim, options=cell.options, seed=cell.seed, workers=training.workers
         )
-    return vectors, vectors_record(cell, vectors, footprint, corpus.n_tokens)
+    return vectors, training_record(cell, vectors, footprint, corpus.n_tokens)
 
 
 def load_vectors(cell: EmbeddingCell) -> Trained:
     """Load word vectors that were trained elsewhere."""
     with Footprint() as footprint:
         vectors = registry.load(cell.method, cell.options)
-    return vectors, vectors_record(cell, vectors, footprint, None)
+    return vectors, training_record(cell, vectors, footprint)
 
 
 def train_encoder(
@@ -58,80 +58,46 @@ def train_encoder(
             checkpoints=folders.scratch / "checkpoints" / f"{cell.name}-{corpus.fingerprint[:12]}",
             base=base,
         )
-    return encoder, encoder_record(cell, encoder, footprint, corpus.n_tokens)
+    return encoder, training_record(cell, encoder, footprint, corpus.n_tokens)
 
 
 def load_encoder(cell: EmbeddingCell, folders: Folders) -> TrainedEncoder:
     """Find an encoder that was trained elsewhere."""
     with Footprint() as footprint:
         encoder = registry.load_encoder(cell.method, cell.options, temporary_path(folders.scratch / "encoder"))
-    return encoder, encoder_record(cell, encoder, footprint, None)
+    return encoder, training_record(cell, encoder, footprint)
 
 
 def derive_encoder(base: EncoderFolder, cell: EmbeddingCell, folders: Folders) -> TrainedEncoder:
     """Make an encoder from another one."""
     with Footprint() as footprint:
         encoder = registry.derive_encoder(cell.method, base, cell.options, temporary_path(folders.scratch / "encoder"))
-    return encoder, encoder_record(cell, encoder, footprint, None)
+    return encoder, training_record(cell, encoder, footprint)
 
 
-def vectors_record(
-    cell: EmbeddingCell, vectors: WordVectors, footprint: Footprint, corpus_tokens: int | None
-) -> dict[str, Any]:
-    """What training word vectors cost and gave."""
-    return _record(
-        cell,
-        footprint,
-        dim=vectors.dim,
-        corpus_tokens=corpus_tokens,
-        vocabulary=len(vectors),
-        n_bytes=vectors.vectors.nbytes,
-        losses=vectors.provenance.get("epoch_losses", []),
-        provenance=dict(vectors.provenance),
-    )
-
-
-def encoder_record(
-    cell: EmbeddingCell, encoder: EncoderFolder, footprint: Footprint, corpus_tokens: int | None
-) -> dict[str, Any]:
-    """What training an encoder cost and gave."""
-    return _record(
-        cell,
-        footprint,
-        dim=encoder.dim,
-        corpus_tokens=corpus_tokens,
-        vocabulary=encoder.vocabulary,
-        n_bytes=encoder.n_bytes,
-        losses=[loss for _, loss in encoder.provenance.get("losses", [])],
-        provenance=dict(encoder.provenance),
-        perplexities={
-            name: encoder.provenance[name]
-            for name in ("perplexity", "perplexity_before")
-            if encoder.provenance.get(name) is not None
-        },
-    )
-
-
-def _record(
+def training_record(
     cell: EmbeddingCell,
+    trained: WordVectors | EncoderFolder,
     footprint: Footprint,
-    *,
-    dim: int,
-    corpus_tokens: int | None,
-    vocabulary: int | None,
-    n_bytes: int,
-    losses: Sequence[float],
-    provenance: dict[str, Any],
-    perplexities: Mapping[str, float] | None = None,
+    corpus_tokens: int | None = None,
+    losses: Sequence[float] | None = None,
 ) -> dict[str, Any]:
-    """What a training cost and gave, for MLflow and the report."""
+    """What a training cost and gave, for MLflow and the report; losses are the trained embedding's own by default."""
+    provenance = dict(trained.provenance)
+    if isinstance(trained, WordVectors):
+        vocabulary, n_bytes, own_losses = len(trained), trained.vectors.nbytes, provenance.get("epoch_losses", [])
+    else:
+        vocabulary, n_bytes = trained.vocabulary, trained.n_bytes
+        own_losses = [loss for _, loss in provenance.get("losses", [])]
+    series = list(own_losses if losses is None else losses)
+    perplexities = {name: provenance.get(name) for name in ("perplexity", "perplexity_before")}
     return {
         "params": {
             "origin": cell.origin,
             "method": cell.method,
-            "dim": dim,
+            "dim": trained.dim,
             "seed": cell.seed,
-            "tuned": False,
+            "tuned": cell.tuned_on is not None,
             "corpus_tokens": corpus_tokens,
         },
         "metrics": {
@@ -139,8 +105,8 @@ def _record(
             "peak_rss_bytes": footprint.peak_rss_bytes,
             "vocabulary": vocabulary,
             "bytes": n_bytes,
-            **(perplexities or {}),
+            **{name: value for name, value in perplexities.items() if value is not None},
         },
-        "series": {"loss": list(losses)} if losses else {},
-        "tags": {"options": cell.options.model_dump_json(), "provenance": provenance},
+        "series": {"loss": series} if series else {},
+        "tags": {"options": (cell.tuning or cell.options).model_dump_json(), "provenance": provenance},
     }

@@ -1,0 +1,436 @@
+"""Transformers fine-tuned on a task: with a linear layer on their vectors of texts or of tokens, or on pairs of texts.
+
+What is trained on are the very vectors that `ContextualEncoder` gives (pooling, normalisation, the mean over a token's
+sub-words), so that a tuned encoder and its head can be used, cached and measured like any other. Training stops where the
+loss on held-out training examples says so, and the best pass is kept.
+
+The loop is our own: the trainer of transformers would need a model class for each head, writes checkpoints of its own, and
+knows neither a start from a probe nor a best pass before the first step.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from emb_pipeline.embeddings.contextual import ContextualEncoder, load_model
+from emb_pipeline.embeddings.encoder_folder import MODEL, EncoderFolder
+from emb_pipeline.embeddings.linear_head import LinearHead, class_weights
+from emb_pipeline.embeddings.options import EncoderOptions, EncoderTuningOptions
+from emb_pipeline.text.errors import DataError
+
+if TYPE_CHECKING:
+    import torch
+
+_BATCHES_PER_BUCKET = 20
+"""Batches whose examples are sorted by length together: little padding, and still another order in each pass."""
+
+
+@dataclass(frozen=True, eq=False)
+class TunedEncoder:
+    """An encoder after training, and the head that it was trained with.
+
+    Attributes
+    ----------
+    encoder : EncoderFolder
+        Of the format and with the tokenizer that the base has.
+    head : LinearHead or None
+        On its vectors; none after training on pairs.
+    losses : list of float
+        Held-out loss before training and after each pass.
+    """
+
+    encoder: EncoderFolder
+    head: LinearHead | None
+    losses: list[float]
+
+
+def tune_on_classes(
+    base: EncoderFolder,
+    encoder: EncoderOptions,
+    texts: Sequence[str],
+    codes: np.ndarray,
+    held_out: np.ndarray,
+    n_classes: int,
+    options: EncoderTuningOptions,
+    *,
+    seed: int,
+    folder: Path,
+    head: LinearHead,
+) -> TunedEncoder:
+    """Train an encoder to give vectors whose linear layer tells classes apart.
+
+    Training starts with a head that was fitted on the frozen vectors, so that no random head distorts them first (Kumar et
+    al. 2022, Fine-Tuning can Distort Pretrained Features).
+
+    Parameters
+    ----------
+    base : EncoderFolder
+        A transformer.
+    encoder : EncoderOptions
+        How its vectors are made.
+    texts : sequence of str
+        Training texts.
+    codes : ndarray of shape (n_texts,), int
+        Their classes.
+    held_out : ndarray of shape (n_texts,), bool
+        Those that are not trained on but say when to stop.
+    n_classes : int
+        Classes of the task.
+    options : EncoderTuningOptions
+        How to train.
+    seed : int
+        Of order and dropout.
+    folder : Path
+        Where the tuned encoder is written.
+    head : LinearHead
+        A probe on the frozen vectors.
+
+    Raises
+    ------
+    DataError
+        The base is no transformer.
+    """
+    with _Training(base, encoder, options, seed) as training:
+        ids = training.reader.token_ids(texts)
+        weights = class_weights(codes, n_classes, options.class_weights)
+        layer = _Layer(training, ids, head)
+
+        def loss_of(rows: np.ndarray) -> torch.Tensor:
+            return training.cross_entropy(layer(training.pooled([ids[row] for row in rows])), codes[rows], weights)
+
+        losses = training.fit(np.array([len(found) for found in ids]), held_out, loss_of, layer.parameters)
+        return TunedEncoder(training.written(folder), layer.head(), losses)
+
+
+def tune_on_tags(
+    base: EncoderFolder,
+    encoder: EncoderOptions,
+    sentences: Sequence[Sequence[str]],
+    codes: Sequence[np.ndarray],
+    held_out: np.ndarray,
+    n_tags: int,
+    options: EncoderTuningOptions,
+    *,
+    seed: int,
+    folder: Path,
+) -> TunedEncoder:
+    """Train an encoder to give token vectors whose linear layer tells tags apart.
+
+    A token's vector is the mean over its sub-words, as everywhere else; the head starts at the frequencies of the tags.
+
+    Parameters
+    ----------
+    sentences : sequence of sequences of str
+        Tokens.
+    codes : sequence of ndarray of shape (n_tokens,), int
+        Their tags.
+    held_out : ndarray of shape (n_sentences,), bool
+        Sentences that say when to stop.
+    n_tags : int
+        Tags of the task.
+    base, encoder, options, seed, folder
+        As for `tune_on_classes`.
+
+    Raises
+    ------
+    DataError
+        The base is no transformer.
+    """
+    import torch
+
+    with _Training(base, encoder, options, seed) as training:
+        pieces = [(row, *piece) for row, tokens in enumerate(sentences) for piece in training.reader.pieces(tokens)]
+        flat = np.concatenate(codes)
+        weights = class_weights(flat, n_tags, options.class_weights)
+        frequencies = (np.bincount(flat, minlength=n_tags) + 0.5) / (len(flat) + 0.5 * n_tags)
+        layer = _Layer(
+            training,
+            [ids for _, ids, _ in pieces],
+            LinearHead(np.zeros((base.dim, n_tags), dtype=np.float32), np.log(frequencies).astype(np.float32)),
+        )
+
+        def loss_of(rows: np.ndarray) -> torch.Tensor:
+            hidden, _ = training.hidden([pieces[row][1] for row in rows])
+            vectors, wanted = [], []
+            for states, row in zip(hidden, rows, strict=True):
+                sentence, _, word_of = pieces[row]
+                words, place, counts = np.unique(word_of, return_inverse=True, return_counts=True)
+                sums = torch.zeros(len(words), states.shape[-1]).index_add(
+                    0, torch.from_numpy(place), states[1 : 1 + len(word_of)].float()
+                )
+                vectors.append(sums / torch.from_numpy(counts)[:, None])
+                wanted.append(codes[sentence][words])
+            return training.cross_entropy(layer(torch.cat(vectors)), np.concatenate(wanted), weights)
+
+        of_piece = np.array([held_out[row] for row, _, _ in pieces])
+        lengths = np.array([len(ids) for _, ids, _ in pieces])
+        losses = training.fit(lengths, of_piece, loss_of, layer.parameters)
+        return TunedEncoder(training.written(folder), layer.head(), losses)
+
+
+def tune_on_pairs(
+    base: EncoderFolder,
+    encoder: EncoderOptions,
+    queries: Sequence[str],
+    passages: Sequence[str],
+    held_out: np.ndarray,
+    options: EncoderTuningOptions,
+    *,
+    seed: int,
+    folder: Path,
+) -> TunedEncoder:
+    """Train an encoder to put a query nearer to its passage than to the other passages of the batch.
+
+    The loss is the cross-entropy of the cosines with all passages of the batch, times ``scale`` [1]_: what
+    sentence-transformers calls MultipleNegativesRankingLoss. A passage that also is the query's own, as another row, does
+    not count against it. With ``matryoshka_dims`` the loss of the first so many numbers is added [2]_.
+
+    Parameters
+    ----------
+    queries, passages : sequence of str
+        Row i of both belong together.
+    held_out : ndarray of shape (n_pairs,), bool
+        Pairs that say when to stop.
+    base, encoder, options, seed, folder
+        As for `tune_on_classes`.
+
+    Raises
+    ------
+    DataError
+        The base is no transformer.
+
+    References
+    ----------
+    .. [1] Henderson et al. (2017), Efficient Natural Language Response Suggestion for Smart Reply, §4.
+    .. [2] Kusupati et al. (2022), Matryoshka Representation Learning.
+    """
+    with _Training(base, encoder, options, seed) as training:
+        of_queries = training.reader.token_ids(queries, "query")
+        of_passages = training.reader.token_ids(passages, "passage")
+        _, passage_numbers = np.unique(np.array(passages, dtype=object), return_inverse=True)
+
+        def loss_of(rows: np.ndarray) -> torch.Tensor:
+            of_batch = [training.pooled([ids[row] for row in rows]) for ids in (of_queries, of_passages)]
+            return ranking_loss(of_batch[0], of_batch[1], passage_numbers[rows], options)
+
+        lengths = np.array([len(query) + len(passage) for query, passage in zip(of_queries, of_passages, strict=True)])
+        losses = training.fit(lengths, held_out, loss_of, [])
+        return TunedEncoder(training.written(folder), None, losses)
+
+
+def ranking_loss(
+    queries: torch.Tensor, passages: torch.Tensor, passage_numbers: np.ndarray, options: EncoderTuningOptions
+) -> torch.Tensor:
+    """The loss of `tune_on_pairs` for the vectors of a batch, both of shape (n_pairs, dim)."""
+    import torch
+
+    same = torch.from_numpy(passage_numbers[:, None] == passage_numbers[None, :])
+    same.fill_diagonal_(False)
+    wanted = torch.arange(len(queries))
+    total = torch.zeros(())
+    for dim in dict.fromkeys([queries.shape[1], *options.matryoshka_dims]):
+        units = [torch.nn.functional.normalize(vectors[:, :dim].float(), dim=1) for vectors in (queries, passages)]
+        scores = (options.scale * units[0] @ units[1].T).masked_fill(same, -math.inf)
+        total = total + torch.nn.functional.cross_entropy(scores, wanted)
+    return total
+
+
+class _Training:
+    """A transformer that is being trained; random numbers and messages of the libraries stay within."""
+
+    def __init__(self, base: EncoderFolder, encoder: EncoderOptions, options: EncoderTuningOptions, seed: int) -> None:
+        import torch
+
+        if base.format == "model2vec":
+            raise DataError(str(base.path), "holds static vectors, which have no transformer to tune", "tune its teacher")
+        in_torch = {"backend": "torch", "dtype": "float32"}
+        if options.max_length is not None:
+            in_torch["max_length"] = options.max_length  # type: ignore[assignment]
+        self.reader = ContextualEncoder(base, encoder.model_copy(update=in_torch))
+        self._base, self._options, self._seed, self._layer = base, options, seed, encoder.layer
+        self._randomness = torch.random.fork_rng()
+        self._device = encoder.device
+
+    def __enter__(self) -> _Training:
+        import torch
+
+        self._randomness.__enter__()
+        torch.manual_seed(self._seed)
+        self._model = load_model(self._base.model_path).to(self._device)
+        if self._options.lora_rank is not None:
+            from peft import LoraConfig, get_peft_model
+
+            lora = LoraConfig(r=self._options.lora_rank, lora_alpha=self._options.lora_alpha, target_modules="all-linear")
+            self._model = get_peft_model(self._model, lora)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._randomness.__exit__(None, None, None)
+
+    def hidden(self, ids: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Hidden states of shape (n, length, dim) and their mask."""
+        import torch
+
+        longest = max(map(len, ids))
+        padded = np.full((len(ids), longest), self.reader.padding_id, dtype=np.int64)
+        mask = np.zeros((len(ids), longest), dtype=np.int64)
+        for row, found in enumerate(ids):
+            padded[row, : len(found)], mask[row, : len(found)] = found, 1
+        attended = torch.from_numpy(mask).to(self._device)
+        reduced = self._options.precision == "bfloat16"
+        with torch.autocast(self._device, dtype=torch.bfloat16, enabled=reduced):
+            made = self._model(
+                input_ids=torch.from_numpy(padded).to(self._device),
+                attention_mask=attended,
+                output_hidden_states=self._layer != -1,
+            )
+        states = made.last_hidden_state if self._layer == -1 else made.hidden_states[self._layer]
+        return states.float().cpu(), attended.cpu()
+
+    def pooled(self, ids: Sequence[Sequence[int]]) -> torch.Tensor:
+        """Text vectors as `ContextualEncoder` makes them: shape (n, dim)."""
+        import torch
+
+        hidden, mask = self.hidden(ids)
+        if self.reader.pooling == "cls":
+            vectors = hidden[:, 0]
+        elif self.reader.pooling == "max":
+            vectors = hidden.masked_fill(mask[:, :, None] == 0, -math.inf).amax(dim=1)
+        else:
+            vectors = (hidden * mask[:, :, None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)
+        return torch.nn.functional.normalize(vectors, dim=1) if self.reader.normalises else vectors
+
+    def cross_entropy(self, scores: torch.Tensor, codes: np.ndarray, weights: np.ndarray) -> torch.Tensor:
+        """Mean weighted log loss."""
+        import torch
+
+        return torch.nn.functional.cross_entropy(scores, torch.from_numpy(codes), weight=torch.from_numpy(weights))
+
+    def fit(
+        self,
+        lengths: np.ndarray,
+        held_out: np.ndarray,
+        loss_of: Callable[[np.ndarray], torch.Tensor],
+        head: Sequence[torch.nn.Parameter],
+    ) -> list[float]:
+        """Train until the held-out loss stops falling; the best pass is left in the model. Returns the held-out losses."""
+        import torch
+
+        options = self._options
+        rng = np.random.default_rng([self._seed, 2])
+        train, tested = np.flatnonzero(~held_out), np.flatnonzero(held_out)
+        if options.max_examples is not None and len(train) > options.max_examples:
+            train = np.sort(rng.permutation(train)[: options.max_examples])
+        trained = [parameter for parameter in self._model.parameters() if parameter.requires_grad]
+        optimiser = self._optimiser(trained, head)
+        n_steps = options.epochs * -(-len(train) // options.batch_size)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: self._step_size(step, n_steps))
+        losses = [self._held_out_loss(lengths, tested, loss_of)]
+        best = [parameter.detach().clone() for parameter in (*trained, *head)]
+        for _ in range(options.epochs):
+            self._model.train()
+            for rows in _batches(train, lengths, options.batch_size, rng):
+                loss_of(rows).backward()
+                torch.nn.utils.clip_grad_norm_([*trained, *head], 1.0)
+                optimiser.step()
+                optimiser.zero_grad()
+                schedule.step()
+            losses.append(self._held_out_loss(lengths, tested, loss_of))
+            if losses[-1] == min(losses):
+                best = [parameter.detach().clone() for parameter in (*trained, *head)]
+            if len(losses) - 1 - int(np.argmin(losses)) >= options.patience:
+                break
+        with torch.no_grad():
+            for parameter, value in zip((*trained, *head), best, strict=True):
+                parameter.copy_(value)
+        return losses
+
+    def written(self, folder: Path) -> EncoderFolder:
+        """The tuned model beside the base's tokenizer and settings."""
+        model = self._model.merge_and_unload() if self._options.lora_rank is not None else self._model
+        place = folder / MODEL
+        weights = shutil.ignore_patterns("*.safetensors", "*.bin", "onnx", "openvino", ".*")
+        shutil.copytree(self._base.model_path, place, ignore=weights)
+        model.to("cpu").save_pretrained(place)
+        return EncoderFolder.write(
+            folder,
+            format=self._base.format,
+            dim=self._base.dim,
+            vocabulary=self._base.vocabulary,
+            input=self._base.input,
+            provenance={
+                "base": self._base.fingerprint,
+                "options": self._options.model_dump(mode="json", exclude_defaults=True),
+            },
+        )
+
+    def _held_out_loss(self, lengths: np.ndarray, rows: np.ndarray, loss_of: Callable[[np.ndarray], torch.Tensor]) -> float:
+        import torch
+
+        self._model.eval()
+        order = rows[np.argsort(-lengths[rows], kind="stable")]
+        parts = [order[start : start + self._options.batch_size] for start in range(0, len(order), self._options.batch_size)]
+        with torch.no_grad():
+            return float(sum(float(loss_of(part)) * len(part) for part in parts) / len(order))
+
+    def _optimiser(self, trained: Sequence[Any], head: Sequence[Any]) -> torch.optim.AdamW:
+        import torch
+
+        options = self._options
+        groups: list[dict[str, Any]] = [
+            {"params": [value for value in trained if value.ndim > 1], "weight_decay": options.weight_decay},
+            {"params": [value for value in trained if value.ndim <= 1], "weight_decay": 0.0},
+        ]
+        if head:
+            groups.append({"params": list(head), "lr": options.head_learning_rate, "weight_decay": 0.0})
+        return torch.optim.AdamW(groups, lr=options.learning_rate)
+
+    def _step_size(self, step: int, n_steps: int) -> float:
+        warmup = max(1, round(self._options.warmup_share * n_steps))
+        return min((step + 1) / warmup, max(0.0, (n_steps - step) / max(1, n_steps - warmup)))
+
+
+class _Layer:
+    """A linear layer on standardised vectors, so that one step size suits vectors of any length."""
+
+    def __init__(self, training: _Training, ids: Sequence[Sequence[int]], head: LinearHead, sample: int = 256) -> None:
+        import torch
+
+        with torch.no_grad():
+            vectors = torch.cat([training.pooled(ids[start : start + 32]) for start in range(0, min(sample, len(ids)), 32)])
+        self._mean = vectors.mean(dim=0)
+        self._deviation = vectors.std(dim=0).clamp_min(1e-6)
+        start = head.on_standardised(self._mean.numpy(), self._deviation.numpy())
+        self._weights = torch.nn.Parameter(torch.from_numpy(start.weights.astype(np.float32)))
+        self._intercepts = torch.nn.Parameter(torch.from_numpy(start.intercepts.astype(np.float32)))
+
+    def __call__(self, vectors: torch.Tensor) -> torch.Tensor:
+        return ((vectors - self._mean) / self._deviation) @ self._weights + self._intercepts
+
+    @property
+    def parameters(self) -> list[torch.nn.Parameter]:
+        return [self._weights, self._intercepts]
+
+    def head(self) -> LinearHead:
+        """The layer on vectors as they are."""
+        values = [part.detach().numpy() for part in (self._weights, self._intercepts)]
+        return LinearHead(*values).on_raw(self._mean.numpy(), self._deviation.numpy())
+
+
+def _batches(rows: np.ndarray, lengths: np.ndarray, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """The rows in random batches of like length."""
+    shuffled = rng.permutation(rows)
+    batches: list[np.ndarray] = []
+    for start in range(0, len(shuffled), size * _BATCHES_PER_BUCKET):
+        bucket = shuffled[start : start + size * _BATCHES_PER_BUCKET]
+        bucket = bucket[np.argsort(lengths[bucket], kind="stable")]
+        batches.extend(bucket[first : first + size] for first in range(0, len(bucket), size))
+    for place in rng.permutation(len(batches)):
+        yield batches[place]

@@ -1,0 +1,46 @@
+"""The linear layer that is trained on top of an embedding, and stays with it for the task that it was tuned on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class LinearHead:
+    """Class scores out of vectors.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (dim, n_classes)
+        Of the vectors.
+    intercepts : ndarray of shape (n_classes,)
+        Added.
+    """
+
+    weights: np.ndarray
+    intercepts: np.ndarray
+
+    def log_probabilities(self, vectors: np.ndarray) -> np.ndarray:
+        """Logarithms of the class probabilities: shape (n_vectors, n_classes), float64."""
+        scores = np.asarray(vectors @ self.weights, dtype=np.float64) + self.intercepts
+        scores -= scores.max(axis=1, keepdims=True)
+        return np.asarray(scores - np.log(np.exp(scores).sum(axis=1, keepdims=True)))
+
+    def on_standardised(self, mean: np.ndarray, deviation: np.ndarray) -> LinearHead:
+        """The same scores from ``(vectors - mean) / deviation``."""
+        return LinearHead(self.weights * deviation[:, None], self.intercepts + mean @ self.weights)
+
+    def on_raw(self, mean: np.ndarray, deviation: np.ndarray) -> LinearHead:
+        """The same scores, from vectors, of a head that works on ``(vectors - mean) / deviation``."""
+        weights = self.weights / deviation[:, None]
+        return LinearHead(weights, self.intercepts - mean @ weights)
+
+
+def class_weights(codes: np.ndarray, n_classes: int, kind: str) -> np.ndarray:
+    """What an example of each class counts: 1, or for ``balanced`` inversely to its class's size (mean 1)."""
+    if kind == "none":
+        return np.ones(n_classes, dtype=np.float32)
+    counts = np.bincount(codes, minlength=n_classes)
+    return (len(codes) / (np.count_nonzero(counts) * np.maximum(counts, 1))).astype(np.float32)

@@ -1,0 +1,42 @@
+"""Steps of the fine_tune stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from emb_pipeline.atomic import temporary_path
+from emb_pipeline.efficiency.footprint import Footprint
+from emb_pipeline.embeddings.encoder_folder import EncoderFolder
+from emb_pipeline.embeddings.word_vectors import WordVectors
+from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
+from emb_pipeline.pipelines.train.nodes import training_record
+from emb_pipeline.tasks.registry import KINDS
+
+Tables = Mapping[str, pa.Table]
+Tuned = tuple[WordVectors | EncoderFolder, dict[str, Any]]
+
+
+def fine_tune(
+    task: Tables, base: WordVectors | EncoderFolder, cell: EmbeddingCell, definition: TaskDefinition, folders: Folders
+) -> Tuned:
+    """Train an embedding on with a task's labels; the task is scored by the vectors alone."""
+    artefact, record, _ = fine_tune_and_predict(task, base, cell, definition, folders)
+    return artefact, record
+
+
+def fine_tune_and_predict(
+    task: Tables, base: WordVectors | EncoderFolder, cell: EmbeddingCell, definition: TaskDefinition, folders: Folders
+) -> tuple[WordVectors | EncoderFolder, dict[str, Any], dict[str, pa.Table]]:
+    """Train an embedding on with a task's labels, and let it predict the task's test examples."""
+    from emb_pipeline.tasks.fine_tuning import Tunable
+
+    if cell.tuning is None:
+        raise ValueError(f"{cell.name} has no options of fine-tuning")
+    kind, folder = KINDS[definition.kind], temporary_path(folders.scratch / "encoder")
+    tunable = Tunable(base, cell.method, cell.options, cell.tuning, cell.seed, folder, folders.encodings)
+    with Footprint() as footprint:
+        tuned = kind.fine_tune(kind.task(task, definition.name), tunable, definition.evaluation)
+    return tuned.artefact, training_record(cell, tuned.artefact, footprint, losses=tuned.losses), tuned.predictions

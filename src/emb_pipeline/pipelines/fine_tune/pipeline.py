@@ -1,0 +1,41 @@
+"""Train embeddings on with the labels of a task.
+
+tasks@<task>, <base>.vectors or .encoder ──► fine_tune ──► <base>_tuned_<task>.vectors or .encoder
+                                                       ├─► <base>_tuned_<task>.training       (seconds, losses)
+                                                       └─► <base>_tuned_<task>.predictions    (of its test examples)
+"""
+
+from __future__ import annotations
+
+from kedro.pipeline import Pipeline, node, pipeline
+
+from emb_pipeline.experiment import EmbeddingCell, Experiment
+from emb_pipeline.pipelines.fine_tune import nodes
+from emb_pipeline.tasks.registry import KINDS
+
+STAGE = "fine_tune"
+
+
+def build(experiment: Experiment) -> Pipeline:
+    """The fine-tuning stage of an experiment."""
+    tuned = [_fine_tune(cell, experiment.tasks[cell.tuned_on]) for cell in experiment.cells if cell.tuned_on]
+    return sum(tuned, Pipeline([]))
+
+
+def _fine_tune(cell: EmbeddingCell, kind: str) -> Pipeline:
+    inputs = {"task": f"tasks@{cell.tuned_on}", "base": f"{cell.base}.{cell.artefact}"}
+    parameters = {
+        "params:cell": f"params:embeddings.{cell.name}",
+        "params:definition": f"params:tasks.{cell.tuned_on}",
+        "params:folders": "params:folders",
+    }
+    function, predicted = (nodes.fine_tune_and_predict, ["predictions"]) if KINDS[kind].scoring else (nodes.fine_tune, [])
+    made = [str(cell.artefact), "training", *predicted]
+    step = node(function, [*inputs, *parameters], made, name=f"fine_tune_{cell.method}")
+    return pipeline(
+        [step],
+        namespace=cell.name,
+        inputs=inputs,
+        parameters=parameters,
+        tags=[STAGE, str(cell.tuned_on), cell.method],
+    )

@@ -1,0 +1,117 @@
+"""Sentences with a tag for each token: from CoNLL / IOB files, list columns, and docstrings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import pyarrow as pa
+
+from emb_pipeline.text import docstrings, markup, mentions
+from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.files import NamedFile, named_files
+from emb_pipeline.text.readers import DOCSTRING_CACHE, split_name
+from emb_pipeline.text.readings import DocstringMentionsReading, IobReading, SequenceLabellingReading, TaggedReading
+from emb_pipeline.text.tables import values_of_rows
+from emb_pipeline.text.tagging import OUTSIDE, is_tag
+
+SENTENCES_SCHEMA = pa.schema(
+    [
+        ("example_id", pa.string()),
+        ("text", pa.string()),
+        ("tokens", pa.list_(pa.string())),
+        ("tags", pa.list_(pa.string())),
+        ("split", pa.string()),
+    ]
+)
+"""``text`` is the sentence as it stands in its source, so that it can be found in a corpus and kept out of it."""
+
+_Sentence = tuple[str, int, list[str], list[str], str | None]
+"""File, row, tokens, tags and split."""
+
+
+def read_sequence_labelling(reading: SequenceLabellingReading, raw: Path, project: Path) -> pa.Table:
+    """Sentences with a tag for each token, as their files have them (`emb_pipeline.text.tagging` makes IOB2 of them).
+
+    Parameters
+    ----------
+    reading : SequenceLabellingReading
+        Where the sentences and their splits are.
+    raw : Path
+        Folder that public sources are fetched to, on first use (``data/01_raw``).
+    project : Path
+        Folder that paths are relative to.
+
+    Returns
+    -------
+    pa.Table
+        example_id, text, tokens (list of string), tags (list of string), split (train, validation, test).
+
+    Raises
+    ------
+    DataError
+        A token or tag is empty, a tag is none of IOB, BIOES or BILOU, a sentence has more tokens than tags or fewer, no
+        split is named, the training or test part is empty, there is no entity to learn, or a file is missing, damaged or
+        not what the reading says.
+    """
+    if isinstance(reading, DocstringMentionsReading):
+        table = docstrings.docstring_table(reading.packages, raw / DOCSTRING_CACHE)
+        return mentions.mention_sentences(table, max_sentences=reading.max_sentences, test_share=reading.test_share).cast(
+            SENTENCES_SCHEMA
+        )
+    place = str(reading.source or reading.path or reading.package)
+    rows = [
+        (f"{name}:{row}", " ".join(tokens), tokens, tags, split)
+        for name, row, tokens, tags, split in _sentences(reading, raw, project, place)
+    ]
+    for split in ("train", "test", *(reading.splits or ())):
+        if not any(row[4] == split for row in rows):
+            raise DataError(place, f"the split '{split}' has no sentence", "correct 'splits' or the split column")
+    if all(tag == OUTSIDE for row in rows if row[4] == "train" for tag in row[3]):
+        raise DataError(place, "no token of the training part is in an entity", "check which column holds the tags")
+    columns = zip(*rows, strict=True)
+    return pa.Table.from_arrays(
+        [pa.array(column, field.type) for column, field in zip(columns, SENTENCES_SCHEMA, strict=True)],
+        schema=SENTENCES_SCHEMA,
+    )
+
+
+def _sentences(reading: IobReading | TaggedReading, raw: Path, project: Path, place: str) -> Iterator[_Sentence]:
+    if reading.splits is None and getattr(reading, "split", None) is None:
+        raise DataError(
+            place, "no split is named", "say 'splits: {train: …, test: …}', a glob of files for each (or 'split: <column>')"
+        )
+    groups = [(None, None)] if reading.splits is None else list(reading.splits.items())
+    for split, glob in groups:
+        for file in named_files(reading, raw, project, glob=glob):
+            found = _iob_sentences(file, reading) if isinstance(reading, IobReading) else _row_sentences(file, reading)
+            for row, tokens, tags, own_split in found:
+                yield file.name, row, tokens, tags, split or own_split
+
+
+def _iob_sentences(file: NamedFile, reading: IobReading) -> Iterator[tuple[int, list[str], list[str], str | None]]:
+    for start, tokens, tags in markup.iob_sentences(file, reading):
+        for row, tag in enumerate(tags, start):
+            _require_tag(tag, f"{file.name}, row {row}")
+        yield start, tokens, tags, None
+
+
+def _row_sentences(file: NamedFile, reading: TaggedReading) -> Iterator[tuple[int, list[str], list[str], str | None]]:
+    wanted = (reading.tokens, reading.tags, *([reading.split] if reading.split else []))
+    for row, (tokens, tags, *split) in values_of_rows(file, reading, wanted):
+        place = f"{file.name}, row {row}"
+        for column, values in ((reading.tokens, tokens), (reading.tags, tags)):
+            if not isinstance(values, list) or not values or not all(isinstance(value, str) and value for value in values):
+                raise DataError(place, f"{column} is not a list of words", "write one string for each token, none empty")
+        tokens, tags = cast(list[str], tokens), cast(list[str], tags)
+        if len(tokens) != len(tags):
+            raise DataError(place, f"there are {len(tokens)} tokens and {len(tags)} tags", "give each token one tag")
+        for tag in tags:
+            _require_tag(tag, place)
+        yield row, tokens, tags, split_name(str(split[0]), place) if split else None
+
+
+def _require_tag(tag: str, place: str) -> None:
+    if not is_tag(tag):
+        raise DataError(place, f"tag '{tag}' is not O, B-… or I-…", "write IOB (or BIOES) tags, or choose another column")

@@ -1,0 +1,110 @@
+"""Fine-tuning on a task: what is trained on, what is predicted, and that scores are those of the predictions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import scipy.sparse as sp
+
+from emb_pipeline.embeddings.options import BagTuningOptions, Word2VecOptions
+from emb_pipeline.embeddings.word_vectors import WordVectors
+from emb_pipeline.tasks import fine_tuning
+from emb_pipeline.tasks.classification import score_predictions
+from emb_pipeline.tasks.crf import best_allowed
+from emb_pipeline.tasks.examples import ClassificationTask, RetrievalTask
+from emb_pipeline.tasks.fine_tuning import Tunable, fine_tune_classification, fine_tune_retrieval
+from emb_pipeline.tasks.options import ClassificationOptions, RetrievalOptions
+from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.texts import Texts
+
+WORDS = ["wave", "tide", "reef", "cloud", "wind", "star", "clay", "root", "worm", "a", "b", "c", "d"]
+
+
+@pytest.fixture
+def tunable(tmp_path: Path) -> Tunable:
+    rng = np.random.default_rng(0)
+    vectors = WordVectors(WORDS, np.full(13, 5), rng.normal(size=(13, 2)).astype(np.float32))
+    tuning = BagTuningOptions(learning_rates=(1e-2,), epochs=20)
+    return Tunable(vectors, "word2vec", Word2VecOptions(pooling="mean"), tuning, 0, tmp_path / "t")
+
+
+def test_every_text_is_predicted_once_by_a_model_that_was_not_trained_on_it(
+    topics: ClassificationTask, tunable: Tunable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained_on: list[set[str]] = []
+    tune = fine_tuning.tune_bag
+
+    def watched(vectors: WordVectors, pooling: str, texts: Texts, *rest: object, **options: object) -> object:
+        trained_on.append(set(texts))
+        return tune(vectors, pooling, texts, *rest, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(fine_tuning, "tune_bag", watched)
+    made = fine_tune_classification(topics, tunable, ClassificationOptions(folds=3))
+    predictions = made.predictions["predictions"]
+    assert sorted(predictions["unit_id"].to_pylist()) == sorted(topics.example_ids.tolist())
+    assert len(trained_on) == 3
+    text_of = dict(zip(topics.example_ids.tolist(), topics.texts, strict=True))
+    for number, part in enumerate(np.array_split(predictions["unit_id"].to_pylist(), 3)):
+        assert not {text_of[name] for name in part.tolist()} & trained_on[number]
+
+
+def test_scores_are_those_of_the_predictions_and_better_than_chance(topics: ClassificationTask, tunable: Tunable) -> None:
+    made = fine_tune_classification(topics, tunable, ClassificationOptions(folds=3))
+    scored = score_predictions(topics, made.predictions)
+    logs = dict(zip(*(made.predictions["predictions"][name].to_pylist() for name in ("unit_id", "values")), strict=True))
+    right = [np.argmax(logs[name]) == code for name, code in zip(topics.example_ids.tolist(), topics.codes, strict=True)]
+    assert scored.metrics["accuracy"] == pytest.approx(np.mean(right))
+    assert scored.metrics["accuracy"] > 0.8  # of three classes
+    assert scored.dim == 2 and scored.bytes_per_item == 8
+
+
+def test_an_official_validation_split_says_when_to_stop(topics: ClassificationTask, tunable: Tunable) -> None:
+    split = np.array(["train", "validation", "test"])[np.arange(90) % 3]
+    held_out = fine_tuning._held_out(split[split != "test"], np.zeros(60), np.arange(60), tunable.tuning, 0)
+    assert (held_out == (split[split != "test"] == "validation")).all()
+    made = fine_tune_classification(replace(topics, split=split), tunable, ClassificationOptions())
+    assert made.predictions["predictions"].num_rows == 30
+
+
+def test_tags_are_the_best_sequence_that_is_allowed() -> None:
+    allowed = np.array([[True, True, False], [True, True, True], [True, True, True], [True, True, False]])
+    scores = np.log(np.array([[0.4, 0.1, 0.5], [0.1, 0.3, 0.6], [0.2, 0.2, 0.6]]))
+    assert best_allowed(scores, np.array([0, 3]), allowed).tolist() == [0, 1, 2]  # O B I: .4 × .3 × .6
+
+
+def _search() -> RetrievalTask:
+    passages = Texts(["one", "two", "three"])
+    return RetrievalTask(
+        "search",
+        np.array(["q1"]),
+        Texts(["first"]),
+        np.array(["p1", "p2", "p3"]),
+        passages,
+        sp.csr_array(np.array([[1, 0, 0]], dtype=np.float32)),
+        Texts(["second", "again first"]),
+        sp.csr_array(np.array([[0, 1, 1], [1, 0, 0]], dtype=np.float32)),
+    )
+
+
+def test_training_pairs_leave_out_passages_that_answer_evaluated_queries() -> None:
+    queries, passages = _search().training_pairs()
+    assert list(zip(queries, passages, strict=True)) == [("second", "two"), ("second", "three")]
+
+
+def test_queries_of_the_training_split_are_not_evaluated() -> None:
+    tables = {
+        "queries": pa.table({"query_id": ["q1", "q2"], "text": ["x", "y"], "split": ["train", "test"]}),
+        "passages": pa.table({"passage_id": ["p1"], "text": ["z"]}),
+        "qrels": pa.table({"query_id": ["q1", "q2"], "passage_id": ["p1", "p1"], "relevance": [1, 1]}),
+    }
+    task = RetrievalTask.from_tables(tables)
+    assert (task.query_ids.tolist(), list(task.training_queries)) == (["q2"], ["x"])
+
+
+def test_word_vectors_cannot_be_tuned_on_retrieval(tunable: Tunable) -> None:
+    with pytest.raises(DataError, match="fine-tunes transformers alone"):
+        fine_tune_retrieval(_search(), tunable, RetrievalOptions())
