@@ -259,6 +259,8 @@ def test_the_table_of_sources_is_whole() -> None:
         "bionlp_sentences",
         "wikipedia_en_2015_sample",
         "semantic_similarity",
+        "medical_ner",
+        "wnut17",
     }
     for each in sources().values():
         assert each.about
