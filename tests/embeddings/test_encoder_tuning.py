@@ -155,17 +155,28 @@ def test_the_ranking_loss_is_sentence_transformers_own() -> None:
     queries, passages = torch.randn(5, 8), torch.randn(5, 8)
     expected = MultipleNegativesRankingLoss(model=None, scale=20.0).compute_loss_from_embeddings([queries, passages], None)
     numbers = np.arange(5)
-    assert ranking_loss(queries, passages, numbers, OPTIONS).item() == pytest.approx(expected.item(), rel=1e-5)
+    assert ranking_loss(queries, passages, numbers, numbers, OPTIONS).item() == pytest.approx(expected.item(), rel=1e-5)
     nested = OPTIONS.model_copy(update={"matryoshka_dims": (4, 2)})
-    parts = [ranking_loss(queries[:, :dim], passages[:, :dim], numbers, OPTIONS).item() for dim in (8, 4, 2)]
-    assert ranking_loss(queries, passages, numbers, nested).item() == pytest.approx(sum(parts), rel=1e-5)
+    parts = [ranking_loss(queries[:, :dim], passages[:, :dim], numbers, numbers, OPTIONS).item() for dim in (8, 4, 2)]
+    assert ranking_loss(queries, passages, numbers, numbers, nested).item() == pytest.approx(sum(parts), rel=1e-5)
 
 
-def test_a_passage_that_stands_twice_in_a_batch_does_not_count_against_itself() -> None:
-    queries, passages = torch.eye(3), torch.eye(3)
-    passages[1] = passages[0]
-    twice = ranking_loss(queries, passages, np.array([0, 0, 2]), OPTIONS)
-    assert twice.item() < ranking_loss(queries, passages, np.array([0, 1, 2]), OPTIONS).item()
+def test_what_is_relevant_too_does_not_count_against_a_query() -> None:
+    """Rows 0 and 1 have one passage, or one query: either way neither is the other's negative."""
+    vectors, several, one = torch.eye(3), np.array([0, 1, 2]), np.array([0, 0, 2])
+    twice = vectors[[0, 0, 2]]
+    for numbers, parts in (((several, one), (vectors, twice)), ((one, several), (twice, vectors))):
+        kept = ranking_loss(*parts, several, several, OPTIONS).item()
+        assert ranking_loss(*parts, *numbers, OPTIONS).item() < kept
+    apart = ranking_loss(twice, twice, one, one, OPTIONS).item()
+    assert apart == pytest.approx(0, abs=1e-6)
+
+
+def test_a_training_that_diverges_is_an_error(base: EncoderFolder, labelled: tuple, tmp_path: Path) -> None:
+    texts, codes, held_out = labelled
+    broken = LinearHead(np.full((16, 2), np.nan, dtype=np.float32), np.zeros(2, dtype=np.float32))
+    with pytest.raises(DataError, match="diverged"):
+        tune_on_classes(base, ENCODER, texts, codes, held_out, 2, OPTIONS, seed=0, folder=tmp_path / "t", head=broken)
 
 
 def test_static_vectors_are_refused(base: EncoderFolder, tmp_path: Path) -> None:

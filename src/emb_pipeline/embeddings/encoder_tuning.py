@@ -189,8 +189,9 @@ def tune_on_pairs(
     """Train an encoder to put a query nearer to its passage than to the other passages of the batch.
 
     The loss is the cross-entropy of the cosines with all passages of the batch, times ``scale`` [1]_: what
-    sentence-transformers calls MultipleNegativesRankingLoss. A passage that also is the query's own, as another row, does
-    not count against it. With ``matryoshka_dims`` the loss of the first so many numbers is added [2]_.
+    sentence-transformers calls MultipleNegativesRankingLoss. A passage of the batch that is relevant to the query, too (the
+    same passage or another one of the same query), does not count against it. With ``matryoshka_dims`` the loss of the
+    first so many numbers is added [2]_.
 
     Parameters
     ----------
@@ -214,11 +215,11 @@ def tune_on_pairs(
     with _Training(base, encoder, options, seed) as training:
         of_queries = training.reader.token_ids(queries, "query")
         of_passages = training.reader.token_ids(passages, "passage")
-        _, passage_numbers = np.unique(np.array(passages, dtype=object), return_inverse=True)
+        numbers = [np.unique(np.array(texts, dtype=object), return_inverse=True)[1] for texts in (queries, passages)]
 
         def loss_of(rows: np.ndarray) -> torch.Tensor:
             of_batch = [training.pooled([ids[row] for row in rows]) for ids in (of_queries, of_passages)]
-            return ranking_loss(of_batch[0], of_batch[1], passage_numbers[rows], options)
+            return ranking_loss(of_batch[0], of_batch[1], numbers[0][rows], numbers[1][rows], options)
 
         lengths = np.array([len(query) + len(passage) for query, passage in zip(of_queries, of_passages, strict=True)])
         losses = training.fit(lengths, held_out, loss_of, [])
@@ -226,12 +227,17 @@ def tune_on_pairs(
 
 
 def ranking_loss(
-    queries: torch.Tensor, passages: torch.Tensor, passage_numbers: np.ndarray, options: EncoderTuningOptions
+    queries: torch.Tensor,
+    passages: torch.Tensor,
+    query_numbers: np.ndarray,
+    passage_numbers: np.ndarray,
+    options: EncoderTuningOptions,
 ) -> torch.Tensor:
-    """The loss of `tune_on_pairs` for the vectors of a batch, both of shape (n_pairs, dim)."""
+    """The loss of `tune_on_pairs` for the vectors of a batch, both of shape (n_pairs, dim); equal texts have one number."""
     import torch
 
-    same = torch.from_numpy(passage_numbers[:, None] == passage_numbers[None, :])
+    related = [values[:, None] == values[None, :] for values in (query_numbers, passage_numbers)]
+    same = torch.from_numpy(related[0] | related[1])
     same.fill_diagonal_(False)
     wanted = torch.arange(len(queries))
     total = torch.zeros(())
@@ -343,6 +349,8 @@ class _Training:
                 optimiser.zero_grad()
                 schedule.step()
             losses.append(self._held_out_loss(lengths, tested, loss_of))
+            if not math.isfinite(losses[-1]):
+                raise DataError("fine-tuning", "diverged: its held-out loss is no number", "lower learning_rate")
             if losses[-1] == min(losses):
                 best = [parameter.detach().clone() for parameter in (*trained, *head)]
             if len(losses) - 1 - int(np.argmin(losses)) >= options.patience:
