@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, run_kedro
 
 BLOCK = re.compile(r"^```(\w+)(?: ([^\n]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -64,3 +64,19 @@ def test_a_method_is_added_by_following_the_page(project: Path) -> None:
     rows = [row for row in leaderboard(project, "tiny") if row["embedding"] == "task.hashed_256"]
     assert {row["task"] for row in rows} == {"topic", "search"}
     assert all(row["dim"] == 256 for row in rows)
+
+
+@pytest.mark.slow
+def test_a_kind_of_task_is_added_by_following_the_page(project: Path) -> None:
+    follow("add-a-task-kind.md", project)
+    rows = {row["embedding"]: row for row in leaderboard(project, "tiny") if row["task"] == "choice"}
+    assert {"domain.word2vec_8", "generic.glove_8", "task.tfidf", "control.random_8"} <= set(rows)
+    assert "task.bm25" not in rows and "control.shuffled_tfidf" not in rows
+    assert all(row["kind"] == "multiple_choice" and row["n"] <= 90 for row in rows.values())
+    assert rows["domain.word2vec_8"]["value"] > 0.6  # guessing gets a third
+    assert rows["domain.word2vec_8"]["ci_low"] < rows["domain.word2vec_8"]["value"] < rows["domain.word2vec_8"]["ci_high"]
+    questions = project / "data/01_raw/tiny/questions.jsonl"
+    lines = questions.read_text().splitlines()
+    questions.write_text("\n".join([*lines[:4], lines[4].replace('"answer": ', '"answer": 7'), *lines[5:]]))
+    refused = run_kedro("--env", "tiny", check=False)
+    assert refused.returncode and "questions.jsonl, row 5: answer is 7" in refused.stdout + refused.stderr

@@ -135,3 +135,36 @@ def test_a_derived_encoder_names_what_it_is_made_from_and_keeps_the_other_option
 def test_a_derived_encoder_without_a_base_or_a_corpus_is_refused(name: str, base: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         expand_grid({**DERIVED, "derived": {name: {"method": "bert", "continue_from": base}}}, METHODS)
+
+
+def _tuning_on(reading: dict[str, object], base: str = "minilm_384") -> dict[str, object]:
+    pretrained = {**GRID["pretrained"], **DERIVED["pretrained"]}
+    grid = {**DERIVED, "pretrained": pretrained, "fine_tune": [{"base": f"pretrained.{base}", "tasks": ["search"]}]}
+    return {
+        "use_case": "x",
+        "grid": grid,
+        "embeddings": expand_grid(grid, {**METHODS, "bert": {"layers": 2}}),
+        "tasks": {"topic": {"kind": "classification"}, "search": {"kind": "retrieval", "reading": reading}},
+        "corpora": {"domain": {}, "generic": {}},
+    }
+
+
+def test_tuning_on_retrieval_needs_training_queries() -> None:
+    pairs = {"reader": "pairs", "path": "pairs.csv"}
+    assert experiment_from(_tuning_on({**pairs, "training_queries": 50})).tasks["search"] == "retrieval"
+    with pytest.raises(
+        ValueError, match=r"grid.fine_tune: search has nothing to tune pretrained.minilm_384 on; set training_q"
+    ):
+        experiment_from(_tuning_on(pairs))
+
+
+def test_tuning_what_a_task_cannot_tune_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"leaves vectors, and a task of kind retrieval \(search\) can tune encoder"):
+        experiment_from(_tuning_on({"reader": "pairs", "path": "pairs.csv"}, base="glove_50"))
+
+
+def test_distilled_vectors_are_not_tuned() -> None:
+    with pytest.raises(
+        ValueError, match=r"pretrained.minilm_distilled_16 is no embedding that can be tuned; these can: domain"
+    ):
+        experiment_from(_tuning_on({"reader": "pairs", "path": "pairs.csv"}, base="minilm_distilled_16"))

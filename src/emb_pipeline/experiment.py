@@ -20,20 +20,15 @@ from pydantic import (
     Field,
     SerializeAsAny,
     TypeAdapter,
+    ValidationError,
     field_validator,
     model_validator,
 )
 
 from emb_pipeline.embeddings.options import BagTuningOptions, EncoderTuningOptions, Options, TuningOptions
 from emb_pipeline.embeddings.registry import METHODS
-from emb_pipeline.tasks.registry import KINDS
-from emb_pipeline.text.readings import (
-    ClassificationReading,
-    CorpusReading,
-    RetrievalReading,
-    SequenceLabellingReading,
-    SimilarityReading,
-)
+from emb_pipeline.tasks.registry import KINDS, Kind
+from emb_pipeline.text.readings import CorpusReading
 
 SHUFFLED = "shuffled_"
 TUNING: dict[str, tuple[str, type[TuningOptions]]] = {
@@ -41,12 +36,6 @@ TUNING: dict[str, tuple[str, type[TuningOptions]]] = {
     "encoder": ("fine_tuned_encoder", EncoderTuningOptions),
 }
 """How what a method leaves behind is fine-tuned: the name of its hyper-parameters under ``methods:``, and their type."""
-_READINGS: dict[str, TypeAdapter[Any]] = {
-    "classification": TypeAdapter(ClassificationReading),
-    "sequence_labelling": TypeAdapter(SequenceLabellingReading),
-    "retrieval": TypeAdapter(RetrievalReading),
-    "similarity": TypeAdapter(SimilarityReading),
-}
 _WORD = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -162,7 +151,8 @@ class EmbeddingCell(_Strict):
 
     def serves(self, kind: str) -> bool:
         """Whether this embedding can be evaluated on tasks of this kind."""
-        return kind in METHODS[self.method].kinds and not (self.shuffle_labels and not KINDS[kind].learns_from_labels)
+        wanted = KINDS[kind]
+        return bool(wanted.needs & METHODS[self.method].serves) and (wanted.learns_from_labels or not self.shuffle_labels)
 
 
 class CorpusDefinition(_Strict):
@@ -200,7 +190,7 @@ class TaskDefinition(_Strict):
         evaluation = values.get("evaluation") or {}
         if isinstance(evaluation, Mapping):
             evaluation = kind.options(**evaluation)
-        reading = _READINGS[kind.name].validate_python(values.get("reading"))
+        reading = TypeAdapter(kind.reader().readings).validate_python(values.get("reading"))
         return {**values, "reading": reading, "evaluation": evaluation}
 
 
@@ -251,15 +241,18 @@ def _tuned(
     """The copies of an embedding that are tuned on one task each."""
     origin, _, key = tuning.base.rpartition(".")
     base = cells.get(origin, {}).get(key)
-    artefact = METHODS[base["method"]].artefact if base else None
-    if base is None or artefact is None:
-        known = [f"{group}.{name}" for group, members in cells.items() for name, cell in members.items()]
-        tunable = [name for name in known if METHODS[cells[name.split(".")[0]][name.split(".")[1]]["method"]].artefact]
+    if base is None or not METHODS[base["method"]].can_be_tuned:
+        tunable = [
+            f"{group}.{name}"
+            for group, members in cells.items()
+            for name, cell in members.items()
+            if METHODS[cell["method"]].can_be_tuned
+        ]
         raise ValueError(
             f"globals.yml, grid.fine_tune: {tuning.base} is no embedding that can be tuned; "
             f"these can: {', '.join(tunable) or 'none'}"
         )
-    section, _ = TUNING[artefact]
+    section, _ = TUNING[str(METHODS[base["method"]].artefact)]
     for task in tuning.tasks:
         if task not in tasks:
             raise ValueError(f"globals.yml, grid.fine_tune: {task!r} is no task of the grid ({', '.join(tasks)})")
@@ -387,13 +380,27 @@ def _require_tunable(cells: Sequence[EmbeddingCell], tasks: Mapping[str, Any]) -
     for cell in cells:
         if cell.tuned_on is None:
             continue
-        kind = KINDS.get(str(tasks[cell.tuned_on].get("kind")))
+        definition = tasks[cell.tuned_on]
+        kind = KINDS.get(str(definition.get("kind")))
         if kind is None or cell.artefact not in kind.tunes:
             can = ", ".join(sorted(kind.tunes)) if kind and kind.tunes else "nothing"
             raise ValueError(
                 f"globals.yml, grid.fine_tune: {cell.base} leaves {cell.artefact}, and a task of kind "
-                f"{tasks[cell.tuned_on].get('kind')} ({cell.tuned_on}) can tune {can}"
+                f"{definition.get('kind')} ({cell.tuned_on}) can tune {can}"
             )
+        if not _has_training_examples(kind, definition.get("reading")):
+            raise ValueError(
+                f"globals.yml, grid.fine_tune: {cell.tuned_on} has nothing to tune {cell.base} on; "
+                "set training_queries, or name the column split, in its reading"
+            )
+
+
+def _has_training_examples(kind: Kind, reading: Any) -> bool:
+    reader = kind.reader()
+    try:
+        return reader.has_training_examples(TypeAdapter(reader.readings).validate_python(reading))
+    except ValidationError:  # refused with the parameter's name when the nodes that take it are validated
+        return True
 
 
 def _require_definitions(section: str, names: Sequence[str], defined: Mapping[str, Any]) -> None:

@@ -1,10 +1,13 @@
 """Project settings."""
 
+import os
 import warnings
 
 from emb_pipeline.config import ExperimentConfigLoader, in_project, tracking_uri
 from emb_pipeline.hooks import ActiveProject, Console, Freshness, ParentRun, Requirements
 
+# Progress bars of libraries would fill the log of a run; who wants them sets TQDM_DISABLE=0.
+os.environ.setdefault("TQDM_DISABLE", "1")
 # Kedro 1.7 with omegaconf 2.4: Kedro's to change, and said at every command otherwise.
 warnings.filterwarnings("ignore", message=r"register_new_resolver\(\) is deprecated")
 # Namespaced names with dots are what our mappings are made of.

@@ -10,7 +10,14 @@ import pytest
 from emb_pipeline.embeddings.contextual import ContextualEncoder
 from emb_pipeline.embeddings.distilled import distil
 from emb_pipeline.embeddings.encoder_folder import EncoderFolder
-from emb_pipeline.embeddings.encoder_tuning import ranking_loss, tune_on_classes, tune_on_pairs, tune_on_tags
+from emb_pipeline.embeddings.encoder_tuning import (
+    _Partners,
+    ranking_loss,
+    tune_by_contrast,
+    tune_on_classes,
+    tune_on_pairs,
+    tune_on_tags,
+)
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.options import DistilledOptions, EncoderOptions, EncoderTuningOptions
 from emb_pipeline.text.errors import DataError
@@ -183,3 +190,53 @@ def test_static_vectors_are_refused(base: EncoderFolder, tmp_path: Path) -> None
     static = distil(base, DistilledOptions(dims=8), tmp_path / "static")
     with pytest.raises(DataError, match="no transformer to tune"):
         tune_on_pairs(static, ENCODER, ["cat"], ["dog"], np.array([False]), OPTIONS, seed=0, folder=tmp_path / "t")
+
+
+def test_contrast_draws_a_class_together(base: EncoderFolder, labelled: tuple, tmp_path: Path) -> None:
+    texts, codes, held_out = labelled
+    tuned = tune_by_contrast(base, ENCODER, texts, codes, held_out, OPTIONS, seed=0, folder=tmp_path / "t")
+
+    def margin(folder: EncoderFolder) -> float:
+        vectors = ContextualEncoder(folder, ENCODER).encode([texts[row] for row in np.flatnonzero(held_out)])
+        unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        cosines, alike = unit @ unit.T, codes[held_out][:, None] == codes[held_out][None, :]
+        return float(cosines[alike].mean() - cosines[~alike].mean())
+
+    assert tuned.head is None and min(tuned.losses) < tuned.losses[0]
+    assert margin(tuned.encoder) > margin(base) + 0.5
+
+
+def test_partners_are_others_of_the_same_class_and_side() -> None:
+    codes, held_out = np.array([0, 0, 0, 0, 1, 1, 1, 2]), np.array([0, 0, 0, 1, 0, 0, 1, 0], dtype=bool)
+    partners = _Partners(codes, held_out, seed=0)
+    rows = np.arange(8)
+    for _ in range(20):
+        found = partners.of(rows, is_training=True)
+        assert np.array_equal(codes[found], codes) and np.array_equal(held_out[found], held_out)
+        assert (found != rows).tolist() == [True, True, True, False, True, True, False, False]
+    fixed = [partners.of(rows, is_training=False).tolist() for _ in range(2)]
+    assert fixed[0] == fixed[1]
+    drawn = {partners.of(np.array([0]), is_training=True)[0] for _ in range(50)}
+    assert drawn == {1, 2}
+
+
+def test_nothing_held_out_is_an_error_that_says_so(base: EncoderFolder, labelled: tuple, tmp_path: Path) -> None:
+    texts, codes, _ = labelled
+    none = np.zeros(len(texts), dtype=bool)
+    with pytest.raises(DataError, match="has 160 examples to train on and 0 that say when to stop"):
+        tune_on_classes(base, ENCODER, texts, codes, none, 2, OPTIONS, seed=0, folder=tmp_path / "t", head=NO_HEAD)
+
+
+def test_training_reads_no_more_than_encoding_does(base: EncoderFolder, labelled: tuple, tmp_path: Path) -> None:
+    texts, codes, held_out = labelled
+    twice = [f"{text} {text}" for text in texts]  # eight words, of which six fit
+    short, options = EncoderOptions(max_length=8), OPTIONS.model_copy(update={"epochs": 1})
+    made = [
+        tune_on_classes(base, encoder, twice, codes, held_out, 2, each, seed=0, folder=tmp_path / name, head=NO_HEAD).losses
+        for name, encoder, each in (
+            ("a", short, options),
+            ("b", short, options.model_copy(update={"max_length": 12})),
+            ("c", ENCODER, options),
+        )
+    ]
+    assert made[0] == made[1] != made[2]

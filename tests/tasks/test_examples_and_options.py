@@ -114,7 +114,6 @@ def test_kinds_make_their_tasks_from_tables() -> None:
         "sequence_labelling": "f1",
         "similarity": "spearman",
     }
-    assert KINDS["retrieval"].tables == ("queries", "passages", "qrels")
 
 
 def test_stamped_scores_carry_their_cell_on_every_row() -> None:

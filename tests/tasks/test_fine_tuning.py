@@ -10,7 +10,13 @@ import pyarrow as pa
 import pytest
 import scipy.sparse as sp
 
-from emb_pipeline.embeddings.options import BagTuningOptions, Word2VecOptions
+from emb_pipeline.embeddings.encoder_folder import EncoderFolder
+from emb_pipeline.embeddings.options import (
+    BagTuningOptions,
+    EncoderTuningOptions,
+    SentenceTransformerOptions,
+    Word2VecOptions,
+)
 from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.tasks import fine_tuning
 from emb_pipeline.tasks.classification import score_predictions
@@ -108,3 +114,21 @@ def test_queries_of_the_training_split_are_not_evaluated() -> None:
 def test_word_vectors_cannot_be_tuned_on_retrieval(tunable: Tunable) -> None:
     with pytest.raises(DataError, match="fine-tunes transformers alone"):
         fine_tune_retrieval(_search(), tunable, RetrievalOptions())
+
+
+def test_an_encoder_tuned_by_contrast_predicts_through_a_probe(tiny_transformer: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    pairs = [["cat", "dog"] if label == "a" else ["dog", "cat"] for label in "ab" * 60]  # counts do not tell them apart
+    texts = Texts(
+        " ".join(["the", *pair, str(rng.choice(["sat", "on", "mat"])), str(number)]) for number, pair in enumerate(pairs)
+    )
+    split = np.array(["test" if number % 5 == 0 else "train" for number in range(120)])
+    task = ClassificationTask("order", np.arange(120).astype(str), texts, np.array(list("ab" * 60)), split)
+    base = EncoderFolder.write(tmp_path / "b", format="transformers", dim=16, vocabulary=9, model=tiny_transformer)
+    tuning = EncoderTuningOptions(objective="contrast", epochs=6, learning_rate=3e-3, batch_size=8, patience=3)
+    options = SentenceTransformerOptions(path=str(tiny_transformer))
+    made = fine_tune_classification(
+        task, Tunable(base, "sentence_transformer", options, tuning, 0, tmp_path / "t"), ClassificationOptions()
+    )
+    assert score_predictions(task, made.predictions).metrics["accuracy"] > 0.9
+    assert isinstance(made.artefact, EncoderFolder) and made.artefact.fingerprint != base.fingerprint

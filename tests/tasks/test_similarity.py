@@ -9,7 +9,7 @@ from scipy.stats import pearsonr, spearmanr
 
 from emb_pipeline.embeddings.sparse import Tfidf
 from emb_pipeline.tasks.examples import SimilarityTask
-from emb_pipeline.tasks.options import SimilarityOptions
+from emb_pipeline.tasks.options import EvaluationOptions
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.tasks.similarity import evaluate_similarity
 from emb_pipeline.text.texts import tokenised
@@ -34,7 +34,7 @@ def task() -> SimilarityTask:
 
 
 def test_both_correlations_are_those_of_scipy(task: SimilarityTask, words: WordEncoder) -> None:
-    found = evaluate_similarity(task, words, SimilarityOptions(), seed=0)
+    found = evaluate_similarity(task, words, EvaluationOptions(), seed=0)
     vectors = {text: words.encode([text])[0] for pair in PAIRS for text in pair[:2]}
     cosines = [float(vectors[a] @ vectors[b] / np.linalg.norm(vectors[a]) / np.linalg.norm(vectors[b])) for a, b, _ in PAIRS]
     scores = [score for *_, score in PAIRS]
@@ -45,24 +45,24 @@ def test_both_correlations_are_those_of_scipy(task: SimilarityTask, words: WordE
 
 
 def test_each_distinct_text_is_encoded_once(task: SimilarityTask, words: WordEncoder) -> None:
-    evaluate_similarity(task, words, SimilarityOptions(), seed=0)
+    evaluate_similarity(task, words, EvaluationOptions(), seed=0)
     assert words.n_encoded == len({text for pair in PAIRS for text in pair[:2]})
 
 
 def test_the_same_two_texts_in_either_order_are_one_group(task: SimilarityTask, words: WordEncoder) -> None:
-    table = evaluate_similarity(task, words, SimilarityOptions(), seed=0).item_scores.to_pandas()
+    table = evaluate_similarity(task, words, EvaluationOptions(), seed=0).item_scores.to_pandas()
     groups = table[table["metric"] == "spearman"].set_index("unit_id")["group_id"]
     assert groups["p4"] == groups["p1"] and groups.nunique() == len(PAIRS) - 1
 
 
 def test_a_sparse_baseline_is_fitted_on_the_texts_and_unknown_texts_have_cosine_0(task: SimilarityTask) -> None:
-    found = evaluate_similarity(task, Tfidf(), SimilarityOptions(), seed=0)
+    found = evaluate_similarity(task, Tfidf(), EvaluationOptions(), seed=0)
     assert found.metrics["spearman"] > 0.7 and found.dim > 5
 
 
 def test_there_are_no_labels_to_shuffle(task: SimilarityTask, words: WordEncoder) -> None:
     with pytest.raises(ValueError, match="no labels to shuffle"):
-        evaluate_similarity(task, words, SimilarityOptions(), seed=0, shuffle_labels=True)
+        evaluate_similarity(task, words, EvaluationOptions(), seed=0, shuffle_labels=True)
 
 
 def test_tables_come_back_as_they_were(task: SimilarityTask) -> None:

@@ -68,7 +68,7 @@ class ContextualEncoder:
             "pooling": self.pooling,
             "normalise": self.normalises,
             "layer": self.options.layer,
-            "max_length": self._max_length,
+            "max_length": self.max_length,
             "backend": self.options.backend,
             "dtype": self.options.dtype,
             "device": self.options.device,
@@ -111,7 +111,7 @@ class ContextualEncoder:
             found = self._tokenizer(
                 [self._as_trained_on(prompt + text) for text in texts[start : start + _TEXTS_PER_TOKENISATION]],
                 truncation=True,
-                max_length=self._max_length,
+                max_length=self.max_length,
                 return_attention_mask=False,
                 return_token_type_ids=False,
             )
@@ -126,7 +126,7 @@ class ContextualEncoder:
         found = self._tokenizer(words, is_split_into_words=True, add_special_tokens=False, truncation=False)
         ids, word_of = np.array(found["input_ids"]), np.array(found.word_ids(), dtype=np.int64)
         first, last = self._tokenizer.cls_token_id, self._tokenizer.sep_token_id
-        room, start = self._max_length - 2, 0
+        room, start = self.max_length - 2, 0
         while start < len(ids):
             end = min(start + room, len(ids))
             if end < len(ids) and word_of[end] != word_of[start]:
@@ -186,7 +186,8 @@ class ContextualEncoder:
         return dict(json.loads((self.folder.model_path / "config.json").read_text(encoding="utf-8")))
 
     @property
-    def _max_length(self) -> int:
+    def max_length(self) -> int:
+        """Sub-words read of a text, special ones included."""
         positions = int(self._config.get("max_position_embeddings", 512))
         wanted = self.options.max_length or self._saved.max_length or positions
         return int(min(wanted, positions, self._tokenizer.model_max_length))  # some models count positions from 2

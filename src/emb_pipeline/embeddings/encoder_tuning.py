@@ -109,6 +109,45 @@ def tune_on_classes(
         return TunedEncoder(training.written(folder), layer.head(), losses)
 
 
+def tune_by_contrast(
+    base: EncoderFolder,
+    encoder: EncoderOptions,
+    texts: Sequence[str],
+    codes: np.ndarray,
+    held_out: np.ndarray,
+    options: EncoderTuningOptions,
+    *,
+    seed: int,
+    folder: Path,
+) -> TunedEncoder:
+    """Train an encoder to put a text nearer to another one of its class than to the texts of other classes.
+
+    The loss is that of `tune_on_pairs`, with a partner drawn from a text's class in place of a passage; texts of one class
+    do not count against each other (Khosla et al. 2020, Supervised Contrastive Learning, §3.2, with one positive).
+
+    Parameters
+    ----------
+    base, encoder, texts, codes, held_out, options, seed, folder
+        As for `tune_on_classes`.
+
+    Raises
+    ------
+    DataError
+        The base is no transformer.
+    """
+    with _Training(base, encoder, options, seed) as training:
+        ids = training.reader.token_ids(texts)
+        partners = _Partners(codes, held_out, seed)
+
+        def loss_of(rows: np.ndarray) -> torch.Tensor:
+            others = partners.of(rows, is_training=training.is_training)
+            of_batch = [training.pooled([ids[row] for row in side]) for side in (rows, others)]
+            return ranking_loss(of_batch[0], of_batch[1], codes[rows], others, options)
+
+        losses = training.fit(np.array([len(found) for found in ids]), held_out, loss_of, [])
+        return TunedEncoder(training.written(folder), None, losses)
+
+
 def tune_on_tags(
     base: EncoderFolder,
     encoder: EncoderOptions,
@@ -171,7 +210,8 @@ def tune_on_tags(
 
         of_piece = np.array([held_out[row] for row, _, _ in pieces])
         lengths = np.array([len(ids) for _, ids, _ in pieces])
-        losses = training.fit(lengths, of_piece, loss_of, layer.parameters)
+        n_tokens = np.array([len(set(word_of)) for _, _, word_of in pieces], dtype=np.float64)
+        losses = training.fit(lengths, of_piece, loss_of, layer.parameters, n_tokens)
         return TunedEncoder(training.written(folder), layer.head(), losses)
 
 
@@ -256,10 +296,11 @@ class _Training:
 
         if base.format == "model2vec":
             raise DataError(str(base.path), "holds static vectors, which have no transformer to tune", "tune its teacher")
-        in_torch = {"backend": "torch", "dtype": "float32"}
-        if options.max_length is not None:
-            in_torch["max_length"] = options.max_length  # type: ignore[assignment]
+        in_torch: dict[str, Any] = {"backend": "torch", "dtype": "float32"}
         self.reader = ContextualEncoder(base, encoder.model_copy(update=in_torch))
+        if options.max_length is not None:
+            shorter = {"max_length": min(options.max_length, self.reader.max_length)}
+            self.reader = ContextualEncoder(base, encoder.model_copy(update=in_torch | shorter))
         self._base, self._options, self._seed, self._layer = base, options, seed, encoder.layer
         self._randomness = torch.random.fork_rng()
         self._device = encoder.device
@@ -279,6 +320,11 @@ class _Training:
 
     def __exit__(self, *error: object) -> None:
         self._randomness.__exit__(None, None, None)
+
+    @property
+    def is_training(self) -> bool:
+        """Whether a step is being taken, not a held-out loss."""
+        return bool(self._model.training)
 
     def hidden(self, ids: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
         """Hidden states of shape (n, length, dim) and their mask."""
@@ -325,20 +371,28 @@ class _Training:
         held_out: np.ndarray,
         loss_of: Callable[[np.ndarray], torch.Tensor],
         head: Sequence[torch.nn.Parameter],
+        weights: np.ndarray | None = None,
     ) -> list[float]:
-        """Train until the held-out loss stops falling; the best pass is left in the model. Returns the held-out losses."""
+        """Train until the held-out loss stops falling; the best pass is left in the model. Returns the held-out losses.
+
+        ``loss_of`` gives the mean over some rows; ``weights`` say how much of that mean each row is (1 each if left out).
+        """
         import torch
 
         options = self._options
         rng = np.random.default_rng([self._seed, 2])
         train, tested = np.flatnonzero(~held_out), np.flatnonzero(held_out)
+        if not len(train) or not len(tested):
+            reason = f"has {len(train)} examples to train on and {len(tested)} that say when to stop"
+            raise DataError("fine-tuning", reason, "give the task more training examples")
+        weights = np.ones(len(lengths)) if weights is None else weights
         if options.max_examples is not None and len(train) > options.max_examples:
             train = np.sort(rng.permutation(train)[: options.max_examples])
         trained = [parameter for parameter in self._model.parameters() if parameter.requires_grad]
         optimiser = self._optimiser(trained, head)
         n_steps = options.epochs * -(-len(train) // options.batch_size)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: self._step_size(step, n_steps))
-        losses = [self._held_out_loss(lengths, tested, loss_of)]
+        losses = [self._held_out_loss(lengths, tested, loss_of, weights)]
         best = [parameter.detach().clone() for parameter in (*trained, *head)]
         for _ in range(options.epochs):
             self._model.train()
@@ -348,7 +402,7 @@ class _Training:
                 optimiser.step()
                 optimiser.zero_grad()
                 schedule.step()
-            losses.append(self._held_out_loss(lengths, tested, loss_of))
+            losses.append(self._held_out_loss(lengths, tested, loss_of, weights))
             if not math.isfinite(losses[-1]):
                 raise DataError("fine-tuning", "diverged: its held-out loss is no number", "lower learning_rate")
             if losses[-1] == min(losses):
@@ -379,14 +433,16 @@ class _Training:
             },
         )
 
-    def _held_out_loss(self, lengths: np.ndarray, rows: np.ndarray, loss_of: Callable[[np.ndarray], torch.Tensor]) -> float:
+    def _held_out_loss(
+        self, lengths: np.ndarray, rows: np.ndarray, loss_of: Callable[[np.ndarray], torch.Tensor], weights: np.ndarray
+    ) -> float:
         import torch
 
         self._model.eval()
         order = rows[np.argsort(-lengths[rows], kind="stable")]
         parts = [order[start : start + self._options.batch_size] for start in range(0, len(order), self._options.batch_size)]
         with torch.no_grad():
-            return float(sum(float(loss_of(part)) * len(part) for part in parts) / len(order))
+            return float(sum(float(loss_of(part)) * weights[part].sum() for part in parts) / weights[order].sum())
 
     def _optimiser(self, trained: Sequence[Any], head: Sequence[Any]) -> torch.optim.AdamW:
         import torch
@@ -403,6 +459,30 @@ class _Training:
     def _step_size(self, step: int, n_steps: int) -> float:
         warmup = max(1, round(self._options.warmup_share * n_steps))
         return min((step + 1) / warmup, max(0.0, (n_steps - step) / max(1, n_steps - warmup)))
+
+
+class _Partners:
+    """Another example of each one's class, from the same side of the hold-out; of a class with one member, itself.
+
+    In training it is drawn anew each time; for the held-out loss it stays the same, so that losses can be compared.
+    """
+
+    def __init__(self, codes: np.ndarray, held_out: np.ndarray, seed: int) -> None:
+        self._rng = np.random.default_rng([seed, 3])
+        sides = codes * 2 + held_out
+        self._order = np.argsort(sides, kind="stable")
+        self._place = np.argsort(self._order)
+        _, of, self._sizes = np.unique(sides, return_inverse=True, return_counts=True)
+        self._first, self._side = np.cumsum(self._sizes) - self._sizes, of
+
+    def of(self, rows: np.ndarray, *, is_training: bool) -> np.ndarray:
+        """Partners of these rows: shape (n_rows,)."""
+        side = self._side[rows]
+        sizes = self._sizes[side]
+        others = np.maximum(sizes - 1, 1)
+        steps = 1 + (self._rng.integers(others) if is_training else rows % others)
+        partners: np.ndarray = self._order[self._first[side] + (self._place[rows] - self._first[side] + steps) % sizes]
+        return partners
 
 
 class _Layer:

@@ -302,9 +302,17 @@ class EncoderTuningOptions(TuningOptions):
         Field(ge=1, le=1024, description="train low-rank additions to the linear layers alone (LoRA), merged at the end"),
     ] = None
     lora_alpha: Annotated[int, Field(ge=1, description="scale of these additions, over their rank")] = 16
+    objective: Annotated[
+        Literal["classes", "contrast"],
+        Field(
+            description="classification: a linear layer that tells classes apart, or vectors nearer within a class than "
+            "across; a probe on them then predicts"
+        ),
+    ] = "classes"
     scale: Annotated[
-        float, Field(gt=0, le=1000, description="pairs: factor of the cosines before the softmax over the batch")
+        float, Field(gt=0, le=1000, description="pairs, contrast: factor of the cosines before the softmax over the batch")
     ] = 20.0
     matryoshka_dims: Annotated[
-        tuple[int, ...], Field(description="pairs: also train the first so many numbers of a vector to serve by themselves")
+        tuple[int, ...],
+        Field(description="pairs, contrast: also train the first so many numbers of a vector to serve by themselves"),
     ] = ()

@@ -38,9 +38,10 @@ if TYPE_CHECKING:
     from emb_pipeline.embeddings.word_vectors import WordVectors
     from emb_pipeline.text.tokens import TokenCorpus
 
-_WORD_LEVEL = frozenset({"classification", "sequence_labelling", "retrieval", "recommendation", "similarity"})
-_TOKEN_LEVEL = frozenset({"sequence_labelling"})
-_TEXT_LEVEL = frozenset({"classification", "retrieval", "similarity"})
+Serves = Literal["texts", "tokens", "search"]
+_TEXTS: frozenset[Serves] = frozenset({"texts"})
+_TOKENS: frozenset[Serves] = frozenset({"tokens"})
+_SEARCH: frozenset[Serves] = frozenset({"search"})
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ class Method:
     origin : {"corpus", "task", "control", "pretrained", "encoder"}
         Where its knowledge comes from: trained here on a corpus, fitted on a task's training texts, nowhere, a file, or
         another encoder of the grid.
-    kinds : frozenset of str
-        Kinds of task that it can be evaluated on.
+    serves : frozenset of {"texts", "tokens", "search"}
+        What it has vectors of, or can search: a kind of task says which of these it needs.
     implementation : str
         ``module:name`` within this package.
     artefact : {"vectors", "encoder"}, optional
@@ -71,11 +72,16 @@ class Method:
     name: str
     options: type[Options]
     origin: Literal["corpus", "task", "control", "pretrained", "encoder"]
-    kinds: frozenset[str]
+    serves: frozenset[Serves]
     implementation: str
     artefact: Literal["vectors", "encoder"] | None = None
     has_dim: bool = True
     requirements: str = ""
+
+    @property
+    def can_be_tuned(self) -> bool:
+        """Whether training can go on with a task's labels: it has weights, and is not the copy of another encoder."""
+        return self.artefact is not None and self.origin != "encoder"
 
     def load(self) -> Callable[..., Any]:
         """The function or class that does the work."""
@@ -87,35 +93,35 @@ METHODS: Mapping[str, Method] = MappingProxyType(
     {
         method.name: method
         for method in (
-            Method("word2vec", Word2VecOptions, "corpus", _WORD_LEVEL, "word2vec:train", "vectors"),
-            Method("fasttext", FastTextOptions, "corpus", _WORD_LEVEL, "fasttext:train", "vectors"),
-            Method("glove", GloveOptions, "corpus", _WORD_LEVEL, "glove:train", "vectors"),
-            Method("bert", BertOptions, "corpus", _WORD_LEVEL, "bert:train", "encoder", requirements="bert:require"),
-            Method("static_file", StaticFileOptions, "pretrained", _WORD_LEVEL, "static_files:load", "vectors", False),
+            Method("word2vec", Word2VecOptions, "corpus", _TEXTS | _TOKENS, "word2vec:train", "vectors"),
+            Method("fasttext", FastTextOptions, "corpus", _TEXTS | _TOKENS, "fasttext:train", "vectors"),
+            Method("glove", GloveOptions, "corpus", _TEXTS | _TOKENS, "glove:train", "vectors"),
+            Method("bert", BertOptions, "corpus", _TEXTS | _TOKENS, "bert:train", "encoder", requirements="bert:require"),
+            Method("static_file", StaticFileOptions, "pretrained", _TEXTS | _TOKENS, "static_files:load", "vectors", False),
             Method(
                 "sentence_transformer",
                 SentenceTransformerOptions,
                 "pretrained",
-                _WORD_LEVEL,
+                _TEXTS | _TOKENS,
                 "sentence_transformer:load",
                 "encoder",
                 False,
                 "sentence_transformer:require",
             ),
-            Method("distilled", DistilledOptions, "encoder", _WORD_LEVEL, "distilled:distil", "encoder", False),
-            Method("random", RandomOptions, "control", _WORD_LEVEL, "random_vectors:encoder"),
-            Method("one_hot", OneHotOptions, "task", _TEXT_LEVEL | _TOKEN_LEVEL, "sparse:OneHot", has_dim=False),
-            Method("tfidf", TfidfOptions, "task", _TEXT_LEVEL, "sparse:Tfidf", has_dim=False),
-            Method("lsa", LsaOptions, "task", _TEXT_LEVEL, "sparse:Lsa"),
+            Method("distilled", DistilledOptions, "encoder", _TEXTS | _TOKENS, "distilled:distil", "encoder", False),
+            Method("random", RandomOptions, "control", _TEXTS | _TOKENS, "random_vectors:encoder"),
+            Method("one_hot", OneHotOptions, "task", _TEXTS | _TOKENS, "sparse:OneHot", has_dim=False),
+            Method("tfidf", TfidfOptions, "task", _TEXTS, "sparse:Tfidf", has_dim=False),
+            Method("lsa", LsaOptions, "task", _TEXTS, "sparse:Lsa"),
             Method(
                 "token_features",
                 TokenFeaturesOptions,
                 "task",
-                _TOKEN_LEVEL,
+                _TOKENS,
                 "token_features:TokenFeatures",
                 has_dim=False,
             ),
-            Method("bm25", Bm25Options, "task", frozenset({"retrieval"}), "bm25:Bm25", has_dim=False),
+            Method("bm25", Bm25Options, "task", _SEARCH, "bm25:Bm25", has_dim=False),
         )
     }
 )

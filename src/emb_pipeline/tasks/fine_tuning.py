@@ -17,7 +17,7 @@ from emb_pipeline.embeddings import registry
 from emb_pipeline.embeddings.bag_tuning import tune_bag, with_words
 from emb_pipeline.embeddings.contextual import ContextualEncoder
 from emb_pipeline.embeddings.encoder_folder import EncoderFolder
-from emb_pipeline.embeddings.encoder_tuning import tune_on_classes, tune_on_pairs, tune_on_tags
+from emb_pipeline.embeddings.encoder_tuning import tune_by_contrast, tune_on_classes, tune_on_pairs, tune_on_tags
 from emb_pipeline.embeddings.encoders import TextEncoder
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.options import (
@@ -227,6 +227,12 @@ def _tuned_on_fold(
         bag = tune_bag(start, pooling, texts, codes, held_out, n_classes, tuning, seed=tunable.seed, head=head)
         return bag.vectors, bag.head, min(bag.losses, key=min)
     base, encoder_tuning, encoder_options = _transformer(tunable, task.name)
+    folder = tunable.folder if number == 0 else tunable.folder.with_name(f"{tunable.folder.name}-fold{number}")
+    if encoder_tuning.objective == "contrast":
+        drawn = tune_by_contrast(
+            base, encoder_options, texts, codes, held_out, encoder_tuning, seed=tunable.seed, folder=folder
+        )
+        return drawn.encoder, probe(tunable.encoder(drawn.encoder)), drawn.losses
     frozen = registry.encoder(tunable.method, options=tunable.options, model=base, encodings=tunable.encodings)
     tuned = tune_on_classes(
         base,
@@ -237,7 +243,7 @@ def _tuned_on_fold(
         n_classes,
         encoder_tuning,
         seed=tunable.seed,
-        folder=tunable.folder if number == 0 else tunable.folder.with_name(f"{tunable.folder.name}-fold{number}"),
+        folder=folder,
         head=probe(cast(TextEncoder, frozen)),
     )
     return tuned.encoder, cast(LinearHead, tuned.head), tuned.losses

@@ -7,11 +7,13 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
-class _Options(BaseModel):
+class EvaluationOptions(BaseModel):
+    """What all have in common: they are read-only, and a misspelt option is an error. A kind without options takes this."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class PathOptions(_Options):
+class PathOptions(EvaluationOptions):
     """The values of a probe's penalty that are tried, and when a fit is good enough."""
 
     log10_c_low: float = Field(
@@ -60,12 +62,8 @@ class SequenceLabellingOptions(PathOptions):
     )
 
 
-class RetrievalOptions(_Options):
+class RetrievalOptions(EvaluationOptions):
     """Exact search by cosine; nDCG and MRR are cut at rank 10."""
 
     recall_cutoff: int = Field(default=100, ge=10, le=10_000, description="rank that recall is cut at")
     block_megabytes: int = Field(default=256, ge=1, le=65_536, description="megabytes of scores held at a time")
-
-
-class SimilarityOptions(_Options):
-    """Cosine of the two texts' vectors against the score that people gave; there is nothing to choose."""

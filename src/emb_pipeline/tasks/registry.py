@@ -1,4 +1,4 @@
-"""The kinds of task there are. A new kind is one file, one line here, and its YAML.
+"""The kinds of task there are. A new kind is one file, one line here, and its YAML (docs/add-a-task-kind.md).
 
 Importing this loads neither scikit-learn nor pyarrow: the implementation is imported when it is first used.
 """
@@ -8,20 +8,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel
 
+from emb_pipeline.embeddings.registry import Serves
 from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.options import (
     ClassificationOptions,
+    EvaluationOptions,
     RetrievalOptions,
     SequenceLabellingOptions,
-    SimilarityOptions,
 )
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from emb_pipeline.tasks.reading import ExamplesReader
 
 __all__ = ["KINDS", "Evaluation", "Kind"]
 
@@ -38,10 +41,10 @@ class Kind:
         Options of its evaluation.
     primary_metric : str
         The metric that its leaderboard is sorted by.
-    tables : tuple of str
-        Names of the tables that hold a task's examples.
-    task_class, evaluation : str
-        ``module:name`` of the examples' class and of the evaluation.
+    needs : frozenset of {"texts", "tokens", "search"}
+        What an embedding must give: vectors of texts, vectors of the tokens of a text, or a search; one of them is enough.
+    reading, task_class, evaluation : str
+        ``module:name`` within this package: how examples are read, what holds them, how an embedding is evaluated on them.
     learns_from_labels : bool
         Whether a probe is trained; without one there are no labels to shuffle.
     fine_tuning : str
@@ -55,13 +58,18 @@ class Kind:
     name: str
     options: type[BaseModel]
     primary_metric: str
-    tables: tuple[str, ...]
+    needs: frozenset[Serves]
+    reading: str
     task_class: str
     evaluation: str
     learns_from_labels: bool = True
     fine_tuning: str = ""
     tunes: frozenset[str] = frozenset()
     scoring: str = ""
+
+    def reader(self) -> ExamplesReader:
+        """How its examples are read."""
+        return cast("ExamplesReader", _load(self.reading)())
 
     def task(self, tables: Mapping[str, pa.Table], name: str = "") -> Any:
         """The task that these tables hold.
@@ -108,7 +116,8 @@ KINDS: Mapping[str, Kind] = {
             "classification",
             ClassificationOptions,
             "accuracy",
-            ("examples",),
+            frozenset({"texts"}),
+            "reading:ClassificationReader",
             "examples:ClassificationTask",
             "classification:evaluate_classification",
             fine_tuning="fine_tuning:fine_tune_classification",
@@ -119,7 +128,8 @@ KINDS: Mapping[str, Kind] = {
             "retrieval",
             RetrievalOptions,
             "ndcg@10",
-            ("queries", "passages", "qrels"),
+            frozenset({"texts", "search"}),
+            "reading:RetrievalReader",
             "examples:RetrievalTask",
             "retrieval:evaluate_retrieval",
             fine_tuning="fine_tuning:fine_tune_retrieval",
@@ -130,7 +140,8 @@ KINDS: Mapping[str, Kind] = {
             "sequence_labelling",
             SequenceLabellingOptions,
             "f1",
-            ("sentences",),
+            frozenset({"tokens"}),
+            "reading:SequenceLabellingReader",
             "sequence_labelling:SequenceLabellingTask",
             "sequence_labelling:evaluate_sequence_labelling",
             fine_tuning="fine_tuning:fine_tune_sequence_labelling",
@@ -139,9 +150,10 @@ KINDS: Mapping[str, Kind] = {
         ),
         Kind(
             "similarity",
-            SimilarityOptions,
+            EvaluationOptions,
             "spearman",
-            ("pairs",),
+            frozenset({"texts"}),
+            "reading:SimilarityReader",
             "examples:SimilarityTask",
             "similarity:evaluate_similarity",
             learns_from_labels=False,

@@ -11,7 +11,7 @@ from emb_pipeline.embeddings.encoders import TaskEncoder, TextEncoder, Vectors
 from emb_pipeline.statistics.pseudo_values import of_pearson, of_spearman
 from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.examples import SimilarityTask
-from emb_pipeline.tasks.options import SimilarityOptions
+from emb_pipeline.tasks.options import EvaluationOptions
 from emb_pipeline.tasks.scores import measured
 from emb_pipeline.tasks.vectors import bytes_per_vector, encoded, unit_length
 
@@ -22,7 +22,7 @@ DECIMALS = 6
 def evaluate_similarity(
     task: SimilarityTask,
     encoder: TextEncoder | TaskEncoder,
-    options: SimilarityOptions,
+    options: EvaluationOptions,
     *,
     seed: int,
     shuffle_labels: bool = False,
@@ -38,7 +38,7 @@ def evaluate_similarity(
         Scored pairs.
     encoder : TextEncoder or TaskEncoder
         The embedding.
-    options : SimilarityOptions
+    options : EvaluationOptions
         None so far.
     seed : int
         Nothing is drawn.

@@ -41,15 +41,19 @@ TELLING = 5
 _LOOK_AT = 5
 
 
-class _Lines:
+class AuditLines:
+    """An audit that is being written: one line for each thing that was counted."""
+
     def __init__(self) -> None:
         self._rows: list[tuple[str, int, int, float, str, list[str]]] = []
 
     def add(self, check: str, count: int, total: int, note: str, examples: Iterable[str] = ()) -> None:
+        """So many of a total; the note says of what, the examples (ids) where to look."""
         share = count / total if total else float("nan")
         self._rows.append((check, count, total, share, note, list(islice(examples, _LOOK_AT))))
 
     def table(self) -> pa.Table:
+        """The lines, of schema SCHEMA."""
         columns = list(zip(*self._rows, strict=True))
         return pa.Table.from_arrays(
             [pa.array(column, kind.type) for column, kind in zip(columns, SCHEMA, strict=True)], schema=SCHEMA
@@ -85,7 +89,7 @@ def audit_classification(examples: pa.Table) -> pa.Table:
     tokens = [tokenize(text) for text in texts]
     keys = [" ".join(words) for words in tokens]
     n = len(ids)
-    lines = _Lines()
+    lines = AuditLines()
     _sizes(lines, labels, splits)
 
     empty = [ids[i] for i in range(n) if not tokens[i]]
@@ -154,7 +158,7 @@ def audit_classification(examples: pa.Table) -> pa.Table:
     return lines.table()
 
 
-def _sizes(lines: _Lines, labels: Sequence[str], splits: Sequence[str | None]) -> None:
+def _sizes(lines: AuditLines, labels: Sequence[str], splits: Sequence[str | None]) -> None:
     n = len(labels)
     for split, size in sorted(Counter(split or "unsplit" for split in splits).items()):
         lines.add(f"examples.{split}", size, n, "examples in this part")
@@ -193,7 +197,7 @@ def audit_retrieval(tables: RetrievalTables) -> pa.Table:
     query_of, passage_of = dict(zip(query_ids, queries, strict=True)), dict(zip(passage_ids, passages, strict=True))
     relevant = relevant_passages(tables)
     answers = {passage_id for found in relevant.values() for passage_id in found}
-    lines = _Lines()
+    lines = AuditLines()
     lines.add("queries", len(queries), len(queries), "queries")
     lines.add("passages", len(passages), len(passages), "passages that are searched")
     lines.add("judgments", sum(map(len, relevant.values())), tables.qrels.num_rows, "judgments that call a passage relevant")
@@ -261,7 +265,7 @@ def audit_similarity(pairs: pa.Table) -> pa.Table:
     sides = [[" ".join(tokenize(text)) for text in pairs[column].to_pylist()] for column in ("text_a", "text_b")]
     keys = [" | ".join(sorted(pair)) for pair in zip(*sides, strict=True)]
     n = len(ids)
-    lines = _Lines()
+    lines = AuditLines()
     lines.add("pairs", n, n, f"scored from {min(scores):g} to {max(scores):g}")
     lines.add("distinct_texts", len({*sides[0], *sides[1]}), 2 * n, "texts but for case and punctuation")
     equal = [i for i in range(n) if sides[0][i] == sides[1][i]]
@@ -323,7 +327,7 @@ def corpus_overlap(texts: Mapping[str, Sequence[str]], corpus: TokenCorpus) -> p
                 present.add(key)
     tables = []
     for task, per_text in keys.items():
-        found = _Lines()
+        found = AuditLines()
         every = [i for i, of_text in enumerate(per_text) if of_text and of_text <= present]
         some = [i for i, of_text in enumerate(per_text) if of_text & present]
         found.add(
@@ -361,7 +365,7 @@ def audit_sequence_labelling(examples: pa.Table) -> pa.Table:
     """
     ids, tokens, raw, splits = (examples[name].to_pylist() for name in ("example_id", "tokens", "tags", "split"))
     tags = [to_iob2(row) for row in raw]
-    n, lines = len(ids), _Lines()
+    n, lines = len(ids), AuditLines()
     for split, size in sorted(Counter(splits).items()):
         lines.add(f"sentences.{split}", size, n, "sentences in this part")
     n_tokens = sum(map(len, tokens))

@@ -9,56 +9,26 @@ import pyarrow as pa
 
 from emb_pipeline.atomic import temporary_path
 from emb_pipeline.experiment import CorpusDefinition, CorpusOptions, Folders, TaskDefinition
-from emb_pipeline.text import audit, readers, sequences
-from emb_pipeline.text.held_out import held_out_keys, held_out_texts
-from emb_pipeline.text.texts import tokenised
+from emb_pipeline.tasks.registry import KINDS
+from emb_pipeline.text import audit, readers
+from emb_pipeline.text.held_out import held_out_keys
 from emb_pipeline.text.tokens import TokenCorpus, cut, write_tokens
 
 Tables = Mapping[str, pa.Table]
+HELD_OUT = "held_out"
+"""The table with the texts that a task is tested on, beside its examples."""
 
 
-def read_classification(definition: TaskDefinition, folders: Folders) -> dict[str, pa.Table]:
-    """Read labelled texts; stop if they cannot be evaluated."""
-    examples = readers.read_classification(definition.reading, folders.raw, folders.project)
-    audit.require_evaluable(examples, definition.name)
-    return tokenised({"examples": examples})
+def read_task(definition: TaskDefinition, folders: Folders) -> dict[str, pa.Table]:
+    """Read a task's examples; stop if they cannot be evaluated."""
+    reader = KINDS[definition.kind].reader()
+    tables = reader.read(definition.reading, folders.raw, folders.project, definition.name)
+    return {**tables, HELD_OUT: pa.table({"text": pa.array(reader.held_out(tables), pa.string())})}
 
 
-def read_retrieval(definition: TaskDefinition, folders: Folders) -> dict[str, pa.Table]:
-    """Read queries, passages and relevance judgments; stop if they cannot be evaluated."""
-    tables = readers.read_retrieval(definition.reading, folders.raw, folders.project)
-    audit.require_evaluable(tables.evaluated(), definition.name)
-    return tokenised({"queries": tables.queries, "passages": tables.passages, "qrels": tables.qrels})
-
-
-def read_similarity(definition: TaskDefinition, folders: Folders) -> dict[str, pa.Table]:
-    """Read pairs of texts with a score."""
-    return tokenised({"pairs": readers.read_similarity(definition.reading, folders.raw, folders.project)})
-
-
-def read_sequence_labelling(definition: TaskDefinition, folders: Folders) -> dict[str, pa.Table]:
-    """Read sentences with a tag for each token."""
-    return {"sentences": sequences.read_sequence_labelling(definition.reading, folders.raw, folders.project)}
-
-
-def audit_classification(examples: Tables) -> pa.Table:
-    """Look for duplicates, leakage and label conflicts."""
-    return audit.audit_classification(examples["examples"])
-
-
-def audit_retrieval(examples: Tables) -> pa.Table:
-    """Look for duplicates and missing judgments."""
-    return audit.audit_retrieval(_retrieval(examples))
-
-
-def audit_similarity(examples: Tables) -> pa.Table:
-    """Look for duplicates and contradicting scores."""
-    return audit.audit_similarity(examples["pairs"])
-
-
-def audit_sequence_labelling(examples: Tables) -> pa.Table:
-    """Look for duplicates, leakage, contradictions, and how many entities are new in the test part."""
-    return audit.audit_sequence_labelling(examples["sentences"])
+def audit_task(examples: Tables, definition: TaskDefinition) -> pa.Table:
+    """Look for duplicates, leakage, contradictions."""
+    return KINDS[definition.kind].reader().audit(examples)
 
 
 def read_corpus(definition: CorpusDefinition, folders: Folders) -> Iterator[tuple[str, str]]:
@@ -104,29 +74,9 @@ def measure_overlap(**inputs: Tables | TokenCorpus) -> pa.Table:
 
 
 def _held_out(task: Tables) -> list[str]:
-    if "qrels" in task:
-        return held_out_texts(_retrieval(task))
-    return held_out_texts(next(task[name] for name in ("pairs", "sentences", "examples") if name in task))
-
-
-def _retrieval(tables: Tables) -> readers.RetrievalTables:
-    return readers.RetrievalTables(tables["queries"], tables["passages"], tables["qrels"]).evaluated()
+    return list(task[HELD_OUT]["text"].to_pylist())
 
 
 def _scratch(folders: Folders) -> Path:
     """A name for a corpus that is being written; saving it gives it its final one."""
     return temporary_path(folders.scratch / "corpus")
-
-
-READERS = {
-    "classification": read_classification,
-    "sequence_labelling": read_sequence_labelling,
-    "retrieval": read_retrieval,
-    "similarity": read_similarity,
-}
-AUDITS = {
-    "classification": audit_classification,
-    "sequence_labelling": audit_sequence_labelling,
-    "retrieval": audit_retrieval,
-    "similarity": audit_similarity,
-}

@@ -31,8 +31,8 @@ def build(experiment: Experiment) -> Pipeline:
 def _task(task: str, kind: str) -> Pipeline:
     return pipeline(
         [
-            node(nodes.READERS[kind], ["params:definition", "params:folders"], "examples", name=f"read_{kind}"),
-            node(nodes.AUDITS[kind], "examples", "audit", name=f"audit_{kind}"),
+            node(nodes.read_task, ["params:definition", "params:folders"], "examples", name=f"read_{kind}"),
+            node(nodes.audit_task, ["examples", "params:definition"], "audit", name=f"audit_{kind}"),
         ],
         namespace=f"{STAGE}.{task}",
         outputs={"examples": f"{task}.examples", "audit": f"{task}.audit"},

@@ -1,0 +1,149 @@
+"""How the examples of each kind of task are read, audited and kept out of corpora."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from emb_pipeline.text import audit, readers, readings, sequences
+from emb_pipeline.text.texts import tokenised
+
+Tables = Mapping[str, pa.Table]
+
+
+class ExamplesReader:
+    """What ingest does for one kind of task: a subclass for each.
+
+    Attributes
+    ----------
+    readings
+        The type that the task's ``reading:`` in YAML is validated with: a pydantic model of `emb_pipeline.text.readings`, or
+        several of them, told apart by ``reader:``.
+    """
+
+    readings: Any
+
+    def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
+        """The tables of a task.
+
+        Parameters
+        ----------
+        reading : one of ``readings``
+            Where the examples are.
+        raw : Path
+            Folder that public sources are fetched to.
+        project : Path
+            Folder that paths are relative to.
+        name : str
+            Of the task, for messages.
+
+        Raises
+        ------
+        DataError
+            The examples cannot be read, or no embedding could be evaluated on them.
+        """
+        raise NotImplementedError
+
+    def audit(self, tables: Tables) -> pa.Table:
+        """What is to be known of the examples before a score is believed (`emb_pipeline.text.audit.SCHEMA`)."""
+        raise NotImplementedError
+
+    def held_out(self, tables: Tables) -> list[str]:
+        """The texts that the task is tested on: no corpus may hold their sentences."""
+        raise NotImplementedError
+
+    def has_training_examples(self, reading: Any) -> bool:
+        """Whether there will be examples that an embedding can be fine-tuned on."""
+        return True
+
+
+class ClassificationReader(ExamplesReader):
+    """Labelled texts: table ``examples``."""
+
+    readings = readings.ClassificationReading
+
+    def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
+        """Labelled texts; each class can be learnt and tested."""
+        examples = readers.read_classification(reading, raw, project)
+        audit.require_evaluable(examples, name)
+        return tokenised({"examples": examples})
+
+    def audit(self, tables: Tables) -> pa.Table:
+        """Duplicates, leakage and label conflicts."""
+        return audit.audit_classification(tables["examples"])
+
+    def held_out(self, tables: Tables) -> list[str]:
+        """Texts outside the training part; all of them where folds are drawn."""
+        return _outside_training(tables["examples"])
+
+
+class SequenceLabellingReader(ExamplesReader):
+    """Sentences with a tag for each token: table ``sentences``."""
+
+    readings = readings.SequenceLabellingReading
+
+    def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
+        """Tagged sentences."""
+        return {"sentences": sequences.read_sequence_labelling(reading, raw, project)}
+
+    def audit(self, tables: Tables) -> pa.Table:
+        """Duplicates, leakage, contradictions, repaired tags, and how many entities are new in the test part."""
+        return audit.audit_sequence_labelling(tables["sentences"])
+
+    def held_out(self, tables: Tables) -> list[str]:
+        """Sentences outside the training part."""
+        return _outside_training(tables["sentences"])
+
+
+class RetrievalReader(ExamplesReader):
+    """Queries, passages and judgments: tables ``queries``, ``passages`` and ``qrels``."""
+
+    readings = readings.RetrievalReading
+
+    def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
+        """Queries and passages; something is relevant to some query."""
+        found = readers.read_retrieval(reading, raw, project)
+        audit.require_evaluable(found.evaluated(), name)
+        return tokenised({"queries": found.queries, "passages": found.passages, "qrels": found.qrels})
+
+    def audit(self, tables: Tables) -> pa.Table:
+        """Duplicates and missing judgments."""
+        return audit.audit_retrieval(_evaluated(tables))
+
+    def held_out(self, tables: Tables) -> list[str]:
+        """The queries that are evaluated; passages are the collection that is searched."""
+        return list(_evaluated(tables).queries["text"].to_pylist())
+
+    def has_training_examples(self, reading: Any) -> bool:
+        """Training queries are asked for by number, or marked in a column."""
+        return bool(getattr(reading, "training_queries", 0) or getattr(reading, "split", None))
+
+
+class SimilarityReader(ExamplesReader):
+    """Scored pairs of texts: table ``pairs``."""
+
+    readings = readings.SimilarityReading
+
+    def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
+        """Scored pairs."""
+        return tokenised({"pairs": readers.read_similarity(reading, raw, project)})
+
+    def audit(self, tables: Tables) -> pa.Table:
+        """Duplicates and contradicting scores."""
+        return audit.audit_similarity(tables["pairs"])
+
+    def held_out(self, tables: Tables) -> list[str]:
+        """Both texts of every pair."""
+        return [text for column in ("text_a", "text_b") for text in tables["pairs"][column].to_pylist()]
+
+
+def _outside_training(examples: pa.Table) -> list[str]:
+    pairs = zip(examples["text"].to_pylist(), examples["split"].to_pylist(), strict=True)
+    return [text for text, split in pairs if split != "train"]
+
+
+def _evaluated(tables: Tables) -> readers.RetrievalTables:
+    return readers.RetrievalTables(tables["queries"], tables["passages"], tables["qrels"]).evaluated()
