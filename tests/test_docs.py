@@ -53,8 +53,13 @@ def leaderboard(root: Path, use_case: str) -> list[dict[str, object]]:
 @pytest.mark.slow
 def test_a_use_case_is_added_by_following_the_page(project: Path) -> None:
     follow("your-own-data.md", project)
-    embeddings = {row["embedding"] for row in leaderboard(project, "shop")}
+    rows = leaderboard(project, "shop")
+    embeddings = {row["embedding"] for row in rows}
     assert {"domain.word2vec_16", "domain.glove_16", "task.tfidf", "task.one_hot", "control.random_16"} <= embeddings
+    tagged = {row["embedding"]: row["value"] for row in rows if row["task"] == "tools" and row["primary"]}
+    assert tagged["task.token_features"] > 0.9 and "task.tfidf" not in tagged
+    tuned = {row["task"] for row in rows if row["embedding"] == "domain.word2vec_16_tuned_category"}
+    assert tuned == {"category", "alike", "tools"}
     assert (project / "data/08_reporting/shop/latest/report.html").is_file()
 
 

@@ -118,8 +118,9 @@ def test_equal_sentences_are_one_group() -> None:
         [["B-T", "O"], ["B-T", "O"], ["B-T", "O"], ["B-T", "O"]],
         np.array(["train", "train", "test", "test"]),
     )
-    scores = evaluate_sequence_labelling(task, OneHot(), SequenceLabellingOptions(), seed=0).item_scores
-    assert set(scores["group_id"].to_pylist()) == {"a"}
+    found = evaluate_sequence_labelling(task, OneHot(), SequenceLabellingOptions(), seed=0)
+    assert set(found.item_scores["group_id"].to_pylist()) == {"a"}
+    assert "recall_seen" in found.metrics and "recall_unseen" not in found.metrics  # there is no unseen entity to find
 
 
 def test_the_validation_split_chooses_the_penalty_and_trains_the_final_probe() -> None:

@@ -211,7 +211,7 @@ def scored_entities(task: SequenceLabellingTask, test: np.ndarray, predicted: np
     Evaluation
         ``f1``, ``precision`` and ``recall`` of entities, right only where type and both ends are; ``recall_seen`` and
         ``recall_unseen`` of those whose words (of any case) the training part does and does not have with their type; and
-        ``f1_<type>`` where there are several. Item scores are pseudo-values whose means are these figures
+        ``f1_<type>`` where there are several. What the test part has no entity for is left out. Item scores are pseudo-values whose means are these figures
         (`emb_pipeline.statistics.pseudo_values.of_ratio`), so that whole sentences are resampled.
     """
     tokens, starts = tokens_of_sentences(task.starts, test)
@@ -224,11 +224,12 @@ def scored_entities(task: SequenceLabellingTask, test: np.ndarray, predicted: np
         "f1": f1(found, gold),
         "precision": of_ratio(per_sentence(hit), found.per_sentence()),
         "recall": of_ratio(per_sentence(hit), per_sentence()),
-        "recall_seen": of_ratio(per_sentence(hit & seen), per_sentence(seen)),
-        "recall_unseen": of_ratio(per_sentence(hit & ~seen), per_sentence(~seen)),
     }
-    if len(task.types) > 1:
-        for code, kind in enumerate(task.types):
+    for name, part in (("seen", seen), ("unseen", ~seen)):
+        if part.any():
+            values[f"recall_{name}"] = of_ratio(per_sentence(hit & part), per_sentence(part))
+    for code, kind in enumerate(task.types if len(task.types) > 1 else ()):
+        if (gold.kinds == code).any():
             values[f"f1_{kind}"] = f1(found.of_type(code), gold.of_type(code))
     item_scores = measured(task.example_ids[test], task.example_ids[task.groups[test]], values)
     return Evaluation(item_scores, {name: float(scores.mean()) for name, scores in values.items()}, **costs)
