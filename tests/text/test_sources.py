@@ -259,6 +259,7 @@ def test_the_table_of_sources_is_whole() -> None:
         "bionlp_sentences",
         "wikipedia_en_2015_sample",
         "semantic_similarity",
+        "biosses",
         "medical_ner",
         "wnut17",
     }
@@ -266,7 +267,7 @@ def test_the_table_of_sources_is_whole() -> None:
         assert each.about
         assert each.licence
         for file in each.files:
-            assert file.url.startswith("https://")
+            assert file.url.startswith("https://") or (not file.url and each.by_hand)
             assert len(file.sha256) == 64
             assert file.bytes > 0
     assert len(sources()["wikipedia_en_2015_sample"].files) == 100
@@ -275,6 +276,20 @@ def test_the_table_of_sources_is_whole() -> None:
 def test_rows_of_the_table_get_their_url_from_the_base() -> None:
     table = {"s": {"about": "a", "licence": "b", "base_url": "https://x/", "files": [["y/z.csv", 3, "ab"]]}}
     assert parse_sources(table)["s"].files == (SourceFile("y/z.csv", "https://x/y/z.csv", 3, "ab"),)
+
+
+def test_a_file_made_by_hand_comes_from_a_mirror_or_the_message_says_how_to_make_it(tmp_path: Path) -> None:
+    entry = {"about": "a", "licence": "b", "by_hand": "unpack it", "mirror": "set/part"}
+    content = b"pair\n"
+    files = [["x.tsv", len(content), hashlib.sha256(content).hexdigest()]]
+    made = parse_sources({"s": {**entry, "files": files}})["s"]
+    with pytest.raises(
+        DataError, match=r"source 's': x.tsv is not offered for download; unpack it, and read it with 'path:'"
+    ):
+        fetch(made, tmp_path / "raw")
+    (tmp_path / "mirror/set/part").mkdir(parents=True)
+    (tmp_path / "mirror/set/part/x.tsv").write_bytes(content)
+    assert (fetch(made, tmp_path / "raw", mirror=tmp_path / "mirror") / "x.tsv").read_bytes() == content
 
 
 def test_the_mirror_is_named_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

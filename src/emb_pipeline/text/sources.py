@@ -50,7 +50,7 @@ class SourceFile:
     path : str
         Path inside the source's folder.
     url : str
-        Where upstream offers it.
+        Where upstream offers it; empty for a file that has to be made by hand.
     bytes : int
         Size; for an archive, of the contents of its members.
     sha256 : str
@@ -79,12 +79,18 @@ class Source:
     licence : str
         As upstream states it.
     files : tuple of SourceFile
+    mirror : str
+        Its folder in a mirror.
+    by_hand : str
+        How the files without a URL are made.
     """
 
     name: str
     about: str
     licence: str
     files: tuple[SourceFile, ...]
+    mirror: str = ""
+    by_hand: str = ""
 
 
 @cache
@@ -96,16 +102,19 @@ def sources() -> dict[str, Source]:
 def parse_sources(table: dict[str, Any]) -> dict[str, Source]:
     """Sources as ``sources.json`` writes them: a base URL with ``[path, bytes, sha256]`` rows, or archives.
 
-    A row may end with the path below the base URL, where that is another one.
+    A row may end with the path below the base URL, where that is another one. Without a base URL files are made by hand,
+    as ``by_hand`` says.
     """
     parsed = {}
     for name, entry in table.items():
+        base = entry.get("base_url", "")
         files = [
-            SourceFile(path, entry["base_url"] + (elsewhere[0] if elsewhere else path), size, sha256)
+            SourceFile(path, base + (elsewhere[0] if elsewhere else path) if base else "", size, sha256)
             for path, size, sha256, *elsewhere in entry.get("files", [])
         ]
         files += [SourceFile(**archive) for archive in entry.get("archives", [])]
-        parsed[name] = Source(name, entry["about"], entry["licence"], tuple(files))
+        by_hand, folder = entry.get("by_hand", ""), entry.get("mirror", name)
+        parsed[name] = Source(name, entry["about"], entry["licence"], tuple(files), folder, by_hand)
     return parsed
 
 
@@ -268,7 +277,7 @@ def _is_intact(path: Path, file: SourceFile) -> bool:
 def _in_mirror(file: SourceFile, source: Source, mirror: Path | None) -> Path | None:
     if mirror is None:
         return None
-    copies = (mirror / source.name / (file.path + suffix) for suffix in _OPENERS)
+    copies = (mirror / (source.mirror or source.name) / (file.path + suffix) for suffix in _OPENERS)
     return next((copy for copy in copies if copy.is_file()), None)
 
 
@@ -317,6 +326,10 @@ def _repack(archive: Path, file: SourceFile, target: Path, remedy: str) -> None:
 def _download(
     file: SourceFile, target: Path, source: Source, remaining: Sequence[SourceFile], mirror: Path | None, bar: _Bar
 ) -> None:
+    if not file.url:
+        place = f"source '{source.name}'"
+        remedy = f"{source.by_hand}, and read it with 'path:', or put it into a mirror folder and set {MIRROR_VARIABLE}"
+        raise DataError(place, f"{file.path} is not offered for download", remedy)
     import pooch
     import requests
 
