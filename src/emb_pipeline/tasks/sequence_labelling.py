@@ -211,8 +211,9 @@ def scored_entities(task: SequenceLabellingTask, test: np.ndarray, predicted: np
     Evaluation
         ``f1``, ``precision`` and ``recall`` of entities, right only where type and both ends are; ``recall_seen`` and
         ``recall_unseen`` of those whose words (of any case) the training part does and does not have with their type; and
-        ``f1_<type>`` where there are several. What the test part has no entity for is left out. Item scores are pseudo-values whose means are these figures
-        (`emb_pipeline.statistics.pseudo_values.of_ratio`), so that whole sentences are resampled.
+        ``f1_<type>`` where there are several; what the test part has no entity for is left out. Item scores are
+        pseudo-values whose means are these figures (`emb_pipeline.statistics.pseudo_values.of_ratio`), so that whole
+        sentences are resampled.
     """
     tokens, starts = tokens_of_sentences(task.starts, test)
     gold = Entities.of(task.codes[tokens], starts, task.labels)
