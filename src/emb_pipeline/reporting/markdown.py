@@ -1,0 +1,137 @@
+"""The leaderboard as a Markdown table, to paste into a README, an issue or a paper.
+
+python -m emb_pipeline.reporting.markdown data/08_reporting/medical [--tasks diagnosis condition] [--effects fine_tuning]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from emb_pipeline.reporting import rows as pick
+from emb_pipeline.reporting.wording import difference_text, interval_text, is_percent, metric_name, value_text
+
+
+def leaderboard_markdown(leaderboard: pd.DataFrame, tasks: Sequence[str] | None = None) -> str:
+    """One row per embedding, one column per task: value, interval and letters of the primary metric.
+
+    Parameters
+    ----------
+    leaderboard : DataFrame
+        The report's table. Further training seeds are averaged into their embedding.
+    tasks : sequence of str, optional
+        Tasks to show, in this order; all if left out.
+
+    Returns
+    -------
+    str
+        Rows in order of their mean rank over the tasks that they have a value on, controls last.
+
+    Raises
+    ------
+    ValueError
+        A task that the leaderboard does not have.
+    """
+    known = pick.tasks_of(leaderboard)
+    shown = list(tasks or known)
+    if unknown := [task for task in shown if task not in known]:
+        raise ValueError(f"the leaderboard has no task {unknown[0]!r}; it has {', '.join(known)}")
+    best_first = {task: pick.one_per_embedding(pick.primary_rows(leaderboard, task)) for task in shown}
+    head = [f"`{task}`, {_scale(str(rows['metric'].iloc[0]))}" for task, rows in best_first.items()]
+    lines = ["| embedding | " + " | ".join(head) + " |", "|---|" + "---:|" * len(shown)]
+    cells = {
+        task: {str(row["embedding"]): _cell(row) for row in rows.to_dict("records")} for task, rows in best_first.items()
+    }
+    for embedding in _in_order_of_rank(list(best_first.values())):
+        lines.append(f"| `{embedding}` | " + " | ".join(cells[task].get(embedding, "") for task in shown) + " |")
+    return "\n".join(lines)
+
+
+def effects_markdown(effects: pd.DataFrame, factor: str, tasks: Sequence[str]) -> str:
+    """One row per matched pair of embeddings that differ in one factor alone, one column per task.
+
+    Parameters
+    ----------
+    effects : DataFrame
+        The report's table ``effects``.
+    factor : str
+        Which of its factors.
+    tasks : sequence of str
+        Tasks to show, in this order.
+
+    Returns
+    -------
+    str
+        First minus second, with interval; bold where the adjusted p-value is at most 5 %.
+    """
+    rows = effects[(effects["factor"] == factor) & effects["task"].isin(tasks)]
+    lines = ["| first | second | " + " | ".join(f"`{task}`" for task in tasks) + " |", "|---|---|" + "---:|" * len(tasks)]
+    for (first, second), pair in rows.groupby(["embedding_a", "embedding_b"], sort=False):
+        found = {str(row["task"]): row for row in pair.to_dict("records")}
+        cells = []
+        for task in tasks:
+            row = found.get(task)
+            if row is None:
+                cells.append("")
+                continue
+            metric = str(row["metric"])
+            difference = difference_text(row["difference"], metric).removesuffix(" points")
+            text = f"{difference} {interval_text(row['ci_low'], row['ci_high'], metric)}"
+            cells.append(f"**{text}**" if row["p_adjusted"] <= 0.05 else text)
+        lines.append(f"| `{first}` | `{second}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def newest(folder: Path, name: str) -> pd.DataFrame:
+    """The newest version of a table of the report.
+
+    Raises
+    ------
+    FileNotFoundError
+        The use case has no such table yet.
+    """
+    versions = sorted(folder.glob(f"{name}.parquet/*/{name}.parquet"))
+    if not versions:
+        raise FileNotFoundError(f"{folder} holds no {name}: run the use case first")
+    return pd.read_parquet(versions[-1])
+
+
+def _in_order_of_rank(tables: Sequence[pd.DataFrame]) -> list[str]:
+    ranks: dict[str, list[float]] = {}
+    for rows in tables:
+        for place, embedding in enumerate(rows["embedding"]):
+            ranks.setdefault(str(embedding), []).append(place / len(rows))
+    return sorted(ranks, key=lambda name: (name.startswith(f"{pick.CONTROL}."), sum(ranks[name]) / len(ranks[name]), name))
+
+
+def _cell(row: Mapping[Hashable, Any]) -> str:
+    metric = str(row["metric"])
+    value = value_text(row["value"], metric).split("\u202f")[0]
+    letters = row["letters"] if isinstance(row["letters"], str) else ""
+    return " ".join(filter(None, (value, interval_text(row["ci_low"], row["ci_high"], metric), letters)))
+
+
+def _scale(metric: str) -> str:
+    return f"{metric_name(metric)} %" if is_percent(metric) else metric_name(metric)
+
+
+def main(arguments: Sequence[str]) -> str:
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(description="Tables of a use case's report, in Markdown")
+    parser.add_argument("folder", type=Path, help="data/08_reporting/<use case>")
+    parser.add_argument("--tasks", nargs="+", help="tasks to show, in this order")
+    parser.add_argument("--effects", metavar="FACTOR", help="matched pairs of this factor in place of the leaderboard")
+    asked = parser.parse_args(arguments)
+    if asked.effects is None:
+        return leaderboard_markdown(newest(asked.folder, "leaderboard"), asked.tasks)
+    effects = newest(asked.folder, "effects")
+    return effects_markdown(effects, asked.effects, asked.tasks or list(effects["task"].unique()))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(main(sys.argv[1:]) + "\n")

@@ -1,0 +1,60 @@
+"""Tables of the report in Markdown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from emb_pipeline.reporting.markdown import effects_markdown, leaderboard_markdown, main, newest
+from tests.reporting.conftest import SEARCH, Tables, leaderboard
+
+
+def test_a_row_per_embedding_and_a_column_per_task(tables: Tables) -> None:
+    lines = leaderboard_markdown(tables["leaderboard"], ["topic", "search"]).splitlines()
+    assert lines[0] == "| embedding | `topic`, accuracy % | `search`, nDCG@10 |"
+    assert lines[1] == "|---|---:|---:|"
+    assert lines[2] == "| `task.tfidf` | 75.6 [74.1, 77.1] a |  |"
+    assert lines[3].startswith("| `domain.word2vec_100` | 74.8 [73.3, 76.3] a | 0.471 [0.456, 0.486]")
+    assert [line.split("`")[1].split(".")[0] for line in lines[-2:]] == ["control", "control"]
+
+
+def test_seeds_are_one_row() -> None:
+    board = leaderboard({"domain.word2vec_100": 0.7, "domain.word2vec_100_seed1": 0.6})
+    rows = leaderboard_markdown(board).splitlines()[2:]
+    assert len(rows) == 1 and rows[0].startswith("| `domain.word2vec_100` | 65.0 ")
+
+
+def test_an_unknown_task_is_refused(tables: Tables) -> None:
+    with pytest.raises(ValueError, match="no task 'topics'; it has topic, search"):
+        leaderboard_markdown(tables["leaderboard"], ["topics"])
+
+
+def test_effects_are_bold_where_the_adjusted_p_says_so() -> None:
+    row = {
+        "factor": "fine_tuning",
+        "task": "topic",
+        "metric": "accuracy",
+        "embedding_a": "domain.w_tuned_topic",
+        "embedding_b": "domain.w",
+        "difference": 0.1,
+        "ci_low": 0.08,
+        "ci_high": 0.12,
+        "p_adjusted": 0.001,
+    }
+    worse = {**row, "task": "search", "metric": "ndcg@10", "difference": -0.01, "ci_low": -0.03, "ci_high": 0.01}
+    other = {**row, "factor": "corpus", "embedding_a": "domain.w", "embedding_b": "generic.w"}
+    table = effects_markdown(pd.DataFrame([row, {**worse, "p_adjusted": 0.4}, other]), "fine_tuning", ["topic", "search"])
+    cells = "**+10.0 [8.0, 12.0]** | \u22120.010 [\u22120.030, 0.010] |"
+    assert table.splitlines()[2:] == [f"| `domain.w_tuned_topic` | `domain.w` | {cells}"]
+
+
+def test_the_newest_version_is_read(tmp_path: Path) -> None:
+    for version, value in (("2026-01-02", 0.9), ("2026-01-01", 0.1)):
+        (tmp_path / "leaderboard.parquet" / version).mkdir(parents=True)
+        table = leaderboard({**SEARCH, "task.bm25": value}, task="search", kind="retrieval")
+        table.to_parquet(tmp_path / "leaderboard.parquet" / version / "leaderboard.parquet")
+    assert "| `task.bm25` | 0.900 " in main([str(tmp_path)])
+    with pytest.raises(FileNotFoundError, match="holds no effects: run the use case first"):
+        newest(tmp_path, "effects")
