@@ -134,6 +134,15 @@ class Bm25Options(Options):
     b: Annotated[float, Field(ge=0, le=1, description="how much long passages are held back")] = 0.75
 
 
+class SlidingWindowOptions(Options):
+    """Answers by lexical overlap: the run of uncommon words nearest to the question's words."""
+
+    common_share: Annotated[
+        float, Field(gt=0, le=1, description="share of the contexts above which a word is too common to be in an answer")
+    ] = 0.2
+    max_words: Annotated[int, Field(ge=1, le=100, description="words of an answer at most")] = 8
+
+
 class StaticFileOptions(PooledOptions):
     """Word vectors that somebody else trained, from a file."""
 
