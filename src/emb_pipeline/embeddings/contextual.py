@@ -6,6 +6,7 @@ import hashlib
 import importlib.metadata
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,25 @@ Hidden = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Hidden states of shape (n, length, dim) of token ids and their mask, both of shape (n, length)."""
 _TEXTS_PER_TOKENISATION = 4096
 _ROUNDING = "transformers", "torch"
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """A question with a part of its context, as a model reads them together.
+
+    Attributes
+    ----------
+    ids : list of int
+        Sub-word numbers, the ends included.
+    begin : int
+        The place of the context's first sub-word among them.
+    word_of : ndarray of shape (n_context_sub_words,), int64
+        The word of the context that each sub-word from there on is of.
+    """
+
+    ids: list[int]
+    begin: int
+    word_of: np.ndarray
 
 
 class ContextualEncoder:
@@ -157,9 +177,7 @@ class ContextualEncoder:
         """Sub-word numbers of parts of a sentence that the model can read, and the word of each between the ends."""
         if not len(sentence):
             return
-        words = [self._as_trained_on(token) or token for token in sentence]
-        found = self._tokenizer(words, is_split_into_words=True, add_special_tokens=False, truncation=False)
-        ids, word_of = np.array(found["input_ids"]), np.array(found.word_ids(), dtype=np.int64)
+        ids, word_of = self._sub_words(sentence)
         first, last = self._tokenizer.cls_token_id, self._tokenizer.sep_token_id
         room, start = self.max_length - 2, 0
         while start < len(ids):
@@ -169,6 +187,39 @@ class ContextualEncoder:
                     end -= 1
             yield [first, *ids[start:end].tolist(), last], word_of[start:end]
             start = end
+
+    def windows(self, question: Sequence[str], context: Sequence[str]) -> Iterator[Window]:
+        """Question and context in one sequence, ``[CLS] question [SEP] context [SEP]``, as often as the context needs.
+
+        A context that does not fit is read in windows, each of which goes on a third of its length before the other's end, so
+        that an answer near a border is whole in one of them. A question takes half of a sequence at most. All sub-words are of
+        the first segment: the encoders here are trained on single sequences.
+        """
+        asked, _ = self._sub_words(question) if len(question) else (np.empty(0, np.int64), None)
+        ids, word_of = self._sub_words(context)
+        opening = [self._tokenizer.cls_token_id, *asked[: (self.max_length - 3) // 2].tolist(), self._tokenizer.sep_token_id]
+        room, start = self.max_length - len(opening) - 1, 0
+        while start < len(ids):
+            end = min(start + room, len(ids))
+            while start + 1 < end < len(ids) and word_of[end] == word_of[end - 1] != word_of[start]:
+                end -= 1  # keep a word in one window
+            part = [*opening, *ids[start:end].tolist(), self._tokenizer.sep_token_id]
+            yield Window(part, len(opening), word_of[start:end])
+            if end == len(ids):
+                return
+            start = max(start + 1, int(np.searchsorted(word_of, word_of[end - max(1, room // 3)])))
+
+    def window_states(self, windows: Sequence[Window]) -> Iterator[tuple[int, np.ndarray]]:
+        """Number and hidden states, of shape (n_sub_words, dim), of each window, the longest first."""
+        for rows, hidden, mask in self._hidden_states([window.ids for window in windows]):
+            for row, states, attended in zip(rows.tolist(), hidden, mask, strict=True):
+                yield row, states[attended]
+
+    def _sub_words(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Sub-word numbers of some words, without ends, and the word of each."""
+        known = [self._as_trained_on(word) or word for word in words]
+        found = self._tokenizer(known, is_split_into_words=True, add_special_tokens=False, truncation=False)
+        return np.array(found["input_ids"], dtype=np.int64), np.array(found.word_ids(), dtype=np.int64)
 
     @property
     def pooling(self) -> str:

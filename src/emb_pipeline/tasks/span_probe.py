@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
+from emb_pipeline.embeddings.span_reading import best_span
 from emb_pipeline.tasks.crf import TokenVectors
 from emb_pipeline.tasks.options import ExtractiveOptions
 from emb_pipeline.tasks.scaling import Scaler
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 WIDTHS = (1, 3, 7, 15, 31)
 """Words of the windows that likeness to the question is averaged over."""
 N_MATCHES = 3 * len(WIDTHS)
+_BATCHES_PER_BUCKET = 8
 
 Quality = Callable[[np.ndarray, np.ndarray], float]
 """Mean quality of the spans found for some questions: of the questions' numbers and first and last words."""
@@ -73,6 +75,11 @@ class SpanExamples:
     def question(self, question: int) -> slice:
         """Places of the words of a question."""
         return self._words(self.n_contexts + question)
+
+    def by_length(self, questions: np.ndarray) -> np.ndarray:
+        """The questions in the order of their contexts' lengths."""
+        lengths = np.diff(self.vectors.starts)[self.context_of[questions]]
+        return np.asarray(questions[np.argsort(lengths, kind="stable")])
 
     def matches(self, question: int) -> np.ndarray:
         """Likeness of the context's words to the question: shape (n_words, N_MATCHES), float32."""
@@ -179,15 +186,6 @@ def fit_span_probe(
     return SpanProbe(best[1], best[0], tried, head, options)
 
 
-def best_span(start: np.ndarray, end: np.ndarray, longest: int) -> tuple[int, int]:
-    """First and last word of the span with the largest sum of scores that has ``longest`` words at most."""
-    sums = start[:, None] + end[None, :]
-    lengths = np.arange(len(end))[None, :] - np.arange(len(start))[:, None]
-    sums[(lengths < 0) | (lengths >= longest)] = -np.inf
-    first, last = divmod(int(sums.argmax()), len(end))
-    return first, last
-
-
 @dataclass(frozen=True, eq=False)
 class _Features:
     """Vectors as the head takes them, and the scaling of likenesses."""
@@ -276,9 +274,7 @@ def _passes(
     optimiser = torch.optim.AdamW(list(head.weights.values()), lr=rate, weight_decay=options.weight_decay)
     yield state()
     for _ in range(options.epochs):
-        shuffled = rng.permutation(train)
-        for first in range(0, len(shuffled), options.batch_size):
-            rows = shuffled[first : first + options.batch_size]
+        for rows in _batches(examples, rng.permutation(train), options.batch_size, rng):
             scores, _ = head.scores(examples, rows, training=True)
             wanted = torch.from_numpy(examples.spans[rows])
             loss = sum(torch.nn.functional.cross_entropy(scores[:, :, side], wanted[:, side]) for side in (0, 1))
@@ -288,16 +284,30 @@ def _passes(
         yield state()
 
 
+def _batches(
+    examples: SpanExamples, questions: np.ndarray, size: int, rng: np.random.Generator
+) -> Iterator[np.ndarray]:
+    """The questions in random batches with contexts of like length: little padding, and another order in each pass."""
+    batches: list[np.ndarray] = []
+    for first in range(0, len(questions), size * _BATCHES_PER_BUCKET):
+        bucket = examples.by_length(questions[first : first + size * _BATCHES_PER_BUCKET])
+        batches.extend(bucket[start : start + size] for start in range(0, len(bucket), size))
+    for place in rng.permutation(len(batches)):
+        yield batches[place]
+
+
 def _best_spans(head: _Head, examples: SpanExamples, questions: np.ndarray, options: ExtractiveOptions) -> np.ndarray:
     import torch
 
-    found = []
+    found: dict[int, tuple[int, int]] = {}
+    ordered = examples.by_length(questions)
     with torch.no_grad():
-        for first in range(0, len(questions), options.batch_size):
-            scores, lengths = head.scores(examples, questions[first : first + options.batch_size], training=False)
-            for row, length in zip(scores.numpy(), lengths.tolist(), strict=True):
-                found.append(best_span(row[:length, 0], row[:length, 1], options.max_answer_tokens))
-    return np.array(found, dtype=np.int64).reshape(-1, 2)
+        for first in range(0, len(ordered), options.batch_size):
+            rows = ordered[first : first + options.batch_size]
+            scores, lengths = head.scores(examples, rows, training=False)
+            for question, row, length in zip(rows.tolist(), scores.numpy(), lengths.tolist(), strict=True):
+                found[question] = best_span(row[:length, 0], row[:length, 1], options.max_answer_tokens)
+    return np.array([found[question] for question in questions.tolist()], dtype=np.int64).reshape(-1, 2)
 
 
 def _window_means(signals: np.ndarray, width: int) -> np.ndarray:
