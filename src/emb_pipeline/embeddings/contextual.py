@@ -191,9 +191,9 @@ class ContextualEncoder:
     def windows(self, question: Sequence[str], context: Sequence[str]) -> Iterator[Window]:
         """Question and context in one sequence, ``[CLS] question [SEP] context [SEP]``, as often as the context needs.
 
-        A context that does not fit is read in windows, each of which goes on a third of its length before the other's end, so
-        that an answer near a border is whole in one of them. A question takes half of a sequence at most. All sub-words are of
-        the first segment: the encoders here are trained on single sequences.
+        A context that does not fit is read in windows, each of which starts a third of a window before the end of the one
+        before, so that an answer near a border is whole in one of them. A question takes half of a sequence at most. All
+        sub-words are of the first segment: the encoders here are trained on single sequences.
         """
         asked, _ = self._sub_words(question) if len(question) else (np.empty(0, np.int64), None)
         ids, word_of = self._sub_words(context)
@@ -207,7 +207,8 @@ class ContextualEncoder:
             yield Window(part, len(opening), word_of[start:end])
             if end == len(ids):
                 return
-            start = max(start + 1, int(np.searchsorted(word_of, word_of[end - max(1, room // 3)])))
+            again = int(np.searchsorted(word_of, word_of[end - max(1, room // 3)]))
+            start = again if again > start else end
 
     def window_states(self, windows: Sequence[Window]) -> Iterator[tuple[int, np.ndarray]]:
         """Number and hidden states, of shape (n_sub_words, dim), of each window, the longest first."""

@@ -176,8 +176,8 @@ class EncoderOptions(Options):
     long_texts: Annotated[
         Literal["truncate", "chunk_mean", "chunk_max"],
         Field(
-            description="a text longer than max_length: truncate reads its start alone; chunk_mean and chunk_max read all of it "
-            "in chunks of that length and take the mean (by sub-words) or the maximum of their vectors"
+            description="a text longer than max_length: truncate reads its start alone; chunk_mean and chunk_max read all "
+            "of it in chunks of that length and take the mean (by sub-words) or the maximum of their vectors"
         ),
     ] = "truncate"
     chunk_overlap: Annotated[

@@ -1,8 +1,8 @@
 """Answers by the words that question and context share, without vectors: what extractive answering is measured against.
 
-Richardson, Burges & Renshaw (2013), MCTest, §4.1, and Rajpurkar et al. (2016), SQuAD, §4.1: an answer stands near the words of
-the question, and rare words tell more. Where they choose among given answers or the phrases of a parser, this chooses among
-runs of words that are neither the question's nor common.
+Richardson, Burges & Renshaw (2013), MCTest, §4.1, and Rajpurkar et al. (2016), SQuAD, §4.1: an answer stands near the words
+of the question, and rare words tell more. Where they choose among given answers or the phrases of a parser, this chooses
+among runs of words that are neither the question's nor common.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class SlidingWindow:
     def answer(self, questions: Sequence[Sequence[str]], contexts: Sequence[Sequence[str]]) -> np.ndarray:
         """The best span of each question's context.
 
-        Each word of the context weighs ``Σ idf(w) / (1 + distance to the nearest w)`` over the words w of the question; a run
-        weighs as much as its heaviest word. Of equal runs the first is taken.
+        Each word of the context weighs ``Σ idf(w) / (1 + distance to the nearest w)`` over the words w of the question; a
+        run weighs as much as its heaviest word. Of equal runs the first is taken.
 
         Parameters
         ----------
@@ -51,9 +51,7 @@ class SlidingWindow:
             at = np.array([place for place, other in enumerate(folded) if other == word])
             distance = np.abs(places[:, None] - at).min(axis=1)
             weights += np.log(1 / shares[word]) / (1 + distance)
-        allowed = [
-            _is_word(word) and word not in asked and shares[word] <= self.options.common_share for word in folded
-        ]
+        allowed = [_is_word(word) and word not in asked and shares[word] <= self.options.common_share for word in folded]
         runs = [part for run in _runs(allowed) for part in _cut(*run, self.options.max_words)]
         if not runs:
             return 0, min(len(folded), self.options.max_words) - 1

@@ -167,7 +167,7 @@ def score_predictions(task: ExtractiveTask, predictions: Mapping[str, pa.Table])
 
 
 def scored_answers(task: ExtractiveTask, test: np.ndarray, answers: Sequence[str], **costs: Any) -> Evaluation:
-    """Item scores of the answers to the test questions: ``exact_match`` and ``answer_f1`` (`emb_pipeline.tasks.answer_scores`).
+    """Item scores of the answers to the test questions: ``exact_match``, ``answer_f1`` (`emb_pipeline.tasks.answer_scores`).
 
     Parameters
     ----------

@@ -308,7 +308,9 @@ def _transformer(tunable: Tunable, place: str) -> tuple[EncoderFolder, EncoderTu
 
 def _as_tuned(options: EncoderOptions, tuning: EncoderTuningOptions) -> EncoderOptions:
     """Options of reading with the length that was trained with."""
-    return options if tuning.max_length is None else options.model_copy(update={"max_length": tuning.max_length})
+    if tuning.max_length is None:
+        return options
+    return options.model_copy(update={"max_length": min(tuning.max_length, options.max_length or tuning.max_length)})
 
 
 def _held_out(

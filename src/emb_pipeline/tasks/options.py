@@ -67,8 +67,8 @@ class RetrievalOptions(EvaluationOptions):
 
     rank: Literal["all", "judged"] = Field(
         default="all",
-        description="what is ranked for a query: all passages, those without a judgment counting as irrelevant, or those that "
-        "were judged for it (answer sentence selection)",
+        description="what is ranked for a query: all passages, those without a judgment counting as irrelevant, or those "
+        "that were judged for it (answer sentence selection)",
     )
 
     recall_cutoff: int = Field(default=100, ge=10, le=10_000, description="rank that recall is cut at")
@@ -81,7 +81,9 @@ class ExtractiveOptions(EvaluationOptions):
     projection: int = Field(default=64, ge=1, le=1024, description="numbers that token vectors are projected to")
     window: int = Field(default=2, ge=0, le=10, description="tokens to each side that a token is scored by, too")
     learning_rates: tuple[float, ...] = Field(
-        default=(1e-3, 3e-3), min_length=1, description="step sizes of AdamW to try; the best F1 on validation questions wins"
+        default=(1e-3, 3e-3),
+        min_length=1,
+        description="step sizes of AdamW to try; the best F1 on validation questions wins",
     )
     weight_decay: float = Field(default=0.01, ge=0, le=1, description="AdamW's decay of the weights per unit of step size")
     dropout: float = Field(default=0.2, ge=0, lt=1, description="share of the projected numbers set to 0 in training")

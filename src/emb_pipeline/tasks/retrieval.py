@@ -54,8 +54,8 @@ def evaluate_retrieval(
     Returns
     -------
     Evaluation
-        Item scores and summaries ``ndcg@10``, ``mrr@10`` and ``recall@100`` (or another cutoff); where the judged passages of
-        each query are ranked, ``ndcg@10``, ``map`` and ``mrr``, the latter two of the whole ranking.
+        Item scores and summaries ``ndcg@10``, ``mrr@10`` and ``recall@100`` (or another cutoff); where the judged passages
+        of each query are ranked, ``ndcg@10``, ``map`` and ``mrr``, the latter two of the whole ranking.
 
     Raises
     ------
@@ -212,7 +212,9 @@ def _judged_grades(
     if isinstance(encoder, Searcher):
         n_passages = len(task.passages)
         started = perf_counter()
-        ranks = _checked_ranks(encoder.search(task.queries, task.passages, n_passages), len(task.queries), n_passages, n_passages)
+        ranks = _checked_ranks(
+            encoder.search(task.queries, task.passages, n_passages), len(task.queries), n_passages, n_passages
+        )
         scores = -np.argsort(ranks, axis=1)[rows, columns].astype(np.float64)
         dim, size, encode_seconds = 0, 0.0, 0.0
     else:

@@ -3,11 +3,11 @@
     z = x P                                                              vectors, projected
     score(t) = Σ_o  z_(t+o) · W_o + (z_(t+o) ∘ q) · U_o  +  m_t · c      o from -window to window, q = mean z of the question
 
-once for the start and once for the end; ∘ is the product number by number, which lets a question about a person look for other
-words than one about a year. m_t says how much like the question the words around t are: the cosine of each word with the
-question's mean and with its nearest word, the latter also weighted by how rare the word is, over windows of 1 to 31 words (the
-exact match and aligned question embedding of Chen et al. 2017 [1]_, for any embedding). The start's and the end's score over
-the words of the context are a softmax each, and the span with the largest sum is the answer.
+once for the start and once for the end; ∘ is the product number by number, which lets a question about a person look for
+other words than one about a year. m_t says how much like the question the words around t are: the cosine of each word with
+the question's mean and with its nearest word, the latter also weighted by how rare the word is, averaged over windows of 1
+to 31 words: the exact match and aligned question embedding of Chen et al. [1]_, for any embedding. The scores over the words
+of the context are a softmax each, and the span with the largest sum is the answer.
 
 References
 ----------
@@ -284,9 +284,7 @@ def _passes(
         yield state()
 
 
-def _batches(
-    examples: SpanExamples, questions: np.ndarray, size: int, rng: np.random.Generator
-) -> Iterator[np.ndarray]:
+def _batches(examples: SpanExamples, questions: np.ndarray, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """The questions in random batches with contexts of like length: little padding, and another order in each pass."""
     batches: list[np.ndarray] = []
     for first in range(0, len(questions), size * _BATCHES_PER_BUCKET):

@@ -444,9 +444,7 @@ def audit_extractive(questions: pa.Table) -> pa.Table:
     lines.add("shared_contexts", len(shared), len(tested), "test questions whose context is trained on, too", shared)
     keys = [" ".join(tokenize(text)) for text in texts]
     repeated = [ids[row] for row in _earlier(keys)]
-    lines.add(
-        "duplicate_questions", len(repeated), len(ids), "questions that repeat an earlier one but for case", repeated
-    )
+    lines.add("duplicate_questions", len(repeated), len(ids), "questions that repeat an earlier one but for case", repeated)
     disputed = [ids[row] for row in tested if len({" ".join(tokenize(answer)) for answer in answers[row]}) > 1]
     lines.add(
         "disputed_answers", len(disputed), len(tested), "test questions that people answered with different spans", disputed

@@ -67,8 +67,8 @@ class Question:
 def read_answers(reading: SquadAnswersReading, raw: Path, project: Path) -> pa.Table:
     """Questions, each with a context and the spans that answer it.
 
-    Without files for each split, whole articles are drawn for the test and the validation part by the hash of their title, so
-    that no paragraph, and no neighbour of one, stands in two parts.
+    Without files for each split, whole articles are drawn for the test and the validation part by the hash of their title,
+    so that no paragraph, and no neighbour of one, stands in two parts.
 
     Parameters
     ----------
@@ -179,8 +179,12 @@ def pubmedqa_examples(reading: PubmedqaReading, raw: Path, project: Path) -> Ite
         if not contexts or not all(isinstance(part, str) and part.strip() for part in contexts):
             raise DataError(place, "CONTEXTS is not a list of texts", _FETCH)
         question = _text(entry, "QUESTION", place)
-        yield place, name, "\n".join([question, *(contexts if reading.abstract else [])]), decision, (
-            "test" if name in test else "train"
+        yield (
+            place,
+            name,
+            "\n".join([question, *(contexts if reading.abstract else [])]),
+            decision,
+            ("test" if name in test else "train"),
         )
 
 

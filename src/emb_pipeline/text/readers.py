@@ -667,7 +667,9 @@ def _tables_of_judged_pairs(reading: PairsReading, raw: Path, project: Path) -> 
                 query_id, _ = queries.setdefault(words, (f"q:{file.name}:{row}", query))
                 if split_of.setdefault(query_id, split) != split:
                     continue
-                passage_id, _ = passages.setdefault(" ".join(tokenize(passage)) or passage, (f"p:{file.name}:{row}", passage))
+                passage_id, _ = passages.setdefault(
+                    " ".join(tokenize(passage)) or passage, (f"p:{file.name}:{row}", passage)
+                )
                 judgments[query_id, passage_id] = max(grade, judgments.get((query_id, passage_id), 0))
     relevant = {query_id for (query_id, _), grade in judgments.items() if grade}
     irrelevant = {query_id for (query_id, _), grade in judgments.items() if not grade}
@@ -682,9 +684,7 @@ def _tables_of_judged_pairs(reading: PairsReading, raw: Path, project: Path) -> 
     chosen = training.union(tested)
     return RetrievalTables(
         _queries_table({query_id: query for query_id, query in queries.values() if query_id in chosen}, training),
-        _texts_table(
-            "passage_id", dict(passages[words] for words in sorted(passages, key=docstrings.text_hash))
-        ),
+        _texts_table("passage_id", dict(passages[words] for words in sorted(passages, key=docstrings.text_hash))),
         _qrels_table({pair: grade for pair, grade in judgments.items() if pair[0] in chosen}),
     )
 

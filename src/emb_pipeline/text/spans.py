@@ -15,8 +15,8 @@ _WORD = re.compile(r"\w+|[^\w\s]")
 class PlacedWords:
     """The words of a text.
 
-    Runs of letters, digits and underscores are words, and so is every other character but white space: an answer may start or
-    end at any of them.
+    Runs of letters, digits and underscores are words, and so is every other character but white space: an answer may start
+    or end at any of them.
 
     Attributes
     ----------
