@@ -277,9 +277,9 @@ def _passes(
         for rows in _batches(examples, rng.permutation(train), options.batch_size, rng):
             scores, _ = head.scores(examples, rows, training=True)
             wanted = torch.from_numpy(examples.spans[rows])
-            loss = sum(torch.nn.functional.cross_entropy(scores[:, :, side], wanted[:, side]) for side in (0, 1))
+            losses = [torch.nn.functional.cross_entropy(scores[:, :, side], wanted[:, side]) for side in (0, 1)]
             optimiser.zero_grad()
-            loss.backward()  # type: ignore[union-attr]
+            (losses[0] + losses[1]).backward()
             optimiser.step()
         yield state()
 
