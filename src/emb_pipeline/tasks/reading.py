@@ -118,8 +118,9 @@ class RetrievalReader(ExamplesReader):
         return list(_evaluated(tables).queries["text"].to_pylist())
 
     def has_training_examples(self, reading: Any) -> bool:
-        """Training queries are asked for by number, or marked in a column."""
-        return bool(getattr(reading, "training_queries", 0) or getattr(reading, "split", None))
+        """Training queries are asked for by number, marked in a column, or in files of their own."""
+        in_files = set(getattr(reading, "splits", None) or ()) - {"test"}
+        return bool(getattr(reading, "training_queries", 0) or getattr(reading, "split", None) or in_files)
 
 
 class SimilarityReader(ExamplesReader):
