@@ -66,7 +66,7 @@ def behind_the_key(n: int, *, repeat: int = 1) -> ExtractiveTask:
         parts = [f"{key} {rng.choice(VALUES)} {' '.join(rng.choice(FILLER, 2))}" for key in keys]
         context = f"{' '.join(parts)} c{number}"
         contexts.append(context)
-        for key in keys[:repeat]:
+        for key in rng.permutation(keys)[:repeat]:
             at = context.index(key) + 3
             questions.append(f"what {key}")
             answers.append([context[at : at + 2]])
@@ -116,7 +116,7 @@ def test_without_a_validation_part_contexts_are_held_out_whole() -> None:
 
 
 def test_moved_spans_stay_inside_shorter_contexts() -> None:
-    task = behind_the_key(2)
+    task = behind_the_key(4)
     n_words = len(task.words[0].words)
     moved = _moved(task, np.array([0, 0]), np.array([[n_words + 5, n_words + 6], [0, 3 * n_words]]))
     assert moved.tolist() == [[n_words - 2, n_words - 1], [0, n_words - 1]]
@@ -145,8 +145,8 @@ def test_lexical_overlap_takes_the_uncommon_run_nearest_to_the_questions_words()
         " ".join(words[first : last + 1]) for (first, last), words in zip(found, [context, context, other], strict=True)
     ]
     assert spans == ["was", "Albert", "cat sat"]
-    short = SlidingWindow(SlidingWindowOptions(common_share=0.6, max_words=1))
-    assert short.answer([["?"]], [other])[0].tolist() == [1, 1]
+    short = SlidingWindow(SlidingWindowOptions(common_share=1.0, max_words=2))
+    assert short.answer([["sun"]] * 2, [other, ["dog"]]).tolist() == [[4, 4], [0, 0]]  # of The cat | sat in | the
 
 
 def test_an_answerer_is_scored_and_has_no_labels_to_shuffle() -> None:
@@ -205,16 +205,16 @@ def test_the_best_of_all_windows_is_read(base: EncoderFolder, monkeypatch: pytes
     assert spans.tolist() == [[20, 20], [0, 0]]
 
 
-def behind_the_animal(n: int) -> ExtractiveTask:
-    """'cat' and 'dog', each with a place behind it; a question names one of them."""
+def mat_for_the_cat(n: int) -> ExtractiveTask:
+    """A question about a cat is answered by 'mat', one about a dog by 'on'; both stand in every context, in any order."""
     rng = np.random.default_rng(5)
     rows = []
     for number in range(n):
-        animals, places = rng.permutation(["cat", "dog"]), rng.permutation(["mat", "on", "sat"])
-        context = f"{animals[0]} {places[0]} the {animals[1]} {places[1]}"
-        which = int(rng.integers(2))
-        rows.append((f"query {animals[which]}", context, [places[which]], [context.index(str(places[which]))], number))
-    questions, contexts, answers, starts, _ = zip(*rows, strict=True)
+        words = rng.permutation(["mat", "on", "sat", "the", "a"])[: 5 - number % 2].tolist()
+        context = " ".join(dict.fromkeys([*words, "mat", "on"]))
+        animal, answer = [("cat", "mat"), ("dog", "on")][int(rng.integers(2))]
+        rows.append((f"query {animal}", context, [answer], [context.index(answer)]))
+    questions, contexts, answers, starts = zip(*rows, strict=True)
     split = np.array(["test" if number % 5 == 0 else "validation" if number % 5 == 1 else "train" for number in range(n)])
     ids = np.array([f"q{number}" for number in range(n)])
     distinct = list(dict.fromkeys(contexts))
@@ -223,12 +223,12 @@ def behind_the_animal(n: int) -> ExtractiveTask:
 
 
 def test_a_tuned_head_learns_what_the_question_asks_for(base: EncoderFolder, tmp_path: Path) -> None:
-    task = behind_the_animal(200)
-    tuning = EncoderTuningOptions(epochs=12, learning_rate=5e-3, head_learning_rate=2e-2, batch_size=16, patience=6)
+    task = mat_for_the_cat(200)
+    tuning = EncoderTuningOptions(epochs=25, learning_rate=5e-3, head_learning_rate=2e-2, batch_size=16, patience=25)
     tunable = Tunable(base, "bert", EncoderOptions(), tuning, seed=0, folder=tmp_path / "tuned")
     tuned = fine_tune_extractive_qa(task, tunable, ExtractiveOptions(max_answer_tokens=2))
     evaluation = score_predictions(task, tuned.predictions)
     assert min(tuned.losses) < tuned.losses[0] / 2
-    assert evaluation.metrics["exact_match"] > 0.8  # either place, whatever is asked for, would be 0.5
+    assert evaluation.metrics["exact_match"] > 0.8  # one of the two, whatever is asked for, would be 0.5
     assert evaluation.item_scores.num_rows == 2 * 40 and evaluation.dim == 16
     assert EncoderFolder.read(tmp_path / "tuned").fingerprint != base.fingerprint
