@@ -206,7 +206,10 @@ def recall(grades: np.ndarray, qrels: sp.csr_array) -> np.ndarray:
 def _judged_grades(
     task: RetrievalTask, encoder: TextEncoder | TaskEncoder | Searcher
 ) -> tuple[np.ndarray, int, float, float, float]:
-    """Grades of each query's judged passages, the best scored first; behind them 0: shape (n_queries, most judged)."""
+    """Grades of each query's judged passages, the best scored first; behind them 0: shape (n_queries, most judged).
+
+    A searcher is asked for its ranking of all passages, of which the judged ones are kept in their order.
+    """
     judged = sp.csr_array(task.qrels > 0) if task.judged is None else task.judged
     rows, columns = np.repeat(np.arange(judged.shape[0]), np.diff(judged.indptr)), judged.indices
     if isinstance(encoder, Searcher):

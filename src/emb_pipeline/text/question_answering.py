@@ -265,7 +265,7 @@ def _question(asked: Any, place: str, title: str, context_id: str, context: str)
 def _found(context: str, text: str, start: int, place: str) -> int:
     if context.startswith(text, start):
         return start
-    places = [place for place in range(len(context)) if context.startswith(text, place)]
+    places = [at for at in range(len(context)) if context.startswith(text, at)]
     if not places:
         raise DataError(place, f"the answer '{text}' is not in its context", "copy it from there, or drop the question")
     return min(places, key=lambda found: abs(found - start))

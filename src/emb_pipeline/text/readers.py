@@ -659,7 +659,7 @@ def _tables_of_judged_pairs(reading: PairsReading, raw: Path, project: Path) -> 
     passages: dict[str, tuple[str, str]] = {}
     judgments: dict[tuple[str, str], int] = {}
     split_of: dict[str, str] = {}
-    groups = {"test": reading.files} if reading.splits is None else reading.splits
+    groups: dict[str, str | None] = {"test": reading.files} if reading.splits is None else {**reading.splits}
     for split in sorted(groups):  # test comes before train: a query of both is evaluated, and not trained on
         for file in named_files(reading, raw, project, glob=groups[split]):
             for row, query, passage, grade in _judged_pairs(file, reading):

@@ -114,7 +114,8 @@ def parse_sources(table: dict[str, Any]) -> dict[str, Source]:
     """
     parsed = {}
     for name, entry in table.items():
-        base, rebuilt = entry.get("base_url", ""), {path: tuple(row) for path, row in entry.get("rebuilt", {}).items()}
+        base = entry.get("base_url", "")
+        rebuilt = {path: (size, sha256) for path, (size, sha256) in entry.get("rebuilt", {}).items()}
         files = [
             SourceFile(
                 path, base + (elsewhere[0] if elsewhere else path) if base else "", size, sha256, rebuilt=rebuilt.get(path)
