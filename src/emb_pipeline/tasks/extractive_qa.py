@@ -123,7 +123,7 @@ def evaluate_extractive_qa(
     seed : int
         Of the probe's start, its order of questions and dropout, and of label shuffling.
     shuffle_labels : bool
-        Train on the answer spans of other questions: a control.
+        Train and tune on the answer spans of other questions: a control.
 
     Returns
     -------
@@ -221,15 +221,16 @@ def _evaluate_vectors(
     rng = np.random.default_rng(seed)
     vectors, encode_seconds = _token_vectors(task, encoder, train)
     started = perf_counter()
-    spans = task.spans.copy()
+    spans, wanted = task.spans.copy(), task.answers
     if shuffle_labels:
         spans[train] = _moved(task, train, spans[rng.permutation(train)])
+        wanted = [[answer] for answer in _texts(task, np.arange(len(spans)), spans)]
     examples = SpanExamples(vectors, task.context_of, _weights_of_words(task, train), spans)
     held_out = held_out_questions(task, train, options.validation_share, rng)
 
     def quality(rows: np.ndarray, found: np.ndarray) -> float:
         pairs = zip(_texts(task, rows, found), rows.tolist(), strict=True)
-        return float(np.mean([answer_f1(answer, task.answers[row]) for answer, row in pairs]))
+        return float(np.mean([answer_f1(answer, wanted[row]) for answer, row in pairs]))
 
     probe = fit_span_probe(examples, train[~held_out], train[held_out], quality, options, seed=seed)
     found = probe.spans(examples, test)
