@@ -15,6 +15,7 @@ from emb_pipeline.embeddings.options import EncoderOptions, EncoderTuningOptions
 from emb_pipeline.embeddings.sliding_window import SlidingWindow
 from emb_pipeline.embeddings.span_reading import best_span, read_spans
 from emb_pipeline.embeddings.sparse import OneHot
+from emb_pipeline.tasks import extractive_qa
 from emb_pipeline.tasks.extractive_qa import (
     ExtractiveTask,
     _moved,
@@ -25,7 +26,7 @@ from emb_pipeline.tasks.extractive_qa import (
 )
 from emb_pipeline.tasks.fine_tuning import Tunable, fine_tune_extractive_qa
 from emb_pipeline.tasks.options import ExtractiveOptions
-from emb_pipeline.tasks.span_probe import N_MATCHES, WIDTHS, _window_means
+from emb_pipeline.tasks.span_probe import N_MATCHES, WIDTHS, SpanExamples, _window_means
 from emb_pipeline.text.errors import DataError
 from tests.conftest import WORDS
 
@@ -92,11 +93,31 @@ def test_a_pattern_is_learnt_from_frozen_vectors_of_every_kind(make) -> None:
     assert evaluation.item_scores.num_rows == 2 * 30
 
 
-def test_shuffled_answers_teach_nothing_and_the_same_seed_gives_the_same_scores() -> None:
-    task = behind_the_key(80)
-    encoder = Axes(vocabulary(task))
-    shuffled = [evaluate_extractive_qa(task, encoder, SMALL, seed=1, shuffle_labels=True).metrics for _ in range(2)]
-    assert shuffled[0] == shuffled[1] and shuffled[0]["exact_match"] < 0.7
+def test_shuffling_moves_the_answers_that_are_trained_and_tuned_on_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    task, seen = behind_the_key(40), {}
+
+    class Gold:
+        details: dict = {}
+
+        def spans(self, examples: SpanExamples, questions: np.ndarray) -> np.ndarray:
+            return examples.spans[questions]
+
+    def fit(examples: SpanExamples, train: np.ndarray, validation: np.ndarray, quality, options, *, seed: int) -> Gold:
+        seen.update(spans=examples.spans, quality=quality(validation, examples.spans[validation]))
+        return Gold()
+
+    monkeypatch.setattr(extractive_qa, "fit_span_probe", fit)
+    evaluation = evaluate_extractive_qa(task, Axes(vocabulary(task)), SMALL, seed=1, shuffle_labels=True)
+    is_test = task.split == "test"
+    moved = (seen["spans"] != task.spans).any(axis=1)
+    assert not moved[is_test].any() and moved[~is_test].mean() > 0.3
+    assert seen["quality"] == 1.0 and evaluation.metrics == {"exact_match": 1.0, "answer_f1": 1.0}
+
+
+def test_the_same_seed_gives_the_same_answers() -> None:
+    task, short = behind_the_key(24), SMALL.model_copy(update={"epochs": 2, "dropout": 0.5})
+    scores = [evaluate_extractive_qa(task, Axes(vocabulary(task)), short, seed=1).item_scores for _ in range(2)]
+    assert scores[0].equals(scores[1])
 
 
 def test_questions_on_one_context_are_one_group() -> None:
