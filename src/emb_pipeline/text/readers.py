@@ -659,9 +659,11 @@ def _tables_of_judged_pairs(reading: PairsReading, raw: Path, project: Path) -> 
     passages: dict[str, tuple[str, str]] = {}
     judgments: dict[tuple[str, str], int] = {}
     split_of: dict[str, str] = {}
-    groups: dict[str, str | None] = {"test": reading.files} if reading.splits is None else {**reading.splits}
-    for split in sorted(groups):  # test comes before train: a query of both is evaluated, and not trained on
-        for file in named_files(reading, raw, project, glob=groups[split]):
+    groups: list[tuple[str, str | None]] = [("test", reading.files)]
+    if reading.splits is not None:  # test comes before train: a query of both is evaluated, and not trained on
+        groups = [*sorted(reading.splits.items())]
+    for split, glob in groups:
+        for file in named_files(reading, raw, project, glob=glob):
             for row, query, passage, grade in _judged_pairs(file, reading):
                 words = " ".join(tokenize(query)) or query
                 query_id, _ = queries.setdefault(words, (f"q:{file.name}:{row}", query))
