@@ -15,6 +15,7 @@ from emb_pipeline.embeddings.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.options import DistilledOptions, EncoderOptions, SentenceTransformerOptions
 from emb_pipeline.embeddings.sentence_transformer import load
 from emb_pipeline.text.errors import DataError
+from tests.conftest import WORDS
 
 TEXTS = ["a cat sat on the mat", "dog", "the cat", "unlikely", ""]
 
@@ -148,3 +149,85 @@ def test_static_vectors_are_distilled_and_need_no_context(folder: EncoderFolder,
     np.testing.assert_array_equal(encoder.encode_words(["cat", "mat"]), encoder.encode(["cat", "mat"]))
     with pytest.raises(DataError, match="static already"):
         distil(made, DistilledOptions(dims=8), tmp_path / "again")
+
+
+LONG = "the cat sat on the mat a dog sat on the mat the cat"  # 14 sub-words; the tiny model reads 10 between the ends
+
+
+def in_chunks(rule: str, **options: object) -> EncoderOptions:
+    return EncoderOptions(long_texts=rule, **options)
+
+
+@pytest.mark.parametrize("rule", ["chunk_mean", "chunk_max"])
+def test_texts_that_the_model_can_read_are_the_same_in_chunks(rule: str, folder: EncoderFolder) -> None:
+    whole = ContextualEncoder(folder, EncoderOptions(normalise=True)).encode(TEXTS)
+    np.testing.assert_allclose(ContextualEncoder(folder, in_chunks(rule, normalise=True)).encode(TEXTS), whole, atol=1e-6)
+
+
+def test_a_long_text_is_the_mean_of_its_chunks_by_their_sub_words_or_their_maximum(folder: EncoderFolder) -> None:
+    words = LONG.split()
+    first, rest = (hidden_states(folder, " ".join(part)).mean(axis=0) for part in (words[:10], words[10:]))
+    texts = [LONG, "dog"]
+    mean = ContextualEncoder(folder, in_chunks("chunk_mean")).encode(texts)
+    np.testing.assert_allclose(mean[0], (10 * first + 4 * rest) / 14, atol=1e-5)
+    unit = ContextualEncoder(folder, in_chunks("chunk_mean", normalise=True)).encode(texts)
+    np.testing.assert_allclose(unit[0], mean[0] / np.linalg.norm(mean[0]), atol=1e-5)
+    largest = ContextualEncoder(folder, in_chunks("chunk_max")).encode(texts)
+    np.testing.assert_allclose(largest[0], np.maximum(first, rest), atol=1e-5)
+    truncated = ContextualEncoder(folder, EncoderOptions()).encode(texts)
+    np.testing.assert_allclose(truncated[0], first, atol=1e-5)
+    np.testing.assert_allclose(mean[1], truncated[1], atol=1e-6)
+
+
+def test_chunks_may_overlap(folder: EncoderFolder) -> None:
+    encoder = ContextualEncoder(folder, in_chunks("chunk_mean", chunk_overlap=3))
+    ids, text_of = encoder.chunks(["dog", LONG, "cat"])
+    assert text_of.tolist() == [0, 1, 1, 2]
+    assert ids[1][1:-1][-3:] == ids[2][1:-1][:3] and len(ids[1]) == 12 and len(ids[2]) == 2 + 7
+    assert {chunk[0] for chunk in ids} == {WORDS.index("[CLS]")} and {chunk[-1] for chunk in ids} == {WORDS.index("[SEP]")}
+
+
+def test_a_very_long_text_is_encoded_in_batches_and_not_at_once(
+    folder: EncoderFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = ContextualEncoder(folder, in_chunks("chunk_mean", batch_tokens=64))
+    compute, shapes = encoder._hidden, []
+
+    def watched(ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        shapes.append(ids.shape)
+        return compute(ids, mask)
+
+    monkeypatch.setattr(encoder, "_hidden", watched)
+    vectors = encoder.encode(["cat " * 5_000, "dog", "the cat " * 40])
+    assert np.isfinite(vectors).all() and max(rows * length for rows, length in shapes) <= 64
+    assert sum(rows for rows, _ in shapes) == 500 + 1 + 8
+
+
+def test_onnx_runtime_reads_long_texts_in_the_same_way(folder: EncoderFolder, tmp_path: Path) -> None:
+    options = {"long_texts": "chunk_mean", "chunk_overlap": 2}
+    expected = ContextualEncoder(folder, EncoderOptions(**options)).encode([LONG, "cat"])
+    made = ContextualEncoder(folder, EncoderOptions(backend="onnx", **options), tmp_path).encode([LONG, "cat"])
+    np.testing.assert_allclose(made, expected, atol=1e-4)
+
+
+def test_stored_encodings_of_truncated_texts_stay_valid(folder: EncoderFolder) -> None:
+    names = [
+        ContextualEncoder(folder, options).fingerprint()
+        for options in (
+            EncoderOptions(),
+            in_chunks("truncate"),
+            in_chunks("chunk_mean"),
+            in_chunks("chunk_max"),
+            in_chunks("chunk_mean", chunk_overlap=2),
+        )
+    ]
+    assert names[0] == names[1] and len(set(names)) == 4
+
+
+def test_chunks_that_cannot_overlap_are_refused(folder: EncoderFolder) -> None:
+    with pytest.raises(ValueError, match="needs chunks"):
+        EncoderOptions(chunk_overlap=3)
+    with pytest.raises(ValueError, match="cannot share 8"):
+        in_chunks("chunk_max", max_length=10, chunk_overlap=8)
+    with pytest.raises(DataError, match=r"reads 12 sub-words.*lower chunk_overlap"):
+        ContextualEncoder(folder, in_chunks("chunk_mean", chunk_overlap=10))

@@ -113,6 +113,7 @@ def test_kinds_make_their_tasks_from_tables() -> None:
         "retrieval": "ndcg@10",
         "sequence_labelling": "f1",
         "similarity": "spearman",
+        "extractive_qa": "answer_f1",
     }
 
 

@@ -46,6 +46,13 @@ def test_retrieval_can_be_tuned_on_where_its_reading_names_training_queries() ->
     reader = KINDS["retrieval"].reader()
     assert not reader.has_training_examples(PairsReading(path="pairs.csv"))
     assert reader.has_training_examples(PairsReading(path="pairs.csv", training_queries=10))
+    assert not reader.has_training_examples(PairsReading(path="pairs", splits={"test": "test.csv"}))
+    assert reader.has_training_examples(PairsReading(path="pairs", splits={"train": "train.csv", "test": "test.csv"}))
     files = {"queries": "q.csv", "passages": "p.csv", "qrels": "r.csv"}
     assert not reader.has_training_examples(TablesReading(**files))
     assert reader.has_training_examples(TablesReading(**files, split="part"))
+
+
+def test_extractive_answering_holds_out_questions_and_contexts_that_are_not_trained_on() -> None:
+    columns = {"text": ["q1", "q2", "q3"], "context": ["c1", "c2", "c2"], "split": ["train", "validation", "test"]}
+    assert KINDS["extractive_qa"].reader().held_out({"questions": pa.table(columns)}) == ["q2", "c2", "q3"]

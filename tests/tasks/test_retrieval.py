@@ -1,15 +1,26 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from sklearn.metrics import ndcg_score
+from sklearn.metrics import average_precision_score, ndcg_score
 
+from emb_pipeline.embeddings.bm25 import Bm25
+from emb_pipeline.embeddings.sparse import Tfidf
 from emb_pipeline.tasks.examples import RetrievalTask
 from emb_pipeline.tasks.options import RetrievalOptions
-from emb_pipeline.tasks.retrieval import evaluate_retrieval, grades_of_ranks, ndcg, recall, reciprocal_rank, top_k
+from emb_pipeline.tasks.retrieval import (
+    average_precision,
+    evaluate_retrieval,
+    grades_of_ranks,
+    ndcg,
+    recall,
+    reciprocal_rank,
+    top_k,
+)
 from emb_pipeline.tasks.vectors import unit_length
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.texts import Texts
@@ -141,3 +152,47 @@ def test_a_searcher_that_breaks_its_contract_is_refused(order: list[list[int]]) 
 def test_there_are_no_labels_to_shuffle(words: WordEncoder) -> None:
     with pytest.raises(ValueError, match="no labels to shuffle"):
         evaluate_retrieval(_task([[1]]), words, RetrievalOptions(), seed=0, shuffle_labels=True)
+
+
+def _judged(grades: list[list[int | None]], **texts: Sequence[str]) -> RetrievalTask:
+    """A task whose judgments are the numbers; None is not judged."""
+    task = _task([[grade or 0 for grade in row] for row in grades], **texts)
+    task.qrels.eliminate_zeros()
+    judged = sp.csr_array(np.array([[grade is not None for grade in row] for row in grades]))
+    return replace(task, judged=judged)
+
+
+def test_judged_passages_alone_are_ranked_where_that_is_asked_for() -> None:
+    """Order 4 1 0 3 2 without the unjudged 4: grades 0 1 0 2 at ranks 1 to 4: AP = (1/2 + 2/4) / 2, RR = 1/2."""
+    task = _judged([[1, 0, 2, 0, None]])
+    evaluation = evaluate_retrieval(task, FixedOrder([[4, 1, 0, 3, 2]]), RetrievalOptions(rank="judged"), seed=0)
+    assert evaluation.metrics["map"] == pytest.approx(0.5)
+    assert evaluation.metrics["mrr"] == pytest.approx(0.5)
+    assert evaluation.metrics["ndcg@10"] == pytest.approx((1 / np.log2(3) + 2 / np.log2(5)) / (2 + 1 / np.log2(3)))
+    assert set(evaluation.metrics) == {"ndcg@10", "map", "mrr"}
+
+
+def test_average_precision_is_that_of_scikit_learn() -> None:
+    rng = np.random.default_rng(4)
+    grades = rng.integers(0, 3, (40, 25)) * (rng.random((40, 25)) < 0.4)
+    grades[:, 0] = 1
+    scores = -np.arange(25.0)
+    expected = [average_precision_score(row > 0, scores) for row in grades]
+    np.testing.assert_allclose(average_precision(grades), expected)
+    assert average_precision(np.array([[0, 0], [0, 1]])).tolist() == [0.0, 0.5]
+
+
+@pytest.mark.parametrize("make", [Bm25, Tfidf, WordEncoder])
+def test_every_kind_of_embedding_ranks_judged_passages(make: Callable[[], object]) -> None:
+    texts = {"queries": ["cat sat", "dog ran"], "passages": ["cat sat", "cat sat here", "dog ran", "sun"]}
+    evaluation = evaluate_retrieval(
+        _judged([[None, 1, 0, 0], [0, None, 1, 0]], **texts), make(), RetrievalOptions(rank="judged")
+    )
+    assert evaluation.metrics["map"] == 1.0 and evaluation.item_scores.num_rows == 2 * 3
+
+
+def test_irrelevant_judgments_survive_tables() -> None:
+    task = _judged([[1, 0, None], [None, 0, 2]])
+    again = RetrievalTask.from_tables(task.to_tables())
+    assert (again.judged.toarray() == task.judged.toarray()).all() and again.judged.sum() == 4
+    assert (again.qrels.toarray() == task.qrels.toarray()).all() and again.qrels.nnz == 2

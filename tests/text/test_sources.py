@@ -262,6 +262,10 @@ def test_the_table_of_sources_is_whole() -> None:
         "biosses",
         "medical_ner",
         "wnut17",
+        "squad_v1",
+        "trecqa",
+        "liveqa_medical",
+        "pubmedqa",
     }
     for each in sources().values():
         assert each.about
@@ -297,3 +301,25 @@ def test_the_mirror_is_named_by_the_environment(monkeypatch: pytest.MonkeyPatch)
     assert mirror_folder() == Path("/some/where")
     monkeypatch.delenv("EMB_PIPELINE_MIRROR")
     assert mirror_folder() is None
+
+
+def test_a_mirror_may_hold_a_rebuilt_file_that_the_table_knows(tmp_path: Path, server: Server) -> None:
+    rebuilt, mirror = b"the same in other bytes", tmp_path / "mirror" / "set"
+    entry = {
+        "about": "x",
+        "licence": "x",
+        "base_url": server.url,
+        "files": [["a.txt", len(CONTENT), SHA256]],
+        "rebuilt": {"a.txt": [len(rebuilt), hashlib.sha256(rebuilt).hexdigest()]},
+    }
+    source = parse_sources({"set": entry})["set"]
+    mirror.mkdir(parents=True)
+    (mirror / "a.txt.gz").write_bytes(gzip.compress(rebuilt))
+    folder = fetch(source, tmp_path / "raw", mirror=mirror.parent)
+    assert (folder / "a.txt").read_bytes() == rebuilt
+    assert fetch(source, tmp_path / "raw", mirror=mirror.parent) == folder and not server.requests
+    (mirror / "a.txt.gz").write_bytes(gzip.compress(b"anything else"))
+    with pytest.raises(DataError, match="SHA-256"):
+        fetch(source, tmp_path / "other", mirror=mirror.parent)
+    server.files["a.txt"] = CONTENT
+    assert (fetch(source, tmp_path / "upstream") / "a.txt").read_bytes() == CONTENT

@@ -6,6 +6,7 @@ import hashlib
 import importlib.metadata
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,30 @@ _TEXTS_PER_TOKENISATION = 4096
 _ROUNDING = "transformers", "torch"
 
 
+@dataclass(frozen=True, eq=False)
+class Window:
+    """A question with a part of its context, as a model reads them together.
+
+    Attributes
+    ----------
+    ids : list of int
+        Sub-word numbers, the ends included.
+    begin : int
+        The place of the context's first sub-word among them.
+    word_of : ndarray of shape (n_context_sub_words,), int64
+        The word of the context that each sub-word from there on is of.
+    """
+
+    ids: list[int]
+    begin: int
+    word_of: np.ndarray
+
+
 class ContextualEncoder:
     """A transformer with a rule that pools the vectors of a text's tokens.
 
-    The model is read when something is first encoded. Texts are encoded in batches of like length; a text longer than
-    the model reads is cut.
+    The model is read when something is first encoded. Texts are encoded in batches of like length. Of a text longer than the
+    model reads, its start is encoded, or all of it in chunks (``long_texts``).
 
     Parameters
     ----------
@@ -54,6 +74,9 @@ class ContextualEncoder:
         layers = int(self._config.get("num_hidden_layers", 0))
         if not -layers - 1 <= options.layer <= layers:
             raise DataError(str(folder.model_path), f"has layers 0 to {layers}, not {options.layer}", "choose one of these")
+        if options.chunk_overlap >= self.max_length - 2:
+            reason = f"reads {self.max_length} sub-words, 2 of them ends: chunks cannot share {options.chunk_overlap}"
+            raise DataError(str(folder.model_path), reason, "lower chunk_overlap")
 
     @property
     def dim(self) -> int:
@@ -75,13 +98,17 @@ class ContextualEncoder:
             "device": self.options.device,
             "libraries": [importlib.metadata.version(name).rsplit(".", 1)[0] for name in _ROUNDING],
         }
+        if self.options.long_texts != "truncate":
+            facts["long_texts"] = [self.options.long_texts, self.options.chunk_overlap]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     def encode(self, texts: Sequence[str], role: Role = "passage") -> np.ndarray:
         """Vectors of texts: an array of shape (n_texts, dim), float32."""
+        if self.options.long_texts != "truncate":
+            return self._of_chunks(texts, role)
         vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
         for rows, hidden, mask in self._hidden_states(self.token_ids(texts, role)):
-            vectors[rows] = self._pooled(hidden, mask)
+            vectors[rows] = self._normalised(self._pooled(hidden, mask))
         return vectors
 
     def encode_tokens(self, sentences: Sequence[Sequence[str]]) -> list[np.ndarray]:
@@ -104,6 +131,33 @@ class ContextualEncoder:
                 np.add.at(counts[row], words, 1)
         return [total / np.maximum(count, 1)[:, None] for total, count in zip(sums, counts, strict=True)]
 
+    def chunks(self, texts: Sequence[str], role: Role = "passage") -> tuple[list[list[int]], np.ndarray]:
+        """All that there is of each text, in chunks that the model can read.
+
+        Returns
+        -------
+        ids : list of list of int
+            Sub-word numbers of each chunk, the ends included. A prompt stands at the start of a text's first chunk.
+        text_of : ndarray of shape (n_chunks,), int64
+            The text that each chunk is of, in ascending order.
+        """
+        prompt = self._prompt(role)
+        ids: list[list[int]] = []
+        text_of: list[int] = []
+        for start in range(0, len(texts), _TEXTS_PER_TOKENISATION):
+            found = self._tokenizer(
+                [self._as_trained_on(prompt + text) for text in texts[start : start + _TEXTS_PER_TOKENISATION]],
+                truncation=True,
+                max_length=self.max_length,
+                stride=self.options.chunk_overlap,
+                return_overflowing_tokens=True,
+                return_attention_mask=False,
+                return_token_type_ids=False,
+            )
+            ids.extend(found["input_ids"])
+            text_of.extend(start + row for row in found["overflow_to_sample_mapping"])
+        return ids, np.array(text_of, dtype=np.int64)
+
     def token_ids(self, texts: Sequence[str], role: Role = "passage") -> list[list[int]]:
         """What the model reads of each text in this role: sub-word numbers, the ends included."""
         prompt = self._prompt(role)
@@ -123,9 +177,7 @@ class ContextualEncoder:
         """Sub-word numbers of parts of a sentence that the model can read, and the word of each between the ends."""
         if not len(sentence):
             return
-        words = [self._as_trained_on(token) or token for token in sentence]
-        found = self._tokenizer(words, is_split_into_words=True, add_special_tokens=False, truncation=False)
-        ids, word_of = np.array(found["input_ids"]), np.array(found.word_ids(), dtype=np.int64)
+        ids, word_of = self._sub_words(sentence)
         first, last = self._tokenizer.cls_token_id, self._tokenizer.sep_token_id
         room, start = self.max_length - 2, 0
         while start < len(ids):
@@ -135,6 +187,40 @@ class ContextualEncoder:
                     end -= 1
             yield [first, *ids[start:end].tolist(), last], word_of[start:end]
             start = end
+
+    def windows(self, question: Sequence[str], context: Sequence[str]) -> Iterator[Window]:
+        """Question and context in one sequence, ``[CLS] question [SEP] context [SEP]``, as often as the context needs.
+
+        A context that does not fit is read in windows, each of which starts a third of a window before the end of the one
+        before, so that an answer near a border is whole in one of them. A question takes half of a sequence at most. All
+        sub-words are of the first segment: the encoders here are trained on single sequences.
+        """
+        asked, _ = self._sub_words(question) if len(question) else (np.empty(0, np.int64), None)
+        ids, word_of = self._sub_words(context)
+        opening = [self._tokenizer.cls_token_id, *asked[: (self.max_length - 3) // 2].tolist(), self._tokenizer.sep_token_id]
+        room, start = self.max_length - len(opening) - 1, 0
+        while start < len(ids):
+            end = min(start + room, len(ids))
+            while start + 1 < end < len(ids) and word_of[end] == word_of[end - 1] != word_of[start]:
+                end -= 1  # keep a word in one window
+            part = [*opening, *ids[start:end].tolist(), self._tokenizer.sep_token_id]
+            yield Window(part, len(opening), word_of[start:end])
+            if end == len(ids):
+                return
+            again = int(np.searchsorted(word_of, word_of[end - max(1, room // 3)]))
+            start = again if again > start else end
+
+    def window_states(self, windows: Sequence[Window]) -> Iterator[tuple[int, np.ndarray]]:
+        """Number and hidden states, of shape (n_sub_words, dim), of each window, the longest first."""
+        for rows, hidden, mask in self._hidden_states([window.ids for window in windows]):
+            for row, states, attended in zip(rows.tolist(), hidden, mask, strict=True):
+                yield row, states[attended]
+
+    def _sub_words(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Sub-word numbers of some words, without ends, and the word of each."""
+        known = [self._as_trained_on(word) or word for word in words]
+        found = self._tokenizer(known, is_split_into_words=True, add_special_tokens=False, truncation=False)
+        return np.array(found["input_ids"], dtype=np.int64), np.array(found.word_ids(), dtype=np.int64)
 
     @property
     def pooling(self) -> str:
@@ -172,9 +258,28 @@ class ContextualEncoder:
             pooled = np.where(mask[:, :, None], hidden, -np.inf).max(axis=1)
         else:
             pooled = np.einsum("ntd,nt->nd", hidden, mask.astype(np.float32)) / mask.sum(axis=1, keepdims=True)
-        if self.normalises:
-            pooled = pooled / np.maximum(np.linalg.norm(pooled, axis=1, keepdims=True), 1e-12)
-        return pooled.astype(np.float32)
+        return np.asarray(pooled, dtype=np.float32)
+
+    def _normalised(self, vectors: np.ndarray) -> np.ndarray:
+        if not self.normalises:
+            return vectors
+        return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12), dtype=np.float32)
+
+    def _of_chunks(self, texts: Sequence[str], role: Role) -> np.ndarray:
+        """Vectors of texts out of those of their chunks, which are added up as they come and never held together."""
+        ids, text_of = self.chunks(texts, role)
+        takes_mean = self.options.long_texts == "chunk_mean"
+        vectors = np.full((len(texts), self.dim), 0 if takes_mean else -np.inf, dtype=np.float32)
+        sub_words = np.zeros(len(texts), dtype=np.float32)
+        for rows, hidden, mask in self._hidden_states(ids):
+            pooled, of = self._pooled(hidden, mask), text_of[rows]
+            if takes_mean:
+                counts = np.maximum(mask.sum(axis=1) - 2, 1).astype(np.float32)  # without the ends
+                np.add.at(vectors, of, pooled * counts[:, None])
+                np.add.at(sub_words, of, counts)
+            else:
+                np.maximum.at(vectors, of, pooled)
+        return self._normalised(vectors / sub_words[:, None] if takes_mean else vectors)
 
     def _prompt(self, role: Role) -> str:
         return self.options.query_prompt if role == "query" else self.options.passage_prompt

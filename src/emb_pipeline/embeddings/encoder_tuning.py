@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emb_pipeline.embeddings.contextual import ContextualEncoder, load_model
+from emb_pipeline.embeddings.contextual import ContextualEncoder, Window, load_model
 from emb_pipeline.embeddings.encoder_folder import MODEL, EncoderFolder
 from emb_pipeline.embeddings.linear_head import LinearHead, class_weights
 from emb_pipeline.embeddings.options import EncoderOptions, EncoderTuningOptions
@@ -213,6 +213,68 @@ def tune_on_tags(
         lengths = np.array([len(ids) for _, ids, _ in pieces])
         n_tokens = np.array([len(set(word_of)) for _, _, word_of in pieces], dtype=np.float64)
         losses = training.fit(lengths, of_piece, loss_of, layer.parameters, n_tokens)
+        return TunedEncoder(training.written(folder), layer.head(), losses)
+
+
+def tune_on_spans(
+    base: EncoderFolder,
+    encoder: EncoderOptions,
+    questions: Sequence[Sequence[str]],
+    contexts: Sequence[Sequence[str]],
+    spans: np.ndarray,
+    held_out: np.ndarray,
+    options: EncoderTuningOptions,
+    *,
+    seed: int,
+    folder: Path,
+) -> TunedEncoder:
+    """Train an encoder, and a head with two scores of each sub-word, to find where an answer starts and where it ends.
+
+    The model reads question and context together, a long context in windows that overlap; a window without the answer is to
+    point at its first sub-word, ``[CLS]`` [1]_.
+
+    Parameters
+    ----------
+    questions, contexts : sequence of sequences of str
+        Words; one context for each question.
+    spans : ndarray of shape (n_questions, 2), int
+        First and last word of the answer.
+    held_out : ndarray of shape (n_questions,), bool
+        Questions that say when to stop.
+    base, encoder, options, seed, folder
+        As for `tune_on_classes`.
+
+    Raises
+    ------
+    DataError
+        The base is no transformer.
+
+    References
+    ----------
+    .. [1] Devlin et al. (2019), BERT, §4.2 and §4.3.
+    """
+    import torch
+
+    with _Training(base, encoder, options, seed) as training:
+        pairs = zip(questions, contexts, strict=True)
+        windows = [(row, window) for row, pair in enumerate(pairs) for window in training.reader.windows(*pair)]
+        wanted = np.array([_place_in_window(window, *spans[row]) for row, window in windows])
+        ids = [window.ids for _, window in windows]
+        layer = _Layer(training, ids, LinearHead(np.zeros((base.dim, 2), np.float32), np.zeros(2, np.float32)))
+
+        def loss_of(rows: np.ndarray) -> torch.Tensor:
+            hidden, _ = training.hidden([ids[row] for row in rows])
+            place = torch.arange(hidden.shape[1])
+            begins = torch.tensor([windows[row][1].begin for row in rows])[:, None]
+            lengths = torch.tensor([len(windows[row][1].word_of) for row in rows])[:, None]
+            is_choice = (place == 0) | ((place >= begins) & (place < begins + lengths))
+            scores = layer(hidden).masked_fill(~is_choice[:, :, None], -math.inf)
+            targets = torch.from_numpy(wanted[rows])
+            losses = [torch.nn.functional.cross_entropy(scores[:, :, side], targets[:, side]) for side in (0, 1)]
+            return (losses[0] + losses[1]) / 2
+
+        of_window = np.array([held_out[row] for row, _ in windows])
+        losses = training.fit(np.array([len(found) for found in ids]), of_window, loss_of, layer.parameters)
         return TunedEncoder(training.written(folder), layer.head(), losses)
 
 
@@ -511,6 +573,14 @@ class _Layer:
         """The layer on vectors as they are."""
         values = [part.detach().numpy() for part in (self._weights, self._intercepts)]
         return LinearHead(*values).on_raw(self._mean.numpy(), self._deviation.numpy())
+
+
+def _place_in_window(window: Window, first: int, last: int) -> tuple[int, int]:
+    """Where a span starts and ends among a window's sub-words; 0 and 0 where it is not whole in it."""
+    inside = np.flatnonzero((window.word_of >= first) & (window.word_of <= last))
+    if not len(inside) or window.word_of[inside[0]] != first or window.word_of[inside[-1]] != last:
+        return 0, 0
+    return window.begin + int(inside[0]), window.begin + int(inside[-1])
 
 
 def _batches(rows: np.ndarray, lengths: np.ndarray, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:

@@ -68,6 +68,15 @@ class Searcher(Protocol):
 
 
 @runtime_checkable
+class Answerer(Protocol):
+    """A system that finds answers in contexts without vectors of its own (lexical overlap)."""
+
+    def answer(self, questions: Sequence[Sequence[str]], contexts: Sequence[Sequence[str]]) -> np.ndarray:
+        """First and last word of the answer to each question in its context: shape (n_questions, 2)."""
+        ...
+
+
+@runtime_checkable
 class WordEncoder(Protocol):
     """Maps tokens to vectors, each by itself (word vectors): equal tokens have equal vectors."""
 

@@ -134,6 +134,15 @@ class Bm25Options(Options):
     b: Annotated[float, Field(ge=0, le=1, description="how much long passages are held back")] = 0.75
 
 
+class SlidingWindowOptions(Options):
+    """Answers by lexical overlap: the run of uncommon words nearest to the question's words."""
+
+    common_share: Annotated[
+        float, Field(gt=0, le=1, description="share of the contexts above which a word is too common to be in an answer")
+    ] = 0.2
+    max_words: Annotated[int, Field(ge=1, le=100, description="words of an answer at most")] = 8
+
+
 class StaticFileOptions(PooledOptions):
     """Word vectors that somebody else trained, from a file."""
 
@@ -164,6 +173,16 @@ class EncoderOptions(Options):
         int | None,
         Field(ge=8, le=8192, description="sub-word tokens that are read of a text; null: as many as the model can"),
     ] = None
+    long_texts: Annotated[
+        Literal["truncate", "chunk_mean", "chunk_max"],
+        Field(
+            description="a text longer than max_length: truncate reads its start alone; chunk_mean and chunk_max read all "
+            "of it in chunks of that length and take the mean (by sub-words) or the maximum of their vectors"
+        ),
+    ] = "truncate"
+    chunk_overlap: Annotated[
+        int, Field(ge=0, le=8000, description="sub-words that a chunk has in common with the one before it")
+    ] = 0
     batch_tokens: Annotated[
         int, Field(ge=64, le=1_000_000, description="sub-word tokens of one batch at most; a GPU likes more")
     ] = 1024
@@ -178,6 +197,14 @@ class EncoderOptions(Options):
         ),
     ] = "float32"
     device: Annotated[Literal["cpu", "cuda"], Field(description="cuda needs a GPU and PyTorch's CUDA build")] = "cpu"
+
+    @model_validator(mode="after")
+    def _chunks_can_overlap(self) -> Self:
+        if self.chunk_overlap and self.long_texts == "truncate":
+            raise ValueError("'chunk_overlap' needs chunks: set long_texts to chunk_mean or chunk_max")
+        if self.max_length is not None and self.chunk_overlap >= self.max_length - 2:
+            raise ValueError(f"chunks of {self.max_length} sub-words, 2 of them ends, cannot share {self.chunk_overlap}")
+        return self
 
     @model_validator(mode="after")
     def _onnx_has_its_own_arithmetic(self) -> Self:

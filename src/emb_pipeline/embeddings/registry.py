@@ -25,6 +25,7 @@ from emb_pipeline.embeddings.options import (
     PooledOptions,
     RandomOptions,
     SentenceTransformerOptions,
+    SlidingWindowOptions,
     StaticFileOptions,
     TfidfOptions,
     TokenFeaturesOptions,
@@ -38,10 +39,11 @@ if TYPE_CHECKING:
     from emb_pipeline.embeddings.word_vectors import WordVectors
     from emb_pipeline.text.tokens import TokenCorpus
 
-Serves = Literal["texts", "tokens", "search"]
+Serves = Literal["texts", "tokens", "search", "answers"]
 _TEXTS: frozenset[Serves] = frozenset({"texts"})
 _TOKENS: frozenset[Serves] = frozenset({"tokens"})
 _SEARCH: frozenset[Serves] = frozenset({"search"})
+_ANSWERS: frozenset[Serves] = frozenset({"answers"})
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,8 @@ class Method:
     origin : {"corpus", "task", "control", "pretrained", "encoder"}
         Where its knowledge comes from: trained here on a corpus, fitted on a task's training texts, nowhere, a file, or
         another encoder of the grid.
-    serves : frozenset of {"texts", "tokens", "search"}
-        What it has vectors of, or can search: a kind of task says which of these it needs.
+    serves : frozenset of {"texts", "tokens", "search", "answers"}
+        What it has vectors of, or can search or answer: a kind of task says which of these it needs.
     implementation : str
         ``module:name`` within this package.
     artefact : {"vectors", "encoder"}, optional
@@ -122,6 +124,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 has_dim=False,
             ),
             Method("bm25", Bm25Options, "task", _SEARCH, "bm25:Bm25", has_dim=False),
+            Method("sliding_window", SlidingWindowOptions, "task", _ANSWERS, "sliding_window:SlidingWindow", has_dim=False),
         )
     }
 )

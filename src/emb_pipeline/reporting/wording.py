@@ -15,6 +15,10 @@ METRIC_NAMES = {
     "ndcg@10": "nDCG@10",
     "mrr@10": "MRR@10",
     "recall@100": "recall@100",
+    "map": "MAP",
+    "mrr": "MRR",
+    "exact_match": "exact match",
+    "answer_f1": "answer F1",
 }
 LOWER_IS_BETTER = frozenset({"log_loss"})
 UNITS = {
@@ -23,10 +27,11 @@ UNITS = {
     "retrieval": "queries",
     "recommendation": "users",
     "similarity": "pairs",
+    "extractive_qa": "questions",
 }
 NOTHING = "–"
 _MINUS, _NARROW_SPACE = "\u2212", "\u202f"
-_PERCENT = re.compile(r"accuracy|.*f1(_.+)?|precision|recall(@\d+|_seen|_unseen)?")
+_PERCENT = re.compile(r"accuracy|exact_match|.*f1(_.+)?|precision|recall(@\d+|_seen|_unseen)?")
 
 
 def metric_name(metric: str) -> str:

@@ -113,6 +113,8 @@ class RetrievalTask:
         Queries that embeddings may be fine-tuned on; the others are what is evaluated.
     training_qrels : csr_array of shape (n_training_queries, n_passages), float32, optional
         Their relevance grades.
+    judged : csr_array of shape (n_queries, n_passages), bool, optional
+        The pairs that were judged, irrelevant ones among them; those with a grade where it is left out.
     """
 
     name: str
@@ -123,6 +125,7 @@ class RetrievalTask:
     qrels: sp.csr_array
     training_queries: Texts = field(default_factory=lambda: Texts([]))
     training_qrels: sp.csr_array | None = None
+    judged: sp.csr_array | None = None
 
     def __post_init__(self) -> None:
         if self.qrels.shape != (len(self.query_ids), len(self.passage_ids)):
@@ -170,8 +173,9 @@ class RetrievalTask:
                 f"passage {passage_ids[column]} is judged twice for query {query_ids[row]}",
                 "keep one judgment of each pair",
             )
-        judged = sp.csr_array((grades, (rows, columns)), shape=shape)
-        judged.eliminate_zeros()
+        judged = sp.csr_array((np.ones(len(grades), dtype=bool), (rows, columns)), shape=shape)
+        graded = sp.csr_array((grades, (rows, columns)), shape=shape)
+        graded.eliminate_zeros()
         texts, is_training = texts_of(tables, "queries"), np.zeros(len(query_ids), dtype=bool)
         if "split" in queries.column_names:
             is_training = np.array([split not in (None, "test") for split in queries["split"].to_pylist()])
@@ -184,14 +188,16 @@ class RetrievalTask:
             texts.take(tested),
             passage_ids,
             texts_of(tables, "passages"),
-            judged[tested],
+            graded[tested],
             texts.take(training),
-            judged[training],
+            graded[training],
+            judged[tested],
         )
 
     def to_tables(self) -> dict[str, pa.Table]:
         """The tables ``queries``, ``passages`` and ``qrels`` of this task."""
-        judged = sp.coo_array(self.qrels)
+        judged = sp.coo_array(self.qrels if self.judged is None else self.judged)
+        grades = np.asarray(self.qrels[judged.coords]).ravel()
         return {
             "queries": pa.table({"query_id": list(self.query_ids), "text": list(self.queries)}),
             "passages": pa.table({"passage_id": list(self.passage_ids), "text": list(self.passages)}, schema=PASSAGES),
@@ -199,7 +205,7 @@ class RetrievalTask:
                 {
                     "query_id": list(self.query_ids[judged.coords[0]]),
                     "passage_id": list(self.passage_ids[judged.coords[1]]),
-                    "relevance": judged.data.astype(np.int32),
+                    "relevance": grades.astype(np.int32),
                 },
                 schema=QRELS,
             ),

@@ -17,7 +17,13 @@ from emb_pipeline.embeddings import registry
 from emb_pipeline.embeddings.bag_tuning import tune_bag, with_words
 from emb_pipeline.embeddings.contextual import ContextualEncoder
 from emb_pipeline.embeddings.encoder_folder import EncoderFolder
-from emb_pipeline.embeddings.encoder_tuning import tune_by_contrast, tune_on_classes, tune_on_pairs, tune_on_tags
+from emb_pipeline.embeddings.encoder_tuning import (
+    tune_by_contrast,
+    tune_on_classes,
+    tune_on_pairs,
+    tune_on_spans,
+    tune_on_tags,
+)
 from emb_pipeline.embeddings.encoders import TextEncoder
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.options import (
@@ -29,11 +35,18 @@ from emb_pipeline.embeddings.options import (
     TuningOptions,
 )
 from emb_pipeline.embeddings.pooling import PooledEncoder
+from emb_pipeline.embeddings.span_reading import read_spans
 from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.tasks.crf import best_allowed, tokens_of_sentences
 from emb_pipeline.tasks.examples import ClassificationTask, RetrievalTask
+from emb_pipeline.tasks.extractive_qa import ExtractiveTask, held_out_questions
 from emb_pipeline.tasks.folds import duplicate_groups, folds_of, stratified_folds
-from emb_pipeline.tasks.options import ClassificationOptions, RetrievalOptions, SequenceLabellingOptions
+from emb_pipeline.tasks.options import (
+    ClassificationOptions,
+    ExtractiveOptions,
+    RetrievalOptions,
+    SequenceLabellingOptions,
+)
 from emb_pipeline.tasks.probes import fit_probe
 from emb_pipeline.tasks.sequence_labelling import SequenceLabellingTask
 from emb_pipeline.tasks.vectors import bytes_per_vector, encoded
@@ -41,7 +54,7 @@ from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.texts import Texts
 
 PREDICTIONS = pa.schema([("unit_id", pa.string()), ("values", pa.list_(pa.float64()))])
-"""What a tuned model says of each test example: log probabilities of the classes, or the codes of the tags."""
+"""What a tuned model says of each test example: log probabilities of the classes, codes of the tags, or a span's ends."""
 COSTS = pa.schema([("dim", pa.int64()), ("encode_seconds", pa.float64()), ("bytes_per_item", pa.float64())])
 
 
@@ -170,6 +183,44 @@ def fine_tune_sequence_labelling(
     return FineTuned(tuned.encoder, costs, tuned.losses, {})
 
 
+def fine_tune_extractive_qa(task: ExtractiveTask, tunable: Tunable, options: ExtractiveOptions) -> FineTuned:
+    """Train a transformer and a span head that read question and context together.
+
+    Parameters
+    ----------
+    task : ExtractiveTask
+        Questions with contexts and answers.
+    tunable : Tunable
+        A transformer.
+    options : ExtractiveOptions
+        Words of an answer at most, and the share of contexts that is held out, where no split ``validation`` is.
+    """
+    base, tuning, encoder_options = _transformer(tunable, task.name)
+    train, test = np.flatnonzero(task.split != "test"), np.flatnonzero(task.split == "test")
+    held_out = held_out_questions(task, train, options.validation_share, np.random.default_rng(tunable.seed))
+
+    def words(rows: np.ndarray) -> tuple[list[list[str]], list[list[str]]]:
+        return [task.question_words[row] for row in rows], [task.words[task.context_of[row]].words for row in rows]
+
+    with threadpool_limits(1):
+        tuned = tune_on_spans(
+            base,
+            encoder_options,
+            *words(train),
+            task.spans[train],
+            held_out,
+            tuning,
+            seed=tunable.seed,
+            folder=tunable.folder,
+        )
+        started = perf_counter()
+        encoder = ContextualEncoder(tuned.encoder, _as_tuned(encoder_options, tuning))
+        spans = read_spans(encoder, cast(LinearHead, tuned.head), *words(test), longest=options.max_answer_tokens)
+        seconds = perf_counter() - started
+    predictions = _predictions(task.example_ids[test], spans.astype(np.float64))
+    return FineTuned(tuned.encoder, _with_costs(predictions, base.dim, seconds, 4.0 * base.dim), tuned.losses, {})
+
+
 def fine_tune_retrieval(task: RetrievalTask, tunable: Tunable, options: RetrievalOptions) -> FineTuned:
     """Train a transformer on the task's training queries and their relevant passages.
 
@@ -253,6 +304,13 @@ def _transformer(tunable: Tunable, place: str) -> tuple[EncoderFolder, EncoderTu
     if not isinstance(tunable.base, EncoderFolder):
         raise DataError(place, "fine-tunes transformers alone", "take an encoder as base, or a classification task")
     return tunable.base, cast(EncoderTuningOptions, tunable.tuning), cast(EncoderOptions, tunable.options)
+
+
+def _as_tuned(options: EncoderOptions, tuning: EncoderTuningOptions) -> EncoderOptions:
+    """Options of reading with the length that was trained with."""
+    if tuning.max_length is None:
+        return options
+    return options.model_copy(update={"max_length": min(tuning.max_length, options.max_length or tuning.max_length)})
 
 
 def _held_out(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from emb_pipeline.text import audit, readers, readings, sequences
+from emb_pipeline.text import audit, question_answering, readers, readings, sequences
 from emb_pipeline.text.texts import tokenised
 
 Tables = Mapping[str, pa.Table]
@@ -118,8 +118,9 @@ class RetrievalReader(ExamplesReader):
         return list(_evaluated(tables).queries["text"].to_pylist())
 
     def has_training_examples(self, reading: Any) -> bool:
-        """Training queries are asked for by number, or marked in a column."""
-        return bool(getattr(reading, "training_queries", 0) or getattr(reading, "split", None))
+        """Training queries are asked for by number, marked in a column, or in files of their own."""
+        in_files = set(getattr(reading, "splits", None) or ()) - {"test"}
+        return bool(getattr(reading, "training_queries", 0) or getattr(reading, "split", None) or in_files)
 
 
 class SimilarityReader(ExamplesReader):
@@ -138,6 +139,26 @@ class SimilarityReader(ExamplesReader):
     def held_out(self, tables: Tables) -> list[str]:
         """Both texts of every pair."""
         return [text for column in ("text_a", "text_b") for text in tables["pairs"][column].to_pylist()]
+
+
+class ExtractiveReader(ExamplesReader):
+    """Questions, contexts and the spans that answer them: table ``questions``."""
+
+    readings = readings.ExtractiveReading
+
+    def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
+        """Questions with their contexts and answers."""
+        return {"questions": question_answering.read_answers(reading, raw, project)}
+
+    def audit(self, tables: Tables) -> pa.Table:
+        """Leakage, answers that words cannot hit, several answers."""
+        return audit.audit_extractive(tables["questions"])
+
+    def held_out(self, tables: Tables) -> list[str]:
+        """Questions outside the training part, and their contexts."""
+        table = tables["questions"]
+        rows = zip(*(table[column].to_pylist() for column in ("text", "context", "split")), strict=True)
+        return list(dict.fromkeys(text for *texts, split in rows if split != "train" for text in texts))
 
 
 def _outside_training(examples: pa.Table) -> list[str]:

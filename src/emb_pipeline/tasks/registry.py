@@ -17,6 +17,7 @@ from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.options import (
     ClassificationOptions,
     EvaluationOptions,
+    ExtractiveOptions,
     RetrievalOptions,
     SequenceLabellingOptions,
 )
@@ -41,8 +42,8 @@ class Kind:
         Options of its evaluation.
     primary_metric : str
         The metric that its leaderboard is sorted by.
-    needs : frozenset of {"texts", "tokens", "search"}
-        What an embedding must give: vectors of texts, vectors of the tokens of a text, or a search; one of them is enough.
+    needs : frozenset of {"texts", "tokens", "search", "answers"}
+        What an embedding must give: vectors of texts, of the tokens of a text, a search, answers; one of them is enough.
     reading, task_class, evaluation : str
         ``module:name`` within this package: how examples are read, what holds them, how an embedding is evaluated on them.
     learns_from_labels : bool
@@ -157,6 +158,18 @@ KINDS: Mapping[str, Kind] = {
             "examples:SimilarityTask",
             "similarity:evaluate_similarity",
             learns_from_labels=False,
+        ),
+        Kind(
+            "extractive_qa",
+            ExtractiveOptions,
+            "answer_f1",
+            frozenset({"tokens", "answers"}),
+            "reading:ExtractiveReader",
+            "extractive_qa:ExtractiveTask",
+            "extractive_qa:evaluate_extractive_qa",
+            fine_tuning="fine_tuning:fine_tune_extractive_qa",
+            tunes=frozenset({"encoder"}),
+            scoring="extractive_qa:score_predictions",
         ),
     )
 }

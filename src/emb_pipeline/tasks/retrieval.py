@@ -54,7 +54,8 @@ def evaluate_retrieval(
     Returns
     -------
     Evaluation
-        Item scores and summaries ``ndcg@10``, ``mrr@10`` and ``recall@100`` (or another cutoff).
+        Item scores and summaries ``ndcg@10``, ``mrr@10`` and ``recall@100`` (or another cutoff); where the judged passages
+        of each query are ranked, ``ndcg@10``, ``map`` and ``mrr``, the latter two of the whole ranking.
 
     Raises
     ------
@@ -66,15 +67,23 @@ def evaluate_retrieval(
     if shuffle_labels:
         raise ValueError(f"{task.name}: retrieval trains nothing, so there are no labels to shuffle")
     _require_relevant_passages(task)
-    k = min(max(options.recall_cutoff, CUTOFF), len(task.passages))
     with threadpool_limits(1):
-        ranked, dim, encode_seconds, search_seconds, size = _ranked(task, encoder, k, options)
-    grades = grades_of_ranks(task.qrels, ranked)
-    values = {
-        f"ndcg@{CUTOFF}": ndcg(grades[:, :CUTOFF], task.qrels, CUTOFF),
-        f"mrr@{CUTOFF}": reciprocal_rank(grades[:, :CUTOFF]),
-        f"recall@{options.recall_cutoff}": recall(grades[:, : options.recall_cutoff], task.qrels),
-    }
+        if options.rank == "judged":
+            grades, dim, encode_seconds, search_seconds, size = _judged_grades(task, encoder)
+            values = {
+                f"ndcg@{CUTOFF}": ndcg(grades[:, :CUTOFF], task.qrels, CUTOFF),
+                "map": average_precision(grades),
+                "mrr": reciprocal_rank(grades),
+            }
+        else:
+            k = min(max(options.recall_cutoff, CUTOFF), len(task.passages))
+            ranked, dim, encode_seconds, search_seconds, size = _ranked(task, encoder, k, options)
+            grades = grades_of_ranks(task.qrels, ranked)
+            values = {
+                f"ndcg@{CUTOFF}": ndcg(grades[:, :CUTOFF], task.qrels, CUTOFF),
+                f"mrr@{CUTOFF}": reciprocal_rank(grades[:, :CUTOFF]),
+                f"recall@{options.recall_cutoff}": recall(grades[:, : options.recall_cutoff], task.qrels),
+            }
     return Evaluation(
         item_scores=measured(task.query_ids, task.query_ids[duplicate_groups(task.queries)], values),
         metrics={name: float(scores.mean()) for name, scores in values.items()},
@@ -164,9 +173,80 @@ def reciprocal_rank(grades: np.ndarray) -> np.ndarray:
     return np.where(relevant.any(axis=1), 1 / (relevant.argmax(axis=1) + 1.0), 0.0)
 
 
+def average_precision(grades: np.ndarray) -> np.ndarray:
+    """Average precision of each query; its mean over queries is MAP.
+
+    The mean, over the relevant passages, of the share of relevant ones among the ranks down to each [1]_. Any grade above 0
+    is relevant.
+
+    Parameters
+    ----------
+    grades : ndarray of shape (n_queries, n_ranks)
+        Relevance of the passage at each rank; all relevant passages are among the ranks. Behind a ranking's end stands 0.
+
+    Returns
+    -------
+    ndarray of shape (n_queries,)
+        From 0 to 1; 0 without a relevant passage.
+
+    References
+    ----------
+    .. [1] Buckley & Voorhees (2000), Evaluating Evaluation Measure Stability, SIGIR.
+    """
+    relevant = grades > 0
+    precision = np.cumsum(relevant, axis=1) / np.arange(1, grades.shape[1] + 1)
+    return np.asarray((precision * relevant).sum(axis=1) / np.maximum(relevant.sum(axis=1), 1))
+
+
 def recall(grades: np.ndarray, qrels: sp.csr_array) -> np.ndarray:
     """Part of a query's relevant passages that is among the ranks given."""
     return np.asarray((grades > 0).sum(axis=1) / np.asarray((qrels > 0).sum(axis=1)).ravel())
+
+
+def _judged_grades(
+    task: RetrievalTask, encoder: TextEncoder | TaskEncoder | Searcher
+) -> tuple[np.ndarray, int, float, float, float]:
+    """Grades of each query's judged passages, the best scored first; behind them 0: shape (n_queries, most judged).
+
+    A searcher is asked for its ranking of all passages, of which the judged ones are kept in their order.
+    """
+    judged = sp.csr_array(task.qrels > 0) if task.judged is None else task.judged
+    rows, columns = np.repeat(np.arange(judged.shape[0]), np.diff(judged.indptr)), judged.indices
+    if isinstance(encoder, Searcher):
+        n_passages = len(task.passages)
+        started = perf_counter()
+        ranks = _checked_ranks(
+            encoder.search(task.queries, task.passages, n_passages), len(task.queries), n_passages, n_passages
+        )
+        scores = -np.argsort(ranks, axis=1)[rows, columns].astype(np.float64)
+        dim, size, encode_seconds = 0, 0.0, 0.0
+    else:
+        queries, passages, encode_seconds = _vectors(task, encoder)
+        dim, size = int(passages.shape[1]), bytes_per_vector(passages)
+        started = perf_counter()
+        units = unit_length(queries), unit_length(passages)
+        scores = np.round(_cosines(units[0], units[1], rows, columns), DECIMALS)
+    order = np.lexsort((columns, -scores, rows))
+    place = np.arange(len(rows)) - judged.indptr[rows]
+    grades = np.zeros((judged.shape[0], int(np.diff(judged.indptr).max())))
+    grades[rows, place] = np.asarray(task.qrels[rows, columns[order]]).ravel()
+    return grades, dim, encode_seconds, perf_counter() - started, size
+
+
+def _cosines(queries: Vectors, passages: Vectors, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    if sp.issparse(queries):
+        return np.asarray(queries[rows].multiply(passages[columns]).sum(axis=1), dtype=np.float64).ravel()
+    return np.asarray(np.einsum("ij,ij->i", queries[rows], passages[columns], dtype=np.float64))
+
+
+def _vectors(task: RetrievalTask, encoder: TextEncoder | TaskEncoder) -> tuple[Vectors, Vectors, float]:
+    """Vectors of queries and passages, and the seconds that fitting and encoding took."""
+    started = perf_counter()
+    fitted = encoder.fit(task.passages) if isinstance(encoder, TaskEncoder) else encoder
+    fit_seconds = perf_counter() - started
+    passages, passage_seconds = encoded(fitted, task.passages, "passages", "passage")
+    queries, query_seconds = encoded(fitted, task.queries, "queries", "query")
+    return queries, passages, fit_seconds + passage_seconds + query_seconds
 
 
 def _ranked(
@@ -179,14 +259,10 @@ def _ranked(
     if isinstance(encoder, Searcher):
         found = _checked_ranks(encoder.search(task.queries, task.passages, k), len(task.queries), len(task.passages), k)
         return found, 0, 0.0, perf_counter() - started, 0.0
-    fitted = encoder.fit(task.passages) if isinstance(encoder, TaskEncoder) else encoder
-    fit_seconds = perf_counter() - started
-    passages, passage_seconds = encoded(fitted, task.passages, "passages", "passage")
-    queries, query_seconds = encoded(fitted, task.queries, "queries", "query")
+    queries, passages, encode_seconds = _vectors(task, encoder)
     started = perf_counter()
     found = top_k(unit_length(queries), unit_length(passages), k, block_bytes=options.block_megabytes << 20)
     search_seconds = perf_counter() - started
-    encode_seconds = fit_seconds + passage_seconds + query_seconds
     return found, int(passages.shape[1]), encode_seconds, search_seconds, bytes_per_vector(passages)
 
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.readers import RetrievalTables
+from emb_pipeline.text.spans import PlacedWords
 from emb_pipeline.text.tagging import entities, to_iob2
 from emb_pipeline.text.tokens import TokenCorpus, sentence_key, sentences, tokenize
 
@@ -415,6 +416,57 @@ def audit_sequence_labelling(examples: pa.Table) -> pa.Table:
         "test entities that the training part has, too, with their type",
     )
     return lines.table()
+
+
+def audit_extractive(questions: pa.Table) -> pa.Table:
+    """Audit questions with contexts and the spans that answer them.
+
+    Parameters
+    ----------
+    questions : pa.Table
+        Of schema `emb_pipeline.text.question_answering.QUESTIONS_SCHEMA`.
+
+    Returns
+    -------
+    pa.Table
+        Lines ``questions.<split>``, ``contexts``, ``shared_contexts``, ``duplicate_questions``, ``disputed_answers`` and
+        ``answers_inside_words``.
+    """
+    columns = ("example_id", "text", "context", "answers", "answer_starts", "split")
+    ids, texts, contexts, answers, starts, splits = (questions[column].to_pylist() for column in columns)
+    lines = AuditLines()
+    for split in dict.fromkeys(splits):
+        lines.add(f"questions.{split}", splits.count(split), len(splits), f"questions of the split '{split}'")
+    lines.add("contexts", len(set(contexts)), len(contexts), "distinct contexts, over the questions")
+    trained = {context for context, split in zip(contexts, splits, strict=True) if split == "train"}
+    tested = [row for row, split in enumerate(splits) if split == "test"]
+    shared = [ids[row] for row in tested if contexts[row] in trained]
+    lines.add("shared_contexts", len(shared), len(tested), "test questions whose context is trained on, too", shared)
+    keys = [" ".join(tokenize(text)) for text in texts]
+    repeated = [ids[row] for row in _earlier(keys)]
+    lines.add("duplicate_questions", len(repeated), len(ids), "questions that repeat an earlier one but for case", repeated)
+    disputed = [ids[row] for row in tested if len({" ".join(tokenize(answer)) for answer in answers[row]}) > 1]
+    lines.add(
+        "disputed_answers", len(disputed), len(tested), "test questions that people answered with different spans", disputed
+    )
+    cut = [row for row in tested if not _on_words(contexts[row], answers[row], starts[row])]
+    lines.add(
+        "answers_inside_words",
+        len(cut),
+        len(tested),
+        "test questions all of whose answers start or end inside a word: no span of words is an exact match",
+        (ids[row] for row in cut),
+    )
+    return lines.table()
+
+
+def _on_words(context: str, answers: Sequence[str], starts: Sequence[int]) -> bool:
+    """Whether some answer is a span of whole words."""
+    placed = PlacedWords.of(context)
+    return any(
+        placed.between(*placed.covering(start, start + len(answer))) == answer.strip()
+        for answer, start in zip(answers, starts, strict=True)
+    )
 
 
 def require_evaluable(task: pa.Table | RetrievalTables, place: str) -> None:

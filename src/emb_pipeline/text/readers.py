@@ -15,10 +15,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from emb_pipeline.text import docstrings, links, markup
+from emb_pipeline.text import docstrings, links, markup, question_answering
 from emb_pipeline.text.archives import archive_members, is_archive
 from emb_pipeline.text.errors import DataError
-from emb_pipeline.text.files import decoded, lines, named_files, opened
+from emb_pipeline.text.files import NamedFile, decoded, lines, named_files, opened
 from emb_pipeline.text.readings import (
     ClassFoldersReading,
     ClassificationReading,
@@ -30,13 +30,16 @@ from emb_pipeline.text.readings import (
     DocstringSubpackagesReading,
     IobReading,
     JsonlReading,
+    LiveqaReading,
     MediawikiDumpReading,
     MedquadReading,
     PairsReading,
     ParquetReading,
     PlacedReading,
+    PubmedqaReading,
     RetrievalReading,
     SimilarityReading,
+    SquadReading,
     TablesReading,
     TabularReading,
     TextReading,
@@ -150,9 +153,12 @@ def read_classification(reading: ClassificationReading, raw: Path, project: Path
         return docstrings.subpackage_examples(
             table, min_examples=reading.min_examples, min_tokens=reading.min_tokens, test_share=reading.test_share
         ).cast(EXAMPLES_SCHEMA)
-    examples = _Examples(reading.labels)
+    examples = _Examples(None if isinstance(reading, PubmedqaReading) else reading.labels)
     if isinstance(reading, ClassFoldersReading):
         _read_class_folders(reading, raw, project, examples)
+    elif isinstance(reading, PubmedqaReading):
+        for example in question_answering.pubmedqa_examples(reading, raw, project):
+            examples.add(*example)
     else:
         _read_labelled_rows(reading, raw, project, examples)
     return examples.table(_prefix(reading))
@@ -192,7 +198,17 @@ def read_retrieval(reading: RetrievalReading, raw: Path, project: Path) -> Retri
         )
     if isinstance(reading, TablesReading):
         return _judged_tables(reading, project)
-    pairs = _medquad_pairs(reading, raw, project) if isinstance(reading, MedquadReading) else _pairs(reading, raw, project)
+    if isinstance(reading, LiveqaReading):
+        found = question_answering.liveqa_judgments(reading, raw, project)
+        return _judged_answers(found.questions, found.answers, found.grades)
+    if isinstance(reading, PairsReading):
+        if reading.relevance is not None or reading.splits is not None:
+            return _tables_of_judged_pairs(reading, raw, project)
+        pairs = _pairs(reading, raw, project)
+    elif isinstance(reading, SquadReading):
+        pairs = question_answering.squad_pairs(reading, raw, project)
+    else:
+        pairs = _medquad_pairs(reading, raw, project)
     return _tables_of_pairs(pairs, _prefix(reading), reading.max_queries, reading.training_queries)
 
 
@@ -600,7 +616,10 @@ def _medquad_pairs(reading: MedquadReading, raw: Path, project: Path) -> Iterato
 def _tables_of_pairs(
     pairs: Iterable[tuple[str, str, str, str]], place: str, max_queries: int | None, training_queries: int
 ) -> RetrievalTables:
-    """Queries and passages, those of equal words once: a query that repeats has all its passages as answers."""
+    """Queries and passages, those of equal words once: a query that repeats has all its passages as answers.
+
+    No passage of a query that is evaluated is among those of training queries.
+    """
     queries: dict[str, tuple[str, str]] = {}
     passages: dict[str, tuple[str, str]] = {}
     judgments: dict[tuple[str, str], int] = {}
@@ -616,14 +635,78 @@ def _tables_of_pairs(
         raise DataError(place, "there is no pair of query and passage", "check the file, and which columns are named")
     by_hash = sorted(queries, key=docstrings.text_hash)
     n_tested = len(queries) if max_queries is None else max_queries
-    training = {queries[words][0] for words in by_hash[n_tested : n_tested + training_queries]}
-    kept = {queries[words][0] for words in by_hash[:n_tested]} | training
+    tested = {queries[words][0] for words in by_hash[:n_tested]}
+    answers = {passage_id for query_id, passage_id in judgments if query_id in tested}
+    on_answers = {query_id for query_id, passage_id in judgments if passage_id in answers}
+    others = [queries[words][0] for words in by_hash[n_tested:] if queries[words][0] not in on_answers]
+    training = set(others[:training_queries])
+    kept = tested | training
     chosen = {query_id: query for query_id, query in queries.values() if query_id in kept}
     return RetrievalTables(
         _queries_table(chosen, training),
         _texts_table("passage_id", dict(passages.values())),
         _qrels_table({pair: grade for pair, grade in judgments.items() if pair[0] in kept}),
     )
+
+
+def _tables_of_judged_pairs(reading: PairsReading, raw: Path, project: Path) -> RetrievalTables:
+    """Queries with the passages that were judged for them; those of equal words are one, with the highest grade.
+
+    Passages stand in the order of their hash: that of the file may have the relevant ones first, and equal scores are
+    ranked in the order of the passages.
+    """
+    queries: dict[str, tuple[str, str]] = {}
+    passages: dict[str, tuple[str, str]] = {}
+    judgments: dict[tuple[str, str], int] = {}
+    split_of: dict[str, str] = {}
+    groups: list[tuple[str, str | None]] = [("test", reading.files)]
+    if reading.splits is not None:  # test comes before train: a query of both is evaluated, and not trained on
+        groups = [*sorted(reading.splits.items())]
+    for split, glob in groups:
+        for file in named_files(reading, raw, project, glob=glob):
+            for row, query, passage, grade in _judged_pairs(file, reading):
+                words = " ".join(tokenize(query)) or query
+                query_id, _ = queries.setdefault(words, (f"q:{file.name}:{row}", query))
+                if split_of.setdefault(query_id, split) != split:
+                    continue
+                passage_id, _ = passages.setdefault(
+                    " ".join(tokenize(passage)) or passage, (f"p:{file.name}:{row}", passage)
+                )
+                judgments[query_id, passage_id] = max(grade, judgments.get((query_id, passage_id), 0))
+    relevant = {query_id for (query_id, _), grade in judgments.items() if grade}
+    irrelevant = {query_id for (query_id, _), grade in judgments.items() if not grade}
+    kept = relevant & irrelevant if reading.only_mixed else relevant
+    by_hash = [query_id for _, (query_id, _) in sorted(queries.items(), key=lambda item: docstrings.text_hash(item[0]))]
+    tested = [query_id for query_id in by_hash if query_id in kept and split_of[query_id] == "test"][: reading.max_queries]
+    if not tested:
+        raise DataError(
+            _prefix(reading), "no query of the test part has a relevant passage", "check files, columns and 'only_mixed'"
+        )
+    training = {query_id for query_id in by_hash if query_id in kept and split_of[query_id] != "test"}
+    chosen = training.union(tested)
+    return RetrievalTables(
+        _queries_table({query_id: query for query_id, query in queries.values() if query_id in chosen}, training),
+        _texts_table("passage_id", dict(passages[words] for words in sorted(passages, key=docstrings.text_hash))),
+        _qrels_table({pair: grade for pair, grade in judgments.items() if pair[0] in chosen}),
+    )
+
+
+def _judged_pairs(file: NamedFile, reading: PairsReading) -> Iterator[tuple[int, str, str, int]]:
+    table = _reading_by_suffix(file.path, str(file.path), reading.encoding)
+    wanted = (reading.query, reading.passage, *([reading.relevance] if reading.relevance else []))
+    for number, (query, passage, *grade) in rows(file, table, wanted):
+        place = f"{file.name}, row {number}"
+        for kind, text in (("query", query), ("passage", passage)):
+            if not text.strip():
+                raise DataError(place, f"the {kind} is empty", "fill it in or drop the row")
+        yield number, query.strip(), passage.strip(), _grade(grade[0], place) if grade else 1
+
+
+def _judged_answers(
+    questions: dict[str, str], answers: dict[str, str], grades: dict[tuple[str, str], int]
+) -> RetrievalTables:
+    by_hash = dict(sorted(answers.items(), key=lambda item: docstrings.text_hash(item[1])))
+    return RetrievalTables(_queries_table(questions, ()), _texts_table("passage_id", by_hash), _qrels_table(grades))
 
 
 def _queries_table(queries: dict[str, str], training: Container[str]) -> pa.Table:

@@ -176,6 +176,52 @@ class MedquadReading(PlacedReading):
     )
 
 
+class SquadReading(PlacedReading):
+    """Retrieval: the paragraph that answers a question, from SQuAD's JSON (1.1, or 2.0 without its impossible questions)."""
+
+    reader: Literal["squad"] = "squad"
+    max_queries: int | None = Field(
+        default=None, ge=1, description="questions to evaluate on, sampled by hash; all by default"
+    )
+    training_queries: int = Field(
+        default=0, ge=0, description="further questions, on other paragraphs, that embeddings may be fine-tuned on"
+    )
+
+
+class SquadAnswersReading(PlacedReading):
+    """Extractive answering: questions, paragraphs and answers of SQuAD's JSON."""
+
+    reader: Literal["squad"] = "squad"
+    splits: dict[SplitName, str] | None = Field(
+        default=None,
+        description="glob of each split's own files: {train: train-v1.1.json, test: dev-v1.1.json}; without it, articles "
+        "are drawn for each",
+    )
+    test_share: float = Field(default=0.35, gt=0, lt=1, description="share of the articles that is tested on")
+    validation_share: float = Field(default=0.15, gt=0, lt=1, description="share of the articles that tunes the probe")
+    max_questions: int | None = Field(default=None, ge=10, description="questions in all, sampled by hash; all by default")
+
+
+class PubmedqaReading(PlacedReading):
+    """Classification: PubMedQA's research questions with their abstracts, answered yes, no or maybe."""
+
+    reader: Literal["pubmedqa"] = "pubmedqa"
+    questions: str = Field(default="ori_pqal.json", min_length=1, description="the file with the labelled questions")
+    test: str = Field(default="test_ground_truth.json", min_length=1, description="the file that names the test part")
+    abstract: bool = Field(default=True, description="put the abstract behind the question; false: the question alone")
+
+
+class LiveqaReading(PlacedReading):
+    """Retrieval with graded judgments: TREC 2017 LiveQA's medical questions and answers of MedQuAD."""
+
+    reader: Literal["liveqa"] = "liveqa"
+    questions: str = Field(default="*.xml", min_length=1, description="the file with the questions")
+    judgments: str = Field(default="*.zip", min_length=1, description="the archive with answers and judgments")
+    text: Literal["answer", "question_and_answer"] = Field(
+        default="answer", description="what is searched: the answer alone, or behind the question that MedQuAD has it for"
+    )
+
+
 class DocstringsReading(Reading):
     """Docstrings of installed Python packages."""
 
@@ -253,6 +299,15 @@ class PairsReading(PlacedReading):
     reader: Literal["pairs"] = "pairs"
     query: str = Field(default="query", description="column with the query")
     passage: str = Field(default="passage", description="column with the passage")
+    relevance: str | None = Field(
+        default=None, description="column with the grade, 0 for irrelevant; without one, every pair is relevant"
+    )
+    splits: dict[SplitName, str] | None = Field(
+        default=None, description="glob of each split's own files: {train: train.csv, test: test.csv}"
+    )
+    only_mixed: bool = Field(
+        default=False, description="leave out queries whose judged passages are all relevant, or none of them"
+    )
     encoding: str = Field(default="utf-8", description="encoding of csv and tsv files")
     max_queries: int | None = Field(
         default=None, ge=1, description="queries to evaluate on, sampled by hash; all by default"
@@ -319,13 +374,20 @@ CorpusReading = Annotated[
 """Anything that unlabelled text can be read from."""
 
 ClassificationReading = Annotated[
-    CsvReading | TsvReading | JsonlReading | ParquetReading | ClassFoldersReading | DocstringSubpackagesReading,
+    CsvReading
+    | TsvReading
+    | JsonlReading
+    | ParquetReading
+    | ClassFoldersReading
+    | PubmedqaReading
+    | DocstringSubpackagesReading,
     Field(discriminator="reader"),
 ]
 """Anything that labelled texts can be read from."""
 
 RetrievalReading = Annotated[
-    TablesReading | PairsReading | MedquadReading | DocstringRetrievalReading, Field(discriminator="reader")
+    TablesReading | PairsReading | MedquadReading | SquadReading | LiveqaReading | DocstringRetrievalReading,
+    Field(discriminator="reader"),
 ]
 """Anything that queries, passages and judgments can be read from."""
 
@@ -341,6 +403,10 @@ SequenceLabellingReading = Annotated[
     IobReading | TaggedJsonlReading | TaggedParquetReading | DocstringMentionsReading, Field(discriminator="reader")
 ]
 """Anything that sentences with a tag for each token can be read from."""
+
+
+ExtractiveReading = SquadAnswersReading
+"""What questions, contexts and the spans that answer them can be read from."""
 
 
 def source_names(*readings: Reading) -> list[str]:

@@ -57,6 +57,8 @@ class SourceFile:
         Hash of the uncompressed upstream bytes; for an archive, its content fingerprint (`content_fingerprint`).
     members : str, optional
         For an archive: pattern of the wanted members' paths; its first group is the name they are stored under.
+    rebuilt : tuple of int and str, optional
+        Size and hash of a rebuilt file that a mirror may hold in its place: the same content in other bytes.
     """
 
     path: str
@@ -64,6 +66,11 @@ class SourceFile:
     bytes: int
     sha256: str
     members: str | None = None
+    rebuilt: tuple[int, str] | None = None
+
+    def accepts(self, size: int, sha256: str) -> bool:
+        """Whether a file of this size and hash is upstream's, or the one that was rebuilt from it."""
+        return (size, sha256) in ((self.bytes, self.sha256), self.rebuilt)
 
 
 @dataclass(frozen=True)
@@ -103,13 +110,16 @@ def parse_sources(table: dict[str, Any]) -> dict[str, Source]:
     """Sources as ``sources.json`` writes them: a base URL with ``[path, bytes, sha256]`` rows, or archives.
 
     A row may end with the path below the base URL, where that is another one. Without a base URL files are made by hand,
-    as ``by_hand`` says.
+    as ``by_hand`` says. ``rebuilt`` gives size and hash of files that a mirror may hold in place of upstream's.
     """
     parsed = {}
     for name, entry in table.items():
         base = entry.get("base_url", "")
+        rebuilt = {path: (size, sha256) for path, (size, sha256) in entry.get("rebuilt", {}).items()}
         files = [
-            SourceFile(path, base + (elsewhere[0] if elsewhere else path) if base else "", size, sha256)
+            SourceFile(
+                path, base + (elsewhere[0] if elsewhere else path) if base else "", size, sha256, rebuilt=rebuilt.get(path)
+            )
             for path, size, sha256, *elsewhere in entry.get("files", [])
         ]
         files += [SourceFile(**archive) for archive in entry.get("archives", [])]
@@ -268,10 +278,11 @@ def _is_intact(path: Path, file: SourceFile) -> bool:
             return content_fingerprint(wanted_members(path, r"^(.*)$")) == file.sha256
         except DataError:
             return False
-    if path.stat().st_size != file.bytes:
+    size = path.stat().st_size
+    if size != file.bytes and (file.rebuilt is None or size != file.rebuilt[0]):
         return False
     with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest() == file.sha256
+        return file.accepts(size, hashlib.file_digest(content, "sha256").hexdigest())
 
 
 def _in_mirror(file: SourceFile, source: Source, mirror: Path | None) -> Path | None:
@@ -294,7 +305,7 @@ def _take_from_mirror(copy: Path, file: SourceFile, target: Path, mirror: Path |
                 digest.update(chunk)
                 size += len(chunk)
                 out.write(chunk)
-            if digest.hexdigest() != file.sha256:
+            if not file.accepts(size, digest.hexdigest()):
                 raise DataError(
                     str(copy),
                     f"its content has {size:,} bytes and SHA-256 {digest.hexdigest()}, upstream's "

@@ -1,0 +1,299 @@
+"""Extractive answering: a span of the context answers the question. Unit: the question; those on one context are a group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from threadpoolctl import threadpool_limits
+
+from emb_pipeline.embeddings.encoders import Answerer, TaskWordEncoder, TokenEncoder, WordEncoder
+from emb_pipeline.tasks.answer_scores import answer_f1, exact_match
+from emb_pipeline.tasks.crf import TokenVectors
+from emb_pipeline.tasks.evaluation import Evaluation
+from emb_pipeline.tasks.options import ExtractiveOptions
+from emb_pipeline.tasks.scores import measured
+from emb_pipeline.tasks.span_probe import SpanExamples, fit_span_probe
+from emb_pipeline.tasks.vectors import bytes_per_vector, float_vectors
+from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.spans import PlacedWords, document_shares
+
+Encoder = WordEncoder | TokenEncoder | TaskWordEncoder | Answerer
+
+
+@dataclass(frozen=True, eq=False)
+class ExtractiveTask:
+    """Questions, each with a context and the spans of it that people gave as answers.
+
+    Attributes
+    ----------
+    name : str
+        Of the task.
+    example_ids : ndarray of shape (n_questions,), str
+        Names of the questions.
+    questions : list of str
+        What is asked.
+    contexts : list of str
+        The distinct contexts.
+    context_of : ndarray of shape (n_questions,), int64
+        Which of the contexts is the question's.
+    answers : list of list of str
+        The answers that people gave, one at least.
+    starts : list of list of int
+        The character of the context that each starts at.
+    split : ndarray of shape (n_questions,), str
+        ``train``, ``validation`` or ``test``.
+    """
+
+    name: str
+    example_ids: np.ndarray
+    questions: list[str]
+    contexts: list[str]
+    context_of: np.ndarray
+    answers: list[list[str]]
+    starts: list[list[int]]
+    split: np.ndarray
+
+    def __post_init__(self) -> None:
+        for split in ("train", "test"):
+            if not (self.split == split).any():
+                raise DataError(f"{self.name}, split", f"no question is in '{split}'", "name a training and a test part")
+        for name, answers, starts in zip(self.example_ids.tolist(), self.answers, self.starts, strict=True):
+            if not answers or len(answers) != len(starts):
+                raise DataError(
+                    f"{self.name}, {name}", f"has {len(answers)} answers and {len(starts)} places", "give each its place"
+                )
+
+    @cached_property
+    def words(self) -> list[PlacedWords]:
+        """The words of each context."""
+        return [PlacedWords.of(context) for context in self.contexts]
+
+    @cached_property
+    def question_words(self) -> list[list[str]]:
+        """The words of each question."""
+        return [PlacedWords.of(question).words for question in self.questions]
+
+    @cached_property
+    def spans(self) -> np.ndarray:
+        """First and last word of each question's first answer: shape (n_questions, 2), int64."""
+        found = [
+            self.words[context].covering(starts[0], starts[0] + len(answers[0]))
+            for context, answers, starts in zip(self.context_of.tolist(), self.answers, self.starts, strict=True)
+        ]
+        return np.array(found, dtype=np.int64)
+
+    @classmethod
+    def from_tables(cls, tables: Mapping[str, pa.Table], name: str = "extractive_qa") -> ExtractiveTask:
+        """The task of a table ``questions`` (`emb_pipeline.text.question_answering.QUESTIONS_SCHEMA`).
+
+        Raises
+        ------
+        DataError
+            No training or test part, or a question without an answer.
+        """
+        columns = ("example_id", "text", "context", "answers", "answer_starts", "split")
+        ids, questions, contexts, answers, starts, split = (tables["questions"][column].to_pylist() for column in columns)
+        number_of = {context: number for number, context in enumerate(dict.fromkeys(contexts))}
+        context_of = np.array([number_of[context] for context in contexts], dtype=np.int64)
+        return cls(
+            name, np.array(ids, dtype=str), questions, list(number_of), context_of, answers, starts, np.array(split, str)
+        )
+
+
+def evaluate_extractive_qa(
+    task: ExtractiveTask, encoder: Encoder, options: ExtractiveOptions, *, seed: int, shuffle_labels: bool = False
+) -> Evaluation:
+    """Score an embedding by the answers that a small span head on its frozen token vectors finds.
+
+    Parameters
+    ----------
+    task : ExtractiveTask
+        Questions with contexts and answers.
+    encoder : WordEncoder, TokenEncoder, TaskWordEncoder or Answerer
+        The embedding; one that is fitted on the task is fitted on the words of its training questions and contexts. An
+        answerer finds spans by itself, and nothing is trained.
+    options : ExtractiveOptions
+        The probe.
+    seed : int
+        Of the probe's start, its order of questions and dropout, and of label shuffling.
+    shuffle_labels : bool
+        Train and tune on the answer spans of other questions: a control.
+
+    Returns
+    -------
+    Evaluation
+        Item scores and summaries ``exact_match`` and ``answer_f1``.
+
+    Raises
+    ------
+    ValueError
+        ``shuffle_labels`` for an answerer, which learns from no labels.
+    """
+    test = np.flatnonzero(task.split == "test")
+    with threadpool_limits(1):
+        if isinstance(encoder, Answerer):
+            if shuffle_labels:
+                raise ValueError(f"{task.name}: an answerer learns from no labels, so there are none to shuffle")
+            started = perf_counter()
+            words = [task.words[task.context_of[row]].words for row in test]
+            found = encoder.answer([task.question_words[row] for row in test], words)
+            seconds = perf_counter() - started
+            return scored_answers(
+                task, test, _texts(task, test, found), dim=0, encode_seconds=0.0, fit_seconds=seconds, bytes_per_item=0.0
+            )
+        return _evaluate_vectors(task, encoder, options, test, seed=seed, shuffle_labels=shuffle_labels)
+
+
+def score_predictions(task: ExtractiveTask, predictions: Mapping[str, pa.Table]) -> Evaluation:
+    """Score the spans that a fine-tuned model finds in the contexts of the test questions.
+
+    Parameters
+    ----------
+    task : ExtractiveTask
+        The task that it was tuned on.
+    predictions : mapping of str to Table
+        ``predictions`` (unit_id, values: first and last word) and ``costs``, of `emb_pipeline.tasks.fine_tuning`.
+    """
+    position_of = {name: position for position, name in enumerate(task.example_ids.tolist())}
+    test = np.array([position_of[name] for name in predictions["predictions"]["unit_id"].to_pylist()])
+    found = np.array(predictions["predictions"]["values"].to_pylist(), dtype=np.int64)
+    return scored_answers(task, test, _texts(task, test, found), fit_seconds=0.0, **predictions["costs"].to_pylist()[0])
+
+
+def scored_answers(task: ExtractiveTask, test: np.ndarray, answers: Sequence[str], **costs: Any) -> Evaluation:
+    """Item scores of the answers to the test questions: ``exact_match``, ``answer_f1`` (`emb_pipeline.tasks.answer_scores`).
+
+    Parameters
+    ----------
+    task : ExtractiveTask
+        The task.
+    test : ndarray of int
+        Numbers of the questions.
+    answers : sequence of str
+        One for each of them.
+    **costs
+        The other fields of the evaluation.
+    """
+    pairs = [(answer, task.answers[row]) for answer, row in zip(answers, test.tolist(), strict=True)]
+    values = {
+        "exact_match": np.array([exact_match(*pair) for pair in pairs]),
+        "answer_f1": np.array([answer_f1(*pair) for pair in pairs]),
+    }
+    groups = np.array([f"context {number}" for number in task.context_of[test].tolist()])
+    item_scores = measured(task.example_ids[test], groups, values)
+    return Evaluation(item_scores, {name: float(scores.mean()) for name, scores in values.items()}, **costs)
+
+
+def held_out_questions(task: ExtractiveTask, train: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Of the training questions, those of the split ``validation``, or on a share of the contexts: shape (n_train,), bool.
+
+    Raises
+    ------
+    DataError
+        The training questions are all on one context.
+    """
+    is_validation = task.split[train] == "validation"
+    if is_validation.any():
+        return np.asarray(is_validation)
+    contexts = np.unique(task.context_of[train])
+    if len(contexts) < 2:
+        raise DataError(task.name, "all training questions are on one context", "add contexts")
+    n_drawn = min(max(1, round(share * len(contexts))), len(contexts) - 1)
+    return np.isin(task.context_of[train], rng.permutation(contexts)[:n_drawn])
+
+
+def _evaluate_vectors(
+    task: ExtractiveTask,
+    encoder: WordEncoder | TokenEncoder | TaskWordEncoder,
+    options: ExtractiveOptions,
+    test: np.ndarray,
+    *,
+    seed: int,
+    shuffle_labels: bool,
+) -> Evaluation:
+    train = np.flatnonzero(task.split != "test")
+    rng = np.random.default_rng(seed)
+    vectors, encode_seconds = _token_vectors(task, encoder, train)
+    started = perf_counter()
+    spans, wanted = task.spans.copy(), task.answers
+    if shuffle_labels:
+        spans[train] = _moved(task, train, spans[rng.permutation(train)])
+        wanted = [[answer] for answer in _texts(task, np.arange(len(spans)), spans)]
+    examples = SpanExamples(vectors, task.context_of, _weights_of_words(task, train), spans)
+    held_out = held_out_questions(task, train, options.validation_share, rng)
+
+    def quality(rows: np.ndarray, found: np.ndarray) -> float:
+        pairs = zip(_texts(task, rows, found), rows.tolist(), strict=True)
+        return float(np.mean([answer_f1(answer, wanted[row]) for answer, row in pairs]))
+
+    probe = fit_span_probe(examples, train[~held_out], train[held_out], quality, options, seed=seed)
+    found = probe.spans(examples, test)
+    return scored_answers(
+        task,
+        test,
+        _texts(task, test, found),
+        dim=int(vectors.rows.shape[1]),
+        encode_seconds=encode_seconds,
+        fit_seconds=perf_counter() - started,
+        bytes_per_item=bytes_per_vector(vectors.rows),
+        details={
+            "probe": probe.details,
+            "n_train": int((~held_out).sum()),
+            "n_validation": int(held_out.sum()),
+            "n_test": len(test),
+            "shuffled_labels": shuffle_labels,
+        },
+    )
+
+
+def _token_vectors(
+    task: ExtractiveTask, encoder: WordEncoder | TokenEncoder | TaskWordEncoder, train: np.ndarray
+) -> tuple[TokenVectors, float]:
+    """Vectors of the words of all contexts, then of all questions, and the seconds that they took.
+
+    A context is encoded once, whatever the number of questions about it; without context, so is each distinct word.
+    """
+    started = perf_counter()
+    sentences = [*(placed.words for placed in task.words), *task.question_words]
+    starts = np.concatenate([[0], np.cumsum([len(words) for words in sentences])]).astype(np.int64)
+    if isinstance(encoder, TokenEncoder):
+        rows = np.concatenate(encoder.encode_tokens(sentences))
+        places = np.arange(len(rows))
+    else:
+        first: dict[str, int] = {}
+        places = np.array([first.setdefault(word, len(first)) for words in sentences for word in words])
+        if isinstance(encoder, TaskWordEncoder):
+            seen = [*np.unique(task.context_of[train]), *(len(task.contexts) + train)]
+            encoder = encoder.fit_words(list(dict.fromkeys(word for row in seen for word in sentences[row])))
+        rows = encoder.encode_words(list(first))
+    checked = float_vectors(rows, int(places.max()) + 1, task.name)
+    return TokenVectors(checked, places.astype(np.int64), starts), perf_counter() - started
+
+
+def _weights_of_words(task: ExtractiveTask, train: np.ndarray) -> np.ndarray:
+    """``-ln`` of the share of training contexts that hold each word of all contexts: shape (n_words,), float32."""
+    contexts = [task.words[number].words for number in np.unique(task.context_of[train]).tolist()]
+    shares = document_shares(contexts)
+    unseen = 1 / (len(contexts) + 1)
+    return np.array(
+        [-np.log(shares.get(word.casefold(), unseen)) for placed in task.words for word in placed.words], dtype=np.float32
+    )
+
+
+def _moved(task: ExtractiveTask, rows: np.ndarray, spans: np.ndarray) -> np.ndarray:
+    """Spans of other questions, moved to the left where a context is too short for them."""
+    last = np.array([len(task.words[number].words) - 1 for number in task.context_of[rows]])
+    lengths = np.minimum(spans[:, 1] - spans[:, 0], last)
+    first = np.minimum(spans[:, 0], last - lengths)
+    return np.stack([first, first + lengths], axis=1)
+
+
+def _texts(task: ExtractiveTask, rows: np.ndarray, spans: np.ndarray) -> list[str]:
+    numbers = task.context_of[rows].tolist()
+    return [task.words[number].between(*span) for number, span in zip(numbers, spans.tolist(), strict=True)]
