@@ -262,6 +262,9 @@ def test_the_table_of_sources_is_whole() -> None:
         "biosses",
         "medical_ner",
         "wnut17",
+        "sentence_classification",
+        "imdb",
+        "pricerunner_products",
     }
     for each in sources().values():
         assert each.about
