@@ -54,7 +54,7 @@ class ClassificationOptions(PathOptions):
         default=0.0,
         ge=0,
         le=1,
-        description="share of the words of four characters or more that are misspelt in test texts; training texts stay clean",
+        description="share of the words of four characters or more that are misspelt in test texts alone",
     )
 
 

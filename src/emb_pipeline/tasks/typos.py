@@ -19,8 +19,8 @@ def misspelt(text: str, share: float) -> str:
 
     A slip leaves out a character, doubles it, puts a letter in its place, or swaps it with the next: the four single errors
     that make up most misspellings [1]_. It always changes the word. Words are runs of four letters or digits and more, so
-    product codes get their slips, too. Where and how is drawn from the text itself: the same text is misspelt alike for every
-    embedding, on every machine.
+    product codes get their slips, too. Where and how is drawn from the text itself: the same text is misspelt alike for
+    every embedding, on every machine.
 
     Parameters
     ----------

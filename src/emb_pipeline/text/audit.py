@@ -71,9 +71,10 @@ def audit_classification(examples: pa.Table) -> pa.Table:
     Returns
     -------
     pa.Table
-        Lines ``examples.<split>``, ``groups`` and ``group_leakage`` (where there are groups), ``classes``, ``largest_class``, ``smallest_class``, ``class.<label>``,
-        ``classes_only_in_test``, ``empty_after_tokenising``, ``exact_duplicates``, ``token_duplicates``,
-        ``near_duplicates``, ``leakage``, ``near_leakage``, ``label_conflicts`` and ``ceiling``.
+        Lines ``examples.<split>``, ``classes``, ``largest_class``, ``smallest_class``, ``class.<label>``,
+        ``classes_only_in_test``, ``groups`` and ``group_leakage`` (where there are groups), ``empty_after_tokenising``,
+        ``exact_duplicates``, ``token_duplicates``, ``near_duplicates``, ``leakage``, ``near_leakage``, ``label_conflicts``
+        and ``ceiling``.
 
     Notes
     -----
