@@ -8,10 +8,16 @@ duplicates in one fold, C tuned along a path. *SentEval* is written out below fr
 ``examples/bow.py``: words are what stands between blanks, a sentence is the mean of its known words' vectors, features stay
 as they are; ten stratified folds, shuffled with its seed 1111, and within each training part another ten that choose C
 among 2⁻², …, 2³ for scikit-learn's logistic regression; TREC has its official split, and ten folds of the training part
-choose among 2⁻¹, …, 2⁵. The middle column says how much of a difference is one of words: SentEval's protocol on our tokens.
-Vectors of lower-cased words are looked up by lower-cased words.
+choose among 2⁻¹, …, 2⁵. Vectors of lower-cased words are looked up by lower-cased words.
 
-Exits with 1 where ours and SentEval differ by more than 0.6 points.
+SentEval's folds divide duplicates, which matters on MPQA alone: there it trains on a part of what it tests
+(`duplicates_mpqa.py`). So the difference is taken from the column *duplicates together*: the same protocol, with
+scikit-learn's GroupKFold, outside and inside, where SentEval has StratifiedKFold. The last column, SentEval as it is on our
+tokens, says how much is due to the words.
+
+Exits with 1 where that difference is above 0.6 points. On 4,196 words of GloVe 6B (50 dimensions):
+
+RESULTS
 """
 
 from __future__ import annotations
@@ -19,20 +25,20 @@ from __future__ import annotations
 import argparse
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import yaml
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import GroupKFold, StratifiedKFold
 
 from emb_pipeline.embeddings import registry
 from emb_pipeline.embeddings.options import StaticFileOptions
 from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.experiment import TaskDefinition
 from emb_pipeline.tasks.examples import ClassificationTask
+from emb_pipeline.tasks.folds import example_groups
 from emb_pipeline.tasks.registry import KINDS
 
 PROJECT = Path(__file__).parents[1]
@@ -52,28 +58,32 @@ def main() -> None:
     """Print a line per task."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("vectors", type=Path)
+    parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=list(TASKS))
     parser.add_argument("--format", default="word2vec_text", help="word2vec_text, word2vec_binary, glove_text or arrow")
     arguments = parser.parse_args()
     options = StaticFileOptions(path=arguments.vectors, format=arguments.format, pooling="mean")
     vectors = registry.load("static_file", options)
     encoder = registry.encoder("static_file", options=options, vectors=vectors)
     print(f"{arguments.vectors.name}: {len(vectors):,} words, {vectors.dim} dimensions\n")
-    print("| task | texts | ours | SentEval | difference | SentEval on our tokens |\n|---|---:|---:|---:|---:|---:|")
+    print("| task | texts | ours | duplicates together | difference | SentEval as it is | on our tokens |")
+    print("|---|---:|---:|---:|---:|---:|---:|")
     differences = []
-    for name, key in TASKS.items():
-        definition = task_definition(key)
+    for name in arguments.tasks:
+        definition = task_definition(TASKS[name])
         task = read(definition)
         evaluation = KINDS["classification"].evaluate(task, encoder, definition.evaluation, seed=0)
         ours = 100 * evaluation.metrics["accuracy"]
+        features = means(vectors, [text.lower().split() for text in task.texts])
+        together = 100 * senteval_accuracy(features, task, example_groups(task))
         theirs, on_our_tokens = (
-            100 * senteval_accuracy(means(vectors, sentences), task)
-            for sentences in ([text.lower().split() for text in task.texts], task.texts.tokens)
+            100 * senteval_accuracy(each, task) for each in (features, means(vectors, task.texts.tokens))
         )
         print(
-            f"| {name} | {len(task.texts):,} | {ours:.2f} | {theirs:.2f} | {ours - theirs:+.2f} | {on_our_tokens:.2f} |",
+            f"| {name} | {len(task.texts):,} | {ours:.2f} | {together:.2f} | {ours - together:+.2f} | "
+            f"{theirs:.2f} | {on_our_tokens:.2f} |",
             flush=True,
         )
-        differences.append(abs(ours - theirs))
+        differences.append(abs(ours - together))
     sys.exit(int(max(differences) > TOLERANCE))
 
 
@@ -101,33 +111,36 @@ def means(vectors: WordVectors, sentences: Sequence[Sequence[str]]) -> np.ndarra
     return pooled
 
 
-def senteval_accuracy(features: np.ndarray, task: ClassificationTask) -> float:
-    """Accuracy by SentEval's protocol: nested folds, or an official split."""
+def senteval_accuracy(features: np.ndarray, task: ClassificationTask, groups: np.ndarray | None = None) -> float:
+    """Accuracy by SentEval's protocol: nested folds, or an official split; examples of one group stay in one fold."""
     labels = task.codes
     if task.split is not None:
-        train, test = task.split != "test", task.split == "test"
-        c = best_c(features[train], labels[train], [2.0**t for t in range(-1, 6)])
-        return fitted(features[train], labels[train], c).score(features[test], labels[test])
+        train, test = np.flatnonzero(task.split != "test"), np.flatnonzero(task.split == "test")
+        parts, values = [(train, test)], [2.0**t for t in range(-1, 6)]
+    else:
+        parts, values = list(folds(features, labels, groups)), [2.0**t for t in range(-2, 4)]
     scores = []
-    for train, test in folds().split(features, labels):
-        c = best_c(features[train], labels[train], [2.0**t for t in range(-2, 4)])
+    for train, test in parts:
+        inner = None if groups is None else groups[train]
+        c = best_c(features[train], labels[train], inner, values)
         scores.append(fitted(features[train], labels[train], c).score(features[test], labels[test]))
     return float(np.mean(scores))
 
 
-def best_c(features: np.ndarray, labels: np.ndarray, values: Sequence[float]) -> float:
+def best_c(features: np.ndarray, labels: np.ndarray, groups: np.ndarray | None, values: Sequence[float]) -> float:
     """The C with the best mean accuracy over folds."""
-    parts = list(folds().split(features, labels))
-    accuracy: dict[float, Any] = {
+    parts = list(folds(features, labels, groups))
+    accuracy = {
         c: np.mean([fitted(features[train], labels[train], c).score(features[test], labels[test]) for train, test in parts])
         for c in values
     }
-    return max(accuracy, key=lambda c: accuracy[c])
+    return max(values, key=lambda c: accuracy[c])
 
 
-def folds() -> StratifiedKFold:
-    """SentEval's folds, the outer and the inner ones."""
-    return StratifiedKFold(n_splits=N_FOLDS, shuffle=True, random_state=SEED)
+def folds(features: np.ndarray, labels: np.ndarray, groups: np.ndarray | None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """SentEval's folds, the outer and the inner ones, or such as keep groups together."""
+    kind = StratifiedKFold if groups is None else GroupKFold
+    return kind(n_splits=N_FOLDS, shuffle=True, random_state=SEED).split(features, labels, groups)
 
 
 def fitted(features: np.ndarray, labels: np.ndarray, c: float) -> LogisticRegression:
