@@ -3,8 +3,13 @@
     EMB_PIPELINE_MIRROR=<folder with the public data sets> python benchmarks/duplicates_mpqa.py
 
 MPQA repeats many of its phrases, mostly with the same label. Folds that deal out rows one by one train on what they test;
-ours keep a text in one fold, outer and inner. Both score by the same probe, three draws of ten folds each. The last line is
-the grouped folds' accuracy on texts that stand alone: what neither way can inflate.
+ours keep a text in one fold, outer and inner. Both score by the same probe on three draws of ten folds.
+
+    10,603 texts, 2,370 repeat an earlier one but for case and punctuation
+    grouped folds  84.06 (84.02, 84.02, 84.15); texts that repeat 87.99, texts that stand alone 82.32
+    naive folds    86.13 (86.17, 86.17, 86.05); texts that repeat 93.99, texts that stand alone 82.64
+
+So published MPQA scores hold two points of memory, nearly all on the texts that repeat.
 """
 
 from __future__ import annotations
