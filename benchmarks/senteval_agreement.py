@@ -10,7 +10,7 @@ as they are; ten stratified folds, shuffled with its seed 1111, and within each 
 among 2⁻², …, 2³ for scikit-learn's logistic regression; TREC has its official split, and ten folds of the training part
 choose among 2⁻¹, …, 2⁵. Vectors of lower-cased words are looked up by lower-cased words.
 
-SentEval's folds divide duplicates, which matters on MPQA alone: there they train on a part of what they test
+SentEval's folds divide duplicates, which matters most on MPQA: there they train on a part of what they test
 (`duplicates_mpqa.py`). So the difference is taken from the column *duplicates divided*: ours, but for that. The last column,
 SentEval's protocol on our tokens, says how much is due to the words.
 
@@ -24,7 +24,7 @@ Exits with 1 where the difference is above 0.6 points. On 4,197 words of GloVe 6
     | MPQA | 10,603 | 75.87 | 76.37 | 76.76 | -0.39 | 76.53 |
     | TREC | 5,952 | 71.20 | 70.80 | 70.40 | +0.40 | 72.00 |
 
-Of TREC's test part 0.2 points are one question: duplicates among its training questions change the C that inner folds choose.
+On TREC one question is 0.2 points; duplicates among its training questions move the C that inner folds choose.
 """
 
 from __future__ import annotations

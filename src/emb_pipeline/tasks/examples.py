@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -51,7 +51,8 @@ class ClassificationTask:
     groups: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        for part in (self.texts, self.labels, self.split, self.groups):
+        parts: tuple[Sized | None, ...] = (self.texts, self.labels, self.split, self.groups)
+        for part in parts:
             if part is not None and len(part) != len(self.example_ids):
                 raise ValueError(f"{self.name}: ids, texts, labels, split and groups must have one entry per example")
 

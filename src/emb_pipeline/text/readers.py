@@ -158,13 +158,12 @@ def read_classification(reading: ClassificationReading, raw: Path, project: Path
             table, min_examples=reading.min_examples, min_tokens=reading.min_tokens, test_share=reading.test_share
         ).cast(EXAMPLES_SCHEMA)
     examples = _Examples(reading.labels)
-    match reading:
-        case ClassFoldersReading():
-            _read_class_folders(reading, raw, project, examples)
-            return examples.table(_prefix(reading))
-        case LabelledLinesReading():
-            _read_labelled_lines(reading, raw, project, examples)
-            return examples.table(_prefix(reading))
+    if isinstance(reading, ClassFoldersReading):
+        _read_class_folders(reading, raw, project, examples)
+        return examples.table(_prefix(reading))
+    if isinstance(reading, LabelledLinesReading):
+        _read_labelled_lines(reading, raw, project, examples)
+        return examples.table(_prefix(reading))
     _read_labelled_rows(reading, raw, project, examples)
     return examples.table(_prefix(reading), min_examples=reading.min_examples, grouped=reading.group is not None)
 
