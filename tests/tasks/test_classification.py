@@ -7,9 +7,10 @@ from sklearn.metrics import f1_score
 
 from emb_pipeline.tasks.classification import evaluate_classification, macro_f1
 from emb_pipeline.tasks.examples import ClassificationTask
-from emb_pipeline.tasks.folds import duplicate_groups, folds_of, stratified_folds
+from emb_pipeline.tasks.folds import duplicate_groups, example_groups, folds_of, stratified_folds
 from emb_pipeline.tasks.options import ClassificationOptions
 from emb_pipeline.tasks.probes import fit_probe
+from emb_pipeline.tasks.typos import misspelt
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.texts import Texts
 
@@ -201,6 +202,58 @@ def test_duplicates_share_a_group_and_a_fold(words: WordEncoder) -> None:
     )
     table = evaluate_classification(task, words, OPTIONS, seed=0).item_scores
     assert len(set(table["group_id"].to_pylist())) == 10
+
+
+def test_groups_and_duplicates_are_joined_through_each_other() -> None:
+    # e0 and e2 are one product; e2's title is e4's, which is another product's, like e5. e1 and e3 stand alone.
+    texts = Texts(["red kettle", "hose", "blue kettle", "rake", "Blue Kettle!", "kettle 2"])
+    ids, labels = np.array([f"e{i}" for i in range(6)]), np.array(["kitchen", "garden"] * 3)
+    task = ClassificationTask("offers", ids, texts, labels, groups=np.array(["p", "q", "p", "r", "s", "s"]))
+    assert example_groups(task).tolist() == [0, 1, 0, 3, 0, 0]
+    alone = ClassificationTask("offers", ids, texts, labels)
+    assert example_groups(alone).tolist() == [0, 1, 2, 3, 2, 5]
+
+
+def test_a_group_stays_in_one_fold_and_is_resampled_as_one(topics: ClassificationTask, words: WordEncoder) -> None:
+    products = np.array([f"p{i // 3}" for i in range(90)])
+    task = ClassificationTask("offers", topics.example_ids, topics.texts, topics.labels, groups=products)
+    for train, test in folds_of(task, example_groups(task), n_folds=5, seed=0):
+        assert not set(products[train]) & set(products[test])
+    table = evaluate_classification(task, words, OPTIONS, seed=0).item_scores.to_pandas()
+    group_of = table.drop_duplicates("unit_id").set_index("unit_id")["group_id"]
+    assert group_of["e0"] == group_of["e1"] == group_of["e2"] == "e0"
+    assert group_of.nunique() == 30
+
+
+# misspelt test texts
+
+
+class TextsSeen(WordEncoder):
+    """Remembers the texts of each call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[list[str]] = []
+
+    def encode(self, texts: Texts) -> np.ndarray:
+        self.seen.append(list(texts))
+        return super().encode(texts)
+
+
+def test_test_texts_are_misspelt_and_training_texts_are_not(topics: ClassificationTask) -> None:
+    encoder = TextsSeen()
+    clean = evaluate_classification(topics, encoder, OPTIONS, seed=0)
+    misspelt_scores = evaluate_classification(topics, encoder, OPTIONS.model_copy(update={"typos": 1.0}), seed=0)
+    assert encoder.seen == [list(topics.texts), list(topics.texts), [misspelt(text, 1.0) for text in topics.texts]]
+    assert misspelt_scores.metrics["accuracy"] < clean.metrics["accuracy"] - 0.1
+    assert misspelt_scores.item_scores["group_id"].equals(clean.item_scores["group_id"])
+
+
+def test_an_embedding_that_is_fitted_on_a_fold_is_fitted_on_clean_texts(
+    topics: ClassificationTask, per_fold: EncoderPerFold
+) -> None:
+    evaluate_classification(topics, per_fold, OPTIONS.model_copy(update={"typos": 1.0}), seed=0)
+    assert all(set(texts) <= set(topics.texts) for texts in per_fold.fitted_on)
 
 
 def test_one_class_in_the_training_part_is_refused(topics: ClassificationTask, words: WordEncoder) -> None:

@@ -38,6 +38,15 @@ def test_a_classification_task_survives_its_tables() -> None:
     assert again.codes.tolist() == [0, 1]
 
 
+def test_groups_survive_their_table_and_may_be_missing() -> None:
+    task = ClassificationTask.from_tables(_examples(group=["a", "a"]))
+    again = ClassificationTask.from_tables(task.to_tables())
+    assert again.groups is not None and again.groups.tolist() == ["a", "a"]
+    without = ClassificationTask.from_tables(_examples())
+    assert without.groups is None
+    assert ClassificationTask.from_tables(without.to_tables()).groups is None
+
+
 def test_a_split_that_is_empty_everywhere_is_no_split() -> None:
     assert ClassificationTask.from_tables(_examples(split=[None, None])).split is None
 
@@ -46,6 +55,7 @@ def test_a_split_that_is_empty_everywhere_is_no_split() -> None:
     ("columns", "message"),
     [
         ({"split": ["train", None]}, "row 2: split is empty"),
+        ({"group": ["a", None]}, "row 2: group is empty"),
         ({"label": ["sea", None]}, "row 2: label is empty"),
         ({"example_id": ["1", "1"]}, "'1' occurs 2 times"),
     ],

@@ -97,6 +97,14 @@ def test_label_conflicts_bound_the_best_accuracy_on_the_test_part() -> None:
     assert line(audit, "ceiling")["share"] == 3 / 4  # two of the three odd cases, and the plain one
 
 
+def test_groups_across_the_split_are_reported() -> None:
+    table = examples(("1", "a", "x", "train"), ("2", "b", "y", "train"), ("3", "c", "x", "test"), ("4", "d", "y", "test"))
+    audit = audit_classification(table.append_column("group", pa.array(["p", "q", "p", "r"])))
+    assert line(audit, "groups")["count"] == 3
+    assert (line(audit, "group_leakage")["count"], line(audit, "group_leakage")["total"]) == (1, 2)
+    assert line(audit, "group_leakage")["examples"] == ["3"]
+
+
 def test_near_duplicates_across_the_split_are_reported() -> None:
     audit = audit_classification(
         examples(

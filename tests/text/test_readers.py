@@ -375,6 +375,122 @@ def test_a_task_needs_a_label_column(tmp_path: Path) -> None:
         classification(tmp_path, reader="csv", path="a.csv")
 
 
+def test_a_group_column_is_read_beside_the_labels(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,label,product\na,x,1\nb,y,1\nc,x,2\nd,y,2\n")
+    reading = TypeAdapter[Any](ClassificationReading).validate_python(
+        {"reader": "csv", "path": "a.csv", "label": "label", "group": "product"}
+    )
+    assert read_classification(reading, tmp_path, tmp_path)["group"].to_pylist() == ["1", "1", "2", "2"]
+    (tmp_path / "a.csv").write_text("text,label,product\na,x,1\nb,y,\n")
+    with pytest.raises(DataError, match=r"a\.csv, row 3: the group is empty; give each example a group"):
+        read_classification(reading, tmp_path, tmp_path)
+
+
+def test_small_classes_are_left_out_where_that_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,label\n" + "".join(f"{label} {i},{label}\n" for label in "xy" for i in range(3)))
+    with (tmp_path / "a.csv").open("a") as file:
+        file.write("alone,z\ntwo,w\nof them,w\n")
+    rows = classification(tmp_path, reader="csv", path="a.csv", label="label", min_examples=3)
+    assert [row[2] for row in rows] == ["x"] * 3 + ["y"] * 3
+    with pytest.raises(DataError, match=r"a\.csv: there is no example of 4 examples or more"):
+        classification(tmp_path, reader="csv", path="a.csv", label="label", min_examples=4)
+
+
+def test_ranges_of_a_sample_share_no_row_and_lose_none_and_keep_equal_values_together(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,product\n" + "".join(f"title {i},{i % 50}\n" for i in range(200)))
+    low, high = (
+        {text for _, text in documents(tmp_path, {"reader": "csv", "path": "a.csv", "sample": {"by": "product", **part}})}
+        for part in ({"high": 0.5}, {"low": 0.5})
+    )
+    assert not low & high and len(low | high) == 200
+    products = [{int(text.split()[1]) % 50 for text in part} for part in (low, high)]
+    assert not products[0] & products[1]
+    assert 60 <= len(low) <= 140
+    alone = documents(tmp_path, {"reader": "csv", "path": "a.csv", "sample": {"high": 0.5}})
+    assert 60 <= len(alone) <= 140
+
+
+# a label and a text on each line
+
+# Byte 0x85 is NEL, a line break to Python's splitlines, in Latin-1.
+LINES = b"0 simplistic , silly\x85 and tedious . \n1 caf\xe9 noir\n1 so good\n0 \xa0\n0 no\n"
+
+
+def test_labelled_lines_are_split_once_and_keep_what_only_looks_like_a_line_break(tmp_path: Path) -> None:
+    (tmp_path / "a.all").write_bytes(LINES)
+    rows = classification(tmp_path, reader="labelled_lines", path="a.all", encoding="latin-1", empty="leave_out")
+    assert rows == [
+        ("a.all:1", "simplistic , silly\x85 and tedious .", "0", None),
+        ("a.all:2", "café noir", "1", None),
+        ("a.all:3", "so good", "1", None),
+        ("a.all:5", "no", "0", None),
+    ]
+
+
+def test_the_label_may_stand_last_behind_another_separator_and_files_may_be_splits(tmp_path: Path) -> None:
+    (tmp_path / "train").write_text("one\ttwo\tx\nthree\ty\n")
+    (tmp_path / "test").write_text("four\tx\nfive\ty\n")
+    reading = {"reader": "labelled_lines", "label": "last", "separator": "\t"}
+    rows = classification(tmp_path, **reading, path=".", splits={"train": "train", "test": "test"})
+    assert [row[1:] for row in rows] == [
+        ("one\ttwo", "x", "train"),
+        ("three", "y", "train"),
+        ("four", "x", "test"),
+        ("five", "y", "test"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "message"),
+    [
+        (LINES, {"encoding": "latin-1"}, r"a\.all, row 4: the text is empty; fill it in or drop the row"),
+        (LINES, {}, r"a\.all, row 1: byte 20 \(0x85\) is not valid UTF-8; .*'encoding: latin-1'"),
+        (b"0 bad\nword\n", {}, r"a\.all, row 2: 'word' has no ' ' between label and text; write both on each line"),
+        (b"0 bad\n nice\n", {}, r"a\.all, row 2: the label is empty"),
+        (b"0 bad\nquite nice\n", {"labels": ["0", "1"]}, r"a\.all, row 2: label 'quite' is not among \['0', '1'\]"),
+        (b"0 bad\n1 good\n", {"splits": {"train": "a.all", "test": "b.all"}}, r"none of its files matches 'b\.all'"),
+    ],
+)
+def test_labelled_lines_that_cannot_be_used_are_refused(
+    tmp_path: Path, content: bytes, options: dict[str, Any], message: str
+) -> None:
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set/a.all").write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        classification(tmp_path, reader="labelled_lines", path="set", **options)
+
+
+def test_html_in_texts_goes_where_that_is_asked_for(tmp_path: Path) -> None:
+    # As IMDB's archive has it.
+    tar(
+        tmp_path / "reviews.tar",
+        {
+            "train/pos/0_9.txt": b"Great &amp; <i>short</i>.<br /><br />I <3 it, 1 < 2",
+            "train/neg/1_1.txt": b"Bad.<BR>Really.",
+            "test/pos/2_8.txt": b"good",
+            "test/neg/3_2.txt": b"poor",
+        },
+    )
+    reading = {"reader": "class_folders", "path": "reviews.tar", "splits": {"train": "train", "test": "test"}}
+    assert [row[1] for row in classification(tmp_path, **reading, html=True)][:2] == [
+        "Great &  short .\n\nI <3 it, 1 < 2",
+        "Bad.\nReally.",
+    ]
+    assert "<br />" in classification(tmp_path, **reading)[0][1]
+    corpus = documents(tmp_path, {"reader": "class_folders", "path": "reviews.tar", "html": True})
+    assert [text for _, text in corpus][1] == "Bad.\nReally."
+
+
+def test_files_of_class_folders_can_be_sampled(tmp_path: Path) -> None:
+    tar(tmp_path / "set.tar", {f"{label}/{i}": b"text" for label in "xy" for i in range(60)})
+    low, high = (
+        {row[0] for row in classification(tmp_path, reader="class_folders", path="set.tar", sample=part)}
+        for part in ({"high": 0.3}, {"low": 0.3})
+    )
+    assert not low & high and len(low | high) == 120
+    assert 20 <= len(low) <= 52
+
+
 def test_class_folders_are_read_alike_from_a_folder_a_tar_and_a_zip(tmp_path: Path) -> None:
     more = CLASSES | {"set/test/heart/5": b"beat"}
     for name, content in more.items():

@@ -54,6 +54,8 @@ def test_text_may_be_one_column_or_several() -> None:
         ({"reader": "csv", "path": "a.csv", "text": []}, "name at least one column"),
         ({"reader": "csv", "path": "a.csv", "split": "part", "splits": {"train": "a"}}, "not both"),
         ({"reader": "csv", "source": "medquad", "files": "../secrets.csv"}, "must stay inside"),
+        ({"reader": "csv", "path": "a.csv", "sample": {"low": 0.5, "high": 0.5}}, r"low \(0.5\) must be below high \(0.5\)"),
+        ({"reader": "class_folders", "path": "a", "sample": {"by": "column"}}, "files have no columns: leave 'by' out"),
         ({"reader": "class_folders", "path": "a", "splits": {"training": "a"}}, "'train', 'validation' or 'test'"),
     ],
 )

@@ -266,6 +266,9 @@ def test_the_table_of_sources_is_whole() -> None:
         "trecqa",
         "liveqa_medical",
         "pubmedqa",
+        "sentence_classification",
+        "imdb",
+        "pricerunner_products",
     }
     for each in sources().values():
         assert each.about

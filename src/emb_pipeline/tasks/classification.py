@@ -13,10 +13,11 @@ from threadpoolctl import threadpool_limits
 from emb_pipeline.embeddings.encoders import TaskEncoder, TextEncoder, Vectors
 from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.examples import ClassificationTask
-from emb_pipeline.tasks.folds import duplicate_groups, folds_of
+from emb_pipeline.tasks.folds import example_groups, folds_of
 from emb_pipeline.tasks.options import ClassificationOptions
 from emb_pipeline.tasks.probes import fit_probe
 from emb_pipeline.tasks.scores import measured
+from emb_pipeline.tasks.typos import texts_under_test
 from emb_pipeline.tasks.vectors import bytes_per_vector, encoded, float_vectors
 from emb_pipeline.text.errors import DataError
 
@@ -41,7 +42,7 @@ def evaluate_classification(
     encoder : TextEncoder or TaskEncoder
         The embedding.
     options : ClassificationOptions
-        Folds and probe.
+        Folds and probe, and whether test texts are misspelt.
     seed : int
         Seed of folds, inner folds and label shuffling.
     shuffle_labels : bool
@@ -83,7 +84,7 @@ def score_predictions(task: ClassificationTask, predictions: Mapping[str, pa.Tab
     logs = np.array(predictions["predictions"]["values"].to_pylist())
     order = np.argsort(tested)
     costs = predictions["costs"].to_pylist()[0]
-    return _scored(task, duplicate_groups(task.texts), tested[order], logs[order], fit_seconds=0.0, **costs)
+    return _scored(task, example_groups(task), tested[order], logs[order], fit_seconds=0.0, **costs)
 
 
 def _evaluate(
@@ -94,9 +95,9 @@ def _evaluate(
     seed: int,
     shuffle_labels: bool,
 ) -> Evaluation:
-    groups = duplicate_groups(task.texts)
+    groups = example_groups(task)
     folds = folds_of(task, groups, n_folds=options.folds, seed=seed)
-    vectors = _VectorsOfFolds(task, encoder)
+    vectors = _VectorsOfFolds(task, encoder, typos=options.typos)
     rng = np.random.default_rng(seed)
     logs = np.zeros((len(task.codes), len(task.classes)))
     probes: list[dict[str, Any]] = []
@@ -152,14 +153,18 @@ def _scored(
 class _VectorsOfFolds:
     """Vectors for each fold: slices of one encoding, or of an encoder that is fitted on the fold's training texts."""
 
-    def __init__(self, task: ClassificationTask, encoder: TextEncoder | TaskEncoder) -> None:
-        self._texts = task.texts
+    def __init__(self, task: ClassificationTask, encoder: TextEncoder | TaskEncoder, *, typos: float) -> None:
+        self._texts, self._tested = task.texts, texts_under_test(task.texts, typos)
         self._task_encoder = encoder if isinstance(encoder, TaskEncoder) else None
         self._sizes: list[float] = []
         self.seconds = 0.0
         self.dim = 0
         if not isinstance(encoder, TaskEncoder):
             self._all, self.seconds = encoded(encoder, task.texts, task.name)
+            self._all_tested = self._all
+            if self._tested is not self._texts:
+                self._all_tested, seconds = encoded(encoder, self._tested, task.name)
+                self.seconds += seconds
             self._note(self._all)
 
     @property
@@ -170,12 +175,12 @@ class _VectorsOfFolds:
     def of_fold(self, train: np.ndarray, test: np.ndarray) -> tuple[Vectors, Vectors]:
         """Vectors of the training and of the test texts."""
         if self._task_encoder is None:
-            return self._all[train], self._all[test]
+            return self._all[train], self._all_tested[test]
         started = perf_counter()
         texts = self._texts.take(train)
         fitted = self._task_encoder.fit(texts)
         of_train = float_vectors(fitted.encode(texts), len(train), "training texts")
-        of_test = float_vectors(fitted.encode(self._texts.take(test)), len(test), "test texts")
+        of_test = float_vectors(fitted.encode(self._tested.take(test)), len(test), "test texts")
         self.seconds += perf_counter() - started
         self._note(of_train)
         return of_train, of_test

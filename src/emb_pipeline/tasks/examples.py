@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -14,7 +14,9 @@ import scipy.sparse as sp
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.texts import Texts, joined, texts_of
 
-EXAMPLES = pa.schema([("example_id", pa.string()), ("text", pa.string()), ("label", pa.string()), ("split", pa.string())])
+EXAMPLES = pa.schema(
+    [(name, pa.string()) for name in ("example_id", "text", "label", "split", "group")]  # the last two need not be there
+)
 QUERIES = pa.schema([("query_id", pa.string()), ("text", pa.string()), ("split", pa.string())])
 PASSAGES = pa.schema([("passage_id", pa.string()), ("text", pa.string())])
 PAIRS = pa.schema([("pair_id", pa.string()), ("text_a", pa.string()), ("text_b", pa.string()), ("score", pa.float64())])
@@ -37,6 +39,8 @@ class ClassificationTask:
         The right class of each text.
     split : ndarray of shape (n_examples,), str, or None
         ``train``, ``validation`` or ``test`` where the task has an official split.
+    groups : ndarray of shape (n_examples,), str, or None
+        Examples of one group stay in one fold: offers of one product, say, whose titles give each other away.
     """
 
     name: str
@@ -44,11 +48,13 @@ class ClassificationTask:
     texts: Texts
     labels: np.ndarray
     split: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        for part in (self.texts, self.labels, *([] if self.split is None else [self.split])):
-            if len(part) != len(self.example_ids):
-                raise ValueError(f"{self.name}: ids, texts, labels and split must have one entry per example")
+        parts: tuple[Sized | None, ...] = (self.texts, self.labels, self.split, self.groups)
+        for part in parts:
+            if part is not None and len(part) != len(self.example_ids):
+                raise ValueError(f"{self.name}: ids, texts, labels, split and groups must have one entry per example")
 
     @cached_property
     def classes(self) -> np.ndarray:
@@ -62,23 +68,18 @@ class ClassificationTask:
 
     @classmethod
     def from_tables(cls, tables: Mapping[str, pa.Table], name: str = "classification") -> ClassificationTask:
-        """The task of a table ``examples`` with example_id, text, label and (perhaps) split.
+        """The task of a table ``examples`` with example_id, text, label and (perhaps) split and group.
 
         Raises
         ------
         DataError
-            A missing column or value, an id twice, or a split for some examples only.
+            A missing column or value, an id twice, or a split or group for some examples only.
         """
-        table = _typed(tables, "examples", EXAMPLES, name, optional=("split",))
+        table = _typed(tables, "examples", EXAMPLES, name, optional=("split", "group"))
         ids = _unique_strings(table, "example_id", name)
-        split = np.array(table["split"].to_pylist(), dtype=object) if "split" in table.column_names else None
-        if split is not None:
-            given = np.array([value is not None for value in split])
-            if given.any() and not given.all():
-                place = f"{name}, row {int(np.flatnonzero(~given)[0]) + 1}"
-                raise DataError(place, "split is empty while other examples have one", "give all examples a split, or none")
-            split = split.astype(str) if given.any() else None
-        return cls(name, ids, texts_of(tables, "examples"), np.array(table["label"].to_pylist(), dtype=str), split)
+        labels = np.array(table["label"].to_pylist(), dtype=str)
+        split, groups = (_all_or_none(table, column, name) for column in ("split", "group"))
+        return cls(name, ids, texts_of(tables, "examples"), labels, split, groups)
 
     def to_tables(self) -> dict[str, pa.Table]:
         """The table ``examples`` of this task."""
@@ -87,6 +88,7 @@ class ClassificationTask:
             "text": list(self.texts),
             "label": list(self.labels),
             "split": [None] * len(self.labels) if self.split is None else list(self.split),
+            "group": [None] * len(self.labels) if self.groups is None else list(self.groups),
         }
         return {"examples": pa.table(columns, schema=EXAMPLES)}
 
@@ -279,6 +281,16 @@ def _typed(
             raise DataError(f"{name}.{table_name}, row {row}", f"{column} is empty", "fill it in or drop the row")
     fields = [field for field in schema if field.name in table.column_names]
     return table.select([field.name for field in fields]).cast(pa.schema(fields))
+
+
+def _all_or_none(table: pa.Table, column: str, name: str) -> np.ndarray | None:
+    """The values of a column that may be absent, or empty throughout."""
+    if column not in table.column_names or table[column].null_count == table.num_rows:
+        return None
+    if table[column].null_count:
+        place = f"{name}, row {int(np.flatnonzero(pc.is_null(table[column]).to_numpy())[0]) + 1}"
+        raise DataError(place, f"{column} is empty while other examples have one", f"give all examples a {column}, or none")
+    return np.array(table[column].to_pylist(), dtype=str)
 
 
 def _unique_strings(table: pa.Table, column: str, name: str) -> np.ndarray:

@@ -40,7 +40,7 @@ from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.tasks.crf import best_allowed, tokens_of_sentences
 from emb_pipeline.tasks.examples import ClassificationTask, RetrievalTask
 from emb_pipeline.tasks.extractive_qa import ExtractiveTask, held_out_questions
-from emb_pipeline.tasks.folds import duplicate_groups, folds_of, stratified_folds
+from emb_pipeline.tasks.folds import duplicate_groups, example_groups, folds_of, stratified_folds
 from emb_pipeline.tasks.options import (
     ClassificationOptions,
     ExtractiveOptions,
@@ -49,6 +49,7 @@ from emb_pipeline.tasks.options import (
 )
 from emb_pipeline.tasks.probes import fit_probe
 from emb_pipeline.tasks.sequence_labelling import SequenceLabellingTask
+from emb_pipeline.tasks.typos import texts_under_test
 from emb_pipeline.tasks.vectors import bytes_per_vector, encoded
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.texts import Texts
@@ -129,12 +130,12 @@ def fine_tune_classification(task: ClassificationTask, tunable: Tunable, options
         Folds, and how the probe is fitted that the head starts from.
     """
     with threadpool_limits(1):
-        groups = duplicate_groups(task.texts)
+        groups, tested = example_groups(task), texts_under_test(task.texts, options.typos)
         folds = folds_of(task, groups, n_folds=options.folds, seed=tunable.seed)
         made = [_tuned_on_fold(task, groups, train, tunable, options, number) for number, (train, _) in enumerate(folds)]
         parts, seconds, size, dim = [], 0.0, 0.0, 0
         for number, ((_, test), (artefact, head, _)) in enumerate(zip(folds, made, strict=True)):
-            vectors, spent = encoded(tunable.encoder(artefact), task.texts.take(test), task.name)
+            vectors, spent = encoded(tunable.encoder(artefact), tested.take(test), task.name)
             parts.append(_predictions(task.example_ids[test], head.log_probabilities(vectors)))
             seconds, size, dim = seconds + spent, bytes_per_vector(vectors), int(vectors.shape[1])
             if number and isinstance(artefact, EncoderFolder):

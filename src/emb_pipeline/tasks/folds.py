@@ -1,10 +1,12 @@
-"""Which examples train and which test: the official split, or stratified folds that keep duplicates together."""
+"""Which examples train and which test: the official split, or stratified folds that keep together what belongs together."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
+import scipy.sparse as sp
+from scipy.sparse.csgraph import connected_components
 
 from emb_pipeline.tasks.examples import ClassificationTask
 from emb_pipeline.text.errors import DataError
@@ -28,6 +30,28 @@ def duplicate_groups(texts: Sequence[str]) -> np.ndarray:
     tokens = (texts if isinstance(texts, Texts) else Texts(texts)).tokens
     first: dict[tuple[str, ...], int] = {}
     return np.array([first.setdefault(tuple(words), position) for position, words in enumerate(tokens)], dtype=np.int64)
+
+
+def example_groups(task: ClassificationTask) -> np.ndarray:
+    """Position of the first of all examples that must not be told apart by folds, for each example.
+
+    Duplicates belong together, and so do the examples of one of the task's own groups. Where a text stands in two groups,
+    these are one.
+
+    Returns
+    -------
+    ndarray of shape (n_examples,), int64
+    """
+    duplicates = duplicate_groups(task.texts)
+    if task.groups is None:
+        return duplicates
+    n = len(duplicates)
+    _, first, group_of = np.unique(task.groups, return_index=True, return_inverse=True)
+    everyone = np.arange(n)
+    links = (np.ones(2 * n, dtype=bool), (np.tile(everyone, 2), np.concatenate([duplicates, first[group_of]])))
+    _, component = connected_components(sp.coo_array(links, shape=(n, n)), directed=False)
+    _, first = np.unique(component, return_index=True)
+    return np.asarray(first[component], dtype=np.int64)
 
 
 def folds_of(task: ClassificationTask, groups: np.ndarray, *, n_folds: int, seed: int) -> list[Fold]:

@@ -50,6 +50,12 @@ class ClassificationOptions(PathOptions):
     folds: int = Field(default=5, ge=2, le=50, description="stratified folds where the task has no official split")
     inner_folds: int = Field(default=3, ge=2, le=10, description="folds of the training part that choose the penalty")
     select_by: Literal["accuracy", "log_loss"] = Field(default="accuracy", description="inner score that chooses C")
+    typos: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of the words of four characters or more that are misspelt in test texts alone",
+    )
 
 
 class SequenceLabellingOptions(PathOptions):

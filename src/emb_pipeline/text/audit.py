@@ -67,14 +67,15 @@ def audit_classification(examples: pa.Table) -> pa.Table:
     Parameters
     ----------
     examples : pa.Table
-        example_id, text, label, split.
+        example_id, text, label, split, and perhaps group.
 
     Returns
     -------
     pa.Table
         Lines ``examples.<split>``, ``classes``, ``largest_class``, ``smallest_class``, ``class.<label>``,
-        ``classes_only_in_test``, ``empty_after_tokenising``, ``exact_duplicates``, ``token_duplicates``,
-        ``near_duplicates``, ``leakage``, ``near_leakage``, ``label_conflicts`` and ``ceiling``.
+        ``classes_only_in_test``, ``groups`` and ``group_leakage`` (where there are groups), ``empty_after_tokenising``,
+        ``exact_duplicates``, ``token_duplicates``, ``near_duplicates``, ``leakage``, ``near_leakage``, ``label_conflicts``
+        and ``ceiling``.
 
     Notes
     -----
@@ -92,6 +93,8 @@ def audit_classification(examples: pa.Table) -> pa.Table:
     n = len(ids)
     lines = AuditLines()
     _sizes(lines, labels, splits)
+    if "group" in examples.column_names:
+        _groups(lines, ids, examples["group"].to_pylist(), splits)
 
     empty = [ids[i] for i in range(n) if not tokens[i]]
     lines.add("empty_after_tokenising", len(empty), n, "texts without a single word: every embedding sees nothing", empty)
@@ -177,6 +180,14 @@ def _sizes(lines: AuditLines, labels: Sequence[str], splits: Sequence[str | None
     tested = {label for label, split in in_split if split == "test"}
     untrained = sorted(tested - {label for label, split in in_split if split == "train"})
     lines.add("classes_only_in_test", len(untrained), len(tested), "labels that no training example bears", untrained)
+
+
+def _groups(lines: AuditLines, ids: Sequence[str], groups: Sequence[str], splits: Sequence[str | None]) -> None:
+    lines.add("groups", len(set(groups)), len(groups), "groups of examples that stay in one fold")
+    trained_on = {group for group, split in zip(groups, splits, strict=True) if split == "train"}
+    tested = [i for i, split in enumerate(splits) if split == "test"]
+    leaked = [ids[i] for i in tested if groups[i] in trained_on]
+    lines.add("group_leakage", len(leaked), len(tested), "test examples whose group stands in the training part too", leaked)
 
 
 def audit_retrieval(tables: RetrievalTables) -> pa.Table:

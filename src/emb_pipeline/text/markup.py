@@ -15,7 +15,22 @@ from emb_pipeline.text.readings import IobReading
 _DOC = re.compile(r'<doc id="([^"]*)"')
 _EMPHASIS = re.compile(r"'{2,}")
 _HEADING = re.compile(r"^=+\s*(.*?)\s*=+$")
+_LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+_TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _XML_DECLARATIONS = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
+
+
+def text_of_html(text: str) -> str:
+    """The words of a text with HTML in it: ``<br>`` breaks the line, other tags are spaces, entities are decoded.
+
+    A "<" that opens no tag stays ("<3", "a < b"). Two line breaks in a row make a blank line: a paragraph ends there.
+
+    Examples
+    --------
+    >>> text_of_html("Great &amp; <i>short</i>.<br /><br />I <3 it")
+    'Great &  short .\\n\\nI <3 it'
+    """
+    return html.unescape(_TAG.sub(" ", _LINE_BREAK.sub("\n", text)))
 
 
 def wikiextractor_articles(file: NamedFile) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,8 @@ Each function takes readings (`emb_pipeline.text.readings`), streams what can be
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -28,9 +29,11 @@ from emb_pipeline.text.readings import (
     DocstringRetrievalReading,
     DocstringsReading,
     DocstringSubpackagesReading,
+    HashRange,
     IobReading,
     JsonlReading,
     LiveqaReading,
+    LabelledLinesReading,
     MediawikiDumpReading,
     MedquadReading,
     PairsReading,
@@ -40,6 +43,7 @@ from emb_pipeline.text.readings import (
     RetrievalReading,
     SimilarityReading,
     SquadReading,
+    SplitName,
     TablesReading,
     TabularReading,
     TextReading,
@@ -55,6 +59,8 @@ DOCSTRING_CACHE = "docstrings"
 EXAMPLES_SCHEMA = pa.schema(
     [("example_id", pa.string()), ("text", pa.string()), ("label", pa.string()), ("split", pa.string())]
 )
+GROUP = pa.field("group", pa.string())
+"""A further column of examples, where the reading names one: examples of one group stay in one fold."""
 PAIRS_SCHEMA = pa.schema(
     [("pair_id", pa.string()), ("text_a", pa.string()), ("text_b", pa.string()), ("score", pa.float64())]
 )
@@ -140,13 +146,14 @@ def read_classification(reading: ClassificationReading, raw: Path, project: Path
     Returns
     -------
     pa.Table
-        example_id, text, label, split (train, validation, test; null throughout where there is no official split).
+        example_id, text, label, split (train, validation, test; null throughout where there is no official split), and
+        group, where the reading names a column for it.
 
     Raises
     ------
     DataError
-        A text or label is empty, a label or split is unknown, an id repeats, a split is empty, a class has one example,
-        there are fewer than two classes, or a file is missing, damaged or not what the reading says.
+        A text, label or group is empty, a label or split is unknown, an id repeats, a split is empty, a class has one
+        example, there are fewer than two classes, or a file is missing, damaged or not what the reading says.
     """
     if isinstance(reading, DocstringSubpackagesReading):
         table = docstrings.docstring_table(reading.packages, raw / DOCSTRING_CACHE)
@@ -156,12 +163,16 @@ def read_classification(reading: ClassificationReading, raw: Path, project: Path
     examples = _Examples(None if isinstance(reading, PubmedqaReading) else reading.labels)
     if isinstance(reading, ClassFoldersReading):
         _read_class_folders(reading, raw, project, examples)
-    elif isinstance(reading, PubmedqaReading):
+        return examples.table(_prefix(reading))
+    if isinstance(reading, PubmedqaReading):
         for example in question_answering.pubmedqa_examples(reading, raw, project):
             examples.add(*example)
-    else:
-        _read_labelled_rows(reading, raw, project, examples)
-    return examples.table(_prefix(reading))
+        return examples.table(_prefix(reading))
+    if isinstance(reading, LabelledLinesReading):
+        _read_labelled_lines(reading, raw, project, examples)
+        return examples.table(_prefix(reading))
+    _read_labelled_rows(reading, raw, project, examples)
+    return examples.table(_prefix(reading), min_examples=reading.min_examples, grouped=reading.group is not None)
 
 
 def read_retrieval(reading: RetrievalReading, raw: Path, project: Path) -> RetrievalTables:
@@ -283,20 +294,36 @@ def _row_documents(reading: TabularReading, raw: Path, project: Path) -> Iterato
     columns = reading.text_columns
     seen: set[int] = set()
     for file in named_files(reading, raw, project):
-        wanted = columns if reading.id is None else (*columns, reading.id)
-        for number, values in rows(file, reading, wanted):
+        for number, values, given in _sampled_rows(file, reading, columns, (reading.id,)):
             if reading.id is None:
                 yield f"{file.name}:{number}", _joined(values)
                 continue
-            key = docstrings.text_hash(values[-1])
+            key = docstrings.text_hash(given[reading.id])
             if key in seen:
                 raise DataError(
                     f"{file.name}, row {number}",
-                    f"id '{values[-1]}' stands there a second time",
+                    f"id '{given[reading.id]}' stands there a second time",
                     f"name a column with unique ids, or leave 'id: {reading.id}' out",
                 )
             seen.add(key)
-            yield values[-1], _joined(values[:-1])
+            yield given[reading.id], _joined(values)
+
+
+def _sampled_rows(
+    file: NamedFile, reading: TabularReading, columns: Sequence[str], further: Sequence[str | None]
+) -> Iterator[tuple[int, tuple[str, ...], dict[str, str]]]:
+    """Number, values of the columns, and values by name of further ones, of each row that the reading's sample takes."""
+    by = None if reading.sample is None else reading.sample.by
+    named = [column for column in (*further, by) if column is not None]
+    for number, values in rows(file, reading, (*columns, *named)):
+        given = dict(zip(named, values[len(columns) :], strict=True))
+        if _drawn(reading.sample, f"{file.name}:{number}" if by is None else given[by]):
+            yield number, values[: len(columns)], given
+
+
+def _drawn(sample: HashRange | None, value: str) -> bool:
+    # Another salt than a split's, or a sample of half the rows would hold the test half alone.
+    return sample is None or sample.low <= docstrings.text_hash(f"sample {value}") / 2**64 < sample.high
 
 
 def _joined(values: Iterable[str]) -> str:
@@ -305,7 +332,12 @@ def _joined(values: Iterable[str]) -> str:
 
 def _class_folder_documents(reading: ClassFoldersReading, raw: Path, project: Path) -> Iterator[tuple[str, str]]:
     for place, path, content in _class_folder_members(reading, raw, project):
-        yield str(path), decoded(content, reading.encoding, place)
+        yield str(path), _member_text(content, reading, place)
+
+
+def _member_text(content: bytes, reading: ClassFoldersReading, place: str) -> str:
+    text = decoded(content, reading.encoding, place)
+    return markup.text_of_html(text) if reading.html else text
 
 
 def _wikiextractor_documents(reading: WikiExtractorReading, raw: Path, project: Path) -> Iterator[tuple[str, str]]:
@@ -388,11 +420,11 @@ class _Examples:
 
     def __init__(self, labels: Sequence[str] | None) -> None:
         self._labels = None if labels is None else set(labels)
-        self._rows: list[tuple[str, str, str, str | None]] = []
+        self._rows: list[tuple[str, str, str, str | None, str | None]] = []
         self._places: dict[str, str] = {}
         self._first_of: dict[str, str] = {}
 
-    def add(self, place: str, example_id: str, text: str, label: str, split: str | None) -> None:
+    def add(self, place: str, example_id: str, text: str, label: str, split: str | None, group: str | None = None) -> None:
         label = label.strip()
         if not text or text.isspace():
             raise DataError(place, "the text is empty", "fill it in or drop the row")
@@ -402,20 +434,24 @@ class _Examples:
             raise DataError(
                 place, f"label '{label}' is not among {sorted(self._labels)}", "add it under 'labels' or drop the row"
             )
+        if group is not None and not group.strip():
+            raise DataError(place, "the group is empty", "give each example a group, or leave 'group' out")
         if example_id in self._places:
             raise DataError(
                 place, f"id '{example_id}' was used by {self._places[example_id]}", "give each example its own id"
             )
         self._places[example_id] = place
         self._first_of.setdefault(label, place)
-        self._rows.append((example_id, text, label, split))
+        self._rows.append((example_id, text, label, split, group))
 
-    def table(self, place: str, splits: Iterable[str] = ()) -> pa.Table:
-        sizes: dict[str, int] = {}
-        for _, _, label, _ in self._rows:
-            sizes[label] = sizes.get(label, 0) + 1
+    def table(self, place: str, *, min_examples: int | None = None, grouped: bool = False) -> pa.Table:
+        sizes = Counter(label for _, _, label, _, _ in self._rows)
+        if min_examples is not None:
+            self._rows = [row for row in self._rows if sizes[row[2]] >= min_examples]
+            sizes = Counter({label: size for label, size in sizes.items() if size >= min_examples})
         if len(sizes) < 2:
             found = f"only the class '{next(iter(sizes))}'" if sizes else "no example"
+            found += f" of {min_examples} examples or more" if min_examples else ""
             raise DataError(
                 place, f"there is {found}", "a classification task needs two classes; check file, label column and splits"
             )
@@ -426,36 +462,61 @@ class _Examples:
                     f"class '{label}' has this one example",
                     "add another, merge the class with one that it belongs to, or drop the row",
                 )
-        return pa.Table.from_arrays(
-            [pa.array(column, pa.string()) for column in zip(*self._rows, strict=True)], schema=EXAMPLES_SCHEMA
-        )
+        schema = EXAMPLES_SCHEMA.append(GROUP) if grouped else EXAMPLES_SCHEMA
+        columns = list(zip(*self._rows, strict=True))[: len(schema)]
+        return pa.Table.from_arrays([pa.array(column, pa.string()) for column in columns], schema=schema)
 
     @property
     def splits(self) -> set[str | None]:
-        return {split for *_, split in self._rows}
+        return {split for _, _, _, split, _ in self._rows}
 
 
 def _read_labelled_rows(reading: TabularReading, raw: Path, project: Path, examples: _Examples) -> None:
     if reading.label is None:
         raise DataError(_prefix(reading), "no label column is named", "say 'label: <column>' in the task's reading")
-    extra = [name for name in (reading.id, reading.split) if name is not None]
-    wanted = (*reading.text_columns, reading.label, *extra)
-    n_text = len(reading.text_columns)
-    groups = [(None, None)] if reading.splits is None else list(reading.splits.items())
-    for split_of_files, glob in groups:
-        files = named_files(reading, raw, project, glob=glob)
-        for file in files:
-            for number, values in rows(file, reading, wanted):
+    columns = (*reading.text_columns, reading.label)
+    for split_of_files, glob in _files_of_splits(reading.splits):
+        for file in named_files(reading, raw, project, glob=glob):
+            further = (reading.id, reading.split, reading.group)
+            for number, (*texts, label), given in _sampled_rows(file, reading, columns, further):
                 place = f"{file.name}, row {number}"
-                given = dict(zip(extra, values[n_text + 1 :], strict=True))
-                example_id = given[reading.id] if reading.id is not None else f"{file.name}:{number}"
+                example_id = f"{file.name}:{number}" if reading.id is None else given[reading.id]
                 split = split_of_files if reading.split is None else split_name(given[reading.split], place)
-                examples.add(place, example_id, _joined(values[:n_text]), values[n_text], split)
+                group = None if reading.group is None else given[reading.group]
+                examples.add(place, example_id, _joined(texts), label, split, group)
         if split_of_files is not None:
             _require_split(examples, split_of_files, _prefix(reading))
     if reading.split is not None:
         for split in ("train", "test"):
             _require_split(examples, split, _prefix(reading))
+
+
+def _read_labelled_lines(reading: LabelledLinesReading, raw: Path, project: Path, examples: _Examples) -> None:
+    for split, glob in _files_of_splits(reading.splits):
+        for file in named_files(reading, raw, project, glob=glob):
+            for number, line in enumerate(lines(file, reading.encoding), 1):
+                # Not splitlines: a NEL or a form feed may stand inside a text.
+                content, place = line.rstrip("\r\n"), f"{file.name}, row {number}"
+                if not content:
+                    continue
+                before, found, after = (
+                    content.partition(reading.separator)
+                    if reading.label == "first"
+                    else content.rpartition(reading.separator)
+                )
+                if not found:
+                    missing = f"'{content[:40]}' has no {reading.separator!r} between label and text"
+                    raise DataError(place, missing, "write both on each line, or name another 'separator'")
+                label, text = (before, after) if reading.label == "first" else (after, before)
+                if reading.empty == "refuse" or text.strip():
+                    examples.add(place, f"{file.name}:{number}", text.strip(), label, split)
+        if split is not None:
+            _require_split(examples, split, _prefix(reading))
+
+
+def _files_of_splits(splits: Mapping[SplitName, str] | None) -> list[tuple[SplitName | None, str | None]]:
+    """Each split with the glob of its files; one of neither where all files hold the same."""
+    return [(None, None)] if splits is None else list(splits.items())
 
 
 def split_name(value: str, place: str) -> str:
@@ -488,7 +549,7 @@ def _read_class_folders(reading: ClassFoldersReading, raw: Path, project: Path, 
     names = {} if reading.splits is None else {PurePosixPath(folder).name: split for split, folder in reading.splits.items()}
     for place, path, content in _class_folder_members(reading, raw, project):
         split = names[path.parts[-3]] if names else None
-        examples.add(place, str(path), decoded(content, reading.encoding, place), path.parts[-2], split)
+        examples.add(place, str(path), _member_text(content, reading, place), path.parts[-2], split)
     for split in reading.splits or ():
         _require_split(examples, split, _prefix(reading))
 
@@ -508,7 +569,8 @@ def _class_folder_members(
         for name, content in members:
             path = PurePosixPath(name)
             above = path.parts[:-2]
-            if len(path.parts) >= 2 and (folders is None or any(above[-len(folder) :] == folder for folder in folders)):
+            is_wanted = folders is None or any(above[-len(folder) :] == folder for folder in folders)
+            if len(path.parts) >= 2 and is_wanted and _drawn(reading.sample, str(path)):
                 yield f"{within}{name}", path, content
 
 

@@ -49,6 +49,22 @@ class PlacedReading(Reading):
         return self
 
 
+class HashRange(Reading):
+    """A part of the rows (or files), drawn by hash: the same on every machine, and disjoint from any other range."""
+
+    by: str | None = Field(
+        default=None, description="column whose equal values draw alike; without one each row, or file, draws for itself"
+    )
+    low: float = Field(default=0.0, ge=0, lt=1, description="draws are spread evenly over 0 to 1; those from here on")
+    high: float = Field(default=1.0, gt=0, le=1, description="and below this are in")
+
+    @model_validator(mode="after")
+    def _holds_something(self) -> HashRange:
+        if self.low >= self.high:
+            raise ValueError(f"low ({self.low}) must be below high ({self.high})")
+        return self
+
+
 class _Tabular(PlacedReading):
     text: _Columns = Field(
         default="text", description="column with the text, or several: joined by a line break, empty ones left out"
@@ -62,6 +78,14 @@ class _Tabular(PlacedReading):
     labels: tuple[str, ...] | None = Field(
         default=None, min_length=2, description="the labels that may occur; any other is refused"
     )
+    group: str | None = Field(
+        default=None,
+        description="column whose equal values stay in one fold, for they give each other away (classification)",
+    )
+    min_examples: int | None = Field(
+        default=None, ge=2, description="leave out classes with fewer examples (classification); by default one is an error"
+    )
+    sample: HashRange | None = Field(default=None, description="rows to take, by hash; all by default")
 
     @field_validator("text")
     @classmethod
@@ -125,6 +149,33 @@ class ClassFoldersReading(PlacedReading):
         default=None, min_length=2, description="the labels that may occur; any other is refused"
     )
     encoding: str = Field(default="utf-8", description="encoding of the texts: latin-1, cp1252, …")
+    html: bool = Field(default=False, description="texts hold HTML: <br> breaks a line, other tags go, entities are decoded")
+    sample: HashRange | None = Field(default=None, description="files to take, by hash; all by default")
+
+    @field_validator("sample")
+    @classmethod
+    def _has_no_columns(cls, sample: HashRange | None) -> HashRange | None:
+        if sample is not None and sample.by is not None:
+            raise ValueError("files have no columns: leave 'by' out")
+        return sample
+
+
+class LabelledLinesReading(PlacedReading):
+    """A label and a text on each line (classification)."""
+
+    reader: Literal["labelled_lines"] = "labelled_lines"
+    label: Literal["first", "last"] = Field("first", description="where the label stands on the line")
+    separator: str = Field(default=" ", min_length=1, description="what stands between label and text; the text may hold it")
+    encoding: str = Field(default="utf-8", description="encoding of the files: latin-1, cp1252, …")
+    splits: dict[SplitName, str] | None = Field(
+        default=None, description="glob of each split's own files: {train: TREC.train.all, test: TREC.test.all}"
+    )
+    labels: tuple[str, ...] | None = Field(
+        default=None, min_length=2, description="the labels that may occur; any other is refused"
+    )
+    empty: Literal["refuse", "leave_out"] = Field(
+        "refuse", description="what to do with a line that has a label and no text"
+    )
 
 
 class WikiExtractorReading(PlacedReading):
@@ -378,6 +429,7 @@ ClassificationReading = Annotated[
     | TsvReading
     | JsonlReading
     | ParquetReading
+    | LabelledLinesReading
     | ClassFoldersReading
     | PubmedqaReading
     | DocstringSubpackagesReading,
