@@ -313,4 +313,5 @@ def _window_means(signals: np.ndarray, width: int) -> np.ndarray:
     n, half = len(signals), width // 2
     sums = np.concatenate([np.zeros((1, signals.shape[1]), signals.dtype), np.cumsum(signals, axis=0, dtype=np.float32)])
     low, high = np.maximum(np.arange(n) - half, 0), np.minimum(np.arange(n) + half + 1, n)
-    return (sums[high] - sums[low]) / (high - low)[:, None].astype(np.float32)
+    means: np.ndarray = (sums[high] - sums[low]) / (high - low)[:, None].astype(np.float32)
+    return means
