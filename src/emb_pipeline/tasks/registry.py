@@ -17,6 +17,7 @@ from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.options import (
     ClassificationOptions,
     EvaluationOptions,
+    RecommendationOptions,
     RetrievalOptions,
     SequenceLabellingOptions,
 )
@@ -41,8 +42,9 @@ class Kind:
         Options of its evaluation.
     primary_metric : str
         The metric that its leaderboard is sorted by.
-    needs : frozenset of {"texts", "tokens", "search"}
-        What an embedding must give: vectors of texts, vectors of the tokens of a text, or a search; one of them is enough.
+    needs : frozenset of {"texts", "tokens", "search", "interactions"}
+        What an embedding must give: vectors of texts, vectors of the tokens of a text, a search, or recommendations learnt
+        from interactions; one of them is enough.
     reading, task_class, evaluation : str
         ``module:name`` within this package: how examples are read, what holds them, how an embedding is evaluated on them.
     learns_from_labels : bool
@@ -134,6 +136,16 @@ KINDS: Mapping[str, Kind] = {
             "retrieval:evaluate_retrieval",
             fine_tuning="fine_tuning:fine_tune_retrieval",
             tunes=frozenset({"encoder"}),
+            learns_from_labels=False,
+        ),
+        Kind(
+            "recommendation",
+            RecommendationOptions,
+            "ndcg@10",
+            frozenset({"texts", "interactions"}),
+            "reading:RecommendationReader",
+            "recommendation:RecommendationTask",
+            "recommendation:evaluate_recommendation",
             learns_from_labels=False,
         ),
         Kind(
