@@ -37,7 +37,8 @@ _Row = Mapping[Hashable, Any]
 _PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
 _FACTS = re.compile(
     r"examples\..*|class(es|\..*)|largest_class|smallest_class|queries|passages|judgments|"
-    r"queries_with_several_relevant|passages_never_relevant"
+    r"queries_with_several_relevant|passages_never_relevant|"
+    r"users|items|interactions\.(train|validation|test)|users_tested|cold_items|cold_tests"
 )
 _CLASS_LINE = re.compile(r"class\..+")
 CORPUS_COLUMNS = ("corpus", "documents", "sentences", "tokens", "vocabulary", "held_out_sentences_removed", "fingerprint")
@@ -55,6 +56,7 @@ EMBEDDING_COLUMNS = (
 DERIVATIONS = {
     "further_training": "Trained further on another corpus",
     "distillation": "Distilled into static vectors",
+    "hybrid": "Mixed with a recommender that learns from interactions",
     "fine_tuning": "Fine-tuned on a task’s labels, scored on that task and on the others",
 }
 NOTABLE_SHARE = 0.01

@@ -15,8 +15,15 @@ METRIC_NAMES = {
     "ndcg@10": "nDCG@10",
     "mrr@10": "MRR@10",
     "recall@100": "recall@100",
+    "mrr": "MRR",
+    "arp@10": "users of an item (ARP@10)",
+    "novelty@10": "novelty@10 (bits)",
+    "ndcg@10_cold": "nDCG@10, cold items",
+    "recall@20_cold": "recall@20, cold items",
+    "latency_ms_p50": "ms per list (median)",
+    "latency_ms_p95": "ms per list (95 %)",
 }
-LOWER_IS_BETTER = frozenset({"log_loss"})
+LOWER_IS_BETTER = frozenset({"log_loss", "latency_ms_p50", "latency_ms_p95"})
 UNITS = {
     "classification": "test items",
     "sequence_labelling": "test sentences",
@@ -26,7 +33,7 @@ UNITS = {
 }
 NOTHING = "–"
 _MINUS, _NARROW_SPACE = "\u2212", "\u202f"
-_PERCENT = re.compile(r"accuracy|.*f1(_.+)?|precision|recall(@\d+|_seen|_unseen)?")
+_PERCENT = re.compile(r"accuracy|.*f1(_.+)?|precision|recall(@\d+|_seen|_unseen)?(_cold)?|coverage@\d+")
 
 
 def metric_name(metric: str) -> str:

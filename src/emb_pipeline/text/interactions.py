@@ -15,7 +15,7 @@ from emb_pipeline.text.audit import AuditLines
 from emb_pipeline.text.docstrings import text_hash
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.files import NamedFile, named_files
-from emb_pipeline.text.readers import joined_text, reading_by_suffix
+from emb_pipeline.text.readers import _joined, _reading_by_suffix
 from emb_pipeline.text.readings import CsvReading, InteractionsReading, PlacedReading, TsvReading
 from emb_pipeline.text.tables import rows, values_of_rows
 
@@ -25,7 +25,7 @@ INTERACTIONS_SCHEMA = pa.schema(
 )
 ITEMS_SCHEMA = pa.schema([("item_id", pa.string()), ("text", pa.string()), ("n_train", pa.int64())])
 FEWEST_USERS = 10
-"""Tested users below which a mean over users says nothing."""
+"""Users that are tested, or tuned on, below which their mean says nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,13 +112,7 @@ def read_interactions(reading: InteractionsReading, raw: Path, project: Path, na
         f"interactions before the test with items that have fewer than {reading.core}: known, but not learnt from",
     )
     _require_splits(split, name, reading)
-    tested = len(np.unique(log.users[split == SPLITS.index("test")]))
-    if tested < FEWEST_USERS:
-        raise DataError(
-            name,
-            f"{tested} users with a core of {reading.core} interactions are tested",
-            f"{FEWEST_USERS} are the fewest; give more interactions, lower 'core', or choose another 'split'",
-        )
+    _require_users(log, split, items, name, reading)
     learnt = log.items[(split < SPLITS.index("test")) & items[log.items]]
     return {
         "interactions": _interactions_table(log, split),
@@ -135,9 +129,9 @@ def _item_texts(reading: InteractionsReading, raw: Path, project: Path) -> dict[
     id_column = reading.item_id or reading.item
     texts: dict[str, str] = {}
     for file in _item_files(reading, raw, project):
-        table = reading_by_suffix(file.path, str(file.path), reading.encoding)
+        table = _reading_by_suffix(file.path, str(file.path), reading.encoding)
         for number, (item, *values) in rows(file, table, (id_column, *columns)):
-            place, text = f"{file.name}, row {number}", joined_text(values)
+            place, text = f"{file.name}, row {number}", _joined(values)
             if not item:
                 raise DataError(place, f"'{id_column}' is empty", "give each item its own id")
             if item in texts:
@@ -190,7 +184,7 @@ def _log(
 
 
 def _values(file: NamedFile, reading: InteractionsReading, columns: list[str]) -> Iterator[tuple[int, tuple[object, ...]]]:
-    table = reading_by_suffix(file.path, str(file.path), reading.encoding)
+    table = _reading_by_suffix(file.path, str(file.path), reading.encoding)
     if isinstance(table, CsvReading | TsvReading):
         yield from rows(file, table, columns)
     else:
@@ -281,6 +275,17 @@ def _require_splits(split: np.ndarray, name: str, reading: InteractionsReading) 
                 f"the split '{part}' is empty",
                 f"'split: {reading.split}' with 'core: {reading.core}' leaves nothing there: give more interactions, "
                 "lower 'core', or change 'test_share' and 'validation_share'",
+            )
+
+
+def _require_users(log: _Log, split: np.ndarray, warm: np.ndarray, name: str, reading: InteractionsReading) -> None:
+    for part, what in ((SPLITS.index("validation"), "tuned on"), (SPLITS.index("test"), "tested")):
+        with_history = np.intersect1d(log.users[split == part], log.users[(split < part) & warm[log.items]])
+        if len(with_history) < FEWEST_USERS:
+            raise DataError(
+                name,
+                f"{len(with_history)} users with a history are {what}, with 'split: {reading.split}' and 'core: {reading.core}'",
+                f"{FEWEST_USERS} are the fewest; give more interactions, lower 'core', or change the split or its shares",
             )
 
 

@@ -270,7 +270,7 @@ def _row_documents(reading: TabularReading, raw: Path, project: Path) -> Iterato
         wanted = columns if reading.id is None else (*columns, reading.id)
         for number, values in rows(file, reading, wanted):
             if reading.id is None:
-                yield f"{file.name}:{number}", joined_text(values)
+                yield f"{file.name}:{number}", _joined(values)
                 continue
             key = docstrings.text_hash(values[-1])
             if key in seen:
@@ -280,11 +280,10 @@ def _row_documents(reading: TabularReading, raw: Path, project: Path) -> Iterato
                     f"name a column with unique ids, or leave 'id: {reading.id}' out",
                 )
             seen.add(key)
-            yield values[-1], joined_text(values[:-1])
+            yield values[-1], _joined(values[:-1])
 
 
-def joined_text(values: Iterable[str]) -> str:
-    """Several columns as one text."""
+def _joined(values: Iterable[str]) -> str:
     return "\n".join(value for value in values if value and not value.isspace())
 
 
@@ -435,7 +434,7 @@ def _read_labelled_rows(reading: TabularReading, raw: Path, project: Path, examp
                 given = dict(zip(extra, values[n_text + 1 :], strict=True))
                 example_id = given[reading.id] if reading.id is not None else f"{file.name}:{number}"
                 split = split_of_files if reading.split is None else split_name(given[reading.split], place)
-                examples.add(place, example_id, joined_text(values[:n_text]), values[n_text], split)
+                examples.add(place, example_id, _joined(values[:n_text]), values[n_text], split)
         if split_of_files is not None:
             _require_split(examples, split_of_files, _prefix(reading))
     if reading.split is not None:
@@ -556,7 +555,7 @@ def _identified_texts(
     texts: dict[str, str] = {}
     for file, table in _own_table(path, reading.encoding, project):
         for number, (identifier, *values) in rows(file, table, (id_column, *columns)):
-            place, text = f"{file.name}, row {number}", joined_text(values)
+            place, text = f"{file.name}, row {number}", _joined(values)
             if not identifier:
                 raise DataError(place, f"'{id_column}' is empty", "give each row its own id")
             if identifier in texts:
@@ -569,17 +568,10 @@ def _identified_texts(
 
 def _own_table(path: str, encoding: str, project: Path) -> Iterator[tuple[Any, TabularReading]]:
     for file in named_files(PlacedReading(path=path), project, project):
-        yield file, reading_by_suffix(file.path, path, encoding)
+        yield file, _reading_by_suffix(file.path, path, encoding)
 
 
-def reading_by_suffix(path: Path, name: str, encoding: str) -> TabularReading:
-    """How a table is read whose suffix says what it is.
-
-    Raises
-    ------
-    DataError
-        The suffix says nothing.
-    """
+def _reading_by_suffix(path: Path, name: str, encoding: str) -> TabularReading:
     suffixes = [suffix for suffix in path.suffixes if suffix not in (".gz", ".bz2", ".xz")]
     match suffixes[-1:]:
         case [".csv"]:
@@ -595,7 +587,7 @@ def reading_by_suffix(path: Path, name: str, encoding: str) -> TabularReading:
 
 def _pairs(reading: PairsReading, raw: Path, project: Path) -> Iterator[tuple[str, str, str, str]]:
     for file in named_files(reading, raw, project):
-        table = reading_by_suffix(file.path, str(file.path), reading.encoding)
+        table = _reading_by_suffix(file.path, str(file.path), reading.encoding)
         for number, (query, passage) in rows(file, table, (reading.query, reading.passage)):
             yield f"{file.name}, row {number}", f"{file.name}:{number}", query, passage
 
