@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import product
 
 import numpy as np
 import scipy.sparse as sp
@@ -27,13 +26,16 @@ class ItemKnn:
     def candidates(self, interactions: Interactions) -> Iterator[tuple[Setting, ItemKnnRecommender]]:
         """One for each shrinkage and number of neighbours."""
         common = _common_users(interactions)
-        for shrinkage, neighbours in product(self.options.shrinkages, self.options.neighbours):
-            setting = {"shrinkage": shrinkage, "neighbours": neighbours}
-            yield setting, _fitted(interactions, common, setting)
+        for shrinkage in self.options.shrinkages:
+            ranked = _strongest_first(interactions, common, shrinkage)
+            for neighbours in self.options.neighbours:
+                setting = {"shrinkage": shrinkage, "neighbours": neighbours}
+                yield setting, ItemKnnRecommender(interactions.matrix, ranked.first(neighbours))
 
     def fit(self, interactions: Interactions, setting: Setting) -> ItemKnnRecommender:
         """The neighbours of each item."""
-        return _fitted(interactions, _common_users(interactions), setting)
+        ranked = _strongest_first(interactions, _common_users(interactions), float(setting["shrinkage"] or 0))
+        return ItemKnnRecommender(interactions.matrix, ranked.first(setting["neighbours"]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,21 +77,27 @@ def _common_users(interactions: Interactions) -> sp.csr_array:
     return common
 
 
-def _fitted(interactions: Interactions, common: sp.csr_array, setting: Setting) -> ItemKnnRecommender:
-    shrinkage, neighbours = float(setting["shrinkage"] or 0), setting["neighbours"]
+@dataclass(frozen=True, eq=False)
+class _Ranked:
+    """Similar items of each item, the most similar first; of equal ones the first column."""
+
+    items: np.ndarray
+    others: np.ndarray
+    similarities: np.ndarray
+    places: np.ndarray
+    n_items: int
+
+    def first(self, neighbours: float | None) -> sp.csr_array:
+        """Similarities to the first few: what an item that was taken gives to those that it is a neighbour of."""
+        kept = slice(None) if neighbours is None else self.places < neighbours
+        entries = (self.similarities[kept], (self.others[kept], self.items[kept]))
+        return sp.csr_array(entries, shape=(self.n_items, self.n_items))
+
+
+def _strongest_first(interactions: Interactions, common: sp.csr_array, shrinkage: float) -> _Ranked:
     counts = interactions.counts.astype(np.float64)
-    rows = np.repeat(np.arange(common.shape[0]), np.diff(common.indptr))
-    values = common.data / (np.sqrt(counts[rows] * counts[common.indices]) + shrinkage)
-    similarities = sp.csr_array((values.astype(np.float32), common.indices, common.indptr), shape=common.shape)
-    if neighbours is not None:
-        similarities = _strongest(similarities, int(neighbours))
-    return ItemKnnRecommender(interactions.matrix, sp.csr_array(similarities.T))
-
-
-def _strongest(matrix: sp.csr_array, k: int) -> sp.csr_array:
-    """The k largest entries of each row; of equal ones the first columns."""
-    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    order = np.lexsort((matrix.indices, -matrix.data, rows))
-    place = np.arange(len(order)) - matrix.indptr[rows]
-    kept = order[place < k]
-    return sp.csr_array((matrix.data[kept], (rows[kept], matrix.indices[kept])), shape=matrix.shape)
+    items = np.repeat(np.arange(common.shape[0]), np.diff(common.indptr))
+    values = common.data / (np.sqrt(counts[items] * counts[common.indices]) + shrinkage)
+    order = np.lexsort((common.indices, -values, items))
+    places = np.arange(len(order)) - common.indptr[items]
+    return _Ranked(items, common.indices[order], values[order].astype(np.float32), places, common.shape[0])

@@ -151,11 +151,11 @@ class ItemKnnOptions(Options):
     shrinkages: Annotated[
         tuple[Annotated[float, Field(ge=0)], ...],
         Field(min_length=1, description="numbers added to the denominator of a similarity, to choose among"),
-    ] = (0, 3, 10, 30, 100)
+    ] = (0, 10, 30, 100)
     neighbours: Annotated[
         tuple[Annotated[int, Field(ge=1)] | None, ...],
         Field(min_length=1, description="most similar items that are kept of each, to choose among; null: all"),
-    ] = (10, 20, 50, 100, 200, None)
+    ] = (20, 50, 100, 200, None)
 
 
 class EaseOptions(Options):
@@ -209,8 +209,9 @@ class Item2VecOptions(Options):
         float, Field(gt=0, le=1, description="step size at the start; it falls linearly to almost zero")
     ] = 0.025
     epochs: Annotated[
-        tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1, description="passes over the histories, to choose among")
-    ] = (5, 20, 50)
+        tuple[Annotated[int, Field(ge=1)], ...],
+        Field(min_length=1, description="passes over the histories, to choose among"),
+    ] = (5, 20)
     noise_exponents: Annotated[
         tuple[Annotated[float, Field(ge=-2, le=2)], ...],
         Field(

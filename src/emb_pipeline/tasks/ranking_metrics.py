@@ -10,29 +10,46 @@ import numpy as np
 import scipy.sparse as sp
 
 
-def reciprocal_rank_of_all(scores: np.ndarray, relevant: sp.csr_array) -> np.ndarray:
-    """One over the rank of a user's best relevant item among all items [Voorhees 1999, TREC-8].
+def ranks_of_wanted(scores: np.ndarray, wanted: sp.csr_array) -> sp.csr_array:
+    """Rank of each item that a user wants, among all items.
 
     Parameters
     ----------
     scores : ndarray of shape (n_users, n_items)
-        ``-inf`` for what is not to be ranked. Equal scores rank in the order of the columns.
-    relevant : csr_array of shape (n_users, n_items)
-        Not 0 for the relevant items of each user, one or more.
+        ``-inf`` for what is not ranked. Equal scores rank in the order of the columns.
+    wanted : csr_array of shape (n_users, n_items)
+        Not 0 for the wanted items of each user.
 
     Returns
     -------
-    ndarray of shape (n_users,)
-        0 where no relevant item is ranked.
+    csr_array of shape (n_users, n_items), int64
+        The ranks, from 1, where ``wanted`` is not 0.
     """
-    ranks = np.zeros(len(scores))
+    ranks = np.empty(wanted.nnz, dtype=np.int64)
     for row in range(len(scores)):
-        items = np.sort(relevant.indices[relevant.indptr[row] : relevant.indptr[row + 1]])
-        first = items[np.argmax(scores[row, items])]
-        best = scores[row, first]
-        if best > -np.inf:
-            ranks[row] = 1 / (1 + (scores[row] > best).sum() + (scores[row, :first] == best).sum())
-    return ranks
+        of_user = scores[row]
+        for place in range(wanted.indptr[row], wanted.indptr[row + 1]):
+            item = wanted.indices[place]
+            ranks[place] = 1 + (of_user > of_user[item]).sum() + (of_user[:item] == of_user[item]).sum()
+    return sp.csr_array((ranks, wanted.indices, wanted.indptr), shape=wanted.shape)
+
+
+def grades_at_ranks(ranks: sp.csr_array, cutoff: int) -> np.ndarray:
+    """1 at each rank where a wanted item stands, else 0: shape (n_users, cutoff)."""
+    grades = np.zeros((ranks.shape[0], cutoff))
+    users = np.repeat(np.arange(ranks.shape[0]), np.diff(ranks.indptr))
+    shown = ranks.data <= cutoff
+    grades[users[shown], ranks.data[shown] - 1] = 1
+    return grades
+
+
+def reciprocal_rank_of_all(ranks: sp.csr_array) -> np.ndarray:
+    """One over the rank of the best item that a user wants, wherever it stands [Voorhees 1999, TREC-8].
+
+    Every user wants an item or more.
+    """
+    best: np.ndarray = 1 / np.minimum.reduceat(ranks.data, ranks.indptr[:-1])
+    return best
 
 
 def novelty(lists: np.ndarray, counts: np.ndarray, n_users: int) -> np.ndarray:

@@ -21,8 +21,14 @@ from emb_pipeline.embeddings.profiles import Profiles
 from emb_pipeline.statistics.pseudo_values import of_coverage, of_ratio
 from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.options import RecommendationOptions
-from emb_pipeline.tasks.ranking_metrics import average_popularity, novelty, reciprocal_rank_of_all
-from emb_pipeline.tasks.retrieval import grades_of_ranks, largest, ndcg, recall
+from emb_pipeline.tasks.ranking_metrics import (
+    average_popularity,
+    grades_at_ranks,
+    novelty,
+    ranks_of_wanted,
+    reciprocal_rank_of_all,
+)
+from emb_pipeline.tasks.retrieval import largest, ndcg, recall
 from emb_pipeline.tasks.scores import measured
 from emb_pipeline.tasks.vectors import encoded
 from emb_pipeline.text.errors import DataError
@@ -238,7 +244,7 @@ def tuned(recommender: TaskRecommender, phase: Phase, options: RecommendationOpt
     best: Choice | None = None
     n_tried = 0
     for n_tried, (setting, fitted) in enumerate(recommender.candidates(phase.learnt), 1):
-        value = float(np.concatenate([each.ndcg for each in _ranked(fitted, phase, options)]).mean())
+        value = float(_gains(_ranks(fitted, phase, options))[f"ndcg@{CUTOFF}"].mean())
         if best is None or value > best.value:
             best = Choice(setting, value, n_tried)
     assert best is not None
@@ -305,53 +311,47 @@ def _recommender(task: RecommendationTask, encoder: Any, options: Recommendation
     return Profiles(vectors, options.half_lives), fit_seconds + encode_seconds
 
 
-@dataclass(frozen=True, eq=False)
-class _Lists:
-    """Lists of some users: items, and what they are worth."""
-
-    items: np.ndarray
-    ndcg: np.ndarray
-    recall: np.ndarray
-    reciprocal_rank: np.ndarray
-
-
-def _ranked(
+def _ranks(
     fitted: Recommender, phase: Phase, options: RecommendationOptions, only: np.ndarray | None = None
-) -> Iterator[_Lists]:
-    """Lists of a phase's users, block by block; among ``only`` these items, for the users that want one of them."""
-    wanted = phase.wanted
-    users = phase.users
+) -> sp.csr_array:
+    """Ranks of what a phase's users want; among ``only`` these items, for the users that want one of them."""
+    wanted, users = phase.wanted, phase.users
     if only is not None:
         wanted = sp.csr_array(wanted.multiply(only[None, :]))
         wanted.eliminate_zeros()
         users = users[np.diff(wanted.indptr)[users] > 0]
-    n_items = wanted.shape[1]
-    k = min(RECALL_CUTOFF, n_items)
-    size = max(1, (options.block_megabytes << 20) // (16 * n_items))
-    for start in range(0, len(users), size):
-        block = users[start : start + size]
+    parts = []
+    for block in _blocks(users, wanted.shape[1], options):
         scores = _open_scores(fitted, phase, block)
         if only is not None:
             scores[:, ~only] = -np.inf
-        found = largest(scores, k)
-        found = np.where(np.take_along_axis(scores, found, axis=1) > -np.inf, found, -1)
-        relevant = wanted[block]
-        grades = np.where(found >= 0, grades_of_ranks(relevant, found), 0)
-        yield _Lists(
-            found[:, :CUTOFF],
-            ndcg(grades[:, :CUTOFF], relevant, CUTOFF),
-            recall(grades, relevant),
-            reciprocal_rank_of_all(scores, relevant),
-        )
+        parts.append(ranks_of_wanted(scores, wanted[block]))
+    return sp.vstack(parts, format="csr")
+
+
+def _lists(fitted: Recommender, phase: Phase, options: RecommendationOptions) -> np.ndarray:
+    """Items of each user's list, best first; -1 where there is none left: shape (n_users, 10)."""
+    parts = []
+    for block in _blocks(phase.users, phase.known.shape[1], options):
+        scores = _open_scores(fitted, phase, block)
+        found = largest(scores, min(CUTOFF, scores.shape[1]))
+        parts.append(np.where(np.take_along_axis(scores, found, axis=1) > -np.inf, found, -1))
+    return np.concatenate(parts)
+
+
+def _blocks(users: np.ndarray, n_items: int, options: RecommendationOptions) -> Iterator[np.ndarray]:
+    size = max(1, (options.block_megabytes << 20) // (16 * n_items))
+    for start in range(0, len(users), size):
+        yield users[start : start + size]
 
 
 def _open_scores(fitted: Recommender, phase: Phase, users: np.ndarray) -> np.ndarray:
     """Scores of what each user has not taken; ``-inf`` for the rest. Items without a score come after all that have one."""
-    scores = np.array(fitted.scores(users), dtype=np.float64)
-    scoreless = ~np.isfinite(scores)
+    scores = np.array(fitted.scores(users))
+    scoreless = np.isneginf(scores)
     if scoreless.any():
-        lowest = np.where(scoreless, np.inf, scores).min(axis=1)
-        scores = np.where(scoreless, np.where(np.isfinite(lowest), lowest - 1, 0)[:, None], scores)
+        lowest = np.where(scoreless, np.inf, scores).min(axis=1, keepdims=True)
+        scores = np.where(scoreless, np.nextafter(lowest, -np.inf), scores)
     taken = phase.known[users]
     scores[np.repeat(np.arange(len(users)), np.diff(taken.indptr)), taken.indices] = -np.inf
     return scores
@@ -361,20 +361,18 @@ def _scored(
     task: RecommendationTask, fitted: Recommender, options: RecommendationOptions
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     phase = task.testing
-    lists = _joined(_ranked(fitted, phase, options))
+    ranks, lists = _ranks(fitted, phase, options), _lists(fitted, phase, options)
     counts, n_items = phase.learnt.counts, len(task.item_ids)
     values = {
-        f"ndcg@{CUTOFF}": lists.ndcg,
-        f"recall@{RECALL_CUTOFF}": lists.recall,
-        "mrr": lists.reciprocal_rank,
-        f"novelty@{CUTOFF}": novelty(lists.items, counts, int((np.diff(phase.learnt.starts) > 0).sum())),
-        f"arp@{CUTOFF}": average_popularity(lists.items, counts),
-        f"coverage@{CUTOFF}": of_coverage(lists.items, n_items),
+        **_gains(ranks),
+        "mrr": reciprocal_rank_of_all(ranks),
+        f"novelty@{CUTOFF}": novelty(lists, counts, int((np.diff(phase.learnt.starts) > 0).sum())),
+        f"arp@{CUTOFF}": average_popularity(lists, counts),
+        f"coverage@{CUTOFF}": of_coverage(lists, n_items),
     }
     wants_cold = np.asarray(phase.wanted[phase.users] @ task.is_cold.astype(np.float32)) > 0
     if wants_cold.sum() >= FEWEST_COLD:
-        cold = _joined(_ranked(fitted, phase, options, only=task.is_cold))
-        for name, of_users in ((f"ndcg@{CUTOFF}", cold.ndcg), (f"recall@{RECALL_CUTOFF}", cold.recall)):
+        for name, of_users in _gains(_ranks(fitted, phase, options, only=task.is_cold)).items():
             spread = np.zeros(len(phase.users))
             spread[wants_cold] = of_users
             values[f"{name}_cold"] = of_ratio(spread, wants_cold.astype(np.float64))
@@ -386,9 +384,13 @@ def _scored(
     }
 
 
-def _joined(blocks: Iterator[_Lists]) -> _Lists:
-    parts = list(blocks)
-    return _Lists(*(np.concatenate([getattr(part, name) for part in parts]) for name in _Lists.__dataclass_fields__))
+def _gains(ranks: sp.csr_array) -> dict[str, np.ndarray]:
+    """nDCG and recall of each user."""
+    grades = grades_at_ranks(ranks, RECALL_CUTOFF)
+    return {
+        f"ndcg@{CUTOFF}": ndcg(grades[:, :CUTOFF], sp.csr_array(ranks > 0), CUTOFF),
+        f"recall@{RECALL_CUTOFF}": recall(grades, ranks),
+    }
 
 
 def _latency(fitted: Recommender, phase: Phase, options: RecommendationOptions) -> tuple[float, float]:

@@ -148,9 +148,7 @@ def _item_files(reading: InteractionsReading, raw: Path, project: Path) -> list[
     return named_files(reading, raw, project, glob=reading.items)
 
 
-def _log(
-    reading: InteractionsReading, raw: Path, project: Path, texts: dict[str, str] | None, left_out: AuditLines
-) -> _Log:
+def _log(reading: InteractionsReading, raw: Path, project: Path, texts: dict[str, str] | None, left_out: AuditLines) -> _Log:
     columns = [reading.user, reading.item, reading.timestamp, *([reading.rating] if reading.rating else [])]
     user_of: dict[str, int] = {}
     item_of: dict[str, int] = {}

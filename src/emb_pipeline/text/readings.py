@@ -307,7 +307,9 @@ class InteractionsReading(PlacedReading):
     reader: Literal["interactions"] = "interactions"
     user: str = Field(default="user", description="column with the user's id")
     item: str = Field(default="item", description="column with the item's id")
-    timestamp: str = Field(default="timestamp", description="column with the time: a number, or a date as ISO 8601 writes it")
+    timestamp: str = Field(
+        default="timestamp", description="column with the time: a number, or a date as ISO 8601 writes it"
+    )
     rating: str | None = Field(default=None, description="column with the rating, where there is one")
     min_rating: float | None = Field(
         default=None, description="rating from which an interaction says that the user liked the item; others are left out"
@@ -342,6 +344,7 @@ class InteractionsReading(PlacedReading):
         if self.test_share + self.validation_share >= 1:
             raise ValueError("test_share and validation_share leave nothing to train on")
         return self
+
 
 TabularReading = CsvReading | TsvReading | JsonlReading | ParquetReading
 
