@@ -342,7 +342,7 @@ def _cells(grid: Grid, seed: int) -> Iterator[dict[str, Any]]:
 def _require_bases(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
     for name, derived in grid.derived.items():
         is_hybrid = METHODS[derived.method].origin == "embedding"
-        wanted = "embedding of texts" if is_hybrid else "encoder"
+        wanted, several = ("embedding of texts", "embeddings of texts") if is_hybrid else ("encoder", "encoders")
         known = [
             f"{group}.{other}"
             for group, members in cells.items()
@@ -352,7 +352,7 @@ def _require_bases(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str, Any
         if derived.base not in known:
             raise ValueError(
                 f"globals.yml, grid.derived: {name} is to be made from {derived.base}, which is no {wanted} of the grid; "
-                f"{wanted.replace('embedding', 'embeddings').replace('encoder', 'encoders')} are: {', '.join(known) or 'none'}"
+                f"{several} are: {', '.join(known) or 'none'}"
             )
         needs_corpus = METHODS[derived.method].origin == "corpus" if derived.method in METHODS else False
         own_origin = name.rpartition(".")[0]

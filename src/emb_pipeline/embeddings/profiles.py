@@ -1,4 +1,4 @@
-"""Recommendation from vectors of items: a user is the recency-weighted mean of what they took, an item's score its cosine."""
+"""Recommendation from vectors of items: a user is the recency-weighted mean of what they took; cosines are the scores."""
 
 from __future__ import annotations
 

@@ -351,7 +351,7 @@ def _open_scores(fitted: Recommender, phase: Phase, users: np.ndarray) -> np.nda
     scoreless = np.isneginf(scores)
     if scoreless.any():
         lowest = np.where(scoreless, np.inf, scores).min(axis=1, keepdims=True)
-        scores = np.where(scoreless, np.nextafter(lowest, -np.inf), scores)
+        scores = np.where(scoreless, 2 * np.minimum(lowest, 0) - 1, scores)
     taken = phase.known[users]
     scores[np.repeat(np.arange(len(users)), np.diff(taken.indptr)), taken.indices] = -np.inf
     return scores

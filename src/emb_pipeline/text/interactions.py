@@ -282,7 +282,7 @@ def _require_users(log: _Log, split: np.ndarray, warm: np.ndarray, name: str, re
         if len(with_history) < FEWEST_USERS:
             raise DataError(
                 name,
-                f"{len(with_history)} users with a history are {what}, with 'split: {reading.split}' and 'core: {reading.core}'",
+                f"{len(with_history)} users with a history are {what} ('split: {reading.split}', 'core: {reading.core}')",
                 f"{FEWEST_USERS} are the fewest; give more interactions, lower 'core', or change the split or its shares",
             )
 
