@@ -118,6 +118,13 @@ def seconds_text(seconds: float | None) -> str:
     raise AssertionError("unreachable")
 
 
+def milliseconds_text(milliseconds: float | None) -> str:
+    """``0.31 ms``, ``12.0 ms``."""
+    if milliseconds is None or not math.isfinite(milliseconds):
+        return NOTHING
+    return f"{_three_digits(milliseconds)}{_NARROW_SPACE}ms"
+
+
 def bytes_text(size: float | None) -> str:
     """``400 B``, ``1.2 kB``, ``350 MB``; powers of 1000."""
     if size is None or not math.isfinite(size):
