@@ -84,7 +84,7 @@ def test_ndcg_agrees_with_implicit() -> None:
         def recommend(self, users: np.ndarray, user_items: sp.csr_matrix, N: int) -> tuple[np.ndarray, np.ndarray]:
             allowed = np.where(user_items.toarray() > 0, -np.inf, scores[users])
             best = np.argsort(-allowed, axis=1)[:, :N]
-            return best, np.take_along_axis(allowed, best, axis=1)
+            return best.astype(np.int32), np.take_along_axis(allowed, best, axis=1)
 
     theirs = evaluation.ndcg_at_k(
         Scores(), sp.csr_matrix(known), sp.csr_matrix(wanted), K=10, show_progress=False, num_threads=1

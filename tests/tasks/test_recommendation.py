@@ -26,7 +26,7 @@ N_ITEMS = 40  # the first 30 are warm
 
 
 def camps(*, texts: bool = True) -> RecommendationTask:
-    """24 users of two genres: eight warm items of their own to learn from, one that validates, and a cold one that is tested."""
+    """24 users of two genres: eight warm items of their own to learn from, one that validates, a cold one that is tested."""
     rng = np.random.default_rng(2)
     users, items, split = [], [], []
     for user in range(24):

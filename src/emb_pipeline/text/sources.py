@@ -334,9 +334,8 @@ def _repack(archive: Path, file: SourceFile, target: Path, remedy: str) -> None:
             tar.addfile(info, io.BytesIO(content))
 
 
-def _unpack(archive: Path, files: Sequence[SourceFile], target: Path, remedy: str) -> None:
-    """Write the members of an archive that are wanted as files, beside a target that is one of them."""
-    folder = target.parents[files[0].path.count("/")]
+def _unpack(archive: Path, files: Sequence[SourceFile], folder: Path, remedy: str) -> None:
+    """Write the members of an archive that are wanted as files of a source's folder."""
     wanted = {file.member: file for file in files}
     members = zip_members(archive) if zipfile.is_zipfile(archive) else tar_members(archive)
     for name, content in members:
@@ -399,7 +398,8 @@ def _download(
             if file.members is not None:
                 _repack(downloaded, file, target, remedy)
             else:
-                _unpack(downloaded, [each for each in remaining if each.url == file.url], target, remedy)
+                packed = [each for each in remaining if each.url == file.url]
+                _unpack(downloaded, packed, target.parents[file.path.count("/")], remedy)
         finally:
             downloaded.unlink(missing_ok=True)
 
