@@ -155,7 +155,7 @@ class ItemKnnOptions(Options):
     neighbours: Annotated[
         tuple[Annotated[int, Field(ge=1)] | None, ...],
         Field(min_length=1, description="most similar items that are kept of each, to choose among; null: all"),
-    ] = (20, 50, 100, 200, None)
+    ] = (5, 10, 20, 50, 100, 200, None)
 
 
 class EaseOptions(Options):
