@@ -263,6 +263,8 @@ def test_the_table_of_sources_is_whole() -> None:
         "biosses",
         "medical_ner",
         "wnut17",
+        "imdb",
+        "movielens_latest_small",
     }
     for each in sources().values():
         assert each.about
