@@ -174,11 +174,11 @@ class AlsOptions(Options):
     regularisations: Annotated[
         tuple[Annotated[float, Field(ge=0)], ...],
         Field(min_length=1, description="weights of the squared factors in the loss, to choose among"),
-    ] = (0.1, 1, 10, 30, 100)
+    ] = (0.01, 0.1, 1, 10)
     weights: Annotated[
         tuple[Annotated[float, Field(gt=0)], ...],
         Field(min_length=1, description="confidences in an interaction over that in its absence, to choose among"),
-    ] = (1, 3, 10, 30)
+    ] = (3, 10, 30, 100, 300)
 
 
 class BprOptions(Options):
