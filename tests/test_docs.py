@@ -59,8 +59,12 @@ def test_a_use_case_is_added_by_following_the_page(project: Path) -> None:
     tagged = {row["embedding"]: row["value"] for row in rows if row["task"] == "tools" and row["primary"]}
     assert tagged["task.token_features"] > 0.9 and "task.tfidf" not in tagged
     tuned = {row["task"] for row in rows if row["embedding"] == "domain.word2vec_16_tuned_category"}
-    assert tuned == {"category", "alike", "tools"}
-    assert (project / "data/08_reporting/shop/latest/report.html").is_file()
+    assert tuned == {"category", "alike", "tools", "next_purchase"}
+    bought = {row["embedding"]: row["value"] for row in rows if row["task"] == "next_purchase" and row["primary"]}
+    assert {"task.popularity", "task.item_knn", "task.ease", "task.hybrid_tfidf", "domain.glove_16"} <= set(bought)
+    assert bought["task.ease"] > bought["task.popularity"] and bought["task.tfidf"] > bought["control.random_16"]
+    page = (project / "data/08_reporting/shop/latest/report.html").read_text(encoding="utf-8")
+    assert "a list, median" in page and "Mixed with a recommender" in page
 
 
 @pytest.mark.slow

@@ -168,3 +168,49 @@ def test_distilled_vectors_are_not_tuned() -> None:
         ValueError, match=r"pretrained.minilm_distilled_16 is no embedding that can be tuned; these can: domain"
     ):
         experiment_from(_tuning_on({"reader": "pairs", "path": "pairs.csv"}, base="minilm_distilled_16"))
+
+
+RECOMMENDING = {
+    **GRID,
+    "baselines": ["one_hot", "ease"],
+    "derived": {
+        "task.hybrid_word2vec_50": {"method": "hybrid", "text": "domain.word2vec_50", "options": {"weights": [0.5]}}
+    },
+    "tasks": ["topic", "likes"],
+}
+
+
+def _recommending(reading: dict[str, object]) -> dict[str, object]:
+    return {
+        "use_case": "x",
+        "grid": RECOMMENDING,
+        "embeddings": expand_grid(RECOMMENDING, {**METHODS, "ease": {}, "hybrid": {}}),
+        "tasks": {"topic": {"kind": "classification"}, "likes": {"kind": "recommendation", "reading": reading}},
+        "corpora": {"domain": {}, "generic": {}},
+    }
+
+
+def test_a_hybrid_is_made_from_any_embedding_of_texts_and_meets_recommendation_only() -> None:
+    experiment = experiment_from(_recommending({"reader": "interactions", "path": "log.csv", "items": "items.csv"}))
+    tasks = {cell.name: experiment.tasks_of(cell) for cell in experiment.cells}
+    assert tasks["task.hybrid_word2vec_50"] == tasks["task.ease"] == ["likes"]
+    assert tasks["domain.word2vec_50"] == ["topic", "likes"]
+    assert tasks["control.shuffled_tfidf"] == ["topic"]
+    hybrid = experiment.cell_named("task.hybrid_word2vec_50")
+    assert hybrid.base == "domain.word2vec_50" and hybrid.adds_to_base and not hybrid.is_trained
+    cell = EmbeddingCell.model_validate(expand_grid(RECOMMENDING, {**METHODS, "ease": {}, "hybrid": {}})["task"][hybrid.key])
+    assert cell.options.weights == (0.5,)
+
+
+def test_items_without_texts_meet_what_learns_from_interactions_only() -> None:
+    experiment = experiment_from(_recommending({"reader": "interactions", "path": "log.csv"}))
+    assert [cell.name for cell in experiment.cells if "likes" in experiment.tasks_of(cell)] == ["task.ease"]
+
+
+@pytest.mark.parametrize("base", ["task.ease", "domain.word2vec_51", "control.shuffled_tfidf"])
+def test_a_hybrid_of_what_has_no_texts_is_refused(base: str) -> None:
+    derived = {"task.hybrid_x": {"method": "hybrid", "text": base}}
+    with pytest.raises(
+        ValueError, match=f"{base}, which is no embedding of texts of the grid; embeddings of texts are: domain"
+    ):
+        expand_grid({**RECOMMENDING, "derived": derived}, METHODS)

@@ -60,11 +60,15 @@ class Pretrained(_Strict):
 
 
 class Derived(_Strict):
-    """An encoder made from another one of the grid: trained on, or distilled."""
+    """An embedding made from another one of the grid: trained on, distilled, or mixed with something."""
 
-    method: str = Field(description="bert: its training goes on, on the corpus of this origin; distilled: static vectors")
+    method: str = Field(
+        description="bert: its training goes on, on the corpus of this origin; distilled: static vectors; "
+        "hybrid: its scores are mixed with those of a recommender"
+    )
     base: str = Field(
-        validation_alias=AliasChoices("continue_from", "teacher"), description="<origin>.<embedding> that it is made from"
+        validation_alias=AliasChoices("continue_from", "teacher", "text"),
+        description="<origin>.<embedding> that it is made from",
     )
     options: dict[str, Any] = Field(default_factory=dict, description="what differs from the method's options")
 
@@ -149,6 +153,11 @@ class EmbeddingCell(_Strict):
         """What a training leaves behind: word ``vectors`` or an ``encoder``; None for what needs no training."""
         return METHODS[self.method].artefact
 
+    @property
+    def adds_to_base(self) -> bool:
+        """Whether it is its base that is evaluated, with something added."""
+        return METHODS[self.method].origin == "embedding"
+
     def serves(self, kind: str) -> bool:
         """Whether this embedding can be evaluated on tasks of this kind."""
         wanted = KINDS[kind]
@@ -201,6 +210,13 @@ class Experiment(_Strict):
     corpora: tuple[str, ...]
     cells: tuple[EmbeddingCell, ...]
     tasks: dict[str, str] = Field(description="task: kind")
+    needs: dict[str, frozenset[str]] = Field(
+        default_factory=dict, description="what an embedding must give, for tasks where the kind does not say it alone"
+    )
+
+    def cell_named(self, name: str) -> EmbeddingCell:
+        """The embedding of this name."""
+        return next(cell for cell in self.cells if cell.name == name)
 
     @property
     def origins(self) -> list[str]:
@@ -210,7 +226,15 @@ class Experiment(_Strict):
     def tasks_of(self, cell: EmbeddingCell) -> list[str]:
         """The tasks that an embedding is evaluated on."""
         wanted = self.tasks if cell.evaluate_on is None else {*cell.evaluate_on, cell.tuned_on}
-        return [task for task, kind in self.tasks.items() if cell.serves(kind) and task in wanted]
+        return [
+            task for task, kind in self.tasks.items() if task in wanted and cell.serves(kind) and self._is_served(task, cell)
+        ]
+
+    def _is_served(self, task: str, cell: EmbeddingCell) -> bool:
+        """Whether it gives what the task's examples need, a hybrid's base too."""
+        needs = self.needs.get(task)
+        parts = [cell, self.cell_named(cell.base)] if cell.adds_to_base and cell.base else [cell]
+        return needs is None or all(needs & METHODS[part.method].serves for part in parts)
 
 
 def expand_grid(grid: Mapping[str, Any], methods: Mapping[str, Any], seed: int = 0) -> dict[str, dict[str, Any]]:
@@ -317,18 +341,18 @@ def _cells(grid: Grid, seed: int) -> Iterator[dict[str, Any]]:
 
 def _require_bases(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
     for name, derived in grid.derived.items():
-        origin, _, key = derived.base.rpartition(".")
-        base = cells.get(origin, {}).get(key)
-        if base is None or METHODS[base["method"]].artefact != "encoder":
-            known = [
-                f"{group}.{other}"
-                for group, members in cells.items()
-                for other, cell in members.items()
-                if METHODS[cell["method"]].artefact == "encoder" and f"{group}.{other}" != name
-            ]
+        is_hybrid = METHODS[derived.method].origin == "embedding"
+        wanted, several = ("embedding of texts", "embeddings of texts") if is_hybrid else ("encoder", "encoders")
+        known = [
+            f"{group}.{other}"
+            for group, members in cells.items()
+            for other, cell in members.items()
+            if f"{group}.{other}" != name and (_has_texts(cell) if is_hybrid else _has_encoder(cell))
+        ]
+        if derived.base not in known:
             raise ValueError(
-                f"globals.yml, grid.derived: {name} is to be made from {derived.base}, which is no encoder of the grid; "
-                f"encoders are: {', '.join(known) or 'none'}"
+                f"globals.yml, grid.derived: {name} is to be made from {derived.base}, which is no {wanted} of the grid; "
+                f"{several} are: {', '.join(known) or 'none'}"
             )
         needs_corpus = METHODS[derived.method].origin == "corpus" if derived.method in METHODS else False
         own_origin = name.rpartition(".")[0]
@@ -337,6 +361,14 @@ def _require_bases(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str, Any
                 f"globals.yml, grid.derived: {name} is trained on a corpus, so its name must start with one of "
                 f"{', '.join(grid.corpora)}"
             )
+
+
+def _has_texts(cell: Mapping[str, Any]) -> bool:
+    return "texts" in METHODS[cell["method"]].serves and not cell.get("shuffle_labels")
+
+
+def _has_encoder(cell: Mapping[str, Any]) -> bool:
+    return METHODS[cell["method"]].artefact == "encoder"
 
 
 def _named(key: str) -> dict[str, Any]:
@@ -373,6 +405,7 @@ def experiment_from(parameters: Mapping[str, Any]) -> Experiment:
         corpora=grid.corpora,
         cells=cells,
         tasks={task: parameters["tasks"][task].get("kind", "") for task in grid.tasks},
+        needs={task: needs for task in grid.tasks if (needs := _needs(parameters["tasks"][task])) is not None},
     )
 
 
@@ -393,6 +426,18 @@ def _require_tunable(cells: Sequence[EmbeddingCell], tasks: Mapping[str, Any]) -
                 f"globals.yml, grid.fine_tune: {cell.tuned_on} has nothing to tune {cell.base} on; "
                 "set training_queries, or name the column split, in its reading"
             )
+
+
+def _needs(definition: Mapping[str, Any]) -> frozenset[str] | None:
+    """What the examples of a task need of an embedding, where the kind leaves a choice."""
+    kind = KINDS.get(str(definition.get("kind")))
+    if kind is None or "interactions" not in kind.needs:
+        return None
+    reader = kind.reader()
+    try:
+        return reader.needs(TypeAdapter(reader.readings).validate_python(definition.get("reading")))
+    except ValidationError:  # refused with the parameter's name when the nodes that take it are validated
+        return None
 
 
 def _has_training_examples(kind: Kind, reading: Any) -> bool:

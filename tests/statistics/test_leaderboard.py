@@ -221,3 +221,17 @@ def test_tables_that_do_not_fit_together_are_refused(item_scores: pd.DataFrame, 
 def test_an_embedding_without_its_cell_is_refused(item_scores: pd.DataFrame, cells: pd.DataFrame) -> None:
     with pytest.raises(ValueError, match="no row among the cells"):
         leaderboard(item_scores, cells.iloc[1:], PRIMARY, RESAMPLING, use_case="tiny")
+
+
+def test_a_metric_without_item_scores_has_a_row_without_interval_and_letters(
+    item_scores: pd.DataFrame, cells: pd.DataFrame
+) -> None:
+    slow = [{**row, "metric": "latency_ms_p50", "value": 1.0 + place} for place, row in enumerate(cells.to_dict("records"))]
+    known = cells[cells["task"] == "topic"].assign(metric="accuracy", value=0.5)  # it has item scores: no second row
+    table = leaderboard(item_scores, pd.concat([known, pd.DataFrame(slow)]), PRIMARY, RESAMPLING, use_case="tiny")
+    without = leaderboard(item_scores, cells, PRIMARY, RESAMPLING, use_case="tiny")
+    added = table[table["metric"] == "latency_ms_p50"]
+    assert len(added) == len(cells.drop_duplicates(["task", "embedding"])) and len(table) == len(without) + len(added)
+    assert added["ci_low"].isna().all() and added["letters"].isna().all() and not added["primary"].any()
+    for _, of_task in added.groupby("task"):
+        assert of_task["value"].is_monotonic_increasing  # the fastest first

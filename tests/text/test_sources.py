@@ -12,6 +12,7 @@ import lzma
 import os
 import tarfile
 import threading
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -268,6 +269,7 @@ def test_the_table_of_sources_is_whole() -> None:
         "pubmedqa",
         "sentence_classification",
         "imdb",
+        "movielens_latest_small",
         "pricerunner_products",
     }
     for each in sources().values():
@@ -326,3 +328,53 @@ def test_a_mirror_may_hold_a_rebuilt_file_that_the_table_knows(tmp_path: Path, s
         fetch(source, tmp_path / "other", mirror=mirror.parent)
     server.files["a.txt"] = CONTENT
     assert (fetch(source, tmp_path / "upstream") / "a.txt").read_bytes() == CONTENT
+
+
+def zipped(members: Mapping[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+def packed(server: Server) -> Source:
+    rows = [
+        [f"{name}.csv", len(name), hashlib.sha256(name.encode()).hexdigest(), f"set/{name}.csv"] for name in ("one", "two")
+    ]
+    table = {"packed": {"about": "", "licence": "", "packed": server.url + "set.zip", "files": rows}}
+    return parse_sources(table)["packed"]
+
+
+@pytest.mark.parametrize("pack", [zipped, tar])
+def test_files_that_upstream_packs_are_taken_out_of_one_download(
+    tmp_path: Path, server: Server, pack: Callable[[Mapping[str, bytes]], bytes]
+) -> None:
+    server.files["set.zip"] = pack({"set/readme": b"", "set/one.csv": b"one", "set/two.csv": b"two"})
+    folder = fetch(packed(server), tmp_path, mirror=None)
+    assert (folder / "one.csv").read_bytes() == b"one" and (folder / "two.csv").read_bytes() == b"two"
+    assert len(server.requests) == 1
+    assert not list(folder.glob("*.download"))
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ({"set/one.csv": b"one"}, r"set.zip: it has no member set/two.csv"),
+        ({"set/one.csv": b"won", "set/two.csv": b"two"}, r"set.zip: its member set/one.csv has the SHA-256"),
+    ],
+)
+def test_a_packed_file_that_is_not_the_one_that_is_wanted_is_refused(
+    tmp_path: Path, server: Server, members: Mapping[str, bytes], message: str
+) -> None:
+    server.files["set.zip"] = zipped(members)
+    with pytest.raises(DataError, match=message):
+        fetch(packed(server), tmp_path, mirror=None)
+
+
+def test_a_packed_file_may_lie_in_a_mirror_by_itself(tmp_path: Path, server: Server) -> None:
+    for name in ("one", "two"):
+        (tmp_path / "mirror/packed").mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"mirror/packed/{name}.csv").write_bytes(name.encode())
+    assert (fetch(packed(server), tmp_path / "raw", mirror=tmp_path / "mirror") / "two.csv").read_bytes() == b"two"
+    assert server.requests == []

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
+from emb_pipeline.embeddings.interactions import Interactions
 from emb_pipeline.text.texts import Texts
 
 Vectors: TypeAlias = Any
@@ -110,4 +111,40 @@ class TokenEncoder(Protocol):
 
     def encode_tokens(self, sentences: Sequence[Sequence[str]]) -> list[np.ndarray]:
         """One array of shape (n_tokens, dim), float32, per sentence."""
+        ...
+
+
+Setting: TypeAlias = Mapping[str, float | None]
+"""Hyper-parameters that are chosen on validation interactions."""
+
+
+@runtime_checkable
+class Recommender(Protocol):
+    """Scores items for users."""
+
+    @property
+    def dim(self) -> int:
+        """Numbers per vector of a user or an item; 0 where there are no vectors."""
+        ...
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory that scoring needs."""
+        ...
+
+    def scores(self, users: np.ndarray) -> np.ndarray:
+        """A score for each user and item, the higher the better: an array of shape (n_users, n_items), float."""
+        ...
+
+
+@runtime_checkable
+class TaskRecommender(Protocol):
+    """A way to recommend, fitted on a task's own training interactions."""
+
+    def candidates(self, interactions: Interactions) -> Iterator[tuple[Setting, Recommender]]:
+        """Every setting to choose among, with what it gives; one at a time, for the work that they share is done once."""
+        ...
+
+    def fit(self, interactions: Interactions, setting: Setting) -> Recommender:
+        """What one setting gives."""
         ...

@@ -13,12 +13,18 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from emb_pipeline.embeddings.options import (
+    AlsOptions,
     BertOptions,
     Bm25Options,
+    BprOptions,
     DistilledOptions,
+    EaseOptions,
     EncoderOptions,
     FastTextOptions,
     GloveOptions,
+    HybridOptions,
+    Item2VecOptions,
+    ItemKnnOptions,
     LsaOptions,
     OneHotOptions,
     Options,
@@ -34,16 +40,18 @@ from emb_pipeline.embeddings.options import (
 
 if TYPE_CHECKING:
     from emb_pipeline.embeddings.encoder_folder import EncoderFolder
-    from emb_pipeline.embeddings.encoders import Searcher, TaskEncoder, TextEncoder
+    from emb_pipeline.embeddings.encoders import Searcher, TaskEncoder, TaskRecommender, TextEncoder
+    from emb_pipeline.embeddings.hybrid import Hybrid
     from emb_pipeline.embeddings.training import OnEpoch
     from emb_pipeline.embeddings.word_vectors import WordVectors
     from emb_pipeline.text.tokens import TokenCorpus
 
-Serves = Literal["texts", "tokens", "search", "answers"]
+Serves = Literal["texts", "tokens", "search", "answers", "interactions"]
 _TEXTS: frozenset[Serves] = frozenset({"texts"})
 _TOKENS: frozenset[Serves] = frozenset({"tokens"})
 _SEARCH: frozenset[Serves] = frozenset({"search"})
 _ANSWERS: frozenset[Serves] = frozenset({"answers"})
+_INTERACTIONS: frozenset[Serves] = frozenset({"interactions"})
 
 
 @dataclass(frozen=True)
@@ -56,11 +64,11 @@ class Method:
         As it stands in YAML.
     options : type of Options
         Its hyper-parameters.
-    origin : {"corpus", "task", "control", "pretrained", "encoder"}
-        Where its knowledge comes from: trained here on a corpus, fitted on a task's training texts, nowhere, a file, or
-        another encoder of the grid.
-    serves : frozenset of {"texts", "tokens", "search", "answers"}
-        What it has vectors of, or can search or answer: a kind of task says which of these it needs.
+    origin : {"corpus", "task", "control", "pretrained", "encoder", "embedding"}
+        Where its knowledge comes from: trained here on a corpus, fitted on a task's training texts or interactions, nowhere,
+        a file, another encoder of the grid, or any other embedding of the grid, which is evaluated with something added.
+    serves : frozenset of {"texts", "tokens", "search", "answers", "interactions"}
+        What it has vectors of, can search or answer, or is fitted on: a kind of task says which of these it needs.
     implementation : str
         ``module:name`` within this package.
     artefact : {"vectors", "encoder"}, optional
@@ -73,7 +81,7 @@ class Method:
 
     name: str
     options: type[Options]
-    origin: Literal["corpus", "task", "control", "pretrained", "encoder"]
+    origin: Literal["corpus", "task", "control", "pretrained", "encoder", "embedding"]
     serves: frozenset[Serves]
     implementation: str
     artefact: Literal["vectors", "encoder"] | None = None
@@ -125,6 +133,13 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             ),
             Method("bm25", Bm25Options, "task", _SEARCH, "bm25:Bm25", has_dim=False),
             Method("sliding_window", SlidingWindowOptions, "task", _ANSWERS, "sliding_window:SlidingWindow", has_dim=False),
+            Method("popularity", Options, "task", _INTERACTIONS, "popularity:Popularity", has_dim=False),
+            Method("item_knn", ItemKnnOptions, "task", _INTERACTIONS, "item_knn:ItemKnn", has_dim=False),
+            Method("ease", EaseOptions, "task", _INTERACTIONS, "ease:Ease", has_dim=False),
+            Method("item2vec", Item2VecOptions, "task", _INTERACTIONS, "item2vec:Item2Vec"),
+            Method("als", AlsOptions, "task", _INTERACTIONS, "als:Als", requirements="factors:require_implicit"),
+            Method("bpr", BprOptions, "task", _INTERACTIONS, "bpr:Bpr", requirements="factors:require_implicit"),
+            Method("hybrid", HybridOptions, "embedding", _INTERACTIONS, "hybrid:Hybrid", has_dim=False),
         )
     }
 )
@@ -285,7 +300,8 @@ def encoder(
     tokens: TokenCorpus | None = None,
     model: EncoderFolder | None = None,
     encodings: Path | None = None,
-) -> TextEncoder | TaskEncoder | Searcher:
+    text: TextEncoder | TaskEncoder | None = None,
+) -> TextEncoder | TaskEncoder | Searcher | TaskRecommender | Hybrid:
     """What a cell is evaluated with.
 
     Parameters
@@ -306,11 +322,14 @@ def encoder(
         The model of a method that leaves an encoder.
     encodings : Path, optional
         Store of what was encoded before; without one, texts are encoded anew.
+    text : TextEncoder or TaskEncoder, optional
+        The other embedding of a method that adds something to it (hybrid).
 
     Returns
     -------
-    TextEncoder, TaskEncoder or Searcher
-        A pooled encoder for word vectors; one to fit on training texts for one_hot, tfidf and lsa; a searcher for bm25.
+    TextEncoder, TaskEncoder, Searcher, TaskRecommender or Hybrid
+        A pooled encoder for word vectors; one to fit on training texts for one_hot, tfidf and lsa; a searcher for bm25; one
+        to fit on interactions for the recommenders.
 
     Raises
     ------
@@ -336,10 +355,14 @@ def encoder(
         cache = encodings / "converted" if encodings else None
         contextual = ContextualEncoder(model, cast(EncoderOptions, options), cache)
         return contextual if encodings is None else StoredEncoder(contextual, encodings)
+    if made.origin == "embedding":
+        if text is None:
+            raise ValueError(f"{method} adds to another embedding: give it as text=")
+        return cast("Hybrid", made.load()(options, text))
     arguments: dict[str, Any] = {"dim": dim, "seed": seed} if made.has_dim else {}
     if made.origin == "control":
         arguments["tokens"] = tokens
-    return cast("TextEncoder | TaskEncoder | Searcher", made.load()(options, **arguments))
+    return cast("TextEncoder | TaskEncoder | Searcher | TaskRecommender", made.load()(options, **arguments))
 
 
 def _checked(name: str, options: Options, dim: int | None, *, needs_dim: bool = True) -> Method:

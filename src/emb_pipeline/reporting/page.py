@@ -37,7 +37,8 @@ _Row = Mapping[Hashable, Any]
 _PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
 _FACTS = re.compile(
     r"examples\..*|class(es|\..*)|largest_class|smallest_class|queries|passages|judgments|"
-    r"queries_with_several_relevant|passages_never_relevant"
+    r"queries_with_several_relevant|passages_never_relevant|"
+    r"users|items|interactions\.(train|validation|test)|users_tested|cold_items|cold_tests"
 )
 _CLASS_LINE = re.compile(r"class\..+")
 CORPUS_COLUMNS = ("corpus", "documents", "sentences", "tokens", "vocabulary", "held_out_sentences_removed", "fingerprint")
@@ -55,8 +56,11 @@ EMBEDDING_COLUMNS = (
 DERIVATIONS = {
     "further_training": "Trained further on another corpus",
     "distillation": "Distilled into static vectors",
+    "hybrid": "Mixed with a recommender that learns from interactions",
     "fine_tuning": "Fine-tuned on a task’s labels, scored on that task and on the others",
 }
+LATENCIES = ("latency_ms_p50", "latency_ms_p95")
+"""Metrics that stand among the costs."""
 NOTABLE_SHARE = 0.01
 """Share from which a fault in the data is marked as serious."""
 
@@ -208,7 +212,7 @@ def _task(
 
 def _board(each: Result, leaderboard: pd.DataFrame) -> dict[str, Any]:
     """The leaderboard table of a task: rows of plain text, and which of them lead."""
-    secondary = pick.secondary_metrics(leaderboard, each.task)
+    secondary = [metric for metric in pick.secondary_metrics(leaderboard, each.task) if metric not in LATENCIES]
     leading = {pick.without_seed(str(row["embedding"])) for row in each.leading()}
     cells = leaderboard[leaderboard["task"] == each.task].drop_duplicates(["embedding", "metric"])
     of_cell = {(str(row["embedding"]), str(row["metric"])): row for row in cells.to_dict("records")}
@@ -238,6 +242,9 @@ def _board(each: Result, leaderboard: pd.DataFrame) -> dict[str, Any]:
                 "encode": wording.seconds_text(row["encode_seconds"]),
                 "fit": wording.seconds_text(row["fit_seconds"]),
                 "bytes": wording.bytes_text(row["bytes_per_item"]),
+                "latencies": [
+                    wording.milliseconds_text(of_cell.get((name, metric), {}).get("value")) for metric in LATENCIES
+                ],
             }
         )
     return {
@@ -246,6 +253,7 @@ def _board(each: Result, leaderboard: pd.DataFrame) -> dict[str, Any]:
         "secondary_intervals": any(interval for line in lines for _, interval, _ in line["secondary"]),
         "compared": any(line["behind"] for line in lines),
         "points": bool(wording.points(each.metric)),
+        "served": any((line["embedding"], LATENCIES[0]) in of_cell for line in lines),
     }
 
 

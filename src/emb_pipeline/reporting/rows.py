@@ -13,8 +13,8 @@ import pandas as pd
 from emb_pipeline.reporting.wording import LOWER_IS_BETTER
 
 CONTROL = "control"
-DENSE_TASK_METHODS = frozenset({"lsa"})
-"""Methods fitted on a task's own texts that give dense vectors; all others of that origin are sparse baselines."""
+DENSE_TASK_METHODS = frozenset({"lsa", "item2vec", "als", "bpr", "ease", "hybrid"})
+"""Methods fitted on a task's own texts or interactions that are dense; all others of that origin are sparse baselines."""
 
 _SEED = re.compile(r"_seed\d+$")
 _LETTER = re.compile(r"\(\w+\)|\w")

@@ -19,8 +19,14 @@ METRIC_NAMES = {
     "mrr": "MRR",
     "exact_match": "exact match",
     "answer_f1": "answer F1",
+    "arp@10": "users of an item (ARP@10)",
+    "novelty@10": "novelty@10 (bits)",
+    "ndcg@10_cold": "nDCG@10, cold items",
+    "recall@20_cold": "recall@20, cold items",
+    "latency_ms_p50": "ms per list (median)",
+    "latency_ms_p95": "ms per list (95 %)",
 }
-LOWER_IS_BETTER = frozenset({"log_loss"})
+LOWER_IS_BETTER = frozenset({"log_loss", "latency_ms_p50", "latency_ms_p95"})
 UNITS = {
     "classification": "test items",
     "sequence_labelling": "test sentences",
@@ -31,7 +37,7 @@ UNITS = {
 }
 NOTHING = "–"
 _MINUS, _NARROW_SPACE = "\u2212", "\u202f"
-_PERCENT = re.compile(r"accuracy|exact_match|.*f1(_.+)?|precision|recall(@\d+|_seen|_unseen)?")
+_PERCENT = re.compile(r"accuracy|exact_match|.*f1(_.+)?|precision|recall(@\d+|_seen|_unseen)?(_cold)?|coverage@\d+")
 
 
 def metric_name(metric: str) -> str:
@@ -114,6 +120,13 @@ def seconds_text(seconds: float | None) -> str:
         if seconds < limit:
             return f"{_three_digits(seconds / divisor)}{_NARROW_SPACE}{unit}"
     raise AssertionError("unreachable")
+
+
+def milliseconds_text(milliseconds: float | None) -> str:
+    """``0.31 ms``, ``12.0 ms``."""
+    if milliseconds is None or not math.isfinite(milliseconds):
+        return NOTHING
+    return f"{_three_digits(milliseconds)}{_NARROW_SPACE}ms"
 
 
 def bytes_text(size: float | None) -> str:

@@ -112,7 +112,8 @@ def leaderboard(
         Item scores of all cells.
     cells : DataFrame
         One or more rows per cell with task, embedding, kind and, where they are known, train_seconds, encode_seconds,
-        fit_seconds, bytes_per_item and mlflow_run_id; the first row of a cell counts.
+        fit_seconds, bytes_per_item and mlflow_run_id; the first row of a cell counts. Where they have a metric and its
+        value, metrics without item scores (a latency) have a row, too, without interval and letters.
     primary_metrics : mapping of str to str
         Primary metric of each kind.
     resampling : Resampling, optional
@@ -139,7 +140,8 @@ def leaderboard(
     known = {(row["task"], row["embedding"]): row for row in cells.drop_duplicates(["task", "embedding"]).to_dict("records")}
     rows = []
     for scores in task_scores(item_scores):
-        for metric, (values, resampled) in _resampled_values(scores, chosen).items():
+        with_scores = _resampled_values(scores, chosen)
+        for metric, (values, resampled) in with_scores.items():
             letters = _letters(scores, metric, chosen) if metric in scores.metrics else {}
             for column, (embedding, axes) in enumerate(zip(scores.embeddings, scores.cells, strict=True)):
                 if (scores.task, embedding) not in known:
@@ -163,6 +165,7 @@ def leaderboard(
                         **{cost: cell.get(cost) for cost in COSTS},
                     }
                 )
+        rows += _without_scores([row for row in rows if row["task"] == scores.task], cells, set(with_scores))
     rows.sort(
         key=lambda row: (
             row["task"],
@@ -254,6 +257,19 @@ def corpus_contrasts(embeddings: Iterable[str]) -> list[tuple[str, str]]:
     names = list(dict.fromkeys(map(without_seed, embeddings)))
     twins = [(name, name.replace("domain.", "generic.", 1)) for name in names if name.startswith("domain.")]
     return [(name, twin) for name, twin in twins if twin in names]
+
+
+def _without_scores(rows: list[dict[str, object]], cells: pd.DataFrame, known: set[str]) -> list[dict[str, object]]:
+    """Rows of a task's metrics that no unit has a score of, one for each of its cells."""
+    if not {"metric", "value"} <= set(cells.columns):
+        return []
+    of_cell = {row["embedding"]: row for row in rows}
+    nothing = {"ci_low": None, "ci_high": None, "letters": None, "primary": False}
+    return [
+        {**of_cell[cell["embedding"]], "metric": cell["metric"], "value": cell["value"], **nothing}
+        for cell in cells.to_dict("records")
+        if rows and cell["task"] == rows[0]["task"] and cell["metric"] not in known and cell["embedding"] in of_cell
+    ]
 
 
 def _compared(

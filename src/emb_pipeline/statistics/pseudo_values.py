@@ -80,6 +80,37 @@ def of_ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     return made
 
 
+def of_coverage(lists: np.ndarray, n_items: int) -> np.ndarray:
+    """Pseudo-values of the share of items that stand on some unit's list: C + (d_u - mean(d)).
+
+    d_u = (n - 1) (items on the list of u alone) / n_items is the jackknife's: what the coverage loses without u. Its
+    variance is at least that of the coverage, on average [1]_, so intervals are rather too wide than too narrow.
+
+    Parameters
+    ----------
+    lists : ndarray of shape (n_units, k), int
+        Items of each unit; below 0: no item.
+    n_items : int
+        How many there are.
+
+    Returns
+    -------
+    ndarray of shape (n_units,)
+        Their mean is the coverage.
+
+    References
+    ----------
+    .. [1] Efron & Stein (1981), The jackknife estimate of variance, Annals of Statistics 9(3).
+    """
+    units = np.repeat(np.arange(len(lists)), lists.shape[1])
+    pairs = np.unique(np.column_stack([units, lists.ravel()])[lists.ravel() >= 0], axis=0)
+    n_lists = np.bincount(pairs[:, 1], minlength=n_items)
+    alone = np.bincount(pairs[n_lists[pairs[:, 1]] == 1, 0], minlength=len(lists))
+    influence = (len(lists) - 1) * alone / n_items
+    made: np.ndarray = (n_lists > 0).mean() + influence - influence.mean()
+    return made
+
+
 def _pseudo_values(f: np.ndarray, g: np.ndarray, ranked: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
     f, g = f - f.mean(), g - g.mean()
     covariance, variance_f, variance_g = (f * g).mean(), (f * f).mean(), (g * g).mean()

@@ -6,6 +6,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from emb_pipeline.embeddings.options import HALF_LIVES, HalfLives
+
 
 class EvaluationOptions(BaseModel):
     """What all have in common: they are read-only, and a misspelt option is an error. A kind without options takes this."""
@@ -100,3 +102,11 @@ class ExtractiveOptions(EvaluationOptions):
     validation_share: float = Field(
         default=0.15, gt=0, lt=1, description="share of the training contexts that tunes where no split 'validation' does"
     )
+
+
+class RecommendationOptions(EvaluationOptions):
+    """Full ranking of all items that a user has not taken; lists are cut at rank 10, recall at rank 20."""
+
+    half_lives: HalfLives = HALF_LIVES
+    latency_users: int = Field(default=200, ge=1, le=100_000, description="users that the time of one list is measured on")
+    block_megabytes: int = Field(default=256, ge=1, le=65_536, description="megabytes of scores held at a time")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from emb_pipeline.text import audit, question_answering, readers, readings, sequences
+from emb_pipeline.text import audit, interactions, question_answering, readers, readings, sequences
 from emb_pipeline.text.texts import tokenised
 
 Tables = Mapping[str, pa.Table]
@@ -58,6 +58,10 @@ class ExamplesReader:
     def has_training_examples(self, reading: Any) -> bool:
         """Whether there will be examples that an embedding can be fine-tuned on."""
         return True
+
+    def needs(self, reading: Any) -> frozenset[str] | None:
+        """What an embedding must give for examples that are read like this; None: whatever the kind of task says."""
+        return None
 
 
 class ClassificationReader(ExamplesReader):
@@ -159,6 +163,33 @@ class ExtractiveReader(ExamplesReader):
         table = tables["questions"]
         rows = zip(*(table[column].to_pylist() for column in ("text", "context", "split")), strict=True)
         return list(dict.fromkeys(text for *texts, split in rows if split != "train" for text in texts))
+
+
+class RecommendationReader(ExamplesReader):
+    """Who took what and when: tables ``interactions``, ``items`` and ``left_out``."""
+
+    readings = readings.InteractionsReading
+
+    def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
+        """Interactions, split by time."""
+        tables = interactions.read_interactions(reading, raw, project, name)
+        return tokenised(tables) if reading.items else tables
+
+    def audit(self, tables: Tables) -> pa.Table:
+        """Sizes, cold items, what is learnt from the future, and what was left out."""
+        return audit.audit_interactions(tables["interactions"], tables["items"], tables["left_out"])
+
+    def held_out(self, tables: Tables) -> list[str]:
+        """Nothing.
+
+        What is tested, who takes what, stands in no text. The texts of the items are the collection, as passages are: they
+        are all known when a recommendation is made, so a corpus may speak of them.
+        """
+        return []
+
+    def needs(self, reading: Any) -> frozenset[str] | None:
+        """Interactions alone where the items have no texts."""
+        return None if reading.items else frozenset({"interactions"})
 
 
 def _outside_training(examples: pa.Table) -> list[str]:

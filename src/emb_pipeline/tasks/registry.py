@@ -18,6 +18,7 @@ from emb_pipeline.tasks.options import (
     ClassificationOptions,
     EvaluationOptions,
     ExtractiveOptions,
+    RecommendationOptions,
     RetrievalOptions,
     SequenceLabellingOptions,
 )
@@ -42,8 +43,9 @@ class Kind:
         Options of its evaluation.
     primary_metric : str
         The metric that its leaderboard is sorted by.
-    needs : frozenset of {"texts", "tokens", "search", "answers"}
-        What an embedding must give: vectors of texts, of the tokens of a text, a search, answers; one of them is enough.
+    needs : frozenset of {"texts", "tokens", "search", "answers", "interactions"}
+        What an embedding must give: vectors of texts, of the tokens of a text, a search, answers, or recommendations learnt
+        from interactions; one of them is enough.
     reading, task_class, evaluation : str
         ``module:name`` within this package: how examples are read, what holds them, how an embedding is evaluated on them.
     learns_from_labels : bool
@@ -135,6 +137,16 @@ KINDS: Mapping[str, Kind] = {
             "retrieval:evaluate_retrieval",
             fine_tuning="fine_tuning:fine_tune_retrieval",
             tunes=frozenset({"encoder"}),
+            learns_from_labels=False,
+        ),
+        Kind(
+            "recommendation",
+            RecommendationOptions,
+            "ndcg@10",
+            frozenset({"texts", "interactions"}),
+            "reading:RecommendationReader",
+            "recommendation:RecommendationTask",
+            "recommendation:evaluate_recommendation",
             learns_from_labels=False,
         ),
         Kind(

@@ -119,7 +119,7 @@ def top_k(queries: Vectors, passages: Vectors, k: int, *, block_bytes: int = 1 <
     """
     if not 1 <= k <= passages.shape[0]:
         raise ValueError(f"k is {k}, with {passages.shape[0]} passages")
-    found = [_largest(scores, k) for scores in _score_blocks(queries, passages, block_bytes)]
+    found = [largest(scores, k) for scores in _score_blocks(queries, passages, block_bytes)]
     return np.concatenate(found) if found else np.zeros((0, k), dtype=np.int64)
 
 
@@ -288,7 +288,8 @@ def _score_blocks(queries: Vectors, passages: Vectors, block_bytes: int) -> Iter
         yield scores
 
 
-def _largest(scores: np.ndarray, k: int) -> np.ndarray:
+def largest(scores: np.ndarray, k: int) -> np.ndarray:
+    """Columns of the ``k`` largest scores of each row, best first; of equal ones the first column: shape (n_rows, k)."""
     n_rows, n_columns = scores.shape
     smallest_kept = -np.partition(-scores, k - 1, axis=1)[:, k - 1] if k < n_columns else scores.min(axis=1)
     found = np.empty((n_rows, k), dtype=np.int64)

@@ -43,7 +43,7 @@ def archive_members(path: Path) -> Iterator[tuple[str, bytes]]:
     DataError
         The archive is damaged, or a member's name is absolute or climbs out of the archive, or a member is huge.
     """
-    return _zip_members(path) if path.suffix == ".zip" else tar_members(path)
+    return zip_members(path) if path.suffix == ".zip" else tar_members(path)
 
 
 def tar_members(path: Path, wanted: re.Pattern[str] | None = None) -> Iterator[tuple[str, bytes]]:
@@ -61,7 +61,8 @@ def tar_members(path: Path, wanted: re.Pattern[str] | None = None) -> Iterator[t
         raise DataError(str(path), f"the archive cannot be read ({error or type(error).__name__})", _REPAIR) from error
 
 
-def _zip_members(path: Path) -> Iterator[tuple[str, bytes]]:
+def zip_members(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Name and content of each file of a zip archive; see `archive_members`."""
     try:
         with zipfile.ZipFile(path) as archive:
             for info in archive.infolist():

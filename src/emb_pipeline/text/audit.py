@@ -429,6 +429,57 @@ def audit_sequence_labelling(examples: pa.Table) -> pa.Table:
     return lines.table()
 
 
+def audit_interactions(interactions: pa.Table, items: pa.Table, left_out: pa.Table) -> pa.Table:
+    """Audit interactions of users with items.
+
+    Parameters
+    ----------
+    interactions, items, left_out : pa.Table
+        As `emb_pipeline.text.interactions.read_interactions` gives them.
+
+    Returns
+    -------
+    pa.Table
+        Lines ``users``, ``items``, ``interactions.<split>``, ``users_tested``, ``cold_items``, ``cold_tests``,
+        ``ties_in_time``, ``learnt_from_the_future``, ``token_duplicates`` of the items' texts, and what was left out.
+
+    Notes
+    -----
+    ``learnt_from_the_future`` looks at all pairs of a test interaction and one before it in its split: the share of them in
+    which the latter is later. Leaving each user's last interaction out makes it large, since other users go on; a cut in
+    time makes it 0.
+    """
+    users, item_ids, splits = (interactions[name].to_pylist() for name in ("user_id", "item_id", "split"))
+    times = interactions["timestamp"].to_numpy()
+    is_test = np.array([split == "test" for split in splits])
+    counts = dict(zip(items["item_id"].to_pylist(), items["n_train"].to_pylist(), strict=True))
+    lines, n = AuditLines(), len(users)
+    lines.add("users", len(set(users)), len(set(users)), "users with a core of interactions before the test")
+    lines.add("items", items.num_rows, items.num_rows, "all of them are ranked")
+    for split in ("train", "validation", "test"):
+        lines.add(f"interactions.{split}", splits.count(split), n, "interactions")
+    tested = {user for user, test in zip(users, is_test, strict=True) if test}
+    lines.add("users_tested", len(tested), len(set(users)), "users with an interaction in the test part")
+    cold = sum(count == 0 for count in counts.values())
+    lines.add("cold_items", cold, len(counts), "items that nothing is learnt from but their text")
+    cold_tests = [f"{users[i]} {item_ids[i]}" for i in range(n) if is_test[i] and counts[item_ids[i]] == 0]
+    lines.add("cold_tests", len(cold_tests), int(is_test.sum()), "test interactions with a cold item", cold_tests)
+    same = np.array([i > 0 and users[i] == users[i - 1] and times[i] == times[i - 1] for i in range(n)]) & is_test
+    note = "test interactions at the very time of the user's one before: a hash decided which is tested"
+    lines.add("ties_in_time", int(same.sum()), int(is_test.sum()), note, (users[i] for i in np.flatnonzero(same)))
+    visible = np.sort(times[~is_test])
+    later = len(visible) - np.searchsorted(visible, times[is_test], side="right")
+    note = "pairs of a test interaction and one that is learnt from, or tuned on, of which the latter is later"
+    lines.add("learnt_from_the_future", int(later.sum()), len(visible) * len(later), note)
+    if items["text"].null_count < items.num_rows:
+        ids = items["item_id"].to_pylist()
+        keys = [" ".join(tokenize(text)) for text in items["text"].to_pylist()]
+        repeated = _earlier(keys)
+        note = "items whose text is that of another one but for case and punctuation: no text tells them apart"
+        lines.add("token_duplicates", len(repeated), len(keys), note, (ids[i] for i in repeated))
+    return pa.concat_tables([lines.table(), left_out])
+
+
 def audit_extractive(questions: pa.Table) -> pa.Table:
     """Audit questions with contexts and the spans that answer them.
 

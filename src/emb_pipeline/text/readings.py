@@ -406,6 +406,52 @@ class TaggedParquetReading(_Tagged, ParquetReading):
 
 TaggedReading = TaggedJsonlReading | TaggedParquetReading
 
+
+class InteractionsReading(PlacedReading):
+    """Recommendation: who took what and when (csv, tsv, jsonl, parquet by suffix), and a file of the items' texts."""
+
+    reader: Literal["interactions"] = "interactions"
+    user: str = Field(default="user", description="column with the user's id")
+    item: str = Field(default="item", description="column with the item's id")
+    timestamp: str = Field(
+        default="timestamp", description="column with the time: a number, or a date as ISO 8601 writes it"
+    )
+    rating: str | None = Field(default=None, description="column with the rating, where there is one")
+    min_rating: float | None = Field(
+        default=None, description="rating from which an interaction says that the user liked the item; others are left out"
+    )
+    items: str | None = Field(
+        default=None,
+        min_length=1,
+        description="file of the items: a glob inside the source or package, or a path relative to the project",
+    )
+    item_id: str | None = Field(default=None, description="column with the item's id in that file; the same as 'item'")
+    text: _Columns = Field(
+        default="text", description="column with the item's text, or several: joined by a line break, empty ones left out"
+    )
+    encoding: str = Field(default="utf-8", description="encoding of csv and tsv files")
+    core: int = Field(
+        default=5,
+        ge=2,
+        description="interactions before the test that a user and an item need, in those of each other, to be learnt from",
+    )
+    split: Literal["leave_last", "time"] = Field(
+        "leave_last",
+        description="leave_last: each user's last interaction is tested, the one before it validates; "
+        "time: one point in time for all, and nothing that is learnt from is later than what is tested",
+    )
+    test_share: float = Field(default=0.2, gt=0, lt=1, description="split 'time': share of the interactions, the latest")
+    validation_share: float = Field(default=0.1, gt=0, lt=1, description="split 'time': share that lies right before them")
+
+    @model_validator(mode="after")
+    def _rating_has_a_line(self) -> InteractionsReading:
+        if (self.rating is None) != (self.min_rating is None):
+            raise ValueError("'rating' (a column) and 'min_rating' (from where on a rating counts) go together")
+        if self.test_share + self.validation_share >= 1:
+            raise ValueError("test_share and validation_share leave nothing to train on")
+        return self
+
+
 TabularReading = CsvReading | TsvReading | JsonlReading | ParquetReading
 
 CorpusReading = Annotated[

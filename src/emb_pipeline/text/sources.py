@@ -20,6 +20,7 @@ import re
 import shutil
 import tarfile
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from emb_pipeline.atomic import atomic_path
-from emb_pipeline.text.archives import tar_members
+from emb_pipeline.text.archives import tar_members, zip_members
 from emb_pipeline.text.errors import DataError
 
 MIRROR_VARIABLE = "EMB_PIPELINE_MIRROR"
@@ -59,6 +60,8 @@ class SourceFile:
         For an archive: pattern of the wanted members' paths; its first group is the name they are stored under.
     rebuilt : tuple of int and str, optional
         Size and hash of a rebuilt file that a mirror may hold in its place: the same content in other bytes.
+    member : str, optional
+        For a file that upstream offers inside an archive (tar or zip, at ``url``): its path there.
     """
 
     path: str
@@ -66,6 +69,7 @@ class SourceFile:
     bytes: int
     sha256: str
     members: str | None = None
+    member: str | None = None
     rebuilt: tuple[int, str] | None = None
 
     def accepts(self, size: int, sha256: str) -> bool:
@@ -111,6 +115,7 @@ def parse_sources(table: dict[str, Any]) -> dict[str, Source]:
 
     A row may end with the path below the base URL, where that is another one. Without a base URL files are made by hand,
     as ``by_hand`` says. ``rebuilt`` gives size and hash of files that a mirror may hold in place of upstream's.
+    With ``packed``, the URL of an archive, rows are its members, ``[path, bytes, sha256, member]``.
     """
     parsed = {}
     for name, entry in table.items():
@@ -122,10 +127,17 @@ def parse_sources(table: dict[str, Any]) -> dict[str, Source]:
             )
             for path, size, sha256, *elsewhere in entry.get("files", [])
         ]
+        if "packed" in entry:
+            files = [SourceFile(*row, member=member) for *row, member in _packed_rows(entry)]
         files += [SourceFile(**archive) for archive in entry.get("archives", [])]
         by_hand, folder = entry.get("by_hand", ""), entry.get("mirror", name)
         parsed[name] = Source(name, entry["about"], entry["licence"], tuple(files), folder, by_hand)
     return parsed
+
+
+def _packed_rows(entry: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
+    for path, size, sha256, member in entry["files"]:
+        yield path, entry["packed"], size, sha256, member
 
 
 def mirror_folder() -> Path | None:
@@ -334,6 +346,24 @@ def _repack(archive: Path, file: SourceFile, target: Path, remedy: str) -> None:
             tar.addfile(info, io.BytesIO(content))
 
 
+def _unpack(archive: Path, files: Sequence[SourceFile], folder: Path, remedy: str) -> None:
+    """Write the members of an archive that are wanted as files of a source's folder."""
+    wanted = {file.member: file for file in files}
+    members = zip_members(archive) if zipfile.is_zipfile(archive) else tar_members(archive)
+    for name, content in members:
+        if (file := wanted.pop(name, None)) is None:
+            continue
+        found = hashlib.sha256(content).hexdigest()
+        if found != file.sha256:
+            raise DataError(file.url, f"its member {name} has the SHA-256 {found}, not {file.sha256}", remedy)
+        place = folder / file.path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with _atomically(place) as out:
+            out.write(content)
+    if wanted:
+        raise DataError(files[0].url, f"it has no member {next(iter(wanted))}", remedy)
+
+
 def _download(
     file: SourceFile, target: Path, source: Source, remaining: Sequence[SourceFile], mirror: Path | None, bar: _Bar
 ) -> None:
@@ -345,10 +375,11 @@ def _download(
     import requests
 
     pooch.get_logger().setLevel("WARNING")
-    known_hash = None if file.members is not None else f"sha256:{file.sha256}"
-    name = target.name if file.members is None else target.name + ".download"
+    is_archive = file.members is not None or file.member is not None
+    known_hash = None if is_archive else f"sha256:{file.sha256}"
+    name = target.name + ".download" if is_archive else target.name
     downloader = ResumingDownloader(
-        target.with_name(target.name + ".part"), limit=None if file.members is not None else file.bytes, advance=bar.advance
+        target.with_name(target.name + ".part"), limit=None if is_archive else file.bytes, advance=bar.advance
     )
     stale = downloader.part.is_file()
     try:
@@ -373,9 +404,14 @@ def _download(
             f"what arrived is not the file that is wanted (SHA-256 {file.sha256})",
             "run again; if it stays so, upstream has changed the file",
         ) from error
-    if file.members is not None:
+    if is_archive:
         try:
-            _repack(downloaded, file, target, "run again; if it stays so, upstream has changed the files")
+            remedy = "run again; if it stays so, upstream has changed the files"
+            if file.members is not None:
+                _repack(downloaded, file, target, remedy)
+            else:
+                packed = [each for each in remaining if each.url == file.url]
+                _unpack(downloaded, packed, target.parents[file.path.count("/")], remedy)
         finally:
             downloaded.unlink(missing_ok=True)
 

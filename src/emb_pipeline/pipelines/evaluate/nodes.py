@@ -35,27 +35,56 @@ CELLS = pa.schema(
 
 def evaluate_trained(task: Tables, vectors: WordVectors, cell: EmbeddingCell, definition: TaskDefinition) -> Scored:
     """Evaluate an embedding that was trained, or loaded, beforehand."""
-    return _evaluate(task, registry.encoder(cell.method, options=cell.options, vectors=vectors), cell, definition)
+    return _evaluate(task, _encoder(cell, vectors=vectors), cell, definition)
 
 
 def evaluate_encoder(
     task: Tables, encoder: EncoderFolder, cell: EmbeddingCell, definition: TaskDefinition, folders: Folders
 ) -> Scored:
     """Evaluate an encoder; what it has encoded before, for any task or run, is not encoded again."""
-    stored = registry.encoder(cell.method, options=cell.options, model=encoder, encodings=folders.encodings)
-    return _evaluate(task, stored, cell, definition)
+    return _evaluate(task, _encoder(cell, folders, encoder=encoder), cell, definition)
 
 
 def evaluate_untrained(task: Tables, cell: EmbeddingCell, definition: TaskDefinition) -> Scored:
     """Evaluate an embedding that the task's own training texts, or nothing at all, determine."""
-    encoder = registry.encoder(cell.method, options=cell.options, dim=cell.dim, seed=cell.seed)
-    return _evaluate(task, encoder, cell, definition)
+    return _evaluate(task, _encoder(cell), cell, definition)
+
+
+def evaluate_with_base(
+    task: Tables,
+    cell: EmbeddingCell,
+    definition: TaskDefinition,
+    base: EmbeddingCell,
+    folders: Folders,
+    vectors: WordVectors | None = None,
+    encoder: EncoderFolder | None = None,
+) -> Scored:
+    """Evaluate another embedding with what a method adds to it."""
+    text = _encoder(base, folders, vectors, encoder)
+    return _evaluate(task, registry.encoder(cell.method, options=cell.options, text=text), cell, definition)
 
 
 def evaluate_predictions(task: Tables, predictions: Tables, cell: EmbeddingCell, definition: TaskDefinition) -> Scored:
     """Score what an embedding that was fine-tuned on this task predicts with its own head."""
     kind = KINDS[definition.kind]
     return _scored(kind.score(kind.task(task, definition.name), predictions), cell, definition)
+
+
+def _encoder(
+    cell: EmbeddingCell,
+    folders: Folders | None = None,
+    vectors: WordVectors | None = None,
+    encoder: EncoderFolder | None = None,
+) -> Any:
+    return registry.encoder(
+        cell.method,
+        options=cell.options,
+        dim=cell.dim,
+        seed=cell.seed,
+        vectors=vectors,
+        model=encoder,
+        encodings=folders.encodings if folders else None,
+    )
 
 
 def _evaluate(tables: Tables, encoder: Any, cell: EmbeddingCell, definition: TaskDefinition) -> Scored:

@@ -32,13 +32,16 @@ EVALUATIONS: dict[str | None, Callable[..., Any]] = {
 def build(experiment: Experiment) -> Pipeline:
     """The evaluation stage of an experiment."""
     cells = [
-        _evaluate(cell, task, experiment.tasks[task]) for cell in experiment.cells for task in experiment.tasks_of(cell)
+        (_evaluate_with_base if cell.adds_to_base else _evaluate)(cell, task, experiment)
+        for cell in experiment.cells
+        for task in experiment.tasks_of(cell)
     ]
     gathered = [_collect_tasks(cell, experiment) for cell in experiment.cells if experiment.tasks_of(cell)]
     return sum([*cells, *gathered, *(_collect_origin(origin, experiment) for origin in experiment.origins)], Pipeline([]))
 
 
-def _evaluate(cell: EmbeddingCell, task: str, kind: str) -> Pipeline:
+def _evaluate(cell: EmbeddingCell, task: str, experiment: Experiment) -> Pipeline:
+    kind = experiment.tasks[task]
     inputs = {"task": f"tasks@{task}"}
     parameters = {"params:cell": f"params:embeddings.{cell.name}", "params:definition": f"params:tasks.{task}"}
     takes = "predictions" if task == cell.tuned_on and KINDS[kind].scoring else cell.artefact
@@ -55,6 +58,28 @@ def _evaluate(cell: EmbeddingCell, task: str, kind: str) -> Pipeline:
                 name=f"evaluate_{kind}",
             )
         ],
+        namespace=f"{cell.name}.{task}",
+        inputs=inputs,
+        parameters=parameters,
+        tags=[STAGE, task, cell.method],
+    )
+
+
+def _evaluate_with_base(cell: EmbeddingCell, task: str, experiment: Experiment) -> Pipeline:
+    base = experiment.cell_named(str(cell.base))
+    inputs = {"task": f"tasks@{task}"}
+    if base.artefact:
+        inputs[base.artefact] = f"{base.name}.{base.artefact}"
+    parameters = {
+        "params:cell": f"params:embeddings.{cell.name}",
+        "params:definition": f"params:tasks.{task}",
+        "params:base": f"params:embeddings.{base.name}",
+        "params:folders": "params:folders",
+    }
+    takes = {**{name: name for name in inputs}, **{name.removeprefix("params:"): name for name in parameters}}
+    name = f"evaluate_{experiment.tasks[task]}"
+    return pipeline(
+        [node(nodes.evaluate_with_base, takes, ["item_scores", "metrics"], name=name)],
         namespace=f"{cell.name}.{task}",
         inputs=inputs,
         parameters=parameters,

@@ -24,7 +24,7 @@ from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.tokens import TokenCorpus
 
 Tables = Mapping[str, pa.Table]
-DERIVATIONS = {"corpus": "further_training", "encoder": "distillation"}
+DERIVATIONS = {"corpus": "further_training", "encoder": "distillation", "embedding": "hybrid"}
 FINE_TUNING = "fine_tuning"
 PRIMARY = {name: kind.primary_metric for name, kind in KINDS.items()}
 

@@ -1,0 +1,45 @@
+"""Implicit alternating least squares (Hu, Koren & Volinsky 2008), by the library ``implicit``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import product
+
+import numpy as np
+
+from emb_pipeline.embeddings.encoders import Setting
+from emb_pipeline.embeddings.factors import FactorRecommender
+from emb_pipeline.embeddings.interactions import Interactions
+from emb_pipeline.embeddings.options import AlsOptions
+
+
+@dataclass(frozen=True)
+class Als:
+    """Vectors of users and items: ``1 + weight`` is the confidence in an interaction, 1 that in its absence."""
+
+    options: AlsOptions = field(default_factory=AlsOptions)
+    dim: int = 64
+    seed: int = 0
+
+    def candidates(self, interactions: Interactions) -> Iterator[tuple[Setting, FactorRecommender]]:
+        """One for each regularisation and weight."""
+        for regularisation, weight in product(self.options.regularisations, self.options.weights):
+            setting = {"regularisation": regularisation, "weight": weight}
+            yield setting, self.fit(interactions, setting)
+
+    def fit(self, interactions: Interactions, setting: Setting) -> FactorRecommender:
+        """The factors of one setting; the same seed gives the same ones."""
+        from implicit.cpu.als import AlternatingLeastSquares
+        from scipy.sparse import csr_matrix
+
+        model = AlternatingLeastSquares(
+            factors=self.dim,
+            regularization=setting["regularisation"],
+            alpha=setting["weight"],
+            iterations=self.options.iterations,
+            random_state=self.seed,
+            num_threads=1,
+        )
+        model.fit(csr_matrix(interactions.matrix), show_progress=False)
+        return FactorRecommender(np.asarray(model.user_factors), np.asarray(model.item_factors))

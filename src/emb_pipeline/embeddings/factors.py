@@ -1,0 +1,51 @@
+"""Recommendation from vectors of users and items whose dot product is the score: what a matrix factorisation leaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+import numpy as np
+
+from emb_pipeline.embeddings.options import Options
+from emb_pipeline.text.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class FactorRecommender:
+    """Dot products of users and items.
+
+    Attributes
+    ----------
+    users : ndarray of shape (n_users, dim), float32
+    items : ndarray of shape (n_items, dim), float32
+    """
+
+    users: np.ndarray
+    items: np.ndarray
+
+    @property
+    def dim(self) -> int:
+        """Numbers per vector."""
+        return int(self.items.shape[1])
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory of the items' vectors."""
+        return int(self.items.nbytes)
+
+    def scores(self, users: np.ndarray) -> np.ndarray:
+        """Dot products: shape (n_users, n_items), float32."""
+        return np.asarray(self.users[users] @ self.items.T)
+
+
+def require_implicit(options: Options) -> None:
+    """Refuse a method of the library ``implicit`` where it is not installed.
+
+    Raises
+    ------
+    DataError
+        It is not.
+    """
+    if find_spec("implicit") is None:
+        raise DataError("als, bpr", "the package implicit is not installed", "pip install 'emb_pipeline[recommendation]'")

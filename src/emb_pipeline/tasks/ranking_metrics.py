@@ -1,0 +1,106 @@
+"""What lists of recommended items are like: each function gives one value per user.
+
+A list is a row of item numbers, best first; below 0 there is no item. How well a list serves (nDCG, recall) is measured as
+in retrieval: `emb_pipeline.tasks.retrieval`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+
+
+def ranks_of_wanted(scores: np.ndarray, wanted: sp.csr_array) -> sp.csr_array:
+    """Rank of each item that a user wants, among all items.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_users, n_items)
+        ``-inf`` for what is not ranked. Equal scores rank in the order of the columns.
+    wanted : csr_array of shape (n_users, n_items)
+        Not 0 for the wanted items of each user.
+
+    Returns
+    -------
+    csr_array of shape (n_users, n_items), int64
+        The ranks, from 1, where ``wanted`` is not 0.
+    """
+    ranks = np.empty(wanted.nnz, dtype=np.int64)
+    for row in range(len(scores)):
+        of_user = scores[row]
+        for place in range(wanted.indptr[row], wanted.indptr[row + 1]):
+            item = wanted.indices[place]
+            ranks[place] = 1 + (of_user > of_user[item]).sum() + (of_user[:item] == of_user[item]).sum()
+    return sp.csr_array((ranks, wanted.indices, wanted.indptr), shape=wanted.shape)
+
+
+def grades_at_ranks(ranks: sp.csr_array, cutoff: int) -> np.ndarray:
+    """1 at each rank where a wanted item stands, else 0: shape (n_users, cutoff)."""
+    grades = np.zeros((ranks.shape[0], cutoff))
+    users = np.repeat(np.arange(ranks.shape[0]), np.diff(ranks.indptr))
+    shown = ranks.data <= cutoff
+    grades[users[shown], ranks.data[shown] - 1] = 1
+    return grades
+
+
+def reciprocal_rank_of_all(ranks: sp.csr_array) -> np.ndarray:
+    """One over the rank of the best item that a user wants, wherever it stands [Voorhees 1999, TREC-8].
+
+    Every user wants an item or more.
+    """
+    best: np.ndarray = 1 / np.minimum.reduceat(ranks.data, ranks.indptr[:-1])
+    return best
+
+
+def novelty(lists: np.ndarray, counts: np.ndarray, n_users: int) -> np.ndarray:
+    """Mean self-information of the items of a list, in bits.
+
+    ``-log2((1 + users of the item) / (1 + users))``: how much of a surprise it is that somebody took the item [1]_. The 1
+    added to both gives an item that nobody took yet a finite value, the highest.
+
+    Parameters
+    ----------
+    lists : ndarray of shape (n_lists, k), int
+    counts : ndarray of shape (n_items,)
+        Users of each item in training.
+    n_users : int
+        Users in training.
+
+    Returns
+    -------
+    ndarray of shape (n_lists,)
+        From 0 to ``log2(1 + n_users)``.
+
+    References
+    ----------
+    .. [1] Zhou et al. (2010), Solving the apparent diversity-accuracy dilemma of recommender systems, PNAS 107(10).
+    """
+    return _mean_of_lists(lists, -np.log2((1 + counts) / (1 + n_users)))
+
+
+def average_popularity(lists: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Average recommendation popularity (ARP): mean number of training users of the items of a list [1]_.
+
+    Parameters
+    ----------
+    lists : ndarray of shape (n_lists, k), int
+    counts : ndarray of shape (n_items,)
+        Users of each item in training.
+
+    Returns
+    -------
+    ndarray of shape (n_lists,)
+
+    References
+    ----------
+    .. [1] Yin et al. (2012), Challenging the long tail recommendation, VLDB 5(9); named ARP by Abdollahpouri et al. (2019),
+       Managing popularity bias in recommender systems with personalized re-ranking, FLAIRS.
+    """
+    return _mean_of_lists(lists, counts.astype(np.float64))
+
+
+def _mean_of_lists(lists: np.ndarray, of_item: np.ndarray) -> np.ndarray:
+    there = lists >= 0
+    values = np.where(there, of_item[lists], 0)
+    means: np.ndarray = values.sum(axis=1) / np.maximum(there.sum(axis=1), 1)
+    return means

@@ -1,0 +1,403 @@
+"""Recommendation: which item does a user take next? All items that the user has not taken are ranked. Unit: the user."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import scipy.sparse as sp
+from threadpoolctl import threadpool_limits
+
+from emb_pipeline.efficiency.latency import latency_ms
+from emb_pipeline.embeddings.encoders import Recommender, Setting, TaskEncoder, TaskRecommender, TextEncoder
+from emb_pipeline.embeddings.hybrid import Hybrid, Mixture
+from emb_pipeline.embeddings.interactions import Interactions
+from emb_pipeline.embeddings.profiles import Profiles
+from emb_pipeline.statistics.pseudo_values import of_coverage, of_ratio
+from emb_pipeline.tasks.evaluation import Evaluation
+from emb_pipeline.tasks.options import RecommendationOptions
+from emb_pipeline.tasks.ranking_metrics import (
+    average_popularity,
+    grades_at_ranks,
+    novelty,
+    ranks_of_wanted,
+    reciprocal_rank_of_all,
+)
+from emb_pipeline.tasks.retrieval import largest, ndcg, recall
+from emb_pipeline.tasks.scores import measured
+from emb_pipeline.tasks.vectors import encoded
+from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.texts import Texts, texts_of
+
+CUTOFF, RECALL_CUTOFF = 10, 20
+"""Ranks that lists are cut at: ten are shown, and twenty are looked through."""
+
+FEWEST_COLD = 10
+"""Users with a cold test item below which a mean over them says nothing, and is left out."""
+
+
+@dataclass(frozen=True, eq=False)
+class RecommendationTask:
+    """Users, items, and who took what.
+
+    Attributes
+    ----------
+    name : str
+        Of the task.
+    user_ids, item_ids : ndarray of str
+        Names of the users and of the items; all items are ranked.
+    texts : Texts of length n_items, or None
+        What is said of each item.
+    users, items : ndarray of shape (n_interactions,), int64
+        Interactions, by user and the oldest first.
+    split : ndarray of shape (n_interactions,), str
+        ``train``, ``validation`` or ``test``.
+    is_cold : ndarray of shape (n_items,), bool
+        Items that nothing is learnt from but their text.
+    """
+
+    name: str
+    user_ids: np.ndarray
+    item_ids: np.ndarray
+    texts: Texts | None
+    users: np.ndarray
+    items: np.ndarray
+    split: np.ndarray
+    is_cold: np.ndarray
+
+    @classmethod
+    def from_tables(cls, tables: Mapping[str, pa.Table], name: str = "recommendation") -> RecommendationTask:
+        """The task of tables ``interactions`` and ``items``; see `emb_pipeline.text.interactions.read_interactions`.
+
+        Raises
+        ------
+        DataError
+            An interaction with an unknown item.
+        """
+        interactions, items = tables["interactions"], tables["items"]
+        item_ids = np.array(items["item_id"].to_pylist(), dtype=str)
+        user_ids, users = np.unique(np.array(interactions["user_id"].to_pylist(), dtype=str), return_inverse=True)
+        number = {item: position for position, item in enumerate(item_ids.tolist())}
+        taken = interactions["item_id"].to_pylist()
+        for row, item in enumerate(taken, 1):
+            if item not in number:
+                raise DataError(f"{name}.interactions, row {row}", f"item {item!r} is unknown", "add it to the items")
+        order = np.lexsort((interactions["timestamp"].to_numpy(), users))
+        return cls(
+            name,
+            user_ids,
+            item_ids,
+            texts_of(tables, "items") if not items["text"].null_count else None,
+            users[order],
+            np.array([number[item] for item in taken], dtype=np.int64)[order],
+            np.array(interactions["split"].to_pylist(), dtype=str)[order],
+            items["n_train"].to_numpy() == 0,
+        )
+
+    @cached_property
+    def tuning(self) -> Phase:
+        """Learnt from: train; asked for: validation."""
+        return self._phase(self.split == "train", self.split == "validation")
+
+    @cached_property
+    def testing(self) -> Phase:
+        """Learnt from: train and validation; asked for: test."""
+        return self._phase(self.split != "test", self.split == "test")
+
+    def _phase(self, known: np.ndarray, wanted: np.ndarray) -> Phase:
+        learnt = known & ~self.is_cold[self.items]
+        return Phase(self._interactions(learnt), self._interactions(known).matrix, self._interactions(wanted).matrix)
+
+    def _interactions(self, rows: np.ndarray) -> Interactions:
+        return Interactions(self.users[rows], self.items[rows], len(self.user_ids), len(self.item_ids))
+
+
+@dataclass(frozen=True, eq=False)
+class Phase:
+    """What is known when recommendations are made, and what is taken afterwards.
+
+    Attributes
+    ----------
+    learnt : Interactions
+        What a recommender is fitted on.
+    known : csr_array of shape (n_users, n_items)
+        Not 0 for what a user has taken, cold items too: it is not recommended again.
+    wanted : csr_array of shape (n_users, n_items)
+        Not 0 for what the user takes afterwards.
+    """
+
+    learnt: Interactions
+    known: sp.csr_array
+    wanted: sp.csr_array
+
+    @cached_property
+    def users(self) -> np.ndarray:
+        """Users with a history that take something afterwards."""
+        return np.flatnonzero((np.diff(self.wanted.indptr) > 0) & (np.diff(self.learnt.starts) > 0))
+
+
+def evaluate_recommendation(
+    task: RecommendationTask,
+    encoder: TextEncoder | TaskEncoder | TaskRecommender | Hybrid,
+    options: RecommendationOptions,
+    *,
+    seed: int = 0,
+    shuffle_labels: bool = False,
+) -> Evaluation:
+    """Score what an embedding, or a recommender, ranks highest for each user.
+
+    An embedding of texts describes an item by its text's vector and a user by the mean of what they took, the latest with
+    the largest weight. One that is fitted on a task's texts (TF-IDF) is fitted on those of all items, which are the
+    collection. A recommender is fitted on interactions and knows nothing of cold items, which it ranks last; a hybrid mixes
+    both.
+
+    All hyper-parameters, the half-life of the weights among them, are those with the highest nDCG@10 on the validation
+    interactions, for a recommender that was fitted on the training interactions; of equal ones the first. Then it is fitted
+    anew on both, and tested.
+
+    Parameters
+    ----------
+    task : RecommendationTask
+        Interactions and items.
+    encoder : TextEncoder, TaskEncoder, TaskRecommender or Hybrid
+        The embedding, or what is fitted on interactions.
+    options : RecommendationOptions
+        Half-lives to choose among; memory.
+    seed : int
+        Unused: what draws has a seed of its own.
+    shuffle_labels : bool
+        Not possible here: there are no labels.
+
+    Returns
+    -------
+    Evaluation
+        Item scores by user: ``ndcg@10``, ``recall@20``, ``mrr`` (of the ranking of all items), ``novelty@10``, ``arp@10``
+        (`emb_pipeline.tasks.ranking_metrics`) and ``coverage@10``, the share of all items that stand on somebody's list of
+        ten, as pseudo-values. Where ten users or more have a cold test item, ``ndcg@10_cold`` and ``recall@20_cold`` too:
+        means over these users, as pseudo-values for all. They rank the cold items among themselves, as in [1]_: whether
+        new items are shown at all is what the other metrics measure; here it is which of them. A recommender without
+        texts puts them in an order without meaning and so shows what chance gets.
+
+        Without item scores: ``latency_ms_p50`` and ``latency_ms_p95``, the time of one user's list of ten.
+
+    Raises
+    ------
+    DataError
+        The items have no texts and the embedding needs them.
+    ValueError
+        ``shuffle_labels``.
+
+    References
+    ----------
+    .. [1] Volkovs, Yu & Poutanen (2017), DropoutNet: addressing cold start in recommender systems, NeurIPS.
+    """
+    if shuffle_labels:
+        raise ValueError(f"{task.name}: recommendation has no labels to shuffle")
+    with threadpool_limits(1):
+        recommender, encode_seconds = _recommender(task, encoder, options)
+        started = perf_counter()
+        choice = tuned(recommender, task.tuning, options)
+        fitted = recommender.fit(task.testing.learnt, choice.setting)
+        values, details = _scored(task, fitted, options)
+        fit_seconds = perf_counter() - started
+        p50, p95 = _latency(fitted, task.testing, options)
+    user_ids = task.user_ids[task.testing.users]
+    return Evaluation(
+        item_scores=measured(user_ids, user_ids, values),
+        metrics={
+            **{name: float(scores.mean()) for name, scores in values.items()},
+            "latency_ms_p50": p50,
+            "latency_ms_p95": p95,
+        },
+        dim=fitted.dim,
+        encode_seconds=encode_seconds,
+        fit_seconds=fit_seconds,
+        bytes_per_item=fitted.n_bytes / len(task.item_ids),
+        details={
+            **details,
+            "setting": dict(choice.setting),
+            "validation_ndcg@10": choice.value,
+            "settings_tried": choice.n_tried,
+            "users_tuned_on": len(task.tuning.users),
+            "latency_ms_p50": p50,
+            "latency_ms_p95": p95,
+        },
+    )
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The setting that served validation best, how well, and among how many."""
+
+    setting: Setting
+    value: float
+    n_tried: int
+
+
+def tuned(recommender: TaskRecommender, phase: Phase, options: RecommendationOptions) -> Choice:
+    """The setting with the highest mean nDCG@10 of a phase; of equal ones the first."""
+    best: Choice | None = None
+    n_tried = 0
+    for n_tried, (setting, fitted) in enumerate(recommender.candidates(phase.learnt), 1):
+        value = float(_gains(_ranks(fitted, phase, options))[f"ndcg@{CUTOFF}"].mean())
+        if best is None or value > best.value:
+            best = Choice(setting, value, n_tried)
+    assert best is not None
+    return Choice(best.setting, best.value, n_tried)
+
+
+@dataclass(frozen=True, eq=False)
+class OnWarmItems:
+    """A recommender fitted on the items that have interactions; the others get no score (``-inf``).
+
+    Whatever a method would say of an item that nobody took, it has not learnt; and fitting takes less time and memory.
+    """
+
+    recommender: TaskRecommender
+
+    def candidates(self, interactions: Interactions) -> Iterator[tuple[Setting, Recommender]]:
+        """Those of the recommender."""
+        warm = np.flatnonzero(interactions.counts)
+        for setting, fitted in self.recommender.candidates(interactions.of_items(warm)):
+            yield setting, _Spread(fitted, warm, interactions.n_items)
+
+    def fit(self, interactions: Interactions, setting: Setting) -> Recommender:
+        """One of them."""
+        warm = np.flatnonzero(interactions.counts)
+        return _Spread(self.recommender.fit(interactions.of_items(warm), setting), warm, interactions.n_items)
+
+
+@dataclass(frozen=True, eq=False)
+class _Spread:
+    fitted: Recommender
+    warm: np.ndarray
+    n_items: int
+
+    @property
+    def dim(self) -> int:
+        return self.fitted.dim
+
+    @property
+    def n_bytes(self) -> int:
+        return self.fitted.n_bytes
+
+    def scores(self, users: np.ndarray) -> np.ndarray:
+        scores = np.full((len(users), self.n_items), -np.inf, dtype=np.float32)
+        scores[:, self.warm] = self.fitted.scores(users)
+        return scores
+
+
+def _recommender(task: RecommendationTask, encoder: Any, options: RecommendationOptions) -> tuple[TaskRecommender, float]:
+    """How the embedding recommends, and the seconds that its texts took."""
+    if isinstance(encoder, TaskRecommender):
+        return OnWarmItems(encoder), 0.0
+    if isinstance(encoder, Hybrid):
+        text, seconds = _recommender(task, encoder.text, options)
+        learnt = OnWarmItems(encoder.recommender)
+        settings = [tuned(part, task.tuning, options).setting for part in (text, learnt)]
+        return Mixture(text, learnt, *settings, encoder.options.weights), seconds
+    if task.texts is None:
+        remedy = "name the file of the items and its column 'text', or leave embeddings of texts out"
+        raise DataError(task.name, "the items have no texts", remedy)
+    started = perf_counter()
+    fitted = encoder.fit(task.texts) if isinstance(encoder, TaskEncoder) else encoder
+    fit_seconds = perf_counter() - started
+    vectors, encode_seconds = encoded(fitted, task.texts, task.name)
+    return Profiles(vectors, options.half_lives), fit_seconds + encode_seconds
+
+
+def _ranks(
+    fitted: Recommender, phase: Phase, options: RecommendationOptions, only: np.ndarray | None = None
+) -> sp.csr_array:
+    """Ranks of what a phase's users want; among ``only`` these items, for the users that want one of them."""
+    wanted, users = phase.wanted, phase.users
+    if only is not None:
+        wanted = sp.csr_array(wanted.multiply(only[None, :]))
+        wanted.eliminate_zeros()
+        users = users[np.diff(wanted.indptr)[users] > 0]
+    parts = []
+    for block in _blocks(users, wanted.shape[1], options):
+        scores = _open_scores(fitted, phase, block)
+        if only is not None:
+            scores[:, ~only] = -np.inf
+        parts.append(ranks_of_wanted(scores, wanted[block]))
+    return sp.vstack(parts, format="csr")
+
+
+def _lists(fitted: Recommender, phase: Phase, options: RecommendationOptions) -> np.ndarray:
+    """Items of each user's list, best first; -1 where there is none left: shape (n_users, 10)."""
+    parts = []
+    for block in _blocks(phase.users, phase.known.shape[1], options):
+        scores = _open_scores(fitted, phase, block)
+        found = largest(scores, min(CUTOFF, scores.shape[1]))
+        parts.append(np.where(np.take_along_axis(scores, found, axis=1) > -np.inf, found, -1))
+    return np.concatenate(parts)
+
+
+def _blocks(users: np.ndarray, n_items: int, options: RecommendationOptions) -> Iterator[np.ndarray]:
+    size = max(1, (options.block_megabytes << 20) // (16 * n_items))
+    for start in range(0, len(users), size):
+        yield users[start : start + size]
+
+
+def _open_scores(fitted: Recommender, phase: Phase, users: np.ndarray) -> np.ndarray:
+    """Scores of what each user has not taken; ``-inf`` for the rest. Items without a score come after all that have one."""
+    scores = np.array(fitted.scores(users))
+    scoreless = np.isneginf(scores)
+    if scoreless.any():
+        lowest = np.where(scoreless, np.inf, scores).min(axis=1, keepdims=True)
+        scores = np.where(scoreless, 2 * np.minimum(lowest, 0) - 1, scores)
+    taken = phase.known[users]
+    scores[np.repeat(np.arange(len(users)), np.diff(taken.indptr)), taken.indices] = -np.inf
+    return scores
+
+
+def _scored(
+    task: RecommendationTask, fitted: Recommender, options: RecommendationOptions
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    phase = task.testing
+    ranks, lists = _ranks(fitted, phase, options), _lists(fitted, phase, options)
+    counts, n_items = phase.learnt.counts, len(task.item_ids)
+    values = {
+        **_gains(ranks),
+        "mrr": reciprocal_rank_of_all(ranks),
+        f"novelty@{CUTOFF}": novelty(lists, counts, int((np.diff(phase.learnt.starts) > 0).sum())),
+        f"arp@{CUTOFF}": average_popularity(lists, counts),
+        f"coverage@{CUTOFF}": of_coverage(lists, n_items),
+    }
+    wants_cold = np.asarray(phase.wanted[phase.users] @ task.is_cold.astype(np.float32)) > 0
+    if wants_cold.sum() >= FEWEST_COLD:
+        for name, of_users in _gains(_ranks(fitted, phase, options, only=task.is_cold)).items():
+            spread = np.zeros(len(phase.users))
+            spread[wants_cold] = of_users
+            values[f"{name}_cold"] = of_ratio(spread, wants_cold.astype(np.float64))
+    return values, {
+        "n_users": len(phase.users),
+        "n_items": n_items,
+        "n_cold_items": int(task.is_cold.sum()),
+        "n_users_with_cold_test": int(wants_cold.sum()),
+    }
+
+
+def _gains(ranks: sp.csr_array) -> dict[str, np.ndarray]:
+    """nDCG and recall of each user."""
+    grades = grades_at_ranks(ranks, RECALL_CUTOFF)
+    return {
+        f"ndcg@{CUTOFF}": ndcg(grades[:, :CUTOFF], sp.csr_array(ranks > 0), CUTOFF),
+        f"recall@{RECALL_CUTOFF}": recall(grades, ranks),
+    }
+
+
+def _latency(fitted: Recommender, phase: Phase, options: RecommendationOptions) -> tuple[float, float]:
+    """Milliseconds of one user's list of ten: scores of all items, without what is known, the best of them in order."""
+    k = min(CUTOFF, phase.known.shape[1])
+
+    def serve(user: int) -> np.ndarray:
+        return largest(_open_scores(fitted, phase, np.array([user])), k)
+
+    return latency_ms(serve, phase.users[: options.latency_users].tolist())

@@ -1,0 +1,309 @@
+"""Who took what and when: interactions of users with items, and their split by time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from emb_pipeline.text.audit import AuditLines
+from emb_pipeline.text.docstrings import text_hash
+from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.files import NamedFile, named_files
+from emb_pipeline.text.readers import _joined, _reading_by_suffix
+from emb_pipeline.text.readings import CsvReading, InteractionsReading, PlacedReading, TsvReading
+from emb_pipeline.text.tables import rows, values_of_rows
+
+SPLITS = ("train", "validation", "test")
+INTERACTIONS_SCHEMA = pa.schema(
+    [("user_id", pa.string()), ("item_id", pa.string()), ("timestamp", pa.float64()), ("split", pa.string())]
+)
+ITEMS_SCHEMA = pa.schema([("item_id", pa.string()), ("text", pa.string()), ("n_train", pa.int64())])
+FEWEST_USERS = 10
+"""Users that are tested, or tuned on, below which their mean says nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Log:
+    """Interactions by the numbers of their users and items."""
+
+    users: np.ndarray
+    items: np.ndarray
+    times: np.ndarray
+    user_ids: list[str]
+    item_ids: list[str]
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def take(self, rows: np.ndarray) -> _Log:
+        return _Log(self.users[rows], self.items[rows], self.times[rows], self.user_ids, self.item_ids)
+
+
+def read_interactions(reading: InteractionsReading, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
+    """Interactions, split by time, and the items.
+
+    In this order: ratings below ``min_rating`` go; of a user's interactions with one item the first one stays; the rest is
+    split; users and items that are too rare before the test are found. Equal times of a user are ordered by a hash of user
+    and item, so that neither the order of rows nor that of ids (which often follows an item's age) decides what is tested.
+
+    The core is that of the interactions before the test, train and validation: users with fewer than ``core`` of them with
+    items that have ``core`` of them with such users, up to the fixed point [1]_, are left out altogether. *Items* below
+    the core are not: they are cold. Their interactions are known, and tested, but nothing is learnt from them; to leave
+    them out would choose the test by what is easy.
+
+    With ``leave_last`` what other users do later than a user's test interaction is trained on; the audit counts how much.
+    With ``time`` nothing is.
+
+    Parameters
+    ----------
+    reading : InteractionsReading
+        Where the files are, and how they are split.
+    raw : Path
+        Folder that public sources are fetched to.
+    project : Path
+        Folder that paths are relative to.
+    name : str
+        Of the task, for messages.
+
+    Returns
+    -------
+    dict of str to Table
+        ``interactions``: user_id, item_id, timestamp (a number; seconds where the file has dates), split, by user and time;
+        ``items``: item_id, text (null throughout where no file of items is named), n_train: interactions of train and
+        validation that may be learnt from, 0 for a cold item. All items of that file are there, in the order of their
+        hash: equal scores are ranked by it. ``left_out``: what was not taken, as audit lines.
+
+    Raises
+    ------
+    DataError
+        An id or an item's text is empty, a time or rating cannot be read, an item is not in the file of items, an item's
+        id repeats, a split is empty, too few users are left, or a file is missing, damaged or not what the reading says.
+
+    References
+    ----------
+    .. [1] Seidman (1983), Network structure and minimum degree.
+    """
+    texts = _item_texts(reading, raw, project)
+    left_out = AuditLines()
+    log = _without_repetitions(_log(reading, raw, project, texts, left_out), left_out)
+    split = _last_left_out(log) if reading.split == "leave_last" else _cut_in_time(log, reading)
+    _require_splits(split, name, reading)
+    users, items = _core(log, split < SPLITS.index("test"), reading.core)
+    stays = users[log.users]
+    left_out.add(
+        "users_below_core",
+        len(users) - int(users.sum()),
+        len(users),
+        f"users with fewer than {reading.core} interactions before the test with items that have as many: left out",
+        (log.user_ids[user] for user in np.flatnonzero(~users)),
+    )
+    log, split = log.take(stays), split[stays]
+    cold = ~items[log.items] & (split < SPLITS.index("test"))
+    left_out.add(
+        "interactions_below_core",
+        int(cold.sum()),
+        int((split < SPLITS.index("test")).sum()),
+        f"interactions before the test with items that have fewer than {reading.core}: known, but not learnt from",
+    )
+    _require_splits(split, name, reading)
+    _require_users(log, split, items, name, reading)
+    learnt = log.items[(split < SPLITS.index("test")) & items[log.items]]
+    return {
+        "interactions": _interactions_table(log, split),
+        "items": _items_table(log, texts, np.bincount(learnt, minlength=len(log.item_ids))),
+        "left_out": left_out.table(),
+    }
+
+
+def _item_texts(reading: InteractionsReading, raw: Path, project: Path) -> dict[str, str] | None:
+    """The text of each item; None where no file of items is named."""
+    if reading.items is None:
+        return None
+    columns = (reading.text,) if isinstance(reading.text, str) else reading.text
+    id_column = reading.item_id or reading.item
+    texts: dict[str, str] = {}
+    for file in _item_files(reading, raw, project):
+        table = _reading_by_suffix(file.path, str(file.path), reading.encoding)
+        for number, (item, *values) in rows(file, table, (id_column, *columns)):
+            place, text = f"{file.name}, row {number}", _joined(values)
+            if not item:
+                raise DataError(place, f"'{id_column}' is empty", "give each item its own id")
+            if item in texts:
+                raise DataError(place, f"{id_column} '{item}' stands there a second time", "give each item its own id")
+            if not text:
+                raise DataError(place, f"item '{item}' has no text", "fill it in, or drop the item and its interactions")
+            texts[item] = text
+    return texts
+
+
+def _item_files(reading: InteractionsReading, raw: Path, project: Path) -> list[NamedFile]:
+    if reading.path is not None:
+        return named_files(PlacedReading(path=reading.items), raw, project)
+    return named_files(reading, raw, project, glob=reading.items)
+
+
+def _log(reading: InteractionsReading, raw: Path, project: Path, texts: dict[str, str] | None, left_out: AuditLines) -> _Log:
+    columns = [reading.user, reading.item, reading.timestamp, *([reading.rating] if reading.rating else [])]
+    user_of: dict[str, int] = {}
+    item_of: dict[str, int] = {}
+    users, items, times = [], [], []
+    n_rows = 0
+    for file in named_files(reading, raw, project):
+        for number, (user, item, time, *rating) in _values(file, reading, columns):
+            n_rows += 1
+            place = f"{file.name}, row {number}"
+            for column, value in ((reading.user, user), (reading.item, item)):
+                if value is None or not str(value).strip():
+                    raise DataError(place, f"{column} is empty", "fill it in or drop the row")
+            if texts is not None and str(item) not in texts:
+                raise DataError(place, f"item '{item}' is not in {reading.items}", "add it there or drop the row")
+            seconds = _seconds(time, place, reading.timestamp)
+            if rating and _rating(rating[0], place, str(reading.rating)) < float(reading.min_rating or 0):
+                continue
+            users.append(user_of.setdefault(str(user), len(user_of)))
+            items.append(item_of.setdefault(str(item), len(item_of)))
+            times.append(seconds)
+    if reading.rating:
+        note = f"interactions with a {reading.rating} below {reading.min_rating:g}: left out"
+        left_out.add("below_min_rating", n_rows - len(users), n_rows, note)
+    if not users:
+        raise DataError(
+            str(reading.source or reading.path or reading.package),
+            "there is no interaction" + (f" with a {reading.rating} of {reading.min_rating:g} or more" if n_rows else ""),
+            "check 'files', the columns and 'min_rating'",
+        )
+    return _Log(np.array(users), np.array(items), np.array(times, dtype=np.float64), list(user_of), list(item_of))
+
+
+def _values(file: NamedFile, reading: InteractionsReading, columns: list[str]) -> Iterator[tuple[int, tuple[object, ...]]]:
+    table = _reading_by_suffix(file.path, str(file.path), reading.encoding)
+    if isinstance(table, CsvReading | TsvReading):
+        yield from rows(file, table, columns)
+    else:
+        yield from values_of_rows(file, table, columns)
+
+
+def _seconds(value: object, place: str, column: str) -> float:
+    """A time as a number; a date without a zone is taken as UTC."""
+    moment = value
+    if isinstance(value, str):
+        try:
+            return _finite(float(value))
+        except ValueError:
+            try:
+                moment = datetime.fromisoformat(value.strip())
+            except ValueError:
+                moment = None
+    if isinstance(moment, datetime):
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    if isinstance(moment, int | float) and not isinstance(moment, bool) and math.isfinite(moment):
+        return float(moment)
+    raise DataError(
+        place, f"{column} {value!r} is no time", "write a number, or a date as in 2024-05-31 or 2024-05-31T18:30:00+02:00"
+    )
+
+
+def _rating(value: object, place: str, column: str) -> float:
+    try:
+        return _finite(float(value))  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        remedy = "correct it, or leave 'rating' and 'min_rating' out if every row is a like"
+        raise DataError(place, f"{column} {value!r} is no number", remedy) from error
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise ValueError(value)
+    return value
+
+
+def _without_repetitions(log: _Log, left_out: AuditLines) -> _Log:
+    """The log by user and time, with the first interaction of each user with each item."""
+    ties = np.array(
+        [text_hash(f"{log.user_ids[u]}\0{log.item_ids[i]}") for u, i in zip(log.users, log.items, strict=True)], np.uint64
+    )
+    ordered = log.take(np.lexsort((ties, log.times, log.users)))
+    _, first = np.unique(ordered.users * len(log.item_ids) + ordered.items, return_index=True)
+    note = "interactions with an item that the user had taken before: the first one stays"
+    left_out.add("repetitions", len(log) - len(first), len(log), note)
+    return ordered.take(np.sort(first))
+
+
+def _last_left_out(log: _Log) -> np.ndarray:
+    """Number of the split of each interaction: the last of a user is tested, the last but one validates."""
+    sizes = np.bincount(log.users, minlength=len(log.user_ids))
+    ends = np.cumsum(sizes)[log.users]
+    from_the_end = ends - np.arange(len(log))
+    split: np.ndarray = np.select([from_the_end == 1, from_the_end == 2], [2, 1], 0)
+    return split
+
+
+def _cut_in_time(log: _Log, reading: InteractionsReading) -> np.ndarray:
+    """The same by two points in time; what happens at such a point lies after it."""
+    ordered = np.sort(log.times)
+    tested = ordered[int(len(ordered) * (1 - reading.test_share))]
+    validates = ordered[int(len(ordered) * (1 - reading.test_share - reading.validation_share))]
+    split: np.ndarray = (log.times >= validates).astype(np.int64) + (log.times >= tested)
+    return split
+
+
+def _core(log: _Log, visible: np.ndarray, core: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which users and items have ``core`` visible interactions with one another: two masks."""
+    kept = visible
+    while True:
+        users = np.bincount(log.users[kept], minlength=len(log.user_ids)) >= core
+        items = np.bincount(log.items[kept], minlength=len(log.item_ids)) >= core
+        staying = kept & users[log.users] & items[log.items]
+        if staying.sum() == kept.sum():
+            return users, items
+        kept = staying
+
+
+def _require_splits(split: np.ndarray, name: str, reading: InteractionsReading) -> None:
+    for number, part in enumerate(SPLITS):
+        if not (split == number).any():
+            raise DataError(
+                name,
+                f"the split '{part}' is empty",
+                f"'split: {reading.split}' with 'core: {reading.core}' leaves nothing there: give more interactions, "
+                "lower 'core', or change 'test_share' and 'validation_share'",
+            )
+
+
+def _require_users(log: _Log, split: np.ndarray, warm: np.ndarray, name: str, reading: InteractionsReading) -> None:
+    for part, what in ((SPLITS.index("validation"), "tuned on"), (SPLITS.index("test"), "tested")):
+        with_history = np.intersect1d(log.users[split == part], log.users[(split < part) & warm[log.items]])
+        if len(with_history) < FEWEST_USERS:
+            raise DataError(
+                name,
+                f"{len(with_history)} users with a history are {what} ('split: {reading.split}', 'core: {reading.core}')",
+                f"{FEWEST_USERS} are the fewest; give more interactions, lower 'core', or change the split or its shares",
+            )
+
+
+def _interactions_table(log: _Log, split: np.ndarray) -> pa.Table:
+    columns = [
+        pa.array([log.user_ids[user] for user in log.users], pa.string()),
+        pa.array([log.item_ids[item] for item in log.items], pa.string()),
+        pa.array(log.times, pa.float64()),
+        pa.array([SPLITS[part] for part in split], pa.string()),
+    ]
+    return pa.Table.from_arrays(columns, schema=INTERACTIONS_SCHEMA)
+
+
+def _items_table(log: _Log, texts: dict[str, str] | None, counts: np.ndarray) -> pa.Table:
+    n_train = dict(zip(log.item_ids, counts.tolist(), strict=True))
+    known = [log.item_ids[item] for item in np.unique(log.items)] if texts is None else list(texts)
+    known.sort(key=text_hash)
+    columns = [
+        pa.array(known, pa.string()),
+        pa.array([None if texts is None else texts[item] for item in known], pa.string()),
+        pa.array([n_train.get(item, 0) for item in known], pa.int64()),
+    ]
+    return pa.Table.from_arrays(columns, schema=ITEMS_SCHEMA)

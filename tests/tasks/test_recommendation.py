@@ -1,0 +1,160 @@
+"""Recommendation: full ranking without what is known, tuned on validation alone, cold items apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from emb_pipeline.embeddings.encoders import Setting
+from emb_pipeline.embeddings.hybrid import Hybrid
+from emb_pipeline.embeddings.interactions import Interactions
+from emb_pipeline.embeddings.options import EaseOptions, HybridOptions
+from emb_pipeline.embeddings.popularity import Popularity
+from emb_pipeline.tasks.evaluation import Evaluation
+from emb_pipeline.tasks.options import RecommendationOptions
+from emb_pipeline.tasks.recommendation import RecommendationTask, evaluate_recommendation
+from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.texts import Texts
+from tests.tasks.conftest import EncoderPerFold, WordEncoder
+
+OPTIONS = RecommendationOptions(half_lives=(None, 1), latency_users=3)
+GENRES = ("sea", "sky")
+N_ITEMS = 40  # the first 30 are warm
+
+
+def camps(*, texts: bool = True) -> RecommendationTask:
+    """24 users of two genres: eight warm items of their own to learn from, one that validates, a cold one that is tested."""
+    rng = np.random.default_rng(2)
+    users, items, split = [], [], []
+    for user in range(24):
+        warm = rng.permutation(np.arange(user % 2, 30, 2))[:9]
+        users += [user] * 10
+        items += [*warm, int(rng.choice(np.arange(30 + user % 2, N_ITEMS, 2)))]
+        split += ["train"] * 8 + ["validation", "test"]
+    described = Texts([f"{GENRES[item % 2]} {GENRES[item % 2]}s n{item}" for item in range(N_ITEMS)])
+    return RecommendationTask(
+        "next",
+        np.array([f"u{user:02}" for user in range(24)]),
+        np.array([f"i{item}" for item in range(N_ITEMS)]),
+        described if texts else None,
+        np.array(users),
+        np.array(items),
+        np.array(split),
+        np.arange(N_ITEMS) >= 30,
+    )
+
+
+@dataclass
+class Oracle:
+    """Knows what validation and test ask for; notes what it is fitted on."""
+
+    fitted_on: list[int] = field(default_factory=list)
+
+    def candidates(self, interactions: Interactions) -> Iterator[tuple[Setting, Oracle]]:
+        for setting in ({"right": 0.0}, {"right": 1.0}):
+            yield setting, self.fit(interactions, setting)
+
+    def fit(self, interactions: Interactions, setting: Setting) -> Fixed:
+        self.fitted_on.append(len(interactions.items))
+        return Fixed(interactions.n_users, interactions.n_items, bool(setting["right"]))
+
+
+@dataclass
+class Fixed:
+    n_users: int
+    n_items: int
+    right: bool
+    dim: int = 3
+    n_bytes: int = 80
+
+    def scores(self, users: np.ndarray) -> np.ndarray:
+        own = (np.arange(self.n_items)[None, :] + users[:, None]) % 2 == (0 if self.right else 1)
+        return own.astype(np.float32)
+
+
+def by_metric(evaluation: Evaluation) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = {}
+    for row in evaluation.item_scores.to_pylist():
+        found.setdefault(row["metric"], {})[row["unit_id"]] = row["value"]
+    return found
+
+
+def test_a_setting_is_chosen_on_validation_and_fitted_anew_with_it() -> None:
+    oracle = Oracle()
+    evaluation = evaluate_recommendation(camps(), oracle, OPTIONS)
+    assert evaluation.details["setting"] == {"right": 1.0}
+    # Twice on the eight training items of each user, then once with the one that validated.
+    assert oracle.fitted_on == [8 * 24, 8 * 24, 9 * 24]
+
+
+def test_what_was_taken_is_not_recommended_and_all_else_is_ranked() -> None:
+    task = camps()
+    evaluation = evaluate_recommendation(task, Popularity(), OPTIONS)
+    scores = by_metric(evaluation)
+    # 30 warm items less the 9 that are known come first, then the cold ones in their order.
+    for user, cold in zip(task.user_ids, task.items[task.split == "test"], strict=True):
+        assert scores["mrr"][user] == pytest.approx(1 / (21 + 1 + cold - 30))
+    assert evaluation.metrics["ndcg@10"] == 0
+    assert evaluation.metrics["arp@10"] > 9 * 24 / 30  # the popular half
+
+
+def test_every_metric_is_the_mean_of_its_item_scores() -> None:
+    evaluation = evaluate_recommendation(camps(), Popularity(), OPTIONS)
+    scores = by_metric(evaluation)
+    assert set(evaluation.metrics) - set(scores) == {"latency_ms_p50", "latency_ms_p95"}
+    for metric, values in scores.items():
+        assert len(values) == 24
+        assert np.mean(list(values.values())) == pytest.approx(evaluation.metrics[metric])
+    assert 0 < evaluation.metrics["latency_ms_p50"] <= evaluation.metrics["latency_ms_p95"]
+    assert 0.25 <= evaluation.metrics["coverage@10"] <= 0.75
+
+
+def test_text_finds_cold_items_where_interactions_cannot(words: WordEncoder) -> None:
+    text = evaluate_recommendation(camps(), words, OPTIONS)
+    assert words.n_encoded == N_ITEMS  # each text once
+    popular = evaluate_recommendation(camps(), Popularity(), OPTIONS)
+    assert text.metrics["ndcg@10_cold"] > popular.metrics["ndcg@10_cold"]
+    assert text.metrics["recall@20_cold"] == popular.metrics["recall@20_cold"] == 1  # there are ten cold items
+    assert text.details["setting"].keys() == {"half_life"} and text.dim == 8
+
+
+def test_few_users_with_a_cold_item_have_no_mean_of_their_own() -> None:
+    task = camps()
+    items = task.items.copy()
+    tests = np.flatnonzero(task.split == "test")
+    for user, row in enumerate(tests[:15]):  # a warm one of the genre that the user does not know
+        items[row] = next(item for item in range(user % 2, 30, 2) if item not in items[task.users == user])
+    changed = RecommendationTask(
+        task.name, task.user_ids, task.item_ids, task.texts, task.users, items, task.split, task.is_cold
+    )
+    evaluation = evaluate_recommendation(changed, Popularity(), OPTIONS)
+    assert "ndcg@10_cold" not in evaluation.metrics and evaluation.details["n_users_with_cold_test"] == 9
+
+
+def test_an_embedding_of_the_task_is_fitted_on_the_items(per_fold: EncoderPerFold) -> None:
+    task = camps()
+    evaluate_recommendation(task, per_fold, OPTIONS)
+    assert per_fold.fitted_on == [list(task.texts or [])]
+
+
+def test_a_hybrid_takes_the_better_of_both(words: WordEncoder) -> None:
+    options = HybridOptions(ease=EaseOptions(regularisations=(3, 30)), weights=(0.1, 0.5))
+    hybrid = evaluate_recommendation(camps(), Hybrid(options, words), OPTIONS)
+    text = evaluate_recommendation(camps(), words, OPTIONS)
+    assert hybrid.details["setting"]["text_weight"] in (0.1, 0.5)
+    # Among cold items the text alone decides, whatever the weight, but for the half-life, which both tune alike.
+    assert hybrid.metrics["ndcg@10_cold"] == pytest.approx(text.metrics["ndcg@10_cold"])
+
+
+def test_without_texts_only_interactions_can_be_learnt_from(words: WordEncoder) -> None:
+    assert evaluate_recommendation(camps(texts=False), Popularity(), OPTIONS).metrics["mrr"] > 0
+    with pytest.raises(DataError, match="next: the items have no texts; name the file of the items"):
+        evaluate_recommendation(camps(texts=False), words, OPTIONS)
+
+
+def test_there_are_no_labels_to_shuffle(words: WordEncoder) -> None:
+    with pytest.raises(ValueError, match="no labels to shuffle"):
+        evaluate_recommendation(camps(), words, OPTIONS, shuffle_labels=True)

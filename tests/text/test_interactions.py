@@ -1,0 +1,174 @@
+"""Interactions from files: read, split by time, cut to their core; refused with file, row and reason."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pydantic import ValidationError
+
+from emb_pipeline.tasks.reading import RecommendationReader
+from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.readings import InteractionsReading
+
+N_USERS, N_ITEMS = 12, 5
+ITEMS = [f"i{item},film {item},drama" for item in range(N_ITEMS)]
+EVERYTHING = [f"u{user},i{item},{100 * user + item}" for user in range(N_USERS) for item in range(N_ITEMS)]
+
+
+def read(
+    folder: Path, rows: list[str], header: str = "user,item,timestamp", items: list[str] | None = None, **options: object
+) -> dict[str, pa.Table]:
+    (folder / "log.csv").write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    (folder / "items.csv").write_text("\n".join(["item,title,genre", *(ITEMS if items is None else items)]) + "\n")
+    values = {"path": "log.csv", "items": "items.csv", "text": ["title", "genre"], "core": 2, **options}
+    reader = RecommendationReader()
+    return reader.read(InteractionsReading(**values), folder, folder, "next")
+
+
+def splits(tables: dict[str, pa.Table]) -> dict[tuple[str, str], str]:
+    return {(row["user_id"], row["item_id"]): row["split"] for row in tables["interactions"].to_pylist()}
+
+
+def audit(tables: dict[str, pa.Table]) -> dict[str, tuple[int, int]]:
+    return {row["check"]: (row["count"], row["total"]) for row in RecommendationReader().audit(tables).to_pylist()}
+
+
+def test_the_last_is_tested_and_the_one_before_it_validates(tmp_path: Path) -> None:
+    found = splits(read(tmp_path, list(reversed(EVERYTHING))))
+    assert [found["u3", f"i{item}"] for item in range(5)] == ["train", "train", "train", "validation", "test"]
+
+
+def test_an_item_has_the_text_of_several_columns_and_its_tokens(tmp_path: Path) -> None:
+    items = {row["item_id"]: row for row in read(tmp_path, EVERYTHING)["items"].to_pylist()}
+    assert items["i2"]["text"] == "film 2\ndrama" and len(items["i2"]["text_token_ids"]) == 3
+    assert [items[f"i{item}"]["n_train"] for item in range(5)] == [12, 12, 12, 12, 0]
+
+
+def test_with_a_cut_in_time_nothing_that_is_learnt_from_is_later_than_a_test(tmp_path: Path) -> None:
+    rows = [f"u{user},i{item},{100 * item + user}" for user in range(N_USERS) for item in range(N_ITEMS)]
+    tables = read(tmp_path, rows, split="time", test_share=0.2, validation_share=0.2)
+    of_split = {part: [] for part in ("train", "validation", "test")}
+    for row in tables["interactions"].to_pylist():
+        of_split[row["split"]].append(row["timestamp"])
+    assert max(of_split["train"]) < min(of_split["validation"]) <= max(of_split["validation"]) < min(of_split["test"])
+    assert audit(tables)["learnt_from_the_future"][0] == 0
+
+
+def test_what_happens_at_the_cut_is_tested_whole(tmp_path: Path) -> None:
+    rows = [f"u{user},i{item},{item}" for user in range(N_USERS) for item in range(N_ITEMS)]
+    found = splits(read(tmp_path, rows, split="time", test_share=0.1, validation_share=0.2))
+    assert {found[f"u{user}", "i4"] for user in range(N_USERS)} == {"test"}
+    assert {found[f"u{user}", "i3"] for user in range(N_USERS)} == {"validation"}
+
+
+def test_the_audit_counts_what_is_learnt_from_the_future(tmp_path: Path) -> None:
+    # Users come one after the other: the four earlier ones of user u are before his test, those of later users after it.
+    lines = audit(read(tmp_path, EVERYTHING))
+    later = sum(4 * (N_USERS - 1 - user) for user in range(N_USERS))
+    assert lines["learnt_from_the_future"] == (later, 4 * N_USERS * N_USERS)
+    assert lines["users_tested"] == (12, 12) and lines["interactions.test"] == (12, 60)
+    assert lines["cold_items"] == (1, 5) and lines["cold_tests"] == (12, 12)
+
+
+def test_the_core_is_that_before_the_test_and_has_a_fixed_point(tmp_path: Path) -> None:
+    # Item x is known to u0 and u1; u1 knows only x before his test, so he goes, and then x is below the core, too.
+    rows = [*EVERYTHING, "u0,x,-5", "lone,x,1", "lone,i0,2", "lone,i1,3"]
+    tables = read(tmp_path, rows, items=[*ITEMS, "x,film x,drama"], core=3)
+    assert not any(user == "lone" for user, _ in splits(tables))
+    counts = {row["item_id"]: row["n_train"] for row in tables["items"].to_pylist()}
+    assert counts["x"] == 0 and counts["i0"] == 12
+    assert splits(tables)["u0", "x"] == "train"  # known, though not learnt from: it is not recommended again
+    lines = audit(tables)
+    assert lines["users_below_core"] == (1, 13) and lines["interactions_below_core"] == (1, 49)
+
+
+def test_equal_times_are_ordered_alike_whatever_the_order_of_rows(tmp_path: Path) -> None:
+    rows = [f"u{user},i{item},7" for user in range(N_USERS) for item in range(N_ITEMS)]
+    one, other = splits(read(tmp_path, rows)), splits(read(tmp_path, list(reversed(rows))))
+    assert one == other
+    assert len({item for (_, item), split in one.items() if split == "test"}) > 1  # not the last id each time
+    assert audit(read(tmp_path, rows))["ties_in_time"] == (12, 12)
+
+
+def test_of_a_repeated_pair_the_first_counts(tmp_path: Path) -> None:
+    tables = read(tmp_path, [*EVERYTHING, "u0,i0,9999"])
+    assert splits(tables)["u0", "i0"] == "train"
+    assert audit(tables)["repetitions"] == (1, 61)
+
+
+def test_ratings_become_likes_from_a_line_on(tmp_path: Path) -> None:
+    rows = [f"{row},{4 if number % 7 else 3.5}" for number, row in enumerate(EVERYTHING)]
+    tables = read(tmp_path, rows, "user,item,timestamp,stars", rating="stars", min_rating=4)
+    assert audit(tables)["below_min_rating"] == (9, 60)
+    assert len(splits(tables)) == 51
+    with pytest.raises(ValidationError, match="go together"):
+        InteractionsReading(path="log.csv", rating="stars")
+
+
+def test_dates_are_times(tmp_path: Path) -> None:
+    rows = [f"u{user},i{item},2024-05-{item + 1:02}T10:00:00+02:00" for user in range(N_USERS) for item in range(N_ITEMS)]
+    times = read(tmp_path, rows)["interactions"]["timestamp"].to_pylist()
+    assert times[0] == datetime(2024, 5, 1, 8, tzinfo=UTC).timestamp()
+
+
+def test_parquet_keeps_its_own_types(tmp_path: Path) -> None:
+    users = [user for user in range(N_USERS) for _ in range(N_ITEMS)]
+    items = [f"i{item}" for _ in range(N_USERS) for item in range(N_ITEMS)]
+    times = [datetime(2024, 1, 1 + int(item[1:])) for item in items]
+    pq.write_table(pa.table({"user": users, "item": items, "timestamp": times}), tmp_path / "log.parquet")
+    tables = read(tmp_path, [], path="log.parquet")
+    assert splits(tables)["7", "i4"] == "test"
+
+
+def test_without_a_file_of_items_there_are_no_texts(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("\n".join(["user,item,timestamp", *EVERYTHING]))
+    reading = InteractionsReading(path="log.csv", core=2)
+    tables = RecommendationReader().read(reading, tmp_path, tmp_path, "next")
+    assert tables["items"]["text"].null_count == tables["items"].num_rows == 5
+    assert RecommendationReader().needs(reading) == {"interactions"}
+
+
+def test_no_text_is_held_out(tmp_path: Path) -> None:
+    assert RecommendationReader().held_out(read(tmp_path, EVERYTHING)) == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([*EVERYTHING, "u0,nowhere,3"], r"log.csv, row 62: item 'nowhere' is not in items.csv; add it there"),
+        ([*EVERYTHING, "u0,i1,soon"], r"log.csv, row 62: timestamp 'soon' is no time; write a number"),
+        ([*EVERYTHING, "u0,i1,nan"], r"row 62: timestamp 'nan' is no time"),
+        ([*EVERYTHING, ",i1,3"], r"row 62: user is empty"),
+        ([], r"log.csv: there is no interaction"),
+        (EVERYTHING[:25], r"next: 5 users with a history are tuned on .*10 are the fewest"),
+    ],
+)
+def test_bad_rows_are_refused_with_file_row_and_reason(rows: list[str], message: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=message):
+        read(tmp_path, rows)
+
+
+@pytest.mark.parametrize(
+    ("items", "message"),
+    [
+        ([*ITEMS, "i9,,"], r"items.csv, row 7: item 'i9' has no text"),
+        ([*ITEMS, "i0,film,drama"], r"items.csv, row 7: item 'i0' stands there a second time"),
+    ],
+)
+def test_bad_items_are_refused(items: list[str], message: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=message):
+        read(tmp_path, EVERYTHING, items=items)
+
+
+def test_an_empty_split_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"next: the split 'train' is empty; .* 'test_share'"):
+        read(tmp_path, [f"u{user},i{item},7" for user in range(N_USERS) for item in range(N_ITEMS)], split="time")
+
+
+def test_a_rating_that_is_no_number_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"row 2: stars 'good' is no number"):
+        read(tmp_path, ["u0,i0,1,good"], "user,item,timestamp,stars", rating="stars", min_rating=4)
