@@ -84,7 +84,7 @@ def test_the_graph_has_at_most_400_nodes(opened: tuple[Pipeline, DataCatalog]) -
 
 
 def test_the_graph_opens_with_at_most_15_items(opened: tuple[Pipeline, DataCatalog]) -> None:
-    """And with each encoder that one origin hands to another, to be trained further."""
+    """And with each encoder, or word vectors, that one origin hands to another, to be trained further or mixed."""
     items = visible_items(opened[0])
     assert len(items) <= 15 + len(handed_over(opened[0])), sorted(items)
 
@@ -99,12 +99,12 @@ def test_every_origin_shows_exactly_one_output(opened: tuple[Pipeline, DataCatal
 
 
 def handed_over(pipeline: Pipeline) -> set[str]:
-    """Encoders that an embedding of another origin is made from."""
+    """Encoders and word vectors that an embedding of another origin is made from."""
     return {
         name
         for node in pipeline.nodes
         for name in node.inputs
-        if name.endswith(".encoder") and not (node.namespace or "").startswith(name.split(".")[0])
+        if name.endswith((".encoder", ".vectors")) and not (node.namespace or "").startswith(name.split(".")[0])
     }
 
 

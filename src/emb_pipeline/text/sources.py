@@ -128,16 +128,14 @@ def parse_sources(table: dict[str, Any]) -> dict[str, Source]:
             for path, size, sha256, *elsewhere in entry.get("files", [])
         ]
         if "packed" in entry:
-            files = [SourceFile(*row, member=member) for *row, member in _packed_rows(entry)]
+            files = [
+                SourceFile(path, entry["packed"], size, sha256, member=member)
+                for path, size, sha256, member in entry["files"]
+            ]
         files += [SourceFile(**archive) for archive in entry.get("archives", [])]
         by_hand, folder = entry.get("by_hand", ""), entry.get("mirror", name)
         parsed[name] = Source(name, entry["about"], entry["licence"], tuple(files), folder, by_hand)
     return parsed
-
-
-def _packed_rows(entry: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
-    for path, size, sha256, member in entry["files"]:
-        yield path, entry["packed"], size, sha256, member
 
 
 def mirror_folder() -> Path | None:
