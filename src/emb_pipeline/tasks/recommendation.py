@@ -299,8 +299,8 @@ def _recommender(task: RecommendationTask, encoder: Any, options: Recommendation
     if isinstance(encoder, Hybrid):
         text, seconds = _recommender(task, encoder.text, options)
         learnt = OnWarmItems(encoder.recommender)
-        settings = [tuned(part, task.tuning, options).setting for part in (text, learnt)]
-        return Mixture(text, learnt, *settings, encoder.options.weights), seconds
+        of_text, of_learnt = (tuned(part, task.tuning, options).setting for part in (text, learnt))
+        return Mixture(text, learnt, of_text, of_learnt, encoder.options.weights), seconds
     if task.texts is None:
         remedy = "name the file of the items and its column 'text', or leave embeddings of texts out"
         raise DataError(task.name, "the items have no texts", remedy)
