@@ -124,6 +124,7 @@ def test_kinds_make_their_tasks_from_tables() -> None:
         "sequence_labelling": "f1",
         "similarity": "spearman",
         "extractive_qa": "answer_f1",
+        "recommendation": "ndcg@10",
     }
 
 
