@@ -15,7 +15,7 @@ from emb_pipeline.text.audit import AuditLines
 from emb_pipeline.text.docstrings import text_hash
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.files import NamedFile, named_files
-from emb_pipeline.text.readers import _joined, _reading_by_suffix
+from emb_pipeline.text.readers import joined_columns, reading_by_suffix
 from emb_pipeline.text.readings import CsvReading, InteractionsReading, PlacedReading, TsvReading
 from emb_pipeline.text.tables import rows, values_of_rows
 
@@ -129,9 +129,9 @@ def _item_texts(reading: InteractionsReading, raw: Path, project: Path) -> dict[
     id_column = reading.item_id or reading.item
     texts: dict[str, str] = {}
     for file in _item_files(reading, raw, project):
-        table = _reading_by_suffix(file.path, str(file.path), reading.encoding)
+        table = reading_by_suffix(file.path, str(file.path), reading.encoding)
         for number, (item, *values) in rows(file, table, (id_column, *columns)):
-            place, text = f"{file.name}, row {number}", _joined(values)
+            place, text = f"{file.name}, row {number}", joined_columns(values)
             if not item:
                 raise DataError(place, f"'{id_column}' is empty", "give each item its own id")
             if item in texts:
@@ -182,7 +182,7 @@ def _log(reading: InteractionsReading, raw: Path, project: Path, texts: dict[str
 
 
 def _values(file: NamedFile, reading: InteractionsReading, columns: list[str]) -> Iterator[tuple[int, tuple[object, ...]]]:
-    table = _reading_by_suffix(file.path, str(file.path), reading.encoding)
+    table = reading_by_suffix(file.path, str(file.path), reading.encoding)
     if isinstance(table, CsvReading | TsvReading):
         yield from rows(file, table, columns)
     else:

@@ -296,7 +296,7 @@ def _row_documents(reading: TabularReading, raw: Path, project: Path) -> Iterato
     for file in named_files(reading, raw, project):
         for number, values, given in _sampled_rows(file, reading, columns, (reading.id,)):
             if reading.id is None:
-                yield f"{file.name}:{number}", _joined(values)
+                yield f"{file.name}:{number}", joined_columns(values)
                 continue
             key = docstrings.text_hash(given[reading.id])
             if key in seen:
@@ -306,7 +306,7 @@ def _row_documents(reading: TabularReading, raw: Path, project: Path) -> Iterato
                     f"name a column with unique ids, or leave 'id: {reading.id}' out",
                 )
             seen.add(key)
-            yield given[reading.id], _joined(values)
+            yield given[reading.id], joined_columns(values)
 
 
 def _sampled_rows(
@@ -326,7 +326,8 @@ def _drawn(sample: HashRange | None, value: str) -> bool:
     return sample is None or sample.low <= docstrings.text_hash(f"sample {value}") / 2**64 < sample.high
 
 
-def _joined(values: Iterable[str]) -> str:
+def joined_columns(values: Iterable[str]) -> str:
+    """One text of several columns, empty ones left out."""
     return "\n".join(value for value in values if value and not value.isspace())
 
 
@@ -483,7 +484,7 @@ def _read_labelled_rows(reading: TabularReading, raw: Path, project: Path, examp
                 example_id = f"{file.name}:{number}" if reading.id is None else given[reading.id]
                 split = split_of_files if reading.split is None else split_name(given[reading.split], place)
                 group = None if reading.group is None else given[reading.group]
-                examples.add(place, example_id, _joined(texts), label, split, group)
+                examples.add(place, example_id, joined_columns(texts), label, split, group)
         if split_of_files is not None:
             _require_split(examples, split_of_files, _prefix(reading))
     if reading.split is not None:
@@ -633,7 +634,7 @@ def _identified_texts(
     texts: dict[str, str] = {}
     for file, table in _own_table(path, reading.encoding, project):
         for number, (identifier, *values) in rows(file, table, (id_column, *columns)):
-            place, text = f"{file.name}, row {number}", _joined(values)
+            place, text = f"{file.name}, row {number}", joined_columns(values)
             if not identifier:
                 raise DataError(place, f"'{id_column}' is empty", "give each row its own id")
             if identifier in texts:
@@ -646,10 +647,17 @@ def _identified_texts(
 
 def _own_table(path: str, encoding: str, project: Path) -> Iterator[tuple[Any, TabularReading]]:
     for file in named_files(PlacedReading(path=path), project, project):
-        yield file, _reading_by_suffix(file.path, path, encoding)
+        yield file, reading_by_suffix(file.path, path, encoding)
 
 
-def _reading_by_suffix(path: Path, name: str, encoding: str) -> TabularReading:
+def reading_by_suffix(path: Path, name: str, encoding: str) -> TabularReading:
+    """How a file of rows is read: csv, tsv, jsonl or parquet, by its suffix.
+
+    Raises
+    ------
+    DataError
+        It has none of these suffixes.
+    """
     suffixes = [suffix for suffix in path.suffixes if suffix not in (".gz", ".bz2", ".xz")]
     match suffixes[-1:]:
         case [".csv"]:
@@ -665,7 +673,7 @@ def _reading_by_suffix(path: Path, name: str, encoding: str) -> TabularReading:
 
 def _pairs(reading: PairsReading, raw: Path, project: Path) -> Iterator[tuple[str, str, str, str]]:
     for file in named_files(reading, raw, project):
-        table = _reading_by_suffix(file.path, str(file.path), reading.encoding)
+        table = reading_by_suffix(file.path, str(file.path), reading.encoding)
         for number, (query, passage) in rows(file, table, (reading.query, reading.passage)):
             yield f"{file.name}, row {number}", f"{file.name}:{number}", query, passage
 
@@ -754,7 +762,7 @@ def _tables_of_judged_pairs(reading: PairsReading, raw: Path, project: Path) -> 
 
 
 def _judged_pairs(file: NamedFile, reading: PairsReading) -> Iterator[tuple[int, str, str, int]]:
-    table = _reading_by_suffix(file.path, str(file.path), reading.encoding)
+    table = reading_by_suffix(file.path, str(file.path), reading.encoding)
     wanted = (reading.query, reading.passage, *([reading.relevance] if reading.relevance else []))
     for number, (query, passage, *grade) in rows(file, table, wanted):
         place = f"{file.name}, row {number}"

@@ -121,16 +121,21 @@ def parse_sources(table: dict[str, Any]) -> dict[str, Source]:
     for name, entry in table.items():
         base = entry.get("base_url", "")
         rebuilt = {path: (size, sha256) for path, (size, sha256) in entry.get("rebuilt", {}).items()}
-        files = [
-            SourceFile(
-                path, base + (elsewhere[0] if elsewhere else path) if base else "", size, sha256, rebuilt=rebuilt.get(path)
-            )
-            for path, size, sha256, *elsewhere in entry.get("files", [])
-        ]
         if "packed" in entry:
             files = [
                 SourceFile(path, entry["packed"], size, sha256, member=member)
                 for path, size, sha256, member in entry["files"]
+            ]
+        else:
+            files = [
+                SourceFile(
+                    path,
+                    base + (elsewhere[0] if elsewhere else path) if base else "",
+                    size,
+                    sha256,
+                    rebuilt=rebuilt.get(path),
+                )
+                for path, size, sha256, *elsewhere in entry.get("files", [])
             ]
         files += [SourceFile(**archive) for archive in entry.get("archives", [])]
         by_hand, folder = entry.get("by_hand", ""), entry.get("mirror", name)
