@@ -125,6 +125,13 @@ def test_a_constant_feature_does_no_harm() -> None:
     assert np.isfinite(logs).all()
 
 
+def test_a_feature_of_rounding_alone_counts_as_constant() -> None:
+    features, codes = _noisy_classes(60, 4)
+    features[:, 3] = np.where(codes == 0, 2e-9, 1e-9)  # a giveaway, were it divided by its deviation
+    weights = fit_probe(features, codes, 3, np.arange(60), OPTIONS, seed=0).head(4).weights
+    assert np.abs(weights[3]).max() < 1e-6 < np.abs(weights[:3]).max()
+
+
 def test_sparse_features_are_left_as_they_are() -> None:
     features, codes = _noisy_classes(60, 8)
     as_sparse = sp.csr_array(np.maximum(features, 0))

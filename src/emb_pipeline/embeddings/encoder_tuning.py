@@ -21,7 +21,7 @@ import numpy as np
 
 from emb_pipeline.embeddings.contextual import ContextualEncoder, Window, load_model
 from emb_pipeline.embeddings.encoder_folder import MODEL, EncoderFolder
-from emb_pipeline.embeddings.linear_head import LinearHead, class_weights
+from emb_pipeline.embeddings.linear_head import LinearHead, class_weights, varying_deviations
 from emb_pipeline.embeddings.options import EncoderOptions, EncoderTuningOptions
 from emb_pipeline.embeddings.precision import precision_in_force
 from emb_pipeline.text.errors import DataError
@@ -557,7 +557,7 @@ class _Layer:
         with torch.no_grad():
             vectors = torch.cat([training.pooled(ids[start : start + 32]) for start in range(0, min(sample, len(ids)), 32)])
         self._mean = vectors.mean(dim=0)
-        self._deviation = vectors.std(dim=0).clamp_min(1e-6)
+        self._deviation = torch.from_numpy(varying_deviations(vectors.std(dim=0).numpy(), self._mean.numpy()))
         start = head.on_standardised(self._mean.numpy(), self._deviation.numpy())
         self._weights = torch.nn.Parameter(torch.from_numpy(start.weights.astype(np.float32)))
         self._intercepts = torch.nn.Parameter(torch.from_numpy(start.intercepts.astype(np.float32)))

@@ -38,6 +38,23 @@ class LinearHead:
         return LinearHead(weights, self.intercepts - mean @ weights)
 
 
+def varying_deviations(deviations: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Deviations to divide features by: 1 for a feature that does not vary, but for rounding.
+
+    A feature counts as constant where its deviation is less than a millionth of its mean or of the largest deviation.
+    Models have such dimensions: three of all-MiniLM-L6-v2's 384 deviate by 3e-9 and less, the others by .05. Divided by
+    that, rounding would weigh as much as any other feature, and the first step of fine-tuning would be thousands of deviations.
+
+    Parameters
+    ----------
+    deviations, mean : ndarray of shape (n_features,)
+        Of the features as they are.
+    """
+    largest = deviations.max(initial=0.0)
+    constant = deviations <= 1e-6 * np.maximum(np.abs(mean), largest)
+    return np.where(constant, 1.0, deviations)
+
+
 def class_weights(codes: np.ndarray, n_classes: int, kind: str) -> np.ndarray:
     """What an example of each class counts: 1, or for ``balanced`` inversely to its class's size (mean 1)."""
     if kind == "none":

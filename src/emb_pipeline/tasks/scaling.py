@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
+from emb_pipeline.embeddings.linear_head import varying_deviations
 from emb_pipeline.tasks.softmax import Features
 
 
@@ -28,8 +29,7 @@ class Scaler:
             return cls(None, None)
         mean = _mean(features, weights)
         deviation = np.sqrt(_mean(np.square(features - mean.astype(np.float32)), weights))
-        deviation[deviation <= 1e-6 * np.maximum(np.abs(mean), 1e-6)] = 1.0  # constant features
-        return cls(mean.astype(np.float32), deviation.astype(np.float32))
+        return cls(mean.astype(np.float32), varying_deviations(deviation, mean).astype(np.float32))
 
     def scale(self, features: Features) -> Features:
         """The rows in this scaling: float32."""
