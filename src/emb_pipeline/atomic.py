@@ -1,4 +1,4 @@
-"""Writing a file or a folder so that it is either there whole or not there at all."""
+"""Writing a file or a folder so that it is either there whole or not there at all, and by one process at a time."""
 
 from __future__ import annotations
 
@@ -47,6 +47,22 @@ def temporary_path(final: Path) -> Path:
         if not process_runs(left):
             _remove(left)
     return final.with_name(f".{final.name}.{host}-{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Let one process or thread at a time fill a folder; the others wait, and find what they need there.
+
+    On Windows nobody waits: two at once do the same work twice, no more.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _glob_escaped(name: str) -> str:

@@ -20,7 +20,7 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
-from emb_pipeline.atomic import atomic_path, process_runs, temporary_path
+from emb_pipeline.atomic import atomic_path, locked, process_runs, temporary_path
 from emb_pipeline.embeddings.encoders import Role
 
 ROWS_PER_SHARD = 2048
@@ -172,7 +172,7 @@ class _Shards:
         With them come the rows that wait on: the others, and at their end those that another process is at.
         """
         first, others = waiting[:n_rows], waiting[n_rows:]
-        with _locked(self._folder):
+        with locked(self._folder):
             claims = self._claims()  # before the shards: a claim goes only when its shard is there
             missing = first[~self.hold(keys[first])]
             elsewhere = np.isin(keys[missing], claims)
@@ -237,15 +237,3 @@ def _array(shape: tuple[int, int]) -> np.ndarray:
         return np.empty(shape, dtype=np.float32)
     with tempfile.TemporaryFile() as file:  # it has no name, and goes with the array
         return np.memmap(file, dtype=np.float32, mode="w+", shape=shape)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    try:
-        import fcntl
-    except ImportError:  # Windows: two processes may encode one text twice, no more
-        yield
-        return
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

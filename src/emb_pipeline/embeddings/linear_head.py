@@ -43,7 +43,7 @@ def varying_deviations(deviations: np.ndarray, mean: np.ndarray) -> np.ndarray:
 
     A feature counts as constant where its deviation is less than a millionth of its mean or of the largest deviation.
     Models have such dimensions: three of all-MiniLM-L6-v2's 384 deviate by 3e-9 and less, the others by .05. Divided by
-    that, rounding would weigh as much as any other feature, and the first step of fine-tuning would be thousands of deviations.
+    that, rounding would weigh as much as any other feature, and fine-tuning's first step would be thousands of deviations.
 
     Parameters
     ----------

@@ -29,7 +29,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emb_pipeline.atomic import atomic_path
+from emb_pipeline.atomic import atomic_path, locked
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.tokens import tokenize
 
@@ -85,9 +85,10 @@ def docstring_table(packages: Sequence[str], cache: Path, *, workers: int = 2) -
     cached = {
         package: cache / f"{package}-{_version(package, root)}-parser{PARSER}.parquet" for package, root in roots.items()
     }
-    missing = {package: root for package, root in roots.items() if not cached[package].is_file()}
-    for package, table in _parse(missing, workers):
-        _write(table, cached[package])
+    with locked(cache):
+        missing = {package: root for package, root in roots.items() if not cached[package].is_file()}
+        for package, table in _parse(missing, workers):
+            _write(table, cached[package])
     return _distinct(pa.concat_tables(pq.read_table(cached[package], schema=SCHEMA) for package in roots))
 
 

@@ -29,7 +29,7 @@ from importlib import resources
 from pathlib import Path
 from typing import IO, Any
 
-from emb_pipeline.atomic import atomic_path
+from emb_pipeline.atomic import atomic_path, locked
 from emb_pipeline.text.archives import tar_members, zip_members
 from emb_pipeline.text.errors import DataError
 
@@ -183,7 +183,7 @@ def fetch(source: str | Source, raw: Path, *, mirror: Path | None = None, progre
     missing = [file for file in source.files if not ledger.vouches_for(file)]
     if not missing:
         return folder
-    with _locked(folder):
+    with locked(folder):
         return _fetched(source, folder, mirror, progress)
 
 
@@ -264,19 +264,6 @@ class _Ledger:
     def _entry(self, file: SourceFile) -> list[object]:
         stat = (self._folder / file.path).stat()
         return [stat.st_size, stat.st_mtime_ns, file.sha256]
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Let one process or thread at a time fetch into a folder; the others wait, and find the files there."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: two at once cost a second download, no more
-        yield
-        return
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 @contextmanager
