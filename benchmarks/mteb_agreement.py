@@ -10,8 +10,8 @@ has been read before the clock starts. Classification follows mteb's protocol: t
 training texts of each class, and their mean accuracy on the test texts, of which mteb takes 2,048 at most. Similarity is
 Spearman's ρ of cosines, by our own `evaluate_similarity`; STS13 and STS16 have the pairs of mteb's tasks of that
 name.
-Scores are on the scale of 0 to 100. Seconds are of the whole task and of the faster of two turns: of the wall clock, and
-of the processor, whose ratio holds on a busy machine, too.
+Scores are on the scale of 0 to 100. Seconds are of the whole task: of the wall clock, and of the processor, whose ratio
+holds on a busy machine, too.
 
 Exits with 1 where the two differ by more than 0.2 points. The second table says what lower precision costs.
 """
@@ -55,7 +55,6 @@ from emb_pipeline.text.readings import ClassFoldersReading, ScoredTsvReading
 
 RAW = Path("data/01_raw")
 TOLERANCE = 0.2
-TURNS = 2
 PRECISIONS = {
     "float32": EncoderOptions(),
     **({"bfloat16": EncoderOptions(dtype="bfloat16")} if precision_in_force("auto", "cpu") == "bfloat16" else {}),
@@ -107,31 +106,27 @@ def main() -> None:
         encoders = {name: ContextualEncoder(folder, options, Path(scratch)) for name, options in PRECISIONS.items()}
         for encoder in (model, *encoders.values()):
             encoder.encode(["The model is read when something is first encoded."] * 32)
-        measured = {}
+        print("| task | mteb | ours | difference | mteb, s | ours, s | ratio | of processor time |")
+        print("|---|---:|---:|---:|---:|---:|---:|---:|")
+        differences, precisions = [], []
         for name, n_texts, task, score in tasks():
-            systems = {"mteb": partial(mteb_score, model, task)} | {
-                precision: partial(stored_score, encoder, score) for precision, encoder in encoders.items()
-            }
-            measured[f"{name} ({n_texts:,} texts)"] = timed(systems)
-    differences = print_agreement(measured)
-    print_precisions(measured)
+            theirs = timed(partial(mteb_score, model, task))
+            ours = {precision: timed(partial(stored_score, encoder, score)) for precision, encoder in encoders.items()}
+            row = f"{name} ({n_texts:,} texts)"
+            print(agreement_row(row, theirs, ours["float32"]), flush=True)
+            differences.append(abs(ours["float32"].points - theirs.points))
+            precisions += precision_rows(row, theirs, ours)
+    print("\n| task | precision | score | against float32 | s | against mteb | of processor time |")
+    print("|---|---|---:|---:|---:|---:|---:|")
+    print("\n".join(precisions))
     sys.exit(int(max(differences) > TOLERANCE))
 
 
-def timed(systems: dict[str, Callable[[], float]]) -> dict[str, Measured]:
-    """Score and seconds of each system; they take turns."""
-    found: dict[str, Measured] = {}
-    for _ in range(TURNS):
-        for name, score in systems.items():
-            wall, cpu = time.perf_counter(), time.process_time()
-            points = 100 * score()
-            turn = Measured(points, time.perf_counter() - wall, time.process_time() - cpu)
-            before = found.get(name, turn)
-            found[name] = Measured(
-                points, min(turn.wall_seconds, before.wall_seconds), min(turn.cpu_seconds, before.cpu_seconds)
-            )
-        print(f"  { ({name: round(each.wall_seconds) for name, each in found.items()}) }", file=sys.stderr, flush=True)
-    return found
+def timed(score: Callable[[], float]) -> Measured:
+    """A system's score and seconds."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    points = 100 * score()
+    return Measured(points, time.perf_counter() - wall, time.process_time() - cpu)
 
 
 def mteb_score(model: SentenceTransformer, task: AbsTask) -> float:
@@ -246,32 +241,21 @@ def local_task(kind: type[AbsTask], name: str, task_type: str, main_score: str, 
     return task
 
 
-def print_agreement(measured: dict[str, dict[str, Measured]]) -> list[float]:
-    """A line per task; the absolute differences in points."""
-    print("| task | mteb | ours | difference | mteb, s | ours, s | ratio | of processor time |")
-    print("|---|---:|---:|---:|---:|---:|---:|---:|")
-    differences = []
-    for name, of in measured.items():
-        theirs, ours = of["mteb"], of["float32"]
-        differences.append(abs(ours.points - theirs.points))
-        print(
-            f"| {name} | {theirs.points:.3f} | {ours.points:.3f} | {ours.points - theirs.points:+.3f} | "
-            f"{theirs.wall_seconds:.1f} | {ours.wall_seconds:.1f} | {ours.faster_than(theirs)} |"
-        )
-    return differences
+def agreement_row(name: str, theirs: Measured, ours: Measured) -> str:
+    """A line of the first table."""
+    return (
+        f"| {name} | {theirs.points:.3f} | {ours.points:.3f} | {ours.points - theirs.points:+.3f} | "
+        f"{theirs.wall_seconds:.1f} | {ours.wall_seconds:.1f} | {ours.faster_than(theirs)} |"
+    )
 
 
-def print_precisions(measured: dict[str, dict[str, Measured]]) -> None:
-    """A line per task and lower precision, beside our float32."""
-    print("\n| task | precision | score | against float32 | s | against mteb | of processor time |")
-    print("|---|---|---:|---:|---:|---:|---:|")
-    for name, of in measured.items():
-        for precision in list(PRECISIONS)[1:]:
-            found = of[precision]
-            print(
-                f"| {name} | {precision} | {found.points:.2f} | {found.points - of['float32'].points:+.2f} | "
-                f"{found.wall_seconds:.1f} | {found.faster_than(of['mteb'])} |"
-            )
+def precision_rows(name: str, theirs: Measured, ours: dict[str, Measured]) -> list[str]:
+    """A line of the second table per lower precision, beside our float32."""
+    return [
+        f"| {name} | {precision} | {ours[precision].points:.2f} | {ours[precision].points - ours['float32'].points:+.2f} | "
+        f"{ours[precision].wall_seconds:.1f} | {ours[precision].faster_than(theirs)} |"
+        for precision in list(PRECISIONS)[1:]
+    ]
 
 
 if __name__ == "__main__":
