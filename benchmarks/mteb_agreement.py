@@ -47,11 +47,11 @@ from emb_pipeline.embeddings.encoders import TextEncoder
 from emb_pipeline.embeddings.encoding_store import StoredEncoder
 from emb_pipeline.embeddings.options import EncoderOptions, SentenceTransformerOptions
 from emb_pipeline.embeddings.precision import precision_in_force
-from emb_pipeline.tasks.examples import ClassificationTask, SimilarityTask
+from emb_pipeline.tasks.examples import SimilarityTask
 from emb_pipeline.tasks.options import EvaluationOptions
 from emb_pipeline.tasks.similarity import evaluate_similarity
-from emb_pipeline.text.readers import read_classification, read_similarity
-from emb_pipeline.text.readings import ClassFoldersReading, ScoredTsvReading
+from emb_pipeline.text.readers import read_similarity
+from emb_pipeline.text.readings import ScoredTsvReading
 
 RAW = Path("data/01_raw")
 TOLERANCE = 0.2
@@ -60,7 +60,10 @@ PRECISIONS = {
     **({"bfloat16": EncoderOptions(dtype="bfloat16")} if precision_in_force("auto", "cpu") == "bfloat16" else {}),
     "onnx_int8": EncoderOptions(backend="onnx_int8"),
 }
-OHSUMED = ClassFoldersReading(source="ohsumed_single_23", splits={"train": "training", "test": "test"}, encoding="latin-1")
+CLASSIFICATION = {
+    "TREC": ("TREC.train.all", "TREC.test.all"),
+    "SST-2": ("stsa.binary.train", "stsa.binary.test"),
+}
 SIMILARITY = {
     **{
         f"STS{year}": ScoredTsvReading(
@@ -150,7 +153,8 @@ def stored_score(encoder: ContextualEncoder, score: Score) -> float:
 
 def tasks() -> Iterator[tuple[str, int, AbsTask, Score]]:
     """Name, texts as mteb counts them, mteb's task and our score of it."""
-    for name, data in {"TREC": trec(), "Ohsumed": ohsumed()}.items():
+    for name, files in CLASSIFICATION.items():
+        data = labelled_lines(*files)
         task = local_task(AbsTaskClassification, name, "Classification", "accuracy", data)
         texts, labels = ({split: list(data[split][column]) for split in data} for column in ("text", "label"))
         yield name, len(labels["test"]), task, partial(few_shot_accuracy, texts=texts, labels=labels)
@@ -200,27 +204,15 @@ def spearman(encoder: TextEncoder, task: SimilarityTask) -> float:
     return evaluate_similarity(task, encoder, EvaluationOptions(), seed=0).metrics["spearman"]
 
 
-def trec() -> DatasetDict:
-    """Questions by what they ask for, in six classes."""
+def labelled_lines(train: str, test: str) -> DatasetDict:
+    """Files of ``label text`` lines."""
     folder = Path(os.environ["EMB_PIPELINE_MIRROR"]) / "sentence_classification"
     splits = {}
-    for split in ("train", "test"):
-        rows = (folder / f"TREC.{split}.all").read_text(encoding="latin-1").splitlines()
+    for split, name in (("train", train), ("test", test)):
+        rows = (folder / name).read_text(encoding="latin-1").splitlines()
         labels, texts = zip(*(row.split(" ", 1) for row in rows), strict=True)
         splits[split] = Dataset.from_dict({"text": texts, "label": [int(label) for label in labels]})
     return DatasetDict(splits)
-
-
-def ohsumed() -> DatasetDict:
-    """Medical abstracts in 23 groups of diseases."""
-    task = ClassificationTask.from_tables({"examples": read_classification(OHSUMED, RAW, Path())})
-    splits = {}
-    for split in ("train", "test"):
-        rows = np.flatnonzero(task.split == split).tolist()
-        splits[split] = Dataset.from_dict(
-            {"text": [task.texts[row] for row in rows], "label": [int(task.codes[row]) for row in rows]}
-        )
-    return AbsTask.stratified_subsampling(DatasetDict(splits), seed=42)
 
 
 def local_task(kind: type[AbsTask], name: str, task_type: str, main_score: str, data: DatasetDict) -> AbsTask:
