@@ -7,8 +7,9 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from emb_pipeline.embeddings.bm25 import Bm25
+from emb_pipeline.embeddings.char_tfidf import CharTfidf
 from emb_pipeline.embeddings.encoders import Searcher, TaskEncoder, TextEncoder
-from emb_pipeline.embeddings.options import Bm25Options, LsaOptions, OneHotOptions, TfidfOptions
+from emb_pipeline.embeddings.options import Bm25Options, CharTfidfOptions, LsaOptions, OneHotOptions, TfidfOptions
 from emb_pipeline.embeddings.sparse import Lsa, OneHot, Tfidf
 from emb_pipeline.text.texts import Texts
 from emb_pipeline.text.tokens import tokenize
@@ -49,6 +50,28 @@ def test_only_the_training_part_of_shared_counts_is_learned_from() -> None:
     assert sorted(from_slices.terms) == sorted(from_scratch.terms)
     order = [from_scratch.terms.index(term) for term in from_slices.terms]
     np.testing.assert_allclose(from_slices.encode(test).toarray(), from_scratch.encode(TEST).toarray()[:, order], rtol=1e-6)
+
+
+def test_a_misspelt_word_shares_character_ngrams_with_the_right_one() -> None:
+    encoder = CharTfidf(CharTfidfOptions(min_n=3, max_n=3, min_df=1)).fit(Texts(["galaxy", "camera"]))
+    assert encoder.dim == 12  # " ga", "gal", "ala", "lax", "axy", "xy ", and six of the other
+    right, wrong, unknown = encoder.encode(["galaxy", "galaxi", "?"]).toarray()
+    assert right @ wrong == pytest.approx(np.sqrt(4 / 6))  # four of six, all of one weight
+    assert not unknown.any()
+    assert Tfidf().fit(Texts(["galaxy", "camera"])).encode(["galaxi"]).nnz == 0
+
+
+def test_character_ngrams_do_not_cross_words_and_rare_ones_are_dropped() -> None:
+    texts = Texts(["ab cd", "ab ce"])
+    every = CharTfidf(CharTfidfOptions(min_n=2, max_n=2, min_df=1)).fit(texts)
+    assert set(every.vectorizer.vocabulary_) == {" a", "ab", "b ", " c", "cd", "d ", "ce", "e "}
+    common = CharTfidf(CharTfidfOptions(min_n=2, max_n=2, min_df=2)).fit(texts)
+    assert set(common.vectorizer.vocabulary_) == {" a", "ab", "b ", " c"}
+
+
+def test_an_empty_range_of_ngrams_is_refused() -> None:
+    with pytest.raises(ValueError, match="min_n = 4 is more than max_n = 3"):
+        CharTfidfOptions(min_n=4, max_n=3)
 
 
 def test_one_hot_says_which_known_words_a_text_holds() -> None:

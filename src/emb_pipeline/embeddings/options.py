@@ -113,6 +113,21 @@ class TfidfOptions(Options):
     min_df: Annotated[int, Field(ge=1, le=1000, description="training texts that must hold a term")] = 1
 
 
+class CharTfidfOptions(Options):
+    """TF-IDF of character n-grams, length-normalised."""
+
+    min_n: Annotated[int, Field(ge=1, le=10, description="characters of the shortest n-gram, a word's borders included")] = 3
+    max_n: Annotated[int, Field(ge=1, le=10, description="characters of the longest")] = 5
+    sublinear: Annotated[bool, Field(description="1 + ln(count) in place of the count")] = True
+    min_df: Annotated[int, Field(ge=1, le=1000, description="training texts that must hold an n-gram")] = 2
+
+    @model_validator(mode="after")
+    def _range(self) -> Self:
+        if self.min_n > self.max_n:
+            raise ValueError(f"min_n = {self.min_n} is more than max_n = {self.max_n}")
+        return self
+
+
 class LsaOptions(TfidfOptions):
     """Latent semantic analysis (Deerwester et al. 1990): the strongest directions of TF-IDF."""
 

@@ -17,6 +17,7 @@ from emb_pipeline.embeddings.options import (
     BertOptions,
     Bm25Options,
     BprOptions,
+    CharTfidfOptions,
     DistilledOptions,
     EaseOptions,
     EncoderOptions,
@@ -122,6 +123,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             Method("random", RandomOptions, "control", _TEXTS | _TOKENS, "random_vectors:encoder"),
             Method("one_hot", OneHotOptions, "task", _TEXTS | _TOKENS, "sparse:OneHot", has_dim=False),
             Method("tfidf", TfidfOptions, "task", _TEXTS, "sparse:Tfidf", has_dim=False),
+            Method("char_tfidf", CharTfidfOptions, "task", _TEXTS, "char_tfidf:CharTfidf", has_dim=False),
             Method("lsa", LsaOptions, "task", _TEXTS, "sparse:Lsa"),
             Method(
                 "token_features",
