@@ -26,8 +26,9 @@ from sklearn.preprocessing import StandardScaler
 from emb_pipeline.embeddings import bert, registry
 from emb_pipeline.embeddings.options import BertOptions
 from emb_pipeline.embeddings.pooling import PooledEncoder
+from emb_pipeline.text.documents import read_documents
 from emb_pipeline.text.held_out import held_out_keys
-from emb_pipeline.text.readers import read_classification, read_documents
+from emb_pipeline.text.labelled_texts import read_classification
 from emb_pipeline.text.readings import DocstringsReading, DocstringSubpackagesReading
 from emb_pipeline.text.texts import Texts
 from emb_pipeline.text.tokens import TokenCorpus, cut, sentences, write_tokens

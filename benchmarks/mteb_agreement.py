@@ -50,8 +50,8 @@ from emb_pipeline.embeddings.precision import precision_in_force
 from emb_pipeline.tasks.examples import SimilarityTask
 from emb_pipeline.tasks.options import EvaluationOptions
 from emb_pipeline.tasks.similarity import evaluate_similarity
-from emb_pipeline.text.readers import read_similarity
 from emb_pipeline.text.readings import ScoredTsvReading
+from emb_pipeline.text.scored_pairs import read_similarity
 
 RAW = Path("data/01_raw")
 TOLERANCE = 0.2

@@ -10,7 +10,8 @@ import pytest
 
 from emb_pipeline.text.audit import SCHEMA, audit_classification, audit_retrieval, corpus_overlap, require_evaluable
 from emb_pipeline.text.errors import DataError
-from emb_pipeline.text.readers import EXAMPLES_SCHEMA, RetrievalTables
+from emb_pipeline.text.labelled_texts import EXAMPLES_SCHEMA
+from emb_pipeline.text.retrieval import RetrievalTables
 from emb_pipeline.text.tokens import write_tokens
 
 LONG = "the quick brown fox jumps over the lazy dog while seventeen cats look on from a wall and two owls sleep"

@@ -155,7 +155,7 @@ def test_bad_rows_are_refused_with_file_row_and_reason(rows: list[str], message:
 @pytest.mark.parametrize(
     ("items", "message"),
     [
-        ([*ITEMS, "i9,,"], r"items.csv, row 7: item 'i9' has no text"),
+        ([*ITEMS, "i9,,"], r"items.csv, row 7: the text of 'i9' is empty"),
         ([*ITEMS, "i0,film,drama"], r"items.csv, row 7: item 'i0' stands there a second time"),
     ],
 )

@@ -19,9 +19,11 @@ import pytest
 from pydantic import TypeAdapter
 
 from emb_pipeline.text import files, sources
+from emb_pipeline.text.documents import read_documents
 from emb_pipeline.text.errors import DataError
-from emb_pipeline.text.readers import RetrievalTables, read_classification, read_documents, read_retrieval
+from emb_pipeline.text.labelled_texts import read_classification
 from emb_pipeline.text.readings import ClassificationReading, CorpusReading, RetrievalReading
+from emb_pipeline.text.retrieval import RetrievalTables, read_retrieval
 from emb_pipeline.text.sources import Source, SourceFile
 
 
@@ -601,7 +603,7 @@ def test_judgments_without_a_grade_are_relevant(tmp_path: Path) -> None:
             "query_id\tpassage_id\nq1\tp1\n",
             r"q\.csv, row 4: query_id 'q1' stands there a second time",
         ),
-        (QUERIES + "q3,\n", PASSAGES, "query_id\tpassage_id\nq1\tp1\n", r"q\.csv, row 4: the text is empty"),
+        (QUERIES + "q3,\n", PASSAGES, "query_id\tpassage_id\nq1\tp1\n", r"q\.csv, row 4: the text of 'q3' is empty"),
         (
             QUERIES,
             PASSAGES + '{"passage_id": "", "text": "x"}',
@@ -624,7 +626,8 @@ def test_a_query_that_repeats_in_pairs_has_all_its_passages_as_answers(tmp_path:
         "query_id": ["q:x.csv:2", "q:x.csv:4"],
         "text": ["What?", "Why?"],
     }
-    assert tables.passages.to_pydict() == {"passage_id": ["p:x.csv:2", "p:x.csv:3"], "text": ["one", "two"]}
+    passages = dict(zip(*tables.passages.to_pydict().values(), strict=True))
+    assert passages == {"p:x.csv:2": "one", "p:x.csv:3": "two"}
     assert list(zip(*tables.qrels.to_pydict().values(), strict=True)) == [
         ("q:x.csv:2", "p:x.csv:2", 1),
         ("q:x.csv:2", "p:x.csv:3", 1),
@@ -637,6 +640,8 @@ def test_some_queries_can_be_sampled_while_all_passages_stay(tmp_path: Path) -> 
     tables = retrieval(tmp_path, reader="pairs", path="x.csv", max_queries=5)
     assert (tables.queries.num_rows, tables.passages.num_rows, tables.qrels.num_rows) == (5, 20, 5)
     assert tables.queries.equals(retrieval(tmp_path, reader="pairs", path="x.csv", max_queries=5).queries)
+    answers = tables.passages["text"].to_pylist()
+    assert answers != sorted(answers, key=lambda text: int(text.split()[1]))  # of the file, whose order may tell
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from emb_pipeline.text import audit, interactions, question_answering, readers, readings, sequences
+from emb_pipeline.text import audit, interactions, question_answering, readings, sequences
+from emb_pipeline.text.labelled_texts import read_classification
+from emb_pipeline.text.retrieval import RetrievalTables, read_retrieval
+from emb_pipeline.text.scored_pairs import read_similarity
 from emb_pipeline.text.texts import tokenised
 
 Tables = Mapping[str, pa.Table]
@@ -71,7 +74,7 @@ class ClassificationReader(ExamplesReader):
 
     def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
         """Labelled texts; each class can be learnt and tested."""
-        examples = readers.read_classification(reading, raw, project)
+        examples = read_classification(reading, raw, project)
         audit.require_evaluable(examples, name)
         return tokenised({"examples": examples})
 
@@ -109,7 +112,7 @@ class RetrievalReader(ExamplesReader):
 
     def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
         """Queries and passages; something is relevant to some query."""
-        found = readers.read_retrieval(reading, raw, project)
+        found = read_retrieval(reading, raw, project)
         audit.require_evaluable(found.evaluated(), name)
         return tokenised({"queries": found.queries, "passages": found.passages, "qrels": found.qrels})
 
@@ -134,7 +137,7 @@ class SimilarityReader(ExamplesReader):
 
     def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
         """Scored pairs."""
-        return tokenised({"pairs": readers.read_similarity(reading, raw, project)})
+        return tokenised({"pairs": read_similarity(reading, raw, project)})
 
     def audit(self, tables: Tables) -> pa.Table:
         """Duplicates and contradicting scores."""
@@ -197,5 +200,5 @@ def _outside_training(examples: pa.Table) -> list[str]:
     return [text for text, split in pairs if split != "train"]
 
 
-def _evaluated(tables: Tables) -> readers.RetrievalTables:
-    return readers.RetrievalTables(tables["queries"], tables["passages"], tables["qrels"]).evaluated()
+def _evaluated(tables: Tables) -> RetrievalTables:
+    return RetrievalTables(tables["queries"], tables["passages"], tables["qrels"]).evaluated()

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from emb_pipeline.text.errors import DataError
-from emb_pipeline.text.readers import RetrievalTables
+from emb_pipeline.text.retrieval import RetrievalTables
 from emb_pipeline.text.spans import PlacedWords
 from emb_pipeline.text.tagging import entities, to_iob2
 from emb_pipeline.text.tokens import TokenCorpus, sentence_key, sentences, tokenize

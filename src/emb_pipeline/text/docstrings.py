@@ -31,10 +31,14 @@ import pyarrow.parquet as pq
 
 from emb_pipeline.atomic import atomic_path, locked
 from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.hashing import text_hash
 from emb_pipeline.text.tokens import tokenize
 
 PARSER = 1
 """Version of the rules of this module; a cache written by another version is not used."""
+
+CACHE = "docstrings"
+"""Folder, inside the raw data, where parsed docstrings are kept."""
 
 SCHEMA = pa.schema(
     [
@@ -236,12 +240,6 @@ def summary_retrieval(
 def is_held_out(tokens: Sequence[str], share: float) -> bool:
     """Whether a text is on the test side: equal words, equal side, on every machine."""
     return text_hash(" ".join(tokens)) < share * 2**64
-
-
-def text_hash(text: str) -> int:
-    """A stable number below 2**64 that looks random."""
-    # The salt keeps the choice of a split apart from the keys of sentences.
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8, person=b"split").digest(), "little")
 
 
 def _rows(table: pa.Table, *columns: str) -> Iterator[tuple[str, ...]]:

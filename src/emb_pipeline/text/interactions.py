@@ -12,12 +12,11 @@ import numpy as np
 import pyarrow as pa
 
 from emb_pipeline.text.audit import AuditLines
-from emb_pipeline.text.docstrings import text_hash
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.files import NamedFile, named_files
-from emb_pipeline.text.readers import joined_columns, reading_by_suffix
+from emb_pipeline.text.hashing import text_hash
 from emb_pipeline.text.readings import CsvReading, InteractionsReading, PlacedReading, TsvReading
-from emb_pipeline.text.tables import rows, values_of_rows
+from emb_pipeline.text.tables import identified_texts, reading_by_suffix, rows, values_of_rows
 
 SPLITS = ("train", "validation", "test")
 INTERACTIONS_SCHEMA = pa.schema(
@@ -125,21 +124,8 @@ def _item_texts(reading: InteractionsReading, raw: Path, project: Path) -> dict[
     """The text of each item; None where no file of items is named."""
     if reading.items is None:
         return None
-    columns = (reading.text,) if isinstance(reading.text, str) else reading.text
     id_column = reading.item_id or reading.item
-    texts: dict[str, str] = {}
-    for file in _item_files(reading, raw, project):
-        table = reading_by_suffix(file.path, str(file.path), reading.encoding)
-        for number, (item, *values) in rows(file, table, (id_column, *columns)):
-            place, text = f"{file.name}, row {number}", joined_columns(values)
-            if not item:
-                raise DataError(place, f"'{id_column}' is empty", "give each item its own id")
-            if item in texts:
-                raise DataError(place, f"{id_column} '{item}' stands there a second time", "give each item its own id")
-            if not text:
-                raise DataError(place, f"item '{item}' has no text", "fill it in, or drop the item and its interactions")
-            texts[item] = text
-    return texts
+    return identified_texts(_item_files(reading, raw, project), id_column, reading.text, reading.encoding)
 
 
 def _item_files(reading: InteractionsReading, raw: Path, project: Path) -> list[NamedFile]:

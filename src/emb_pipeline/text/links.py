@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from emb_pipeline.text.docstrings import text_hash
 from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.hashing import text_hash
 from emb_pipeline.text.tokens import tokenize
 
 # A numpydoc section: its title, a line of dashes, then everything up to the next title.

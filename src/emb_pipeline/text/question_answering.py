@@ -14,9 +14,9 @@ from typing import Any
 import pyarrow as pa
 
 from emb_pipeline.text.archives import archive_members
-from emb_pipeline.text.docstrings import text_hash
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.files import NamedFile, decoded, named_files, opened
+from emb_pipeline.text.hashing import text_hash
 from emb_pipeline.text.readings import LiveqaReading, PubmedqaReading, SquadAnswersReading, SquadReading
 
 QUESTIONS_SCHEMA = pa.schema(

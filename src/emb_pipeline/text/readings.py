@@ -12,7 +12,7 @@ and ``files``, a glob, narrows it down.
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -510,3 +510,12 @@ ExtractiveReading = SquadAnswersReading
 def source_names(*readings: Reading) -> list[str]:
     """Names of the public sources that some readings need, each once."""
     return list(dict.fromkeys(source for reading in readings if (source := getattr(reading, "source", None))))
+
+
+def origin_of(reading: Any) -> str:
+    """What a message, or a document's id, calls the place that a reading reads."""
+    if hasattr(reading, "packages"):
+        return "docstrings"
+    if isinstance(reading, TablesReading):
+        return reading.qrels
+    return str(reading.source or reading.path or reading.package)

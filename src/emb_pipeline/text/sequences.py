@@ -11,8 +11,8 @@ import pyarrow as pa
 from emb_pipeline.text import docstrings, markup, mentions
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.files import NamedFile, named_files
-from emb_pipeline.text.readers import DOCSTRING_CACHE, split_name
 from emb_pipeline.text.readings import DocstringMentionsReading, IobReading, SequenceLabellingReading, TaggedReading
+from emb_pipeline.text.splits import split_name
 from emb_pipeline.text.tables import values_of_rows
 from emb_pipeline.text.tagging import OUTSIDE, is_tag
 
@@ -56,7 +56,7 @@ def read_sequence_labelling(reading: SequenceLabellingReading, raw: Path, projec
         not what the reading says.
     """
     if isinstance(reading, DocstringMentionsReading):
-        table = docstrings.docstring_table(reading.packages, raw / DOCSTRING_CACHE)
+        table = docstrings.docstring_table(reading.packages, raw / docstrings.CACHE)
         return mentions.mention_sentences(table, max_sentences=reading.max_sentences, test_share=reading.test_share).cast(
             SENTENCES_SCHEMA
         )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -61,6 +62,69 @@ def values_of_rows(
     for number, row in _json_rows(file):
         _require_columns(f"{file.name}, row {number}", columns, list(row))
         yield number, tuple(row[column] for column in columns)
+
+
+def joined_columns(values: Iterable[str]) -> str:
+    """One text of several columns, empty ones left out."""
+    return "\n".join(value for value in values if value and not value.isspace())
+
+
+def reading_by_suffix(path: Path, name: str, encoding: str) -> TabularReading:
+    """How a file of rows is read: csv, tsv, jsonl or parquet, by its suffix.
+
+    Raises
+    ------
+    DataError
+        It has none of these suffixes.
+    """
+    suffixes = [suffix for suffix in path.suffixes if suffix not in (".gz", ".bz2", ".xz")]
+    match suffixes[-1:]:
+        case [".csv"]:
+            return CsvReading(path=name, encoding=encoding)
+        case [".tsv"]:
+            return TsvReading(path=name, encoding=encoding)
+        case [".jsonl"] | [".ndjson"]:
+            return JsonlReading(path=name)
+        case [".parquet"]:
+            return ParquetReading(path=name)
+    raise DataError(str(path), "its suffix is not .csv, .tsv, .jsonl or .parquet", "rename or convert the file")
+
+
+def identified_texts(
+    files: Iterable[NamedFile], id_column: str, columns: str | Sequence[str], encoding: str
+) -> dict[str, str]:
+    """The text of each id, in files of rows.
+
+    Parameters
+    ----------
+    files : iterable of NamedFile
+        Read by their suffix.
+    id_column : str
+        Column with the ids.
+    columns : str or sequence of str
+        Column with the text, or several that make one.
+    encoding : str
+        Of csv and tsv.
+
+    Raises
+    ------
+    DataError
+        An id is empty or repeats, a text is empty, or as for `rows`.
+    """
+    columns = (columns,) if isinstance(columns, str) else columns
+    texts: dict[str, str] = {}
+    for file in files:
+        table = reading_by_suffix(file.path, str(file.path), encoding)
+        for number, (identifier, *values) in rows(file, table, (id_column, *columns)):
+            place, text = f"{file.name}, row {number}", joined_columns(values)
+            if not identifier:
+                raise DataError(place, f"'{id_column}' is empty", "give each row its own id")
+            if identifier in texts:
+                raise DataError(place, f"{id_column} '{identifier}' stands there a second time", "give each row its own id")
+            if not text:
+                raise DataError(place, f"the text of '{identifier}' is empty", "fill it in or drop the row")
+            texts[identifier] = text
+    return texts
 
 
 def _require_columns(place: str, wanted: Sequence[str], existing: Sequence[str]) -> None:

@@ -10,7 +10,8 @@ import pyarrow as pa
 from emb_pipeline.atomic import temporary_path
 from emb_pipeline.experiment import CorpusDefinition, CorpusOptions, Folders, TaskDefinition
 from emb_pipeline.tasks.registry import KINDS
-from emb_pipeline.text import audit, readers
+from emb_pipeline.text import audit
+from emb_pipeline.text.documents import read_documents
 from emb_pipeline.text.held_out import held_out_keys
 from emb_pipeline.text.tokens import TokenCorpus, cut, write_tokens
 
@@ -33,7 +34,7 @@ def audit_task(examples: Tables, definition: TaskDefinition) -> pa.Table:
 
 def read_corpus(definition: CorpusDefinition, folders: Folders) -> Iterator[tuple[str, str]]:
     """Stream the documents of a corpus."""
-    return readers.read_documents(definition.readings, folders.raw, folders.project)
+    return read_documents(definition.readings, folders.raw, folders.project)
 
 
 def tokenise_corpus(

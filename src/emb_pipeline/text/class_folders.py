@@ -1,0 +1,38 @@
+"""Texts that lie one per file in a folder per class, unpacked or in an archive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from emb_pipeline.text import markup
+from emb_pipeline.text.archives import archive_members, is_archive
+from emb_pipeline.text.files import decoded, named_files
+from emb_pipeline.text.readings import ClassFoldersReading
+from emb_pipeline.text.sampling import is_drawn
+
+
+def class_folder_members(
+    reading: ClassFoldersReading, raw: Path, project: Path
+) -> Iterator[tuple[str, PurePosixPath, bytes]]:
+    """Place, path (… / [split /] label / name) and content of each text."""
+    folders = None if reading.splits is None else {PurePosixPath(folder).parts for folder in reading.splits.values()}
+    for file in named_files(reading, raw, project):
+        if is_archive(file.path):
+            members = archive_members(file.path)
+            within = f"{file.name}, member "
+        else:
+            members = iter([(file.name, file.path.read_bytes())])
+            within = ""
+        for name, content in members:
+            path = PurePosixPath(name)
+            above = path.parts[:-2]
+            is_wanted = folders is None or any(above[-len(folder) :] == folder for folder in folders)
+            if len(path.parts) >= 2 and is_wanted and is_drawn(reading.sample, str(path)):
+                yield f"{within}{name}", path, content
+
+
+def member_text(content: bytes, reading: ClassFoldersReading, place: str) -> str:
+    """The text of a file, without mark-up if the reading says so."""
+    text = decoded(content, reading.encoding, place)
+    return markup.text_of_html(text) if reading.html else text
