@@ -6,10 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import product
 
-import numpy as np
-
 from emb_pipeline.embeddings.encoders import Setting
-from emb_pipeline.embeddings.factors import FactorRecommender
+from emb_pipeline.embeddings.factors import FactorRecommender, fitted_factors
 from emb_pipeline.embeddings.interactions import Interactions
 from emb_pipeline.embeddings.options import BprOptions
 
@@ -31,7 +29,6 @@ class Bpr:
     def fit(self, interactions: Interactions, setting: Setting) -> FactorRecommender:
         """The factors of one setting; the same seed gives the same ones."""
         from implicit.cpu.bpr import BayesianPersonalizedRanking
-        from scipy.sparse import csr_matrix
 
         model = BayesianPersonalizedRanking(
             factors=self.dim,
@@ -41,5 +38,4 @@ class Bpr:
             random_state=self.seed,
             num_threads=1,
         )
-        model.fit(csr_matrix(interactions.matrix), show_progress=False)
-        return FactorRecommender(np.asarray(model.user_factors), np.asarray(model.item_factors))
+        return fitted_factors(model, interactions)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 
+from emb_pipeline.embeddings.interactions import Interactions
 from emb_pipeline.embeddings.options import Options
 from emb_pipeline.text.errors import DataError
 
@@ -37,6 +39,14 @@ class FactorRecommender:
     def scores(self, users: np.ndarray) -> np.ndarray:
         """Dot products: shape (n_users, n_items), float32."""
         return np.asarray(self.users[users] @ self.items.T)
+
+
+def fitted_factors(model: Any, interactions: Interactions) -> FactorRecommender:
+    """The factors of a model of ``implicit``, fitted on these interactions."""
+    from scipy.sparse import csr_matrix
+
+    model.fit(csr_matrix(interactions.matrix), show_progress=False)
+    return FactorRecommender(np.asarray(model.user_factors), np.asarray(model.item_factors))
 
 
 def require_implicit(options: Options) -> None:
