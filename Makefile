@@ -19,8 +19,9 @@ export KEDRO_LOGGING_CONFIG := $(CURDIR)/conf/logging.yml
 run: .venv/installed
 	$(BIN)/kedro run --runner ParallelRunner --runner-params max_workers=$(WORKERS)
 
+# A file's tests stay together: they share what its fixtures made.
 test: .venv/installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 lint: .venv/installed
 	$(BIN)/ruff check .
