@@ -205,9 +205,9 @@ TRAIN = HEAD + "where?,in Rome,1\nwhere?,it rained,0\nwho?,it was Bob,1\n"
 
 @pytest.fixture
 def judged_pairs(tmp_path: Path) -> Callable[..., RetrievalTables]:
-    def read(test: str = TEST, **more: Any) -> RetrievalTables:
+    def read(test: str = TEST, train: str = TRAIN, **more: Any) -> RetrievalTables:
         (tmp_path / "test.csv").write_text(test)
-        (tmp_path / "train.csv").write_text(TRAIN)
+        (tmp_path / "train.csv").write_text(train)
         splits = {"train": "train.csv", "test": "test.csv"}
         columns = {"query": "question", "passage": "sentence", "relevance": "label"}
         return retrieval(tmp_path, reader="pairs", path=".", splits=splits, **columns, **more)
@@ -232,5 +232,9 @@ def test_bad_judgments_are_refused_with_their_row(judged_pairs: Callable) -> Non
         judged_pairs(HEAD + "who?,it was Ann,1\nwho?,it rained,maybe\n")
     with pytest.raises(DataError, match=r"test.csv, row 2: the passage is empty"):
         judged_pairs(HEAD + "who?, ,1\n")
+    with pytest.raises(DataError, match=r"train.csv, row 2: the passage is empty"):  # of a test question, so not used
+        judged_pairs(train=HEAD + "who?, ,1\n")
+    with pytest.raises(DataError, match=r"train.csv, row 2: relevance 'maybe' is not a whole number"):
+        judged_pairs(train=HEAD + "who?,it rained,maybe\n")
     with pytest.raises(DataError, match="no query of the test part has a relevant passage"):
         judged_pairs(HEAD + "who?,it rained,0\n")

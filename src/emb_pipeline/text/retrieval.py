@@ -161,21 +161,26 @@ def _grade(value: str, place: str) -> int:
 
 
 class _Pairs:
-    """Queries with passages that were judged for them; those of equal words are one, with the highest grade."""
+    """Queries with passages that were judged for them; those of equal words are one, with the highest grade.
+
+    A query belongs to the split that it is first met in; what other splits say of it is checked, and left out.
+    """
 
     def __init__(self) -> None:
         self._queries: dict[str, tuple[str, str]] = {}
         self._passages: dict[str, tuple[str, str]] = {}
+        self.split_of: dict[str, str] = {}
         self.grades: dict[tuple[str, str], int] = {}
 
-    def query(self, place: str, pair_id: str, text: str) -> str:
-        """The id of a pair's query."""
-        return self._one_of(self._queries, place, "query", f"q:{pair_id}", text)
-
-    def judge(self, query_id: str, place: str, pair_id: str, text: str, grade: int = 1) -> None:
-        """Take a pair's passage in."""
-        passage_id = self._one_of(self._passages, place, "passage", f"p:{pair_id}", text)
-        self.grades[query_id, passage_id] = max(grade, self.grades.get((query_id, passage_id), 0))
+    def add(self, place: str, pair_id: str, query: str, passage: str, grade: int = 1, split: str = "test") -> None:
+        """Take a pair in."""
+        for kind, text in (("query", query), ("passage", passage)):
+            if not text.strip():
+                raise DataError(place, f"the {kind} is empty", "fill it in or drop the row")
+        query_id = _one_of(self._queries, f"q:{pair_id}", query)
+        if self.split_of.setdefault(query_id, split) == split:
+            passage_id = _one_of(self._passages, f"p:{pair_id}", passage)
+            self.grades[query_id, passage_id] = max(grade, self.grades.get((query_id, passage_id), 0))
 
     def queries_by_hash(self) -> list[str]:
         """Their ids, in an order that looks random."""
@@ -193,12 +198,11 @@ class _Pairs:
         grades = {pair: grade for pair, grade in self.grades.items() if pair[0] in queries}
         return RetrievalTables(_queries_table(queries, training), _texts_table("passage_id", passages), _qrels_table(grades))
 
-    @staticmethod
-    def _one_of(known: dict[str, tuple[str, str]], place: str, kind: str, new_id: str, text: str) -> str:
-        text = text.strip()
-        if not text:
-            raise DataError(place, f"the {kind} is empty", "fill it in or drop the row")
-        return known.setdefault(" ".join(tokenize(text)) or text, (new_id, text))[0]
+
+def _one_of(known: dict[str, tuple[str, str]], new_id: str, text: str) -> str:
+    """The id of the known text of these words, or a new one."""
+    text = text.strip()
+    return known.setdefault(" ".join(tokenize(text)) or text, (new_id, text))[0]
 
 
 def _pairs(reading: PairsReading, raw: Path, project: Path) -> Iterator[tuple[str, str, str, str]]:
@@ -216,8 +220,8 @@ def _answered_queries(
     No passage of a query that is evaluated is among those of training queries.
     """
     found = _Pairs()
-    for row, pair_id, query, passage in pairs:
-        found.judge(found.query(row, pair_id, query), row, pair_id, passage)
+    for pair in pairs:
+        found.add(*pair)
     if not found.grades:
         raise DataError(place, "there is no pair of query and passage", "check the file, and which columns are named")
     by_hash = found.queries_by_hash()
@@ -232,29 +236,26 @@ def _answered_queries(
 def _judged_queries(reading: PairsReading, raw: Path, project: Path) -> RetrievalTables:
     """Pairs with grades or splits as tables."""
     found = _Pairs()
-    split_of: dict[str, str] = {}
-    groups: list[tuple[str, str | None]] = [("test", reading.files)]
-    if reading.splits is not None:  # test comes before train: a query of both is evaluated, and not trained on
-        groups = [*sorted(reading.splits.items())]
+    # Test comes before train: a query of both is evaluated, and not trained on.
+    groups = [("test", reading.files)] if reading.splits is None else sorted(reading.splits.items())
     for split, glob in groups:
         for file in named_files(reading, raw, project, glob=glob):
             table = reading_by_suffix(file.path, str(file.path), reading.encoding)
             wanted = (reading.query, reading.passage, *([reading.relevance] if reading.relevance else []))
-            for number, (query, passage, *grade) in rows(file, table, wanted):
-                place, pair_id = f"{file.name}, row {number}", f"{file.name}:{number}"
-                query_id = found.query(place, pair_id, query)
-                if split_of.setdefault(query_id, split) == split:
-                    found.judge(query_id, place, pair_id, passage, _grade(grade[0], place) if grade else 1)
+            for number, (query, passage, *given) in rows(file, table, wanted):
+                place = f"{file.name}, row {number}"
+                grade = _grade(given[0], place) if given else 1
+                found.add(place, f"{file.name}:{number}", query, passage, grade, split)
     relevant = {query_id for (query_id, _), grade in found.grades.items() if grade}
     irrelevant = {query_id for (query_id, _), grade in found.grades.items() if not grade}
     kept = relevant & irrelevant if reading.only_mixed else relevant
     by_hash = [query_id for query_id in found.queries_by_hash() if query_id in kept]
-    tested = [query_id for query_id in by_hash if split_of[query_id] == "test"][: reading.max_queries]
+    tested = [query_id for query_id in by_hash if found.split_of[query_id] == "test"][: reading.max_queries]
     if not tested:
         raise DataError(
             origin_of(reading), "no query of the test part has a relevant passage", "check files, columns and 'only_mixed'"
         )
-    return found.tables(tested, {query_id for query_id in by_hash if split_of[query_id] != "test"})
+    return found.tables(tested, {query_id for query_id in by_hash if found.split_of[query_id] != "test"})
 
 
 def _judged_answers(
