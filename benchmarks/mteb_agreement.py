@@ -18,7 +18,6 @@ Exits with 1 where the two differ by more than 0.2 points. The second table says
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 import time
@@ -47,10 +46,11 @@ from emb_pipeline.embeddings.encoders import TextEncoder
 from emb_pipeline.embeddings.encoding_store import StoredEncoder
 from emb_pipeline.embeddings.options import EncoderOptions, SentenceTransformerOptions
 from emb_pipeline.embeddings.precision import precision_in_force
-from emb_pipeline.tasks.examples import SimilarityTask
+from emb_pipeline.tasks.examples import ClassificationTask, SimilarityTask
 from emb_pipeline.tasks.options import EvaluationOptions
 from emb_pipeline.tasks.similarity import evaluate_similarity
-from emb_pipeline.text.readings import ScoredTsvReading
+from emb_pipeline.text.labelled_texts import read_classification
+from emb_pipeline.text.readings import LabelledLinesReading, ScoredTsvReading
 from emb_pipeline.text.scored_pairs import read_similarity
 
 RAW = Path("data/01_raw")
@@ -61,8 +61,12 @@ PRECISIONS = {
     "onnx_int8": EncoderOptions(backend="onnx_int8"),
 }
 CLASSIFICATION = {
-    "TREC": ("TREC.train.all", "TREC.test.all"),
-    "SST-2": ("stsa.binary.train", "stsa.binary.test"),
+    "TREC": LabelledLinesReading(
+        source="sentence_classification", splits={"train": "TREC.train.all", "test": "TREC.test.all"}, encoding="latin-1"
+    ),
+    "SST-2": LabelledLinesReading(
+        source="sentence_classification", splits={"train": "stsa.binary.train", "test": "stsa.binary.test"}
+    ),
 }
 SIMILARITY = {
     **{
@@ -153,8 +157,8 @@ def stored_score(encoder: ContextualEncoder, score: Score) -> float:
 
 def tasks() -> Iterator[tuple[str, int, AbsTask, Score]]:
     """Name, texts as mteb counts them, mteb's task and our score of it."""
-    for name, files in CLASSIFICATION.items():
-        data = labelled_lines(*files)
+    for name, reading in CLASSIFICATION.items():
+        data = labelled(reading)
         task = local_task(AbsTaskClassification, name, "Classification", "accuracy", data)
         texts, labels = ({split: list(data[split][column]) for split in data} for column in ("text", "label"))
         yield name, len(labels["test"]), task, partial(few_shot_accuracy, texts=texts, labels=labels)
@@ -204,14 +208,15 @@ def spearman(encoder: TextEncoder, task: SimilarityTask) -> float:
     return evaluate_similarity(task, encoder, EvaluationOptions(), seed=0).metrics["spearman"]
 
 
-def labelled_lines(train: str, test: str) -> DatasetDict:
-    """Files of ``label text`` lines."""
-    folder = Path(os.environ["EMB_PIPELINE_MIRROR"]) / "sentence_classification"
+def labelled(reading: LabelledLinesReading) -> DatasetDict:
+    """Texts and labels of both splits."""
+    task = ClassificationTask.from_tables({"examples": read_classification(reading, RAW, Path())})
     splits = {}
-    for split, name in (("train", train), ("test", test)):
-        rows = (folder / name).read_text(encoding="latin-1").splitlines()
-        labels, texts = zip(*(row.split(" ", 1) for row in rows), strict=True)
-        splits[split] = Dataset.from_dict({"text": texts, "label": [int(label) for label in labels]})
+    for split in ("train", "test"):
+        rows = np.flatnonzero(task.split == split).tolist()
+        splits[split] = Dataset.from_dict(
+            {"text": [task.texts[row] for row in rows], "label": [int(task.codes[row]) for row in rows]}
+        )
     return DatasetDict(splits)
 
 
