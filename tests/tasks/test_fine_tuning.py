@@ -25,6 +25,7 @@ from emb_pipeline.tasks.examples import ClassificationTask, RetrievalTask
 from emb_pipeline.tasks.fine_tuning import Tunable, fine_tune_classification, fine_tune_retrieval
 from emb_pipeline.tasks.options import ClassificationOptions, RetrievalOptions
 from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.held_out import telling_keys
 from emb_pipeline.text.texts import Texts
 
 WORDS = ["wave", "tide", "reef", "cloud", "wind", "star", "clay", "root", "worm", "a", "b", "c", "d"]
@@ -74,6 +75,37 @@ def test_an_official_validation_split_says_when_to_stop(topics: ClassificationTa
     assert (held_out == (split[split != "test"] == "validation")).all()
     made = fine_tune_classification(replace(topics, split=split), tunable, ClassificationOptions())
     assert made.predictions["predictions"].num_rows == 30
+
+
+def test_what_another_task_tests_is_not_learnt_from_but_still_predicted(
+    topics: ClassificationTask, tunable: Tunable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained_on: set[str] = set()
+    tune = fine_tuning.tune_bag
+
+    def watched(vectors: WordVectors, pooling: str, texts: Texts, *rest: object, **options: object) -> object:
+        trained_on.update(texts)
+        return tune(vectors, pooling, texts, *rest, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(fine_tuning, "tune_bag", watched)
+    texts = Texts([f"{text}.\nA sentence of {number} five words." for number, text in enumerate(topics.texts)])
+    task = replace(topics, texts=texts)
+    elsewhere = frozenset(telling_keys("A SENTENCE of 7 five words! A sentence of 40 five words."))
+    made = fine_tune_classification(task, replace(tunable, tested_elsewhere=elsewhere), ClassificationOptions(folds=3))
+    assert set(texts) - trained_on == {texts[7], texts[40]}
+    assert sorted(made.predictions["predictions"]["unit_id"].to_pylist()) == sorted(task.example_ids.tolist())
+
+
+def test_nothing_left_to_learn_from_is_refused(topics: ClassificationTask, tunable: Tunable) -> None:
+    everything = frozenset(key for text in topics.texts for key in telling_keys(text))
+    with pytest.raises(DataError, match="90 of its 90 examples hold a sentence that other tasks are tested on"):
+        fine_tune_classification(topics, replace(tunable, tested_elsewhere=everything), ClassificationOptions(folds=3))
+
+
+def test_an_example_is_left_out_for_either_of_its_texts(tunable: Tunable) -> None:
+    elsewhere = replace(tunable, tested_elsewhere=frozenset(telling_keys("one") | telling_keys("four")))
+    sides = ["one", "two", "three", "five"], ["six", "four", "seven", "eight"]
+    assert elsewhere.may_learn("pairs", *sides).tolist() == [False, False, True, True]
 
 
 def test_tags_are_the_best_sequence_that_is_allowed() -> None:

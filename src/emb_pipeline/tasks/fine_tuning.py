@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -52,6 +52,7 @@ from emb_pipeline.tasks.sequence_labelling import SequenceLabellingTask
 from emb_pipeline.tasks.typos import texts_under_test
 from emb_pipeline.tasks.vectors import bytes_per_vector, encoded
 from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.held_out import telling_keys
 from emb_pipeline.text.texts import Texts
 
 PREDICTIONS = pa.schema([("unit_id", pa.string()), ("values", pa.list_(pa.float64()))])
@@ -79,6 +80,9 @@ class Tunable:
         A name for the tuned encoder that is free.
     encodings : Path, optional
         Store of what the frozen encoder has encoded.
+    tested_elsewhere : frozenset of int
+        Keys of the sentences that other tasks test it on (`emb_pipeline.text.held_out.telling_keys`). No training example
+        may hold one: its label would often be that task's answer.
     """
 
     base: WordVectors | EncoderFolder
@@ -88,6 +92,33 @@ class Tunable:
     seed: int
     folder: Path
     encodings: Path | None = None
+    tested_elsewhere: frozenset[int] = frozenset()
+
+    def may_learn(self, task: str, *sides: Sequence[str]) -> np.ndarray:
+        """Whether it may be trained on each example: shape (n_examples,), bool.
+
+        Parameters
+        ----------
+        task : str
+            Name of the task that it is tuned on.
+        *sides : sequence of str
+            The texts of each example.
+
+        Raises
+        ------
+        DataError
+            Next to nothing is left.
+        """
+        found = [[bool(telling_keys(text) & self.tested_elsewhere) for text in side] for side in sides]
+        allowed = np.asarray(~np.any(np.array(found), axis=0))
+        if allowed.sum() < 2:
+            raise DataError(
+                task,
+                f"{(~allowed).sum()} of its {len(allowed)} examples hold a sentence that other tasks are tested on, so an "
+                "embedding has nothing left to learn from",
+                "name under evaluate_on: of grid.fine_tune the tasks that share no texts with it",
+            )
+        return allowed
 
     def encoder(self, tuned: WordVectors | EncoderFolder) -> Any:
         """The tuned embedding, ready to encode."""
@@ -131,7 +162,10 @@ def fine_tune_classification(task: ClassificationTask, tunable: Tunable, options
     """
     with threadpool_limits(1):
         groups, tested = example_groups(task), texts_under_test(task.texts, options.typos)
-        folds = folds_of(task, groups, n_folds=options.folds, seed=tunable.seed)
+        allowed = tunable.may_learn(task.name, task.texts)
+        folds = [
+            (train[allowed[train]], test) for train, test in folds_of(task, groups, n_folds=options.folds, seed=tunable.seed)
+        ]
         made = [_tuned_on_fold(task, groups, train, tunable, options, number) for number, (train, _) in enumerate(folds)]
         parts, seconds, size, dim = [], 0.0, 0.0, 0
         for number, ((_, test), (artefact, head, _)) in enumerate(zip(folds, made, strict=True)):
@@ -161,7 +195,8 @@ def fine_tune_sequence_labelling(
         Share of the training sentences that is held out, where no split ``validation`` is.
     """
     base, tuning, encoder_options = _transformer(tunable, task.name)
-    train, test = np.flatnonzero(task.split != "test"), np.flatnonzero(task.split == "test")
+    allowed = tunable.may_learn(task.name, [" ".join(tokens) for tokens in task.sentences])
+    train, test = np.flatnonzero((task.split != "test") & allowed), np.flatnonzero(task.split == "test")
     held_out = _held_out(task.split[train], np.zeros(len(train), dtype=int), task.groups[train], tuning, tunable.seed)
     with threadpool_limits(1):
         tuned = tune_on_tags(
@@ -197,7 +232,8 @@ def fine_tune_extractive_qa(task: ExtractiveTask, tunable: Tunable, options: Ext
         Words of an answer at most, and the share of contexts that is held out, where no split ``validation`` is.
     """
     base, tuning, encoder_options = _transformer(tunable, task.name)
-    train, test = np.flatnonzero(task.split != "test"), np.flatnonzero(task.split == "test")
+    allowed = tunable.may_learn(task.name, task.questions, [task.contexts[context] for context in task.context_of])
+    train, test = np.flatnonzero((task.split != "test") & allowed), np.flatnonzero(task.split == "test")
     held_out = held_out_questions(task, train, options.validation_share, np.random.default_rng(tunable.seed))
 
     def words(rows: np.ndarray) -> tuple[list[list[str]], list[list[str]]]:
@@ -245,6 +281,8 @@ def fine_tune_retrieval(task: RetrievalTask, tunable: Tunable, options: Retrieva
         raise DataError(
             task.name, "has no training queries", "give queries a split 'train', or set training_queries of its reading"
         )
+    kept = np.flatnonzero(tunable.may_learn(task.name, queries, passages))
+    queries, passages = queries.take(kept), passages.take(kept)
     groups = duplicate_groups(queries)
     held_out = _held_out(None, np.zeros(len(groups), dtype=int), groups, tuning, tunable.seed)
     with threadpool_limits(1):

@@ -15,10 +15,11 @@ import numpy as np
 import pyarrow as pa
 
 from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.held_out import telling_keys
 from emb_pipeline.text.retrieval import RetrievalTables
 from emb_pipeline.text.spans import PlacedWords
 from emb_pipeline.text.tagging import entities, to_iob2
-from emb_pipeline.text.tokens import TokenCorpus, sentence_key, sentences, tokenize
+from emb_pipeline.text.tokens import TokenCorpus, tokenize
 
 SCHEMA = pa.schema(
     [
@@ -36,8 +37,6 @@ OVERLAP_SCHEMA = pa.schema([("task", pa.string()), *SCHEMA])
 NEAR = 0.8
 """Jaccard similarity of three-token shingles from which two texts are near duplicates."""
 
-TELLING = 5
-"""Tokens from which a sentence's presence in a corpus tells of a copy; shorter ones ('see also') stand everywhere."""
 
 _LOOK_AT = 5
 
@@ -328,7 +327,7 @@ def corpus_overlap(texts: Mapping[str, Sequence[str]], corpus: TokenCorpus) -> p
         ``any_sentence_in_corpus``; the examples are the positions of texts in their sequence. Of each text, sentences of
         five tokens or more count, or all where it has only shorter ones.
     """
-    keys = {task: [_telling_keys(text) for text in held_out] for task, held_out in texts.items()}
+    keys = {task: [telling_keys(text) for text in held_out] for task, held_out in texts.items()}
     wanted = {key for per_text in keys.values() for of_text in per_text for key in of_text}
     present: set[int] = set()
     with corpus.tokens_path.open("rb") as lines:
@@ -592,12 +591,6 @@ def _earlier(items: Sequence[str]) -> list[int]:
             repeated.append(position)
         seen.add(item)
     return repeated
-
-
-def _telling_keys(text: str) -> set[int]:
-    parts = sentences(text)
-    telling = [tokens for tokens in parts if len(tokens) >= TELLING] or parts
-    return {sentence_key(tokens) for tokens in telling}
 
 
 def _near_duplicates(documents: Sequence[Sequence[str]], skip: Sequence[int]) -> dict[int, int]:

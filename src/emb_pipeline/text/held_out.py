@@ -1,10 +1,22 @@
-"""Keeping what a task is tested on out of the corpora that embeddings learn from."""
+"""Keeping what a task is tested on out of what embeddings learn from: corpora, and the labels of other tasks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+
+import pyarrow as pa
 
 from emb_pipeline.text.tokens import sentence_key, sentences
+
+HELD_OUT = "held_out"
+"""The table with the texts that a task is tested on, beside its examples."""
+TELLING = 5
+"""Tokens that a sentence must have for two texts with it to be about the same thing."""
+
+
+def held_out_texts(task: Mapping[str, pa.Table]) -> list[str]:
+    """The texts that a task is tested on."""
+    return list(task[HELD_OUT]["text"].to_pylist())
 
 
 def held_out_keys(texts: Iterable[str]) -> set[int]:
@@ -14,3 +26,10 @@ def held_out_keys(texts: Iterable[str]) -> set[int]:
     it stands as a sentence or a paragraph of its own in a corpus, whatever its case and punctuation.
     """
     return {sentence_key(tokens) for text in texts for tokens in sentences(text)}
+
+
+def telling_keys(text: str) -> set[int]:
+    """Keys of a text's sentences of `TELLING` tokens or more, or of all where it has only shorter ones."""
+    parts = sentences(text)
+    telling = [tokens for tokens in parts if len(tokens) >= TELLING] or parts
+    return {sentence_key(tokens) for tokens in telling}

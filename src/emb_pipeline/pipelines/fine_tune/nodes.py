@@ -14,29 +14,44 @@ from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
 from emb_pipeline.pipelines.train.nodes import training_record
 from emb_pipeline.tasks.registry import KINDS
+from emb_pipeline.text.held_out import held_out_texts, telling_keys
 
 Tables = Mapping[str, pa.Table]
 Tuned = tuple[WordVectors | EncoderFolder, dict[str, Any]]
 
 
 def fine_tune(
-    task: Tables, base: WordVectors | EncoderFolder, cell: EmbeddingCell, definition: TaskDefinition, folders: Folders
+    task: Tables,
+    base: WordVectors | EncoderFolder,
+    cell: EmbeddingCell,
+    definition: TaskDefinition,
+    folders: Folders,
+    *others: Tables,
 ) -> Tuned:
     """Train an embedding on with a task's labels; the task is scored by the vectors alone."""
-    artefact, record, _ = fine_tune_and_predict(task, base, cell, definition, folders)
+    artefact, record, _ = fine_tune_and_predict(task, base, cell, definition, folders, *others)
     return artefact, record
 
 
 def fine_tune_and_predict(
-    task: Tables, base: WordVectors | EncoderFolder, cell: EmbeddingCell, definition: TaskDefinition, folders: Folders
+    task: Tables,
+    base: WordVectors | EncoderFolder,
+    cell: EmbeddingCell,
+    definition: TaskDefinition,
+    folders: Folders,
+    *others: Tables,
 ) -> tuple[WordVectors | EncoderFolder, dict[str, Any], dict[str, pa.Table]]:
-    """Train an embedding on with a task's labels, and let it predict the task's test examples."""
+    """Train an embedding on with a task's labels, and let it predict the task's test examples.
+
+    It learns nothing from examples with a sentence that it is tested on in one of the other tasks.
+    """
     from emb_pipeline.tasks.fine_tuning import Tunable
 
     if cell.tuning is None:
         raise ValueError(f"{cell.name} has no options of fine-tuning")
     kind, folder = KINDS[definition.kind], temporary_path(folders.scratch / "encoder")
-    tunable = Tunable(base, cell.method, cell.options, cell.tuning, cell.seed, folder, folders.encodings)
+    tested = frozenset(key for other in others for text in held_out_texts(other) for key in telling_keys(text))
+    tunable = Tunable(base, cell.method, cell.options, cell.tuning, cell.seed, folder, folders.encodings, tested)
     with Footprint() as footprint:
         tuned = kind.fine_tune(kind.task(task, definition.name), tunable, definition.evaluation)
     return tuned.artefact, training_record(cell, tuned.artefact, footprint, losses=tuned.losses), tuned.predictions

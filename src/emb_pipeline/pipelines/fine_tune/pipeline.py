@@ -3,6 +3,8 @@
 tasks@<task>, <base>.vectors or .encoder ──► fine_tune ──► <base>_tuned_<task>.vectors or .encoder
                                                        ├─► <base>_tuned_<task>.training       (seconds, losses)
                                                        └─► <base>_tuned_<task>.predictions    (of its test examples)
+
+The other tasks that it is evaluated on are inputs, too: what they test is left out of what it learns from.
 """
 
 from __future__ import annotations
@@ -18,11 +20,13 @@ STAGE = "fine_tune"
 
 def build(experiment: Experiment) -> Pipeline:
     """The fine-tuning stage of an experiment."""
-    tuned = [_fine_tune(cell, experiment.tasks[cell.tuned_on]) for cell in experiment.cells if cell.tuned_on]
+    tuned = [_fine_tune(cell, experiment) for cell in experiment.cells if cell.tuned_on]
     return sum(tuned, Pipeline([]))
 
 
-def _fine_tune(cell: EmbeddingCell, kind: str) -> Pipeline:
+def _fine_tune(cell: EmbeddingCell, experiment: Experiment) -> Pipeline:
+    kind = experiment.tasks[str(cell.tuned_on)]
+    others = {f"tested_{task}": f"tasks@{task}" for task in experiment.tasks_of(cell) if task != cell.tuned_on}
     inputs = {"task": f"tasks@{cell.tuned_on}", "base": f"{cell.base}.{cell.artefact}"}
     parameters = {
         "params:cell": f"params:embeddings.{cell.name}",
@@ -31,11 +35,11 @@ def _fine_tune(cell: EmbeddingCell, kind: str) -> Pipeline:
     }
     function, predicted = (nodes.fine_tune_and_predict, ["predictions"]) if KINDS[kind].scoring else (nodes.fine_tune, [])
     made = [str(cell.artefact), "training", *predicted]
-    step = node(function, [*inputs, *parameters], made, name=f"fine_tune_{cell.method}")
+    step = node(function, [*inputs, *parameters, *others], made, name=f"fine_tune_{cell.method}")
     return pipeline(
         [step],
         namespace=cell.name,
-        inputs=inputs,
+        inputs={**inputs, **others},
         parameters=parameters,
         tags=[STAGE, str(cell.tuned_on), cell.method],
     )

@@ -12,12 +12,10 @@ from emb_pipeline.experiment import CorpusDefinition, CorpusOptions, Folders, Ta
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text import audit
 from emb_pipeline.text.documents import read_documents
-from emb_pipeline.text.held_out import held_out_keys
+from emb_pipeline.text.held_out import HELD_OUT, held_out_keys, held_out_texts
 from emb_pipeline.text.tokens import TokenCorpus, cut, write_tokens
 
 Tables = Mapping[str, pa.Table]
-HELD_OUT = "held_out"
-"""The table with the texts that a task is tested on, beside its examples."""
 
 
 def read_task(definition: TaskDefinition, folders: Folders) -> dict[str, pa.Table]:
@@ -41,7 +39,7 @@ def tokenise_corpus(
     documents: Iterable[tuple[str, str]], options: CorpusOptions, folders: Folders, *tasks: Tables
 ) -> TokenCorpus:
     """Split documents into sentences of tokens, without the sentences of any task's held-out text."""
-    held_out = held_out_keys(text for task in tasks for text in _held_out(task)) if options.held_out == "remove" else ()
+    held_out = held_out_keys(text for task in tasks for text in held_out_texts(task)) if options.held_out == "remove" else ()
     return write_tokens(documents, _scratch(folders), held_out=held_out)
 
 
@@ -61,7 +59,7 @@ def collect_audits(**audits: pa.Table) -> pa.Table:
 def measure_overlap(**inputs: Tables | TokenCorpus) -> pa.Table:
     """Count held-out texts that stand in a corpus all the same."""
     texts = {
-        name.removeprefix("examples_"): _held_out(tables)
+        name.removeprefix("examples_"): held_out_texts(tables)
         for name, tables in inputs.items()
         if not isinstance(tables, TokenCorpus)
     }
@@ -72,10 +70,6 @@ def measure_overlap(**inputs: Tables | TokenCorpus) -> pa.Table:
             for name, table in ((name, audit.corpus_overlap(texts, corpus)) for name, corpus in corpora.items())
         ]
     )
-
-
-def _held_out(task: Tables) -> list[str]:
-    return list(task[HELD_OUT]["text"].to_pylist())
 
 
 def _scratch(folders: Folders) -> Path:
