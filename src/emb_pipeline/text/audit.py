@@ -37,7 +37,6 @@ OVERLAP_SCHEMA = pa.schema([("task", pa.string()), *SCHEMA])
 NEAR = 0.8
 """Jaccard similarity of three-token shingles from which two texts are near duplicates."""
 
-
 _LOOK_AT = 5
 
 
