@@ -98,14 +98,23 @@ def test_what_another_task_tests_is_not_learnt_from_but_still_predicted(
 
 def test_nothing_left_to_learn_from_is_refused(topics: ClassificationTask, tunable: Tunable) -> None:
     everything = frozenset(key for text in topics.texts for key in telling_keys(text))
-    with pytest.raises(DataError, match="90 of its 90 examples hold a sentence that other tasks are tested on"):
+    with pytest.raises(DataError, match="90 of its 90 training examples hold a sentence that other tasks are tested on"):
         fine_tune_classification(topics, replace(tunable, tested_elsewhere=everything), ClassificationOptions(folds=3))
+
+
+def test_test_examples_are_nothing_to_learn_from(topics: ClassificationTask, tunable: Tunable) -> None:
+    task = replace(topics, split=np.array(["train", "train", "test"])[np.arange(90) % 3])
+    trained_on = frozenset(
+        key for text in task.texts.take(np.flatnonzero(task.split != "test")) for key in telling_keys(text)
+    )
+    with pytest.raises(DataError, match="60 of its 60 training examples hold"):
+        fine_tune_classification(task, replace(tunable, tested_elsewhere=trained_on), ClassificationOptions())
 
 
 def test_an_example_is_left_out_for_either_of_its_texts(tunable: Tunable) -> None:
     elsewhere = replace(tunable, tested_elsewhere=frozenset(telling_keys("one") | telling_keys("four")))
     sides = ["one", "two", "three", "five"], ["six", "four", "seven", "eight"]
-    assert elsewhere.may_learn("pairs", *sides).tolist() == [False, False, True, True]
+    assert elsewhere.learnable("pairs", np.arange(4), *sides).tolist() == [2, 3]
 
 
 def test_tags_are_the_best_sequence_that_is_allowed() -> None:

@@ -94,31 +94,35 @@ class Tunable:
     encodings: Path | None = None
     tested_elsewhere: frozenset[int] = frozenset()
 
-    def may_learn(self, task: str, *sides: Sequence[str]) -> np.ndarray:
-        """Whether it may be trained on each example: shape (n_examples,), bool.
+    def learnable(self, task: str, rows: np.ndarray, *sides: Sequence[str]) -> np.ndarray:
+        """Those of a task's training examples that hold no sentence which another task tests it on.
 
         Parameters
         ----------
         task : str
             Name of the task that it is tuned on.
+        rows : ndarray of shape (n_training,), int
+            Positions of the training examples.
         *sides : sequence of str
-            The texts of each example.
+            The texts of all examples.
 
         Raises
         ------
         DataError
             Next to nothing is left.
         """
-        found = [[bool(telling_keys(text) & self.tested_elsewhere) for text in side] for side in sides]
-        allowed = np.asarray(~np.any(np.array(found), axis=0))
-        if allowed.sum() < 2:
+        texts = [[side[row] for side in sides] for row in rows.tolist()]
+        distinct = {text for parts in texts for text in parts}
+        tested = {text for text in distinct if not self.tested_elsewhere.isdisjoint(telling_keys(text))}
+        left = rows[[tested.isdisjoint(parts) for parts in texts]]
+        if len(left) < 2:
             raise DataError(
                 task,
-                f"{(~allowed).sum()} of its {len(allowed)} examples hold a sentence that other tasks are tested on, so an "
-                "embedding has nothing left to learn from",
+                f"{len(rows) - len(left)} of its {len(rows)} training examples hold a sentence that other tasks are tested "
+                "on, so an embedding has nothing left to learn from",
                 "name under evaluate_on: of grid.fine_tune the tasks that share no texts with it",
             )
-        return allowed
+        return left
 
     def encoder(self, tuned: WordVectors | EncoderFolder) -> Any:
         """The tuned embedding, ready to encode."""
@@ -162,10 +166,10 @@ def fine_tune_classification(task: ClassificationTask, tunable: Tunable, options
     """
     with threadpool_limits(1):
         groups, tested = example_groups(task), texts_under_test(task.texts, options.typos)
-        allowed = tunable.may_learn(task.name, task.texts)
-        folds = [
-            (train[allowed[train]], test) for train, test in folds_of(task, groups, n_folds=options.folds, seed=tunable.seed)
-        ]
+        folds = folds_of(task, groups, n_folds=options.folds, seed=tunable.seed)
+        trained_on = np.unique(np.concatenate([train for train, _ in folds]))
+        learnable = tunable.learnable(task.name, trained_on, task.texts)
+        folds = [(np.intersect1d(train, learnable), test) for train, test in folds]
         made = [_tuned_on_fold(task, groups, train, tunable, options, number) for number, (train, _) in enumerate(folds)]
         parts, seconds, size, dim = [], 0.0, 0.0, 0
         for number, ((_, test), (artefact, head, _)) in enumerate(zip(folds, made, strict=True)):
@@ -195,8 +199,8 @@ def fine_tune_sequence_labelling(
         Share of the training sentences that is held out, where no split ``validation`` is.
     """
     base, tuning, encoder_options = _transformer(tunable, task.name)
-    allowed = tunable.may_learn(task.name, [" ".join(tokens) for tokens in task.sentences])
-    train, test = np.flatnonzero((task.split != "test") & allowed), np.flatnonzero(task.split == "test")
+    train, test = np.flatnonzero(task.split != "test"), np.flatnonzero(task.split == "test")
+    train = tunable.learnable(task.name, train, [" ".join(tokens) for tokens in task.sentences])
     held_out = _held_out(task.split[train], np.zeros(len(train), dtype=int), task.groups[train], tuning, tunable.seed)
     with threadpool_limits(1):
         tuned = tune_on_tags(
@@ -232,8 +236,8 @@ def fine_tune_extractive_qa(task: ExtractiveTask, tunable: Tunable, options: Ext
         Words of an answer at most, and the share of contexts that is held out, where no split ``validation`` is.
     """
     base, tuning, encoder_options = _transformer(tunable, task.name)
-    allowed = tunable.may_learn(task.name, task.questions, [task.contexts[context] for context in task.context_of])
-    train, test = np.flatnonzero((task.split != "test") & allowed), np.flatnonzero(task.split == "test")
+    train, test = np.flatnonzero(task.split != "test"), np.flatnonzero(task.split == "test")
+    train = tunable.learnable(task.name, train, task.questions, [task.contexts[context] for context in task.context_of])
     held_out = held_out_questions(task, train, options.validation_share, np.random.default_rng(tunable.seed))
 
     def words(rows: np.ndarray) -> tuple[list[list[str]], list[list[str]]]:
@@ -281,7 +285,7 @@ def fine_tune_retrieval(task: RetrievalTask, tunable: Tunable, options: Retrieva
         raise DataError(
             task.name, "has no training queries", "give queries a split 'train', or set training_queries of its reading"
         )
-    kept = np.flatnonzero(tunable.may_learn(task.name, queries, passages))
+    kept = tunable.learnable(task.name, np.arange(len(queries)), queries, passages)
     queries, passages = queries.take(kept), passages.take(kept)
     groups = duplicate_groups(queries)
     held_out = _held_out(None, np.zeros(len(groups), dtype=int), groups, tuning, tunable.seed)

@@ -11,7 +11,7 @@ from emb_pipeline.text.tokens import sentence_key, sentences
 HELD_OUT = "held_out"
 """The table with the texts that a task is tested on, beside its examples."""
 TELLING = 5
-"""Tokens that a sentence must have for two texts with it to be about the same thing."""
+"""Tokens from which a sentence tells of a copy where it stands again; shorter ones ('see also') stand everywhere."""
 
 
 def held_out_texts(task: Mapping[str, pa.Table]) -> list[str]:
