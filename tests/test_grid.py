@@ -100,6 +100,34 @@ def test_an_unknown_kind_is_refused_with_those_that_are_known() -> None:
         TaskDefinition.model_validate({"kind": "clasification", "reading": {"reader": "csv", "path": "x.csv"}})
 
 
+def test_a_pretrained_embedding_may_be_evaluated_on_some_tasks_only() -> None:
+    grid = {**GRID, "pretrained": {"glove_50": {**GRID["pretrained"]["glove_50"], "evaluate_on": ["topic"]}}}  # type: ignore[index]
+    parameters = {
+        "use_case": "x",
+        "grid": grid,
+        "embeddings": expand_grid(grid, METHODS),
+        "tasks": {"topic": {"kind": "classification"}, "search": {"kind": "retrieval"}},
+        "corpora": {"domain": {}, "generic": {}},
+    }
+    experiment = experiment_from(parameters)
+    assert experiment.tasks_of(experiment.cell_named("pretrained.glove_50")) == ["topic"]
+    assert experiment.tasks_of(experiment.cell_named("domain.word2vec_50")) == ["topic", "search"]
+
+
+@pytest.mark.parametrize("section", ["pretrained", "derived", "fine_tune"])
+def test_a_task_to_be_evaluated_on_must_be_in_the_grid(section: str) -> None:
+    added = {
+        "pretrained": {"small_16": {"options": {"path": "glove.txt"}, "evaluate_on": ["topics"]}},
+        "derived": {
+            "generic.bert_next_32": {"method": "bert", "continue_from": "generic.bert_32", "evaluate_on": ["topics"]}
+        },
+        "fine_tune": [{"base": "generic.word2vec_50", "tasks": ["topic"], "evaluate_on": ["topics"]}],
+    }
+    grid = {**GRID, "methods": {"word2vec": [50], "bert": [32]}, section: added[section]}
+    with pytest.raises(ValueError, match=r"is to be evaluated on topics, which is no task of the grid \(topic, search\)"):
+        expand_grid(grid, {**METHODS, "bert": {"layers": 2}})
+
+
 DERIVED = {
     **GRID,
     "methods": {"word2vec": [50], "bert": [32]},

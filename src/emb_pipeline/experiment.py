@@ -57,6 +57,7 @@ class Pretrained(_Strict):
 
     method: str = Field(default="static_file", description="the method that loads it")
     options: dict[str, Any] = Field(default_factory=dict, description="that method's options")
+    evaluate_on: tuple[str, ...] | None = Field(default=None, description="tasks that it is evaluated on; all by default")
 
 
 class Derived(_Strict):
@@ -71,6 +72,7 @@ class Derived(_Strict):
         description="<origin>.<embedding> that it is made from",
     )
     options: dict[str, Any] = Field(default_factory=dict, description="what differs from the method's options")
+    evaluate_on: tuple[str, ...] | None = Field(default=None, description="tasks that it is evaluated on; all by default")
 
 
 class FineTuning(_Strict):
@@ -256,7 +258,19 @@ def expand_grid(grid: Mapping[str, Any], methods: Mapping[str, Any], seed: int =
     _require_bases(plan, cells)
     for cell in [copy for tuning in plan.fine_tune for copy in _tuned(tuning, cells, methods, plan.tasks)]:
         cells[cell["origin"]][cell["key"]] = cell
+    _require_known_tasks(plan, cells)
     return cells
+
+
+def _require_known_tasks(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+    for origin, members in cells.items():
+        for key, cell in members.items():
+            unknown = [task for task in cell.get("evaluate_on") or () if task not in grid.tasks]
+            if unknown:
+                raise ValueError(
+                    f"globals.yml, grid: {origin}.{key} is to be evaluated on {', '.join(unknown)}, which is no task of the "
+                    f"grid ({', '.join(grid.tasks)})"
+                )
 
 
 def _tuned(
@@ -319,6 +333,7 @@ def _cells(grid: Grid, seed: int) -> Iterator[dict[str, Any]]:
             "dim": _dim_in(key),
             "seed": seed,
             "options": vectors.options,
+            "evaluate_on": vectors.evaluate_on,
         }
     for name, derived in grid.derived.items():
         origin, _, key = name.rpartition(".")
@@ -330,6 +345,7 @@ def _cells(grid: Grid, seed: int) -> Iterator[dict[str, Any]]:
             "seed": seed,
             "base": derived.base,
             "options": derived.options,
+            "evaluate_on": derived.evaluate_on,
         }
     for key in grid.baselines:
         yield {"origin": "task", **_named(key), "seed": seed}

@@ -93,6 +93,7 @@ def test_what_another_task_tests_is_not_learnt_from_but_still_predicted(
     elsewhere = frozenset(telling_keys("A SENTENCE of 7 five words! A sentence of 40 five words."))
     made = fine_tune_classification(task, replace(tunable, tested_elsewhere=elsewhere), ClassificationOptions(folds=3))
     assert set(texts) - trained_on == {texts[7], texts[40]}
+    assert (made.n_learnt, made.n_left_out) == (len(texts) - 2, 2)
     assert sorted(made.predictions["predictions"]["unit_id"].to_pylist()) == sorted(task.example_ids.tolist())
 
 

@@ -278,6 +278,8 @@ def test_the_table_of_sources_is_whole() -> None:
         "imdb",
         "movielens_latest_small",
         "pricerunner_products",
+        "symptom2disease",
+        "umnsrs",
     }
     for each in sources().values():
         assert each.about

@@ -142,14 +142,17 @@ class FineTuned:
         ``predictions`` and ``costs`` of the task's own test examples; empty where the task is scored by the vectors alone.
     losses : list of float
         Held-out losses of the best training (of the first fold), the first before training.
-    details : dict
-        What else is worth keeping, ready for JSON.
+    n_learnt : int
+        Training examples that it could learn from.
+    n_left_out : int
+        Training examples that were left out, since another task tests it on a sentence of theirs.
     """
 
     artefact: WordVectors | EncoderFolder
     predictions: dict[str, pa.Table]
     losses: list[float]
-    details: dict[str, Any]
+    n_learnt: int
+    n_left_out: int
 
 
 def fine_tune_classification(task: ClassificationTask, tunable: Tunable, options: ClassificationOptions) -> FineTuned:
@@ -179,9 +182,8 @@ def fine_tune_classification(task: ClassificationTask, tunable: Tunable, options
             if number and isinstance(artefact, EncoderFolder):
                 shutil.rmtree(artefact.path)
     artefact, _, losses = made[0]
-    return FineTuned(
-        artefact, _with_costs(pa.concat_tables(parts), dim, seconds, size), losses, {"folds": [part[2] for part in made]}
-    )
+    costs = _with_costs(pa.concat_tables(parts), dim, seconds, size)
+    return FineTuned(artefact, costs, losses, len(learnable), len(trained_on) - len(learnable))
 
 
 def fine_tune_sequence_labelling(
@@ -200,7 +202,8 @@ def fine_tune_sequence_labelling(
     """
     base, tuning, encoder_options = _transformer(tunable, task.name)
     train, test = np.flatnonzero(task.split != "test"), np.flatnonzero(task.split == "test")
-    train = tunable.learnable(task.name, train, [" ".join(tokens) for tokens in task.sentences])
+    learnable = tunable.learnable(task.name, train, [" ".join(tokens) for tokens in task.sentences])
+    n_left_out, train = len(train) - len(learnable), learnable
     held_out = _held_out(task.split[train], np.zeros(len(train), dtype=int), task.groups[train], tuning, tunable.seed)
     with threadpool_limits(1):
         tuned = tune_on_tags(
@@ -220,7 +223,7 @@ def fine_tune_sequence_labelling(
     codes = best_allowed(cast(LinearHead, tuned.head).log_probabilities(rows), starts, task.allowed)
     predictions = _predictions(task.example_ids[test], np.split(codes.astype(np.float64), starts[1:-1]))
     costs = _with_costs(predictions, base.dim, seconds, bytes_per_vector(rows))
-    return FineTuned(tuned.encoder, costs, tuned.losses, {})
+    return FineTuned(tuned.encoder, costs, tuned.losses, len(train), n_left_out)
 
 
 def fine_tune_extractive_qa(task: ExtractiveTask, tunable: Tunable, options: ExtractiveOptions) -> FineTuned:
@@ -237,7 +240,9 @@ def fine_tune_extractive_qa(task: ExtractiveTask, tunable: Tunable, options: Ext
     """
     base, tuning, encoder_options = _transformer(tunable, task.name)
     train, test = np.flatnonzero(task.split != "test"), np.flatnonzero(task.split == "test")
-    train = tunable.learnable(task.name, train, task.questions, [task.contexts[context] for context in task.context_of])
+    contexts = [task.contexts[context] for context in task.context_of]
+    learnable = tunable.learnable(task.name, train, task.questions, contexts)
+    n_left_out, train = len(train) - len(learnable), learnable
     held_out = held_out_questions(task, train, options.validation_share, np.random.default_rng(tunable.seed))
 
     def words(rows: np.ndarray) -> tuple[list[list[str]], list[list[str]]]:
@@ -259,7 +264,8 @@ def fine_tune_extractive_qa(task: ExtractiveTask, tunable: Tunable, options: Ext
         spans = read_spans(encoder, cast(LinearHead, tuned.head), *words(test), longest=options.max_answer_tokens)
         seconds = perf_counter() - started
     predictions = _predictions(task.example_ids[test], spans.astype(np.float64))
-    return FineTuned(tuned.encoder, _with_costs(predictions, base.dim, seconds, 4.0 * base.dim), tuned.losses, {})
+    costs = _with_costs(predictions, base.dim, seconds, 4.0 * base.dim)
+    return FineTuned(tuned.encoder, costs, tuned.losses, len(train), n_left_out)
 
 
 def fine_tune_retrieval(task: RetrievalTask, tunable: Tunable, options: RetrievalOptions) -> FineTuned:
@@ -286,6 +292,7 @@ def fine_tune_retrieval(task: RetrievalTask, tunable: Tunable, options: Retrieva
             task.name, "has no training queries", "give queries a split 'train', or set training_queries of its reading"
         )
     kept = tunable.learnable(task.name, np.arange(len(queries)), queries, passages)
+    n_left_out = len(queries) - len(kept)
     queries, passages = queries.take(kept), passages.take(kept)
     groups = duplicate_groups(queries)
     held_out = _held_out(None, np.zeros(len(groups), dtype=int), groups, tuning, tunable.seed)
@@ -293,7 +300,7 @@ def fine_tune_retrieval(task: RetrievalTask, tunable: Tunable, options: Retrieva
         tuned = tune_on_pairs(
             base, encoder_options, queries, passages, held_out, tuning, seed=tunable.seed, folder=tunable.folder
         )
-    return FineTuned(tuned.encoder, {}, tuned.losses, {"n_pairs": len(queries)})
+    return FineTuned(tuned.encoder, {}, tuned.losses, len(queries), n_left_out)
 
 
 def _tuned_on_fold(

@@ -54,4 +54,6 @@ def fine_tune_and_predict(
     tunable = Tunable(base, cell.method, cell.options, cell.tuning, cell.seed, folder, folders.encodings, tested)
     with Footprint() as footprint:
         tuned = kind.fine_tune(kind.task(task, definition.name), tunable, definition.evaluation)
-    return tuned.artefact, training_record(cell, tuned.artefact, footprint, losses=tuned.losses), tuned.predictions
+    counts = {"training_examples": tuned.n_learnt, "left_out_examples": tuned.n_left_out}
+    record = training_record(cell, tuned.artefact, footprint, losses=tuned.losses, counts=counts)
+    return tuned.artefact, record, tuned.predictions

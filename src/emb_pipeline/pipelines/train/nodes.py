@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -81,6 +81,7 @@ def training_record(
     footprint: Footprint,
     corpus_tokens: int | None = None,
     losses: Sequence[float] | None = None,
+    counts: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """What a training cost and gave, for MLflow and the report; losses are the trained embedding's own by default."""
     provenance = dict(trained.provenance)
@@ -106,6 +107,7 @@ def training_record(
             "vocabulary": vocabulary,
             "bytes": n_bytes,
             **{name: value for name, value in perplexities.items() if value is not None},
+            **(counts or {}),
         },
         "series": {"loss": series} if series else {},
         "tags": {"options": (cell.tuning or cell.options).model_dump_json(), "provenance": provenance},
