@@ -124,18 +124,18 @@ def test_bm25_ranks_by_the_formula() -> None:
             / (frequency + k1 * (1 - b + b * lengths / lengths.mean()))
         )
 
-    found = Bm25(Bm25Options(k1=k1, b=b)).search(["A h?"], passages, k=30)[0]
+    found = Bm25(Bm25Options(k1=k1, b=b)).index(passages).search(["A h?"], k=30)[0]
     assert sorted(found) == list(range(30))
     assert (np.diff((scores("a") + scores("h"))[found]) < 1e-5).all()
 
 
 def test_bm25_gives_equal_scores_in_the_order_of_the_passages() -> None:
-    found = Bm25().search(["cat", "unknown", ""], ["dog", "cat", "cat", "cat"], k=3)
+    found = Bm25().index(["dog", "cat", "cat", "cat"]).search(["cat", "unknown", ""], k=3)
     assert found.tolist() == [[1, 2, 3], [0, 1, 2], [0, 1, 2]]
 
 
 def test_bm25_finds_no_more_passages_than_there_are() -> None:
-    assert Bm25().search(["cat"], ["dog", "cat"], k=10).tolist() == [[1, 0]]
+    assert Bm25().index(["dog", "cat"]).search(["cat"], k=10).tolist() == [[1, 0]]
 
 
 def test_the_contracts_are_kept() -> None:

@@ -8,6 +8,7 @@ from sklearn.metrics import f1_score
 from emb_pipeline.tasks.classification import evaluate_classification, macro_f1
 from emb_pipeline.tasks.examples import ClassificationTask
 from emb_pipeline.tasks.folds import duplicate_groups, example_groups, folds_of, stratified_folds
+from emb_pipeline.tasks.label_draws import nested_order
 from emb_pipeline.tasks.options import ClassificationOptions
 from emb_pipeline.tasks.probes import fit_probe
 from emb_pipeline.tasks.typos import misspelt
@@ -16,7 +17,7 @@ from emb_pipeline.text.texts import Texts
 
 from .conftest import EncoderPerFold, WordEncoder
 
-OPTIONS = ClassificationOptions()
+OPTIONS = ClassificationOptions(label_draws=0, latency_requests=0)
 
 
 def _with_split(task: ClassificationTask, split: list[str]) -> ClassificationTask:
@@ -24,8 +25,8 @@ def _with_split(task: ClassificationTask, split: list[str]) -> ClassificationTas
 
 
 def _values(evaluation: object, metric: str) -> np.ndarray:
-    table = evaluation.item_scores
-    return table.filter(np.array(table["metric"].to_pylist()) == metric)["value"].to_numpy()
+    table = evaluation.item_scores.to_pandas()
+    return table["value"][(table["metric"] == metric) & (table["label_fraction"] == 1)].to_numpy()
 
 
 # folds
@@ -275,3 +276,56 @@ def test_vectors_that_are_not_finite_are_refused(topics: ClassificationTask) -> 
 
     with pytest.raises(ValueError, match="not finite"):
         evaluate_classification(topics, Broken(), OPTIONS, seed=0)
+
+
+# fewer labels
+
+
+@pytest.fixture
+def shades() -> ClassificationTask:
+    """400 texts of three noisy words, those of two classes in different shares; copies of one text have one group."""
+    rng = np.random.default_rng(3)
+    labels = np.array(["warm", "cold"])[rng.integers(0, 2, 400)]
+    words = {"warm": "red orange brown grey".split(), "cold": "blue green violet grey".split()}
+    texts = [
+        " ".join([*(words["warm" if rng.random() < 0.3 else label][rng.integers(0, 4)] for _ in range(3)), f"n{row}"])
+        for row, label in enumerate(labels)
+    ]
+    return ClassificationTask("shades", np.array([f"t{row}" for row in range(400)]), Texts(texts), labels, None)
+
+
+def test_parts_of_the_labels_score_every_unit_and_each_draw_is_kept(shades: ClassificationTask) -> None:
+    options = ClassificationOptions(folds=4, label_draws=2)
+    evaluation = evaluate_classification(shades, WordEncoder(), options, seed=0)
+    table = evaluation.item_scores.to_pandas()
+    parts = table[table["label_fraction"] < 1]
+    assert parts["metric"].unique().tolist() == ["accuracy"]
+    assert parts.groupby("label_fraction")["unit_id"].nunique().to_dict() == {0.1: 400, 1 / 3: 400}
+    assert [(row["n_labels"], row["draw"]) for row in evaluation.label_draws] == [(30, 0), (30, 1), (100, 0), (100, 1)]
+    for fraction, of_part in parts.groupby("label_fraction"):
+        draws = [row["value"] for row in evaluation.label_draws if row["label_fraction"] == fraction]
+        assert of_part["value"].mean() == pytest.approx(np.mean(draws))
+
+
+def test_a_part_of_the_labels_gives_what_a_task_with_these_labels_alone_gives(topics: ClassificationTask) -> None:
+    task = _with_split(topics, (["train"] * 2 + ["test"]) * 30)
+    options = ClassificationOptions(label_draws=1, label_counts=(30,))
+    evaluation = evaluate_classification(task, WordEncoder(), options, seed=5)
+    train = np.flatnonzero(task.split != "test")
+    part = train[nested_order(task.codes[train], np.random.default_rng([5, 0, 0]))[:30]]
+    kept = np.sort(np.concatenate([part, np.flatnonzero(task.split == "test")]))
+    alone = ClassificationTask("alone", task.example_ids[kept], task.texts.take(kept), task.labels[kept], task.split[kept])
+    expected = evaluate_classification(alone, WordEncoder(), ClassificationOptions(label_draws=0), seed=5)
+    assert evaluation.label_draws[0]["value"] == expected.metrics["accuracy"]
+    assert not expected.label_draws
+
+
+def test_an_embedding_fitted_on_the_task_sees_the_part_alone(topics: ClassificationTask) -> None:
+    encoder = EncoderPerFold()
+    evaluate_classification(topics, encoder, ClassificationOptions(folds=3, label_draws=2, label_counts=(30,)), seed=0)
+    assert sorted(len(texts) for texts in encoder.fitted_on) == [30] * 6 + [60] * 3
+
+
+def test_shuffled_labels_have_no_learning_curve(topics: ClassificationTask) -> None:
+    shuffled = evaluate_classification(topics, WordEncoder(), ClassificationOptions(), seed=0, shuffle_labels=True)
+    assert not shuffled.label_draws and set(shuffled.item_scores["label_fraction"].to_pylist()) == {1.0}

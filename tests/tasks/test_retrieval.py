@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -41,14 +42,20 @@ def _task(grades: list[list[int]], queries: Sequence[str] = (), passages: Sequen
     )
 
 
+OPTIONS = RetrievalOptions(latency_requests=0)
+
+
 class FixedOrder:
-    """A searcher that gives passages in an order of our own."""
+    """A searcher, and its index, that gives passages in an order of our own."""
 
     def __init__(self, order: Sequence[Sequence[int]]) -> None:
         self.order = np.array(order)
 
-    def search(self, queries: Sequence[str], passages: Sequence[str], k: int) -> np.ndarray:
-        return self.order[:, :k]
+    def index(self, passages: Sequence[str]) -> FixedOrder:
+        return self
+
+    def search(self, queries: Sequence[str], k: int) -> np.ndarray:
+        return self.order[: len(queries), :k]
 
 
 def test_scores_of_a_small_ranking_are_those_worked_out_by_hand() -> None:
@@ -65,7 +72,9 @@ def test_what_lies_below_the_cutoff_does_not_count() -> None:
     grades = [[0] * 11 + [1, 0, 0]]
     order = [list(range(14))]  # the relevant passage has rank 12
     above, at = (
-        evaluate_retrieval(_task(grades), FixedOrder(order), RetrievalOptions(recall_cutoff=rank), seed=0).metrics
+        evaluate_retrieval(
+            _task(grades), FixedOrder(order), RetrievalOptions(recall_cutoff=rank, latency_requests=0), seed=0
+        ).metrics
         for rank in (11, 12)
     )
     assert above == {"ndcg@10": 0.0, "mrr@10": 0.0, "recall@11": 0.0}
@@ -127,10 +136,21 @@ def test_cosine_ignores_length_and_zero_vectors_stay_zero() -> None:
 
 def test_an_encoder_finds_passages_with_the_query_words(words: WordEncoder) -> None:
     task = _task([[1, 0, 0], [0, 0, 1]], ["reef tide", "root worm"], ["tide reef", "cloud star", "worm root clay"])
-    evaluation = evaluate_retrieval(task, words, RetrievalOptions(), seed=0)
-    assert evaluation.metrics["mrr@10"] == 1.0
+    evaluation = evaluate_retrieval(task, words, RetrievalOptions(latency_requests=0), seed=0)
+    assert evaluation.metrics["mrr@10"] == 1.0 and "latency_ms_p50" not in evaluation.metrics
     assert words.n_encoded == 5
     assert evaluation.item_scores.num_rows == 2 * 3
+
+
+def test_the_time_of_a_request_is_that_of_encoding_and_searching(words: WordEncoder) -> None:
+    class Slow(WordEncoder):
+        def encode(self, texts: Sequence[str]) -> np.ndarray:
+            time.sleep(0.002)
+            return super().encode(texts)
+
+    task = _task([[1, 0, 0]] * 3, ["wet", "dry", "sand"], ["wet sand", "dry sand", "moss"])
+    metrics = evaluate_retrieval(task, Slow(), RetrievalOptions(latency_requests=3), seed=0).metrics
+    assert 2 <= metrics["latency_ms_p50"] <= metrics["latency_ms_p95"] <= metrics["latency_ms_p99"]
 
 
 def test_an_embedding_of_the_task_is_fitted_on_the_passages(per_fold: EncoderPerFold) -> None:

@@ -8,19 +8,27 @@ from typing import Any
 
 import numpy as np
 
+PERCENTILES = (50, 95, 99)
 _WARM_UP = 5
 
 
-def latency_ms(serve: Callable[[int], Any], requests: Sequence[int]) -> tuple[float, float]:
-    """Median and 95th percentile of the wall time of single requests, in milliseconds.
+def latencies_ms(serve: Callable[[Any], Any], requests: Sequence[Any]) -> dict[str, float]:
+    """Percentiles of the wall time of single requests, in milliseconds.
 
     Parameters
     ----------
     serve : callable
         Answers one request.
-    requests : sequence of int
+    requests : sequence
         Answered one after the other; the first few are asked once beforehand, unmeasured.
+
+    Returns
+    -------
+    dict of str to float
+        ``latency_ms_p50``, ``latency_ms_p95`` and ``latency_ms_p99``; empty without a request.
     """
+    if not len(requests):
+        return {}
     for request in requests[:_WARM_UP]:
         serve(request)
     seconds = np.empty(len(requests))
@@ -28,5 +36,5 @@ def latency_ms(serve: Callable[[int], Any], requests: Sequence[int]) -> tuple[fl
         started = perf_counter()
         serve(request)
         seconds[position] = perf_counter() - started
-    p50, p95 = np.percentile(1000 * seconds, [50, 95])
-    return float(p50), float(p95)
+    found = np.percentile(1000 * seconds, PERCENTILES)
+    return {f"latency_ms_p{percentile}": float(value) for percentile, value in zip(PERCENTILES, found, strict=True)}

@@ -21,13 +21,27 @@ class Bm25:
 
     options: Bm25Options = field(default_factory=Bm25Options)
 
-    def search(self, queries: Sequence[str], passages: Sequence[str], k: int) -> np.ndarray:
+    def index(self, passages: Sequence[str]) -> Bm25Index:
+        """These passages, ready to be searched; `Texts` bring their tokens along."""
+        index = bm25s.BM25(k1=self.options.k1, b=self.options.b, method="lucene")
+        index.index(_tokens(passages), show_progress=False)
+        return Bm25Index(index, len(passages))
+
+
+@dataclass(frozen=True, eq=False)
+class Bm25Index:
+    """Weights of all words of some passages."""
+
+    weights: bm25s.BM25
+    n_passages: int
+
+    def search(self, queries: Sequence[str], k: int) -> np.ndarray:
         """The best passages of each query.
 
         Parameters
         ----------
-        queries, passages : sequence of str
-            Texts; `Texts` brings its tokens along.
+        queries : sequence of str
+            Texts; `Texts` bring their tokens along.
         k : int
             Passages to find for each query.
 
@@ -36,13 +50,11 @@ class Bm25:
         ndarray of shape (n_queries, min(k, n_passages)), int64
             Indices of passages, best first; equal scores in the order of the passages.
         """
-        index = bm25s.BM25(k1=self.options.k1, b=self.options.b, method="lucene")
-        index.index(_tokens(passages), show_progress=False)
-        k = min(k, len(passages))
+        k = min(k, self.n_passages)
         found = np.empty((len(queries), k), dtype=np.int64)
         for row, query in enumerate(_tokens(queries)):
-            known = [token for token in query if token in index.vocab_dict]
-            scores = index.get_scores(known) if known else np.zeros(len(passages), dtype=np.float32)
+            known = [token for token in query if token in self.weights.vocab_dict]
+            scores = self.weights.get_scores(known) if known else np.zeros(self.n_passages, dtype=np.float32)
             found[row] = _best(scores, k)
         return found
 

@@ -32,9 +32,8 @@ Role: TypeAlias = Literal["query", "passage"]
 """What a text is for: some encoders were trained with another prompt for each."""
 
 
-@runtime_checkable
-class StoredTextEncoder(Protocol):
-    """A text encoder that keeps what it has encoded."""
+class RoleEncoder(Protocol):
+    """Maps texts to vectors that may depend on what a text is for."""
 
     @property
     def dim(self) -> int:
@@ -43,6 +42,16 @@ class StoredTextEncoder(Protocol):
 
     def encode(self, texts: Sequence[str], role: Role = "passage") -> Vectors:
         """Vectors of the texts in this role: an array of shape (n_texts, dim), float32."""
+        ...
+
+
+@runtime_checkable
+class StoredTextEncoder(RoleEncoder, Protocol):
+    """A text encoder that keeps what it has encoded."""
+
+    @property
+    def unstored(self) -> RoleEncoder:
+        """What encodes a text that was not encoded before."""
         ...
 
     def seconds_to_encode(self, texts: Sequence[str], role: Role = "passage") -> float:
@@ -63,7 +72,15 @@ class TaskEncoder(Protocol):
 class Searcher(Protocol):
     """A retrieval system without vectors of its own (BM25)."""
 
-    def search(self, queries: Sequence[str], passages: Sequence[str], k: int) -> np.ndarray:
+    def index(self, passages: Sequence[str]) -> SearchIndex:
+        """These passages, ready to be searched."""
+        ...
+
+
+class SearchIndex(Protocol):
+    """Passages that can be searched."""
+
+    def search(self, queries: Sequence[str], k: int) -> np.ndarray:
         """Indices of the ``k`` best passages for each query, best first: shape (n_queries, k)."""
         ...
 

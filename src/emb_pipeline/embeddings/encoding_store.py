@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 
 from emb_pipeline.atomic import atomic_path, locked, process_runs, temporary_path
-from emb_pipeline.embeddings.encoders import Role
+from emb_pipeline.embeddings.encoders import Role, RoleEncoder
 
 ROWS_PER_SHARD = 2048
 _IN_MEMORY_BYTES = 256 << 20
@@ -29,17 +29,8 @@ _KEY = np.dtype("S16")
 _WAIT_SECONDS = 0.2
 
 
-class Encoder(Protocol):
+class Encoder(RoleEncoder, Protocol):
     """What the store keeps the vectors of."""
-
-    @property
-    def dim(self) -> int:
-        """Numbers per vector."""
-        ...
-
-    def encode(self, texts: Sequence[str], role: Role = "passage") -> np.ndarray:
-        """Vectors of shape (n_texts, dim), float32."""
-        ...
 
     def encode_tokens(self, sentences: Sequence[Sequence[str]]) -> list[np.ndarray]:
         """One array of shape (n_tokens, dim) per sentence."""
@@ -72,6 +63,11 @@ class StoredEncoder:
     def dim(self) -> int:
         """Numbers per vector."""
         return self._encoder.dim
+
+    @property
+    def unstored(self) -> Encoder:
+        """What encodes what is not in the store."""
+        return self._encoder
 
     def encode(self, texts: Sequence[str], role: Role = "passage") -> np.ndarray:
         """Vectors of texts, in their order.

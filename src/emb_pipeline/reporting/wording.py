@@ -23,10 +23,11 @@ METRIC_NAMES = {
     "novelty@10": "novelty@10 (bits)",
     "ndcg@10_cold": "nDCG@10, cold items",
     "recall@20_cold": "recall@20, cold items",
-    "latency_ms_p50": "ms per list (median)",
-    "latency_ms_p95": "ms per list (95 %)",
+    "latency_ms_p50": "ms a request (median)",
+    "latency_ms_p95": "ms a request (95 %)",
+    "latency_ms_p99": "ms a request (99 %)",
 }
-LOWER_IS_BETTER = frozenset({"log_loss", "latency_ms_p50", "latency_ms_p95"})
+LOWER_IS_BETTER = frozenset({"log_loss", "latency_ms_p50", "latency_ms_p95", "latency_ms_p99"})
 UNITS = {
     "classification": "test items",
     "sequence_labelling": "test sentences",

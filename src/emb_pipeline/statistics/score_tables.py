@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 REQUIRED = ("origin", "method", "dim", "tuned", "seed", "task", "label_fraction", "unit_id", "group_id", "metric", "value")
 Scores: TypeAlias = pd.DataFrame | pa.Table | Iterable[pa.Table]
-LOWER_IS_BETTER = frozenset({"log_loss", "latency_ms_p50", "latency_ms_p95"})
+LOWER_IS_BETTER = frozenset({"log_loss", "latency_ms_p50", "latency_ms_p95", "latency_ms_p99"})
 _CODES = ("label", "prediction")
 _SEED = re.compile(r"_seed\d+$")
 

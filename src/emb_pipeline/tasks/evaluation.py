@@ -15,8 +15,9 @@ class Evaluation:
 
     Attributes
     ----------
-    item_scores : Table of unit_id, group_id (string), metric (string), value (float64)
-        One row per unit and metric. Units of one group are duplicates of each other and are resampled together.
+    item_scores : Table of label_fraction (float64), unit_id, group_id, metric (string), value (float64)
+        One row per unit and metric. Units of one group are duplicates of each other and are resampled together. Rows with
+        a ``label_fraction`` below 1 are of probes that learnt from a part of the labels: means over its draws.
     metrics : dict of str to float
         Summary values; intervals are made from the item scores.
     dim : int
@@ -29,6 +30,8 @@ class Evaluation:
         Memory of the vectors divided by their number.
     details : dict
         What else is worth keeping, ready for JSON: the chosen C, convergence.
+    label_draws : list of dict
+        The primary metric of each draw of a part of the labels: n_labels, label_fraction, draw, value.
     """
 
     item_scores: pa.Table
@@ -38,3 +41,4 @@ class Evaluation:
     fit_seconds: float
     bytes_per_item: float
     details: dict[str, Any] = field(default_factory=dict)
+    label_draws: list[dict[str, float]] = field(default_factory=list)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from emb_pipeline.embeddings.options import HALF_LIVES, HalfLives
+
+LatencyRequests = Annotated[
+    int, Field(ge=0, le=100_000, description="test examples that the time of one request is measured on; 0: not measured")
+]
 
 
 class EvaluationOptions(BaseModel):
@@ -58,6 +62,13 @@ class ClassificationOptions(PathOptions):
         le=1,
         description="share of the words of four characters or more that are misspelt in test texts alone",
     )
+    latency_requests: LatencyRequests = 50
+    label_draws: int = Field(
+        default=3, ge=0, le=100, description="draws of each part of the training labels, for the learning curve; 0: no curve"
+    )
+    label_counts: tuple[int, ...] | None = Field(
+        default=None, description="labels to learn from, beside all of them; 1, 3, 10, 30, … up to half of them by default"
+    )
 
 
 class SequenceLabellingOptions(PathOptions):
@@ -79,6 +90,7 @@ class RetrievalOptions(EvaluationOptions):
         "that were judged for it (answer sentence selection)",
     )
 
+    latency_requests: LatencyRequests = 50
     recall_cutoff: int = Field(default=100, ge=10, le=10_000, description="rank that recall is cut at")
     block_megabytes: int = Field(default=256, ge=1, le=65_536, description="megabytes of scores held at a time")
 
@@ -108,5 +120,5 @@ class RecommendationOptions(EvaluationOptions):
     """Full ranking of all items that a user has not taken; lists are cut at rank 10, recall at rank 20."""
 
     half_lives: HalfLives = HALF_LIVES
-    latency_users: int = Field(default=200, ge=1, le=100_000, description="users that the time of one list is measured on")
+    latency_requests: LatencyRequests = 200
     block_megabytes: int = Field(default=256, ge=1, le=65_536, description="megabytes of scores held at a time")

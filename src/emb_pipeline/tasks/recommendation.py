@@ -13,7 +13,7 @@ import pyarrow as pa
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
-from emb_pipeline.efficiency.latency import latency_ms
+from emb_pipeline.efficiency.latency import latencies_ms
 from emb_pipeline.embeddings.encoders import Recommender, Setting, TaskEncoder, TaskRecommender, TextEncoder
 from emb_pipeline.embeddings.hybrid import Hybrid, Mixture
 from emb_pipeline.embeddings.interactions import Interactions
@@ -183,7 +183,7 @@ def evaluate_recommendation(
         new items are shown at all is what the other metrics measure; here it is which of them. A recommender without
         texts puts them in an order without meaning and so shows what chance gets.
 
-        Without item scores: ``latency_ms_p50`` and ``latency_ms_p95``, the time of one user's list of ten.
+        Without item scores: ``latency_ms_p50``, ``_p95`` and ``_p99``, the time of one user's list of ten.
 
     Raises
     ------
@@ -205,14 +205,13 @@ def evaluate_recommendation(
         fitted = recommender.fit(task.testing.learnt, choice.setting)
         values, details = _scored(task, fitted, options)
         fit_seconds = perf_counter() - started
-        p50, p95 = _latency(fitted, task.testing, options)
+        latencies = _latencies(fitted, task.testing, options)
     user_ids = task.user_ids[task.testing.users]
     return Evaluation(
         item_scores=measured(user_ids, user_ids, values),
         metrics={
             **{name: float(scores.mean()) for name, scores in values.items()},
-            "latency_ms_p50": p50,
-            "latency_ms_p95": p95,
+            **latencies,
         },
         dim=fitted.dim,
         encode_seconds=encode_seconds,
@@ -224,8 +223,6 @@ def evaluate_recommendation(
             "validation_ndcg@10": choice.value,
             "settings_tried": choice.n_tried,
             "users_tuned_on": len(task.tuning.users),
-            "latency_ms_p50": p50,
-            "latency_ms_p95": p95,
         },
     )
 
@@ -393,11 +390,11 @@ def _gains(ranks: sp.csr_array) -> dict[str, np.ndarray]:
     }
 
 
-def _latency(fitted: Recommender, phase: Phase, options: RecommendationOptions) -> tuple[float, float]:
+def _latencies(fitted: Recommender, phase: Phase, options: RecommendationOptions) -> dict[str, float]:
     """Milliseconds of one user's list of ten: scores of all items, without what is known, the best of them in order."""
     k = min(CUTOFF, phase.known.shape[1])
 
     def serve(user: int) -> np.ndarray:
         return largest(_open_scores(fitted, phase, np.array([user])), k)
 
-    return latency_ms(serve, phase.users[: options.latency_users].tolist())
+    return latencies_ms(serve, phase.users[: options.latency_requests].tolist())

@@ -25,13 +25,15 @@ ITEM_SCORES = pa.schema(
 )
 """One row per cell, seed, unit and metric. ``embedding`` is the cell's full name, ``dim`` null where the task fixes it."""
 
-MEASURED = pa.schema([ITEM_SCORES.field(name) for name in ("unit_id", "group_id", "metric", "value")])
+MEASURED = pa.schema([ITEM_SCORES.field(name) for name in ("label_fraction", "unit_id", "group_id", "metric", "value")])
 """What an evaluation knows; the other columns say which cell it was (`stamped`)."""
 
 PRIMARY_METRICS = {name: kind.primary_metric for name, kind in KINDS.items()}
 
 
-def measured(unit_ids: np.ndarray, group_ids: np.ndarray, values: dict[str, np.ndarray]) -> pa.Table:
+def measured(
+    unit_ids: np.ndarray, group_ids: np.ndarray, values: dict[str, np.ndarray], *, label_fraction: float = 1.0
+) -> pa.Table:
     """Long table of the item scores of some units.
 
     Parameters
@@ -40,12 +42,15 @@ def measured(unit_ids: np.ndarray, group_ids: np.ndarray, values: dict[str, np.n
         Names of the units, and of the groups that they are resampled by.
     values : dict of str to ndarray of shape (n_units,)
         Item scores by metric.
+    label_fraction : float
+        Share of the training labels that was learnt from.
     """
     units, groups = pa.array(unit_ids.tolist(), pa.string()), pa.array(group_ids.tolist(), pa.string())
     return pa.concat_tables(
         [
             pa.table(
                 {
+                    "label_fraction": pa.repeat(pa.scalar(label_fraction), len(units)),
                     "unit_id": units,
                     "group_id": groups,
                     "metric": pa.repeat(pa.scalar(metric), len(units)),
@@ -67,7 +72,6 @@ def stamped(
     dim: int | None = None,
     tuned: bool = False,
     seed: int = 0,
-    label_fraction: float = 1.0,
     embedding: str | None = None,
 ) -> pa.Table:
     """Item scores with the cell that they belong to written on every row.
@@ -76,7 +80,7 @@ def stamped(
     ----------
     item_scores : Table
         Of an `Evaluation`.
-    origin, method, task, dim, tuned, seed, label_fraction
+    origin, method, task, dim, tuned, seed
         The cell. ``dim`` is None where the task fixes it.
     embedding : str, optional
         The embedding's full name; ``<origin>.<method>_<dim>`` if left out.
@@ -93,7 +97,6 @@ def stamped(
         "tuned": tuned,
         "seed": seed,
         "task": task,
-        "label_fraction": label_fraction,
         "embedding": name,
     }
     columns = [

@@ -27,6 +27,13 @@ def encoded(encoder: TextEncoder, texts: Sequence[str], name: str, role: Role = 
     return vectors, perf_counter() - started
 
 
+def unstored_vector(encoder: TextEncoder, text: str, role: Role = "passage") -> Vectors:
+    """Vector of one text, shape (1, dim), made anew even where it is in a store: what a request costs."""
+    if isinstance(encoder, StoredTextEncoder):
+        return encoder.unstored.encode([text], role=role)
+    return encoder.encode([text])
+
+
 def float_vectors(vectors: Vectors, n_texts: int, name: str) -> Vectors:
     """The vectors as float32, dense or csr.
 

@@ -20,6 +20,16 @@ Scored = tuple[pa.Table, dict[str, Any]]
 SPARSE = "sparse"
 """Dimension of embeddings without one, as an axis in MLflow: 80,000 columns beside 100 would flatten all others."""
 COSTS = ("encode_seconds", "fit_seconds", "bytes_per_item")
+LABEL_DRAWS = pa.schema(
+    [
+        ("embedding", pa.string()),
+        ("task", pa.string()),
+        ("n_labels", pa.int64()),
+        ("label_fraction", pa.float64()),
+        ("draw", pa.int64()),
+        ("value", pa.float64()),
+    ]
+)
 CELLS = pa.schema(
     [
         *(
@@ -142,20 +152,31 @@ def evaluation_record(evaluation: Evaluation, cell: EmbeddingCell, definition: T
             "options": cell.options.model_dump_json(),
         },
         "details": evaluation.details,
+        "label_draws": evaluation.label_draws,
     }
 
 
 def collect_tasks(**parts: Any) -> dict[str, pa.Table]:
-    """Item scores and costs of one embedding on all its tasks."""
+    """Item scores, learning curves and costs of one embedding on all its tasks."""
     records = [part for name, part in parts.items() if name.endswith("_metrics")]
     scores = [part for name, part in parts.items() if name.endswith("_item_scores")]
     training = parts.get("training")
-    return {"item_scores": pa.concat_tables(scores), "cells": cells_table(records, training)}
+    draws = [
+        {"embedding": record["embedding"], "task": record["task"], **draw}
+        for record in records
+        for draw in record.get("label_draws", [])
+    ]
+    return {
+        "item_scores": pa.concat_tables(scores),
+        "cells": cells_table(records, training),
+        "label_draws": pa.Table.from_pylist(draws, schema=LABEL_DRAWS),
+    }
 
 
 def collect_embeddings(**cards: Tables) -> dict[str, pa.Table]:
-    """Item scores and costs of all embeddings of one origin."""
-    return {name: pa.concat_tables([card[name] for card in cards.values()]) for name in ("item_scores", "cells")}
+    """The same of all embeddings of one origin."""
+    names = next(iter(cards.values()))
+    return {name: pa.concat_tables([card[name] for card in cards.values()]) for name in names}
 
 
 def cells_table(records: Sequence[Mapping[str, Any]], training: Mapping[str, Any] | None) -> pa.Table:
