@@ -216,3 +216,58 @@ def close_run(tracking_uri: str, run_id: str, status: str) -> None:
         return run_id
 
     _tolerantly(tracking_uri, end)
+
+
+def register_model(
+    tracking_uri: str,
+    experiment: str,
+    name: str,
+    *,
+    script: Path,
+    artifacts: Mapping[str, str],
+    tags: Mapping[str, str],
+) -> str | None:
+    """Add a version to a registered model that takes a column ``text``; None, after a warning, if MLflow cannot be reached.
+
+    Parameters
+    ----------
+    tracking_uri, experiment
+        MLflow store, and the experiment of the run that the model belongs to.
+    name : str
+        Of the registered model.
+    script : Path
+        The model as code: nothing is pickled.
+    artifacts : mapping of str to str
+        Files and folders that are stored with it.
+    tags : mapping of str to str
+        Of the run.
+
+    Returns
+    -------
+    str or None
+        The new version.
+    """
+
+    def register() -> str:
+        import mlflow
+        from mlflow.models import ModelSignature
+        from mlflow.types import ColSpec, DataType, Schema
+
+        client, before = mlflow.MlflowClient(tracking_uri), mlflow.get_tracking_uri()
+        run = client.create_run(experiment_id(client, experiment), run_name=name, tags={"cell": name, **tags})
+        mlflow.set_tracking_uri(tracking_uri)
+        try:
+            with mlflow.start_run(run_id=run.info.run_id):
+                logged = mlflow.pyfunc.log_model(
+                    name="model",
+                    python_model=str(script),
+                    artifacts=dict(artifacts),
+                    signature=ModelSignature(inputs=Schema([ColSpec(DataType.string, "text")])),
+                    pip_requirements=["emb_pipeline"],
+                    registered_model_name=name,
+                )
+        finally:
+            mlflow.set_tracking_uri(before)
+        return str(logged.registered_model_version)
+
+    return _tolerantly(tracking_uri, register)

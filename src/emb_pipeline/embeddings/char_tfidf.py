@@ -30,21 +30,32 @@ class CharTfidf:
         ValueError
             No n-gram is common enough.
         """
-        vectorizer = TfidfVectorizer(
-            analyzer="char_wb",
-            ngram_range=(self.options.min_n, self.options.max_n),
-            min_df=self.options.min_df,
-            sublinear_tf=self.options.sublinear,
-            dtype=np.float32,
-        )
-        return CharTfidfEncoder(vectorizer.fit(texts))
+        return CharTfidfEncoder(self.options, _vectorizer(self.options).fit(texts))
 
 
 @dataclass(frozen=True, eq=False)
 class CharTfidfEncoder:
     """Sparse vectors with one column per n-gram of the training texts; other n-grams are dropped."""
 
+    options: CharTfidfOptions
     vectorizer: TfidfVectorizer
+
+    @classmethod
+    def of_ngrams(cls, options: CharTfidfOptions, ngrams: Sequence[str], idf: np.ndarray) -> CharTfidfEncoder:
+        """The encoder with these columns: ``idf`` has shape (n_ngrams,)."""
+        vectorizer = _vectorizer(options, {ngram: column for column, ngram in enumerate(ngrams)})
+        vectorizer.idf_ = idf
+        return cls(options, vectorizer)
+
+    @property
+    def ngrams(self) -> list[str]:
+        """The n-gram of each column."""
+        return list(self.vectorizer.get_feature_names_out())
+
+    @property
+    def idf(self) -> np.ndarray:
+        """Inverse document frequency of each column: shape (dim,), float32."""
+        return np.asarray(self.vectorizer.idf_, dtype=np.float32)
 
     @property
     def dim(self) -> int:
@@ -54,3 +65,14 @@ class CharTfidfEncoder:
     def encode(self, texts: Sequence[str]) -> sp.csr_array:
         """Vectors of texts: a csr_array of shape (n_texts, dim), float32, of length 1."""
         return sp.csr_array(self.vectorizer.transform(texts))
+
+
+def _vectorizer(options: CharTfidfOptions, vocabulary: dict[str, int] | None = None) -> TfidfVectorizer:
+    return TfidfVectorizer(
+        analyzer="char_wb",
+        ngram_range=(options.min_n, options.max_n),
+        min_df=1 if vocabulary else options.min_df,
+        sublinear_tf=options.sublinear,
+        dtype=np.float32,
+        vocabulary=vocabulary,
+    )

@@ -23,7 +23,7 @@ class OneHot:
     def fit(self, texts: Texts) -> BagEncoder:
         """The vocabulary of these texts."""
         terms, _ = _frequent_terms(texts.terms, self.options.min_df)
-        return BagEncoder(terms, max_ngram=1, weigh=_presence)
+        return BagEncoder(terms, max_ngram=1, weigh=presence)
 
     def fit_words(self, words: Sequence[str]) -> BagEncoder:
         """The same for single tokens: a data set's ``"Beta-blockers"`` is the words ``beta`` and ``blockers``."""
@@ -171,7 +171,8 @@ class TfidfWeighing:
         return sp.csr_array(((data / lengths[rows]).astype(np.float32), counts.indices, counts.indptr), shape=counts.shape)
 
 
-def _presence(counts: sp.csr_array) -> sp.csr_array:
+def presence(counts: sp.csr_array) -> sp.csr_array:
+    """1 for each term that occurs."""
     return sp.csr_array((np.ones_like(counts.data), counts.indices, counts.indptr), shape=counts.shape)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.tasks.folds import stratified_folds
@@ -44,8 +45,11 @@ class Probe:
         return self._coefficients.log_probabilities(self._axes.rotate(self._scaler.scale(features)))
 
     def head(self, dim: int) -> LinearHead:
-        """The same scores straight from dense features of this dimension."""
-        weights = self._axes.rotate(np.eye(dim, dtype=np.float32)) @ self._coefficients.weights
+        """The same scores straight from features of this dimension."""
+        unit = (
+            sp.eye_array(dim, dtype=np.float32, format="csr") if self._scaler.mean is None else np.eye(dim, dtype=np.float32)
+        )
+        weights = np.asarray(self._axes.rotate(unit) @ self._coefficients.weights)
         head = LinearHead(weights, self._coefficients.intercepts)
         if self._scaler.mean is None or self._scaler.deviation is None:
             return head

@@ -1,0 +1,1 @@
+"""What an embedding that was chosen is handed over as."""

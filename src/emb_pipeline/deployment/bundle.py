@@ -1,0 +1,226 @@
+"""A chosen embedding, ready to use: a folder that takes text and answers, and needs nothing else of this project's data.
+
+bundle.json       which task, which embedding, what it scored
+embedding/        the encoder (`emb_pipeline.embeddings.at_rest`)
+probe.parquet     one row per class: its name, weights and intercept        (classification)
+passages/         names and vectors of the passages to search               (retrieval)
+CARD.md           what a reader must know before using it
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import scipy.sparse as sp
+
+from emb_pipeline.embeddings.at_rest import read_encoder, write_encoder
+from emb_pipeline.embeddings.contextual import ContextualEncoder
+from emb_pipeline.embeddings.encoders import RoleEncoder, TextEncoder, Vectors
+from emb_pipeline.embeddings.linear_head import LinearHead
+from emb_pipeline.tasks.retrieval import top_k
+from emb_pipeline.tasks.vectors import unit_length
+from emb_pipeline.text.errors import DataError
+
+MANIFEST, CARD = "bundle.json", "CARD.md"
+_EMBEDDING, _PROBE, _PASSAGES = "embedding", "probe.parquet", "passages"
+Encoder: TypeAlias = TextEncoder | RoleEncoder
+
+
+@dataclass(frozen=True, eq=False)
+class TextClassifier:
+    """Says which class a text is of.
+
+    Attributes
+    ----------
+    encoder : TextEncoder
+        The embedding.
+    head : LinearHead
+        The probe, on vectors as the encoder gives them.
+    classes : list of str
+        Names of the classes, in the order of the head's columns.
+    """
+
+    encoder: Encoder
+    head: LinearHead
+    classes: list[str]
+
+    def answer(self, texts: Sequence[str]) -> pd.DataFrame:
+        """The most probable class of each text, and how probable: columns label and probability."""
+        logs = self.head.log_probabilities(self.encoder.encode(texts))
+        best = logs.argmax(axis=1)
+        labels = [self.classes[code] for code in best]
+        return pd.DataFrame({"label": labels, "probability": np.exp(logs[np.arange(len(best)), best])})
+
+    def write(self, folder: Path) -> None:
+        """Write what `answer` needs."""
+        write_encoder(self.encoder, folder / _EMBEDDING)
+        weights = np.ascontiguousarray(self.head.weights.T, dtype=np.float32)
+        table = {
+            "class": pa.array(self.classes, pa.string()),
+            "weights": pa.FixedSizeListArray.from_arrays(pa.array(weights.reshape(-1)), weights.shape[1]),
+            "intercept": pa.array(np.asarray(self.head.intercepts, dtype=np.float64)),
+        }
+        pq.write_table(pa.table(table), folder / _PROBE, compression="zstd")
+
+    @classmethod
+    def read(cls, folder: Path) -> TextClassifier:
+        """The classifier of a folder."""
+        table = pq.read_table(folder / _PROBE)
+        column = table["weights"].combine_chunks()
+        weights = column.flatten().to_numpy().reshape(len(table), -1).T
+        return cls(
+            read_encoder(folder / _EMBEDDING), LinearHead(weights, table["intercept"].to_numpy()), table["class"].to_pylist()
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class TextSearch:
+    """Finds the passages that are nearest to a text.
+
+    Attributes
+    ----------
+    encoder : TextEncoder
+        The embedding.
+    passage_ids : list of str
+        Names of the passages.
+    passages : ndarray or csr_array of shape (n_passages, dim), float32
+        Their vectors, of length 1.
+    """
+
+    encoder: Encoder
+    passage_ids: list[str]
+    passages: Vectors
+
+    def answer(self, texts: Sequence[str], k: int = 10) -> pd.DataFrame:
+        """The ``k`` nearest passages of each text: columns query (its position), rank, passage_id and cosine."""
+        has_roles = isinstance(self.encoder, ContextualEncoder)
+        queries = unit_length(self.encoder.encode(texts, role="query") if has_roles else self.encoder.encode(texts))
+        k = min(k, len(self.passage_ids))
+        found = top_k(queries, self.passages, k)
+        rows = np.repeat(np.arange(len(texts)), k)
+        products = queries[rows] * self.passages[found.ravel()]
+        cosines = np.asarray(products.sum(axis=1), dtype=np.float64).ravel()
+        return pd.DataFrame(
+            {
+                "query": rows,
+                "rank": np.tile(np.arange(1, k + 1), len(texts)),
+                "passage_id": [self.passage_ids[place] for place in found.ravel().tolist()],
+                "cosine": cosines,
+            }
+        )
+
+    def write(self, folder: Path) -> None:
+        """Write what `answer` needs; dense vectors as fixed-size lists, sparse ones as lists of columns and values."""
+        write_encoder(self.encoder, folder / _EMBEDDING)
+        (folder / _PASSAGES).mkdir()
+        columns: dict[str, pa.Array] = {"passage_id": pa.array(self.passage_ids, pa.string())}
+        if sp.issparse(self.passages):
+            starts = pa.array(self.passages.indptr.astype(np.int64))
+            columns["column"] = pa.LargeListArray.from_arrays(starts, pa.array(self.passages.indices.astype(np.int32)))
+            columns["value"] = pa.LargeListArray.from_arrays(starts, pa.array(self.passages.data.astype(np.float32)))
+        else:
+            flat = pa.array(np.ascontiguousarray(self.passages, dtype=np.float32).reshape(-1))
+            columns["vector"] = pa.FixedSizeListArray.from_arrays(flat, self.passages.shape[1])
+        pq.write_table(pa.table(columns), folder / _PASSAGES / "vectors.parquet", compression="zstd")
+
+    @classmethod
+    def read(cls, folder: Path) -> TextSearch:
+        """The search of a folder."""
+        encoder = read_encoder(folder / _EMBEDDING)
+        table = pq.read_table(folder / _PASSAGES / "vectors.parquet")
+        passages: Vectors
+        if "vector" in table.column_names:
+            column = table["vector"].combine_chunks()
+            passages = column.flatten().to_numpy().reshape(len(table), -1)
+        else:
+            indices, values = (table[name].combine_chunks() for name in ("column", "value"))
+            parts = (values.flatten().to_numpy(), indices.flatten().to_numpy(), indices.offsets.to_numpy())
+            passages = sp.csr_array(parts, shape=(len(table), encoder.dim))
+        return cls(encoder, table["passage_id"].to_pylist(), passages)
+
+
+@dataclass(frozen=True, eq=False)
+class TextVectors:
+    """Gives vectors: for tasks of which nothing but the embedding can be handed over.
+
+    Attributes
+    ----------
+    encoder : TextEncoder
+        The embedding.
+    """
+
+    encoder: Encoder
+
+    def answer(self, texts: Sequence[str]) -> pd.DataFrame:
+        """The vector of each text: the column vector."""
+        vectors = self.encoder.encode(texts)
+        dense = vectors.toarray() if sp.issparse(vectors) else np.asarray(vectors)
+        return pd.DataFrame({"vector": list(dense)})
+
+    def write(self, folder: Path) -> None:
+        """Write what `answer` needs."""
+        write_encoder(self.encoder, folder / _EMBEDDING)
+
+    @classmethod
+    def read(cls, folder: Path) -> TextVectors:
+        """The embedding of a folder."""
+        return cls(read_encoder(folder / _EMBEDDING))
+
+
+Answering: TypeAlias = TextClassifier | TextSearch | TextVectors
+_KINDS: dict[str, type[TextClassifier] | type[TextSearch] | type[TextVectors]] = {
+    "classifier": TextClassifier,
+    "search": TextSearch,
+    "vectors": TextVectors,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """What answers, and the facts about it.
+
+    Attributes
+    ----------
+    model : TextClassifier, TextSearch or TextVectors
+        What answers.
+    facts : mapping
+        Task, embedding, scores, versions: JSON values only.
+    card : str
+        The same for people, in Markdown.
+    """
+
+    model: Answering
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    card: str = ""
+
+    def write(self, folder: Path) -> None:
+        """Write a new folder; ``bundle.json`` comes last and makes it valid."""
+        folder.mkdir(parents=True)
+        self.model.write(folder)
+        (folder / CARD).write_text(self.card, encoding="utf-8")
+        kind = next(name for name, type_ in _KINDS.items() if isinstance(self.model, type_))
+        (folder / MANIFEST).write_text(json.dumps({"answers": kind, **self.facts}, indent=1), encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> Bundle:
+        """The bundle of a folder.
+
+        Raises
+        ------
+        DataError
+            No bundle was ever finished there.
+        """
+        try:
+            facts = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+            kind = _KINDS[facts.pop("answers")]
+        except (OSError, ValueError, KeyError) as error:
+            raise DataError(str(folder), f"holds no readable {MANIFEST} ({error})", "run the stage decide again") from error
+        return cls(kind.read(folder), facts, (folder / CARD).read_text(encoding="utf-8"))

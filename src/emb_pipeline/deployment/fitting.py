@@ -1,0 +1,56 @@
+"""The chosen embedding with what a task's training examples add to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from emb_pipeline.deployment.bundle import Answering, TextClassifier, TextSearch, TextVectors
+from emb_pipeline.embeddings.encoders import TaskEncoder, TextEncoder
+from emb_pipeline.embeddings.linear_head import LinearHead
+from emb_pipeline.tasks.examples import ClassificationTask, RetrievalTask
+from emb_pipeline.tasks.folds import example_groups
+from emb_pipeline.tasks.options import ClassificationOptions
+from emb_pipeline.tasks.probes import fit_probe
+from emb_pipeline.tasks.vectors import encoded, unit_length
+
+
+def ready_to_use(task: Any, encoder: TextEncoder | TaskEncoder, options: Any, *, seed: int) -> Answering:
+    """What takes text and answers as the task asks.
+
+    A classifier learns from all examples that are not the official test part; without one, from all. For retrieval the
+    passages come along. Of other kinds the embedding is what can be handed over.
+
+    Parameters
+    ----------
+    task : ClassificationTask, RetrievalTask or another task
+        The examples.
+    encoder : TextEncoder or TaskEncoder
+        The chosen embedding.
+    options : BaseModel
+        The kind's evaluation options: the probe is tuned as it was for the evaluation.
+    seed : int
+        Of the inner folds.
+    """
+    with threadpool_limits(1):
+        if isinstance(task, ClassificationTask):
+            return _classifier(task, encoder, options, seed=seed)
+        if isinstance(task, RetrievalTask):
+            fitted = encoder.fit(task.passages) if isinstance(encoder, TaskEncoder) else encoder
+            vectors, _ = encoded(fitted, task.passages, "passages")
+            return TextSearch(fitted, task.passage_ids.tolist(), unit_length(vectors))
+        return TextVectors(encoder.fit(task.texts) if isinstance(encoder, TaskEncoder) else encoder)
+
+
+def _classifier(
+    task: ClassificationTask, encoder: TextEncoder | TaskEncoder, options: ClassificationOptions, *, seed: int
+) -> TextClassifier:
+    train = np.arange(len(task.codes)) if task.split is None else np.flatnonzero(task.split != "test")
+    texts = task.texts.take(train)
+    fitted = encoder.fit(texts) if isinstance(encoder, TaskEncoder) else encoder
+    vectors, _ = encoded(fitted, texts, task.name)
+    probe = fit_probe(vectors, task.codes[train], len(task.classes), example_groups(task)[train], options, seed=seed)
+    head: LinearHead = probe.head(vectors.shape[1])
+    return TextClassifier(fitted, head, task.classes.tolist())

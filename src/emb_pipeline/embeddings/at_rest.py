@@ -1,0 +1,174 @@
+"""A fitted text encoder as a folder that another program can read: Arrow tables, safetensors and JSON, no pickles."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import scipy.sparse as sp
+
+from emb_pipeline.embeddings.char_tfidf import CharTfidfEncoder
+from emb_pipeline.embeddings.contextual import ContextualEncoder
+from emb_pipeline.embeddings.distilled import StaticEncoder
+from emb_pipeline.embeddings.encoder_folder import MODEL, EncoderFolder
+from emb_pipeline.embeddings.encoders import RoleEncoder, StoredTextEncoder, TextEncoder
+from emb_pipeline.embeddings.options import CharTfidfOptions, EncoderOptions
+from emb_pipeline.embeddings.pooling import PooledEncoder
+from emb_pipeline.embeddings.random_vectors import RandomVectors
+from emb_pipeline.embeddings.sparse import BagEncoder, LsaEncoder, TfidfWeighing, presence
+from emb_pipeline.embeddings.word_vectors import WordVectors
+from emb_pipeline.text.errors import DataError
+
+MANIFEST = "embedding.json"
+_VECTORS, _TERMS, _DIRECTIONS, _ENCODER = "vectors.arrow", "terms.parquet", "directions.parquet", "encoder"
+
+
+def write_encoder(encoder: TextEncoder | RoleEncoder, folder: Path) -> None:
+    """Write an encoder so that `read_encoder` gives one with the same vectors.
+
+    Word vectors become one Arrow file, terms and their weights a Parquet file, a transformer's files are copied: the folder
+    needs nothing else of this machine.
+
+    Parameters
+    ----------
+    encoder : TextEncoder
+        Pooled word vectors, a bag of words, TF-IDF (of words or characters), LSA, a transformer, or distilled vectors.
+    folder : Path
+        A new folder.
+
+    Raises
+    ------
+    ValueError
+        An encoder that there is no format for.
+    """
+    if isinstance(encoder, StoredTextEncoder):
+        encoder = encoder.unstored
+    for kind, (type_, write, _) in _FORMATS.items():
+        if isinstance(encoder, type_):
+            folder.mkdir(parents=True)
+            manifest = {"format": kind, **write(encoder, folder)}
+            (folder / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+            return
+    raise ValueError(f"there is no format for a {type(encoder).__name__}")
+
+
+def read_encoder(folder: Path) -> TextEncoder | RoleEncoder:
+    """The encoder of a folder that `write_encoder` made.
+
+    Raises
+    ------
+    DataError
+        No such folder, or not one that was finished.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        _, _, read = _FORMATS[manifest["format"]]
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(str(folder), f"holds no readable {MANIFEST} ({error})", "export the embedding again") from error
+    made: TextEncoder | RoleEncoder = read(folder, manifest)
+    return made
+
+
+def _write_pooled(encoder: PooledEncoder, folder: Path) -> dict[str, Any]:
+    if isinstance(encoder.vectors, RandomVectors):
+        raise ValueError("random vectors are a control and are not exported")
+    if encoder.component is not None:
+        raise ValueError("a common direction that was fitted on texts is not exported")
+    vectors = encoder.vectors
+    if not isinstance(vectors, WordVectors):
+        raise ValueError(f"there is no format for a {type(vectors).__name__}")
+    vectors.write(folder / _VECTORS)
+    return {"pooling": encoder.pooling, "dim": vectors.dim}
+
+
+def _read_pooled(folder: Path, manifest: Mapping[str, Any]) -> PooledEncoder:
+    return PooledEncoder(WordVectors.read(folder / _VECTORS), manifest["pooling"])
+
+
+def _write_bag(encoder: BagEncoder, folder: Path) -> dict[str, Any]:
+    weigh = encoder.weigh
+    idf = weigh.idf if isinstance(weigh, TfidfWeighing) else np.ones(encoder.dim, dtype=np.float32)
+    pq.write_table(pa.table({"term": pa.array(encoder.terms), "idf": pa.array(idf)}), folder / _TERMS)
+    weighing = "tfidf" if isinstance(weigh, TfidfWeighing) else "presence"
+    sublinear = weigh.sublinear if isinstance(weigh, TfidfWeighing) else False
+    return {"weighing": weighing, "sublinear": sublinear, "max_ngram": encoder.max_ngram, "dim": encoder.dim}
+
+
+def _read_bag(folder: Path, manifest: Mapping[str, Any]) -> BagEncoder:
+    table = pq.read_table(folder / _TERMS)
+    weigh: Callable[[sp.csr_array], sp.csr_array] = presence
+    if manifest["weighing"] == "tfidf":
+        weigh = TfidfWeighing(table["idf"].to_numpy(), manifest["sublinear"])
+    return BagEncoder(table["term"].to_pylist(), manifest["max_ngram"], weigh)
+
+
+def _write_characters(encoder: CharTfidfEncoder, folder: Path) -> dict[str, Any]:
+    ngrams = encoder.ngrams
+    pq.write_table(pa.table({"term": pa.array(ngrams), "idf": pa.array(encoder.idf)}), folder / _TERMS)
+    return {"options": encoder.options.model_dump(mode="json"), "dim": encoder.dim}
+
+
+def _read_characters(folder: Path, manifest: Mapping[str, Any]) -> CharTfidfEncoder:
+    table = pq.read_table(folder / _TERMS)
+    options = CharTfidfOptions(**manifest["options"])
+    return CharTfidfEncoder.of_ngrams(options, table["term"].to_pylist(), table["idf"].to_numpy())
+
+
+def _write_lsa(encoder: LsaEncoder, folder: Path) -> dict[str, Any]:
+    directions = pa.FixedSizeListArray.from_arrays(pa.array(encoder.directions.reshape(-1)), encoder.dim)
+    pq.write_table(pa.table({"direction": directions}), folder / _DIRECTIONS)
+    return {**_write_bag(encoder.tfidf, folder), "dim": encoder.dim}
+
+
+def _read_lsa(folder: Path, manifest: Mapping[str, Any]) -> LsaEncoder:
+    column = pq.read_table(folder / _DIRECTIONS)["direction"].combine_chunks()
+    directions = column.flatten().to_numpy().reshape(len(column), manifest["dim"])
+    return LsaEncoder(_read_bag(folder, manifest), directions)
+
+
+def _write_transformer(encoder: ContextualEncoder, folder: Path) -> dict[str, Any]:
+    _copy_model(encoder.folder, folder / _ENCODER)
+    return {"options": encoder.options.model_dump(mode="json", include=set(EncoderOptions.model_fields)), "dim": encoder.dim}
+
+
+def _read_transformer(folder: Path, manifest: Mapping[str, Any]) -> ContextualEncoder:
+    return ContextualEncoder(EncoderFolder.read(folder / _ENCODER), EncoderOptions(**manifest["options"]))
+
+
+def _write_static(encoder: StaticEncoder, folder: Path) -> dict[str, Any]:
+    _copy_model(encoder.folder, folder / _ENCODER)
+    return {"dim": encoder.dim}
+
+
+def _read_static(folder: Path, manifest: Mapping[str, Any]) -> StaticEncoder:
+    return StaticEncoder(EncoderFolder.read(folder / _ENCODER))
+
+
+def _copy_model(encoder: EncoderFolder, folder: Path) -> None:
+    """The model's own files, and their description, in a folder that can be moved."""
+    shutil.copytree(encoder.model_path, folder / MODEL, ignore=shutil.ignore_patterns(".*", "*.onnx"))
+    EncoderFolder.write(
+        folder,
+        format=encoder.format,
+        dim=encoder.dim,
+        vocabulary=encoder.vocabulary,
+        input=encoder.input,
+        provenance=encoder.provenance,
+    )
+
+
+_FORMATS: dict[str, tuple[type[Any], Callable[[Any, Path], dict[str, Any]], Callable[[Path, Mapping[str, Any]], Any]]] = {
+    "word_vectors": (PooledEncoder, _write_pooled, _read_pooled),
+    "bag_of_words": (BagEncoder, _write_bag, _read_bag),
+    "character_ngrams": (CharTfidfEncoder, _write_characters, _read_characters),
+    "lsa": (LsaEncoder, _write_lsa, _read_lsa),
+    "transformer": (ContextualEncoder, _write_transformer, _read_transformer),
+    "static": (StaticEncoder, _write_static, _read_static),
+}
+"""Of each format: what it is of, what writes it, and what reads it."""
