@@ -114,6 +114,31 @@ def test_a_pretrained_embedding_may_be_evaluated_on_some_tasks_only() -> None:
     assert experiment.tasks_of(experiment.cell_named("domain.word2vec_50")) == ["topic", "search"]
 
 
+def test_an_embedding_is_trained_again_on_spoilt_text_at_each_dose() -> None:
+    grid = {**GRID, "spoilt": {"generic.word2vec_50": {"less_text": [0.5, 0.9], "typos": [0.3]}}}
+    cells = expand_grid(grid, METHODS)["generic"]
+    made = ["word2vec_50_less_text_50", "word2vec_50_less_text_90", "word2vec_50_typos_30"]
+    assert [key for key in cells if key not in expand_grid(GRID, METHODS)["generic"]] == made
+    cell = EmbeddingCell.model_validate(cells["word2vec_50_less_text_90"])
+    assert cell.spoiling is not None and (cell.spoiling.of, cell.spoiling.dose) == ("generic.word2vec_50", 0.9)
+    assert (cell.dim, cell.seed, cell.options.window) == (50, 0, 3)
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "message"),
+    [
+        (
+            {"task.one_hot": {"typos": [0.5]}},
+            r"task.one_hot is no word vectors that the grid trains; these are: domain.word2",
+        ),
+        ({"domain.word2vec_50": {"noise": [0.5]}}, "less_text"),
+    ],
+)
+def test_only_the_text_of_trained_word_vectors_can_be_spoilt(spoilt: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        expand_grid({**GRID, "spoilt": spoilt}, METHODS)
+
+
 @pytest.mark.parametrize("section", ["pretrained", "derived", "fine_tune"])
 def test_a_task_to_be_evaluated_on_must_be_in_the_grid(section: str) -> None:
     added = {

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeAlias, cast
 
 from pydantic import (
     AliasChoices,
@@ -36,6 +36,7 @@ TUNING: dict[str, tuple[str, type[TuningOptions]]] = {
     "encoder": ("fine_tuned_encoder", EncoderTuningOptions),
 }
 """How what a method leaves behind is fine-tuned: the name of its hyper-parameters under ``methods:``, and their type."""
+Spoil: TypeAlias = Literal["less_text", "shuffled_words", "typos"]
 _WORD = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -87,6 +88,14 @@ class FineTuning(_Strict):
     )
 
 
+class Spoiling(_Strict):
+    """How the text that an embedding is trained on was made worse on purpose."""
+
+    of: str = Field(description="<origin>.<embedding> that learns from the text as it is")
+    kind: Spoil
+    dose: float = Field(gt=0, lt=1, description="share of the text that is left out, shuffled or misspelt")
+
+
 class Grid(_Strict):
     """Which embeddings meet which tasks."""
 
@@ -99,6 +108,10 @@ class Grid(_Strict):
     controls: tuple[str, ...] = Field(default=(), description="random vectors and shuffled labels: the noise floor")
     pretrained: dict[str, Pretrained] = Field(default_factory=dict, description="embeddings trained elsewhere")
     derived: dict[str, Derived] = Field(default_factory=dict, description="<origin>.<embedding>: made from another one")
+    spoilt: dict[str, dict[Spoil, tuple[float, ...]]] = Field(
+        default_factory=dict,
+        description="<origin>.<embedding>: kind: doses; the same trained on less text, shuffled words or misspelt words",
+    )
     fine_tune: tuple[FineTuning, ...] = Field(default=(), description="embeddings that are trained on with a task's labels")
     tasks: tuple[str, ...] = Field(min_length=1, description="downstream tasks")
 
@@ -121,6 +134,7 @@ class EmbeddingCell(_Strict):
     seed: int = Field(default=0, ge=0)
     base: str | None = Field(default=None, description="the embedding that this one is made from")
     shuffle_labels: bool = Field(default=False, description="train the probe on permuted labels: a control")
+    spoiling: Spoiling | None = Field(default=None, description="how its training text was spoilt")
     tuned_on: str | None = Field(default=None, description="the task whose labels it was fine-tuned on")
     tuning: SerializeAsAny[TuningOptions] | None = Field(default=None, description="how it was fine-tuned")
     evaluate_on: tuple[str, ...] | None = Field(default=None, description="tasks that it is evaluated on; None: all")
@@ -256,6 +270,8 @@ def expand_grid(grid: Mapping[str, Any], methods: Mapping[str, Any], seed: int =
         cell["options"] = {**(methods.get(method) or {}), **cell.get("options", {})}
         cells.setdefault(cell["origin"], {})[cell["key"]] = cell
     _require_bases(plan, cells)
+    for cell in [copy for name, doses in plan.spoilt.items() for copy in _spoilt(name, doses, cells)]:
+        cells[cell["origin"]][cell["key"]] = cell
     for cell in [copy for tuning in plan.fine_tune for copy in _tuned(tuning, cells, methods, plan.tasks)]:
         cells[cell["origin"]][cell["key"]] = cell
     _require_known_tasks(plan, cells)
@@ -271,6 +287,32 @@ def _require_known_tasks(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[st
                     f"globals.yml, grid: {origin}.{key} is to be evaluated on {', '.join(unknown)}, which is no task of the "
                     f"grid ({', '.join(grid.tasks)})"
                 )
+
+
+def _spoilt(
+    name: str, doses: Mapping[Spoil, Sequence[float]], cells: Mapping[str, Mapping[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """The copies of an embedding that are trained on spoilt text: ``word2vec_100_typos_30`` on 30 % misspelt words."""
+    origin, _, key = name.rpartition(".")
+    cell = cells.get(origin, {}).get(key)
+    if cell is None or (METHODS[cell["method"]].origin, METHODS[cell["method"]].artefact) != ("corpus", "vectors"):
+        trained = [
+            f"{group}.{other}"
+            for group, members in cells.items()
+            for other, one in members.items()
+            if (METHODS[one["method"]].origin, METHODS[one["method"]].artefact) == ("corpus", "vectors")
+        ]
+        raise ValueError(
+            f"globals.yml, grid.spoilt: {name} is no word vectors that the grid trains; "
+            f"these are: {', '.join(trained) or 'none'}"
+        )
+    for kind, shares in doses.items():
+        for dose in shares:
+            yield {
+                **cell,
+                "key": f"{key}_{kind}_{round(100 * dose)}",
+                "spoiling": {"of": name, "kind": kind, "dose": dose},
+            }
 
 
 def _tuned(

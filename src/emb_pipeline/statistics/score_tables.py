@@ -65,13 +65,15 @@ def without_seed(embedding: str) -> str:
     return _SEED.sub("", embedding)
 
 
-def task_scores(item_scores: Scores) -> Iterator[TaskScores]:
-    """The tasks of item-score tables, one after the other. Scores of a part of the labels are left out.
+def task_scores(item_scores: Scores, *, label_fraction: float = 1.0) -> Iterator[TaskScores]:
+    """The tasks of item-score tables, one after the other.
 
     Parameters
     ----------
     item_scores : DataFrame, Table or iterable of Table
         Columns `REQUIRED`, and ``embedding`` where a name is not ``<origin>.<method>_<dim>``.
+    label_fraction : float
+        Scores of embeddings that learnt from this share of the labels; a task without any is left out.
 
     Raises
     ------
@@ -86,7 +88,7 @@ def task_scores(item_scores: Scores) -> Iterator[TaskScores]:
         raise ValueError("no table of item scores was given")
     by_task: dict[str, dict[str, _Cell]] = {}
     for table in tables:
-        for cell in _cells(table):
+        for cell in _cells(table, label_fraction):
             cells = by_task.setdefault(cell.task, {})
             if cell.embedding in cells:
                 cells[cell.embedding].add(cell)
@@ -111,11 +113,11 @@ class _Cell:
             self.metrics[metric] = scores
 
 
-def _cells(table: pa.Table) -> Iterator[_Cell]:
+def _cells(table: pa.Table, label_fraction: float) -> Iterator[_Cell]:
     missing = [column for column in REQUIRED if column not in table.column_names]
     if missing:
         raise ValueError(f"item scores lack the column(s) {', '.join(missing)}")
-    table = table.filter(pc.equal(pc.fill_null(table["label_fraction"], 1.0), 1.0)).combine_chunks()
+    table = table.filter(pc.equal(pc.fill_null(table["label_fraction"], 1.0), label_fraction)).combine_chunks()
     names = table["embedding"] if "embedding" in table.column_names else _names(table)
     keys = [_codes(column) for column in (table["task"], names, table["metric"])]
     units, groups = (np.asarray(table[column].to_pylist(), dtype=object) for column in ("unit_id", "group_id"))
