@@ -26,7 +26,9 @@ def newest(root: Path, name: str) -> pd.DataFrame:
 
 def numbers(root: Path) -> pd.DataFrame:
     """What a run found out, without what it cost."""
-    return newest(root, "leaderboard")[NUMBERS].sort_values(NUMBERS[:3]).reset_index(drop=True)
+    board = newest(root, "leaderboard")
+    board = board[~board["metric"].str.startswith("latency_ms")]
+    return board[NUMBERS].sort_values(NUMBERS[:3]).reset_index(drop=True)
 
 
 def set_parameter(root: Path, path: str, **values: object) -> None:
@@ -91,6 +93,18 @@ def test_mlflow_holds_one_finished_run_per_cell(sequential: Path) -> None:
     assert {run.data.params["dim"] for run in cells} == {"8", "sparse"}
     board = newest(sequential, "leaderboard")
     assert set(board.loc[board["task"] == "topic", "mlflow_run_id"]) == {run.info.run_id for run in cells}
+
+
+def test_a_labelled_task_has_a_learning_curve_up_to_what_the_leaderboard_says(sequential: Path) -> None:
+    curves, board = newest(sequential, "learning_curves"), newest(sequential, "leaderboard")
+    assert set(curves["task"]) == {"topic"} and (curves.groupby("embedding")["n_labels"].nunique() == 2).all()
+    all_labels = curves[curves["label_fraction"] == 1].set_index("embedding")["value"]
+    accuracy = board[(board["task"] == "topic") & (board["metric"] == "accuracy")].set_index("embedding")["value"]
+    for embedding, value in all_labels.items():
+        seeds = accuracy[accuracy.index.str.fullmatch(rf"{embedding}(_seed\d+)?")]
+        assert value == pytest.approx(seeds.mean())
+    crossovers = newest(sequential, "crossovers")
+    assert len(crossovers) == len(all_labels) - 1 and set(crossovers["reference"]) == {all_labels.idxmax()}
 
 
 @pytest.mark.slow

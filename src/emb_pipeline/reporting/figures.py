@@ -224,6 +224,71 @@ def dimension_figure(leaderboard: pd.DataFrame, task: str) -> go.Figure:
     return figure.update_yaxes(title_text=_axis_title(metric), tickformat=_tick_format(metric))
 
 
+def learning_curve_figure(curves: pd.DataFrame, task: str) -> go.Figure:
+    """Primary metric against the number of labels, for the best embedding of each origin and those that lead anywhere.
+
+    Parameters
+    ----------
+    curves : DataFrame
+        Of `emb_pipeline.statistics.label_curves.learning_curves`.
+    task : str
+        The task.
+
+    Returns
+    -------
+    Figure
+        One trace per embedding, named at its right end; empty where the task has no curve.
+    """
+    rows = curves[curves["task"] == task]
+    figure = _empty(height=420)
+    if rows.empty:
+        return figure
+    metric = str(rows["metric"].iloc[0])
+    ends: list[tuple[str, float]] = []
+    drawn = shown_curves(rows)
+    origins = [name.split(".", 1)[0] for name in drawn]
+    for place, name in enumerate(drawn):
+        part, style = rows[rows["embedding"] == name].sort_values("n_labels"), look(origins[place])
+        dash = METHOD_DASHES[origins[:place].count(origins[place]) % len(METHOD_DASHES)]
+        hover = [
+            f"{escape(name)}<br>{count:,} labels: {value_text(value, metric)} {interval_text(low, high, metric)}"
+            for count, value, low, high in zip(part["n_labels"], part["value"], part["ci_low"], part["ci_high"], strict=True)
+        ]
+        figure.add_trace(
+            go.Scatter(
+                x=part["n_labels"].astype(int).tolist(),
+                y=part["value"].tolist(),
+                mode="lines+markers",
+                name=escape(name),
+                text=hover,
+                hoverinfo="text",
+                line={"color": style.colour, "width": 2, "dash": dash},
+                marker={"color": style.colour, "symbol": style.symbol, "size": 8},
+                error_y=_bars(part, style.colour, "value"),
+            )
+        )
+        ends.append((name, float(part["value"].iloc[-1])))
+    counts = sorted(set(rows["n_labels"].astype(int)))
+    _label_ends(figure, ends)
+    figure.update_xaxes(
+        type="log",
+        tickvals=counts,
+        ticktext=[f"{count:,}" for count in counts],
+        title_text="labels learnt from (log scale)",
+        range=[math.log10(counts[0] / 1.12), math.log10(counts[-1] * 1.12)],
+    )
+    return figure.update_yaxes(title_text=_axis_title(metric), tickformat=_tick_format(metric))
+
+
+def shown_curves(rows: pd.DataFrame, most: int = 8) -> list[str]:
+    """Embeddings worth a line: the best of each origin with all labels, and the best at each number of labels."""
+    last = rows[rows["n_labels"] == rows["n_labels"].max()].sort_values("value", ascending=False)
+    of_origin = last.groupby(last["embedding"].str.split(".").str[0], sort=False)["embedding"].first()
+    leading = rows.sort_values("value", ascending=False).groupby("n_labels", sort=True)["embedding"].first()
+    names = list(dict.fromkeys([*of_origin, *leading, *last["embedding"]]))[:most]
+    return [name for name in last["embedding"] if name in names]
+
+
 def methods_figure(leaderboard: pd.DataFrame, task: str) -> go.Figure:
     """Methods against each other at the dimension that most of them share, one symbol per origin.
 

@@ -21,6 +21,7 @@ from plotly.offline import get_plotlyjs
 
 from emb_pipeline.reporting import figures, wording
 from emb_pipeline.reporting import rows as pick
+from emb_pipeline.reporting.curve_findings import curve_findings
 from emb_pipeline.reporting.findings import (
     Finding,
     Result,
@@ -59,7 +60,7 @@ DERIVATIONS = {
     "hybrid": "Mixed with a recommender that learns from interactions",
     "fine_tuning": "Fine-tuned on a task’s labels, scored on that task and on the others",
 }
-LATENCIES = ("latency_ms_p50", "latency_ms_p95")
+LATENCIES = ("latency_ms_p50", "latency_ms_p95", "latency_ms_p99")
 """Metrics that stand among the costs."""
 NOTABLE_SHARE = 0.01
 """Share from which a fault in the data is marked as serious."""
@@ -86,6 +87,8 @@ def report_page(
     embeddings: pd.DataFrame,
     corpora: pd.DataFrame,
     derived: pd.DataFrame | None = None,
+    curves: pd.DataFrame | None = None,
+    crossovers: pd.DataFrame | None = None,
     level: float = 0.05,
     drawn: Mapping[str, go.Figure] | None = None,
 ) -> str:
@@ -103,10 +106,12 @@ def report_page(
         Any of them may be empty.
     derived : DataFrame, optional
         Embeddings against those that they were made from, with the ``factor``: further training or distillation.
+    curves, crossovers : DataFrame, optional
+        Scores by number of labels, and embeddings against the one that is best with all labels.
     level : float
         Error rate of the tests; intervals are taken to be at ``1 - level``.
     drawn : mapping of str to Figure, optional
-        Figures that are there already: ``<task>_leaderboard``, ``_methods``, ``_dimension``, ``_cost``, ``_bytes``, and
+        Figures that are there already: ``<task>_leaderboard``, ``_methods``, ``_dimension``, ``_cost``, ``_curve``, and
         ``origins``. What is missing is drawn.
 
     Returns
@@ -130,6 +135,7 @@ def report_page(
         "overview": _overview(results) if len(results) > 1 else None,
         "origins": _origins(origins, level, (drawn or {}).get("origins")),
         "origins_missing": _origins_missing(leaderboard),
+        "curves": [] if curves is None else _curves(curves, crossovers, order, drawn or {}),
         "derived": [] if derived is None else _derived(derived, level),
         "legend": [(origin, look(origin)) for origin in in_order(leaderboard["origin"].astype(str))],
         "grid": _grid(leaderboard),
@@ -370,6 +376,43 @@ def _dimensions_chart(each: Result, leaderboard: pd.DataFrame, drawn: Mapping[st
         "table holds the numbers.",
         f"{each.task}: a line per origin and method; sparse baselines and the best control as level lines.",
     )
+
+
+def _curves(
+    curves: pd.DataFrame, crossovers: pd.DataFrame | None, order: Sequence[str], drawn: Mapping[str, go.Figure]
+) -> list[dict[str, Any]]:
+    """For each task with a learning curve: its chart, sentences, and numbers."""
+    made = []
+    for task, rows in _in_order(curves, "task", order).groupby("task", sort=False):
+        crossing = None if crossovers is None else crossovers[crossovers["task"] == task]
+        metric = str(rows["metric"].iloc[0])
+        counts = sorted(set(rows["n_labels"].astype(int)))
+        values = {(row["embedding"], int(row["n_labels"])): row for row in rows.to_dict("records")}
+        names = rows[rows["n_labels"] == counts[-1]].sort_values("value", ascending=False)["embedding"]
+        made.append(
+            {
+                "task": task,
+                "findings": curve_findings(rows, crossing),
+                "chart": _chart(
+                    drawn.get(f"{task}_curve") or figures.learning_curve_figure(rows, str(task)),
+                    f"curve-{task}",
+                    f"{wording.metric_name(metric)} on {task} by number of labels. The table below holds the same numbers.",
+                    f"{task}: the best embedding of each origin, and those that lead somewhere. All are in the table.",
+                ),
+                "counts": counts,
+                "metric": wording.metric_name(metric),
+                "lines": [
+                    (
+                        name,
+                        str(name).split(".", 1)[0],
+                        [wording.value_text(values[name, count]["value"], metric) for count in counts],
+                        wording.difference_text(values[name, counts[-1]]["doubling"], metric),
+                    )
+                    for name in names
+                ],
+            }
+        )
+    return made
 
 
 def _cost_charts(each: Result, leaderboard: pd.DataFrame, drawn: Mapping[str, go.Figure]) -> list[Chart]:

@@ -19,6 +19,7 @@ from emb_pipeline.provenance import git_state, versions
 from emb_pipeline.reporting import figures
 from emb_pipeline.reporting.page import report_page
 from emb_pipeline.reporting.rows import audit_share
+from emb_pipeline.statistics import label_curves
 from emb_pipeline.statistics import leaderboard as statistics
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.tokens import TokenCorpus
@@ -66,6 +67,12 @@ def measure_effects(options: ReportOptions, embeddings: Mapping[str, Any], **sco
     return statistics.effects(item_scores, contrasts, _primary_metrics(scores), options.resampling)
 
 
+def measure_learning_curves(options: ReportOptions, **scores: Tables) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Scores by number of labels, and which embedding is ahead of the best one when labels are few."""
+    item_scores, draws = _all(scores, "item_scores"), _all(scores, "label_draws")
+    return label_curves.learning_curves(item_scores, draws, _primary_metrics(scores), options.resampling)
+
+
 def make_audit(audits: pa.Table, overlap: pa.Table) -> pd.DataFrame:
     """What is wrong with the tasks, and how much of their held-out text stands in the corpora."""
     found = overlap.to_pandas().rename(columns={"task": "scope"})
@@ -96,9 +103,9 @@ def draw_costs(leaderboard: pa.Table, task: str) -> go.Figure:
     return figures.cost_figure(leaderboard.to_pandas(), task)
 
 
-def draw_bytes(leaderboard: pa.Table, task: str) -> go.Figure:
-    """Primary metric against the bytes of a vector."""
-    return figures.cost_figure(leaderboard.to_pandas(), task, against="bytes_per_item")
+def draw_learning_curve(curves: pa.Table, task: str) -> go.Figure:
+    """Primary metric against the number of labels."""
+    return figures.learning_curve_figure(curves.to_pandas(), task)
 
 
 def draw_origins(effects: pa.Table, options: ReportOptions) -> go.Figure:
@@ -111,6 +118,8 @@ def write_page(
     leaderboard: pa.Table,
     comparisons: pa.Table,
     effects: pa.Table,
+    learning_curves: pa.Table,
+    crossovers: pa.Table,
     audit: pa.Table,
     **parts: Any,
 ) -> str:
@@ -123,6 +132,8 @@ def write_page(
         comparisons=comparisons.to_pandas(),
         origins=of_factor(effects, statistics.CORPUS),
         derived=effects.to_pandas(),
+        curves=learning_curves.to_pandas(),
+        crossovers=crossovers.to_pandas(),
         audit=audit.to_pandas(),
         embeddings=trained_embeddings(_all(scores, "cells")),
         corpora=pd.DataFrame([corpus_row(name, corpus) for name, corpus in corpora.items()]),
@@ -193,14 +204,19 @@ def corpus_row(name: str, corpus: TokenCorpus) -> dict[str, Any]:
     }
 
 
-TASK_FIGURES: dict[str, tuple[Callable[..., go.Figure], list[str]]] = {
-    "leaderboard": (draw_leaderboard, ["audit"]),
-    "dimension": (draw_dimensions, []),
-    "methods": (draw_methods, []),
-    "cost": (draw_costs, []),
-    "bytes": (draw_bytes, []),
+TASK_FIGURES: dict[str, tuple[Callable[..., go.Figure], str, list[str]]] = {
+    "leaderboard": (draw_leaderboard, "leaderboard", ["audit"]),
+    "dimension": (draw_dimensions, "leaderboard", []),
+    "methods": (draw_methods, "leaderboard", []),
+    "cost": (draw_costs, "leaderboard", []),
+    "curve": (draw_learning_curve, "learning_curves", []),
 }
-"""Figure of a task: what draws it, and what it needs beside the leaderboard and the task's name."""
+"""Figure of a task: what draws it, from which table, and what it needs beside that and the task's name."""
+
+
+def task_figures(kind: str) -> list[str]:
+    """The figures of a task of this kind."""
+    return [name for name in TASK_FIGURES if name != "curve" or KINDS[kind].has_learning_curve]
 
 
 def _all(scores: Mapping[str, Tables], name: str) -> pd.DataFrame:

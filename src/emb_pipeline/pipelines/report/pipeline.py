@@ -1,6 +1,6 @@
 """Compare all scores, and write the report.
 
-<origin>.scores ──► leaderboard, comparisons, effects ─────────┐
+<origin>.scores ──► leaderboard, comparisons, effects, curves ──┐
 tasks@audit, corpora@overlap ──► audit ────────────────────────┼──► figures ──► report_page
                                                                └──────────────►
 """
@@ -22,7 +22,7 @@ STAGE = "report"
 def build(experiment: Experiment) -> Pipeline:
     """The report stage of an experiment."""
     scores = {f"{origin}_scores": f"{origin}.scores" for origin in experiment.origins}
-    figures = [_figure(name, task) for task in experiment.tasks for name in nodes.TASK_FIGURES]
+    figures = [_figure(name, task) for task, kind in experiment.tasks.items() for name in nodes.task_figures(kind)]
     steps = [
         *_tables(scores),
         *figures,
@@ -48,13 +48,14 @@ def _tables(scores: Mapping[str, str]) -> list[Node]:
         node(nodes.make_leaderboard, {"use_case": "params:use_case", **compared}, "leaderboard", name="make_leaderboard"),
         node(nodes.compare_embeddings, compared, "comparisons", name="compare_embeddings"),
         node(nodes.measure_effects, {"embeddings": "params:embeddings", **compared}, "effects", name="measure_effects"),
+        node(nodes.measure_learning_curves, compared, ["learning_curves", "crossovers"], name="measure_learning_curves"),
         node(nodes.make_audit, ["audits", "overlap"], "audit", name="make_audit"),
     ]
 
 
 def _figure(name: str, task: str) -> Node:
-    function, needs = nodes.TASK_FIGURES[name]
-    inputs = ["leaderboard", f"params:tasks.{task}.name", *needs]
+    function, table, needs = nodes.TASK_FIGURES[name]
+    inputs = [table, f"params:tasks.{task}.name", *needs]
     return node(function, inputs, f"{task}_{name}_figure", name=f"draw_{task}_{name}")
 
 
