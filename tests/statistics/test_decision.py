@@ -1,0 +1,131 @@
+"""Which embedding to deploy: not inferior, within budget, cheapest."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import ttest_1samp
+
+from emb_pipeline.statistics.decision import ALL_TASKS, Rules, Scored, decide, joint, non_inferiority
+
+NAMES = ["domain.large_300", "domain.small_50", "task.tfidf", "pretrained.big_768"]
+COSTS = pd.DataFrame(
+    {
+        "bytes_per_item": [1200.0, 200.0, 190.0, 3072.0],
+        "latency_ms_p95": [0.5, 0.4, 0.3, 12.0],
+        "train_seconds": [30.0, 20.0, 0.0, np.nan],
+    },
+    index=NAMES,
+)
+
+
+def _scored(means: list[float], *, n: int = 2000, margin: float = 0.02, seed: int = 0, names: list[str] = NAMES) -> Scored:
+    """Embeddings with these accuracies, exactly, right on the same kind of units."""
+    rng = np.random.default_rng(seed)
+    ease = rng.permutation(n)
+    scores = np.stack(
+        [(ease + rng.normal(scale=0.15 * n, size=n)).argsort().argsort() < round(mean * n) for mean in means], axis=1
+    )
+    return Scored.of_units("topic", "accuracy", names, scores.astype(float), margin, n_resamples=1000, rng=rng)
+
+
+def test_the_cheapest_that_is_not_inferior_is_chosen() -> None:
+    candidates, _ = decide(_scored([0.80, 0.795, 0.70, 0.803], n=10_000), COSTS, Rules())
+    row = candidates.set_index("embedding")
+    assert row["chosen"].to_dict() == {name: name == "domain.small_50" for name in candidates["embedding"]}
+    assert row.loc["task.tfidf", "non_inferior"] == False and row.loc["domain.large_300", "non_inferior"]  # noqa: E712
+    assert candidates["embedding"][0] == "pretrained.big_768" and set(candidates["best"]) == {"pretrained.big_768"}
+    assert row.loc["domain.small_50", "difference_to_best"] == pytest.approx(-0.008)
+    assert -0.02 < row.loc["domain.small_50", "bound"] < -0.008 and row.loc["task.tfidf", "bound"] < -0.1
+
+
+def test_a_budget_excludes_before_the_best_is_looked_for() -> None:
+    scored = _scored([0.80, 0.78, 0.70, 0.90])
+    candidates, relaxed = decide(scored, COSTS, Rules(budgets={"latency_ms_p95": 5.0, "bytes_per_item": 1000.0}))
+    row = candidates.set_index("embedding")
+    assert row["fits"].to_dict() == {name: name in ("domain.small_50", "task.tfidf") for name in candidates["embedding"]}
+    assert row.loc["pretrained.big_768", "exceeds"] == "latency_ms_p95, bytes_per_item"
+    assert row[row["chosen"]].index.tolist() == ["domain.small_50"] and set(row["best"]) == {"domain.small_50"}
+    (line,) = relaxed.to_dict("records")  # the other two need both budgets
+    assert (line["budget"], line["needed"], line["embedding"]) == ("bytes_per_item", 1200.0, "domain.large_300")
+    assert line["difference"] == pytest.approx(0.02) and line["binds"] and line["ci_low"] > 0
+
+
+def test_a_cost_that_was_not_measured_does_not_fit_a_budget() -> None:
+    candidates, _ = decide(_scored([0.7, 0.7, 0.7, 0.9]), COSTS, Rules(budgets={"train_seconds": 100.0}))
+    row = candidates.set_index("embedding").loc["pretrained.big_768"]
+    assert not row["fits"] and row["exceeds"] == "train_seconds"
+
+
+def test_costs_within_five_per_cent_are_equal_and_the_next_cost_decides() -> None:
+    costs = COSTS.assign(bytes_per_item=[200.0, 200.0, 192.0, 3072.0], latency_ms_p95=[0.4, 0.9, 0.41, 12.0])
+    candidates, _ = decide(_scored([0.8] * 4), costs, Rules(cheapest_by=("bytes_per_item", "latency_ms_p95")))
+    row = candidates.set_index("embedding")
+    assert row[row["chosen"]].index.tolist() == ["task.tfidf"] and row[row["tie"]].index.tolist() == ["domain.large_300"]
+
+
+def test_where_nothing_fits_nothing_is_chosen_and_the_nearest_way_out_is_named() -> None:
+    candidates, relaxed = decide(_scored([0.8] * 4), COSTS, Rules(budgets={"bytes_per_item": 100.0}))
+    assert not candidates["chosen"].any() and candidates["best"].isna().all()
+    (line,) = relaxed.to_dict("records")
+    assert (line["embedding"], line["needed"], line["binds"]) == ("task.tfidf", 190.0, True)
+
+
+def test_two_embeddings_are_tested_as_by_a_one_sided_t_test() -> None:
+    rng = np.random.default_rng(2)
+    scores = np.stack([rng.random(3000), rng.random(3000)], axis=1)
+    scores[:, 1] += 0.5 * (scores[:, 0] - 0.5) - scores[:, 1].mean() + scores[:, 0].mean() - 0.008
+    scored = Scored.of_units("t", "accuracy", ["a", "b"], scores, 0.02, n_resamples=20_000, rng=rng)
+    p, bound = non_inferiority(scored)
+    difference = scores[:, 1] - scores[:, 0]
+    expected = ttest_1samp(difference, -0.02, alternative="greater")
+    assert p[1] == pytest.approx(expected.pvalue, abs=0.004)
+    assert bound[1] == pytest.approx(expected.confidence_interval(0.95).low, abs=5e-4)
+
+
+def test_an_embedding_that_is_worse_by_the_margin_is_seldom_let_through() -> None:
+    """Three just inferior ones beside two that are equally best: any let through is an error."""
+    rng = np.random.default_rng(5)
+    wrong = 0
+    for _ in range(400):
+        scores = rng.normal([0.5, 0.5, 0.4, 0.4, 0.4], 1.0, size=(400, 5)) + rng.normal(size=(400, 1))
+        scored = Scored.of_units("t", "accuracy", list("abcde"), scores, 0.1, n_resamples=200, rng=rng)
+        p, _ = non_inferiority(scored)
+        wrong += bool((p[2:] <= 0.05).any())
+    assert wrong / 400 <= 0.065
+
+
+def test_equals_are_not_inferior_where_there_are_units_enough() -> None:
+    rng = np.random.default_rng(6)
+    found = 0
+    for _ in range(50):
+        scores = rng.normal(0.5, 1.0, size=(4000, 4))
+        scored = Scored.of_units("t", "accuracy", list("abcd"), scores, 0.1, n_resamples=200, rng=rng)
+        found += (non_inferiority(scored)[0] <= 0.05).sum()
+    assert found / 200 > 0.9
+
+
+def test_equal_scores_are_not_inferior_and_one_candidate_is_enough() -> None:
+    scores = np.repeat(np.random.default_rng(0).random((50, 1)), 2, axis=1)
+    scored = Scored.of_units("t", "m", ["a", "b"], scores, 0.01, n_resamples=99, rng=np.random.default_rng(0))
+    assert (non_inferiority(scored)[0] <= 0.05).all()
+    candidates, _ = decide(scored.among(["a"]), COSTS.rename(index={NAMES[0]: "a"}), Rules())
+    assert candidates["chosen"].tolist() == [True]
+
+
+def test_several_tasks_count_in_units_of_their_margins() -> None:
+    one = _scored([0.80, 0.70, 0.70, 0.60], margin=0.02)
+    other = _scored([0.50, 0.60, 0.40, 0.40], margin=0.1, seed=1, names=[*NAMES[:3], "task.other"])
+    other = Scored("search", other.metric, other.embeddings, other.values, other.resampled, other.margin, other.n_units)
+    both = joint([one, other], {"topic": 1.0, "search": 3.0})
+    assert both is not None and both.task == ALL_TASKS and both.embeddings == NAMES[:3]
+    expected = [0.25 * 0.80 / 0.02 + 0.75 * 0.5 / 0.1, 0.25 * 0.7 / 0.02 + 0.75 * 0.6 / 0.1]
+    np.testing.assert_allclose(both.values[:2], expected)
+    assert both.margin == 1.0 and joint([one, other], {"topic": 1.0}) is None
+
+
+@pytest.mark.parametrize("rules", [Rules(budgets={"dollars": 1.0}), Rules(cheapest_by=("dollars",))])
+def test_a_cost_that_does_not_exist_is_refused_with_those_that_do(rules: Rules) -> None:
+    with pytest.raises(ValueError, match="'dollars' is no cost; these were measured: bytes_per_item, latency_ms_p95"):
+        decide(_scored([0.8] * 4), COSTS, rules)
