@@ -29,10 +29,8 @@ def main() -> None:
         if words and len(starts) > 1:
             first.append(_share(words, answer[:STRETCH]))
             later.append(np.mean([_share(words, answer[start : start + STRETCH]) for start in starts]))
-    print(
-        f"{len(first)} answers of {3 * STRETCH} words or more: {np.mean(first):.1%} of the question's words stand in the first"
-    )
-    print(f"{STRETCH} words, {np.mean(later):.1%} in a later stretch of {STRETCH}")
+    print(f"{len(first)} answers of {3 * STRETCH} words or more: of a question's words stand")
+    print(f"{np.mean(first):.1%} in the first {STRETCH} words, {np.mean(later):.1%} in a later stretch of {STRETCH}")
 
 
 def _share(words: set[str], text: list[str]) -> float:

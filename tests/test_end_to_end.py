@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from emb_pipeline.deployment.bundle import Bundle
 from tests.conftest import run_kedro
 
 NUMBERS = ["task", "embedding", "metric", "value", "ci_low", "ci_high", "n", "letters", "primary"]
@@ -105,6 +106,26 @@ def test_a_labelled_task_has_a_learning_curve_up_to_what_the_leaderboard_says(se
         assert value == pytest.approx(seeds.mean())
     crossovers = newest(sequential, "crossovers")
     assert len(crossovers) == len(all_labels) - 1 and set(crossovers["reference"]) == {all_labels.idxmax()}
+
+
+def test_a_decision_is_made_for_each_task_and_changes_with_the_budgets_alone(finished: Path) -> None:
+    decision = newest(finished, "decision")
+    assert set(decision["task"]) == {*newest(finished, "leaderboard")["task"], "all tasks"}
+    assert (decision.groupby("task")["chosen"].sum() == 1).all()
+    assert not decision["embedding"].str.startswith("control.").any()
+    output = run_kedro("--env", "tiny", "--pipelines", "decide", "--params", "decision.budgets.bytes_per_item=1")
+    assert "No embedding fits all budgets." in output.stdout and not newest(finished, "decision")["chosen"].any()
+
+
+def test_what_was_chosen_is_handed_over_as_a_model_that_takes_text(finished: Path) -> None:
+    run_kedro("--env", "tiny", "--pipelines", "deploy")
+    decision = newest(finished, "decision")
+    chosen = decision[(decision["task"] == "topic") & decision["chosen"]].iloc[0]
+    bundle = Bundle.read(finished / "data/08_reporting/tiny/deployment/topic")
+    assert bundle.facts["embedding"] == chosen["embedding"] and chosen["embedding"] in bundle.card
+    examples = pd.read_parquet(finished / "data/03_primary/tiny/tasks/topic/examples/examples.parquet")
+    answers = bundle.model.answer(examples["text"].tolist())
+    assert (answers["label"] == examples["label"]).mean() > 0.9
 
 
 @pytest.mark.slow

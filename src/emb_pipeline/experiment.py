@@ -45,12 +45,13 @@ class _Strict(BaseModel):
 
 
 class Folders(_Strict):
-    """Where this machine keeps raw files, scratch space and encodings."""
+    """Where this machine keeps raw files, scratch space, encodings and what was trained."""
 
     raw: Path
     scratch: Path
     project: Path
     encodings: Path
+    models: Path
 
 
 class Pretrained(_Strict):

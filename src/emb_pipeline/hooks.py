@@ -152,15 +152,22 @@ class Console:
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
-        """Print them, if the run made a leaderboard."""
-        if "leaderboard" not in pipeline.all_outputs():
+        """Print them, if the run made a leaderboard; if it made a decision, that before them."""
+        made = pipeline.all_outputs()
+        if not {"leaderboard", "decision"} & made:
             return
         from rich.console import Console as Terminal
 
-        from emb_pipeline.reporting.console import leaderboard_table
+        from emb_pipeline.reporting.console import decision_lines, leaderboard_table
 
         terminal = Terminal(width=100)
-        terminal.print(leaderboard_table(catalog.load("leaderboard").to_pandas()))
+        if "leaderboard" in made:
+            terminal.print(leaderboard_table(catalog.load("leaderboard").to_pandas()))
+        if "decision" in made:
+            tables = (catalog.load(name).to_pandas() for name in ("decision", "relaxations"))
+            terminal.print(decision_lines(*tables))
+        if "leaderboard" not in made:
+            return
         use_case = active_parameters()["use_case"]
         page = Path(in_project(f"data/08_reporting/{use_case}/latest/report.html"))
         terminal.print(f"report   {page}", soft_wrap=True, highlight=False)

@@ -6,7 +6,7 @@ from kedro.pipeline import Pipeline
 
 from emb_pipeline.config import active_parameters
 from emb_pipeline.experiment import experiment_from
-from emb_pipeline.pipelines import evaluate, fine_tune, ingest, report, train
+from emb_pipeline.pipelines import decide, evaluate, fine_tune, ingest, report, train
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -15,7 +15,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     Returns
     -------
     dict
-        A mapping from stage names (and ``__default__``, the whole run) to ``Pipeline`` objects.
+        A mapping from stage names (and ``__default__``, the whole run but for ``deploy``) to ``Pipeline`` objects.
     """
     experiment = experiment_from(active_parameters())
     stages = {
@@ -23,6 +23,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "train": train.build(experiment),
         "fine_tune": fine_tune.build(experiment),
         "evaluate": evaluate.build(experiment),
+        "decide": decide.build(experiment),
         "report": report.build(experiment),
     }
-    return {**stages, "__default__": sum(stages.values(), Pipeline([]))}
+    return {**stages, "__default__": sum(stages.values(), Pipeline([])), "deploy": decide.build_export(experiment)}

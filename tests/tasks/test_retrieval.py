@@ -51,6 +51,8 @@ class FixedOrder:
     def __init__(self, order: Sequence[Sequence[int]]) -> None:
         self.order = np.array(order)
 
+    n_bytes = 40
+
     def index(self, passages: Sequence[str]) -> FixedOrder:
         return self
 
@@ -65,6 +67,7 @@ def test_scores_of_a_small_ranking_are_those_worked_out_by_hand() -> None:
     assert evaluation.metrics["ndcg@10"] == pytest.approx(1.76186 / 2.63093, abs=1e-5)
     assert evaluation.metrics["mrr@10"] == pytest.approx(1 / 2)
     assert evaluation.metrics["recall@100"] == 1.0
+    assert evaluation.bytes_per_item == 40 / 4  # the index, over the passages
     assert evaluation.dim == 0
 
 

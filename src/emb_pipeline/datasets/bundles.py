@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -16,24 +18,24 @@ if TYPE_CHECKING:
 SERVING = Path(__file__).with_name("serving.py")
 
 
-class BundleDataset(AbstractDataset["Bundle", "Bundle"]):
-    """One bundle as a folder, and as a version of a registered MLflow model.
+class BundlesDataset(AbstractDataset["Mapping[str, Bundle]", "dict[str, Bundle]"]):
+    """Bundles by task: a folder with one folder for each, and a version of a registered MLflow model each.
 
     Parameters
     ----------
     filepath : str
         The folder.
     registered_name : str
-        Name of the model in MLflow's registry.
+        What the models are called in MLflow's registry: ``<registered_name>.<task>``.
     experiment : str
-        MLflow experiment of the run that the model belongs to.
+        MLflow experiment of the runs that the models belong to.
     tracking_uri : str
         MLflow store.
     metadata : dict, optional
         Anything for other tools.
     """
 
-    MANIFEST = "bundle.json"
+    MANIFEST = "manifest.json"
 
     def __init__(
         self,
@@ -48,22 +50,27 @@ class BundleDataset(AbstractDataset["Bundle", "Bundle"]):
         self._registered_name, self._experiment, self._tracking_uri = registered_name, experiment, tracking_uri
         self.metadata = metadata
 
-    def load(self) -> Bundle:
+    def load(self) -> dict[str, Bundle]:
         from emb_pipeline.deployment.bundle import Bundle
 
-        return Bundle.read(Path(self._filepath))
+        folder = Path(self._filepath)
+        return {task: Bundle.read(folder / task) for task in json.loads((folder / self.MANIFEST).read_text())["tasks"]}
 
-    def save(self, data: Bundle) -> None:
+    def save(self, data: Mapping[str, Bundle]) -> None:
         with atomic_path(Path(self._filepath)) as folder:
-            data.write(folder)
-        register_model(
-            self._tracking_uri,
-            self._experiment,
-            self._registered_name,
-            script=SERVING,
-            artifacts={"bundle": str(Path(self._filepath))},
-            tags={name: str(value) for name, value in data.facts.items() if isinstance(value, str | int | float)},
-        )
+            folder.mkdir()
+            for task, bundle in data.items():
+                bundle.write(folder / task)
+            (folder / self.MANIFEST).write_text(json.dumps({"tasks": list(data)}))
+        for task, bundle in data.items():
+            register_model(
+                self._tracking_uri,
+                self._experiment,
+                f"{self._registered_name}.{task}",
+                script=SERVING,
+                artifacts={"bundle": str(Path(self._filepath) / task)},
+                tags={name: str(value) for name, value in bundle.facts.items() if isinstance(value, str | int | float)},
+            )
 
     def _exists(self) -> bool:
         return (Path(self._filepath) / self.MANIFEST).is_file()

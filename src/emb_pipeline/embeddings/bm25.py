@@ -35,6 +35,11 @@ class Bm25Index:
     weights: bm25s.BM25
     n_passages: int
 
+    @property
+    def n_bytes(self) -> int:
+        """Memory of the weights and of where they stand."""
+        return sum(int(self.weights.scores[name].nbytes) for name in ("data", "indices", "indptr"))
+
     def search(self, queries: Sequence[str], k: int) -> np.ndarray:
         """The best passages of each query.
 

@@ -80,6 +80,11 @@ class Searcher(Protocol):
 class SearchIndex(Protocol):
     """Passages that can be searched."""
 
+    @property
+    def n_bytes(self) -> int:
+        """Memory of the index."""
+        ...
+
     def search(self, queries: Sequence[str], k: int) -> np.ndarray:
         """Indices of the ``k`` best passages for each query, best first: shape (n_queries, k)."""
         ...

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pandas as pd
+from markupsafe import Markup
 from rich.console import Group
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from emb_pipeline.reporting import rows as pick
+from emb_pipeline.reporting.decision_findings import decision_findings
 from emb_pipeline.reporting.wording import interval_text, metric_name, seconds_text, unit_name, value_text
 
 _LONGEST_NAME = 38
@@ -29,6 +31,15 @@ def leaderboard_table(leaderboard: pd.DataFrame) -> Group:
     """
     tables = [_task_table(leaderboard, task) for task in pick.tasks_of(leaderboard)]
     return Group(*(Padding(table, (1, 0, 0, 0)) for table in tables))
+
+
+def decision_lines(decision: pd.DataFrame, relaxations: pd.DataFrame) -> Group:
+    """What to deploy, in the report's sentences."""
+    lines = []
+    for task, found in decision_findings(decision, relaxations):
+        lines.append(Text(f"\nwhat to deploy: {task}", style="bold"))
+        lines += [Text(Markup(each.text).striptags()) for each in found]
+    return Group(*lines)
 
 
 def _task_table(leaderboard: pd.DataFrame, task: str) -> Table:

@@ -22,6 +22,7 @@ from plotly.offline import get_plotlyjs
 from emb_pipeline.reporting import figures, wording
 from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting.curve_findings import curve_findings
+from emb_pipeline.reporting.decision_findings import COST_NAMES, MARGINS, cost_text, decision_findings
 from emb_pipeline.reporting.findings import (
     Finding,
     Result,
@@ -89,6 +90,8 @@ def report_page(
     derived: pd.DataFrame | None = None,
     curves: pd.DataFrame | None = None,
     crossovers: pd.DataFrame | None = None,
+    decision: pd.DataFrame | None = None,
+    relaxations: pd.DataFrame | None = None,
     level: float = 0.05,
     drawn: Mapping[str, go.Figure] | None = None,
 ) -> str:
@@ -108,6 +111,8 @@ def report_page(
         Embeddings against those that they were made from, with the ``factor``: further training or distillation.
     curves, crossovers : DataFrame, optional
         Scores by number of labels, and embeddings against the one that is best with all labels.
+    decision, relaxations : DataFrame, optional
+        Which embedding to deploy, and what larger budgets would buy.
     level : float
         Error rate of the tests; intervals are taken to be at ``1 - level``.
     drawn : mapping of str to Figure, optional
@@ -136,6 +141,7 @@ def report_page(
         "origins": _origins(origins, level, (drawn or {}).get("origins")),
         "origins_missing": _origins_missing(leaderboard),
         "curves": [] if curves is None else _curves(curves, crossovers, order, drawn or {}),
+        "decision": [] if decision is None or relaxations is None else _decision(decision, relaxations),
         "derived": [] if derived is None else _derived(derived, level),
         "legend": [(origin, look(origin)) for origin in in_order(leaderboard["origin"].astype(str))],
         "grid": _grid(leaderboard),
@@ -413,6 +419,43 @@ def _curves(
             }
         )
     return made
+
+
+def _decision(decision: pd.DataFrame, relaxations: pd.DataFrame) -> list[dict[str, Any]]:
+    """For each task, and all together: the sentences, and the candidates with what they cost."""
+    rows_of = dict(iter(decision.groupby("task", sort=False)))
+    costs = [name for name in COST_NAMES if name in decision.columns and decision[name].notna().any()]
+    return [
+        {
+            "task": task,
+            "findings": found,
+            "costs": [COST_NAMES[name] for name in costs],
+            "lines": [
+                {
+                    "embedding": row["embedding"],
+                    "origin": str(row["embedding"]).split(".", 1)[0],
+                    "chosen": row["chosen"],
+                    "value": f"{row['value']:.1f}"
+                    if row["metric"] == MARGINS
+                    else wording.value_text(row["value"], row["metric"]),
+                    "verdict": _verdict(row),
+                    "costs": [cost_text(name, row[name]) for name in costs],
+                }
+                for row in rows_of[task].to_dict("records")
+            ],
+        }
+        for task, found in decision_findings(decision, relaxations)
+    ]
+
+
+def _verdict(row: Mapping[Hashable, Any]) -> str:
+    if row["chosen"]:
+        return "chosen"
+    if not row["fits"]:
+        return "over budget: " + ", ".join(COST_NAMES.get(name, name) for name in str(row["exceeds"]).split(", "))
+    if row["tie"]:
+        return "as good and as cheap"
+    return "as good, dearer" if row["non_inferior"] else "may be inferior"
 
 
 def _cost_charts(each: Result, leaderboard: pd.DataFrame, drawn: Mapping[str, go.Figure]) -> list[Chart]:

@@ -219,11 +219,10 @@ def _judged_grades(
     if isinstance(encoder, Searcher):
         n_passages = len(task.passages)
         started = perf_counter()
-        ranks = _checked_ranks(
-            encoder.index(task.passages).search(task.queries, n_passages), len(task.queries), n_passages, n_passages
-        )
+        index = encoder.index(task.passages)
+        ranks = _checked_ranks(index.search(task.queries, n_passages), len(task.queries), n_passages, n_passages)
         scores = -np.argsort(ranks, axis=1)[rows, columns].astype(np.float64)
-        dim, size, encode_seconds = 0, 0.0, 0.0
+        dim, size, encode_seconds = 0, index.n_bytes / n_passages, 0.0
     else:
         _, queries, passages, encode_seconds = _vectors(task, encoder)
         dim, size = int(passages.shape[1]), bytes_per_vector(passages)
@@ -265,7 +264,8 @@ def _ranked(
     if isinstance(encoder, Searcher):
         index = encoder.index(task.passages)
         found = _checked_ranks(index.search(task.queries, k), len(task.queries), len(task.passages), k)
-        return found, 0, 0.0, perf_counter() - started, 0.0, lambda query: index.search([query], few)
+        seconds, size = perf_counter() - started, index.n_bytes / len(task.passages)
+        return found, 0, 0.0, seconds, size, lambda query: index.search([query], few)
     fitted, queries, passages, encode_seconds = _vectors(task, encoder)
     started = perf_counter()
     units = unit_length(passages)

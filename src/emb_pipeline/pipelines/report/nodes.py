@@ -120,6 +120,8 @@ def write_page(
     effects: pa.Table,
     learning_curves: pa.Table,
     crossovers: pa.Table,
+    decision: pa.Table,
+    relaxations: pa.Table,
     audit: pa.Table,
     **parts: Any,
 ) -> str:
@@ -134,6 +136,8 @@ def write_page(
         derived=effects.to_pandas(),
         curves=learning_curves.to_pandas(),
         crossovers=crossovers.to_pandas(),
+        decision=decision.to_pandas(),
+        relaxations=relaxations.to_pandas(),
         audit=audit.to_pandas(),
         embeddings=trained_embeddings(_all(scores, "cells")),
         corpora=pd.DataFrame([corpus_row(name, corpus) for name, corpus in corpora.items()]),

@@ -2,7 +2,7 @@
 
 <origin>.scores ──► leaderboard, comparisons, effects, curves ──┐
 tasks@audit, corpora@overlap ──► audit ────────────────────────┼──► figures ──► report_page
-                                                               └──────────────►
+decision, relaxations (of the stage decide) ───────────────────┘
 """
 
 from __future__ import annotations
@@ -30,12 +30,13 @@ def build(experiment: Experiment) -> Pipeline:
     ]
     drawn = [name for step in steps for name in step.outputs]
     corpora = {f"corpus_{corpus}": f"corpora@{corpus}" for corpus in experiment.corpora}
-    shown = [*drawn, *scores, *corpora, "parameters"]
+    decided = {name: name for name in ("decision", "relaxations")}
+    shown = [*drawn, *decided, *scores, *corpora, "parameters"]
     page = node(nodes.write_page, {name: name for name in shown}, "report_page", name="write_page")
     return pipeline(
         [*steps, page],
         namespace=STAGE,
-        inputs={"audits": "tasks@audit", "overlap": "corpora@overlap", **scores, **corpora},
+        inputs={"audits": "tasks@audit", "overlap": "corpora@overlap", **decided, **scores, **corpora},
         outputs={*drawn, "report_page"},
         parameters=_parameters([*steps, page]),
         tags=[STAGE, AGGREGATE],

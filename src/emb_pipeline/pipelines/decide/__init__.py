@@ -1,0 +1,3 @@
+from .pipeline import build, build_export
+
+__all__ = ["build", "build_export"]

@@ -1,0 +1,48 @@
+"""Choose an embedding under the budgets, and hand it over.
+
+<origin>.scores ──► decide ──► decision, relaxations ──► export_chosen ──► deployment    (a bundle per task)
+tasks@<task> ──────────────────────────────────────────┘
+"""
+
+from __future__ import annotations
+
+from kedro.pipeline import Pipeline, node, pipeline
+
+from emb_pipeline.experiment import Experiment
+from emb_pipeline.pipelines.decide import nodes
+from emb_pipeline.provenance import AGGREGATE
+
+STAGE, EXPORT = "decide", "deploy"
+NAMESPACE = "report"
+"""Of both stages: what the page shows is one item in the graph with it."""
+PARAMETERS = {"options": "params:decision", "report": "params:report", "embeddings": "params:embeddings"}
+
+
+def build(experiment: Experiment) -> Pipeline:
+    """The stage that chooses: seconds, from stored scores."""
+    scores = {f"{origin}_scores": f"{origin}.scores" for origin in experiment.origins}
+    takes = {**PARAMETERS, **{name: name for name in scores}}
+    step = node(nodes.decide_on_embedding, takes, ["decision", "relaxations"], name="decide_on_embedding")
+    return pipeline(
+        [step],
+        namespace=NAMESPACE,
+        inputs=scores,
+        outputs={"decision", "relaxations"},
+        parameters=set(PARAMETERS.values()),
+        tags=[STAGE, AGGREGATE],
+    )
+
+
+def build_export(experiment: Experiment) -> Pipeline:
+    """The stage that hands over: fits the chosen probes and writes a bundle for each task."""
+    tasks = {f"task_{task}": f"tasks@{task}" for task in experiment.tasks}
+    parameters = {"embeddings": "params:embeddings", "definitions": "params:tasks", "folders": "params:folders"}
+    takes = {"decision": "decision", **parameters, **{name: name for name in tasks}}
+    return pipeline(
+        [node(nodes.export_chosen, takes, "deployment", name="export_chosen")],
+        namespace=NAMESPACE,
+        inputs={"decision": "decision", **tasks},
+        outputs={"deployment"},
+        parameters=set(parameters.values()),
+        tags=[EXPORT, AGGREGATE],
+    )

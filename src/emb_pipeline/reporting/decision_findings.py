@@ -1,0 +1,126 @@
+"""The decision in sentences, each from one row of its tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from emb_pipeline.reporting.findings import Finding, code, names
+from emb_pipeline.reporting.wording import (
+    bytes_text,
+    count_text,
+    difference_text,
+    distance_text,
+    interval_text,
+    milliseconds_text,
+    number_text,
+    seconds_text,
+    value_text,
+)
+
+MARGINS = "margins"
+"""The metric of the decision over several tasks: scores in units of each task's margin."""
+_NAMED = 3
+COST_NAMES = {
+    "bytes_per_item": "bytes per vector",
+    "bytes": "size of the model",
+    "peak_rss_bytes": "memory in training",
+    "train_seconds": "time to train",
+    "encode_seconds": "time to encode the task",
+    "latency_ms_p50": "a request (median)",
+    "latency_ms_p95": "a request (95 %)",
+    "latency_ms_p99": "a request (99 %)",
+    "price_per_million": "price of a million requests",
+}
+
+
+def decision_findings(decision: pd.DataFrame, relaxations: pd.DataFrame) -> list[tuple[str, list[Finding]]]:
+    """For each task, and for all together: what to deploy and why, ties, and what a larger budget would buy.
+
+    Parameters
+    ----------
+    decision, relaxations : DataFrame
+        Of `emb_pipeline.statistics.decision.decide`.
+    """
+    return [
+        (str(task), [_choice(rows), *_ties(rows), *_relaxed(relaxations[relaxations["task"] == task])])
+        for task, rows in decision.groupby("task", sort=False)
+    ]
+
+
+def cost_text(cost: str, value: float | None) -> str:
+    """A cost in its own unit."""
+    if value is None or not math.isfinite(value):
+        return "not measured"
+    if cost.endswith("seconds"):
+        return seconds_text(value)
+    if cost.startswith("latency"):
+        return milliseconds_text(value)
+    return bytes_text(value) if "bytes" in cost else number_text(value)
+
+
+def _choice(rows: pd.DataFrame) -> Finding:
+    if not rows["chosen"].any():
+        return Finding(Markup("No embedding fits all budgets."), "warning")
+    row = rows[rows["chosen"]].iloc[0].to_dict()
+    return Finding(Markup("Deploy {}{}: {}.").format(code(row["embedding"]), _at(row), _against(row, rows)), "lead")
+
+
+def _at(row: Mapping[str, Any]) -> str:
+    return "" if row["metric"] == MARGINS else f", {value_text(row['value'], row['metric'])}"
+
+
+def _against(row: Mapping[str, Any], rows: pd.DataFrame) -> Markup:
+    """How the chosen one stands to the best, and what it costs of the best one's."""
+    if row["embedding"] == row["best"]:
+        others = int((rows["non_inferior"] & ~rows["chosen"]).sum())
+        if others:
+            return Markup("the best, and the cheapest of {} that are not inferior").format(count_text(others + 1))
+        return Markup("the best, and every other that fits may be worse by more than {}").format(_margin(row))
+    best = rows[rows["embedding"] == row["best"]].iloc[0].to_dict()
+    where = Markup("{} below the best, {}, and not more than {} with 95 % confidence").format(
+        _distance(-row["difference_to_best"], row["metric"]), code(row["best"]), _distance(-row["bound"], row["metric"])
+    )
+    return where + Markup(", at {} for a vector instead of {}").format(
+        bytes_text(row["bytes_per_item"]), bytes_text(best["bytes_per_item"])
+    )
+
+
+def _distance(value: float, metric: str) -> str:
+    return f"{max(value, 0):.1f} margins" if metric == MARGINS else distance_text(max(value, 0.0), metric)
+
+
+def _margin(row: Mapping[str, Any]) -> str:
+    return "a margin" if row["metric"] == MARGINS else distance_text(row["margin"], row["metric"])
+
+
+def _ties(rows: pd.DataFrame) -> list[Finding]:
+    tied = rows[rows["tie"]]["embedding"].tolist()
+    if not tied:
+        return []
+    more = f" and {len(tied) - _NAMED} more" if len(tied) > _NAMED else ""
+    return [Finding(Markup("As good and as cheap: {}{}.").format(names(tied[:_NAMED]), more))]
+
+
+def _relaxed(rows: pd.DataFrame) -> list[Finding]:
+    found = []
+    for row in rows.to_dict("records"):
+        budget = COST_NAMES.get(row["budget"], row["budget"])
+        limit, needed = cost_text(row["budget"], row["limit"]), cost_text(row["budget"], row["needed"])
+        if not isinstance(row["chosen"], str):
+            sentence = Markup("{} would fit if the {} could be {} instead of {}.")
+            found.append(Finding(sentence.format(code(row["embedding"]), budget, needed, limit)))
+        elif row["binds"]:
+            sentence = Markup("The budget for the {} ({}) binds: with {}, {} would bring {} {}.")
+            gain = (
+                difference_text(row["difference"], row["metric"])
+                if row["metric"] != MARGINS
+                else f"{row['difference']:+.1f}"
+            )
+            bounds = interval_text(row["ci_low"], row["ci_high"], row["metric"]) if row["metric"] != MARGINS else "margins"
+            found.append(Finding(sentence.format(budget, limit, needed, code(row["embedding"]), gain, bounds)))
+    return found
