@@ -9,7 +9,7 @@ import mlflow
 import pandas as pd
 
 
-class BundleModel(mlflow.pyfunc.PythonModel):
+class BundleModel(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined]
     """Takes texts (a column ``text``) and answers as the task asks."""
 
     def load_context(self, context: Any) -> None:

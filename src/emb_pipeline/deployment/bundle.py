@@ -101,8 +101,9 @@ class TextSearch:
 
     def answer(self, texts: Sequence[str], k: int = 10) -> pd.DataFrame:
         """The ``k`` nearest passages of each text: columns query (its position), rank, passage_id and cosine."""
-        has_roles = isinstance(self.encoder, ContextualEncoder)
-        queries = unit_length(self.encoder.encode(texts, role="query") if has_roles else self.encoder.encode(texts))
+        encoder = self.encoder
+        made = encoder.encode(texts, role="query") if isinstance(encoder, ContextualEncoder) else encoder.encode(texts)
+        queries = unit_length(made)
         k = min(k, len(self.passage_ids))
         found = top_k(queries, self.passages, k)
         rows = np.repeat(np.arange(len(texts)), k)

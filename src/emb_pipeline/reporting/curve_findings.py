@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable, Mapping
+from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
@@ -44,7 +46,7 @@ def _crossing_findings(crossovers: pd.DataFrame) -> list[Finding]:
     return found
 
 
-def _ahead(row: dict) -> Markup:  # type: ignore[type-arg]
+def _ahead(row: Mapping[Hashable, Any]) -> Markup:
     metric = str(row["metric"])
     low, high = row["ci_low"], row["ci_high"]
     until = count_text(high) if math.isfinite(high) else f"more than {count_text(row['most_labels'])}"

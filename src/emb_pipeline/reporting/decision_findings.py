@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -70,11 +70,11 @@ def _choice(rows: pd.DataFrame) -> Finding:
     return Finding(Markup("Deploy {}{}: {}.").format(code(row["embedding"]), _at(row), _against(row, rows)), "lead")
 
 
-def _at(row: Mapping[str, Any]) -> str:
+def _at(row: Mapping[Hashable, Any]) -> str:
     return "" if row["metric"] == MARGINS else f", {value_text(row['value'], row['metric'])}"
 
 
-def _against(row: Mapping[str, Any], rows: pd.DataFrame) -> Markup:
+def _against(row: Mapping[Hashable, Any], rows: pd.DataFrame) -> Markup:
     """How the chosen one stands to the best, and what it costs of the best one's."""
     if row["embedding"] == row["best"]:
         others = int((rows["non_inferior"] & ~rows["chosen"]).sum())
@@ -94,7 +94,7 @@ def _distance(value: float, metric: str) -> str:
     return f"{max(value, 0):.1f} margins" if metric == MARGINS else distance_text(max(value, 0.0), metric)
 
 
-def _margin(row: Mapping[str, Any]) -> str:
+def _margin(row: Mapping[Hashable, Any]) -> str:
     return "a margin" if row["metric"] == MARGINS else distance_text(row["margin"], row["metric"])
 
 

@@ -218,7 +218,10 @@ def decide(scored: Scored, costs: pd.DataFrame, rules: Rules) -> tuple[pd.DataFr
     if missing:
         raise ValueError(f"{scored.task}: {missing[0]} has scores but no costs")
     of_each = costs.loc[scored.embeddings]
-    exceeds = {name: _exceeded(row, rules.budgets) for name, row in of_each.to_dict("index").items()}
+    exceeds = {
+        name: [budget for budget, limit in rules.budgets.items() if not of_each[budget].loc[name] <= limit]
+        for name in scored.embeddings
+    }
     fitting = [name for name in scored.embeddings if not exceeds[name]]
     tested = scored.among(fitting)
     p, bound = non_inferiority(tested, rules.level) if fitting else (np.empty(0), np.empty(0))
@@ -252,10 +255,6 @@ def decide(scored: Scored, costs: pd.DataFrame, rules: Rules) -> tuple[pd.DataFr
     return candidates, _relaxations(scored, of_each, exceeds, chosen, rules)
 
 
-def _exceeded(costs: Mapping[str, float], budgets: Mapping[str, float]) -> list[str]:
-    return [name for name, limit in budgets.items() if not costs[name] <= limit]
-
-
 def _cheapest(costs: pd.DataFrame, by: Sequence[str]) -> list[str]:
     """Names of the cheapest: those that are equal, to within the tolerance, by every cost; the very cheapest first."""
     left = costs
@@ -270,11 +269,12 @@ def _relaxations(
 ) -> pd.DataFrame:
     rows = []
     for budget, limit in rules.budgets.items():
-        alone = [name for name in scored.embeddings if exceeds[name] == [budget] and pd.notna(costs.loc[name, budget])]
+        of_budget = {name: float(value) for name, value in zip(costs.index, costs[budget].to_numpy(), strict=True)}
+        alone = [name for name in scored.embeddings if exceeds[name] == [budget] and not np.isnan(of_budget[name])]
         if not alone:
             continue
         if chosen is None:
-            name = min(alone, key=lambda name: float(costs.loc[name, budget]))
+            name = min(alone, key=of_budget.__getitem__)
             difference = [np.nan] * 3
         else:
             name = max(alone, key=lambda name: scored.values[scored.embeddings.index(name)])
@@ -289,7 +289,7 @@ def _relaxations(
                 "metric": scored.metric,
                 "budget": budget,
                 "limit": limit,
-                "needed": float(costs.loc[name, budget]),
+                "needed": of_budget[name],
                 "embedding": name,
                 "chosen": chosen,
                 "difference": difference[0],

@@ -314,7 +314,8 @@ def _draws(draws: pd.DataFrame, names: list[str], counts: list[int]) -> tuple[np
 
 
 def _doubled(laws: PowerLaw, counts: np.ndarray) -> np.ndarray:
-    return laws.at(2.0 * counts) - laws.at(counts.astype(np.float64))
+    gained: np.ndarray = laws.at(2.0 * counts) - laws.at(counts.astype(np.float64))
+    return gained
 
 
 def _simultaneous_band(differences: np.ndarray, resampled: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
