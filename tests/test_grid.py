@@ -115,7 +115,7 @@ def test_a_pretrained_embedding_may_be_evaluated_on_some_tasks_only() -> None:
 
 
 def test_an_embedding_is_trained_again_on_spoilt_text_at_each_dose() -> None:
-    grid = {**GRID, "spoilt": {"generic.word2vec_50": {"less_text": [0.5, 0.9], "typos": [0.3]}}}
+    grid = {**GRID, "spoilt": [{"of": "generic.word2vec_50", "less_text": [0.5, 0.9], "typos": [0.3]}]}
     cells = expand_grid(grid, METHODS)["generic"]
     made = ["word2vec_50_less_text_50", "word2vec_50_less_text_90", "word2vec_50_typos_30"]
     assert [key for key in cells if key not in expand_grid(GRID, METHODS)["generic"]] == made
@@ -128,15 +128,15 @@ def test_an_embedding_is_trained_again_on_spoilt_text_at_each_dose() -> None:
     ("spoilt", "message"),
     [
         (
-            {"task.one_hot": {"typos": [0.5]}},
+            {"of": "task.one_hot", "typos": [0.5]},
             r"task.one_hot is no word vectors that the grid trains; these are: domain.word2",
         ),
-        ({"domain.word2vec_50": {"noise": [0.5]}}, "less_text"),
+        ({"of": "domain.word2vec_50", "noise": [0.5]}, "noise"),
     ],
 )
 def test_only_the_text_of_trained_word_vectors_can_be_spoilt(spoilt: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        expand_grid({**GRID, "spoilt": spoilt}, METHODS)
+        expand_grid({**GRID, "spoilt": [spoilt]}, METHODS)
 
 
 @pytest.mark.parametrize("section", ["pretrained", "derived", "fine_tune"])

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, cast
 
 from pydantic import (
     AliasChoices,
@@ -29,6 +29,7 @@ from emb_pipeline.embeddings.options import BagTuningOptions, EncoderTuningOptio
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.tasks.registry import KINDS, Kind
 from emb_pipeline.text.readings import CorpusReading
+from emb_pipeline.text.spoiling import Spoil
 
 SHUFFLED = "shuffled_"
 TUNING: dict[str, tuple[str, type[TuningOptions]]] = {
@@ -36,7 +37,6 @@ TUNING: dict[str, tuple[str, type[TuningOptions]]] = {
     "encoder": ("fine_tuned_encoder", EncoderTuningOptions),
 }
 """How what a method leaves behind is fine-tuned: the name of its hyper-parameters under ``methods:``, and their type."""
-Spoil: TypeAlias = Literal["less_text", "shuffled_words", "typos"]
 _WORD = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -94,7 +94,29 @@ class Spoiling(_Strict):
 
     of: str = Field(description="<origin>.<embedding> that learns from the text as it is")
     kind: Spoil
-    dose: float = Field(gt=0, lt=1, description="share of the text that is left out, shuffled or misspelt")
+    dose: float = Field(gt=0, le=1, description="share of the text that is left out, shuffled or misspelt")
+
+
+class Spoilt(_Strict):
+    """Word vectors of the grid that are trained again on worse text, one copy for each kind and dose."""
+
+    of: str = Field(description="<origin>.<embedding>")
+    less_text: tuple[float, ...] = Field(default=(), description="shares of the text that are left out")
+    shuffled_words: tuple[float, ...] = Field(default=(), description="shares of the words that change places")
+    typos: tuple[float, ...] = Field(default=(), description="shares of the words that are misspelt")
+    evaluate_on: tuple[str, ...] | None = Field(
+        default=None, description="tasks that a copy is evaluated on; all by default"
+    )
+
+    @property
+    def doses(self) -> list[tuple[Spoil, float]]:
+        """Each kind with each of its doses."""
+        kinds: dict[Spoil, tuple[float, ...]] = {
+            "less_text": self.less_text,
+            "shuffled_words": self.shuffled_words,
+            "typos": self.typos,
+        }
+        return [(kind, dose) for kind, shares in kinds.items() for dose in shares]
 
 
 class Grid(_Strict):
@@ -109,10 +131,7 @@ class Grid(_Strict):
     controls: tuple[str, ...] = Field(default=(), description="random vectors and shuffled labels: the noise floor")
     pretrained: dict[str, Pretrained] = Field(default_factory=dict, description="embeddings trained elsewhere")
     derived: dict[str, Derived] = Field(default_factory=dict, description="<origin>.<embedding>: made from another one")
-    spoilt: dict[str, dict[Spoil, tuple[float, ...]]] = Field(
-        default_factory=dict,
-        description="<origin>.<embedding>: kind: doses; the same trained on less text, shuffled words or misspelt words",
-    )
+    spoilt: tuple[Spoilt, ...] = Field(default=(), description="embeddings that are trained again on worse text")
     fine_tune: tuple[FineTuning, ...] = Field(default=(), description="embeddings that are trained on with a task's labels")
     tasks: tuple[str, ...] = Field(min_length=1, description="downstream tasks")
 
@@ -271,7 +290,7 @@ def expand_grid(grid: Mapping[str, Any], methods: Mapping[str, Any], seed: int =
         cell["options"] = {**(methods.get(method) or {}), **cell.get("options", {})}
         cells.setdefault(cell["origin"], {})[cell["key"]] = cell
     _require_bases(plan, cells)
-    for cell in [copy for name, doses in plan.spoilt.items() for copy in _spoilt(name, doses, cells)]:
+    for cell in [copy for plan_of in plan.spoilt for copy in _spoilt(plan_of, cells)]:
         cells[cell["origin"]][cell["key"]] = cell
     for cell in [copy for tuning in plan.fine_tune for copy in _tuned(tuning, cells, methods, plan.tasks)]:
         cells[cell["origin"]][cell["key"]] = cell
@@ -290,30 +309,33 @@ def _require_known_tasks(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[st
                 )
 
 
-def _spoilt(
-    name: str, doses: Mapping[Spoil, Sequence[float]], cells: Mapping[str, Mapping[str, Any]]
-) -> Iterator[dict[str, Any]]:
+def _spoilt(spoilt: Spoilt, cells: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     """The copies of an embedding that are trained on spoilt text: ``word2vec_100_typos_30`` on 30 % misspelt words."""
-    origin, _, key = name.rpartition(".")
+    origin, _, key = spoilt.of.rpartition(".")
     cell = cells.get(origin, {}).get(key)
-    if cell is None or (METHODS[cell["method"]].origin, METHODS[cell["method"]].artefact) != ("corpus", "vectors"):
+    if cell is None or not _is_trained_vectors(cell):
         trained = [
-            f"{group}.{other}"
+            f"{group}.{name}"
             for group, members in cells.items()
-            for other, one in members.items()
-            if (METHODS[one["method"]].origin, METHODS[one["method"]].artefact) == ("corpus", "vectors")
+            for name, each in members.items()
+            if _is_trained_vectors(each)
         ]
         raise ValueError(
-            f"globals.yml, grid.spoilt: {name} is no word vectors that the grid trains; "
+            f"globals.yml, grid.spoilt: {spoilt.of} is no word vectors that the grid trains; "
             f"these are: {', '.join(trained) or 'none'}"
         )
-    for kind, shares in doses.items():
-        for dose in shares:
-            yield {
-                **cell,
-                "key": f"{key}_{kind}_{round(100 * dose)}",
-                "spoiling": {"of": name, "kind": kind, "dose": dose},
-            }
+    for kind, dose in spoilt.doses:
+        yield {
+            **cell,
+            "key": f"{key}_{kind}_{round(100 * dose)}",
+            "spoiling": {"of": spoilt.of, "kind": kind, "dose": dose},
+            "evaluate_on": spoilt.evaluate_on,
+        }
+
+
+def _is_trained_vectors(cell: Mapping[str, Any]) -> bool:
+    method = METHODS[cell["method"]]
+    return (method.origin, method.artefact) == ("corpus", "vectors")
 
 
 def _tuned(

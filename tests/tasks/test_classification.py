@@ -11,9 +11,9 @@ from emb_pipeline.tasks.folds import duplicate_groups, example_groups, folds_of,
 from emb_pipeline.tasks.label_draws import nested_order
 from emb_pipeline.tasks.options import ClassificationOptions
 from emb_pipeline.tasks.probes import fit_probe
-from emb_pipeline.tasks.typos import misspelt
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.texts import Texts
+from emb_pipeline.text.typos import misspelt
 
 from .conftest import EncoderPerFold, WordEncoder
 

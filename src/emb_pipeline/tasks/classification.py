@@ -20,9 +20,9 @@ from emb_pipeline.tasks.label_draws import label_counts, nested_order
 from emb_pipeline.tasks.options import ClassificationOptions
 from emb_pipeline.tasks.probes import fit_probe
 from emb_pipeline.tasks.scores import measured
-from emb_pipeline.tasks.typos import texts_under_test
 from emb_pipeline.tasks.vectors import bytes_per_vector, encoded, float_vectors, unstored_vector
 from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.typos import texts_under_test
 
 
 def evaluate_classification(

@@ -49,11 +49,11 @@ from emb_pipeline.tasks.options import (
 )
 from emb_pipeline.tasks.probes import fit_probe
 from emb_pipeline.tasks.sequence_labelling import SequenceLabellingTask
-from emb_pipeline.tasks.typos import texts_under_test
 from emb_pipeline.tasks.vectors import bytes_per_vector, encoded
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.held_out import telling_keys
 from emb_pipeline.text.texts import Texts
+from emb_pipeline.text.typos import texts_under_test
 
 PREDICTIONS = pa.schema([("unit_id", pa.string()), ("values", pa.list_(pa.float64()))])
 """What a tuned model says of each test example: log probabilities of the classes, codes of the tags, or a span's ends."""

@@ -309,6 +309,31 @@ def cut(corpus: TokenCorpus, folder: Path, max_tokens: int) -> TokenCorpus:
     return TokenCorpus(folder)
 
 
+def write_sentences(sentences: Iterable[list[str]], folder: Path, *, like: TokenCorpus) -> TokenCorpus:
+    """A corpus of sentences that were made from those of another one; empty ones are left out.
+
+    Parameters
+    ----------
+    sentences : iterable of list of str
+        Tokens of each sentence.
+    folder : Path
+        Where the corpus goes.
+    like : TokenCorpus
+        The other one: its documents, and what was held out of it, hold for this one too.
+    """
+    with _Writer(Path(folder)) as writer:
+        for tokens in sentences:
+            if tokens:
+                writer.add(tokens)
+        writer.finish(
+            n_documents=like.n_documents,
+            n_held_out_sentences=like.n_held_out_sentences,
+            n_held_out_tokens=like.manifest.get("n_held_out_tokens", 0),
+            made_from=like.fingerprint,
+        )
+    return TokenCorpus(folder)
+
+
 def _folded(text: str) -> str:
     folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
     return folded.replace("’", "'") if "’" in folded else folded

@@ -26,7 +26,7 @@ from emb_pipeline.text.tokens import TokenCorpus
 
 Tables = Mapping[str, pa.Table]
 DERIVATIONS = {"corpus": "further_training", "encoder": "distillation", "embedding": "hybrid"}
-FINE_TUNING = "fine_tuning"
+FINE_TUNING, SPOILING = "fine_tuning", "spoiling"
 PRIMARY = {name: kind.primary_metric for name, kind in KINDS.items()}
 
 
@@ -173,10 +173,12 @@ def run_description(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def derivations(cells: Iterable[EmbeddingCell]) -> dict[str, list[tuple[str, str]]]:
-    """Embeddings that were made from another one, each with that one, by how they were made."""
+    """Embeddings that were made from another one, or like it from worse text, each with that one, by how."""
     pairs: dict[str, list[tuple[str, str]]] = {}
     for cell in cells:
-        if cell.base:
+        if cell.spoiling:
+            pairs.setdefault(SPOILING, []).append((cell.name, cell.spoiling.of))
+        elif cell.base:
             factor = FINE_TUNING if cell.tuned_on else DERIVATIONS[METHODS[cell.method].origin]
             pairs.setdefault(factor, []).append((cell.name, cell.base))
     return pairs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from emb_pipeline.embeddings import registry
 from emb_pipeline.embeddings.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.experiment import EmbeddingCell, Folders
+from emb_pipeline.text.spoiling import spoilt
 from emb_pipeline.text.tokens import TokenCorpus
 
 Trained = tuple[WordVectors, dict[str, Any]]
@@ -27,13 +29,19 @@ class TrainingOptions(BaseModel):
     workers: int = Field(ge=1, le=256, description="threads of one training")
 
 
-def train_vectors(corpus: TokenCorpus, cell: EmbeddingCell, training: TrainingOptions) -> Trained:
-    """Train word vectors on one corpus."""
-    with Footprint() as footprint:
-        vectors = registry.train(
-            cell.method, corpus, dim=cell.dim, options=cell.options, seed=cell.seed, workers=training.workers
-        )
-    return vectors, training_record(cell, vectors, footprint, corpus.n_tokens)
+def train_vectors(corpus: TokenCorpus, cell: EmbeddingCell, training: TrainingOptions, folders: Folders) -> Trained:
+    """Train word vectors on one corpus, as it is or spoilt on purpose."""
+    text, scratch = corpus, temporary_path(folders.scratch / "spoilt")
+    if cell.spoiling:
+        text = spoilt(corpus, scratch, cell.spoiling.kind, cell.spoiling.dose, seed=cell.seed)
+    try:
+        with Footprint() as footprint:
+            vectors = registry.train(
+                cell.method, text, dim=cell.dim, options=cell.options, seed=cell.seed, workers=training.workers
+            )
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return vectors, training_record(cell, vectors, footprint, text.n_tokens)
 
 
 def load_vectors(cell: EmbeddingCell) -> Trained:

@@ -18,7 +18,7 @@ from emb_pipeline.pipelines.train import nodes
 
 STAGE = "train"
 STEPS: dict[tuple[str, str], tuple[str, Callable[..., Any], list[str]]] = {
-    ("corpus", "vectors"): ("train", nodes.train_vectors, ["corpus", "cell", "training"]),
+    ("corpus", "vectors"): ("train", nodes.train_vectors, ["corpus", "cell", "training", "folders"]),
     ("corpus", "encoder"): ("train", nodes.train_encoder, ["corpus", "cell", "folders"]),
     ("pretrained", "vectors"): ("load", nodes.load_vectors, ["cell"]),
     ("pretrained", "encoder"): ("load", nodes.load_encoder, ["cell", "folders"]),

@@ -1,4 +1,4 @@
-"""Misspelt test texts: does an embedding still know a word with a slip of the finger in it?"""
+"""Misspelt texts: what a slip of the finger does to tests and to training."""
 
 from __future__ import annotations
 

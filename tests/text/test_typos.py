@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from emb_pipeline.tasks.typos import misspelt, texts_under_test
 from emb_pipeline.text.texts import Texts
+from emb_pipeline.text.typos import misspelt, texts_under_test
 
 TITLES = [f"bosch serie{i} wan28281gb washing machine" for i in range(200)]
 
