@@ -97,9 +97,10 @@ def main() -> None:
 
 
 def task_definition(key: str) -> TaskDefinition:
-    """A task of the use case ``reviews``."""
+    """A task of the use case ``reviews``, evaluated without its learning curve."""
     defined = yaml.safe_load((PROJECT / "conf/reviews/parameters_tasks.yml").read_text())["task_definitions"]
-    return TaskDefinition(name=key, **defined[key])
+    evaluation = {**defined[key].get("evaluation", {}), "label_draws": 0, "latency_requests": 0}
+    return TaskDefinition(name=key, **{**defined[key], "evaluation": evaluation})
 
 
 def read(definition: TaskDefinition) -> ClassificationTask:
