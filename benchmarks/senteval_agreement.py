@@ -18,11 +18,11 @@ Exits with 1 where the difference is above 0.6 points. On 4,197 words of GloVe 6
 
     | task | texts | ours | duplicates divided | SentEval | difference | SentEval on our tokens |
     |---|---:|---:|---:|---:|---:|---:|
-    | MR | 10,662 | 63.39 | 63.28 | 63.51 | -0.23 | 63.36 |
-    | CR | 3,771 | 71.41 | 71.28 | 71.02 | +0.26 | 71.25 |
-    | SUBJ | 10,000 | 83.39 | 83.46 | 83.29 | +0.17 | 83.41 |
-    | MPQA | 10,603 | 75.87 | 76.37 | 76.76 | -0.39 | 76.53 |
-    | TREC | 5,952 | 71.20 | 70.80 | 70.40 | +0.40 | 72.00 |
+    | MR | 10,662 | 63.39 | 63.28 | 63.44 | -0.16 | 63.37 |
+    | CR | 3,771 | 71.41 | 71.28 | 70.91 | +0.37 | 71.25 |
+    | SUBJ | 10,000 | 83.39 | 83.46 | 83.19 | +0.27 | 83.45 |
+    | MPQA | 10,603 | 75.87 | 76.37 | 76.74 | -0.37 | 76.55 |
+    | TREC | 5,952 | 71.20 | 70.80 | 70.80 | +0.00 | 71.00 |
 
 On TREC one question is 0.2 points; duplicates among its training questions move the C that inner folds choose.
 """

@@ -108,7 +108,45 @@ def origins_figure(origins: pd.DataFrame, *, level: float = 0.05) -> go.Figure:
     Figure
         One panel per task and metric, each with a line at zero.
     """
-    panels = [] if origins.empty else list(origins.groupby(["task", "metric"], sort=False))
+    labels = [] if origins.empty else [escape(pick.cell_name(row)) for row in origins.to_dict("records")]
+    return _forest(origins.assign(label=labels), "← generic is better   ·   domain is better →", level)
+
+
+def factors_figure(effects: pd.DataFrame, *, level: float = 0.05) -> go.Figure:
+    """Forest plot: what one level of a factor changes against another, on average over the rest of the grid.
+
+    Parameters
+    ----------
+    effects : DataFrame
+        Of `emb_pipeline.statistics.factorial.factor_effects`, for all tasks; rows ``within`` a level are left out.
+    level : float
+        A difference whose adjusted p is at most this is coloured.
+
+    Returns
+    -------
+    Figure
+        One panel per task and metric, each with a line at zero.
+    """
+    rows = effects[effects["within"] == ""]
+    return _forest(
+        rows.assign(label=[escape(factor_label(row)) for row in rows.to_dict("records")]),
+        "← the second is better   ·   the first is better →",
+        level,
+    )
+
+
+def factor_label(row: _Row) -> str:
+    """``domain − generic (6 embeddings)``, ``word2vec − glove at 100``."""
+    where = str(row["design"]).partition(" × ")[2]
+    scope = (
+        f"{row['pairs']} embeddings" if where == "embedding" else where.removeprefix("method ").removeprefix("dimension ")
+    )
+    return f"{row['level_a']} − {row['level_b']} ({scope})"
+
+
+def _forest(rows: pd.DataFrame, direction: str, level: float) -> go.Figure:
+    """Differences with intervals, one panel per task and metric, rows called by their ``label``."""
+    panels = [] if rows.empty else list(rows.groupby(["task", "metric"], sort=False))
     if not panels:
         return _empty(height=120)
     sizes = [len(part) for _, part in panels]
@@ -122,7 +160,7 @@ def origins_figure(origins: pd.DataFrame, *, level: float = 0.05) -> go.Figure:
     )
     for number, ((_, name), part) in enumerate(panels, 1):
         metric = str(name)
-        labels = [escape(pick.cell_name(row)) for row in part.to_dict("records")]
+        labels = part["label"].tolist()
         colours = [_DIRECTION_COLOURS[pick.effect_direction(row, level)] for row in part.to_dict("records")]
         texts = [
             f"{label}: {difference_text(row['difference'], metric)} {interval_text(row['ci_low'], row['ci_high'], metric)}"
@@ -141,7 +179,7 @@ def origins_figure(origins: pd.DataFrame, *, level: float = 0.05) -> go.Figure:
                     text=[texts[index] for index in chosen],
                     hoverinfo="text",
                     showlegend=False,
-                    name="domain − generic",
+                    name="difference",
                 ),
                 row=number,
                 col=1,
@@ -149,7 +187,7 @@ def origins_figure(origins: pd.DataFrame, *, level: float = 0.05) -> go.Figure:
         figure.add_vline(x=0, line={"color": TEXT, "width": 1.5}, row=number, col=1)
         figure.update_xaxes(tickformat="+.3~f", row=number, col=1)
         figure.update_yaxes(categoryorder="array", categoryarray=labels, range=[len(labels) - 0.4, -0.6], row=number, col=1)
-    figure.update_xaxes(title_text="← generic is better   ·   domain is better →", row=len(panels), col=1)
+    figure.update_xaxes(title_text=direction, row=len(panels), col=1)
     figure.update_annotations(font={"size": 13}, x=0, xanchor="left")
     return figure.update_layout(template=TEMPLATE, height=height, margin={"t": 30})
 

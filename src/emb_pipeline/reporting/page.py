@@ -23,6 +23,7 @@ from emb_pipeline.reporting import figures, wording
 from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting.curve_findings import curve_findings
 from emb_pipeline.reporting.decision_findings import COST_NAMES, MARGINS, cost_text, decision_findings
+from emb_pipeline.reporting.factor_findings import factor_findings
 from emb_pipeline.reporting.findings import (
     Finding,
     Result,
@@ -89,6 +90,8 @@ def report_page(
     embeddings: pd.DataFrame,
     corpora: pd.DataFrame,
     derived: pd.DataFrame | None = None,
+    shares: pd.DataFrame | None = None,
+    factors: pd.DataFrame | None = None,
     curves: pd.DataFrame | None = None,
     crossovers: pd.DataFrame | None = None,
     decision: pd.DataFrame | None = None,
@@ -110,6 +113,8 @@ def report_page(
         Any of them may be empty.
     derived : DataFrame, optional
         Embeddings against those that they were made from, with the ``factor``: further training or distillation.
+    shares, factors : DataFrame, optional
+        What explains the differences between trained embeddings, and what one level of a factor changes against another.
     curves, crossovers : DataFrame, optional
         Scores by number of labels, and embeddings against the one that is best with all labels.
     decision, relaxations : DataFrame, optional
@@ -141,6 +146,7 @@ def report_page(
         "overview": _overview(results) if len(results) > 1 else None,
         "origins": _origins(origins, level, (drawn or {}).get("origins")),
         "origins_missing": _origins_missing(leaderboard),
+        "factors": None if shares is None or factors is None else _factors(shares, factors, order, level),
         "curves": [] if curves is None else _curves(curves, crossovers, order, drawn or {}),
         "decision": [] if decision is None or relaxations is None else _decision(decision, relaxations),
         "derived": [] if derived is None else _derived(derived, level),
@@ -383,6 +389,34 @@ def _dimensions_chart(each: Result, leaderboard: pd.DataFrame, drawn: Mapping[st
         "table holds the numbers.",
         f"{each.task}: a line per origin and method; sparse baselines and the best control as level lines.",
     )
+
+
+def _factors(shares: pd.DataFrame, factors: pd.DataFrame, order: Sequence[str], level: float) -> dict[str, Any] | None:
+    """Sentences of each task, the forest plot of all, and its numbers; None where the grid holds no crossing."""
+    if factors.empty:
+        return None
+    factors = _in_order(factors, "task", order)
+    overall = factors[factors["within"] == ""]
+    return {
+        "tasks": [
+            (task, factor_findings(shares[shares["task"] == task], rows, level))
+            for task, rows in factors.groupby("task", sort=False)
+        ],
+        "chart": _chart(
+            figures.factors_figure(factors, level=level),
+            "factors",
+            "Differences between levels of a factor with intervals, by task. The table below holds the same numbers.",
+            "Each point: one level of a factor minus another, averaged over all else that both occur with.",
+        ),
+        "lines": [
+            {
+                **_effect(row, level, {1: str(row["level_a"]), -1: str(row["level_b"]), 0: "not told apart"}),
+                "name": figures.factor_label(row),
+                "design": row["design"],
+            }
+            for row in overall.to_dict("records")
+        ],
+    }
 
 
 def _curves(

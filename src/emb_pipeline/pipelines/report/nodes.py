@@ -19,8 +19,9 @@ from emb_pipeline.provenance import git_state, versions
 from emb_pipeline.reporting import figures
 from emb_pipeline.reporting.page import report_page
 from emb_pipeline.reporting.rows import audit_share
-from emb_pipeline.statistics import label_curves
+from emb_pipeline.statistics import factorial, label_curves
 from emb_pipeline.statistics import leaderboard as statistics
+from emb_pipeline.statistics.score_tables import task_scores
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.tokens import TokenCorpus
 
@@ -65,6 +66,36 @@ def measure_effects(options: ReportOptions, embeddings: Mapping[str, Any], **sco
         **derivations(EmbeddingCell.model_validate(cell) for group in embeddings.values() for cell in group.values()),
     }
     return statistics.effects(item_scores, contrasts, _primary_metrics(scores), options.resampling)
+
+
+def measure_factors(
+    options: ReportOptions, embeddings: Mapping[str, Any], **scores: Tables
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """How much of the differences between trained embeddings is due to corpus, method and dimension."""
+    item_scores, metrics = _all(scores, "item_scores"), _primary_metrics(scores)
+    cells = {cell.name: cell for cell in trained_on_a_corpus(embeddings)}
+    shares: list[dict[str, Any]] = []
+    effects: list[dict[str, Any]] = []
+    for found in task_scores(item_scores):
+        columns = [column for column, name in enumerate(found.embeddings) if name in cells]
+        factors = pd.DataFrame(
+            [
+                {"corpus": cell.origin, "method": cell.method, "dim": str(cell.dim)}
+                for cell in (cells[found.embeddings[column]] for column in columns)
+            ],
+            columns=["corpus", "method", "dim"],
+        )
+        matrix = found.metrics[metrics[found.task]][:, columns]
+        for design in factorial.designs_of(factors, matrix, found.groups):
+            place = {"design": design.name, "task": found.task, "metric": metrics[found.task]}
+            rng, level = options.resampling.rng(), 1 - options.level
+            of_design = factorial.variance_shares(design, n_resamples=options.resamples, rng=rng, level=level)
+            shares += [{**place, **row} for row in of_design]
+            changes = factorial.factor_effects(
+                design, n_resamples=options.resamples, n_permutations=options.permutations, rng=rng, level=level
+            )
+            effects += [{**place, **row} for row in changes]
+    return factorial.framed(shares, factorial.SHARES), factorial.framed(effects, factorial.FACTOR_EFFECTS)
 
 
 def measure_learning_curves(options: ReportOptions, **scores: Tables) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -118,6 +149,8 @@ def write_page(
     leaderboard: pa.Table,
     comparisons: pa.Table,
     effects: pa.Table,
+    variance_shares: pa.Table,
+    factor_effects: pa.Table,
     learning_curves: pa.Table,
     crossovers: pa.Table,
     decision: pa.Table,
@@ -134,6 +167,8 @@ def write_page(
         comparisons=comparisons.to_pandas(),
         origins=of_factor(effects, statistics.CORPUS),
         derived=effects.to_pandas(),
+        shares=variance_shares.to_pandas(),
+        factors=factor_effects.to_pandas(),
         curves=learning_curves.to_pandas(),
         crossovers=crossovers.to_pandas(),
         decision=decision.to_pandas(),
@@ -182,6 +217,16 @@ def derivations(cells: Iterable[EmbeddingCell]) -> dict[str, list[tuple[str, str
             factor = FINE_TUNING if cell.tuned_on else DERIVATIONS[METHODS[cell.method].origin]
             pairs.setdefault(factor, []).append((cell.name, cell.base))
     return pairs
+
+
+def trained_on_a_corpus(embeddings: Mapping[str, Any]) -> list[EmbeddingCell]:
+    """Embeddings that a corpus alone determines: neither tuned, nor spoilt, nor made from another one."""
+    cells = (EmbeddingCell.model_validate(cell) for group in embeddings.values() for cell in group.values())
+    return [
+        cell
+        for cell in cells
+        if METHODS[cell.method].origin == "corpus" and not (cell.tuned_on or cell.spoiling or cell.base)
+    ]
 
 
 def of_factor(effects: pa.Table, factor: str) -> pd.DataFrame:

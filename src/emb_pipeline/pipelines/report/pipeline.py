@@ -49,6 +49,12 @@ def _tables(scores: Mapping[str, str]) -> list[Node]:
         node(nodes.make_leaderboard, {"use_case": "params:use_case", **compared}, "leaderboard", name="make_leaderboard"),
         node(nodes.compare_embeddings, compared, "comparisons", name="compare_embeddings"),
         node(nodes.measure_effects, {"embeddings": "params:embeddings", **compared}, "effects", name="measure_effects"),
+        node(
+            nodes.measure_factors,
+            {"embeddings": "params:embeddings", **compared},
+            ["variance_shares", "factor_effects"],
+            name="measure_factors",
+        ),
         node(nodes.measure_learning_curves, compared, ["learning_curves", "crossovers"], name="measure_learning_curves"),
         node(nodes.make_audit, ["audits", "overlap"], "audit", name="make_audit"),
     ]

@@ -1,0 +1,300 @@
+"""Factorial effects: how much of the differences between embeddings is due to corpus, method and dimension."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from emb_pipeline.statistics.comparisons import sign_flip_tests
+from emb_pipeline.statistics.intervals import bootstrap_means
+
+REST = "seeds and the rest"
+BETWEEN = " × "
+SHARES = {
+    "design": "string",
+    "task": "string",
+    "metric": "string",
+    "term": "string",
+    "df": "int64",
+    "share": "float64",
+    "ci_low": "float64",
+    "ci_high": "float64",
+    "spread": "float64",
+    "cells": "int64",
+    "n": "int64",
+}
+FACTOR_EFFECTS = {
+    "design": "string",
+    "task": "string",
+    "metric": "string",
+    "factor": "string",
+    "level_a": "string",
+    "level_b": "string",
+    "within": "string",
+    "difference": "float64",
+    "ci_low": "float64",
+    "ci_high": "float64",
+    "p": "float64",
+    "p_adjusted": "float64",
+    "pairs": "int64",
+    "n": "int64",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """Embeddings that differ by known factors, scored on the same units.
+
+    Attributes
+    ----------
+    name : str
+        What is crossed: ``corpus × method``.
+    scores : ndarray of shape (n_units, n_cells)
+        Item scores.
+    factors : DataFrame of n_cells rows
+        The level of each factor; cells with equal levels are repetitions with other seeds.
+    groups : ndarray of shape (n_units,), optional
+        Units that are resampled together.
+    """
+
+    name: str
+    scores: np.ndarray
+    factors: pd.DataFrame
+    groups: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        if self.scores.ndim != 2 or self.scores.shape[1] != len(self.factors):
+            raise ValueError(f"{self.name}: scores of shape {self.scores.shape} for {len(self.factors)} cells")
+        for factor in self.factors:
+            if self.factors[factor].nunique() < 2:
+                raise ValueError(f"{self.name}: {factor} has one level, {self.factors[factor].iloc[0]!r}: leave it out")
+
+
+def variance_shares(
+    design: Design, *, n_resamples: int, rng: np.random.Generator, level: float = 0.95
+) -> list[dict[str, object]]:
+    """Share of the variance of the cells' means that each factor, and each pair of factors, explains.
+
+    Sums of squares are of type II: those of a term, given all terms that do not contain it. Where every combination of
+    levels has the same number of cells they are the classical orthogonal decomposition. All cells are scored on the same
+    units, so what a unit adds to all of them cancels: the decomposition of the means is that of a mixed model with crossed
+    random units.
+
+    The means of finite test sets differ by chance, which would show as effects where there are none. The bootstrap gives
+    that part of each sum of squares (its mean over resamples is the observed one plus the noise), and it is taken off [1]_.
+
+    Parameters
+    ----------
+    design : Design
+        The cells.
+    n_resamples, rng, level
+        Bootstrap of the units, and what the intervals cover.
+
+    Returns
+    -------
+    list of dict with term, df, share, ci_low, ci_high, spread, cells, n
+        Factors first, then pairs of them, then what is left: seeds, and interactions of three. ``spread`` is the standard
+        deviation between cells that the term stands for, in the metric's own scale.
+
+    Raises
+    ------
+    ValueError
+        Two terms cannot be told apart in this design (every level of one goes with one level of another).
+
+    References
+    ----------
+    .. [1] Efron & Tibshirani (1993), An Introduction to the Bootstrap, ch. 10 (bias correction).
+    """
+    terms = _terms(design.factors)
+    projections = _projections(design, terms)
+    values = design.scores.mean(axis=0)
+    resampled = bootstrap_means(design.scores, n_resamples=n_resamples, rng=rng, groups=design.groups)
+    observed = np.array([values @ projection @ values for projection in projections])
+    squares = np.stack([np.einsum("ri,ij,rj->r", resampled, projection, resampled) for projection in projections], axis=1)
+    noise = squares.mean(axis=0) - observed
+    share, corrected = _shares((observed - noise)[None])
+    shares, _ = _shares(squares - 2 * noise)
+    tail = 50 * (1 - level)
+    bounds = np.percentile(shares, [tail, 100 - tail], axis=0)
+    names = [*(BETWEEN.join(term) for term in terms), REST]
+    return [
+        {
+            "term": name,
+            "df": round(float(np.trace(projection))),
+            "share": share[0, row],
+            "ci_low": bounds[0, row],
+            "ci_high": bounds[1, row],
+            "spread": float(np.sqrt(corrected[0, row] / len(values))),
+            "cells": len(values),
+            "n": len(design.scores),
+        }
+        for row, (name, projection) in enumerate(zip(names, projections, strict=True))
+        if round(float(np.trace(projection))) > 0
+    ]
+
+
+def factor_effects(
+    design: Design, *, n_resamples: int, n_permutations: int, rng: np.random.Generator, level: float = 0.95
+) -> list[dict[str, object]]:
+    """What one level of a factor changes against another, all else equal: overall, and within each level of the others.
+
+    Parameters
+    ----------
+    design : Design
+        The cells.
+    n_resamples, n_permutations, rng, level
+        Bootstrap and sign flips of the units.
+
+    Returns
+    -------
+    list of dict with factor, level_a, level_b, within, difference, ci_low, ci_high, p, p_adjusted, pairs, n
+        ``difference`` is the mean of a - b over the ``pairs`` combinations of the other factors in which both occur (each
+        the mean of its seeds). ``within`` is empty, or ``method = glove``. p is adjusted for all rows.
+    """
+    contrasts = list(_contrasts(design.factors))
+    if not contrasts:
+        return []
+    first = np.stack([np.clip(weights, 0, None) for *_, weights, _ in contrasts], axis=1)
+    second = np.stack([np.clip(-weights, 0, None) for *_, weights, _ in contrasts], axis=1)
+    sides = np.concatenate([design.scores @ first, design.scores @ second], axis=1)
+    pairs = [(row, row + len(contrasts)) for row in range(len(contrasts))]
+    p, p_adjusted = sign_flip_tests(sides, n_permutations=n_permutations, rng=rng, groups=design.groups, pairs=pairs)
+    resampled = bootstrap_means(design.scores, n_resamples=n_resamples, rng=rng, groups=design.groups) @ (first - second)
+    tail = 50 * (1 - level)
+    bounds = np.percentile(resampled, [tail, 100 - tail], axis=0)
+    difference = design.scores.mean(axis=0) @ (first - second)
+    return [
+        {
+            "factor": factor,
+            "level_a": one,
+            "level_b": other,
+            "within": within,
+            "difference": difference[row],
+            "ci_low": bounds[0, row],
+            "ci_high": bounds[1, row],
+            "p": p[row],
+            "p_adjusted": p_adjusted[row],
+            "pairs": n_pairs,
+            "n": len(design.scores),
+        }
+        for row, (factor, one, other, within, _, n_pairs) in enumerate(contrasts)
+    ]
+
+
+def designs_of(cells: pd.DataFrame, scores: np.ndarray, groups: np.ndarray | None = None) -> list[Design]:
+    """The crossings that a grid holds: corpus × embedding, corpus × method at one dimension, corpus × dimension of a method.
+
+    Parameters
+    ----------
+    cells : DataFrame of n_cells rows
+        corpus, method and dim (as text) of trained embeddings; repetitions with other seeds are rows of their own.
+    scores : ndarray of shape (n_units, n_cells)
+        Their item scores.
+    groups : ndarray of shape (n_units,), optional
+        Units that are resampled together.
+
+    Returns
+    -------
+    list of Design
+        Those in which every factor has two levels or more. Only combinations that every corpus has are taken.
+    """
+    cells = cells.reset_index(drop=True)
+    model = cells["method"] + "_" + cells["dim"]
+    everywhere = model.groupby(model).transform(lambda names: cells.loc[names.index, "corpus"].nunique())
+    crossed = everywhere == cells["corpus"].nunique()
+    designs = []
+    subsets: list[tuple[str, pd.Series, dict[str, pd.Series]]] = [
+        ("corpus × embedding", crossed, {"corpus": cells["corpus"], "embedding": model})
+    ]
+    for dim in cells["dim"].unique():
+        chosen = crossed & (cells["dim"] == dim)
+        subsets.append((f"corpus × method at {dim}", chosen, {"corpus": cells["corpus"], "method": cells["method"]}))
+    for method in cells["method"].unique():
+        chosen = crossed & (cells["method"] == method)
+        subsets.append((f"corpus × dimension of {method}", chosen, {"corpus": cells["corpus"], "dimension": cells["dim"]}))
+    for name, chosen, factors in subsets:
+        rows = np.flatnonzero(chosen)
+        table = pd.DataFrame({factor: levels.iloc[rows].to_numpy() for factor, levels in factors.items()})
+        if len(rows) and all(table[factor].nunique() > 1 for factor in table):
+            designs.append(Design(name, scores[:, rows], table, groups))
+    return designs
+
+
+def _terms(factors: pd.DataFrame) -> list[tuple[str, ...]]:
+    names = [str(name) for name in factors]
+    return [*((name,) for name in names), *combinations(names, 2)]
+
+
+def _projections(design: Design, terms: Sequence[tuple[str, ...]]) -> list[np.ndarray]:
+    """For each term, and for what is left, the matrix whose quadratic form is its sum of squares."""
+    factors, n = design.factors, len(design.factors)
+    codings = {term: _coding(factors, term) for term in terms}
+
+    def span(chosen: Sequence[tuple[str, ...]]) -> np.ndarray:
+        columns = np.column_stack([np.ones(n), *(codings[term] for term in chosen)])
+        basis, values, _ = np.linalg.svd(columns, full_matrices=False)
+        basis = basis[:, values > 1e-9 * values[0]]
+        return np.asarray(basis @ basis.T)
+
+    projections = []
+    for term in terms:
+        others = [other for other in terms if not set(term) <= set(other)]
+        projection = span([*others, term]) - span(others)
+        if len(term) == 1 and round(float(np.trace(projection))) < factors[term[0]].nunique() - 1:
+            raise ValueError(f"{design.name}: {term[0]} cannot be told apart from the other factors in this grid")
+        projections.append(projection)
+    return [*projections, np.eye(n) - span(terms)]
+
+
+def _coding(factors: pd.DataFrame, term: Sequence[str]) -> np.ndarray:
+    """Indicator columns of the levels of a factor, or of the combinations of two."""
+    levels = factors[list(term)].astype(str).agg("\0".join, axis=1)
+    return pd.get_dummies(levels).to_numpy(dtype=np.float64)
+
+
+def _shares(squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    positive = np.maximum(squares, 0)
+    total = positive.sum(axis=1, keepdims=True)
+    return np.divide(positive, total, out=np.zeros_like(positive), where=total > 0), positive
+
+
+def _contrasts(factors: pd.DataFrame) -> Iterator[tuple[str, str, str, str, np.ndarray, int]]:
+    """Factor, two levels, where, weights of the cells (summing to 1 and to -1), and the number of matched combinations."""
+    names = [str(name) for name in factors]
+    for factor in names:
+        others = [other for other in names if other != factor]
+        scopes: list[tuple[str, np.ndarray]] = [("", np.ones(len(factors), dtype=bool))]
+        for other in others:
+            scopes += [(f"{other} = {each}", (factors[other] == each).to_numpy()) for each in factors[other].unique()]
+        for one, another in combinations(factors[factor].unique(), 2):
+            for within, inside in scopes:
+                found = _matched(factors, factor, (str(one), str(another)), others, inside)
+                if found is not None:
+                    yield factor, str(one), str(another), within, *found
+
+
+def _matched(
+    factors: pd.DataFrame, factor: str, levels: tuple[str, str], others: Sequence[str], inside: np.ndarray
+) -> tuple[np.ndarray, int] | None:
+    keys = (
+        factors[list(others)].astype(str).agg("\0".join, axis=1).to_numpy() if others else np.zeros(len(factors), dtype=int)
+    )
+    sides = [inside & (factors[factor].astype(str) == level).to_numpy() for level in levels]
+    shared = sorted(set(keys[sides[0]].tolist()) & set(keys[sides[1]].tolist()))
+    if not shared:
+        return None
+    weights = np.zeros(len(factors))
+    for key in shared:
+        for sign, side in zip((1.0, -1.0), sides, strict=True):
+            rows = side & (keys == key)
+            weights[rows] += sign / (rows.sum() * len(shared))
+    return weights, len(shared)
+
+
+def framed(rows: Sequence[Mapping[str, object]], columns: Mapping[str, str]) -> pd.DataFrame:
+    """Rows as a table with these columns and types."""
+    return pd.DataFrame(list(rows), columns=list(columns)).astype(dict(columns))
