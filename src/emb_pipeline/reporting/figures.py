@@ -118,7 +118,7 @@ def factors_figure(effects: pd.DataFrame, *, level: float = 0.05) -> go.Figure:
     Parameters
     ----------
     effects : DataFrame
-        Of `emb_pipeline.statistics.factorial.factor_effects`, for all tasks; rows ``within`` a level are left out.
+        Of `emb_pipeline.statistics.factorial.factor_effects`, for all tasks: rows of `overall_effects`.
     level : float
         A difference whose adjusted p is at most this is coloured.
 
@@ -127,12 +127,16 @@ def factors_figure(effects: pd.DataFrame, *, level: float = 0.05) -> go.Figure:
     Figure
         One panel per task and metric, each with a line at zero.
     """
-    rows = effects[effects["within"] == ""]
     return _forest(
-        rows.assign(label=[escape(factor_label(row)) for row in rows.to_dict("records")]),
+        effects.assign(label=[escape(factor_label(row)) for row in effects.to_dict("records")]),
         "← the second is better   ·   the first is better →",
         level,
     )
+
+
+def overall_effects(effects: pd.DataFrame) -> pd.DataFrame:
+    """Rows that hold over the whole of a crossing; single embeddings against each other are the leaderboard's matter."""
+    return effects[(effects["within"] == "") & (effects["factor"] != "embedding")]
 
 
 def factor_label(row: _Row) -> str:

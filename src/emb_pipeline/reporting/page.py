@@ -23,6 +23,7 @@ from emb_pipeline.reporting import figures, wording
 from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting.curve_findings import curve_findings
 from emb_pipeline.reporting.decision_findings import COST_NAMES, MARGINS, cost_text, decision_findings
+from emb_pipeline.reporting.diagnosis import diagnosis_view
 from emb_pipeline.reporting.factor_findings import factor_findings
 from emb_pipeline.reporting.findings import (
     Finding,
@@ -94,6 +95,8 @@ def report_page(
     factors: pd.DataFrame | None = None,
     curves: pd.DataFrame | None = None,
     crossovers: pd.DataFrame | None = None,
+    checks: pd.DataFrame | None = None,
+    neighbours: pd.DataFrame | None = None,
     decision: pd.DataFrame | None = None,
     relaxations: pd.DataFrame | None = None,
     level: float = 0.05,
@@ -117,6 +120,8 @@ def report_page(
         What explains the differences between trained embeddings, and what one level of a factor changes against another.
     curves, crossovers : DataFrame, optional
         Scores by number of labels, and embeddings against the one that is best with all labels.
+    checks, neighbours : DataFrame, optional
+        What word vectors know by themselves, and the nearest words of some words.
     decision, relaxations : DataFrame, optional
         Which embedding to deploy, and what larger budgets would buy.
     level : float
@@ -148,6 +153,7 @@ def report_page(
         "origins_missing": _origins_missing(leaderboard),
         "factors": None if shares is None or factors is None else _factors(shares, factors, order, level),
         "curves": [] if curves is None else _curves(curves, crossovers, order, drawn or {}),
+        "diagnosis": None if checks is None or neighbours is None else diagnosis_view(checks, neighbours),
         "decision": [] if decision is None or relaxations is None else _decision(decision, relaxations),
         "derived": [] if derived is None else _derived(derived, level),
         "legend": [(origin, look(origin)) for origin in in_order(leaderboard["origin"].astype(str))],
@@ -396,14 +402,14 @@ def _factors(shares: pd.DataFrame, factors: pd.DataFrame, order: Sequence[str], 
     if factors.empty:
         return None
     factors = _in_order(factors, "task", order)
-    overall = factors[factors["within"] == ""]
+    overall = figures.overall_effects(factors)
     return {
         "tasks": [
             (task, factor_findings(shares[shares["task"] == task], rows, level))
             for task, rows in factors.groupby("task", sort=False)
         ],
         "chart": _chart(
-            figures.factors_figure(factors, level=level),
+            figures.factors_figure(overall, level=level),
             "factors",
             "Differences between levels of a factor with intervals, by task. The table below holds the same numbers.",
             "Each point: one level of a factor minus another, averaged over all else that both occur with.",

@@ -12,6 +12,7 @@ from emb_pipeline.embeddings import registry
 from emb_pipeline.embeddings.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
+from emb_pipeline.pipelines.diagnose.nodes import DIAGNOSIS
 from emb_pipeline.tasks.registry import KINDS, Evaluation
 from emb_pipeline.tasks.scores import stamped
 
@@ -173,10 +174,13 @@ def collect_tasks(**parts: Any) -> dict[str, pa.Table]:
     }
 
 
-def collect_embeddings(**cards: Tables) -> dict[str, pa.Table]:
-    """The same of all embeddings of one origin."""
+def collect_embeddings(diagnosis: Tables | None = None, **cards: Tables) -> dict[str, pa.Table]:
+    """The same of all embeddings of one origin, and what their word vectors know by themselves."""
     names = next(iter(cards.values()))
-    return {name: pa.concat_tables([card[name] for card in cards.values()]) for name in names}
+    return {
+        **{name: pa.concat_tables([card[name] for card in cards.values()]) for name in names},
+        **{name: schema.empty_table() if diagnosis is None else diagnosis[name] for name, schema in DIAGNOSIS.items()},
+    }
 
 
 def cells_table(records: Sequence[Mapping[str, Any]], training: Mapping[str, Any] | None) -> pa.Table:

@@ -16,6 +16,7 @@ from typing import Any
 from kedro.pipeline import Pipeline, node, pipeline
 
 from emb_pipeline.experiment import EmbeddingCell, Experiment
+from emb_pipeline.pipelines.diagnose.pipeline import diagnosed_origins
 from emb_pipeline.pipelines.evaluate import nodes
 from emb_pipeline.provenance import AGGREGATE
 from emb_pipeline.tasks.registry import KINDS
@@ -103,6 +104,8 @@ def _collect_tasks(cell: EmbeddingCell, experiment: Experiment) -> Pipeline:
 def _collect_origin(origin: str, experiment: Experiment) -> Pipeline:
     cells = [cell for cell in experiment.cells if cell.origin == origin and experiment.tasks_of(cell)]
     inputs = {cell.key: f"{cell.name}.card" for cell in cells}
+    if origin in diagnosed_origins(experiment):
+        inputs["diagnosis"] = f"{origin}.diagnosis"
     return pipeline(
         [node(nodes.collect_embeddings, {name: name for name in inputs}, "scores", name="collect_embeddings")],
         namespace=origin,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -112,26 +112,15 @@ def make_audit(audits: pa.Table, overlap: pa.Table) -> pd.DataFrame:
     return whole
 
 
-def draw_leaderboard(leaderboard: pa.Table, task: str, audit: pa.Table) -> go.Figure:
-    """Primary metric of all embeddings of a task, with intervals and letters."""
-    return figures.leaderboard_figure(
-        leaderboard.to_pandas(), task, ceiling=audit_share(audit.to_pandas(), task, ("ceiling",))
+def draw_task(leaderboard: pa.Table, task: str, audit: pa.Table) -> tuple[go.Figure, ...]:
+    """The figures of `TASK_FIGURES`: scores with intervals and letters, by dimension, by method, and against their cost."""
+    board = leaderboard.to_pandas()
+    return (
+        figures.leaderboard_figure(board, task, ceiling=audit_share(audit.to_pandas(), task, ("ceiling",))),
+        figures.dimension_figure(board, task),
+        figures.methods_figure(board, task),
+        figures.cost_figure(board, task),
     )
-
-
-def draw_dimensions(leaderboard: pa.Table, task: str) -> go.Figure:
-    """Primary metric against the dimension."""
-    return figures.dimension_figure(leaderboard.to_pandas(), task)
-
-
-def draw_methods(leaderboard: pa.Table, task: str) -> go.Figure:
-    """Methods against each other at one dimension."""
-    return figures.methods_figure(leaderboard.to_pandas(), task)
-
-
-def draw_costs(leaderboard: pa.Table, task: str) -> go.Figure:
-    """Primary metric against the seconds that training and encoding take."""
-    return figures.cost_figure(leaderboard.to_pandas(), task)
 
 
 def draw_learning_curve(curves: pa.Table, task: str) -> go.Figure:
@@ -171,6 +160,8 @@ def write_page(
         factors=factor_effects.to_pandas(),
         curves=learning_curves.to_pandas(),
         crossovers=crossovers.to_pandas(),
+        checks=_all(scores, "checks"),
+        neighbours=_all(scores, "neighbours"),
         decision=decision.to_pandas(),
         relaxations=relaxations.to_pandas(),
         audit=audit.to_pandas(),
@@ -255,19 +246,8 @@ def corpus_row(name: str, corpus: TokenCorpus) -> dict[str, Any]:
     }
 
 
-TASK_FIGURES: dict[str, tuple[Callable[..., go.Figure], str, list[str]]] = {
-    "leaderboard": (draw_leaderboard, "leaderboard", ["audit"]),
-    "dimension": (draw_dimensions, "leaderboard", []),
-    "methods": (draw_methods, "leaderboard", []),
-    "cost": (draw_costs, "leaderboard", []),
-    "curve": (draw_learning_curve, "learning_curves", []),
-}
-"""Figure of a task: what draws it, from which table, and what it needs beside that and the task's name."""
-
-
-def task_figures(kind: str) -> list[str]:
-    """The figures of a task of this kind."""
-    return [name for name in TASK_FIGURES if name != "curve" or KINDS[kind].has_learning_curve]
+TASK_FIGURES = ("leaderboard", "dimension", "methods", "cost")
+"""What `draw_task` draws, in this order."""
 
 
 def _all(scores: Mapping[str, Tables], name: str) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from kedro.pipeline.node import Node
 from emb_pipeline.experiment import Experiment
 from emb_pipeline.pipelines.report import nodes
 from emb_pipeline.provenance import AGGREGATE
+from emb_pipeline.tasks.registry import KINDS
 
 STAGE = "report"
 
@@ -22,7 +23,7 @@ STAGE = "report"
 def build(experiment: Experiment) -> Pipeline:
     """The report stage of an experiment."""
     scores = {f"{origin}_scores": f"{origin}.scores" for origin in experiment.origins}
-    figures = [_figure(name, task) for task, kind in experiment.tasks.items() for name in nodes.task_figures(kind)]
+    figures = [step for task, kind in experiment.tasks.items() for step in _figures(task, KINDS[kind].has_learning_curve)]
     steps = [
         *_tables(scores),
         *figures,
@@ -60,10 +61,14 @@ def _tables(scores: Mapping[str, str]) -> list[Node]:
     ]
 
 
-def _figure(name: str, task: str) -> Node:
-    function, table, needs = nodes.TASK_FIGURES[name]
-    inputs = [table, f"params:tasks.{task}.name", *needs]
-    return node(function, inputs, f"{task}_{name}_figure", name=f"draw_{task}_{name}")
+def _figures(task: str, has_learning_curve: bool) -> list[Node]:
+    name = f"params:tasks.{task}.name"
+    drawn = [f"{task}_{figure}_figure" for figure in nodes.TASK_FIGURES]
+    steps = [node(nodes.draw_task, ["leaderboard", name, "audit"], drawn, name=f"draw_{task}")]
+    if has_learning_curve:
+        curve = f"{task}_curve_figure"
+        steps.append(node(nodes.draw_learning_curve, ["learning_curves", name], curve, name=f"draw_{task}_curve"))
+    return steps
 
 
 def _parameters(steps: Iterable[Node]) -> set[str]:

@@ -1,0 +1,1 @@
+"""What word vectors know by themselves, and what is wrong with them."""

@@ -1,0 +1,79 @@
+"""The shape of a cloud of word vectors: narrow cones and hubs make cosines say little."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.stats import skew
+
+from emb_pipeline.diagnostics.neighbours import unit_vectors
+from emb_pipeline.embeddings.word_vectors import WordVectors
+
+
+def anisotropy(vectors: np.ndarray) -> float:
+    """Mean cosine of two different words: 0 for directions spread evenly, 1 where all point the same way.
+
+    Exact and linear: the squared length of the sum of all unit vectors holds every pair.
+
+    References
+    ----------
+    .. [1] Ethayarajh (2019), How contextual are contextualized word representations?, EMNLP.
+    """
+    unit = unit_vectors(np.asarray(vectors, dtype=np.float64))
+    unit = unit[np.abs(unit).sum(axis=1) > 0]
+    n = len(unit)
+    return float((np.square(unit.sum(axis=0)).sum() - n) / (n * (n - 1)))
+
+
+def first_direction_share(vectors: np.ndarray) -> float:
+    """Share of the variance along the strongest direction: 1 / dim for a ball, 1 for a line."""
+    values = np.linalg.eigvalsh(np.cov(np.asarray(vectors, dtype=np.float64).T))
+    return float(values[-1] / values.sum())
+
+
+def hubness(vectors: np.ndarray, k: int = 10) -> tuple[float, float]:
+    """Skewness of how often a word is among the k nearest of others, and how often the most frequent such word is.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n_words, dim)
+        A sample: the cost is quadratic.
+    k : int
+        Neighbours.
+
+    Returns
+    -------
+    skewness : float
+        About 0 without hubs; above 1, some words are near everything.
+    largest : float
+        Share of all words that the greatest hub is a neighbour of.
+
+    References
+    ----------
+    .. [1] Radovanović, Nanopoulos & Ivanović (2010), Hubs in space, JMLR 11.
+    """
+    unit = unit_vectors(np.asarray(vectors, dtype=np.float32))
+    cosines = unit @ unit.T
+    np.fill_diagonal(cosines, -np.inf)
+    k = min(k, len(unit) - 1)
+    neighbours = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
+    occurrences = np.bincount(neighbours.ravel(), minlength=len(unit))
+    return float(skew(occurrences)), float(occurrences.max() / len(unit))
+
+
+def pip_loss(first: WordVectors, second: WordVectors) -> float:
+    """Pairwise-inner-product loss of two embeddings over their common words, relative to the size of the second.
+
+    ``||EEᵀ - FFᵀ|| / ||FFᵀ||`` in the Frobenius norm, by products of dim × dim matrices: unlike a distance of vectors it
+    does not change when an embedding is rotated.
+
+    References
+    ----------
+    .. [1] Yin & Shen (2018), On the dimensionality of word embedding, NeurIPS.
+    """
+    common = [token for token in first.tokens if token in second.index]
+    if not common:
+        return float("nan")
+    e, f = (each.vectors[[each.index[token] for token in common]].astype(np.float64) for each in (first, second))
+    of_second = float(np.square(f.T @ f).sum())
+    squared = float(np.square(e.T @ e).sum()) - 2 * float(np.square(e.T @ f).sum()) + of_second
+    return float(np.sqrt(max(squared, 0.0) / of_second))

@@ -1,0 +1,150 @@
+"""Steps of the stage that looks at word vectors by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field
+
+from emb_pipeline.diagnostics.geometry import anisotropy, first_direction_share, hubness
+from emb_pipeline.diagnostics.neighbours import COMMONEST, nearest, word_sample
+from emb_pipeline.diagnostics.word_tests import (
+    Measured,
+    among_nearest,
+    analogies,
+    antonym_separation,
+    weat,
+    word_similarity,
+)
+from emb_pipeline.embeddings.word_vectors import WordVectors
+from emb_pipeline.experiment import Folders
+from emb_pipeline.text.held_out import held_out_texts
+from emb_pipeline.text.texts import Texts
+from emb_pipeline.text.word_sets import WordSetReading, analogy_questions, scored_pairs_of_words
+
+Tables = Mapping[str, pa.Table]
+CHECKS = pa.schema(
+    [
+        *((name, pa.string()) for name in ("embedding", "check", "item")),
+        *((name, pa.float64()) for name in ("value", "ci_low", "ci_high", "p")),
+        *((name, pa.int64()) for name in ("known", "total")),
+    ]
+)
+NEIGHBOURS = pa.schema(
+    [
+        ("embedding", pa.string()),
+        ("word", pa.string()),
+        ("rank", pa.int64()),
+        ("neighbour", pa.string()),
+        ("cosine", pa.float64()),
+        ("probe", pa.bool_()),
+    ]
+)
+DIAGNOSIS = {"checks": CHECKS, "neighbours": NEIGHBOURS}
+HUB_WORDS = 5_000
+"""Commonest words whose neighbourhoods are searched for hubs."""
+
+
+class BiasLists(BaseModel):
+    """Target words x and y, and attribute words a and b."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    x: tuple[str, ...] = Field(min_length=2)
+    y: tuple[str, ...] = Field(min_length=2)
+    a: tuple[str, ...] = Field(min_length=2)
+    b: tuple[str, ...] = Field(min_length=2)
+
+
+class DiagnosisOptions(BaseModel):
+    """What word vectors are asked. Everything may be your own words."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    probe_words: tuple[str, ...] = Field(default=(), description="words whose neighbours the report shows")
+    similarity: dict[str, WordSetReading] = Field(default_factory=dict, description="pairs of words that people scored")
+    analogies: dict[str, WordSetReading] = Field(default_factory=dict, description="questions of four words")
+    antonyms: tuple[tuple[str, str], ...] = Field(default=(), description="pairs of opposites")
+    synonyms: tuple[tuple[str, str], ...] = Field(default=(), description="pairs of like meaning, to tell them from")
+    bias: dict[str, BiasLists] = Field(default_factory=dict, description="word lists of association tests (WEAT)")
+    sample: int = Field(default=500, ge=0, le=100_000, description="words by which embeddings are compared with each other")
+
+
+def diagnose_vectors(options: DiagnosisOptions, folders: Folders, seed: int, **inputs: Any) -> dict[str, pa.Table]:
+    """What the word vectors of one origin know by themselves, and what is wrong with them."""
+    vectors_of = {name.removeprefix("vectors_"): each for name, each in inputs.items() if name.startswith("vectors_")}
+    texts_of = {
+        name.removeprefix("task_"): Texts(held_out_texts(each)) for name, each in inputs.items() if name.startswith("task_")
+    }
+    sets = _WordSets(options, folders)
+    checks: list[dict[str, Any]] = []
+    neighbours: list[pa.Table] = []
+    for key, vectors in vectors_of.items():
+        for check, item, found in _checks(vectors, options, sets, texts_of, np.random.default_rng(seed)):
+            values = {"value": found.value, "ci_low": found.low, "ci_high": found.high, "p": found.p}
+            checks.append(
+                {"embedding": key, "check": check, "item": item, **values, "known": found.known, "total": found.total}
+            )
+        neighbours.append(_neighbours(key, vectors, options))
+    return {
+        "checks": pa.Table.from_pylist(checks, schema=CHECKS),
+        "neighbours": pa.concat_tables(neighbours),
+    }
+
+
+class _WordSets:
+    """The word sets that files hold, read once."""
+
+    def __init__(self, options: DiagnosisOptions, folders: Folders) -> None:
+        places = folders.raw, folders.project
+        self.similarity = {name: scored_pairs_of_words(reading, *places) for name, reading in options.similarity.items()}
+        self.analogies = {name: analogy_questions(reading, *places) for name, reading in options.analogies.items()}
+
+
+def _checks(
+    vectors: WordVectors,
+    options: DiagnosisOptions,
+    sets: _WordSets,
+    texts_of: Mapping[str, Texts],
+    rng: np.random.Generator,
+) -> Iterator[tuple[str, str, Measured]]:
+    for name, (pairs, scores) in sets.similarity.items():
+        yield "similarity", name, word_similarity(vectors, pairs, scores, rng=rng)
+    for name, questions in sets.analogies.items():
+        yield "analogies", name, analogies(vectors, questions, rng=rng)
+    if options.antonyms and options.synonyms:
+        yield "antonyms", "told from synonyms", antonym_separation(vectors, options.antonyms, options.synonyms, rng=rng)
+        yield "antonyms", "among the nearest ten", among_nearest(vectors, options.antonyms)
+        yield "synonyms", "among the nearest ten", among_nearest(vectors, options.synonyms)
+    for name, lists in options.bias.items():
+        yield "bias", name, weat(vectors, lists.model_dump(), rng=rng)
+    common = vectors.vectors[:COMMONEST]
+    skewness, largest = hubness(vectors.vectors[:HUB_WORDS])
+    for item, value in (
+        ("mean cosine of two words", anisotropy(common)),
+        ("variance along one direction", first_direction_share(common)),
+        ("skewness of neighbourhoods", skewness),
+        ("words near the largest hub", largest),
+    ):
+        yield "shape", item, Measured(value, float("nan"), float("nan"), len(common), len(vectors))
+    for task, texts in texts_of.items():
+        yield "known words", task, _known_share(vectors, texts)
+
+
+def _known_share(vectors: WordVectors, texts: Texts) -> Measured:
+    """Share of the running words of some texts that have a vector."""
+    counts = np.asarray(texts.terms.counts.sum(axis=0)).ravel()
+    _, known = vectors.lookup(texts.terms.vocabulary)
+    total = int(counts.sum())
+    covered = int(counts[known > 0].sum())
+    return Measured(covered / max(total, 1), float("nan"), float("nan"), covered, total)
+
+
+def _neighbours(key: str, vectors: WordVectors, options: DiagnosisOptions) -> pa.Table:
+    found = nearest(vectors, [*options.probe_words, *word_sample(vectors, options.sample)])
+    probes = found["word"].isin(set(options.probe_words))
+    table = found.assign(embedding=key, probe=probes)[NEIGHBOURS.names]
+    return pa.Table.from_pandas(table, schema=NEIGHBOURS, preserve_index=False)

@@ -1,0 +1,44 @@
+"""Look at word vectors by themselves, all those of one origin in one step.
+
+<origin>.<embedding>.vectors ──► diagnose_vectors ──► <origin>.diagnosis ──► collect_embeddings (of the stage evaluate)
+tasks@<task> ──────────────────┘
+"""
+
+from __future__ import annotations
+
+from kedro.pipeline import Pipeline, node, pipeline
+
+from emb_pipeline.experiment import Experiment
+from emb_pipeline.pipelines.diagnose import nodes
+
+STAGE = "diagnose"
+
+
+def build(experiment: Experiment) -> Pipeline:
+    """The stage that diagnoses."""
+    return sum((_diagnose(origin, experiment) for origin in diagnosed_origins(experiment)), Pipeline([]))
+
+
+def diagnosed_origins(experiment: Experiment) -> list[str]:
+    """Origins with word vectors."""
+    return [origin for origin in experiment.origins if any(_with_vectors(origin, experiment))]
+
+
+def _with_vectors(origin: str, experiment: Experiment) -> list[str]:
+    return [
+        cell.key for cell in experiment.cells if cell.origin == origin and cell.artefact == "vectors" and not cell.tuned_on
+    ]
+
+
+def _diagnose(origin: str, experiment: Experiment) -> Pipeline:
+    vectors = {f"vectors_{origin}.{key}": f"{origin}.{key}.vectors" for key in _with_vectors(origin, experiment)}
+    tasks = {f"task_{task}": f"tasks@{task}" for task in experiment.tasks}
+    parameters = {"options": "params:diagnosis", "folders": "params:folders", "seed": "params:seed"}
+    takes = {**parameters, **{name: name for name in (*vectors, *tasks)}}
+    return pipeline(
+        [node(nodes.diagnose_vectors, takes, "diagnosis", name="diagnose_vectors")],
+        namespace=origin,
+        inputs={**vectors, **tasks},
+        parameters=set(parameters.values()),
+        tags=[STAGE],
+    )

@@ -1,0 +1,153 @@
+"""What word vectors know by themselves: tables and sentences of the report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from emb_pipeline.reporting.findings import Finding, code
+from emb_pipeline.reporting.rows import without_seed
+from emb_pipeline.reporting.wording import share_text
+
+SHARES = {"analogies", "synonyms", "known words"}
+TITLES = {
+    "similarity": "similarity as people see it, Spearman’s ρ",
+    "analogies": "analogies solved",
+    "antonyms": "opposites",
+    "synonyms": "synonyms",
+    "bias": "association (WEAT effect size)",
+    "shape": "shape of the cloud",
+    "known words": "words of the test texts that have a vector",
+}
+
+
+def diagnosis_view(checks: pd.DataFrame, neighbours: pd.DataFrame) -> dict[str, Any] | None:
+    """All that the section shows; None where no word vectors were looked at.
+
+    Parameters
+    ----------
+    checks : DataFrame of embedding, check, item, value, ci_low, ci_high, p, known, total
+        One row per embedding and question.
+    neighbours : DataFrame of embedding, word, rank, neighbour, cosine, probe
+        Nearest words of the probe words, and of a sample that embeddings are compared by.
+    """
+    if checks.empty:
+        return None
+    names = list(dict.fromkeys(checks["embedding"]))
+    return {
+        "findings": [*_antonym_findings(checks), *_stability_findings(neighbours)],
+        "groups": [_group(check, checks[checks["check"] == check], names) for check in dict.fromkeys(checks["check"])],
+        "probes": _probes(neighbours[neighbours["probe"]]),
+    }
+
+
+def neighbour_overlaps(neighbours: pd.DataFrame) -> list[tuple[str, str, float, int]]:
+    """Mean share of the nearest ten that two embeddings have in common: seeds of one, and the two corpora of one."""
+    sample = neighbours[~neighbours["probe"]]
+    sets = {name: rows.groupby("word")["neighbour"].agg(set) for name, rows in sample.groupby("embedding", sort=False)}
+    found = []
+    for first, second in _comparable(list(sets)):
+        words = sets[first].index.intersection(sets[second].index)
+        shared = [
+            len(sets[first][word] & sets[second][word]) / len(sets[first][word] | sets[second][word]) for word in words
+        ]
+        if shared:
+            found.append((first, second, sum(shared) / len(shared), len(shared)))
+    return found
+
+
+def _comparable(names: Sequence[str]) -> list[tuple[str, str]]:
+    seeds = [(without_seed(name), name) for name in names if without_seed(name) != name and without_seed(name) in names]
+    twins = [(name, name.replace("domain.", "generic.", 1)) for name in names if name.startswith("domain.")]
+    return [*seeds, *((name, twin) for name, twin in twins if twin in names and without_seed(name) == name)]
+
+
+def _group(check: str, rows: pd.DataFrame, names: Sequence[str]) -> dict[str, Any]:
+    items = list(dict.fromkeys(rows["item"]))
+    of = {(row["embedding"], row["item"]): row for row in rows.to_dict("records")}
+    return {
+        "title": TITLES.get(check, check),
+        "items": items,
+        "lines": [
+            (
+                name,
+                name.split(".", 1)[0],
+                [_cell(check, of[name, item]) if (name, item) in of else ("", "") for item in items],
+            )
+            for name in names
+        ],
+    }
+
+
+def _cell(check: str, row: Any) -> tuple[str, str]:
+    """The value, and in small print its interval or p and how much of the set is known."""
+    if not math.isfinite(row["value"]):
+        return "–", f"{row['known']:,} of {row['total']:,} known"
+    shares = check in SHARES or row["item"] in (
+        "among the nearest ten",
+        "variance along one direction",
+        "words near the largest hub",
+    )
+    write = share_text if shares else "{:.3f}".format
+    small = ""
+    if math.isfinite(row["ci_low"]):
+        small = f"[{write(row['ci_low'])}, {write(row['ci_high'])}]"
+    elif math.isfinite(row["p"]):
+        small = f"p = {row['p']:.3f}"
+    if check in ("similarity", "analogies", "antonyms", "synonyms", "bias"):
+        small += f" {row['known']:,} of {row['total']:,}"
+    return write(row["value"]), small.strip()
+
+
+def _antonym_findings(checks: pd.DataFrame) -> list[Finding]:
+    rows = checks[(checks["check"] == "antonyms") & (checks["item"] == "told from synonyms") & checks["value"].notna()]
+    if rows.empty:
+        return []
+    conflated = rows[rows["ci_high"] < 0.5]
+    told = rows[rows["ci_low"] > 0.5]
+    best = rows.sort_values("value").to_dict("records")[-1]
+    sentence = Markup(
+        "Opposites or synonyms? Of {} embeddings, {} have opposites closer together than synonyms, {} tell them apart; the "
+        "rest do not. Best: {}, a synonym pair is the closer one in {} of cases."
+    )
+    text = sentence.format(len(rows), len(conflated), len(told), code(best["embedding"]), share_text(best["value"]))
+    return [Finding(text, "lead")]
+
+
+def _stability_findings(neighbours: pd.DataFrame) -> list[Finding]:
+    overlaps = neighbour_overlaps(neighbours)
+    seeds = [each for each in overlaps if without_seed(each[1]) == each[0]]
+    corpora = [each for each in overlaps if without_seed(each[1]) != each[0]]
+    found = []
+    if seeds:
+        low, high = min(seeds, key=lambda each: each[2]), max(seeds, key=lambda each: each[2])
+        sentence = Markup(
+            "Trained again with another seed, an embedding keeps {} to {} of a word’s ten neighbours ({}, {})."
+        )
+        found.append(Finding(sentence.format(share_text(low[2]), share_text(high[2]), code(low[0]), code(high[0]))))
+    if corpora:
+        most = max(corpora, key=lambda each: each[2])
+        sentence = Markup("Domain and generic vectors share at most {} of them ({}, {} words that both know).")
+        found.append(Finding(sentence.format(share_text(most[2]), code(most[0].split(".", 1)[1]), f"{most[3]:,}")))
+    return found
+
+
+def _probes(neighbours: pd.DataFrame, most: int = 6) -> dict[str, Any] | None:
+    """Neighbours of the probe words, one pair of columns for the method that most origins share."""
+    if neighbours.empty:
+        return None
+    keys = neighbours["embedding"].drop_duplicates()
+    by_key = keys.groupby(keys.str.split(".", n=1).str[1]).agg(list)
+    shown = max(by_key, key=len)
+    lines = []
+    for word in dict.fromkeys(neighbours["word"]):
+        cells = []
+        for name in shown:
+            rows = neighbours[(neighbours["embedding"] == name) & (neighbours["word"] == word)].sort_values("rank")
+            cells.append(", ".join(rows["neighbour"].head(most)))
+        lines.append((word, cells))
+    return {"names": shown, "lines": lines}
