@@ -56,6 +56,7 @@ def test_a_use_case_is_added_by_following_the_page(project: Path) -> None:
     rows = leaderboard(project, "shop")
     embeddings = {row["embedding"] for row in rows}
     assert {"domain.word2vec_16", "domain.glove_16", "task.tfidf", "task.one_hot", "control.random_16"} <= embeddings
+    assert (project / "data/08_reporting/shop/deployment/category/CARD.md").is_file()
     tagged = {row["embedding"]: row["value"] for row in rows if row["task"] == "tools" and row["primary"]}
     assert tagged["task.token_features"] > 0.9 and "task.tfidf" not in tagged
     tuned = {row["task"] for row in rows if row["embedding"] == "domain.word2vec_16_tuned_category"}
@@ -64,7 +65,7 @@ def test_a_use_case_is_added_by_following_the_page(project: Path) -> None:
     assert {"task.popularity", "task.item_knn", "task.ease", "task.hybrid_tfidf", "domain.glove_16"} <= set(bought)
     assert bought["task.ease"] > bought["task.popularity"] and bought["task.tfidf"] > bought["control.random_16"]
     page = (project / "data/08_reporting/shop/latest/report.html").read_text(encoding="utf-8")
-    assert "a list, median" in page and "Mixed with a recommender" in page
+    assert "a request, median" in page and "Mixed with a recommender" in page
 
 
 @pytest.mark.slow

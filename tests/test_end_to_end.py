@@ -207,6 +207,7 @@ def test_a_stage_whose_inputs_were_never_made_says_what_to_run(project: Path) ->
     [
         ("methods.word2vec.window=0", "embeddings.domain.word2vec_8"),
         ("methods.glove.epochs=many", "embeddings.domain.glove_8"),
+        ("decision.budgets.dollars=3", "dollars"),
     ],
 )
 def test_a_wrong_value_is_refused_before_any_node_runs(override: str, named: str, project: Path) -> None:

@@ -48,7 +48,7 @@ def diagnosis_view(checks: pd.DataFrame, neighbours: pd.DataFrame) -> dict[str, 
 def neighbour_overlaps(neighbours: pd.DataFrame) -> list[tuple[str, str, float, int]]:
     """Mean share of the nearest ten that two embeddings have in common: seeds of one, and the two corpora of one."""
     sample = neighbours[~neighbours["probe"]]
-    sets = {name: rows.groupby("word")["neighbour"].agg(set) for name, rows in sample.groupby("embedding", sort=False)}
+    sets = {str(name): rows.groupby("word")["neighbour"].agg(set) for name, rows in sample.groupby("embedding", sort=False)}
     found = []
     for first, second in _comparable(list(sets)):
         words = sets[first].index.intersection(sets[second].index)

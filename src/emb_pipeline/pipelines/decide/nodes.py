@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 import pandas as pd
 import pyarrow as pa
@@ -17,15 +17,26 @@ from emb_pipeline.embeddings.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
-from emb_pipeline.pipelines.report.nodes import PRIMARY, ReportOptions
+from emb_pipeline.pipelines.report.nodes import PRIMARY, ReportOptions, cells_of
 from emb_pipeline.provenance import versions
 from emb_pipeline.statistics.decision import ALL_TASKS, Rules, Scored, decide, joint
 from emb_pipeline.statistics.score_tables import task_scores, without_seed
 from emb_pipeline.tasks.registry import KINDS
 
 Tables = Mapping[str, pa.Table]
-LATENCIES = ("latency_ms_p50", "latency_ms_p95", "latency_ms_p99")
-COSTS = ("bytes_per_item", "bytes", "peak_rss_bytes", "train_seconds", "encode_seconds", *LATENCIES, "price_per_million")
+Cost: TypeAlias = Literal[
+    "bytes_per_item",
+    "bytes",
+    "peak_rss_bytes",
+    "train_seconds",
+    "encode_seconds",
+    "latency_ms_p50",
+    "latency_ms_p95",
+    "latency_ms_p99",
+    "price_per_million",
+]
+COSTS: tuple[Cost, ...] = get_args(Cost)
+LATENCIES = tuple(cost for cost in COSTS if cost.startswith("latency"))
 HANDED_OVER = frozenset({"texts"})
 """What an embedding must serve to be handed over: it gives vectors of texts."""
 
@@ -35,7 +46,7 @@ class DecisionOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    budgets: dict[str, float | None] = Field(
+    budgets: dict[Cost, float | None] = Field(
         default_factory=dict,
         description="most that a cost may be: bytes_per_item, bytes (of the model), peak_rss_bytes, train_seconds, "
         "encode_seconds, latency_ms_p50, _p95, _p99 (of one request), price_per_million (requests); null: no limit",
@@ -50,7 +61,7 @@ class DecisionOptions(BaseModel):
     weights: dict[str, float] = Field(
         default_factory=dict, description="what tasks count in the joint decision; all the same where none is given"
     )
-    cheapest_by: tuple[str, ...] = Field(
+    cheapest_by: tuple[Cost, ...] = Field(
         default=("bytes_per_item", "latency_ms_p95", "train_seconds"),
         min_length=1,
         description="costs that make an embedding cheap: the next decides where those before are equal to within 5 %",
@@ -72,7 +83,7 @@ def decide_on_embedding(
     )
     wanted = candidates(embeddings)
     metrics = {task: PRIMARY[kind] for task, kind in cells.drop_duplicates("task")[["task", "kind"]].itertuples(index=False)}
-    limits = {name: limit for name, limit in options.budgets.items() if limit is not None}
+    limits = {str(name): limit for name, limit in options.budgets.items() if limit is not None}
     rules = Rules(limits, options.cheapest_by, report.level)
     costs = {task: costs_of(cells[cells["task"] == task], options) for task in metrics}
     parts = []
@@ -104,10 +115,7 @@ def export_chosen(
 ) -> dict[str, Bundle]:
     """A bundle of each task's chosen embedding, where it gives vectors of texts."""
     table = decision.to_pandas()
-    cells = {
-        cell.name: cell
-        for cell in (EmbeddingCell.model_validate(each) for group in embeddings.values() for each in group.values())
-    }
+    cells = {cell.name: cell for cell in cells_of(embeddings)}
     bundles = {}
     for row in table[table["chosen"]].to_dict("records"):
         cell = cells[row["embedding"]]
@@ -129,7 +137,7 @@ def export_chosen(
 
 def candidates(embeddings: Mapping[str, Any]) -> set[str]:
     """Embeddings that could be deployed: no control, and none that was spoilt on purpose."""
-    cells = (EmbeddingCell.model_validate(cell) for group in embeddings.values() for cell in group.values())
+    cells = cells_of(embeddings)
     return {without_seed(cell.name) for cell in cells if cell.origin != "control" and cell.spoiling is None}
 
 

@@ -63,7 +63,7 @@ def measure_effects(options: ReportOptions, embeddings: Mapping[str, Any], **sco
     item_scores = _all(scores, "item_scores")
     contrasts = {
         statistics.CORPUS: statistics.corpus_contrasts(item_scores["embedding"][~item_scores["tuned"]].unique()),
-        **derivations(EmbeddingCell.model_validate(cell) for group in embeddings.values() for cell in group.values()),
+        **derivations(cells_of(embeddings)),
     }
     return statistics.effects(item_scores, contrasts, _primary_metrics(scores), options.resampling)
 
@@ -167,7 +167,7 @@ def write_page(
         audit=audit.to_pandas(),
         embeddings=trained_embeddings(_all(scores, "cells")),
         corpora=pd.DataFrame([corpus_row(name, corpus) for name, corpus in corpora.items()]),
-        level=parameters["report"].level,
+        level=ReportOptions.model_validate(parameters["report"]).level,
         drawn={name.removesuffix("_figure"): part for name, part in parts.items() if name.endswith("_figure")},
     )
 
@@ -176,8 +176,8 @@ def run_description(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """What is needed to repeat a run."""
     use_case = parameters["use_case"]
     state = git_state(project_path())
-    tasks: Mapping[str, TaskDefinition] = parameters["tasks"]
-    methods = {cell.method for group in parameters["embeddings"].values() for cell in group.values()}
+    tasks = {name: TaskDefinition.model_validate(parameters["tasks"][name]) for name in parameters["grid"]["tasks"]}
+    methods = {cell.method for cell in cells_of(parameters["embeddings"])}
     return {
         "use_case": use_case,
         "command": "kedro run" if use_case == "base" else f"kedro run --env {use_case}",
@@ -188,11 +188,8 @@ def run_description(parameters: Mapping[str, Any]) -> dict[str, Any]:
         "seed": parameters["seed"],
         "tracking_uri": tracking_uri(),
         "tasks": {
-            name: {
-                "kind": tasks[name].kind,
-                "definition": tasks[name].reading.model_dump(mode="json", exclude_defaults=True),
-            }
-            for name in parameters["grid"]["tasks"]
+            name: {"kind": task.kind, "definition": task.reading.model_dump(mode="json", exclude_defaults=True)}
+            for name, task in tasks.items()
         },
         "methods": {name: options for name, options in parameters["methods"].items() if name in methods},
     }
@@ -210,12 +207,16 @@ def derivations(cells: Iterable[EmbeddingCell]) -> dict[str, list[tuple[str, str
     return pairs
 
 
+def cells_of(embeddings: Mapping[str, Any]) -> list[EmbeddingCell]:
+    """All embeddings of the grid, from the parameters of a run: validated where no node of the run has taken them alone."""
+    return [EmbeddingCell.model_validate(cell) for group in embeddings.values() for cell in group.values()]
+
+
 def trained_on_a_corpus(embeddings: Mapping[str, Any]) -> list[EmbeddingCell]:
     """Embeddings that a corpus alone determines: neither tuned, nor spoilt, nor made from another one."""
-    cells = (EmbeddingCell.model_validate(cell) for group in embeddings.values() for cell in group.values())
     return [
         cell
-        for cell in cells
+        for cell in cells_of(embeddings)
         if METHODS[cell.method].origin == "corpus" and not (cell.tuned_on or cell.spoiling or cell.base)
     ]
 
