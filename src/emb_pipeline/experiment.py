@@ -67,10 +67,10 @@ class Derived(_Strict):
 
     method: str = Field(
         description="bert: its training goes on, on the corpus of this origin; distilled: static vectors; "
-        "hybrid: its scores are mixed with those of a recommender"
+        "hybrid: its scores are mixed with those of a recommender; reduced: fewer numbers, or fewer bits for each"
     )
     base: str = Field(
-        validation_alias=AliasChoices("continue_from", "teacher", "text"),
+        validation_alias=AliasChoices("continue_from", "teacher", "text", "of"),
         description="<origin>.<embedding> that it is made from",
     )
     options: dict[str, Any] = Field(default_factory=dict, description="what differs from the method's options")
@@ -406,7 +406,7 @@ def _cells(grid: Grid, seed: int) -> Iterator[dict[str, Any]]:
             "origin": origin,
             "key": key,
             "method": derived.method,
-            "dim": _dim_in(key),
+            "dim": derived.options.get("dims") or _dim_in(key),
             "seed": seed,
             "base": derived.base,
             "options": derived.options,
@@ -422,13 +422,13 @@ def _cells(grid: Grid, seed: int) -> Iterator[dict[str, Any]]:
 
 def _require_bases(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
     for name, derived in grid.derived.items():
-        is_hybrid = METHODS[derived.method].origin == "embedding"
-        wanted, several = ("embedding of texts", "embeddings of texts") if is_hybrid else ("encoder", "encoders")
+        adds = METHODS[derived.method].origin == "embedding"
+        wanted, several = ("embedding of texts", "embeddings of texts") if adds else ("encoder", "encoders")
         known = [
             f"{group}.{other}"
             for group, members in cells.items()
             for other, cell in members.items()
-            if f"{group}.{other}" != name and (_has_texts(cell) if is_hybrid else _has_encoder(cell))
+            if f"{group}.{other}" != name and (_has_texts(cell) if adds else _has_encoder(cell))
         ]
         if derived.base not in known:
             raise ValueError(

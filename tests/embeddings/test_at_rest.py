@@ -12,9 +12,17 @@ import scipy.sparse as sp
 
 from emb_pipeline.embeddings import at_rest
 from emb_pipeline.embeddings.char_tfidf import CharTfidf
-from emb_pipeline.embeddings.options import CharTfidfOptions, LsaOptions, OneHotOptions, RandomOptions, TfidfOptions
+from emb_pipeline.embeddings.options import (
+    CharTfidfOptions,
+    LsaOptions,
+    OneHotOptions,
+    RandomOptions,
+    ReducedOptions,
+    TfidfOptions,
+)
 from emb_pipeline.embeddings.pooling import PooledEncoder
 from emb_pipeline.embeddings.random_vectors import encoder as random_encoder
+from emb_pipeline.embeddings.reduced import Reduced
 from emb_pipeline.embeddings.sparse import Lsa, OneHot, Tfidf
 from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.text.errors import DataError
@@ -32,6 +40,7 @@ ENCODERS: dict[str, Callable[[], object]] = {
     "one_hot": lambda: OneHot(OneHotOptions()).fit(TEXTS),
     "tfidf": lambda: Tfidf(TfidfOptions(sublinear=True, max_ngram=2)).fit(TEXTS),
     "char_tfidf": lambda: CharTfidf(CharTfidfOptions(min_n=2, max_n=3, min_df=2)).fit(TEXTS),
+    "reduced": lambda: Reduced(ReducedOptions(dims=2, precision="int8"), PooledEncoder(VECTORS, "mean")).fit(TEXTS),
     "lsa": lambda: Lsa(LsaOptions(min_df=1), dim=2, seed=1).fit(TEXTS),
 }
 

@@ -22,8 +22,7 @@ import pyarrow.parquet as pq
 import scipy.sparse as sp
 
 from emb_pipeline.embeddings.at_rest import read_encoder, write_encoder
-from emb_pipeline.embeddings.contextual import ContextualEncoder
-from emb_pipeline.embeddings.encoders import RoleEncoder, TextEncoder, Vectors
+from emb_pipeline.embeddings.encoders import RoleEncoder, TextEncoder, Vectors, encoded_as
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.tasks.retrieval import top_k
 from emb_pipeline.tasks.vectors import unit_length
@@ -101,9 +100,7 @@ class TextSearch:
 
     def answer(self, texts: Sequence[str], k: int = 10) -> pd.DataFrame:
         """The ``k`` nearest passages of each text: columns query (its position), rank, passage_id and cosine."""
-        encoder = self.encoder
-        made = encoder.encode(texts, role="query") if isinstance(encoder, ContextualEncoder) else encoder.encode(texts)
-        queries = unit_length(made)
+        queries = unit_length(encoded_as(self.encoder, texts, "query"))
         k = min(k, len(self.passage_ids))
         found = top_k(queries, self.passages, k)
         rows = np.repeat(np.arange(len(texts)), k)

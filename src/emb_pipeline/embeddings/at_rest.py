@@ -21,12 +21,14 @@ from emb_pipeline.embeddings.encoders import RoleEncoder, StoredTextEncoder, Tex
 from emb_pipeline.embeddings.options import CharTfidfOptions, EncoderOptions
 from emb_pipeline.embeddings.pooling import PooledEncoder
 from emb_pipeline.embeddings.random_vectors import RandomVectors
+from emb_pipeline.embeddings.reduced import Quantisation, ReducedEncoder
 from emb_pipeline.embeddings.sparse import BagEncoder, LsaEncoder, TfidfWeighing, presence
 from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.text.errors import DataError
 
 MANIFEST = "embedding.json"
 _VECTORS, _TERMS, _DIRECTIONS, _ENCODER = "vectors.arrow", "terms.parquet", "directions.parquet", "encoder"
+_BASE, _AXES = "base", "axes.parquet"
 
 
 def write_encoder(encoder: TextEncoder | RoleEncoder, folder: Path) -> None:
@@ -38,7 +40,8 @@ def write_encoder(encoder: TextEncoder | RoleEncoder, folder: Path) -> None:
     Parameters
     ----------
     encoder : TextEncoder
-        Pooled word vectors, a bag of words, TF-IDF (of words or characters), LSA, a transformer, or distilled vectors.
+        Pooled word vectors, a bag of words, TF-IDF (of words or characters), LSA, a transformer, distilled vectors, or one
+        of these reduced.
     folder : Path
         A new folder.
 
@@ -150,6 +153,25 @@ def _read_static(folder: Path, manifest: Mapping[str, Any]) -> StaticEncoder:
     return StaticEncoder(EncoderFolder.read(folder / _ENCODER))
 
 
+def _write_reduced(encoder: ReducedEncoder, folder: Path) -> dict[str, Any]:
+    write_encoder(encoder.base, folder / _BASE)
+    axes = np.vstack([encoder.mean, encoder.axes.T]).astype(np.float32)
+    rows = pa.FixedSizeListArray.from_arrays(pa.array(axes.reshape(-1)), axes.shape[1])
+    ranges = np.vstack([[0, 0], np.stack([encoder.quantisation.low, encoder.quantisation.high], axis=1)]).astype(np.float32)
+    columns = {"axis": rows, "low": pa.array(ranges[:, 0]), "high": pa.array(ranges[:, 1])}
+    pq.write_table(pa.table(columns), folder / _AXES)
+    return {"precision": encoder.quantisation.precision, "dim": encoder.dim}
+
+
+def _read_reduced(folder: Path, manifest: Mapping[str, Any]) -> ReducedEncoder:
+    table = pq.read_table(folder / _AXES)
+    column = table["axis"].combine_chunks()
+    axes = column.flatten().to_numpy().reshape(len(column), -1)
+    low, high = (table[name].to_numpy()[1:] for name in ("low", "high"))
+    stored = Quantisation(manifest["precision"], low, high)
+    return ReducedEncoder(read_encoder(folder / _BASE), axes[0], np.ascontiguousarray(axes[1:].T), stored)
+
+
 def _copy_model(encoder: EncoderFolder, folder: Path) -> None:
     """The model's own files, and their description, in a folder that can be moved."""
     shutil.copytree(encoder.model_path, folder / MODEL, ignore=shutil.ignore_patterns(".*", "*.onnx"))
@@ -170,5 +192,6 @@ _FORMATS: dict[str, tuple[type[Any], Callable[[Any, Path], dict[str, Any]], Call
     "lsa": (LsaEncoder, _write_lsa, _read_lsa),
     "transformer": (ContextualEncoder, _write_transformer, _read_transformer),
     "static": (StaticEncoder, _write_static, _read_static),
+    "reduced": (ReducedEncoder, _write_reduced, _read_reduced),
 }
 """Of each format: what it is of, what writes it, and what reads it."""

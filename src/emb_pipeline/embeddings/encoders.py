@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -170,3 +171,10 @@ class TaskRecommender(Protocol):
     def fit(self, interactions: Interactions, setting: Setting) -> Recommender:
         """What one setting gives."""
         ...
+
+
+def encoded_as(encoder: TextEncoder | RoleEncoder, texts: Sequence[str], role: Role) -> Vectors:
+    """Vectors of texts in a role, by an encoder that knows roles or by one that does not."""
+    if "role" in inspect.signature(encoder.encode).parameters:
+        return encoder.encode(texts, role=role)  # type: ignore[call-arg]
+    return encoder.encode(texts)

@@ -258,6 +258,20 @@ class HybridOptions(Options):
     item_knn: Annotated[ItemKnnOptions, Field(description="options of item_knn, tuned by itself")] = ItemKnnOptions()
 
 
+Precision = Literal["float32", "float16", "int8", "binary"]
+
+
+class ReducedOptions(Options):
+    """Another embedding with fewer numbers, or fewer bits for each."""
+
+    dims: Annotated[int | None, Field(ge=1, le=4096, description="numbers that are kept; null: all of them")] = None
+    by: Annotated[
+        Literal["pca", "prefix"],
+        Field(description="which are kept: along the principal axes of the training texts, or the first ones (Matryoshka)"),
+    ] = "pca"
+    precision: Annotated[Precision, Field(description="how each number is stored; queries keep all their bits")] = "float32"
+
+
 class StaticFileOptions(PooledOptions):
     """Word vectors that somebody else trained, from a file."""
 

@@ -31,6 +31,7 @@ from emb_pipeline.embeddings.options import (
     Options,
     PooledOptions,
     RandomOptions,
+    ReducedOptions,
     SentenceTransformerOptions,
     SlidingWindowOptions,
     StaticFileOptions,
@@ -142,6 +143,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             Method("als", AlsOptions, "task", _INTERACTIONS, "als:Als", requirements="factors:require_implicit"),
             Method("bpr", BprOptions, "task", _INTERACTIONS, "bpr:Bpr", requirements="factors:require_implicit"),
             Method("hybrid", HybridOptions, "embedding", _INTERACTIONS, "hybrid:Hybrid", has_dim=False),
+            Method("reduced", ReducedOptions, "embedding", _TEXTS, "reduced:Reduced", has_dim=False),
         )
     }
 )
@@ -325,7 +327,7 @@ def encoder(
     encodings : Path, optional
         Store of what was encoded before; without one, texts are encoded anew.
     text : TextEncoder or TaskEncoder, optional
-        The other embedding of a method that adds something to it (hybrid).
+        The other embedding of a method that adds something to it (hybrid) or takes from it (reduced).
 
     Returns
     -------

@@ -31,9 +31,9 @@ COST_NAMES = {
     "peak_rss_bytes": "memory in training",
     "train_seconds": "time to train",
     "encode_seconds": "time to encode the task",
-    "latency_ms_p50": "a request (median)",
-    "latency_ms_p95": "a request (95 %)",
-    "latency_ms_p99": "a request (99 %)",
+    "latency_ms_p50": "time of a request (median)",
+    "latency_ms_p95": "time of a request (95 %)",
+    "latency_ms_p99": "time of a request (99 %)",
     "price_per_million": "price of a million requests",
 }
 
@@ -112,10 +112,10 @@ def _relaxed(rows: pd.DataFrame) -> list[Finding]:
         budget = COST_NAMES.get(row["budget"], row["budget"])
         limit, needed = cost_text(row["budget"], row["limit"]), cost_text(row["budget"], row["needed"])
         if not isinstance(row["chosen"], str):
-            sentence = Markup("{} would fit if the {} could be {} instead of {}.")
+            sentence = Markup("{} would fit if {} could be {} instead of {}.")
             found.append(Finding(sentence.format(code(row["embedding"]), budget, needed, limit)))
         elif row["binds"]:
-            sentence = Markup("The budget for the {} ({}) binds: with {}, {} would bring {} {}.")
+            sentence = Markup("The budget for {} ({}) binds: with {}, {} would bring {} {}.")
             gain = (
                 difference_text(row["difference"], row["metric"])
                 if row["metric"] != MARGINS

@@ -248,7 +248,7 @@ class _VectorsOfFolds:
         return unstored_vector(self._fitted, text)
 
     def _note(self, vectors: Vectors) -> None:
-        self._sizes.append(bytes_per_vector(vectors))
+        self._sizes.append(bytes_per_vector(vectors, self._fitted))
         self.dim = int(vectors.shape[1])
 
 

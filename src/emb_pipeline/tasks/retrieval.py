@@ -224,8 +224,8 @@ def _judged_grades(
         scores = -np.argsort(ranks, axis=1)[rows, columns].astype(np.float64)
         dim, size, encode_seconds = 0, index.n_bytes / n_passages, 0.0
     else:
-        _, queries, passages, encode_seconds = _vectors(task, encoder)
-        dim, size = int(passages.shape[1]), bytes_per_vector(passages)
+        fitted, queries, passages, encode_seconds = _vectors(task, encoder)
+        dim, size = int(passages.shape[1]), bytes_per_vector(passages, fitted)
         started = perf_counter()
         units = unit_length(queries), unit_length(passages)
         scores = np.round(_cosines(units[0], units[1], rows, columns), DECIMALS)
@@ -276,7 +276,7 @@ def _ranked(
     def serve(query: str) -> np.ndarray:
         return largest(_scores(unit_length(unstored_vector(fitted, query, "query")), transposed), few)
 
-    return found, int(passages.shape[1]), encode_seconds, search_seconds, bytes_per_vector(passages), serve
+    return found, int(passages.shape[1]), encode_seconds, search_seconds, bytes_per_vector(passages, fitted), serve
 
 
 def _checked_ranks(ranked: np.ndarray, n_queries: int, n_passages: int, k: int) -> np.ndarray:

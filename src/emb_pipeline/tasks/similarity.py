@@ -72,7 +72,7 @@ def evaluate_similarity(
         dim=int(vectors.shape[1]),
         encode_seconds=fit_seconds + encode_seconds,
         fit_seconds=perf_counter() - started,
-        bytes_per_item=bytes_per_vector(vectors),
+        bytes_per_item=bytes_per_vector(vectors, fitted),
         details={"n_pairs": len(task.pair_ids), "n_texts": len(task.texts)},
     )
 

@@ -51,8 +51,15 @@ def float_vectors(vectors: Vectors, n_texts: int, name: str) -> Vectors:
     return made
 
 
-def bytes_per_vector(vectors: Vectors) -> float:
-    """Memory of the vectors, with the indices of sparse ones, over their number."""
+def bytes_per_vector(vectors: Vectors, encoder: object = None) -> float:
+    """Memory of the vectors, with the indices of sparse ones, over their number.
+
+    An encoder whose vectors are stored in another form than they are used in (8-bit integers) says itself what one takes:
+    ``bytes_per_item``.
+    """
+    stored = getattr(encoder, "bytes_per_item", None)
+    if stored is not None:
+        return float(stored)
     parts = (vectors.data, vectors.indices, vectors.indptr) if sp.issparse(vectors) else (vectors,)
     return float(sum(part.nbytes for part in parts) / max(vectors.shape[0], 1))
 

@@ -119,11 +119,11 @@ def export_chosen(
     bundles = {}
     for row in table[table["chosen"]].to_dict("records"):
         cell = cells[row["embedding"]]
-        if row["task"] == ALL_TASKS or not HANDED_OVER & METHODS[cell.method].serves or cell.adds_to_base:
+        if row["task"] == ALL_TASKS or not HANDED_OVER & METHODS[cell.method].serves:
             continue
         definition = TaskDefinition.model_validate(definitions[row["task"]])
         task = KINDS[definition.kind].task(tasks[f"task_{row['task']}"], definition.name)
-        model = ready_to_use(task, _encoder(cell, folders), definition.evaluation, seed=cell.seed)
+        model = ready_to_use(task, _encoder(cell, cells, folders), definition.evaluation, seed=cell.seed)
         facts = {
             **{name: value for name, value in row.items() if isinstance(value, str | int | float) and value == value},
             "kind": definition.kind,
@@ -173,7 +173,7 @@ def affordable_fraction(draws: pd.DataFrame, labels: int | None) -> float:
     return float(fitting["label_fraction"].iloc[-1] if len(fitting) else counts["label_fraction"].iloc[0])
 
 
-def _encoder(cell: EmbeddingCell, folders: Folders) -> Any:
+def _encoder(cell: EmbeddingCell, cells: Mapping[str, EmbeddingCell], folders: Folders) -> Any:
     place = folders.models / cell.origin / cell.key
     return registry.encoder(
         cell.method,
@@ -183,4 +183,5 @@ def _encoder(cell: EmbeddingCell, folders: Folders) -> Any:
         vectors=WordVectors.read(place / "vectors.arrow") if cell.artefact == "vectors" else None,
         model=EncoderFolder.read(place / "encoder") if cell.artefact == "encoder" else None,
         encodings=folders.encodings,
+        text=_encoder(cells[cell.base], cells, folders) if cell.adds_to_base and cell.base else None,
     )

@@ -26,7 +26,7 @@ from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.tokens import TokenCorpus
 
 Tables = Mapping[str, pa.Table]
-DERIVATIONS = {"corpus": "further_training", "encoder": "distillation", "embedding": "hybrid"}
+DERIVATIONS = {"bert": "further_training", "distilled": "distillation", "hybrid": "hybrid", "reduced": "reduction"}
 FINE_TUNING, SPOILING = "fine_tuning", "spoiling"
 PRIMARY = {name: kind.primary_metric for name, kind in KINDS.items()}
 
@@ -202,7 +202,7 @@ def derivations(cells: Iterable[EmbeddingCell]) -> dict[str, list[tuple[str, str
         if cell.spoiling:
             pairs.setdefault(SPOILING, []).append((cell.name, cell.spoiling.of))
         elif cell.base:
-            factor = FINE_TUNING if cell.tuned_on else DERIVATIONS[METHODS[cell.method].origin]
+            factor = FINE_TUNING if cell.tuned_on else DERIVATIONS.get(cell.method, cell.method)
             pairs.setdefault(factor, []).append((cell.name, cell.base))
     return pairs
 

@@ -1,0 +1,148 @@
+"""An embedding with fewer numbers, or fewer bits for each: what is left of it downstream."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import TypeAlias
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse as sp
+
+from emb_pipeline.embeddings.encoders import Role, RoleEncoder, StoredTextEncoder, TaskEncoder, TextEncoder, encoded_as
+from emb_pipeline.embeddings.options import Precision, ReducedOptions
+from emb_pipeline.text.texts import Texts
+
+BYTES: dict[Precision, float] = {"float32": 4.0, "float16": 2.0, "int8": 1.0, "binary": 0.125}
+"""Of one number."""
+Base: TypeAlias = TextEncoder | RoleEncoder
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """Another embedding, to be reduced by what a task's training texts (or passages) tell.
+
+    Attributes
+    ----------
+    options : ReducedOptions
+        Numbers to keep, how they are chosen, and their precision.
+    text : TextEncoder or TaskEncoder
+        The embedding; its vectors must be dense.
+    """
+
+    options: ReducedOptions
+    text: TextEncoder | TaskEncoder
+
+    def fit(self, texts: Texts) -> ReducedEncoder:
+        """Axes and ranges of these texts' vectors.
+
+        Raises
+        ------
+        ValueError
+            The embedding is sparse, or has no more numbers than are to be kept.
+        """
+        base = self.text.fit(texts) if isinstance(self.text, TaskEncoder) else self.text
+        vectors = base.encode(texts)
+        if sp.issparse(vectors):
+            raise ValueError("sparse vectors are not reduced: take lsa for a dense version of TF-IDF")
+        dims = self.options.dims or base.dim
+        if dims > base.dim:
+            raise ValueError(f"an embedding of {base.dim} numbers cannot be reduced to {dims}")
+        mean, axes = _axes(vectors, dims, self.options.by)
+        projected = (vectors - mean) @ axes
+        low, high = projected.min(axis=0), projected.max(axis=0)
+        return ReducedEncoder(base, mean, axes, Quantisation(self.options.precision, low, high))
+
+
+@dataclass(frozen=True, eq=False)
+class Quantisation:
+    """How numbers are stored, and what is read back.
+
+    Attributes
+    ----------
+    precision : {"float32", "float16", "int8", "binary"}
+        ``int8``: 256 even steps between the smallest and the largest training value of each number; ``binary``: the sign.
+    low, high : ndarray of shape (dim,), float32
+        Those values.
+    """
+
+    precision: Precision
+    low: np.ndarray
+    high: np.ndarray
+
+    def read_back(self, vectors: np.ndarray) -> np.ndarray:
+        """The vectors as they come out of storage: float32."""
+        if self.precision == "float16":
+            return vectors.astype(np.float16).astype(np.float32)
+        if self.precision == "int8":
+            step = np.maximum(self.high - self.low, 1e-12) / 255
+            codes = np.clip(np.rint((vectors - self.low) / step), 0, 255)
+            return np.asarray(codes * step + self.low, dtype=np.float32)
+        if self.precision == "binary":
+            return np.where(vectors > 0, np.float32(1), np.float32(-1))
+        return vectors
+
+
+@dataclass(frozen=True, eq=False)
+class ReducedEncoder:
+    """Vectors of another encoder along a few axes, as they come out of storage.
+
+    Queries are not stored: they keep all their bits, as is usual where passages are binary (Yamada et al. 2021).
+
+    Attributes
+    ----------
+    base : TextEncoder
+        The other encoder.
+    mean : ndarray of shape (base dim,), float32
+        Taken off first.
+    axes : ndarray of shape (base dim, dim), float32
+        Orthonormal.
+    quantisation : Quantisation
+        How they are stored.
+    """
+
+    base: Base
+    mean: np.ndarray
+    axes: np.ndarray
+    quantisation: Quantisation
+
+    @property
+    def dim(self) -> int:
+        """Numbers per vector."""
+        return int(self.axes.shape[1])
+
+    @property
+    def bytes_per_item(self) -> float:
+        """Bytes of a stored vector."""
+        return self.dim * BYTES[self.quantisation.precision]
+
+    @property
+    def unstored(self) -> ReducedEncoder:
+        """The same, encoding anew what the base has in store."""
+        return replace(self, base=self.base.unstored) if isinstance(self.base, StoredTextEncoder) else self
+
+    def encode(self, texts: Sequence[str], role: Role = "passage") -> np.ndarray:
+        """Vectors of texts: an array of shape (n_texts, dim), float32."""
+        projected = np.asarray((encoded_as(self.base, texts, role) - self.mean) @ self.axes, dtype=np.float32)
+        return projected if role == "query" else self.quantisation.read_back(projected)
+
+    def seconds_to_encode(self, texts: Sequence[str], role: Role = "passage") -> float:
+        """Seconds that the base takes, or took when it encoded them."""
+        if isinstance(self.base, StoredTextEncoder):
+            return self.base.seconds_to_encode(texts, role=role)
+        started = perf_counter()
+        encoded_as(self.base, texts, role)
+        return perf_counter() - started
+
+
+def _axes(vectors: np.ndarray, dims: int, by: str) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and axes: the principal ones of these vectors, of which fewer are a part of more, or the first numbers."""
+    n_numbers = vectors.shape[1]
+    if by == "prefix":
+        return np.zeros(n_numbers, dtype=np.float32), np.eye(n_numbers, dims, dtype=np.float32)
+    mean = vectors.mean(axis=0, dtype=np.float64)
+    moments = (vectors.T @ vectors).astype(np.float64) / len(vectors) - np.outer(mean, mean)
+    _, directions = scipy.linalg.eigh(moments)
+    return mean.astype(np.float32), np.ascontiguousarray(directions[:, ::-1][:, :dims], dtype=np.float32)

@@ -1,0 +1,125 @@
+"""What learning curves and factorial effects say, in sentences."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from emb_pipeline.reporting import figures
+from emb_pipeline.reporting.curve_findings import curve_findings
+from emb_pipeline.reporting.factor_findings import factor_findings
+
+CURVES = pd.DataFrame(
+    [
+        {
+            "task": "topic",
+            "metric": "accuracy",
+            "embedding": name,
+            "n_labels": count,
+            "value": value,
+            "ci_low": value - 0.01,
+            "ci_high": value + 0.01,
+            "doubling": 0.012,
+            "doubling_low": 0.008,
+            "doubling_high": 0.016,
+        }
+        for name, values in {"task.tfidf": (0.5, 0.6, 0.8), "domain.word2vec_100": (0.6, 0.65, 0.7)}.items()
+        for count, value in zip((100, 300, 1000), values, strict=True)
+    ]
+)
+CROSSOVER = {
+    "task": "topic",
+    "metric": "accuracy",
+    "embedding": "domain.word2vec_100",
+    "reference": "task.tfidf",
+    "verdict": "ahead below",
+    "n_labels": 410.0,
+    "ci_low": 320.0,
+    "ci_high": float("inf"),
+    "fewest_labels": 100,
+    "difference_at_fewest": 0.1,
+    "difference_at_fewest_low": 0.05,
+    "difference_at_fewest_high": 0.15,
+    "most_labels": 1000,
+    "difference_at_most": -0.1,
+}
+
+
+def _texts(crossovers: list[dict[str, object]]) -> list[str]:
+    return [found.text.striptags() for found in curve_findings(CURVES, pd.DataFrame(crossovers))]
+
+
+def test_who_is_ahead_with_few_labels_is_said_with_its_interval() -> None:
+    lead, ahead, doubling = _texts([CROSSOVER])
+    assert lead == "task.tfidf is best with all 1,000 labels, but with fewer others are ahead of it:"
+    assert ahead == (
+        "domain.word2vec_100 is ahead below about 410 labels (95 %: 320 to more than 1,000); "
+        "with 100 by 10.0 points [5.0, 15.0]."
+    )
+    assert doubling.startswith("Twice as many labels would bring task.tfidf about +1.2 points [0.8, 1.6]")
+
+
+def test_where_nothing_is_ahead_it_is_said_how_long_others_are_as_good() -> None:
+    lead, as_good, _ = _texts([{**CROSSOVER, "verdict": "as good below", "n_labels": 300.0}])
+    assert (
+        lead == "task.tfidf is best with all 1,000 labels, and nothing is significantly ahead of it with fewer, from 100 on."
+    )
+    assert as_good == "Up to 300 labels domain.word2vec_100 cannot be told apart from it."
+
+
+def test_a_curve_without_a_fit_says_nothing_of_more_labels() -> None:
+    assert len(curve_findings(CURVES.assign(doubling=float("nan")), None)) == 0
+
+
+def test_a_curve_is_drawn_for_the_best_of_each_origin() -> None:
+    figure = figures.learning_curve_figure(CURVES, "topic")
+    assert [trace.name for trace in figure.data][:2] == ["task.tfidf", "domain.word2vec_100"]
+    assert list(figure.data[0].x) == [100, 300, 1000]
+    assert not figures.learning_curve_figure(CURVES, "another").data
+
+
+SHARES = pd.DataFrame(
+    [
+        {"design": "corpus × embedding", "metric": "accuracy", "term": term, "share": share, "ci_low": share - 0.1,
+         "ci_high": share + 0.1, "spread": 0.05}
+        for term, share in (("corpus", 0.7), ("embedding", 0.2), ("corpus × embedding", 0.1))
+    ]
+)  # fmt: skip
+EFFECT = {
+    "design": "corpus × embedding",
+    "task": "topic",
+    "metric": "accuracy",
+    "factor": "corpus",
+    "level_a": "domain",
+    "level_b": "generic",
+    "within": "",
+    "difference": 0.061,
+    "ci_low": 0.049,
+    "ci_high": 0.073,
+    "p": 0.001,
+    "p_adjusted": 0.002,
+    "pairs": 6,
+}
+
+
+def test_the_corpus_is_said_to_change_so_much_on_average_and_to_explain_so_much() -> None:
+    change, explained = (each.text.striptags() for each in factor_findings(SHARES, pd.DataFrame([EFFECT]), 0.05))
+    assert change == "Domain instead of generic text: +6.1 points [4.9, 7.3] on average over 6 embeddings."
+    assert "corpus 70.0 % [60.0 %, 80.0 %], a spread of 5.0 points; embedding 20.0" in explained
+
+
+def test_an_effect_that_is_not_significant_is_said_to_be_none() -> None:
+    (change, _) = factor_findings(SHARES, pd.DataFrame([{**EFFECT, "p_adjusted": 0.4}]), 0.05)
+    assert change.text.striptags().endswith("6 embeddings, which cannot be told from nothing.")
+
+
+def test_the_forest_leaves_single_embeddings_to_the_leaderboard() -> None:
+    rows = pd.DataFrame(
+        [
+            EFFECT,
+            {**EFFECT, "within": "method = glove"},
+            {**EFFECT, "factor": "embedding", "level_a": "word2vec_50", "level_b": "glove_100"},
+            {**EFFECT, "design": "corpus × method at 100", "factor": "method", "level_a": "word2vec", "level_b": "glove"},
+        ]
+    )
+    figure = figures.factors_figure(figures.overall_effects(rows))
+    assert [y for trace in figure.data for y in trace.y] == ["domain − generic (6 embeddings)", "word2vec − glove (at 100)"]

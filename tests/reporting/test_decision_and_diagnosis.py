@@ -1,0 +1,158 @@
+"""The decision in sentences, and what word vectors know."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from emb_pipeline.reporting.decision_findings import decision_findings
+from emb_pipeline.reporting.diagnosis import diagnosis_view, neighbour_overlaps
+
+NONE = pd.DataFrame(
+    columns=[
+        "task",
+        "metric",
+        "budget",
+        "limit",
+        "needed",
+        "embedding",
+        "chosen",
+        "difference",
+        "ci_low",
+        "ci_high",
+        "binds",
+    ]
+)
+
+
+def _candidate(embedding: str, value: float, **changes: object) -> dict[str, object]:
+    return {
+        "task": "topic",
+        "metric": "accuracy",
+        "embedding": embedding,
+        "value": value,
+        "best": "pretrained.large_768",
+        "difference_to_best": value - 0.8,
+        "bound": value - 0.805,
+        "margin": 0.01,
+        "non_inferior": False,
+        "fits": True,
+        "exceeds": "",
+        "chosen": False,
+        "tie": False,
+        "bytes_per_item": 3072.0,
+        **changes,
+    }
+
+
+BEST = _candidate("pretrained.large_768", 0.8, non_inferior=True)
+SMALL = _candidate("task.tfidf", 0.797, non_inferior=True, chosen=True, bytes_per_item=204.0)
+
+
+def _sentences(rows: list[dict[str, object]], relaxations: pd.DataFrame = NONE) -> list[str]:
+    ((_, found),) = decision_findings(pd.DataFrame(rows), relaxations)
+    return [each.text.striptags() for each in found]
+
+
+def test_what_to_deploy_is_said_with_what_it_loses_and_what_it_saves() -> None:
+    (sentence,) = _sentences([BEST, SMALL])
+    assert sentence == (
+        "Deploy task.tfidf, 79.7 %: 0.3 points below the best, pretrained.large_768, and not more than 0.8 points with "
+        "95 % confidence, at 204 B for a vector instead of 3.07 kB."
+    )
+
+
+def test_the_best_itself_is_deployed_where_nothing_else_is_good_enough() -> None:
+    (sentence,) = _sentences([{**BEST, "chosen": True, "bound": 0.02}, {**SMALL, "chosen": False, "non_inferior": False}])
+    assert sentence == (
+        "Deploy pretrained.large_768, 80.0 %: the best, and every other that fits may be worse by more than 1.0 points."
+    )
+
+
+def test_ties_and_a_budget_that_binds_are_named() -> None:
+    relaxed = pd.DataFrame(
+        [
+            {
+                "task": "topic",
+                "metric": "accuracy",
+                "budget": "latency_ms_p95",
+                "limit": 5.0,
+                "needed": 12.0,
+                "embedding": "pretrained.slow_1024",
+                "chosen": "task.tfidf",
+                "difference": 0.05,
+                "ci_low": 0.03,
+                "ci_high": 0.07,
+                "binds": True,
+            }
+        ]
+    )
+    _, tie, budget = _sentences([BEST, SMALL, _candidate("task.one_hot", 0.796, tie=True, non_inferior=True)], relaxed)
+    assert tie == "As good and as cheap: task.one_hot."
+    assert budget == (
+        "The budget for time of a request (95 %) (5.00 ms) binds: with 12.0 ms, pretrained.slow_1024 would bring "
+        "+5.0 points [3.0, 7.0]."
+    )
+
+
+def test_where_nothing_fits_the_way_out_is_named() -> None:
+    way_out = {"budget": "bytes_per_item", "limit": 100.0, "needed": 204.0, "embedding": "task.tfidf", "chosen": None}
+    nothing = {"difference": None, "ci_low": None, "ci_high": None, "binds": True}
+    relaxed = pd.DataFrame([{"task": "topic", "metric": "accuracy", **way_out, **nothing}])
+    first, second = _sentences([{**BEST, "non_inferior": False, "fits": False}], relaxed)
+    assert first == "No embedding fits all budgets."
+    assert second == "task.tfidf would fit if bytes per vector could be 204 B instead of 100 B."
+
+
+def _check(embedding: str, check: str, item: str, value: float, low: float, high: float) -> dict[str, object]:
+    return {"embedding": embedding, "check": check, "item": item, "value": value, "ci_low": low, "ci_high": high,
+            "p": float("nan"), "known": 30, "total": 40}  # fmt: skip
+
+
+def _neighbours(embedding: str, found: dict[str, str], *, probe: bool) -> list[dict[str, object]]:
+    return [
+        {"embedding": embedding, "word": word, "rank": rank, "neighbour": each, "cosine": 0.5, "probe": probe}
+        for word, names in found.items()
+        for rank, each in enumerate(names.split(), 1)
+    ]
+
+
+def test_embeddings_are_compared_with_their_seeds_and_with_the_other_corpus() -> None:
+    rows = pd.DataFrame(
+        _neighbours("domain.word2vec_8", {"dose": "drug pill", "acute": "sudden severe"}, probe=False)
+        + _neighbours("domain.word2vec_8_seed1", {"dose": "drug pill", "acute": "sudden short"}, probe=False)
+        + _neighbours("generic.word2vec_8", {"dose": "amount drug"}, probe=False)
+        + _neighbours("domain.glove_8", {"dose": "amount drug"}, probe=False)
+    )
+    found = {(first, second): (round(share, 3), words) for first, second, share, words in neighbour_overlaps(rows)}
+    assert found == {
+        ("domain.word2vec_8", "domain.word2vec_8_seed1"): (round((1 + 1 / 3) / 2, 3), 2),
+        ("domain.word2vec_8", "generic.word2vec_8"): (round(1 / 3, 3), 1),
+    }
+
+
+def test_the_section_holds_questions_probe_words_and_whether_opposites_are_told_apart() -> None:
+    checks = pd.DataFrame(
+        [
+            _check("domain.word2vec_8", "antonyms", "told from synonyms", 0.4, 0.3, 0.48),
+            _check("generic.word2vec_8", "antonyms", "told from synonyms", 0.6, 0.52, 0.7),
+            _check("generic.word2vec_8", "similarity", "wordsim353", float("nan"), float("nan"), float("nan")),
+        ]
+    )
+    rows = pd.DataFrame(
+        _neighbours("domain.word2vec_8", {"dose": "drug pill"}, probe=True)
+        + _neighbours("generic.word2vec_8", {"dose": "amount drug"}, probe=True)
+    )
+    view = diagnosis_view(checks, rows)
+    assert view is not None
+    assert (
+        view["findings"][0]
+        .text.striptags()
+        .startswith(
+            "Opposites or synonyms? Of 2 embeddings, 1 have opposites closer together than synonyms, 1 tell them apart"
+        )
+    )
+    assert view["probes"]["lines"] == [("dose", ["drug, pill", "amount, drug"])]
+    antonyms, similarity = view["groups"]
+    assert antonyms["lines"][0][2] == [("0.400", "[0.300, 0.480] 30 of 40")]
+    assert similarity["lines"][0][2] == [("", "")] and similarity["lines"][1][2] == [("–", "30 of 40 known")]
+    assert diagnosis_view(checks.iloc[:0], rows) is None
