@@ -7,6 +7,8 @@ import pandas as pd
 from emb_pipeline.reporting import figures
 from emb_pipeline.reporting.curve_findings import curve_findings
 from emb_pipeline.reporting.factor_findings import factor_findings
+from emb_pipeline.reporting.findings import power_finding, result
+from tests.reporting.conftest import leaderboard
 
 CURVES = pd.DataFrame(
     [
@@ -123,3 +125,20 @@ def test_the_forest_leaves_single_embeddings_to_the_leaderboard() -> None:
     )
     figure = figures.factors_figure(figures.overall_effects(rows))
     assert [y for trace in figure.data for y in trace.y] == ["domain − generic (6 embeddings)", "word2vec − glove (at 100)"]
+
+
+def test_it_is_said_which_differences_the_test_items_can_show() -> None:
+    board = leaderboard({"task.tfidf": 0.76, "domain.word2vec_100": 0.75, "domain.word2vec_50": 0.6})
+    compared = pd.DataFrame(
+        [
+            {"task": "topic", "metric": "accuracy", "embedding_a": "task.tfidf", "embedding_b": other, "difference": 0.01,
+             "ci_low": -0.01, "ci_high": 0.03, "p": 0.4, "p_adjusted": 0.6, "detectable": size, "n": 300}
+            for other, size in (("domain.word2vec_100", 0.041), ("domain.word2vec_50", 0.052))
+        ]
+    )  # fmt: skip
+    made = power_finding(result("topic", board, compared, pd.DataFrame(), pd.DataFrame()))
+    assert made is not None and made.text.striptags() == (
+        "With 300 test items, a difference of 5.2 points to the highest is found in four of five cases by a single test."
+    )
+    without = result("topic", board, compared.drop(columns="detectable"), pd.DataFrame(), pd.DataFrame())
+    assert power_finding(without) is None

@@ -29,6 +29,7 @@ class Contrast:
     high: float
     p: float
     told_apart: bool
+    detectable: float = float("nan")
 
 
 def tasks_of(leaderboard: pd.DataFrame) -> list[str]:
@@ -178,8 +179,9 @@ def contrasts(comparisons: pd.DataFrame, task: str, metric: str, level: float) -
             continue
         first, second = str(row["embedding_a"]), str(row["embedding_b"])
         difference, low, high = float(row["difference"]), float(row["ci_low"]), float(row["ci_high"])
-        found[first, second] = Contrast(difference, low, high, p, p <= level)
-        found[second, first] = Contrast(-difference, -high, -low, p, p <= level)
+        detectable = float(row.get("detectable", float("nan")))
+        found[first, second] = Contrast(difference, low, high, p, p <= level, detectable)
+        found[second, first] = Contrast(-difference, -high, -low, p, p <= level, detectable)
     return found
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from emb_pipeline.statistics.intervals import bootstrap_means
+from emb_pipeline.statistics.power import smallest_detectable_difference
 from emb_pipeline.statistics.resampling import group_codes, group_sums, random_signs
 
 COMPARISONS = pa.schema(
@@ -20,6 +21,7 @@ COMPARISONS = pa.schema(
         ("ci_high", pa.float64()),
         ("p", pa.float64()),
         ("p_adjusted", pa.float64()),
+        ("detectable", pa.float64()),
         ("n", pa.int64()),
     ]
 )
@@ -59,8 +61,8 @@ def paired_comparisons(
 
     Returns
     -------
-    Table of embedding_a, embedding_b, difference (a - b), ci_low, ci_high, p, p_adjusted, n
-        One row per pair.
+    Table of embedding_a, embedding_b, difference (a - b), ci_low, ci_high, p, p_adjusted, detectable, n
+        One row per pair. ``detectable`` is the true difference that a single test of the pair finds in 80 % of cases.
 
     Raises
     ------
@@ -80,9 +82,9 @@ def paired_comparisons(
     p, p_adjusted = sign_flip_tests(scores, n_permutations=n_permutations, rng=rng, groups=groups, pairs=pairs)
     resampled = bootstrap_means(scores, n_resamples=n_resamples, rng=rng, groups=groups)
     tail = 50 * (1 - level)
-    bounds = np.array(
-        [np.percentile(resampled[:, i] - resampled[:, j], [tail, 100 - tail]) for i, j in zip(a, b, strict=True)]
-    ).reshape(-1, 2)
+    differences = [resampled[:, i] - resampled[:, j] for i, j in zip(a, b, strict=True)]
+    bounds = np.array([np.percentile(each, [tail, 100 - tail]) for each in differences]).reshape(-1, 2)
+    errors = np.array([each.std() for each in differences])
     return pa.table(
         {
             "embedding_a": [names[i] for i in a],
@@ -92,6 +94,7 @@ def paired_comparisons(
             "ci_high": bounds[:, 1],
             "p": p,
             "p_adjusted": p_adjusted,
+            "detectable": smallest_detectable_difference(errors, 1 - level),
             "n": np.full(len(a), len(scores)),
         },
         schema=COMPARISONS,

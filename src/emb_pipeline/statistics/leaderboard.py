@@ -48,6 +48,7 @@ COMPARISONS = {
     "ci_high": "float64",
     "p": "float64",
     "p_adjusted": "float64",
+    "detectable": "float64",
     "n": "int64",
 }
 EFFECTS = {
