@@ -9,8 +9,9 @@ from gensim.models import KeyedVectors
 from scipy.stats import ortho_group, skew
 
 from emb_pipeline.diagnostics.geometry import anisotropy, first_direction_share, hubness, pip_loss
-from emb_pipeline.diagnostics.neighbours import nearest, overlap, word_sample
+from emb_pipeline.diagnostics.neighbours import nearest, overlaps, word_sample
 from emb_pipeline.embeddings.word_vectors import WordVectors
+from emb_pipeline.pipelines.diagnose.nodes import largest_size
 
 
 def _random(n: int = 60, dim: int = 8, seed: int = 0, shift: float = 0.0) -> WordVectors:
@@ -42,10 +43,24 @@ def test_two_embeddings_get_the_same_sample_of_the_words_that_both_know() -> Non
     assert len(one) == 31 and [word for word in one if word in other] == [word for word in other if word in one]
 
 
-def test_overlap_is_jaccards() -> None:
-    first = pd.DataFrame({"word": ["a", "a", "b"], "neighbour": ["x", "y", "z"]})
-    second = pd.DataFrame({"word": ["a", "a", "c"], "neighbour": ["y", "v", "z"]})
-    assert overlap(first, second).to_dict("records") == [{"word": "a", "shared": pytest.approx(1 / 3)}]
+def test_overlap_is_the_mean_of_jaccards_over_common_words() -> None:
+    found = {
+        "domain.a": {"dose": "drug pill", "acute": "sudden severe"},
+        "domain.a_seed1": {"dose": "drug pill", "acute": "sudden short", "rare": "seldom often"},
+        "generic.a": {"other": "word"},
+    }
+    rows = pd.DataFrame(
+        [
+            {"embedding": name, "word": word, "neighbour": each}
+            for name, words in found.items()
+            for word, names in words.items()
+            for each in names.split()
+        ]
+    )
+    table = overlaps(rows, [("domain.a", "domain.a_seed1"), ("domain.a", "generic.a"), ("domain.a", "nobody")])
+    assert table.to_dict("records") == [
+        {"first": "domain.a", "second": "domain.a_seed1", "shared": pytest.approx((1 + 1 / 3) / 2), "words": 2}
+    ]
 
 
 def test_anisotropy_is_the_mean_cosine_of_all_pairs() -> None:
@@ -77,3 +92,14 @@ def test_pip_loss_is_that_of_the_matrices_and_blind_to_rotation() -> None:
     assert pip_loss(first, second) == pytest.approx(expected)
     turned = (first.vectors @ ortho_group.rvs(8, random_state=0)).astype(np.float32)
     assert pip_loss(WordVectors(first.tokens, first.counts, turned), first) == pytest.approx(0, abs=1e-3)
+
+
+def test_sizes_of_one_method_are_held_against_the_largest() -> None:
+    known = [
+        "domain.word2vec_50",
+        "domain.word2vec_100",
+        "domain.word2vec_300",
+        "domain.word2vec_100_typos_50",
+        "domain.glove_100",
+    ]
+    assert [largest_size(key, known) for key in known] == ["domain.word2vec_300", "domain.word2vec_300", None, None, None]

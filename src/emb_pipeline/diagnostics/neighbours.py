@@ -66,20 +66,36 @@ def word_sample(vectors: WordVectors, n: int, *, least: int = 10) -> list[str]:
     return sorted(common, key=lambda token: sentence_key([token]))[:n]
 
 
-def overlap(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
-    """How many of a word's neighbours two embeddings share.
+def overlaps(neighbours: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
+    """How many of a word's neighbours two embeddings share, on average over the words that both have.
 
     Parameters
     ----------
-    first, second : DataFrame of word, neighbour
-        Of `nearest`.
+    neighbours : DataFrame of embedding, word, neighbour
+        Of `nearest`, for several embeddings.
+    pairs : sequence of (str, str)
+        Embeddings to compare.
 
     Returns
     -------
-    DataFrame of word, shared
-        For words that both have: the size of the intersection over that of the union (Jaccard), 0 to 1.
+    DataFrame of first, second, shared, words
+        ``shared`` is the size of the intersection over that of the union (Jaccard), from 0 to 1; pairs without a common word
+        are left out.
+
+    References
+    ----------
+    .. [1] Wendlandt, Kummerfeld & Mihalcea (2018), Factors influencing the surprising instability of word embeddings, NAACL.
     """
-    sets = [table.groupby("word")["neighbour"].agg(set) for table in (first, second)]
-    words = sets[0].index.intersection(sets[1].index)
-    shared = [len(sets[0][word] & sets[1][word]) / len(sets[0][word] | sets[1][word]) for word in words]
-    return pd.DataFrame({"word": list(words), "shared": shared})
+    sets = {
+        str(name): rows.groupby("word")["neighbour"].agg(set) for name, rows in neighbours.groupby("embedding", sort=False)
+    }
+    rows = []
+    for first, second in pairs:
+        if first in sets and second in sets:
+            one, other = sets[first], sets[second]
+            shared = [
+                len(one[word] & other[word]) / len(one[word] | other[word]) for word in one.index.intersection(other.index)
+            ]
+            if shared:
+                rows.append((first, second, sum(shared) / len(shared), len(shared)))
+    return pd.DataFrame(rows, columns=["first", "second", "shared", "words"])

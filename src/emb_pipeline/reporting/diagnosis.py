@@ -25,7 +25,7 @@ TITLES = {
 }
 
 
-def diagnosis_view(checks: pd.DataFrame, neighbours: pd.DataFrame) -> dict[str, Any] | None:
+def diagnosis_view(checks: pd.DataFrame, neighbours: pd.DataFrame, overlaps: pd.DataFrame) -> dict[str, Any] | None:
     """All that the section shows; None where no word vectors were looked at.
 
     Parameters
@@ -34,36 +34,17 @@ def diagnosis_view(checks: pd.DataFrame, neighbours: pd.DataFrame) -> dict[str, 
         One row per embedding and question.
     neighbours : DataFrame of embedding, word, rank, neighbour, cosine, probe
         Nearest words of the probe words, and of a sample that embeddings are compared by.
+    overlaps : DataFrame of first, second, shared, words
+        Share of these neighbours that an embedding has in common with its other seeds, and with the other corpus's.
     """
     if checks.empty:
         return None
     names = list(dict.fromkeys(checks["embedding"]))
     return {
-        "findings": [*_antonym_findings(checks), *_stability_findings(neighbours)],
+        "findings": [*_antonym_findings(checks), *_stability_findings(overlaps)],
         "groups": [_group(check, checks[checks["check"] == check], names) for check in dict.fromkeys(checks["check"])],
         "probes": _probes(neighbours[neighbours["probe"]]),
     }
-
-
-def neighbour_overlaps(neighbours: pd.DataFrame) -> list[tuple[str, str, float, int]]:
-    """Mean share of the nearest ten that two embeddings have in common: seeds of one, and the two corpora of one."""
-    sample = neighbours[~neighbours["probe"]]
-    sets = {str(name): rows.groupby("word")["neighbour"].agg(set) for name, rows in sample.groupby("embedding", sort=False)}
-    found = []
-    for first, second in _comparable(list(sets)):
-        words = sets[first].index.intersection(sets[second].index)
-        shared = [
-            len(sets[first][word] & sets[second][word]) / len(sets[first][word] | sets[second][word]) for word in words
-        ]
-        if shared:
-            found.append((first, second, sum(shared) / len(shared), len(shared)))
-    return found
-
-
-def _comparable(names: Sequence[str]) -> list[tuple[str, str]]:
-    seeds = [(without_seed(name), name) for name in names if without_seed(name) != name and without_seed(name) in names]
-    twins = [(name, name.replace("domain.", "generic.", 1)) for name in names if name.startswith("domain.")]
-    return [*seeds, *((name, twin) for name, twin in twins if twin in names and without_seed(name) == name)]
 
 
 def _group(check: str, rows: pd.DataFrame, names: Sequence[str]) -> dict[str, Any]:
@@ -118,21 +99,23 @@ def _antonym_findings(checks: pd.DataFrame) -> list[Finding]:
     return [Finding(text, "lead")]
 
 
-def _stability_findings(neighbours: pd.DataFrame) -> list[Finding]:
-    overlaps = neighbour_overlaps(neighbours)
-    seeds = [each for each in overlaps if without_seed(each[1]) == each[0]]
-    corpora = [each for each in overlaps if without_seed(each[1]) != each[0]]
+def _stability_findings(overlaps: pd.DataFrame) -> list[Finding]:
+    rows = overlaps.sort_values("shared").to_dict("records")
+    seeds = [row for row in rows if without_seed(str(row["second"])) == row["first"]]
+    corpora = [row for row in rows if row not in seeds]
     found = []
     if seeds:
-        low, high = min(seeds, key=lambda each: each[2]), max(seeds, key=lambda each: each[2])
+        low, high = seeds[0], seeds[-1]
         sentence = Markup(
             "Trained again with another seed, an embedding keeps {} to {} of a word’s ten neighbours ({}, {})."
         )
-        found.append(Finding(sentence.format(share_text(low[2]), share_text(high[2]), code(low[0]), code(high[0]))))
+        names = code(low["first"]), code(high["first"])
+        found.append(Finding(sentence.format(share_text(low["shared"]), share_text(high["shared"]), *names)))
     if corpora:
-        most = max(corpora, key=lambda each: each[2])
+        most = corpora[-1]
         sentence = Markup("Domain and generic vectors share at most {} of them ({}, {} words that both know).")
-        found.append(Finding(sentence.format(share_text(most[2]), code(most[0].split(".", 1)[1]), f"{most[3]:,}")))
+        name = code(str(most["first"]).split(".", 1)[1])
+        found.append(Finding(sentence.format(share_text(most["shared"]), name, f"{most['words']:,}")))
     return found
 
 

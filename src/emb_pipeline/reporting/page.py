@@ -98,6 +98,7 @@ def report_page(
     crossovers: pd.DataFrame | None = None,
     checks: pd.DataFrame | None = None,
     neighbours: pd.DataFrame | None = None,
+    overlaps: pd.DataFrame | None = None,
     decision: pd.DataFrame | None = None,
     relaxations: pd.DataFrame | None = None,
     level: float = 0.05,
@@ -121,8 +122,8 @@ def report_page(
         What explains the differences between trained embeddings, and what one level of a factor changes against another.
     curves, crossovers : DataFrame, optional
         Scores by number of labels, and embeddings against the one that is best with all labels.
-    checks, neighbours : DataFrame, optional
-        What word vectors know by themselves, and the nearest words of some words.
+    checks, neighbours, overlaps : DataFrame, optional
+        What word vectors know by themselves, the nearest words of some words, and how many of them two embeddings share.
     decision, relaxations : DataFrame, optional
         Which embedding to deploy, and what larger budgets would buy.
     level : float
@@ -154,7 +155,9 @@ def report_page(
         "origins_missing": _origins_missing(leaderboard),
         "factors": None if shares is None or factors is None else _factors(shares, factors, order, level),
         "curves": [] if curves is None else _curves(curves, crossovers, order, drawn or {}),
-        "diagnosis": None if checks is None or neighbours is None else diagnosis_view(checks, neighbours),
+        "diagnosis": None
+        if checks is None or neighbours is None or overlaps is None
+        else diagnosis_view(checks, neighbours, overlaps),
         "decision": [] if decision is None or relaxations is None else _decision(decision, relaxations),
         "derived": [] if derived is None else _derived(derived, level),
         "legend": [(origin, look(origin)) for origin in in_order(leaderboard["origin"].astype(str))],

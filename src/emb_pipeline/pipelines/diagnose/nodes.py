@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,8 @@ NEIGHBOURS = pa.schema(
     ]
 )
 DIAGNOSIS = {"checks": CHECKS, "neighbours": NEIGHBOURS}
+PIP = "PIP loss against the largest size"
+_SIZED = re.compile(r"([^_]+)_(\d+)")
 HUB_WORDS = 5_000
 """Commonest words whose neighbourhoods are searched for hubs."""
 
@@ -93,6 +96,15 @@ def diagnose_vectors(options: DiagnosisOptions, folders: Folders, seed: int, **i
         "checks": pa.Table.from_pylist(checks, schema=CHECKS),
         "neighbours": pa.concat_tables(neighbours),
     }
+
+
+def largest_size(key: str, known: Iterable[str]) -> str | None:
+    """The embedding of the same method with most dimensions; None for that one itself, and where there is but one size."""
+    sizes = {
+        int(found[2]): name for name in known if (found := _SIZED.fullmatch(name)) and found[1] == key.rpartition("_")[0]
+    }
+    largest = sizes[max(sizes)] if len(sizes) > 1 else None
+    return largest if largest != key and _SIZED.fullmatch(key) else None
 
 
 class _WordSets:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, Field
 
 from emb_pipeline.config import project_path, tracking_uri
+from emb_pipeline.diagnostics.neighbours import overlaps
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment import EmbeddingCell, TaskDefinition
 from emb_pipeline.provenance import git_state, versions
@@ -21,7 +22,7 @@ from emb_pipeline.reporting.page import report_page
 from emb_pipeline.reporting.rows import audit_share
 from emb_pipeline.statistics import factorial, label_curves
 from emb_pipeline.statistics import leaderboard as statistics
-from emb_pipeline.statistics.score_tables import task_scores
+from emb_pipeline.statistics.score_tables import task_scores, without_seed
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.tokens import TokenCorpus
 
@@ -150,6 +151,7 @@ def write_page(
     """The report, as one page."""
     corpora = {name.removeprefix("corpus_"): part for name, part in parts.items() if name.startswith("corpus_")}
     scores = {name: part for name, part in parts.items() if name.endswith("_scores")}
+    neighbours = _all(scores, "neighbours")
     return report_page(
         run=run_description(parameters),
         leaderboard=leaderboard.to_pandas(),
@@ -161,7 +163,8 @@ def write_page(
         curves=learning_curves.to_pandas(),
         crossovers=crossovers.to_pandas(),
         checks=_all(scores, "checks"),
-        neighbours=_all(scores, "neighbours"),
+        neighbours=neighbours,
+        overlaps=overlaps(neighbours[~neighbours["probe"]], comparable(neighbours["embedding"].unique())),
         decision=decision.to_pandas(),
         relaxations=relaxations.to_pandas(),
         audit=audit.to_pandas(),
@@ -205,6 +208,13 @@ def derivations(cells: Iterable[EmbeddingCell]) -> dict[str, list[tuple[str, str
             factor = FINE_TUNING if cell.tuned_on else DERIVATIONS.get(cell.method, cell.method)
             pairs.setdefault(factor, []).append((cell.name, cell.base))
     return pairs
+
+
+def comparable(names: Iterable[str]) -> list[tuple[str, str]]:
+    """An embedding and its other seeds; the domain's and the generic one's, of one method and dimension."""
+    known = list(names)
+    seeds = [(without_seed(name), name) for name in known if without_seed(name) != name and without_seed(name) in known]
+    return [*seeds, *statistics.corpus_contrasts(known)]
 
 
 def cells_of(embeddings: Mapping[str, Any]) -> list[EmbeddingCell]:
