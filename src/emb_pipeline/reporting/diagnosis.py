@@ -113,7 +113,9 @@ def _stability_findings(overlaps: pd.DataFrame) -> list[Finding]:
         found.append(Finding(sentence.format(share_text(low["shared"]), share_text(high["shared"]), *names)))
     if corpora:
         most = corpora[-1]
-        sentence = Markup("Domain and generic vectors share at most {} of them ({}, {} words that both know).")
+        sentence = Markup(
+            "Domain and generic vectors share at most {} of a word’s ten neighbours ({}, {} words that both know)."
+        )
         name = code(str(most["first"]).split(".", 1)[1])
         found.append(Finding(sentence.format(share_text(most["shared"]), name, f"{most['words']:,}")))
     return found
