@@ -15,6 +15,7 @@ from emb_pipeline.embeddings.sparse import Tfidf
 from emb_pipeline.tasks.examples import RetrievalTask
 from emb_pipeline.tasks.options import RetrievalOptions
 from emb_pipeline.tasks.retrieval import evaluate_retrieval
+from emb_pipeline.tasks.vectors import encoded
 from emb_pipeline.text.texts import Texts
 
 TEXTS = Texts([f"text {row}" for row in range(200)])
@@ -86,7 +87,29 @@ def test_eight_bits_are_256_even_steps_over_the_training_range() -> None:
 def test_it_fits_where_encoders_fit() -> None:
     reduced = Reduced(ReducedOptions(dims=2), Fixed())
     assert isinstance(reduced, TaskEncoder) and isinstance(reduced.fit(TEXTS), StoredTextEncoder)
-    assert reduced.fit(TEXTS).seconds_to_encode(["text 1"]) > 0
+
+
+def test_a_text_is_encoded_once_and_its_time_remembered() -> None:
+    class Counting(Fixed):
+        encoded = 0
+
+        def encode(self, texts: Sequence[str]) -> np.ndarray:
+            self.encoded += len(texts)
+            return super().encode(texts)
+
+    base = Counting()
+    encoder = Reduced(ReducedOptions(dims=2), base).fit(TEXTS.take(np.arange(50)))
+    texts = list(TEXTS)
+    _, seconds = encoded(encoder, texts, "texts")
+    assert base.encoded == 50 + 200 and seconds > 0
+
+
+def test_a_small_variance_beside_a_large_mean_is_found() -> None:
+    base = Fixed()
+    base.vectors = base.vectors + np.float32(100)
+    found = Reduced(ReducedOptions(dims=3), base).fit(TEXTS).encode(list(TEXTS))
+    expected = PCA(3).fit_transform(base.vectors.astype(np.float64))
+    np.testing.assert_allclose(np.abs(found), np.abs(expected), atol=2e-3)
 
 
 def test_what_cannot_be_reduced_is_refused() -> None:

@@ -5,6 +5,8 @@ import pytest
 import scipy.sparse as sp
 from sklearn.metrics import f1_score
 
+from emb_pipeline.embeddings.options import LsaOptions
+from emb_pipeline.embeddings.sparse import Lsa
 from emb_pipeline.tasks.classification import evaluate_classification, macro_f1
 from emb_pipeline.tasks.examples import ClassificationTask
 from emb_pipeline.tasks.folds import duplicate_groups, example_groups, folds_of, stratified_folds
@@ -329,3 +331,9 @@ def test_an_embedding_fitted_on_the_task_sees_the_part_alone(topics: Classificat
 def test_shuffled_labels_have_no_learning_curve(topics: ClassificationTask) -> None:
     shuffled = evaluate_classification(topics, WordEncoder(), ClassificationOptions(), seed=0, shuffle_labels=True)
     assert not shuffled.label_draws and set(shuffled.item_scores["label_fraction"].to_pylist()) == {1.0}
+
+
+def test_an_embedding_of_more_numbers_than_labels_makes_do_with_fewer(shades: ClassificationTask) -> None:
+    options = ClassificationOptions(folds=2, label_draws=1, label_counts=(30,), latency_requests=0)
+    evaluation = evaluate_classification(shades, Lsa(LsaOptions(min_df=1), dim=60), options, seed=0)
+    assert evaluation.dim == 60 and [row["n_labels"] for row in evaluation.label_draws] == [30]

@@ -45,7 +45,10 @@ def test_a_spoilt_corpus_says_where_it_comes_from(corpus: TokenCorpus, tmp_path:
     assert made.manifest["made_from"] == corpus.fingerprint != made.fingerprint and made.n_documents == 200
 
 
-@pytest.mark.parametrize(("kind", "dose", "message"), [("typos", 1.5, "share above 0"), ("noise", 0.5, "no way to spoil")])
+@pytest.mark.parametrize(
+    ("kind", "dose", "message"),
+    [("typos", 1.5, "share above 0"), ("noise", 0.5, "no way to spoil"), ("less_text", 1.0, "leaves no text")],
+)
 def test_another_dose_or_kind_is_refused(kind: str, dose: float, message: str, corpus: TokenCorpus, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=message):
         spoilt(corpus, tmp_path / "bad", kind, dose)  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import TypeAlias
 
@@ -107,6 +107,7 @@ class ReducedEncoder:
     mean: np.ndarray
     axes: np.ndarray
     quantisation: Quantisation
+    _seconds: dict[tuple[int, Role], float] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def dim(self) -> int:
@@ -125,16 +126,16 @@ class ReducedEncoder:
 
     def encode(self, texts: Sequence[str], role: Role = "passage") -> np.ndarray:
         """Vectors of texts: an array of shape (n_texts, dim), float32."""
+        started = perf_counter()
         projected = np.asarray((encoded_as(self.base, texts, role) - self.mean) @ self.axes, dtype=np.float32)
+        self._seconds[id(texts), role] = perf_counter() - started
         return projected if role == "query" else self.quantisation.read_back(projected)
 
     def seconds_to_encode(self, texts: Sequence[str], role: Role = "passage") -> float:
-        """Seconds that the base takes, or took when it encoded them."""
+        """Seconds that the base took when it encoded them; of a base without a store, in the last call with these texts."""
         if isinstance(self.base, StoredTextEncoder):
             return self.base.seconds_to_encode(texts, role=role)
-        started = perf_counter()
-        encoded_as(self.base, texts, role)
-        return perf_counter() - started
+        return self._seconds.get((id(texts), role), 0.0)
 
 
 def _axes(vectors: np.ndarray, dims: int, by: str) -> tuple[np.ndarray, np.ndarray]:
@@ -142,7 +143,7 @@ def _axes(vectors: np.ndarray, dims: int, by: str) -> tuple[np.ndarray, np.ndarr
     n_numbers = vectors.shape[1]
     if by == "prefix":
         return np.zeros(n_numbers, dtype=np.float32), np.eye(n_numbers, dims, dtype=np.float32)
-    mean = vectors.mean(axis=0, dtype=np.float64)
-    moments = (vectors.T @ vectors).astype(np.float64) / len(vectors) - np.outer(mean, mean)
-    _, directions = scipy.linalg.eigh(moments)
-    return mean.astype(np.float32), np.ascontiguousarray(directions[:, ::-1][:, :dims], dtype=np.float32)
+    mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
+    centred = vectors - mean  # before anything is squared: float32 would lose a small variance beside a large mean
+    _, directions = scipy.linalg.eigh((centred.T @ centred).astype(np.float64))
+    return mean, np.ascontiguousarray(directions[:, ::-1][:, :dims], dtype=np.float32)

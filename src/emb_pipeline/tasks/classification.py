@@ -12,7 +12,7 @@ import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.efficiency.latency import latencies_ms
-from emb_pipeline.embeddings.encoders import TaskEncoder, TextEncoder, Vectors
+from emb_pipeline.embeddings.encoders import LimitedTaskEncoder, TaskEncoder, TextEncoder, Vectors
 from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.examples import ClassificationTask
 from emb_pipeline.tasks.folds import Fold, example_groups, folds_of
@@ -229,7 +229,7 @@ class _VectorsOfFolds:
         if self._task_encoder is None:
             return self._all[train], self._all_tested[test]
         started = perf_counter()
-        of_train, of_test = self.of_part(train, test)
+        of_train, of_test = self._fitted_on(self._task_encoder, train, test)
         self.seconds += perf_counter() - started
         self._note(of_train)
         return of_train, of_test
@@ -238,8 +238,14 @@ class _VectorsOfFolds:
         """The same of a part of a fold's training texts, which counts towards no cost."""
         if self._task_encoder is None:
             return self._all[train], self._all_tested[test]
+        encoder = self._task_encoder
+        if isinstance(encoder, LimitedTaskEncoder):
+            encoder = encoder.limited(len(train))
+        return self._fitted_on(encoder, train, test)
+
+    def _fitted_on(self, encoder: TaskEncoder, train: np.ndarray, test: np.ndarray) -> tuple[Vectors, Vectors]:
         texts = self._texts.take(train)
-        self._fitted = self._task_encoder.fit(texts)
+        self._fitted = encoder.fit(texts)
         of_train = float_vectors(self._fitted.encode(texts), len(train), "training texts")
         return of_train, float_vectors(self._fitted.encode(self._tested.take(test)), len(test), "test texts")
 

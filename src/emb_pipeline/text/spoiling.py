@@ -44,6 +44,8 @@ def spoilt(corpus: TokenCorpus, folder: Path, kind: Spoil, dose: float, *, seed:
     if not 0 < dose <= 1:
         raise ValueError(f"a dose is a share above 0 and up to 1, not {dose}")
     if kind == "less_text":
+        if dose == 1:
+            raise ValueError("less_text with a dose of 1 leaves no text")
         return cut(corpus, folder, max(1, round((1 - dose) * corpus.n_tokens)))
     if kind == "shuffled_words":
         return write_sentences(_shuffled(corpus, dose, np.random.default_rng(seed)), folder, like=corpus)
