@@ -223,6 +223,19 @@ def test_distilled_vectors_are_not_tuned() -> None:
         experiment_from(_tuning_on({"reader": "pairs", "path": "pairs.csv"}, base="minilm_distilled_16"))
 
 
+def test_repaired_vectors_are_made_from_word_vectors_and_keep_their_size() -> None:
+    derived = {"generic.word2vec_50_repaired": {"method": "counter_fitted", "of": "generic.word2vec_50"}}
+    pairs = {"antonyms": [["hot", "cold"]], "synonyms": [["cold", "chilly"]]}
+    cells = expand_grid({**GRID, "derived": derived}, {**METHODS, "counter_fitted": {"pooling": "idf", **pairs}})
+    cell = EmbeddingCell.model_validate(cells["generic"]["word2vec_50_repaired"])
+    assert (cell.dim, cell.base, cell.artefact) == (50, "generic.word2vec_50", "vectors")
+    assert cell.options.antonyms == (("hot", "cold"),) and cell.options.pooling == "idf"
+    with pytest.raises(
+        ValueError, match=r"made from task.one_hot, which is no word vectors of the grid; word vectors are: dom"
+    ):
+        expand_grid({**GRID, "derived": {"task.x": {"method": "counter_fitted", "of": "task.one_hot"}}}, METHODS)
+
+
 RECOMMENDING = {
     **GRID,
     "baselines": ["one_hot", "ease"],

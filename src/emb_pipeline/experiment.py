@@ -9,7 +9,7 @@ A cell is written out once, here; Kedro validates it on the signature of every n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -67,7 +67,8 @@ class Derived(_Strict):
 
     method: str = Field(
         description="bert: its training goes on, on the corpus of this origin; distilled: static vectors; "
-        "hybrid: its scores are mixed with those of a recommender; reduced: fewer numbers, or fewer bits for each"
+        "hybrid: its scores are mixed with those of a recommender; reduced: fewer numbers, or fewer bits for each; "
+        "counter_fitted, retrofitted: word vectors repaired with synonyms and antonyms"
     )
     base: str = Field(
         validation_alias=AliasChoices("continue_from", "teacher", "text", "of"),
@@ -422,13 +423,13 @@ def _cells(grid: Grid, seed: int) -> Iterator[dict[str, Any]]:
 
 def _require_bases(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
     for name, derived in grid.derived.items():
-        adds = METHODS[derived.method].origin == "embedding"
-        wanted, several = ("embedding of texts", "embeddings of texts") if adds else ("encoder", "encoders")
+        origin = METHODS[derived.method].origin if derived.method in METHODS else "encoder"
+        wanted, several, fits = _BASES.get(origin, _BASES["encoder"])
         known = [
             f"{group}.{other}"
             for group, members in cells.items()
             for other, cell in members.items()
-            if f"{group}.{other}" != name and (_has_texts(cell) if adds else _has_encoder(cell))
+            if f"{group}.{other}" != name and fits(cell)
         ]
         if derived.base not in known:
             raise ValueError(
@@ -450,6 +451,18 @@ def _has_texts(cell: Mapping[str, Any]) -> bool:
 
 def _has_encoder(cell: Mapping[str, Any]) -> bool:
     return METHODS[cell["method"]].artefact == "encoder"
+
+
+def _has_vectors(cell: Mapping[str, Any]) -> bool:
+    return METHODS[cell["method"]].artefact == "vectors"
+
+
+_BASES: dict[str, tuple[str, str, Callable[[Mapping[str, Any]], bool]]] = {
+    "embedding": ("embedding of texts", "embeddings of texts", _has_texts),
+    "encoder": ("encoder", "encoders", _has_encoder),
+    "vectors": ("word vectors", "word vectors", _has_vectors),
+}
+"""What a derived embedding can be made from, by its method's origin: in words, in the plural, and the test."""
 
 
 def _named(key: str) -> dict[str, Any]:

@@ -272,6 +272,47 @@ class ReducedOptions(Options):
     precision: Annotated[Precision, Field(description="how each number is stored; queries keep all their bits")] = "float32"
 
 
+class RetrofittingOptions(Options):
+    """Retrofitting (Faruqui et al. 2015)."""
+
+    iterations: Annotated[int, Field(ge=1, le=1000, description="passes over the words that have a synonym")] = 10
+    faithfulness: Annotated[
+        float,
+        Field(gt=0, le=1000, description="weight of a word's own vector (the paper's α); its synonyms weigh 1 together"),
+    ] = 1.0
+
+
+class CounterFittingOptions(Options):
+    """Counter-fitting (Mrkšić et al. 2016)."""
+
+    iterations: Annotated[int, Field(ge=1, le=1000, description="steps, each over all pairs")] = 20
+    antonym_distance: Annotated[
+        float, Field(ge=0, le=2, description="cosine distance that antonyms are pushed apart to (the paper's δ)")
+    ] = 1.0
+    synonym_distance: Annotated[
+        float, Field(ge=0, le=2, description="cosine distance that synonyms are pulled together to (the paper's γ)")
+    ] = 0.0
+    neighbour_distance: Annotated[
+        float, Field(ge=0, le=1, description="cosine distance below which two words shall not move apart (the paper's ρ)")
+    ] = 0.2
+    antonym_weight: Annotated[float, Field(ge=0, le=1, description="step size of antonyms (the paper's k₁)")] = 0.1
+    synonym_weight: Annotated[float, Field(ge=0, le=1, description="step size of synonyms (the paper's k₂)")] = 0.1
+    neighbour_weight: Annotated[float, Field(ge=0, le=1, description="step size of near words (the paper's k₃)")] = 0.1
+
+
+class RetrofittedOptions(RetrofittingOptions, PooledOptions):
+    """Word vectors of the grid, retrofitted with your own pairs of words."""
+
+    synonyms: Annotated[tuple[tuple[str, str], ...], Field(description="pairs of like meaning, to be pulled together")] = ()
+
+
+class CounterFittedOptions(CounterFittingOptions, PooledOptions):
+    """Word vectors of the grid, counter-fitted with your own pairs of words."""
+
+    antonyms: Annotated[tuple[tuple[str, str], ...], Field(description="pairs of opposites, to be pushed apart")] = ()
+    synonyms: Annotated[tuple[tuple[str, str], ...], Field(description="pairs of like meaning, to be pulled together")] = ()
+
+
 class StaticFileOptions(PooledOptions):
     """Word vectors that somebody else trained, from a file."""
 

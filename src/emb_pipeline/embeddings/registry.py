@@ -18,6 +18,7 @@ from emb_pipeline.embeddings.options import (
     Bm25Options,
     BprOptions,
     CharTfidfOptions,
+    CounterFittedOptions,
     DistilledOptions,
     EaseOptions,
     EncoderOptions,
@@ -32,6 +33,7 @@ from emb_pipeline.embeddings.options import (
     PooledOptions,
     RandomOptions,
     ReducedOptions,
+    RetrofittedOptions,
     SentenceTransformerOptions,
     SlidingWindowOptions,
     StaticFileOptions,
@@ -66,9 +68,10 @@ class Method:
         As it stands in YAML.
     options : type of Options
         Its hyper-parameters.
-    origin : {"corpus", "task", "control", "pretrained", "encoder", "embedding"}
+    origin : {"corpus", "task", "control", "pretrained", "encoder", "vectors", "embedding"}
         Where its knowledge comes from: trained here on a corpus, fitted on a task's training texts or interactions, nowhere,
-        a file, another encoder of the grid, or any other embedding of the grid, which is evaluated with something added.
+        a file, another encoder or other word vectors of the grid, or any other embedding of the grid, which is evaluated
+        with something added or taken away.
     serves : frozenset of {"texts", "tokens", "search", "answers", "interactions"}
         What it has vectors of, can search or answer, or is fitted on: a kind of task says which of these it needs.
     implementation : str
@@ -83,7 +86,7 @@ class Method:
 
     name: str
     options: type[Options]
-    origin: Literal["corpus", "task", "control", "pretrained", "encoder", "embedding"]
+    origin: Literal["corpus", "task", "control", "pretrained", "encoder", "vectors", "embedding"]
     serves: frozenset[Serves]
     implementation: str
     artefact: Literal["vectors", "encoder"] | None = None
@@ -142,6 +145,10 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             Method("item2vec", Item2VecOptions, "task", _INTERACTIONS, "item2vec:Item2Vec"),
             Method("als", AlsOptions, "task", _INTERACTIONS, "als:Als", requirements="factors:require_implicit"),
             Method("bpr", BprOptions, "task", _INTERACTIONS, "bpr:Bpr", requirements="factors:require_implicit"),
+            *(
+                Method(name, options, "vectors", _TEXTS | _TOKENS, "counter_fitting:repaired", "vectors", has_dim=False)
+                for name, options in (("counter_fitted", CounterFittedOptions), ("retrofitted", RetrofittedOptions))
+            ),
             Method("hybrid", HybridOptions, "embedding", _INTERACTIONS, "hybrid:Hybrid", has_dim=False),
             Method("reduced", ReducedOptions, "embedding", _TEXTS, "reduced:Reduced", has_dim=False),
         )
@@ -292,6 +299,19 @@ def derive_encoder(method: str, base: EncoderFolder, options: Options, folder: P
     derived = _checked(method, options, None)
     _require(derived, "encoder", "encoder", "made from another encoder")
     return cast("EncoderFolder", derived.load()(base, options, folder))
+
+
+def derive_vectors(method: str, base: WordVectors, options: Options) -> WordVectors:
+    """Word vectors made from other ones.
+
+    Raises
+    ------
+    ValueError
+        A method that makes none, or options of another method.
+    """
+    derived = _checked(method, options, None)
+    _require(derived, "vectors", "vectors", "made from other word vectors")
+    return cast("WordVectors", derived.load()(base, options))
 
 
 def encoder(

@@ -61,6 +61,7 @@ DERIVATIONS = {
     "further_training": "Trained further on another corpus",
     "distillation": "Distilled into static vectors",
     "reduction": "Fewer numbers, or fewer bits for each",
+    "repair": "Repaired with synonyms and antonyms",
     "hybrid": "Mixed with a recommender that learns from interactions",
     "spoiling": "Trained on less text, on shuffled words or on misspelt ones: what poor training costs",
     "fine_tuning": "Fine-tuned on a task’s labels, scored on that task and on the others",

@@ -27,7 +27,14 @@ from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.tokens import TokenCorpus
 
 Tables = Mapping[str, pa.Table]
-DERIVATIONS = {"bert": "further_training", "distilled": "distillation", "hybrid": "hybrid", "reduced": "reduction"}
+DERIVATIONS = {
+    "bert": "further_training",
+    "distilled": "distillation",
+    "hybrid": "hybrid",
+    "reduced": "reduction",
+    "counter_fitted": "repair",
+    "retrofitted": "repair",
+}
 FINE_TUNING, SPOILING = "fine_tuning", "spoiling"
 PRIMARY = {name: kind.primary_metric for name, kind in KINDS.items()}
 

@@ -83,6 +83,13 @@ def derive_encoder(base: EncoderFolder, cell: EmbeddingCell, folders: Folders) -
     return encoder, training_record(cell, encoder, footprint)
 
 
+def derive_vectors(base: WordVectors, cell: EmbeddingCell) -> Trained:
+    """Make word vectors from other ones."""
+    with Footprint() as footprint:
+        vectors = registry.derive_vectors(cell.method, base, cell.options)
+    return vectors, training_record(cell, vectors, footprint)
+
+
 def training_record(
     cell: EmbeddingCell,
     trained: WordVectors | EncoderFolder,

@@ -23,6 +23,7 @@ STEPS: dict[tuple[str, str], tuple[str, Callable[..., Any], list[str]]] = {
     ("pretrained", "vectors"): ("load", nodes.load_vectors, ["cell"]),
     ("pretrained", "encoder"): ("load", nodes.load_encoder, ["cell", "folders"]),
     ("encoder", "encoder"): ("make", nodes.derive_encoder, ["cell", "folders"]),
+    ("vectors", "vectors"): ("make", nodes.derive_vectors, ["cell"]),
 }
 
 
@@ -36,7 +37,7 @@ def _train(cell: EmbeddingCell) -> Pipeline:
     verb, function, needs = STEPS[method.origin, str(method.artefact)]
     sources = {"corpus": f"corpora@{cell.origin}"} if "corpus" in needs else {}
     if cell.base:
-        sources["base"] = f"{cell.base}.encoder"
+        sources["base"] = f"{cell.base}.{'vectors' if method.origin == 'vectors' else 'encoder'}"
     places = {
         "cell": f"params:embeddings.{cell.name}",
         "training": "params:training",
