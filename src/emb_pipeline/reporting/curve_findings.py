@@ -12,7 +12,7 @@ from markupsafe import Markup
 from emb_pipeline.reporting.findings import Finding, code, names
 from emb_pipeline.reporting.wording import count_text, difference_text, interval_text
 
-_NAMED = 3
+_NAMED = 4
 
 
 def curve_findings(curves: pd.DataFrame, crossovers: pd.DataFrame | None) -> list[Finding]:
@@ -30,7 +30,7 @@ def curve_findings(curves: pd.DataFrame, crossovers: pd.DataFrame | None) -> lis
 def _crossing_findings(crossovers: pd.DataFrame) -> list[Finding]:
     first = crossovers.iloc[0]
     reference, fewest, most = code(first["reference"]), int(first["fewest_labels"]), int(first["most_labels"])
-    ahead = crossovers[crossovers["verdict"] == "ahead below"].sort_values("difference_at_fewest", ascending=False)
+    ahead = crossovers[crossovers["verdict"] == "ahead below"].sort_values("n_labels", ascending=False)
     if ahead.empty:
         sentence = Markup("{} is best with all {} labels, and nothing is significantly ahead of it with fewer, from {} on.")
         found = [Finding(sentence.format(reference, count_text(most), count_text(fewest)), "lead")]

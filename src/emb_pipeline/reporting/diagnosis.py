@@ -126,7 +126,7 @@ def _probes(neighbours: pd.DataFrame, most: int = 6) -> dict[str, Any] | None:
     if neighbours.empty:
         return None
     keys = neighbours["embedding"].drop_duplicates()
-    by_key = keys.groupby(keys.str.split(".", n=1).str[1]).agg(list)
+    by_key = keys.groupby(keys.str.split(".", n=1).str[1], sort=False).agg(list)
     shown = max(by_key, key=len)
     lines = []
     for word in dict.fromkeys(neighbours["word"]):

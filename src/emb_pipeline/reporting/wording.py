@@ -105,6 +105,7 @@ def share_text(share: float | None) -> str:
     """``12.3 %``, with one more digit below one per cent so that a small share does not read as none."""
     if share is None or not math.isfinite(share):
         return NOTHING
+    share = max(share, 0.0)  # not -0.0
     digits = 2 if 0 < share < 0.01 or 0.99 < share < 1 else 1
     return f"{100 * share:.{digits}f}{_NARROW_SPACE}%"
 
