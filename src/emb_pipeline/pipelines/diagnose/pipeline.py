@@ -10,6 +10,7 @@ from kedro.pipeline import Pipeline, node, pipeline
 
 from emb_pipeline.experiment import Experiment
 from emb_pipeline.pipelines.diagnose import nodes
+from emb_pipeline.provenance import AGGREGATE
 
 STAGE = "diagnose"
 
@@ -40,5 +41,5 @@ def _diagnose(origin: str, experiment: Experiment) -> Pipeline:
         namespace=origin,
         inputs={**vectors, **tasks},
         parameters=set(parameters.values()),
-        tags=[STAGE],
+        tags=[STAGE, AGGREGATE],
     )
