@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from emb_pipeline.embeddings.encoders import LimitedTaskEncoder, StoredTextEncoder, TaskEncoder
+from emb_pipeline.embeddings.encoders import StoredTextEncoder, TaskEncoder
 from emb_pipeline.embeddings.options import Precision, ReducedOptions, TfidfOptions
 from emb_pipeline.embeddings.reduced import Reduced
 from emb_pipeline.embeddings.sparse import Tfidf
@@ -82,15 +82,6 @@ def test_eight_bits_are_256_even_steps_over_the_training_range() -> None:
     np.testing.assert_allclose(steps, np.rint(steps), atol=1e-2)
     beyond = encoder.quantisation.read_back(np.full((1, 12), 1e6, dtype=np.float32))
     np.testing.assert_allclose(beyond[0], encoder.quantisation.high, rtol=1e-5)
-
-
-@pytest.mark.parametrize(("options", "n", "dims"), [({"dims": 8}, 5, 4), ({"dims": 8}, 100, 8), ({}, 5, 4), ({}, 100, 12)])
-def test_few_texts_have_few_principal_axes(options: dict[str, int], n: int, dims: int) -> None:
-    reduced = Reduced(ReducedOptions(**options), Fixed())  # type: ignore[arg-type]
-    assert isinstance(reduced, LimitedTaskEncoder)
-    assert reduced.limited(n).fit(TEXTS.take(np.arange(n))).dim == dims
-    prefix = Reduced(ReducedOptions(dims=8, by="prefix"), Fixed())
-    assert prefix.limited(5).fit(TEXTS.take(np.arange(5))).dim == 8
 
 
 def test_it_fits_where_encoders_fit() -> None:

@@ -70,15 +70,6 @@ class TaskEncoder(Protocol):
 
 
 @runtime_checkable
-class LimitedTaskEncoder(TaskEncoder, Protocol):
-    """One that needs more texts than it has numbers (LSA)."""
-
-    def limited(self, n_texts: int) -> TaskEncoder:
-        """The same with as many numbers as this many texts can have."""
-        ...
-
-
-@runtime_checkable
 class Searcher(Protocol):
     """A retrieval system without vectors of its own (BM25)."""
 

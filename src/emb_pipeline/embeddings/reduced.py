@@ -30,20 +30,10 @@ class Reduced:
         Numbers to keep, how they are chosen, and their precision.
     text : TextEncoder or TaskEncoder
         The embedding; its vectors must be dense.
-    at_most : bool
-        Take all of the embedding's numbers where it has fewer than are to be kept.
     """
 
     options: ReducedOptions
     text: TextEncoder | TaskEncoder
-    at_most: bool = False
-
-    def limited(self, n_texts: int) -> Reduced:
-        """The same with no more principal axes than this many texts have: the rest would be noise."""
-        if self.options.by == "prefix":
-            return self
-        dims = min(n_texts - 1, self.options.dims or n_texts)
-        return replace(self, options=self.options.model_copy(update={"dims": dims}), at_most=True)
 
     def fit(self, texts: Texts) -> ReducedEncoder:
         """Axes and ranges of these texts' vectors.
@@ -58,8 +48,6 @@ class Reduced:
         if sp.issparse(vectors):
             raise ValueError("sparse vectors are not reduced: take lsa for a dense version of TF-IDF")
         dims = self.options.dims or base.dim
-        if self.at_most:
-            dims = min(dims, base.dim)
         if dims > base.dim:
             raise ValueError(f"an embedding of {base.dim} numbers cannot be reduced to {dims}")
         mean, axes = _axes(vectors, dims, self.options.by)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -51,10 +51,6 @@ class Lsa:
     options: LsaOptions = field(default_factory=LsaOptions)
     dim: int = 100
     seed: int = 0
-
-    def limited(self, n_texts: int) -> Lsa:
-        """The same with no more directions than this many texts can have."""
-        return replace(self, dim=min(self.dim, n_texts - 1))
 
     def fit(self, texts: Texts) -> LsaEncoder:
         """Truncated SVD of these texts' TF-IDF.

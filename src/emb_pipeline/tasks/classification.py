@@ -12,7 +12,7 @@ import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.efficiency.latency import latencies_ms
-from emb_pipeline.embeddings.encoders import LimitedTaskEncoder, TaskEncoder, TextEncoder, Vectors
+from emb_pipeline.embeddings.encoders import TaskEncoder, TextEncoder, Vectors
 from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.examples import ClassificationTask
 from emb_pipeline.tasks.folds import Fold, example_groups, folds_of
@@ -105,8 +105,9 @@ def _evaluate(
     rng = np.random.default_rng(seed)
     logs = np.zeros((len(task.codes), len(task.classes)))
     probes: list[dict[str, Any]] = []
+    fewer = _FewerLabels(task, groups, folds, options, seed=seed)
     fit_seconds = 0.0
-    for train, test in folds:
+    for number, (train, test) in enumerate(folds):
         codes = rng.permutation(task.codes[train]) if shuffle_labels else task.codes[train]
         if len(np.unique(codes)) < 2:
             raise DataError(task.name, "a training part has examples of one class alone", "add examples or check the labels")
@@ -116,10 +117,11 @@ def _evaluate(
         logs[test] = probe.log_probabilities(of_test)
         fit_seconds += perf_counter() - started
         probes.append(probe.details)
+        if not shuffle_labels:
+            fewer.score(number, of_train, of_test)
     tested = np.sort(np.concatenate([test for _, test in folds]))
     requests = list(task.texts.take(tested[: options.latency_requests]))
     latencies = latencies_ms(lambda text: probe.log_probabilities(vectors.of_text(text)), requests)
-    parts, draws = ([], []) if shuffle_labels else _from_fewer_labels(task, groups, folds, vectors, options, seed=seed)
     scored = _scored(
         task,
         groups,
@@ -136,51 +138,66 @@ def _evaluate(
             "n_train": [len(train) for train, _ in folds],
             "n_test": [len(test) for _, test in folds],
         },
-        label_draws=draws,
+        label_draws=[] if shuffle_labels else fewer.draws(),
     )
-    item_scores = pa.concat_tables([scored.item_scores, *parts])
+    item_scores = pa.concat_tables([scored.item_scores, *([] if shuffle_labels else fewer.item_scores())])
     return replace(scored, item_scores=item_scores, metrics={**scored.metrics, **latencies})
 
 
-def _from_fewer_labels(
-    task: ClassificationTask,
-    groups: np.ndarray,
-    folds: list[Fold],
-    vectors: _VectorsOfFolds,
-    options: ClassificationOptions,
-    *,
-    seed: int,
-) -> tuple[list[pa.Table], list[dict[str, float]]]:
-    """Accuracy of probes that are tuned and fitted on a part of the labels: item scores, and each draw's mean.
+class _FewerLabels:
+    """Accuracy of probes that are tuned and fitted on parts of the labels.
 
-    An embedding that is fitted on training texts sees those of the part alone.
+    It is labels that are bought: an embedding that is fitted on a task's training texts (TF-IDF) has all of them, as word
+    vectors have a whole corpus.
     """
-    n_labels = min(len(train) for train, _ in folds)
-    tested = np.sort(np.concatenate([test for _, test in folds]))
-    counts = label_counts(n_labels, len(task.classes), options.label_counts) if options.label_draws else []
-    right = np.zeros((len(counts), options.label_draws, len(task.codes)))
-    for number, (train, test) in enumerate(folds):
-        for draw in range(options.label_draws if counts else 0):
-            order = nested_order(task.codes[train], np.random.default_rng([seed, number, draw]))
-            for row, count in enumerate(counts):
-                part = np.sort(train[order[:count]])
-                codes = task.codes[part]
-                if len(np.unique(codes)) < 2:
-                    right[row, draw, test] = task.codes[test] == codes[0]
-                    continue
-                of_part, of_test = vectors.of_part(part, test)
-                probe = fit_probe(of_part, codes, len(task.classes), groups[part], options, seed=seed)
-                right[row, draw, test] = probe.log_probabilities(of_test).argmax(axis=1) == task.codes[test]
-    names, group_names = task.example_ids[tested], task.example_ids[groups[tested]]
-    tables, draws = [], []
-    for count, of_count in zip(counts, right[:, :, tested], strict=True):
-        fraction = count / n_labels
-        tables.append(measured(names, group_names, {"accuracy": of_count.mean(axis=0)}, label_fraction=fraction))
-        draws += [
-            {"n_labels": count, "label_fraction": fraction, "draw": draw, "value": float(value)}
-            for draw, value in enumerate(of_count.mean(axis=1))
+
+    def __init__(
+        self, task: ClassificationTask, groups: np.ndarray, folds: list[Fold], options: ClassificationOptions, *, seed: int
+    ) -> None:
+        self._task, self._groups, self._folds, self._options, self._seed = task, groups, folds, options, seed
+        self._n_labels = min(len(train) for train, _ in folds)
+        wanted = label_counts(self._n_labels, len(task.classes), options.label_counts)
+        self._counts = wanted if options.label_draws else []
+        self._right = np.zeros((len(self._counts), options.label_draws, len(task.codes)))
+
+    def score(self, number: int, of_train: Vectors, of_test: Vectors) -> None:
+        """Fit on each part of a fold's training vectors."""
+        train, test = self._folds[number]
+        for draw in range(self._options.label_draws if self._counts else 0):
+            order = nested_order(self._task.codes[train], np.random.default_rng([self._seed, number, draw]))
+            for row, count in enumerate(self._counts):
+                part = np.sort(order[:count])
+                self._right[row, draw, test] = (
+                    self._predicted(of_train[part], train[part], of_test) == self._task.codes[test]
+                )
+
+    def _predicted(self, of_part: Vectors, part: np.ndarray, of_test: Vectors) -> np.ndarray:
+        codes = self._task.codes[part]
+        if len(np.unique(codes)) < 2:
+            return np.full(of_test.shape[0], codes[0])
+        probe = fit_probe(of_part, codes, len(self._task.classes), self._groups[part], self._options, seed=self._seed)
+        return np.asarray(probe.log_probabilities(of_test).argmax(axis=1))
+
+    def item_scores(self) -> list[pa.Table]:
+        """A table for each number of labels: means over its draws."""
+        tested = self._tested()
+        names, group_names = self._task.example_ids[tested], self._task.example_ids[self._groups[tested]]
+        return [
+            measured(names, group_names, {"accuracy": right[:, tested].mean(axis=0)}, label_fraction=count / self._n_labels)
+            for count, right in zip(self._counts, self._right, strict=True)
         ]
-    return tables, draws
+
+    def draws(self) -> list[dict[str, float]]:
+        """The mean of each draw."""
+        tested = self._tested()
+        return [
+            {"n_labels": count, "label_fraction": count / self._n_labels, "draw": draw, "value": float(value)}
+            for count, right in zip(self._counts, self._right, strict=True)
+            for draw, value in enumerate(right[:, tested].mean(axis=1))
+        ]
+
+    def _tested(self) -> np.ndarray:
+        return np.sort(np.concatenate([test for _, test in self._folds]))
 
 
 def _scored(
@@ -229,25 +246,13 @@ class _VectorsOfFolds:
         if self._task_encoder is None:
             return self._all[train], self._all_tested[test]
         started = perf_counter()
-        of_train, of_test = self._fitted_on(self._task_encoder, train, test)
+        texts = self._texts.take(train)
+        self._fitted = self._task_encoder.fit(texts)
+        of_train = float_vectors(self._fitted.encode(texts), len(train), "training texts")
+        of_test = float_vectors(self._fitted.encode(self._tested.take(test)), len(test), "test texts")
         self.seconds += perf_counter() - started
         self._note(of_train)
         return of_train, of_test
-
-    def of_part(self, train: np.ndarray, test: np.ndarray) -> tuple[Vectors, Vectors]:
-        """The same of a part of a fold's training texts, which counts towards no cost."""
-        if self._task_encoder is None:
-            return self._all[train], self._all_tested[test]
-        encoder = self._task_encoder
-        if isinstance(encoder, LimitedTaskEncoder):
-            encoder = encoder.limited(len(train))
-        return self._fitted_on(encoder, train, test)
-
-    def _fitted_on(self, encoder: TaskEncoder, train: np.ndarray, test: np.ndarray) -> tuple[Vectors, Vectors]:
-        texts = self._texts.take(train)
-        self._fitted = encoder.fit(texts)
-        of_train = float_vectors(self._fitted.encode(texts), len(train), "training texts")
-        return of_train, float_vectors(self._fitted.encode(self._tested.take(test)), len(test), "test texts")
 
     def of_text(self, text: str) -> Vectors:
         """Vector of one text, made anew by the encoder of the last fold: shape (1, dim)."""
