@@ -135,9 +135,9 @@ def test_the_section_holds_questions_probe_words_and_whether_opposites_are_told_
     view = diagnosis_view(checks, rows, overlaps)
     assert view is not None
     assert [each.text.striptags() for each in view["findings"][1:]] == [
-        "Trained again with another seed, an embedding keeps 60.0 % to 60.0 % of a word’s ten neighbours "
-        "(domain.word2vec_8, domain.word2vec_8).",
-        "Domain and generic vectors share at most 10.0 % of a word’s ten neighbours (word2vec_8, 30 words that both know).",
+        "Trained again with another seed, a word’s ten neighbours overlap by 60.0 % to 60.0 % "
+        "(Jaccard; domain.word2vec_8, domain.word2vec_8).",
+        "Those of domain and generic vectors overlap by at most 10.0 % (word2vec_8, 30 words that both know).",
     ]
     assert (
         view["findings"][0]

@@ -106,16 +106,12 @@ def _stability_findings(overlaps: pd.DataFrame) -> list[Finding]:
     found = []
     if seeds:
         low, high = seeds[0], seeds[-1]
-        sentence = Markup(
-            "Trained again with another seed, an embedding keeps {} to {} of a word’s ten neighbours ({}, {})."
-        )
+        sentence = Markup("Trained again with another seed, a word’s ten neighbours overlap by {} to {} (Jaccard; {}, {}).")
         names = code(low["first"]), code(high["first"])
         found.append(Finding(sentence.format(share_text(low["shared"]), share_text(high["shared"]), *names)))
     if corpora:
         most = corpora[-1]
-        sentence = Markup(
-            "Domain and generic vectors share at most {} of a word’s ten neighbours ({}, {} words that both know)."
-        )
+        sentence = Markup("Those of domain and generic vectors overlap by at most {} ({}, {} words that both know).")
         name = code(str(most["first"]).split(".", 1)[1])
         found.append(Finding(sentence.format(share_text(most["shared"]), name, f"{most['words']:,}")))
     return found
