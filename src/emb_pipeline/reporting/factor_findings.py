@@ -42,8 +42,12 @@ def _change(row: Mapping[Hashable, Any], level: float) -> Finding:
 
 def _explained(shares: pd.DataFrame) -> Finding:
     parts = [
-        f"{row['term']} {share_text(row['share'])} [{share_text(row['ci_low'])}, {share_text(row['ci_high'])}], "
+        f"{row['term']} {share_text(row['share'])}{_interval(row)}, "
         f"a spread of {distance_text(row['spread'], row['metric'])}"
         for row in shares.to_dict("records")
     ]
     return Finding(Markup("What the differences between the trained embeddings are due to: {}.").format("; ".join(parts)))
+
+
+def _interval(row: Mapping[Hashable, Any]) -> str:
+    return "" if pd.isna(row["ci_low"]) else f" [{share_text(row['ci_low'])}, {share_text(row['ci_high'])}]"

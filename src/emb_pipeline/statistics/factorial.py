@@ -13,6 +13,7 @@ from emb_pipeline.statistics.comparisons import sign_flip_tests
 from emb_pipeline.statistics.intervals import bootstrap_means
 
 REST = "seeds and the rest"
+CHANCE = "chance of the test items"
 BETWEEN = " × "
 SHARES = {
     "design": "string",
@@ -86,6 +87,7 @@ def variance_shares(
 
     The means of finite test sets differ by chance, which would show as effects where there are none. The bootstrap gives
     that part of each sum of squares (its mean over resamples is the observed one plus the noise), and it is taken off [1]_.
+    Shares are of all that was observed, and chance has a row of its own: where nothing differs, it has nearly everything.
 
     Parameters
     ----------
@@ -97,8 +99,8 @@ def variance_shares(
     Returns
     -------
     list of dict with term, df, share, ci_low, ci_high, spread, cells, n
-        Factors first, then pairs of them, then what is left: seeds, and interactions of three. ``spread`` is the standard
-        deviation between cells that the term stands for, in the metric's own scale.
+        Factors first, then pairs of them, then what is left (seeds, and interactions of three), and chance, which has no
+        interval. ``spread`` is the standard deviation between cells that the term stands for, in the metric's own scale.
 
     Raises
     ------
@@ -116,8 +118,11 @@ def variance_shares(
     observed = np.array([values @ projection @ values for projection in projections])
     squares = np.stack([np.einsum("ri,ij,rj->r", resampled, projection, resampled) for projection in projections], axis=1)
     noise = squares.mean(axis=0) - observed
-    share, corrected = _shares((observed - noise)[None])
-    shares, _ = _shares(squares - 2 * noise)
+    corrected = np.maximum(observed - noise, 0)
+    resampled_parts = np.maximum(squares - 2 * noise, 0)
+    total = max(float(observed.sum()), np.finfo(np.float64).tiny)
+    totals = np.maximum(squares.sum(axis=1) - noise.sum(), resampled_parts.sum(axis=1))[:, None]
+    shares = np.divide(resampled_parts, totals, out=np.zeros_like(resampled_parts), where=totals > 0)
     tail = 50 * (1 - level)
     bounds = np.percentile(shares, [tail, 100 - tail], axis=0)
     names = [*(BETWEEN.join(term) for term in terms), REST]
@@ -125,15 +130,26 @@ def variance_shares(
         {
             "term": name,
             "df": round(float(np.trace(projection))),
-            "share": share[0, row],
+            "share": corrected[row] / total,
             "ci_low": bounds[0, row],
             "ci_high": bounds[1, row],
-            "spread": float(np.sqrt(corrected[0, row] / len(values))),
+            "spread": float(np.sqrt(corrected[row] / len(values))),
             "cells": len(values),
             "n": len(design.scores),
         }
         for row, (name, projection) in enumerate(zip(names, projections, strict=True))
         if round(float(np.trace(projection))) > 0
+    ] + [
+        {
+            "term": CHANCE,
+            "df": 0,
+            "share": min(max(float(noise.sum()), 0.0) / total, 1.0),
+            "ci_low": float("nan"),
+            "ci_high": float("nan"),
+            "spread": float(np.sqrt(max(noise.sum(), 0.0) / len(values))),
+            "cells": len(values),
+            "n": len(design.scores),
+        }
     ]
 
 
@@ -254,12 +270,6 @@ def _coding(factors: pd.DataFrame, term: Sequence[str]) -> np.ndarray:
     """Indicator columns of the levels of a factor, or of the combinations of two."""
     levels = factors[list(term)].astype(str).agg("\0".join, axis=1)
     return pd.get_dummies(levels).to_numpy(dtype=np.float64)
-
-
-def _shares(squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    positive = np.maximum(squares, 0)
-    total = positive.sum(axis=1, keepdims=True)
-    return np.divide(positive, total, out=np.zeros_like(positive), where=total > 0), positive
 
 
 def _contrasts(factors: pd.DataFrame) -> Iterator[tuple[str, str, str, str, np.ndarray, int]]:
