@@ -24,6 +24,7 @@ import scipy.sparse as sp
 from emb_pipeline.embeddings.at_rest import read_encoder, write_encoder
 from emb_pipeline.embeddings.encoders import RoleEncoder, TextEncoder, Vectors, encoded_as
 from emb_pipeline.embeddings.linear_head import LinearHead
+from emb_pipeline.embeddings.matrices import column_matrix, matrix_column
 from emb_pipeline.tasks.retrieval import top_k
 from emb_pipeline.tasks.vectors import unit_length
 from emb_pipeline.text.errors import DataError
@@ -61,10 +62,9 @@ class TextClassifier:
     def write(self, folder: Path) -> None:
         """Write what `answer` needs."""
         write_encoder(self.encoder, folder / _EMBEDDING)
-        weights = np.ascontiguousarray(self.head.weights.T, dtype=np.float32)
         table = {
             "class": pa.array(self.classes, pa.string()),
-            "weights": pa.FixedSizeListArray.from_arrays(pa.array(weights.reshape(-1)), weights.shape[1]),
+            "weights": matrix_column(self.head.weights.T),
             "intercept": pa.array(np.asarray(self.head.intercepts, dtype=np.float64)),
         }
         pq.write_table(pa.table(table), folder / _PROBE, compression="zstd")
@@ -73,8 +73,7 @@ class TextClassifier:
     def read(cls, folder: Path) -> TextClassifier:
         """The classifier of a folder."""
         table = pq.read_table(folder / _PROBE)
-        column = table["weights"].combine_chunks()
-        weights = column.flatten().to_numpy().reshape(len(table), -1).T
+        weights = column_matrix(table["weights"]).T
         return cls(
             read_encoder(folder / _EMBEDDING), LinearHead(weights, table["intercept"].to_numpy()), table["class"].to_pylist()
         )
@@ -125,8 +124,7 @@ class TextSearch:
             columns["column"] = pa.LargeListArray.from_arrays(starts, pa.array(self.passages.indices.astype(np.int32)))
             columns["value"] = pa.LargeListArray.from_arrays(starts, pa.array(self.passages.data.astype(np.float32)))
         else:
-            flat = pa.array(np.ascontiguousarray(self.passages, dtype=np.float32).reshape(-1))
-            columns["vector"] = pa.FixedSizeListArray.from_arrays(flat, self.passages.shape[1])
+            columns["vector"] = matrix_column(self.passages)
         pq.write_table(pa.table(columns), folder / _PASSAGES / "vectors.parquet", compression="zstd")
 
     @classmethod
@@ -136,8 +134,7 @@ class TextSearch:
         table = pq.read_table(folder / _PASSAGES / "vectors.parquet")
         passages: Vectors
         if "vector" in table.column_names:
-            column = table["vector"].combine_chunks()
-            passages = column.flatten().to_numpy().reshape(len(table), -1)
+            passages = column_matrix(table["vector"])
         else:
             indices, values = (table[name].combine_chunks() for name in ("column", "value"))
             parts = (values.flatten().to_numpy(), indices.flatten().to_numpy(), indices.offsets.to_numpy())

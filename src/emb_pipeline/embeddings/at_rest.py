@@ -18,6 +18,7 @@ from emb_pipeline.embeddings.contextual import ContextualEncoder
 from emb_pipeline.embeddings.distilled import StaticEncoder
 from emb_pipeline.embeddings.encoder_folder import MODEL, EncoderFolder
 from emb_pipeline.embeddings.encoders import RoleEncoder, StoredTextEncoder, TextEncoder
+from emb_pipeline.embeddings.matrices import column_matrix, matrix_column
 from emb_pipeline.embeddings.options import CharTfidfOptions, EncoderOptions
 from emb_pipeline.embeddings.pooling import PooledEncoder
 from emb_pipeline.embeddings.random_vectors import RandomVectors
@@ -124,14 +125,12 @@ def _read_characters(folder: Path, manifest: Mapping[str, Any]) -> CharTfidfEnco
 
 
 def _write_lsa(encoder: LsaEncoder, folder: Path) -> dict[str, Any]:
-    directions = pa.FixedSizeListArray.from_arrays(pa.array(encoder.directions.reshape(-1)), encoder.dim)
-    pq.write_table(pa.table({"direction": directions}), folder / _DIRECTIONS)
+    pq.write_table(pa.table({"direction": matrix_column(encoder.directions)}), folder / _DIRECTIONS)
     return {**_write_bag(encoder.tfidf, folder), "dim": encoder.dim}
 
 
 def _read_lsa(folder: Path, manifest: Mapping[str, Any]) -> LsaEncoder:
-    column = pq.read_table(folder / _DIRECTIONS)["direction"].combine_chunks()
-    directions = column.flatten().to_numpy().reshape(len(column), manifest["dim"])
+    directions = column_matrix(pq.read_table(folder / _DIRECTIONS)["direction"])
     return LsaEncoder(_read_bag(folder, manifest), directions)
 
 
@@ -155,18 +154,16 @@ def _read_static(folder: Path, manifest: Mapping[str, Any]) -> StaticEncoder:
 
 def _write_reduced(encoder: ReducedEncoder, folder: Path) -> dict[str, Any]:
     write_encoder(encoder.base, folder / _BASE)
-    axes = np.vstack([encoder.mean, encoder.axes.T]).astype(np.float32)
-    rows = pa.FixedSizeListArray.from_arrays(pa.array(axes.reshape(-1)), axes.shape[1])
+    axes = np.vstack([encoder.mean, encoder.axes.T])
     ranges = np.vstack([[0, 0], np.stack([encoder.quantisation.low, encoder.quantisation.high], axis=1)]).astype(np.float32)
-    columns = {"axis": rows, "low": pa.array(ranges[:, 0]), "high": pa.array(ranges[:, 1])}
+    columns = {"axis": matrix_column(axes), "low": pa.array(ranges[:, 0]), "high": pa.array(ranges[:, 1])}
     pq.write_table(pa.table(columns), folder / _AXES)
     return {"precision": encoder.quantisation.precision, "dim": encoder.dim}
 
 
 def _read_reduced(folder: Path, manifest: Mapping[str, Any]) -> ReducedEncoder:
     table = pq.read_table(folder / _AXES)
-    column = table["axis"].combine_chunks()
-    axes = column.flatten().to_numpy().reshape(len(column), -1)
+    axes = column_matrix(table["axis"])
     low, high = (table[name].to_numpy()[1:] for name in ("low", "high"))
     stored = Quantisation(manifest["precision"], low, high)
     return ReducedEncoder(read_encoder(folder / _BASE), axes[0], np.ascontiguousarray(axes[1:].T), stored)

@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from emb_pipeline.atomic import atomic_path, locked, process_runs, temporary_path
 from emb_pipeline.embeddings.encoders import Role, RoleEncoder
+from emb_pipeline.embeddings.matrices import column_matrix, matrix_column
 
 ROWS_PER_SHARD = 2048
 _IN_MEMORY_BYTES = 256 << 20
@@ -137,7 +138,7 @@ class _Shards:
         """Vectors of keys that are there."""
         made = _array((len(keys), dim))
         for table, rows, targets in self._places(keys):
-            made[targets] = _matrix(table, dim)[rows]
+            made[targets] = column_matrix(table["vector"])[rows]
         return made
 
     def seconds(self, keys: np.ndarray) -> float:
@@ -146,10 +147,9 @@ class _Shards:
 
     def add(self, keys: np.ndarray, vectors: np.ndarray, seconds: np.ndarray) -> None:
         """Write one shard."""
-        flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).reshape(-1))
         columns = {
             "key": pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(keys), [None, pa.py_buffer(keys.tobytes())]),
-            "vector": pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1]),
+            "vector": matrix_column(vectors),
             "seconds": pa.array(seconds, pa.float32()),
         }
         batch = pa.record_batch(columns)
@@ -221,11 +221,6 @@ def _shares(texts: Sequence[str], seconds: float) -> np.ndarray:
     lengths = np.array([1 + len(text) for text in texts], dtype=np.float64)
     shares: np.ndarray = seconds * lengths / lengths.sum()
     return shares
-
-
-def _matrix(table: pa.Table, dim: int) -> np.ndarray:
-    matrix: np.ndarray = table["vector"].chunk(0).flatten().to_numpy(zero_copy_only=True).reshape(-1, dim)
-    return matrix
 
 
 def _array(shape: tuple[int, int]) -> np.ndarray:

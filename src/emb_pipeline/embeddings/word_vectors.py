@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from emb_pipeline.atomic import atomic_path
+from emb_pipeline.embeddings.matrices import column_matrix, matrix_column
 from emb_pipeline.text.errors import DataError
 
 
@@ -143,7 +144,7 @@ class WordVectors:
             part = self.subwords
             metadata["subwords"] = {"min_n": part.min_n, "max_n": part.max_n, "n_buckets": part.n_buckets}
             _write_table(
-                _subwords_path(path), {"bucket": pa.array(part.buckets, pa.int32()), "vector": _vectors(part.vectors)}
+                _subwords_path(path), {"bucket": pa.array(part.buckets, pa.int32()), "vector": matrix_column(part.vectors)}
             )
         else:
             _subwords_path(path).unlink(missing_ok=True)
@@ -152,7 +153,7 @@ class WordVectors:
             {
                 "token": pa.array(list(self.tokens), pa.string()),
                 "count": pa.array(self.counts, pa.int64()),
-                "vector": _vectors(self.vectors),
+                "vector": matrix_column(self.vectors),
             },
             metadata,
         )
@@ -172,11 +173,12 @@ class WordVectors:
         subwords = None
         if "subwords" in metadata:
             part = _mapped_table(_subwords_path(path), ("bucket", "vector"))
-            subwords = Subwords(**metadata["subwords"], buckets=_numbers(part["bucket"]), vectors=_matrix(part["vector"]))
+            ngrams = column_matrix(part["vector"])
+            subwords = Subwords(**metadata["subwords"], buckets=_numbers(part["bucket"]), vectors=ngrams)
         return cls(
             table["token"].to_pylist(),
             _numbers(table["count"]),
-            _matrix(table["vector"]),
+            column_matrix(table["vector"]),
             metadata.get("provenance", {}),
             subwords,
         )
@@ -184,11 +186,6 @@ class WordVectors:
 
 def _subwords_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}.subwords.arrow")
-
-
-def _vectors(matrix: np.ndarray) -> pa.FixedSizeListArray:
-    flat = pa.array(np.ascontiguousarray(matrix, dtype=np.float32).reshape(-1), pa.float32())
-    return pa.FixedSizeListArray.from_arrays(flat, matrix.shape[1])
 
 
 def _write_table(path: Path, columns: Mapping[str, pa.Array], metadata: Mapping[str, Any] | None = None) -> None:
@@ -228,9 +225,3 @@ def _mapped_table(path: Path, columns: Sequence[str]) -> pa.Table:
 def _numbers(column: pa.ChunkedArray) -> np.ndarray:
     numbers: np.ndarray = column.to_numpy()
     return numbers
-
-
-def _matrix(column: pa.ChunkedArray) -> np.ndarray:
-    flat = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-    matrix: np.ndarray = flat.flatten().to_numpy(zero_copy_only=True).reshape(len(column), -1)
-    return matrix.astype(np.float32, copy=False)
