@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -303,8 +303,3 @@ def _matched(
             rows = side & (keys == key)
             weights[rows] += sign / (rows.sum() * len(shared))
     return weights, len(shared)
-
-
-def framed(rows: Sequence[Mapping[str, object]], columns: Mapping[str, str]) -> pd.DataFrame:
-    """Rows as a table with these columns and types."""
-    return pd.DataFrame(list(rows), columns=list(columns)).astype(dict(columns))

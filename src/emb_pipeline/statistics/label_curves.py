@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from emb_pipeline.statistics.intervals import bootstrap_means, percentile_interval
 from emb_pipeline.statistics.leaderboard import Resampling
-from emb_pipeline.statistics.score_tables import Scores, task_scores, without_seed
+from emb_pipeline.statistics.score_tables import Scores, framed, task_scores, without_seed
 
 CURVES = {
     "task": "string",
@@ -177,7 +177,7 @@ def learning_curves(
         measured = _measured_curves(wholes, of_task, str(task), metrics[str(task)], chosen)
         curves += measured.rows(highest, 1 - chosen.level)
         crossovers += measured.crossovers(1 - chosen.level)
-    return _frame(curves, CURVES), _frame(crossovers, CROSSOVERS)
+    return framed(curves, CURVES), framed(crossovers, CROSSOVERS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -359,7 +359,3 @@ def _interval_of_crossing(counts: np.ndarray, resampled: np.ndarray, verdict: st
     tail = (1 - level) / 2
     low, high = np.quantile(crossings, [tail, 1 - tail], method="nearest")
     return float(low), float(high)
-
-
-def _frame(rows: list[dict[str, object]], columns: Mapping[str, str]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=list(columns)).astype(dict(columns))

@@ -12,7 +12,7 @@ import pandas as pd
 from emb_pipeline.statistics.comparisons import paired_comparisons, sign_flip_tests
 from emb_pipeline.statistics.intervals import bootstrap_macro_f1, bootstrap_means, macro_f1, percentile_interval
 from emb_pipeline.statistics.letters import letters_of_comparisons
-from emb_pipeline.statistics.score_tables import LOWER_IS_BETTER, Scores, TaskScores, task_scores, without_seed
+from emb_pipeline.statistics.score_tables import LOWER_IS_BETTER, Scores, TaskScores, framed, task_scores, without_seed
 
 LEADERBOARD = {
     "use_case": "string",
@@ -176,7 +176,7 @@ def leaderboard(
             row["embedding"],
         )
     )
-    return _frame(rows, LEADERBOARD)
+    return framed(rows, LEADERBOARD)
 
 
 def comparisons(
@@ -204,7 +204,7 @@ def comparisons(
         for metric in _metrics(scores, metrics)
         for row in _compared(scores, metric, resampling or Resampling())
     ]
-    return _frame(rows, COMPARISONS)
+    return framed(rows, COMPARISONS)
 
 
 def effects(
@@ -250,7 +250,7 @@ def effects(
                             **row,
                         }
                     )
-    return _frame(rows, EFFECTS)
+    return framed(rows, EFFECTS)
 
 
 def corpus_contrasts(embeddings: Iterable[str]) -> list[tuple[str, str]]:
@@ -327,7 +327,3 @@ def _resampled_values(scores: TaskScores, resampling: Resampling) -> dict[str, t
 
 def _merit(metric: str, value: np.ndarray | float) -> np.ndarray | float:
     return -value if metric in LOWER_IS_BETTER else value
-
-
-def _frame(rows: list[dict[str, object]], columns: Mapping[str, str]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=list(columns)).astype(dict(columns))

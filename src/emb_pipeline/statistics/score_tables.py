@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -199,3 +199,8 @@ def _require_same_units(task: str, reference_name: str, reference: np.ndarray, n
             shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
             raise ValueError(f"{task}: {lacking} lacks {len(missing)} unit(s) that {having} has: {shown}")
     raise ValueError(f"{task}, {name}: a unit has two scores of one metric")
+
+
+def framed(rows: Sequence[Mapping[str, object]], columns: Mapping[str, str]) -> pd.DataFrame:
+    """Rows as a table with these columns and types."""
+    return pd.DataFrame(list(rows), columns=list(columns)).astype(dict(columns))

@@ -17,7 +17,7 @@ from emb_pipeline.embeddings.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
-from emb_pipeline.pipelines.report.nodes import PRIMARY, ReportOptions, cells_of
+from emb_pipeline.pipelines.report.nodes import ReportOptions, cells_of, of_all_tasks, primary_metrics
 from emb_pipeline.provenance import versions
 from emb_pipeline.statistics.decision import ALL_TASKS, Rules, Scored, decide, joint
 from emb_pipeline.statistics.score_tables import task_scores, without_seed
@@ -77,12 +77,9 @@ def decide_on_embedding(
     options: DecisionOptions, report: ReportOptions, embeddings: Mapping[str, Any], **scores: Tables
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Choose the cheapest embedding that fits and is not inferior to the best, for each task and for all."""
-    item_scores, cells, draws = (
-        pd.concat([tables[name].to_pandas() for tables in scores.values()], ignore_index=True)
-        for name in ("item_scores", "cells", "label_draws")
-    )
+    item_scores, cells, draws = (of_all_tasks(scores, name) for name in ("item_scores", "cells", "label_draws"))
     wanted = candidates(embeddings)
-    metrics = {task: PRIMARY[kind] for task, kind in cells.drop_duplicates("task")[["task", "kind"]].itertuples(index=False)}
+    metrics = primary_metrics(scores)
     limits = {str(name): limit for name, limit in options.budgets.items() if limit is not None}
     rules = Rules(limits, options.cheapest_by, report.level)
     costs = {task: costs_of(cells[cells["task"] == task], options) for task in metrics}

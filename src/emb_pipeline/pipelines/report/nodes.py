@@ -22,7 +22,7 @@ from emb_pipeline.reporting.page import report_page
 from emb_pipeline.reporting.rows import audit_share
 from emb_pipeline.statistics import factorial, label_curves
 from emb_pipeline.statistics import leaderboard as statistics
-from emb_pipeline.statistics.score_tables import task_scores, without_seed
+from emb_pipeline.statistics.score_tables import framed, task_scores, without_seed
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.tokens import TokenCorpus
 
@@ -57,30 +57,30 @@ class ReportOptions(BaseModel):
 
 def make_leaderboard(options: ReportOptions, use_case: str, **scores: Tables) -> pd.DataFrame:
     """Every metric of every cell, with interval, letters and cost."""
-    item_scores, cells = _all(scores, "item_scores"), _all(scores, "cells")
+    item_scores, cells = of_all_tasks(scores, "item_scores"), of_all_tasks(scores, "cells")
     return statistics.leaderboard(item_scores, cells, PRIMARY, options.resampling, use_case=use_case)
 
 
 def compare_embeddings(options: ReportOptions, **scores: Tables) -> pd.DataFrame:
     """All pairs of embeddings on each task's primary metric."""
-    return statistics.comparisons(_all(scores, "item_scores"), _primary_metrics(scores), options.resampling)
+    return statistics.comparisons(of_all_tasks(scores, "item_scores"), primary_metrics(scores), options.resampling)
 
 
 def measure_effects(options: ReportOptions, embeddings: Mapping[str, Any], **scores: Tables) -> pd.DataFrame:
     """What domain text, further training, distillation and fine-tuning change."""
-    item_scores = _all(scores, "item_scores")
+    item_scores = of_all_tasks(scores, "item_scores")
     contrasts = {
         statistics.CORPUS: statistics.corpus_contrasts(item_scores["embedding"][~item_scores["tuned"]].unique()),
         **derivations(cells_of(embeddings)),
     }
-    return statistics.effects(item_scores, contrasts, _primary_metrics(scores), options.resampling)
+    return statistics.effects(item_scores, contrasts, primary_metrics(scores), options.resampling)
 
 
 def measure_factors(
     options: ReportOptions, embeddings: Mapping[str, Any], **scores: Tables
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """How much of the differences between trained embeddings is due to corpus, method and dimension."""
-    item_scores, metrics = _all(scores, "item_scores"), _primary_metrics(scores)
+    item_scores, metrics = of_all_tasks(scores, "item_scores"), primary_metrics(scores)
     cells = {cell.name: cell for cell in trained_on_a_corpus(embeddings)}
     shares: list[dict[str, Any]] = []
     effects: list[dict[str, Any]] = []
@@ -103,13 +103,13 @@ def measure_factors(
                 design, n_resamples=options.resamples, n_permutations=options.permutations, rng=rng, level=level
             )
             effects += [{**place, **row} for row in changes]
-    return factorial.framed(shares, factorial.SHARES), factorial.framed(effects, factorial.FACTOR_EFFECTS)
+    return framed(shares, factorial.SHARES), framed(effects, factorial.FACTOR_EFFECTS)
 
 
 def measure_learning_curves(options: ReportOptions, **scores: Tables) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Scores by number of labels, and which embedding is ahead of the best one when labels are few."""
-    item_scores, draws = _all(scores, "item_scores"), _all(scores, "label_draws")
-    return label_curves.learning_curves(item_scores, draws, _primary_metrics(scores), options.resampling)
+    item_scores, draws = of_all_tasks(scores, "item_scores"), of_all_tasks(scores, "label_draws")
+    return label_curves.learning_curves(item_scores, draws, primary_metrics(scores), options.resampling)
 
 
 def make_audit(audits: pa.Table, overlap: pa.Table) -> pd.DataFrame:
@@ -158,7 +158,7 @@ def write_page(
     """The report, as one page."""
     corpora = {name.removeprefix("corpus_"): part for name, part in parts.items() if name.startswith("corpus_")}
     scores = {name: part for name, part in parts.items() if name.endswith("_scores")}
-    neighbours = _all(scores, "neighbours")
+    neighbours = of_all_tasks(scores, "neighbours")
     return report_page(
         run=run_description(parameters),
         leaderboard=leaderboard.to_pandas(),
@@ -169,13 +169,13 @@ def write_page(
         factors=factor_effects.to_pandas(),
         curves=learning_curves.to_pandas(),
         crossovers=crossovers.to_pandas(),
-        checks=_all(scores, "checks"),
+        checks=of_all_tasks(scores, "checks"),
         neighbours=neighbours,
         overlaps=overlaps(neighbours[~neighbours["probe"]], comparable(neighbours["embedding"].unique())),
         decision=decision.to_pandas(),
         relaxations=relaxations.to_pandas(),
         audit=audit.to_pandas(),
-        embeddings=trained_embeddings(_all(scores, "cells")),
+        embeddings=trained_embeddings(of_all_tasks(scores, "cells")),
         corpora=pd.DataFrame([corpus_row(name, corpus) for name, corpus in corpora.items()]),
         level=ReportOptions.model_validate(parameters["report"]).level,
         drawn={name.removesuffix("_figure"): part for name, part in parts.items() if name.endswith("_figure")},
@@ -268,11 +268,13 @@ TASK_FIGURES = ("leaderboard", "dimension", "methods", "cost")
 """What `draw_task` draws, in this order."""
 
 
-def _all(scores: Mapping[str, Tables], name: str) -> pd.DataFrame:
+def of_all_tasks(scores: Mapping[str, Tables], name: str) -> pd.DataFrame:
+    """The table of that name of every task, one below the other."""
     whole: pd.DataFrame = pd.concat([tables[name].to_pandas() for tables in scores.values()], ignore_index=True)
     return whole
 
 
-def _primary_metrics(scores: Mapping[str, Tables]) -> dict[str, str]:
-    cells = _all(scores, "cells").drop_duplicates("task")
+def primary_metrics(scores: Mapping[str, Tables]) -> dict[str, str]:
+    """The metric that each task is judged by."""
+    cells = of_all_tasks(scores, "cells").drop_duplicates("task")
     return {task: PRIMARY[kind] for task, kind in zip(cells["task"], cells["kind"], strict=True)}
