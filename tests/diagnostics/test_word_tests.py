@@ -142,6 +142,12 @@ def test_the_published_bias_shows_in_the_published_vectors() -> None:
     assert (found.known, found.total) == (19, 32) and found.value > 1
 
 
+def test_a_term_between_tabs_may_have_several_words(tmp_path: Path) -> None:
+    (tmp_path / "terms.tsv").write_text("Zofran\tipecac syrup\t294.25\ncough\tfever\t10\n")
+    pairs, scores = scored_pairs_of_words(WordSetReading(path="terms.tsv"), tmp_path, tmp_path)
+    assert pairs == [("zofran", "ipecac syrup"), ("cough", "fever")] and scores == [294.25, 10.0]
+
+
 def test_a_line_that_is_no_pair_is_refused_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "pairs.tsv").write_text("# comment\nold\tnew\t1.5\nold young\n")
     with pytest.raises(DataError, match=r"pairs.tsv, line 3: 'old young' is not two words and a number"):

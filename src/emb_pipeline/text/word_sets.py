@@ -11,7 +11,7 @@ from emb_pipeline.text.readings import PlacedReading
 
 
 class WordSetReading(PlacedReading):
-    """Where a set of word pairs or analogies is: lines of words, separated by blanks or tabs; ``#`` starts a comment."""
+    """Where a set of word pairs or analogies is: lines of words, separated by blanks, or of terms, separated by tabs; ``#`` starts a comment."""
 
 
 def scored_pairs_of_words(reading: WordSetReading, raw: Path, project: Path) -> tuple[list[tuple[str, str]], list[float]]:
@@ -63,7 +63,8 @@ def _lines(reading: WordSetReading, raw: Path, project: Path) -> list[tuple[str,
         except UnicodeDecodeError as error:
             raise DataError(file.name, f"is not UTF-8 ({error})", "save it as UTF-8") from error
         for number, line in enumerate(content.splitlines(), 1):
-            fields = line.split()
+            # Between tabs a term may have several words.
+            fields = [field.strip() for field in line.split("\t")] if line.count("\t") > 1 else line.split()
             if fields and not line.startswith("#"):
                 found.append((f"{file.name}, line {number}", fields))
     return found
