@@ -11,7 +11,10 @@ from emb_pipeline.text.readings import PlacedReading
 
 
 class WordSetReading(PlacedReading):
-    """Where a set of word pairs or analogies is: lines of words, separated by blanks, or of terms, separated by tabs; ``#`` starts a comment."""
+    """Where a set of word pairs or analogies is; ``#`` starts a comment.
+
+    A line holds words with blanks between them, or terms of one or more words with tabs between them.
+    """
 
 
 def scored_pairs_of_words(reading: WordSetReading, raw: Path, project: Path) -> tuple[list[tuple[str, str]], list[float]]:
