@@ -128,6 +128,29 @@ def test_what_was_chosen_is_handed_over_as_a_model_that_takes_text(finished: Pat
     assert (answers["label"] == examples["label"]).mean() > 0.9
 
 
+def test_the_passages_stay_in_milvus_and_can_be_searched(finished: Path) -> None:
+    searches = newest(finished, "vector_search")
+    assert list(searches["index"]) == ["exact", "exact", "exact", "HNSW", "HNSW"]
+    dense = searches["embedding"].iloc[-1]
+    board = newest(finished, "leaderboard").query("task == 'search' and metric == 'ndcg@10'").set_index("embedding")["value"]
+    assert dense.split(".")[1] in ("word2vec_8", "glove_8")
+    assert searches["value"].iloc[-1] == pytest.approx(board[dense], abs=0.03) and searches["recall"].iloc[-1] > 0.9
+    page = (finished / "data/08_reporting/tiny/latest/report.html").read_text(encoding="utf-8")
+    assert "Vector search" in page and "HNSW with ef" in page
+    code = (
+        "from kedro.framework.session import KedroSession\n"
+        "from kedro.framework.startup import bootstrap_project\n"
+        "bootstrap_project('.')\n"
+        "with KedroSession.create(env='tiny') as session:\n"
+        "    catalog = session.load_context().catalog\n"
+        "with catalog.load('tasks@search.collection') as store:\n"
+        "    (hit,) = store.search(vector=[1.0] * 8, top_k=1)\n"
+        "    print(store.describe()['count'], len(hit['properties']['text'].split()))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.split()[-2:] == ["60", "11"], done.stderr[-2000:]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("runner", ["ParallelRunner", "ThreadRunner"])
 def test_every_runner_finds_the_same(runner: str, sequential: Path, project: Path) -> None:

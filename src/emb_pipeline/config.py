@@ -67,3 +67,8 @@ def in_project(path: str) -> str:
 def tracking_uri() -> str:
     """``MLFLOW_TRACKING_URI``, or the project's own SQLite file (an OmegaConf resolver)."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project_path() / 'mlflow.db'}"
+
+
+def vector_store() -> str:
+    """``MILVUS_URI``; empty where vectors go into files (an OmegaConf resolver)."""
+    return os.environ.get("MILVUS_URI", "")

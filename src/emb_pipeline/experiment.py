@@ -250,6 +250,7 @@ class Experiment(_Strict):
     needs: dict[str, frozenset[str]] = Field(
         default_factory=dict, description="what an embedding must give, for tasks where the kind does not say it alone"
     )
+    has_indexes: bool = Field(default=False, description="whether passages are put into a vector store and indexed there")
 
     def cell_named(self, name: str) -> EmbeddingCell:
         """The embedding of this name."""
@@ -500,6 +501,7 @@ def experiment_from(parameters: Mapping[str, Any]) -> Experiment:
         cells=cells,
         tasks={task: parameters["tasks"][task].get("kind", "") for task in grid.tasks},
         needs={task: needs for task in grid.tasks if (needs := _needs(parameters["tasks"][task])) is not None},
+        has_indexes=bool((parameters.get("vector_search") or {}).get("indexes")),
     )
 
 

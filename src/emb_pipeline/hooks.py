@@ -110,8 +110,8 @@ class Requirements:
     """Refuses what cannot work on this machine before anything is trained: a broken model, a GPU that is not there."""
 
     @hook_impl
-    def before_pipeline_run(self, pipeline: Any) -> None:
-        """Check every embedding that this run trains or loads."""
+    def before_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
+        """Check every embedding that this run trains or loads, and what it reads that is made elsewhere."""
         from emb_pipeline.embeddings.registry import require
         from emb_pipeline.experiment import EmbeddingCell
 
@@ -121,6 +121,10 @@ class Requirements:
             _, origin, key = name.split(".")
             cell = EmbeddingCell.model_validate(embeddings[origin][key])
             require(cell.method, cell.options)
+        for name in sorted({name for node in pipeline.nodes for name in node.inputs if "@" in name}):
+            check = getattr(catalog.get(name), "require", None)
+            if check is not None:
+                check()
 
 
 class Freshness:

@@ -6,7 +6,7 @@ from kedro.pipeline import Pipeline
 
 from emb_pipeline.config import active_parameters
 from emb_pipeline.experiment import experiment_from
-from emb_pipeline.pipelines import decide, diagnose, evaluate, fine_tune, ingest, report, train
+from emb_pipeline.pipelines import decide, diagnose, evaluate, fine_tune, ingest, measure, report, train
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -24,6 +24,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "fine_tune": fine_tune.build(experiment),
         "evaluate": evaluate.build(experiment),
         "diagnose": diagnose.build(experiment),
+        "measure": measure.build(experiment),
         "decide": decide.build(experiment),
         "report": report.build(experiment),
     }

@@ -154,8 +154,10 @@ def prepare(
     """
 
     def is_stale(name: str) -> bool:
+        if _made_as(name, recipe_of) not in recipe_of:
+            return False  # nothing of ours makes it: a vector store
         return _exists(catalog, name) and not ledger.vouches(
-            _made_as(name, recipe_of), recipe_of.get(_made_as(name, recipe_of), ""), _written_at(catalog, name)
+            _made_as(name, recipe_of), recipe_of[_made_as(name, recipe_of)], _written_at(catalog, name)
         )
 
     stale = {name for name in _data_inputs(pipeline) if is_stale(name)}

@@ -3,7 +3,7 @@
 import os
 import warnings
 
-from emb_pipeline.config import ExperimentConfigLoader, in_project, tracking_uri
+from emb_pipeline.config import ExperimentConfigLoader, in_project, tracking_uri, vector_store
 from emb_pipeline.hooks import ActiveProject, Console, Freshness, ParentRun, Requirements
 
 # Progress bars of libraries would fill the log of a run; who wants them sets TQDM_DISABLE=0.
@@ -24,7 +24,7 @@ CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
     "config_patterns": {"parameters": ["parameters*", "parameters*/**", "**/parameters*"]},
-    "custom_resolvers": {"in_project": in_project, "tracking_uri": tracking_uri},
+    "custom_resolvers": {"in_project": in_project, "tracking_uri": tracking_uri, "vector_store": vector_store},
     # A use case says only what differs; its grid (globals) replaces the whole of base's.
     "merge_strategy": {"parameters": "soft"},
 }

@@ -17,9 +17,10 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from emb_pipeline.reporting import rows as pick
-from emb_pipeline.reporting.theme import METHOD_DASHES, TEMPLATE, TEXT, in_order, look
+from emb_pipeline.reporting.theme import INDEX_SYMBOLS, METHOD_DASHES, TEMPLATE, TEXT, in_order, look
 from emb_pipeline.reporting.wording import (
     bytes_text,
+    count_text,
     difference_text,
     interval_text,
     is_percent,
@@ -455,6 +456,58 @@ def cost_figure(leaderboard: pd.DataFrame, task: str, *, against: str = "seconds
     )
     return figure.update_yaxes(
         title_text=_axis_title(metric), tickformat=_tick_format(metric), range=[bottom - slack, top + slack]
+    )
+
+
+def search_figure(searches: pd.DataFrame, task: str) -> go.Figure:
+    """Queries a second against the share of the nearest passages that is found, a line for each index.
+
+    Parameters
+    ----------
+    searches : DataFrame
+        Of `emb_pipeline.tasks.vector_search.SearchCosts`; indexes with a fault are left out.
+    task : str
+        The task.
+
+    Returns
+    -------
+    Figure
+        One trace per embedding and index; empty where the task has none.
+    """
+    rows = searches[(searches["task"] == task) & (searches["index"] != pick.EXACT) & searches["fault"].isna()]
+    figure = _empty(height=360)
+    if rows.empty:
+        return figure
+    for place, ((name, index), part) in enumerate(rows.groupby(["embedding", "index"], sort=False)):
+        style = look(str(name).split(".", 1)[0])
+        hover = [
+            f"{escape(str(name))}<br>{pick.setting_text(row)}: {row['recall']:.3f} of the nearest, "
+            f"{count_text(row['queries_per_second'])} queries a second, "
+            f"{value_text(row['value'], row['metric'])} {escape(metric_name(row['metric']))}"
+            for row in part.to_dict("records")
+        ]
+        figure.add_trace(
+            go.Scatter(
+                x=part["recall"].tolist(),
+                y=part["queries_per_second"].tolist(),
+                mode="lines+markers",
+                name=escape(f"{name} {index}" if rows["embedding"].nunique() > 1 else str(index)),
+                text=hover,
+                hoverinfo="text",
+                line={"color": style.colour, "width": 2, "dash": METHOD_DASHES[place % len(METHOD_DASHES)]},
+                marker={"color": style.colour, "symbol": INDEX_SYMBOLS[place % len(INDEX_SYMBOLS)], "size": 9},
+            )
+        )
+    low, high = math.log10(rows["queries_per_second"].min()), math.log10(rows["queries_per_second"].max())
+    ticks = [each * 10.0**power for power in range(math.floor(low), math.ceil(high) + 1) for each in (1, 2, 5)]
+    ticks = [tick for tick in ticks if low - 0.2 <= math.log10(tick) <= high + 0.2]
+    figure.update_xaxes(title_text="share of the nearest that is found", range=[min(rows["recall"].min(), 0.9) - 0.03, 1.03])
+    return figure.update_yaxes(
+        type="log",
+        title_text="queries a second, all at once (log scale)",
+        tickvals=ticks,
+        ticktext=[count_text(tick) for tick in ticks],
+        range=[low - 0.2, high + 0.2],
     )
 
 

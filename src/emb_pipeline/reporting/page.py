@@ -35,6 +35,7 @@ from emb_pipeline.reporting.findings import (
     seed_ranges,
 )
 from emb_pipeline.reporting.rows import Contrast
+from emb_pipeline.reporting.search_findings import search_findings
 from emb_pipeline.reporting.theme import DARK_COLOURS, in_order, look
 
 _Row = Mapping[Hashable, Any]
@@ -102,6 +103,7 @@ def report_page(
     overlaps: pd.DataFrame | None = None,
     decision: pd.DataFrame | None = None,
     relaxations: pd.DataFrame | None = None,
+    searches: pd.DataFrame | None = None,
     level: float = 0.05,
     drawn: Mapping[str, go.Figure] | None = None,
 ) -> str:
@@ -127,11 +129,13 @@ def report_page(
         What word vectors know by themselves, the nearest words of some words, and how many of them two embeddings share.
     decision, relaxations : DataFrame, optional
         Which embedding to deploy, and what larger budgets would buy.
+    searches : DataFrame, optional
+        What exact and approximate vector search cost and lose.
     level : float
         Error rate of the tests; intervals are taken to be at ``1 - level``.
     drawn : mapping of str to Figure, optional
-        Figures that are there already: ``<task>_leaderboard``, ``_methods``, ``_dimension``, ``_cost``, ``_curve``, and
-        ``origins``. What is missing is drawn.
+        Figures that are there already: ``<task>_leaderboard``, ``_methods``, ``_dimension``, ``_cost``, ``_curve``,
+        ``_search``, and ``origins``. What is missing is drawn.
 
     Returns
     -------
@@ -160,6 +164,7 @@ def report_page(
         if checks is None or neighbours is None or overlaps is None
         else diagnosis_view(checks, neighbours, overlaps),
         "decision": [] if decision is None or relaxations is None else _decision(decision, relaxations),
+        "searches": [] if searches is None else _searches(searches, order, drawn or {}),
         "derived": [] if derived is None else _derived(derived, level),
         "legend": [(origin, look(origin)) for origin in in_order(leaderboard["origin"].astype(str))],
         "grid": _grid(leaderboard),
@@ -461,6 +466,52 @@ def _curves(
                         wording.difference_text(values[name, counts[-1]]["doubling"], metric),
                     )
                     for name in names
+                ],
+            }
+        )
+    return made
+
+
+def _searches(searches: pd.DataFrame, order: Sequence[str], drawn: Mapping[str, go.Figure]) -> list[dict[str, Any]]:
+    """For each task that was searched: sentences, the indexes' curves, and a line for each setting."""
+    made = []
+    for task, rows in _in_order(searches, "task", order).groupby("task", sort=False):
+        metric = str(rows["metric"].iloc[0])
+        figure = drawn.get(f"{task}_search") or figures.search_figure(rows, str(task))
+        made.append(
+            {
+                "task": task,
+                "metric": wording.metric_name(metric),
+                "findings": search_findings(rows),
+                "chart": _chart(
+                    figure,
+                    f"search-{task}",
+                    f"Queries a second against recall for each index on {task}. The table below holds the same numbers.",
+                    f"{task}: a line for each index, a point for each setting of its search parameter.",
+                )
+                if figure.data
+                else None,
+                "lines": [
+                    {
+                        "embedding": row["embedding"],
+                        "origin": str(row["embedding"]).split(".", 1)[0],
+                        "setting": pick.setting_text(row),
+                        "recommended": row["recommended"],
+                        "cells": [
+                            wording.share_text(row["recall"]),
+                            wording.value_text(row["value"], metric),
+                            wording.difference_text(-row["loss"], metric),
+                            wording.milliseconds_text(row["latency_ms_p50"]),
+                            wording.milliseconds_text(row["latency_ms_p95"]),
+                            wording.count_text(row["queries_per_second"]),
+                            wording.seconds_text(row["build_seconds"]),
+                            wording.bytes_text(row["bytes_per_item"]),
+                            wording.bytes_text(row["index_bytes"]),
+                            wording.share_text(row["filtered_recall"]),
+                            wording.milliseconds_text(row["filtered_latency_ms_p50"]),
+                        ],
+                    }
+                    for row in rows.to_dict("records")
                 ],
             }
         )

@@ -13,6 +13,8 @@ import pandas as pd
 from emb_pipeline.reporting.wording import LOWER_IS_BETTER
 
 CONTROL = "control"
+EXACT = "exact"
+"""The index of a search that compares all vectors, without a vector store."""
 DENSE_TASK_METHODS = frozenset({"lsa", "item2vec", "als", "bpr", "ease", "hybrid"})
 """Methods fitted on a task's own texts or interactions that are dense; all others of that origin are sparse baselines."""
 
@@ -155,6 +157,11 @@ def cell_name(row: Mapping[Hashable, Any]) -> str:
     """``word2vec_100``: what a matched pair of two origins has in common."""
     dim = row["dim"]
     return str(row["method"]) if dim is None or pd.isna(dim) else f"{row['method']}_{int(dim)}"
+
+
+def setting_text(row: Mapping[Hashable, Any]) -> str:
+    """How an index was searched: ``HNSW with ef = 50``."""
+    return f"{row['index']} with {row['parameter']} = {row['setting']:.0f}" if row["parameter"] else str(row["index"])
 
 
 def contrasts(comparisons: pd.DataFrame, task: str, metric: str, level: float) -> dict[tuple[str, str], Contrast]:

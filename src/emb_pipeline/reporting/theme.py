@@ -55,6 +55,8 @@ def in_order(origins: Iterable[str]) -> list[str]:
 DARK_COLOURS = {each.colour: each.dark_colour for each in (*LOOKS.values(), *_FURTHER)}
 """For each colour, what takes its place where the page is dark."""
 
+INDEX_SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star")
+"""Of the lines of one embedding, which share its colour."""
 METHOD_DASHES = ("solid", "dot", "dashdot", "longdash", "dash", "longdashdot")
 
 

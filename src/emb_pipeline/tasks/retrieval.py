@@ -224,7 +224,7 @@ def _judged_grades(
         scores = -np.argsort(ranks, axis=1)[rows, columns].astype(np.float64)
         dim, size, encode_seconds = 0, index.n_bytes / n_passages, 0.0
     else:
-        fitted, queries, passages, encode_seconds = _vectors(task, encoder)
+        fitted, queries, passages, encode_seconds = vectors_of(task, encoder)
         dim, size = int(passages.shape[1]), bytes_per_vector(passages, fitted)
         started = perf_counter()
         units = unit_length(queries), unit_length(passages)
@@ -242,7 +242,7 @@ def _cosines(queries: Vectors, passages: Vectors, rows: np.ndarray, columns: np.
     return np.asarray(np.einsum("ij,ij->i", queries[rows], passages[columns], dtype=np.float64))
 
 
-def _vectors(task: RetrievalTask, encoder: TextEncoder | TaskEncoder) -> tuple[TextEncoder, Vectors, Vectors, float]:
+def vectors_of(task: RetrievalTask, encoder: TextEncoder | TaskEncoder) -> tuple[TextEncoder, Vectors, Vectors, float]:
     """The encoder, fitted, vectors of queries and passages, and the seconds that fitting and encoding took."""
     started = perf_counter()
     fitted = encoder.fit(task.passages) if isinstance(encoder, TaskEncoder) else encoder
@@ -266,15 +266,15 @@ def _ranked(
         found = _checked_ranks(index.search(task.queries, k), len(task.queries), len(task.passages), k)
         seconds, size = perf_counter() - started, index.n_bytes / len(task.passages)
         return found, 0, 0.0, seconds, size, lambda query: index.search([query], few)
-    fitted, queries, passages, encode_seconds = _vectors(task, encoder)
+    fitted, queries, passages, encode_seconds = vectors_of(task, encoder)
     started = perf_counter()
     units = unit_length(passages)
     found = top_k(unit_length(queries), units, k, block_bytes=options.block_megabytes << 20)
     search_seconds = perf_counter() - started
-    transposed = _transposed(units)
+    columns = transposed(units)
 
     def serve(query: str) -> np.ndarray:
-        return largest(_scores(unit_length(unstored_vector(fitted, query, "query")), transposed), few)
+        return nearest(unit_length(unstored_vector(fitted, query, "query")), columns, few)
 
     return found, int(passages.shape[1]), encode_seconds, search_seconds, bytes_per_vector(passages, fitted), serve
 
@@ -293,17 +293,23 @@ def _checked_ranks(ranked: np.ndarray, n_queries: int, n_passages: int, k: int) 
 
 def _score_blocks(queries: Vectors, passages: Vectors, block_bytes: int) -> Iterator[np.ndarray]:
     rows = max(1, block_bytes // (8 * passages.shape[0]))
-    transposed = _transposed(passages)
+    columns = transposed(passages)
     for start in range(0, queries.shape[0], rows):
-        yield _scores(queries[start : start + rows], transposed)
+        yield _scores(queries[start : start + rows], columns)
 
 
-def _transposed(passages: Vectors) -> Vectors:
+def transposed(passages: Vectors) -> Vectors:
+    """Passages as `nearest` takes them: a column each."""
     return passages.T.tocsr() if sp.issparse(passages) else passages.T
 
 
-def _scores(queries: Vectors, transposed: Vectors) -> np.ndarray:
-    product = queries @ transposed
+def nearest(queries: Vectors, columns: Vectors, k: int) -> np.ndarray:
+    """Passages, as `transposed` gives them, with the largest dot products: shape (n_queries, k); all scores at once."""
+    return largest(_scores(queries, columns), k)
+
+
+def _scores(queries: Vectors, columns: Vectors) -> np.ndarray:
+    product = queries @ columns
     scores = product.toarray() if sp.issparse(product) else np.asarray(product)
     return np.round(scores, DECIMALS, out=scores)
 

@@ -12,12 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from emb_pipeline.deployment.bundle import Bundle
 from emb_pipeline.deployment.card import embedding_card
 from emb_pipeline.deployment.fitting import ready_to_use
-from emb_pipeline.embeddings import registry
-from emb_pipeline.embeddings.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.registry import METHODS
-from emb_pipeline.embeddings.word_vectors import WordVectors
-from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
+from emb_pipeline.experiment import Folders, TaskDefinition
 from emb_pipeline.pipelines.report.nodes import ReportOptions, cells_of, of_all_tasks, primary_metrics
+from emb_pipeline.pipelines.stored import stored_encoder
 from emb_pipeline.provenance import versions
 from emb_pipeline.statistics.decision import ALL_TASKS, Rules, Scored, decide, joint
 from emb_pipeline.statistics.score_tables import task_scores, without_seed
@@ -120,7 +118,7 @@ def export_chosen(
             continue
         definition = TaskDefinition.model_validate(definitions[row["task"]])
         task = KINDS[definition.kind].task(tasks[f"task_{row['task']}"], definition.name)
-        model = ready_to_use(task, _encoder(cell, cells, folders), definition.evaluation, seed=cell.seed)
+        model = ready_to_use(task, stored_encoder(cell, cells, folders), definition.evaluation, seed=cell.seed)
         facts = {
             **{name: value for name, value in row.items() if isinstance(value, str | int | float) and value == value},
             "kind": definition.kind,
@@ -168,17 +166,3 @@ def affordable_fraction(draws: pd.DataFrame, labels: int | None) -> float:
     if labels >= n_all:
         return 1.0
     return float(fitting["label_fraction"].iloc[-1] if len(fitting) else counts["label_fraction"].iloc[0])
-
-
-def _encoder(cell: EmbeddingCell, cells: Mapping[str, EmbeddingCell], folders: Folders) -> Any:
-    place = folders.models / cell.origin / cell.key
-    return registry.encoder(
-        cell.method,
-        options=cell.options,
-        dim=cell.dim,
-        seed=cell.seed,
-        vectors=WordVectors.read(place / "vectors.arrow") if cell.artefact == "vectors" else None,
-        model=EncoderFolder.read(place / "encoder") if cell.artefact == "encoder" else None,
-        encodings=folders.encodings,
-        text=_encoder(cells[cell.base], cells, folders) if cell.adds_to_base and cell.base else None,
-    )

@@ -136,6 +136,11 @@ def draw_learning_curve(curves: pa.Table, task: str) -> go.Figure:
     return figures.learning_curve_figure(curves.to_pandas(), task)
 
 
+def draw_search(searches: pa.Table, task: str) -> go.Figure:
+    """Queries a second against recall, a line for each index."""
+    return figures.search_figure(searches.to_pandas(), task)
+
+
 def draw_origins(effects: pa.Table, options: ReportOptions) -> go.Figure:
     """Domain minus generic, a row for each method and dimension."""
     return figures.origins_figure(of_factor(effects, statistics.CORPUS), level=options.level)
@@ -152,6 +157,7 @@ def write_page(
     crossovers: pa.Table,
     decision: pa.Table,
     relaxations: pa.Table,
+    vector_search: pa.Table,
     audit: pa.Table,
     **parts: Any,
 ) -> str:
@@ -174,6 +180,7 @@ def write_page(
         overlaps=overlaps(neighbours[~neighbours["probe"]], comparable(neighbours["embedding"].unique())),
         decision=decision.to_pandas(),
         relaxations=relaxations.to_pandas(),
+        searches=vector_search.to_pandas(),
         audit=audit.to_pandas(),
         embeddings=trained_embeddings(of_all_tasks(scores, "cells")),
         corpora=pd.DataFrame([corpus_row(name, corpus) for name, corpus in corpora.items()]),

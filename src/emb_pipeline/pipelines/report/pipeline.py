@@ -2,7 +2,7 @@
 
 <origin>.scores ──► leaderboard, comparisons, effects, curves ──┐
 tasks@audit, corpora@overlap ──► audit ────────────────────────┼──► figures ──► report_page
-decision, relaxations (of the stage decide) ───────────────────┘
+decision, relaxations (of decide), vector_search (of measure) ──┘
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from kedro.pipeline.node import Node
 from emb_pipeline.experiment import Experiment
 from emb_pipeline.pipelines.report import nodes
 from emb_pipeline.provenance import AGGREGATE
-from emb_pipeline.tasks.registry import KINDS
+from emb_pipeline.tasks.registry import KINDS, Kind
 
 STAGE = "report"
 
@@ -23,7 +23,7 @@ STAGE = "report"
 def build(experiment: Experiment) -> Pipeline:
     """The report stage of an experiment."""
     scores = {f"{origin}_scores": f"{origin}.scores" for origin in experiment.origins}
-    figures = [step for task, kind in experiment.tasks.items() for step in _figures(task, KINDS[kind].has_learning_curve)]
+    figures = [step for task, kind in experiment.tasks.items() for step in _figures(task, KINDS[kind])]
     steps = [
         *_tables(scores),
         *figures,
@@ -31,7 +31,7 @@ def build(experiment: Experiment) -> Pipeline:
     ]
     drawn = [name for step in steps for name in step.outputs]
     corpora = {f"corpus_{corpus}": f"corpora@{corpus}" for corpus in experiment.corpora}
-    decided = {name: name for name in ("decision", "relaxations")}
+    decided = {name: name for name in ("decision", "relaxations", "vector_search")}
     shown = [*drawn, *decided, *scores, *corpora, "parameters"]
     page = node(nodes.write_page, {name: name for name in shown}, "report_page", name="write_page")
     return pipeline(
@@ -61,13 +61,15 @@ def _tables(scores: Mapping[str, str]) -> list[Node]:
     ]
 
 
-def _figures(task: str, has_learning_curve: bool) -> list[Node]:
+def _figures(task: str, kind: Kind) -> list[Node]:
     name = f"params:tasks.{task}.name"
     drawn = [f"{task}_{figure}_figure" for figure in nodes.TASK_FIGURES]
     steps = [node(nodes.draw_task, ["leaderboard", name, "audit"], drawn, name=f"draw_{task}")]
-    if has_learning_curve:
+    if kind.has_learning_curve:
         curve = f"{task}_curve_figure"
         steps.append(node(nodes.draw_learning_curve, ["learning_curves", name], curve, name=f"draw_{task}_curve"))
+    if "search" in kind.needs:
+        steps.append(node(nodes.draw_search, ["vector_search", name], f"{task}_search_figure", name=f"draw_{task}_search"))
     return steps
 
 

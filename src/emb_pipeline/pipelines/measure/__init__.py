@@ -1,0 +1,3 @@
+from .pipeline import build
+
+__all__ = ["build"]

@@ -1,0 +1,207 @@
+"""Exact and approximate search for the passages of a retrieval task: what each costs, and what the task's score loses."""
+
+from __future__ import annotations
+
+import json
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from threadpoolctl import threadpool_limits
+
+from emb_pipeline.efficiency.latency import latencies_ms
+from emb_pipeline.efficiency.vector_search import (
+    FILTER,
+    Collection,
+    Exact,
+    VectorSearchOptions,
+    curve_fault,
+    operating_points,
+)
+from emb_pipeline.embeddings.encoders import TaskEncoder, TextEncoder, Vectors
+from emb_pipeline.statistics.decision import COST_TOLERANCE
+from emb_pipeline.statistics.intervals import mean_intervals
+from emb_pipeline.statistics.leaderboard import Resampling
+from emb_pipeline.tasks.examples import RetrievalTask
+from emb_pipeline.tasks.folds import duplicate_groups
+from emb_pipeline.tasks.retrieval import CUTOFF, grades_of_ranks, ndcg, nearest, top_k, transposed, vectors_of
+from emb_pipeline.tasks.vectors import bytes_per_vector, unit_length
+
+EXACT = "exact"
+"""The index of a search that multiplies all vectors with the query's, without a vector store."""
+KEPT_CHARACTERS = 10_000
+"""Of a passage's text, in the collection: a record of Milvus has room for 65,536 bytes."""
+SEARCHES = {
+    "task": "string",
+    "embedding": "string",
+    "dim": "int64",
+    "index": "string",
+    "build": "string",
+    "parameter": "string",
+    "setting": "Int64",
+    "recall": "float64",
+    "metric": "string",
+    "value": "float64",
+    "loss": "float64",
+    "ci_low": "float64",
+    "ci_high": "float64",
+    "latency_ms_p50": "float64",
+    "latency_ms_p95": "float64",
+    "latency_ms_p99": "float64",
+    "queries_per_second": "float64",
+    "build_seconds": "float64",
+    "bytes_per_item": "float64",
+    "index_bytes": "float64",
+    "filtered_recall": "float64",
+    "filtered_latency_ms_p50": "float64",
+    "filtered_latency_ms_p95": "float64",
+    "fault": "string",
+    "recommended": "bool",
+    "items": "int64",
+    "n": "int64",
+}
+"""Columns of a table of searches: one row for each setting. ``loss`` is what the task's metric loses to an exact search;
+``fault`` says why an index's curve is not to be trusted."""
+
+
+class SearchCosts:
+    """Searches of one task.
+
+    Parameters
+    ----------
+    task : RetrievalTask
+        Queries, passages, judgments.
+    options : VectorSearchOptions
+        Indexes, number of nearest passages, requests.
+    resampling : Resampling
+        Of the losses' intervals.
+    """
+
+    def __init__(self, task: RetrievalTask, options: VectorSearchOptions, resampling: Resampling) -> None:
+        self._task, self._options, self._resampling = task, options, resampling
+        self._k = min(options.nearest, len(task.passages))
+        self._groups = duplicate_groups(task.queries)
+
+    def is_dense(self, encoder: TextEncoder | TaskEncoder) -> bool:
+        """Whether an embedding gives dense vectors of the passages."""
+        fitted = encoder.fit(self._task.passages) if isinstance(encoder, TaskEncoder) else encoder
+        return not sp.issparse(fitted.encode(list(self._task.passages)[:1]))
+
+    def exact(self, name: str, encoder: TextEncoder | TaskEncoder) -> dict[str, Any]:
+        """An exact search with the vectors of an embedding, dense or sparse, as one row."""
+        with threadpool_limits(1):
+            fitted, queries, passages = self._unit_vectors(encoder)
+            return self._exact_row(name, queries, passages, bytes_per_vector(passages, fitted))[0]
+
+    def of_indexes(self, name: str, encoder: TextEncoder | TaskEncoder, collection: Collection) -> list[dict[str, Any]]:
+        """An exact search with the dense vectors of an embedding, then one with each setting of each index: a row each.
+
+        The passages' vectors and texts replace what the collection held. At the end it has the index of the recommended
+        setting, or the last one where none is.
+
+        Raises
+        ------
+        ValueError
+            The vectors are sparse.
+        """
+        with threadpool_limits(1):
+            fitted, queries, passages = self._unit_vectors(encoder)
+            if sp.issparse(passages):
+                raise ValueError(f"{name} gives sparse vectors, and these indexes are of dense ones")
+            exact_row, found, scores = self._exact_row(name, queries, passages, bytes_per_vector(passages, fitted))
+            inside, nearest_inside = self._drawn(queries, passages)
+            exact = Exact(queries, passages, found, inside, nearest_inside)
+            ids = self._task.passage_ids.tolist()
+            texts = [str(text)[:KEPT_CHARACTERS] for text in self._task.passages]
+            records = [{"text": text, FILTER: bool(drawn)} for text, drawn in zip(texts, inside, strict=True)]
+            collection.replace(ids, passages, records)
+            rows = [
+                {
+                    **self._row(name, passages, self._scores(found), scores),
+                    "bytes_per_item": bytes_per_vector(passages),
+                    **point,
+                }
+                for point, found in operating_points(collection, ids, exact, self._options)
+            ]
+            _judge(rows, self._options)
+            best = next((row for row in rows if row["recommended"]), None)
+            if best is not None and best["index"] != rows[-1]["index"]:
+                collection.build_index(best["index"], best["build"])
+        return [exact_row, *({**row, "build": json.dumps(row["build"])} for row in rows)]
+
+    def _unit_vectors(self, encoder: TextEncoder | TaskEncoder) -> tuple[TextEncoder, Vectors, Vectors]:
+        fitted, queries, passages, _ = vectors_of(self._task, encoder)
+        return fitted, unit_length(queries), unit_length(passages)
+
+    def _exact_row(
+        self, name: str, queries: Vectors, passages: Vectors, size: float
+    ) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
+        started = perf_counter()
+        found = top_k(queries, passages, self._k)
+        seconds = perf_counter() - started
+        scores = self._scores(found)
+        columns = transposed(passages)
+        requests = [queries[row : row + 1] for row in range(min(self._options.requests, queries.shape[0]))]
+        row = self._row(name, passages, scores, scores) | {
+            "index": EXACT,
+            "parameter": "",
+            "recommended": False,
+            "recall": 1.0,
+            "queries_per_second": queries.shape[0] / max(seconds, 1e-9),
+            "bytes_per_item": size,
+            **latencies_ms(lambda query: nearest(query, columns, self._k), requests),
+        }
+        return row, found, scores
+
+    def _row(self, name: str, passages: Vectors, scores: np.ndarray, exact_scores: np.ndarray) -> dict[str, Any]:
+        lost = (exact_scores - scores)[:, None]
+        (loss,) = mean_intervals(
+            lost,
+            n_resamples=self._resampling.resamples,
+            rng=self._resampling.rng(),
+            groups=self._groups,
+            level=1 - self._resampling.level,
+        )
+        return {
+            "task": self._task.name,
+            "embedding": name,
+            "dim": passages.shape[1],
+            "metric": f"ndcg@{CUTOFF}",
+            "value": float(scores.mean()),
+            "loss": loss.value,
+            "ci_low": loss.low,
+            "ci_high": loss.high,
+            "items": passages.shape[0],
+            "n": len(scores),
+        }
+
+    def _scores(self, found: np.ndarray) -> np.ndarray:
+        grades = np.where(found >= 0, grades_of_ranks(self._task.qrels, found), 0)
+        return ndcg(grades[:, :CUTOFF], self._task.qrels, CUTOFF)
+
+    def _drawn(self, queries: np.ndarray, passages: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Passages that a filtered search is confined to, at least as many as are to be found; the nearest of them."""
+        n_drawn = max(self._k, round(self._options.filter_share * len(passages)))
+        rows = np.sort(np.random.default_rng(self._options.seed).permutation(len(passages))[:n_drawn])
+        inside = np.zeros(len(passages), dtype=bool)
+        inside[rows] = True
+        return inside, rows[top_k(queries, passages[rows], self._k)]
+
+
+def _judge(rows: list[dict[str, Any]], options: VectorSearchOptions) -> None:
+    """Note the fault of each index whose curve does not hold, and which setting of the others to use.
+
+    Of those that find enough, and that are as fast as the fastest of them to within 5 %, the one that finds most.
+    """
+    faults = {}
+    for index in options.indexes:
+        recalls = [row["recall"] for row in rows if row["index"] == index.index]
+        faults[index.index] = curve_fault(recalls, keeps_whole_vectors=index.keeps_whole_vectors)
+    for row in rows:
+        row.update(fault=faults[row["index"]], recommended=False)
+    enough = [row for row in rows if row["fault"] is None and row["recall"] >= options.recall]
+    if enough:
+        fastest = min(float(row["latency_ms_p50"]) for row in enough)
+        as_fast = [row for row in enough if row["latency_ms_p50"] <= fastest * (1 + COST_TOLERANCE)]
+        max(as_fast, key=lambda row: float(row["recall"]))["recommended"] = True

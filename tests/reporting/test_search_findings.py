@@ -1,0 +1,74 @@
+"""Vector search in sentences and as a figure."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from emb_pipeline.reporting.figures import search_figure
+from emb_pipeline.reporting.search_findings import search_findings
+
+
+def row(index: str, setting: int | None = None, **changes: object) -> dict[str, object]:
+    return {
+        "task": "find",
+        "embedding": "domain.word2vec_100",
+        "metric": "ndcg@10",
+        "index": index,
+        "parameter": "" if setting is None else "nprobe",
+        "setting": setting,
+        "recall": 1.0,
+        "value": 0.5,
+        "loss": 0.0,
+        "ci_low": 0.0,
+        "ci_high": 0.0,
+        "latency_ms_p50": 6.0,
+        "queries_per_second": 800.0,
+        "bytes_per_item": 400.0,
+        "filtered_recall": float("nan"),
+        "filtered_latency_ms_p50": float("nan"),
+        "fault": None,
+        "recommended": False,
+        "items": 9000,
+        **changes,
+    }
+
+
+EXACT = row("exact", latency_ms_p50=0.3)
+SPARSE = row("exact", embedding="task.tfidf", latency_ms_p50=0.9, bytes_per_item=204.0)
+FEW = row("IVF_FLAT", 1, recall=0.4, value=0.3, loss=0.2, ci_low=0.15, ci_high=0.26)
+ALL = row("IVF_FLAT", 64, recall=0.999, loss=0.001, ci_high=0.003, recommended=True)
+FLAT = row("FLAT", filtered_recall=1.0, filtered_latency_ms_p50=21.0)
+FAULTY = row("HNSW", 10, recall=0.7, fault="recall stays at 0.700 whatever the search looks at")
+
+
+def sentences(*rows: dict[str, object]) -> list[str]:
+    return [each.text.striptags() for each in search_findings(pd.DataFrame(list(rows)))]
+
+
+def test_each_setting_that_matters_has_its_sentence() -> None:
+    exact, best, least, filtered, fault = sentences(SPARSE, EXACT, FLAT, FEW, ALL, FAULTY)
+    assert exact == (
+        "One query against all 9,000 passages, as a matrix product without a vector store, median: "
+        "domain.word2vec_100 0.30 ms (400 B for a passage), task.tfidf 0.90 ms (204 B for a passage)."
+    )
+    assert best == (
+        "In Milvus IVF_FLAT with nprobe = 64 is the fastest that finds enough of the nearest of domain.word2vec_100: "
+        "99.90 % of them, 6.00 ms a query; it loses 0.001 [0.000, 0.003]."
+    )
+    assert least == "IVF_FLAT with nprobe = 1 finds 40.0 % of them, and that costs 0.200 [0.150, 0.260]."
+    assert filtered == "Confined by a filter to some of the passages they find: FLAT 100.0 % in 21.0 ms."
+    assert fault == "The curve of HNSW is not shown: recall stays at 0.700 whatever the search looks at."
+
+
+def test_it_is_said_where_nothing_finds_enough() -> None:
+    assert "No index finds enough of what an exact search finds." in sentences(EXACT, FEW)
+
+
+def test_without_a_store_exact_search_alone_is_told() -> None:
+    assert len(sentences(EXACT, SPARSE)) == 1
+
+
+def test_the_figure_has_a_line_for_each_index_that_can_be_trusted() -> None:
+    figure = search_figure(pd.DataFrame([EXACT, FLAT, FEW, ALL, FAULTY]), "find")
+    assert [(trace.name, list(trace.x)) for trace in figure.data] == [("FLAT", [1.0]), ("IVF_FLAT", [0.4, 0.999])]
+    assert not search_figure(pd.DataFrame([EXACT]), "find").data
