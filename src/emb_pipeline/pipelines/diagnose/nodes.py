@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from emb_pipeline.diagnostics.geometry import anisotropy, first_direction_share, hubness
 from emb_pipeline.diagnostics.neighbours import COMMONEST, nearest, word_sample
+from emb_pipeline.diagnostics.tables import CHECKS, NEIGHBOURS
 from emb_pipeline.diagnostics.word_tests import (
     Measured,
     among_nearest,
@@ -27,24 +28,6 @@ from emb_pipeline.text.texts import Texts
 from emb_pipeline.text.word_sets import WordSetReading, analogy_questions, scored_pairs_of_words
 
 Tables = Mapping[str, pa.Table]
-CHECKS = pa.schema(
-    [
-        *((name, pa.string()) for name in ("embedding", "check", "item")),
-        *((name, pa.float64()) for name in ("value", "ci_low", "ci_high", "p")),
-        *((name, pa.int64()) for name in ("known", "total")),
-    ]
-)
-NEIGHBOURS = pa.schema(
-    [
-        ("embedding", pa.string()),
-        ("word", pa.string()),
-        ("rank", pa.int64()),
-        ("neighbour", pa.string()),
-        ("cosine", pa.float64()),
-        ("probe", pa.bool_()),
-    ]
-)
-DIAGNOSIS = {"checks": CHECKS, "neighbours": NEIGHBOURS}
 PIP = "PIP loss against the largest size"
 _SIZED = re.compile(r"([^_]+)_(\d+)")
 HUB_WORDS = 5_000

@@ -8,11 +8,11 @@ from typing import Any
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
+from emb_pipeline.diagnostics.tables import DIAGNOSIS
 from emb_pipeline.embeddings import registry
 from emb_pipeline.embeddings.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
-from emb_pipeline.pipelines.diagnose.nodes import DIAGNOSIS
 from emb_pipeline.tasks.registry import KINDS, Evaluation
 from emb_pipeline.tasks.scores import stamped
 
