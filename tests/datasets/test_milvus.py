@@ -102,6 +102,13 @@ def test_every_index_finds_the_nearest(index: str, build: dict[str, int], params
         assert size is not None and size > 0
 
 
+def test_an_index_is_built_as_it_was_asked_for(file: Path) -> None:
+    with filled(MilvusVectorStoreDataset(filepath=str(file), collection="indexed")) as store:
+        for lists, seen in ((1, 4), (4, 1)):  # one of so many lists is looked into
+            store.build_index("IVF_FLAT", {"nlist": lists})
+            assert len(store.nearest(AXES[:1], 4, {"nprobe": 1})[0]) == seen
+
+
 def test_an_index_that_this_milvus_lacks_is_refused_by_name(file: Path) -> None:
     with (
         filled(MilvusVectorStoreDataset(filepath=str(file), collection="indexed")) as store,

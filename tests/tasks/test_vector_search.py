@@ -107,6 +107,12 @@ def test_exact_search_of_sparse_vectors_is_timed_and_finds_what_the_evaluation_f
     assert row["bytes_per_item"] < row["dim"] * 4
 
 
+def test_many_queries_are_drawn_from_and_all_settings_get_the_same(task: RetrievalTask, words: WordEncoder) -> None:
+    rows = SearchCosts(task, options(queries=12), Resampling()).of_indexes("domain.words_8", words, Blind())
+    assert {row["n"] for row in rows} == {12} and {row["items"] for row in rows} == {40}
+    assert rows[0]["value"] == rows[1]["value"] > 0.9
+
+
 def test_dense_and_sparse_vectors_are_told_apart(task: RetrievalTask, words: WordEncoder) -> None:
     costs = SearchCosts(task, options(), Resampling())
     assert costs.is_dense(words) and not costs.is_dense(Tfidf(TfidfOptions()))

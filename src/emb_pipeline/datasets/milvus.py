@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 import uuid
 from collections.abc import Mapping, Sequence
@@ -40,6 +42,8 @@ class MilvusVectorStoreHandle(VectorStoreHandle):
         self._path = None if _is_server(uri) else Path(uri)
         if self._path:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            # A flush first asks for a timestamp, which Milvus Lite's server does not know: grpc logs a traceback each time.
+            logging.getLogger("grpc._server").setLevel(logging.CRITICAL)
         self._collection = collection
         try:
             self._client: Any = client(uri=uri, token=token)
@@ -154,7 +158,9 @@ class MilvusVectorStoreHandle(VectorStoreHandle):
         for name in self._index_names():
             self._client.drop_index(self._collection, name)
         index = self._client.prepare_index_params()
-        index.add_index(VECTOR, index_type=index_type, metric_type=_METRIC, params=dict(params))
+        # pymilvus sends each parameter by itself; Milvus Lite reads "params" alone, and takes its defaults for what is not there.
+        packed = {"params": json.dumps(dict(params))} if self._path else {}
+        index.add_index(VECTOR, index_type=index_type, metric_type=_METRIC, params={**params, **packed})
         try:
             self._client.create_index(self._collection, index)
             self._client.load_collection(self._collection)

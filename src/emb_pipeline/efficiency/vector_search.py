@@ -120,14 +120,15 @@ class VectorSearchOptions(BaseModel):
         default=(), description="embeddings whose exact search is timed beside, where they exist"
     )
     nearest: int = Field(default=10, ge=1, le=1000, description="passages to find for each query: recall@this")
+    queries: int = Field(default=400, ge=2, description="queries that each setting is asked, drawn where there are more")
     requests: int = Field(
-        default=50, ge=1, le=100_000, description="queries that are asked one by one, for their latency, and with a filter"
+        default=30, ge=1, le=100_000, description="queries that are asked one by one, for their latency, and with a filter"
     )
     filter_share: float = Field(
         default=0.1, gt=0, lt=1, description="share of the passages that a filtered search is confined to, drawn by chance"
     )
     recall: float = Field(default=0.95, gt=0, le=1, description="what a setting must find of the nearest to be recommended")
-    seed: int = Field(default=0, ge=0, description="of that draw")
+    seed: int = Field(default=0, ge=0, description="of both draws")
 
 
 class Collection(Protocol):

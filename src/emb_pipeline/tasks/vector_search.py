@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -73,15 +74,15 @@ class SearchCosts:
     task : RetrievalTask
         Queries, passages, judgments.
     options : VectorSearchOptions
-        Indexes, number of nearest passages, requests.
+        Indexes, number of nearest passages, queries and requests.
     resampling : Resampling
         Of the losses' intervals.
     """
 
     def __init__(self, task: RetrievalTask, options: VectorSearchOptions, resampling: Resampling) -> None:
-        self._task, self._options, self._resampling = task, options, resampling
+        self._task, self._options, self._resampling = _with_queries(task, options), options, resampling
         self._k = min(options.nearest, len(task.passages))
-        self._groups = duplicate_groups(task.queries)
+        self._groups = duplicate_groups(self._task.queries)
 
     def is_dense(self, encoder: TextEncoder | TaskEncoder) -> bool:
         """Whether an embedding gives dense vectors of the passages."""
@@ -187,6 +188,15 @@ class SearchCosts:
         inside = np.zeros(len(passages), dtype=bool)
         inside[rows] = True
         return inside, rows[top_k(queries, passages[rows], self._k)]
+
+
+def _with_queries(task: RetrievalTask, options: VectorSearchOptions) -> RetrievalTask:
+    """The task with as many of its queries as are to be asked."""
+    order = np.random.default_rng(options.seed).permutation(len(task.query_ids))
+    rows = np.sort(order[: options.queries])
+    return replace(
+        task, query_ids=task.query_ids[rows], queries=task.queries.take(rows), qrels=task.qrels[rows], judged=None
+    )
 
 
 def _judge(rows: list[dict[str, Any]], options: VectorSearchOptions) -> None:
