@@ -158,7 +158,7 @@ class MilvusVectorStoreHandle(VectorStoreHandle):
         for name in self._index_names():
             self._client.drop_index(self._collection, name)
         index = self._client.prepare_index_params()
-        # pymilvus sends each parameter by itself; Milvus Lite reads "params" alone, and takes its defaults for what is not there.
+        # pymilvus sends each parameter by itself; Milvus Lite reads "params" alone, and else takes its defaults.
         packed = {"params": json.dumps(dict(params))} if self._path else {}
         index.add_index(VECTOR, index_type=index_type, metric_type=_METRIC, params={**params, **packed})
         try:
