@@ -53,9 +53,9 @@ def test_each_setting_that_matters_has_its_sentence() -> None:
     )
     assert best == (
         "In Milvus IVF_FLAT with nprobe = 64 is the fastest that finds enough of the nearest of domain.word2vec_100: "
-        "99.90 % of them, 6.00 ms a query; it loses 0.001 [0.000, 0.003]."
+        "99.90 % of them, 6.00 ms a query; it loses 0.001 nDCG@10 [0.000, 0.003]."
     )
-    assert least == "IVF_FLAT with nprobe = 1 finds 40.0 % of them, and that costs 0.200 [0.150, 0.260]."
+    assert least == "IVF_FLAT with nprobe = 1 finds 40.0 % of them, and that costs 0.200 nDCG@10 [0.150, 0.260]."
     assert filtered == "Confined by a filter to some of the passages they find: FLAT 100.0 % in 21.0 ms."
     assert fault == "The curve of HNSW is not shown: recall stays at 0.700 whatever the search looks at."
 

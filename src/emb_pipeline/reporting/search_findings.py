@@ -12,6 +12,7 @@ from emb_pipeline.reporting.wording import (
     count_text,
     distance_text,
     interval_text,
+    metric_name,
     milliseconds_text,
     share_text,
 )
@@ -50,7 +51,7 @@ def _recommended(rows: pd.DataFrame) -> list[Finding]:
         return [Finding(Markup("No index finds enough of what an exact search finds."), "warning")]
     row = chosen.iloc[0].to_dict()
     sentence = Markup(
-        "In Milvus {} is the fastest that finds enough of the nearest of {}: {} of them, {} a query; it loses {} {}."
+        "In Milvus {} is the fastest that finds enough of the nearest of {}: {} of them, {} a query; it loses {} {} {}."
     )
     return [
         Finding(
@@ -60,6 +61,7 @@ def _recommended(rows: pd.DataFrame) -> list[Finding]:
                 share_text(row["recall"]),
                 milliseconds_text(row["latency_ms_p50"]),
                 distance_text(max(row["loss"], 0.0), row["metric"]),
+                metric_name(row["metric"]),
                 interval_text(row["ci_low"], row["ci_high"], row["metric"]),
             )
         )
@@ -71,8 +73,12 @@ def _least(rows: pd.DataFrame) -> list[Finding]:
     row = rows.sort_values("recall").iloc[0].to_dict()
     if row["recommended"] or row["ci_low"] <= 0:
         return []
-    sentence = Markup("{} finds {} of them, and that costs {} {}.")
-    lost = distance_text(row["loss"], row["metric"]), interval_text(row["ci_low"], row["ci_high"], row["metric"])
+    sentence = Markup("{} finds {} of them, and that costs {} {} {}.")
+    lost = (
+        distance_text(row["loss"], row["metric"]),
+        metric_name(row["metric"]),
+        interval_text(row["ci_low"], row["ci_high"], row["metric"]),
+    )
     return [Finding(sentence.format(setting_text(row), share_text(row["recall"]), *lost))]
 
 
