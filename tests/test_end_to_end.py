@@ -205,9 +205,15 @@ def test_a_changed_hyper_parameter_is_not_mixed_with_old_results(finished: Path)
 def test_a_new_cell_is_all_that_runs(finished: Path) -> None:
     grid = yaml.safe_load((finished / "conf/tiny/globals.yml").read_text())["grid"]
     before = (finished / "data/06_models/tiny/domain/word2vec_8/vectors.arrow").stat().st_mtime_ns
-    set_parameter(finished, "globals.yml", grid={**grid, "baselines": [*grid["baselines"], "lsa_4"]})
+    shorter = {"domain.word2vec_8_pca_4": {"method": "reduced", "of": "domain.word2vec_8", "options": {"dims": 4}}}
+    set_parameter(finished, "globals.yml", grid={**grid, "baselines": [*grid["baselines"], "lsa_4"], "derived": shorter})
     run_kedro("--env", "tiny", "--only-missing-outputs")
-    assert "task.lsa_4" in set(newest(finished, "leaderboard")["embedding"])
+    assert {"task.lsa_4", *shorter} <= set(newest(finished, "leaderboard")["embedding"])
+    sizes = newest(finished, "sizes")
+    assert set(sizes["family"]) == {"domain.word2vec_8, reduced"} and set(sizes["task"]) == {"topic", "search"}
+    assert sizes.groupby("task")["chosen"].sum().eq(1).all() and set(sizes["bytes_per_item"]) == {16, 32}
+    page = (finished / "data/08_reporting/tiny/latest/report.html").read_text(encoding="utf-8")
+    assert "which size is enough" in page
     assert (finished / "data/06_models/tiny/domain/word2vec_8/vectors.arrow").stat().st_mtime_ns == before
 
 

@@ -36,6 +36,7 @@ from emb_pipeline.reporting.findings import (
 )
 from emb_pipeline.reporting.rows import Contrast
 from emb_pipeline.reporting.search_findings import search_findings
+from emb_pipeline.reporting.size_findings import pip_losses, size_findings
 from emb_pipeline.reporting.theme import DARK_COLOURS, in_order, look
 
 _Row = Mapping[Hashable, Any]
@@ -103,6 +104,7 @@ def report_page(
     overlaps: pd.DataFrame | None = None,
     decision: pd.DataFrame | None = None,
     relaxations: pd.DataFrame | None = None,
+    sizes: pd.DataFrame | None = None,
     searches: pd.DataFrame | None = None,
     level: float = 0.05,
     drawn: Mapping[str, go.Figure] | None = None,
@@ -129,6 +131,8 @@ def report_page(
         What word vectors know by themselves, the nearest words of some words, and how many of them two embeddings share.
     decision, relaxations : DataFrame, optional
         Which embedding to deploy, and what larger budgets would buy.
+    sizes : DataFrame, optional
+        For embeddings of several sizes, which is the smallest that is good enough.
     searches : DataFrame, optional
         What exact and approximate vector search cost and lose.
     level : float
@@ -164,6 +168,7 @@ def report_page(
         if checks is None or neighbours is None or overlaps is None
         else diagnosis_view(checks, neighbours, overlaps),
         "decision": [] if decision is None or relaxations is None else _decision(decision, relaxations),
+        "sizes": [] if sizes is None else _sizes(sizes, checks, order),
         "searches": [] if searches is None else _searches(searches, order, drawn or {}),
         "derived": [] if derived is None else _derived(derived, level),
         "legend": [(origin, look(origin)) for origin in in_order(leaderboard["origin"].astype(str))],
@@ -470,6 +475,36 @@ def _curves(
             }
         )
     return made
+
+
+def _sizes(sizes: pd.DataFrame, checks: pd.DataFrame | None, order: Sequence[str]) -> list[dict[str, Any]]:
+    """For each task: a sentence for each embedding of several sizes, and a line for each size."""
+    losses = {} if checks is None else pip_losses(checks)
+    return [
+        {
+            "task": task,
+            "metric": wording.metric_name(str(rows["metric"].iloc[0])),
+            "findings": size_findings(rows),
+            "lines": [
+                {
+                    "family": row["family"],
+                    "embedding": row["embedding"],
+                    "origin": str(row["embedding"]).split(".", 1)[0],
+                    "chosen": row["chosen"],
+                    "cells": [
+                        wording.count_text(row["dim"]),
+                        wording.bytes_text(row["bytes_per_item"]),
+                        wording.value_text(row["value"], row["metric"]),
+                        wording.difference_text(row["difference_to_best"], row["metric"]),
+                        wording.difference_text(row["bound"], row["metric"]) if row["embedding"] != row["best"] else "",
+                        wording.number_text(losses.get(row["embedding"])),
+                    ],
+                }
+                for row in rows.to_dict("records")
+            ],
+        }
+        for task, rows in _in_order(sizes, "task", order).groupby("task", sort=False)
+    ]
 
 
 def _searches(searches: pd.DataFrame, order: Sequence[str], drawn: Mapping[str, go.Figure]) -> list[dict[str, Any]]:

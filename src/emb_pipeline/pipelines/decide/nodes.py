@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAlias, get_args
 
 import pandas as pd
@@ -13,12 +13,13 @@ from emb_pipeline.deployment.bundle import Bundle
 from emb_pipeline.deployment.card import embedding_card
 from emb_pipeline.deployment.fitting import ready_to_use
 from emb_pipeline.embeddings.registry import METHODS
-from emb_pipeline.experiment import Folders, TaskDefinition
+from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
 from emb_pipeline.pipelines.report.nodes import ReportOptions, cells_of, of_all_tasks, primary_metrics
 from emb_pipeline.pipelines.stored import stored_encoder
 from emb_pipeline.provenance import versions
 from emb_pipeline.statistics.decision import ALL_TASKS, Rules, Scored, decide, joint
-from emb_pipeline.statistics.score_tables import task_scores, without_seed
+from emb_pipeline.statistics.score_tables import framed, task_scores, without_seed
+from emb_pipeline.statistics.sizes import SIZES, smallest_sufficient
 from emb_pipeline.tasks.registry import KINDS
 
 Tables = Mapping[str, pa.Table]
@@ -75,30 +76,35 @@ def decide_on_embedding(
     options: DecisionOptions, report: ReportOptions, embeddings: Mapping[str, Any], **scores: Tables
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Choose the cheapest embedding that fits and is not inferior to the best, for each task and for all."""
-    item_scores, cells, draws = (of_all_tasks(scores, name) for name in ("item_scores", "cells", "label_draws"))
-    wanted = candidates(embeddings)
-    metrics = primary_metrics(scores)
     limits = {str(name): limit for name, limit in options.budgets.items() if limit is not None}
     rules = Rules(limits, options.cheapest_by, report.level)
-    costs = {task: costs_of(cells[cells["task"] == task], options) for task in metrics}
-    parts = []
-    for task, metric in metrics.items():
-        table = item_scores[item_scores["task"] == task]
-        fraction = affordable_fraction(draws[draws["task"] == task], options.labels)
-        (found,) = task_scores(table, label_fraction=fraction)
-        names = [name for name in found.families if name in wanted]
-        columns = [list(found.families).index(name) for name in names]
-        means, margin = found.family_means(metric)[:, columns], options.margins.get(task, options.margin)
-        rng, n_resamples = report.resampling.rng(), report.resamples
-        parts.append(
-            Scored.of_units(task, metric, names, means, margin, n_resamples=n_resamples, rng=rng, groups=found.groups)
-        )
+    parts, costs = scored_tasks(options, report, candidates(embeddings), scores)
     chosen = [decide(part, costs[part.task], rules) for part in parts if part.embeddings]
-    together = joint(parts, options.weights or dict.fromkeys(metrics, 1.0))
+    together = joint(parts, options.weights or dict.fromkeys(costs, 1.0))
     if together is not None:
         chosen.append(decide(together, worst_costs(costs.values()), rules))
     first, second = zip(*chosen, strict=True)
     return pd.concat(first, ignore_index=True), pd.concat(second, ignore_index=True)
+
+
+def choose_sizes(
+    options: DecisionOptions, report: ReportOptions, embeddings: Mapping[str, Any], **scores: Tables
+) -> pd.DataFrame:
+    """For each embedding of several sizes, and each task, the smallest size that is not inferior to the best."""
+    families = sizes_of(cells_of(embeddings))
+    members = {name for names in families.values() for name in names}
+    cells = of_all_tasks(scores, "cells").assign(embedding=lambda table: table["embedding"].map(without_seed))
+    tables = [framed([], SIZES)]
+    parts, costs = scored_tasks(options, report, members, scores)
+    for part in parts:
+        dims = cells[cells["task"] == part.task].groupby("embedding")["dim"].first().to_dict()
+        for family, names in families.items():
+            there = [name for name in names if name in part.embeddings]
+            if len(there) > 1:
+                size = costs[part.task]["bytes_per_item"].to_dict()
+                tables.append(smallest_sufficient(part.among(there), family, dims, size, report.level))
+    whole: pd.DataFrame = pd.concat(tables, ignore_index=True)
+    return whole
 
 
 def export_chosen(
@@ -128,6 +134,37 @@ def export_chosen(
         others = table[(table["task"] == row["task"]) & ~table["chosen"]]
         bundles[row["task"]] = Bundle(model, facts, embedding_card(facts, cell.options.model_dump(mode="json"), others))
     return bundles
+
+
+def scored_tasks(
+    options: DecisionOptions, report: ReportOptions, wanted: set[str], scores: Mapping[str, Tables]
+) -> tuple[list[Scored], dict[str, pd.DataFrame]]:
+    """Each task's scores of these embeddings, with as many labels as can be bought; and each task's costs."""
+    item_scores, cells, draws = (of_all_tasks(scores, name) for name in ("item_scores", "cells", "label_draws"))
+    metrics = primary_metrics(scores)
+    parts = []
+    for task, metric in metrics.items():
+        fraction = affordable_fraction(draws[draws["task"] == task], options.labels)
+        (found,) = task_scores(item_scores[item_scores["task"] == task], label_fraction=fraction)
+        names = [name for name in found.families if name in wanted]
+        columns = [list(found.families).index(name) for name in names]
+        means, margin = found.family_means(metric)[:, columns], options.margins.get(task, options.margin)
+        rng, n_resamples = report.resampling.rng(), report.resamples
+        parts.append(
+            Scored.of_units(task, metric, names, means, margin, n_resamples=n_resamples, rng=rng, groups=found.groups)
+        )
+    return parts, {task: costs_of(cells[cells["task"] == task], options) for task in metrics}
+
+
+def sizes_of(cells: Iterable[EmbeddingCell]) -> dict[str, list[str]]:
+    """Embeddings that are one in several sizes: a method's dimensions on a corpus; one and what it was reduced to."""
+    families: dict[str, list[str]] = {}
+    for cell in cells:
+        if cell.method == "reduced" and cell.base:
+            families.setdefault(f"{cell.base}, reduced", [cell.base]).append(cell.name)
+        elif METHODS[cell.method].origin == "corpus" and not (cell.tuned_on or cell.spoiling or cell.base):
+            families.setdefault(f"{cell.origin}.{cell.method}", []).append(without_seed(cell.name))
+    return {family: list(dict.fromkeys(names)) for family, names in families.items() if len(set(names)) > 1}
 
 
 def candidates(embeddings: Mapping[str, Any]) -> set[str]:

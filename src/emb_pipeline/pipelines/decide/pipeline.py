@@ -1,6 +1,6 @@
 """Choose an embedding under the budgets, and hand it over.
 
-<origin>.scores ──► decide ──► decision, relaxations ──► export_chosen ──► deployment    (a bundle per task)
+<origin>.scores ──► decide ──► decision, relaxations, sizes ──► export_chosen ──► deployment    (a bundle per task)
 tasks@<task> ──────────────────────────────────────────┘
 """
 
@@ -22,12 +22,15 @@ def build(experiment: Experiment) -> Pipeline:
     """The stage that chooses: seconds, from stored scores."""
     scores = {f"{origin}_scores": f"{origin}.scores" for origin in experiment.origins}
     takes = {**PARAMETERS, **{name: name for name in scores}}
-    step = node(nodes.decide_on_embedding, takes, ["decision", "relaxations"], name="decide_on_embedding")
+    steps = [
+        node(nodes.decide_on_embedding, takes, ["decision", "relaxations"], name="decide_on_embedding"),
+        node(nodes.choose_sizes, takes, "sizes", name="choose_sizes"),
+    ]
     return pipeline(
-        [step],
+        steps,
         namespace=NAMESPACE,
         inputs=scores,
-        outputs={"decision", "relaxations"},
+        outputs={"decision", "relaxations", "sizes"},
         parameters=set(PARAMETERS.values()),
         tags=[STAGE, AGGREGATE],
     )

@@ -2,7 +2,7 @@
 
 <origin>.scores ──► leaderboard, comparisons, effects, curves ──┐
 tasks@audit, corpora@overlap ──► audit ────────────────────────┼──► figures ──► report_page
-decision, relaxations (of decide), vector_search (of measure) ──┘
+decision, relaxations, sizes (of decide), vector_search ─────────┘
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def build(experiment: Experiment) -> Pipeline:
     ]
     drawn = [name for step in steps for name in step.outputs]
     corpora = {f"corpus_{corpus}": f"corpora@{corpus}" for corpus in experiment.corpora}
-    decided = {name: name for name in ("decision", "relaxations", "vector_search")}
+    decided = {name: name for name in ("decision", "relaxations", "sizes", "vector_search")}
     shown = [*drawn, *decided, *scores, *corpora, "parameters"]
     page = node(nodes.write_page, {name: name for name in shown}, "report_page", name="write_page")
     return pipeline(

@@ -1,0 +1,44 @@
+"""Which size of an embedding is enough, in sentences."""
+
+from __future__ import annotations
+
+import pandas as pd
+from markupsafe import Markup
+
+from emb_pipeline.reporting.findings import Finding, code
+from emb_pipeline.reporting.wording import bytes_text, distance_text, plural
+
+PIP = "PIP loss"
+
+
+def size_findings(sizes: pd.DataFrame) -> list[Finding]:
+    """For each embedding of several sizes: the smallest that is good enough, and what is lost by it.
+
+    Parameters
+    ----------
+    sizes : DataFrame
+        A task's rows of `emb_pipeline.statistics.sizes.smallest_sufficient`.
+    """
+    return [_finding(str(family), rows) for family, rows in sizes.groupby("family", sort=False)]
+
+
+def pip_losses(checks: pd.DataFrame) -> dict[str, float]:
+    """PIP loss against the largest size [Yin & Shen 2018, NeurIPS], of each embedding that has one."""
+    rows = checks[checks["check"].str.startswith(PIP)]
+    return dict(zip(rows["embedding"].astype(str), rows["value"].astype(float), strict=True))
+
+
+def _finding(family: str, rows: pd.DataFrame) -> Finding:
+    row = rows[rows["chosen"]].iloc[0].to_dict()
+    metric = row["metric"]
+    margin = distance_text(row["margin"], metric)
+    size = bytes_text(row["bytes_per_item"])
+    if row["embedding"] == row["best"]:
+        smaller = int((rows["bytes_per_item"] < row["bytes_per_item"]).sum())
+        if not smaller:
+            return Finding(Markup("Of {}, the smallest is the best: {} ({}).").format(family, code(row["embedding"]), size))
+        sentence = Markup("Of {}, take {} ({}): {} may be worse by more than {}.")
+        return Finding(sentence.format(family, code(row["embedding"]), size, plural(smaller, "smaller one"), margin))
+    sentence = Markup("Of {}, {} ({}) is enough: {} below the best, {}, and not more than {} with 95 % confidence.")
+    below, worst = (distance_text(max(-row[name], 0.0), metric) for name in ("difference_to_best", "bound"))
+    return Finding(sentence.format(family, code(row["embedding"]), size, below, code(row["best"]), worst))
