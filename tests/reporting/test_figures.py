@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
 from emb_pipeline.reporting.figures import (
     cost_figure,
     dimension_figure,
+    dose_figure,
     leaderboard_figure,
     methods_figure,
     origins_figure,
@@ -126,6 +128,23 @@ def test_names_are_escaped_in_figures() -> None:
         cost_figure(board, "topic"),
     ):
         assert "<b>" not in figure.to_json() and "\\u003cb\\u003e" not in figure.to_json()
+
+
+def test_doses_run_from_no_difference_to_the_largest_dose_with_intervals() -> None:
+    rows = pd.DataFrame(
+        [
+            {"task": "topic", "metric": "accuracy", "embedding_a": f"domain.w_8_{kind}_{dose}", "embedding_b": "domain.w_8"}
+            | {"difference": value, "ci_low": value - 0.01, "ci_high": value + 0.01}
+            for kind, dose, value in [("less_text", 90, -0.13), ("less_text", 50, -0.02), ("typos", 50, -0.05)]
+        ]
+    )
+    figure = dose_figure(rows, "topic")
+    assert [(trace.name, list(trace.x), [round(y, 6) for y in trace.y]) for trace in figure.data] == [
+        ("domain.w_8, less text", [0.0, 50.0, 90.0], [0.0, -2.0, -13.0]),
+        ("domain.w_8, typos", [0.0, 50.0], [0.0, -5.0]),
+    ]
+    assert list(figure.data[0].error_y.array) == pytest.approx([0, 1, 1])
+    assert not dose_figure(rows, "another").data
 
 
 @pytest.mark.parametrize("task", ["topic", "nowhere"])

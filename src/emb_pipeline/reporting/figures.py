@@ -31,6 +31,7 @@ from emb_pipeline.reporting.wording import (
 
 ROW_HEIGHT = 24
 _WIDTH, _HEIGHT = 300, 250  # pixels of a small plot, to keep names from overlapping
+_DOSE = re.compile(r"_(?P<kind>less_text|shuffled_words|typos)_(?P<dose>\d+)$")
 _Row = Mapping[Hashable, Any]
 _DIRECTION_COLOURS = {1: look("domain").colour, 0: look("control").colour, -1: look("generic").colour}
 
@@ -457,6 +458,57 @@ def cost_figure(leaderboard: pd.DataFrame, task: str, *, against: str = "seconds
     return figure.update_yaxes(
         title_text=_axis_title(metric), tickformat=_tick_format(metric), range=[bottom - slack, top + slack]
     )
+
+
+def dose_figure(spoilt: pd.DataFrame, task: str) -> go.Figure:
+    """What spoilt training text costs: the difference to the embedding that learnt from the text as it is, by dose.
+
+    Parameters
+    ----------
+    spoilt : DataFrame
+        Effects of the factor spoiling: ``embedding_a`` is named ``<embedding_b>_<kind>_<per cent>``.
+    task : str
+        The task.
+
+    Returns
+    -------
+    Figure
+        One trace per embedding and kind of spoiling, from no difference at dose 0; empty where the task has none.
+    """
+    rows = spoilt[spoilt["task"] == task]
+    figure = _empty(height=380)
+    found = rows["embedding_a"].str.extract(_DOSE)
+    rows = rows.assign(kind=found["kind"], dose=found["dose"].astype(float))[found["dose"].notna().to_numpy()]
+    if rows.empty:
+        return figure
+    metric = str(rows["metric"].iloc[0])
+    kinds, ends = list(dict.fromkeys(rows["kind"])), []
+    for (base, kind), part in rows.groupby(["embedding_b", "kind"], sort=False):
+        part = _in_points(part.sort_values("dose"), metric)
+        none = pd.DataFrame([{"dose": 0.0, "difference": 0.0, "ci_low": 0.0, "ci_high": 0.0}])
+        style, name = look(str(base).split(".", 1)[0]), f"{base}, {str(kind).replace('_', ' ')}"
+        drawn = pd.concat([none, part[none.columns]], ignore_index=True)
+        place = kinds.index(kind)
+        figure.add_trace(
+            go.Scatter(
+                x=drawn["dose"].tolist(),
+                y=drawn["difference"].tolist(),
+                mode="lines+markers",
+                name=escape(name),
+                text=[
+                    f"{escape(name)}, {dose:.0f} %: {difference:+.3g} [{low:.3g}, {high:.3g}]"
+                    for dose, difference, low, high in drawn[none.columns].itertuples(index=False)
+                ],
+                hoverinfo="text",
+                line={"color": style.colour, "width": 2, "dash": METHOD_DASHES[place % len(METHOD_DASHES)]},
+                marker={"color": style.colour, "symbol": INDEX_SYMBOLS[place % len(INDEX_SYMBOLS)], "size": 8},
+                error_y=_bars(drawn, style.colour, "difference"),
+            )
+        )
+        ends.append((name, float(drawn["difference"].iloc[-1])))
+    _label_ends(figure, ends)
+    figure.update_xaxes(title_text="share of the training text that is left out, shuffled or misspelt, %", range=[-3, 103])
+    return figure.update_yaxes(title_text=f"{metric_name(metric)}: difference{', points' if is_percent(metric) else ''}")
 
 
 def search_figure(searches: pd.DataFrame, task: str) -> go.Figure:

@@ -363,6 +363,7 @@ def _derived(derived: pd.DataFrame, level: float) -> list[dict[str, Any]]:
     return [
         {
             "title": DERIVATIONS[factor],
+            "charts": _dose_charts(derived[derived["factor"] == factor]),
             "lines": [
                 {
                     **_effect(row, level, verdicts),
@@ -375,6 +376,21 @@ def _derived(derived: pd.DataFrame, level: float) -> list[dict[str, Any]]:
         }
         for factor in DERIVATIONS
         if (derived["factor"] == factor).any()
+    ]
+
+
+def _dose_charts(rows: pd.DataFrame) -> list[Chart]:
+    """What spoilt training text costs on each task, by dose; none where nothing was spoilt."""
+    drawn = {str(task): figures.dose_figure(rows, str(task)) for task in dict.fromkeys(rows["task"])}
+    return [
+        _chart(
+            figure,
+            f"doses-{task}",
+            f"What less text, shuffled words and misspelt words cost on {task}, by dose. The table holds the same numbers.",
+            f"{task}: minus what the same embedding reaches from the text as it is.",
+        )
+        for task, figure in drawn.items()
+        if figure.data
     ]
 
 
