@@ -51,7 +51,7 @@ def test_sums_of_squares_are_those_of_statsmodels(left_out: list[int]) -> None:
 def test_effects_are_means_over_what_both_levels_have() -> None:
     factors = pd.DataFrame({"corpus": ["d", "d", "g", "g", "d"], "method": ["w", "f", "w", "w", "x"]})
     means = np.array([0.9, 0.8, 0.5, 0.7, 0.1])  # generic has word2vec alone, twice; nobody but domain has f and x
-    rows = factor_effects(_exact(factors, means), n_resamples=50, n_permutations=99, rng=np.random.default_rng(0))
+    rows = factor_effects([_exact(factors, means)], n_resamples=50, n_permutations=99, rng=np.random.default_rng(0))
     (overall,) = [row for row in rows if row["factor"] == "corpus" and not row["within"]]
     assert (overall["difference"], overall["pairs"]) == (pytest.approx(0.3), 1)
     methods = {
@@ -74,7 +74,7 @@ def test_planted_effects_are_recovered_with_their_intervals(left_out: tuple[int,
     covered, estimates = 0, []
     for _ in range(200):
         design = _simulated(rng, {"domain": 0.05, "glove": -0.1}, left_out=left_out)
-        rows = factor_effects(design, n_resamples=200, n_permutations=99, rng=rng)
+        rows = factor_effects([design], n_resamples=200, n_permutations=99, rng=rng)
         found = {(row["factor"], row["level_a"], row["level_b"]): row for row in rows if not row["within"]}
         corpus, method = found["corpus", "domain", "generic"], found["method", "word2vec", "glove"]
         covered += int(corpus["ci_low"] <= 0.05 <= corpus["ci_high"]) + int(method["ci_low"] <= 0.1 <= method["ci_high"])
@@ -108,7 +108,7 @@ def test_no_planted_effect_is_found_in_few_of_a_hundred() -> None:
     rng = np.random.default_rng(13)
     false = 0
     for _ in range(100):
-        rows = factor_effects(_simulated(rng, {}, n=120), n_resamples=50, n_permutations=199, rng=rng)
+        rows = factor_effects([_simulated(rng, {}, n=120)], n_resamples=50, n_permutations=199, rng=rng)
         false += any(row["p_adjusted"] <= 0.05 for row in rows)
     assert false <= 10
 

@@ -154,37 +154,42 @@ def variance_shares(
 
 
 def factor_effects(
-    design: Design, *, n_resamples: int, n_permutations: int, rng: np.random.Generator, level: float = 0.95
+    designs: Sequence[Design], *, n_resamples: int, n_permutations: int, rng: np.random.Generator, level: float = 0.95
 ) -> list[dict[str, object]]:
     """What one level of a factor changes against another, all else equal: overall, and within each level of the others.
 
     Parameters
     ----------
-    design : Design
-        The cells.
+    designs : sequence of Design
+        The crossings of one task's grid: cells scored on the same units.
     n_resamples, n_permutations, rng, level
         Bootstrap and sign flips of the units.
 
     Returns
     -------
-    list of dict with factor, level_a, level_b, within, difference, ci_low, ci_high, p, p_adjusted, pairs, n
+    list of dict with design, factor, level_a, level_b, within, difference, ci_low, ci_high, p, p_adjusted, pairs, n
         ``difference`` is the mean of a - b over the ``pairs`` combinations of the other factors in which both occur (each
-        the mean of its seeds). ``within`` is empty, or ``method = glove``. p is adjusted for all rows.
+        the mean of its seeds). ``within`` is empty, or ``method = glove``. p is adjusted for all rows of all designs: they
+        are one family, since each looks at the same differences from another side.
     """
-    contrasts = list(_contrasts(design.factors))
+    contrasts = [(design, *contrast) for design in designs for contrast in _contrasts(design.factors)]
     if not contrasts:
         return []
-    first = np.stack([np.clip(weights, 0, None) for *_, weights, _ in contrasts], axis=1)
-    second = np.stack([np.clip(-weights, 0, None) for *_, weights, _ in contrasts], axis=1)
-    sides = np.concatenate([design.scores @ first, design.scores @ second], axis=1)
+    groups = designs[0].groups
+    sides = [
+        np.column_stack([design.scores @ np.clip(sign * weights, 0, None) for design, *_, weights, _ in contrasts])
+        for sign in (1, -1)
+    ]
     pairs = [(row, row + len(contrasts)) for row in range(len(contrasts))]
-    p, p_adjusted = sign_flip_tests(sides, n_permutations=n_permutations, rng=rng, groups=design.groups, pairs=pairs)
-    resampled = bootstrap_means(design.scores, n_resamples=n_resamples, rng=rng, groups=design.groups) @ (first - second)
+    p, p_adjusted = sign_flip_tests(np.hstack(sides), n_permutations=n_permutations, rng=rng, groups=groups, pairs=pairs)
+    differences = sides[0] - sides[1]
+    resampled = bootstrap_means(differences, n_resamples=n_resamples, rng=rng, groups=groups)
     tail = 50 * (1 - level)
     bounds = np.percentile(resampled, [tail, 100 - tail], axis=0)
-    difference = design.scores.mean(axis=0) @ (first - second)
+    difference = differences.mean(axis=0)
     return [
         {
+            "design": design.name,
             "factor": factor,
             "level_a": one,
             "level_b": other,
@@ -197,7 +202,7 @@ def factor_effects(
             "pairs": n_pairs,
             "n": len(design.scores),
         }
-        for row, (factor, one, other, within, _, n_pairs) in enumerate(contrasts)
+        for row, (design, factor, one, other, within, _, n_pairs) in enumerate(contrasts)
     ]
 
 

@@ -94,15 +94,16 @@ def measure_factors(
             columns=["corpus", "method", "dim"],
         )
         matrix = found.metrics[metrics[found.task]][:, columns]
-        for design in factorial.designs_of(factors, matrix, found.groups):
-            place = {"design": design.name, "task": found.task, "metric": metrics[found.task]}
-            rng, level = options.resampling.rng(), 1 - options.level
+        designs = factorial.designs_of(factors, matrix, found.groups)
+        place = {"task": found.task, "metric": metrics[found.task]}
+        rng, level = options.resampling.rng(), 1 - options.level
+        for design in designs:
             of_design = factorial.variance_shares(design, n_resamples=options.resamples, rng=rng, level=level)
-            shares += [{**place, **row} for row in of_design]
-            changes = factorial.factor_effects(
-                design, n_resamples=options.resamples, n_permutations=options.permutations, rng=rng, level=level
-            )
-            effects += [{**place, **row} for row in changes]
+            shares += [{**place, "design": design.name, **row} for row in of_design]
+        changes = factorial.factor_effects(
+            designs, n_resamples=options.resamples, n_permutations=options.permutations, rng=rng, level=level
+        )
+        effects += [{**place, **row} for row in changes]
     return framed(shares, factorial.SHARES), framed(effects, factorial.FACTOR_EFFECTS)
 
 
