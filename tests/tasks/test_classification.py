@@ -309,6 +309,20 @@ def test_parts_of_the_labels_score_every_unit_and_each_draw_is_kept(shades: Clas
         assert of_part["value"].mean() == pytest.approx(np.mean(draws))
 
 
+def test_a_share_of_the_labels_is_the_same_number_for_every_seed_and_its_folds(topics: ClassificationTask) -> None:
+    texts = [str(text) for text in topics.texts]
+    for first, size in ((0, 7), (12, 5), (35, 8), (61, 3), (70, 11)):  # what repeats stays together: uneven folds
+        texts[first : first + size] = [texts[first]] * size
+    task = ClassificationTask("uneven", topics.example_ids, Texts(texts), topics.labels, None)
+    options = ClassificationOptions(folds=4, label_draws=1, label_counts=(20, 40), latency_requests=0)
+    found = [evaluate_classification(task, WordEncoder(), options, seed=seed) for seed in range(4)]
+    assert len({min(each.details["n_train"]) for each in found}) > 1
+    assert {(row["n_labels"], row["label_fraction"]) for each in found for row in each.label_draws} == {
+        (20, 20 / 67),
+        (40, 40 / 67),
+    }
+
+
 def test_a_part_of_the_labels_gives_what_a_task_with_these_labels_alone_gives(topics: ClassificationTask) -> None:
     task = _with_split(topics, (["train"] * 2 + ["test"]) * 30)
     options = ClassificationOptions(label_draws=1, label_counts=(30,))

@@ -155,7 +155,7 @@ class _FewerLabels:
         self, task: ClassificationTask, groups: np.ndarray, folds: list[Fold], options: ClassificationOptions, *, seed: int
     ) -> None:
         self._task, self._groups, self._folds, self._options, self._seed = task, groups, folds, options, seed
-        self._n_labels = min(len(train) for train, _ in folds)
+        self._n_labels = _nominal_size(folds)
         wanted = label_counts(self._n_labels, len(task.classes), options.label_counts)
         self._counts = wanted if options.label_draws else []
         self._right = np.zeros((len(self._counts), options.label_draws, len(task.codes)))
@@ -198,6 +198,13 @@ class _FewerLabels:
 
     def _tested(self) -> np.ndarray:
         return np.sort(np.concatenate([test for _, test in self._folds]))
+
+
+def _nominal_size(folds: list[Fold]) -> int:
+    """Labels of a training part, however the folds were drawn: a share of them is the same number for every embedding."""
+    if len(folds) == 1:
+        return len(folds[0][0])
+    return sum(len(test) for _, test in folds) * (len(folds) - 1) // len(folds)
 
 
 def _scored(
