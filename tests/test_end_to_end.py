@@ -151,6 +151,21 @@ def test_the_passages_stay_in_milvus_and_can_be_searched(finished: Path) -> None
     assert done.stdout.split()[-2:] == ["60", "11"], done.stderr[-2000:]
 
 
+def test_what_the_corpus_changes_is_averaged_over_tasks_behind_one_gate(finished: Path) -> None:
+    gate = newest(finished, "any_difference")
+    assert set(zip(gate["task"], gate["labels"], strict=True)) == {("topic", "all"), ("search", "all"), ("topic", "fewer")}
+    lowest = gate[gate["labels"] == "all"].set_index("task")["p_adjusted"]
+    compared = newest(finished, "comparisons")
+    assert (compared["p_adjusted"] >= compared["task"].map(lowest) - 1e-12).all()
+    across = newest(finished, "effects_across_tasks")
+    effects = newest(finished, "factor_effects")
+    row = across[(across["factor"] == "corpus") & (across["within"] == "")].iloc[0]
+    parts = effects[(effects["design"] == row["design"]) & (effects["factor"] == "corpus") & (effects["within"] == "")]
+    assert row["tasks"] == 2 and row["difference"] == pytest.approx(parts["difference"].mean())
+    page = (finished / "data/08_reporting/tiny/latest/report.html").read_text(encoding="utf-8")
+    assert "over all tasks" in page and "On average over tasks" in page
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("runner", ["ParallelRunner", "ThreadRunner"])
 def test_every_runner_finds_the_same(runner: str, sequential: Path, project: Path) -> None:

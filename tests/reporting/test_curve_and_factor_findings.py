@@ -6,7 +6,8 @@ import pandas as pd
 
 from emb_pipeline.reporting import figures
 from emb_pipeline.reporting.curve_findings import curve_findings
-from emb_pipeline.reporting.factor_findings import factor_findings
+from emb_pipeline.reporting.difference_findings import difference_finding
+from emb_pipeline.reporting.factor_findings import across_findings, factor_findings
 from emb_pipeline.reporting.findings import power_finding, result
 from tests.reporting.conftest import leaderboard
 
@@ -94,6 +95,7 @@ EFFECT = {
     "level_a": "domain",
     "level_b": "generic",
     "within": "",
+    "instead_of": "",
     "difference": 0.061,
     "ci_low": 0.049,
     "ci_high": 0.073,
@@ -112,6 +114,55 @@ def test_the_corpus_is_said_to_change_so_much_on_average_and_to_explain_so_much(
 def test_an_effect_that_is_not_significant_is_said_to_be_none() -> None:
     (change, _) = factor_findings(SHARES, pd.DataFrame([{**EFFECT, "p_adjusted": 0.4}]), 0.05)
     assert change.text.striptags().endswith("6 embeddings, which cannot be told from nothing.")
+
+
+INTERACTION = {
+    **EFFECT,
+    "design": "corpus × method at 100",
+    "within": "method = word2vec",
+    "instead_of": "method = glove",
+    "difference": -0.031,
+    "ci_low": -0.052,
+    "ci_high": -0.01,
+}
+
+
+def test_an_interaction_is_said_from_the_side_where_the_corpus_changes_more() -> None:
+    (_, interaction, _) = factor_findings(SHARES, pd.DataFrame([EFFECT, INTERACTION]), 0.05)
+    assert interaction.text.striptags() == (
+        "What the corpus changes depends on what is trained on it: it is 3.1 points [1.0, 5.2] higher with glove than with "
+        "word2vec (domain − generic, corpus × method at 100)."
+    )
+    (_, none, _) = factor_findings(SHARES, pd.DataFrame([EFFECT, {**INTERACTION, "p_adjusted": 0.3}]), 0.05)
+    assert none.text.striptags().startswith(
+        "That what the corpus changes depends on method or dimension cannot be told: of 1"
+    )
+
+
+def test_an_average_over_tasks_says_what_these_tasks_and_what_such_tasks_show() -> None:
+    row = {
+        **EFFECT, "tasks": 3, "difference": 0.02, "ci_low": 0.01, "ci_high": 0.03, "sample_low": -0.08, "sample_high": 0.12,
+        "heterogeneity_p": 0.001, "i_squared": 0.9, "lowest_task": "mood", "lowest": -0.02, "highest_task": "topic",
+        "highest": 0.06,
+    }  # fmt: skip
+    (found,) = across_findings(pd.DataFrame([row]), 0.05)
+    assert found.text.striptags() == (
+        "Domain instead of generic text, over all tasks: +2.0 points [1.0, 3.0] on average over 3 tasks, from −2.0 points "
+        "(mood) to +6.0 points (topic). It depends on the task: 90.0 % of the spread between tasks is more than chance "
+        "(I²). If these tasks are a sample of those to come, the average over such tasks is in [−8.0, 12.0]."
+    )
+
+
+def test_tasks_without_any_difference_are_named() -> None:
+    table = pd.DataFrame({"task": ["topic", "mood"], "labels": ["all", "all"], "p_adjusted": [0.002, 0.3]})
+    found = difference_finding(table, 0.05)
+    assert found is not None and found.tone == "warning"
+    assert found.text.striptags().startswith(
+        "On 1 of 2 tasks no difference between embeddings is found at all: mood (p = 0.300)"
+    )
+    found = difference_finding(table.assign(p_adjusted=0.002), 0.05)
+    assert found is not None and found.text.striptags().startswith("Embeddings differ on each of the 2 tasks")
+    assert difference_finding(table.assign(labels="fewer"), 0.05) is None
 
 
 def test_the_forest_leaves_single_embeddings_to_the_leaderboard() -> None:

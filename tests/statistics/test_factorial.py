@@ -61,6 +61,35 @@ def test_effects_are_means_over_what_both_levels_have() -> None:
     assert ("w", "f", "corpus = g") not in methods
 
 
+def test_an_interaction_is_a_difference_of_differences() -> None:
+    factors = pd.DataFrame({"corpus": ["d", "d", "d", "g", "g", "g"], "method": ["w", "f", "x"] * 2})
+    means = np.array([0.9, 0.8, 0.6, 0.5, 0.7, 0.6])  # d − g: .4 with w, .1 with f, 0 with x
+    rows = factor_effects([_exact(factors, means)], n_resamples=50, n_permutations=99, rng=np.random.default_rng(0))
+    found = {(row["within"], row["instead_of"]): row for row in rows if row["instead_of"]}
+    assert {key: row["difference"] for key, row in found.items()} == {
+        ("method = w", "method = f"): pytest.approx(0.3),
+        ("method = w", "method = x"): pytest.approx(0.4),
+        ("method = f", "method = x"): pytest.approx(0.1),
+    }
+    assert {(row["factor"], row["level_a"], row["level_b"]) for row in found.values()} == {("corpus", "d", "g")}
+
+
+def test_a_planted_interaction_is_told_apart_and_covered() -> None:
+    rng = np.random.default_rng(17)
+    covered = told = 0
+    for _ in range(100):
+        design = _simulated(rng, {"domain": 0.05}, n=300)
+        with_glove = ((design.factors["corpus"] == "domain") & (design.factors["method"] == "glove")).to_numpy()
+        scores = design.scores + 0.15 * with_glove
+        rows = factor_effects([Design("d", scores, design.factors)], n_resamples=200, n_permutations=199, rng=rng)
+        (row,) = [
+            row for row in rows if (row["within"], row["instead_of"]) == ("method = word2vec", "method = glove")
+        ]  # fmt: skip
+        covered += int(row["ci_low"] <= -0.15 <= row["ci_high"])
+        told += row["p_adjusted"] <= 0.05
+    assert covered >= 90 and told >= 80
+
+
 def _simulated(rng: np.random.Generator, effects: dict[str, float], n: int = 300, left_out: tuple[int, ...] = ()) -> Design:
     factors = _grid(seeds=2).drop(index=list(left_out)).reset_index(drop=True)
     means = 0.5 + np.array([sum(effects.get(level, 0) for level in row) for row in factors.itertuples(index=False)])

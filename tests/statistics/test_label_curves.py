@@ -8,7 +8,7 @@ import pytest
 from scipy.optimize import curve_fit
 from scipy.stats import norm
 
-from emb_pipeline.statistics.label_curves import fitted_power_laws, learning_curves
+from emb_pipeline.statistics.label_curves import any_curve_differs, fitted_power_laws, learning_curves
 from emb_pipeline.statistics.leaderboard import Resampling
 
 COUNTS = np.array([30, 100, 300, 1000, 3000])
@@ -141,6 +141,28 @@ def test_equal_curves_are_told_apart_in_few_cases() -> None:
         measured = _measured({"domain.a_8": curve, "domain.b_8": curve, "domain.c_8": curve}, rng, n_units=150, draw_sd=0.02)
         verdicts += [set(_curves(measured, resamples=200)[1]["verdict"]) == {"cannot be told"}]
     assert sum(verdicts) >= 92  # of 100, at a level of 5 %
+
+
+def test_the_best_of_many_equal_curves_is_not_ahead_of_the_others() -> None:
+    """The reference is the best by luck; its differences to the others are the largest of all pairs."""
+    rng = np.random.default_rng(8)
+    curves = {f"domain.m{number}_8": np.linspace(0.5, 0.8, 5) for number in range(6)}
+    silent = sum(
+        set(_curves(_measured(curves, rng, n_units=100), resamples=150)[1]["verdict"]) == {"cannot be told"}
+        for _ in range(60)
+    )
+    assert silent >= 54  # of 60, at a level of 5 %
+
+
+def test_curves_that_may_all_be_equal_say_nothing_of_who_is_ahead() -> None:
+    rng = np.random.default_rng(1)
+    measured = _measured({"domain.a_8": np.full(5, 0.7), "domain.b_8": np.linspace(0.4, 0.8, 5)}, rng)
+    p, n_units = any_curve_differs(*measured, {"topic": "accuracy"}, Resampling(resamples=400))["topic"]
+    assert p == pytest.approx(1 / 401) and n_units == 400
+    told = learning_curves(*measured, {"topic": "accuracy"}, Resampling(resamples=400), floors={"topic": p})[1]
+    untold = learning_curves(*measured, {"topic": "accuracy"}, Resampling(resamples=400), floors={"topic": 0.06})[1]
+    assert told["verdict"].tolist() == ["ahead below"] and untold["verdict"].tolist() == ["cannot be told"]
+    assert untold["n_labels"].isna().all()
 
 
 def test_seeds_of_one_embedding_are_one_curve() -> None:

@@ -142,11 +142,13 @@ def overall_effects(effects: pd.DataFrame) -> pd.DataFrame:
 
 
 def factor_label(row: _Row) -> str:
-    """``domain − generic (6 embeddings)``, ``word2vec − glove at 100``."""
+    """``domain − generic (6 embeddings)``, ``word2vec − glove (at 100)``, ``domain − generic (glove − word2vec)``."""
     where = str(row["design"]).partition(" × ")[2]
-    scope = (
-        f"{row['pairs']} embeddings" if where == "embedding" else where.removeprefix("method ").removeprefix("dimension ")
-    )
+    scope = where.removeprefix("method ").removeprefix("dimension ")
+    if where == "embedding":
+        scope = f"{row['pairs']} embeddings" if "pairs" in row else "whole grid"
+    if row.get("instead_of"):
+        scope = " − ".join(str(row[name]).partition(" = ")[2] for name in ("within", "instead_of"))
     return f"{row['level_a']} − {row['level_b']} ({scope})"
 
 

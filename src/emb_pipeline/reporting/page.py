@@ -24,7 +24,8 @@ from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting.curve_findings import curve_findings
 from emb_pipeline.reporting.decision_findings import COST_NAMES, MARGINS, cost_text, decision_findings
 from emb_pipeline.reporting.diagnosis import diagnosis_view
-from emb_pipeline.reporting.factor_findings import factor_findings
+from emb_pipeline.reporting.difference_findings import difference_finding
+from emb_pipeline.reporting.factor_findings import OF_ANY_TASK, across_findings, factor_findings
 from emb_pipeline.reporting.findings import (
     Finding,
     Result,
@@ -97,6 +98,8 @@ def report_page(
     derived: pd.DataFrame | None = None,
     shares: pd.DataFrame | None = None,
     factors: pd.DataFrame | None = None,
+    across: pd.DataFrame | None = None,
+    differences: pd.DataFrame | None = None,
     curves: pd.DataFrame | None = None,
     crossovers: pd.DataFrame | None = None,
     checks: pd.DataFrame | None = None,
@@ -125,6 +128,8 @@ def report_page(
         Embeddings against those that they were made from, with the ``factor``: further training or distillation.
     shares, factors : DataFrame, optional
         What explains the differences between trained embeddings, and what one level of a factor changes against another.
+    across, differences : DataFrame, optional
+        The latter on average over tasks; and whether embeddings differ at all.
     curves, crossovers : DataFrame, optional
         Scores by number of labels, and embeddings against the one that is best with all labels.
     checks, neighbours, overlaps : DataFrame, optional
@@ -157,12 +162,12 @@ def report_page(
         "tracking_uri": _PASSWORD.sub("***@", str(run.get("tracking_uri") or "")),
         "level": level,
         "confidence": f"{100 * (1 - level):g}",
-        "overall": overall_findings(results),
+        "overall": [*_whether_any_differ(differences, level), *overall_findings(results)],
         "tasks": [_task(each, leaderboard, audit, run, drawn or {}) for each in results],
         "overview": _overview(results) if len(results) > 1 else None,
         "origins": _origins(origins, level, (drawn or {}).get("origins")),
         "origins_missing": _origins_missing(leaderboard),
-        "factors": None if shares is None or factors is None else _factors(shares, factors, order, level),
+        "factors": None if shares is None or factors is None else _factors(shares, factors, across, order, level),
         "curves": [] if curves is None else _curves(curves, crossovers, order, drawn or {}),
         "diagnosis": None
         if checks is None or neighbours is None or overlaps is None
@@ -428,13 +433,22 @@ def _dimensions_chart(each: Result, leaderboard: pd.DataFrame, drawn: Mapping[st
     )
 
 
-def _factors(shares: pd.DataFrame, factors: pd.DataFrame, order: Sequence[str], level: float) -> dict[str, Any] | None:
-    """Sentences of each task, the forest plot of all, and its numbers; None where the grid holds no crossing."""
+def _whether_any_differ(differences: pd.DataFrame | None, level: float) -> list[Finding]:
+    found = None if differences is None else difference_finding(differences, level)
+    return [] if found is None else [found]
+
+
+def _factors(
+    shares: pd.DataFrame, factors: pd.DataFrame, across: pd.DataFrame | None, order: Sequence[str], level: float
+) -> dict[str, Any] | None:
+    """Sentences of each task and of all, the forest plot, and the numbers; None where the grid holds no crossing."""
     if factors.empty:
         return None
     factors = _in_order(factors, "task", order)
     overall = figures.overall_effects(factors)
     return {
+        "findings": [] if across is None else across_findings(across, level),
+        "across": [] if across is None else [_across(row, level) for row in across.to_dict("records")],
         "tasks": [
             (task, factor_findings(shares[shares["task"] == task], rows, level))
             for task, rows in factors.groupby("task", sort=False)
@@ -451,8 +465,27 @@ def _factors(shares: pd.DataFrame, factors: pd.DataFrame, order: Sequence[str], 
                 "name": figures.factor_label(row),
                 "design": row["design"],
             }
-            for row in overall.to_dict("records")
+            for row in [*overall.to_dict("records"), *factors[factors["instead_of"] != ""].to_dict("records")]
         ],
+    }
+
+
+def _across(row: Mapping[Hashable, Any], level: float) -> dict[str, Any]:
+    metric = OF_ANY_TASK
+    return {
+        "name": figures.factor_label(row),
+        "design": row["design"],
+        "cells": [
+            wording.count_text(row["tasks"]),
+            wording.difference_text(row["difference"], metric).removesuffix(" points"),
+            wording.interval_text(row["ci_low"], row["ci_high"], metric),
+            wording.p_text(row["p_adjusted"]),
+            wording.interval_text(row["sample_low"], row["sample_high"], metric),
+            wording.share_text(row["i_squared"]),
+            f"{wording.difference_text(row['lowest'], metric).removesuffix(' points')} ({row['lowest_task']})",
+            f"{wording.difference_text(row['highest'], metric).removesuffix(' points')} ({row['highest_task']})",
+        ],
+        "told": bool(pick.effect_direction(row, level)),
     }
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -14,6 +14,7 @@ from emb_pipeline.statistics.intervals import bootstrap_means
 
 REST = "seeds and the rest"
 CHANCE = "chance of the test items"
+WHOLE_GRID = "corpus × embedding"
 BETWEEN = " × "
 SHARES = {
     "design": "string",
@@ -36,7 +37,9 @@ FACTOR_EFFECTS = {
     "level_a": "string",
     "level_b": "string",
     "within": "string",
+    "instead_of": "string",
     "difference": "float64",
+    "error": "float64",
     "ci_low": "float64",
     "ci_high": "float64",
     "p": "float64",
@@ -156,7 +159,8 @@ def variance_shares(
 def factor_effects(
     designs: Sequence[Design], *, n_resamples: int, n_permutations: int, rng: np.random.Generator, level: float = 0.95
 ) -> list[dict[str, object]]:
-    """What one level of a factor changes against another, all else equal: overall, and within each level of the others.
+    """What one level of a factor changes against another, all else equal: overall, within each level of the others, and how
+    much more within one of these than within another (interaction).
 
     Parameters
     ----------
@@ -167,43 +171,56 @@ def factor_effects(
 
     Returns
     -------
-    list of dict with design, factor, level_a, level_b, within, difference, ci_low, ci_high, p, p_adjusted, pairs, n
+    list of dict with the columns of FACTOR_EFFECTS, task and metric left out
         ``difference`` is the mean of a - b over the ``pairs`` combinations of the other factors in which both occur (each
-        the mean of its seeds). ``within`` is empty, or ``method = glove``. p is adjusted for all rows of all designs: they
-        are one family, since each looks at the same differences from another side.
+        the mean of its seeds); ``error`` is its bootstrap standard error. ``within`` is empty, or ``method = glove``. An
+        interaction also has ``instead_of``, say ``method = word2vec``: its difference is that within the one minus that
+        within the other. p is adjusted for all rows of all designs: they are one family, since each looks at the same
+        differences from another side.
     """
-    contrasts = [(design, *contrast) for design in designs for contrast in _contrasts(design.factors)]
+    contrasts = _contrasts_of(designs)
     if not contrasts:
         return []
     groups = designs[0].groups
-    sides = [
-        np.column_stack([design.scores @ np.clip(sign * weights, 0, None) for design, *_, weights, _ in contrasts])
-        for sign in (1, -1)
-    ]
+    sides = contrast_sides(designs)
     pairs = [(row, row + len(contrasts)) for row in range(len(contrasts))]
     p, p_adjusted = sign_flip_tests(np.hstack(sides), n_permutations=n_permutations, rng=rng, groups=groups, pairs=pairs)
     differences = sides[0] - sides[1]
     resampled = bootstrap_means(differences, n_resamples=n_resamples, rng=rng, groups=groups)
     tail = 50 * (1 - level)
     bounds = np.percentile(resampled, [tail, 100 - tail], axis=0)
-    difference = differences.mean(axis=0)
+    difference, errors = differences.mean(axis=0), resampled.std(axis=0)
     return [
         {
-            "design": design.name,
-            "factor": factor,
-            "level_a": one,
-            "level_b": other,
-            "within": within,
+            "design": contrast.design.name,
+            "factor": contrast.factor,
+            "level_a": contrast.levels[0],
+            "level_b": contrast.levels[1],
+            "within": contrast.within,
+            "instead_of": contrast.instead_of,
             "difference": difference[row],
+            "error": errors[row],
             "ci_low": bounds[0, row],
             "ci_high": bounds[1, row],
             "p": p[row],
             "p_adjusted": p_adjusted[row],
-            "pairs": n_pairs,
-            "n": len(design.scores),
+            "pairs": contrast.pairs,
+            "n": len(contrast.design.scores),
         }
-        for row, (design, factor, one, other, within, _, n_pairs) in enumerate(contrasts)
+        for row, contrast in enumerate(contrasts)
     ]
+
+
+def contrast_sides(designs: Sequence[Design]) -> tuple[np.ndarray, np.ndarray]:
+    """What `factor_effects` holds against each other: two matrices of shape (n_units, n_contrasts)."""
+    contrasts = _contrasts_of(designs)
+    plus, minus = (
+        np.column_stack([each.design.scores @ np.clip(sign * each.weights, 0, None) for each in contrasts])
+        if contrasts
+        else np.empty((0, 0))
+        for sign in (1, -1)
+    )
+    return plus, minus
 
 
 def designs_of(cells: pd.DataFrame, scores: np.ndarray, groups: np.ndarray | None = None) -> list[Design]:
@@ -229,7 +246,7 @@ def designs_of(cells: pd.DataFrame, scores: np.ndarray, groups: np.ndarray | Non
     crossed = everywhere == cells["corpus"].nunique()
     designs = []
     subsets: list[tuple[str, pd.Series, dict[str, pd.Series]]] = [
-        ("corpus × embedding", crossed, {"corpus": cells["corpus"], "embedding": model})
+        (WHOLE_GRID, crossed, {"corpus": cells["corpus"], "embedding": model})
     ]
     for dim in cells["dim"].unique():
         chosen = crossed & (cells["dim"] == dim)
@@ -277,8 +294,26 @@ def _coding(factors: pd.DataFrame, term: Sequence[str]) -> np.ndarray:
     return pd.get_dummies(levels).to_numpy(dtype=np.float64)
 
 
-def _contrasts(factors: pd.DataFrame) -> Iterator[tuple[str, str, str, str, np.ndarray, int]]:
-    """Factor, two levels, where, weights of the cells (summing to 1 and to -1), and the number of matched combinations."""
+@dataclass(frozen=True, eq=False)
+class _Contrast:
+    """One level of a factor against another; the weights of the cells sum to nothing."""
+
+    design: Design
+    factor: str
+    levels: tuple[str, str]
+    within: str
+    instead_of: str
+    weights: np.ndarray
+    pairs: int
+
+
+def _contrasts_of(designs: Iterable[Design]) -> list[_Contrast]:
+    return [contrast for design in designs for contrast in (*_effects(design), *_interactions(design))]
+
+
+def _effects(design: Design) -> Iterator[_Contrast]:
+    """Each two levels of each factor: overall, and within each level of another factor."""
+    factors = design.factors
     names = [str(name) for name in factors]
     for factor in names:
         others = [other for other in names if other != factor]
@@ -287,9 +322,24 @@ def _contrasts(factors: pd.DataFrame) -> Iterator[tuple[str, str, str, str, np.n
             scopes += [(f"{other} = {each}", (factors[other] == each).to_numpy()) for each in factors[other].unique()]
         for one, another in combinations(factors[factor].unique(), 2):
             for within, inside in scopes:
-                found = _matched(factors, factor, (str(one), str(another)), others, inside)
+                levels = str(one), str(another)
+                found = _matched(factors, factor, levels, others, inside)
                 if found is not None:
-                    yield factor, str(one), str(another), within, *found
+                    yield _Contrast(design, factor, levels, within, "", *found)
+
+
+def _interactions(design: Design) -> Iterator[_Contrast]:
+    """How much more the first factor changes within one level of the second than within another.
+
+    Not over the embeddings of the whole grid, whose pairs differ by more than one thing.
+    """
+    if design.name == WHOLE_GRID or len(design.factors.columns) != 2:
+        return
+    first = str(design.factors.columns[0])
+    inner = [each for each in _effects(design) if each.factor == first and each.within]
+    for one, another in combinations(inner, 2):
+        if one.levels == another.levels:
+            yield replace(one, instead_of=another.within, weights=one.weights - another.weights)
 
 
 def _matched(

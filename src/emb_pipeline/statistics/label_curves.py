@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property
+from itertools import combinations, pairwise
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from emb_pipeline.statistics.intervals import bootstrap_means, percentile_interval
 from emb_pipeline.statistics.leaderboard import Resampling
@@ -133,6 +135,7 @@ def learning_curves(
     resampling: Resampling | None = None,
     *,
     highest: float = 1.0,
+    floors: Mapping[str, float] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Scores by number of labels, and which embedding is ahead of the best one when labels are few.
 
@@ -148,6 +151,8 @@ def learning_curves(
         How intervals are made.
     highest : float
         The metric's largest value, which no fitted curve passes.
+    floors : mapping of str to float, optional
+        p of each task's curves in `emb_pipeline.statistics.any_difference`; where it is above the level, nothing is told.
 
     Returns
     -------
@@ -158,7 +163,8 @@ def learning_curves(
         Each embedding against the reference, which is best with all labels. ``ahead below``: significantly better with
         fewer labels; ``n_labels`` is where the difference changes its sign, with an interval that may reach beyond all
         labels (inf). ``as good below``: not told apart up to ``n_labels``, behind with more. ``behind below``: behind with
-        fewer, not told apart from ``n_labels`` on. The test is of all embeddings and counts of a task together.
+        fewer, not told apart from ``n_labels`` on. The band holds for all pairs of embeddings and all counts of a task
+        together: the reference is chosen by its scores, so a band for its own differences alone would be too narrow.
 
     Notes
     -----
@@ -167,17 +173,32 @@ def learning_curves(
     curve: their mean.
     """
     chosen = resampling or Resampling()
-    tables = (
-        pa.Table.from_pandas(item_scores, preserve_index=False) if isinstance(item_scores, pd.DataFrame) else item_scores
-    )
-    wholes = [tables] if isinstance(tables, pa.Table) else list(tables)
     curves: list[dict[str, object]] = []
     crossovers: list[dict[str, object]] = []
-    for task, of_task in draws.groupby("task", sort=False):
-        measured = _measured_curves(wholes, of_task, str(task), metrics[str(task)], chosen)
+    for measured in _measured_curves(item_scores, draws, metrics, chosen):
+        told = (floors or {}).get(measured.task, 0.0) <= chosen.level
         curves += measured.rows(highest, 1 - chosen.level)
-        crossovers += measured.crossovers(1 - chosen.level)
+        crossovers += measured.crossovers(1 - chosen.level, told=told)
     return framed(curves, CURVES), framed(crossovers, CROSSOVERS)
+
+
+def any_curve_differs(
+    item_scores: Scores, draws: pd.DataFrame, metrics: Mapping[str, str], resampling: Resampling | None = None
+) -> dict[str, tuple[float, int]]:
+    """For each task with curves, p of "no two embeddings differ at any number of labels", and the number of units.
+
+    Parameters
+    ----------
+    item_scores, draws, metrics, resampling
+        As for `learning_curves`, whose band this p belongs to.
+
+    Notes
+    -----
+    ``p = (count + 1) / (resamples + 1)``, where count is the number of resamples whose largest standardised deviation, over
+    all pairs and counts, reaches the largest standardised difference (max-t).
+    """
+    found = _measured_curves(item_scores, draws, metrics, resampling or Resampling())
+    return {each.task: (each.p, each.n_units) for each in found if len(each.embeddings) > 1}
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,18 +255,47 @@ class _Curves:
                 rows.append(row)
         return rows
 
-    def crossovers(self, level: float) -> list[dict[str, object]]:
-        """Each embedding against the best one with all labels."""
+    @cached_property
+    def errors(self) -> np.ndarray:
+        """Standard errors of all differences: shape (n_embeddings, n_embeddings, n_counts)."""
+        return self._deviations[0]
+
+    @cached_property
+    def p(self) -> float:
+        """Of the hypothesis that no two embeddings differ at any count."""
+        differences = np.abs(self.values[:, None] - self.values[None])
+        observed = np.divide(differences, self.errors, out=np.zeros_like(differences), where=self.errors > 0).max()
+        return float((1 + (self._deviations[1] >= observed).sum()) / (1 + len(self.resampled)))
+
+    @cached_property
+    def _deviations(self) -> tuple[np.ndarray, np.ndarray]:
+        """Standard errors of the differences, and each resample's largest standardised deviation of all of them."""
+        n_embeddings, n_counts = self.values.shape
+        errors = np.zeros((n_embeddings, n_embeddings, n_counts))
+        largest = np.zeros(len(self.resampled))
+        centred = self.resampled - self.resampled.mean(axis=0)
+        for i, j in combinations(range(n_embeddings), 2):
+            deviations = centred[:, i] - centred[:, j]
+            errors[i, j] = errors[j, i] = spread = deviations.std(axis=0)
+            standardised = np.divide(np.abs(deviations), spread, out=np.zeros_like(deviations), where=spread > 0)
+            np.maximum(largest, standardised.max(axis=1), out=largest)
+        return errors, largest
+
+    def crossovers(self, level: float, *, told: bool = True) -> list[dict[str, object]]:
+        """Each embedding against the best one with all labels; nothing is said of who is ahead where it is not told."""
         best = int(self.values[:, -1].argmax())
         others = [number for number in range(len(self.embeddings)) if number != best]
         if not others:
             return []
         differences = self.values[others] - self.values[best]
         resampled = self.resampled[:, others] - self.resampled[:, best, None]
-        low, high = _simultaneous_band(differences, resampled, level)
+        width = np.quantile(self._deviations[1], level) * self.errors[others, best]
+        low, high = differences - width, differences + width
         rows = []
         for row, number in enumerate(others):
-            verdict, n_labels = _verdict(self.counts, differences[row], low[row], high[row])
+            verdict, n_labels = UNTOLD, float("nan")
+            if told:
+                verdict, n_labels = _verdict(self.counts, differences[row], low[row], high[row])
             bounds = _interval_of_crossing(self.counts, resampled[:, row], verdict, level)
             rows.append(
                 {
@@ -269,13 +319,24 @@ class _Curves:
         return rows
 
 
-def _measured_curves(tables: list[pa.Table], draws: pd.DataFrame, task: str, metric: str, resampling: Resampling) -> _Curves:
+def _measured_curves(
+    item_scores: Scores, draws: pd.DataFrame, metrics: Mapping[str, str], resampling: Resampling
+) -> Iterator[_Curves]:
+    if isinstance(item_scores, pd.DataFrame):
+        item_scores = pa.Table.from_pandas(item_scores, preserve_index=False)
+    tables = [item_scores] if isinstance(item_scores, pa.Table) else list(item_scores)
+    for task, of_task in draws.groupby("task", sort=False):
+        own = [table.filter(pc.equal(table["task"], task)) for table in tables]
+        yield _curves_of_task(own, of_task, str(task), metrics[str(task)], resampling)
+
+
+def _curves_of_task(tables: list[pa.Table], draws: pd.DataFrame, task: str, metric: str, resampling: Resampling) -> _Curves:
     parts = draws.drop_duplicates(["n_labels", "label_fraction"]).sort_values("n_labels")
     counts, fractions = parts["n_labels"].to_list(), parts["label_fraction"].to_list()
     whole = round(counts[0] / fractions[0])
     by_count = []
     for fraction in [*fractions, 1.0]:
-        (scores,) = [each for each in task_scores(tables, label_fraction=fraction) if each.task == task]
+        (scores,) = task_scores(tables, label_fraction=fraction)
         by_count.append((list(scores.families), scores.family_means(metric), scores.groups))
     names = [name for name in by_count[0][0] if all(name in families for families, _, _ in by_count)]
     matrices = [values[:, [families.index(name) for name in names]] for families, values, _ in by_count]
@@ -316,15 +377,6 @@ def _draws(draws: pd.DataFrame, names: list[str], counts: list[int]) -> tuple[np
 def _doubled(laws: PowerLaw, counts: np.ndarray) -> np.ndarray:
     gained: np.ndarray = laws.at(2.0 * counts) - laws.at(counts.astype(np.float64))
     return gained
-
-
-def _simultaneous_band(differences: np.ndarray, resampled: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Band that holds all differences of a task together (max-t; Westfall & Young 1993): two arrays like ``differences``."""
-    deviations = resampled - resampled.mean(axis=0)
-    spread = deviations.std(axis=0)
-    standardised = np.divide(np.abs(deviations), spread, out=np.zeros_like(deviations), where=spread > 0)
-    width = np.quantile(standardised.max(axis=(1, 2)), level) * spread
-    return differences - width, differences + width
 
 
 def _verdict(counts: np.ndarray, difference: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[str, float]:

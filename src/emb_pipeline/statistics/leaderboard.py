@@ -104,6 +104,7 @@ def leaderboard(
     resampling: Resampling | None = None,
     *,
     use_case: str,
+    floors: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """One row per cell and metric: value, interval, letters, cost.
 
@@ -121,6 +122,8 @@ def leaderboard(
         How intervals and tests are made.
     use_case : str
         Written on each row.
+    floors : mapping of str to float, optional
+        p of each task in `emb_pipeline.statistics.any_difference`; no pair of its embeddings has a smaller one.
 
     Returns
     -------
@@ -143,7 +146,8 @@ def leaderboard(
     for scores in task_scores(item_scores):
         with_scores = _resampled_values(scores, chosen)
         for metric, (values, resampled) in with_scores.items():
-            letters = _letters(scores, metric, chosen) if metric in scores.metrics else {}
+            floor = (floors or {}).get(scores.task, 0.0)
+            letters = _letters(scores, metric, chosen, floor) if metric in scores.metrics else {}
             for column, (embedding, axes) in enumerate(zip(scores.embeddings, scores.cells, strict=True)):
                 if (scores.task, embedding) not in known:
                     raise ValueError(f"{scores.task}: {embedding} has item scores but no row among the cells")
@@ -298,10 +302,11 @@ def _metrics(scores: TaskScores, metrics: Mapping[str, str] | None) -> list[str]
     return [metrics[scores.task]]
 
 
-def _letters(scores: TaskScores, metric: str, resampling: Resampling) -> dict[str, str]:
+def _letters(scores: TaskScores, metric: str, resampling: Resampling, floor: float) -> dict[str, str]:
     names, means = list(scores.families), scores.family_means(metric)
     merits = np.asarray(_merit(metric, means.mean(axis=0)))
     _, adjusted = sign_flip_tests(means, n_permutations=resampling.permutations, rng=resampling.rng(), groups=scores.groups)
+    adjusted = np.maximum(adjusted, floor)
     pairs = list(combinations(names, 2))
     return dict(zip(names, letters_of_comparisons(names, merits, pairs, adjusted, resampling.level), strict=True))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,9 +20,10 @@ from emb_pipeline.provenance import git_state, versions
 from emb_pipeline.reporting import figures
 from emb_pipeline.reporting.page import report_page
 from emb_pipeline.reporting.rows import audit_share
-from emb_pipeline.statistics import factorial, label_curves
+from emb_pipeline.statistics import any_difference, factorial, label_curves
 from emb_pipeline.statistics import leaderboard as statistics
-from emb_pipeline.statistics.score_tables import framed, task_scores, without_seed
+from emb_pipeline.statistics.across_tasks import effects_across_tasks
+from emb_pipeline.statistics.score_tables import TaskScores, framed, task_scores, without_seed
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.tokens import TokenCorpus
 
@@ -55,62 +56,80 @@ class ReportOptions(BaseModel):
         return statistics.Resampling(self.resamples, self.permutations, self.level, self.seed)
 
 
-def make_leaderboard(options: ReportOptions, use_case: str, **scores: Tables) -> pd.DataFrame:
+def test_for_differences(options: ReportOptions, embeddings: Mapping[str, Any], **scores: Tables) -> pd.DataFrame:
+    """Whether embeddings differ at all, on each task and along each task's learning curves."""
+    item_scores, metrics = of_all_tasks(scores, "item_scores"), primary_metrics(scores)
+    cells = trained_on_a_corpus(embeddings)
+    rows: list[dict[str, Any]] = []
+    for found in task_scores(item_scores):
+        metric = metrics[found.task]
+        p = any_difference.any_scores_differ(found, metric, designs_on(found, metric, cells), options.resampling)
+        rows.append({"task": found.task, "metric": metric, "labels": any_difference.ALL, "p": p, "n": len(found.groups)})
+    curves = label_curves.any_curve_differs(item_scores, of_all_tasks(scores, "label_draws"), metrics, options.resampling)
+    for task, (p, n) in curves.items():
+        rows.append({"task": task, "metric": metrics[task], "labels": any_difference.FEWER, "p": p, "n": n})
+    return any_difference.any_differences(rows)
+
+
+def make_leaderboard(options: ReportOptions, use_case: str, differences: pa.Table, **scores: Tables) -> pd.DataFrame:
     """Every metric of every cell, with interval, letters and cost."""
     item_scores, cells = of_all_tasks(scores, "item_scores"), of_all_tasks(scores, "cells")
-    return statistics.leaderboard(item_scores, cells, PRIMARY, options.resampling, use_case=use_case)
+    return statistics.leaderboard(
+        item_scores, cells, PRIMARY, options.resampling, use_case=use_case, floors=floors_of(differences)
+    )
 
 
-def compare_embeddings(options: ReportOptions, **scores: Tables) -> pd.DataFrame:
+def compare_embeddings(options: ReportOptions, differences: pa.Table, **scores: Tables) -> pd.DataFrame:
     """All pairs of embeddings on each task's primary metric."""
-    return statistics.comparisons(of_all_tasks(scores, "item_scores"), primary_metrics(scores), options.resampling)
+    compared = statistics.comparisons(of_all_tasks(scores, "item_scores"), primary_metrics(scores), options.resampling)
+    return any_difference.with_floors(compared, floors_of(differences))
 
 
-def measure_effects(options: ReportOptions, embeddings: Mapping[str, Any], **scores: Tables) -> pd.DataFrame:
+def measure_effects(
+    options: ReportOptions, embeddings: Mapping[str, Any], differences: pa.Table, **scores: Tables
+) -> pd.DataFrame:
     """What domain text, further training, distillation and fine-tuning change."""
     item_scores = of_all_tasks(scores, "item_scores")
     contrasts = {
         statistics.CORPUS: statistics.corpus_contrasts(item_scores["embedding"][~item_scores["tuned"]].unique()),
         **derivations(cells_of(embeddings)),
     }
-    return statistics.effects(item_scores, contrasts, primary_metrics(scores), options.resampling)
+    effects = statistics.effects(item_scores, contrasts, primary_metrics(scores), options.resampling)
+    return any_difference.with_floors(effects, floors_of(differences))
 
 
 def measure_factors(
-    options: ReportOptions, embeddings: Mapping[str, Any], **scores: Tables
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+    options: ReportOptions, embeddings: Mapping[str, Any], differences: pa.Table, **scores: Tables
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """How much of the differences between trained embeddings is due to corpus, method and dimension."""
-    item_scores, metrics = of_all_tasks(scores, "item_scores"), primary_metrics(scores)
-    cells = {cell.name: cell for cell in trained_on_a_corpus(embeddings)}
+    metrics, cells = primary_metrics(scores), trained_on_a_corpus(embeddings)
     shares: list[dict[str, Any]] = []
-    effects: list[dict[str, Any]] = []
-    for found in task_scores(item_scores):
-        columns = [column for column, name in enumerate(found.embeddings) if name in cells]
-        factors = pd.DataFrame(
-            [
-                {"corpus": cell.origin, "method": cell.method, "dim": str(cell.dim)}
-                for cell in (cells[found.embeddings[column]] for column in columns)
-            ],
-            columns=["corpus", "method", "dim"],
-        )
-        matrix = found.metrics[metrics[found.task]][:, columns]
-        designs = factorial.designs_of(factors, matrix, found.groups)
+    changes: list[dict[str, Any]] = []
+    for found in task_scores(of_all_tasks(scores, "item_scores")):
+        designs = designs_on(found, metrics[found.task], cells)
         place = {"task": found.task, "metric": metrics[found.task]}
         rng, level = options.resampling.rng(), 1 - options.level
         for design in designs:
             of_design = factorial.variance_shares(design, n_resamples=options.resamples, rng=rng, level=level)
             shares += [{**place, "design": design.name, **row} for row in of_design]
-        changes = factorial.factor_effects(
+        of_task = factorial.factor_effects(
             designs, n_resamples=options.resamples, n_permutations=options.permutations, rng=rng, level=level
         )
-        effects += [{**place, **row} for row in changes]
-    return framed(shares, factorial.SHARES), framed(effects, factorial.FACTOR_EFFECTS)
+        changes += [{**place, **row} for row in of_task]
+    floors = floors_of(differences)
+    effects = any_difference.with_floors(framed(changes, factorial.FACTOR_EFFECTS), floors)
+    across = effects_across_tasks(effects, 1 - options.level)
+    across["p_adjusted"] = across["p_adjusted"].clip(lower=min(floors.values(), default=0.0))
+    return framed(shares, factorial.SHARES), effects, across
 
 
-def measure_learning_curves(options: ReportOptions, **scores: Tables) -> tuple[pd.DataFrame, pd.DataFrame]:
+def measure_learning_curves(
+    options: ReportOptions, differences: pa.Table, **scores: Tables
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Scores by number of labels, and which embedding is ahead of the best one when labels are few."""
     item_scores, draws = of_all_tasks(scores, "item_scores"), of_all_tasks(scores, "label_draws")
-    return label_curves.learning_curves(item_scores, draws, primary_metrics(scores), options.resampling)
+    floors = floors_of(differences, any_difference.FEWER)
+    return label_curves.learning_curves(item_scores, draws, primary_metrics(scores), options.resampling, floors=floors)
 
 
 def make_audit(audits: pa.Table, overlap: pa.Table) -> pd.DataFrame:
@@ -154,6 +173,8 @@ def write_page(
     effects: pa.Table,
     variance_shares: pa.Table,
     factor_effects: pa.Table,
+    effects_across_tasks: pa.Table,
+    any_difference: pa.Table,
     learning_curves: pa.Table,
     crossovers: pa.Table,
     decision: pa.Table,
@@ -175,6 +196,8 @@ def write_page(
         derived=effects.to_pandas(),
         shares=variance_shares.to_pandas(),
         factors=factor_effects.to_pandas(),
+        across=effects_across_tasks.to_pandas(),
+        differences=any_difference.to_pandas(),
         curves=learning_curves.to_pandas(),
         crossovers=crossovers.to_pandas(),
         checks=of_all_tasks(scores, "checks"),
@@ -246,6 +269,25 @@ def trained_on_a_corpus(embeddings: Mapping[str, Any]) -> list[EmbeddingCell]:
         for cell in cells_of(embeddings)
         if METHODS[cell.method].origin == "corpus" and not (cell.tuned_on or cell.spoiling or cell.base)
     ]
+
+
+def designs_on(scores: TaskScores, metric: str, cells: Sequence[EmbeddingCell]) -> list[factorial.Design]:
+    """The crossings of corpus, method and dimension that a task's scores hold."""
+    known = {cell.name: cell for cell in cells}
+    columns = [column for column, name in enumerate(scores.embeddings) if name in known]
+    factors = pd.DataFrame(
+        [
+            {"corpus": cell.origin, "method": cell.method, "dim": str(cell.dim)}
+            for cell in (known[scores.embeddings[column]] for column in columns)
+        ],
+        columns=["corpus", "method", "dim"],
+    )
+    return factorial.designs_of(factors, scores.metrics[metric][:, columns], scores.groups)
+
+
+def floors_of(differences: pa.Table, labels: str = any_difference.ALL) -> dict[str, float]:
+    """For each task, the smallest adjusted p that a claim of this report can have."""
+    return any_difference.floors(differences.to_pandas(), labels)
 
 
 def of_factor(effects: pa.Table, factor: str) -> pd.DataFrame:

@@ -1,8 +1,8 @@
 """Compare all scores, and write the report.
 
-<origin>.scores ──► leaderboard, comparisons, effects, curves ──┐
-tasks@audit, corpora@overlap ──► audit ────────────────────────┼──► figures ──► report_page
-decision, relaxations, sizes (of decide), vector_search ─────────┘
+<origin>.scores ──► any_difference ──► leaderboard, comparisons, effects, curves ──┐
+tasks@audit, corpora@overlap ──► audit ───────────────────────────────────────────┼──► figures ──► report_page
+decision, relaxations, sizes (of decide), vector_search ──────────────────────────┘
 """
 
 from __future__ import annotations
@@ -45,15 +45,18 @@ def build(experiment: Experiment) -> Pipeline:
 
 
 def _tables(scores: Mapping[str, str]) -> list[Node]:
-    compared = {"options": "params:report", **{name: name for name in scores}}
+    measured = {"options": "params:report", **{name: name for name in scores}}
+    compared = {**measured, "differences": "any_difference"}
+    grid = {"embeddings": "params:embeddings"}
     return [
+        node(nodes.test_for_differences, {**grid, **measured}, "any_difference", name="test_for_differences"),
         node(nodes.make_leaderboard, {"use_case": "params:use_case", **compared}, "leaderboard", name="make_leaderboard"),
         node(nodes.compare_embeddings, compared, "comparisons", name="compare_embeddings"),
-        node(nodes.measure_effects, {"embeddings": "params:embeddings", **compared}, "effects", name="measure_effects"),
+        node(nodes.measure_effects, {**grid, **compared}, "effects", name="measure_effects"),
         node(
             nodes.measure_factors,
-            {"embeddings": "params:embeddings", **compared},
-            ["variance_shares", "factor_effects"],
+            {**grid, **compared},
+            ["variance_shares", "factor_effects", "effects_across_tasks"],
             name="measure_factors",
         ),
         node(nodes.measure_learning_curves, compared, ["learning_curves", "crossovers"], name="measure_learning_curves"),

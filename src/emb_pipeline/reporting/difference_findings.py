@@ -1,0 +1,43 @@
+"""Whether the embeddings differ at all, in a sentence."""
+
+from __future__ import annotations
+
+import pandas as pd
+from markupsafe import Markup
+
+from emb_pipeline.reporting.findings import Finding
+from emb_pipeline.reporting.wording import p_text, plural
+
+
+def difference_finding(differences: pd.DataFrame, level: float) -> Finding | None:
+    """On how many tasks a difference between embeddings was found; None without tasks.
+
+    Parameters
+    ----------
+    differences : DataFrame
+        Of `emb_pipeline.statistics.any_difference.any_differences`.
+    level : float
+        Error rate of the tests.
+    """
+    rows = differences[differences["labels"] == "all"]
+    if rows.empty:
+        return None
+    silent = rows[rows["p_adjusted"] > level]
+    if silent.empty:
+        each = "the task" if len(rows) == 1 else f"each of the {plural(len(rows), 'task')}"
+        return Finding(
+            Markup(
+                "Embeddings differ on {}: one test of everything that this page compares, adjusted for all tasks, says so "
+                "({} at most)."
+            ).format(each, p_text(rows["p_adjusted"].max()))
+        )
+    named = Markup(", ").join(
+        Markup("{} ({})").format(row["task"], p_text(row["p_adjusted"])) for row in silent.to_dict("records")
+    )
+    return Finding(
+        Markup(
+            "<strong>On {} of {} no difference between embeddings is found at all</strong>: {}. What looks like one there "
+            "may be chance."
+        ).format(len(silent), plural(len(rows), "task"), named),
+        "warning",
+    )

@@ -1,0 +1,98 @@
+"""What a factor changes on average over tasks, and how much that depends on the task."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.stats import chi2, norm
+from scipy.stats import t as student
+
+from emb_pipeline.statistics.corrections import holm
+from emb_pipeline.statistics.score_tables import framed
+
+ACROSS_TASKS = {
+    "design": "string",
+    "factor": "string",
+    "level_a": "string",
+    "level_b": "string",
+    "within": "string",
+    "instead_of": "string",
+    "tasks": "int64",
+    "difference": "float64",
+    "ci_low": "float64",
+    "ci_high": "float64",
+    "p": "float64",
+    "p_adjusted": "float64",
+    "sample_low": "float64",
+    "sample_high": "float64",
+    "heterogeneity_p": "float64",
+    "i_squared": "float64",
+    "lowest_task": "string",
+    "lowest": "float64",
+    "highest_task": "string",
+    "highest": "float64",
+}
+_KEYS = ["design", "factor", "level_a", "level_b", "within", "instead_of"]
+
+
+def effects_across_tasks(effects: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
+    """Main effects and interactions of the grid, averaged over the tasks that have them.
+
+    Parameters
+    ----------
+    effects : DataFrame with the columns of FACTOR_EFFECTS
+        Of all tasks, on each one's own primary metric; all of these are better when higher, and none is larger than 1.
+    level : float
+        Of the intervals.
+
+    Returns
+    -------
+    DataFrame with the columns of ACROSS_TASKS
+        ``difference`` is the plain mean over tasks. ``ci_low`` and ``ci_high`` hold other test units of these same tasks;
+        ``sample_low`` and ``sample_high`` take the tasks for a sample of their kind (Student's t over tasks): what to
+        expect of tasks like these. ``heterogeneity_p`` and ``i_squared`` (Cochran's Q; Higgins & Thompson 2002 [1]_) say
+        whether the effect depends on the task, and which share of its spread is not chance. Tests of the means are
+        corrected for their number (Holm).
+
+    Notes
+    -----
+    Tasks count as independent: two tasks that label the same texts are less than two.
+
+    References
+    ----------
+    .. [1] Higgins & Thompson (2002), Quantifying heterogeneity in a meta-analysis, Statistics in Medicine 21(11).
+    """
+    chosen = effects[((effects["within"] == "") & (effects["factor"] != "embedding")) | (effects["instead_of"] != "")]
+    rows = [
+        {**dict(zip(_KEYS, key, strict=True)), **_average(part, level), "p_adjusted": 1.0}
+        for key, part in chosen.groupby(_KEYS, sort=False)
+        if part["task"].nunique() > 1
+    ]
+    table = framed(rows, ACROSS_TASKS)
+    return table.assign(p_adjusted=holm(table["p"].to_numpy()))
+
+
+def _average(part: pd.DataFrame, level: float) -> dict[str, object]:
+    differences, n_tasks = part["difference"].to_numpy(dtype=np.float64), len(part)
+    errors = np.maximum(part["error"].to_numpy(dtype=np.float64), np.finfo(np.float64).eps)
+    mean, error = differences.mean(), np.sqrt(np.square(errors).sum()) / n_tasks
+    weights = 1 / np.square(errors)
+    cochran = float(weights @ np.square(differences - np.average(differences, weights=weights)))
+    width = norm.ppf((1 + level) / 2) * error
+    spread = student.ppf((1 + level) / 2, n_tasks - 1) * differences.std(ddof=1) / np.sqrt(n_tasks)
+    tasks = part["task"].to_numpy()
+    return {
+        "tasks": n_tasks,
+        "difference": mean,
+        "ci_low": mean - width,
+        "ci_high": mean + width,
+        "p": 2 * norm.sf(abs(mean) / error),
+        "sample_low": mean - spread,
+        "sample_high": mean + spread,
+        "heterogeneity_p": chi2.sf(cochran, n_tasks - 1),
+        "i_squared": max(0.0, 1 - (n_tasks - 1) / cochran) if cochran > 0 else 0.0,
+        "lowest_task": tasks[differences.argmin()],
+        "lowest": differences.min(),
+        "highest_task": tasks[differences.argmax()],
+        "highest": differences.max(),
+    }
