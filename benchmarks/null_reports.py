@@ -22,7 +22,8 @@ import pyarrow as pa
 
 from emb_pipeline.statistics import any_difference, factorial, label_curves
 from emb_pipeline.statistics.across_tasks import effects_across_tasks
-from emb_pipeline.statistics.leaderboard import CORPUS, Resampling, comparisons, corpus_contrasts, effects
+from emb_pipeline.statistics.leaderboard import CORPUS, comparisons, corpus_contrasts, effects
+from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import TaskScores, framed, task_scores
 from emb_pipeline.tasks.scores import measured, stamped
 

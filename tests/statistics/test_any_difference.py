@@ -12,7 +12,7 @@ import pytest
 
 from emb_pipeline.statistics.any_difference import ALL, FEWER, any_differences, any_scores_differ, floors, with_floors
 from emb_pipeline.statistics.factorial import Design, designs_of
-from emb_pipeline.statistics.leaderboard import Resampling
+from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import TaskScores, task_scores
 from emb_pipeline.tasks.scores import measured, stamped
 

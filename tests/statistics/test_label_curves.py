@@ -9,7 +9,7 @@ from scipy.optimize import curve_fit
 from scipy.stats import norm
 
 from emb_pipeline.statistics.label_curves import any_curve_differs, fitted_power_laws, learning_curves
-from emb_pipeline.statistics.leaderboard import Resampling
+from emb_pipeline.statistics.resampling import Resampling
 
 COUNTS = np.array([30, 100, 300, 1000, 3000])
 

@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from emb_pipeline.efficiency.vector_search import VectorSearchOptions
 from emb_pipeline.embeddings.options import TfidfOptions
 from emb_pipeline.embeddings.sparse import Tfidf
-from emb_pipeline.statistics.leaderboard import Resampling
+from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.tasks.examples import RetrievalTask
 from emb_pipeline.tasks.vector_search import SEARCHES, SearchCosts
 from emb_pipeline.text.texts import Texts

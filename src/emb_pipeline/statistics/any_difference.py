@@ -11,7 +11,7 @@ import pandas as pd
 from emb_pipeline.statistics.comparisons import sign_flip_tests
 from emb_pipeline.statistics.corrections import holm
 from emb_pipeline.statistics.factorial import Design, contrast_sides
-from emb_pipeline.statistics.leaderboard import Resampling
+from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import TaskScores, framed
 
 ANY_DIFFERENCE = {

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from emb_pipeline.statistics.intervals import bootstrap_means, percentile_interval
-from emb_pipeline.statistics.leaderboard import Resampling
+from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import Scores, framed, task_scores, without_seed
 
 CURVES = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -12,6 +11,7 @@ import pandas as pd
 from emb_pipeline.statistics.comparisons import paired_comparisons, sign_flip_tests
 from emb_pipeline.statistics.intervals import bootstrap_macro_f1, bootstrap_means, macro_f1, percentile_interval
 from emb_pipeline.statistics.letters import letters_of_comparisons
+from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import LOWER_IS_BETTER, Scores, TaskScores, framed, task_scores, without_seed
 
 LEADERBOARD = {
@@ -69,32 +69,6 @@ EFFECTS = {
     "n": "int64",
 }
 CORPUS = "corpus"
-
-
-@dataclass(frozen=True)
-class Resampling:
-    """How intervals and tests are made.
-
-    Attributes
-    ----------
-    resamples : int
-        Bootstrap resamples of the units.
-    permutations : int
-        Random sign flips of the tests.
-    level : float
-        Pairs with an adjusted p of at most this differ; intervals cover ``1 - level``.
-    seed : int
-        Of both.
-    """
-
-    resamples: int = 2000
-    permutations: int = 4999
-    level: float = 0.05
-    seed: int = 0
-
-    def rng(self) -> np.random.Generator:
-        """A generator that starts at the seed."""
-        return np.random.default_rng(self.seed)
 
 
 def leaderboard(

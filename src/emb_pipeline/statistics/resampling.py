@@ -1,12 +1,39 @@
-"""Random numbers of the bootstrap and of sign flips, made in blocks so that memory stays small."""
+"""How often the bootstrap and sign flips draw, and their random numbers, made in blocks so that memory stays small."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 BLOCK_BYTES = 1 << 27
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """How intervals and tests are made.
+
+    Attributes
+    ----------
+    resamples : int
+        Bootstrap resamples of the units.
+    permutations : int
+        Random sign flips of the tests.
+    level : float
+        Pairs with an adjusted p of at most this differ; intervals cover ``1 - level``.
+    seed : int
+        Of both.
+    """
+
+    resamples: int = 2000
+    permutations: int = 4999
+    level: float = 0.05
+    seed: int = 0
+
+    def rng(self) -> np.random.Generator:
+        """A generator that starts at the seed."""
+        return np.random.default_rng(self.seed)
 
 
 def group_codes(groups: np.ndarray | None, n_units: int) -> tuple[np.ndarray, int]:

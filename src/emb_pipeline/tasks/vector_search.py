@@ -23,7 +23,7 @@ from emb_pipeline.efficiency.vector_search import (
 from emb_pipeline.embeddings.encoders import TaskEncoder, TextEncoder, Vectors
 from emb_pipeline.statistics.decision import COST_TOLERANCE
 from emb_pipeline.statistics.intervals import mean_intervals
-from emb_pipeline.statistics.leaderboard import Resampling
+from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.tasks.examples import RetrievalTask
 from emb_pipeline.tasks.folds import duplicate_groups
 from emb_pipeline.tasks.retrieval import CUTOFF, grades_of_ranks, ndcg, nearest, top_k, transposed, vectors_of

@@ -23,6 +23,7 @@ from emb_pipeline.reporting.rows import audit_share
 from emb_pipeline.statistics import any_difference, factorial, label_curves
 from emb_pipeline.statistics import leaderboard as statistics
 from emb_pipeline.statistics.across_tasks import effects_across_tasks
+from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import TaskScores, framed, task_scores, without_seed
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.tokens import TokenCorpus
@@ -51,9 +52,9 @@ class ReportOptions(BaseModel):
     seed: int = Field(default=0, ge=0, description="seed of both")
 
     @property
-    def resampling(self) -> statistics.Resampling:
+    def resampling(self) -> Resampling:
         """The same, for the library."""
-        return statistics.Resampling(self.resamples, self.permutations, self.level, self.seed)
+        return Resampling(self.resamples, self.permutations, self.level, self.seed)
 
 
 def test_for_differences(options: ReportOptions, embeddings: Mapping[str, Any], **scores: Tables) -> pd.DataFrame:
