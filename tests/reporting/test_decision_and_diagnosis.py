@@ -151,3 +151,25 @@ def test_the_section_holds_questions_probe_words_and_whether_opposites_are_told_
     assert antonyms["lines"][0][2] == [("0.400", "[0.300, 0.480] 30 of 40")]
     assert similarity["lines"][0][2] == [("", "")] and similarity["lines"][1][2] == [("–", "30 of 40 known")]
     assert diagnosis_view(checks.iloc[:0], rows, overlaps) is None
+
+
+def test_opposites_are_told_by_training_tokens_where_a_part_of_the_corpus_was_trained_on_too() -> None:
+    name = "domain.word2vec_8"
+    checks = pd.DataFrame(
+        [
+            _check(name, "antonyms", "told from synonyms", 0.6, 0.5, 0.7),
+            _check(f"{name}_less_text_50", "antonyms", "told from synonyms", 0.5, 0.4, 0.6),
+            _check(f"{name}_typos_50", "antonyms", "told from synonyms", 0.4, 0.3, 0.5),
+        ]
+    )
+    overlaps = pd.DataFrame(columns=["first", "second", "shared", "words"])
+    neighbours = pd.DataFrame(_neighbours(name, {"dose": "drug pill"}, probe=True))
+    tokens = {name: 3e6, f"{name}_less_text_50": 1.5e6, f"{name}_typos_50": 3e6}
+    view = diagnosis_view(checks, neighbours, overlaps, tokens)
+    assert view is not None
+    assert view["findings"][1].text.striptags() == (
+        "By training tokens, domain.word2vec_8 tells opposites from synonyms in 50.0 % [40.0 %, 60.0 %] from 1,500,000, "
+        "60.0 % [50.0 %, 70.0 %] from 3,000,000."
+    )
+    without = diagnosis_view(checks, neighbours, overlaps)
+    assert without is not None and len(without["findings"]) == 1

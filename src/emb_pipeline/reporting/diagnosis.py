@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from emb_pipeline.reporting.findings import Finding, code
 from emb_pipeline.reporting.rows import without_seed
-from emb_pipeline.reporting.wording import share_text
+from emb_pipeline.reporting.wording import count_text, share_text
 
 SHARES = {"analogies", "synonyms", "known words"}
 TITLES = {
@@ -25,7 +25,9 @@ TITLES = {
 }
 
 
-def diagnosis_view(checks: pd.DataFrame, neighbours: pd.DataFrame, overlaps: pd.DataFrame) -> dict[str, Any] | None:
+def diagnosis_view(
+    checks: pd.DataFrame, neighbours: pd.DataFrame, overlaps: pd.DataFrame, tokens: Mapping[str, float] | None = None
+) -> dict[str, Any] | None:
     """All that the section shows; None where no word vectors were looked at.
 
     Parameters
@@ -36,12 +38,14 @@ def diagnosis_view(checks: pd.DataFrame, neighbours: pd.DataFrame, overlaps: pd.
         Nearest words of the probe words, and of a sample that embeddings are compared by.
     overlaps : DataFrame of first, second, shared, words
         Share of these neighbours that an embedding has in common with its other seeds, and with the other corpus's.
+    tokens : mapping of str to float, optional
+        How many tokens each embedding was trained on.
     """
     if checks.empty:
         return None
     names = list(dict.fromkeys(checks["embedding"]))
     return {
-        "findings": [*_antonym_findings(checks), *_stability_findings(overlaps)],
+        "findings": [*_antonym_findings(checks), *_antonyms_by_tokens(checks, tokens or {}), *_stability_findings(overlaps)],
         "groups": [_group(check, checks[checks["check"] == check], names) for check in dict.fromkeys(checks["check"])],
         "probes": _probes(neighbours[neighbours["probe"]]),
     }
@@ -97,6 +101,25 @@ def _antonym_findings(checks: pd.DataFrame) -> list[Finding]:
     )
     text = sentence.format(len(rows), len(conflated), len(told), code(best["embedding"]), share_text(best["value"]))
     return [Finding(text, "lead")]
+
+
+def _antonyms_by_tokens(checks: pd.DataFrame, tokens: Mapping[str, float]) -> list[Finding]:
+    """Whether more text tells opposites better from synonyms, where a part of the corpus was trained on too."""
+    rows = checks[(checks["check"] == "antonyms") & (checks["item"] == "told from synonyms") & checks["value"].notna()]
+    of = {row["embedding"]: row for row in rows.to_dict("records") if row["embedding"] in tokens}
+    found = []
+    for base in of:
+        shorter = [name for name in of if name.startswith(f"{base}_less_text_")]
+        if not shorter:
+            continue
+        steps = [
+            f"{share_text(of[name]['value'])} [{share_text(of[name]['ci_low'])}, {share_text(of[name]['ci_high'])}] from "
+            f"{count_text(tokens[name])}"
+            for name in sorted([base, *shorter], key=lambda name: tokens[name])
+        ]
+        sentence = Markup("By training tokens, {} tells opposites from synonyms in {}.")
+        found.append(Finding(sentence.format(code(base), ", ".join(steps))))
+    return found
 
 
 def _stability_findings(overlaps: pd.DataFrame) -> list[Finding]:

@@ -144,7 +144,7 @@ def report_page(
         Error rate of the tests; intervals are taken to be at ``1 - level``.
     drawn : mapping of str to Figure, optional
         Figures that are there already: ``<task>_leaderboard``, ``_methods``, ``_dimension``, ``_cost``, ``_curve``,
-        ``_search``, and ``origins``. What is missing is drawn.
+        ``_search``, and ``origins``, ``factors``. What is missing is drawn.
 
     Returns
     -------
@@ -167,11 +167,13 @@ def report_page(
         "overview": _overview(results) if len(results) > 1 else None,
         "origins": _origins(origins, level, (drawn or {}).get("origins")),
         "origins_missing": _origins_missing(leaderboard),
-        "factors": None if shares is None or factors is None else _factors(shares, factors, across, order, level),
+        "factors": None
+        if shares is None or factors is None
+        else _factors(shares, factors, across, order, level, (drawn or {}).get("factors")),
         "curves": [] if curves is None else _curves(curves, crossovers, order, drawn or {}),
         "diagnosis": None
         if checks is None or neighbours is None or overlaps is None
-        else diagnosis_view(checks, neighbours, overlaps),
+        else diagnosis_view(checks, neighbours, overlaps, _training_tokens(embeddings)),
         "decision": [] if decision is None or relaxations is None else _decision(decision, relaxations),
         "sizes": [] if sizes is None else _sizes(sizes, checks, order),
         "searches": [] if searches is None else _searches(searches, order, drawn or {}),
@@ -312,6 +314,11 @@ def _behind(contrast: Contrast | None, metric: str) -> dict[str, str]:
     }
 
 
+def _training_tokens(embeddings: pd.DataFrame) -> dict[str, float]:
+    known = embeddings if embeddings.empty else embeddings[embeddings["corpus_tokens"].notna()]
+    return {} if known.empty else dict(zip(known["embedding"], known["corpus_tokens"].astype(float), strict=True))
+
+
 def _overview(results: Sequence[Result]) -> dict[str, Any]:
     """Embeddings by tasks, those that lead most tasks first, then by their mean standing on a task."""
     standing: dict[str, list[float]] = {}
@@ -439,7 +446,12 @@ def _whether_any_differ(differences: pd.DataFrame | None, level: float) -> list[
 
 
 def _factors(
-    shares: pd.DataFrame, factors: pd.DataFrame, across: pd.DataFrame | None, order: Sequence[str], level: float
+    shares: pd.DataFrame,
+    factors: pd.DataFrame,
+    across: pd.DataFrame | None,
+    order: Sequence[str],
+    level: float,
+    drawn: go.Figure | None,
 ) -> dict[str, Any] | None:
     """Sentences of each task and of all, the forest plot, and the numbers; None where the grid holds no crossing."""
     if factors.empty:
@@ -454,7 +466,7 @@ def _factors(
             for task, rows in factors.groupby("task", sort=False)
         ],
         "chart": _chart(
-            figures.factors_figure(overall, level=level),
+            drawn or figures.factors_figure(overall, level=level),
             "factors",
             "Differences between levels of a factor with intervals, by task. The table below holds the same numbers.",
             "Each point: one level of a factor minus another, averaged over all else that both occur with.",

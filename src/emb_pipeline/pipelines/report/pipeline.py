@@ -28,6 +28,7 @@ def build(experiment: Experiment) -> Pipeline:
         *_tables(scores),
         *figures,
         node(nodes.draw_origins, ["effects", "params:report"], "origins_figure", name="draw_origins"),
+        node(nodes.draw_factors, ["factor_effects", "params:report"], "factors_figure", name="draw_factors"),
     ]
     drawn = [name for step in steps for name in step.outputs]
     corpora = {f"corpus_{corpus}": f"corpora@{corpus}" for corpus in experiment.corpora}
