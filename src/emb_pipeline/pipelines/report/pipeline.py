@@ -1,6 +1,6 @@
 """Compare all scores, and write the report.
 
-<origin>.scores ──► leaderboard, comparisons, effects, curves ──┐
+<origin>.scores ──► leaderboard, comparisons, word_map, … ──────┐
 tasks@audit, corpora@overlap ──► audit ────────────────────────┼──► figures ──► report_page
 decision, relaxations, sizes (of decide), vector_search ─────────┘
 """
@@ -28,6 +28,7 @@ def build(experiment: Experiment) -> Pipeline:
         *_tables(scores),
         *figures,
         node(nodes.draw_origins, ["effects", "params:report"], "origins_figure", name="draw_origins"),
+        node(nodes.draw_word_map, "word_map", "word_map_figure", name="draw_word_map"),
     ]
     drawn = [name for step in steps for name in step.outputs]
     corpora = {f"corpus_{corpus}": f"corpora@{corpus}" for corpus in experiment.corpora}
@@ -58,6 +59,7 @@ def _tables(scores: Mapping[str, str]) -> list[Node]:
         ),
         node(nodes.measure_learning_curves, compared, ["learning_curves", "crossovers"], name="measure_learning_curves"),
         node(nodes.make_audit, ["audits", "overlap"], "audit", name="make_audit"),
+        node(nodes.make_word_map, {name: name for name in scores}, "word_map", name="make_word_map"),
     ]
 
 
