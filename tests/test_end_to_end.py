@@ -11,12 +11,13 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
 from emb_pipeline.deployment.bundle import Bundle
-from tests.conftest import run_kedro
+from tests.conftest import TOPICS, run_kedro
 
 NUMBERS = ["task", "embedding", "metric", "value", "ci_low", "ci_high", "n", "letters", "primary"]
 
@@ -149,6 +150,34 @@ def test_the_passages_stay_in_milvus_and_can_be_searched(finished: Path) -> None
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.split()[-2:] == ["60", "11"], done.stderr[-2000:]
+
+
+def test_words_of_both_corpora_are_on_a_map_that_other_tools_read(sequential: Path) -> None:
+    places = pd.read_parquet(sequential / "data/08_reporting/tiny/word_map.parquet")
+    assert list(places["embedding"].unique()) == ["domain.word2vec_8", "generic.word2vec_8"]
+    for _, part in places.groupby("embedding"):
+        assert {*TOPICS["heart"], *TOPICS["skin"], *TOPICS["lung"]} <= set(part["word"])
+    assert all(places["word"].iloc[list(each["ids"])].str.cat(sep=", ") == near for each, near in
+               zip(places["neighbours"], places["nearest"], strict=True))  # fmt: skip
+    domain = places[places["embedding"] == "domain.word2vec_8"].set_index("word")
+    topics = {word: topic for topic, words in TOPICS.items() for word in words}
+    topical = domain[domain.index.isin(list(topics))]
+    apart = (topical["x"].to_numpy()[:, None] - topical["x"].to_numpy()) ** 2
+    apart += (topical["y"].to_numpy()[:, None] - topical["y"].to_numpy()) ** 2 + np.diag([np.inf] * len(topical))
+    beside = topical.index[apart.argmin(axis=1)]
+    assert sum(topics[word] == topics[other] for word, other in zip(topical.index, beside, strict=True)) > 0.8 * len(topical)
+    assert json.loads(next((sequential / "data/08_reporting/tiny/figures/word_map.json").glob("*/*.json")).read_text())[
+        "data"
+    ]
+    assert "placed by t-SNE" in (sequential / "data/08_reporting/tiny/latest/report.html").read_text(encoding="utf-8")
+
+
+def test_a_map_of_vectors_that_are_not_there_is_refused_before_any_node_runs(project: Path) -> None:
+    set_parameter(project, "parameters_tiny.yml", diagnosis={"map": {"embeddings": ["domain.word2vec_9"]}})
+    done = run_kedro("--env", "tiny", check=False)
+    message = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode and "domain.word2vec_9" in message and "domain.word2vec_8, domain.glove_8" in message
+    assert not (project / "data/03_primary").exists()
 
 
 @pytest.mark.slow
