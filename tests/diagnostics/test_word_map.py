@@ -75,6 +75,18 @@ def test_neighbours_are_those_of_the_embedding_among_the_words_shown() -> None:
     assert table.loc["a", "distances"] == pytest.approx([1 - 1 / np.sqrt(1.01), 1 - 0.1 / np.sqrt(1.01)], abs=1e-6)
 
 
+def test_what_a_map_keeps_is_counted_by_neighbours_on_both_sides() -> None:
+    vectors = np.random.default_rng(6).normal(size=(40, 2)).astype(np.float32)
+    table = word_map(
+        WordVectors([f"w{row}" for row in range(40)], np.arange(40, 0, -1, dtype=np.int64), vectors), [], words=40, k=4
+    )
+    places = table[["x", "y"]].to_numpy()
+    for row, nearest in enumerate(table["nearest"]):
+        order = np.argsort(np.square(places - places[row]).sum(axis=1))[1:5]
+        assert table["kept"][row] == len({f"w{other}" for other in order} & set(nearest)) / 4
+    assert 0.3 < table["kept"].mean() < 1
+
+
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 4, 5, 12])
 @pytest.mark.parametrize("dim", [1, 2, 5])
 def test_few_words_and_few_dimensions_have_a_map_too(n: int, dim: int) -> None:
@@ -128,5 +140,5 @@ def test_maps_side_by_side_are_turned_onto_the_first_and_name_neighbours_by_thei
 
 
 def test_no_map_at_all_is_a_table_without_rows() -> None:
-    columns = ["embedding", "word", "x", "y", "probe", "near", "rank", "nearest", "distances"]
+    columns = ["embedding", "word", "x", "y", "kept", "probe", "near", "rank", "nearest", "distances"]
     assert side_by_side(pd.DataFrame(columns=columns)).columns.tolist() == [*columns[:-1], "neighbours"]

@@ -138,6 +138,7 @@ def word_map(*names: str) -> pd.DataFrame:
             {
                 "embedding": name,
                 **dict(zip(("word", "x", "y", "probe", "near"), row, strict=True)),
+                "kept": 0.4,
                 "rank": rank,
                 "nearest": nearest.get(row[0], "the, dose"),
                 "neighbours": {"ids": [0, 1], "distances": [0.1, 0.2]},
@@ -145,7 +146,7 @@ def word_map(*names: str) -> pd.DataFrame:
             for name in names
             for rank, row in enumerate(rows, 1)
         ],
-        columns=["embedding", "word", "x", "y", "probe", "near", "rank", "nearest", "neighbours"],
+        columns=["embedding", "word", "x", "y", "kept", "probe", "near", "rank", "nearest", "neighbours"],
     )
 
 

@@ -128,6 +128,7 @@ def test_a_map_says_what_may_be_read_from_it_and_what_was_done_to_its_second_pan
     both = word_map("domain.w_8", "generic.w_8").iloc[:-1]
     page = Page(report_page(**tables, **diagnosis, word_map=both))
     assert "8 words, placed by t-SNE" in page.text and "far means little" in page.text
+    assert "40.0 % and 40.0 % of a word’s ten nearest" in page.text
     assert (
         "The second panel is turned and mirrored onto the first by the words in common (7), and not stretched." in page.text
     )

@@ -27,6 +27,7 @@ WORD_MAP = pa.schema(
         ("word", pa.string()),
         ("x", pa.float64()),
         ("y", pa.float64()),
+        ("kept", pa.float64()),
         ("probe", pa.bool_()),
         ("near", pa.string()),
         ("rank", pa.int64()),
@@ -36,7 +37,7 @@ WORD_MAP = pa.schema(
 )
 PLACES = pa.schema(
     [
-        *(WORD_MAP.field(name) for name in ("embedding", "word", "x", "y", "probe", "near", "rank")),
+        *(WORD_MAP.field(name) for name in ("embedding", "word", "x", "y", "kept", "probe", "near", "rank")),
         ("nearest", pa.string()),
         ("neighbours", pa.struct([("ids", pa.list_(pa.int64())), ("distances", pa.list_(pa.float64()))])),
     ]

@@ -8,13 +8,14 @@ from itertools import islice
 import numpy as np
 import pandas as pd
 from scipy.linalg import orthogonal_procrustes
+from scipy.spatial import KDTree
 
 from emb_pipeline.diagnostics.neighbours import nearest, unit_vectors
 from emb_pipeline.embeddings.word_vectors import WordVectors
 
 PERPLEXITY = 30.0
 _ITERATIONS = 500
-"""Half of scikit-learn's; with a thousand words the picture has settled by then."""
+"""Half of scikit-learn's: of a thousand words' ten nearest, no more stay together after twice as many."""
 _FEWEST = 4
 """Words from which on t-SNE has neighbourhoods to keep."""
 
@@ -37,24 +38,27 @@ def word_map(vectors: WordVectors, probe_words: Sequence[str], *, words: int, k:
 
     Returns
     -------
-    DataFrame of word, x, y, probe, near, rank, nearest, distances
-        ``near`` is the probe word that a word is among the ``k`` nearest of (the nearest such), ``rank`` its place among the
-        words by frequency, from 1. ``nearest`` are the ``k`` nearest words of those on the map, and ``distances`` theirs:
-        1 minus cosine, as the embedding has it and not the map.
+    DataFrame of word, x, y, kept, probe, near, rank, nearest, distances
+        ``kept`` is the share of a word's ``k`` nearest that are among its ``k`` nearest on the map, too. ``near`` is the
+        probe word that a word is among the ``k`` nearest of (the nearest such), ``rank`` its place among the words by
+        frequency, from 1. ``nearest`` are the ``k`` nearest words of those on the map, and ``distances`` theirs: 1 minus
+        cosine, as the embedding has it and not the map.
     """
     probes = [word for word in dict.fromkeys(probe_words) if word in vectors.index and _has_direction(vectors, word)]
     found = nearest(vectors, probes, k).sort_values("cosine", kind="stable")
     near = dict(zip(found["neighbour"], found["word"], strict=True))  # of several, the nearest is written last
-    named = dict.fromkeys([*probes, *near])
+    named = [word for word in dict.fromkeys([*probes, *near]) if _has_direction(vectors, word)]
     commonest = islice((word for word in vectors.tokens if _has_direction(vectors, word)), words)
     chosen = dict.fromkeys([*named, *commonest])
     shown = _part(vectors, list(chosen)[: max(words, len(named))])
     beside = nearest(shown, shown.tokens, k, commonest=len(shown)).groupby("word")
-    names, cosines = beside["neighbour"].agg(list), beside["cosine"].agg(list)
+    names, cosines = (beside[column].agg(list) for column in ("neighbour", "cosine"))
+    places = coordinates(shown, seed=seed)
     return pd.DataFrame(
         {
             "word": list(shown.tokens),
-            **dict(zip("xy", coordinates(shown, seed=seed).T, strict=True)),
+            **dict(zip("xy", places.T, strict=True)),
+            "kept": _kept([[shown.index[each] for each in names.get(word, [])] for word in shown.tokens], places),
             "probe": [word in probes for word in shown.tokens],
             "near": [near.get(word) for word in shown.tokens],
             "rank": [vectors.index[word] + 1 for word in shown.tokens],
@@ -145,7 +149,7 @@ def side_by_side(maps: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame of embedding, word, x, y, probe, near, rank, nearest, neighbours
+    DataFrame of embedding, word, x, y, kept, probe, near, rank, nearest, neighbours
         ``nearest`` as text; ``neighbours`` the same as ``{ids, distances}``, ids being row numbers of this table, from 0.
     """
     parts = [part for _, part in maps.groupby("embedding", sort=False)]
@@ -156,7 +160,19 @@ def side_by_side(maps: pd.DataFrame) -> pd.DataFrame:
         {"ids": [row[name, word] for word in words], "distances": list(distances)}
         for name, words, distances in zip(whole["embedding"], whole["nearest"], whole["distances"], strict=True)
     ]
-    return whole.assign(nearest=whole["nearest"].map(", ".join), neighbours=neighbours).drop(columns="distances")
+    columns = {"nearest": whole["nearest"].map(", ".join), "neighbours": pd.Series(neighbours, dtype=object)}
+    return whole.assign(**columns).drop(columns="distances")
+
+
+def _kept(nearest_rows: Sequence[Sequence[int]], places: np.ndarray) -> list[float]:
+    """Of each word's nearest, the share that are as near on the map; NaN for a word without any."""
+    most = max(map(len, nearest_rows), default=0)
+    _, found = KDTree(places).query(places, k=most + 1) if most else (None, np.zeros((len(places), 1), dtype=int))
+    beside = ([other for other in row if other != own][:most] for own, row in enumerate(found.tolist()))
+    return [
+        len(set(rows) & set(others)) / len(rows) if rows else float("nan")
+        for rows, others in zip(nearest_rows, beside, strict=True)
+    ]
 
 
 def _has_direction(vectors: WordVectors, word: str) -> bool:

@@ -578,12 +578,14 @@ def _word_map(word_map: pd.DataFrame, drawn: go.Figure | None) -> Chart | None:
     if word_map.empty:
         return None
     words = word_map.groupby("embedding", sort=False)["word"].agg(set)
+    kept = word_map.groupby("embedding", sort=False)["kept"].mean()
     return _chart(
         drawn or figures.word_map_figure(word_map),
         "word-map",
         f"Words of {' and '.join(words.index)} in two dimensions. The table of nearest words holds what the lines show.",
         f"{max(map(len, words)):,} words, placed by t-SNE, which keeps together what is near in the embedding as far as it "
-        "can. Near means alike; far means little, and so do the size of a group and the width of a gap. Lines lead from "
+        f"can: {' and '.join(map(wording.share_text, kept))} of a word’s ten nearest are among its ten nearest here, too. "
+        "Near means alike, mostly; far means little, and so do the size of a group and the width of a gap. Lines lead from "
         "your words to those nearest to them by cosine: a long one is a neighbour that two dimensions could not keep near. "
         f"{_turned(words)}All points with their neighbours are in word_map.parquet, for other tools.",
     )
