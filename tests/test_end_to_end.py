@@ -157,15 +157,9 @@ def test_words_of_both_corpora_are_on_a_map_that_other_tools_read(sequential: Pa
     assert list(places["embedding"].unique()) == ["domain.word2vec_8", "generic.word2vec_8"]
     for _, part in places.groupby("embedding"):
         assert {*TOPICS["heart"], *TOPICS["skin"], *TOPICS["lung"]} <= set(part["word"])
-    assert all(places["word"].iloc[list(each["ids"])].str.cat(sep=", ") == near for each, near in
-               zip(places["neighbours"], places["nearest"], strict=True))  # fmt: skip
-    domain = places[places["embedding"] == "domain.word2vec_8"].set_index("word")
-    topics = {word: topic for topic, words in TOPICS.items() for word in words}
-    topical = domain[domain.index.isin(list(topics))]
-    apart = (topical["x"].to_numpy()[:, None] - topical["x"].to_numpy()) ** 2
-    apart += (topical["y"].to_numpy()[:, None] - topical["y"].to_numpy()) ** 2 + np.diag([np.inf] * len(topical))
-    beside = topical.index[apart.argmin(axis=1)]
-    assert sum(topics[word] == topics[other] for word, other in zip(topical.index, beside, strict=True)) > 0.8 * len(topical)
+    for each, nearest in zip(places["neighbours"], places["nearest"], strict=True):
+        assert ", ".join(places["word"].iloc[each["ids"]]) == nearest and (np.diff(each["distances"]) >= 0).all()
+    assert places.groupby("embedding")["kept"].mean().min() > 0.4  # of ten neighbours among 53 words chance would keep 0.19
     assert json.loads(next((sequential / "data/08_reporting/tiny/figures/word_map.json").glob("*/*.json")).read_text())[
         "data"
     ]

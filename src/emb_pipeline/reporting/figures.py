@@ -598,7 +598,15 @@ def word_map_figure(word_map: pd.DataFrame) -> go.Figure:
             figure.add_trace(_probe_and_neighbours(part, str(probe), style.colour), **at)
         for annotation in _probe_names(rows, centre, reach):
             figure.add_annotation(annotation, **at)
-        title = {"text": escape(str(name)), "font": {"size": 13}, "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom"}
+        title = {
+            "text": escape(str(name)),
+            "font": {"size": 13},
+            "x": 0,
+            "y": 1,
+            "xanchor": "left",
+            "yanchor": "bottom",
+            "yshift": 2,
+        }
         figure.add_annotation(title, xref="x domain", yref="y domain", **at)
         hidden = {"showgrid": False, "showticklabels": False, "showline": True, "mirror": True}
         figure.update_xaxes(range=[centre["x"] - reach, centre["x"] + reach], constrain="domain", **hidden, **at)
