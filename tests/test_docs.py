@@ -64,6 +64,9 @@ def test_a_use_case_is_added_by_following_the_page(project: Path) -> None:
     bought = {row["embedding"]: row["value"] for row in rows if row["task"] == "next_purchase" and row["primary"]}
     assert {"task.popularity", "task.item_knn", "task.ease", "task.hybrid_tfidf", "domain.glove_16"} <= set(bought)
     assert bought["task.ease"] > bought["task.popularity"] and bought["task.tfidf"] > bought["control.random_16"]
+    places = pq.read_table(project / "data/08_reporting/shop/word_map.parquet").to_pylist()
+    drawn = {row["word"]: row for row in places if row["embedding"] == "domain.word2vec_16"}
+    assert len(drawn) == len(places) and {word for word, row in drawn.items() if row["probe"]} == {"kettle", "spade", "desk"}
     page = (project / "data/08_reporting/shop/latest/report.html").read_text(encoding="utf-8")
     assert "a request, median" in page and "Mixed with a recommender" in page
 

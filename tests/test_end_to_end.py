@@ -11,12 +11,13 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
 from emb_pipeline.deployment.bundle import Bundle
-from tests.conftest import run_kedro
+from tests.conftest import TOPICS, run_kedro
 
 NUMBERS = ["task", "embedding", "metric", "value", "ci_low", "ci_high", "n", "letters", "primary"]
 
@@ -164,6 +165,28 @@ def test_what_the_corpus_changes_is_averaged_over_tasks_behind_one_gate(finished
     assert row["tasks"] == 2 and row["difference"] == pytest.approx(parts["difference"].mean())
     page = (finished / "data/08_reporting/tiny/latest/report.html").read_text(encoding="utf-8")
     assert "over all tasks" in page and "On average over tasks" in page
+
+
+def test_words_of_both_corpora_are_on_a_map_that_other_tools_read(sequential: Path) -> None:
+    places = pd.read_parquet(sequential / "data/08_reporting/tiny/word_map.parquet")
+    assert list(places["embedding"].unique()) == ["domain.word2vec_8", "generic.word2vec_8"]
+    for _, part in places.groupby("embedding"):
+        assert {*TOPICS["heart"], *TOPICS["skin"], *TOPICS["lung"]} <= set(part["word"])
+    for each, nearest in zip(places["neighbours"], places["nearest"], strict=True):
+        assert ", ".join(places["word"].iloc[each["ids"]]) == nearest and (np.diff(each["distances"]) >= 0).all()
+    assert places.groupby("embedding")["kept"].mean().min() > 0.4  # of ten neighbours among 53 words chance would keep 0.19
+    assert json.loads(next((sequential / "data/08_reporting/tiny/figures/word_map.json").glob("*/*.json")).read_text())[
+        "data"
+    ]
+    assert "placed by t-SNE" in (sequential / "data/08_reporting/tiny/latest/report.html").read_text(encoding="utf-8")
+
+
+def test_a_map_of_vectors_that_are_not_there_is_refused_before_any_node_runs(project: Path) -> None:
+    set_parameter(project, "parameters_tiny.yml", diagnosis={"map": {"embeddings": ["domain.word2vec_9"]}})
+    done = run_kedro("--env", "tiny", check=False)
+    message = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode and "domain.word2vec_9" in message and "domain.word2vec_8, domain.glove_8" in message
+    assert not (project / "data/03_primary").exists()
 
 
 @pytest.mark.slow

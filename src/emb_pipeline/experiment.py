@@ -495,6 +495,7 @@ def experiment_from(parameters: Mapping[str, Any]) -> Experiment:
         for cell in group.values()
     )
     _require_tunable(cells, parameters["tasks"])
+    _require_word_vectors(cells, ((parameters.get("diagnosis") or {}).get("map") or {}).get("embeddings") or ())
     return Experiment.model_construct(
         use_case=parameters["use_case"],
         corpora=grid.corpora,
@@ -522,6 +523,15 @@ def _require_tunable(cells: Sequence[EmbeddingCell], tasks: Mapping[str, Any]) -
                 f"globals.yml, grid.fine_tune: {cell.tuned_on} has nothing to tune {cell.base} on; "
                 "set training_queries, or name the column split, in its reading"
             )
+
+
+def _require_word_vectors(cells: Sequence[EmbeddingCell], drawn: Sequence[str]) -> None:
+    known = [cell.name for cell in cells if cell.artefact == "vectors" and not cell.tuned_on]
+    if unknown := [name for name in drawn if name not in known]:
+        raise ValueError(
+            f"diagnosis.map.embeddings: {', '.join(unknown)} is no word vectors of the grid; these are: "
+            f"{', '.join(known) or 'none'}"
+        )
 
 
 def _needs(definition: Mapping[str, Any]) -> frozenset[str] | None:

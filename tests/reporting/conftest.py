@@ -126,6 +126,30 @@ def audit(*lines: tuple[str, int, int], task: str = "topic") -> pd.DataFrame:
     )
 
 
+def word_map(*names: str) -> pd.DataFrame:
+    """A map of two probe words with two neighbours each, and of two other words, the same for each embedding."""
+    words = {"dose": (0, 0), "drug": (1, 0), "pill": (0, 1), "pain": (-9, 9), "ache": (-9, 8), "sore": (9, 9)}
+    near = {"drug": "dose", "pill": "dose", "ache": "pain", "sore": "pain"}
+    rows = [(word, *place, near.get(word) is None, near.get(word)) for word, place in words.items()]
+    rows += [("the", 5, -9, False, None), ("<b>of</b>", 6, -9, False, None)]
+    nearest = {"dose": "drug, pill", "pain": "sore, ache"}
+    return pd.DataFrame(
+        [
+            {
+                "embedding": name,
+                **dict(zip(("word", "x", "y", "probe", "near"), row, strict=True)),
+                "kept": 0.4,
+                "rank": rank,
+                "nearest": nearest.get(row[0], "the, dose"),
+                "neighbours": {"ids": [0, 1], "distances": [0.1, 0.2]},
+            }
+            for name in names
+            for rank, row in enumerate(rows, 1)
+        ],
+        columns=["embedding", "word", "x", "y", "kept", "probe", "near", "rank", "nearest", "neighbours"],
+    )
+
+
 @pytest.fixture
 def tables() -> Tables:
     """All inputs of the page."""

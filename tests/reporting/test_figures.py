@@ -17,9 +17,10 @@ from emb_pipeline.reporting.figures import (
     methods_figure,
     origins_figure,
     shared_dimension,
+    word_map_figure,
 )
 from emb_pipeline.reporting.theme import DARK_COLOURS, LOOKS
-from tests.reporting.conftest import TOPIC, Tables, leaderboard, origins
+from tests.reporting.conftest import TOPIC, Tables, leaderboard, origins, word_map
 
 
 def points(figure: go.Figure) -> dict[str, float]:
@@ -145,6 +146,49 @@ def test_doses_run_from_no_difference_to_the_largest_dose_with_intervals() -> No
     ]
     assert list(figure.data[0].error_y.array) == pytest.approx([0, 1, 1])
     assert not dose_figure(rows, "another").data
+
+
+PAIR = ("domain.w_8", "generic.w_8")
+
+
+def test_a_map_has_a_panel_for_each_embedding_and_shows_the_same_square_in_all() -> None:
+    figure = word_map_figure(word_map(*PAIR))
+    assert [each.name for each in figure.data] == ["words", "dose", "pain"] * 2
+    assert [each.xaxis for each in figure.data] == ["x"] * 3 + ["x2"] * 3
+    assert figure.layout.xaxis.range == figure.layout.xaxis2.range and figure.layout.xaxis.range[0] < -9
+    assert (figure.layout.yaxis.scaleanchor, figure.layout.yaxis2.scaleanchor) == ("x", "x2")
+    assert figure.data[1].line.color == LOOKS["domain"].colour and figure.data[4].line.color == LOOKS["generic"].colour
+    assert figure.layout.meta == {"side_by_side": True}
+    assert word_map_figure(word_map("domain.w_8")).layout.meta == {"side_by_side": False}
+    assert word_map_figure(word_map(*PAIR, "pretrained.w_8")).layout.height == 2 * figure.layout.height
+
+
+def test_lines_lead_from_a_probe_word_to_each_of_its_neighbours() -> None:
+    figure = word_map_figure(word_map("domain.w_8"))
+    dose = trace(figure, "dose")
+    assert list(zip(dose.x, dose.y, strict=True)) == [(0, 0), (1, 0), (0, 0), (0, 1), (0, 0)]
+    assert [text.split("<br>")[0] for text in dose.text] == [f"<b>{each}</b>" for each in "dose drug dose pill dose".split()]
+    assert dose.text[1].split("<br>")[1:] == ["among the nearest of dose", "nearest: the, dose"]
+    assert set(trace(figure, "words").x) == {5, 6}
+
+
+def test_probe_words_are_named_on_a_map_and_the_nearest_of_each_where_there_is_room() -> None:
+    named = [each.text for each in word_map_figure(word_map("domain.w_8")).layout.annotations]
+    assert named == ["<b>dose</b>", "<b>pain</b>", "drug", "sore", "domain.w_8"]
+    crowded = word_map("domain.w_8").assign(x=[*[99] * 7, -99], y=0)  # at the edge: room for three
+    named = [each.text for each in word_map_figure(crowded).layout.annotations]
+    assert "drug" in named and "sore" not in named
+
+
+def test_words_of_a_map_are_escaped() -> None:
+    words = trace(word_map_figure(word_map("domain.w_8")), "words")
+    assert words.text[1].startswith("<b>&lt;b&gt;of&lt;/b&gt;</b>")
+
+
+def test_a_map_without_probe_words_and_no_map_at_all_can_be_drawn() -> None:
+    plain = word_map("domain.w_8").assign(probe=False, near=None)
+    assert [(each.name, len(each.x)) for each in word_map_figure(plain).data] == [("words", len(plain))]
+    assert not word_map_figure(word_map()).data
 
 
 @pytest.mark.parametrize("task", ["topic", "nowhere"])

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from emb_pipeline.reporting.page import audit_state, report_page
-from tests.reporting.conftest import TOPIC, Tables, comparisons, leaderboard
+from tests.reporting.conftest import TOPIC, Tables, comparisons, leaderboard, word_map
 from tests.reporting.test_figures import contrast
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
@@ -116,6 +116,26 @@ def test_every_figure_is_described_and_holds_its_data(page: Page) -> None:
     for plot in plots:
         assert plot["role"] == "img" and plot["aria-label"]
         assert json.loads(page.figures[f"{plot['id']}-data"])["data"]
+
+
+def test_a_map_says_what_may_be_read_from_it_and_what_was_done_to_its_second_panel(tables: Tables) -> None:
+    checks = [{"embedding": "domain.w_8", "check": "shape", "item": "hubs", "value": 0.5, "known": 9, "total": 9}]
+    diagnosis = {
+        "checks": pd.DataFrame([{**each, **dict.fromkeys(("ci_low", "ci_high", "p"), float("nan"))} for each in checks]),
+        "neighbours": pd.DataFrame(columns=["embedding", "word", "rank", "neighbour", "probe"]).astype({"probe": bool}),
+        "overlaps": pd.DataFrame(columns=["first", "second", "shared", "words"]),
+    }
+    both = word_map("domain.w_8", "generic.w_8").iloc[:-1]
+    page = Page(report_page(**tables, **diagnosis, word_map=both))
+    assert "8 words, placed by t-SNE" in page.text and "far means little" in page.text
+    assert "40.0 % and 40.0 % of a word’s ten nearest" in page.text
+    assert (
+        "The second panel is turned and mirrored onto the first by the words in common (7), and not stretched." in page.text
+    )
+    assert len(json.loads(page.figures["figure-word-map-data"])["data"]) == 6
+    alone = Page(report_page(**tables, **diagnosis, word_map=word_map("domain.w_8")))
+    assert "placed by t-SNE" in alone.text and "turned and mirrored" not in alone.text
+    assert "t-SNE" not in Page(report_page(**tables, **diagnosis, word_map=word_map())).text
 
 
 def test_a_language_a_skip_link_and_a_viewport_are_set(page: Page) -> None:

@@ -21,4 +21,26 @@ NEIGHBOURS = pa.schema(
         ("probe", pa.bool_()),
     ]
 )
-DIAGNOSIS = {"checks": CHECKS, "neighbours": NEIGHBOURS}
+WORD_MAP = pa.schema(
+    [
+        ("embedding", pa.string()),
+        ("word", pa.string()),
+        ("x", pa.float64()),
+        ("y", pa.float64()),
+        ("kept", pa.float64()),
+        ("probe", pa.bool_()),
+        ("near", pa.string()),
+        ("rank", pa.int64()),
+        ("nearest", pa.list_(pa.string())),
+        ("distances", pa.list_(pa.float64())),
+    ]
+)
+PLACES = pa.schema(
+    [
+        *(WORD_MAP.field(name) for name in ("embedding", "word", "x", "y", "kept", "probe", "near", "rank")),
+        ("nearest", pa.string()),
+        ("neighbours", pa.struct([("ids", pa.list_(pa.int64())), ("distances", pa.list_(pa.float64()))])),
+    ]
+)
+"""The maps of several embeddings together."""
+DIAGNOSIS = {"checks": CHECKS, "neighbours": NEIGHBOURS, "word_map": WORD_MAP}

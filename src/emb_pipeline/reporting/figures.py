@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -30,7 +30,10 @@ from emb_pipeline.reporting.wording import (
 )
 
 ROW_HEIGHT = 24
+PANEL_HEIGHT = 460
 _WIDTH, _HEIGHT = 300, 250  # pixels of a small plot, to keep names from overlapping
+_PANEL = 320  # pixels of one side of a map, on a phone
+_HOVERED = 5
 _DOSE = re.compile(r"_(?P<kind>less_text|shuffled_words|typos)_(?P<dose>\d+)$")
 _Row = Mapping[Hashable, Any]
 _DIRECTION_COLOURS = {1: look("domain").colour, 0: look("control").colour, -1: look("generic").colour}
@@ -565,6 +568,63 @@ def search_figure(searches: pd.DataFrame, task: str) -> go.Figure:
     )
 
 
+def word_map_figure(word_map: pd.DataFrame) -> go.Figure:
+    """Words in two dimensions, a panel for each embedding; lines lead from the probe words to what is nearest to them.
+
+    Parameters
+    ----------
+    word_map : DataFrame
+        Of `emb_pipeline.diagnostics.word_map.side_by_side`.
+
+    Returns
+    -------
+    Figure
+        Of each panel a trace of all words, and one of each probe word with its neighbours. All panels show the same square.
+        A narrow page puts the panels one below the other: ``layout.meta`` says that they may be.
+    """
+    panels = list(word_map.groupby("embedding", sort=False))
+    if not panels:
+        return _empty(height=120)
+    columns = min(2, len(panels))
+    figure = make_subplots(
+        rows=math.ceil(len(panels) / columns), cols=columns, horizontal_spacing=0.03, vertical_spacing=0.06
+    )
+    centre = (word_map[["x", "y"]].max() + word_map[["x", "y"]].min()) / 2
+    reach = 1.05 * float((word_map[["x", "y"]] - centre).abs().to_numpy().max()) or 1.0
+    for number, (name, rows) in enumerate(panels):
+        at = {"row": number // columns + 1, "col": number % columns + 1}
+        style = look(str(name).split(".", 1)[0])
+        rows = rows.assign(of=rows["word"].where(rows["probe"], rows["near"]))
+        figure.add_trace(_words(rows[rows["of"].isna()], "words", marker={"color": TEXT, "opacity": 0.3, "size": 4}), **at)
+        for probe, part in rows.groupby("of", sort=False):
+            figure.add_trace(_probe_and_neighbours(part, str(probe), style.colour), **at)
+        for annotation in _probe_names(rows, centre, reach):
+            figure.add_annotation(annotation, **at)
+        title = {
+            "text": escape(str(name)),
+            "font": {"size": 13},
+            "x": 0,
+            "y": 1,
+            "xanchor": "left",
+            "yanchor": "bottom",
+            "yshift": 2,
+        }
+        figure.add_annotation(title, xref="x domain", yref="y domain", **at)
+        hidden = {"showgrid": False, "showticklabels": False, "showline": True, "mirror": True}
+        figure.update_xaxes(range=[centre["x"] - reach, centre["x"] + reach], constrain="domain", **hidden, **at)
+        figure.update_yaxes(
+            range=[centre["y"] - reach, centre["y"] + reach],
+            constrain="domain",
+            scaleanchor="x" if number == 0 else f"x{number + 1}",
+            **hidden,
+            **at,
+        )
+    height = PANEL_HEIGHT * math.ceil(len(panels) / columns)
+    return figure.update_layout(
+        template=TEMPLATE, height=height, margin={"t": 24}, showlegend=False, meta={"side_by_side": columns > 1}
+    )
+
+
 def costs(rows: pd.DataFrame) -> pd.Series:
     """Seconds to train an embedding and encode a task with it; NaN where neither is known."""
     return rows[["train_seconds", "encode_seconds"]].astype(float).sum(axis=1, min_count=1)
@@ -591,6 +651,52 @@ def _dots(rows: pd.DataFrame, y: Iterable[Any], origin: str, metric: str) -> go.
         text=_hover_texts(rows, metric),
         hoverinfo="text",
     )
+
+
+def _words(rows: pd.DataFrame, name: str, **style: Any) -> go.Scatter:
+    """Words at their places; under the pointer, what is nearest to them."""
+    near = [f"<br>among the nearest of {escape(near)}" if isinstance(near, str) else "" for near in rows["near"]]
+    nearest = [", ".join(names.split(", ")[:_HOVERED]) for names in rows["nearest"]]
+    return go.Scatter(
+        x=rows["x"].round(2).tolist(),
+        y=rows["y"].round(2).tolist(),
+        name=escape(name),
+        text=[
+            f"<b>{escape(word)}</b>{of}<br>nearest: {escape(names)}"
+            for word, of, names in zip(rows["word"], near, nearest, strict=True)
+        ],
+        hoverinfo="text",
+        **{"mode": "markers", **style},
+    )
+
+
+def _probe_and_neighbours(rows: pd.DataFrame, probe: str, colour: str) -> go.Scatter:
+    """A star: the line goes from the probe word to each neighbour and back."""
+    centre, around = rows[rows["word"] == probe], rows[rows["word"] != probe]
+    star = pd.concat([centre, *(step for place in range(len(around)) for step in (around.iloc[[place]], centre))])
+    size = [9 if word == probe else 6 for word in star["word"]]
+    line, marker = {"color": colour, "width": 0.8}, {"color": colour, "size": size, "opacity": 1}
+    return _words(star, probe, mode="lines+markers", line=line, marker=marker)
+
+
+def _probe_names(rows: pd.DataFrame, centre: pd.Series, reach: float) -> list[dict[str, Any]]:
+    """Names of the probe words, then of one neighbour of each, where they find room."""
+    probes, near = rows[rows["probe"]], dict(zip(rows["word"], rows["near"], strict=True))
+    nearest = [
+        next((each for each in names.split(", ") if near.get(each) == probe), "")
+        for probe, names in zip(probes["word"], probes["nearest"], strict=True)
+    ]
+    named = pd.concat([probes, rows[rows["word"].isin(nearest) & ~rows["probe"]]])
+    places = [
+        (_PANEL * (x - centre["x"] + reach) / (2 * reach), _PANEL * (y - centre["y"] + reach) / (2 * reach))
+        for x, y in zip(named["x"], named["y"], strict=True)
+    ]
+    words = named["word"].tolist()
+    texts = [f"<b>{escape(word)}</b>" if probe else escape(word) for word, probe in zip(words, named["probe"], strict=True)]
+    return [
+        {"x": named["x"].iloc[number], "y": named["y"].iloc[number], "text": texts[number], **beside}
+        for number, beside in _with_room(words, places, places[: len(probes)], width=_PANEL)
+    ]
 
 
 def _bars(rows: pd.DataFrame, colour: str, column: str) -> dict[str, Any]:
@@ -679,23 +785,31 @@ def _label_points(
         )
 
     points = [place(cost, value) for cost, value in zip(rows["cost"], rows["value"], strict=True)]
+    last_first = named.iloc[::-1]
+    names = [str(name) for name in last_first["embedding"]]
+    places = [place(cost, value) for cost, value in zip(last_first["cost"], last_first["value"], strict=True)]
+    for number, beside in _with_room(names, places, points, width=_WIDTH):
+        row = last_first.iloc[number]
+        figure.add_annotation(x=math.log10(row["cost"]), y=row["value"], text=escape(names[number]), **beside)
+
+
+def _with_room(
+    names: Sequence[str], places: Sequence[tuple[float, float]], points: Iterable[tuple[float, float]], *, width: float
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The numbers of the names that cover neither a name before them nor a point, and where each stands beside its place.
+
+    ``places`` and ``points`` in pixels, ``width`` what a name must stay within.
+    """
     taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in points]
-    for row in named.iloc[::-1].to_dict("records"):
-        x, y = place(row["cost"], row["value"])
-        width = 7 * len(str(row["embedding"]))
+    for number, (name, (x, y)) in enumerate(zip(names, places, strict=True)):
+        length = 7 * len(name)
         for right, shift in ((True, 0), (False, 0), (True, 14), (False, 14), (True, -14), (False, -14)):
-            left = x + 9 if right else x - 9 - width
-            box = (left, y + shift - 7, left + width, y + shift + 7)
-            if left >= 0 and left + width <= _WIDTH and not any(_overlap(box, other) for other in taken):
+            left = x + 9 if right else x - 9 - length
+            box = (left, y + shift - 7, left + length, y + shift + 7)
+            if left >= 0 and left + length <= width and not any(_overlap(box, other) for other in taken):
                 taken.append(box)
-                figure.add_annotation(
-                    x=math.log10(row["cost"]),
-                    y=row["value"],
-                    text=escape(str(row["embedding"])),
-                    xanchor="left" if right else "right",
-                    xshift=9 if right else -9,
-                    yshift=shift,
-                )
+                anchor = {"xanchor": "left", "xshift": 9} if right else {"xanchor": "right", "xshift": -9}
+                yield number, {**anchor, "yshift": shift}
                 break
 
 

@@ -105,6 +105,7 @@ def report_page(
     checks: pd.DataFrame | None = None,
     neighbours: pd.DataFrame | None = None,
     overlaps: pd.DataFrame | None = None,
+    word_map: pd.DataFrame | None = None,
     decision: pd.DataFrame | None = None,
     relaxations: pd.DataFrame | None = None,
     sizes: pd.DataFrame | None = None,
@@ -134,6 +135,8 @@ def report_page(
         Scores by number of labels, and embeddings against the one that is best with all labels.
     checks, neighbours, overlaps : DataFrame, optional
         What word vectors know by themselves, the nearest words of some words, and how many of them two embeddings share.
+    word_map : DataFrame, optional
+        Words in two dimensions, of `emb_pipeline.diagnostics.word_map.side_by_side`.
     decision, relaxations : DataFrame, optional
         Which embedding to deploy, and what larger budgets would buy.
     sizes : DataFrame, optional
@@ -144,7 +147,7 @@ def report_page(
         Error rate of the tests; intervals are taken to be at ``1 - level``.
     drawn : mapping of str to Figure, optional
         Figures that are there already: ``<task>_leaderboard``, ``_methods``, ``_dimension``, ``_cost``, ``_curve``,
-        ``_search``, and ``origins``, ``factors``. What is missing is drawn.
+        ``_search``, ``origins``, ``factors`` and ``word_map``. What is missing is drawn.
 
     Returns
     -------
@@ -174,6 +177,7 @@ def report_page(
         "diagnosis": None
         if checks is None or neighbours is None or overlaps is None
         else diagnosis_view(checks, neighbours, overlaps, _training_tokens(embeddings)),
+        "word_map": None if word_map is None else _word_map(word_map, (drawn or {}).get("word_map")),
         "decision": [] if decision is None or relaxations is None else _decision(decision, relaxations),
         "sizes": [] if sizes is None else _sizes(sizes, checks, order),
         "searches": [] if searches is None else _searches(searches, order, drawn or {}),
@@ -612,6 +616,33 @@ def _searches(searches: pd.DataFrame, order: Sequence[str], drawn: Mapping[str, 
             }
         )
     return made
+
+
+def _word_map(word_map: pd.DataFrame, drawn: go.Figure | None) -> Chart | None:
+    """Words in two dimensions, with what such a picture may be read for; None without any."""
+    if word_map.empty:
+        return None
+    words = word_map.groupby("embedding", sort=False)["word"].agg(set)
+    kept = word_map.groupby("embedding", sort=False)["kept"].mean()
+    return _chart(
+        drawn or figures.word_map_figure(word_map),
+        "word-map",
+        f"Words of {' and '.join(words.index)} in two dimensions. The table of nearest words holds what the lines show.",
+        f"{max(map(len, words)):,} words, placed by t-SNE, which keeps together what is near in the embedding as far as it "
+        f"can: {' and '.join(map(wording.share_text, kept))} of a word’s ten nearest are among its ten nearest here, too. "
+        "Near means alike, mostly; far means little, and so do the size of a group and the width of a gap. Lines lead from "
+        "your words to those nearest to them by cosine: a long one is a neighbour that two dimensions could not keep near. "
+        f"{_turned(words)}All points with their neighbours are in word_map.parquet, for other tools.",
+    )
+
+
+def _turned(words: pd.Series) -> str:
+    """What was done to the panels behind the first, by the words of each."""
+    if len(words) < 2:
+        return ""
+    which = "The second panel is" if len(words) == 2 else "All panels but the first are"
+    shared = ", ".join(f"{len(words.iloc[0] & others):,}" for others in words.iloc[1:])
+    return f"{which} turned and mirrored onto the first by the words in common ({shared}), and not stretched. "
 
 
 def _decision(decision: pd.DataFrame, relaxations: pd.DataFrame) -> list[dict[str, Any]]:

@@ -34,8 +34,19 @@
     return layout;
   };
 
+  // Panels beside each other come one below the other where there is no room for them.
+  const stacked = (layout, width) => {
+    const numbers = Object.keys(layout).filter((key) => /^xaxis\d*$/.test(key)).map((key) => key.slice(5));
+    numbers.forEach((number, place) => {
+      layout[`xaxis${number}`].domain = [0, 1];
+      layout[`yaxis${number}`].domain = [1 - (place + 0.94) / numbers.length, 1 - place / numbers.length];
+    });
+    layout.height = numbers.length * (width + 24);
+  };
+
   const draw = (plot) => {
     const { data, layout } = figureOf(plot);
+    if (layout.meta?.side_by_side && plot.clientWidth < 640) stacked(layout, plot.clientWidth);
     return Plotly.react(plot, data, fitted(layout, plot.clientWidth < 480), { responsive: true, displayModeBar: false });
   };
 

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from emb_pipeline.diagnostics.geometry import anisotropy, first_direction_share, hubness
 from emb_pipeline.diagnostics.neighbours import COMMONEST, nearest, word_sample
-from emb_pipeline.diagnostics.tables import CHECKS, NEIGHBOURS
+from emb_pipeline.diagnostics.tables import CHECKS, NEIGHBOURS, WORD_MAP
+from emb_pipeline.diagnostics.word_map import word_map
 from emb_pipeline.diagnostics.word_tests import (
     Measured,
     among_nearest,
@@ -45,6 +46,20 @@ class BiasLists(BaseModel):
     b: tuple[str, ...] = Field(min_length=2)
 
 
+class MapOptions(BaseModel):
+    """Which words of which embeddings are drawn in two dimensions."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    embeddings: tuple[str, ...] = Field(
+        default=(),
+        description="<origin>.<embedding> of word vectors to draw; none: the first that is trained on each corpus",
+    )
+    words: int = Field(
+        default=1000, ge=0, le=20_000, description="words to place: probe words, their neighbours, the commonest; 0: no map"
+    )
+
+
 class DiagnosisOptions(BaseModel):
     """What word vectors are asked. Everything may be your own words."""
 
@@ -57,6 +72,7 @@ class DiagnosisOptions(BaseModel):
     synonyms: tuple[tuple[str, str], ...] = Field(default=(), description="pairs of like meaning, to tell them from")
     bias: dict[str, BiasLists] = Field(default_factory=dict, description="word lists of association tests (WEAT)")
     sample: int = Field(default=500, ge=0, le=100_000, description="words by which embeddings are compared with each other")
+    map: MapOptions = Field(default_factory=MapOptions, description="words to draw in two dimensions")
 
 
 def diagnose_vectors(options: DiagnosisOptions, folders: Folders, seed: int, **inputs: Any) -> dict[str, pa.Table]:
@@ -78,6 +94,12 @@ def diagnose_vectors(options: DiagnosisOptions, folders: Folders, seed: int, **i
     return {
         "checks": pa.Table.from_pylist(checks, schema=CHECKS),
         "neighbours": pa.concat_tables(neighbours),
+        "word_map": pa.concat_tables(
+            [
+                WORD_MAP.empty_table(),
+                *(_word_map(key, vectors_of[key], options, seed) for key in _drawn(vectors_of, options)),
+            ]
+        ),
     }
 
 
@@ -88,6 +110,15 @@ def largest_size(key: str, known: Iterable[str]) -> str | None:
     }
     largest = sizes[max(sizes)] if len(sizes) > 1 else None
     return largest if largest != key and _SIZED.fullmatch(key) else None
+
+
+def _drawn(vectors_of: Mapping[str, WordVectors], options: DiagnosisOptions) -> list[str]:
+    """The embeddings whose words are placed: those that are named, else the first that is trained on a corpus."""
+    if not options.map.words:
+        return []
+    if options.map.embeddings:
+        return [key for key in vectors_of if key in options.map.embeddings]
+    return [key for key, vectors in vectors_of.items() if "corpus_fingerprint" in vectors.provenance][:1]
 
 
 class _WordSets:
@@ -143,3 +174,8 @@ def _neighbours(key: str, vectors: WordVectors, options: DiagnosisOptions) -> pa
     probes = found["word"].isin(set(options.probe_words))
     table = found.assign(embedding=key, probe=probes)[NEIGHBOURS.names]
     return pa.Table.from_pandas(table, schema=NEIGHBOURS, preserve_index=False)
+
+
+def _word_map(key: str, vectors: WordVectors, options: DiagnosisOptions, seed: int) -> pa.Table:
+    table = word_map(vectors, options.probe_words, words=options.map.words, seed=seed).assign(embedding=key)
+    return pa.Table.from_pandas(table[WORD_MAP.names], schema=WORD_MAP, preserve_index=False)

@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from emb_pipeline.config import project_path, tracking_uri
 from emb_pipeline.diagnostics.neighbours import overlaps
+from emb_pipeline.diagnostics.tables import PLACES
+from emb_pipeline.diagnostics.word_map import side_by_side
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment import EmbeddingCell, TaskDefinition
 from emb_pipeline.provenance import git_state, versions
@@ -141,6 +143,11 @@ def make_audit(audits: pa.Table, overlap: pa.Table) -> pd.DataFrame:
     return whole
 
 
+def make_word_map(**scores: Tables) -> pa.Table:
+    """Words of several embeddings in two dimensions, the maps turned onto the first."""
+    return pa.Table.from_pandas(side_by_side(of_all_tasks(scores, "word_map")), schema=PLACES, preserve_index=False)
+
+
 def draw_task(leaderboard: pa.Table, task: str, audit: pa.Table) -> tuple[go.Figure, ...]:
     """The figures of `TASK_FIGURES`: scores with intervals and letters, by dimension, by method, and against their cost."""
     board = leaderboard.to_pandas()
@@ -172,6 +179,11 @@ def draw_factors(factor_effects: pa.Table, options: ReportOptions) -> go.Figure:
     return figures.factors_figure(figures.overall_effects(factor_effects.to_pandas()), level=options.level)
 
 
+def draw_word_map(word_map: pa.Table) -> go.Figure:
+    """Words in two dimensions, a panel for each embedding."""
+    return figures.word_map_figure(word_map.to_pandas())
+
+
 def write_page(
     parameters: Mapping[str, Any],
     leaderboard: pa.Table,
@@ -188,6 +200,7 @@ def write_page(
     sizes: pa.Table,
     vector_search: pa.Table,
     audit: pa.Table,
+    word_map: pa.Table,
     **parts: Any,
 ) -> str:
     """The report, as one page."""
@@ -209,6 +222,7 @@ def write_page(
         checks=of_all_tasks(scores, "checks"),
         neighbours=neighbours,
         overlaps=overlaps(neighbours[~neighbours["probe"]], comparable(neighbours["embedding"].unique())),
+        word_map=word_map.to_pandas(),
         decision=decision.to_pandas(),
         relaxations=relaxations.to_pandas(),
         sizes=sizes.to_pandas(),

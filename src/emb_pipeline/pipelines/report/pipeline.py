@@ -29,6 +29,7 @@ def build(experiment: Experiment) -> Pipeline:
         *figures,
         node(nodes.draw_origins, ["effects", "params:report"], "origins_figure", name="draw_origins"),
         node(nodes.draw_factors, ["factor_effects", "params:report"], "factors_figure", name="draw_factors"),
+        node(nodes.draw_word_map, "word_map", "word_map_figure", name="draw_word_map"),
     ]
     drawn = [name for step in steps for name in step.outputs]
     corpora = {f"corpus_{corpus}": f"corpora@{corpus}" for corpus in experiment.corpora}
@@ -62,6 +63,7 @@ def _tables(scores: Mapping[str, str]) -> list[Node]:
         ),
         node(nodes.measure_learning_curves, compared, ["learning_curves", "crossovers"], name="measure_learning_curves"),
         node(nodes.make_audit, ["audits", "overlap"], "audit", name="make_audit"),
+        node(nodes.make_word_map, {name: name for name in scores}, "word_map", name="make_word_map"),
     ]
 
 
