@@ -3,7 +3,7 @@
     python benchmarks/hamming_search.py [--vectors 100000] [--dim 384]
 
 Vectors are drawn around centres, to one side of the origin, and queries are vectors with noise added. All systems answer the
-same queries in turns, so that what else the machine does falls on all of them; medians of single queries, and of all at once.
+same queries in turns, so that what else the machine does meets all alike: medians of single queries, and of all at once.
 """
 
 from __future__ import annotations
@@ -48,7 +48,10 @@ def main() -> None:
     with threadpool_limits(1):
         single, rate = timed({name: serve for name, (serve, _, _) in systems.items()}, queries, arguments.rounds)
     exact = next(iter(systems))
-    print(f"{arguments.vectors:,} vectors of {arguments.dim} numbers, {len(queries)} queries, {arguments.rounds} rounds, one thread")
+    print(
+        f"{arguments.vectors:,} vectors of {arguments.dim} numbers, {len(queries)} queries, "
+        f"{arguments.rounds} rounds, one thread"
+    )
     print(f"{'':28} recall@{K}  ms a query   ratio  queries/s   ratio  bytes searched + stored")
     for name, (serve, searched, stored) in systems.items():
         found = serve(queries)

@@ -538,7 +538,7 @@ def _needs(definition: Mapping[str, Any]) -> frozenset[str] | None:
 
 
 def _needs_store(vector_search: Mapping[str, Any]) -> bool:
-    """Whether an index is one of a vector store; what cannot be read is refused when the nodes that take it are validated."""
+    """Whether an index is one of a vector store; what cannot be read is refused when the nodes' parameters are validated."""
     indexes = vector_search.get("indexes") or ()
     return any(not isinstance(each, Mapping) or each.get("index") not in IN_PROCESS for each in indexes)
 

@@ -57,7 +57,9 @@ def _recommended(rows: pd.DataFrame, product: pd.Series) -> list[Finding]:
         which = "No index" if in_store else "No number of candidates by Hamming distance"
         return [Finding(Markup("{} finds enough of what an exact search finds.").format(which), "warning")]
     row = chosen.iloc[0].to_dict()
-    sentence = Markup("{} {} is the fastest that finds enough of the nearest of {}: {} of them, {} a query{}; it loses {} {} {}.")
+    sentence = Markup(
+        "{} {} is the fastest that finds enough of the nearest of {}: {} of them, {} a query{}; it loses {} {} {}."
+    )
     found = sentence.format(
         "In Milvus" if in_store else "Without a vector store",
         setting_text(row),
