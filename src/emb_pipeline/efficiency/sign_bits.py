@@ -133,7 +133,7 @@ def smallest(distances: np.ndarray, n: int) -> np.ndarray:
     """Rows of the ``n`` smallest distances, in rising order of the rows; of equal distances the first rows are taken."""
     if n >= len(distances):
         return np.arange(len(distances))
-    radius = np.partition(distances, n - 1)[n - 1]
+    radius = distances[np.argpartition(distances, n - 1)[n - 1]]
     rows = np.flatnonzero(distances <= radius)
     at_radius = np.flatnonzero(distances[rows] == radius)
     return np.delete(rows, at_radius[len(at_radius) - (len(rows) - n) :])

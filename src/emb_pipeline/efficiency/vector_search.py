@@ -393,8 +393,14 @@ def operating_points(
         started = perf_counter()
         engine.build_index(index.index, build)
         seconds, size = perf_counter() - started, engine.index_bytes()
-        built = {"index": index.index, "in_store": index.in_store, "build": build, "build_seconds": seconds}
-        built |= {"index_bytes": size, "bytes_per_item": engine.bytes_per_item}
+        built = {
+            "index": index.index,
+            "in_store": index.in_store,
+            "build": build,
+            "build_seconds": seconds,
+            "index_bytes": size,
+            "bytes_per_item": engine.bytes_per_item,
+        }
         settings = index.settings(n_items)
         for place, (name, value) in enumerate(settings):
             params = {name: value} if name else {}

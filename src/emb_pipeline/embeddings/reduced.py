@@ -77,7 +77,7 @@ class Quantisation:
         if self.precision == "float16":
             return vectors.astype(np.float16)
         if self.precision == "int8":
-            return np.clip(np.rint((vectors - self.low) / self._step), 0, 255).astype(np.uint8)
+            return np.asarray(np.clip(np.rint((vectors - self.low) / self._step), 0, 255), dtype=np.uint8)
         if self.precision == "binary":
             return np.asarray(vectors > 0)
         return vectors
@@ -87,7 +87,7 @@ class Quantisation:
         if self.precision == "int8":
             return np.asarray(stored * self._step + self.low, dtype=np.float32)
         if self.precision == "binary":
-            return np.where(stored, np.float32(1), np.float32(-1))
+            return np.asarray(np.where(stored, np.float32(1), np.float32(-1)))
         return np.asarray(stored, dtype=np.float32)
 
     def read_back(self, vectors: np.ndarray) -> np.ndarray:
