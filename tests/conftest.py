@@ -223,7 +223,11 @@ task_definitions:
       passages: data/01_raw/tiny/passages.csv
       qrels: data/01_raw/tiny/qrels.csv
 report: {resamples: 200, permutations: 199, level: 0.05}
-vector_search: {requests: 5, indexes: [{index: HNSW, links: 8, ef_construction: 32, ef: [10, 60]}]}
+vector_search:
+  requests: 5
+  indexes:
+    - {index: HNSW, links: 8, ef_construction: 32, ef: [10, 60]}
+    - {index: HAMMING, candidates: [10, 60]}
 """
 
 

@@ -74,7 +74,7 @@ def test_a_use_case_is_added_by_following_the_page(project: Path) -> None:
 @pytest.mark.slow
 def test_a_collection_is_searched_by_following_the_page(project: Path) -> None:
     follow("vector-search.md", project)
-    assert pq.read_table(max((project / "data/08_reporting/tiny/vector_search.parquet").glob("*/*.parquet"))).num_rows == 5
+    assert pq.read_table(max((project / "data/08_reporting/tiny/vector_search.parquet").glob("*/*.parquet"))).num_rows == 7
 
 
 @pytest.mark.slow

@@ -131,13 +131,17 @@ def test_what_was_chosen_is_handed_over_as_a_model_that_takes_text(finished: Pat
 
 def test_the_passages_stay_in_milvus_and_can_be_searched(finished: Path) -> None:
     searches = newest(finished, "vector_search")
-    assert list(searches["index"]) == ["exact", "exact", "exact", "HNSW", "HNSW"]
+    assert list(searches["index"]) == ["exact", "exact", "exact", "HNSW", "HNSW", "HAMMING", "HAMMING"]
     dense = searches["embedding"].iloc[-1]
     board = newest(finished, "leaderboard").query("task == 'search' and metric == 'ndcg@10'").set_index("embedding")["value"]
     assert dense.split(".")[1] in ("word2vec_8", "glove_8")
-    assert searches["value"].iloc[-1] == pytest.approx(board[dense], abs=0.03) and searches["recall"].iloc[-1] > 0.9
+    last = searches.drop_duplicates("index", keep="last").set_index("index")
+    for index in ("HNSW", "HAMMING"):
+        assert last["value"][index] == pytest.approx(board[dense], abs=0.03) and last["recall"][index] > 0.9
+    assert last["recall"]["HAMMING"] == 1  # all sixty passages are candidates
+    assert last["index_bytes"]["HAMMING"] == 60 * 8 + 8 * 4 and last["bytes_per_item"]["HAMMING"] == 8 * 4
     page = (finished / "data/08_reporting/tiny/latest/report.html").read_text(encoding="utf-8")
-    assert "Vector search" in page and "HNSW with ef" in page
+    assert "Vector search" in page and "HNSW with ef" in page and "HAMMING with candidates" in page
     code = (
         "from kedro.framework.session import KedroSession\n"
         "from kedro.framework.startup import bootstrap_project\n"

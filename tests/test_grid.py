@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from emb_pipeline.experiment import EmbeddingCell, TaskDefinition, evaluated_tasks, expand_grid, experiment_from
+from emb_pipeline.pipelines import measure
 
 METHODS = {"word2vec": {"window": 3}, "tfidf": {}, "lsa": {}, "random": {}, "bm25": {}, "one_hot": {}}
 GRID = {
@@ -112,6 +113,25 @@ def test_a_pretrained_embedding_may_be_evaluated_on_some_tasks_only() -> None:
     experiment = experiment_from(parameters)
     assert experiment.tasks_of(experiment.cell_named("pretrained.glove_50")) == ["topic"]
     assert experiment.tasks_of(experiment.cell_named("domain.word2vec_50")) == ["topic", "search"]
+
+
+@pytest.mark.parametrize(
+    ("indexes", "needed"),
+    [([], False), ([{"index": "HAMMING"}], False), ([{"index": "HAMMING"}, {"index": "FLAT"}], True), (["FLAT"], True)],
+)
+def test_a_vector_store_is_needed_where_an_index_is_made_there(indexes: list[object], needed: bool) -> None:
+    parameters = {
+        "use_case": "any",
+        "grid": GRID,
+        "embeddings": expand_grid(GRID, METHODS),
+        "tasks": {"topic": {"kind": "classification"}, "search": {"kind": "retrieval"}},
+        "corpora": {"domain": {}, "generic": {}},
+        "vector_search": {"indexes": indexes},
+    }
+    experiment = experiment_from(parameters)
+    assert experiment.needs_store is needed
+    taken = measure.build(experiment).inputs()
+    assert ("tasks@search.collection" in taken) is needed
 
 
 def test_an_embedding_is_trained_again_on_spoilt_text_at_each_dose() -> None:

@@ -25,6 +25,7 @@ from pydantic import (
     model_validator,
 )
 
+from emb_pipeline.efficiency.vector_search import IN_PROCESS
 from emb_pipeline.embeddings.options import BagTuningOptions, EncoderTuningOptions, Options, TuningOptions
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.tasks.registry import KINDS, Kind
@@ -250,7 +251,7 @@ class Experiment(_Strict):
     needs: dict[str, frozenset[str]] = Field(
         default_factory=dict, description="what an embedding must give, for tasks where the kind does not say it alone"
     )
-    has_indexes: bool = Field(default=False, description="whether passages are put into a vector store and indexed there")
+    needs_store: bool = Field(default=False, description="whether passages are put into a vector store and indexed there")
 
     def cell_named(self, name: str) -> EmbeddingCell:
         """The embedding of this name."""
@@ -502,7 +503,7 @@ def experiment_from(parameters: Mapping[str, Any]) -> Experiment:
         cells=cells,
         tasks={task: parameters["tasks"][task].get("kind", "") for task in grid.tasks},
         needs={task: needs for task in grid.tasks if (needs := _needs(parameters["tasks"][task])) is not None},
-        has_indexes=bool((parameters.get("vector_search") or {}).get("indexes")),
+        needs_store=_needs_store(parameters.get("vector_search") or {}),
     )
 
 
@@ -544,6 +545,12 @@ def _needs(definition: Mapping[str, Any]) -> frozenset[str] | None:
         return reader.needs(TypeAdapter(reader.readings).validate_python(definition.get("reading")))
     except ValidationError:  # refused with the parameter's name when the nodes that take it are validated
         return None
+
+
+def _needs_store(vector_search: Mapping[str, Any]) -> bool:
+    """Whether an index is one of a vector store; what cannot be read is refused when the nodes' parameters are validated."""
+    indexes = vector_search.get("indexes") or ()
+    return any(not isinstance(each, Mapping) or each.get("index") not in IN_PROCESS for each in indexes)
 
 
 def _has_training_examples(kind: Kind, reading: Any) -> bool:

@@ -83,6 +83,38 @@ def test_each_setting_of_each_index_is_measured_in_turn(numbers: np.random.Gener
     assert {point["index_bytes"] for point in points} == {7}
 
 
+def test_bits_are_searched_without_a_collection(numbers: np.random.Generator) -> None:
+    _, exact, ids = filled(numbers)
+    options = VectorSearchOptions.model_validate(
+        {
+            "indexes": [{"index": "HAMMING", "candidates": [5, 40, 900]}, {"index": "HAMMING_SQ8", "candidates": [40]}],
+            "nearest": 5,
+            "requests": 3,
+        }
+    )
+    points = [point for point, _ in operating_points(None, ids, exact, options)]
+    assert [(point["index"], point["parameter"], point["setting"]) for point in points] == [
+        ("HAMMING", "candidates", 5),
+        ("HAMMING", "candidates", 40),
+        ("HAMMING", "candidates", 200),  # there are no more
+        ("HAMMING_SQ8", "candidates", 40),
+    ]
+    recalls = [point["recall"] for point in points]
+    assert recalls[0] < recalls[1] < recalls[2] == 1 and recalls[1] - 0.1 < recalls[3] < 1
+    assert ["filtered_recall" in point for point in points] == [False, False, True, True]
+    assert points[2]["filtered_recall"] == 1 > points[3]["filtered_recall"] > 0.5  # 40 of the hundred inside
+    assert {point["index_bytes"] for point in points} == {200 * 8 + 6 * 4}
+    assert [point["bytes_per_item"] for point in points] == [24, 24, 24, 6]
+    assert not any(point["in_store"] for point in points)
+
+
+def test_a_stores_index_without_a_store_is_refused(numbers: np.random.Generator) -> None:
+    _, exact, ids = filled(numbers)
+    options = VectorSearchOptions.model_validate({"indexes": [{"index": "FLAT"}]})
+    with pytest.raises(ValueError, match="FLAT is an index of a vector store, and there is none"):
+        next(operating_points(None, ids, exact, options))
+
+
 def test_what_a_filter_should_have_kept_out_is_not_counted(numbers: np.random.Generator) -> None:
     _, exact, _ = filled(numbers)
     everything = exact.nearest[:3]  # as if the filter had been forgotten
@@ -116,6 +148,33 @@ def test_lists_are_no_more_than_vectors_and_not_looked_into_twice() -> None:
     assert index.settings(16) == [("nprobe", 1), ("nprobe", 16)]
 
 
+@pytest.mark.parametrize(
+    ("index", "n_items", "whole", "everything"),
+    [
+        ({"index": "HAMMING", "candidates": [10, 200]}, 201, True, False),
+        ({"index": "HAMMING", "candidates": [10, 200]}, 200, True, True),
+        ({"index": "HAMMING_FP16"}, 100, False, True),
+        ({"index": "IVF_FLAT", "nlist": 64, "nprobe": [1, 8]}, 1000, True, False),
+        ({"index": "IVF_FLAT", "nlist": 64, "nprobe": [1, 64]}, 1000, True, True),
+        ({"index": "IVF_FLAT", "nlist": 64, "nprobe": [1, 8]}, 8, True, True),
+        ({"index": "FLAT"}, 1000, True, True),
+        ({"index": "HNSW"}, 1000, True, True),
+    ],
+)
+def test_an_index_must_find_everything_where_it_looks_at_everything(
+    index: dict[str, Any], n_items: int, whole: bool, everything: bool
+) -> None:
+    (made,) = VectorSearchOptions.model_validate({"indexes": [index]}).indexes
+    assert (made.keeps_whole_vectors, made.looks_at_everything(n_items)) == (whole, everything)
+
+
+def test_fewer_candidates_than_are_to_be_found_are_refused() -> None:
+    indexes = [{"index": "HAMMING", "candidates": [5, 40]}]
+    assert VectorSearchOptions.model_validate({"indexes": indexes, "nearest": 5}).nearest == 5
+    with pytest.raises(ValidationError, match=r"HAMMING: among 5 candidates there are no 10 nearest; .*candidates of 10 or"):
+        VectorSearchOptions.model_validate({"indexes": indexes})
+
+
 def test_product_quantisation_takes_its_parameters() -> None:
     (index,) = VectorSearchOptions.model_validate({"indexes": [{"index": "IVF_PQ", "nlist": 8, "m": 4, "nbits": 8}]}).indexes
     assert index.build_params(100) == {"nlist": 8, "m": 4, "nbits": 8} and not index.keeps_whole_vectors
@@ -125,6 +184,9 @@ def test_product_quantisation_takes_its_parameters() -> None:
     ("index", "message"),
     [
         ({"index": "HNSW", "ef": [50, 10]}, "50, 10 do not rise"),
+        ({"index": "HAMMING", "candidates": [40, 40]}, "40, 40 do not rise"),
+        ({"index": "HAMMING", "candidates": []}, "at least 1 item"),
+        ({"index": "HAMMING", "nprobe": [10]}, "nprobe"),
         ({"index": "ANNOY"}, "ANNOY"),
         ({"index": "FLAT", "nlist": 4}, "nlist"),
     ],

@@ -14,6 +14,7 @@ def row(index: str, setting: int | None = None, **changes: object) -> dict[str, 
         "embedding": "domain.word2vec_100",
         "metric": "ndcg@10",
         "index": index,
+        "in_store": index != "exact",
         "parameter": "" if setting is None else "nprobe",
         "setting": setting,
         "recall": 1.0,
@@ -58,6 +59,22 @@ def test_each_setting_that_matters_has_its_sentence() -> None:
     assert least == "IVF_FLAT with nprobe = 1 finds 40.0 % of them, and that costs 0.200 nDCG@10 [0.150, 0.260]."
     assert filtered == "Confined by a filter to some of the passages they find: FLAT 100.0 % in 21.0 ms."
     assert fault == "The curve of HNSW is not shown: recall stays at 0.700 whatever the search looks at."
+
+
+def test_bits_have_their_own_sentences_and_are_held_against_the_matrix_product() -> None:
+    bits = {"parameter": "candidates", "in_store": False, "index_bytes": 9000 * 16.0}
+    few = row("HAMMING", 10, recall=0.6, loss=0.1, ci_low=0.05, ci_high=0.15, **bits)
+    enough = row("HAMMING", 100, recall=0.97, loss=0.001, ci_high=0.003, latency_ms_p50=0.2, recommended=True, **bits)
+    *_, store, best, least = sentences(EXACT, ALL, few, enough)
+    assert store.startswith("In Milvus IVF_FLAT with nprobe = 64") and "matrix product" not in store
+    assert best == (
+        "Without a vector store HAMMING with candidates = 100 is the fastest that finds enough of the nearest of "
+        "domain.word2vec_100: 97.0 % of them, 0.20 ms a query (the matrix product: 0.30 ms); it loses 0.001 nDCG@10 "
+        "[0.000, 0.003]. It compares 16 B of each passage, and reads the 400 B kept beside them of candidates alone."
+    )
+    assert least == "HAMMING with candidates = 10 finds 60.0 % of them, and that costs 0.100 nDCG@10 [0.050, 0.150]."
+    *_, none, _ = sentences(EXACT, few)
+    assert none == "No number of candidates by Hamming distance finds enough of what an exact search finds."
 
 
 def test_it_is_said_where_nothing_finds_enough() -> None:

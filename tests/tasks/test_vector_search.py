@@ -88,6 +88,27 @@ def test_the_collection_keeps_texts_and_the_recommended_index(task: RetrievalTas
     assert sum(each["drawn"] for each in store.properties) == 5  # a tenth would be fewer than are to be found
 
 
+def test_bits_stand_beside_the_store_and_each_has_its_recommendation(task: RetrievalTask, words: WordEncoder) -> None:
+    indexes = [*({"index": index} for index in ("FLAT", "HNSW")), {"index": "HAMMING", "candidates": [5, 40]}]
+    store = Blind()
+    rows = SearchCosts(task, options(indexes=indexes), Resampling()).of_indexes("domain.words_8", words, store)
+    exact, *_, few, all_passages = rows
+    assert [row["in_store"] for row in rows] == [False, *[True] * 6, False, False]
+    assert all_passages["recall"] == 1 > few["recall"] and all_passages["fault"] is None
+    assert all_passages["value"] == exact["value"] and all_passages["loss"] == 0 < few["loss"]
+    assert (few["index_bytes"], few["bytes_per_item"]) == (40 * 8 + 8 * 4, 8 * 4)
+    assert all_passages["filtered_recall"] == 1 and json.loads(few["build"]) == {"precision": "float32"}
+    best = [row for row in rows if row["recommended"]]
+    assert [row["in_store"] for row in best] == [True, False] and best[1]["setting"] == 40
+    assert store.built[-1][0] == best[0]["index"]  # the store keeps its own, though bits are faster
+
+
+def test_bits_need_no_store(task: RetrievalTask, words: WordEncoder) -> None:
+    alone = options(indexes=[{"index": "HAMMING", "candidates": [5, 40]}])
+    rows = SearchCosts(task, alone, Resampling()).of_indexes("domain.words_8", words, None)
+    assert [(row["index"], row.get("setting")) for row in rows] == [("exact", None), ("HAMMING", 5), ("HAMMING", 40)]
+
+
 def test_a_curve_that_does_not_rise_is_refused_and_not_recommended(task: RetrievalTask, words: WordEncoder) -> None:
     rows = SearchCosts(task, options(), Resampling()).of_indexes("domain.words_8", words, Blind(rises=False))
     faults = {row["index"]: row.get("fault") for row in rows}

@@ -15,7 +15,7 @@ from kedro.io import DatasetError
 from kedro_datasets_experimental.vectorstore_base import AbstractVectorStoreDataset, VectorStoreHandle
 
 ID, VECTOR = "id", "vector"
-MISSING = "pymilvus is not installed: pip install 'emb_pipeline[milvus]', or leave vector_search.indexes empty"
+MISSING = "pymilvus is not installed: pip install 'emb_pipeline[milvus]', or leave its indexes out of vector_search.indexes"
 _METRIC = "COSINE"
 _ID_CHARACTERS = 512
 _ROWS_PER_INSERT = 1000

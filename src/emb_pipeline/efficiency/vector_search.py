@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from time import perf_counter
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from emb_pipeline.efficiency.latency import latencies_ms
+from emb_pipeline.efficiency.sign_bits import SignBits
+from emb_pipeline.embeddings.options import Precision
 
 TIE = 1e-5
 """Cosines that differ by less are equal: two engines add in different orders."""
@@ -21,12 +24,28 @@ REACHED = 0.99
 """An index that keeps whole vectors must find so many of the nearest when it looks at everything."""
 
 
+HammingName: TypeAlias = Literal["HAMMING", "HAMMING_FP16", "HAMMING_SQ8"]
+IN_PROCESS = frozenset(get_args(HammingName))
+"""Indexes that are searched in the process itself, without a vector store."""
+
+
 class _Index(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    index: str
+
+    @property
+    def in_store(self) -> bool:
+        """Whether a vector store makes the index."""
+        return self.index not in IN_PROCESS
 
     @property
     def keeps_whole_vectors(self) -> bool:
         """Whether distances are exact, so that a search that looks at everything is exact, too."""
+        return True
+
+    def looks_at_everything(self, n_items: int) -> bool:
+        """Whether the last setting does, in a collection of so many items."""
         return True
 
     def build_params(self, n_items: int) -> dict[str, Any]:
@@ -78,6 +97,10 @@ class InvertedFileIndex(_Index):
         lists = min(self.nlist, n_items)
         return [("nprobe", value) for value in dict.fromkeys(min(value, lists) for value in self.nprobe)]
 
+    def looks_at_everything(self, n_items: int) -> bool:
+        """Whether the last setting looks into all lists."""
+        return self.nprobe[-1] >= min(self.nlist, n_items)
+
 
 class GraphIndex(_Index):
     """A graph of neighbours that a search walks [Malkov & Yashunin 2020, TPAMI 42(4)]."""
@@ -100,7 +123,41 @@ class GraphIndex(_Index):
         return [("ef", value) for value in self.ef]
 
 
-Index = Annotated[FlatIndex | InvertedFileIndex | GraphIndex, Field(discriminator="index")]
+class HammingIndex(_Index):
+    """A bit for each number, compared by Hamming distance; the nearest are scored with what is stored: see `SignBits`."""
+
+    index: HammingName = Field(description="stored beside the bits: whole vectors, 16-bit numbers, 8-bit integers")
+    candidates: tuple[int, ...] = Field(
+        default=(10, 20, 40, 100, 200), min_length=1, description="passages that are scored anew, from few to many"
+    )
+
+    _rises = field_validator("candidates")(_ascending)
+
+    @property
+    def precision(self) -> Precision:
+        """Of what is stored beside the bits."""
+        return _PRECISION[self.index]
+
+    @property
+    def keeps_whole_vectors(self) -> bool:
+        """Whether candidates are scored with them."""
+        return self.precision == "float32"
+
+    def build_params(self, n_items: int) -> dict[str, Any]:
+        """The precision of what is stored."""
+        return {"precision": self.precision}
+
+    def settings(self, n_items: int) -> list[tuple[str, int | None]]:
+        """Numbers of candidates, up to all passages."""
+        return [("candidates", value) for value in dict.fromkeys(min(value, n_items) for value in self.candidates)]
+
+    def looks_at_everything(self, n_items: int) -> bool:
+        """Whether the last setting scores all passages."""
+        return self.candidates[-1] >= n_items
+
+
+_PRECISION: dict[HammingName, Precision] = {"HAMMING": "float32", "HAMMING_FP16": "float16", "HAMMING_SQ8": "int8"}
+Index = Annotated[FlatIndex | InvertedFileIndex | GraphIndex | HammingIndex, Field(discriminator="index")]
 
 
 class VectorSearchOptions(BaseModel):
@@ -109,7 +166,8 @@ class VectorSearchOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     indexes: tuple[Index, ...] = Field(
-        default=(), description="Milvus indexes, one after the other over the same vectors; none: no Milvus is needed"
+        default=(),
+        description="one after the other over the same vectors; without any but HAMMING ones no Milvus is needed",
     )
     embeddings: tuple[str, ...] = Field(
         default=(),
@@ -129,6 +187,16 @@ class VectorSearchOptions(BaseModel):
     )
     recall: float = Field(default=0.95, gt=0, le=1, description="what a setting must find of the nearest to be recommended")
     seed: int = Field(default=0, ge=0, description="of both draws")
+
+    @model_validator(mode="after")
+    def _finds_as_many_as_are_asked(self) -> VectorSearchOptions:
+        for index in self.indexes:
+            if isinstance(index, HammingIndex) and index.candidates[0] < self.nearest:
+                raise ValueError(
+                    f"{index.index}: among {index.candidates[0]} candidates there are no {self.nearest} nearest; "
+                    f"vector_search.indexes: give candidates of {self.nearest} or more, or lower vector_search.nearest"
+                )
+        return self
 
 
 class Collection(Protocol):
@@ -185,6 +253,90 @@ class Exact:
         return recall(self.queries[: len(found)], self.passages, kept, self.nearest_inside[: len(found)])
 
 
+class Engine(Protocol):
+    """What searches the passages of an `Exact`, by one index after the other."""
+
+    @property
+    def bytes_per_item(self) -> float:
+        """Bytes of a vector, as it is kept beside the index."""
+        ...
+
+    def build_index(self, index_type: str, params: Mapping[str, Any]) -> None:
+        """Index them."""
+
+    def nearest(self, queries: np.ndarray, k: int, params: Mapping[str, Any], *, filtered: bool = False) -> np.ndarray:
+        """Rows of the nearest, best first, -1 standing for none; those inside the filter alone, where it is asked for."""
+        ...
+
+    def index_bytes(self) -> int | None:
+        """Bytes of the index."""
+        ...
+
+
+@dataclass(frozen=True)
+class InStore:
+    """Passages in a vector store, by their rows.
+
+    Attributes
+    ----------
+    collection : Collection
+        Holds them, with the property `FILTER`.
+    row_of : mapping of str to int
+        Their rows, by what they are called there.
+    bytes_per_item : float
+        Of a vector.
+    """
+
+    collection: Collection
+    row_of: Mapping[str, int]
+    bytes_per_item: float
+
+    def build_index(self, index_type: str, params: Mapping[str, Any]) -> None:
+        """Index them."""
+        self.collection.build_index(index_type, params)
+
+    def nearest(self, queries: np.ndarray, k: int, params: Mapping[str, Any], *, filtered: bool = False) -> np.ndarray:
+        """Rows of the nearest, -1 standing for none."""
+        rows = np.full((len(queries), k), -1, dtype=np.int64)
+        for row, names in enumerate(self.collection.nearest(queries, k, params, INSIDE if filtered else "")):
+            rows[row, : len(names)] = [self.row_of[name] for name in names]
+        return rows
+
+    def index_bytes(self) -> int | None:
+        """Bytes of the index."""
+        return self.collection.index_bytes()
+
+
+class InProcess:
+    """Passages as bits in this process, searched by Hamming distance: an `Engine` for a `HammingIndex`.
+
+    Parameters
+    ----------
+    exact : Exact
+        Their vectors, and which of them lie inside the filter.
+    """
+
+    def __init__(self, exact: Exact) -> None:
+        self._exact = exact
+
+    def build_index(self, index_type: str, params: Mapping[str, Any]) -> None:
+        """Take the bits, and store the vectors in the precision that the parameters name."""
+        self._index = SignBits.of(self._exact.passages, params["precision"])
+
+    def nearest(self, queries: np.ndarray, k: int, params: Mapping[str, Any], *, filtered: bool = False) -> np.ndarray:
+        """Rows of the nearest, -1 standing for none."""
+        return self._index.nearest(queries, k, params["candidates"], self._exact.inside if filtered else None)
+
+    @property
+    def bytes_per_item(self) -> float:
+        """Bytes of a vector as it is stored beside its bits."""
+        return self._index.bytes_per_item
+
+    def index_bytes(self) -> int | None:
+        """Bytes of all bits."""
+        return self._index.index_bytes
+
+
 def recall(queries: np.ndarray, passages: np.ndarray, found: np.ndarray, nearest: np.ndarray) -> float:
     """Share of the nearest passages that were found; one that is as near as the farthest of them counts as one of them.
 
@@ -204,14 +356,14 @@ def recall(queries: np.ndarray, passages: np.ndarray, found: np.ndarray, nearest
 
 
 def operating_points(
-    collection: Collection, ids: Sequence[str], exact: Exact, options: VectorSearchOptions
+    collection: Collection | None, ids: Sequence[str], exact: Exact, options: VectorSearchOptions
 ) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
-    """Build each index over what a collection holds, and search with each of its settings.
+    """Build each index over the same passages, and search with each of its settings.
 
     Parameters
     ----------
-    collection : Collection
-        Holds the passages of ``exact``, with the property `FILTER`.
+    collection : Collection or None
+        Holds the passages of ``exact``, with the property `FILTER`; not needed where all indexes are `IN_PROCESS`.
     ids : sequence of str
         What their rows are called there.
     exact : Exact
@@ -222,46 +374,57 @@ def operating_points(
     Yields
     ------
     point : dict
-        index, build (dict), build_seconds, index_bytes, parameter, setting, recall, queries_per_second of all queries in
-        one call, latency_ms_p50, _p95 and _p99 of single ones; at an index's last setting also filtered_recall,
-        filtered_latency_ms_p50 and _p95.
+        index, in_store, build (dict), build_seconds, index_bytes, bytes_per_item, parameter, setting, recall,
+        queries_per_second of all queries in one call, latency_ms_p50, _p95 and _p99 of single ones; at an index's last
+        setting also filtered_recall, filtered_latency_ms_p50 and _p95.
     found : ndarray of shape (n_queries, k)
         Rows of the passages that were found; -1 where none was.
+
+    Raises
+    ------
+    ValueError
+        An index of a vector store, and no collection.
     """
-    row_of = {name: row for row, name in enumerate(ids)}
     k, n_items = exact.nearest.shape[1], len(exact.passages)
-
-    def found_by(vectors: np.ndarray, params: Mapping[str, Any], filters: str = "") -> np.ndarray:
-        rows = np.full((len(vectors), k), -1, dtype=np.int64)
-        for row, names in enumerate(collection.nearest(vectors, k, params, filters)):
-            rows[row, : len(names)] = [row_of[name] for name in names]
-        return rows
-
-    def latencies(params: Mapping[str, Any], filters: str = "") -> dict[str, float]:
-        def ask(vector: np.ndarray) -> Any:
-            return collection.nearest(vector[None], k, params, filters)
-
-        return latencies_ms(ask, list(exact.queries[: options.requests]))
-
+    single = [query[None] for query in exact.queries[: options.requests]]
     for index in options.indexes:
         build = index.build_params(n_items)
+        engine = _engine(index, collection, ids, exact)
         started = perf_counter()
-        collection.build_index(index.index, build)
-        seconds, size = perf_counter() - started, collection.index_bytes()
-        built = {"index": index.index, "build": build, "build_seconds": seconds, "index_bytes": size}
+        engine.build_index(index.index, build)
+        seconds, size = perf_counter() - started, engine.index_bytes()
+        built = {
+            "index": index.index,
+            "in_store": index.in_store,
+            "build": build,
+            "build_seconds": seconds,
+            "index_bytes": size,
+            "bytes_per_item": engine.bytes_per_item,
+        }
         settings = index.settings(n_items)
         for place, (name, value) in enumerate(settings):
             params = {name: value} if name else {}
             started = perf_counter()
-            found = found_by(exact.queries, params)
+            found = engine.nearest(exact.queries, k, params)
             rate = len(exact.queries) / (perf_counter() - started)
+            times = latencies_ms(partial(engine.nearest, k=k, params=params), single)
             point = {**built, "parameter": name, "setting": value, "recall": exact.recall(found)}
-            point.update({"queries_per_second": rate, **latencies(params)})
+            point.update({"queries_per_second": rate, **times})
             if place == len(settings) - 1:
-                times = latencies(params, INSIDE)
-                point["filtered_recall"] = exact.recall_inside(found_by(exact.queries[: options.requests], params, INSIDE))
+                confined = partial(engine.nearest, k=k, params=params, filtered=True)
+                times = latencies_ms(confined, single)
+                point["filtered_recall"] = exact.recall_inside(confined(exact.queries[: options.requests]))
                 point.update({f"filtered_{name}": times[name] for name in ("latency_ms_p50", "latency_ms_p95")})
             yield point, found
+
+
+def _engine(index: _Index, collection: Collection | None, ids: Sequence[str], exact: Exact) -> Engine:
+    if not index.in_store:
+        return InProcess(exact)
+    if collection is None:
+        raise ValueError(f"{index.index} is an index of a vector store, and there is none")
+    row_of = {name: row for row, name in enumerate(ids)}
+    return InStore(collection, row_of, exact.passages.nbytes / len(exact.passages))
 
 
 def curve_fault(recalls: Sequence[float], *, keeps_whole_vectors: bool) -> str | None:

@@ -72,17 +72,31 @@ class Quantisation:
     low: np.ndarray
     high: np.ndarray
 
+    def stored(self, vectors: np.ndarray) -> np.ndarray:
+        """The vectors as they are stored; the binary ones not packed yet: a bool for each number."""
+        if self.precision == "float16":
+            return vectors.astype(np.float16)
+        if self.precision == "int8":
+            return np.asarray(np.clip(np.rint((vectors - self.low) / self._step), 0, 255), dtype=np.uint8)
+        if self.precision == "binary":
+            return np.asarray(vectors > 0)
+        return vectors
+
+    def read(self, stored: np.ndarray) -> np.ndarray:
+        """Vectors out of what `stored` gave: float32."""
+        if self.precision == "int8":
+            return np.asarray(stored * self._step + self.low, dtype=np.float32)
+        if self.precision == "binary":
+            return np.asarray(np.where(stored, np.float32(1), np.float32(-1)))
+        return np.asarray(stored, dtype=np.float32)
+
     def read_back(self, vectors: np.ndarray) -> np.ndarray:
         """The vectors as they come out of storage: float32."""
-        if self.precision == "float16":
-            return vectors.astype(np.float16).astype(np.float32)
-        if self.precision == "int8":
-            step = np.maximum(self.high - self.low, 1e-12) / 255
-            codes = np.clip(np.rint((vectors - self.low) / step), 0, 255)
-            return np.asarray(codes * step + self.low, dtype=np.float32)
-        if self.precision == "binary":
-            return np.where(vectors > 0, np.float32(1), np.float32(-1))
-        return vectors
+        return self.read(self.stored(vectors))
+
+    @property
+    def _step(self) -> np.ndarray:
+        return np.asarray(np.maximum(self.high - self.low, 1e-12) / 255)
 
 
 @dataclass(frozen=True, eq=False)

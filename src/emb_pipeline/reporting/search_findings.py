@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
+from typing import Any
+
 import pandas as pd
 from markupsafe import Markup
 
@@ -29,8 +32,9 @@ def search_findings(searches: pd.DataFrame) -> list[Finding]:
     exact = searches[searches["index"] == EXACT]
     indexed = searches[searches["index"] != EXACT]
     found = [_exact_finding(exact)] if len(exact) else []
-    for _, rows in indexed.groupby("embedding", sort=False):
-        found += [*_recommended(rows), *_least(rows), *_filtered(rows), *_faults(rows)]
+    for (name, _), rows in indexed.groupby(["embedding", "in_store"], sort=False):
+        product = exact.loc[exact["embedding"] == name, "latency_ms_p50"]
+        found += [*_recommended(rows, product), *_least(rows), *_filtered(rows), *_faults(rows)]
     return found
 
 
@@ -45,27 +49,35 @@ def _exact_finding(exact: pd.DataFrame) -> Finding:
     return Finding(sentence.format(count_text(exact["items"].iloc[0]), Markup(", ").join(parts)), "lead")
 
 
-def _recommended(rows: pd.DataFrame) -> list[Finding]:
+def _recommended(rows: pd.DataFrame, product: pd.Series) -> list[Finding]:
+    """The setting to use, in Milvus or in this process, where a query's time is held against that of the matrix product."""
+    in_store = bool(rows["in_store"].iloc[0])
     chosen = rows[rows["recommended"]]
     if chosen.empty:
-        return [Finding(Markup("No index finds enough of what an exact search finds."), "warning")]
+        which = "No index" if in_store else "No number of candidates by Hamming distance"
+        return [Finding(Markup("{} finds enough of what an exact search finds.").format(which), "warning")]
     row = chosen.iloc[0].to_dict()
     sentence = Markup(
-        "In Milvus {} is the fastest that finds enough of the nearest of {}: {} of them, {} a query; it loses {} {} {}."
+        "{} {} is the fastest that finds enough of the nearest of {}: {} of them, {} a query{}; it loses {} {} {}."
     )
-    return [
-        Finding(
-            sentence.format(
-                setting_text(row),
-                code(row["embedding"]),
-                share_text(row["recall"]),
-                milliseconds_text(row["latency_ms_p50"]),
-                distance_text(max(row["loss"], 0.0), row["metric"]),
-                metric_name(row["metric"]),
-                interval_text(row["ci_low"], row["ci_high"], row["metric"]),
-            )
-        )
-    ]
+    found = sentence.format(
+        "In Milvus" if in_store else "Without a vector store",
+        setting_text(row),
+        code(row["embedding"]),
+        share_text(row["recall"]),
+        milliseconds_text(row["latency_ms_p50"]),
+        "" if in_store or product.empty else f" (the matrix product: {milliseconds_text(product.iloc[0])})",
+        distance_text(max(row["loss"], 0.0), row["metric"]),
+        metric_name(row["metric"]),
+        interval_text(row["ci_low"], row["ci_high"], row["metric"]),
+    )
+    return [Finding(found if in_store else found + _two_steps(row))]
+
+
+def _two_steps(row: Mapping[Hashable, Any]) -> str:
+    """What a search by Hamming distance reads."""
+    bits, stored = bytes_text(row["index_bytes"] / row["items"]), bytes_text(row["bytes_per_item"])
+    return f" It compares {bits} of each passage, and reads the {stored} kept beside them of candidates alone."
 
 
 def _least(rows: pd.DataFrame) -> list[Finding]:

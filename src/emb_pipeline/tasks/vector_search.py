@@ -38,6 +38,7 @@ SEARCHES = {
     "embedding": "string",
     "dim": "int64",
     "index": "string",
+    "in_store": "bool",
     "build": "string",
     "parameter": "string",
     "setting": "Int64",
@@ -62,8 +63,11 @@ SEARCHES = {
     "items": "int64",
     "n": "int64",
 }
-"""Columns of a table of searches: one row for each setting. ``loss`` is what the task's metric loses to an exact search;
-``fault`` says why an index's curve is not to be trusted."""
+"""Columns of a table of searches: one row for each setting. ``in_store``: whether a vector store searched, or this process.
+``loss`` is what the task's metric loses to an exact search; ``fault`` says why an index's curve is not to be trusted;
+``recommended`` is one of the settings in the store, and one of those in this process. ``index_bytes``: what a search goes
+through, of all passages together (HAMMING: the bits). ``bytes_per_item``: a passage's vector as it is kept beside the index
+(HAMMING: what candidates are scored with, in memory or on disk; exact: what is searched)."""
 
 
 class SearchCosts:
@@ -95,16 +99,18 @@ class SearchCosts:
             fitted, queries, passages = self._unit_vectors(encoder)
             return self._exact_row(name, queries, passages, bytes_per_vector(passages, fitted))[0]
 
-    def of_indexes(self, name: str, encoder: TextEncoder | TaskEncoder, collection: Collection) -> list[dict[str, Any]]:
+    def of_indexes(
+        self, name: str, encoder: TextEncoder | TaskEncoder, collection: Collection | None
+    ) -> list[dict[str, Any]]:
         """An exact search with the dense vectors of an embedding, then one with each setting of each index: a row each.
 
-        The passages' vectors and texts replace what the collection held. At the end it has the index of the recommended
-        setting, or the last one where none is.
+        The passages' vectors and texts replace what the collection held, where there is one. At the end it has the index of
+        the setting that is recommended there, or the last one where none is.
 
         Raises
         ------
         ValueError
-            The vectors are sparse.
+            The vectors are sparse; an index of a vector store, and no collection.
         """
         with threadpool_limits(1):
             fitted, queries, passages = self._unit_vectors(encoder)
@@ -116,18 +122,16 @@ class SearchCosts:
             ids = self._task.passage_ids.tolist()
             texts = [str(text)[:KEPT_CHARACTERS] for text in self._task.passages]
             records = [{"text": text, FILTER: bool(drawn)} for text, drawn in zip(texts, inside, strict=True)]
-            collection.replace(ids, passages, records)
+            if collection is not None:
+                collection.replace(ids, passages, records)
             rows = [
-                {
-                    **self._row(name, passages, self._scores(found), scores),
-                    "bytes_per_item": bytes_per_vector(passages),
-                    **point,
-                }
+                {**self._row(name, passages, self._scores(found), scores), **point}
                 for point, found in operating_points(collection, ids, exact, self._options)
             ]
             _judge(rows, self._options)
-            best = next((row for row in rows if row["recommended"]), None)
-            if best is not None and best["index"] != rows[-1]["index"]:
+            stored = [row for row in rows if row["in_store"]]
+            best = next((row for row in stored if row["recommended"]), None)
+            if collection is not None and best is not None and best["index"] != stored[-1]["index"]:
                 collection.build_index(best["index"], best["build"])
         return [exact_row, *({**row, "build": json.dumps(row["build"])} for row in rows)]
 
@@ -146,6 +150,7 @@ class SearchCosts:
         requests = [queries[row : row + 1] for row in range(min(self._options.requests, queries.shape[0]))]
         row = self._row(name, passages, scores, scores) | {
             "index": EXACT,
+            "in_store": False,
             "parameter": "",
             "recommended": False,
             "recall": 1.0,
@@ -202,16 +207,21 @@ def _with_queries(task: RetrievalTask, options: VectorSearchOptions) -> Retrieva
 def _judge(rows: list[dict[str, Any]], options: VectorSearchOptions) -> None:
     """Note the fault of each index whose curve does not hold, and which setting of the others to use.
 
-    Of those that find enough, and that are as fast as the fastest of them to within 5 %, the one that finds most.
+    Of those that find enough, and that are as fast as the fastest of them to within 5 %, the one that finds most: one in
+    the store and one in this process, which no request has to reach.
     """
     faults = {}
     for index in options.indexes:
-        recalls = [row["recall"] for row in rows if row["index"] == index.index]
-        faults[index.index] = curve_fault(recalls, keeps_whole_vectors=index.keeps_whole_vectors)
+        found = [row for row in rows if row["index"] == index.index]
+        exact = index.keeps_whole_vectors and index.looks_at_everything(found[0]["items"])
+        faults[index.index] = curve_fault([row["recall"] for row in found], keeps_whole_vectors=exact)
     for row in rows:
         row.update(fault=faults[row["index"]], recommended=False)
     enough = [row for row in rows if row["fault"] is None and row["recall"] >= options.recall]
-    if enough:
-        fastest = min(float(row["latency_ms_p50"]) for row in enough)
-        as_fast = [row for row in enough if row["latency_ms_p50"] <= fastest * (1 + COST_TOLERANCE)]
-        max(as_fast, key=lambda row: float(row["recall"]))["recommended"] = True
+    for in_store in (True, False):
+        able = [row for row in enough if row["in_store"] is in_store]
+        fastest = min((float(row["latency_ms_p50"]) for row in able), default=0.0)
+        as_fast = [row for row in able if row["latency_ms_p50"] <= fastest * (1 + COST_TOLERANCE)]
+        best = max(as_fast, key=lambda row: float(row["recall"]), default=None)
+        if best is not None:
+            best["recommended"] = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from itertools import islice
 from typing import Any
 
@@ -32,7 +33,10 @@ def search_passages(
     store: Any = None,
     **scores: Tables,
 ) -> pd.DataFrame:
-    """Time exact searches, and those of each index over the vectors of the best dense embedding; its collection stays."""
+    """Time exact searches, and those of each index over the vectors of the best dense embedding; its collection stays.
+
+    There is a store where an index needs one.
+    """
     if isinstance(definition.evaluation, RetrievalOptions) and definition.evaluation.rank == "judged":
         return framed([], SEARCHES)
     cells = {cell.name: cell for cell in cells_of(embeddings)}
@@ -43,9 +47,9 @@ def search_passages(
     searched = list(dense if options.embeddings else islice(dense, 1))
     beside = [name for name in options.beside if name in cells and name not in dict(searched)]
     rows = [costs.exact(name, stored_encoder(cells[name], cells, folders)) for name in beside]
-    if store is None:
+    if not options.indexes:
         return framed([*rows, *(costs.exact(name, encoder) for name, encoder in searched)], SEARCHES)
-    with store:
+    with nullcontext() if store is None else store:
         for name, encoder in searched:
             rows += costs.of_indexes(name, encoder, store)
     return framed(rows, SEARCHES)

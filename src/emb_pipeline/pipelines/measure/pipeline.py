@@ -1,4 +1,4 @@
-"""Search for the passages of each retrieval task: exactly, and in Milvus with each index.
+"""Search for the passages of each retrieval task: exactly, and with each index, in Milvus or in this process.
 
 <origin>.scores ───────────┐
 tasks@<task> ──────────────┼──► search_<task> ──► report.<task>.searches ──► collect_searches ──► vector_search
@@ -29,7 +29,7 @@ def build(experiment: Experiment) -> Pipeline:
     """The stage that measures vector search."""
     tasks = [task for task, kind in experiment.tasks.items() if "search" in KINDS[kind].needs]
     scores = {f"{origin}_scores": f"{origin}.scores" for origin in experiment.origins}
-    collections = {f"{task}_collection": f"tasks@{task}.collection" for task in tasks} if experiment.has_indexes else {}
+    collections = {f"{task}_collection": f"tasks@{task}.collection" for task in tasks} if experiment.needs_store else {}
     examples = {f"task_{task}": f"tasks@{task}" for task in tasks}
     searches = {f"{task}_searches": f"{NAMESPACE}.{task}.searches" for task in tasks}
     steps = []
@@ -40,7 +40,7 @@ def build(experiment: Experiment) -> Pipeline:
             "definition": f"params:tasks.{task}",
             **{name: name for name in scores},
         }
-        if experiment.has_indexes:
+        if experiment.needs_store:
             takes["store"] = f"{task}_collection"
         steps.append(node(nodes.search_passages, takes, f"{task}_searches", name=f"search_{task}"))
     gathered = node(

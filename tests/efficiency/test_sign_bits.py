@@ -1,0 +1,102 @@
+"""Bits of vectors: their distances, and what is found among the nearest."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist
+
+from emb_pipeline.efficiency.sign_bits import SignBits, hamming_distances, packed, smallest
+from emb_pipeline.embeddings.options import Precision
+from emb_pipeline.tasks.retrieval import top_k
+from emb_pipeline.tasks.vectors import unit_length
+
+
+def test_distances_are_counted_by_hand() -> None:
+    signs = np.array([[1, 1, 0], [0, 1, 0], [0, 0, 1]], dtype=bool)
+    bits = packed(signs)
+    assert bits.shape == (1, 3)  # three numbers take one word
+    assert hamming_distances(bits, bits[:, 0]).tolist() == [0, 1, 3]
+
+
+@pytest.mark.parametrize("dim", [1, 7, 8, 63, 64, 65, 100, 192, 193, 256, 384])
+def test_distances_are_those_of_scipy(dim: int) -> None:
+    signs = np.random.default_rng(dim).random((40, dim)) < 0.5
+    signs[1] = ~signs[0]  # as far apart as can be: no count runs over
+    bits = packed(signs)
+    found = np.array([hamming_distances(bits, bits[:, row]) for row in range(40)])
+    np.testing.assert_array_equal(found, np.rint(cdist(signs, signs, "hamming") * dim))
+    assert bits.nbytes == 40 * 8 * -(-dim // 64)
+
+
+def test_of_equal_distances_the_first_rows_are_taken() -> None:
+    distances = np.array([3, 1, 2, 1, 2, 2], dtype=np.uint8)
+    assert smallest(distances, 1).tolist() == [1]
+    assert smallest(distances, 2).tolist() == [1, 3]
+    assert smallest(distances, 4).tolist() == [1, 2, 3, 4]
+    assert smallest(distances, 6).tolist() == smallest(distances, 9).tolist() == [0, 1, 2, 3, 4, 5]
+    assert smallest(distances[:0], 2).tolist() == []
+
+
+@pytest.mark.parametrize("dim", [8, 50, 100, 130])
+def test_with_all_as_candidates_the_search_is_the_exact_one_with_its_ties(dim: int) -> None:
+    passages, queries = clustered(dim)
+    passages = np.concatenate([passages, passages[::-1], np.zeros((2, dim), dtype=np.float32)])  # each vector twice
+    found = SignBits.of(passages).nearest(queries, 11, len(passages))
+    np.testing.assert_array_equal(found, top_k(queries, passages, 11))
+
+
+@pytest.mark.parametrize(("precision", "least"), [("float32", 1.0), ("float16", 0.99), ("int8", 0.95)])
+def test_more_candidates_find_more_and_what_is_stored_says_how_much_can_be_found(precision: Precision, least: float) -> None:
+    passages, queries = clustered(60)
+    wanted = top_k(queries, passages, 10)
+    index = SignBits.of(passages, precision)
+    few, some, all_of_them = (share(index.nearest(queries, 10, n), wanted) for n in (10, 40, 500))
+    assert 0.1 < few < some < all_of_them
+    assert all_of_them >= least
+
+
+def test_numbers_that_lie_to_one_side_need_their_mean_taken_off() -> None:
+    passages, queries = clustered(60, offset=4.0)
+    wanted = top_k(queries, passages, 10)
+    centred = SignBits.of(passages)
+    assert share(centred.nearest(queries, 10, 40), wanted) > 0.5
+    plain = SignBits(packed(passages > 0), np.zeros(60, dtype=np.float32), centred.stored, centred.quantisation)
+    assert share(plain.nearest(queries, 10, 40), wanted) < 0.3
+
+
+def test_a_filter_leaves_out_all_others_and_candidates_are_taken_within_it() -> None:
+    passages, queries = clustered(60)
+    inside = np.arange(500) % 10 == 3
+    index = SignBits.of(passages)
+    rows = np.flatnonzero(inside)
+    np.testing.assert_array_equal(index.nearest(queries, 5, 50, inside), rows[top_k(queries, passages[rows], 5)])
+    few = index.nearest(queries, 5, 10, inside)
+    assert inside[few].all() and (few >= 0).all()
+
+
+def test_where_there_are_fewer_than_asked_for_the_rest_is_none() -> None:
+    passages, queries = clustered(60)
+    found = SignBits.of(passages).nearest(queries[:1], 5, 10, np.arange(500) < 3)
+    assert sorted(found[0][:3].tolist()) == [0, 1, 2] and found[0][3:].tolist() == [-1, -1]
+
+
+@pytest.mark.parametrize(("precision", "stored"), [("float32", 400), ("float16", 200), ("int8", 100)])
+def test_bits_and_what_is_stored_beside_them_are_told_apart(precision: Precision, stored: int) -> None:
+    passages, _ = clustered(100)
+    index = SignBits.of(passages, precision)
+    assert index.index_bytes == 500 * 16 + 100 * 4  # two words for each passage, and one mean
+    assert index.bytes_per_item == stored
+
+
+def clustered(dim: int, offset: float = 0.3) -> tuple[np.ndarray, np.ndarray]:
+    """500 unit vectors around 25 centres, to one side of the origin, and 38 queries near some of them."""
+    rng = np.random.default_rng(dim)
+    vectors = np.repeat(rng.normal(size=(25, dim)), 20, axis=0) + rng.normal(size=(500, dim)) + offset
+    queries = vectors[::13][:38] + 0.5 * rng.normal(size=(38, dim))
+    return unit_length(vectors.astype(np.float32)), unit_length(queries.astype(np.float32))
+
+
+def share(found: np.ndarray, wanted: np.ndarray) -> float:
+    """Of the wanted rows, those that were found."""
+    return float(np.mean([len(set(rows) & set(of)) / len(of) for rows, of in zip(found, wanted, strict=True)]))
