@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,8 @@ from scipy.spatial.distance import pdist
 
 from emb_pipeline.diagnostics.word_map import coordinates, side_by_side, turned_onto, word_map
 from emb_pipeline.embeddings.word_vectors import WordVectors
+from emb_pipeline.experiment import Folders
+from emb_pipeline.pipelines.diagnose.nodes import DiagnosisOptions, MapOptions, diagnose_vectors
 
 GROUPS, SIZE = 8, 15
 
@@ -142,3 +146,21 @@ def test_maps_side_by_side_are_turned_onto_the_first_and_name_neighbours_by_thei
 def test_no_map_at_all_is_a_table_without_rows() -> None:
     columns = ["embedding", "word", "x", "y", "kept", "probe", "near", "rank", "nearest", "distances"]
     assert side_by_side(pd.DataFrame(columns=columns)).columns.tolist() == [*columns[:-1], "neighbours"]
+
+
+def _drawn(**choice: object) -> list[str]:
+    trained = {"corpus_fingerprint": "feed"}
+    vectors = {
+        f"vectors_domain.{key}": WordVectors(few.tokens, few.counts, few.vectors, provenance)
+        for few in [_planted()]
+        for key, provenance in (("loaded_20", {}), ("word2vec_20", trained), ("glove_20", trained))
+    }
+    folders = Folders(**dict.fromkeys(Folders.model_fields, Path()))
+    tables = diagnose_vectors(DiagnosisOptions(map=MapOptions(**choice), sample=0), folders, 0, **vectors)
+    return tables["word_map"]["embedding"].unique().to_pylist()
+
+
+def test_the_first_embedding_of_a_corpus_is_drawn_or_those_that_are_named_or_none() -> None:
+    assert _drawn(words=20) == ["domain.word2vec_20"]
+    assert _drawn(words=20, embeddings=("domain.glove_20", "domain.loaded_20")) == ["domain.loaded_20", "domain.glove_20"]
+    assert _drawn(words=20, embeddings=("generic.glove_20",)) == [] == _drawn(words=0)
