@@ -333,7 +333,8 @@ def expand_grid(grid: Mapping[str, Any], methods: Mapping[str, Any], seed: int =
         cell["options"] = {**(methods.get(method) or {}), **cell.get("options", {})}
         cells.setdefault(cell["origin"], {})[cell["key"]] = cell
     _require_bases(plan, cells)
-    for cell in [copy for plan_of in (*plan.spoilt, *plan.resampled) for copy in _on_changed_text(plan_of, cells)]:
+    changed: tuple[Spoilt | Resampled, ...] = (*plan.spoilt, *plan.resampled)
+    for cell in [copy for plan_of in changed for copy in _on_changed_text(plan_of, cells)]:
         cells[cell["origin"]][cell["key"]] = cell
     for cell in [copy for tuning in plan.fine_tune for copy in _tuned(tuning, cells, methods, plan.tasks)]:
         cells[cell["origin"]][cell["key"]] = cell

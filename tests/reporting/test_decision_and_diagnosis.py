@@ -150,7 +150,7 @@ def test_the_section_holds_questions_probe_words_and_whether_opposites_are_told_
     assert view["probes"]["lines"] == [("dose", ["drug, pill", "amount, drug"])]
     antonyms, similarity, stability = view["groups"]
     assert stability["items"] == ["another seed", "the other corpus"]
-    assert stability["lines"] == [("domain.word2vec_8", "domain", [("60.0 %", "1 pair"), ("10.0 %", "1 pair")])]
+    assert stability["lines"] == [("domain.word2vec_8", "domain", [("60.0 %", "1 pair"), ("10.0 %", "1 pair")])]
     assert antonyms["lines"][0][2] == [("0.400", "[0.300, 0.480] 30 of 40")]
     assert similarity["lines"][0][2] == [("", "")] and similarity["lines"][1][2] == [("–", "30 of 40 known")]
     assert diagnosis_view(checks.iloc[:0], rows, overlaps) is None
@@ -190,7 +190,7 @@ def test_neighbours_move_by_a_seed_by_another_sample_and_between_samples() -> No
         "the other corpus",
     ]
     assert [(name, [value for value, _ in cells]) for name, _, cells in stability["lines"]] == [
-        ("domain.word2vec_8", ["60.0 %", "45.0 %", "30.0 %", "10.0 %"]),
-        ("generic.word2vec_8", ["", "25.0 %", "", ""]),
+        ("domain.word2vec_8", ["60.0 %", "45.0 %", "30.0 %", "10.0 %"]),
+        ("generic.word2vec_8", ["", "25.0 %", "", ""]),
     ]
-    assert stability["lines"][0][2][1] == ("45.0 %", "mean of 2 pairs")
+    assert stability["lines"][0][2][1] == ("45.0 %", "mean of 2 pairs")
