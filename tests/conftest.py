@@ -205,6 +205,7 @@ grid:
   baselines: [one_hot, tfidf, bm25]
   controls: [random_8, shuffled_tfidf]
   pretrained: {}
+  resampled: [{of: domain.word2vec_8, bootstraps: 2, evaluate_on: [topic]}]
   tasks: [topic, search]
 """
 TINY_PARAMETERS = """

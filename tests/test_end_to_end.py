@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from emb_pipeline.deployment.bundle import Bundle
+from emb_pipeline.embeddings.word_vectors import WordVectors
 from tests.conftest import TOPICS, run_kedro
 
 NUMBERS = ["task", "embedding", "metric", "value", "ci_low", "ci_high", "n", "letters", "primary"]
@@ -43,6 +44,8 @@ def test_every_cell_is_on_the_leaderboard_with_an_interval_and_letters(sequentia
     primary = board[board["primary"]]
     assert set(primary.loc[primary["task"] == "topic", "embedding"]) == {
         "domain.word2vec_8",
+        "domain.word2vec_8_bootstrap1",
+        "domain.word2vec_8_bootstrap2",
         "domain.glove_8",
         "generic.word2vec_8",
         "generic.glove_8",
@@ -53,7 +56,28 @@ def test_every_cell_is_on_the_leaderboard_with_an_interval_and_letters(sequentia
     }
     assert "task.bm25" in set(primary.loc[primary["task"] == "search", "embedding"])
     assert ((primary["ci_low"] <= primary["value"]) & (primary["value"] <= primary["ci_high"])).all()
-    assert primary["letters"].str.fullmatch("[a-z]+").all()
+    candidates = primary[~primary["embedding"].str.contains("_bootstrap")]
+    assert candidates["letters"].str.fullmatch("[a-z]+").all()
+
+
+def test_resamples_of_the_corpus_are_no_candidates_but_say_how_far_another_sample_moves_things(sequential: Path) -> None:
+    resamples = newest(sequential, "leaderboard").query("embedding.str.contains('_bootstrap')", engine="python")
+    assert set(resamples["task"]) == {"topic"} and resamples["letters"].isna().all()
+    assert newest(sequential, "leaderboard").set_index("embedding").loc["domain.word2vec_8", "letters"].notna().any()
+    for name in ("comparisons", "effects"):
+        table = newest(sequential, name)
+        assert len(table) and not table[["embedding_a", "embedding_b"]].map(lambda each: "_bootstrap" in each).any(axis=None)
+    for name in ("decision", "learning_curves", "sizes"):
+        assert not newest(sequential, name)["embedding"].str.contains("_bootstrap").any()
+    learnt_from = {
+        WordVectors.read(sequential / f"data/06_models/tiny/domain/{key}/vectors.arrow").provenance["corpus_fingerprint"]
+        for key in ("word2vec_8", "word2vec_8_bootstrap1", "word2vec_8_bootstrap2")
+    }
+    assert len(learnt_from) == 3
+    page = (sequential / "data/08_reporting/tiny/latest/report.html").read_text(encoding="utf-8")
+    assert "Trained again on another sample of the corpus, a word’s ten neighbours overlap by" in page
+    assert "Between two such samples, they overlap by" in page
+    assert "topic: another sample of the corpus moves accuracy by up to" in page
 
 
 def test_what_must_be_learnt_is_learnt_and_what_cannot_be_is_not(sequential: Path) -> None:
@@ -87,7 +111,7 @@ def test_mlflow_holds_one_finished_run_per_cell(sequential: Path) -> None:
         runs = client.search_runs([experiment.experiment_id])
         counts[experiment.name] = len(runs)
         assert all(run.info.status == "FINISHED" for run in runs)
-    assert counts == {"Default": 0, "emb/train": 4, "emb/topic": 8, "emb/search": 8, "emb/scorecard": 9, "emb/runs": 1}
+    assert counts == {"Default": 0, "emb/train": 6, "emb/topic": 10, "emb/search": 8, "emb/scorecard": 11, "emb/runs": 1}
     (parent,) = client.search_runs([client.get_experiment_by_name("emb/runs").experiment_id])
     cells = client.search_runs([client.get_experiment_by_name("emb/topic").experiment_id])
     assert all(run.data.tags["mlflow.parentRunId"] == parent.info.run_id for run in cells)

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from emb_pipeline.experiment import EmbeddingCell, TaskDefinition, evaluated_tasks, expand_grid, experiment_from
+from emb_pipeline.experiment import (
+    EmbeddingCell,
+    Resample,
+    Spoiling,
+    TaskDefinition,
+    evaluated_tasks,
+    expand_grid,
+    experiment_from,
+)
 from emb_pipeline.pipelines import measure
 
 METHODS = {"word2vec": {"window": 3}, "tfidf": {}, "lsa": {}, "random": {}, "bm25": {}, "one_hot": {}}
@@ -140,7 +148,7 @@ def test_an_embedding_is_trained_again_on_spoilt_text_at_each_dose() -> None:
     made = ["word2vec_50_less_text_50", "word2vec_50_less_text_90", "word2vec_50_typos_30"]
     assert [key for key in cells if key not in expand_grid(GRID, METHODS)["generic"]] == made
     cell = EmbeddingCell.model_validate(cells["word2vec_50_less_text_90"])
-    assert cell.spoiling is not None and (cell.spoiling.of, cell.spoiling.dose) == ("generic.word2vec_50", 0.9)
+    assert cell.changed_text == Spoiling(of="generic.word2vec_50", kind="less_text", dose=0.9)
     assert (cell.dim, cell.seed, cell.options.window) == (50, 0, 3)
 
 
@@ -157,6 +165,35 @@ def test_an_embedding_is_trained_again_on_spoilt_text_at_each_dose() -> None:
 def test_only_the_text_of_trained_word_vectors_can_be_spoilt(spoilt: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         expand_grid({**GRID, "spoilt": [spoilt]}, METHODS)
+
+
+def test_an_embedding_is_trained_again_on_each_resample_of_its_corpus() -> None:
+    grid = {**GRID, "resampled": [{"of": "domain.word2vec_50", "bootstraps": 2, "evaluate_on": []}]}
+    cells = expand_grid(grid, METHODS)
+    added = [key for key in cells["domain"] if key not in expand_grid(GRID, METHODS)["domain"]]
+    assert added == ["word2vec_50_bootstrap1", "word2vec_50_bootstrap2"]
+    cell = EmbeddingCell.model_validate(cells["domain"]["word2vec_50_bootstrap2"])
+    assert cell.changed_text == Resample(of="domain.word2vec_50", number=2)
+    assert (cell.dim, cell.seed, cell.options.window, cell.evaluate_on) == (50, 0, 3, ())
+
+
+@pytest.mark.parametrize(
+    ("resampled", "message"),
+    [
+        (
+            {"of": "domain.word2vec_50", "bootstraps": 0},
+            "from 1 to 100, not 0: 2 show how far .* leave the line out for none",
+        ),
+        (
+            {"of": "pretrained.glove_50", "bootstraps": 2},
+            r"grid.resampled: pretrained.glove_50 is no word vectors that the grid trains; these are: domain.word2",
+        ),
+        ({"of": "domain.word2vec_50", "bootstraps": 1, "evaluate_on": ["topics"]}, "evaluated on topics, which is no task"),
+    ],
+)
+def test_only_trained_word_vectors_have_resamples_and_at_least_one(resampled: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        expand_grid({**GRID, "resampled": [resampled]}, METHODS)
 
 
 @pytest.mark.parametrize("section", ["pretrained", "derived", "fine_tune"])

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 from pydantic import (
     AliasChoices,
@@ -102,6 +102,7 @@ class Spoiling(_Strict):
 class Spoilt(_Strict):
     """Word vectors of the grid that are trained again on worse text, one copy for each kind and dose."""
 
+    section: ClassVar = "spoilt"
     of: str = Field(description="<origin>.<embedding>")
     less_text: tuple[float, ...] = Field(default=(), description="shares of the text that are left out")
     shuffled_words: tuple[float, ...] = Field(default=(), description="shares of the words that change places")
@@ -111,14 +112,51 @@ class Spoilt(_Strict):
     )
 
     @property
-    def doses(self) -> list[tuple[Spoil, float]]:
-        """Each kind with each of its doses."""
+    def changes(self) -> dict[str, Spoiling]:
+        """Each kind with each of its doses, by what is added to the embedding's name."""
         kinds: dict[Spoil, tuple[float, ...]] = {
             "less_text": self.less_text,
             "shuffled_words": self.shuffled_words,
             "typos": self.typos,
         }
-        return [(kind, dose) for kind, shares in kinds.items() for dose in shares]
+        return {
+            f"{kind}_{round(100 * dose)}": Spoiling(of=self.of, kind=kind, dose=dose)
+            for kind, shares in kinds.items()
+            for dose in shares
+        }
+
+
+class Resample(_Strict):
+    """The bootstrap resample of its corpus that an embedding is trained on."""
+
+    of: str = Field(description="<origin>.<embedding> that learns from the text as it is")
+    number: int = Field(ge=1, description="which resample: the same number draws the same documents for every embedding")
+
+
+class Resampled(_Strict):
+    """Word vectors of the grid that are trained again on resamples of their corpus, one copy for each."""
+
+    section: ClassVar = "resampled"
+    of: str = Field(description="<origin>.<embedding>")
+    bootstraps: int = Field(description="resamples: documents drawn with replacement, as many as there are")
+    evaluate_on: tuple[str, ...] | None = Field(
+        default=None, description="tasks that a copy is evaluated on; all by default, [] for its neighbours alone"
+    )
+
+    @field_validator("bootstraps")
+    @classmethod
+    def _is_at_least_one(cls, bootstraps: int) -> int:
+        if not 1 <= bootstraps <= 100:
+            raise ValueError(
+                f"bootstraps is the number of resamples, from 1 to 100, not {bootstraps}: 2 show how far they differ among "
+                "each other; leave the line out for none"
+            )
+        return bootstraps
+
+    @property
+    def changes(self) -> dict[str, Resample]:
+        """Each resample, by what is added to the embedding's name."""
+        return {f"bootstrap{number}": Resample(of=self.of, number=number) for number in range(1, self.bootstraps + 1)}
 
 
 class Grid(_Strict):
@@ -134,6 +172,9 @@ class Grid(_Strict):
     pretrained: dict[str, Pretrained] = Field(default_factory=dict, description="embeddings trained elsewhere")
     derived: dict[str, Derived] = Field(default_factory=dict, description="<origin>.<embedding>: made from another one")
     spoilt: tuple[Spoilt, ...] = Field(default=(), description="embeddings that are trained again on worse text")
+    resampled: tuple[Resampled, ...] = Field(
+        default=(), description="embeddings that are trained again on bootstrap resamples of their corpus"
+    )
     fine_tune: tuple[FineTuning, ...] = Field(default=(), description="embeddings that are trained on with a task's labels")
     tasks: tuple[str, ...] = Field(min_length=1, description="downstream tasks")
 
@@ -156,7 +197,7 @@ class EmbeddingCell(_Strict):
     seed: int = Field(default=0, ge=0)
     base: str | None = Field(default=None, description="the embedding that this one is made from")
     shuffle_labels: bool = Field(default=False, description="train the probe on permuted labels: a control")
-    spoiling: Spoiling | None = Field(default=None, description="how its training text was spoilt")
+    changed_text: Spoiling | Resample | None = Field(default=None, description="how its training text was changed")
     tuned_on: str | None = Field(default=None, description="the task whose labels it was fine-tuned on")
     tuning: SerializeAsAny[TuningOptions] | None = Field(default=None, description="how it was fine-tuned")
     evaluate_on: tuple[str, ...] | None = Field(default=None, description="tasks that it is evaluated on; None: all")
@@ -293,7 +334,8 @@ def expand_grid(grid: Mapping[str, Any], methods: Mapping[str, Any], seed: int =
         cell["options"] = {**(methods.get(method) or {}), **cell.get("options", {})}
         cells.setdefault(cell["origin"], {})[cell["key"]] = cell
     _require_bases(plan, cells)
-    for cell in [copy for plan_of in plan.spoilt for copy in _spoilt(plan_of, cells)]:
+    changed: tuple[Spoilt | Resampled, ...] = (*plan.spoilt, *plan.resampled)
+    for cell in [copy for plan_of in changed for copy in _on_changed_text(plan_of, cells)]:
         cells[cell["origin"]][cell["key"]] = cell
     for cell in [copy for tuning in plan.fine_tune for copy in _tuned(tuning, cells, methods, plan.tasks)]:
         cells[cell["origin"]][cell["key"]] = cell
@@ -312,9 +354,11 @@ def _require_known_tasks(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[st
                 )
 
 
-def _spoilt(spoilt: Spoilt, cells: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The copies of an embedding that are trained on spoilt text: ``word2vec_100_typos_30`` on 30 % misspelt words."""
-    origin, _, key = spoilt.of.rpartition(".")
+def _on_changed_text(plan: Spoilt | Resampled, cells: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The copies of an embedding that are trained on changed text: ``word2vec_100_typos_30`` on 30 % misspelt words,
+    ``word2vec_100_bootstrap1`` on a resample.
+    """
+    origin, _, key = plan.of.rpartition(".")
     cell = cells.get(origin, {}).get(key)
     if cell is None or not _is_trained_vectors(cell):
         trained = [
@@ -324,15 +368,15 @@ def _spoilt(spoilt: Spoilt, cells: Mapping[str, Mapping[str, Any]]) -> Iterator[
             if _is_trained_vectors(each)
         ]
         raise ValueError(
-            f"globals.yml, grid.spoilt: {spoilt.of} is no word vectors that the grid trains; "
+            f"globals.yml, grid.{plan.section}: {plan.of} is no word vectors that the grid trains; "
             f"these are: {', '.join(trained) or 'none'}"
         )
-    for kind, dose in spoilt.doses:
+    for name, change in plan.changes.items():
         yield {
             **cell,
-            "key": f"{key}_{kind}_{round(100 * dose)}",
-            "spoiling": {"of": spoilt.of, "kind": kind, "dose": dose},
-            "evaluate_on": spoilt.evaluate_on,
+            "key": f"{key}_{name}",
+            "changed_text": change.model_dump(),
+            "evaluate_on": plan.evaluate_on,
         }
 
 

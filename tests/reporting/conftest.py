@@ -33,7 +33,7 @@ def leaderboard(
     rows = []
     for embedding, value in values.items():
         origin, key = embedding.split(".", 1)
-        method, _, dim = key.split("_seed")[0].rpartition("_")
+        method, _, dim = key.split("_seed")[0].split("_bootstrap")[0].rpartition("_")
         if not dim.isdigit():
             method, dim = key, ""
         cost = {

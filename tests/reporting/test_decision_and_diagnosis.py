@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from emb_pipeline.pipelines.report.nodes import comparable
 from emb_pipeline.reporting.decision_findings import decision_findings
 from emb_pipeline.reporting.diagnosis import diagnosis_view
 
@@ -147,7 +148,9 @@ def test_the_section_holds_questions_probe_words_and_whether_opposites_are_told_
         )
     )
     assert view["probes"]["lines"] == [("dose", ["drug, pill", "amount, drug"])]
-    antonyms, similarity = view["groups"]
+    antonyms, similarity, stability = view["groups"]
+    assert stability["items"] == ["another seed", "the other corpus"]
+    assert stability["lines"] == [("domain.word2vec_8", "domain", [("60.0 %", "1 pair"), ("10.0 %", "1 pair")])]
     assert antonyms["lines"][0][2] == [("0.400", "[0.300, 0.480] 30 of 40")]
     assert similarity["lines"][0][2] == [("", "")] and similarity["lines"][1][2] == [("–", "30 of 40 known")]
     assert diagnosis_view(checks.iloc[:0], rows, overlaps) is None
@@ -173,3 +176,43 @@ def test_opposites_are_told_by_training_tokens_where_a_part_of_the_corpus_was_tr
     )
     without = diagnosis_view(checks, neighbours, overlaps)
     assert without is not None and len(without["findings"]) == 1
+
+
+def test_neighbours_move_by_a_seed_by_another_sample_and_between_samples() -> None:
+    first, second = "domain.word2vec_8_bootstrap1", "domain.word2vec_8_bootstrap2"
+    names = ["domain.word2vec_8", "domain.word2vec_8_seed1", first, second, "generic.word2vec_8", f"generic.{first[7:]}"]
+    pairs = comparable(names)
+    assert pairs == [
+        ("domain.word2vec_8", "domain.word2vec_8_seed1"),
+        ("domain.word2vec_8", first),
+        ("domain.word2vec_8", second),
+        ("generic.word2vec_8", "generic.word2vec_8_bootstrap1"),
+        (first, second),
+        ("domain.word2vec_8", "generic.word2vec_8"),
+    ]
+    rows = [(*pair, shared, 40) for pair, shared in zip(pairs, (0.6, 0.4, 0.5, 0.25, 0.3, 0.1), strict=True)]
+    view = diagnosis_view(
+        pd.DataFrame([_check("domain.word2vec_8", "similarity", "wordsim353", 0.4, 0.3, 0.5)]),
+        pd.DataFrame(_neighbours("domain.word2vec_8", {"dose": "drug pill"}, probe=True)),
+        pd.DataFrame(rows, columns=["first", "second", "shared", "words"]),
+    )
+    assert view is not None
+    assert [each.text.striptags() for each in view["findings"][:3]] == [
+        "Trained again with another seed, a word’s ten neighbours overlap by 60.0 % to 60.0 % "
+        "(Jaccard; domain.word2vec_8, domain.word2vec_8).",
+        "Trained again on another sample of the corpus, a word’s ten neighbours overlap by 25.0 % to 50.0 % "
+        "(generic.word2vec_8, domain.word2vec_8).",
+        "Between two such samples, they overlap by 30.0 % to 30.0 % (domain.word2vec_8, domain.word2vec_8).",
+    ]
+    stability = view["groups"][-1]
+    assert stability["items"] == [
+        "another seed",
+        "another sample of the corpus",
+        "two samples, with each other",
+        "the other corpus",
+    ]
+    assert [(name, [value for value, _ in cells]) for name, _, cells in stability["lines"]] == [
+        ("domain.word2vec_8", ["60.0 %", "45.0 %", "30.0 %", "10.0 %"]),
+        ("generic.word2vec_8", ["", "25.0 %", "", ""]),
+    ]
+    assert stability["lines"][0][2][1] == ("45.0 %", "mean of 2 pairs")

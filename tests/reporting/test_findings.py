@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from emb_pipeline.reporting.findings import Result, findings, overall_findings, result, seed_finding
+from emb_pipeline.reporting.findings import Result, findings, overall_findings, result, sample_finding, seed_finding
 from tests.reporting.conftest import SEARCH, TOPIC, audit, comparisons, leaderboard, origins
 
 NONE = pd.DataFrame()
@@ -182,6 +182,18 @@ def test_seeds_are_one_embedding_in_sentences_and_a_range_of_their_own() -> None
     finding = seed_finding(each)
     assert finding is not None and "by up to 4.0 points (domain.glove_50 over 3 seeds)" in finding.text.striptags()
     assert seed_finding(of(TOPIC)) is None
+
+
+def test_resamples_of_the_corpus_are_nothing_to_choose_and_have_a_range_of_their_own() -> None:
+    resamples = {"domain.glove_50_bootstrap1": 0.78, "domain.glove_50_bootstrap2": 0.72}
+    each = result("topic", leaderboard({"domain.glove_50": 0.75, "control.random_50": 0.1, **resamples}), NONE, NONE, NONE)
+    assert "domain.glove_50 scores highest: accuracy 75.0 %" in text(each) and "bootstrap" not in text(each)
+    assert list(each.rows["embedding"]) == ["domain.glove_50", "control.random_50"] and seed_finding(each) is None
+    finding = sample_finding(each)
+    assert finding is not None and finding.text.striptags() == (
+        "topic: another sample of the corpus moves accuracy by up to 6.0 points (domain.glove_50 over 2 resamples)."
+    )
+    assert sample_finding(of({"domain.glove_50": 0.75, "domain.glove_50_bootstrap1": 0.7})) is None
 
 
 def test_the_cheapest_of_the_leading_group_is_named() -> None:

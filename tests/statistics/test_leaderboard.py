@@ -165,6 +165,25 @@ def test_comparisons_take_the_mean_over_seeds(item_scores: pd.DataFrame) -> None
     assert set(comparisons(item_scores, None, RESAMPLING)["metric"]) == {"accuracy", "log_loss", "ndcg@10"}
 
 
+def test_an_embedding_of_a_resample_has_its_value_and_changes_no_letter_and_no_test(
+    item_scores: pd.DataFrame, cells: pd.DataFrame
+) -> None:
+    name, right, loss = "domain.word2vec_100_bootstrap1", _right(0.85, 9), np.zeros(N)
+    resample = _scores("domain", "word2vec", 100, embedding=name, accuracy=right, log_loss=loss)
+    more = pd.concat([item_scores, resample], ignore_index=True)
+    known = pd.concat([cells, cells[cells["embedding"] == "domain.word2vec_100"].assign(embedding=name)], ignore_index=True)
+    board, before = (
+        leaderboard(scores, of, PRIMARY, RESAMPLING, use_case="tiny").set_index(["embedding", "task", "metric"])
+        for scores, of in ((more, known), (item_scores, cells))
+    )
+    row = board.loc[(name, "topic", "accuracy")]
+    assert row["value"] == pytest.approx(right.mean()) and row["ci_low"] < row["value"] and pd.isna(row["letters"])
+    pd.testing.assert_series_equal(board.loc[before.index, "letters"], before["letters"])
+    pd.testing.assert_frame_equal(comparisons(more, None, RESAMPLING), comparisons(item_scores, None, RESAMPLING))
+    twins = [*item_scores["embedding"].unique(), name, "generic.word2vec_100_bootstrap1"]
+    assert corpus_contrasts(twins) == [("domain.word2vec_100", "generic.word2vec_100")]
+
+
 def test_domain_against_generic_pairs_equal_methods_and_dimensions(item_scores: pd.DataFrame) -> None:
     table = effects(
         item_scores,

@@ -95,6 +95,13 @@ def test_a_corpus_holds_lines_counts_and_a_manifest(tmp_path: Path) -> None:
     assert list(TokenCorpus(tmp_path / "corpus")) == [["the", "cat", "sat"], ["the", "dog", "ran"], ["a", "cat"]]
 
 
+def test_a_corpus_remembers_which_sentences_are_one_document(tmp_path: Path) -> None:
+    documents = [("1", "The cat sat. The dog ran."), ("2", "..."), ("3", "A cat!"), ("4", "--")]
+    corpus = write_tokens(documents, tmp_path / "corpus")
+    assert list(corpus.documents()) == [[["the", "cat", "sat"], ["the", "dog", "ran"]], [], [["a", "cat"]], []]
+    assert list(corpus.document_numbers()) == [0, 0, 2] and len(corpus.sentences_per_document) == corpus.n_documents == 4
+
+
 def test_held_out_sentences_stay_out_whatever_their_case_and_are_counted(tmp_path: Path) -> None:
     held_out = {sentence_key(["the", "cat", "sat"])}
     corpus = write_tokens([("1", "THE CAT -- sat! The dog ran.")], tmp_path / "corpus", held_out=held_out)
@@ -183,6 +190,14 @@ def test_cuts_are_nested_and_repeatable(hundred_sentences: TokenCorpus, tmp_path
     assert len(missing) <= 1
     assert cut(hundred_sentences, tmp_path / "again", 2_000).fingerprint == small.fingerprint
     assert json.loads((tmp_path / "small" / "manifest.json").read_text())["cut_from"] == hundred_sentences.fingerprint
+
+
+def test_a_cut_keeps_the_sentences_of_a_document_together(tmp_path: Path) -> None:
+    documents = [(str(i), " ".join(f"D{i} no{part} here." for part in range(3))) for i in range(50)]
+    part = cut(write_tokens(documents, tmp_path / "whole"), tmp_path / "cut", 200)
+    kept = list(part.documents())
+    assert len(kept) == 50 and sum(map(len, kept)) == part.n_sentences < 75 and [] in kept
+    assert all(tokens[0] == f"d{number}" for number, sentences in enumerate(kept) for tokens in sentences)
 
 
 def test_a_cut_larger_than_the_corpus_is_the_corpus(hundred_sentences: TokenCorpus, tmp_path: Path) -> None:

@@ -10,9 +10,15 @@ import pandas as pd
 from markupsafe import Markup
 
 from emb_pipeline.reporting.findings import Finding, code
-from emb_pipeline.reporting.rows import without_seed
+from emb_pipeline.reporting.rows import is_resample, resampled_from, without_seed
 from emb_pipeline.reporting.wording import count_text, share_text
 
+SEED, SAMPLE, SAMPLES, CORPUS = (
+    "another seed",
+    "another sample of the corpus",
+    "two samples, with each other",
+    "the other corpus",
+)
 SHARES = {"analogies", "synonyms", "known words"}
 TITLES = {
     "similarity": "similarity as people see it, Spearman’s ρ",
@@ -37,7 +43,8 @@ def diagnosis_view(
     neighbours : DataFrame of embedding, word, rank, neighbour, cosine, probe
         Nearest words of the probe words, and of a sample that embeddings are compared by.
     overlaps : DataFrame of first, second, shared, words
-        Share of these neighbours that an embedding has in common with its other seeds, and with the other corpus's.
+        Share of these neighbours that an embedding has in common with its other seeds, with those that were trained on
+        resamples of its corpus, and with the other corpus's; and that two such resamples have in common.
     tokens : mapping of str to float, optional
         How many tokens each embedding was trained on.
     """
@@ -46,7 +53,10 @@ def diagnosis_view(
     names = list(dict.fromkeys(checks["embedding"]))
     return {
         "findings": [*_antonym_findings(checks), *_antonyms_by_tokens(checks, tokens or {}), *_stability_findings(overlaps)],
-        "groups": [_group(check, checks[checks["check"] == check], names) for check in dict.fromkeys(checks["check"])],
+        "groups": [
+            *(_group(check, checks[checks["check"] == check], names) for check in dict.fromkeys(checks["check"])),
+            *([_stability_group(overlaps)] if len(overlaps) else []),
+        ],
         "probes": _probes(neighbours[neighbours["probe"]]),
     }
 
@@ -123,21 +133,66 @@ def _antonyms_by_tokens(checks: pd.DataFrame, tokens: Mapping[str, float]) -> li
 
 
 def _stability_findings(overlaps: pd.DataFrame) -> list[Finding]:
-    rows = overlaps.sort_values("shared").to_dict("records")
-    seeds = [row for row in rows if without_seed(str(row["second"])) == row["first"]]
-    corpora = [row for row in rows if row not in seeds]
+    rows = _by_what_differs(overlaps)
+    sentences = {
+        SEED: "Trained again with another seed, a word’s ten neighbours overlap by {} to {} (Jaccard; {}, {}).",
+        SAMPLE: "Trained again on another sample of the corpus, a word’s ten neighbours overlap by {} to {} ({}, {}).",
+        SAMPLES: "Between two such samples, they overlap by {} to {} ({}, {}).",
+    }
     found = []
-    if seeds:
-        low, high = seeds[0], seeds[-1]
-        sentence = Markup("Trained again with another seed, a word’s ten neighbours overlap by {} to {} (Jaccard; {}, {}).")
-        names = code(low["first"]), code(high["first"])
-        found.append(Finding(sentence.format(share_text(low["shared"]), share_text(high["shared"]), *names)))
-    if corpora:
-        most = corpora[-1]
+    for what, sentence in sentences.items():
+        if what in rows:
+            low, high = rows[what][0], rows[what][-1]
+            names = code(resampled_from(low["first"])), code(resampled_from(high["first"]))
+            found.append(Finding(Markup(sentence).format(share_text(low["shared"]), share_text(high["shared"]), *names)))
+    if CORPUS in rows:
+        most = rows[CORPUS][-1]
         sentence = Markup("Those of domain and generic vectors overlap by at most {} ({}, {} words that both know).")
         name = code(str(most["first"]).split(".", 1)[1])
         found.append(Finding(sentence.format(share_text(most["shared"]), name, f"{most['words']:,}")))
     return found
+
+
+def _stability_group(overlaps: pd.DataFrame) -> dict[str, Any]:
+    """For each embedding, how many neighbours stay when one thing changes: a mean, with the number of pairs below it."""
+    rows = _by_what_differs(overlaps)
+    shared: dict[str, dict[str, list[float]]] = {}
+    for what, pairs in rows.items():
+        for row in pairs:
+            shared.setdefault(resampled_from(row["first"]), {}).setdefault(what, []).append(row["shared"])
+    items = [what for what in (SEED, SAMPLE, SAMPLES, CORPUS) if what in rows]
+    return {
+        "title": "neighbours that stay (Jaccard overlap of the nearest ten)",
+        "items": items,
+        "lines": [
+            (name, name.split(".", 1)[0], [_stability_cell(of_what.get(what, [])) for what in items])
+            for name, of_what in sorted(shared.items())
+        ],
+    }
+
+
+def _stability_cell(shared: Sequence[float]) -> tuple[str, str]:
+    if not shared:
+        return "", ""
+    return share_text(sum(shared) / len(shared)), f"mean of {len(shared)} pairs" if len(shared) > 1 else "1 pair"
+
+
+def _by_what_differs(overlaps: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
+    """Pairs of embeddings by the one thing that they differ in, least alike first."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in overlaps.sort_values("shared").to_dict("records"):
+        found.setdefault(_what_differs(str(row["first"]), str(row["second"])), []).append(
+            {str(k): v for k, v in row.items()}
+        )
+    return found
+
+
+def _what_differs(first: str, second: str) -> str:
+    if is_resample(first):
+        return SAMPLES
+    if is_resample(second):
+        return SAMPLE
+    return SEED if without_seed(second) == first else CORPUS
 
 
 def _probes(neighbours: pd.DataFrame, most: int = 6) -> dict[str, Any] | None:

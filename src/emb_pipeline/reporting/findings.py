@@ -7,7 +7,7 @@ separate two embeddings, which is not the same as "equal". Names from the user's
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -67,6 +67,8 @@ class Result:
         Comparisons by their two embeddings.
     effects : DataFrame
         Domain against generic, on the primary metric.
+    samples : DataFrame, optional
+        Rows of embeddings that were trained on a resample of their corpus.
     ceiling, largest_class : float, optional
         From the audit, as shares.
     level : float
@@ -83,6 +85,7 @@ class Result:
     rows: pd.DataFrame
     known: Mapping[tuple[str, str], Contrast]
     effects: pd.DataFrame
+    samples: pd.DataFrame | None = None
     ceiling: float | None = None
     largest_class: float | None = None
     level: float = 0.05
@@ -137,6 +140,7 @@ def result(
         rows=rows,
         known=pick.contrasts(comparisons, task, metric, level),
         effects=effects,
+        samples=pick.resample_rows(leaderboard, task),
         ceiling=pick.audit_share(audit, task, ("ceiling",)),
         largest_class=pick.audit_share(audit, task, ("largest", "class")),
         level=level,
@@ -512,21 +516,39 @@ def _domain_overall(results: Sequence[Result]) -> Finding | None:
 
 def seed_ranges(result: Result) -> list[tuple[str, int, float, float]]:
     """Embedding, number of training seeds, lowest and highest value, where one was trained more than once."""
+    return _ranges(pick.without_controls(result.rows), pick.without_seed)
+
+
+def sample_ranges(result: Result) -> list[tuple[str, int, float, float]]:
+    """Embedding, number of resamples of its corpus, lowest and highest value on them, where there are several."""
+    return [] if result.samples is None else _ranges(result.samples, pick.resampled_from)
+
+
+def _ranges(rows: pd.DataFrame, repeated: Callable[[str], str]) -> list[tuple[str, int, float, float]]:
     by_name: dict[str, list[float]] = {}
-    for row in pick.without_controls(result.rows).to_dict("records"):
-        by_name.setdefault(pick.without_seed(str(row["embedding"])), []).append(float(row["value"]))
+    for row in rows.to_dict("records"):
+        by_name.setdefault(repeated(str(row["embedding"])), []).append(float(row["value"]))
     return [(name, len(values), min(values), max(values)) for name, values in sorted(by_name.items()) if len(values) > 1]
 
 
 def seed_finding(result: Result) -> Finding | None:
     """How far training seeds alone move the score."""
-    ranges = seed_ranges(result)
+    return _range_finding(result, seed_ranges(result), "{}: training seeds alone move {} by up to {} ({} over {} seeds).")
+
+
+def sample_finding(result: Result) -> Finding | None:
+    """How far another sample of the corpus moves the score."""
+    sentence = "{}: another sample of the corpus moves {} by up to {} ({} over {} resamples)."
+    return _range_finding(result, sample_ranges(result), sentence)
+
+
+def _range_finding(result: Result, ranges: list[tuple[str, int, float, float]], sentence: str) -> Finding | None:
     if not ranges:
         return None
-    name, seeds, low, high = max(ranges, key=lambda each: each[3] - each[2])
+    name, trainings, low, high = max(ranges, key=lambda each: each[3] - each[2])
     return Finding(
-        Markup("{}: training seeds alone move {} by up to {} ({} over {} seeds).").format(
-            result.task, metric_name(result.metric), distance_text(high - low, result.metric), code(name), seeds
+        Markup(sentence).format(
+            result.task, metric_name(result.metric), distance_text(high - low, result.metric), code(name), trainings
         )
     )
 

@@ -32,6 +32,8 @@ from emb_pipeline.reporting.findings import (
     findings,
     overall_findings,
     result,
+    sample_finding,
+    sample_ranges,
     seed_finding,
     seed_ranges,
 )
@@ -246,18 +248,20 @@ def _task(
         "methods": _methods_chart(each, leaderboard, drawn),
         "dimensions": _dimensions_chart(each, leaderboard, drawn),
         "costs": _cost_charts(each, leaderboard, drawn),
-        "seeds": [
+        "repetitions": [
             (
                 each.task,
                 name,
+                again,
                 count,
                 wording.value_text(low, each.metric),
                 wording.value_text(high, each.metric),
                 wording.distance_text(high - low, each.metric),
             )
-            for name, count, low, high in seed_ranges(each)
+            for again, ranges in (("other seeds", seed_ranges(each)), ("resamples of its corpus", sample_ranges(each)))
+            for name, count, low, high in ranges
         ],
-        "seed_finding": seed_finding(each),
+        "repetition_findings": [found for found in (seed_finding(each), sample_finding(each)) if found is not None],
     }
 
 

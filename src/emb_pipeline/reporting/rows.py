@@ -19,6 +19,7 @@ DENSE_TASK_METHODS = frozenset({"lsa", "item2vec", "als", "bpr", "ease", "hybrid
 """Methods fitted on a task's own texts or interactions that are dense; all others of that origin are sparse baselines."""
 
 _SEED = re.compile(r"_seed\d+$")
+_RESAMPLE = re.compile(r"_bootstrap\d+$")
 _LETTER = re.compile(r"\(\w+\)|\w")
 
 
@@ -43,11 +44,29 @@ def tasks_of(leaderboard: pd.DataFrame) -> list[str]:
 
 
 def primary_rows(leaderboard: pd.DataFrame, task: str) -> pd.DataFrame:
-    """Rows of a task's primary metric that have a value, best first; equal ones by name."""
-    rows = leaderboard[(leaderboard["task"] == task) & leaderboard["primary"].astype(bool)]
-    rows = rows[rows["value"].notna()]
+    """Rows of a task's primary metric that have a value, best first; equal ones by name.
+
+    Embeddings that were trained on a resample of their corpus are left out: they are nothing to choose.
+    """
+    rows = _primary(leaderboard, task)
+    rows = rows[~_resampled(rows)]
     better_last = not rows.empty and rows["metric"].iloc[0] in LOWER_IS_BETTER
     return rows.sort_values(["value", "embedding"], ascending=[better_last, True]).reset_index(drop=True)
+
+
+def resample_rows(leaderboard: pd.DataFrame, task: str) -> pd.DataFrame:
+    """Rows of a task's primary metric of embeddings that were trained on a resample of their corpus."""
+    rows = _primary(leaderboard, task)
+    return rows[_resampled(rows)]
+
+
+def _primary(leaderboard: pd.DataFrame, task: str) -> pd.DataFrame:
+    rows = leaderboard[(leaderboard["task"] == task) & leaderboard["primary"].astype(bool)]
+    return rows[rows["value"].notna()]
+
+
+def _resampled(rows: pd.DataFrame) -> np.ndarray:
+    return np.array([is_resample(str(name)) for name in rows["embedding"]], dtype=bool)
 
 
 def primary_metric(leaderboard: pd.DataFrame, task: str) -> str:
@@ -96,6 +115,16 @@ def _sparse(rows: pd.DataFrame) -> np.ndarray:
 def without_seed(embedding: str) -> str:
     """``domain.word2vec_100`` for ``domain.word2vec_100_seed1``."""
     return _SEED.sub("", embedding)
+
+
+def is_resample(embedding: str) -> bool:
+    """Whether an embedding was trained on a resample of its corpus: ``domain.word2vec_100_bootstrap1``."""
+    return _RESAMPLE.search(embedding) is not None
+
+
+def resampled_from(embedding: str) -> str:
+    """``domain.word2vec_100`` for ``domain.word2vec_100_bootstrap1``."""
+    return _RESAMPLE.sub("", embedding)
 
 
 def is_further_seed(embedding: str) -> bool:

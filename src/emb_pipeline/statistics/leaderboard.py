@@ -12,7 +12,15 @@ from emb_pipeline.statistics.comparisons import paired_comparisons, sign_flip_te
 from emb_pipeline.statistics.intervals import bootstrap_macro_f1, bootstrap_means, macro_f1, percentile_interval
 from emb_pipeline.statistics.letters import letters_of_comparisons
 from emb_pipeline.statistics.resampling import Resampling
-from emb_pipeline.statistics.score_tables import LOWER_IS_BETTER, Scores, TaskScores, framed, task_scores, without_seed
+from emb_pipeline.statistics.score_tables import (
+    LOWER_IS_BETTER,
+    Scores,
+    TaskScores,
+    framed,
+    is_resample,
+    task_scores,
+    without_seed,
+)
 
 LEADERBOARD = {
     "use_case": "string",
@@ -111,8 +119,9 @@ def leaderboard(
 
     Notes
     -----
-    Embeddings that differ by their seed alone have a row each, with the letters of their common mean. ``macro_f1``
-    is no mean of item scores, so it has intervals, but neither tests nor letters.
+    Embeddings that differ by their seed alone have a row each, with the letters of their common mean; those that were
+    trained on a resample of their corpus have rows without letters. ``macro_f1`` is no mean of item scores, so it has
+    intervals, but neither tests nor letters.
     """
     chosen = resampling or Resampling()
     known = {(row["task"], row["embedding"]): row for row in cells.drop_duplicates(["task", "embedding"]).to_dict("records")}
@@ -165,7 +174,8 @@ def comparisons(
     Parameters
     ----------
     item_scores : DataFrame, Table or iterable of Table
-        Item scores of all cells. Embeddings that differ by their seed alone are one here: the mean of their scores.
+        Item scores of all cells. Embeddings that differ by their seed alone are one here: the mean of their scores;
+        those that were trained on a resample of their corpus are left out.
     metrics : mapping of str to str, optional
         The metric of each task to compare by; all metrics if left out.
     resampling : Resampling, optional
@@ -233,7 +243,7 @@ def effects(
 
 def corpus_contrasts(embeddings: Iterable[str]) -> list[tuple[str, str]]:
     """Pairs of one method and dimension, trained on the domain and on the generic corpus."""
-    names = list(dict.fromkeys(map(without_seed, embeddings)))
+    names = list(dict.fromkeys(without_seed(name) for name in embeddings if not is_resample(name)))
     twins = [(name, name.replace("domain.", "generic.", 1)) for name in names if name.startswith("domain.")]
     return [(name, twin) for name, twin in twins if twin in names]
 

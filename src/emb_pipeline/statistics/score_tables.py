@@ -17,6 +17,7 @@ Scores: TypeAlias = pd.DataFrame | pa.Table | Iterable[pa.Table]
 LOWER_IS_BETTER = frozenset({"log_loss", "latency_ms_p50", "latency_ms_p95", "latency_ms_p99"})
 _CODES = ("label", "prediction")
 _SEED = re.compile(r"_seed\d+$")
+_RESAMPLE = re.compile(r"_bootstrap\d+$")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,10 +50,15 @@ class TaskScores:
 
     @property
     def families(self) -> dict[str, list[int]]:
-        """Columns of the embeddings that differ by their seed alone, by the name without it."""
+        """Columns of the embeddings that differ by their seed alone, by the name without it.
+
+        Those that were trained on a resample of their corpus are in none: they say how far another sample moves a score, and
+        are nothing to choose.
+        """
         found: dict[str, list[int]] = {}
         for column, name in enumerate(self.embeddings):
-            found.setdefault(without_seed(name), []).append(column)
+            if not is_resample(name):
+                found.setdefault(without_seed(name), []).append(column)
         return found
 
     def family_means(self, metric: str) -> np.ndarray:
@@ -63,6 +69,16 @@ class TaskScores:
 def without_seed(embedding: str) -> str:
     """``domain.word2vec_100_seed2`` is a repetition of ``domain.word2vec_100``."""
     return _SEED.sub("", embedding)
+
+
+def is_resample(embedding: str) -> bool:
+    """Whether an embedding was trained on a resample of its corpus: ``domain.word2vec_100_bootstrap1``."""
+    return _RESAMPLE.search(embedding) is not None
+
+
+def resampled_from(embedding: str) -> str:
+    """``domain.word2vec_100`` for ``domain.word2vec_100_bootstrap1``."""
+    return _RESAMPLE.sub("", embedding)
 
 
 def task_scores(item_scores: Scores, *, label_fraction: float = 1.0) -> Iterator[TaskScores]:

@@ -48,10 +48,15 @@ def spoilt(corpus: TokenCorpus, folder: Path, kind: Spoil, dose: float, *, seed:
             raise ValueError("less_text with a dose of 1 leaves no text")
         return cut(corpus, folder, max(1, round((1 - dose) * corpus.n_tokens)))
     if kind == "shuffled_words":
-        return write_sentences(_shuffled(corpus, dose, np.random.default_rng(seed)), folder, like=corpus)
+        return _rewritten(_shuffled(corpus, dose, np.random.default_rng(seed)), folder, corpus)
     if kind == "typos":
-        return write_sentences((tokenize(misspelt(" ".join(tokens), dose)) for tokens in corpus), folder, like=corpus)
+        return _rewritten((tokenize(misspelt(" ".join(tokens), dose)) for tokens in corpus), folder, corpus)
     raise ValueError(f"{kind!r} is no way to spoil a corpus; there are less_text, shuffled_words and typos")
+
+
+def _rewritten(sentences: Iterator[list[str]], folder: Path, corpus: TokenCorpus) -> TokenCorpus:
+    """The corpus with another sentence in the place of each."""
+    return write_sentences(zip(corpus.document_numbers(), sentences, strict=True), folder, like=corpus)
 
 
 def _shuffled(corpus: TokenCorpus, dose: float, rng: np.random.Generator) -> Iterator[list[str]]:

@@ -20,15 +20,17 @@ import hashlib
 import json
 import re
 import unicodedata
+from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import cached_property
-from itertools import chain
+from itertools import chain, islice, repeat
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -131,8 +133,9 @@ class TokenCorpus:
     """A tokenised corpus on disk.
 
     The folder holds ``tokens.txt`` (one sentence per line, tokens separated by one space: the LineSentence format of
-    gensim, GloVe and fastText), ``vocabulary.parquet`` (token: string, count: int64; most frequent first, then by token)
-    and ``manifest.json``, which is written last.
+    gensim, GloVe and fastText), ``vocabulary.parquet`` (token: string, count: int64; most frequent first, then by token),
+    ``documents.parquet`` (sentences: uint32, a row for each document in their order) and ``manifest.json``, which is
+    written last.
 
     Parameters
     ----------
@@ -165,6 +168,17 @@ class TokenCorpus:
             for line in lines:
                 yield line.split()
 
+    def documents(self) -> Iterator[list[list[str]]]:
+        """The sentences of each document, streamed; none where all of a document's were left out."""
+        sentences = iter(self)
+        for n_sentences in self.sentences_per_document.tolist():
+            yield list(islice(sentences, n_sentences))
+
+    def document_numbers(self) -> Iterator[int]:
+        """The document that each sentence stands in, counted from 0."""
+        for document, n_sentences in enumerate(self.sentences_per_document.tolist()):
+            yield from repeat(document, n_sentences)
+
     @property
     def tokens_path(self) -> Path:
         """The LineSentence file."""
@@ -179,6 +193,12 @@ class TokenCorpus:
         """How often each token stands in the corpus, most frequent first."""
         table = self.vocabulary()
         return dict(zip(table["token"].to_pylist(), table["count"].to_pylist(), strict=True))
+
+    @property
+    def sentences_per_document(self) -> np.ndarray:
+        """Sentences of each document: shape (n_documents,)."""
+        numbers: np.ndarray = pq.read_table(self.folder / "documents.parquet")["sentences"].to_numpy()
+        return numbers
 
     @property
     def n_tokens(self) -> int:
@@ -211,8 +231,8 @@ def write_tokens(
 ) -> TokenCorpus:
     """Tokenise documents into a corpus on disk, as a stream.
 
-    Memory grows with the vocabulary and the longest document, not with the corpus. The folder appears complete or not at
-    all: everything is written beside it and renamed.
+    Memory grows with the vocabulary and the longest document, not with the corpus (but for four bytes a document). The
+    folder appears complete or not at all: everything is written beside it and renamed.
 
     Parameters
     ----------
@@ -238,22 +258,22 @@ def write_tokens(
     held = frozenset(held_out)
     n_documents = n_held_out = n_held_out_tokens = 0
 
-    def kept() -> Iterator[list[str]]:
+    def kept() -> Iterator[tuple[int, list[str]]]:
         nonlocal n_documents, n_held_out, n_held_out_tokens
-        for _, text in documents:
+        for document, (_, text) in enumerate(documents):
             n_documents += 1
             for tokens in sentences(text):
                 if held and sentence_key(tokens) in held:
                     n_held_out += 1
                     n_held_out_tokens += len(tokens)
                 else:
-                    yield tokens
+                    yield document, tokens
 
     with _Writer(Path(folder)) as writer:
-        for tokens in kept():
+        for document, tokens in kept():
             if max_tokens is not None and writer.n_tokens + len(tokens) > max_tokens:
                 break
-            writer.add(tokens)
+            writer.add(tokens, document)
         writer.finish(
             n_documents=n_documents,
             n_held_out_sentences=n_held_out,
@@ -292,13 +312,13 @@ def cut(corpus: TokenCorpus, folder: Path, max_tokens: int) -> TokenCorpus:
         room -= tokens_per_bin[whole]
         whole += 1
     with _Writer(Path(folder)) as writer:
-        for position, tokens in enumerate(corpus):
+        for position, (document, tokens) in enumerate(zip(corpus.document_numbers(), corpus, strict=True)):
             draw = _draw(position)
             if draw < whole:
-                writer.add(tokens)
+                writer.add(tokens, document)
             elif draw == whole and len(tokens) <= room:
                 room -= len(tokens)
-                writer.add(tokens)
+                writer.add(tokens, document)
         writer.finish(
             n_documents=corpus.n_documents,
             n_held_out_sentences=corpus.n_held_out_sentences,
@@ -309,22 +329,22 @@ def cut(corpus: TokenCorpus, folder: Path, max_tokens: int) -> TokenCorpus:
     return TokenCorpus(folder)
 
 
-def write_sentences(sentences: Iterable[list[str]], folder: Path, *, like: TokenCorpus) -> TokenCorpus:
+def write_sentences(sentences: Iterable[tuple[int, list[str]]], folder: Path, *, like: TokenCorpus) -> TokenCorpus:
     """A corpus of sentences that were made from those of another one; empty ones are left out.
 
     Parameters
     ----------
-    sentences : iterable of list of str
-        Tokens of each sentence.
+    sentences : iterable of (int, list of str)
+        The document that each sentence stands in, counted from 0 and in order, and its tokens.
     folder : Path
         Where the corpus goes.
     like : TokenCorpus
-        The other one: its documents, and what was held out of it, hold for this one too.
+        The other one: its number of documents, and what was held out of it, hold for this one too.
     """
     with _Writer(Path(folder)) as writer:
-        for tokens in sentences:
+        for document, tokens in sentences:
             if tokens:
-                writer.add(tokens)
+                writer.add(tokens, document)
         writer.finish(
             n_documents=like.n_documents,
             n_held_out_sentences=like.n_held_out_sentences,
@@ -356,6 +376,7 @@ class _Writer:
         self._counts: Counter[str] = Counter()
         self._hash = hashlib.sha256()
         self._pending: list[list[str]] = []
+        self._sentences_per_document = array("I")
 
     def __enter__(self) -> _Writer:
         with ExitStack() as entered:
@@ -370,15 +391,17 @@ class _Writer:
     ) -> None:
         self._leave.__exit__(kind, error, traceback)
 
-    def add(self, tokens: list[str]) -> None:
+    def add(self, tokens: list[str], document: int) -> None:
         self.n_tokens += len(tokens)
+        self._open(document + 1)
         for start in range(0, len(tokens), LONGEST_LINE):
             self._pending.append(tokens[start : start + LONGEST_LINE])
             self.n_sentences += 1
+            self._sentences_per_document[document] += 1
         if len(self._pending) >= 1_000:
             self._flush()
 
-    def finish(self, **facts: object) -> None:
+    def finish(self, *, n_documents: int, **facts: object) -> None:
         self._flush()
         if not self.n_tokens:
             raise DataError(
@@ -394,15 +417,25 @@ class _Writer:
             }
         )
         pq.write_table(table, self._partial / "vocabulary.parquet", compression="zstd")
+        self._open(n_documents)
+        lengths = pa.table({"sentences": pa.array(np.asarray(self._sentences_per_document, dtype=np.uint32))})
+        pq.write_table(lengths, self._partial / "documents.parquet", compression="zstd")
         manifest = {
             "tokeniser": TOKENISER,
             "n_tokens": self.n_tokens,
             "n_sentences": self.n_sentences,
             "n_types": len(tokens),
+            "n_documents": n_documents,
             "fingerprint": self._hash.hexdigest(),
             **facts,
         }
         (self._partial / "manifest.json").write_text(json.dumps(manifest, indent=1))
+
+    def _open(self, n_documents: int) -> None:
+        """Make room for this many documents; those that get no sentence are left empty."""
+        missing = n_documents - len(self._sentences_per_document)
+        if missing > 0:
+            self._sentences_per_document.extend(repeat(0, missing))
 
     def _flush(self) -> None:
         if self._pending:

@@ -162,15 +162,15 @@ def sizes_of(cells: Iterable[EmbeddingCell]) -> dict[str, list[str]]:
     for cell in cells:
         if cell.method == "reduced" and cell.base:
             families.setdefault(f"{cell.base}, reduced", [cell.base]).append(cell.name)
-        elif METHODS[cell.method].origin == "corpus" and not (cell.tuned_on or cell.spoiling or cell.base):
+        elif METHODS[cell.method].origin == "corpus" and not (cell.tuned_on or cell.changed_text or cell.base):
             families.setdefault(f"{cell.origin}.{cell.method}", []).append(without_seed(cell.name))
     return {family: list(dict.fromkeys(names)) for family, names in families.items() if len(set(names)) > 1}
 
 
 def candidates(embeddings: Mapping[str, Any]) -> set[str]:
-    """Embeddings that could be deployed: no control, and none that was spoilt on purpose."""
+    """Embeddings that could be deployed: no control, and none whose training text was changed on purpose."""
     cells = cells_of(embeddings)
-    return {without_seed(cell.name) for cell in cells if cell.origin != "control" and cell.spoiling is None}
+    return {without_seed(cell.name) for cell in cells if cell.origin != "control" and cell.changed_text is None}
 
 
 def costs_of(cells: pd.DataFrame, options: DecisionOptions) -> pd.DataFrame:

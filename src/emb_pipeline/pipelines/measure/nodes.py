@@ -82,7 +82,7 @@ def best_first(
         )
     if options.embeddings:
         return list(options.embeddings)
-    deployable = [name for name in known if cells[name].origin != "control" and cells[name].spoiling is None]
+    deployable = [name for name in known if cells[name].origin != "control" and cells[name].changed_text is None]
     values = rows[rows["embedding"].isin(deployable)]
     means = values.groupby(values["embedding"].map(without_seed), sort=False)["value"].mean()
     return [str(name) for name in means.sort_values(ascending=False, kind="stable").index]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import combinations
 from typing import Any
 
 import pandas as pd
@@ -17,7 +18,7 @@ from emb_pipeline.diagnostics.neighbours import overlaps
 from emb_pipeline.diagnostics.tables import PLACES
 from emb_pipeline.diagnostics.word_map import side_by_side
 from emb_pipeline.embeddings.registry import METHODS
-from emb_pipeline.experiment import EmbeddingCell, TaskDefinition
+from emb_pipeline.experiment import EmbeddingCell, Spoiling, TaskDefinition
 from emb_pipeline.provenance import git_state, versions
 from emb_pipeline.reporting import figures
 from emb_pipeline.reporting.page import report_page
@@ -26,7 +27,7 @@ from emb_pipeline.statistics import any_difference, factorial, label_curves
 from emb_pipeline.statistics import leaderboard as statistics
 from emb_pipeline.statistics.across_tasks import effects_across_tasks
 from emb_pipeline.statistics.resampling import Resampling
-from emb_pipeline.statistics.score_tables import TaskScores, framed, task_scores, without_seed
+from emb_pipeline.statistics.score_tables import TaskScores, framed, is_resample, resampled_from, task_scores, without_seed
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.tokens import TokenCorpus
 
@@ -262,8 +263,8 @@ def derivations(cells: Iterable[EmbeddingCell]) -> dict[str, list[tuple[str, str
     """Embeddings that were made from another one, or like it from worse text, each with that one, by how."""
     pairs: dict[str, list[tuple[str, str]]] = {}
     for cell in cells:
-        if cell.spoiling:
-            pairs.setdefault(SPOILING, []).append((cell.name, cell.spoiling.of))
+        if isinstance(cell.changed_text, Spoiling):
+            pairs.setdefault(SPOILING, []).append((cell.name, cell.changed_text.of))
         elif cell.base:
             factor = FINE_TUNING if cell.tuned_on else DERIVATIONS.get(cell.method, cell.method)
             pairs.setdefault(factor, []).append((cell.name, cell.base))
@@ -271,10 +272,12 @@ def derivations(cells: Iterable[EmbeddingCell]) -> dict[str, list[tuple[str, str
 
 
 def comparable(names: Iterable[str]) -> list[tuple[str, str]]:
-    """An embedding and its other seeds; the domain's and the generic one's, of one method and dimension."""
+    """An embedding and its repetitions, on other seeds or samples; two such samples; the domain's and the generic one's."""
     known = list(names)
     seeds = [(without_seed(name), name) for name in known if without_seed(name) != name and without_seed(name) in known]
-    return [*seeds, *statistics.corpus_contrasts(known)]
+    samples = [(resampled_from(name), name) for name in known if is_resample(name) and resampled_from(name) in known]
+    other_samples = [(first, second) for (of, first), (also_of, second) in combinations(samples, 2) if of == also_of]
+    return [*seeds, *samples, *other_samples, *statistics.corpus_contrasts(known)]
 
 
 def cells_of(embeddings: Mapping[str, Any]) -> list[EmbeddingCell]:
@@ -283,11 +286,11 @@ def cells_of(embeddings: Mapping[str, Any]) -> list[EmbeddingCell]:
 
 
 def trained_on_a_corpus(embeddings: Mapping[str, Any]) -> list[EmbeddingCell]:
-    """Embeddings that a corpus alone determines: neither tuned, nor spoilt, nor made from another one."""
+    """Embeddings that a corpus alone determines: neither tuned, nor trained on changed text, nor made from another one."""
     return [
         cell
         for cell in cells_of(embeddings)
-        if METHODS[cell.method].origin == "corpus" and not (cell.tuned_on or cell.spoiling or cell.base)
+        if METHODS[cell.method].origin == "corpus" and not (cell.tuned_on or cell.changed_text or cell.base)
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,7 +14,8 @@ from emb_pipeline.efficiency.footprint import Footprint
 from emb_pipeline.embeddings import registry
 from emb_pipeline.embeddings.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.word_vectors import WordVectors
-from emb_pipeline.experiment import EmbeddingCell, Folders
+from emb_pipeline.experiment import EmbeddingCell, Folders, Resample, Spoiling
+from emb_pipeline.text.resampling import resampled
 from emb_pipeline.text.spoiling import spoilt
 from emb_pipeline.text.tokens import TokenCorpus
 
@@ -30,11 +32,10 @@ class TrainingOptions(BaseModel):
 
 
 def train_vectors(corpus: TokenCorpus, cell: EmbeddingCell, training: TrainingOptions, folders: Folders) -> Trained:
-    """Train word vectors on one corpus, as it is or spoilt on purpose."""
-    text, scratch = corpus, temporary_path(folders.scratch / "spoilt")
-    if cell.spoiling:
-        text = spoilt(corpus, scratch, cell.spoiling.kind, cell.spoiling.dose, seed=cell.seed)
+    """Train word vectors on one corpus, as it is, spoilt on purpose, or drawn from it anew."""
+    scratch = temporary_path(folders.scratch / "changed_text")
     try:
+        text = learnt_from(corpus, cell, scratch)
         with Footprint() as footprint:
             vectors = registry.train(
                 cell.method, text, dim=cell.dim, options=cell.options, seed=cell.seed, workers=training.workers
@@ -42,6 +43,16 @@ def train_vectors(corpus: TokenCorpus, cell: EmbeddingCell, training: TrainingOp
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return vectors, training_record(cell, vectors, footprint, text.n_tokens)
+
+
+def learnt_from(corpus: TokenCorpus, cell: EmbeddingCell, folder: Path) -> TokenCorpus:
+    """What an embedding is trained on: the corpus, or a changed copy in the folder."""
+    match cell.changed_text:
+        case Spoiling(kind=kind, dose=dose):
+            return spoilt(corpus, folder, kind, dose, seed=cell.seed)
+        case Resample(number=number):
+            return resampled(corpus, folder, number, seed=cell.seed)
+    return corpus
 
 
 def load_vectors(cell: EmbeddingCell) -> Trained:
