@@ -133,7 +133,19 @@ def smallest(distances: np.ndarray, n: int) -> np.ndarray:
     """Rows of the ``n`` smallest distances, in rising order of the rows; of equal distances the first rows are taken."""
     if n >= len(distances):
         return np.arange(len(distances))
-    radius = distances[np.argpartition(distances, n - 1)[n - 1]]
+    radius = _radius(distances, n)
     rows = np.flatnonzero(distances <= radius)
     at_radius = np.flatnonzero(distances[rows] == radius)
     return np.delete(rows, at_radius[len(at_radius) - (len(rows) - n) :])
+
+
+def _radius(distances: np.ndarray, n: int) -> int:
+    """The n-th smallest distance, by halving the range: a few counts of what lies below cost less than a partition."""
+    low, high = 0, int(distances.max())
+    while low < high:
+        middle = (low + high) // 2
+        if np.count_nonzero(distances <= middle) >= n:
+            high = middle
+        else:
+            low = middle + 1
+    return low
