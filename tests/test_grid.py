@@ -108,7 +108,7 @@ def test_a_task_has_a_curve_where_its_options_ask_for_one() -> None:
     }
     experiment = experiment_from(parameters)
     assert experiment.curves == {"topic", "places"}
-    figures = {name for name in report.build(experiment).outputs() if name.endswith("_curve_figure")}
+    figures = {name for name in report.build(experiment).all_outputs() if name.endswith("_curve_figure")}
     assert figures == {"topic_curve_figure", "places_curve_figure"}
 
 

@@ -22,6 +22,11 @@ def test_counts_go_by_half_powers_of_ten_up_to_half_of_the_labels(n_labels: int,
     assert label_counts(n_labels, n_classes) == counts
 
 
+def test_tagging_starts_with_more_labels_unless_others_are_wanted() -> None:
+    assert label_counts(2_310, 5, fewest=100) == [100, 300, 1000]
+    assert label_counts(2_310, 5, [30, 300], fewest=100) == [30, 300]
+
+
 def test_wanted_counts_are_kept_below_all_labels() -> None:
     assert label_counts(500, 2, [400, 50, 500, 1000, 50]) == [50, 400]
 

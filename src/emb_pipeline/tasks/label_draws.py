@@ -14,6 +14,7 @@ from emb_pipeline.text.errors import DataError
 
 STEPS = (1, 3)
 """Counts per power of ten: 30, 100, 300, 1,000, …"""
+FEWEST = 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,10 +40,18 @@ class LabelDraws:
 
     @classmethod
     def planned(
-        cls, metric: str, *, n_labels: int, n_classes: int, n_units: int, n_draws: int, wanted: Sequence[int] | None = None
+        cls,
+        metric: str,
+        *,
+        n_labels: int,
+        n_classes: int,
+        n_units: int,
+        n_draws: int,
+        wanted: Sequence[int] | None = None,
+        fewest: int = FEWEST,
     ) -> LabelDraws:
         """Scores that are still to be written, for ``n_draws`` draws of each of the `label_counts`."""
-        counts = label_counts(n_labels, n_classes, wanted) if n_draws else []
+        counts = label_counts(n_labels, n_classes, wanted, fewest) if n_draws else []
         return cls(metric, n_labels, counts, np.zeros((len(counts), n_draws, n_units)))
 
     def parts(self, codes: np.ndarray, *seed: int) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
@@ -68,7 +77,7 @@ class LabelDraws:
         ]
 
 
-def label_counts(n_labels: int, n_classes: int, wanted: Sequence[int] | None = None) -> list[int]:
+def label_counts(n_labels: int, n_classes: int, wanted: Sequence[int] | None = None, fewest: int = FEWEST) -> list[int]:
     """Numbers of labels to learn from, below all of them.
 
     Parameters
@@ -78,7 +87,9 @@ def label_counts(n_labels: int, n_classes: int, wanted: Sequence[int] | None = N
     n_classes : int
         Classes of the task.
     wanted : sequence of int, optional
-        Counts to keep to. By default 1, 3, 10, 30, … from two labels a class (thirty at least) to half of all labels.
+        Counts to keep to. By default 1, 3, 10, 30, … from two labels a class to half of all labels.
+    fewest : int
+        The smallest of these at least.
 
     Returns
     -------
@@ -88,7 +99,7 @@ def label_counts(n_labels: int, n_classes: int, wanted: Sequence[int] | None = N
     if wanted is not None:
         return sorted({count for count in wanted if count < n_labels})
     series = (step * 10**power for power in range(1, 8) for step in STEPS)
-    return [count for count in series if max(30, 2 * n_classes) <= count <= n_labels / 2]
+    return [count for count in series if max(fewest, 2 * n_classes) <= count <= n_labels / 2]
 
 
 def nested_order(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -97,14 +97,17 @@ class SequenceLabellingOptions(LearningCurveOptions):
     window: int = Field(default=1, ge=0, le=5, description="tokens to each side whose vectors a tag is predicted from, too")
     steps_per_decade: int = Field(default=1, ge=1, le=10, description="values of C per factor of ten")
     validation_share: float = Field(
-        default=0.2, gt=0, lt=1, description="share of the training sentences that choose C where no split 'validation' is"
+        default=0.2,
+        gt=0,
+        lt=1,
+        description="share of the training sentences that choose C where no split 'validation' is; in turn, until all have, "
+        "where that is fewer than 100",
     )
     label_draws: int = Field(
         default=0,
         ge=0,
         le=100,
-        description="draws of each part of the training sentences, for the learning curve; 0: no curve. "
-        "Three draws take about three times as long as no curve",
+        description="draws of each part of the training sentences, for the learning curve; 0: no curve",
     )
 
 

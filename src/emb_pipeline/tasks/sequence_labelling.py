@@ -24,6 +24,9 @@ from emb_pipeline.tasks.vectors import bytes_per_vector, float_vectors
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.tagging import OUTSIDE, to_iob2
 
+FEWEST_HELD_OUT = 100
+"""Sentences that tell penalties apart by more than luck; also the fewest that a learning curve starts with."""
+
 
 @dataclass(frozen=True, eq=False)
 class SequenceLabellingTask:
@@ -319,8 +322,8 @@ def _fitted_probe(
         wanted = Entities.of(codes[part_tokens], part_starts, task.labels)
         return f1(Entities.of(found, part_starts, task.labels), wanted)
 
-    held_out = _held_out(task, train, options, rng)
-    return fit_crf_probe(vectors.of_sentences(train), codes, task.allowed, held_out, quality, options)
+    rounds = _held_out(task, train, options, rng)
+    return fit_crf_probe(vectors.of_sentences(train), codes, task.allowed, rounds, quality, options)
 
 
 def _scored_from_parts(
@@ -342,6 +345,7 @@ def _scored_from_parts(
         n_units=len(test),
         n_draws=n_draws,
         wanted=options.label_counts,
+        fewest=FEWEST_HELD_OUT,
     )
     tokens, starts = tokens_of_sentences(task.starts, test)
     gold = Entities.of(task.codes[tokens], starts, task.labels)
@@ -369,17 +373,26 @@ def _strata(task: SequenceLabellingTask, sentences: np.ndarray) -> np.ndarray:
 
 def _held_out(
     task: SequenceLabellingTask, train: np.ndarray, options: SequenceLabellingOptions, rng: np.random.Generator
-) -> np.ndarray:
-    """The training sentences that choose the penalty; equal ones stay together."""
+) -> list[np.ndarray]:
+    """The training sentences that choose the penalty; equal ones stay together.
+
+    A part of them, or, where that would be too few to tell penalties apart, all in turn. A split ``validation`` that is
+    there as a whole chooses alone, whatever its size.
+    """
     is_validation = task.split[train] == "validation"
-    if is_validation.any() and not is_validation.all():
-        return np.asarray(is_validation)
+    enough = min(FEWEST_HELD_OUT, int((task.split == "validation").sum()))
+    if 0 < enough <= is_validation.sum() < len(train):
+        return [np.asarray(is_validation)]
     _, group = np.unique(task.groups[train], return_inverse=True)
     n_groups = int(group.max()) + 1
     if n_groups < 2:
         raise DataError(task.name, "the training part has fewer than two distinct sentences", "add some")
     n_drawn = min(max(1, round(options.validation_share * n_groups)), n_groups - 1)
-    return np.isin(group, rng.permutation(n_groups)[:n_drawn])
+    order = rng.permutation(n_groups)
+    if n_drawn >= FEWEST_HELD_OUT:
+        return [np.isin(group, order[:n_drawn])]
+    n_rounds = min(max(2, round(1 / options.validation_share)), n_groups)
+    return [np.isin(group, order[number::n_rounds]) for number in range(n_rounds)]
 
 
 def _repaired(task: SequenceLabellingTask, codes: np.ndarray, starts: np.ndarray) -> np.ndarray:
