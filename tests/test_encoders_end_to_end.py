@@ -33,6 +33,7 @@ GRID = {
 TERMS = {
     "kind": "sequence_labelling",
     "reading": {"reader": "jsonl", "path": "data/01_raw/tiny/terms.jsonl", "split": "split"},
+    "evaluation": {"label_draws": 2, "label_counts": [10, 20, 40]},
 }
 TUNED = {
     "domain.word2vec_8_tuned_topic": "domain.word2vec_8",
@@ -100,6 +101,19 @@ def test_every_encoder_is_evaluated_on_every_task(run: Path) -> None:
     encoders = board[board["embedding"].isin(TRAINED | ELSEWHERE) & (board["task"] != "terms")]
     assert (encoders["encode_seconds"] > 0).all() and (encoders["bytes_per_item"] == 4 * encoders["dim"]).all()
     assert (board.loc[board["embedding"].isin(TRAINED), "train_seconds"] > 0).all()
+
+
+@pytest.mark.slow
+def test_tagging_has_a_learning_curve_where_one_is_asked_for(run: Path) -> None:
+    curves = newest(run, "learning_curves").query("task == 'terms'")
+    assert set(curves["embedding"]) >= TRAINED and (curves["n_labels"].unique() == [10, 20, 40, 60]).all()
+    assert set(curves.query("n_labels < 60")["draws"]) == {2} and curves["fitted"].notna().all()
+    board = newest(run, "leaderboard").query("task == 'terms' and metric == 'f1'").set_index("embedding")["value"]
+    for row in curves.query("n_labels == 60").itertuples():
+        assert row.value == pytest.approx(board[row.embedding])
+    page = (run / "data/08_reporting/tiny/latest/report.html").read_text(encoding="utf-8")
+    assert "is best with all 60 labelled sentences" in page and "labelled sentences learnt from (log scale)" in page
+    assert "task.tfidf</code> had all of the task’s training texts to be fitted on, those without a label, too" in page
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from emb_pipeline.experiment import (
     expand_grid,
     experiment_from,
 )
-from emb_pipeline.pipelines import measure
+from emb_pipeline.pipelines import measure, report
 
 METHODS = {"word2vec": {"window": 3}, "tfidf": {}, "lsa": {}, "random": {}, "bm25": {}, "one_hot": {}}
 GRID = {
@@ -97,6 +97,27 @@ def test_a_task_takes_the_options_of_its_kind_unless_it_says_otherwise() -> None
     filled = evaluated_tasks(tasks, {"classification": {"folds": 10, "inner_folds": 2}})
     assert filled["a"]["evaluation"] == {"folds": 3, "inner_folds": 2}
     assert filled["b"]["evaluation"] == {"folds": 10, "inner_folds": 2}
+
+
+def test_a_task_has_a_curve_where_its_options_ask_for_one() -> None:
+    tasks = {
+        "topic": {"kind": "classification"},
+        "quick": {"kind": "classification", "evaluation": {"label_draws": 0}},
+        "names": {"kind": "sequence_labelling"},
+        "places": {"kind": "sequence_labelling", "evaluation": {"label_draws": 3}},
+        "search": {"kind": "retrieval"},
+    }
+    parameters = {
+        "use_case": "x",
+        "grid": {**GRID, "tasks": list(tasks)},
+        "tasks": tasks,
+        "corpora": {"domain": {}, "generic": {}},
+        "embeddings": {},
+    }
+    experiment = experiment_from(parameters)
+    assert experiment.curves == {"topic", "places"}
+    figures = {name for name in report.build(experiment).all_outputs() if name.endswith("_curve_figure")}
+    assert figures == {"topic_curve_figure", "places_curve_figure"}
 
 
 def test_a_reader_of_another_kind_of_task_is_refused() -> None:

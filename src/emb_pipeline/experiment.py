@@ -292,6 +292,9 @@ class Experiment(_Strict):
     needs: dict[str, frozenset[str]] = Field(
         default_factory=dict, description="what an embedding must give, for tasks where the kind does not say it alone"
     )
+    curves: frozenset[str] = Field(
+        default=frozenset(), description="tasks whose probes are fitted on parts of the labels, too"
+    )
     needs_store: bool = Field(default=False, description="whether passages are put into a vector store and indexed there")
 
     def cell_named(self, name: str) -> EmbeddingCell:
@@ -547,6 +550,7 @@ def experiment_from(parameters: Mapping[str, Any]) -> Experiment:
         cells=cells,
         tasks={task: parameters["tasks"][task].get("kind", "") for task in grid.tasks},
         needs={task: needs for task in grid.tasks if (needs := _needs(parameters["tasks"][task])) is not None},
+        curves=frozenset(task for task in grid.tasks if _has_learning_curve(parameters["tasks"][task])),
         needs_store=_needs_store(parameters.get("vector_search") or {}),
     )
 
@@ -595,6 +599,17 @@ def _needs_store(vector_search: Mapping[str, Any]) -> bool:
     """Whether an index is one of a vector store; what cannot be read is refused when the nodes' parameters are validated."""
     indexes = vector_search.get("indexes") or ()
     return any(not isinstance(each, Mapping) or each.get("index") not in IN_PROCESS for each in indexes)
+
+
+def _has_learning_curve(definition: Mapping[str, Any]) -> bool:
+    """Whether the probe of a task is fitted on parts of the labels, too."""
+    kind = KINDS.get(str(definition.get("kind")))
+    if kind is None:
+        return False
+    try:
+        return bool(getattr(kind.options(**(definition.get("evaluation") or {})), "label_draws", 0))
+    except ValidationError:  # refused with the parameter's name when the nodes that take it are validated
+        return False
 
 
 def _has_training_examples(kind: Kind, reading: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
 
 from emb_pipeline.reporting import figures
 from emb_pipeline.reporting.curve_findings import curve_findings
@@ -67,6 +68,35 @@ def test_where_nothing_is_ahead_it_is_said_how_long_others_are_as_good() -> None
         lead == "task.tfidf is best with all 1,000 labels, and nothing is significantly ahead of it with fewer, from 100 on."
     )
     assert as_good == "Up to 300 labels domain.word2vec_100 cannot be told apart from it."
+
+
+def test_tagged_sentences_are_called_so() -> None:
+    crossovers = pd.DataFrame([CROSSOVER])
+    lead, ahead, doubling = (
+        found.text.striptags() for found in curve_findings(CURVES, crossovers, labels="labelled sentences")
+    )
+    assert "with all 1,000 labelled sentences" in lead and "below about 410 labelled sentences" in ahead
+    assert doubling.startswith("Twice as many labelled sentences would bring")
+    figure = figures.learning_curve_figure(CURVES, "topic", "labelled sentences")
+    assert figure.layout.xaxis.title.text == "labelled sentences learnt from (log scale)"
+
+
+@pytest.mark.parametrize(
+    ("unlabelled_texts", "said"),
+    [
+        (
+            True,
+            ["At every point task.tfidf had all of the task’s training texts to be fitted on, those without a label, too."],
+        ),
+        (False, ["At every point task.tfidf had the labelled texts alone to be fitted on."]),
+        (None, []),
+    ],
+)
+def test_it_is_said_which_texts_tfidf_knew(unlabelled_texts: bool | None, said: list[str]) -> None:
+    bare = CURVES.assign(doubling=float("nan"))
+    found = curve_findings(bare, None, unlabelled_texts=unlabelled_texts)
+    assert [each.text.striptags() for each in found] == said
+    assert not curve_findings(bare[bare["embedding"] != "task.tfidf"], None, unlabelled_texts=unlabelled_texts)
 
 
 def test_a_curve_without_a_fit_says_nothing_of_more_labels() -> None:

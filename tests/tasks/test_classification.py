@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from sklearn.metrics import f1_score
 
 from emb_pipeline.embeddings.options import LsaOptions
-from emb_pipeline.embeddings.sparse import Lsa
+from emb_pipeline.embeddings.sparse import Lsa, Tfidf
 from emb_pipeline.tasks.classification import evaluate_classification, macro_f1
 from emb_pipeline.tasks.examples import ClassificationTask
 from emb_pipeline.tasks.folds import duplicate_groups, example_groups, folds_of, stratified_folds
@@ -323,16 +323,21 @@ def test_a_share_of_the_labels_is_the_same_number_for_every_seed_and_its_folds(t
     }
 
 
-def test_a_part_of_the_labels_gives_what_a_task_with_these_labels_alone_gives(topics: ClassificationTask) -> None:
+@pytest.mark.parametrize(("encoder", "unlabelled_texts"), [(WordEncoder(), True), (WordEncoder(), False), (Tfidf(), False)])
+def test_a_part_of_the_labels_gives_what_a_task_with_these_labels_alone_gives(
+    topics: ClassificationTask, encoder: object, unlabelled_texts: bool
+) -> None:
     task = _with_split(topics, (["train"] * 2 + ["test"]) * 30)
-    options = ClassificationOptions(label_draws=1, label_counts=(30,))
-    evaluation = evaluate_classification(task, WordEncoder(), options, seed=5)
+    options = ClassificationOptions(label_draws=1, label_counts=(30,), unlabelled_texts=unlabelled_texts)
+    evaluation = evaluate_classification(task, encoder, options, seed=5)
     train = np.flatnonzero(task.split != "test")
     part = train[nested_order(task.codes[train], np.random.default_rng([5, 0, 0]))[:30]]
     kept = np.sort(np.concatenate([part, np.flatnonzero(task.split == "test")]))
     alone = ClassificationTask("alone", task.example_ids[kept], task.texts.take(kept), task.labels[kept], task.split[kept])
-    expected = evaluate_classification(alone, WordEncoder(), ClassificationOptions(label_draws=0), seed=5)
+    expected = evaluate_classification(alone, encoder, ClassificationOptions(label_draws=0), seed=5)
     assert evaluation.label_draws[0]["value"] == expected.metrics["accuracy"]
+    table = evaluation.item_scores.to_pandas()
+    assert table["value"][table["label_fraction"] < 1].tolist() == _values(expected, "accuracy").tolist()
     assert not expected.label_draws
 
 
@@ -340,6 +345,36 @@ def test_an_embedding_fitted_on_the_task_has_all_texts_whatever_the_labels(topic
     encoder = EncoderPerFold()
     evaluate_classification(topics, encoder, ClassificationOptions(folds=3, label_draws=2, label_counts=(30,)), seed=0)
     assert [len(texts) for texts in encoder.fitted_on] == [60] * 3
+
+
+def test_or_the_labelled_texts_alone_each_draw_within_the_next_larger_one(topics: ClassificationTask) -> None:
+    encoder = EncoderPerFold()
+    options = ClassificationOptions(folds=3, label_draws=2, label_counts=(10, 30), unlabelled_texts=False)
+    evaluate_classification(topics, encoder, options, seed=0)
+    assert [len(texts) for texts in encoder.fitted_on] == [60, 10, 30, 10, 30] * 3
+    for fold in range(0, 15, 5):
+        whole, *parts = (set(texts) for texts in encoder.fitted_on[fold : fold + 5])
+        assert parts[0] < parts[1] < whole and parts[2] < parts[3] < whole
+
+
+def test_with_all_labels_it_does_not_matter_whether_texts_without_one_are_at_hand(shades: ClassificationTask) -> None:
+    with_texts, without = (
+        evaluate_classification(
+            shades, Tfidf(), ClassificationOptions(folds=2, label_draws=1, unlabelled_texts=unlabelled_texts), seed=0
+        )
+        for unlabelled_texts in (True, False)
+    )
+    for metric in ("accuracy", "log_loss", "prediction"):
+        assert _values(with_texts, metric).tolist() == _values(without, metric).tolist()
+    assert (with_texts.dim, with_texts.bytes_per_item) == (without.dim, without.bytes_per_item)
+
+
+def test_too_few_labelled_texts_for_an_embedding_are_named(shades: ClassificationTask) -> None:
+    options = ClassificationOptions(folds=2, label_draws=1, label_counts=(30,), unlabelled_texts=False)
+    with pytest.raises(
+        DataError, match=r"shades, 30 labels: .* cannot find 60 directions in 30 .*; give larger label_counts"
+    ):
+        evaluate_classification(shades, Lsa(LsaOptions(min_df=1), dim=60), options, seed=0)
 
 
 def test_shuffled_labels_have_no_learning_curve(topics: ClassificationTask) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
-from emb_pipeline.tasks.label_draws import label_counts, nested_order
+from emb_pipeline.tasks.label_draws import LabelDraws, label_counts, nested_order
+from emb_pipeline.tasks.options import ClassificationOptions, LearningCurveOptions, SequenceLabellingOptions
 
 
 @pytest.mark.parametrize(
@@ -18,6 +20,11 @@ from emb_pipeline.tasks.label_draws import label_counts, nested_order
 )
 def test_counts_go_by_half_powers_of_ten_up_to_half_of_the_labels(n_labels: int, n_classes: int, counts: list[int]) -> None:
     assert label_counts(n_labels, n_classes) == counts
+
+
+def test_tagging_starts_with_more_labels_unless_others_are_wanted() -> None:
+    assert label_counts(2_310, 5, fewest=100) == [100, 300, 1000]
+    assert label_counts(2_310, 5, [30, 300], fewest=100) == [30, 300]
 
 
 def test_wanted_counts_are_kept_below_all_labels() -> None:
@@ -39,3 +46,52 @@ def test_draws_differ_and_a_class_of_one_is_not_always_first() -> None:
     assert not np.array_equal(orders[0], orders[1])
     places = [int(np.flatnonzero(order == 50)[0]) for order in orders]
     assert min(places) < 15 and max(places) > 35
+
+
+def test_parts_of_a_draw_hold_the_smaller_ones_and_other_draws_have_others() -> None:
+    drawn = LabelDraws.planned("f1", n_labels=60, n_classes=2, n_units=5, n_draws=2, wanted=(10, 20, 40))
+    parts = {place: set(part.tolist()) for place, part in drawn.parts(np.arange(60) % 2, 7)}
+    assert set(parts) == {(row, draw) for row in range(3) for draw in range(2)}
+    for draw in range(2):
+        smallest, middle, largest = (parts[row, draw] for row in range(3))
+        assert smallest < middle < largest and [len(smallest), len(middle), len(largest)] == [10, 20, 40]
+    assert parts[1, 0] != parts[1, 1]
+
+
+def test_item_scores_are_means_over_draws_by_hand() -> None:
+    drawn = LabelDraws.planned("f1", n_labels=40, n_classes=1, n_units=3, n_draws=2, wanted=(10,))
+    drawn.scores[0] = [[1.0, 0.0, 0.5], [0.0, 0.0, 1.0]]
+    (table,) = drawn.item_scores(np.array(["a", "b", "c"]), np.array(["a", "b", "a"]))
+    assert table["value"].to_pylist() == [0.5, 0.0, 0.75] and table["group_id"].to_pylist() == ["a", "b", "a"]
+    assert set(table["label_fraction"].to_pylist()) == {0.25} and set(table["metric"].to_pylist()) == {"f1"}
+    assert drawn.draws() == [
+        {"n_labels": 10, "label_fraction": 0.25, "draw": 0, "value": 0.5},
+        {"n_labels": 10, "label_fraction": 0.25, "draw": 1, "value": pytest.approx(1 / 3)},
+    ]
+
+
+def test_without_draws_there_is_nothing_to_fit() -> None:
+    drawn = LabelDraws.planned("f1", n_labels=4000, n_classes=1, n_units=3, n_draws=0)
+    assert not list(drawn.parts(np.zeros(4000, dtype=int), 0)) and not drawn.draws()
+    assert not drawn.item_scores(np.array(["a", "b", "c"]), np.array(["a", "b", "c"]))
+
+
+@pytest.mark.parametrize(
+    ("options", "values", "message"),
+    [
+        (SequenceLabellingOptions, {"label_counts": [100]}, "label_counts are given, but label_draws is 0: set it to 3"),
+        (ClassificationOptions, {"label_counts": [100], "label_draws": 0}, "label_counts are given, but label_draws is 0"),
+        (ClassificationOptions, {"label_counts": [1, 30]}, "label_counts.0\n.*greater than or equal to 2"),
+        (ClassificationOptions, {"label_counts": []}, "label_counts\n.*at least 1 item"),
+        (SequenceLabellingOptions, {"label_draws": -1}, "label_draws\n.*greater than or equal to 0"),
+    ],
+)
+def test_counts_that_give_no_curve_are_refused(
+    options: type[LearningCurveOptions], values: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ValidationError, match=message):
+        options.model_validate(values)
+
+
+def test_tagging_has_no_curve_unless_it_is_asked_for() -> None:
+    assert SequenceLabellingOptions().label_draws == 0 and ClassificationOptions().label_draws == 3

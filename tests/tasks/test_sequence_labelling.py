@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from seqeval.metrics import f1_score, precision_score, recall_score
 
@@ -16,6 +19,7 @@ from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.tasks.sequence_labelling import (
     Entities,
     SequenceLabellingTask,
+    _held_out,
     evaluate_sequence_labelling,
     scored_entities,
 )
@@ -57,6 +61,15 @@ class Contextual:
             words = np.array([np.random.default_rng(sum(map(ord, word))).normal(size=8) for word in sentence])
             made.append(np.hstack([words, np.vstack([np.zeros(8), words[:-1]])]).astype(np.float32))
         return made
+
+
+class WordVectorsByHash:
+    """A random vector for each word."""
+
+    dim = 64
+
+    def encode_words(self, words: Sequence[str]) -> np.ndarray:
+        return np.stack([np.random.default_rng(list(word.encode())).normal(size=64) for word in words]).astype(np.float32)
 
 
 @pytest.mark.parametrize("encoder", [OneHot(), TokenFeatures(), Contextual()])
@@ -153,3 +166,135 @@ def test_a_training_part_without_entities_is_refused() -> None:
     )
     with pytest.raises(DataError, match="no entity"):
         evaluate_sequence_labelling(task, OneHot(), SequenceLabellingOptions(), seed=0)
+
+
+@pytest.mark.parametrize(
+    ("n_train", "n_validation", "n_drawn", "sizes"),
+    [
+        (600, 0, 600, [120]),  # a fifth
+        (60, 0, 60, [12] * 5),  # a fifth would be too few: all in turn
+        (40, 20, 60, [20]),  # a split that is there as a whole, however small
+        (40, 20, 30, [6] * 5),  # a part of it is not
+        (400, 200, 330, [110]),  # unless it is large enough
+    ],
+)
+def test_what_chooses_the_penalty(n_train: int, n_validation: int, n_drawn: int, sizes: list[int]) -> None:
+    split = np.array(["train"] * n_train + ["validation"] * n_validation + ["test"])
+    n = len(split)
+    task = SequenceLabellingTask("x", np.arange(n).astype(str), [[f"w{row}"] for row in range(n)], [["B-X"]] * n, split)
+    drawn = np.arange(n - 1) if n_drawn == n - 1 else _in_both_splits(n_train, n_validation, n_drawn)
+    rounds = _held_out(task, drawn, SequenceLabellingOptions(), np.random.default_rng(0))
+    assert [int(held_out.sum()) for held_out in rounds] == sizes
+    assert sum(held_out.astype(int) for held_out in rounds).max() == 1
+    if len(sizes) == 1 and n_validation:
+        assert set(task.split[drawn[rounds[0]]]) == {"validation"}
+
+
+def _in_both_splits(n_train: int, n_validation: int, n_drawn: int) -> np.ndarray:
+    of_validation = n_drawn * n_validation // (n_train + n_validation)
+    return np.concatenate([np.arange(n_drawn - of_validation), n_train + np.arange(of_validation)])
+
+
+# fewer labels
+
+
+class OneHotPerPart:
+    """Words that it was fitted on are known; what it was fitted on is kept."""
+
+    def __init__(self) -> None:
+        self.fitted_on: list[list[str]] = []
+
+    def fit_words(self, words: Sequence[str]) -> object:
+        self.fitted_on.append(list(words))
+        return OneHot().fit_words(words)
+
+    def sentences(self) -> list[set[int]]:
+        """Numbers of the sentences that each fit had: ``(7)`` stands in sentence 7 of `_task`."""
+        return [{int(word[1:-1]) for word in words if word.startswith("(")} for words in self.fitted_on]
+
+
+CURVE = SequenceLabellingOptions(label_draws=2, label_counts=(20, 40), unlabelled_texts=False)
+
+
+def test_draws_of_sentences_are_nested_and_hold_each_split_and_type_in_its_share() -> None:
+    task = _task(160)
+    split, tags = task.split.copy(), list(task.tags)
+    split[1::4] = "validation"  # a third of the training sentences
+    for row in range(2, 160, 4):  # another third has no entity
+        tags[row] = ["O"] * len(tags[row])
+    encoder = OneHotPerPart()
+    evaluate_sequence_labelling(replace(task, tags=tags, split=split), encoder, CURVE, seed=0)
+    whole, *parts = encoder.sentences()
+    assert [len(part) for part in (whole, *parts)] == [120, 20, 40, 20, 40]
+    assert parts[0] < parts[1] < whole and parts[2] < parts[3] < whole and parts[1] != parts[3]
+    for part in parts:
+        for rest in (1, 2, 3):
+            assert sum(row % 4 == rest for row in part) == pytest.approx(len(part) / 3, abs=1)
+
+
+def test_a_part_scores_each_sentence_by_the_mean_over_draws_of_a_task_with_these_sentences_alone() -> None:
+    task, encoder = _task(), OneHotPerPart()
+    found = evaluate_sequence_labelling(task, encoder, CURVE, seed=3)
+    test = set(np.flatnonzero(task.split == "test").tolist())
+    f1_of = {}
+    for (draw, count), drawn in zip([(0, 20), (0, 40), (1, 20), (1, 40)], encoder.sentences()[1:], strict=True):
+        rows = sorted(drawn | test)
+        alone = SequenceLabellingTask(
+            "alone",
+            task.example_ids[rows],
+            [task.sentences[row] for row in rows],
+            [task.tags[row] for row in rows],
+            task.split[rows],
+        )
+        table = evaluate_sequence_labelling(alone, OneHot(), SequenceLabellingOptions(), seed=3).item_scores.to_pandas()
+        f1_of[draw, count] = table["value"][table["metric"] == "f1"].to_numpy()
+    table = found.item_scores.to_pandas()
+    parts = table[table["label_fraction"] < 1]
+    assert set(parts["metric"]) == {"f1"} and set(parts["label_fraction"]) == {20 / 60, 40 / 60}
+    for count in (20, 40):
+        of_part = parts["value"][parts["label_fraction"] == count / 60].to_numpy()
+        np.testing.assert_allclose(of_part, (f1_of[0, count] + f1_of[1, count]) / 2)
+    assert found.label_draws == [
+        {"n_labels": count, "label_fraction": count / 60, "draw": draw, "value": pytest.approx(f1_of[draw, count].mean())}
+        for count in (20, 40)
+        for draw in (0, 1)
+    ]
+
+
+def test_a_curve_changes_nothing_about_the_score_with_all_labels() -> None:
+    options = [SequenceLabellingOptions(), CURVE, CURVE.model_copy(update={"unlabelled_texts": True})]
+    bare, without, with_texts = (evaluate_sequence_labelling(_task(), OneHot(), each, seed=0) for each in options)
+    for found in (without, with_texts):
+        whole = found.item_scores.filter(pc.equal(found.item_scores["label_fraction"], 1.0))
+        assert whole.equals(bare.item_scores.combine_chunks()) and found.metrics == bare.metrics
+        assert len(found.label_draws) == 4 and not bare.label_draws
+
+
+def test_f1_rises_with_the_number_of_tagged_sentences() -> None:
+    """Names are known by heart or not at all: 40 of them, the window closed, and no word before them that tells."""
+    rng = np.random.default_rng(0)
+    names = [f"Name{number}" for number in range(40)]
+    sentences = [["said", str(rng.choice(names)), f"w{rng.integers(200)}"] for _ in range(400)]
+    tags = [["O", "B-X", "O"]] * 400
+    split = np.where(np.arange(400) % 4 == 0, "test", "train")
+    task = SequenceLabellingTask("names", np.arange(400).astype(str), sentences, tags, split)
+    options = SequenceLabellingOptions(window=0, label_draws=3, label_counts=(10, 30, 100))
+    found = evaluate_sequence_labelling(task, WordVectorsByHash(), options, seed=0)
+    draws = pd.DataFrame(found.label_draws).groupby("n_labels")["value"].mean()
+    curve = [*draws.tolist(), found.metrics["f1"]]
+    assert curve == sorted(curve) and curve[0] < 0.75 and curve[-1] > 0.95
+
+
+def test_a_part_without_an_entity_finds_none() -> None:
+    sentences = [["he", "said", f"w{row}"] for row in range(40)]
+    tags = [["O", "O", "B-X" if row in (0, 1, 30) else "O"] for row in range(40)]
+    split = np.where(np.arange(40) < 30, "train", "test")
+    task = SequenceLabellingTask("rare", np.arange(40).astype(str), sentences, tags, split)
+    options = SequenceLabellingOptions(label_draws=1, label_counts=(4,))
+    found = [evaluate_sequence_labelling(task, OneHot(), options, seed=seed) for seed in range(8)]
+    assert 0.0 in {each.label_draws[0]["value"] for each in found}
+
+
+def test_permuted_tags_have_no_learning_curve() -> None:
+    shuffled = evaluate_sequence_labelling(_task(), OneHot(), CURVE, seed=0, shuffle_labels=True)
+    assert not shuffled.label_draws and set(shuffled.item_scores["label_fraction"].to_pylist()) == {1.0}

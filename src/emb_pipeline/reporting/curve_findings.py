@@ -15,45 +15,52 @@ from emb_pipeline.reporting.wording import count_text, difference_text, interval
 _NAMED = 4
 
 
-def curve_findings(curves: pd.DataFrame, crossovers: pd.DataFrame | None) -> list[Finding]:
+def curve_findings(
+    curves: pd.DataFrame, crossovers: pd.DataFrame | None, *, labels: str = "labels", unlabelled_texts: bool | None = None
+) -> list[Finding]:
     """Who is ahead with few labels, who is as good, and what more labels would bring.
 
     Parameters
     ----------
     curves, crossovers : DataFrame
         A task's rows of `emb_pipeline.statistics.label_curves.learning_curves`.
+    labels : str
+        What is counted (`emb_pipeline.reporting.wording.label_name`).
+    unlabelled_texts : bool, optional
+        The task's option; nothing is said of it where it is not known.
     """
-    found = [] if crossovers is None or crossovers.empty else _crossing_findings(crossovers)
-    return [*found, *_doubling_finding(curves)]
+    found = [] if crossovers is None or crossovers.empty else _crossing_findings(crossovers, labels)
+    return [*found, *_doubling_finding(curves, labels), *_fitted_finding(curves, unlabelled_texts)]
 
 
-def _crossing_findings(crossovers: pd.DataFrame) -> list[Finding]:
+def _crossing_findings(crossovers: pd.DataFrame, labels: str) -> list[Finding]:
     first = crossovers.iloc[0]
     reference, fewest, most = code(first["reference"]), int(first["fewest_labels"]), int(first["most_labels"])
     ahead = crossovers[crossovers["verdict"] == "ahead below"].sort_values("n_labels", ascending=False)
     if ahead.empty:
-        sentence = Markup("{} is best with all {} labels, and nothing is significantly ahead of it with fewer, from {} on.")
-        found = [Finding(sentence.format(reference, count_text(most), count_text(fewest)), "lead")]
+        sentence = Markup("{} is best with all {} {}, and nothing is significantly ahead of it with fewer, from {} on.")
+        found = [Finding(sentence.format(reference, count_text(most), labels, count_text(fewest)), "lead")]
     else:
-        sentence = Markup("{} is best with all {} labels, but with fewer others are ahead of it:")
-        found = [Finding(sentence.format(reference, count_text(most)), "lead")]
-        found += [Finding(_ahead(row)) for row in ahead.head(_NAMED).to_dict("records")]
+        sentence = Markup("{} is best with all {} {}, but with fewer others are ahead of it:")
+        found = [Finding(sentence.format(reference, count_text(most), labels), "lead")]
+        found += [Finding(_ahead(row, labels)) for row in ahead.head(_NAMED).to_dict("records")]
     as_good = crossovers[crossovers["verdict"] == "as good below"].sort_values("n_labels", ascending=False)
     if len(as_good):
         top = as_good[as_good["n_labels"] == as_good["n_labels"].max()]["embedding"].tolist()
-        sentence = Markup("Up to {} labels {} cannot be told apart from it.")
-        found.append(Finding(sentence.format(count_text(as_good["n_labels"].max()), names(top[:_NAMED]))))
+        sentence = Markup("Up to {} {} {} cannot be told apart from it.")
+        found.append(Finding(sentence.format(count_text(as_good["n_labels"].max()), labels, names(top[:_NAMED]))))
     return found
 
 
-def _ahead(row: Mapping[Hashable, Any]) -> Markup:
+def _ahead(row: Mapping[Hashable, Any], labels: str) -> Markup:
     metric = str(row["metric"])
     low, high = row["ci_low"], row["ci_high"]
     until = count_text(high) if math.isfinite(high) else f"more than {count_text(row['most_labels'])}"
     shown = [row[f"difference_at_fewest{suffix}"] for suffix in ("", "_low", "_high")]
-    return Markup("{} is ahead below about {} labels (95 %: {} to {}); with {} by {} {}.").format(
+    return Markup("{} is ahead below about {} {} (95 %: {} to {}); with {} by {} {}.").format(
         code(row["embedding"]),
         count_text(row["n_labels"]),
+        labels,
         count_text(low) if math.isfinite(low) else f"more than {count_text(row['most_labels'])}",
         until,
         count_text(row["fewest_labels"]),
@@ -62,14 +69,25 @@ def _ahead(row: Mapping[Hashable, Any]) -> Markup:
     )
 
 
-def _doubling_finding(curves: pd.DataFrame) -> list[Finding]:
+def _doubling_finding(curves: pd.DataFrame, labels: str) -> list[Finding]:
     last = curves[curves["n_labels"] == curves["n_labels"].max()]
     row = last.loc[last["value"].idxmax()]
     if pd.isna(row["doubling"]):
         return []
     metric = str(row["metric"])
     sentence = Markup(
-        "Twice as many labels would bring {} about {} {}: by the curve that fits its scores best, an extrapolation."
+        "Twice as many {} would bring {} about {} {}: by the curve that fits its scores best, an extrapolation."
     )
     bounds = interval_text(row["doubling_low"], row["doubling_high"], metric)
-    return [Finding(sentence.format(code(row["embedding"]), difference_text(row["doubling"], metric), bounds))]
+    return [Finding(sentence.format(labels, code(row["embedding"]), difference_text(row["doubling"], metric), bounds))]
+
+
+def _fitted_finding(curves: pd.DataFrame, unlabelled_texts: bool | None) -> list[Finding]:
+    """Which texts those embeddings know that the task's own texts determine."""
+    fitted = list(dict.fromkeys(name for name in curves["embedding"] if name.startswith("task.")))
+    if not fitted or unlabelled_texts is None:
+        return []
+    sentence = "At every point {} had all of the task’s training texts to be fitted on, those without a label, too."
+    if not unlabelled_texts:
+        sentence = "At every point {} had the labelled texts alone to be fitted on."
+    return [Finding(Markup(sentence).format(names(fitted)))]

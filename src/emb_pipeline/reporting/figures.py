@@ -273,7 +273,7 @@ def dimension_figure(leaderboard: pd.DataFrame, task: str) -> go.Figure:
     return figure.update_yaxes(title_text=_axis_title(metric), tickformat=_tick_format(metric))
 
 
-def learning_curve_figure(curves: pd.DataFrame, task: str) -> go.Figure:
+def learning_curve_figure(curves: pd.DataFrame, task: str, labels: str = "labels") -> go.Figure:
     """Primary metric against the number of labels, for the best embedding of each origin and those that lead anywhere.
 
     Parameters
@@ -282,6 +282,8 @@ def learning_curve_figure(curves: pd.DataFrame, task: str) -> go.Figure:
         Of `emb_pipeline.statistics.label_curves.learning_curves`.
     task : str
         The task.
+    labels : str
+        What is counted (`emb_pipeline.reporting.wording.label_name`).
 
     Returns
     -------
@@ -300,7 +302,7 @@ def learning_curve_figure(curves: pd.DataFrame, task: str) -> go.Figure:
         part, style = rows[rows["embedding"] == name].sort_values("n_labels"), look(origins[place])
         dash = METHOD_DASHES[origins[:place].count(origins[place]) % len(METHOD_DASHES)]
         hover = [
-            f"{escape(name)}<br>{count:,} labels: {value_text(value, metric)} {interval_text(low, high, metric)}"
+            f"{escape(name)}<br>{count:,} {labels}: {value_text(value, metric)} {interval_text(low, high, metric)}"
             for count, value, low, high in zip(part["n_labels"], part["value"], part["ci_low"], part["ci_high"], strict=True)
         ]
         figure.add_trace(
@@ -323,7 +325,7 @@ def learning_curve_figure(curves: pd.DataFrame, task: str) -> go.Figure:
         type="log",
         tickvals=counts,
         ticktext=[f"{count:,}" for count in counts],
-        title_text="labels learnt from (log scale)",
+        title_text=f"{labels} learnt from (log scale)",
         range=[math.log10(counts[0] / 1.12), math.log10(counts[-1] * 1.12)],
     )
     return figure.update_yaxes(title_text=_axis_title(metric), tickformat=_tick_format(metric))

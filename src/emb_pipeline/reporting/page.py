@@ -121,7 +121,7 @@ def report_page(
     ----------
     run : mapping
         use_case, git_commit, dirty, created, versions, command, tracking_uri, seed, kedro_run_id,
-        tasks ({task: {kind, definition}}), methods ({method: options}). Whatever is missing is left out.
+        tasks ({task: {kind, definition, evaluation}}), methods ({method: options}). Whatever is missing is left out.
     leaderboard : DataFrame
         One row per cell and metric; at least one primary value.
     comparisons, origins, audit, embeddings, corpora : DataFrame
@@ -175,7 +175,7 @@ def report_page(
         "factors": None
         if shares is None or factors is None
         else _factors(shares, factors, across, order, level, (drawn or {}).get("factors")),
-        "curves": [] if curves is None else _curves(curves, crossovers, order, drawn or {}),
+        "curves": [] if curves is None else _curves(curves, crossovers, order, run, drawn or {}),
         "diagnosis": None
         if checks is None or neighbours is None or overlaps is None
         else diagnosis_view(checks, neighbours, overlaps, _training_tokens(embeddings)),
@@ -510,12 +510,19 @@ def _across(row: Mapping[Hashable, Any], level: float) -> dict[str, Any]:
 
 
 def _curves(
-    curves: pd.DataFrame, crossovers: pd.DataFrame | None, order: Sequence[str], drawn: Mapping[str, go.Figure]
+    curves: pd.DataFrame,
+    crossovers: pd.DataFrame | None,
+    order: Sequence[str],
+    run: Mapping[str, Any],
+    drawn: Mapping[str, go.Figure],
 ) -> list[dict[str, Any]]:
     """For each task with a learning curve: its chart, sentences, and numbers."""
     made = []
     for task, rows in _in_order(curves, "task", order).groupby("task", sort=False):
         crossing = None if crossovers is None else crossovers[crossovers["task"] == task]
+        definition = (run.get("tasks") or {}).get(task) or {}
+        labels = wording.label_name(definition.get("kind", ""))
+        unlabelled_texts = (definition.get("evaluation") or {}).get("unlabelled_texts")
         metric = str(rows["metric"].iloc[0])
         counts = sorted(set(rows["n_labels"].astype(int)))
         values = {(row["embedding"], int(row["n_labels"])): row for row in rows.to_dict("records")}
@@ -523,13 +530,15 @@ def _curves(
         made.append(
             {
                 "task": task,
-                "findings": curve_findings(rows, crossing),
+                "findings": curve_findings(rows, crossing, labels=labels, unlabelled_texts=unlabelled_texts),
                 "chart": _chart(
-                    drawn.get(f"{task}_curve") or figures.learning_curve_figure(rows, str(task)),
+                    drawn.get(f"{task}_curve") or figures.learning_curve_figure(rows, str(task), labels),
                     f"curve-{task}",
-                    f"{wording.metric_name(metric)} on {task} by number of labels. The table below holds the same numbers.",
+                    f"{wording.metric_name(metric)} on {task} by number of {labels}. "
+                    "The table below holds the same numbers.",
                     f"{task}: the best embedding of each origin, and those that lead somewhere. All are in the table.",
                 ),
+                "labels": labels,
                 "counts": counts,
                 "metric": wording.metric_name(metric),
                 "lines": [

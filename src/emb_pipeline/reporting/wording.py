@@ -36,6 +36,7 @@ UNITS = {
     "similarity": "pairs",
     "extractive_qa": "questions",
 }
+LABELS = {"sequence_labelling": "labelled sentences"}
 NOTHING = "–"
 _MINUS, _NARROW_SPACE = "\u2212", "\u202f"
 _PERCENT = re.compile(r"accuracy|exact_match|.*f1(_.+)?|precision|recall(@\d+|_seen|_unseen)?(_cold)?|coverage@\d+")
@@ -49,6 +50,11 @@ def metric_name(metric: str) -> str:
 def unit_name(kind: str) -> str:
     """What is counted and resampled in a task of this kind, in the plural."""
     return UNITS.get(kind, "test items")
+
+
+def label_name(kind: str) -> str:
+    """What a task of this kind learns from, in the plural."""
+    return LABELS.get(kind, "labels")
 
 
 def is_percent(metric: str) -> bool:

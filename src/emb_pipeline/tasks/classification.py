@@ -16,7 +16,7 @@ from emb_pipeline.embeddings.encoders import TaskEncoder, TextEncoder, Vectors
 from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.examples import ClassificationTask
 from emb_pipeline.tasks.folds import Fold, example_groups, folds_of
-from emb_pipeline.tasks.label_draws import label_counts, nested_order
+from emb_pipeline.tasks.label_draws import LabelDraws, fitted_on_labelled_texts
 from emb_pipeline.tasks.options import ClassificationOptions
 from emb_pipeline.tasks.probes import fit_probe
 from emb_pipeline.tasks.scores import measured
@@ -105,7 +105,8 @@ def _evaluate(
     rng = np.random.default_rng(seed)
     logs = np.zeros((len(task.codes), len(task.classes)))
     probes: list[dict[str, Any]] = []
-    fewer = _FewerLabels(task, groups, folds, options, seed=seed)
+    n_draws = 0 if shuffle_labels else options.label_draws
+    fewer = _FewerLabels(task, vectors, groups, folds, options, n_draws=n_draws, seed=seed)
     fit_seconds = 0.0
     for number, (train, test) in enumerate(folds):
         codes = rng.permutation(task.codes[train]) if shuffle_labels else task.codes[train]
@@ -117,9 +118,8 @@ def _evaluate(
         logs[test] = probe.log_probabilities(of_test)
         fit_seconds += perf_counter() - started
         probes.append(probe.details)
-        if not shuffle_labels:
-            fewer.score(number, of_train, of_test)
-    tested = np.sort(np.concatenate([test for _, test in folds]))
+        fewer.score(number, of_train, of_test)
+    tested = _tested(folds)
     requests = list(task.texts.take(tested[: options.latency_requests]))
     latencies = latencies_ms(lambda text: probe.log_probabilities(vectors.of_text(text)), requests)
     scored = _scored(
@@ -138,38 +138,53 @@ def _evaluate(
             "n_train": [len(train) for train, _ in folds],
             "n_test": [len(test) for _, test in folds],
         },
-        label_draws=[] if shuffle_labels else fewer.draws(),
+        label_draws=fewer.drawn.draws(),
     )
-    item_scores = pa.concat_tables([scored.item_scores, *([] if shuffle_labels else fewer.item_scores())])
+    parts = fewer.drawn.item_scores(task.example_ids[tested], task.example_ids[groups[tested]])
+    item_scores = pa.concat_tables([scored.item_scores, *parts])
     return replace(scored, item_scores=item_scores, metrics={**scored.metrics, **latencies})
 
 
 class _FewerLabels:
     """Accuracy of probes that are tuned and fitted on parts of the labels.
 
-    It is labels that are bought: an embedding that is fitted on a task's training texts (TF-IDF) has all of them, as word
-    vectors have a whole corpus.
+    An embedding that is fitted on a task's training texts (TF-IDF) has all of them, as word vectors have a whole corpus, or
+    those with a label alone, as the options say.
     """
 
     def __init__(
-        self, task: ClassificationTask, groups: np.ndarray, folds: list[Fold], options: ClassificationOptions, *, seed: int
+        self,
+        task: ClassificationTask,
+        vectors: _VectorsOfFolds,
+        groups: np.ndarray,
+        folds: list[Fold],
+        options: ClassificationOptions,
+        *,
+        n_draws: int,
+        seed: int,
     ) -> None:
-        self._task, self._groups, self._folds, self._options, self._seed = task, groups, folds, options, seed
-        self._n_labels = _nominal_size(folds)
-        wanted = label_counts(self._n_labels, len(task.classes), options.label_counts)
-        self._counts = wanted if options.label_draws else []
-        self._right = np.zeros((len(self._counts), options.label_draws, len(task.codes)))
+        self._task, self._vectors, self._groups, self._folds = task, vectors, groups, folds
+        self._options, self._seed = options, seed
+        self._tested = _tested(folds)
+        self.drawn = LabelDraws.planned(
+            "accuracy",
+            n_labels=_nominal_size(folds),
+            n_classes=len(task.classes),
+            n_units=len(self._tested),
+            n_draws=n_draws,
+            wanted=options.label_counts,
+        )
 
     def score(self, number: int, of_train: Vectors, of_test: Vectors) -> None:
-        """Fit on each part of a fold's training vectors."""
+        """Fit on each part of a fold's training texts, whose vectors these are."""
         train, test = self._folds[number]
-        for draw in range(self._options.label_draws if self._counts else 0):
-            order = nested_order(self._task.codes[train], np.random.default_rng([self._seed, number, draw]))
-            for row, count in enumerate(self._counts):
-                part = np.sort(order[:count])
-                self._right[row, draw, test] = (
-                    self._predicted(of_train[part], train[part], of_test) == self._task.codes[test]
-                )
+        units = np.searchsorted(self._tested, test)
+        for place, part in self.drawn.parts(self._task.codes[train], self._seed, number):
+            of_part, of_tested = of_train[part], of_test
+            if not self._options.unlabelled_texts:
+                of_part, of_tested = self._vectors.of_part(train[part], test)
+            predicted = self._predicted(of_part, train[part], of_tested)
+            self.drawn.scores[place][units] = predicted == self._task.codes[test]
 
     def _predicted(self, of_part: Vectors, part: np.ndarray, of_test: Vectors) -> np.ndarray:
         codes = self._task.codes[part]
@@ -178,26 +193,9 @@ class _FewerLabels:
         probe = fit_probe(of_part, codes, len(self._task.classes), self._groups[part], self._options, seed=self._seed)
         return np.asarray(probe.log_probabilities(of_test).argmax(axis=1))
 
-    def item_scores(self) -> list[pa.Table]:
-        """A table for each number of labels: means over its draws."""
-        tested = self._tested()
-        names, group_names = self._task.example_ids[tested], self._task.example_ids[self._groups[tested]]
-        return [
-            measured(names, group_names, {"accuracy": right[:, tested].mean(axis=0)}, label_fraction=count / self._n_labels)
-            for count, right in zip(self._counts, self._right, strict=True)
-        ]
 
-    def draws(self) -> list[dict[str, float]]:
-        """The mean of each draw."""
-        tested = self._tested()
-        return [
-            {"n_labels": count, "label_fraction": count / self._n_labels, "draw": draw, "value": float(value)}
-            for count, right in zip(self._counts, self._right, strict=True)
-            for draw, value in enumerate(right[:, tested].mean(axis=1))
-        ]
-
-    def _tested(self) -> np.ndarray:
-        return np.sort(np.concatenate([test for _, test in self._folds]))
+def _tested(folds: list[Fold]) -> np.ndarray:
+    return np.sort(np.concatenate([test for _, test in folds]))
 
 
 def _nominal_size(folds: list[Fold]) -> int:
@@ -229,7 +227,7 @@ class _VectorsOfFolds:
     """Vectors for each fold: slices of one encoding, or of an encoder that is fitted on the fold's training texts."""
 
     def __init__(self, task: ClassificationTask, encoder: TextEncoder | TaskEncoder, *, typos: float) -> None:
-        self._texts, self._tested = task.texts, texts_under_test(task.texts, typos)
+        self._task_name, self._texts, self._tested = task.name, task.texts, texts_under_test(task.texts, typos)
         self._task_encoder = encoder if isinstance(encoder, TaskEncoder) else None
         self._sizes: list[float] = []
         self.seconds = 0.0
@@ -253,17 +251,30 @@ class _VectorsOfFolds:
         if self._task_encoder is None:
             return self._all[train], self._all_tested[test]
         started = perf_counter()
-        texts = self._texts.take(train)
-        self._fitted = self._task_encoder.fit(texts)
-        of_train = float_vectors(self._fitted.encode(texts), len(train), "training texts")
-        of_test = float_vectors(self._fitted.encode(self._tested.take(test)), len(test), "test texts")
+        self._fitted, of_train, of_test = self._fitted_anew(self._task_encoder, train, test)
         self.seconds += perf_counter() - started
         self._note(of_train)
         return of_train, of_test
 
+    def of_part(self, part: np.ndarray, test: np.ndarray) -> tuple[Vectors, Vectors]:
+        """The same where the training texts are but a part of a fold's: what it costs is not counted."""
+        if self._task_encoder is None:
+            return self._all[part], self._all_tested[test]
+        with fitted_on_labelled_texts(self._task_name, len(part)):
+            _, of_part, of_test = self._fitted_anew(self._task_encoder, part, test)
+        return of_part, of_test
+
     def of_text(self, text: str) -> Vectors:
         """Vector of one text, made anew by the encoder of the last fold: shape (1, dim)."""
         return unstored_vector(self._fitted, text)
+
+    def _fitted_anew(
+        self, encoder: TaskEncoder, train: np.ndarray, test: np.ndarray
+    ) -> tuple[TextEncoder, Vectors, Vectors]:
+        texts = self._texts.take(train)
+        fitted = encoder.fit(texts)
+        of_train = float_vectors(fitted.encode(texts), len(train), "training texts")
+        return fitted, of_train, float_vectors(fitted.encode(self._tested.take(test)), len(test), "test texts")
 
     def _note(self, vectors: Vectors) -> None:
         self._sizes.append(bytes_per_vector(vectors, self._fitted))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +56,7 @@ def fit_crf_probe(
     vectors: TokenVectors,
     codes: np.ndarray,
     allowed: np.ndarray,
-    held_out: np.ndarray,
+    rounds: Sequence[np.ndarray],
     quality: Quality,
     options: SequenceLabellingOptions,
 ) -> CrfProbe:
@@ -73,8 +73,8 @@ def fit_crf_probe(
         Their tags.
     allowed : ndarray of shape (n_tags + 1, n_tags), bool
         See `LinearChainCrf`.
-    held_out : ndarray of shape (n_sentences,), bool
-        The training sentences that choose C.
+    rounds : sequence of ndarray of shape (n_sentences,), bool
+        The training sentences that choose C. They are held out in one round or in several that have none in common.
     quality : callable
         What C is chosen by: of the numbers of held-out sentences and the codes found for them.
     options : SequenceLabellingOptions
@@ -86,7 +86,7 @@ def fit_crf_probe(
     if isinstance(vectors.rows, np.ndarray):
         axes = axes_of(scaler.scale(vectors.rows) * np.sqrt(counts / counts.sum())[:, None].astype(np.float32))
     turned = _turned(vectors, scaler, axes)
-    scorer = _held_out_scorer(turned, codes, allowed, held_out, quality, options)
+    scorer = _held_out_scorer(turned, codes, allowed, rounds, quality, options)
     path = PenaltyPath(1.0 / max(mean_squared_length(turned.rows, counts), 1e-12), scorer, options)
     path.tune()
     final = LinearChainCrf(turned, codes, allowed, options.window)
@@ -101,23 +101,28 @@ def _held_out_scorer(
     vectors: TokenVectors,
     codes: np.ndarray,
     allowed: np.ndarray,
-    held_out: np.ndarray,
+    rounds: Sequence[np.ndarray],
     quality: Quality,
     options: SequenceLabellingOptions,
 ) -> Callable[[], Scorer]:
-    parts = []
-    for sentences in (np.flatnonzero(~held_out), np.flatnonzero(held_out)):
-        tokens, _ = tokens_of_sentences(vectors.starts, sentences)
-        parts.append((sentences, vectors.of_sentences(sentences), codes[tokens]))
-    (_, of_fit, fit_codes), (tested, of_test, test_codes) = parts
+    def part(chosen: np.ndarray) -> tuple[TokenVectors, np.ndarray]:
+        tokens, _ = tokens_of_sentences(vectors.starts, np.flatnonzero(chosen))
+        return vectors.of_sentences(np.flatnonzero(chosen)), codes[tokens]
+
+    fits, tests = [part(~held_out) for held_out in rounds], [part(held_out) for held_out in rounds]
+    tested = np.concatenate([np.flatnonzero(held_out) for held_out in rounds])
 
     def scorer() -> Scorer:
-        model = LinearChainCrf(of_fit, fit_codes, allowed, options.window)
+        models = [LinearChainCrf(of_fit, fit_codes, allowed, options.window) for of_fit, fit_codes in fits]
 
         def score(c: float) -> tuple[dict[str, float], np.ndarray]:
-            fitted = model.fit(c, tolerance=options.tolerance, max_iterations=options.max_iterations)
-            qualities = quality(tested, fitted.decoded(of_test))
-            log_loss = -float(fitted.log_likelihoods(of_test, test_codes).sum()) / len(test_codes)
+            found, logs = [], []
+            for model, (of_test, test_codes) in zip(models, tests, strict=True):
+                fitted = model.fit(c, tolerance=options.tolerance, max_iterations=options.max_iterations)
+                found.append(fitted.decoded(of_test))
+                logs.append(fitted.log_likelihoods(of_test, test_codes))
+            qualities = quality(tested, np.concatenate(found))
+            log_loss = -float(np.concatenate(logs).sum()) / sum(len(each) for each in found)
             return {"quality": float(qualities.mean()), "log_loss": log_loss}, qualities
 
         return score

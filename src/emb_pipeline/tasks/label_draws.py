@@ -2,15 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
+
+from emb_pipeline.tasks.scores import measured
+from emb_pipeline.text.errors import DataError
 
 STEPS = (1, 3)
 """Counts per power of ten: 30, 100, 300, 1,000, …"""
+FEWEST = 30
 
 
-def label_counts(n_labels: int, n_classes: int, wanted: Sequence[int] | None = None) -> list[int]:
+@dataclass(frozen=True, eq=False)
+class LabelDraws:
+    """Item scores of probes that learn from parts of the labels.
+
+    Attributes
+    ----------
+    metric : str
+        What the scores are of.
+    n_labels : int
+        All labels.
+    counts : list of int
+        Labels to learn from; empty where there is no learning curve.
+    scores : ndarray of shape (n_counts, n_draws, n_units)
+        Of each test unit. They are written here as the probes are fitted.
+    """
+
+    metric: str
+    n_labels: int
+    counts: list[int]
+    scores: np.ndarray
+
+    @classmethod
+    def planned(
+        cls,
+        metric: str,
+        *,
+        n_labels: int,
+        n_classes: int,
+        n_units: int,
+        n_draws: int,
+        wanted: Sequence[int] | None = None,
+        fewest: int = FEWEST,
+    ) -> LabelDraws:
+        """Scores that are still to be written, for ``n_draws`` draws of each of the `label_counts`."""
+        counts = label_counts(n_labels, n_classes, wanted, fewest) if n_draws else []
+        return cls(metric, n_labels, counts, np.zeros((len(counts), n_draws, n_units)))
+
+    def parts(self, codes: np.ndarray, *seed: int) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
+        """Each part of a training set with these classes: its place in ``scores``, and its positions, ascending."""
+        for draw in range(self.scores.shape[1] if self.counts else 0):
+            order = nested_order(codes, np.random.default_rng([*seed, draw]))
+            for row, count in enumerate(self.counts):
+                yield (row, draw), np.sort(order[:count])
+
+    def item_scores(self, unit_ids: np.ndarray, group_ids: np.ndarray) -> list[pa.Table]:
+        """A table for each number of labels: means over its draws."""
+        return [
+            measured(unit_ids, group_ids, {self.metric: scores.mean(axis=0)}, label_fraction=count / self.n_labels)
+            for count, scores in zip(self.counts, self.scores, strict=True)
+        ]
+
+    def draws(self) -> list[dict[str, float]]:
+        """The mean of each draw over all units."""
+        return [
+            {"n_labels": count, "label_fraction": count / self.n_labels, "draw": draw, "value": float(value)}
+            for count, scores in zip(self.counts, self.scores, strict=True)
+            for draw, value in enumerate(scores.mean(axis=1))
+        ]
+
+
+def label_counts(n_labels: int, n_classes: int, wanted: Sequence[int] | None = None, fewest: int = FEWEST) -> list[int]:
     """Numbers of labels to learn from, below all of them.
 
     Parameters
@@ -20,7 +87,9 @@ def label_counts(n_labels: int, n_classes: int, wanted: Sequence[int] | None = N
     n_classes : int
         Classes of the task.
     wanted : sequence of int, optional
-        Counts to keep to. By default 1, 3, 10, 30, … from two labels a class (thirty at least) to half of all labels.
+        Counts to keep to. By default 1, 3, 10, 30, … from two labels a class to half of all labels.
+    fewest : int
+        The smallest of these at least.
 
     Returns
     -------
@@ -30,7 +99,7 @@ def label_counts(n_labels: int, n_classes: int, wanted: Sequence[int] | None = N
     if wanted is not None:
         return sorted({count for count in wanted if count < n_labels})
     series = (step * 10**power for power in range(1, 8) for step in STEPS)
-    return [count for count in series if max(30, 2 * n_classes) <= count <= n_labels / 2]
+    return [count for count in series if max(fewest, 2 * n_classes) <= count <= n_labels / 2]
 
 
 def nested_order(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -60,3 +129,22 @@ def nested_order(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     offsets = np.repeat(rng.random(len(sizes)), sizes)  # where in a class's step its examples stand
     place = (within + offsets) / np.repeat(sizes, sizes)
     return np.asarray(by_class[np.argsort(place, kind="stable")], dtype=np.int64)
+
+
+@contextmanager
+def fitted_on_labelled_texts(task: str, n_labels: int) -> Iterator[None]:
+    """Where an embedding is fitted on labelled texts alone, and there may be too few for it.
+
+    Raises
+    ------
+    DataError
+        It cannot be fitted.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise DataError(
+            f"{task}, {n_labels} labels",
+            f"an embedding cannot be fitted on the labelled texts alone ({error})",
+            "give larger label_counts, or let unlabelled_texts be true",
+        ) from error

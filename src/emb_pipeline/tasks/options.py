@@ -12,6 +12,8 @@ LatencyRequests = Annotated[
     int, Field(ge=0, le=100_000, description="test examples that the time of one request is measured on; 0: not measured")
 ]
 
+LabelCount = Annotated[int, Field(ge=2)]
+
 
 class EvaluationOptions(BaseModel):
     """What all have in common: they are read-only, and a misspelt option is an error. A kind without options takes this."""
@@ -50,7 +52,31 @@ class PathOptions(EvaluationOptions):
         return self
 
 
-class ClassificationOptions(PathOptions):
+class LearningCurveOptions(PathOptions):
+    """What parts of the training labels a probe is also tuned and fitted on."""
+
+    label_draws: int = Field(
+        default=3, ge=0, le=100, description="draws of each part of the training labels, for the learning curve; 0: no curve"
+    )
+    label_counts: tuple[LabelCount, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="labels to learn from, beside all of them; 1, 3, 10, 30, … up to half of them by default",
+    )
+    unlabelled_texts: bool = Field(
+        default=True,
+        description="an embedding that is fitted on the task's training texts has those without a label, too; "
+        "false: it is fitted on the labelled ones alone",
+    )
+
+    @model_validator(mode="after")
+    def _counts_are_drawn(self) -> Self:
+        if self.label_counts is not None and not self.label_draws:
+            raise ValueError("label_counts are given, but label_draws is 0: set it to 3, say, or leave label_counts out")
+        return self
+
+
+class ClassificationOptions(LearningCurveOptions):
     """Folds, and the probe: an L2-regularised multinomial logistic regression tuned on training data alone."""
 
     folds: int = Field(default=5, ge=2, le=50, description="stratified folds where the task has no official split")
@@ -63,21 +89,25 @@ class ClassificationOptions(PathOptions):
         description="share of the words of four characters or more that are misspelt in test texts alone",
     )
     latency_requests: LatencyRequests = 50
-    label_draws: int = Field(
-        default=3, ge=0, le=100, description="draws of each part of the training labels, for the learning curve; 0: no curve"
-    )
-    label_counts: tuple[int, ...] | None = Field(
-        default=None, description="labels to learn from, beside all of them; 1, 3, 10, 30, … up to half of them by default"
-    )
 
 
-class SequenceLabellingOptions(PathOptions):
+class SequenceLabellingOptions(LearningCurveOptions):
     """The probe: a linear-chain conditional random field on the vectors of a window of tokens, its penalty tuned."""
 
     window: int = Field(default=1, ge=0, le=5, description="tokens to each side whose vectors a tag is predicted from, too")
     steps_per_decade: int = Field(default=1, ge=1, le=10, description="values of C per factor of ten")
     validation_share: float = Field(
-        default=0.2, gt=0, lt=1, description="share of the training sentences that choose C where no split 'validation' is"
+        default=0.2,
+        gt=0,
+        lt=1,
+        description="share of the training sentences that choose C where no split 'validation' is; in turn, until all have, "
+        "where that is fewer than 100",
+    )
+    label_draws: int = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="draws of each part of the training sentences, for the learning curve; 0: no curve",
     )
 
 

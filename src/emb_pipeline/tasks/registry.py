@@ -56,8 +56,6 @@ class Kind:
         What it can tune: word ``vectors``, an ``encoder``.
     scoring : str
         ``module:name`` of what scores a tuned model's own predictions; empty where tuned vectors are evaluated like others.
-    has_learning_curve : bool
-        Whether a probe is also fitted on parts of the labels.
     """
 
     name: str
@@ -71,7 +69,6 @@ class Kind:
     fine_tuning: str = ""
     tunes: frozenset[str] = frozenset()
     scoring: str = ""
-    has_learning_curve: bool = False
 
     def reader(self) -> ExamplesReader:
         """How its examples are read."""
@@ -129,7 +126,6 @@ KINDS: Mapping[str, Kind] = {
             fine_tuning="fine_tuning:fine_tune_classification",
             tunes=frozenset({"vectors", "encoder"}),
             scoring="classification:score_predictions",
-            has_learning_curve=True,
         ),
         Kind(
             "retrieval",

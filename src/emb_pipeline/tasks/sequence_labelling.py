@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from time import perf_counter
 from typing import Any
@@ -15,13 +15,17 @@ from threadpoolctl import threadpool_limits
 from emb_pipeline.embeddings.encoders import TaskWordEncoder, TokenEncoder, WordEncoder
 from emb_pipeline.statistics.pseudo_values import of_ratio
 from emb_pipeline.tasks.crf import TokenVectors, tokens_of_sentences
-from emb_pipeline.tasks.crf_probe import fit_crf_probe
+from emb_pipeline.tasks.crf_probe import CrfProbe, fit_crf_probe
 from emb_pipeline.tasks.evaluation import Evaluation
+from emb_pipeline.tasks.label_draws import LabelDraws, fitted_on_labelled_texts
 from emb_pipeline.tasks.options import SequenceLabellingOptions
 from emb_pipeline.tasks.scores import measured
 from emb_pipeline.tasks.vectors import bytes_per_vector, float_vectors
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.tagging import OUTSIDE, to_iob2
+
+FEWEST_HELD_OUT = 100
+"""Sentences that tell penalties apart by more than luck; also the fewest that a learning curve starts with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,14 +130,15 @@ def evaluate_sequence_labelling(
     options : SequenceLabellingOptions
         The probe.
     seed : int
-        Seed of the sentences that choose the penalty (where no split ``validation`` does), and of label shuffling.
+        Seed of the sentences that choose the penalty (where no split ``validation`` does), of the parts of the training
+        sentences for the learning curve, and of label shuffling.
     shuffle_labels : bool
         Train on permuted tags: a control.
 
     Returns
     -------
     Evaluation
-        See `scored_entities`.
+        See `scored_entities`. Beside them ``f1`` from parts of the training sentences.
     """
     with threadpool_limits(1):
         train, test = np.flatnonzero(task.split != "test"), np.flatnonzero(task.split == "test")
@@ -146,18 +151,12 @@ def evaluate_sequence_labelling(
         if not codes.any():
             raise DataError(task.name, "the training part has no entity", "check which column holds the tags")
         started = perf_counter()
-        gold = Entities.of(codes, starts, task.labels)
-
-        def quality(sentences: np.ndarray, found: np.ndarray) -> np.ndarray:
-            part_tokens, part_starts = tokens_of_sentences(starts, sentences)
-            wanted = Entities.of(codes[part_tokens], part_starts, task.labels)
-            return f1(Entities.of(found, part_starts, task.labels), wanted)
-
-        held_out = _held_out(task, train, options, rng)
-        probe = fit_crf_probe(vectors.of_sentences(train), codes, task.allowed, held_out, quality, options)
+        probe = _fitted_probe(task, vectors, train, codes, options, rng)
         predicted = probe.decoded(vectors.of_sentences(test))
         fit_seconds = perf_counter() - started
-    return scored_entities(
+        n_draws = 0 if shuffle_labels else options.label_draws
+        fewer = _scored_from_parts(task, encoder, vectors, train, test, options, n_draws=n_draws, seed=seed)
+    scored = scored_entities(
         task,
         test,
         predicted,
@@ -170,10 +169,13 @@ def evaluate_sequence_labelling(
             "tags": task.labels,
             "n_train": len(train),
             "n_test": len(test),
-            "n_train_entities": len(gold.begins),
+            "n_train_entities": len(Entities.of(codes, starts, task.labels).begins),
             "shuffled_labels": shuffle_labels,
         },
+        label_draws=fewer.draws(),
     )
+    parts = fewer.item_scores(task.example_ids[test], task.example_ids[task.groups[test]])
+    return replace(scored, item_scores=pa.concat_tables([scored.item_scores, *parts]))
 
 
 def score_predictions(task: SequenceLabellingTask, predictions: Mapping[str, pa.Table]) -> Evaluation:
@@ -304,19 +306,93 @@ def token_vectors(
     return TokenVectors(checked, places.astype(np.int64), task.starts), perf_counter() - started
 
 
+def _fitted_probe(
+    task: SequenceLabellingTask,
+    vectors: TokenVectors,
+    train: np.ndarray,
+    codes: np.ndarray,
+    options: SequenceLabellingOptions,
+    rng: np.random.Generator,
+) -> CrfProbe:
+    """The probe of some sentences, whose tokens have these tags."""
+    _, starts = tokens_of_sentences(task.starts, train)
+
+    def quality(sentences: np.ndarray, found: np.ndarray) -> np.ndarray:
+        part_tokens, part_starts = tokens_of_sentences(starts, sentences)
+        wanted = Entities.of(codes[part_tokens], part_starts, task.labels)
+        return f1(Entities.of(found, part_starts, task.labels), wanted)
+
+    rounds = _held_out(task, train, options, rng)
+    return fit_crf_probe(vectors.of_sentences(train), codes, task.allowed, rounds, quality, options)
+
+
+def _scored_from_parts(
+    task: SequenceLabellingTask,
+    encoder: WordEncoder | TokenEncoder | TaskWordEncoder,
+    vectors: TokenVectors,
+    train: np.ndarray,
+    test: np.ndarray,
+    options: SequenceLabellingOptions,
+    *,
+    n_draws: int,
+    seed: int,
+) -> LabelDraws:
+    """F1 of probes that are tuned and fitted on parts of the training sentences, the validation split among them."""
+    drawn = LabelDraws.planned(
+        "f1",
+        n_labels=len(train),
+        n_classes=len(task.types),
+        n_units=len(test),
+        n_draws=n_draws,
+        wanted=options.label_counts,
+        fewest=FEWEST_HELD_OUT,
+    )
+    tokens, starts = tokens_of_sentences(task.starts, test)
+    gold = Entities.of(task.codes[tokens], starts, task.labels)
+    for place, part in drawn.parts(_strata(task, train), seed):
+        sentences = train[part]
+        of_part = vectors
+        if isinstance(encoder, TaskWordEncoder) and not options.unlabelled_texts:
+            with fitted_on_labelled_texts(task.name, len(part)):
+                of_part, _ = token_vectors(task, encoder, sentences)
+        codes = task.codes[tokens_of_sentences(task.starts, sentences)[0]]
+        found = np.zeros(len(tokens), dtype=np.int64)
+        if codes.any():
+            probe = _fitted_probe(task, of_part, sentences, codes, options, np.random.default_rng(seed))
+            found = probe.decoded(of_part.of_sentences(test))
+        drawn.scores[place] = f1(Entities.of(found, starts, task.labels), gold)
+    return drawn
+
+
+def _strata(task: SequenceLabellingTask, sentences: np.ndarray) -> np.ndarray:
+    """A number for each sentence: the same for those of one split that have entities of the same types."""
+    numbers: dict[tuple[str, frozenset[str]], int] = {}
+    kinds = [(str(task.split[row]), frozenset(tag[2:] for tag in task.tags[row] if tag != OUTSIDE)) for row in sentences]
+    return np.array([numbers.setdefault(kind, len(numbers)) for kind in kinds], dtype=np.int64)
+
+
 def _held_out(
     task: SequenceLabellingTask, train: np.ndarray, options: SequenceLabellingOptions, rng: np.random.Generator
-) -> np.ndarray:
-    """The training sentences that choose the penalty; equal ones stay together."""
+) -> list[np.ndarray]:
+    """The training sentences that choose the penalty; equal ones stay together.
+
+    A part of them, or, where that would be too few to tell penalties apart, all in turn. A split ``validation`` that is
+    there as a whole chooses alone, whatever its size.
+    """
     is_validation = task.split[train] == "validation"
-    if is_validation.any():
-        return np.asarray(is_validation)
+    enough = min(FEWEST_HELD_OUT, int((task.split == "validation").sum()))
+    if 0 < enough <= is_validation.sum() < len(train):
+        return [np.asarray(is_validation)]
     _, group = np.unique(task.groups[train], return_inverse=True)
     n_groups = int(group.max()) + 1
     if n_groups < 2:
         raise DataError(task.name, "the training part has fewer than two distinct sentences", "add some")
     n_drawn = min(max(1, round(options.validation_share * n_groups)), n_groups - 1)
-    return np.isin(group, rng.permutation(n_groups)[:n_drawn])
+    order = rng.permutation(n_groups)
+    if n_drawn >= FEWEST_HELD_OUT:
+        return [np.isin(group, order[:n_drawn])]
+    n_rounds = min(max(2, round(1 / options.validation_share)), n_groups)
+    return [np.isin(group, order[number::n_rounds]) for number in range(n_rounds)]
 
 
 def _repaired(task: SequenceLabellingTask, codes: np.ndarray, starts: np.ndarray) -> np.ndarray:

@@ -23,6 +23,7 @@ from emb_pipeline.provenance import git_state, versions
 from emb_pipeline.reporting import figures
 from emb_pipeline.reporting.page import report_page
 from emb_pipeline.reporting.rows import audit_share
+from emb_pipeline.reporting.wording import label_name
 from emb_pipeline.statistics import any_difference, factorial, label_curves
 from emb_pipeline.statistics import leaderboard as statistics
 from emb_pipeline.statistics.across_tasks import effects_across_tasks
@@ -160,9 +161,9 @@ def draw_task(leaderboard: pa.Table, task: str, audit: pa.Table) -> tuple[go.Fig
     )
 
 
-def draw_learning_curve(curves: pa.Table, task: str) -> go.Figure:
+def draw_learning_curve(curves: pa.Table, task: str, kind: str) -> go.Figure:
     """Primary metric against the number of labels."""
-    return figures.learning_curve_figure(curves.to_pandas(), task)
+    return figures.learning_curve_figure(curves.to_pandas(), task, labels=label_name(kind))
 
 
 def draw_search(searches: pa.Table, task: str) -> go.Figure:
@@ -252,7 +253,11 @@ def run_description(parameters: Mapping[str, Any]) -> dict[str, Any]:
         "seed": parameters["seed"],
         "tracking_uri": tracking_uri(),
         "tasks": {
-            name: {"kind": task.kind, "definition": task.reading.model_dump(mode="json", exclude_defaults=True)}
+            name: {
+                "kind": task.kind,
+                "definition": task.reading.model_dump(mode="json", exclude_defaults=True),
+                "evaluation": task.evaluation.model_dump(mode="json"),
+            }
             for name, task in tasks.items()
         },
         "methods": {name: options for name, options in parameters["methods"].items() if name in methods},

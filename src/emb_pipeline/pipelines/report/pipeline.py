@@ -23,7 +23,9 @@ STAGE = "report"
 def build(experiment: Experiment) -> Pipeline:
     """The report stage of an experiment."""
     scores = {f"{origin}_scores": f"{origin}.scores" for origin in experiment.origins}
-    figures = [step for task, kind in experiment.tasks.items() for step in _figures(task, KINDS[kind])]
+    figures = [
+        step for task, kind in experiment.tasks.items() for step in _figures(task, KINDS[kind], task in experiment.curves)
+    ]
     steps = [
         *_tables(scores),
         *figures,
@@ -67,13 +69,13 @@ def _tables(scores: Mapping[str, str]) -> list[Node]:
     ]
 
 
-def _figures(task: str, kind: Kind) -> list[Node]:
+def _figures(task: str, kind: Kind, has_curve: bool) -> list[Node]:
     name = f"params:tasks.{task}.name"
     drawn = [f"{task}_{figure}_figure" for figure in nodes.TASK_FIGURES]
     steps = [node(nodes.draw_task, ["leaderboard", name, "audit"], drawn, name=f"draw_{task}")]
-    if kind.has_learning_curve:
-        curve = f"{task}_curve_figure"
-        steps.append(node(nodes.draw_learning_curve, ["learning_curves", name], curve, name=f"draw_{task}_curve"))
+    if has_curve:
+        of_curve = ["learning_curves", name, f"params:tasks.{task}.kind"]
+        steps.append(node(nodes.draw_learning_curve, of_curve, f"{task}_curve_figure", name=f"draw_{task}_curve"))
     if "search" in kind.needs:
         steps.append(node(nodes.draw_search, ["vector_search", name], f"{task}_search_figure", name=f"draw_{task}_search"))
     return steps
