@@ -100,6 +100,9 @@ def test_a_corpus_remembers_which_sentences_are_one_document(tmp_path: Path) -> 
     corpus = write_tokens(documents, tmp_path / "corpus")
     assert list(corpus.documents()) == [[["the", "cat", "sat"], ["the", "dog", "ran"]], [], [["a", "cat"]], []]
     assert list(corpus.document_numbers()) == [0, 0, 2] and len(corpus.sentences_per_document) == corpus.n_documents == 4
+    (tmp_path / "corpus" / "documents.parquet").unlink()
+    with pytest.raises(DataError, match="one document is not known; write it again with the ingest stage"):
+        list(corpus.documents())
 
 
 def test_held_out_sentences_stay_out_whatever_their_case_and_are_counted(tmp_path: Path) -> None:

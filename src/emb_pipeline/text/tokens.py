@@ -197,7 +197,14 @@ class TokenCorpus:
     @property
     def sentences_per_document(self) -> np.ndarray:
         """Sentences of each document: shape (n_documents,)."""
-        numbers: np.ndarray = pq.read_table(self.folder / "documents.parquet")["sentences"].to_numpy()
+        path = self.folder / "documents.parquet"
+        if not path.is_file():
+            raise DataError(
+                str(path),
+                "is missing: which sentences are one document is not known",
+                "write it again with the ingest stage",
+            )
+        numbers: np.ndarray = pq.read_table(path)["sentences"].to_numpy()
         return numbers
 
     @property
