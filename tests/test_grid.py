@@ -120,6 +120,17 @@ def test_a_task_has_a_curve_where_its_options_ask_for_one() -> None:
     assert figures == {"topic_curve_figure", "places_curve_figure"}
 
 
+def test_a_dose_response_is_drawn_on_the_tasks_that_spoilt_embeddings_are_evaluated_on() -> None:
+    tasks = {"topic": {"kind": "classification"}, "other": {"kind": "classification"}, "search": {"kind": "retrieval"}}
+    spoilt = {"of": "domain.word2vec_50", "typos": [0.3], "evaluate_on": ["topic", "search"]}
+    grid = {**GRID, "tasks": list(tasks), "spoilt": [spoilt]}
+    parameters = {"use_case": "x", "grid": grid, "tasks": tasks, "corpora": {"domain": {}, "generic": {}}}
+    experiment = experiment_from({**parameters, "embeddings": expand_grid(grid, METHODS)})
+    assert experiment.spoilt_on == ["topic", "search"]
+    figures = {name for name in report.build(experiment).all_outputs() if name.endswith("_dose_figure")}
+    assert figures == {"topic_dose_figure", "search_dose_figure"}
+
+
 def test_a_reader_of_another_kind_of_task_is_refused() -> None:
     with pytest.raises(ValidationError, match="csv"):
         TaskDefinition.model_validate({"kind": "retrieval", "reading": {"reader": "csv", "path": "x.csv"}})

@@ -313,6 +313,12 @@ class Experiment(_Strict):
             task for task, kind in self.tasks.items() if task in wanted and cell.serves(kind) and self._is_served(task, cell)
         ]
 
+    @property
+    def spoilt_on(self) -> list[str]:
+        """The tasks that embeddings from spoilt text are evaluated on."""
+        spoilt = [cell for cell in self.cells if isinstance(cell.changed_text, Spoiling)]
+        return [task for task in self.tasks if any(task in self.tasks_of(cell) for cell in spoilt)]
+
     def _is_served(self, task: str, cell: EmbeddingCell) -> bool:
         """Whether it gives what the task's examples need, a hybrid's base too."""
         needs = self.needs.get(task)
@@ -526,6 +532,9 @@ def _dim_in(key: str) -> int | None:
     return int(numbers[0]) if numbers else None
 
 
+_CHANGED_TEXT: TypeAdapter[Spoiling | Resample | None] = TypeAdapter(Spoiling | Resample | None)
+
+
 def experiment_from(parameters: Mapping[str, Any]) -> Experiment:
     """The experiment that a use case's parameters describe.
 
@@ -538,7 +547,14 @@ def experiment_from(parameters: Mapping[str, Any]) -> Experiment:
     _require_definitions("tasks", grid.tasks, parameters["tasks"])
     _require_definitions("corpora", grid.corpora, parameters["corpora"])
     cells = tuple(
-        EmbeddingCell.model_construct(**{**cell, "options": None, "tuning": None})
+        EmbeddingCell.model_construct(
+            **{
+                **cell,
+                "options": None,
+                "tuning": None,
+                "changed_text": _CHANGED_TEXT.validate_python(cell.get("changed_text")),
+            }
+        )
         for group in parameters["embeddings"].values()
         for cell in group.values()
     )

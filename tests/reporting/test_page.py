@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
+from emb_pipeline.reporting.figures import dose_figure
 from emb_pipeline.reporting.page import audit_state, report_page
 from tests.reporting.conftest import TOPIC, Tables, comparisons, leaderboard, word_map
 from tests.reporting.test_figures import contrast
@@ -205,6 +206,20 @@ def test_a_run_can_be_repeated_from_the_page(page: Page) -> None:
         "reader: csv; text: title, body",
     ):
         assert part in page.text
+
+
+def test_doses_stand_where_spoilt_text_does_and_nowhere_else(tables: Tables) -> None:
+    rows = [
+        {"factor": factor, "task": "topic", "metric": "accuracy", "embedding_a": f"domain.word2vec_100_{name}",
+         "embedding_b": "domain.word2vec_100", "value_a": 0.7, "value_b": 0.75, "difference": -0.05, "ci_low": -0.06,
+         "ci_high": -0.04, "p": 0.001, "p_adjusted": 0.001, "n": 300}
+        for factor, name in (("spoiling", "typos_30"), ("reduction", "pca_50"))
+    ]  # fmt: skip
+    derived = pd.DataFrame(rows)
+    drawn = {"topic_dose": dose_figure(derived[derived["factor"] == "spoiling"], "topic")}
+    for given in ({}, drawn):
+        page = Page(report_page(**tables, derived=derived, drawn=given))
+        assert [name for name in page.figures if "doses" in name] == ["figure-doses-topic-data"]
 
 
 def test_a_page_is_written_from_a_leaderboard_alone(tables: Tables) -> None:

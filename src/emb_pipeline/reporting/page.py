@@ -62,13 +62,14 @@ EMBEDDING_COLUMNS = (
     "bytes",
     "final_loss",
 )
+SPOILING = "spoiling"
 DERIVATIONS = {
     "further_training": "Trained further on another corpus",
     "distillation": "Distilled into static vectors",
     "reduction": "Fewer numbers, or fewer bits for each",
     "repair": "Repaired with synonyms and antonyms",
     "hybrid": "Mixed with a recommender that learns from interactions",
-    "spoiling": "Trained on less text, on shuffled words or on misspelt ones: what poor training costs",
+    SPOILING: "Trained on less text, on shuffled words or on misspelt ones: what poor training costs",
     "fine_tuning": "Fine-tuned on a task’s labels, scored on that task and on the others",
 }
 LATENCIES = ("latency_ms_p50", "latency_ms_p95", "latency_ms_p99")
@@ -149,7 +150,7 @@ def report_page(
         Error rate of the tests; intervals are taken to be at ``1 - level``.
     drawn : mapping of str to Figure, optional
         Figures that are there already: ``<task>_leaderboard``, ``_methods``, ``_dimension``, ``_cost``, ``_curve``,
-        ``_search``, ``origins``, ``factors`` and ``word_map``. What is missing is drawn.
+        ``_search``, ``_dose``, ``origins``, ``factors`` and ``word_map``. What is missing is drawn.
 
     Returns
     -------
@@ -183,7 +184,7 @@ def report_page(
         "decision": [] if decision is None or relaxations is None else _decision(decision, relaxations),
         "sizes": [] if sizes is None else _sizes(sizes, checks, order),
         "searches": [] if searches is None else _searches(searches, order, drawn or {}),
-        "derived": [] if derived is None else _derived(derived, level),
+        "derived": [] if derived is None else _derived(derived, level, drawn or {}),
         "legend": [(origin, look(origin)) for origin in in_order(leaderboard["origin"].astype(str))],
         "grid": _grid(leaderboard),
         "corpora": _records(corpora, CORPUS_COLUMNS),
@@ -377,13 +378,13 @@ def _effect(row: Mapping[Hashable, Any], level: float, verdicts: Mapping[int, st
     }
 
 
-def _derived(derived: pd.DataFrame, level: float) -> list[dict[str, Any]]:
+def _derived(derived: pd.DataFrame, level: float, drawn: Mapping[str, go.Figure]) -> list[dict[str, Any]]:
     """A table for each way that embeddings were made from others: what it changed on each task."""
     verdicts = {1: "better", -1: "worse", 0: "not told apart"}
     return [
         {
             "title": DERIVATIONS[factor],
-            "charts": _dose_charts(derived[derived["factor"] == factor]),
+            "charts": _dose_charts(derived[derived["factor"] == factor], drawn) if factor == SPOILING else [],
             "lines": [
                 {
                     **_effect(row, level, verdicts),
@@ -399,9 +400,10 @@ def _derived(derived: pd.DataFrame, level: float) -> list[dict[str, Any]]:
     ]
 
 
-def _dose_charts(rows: pd.DataFrame) -> list[Chart]:
+def _dose_charts(rows: pd.DataFrame, drawn: Mapping[str, go.Figure]) -> list[Chart]:
     """What spoilt training text costs on each task, by dose; none where nothing was spoilt."""
-    drawn = {str(task): figures.dose_figure(rows, str(task)) for task in dict.fromkeys(rows["task"])}
+    tasks = [str(task) for task in dict.fromkeys(rows["task"])]
+    found = {task: drawn.get(f"{task}_dose") or figures.dose_figure(rows, task) for task in tasks}
     return [
         _chart(
             figure,
@@ -409,7 +411,7 @@ def _dose_charts(rows: pd.DataFrame) -> list[Chart]:
             f"What less text, shuffled words and misspelt words cost on {task}, by dose. The table holds the same numbers.",
             f"{task}: minus what the same embedding reaches from the text as it is.",
         )
-        for task, figure in drawn.items()
+        for task, figure in found.items()
         if figure.data
     ]
 

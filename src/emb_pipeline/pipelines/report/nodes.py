@@ -176,6 +176,11 @@ def draw_origins(effects: pa.Table, options: ReportOptions) -> go.Figure:
     return figures.origins_figure(of_factor(effects, statistics.CORPUS), level=options.level)
 
 
+def draw_doses(effects: pa.Table, task: str) -> go.Figure:
+    """What spoilt training text costs, by dose."""
+    return figures.dose_figure(of_factor(effects, SPOILING), task)
+
+
 def draw_factors(factor_effects: pa.Table, options: ReportOptions) -> go.Figure:
     """One level of a factor minus another, on average over the rest of the grid."""
     return figures.factors_figure(figures.overall_effects(factor_effects.to_pandas()), level=options.level)

@@ -32,6 +32,12 @@ def build(experiment: Experiment) -> Pipeline:
         node(nodes.draw_origins, ["effects", "params:report"], "origins_figure", name="draw_origins"),
         node(nodes.draw_factors, ["factor_effects", "params:report"], "factors_figure", name="draw_factors"),
         node(nodes.draw_word_map, "word_map", "word_map_figure", name="draw_word_map"),
+        *(
+            node(
+                nodes.draw_doses, ["effects", f"params:tasks.{task}.name"], f"{task}_dose_figure", name=f"draw_{task}_doses"
+            )
+            for task in experiment.spoilt_on
+        ),
     ]
     drawn = [name for step in steps for name in step.outputs]
     corpora = {f"corpus_{corpus}": f"corpora@{corpus}" for corpus in experiment.corpora}
