@@ -193,11 +193,32 @@ def test_near_pairs_are_all_found_in_blocks(monkeypatch: pytest.MonkeyPatch) -> 
     units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     expected = np.argwhere(np.triu(1 - units @ units.T <= 0.2, 1))
     assert len(expected) > 100
-    found = counter_fitting._near_pairs(units, 0.2)
+    found, n_found = counter_fitting._near_pairs(units, 0.2)
     np.testing.assert_array_equal(found[np.lexsort(found.T[::-1])], expected)
-    monkeypatch.setattr(counter_fitting, "MOST_NEIGHBOURS", 100)
-    with pytest.raises(ValueError, match=r"more than 100 pairs of words are within a cosine distance of 0\.2"):
-        counter_fitting._near_pairs(units, 0.2)
+    assert n_found == len(expected)
+
+
+def test_of_too_many_near_pairs_those_of_the_nearest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    from emb_pipeline.embeddings import counter_fitting
+
+    monkeypatch.setattr(counter_fitting, "_BLOCK_BYTES", 1000)
+    monkeypatch.setattr(counter_fitting, "MOST_NEIGHBOURS", 160)  # of 80 words: two each
+    words = random_words(80, 3)
+    units = words.vectors / np.linalg.norm(words.vectors, axis=1, keepdims=True)
+    cosines = units @ units.T
+    np.fill_diagonal(cosines, -1)
+    expected = {
+        (min(row, other), max(row, other))
+        for row in range(80)
+        for other in np.argsort(-cosines[row])[:2].tolist()
+        if cosines[row, other] >= 0.8
+    }
+    found, n_found = counter_fitting._near_pairs(units, 0.2)
+    assert {tuple(pair) for pair in found.tolist()} == expected and len(found) == len(expected)
+    assert n_found == (np.triu(cosines >= 0.8, 1)).sum() > 160
+    made = counter_fitted(words, [], [(words.tokens[0], words.tokens[1])])
+    repaired = made.provenance["repaired"]
+    assert repaired["near_pairs_found"] == n_found and len(expected) - 1 <= repaired["near_pairs"] <= len(expected)
 
 
 @pytest.mark.skipif("EMB_PIPELINE_MIRROR" not in os.environ, reason="needs the published GloVe sample and word pairs")

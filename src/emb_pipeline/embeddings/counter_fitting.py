@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -24,9 +24,11 @@ WordPairs: TypeAlias = np.ndarray | Sequence[Sequence[str]]
 """Array of shape (n_pairs, 2), str, or as many pairs of words."""
 
 MOST_NEIGHBOURS = 20_000_000
-"""Pairs of near words that counter-fitting keeps near: beyond this they do not fit into the memory of a small machine."""
+"""Pairs of near words that counter-fitting keeps near: more do not fit into the memory of a small machine."""
 
 _ROUNDING = 1e-9
+_MARGIN = 1e-5
+"""By which single precision may be wrong about a cosine."""
 _PAIRS_PER_BLOCK = 1 << 15
 _BLOCK_BYTES = 1 << 26
 
@@ -132,10 +134,13 @@ def counter_fitted(
     Raises
     ------
     ValueError
-        Pairs of another shape, no pair of two known words, or more than 20 million pairs of near words.
+        Pairs of another shape, or no pair of two known words.
 
     Notes
     -----
+    Where more than 20 million pairs of words are near (rare words of a small corpus lie close together), each word is kept
+    near its nearest ones alone, as many as there is room for; ``provenance["repaired"]`` counts both.
+
     The authors' program keeps a near pair near by moving its first word alone; here both move, as in the paper. Subword
     vectors stay as they were: an unknown word is not moved.
 
@@ -152,14 +157,15 @@ def counter_fitted(
     if not len(apart.rows) + len(together.rows):
         raise ValueError(_no_pair_is_known(words, apart, together))
     units = words.vectors / np.where(lengths > 0, lengths, 1)[:, None]
-    near = _near_pairs(units, options.neighbour_distance) if options.neighbour_weight else np.empty((0, 2), np.int32)
+    near, n_near = _near_pairs(units, options.neighbour_distance if options.neighbour_weight else None)
     near = _without(near, apart.rows)
     distances = 1 - _cosines(units, near)
     moved = np.zeros(len(units), dtype=bool)
     for _ in range(options.iterations):
         units, reached = _stepped(units, apart.rows, together.rows, near, distances, moved, options)
         moved |= reached
-    record = _record("counter_fitting", options, {"synonyms": together, "antonyms": apart}, started, near_pairs=len(near))
+    record = _record("counter_fitting", options, {"synonyms": together, "antonyms": apart}, started)
+    record |= {"near_pairs": len(near), "near_pairs_found": n_near}
     return _with_vectors(words, units * lengths[:, None], np.flatnonzero(moved), record)
 
 
@@ -261,23 +267,46 @@ def _stepped(
     return stepped, times > 0
 
 
-def _near_pairs(units: np.ndarray, distance: float) -> np.ndarray:
-    """Pairs of words at most this cosine distance apart, the lower row first: shape (n_pairs, 2), int32."""
+def _near_pairs(units: np.ndarray, distance: float | None) -> tuple[np.ndarray, int]:
+    """Pairs of words at most this cosine distance apart, the lower row first, shape (n_pairs, 2), int32; how many there are.
+
+    Where there are too many, those of each word's nearest.
+    """
+    if distance is None:
+        return np.empty((0, 2), dtype=np.int32), 0
     single = units.astype(np.float32)
     found, n_found = [np.empty((0, 2), dtype=np.int32)], 0
-    size = max(1, _BLOCK_BYTES // (4 * len(units)))
-    for start in range(0, len(units), size):
-        cosines = single[start : start + size] @ single[start:].T
-        rows, columns = np.nonzero(np.triu(cosines >= 1 - distance - 1e-5, 1))
-        pairs = np.stack([rows + start, columns + start], axis=1).astype(np.int32)
-        found.append(pairs[1 - _cosines(units, pairs) <= distance])
-        n_found += len(found[-1])
-        if n_found > MOST_NEIGHBOURS:
-            raise ValueError(
-                f"more than {MOST_NEIGHBOURS:,} pairs of words are within a cosine distance of {distance}: "
-                "lower neighbour_distance, or take fewer words"
-            )
-    return np.concatenate(found)
+    for start, block in _blocks(single):
+        rows, columns = np.nonzero(np.triu(block @ single[start:].T >= 1 - distance - _MARGIN, 1))
+        n_found += len(rows)
+        if n_found <= MOST_NEIGHBOURS:
+            pairs = np.stack([rows + start, columns + start], axis=1).astype(np.int32)
+            found.append(pairs[1 - _cosines(units, pairs) <= distance])
+    if n_found <= MOST_NEIGHBOURS:
+        return np.concatenate(found), sum(map(len, found))
+    return _pairs_of_nearest(single, distance, max(1, MOST_NEIGHBOURS // len(units))), n_found
+
+
+def _pairs_of_nearest(single: np.ndarray, distance: float, k: int) -> np.ndarray:
+    """Pairs of each word with the ``k`` nearest to it within the distance, each once, the lower row first."""
+    codes = []
+    for start, block in _blocks(single):
+        cosines = block @ single.T
+        cosines[np.arange(len(block)), start + np.arange(len(block))] = -np.inf
+        columns = np.argpartition(-cosines, min(k, len(single) - 1) - 1, axis=1)[:, :k]
+        rows = np.repeat(np.arange(len(block)), columns.shape[1]).reshape(columns.shape)
+        is_near = cosines[rows, columns] >= 1 - distance
+        ends = np.stack([rows[is_near] + start, columns[is_near]], axis=1)
+        codes.append(np.min(ends, axis=1).astype(np.int64) << 32 | np.max(ends, axis=1))
+    pairs = np.unique(np.concatenate(codes))
+    return np.stack([pairs >> 32, pairs & 0xFFFFFFFF], axis=1).astype(np.int32)
+
+
+def _blocks(single: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Parts of the vectors whose products with all of them are of a bounded size, and where each starts."""
+    size = max(1, _BLOCK_BYTES // (4 * len(single)))
+    for start in range(0, len(single), size):
+        yield start, single[start : start + size]
 
 
 def _cosines(units: np.ndarray, pairs: np.ndarray) -> np.ndarray:
