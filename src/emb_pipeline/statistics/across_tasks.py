@@ -64,7 +64,7 @@ def effects_across_tasks(effects: pd.DataFrame, level: float = 0.95) -> pd.DataF
     """
     chosen = effects[((effects["within"] == "") & (effects["factor"] != "embedding")) | (effects["instead_of"] != "")]
     rows = [
-        {**dict(zip(_KEYS, key, strict=True)), **_average(part, level), "p_adjusted": 1.0}
+        {**dict(zip(_KEYS, key, strict=True)), **_average(part, level)}
         for key, part in chosen.groupby(_KEYS, sort=False)
         if part["task"].nunique() > 1
     ]

@@ -77,7 +77,7 @@ def any_differences(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
         no more than that probability. What a report claims of a task cannot have a smaller p than this: closed testing
         with the whole as a gate (Marcus, Peritz & Gabriel 1976, Biometrika 63(3)).
     """
-    table = framed([{**row, "p_adjusted": 1.0} for row in rows], ANY_DIFFERENCE)
+    table = framed(rows, ANY_DIFFERENCE)
     return table.assign(p_adjusted=holm(table["p"].to_numpy()))
 
 

@@ -182,7 +182,7 @@ def factor_effects(
     if not contrasts:
         return []
     groups = designs[0].groups
-    sides = contrast_sides(designs)
+    sides = _sides(contrasts)
     pairs = [(row, row + len(contrasts)) for row in range(len(contrasts))]
     p, p_adjusted = sign_flip_tests(np.hstack(sides), n_permutations=n_permutations, rng=rng, groups=groups, pairs=pairs)
     differences = sides[0] - sides[1]
@@ -213,14 +213,7 @@ def factor_effects(
 
 def contrast_sides(designs: Sequence[Design]) -> tuple[np.ndarray, np.ndarray]:
     """What `factor_effects` holds against each other: two matrices of shape (n_units, n_contrasts)."""
-    contrasts = _contrasts_of(designs)
-    plus, minus = (
-        np.column_stack([each.design.scores @ np.clip(sign * each.weights, 0, None) for each in contrasts])
-        if contrasts
-        else np.empty((0, 0))
-        for sign in (1, -1)
-    )
-    return plus, minus
+    return _sides(_contrasts_of(designs))
 
 
 def designs_of(cells: pd.DataFrame, scores: np.ndarray, groups: np.ndarray | None = None) -> list[Design]:
@@ -308,7 +301,21 @@ class _Contrast:
 
 
 def _contrasts_of(designs: Iterable[Design]) -> list[_Contrast]:
-    return [contrast for design in designs for contrast in (*_effects(design), *_interactions(design))]
+    found = []
+    for design in designs:
+        effects = list(_effects(design))
+        found += [*effects, *_interactions(design, effects)]
+    return found
+
+
+def _sides(contrasts: Sequence[_Contrast]) -> tuple[np.ndarray, np.ndarray]:
+    plus, minus = (
+        np.column_stack([each.design.scores @ np.clip(sign * each.weights, 0, None) for each in contrasts])
+        if contrasts
+        else np.empty((0, 0))
+        for sign in (1, -1)
+    )
+    return plus, minus
 
 
 def _effects(design: Design) -> Iterator[_Contrast]:
@@ -328,7 +335,7 @@ def _effects(design: Design) -> Iterator[_Contrast]:
                     yield _Contrast(design, factor, levels, within, "", *found)
 
 
-def _interactions(design: Design) -> Iterator[_Contrast]:
+def _interactions(design: Design, effects: Sequence[_Contrast]) -> Iterator[_Contrast]:
     """How much more the first factor changes within one level of the second than within another.
 
     Not over the embeddings of the whole grid, whose pairs differ by more than one thing.
@@ -336,7 +343,7 @@ def _interactions(design: Design) -> Iterator[_Contrast]:
     if design.name == WHOLE_GRID or len(design.factors.columns) != 2:
         return
     first = str(design.factors.columns[0])
-    inner = [each for each in _effects(design) if each.factor == first and each.within]
+    inner = [each for each in effects if each.factor == first and each.within]
     for one, another in combinations(inner, 2):
         if one.levels == another.levels:
             yield replace(one, instead_of=another.within, weights=one.weights - another.weights)

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from emb_pipeline.statistics.intervals import bootstrap_means, percentile_interval
 from emb_pipeline.statistics.resampling import Resampling
-from emb_pipeline.statistics.score_tables import Scores, framed, task_scores, without_seed
+from emb_pipeline.statistics.score_tables import Scores, as_tables, framed, task_scores, without_seed
 
 CURVES = {
     "task": "string",
@@ -322,9 +322,7 @@ class _Curves:
 def _measured_curves(
     item_scores: Scores, draws: pd.DataFrame, metrics: Mapping[str, str], resampling: Resampling
 ) -> Iterator[_Curves]:
-    if isinstance(item_scores, pd.DataFrame):
-        item_scores = pa.Table.from_pandas(item_scores, preserve_index=False)
-    tables = [item_scores] if isinstance(item_scores, pa.Table) else list(item_scores)
+    tables = as_tables(item_scores)
     for task, of_task in draws.groupby("task", sort=False):
         own = [table.filter(pc.equal(table["task"], task)) for table in tables]
         yield _curves_of_task(own, of_task, str(task), metrics[str(task)], resampling)

@@ -97,9 +97,7 @@ def task_scores(item_scores: Scores, *, label_fraction: float = 1.0) -> Iterator
         A missing column; two scores of one unit; units that one embedding of a task has and another lacks; groups or
         labels that two embeddings disagree on.
     """
-    if isinstance(item_scores, pd.DataFrame):
-        item_scores = pa.Table.from_pandas(item_scores, preserve_index=False)
-    tables = [item_scores] if isinstance(item_scores, pa.Table) else list(item_scores)
+    tables = as_tables(item_scores)
     if not tables:
         raise ValueError("no table of item scores was given")
     by_task: dict[str, dict[str, _Cell]] = {}
@@ -112,6 +110,13 @@ def task_scores(item_scores: Scores, *, label_fraction: float = 1.0) -> Iterator
                 cells[cell.embedding] = cell
     for task, cells in by_task.items():
         yield _aligned(task, cells)
+
+
+def as_tables(item_scores: Scores) -> list[pa.Table]:
+    """Item scores, however they are given, as Arrow tables."""
+    if isinstance(item_scores, pd.DataFrame):
+        item_scores = pa.Table.from_pandas(item_scores, preserve_index=False)
+    return [item_scores] if isinstance(item_scores, pa.Table) else list(item_scores)
 
 
 @dataclass(eq=False)
