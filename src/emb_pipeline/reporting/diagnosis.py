@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from emb_pipeline.names import is_resample, resampled_from, without_seed
 from emb_pipeline.reporting.findings import Finding, code
-from emb_pipeline.reporting.rows import is_resample, resampled_from, without_seed
 from emb_pipeline.reporting.wording import count_text, share_text
 
 SEED, SAMPLE, SAMPLES, CORPUS = (

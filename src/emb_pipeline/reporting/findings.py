@@ -14,6 +14,7 @@ from typing import Any, Literal
 import pandas as pd
 from markupsafe import Markup
 
+from emb_pipeline.names import resampled_from, without_seed
 from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting.figures import costs
 from emb_pipeline.reporting.rows import Contrast
@@ -430,7 +431,7 @@ def power_finding(result: Result) -> Finding | None:
     """The smallest difference to the leader that this many test items can show."""
     if result.leader is None:
         return None
-    leader = pick.without_seed(str(result.leader["embedding"]))
+    leader = without_seed(str(result.leader["embedding"]))
     sizes = sorted(
         each.detectable for (first, _), each in result.known.items() if first == leader and math.isfinite(each.detectable)
     )
@@ -516,12 +517,12 @@ def _domain_overall(results: Sequence[Result]) -> Finding | None:
 
 def seed_ranges(result: Result) -> list[tuple[str, int, float, float]]:
     """Embedding, number of training seeds, lowest and highest value, where one was trained more than once."""
-    return _ranges(pick.without_controls(result.rows), pick.without_seed)
+    return _ranges(pick.without_controls(result.rows), without_seed)
 
 
 def sample_ranges(result: Result) -> list[tuple[str, int, float, float]]:
     """Embedding, number of resamples of its corpus, lowest and highest value on them, where there are several."""
-    return [] if result.samples is None else _ranges(result.samples, pick.resampled_from)
+    return [] if result.samples is None else _ranges(result.samples, resampled_from)
 
 
 def _ranges(rows: pd.DataFrame, repeated: Callable[[str], str]) -> list[tuple[str, int, float, float]]:

@@ -19,6 +19,7 @@ from markupsafe import Markup
 from plotly.io import to_json
 from plotly.offline import get_plotlyjs
 
+from emb_pipeline.names import without_seed
 from emb_pipeline.reporting import figures, wording
 from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting.curve_findings import curve_findings
@@ -269,7 +270,7 @@ def _task(
 def _board(each: Result, leaderboard: pd.DataFrame) -> dict[str, Any]:
     """The leaderboard table of a task: rows of plain text, and which of them lead."""
     secondary = [metric for metric in pick.secondary_metrics(leaderboard, each.task) if metric not in LATENCIES]
-    leading = {pick.without_seed(str(row["embedding"])) for row in each.leading()}
+    leading = {without_seed(str(row["embedding"])) for row in each.leading()}
     cells = leaderboard[leaderboard["task"] == each.task].drop_duplicates(["embedding", "metric"])
     of_cell = {(str(row["embedding"]), str(row["metric"])): row for row in cells.to_dict("records")}
     lines: list[dict[str, Any]] = []
@@ -281,7 +282,7 @@ def _board(each: Result, leaderboard: pd.DataFrame) -> dict[str, Any]:
             {
                 "embedding": name,
                 "origin": str(row["origin"]),
-                "leads": pick.without_seed(name) in leading,
+                "leads": without_seed(name) in leading,
                 "value": wording.value_text(row["value"], each.metric),
                 "interval": wording.interval_text(row["ci_low"], row["ci_high"], each.metric),
                 "letters": _text(row["letters"]),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from emb_pipeline.names import is_further_seed, is_resample, without_seed
 from emb_pipeline.reporting.wording import LOWER_IS_BETTER
 
 CONTROL = "control"
@@ -18,8 +19,6 @@ EXACT = "exact"
 DENSE_TASK_METHODS = frozenset({"lsa", "item2vec", "als", "bpr", "ease", "hybrid"})
 """Methods fitted on a task's own texts or interactions that are dense; all others of that origin are sparse baselines."""
 
-_SEED = re.compile(r"_seed\d+$")
-_RESAMPLE = re.compile(r"_bootstrap\d+$")
 _LETTER = re.compile(r"\(\w+\)|\w")
 
 
@@ -110,26 +109,6 @@ def dense_rows(rows: pd.DataFrame) -> pd.DataFrame:
 def _sparse(rows: pd.DataFrame) -> np.ndarray:
     each = [is_sparse(origin, method) for origin, method in zip(rows["origin"], rows["method"], strict=True)]
     return np.array(each, dtype=bool)
-
-
-def without_seed(embedding: str) -> str:
-    """``domain.word2vec_100`` for ``domain.word2vec_100_seed1``."""
-    return _SEED.sub("", embedding)
-
-
-def is_resample(embedding: str) -> bool:
-    """Whether an embedding was trained on a resample of its corpus: ``domain.word2vec_100_bootstrap1``."""
-    return _RESAMPLE.search(embedding) is not None
-
-
-def resampled_from(embedding: str) -> str:
-    """``domain.word2vec_100`` for ``domain.word2vec_100_bootstrap1``."""
-    return _RESAMPLE.sub("", embedding)
-
-
-def is_further_seed(embedding: str) -> bool:
-    """Whether an embedding repeats another one with a different training seed."""
-    return _SEED.search(embedding) is not None
 
 
 def first_seeds(rows: pd.DataFrame) -> pd.DataFrame:

@@ -12,9 +12,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from emb_pipeline.names import without_seed
 from emb_pipeline.statistics.intervals import bootstrap_means, percentile_interval
 from emb_pipeline.statistics.resampling import Resampling
-from emb_pipeline.statistics.score_tables import Scores, as_tables, framed, task_scores, without_seed
+from emb_pipeline.statistics.score_tables import Scores, as_tables, framed, task_scores
 
 CURVES = {
     "task": "string",

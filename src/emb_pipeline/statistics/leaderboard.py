@@ -8,19 +8,12 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from emb_pipeline.names import is_resample, without_seed
 from emb_pipeline.statistics.comparisons import paired_comparisons, sign_flip_tests
 from emb_pipeline.statistics.intervals import bootstrap_macro_f1, bootstrap_means, macro_f1, percentile_interval
 from emb_pipeline.statistics.letters import letters_of_comparisons
 from emb_pipeline.statistics.resampling import Resampling
-from emb_pipeline.statistics.score_tables import (
-    LOWER_IS_BETTER,
-    Scores,
-    TaskScores,
-    framed,
-    is_resample,
-    task_scores,
-    without_seed,
-)
+from emb_pipeline.statistics.score_tables import LOWER_IS_BETTER, Scores, TaskScores, framed, task_scores
 
 LEADERBOARD = {
     "use_case": "string",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -12,12 +11,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from emb_pipeline.names import is_resample, without_seed
+
 REQUIRED = ("origin", "method", "dim", "tuned", "seed", "task", "label_fraction", "unit_id", "group_id", "metric", "value")
 Scores: TypeAlias = pd.DataFrame | pa.Table | Iterable[pa.Table]
 LOWER_IS_BETTER = frozenset({"log_loss", "latency_ms_p50", "latency_ms_p95", "latency_ms_p99"})
+
 _CODES = ("label", "prediction")
-_SEED = re.compile(r"_seed\d+$")
-_RESAMPLE = re.compile(r"_bootstrap\d+$")
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,21 +64,6 @@ class TaskScores:
     def family_means(self, metric: str) -> np.ndarray:
         """Item scores averaged over seeds: shape (n_units, n_families)."""
         return np.column_stack([self.metrics[metric][:, columns].mean(axis=1) for columns in self.families.values()])
-
-
-def without_seed(embedding: str) -> str:
-    """``domain.word2vec_100_seed2`` is a repetition of ``domain.word2vec_100``."""
-    return _SEED.sub("", embedding)
-
-
-def is_resample(embedding: str) -> bool:
-    """Whether an embedding was trained on a resample of its corpus: ``domain.word2vec_100_bootstrap1``."""
-    return _RESAMPLE.search(embedding) is not None
-
-
-def resampled_from(embedding: str) -> str:
-    """``domain.word2vec_100`` for ``domain.word2vec_100_bootstrap1``."""
-    return _RESAMPLE.sub("", embedding)
 
 
 def task_scores(item_scores: Scores, *, label_fraction: float = 1.0) -> Iterator[TaskScores]:

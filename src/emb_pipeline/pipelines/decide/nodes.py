@@ -14,11 +14,12 @@ from emb_pipeline.deployment.card import embedding_card
 from emb_pipeline.deployment.fitting import ready_to_use
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
+from emb_pipeline.names import without_seed
 from emb_pipeline.pipelines.report.nodes import ReportOptions, cells_of, of_all_tasks, primary_metrics
 from emb_pipeline.pipelines.stored import stored_encoder
 from emb_pipeline.provenance import versions
 from emb_pipeline.statistics.decision import ALL_TASKS, Rules, Scored, decide, joint
-from emb_pipeline.statistics.score_tables import framed, task_scores, without_seed
+from emb_pipeline.statistics.score_tables import framed, task_scores
 from emb_pipeline.statistics.sizes import SIZES, smallest_sufficient
 from emb_pipeline.tasks.registry import KINDS
 

@@ -13,9 +13,10 @@ import pyarrow as pa
 from emb_pipeline.efficiency.vector_search import VectorSearchOptions
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
+from emb_pipeline.names import without_seed
 from emb_pipeline.pipelines.report.nodes import PRIMARY, ReportOptions, cells_of, of_all_tasks
 from emb_pipeline.pipelines.stored import stored_encoder
-from emb_pipeline.statistics.score_tables import framed, without_seed
+from emb_pipeline.statistics.score_tables import framed
 from emb_pipeline.tasks.options import RetrievalOptions
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.tasks.vector_search import SEARCHES, SearchCosts

@@ -19,6 +19,7 @@ from emb_pipeline.diagnostics.tables import PLACES
 from emb_pipeline.diagnostics.word_map import side_by_side
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment import EmbeddingCell, Spoiling, TaskDefinition
+from emb_pipeline.names import is_resample, resampled_from, without_seed
 from emb_pipeline.provenance import git_state, versions
 from emb_pipeline.reporting import figures
 from emb_pipeline.reporting.page import report_page
@@ -28,7 +29,7 @@ from emb_pipeline.statistics import any_difference, factorial, label_curves
 from emb_pipeline.statistics import leaderboard as statistics
 from emb_pipeline.statistics.across_tasks import effects_across_tasks
 from emb_pipeline.statistics.resampling import Resampling
-from emb_pipeline.statistics.score_tables import TaskScores, framed, is_resample, resampled_from, task_scores, without_seed
+from emb_pipeline.statistics.score_tables import TaskScores, framed, task_scores
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.tokens import TokenCorpus
 

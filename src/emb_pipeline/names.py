@@ -1,0 +1,28 @@
+"""What the names of embeddings say: ``<origin>.<method>_<dim>``, then which repetition it is, if one."""
+
+from __future__ import annotations
+
+import re
+
+_SEED = re.compile(r"_seed\d+$")
+_RESAMPLE = re.compile(r"_bootstrap\d+$")
+
+
+def without_seed(embedding: str) -> str:
+    """``domain.word2vec_100`` for its repetition ``domain.word2vec_100_seed1``."""
+    return _SEED.sub("", embedding)
+
+
+def is_further_seed(embedding: str) -> bool:
+    """Whether an embedding repeats another one with a different training seed."""
+    return _SEED.search(embedding) is not None
+
+
+def is_resample(embedding: str) -> bool:
+    """Whether an embedding was trained on a resample of its corpus: ``domain.word2vec_100_bootstrap1``."""
+    return _RESAMPLE.search(embedding) is not None
+
+
+def resampled_from(embedding: str) -> str:
+    """``domain.word2vec_100`` for ``domain.word2vec_100_bootstrap1``."""
+    return _RESAMPLE.sub("", embedding)
