@@ -36,6 +36,7 @@ import pyarrow.parquet as pq
 
 from emb_pipeline.atomic import atomic_path
 from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.id_stream import IdStream, open_ids, write_ids
 
 LONGEST_LINE = 10_000
 """Tokens on one line at most: gensim drops what stands behind its ``MAX_WORDS_IN_BATCH``."""
@@ -134,8 +135,9 @@ class TokenCorpus:
 
     The folder holds ``tokens.txt`` (one sentence per line, tokens separated by one space: the LineSentence format of
     gensim, GloVe and fastText), ``vocabulary.parquet`` (token: string, count: int64; most frequent first, then by token),
-    ``documents.parquet`` (sentences: uint32, a row for each document in their order) and ``manifest.json``, which is
-    written last.
+    ``documents.parquet`` (sentences: uint32, a row for each document in their order), ``ids.arrow`` (ids: list<int32>, a
+    row for each line of ``tokens.txt``; an id is a row of the vocabulary: `emb_pipeline.text.id_stream`) and
+    ``manifest.json``, which is written last.
 
     Parameters
     ----------
@@ -187,6 +189,21 @@ class TokenCorpus:
     def vocabulary(self) -> pa.Table:
         """Table of token: string and count: int64, most frequent first."""
         return pq.read_table(self.folder / "vocabulary.parquet")
+
+    def ids(self) -> IdStream:
+        """The sentences as rows of the vocabulary, mapped from ``ids.arrow``; all of it is checked first.
+
+        Raises
+        ------
+        DataError
+            The file is missing, damaged, or not that of this corpus.
+        """
+        return open_ids(
+            self.folder / "ids.arrow",
+            n_tokens=self.n_tokens,
+            n_sentences=self.n_sentences,
+            n_types=int(self.manifest["n_types"]),
+        )
 
     @cached_property
     def counts(self) -> dict[str, int]:
@@ -424,6 +441,8 @@ class _Writer:
             }
         )
         pq.write_table(table, self._partial / "vocabulary.parquet", compression="zstd")
+        self._lines.flush()
+        write_ids(self._partial / "tokens.txt", table["token"].combine_chunks(), self._partial / "ids.arrow")
         self._open(n_documents)
         lengths = pa.table({"sentences": pa.array(np.asarray(self._sentences_per_document, dtype=np.uint32))})
         pq.write_table(lengths, self._partial / "documents.parquet", compression="zstd")
