@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emb_pipeline.embeddings import fasttext, word2vec
+from emb_pipeline.embeddings import fasttext, gensim_models, word2vec
 from emb_pipeline.embeddings.options import FastTextOptions, Word2VecOptions
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.tokens import TokenCorpus
@@ -11,9 +11,13 @@ from tests.embeddings.conftest import CorpusOf
 
 COMMON = {"epochs": 5, "min_count": 1, "sample": 0.0}
 METHODS = [
-    pytest.param(word2vec, Word2VecOptions(**COMMON), id="word2vec"),
-    pytest.param(word2vec, Word2VecOptions(**COMMON, architecture="cbow"), id="cbow"),
-    pytest.param(fasttext, FastTextOptions(**COMMON, buckets=1000), id="fasttext"),
+    pytest.param(method, options.model_copy(update={"backend": backend}), id=f"{name}-{backend}")
+    for name, method, options in (
+        ("word2vec", word2vec, Word2VecOptions(**COMMON)),
+        ("cbow", word2vec, Word2VecOptions(**COMMON, architecture="cbow")),
+        ("fasttext", fasttext, FastTextOptions(**COMMON, buckets=1000)),
+    )
+    for backend in ("native", "gensim")
 ]
 
 
@@ -65,7 +69,7 @@ def test_the_record_says_how_to_make_the_vectors_again(method, options, animals_
     assert record["options"] == options.model_dump()
     assert (record["seed"], record["dim"], record["workers"]) == (7, 4, 1)
     assert record["corpus_fingerprint"] == animals_and_tools.fingerprint
-    assert record["versions"]["gensim"]
+    assert record["versions"]["numba" if options.backend == "native" else "gensim"]
     assert record["train_seconds"] > 0
 
 
@@ -80,10 +84,10 @@ def test_words_that_share_contexts_come_close(animals_and_tools: TokenCorpus) ->
 def test_an_unknown_word_gets_the_mean_of_its_ngrams_as_gensim_has_it(animals_and_tools: TokenCorpus) -> None:
     from gensim.models import FastText
 
-    options = FastTextOptions(**COMMON, buckets=1000)
+    options = FastTextOptions(**COMMON, buckets=1000, backend="gensim")
     vectors = fasttext.train(animals_and_tools, dim=8, options=options, seed=1)
-    model = FastText(min_n=3, max_n=6, bucket=1000, **word2vec.gensim_arguments(8, options, 1, 1))
-    word2vec.train_model(model, animals_and_tools, 1, 5, None)
+    model = FastText(min_n=3, max_n=6, bucket=1000, **gensim_models.gensim_arguments(8, options, 1, 1))
+    gensim_models.train_model(model, animals_and_tools, 1, 5, None)
     unused = np.setdiff1d(np.arange(1000), vectors.subwords.buckets)
     model.wv.vectors_ngrams[unused] = 0  # numbers that were never trained: gensim leaves them random
     found, counts = vectors.lookup(["hammers"])

@@ -1,16 +1,23 @@
-"""FastText (Bojanowski et al. 2017): word vectors with character n-grams, trained by gensim from the corpus file."""
+"""FastText (Bojanowski et al. 2017): word vectors with character n-grams, by our own kernels or by gensim."""
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
 import numpy as np
-from gensim.models import FastText
-from gensim.models.fasttext import FastTextKeyedVectors
 
 from emb_pipeline.embeddings.options import FastTextOptions
 from emb_pipeline.embeddings.training import OnEpoch, TrainingClock, effective_workers
-from emb_pipeline.embeddings.word2vec import gensim_arguments, train_model, word_counts
 from emb_pipeline.embeddings.word_vectors import Subwords, WordVectors
 from emb_pipeline.text.tokens import TokenCorpus
+
+if TYPE_CHECKING:
+    from gensim.models.fasttext import FastTextKeyedVectors
+
+    from emb_pipeline.embeddings.negative_sampling import Parts
 
 
 def train(
@@ -21,6 +28,7 @@ def train(
     seed: int = 1,
     workers: int = 1,
     on_epoch: OnEpoch | None = None,
+    checkpoints: Path | None = None,
 ) -> WordVectors:
     """Train vectors whose words are means of their own vector and those of their character n-grams.
 
@@ -31,8 +39,63 @@ def train(
     WordVectors
         With ``subwords``, so that a word outside the vocabulary gets the mean of its n-gram vectors.
     """
+    if options.backend == "gensim":
+        return _trained_by_gensim(tokens, dim, options, seed, effective_workers(options, workers), on_epoch)
+    from emb_pipeline.embeddings import negative_sampling
+
+    trained = negative_sampling.train(
+        "fasttext",
+        tokens,
+        dim=dim,
+        options=options,
+        seed=seed,
+        workers=workers,
+        on_epoch=on_epoch,
+        checkpoints=checkpoints,
+        reach=1,
+        parts_of=partial(words_and_ngrams, options=options),
+    )
+    parts = cast("Parts", trained.parts)
+    subwords = Subwords(options.min_n, options.max_n, options.buckets, parts.buckets, trained.vectors[parts.n_words :])
+    return WordVectors(trained.words, trained.counts, means_of_parts(trained.vectors, parts), trained.record, subwords)
+
+
+def words_and_ngrams(words: list[str], options: FastTextOptions) -> Parts:
+    """The parts of each word: itself, and its n-grams, hashed into buckets as fastText does."""
+    from gensim.models.fasttext import ft_ngram_hashes
+
+    from emb_pipeline.embeddings.negative_sampling import Parts
+
+    hashes = [ft_ngram_hashes(word, options.min_n, options.max_n, options.buckets) for word in words]
+    lengths = np.fromiter(map(len, hashes), dtype=np.int64, count=len(words))
+    buckets, places = np.unique(np.fromiter(chain.from_iterable(hashes), dtype=np.int64), return_inverse=True)
+    starts = np.concatenate([[0], np.cumsum(lengths + 1)])
+    own = np.zeros(starts[-1], dtype=bool)
+    own[starts[:-1]] = True
+    rows = np.empty(starts[-1], dtype=np.int32)
+    rows[own] = np.arange(len(words))
+    rows[~own] = len(words) + places
+    return Parts(rows, starts, buckets.astype(np.int32))
+
+
+def means_of_parts(vectors: np.ndarray, parts: Parts) -> np.ndarray:
+    """Vector of each word: the mean of its parts' rows, shape (n_words, dim), float32."""
+    import scipy.sparse as sp
+
+    lengths = np.diff(parts.starts)
+    shares = np.repeat(1 / lengths, lengths).astype(np.float32)
+    means: np.ndarray = sp.csr_array((shares, parts.rows, parts.starts), shape=(parts.n_words, parts.n_rows)) @ vectors
+    return means
+
+
+def _trained_by_gensim(
+    tokens: TokenCorpus, dim: int, options: FastTextOptions, seed: int, workers: int, on_epoch: OnEpoch | None
+) -> WordVectors:
+    from gensim.models import FastText
+
+    from emb_pipeline.embeddings.gensim_models import gensim_arguments, train_model, word_counts
+
     clock = TrainingClock()
-    workers = effective_workers(options, workers)
     model = FastText(
         min_n=options.min_n, max_n=options.max_n, bucket=options.buckets, **gensim_arguments(dim, options, seed, workers)
     )

@@ -20,9 +20,10 @@ from typing import Self
 import numba as nb
 import numpy as np
 
+from emb_pipeline.embeddings.checkpoints import Checkpoint
 from emb_pipeline.embeddings.cooccurrence import CooccurrenceCounts, count_cooccurrences
 from emb_pipeline.embeddings.options import GloveOptions
-from emb_pipeline.embeddings.training import OnEpoch, TrainingClock, effective_workers, known_words
+from emb_pipeline.embeddings.training import OnEpoch, Progress, TrainingClock, effective_workers, known_words, recipe
 from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.text.tokens import TokenCorpus
 
@@ -31,7 +32,14 @@ _PAIRS_PER_PIECE = 64
 
 
 def train(
-    tokens: TokenCorpus, *, dim: int, options: GloveOptions, seed: int = 1, workers: int = 1, on_epoch: OnEpoch | None = None
+    tokens: TokenCorpus,
+    *,
+    dim: int,
+    options: GloveOptions,
+    seed: int = 1,
+    workers: int = 1,
+    on_epoch: OnEpoch | None = None,
+    checkpoints: Path | None = None,
 ) -> WordVectors:
     """Train GloVe vectors.
 
@@ -49,6 +57,8 @@ def train(
         Threads. With one (or ``options.deterministic``) the same seed gives the same vectors bit for bit.
     on_epoch : callable, optional
         Called after each epoch with its number and its loss.
+    checkpoints : Path, optional
+        A folder of this training's own, to go on from if it was killed; removed at its end.
 
     Returns
     -------
@@ -66,27 +76,27 @@ def train(
     clock = TrainingClock()
     workers = effective_workers(options, workers)
     words, counts = known_words(tokens, options.min_count)
+    checkpoint = Checkpoint(checkpoints, recipe("glove", tokens, dim, options, seed))
     with tempfile.TemporaryDirectory(prefix="glove_") as folder:
         pairs = count_cooccurrences(tokens, words, window=options.window, memory_mb=options.memory_mb, folder=Path(folder))
-        model, losses = fit(pairs, dim=dim, options=options, seed=seed, workers=workers, on_epoch=on_epoch)
+        model, losses = fit(
+            pairs, dim=dim, options=options, seed=seed, workers=workers, on_epoch=on_epoch, checkpoint=checkpoint
+        )
         n_pairs = len(pairs)
         del pairs
-    return WordVectors(
-        words,
-        counts,
-        model.words + model.contexts,
-        clock.record(
-            "glove",
-            tokens,
-            dim=dim,
-            options=options,
-            seed=seed,
-            workers=workers,
-            libraries=("numba", "numpy"),
-            cooccurrence_pairs=n_pairs,
-            epoch_losses=losses,
-        ),
+    record = clock.record(
+        "glove",
+        tokens,
+        dim=dim,
+        options=options,
+        seed=seed,
+        workers=workers,
+        libraries=("numba", "numpy"),
+        cooccurrence_pairs=n_pairs,
+        epoch_losses=losses,
     )
+    checkpoint.remove()
+    return WordVectors(words, counts, model.words + model.contexts, record)
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,16 +129,30 @@ class Parameters:
         first, second, third, fourth = (np.ones_like(array) for array in arrays)
         return cls(words, contexts, word_biases, context_biases, (first, second, third, fourth))
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All of them by name."""
+        learnt = {name: getattr(self, name) for name in ("words", "contexts", "word_biases", "context_biases")}
+        return {**learnt, **{f"{name}_squares": sums for name, sums in zip(learnt, self.squares, strict=True)}}
+
 
 def fit(
-    pairs: CooccurrenceCounts, *, dim: int, options: GloveOptions, seed: int, workers: int, on_epoch: OnEpoch | None = None
+    pairs: CooccurrenceCounts,
+    *,
+    dim: int,
+    options: GloveOptions,
+    seed: int,
+    workers: int,
+    on_epoch: OnEpoch | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[Parameters, list[float]]:
     """Fit the model to co-occurrence counts; gives its parameters and the loss of each epoch."""
-    rng = np.random.default_rng(seed)
-    model = Parameters.random(pairs.n_words, dim, rng)
-    losses: list[float] = []
+    model = Parameters.random(pairs.n_words, dim, np.random.default_rng(seed))
+    losses = checkpoint.restore(model.arrays()) if checkpoint else []
+    progress = Progress(f"glove_{dim}", options.epochs, 2 * len(pairs), "records")
+    progress.start(len(losses))
     with ThreadPoolExecutor(workers) as threads:
-        for epoch in range(1, options.epochs + 1):
+        for epoch in range(len(losses) + 1, options.epochs + 1):
+            rng = np.random.default_rng((seed, epoch))  # the order of an epoch does not hang on those before it
             loss = n_records = 0.0
             for block in _shuffled_blocks(pairs, options, rng):
                 # Threads of our own, not numba's: its thread pools allow no second training in the same process.
@@ -141,6 +165,9 @@ def fit(
                 raise FloatingPointError(
                     f"GloVe's loss is {losses[-1]} in epoch {epoch}: lower learning_rate (now {options.learning_rate})"
                 )
+            if checkpoint:
+                checkpoint.save(model.arrays(), losses)
+            progress.epoch(epoch, losses[-1])
             if on_epoch:
                 on_epoch(epoch, losses[-1])
     return model, losses

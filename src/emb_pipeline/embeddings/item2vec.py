@@ -10,10 +10,10 @@ import numpy as np
 from gensim.models import Word2Vec
 
 from emb_pipeline.embeddings.encoders import Setting
+from emb_pipeline.embeddings.gensim_models import stable_hash
 from emb_pipeline.embeddings.interactions import Interactions
 from emb_pipeline.embeddings.options import Item2VecOptions
 from emb_pipeline.embeddings.profiles import ProfileRecommender, Profiles
-from emb_pipeline.embeddings.word2vec import stable_hash
 
 
 @dataclass(frozen=True)

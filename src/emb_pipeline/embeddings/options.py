@@ -45,6 +45,10 @@ class _TrainedOptions(PooledOptions):
 
 
 class _SamplingOptions(_TrainedOptions):
+    backend: Annotated[
+        Literal["native", "gensim"],
+        Field(description="what trains: our own kernels, or gensim; same defaults, the same quality, another speed"),
+    ] = "native"
     architecture: Annotated[
         Literal["skip_gram", "cbow"],
         Field(description="skip_gram predicts the context from a word, cbow a word from its context"),

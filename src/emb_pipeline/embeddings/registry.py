@@ -191,6 +191,7 @@ def train(
     seed: int,
     workers: int = 1,
     on_epoch: OnEpoch | None = None,
+    checkpoints: Path | None = None,
 ) -> WordVectors:
     """Train word vectors.
 
@@ -208,6 +209,8 @@ def train(
         Seed; threads.
     on_epoch : callable, optional
         Called after each epoch with its number and its loss (None where the method has none).
+    checkpoints : Path, optional
+        Where a training that was killed goes on from.
 
     Raises
     ------
@@ -216,7 +219,9 @@ def train(
     """
     trained = _checked(method, options, dim)
     _require(trained, "corpus", "vectors", "trained on a corpus")
-    vectors = trained.load()(tokens, dim=dim, options=options, seed=seed, workers=workers, on_epoch=on_epoch)
+    vectors = trained.load()(
+        tokens, dim=dim, options=options, seed=seed, workers=workers, on_epoch=on_epoch, checkpoints=checkpoints
+    )
     return cast("WordVectors", vectors)
 
 

@@ -1,16 +1,13 @@
-"""Word2Vec (Mikolov et al. 2013), trained by gensim straight from the corpus file."""
+"""Word2Vec (Mikolov et al. 2013): by our own kernels, or by gensim straight from the corpus file."""
 
 from __future__ import annotations
 
-import zlib
-from typing import Any
+from pathlib import Path
 
 import numpy as np
-from gensim.models import Word2Vec
-from gensim.models.callbacks import CallbackAny2Vec
 
 from emb_pipeline.embeddings.options import Word2VecOptions
-from emb_pipeline.embeddings.training import OnEpoch, TrainingClock, effective_workers, known_words
+from emb_pipeline.embeddings.training import OnEpoch, TrainingClock, effective_workers
 from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.text.tokens import TokenCorpus
 
@@ -23,6 +20,7 @@ def train(
     seed: int = 1,
     workers: int = 1,
     on_epoch: OnEpoch | None = None,
+    checkpoints: Path | None = None,
 ) -> WordVectors:
     """Train skip-gram or CBOW vectors with negative sampling.
 
@@ -33,76 +31,59 @@ def train(
     dim : int
         Numbers per vector.
     options : Word2VecOptions
-        Hyper-parameters.
+        Hyper-parameters, and the backend.
     seed : int
         Seed of the first vectors and of all sampling.
     workers : int
         Threads. With one (or ``options.deterministic``) the same seed gives the same vectors bit for bit.
     on_epoch : callable, optional
-        Called with the number of each finished epoch and None (gensim reports no loss in this mode).
+        Called with the number of each finished epoch and its loss (None with gensim, which reports none in this mode).
+    checkpoints : Path, optional
+        A folder of this training's own, to go on from if it was killed; removed at its end. gensim's does not use it.
+
+    Returns
+    -------
+    WordVectors
+        Their provenance holds ``epoch_losses`` of the native backend: each epoch's mean over pairs of -ln of the
+        probabilities that true and drawn words were told apart with, taken as the vectors change.
 
     Raises
     ------
     DataError
         Fewer than two words reach ``min_count``.
+    FloatingPointError
+        The vectors ran away to infinity.
     """
+    if options.backend == "gensim":
+        return _trained_by_gensim(tokens, dim, options, seed, effective_workers(options, workers), on_epoch)
+    from emb_pipeline.embeddings import negative_sampling
+
+    trained = negative_sampling.train(
+        "word2vec",
+        tokens,
+        dim=dim,
+        options=options,
+        seed=seed,
+        workers=workers,
+        on_epoch=on_epoch,
+        checkpoints=checkpoints,
+        reach=0.5,
+    )
+    return WordVectors(trained.words, trained.counts, trained.vectors, trained.record)
+
+
+def _trained_by_gensim(
+    tokens: TokenCorpus, dim: int, options: Word2VecOptions, seed: int, workers: int, on_epoch: OnEpoch | None
+) -> WordVectors:
+    from gensim.models import Word2Vec
+
+    from emb_pipeline.embeddings.gensim_models import gensim_arguments, train_model, word_counts
+
     clock = TrainingClock()
-    workers = effective_workers(options, workers)
     model = Word2Vec(**gensim_arguments(dim, options, seed, workers))
     train_model(model, tokens, options.min_count, options.epochs, on_epoch)
     record = clock.record(
         "word2vec", tokens, dim=dim, options=options, seed=seed, workers=workers, libraries=("gensim", "numpy")
     )
-    return WordVectors(
-        list(model.wv.index_to_key), word_counts(model), np.ascontiguousarray(model.wv.vectors, dtype=np.float32), record
-    )
-
-
-def gensim_arguments(dim: int, options: Any, seed: int, workers: int) -> dict[str, Any]:
-    """The options under gensim's names."""
-    return {
-        "vector_size": dim,
-        "sg": int(options.architecture == "skip_gram"),
-        "window": options.window,
-        "negative": options.negative,
-        "sample": options.sample,
-        "alpha": options.learning_rate,
-        "min_alpha": options.learning_rate / 1000,
-        "min_count": options.min_count,
-        "seed": seed,
-        "workers": workers,
-        "hashfxn": stable_hash,
-    }
-
-
-def train_model(model: Word2Vec, tokens: TokenCorpus, min_count: int, epochs: int, on_epoch: OnEpoch | None) -> None:
-    """Train a gensim model from the corpus file, with the corpus's own vocabulary table."""
-    words, counts = known_words(tokens, min_count)
-    model.build_vocab_from_freq(dict(zip(words, counts.tolist(), strict=True)), corpus_count=tokens.n_sentences)
-    model.train(
-        corpus_file=str(tokens.tokens_path),
-        total_examples=tokens.n_sentences,
-        total_words=tokens.n_tokens,
-        epochs=epochs,
-        callbacks=[_EpochCounter(on_epoch)] if on_epoch else [],
-    )
-
-
-def word_counts(model: Word2Vec) -> np.ndarray:
-    """Corpus counts in the order of the model's words."""
-    return np.asarray([model.wv.get_vecattr(word, "count") for word in model.wv.index_to_key], dtype=np.int64)
-
-
-def stable_hash(word: str) -> int:
-    """A hash that, unlike Python's own, is the same in every process."""
-    return zlib.crc32(word.encode("utf-8"))
-
-
-class _EpochCounter(CallbackAny2Vec):  # type: ignore[misc]
-    def __init__(self, on_epoch: OnEpoch) -> None:
-        self._on_epoch = on_epoch
-        self._finished = 0
-
-    def on_epoch_end(self, model: Word2Vec) -> None:
-        self._finished += 1
-        self._on_epoch(self._finished, None)
+    vectors = np.ascontiguousarray(model.wv.vectors, dtype=np.float32)
+    return WordVectors(list(model.wv.index_to_key), word_counts(model), vectors, record)

@@ -38,7 +38,13 @@ def train_vectors(corpus: TokenCorpus, cell: EmbeddingCell, training: TrainingOp
         text = learnt_from(corpus, cell, scratch)
         with Footprint() as footprint:
             vectors = registry.train(
-                cell.method, text, dim=cell.dim, options=cell.options, seed=cell.seed, workers=training.workers
+                cell.method,
+                text,
+                dim=cell.dim,
+                options=cell.options,
+                seed=cell.seed,
+                workers=training.workers,
+                checkpoints=_checkpoints(folders, cell, text),
             )
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -53,6 +59,11 @@ def learnt_from(corpus: TokenCorpus, cell: EmbeddingCell, folder: Path) -> Token
         case Resample(number=number):
             return resampled(corpus, folder, number, seed=cell.seed)
     return corpus
+
+
+def _checkpoints(folders: Folders, cell: EmbeddingCell, corpus: TokenCorpus) -> Path:
+    """Where a training that is killed leaves what the next one goes on from."""
+    return folders.scratch / "checkpoints" / f"{cell.name}-{corpus.fingerprint[:12]}"
 
 
 def load_vectors(cell: EmbeddingCell) -> Trained:
@@ -74,7 +85,7 @@ def train_encoder(
             options=cell.options,
             seed=cell.seed,
             folder=temporary_path(folders.scratch / "encoder"),
-            checkpoints=folders.scratch / "checkpoints" / f"{cell.name}-{corpus.fingerprint[:12]}",
+            checkpoints=_checkpoints(folders, cell, corpus),
             base=base,
         )
     return encoder, training_record(cell, encoder, footprint, corpus.n_tokens)

@@ -1,0 +1,1 @@
+"""Inner loops of training, compiled: they know arrays, and neither words nor files."""
