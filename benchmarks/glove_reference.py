@@ -90,7 +90,7 @@ def reference(corpus: TokenCorpus, dim: int, options: GloveOptions, folder: Path
     epoch = ctypes.CDLL(str(library)).epoch
     epoch.restype = ctypes.c_double
     words, counts = known_words(corpus, options.min_count)
-    pairs = count_cooccurrences(corpus, words, window=options.window, memory_mb=options.memory_mb, folder=folder)
+    pairs = count_cooccurrences(corpus, len(words), window=options.window, memory_mb=options.memory_mb, folder=folder)
     first, second, count = both_directions(pairs)
     rng = np.random.default_rng(1)
     model = [(rng.random((len(words), dim + 1)) - 0.5) / dim for _ in range(2)]

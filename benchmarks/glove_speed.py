@@ -1,6 +1,6 @@
 """How fast GloVe counts and trains: records per second and epoch with one thread and with two, in one run.
 
-python benchmarks/glove_speed.py <corpus folder>     tokens.txt, vocabulary.parquet, manifest.json
+python benchmarks/glove_speed.py <corpus folder>     a token corpus that the ingest stage wrote
 python benchmarks/glove_speed.py                     words drawn by Zipf's law instead: 2 million tokens
 """
 
@@ -17,7 +17,7 @@ from emb_pipeline.embeddings import glove
 from emb_pipeline.embeddings.cooccurrence import count_cooccurrences
 from emb_pipeline.embeddings.options import GloveOptions
 from emb_pipeline.embeddings.training import known_words
-from emb_pipeline.text.tokens import TokenCorpus, write_tokens
+from emb_pipeline.text.tokens import TokenCorpus, cut, write_tokens
 
 
 def main() -> None:
@@ -33,28 +33,30 @@ def main() -> None:
         folder = Path(scratch)
         corpus = TokenCorpus(arguments.corpus) if arguments.corpus else zipf_corpus(folder / "corpus")
         words, _ = known_words(corpus, options.min_count)
-        compile_kernels(corpus, words, folder)
+        compile_kernels(corpus, folder)
         print(f"{corpus.n_tokens:,} tokens, {len(words):,} words, window {options.window}, {arguments.dim} dimensions")
         seconds = {}
-        for memory_mb in (options.memory_mb, 64):
+        for workers, memory_mb in ((1, options.memory_mb), (2, options.memory_mb), (1, 16), (2, 16)):
             start = time.perf_counter()
-            pairs = count_cooccurrences(corpus, words, window=options.window, memory_mb=memory_mb, folder=folder)
-            seconds[memory_mb] = time.perf_counter() - start
+            pairs = count_cooccurrences(
+                corpus, len(words), window=options.window, memory_mb=memory_mb, folder=folder, workers=workers
+            )
+            seconds[workers, memory_mb] = value = time.perf_counter() - start
             print(
-                f"co-occurrences, {memory_mb} MiB: {seconds[memory_mb]:.1f} s, "
-                f"{corpus.n_tokens / seconds[memory_mb] / 1e6:.2f} M tokens/s, {len(pairs):,} pairs, "
-                f"{pairs.n_runs} runs on disk"
+                f"co-occurrences, {workers} thread(s), {memory_mb} MiB: {value:.2f} s, "
+                f"{corpus.n_tokens / value / 1e6:.2f} M tokens/s, {len(pairs):,} pairs, {pairs.n_runs} runs on disk"
             )
         n_records = 2 * len(pairs) - int((pairs.first == pairs.second).sum())
         epoch_seconds = {workers: seconds_per_epoch(pairs, arguments.dim, options, workers) for workers in (1, 2)}
         for workers, value in epoch_seconds.items():
             print(
                 f"epoch, {workers} thread(s): {value:.2f} s, {n_records / value / 1e6:.2f} M records/s "
-                f"({n_records:,} records)"
+                f"({n_records:,} records); counting takes {seconds[workers, options.memory_mb] / value:.2f} of it"
             )
         print(
-            f"two threads against one: {epoch_seconds[1] / epoch_seconds[2]:.2f} ×; "
-            f"counting by way of the disk against in memory: {seconds[64] / seconds[options.memory_mb]:.2f} ×"
+            f"two threads against one: epoch {epoch_seconds[1] / epoch_seconds[2]:.2f} ×, "
+            f"counting {seconds[1, options.memory_mb] / seconds[2, options.memory_mb]:.2f} ×; "
+            f"counting by way of the disk against in memory: {seconds[1, 16] / seconds[1, options.memory_mb]:.2f} ×"
         )
 
 
@@ -67,9 +69,11 @@ def seconds_per_epoch(pairs: glove.CooccurrenceCounts, dim: int, options: GloveO
     return float(np.diff(marks).min())
 
 
-def compile_kernels(corpus: TokenCorpus, words: list[str], folder: Path) -> None:
-    """Run both kernels on next to nothing, so that their compilation is not measured."""
-    pairs = count_cooccurrences(corpus, words[:2], window=1, memory_mb=16, folder=folder)
+def compile_kernels(corpus: TokenCorpus, folder: Path) -> None:
+    """Run the kernels on next to nothing, so that their compilation is not measured."""
+    small = cut(corpus, folder / "small", 200_000)
+    for memory_mb in (16, 1):  # in memory, and by way of the disk
+        pairs = count_cooccurrences(small, 100, window=1, memory_mb=memory_mb, folder=folder)
     glove.fit(pairs, dim=2, options=GloveOptions(epochs=1), seed=1, workers=1)
 
 

@@ -78,7 +78,14 @@ def train(
     words, counts = known_words(tokens, options.min_count)
     checkpoint = Checkpoint(checkpoints, recipe("glove", tokens, dim, options, seed))
     with tempfile.TemporaryDirectory(prefix="glove_") as folder:
-        pairs = count_cooccurrences(tokens, words, window=options.window, memory_mb=options.memory_mb, folder=Path(folder))
+        pairs = count_cooccurrences(
+            tokens,
+            len(words),
+            window=options.window,
+            memory_mb=options.memory_mb,
+            folder=Path(folder),
+            workers=workers,
+        )
         model, losses = fit(
             pairs, dim=dim, options=options, seed=seed, workers=workers, on_epoch=on_epoch, checkpoint=checkpoint
         )

@@ -23,7 +23,7 @@ from emb_pipeline.text.errors import DataError
 TOKENS_PER_BATCH = 1 << 16
 """Tokens of a record batch, about: it ends where the nearest sentence ends."""
 
-_BYTES_AT_A_TIME = 1 << 24
+_BYTES_AT_A_TIME = 1 << 21
 _BLANK, _LINE_END = ord(" "), ord("\n")
 _REMEDY = "write it again with the ingest stage"
 
