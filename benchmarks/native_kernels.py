@@ -38,11 +38,12 @@ from emb_pipeline.embeddings.kernels.random import alias_table, seeded
 from emb_pipeline.embeddings.negative_sampling import fit, share_kept
 from emb_pipeline.embeddings.options import FastTextOptions, GloveOptions, Word2VecOptions
 from emb_pipeline.embeddings.pooling import PooledEncoder
+from emb_pipeline.embeddings.precompile import compile_training
 from emb_pipeline.embeddings.training import Progress, known_words
 from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.text.id_stream import IdStream, open_ids
 from emb_pipeline.text.texts import Texts
-from emb_pipeline.text.tokens import TokenCorpus, cut, write_tokens
+from emb_pipeline.text.tokens import TokenCorpus, cut
 from word_vector_defaults import accuracy, corpus_of, ohsumed_training, word_pairs, word_similarity
 
 THREADS = 2
@@ -66,7 +67,9 @@ def main() -> None:
     if unknown := [part for part in arguments.parts if part not in parts]:
         parser.error(f"no part {unknown[0]}; there are {', '.join(parts)}")
     mirror = Path(os.environ["EMB_PIPELINE_MIRROR"])
-    compile_kernels()
+    compile_training()
+    peak_flops(1)
+    row_bandwidth(10, 10, 1)
     for name in arguments.parts or parts:
         print(f"\n## {name}\n", flush=True)
         parts[name](mirror, arguments)
@@ -227,16 +230,6 @@ def part_of(grid: str, mirror: Path, arguments: argparse.Namespace, tokens: int 
     n_tokens = tokens or arguments.tokens
     folder = whole.folder.with_name(f"{whole.folder.name}_{n_tokens}")
     return TokenCorpus(folder) if folder.exists() else cut(whole, folder, n_tokens)
-
-
-def compile_kernels() -> None:
-    """Train on next to nothing, so that no compilation is measured."""
-    with tempfile.TemporaryDirectory() as scratch:
-        tiny = write_tokens([("0", "a b c a b c a b c")], Path(scratch) / "tiny")
-        for kind in (*KINDS, "GloVe"):
-            trained(kind, tiny, 4, "native", 1, 1)
-    peak_flops(1)
-    row_bandwidth(10, 10, 1)
 
 
 def timed(work: Callable[[], object]) -> float:
