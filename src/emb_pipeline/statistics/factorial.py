@@ -173,10 +173,11 @@ def factor_effects(
     -------
     list of dict with the columns of FACTOR_EFFECTS, task and metric left out
         ``difference`` is the mean of a - b over the ``pairs`` combinations of the other factors in which both occur (each
-        the mean of its seeds); ``error`` is its bootstrap standard error. ``within`` is empty, or ``method = glove``. An
-        interaction also has ``instead_of``, say ``method = word2vec``: its difference is that within the one minus that
-        within the other. p is adjusted for all rows of all designs: they are one family, since each looks at the same
-        differences from another side.
+        the mean of its seeds); ``error`` is its bootstrap standard error. Interval and error are for other units and, where
+        some cells were repeated with other seeds, for other seeds of all of them (`seed_variance`); p is for these vectors.
+        ``within`` is empty, or ``method = glove``. An interaction also has ``instead_of``, say ``method = word2vec``: its
+        difference is that within the one minus that within the other. p is adjusted for all rows of all designs: they are
+        one family, since each looks at the same differences from another side.
     """
     contrasts = _contrasts_of(designs)
     if not contrasts:
@@ -187,6 +188,9 @@ def factor_effects(
     p, p_adjusted = sign_flip_tests(np.hstack(sides), n_permutations=n_permutations, rng=rng, groups=groups, pairs=pairs)
     differences = sides[0] - sides[1]
     resampled = bootstrap_means(differences, n_resamples=n_resamples, rng=rng, groups=groups)
+    luck = seed_variance(designs, n_resamples=n_resamples, rng=rng)
+    spreads = np.sqrt([luck * np.square(contrast.weights).sum() for contrast in contrasts])
+    resampled += spreads * rng.standard_normal(resampled.shape)
     tail = 50 * (1 - level)
     bounds = np.percentile(resampled, [tail, 100 - tail], axis=0)
     difference, errors = differences.mean(axis=0), resampled.std(axis=0)
@@ -209,6 +213,36 @@ def factor_effects(
         }
         for row, contrast in enumerate(contrasts)
     ]
+
+
+def seed_variance(designs: Sequence[Design], *, n_resamples: int, rng: np.random.Generator) -> float:
+    """Variance of an embedding's mean score over training seeds, pooled over all cells that were repeated with other seeds.
+
+    What differs between seeds on finite test sets holds the chance of the units, too: the bootstrap gives that part, and it
+    is taken off as in `variance_shares`.
+
+    Returns
+    -------
+    float
+        0 where no cell was repeated.
+    """
+    observed, noise, freedom = 0.0, 0.0, 0
+    for design in designs:
+        levels = design.factors.astype(str).agg("\0".join, axis=1)
+        repeated = np.flatnonzero(levels.duplicated(keep=False))
+        if not len(repeated):
+            continue
+        codes = np.unique(levels.iloc[repeated], return_inverse=True)[1]
+        same = (codes[:, None] == codes) / np.bincount(codes)[codes]
+        within = np.eye(len(repeated)) - same
+        scores = design.scores[:, repeated]
+        values = scores.mean(axis=0)
+        resampled = bootstrap_means(scores, n_resamples=n_resamples, rng=rng, groups=design.groups)
+        squares = float(values @ within @ values)
+        observed += squares
+        noise += float(np.einsum("ri,ij,rj->r", resampled, within, resampled).mean()) - squares
+        freedom += len(repeated) - len(np.unique(codes))
+    return max(observed - noise, 0.0) / freedom if freedom else 0.0
 
 
 def contrast_sides(designs: Sequence[Design]) -> tuple[np.ndarray, np.ndarray]:
