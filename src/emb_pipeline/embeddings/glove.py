@@ -245,7 +245,8 @@ def _split(block: Block, n_parts: int) -> Iterator[Block]:
             yield block[0][part], block[1][part], block[2][part], block[3][part]
 
 
-@nb.njit(cache=True, fastmath=True, nogil=True, boundscheck=False)  # type: ignore[untyped-decorator]
+# Without numpy's error model each division asks for zero, and a loop that can leave half-way is not vectorised.
+@nb.njit(cache=True, fastmath=True, nogil=True, boundscheck=False, error_model="numpy")  # type: ignore[untyped-decorator]
 def _update(  # type: ignore[no-untyped-def]
     first,
     second,
