@@ -78,11 +78,12 @@ def main() -> None:
 
 
 def speed(mirror: Path, arguments: argparse.Namespace) -> None:
-    """Words per second of whole trainings, vocabulary and all; and what share of the machine's bounds each kernel reaches."""
+    """Words per second of whole trainings, vocabulary and all; and each kernel's share of the machine's bounds."""
     corpus = part_of("large", mirror, arguments)
     peak, rows_per_second = peak_flops(), row_bandwidth(len(known_words(corpus, 3)[0]), 100)
     print(
-        f"{corpus.n_tokens:,} tokens, {len(known_words(corpus, 3)[0]):,} words, {EPOCHS} epochs, {THREADS} threads; medians of {REPEATS}"
+        f"{corpus.n_tokens:,} tokens, {len(known_words(corpus, 3)[0]):,} words, {EPOCHS} epochs, {THREADS} threads; "
+        f"medians of {REPEATS}"
     )
     print(
         f"the machine: {peak / 1e9:.0f} GFLOP/s from cache, {rows_per_second / 1e9:.1f} GB/s of random rows of 400 bytes\n"
