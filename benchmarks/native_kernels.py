@@ -96,7 +96,7 @@ def speed(mirror: Path, arguments: argparse.Namespace) -> None:
             for _ in range(REPEATS):
                 for backend, taken in seconds.items():
                     taken.append(
-                        timed(lambda kind=kind, dim=dim, backend=backend: trained(kind, corpus, dim, backend, 1, 1))
+                        timed(lambda kind=kind, dim=dim, backend=backend: trained(kind, corpus, dim, backend, 1, EPOCHS))
                     )
             middle = {backend: statistics.median(taken) for backend, taken in seconds.items()}
             flops, bytes_ = (EPOCHS * each for each in work_of(kind, corpus, dim))
