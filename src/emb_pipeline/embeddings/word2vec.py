@@ -67,7 +67,7 @@ def train(
         workers=workers,
         on_epoch=on_epoch,
         checkpoints=checkpoints,
-        reach=0.5,
+        reach=1,
     )
     return WordVectors(trained.words, trained.counts, trained.vectors, trained.record)
 
