@@ -36,7 +36,7 @@ from emb_pipeline.embeddings.cooccurrence import count_cooccurrences
 from emb_pipeline.embeddings.fasttext import words_and_ngrams
 from emb_pipeline.embeddings.kernels.negative_sampling import learn_words
 from emb_pipeline.embeddings.kernels.random import alias_table, seeded
-from emb_pipeline.embeddings.negative_sampling import fit, share_kept
+from emb_pipeline.embeddings.negative_sampling import NOISE_EXPONENT, fit, share_kept
 from emb_pipeline.embeddings.options import FastTextOptions, GloveOptions, Word2VecOptions
 from emb_pipeline.embeddings.pooling import PooledEncoder
 from emb_pipeline.embeddings.precompile import compile_training
@@ -280,7 +280,7 @@ def work_of(kind: str, corpus: TokenCorpus, dim: int) -> tuple[float, float]:
 def steps(corpus: TokenCorpus, options: Word2VecOptions, of_mean: bool) -> int:
     """Steps of one epoch: they do not depend on the dimension."""
     _, counts = known_words(corpus, options.min_count)
-    tables = (share_kept(counts, options.sample), *alias_table(counts**0.75))
+    tables = (share_kept(counts, options.sample), *alias_table(counts**NOISE_EXPONENT))
     rates = (np.float32(0), np.float32(0))
     vectors = [np.zeros((len(counts), 1), np.float32) for _ in range(2)]
     return sum(

@@ -52,7 +52,6 @@ def train(
         workers=workers,
         on_epoch=on_epoch,
         checkpoints=checkpoints,
-        reach=1,
         parts_of=partial(words_and_ngrams, options=options),
     )
     parts = cast("Parts", trained.parts)

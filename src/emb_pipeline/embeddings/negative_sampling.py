@@ -94,10 +94,9 @@ def train(
     workers: int,
     on_epoch: OnEpoch | None,
     checkpoints: Path | None,
-    reach: float,
     parts_of: Callable[[list[str]], Parts] | None = None,
 ) -> Trained:
-    """Train vectors of words, or of the parts that words are means of.
+    """Train vectors of words, or of the parts that words are means of, from random ones in ±1 / dim as gensim does.
 
     Parameters
     ----------
@@ -105,8 +104,6 @@ def train(
         What the record calls it.
     tokens, dim, options, seed, workers, on_epoch, checkpoints
         As for :func:`emb_pipeline.embeddings.word2vec.train`.
-    reach : float
-        First numbers of the vectors are uniform in ±reach / dim.
     parts_of : callable, optional
         Gives the parts of the words; by default each word is its own.
 
@@ -122,9 +119,7 @@ def train(
     words, counts = known_words(tokens, options.min_count)
     parts = parts_of(words) if parts_of else None
     n_rows = parts.n_rows if parts else len(words)
-    vectors = (np.random.default_rng(seed).random((n_rows, dim), dtype=np.float32) - np.float32(0.5)) * np.float32(
-        2 * reach / dim
-    )
+    vectors = (np.random.default_rng(seed).random((n_rows, dim), dtype=np.float32) - np.float32(0.5)) * np.float32(2 / dim)
     checkpoint = Checkpoint(checkpoints, recipe(method, tokens, dim, options, seed))
     progress = Progress(f"{method}_{dim}", options.epochs, tokens.n_tokens)
     losses = fit(tokens.ids(), counts, vectors, parts, options, seed, workers, checkpoint, progress, on_epoch)

@@ -67,7 +67,6 @@ def train(
         workers=workers,
         on_epoch=on_epoch,
         checkpoints=checkpoints,
-        reach=1,
     )
     return WordVectors(trained.words, trained.counts, trained.vectors, trained.record)
 

@@ -228,7 +228,7 @@ def seed_variance(designs: Sequence[Design], *, n_resamples: int, rng: np.random
     """
     observed, noise, freedom = 0.0, 0.0, 0
     for design in designs:
-        levels = design.factors.astype(str).agg("\0".join, axis=1)
+        levels = _combined(design.factors)
         repeated = np.flatnonzero(levels.duplicated(keep=False))
         if not len(repeated):
             continue
@@ -317,8 +317,12 @@ def _projections(design: Design, terms: Sequence[tuple[str, ...]]) -> list[np.nd
 
 def _coding(factors: pd.DataFrame, term: Sequence[str]) -> np.ndarray:
     """Indicator columns of the levels of a factor, or of the combinations of two."""
-    levels = factors[list(term)].astype(str).agg("\0".join, axis=1)
-    return pd.get_dummies(levels).to_numpy(dtype=np.float64)
+    return pd.get_dummies(_combined(factors[list(term)])).to_numpy(dtype=np.float64)
+
+
+def _combined(factors: pd.DataFrame) -> pd.Series:
+    """The levels of all factors of each cell as one name."""
+    return factors.astype(str).agg("\0".join, axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -386,9 +390,7 @@ def _interactions(design: Design, effects: Sequence[_Contrast]) -> Iterator[_Con
 def _matched(
     factors: pd.DataFrame, factor: str, levels: tuple[str, str], others: Sequence[str], inside: np.ndarray
 ) -> tuple[np.ndarray, int] | None:
-    keys = (
-        factors[list(others)].astype(str).agg("\0".join, axis=1).to_numpy() if others else np.zeros(len(factors), dtype=int)
-    )
+    keys = _combined(factors[list(others)]).to_numpy() if others else np.zeros(len(factors), dtype=int)
     sides = [inside & (factors[factor].astype(str) == level).to_numpy() for level in levels]
     shared = sorted(set(keys[sides[0]].tolist()) & set(keys[sides[1]].tolist()))
     if not shared:

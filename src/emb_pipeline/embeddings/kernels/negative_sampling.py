@@ -16,6 +16,7 @@ from emb_pipeline.embeddings.kernels.random import below, following, unit
 from emb_pipeline.embeddings.kernels.sigmoid import LOG_SIGMOID, SIGMOID, place_of
 
 _AT_ONCE = 6
+_FIRST = np.zeros(1, np.int32)
 _pass = nb.njit(cache=True, nogil=True, fastmath=True, boundscheck=False)
 _step = nb.njit(nogil=True, fastmath=True, boundscheck=False)
 _inline = nb.njit(nogil=True, fastmath=True, boundscheck=False, inline="always")
@@ -61,7 +62,7 @@ def learn_words(  # type: ignore[no-untyped-def]
     sentence, context = np.empty(_longest(ends), np.int32), np.empty(2 * window, np.int32)
     predicted = np.empty(negative + 1, np.int32)
     rows, changes, gradients, nowhere = _scratch(negative, dim)
-    mean, first = np.empty((2, dim), np.float32), np.zeros(1, np.int32)
+    mean = np.empty((2, dim), np.float32)
     loss, n_steps = 0.0, 0
     for number in range(ends.shape[0] - 1):
         rate = _rate(rates, ends, number)
@@ -77,16 +78,22 @@ def learn_words(  # type: ignore[no-untyped-def]
             if n_context == 0:
                 continue
             n_predicted, state = _drawn(sentence[middle], negative, n_words, threshold, other, predicted, state)
-            if of_mean:
-                _mean_of(inputs, context, n_context, mean)
-                loss += _learn(mean, first, 1, outputs, predicted, n_predicted, rate, rows, changes, gradients, nowhere)
-                _move(inputs, context, n_context, mean)
-                n_steps += 1
-            else:
-                loss += _learn(
-                    inputs, context, n_context, outputs, predicted, n_predicted, rate, rows, changes, gradients, nowhere
-                )
-                n_steps += n_context
+            loss += _learn_window(
+                inputs,
+                context,
+                n_context,
+                of_mean,
+                mean,
+                outputs,
+                predicted,
+                n_predicted,
+                rate,
+                rows,
+                changes,
+                gradients,
+                nowhere,
+            )
+            n_steps += 1 if of_mean else n_context
     return loss, n_steps
 
 
@@ -126,7 +133,7 @@ def learn_subwords(  # type: ignore[no-untyped-def]
     sentence, context = np.empty(_longest(ends), np.int32), np.empty(2 * window, np.int32)
     predicted = np.empty(negative + 1, np.int32)
     rows, changes, gradients, nowhere = _scratch(negative, dim)
-    mean, first = np.empty((2, dim), np.float32), np.zeros(1, np.int32)
+    mean = np.empty((2, dim), np.float32)
     n_near = 2 * window + 1
     near, before = np.empty((n_near, dim), np.float32), np.empty((n_near, dim), np.float32)
     loss, n_steps = 0.0, 0
@@ -151,16 +158,22 @@ def learn_subwords(  # type: ignore[no-untyped-def]
             if n_context == 0:
                 continue
             n_predicted, state = _drawn(sentence[middle], negative, n_words, threshold, other, predicted, state)
-            if of_mean:
-                _mean_of(near, context, n_context, mean)
-                loss += _learn(mean, first, 1, outputs, predicted, n_predicted, rate, rows, changes, gradients, nowhere)
-                _move(near, context, n_context, mean)
-                n_steps += 1
-            else:
-                loss += _learn(
-                    near, context, n_context, outputs, predicted, n_predicted, rate, rows, changes, gradients, nowhere
-                )
-                n_steps += n_context
+            loss += _learn_window(
+                near,
+                context,
+                n_context,
+                of_mean,
+                mean,
+                outputs,
+                predicted,
+                n_predicted,
+                rate,
+                rows,
+                changes,
+                gradients,
+                nowhere,
+            )
+            n_steps += 1 if of_mean else n_context
         for place in range(max(0, length - window - 1), length):
             _leave(inputs, parts, starts, sentence[place], near[place % n_near], before[place % n_near])
     return loss, n_steps
@@ -216,6 +229,19 @@ def _drawn(word, negative, n_words, threshold, other, predicted, state):  # type
             predicted[n_predicted] = drawn
             n_predicted += 1
     return n_predicted, state
+
+
+@_inline  # type: ignore[untyped-decorator]
+def _learn_window(  # type: ignore[no-untyped-def]
+    inputs, context, n_context, of_mean, mean, outputs, predicted, n_predicted, rate, rows, changes, gradients, nowhere
+):
+    """A step for each input row in ``context``, or one for their mean, whose change all of them take."""
+    if not of_mean:
+        return _learn(inputs, context, n_context, outputs, predicted, n_predicted, rate, rows, changes, gradients, nowhere)
+    _mean_of(inputs, context, n_context, mean)
+    loss = _learn(mean, _FIRST, 1, outputs, predicted, n_predicted, rate, rows, changes, gradients, nowhere)
+    _move(inputs, context, n_context, mean)
+    return loss
 
 
 @_step  # type: ignore[untyped-decorator]
