@@ -8,6 +8,8 @@ from scipy.stats import skew
 from emb_pipeline.diagnostics.neighbours import unit_vectors
 from emb_pipeline.embeddings.word_vectors import WordVectors
 
+_BLOCK = 128
+
 
 def anisotropy(vectors: np.ndarray) -> float:
     """Mean cosine of two different words: 0 for directions spread evenly, 1 where all point the same way.
@@ -52,11 +54,14 @@ def hubness(vectors: np.ndarray, k: int = 10) -> tuple[float, float]:
     .. [1] Radovanović, Nanopoulos & Ivanović (2010), Hubs in space, JMLR 11.
     """
     unit = unit_vectors(np.asarray(vectors, dtype=np.float32))
-    cosines = unit @ unit.T
-    np.fill_diagonal(cosines, -np.inf)
-    k = min(k, len(unit) - 1)
-    neighbours = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
-    occurrences = np.bincount(neighbours.ravel(), minlength=len(unit))
+    n, k = len(unit), min(k, len(unit) - 1)
+    occurrences = np.zeros(n, dtype=np.int64)
+    for start in range(0, n, _BLOCK):
+        cosines = unit[start : start + _BLOCK] @ unit.T
+        own = np.arange(len(cosines))
+        cosines[own, start + own] = -np.inf
+        neighbours = np.argpartition(cosines, n - k, axis=1)[:, n - k :]
+        occurrences += np.bincount(neighbours.ravel(), minlength=n)
     return float(skew(occurrences)), float(occurrences.max() / len(unit))
 
 

@@ -50,11 +50,20 @@ def nearest(vectors: WordVectors, words: Sequence[str], k: int = 10, *, commones
         for word, row, scores in zip(known[start:], own[start:].tolist(), cosines, strict=False):
             if row < len(scores):
                 scores[row] = -np.inf
-            best = np.argsort(-scores, kind="stable")[: min(k, len(scores) - 1)]
+            best = _largest(scores, min(k, len(scores) - 1))
             rows += [
                 (word, rank, vectors.tokens[place], float(scores[place])) for rank, place in enumerate(best.tolist(), 1)
             ]
     return pd.DataFrame(rows, columns=["word", "rank", "neighbour", "cosine"])
+
+
+def _largest(scores: np.ndarray, k: int) -> np.ndarray:
+    """Places of the ``k`` largest scores, best first; of equal ones the first place comes first."""
+    if not k:
+        return np.empty(0, dtype=np.int64)
+    places = np.flatnonzero(scores >= np.partition(scores, -k)[-k])
+    best: np.ndarray = places[np.argsort(-scores[places], kind="stable")][:k]
+    return best
 
 
 def word_sample(vectors: WordVectors, n: int, *, least: int = 10) -> list[str]:

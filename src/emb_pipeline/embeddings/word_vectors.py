@@ -47,11 +47,12 @@ class Subwords:
         from gensim.models.fasttext import ft_ngram_hashes  # a second of imports that other methods can do without
 
         hashes = np.asarray(ft_ngram_hashes(token, self.min_n, self.max_n, self.n_buckets), dtype=np.int64)
-        used = hashes[np.isin(hashes, self.buckets)]
+        rows = np.searchsorted(self.buckets, hashes)
+        rows[rows == len(self.buckets)] = 0
+        used = rows[self.buckets[rows] == hashes]
         if not len(used):
             return None
-        rows = np.searchsorted(self.buckets, used)
-        mean: np.ndarray = self.vectors[rows].sum(axis=0) / np.float32(len(hashes))
+        mean: np.ndarray = self.vectors[used].sum(axis=0) / np.float32(len(hashes))
         return mean
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg.blas import saxpy
 
 Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
 _Pair = tuple[np.ndarray, np.ndarray, float]
@@ -23,7 +24,15 @@ class Minimum(NamedTuple):
     converged: bool
 
 
-def minimise(objective: Objective, start: np.ndarray, *, tolerance: float, max_iterations: int, memory: int = 6) -> Minimum:
+def minimise(
+    objective: Objective,
+    start: np.ndarray,
+    at_start: tuple[float, np.ndarray] | None = None,
+    *,
+    tolerance: float,
+    max_iterations: int,
+    memory: int = 6,
+) -> Minimum:
     """Minimum of a smooth convex function whose curvature is roughly 1 in every direction.
 
     Two-loop recursion and backtracking line search [1]_. For a convex function each accepted step has positive
@@ -35,6 +44,8 @@ def minimise(objective: Objective, start: np.ndarray, *, tolerance: float, max_i
         Value and gradient (a new float32 array) at a point.
     start : ndarray of shape (n,), float32
         Where to start.
+    at_start : tuple of float and ndarray, optional
+        Value and gradient there, where they are known.
     tolerance : float
         Stop after an iteration that lowers the value by less than this part of it.
     max_iterations : int
@@ -50,7 +61,7 @@ def minimise(objective: Objective, start: np.ndarray, *, tolerance: float, max_i
     ----------
     .. [1] Nocedal & Wright (2006), Numerical Optimization, algorithms 7.4 and 3.1.
     """
-    x, (value, gradient) = start, objective(start)
+    x, (value, gradient) = start, at_start or objective(start)
     pairs: deque[_Pair] = deque(maxlen=memory)
     for iteration in range(1, max_iterations + 1):
         direction = _direction(gradient, pairs)
@@ -82,12 +93,12 @@ def _direction(gradient: np.ndarray, pairs: deque[_Pair]) -> np.ndarray:
     direction = -gradient
     weights = []
     for step, change, curvature in reversed(pairs):
-        weight = np.float32(step @ direction / curvature)
-        direction -= weight * change
+        weight = step @ direction / curvature
+        saxpy(change, direction, a=-weight)
         weights.append(weight)
     if pairs:
         _, change, curvature = pairs[-1]
         direction *= np.float32(curvature / float(change @ change))
     for (step, change, curvature), weight in zip(pairs, reversed(weights), strict=True):
-        direction += (weight - np.float32(change @ direction / curvature)) * step
+        saxpy(step, direction, a=weight - change @ direction / curvature)
     return direction

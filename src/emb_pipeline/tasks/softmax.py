@@ -20,11 +20,12 @@ import scipy.linalg
 import scipy.sparse as sp
 
 from emb_pipeline.tasks.lbfgs import minimise
+from emb_pipeline.tasks.softmax_kernels import centre, sparse_product, to_residuals
 
 Features: TypeAlias = np.ndarray | sp.csr_array
 
-MOST_SAMPLES_FOR_AXES = 5_000
-"""Above this the eigenvectors of a matrix of samples × samples cost more than they save (9 s at 5,000)."""
+MOST_SAMPLES_FOR_AXES = 1_000
+"""Above this, sparse rows stay sparse: products with as many dense axes as rows cost more than their iterations save."""
 
 
 class Axes(Protocol):
@@ -67,8 +68,8 @@ class SoftmaxRegression:
     def __init__(self, features: Features, codes: np.ndarray, n_classes: int, start: Coefficients | None = None) -> None:
         self._features = features
         self._transposed = sp.csr_array(features.T) if sp.issparse(features) else features.T
-        self._codes = codes
-        self._rows = np.arange(len(codes))
+        self._codes = codes.astype(np.int64)
+        self._ones = np.ones(len(codes), dtype=np.float32)
         squares = sp.csr_array(features).power(2) if sp.issparse(features) else np.square(features)
         self._mean_squares = np.asarray(squares.mean(axis=0), dtype=np.float32).ravel()
         if start is None:
@@ -93,45 +94,59 @@ class SoftmaxRegression:
         """
         n, (n_axes, n_classes) = len(self._codes), self.coefficients.weights.shape
         penalty = 1.0 / (c * n)
-        probabilities, loss = self._predict(self.coefficients.weights, self.coefficients.intercepts)
-        scale = 1.0 / max(loss + 0.5 * penalty * _squared_length(self.coefficients.weights), 1e-30)
-        curvature = max(float(np.mean(probabilities * (1 - probabilities), dtype=np.float64)), 1e-9)
+        at_start = self._fitted(self.coefficients.weights, self.coefficients.intercepts)
+        scale = 1.0 / max(at_start.loss + 0.5 * penalty * _squared_length(self.coefficients.weights), 1e-30)
+        curvature = max(at_start.curvature, 1e-9)
         weight_unit = (1 / np.sqrt(scale * (curvature * self._mean_squares.astype(np.float64) + penalty)))[:, None]
         weight_unit = weight_unit.astype(np.float32)
         intercept_unit = np.float32(1 / np.sqrt(scale * curvature))
 
+        to_gradient = np.float32(scale / n)
+
+        def at(fit: _Fit, weights: np.ndarray) -> tuple[float, np.ndarray]:
+            loss = fit.loss + 0.5 * penalty * _squared_length(weights)
+            gradient = np.empty((n_axes + 1, n_classes), dtype=np.float32)
+            _product(self._transposed, fit.residuals, out=gradient[:n_axes])
+            gradient[:n_axes] += np.float32(penalty * n) * weights
+            gradient[:n_axes] *= to_gradient * weight_unit
+            gradient[n_axes] = to_gradient * intercept_unit * (self._ones @ fit.residuals)
+            return loss * scale, gradient.ravel()
+
         def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
             scaled = flat.reshape(n_axes + 1, n_classes)
             weights = weight_unit * scaled[:n_axes]
-            residuals, loss = self._predict(weights, intercept_unit * scaled[n_axes])
-            loss += 0.5 * penalty * _squared_length(weights)
-            residuals[self._rows, self._codes] -= 1
-            residuals *= np.float32(scale / n)
-            gradient = np.empty_like(scaled)
-            gradient[:n_axes] = self._transposed @ residuals
-            weights *= np.float32(penalty * scale)
-            gradient[:n_axes] += weights
-            gradient[:n_axes] *= weight_unit
-            gradient[n_axes] = intercept_unit * residuals.sum(axis=0)
-            return loss * scale, gradient.ravel()
+            return at(self._fitted(weights, intercept_unit * scaled[n_axes]), weights)
 
-        start = np.vstack([self.coefficients.weights / weight_unit, self.coefficients.intercepts / intercept_unit])
-        found = minimise(objective, start.ravel(), tolerance=tolerance, max_iterations=max_iterations)
+        found = minimise(
+            objective,
+            np.vstack([self.coefficients.weights / weight_unit, self.coefficients.intercepts / intercept_unit]).ravel(),
+            at(at_start, self.coefficients.weights),
+            tolerance=tolerance,
+            max_iterations=max_iterations,
+        )
         solution = found.x.reshape(n_axes + 1, n_classes)
         self.coefficients = Coefficients(weight_unit * solution[:n_axes], intercept_unit * solution[n_axes])
         self.iterations, self.converged = found.iterations, found.converged
         return self.coefficients
 
-    def _predict(self, weights: np.ndarray, intercepts: np.ndarray) -> tuple[np.ndarray, float]:
-        """Class probabilities, and the mean log loss."""
-        scores = self._features @ weights
-        scores += intercepts
-        scores -= scores.max(axis=1, keepdims=True)
-        of_label = scores[self._rows, self._codes].astype(np.float64)
+    def _fitted(self, weights: np.ndarray, intercepts: np.ndarray) -> _Fit:
+        scores = np.empty((len(self._codes), weights.shape[1]), dtype=np.float32)
+        _product(self._features, weights, out=scores)
+        of_label = np.empty(len(scores), dtype=np.float32)
+        centre(scores, intercepts, self._codes, of_label)
         np.exp(scores, out=scores)
-        sums = scores.sum(axis=1)
-        scores /= sums[:, None]
-        return scores, float(np.mean(np.log(sums.astype(np.float64)) - of_label))
+        loss, squares = to_residuals(scores, self._codes, of_label)
+        n = len(scores)
+        return _Fit(scores, loss / n, (n - squares) / scores.size)
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """Class probabilities less 1 for the label, the mean log loss, and the mean of p(1 - p) over rows and classes."""
+
+    residuals: np.ndarray
+    loss: float
+    curvature: float
 
 
 def axes_of(features: Features) -> Axes:
@@ -199,6 +214,13 @@ class _MergedColumns:
 
     def rotate(self, features: Features) -> Features:
         return sp.csr_array(features @ self._basis)
+
+
+def _product(left: Features, right: np.ndarray, *, out: np.ndarray) -> None:
+    if isinstance(left, np.ndarray):
+        np.matmul(left, right, out=out)
+    else:
+        sparse_product(left.indptr, left.indices, left.data, right, out)
 
 
 def _dense(product: Features) -> np.ndarray:
