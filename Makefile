@@ -34,7 +34,7 @@ lint: .venv/installed
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
-	$(BIN)/python -m emb_pipeline.embeddings.precompile
+	$(BIN)/python -m emb_pipeline.precompile
 	touch $@
 
 clean:

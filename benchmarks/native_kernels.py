@@ -39,9 +39,9 @@ from emb_pipeline.embeddings.kernels.random import alias_table, seeded
 from emb_pipeline.embeddings.negative_sampling import NOISE_EXPONENT, fit, share_kept
 from emb_pipeline.embeddings.options import FastTextOptions, GloveOptions, Word2VecOptions
 from emb_pipeline.embeddings.pooling import PooledEncoder
-from emb_pipeline.embeddings.precompile import compile_training
 from emb_pipeline.embeddings.training import Progress, known_words
 from emb_pipeline.embeddings.word_vectors import WordVectors
+from emb_pipeline.precompile import compile_training
 from emb_pipeline.text.id_stream import IdStream, open_ids
 from emb_pipeline.text.texts import Texts
 from emb_pipeline.text.tokens import TokenCorpus, cut

@@ -517,7 +517,7 @@ class _Training:
         ]
         if head:
             groups.append({"params": list(head), "lr": options.head_learning_rate, "weight_decay": 0.0})
-        return torch.optim.AdamW(groups, lr=options.learning_rate)
+        return torch.optim.AdamW(groups, lr=options.learning_rate, fused=True)
 
     def _step_size(self, step: int, n_steps: int) -> float:
         warmup = max(1, round(self._options.warmup_share * n_steps))

@@ -59,8 +59,8 @@ def to_residuals(exponentials: np.ndarray, codes: np.ndarray, of_label: np.ndarr
             of_row[code] *= share
             of_squares += of_row[code] * of_row[code]
         of_row[codes[row]] -= np.float32(1)
-        loss += math.log(total) - of_label[row]
-        squares += of_squares
+        loss += math.log(total) - float(of_label[row])
+        squares += float(of_squares)
     return loss, squares
 
 

@@ -1,6 +1,6 @@
-"""Compile the inner loops of training once, so that a first run does not wait for it in each of its processes.
+"""Compile the inner loops of training and probes once, so that a first run does not wait for it in each of its processes.
 
-python -m emb_pipeline.embeddings.precompile
+python -m emb_pipeline.precompile
 """
 
 from __future__ import annotations
@@ -8,8 +8,13 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import numpy as np
+import scipy.sparse as sp
+
 from emb_pipeline.embeddings import fasttext, glove, word2vec
 from emb_pipeline.embeddings.options import FastTextOptions, GloveOptions, Word2VecOptions
+from emb_pipeline.tasks.crf import LinearChainCrf, TokenVectors
+from emb_pipeline.tasks.softmax import SoftmaxRegression
 from emb_pipeline.text.tokens import write_tokens
 
 
@@ -22,5 +27,16 @@ def compile_training() -> None:
         glove.train(tokens, dim=4, options=GloveOptions(epochs=1))
 
 
+def compile_probes() -> None:
+    """Fit each probe to four examples."""
+    features, codes = np.eye(4, dtype=np.float32), np.array([0, 1, 0, 1])
+    for each in (features, sp.csr_array(features)):
+        SoftmaxRegression(each, codes, n_classes=2).fit(1.0)
+    vectors = TokenVectors(features, np.arange(4), np.array([0, 2, 4]))
+    field = LinearChainCrf(vectors, codes, np.ones((3, 2), dtype=bool), window=1).fit(1.0)
+    field.decoded(vectors)
+
+
 if __name__ == "__main__":
     compile_training()
+    compile_probes()
