@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 BLOCK_BYTES = 1 << 27
+CACHED_BYTES = 1 << 22
+"""Of counts, which are written in random order: three times as fast where they stay in the cache."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def group_sums(values: np.ndarray, codes: np.ndarray, n_groups: int) -> np.ndarr
 
 def multinomial_counts(n_units: int, n_resamples: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """How often each unit is drawn in each resample of ``n_units`` draws: blocks of shape (n, n_units), float32."""
-    block = max(1, min(n_resamples, BLOCK_BYTES // (8 * n_units)))
+    block = max(1, min(n_resamples, CACHED_BYTES // (8 * n_units)))
     for start in range(0, n_resamples, block):
         rows = min(block, n_resamples - start)
         drawn = rng.integers(0, n_units, size=(rows, n_units), dtype=np.int64)

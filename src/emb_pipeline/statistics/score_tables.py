@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -86,15 +87,16 @@ def task_scores(item_scores: Scores, *, label_fraction: float = 1.0) -> Iterator
     if not tables:
         raise ValueError("no table of item scores was given")
     by_task: dict[str, dict[str, _Cell]] = {}
+    names = _Names()
     for table in tables:
-        for cell in _cells(table, label_fraction):
+        for cell in _cells(table, label_fraction, names):
             cells = by_task.setdefault(cell.task, {})
             if cell.embedding in cells:
                 cells[cell.embedding].add(cell)
             else:
                 cells[cell.embedding] = cell
     for task, cells in by_task.items():
-        yield _aligned(task, cells)
+        yield _aligned(task, cells, names)
 
 
 def as_tables(item_scores: Scores) -> list[pa.Table]:
@@ -104,12 +106,45 @@ def as_tables(item_scores: Scores) -> list[pa.Table]:
     return [item_scores] if isinstance(item_scores, pa.Table) else list(item_scores)
 
 
+class _Names:
+    """Numbers for the names of units and groups, the same in every table."""
+
+    def __init__(self) -> None:
+        self._number_of: dict[str, int] = {}
+
+    def numbers(self, column: pa.ChunkedArray) -> np.ndarray:
+        """The number of each name."""
+        codes, words = _codes(column)
+        numbers = [self._number_of.setdefault(word, len(self._number_of)) for word in words]
+        made: np.ndarray = np.array(numbers, dtype=np.int64)[codes]
+        return made
+
+    def of(self, numbers: np.ndarray) -> list[str]:
+        """The names again."""
+        return [self._words[number] for number in numbers.tolist()]
+
+    def ranks(self, numbers: np.ndarray) -> np.ndarray:
+        """Places of these names in the order of all."""
+        ranks: np.ndarray = self._rank[numbers]
+        return ranks
+
+    @cached_property
+    def _words(self) -> list[str]:
+        return list(self._number_of)
+
+    @cached_property
+    def _rank(self) -> np.ndarray:
+        rank = np.empty(len(self._words), dtype=np.int64)
+        rank[sorted(range(len(rank)), key=self._words.__getitem__)] = np.arange(len(rank))
+        return rank
+
+
 @dataclass(eq=False)
 class _Cell:
     task: str
     embedding: str
     fields: dict[str, object]
-    metrics: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]  # unit ids, group ids, values
+    metrics: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]  # numbers of units and of groups, values
 
     def add(self, other: _Cell) -> None:
         """Metrics of the same cell from another table."""
@@ -119,14 +154,14 @@ class _Cell:
             self.metrics[metric] = scores
 
 
-def _cells(table: pa.Table, label_fraction: float) -> Iterator[_Cell]:
+def _cells(table: pa.Table, label_fraction: float, names_of_units: _Names) -> Iterator[_Cell]:
     missing = [column for column in REQUIRED if column not in table.column_names]
     if missing:
         raise ValueError(f"item scores lack the column(s) {', '.join(missing)}")
-    table = table.filter(pc.equal(pc.fill_null(table["label_fraction"], 1.0), label_fraction)).combine_chunks()
+    table = table.filter(pc.equal(pc.fill_null(table["label_fraction"], 1.0), label_fraction))
     names = table["embedding"] if "embedding" in table.column_names else _names(table)
     keys = [_codes(column) for column in (table["task"], names, table["metric"])]
-    units, groups = (np.asarray(table[column].to_pylist(), dtype=object) for column in ("unit_id", "group_id"))
+    units, groups = (names_of_units.numbers(table[column]) for column in ("unit_id", "group_id"))
     values = table["value"].to_numpy()
     cells: dict[tuple[str, str], _Cell] = {}
     combined = keys[0][0]
@@ -155,21 +190,22 @@ def _names(table: pa.Table) -> pa.ChunkedArray:
     return pc.if_else(pc.is_null(table["dim"]), stem, with_dim)
 
 
-def _aligned(task: str, cells: Mapping[str, _Cell]) -> TaskScores:
+def _aligned(task: str, cells: Mapping[str, _Cell], names: _Names) -> TaskScores:
     reference_name, reference = next(iter(cells.items()))
-    units, groups = _sorted_units(task, reference_name, next(iter(reference.metrics)), reference)
+    units, groups = _sorted_units(task, reference_name, next(iter(reference.metrics)), reference, names)
     columns: dict[str, list[np.ndarray]] = {metric: [] for metric in reference.metrics}
     for name, cell in cells.items():
         if set(cell.metrics) != set(columns):
             differing = sorted(set(cell.metrics) ^ set(columns))
             raise ValueError(f"{task}: {name} and {reference_name} differ in their metrics ({', '.join(differing)})")
-        for metric, (ids, group_ids, values) in cell.metrics.items():
-            order = np.argsort(ids, kind="stable")
-            _require_same_units(task, reference_name, units, name, ids[order])
-            if not np.array_equal(group_ids[order], groups):
+        for metric, (of_units, of_groups, values) in cell.metrics.items():
+            order = np.argsort(names.ranks(of_units), kind="stable")
+            _require_same_units(task, reference_name, units, name, of_units[order], names)
+            if not np.array_equal(of_groups[order], groups):
                 raise ValueError(f"{task}: {name} and {reference_name} disagree on the groups of units")
             if not np.isfinite(values).all():
-                raise ValueError(f"{task}, {name}: {metric} of unit {ids[~np.isfinite(values)][0]} is not a number")
+                (first,) = names.of(of_units[~np.isfinite(values)][:1])
+                raise ValueError(f"{task}, {name}: {metric} of unit {first} is not a number")
             columns[metric].append(values[order])
     scores = {metric: np.column_stack(values) for metric, values in columns.items() if metric not in _CODES}
     labels = predictions = None
@@ -179,28 +215,31 @@ def _aligned(task: str, cells: Mapping[str, _Cell]) -> TaskScores:
         unlike = np.flatnonzero((of_cells != labels[:, None]).any(axis=0))
         if len(unlike):
             raise ValueError(f"{task}: {list(cells)[unlike[0]]} and {reference_name} disagree on the labels of units")
-    codes = np.unique(groups.astype(str), return_inverse=True)[1]
+    codes = np.unique(names.ranks(groups), return_inverse=True)[1]
     return TaskScores(task, list(cells), [cell.fields for cell in cells.values()], codes, scores, labels, predictions)
 
 
-def _sorted_units(task: str, name: str, metric: str, cell: _Cell) -> tuple[np.ndarray, np.ndarray]:
-    ids, groups, _ = cell.metrics[metric]
-    order = np.argsort(ids, kind="stable")
-    ids = ids[order]
-    repeated = np.flatnonzero(ids[1:] == ids[:-1])
+def _sorted_units(task: str, name: str, metric: str, cell: _Cell, names: _Names) -> tuple[np.ndarray, np.ndarray]:
+    units, groups, _ = cell.metrics[metric]
+    order = np.argsort(names.ranks(units), kind="stable")
+    units = units[order]
+    repeated = np.flatnonzero(units[1:] == units[:-1])
     if len(repeated):
-        raise ValueError(f"{task}, {name}: unit {ids[repeated[0]]} has two scores of {metric}")
-    return ids, groups[order]
+        (first,) = names.of(units[repeated[:1]])
+        raise ValueError(f"{task}, {name}: unit {first} has two scores of {metric}")
+    return units, groups[order]
 
 
-def _require_same_units(task: str, reference_name: str, reference: np.ndarray, name: str, units: np.ndarray) -> None:
-    if len(units) == len(reference) and (units == reference).all():
+def _require_same_units(
+    task: str, reference_name: str, reference: np.ndarray, name: str, units: np.ndarray, names: _Names
+) -> None:
+    if np.array_equal(units, reference):
         return
     for lacking, there, having, all_units in (
         (name, units, reference_name, reference),
         (reference_name, reference, name, units),
     ):
-        missing = sorted(set(all_units.tolist()) - set(there.tolist()))
+        missing = sorted(names.of(np.setdiff1d(all_units, there)))
         if missing:
             shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
             raise ValueError(f"{task}: {lacking} lacks {len(missing)} unit(s) that {having} has: {shown}")

@@ -135,7 +135,10 @@ class Texts(Sequence[str]):
     def terms(self) -> DocumentTerms:
         """Counts of single tokens."""
         found = self.token_ids
-        occurring, columns = np.unique(found.ids, return_inverse=True)
+        occurring = np.flatnonzero(np.bincount(found.ids, minlength=len(found.words)))
+        column_of = np.zeros(len(found.words), dtype=np.int64)
+        column_of[occurring] = np.arange(len(occurring))
+        columns = column_of[found.ids]
         return DocumentTerms(_counts(columns, found.starts, len(occurring)), [found.words[i] for i in occurring.tolist()])
 
     @cached_property
