@@ -4,7 +4,8 @@ The model and its C are scikit-learn's: the sum of the log losses, plus ``|W|² 
 things make it some hundred times faster there for text, none of which changes the solution:
 
 * features are expressed in other orthonormal axes (`axes_of`). The penalty is a length, so it does not change; the best
-  weights lie in the span of the training rows, so as few axes as rows are enough;
+  weights lie in the span of the training rows, so no more axes than rows are needed, and fewer than most sparse features have
+  columns;
 * L-BFGS runs in variables scaled by the curvature of each axis, a diagonal that is nearly the whole Hessian in
   principal axes, and starts from the solution for the previous C;
 * products are float32, sums of losses float64.
@@ -23,9 +24,6 @@ from emb_pipeline.tasks.lbfgs import minimise
 from emb_pipeline.tasks.softmax_kernels import centre, sparse_product, to_residuals
 
 Features: TypeAlias = np.ndarray | sp.csr_array
-
-MOST_SAMPLES_FOR_AXES = 1_000
-"""Above this, sparse rows stay sparse: products with as many dense axes as rows cost more than their iterations save."""
 
 
 class Axes(Protocol):
@@ -160,12 +158,12 @@ def axes_of(features: Features) -> Axes:
     Returns
     -------
     Axes
-        Principal axes for dense features, and for sparse ones of at most `MOST_SAMPLES_FOR_AXES` rows; for more rows,
-        columns that occur in one and the same row alone become one column.
+        Principal axes for dense features. Sparse ones stay sparse (``benchmarks/probe_speed.py``), but columns that occur in
+        one and the same row alone become one.
     """
     n_samples, n_features = features.shape
     if sp.issparse(features):
-        return _PrincipalAxesOfRows(features) if n_samples <= MOST_SAMPLES_FOR_AXES else _MergedColumns(features)
+        return _MergedColumns(features)
     return _PrincipalAxes(features) if n_features <= n_samples else _PrincipalAxesOfRows(features)
 
 
