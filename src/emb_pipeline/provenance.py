@@ -254,13 +254,23 @@ def _source_fingerprint(module: str) -> str:
     waiting = [module]
     while waiting:
         name = waiting.pop()
-        if name in sources or (path := _source_path(name)) is None:
-            continue
-        sources[name] = path.read_bytes()
-        waiting.extend(_imports(sources[name]))
-        if path.stem == "registry":  # a registry imports its implementations by name, from beside it
-            waiting.extend(f"{name.rpartition('.')[0]}.{file.stem}" for file in path.parent.glob("*.py"))
+        if name not in sources and (read := _source(name)) is not None:
+            sources[name], imported = read
+            waiting.extend(imported)
     return hashlib.sha256(b"".join(sources[name] for name in sorted(sources))).hexdigest()
+
+
+@cache
+def _source(module: str) -> tuple[bytes, tuple[str, ...]] | None:
+    """A module's source, and what it imports of this package; None for what is no module."""
+    path = _source_path(module)
+    if path is None:
+        return None
+    source = path.read_bytes()
+    imported = list(_imports(source))
+    if path.stem == "registry":  # a registry imports its implementations by name, from beside it
+        imported.extend(f"{module.rpartition('.')[0]}.{file.stem}" for file in path.parent.glob("*.py"))
+    return source, tuple(imported)
 
 
 def _imports(source: bytes) -> Iterable[str]:
