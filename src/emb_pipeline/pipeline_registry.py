@@ -28,4 +28,4 @@ def register_pipelines() -> dict[str, Pipeline]:
         "decide": decide.build(experiment),
         "report": report.build(experiment),
     }
-    return {**stages, "__default__": sum(stages.values(), Pipeline([])), "deploy": decide.build_export(experiment)}
+    return {**stages, "__default__": Pipeline(stages.values()), "deploy": decide.build_export(experiment)}

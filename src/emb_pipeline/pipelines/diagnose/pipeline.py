@@ -17,7 +17,7 @@ STAGE = "diagnose"
 
 def build(experiment: Experiment) -> Pipeline:
     """The stage that diagnoses."""
-    return sum((_diagnose(origin, experiment) for origin in diagnosed_origins(experiment)), Pipeline([]))
+    return Pipeline([_diagnose(origin, experiment) for origin in diagnosed_origins(experiment)])
 
 
 def diagnosed_origins(experiment: Experiment) -> list[str]:

@@ -38,7 +38,7 @@ def build(experiment: Experiment) -> Pipeline:
         for task in experiment.tasks_of(cell)
     ]
     gathered = [_collect_tasks(cell, experiment) for cell in experiment.cells if experiment.tasks_of(cell)]
-    return sum([*cells, *gathered, *(_collect_origin(origin, experiment) for origin in experiment.origins)], Pipeline([]))
+    return Pipeline([*cells, *gathered, *(_collect_origin(origin, experiment) for origin in experiment.origins)])
 
 
 def _evaluate(cell: EmbeddingCell, task: str, experiment: Experiment) -> Pipeline:

@@ -21,7 +21,7 @@ STAGE = "fine_tune"
 def build(experiment: Experiment) -> Pipeline:
     """The fine-tuning stage of an experiment."""
     tuned = [_fine_tune(cell, experiment) for cell in experiment.cells if cell.tuned_on]
-    return sum(tuned, Pipeline([]))
+    return Pipeline(tuned)
 
 
 def _fine_tune(cell: EmbeddingCell, experiment: Experiment) -> Pipeline:

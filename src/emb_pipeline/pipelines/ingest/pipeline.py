@@ -25,7 +25,7 @@ def build(experiment: Experiment) -> Pipeline:
     """The ingest stage of an experiment."""
     tasks = [_task(task, kind) for task, kind in experiment.tasks.items()]
     corpora = [_corpus(corpus, experiment) for corpus in experiment.corpora]
-    return sum([*tasks, *corpora, _collect(experiment)], Pipeline([]))
+    return Pipeline([*tasks, *corpora, _collect(experiment)])
 
 
 def _task(task: str, kind: str) -> Pipeline:

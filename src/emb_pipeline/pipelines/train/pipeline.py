@@ -29,7 +29,7 @@ STEPS: dict[tuple[str, str], tuple[str, Callable[..., Any], list[str]]] = {
 
 def build(experiment: Experiment) -> Pipeline:
     """The training stage of an experiment."""
-    return sum((_train(cell) for cell in experiment.cells if cell.is_trained and not cell.tuned_on), Pipeline([]))
+    return Pipeline([_train(cell) for cell in experiment.cells if cell.is_trained and not cell.tuned_on])
 
 
 def _train(cell: EmbeddingCell) -> Pipeline:
