@@ -35,6 +35,8 @@ class Reference:
         for number, sentence in enumerate(SENTENCES):
             rate = rates[0] + (rates[1] - rates[0]) * ENDS[number] / ENDS[-1]
             words = [word for word in sentence if word < N_WORDS and self.draw_unit() < self.keep[word]]
+            if len(words) < 2:
+                continue
             # With parts, a word has a vector of its own for as long as it is in the window.
             near: dict[int, np.ndarray] = {}
             for middle, true in enumerate(words):
@@ -46,8 +48,6 @@ class Reference:
                             near[place, "before"] = near[place].copy()
                 reach = 1 + self.draw_below(self.window)
                 places = [p for p in range(middle - reach, middle + reach + 1) if p != middle and 0 <= p < len(words)]
-                if not places:
-                    continue
                 vectors = [near[p] if self.parts is not None else inputs[words[p]] for p in places]
                 loss += self.learn(vectors, outputs, [true, *self.noise(true)], rate)
             for place in range(len(words)):

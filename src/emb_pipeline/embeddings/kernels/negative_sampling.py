@@ -12,6 +12,7 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
+from emb_pipeline.embeddings.kernels.prefetch import fetch
 from emb_pipeline.embeddings.kernels.random import below, following, unit
 from emb_pipeline.embeddings.kernels.sigmoid import LOG_SIGMOID, SIGMOID, place_of
 
@@ -60,24 +61,41 @@ def learn_words(  # type: ignore[no-untyped-def]
     """
     dim = inputs.shape[1]
     sentence, context = np.empty(_longest(ends), np.int32), np.empty(2 * window, np.int32)
-    predicted = np.empty(negative + 1, np.int32)
+    predicted = np.empty((2, negative + 1), np.int32)
     rows, changes, gradients, nowhere = _scratch(negative, dim)
     mean = np.empty((2, dim), np.float32)
     loss, n_steps = 0.0, 0
     for number in range(ends.shape[0] - 1):
         rate = _rate(rates, ends, number)
         length, state = _kept(ids, ends[number], ends[number + 1], n_words, keep, sentence, state)
+        if length < 2:
+            continue
+        for place in range(min(window, length)):
+            fetch(inputs[sentence[place]])
+        reach, n_predicted, state = _planned(
+            sentence[0], window, negative, n_words, threshold, other, outputs, predicted[0], state
+        )
         for middle in range(length):
-            state = following(state)
-            reach = 1 + below(state, window)
+            if middle + window + 1 < length:
+                fetch(inputs[sentence[middle + window + 1]])
+            next_reach, n_next = 0, 0
+            if middle + 1 < length:
+                next_reach, n_next, state = _planned(
+                    sentence[middle + 1],
+                    window,
+                    negative,
+                    n_words,
+                    threshold,
+                    other,
+                    outputs,
+                    predicted[(middle + 1) % 2],
+                    state,
+                )
             n_context = 0
             for place in range(max(0, middle - reach), min(length, middle + reach + 1)):
                 if place != middle:
                     context[n_context] = sentence[place]
                     n_context += 1
-            if n_context == 0:
-                continue
-            n_predicted, state = _drawn(sentence[middle], negative, n_words, threshold, other, predicted, state)
             loss += _learn_window(
                 inputs,
                 context,
@@ -85,7 +103,7 @@ def learn_words(  # type: ignore[no-untyped-def]
                 of_mean,
                 mean,
                 outputs,
-                predicted,
+                predicted[middle % 2],
                 n_predicted,
                 rate,
                 rows,
@@ -94,6 +112,7 @@ def learn_words(  # type: ignore[no-untyped-def]
                 nowhere,
             )
             n_steps += 1 if of_mean else n_context
+            reach, n_predicted = next_reach, n_next
     return loss, n_steps
 
 
@@ -131,7 +150,7 @@ def learn_subwords(  # type: ignore[no-untyped-def]
     """
     dim = inputs.shape[1]
     sentence, context = np.empty(_longest(ends), np.int32), np.empty(2 * window, np.int32)
-    predicted = np.empty(negative + 1, np.int32)
+    predicted = np.empty((2, negative + 1), np.int32)
     rows, changes, gradients, nowhere = _scratch(negative, dim)
     mean = np.empty((2, dim), np.float32)
     n_near = 2 * window + 1
@@ -140,24 +159,40 @@ def learn_subwords(  # type: ignore[no-untyped-def]
     for number in range(ends.shape[0] - 1):
         rate = _rate(rates, ends, number)
         length, state = _kept(ids, ends[number], ends[number + 1], n_words, keep, sentence, state)
+        if length < 2:
+            continue
         for place in range(min(window, length)):
             _enter(inputs, parts, starts, sentence[place], near[place], before[place])
+        reach, n_predicted, state = _planned(
+            sentence[0], window, negative, n_words, threshold, other, outputs, predicted[0], state
+        )
         for middle in range(length):
             entering, leaving = middle + window, middle - window - 1
             if leaving >= 0:
                 _leave(inputs, parts, starts, sentence[leaving], near[leaving % n_near], before[leaving % n_near])
             if entering < length:
                 _enter(inputs, parts, starts, sentence[entering], near[entering % n_near], before[entering % n_near])
-            state = following(state)
-            reach = 1 + below(state, window)
+            if entering + 1 < length:
+                for part in range(starts[sentence[entering + 1]], starts[sentence[entering + 1] + 1]):
+                    fetch(inputs[parts[part]])
+            next_reach, n_next = 0, 0
+            if middle + 1 < length:
+                next_reach, n_next, state = _planned(
+                    sentence[middle + 1],
+                    window,
+                    negative,
+                    n_words,
+                    threshold,
+                    other,
+                    outputs,
+                    predicted[(middle + 1) % 2],
+                    state,
+                )
             n_context = 0
             for place in range(max(0, middle - reach), min(length, middle + reach + 1)):
                 if place != middle:
                     context[n_context] = place % n_near
                     n_context += 1
-            if n_context == 0:
-                continue
-            n_predicted, state = _drawn(sentence[middle], negative, n_words, threshold, other, predicted, state)
             loss += _learn_window(
                 near,
                 context,
@@ -165,7 +200,7 @@ def learn_subwords(  # type: ignore[no-untyped-def]
                 of_mean,
                 mean,
                 outputs,
-                predicted,
+                predicted[middle % 2],
                 n_predicted,
                 rate,
                 rows,
@@ -174,6 +209,7 @@ def learn_subwords(  # type: ignore[no-untyped-def]
                 nowhere,
             )
             n_steps += 1 if of_mean else n_context
+            reach, n_predicted = next_reach, n_next
         for place in range(max(0, length - window - 1), length):
             _leave(inputs, parts, starts, sentence[place], near[place % n_near], before[place % n_near])
     return loss, n_steps
@@ -212,6 +248,17 @@ def _kept(ids, start, end, n_words, keep, sentence, state):  # type: ignore[no-u
                 sentence[length] = word
                 length += 1
     return length, state
+
+
+@_step  # type: ignore[untyped-decorator]
+def _planned(word, window, negative, n_words, threshold, other, outputs, predicted, state):  # type: ignore[no-untyped-def]
+    """How far a word's window will reach, and what it will be held against: drawn one word ahead, so that rows can come."""
+    state = following(state)
+    reach = 1 + below(state, window)
+    n_predicted, state = _drawn(word, negative, n_words, threshold, other, predicted, state)
+    for k in range(n_predicted):
+        fetch(outputs[predicted[k]])
+    return reach, n_predicted, state
 
 
 @_step  # type: ignore[untyped-decorator]
