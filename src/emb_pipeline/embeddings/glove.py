@@ -22,12 +22,15 @@ import numpy as np
 
 from emb_pipeline.embeddings.checkpoints import Checkpoint
 from emb_pipeline.embeddings.cooccurrence import CooccurrenceCounts, count_cooccurrences
+from emb_pipeline.embeddings.kernels.prefetch import fetch
 from emb_pipeline.embeddings.options import GloveOptions
 from emb_pipeline.embeddings.training import OnEpoch, Progress, TrainingClock, effective_workers, known_words, recipe
 from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.text.tokens import TokenCorpus
 
 _PAIRS_PER_BLOCK = 1 << 21
+_AHEAD = 2
+"""Pairs whose vectors are on their way from memory while one is learnt from."""
 _PAIRS_PER_PIECE = 64
 
 
@@ -265,7 +268,14 @@ def _update(  # type: ignore[no-untyped-def]
     dim = words.shape[1]
     loss = 0.0
     n_records = 0
-    for k in range(first.shape[0]):
+    n_pairs = first.shape[0]
+    for k in range(n_pairs):
+        if k + _AHEAD < n_pairs:
+            for ahead in (first[k + _AHEAD], second[k + _AHEAD]):
+                fetch(words[ahead])
+                fetch(contexts[ahead])
+                fetch(words_squares[ahead])
+                fetch(contexts_squares[ahead])
         for direction in range(1 if first[k] == second[k] else 2):
             i = first[k] if direction == 0 else second[k]
             j = second[k] if direction == 0 else first[k]
