@@ -258,7 +258,7 @@ def _forward_backward(
     weights[:, :n_tags] = np.exp(steps)
     forward, sums = _forward(emitted, starts, weights)
     residuals, together = _backward(forward, emitted, sums, starts, weights, codes)
-    logs: np.ndarray = _log_likelihoods(scores, highest, sums, starts, steps, codes)
+    logs = _log_likelihoods(scores, highest, sums, starts, steps, codes)
     return logs, residuals, (weights * together)[:, :n_tags]
 
 

@@ -94,11 +94,11 @@ def _direction(gradient: np.ndarray, pairs: deque[_Pair]) -> np.ndarray:
     weights = []
     for step, change, curvature in reversed(pairs):
         weight = step @ direction / curvature
-        saxpy(change, direction, a=-weight)
+        direction = saxpy(change, direction, a=-weight)  # in place
         weights.append(weight)
     if pairs:
         _, change, curvature = pairs[-1]
         direction *= np.float32(curvature / float(change @ change))
     for (step, change, curvature), weight in zip(pairs, reversed(weights), strict=True):
-        saxpy(step, direction, a=weight - change @ direction / curvature)
+        direction = saxpy(step, direction, a=weight - change @ direction / curvature)
     return direction

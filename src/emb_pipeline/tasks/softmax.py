@@ -98,7 +98,6 @@ class SoftmaxRegression:
         weight_unit = (1 / np.sqrt(scale * (curvature * self._mean_squares.astype(np.float64) + penalty)))[:, None]
         weight_unit = weight_unit.astype(np.float32)
         intercept_unit = np.float32(1 / np.sqrt(scale * curvature))
-
         to_gradient = np.float32(scale / n)
 
         def at(fit: _Fit, weights: np.ndarray) -> tuple[float, np.ndarray]:
