@@ -82,6 +82,15 @@ def test_a_tokenizer_is_the_same_in_every_process(animals_and_tools: TokenCorpus
     assert here.tokenize("cat hammer") == ["cat", "hammer"]
 
 
+def test_a_tokenizer_is_the_same_where_characters_are_left_out(corpus_of: CorpusOf) -> None:
+    letters = [chr(code) for code in range(0x100, 0x1676) if chr(code).isalpha() and chr(code) == chr(code).lower()]
+    chosen = np.random.default_rng(0).choice(letters[: bert.MAX_ALPHABET + 300], size=(3000, 3))
+    corpus = corpus_of(" ".join(map("".join, chosen)))
+    options = BertOptions(vocabulary=3000, min_count=1)
+    first, second = (bert.train_tokenizer(corpus, options).get_vocab() for _ in range(2))
+    assert first == second
+
+
 @pytest.mark.parametrize("killed_after", [1, 23])
 def test_a_killed_training_ends_with_the_same_weights(
     animals_and_tools: TokenCorpus, tmp_path: Path, killed_after: int

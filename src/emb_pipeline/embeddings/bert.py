@@ -195,7 +195,8 @@ def train_tokenizer(tokens: TokenCorpus, options: BertOptions) -> PreTrainedToke
     """A WordPiece tokenizer with at most ``options.vocabulary`` sub-tokens, lower case, accents kept.
 
     The same corpus gives the same tokenizer: the trainer numbers the characters inside words by the order of a hash map,
-    and breaks ties by number, so they are given to it beforehand, in order.
+    and breaks ties by number, so they are given to it beforehand, in order; which of more than `MAX_ALPHABET` characters it
+    leaves out hangs on that order, too.
     """
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
     from transformers import BertTokenizer
@@ -211,7 +212,8 @@ def train_tokenizer(tokens: TokenCorpus, options: BertOptions) -> PreTrainedToke
     trainer = trainers.WordPieceTrainer(
         vocab_size=options.vocabulary,
         min_frequency=options.min_count,
-        limit_alphabet=MAX_ALPHABET,
+        initial_alphabet=alphabet,
+        limit_alphabet=len(alphabet),
         special_tokens=[*SPECIAL, *alphabet, *(f"##{character}" for character in alphabet)],
         show_progress=False,
     )
