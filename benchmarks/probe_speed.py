@@ -45,7 +45,8 @@ def main() -> None:
     projection = np.random.default_rng(1).standard_normal((counts.shape[1], 100)).astype(np.float32)
     for rows in arguments.rows:
         chosen = order[:rows]
-        dense = Scaler.of(counts[chosen] @ projection, standardise=True).scale(counts[chosen] @ projection)
+        projected = counts[chosen] @ projection
+        dense = Scaler.of(projected, standardise=True).scale(projected)
         for name, features in (("100 dense columns", dense), ("TF-IDF", sp.csr_array(counts[chosen]))):
             compare(f"{len(chosen):,} rows, {name}", features, task.codes[chosen], len(task.classes))
 

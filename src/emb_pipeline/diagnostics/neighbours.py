@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from emb_pipeline.embeddings.ranking import largest
 from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.text.tokens import sentence_key
 
@@ -47,23 +48,15 @@ def nearest(vectors: WordVectors, words: Sequence[str], k: int = 10, *, commones
     rows: list[tuple[str, int, str, float]] = []
     for start in range(0, len(known), _BLOCK):
         cosines = queries[start : start + _BLOCK] @ unit.T
-        for word, row, scores in zip(known[start:], own[start:].tolist(), cosines, strict=False):
-            if row < len(scores):
-                scores[row] = -np.inf
-            best = _largest(scores, min(k, len(scores) - 1))
-            rows += [
-                (word, rank, vectors.tokens[place], float(scores[place])) for rank, place in enumerate(best.tolist(), 1)
-            ]
+        inside = np.flatnonzero(own[start : start + _BLOCK] < len(unit))
+        cosines[inside, own[start + inside]] = -np.inf
+        best = largest(cosines, min(k, len(unit) - 1))
+        rows += [
+            (word, rank, vectors.tokens[place], float(scores[place]))
+            for word, places, scores in zip(known[start:], best.tolist(), cosines, strict=False)
+            for rank, place in enumerate(places, 1)
+        ]
     return pd.DataFrame(rows, columns=["word", "rank", "neighbour", "cosine"])
-
-
-def _largest(scores: np.ndarray, k: int) -> np.ndarray:
-    """Places of the ``k`` largest scores, best first; of equal ones the first place comes first."""
-    if not k:
-        return np.empty(0, dtype=np.int64)
-    places = np.flatnonzero(scores >= np.partition(scores, -k)[-k])
-    best: np.ndarray = places[np.argsort(-scores[places], kind="stable")][:k]
-    return best
 
 
 def word_sample(vectors: WordVectors, n: int, *, least: int = 10) -> list[str]:

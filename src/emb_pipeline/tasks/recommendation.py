@@ -18,6 +18,7 @@ from emb_pipeline.embeddings.encoders import Recommender, Setting, TaskEncoder, 
 from emb_pipeline.embeddings.hybrid import Hybrid, Mixture
 from emb_pipeline.embeddings.interactions import Interactions
 from emb_pipeline.embeddings.profiles import Profiles
+from emb_pipeline.embeddings.ranking import largest
 from emb_pipeline.statistics.pseudo_values import of_coverage, of_ratio
 from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.options import RecommendationOptions
@@ -28,7 +29,7 @@ from emb_pipeline.tasks.ranking_metrics import (
     ranks_of_wanted,
     reciprocal_rank_of_all,
 )
-from emb_pipeline.tasks.retrieval import largest, ndcg, recall
+from emb_pipeline.tasks.retrieval import ndcg, recall
 from emb_pipeline.tasks.scores import measured
 from emb_pipeline.tasks.vectors import encoded
 from emb_pipeline.text.errors import DataError

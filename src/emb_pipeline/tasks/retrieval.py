@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from emb_pipeline.efficiency.latency import latencies_ms
 from emb_pipeline.embeddings.encoders import Searcher, TaskEncoder, TextEncoder, Vectors
+from emb_pipeline.embeddings.ranking import largest
 from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.examples import RetrievalTask
 from emb_pipeline.tasks.folds import duplicate_groups
@@ -312,20 +313,6 @@ def _scores(queries: Vectors, columns: Vectors) -> np.ndarray:
     product = queries @ columns
     scores = product.toarray() if sp.issparse(product) else np.asarray(product)
     return np.round(scores, DECIMALS, out=scores)
-
-
-def largest(scores: np.ndarray, k: int) -> np.ndarray:
-    """Columns of the ``k`` largest scores of each row, best first; of equal ones the first column: shape (n_rows, k)."""
-    n_rows, n_columns = scores.shape
-    smallest_kept = -np.partition(-scores, k - 1, axis=1)[:, k - 1] if k < n_columns else scores.min(axis=1)
-    found = np.empty((n_rows, k), dtype=np.int64)
-    for row in range(n_rows):
-        above = np.flatnonzero(scores[row] > smallest_kept[row])
-        above = above[np.argsort(-scores[row, above], kind="stable")]
-        found[row, : len(above)] = above
-        if len(above) < k:
-            found[row, len(above) :] = np.flatnonzero(scores[row] == smallest_kept[row])[: k - len(above)]
-    return found
 
 
 def _require_relevant_passages(task: RetrievalTask) -> None:

@@ -73,24 +73,14 @@ def learn_words(  # type: ignore[no-untyped-def]
         for place in range(min(window, length)):
             fetch(inputs[sentence[place]])
         reach, n_predicted, state = _planned(
-            sentence[0], window, negative, n_words, threshold, other, outputs, predicted[0], state
+            sentence, 0, length, window, negative, n_words, threshold, other, outputs, predicted, state
         )
         for middle in range(length):
             if middle + window + 1 < length:
                 fetch(inputs[sentence[middle + window + 1]])
-            next_reach, n_next = 0, 0
-            if middle + 1 < length:
-                next_reach, n_next, state = _planned(
-                    sentence[middle + 1],
-                    window,
-                    negative,
-                    n_words,
-                    threshold,
-                    other,
-                    outputs,
-                    predicted[(middle + 1) % 2],
-                    state,
-                )
+            next_reach, n_next, state = _planned(
+                sentence, middle + 1, length, window, negative, n_words, threshold, other, outputs, predicted, state
+            )
             n_context = 0
             for place in range(max(0, middle - reach), min(length, middle + reach + 1)):
                 if place != middle:
@@ -164,7 +154,7 @@ def learn_subwords(  # type: ignore[no-untyped-def]
         for place in range(min(window, length)):
             _enter(inputs, parts, starts, sentence[place], near[place], before[place])
         reach, n_predicted, state = _planned(
-            sentence[0], window, negative, n_words, threshold, other, outputs, predicted[0], state
+            sentence, 0, length, window, negative, n_words, threshold, other, outputs, predicted, state
         )
         for middle in range(length):
             entering, leaving = middle + window, middle - window - 1
@@ -175,19 +165,9 @@ def learn_subwords(  # type: ignore[no-untyped-def]
             if entering + 1 < length:
                 for part in range(starts[sentence[entering + 1]], starts[sentence[entering + 1] + 1]):
                     fetch(inputs[parts[part]])
-            next_reach, n_next = 0, 0
-            if middle + 1 < length:
-                next_reach, n_next, state = _planned(
-                    sentence[middle + 1],
-                    window,
-                    negative,
-                    n_words,
-                    threshold,
-                    other,
-                    outputs,
-                    predicted[(middle + 1) % 2],
-                    state,
-                )
+            next_reach, n_next, state = _planned(
+                sentence, middle + 1, length, window, negative, n_words, threshold, other, outputs, predicted, state
+            )
             n_context = 0
             for place in range(max(0, middle - reach), min(length, middle + reach + 1)):
                 if place != middle:
@@ -251,13 +231,21 @@ def _kept(ids, start, end, n_words, keep, sentence, state):  # type: ignore[no-u
 
 
 @_step  # type: ignore[untyped-decorator]
-def _planned(word, window, negative, n_words, threshold, other, outputs, predicted, state):  # type: ignore[no-untyped-def]
-    """How far a word's window will reach, and what it will be held against: drawn one word ahead, so that rows can come."""
+def _planned(  # type: ignore[no-untyped-def]
+    sentence, place, length, window, negative, n_words, threshold, other, outputs, predicted, state
+):
+    """How far a word's window will reach, and what it will be held against: drawn one word ahead, so that rows can come.
+
+    Two words take turns in ``predicted``. Behind a sentence's end nothing is drawn.
+    """
+    if place >= length:
+        return 0, 0, state
     state = following(state)
     reach = 1 + below(state, window)
-    n_predicted, state = _drawn(word, negative, n_words, threshold, other, predicted, state)
+    drawn = predicted[place % 2]
+    n_predicted, state = _drawn(sentence[place], negative, n_words, threshold, other, drawn, state)
     for k in range(n_predicted):
-        fetch(outputs[predicted[k]])
+        fetch(outputs[drawn[k]])
     return reach, n_predicted, state
 
 
