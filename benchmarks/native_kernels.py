@@ -4,6 +4,7 @@
     python benchmarks/native_kernels.py              # all of it
     python benchmarks/native_kernels.py speed        # words per second against gensim, and against what the machine can do
     python benchmarks/native_kernels.py growth       # seconds and memory from 1 to 100 million tokens
+    python benchmarks/native_kernels.py sharing      # memory of one stream that two trainings read at the same time
     python benchmarks/native_kernels.py glove        # counting and an epoch, for a window of 10
     python benchmarks/native_kernels.py quality      # accuracies and correlations, three seeds, differences with intervals
 
@@ -20,8 +21,10 @@ import os
 import statistics
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import numba as nb
@@ -60,12 +63,14 @@ KINDS = {
 def main() -> None:
     """Run the parts that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", default=[], metavar="part", help="speed, growth, glove, quality; all by default")
+    parser.add_argument(
+        "parts", nargs="*", default=[], metavar="part", help="speed, growth, sharing, glove, quality; all by default"
+    )
     parser.add_argument("--work", type=Path, default=Path("data/02_intermediate/word_vector_defaults"))
     parser.add_argument("--tokens", type=int, default=2_000_000, help="of each corpus that quality and speed train on")
     parser.add_argument("--base", type=Path, help="data/03_primary/base of a finished default run")
     arguments = parser.parse_args()
-    parts = {"speed": speed, "growth": growth, "glove": glove_epoch, "quality": quality}
+    parts = {"speed": speed, "growth": growth, "sharing": sharing, "glove": glove_epoch, "quality": quality}
     if unknown := [part for part in arguments.parts if part not in parts]:
         parser.error(f"no part {unknown[0]}; there are {', '.join(parts)}")
     mirror = Path(os.environ["EMB_PIPELINE_MIRROR"])
@@ -141,6 +146,64 @@ def one_epoch_of(corpus: TokenCorpus, times: int) -> tuple[int, float, float, fl
         done.append(True)
         watching.result()
         return stream.n_tokens, path.stat().st_size / 2**20, seconds, (highest[0] - before - inputs.nbytes) / 2**20
+
+
+def sharing(mirror: Path, arguments: argparse.Namespace) -> None:
+    """Two dimensions and seeds side by side over one stream: what each process holds of it, and holds alone."""
+    corpus = part_of("large", mirror, arguments, 1_000_000)
+    context, trainings = multiprocessing.get_context("spawn"), ((100, 1), (300, 2))
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "ids.arrow"
+        repeated(corpus, 30, path)
+        facts = {"n_tokens": 30 * corpus.n_tokens, "n_sentences": 30 * corpus.n_sentences, "n_types": corpus.ids().n_types}
+        print(f"{facts['n_tokens'] / 1e6:.1f} million tokens, {path.stat().st_size / 2**20:.0f} MiB of stream\n")
+        print("| dim | seed | MiB of it in memory | its share of them | written or copied | MiB beyond the vectors |")
+        print("|---:|---:|---:|---:|---:|---:|")
+        with ProcessPoolExecutor(len(trainings), context, meet_at, (context.Barrier(len(trainings)),)) as processes:
+            counts = known_words(corpus, 3)[1]
+            for row in [processes.submit(one_of_several, path, facts, counts, *training) for training in trainings]:
+                print("| " + " | ".join(row.result()) + " |", flush=True)
+
+
+_MEETINGS: list[Barrier] = []
+
+
+def meet_at(barrier: Barrier) -> None:
+    """Where the processes of a pool wait for each other."""
+    _MEETINGS.append(barrier)
+
+
+def one_of_several(path: Path, facts: dict[str, int], counts: np.ndarray, dim: int, seed: int) -> list[str]:
+    """An epoch beside another process's; then what this process has of the file, while none has closed it."""
+    compile_training()
+    stream = open_ids(path, **facts)
+    inputs = np.random.default_rng(seed).random((len(counts), dim), dtype=np.float32) / dim
+    with ThreadPoolExecutor(1) as watcher:
+        before, highest, done = anonymous_bytes(), [0], []
+        watching = watcher.submit(watch, highest, done)
+        _MEETINGS[0].wait()
+        fit_once(stream, counts, inputs, seed)
+        done.append(True)
+        watching.result()
+    _MEETINGS[0].wait()
+    held = kib_of_mapping(path)
+    _MEETINGS[0].wait()
+    beyond = (highest[0] - before - inputs.nbytes) / 1024
+    kib = (held["Rss"], held["Pss"], held["Private_Dirty"] + held["Anonymous"], beyond)
+    return [str(dim), str(seed), *(f"{each / 1024:.1f}" for each in kib)]
+
+
+def kib_of_mapping(path: Path) -> Counter[str]:
+    """What this process has of a mapped file in memory, by kind (Linux)."""
+    kib: Counter[str] = Counter()
+    is_of_file = False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        name, *values = line.split()
+        if not name.endswith(":"):  # a mapping's addresses; its figures follow
+            is_of_file = line.endswith(str(path))
+        elif is_of_file and values[-1] == "kB":
+            kib[name[:-1]] += int(values[0])
+    return kib
 
 
 def glove_epoch(mirror: Path, arguments: argparse.Namespace) -> None:
@@ -348,11 +411,11 @@ def repeated(corpus: TokenCorpus, times: int, path: Path) -> IdStream:
     return open_ids(path, n_tokens=stream.n_tokens * times, n_sentences=corpus.n_sentences * times, n_types=stream.n_types)
 
 
-def fit_once(stream: IdStream, counts: np.ndarray, inputs: np.ndarray) -> None:
+def fit_once(stream: IdStream, counts: np.ndarray, inputs: np.ndarray, seed: int = 1) -> None:
     """One epoch of skip-gram."""
     options = Word2VecOptions(epochs=1)
     progress = Progress("word2vec", 1, stream.n_tokens)
-    fit(stream, counts, inputs, None, options, 1, THREADS, Checkpoint(None, {}), progress, None)
+    fit(stream, counts, inputs, None, options, seed, THREADS, Checkpoint(None, {}), progress, None)
 
 
 def anonymous_bytes() -> int:
