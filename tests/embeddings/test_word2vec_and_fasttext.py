@@ -86,8 +86,10 @@ def test_an_unknown_word_gets_the_mean_of_its_ngrams_as_gensim_has_it(animals_an
 
     options = FastTextOptions(**COMMON, buckets=1000, backend="gensim")
     vectors = fasttext.train(animals_and_tools, dim=8, options=options, seed=1)
-    model = FastText(min_n=3, max_n=6, bucket=1000, **gensim_models.gensim_arguments(8, options, 1, 1))
-    gensim_models.train_model(model, animals_and_tools, 1, 5, None)
+    grams = {"min_n": 3, "max_n": 6, "bucket": 1000}
+    _, model = gensim_models.trained(
+        FastText, "fasttext", animals_and_tools, dim=8, options=options, seed=1, workers=1, on_epoch=None, **grams
+    )
     unused = np.setdiff1d(np.arange(1000), vectors.subwords.buckets)
     model.wv.vectors_ngrams[unused] = 0  # numbers that were never trained: gensim leaves them random
     found, counts = vectors.lookup(["hammers"])

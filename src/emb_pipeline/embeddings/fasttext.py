@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from emb_pipeline.embeddings.options import FastTextOptions
-from emb_pipeline.embeddings.training import OnEpoch, TrainingClock, effective_workers
+from emb_pipeline.embeddings.training import OnEpoch
 from emb_pipeline.embeddings.word_vectors import Subwords, WordVectors
 from emb_pipeline.text.tokens import TokenCorpus
 
@@ -40,7 +41,15 @@ def train(
         With ``subwords``, so that a word outside the vocabulary gets the mean of its n-gram vectors.
     """
     if options.backend == "gensim":
-        return _trained_by_gensim(tokens, dim, options, seed, effective_workers(options, workers), on_epoch)
+        from gensim.models import FastText
+
+        from emb_pipeline.embeddings import gensim_models
+
+        grams = {"min_n": options.min_n, "max_n": options.max_n, "bucket": options.buckets}
+        vectors, model = gensim_models.trained(
+            FastText, "fasttext", tokens, dim=dim, options=options, seed=seed, workers=workers, on_epoch=on_epoch, **grams
+        )
+        return replace(vectors, subwords=_used_subwords(model.wv, options))
     from emb_pipeline.embeddings import negative_sampling
 
     trained = negative_sampling.train(
@@ -85,30 +94,6 @@ def means_of_parts(vectors: np.ndarray, parts: Parts) -> np.ndarray:
     shares = np.repeat(1 / lengths, lengths).astype(np.float32)
     means: np.ndarray = sp.csr_array((shares, parts.rows, parts.starts), shape=(parts.n_words, parts.n_rows)) @ vectors
     return means
-
-
-def _trained_by_gensim(
-    tokens: TokenCorpus, dim: int, options: FastTextOptions, seed: int, workers: int, on_epoch: OnEpoch | None
-) -> WordVectors:
-    from gensim.models import FastText
-
-    from emb_pipeline.embeddings.gensim_models import gensim_arguments, train_model, word_counts
-
-    clock = TrainingClock()
-    model = FastText(
-        min_n=options.min_n, max_n=options.max_n, bucket=options.buckets, **gensim_arguments(dim, options, seed, workers)
-    )
-    train_model(model, tokens, options.min_count, options.epochs, on_epoch)
-    record = clock.record(
-        "fasttext", tokens, dim=dim, options=options, seed=seed, workers=workers, libraries=("gensim", "numpy")
-    )
-    return WordVectors(
-        list(model.wv.index_to_key),
-        word_counts(model),
-        np.ascontiguousarray(model.wv.vectors, dtype=np.float32),
-        record,
-        _used_subwords(model.wv, options),
-    )
 
 
 def _used_subwords(vectors: FastTextKeyedVectors, options: FastTextOptions) -> Subwords:

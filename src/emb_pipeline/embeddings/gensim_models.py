@@ -3,52 +3,84 @@
 from __future__ import annotations
 
 import zlib
-from typing import Any
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 from gensim.models import Word2Vec
 from gensim.models.callbacks import CallbackAny2Vec
 
-from emb_pipeline.embeddings.training import OnEpoch, known_words
+from emb_pipeline.embeddings.options import FastTextOptions, Word2VecOptions
+from emb_pipeline.embeddings.training import OnEpoch, TrainingClock, effective_workers, known_words
+from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.text.tokens import TokenCorpus
 
-
-def gensim_arguments(dim: int, options: Any, seed: int, workers: int) -> dict[str, Any]:
-    """The options under gensim's names."""
-    return {
-        "vector_size": dim,
-        "sg": int(options.architecture == "skip_gram"),
-        "window": options.window,
-        "negative": options.negative,
-        "sample": options.sample,
-        "alpha": options.learning_rate,
-        "min_alpha": options.learning_rate / 1000,
-        "min_count": options.min_count,
-        "seed": seed,
-        "workers": workers,
-        "hashfxn": stable_hash,
-    }
+Trained = TypeVar("Trained", bound=Word2Vec)
 
 
-def train_model(model: Word2Vec, tokens: TokenCorpus, min_count: int, epochs: int, on_epoch: OnEpoch | None) -> None:
-    """Train a gensim model from the corpus file, with the corpus's own vocabulary table.
+def trained(
+    kind: Callable[..., Trained],
+    method: str,
+    tokens: TokenCorpus,
+    *,
+    dim: int,
+    options: Word2VecOptions | FastTextOptions,
+    seed: int,
+    workers: int,
+    on_epoch: OnEpoch | None,
+    **arguments: int,
+) -> tuple[WordVectors, Trained]:
+    """Train a model from the corpus file, with the corpus's own vocabulary table.
 
-    ``on_epoch`` gets no loss: gensim reports none in this mode.
+    Parameters
+    ----------
+    kind : callable
+        Makes gensim's model: ``Word2Vec`` or a class of its kind.
+    method : str
+        Our name of it, for the record.
+    tokens, dim, options, seed, workers
+        As for `emb_pipeline.embeddings.word2vec.train`.
+    on_epoch : callable, optional
+        Gets no loss: gensim reports none in this mode.
+    **arguments
+        What else the model takes, under gensim's names.
+
+    Returns
+    -------
+    tuple of WordVectors and model
+        The words' vectors and their record, and what they were read from.
     """
-    words, counts = known_words(tokens, min_count)
+    clock = TrainingClock()
+    workers = effective_workers(options, workers)
+    model = kind(
+        vector_size=dim,
+        sg=int(options.architecture == "skip_gram"),
+        window=options.window,
+        negative=options.negative,
+        sample=options.sample,
+        alpha=options.learning_rate,
+        min_alpha=options.learning_rate / 1000,
+        min_count=options.min_count,
+        seed=seed,
+        workers=workers,
+        hashfxn=stable_hash,
+        **arguments,
+    )
+    words, counts = known_words(tokens, options.min_count)
     model.build_vocab_from_freq(dict(zip(words, counts.tolist(), strict=True)), corpus_count=tokens.n_sentences)
     model.train(
         corpus_file=str(tokens.tokens_path),
         total_examples=tokens.n_sentences,
         total_words=tokens.n_tokens,
-        epochs=epochs,
+        epochs=options.epochs,
         callbacks=[_EpochCounter(on_epoch)] if on_epoch else [],
     )
-
-
-def word_counts(model: Word2Vec) -> np.ndarray:
-    """Corpus counts in the order of the model's words."""
-    return np.asarray([model.wv.get_vecattr(word, "count") for word in model.wv.index_to_key], dtype=np.int64)
+    record = clock.record(
+        method, tokens, dim=dim, options=options, seed=seed, workers=workers, libraries=("gensim", "numpy")
+    )
+    known = model.wv.index_to_key
+    of_words = np.array([model.wv.get_vecattr(word, "count") for word in known], dtype=np.int64)
+    return WordVectors(list(known), of_words, np.ascontiguousarray(model.wv.vectors, dtype=np.float32), record), model
 
 
 def stable_hash(word: str) -> int:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from emb_pipeline.embeddings.options import Word2VecOptions
-from emb_pipeline.embeddings.training import OnEpoch, TrainingClock, effective_workers
+from emb_pipeline.embeddings.training import OnEpoch
 from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.text.tokens import TokenCorpus
 
@@ -55,7 +53,14 @@ def train(
         The vectors ran away to infinity.
     """
     if options.backend == "gensim":
-        return _trained_by_gensim(tokens, dim, options, seed, effective_workers(options, workers), on_epoch)
+        from gensim.models import Word2Vec
+
+        from emb_pipeline.embeddings import gensim_models
+
+        vectors, _ = gensim_models.trained(
+            Word2Vec, "word2vec", tokens, dim=dim, options=options, seed=seed, workers=workers, on_epoch=on_epoch
+        )
+        return vectors
     from emb_pipeline.embeddings import negative_sampling
 
     trained = negative_sampling.train(
@@ -69,20 +74,3 @@ def train(
         checkpoints=checkpoints,
     )
     return WordVectors(trained.words, trained.counts, trained.vectors, trained.record)
-
-
-def _trained_by_gensim(
-    tokens: TokenCorpus, dim: int, options: Word2VecOptions, seed: int, workers: int, on_epoch: OnEpoch | None
-) -> WordVectors:
-    from gensim.models import Word2Vec
-
-    from emb_pipeline.embeddings.gensim_models import gensim_arguments, train_model, word_counts
-
-    clock = TrainingClock()
-    model = Word2Vec(**gensim_arguments(dim, options, seed, workers))
-    train_model(model, tokens, options.min_count, options.epochs, on_epoch)
-    record = clock.record(
-        "word2vec", tokens, dim=dim, options=options, seed=seed, workers=workers, libraries=("gensim", "numpy")
-    )
-    vectors = np.ascontiguousarray(model.wv.vectors, dtype=np.float32)
-    return WordVectors(list(model.wv.index_to_key), word_counts(model), vectors, record)
