@@ -14,6 +14,7 @@ import pytest
 from tests.conftest import PROJECT, run_kedro
 
 BLOCK = re.compile(r"^```(\w+)(?: ([^\n]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)(#([^)\s]+))?\)")
 
 
 def follow(page: str, root: Path) -> None:
@@ -48,6 +49,23 @@ def leaderboard(root: Path, use_case: str) -> list[dict[str, object]]:
     return pq.read_table(
         max((root / "data/08_reporting" / use_case / "leaderboard.parquet").glob("*/*.parquet"))
     ).to_pylist()
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    pages = [PROJECT / "README.md", *(PROJECT / "docs").rglob("*.md"), *(PROJECT / "conf").rglob("*.md")]
+    assert len(pages) > 15
+    for page in pages:
+        for target, _, heading in LINK.findall(page.read_text(encoding="utf-8")):
+            linked = (page.parent / target).resolve() if target else page
+            assert linked.exists(), f"{page}: {target}"
+            if heading:
+                anchors = [_anchor(line) for line in linked.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
+                assert heading in anchors, f"{page}: {target}#{heading}"
+
+
+def _anchor(heading: str) -> str:
+    """The name that Markdown pages give to a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lstrip("#").strip().lower()).replace(" ", "-")
 
 
 @pytest.mark.slow
