@@ -22,6 +22,7 @@ from emb_pipeline.embeddings.encoder_folder import EncoderFolder, fingerprint_of
 from emb_pipeline.embeddings.masked_training import OnStep, fit, masked_loss
 from emb_pipeline.embeddings.masking import Vocabulary
 from emb_pipeline.embeddings.options import BertOptions
+from emb_pipeline.embeddings.repeatable import repeatable
 from emb_pipeline.embeddings.training import TrainingClock
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.tokens import TokenCorpus
@@ -50,7 +51,7 @@ def train(
 
     The text is that of the corpus's token lines (tokens joined by a space), the same that all other methods see: also
     when the base was trained elsewhere on raw text. A killed training continues when called again with the same
-    arguments, and ends with the same weights.
+    arguments, and ends with the same weights, on a GPU, too (`repeatable`).
 
     Parameters
     ----------
@@ -70,7 +71,7 @@ def train(
         Encoder folder, or folder in transformers' format, of a BERT to continue from (domain-adaptive pre-training,
         Gururangan et al. 2020). Its tokenizer and shape are kept.
     workers : int
-        Threads. With one the same seed gives the same bytes on the same machine and versions.
+        Threads. With one, and on a GPU with any number, the same seed gives the same bytes on the same machine and versions.
     on_step : callable, optional
         Called after each step with its number and loss.
 
@@ -90,7 +91,7 @@ def train(
 
     clock, start = TrainingClock(), time.perf_counter()
     require(options)
-    with _torch_threads(workers), torch.random.fork_rng():
+    with _torch_threads(workers), repeatable(options.device):
         recipe = {
             "corpus": tokens.fingerprint,
             "dim": dim,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,8 +21,14 @@ from emb_pipeline.embeddings.precision import precision_in_force
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.tokens import tokenize
 
-Hidden = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""Hidden states of shape (n, length, dim) of token ids and their mask, both of shape (n, length)."""
+if TYPE_CHECKING:
+    import torch
+
+Hidden = Callable[[np.ndarray, np.ndarray], Any]
+"""Hidden states of shape (n, length, dim) of token ids and their mask, both of shape (n, length).
+
+An ndarray of float32, or a tensor where a GPU holds them: it pools there, so that one vector a text is copied back.
+"""
 _TEXTS_PER_TOKENISATION = 4096
 _ROUNDING = "transformers", "torch"
 
@@ -125,7 +132,7 @@ class ContextualEncoder:
         sums = [np.zeros((len(sentence), self.dim), dtype=np.float32) for sentence in sentences]
         counts = [np.zeros(len(sentence), dtype=np.float32) for sentence in sentences]
         for batch, hidden, _ in self._hidden_states([ids for _, ids, _ in pieces]):
-            for place, states in zip(batch.tolist(), hidden, strict=True):
+            for place, states in zip(batch.tolist(), _on_host(hidden), strict=True):
                 row, _, words = pieces[place]
                 np.add.at(sums[row], words, states[1 : 1 + len(words)])
                 np.add.at(counts[row], words, 1)
@@ -213,7 +220,7 @@ class ContextualEncoder:
     def window_states(self, windows: Sequence[Window]) -> Iterator[tuple[int, np.ndarray]]:
         """Number and hidden states, of shape (n_sub_words, dim), of each window, the longest first."""
         for rows, hidden, mask in self._hidden_states([window.ids for window in windows]):
-            for row, states, attended in zip(rows.tolist(), hidden, mask, strict=True):
+            for row, states, attended in zip(rows.tolist(), _on_host(hidden), mask, strict=True):
                 yield row, states[attended]
 
     def _sub_words(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -237,7 +244,7 @@ class ContextualEncoder:
         """Number of the sub-word that fills up a batch."""
         return int(self._tokenizer.pad_token_id or 0)
 
-    def _hidden_states(self, ids: list[list[int]]) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    def _hidden_states(self, ids: list[list[int]]) -> Iterator[tuple[np.ndarray, Any, np.ndarray]]:
         """Rows, hidden states and mask of batches of texts of like length, the longest first."""
         lengths = np.array([len(found) for found in ids], dtype=np.int64)
         order = np.argsort(-lengths, kind="stable")
@@ -251,7 +258,9 @@ class ContextualEncoder:
             yield rows, self._hidden(padded, mask.astype(np.int64)), mask
             start += len(rows)
 
-    def _pooled(self, hidden: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    def _pooled(self, hidden: Any, mask: np.ndarray) -> np.ndarray:
+        if not isinstance(hidden, np.ndarray):
+            return _on_host(pooled_states(hidden, hidden.new_tensor(mask), self.pooling))
         if self.pooling == "cls":
             pooled = hidden[:, 0]
         elif self.pooling == "max":
@@ -405,7 +414,7 @@ def torch_backend(folder: EncoderFolder, options: EncoderOptions) -> Hidden:
 
     model = load_model(folder.model_path, precision_in_force(options.dtype, options.device)).to(options.device).eval()
 
-    def hidden(ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    def hidden(ids: np.ndarray, mask: np.ndarray) -> Any:
         with torch.inference_mode():
             made = model(
                 input_ids=torch.from_numpy(ids).to(options.device),
@@ -413,10 +422,18 @@ def torch_backend(folder: EncoderFolder, options: EncoderOptions) -> Hidden:
                 output_hidden_states=options.layer != -1,
             )
             states = made.last_hidden_state if options.layer == -1 else made.hidden_states[options.layer]
-            array: np.ndarray = states.float().cpu().numpy()
-            return array
+            return states.float().numpy() if options.device == "cpu" else states.float()
 
     return hidden
+
+
+def pooled_states(hidden: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tensor:
+    """Vectors of texts, of shape (n, dim), from their hidden states and mask, of shape (n, length, dim) and (n, length)."""
+    if pooling == "cls":
+        return hidden[:, 0]
+    if pooling == "max":
+        return hidden.masked_fill(mask[:, :, None] == 0, -math.inf).amax(dim=1)
+    return (hidden * mask[:, :, None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)
 
 
 def load_model(model: Path, dtype: str = "float32") -> Any:
@@ -439,6 +456,11 @@ def load_model(model: Path, dtype: str = "float32") -> Any:
         )
     except Exception as error:  # whatever a broken file makes the library raise
         raise DataError(str(model), f"the model cannot be read ({error})", "save or download it again") from error
+
+
+def _on_host(states: Any) -> np.ndarray:
+    array: np.ndarray = states if isinstance(states, np.ndarray) else states.cpu().numpy()
+    return array
 
 
 def _json(path: Path) -> Any:

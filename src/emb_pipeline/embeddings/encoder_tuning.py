@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emb_pipeline.embeddings.contextual import ContextualEncoder, Window, load_model
+from emb_pipeline.embeddings.contextual import ContextualEncoder, Window, load_model, pooled_states
 from emb_pipeline.embeddings.encoder_folder import MODEL, EncoderFolder
 from emb_pipeline.embeddings.linear_head import LinearHead, class_weights, varying_deviations
 from emb_pipeline.embeddings.options import EncoderOptions, EncoderTuningOptions
 from emb_pipeline.embeddings.precision import precision_in_force
+from emb_pipeline.embeddings.repeatable import repeatable
 from emb_pipeline.text.errors import DataError
 
 if TYPE_CHECKING:
@@ -183,8 +184,6 @@ def tune_on_tags(
     DataError
         The base is no transformer.
     """
-    import torch
-
     with _Training(base, encoder, options, seed) as training:
         pieces = [(row, *piece) for row, tokens in enumerate(sentences) for piece in training.reader.pieces(tokens)]
         flat = np.concatenate(codes)
@@ -198,21 +197,24 @@ def tune_on_tags(
 
         def loss_of(rows: np.ndarray) -> torch.Tensor:
             hidden, _ = training.hidden([pieces[row][1] for row in rows])
-            vectors, wanted = [], []
-            for states, row in zip(hidden, rows, strict=True):
-                sentence, _, word_of = pieces[row]
-                words, place, counts = np.unique(word_of, return_inverse=True, return_counts=True)
-                sums = torch.zeros(len(words), states.shape[-1]).index_add(
-                    0, torch.from_numpy(place), states[1 : 1 + len(word_of)].float()
-                )
-                vectors.append(sums / torch.from_numpy(counts)[:, None])
+            inside, word_of, wanted, n_words = [], [], [], 0
+            for place, row in enumerate(rows):
+                sentence, _, of_piece = pieces[row]
+                words, found = np.unique(of_piece, return_inverse=True)
+                inside.append(place * hidden.shape[1] + 1 + np.arange(len(found)))
+                word_of.append(n_words + found)
                 wanted.append(codes[sentence][words])
-            return training.cross_entropy(layer(torch.cat(vectors)), np.concatenate(wanted), weights)
+                n_words += len(words)
+            of_words = np.concatenate(word_of)
+            states = hidden.flatten(0, 1).index_select(0, training.tensor(np.concatenate(inside)))
+            sums = states.new_zeros(n_words, base.dim).index_add(0, training.tensor(of_words), states)
+            vectors = sums / training.tensor(np.bincount(of_words))[:, None]
+            return training.cross_entropy(layer(vectors), np.concatenate(wanted), weights)
 
-        of_piece = np.array([held_out[row] for row, _, _ in pieces])
+        is_held_out = np.array([held_out[row] for row, _, _ in pieces])
         lengths = np.array([len(ids) for _, ids, _ in pieces])
         n_tokens = np.array([len(set(word_of)) for _, _, word_of in pieces], dtype=np.float64)
-        losses = training.fit(lengths, of_piece, loss_of, layer.parameters, n_tokens)
+        losses = training.fit(lengths, is_held_out, loss_of, layer.parameters, n_tokens)
         return TunedEncoder(training.written(folder), layer.head(), losses)
 
 
@@ -264,12 +266,12 @@ def tune_on_spans(
 
         def loss_of(rows: np.ndarray) -> torch.Tensor:
             hidden, _ = training.hidden([ids[row] for row in rows])
-            place = torch.arange(hidden.shape[1])
-            begins = torch.tensor([windows[row][1].begin for row in rows])[:, None]
-            lengths = torch.tensor([len(windows[row][1].word_of) for row in rows])[:, None]
+            place = np.arange(hidden.shape[1])
+            begins = np.array([windows[row][1].begin for row in rows])[:, None]
+            lengths = np.array([len(windows[row][1].word_of) for row in rows])[:, None]
             is_choice = (place == 0) | ((place >= begins) & (place < begins + lengths))
-            scores = layer(hidden).masked_fill(~is_choice[:, :, None], -math.inf)
-            targets = torch.from_numpy(wanted[rows])
+            scores = layer(hidden).masked_fill(~training.tensor(is_choice)[:, :, None], -math.inf)
+            targets = training.tensor(wanted[rows])
             losses = [torch.nn.functional.cross_entropy(scores[:, :, side], targets[:, side]) for side in (0, 1)]
             return (losses[0] + losses[1]) / 2
 
@@ -340,10 +342,9 @@ def ranking_loss(
     import torch
 
     related = [values[:, None] == values[None, :] for values in (query_numbers, passage_numbers)]
-    same = torch.from_numpy(related[0] | related[1])
-    same.fill_diagonal_(False)
-    wanted = torch.arange(len(queries))
-    total = torch.zeros(())
+    same = torch.from_numpy(related[0] | related[1]).fill_diagonal_(False).to(queries.device)
+    wanted = torch.arange(len(queries), device=queries.device)
+    total = queries.new_zeros(())
     for dim in dict.fromkeys([queries.shape[1], *options.matryoshka_dims]):
         units = [torch.nn.functional.normalize(vectors[:, :dim].float(), dim=1) for vectors in (queries, passages)]
         scores = (options.scale * units[0] @ units[1].T).masked_fill(same, -math.inf)
@@ -355,8 +356,6 @@ class _Training:
     """A transformer that is being trained; random numbers and messages of the libraries stay within."""
 
     def __init__(self, base: EncoderFolder, encoder: EncoderOptions, options: EncoderTuningOptions, seed: int) -> None:
-        import torch
-
         if base.format == "model2vec":
             raise DataError(str(base.path), "holds static vectors, which have no transformer to tune", "tune its teacher")
         in_torch: dict[str, Any] = {"backend": "torch", "dtype": "float32"}
@@ -365,13 +364,13 @@ class _Training:
             shorter = {"max_length": min(options.max_length, self.reader.max_length)}
             self.reader = ContextualEncoder(base, encoder.model_copy(update=in_torch | shorter))
         self._base, self._options, self._seed, self._layer = base, options, seed, encoder.layer
-        self._randomness = torch.random.fork_rng()
+        self._repeatable = repeatable(encoder.device)
         self._device = encoder.device
 
     def __enter__(self) -> _Training:
         import torch
 
-        self._randomness.__enter__()
+        self._repeatable.__enter__()
         torch.manual_seed(self._seed)
         self._model = load_model(self._base.model_path).to(self._device)
         if self._options.lora_rank is not None:
@@ -382,15 +381,21 @@ class _Training:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._randomness.__exit__(None, None, None)
+        self._repeatable.__exit__(None, None, None)
 
     @property
     def is_training(self) -> bool:
         """Whether a step is being taken, not a held-out loss."""
         return bool(self._model.training)
 
+    def tensor(self, array: np.ndarray) -> torch.Tensor:
+        """An array on the device that trains."""
+        import torch
+
+        return torch.from_numpy(array).to(self._device)
+
     def hidden(self, ids: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Hidden states of shape (n, length, dim) and their mask."""
+        """Hidden states of shape (n, length, dim) and their mask, on the device that trains."""
         import torch
 
         longest = max(map(len, ids))
@@ -398,35 +403,29 @@ class _Training:
         mask = np.zeros((len(ids), longest), dtype=np.int64)
         for row, found in enumerate(ids):
             padded[row, : len(found)], mask[row, : len(found)] = found, 1
-        attended = torch.from_numpy(mask).to(self._device)
+        attended = self.tensor(mask)
         reduced = precision_in_force(self._options.precision, self._device) == "bfloat16"
         with torch.autocast(self._device, dtype=torch.bfloat16, enabled=reduced):
             made = self._model(
-                input_ids=torch.from_numpy(padded).to(self._device),
+                input_ids=self.tensor(padded),
                 attention_mask=attended,
                 output_hidden_states=self._layer != -1,
             )
         states = made.last_hidden_state if self._layer == -1 else made.hidden_states[self._layer]
-        return states.float().cpu(), attended.cpu()
+        return states.float(), attended
 
     def pooled(self, ids: Sequence[Sequence[int]]) -> torch.Tensor:
         """Text vectors as `ContextualEncoder` makes them: shape (n, dim)."""
         import torch
 
-        hidden, mask = self.hidden(ids)
-        if self.reader.pooling == "cls":
-            vectors = hidden[:, 0]
-        elif self.reader.pooling == "max":
-            vectors = hidden.masked_fill(mask[:, :, None] == 0, -math.inf).amax(dim=1)
-        else:
-            vectors = (hidden * mask[:, :, None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)
+        vectors = pooled_states(*self.hidden(ids), self.reader.pooling)
         return torch.nn.functional.normalize(vectors, dim=1) if self.reader.normalises else vectors
 
     def cross_entropy(self, scores: torch.Tensor, codes: np.ndarray, weights: np.ndarray) -> torch.Tensor:
         """Mean weighted log loss."""
         import torch
 
-        return torch.nn.functional.cross_entropy(scores, torch.from_numpy(codes), weight=torch.from_numpy(weights))
+        return torch.nn.functional.cross_entropy(scores, self.tensor(codes), weight=self.tensor(weights))
 
     def fit(
         self,
@@ -556,11 +555,12 @@ class _Layer:
 
         with torch.no_grad():
             vectors = torch.cat([training.pooled(ids[start : start + 32]) for start in range(0, min(sample, len(ids)), 32)])
-        self._mean = vectors.mean(dim=0)
-        self._deviation = torch.from_numpy(varying_deviations(vectors.std(dim=0).numpy(), self._mean.numpy()))
-        start = head.on_standardised(self._mean.numpy(), self._deviation.numpy())
-        self._weights = torch.nn.Parameter(torch.from_numpy(start.weights.astype(np.float32)))
-        self._intercepts = torch.nn.Parameter(torch.from_numpy(start.intercepts.astype(np.float32)))
+        self._raw_mean = vectors.mean(dim=0).cpu().numpy()
+        self._raw_deviation = varying_deviations(vectors.std(dim=0).cpu().numpy(), self._raw_mean)
+        self._mean, self._deviation = training.tensor(self._raw_mean), training.tensor(self._raw_deviation)
+        start = head.on_standardised(self._raw_mean, self._raw_deviation)
+        self._weights = torch.nn.Parameter(training.tensor(start.weights.astype(np.float32)))
+        self._intercepts = torch.nn.Parameter(training.tensor(start.intercepts.astype(np.float32)))
 
     def __call__(self, vectors: torch.Tensor) -> torch.Tensor:
         return ((vectors - self._mean) / self._deviation) @ self._weights + self._intercepts
@@ -571,8 +571,8 @@ class _Layer:
 
     def head(self) -> LinearHead:
         """The layer on vectors as they are."""
-        values = [part.detach().numpy() for part in (self._weights, self._intercepts)]
-        return LinearHead(*values).on_raw(self._mean.numpy(), self._deviation.numpy())
+        values = [part.detach().cpu().numpy() for part in (self._weights, self._intercepts)]
+        return LinearHead(*values).on_raw(self._raw_mean, self._raw_deviation)
 
 
 def _place_in_window(window: Window, first: int, last: int) -> tuple[int, int]:

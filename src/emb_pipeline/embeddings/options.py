@@ -358,7 +358,7 @@ class EncoderOptions(Options):
         int, Field(ge=0, le=8000, description="sub-words that a chunk has in common with the one before it")
     ] = 0
     batch_tokens: Annotated[
-        int, Field(ge=64, le=1_000_000, description="sub-word tokens of one batch at most; a GPU likes more")
+        int, Field(ge=64, le=1_000_000, description="sub-word tokens of one batch at most; a GPU wants 16384 or more")
     ] = 1024
     backend: Annotated[
         Literal["torch", "onnx", "onnx_int8"],
