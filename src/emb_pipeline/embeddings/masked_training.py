@@ -80,29 +80,24 @@ def fit(
     def seconds() -> float:
         return earlier_seconds + time.perf_counter() - start
 
-    def batch_of(step: int) -> tuple[MaskedBatch, int]:
-        rows = batch_rows(step, n_blocks=len(blocks), batch_size=options.batch_size, seed=seed)
-        rng = np.random.default_rng([seed, 1, step])
-        batch = mask(blocks[rows], vocabulary=vocabulary, share=options.mask_share, whole_words=options.whole_words, rng=rng)
-        return batch, int(rng.integers(2**63))
-
     model.train()
     autocast = torch.autocast("cuda", torch.bfloat16) if options.device == "cuda" else nullcontext()
-    batch, dropout_seed = batch_of(len(losses))
     for step in range(len(losses), n_steps):
         time_left = 1 - seconds() / options.max_seconds if options.max_seconds else 1.0
         if time_left <= 0:
             break
         for group in optimiser.param_groups:
             group["lr"] = options.learning_rate * step_size(step, n_steps, options.warmup_steps, time_left)
-        torch.manual_seed(dropout_seed)
+        rows = batch_rows(step, n_blocks=len(blocks), batch_size=options.batch_size, seed=seed)
+        rng = np.random.default_rng([seed, 1, step])
+        batch = mask(blocks[rows], vocabulary=vocabulary, share=options.mask_share, whole_words=options.whole_words, rng=rng)
+        torch.manual_seed(int(rng.integers(2**63)))  # dropout
         with autocast:
             loss = masked_loss(model, batch, vocabulary)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         optimiser.zero_grad()
-        batch, dropout_seed = batch_of(step + 1)  # a GPU is still at this step: reading its loss is what waits for it
         losses.append(loss.item())
         if time.perf_counter() - last_checkpoint >= options.checkpoint_seconds and step + 1 < n_steps:
             _save(checkpoint, recipe, model, optimiser, losses, seconds())
@@ -136,12 +131,11 @@ def masked_loss(model: BertForMaskedLM, batch: MaskedBatch, vocabulary: Vocabula
     """Mean cross-entropy at the masked positions; logits are computed there alone, which is most of a small model's work."""
     import torch
 
-    ids, positions, targets = (
-        torch.from_numpy(array).to(model.device) for array in (batch.ids, batch.positions, batch.targets)
-    )  # all before the first product: a copy to a GPU waits for what it is at
+    ids = torch.from_numpy(batch.ids).to(model.device)
     attended = None if (batch.ids[:, -1] != vocabulary.pad).all() else ids != vocabulary.pad
     hidden = model.bert(input_ids=ids, attention_mask=attended).last_hidden_state
-    masked = hidden.flatten(0, 1).index_select(0, positions)
+    masked = hidden.flatten(0, 1).index_select(0, torch.from_numpy(batch.positions).to(model.device))
+    targets = torch.from_numpy(batch.targets).to(model.device)
     loss: torch.Tensor = torch.nn.functional.cross_entropy(model.cls(masked).float(), targets, reduction="sum")
     return loss / max(1, len(batch.targets))
 
