@@ -45,9 +45,8 @@ class PenaltyPath:
     @property
     def chosen(self) -> int:
         """The first step that is not worse than the best by more than one standard error of their difference."""
-        steps = sorted(self.scores)
-        best = max(steps, key=lambda step: (self._qualities[step].mean(), -step))
-        return next(step for step in steps if step == best or self._is_close(step, best))
+        best = self._best
+        return next(step for step in sorted(self.scores) if step == best or self._is_close(step, best))
 
     @property
     def up_to_chosen(self) -> list[float]:
@@ -80,6 +79,11 @@ class PenaltyPath:
                 break
             self._score(step, self._scorer())
 
+    @property
+    def _best(self) -> int:
+        """The first of the steps with the highest quality."""
+        return max(sorted(self.scores), key=lambda step: self._qualities[step].mean())
+
     def _score(self, step: int, score: Scorer) -> None:
         c = self.c_of(step)
         summaries, self._qualities[step] = score(c)
@@ -98,8 +102,12 @@ class PenaltyPath:
         return all(self.scores[step]["log_loss"] > lowest for step in last)
 
     def _still_rises(self, last: int) -> bool:
-        """Whether the last step is the choice, or has at least the lowest log loss."""
-        return last in (self.chosen, min(self.scores, key=lambda step: self.scores[step]["log_loss"]))
+        """Whether the last step is the best one, by quality or by log loss.
+
+        The choice lags behind: where quality creeps up, each step is better by less than a standard error, and all of them
+        together by more.
+        """
+        return last in (self._best, min(self.scores, key=lambda step: self.scores[step]["log_loss"]))
 
     def _falls_from_the_start(self) -> bool:
         """Whether the first step is better than the second (on a plateau there, the probe knows class frequencies alone)."""
