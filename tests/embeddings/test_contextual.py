@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from emb_pipeline.embeddings import onnx_backend
 from emb_pipeline.embeddings.contextual import ContextualEncoder
 from emb_pipeline.embeddings.distilled import StaticEncoder, distil
 from emb_pipeline.embeddings.encoder_folder import EncoderFolder
@@ -136,7 +140,7 @@ def test_onnx_runtime_agrees_with_pytorch_and_int8_nearly(folder: EncoderFolder,
     quantised = ContextualEncoder(folder, EncoderOptions(backend="onnx_int8"), tmp_path / "cache").encode(TEXTS)
     cosine = (quantised * expected).sum(axis=1) / np.linalg.norm(quantised, axis=1) / np.linalg.norm(expected, axis=1)
     assert (cosine > 0.98).all() and not np.allclose(quantised, expected, atol=1e-6)
-    assert len(list((tmp_path / "cache").iterdir())) == 2
+    assert len(list((tmp_path / "cache").glob("*.onnx"))) == 2
 
 
 def test_static_vectors_are_distilled_and_need_no_context(folder: EncoderFolder, tmp_path: Path) -> None:
@@ -201,6 +205,29 @@ def test_a_very_long_text_is_encoded_in_batches_and_not_at_once(
     vectors = encoder.encode(["cat " * 5_000, "dog", "the cat " * 40])
     assert np.isfinite(vectors).all() and max(rows * length for rows, length in shapes) <= 64
     assert sum(rows for rows, _ in shapes) == 500 + 1 + 8
+
+
+def test_two_that_want_a_converted_model_at_once_get_one(
+    folder: EncoderFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    converted = []
+
+    def slowly(convert: Callable[..., None]) -> Callable[..., None]:
+        def with_time_to_meet(*arguments: object) -> None:
+            converted.append(convert.__name__)
+            time.sleep(0.5)
+            convert(*arguments)
+
+        return with_time_to_meet
+
+    for name in ("_export", "_quantise"):
+        monkeypatch.setattr(onnx_backend, name, slowly(getattr(onnx_backend, name)))
+    arguments = folder, EncoderOptions(backend="onnx_int8"), tmp_path / "cache"
+    with ThreadPoolExecutor(2) as pool:
+        made = [pool.submit(onnx_backend.onnx_backend, *arguments) for _ in range(2)]
+        first, second = (hidden.result()(np.array([[1, 5, 2]]), np.ones((1, 3), dtype=np.int64)) for hidden in made)
+    np.testing.assert_array_equal(first, second)
+    assert converted == ["_export", "_quantise"]
 
 
 def test_onnx_runtime_reads_long_texts_in_the_same_way(folder: EncoderFolder, tmp_path: Path) -> None:

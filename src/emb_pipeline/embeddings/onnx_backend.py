@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
-from emb_pipeline.atomic import atomic_path
+from emb_pipeline.atomic import atomic_path, locked
 from emb_pipeline.embeddings.contextual import Hidden, load_model
 from emb_pipeline.embeddings.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.options import EncoderOptions
@@ -31,22 +32,29 @@ def onnx_backend(folder: EncoderFolder, options: EncoderOptions, cache: Path | N
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = torch.get_num_threads()
     with tempfile.TemporaryDirectory() as scratch:
-        place = (cache or Path(scratch)) / f"{folder.fingerprint[:32]}_layer{options.layer}"
-        exported = place.with_suffix(".onnx")
-        if not exported.is_file():
-            _export(folder, options.layer, exported)
-        if options.backend == "onnx_int8":
-            quantised = place.with_suffix(".int8.onnx")
-            if not quantised.is_file():
-                _quantise(exported, quantised)
-            exported = quantised
-        session = onnxruntime.InferenceSession(exported.read_bytes(), settings, providers=["CPUExecutionProvider"])
+        converted = _converted(folder, options, cache or Path(scratch))
+        session = onnxruntime.InferenceSession(converted.read_bytes(), settings, providers=["CPUExecutionProvider"])
 
     def hidden(ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
         states: np.ndarray = session.run(None, {"input_ids": ids, "attention_mask": mask})[0]
         return states
 
     return hidden
+
+
+def _converted(folder: EncoderFolder, options: EncoderOptions, cache: Path) -> Path:
+    """The model's file for ONNX Runtime, made by one process while others that want it wait."""
+    place = cache / f"{folder.fingerprint[:32]}_layer{options.layer}"
+    exported, quantised = place.with_suffix(".onnx"), place.with_suffix(".int8.onnx")
+    cache.mkdir(parents=True, exist_ok=True)
+    with locked(cache):
+        if not exported.is_file():
+            _export(folder, options.layer, exported)
+        if options.backend == "onnx":
+            return exported
+        if not quantised.is_file():
+            _quantise(exported, quantised)
+        return quantised
 
 
 def _export(folder: EncoderFolder, layer: int, path: Path) -> None:
@@ -80,8 +88,8 @@ def _export(folder: EncoderFolder, layer: int, path: Path) -> None:
 def _quantise(exported: Path, path: Path) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    with atomic_path(path) as part:
+    with atomic_path(path) as part, tempfile.TemporaryDirectory() as scratch:
+        # Beside the model that it reads it writes another one, of a name that it has from the first.
+        copy = shutil.copy(exported, scratch)
         # Matrices alone, each column with a scale of its own: embedding tables stay as they are.
-        quantize_dynamic(
-            str(exported), str(part), weight_type=QuantType.QInt8, per_channel=True, op_types_to_quantize=["MatMul"]
-        )
+        quantize_dynamic(copy, str(part), weight_type=QuantType.QInt8, per_channel=True, op_types_to_quantize=["MatMul"])
