@@ -21,6 +21,7 @@ import json
 import shutil
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,11 @@ import numpy as np
 import torch
 import transformers
 
-from emb_pipeline.embeddings import bert, encoder_tuning
+from emb_pipeline.embeddings import bert, encoder_tuning, sentence_transformer
 from emb_pipeline.embeddings.contextual import ContextualEncoder
 from emb_pipeline.embeddings.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.linear_head import LinearHead
-from emb_pipeline.embeddings.options import BertOptions, EncoderOptions, EncoderTuningOptions
+from emb_pipeline.embeddings.options import BertOptions, EncoderOptions, EncoderTuningOptions, SentenceTransformerOptions
 from emb_pipeline.text.tokens import TokenCorpus, cut, write_tokens
 
 SHAPES = {"MiniLM": (6, 384), "BERT-base": (12, 768)}
@@ -316,9 +317,7 @@ def encoder_folder(model: Path, folder: Path) -> EncoderFolder:
     """A folder of either kind."""
     if (model / "encoder.json").is_file():
         return EncoderFolder.read(model)
-    config = json.loads((model / "config.json").read_text())
-    sizes = {"dim": config["hidden_size"], "vocabulary": config["vocab_size"]}
-    return EncoderFolder.write(folder, format="transformers", model=model, **sizes)
+    return sentence_transformer.load(SentenceTransformerOptions(path=model), folder)
 
 
 def weights_of(folder: Path) -> dict[str, np.ndarray]:
@@ -330,10 +329,7 @@ def weights_of(folder: Path) -> dict[str, np.ndarray]:
 
 def most_even_word(texts: list[list[str]]) -> str:
     """The word that stands in nearest to half of the texts."""
-    counts: dict[str, int] = {}
-    for words in texts:
-        for word in set(words):
-            counts[word] = counts.get(word, 0) + 1
+    counts = Counter(itertools.chain.from_iterable(map(set, texts)))
     return min(counts, key=lambda word: (abs(counts[word] - len(texts) / 2), word))
 
 

@@ -136,16 +136,12 @@ def one_epoch_of(corpus: TokenCorpus, times: int) -> tuple[int, float, float, fl
     """Tokens, MiB of the stream, seconds, and MiB of memory at most beside the two matrices of vectors."""
     compile_training()
     _, counts = known_words(corpus, 3)
-    with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(1) as watcher:
+    with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "ids.arrow"
         stream = repeated(corpus, times, path)
         inputs = np.random.default_rng(1).random((len(counts), 100), dtype=np.float32) / 100
-        before, highest, done = anonymous_bytes(), [0], []
-        watching = watcher.submit(watch, highest, done)
-        seconds = timed(lambda: fit_once(stream, counts, inputs))
-        done.append(True)
-        watching.result()
-        return stream.n_tokens, path.stat().st_size / 2**20, seconds, (highest[0] - before - inputs.nbytes) / 2**20
+        seconds, taken = watched(lambda: fit_once(stream, counts, inputs))
+        return stream.n_tokens, path.stat().st_size / 2**20, seconds, (taken - inputs.nbytes) / 2**20
 
 
 def sharing(mirror: Path, arguments: argparse.Namespace) -> None:
@@ -178,17 +174,12 @@ def one_of_several(path: Path, facts: dict[str, int], counts: np.ndarray, dim: i
     compile_training()
     stream = open_ids(path, **facts)
     inputs = np.random.default_rng(seed).random((len(counts), dim), dtype=np.float32) / dim
-    with ThreadPoolExecutor(1) as watcher:
-        before, highest, done = anonymous_bytes(), [0], []
-        watching = watcher.submit(watch, highest, done)
-        _MEETINGS[0].wait()
-        fit_once(stream, counts, inputs, seed)
-        done.append(True)
-        watching.result()
+    _MEETINGS[0].wait()
+    _, taken = watched(lambda: fit_once(stream, counts, inputs, seed))
     _MEETINGS[0].wait()
     held = kib_of_mapping(path)
     _MEETINGS[0].wait()
-    beyond = (highest[0] - before - inputs.nbytes) / 1024
+    beyond = (taken - inputs.nbytes) / 1024
     kib = (held["Rss"], held["Pss"], held["Private_Dirty"] + held["Anonymous"], beyond)
     return [str(dim), str(seed), *(f"{each / 1024:.1f}" for each in kib)]
 
@@ -416,6 +407,17 @@ def fit_once(stream: IdStream, counts: np.ndarray, inputs: np.ndarray, seed: int
     options = Word2VecOptions(epochs=1)
     progress = Progress("word2vec", 1, stream.n_tokens)
     fit(stream, counts, inputs, None, options, seed, THREADS, Checkpoint(None, {}), progress, None)
+
+
+def watched(work: Callable[[], object]) -> tuple[float, int]:
+    """Seconds that something takes, and the most bytes of memory that no file backs, beyond those before."""
+    with ThreadPoolExecutor(1) as watcher:
+        before, highest, done = anonymous_bytes(), [0], []
+        watching = watcher.submit(watch, highest, done)
+        seconds = timed(work)
+        done.append(True)
+        watching.result()
+    return seconds, highest[0] - before
 
 
 def anonymous_bytes() -> int:

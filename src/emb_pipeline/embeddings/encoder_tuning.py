@@ -555,10 +555,10 @@ class _Layer:
 
         with torch.no_grad():
             vectors = torch.cat([training.pooled(ids[start : start + 32]) for start in range(0, min(sample, len(ids)), 32)])
-        self._raw_mean = vectors.mean(dim=0).cpu().numpy()
-        self._raw_deviation = varying_deviations(vectors.std(dim=0).cpu().numpy(), self._raw_mean)
-        self._mean, self._deviation = training.tensor(self._raw_mean), training.tensor(self._raw_deviation)
-        start = head.on_standardised(self._raw_mean, self._raw_deviation)
+        mean = vectors.mean(dim=0).cpu().numpy()
+        deviation = varying_deviations(vectors.std(dim=0).cpu().numpy(), mean)
+        self._mean, self._deviation = training.tensor(mean), training.tensor(deviation)
+        start = head.on_standardised(mean, deviation)
         self._weights = torch.nn.Parameter(training.tensor(start.weights.astype(np.float32)))
         self._intercepts = torch.nn.Parameter(training.tensor(start.intercepts.astype(np.float32)))
 
@@ -571,8 +571,10 @@ class _Layer:
 
     def head(self) -> LinearHead:
         """The layer on vectors as they are."""
-        values = [part.detach().cpu().numpy() for part in (self._weights, self._intercepts)]
-        return LinearHead(*values).on_raw(self._raw_mean, self._raw_deviation)
+        weights, intercepts, mean, deviation = (
+            part.detach().cpu().numpy() for part in (self._weights, self._intercepts, self._mean, self._deviation)
+        )
+        return LinearHead(weights, intercepts).on_raw(mean, deviation)
 
 
 def _place_in_window(window: Window, first: int, last: int) -> tuple[int, int]:

@@ -15,11 +15,11 @@ from emb_pipeline.embeddings.training import OnEpoch, TrainingClock, effective_w
 from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.text.tokens import TokenCorpus
 
-Trained = TypeVar("Trained", bound=Word2Vec)
+Model = TypeVar("Model", bound=Word2Vec)
 
 
 def trained(
-    kind: Callable[..., Trained],
+    kind: Callable[..., Model],
     method: str,
     tokens: TokenCorpus,
     *,
@@ -29,7 +29,7 @@ def trained(
     workers: int,
     on_epoch: OnEpoch | None,
     **arguments: int,
-) -> tuple[WordVectors, Trained]:
+) -> tuple[WordVectors, Model]:
     """Train a model from the corpus file, with the corpus's own vocabulary table.
 
     Parameters
