@@ -63,14 +63,23 @@ class TablesDataset(AbstractDataset[Mapping[str, pa.Table], dict[str, pa.Table]]
     ----------
     filepath : str
         The folder.
+    dictionaries : mapping of str to list of str, optional
+        Text columns of tables that are loaded as numbers with a dictionary: much faster where few texts stand in many rows.
     metadata : dict, optional
         Anything for other tools.
     """
 
     MANIFEST = "manifest.json"
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        dictionaries: Mapping[str, list[str]] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
         self._filepath = PurePosixPath(filepath)
+        self._dictionaries = dict(dictionaries or {})
         self.metadata = metadata
 
     def load(self) -> dict[str, pa.Table]:
@@ -79,7 +88,10 @@ class TablesDataset(AbstractDataset[Mapping[str, pa.Table], dict[str, pa.Table]]
             manifest = json.loads((folder / self.MANIFEST).read_text())
         except FileNotFoundError as error:
             raise DatasetError(f"{folder} holds no {self.MANIFEST}: it was never written, or not to its end") from error
-        return {name: pq.read_table(folder / f"{name}.parquet") for name in manifest["tables"]}
+        return {
+            name: pq.read_table(folder / f"{name}.parquet", read_dictionary=self._dictionaries.get(name))
+            for name in manifest["tables"]
+        }
 
     def save(self, data: Mapping[str, pa.Table]) -> None:
         with atomic_path(Path(self._filepath)) as folder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -167,7 +168,8 @@ def _cells(table: pa.Table, label_fraction: float, names_of_units: _Names) -> It
     combined = keys[0][0]
     for codes, words in keys[1:]:
         combined = combined * len(words) + codes
-    order = np.argsort(combined, kind="stable")
+    n_cells = math.prod(len(words) for _, words in keys)
+    order = np.argsort(combined.astype(np.min_scalar_type(n_cells)), kind="stable")  # by radix: 16 bits are enough
     for rows in np.split(order, np.flatnonzero(np.diff(combined[order])) + 1) if len(order) else []:
         first = int(rows[0])
         task, embedding, metric = (words[codes[first]] for codes, words in keys)

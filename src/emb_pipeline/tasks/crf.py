@@ -18,6 +18,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,6 +91,12 @@ class CrfCoefficients:
     intercepts: np.ndarray
     steps: np.ndarray
 
+    @classmethod
+    def mean(cls, several: Sequence[CrfCoefficients]) -> CrfCoefficients:
+        """The mean of some solutions."""
+        parts = ([each.weights for each in several], [each.intercepts for each in several], [each.steps for each in several])
+        return cls(*(np.mean(part, axis=0) for part in parts))
+
     def decoded(self, vectors: TokenVectors) -> np.ndarray:
         """The best tags: codes of shape (n_tokens,) (Viterbi)."""
         tags: np.ndarray = _viterbi(self._token_scores(vectors), vectors.starts, self.steps.astype(np.float64))
@@ -143,9 +150,18 @@ class LinearChainCrf:
         Whether a tag may follow another one; the last row is for the first tag of a sentence.
     window : int
         Tokens to each side.
+    start : CrfCoefficients, optional
+        Where the first fit starts; else from the tags' frequencies.
     """
 
-    def __init__(self, vectors: TokenVectors, codes: np.ndarray, allowed: np.ndarray, window: int) -> None:
+    def __init__(
+        self,
+        vectors: TokenVectors,
+        codes: np.ndarray,
+        allowed: np.ndarray,
+        window: int,
+        start: CrfCoefficients | None = None,
+    ) -> None:
         self._vectors, self._codes, self._allowed = vectors, codes, allowed
         rows = vectors.rows
         self._transposed = sp.csr_array(rows.T) if sp.issparse(rows) else rows.T
@@ -155,14 +171,21 @@ class LinearChainCrf:
         n_tags = allowed.shape[1]
         self._frequencies = (np.bincount(codes, minlength=n_tags) + 0.5) / (len(codes) + 0.5 * n_tags)
         self._taken = _steps_taken(codes, vectors.starts, n_tags)
-        self.coefficients = CrfCoefficients(
-            np.zeros((rows.shape[1], 2 * window + 1, n_tags), dtype=np.float32),
-            np.log(self._frequencies).astype(np.float32),
-            np.where(allowed, 0, FORBIDDEN).astype(np.float32),
-        )
         self._ones = np.ones(len(codes), dtype=np.float32)
+        if start is None:
+            start = CrfCoefficients(
+                np.zeros((rows.shape[1], 2 * window + 1, n_tags), dtype=np.float32),
+                np.log(self._frequencies).astype(np.float32),
+                np.where(allowed, 0, FORBIDDEN).astype(np.float32),
+            )
+        self._fit = self._fitted(start)
         self.iterations = 0
         self.converged = True
+
+    @property
+    def coefficients(self) -> CrfCoefficients:
+        """The last solution."""
+        return self._fit.coefficients
 
     def fit(self, c: float, *, tolerance: float = 1e-4, max_iterations: int = 200) -> CrfCoefficients:
         """The coefficients for one C.
@@ -176,11 +199,11 @@ class LinearChainCrf:
         max_iterations : int
             Stop there in any case; ``converged`` tells.
         """
-        n, shape = len(self._codes), self.coefficients.weights.shape
+        n, start = len(self._codes), self._fit
+        shape = start.coefficients.weights.shape
         n_tags = shape[2]
         penalty = 1.0 / (c * n)
-        at_start = self._loss_and_gradients(self.coefficients)[0]
-        scale = 1.0 / max(at_start + 0.5 * penalty * self._squared_length(self.coefficients), 1e-30)
+        scale = 1.0 / max(start.loss + 0.5 * penalty * self._squared_length(start.coefficients), 1e-30)
         curvature = np.maximum(self._frequencies * (1 - self._frequencies), 1e-6)
         units = CrfCoefficients(
             np.broadcast_to(1 / np.sqrt(scale * (self._mean_squares[:, None, None] * curvature + penalty)), shape).astype(
@@ -192,23 +215,30 @@ class LinearChainCrf:
         unit, is_free = _flat(units), _flat(CrfCoefficients(np.ones(shape), np.ones(n_tags), self._allowed)) > 0
         is_penalised = _flat(CrfCoefficients(np.ones(shape), np.zeros(n_tags), self._allowed)).astype(np.float32)
 
-        def objective(scaled: np.ndarray) -> tuple[float, np.ndarray]:
-            values = unit * scaled
-            loss, gradients = self._loss_and_gradients(_shaped(values, shape))
-            penalised = values * is_penalised
-            gradient = (_flat(gradients) + np.float32(penalty) * penalised) * unit * np.float32(scale)
+        latest = np.empty(0), start
+
+        def at(fit: _Fit) -> tuple[float, np.ndarray]:
+            penalised = _flat(fit.coefficients) * is_penalised
+            gradient = (_flat(fit.gradients) + np.float32(penalty) * penalised) * unit * np.float32(scale)
             gradient[~is_free] = 0
-            loss += 0.5 * penalty * float(np.dot(penalised, penalised))
+            loss = fit.loss + 0.5 * penalty * float(np.dot(penalised, penalised))
             return loss * scale, gradient.astype(np.float32)
 
-        start = (_flat(self.coefficients) / unit).astype(np.float32)
-        found = minimise(objective, start, tolerance=tolerance, max_iterations=max_iterations)
-        self.coefficients = _shaped(unit * found.x, shape)
+        def objective(scaled: np.ndarray) -> tuple[float, np.ndarray]:
+            nonlocal latest
+            fit = self._fitted(_shaped(unit * scaled, shape))
+            latest = scaled, fit
+            return at(fit)
+
+        from_here = (_flat(start.coefficients) / unit).astype(np.float32)
+        found = minimise(objective, from_here, at(start), tolerance=tolerance, max_iterations=max_iterations)
+        if found.x is not latest[0]:  # the search ended in a step that led nowhere
+            objective(found.x)
+        self._fit = latest[1]
         self.iterations, self.converged = found.iterations, found.converged
         return self.coefficients
 
-    def _loss_and_gradients(self, coefficients: CrfCoefficients) -> tuple[float, CrfCoefficients]:
-        """Mean loss per token, and its gradients."""
+    def _fitted(self, coefficients: CrfCoefficients) -> _Fit:
         vectors, n = self._vectors, len(self._codes)
         scores = token_scores(vectors, coefficients.weights, coefficients.intercepts)
         steps = coefficients.steps.astype(np.float64)
@@ -220,10 +250,19 @@ class LinearChainCrf:
             self._ones @ residuals,
             ((expected - self._taken) / n).astype(np.float32),
         )
-        return -float(logs.sum()) / n, gradients
+        return _Fit(coefficients, -float(logs.sum()) / n, gradients)
 
     def _squared_length(self, coefficients: CrfCoefficients) -> float:
         return float(np.square(coefficients.weights).sum() + np.square(coefficients.steps[self._allowed]).sum())
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """Coefficients, and the mean loss per token and its gradients there, without the penalty."""
+
+    coefficients: CrfCoefficients
+    loss: float
+    gradients: CrfCoefficients
 
 
 def _flat(parts: CrfCoefficients) -> np.ndarray:

@@ -49,9 +49,9 @@ class PenaltyPath:
         return next(step for step in sorted(self.scores) if step == best or self._is_close(step, best))
 
     @property
-    def up_to_chosen(self) -> list[float]:
-        """Values of C from the path's start to the chosen one, for the final fit to go up again."""
-        return [self.c_of(step) for step in range(min(self.scores), self.chosen + 1)]
+    def chosen_c(self) -> float:
+        """C, in scikit-learn's scale, of the chosen step."""
+        return self.c_of(self.chosen)
 
     @property
     def edge(self) -> str:

@@ -13,6 +13,7 @@ things make it some hundred times faster there for text, none of which changes t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -40,6 +41,13 @@ class Coefficients:
 
     weights: np.ndarray
     intercepts: np.ndarray
+
+    @classmethod
+    def mean(cls, several: Sequence[Coefficients]) -> Coefficients:
+        """The mean of some solutions."""
+        return cls(
+            np.mean([each.weights for each in several], axis=0), np.mean([each.intercepts for each in several], axis=0)
+        )
 
     def log_probabilities(self, features: Features) -> np.ndarray:
         """Logarithms of the class probabilities: shape (n_rows, n_classes), float64."""
@@ -74,9 +82,14 @@ class SoftmaxRegression:
             frequencies = (np.bincount(codes, minlength=n_classes) + 0.5) / (len(codes) + 0.5 * n_classes)
             weights = np.zeros((features.shape[1], n_classes), dtype=np.float32)
             start = Coefficients(weights, np.log(frequencies).astype(np.float32))
-        self.coefficients = start
+        self._fit = self._fitted(start)
         self.iterations = 0
         self.converged = True
+
+    @property
+    def coefficients(self) -> Coefficients:
+        """The last solution."""
+        return self._fit.coefficients
 
     def fit(self, c: float, *, tolerance: float = 1e-4, max_iterations: int = 200) -> Coefficients:
         """The coefficients for one C.
@@ -90,60 +103,81 @@ class SoftmaxRegression:
         max_iterations : int
             Stop there in any case; ``converged`` tells.
         """
-        n, (n_axes, n_classes) = len(self._codes), self.coefficients.weights.shape
+        n, start = len(self._codes), self._fit
+        n_axes, n_classes = start.coefficients.weights.shape
         penalty = 1.0 / (c * n)
-        at_start = self._fitted(self.coefficients.weights, self.coefficients.intercepts)
-        scale = 1.0 / max(at_start.loss + 0.5 * penalty * _squared_length(self.coefficients.weights), 1e-30)
-        curvature = max(at_start.curvature, 1e-9)
+        scale = 1.0 / max(start.loss + 0.5 * penalty * _squared_length(start.coefficients.weights), 1e-30)
+        curvature = max(start.curvature, 1e-9)
         weight_unit = (1 / np.sqrt(scale * (curvature * self._mean_squares.astype(np.float64) + penalty)))[:, None]
         weight_unit = weight_unit.astype(np.float32)
         intercept_unit = np.float32(1 / np.sqrt(scale * curvature))
         to_gradient = np.float32(scale / n)
+        latest = np.empty(0), start
 
-        def at(fit: _Fit, weights: np.ndarray) -> tuple[float, np.ndarray]:
+        def at(fit: _Fit) -> tuple[float, np.ndarray]:
+            weights = fit.coefficients.weights
             loss = fit.loss + 0.5 * penalty * _squared_length(weights)
             gradient = np.empty((n_axes + 1, n_classes), dtype=np.float32)
-            _product(self._transposed, fit.residuals, out=gradient[:n_axes])
-            gradient[:n_axes] += np.float32(penalty * n) * weights
+            np.multiply(weights, np.float32(penalty * n), out=gradient[:n_axes])
+            gradient[:n_axes] += fit.gradient
             gradient[:n_axes] *= to_gradient * weight_unit
-            gradient[n_axes] = to_gradient * intercept_unit * (self._ones @ fit.residuals)
+            gradient[n_axes] = to_gradient * intercept_unit * fit.intercept_gradient
             return loss * scale, gradient.ravel()
 
         def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
+            nonlocal latest
             scaled = flat.reshape(n_axes + 1, n_classes)
-            weights = weight_unit * scaled[:n_axes]
-            return at(self._fitted(weights, intercept_unit * scaled[n_axes]), weights)
+            fit = self._fitted(Coefficients(weight_unit * scaled[:n_axes], intercept_unit * scaled[n_axes]))
+            latest = flat, fit
+            return at(fit)
 
+        before = start.coefficients
         found = minimise(
             objective,
-            np.vstack([self.coefficients.weights / weight_unit, self.coefficients.intercepts / intercept_unit]).ravel(),
-            at(at_start, self.coefficients.weights),
+            np.vstack([before.weights / weight_unit, before.intercepts / intercept_unit]).ravel(),
+            at(start),
             tolerance=tolerance,
             max_iterations=max_iterations,
         )
-        solution = found.x.reshape(n_axes + 1, n_classes)
-        self.coefficients = Coefficients(weight_unit * solution[:n_axes], intercept_unit * solution[n_axes])
+        if found.x is not latest[0]:  # the search ended in a step that led nowhere
+            objective(found.x)
+        self._fit = latest[1]
         self.iterations, self.converged = found.iterations, found.converged
         return self.coefficients
 
-    def _fitted(self, weights: np.ndarray, intercepts: np.ndarray) -> _Fit:
+    def _fitted(self, coefficients: Coefficients) -> _Fit:
+        weights = coefficients.weights
         scores = np.empty((len(self._codes), weights.shape[1]), dtype=np.float32)
         _product(self._features, weights, out=scores)
         of_label = np.empty(len(scores), dtype=np.float32)
-        centre(scores, intercepts, self._codes, of_label)
+        centre(scores, coefficients.intercepts, self._codes, of_label)
         np.exp(scores, out=scores)
         loss, squares = to_residuals(scores, self._codes, of_label)
+        gradient = np.empty(weights.shape, dtype=np.float32)
+        _product(self._transposed, scores, out=gradient)
         n = len(scores)
-        return _Fit(scores, loss / n, (n - squares) / scores.size)
+        return _Fit(coefficients, loss / n, (n - squares) / scores.size, gradient, self._ones @ scores)
 
 
 @dataclass(frozen=True, eq=False)
 class _Fit:
-    """Class probabilities less 1 for the label, the mean log loss, and the mean of p(1 - p) over rows and classes."""
+    """What coefficients make of the training rows, without the penalty.
 
-    residuals: np.ndarray
+    Attributes
+    ----------
+    coefficients : Coefficients
+        The point.
+    loss, curvature : float
+        Mean log loss, and mean of p(1 - p) over rows and classes.
+    gradient, intercept_gradient : ndarray of shape (n_axes, n_classes) and (n_classes,), float32
+        Of the summed log loss.
+    """
+
+    coefficients: Coefficients
     loss: float
     curvature: float
+    gradient: np.ndarray
+    intercept_gradient: np.ndarray
 
 
 def axes_of(features: Features) -> Axes:

@@ -14,6 +14,8 @@ nothing by it (skip-gram, 100 dimensions, sub-package accuracy: .576 without doc
 from __future__ import annotations
 
 import ast
+import functools
+import gc
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -22,7 +24,7 @@ import multiprocessing
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -67,7 +69,8 @@ def docstring_table(packages: Sequence[str], cache: Path, *, workers: int = 2) -
     packages : sequence of str
         Import names: ``numpy``, ``sklearn``.
     cache : Path
-        Folder for one Parquet file per package, version of the package and version of this parser.
+        Folder for one Parquet file per package, version of the package and version of this parser, and one per set of
+        packages.
     workers : int
         Processes that parse.
 
@@ -89,11 +92,15 @@ def docstring_table(packages: Sequence[str], cache: Path, *, workers: int = 2) -
     cached = {
         package: cache / f"{package}-{_version(package, root)}-parser{PARSER}.parquet" for package, root in roots.items()
     }
+    together = cache / f"{hashlib.sha256(' '.join(path.name for path in cached.values()).encode()).hexdigest()[:16]}.parquet"
     with locked(cache):
         missing = {package: root for package, root in roots.items() if not cached[package].is_file()}
         for package, table in _parse(missing, workers):
             _write(table, cached[package])
-    return _distinct(pa.concat_tables(pq.read_table(cached[package], schema=SCHEMA) for package in roots))
+        if not together.is_file():
+            parts = (pq.read_table(cached[package], schema=SCHEMA) for package in roots)
+            _write(_distinct(pa.concat_tables(parts)), together)
+    return pq.read_table(together, schema=SCHEMA)
 
 
 def documents(table: pa.Table) -> Iterator[tuple[str, str]]:
@@ -262,7 +269,7 @@ def _package_root(package: str) -> Path:
 
 
 def _version(package: str, root: Path) -> str:
-    distributions = importlib.metadata.packages_distributions().get(package, [])
+    distributions = _distributions().get(package, [])
     if distributions:
         return importlib.metadata.version(distributions[0])
     # Not installed as a distribution (a folder on the path): its files' sizes and times stand for a version.
@@ -270,6 +277,12 @@ def _version(package: str, root: Path) -> str:
         f"{path.relative_to(root)} {path.stat().st_size} {path.stat().st_mtime_ns}\n" for path in _source_files(root)
     )
     return hashlib.sha256(stamps.encode()).hexdigest()[:16]
+
+
+@functools.cache
+def _distributions() -> Mapping[str, list[str]]:
+    """Names of the distributions that each package is of: all that are installed are read for it."""
+    return importlib.metadata.packages_distributions()
 
 
 def _source_files(root: Path) -> list[Path]:
@@ -292,7 +305,8 @@ def _parse(roots: dict[str, Path], workers: int) -> Iterator[tuple[str, pa.Table
     if workers == 1 or len(blocks) == 1:
         parsed = list(map(_docstrings_of_files, blocks))
     else:
-        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(workers, mp_context=spawn, initializer=gc.disable) as pool:  # trees have no cycles
             parsed = list(pool.map(_docstrings_of_files, blocks))
     for package, _, _ in tasks:
         rows = [row for (name, _, _), part in zip(blocks, parsed, strict=True) if name == package for row in part]

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, Field
 
 from emb_pipeline.deployment.bundle import Bundle
@@ -15,7 +16,7 @@ from emb_pipeline.deployment.fitting import ready_to_use
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
 from emb_pipeline.names import without_seed
-from emb_pipeline.pipelines.report.nodes import ReportOptions, cells_of, of_all_tasks, primary_metrics
+from emb_pipeline.pipelines.report.nodes import ReportOptions, cells_of, item_scores_of, of_all_tasks, primary_metrics
 from emb_pipeline.pipelines.stored import stored_encoder
 from emb_pipeline.provenance import versions
 from emb_pipeline.statistics.decision import ALL_TASKS, Rules, Scored, decide, joint
@@ -141,12 +142,12 @@ def scored_tasks(
     options: DecisionOptions, report: ReportOptions, wanted: set[str], scores: Mapping[str, Tables]
 ) -> tuple[list[Scored], dict[str, pd.DataFrame]]:
     """Each task's scores of these embeddings, with as many labels as can be bought; and each task's costs."""
-    item_scores, cells, draws = (of_all_tasks(scores, name) for name in ("item_scores", "cells", "label_draws"))
+    item_scores, cells, draws = item_scores_of(scores), of_all_tasks(scores, "cells"), of_all_tasks(scores, "label_draws")
     metrics = primary_metrics(scores)
     parts = []
     for task, metric in metrics.items():
         fraction = affordable_fraction(draws[draws["task"] == task], options.labels)
-        (found,) = task_scores(item_scores[item_scores["task"] == task], label_fraction=fraction)
+        (found,) = task_scores(item_scores.filter(pc.equal(item_scores["task"], task)), label_fraction=fraction)
         names = [name for name in found.families if name in wanted]
         columns = [list(found.families).index(name) for name in names]
         means, margin = found.family_means(metric)[:, columns], options.margins.get(task, options.margin)

@@ -64,7 +64,7 @@ class ReportOptions(BaseModel):
 
 def test_for_differences(options: ReportOptions, embeddings: Mapping[str, Any], **scores: Tables) -> pd.DataFrame:
     """Whether embeddings differ at all, on each task and along each task's learning curves."""
-    item_scores, metrics = of_all_tasks(scores, "item_scores"), primary_metrics(scores)
+    item_scores, metrics = item_scores_of(scores), primary_metrics(scores)
     cells = trained_on_a_corpus(embeddings)
     rows: list[dict[str, Any]] = []
     for found in task_scores(item_scores):
@@ -79,7 +79,7 @@ def test_for_differences(options: ReportOptions, embeddings: Mapping[str, Any], 
 
 def make_leaderboard(options: ReportOptions, use_case: str, differences: pa.Table, **scores: Tables) -> pd.DataFrame:
     """Every metric of every cell, with interval, letters and cost."""
-    item_scores, cells = of_all_tasks(scores, "item_scores"), of_all_tasks(scores, "cells")
+    item_scores, cells = item_scores_of(scores), of_all_tasks(scores, "cells")
     return statistics.leaderboard(
         item_scores, cells, PRIMARY, options.resampling, use_case=use_case, floors=floors_of(differences)
     )
@@ -87,7 +87,7 @@ def make_leaderboard(options: ReportOptions, use_case: str, differences: pa.Tabl
 
 def compare_embeddings(options: ReportOptions, differences: pa.Table, **scores: Tables) -> pd.DataFrame:
     """All pairs of embeddings on each task's primary metric."""
-    compared = statistics.comparisons(of_all_tasks(scores, "item_scores"), primary_metrics(scores), options.resampling)
+    compared = statistics.comparisons(item_scores_of(scores), primary_metrics(scores), options.resampling)
     return any_difference.with_floors(compared, floors_of(differences))
 
 
@@ -95,9 +95,10 @@ def measure_effects(
     options: ReportOptions, embeddings: Mapping[str, Any], differences: pa.Table, **scores: Tables
 ) -> pd.DataFrame:
     """What domain text, further training, distillation and fine-tuning change."""
-    item_scores = of_all_tasks(scores, "item_scores")
+    item_scores = item_scores_of(scores)
+    not_tuned = item_scores.filter(pc.invert(item_scores["tuned"]))["embedding"].unique().to_pylist()
     contrasts = {
-        statistics.CORPUS: statistics.corpus_contrasts(item_scores["embedding"][~item_scores["tuned"]].unique()),
+        statistics.CORPUS: statistics.corpus_contrasts(not_tuned),
         **derivations(cells_of(embeddings)),
     }
     effects = statistics.effects(item_scores, contrasts, primary_metrics(scores), options.resampling)
@@ -111,7 +112,7 @@ def measure_factors(
     metrics, cells = primary_metrics(scores), trained_on_a_corpus(embeddings)
     shares: list[dict[str, Any]] = []
     changes: list[dict[str, Any]] = []
-    for found in task_scores(of_all_tasks(scores, "item_scores")):
+    for found in task_scores(item_scores_of(scores)):
         designs = designs_on(found, metrics[found.task], cells)
         place = {"task": found.task, "metric": metrics[found.task]}
         rng, level = options.resampling.rng(), 1 - options.level
@@ -133,7 +134,7 @@ def measure_learning_curves(
     options: ReportOptions, differences: pa.Table, **scores: Tables
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Scores by number of labels, and which embedding is ahead of the best one when labels are few."""
-    item_scores, draws = of_all_tasks(scores, "item_scores"), of_all_tasks(scores, "label_draws")
+    item_scores, draws = item_scores_of(scores), of_all_tasks(scores, "label_draws")
     floors = floors_of(differences, any_difference.FEWER)
     return label_curves.learning_curves(item_scores, draws, primary_metrics(scores), options.resampling, floors=floors)
 
@@ -352,6 +353,11 @@ def corpus_row(name: str, corpus: TokenCorpus) -> dict[str, Any]:
 
 TASK_FIGURES = ("leaderboard", "dimension", "methods", "cost")
 """What `draw_task` draws, in this order."""
+
+
+def item_scores_of(scores: Mapping[str, Tables]) -> pa.Table:
+    """The item scores of all embeddings, one below the other: millions of rows, which pandas would copy."""
+    return pa.concat_tables([tables["item_scores"] for tables in scores.values()])
 
 
 def of_all_tasks(scores: Mapping[str, Tables], name: str) -> pd.DataFrame:
