@@ -165,6 +165,16 @@ def test_training_lowers_loss_and_perplexity_and_both_are_on_record(animals_and_
     assert record["sub_tokens"] == options.max_tokens == record["losses"][-1][0]
 
 
+def test_training_computes_in_the_precision_that_the_options_say(animals_and_tools: TokenCorpus, tmp_path: Path) -> None:
+    perplexities = {}
+    for dtype in ("float32", "bfloat16"):
+        options = OPTIONS.model_copy(update={"dtype": dtype})
+        trained(animals_and_tools, tmp_path / dtype / "encoder", options=options)
+        perplexities[dtype] = described(tmp_path / dtype / "encoder")["provenance"]["perplexity"]
+    assert perplexities["bfloat16"] != perplexities["float32"]
+    assert perplexities["bfloat16"] == pytest.approx(perplexities["float32"], rel=0.02)
+
+
 def test_further_training_adapts_a_base_to_another_corpus(
     corpus_of: CorpusOf, animals_and_tools: TokenCorpus, gardens: TokenCorpus, tmp_path: Path
 ) -> None:

@@ -155,6 +155,16 @@ def test_static_vectors_are_distilled_and_need_no_context(folder: EncoderFolder,
         distil(made, DistilledOptions(dims=8), tmp_path / "again")
 
 
+def test_vectors_are_distilled_in_the_precision_that_the_options_say(folder: EncoderFolder, tmp_path: Path) -> None:
+    products = {}
+    for dtype in ("float32", "bfloat16"):
+        made = distil(folder, DistilledOptions(dims=8, dtype=dtype), tmp_path / dtype)
+        vectors = StaticEncoder(EncoderFolder.read(made.path)).encode(TEXTS)
+        products[dtype] = vectors @ vectors.T  # axes may turn
+    assert not np.array_equal(products["bfloat16"], products["float32"])
+    np.testing.assert_allclose(products["bfloat16"], products["float32"], atol=0.05)
+
+
 LONG = "the cat sat on the mat a dog sat on the mat the cat"  # 14 sub-words; the tiny model reads 10 between the ends
 
 

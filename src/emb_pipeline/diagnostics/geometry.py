@@ -53,6 +53,8 @@ def hubness(vectors: np.ndarray, k: int = 10) -> tuple[float, float]:
     ----------
     .. [1] Radovanović, Nanopoulos & Ivanović (2010), Hubs in space, JMLR 11.
     """
+    import torch
+
     unit = unit_vectors(np.asarray(vectors, dtype=np.float32))
     n, k = len(unit), min(k, len(unit) - 1)
     occurrences = np.zeros(n, dtype=np.int64)
@@ -60,7 +62,9 @@ def hubness(vectors: np.ndarray, k: int = 10) -> tuple[float, float]:
         cosines = unit[start : start + _BLOCK] @ unit.T
         own = np.arange(len(cosines))
         cosines[own, start + own] = -np.inf
-        neighbours = np.argpartition(cosines, n - k, axis=1)[:, n - k :]
+        neighbours = torch.topk(
+            torch.from_numpy(cosines), k, sorted=False
+        ).indices.numpy()  # numpy takes three times as long
         occurrences += np.bincount(neighbours.ravel(), minlength=n)
     return float(skew(occurrences)), float(occurrences.max() / len(unit))
 

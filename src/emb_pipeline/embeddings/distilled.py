@@ -12,6 +12,7 @@ import numpy as np
 from emb_pipeline.embeddings.contextual import load_model, load_tokenizer
 from emb_pipeline.embeddings.encoder_folder import MODEL, EncoderFolder
 from emb_pipeline.embeddings.options import DistilledOptions
+from emb_pipeline.embeddings.precision import precision_in_force
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.tokens import tokenize
 
@@ -24,7 +25,7 @@ def distil(teacher: EncoderFolder, options: DistilledOptions, folder: Path) -> E
     teacher : EncoderFolder
         A transformer.
     options : DistilledOptions
-        Components and weights.
+        Components and weights; device and precision of the teacher.
     folder : Path
         Where the static model is written.
 
@@ -43,9 +44,9 @@ def distil(teacher: EncoderFolder, options: DistilledOptions, folder: Path) -> E
     if teacher.format == "model2vec":
         raise DataError(str(teacher.path), "is static already", "distil from a transformer")
     static = distill_from_model(
-        load_model(teacher.model_path),
+        load_model(teacher.model_path, precision_in_force(options.dtype, options.device)),
         load_tokenizer(teacher.model_path),
-        device="cpu",
+        device=options.device,
         pca_dims=options.dims,
         sif_coefficient=options.sif_a,
         quantize_to="float32",

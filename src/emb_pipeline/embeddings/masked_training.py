@@ -6,7 +6,6 @@ import itertools
 import json
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ import numpy as np
 from emb_pipeline.atomic import atomic_path
 from emb_pipeline.embeddings.masking import MaskedBatch, Vocabulary, batch_rows, mask
 from emb_pipeline.embeddings.options import BertOptions
+from emb_pipeline.embeddings.precision import precision_in_force
 
 if TYPE_CHECKING:
     import torch
@@ -81,7 +81,7 @@ def fit(
         return earlier_seconds + time.perf_counter() - start
 
     model.train()
-    autocast = torch.autocast("cuda", torch.bfloat16) if options.device == "cuda" else nullcontext()
+    reduced = options.device == "cuda" or precision_in_force(options.dtype, options.device) == "bfloat16"
     for step in range(len(losses), n_steps):
         time_left = 1 - seconds() / options.max_seconds if options.max_seconds else 1.0
         if time_left <= 0:
@@ -92,7 +92,7 @@ def fit(
         rng = np.random.default_rng([seed, 1, step])
         batch = mask(blocks[rows], vocabulary=vocabulary, share=options.mask_share, whole_words=options.whole_words, rng=rng)
         torch.manual_seed(int(rng.integers(2**63)))  # dropout
-        with autocast:
+        with torch.autocast(options.device, torch.bfloat16, enabled=reduced):
             loss = masked_loss(model, batch, vocabulary)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

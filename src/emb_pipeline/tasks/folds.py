@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import scipy.sparse as sp
@@ -27,9 +28,11 @@ def duplicate_groups(texts: Sequence[str]) -> np.ndarray:
     -------
     ndarray of shape (n_texts,), int64
     """
-    tokens = (texts if isinstance(texts, Texts) else Texts(texts)).tokens
-    first: dict[tuple[str, ...], int] = {}
-    return np.array([first.setdefault(tuple(words), position) for position, words in enumerate(tokens)], dtype=np.int64)
+    found = (texts if isinstance(texts, Texts) else Texts(texts)).token_ids
+    ids, borders = found.ids.tobytes(), (found.starts * found.ids.itemsize).tolist()
+    first: dict[bytes, int] = {}
+    keys = (ids[start:end] for start, end in pairwise(borders))
+    return np.array([first.setdefault(key, position) for position, key in enumerate(keys)], dtype=np.int64)
 
 
 def example_groups(task: ClassificationTask) -> np.ndarray:

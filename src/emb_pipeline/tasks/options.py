@@ -96,6 +96,13 @@ class SequenceLabellingOptions(LearningCurveOptions):
 
     window: int = Field(default=1, ge=0, le=5, description="tokens to each side whose vectors a tag is predicted from, too")
     steps_per_decade: int = Field(default=1, ge=1, le=10, description="values of C per factor of ten")
+    tolerance: float = Field(
+        default=1e-4,
+        gt=0,
+        le=0.1,
+        description="relative improvement of the loss at which a fit on the path stops; at 1e-3, which C is chosen hangs on "
+        "where its fit happened to stop",
+    )
     validation_share: float = Field(
         default=0.2,
         gt=0,
