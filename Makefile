@@ -19,9 +19,9 @@ export KEDRO_LOGGING_CONFIG := $(CURDIR)/conf/logging.yml
 run: .venv/installed
 	$(BIN)/kedro run --runner ParallelRunner --runner-params max_workers=$(WORKERS)
 
-# A file's tests stay together: they share what its fixtures made.
+# A file's tests stay together: they share what its fixtures made. The order of files is that of tests/conftest.py.
 test: .venv/installed
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: .venv/installed
 	$(BIN)/ruff check .

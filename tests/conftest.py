@@ -67,6 +67,15 @@ FILLER = [
 ]
 
 
+LONGEST_FIRST = ("test_end_to_end.py", "test_docs.py", "test_encoders_end_to_end.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files of minutes first: with one of them last, a worker would wait for the other."""
+    place = {name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(place)))
+
+
 @pytest.fixture(scope="session")
 def project_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project folder with the configuration of this repository and the tiny use case's files."""
