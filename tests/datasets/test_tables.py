@@ -34,6 +34,13 @@ def test_named_tables_come_back_by_name(tmp_path: Path) -> None:
     assert list(loaded) == ["queries", "passages"] and loaded["passages"].num_rows == 1
 
 
+def test_text_columns_come_back_with_a_dictionary_where_the_catalog_says_so(tmp_path: Path) -> None:
+    TablesDataset(filepath=str(tmp_path / "tables")).save({"scores": TABLE, "others": TABLE})
+    loaded = TablesDataset(filepath=str(tmp_path / "tables"), dictionaries={"scores": ["unit_id"]}).load()
+    assert pa.types.is_dictionary(loaded["scores"]["unit_id"].type) and loaded["others"].equals(TABLE)
+    assert loaded["scores"].to_pylist() == TABLE.to_pylist()
+
+
 def test_a_folder_without_its_manifest_was_never_written(tmp_path: Path) -> None:
     dataset = TablesDataset(filepath=str(tmp_path / "tables"))
     dataset.save({"queries": TABLE})

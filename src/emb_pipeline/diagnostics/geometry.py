@@ -62,10 +62,8 @@ def hubness(vectors: np.ndarray, k: int = 10) -> tuple[float, float]:
         cosines = unit[start : start + _BLOCK] @ unit.T
         own = np.arange(len(cosines))
         cosines[own, start + own] = -np.inf
-        neighbours = torch.topk(
-            torch.from_numpy(cosines), k, sorted=False
-        ).indices.numpy()  # numpy takes three times as long
-        occurrences += np.bincount(neighbours.ravel(), minlength=n)
+        largest = torch.topk(torch.from_numpy(cosines), k, sorted=False)  # numpy takes three times as long
+        occurrences += np.bincount(largest.indices.numpy().ravel(), minlength=n)
     return float(skew(occurrences)), float(occurrences.max() / len(unit))
 
 
