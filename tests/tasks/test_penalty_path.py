@@ -10,10 +10,10 @@ from emb_pipeline.tasks.penalty_path import PenaltyPath
 OPTIONS = PathOptions(log10_c_low=0, log10_c_high=4, steps_per_decade=1, widen_decades=3)
 
 
-def path_of(qualities: dict[int, np.ndarray], log_losses: dict[int, float]) -> PenaltyPath:
-    def score(c: float) -> tuple[dict[str, float], np.ndarray]:
+def path_of(qualities: dict[int, np.ndarray], log_losses: dict[int, float]) -> PenaltyPath[int]:
+    def score(c: float) -> tuple[dict[str, float], np.ndarray, int]:
         step = round(np.log10(c))
-        return {"log_loss": log_losses[step]}, qualities[step]
+        return {"log_loss": log_losses[step]}, qualities[step], step
 
     path = PenaltyPath(1.0, lambda: score, OPTIONS)
     path.tune()
@@ -31,7 +31,7 @@ def test_a_path_goes_on_while_quality_creeps_up() -> None:
         right[200 + 2 * step : 202 + 2 * step] = 0
     path = path_of(qualities, {step: 1.0 + step for step in range(8)})
     assert sorted(path.scores) == list(range(8))
-    assert path.chosen == 6
+    assert (path.chosen, path.chosen_solution) == (6, 6)
 
 
 def test_a_path_ends_where_more_brings_nothing() -> None:

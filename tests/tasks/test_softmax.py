@@ -116,10 +116,11 @@ def test_lbfgs_finds_the_minimum_of_a_quadratic() -> None:
     curvature = np.array([0.5, 1.0, 4.0], dtype=np.float32)
     target = np.array([1.0, -2.0, 3.0], dtype=np.float32)
 
-    def objective(x: np.ndarray) -> tuple[float, np.ndarray]:
-        return 1 + 0.5 * float(curvature @ (x - target) ** 2), curvature * (x - target)
+    def objective(x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        return 1 + 0.5 * float(curvature @ (x - target) ** 2), curvature * (x - target), x
 
     found = minimise(objective, np.zeros(3, dtype=np.float32), tolerance=1e-10, max_iterations=100)
     assert found.converged
     np.testing.assert_allclose(found.x, target, atol=1e-3)
+    assert found.point is found.x
     assert not minimise(objective, np.zeros(3, dtype=np.float32), tolerance=1e-10, max_iterations=1).converged

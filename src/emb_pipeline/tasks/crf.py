@@ -18,7 +18,6 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,12 +89,6 @@ class CrfCoefficients:
     weights: np.ndarray
     intercepts: np.ndarray
     steps: np.ndarray
-
-    @classmethod
-    def mean(cls, several: Sequence[CrfCoefficients]) -> CrfCoefficients:
-        """The mean of some solutions."""
-        parts = ([each.weights for each in several], [each.intercepts for each in several], [each.steps for each in several])
-        return cls(*(np.mean(part, axis=0) for part in parts))
 
     def decoded(self, vectors: TokenVectors) -> np.ndarray:
         """The best tags: codes of shape (n_tokens,) (Viterbi)."""
@@ -215,27 +208,19 @@ class LinearChainCrf:
         unit, is_free = _flat(units), _flat(CrfCoefficients(np.ones(shape), np.ones(n_tags), self._allowed)) > 0
         is_penalised = _flat(CrfCoefficients(np.ones(shape), np.zeros(n_tags), self._allowed)).astype(np.float32)
 
-        latest = np.empty(0), start
-
-        def at(fit: _Fit) -> tuple[float, np.ndarray]:
+        def at(fit: _Fit) -> tuple[float, np.ndarray, _Fit]:
             penalised = _flat(fit.coefficients) * is_penalised
             gradient = (_flat(fit.gradients) + np.float32(penalty) * penalised) * unit * np.float32(scale)
             gradient[~is_free] = 0
             loss = fit.loss + 0.5 * penalty * float(np.dot(penalised, penalised))
-            return loss * scale, gradient.astype(np.float32)
+            return loss * scale, gradient.astype(np.float32), fit
 
-        def objective(scaled: np.ndarray) -> tuple[float, np.ndarray]:
-            nonlocal latest
-            fit = self._fitted(_shaped(unit * scaled, shape))
-            latest = scaled, fit
-            return at(fit)
+        def objective(scaled: np.ndarray) -> tuple[float, np.ndarray, _Fit]:
+            return at(self._fitted(_shaped(unit * scaled, shape)))
 
         from_here = (_flat(start.coefficients) / unit).astype(np.float32)
         found = minimise(objective, from_here, at(start), tolerance=tolerance, max_iterations=max_iterations)
-        if found.x is not latest[0]:  # the search ended in a step that led nowhere
-            objective(found.x)
-        self._fit = latest[1]
-        self.iterations, self.converged = found.iterations, found.converged
+        self._fit, self.iterations, self.converged = found.point, found.iterations, found.converged
         return self.coefficients
 
     def _fitted(self, coefficients: CrfCoefficients) -> _Fit:

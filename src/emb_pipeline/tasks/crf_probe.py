@@ -10,7 +10,7 @@ import numpy as np
 
 from emb_pipeline.tasks.crf import CrfCoefficients, LinearChainCrf, TokenVectors, tokens_of_sentences
 from emb_pipeline.tasks.options import SequenceLabellingOptions
-from emb_pipeline.tasks.penalty_path import PenaltyPath, Scorer
+from emb_pipeline.tasks.penalty_path import PenaltyPath, Scorer, mean_of
 from emb_pipeline.tasks.scaling import Scaler, mean_squared_length
 from emb_pipeline.tasks.softmax import Axes, axes_of
 
@@ -87,60 +87,47 @@ def fit_crf_probe(
     if isinstance(vectors.rows, np.ndarray):
         axes = axes_of(scaler.scale(vectors.rows) * np.sqrt(counts / counts.sum())[:, None].astype(np.float32))
     turned = _turned(vectors, scaler, axes)
-    held_out = _HeldOut(turned, codes, allowed, rounds, quality, options)
-    path = PenaltyPath(1.0 / max(mean_squared_length(turned.rows, counts), 1e-12), held_out.scorer, options)
+    scorer = _held_out_scorer(turned, codes, allowed, rounds, quality, options)
+    path = PenaltyPath(1.0 / max(mean_squared_length(turned.rows, counts), 1e-12), scorer, options)
     path.tune()
     c = path.chosen_c
-    final = LinearChainCrf(turned, codes, allowed, options.window, start=held_out.solutions[c])
+    final = LinearChainCrf(turned, codes, allowed, options.window, start=path.chosen_solution)
     coefficients = final.fit(c, tolerance=options.final_tolerance, max_iterations=5 * options.max_iterations)
     return CrfProbe(c, path.edge, path.tried, final.converged, scaler, axes, coefficients)
 
 
-class _HeldOut:
-    """What a C is worth on held-out sentences: the rounds go up the path side by side, each from its own last solution.
+def _held_out_scorer(
+    vectors: TokenVectors,
+    codes: np.ndarray,
+    allowed: np.ndarray,
+    rounds: Sequence[np.ndarray],
+    quality: Quality,
+    options: SequenceLabellingOptions,
+) -> Callable[[], Scorer[CrfCoefficients]]:
+    def part(chosen: np.ndarray) -> tuple[TokenVectors, np.ndarray]:
+        tokens, _ = tokens_of_sentences(vectors.starts, np.flatnonzero(chosen))
+        return vectors.of_sentences(np.flatnonzero(chosen)), codes[tokens]
 
-    Attributes
-    ----------
-    solutions : dict of float to CrfCoefficients
-        The rounds' mean for each C that was scored.
-    """
+    fits, tests = [part(~held_out) for held_out in rounds], [part(held_out) for held_out in rounds]
+    tested = np.concatenate([np.flatnonzero(held_out) for held_out in rounds])
 
-    def __init__(
-        self,
-        vectors: TokenVectors,
-        codes: np.ndarray,
-        allowed: np.ndarray,
-        rounds: Sequence[np.ndarray],
-        quality: Quality,
-        options: SequenceLabellingOptions,
-    ) -> None:
-        def part(chosen: np.ndarray) -> tuple[TokenVectors, np.ndarray]:
-            tokens, _ = tokens_of_sentences(vectors.starts, np.flatnonzero(chosen))
-            return vectors.of_sentences(np.flatnonzero(chosen)), codes[tokens]
+    def scorer() -> Scorer[CrfCoefficients]:
+        models = [LinearChainCrf(of_fit, fit_codes, allowed, options.window) for of_fit, fit_codes in fits]
 
-        self._allowed, self._quality, self._options = allowed, quality, options
-        self._fits = [part(~held_out) for held_out in rounds]
-        self._tests = [part(held_out) for held_out in rounds]
-        self._tested = np.concatenate([np.flatnonzero(held_out) for held_out in rounds])
-        self.solutions: dict[float, CrfCoefficients] = {}
-
-    def scorer(self) -> Scorer:
-        """Models of all rounds that start from the tags' frequencies."""
-        options = self._options
-        models = [LinearChainCrf(of_fit, codes, self._allowed, options.window) for of_fit, codes in self._fits]
-
-        def score(c: float) -> tuple[dict[str, float], np.ndarray]:
+        def score(c: float) -> tuple[dict[str, float], np.ndarray, CrfCoefficients]:
             found, logs = [], []
-            for model, (of_test, codes) in zip(models, self._tests, strict=True):
+            for model, (of_test, test_codes) in zip(models, tests, strict=True):
                 fitted = model.fit(c, tolerance=options.tolerance, max_iterations=options.max_iterations)
                 found.append(fitted.decoded(of_test))
-                logs.append(fitted.log_likelihoods(of_test, codes))
-            self.solutions[c] = CrfCoefficients.mean([model.coefficients for model in models])
-            qualities = self._quality(self._tested, np.concatenate(found))
+                logs.append(fitted.log_likelihoods(of_test, test_codes))
+            qualities = quality(tested, np.concatenate(found))
             log_loss = -float(np.concatenate(logs).sum()) / sum(len(each) for each in found)
-            return {"quality": float(qualities.mean()), "log_loss": log_loss}, qualities
+            summaries = {"quality": float(qualities.mean()), "log_loss": log_loss}
+            return summaries, qualities, mean_of([model.coefficients for model in models])
 
         return score
+
+    return scorer
 
 
 def _turned(vectors: TokenVectors, scaler: Scaler, axes: Axes | None) -> TokenVectors:

@@ -7,32 +7,34 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 from scipy.linalg.blas import saxpy
 
-Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
+Point = TypeVar("Point")
+Objective = Callable[[np.ndarray], tuple[float, np.ndarray, Point]]
 _Pair = tuple[np.ndarray, np.ndarray, float]
 
 
-class Minimum(NamedTuple):
-    """Where the search ended, after how many iterations, and whether by its tolerance."""
+class Minimum(NamedTuple, Generic[Point]):
+    """Where the search ended, what the objective made there, after how many iterations, and whether by its tolerance."""
 
     x: np.ndarray
+    point: Point
     iterations: int
     converged: bool
 
 
 def minimise(
-    objective: Objective,
+    objective: Objective[Point],
     start: np.ndarray,
-    at_start: tuple[float, np.ndarray] | None = None,
+    at_start: tuple[float, np.ndarray, Point] | None = None,
     *,
     tolerance: float,
     max_iterations: int,
     memory: int = 6,
-) -> Minimum:
+) -> Minimum[Point]:
     """Minimum of a smooth convex function whose curvature is roughly 1 in every direction.
 
     Two-loop recursion and backtracking line search [1]_. For a convex function each accepted step has positive
@@ -41,11 +43,11 @@ def minimise(
     Parameters
     ----------
     objective : callable
-        Value and gradient (a new float32 array) at a point.
+        Value and gradient (a new float32 array) at a point, and whatever else it made there: the minimum's is given back.
     start : ndarray of shape (n,), float32
         Where to start.
-    at_start : tuple of float and ndarray, optional
-        Value and gradient there, where they are known.
+    at_start : tuple, optional
+        What the objective gives there, where it is known.
     tolerance : float
         Stop after an iteration that lowers the value by less than this part of it.
     max_iterations : int
@@ -61,32 +63,32 @@ def minimise(
     ----------
     .. [1] Nocedal & Wright (2006), Numerical Optimization, algorithms 7.4 and 3.1.
     """
-    x, (value, gradient) = start, at_start or objective(start)
+    x, (value, gradient, point) = start, at_start or objective(start)
     pairs: deque[_Pair] = deque(maxlen=memory)
     for iteration in range(1, max_iterations + 1):
         direction = _direction(gradient, pairs)
         slope = float(gradient @ direction)
         if slope >= 0:
-            return Minimum(x, iteration, True)
+            return Minimum(x, point, iteration, True)
         length = 1.0
         while True:
             new_x = x + np.float32(length) * direction
-            new_value, new_gradient = objective(new_x)
+            new_value, new_gradient, new_point = objective(new_x)
             if new_value <= value + 1e-4 * length * slope:
                 break
             excess = new_value - value - length * slope
             length *= min(max(-slope * length / (2 * excess), 0.1), 0.5)
             if length < 1e-6:  # the rest is rounding
-                return Minimum(x, iteration, True)
+                return Minimum(x, point, iteration, True)
         step, change = new_x - x, new_gradient - gradient
         curvature = float(step @ change)
         if curvature > 1e-7 * float(change @ change):
             pairs.append((step, change, curvature))
         gain = value - new_value
-        x, value, gradient = new_x, new_value, new_gradient
+        x, value, gradient, point = new_x, new_value, new_gradient, new_point
         if gain <= tolerance * abs(value) and iteration > 2:  # the first steps know little of the curvature
-            return Minimum(x, iteration, True)
-    return Minimum(x, max_iterations, False)
+            return Minimum(x, point, iteration, True)
+    return Minimum(x, point, max_iterations, False)
 
 
 def _direction(gradient: np.ndarray, pairs: deque[_Pair]) -> np.ndarray:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -11,11 +13,13 @@ from emb_pipeline.tasks.options import PathOptions
 PATIENCE = 3
 """Values of C that bring nothing before the path ends early."""
 
-Scorer = Callable[[float], tuple[dict[str, float], np.ndarray]]
-"""Fits for one C, from its last solution on: summaries, ``log_loss`` among them, and the quality of each held-out unit."""
+Solution = TypeVar("Solution")
+Scorer = Callable[[float], tuple[dict[str, float], np.ndarray, Solution]]
+"""Fits for one C, from its last solution on: summaries, ``log_loss`` among them, the quality of each held-out unit, and the
+solution."""
 
 
-class PenaltyPath:
+class PenaltyPath(Generic[Solution]):
     """Scores C on a path, and more of it where the best value lies at an end.
 
     Chosen is the smallest C that is worse than the best one by no more than a standard error of their paired difference on
@@ -33,10 +37,11 @@ class PenaltyPath:
         First and last value, steps, and how far the path may be widened.
     """
 
-    def __init__(self, unit: float, scorer: Callable[[], Scorer], options: PathOptions) -> None:
+    def __init__(self, unit: float, scorer: Callable[[], Scorer[Solution]], options: PathOptions) -> None:
         self._unit, self._scorer, self._options = unit, scorer, options
         self.scores: dict[int, dict[str, float]] = {}
         self._qualities: dict[int, np.ndarray] = {}
+        self._solutions: dict[int, Solution] = {}
 
     def c_of(self, step: int) -> float:
         """C, in scikit-learn's scale, of a step of the path."""
@@ -52,6 +57,11 @@ class PenaltyPath:
     def chosen_c(self) -> float:
         """C, in scikit-learn's scale, of the chosen step."""
         return self.c_of(self.chosen)
+
+    @property
+    def chosen_solution(self) -> Solution:
+        """What the scorer found for it."""
+        return self._solutions[self.chosen]
 
     @property
     def edge(self) -> str:
@@ -84,9 +94,9 @@ class PenaltyPath:
         """The first of the steps with the highest quality."""
         return max(sorted(self.scores), key=lambda step: self._qualities[step].mean())
 
-    def _score(self, step: int, score: Scorer) -> None:
+    def _score(self, step: int, score: Scorer[Solution]) -> None:
         c = self.c_of(step)
-        summaries, self._qualities[step] = score(c)
+        summaries, self._qualities[step], self._solutions[step] = score(c)
         self.scores[step] = {"c": c, **summaries}
 
     def _is_close(self, step: int, best: int) -> bool:
@@ -113,3 +123,9 @@ class PenaltyPath:
         """Whether the first step is better than the second (on a plateau there, the probe knows class frequencies alone)."""
         steps = sorted(self.scores)
         return len(steps) > 1 and self.chosen == steps[0] and not self._is_close(steps[1], steps[0])
+
+
+def mean_of(solutions: Sequence[Any]) -> Any:
+    """The mean of coefficients of one kind, a dataclass of arrays, array by array."""
+    kind = type(solutions[0])
+    return kind(*(np.mean([getattr(each, part.name) for each in solutions], axis=0) for part in fields(kind)))

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.tasks.folds import stratified_folds
 from emb_pipeline.tasks.options import ClassificationOptions
-from emb_pipeline.tasks.penalty_path import PenaltyPath, Scorer
+from emb_pipeline.tasks.penalty_path import PenaltyPath, Scorer, mean_of
 from emb_pipeline.tasks.scaling import Scaler, mean_squared_length
 from emb_pipeline.tasks.softmax import Axes, Coefficients, Features, SoftmaxRegression, axes_of
 
@@ -93,19 +93,13 @@ def fit_probe(
     path = PenaltyPath(1.0 / max(mean_squared_length(rotated), 1e-12), inner.scorer, options)
     path.tune()
     c = path.chosen_c
-    final = SoftmaxRegression(rotated, codes, n_classes, start=inner.solutions[c])
+    final = SoftmaxRegression(rotated, codes, n_classes, start=path.chosen_solution)
     coefficients = final.fit(c, tolerance=options.final_tolerance, max_iterations=5 * options.max_iterations)
     return Probe(c, path.edge, path.tried, final.converged, scaler, axes, coefficients)
 
 
 class _InnerFolds:
-    """Inner cross-validation: the folds go up the path side by side, each from its own last solution.
-
-    Attributes
-    ----------
-    solutions : dict of float to Coefficients
-        The folds' mean for each C that was scored.
-    """
+    """Inner cross-validation: the folds go up the path side by side, each from its own last solution."""
 
     def __init__(
         self,
@@ -120,16 +114,15 @@ class _InnerFolds:
         self._features, self._codes, self._n_classes, self._options = features, codes, n_classes, options
         n_folds = max(2, min(options.inner_folds, len(np.unique(groups))))
         self._folds = stratified_folds(codes, groups, n_folds=n_folds, seed=seed)
-        self.solutions: dict[float, Coefficients] = {}
 
-    def scorer(self) -> Scorer:
-        """Models of all folds that start from the class frequencies."""
+    def scorer(self) -> Scorer[Coefficients]:
+        """Models of all folds that start from the class frequencies; their solution is the mean."""
         models = [
             SoftmaxRegression(self._features[self._folds != fold], self._codes[self._folds != fold], self._n_classes)
             for fold in np.unique(self._folds)
         ]
 
-        def score(c: float) -> tuple[dict[str, float], np.ndarray]:
+        def score(c: float) -> tuple[dict[str, float], np.ndarray, Coefficients]:
             n = len(self._codes)
             right, log_likelihood = np.zeros(n), np.zeros(n)
             for fold, model in zip(np.unique(self._folds), models, strict=True):
@@ -138,8 +131,8 @@ class _InnerFolds:
                 logs = fitted.log_probabilities(self._features[held_out])
                 right[held_out] = logs.argmax(axis=1) == self._codes[held_out]
                 log_likelihood[held_out] = logs[np.arange(len(logs)), self._codes[held_out]]
-            self.solutions[c] = Coefficients.mean([model.coefficients for model in models])
             summaries = {"accuracy": float(right.mean()), "log_loss": -float(log_likelihood.mean())}
-            return summaries, right if self._options.select_by == "accuracy" else log_likelihood
+            quality = right if self._options.select_by == "accuracy" else log_likelihood
+            return summaries, quality, mean_of([model.coefficients for model in models])
 
         return score

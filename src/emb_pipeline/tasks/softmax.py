@@ -13,7 +13,6 @@ things make it some hundred times faster there for text, none of which changes t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -41,13 +40,6 @@ class Coefficients:
 
     weights: np.ndarray
     intercepts: np.ndarray
-
-    @classmethod
-    def mean(cls, several: Sequence[Coefficients]) -> Coefficients:
-        """The mean of some solutions."""
-        return cls(
-            np.mean([each.weights for each in several], axis=0), np.mean([each.intercepts for each in several], axis=0)
-        )
 
     def log_probabilities(self, features: Features) -> np.ndarray:
         """Logarithms of the class probabilities: shape (n_rows, n_classes), float64."""
@@ -112,9 +104,8 @@ class SoftmaxRegression:
         weight_unit = weight_unit.astype(np.float32)
         intercept_unit = np.float32(1 / np.sqrt(scale * curvature))
         to_gradient = np.float32(scale / n)
-        latest = np.empty(0), start
 
-        def at(fit: _Fit) -> tuple[float, np.ndarray]:
+        def at(fit: _Fit) -> tuple[float, np.ndarray, _Fit]:
             weights = fit.coefficients.weights
             loss = fit.loss + 0.5 * penalty * _squared_length(weights)
             gradient = np.empty((n_axes + 1, n_classes), dtype=np.float32)
@@ -122,14 +113,11 @@ class SoftmaxRegression:
             gradient[:n_axes] += fit.gradient
             gradient[:n_axes] *= to_gradient * weight_unit
             gradient[n_axes] = to_gradient * intercept_unit * fit.intercept_gradient
-            return loss * scale, gradient.ravel()
+            return loss * scale, gradient.ravel(), fit
 
-        def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
-            nonlocal latest
+        def objective(flat: np.ndarray) -> tuple[float, np.ndarray, _Fit]:
             scaled = flat.reshape(n_axes + 1, n_classes)
-            fit = self._fitted(Coefficients(weight_unit * scaled[:n_axes], intercept_unit * scaled[n_axes]))
-            latest = flat, fit
-            return at(fit)
+            return at(self._fitted(Coefficients(weight_unit * scaled[:n_axes], intercept_unit * scaled[n_axes])))
 
         before = start.coefficients
         found = minimise(
@@ -139,10 +127,7 @@ class SoftmaxRegression:
             tolerance=tolerance,
             max_iterations=max_iterations,
         )
-        if found.x is not latest[0]:  # the search ended in a step that led nowhere
-            objective(found.x)
-        self._fit = latest[1]
-        self.iterations, self.converged = found.iterations, found.converged
+        self._fit, self.iterations, self.converged = found.point, found.iterations, found.converged
         return self.coefficients
 
     def _fitted(self, coefficients: Coefficients) -> _Fit:
