@@ -110,6 +110,13 @@ def origins(differences: Mapping[tuple[str, int], float], *, task: str = "topic"
 
 
 def audit(*lines: tuple[str, int, int], task: str = "topic") -> pd.DataFrame:
+    severities = {
+        "ceiling": "ceiling",
+        "classes": "size",
+        "largest_class": "size",
+        "class.heart": "size",
+        "near_duplicates": "warning",
+    }
     return pd.DataFrame(
         [
             {
@@ -118,6 +125,7 @@ def audit(*lines: tuple[str, int, int], task: str = "topic") -> pd.DataFrame:
                 "count": count,
                 "total": total,
                 "share": count / total,
+                "severity": severities.get(check, "fault"),
                 "note": f"note on {check}",
                 "examples": ["id1", "id2"] if count else [],
             }

@@ -76,6 +76,7 @@ def test_a_text_in_train_and_test_is_reported_as_leakage() -> None:
         "count": 1,
         "total": 2,
         "share": 0.5,
+        "severity": "fault",
         "note": "test texts that stand in the training part too",
         "examples": ["3"],
     }

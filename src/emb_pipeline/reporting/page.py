@@ -45,11 +45,6 @@ from emb_pipeline.reporting.theme import DARK_COLOURS, in_order, look
 
 _Row = Mapping[Hashable, Any]
 _PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
-_FACTS = re.compile(
-    r"examples\..*|class(es|\..*)|largest_class|smallest_class|queries|passages|judgments|"
-    r"queries_with_several_relevant|passages_never_relevant|"
-    r"users|items|interactions\.(train|validation|test)|users_tested|cold_items|cold_tests"
-)
 _CLASS_LINE = re.compile(r"class\..+")
 CORPUS_COLUMNS = ("corpus", "documents", "sentences", "tokens", "vocabulary", "held_out_sentences_removed", "fingerprint")
 EMBEDDING_COLUMNS = (
@@ -755,14 +750,14 @@ def _audit(audit: pd.DataFrame) -> list[dict[str, Any]]:
 
 def audit_state(row: _Row) -> str:
     """``serious``, ``minor``, ``clean``, ``fact`` or ``ceiling``: how an audit line is to be read."""
-    check, count, share = str(row["check"]), row["count"], row["share"]
-    if "ceiling" in check.lower():
+    count, share, severity = row["count"], row["share"], row["severity"]
+    if severity == "ceiling":
         return "ceiling" if pd.notna(share) and share < 0.9995 else "clean"
-    if _FACTS.fullmatch(check):
+    if severity == "size":
         return "fact"
     if pd.isna(count) or count == 0:
         return "clean"
-    return "serious" if pd.notna(share) and share >= NOTABLE_SHARE else "minor"
+    return "serious" if severity == "fault" and pd.notna(share) and share >= NOTABLE_SHARE else "minor"
 
 
 def _chart(figure: go.Figure, identifier: str, label: str, caption: str) -> Chart:

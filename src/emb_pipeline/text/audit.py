@@ -1,7 +1,8 @@
 """What is wrong with a task's data before anything is trained on it.
 
-Every audit is a long table: check, count, total, share (count / total; NaN where the total is 0), note (how to read the
-line), examples (up to five ids to look at). Texts are compared by their tokens, so case and punctuation do not hide a copy.
+Every audit is a long table: check, count, total, share (count / total; NaN where the total is 0), severity, note (how to
+read the line), examples (up to five ids to look at). Texts are compared by their tokens, so case and punctuation do not
+hide a copy.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from typing import Literal, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -27,10 +29,15 @@ SCHEMA = pa.schema(
         ("count", pa.int64()),
         ("total", pa.int64()),
         ("share", pa.float64()),
+        ("severity", pa.string()),
         ("note", pa.string()),
         ("examples", pa.list_(pa.string())),
     ]
 )
+
+Severity: TypeAlias = Literal["size", "warning", "fault", "ceiling"]
+"""What a count above zero means: nothing bad; a reader must know it; the scores are wrong or too high; the best that can
+be reached."""
 
 OVERLAP_SCHEMA = pa.schema([("task", pa.string()), *SCHEMA])
 
@@ -44,12 +51,21 @@ class AuditLines:
     """An audit that is being written: one line for each thing that was counted."""
 
     def __init__(self) -> None:
-        self._rows: list[tuple[str, int, int, float, str, list[str]]] = []
+        self._rows: list[tuple[str, int, int, float, str, str, list[str]]] = []
 
-    def add(self, check: str, count: int, total: int, note: str, examples: Iterable[str] = ()) -> None:
-        """So many of a total; the note says of what, the examples (ids) where to look."""
+    def add(
+        self,
+        check: str,
+        count: int,
+        total: int,
+        note: str,
+        examples: Iterable[str] = (),
+        *,
+        severity: Severity = "fault",
+    ) -> None:
+        """Add a line: so many of a total. The note says of what, the examples (ids) where to look."""
         share = count / total if total else float("nan")
-        self._rows.append((check, count, total, share, note, list(islice(examples, _LOOK_AT))))
+        self._rows.append((check, count, total, share, severity, note, list(islice(examples, _LOOK_AT))))
 
     def table(self) -> pa.Table:
         """The lines, of schema SCHEMA."""
@@ -95,15 +111,30 @@ def audit_classification(examples: pa.Table) -> pa.Table:
         _groups(lines, ids, examples["group"].to_pylist(), splits)
 
     empty = [ids[i] for i in range(n) if not tokens[i]]
-    lines.add("empty_after_tokenising", len(empty), n, "texts without a single word: every embedding sees nothing", empty)
+    lines.add(
+        "empty_after_tokenising",
+        len(empty),
+        n,
+        "texts without a single word: every embedding sees nothing",
+        empty,
+        severity="warning",
+    )
     exact, same = _earlier(texts), _earlier(keys)
-    lines.add("exact_duplicates", len(exact), n, "texts that repeat an earlier one exactly", (ids[i] for i in exact))
+    lines.add(
+        "exact_duplicates",
+        len(exact),
+        n,
+        "texts that repeat an earlier one exactly",
+        (ids[i] for i in exact),
+        severity="warning",
+    )
     lines.add(
         "token_duplicates",
         len(same),
         n,
         "texts that repeat an earlier one but for case and punctuation",
         (ids[i] for i in same),
+        severity="warning",
     )
     near = _near_duplicates(tokens, skip=same)
     lines.add(
@@ -112,6 +143,7 @@ def audit_classification(examples: pa.Table) -> pa.Table:
         n,
         f"texts that share {NEAR:.0%} of their three-word sequences with an earlier, unequal one",
         (ids[i] for i in near),
+        severity="warning",
     )
 
     train = {keys[i] for i in range(n) if splits[i] == "train"}
@@ -156,6 +188,7 @@ def audit_classification(examples: pa.Table) -> pa.Table:
         sum(max(counts.values()) for counts in best.values()),
         len(judged),
         f"best accuracy possible on the {'test part' if tested else 'whole'}, given its label conflicts",
+        severity="ceiling",
     )
     return lines.table()
 
@@ -163,25 +196,27 @@ def audit_classification(examples: pa.Table) -> pa.Table:
 def _sizes(lines: AuditLines, labels: Sequence[str], splits: Sequence[str | None]) -> None:
     n = len(labels)
     for split, size in sorted(Counter(split or "unsplit" for split in splits).items()):
-        lines.add(f"examples.{split}", size, n, "examples in this part")
+        lines.add(f"examples.{split}", size, n, "examples in this part", severity="size")
     sizes = Counter(labels).most_common()
-    lines.add("classes", len(sizes), len(sizes), "labels")
+    lines.add("classes", len(sizes), len(sizes), "labels", severity="size")
     (largest, most), (smallest, least) = sizes[0], sizes[-1]
-    lines.add("largest_class", most, n, f"'{largest}': what always guessing it scores")
-    lines.add("smallest_class", least, n, f"'{smallest}': the largest class is {most / least:.1f} times its size")
+    lines.add("largest_class", most, n, f"'{largest}': what always guessing it scores", severity="size")
+    lines.add(
+        "smallest_class", least, n, f"'{smallest}': the largest class is {most / least:.1f} times its size", severity="size"
+    )
     in_split = Counter(zip(labels, splits, strict=True))
     for label, size in sorted(sizes):
         parts = ", ".join(
             f"{split or 'unsplit'} {count:,}" for (name, split), count in sorted(in_split.items(), key=str) if name == label
         )
-        lines.add(f"class.{label}", size, n, parts)
+        lines.add(f"class.{label}", size, n, parts, severity="size")
     tested = {label for label, split in in_split if split == "test"}
     untrained = sorted(tested - {label for label, split in in_split if split == "train"})
     lines.add("classes_only_in_test", len(untrained), len(tested), "labels that no training example bears", untrained)
 
 
 def _groups(lines: AuditLines, ids: Sequence[str], groups: Sequence[str], splits: Sequence[str | None]) -> None:
-    lines.add("groups", len(set(groups)), len(groups), "groups of examples that stay in one fold")
+    lines.add("groups", len(set(groups)), len(groups), "groups of examples that stay in one fold", severity="size")
     trained_on = {group for group, split in zip(groups, splits, strict=True) if split == "train"}
     tested = [i for i, split in enumerate(splits) if split == "test"]
     leaked = [ids[i] for i in tested if groups[i] in trained_on]
@@ -208,22 +243,38 @@ def audit_retrieval(tables: RetrievalTables) -> pa.Table:
     relevant = relevant_passages(tables)
     answers = {passage_id for found in relevant.values() for passage_id in found}
     lines = AuditLines()
-    lines.add("queries", len(queries), len(queries), "queries")
-    lines.add("passages", len(passages), len(passages), "passages that are searched")
-    lines.add("judgments", sum(map(len, relevant.values())), tables.qrels.num_rows, "judgments that call a passage relevant")
+    lines.add("queries", len(queries), len(queries), "queries", severity="size")
+    lines.add("passages", len(passages), len(passages), "passages that are searched", severity="size")
+    lines.add(
+        "judgments",
+        sum(map(len, relevant.values())),
+        tables.qrels.num_rows,
+        "judgments that call a passage relevant",
+        severity="size",
+    )
     alone = [query_id for query_id in query_ids if query_id not in relevant]
     lines.add(
-        "queries_without_relevant", len(alone), len(queries), "queries that nothing answers: they are not scored", alone
+        "queries_without_relevant",
+        len(alone),
+        len(queries),
+        "queries that nothing answers: they are not scored",
+        alone,
+        severity="warning",
     )
     several = [query_id for query_id, found in relevant.items() if len(found) > 1]
     lines.add(
-        "queries_with_several_relevant", len(several), len(queries), "queries with more than one relevant passage", several
+        "queries_with_several_relevant",
+        len(several),
+        len(queries),
+        "queries with more than one relevant passage",
+        several,
+        severity="size",
     )
     never = [passage_id for passage_id in passage_ids if passage_id not in answers]
-    lines.add("passages_never_relevant", len(never), len(passages), "passages that answer no query", never)
+    lines.add("passages_never_relevant", len(never), len(passages), "passages that answer no query", never, severity="size")
     for name, ids, keys in (("queries", query_ids, queries), ("passages", passage_ids, passages)):
         empty = [identifier for identifier, key in zip(ids, keys, strict=True) if not key]
-        lines.add(f"empty_{name}", len(empty), len(ids), f"{name} without a single word", empty)
+        lines.add(f"empty_{name}", len(empty), len(ids), f"{name} without a single word", empty, severity="warning")
         repeated = _earlier(keys)
         lines.add(
             f"duplicate_{name}",
@@ -231,6 +282,7 @@ def audit_retrieval(tables: RetrievalTables) -> pa.Table:
             len(ids),
             f"{name} that repeat an earlier one but for case and punctuation",
             (ids[i] for i in repeated),
+            severity="warning",
         )
     with_text: dict[str, set[str]] = defaultdict(set)
     for passage_id, key in passage_of.items():
@@ -242,6 +294,7 @@ def audit_retrieval(tables: RetrievalTables) -> pa.Table:
         len(relevant),
         "queries with a passage that equals a relevant one, but is not judged relevant",
         twins,
+        severity="warning",
     )
     given_away = [
         query_id
@@ -254,6 +307,7 @@ def audit_retrieval(tables: RetrievalTables) -> pa.Table:
         len(relevant),
         "queries that stand word for word in a relevant passage",
         given_away,
+        severity="warning",
     )
     return lines.table()
 
@@ -276,12 +330,19 @@ def audit_similarity(pairs: pa.Table) -> pa.Table:
     keys = [" | ".join(sorted(pair)) for pair in zip(*sides, strict=True)]
     n = len(ids)
     lines = AuditLines()
-    lines.add("pairs", n, n, f"scored from {min(scores):g} to {max(scores):g}")
-    lines.add("distinct_texts", len({*sides[0], *sides[1]}), 2 * n, "texts but for case and punctuation")
+    lines.add("pairs", n, n, f"scored from {min(scores):g} to {max(scores):g}", severity="size")
+    lines.add("distinct_texts", len({*sides[0], *sides[1]}), 2 * n, "texts but for case and punctuation", severity="size")
     equal = [i for i in range(n) if sides[0][i] == sides[1][i]]
-    lines.add("equal_texts", len(equal), n, "pairs of one text with itself", (ids[i] for i in equal))
+    lines.add("equal_texts", len(equal), n, "pairs of one text with itself", (ids[i] for i in equal), severity="warning")
     repeated = _earlier(keys)
-    lines.add("duplicate_pairs", len(repeated), n, "pairs that repeat an earlier one", (ids[i] for i in repeated))
+    lines.add(
+        "duplicate_pairs",
+        len(repeated),
+        n,
+        "pairs that repeat an earlier one",
+        (ids[i] for i in repeated),
+        severity="warning",
+    )
     scores_of: dict[str, set[float]] = defaultdict(set)
     for key, score in zip(keys, scores, strict=True):
         scores_of[key].add(score)
@@ -294,7 +355,9 @@ def audit_similarity(pairs: pa.Table) -> pa.Table:
         (ids[i] for i in range(n) if keys[i] in conflicts),
     )
     empty = [i for i in range(n) if not (sides[0][i] and sides[1][i])]
-    lines.add("empty_texts", len(empty), n, "pairs with a text without a single word", (ids[i] for i in empty))
+    lines.add(
+        "empty_texts", len(empty), n, "pairs with a text without a single word", (ids[i] for i in empty), severity="warning"
+    )
     return lines.table()
 
 
@@ -377,9 +440,9 @@ def audit_sequence_labelling(examples: pa.Table) -> pa.Table:
     tags = [to_iob2(row) for row in raw]
     n, lines = len(ids), AuditLines()
     for split, size in sorted(Counter(splits).items()):
-        lines.add(f"sentences.{split}", size, n, "sentences in this part")
+        lines.add(f"sentences.{split}", size, n, "sentences in this part", severity="size")
     n_tokens = sum(map(len, tokens))
-    lines.add("tokens", n_tokens, n_tokens, f"{n_tokens / n:.1f} per sentence")
+    lines.add("tokens", n_tokens, n_tokens, f"{n_tokens / n:.1f} per sentence", severity="size")
     found = [
         [(entity.type, " ".join(words[entity.start : entity.end]).casefold()) for entity in entities(row)]
         for words, row in zip(tokens, tags, strict=True)
@@ -389,7 +452,7 @@ def audit_sequence_labelling(examples: pa.Table) -> pa.Table:
     for kind in sorted({kind for kind, _ in in_split}):
         parts = {split: in_split[kind, split] for split in ("train", "validation", "test") if in_split[kind, split]}
         counted = ", ".join(f"{split} {count:,}" for split, count in parts.items())
-        lines.add(f"entities.{kind}", sum(parts.values()), n_entities, counted)
+        lines.add(f"entities.{kind}", sum(parts.values()), n_entities, counted, severity="size")
     repaired = [i for i in range(n) if list(raw[i]) != tags[i]]
     lines.add(
         "repaired_tags",
@@ -397,10 +460,11 @@ def audit_sequence_labelling(examples: pa.Table) -> pa.Table:
         n,
         "sentences whose tags were no IOB2 and were brought to it",
         (ids[i] for i in repaired),
+        severity="warning",
     )
     keys = [" ".join(words) for words in tokens]
     same = _earlier(keys)
-    lines.add("duplicates", len(same), n, "sentences that repeat an earlier one", (ids[i] for i in same))
+    lines.add("duplicates", len(same), n, "sentences that repeat an earlier one", (ids[i] for i in same), severity="warning")
     train = {key for key, split in zip(keys, splits, strict=True) if split != "test"}
     tested = [i for i in range(n) if splits[i] == "test"]
     leaked = [i for i in tested if keys[i] in train]
@@ -423,6 +487,7 @@ def audit_sequence_labelling(examples: pa.Table) -> pa.Table:
         sum(entity in known for entity in to_find),
         len(to_find),
         "test entities that the training part has, too, with their type",
+        severity="size",
     )
     return lines.table()
 
@@ -452,29 +517,40 @@ def audit_interactions(interactions: pa.Table, items: pa.Table, left_out: pa.Tab
     is_test = np.array([split == "test" for split in splits])
     counts = dict(zip(items["item_id"].to_pylist(), items["n_train"].to_pylist(), strict=True))
     lines, n = AuditLines(), len(users)
-    lines.add("users", len(set(users)), len(set(users)), "users with a core of interactions before the test")
-    lines.add("items", items.num_rows, items.num_rows, "all of them are ranked")
+    lines.add(
+        "users", len(set(users)), len(set(users)), "users with a core of interactions before the test", severity="size"
+    )
+    lines.add("items", items.num_rows, items.num_rows, "all of them are ranked", severity="size")
     for split in ("train", "validation", "test"):
-        lines.add(f"interactions.{split}", splits.count(split), n, "interactions")
+        lines.add(f"interactions.{split}", splits.count(split), n, "interactions", severity="size")
     tested = {user for user, test in zip(users, is_test, strict=True) if test}
-    lines.add("users_tested", len(tested), len(set(users)), "users with an interaction in the test part")
+    lines.add("users_tested", len(tested), len(set(users)), "users with an interaction in the test part", severity="size")
     cold = sum(count == 0 for count in counts.values())
-    lines.add("cold_items", cold, len(counts), "items that nothing is learnt from but their text")
+    lines.add("cold_items", cold, len(counts), "items that nothing is learnt from but their text", severity="size")
     cold_tests = [f"{users[i]} {item_ids[i]}" for i in range(n) if is_test[i] and counts[item_ids[i]] == 0]
-    lines.add("cold_tests", len(cold_tests), int(is_test.sum()), "test interactions with a cold item", cold_tests)
+    lines.add(
+        "cold_tests", len(cold_tests), int(is_test.sum()), "test interactions with a cold item", cold_tests, severity="size"
+    )
     same = np.array([i > 0 and users[i] == users[i - 1] and times[i] == times[i - 1] for i in range(n)]) & is_test
     note = "test interactions at the very time of the user's one before: a hash decided which is tested"
-    lines.add("ties_in_time", int(same.sum()), int(is_test.sum()), note, (users[i] for i in np.flatnonzero(same)))
+    lines.add(
+        "ties_in_time",
+        int(same.sum()),
+        int(is_test.sum()),
+        note,
+        (users[i] for i in np.flatnonzero(same)),
+        severity="warning",
+    )
     visible = np.sort(times[~is_test])
     later = len(visible) - np.searchsorted(visible, times[is_test], side="right")
     note = "pairs of a test interaction and one that is learnt from, or tuned on, of which the latter is later"
-    lines.add("learnt_from_the_future", int(later.sum()), len(visible) * len(later), note)
+    lines.add("learnt_from_the_future", int(later.sum()), len(visible) * len(later), note, severity="warning")
     if items["text"].null_count < items.num_rows:
         ids = items["item_id"].to_pylist()
         keys = [" ".join(tokenize(text)) for text in items["text"].to_pylist()]
         repeated = _earlier(keys)
         note = "items whose text is that of another one but for case and punctuation: no text tells them apart"
-        lines.add("token_duplicates", len(repeated), len(keys), note, (ids[i] for i in repeated))
+        lines.add("token_duplicates", len(repeated), len(keys), note, (ids[i] for i in repeated), severity="warning")
     return pa.concat_tables([lines.table(), left_out])
 
 
@@ -496,18 +572,39 @@ def audit_extractive(questions: pa.Table) -> pa.Table:
     ids, texts, contexts, answers, starts, splits = (questions[column].to_pylist() for column in columns)
     lines = AuditLines()
     for split in dict.fromkeys(splits):
-        lines.add(f"questions.{split}", splits.count(split), len(splits), f"questions of the split '{split}'")
-    lines.add("contexts", len(set(contexts)), len(contexts), "distinct contexts, over the questions")
+        lines.add(
+            f"questions.{split}", splits.count(split), len(splits), f"questions of the split '{split}'", severity="size"
+        )
+    lines.add("contexts", len(set(contexts)), len(contexts), "distinct contexts, over the questions", severity="size")
     trained = {context for context, split in zip(contexts, splits, strict=True) if split == "train"}
     tested = [row for row, split in enumerate(splits) if split == "test"]
     shared = [ids[row] for row in tested if contexts[row] in trained]
-    lines.add("shared_contexts", len(shared), len(tested), "test questions whose context is trained on, too", shared)
+    lines.add(
+        "shared_contexts",
+        len(shared),
+        len(tested),
+        "test questions whose context is trained on, too",
+        shared,
+        severity="warning",
+    )
     keys = [" ".join(tokenize(text)) for text in texts]
     repeated = [ids[row] for row in _earlier(keys)]
-    lines.add("duplicate_questions", len(repeated), len(ids), "questions that repeat an earlier one but for case", repeated)
+    lines.add(
+        "duplicate_questions",
+        len(repeated),
+        len(ids),
+        "questions that repeat an earlier one but for case",
+        repeated,
+        severity="warning",
+    )
     disputed = [ids[row] for row in tested if len({" ".join(tokenize(answer)) for answer in answers[row]}) > 1]
     lines.add(
-        "disputed_answers", len(disputed), len(tested), "test questions that people answered with different spans", disputed
+        "disputed_answers",
+        len(disputed),
+        len(tested),
+        "test questions that people answered with different spans",
+        disputed,
+        severity="warning",
     )
     cut = [row for row in tested if not _on_words(contexts[row], answers[row], starts[row])]
     lines.add(
@@ -516,6 +613,7 @@ def audit_extractive(questions: pa.Table) -> pa.Table:
         len(tested),
         "test questions all of whose answers start or end inside a word: no span of words is an exact match",
         (ids[row] for row in cut),
+        severity="warning",
     )
     return lines.table()
 

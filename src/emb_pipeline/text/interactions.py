@@ -101,6 +101,7 @@ def read_interactions(reading: InteractionsReading, raw: Path, project: Path, na
         len(users),
         f"users with fewer than {reading.core} interactions before the test with items that have as many: left out",
         (log.user_ids[user] for user in np.flatnonzero(~users)),
+        severity="size",
     )
     log, split = log.take(stays), split[stays]
     cold = ~items[log.items] & (split < SPLITS.index("test"))
@@ -109,6 +110,7 @@ def read_interactions(reading: InteractionsReading, raw: Path, project: Path, na
         int(cold.sum()),
         int((split < SPLITS.index("test")).sum()),
         f"interactions before the test with items that have fewer than {reading.core}: known, but not learnt from",
+        severity="size",
     )
     _require_splits(split, name, reading)
     _require_users(log, split, items, name, reading)
@@ -157,7 +159,7 @@ def _log(reading: InteractionsReading, raw: Path, project: Path, texts: dict[str
             times.append(seconds)
     if reading.rating:
         note = f"interactions with a {reading.rating} below {reading.min_rating:g}: left out"
-        left_out.add("below_min_rating", n_rows - len(users), n_rows, note)
+        left_out.add("below_min_rating", n_rows - len(users), n_rows, note, severity="size")
     if not users:
         raise DataError(
             str(reading.source or reading.path or reading.package),
@@ -217,7 +219,7 @@ def _without_repetitions(log: _Log, left_out: AuditLines) -> _Log:
     ordered = log.take(np.lexsort((ties, log.times, log.users)))
     _, first = np.unique(ordered.users * len(log.item_ids) + ordered.items, return_index=True)
     note = "interactions with an item that the user had taken before: the first one stays"
-    left_out.add("repetitions", len(log) - len(first), len(log), note)
+    left_out.add("repetitions", len(log) - len(first), len(log), note, severity="size")
     return ordered.take(np.sort(first))
 
 
