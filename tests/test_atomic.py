@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from emb_pipeline.atomic import atomic_path, temporary_path
+from emb_pipeline import atomic
+from emb_pipeline.atomic import LockHeldError, atomic_path, exclusive, holder_of, temporary_path
 
 
 def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
@@ -48,3 +51,63 @@ def test_what_a_killed_process_left_is_removed_and_a_running_one_is_let_alone(tm
     with atomic_path(tmp_path / "a") as path:
         path.write_text("whole")
     assert {file.name for file in tmp_path.iterdir()} == {"a", ours.name, other.name}
+
+
+def test_a_reused_process_number_does_not_keep_what_a_killed_process_left(tmp_path: Path) -> None:
+    ours = temporary_path(tmp_path / "a")
+    machine, pid, started, rest = ours.name.removeprefix(".a.").split("-")
+    assert (int(pid), int(started) > 0) == (os.getpid(), True)
+    earlier = ours.with_name(f".a.{machine}-1-{int(started) + 1}-{rest}")  # process 1 runs, and started before that
+    elsewhere = ours.with_name(f".a.other_host_00000000-{pid}-{started}-{rest}")
+    long_ago = ours.with_name(f".a.other_host_00000000-7-{started}-{rest}")
+    for left in (earlier, elsewhere, long_ago):
+        left.touch()
+    os.utime(long_ago, (0, 0))
+    temporary_path(tmp_path / "a")
+    assert list(tmp_path.iterdir()) == [elsewhere]
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from emb_pipeline.atomic import exclusive
+with exclusive(Path(sys.argv[1]), what="counting sheep"):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_lock_names_its_holder_and_is_free_when_the_holder_is_killed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = tmp_path / "new" / "run.lock"
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(lock)], stdout=subprocess.PIPE)
+    assert process.stdout is not None and process.stdout.readline() == b"held\n"
+    with pytest.raises(LockHeldError) as held, exclusive(lock, what="nothing", wait=0):
+        pass
+    expected = f"process {process.pid} on {platform.node()}, which is counting sheep since "
+    assert expected in str(held.value) and expected in str(holder_of(lock))
+    monkeypatch.setattr(atomic, "_SAY_AFTER_SECONDS", 0.0)
+    with pytest.raises(LockHeldError), exclusive(lock, what="nothing", wait=0.2):
+        pass
+    assert f"waiting for {expected}" in caplog.text
+    process.kill()
+    process.wait()
+    assert holder_of(lock) is None
+    with exclusive(lock, what="counting goats", wait=0):
+        mine = holder_of(lock)
+        assert mine is not None and (mine.pid, mine.what) == (os.getpid(), "counting goats")
+    assert holder_of(lock) is None and not lock.with_name("run.lock.holder").exists()
+
+
+def test_threads_take_turns(tmp_path: Path) -> None:
+    inside: list[int] = []
+
+    def work(number: int) -> None:
+        with exclusive(tmp_path / "lock", what="work"):
+            inside.append(number)
+            assert len(inside) == 1
+            inside.remove(number)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(20)))

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import json
+import logging
 import os
 import platform
 import re
 import shutil
+import threading
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+_log = logging.getLogger(__name__)
+_POLL_SECONDS = 0.05
+_SAY_AFTER_SECONDS, _SAY_EVERY_SECONDS = 5.0, 60.0
+_LEFT_BY_OTHERS_SECONDS = 7 * 24 * 3600
+"""Age at which what another machine left behind is removed: whether its process still runs cannot be asked from here."""
 
 
 @contextmanager
@@ -39,30 +54,137 @@ def atomic_path(final: Path) -> Iterator[Path]:
 def temporary_path(final: Path) -> Path:
     """A new hidden name beside ``final``, for a file or folder that will be moved or removed by this process.
 
-    Files and folders under such names whose process no longer runs are removed first.
+    Files and folders under such names whose process no longer runs are removed first; those of another machine or
+    container after a week.
     """
     final.parent.mkdir(parents=True, exist_ok=True)
-    host = re.sub(r"\W", "_", platform.node())
-    for left in final.parent.glob(f".{_glob_escaped(final.name)}.{host}-*-*.part"):
-        if not process_runs(left):
+    for left in final.parent.glob(f".{_glob_escaped(final.name)}.*-*-*.part"):
+        if not _is_in_use(left):
             _remove(left)
-    return final.with_name(f".{final.name}.{host}-{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
+    owner = f"{_machine()}-{os.getpid()}-{_start_of(os.getpid()) or 0}"
+    return final.with_name(f".{final.name}.{owner}-{uuid.uuid4().hex[:8]}.part")
+
+
+@dataclass(frozen=True)
+class Holder:
+    """The process that holds a lock.
+
+    Attributes
+    ----------
+    host : str
+        Name of its machine or container.
+    pid : int
+        Its number there.
+    what : str
+        Its work: ``"running use case 'shop'"``.
+    since : float
+        Seconds since 1970 at which it got the lock.
+    """
+
+    host: str
+    pid: int
+    what: str
+    since: float
+
+    def __str__(self) -> str:
+        started = time.strftime("%H:%M:%S", time.localtime(self.since))
+        minutes = max(0.0, time.time() - self.since) / 60
+        return f"process {self.pid} on {self.host}, which is {self.what} since {started} ({minutes:.1f} minutes)"
+
+
+class LockHeldError(TimeoutError):
+    """Another process or thread holds a lock.
+
+    Attributes
+    ----------
+    path : Path
+        The lock file.
+    holder : Holder or None
+        Who holds it; None in the moment before the holder has written its name.
+    """
+
+    def __init__(self, path: Path, holder: Holder | None) -> None:
+        super().__init__(f"{path} is held by {holder or 'another process'}")
+        self.path, self.holder = path, holder
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Let one process or thread at a time fill a folder; the others wait, and find what they need there.
+def exclusive(path: Path, *, what: str, wait: float | None = None) -> Iterator[None]:
+    """Hold a lock file, so that one process or thread at a time does a piece of work.
 
-    On Windows nobody waits: two at once do the same work twice, no more.
+    The operating system frees the lock when its holder ends, however it ends. A file system without such locks gets a
+    marker with host, process and its start time, which `filelock` checks.
+
+    Parameters
+    ----------
+    path : Path
+        The lock file; it stays. ``<path>.holder`` names who holds it.
+    what : str
+        The work, for those who wait: ``"running use case 'shop'"``.
+    wait : float, optional
+        Seconds to wait for another holder; 0 gives up at once, None waits. A wait is logged with the holder's name.
+
+    Raises
+    ------
+    LockHeldError
+        The wait is over.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path, thread_local=False)
+    _acquire(lock, path, wait)
+    note = _holder_path(path)
     try:
-        import fcntl
-    except ImportError:
+        mine = Holder(platform.node(), os.getpid(), what, time.time())
+        partial = note.with_name(f"{note.name}.{os.getpid()}-{threading.get_ident()}")
+        partial.write_text(json.dumps(asdict(mine)), encoding="utf-8")
+        os.replace(partial, note)
         yield
-        return
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    finally:
+        note.unlink(missing_ok=True)
+        lock.release()
+
+
+def holder_of(path: Path) -> Holder | None:
+    """Who holds a lock file: None where nobody does.
+
+    A holder that has not written its name yet is called process 0.
+    """
+    lock = FileLock(path, thread_local=False)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return _noted(path) or Holder("an unknown host", 0, "at work", time.time())
+    lock.release()
+    return None
+
+
+def _acquire(lock: FileLock, path: Path, wait: float | None) -> None:
+    started = time.monotonic()
+    due = _SAY_AFTER_SECONDS
+    while True:
+        try:
+            lock.acquire(blocking=False)
+            return
+        except Timeout as error:
+            waited, holder = time.monotonic() - started, _noted(path)
+            # Without a name the holder has just come, or only looks who holds it.
+            if wait is not None and waited >= (wait if holder else max(wait, 1.0)):
+                raise LockHeldError(path, holder) from error
+        if waited >= due:
+            _log.warning("waiting for %s for %.0f seconds (lock file %s)", holder or "another process", waited, path)
+            due += _SAY_EVERY_SECONDS
+        time.sleep(_POLL_SECONDS)
+
+
+def _noted(path: Path) -> Holder | None:
+    try:
+        return Holder(**json.loads(_holder_path(path).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _holder_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.holder")
 
 
 def _glob_escaped(name: str) -> str:
@@ -70,17 +192,56 @@ def _glob_escaped(name: str) -> str:
     return re.sub(r"([*?\[])", r"[\1]", name)
 
 
-def process_runs(temporary: Path) -> bool:
-    """Whether the process that made a temporary path, on this machine, still runs."""
+def _is_in_use(temporary: Path) -> bool:
+    """Whether what lies under a temporary name may still be written to."""
+    machine, _, rest = temporary.name.rpartition(".part")[0].rpartition(".")[2].partition("-")
+    if machine == _machine() and rest.count("-") == 2:
+        pid, started, _ = rest.split("-")
+        return _process_runs(int(pid), started)
+    try:
+        return time.time() - temporary.stat().st_mtime < _LEFT_BY_OTHERS_SECONDS
+    except FileNotFoundError:
+        return False
+
+
+@functools.cache
+def _machine() -> str:
+    """Name of the set of processes that this one's number is unique in: host, its boot, its PID namespace."""
+    host = re.sub(r"\W", "_", platform.node())[:32]
+    facts = [_read_or_empty(Path("/proc/sys/kernel/random/boot_id").read_text)]
+    facts.append(_read_or_empty(lambda: os.readlink("/proc/self/ns/pid")))
+    return f"{host}_{hashlib.sha256(' '.join(facts).encode()).hexdigest()[:8]}"
+
+
+def _read_or_empty(read: Callable[[], str]) -> str:
+    try:
+        return read()
+    except (OSError, AttributeError):
+        return ""
+
+
+def _process_runs(pid: int, started: str) -> bool:
+    """Whether a process of this machine still runs; its number may have gone to another one, which started later."""
     if os.name != "posix":  # signal 0 would end a process on Windows
         return True
     try:
-        os.kill(int(temporary.name.rsplit("-", 2)[1]), 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
-    return True
+        pass
+    return (_start_of(pid) or started) == started
+
+
+def _start_of(pid: int) -> str | None:
+    """When a process started, in clock ticks since the machine did; None where the system does not say it, ``-`` for one
+    that has ended and waits for its parent.
+    """
+    stat = _read_or_empty(Path(f"/proc/{pid}/stat").read_text)
+    fields = stat.rpartition(")")[2].split()  # the name before it may hold anything
+    if len(fields) < 20:
+        return None
+    return "-" if fields[0] == "Z" else fields[19]
 
 
 def _sync(path: Path) -> None:

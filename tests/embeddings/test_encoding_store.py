@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
+import platform
+import threading
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -109,3 +113,49 @@ def test_large_results_lie_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     vectors = StoredEncoder(CountingEncoder(), tmp_path).encode(TEXTS)
     assert isinstance(vectors, np.memmap)
     np.testing.assert_array_equal(vectors, vectors_of(TEXTS))
+
+
+def _encode_for_ever(root: Path, started: Any) -> None:
+    class Slow(CountingEncoder):
+        def encode(self, texts: Sequence[str], role: str = "passage") -> np.ndarray:
+            started.set()
+            time.sleep(600)
+            raise AssertionError
+
+    StoredEncoder(Slow(), root).encode(TEXTS)
+
+
+def test_what_a_killed_process_was_at_is_encoded_by_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    context = multiprocessing.get_context("fork")
+    started = context.Event()
+    process = context.Process(target=_encode_for_ever, args=(tmp_path, started))
+    process.start()
+    assert started.wait(60)
+    # While it runs it is waited for, by its name; once it is gone nothing but its lock tells so.
+    monkeypatch.setattr(encoding_store, "_SAY_AFTER_SECONDS", 0.0)
+    waiting = threading.Thread(target=lambda: StoredEncoder(CountingEncoder(), tmp_path).encode(TEXTS[:5]))
+    waiting.start()
+    deadline = time.monotonic() + 30
+    while "vectors of 5 texts from process" not in caplog.text and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert f"from process {process.pid} on {platform.node()}, which is encoding 100 texts" in caplog.text
+    process.kill()
+    process.join()
+    waiting.join(30)
+    assert not waiting.is_alive()
+    np.testing.assert_array_equal(StoredEncoder(CountingEncoder(), tmp_path).encode(TEXTS), vectors_of(TEXTS))
+    assert not list(tmp_path.glob("*/.claim*"))
+
+
+def test_a_process_that_stands_still_is_not_waited_for_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoding_store, "_PATIENCE_SECONDS", 0.3)
+    context = multiprocessing.get_context("fork")
+    started = context.Event()
+    process = context.Process(target=_encode_for_ever, args=(tmp_path, started))
+    process.start()
+    assert started.wait(60)
+    np.testing.assert_array_equal(StoredEncoder(CountingEncoder(), tmp_path).encode(TEXTS), vectors_of(TEXTS))
+    process.kill()
+    process.join()

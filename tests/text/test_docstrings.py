@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -223,3 +224,14 @@ def test_held_out_summaries_do_not_reach_a_corpus_of_docstrings(tmp_path: Path) 
     )
     corpus = write_tokens(documents(table), tmp_path / "corpus", held_out=held_out_keys(["Do this thing. It works"]))
     assert list(corpus) == [["the", "body", "stays"], ["do", "that"], ["so", "does", "this"]]
+
+
+def test_a_plain_script_without_a_main_guard_can_call_it(tmp_path: Path) -> None:
+    script = tmp_path / "plain.py"
+    script.write_text(
+        "from pathlib import Path\n"
+        "from emb_pipeline.text.docstrings import docstring_table\n"
+        f"print(docstring_table(['joblib', 'pooch'], Path({str(tmp_path / 'cache')!r})).num_rows)\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, int(done.stdout) > 100) == (0, True), done.stderr

@@ -1,7 +1,7 @@
 """A content-addressed store of text vectors: a text is encoded once per encoder, whatever asks for it, in whatever run.
 
     <root>/<encoder>/<number>.arrow    key (128-bit hash of a text), vector, seconds; written whole or not at all
-    <root>/<encoder>/<claim>.keys      what a process that is running is encoding just now
+    <root>/<encoder>/<claim>.keys      what some process is encoding; the lock beside it tells whether it still runs
 
 The encoder's name hashes all that a vector depends on beside the text (`ContextualEncoder.fingerprint`), so a changed
 prompt, length or model is another folder and never a wrong hit. Shards are mapped into memory, not read.
@@ -10,17 +10,19 @@ prompt, length or model is another folder and never a wrong hit. Shards are mapp
 from __future__ import annotations
 
 import hashlib
+import logging
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 
-from emb_pipeline.atomic import atomic_path, locked, process_runs, temporary_path
+from emb_pipeline.atomic import Holder, atomic_path, exclusive, holder_of
 from emb_pipeline.embeddings.encoders import Role, RoleEncoder
 from emb_pipeline.embeddings.matrices import column_matrix, matrix_column
 
@@ -28,6 +30,10 @@ ROWS_PER_SHARD = 2048
 _IN_MEMORY_BYTES = 256 << 20
 _KEY = np.dtype("S16")
 _WAIT_SECONDS = 0.2
+_SAY_AFTER_SECONDS, _SAY_EVERY_SECONDS = 5.0, 60.0
+_PATIENCE_SECONDS = 1800.0
+"""Seconds without a new vector after which what another process is at is encoded here, too: a claim saves work, no more."""
+_log = logging.getLogger(__name__)
 
 
 class Encoder(RoleEncoder, Protocol):
@@ -103,16 +109,39 @@ class StoredEncoder:
         distinct, first = np.unique(keys, return_index=True)
         waiting = first[~shards.hold(distinct)]
         waiting = waiting[np.argsort([-len(texts[row]) for row in waiting.tolist()], kind="stable")]
+        wait = _Wait()
         while len(waiting):
-            with shards.claimed(keys, waiting, self._rows_per_shard) as (rows, waiting):
+            with shards.claimed(keys, waiting, self._rows_per_shard, wait.is_over) as (rows, others):
+                if len(others) < len(waiting):
+                    wait = _Wait()
+                waiting = others
                 if len(rows):
                     chosen = [texts[row] for row in rows.tolist()]
                     started = time.perf_counter()
                     vectors = self._encoder.encode(chosen, role=role)
                     shards.add(keys[rows], vectors, _shares(chosen, time.perf_counter() - started))
-                elif len(waiting) <= self._rows_per_shard:
-                    time.sleep(_WAIT_SECONDS)  # other processes are at all of them
+            if not len(rows) and len(waiting) <= self._rows_per_shard:  # other processes are at all of them
+                wait.go_on(len(waiting), shards.claimants)
         return shards, keys
+
+
+class _Wait:
+    """The time that other processes have been waited for, without a vector of theirs."""
+
+    def __init__(self) -> None:
+        self._started, self._due = time.monotonic(), _SAY_AFTER_SECONDS
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() - self._started > _PATIENCE_SECONDS
+
+    def go_on(self, n_texts: int, claimants: Sequence[Holder]) -> None:
+        waited = time.monotonic() - self._started
+        if waited >= self._due:
+            names = "; ".join(map(str, claimants)) or "another process"
+            _log.warning("waiting for %.0f seconds for the vectors of %d texts from %s", waited, n_texts, names)
+            self._due += _SAY_EVERY_SECONDS
+        time.sleep(_WAIT_SECONDS)
 
 
 class _Shards:
@@ -123,6 +152,7 @@ class _Shards:
         self._tables: dict[str, pa.Table] = {}
         self._keys, self._shard, self._row = np.empty(0, _KEY), np.empty(0, np.int32), np.empty(0, np.int32)
         self._seen: list[str] = []
+        self.claimants: list[Holder] = []
         folder.mkdir(parents=True, exist_ok=True)
         self._scan()
 
@@ -162,29 +192,47 @@ class _Shards:
             writer.write_batch(batch)
 
     @contextmanager
-    def claimed(self, keys: np.ndarray, waiting: np.ndarray, n_rows: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def claimed(
+        self, keys: np.ndarray, waiting: np.ndarray, n_rows: int, in_spite_of_others: bool = False
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Of the first waiting rows, those that nobody has encoded or is encoding: this process's until the block ends.
 
         With them come the rows that wait on: the others, and at their end those that another process is at.
         """
         first, others = waiting[:n_rows], waiting[n_rows:]
-        with locked(self._folder):
-            claims = self._claims()  # before the shards: a claim goes only when its shard is there
-            missing = first[~self.hold(keys[first])]
-            elsewhere = np.isin(keys[missing], claims)
-            rows = missing[~elsewhere]
-            claim = temporary_path(self._folder / "claim")
-            claim.write_bytes(keys[rows].tobytes())
-        try:
+        with ExitStack() as held:
+            with exclusive(self._folder / ".lock", what="choosing texts to encode"):
+                claims = self._claims()  # before the shards: a claim goes only when its shard is there
+                missing = first[~self.hold(keys[first])]
+                elsewhere = np.isin(keys[missing], claims) & (not in_spite_of_others)
+                rows = missing[~elsewhere]
+                if len(rows):
+                    held.enter_context(self._claim(keys[rows]))
             yield rows, np.concatenate([others, missing[elsewhere]])
+
+    @contextmanager
+    def _claim(self, keys: np.ndarray) -> Iterator[None]:
+        lock = self._folder / f".claim.{uuid.uuid4().hex}"
+        claim = lock.with_name(f"{lock.name}.keys")
+        try:
+            with exclusive(lock, what=f"encoding {len(keys)} texts", wait=0):
+                claim.write_bytes(keys.tobytes())
+                yield
         finally:
-            claim.unlink()
+            _remove(lock, claim)
 
     def _claims(self) -> np.ndarray:
-        claimed = []
-        for claim in self._folder.glob(".claim.*"):
-            with suppress(FileNotFoundError):  # its process has just finished
-                claimed.append(claim.read_bytes() if process_runs(claim) else b"")
+        """Keys that running processes are at; what killed ones left is removed."""
+        claimed, self.claimants = [], []
+        for claim in self._folder.glob(".claim.*.keys"):
+            lock = claim.with_suffix("")
+            holder = holder_of(lock)
+            if holder is None:
+                _remove(lock, claim, lock.with_name(f"{lock.name}.holder"))
+            else:
+                with suppress(FileNotFoundError):  # its process has just finished
+                    claimed.append(claim.read_bytes())
+                    self.claimants.append(holder)
         return np.frombuffer(b"".join(claimed), dtype=_KEY)
 
     def _scan(self) -> None:
@@ -209,6 +257,12 @@ class _Shards:
         borders = np.flatnonzero(np.diff(shards[order])) + 1
         for targets in np.split(order, borders) if len(order) else []:
             yield self._tables[self._seen[shards[targets[0]]]], rows[targets], targets
+
+
+def _remove(*files: Path) -> None:
+    for file in files:
+        with suppress(OSError):
+            file.unlink()
 
 
 def _keys(texts: Sequence[str]) -> np.ndarray:

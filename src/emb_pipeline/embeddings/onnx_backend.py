@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from emb_pipeline.atomic import atomic_path, locked
+from emb_pipeline.atomic import atomic_path, exclusive
 from emb_pipeline.embeddings.contextual import Hidden, load_model
 from emb_pipeline.embeddings.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.options import EncoderOptions
@@ -47,7 +47,7 @@ def _converted(folder: EncoderFolder, options: EncoderOptions, cache: Path) -> P
     place = cache / f"{folder.fingerprint[:32]}_layer{options.layer}"
     exported, quantised = place.with_suffix(".onnx"), place.with_suffix(".int8.onnx")
     cache.mkdir(parents=True, exist_ok=True)
-    with locked(cache):
+    with exclusive(cache / ".lock", what="converting an encoder for ONNX Runtime"):
         if not exported.is_file():
             _export(folder, options.layer, exported)
         if options.backend == "onnx":

@@ -20,18 +20,17 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import inspect
-import multiprocessing
 import re
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from joblib.externals.loky import ProcessPoolExecutor
 
-from emb_pipeline.atomic import atomic_path, locked
+from emb_pipeline.atomic import atomic_path, exclusive
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.hashing import text_hash
 from emb_pipeline.text.tokens import tokenize
@@ -93,7 +92,7 @@ def docstring_table(packages: Sequence[str], cache: Path, *, workers: int = 2) -
         package: cache / f"{package}-{_version(package, root)}-parser{PARSER}.parquet" for package, root in roots.items()
     }
     together = cache / f"{hashlib.sha256(' '.join(path.name for path in cached.values()).encode()).hexdigest()[:16]}.parquet"
-    with locked(cache):
+    with exclusive(cache / ".lock", what=f"parsing the docstrings of {', '.join(packages)}"):
         missing = {package: root for package, root in roots.items() if not cached[package].is_file()}
         for package, table in _parse(missing, workers):
             _write(table, cached[package])
@@ -305,8 +304,8 @@ def _parse(roots: dict[str, Path], workers: int) -> Iterator[tuple[str, pa.Table
     if workers == 1 or len(blocks) == 1:
         parsed = list(map(_docstrings_of_files, blocks))
     else:
-        spawn = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=spawn, initializer=gc.disable) as pool:  # trees have no cycles
+        # Workers of the standard library would run the caller's script again, up to the lock that is held here.
+        with ProcessPoolExecutor(workers, initializer=gc.disable) as pool:  # trees have no cycles
             parsed = list(pool.map(_docstrings_of_files, blocks))
     for package, _, _ in tasks:
         rows = [row for (name, _, _), part in zip(blocks, parsed, strict=True) if name == package for row in part]

@@ -29,7 +29,7 @@ from importlib import resources
 from pathlib import Path
 from typing import IO, Any
 
-from emb_pipeline.atomic import atomic_path, locked
+from emb_pipeline.atomic import atomic_path, exclusive
 from emb_pipeline.text.archives import tar_members, zip_members
 from emb_pipeline.text.errors import DataError
 
@@ -183,7 +183,7 @@ def fetch(source: str | Source, raw: Path, *, mirror: Path | None = None, progre
     missing = [file for file in source.files if not ledger.vouches_for(file)]
     if not missing:
         return folder
-    with locked(folder):
+    with exclusive(folder / ".lock", what=f"fetching {source.name}"):
         return _fetched(source, folder, mirror, progress)
 
 
