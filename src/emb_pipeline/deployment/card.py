@@ -15,6 +15,9 @@ _COSTS = {
     "latency_ms_p95": "ms a request (95 %)",
 }
 
+_PROMPTS = ("query_prompt", "passage_prompt", "text_prompt")
+"""Options that the card shows as the prompts in force."""
+
 
 def embedding_card(facts: Mapping[str, Any], options: Mapping[str, Any], others: pd.DataFrame) -> str:
     """Data, training, scores, limits of a chosen embedding, in Markdown.
@@ -47,7 +50,8 @@ def embedding_card(facts: Mapping[str, Any], options: Mapping[str, Any], others:
         "## How it was made",
         "",
         f"- origin `{name.split('.', 1)[0]}`, method `{facts['method']}`",
-        *(f"- {option}: {value}" for option, value in options.items() if value is not None),
+        *(f"- {option}: {value}" for option, value in options.items() if value is not None and option not in _PROMPTS),
+        *(f"- prompt of a {role}: {_in_words(**prompt)}" for role, prompt in facts.get("prompts", {}).items()),
         "",
         "## Limits",
         "",
@@ -62,3 +66,7 @@ def embedding_card(facts: Mapping[str, Any], options: Mapping[str, Any], others:
         "",
     ]
     return "\n".join(line for line in lines if line is not None)
+
+
+def _in_words(**prompt: str) -> str:
+    return f"`{prompt['prompt']}` ({prompt['from']})" if prompt["prompt"] else "none"

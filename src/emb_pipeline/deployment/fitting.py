@@ -8,7 +8,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.deployment.bundle import Answering, TextClassifier, TextSearch, TextVectors
-from emb_pipeline.embeddings.encoders import TaskEncoder, TextEncoder
+from emb_pipeline.embeddings.encoders import TaskEncoder, TextEncoder, fitted_on
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.tasks.examples import ClassificationTask, RetrievalTask
 from emb_pipeline.tasks.folds import example_groups
@@ -38,8 +38,8 @@ def ready_to_use(task: Any, encoder: TextEncoder | TaskEncoder, options: Any, *,
         if isinstance(task, ClassificationTask):
             return _classifier(task, encoder, options, seed=seed)
         if isinstance(task, RetrievalTask):
-            fitted = encoder.fit(task.passages) if isinstance(encoder, TaskEncoder) else encoder
-            vectors, _ = encoded(fitted, task.passages, "passages")
+            fitted = fitted_on(encoder, task.passages, "passage")
+            vectors, _ = encoded(fitted, task.passages, "passages", "passage")
             return TextSearch(fitted, task.passage_ids.tolist(), unit_length(vectors))
         return TextVectors(encoder.fit(task.texts) if isinstance(encoder, TaskEncoder) else encoder)
 

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emb_pipeline.embeddings.encoder_folder import EncoderFolder
-from emb_pipeline.embeddings.encoders import Role
+from emb_pipeline.embeddings.encoders import ROLES, Role
 from emb_pipeline.embeddings.options import EncoderOptions
 from emb_pipeline.embeddings.precision import precision_in_force
+from emb_pipeline.embeddings.saved_settings import SavedSettings, prompt_in_force, read_json
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.tokens import tokenize
 
@@ -77,25 +78,29 @@ class ContextualEncoder:
     def __init__(self, folder: EncoderFolder, options: EncoderOptions, cache: Path | None = None) -> None:
         require_device(options)
         self.folder, self.options, self._cache = folder, options, cache
-        self._saved = _SavedWith(folder.model_path, options.pooling)
+        self._saved = SavedSettings(folder.model_path, options.pooling)
         layers = int(self._config.get("num_hidden_layers", 0))
         if not -layers - 1 <= options.layer <= layers:
             raise DataError(str(folder.model_path), f"has layers 0 to {layers}, not {options.layer}", "choose one of these")
         if options.chunk_overlap >= self.max_length - 2:
             reason = f"reads {self.max_length} sub-words, 2 of them ends: chunks cannot share {options.chunk_overlap}"
             raise DataError(str(folder.model_path), reason, "lower chunk_overlap")
+        for role in ROLES:
+            if self.prompts[role] and self._prompt_length(role) >= self.max_length - 1:
+                reason = f"reads {self.max_length} sub-words, and the prompt {self.prompts[role]!r} takes all of them"
+                raise DataError(str(folder.model_path), reason, f"write a shorter {role}_prompt, or raise max_length")
 
     @property
     def dim(self) -> int:
         """Numbers per vector."""
         return self.folder.dim
 
-    def fingerprint(self, role: Role = "passage") -> str:
+    def fingerprint(self, role: Role = "text") -> str:
         """Names everything that a text's vector depends on beside the text."""
         facts = {
             "model": self.folder.fingerprint,
             "input": self.folder.input,
-            "prompt": self._prompt(role),
+            "prompt": self.prompts[role],
             "pooling": self.pooling,
             "normalise": self.normalises,
             "layer": self.options.layer,
@@ -105,16 +110,19 @@ class ContextualEncoder:
             "device": self.options.device,
             "libraries": [importlib.metadata.version(name).rsplit(".", 1)[0] for name in _ROUNDING],
         }
+        if self.prompts[role] and not self._saved.pools_prompt:
+            facts["pools_prompt"] = False
         if self.options.long_texts != "truncate":
             facts["long_texts"] = [self.options.long_texts, self.options.chunk_overlap]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
-    def encode(self, texts: Sequence[str], role: Role = "passage") -> np.ndarray:
+    def encode(self, texts: Sequence[str], role: Role = "text") -> np.ndarray:
         """Vectors of texts: an array of shape (n_texts, dim), float32."""
         if self.options.long_texts != "truncate":
             return self._of_chunks(texts, role)
         vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
         for rows, hidden, mask in self._hidden_states(self.token_ids(texts, role)):
+            mask[:, : self.n_unpooled(role)] = False
             vectors[rows] = self._normalised(self._pooled(hidden, mask))
         return vectors
 
@@ -138,7 +146,7 @@ class ContextualEncoder:
                 np.add.at(counts[row], words, 1)
         return [total / np.maximum(count, 1)[:, None] for total, count in zip(sums, counts, strict=True)]
 
-    def chunks(self, texts: Sequence[str], role: Role = "passage") -> tuple[list[list[int]], np.ndarray]:
+    def chunks(self, texts: Sequence[str], role: Role = "text") -> tuple[list[list[int]], np.ndarray]:
         """All that there is of each text, in chunks that the model can read.
 
         Returns
@@ -148,7 +156,7 @@ class ContextualEncoder:
         text_of : ndarray of shape (n_chunks,), int64
             The text that each chunk is of, in ascending order.
         """
-        prompt = self._prompt(role)
+        prompt = self.prompts[role]
         ids: list[list[int]] = []
         text_of: list[int] = []
         for start in range(0, len(texts), _TEXTS_PER_TOKENISATION):
@@ -165,9 +173,9 @@ class ContextualEncoder:
             text_of.extend(start + row for row in found["overflow_to_sample_mapping"])
         return ids, np.array(text_of, dtype=np.int64)
 
-    def token_ids(self, texts: Sequence[str], role: Role = "passage") -> list[list[int]]:
+    def token_ids(self, texts: Sequence[str], role: Role = "text") -> list[list[int]]:
         """What the model reads of each text in this role: sub-word numbers, the ends included."""
-        prompt = self._prompt(role)
+        prompt = self.prompts[role]
         ids: list[list[int]] = []
         for start in range(0, len(texts), _TEXTS_PER_TOKENISATION):
             found = self._tokenizer(
@@ -229,6 +237,21 @@ class ContextualEncoder:
         found = self._tokenizer(known, is_split_into_words=True, add_special_tokens=False, truncation=False)
         return np.array(found["input_ids"], dtype=np.int64), np.array(found.word_ids(), dtype=np.int64)
 
+    def n_unpooled(self, role: Role) -> int:
+        """Sub-words at the start of a text that are read and not pooled: those of a prompt, where the model says so."""
+        return 0 if self._saved.pools_prompt or not self.prompts[role] else self._prompt_length(role)
+
+    @cached_property
+    def prompts(self) -> dict[Role, str]:
+        """The prompt of each role that is in force."""
+        return {role: prompt_in_force(self.options, self._saved, role)[0] for role in ROLES}
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """Facts that a reader of its scores must know: each prompt, and whose it is."""
+        found = {role: prompt_in_force(self.options, self._saved, role) for role in ROLES}
+        return {"prompts": {role: {"prompt": prompt, "from": whose} for role, (prompt, whose) in found.items()}}
+
     @property
     def pooling(self) -> str:
         """The rule that is in force: mean, cls or max."""
@@ -262,11 +285,13 @@ class ContextualEncoder:
         if not isinstance(hidden, np.ndarray):
             return _on_host(pooled_states(hidden, hidden.new_tensor(mask), self.pooling))
         if self.pooling == "cls":
-            pooled = hidden[:, 0]
+            pooled = hidden[np.arange(len(hidden)), mask.argmax(axis=1)]
         elif self.pooling == "max":
             pooled = np.where(mask[:, :, None], hidden, -np.inf).max(axis=1)
+            pooled[~mask.any(axis=1)] = 0
         else:
-            pooled = np.einsum("ntd,nt->nd", hidden, mask.astype(np.float32)) / mask.sum(axis=1, keepdims=True)
+            n_pooled = np.maximum(mask.sum(axis=1, keepdims=True), 1)
+            pooled = np.einsum("ntd,nt->nd", hidden, mask.astype(np.float32)) / n_pooled
         return np.asarray(pooled, dtype=np.float32)
 
     def _normalised(self, vectors: np.ndarray) -> np.ndarray:
@@ -280,18 +305,23 @@ class ContextualEncoder:
         takes_mean = self.options.long_texts == "chunk_mean"
         vectors = np.full((len(texts), self.dim), 0 if takes_mean else -np.inf, dtype=np.float32)
         sub_words = np.zeros(len(texts), dtype=np.float32)
+        is_first = np.diff(text_of, prepend=-1) > 0
         for rows, hidden, mask in self._hidden_states(ids):
+            mask[is_first[rows], : self.n_unpooled(role)] = False
             pooled, of = self._pooled(hidden, mask), text_of[rows]
             if takes_mean:
-                counts = np.maximum(mask.sum(axis=1) - 2, 1).astype(np.float32)  # without the ends
+                # Without the ends, the first of which goes with a prompt that is not pooled.
+                counts = np.maximum(mask.sum(axis=1) - 1 - mask[:, 0], 1).astype(np.float32)
                 np.add.at(vectors, of, pooled * counts[:, None])
                 np.add.at(sub_words, of, counts)
             else:
                 np.maximum.at(vectors, of, pooled)
         return self._normalised(vectors / sub_words[:, None] if takes_mean else vectors)
 
-    def _prompt(self, role: Role) -> str:
-        return self.options.query_prompt if role == "query" else self.options.passage_prompt
+    def _prompt_length(self, role: Role) -> int:
+        """Sub-words of a prompt by itself, with the first end and without the last, as sentence-transformers counts them."""
+        ids = self._tokenizer(self._as_trained_on(self.prompts[role]))["input_ids"]
+        return len(ids) - (len(ids) > 0 and ids[-1] in self._tokenizer.all_special_ids)
 
     def _as_trained_on(self, text: str) -> str:
         return " ".join(tokenize(text)) if self.folder.input == "tokens" else text
@@ -318,39 +348,6 @@ class ContextualEncoder:
         from emb_pipeline.embeddings.onnx_backend import onnx_backend
 
         return onnx_backend(self.folder, self.options, self._cache)
-
-
-class _SavedWith:
-    """What a sentence-transformers folder says where the options do not; a plain model is pooled by its mean."""
-
-    def __init__(self, model: Path, pooling: str) -> None:
-        modules = _json(model / "modules.json") or []
-        kinds = {str(module["type"]).rpartition(".")[2]: model / module["path"] for module in modules}
-        if unknown := [kind for kind in kinds if kind not in ("Transformer", "Pooling", "Normalize")]:
-            raise DataError(
-                str(model / "modules.json"),
-                f"has a module {unknown[0]} after pooling, which is not supported",
-                "use a model of Transformer, Pooling and Normalize",
-            )
-        saved = _json(kinds["Pooling"] / "config.json") or {} if "Pooling" in kinds else {}
-        modes = {
-            "cls": saved.get("pooling_mode_cls_token"),
-            "max": saved.get("pooling_mode_max_tokens"),
-            "mean": saved.get("pooling_mode_mean_tokens"),
-            str(saved.get("pooling_mode")): "pooling_mode" in saved,
-        }
-        chosen = [mode for mode, holds in modes.items() if holds] or ["mean"]
-        if pooling != "model":
-            chosen = [pooling]
-        if len(chosen) > 1 or chosen[0] not in ("cls", "max", "mean"):
-            raise DataError(
-                str(kinds["Pooling"]),
-                f"pools by {' and '.join(chosen)}, which is not supported",
-                "set pooling: mean, cls or max",
-            )
-        self.pooling = chosen[0]
-        self.normalises = "Normalize" in kinds
-        self.max_length = (_json(model / "sentence_bert_config.json") or {}).get("max_seq_length")
 
 
 def require_device(options: EncoderOptions) -> None:
@@ -399,7 +396,7 @@ def require_matching_tokenizer(model: Path) -> None:
         known = Tokenizer.from_file(str(model / "tokenizer.json")).get_vocab_size()
     except Exception as error:  # whatever a broken file makes the library raise
         raise DataError(str(model / "tokenizer.json"), f"cannot be read ({error})", "save the tokenizer again") from error
-    rows = (_json(model / "config.json") or {}).get("vocab_size")
+    rows = (read_json(model / "config.json") or {}).get("vocab_size")
     if rows is not None and known > rows:
         raise DataError(
             str(model),
@@ -430,10 +427,10 @@ def torch_backend(folder: EncoderFolder, options: EncoderOptions) -> Hidden:
 def pooled_states(hidden: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tensor:
     """Vectors of texts, of shape (n, dim), from their hidden states and mask, of shape (n, length, dim) and (n, length)."""
     if pooling == "cls":
-        return hidden[:, 0]
+        return hidden.take_along_dim(mask.to(hidden.dtype).argmax(dim=1)[:, None, None], dim=1)[:, 0]
     if pooling == "max":
         return hidden.masked_fill(mask[:, :, None] == 0, -math.inf).amax(dim=1)
-    return (hidden * mask[:, :, None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)
+    return (hidden * mask[:, :, None]).sum(dim=1) / mask.sum(dim=1, keepdim=True).clamp(min=1)
 
 
 def load_model(model: Path, dtype: str = "float32") -> Any:
@@ -461,10 +458,3 @@ def load_model(model: Path, dtype: str = "float32") -> Any:
 def _on_host(states: Any) -> np.ndarray:
     array: np.ndarray = states if isinstance(states, np.ndarray) else states.cpu().numpy()
     return array
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None

@@ -21,6 +21,7 @@ import numpy as np
 
 from emb_pipeline.embeddings.contextual import ContextualEncoder, Window, load_model, pooled_states
 from emb_pipeline.embeddings.encoder_folder import MODEL, EncoderFolder
+from emb_pipeline.embeddings.encoders import Role
 from emb_pipeline.embeddings.linear_head import LinearHead, class_weights, varying_deviations
 from emb_pipeline.embeddings.options import EncoderOptions, EncoderTuningOptions
 from emb_pipeline.embeddings.precision import precision_in_force
@@ -323,7 +324,8 @@ def tune_on_pairs(
         numbers = [np.unique(np.array(texts, dtype=object), return_inverse=True)[1] for texts in (queries, passages)]
 
         def loss_of(rows: np.ndarray) -> torch.Tensor:
-            of_batch = [training.pooled([ids[row] for row in rows]) for ids in (of_queries, of_passages)]
+            sides: tuple[tuple[list[list[int]], Role], ...] = ((of_queries, "query"), (of_passages, "passage"))
+            of_batch = [training.pooled([ids[row] for row in rows], role) for ids, role in sides]
             return ranking_loss(of_batch[0], of_batch[1], numbers[0][rows], numbers[1][rows], options)
 
         lengths = np.array([len(query) + len(passage) for query, passage in zip(of_queries, of_passages, strict=True)])
@@ -414,11 +416,14 @@ class _Training:
         states = made.last_hidden_state if self._layer == -1 else made.hidden_states[self._layer]
         return states.float(), attended
 
-    def pooled(self, ids: Sequence[Sequence[int]]) -> torch.Tensor:
+    def pooled(self, ids: Sequence[Sequence[int]], role: Role = "text") -> torch.Tensor:
         """Text vectors as `ContextualEncoder` makes them: shape (n, dim)."""
         import torch
 
-        vectors = pooled_states(*self.hidden(ids), self.reader.pooling)
+        states, read = self.hidden(ids)
+        mask = read.clone()
+        mask[:, : self.reader.n_unpooled(role)] = 0
+        vectors = pooled_states(states, mask, self.reader.pooling)
         return torch.nn.functional.normalize(vectors, dim=1) if self.reader.normalises else vectors
 
     def cross_entropy(self, scores: torch.Tensor, codes: np.ndarray, weights: np.ndarray) -> torch.Tensor:

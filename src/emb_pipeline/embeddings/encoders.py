@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias, get_args, runtime_checkable
 
 import numpy as np
 
@@ -29,8 +29,10 @@ class TextEncoder(Protocol):
         ...
 
 
-Role: TypeAlias = Literal["query", "passage"]
-"""What a text is for: some encoders were trained with another prompt for each."""
+Role: TypeAlias = Literal["text", "query", "passage"]
+"""The use of a text: some encoders were trained with another prompt for each. A ``text`` is neither of the two."""
+
+ROLES: tuple[Role, ...] = get_args(Role)
 
 
 class RoleEncoder(Protocol):
@@ -41,7 +43,7 @@ class RoleEncoder(Protocol):
         """Numbers per vector."""
         ...
 
-    def encode(self, texts: Sequence[str], role: Role = "passage") -> Vectors:
+    def encode(self, texts: Sequence[str], role: Role = "text") -> Vectors:
         """Vectors of the texts in this role: an array of shape (n_texts, dim), float32."""
         ...
 
@@ -55,7 +57,7 @@ class StoredTextEncoder(RoleEncoder, Protocol):
         """What encodes a text that was not encoded before."""
         ...
 
-    def seconds_to_encode(self, texts: Sequence[str], role: Role = "passage") -> float:
+    def seconds_to_encode(self, texts: Sequence[str], role: Role = "text") -> float:
         """Seconds that these texts took when they were encoded, be it now or in an earlier run."""
         ...
 
@@ -178,3 +180,21 @@ def encoded_as(encoder: TextEncoder | RoleEncoder, texts: Sequence[str], role: R
     if "role" in inspect.signature(encoder.encode).parameters:
         return encoder.encode(texts, role=role)  # type: ignore[call-arg]
     return encoder.encode(texts)
+
+
+def fitted_on(encoder: TextEncoder | TaskEncoder, texts: Texts, role: Role) -> TextEncoder:
+    """Fit an embedding on texts in their role, where it is one that is fitted."""
+    if not isinstance(encoder, TaskEncoder):
+        return encoder
+    if "role" in inspect.signature(encoder.fit).parameters:
+        return encoder.fit(texts, role=role)  # type: ignore[call-arg]
+    return encoder.fit(texts)
+
+
+def details_of(encoder: object) -> dict[str, Any]:
+    """Collect what a reader must know of an encoder, or of the one that it is made from: its prompts, for instance."""
+    for part in ("unstored", "base", "text"):
+        other = getattr(encoder, part, None)
+        if other is not None and other is not encoder:
+            return details_of(other)
+    return dict(getattr(encoder, "details", {}))

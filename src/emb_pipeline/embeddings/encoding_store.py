@@ -43,7 +43,7 @@ class Encoder(RoleEncoder, Protocol):
         """One array of shape (n_tokens, dim) per sentence."""
         ...
 
-    def fingerprint(self, role: Role = "passage") -> str:
+    def fingerprint(self, role: Role = "text") -> str:
         """Names all that a vector depends on beside the text."""
         ...
 
@@ -76,15 +76,15 @@ class StoredEncoder:
         """What encodes what is not in the store."""
         return self._encoder
 
-    def encode(self, texts: Sequence[str], role: Role = "passage") -> np.ndarray:
+    def encode(self, texts: Sequence[str], role: Role = "text") -> np.ndarray:
         """Vectors of texts, in their order.
 
         Parameters
         ----------
         texts : sequence of str
             Those that are not in the store are encoded, the longest first.
-        role : {"query", "passage"}
-            What the texts are for.
+        role : {"text", "query", "passage"}
+            The use of the texts.
 
         Returns
         -------
@@ -94,7 +94,7 @@ class StoredEncoder:
         shards, keys = self._filled(texts, role)
         return shards.vectors(keys, self.dim)
 
-    def seconds_to_encode(self, texts: Sequence[str], role: Role = "passage") -> float:
+    def seconds_to_encode(self, texts: Sequence[str], role: Role = "text") -> float:
         """Seconds that these texts took when they were encoded, in this run or in an earlier one."""
         shards, keys = self._filled(texts, role)
         return shards.seconds(keys)

@@ -341,8 +341,22 @@ class EncoderOptions(Options):
     normalise: Annotated[bool | None, Field(description="scale vectors to length 1; null: as the model was saved with")] = (
         None
     )
-    query_prompt: Annotated[str, Field(max_length=1000, description="put before a text that is searched for")] = ""
-    passage_prompt: Annotated[str, Field(max_length=1000, description="put before every other text")] = ""
+    query_prompt: Annotated[
+        str | None,
+        Field(max_length=1000, description="put before a text that is searched for; null: the model's own; '': none"),
+    ] = None
+    passage_prompt: Annotated[
+        str | None,
+        Field(max_length=1000, description="put before a text that is searched; null: the model's own; '': none"),
+    ] = None
+    text_prompt: Annotated[
+        str | None,
+        Field(
+            max_length=1000,
+            description="put before the texts of all other tasks; null: passage_prompt where you set it, else the model's "
+            "default; '': none",
+        ),
+    ] = None
     max_length: Annotated[
         int | None,
         Field(ge=8, le=8192, description="sub-word tokens that are read of a text; null: as many as the model can"),

@@ -11,7 +11,15 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 
-from emb_pipeline.embeddings.encoders import Role, RoleEncoder, StoredTextEncoder, TaskEncoder, TextEncoder, encoded_as
+from emb_pipeline.embeddings.encoders import (
+    Role,
+    RoleEncoder,
+    StoredTextEncoder,
+    TaskEncoder,
+    TextEncoder,
+    encoded_as,
+    fitted_on,
+)
 from emb_pipeline.embeddings.options import Precision, ReducedOptions
 from emb_pipeline.text.texts import Texts
 
@@ -35,7 +43,7 @@ class Reduced:
     options: ReducedOptions
     text: TextEncoder | TaskEncoder
 
-    def fit(self, texts: Texts) -> ReducedEncoder:
+    def fit(self, texts: Texts, role: Role = "text") -> ReducedEncoder:
         """Axes and ranges of these texts' vectors.
 
         Raises
@@ -43,8 +51,8 @@ class Reduced:
         ValueError
             The embedding is sparse, or has no more numbers than are to be kept.
         """
-        base = self.text.fit(texts) if isinstance(self.text, TaskEncoder) else self.text
-        vectors = base.encode(texts)
+        base = fitted_on(self.text, texts, role)
+        vectors = encoded_as(base, texts, role)
         if sp.issparse(vectors):
             raise ValueError("sparse vectors are not reduced: take lsa for a dense version of TF-IDF")
         dims = self.options.dims or base.dim
@@ -138,14 +146,14 @@ class ReducedEncoder:
         """The same, encoding anew what the base has in store."""
         return replace(self, base=self.base.unstored) if isinstance(self.base, StoredTextEncoder) else self
 
-    def encode(self, texts: Sequence[str], role: Role = "passage") -> np.ndarray:
+    def encode(self, texts: Sequence[str], role: Role = "text") -> np.ndarray:
         """Vectors of texts: an array of shape (n_texts, dim), float32."""
         started = perf_counter()
         projected = np.asarray((encoded_as(self.base, texts, role) - self.mean) @ self.axes, dtype=np.float32)
         self._seconds[id(texts), role] = perf_counter() - started
         return projected if role == "query" else self.quantisation.read_back(projected)
 
-    def seconds_to_encode(self, texts: Sequence[str], role: Role = "passage") -> float:
+    def seconds_to_encode(self, texts: Sequence[str], role: Role = "text") -> float:
         """Seconds that the base took when it encoded them; of a base without a store, in the last call with these texts."""
         if isinstance(self.base, StoredTextEncoder):
             return self.base.seconds_to_encode(texts, role=role)

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.efficiency.latency import latencies_ms
-from emb_pipeline.embeddings.encoders import Searcher, TaskEncoder, TextEncoder, Vectors
+from emb_pipeline.embeddings.encoders import Searcher, TaskEncoder, TextEncoder, Vectors, fitted_on
 from emb_pipeline.embeddings.ranking import largest
 from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.examples import RetrievalTask
@@ -246,7 +246,7 @@ def _cosines(queries: Vectors, passages: Vectors, rows: np.ndarray, columns: np.
 def vectors_of(task: RetrievalTask, encoder: TextEncoder | TaskEncoder) -> tuple[TextEncoder, Vectors, Vectors, float]:
     """The encoder, fitted, vectors of queries and passages, and the seconds that fitting and encoding took."""
     started = perf_counter()
-    fitted = encoder.fit(task.passages) if isinstance(encoder, TaskEncoder) else encoder
+    fitted = fitted_on(encoder, task.passages, "passage")
     fit_seconds = perf_counter() - started
     passages, passage_seconds = encoded(fitted, task.passages, "passages", "passage")
     queries, query_seconds = encoded(fitted, task.queries, "queries", "query")

@@ -20,7 +20,7 @@ from emb_pipeline.efficiency.vector_search import (
     curve_fault,
     operating_points,
 )
-from emb_pipeline.embeddings.encoders import TaskEncoder, TextEncoder, Vectors
+from emb_pipeline.embeddings.encoders import TaskEncoder, TextEncoder, Vectors, fitted_on
 from emb_pipeline.statistics.decision import COST_TOLERANCE
 from emb_pipeline.statistics.intervals import mean_intervals
 from emb_pipeline.statistics.resampling import Resampling
@@ -90,7 +90,7 @@ class SearchCosts:
 
     def is_dense(self, encoder: TextEncoder | TaskEncoder) -> bool:
         """Whether an embedding gives dense vectors of the passages."""
-        fitted = encoder.fit(self._task.passages) if isinstance(encoder, TaskEncoder) else encoder
+        fitted = fitted_on(encoder, self._task.passages, "passage")
         return not sp.issparse(fitted.encode(list(self._task.passages)[:1]))
 
     def exact(self, name: str, encoder: TextEncoder | TaskEncoder) -> dict[str, Any]:

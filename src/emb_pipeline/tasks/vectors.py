@@ -8,10 +8,10 @@ from time import perf_counter
 import numpy as np
 import scipy.sparse as sp
 
-from emb_pipeline.embeddings.encoders import Role, StoredTextEncoder, TextEncoder, Vectors
+from emb_pipeline.embeddings.encoders import Role, StoredTextEncoder, TextEncoder, Vectors, encoded_as
 
 
-def encoded(encoder: TextEncoder, texts: Sequence[str], name: str, role: Role = "passage") -> tuple[Vectors, float]:
+def encoded(encoder: TextEncoder, texts: Sequence[str], name: str, role: Role = "text") -> tuple[Vectors, float]:
     """Checked vectors of texts, and the seconds that encoding them took (or had taken, where they come from a store).
 
     Raises
@@ -23,15 +23,15 @@ def encoded(encoder: TextEncoder, texts: Sequence[str], name: str, role: Role = 
     if isinstance(encoder, StoredTextEncoder):
         vectors = float_vectors(encoder.encode(texts, role=role), len(texts), name)
         return vectors, encoder.seconds_to_encode(texts, role=role)
-    vectors = float_vectors(encoder.encode(texts), len(texts), name)
+    vectors = float_vectors(encoded_as(encoder, texts, role), len(texts), name)
     return vectors, perf_counter() - started
 
 
-def unstored_vector(encoder: TextEncoder, text: str, role: Role = "passage") -> Vectors:
+def unstored_vector(encoder: TextEncoder, text: str, role: Role = "text") -> Vectors:
     """Vector of one text, shape (1, dim), made anew even where it is in a store: what a request costs."""
     if isinstance(encoder, StoredTextEncoder):
         return encoder.unstored.encode([text], role=role)
-    return encoder.encode([text])
+    return encoded_as(encoder, [text], role)
 
 
 def float_vectors(vectors: Vectors, n_texts: int, name: str) -> Vectors:

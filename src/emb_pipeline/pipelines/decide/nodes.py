@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from emb_pipeline.deployment.bundle import Bundle
 from emb_pipeline.deployment.card import embedding_card
 from emb_pipeline.deployment.fitting import ready_to_use
+from emb_pipeline.embeddings.encoders import details_of
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
 from emb_pipeline.names import without_seed
@@ -131,6 +132,7 @@ def export_chosen(
             **{name: value for name, value in row.items() if isinstance(value, str | int | float) and value == value},
             "kind": definition.kind,
             "method": cell.method,
+            **details_of(model.encoder),
             "versions": versions(),
         }
         others = table[(table["task"] == row["task"]) & ~table["chosen"]]

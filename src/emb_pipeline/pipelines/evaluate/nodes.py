@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 from emb_pipeline.diagnostics.tables import DIAGNOSIS
 from emb_pipeline.embeddings import registry
 from emb_pipeline.embeddings.encoder_folder import EncoderFolder
+from emb_pipeline.embeddings.encoders import details_of
 from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
 from emb_pipeline.tasks.registry import KINDS, Evaluation
@@ -108,6 +109,7 @@ def _evaluate(tables: Tables, encoder: Any, cell: EmbeddingCell, definition: Tas
             seed=cell.seed,
             shuffle_labels=cell.shuffle_labels,
         )
+    evaluation.details.update(details_of(encoder))
     return _scored(evaluation, cell, definition)
 
 
