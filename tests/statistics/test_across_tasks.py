@@ -12,6 +12,7 @@ from emb_pipeline.statistics.across_tasks import effects_across_tasks
 
 PLACE = {
     "design": "corpus × embedding",
+    "metric": "accuracy",
     "factor": "corpus",
     "level_a": "domain",
     "level_b": "generic",
@@ -71,3 +72,8 @@ def test_a_mean_over_equal_tasks_covers_the_truth_as_often_as_it_says() -> None:
         row = effects_across_tasks(_effects(list(rng.normal(0.02, errors)), list(errors))).iloc[0]
         covered += int(row["ci_low"] <= 0.02 <= row["ci_high"])
     assert 0.92 <= covered / 400 <= 0.98
+
+
+def test_two_tasks_far_apart_give_no_interval_beyond_the_metric() -> None:
+    row = effects_across_tasks(_effects([0.5, -0.1], [0.01, 0.02])).iloc[0]
+    assert (row["sample_low"], row["sample_high"]) == (-1, 1)  # Student's t of two tasks alone reaches ± 3.8

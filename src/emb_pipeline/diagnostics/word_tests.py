@@ -8,11 +8,12 @@ from itertools import combinations
 from math import comb
 
 import numpy as np
-from scipy.stats import rankdata
+from scipy.stats import binomtest, rankdata
 
 from emb_pipeline.diagnostics.neighbours import COMMONEST, unit_vectors
 from emb_pipeline.embeddings.word_vectors import WordVectors
-from emb_pipeline.statistics.intervals import mean_intervals
+from emb_pipeline.statistics.intervals import bootstrap_means, keep_in_range, mean_intervals, percentile_interval
+from emb_pipeline.statistics.metric_ranges import range_of
 from emb_pipeline.statistics.pseudo_values import of_spearman
 
 Pairs = Sequence[tuple[str, str]]
@@ -64,8 +65,11 @@ def word_similarity(
     known = [row for row, pair in enumerate(pairs) if all(word in vectors.index for word in pair)]
     if len(known) < 10:
         return Measured.unknown(len(known), len(pairs))
-    values = of_spearman(cosines(vectors, [pairs[row] for row in known]), np.array([scores[row] for row in known]))
-    (interval,) = mean_intervals(values[:, None], n_resamples=n_resamples, rng=rng)
+    values = of_spearman(cosines(vectors, [pairs[row] for row in known]), np.array([scores[row] for row in known]))[:, None]
+    rho = values.mean(axis=0)
+    resampled = bootstrap_means(values, n_resamples=n_resamples, rng=rng)
+    within = keep_in_range(rho, resampled, range_of("spearman"), n_groups=len(values))
+    interval = percentile_interval(rho[0], within)
     return Measured(interval.value, interval.low, interval.high, len(known), len(pairs))
 
 
@@ -160,7 +164,7 @@ def area_under_curve(positives: np.ndarray, negatives: np.ndarray) -> float:
 
 
 def among_nearest(vectors: WordVectors, pairs: Pairs, k: int = 10, *, commonest: int = COMMONEST) -> Measured:
-    """How often the second word of a pair is among the k nearest of the first."""
+    """Measure how often the second word of a pair is among the k nearest of the first, with Wilson's interval."""
     unit = unit_vectors(vectors.vectors[:commonest])
     rows = [[vectors.index.get(word, len(unit)) for word in pair] for pair in pairs]
     known = np.array([row for row in rows if max(row) < len(unit)], dtype=np.int64).reshape(-1, 2)
@@ -170,9 +174,8 @@ def among_nearest(vectors: WordVectors, pairs: Pairs, k: int = 10, *, commonest:
     own = np.take_along_axis(scores, known[:, 1:], axis=1)
     np.put_along_axis(scores, known[:, :1], -np.inf, axis=1)
     hits = ((scores > own).sum(axis=1) < k).astype(np.float64)
-    share = float(hits.mean())
-    margin = 1.96 * float(np.sqrt(share * (1 - share) / len(hits)))
-    return Measured(share, max(0.0, share - margin), min(1.0, share + margin), len(known), len(pairs))
+    interval = binomtest(int(hits.sum()), len(hits)).proportion_ci(method="wilson")
+    return Measured(float(hits.mean()), interval.low, interval.high, len(known), len(pairs))
 
 
 def weat(

@@ -8,6 +8,7 @@ from scipy.stats import chi2, norm
 from scipy.stats import t as student
 
 from emb_pipeline.statistics.corrections import holm
+from emb_pipeline.statistics.metric_ranges import largest_difference
 from emb_pipeline.statistics.score_tables import framed
 
 ACROSS_TASKS = {
@@ -81,14 +82,18 @@ def _average(part: pd.DataFrame, level: float) -> dict[str, object]:
     width = norm.ppf((1 + level) / 2) * error
     spread = student.ppf((1 + level) / 2, n_tasks - 1) * differences.std(ddof=1) / np.sqrt(n_tasks)
     tasks = part["task"].to_numpy()
+    largest = max(map(largest_difference, part["metric"])) * (2 if part["instead_of"].iloc[0] else 1)
+    low, high, sample_low, sample_high = np.clip(
+        [mean - width, mean + width, mean - spread, mean + spread], -largest, largest
+    )
     return {
         "tasks": n_tasks,
         "difference": mean,
-        "ci_low": mean - width,
-        "ci_high": mean + width,
+        "ci_low": low,
+        "ci_high": high,
         "p": 2 * norm.sf(abs(mean) / error),
-        "sample_low": mean - spread,
-        "sample_high": mean + spread,
+        "sample_low": sample_low,
+        "sample_high": sample_high,
         "heterogeneity_p": chi2.sf(cochran, n_tasks - 1),
         "i_squared": max(0.0, 1 - (n_tasks - 1) / cochran) if cochran > 0 else 0.0,
         "lowest_task": tasks[differences.argmin()],

@@ -39,6 +39,7 @@ def paired_comparisons(
     groups: np.ndarray | None = None,
     level: float = 0.95,
     pairs: Sequence[tuple[int, int]] | None = None,
+    largest: float = np.inf,
 ) -> pa.Table:
     """Compare each pair of systems.
 
@@ -58,6 +59,8 @@ def paired_comparisons(
         Of the intervals, each for its own pair.
     pairs : sequence of (int, int), optional
         The columns to compare; all pairs if left out. The tests are adjusted for these pairs.
+    largest : float
+        Largest difference that the metric can show: intervals are cut off there.
 
     Returns
     -------
@@ -90,8 +93,8 @@ def paired_comparisons(
             "embedding_a": [names[i] for i in a],
             "embedding_b": [names[i] for i in b],
             "difference": means[a] - means[b],
-            "ci_low": bounds[:, 0],
-            "ci_high": bounds[:, 1],
+            "ci_low": np.maximum(bounds[:, 0], -largest),
+            "ci_high": np.minimum(bounds[:, 1], largest),
             "p": p,
             "p_adjusted": p_adjusted,
             "detectable": smallest_detectable_difference(errors, 1 - level),

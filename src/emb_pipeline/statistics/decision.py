@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from emb_pipeline.statistics.intervals import bootstrap_means, percentile_interval
+from emb_pipeline.statistics.metric_ranges import largest_difference
 
 ALL_TASKS = "all tasks"
 """The decision over several tasks, beside those for each."""
@@ -64,6 +65,8 @@ class Scored:
         How much worse than the best is still good enough, in the metric's own scale.
     n_units : int
         Units that were scored.
+    largest : float
+        Largest difference that the metric can show: no bound is further away.
     """
 
     task: str
@@ -73,6 +76,7 @@ class Scored:
     resampled: np.ndarray
     margin: float
     n_units: int
+    largest: float = np.inf
 
     @classmethod
     def of_units(
@@ -89,13 +93,14 @@ class Scored:
     ) -> Scored:
         """From item scores of shape (n_units, n_embeddings); units of a group are drawn together."""
         resampled = bootstrap_means(scores, n_resamples=n_resamples, rng=rng, groups=groups)
-        return cls(task, metric, list(embeddings), scores.mean(axis=0), resampled, margin, len(scores))
+        largest = largest_difference(metric)
+        return cls(task, metric, list(embeddings), scores.mean(axis=0), resampled, margin, len(scores), largest)
 
     def among(self, names: Sequence[str]) -> Scored:
         """The same of some of the embeddings, in this order."""
         columns = [self.embeddings.index(name) for name in names]
         values, resampled = self.values[columns], self.resampled[:, columns]
-        return Scored(self.task, self.metric, list(names), values, resampled, self.margin, self.n_units)
+        return Scored(self.task, self.metric, list(names), values, resampled, self.margin, self.n_units, self.largest)
 
 
 @dataclass(frozen=True)
@@ -162,7 +167,7 @@ def non_inferiority(scored: Scored, level: float = 0.05) -> tuple[np.ndarray, np
         against = (1 + n_resamples - np.searchsorted(largest, statistic)) / (1 + n_resamples)
         p[others] = np.maximum(p[others], against)
         bound[others] = np.minimum(bound[others], observed - np.quantile(largest, 1 - level) * spread)
-    return p, bound
+    return p, np.where(np.isfinite(bound), np.clip(bound, -scored.largest, scored.largest), bound)
 
 
 def joint(parts: Sequence[Scored], weights: Mapping[str, float]) -> Scored | None:
@@ -181,7 +186,9 @@ def joint(parts: Sequence[Scored], weights: Mapping[str, float]) -> Scored | Non
     for share, part in zip(shares, (part.among(names) for part in counted), strict=True):
         values += share * part.values / part.margin
         resampled += share * part.resampled[:n_resamples] / part.margin
-    return Scored(ALL_TASKS, "margins", names, values, resampled, 1.0, sum(part.n_units for part in counted))
+    largest = sum(share * part.largest / part.margin for share, part in zip(shares, counted, strict=True))
+    n_units = sum(part.n_units for part in counted)
+    return Scored(ALL_TASKS, "margins", names, values, resampled, 1.0, n_units, float(largest))
 
 
 def decide(scored: Scored, costs: pd.DataFrame, rules: Rules) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -282,7 +289,8 @@ def _relaxations(
             interval = percentile_interval(
                 pair.values[0] - pair.values[1], pair.resampled[:, 0] - pair.resampled[:, 1], 1 - rules.level
             )
-            difference = [interval.value, interval.low, interval.high]
+            low, high = max(interval.low, -scored.largest), min(interval.high, scored.largest)
+            difference = [interval.value, low, high]
         rows.append(
             {
                 "task": scored.task,

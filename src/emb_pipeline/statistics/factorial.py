@@ -157,7 +157,13 @@ def variance_shares(
 
 
 def factor_effects(
-    designs: Sequence[Design], *, n_resamples: int, n_permutations: int, rng: np.random.Generator, level: float = 0.95
+    designs: Sequence[Design],
+    *,
+    n_resamples: int,
+    n_permutations: int,
+    rng: np.random.Generator,
+    level: float = 0.95,
+    largest: float = np.inf,
 ) -> list[dict[str, object]]:
     """What one level of a factor changes against another, all else equal: overall, within each level of the others, and how
     much more within one of these than within another (interaction).
@@ -168,6 +174,8 @@ def factor_effects(
         The crossings of one task's grid: cells scored on the same units.
     n_resamples, n_permutations, rng, level
         Bootstrap and sign flips of the units.
+    largest : float
+        Largest difference that the metric can show: intervals are cut off there, those of interactions at twice that.
 
     Returns
     -------
@@ -192,7 +200,8 @@ def factor_effects(
     spreads = np.sqrt([luck * np.square(contrast.weights).sum() for contrast in contrasts])
     resampled += spreads * rng.standard_normal(resampled.shape)
     tail = 50 * (1 - level)
-    bounds = np.percentile(resampled, [tail, 100 - tail], axis=0)
+    ends = largest * np.array([2 if contrast.instead_of else 1 for contrast in contrasts])
+    bounds = np.clip(np.percentile(resampled, [tail, 100 - tail], axis=0), -ends, ends)
     difference, errors = differences.mean(axis=0), resampled.std(axis=0)
     return [
         {

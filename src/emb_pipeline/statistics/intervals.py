@@ -1,12 +1,16 @@
-"""Bootstrap intervals of means and of macro-F1, for all systems of a task in one matrix product."""
+"""Bootstrap intervals of means, of pseudo-values and of macro-F1, for all systems of a task in one matrix product."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit, logit
 
 from emb_pipeline.statistics.resampling import group_codes, group_sums, multinomial_counts
+
+_AT_THE_END = 1e-9
+"""Share of a metric's range that a value is away from its end, below which it counts as the end itself."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,49 @@ def mean_intervals(
     means = np.asarray(scores, dtype=np.float64).mean(axis=0)
     resampled = bootstrap_means(scores, n_resamples=n_resamples, rng=rng, groups=groups)
     return [percentile_interval(mean, column, level) for mean, column in zip(means, resampled.T, strict=True)]
+
+
+def keep_in_range(
+    values: np.ndarray, resampled: np.ndarray, bounds: tuple[float, float], *, n_groups: int
+) -> np.ndarray:
+    """Redraw resampled values so that none leaves the metric's range, and intervals of few units cover what they claim.
+
+    Means of resampled pseudo-values are the metric to first order only, and miss its range where units are few. The same
+    deviations are therefore taken on the scale of the logit of the value's place in the range, and turned back. For a
+    correlation that is Fisher's z.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_systems,)
+        The metric itself.
+    resampled : ndarray of shape (n_resamples, n_systems)
+        Means of resampled pseudo-values.
+    bounds : (float, float)
+        Ends of the metric's range.
+    n_groups : int
+        Units, or groups of units, that were drawn: deviations are multiplied by ``sqrt(n / (n - 1))``, because those of
+        pseudo-values about their own mean are too small by that.
+
+    Returns
+    -------
+    ndarray of shape (n_resamples, n_systems)
+        In the same order as ``resampled``: the mapping is monotone. A value at an end of the range has no logit; its
+        resampled values are cut off at that end.
+
+    References
+    ----------
+    .. [1] Efron & Tibshirani (1993), An Introduction to the Bootstrap, ch. 13.5: intervals of a transformed parameter.
+    .. [2] Bonett & Wright (2000), Sample size requirements for estimating Pearson, Kendall and Spearman correlations,
+       Psychometrika 65(1).
+    """
+    low, width = bounds[0], bounds[1] - bounds[0]
+    places = (np.asarray(values, dtype=np.float64) - low) / width
+    inside = (places > _AT_THE_END) & (places < 1 - _AT_THE_END)
+    kept: np.ndarray = np.clip(resampled, *bounds)
+    within = places[inside]
+    deviations = (resampled[:, inside] - values[inside]) / width * np.sqrt(n_groups / (n_groups - 1))
+    kept[:, inside] = low + width * expit(logit(within) + deviations / (within * (1 - within)))
+    return kept
 
 
 def bootstrap_macro_f1(

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from emb_pipeline.names import without_seed
-from emb_pipeline.statistics.intervals import bootstrap_means, percentile_interval
+from emb_pipeline.statistics.intervals import bootstrap_means, keep_in_range, percentile_interval
+from emb_pipeline.statistics.metric_ranges import has_values_outside, largest_difference, range_of
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import Scores, as_tables, framed, task_scores
 
@@ -216,13 +217,16 @@ class _Curves:
     draw_sd: np.ndarray
     resampled: np.ndarray
     n_units: int
+    n_groups: int
+    are_pseudo_values: bool
 
     def rows(self, highest: float, level: float) -> list[dict[str, object]]:
         """One row per embedding and count."""
         rows = []
         is_fitted = len(self.counts) >= _FEWEST_COUNTS
+        largest = largest_difference(self.metric)
         for number, embedding in enumerate(self.embeddings):
-            values, resampled = self.values[number], self.resampled[:, number]
+            values, resampled = self.values[number], self._in_range(number)
             fitted = gain = None
             if is_fitted:
                 fitted = fitted_power_laws(self.counts, values, highest=highest)
@@ -250,11 +254,18 @@ class _Curves:
                         "asymptote": fitted.asymptote[0],
                         "exponent": fitted.exponent[0],
                         "doubling": doubling.value,
-                        "doubling_low": doubling.low,
-                        "doubling_high": doubling.high,
+                        "doubling_low": max(doubling.low, -largest),
+                        "doubling_high": min(doubling.high, largest),
                     }
                 rows.append(row)
         return rows
+
+    def _in_range(self, number: int) -> np.ndarray:
+        """Return the resampled values of one embedding, none of them outside the metric's range."""
+        bounds, resampled = range_of(self.metric), self.resampled[:, number]
+        if self.are_pseudo_values or has_values_outside(self.metric, resampled):
+            return keep_in_range(self.values[number], resampled, bounds, n_groups=self.n_groups)
+        return resampled
 
     @cached_property
     def errors(self) -> np.ndarray:
@@ -291,7 +302,8 @@ class _Curves:
         differences = self.values[others] - self.values[best]
         resampled = self.resampled[:, others] - self.resampled[:, best, None]
         width = np.quantile(self._deviations[1], level) * self.errors[others, best]
-        low, high = differences - width, differences + width
+        largest = largest_difference(self.metric)
+        low, high = np.maximum(differences - width, -largest), np.minimum(differences + width, largest)
         rows = []
         for row, number in enumerate(others):
             verdict, n_labels = UNTOLD, float("nan")
@@ -360,6 +372,8 @@ def _curves_of_task(tables: list[pa.Table], draws: pd.DataFrame, task: str, metr
         draw_sd=spread,
         resampled=resampled,
         n_units=len(matrices[0]),
+        n_groups=len(np.unique(by_count[0][2])),
+        are_pseudo_values=any(has_values_outside(metric, matrix) for matrix in matrices),
     )
 
 

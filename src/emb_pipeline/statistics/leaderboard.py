@@ -10,8 +10,15 @@ import pandas as pd
 
 from emb_pipeline.names import is_resample, without_seed
 from emb_pipeline.statistics.comparisons import paired_comparisons, sign_flip_tests
-from emb_pipeline.statistics.intervals import bootstrap_macro_f1, bootstrap_means, macro_f1, percentile_interval
+from emb_pipeline.statistics.intervals import (
+    bootstrap_macro_f1,
+    bootstrap_means,
+    keep_in_range,
+    macro_f1,
+    percentile_interval,
+)
 from emb_pipeline.statistics.letters import letters_of_comparisons
+from emb_pipeline.statistics.metric_ranges import has_values_outside, largest_difference, range_of
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import LOWER_IS_BETTER, Scores, TaskScores, framed, task_scores
 
@@ -114,7 +121,7 @@ def leaderboard(
     -----
     Embeddings that differ by their seed alone have a row each, with the letters of their common mean; those that were
     trained on a resample of their corpus have rows without letters. ``macro_f1`` is no mean of item scores, so it has
-    intervals, but neither tests nor letters.
+    intervals, but neither tests nor letters. No interval leaves its metric's range (`emb_pipeline.statistics.metric_ranges`).
     """
     chosen = resampling or Resampling()
     known = {(row["task"], row["embedding"]): row for row in cells.drop_duplicates(["task", "embedding"]).to_dict("records")}
@@ -266,6 +273,7 @@ def _compared(
         groups=scores.groups,
         level=1 - resampling.level,
         pairs=pairs,
+        largest=largest_difference(metric),
     )
     rows: list[dict[str, object]] = table.to_pylist()
     return rows
@@ -300,6 +308,12 @@ def _resampled_values(scores: TaskScores, resampling: Resampling) -> dict[str, t
     matrix = np.column_stack([scores.metrics[metric] for metric in metrics])
     resampled = bootstrap_means(matrix, n_resamples=resampling.resamples, rng=resampling.rng(), groups=scores.groups)
     by_metric = dict(zip(metrics, np.split(resampled, len(metrics), axis=1), strict=True))
+    n_groups = int(scores.groups.max()) + 1
+    for metric in metrics:
+        if has_values_outside(metric, scores.metrics[metric]):
+            by_metric[metric] = keep_in_range(values[metric], by_metric[metric], range_of(metric), n_groups=n_groups)
+        else:
+            by_metric[metric] = np.clip(by_metric[metric], *range_of(metric))  # float32 sums may end a rounding beyond
     if scores.labels is not None and scores.predictions is not None:
         by_metric["macro_f1"] = bootstrap_macro_f1(
             scores.labels, scores.predictions, n_resamples=resampling.resamples, rng=resampling.rng(), groups=scores.groups

@@ -28,6 +28,7 @@ from emb_pipeline.reporting.wording import label_name
 from emb_pipeline.statistics import any_difference, factorial, label_curves
 from emb_pipeline.statistics import leaderboard as statistics
 from emb_pipeline.statistics.across_tasks import effects_across_tasks
+from emb_pipeline.statistics.metric_ranges import largest_difference
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import TaskScores, framed, task_scores
 from emb_pipeline.tasks.registry import KINDS
@@ -120,7 +121,12 @@ def measure_factors(
             of_design = factorial.variance_shares(design, n_resamples=options.resamples, rng=rng, level=level)
             shares += [{**place, "design": design.name, **row} for row in of_design]
         of_task = factorial.factor_effects(
-            designs, n_resamples=options.resamples, n_permutations=options.permutations, rng=rng, level=level
+            designs,
+            n_resamples=options.resamples,
+            n_permutations=options.permutations,
+            rng=rng,
+            level=level,
+            largest=largest_difference(metrics[found.task]),
         )
         changes += [{**place, **row} for row in of_task]
     floors = floors_of(differences)
