@@ -28,6 +28,7 @@ from pydantic import (
 from emb_pipeline.efficiency.vector_search import IN_PROCESS
 from emb_pipeline.embeddings.options import BagTuningOptions, EncoderTuningOptions, Options, TuningOptions
 from emb_pipeline.embeddings.registry import METHODS
+from emb_pipeline.names import is_further_seed, is_resample
 from emb_pipeline.tasks.registry import KINDS, Kind
 from emb_pipeline.text.readings import CorpusReading
 from emb_pipeline.text.spoiling import Spoil
@@ -349,7 +350,19 @@ def expand_grid(grid: Mapping[str, Any], methods: Mapping[str, Any], seed: int =
     for cell in [copy for tuning in plan.fine_tune for copy in _tuned(tuning, cells, methods, plan.tasks)]:
         cells[cell["origin"]][cell["key"]] = cell
     _require_known_tasks(plan, cells)
+    _require_no_repetition_by_name(plan, cells)
     return cells
+
+
+def _require_no_repetition_by_name(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+    """Refuse names that say what only the grid's own repetitions are: their scores would be averaged with another's."""
+    tuned = [f"{origin}.{key}" for origin, members in cells.items() for key, cell in members.items() if cell.get("tuned_on")]
+    for name in (*(f"pretrained.{key}" for key in grid.pretrained), *grid.derived, *tuned):
+        if is_further_seed(name) or is_resample(name):
+            raise ValueError(
+                f"globals.yml, grid: {name} ends like a repetition with another seed or on a resample of a corpus "
+                "(_seed<number>, _bootstrap<number>); call it something else"
+            )
 
 
 def _require_known_tasks(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:

@@ -1,4 +1,8 @@
-"""What the names of embeddings say: ``<origin>.<method>_<dim>``, then which repetition it is, if one."""
+"""Names of repetitions: the grid calls them ``<origin>.<embedding>_seed<number>`` and ``…_bootstrap<number>``.
+
+It refuses such an ending in any other name (`emb_pipeline.experiment.expand_grid`). All else that is to be known of an
+embedding is in its specification (`emb_pipeline.pipelines.facts`).
+"""
 
 from __future__ import annotations
 

@@ -26,9 +26,17 @@ Tables = dict[str, Any]
 
 
 def leaderboard(
-    values: Mapping[str, float], *, task: str = "topic", kind: str = "classification", n: int = 300
+    values: Mapping[str, float],
+    *,
+    task: str = "topic",
+    kind: str = "classification",
+    n: int = 300,
+    facts: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> pd.DataFrame:
-    """Rows of one task; embeddings whose values differ by less than TOLD_APART share a letter with the best."""
+    """Rows of one task; embeddings whose values differ by less than TOLD_APART share a letter with the best.
+
+    ``facts`` of an embedding replace those of one of the grid itself.
+    """
     primary, other = ("accuracy", "macro_f1") if kind == "classification" else ("ndcg@10", "mrr@10")
     rows = []
     for embedding, value in values.items():
@@ -63,6 +71,12 @@ def leaderboard(
                     "primary": metric == primary,
                     **cost,
                     "mlflow_run_id": "run",
+                    "base": None,
+                    "derivation": None,
+                    "corruption": None,
+                    "corruption_level": None,
+                    "curve": f"{origin} {method}" if dim and origin in ("domain", "generic", "task") else None,
+                    **(facts or {}).get(embedding, {}),
                 }
             )
     return pd.DataFrame(rows)
@@ -98,6 +112,8 @@ def origins(differences: Mapping[tuple[str, int], float], *, task: str = "topic"
                 "metric": metric,
                 "method": method,
                 "dim": dim,
+                "embedding_a": f"domain.{method}_{dim}",
+                "embedding_b": f"generic.{method}_{dim}",
                 "difference": difference,
                 "ci_low": difference - 0.02,
                 "ci_high": difference + 0.02,
@@ -207,6 +223,8 @@ def tables() -> Tables:
                     "bytes": 360_000,
                     "final_loss": float("nan"),
                     "options": "{}",
+                    "base": None,
+                    "corruption": None,
                 }
             ]
         ),

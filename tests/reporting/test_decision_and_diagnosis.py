@@ -168,7 +168,7 @@ def test_opposites_are_told_by_training_tokens_where_a_part_of_the_corpus_was_tr
     overlaps = pd.DataFrame(columns=["first", "second", "shared", "words"])
     neighbours = pd.DataFrame(_neighbours(name, {"dose": "drug pill"}, probe=True))
     tokens = {name: 3e6, f"{name}_less_text_50": 1.5e6, f"{name}_typos_50": 3e6}
-    view = diagnosis_view(checks, neighbours, overlaps, tokens)
+    view = diagnosis_view(checks, neighbours, overlaps, tokens, {name: [f"{name}_less_text_50", "domain.not_checked"]})
     assert view is not None
     assert view["findings"][1].text.striptags() == (
         "By training tokens, domain.word2vec_8 tells opposites from synonyms in 50.0 % [40.0 %, 60.0 %] from 1,500,000, "
@@ -181,7 +181,7 @@ def test_opposites_are_told_by_training_tokens_where_a_part_of_the_corpus_was_tr
 def test_neighbours_move_by_a_seed_by_another_sample_and_between_samples() -> None:
     first, second = "domain.word2vec_8_bootstrap1", "domain.word2vec_8_bootstrap2"
     names = ["domain.word2vec_8", "domain.word2vec_8_seed1", first, second, "generic.word2vec_8", f"generic.{first[7:]}"]
-    pairs = comparable(names)
+    pairs = comparable(names, [("domain.word2vec_8", "generic.word2vec_8"), ("domain.glove_8", "generic.glove_8")])
     assert pairs == [
         ("domain.word2vec_8", "domain.word2vec_8_seed1"),
         ("domain.word2vec_8", first),

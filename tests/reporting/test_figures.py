@@ -109,6 +109,85 @@ def test_the_cost_front_holds_what_nothing_cheaper_matches() -> None:
     assert (list(front.x), list(front.y)) == ([200, 400, 2400], [0.601, 0.748, 0.756])
 
 
+VARIANTS = {
+    "domain.word2vec_100_typos_30": {"derivation": "spoiling", "base": "domain.word2vec_100", "corruption": "typos"},
+    "domain.small_50": {"derivation": "reduction", "method": "reduced", "curve": "domain.word2vec_100 by pca"},
+    "domain.small_25": {"derivation": "reduction", "method": "reduced", "curve": "domain.word2vec_100 by pca"},
+    "domain.bits_100": {"derivation": "reduction", "method": "reduced", "curve": "domain.word2vec_100 by pca, int8"},
+    "domain.word2vec_100_tuned_topic": {"derivation": "fine_tuning", "tuned": True},
+    "domain.word2vec_100_bootstrap1": {"derivation": "resampling"},
+}
+SCORES = {**TOPIC, **dict(zip(VARIANTS, (0.5, 0.74, 0.7, 0.745, 0.77, 0.6), strict=True))}
+
+
+def with_variants() -> pd.DataFrame:
+    """The leaderboard with corrupted, reduced, stored, tuned and resampled copies of an embedding of 100 dimensions."""
+    facts = {
+        name: {"base": "domain.word2vec_100", "curve": None, "method": "word2vec"} | VARIANTS[name] for name in VARIANTS
+    }
+    board = leaderboard(SCORES, facts=facts)
+    dims = {"domain.small_50": 50, "domain.small_25": 25}
+    return board.assign(
+        dim=[dims.get(name, 100 if name in VARIANTS else dim) for name, dim in board[["embedding", "dim"]].values]
+    )
+
+
+def test_copies_of_an_embedding_are_no_points_of_its_curve_and_reduced_ones_have_their_own() -> None:
+    figure = dimension_figure(with_variants(), "topic")
+    line = trace(figure, "domain word2vec")
+    assert (list(line.x), list(line.y)) == ([50, 100], [0.601, 0.748])
+    reduced = trace(figure, "domain.word2vec_100 by pca")
+    assert (list(reduced.x), list(reduced.y)) == ([25, 50], [0.7, 0.74])
+    names = [each.name for each in figure.data]
+    assert not any("int8" in name or "typos" in name or "tuned" in name for name in names)
+    assert all(list(each.x) == sorted(set(each.x)) for each in figure.data)  # nothing falls vertically
+
+
+def test_copies_of_an_embedding_are_no_points_of_its_method() -> None:
+    figure = methods_figure(with_variants(), "topic")
+    assert list(figure.layout.yaxis.ticktext) == ["word2vec"]
+    assert list(trace(figure, "domain").x) == [0.748] and list(trace(figure, "generic").x) == [0.534]
+
+
+def test_several_embeddings_of_one_method_and_origin_have_rows_of_their_own() -> None:
+    """Files from elsewhere are all of one method; they are neither one row nor one curve."""
+    board = leaderboard({"pretrained.glove_100": 0.7, "pretrained.paragram_100": 0.6, "pretrained.glove_50": 0.5})
+    board["method"] = "static_file"
+    figure = methods_figure(board, "topic")
+    assert list(figure.layout.yaxis.ticktext) == ["glove_100", "paragram_100"]
+    assert not dimension_figure(board, "topic").data
+
+
+@pytest.mark.parametrize("against", ["seconds", "bytes_per_item"])
+def test_what_costs_nothing_is_drawn_at_zero_and_leads_the_front(against: str) -> None:
+    board = leaderboard({"task.bm25": 0.8, "domain.glove_50": 0.7, "domain.glove_100": 0.75, "control.random_100": 0.2})
+    board.loc[board["embedding"] == "task.bm25", ["train_seconds", "encode_seconds", "bytes_per_item"]] = 0.0
+    figure = cost_figure(board, "topic", against=against)
+    (place,) = trace(figure, "task").x
+    assert place < min(trace(figure, "domain").x)
+    assert (figure.layout.xaxis.tickvals[0], figure.layout.xaxis.ticktext[0]) == (place, "0")
+    assert list(trace(figure, "front").x) == [place] and list(trace(figure, "front").y) == [0.8]
+    low, high = figure.layout.xaxis.range
+    assert low < math.log10(place) < high
+    assert "<br>0\u202f" in trace(figure, "task").text[0]
+    assert [each.text for each in figure.layout.annotations] == ["task.bm25"]
+
+
+def test_where_all_cost_nothing_they_stand_at_zero() -> None:
+    board = leaderboard({"task.bm25": 0.8, "task.tfidf": 0.7}).assign(bytes_per_item=0.0)
+    figure = cost_figure(board, "topic", against="bytes_per_item")
+    assert list(figure.layout.xaxis.ticktext) == ["0"] and len(trace(figure, "task").x) == 2
+
+
+def test_an_unknown_cost_is_left_out_of_the_figure_and_an_embedding_of_corrupted_text_is_no_choice() -> None:
+    board = with_variants()
+    board.loc[board["embedding"] == "domain.word2vec_100_typos_30", ["bytes_per_item", "value"]] = (1.0, 0.99)
+    board.loc[board["embedding"] == "task.tfidf", "bytes_per_item"] = float("nan")
+    figure = cost_figure(board, "topic", against="bytes_per_item")
+    assert all(each.name != "task" for each in figure.data)
+    assert 0.99 not in trace(figure, "front").y and 0.99 in trace(figure, "domain").y
+
+
 def test_cost_in_seconds_is_training_and_encoding() -> None:
     figure = cost_figure(leaderboard(TOPIC), "topic")
     assert set(trace(figure, "domain").x) == {31.5} and set(trace(figure, "task").x) == {1.5}
@@ -134,9 +213,17 @@ def test_names_are_escaped_in_figures() -> None:
 def test_doses_run_from_no_difference_to_the_largest_dose_with_intervals() -> None:
     rows = pd.DataFrame(
         [
-            {"task": "topic", "metric": "accuracy", "embedding_a": f"domain.w_8_{kind}_{dose}", "embedding_b": "domain.w_8"}
-            | {"difference": value, "ci_low": value - 0.01, "ci_high": value + 0.01}
-            for kind, dose, value in [("less_text", 90, -0.13), ("less_text", 50, -0.02), ("typos", 50, -0.05)]
+            {"task": "topic", "metric": "accuracy", "embedding_a": f"domain.{number}", "embedding_b": "domain.w_8"}
+            | {
+                "corruption": kind,
+                "corruption_level": dose / 100,
+                "difference": value,
+                "ci_low": value - 0.01,
+                "ci_high": value + 0.01,
+            }
+            for number, (kind, dose, value) in enumerate(
+                [("less_text", 90, -0.13), ("less_text", 50, -0.02), ("typos", 50, -0.05), (None, 50, -0.4)]
+            )
         ]
     )
     figure = dose_figure(rows, "topic")

@@ -32,7 +32,11 @@ TITLES = {
 
 
 def diagnosis_view(
-    checks: pd.DataFrame, neighbours: pd.DataFrame, overlaps: pd.DataFrame, tokens: Mapping[str, float] | None = None
+    checks: pd.DataFrame,
+    neighbours: pd.DataFrame,
+    overlaps: pd.DataFrame,
+    tokens: Mapping[str, float] | None = None,
+    shorter: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, Any] | None:
     """All that the section shows; None where no word vectors were looked at.
 
@@ -47,12 +51,18 @@ def diagnosis_view(
         resamples of its corpus, and with the other corpus's; and that two such resamples have in common.
     tokens : mapping of str to float, optional
         How many tokens each embedding was trained on.
+    shorter : mapping of str to sequence of str, optional
+        The embeddings that were trained like this one on a part of its text.
     """
     if checks.empty:
         return None
     names = list(dict.fromkeys(checks["embedding"]))
     return {
-        "findings": [*_antonym_findings(checks), *_antonyms_by_tokens(checks, tokens or {}), *_stability_findings(overlaps)],
+        "findings": [
+            *_antonym_findings(checks),
+            *_antonyms_by_tokens(checks, tokens or {}, shorter or {}),
+            *_stability_findings(overlaps),
+        ],
         "groups": [
             *(_group(check, checks[checks["check"] == check], names) for check in dict.fromkeys(checks["check"])),
             *([_stability_group(overlaps)] if len(overlaps) else []),
@@ -113,19 +123,21 @@ def _antonym_findings(checks: pd.DataFrame) -> list[Finding]:
     return [Finding(text, "lead")]
 
 
-def _antonyms_by_tokens(checks: pd.DataFrame, tokens: Mapping[str, float]) -> list[Finding]:
+def _antonyms_by_tokens(
+    checks: pd.DataFrame, tokens: Mapping[str, float], shorter: Mapping[str, Sequence[str]]
+) -> list[Finding]:
     """Whether more text tells opposites better from synonyms, where a part of the corpus was trained on too."""
     rows = checks[(checks["check"] == "antonyms") & (checks["item"] == "told from synonyms") & checks["value"].notna()]
     of = {row["embedding"]: row for row in rows.to_dict("records") if row["embedding"] in tokens}
     found = []
     for base in of:
-        shorter = [name for name in of if name.startswith(f"{base}_less_text_")]
-        if not shorter:
+        parts = [name for name in shorter.get(base, ()) if name in of]
+        if not parts:
             continue
         steps = [
             f"{share_text(of[name]['value'])} [{share_text(of[name]['ci_low'])}, {share_text(of[name]['ci_high'])}] from "
             f"{count_text(tokens[name])}"
-            for name in sorted([base, *shorter], key=lambda name: tokens[name])
+            for name in sorted([base, *parts], key=lambda name: tokens[name])
         ]
         sentence = Markup("By training tokens, {} tells opposites from synonyms in {}.")
         found.append(Finding(sentence.format(code(base), ", ".join(steps))))

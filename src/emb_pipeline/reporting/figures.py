@@ -34,7 +34,7 @@ PANEL_HEIGHT = 460
 _WIDTH, _HEIGHT = 300, 250  # pixels of a small plot, to keep names from overlapping
 _PANEL = 320  # pixels of one side of a map, on a phone
 _HOVERED = 5
-_DOSE = re.compile(r"_(?P<kind>less_text|shuffled_words|typos)_(?P<dose>\d+)$")
+_GAP = 0.6  # powers of ten between the smallest cost and none
 _Row = Mapping[Hashable, Any]
 _DIRECTION_COLOURS = {1: look("domain").colour, 0: look("control").colour, -1: look("generic").colour}
 
@@ -113,7 +113,7 @@ def origins_figure(origins: pd.DataFrame, *, level: float = 0.05) -> go.Figure:
     Figure
         One panel per task and metric, each with a line at zero.
     """
-    labels = [] if origins.empty else [escape(pick.cell_name(row)) for row in origins.to_dict("records")]
+    labels = [] if origins.empty else [escape(pick.pair_name(row)) for row in origins.to_dict("records")]
     return _forest(origins.assign(label=labels), "← generic is better   ·   domain is better →", level)
 
 
@@ -206,6 +206,8 @@ def _forest(rows: pd.DataFrame, direction: str, level: float) -> go.Figure:
 def dimension_figure(leaderboard: pd.DataFrame, task: str) -> go.Figure:
     """Primary metric against the number of dimensions: a line per origin and method, baselines and controls dashed.
 
+    An embedding that was reduced has a line of its own. Copies trained on changed text, or fine-tuned, are in none.
+
     Parameters
     ----------
     leaderboard : DataFrame
@@ -216,28 +218,28 @@ def dimension_figure(leaderboard: pd.DataFrame, task: str) -> go.Figure:
     Returns
     -------
     Figure
-        One trace per origin and method with two dimensions or more, and one per level, named at their right ends; further
-        seeds are left out.
+        One trace per ``curve`` with two dimensions or more, and one per level, named at their right ends; further seeds are
+        left out.
     """
     rows = pick.first_seeds(pick.primary_rows(leaderboard, task))
     figure = _empty(height=380)
     if rows.empty:
         return figure
     metric = str(rows["metric"].iloc[0])
-    trained = pick.with_dimensions(rows)
+    trained = pick.on_curves(rows)
     methods = list(dict.fromkeys(trained["method"]))
     ends: list[tuple[str, float]] = []
-    for (origin, method), part in trained.groupby(["origin", "method"], sort=False):
+    for name, part in trained.groupby("curve", sort=False):
         if part["dim"].nunique() < 2:
             continue
         part = part.sort_values("dim")
-        style = look(str(origin))
+        method, style = part["method"].iloc[0], look(str(part["origin"].iloc[0]))
         figure.add_trace(
             go.Scatter(
                 x=part["dim"].astype(int).tolist(),
                 y=part["value"].tolist(),
                 mode="lines+markers",
-                name=escape(f"{origin} {method}"),
+                name=escape(str(name)),
                 text=_hover_texts(part, metric),
                 hoverinfo="text",
                 line={"color": style.colour, "width": 2, "dash": METHOD_DASHES[methods.index(method) % len(METHOD_DASHES)]},
@@ -245,7 +247,7 @@ def dimension_figure(leaderboard: pd.DataFrame, task: str) -> go.Figure:
                 error_y=_bars(part, style.colour, "value"),
             )
         )
-        ends.append((f"{origin} {method}", float(part["value"].iloc[-1])))
+        ends.append((str(name), float(part["value"].iloc[-1])))
     dims = sorted({x for trace in figure.data for x in trace.x})
     if not dims:
         return figure
@@ -353,7 +355,8 @@ def methods_figure(leaderboard: pd.DataFrame, task: str) -> go.Figure:
     Returns
     -------
     Figure
-        One trace per origin, each with one point per method; first seeds only.
+        One trace per origin, each with one point per row: a method, or an embedding of it where an origin has several. First
+        seeds only, and no copies of other embeddings.
     """
     rows = pick.first_seeds(pick.primary_rows(leaderboard, task))
     trained = pick.with_dimensions(rows)
@@ -363,17 +366,18 @@ def methods_figure(leaderboard: pd.DataFrame, task: str) -> go.Figure:
     metric = str(rows["metric"].iloc[0])
     shared = shared_dimension(leaderboard, task)
     trained = trained[trained["dim"] == shared]
-    order = trained.groupby("method")["value"].max().sort_values(ascending=False).index
+    several = trained.groupby(["origin", "method"])["embedding"].transform("size") > 1
+    named = trained["method"].isin(trained.loc[several, "method"])
+    keys = [pick.key_of(row) for row in trained.to_dict("records")]
+    trained = trained.assign(row=trained["method"].where(~named, pd.Series(keys, index=trained.index)))
+    order = list(trained.groupby("row")["value"].max().sort_values(ascending=False).index)
     origins = _by_origin(trained)
-    of_method = {method: in_order(trained.loc[trained["method"] == method, "origin"]) for method in order}
+    of_row = {name: in_order(trained.loc[trained["row"] == name, "origin"]) for name in order}
     for origin, part in origins:
+        part = part.iloc[part["row"].map(order.index).argsort(kind="stable")]
         positions = [
-            place + 0.22 * (of_method[method].index(origin) - (len(of_method[method]) - 1) / 2)
-            for place, method in enumerate(order)
-            for each in part["method"]
-            if each == method
+            order.index(name) + 0.22 * (of_row[name].index(origin) - (len(of_row[name]) - 1) / 2) for name in part["row"]
         ]
-        part = part.iloc[part["method"].map(list(order).index).argsort(kind="stable")]
         figure.add_trace(_dots(part, positions, origin, metric))
     figure.update_yaxes(tickvals=list(range(len(order))), ticktext=_escaped(order), range=[len(order) - 0.4, -0.6])
     figure.update_xaxes(title_text=f"{_axis_title(metric)} at {shared} dimensions", tickformat=_tick_format(metric))
@@ -406,7 +410,8 @@ def cost_figure(leaderboard: pd.DataFrame, task: str, *, against: str = "seconds
     Returns
     -------
     Figure
-        One trace per origin, and the line.
+        One trace per origin, and the line. What costs nothing stands at a tick "0" left of the scale, since a logarithm has
+        no place for it; what has no known cost is left out.
 
     Raises
     ------
@@ -417,10 +422,11 @@ def cost_figure(leaderboard: pd.DataFrame, task: str, *, against: str = "seconds
         raise ValueError(f"cost {against!r} is neither 'seconds' nor 'bytes_per_item'")
     rows = pick.first_seeds(pick.primary_rows(leaderboard, task))
     cost = costs(rows) if against == "seconds" else rows["bytes_per_item"].astype(float)
-    rows = rows.assign(cost=cost)[cost.notna() & (cost > 0)]
+    rows = rows.assign(cost=cost)[cost.notna()]
     figure = _empty(height=360)
     if rows.empty:
         return figure
+    rows, zero = _with_places(rows)
     metric = str(rows["metric"].iloc[0])
     write = seconds_text if against == "seconds" else bytes_text
     for origin, part in _by_origin(rows):
@@ -428,7 +434,7 @@ def cost_figure(leaderboard: pd.DataFrame, task: str, *, against: str = "seconds
         hover = [f"{text}<br>{write(each)}" for text, each in zip(_hover_texts(part, metric), part["cost"], strict=True)]
         figure.add_trace(
             go.Scatter(
-                x=part["cost"].tolist(),
+                x=part["place"].tolist(),
                 y=part["value"].tolist(),
                 mode="markers",
                 name=escape(origin),
@@ -440,7 +446,7 @@ def cost_figure(leaderboard: pd.DataFrame, task: str, *, against: str = "seconds
     front = _front(rows)
     figure.add_trace(
         go.Scatter(
-            x=front["cost"].tolist(),
+            x=front["place"].tolist(),
             y=front["value"].tolist(),
             mode="lines",
             line={"color": TEXT, "width": 1, "dash": "dot"},
@@ -449,22 +455,31 @@ def cost_figure(leaderboard: pd.DataFrame, task: str, *, against: str = "seconds
             name="front",
         )
     )
-    low, high = math.log10(rows["cost"].min()), math.log10(rows["cost"].max())
+    low, high = math.log10(rows["place"].min()), math.log10(rows["place"].max())
     pad = 0.07 * (high - low) or 0.3
     bottom, top = float(rows["value"].min()), float(rows["value"].max())
     slack = 0.1 * (top - bottom) or 0.05
     _label_points(figure, front, rows, (low - pad, high + pad), (bottom - slack, top + slack))
-    ticks = [tick for tick in _cost_ticks(against, low, high) if low - pad <= math.log10(tick) <= high + pad]
+    lowest = low - pad if zero is None else math.log10(zero) + _GAP / 2
+    ticks = [tick for tick in _cost_ticks(against, low, high) if lowest <= math.log10(tick) <= high + pad]
     figure.update_xaxes(
         type="log",
-        tickvals=ticks,
-        ticktext=[_tick_text(tick, against) for tick in ticks],
+        tickvals=ticks if zero is None else [zero, *ticks],
+        ticktext=[*([] if zero is None else ["0"]), *(_tick_text(tick, against) for tick in ticks)],
         range=[low - pad, high + pad],
         title_text="seconds to train and encode" if against == "seconds" else "bytes per vector",
     )
-    return figure.update_yaxes(
-        title_text=_axis_title(metric), tickformat=_tick_format(metric), range=[bottom - slack, top + slack]
-    )
+    heights = [bottom - slack, top + slack]
+    figure.update_yaxes(title_text=_axis_title(metric), tickformat=_tick_format(metric), range=heights)
+    return figure if zero is None else figure.update_layout(meta={"has_zero": True})
+
+
+def _with_places(rows: pd.DataFrame) -> tuple[pd.DataFrame, float | None]:
+    """Rows with their ``place`` on a logarithmic axis of costs, and the place of those that cost nothing, if there are any."""
+    free = rows["cost"] <= 0
+    smallest = float(rows.loc[~free, "cost"].min()) if (~free).any() else 1.0
+    zero = smallest / 10**_GAP if free.any() else None
+    return rows.assign(place=rows["cost"].mask(free, zero)), zero
 
 
 def dose_figure(spoilt: pd.DataFrame, task: str) -> go.Figure:
@@ -473,7 +488,7 @@ def dose_figure(spoilt: pd.DataFrame, task: str) -> go.Figure:
     Parameters
     ----------
     spoilt : DataFrame
-        Effects of the factor spoiling: ``embedding_a`` is named ``<embedding_b>_<kind>_<per cent>``.
+        Effects of the factor spoiling, with the ``corruption`` of ``embedding_a``'s training text and its level (0 to 1).
     task : str
         The task.
 
@@ -482,10 +497,9 @@ def dose_figure(spoilt: pd.DataFrame, task: str) -> go.Figure:
     Figure
         One trace per embedding and kind of spoiling, from no difference at dose 0; empty where the task has none.
     """
-    rows = spoilt[spoilt["task"] == task]
+    rows = spoilt[(spoilt["task"] == task) & spoilt["corruption"].notna()]
     figure = _empty(height=380)
-    found = rows["embedding_a"].str.extract(_DOSE)
-    rows = rows.assign(kind=found["kind"], dose=found["dose"].astype(float))[found["dose"].notna().to_numpy()]
+    rows = rows.assign(kind=rows["corruption"], dose=100 * rows["corruption_level"].astype(float))
     if rows.empty:
         return figure
     metric = str(rows["metric"].iloc[0])
@@ -731,8 +745,8 @@ def _levels(rows: pd.DataFrame) -> list[_Row]:
 
 
 def _front(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows that no cheaper row matches, cheapest first; controls are no choice."""
-    ordered = pick.without_controls(rows).sort_values(["cost", "value"], ascending=[True, False])
+    """Rows that no cheaper row matches, cheapest first; controls and embeddings of changed text are no choice."""
+    ordered = pick.choosable(rows).sort_values(["cost", "value"], ascending=[True, False])
     best = ordered["value"].cummax().shift(fill_value=-math.inf)
     return ordered[ordered["value"] > best]
 
@@ -786,13 +800,13 @@ def _label_points(
             _HEIGHT * (value - y_range[0]) / (y_range[1] - y_range[0]),
         )
 
-    points = [place(cost, value) for cost, value in zip(rows["cost"], rows["value"], strict=True)]
+    points = [place(cost, value) for cost, value in zip(rows["place"], rows["value"], strict=True)]
     last_first = named.iloc[::-1]
     names = [str(name) for name in last_first["embedding"]]
-    places = [place(cost, value) for cost, value in zip(last_first["cost"], last_first["value"], strict=True)]
+    places = [place(cost, value) for cost, value in zip(last_first["place"], last_first["value"], strict=True)]
     for number, beside in _with_room(names, places, points, width=_WIDTH):
         row = last_first.iloc[number]
-        figure.add_annotation(x=math.log10(row["cost"]), y=row["value"], text=escape(names[number]), **beside)
+        figure.add_annotation(x=math.log10(row["place"]), y=row["value"], text=escape(names[number]), **beside)
 
 
 def _with_room(

@@ -357,7 +357,7 @@ def _effect(row: _Row, metric: str) -> Markup:
     return Markup("{} {} ({})").format(
         difference_text(row["difference"], metric),
         interval_text(row["ci_low"], row["ci_high"], metric),
-        code(pick.cell_name(row)),
+        code(pick.pair_name(row)),
     )
 
 

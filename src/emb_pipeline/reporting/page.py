@@ -122,7 +122,8 @@ def report_page(
     leaderboard : DataFrame
         One row per cell and metric; at least one primary value.
     comparisons, origins, audit, embeddings, corpora : DataFrame
-        Tests between embeddings, domain against generic, data audit, cost of each trained embedding, corpora.
+        Tests between embeddings, domain against generic, data audit, cost of each trained embedding with its facts
+        (``base``, ``corruption``), corpora.
         Any of them may be empty.
     derived : DataFrame, optional
         Embeddings against those that they were made from, with the ``factor``: further training or distillation.
@@ -175,7 +176,7 @@ def report_page(
         "curves": [] if curves is None else _curves(curves, crossovers, order, run, drawn or {}),
         "diagnosis": None
         if checks is None or neighbours is None or overlaps is None
-        else diagnosis_view(checks, neighbours, overlaps, _training_tokens(embeddings)),
+        else diagnosis_view(checks, neighbours, overlaps, _training_tokens(embeddings), _on_less_text(embeddings)),
         "word_map": None if word_map is None else _word_map(word_map, (drawn or {}).get("word_map")),
         "decision": [] if decision is None or relaxations is None else _decision(decision, relaxations),
         "sizes": [] if sizes is None else _sizes(sizes, checks, order),
@@ -324,6 +325,14 @@ def _training_tokens(embeddings: pd.DataFrame) -> dict[str, float]:
     return {} if known.empty else dict(zip(known["embedding"], known["corpus_tokens"].astype(float), strict=True))
 
 
+def _on_less_text(embeddings: pd.DataFrame) -> dict[str, list[str]]:
+    """The copies of each embedding that were trained on a part of its text."""
+    if embeddings.empty:
+        return {}
+    parts = embeddings[embeddings["corruption"] == "less_text"]
+    return {str(base): list(rows["embedding"]) for base, rows in parts.groupby("base", sort=False)}
+
+
 def _overview(results: Sequence[Result]) -> dict[str, Any]:
     """Embeddings by tasks, those that lead most tasks first, then by their mean standing on a task."""
     standing: dict[str, list[float]] = {}
@@ -349,7 +358,7 @@ def _origins(origins: pd.DataFrame, level: float, drawn: go.Figure | None) -> di
         return None
     adjusted = "p_adjusted" in origins.columns
     lines = [
-        {**_effect(row, level, {1: "domain", -1: "generic", 0: "not told apart"}), "name": pick.cell_name(row)}
+        {**_effect(row, level, {1: "domain", -1: "generic", 0: "not told apart"}), "name": pick.pair_name(row)}
         for row in origins.to_dict("records")
     ]
     chart = _chart(
@@ -429,20 +438,22 @@ def _methods_chart(each: Result, leaderboard: pd.DataFrame, drawn: Mapping[str, 
         drawn.get(f"{each.task}_methods") or figures.methods_figure(leaderboard, each.task),
         f"methods-{each.task}",
         f"Methods on {each.task} at {shared} dimensions, by origin. The leaderboard table holds the numbers.",
-        f"{each.task}: every method that was trained at {shared} dimensions.",
+        f"{each.task}: every embedding of {shared} dimensions that is no copy of another (reduced, fine-tuned, or trained "
+        "on changed text).",
     )
 
 
 def _dimensions_chart(each: Result, leaderboard: pd.DataFrame, drawn: Mapping[str, go.Figure]) -> Chart | None:
-    trained = pick.with_dimensions(pick.first_seeds(each.rows))
-    if trained.empty or trained.groupby(["origin", "method"])["dim"].nunique().max() < 2:
+    figure = drawn.get(f"{each.task}_dimension") or figures.dimension_figure(leaderboard, each.task)
+    if not figure.data:
         return None
     return _chart(
-        drawn.get(f"{each.task}_dimension") or figures.dimension_figure(leaderboard, each.task),
+        figure,
         f"dimensions-{each.task}",
         f"{wording.metric_name(each.metric)} on {each.task} against the number of dimensions. The leaderboard "
         "table holds the numbers.",
-        f"{each.task}: a line per origin and method; sparse baselines and the best control as level lines.",
+        f"{each.task}: a line per origin and method, and per embedding that was reduced; sparse baselines and the best "
+        "control as level lines.",
     )
 
 
@@ -707,10 +718,15 @@ def _cost_charts(each: Result, leaderboard: pd.DataFrame, drawn: Mapping[str, go
                     f"cost-{against}-{each.task}",
                     f"{wording.metric_name(each.metric)} on {each.task} against {what}, logarithmic. The "
                     "leaderboard table holds the numbers.",
-                    f"{each.task}: score against {what}. On the dotted line: nothing cheaper scores as high.",
+                    f"{each.task}: score against {what}. On the dotted line: nothing cheaper scores as high.{_free(figure)}",
                 )
             )
     return charts
+
+
+def _free(figure: go.Figure) -> str:
+    """Say where embeddings without a cost are, on an axis that has no place for zero."""
+    return " At 0, left of the scale: what costs nothing." if figure.layout.meta == {"has_zero": True} else ""
 
 
 def _grid(leaderboard: pd.DataFrame) -> list[tuple[str, list[str]]]:

@@ -19,6 +19,11 @@ EXACT = "exact"
 DENSE_TASK_METHODS = frozenset({"lsa", "item2vec", "als", "bpr", "ease", "hybrid"})
 """Methods fitted on a task's own texts or interactions that are dense; all others of that origin are sparse baselines."""
 
+CHANGED_TEXT = frozenset({"spoiling", "resampling"})
+"""Derivations of embeddings whose training text was changed on purpose: nothing to deploy."""
+COPIES = CHANGED_TEXT | {"reduction", "fine_tuning"}
+"""Derivations that leave an embedding of the same method, to be held against what it was made from."""
+
 _LETTER = re.compile(r"\(\w+\)|\w")
 
 
@@ -154,17 +159,35 @@ def effect_direction(row: Mapping[Hashable, Any], level: float) -> int:
 
 
 def with_dimensions(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows of dense embeddings that have a dimension of their own and were not fine-tuned on a task."""
-    dense = dense_rows(rows)
-    if "tuned" in dense:
-        dense = dense[~dense["tuned"].astype(bool)]
+    """Rows of dense embeddings with a dimension of their own, copies of others left out (`without_copies`)."""
+    dense = without_copies(dense_rows(rows))
     return dense[dense["dim"].notna() & (dense["dim"].fillna(0) > 0)]
 
 
-def cell_name(row: Mapping[Hashable, Any]) -> str:
-    """``word2vec_100``: what a matched pair of two origins has in common."""
-    dim = row["dim"]
-    return str(row["method"]) if dim is None or pd.isna(dim) else f"{row['method']}_{int(dim)}"
+def on_curves(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of embeddings that are one of several dimensions of the same: ``curve`` names them."""
+    return rows[rows["curve"].notna() & rows["dim"].notna()]
+
+
+def without_copies(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows without embeddings that are another one of the grid: reduced, trained on changed text, or fine-tuned."""
+    return rows[~(rows["derivation"].isin(COPIES) | rows["tuned"].astype(bool))]
+
+
+def choosable(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of embeddings that could be deployed: no controls, and none whose training text was changed on purpose."""
+    rest = without_controls(rows)
+    return rest[~rest["derivation"].isin(CHANGED_TEXT)]
+
+
+def key_of(row: Mapping[Hashable, Any]) -> str:
+    """The name of an embedding below its origin: ``word2vec_100``."""
+    return str(row["embedding"]).removeprefix(f"{row['origin']}.")
+
+
+def pair_name(row: Mapping[Hashable, Any]) -> str:
+    """What the two embeddings of a matched pair have in common: ``word2vec_100``."""
+    return str(row["embedding_a"]).partition(".")[2]
 
 
 def setting_text(row: Mapping[Hashable, Any]) -> str:

@@ -83,9 +83,7 @@ def mean_intervals(
     return [percentile_interval(mean, column, level) for mean, column in zip(means, resampled.T, strict=True)]
 
 
-def keep_in_range(
-    values: np.ndarray, resampled: np.ndarray, bounds: tuple[float, float], *, n_groups: int
-) -> np.ndarray:
+def keep_in_range(values: np.ndarray, resampled: np.ndarray, bounds: tuple[float, float], *, n_groups: int) -> np.ndarray:
     """Redraw resampled values so that none leaves the metric's range, and intervals of few units cover what they claim.
 
     Means of resampled pseudo-values are the metric to first order only, and miss its range where units are few. The same

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
-from emb_pipeline.names import is_resample, without_seed
+from emb_pipeline.names import without_seed
 from emb_pipeline.statistics.comparisons import paired_comparisons, sign_flip_tests
 from emb_pipeline.statistics.intervals import (
     bootstrap_macro_f1,
@@ -121,7 +121,8 @@ def leaderboard(
     -----
     Embeddings that differ by their seed alone have a row each, with the letters of their common mean; those that were
     trained on a resample of their corpus have rows without letters. ``macro_f1`` is no mean of item scores, so it has
-    intervals, but neither tests nor letters. No interval leaves its metric's range (`emb_pipeline.statistics.metric_ranges`).
+    intervals, but neither tests nor letters. No interval leaves its metric's range
+    (`emb_pipeline.statistics.metric_ranges`).
     """
     chosen = resampling or Resampling()
     known = {(row["task"], row["embedding"]): row for row in cells.drop_duplicates(["task", "embedding"]).to_dict("records")}
@@ -239,13 +240,6 @@ def effects(
                         }
                     )
     return framed(rows, EFFECTS)
-
-
-def corpus_contrasts(embeddings: Iterable[str]) -> list[tuple[str, str]]:
-    """Pairs of one method and dimension, trained on the domain and on the generic corpus."""
-    names = list(dict.fromkeys(without_seed(name) for name in embeddings if not is_resample(name)))
-    twins = [(name, name.replace("domain.", "generic.", 1)) for name in names if name.startswith("domain.")]
-    return [(name, twin) for name, twin in twins if twin in names]
 
 
 def _without_scores(rows: list[dict[str, object]], cells: pd.DataFrame, known: set[str]) -> list[dict[str, object]]:

@@ -17,7 +17,8 @@ from emb_pipeline.embeddings.encoders import details_of
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
 from emb_pipeline.names import without_seed
-from emb_pipeline.pipelines.report.nodes import ReportOptions, cells_of, item_scores_of, of_all_tasks, primary_metrics
+from emb_pipeline.pipelines.facts import cells_of
+from emb_pipeline.pipelines.report.nodes import ReportOptions, item_scores_of, of_all_tasks, primary_metrics
 from emb_pipeline.pipelines.stored import stored_encoder
 from emb_pipeline.provenance import versions
 from emb_pipeline.statistics.decision import ALL_TASKS, Rules, Scored, decide, joint

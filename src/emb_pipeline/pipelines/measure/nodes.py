@@ -14,7 +14,8 @@ from emb_pipeline.efficiency.vector_search import VectorSearchOptions
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
 from emb_pipeline.names import without_seed
-from emb_pipeline.pipelines.report.nodes import PRIMARY, ReportOptions, cells_of, of_all_tasks
+from emb_pipeline.pipelines.facts import cells_of
+from emb_pipeline.pipelines.report.nodes import PRIMARY, ReportOptions, of_all_tasks
 from emb_pipeline.pipelines.stored import stored_encoder
 from emb_pipeline.statistics.score_tables import framed
 from emb_pipeline.tasks.options import RetrievalOptions

@@ -17,9 +17,16 @@ from emb_pipeline.config import project_path, tracking_uri
 from emb_pipeline.diagnostics.neighbours import overlaps
 from emb_pipeline.diagnostics.tables import PLACES
 from emb_pipeline.diagnostics.word_map import side_by_side
-from emb_pipeline.embeddings.registry import METHODS
-from emb_pipeline.experiment import EmbeddingCell, Spoiling, TaskDefinition
+from emb_pipeline.experiment import EmbeddingCell, TaskDefinition
 from emb_pipeline.names import is_resample, resampled_from, without_seed
+from emb_pipeline.pipelines.facts import (
+    RESAMPLING,
+    SPOILING,
+    are_trained_on_a_corpus,
+    cells_of,
+    embedding_facts,
+    matched_pairs,
+)
 from emb_pipeline.provenance import git_state, versions
 from emb_pipeline.reporting import figures
 from emb_pipeline.reporting.page import report_page
@@ -35,15 +42,6 @@ from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.tokens import TokenCorpus
 
 Tables = Mapping[str, pa.Table]
-DERIVATIONS = {
-    "bert": "further_training",
-    "distilled": "distillation",
-    "hybrid": "hybrid",
-    "reduced": "reduction",
-    "counter_fitted": "repair",
-    "retrofitted": "repair",
-}
-FINE_TUNING, SPOILING = "fine_tuning", "spoiling"
 PRIMARY = {name: kind.primary_metric for name, kind in KINDS.items()}
 
 
@@ -66,7 +64,7 @@ class ReportOptions(BaseModel):
 def test_for_differences(options: ReportOptions, embeddings: Mapping[str, Any], **scores: Tables) -> pd.DataFrame:
     """Whether embeddings differ at all, on each task and along each task's learning curves."""
     item_scores, metrics = item_scores_of(scores), primary_metrics(scores)
-    cells = trained_on_a_corpus(embeddings)
+    cells = are_trained_on_a_corpus(cells_of(embeddings))
     rows: list[dict[str, Any]] = []
     for found in task_scores(item_scores):
         metric = metrics[found.task]
@@ -78,12 +76,15 @@ def test_for_differences(options: ReportOptions, embeddings: Mapping[str, Any], 
     return any_difference.any_differences(rows)
 
 
-def make_leaderboard(options: ReportOptions, use_case: str, differences: pa.Table, **scores: Tables) -> pd.DataFrame:
-    """Every metric of every cell, with interval, letters and cost."""
+def make_leaderboard(
+    options: ReportOptions, use_case: str, embeddings: Mapping[str, Any], differences: pa.Table, **scores: Tables
+) -> pd.DataFrame:
+    """Every metric of every cell, with interval, letters, cost, and the facts of its embedding."""
     item_scores, cells = item_scores_of(scores), of_all_tasks(scores, "cells")
-    return statistics.leaderboard(
+    board = statistics.leaderboard(
         item_scores, cells, PRIMARY, options.resampling, use_case=use_case, floors=floors_of(differences)
     )
+    return board.merge(embedding_facts(cells_of(embeddings)), on="embedding", how="left", validate="many_to_one")
 
 
 def compare_embeddings(options: ReportOptions, differences: pa.Table, **scores: Tables) -> pd.DataFrame:
@@ -96,21 +97,20 @@ def measure_effects(
     options: ReportOptions, embeddings: Mapping[str, Any], differences: pa.Table, **scores: Tables
 ) -> pd.DataFrame:
     """What domain text, further training, distillation and fine-tuning change."""
-    item_scores = item_scores_of(scores)
-    not_tuned = item_scores.filter(pc.invert(item_scores["tuned"]))["embedding"].unique().to_pylist()
-    contrasts = {
-        statistics.CORPUS: statistics.corpus_contrasts(not_tuned),
-        **derivations(cells_of(embeddings)),
-    }
-    effects = statistics.effects(item_scores, contrasts, primary_metrics(scores), options.resampling)
-    return any_difference.with_floors(effects, floors_of(differences))
+    cells = cells_of(embeddings)
+    facts = embedding_facts(cells)
+    contrasts = {statistics.CORPUS: matched_pairs(cells), **derivations(facts)}
+    effects = statistics.effects(item_scores_of(scores), contrasts, primary_metrics(scores), options.resampling)
+    changed = facts[["embedding", "corruption", "corruption_level"]].rename(columns={"embedding": "embedding_a"})
+    with_text = effects.merge(changed, on="embedding_a", how="left", validate="many_to_one")
+    return any_difference.with_floors(with_text, floors_of(differences))
 
 
 def measure_factors(
     options: ReportOptions, embeddings: Mapping[str, Any], differences: pa.Table, **scores: Tables
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """How much of the differences between trained embeddings is due to corpus, method and dimension."""
-    metrics, cells = primary_metrics(scores), trained_on_a_corpus(embeddings)
+    metrics, cells = primary_metrics(scores), are_trained_on_a_corpus(cells_of(embeddings))
     shares: list[dict[str, Any]] = []
     changes: list[dict[str, Any]] = []
     for found in task_scores(item_scores_of(scores)):
@@ -221,7 +221,8 @@ def write_page(
     """The report, as one page."""
     corpora = {name.removeprefix("corpus_"): part for name, part in parts.items() if name.startswith("corpus_")}
     scores = {name: part for name, part in parts.items() if name.endswith("_scores")}
-    neighbours = of_all_tasks(scores, "neighbours")
+    neighbours, grid = of_all_tasks(scores, "neighbours"), cells_of(parameters["embeddings"])
+    known = neighbours["embedding"].unique()
     return report_page(
         run=run_description(parameters),
         leaderboard=leaderboard.to_pandas(),
@@ -236,14 +237,16 @@ def write_page(
         crossovers=crossovers.to_pandas(),
         checks=of_all_tasks(scores, "checks"),
         neighbours=neighbours,
-        overlaps=overlaps(neighbours[~neighbours["probe"]], comparable(neighbours["embedding"].unique())),
+        overlaps=overlaps(neighbours[~neighbours["probe"]], comparable(known, matched_pairs(grid))),
         word_map=word_map.to_pandas(),
         decision=decision.to_pandas(),
         relaxations=relaxations.to_pandas(),
         sizes=sizes.to_pandas(),
         searches=vector_search.to_pandas(),
         audit=audit.to_pandas(),
-        embeddings=trained_embeddings(of_all_tasks(scores, "cells")),
+        embeddings=trained_embeddings(of_all_tasks(scores, "cells")).merge(
+            embedding_facts(grid), on="embedding", how="left"
+        ),
         corpora=pd.DataFrame([corpus_row(name, corpus) for name, corpus in corpora.items()]),
         level=ReportOptions.model_validate(parameters["report"]).level,
         drawn={name.removesuffix("_figure"): part for name, part in parts.items() if name.endswith("_figure")},
@@ -277,39 +280,22 @@ def run_description(parameters: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def derivations(cells: Iterable[EmbeddingCell]) -> dict[str, list[tuple[str, str]]]:
+def derivations(facts: pd.DataFrame) -> dict[str, list[tuple[str, str]]]:
     """Embeddings that were made from another one, or like it from worse text, each with that one, by how."""
-    pairs: dict[str, list[tuple[str, str]]] = {}
-    for cell in cells:
-        if isinstance(cell.changed_text, Spoiling):
-            pairs.setdefault(SPOILING, []).append((cell.name, cell.changed_text.of))
-        elif cell.base:
-            factor = FINE_TUNING if cell.tuned_on else DERIVATIONS.get(cell.method, cell.method)
-            pairs.setdefault(factor, []).append((cell.name, cell.base))
-    return pairs
+    made = facts[facts["base"].notna() & (facts["derivation"] != RESAMPLING)]
+    return {
+        str(factor): list(zip(rows["embedding"], rows["base"], strict=True))
+        for factor, rows in made.groupby("derivation", sort=False)
+    }
 
 
-def comparable(names: Iterable[str]) -> list[tuple[str, str]]:
-    """An embedding and its repetitions, on other seeds or samples; two such samples; the domain's and the generic one's."""
+def comparable(names: Iterable[str], pairs: Iterable[tuple[str, str]] = ()) -> list[tuple[str, str]]:
+    """An embedding and its repetitions, on other seeds or samples; two such samples; and these pairs of two corpora."""
     known = list(names)
     seeds = [(without_seed(name), name) for name in known if without_seed(name) != name and without_seed(name) in known]
     samples = [(resampled_from(name), name) for name in known if is_resample(name) and resampled_from(name) in known]
     other_samples = [(first, second) for (of, first), (also_of, second) in combinations(samples, 2) if of == also_of]
-    return [*seeds, *samples, *other_samples, *statistics.corpus_contrasts(known)]
-
-
-def cells_of(embeddings: Mapping[str, Any]) -> list[EmbeddingCell]:
-    """All embeddings of the grid, from the parameters of a run: validated where no node of the run has taken them alone."""
-    return [EmbeddingCell.model_validate(cell) for group in embeddings.values() for cell in group.values()]
-
-
-def trained_on_a_corpus(embeddings: Mapping[str, Any]) -> list[EmbeddingCell]:
-    """Embeddings that a corpus alone determines: neither tuned, nor trained on changed text, nor made from another one."""
-    return [
-        cell
-        for cell in cells_of(embeddings)
-        if METHODS[cell.method].origin == "corpus" and not (cell.tuned_on or cell.changed_text or cell.base)
-    ]
+    return [*seeds, *samples, *other_samples, *(pair for pair in pairs if set(pair) <= set(known))]
 
 
 def designs_on(scores: TaskScores, metric: str, cells: Sequence[EmbeddingCell]) -> list[factorial.Design]:

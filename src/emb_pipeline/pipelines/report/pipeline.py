@@ -60,7 +60,12 @@ def _tables(scores: Mapping[str, str]) -> list[Node]:
     grid = {"embeddings": "params:embeddings"}
     return [
         node(nodes.test_for_differences, {**grid, **measured}, "any_difference", name="test_for_differences"),
-        node(nodes.make_leaderboard, {"use_case": "params:use_case", **compared}, "leaderboard", name="make_leaderboard"),
+        node(
+            nodes.make_leaderboard,
+            {"use_case": "params:use_case", **grid, **compared},
+            "leaderboard",
+            name="make_leaderboard",
+        ),
         node(nodes.compare_embeddings, compared, "comparisons", name="compare_embeddings"),
         node(nodes.measure_effects, {**grid, **compared}, "effects", name="measure_effects"),
         node(

@@ -1,0 +1,95 @@
+"""Facts of each embedding, from its specification: nothing that a table or figure shows is read out of a name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from emb_pipeline.embeddings.options import ReducedOptions
+from emb_pipeline.embeddings.registry import METHODS
+from emb_pipeline.experiment import EmbeddingCell, Resample, Spoiling
+from emb_pipeline.names import is_further_seed
+from emb_pipeline.statistics.score_tables import framed
+
+DERIVATIONS = {
+    "bert": "further_training",
+    "distilled": "distillation",
+    "hybrid": "hybrid",
+    "reduced": "reduction",
+    "counter_fitted": "repair",
+    "retrofitted": "repair",
+}
+"""How a method makes an embedding from another one."""
+FINE_TUNING, SPOILING, RESAMPLING = "fine_tuning", "spoiling", "resampling"
+FACTS = {
+    "embedding": "string",
+    "base": "string",
+    "derivation": "string",
+    "corruption": "string",
+    "corruption_level": "float64",
+    "curve": "string",
+}
+"""``base`` and ``derivation``: the embedding that this one was made from, or like, and how; both missing for one of the grid
+itself. ``corruption`` and its level (0 to 1): what was done to its training text. ``curve``: those with the same one are one
+embedding in several dimensions."""
+
+
+def embedding_facts(cells: Iterable[EmbeddingCell]) -> pd.DataFrame:
+    """Tell for each embedding what it was made from and how, with the columns of FACTS."""
+    return framed([_facts(cell) for cell in cells], FACTS)
+
+
+def cells_of(embeddings: Mapping[str, Any]) -> list[EmbeddingCell]:
+    """All embeddings of the grid, from the parameters of a run: validated where no node of the run has taken them alone."""
+    return [EmbeddingCell.model_validate(cell) for group in embeddings.values() for cell in group.values()]
+
+
+def are_trained_on_a_corpus(cells: Iterable[EmbeddingCell]) -> list[EmbeddingCell]:
+    """Embeddings that a corpus alone determines: neither tuned, nor trained on changed text, nor made from another one."""
+    return [cell for cell in cells if METHODS[cell.method].origin == "corpus" and derivation_of(cell) is None]
+
+
+def matched_pairs(cells: Iterable[EmbeddingCell]) -> list[tuple[str, str]]:
+    """Pairs of one method and dimension, trained on the domain and on the generic corpus as they are; seeds are one."""
+    of = {(cell.origin, cell.method, cell.dim): cell.name for cell in are_trained_on_a_corpus(cells) if is_first(cell)}
+    pairs = [(name, of.get(("generic", method, dim))) for (origin, method, dim), name in of.items() if origin == "domain"]
+    return [(name, twin) for name, twin in pairs if twin is not None]
+
+
+def is_first(cell: EmbeddingCell) -> bool:
+    """Whether it repeats no other embedding with a seed of its own."""
+    return not is_further_seed(cell.name)
+
+
+def derivation_of(cell: EmbeddingCell) -> str | None:
+    """How an embedding was made from another one, or like it from changed text; None for one of the grid itself."""
+    if isinstance(cell.changed_text, Spoiling):
+        return SPOILING
+    if isinstance(cell.changed_text, Resample):
+        return RESAMPLING
+    if cell.base is None:
+        return None
+    return FINE_TUNING if cell.tuned_on else DERIVATIONS.get(cell.method, cell.method)
+
+
+def _facts(cell: EmbeddingCell) -> dict[str, object]:
+    changed = cell.changed_text
+    return {
+        "embedding": cell.name,
+        "base": changed.of if changed else cell.base,
+        "derivation": derivation_of(cell),
+        "corruption": changed.kind if isinstance(changed, Spoiling) else None,
+        "corruption_level": changed.dose if isinstance(changed, Spoiling) else None,
+        "curve": _curve(cell),
+    }
+
+
+def _curve(cell: EmbeddingCell) -> str | None:
+    """The name of the line that it is a point of, where dimensions are drawn."""
+    if isinstance(cell.options, ReducedOptions):
+        bits = "" if cell.options.precision == "float32" else f", {cell.options.precision}"
+        return f"{cell.base} by {cell.options.by}{bits}"
+    is_chosen = METHODS[cell.method].has_dim and METHODS[cell.method].origin in ("corpus", "task")
+    return f"{cell.origin} {cell.method}" if is_chosen and derivation_of(cell) is None else None

@@ -1,0 +1,98 @@
+"""What an embedding is stands in its specification, and in the tables that figures are drawn from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from emb_pipeline.experiment import expand_grid
+from emb_pipeline.pipelines.facts import cells_of, embedding_facts, matched_pairs
+from emb_pipeline.pipelines.report.nodes import derivations
+
+METHODS = {"word2vec": {}, "reduced": {}, "counter_fitted": {}, "static_file": {}, "lsa": {}, "fine_tuned_vectors": {}}
+GRID: dict[str, Any] = {
+    "corpora": ["domain", "generic"],
+    "methods": {"word2vec": [50, 100]},
+    "seeds": {"word2vec_100": [1]},
+    "baselines": ["lsa_20"],
+    "pretrained": {"glove_50": {"options": {"path": "x.txt", "format": "glove_text"}}},
+    "derived": {
+        "domain.small": {"method": "reduced", "of": "domain.word2vec_100", "options": {"dims": 25}},
+        "generic.small": {"method": "reduced", "of": "generic.word2vec_100", "options": {"dims": 25}},
+        "domain.bits": {"method": "reduced", "of": "domain.word2vec_100", "options": {"precision": "int8"}},
+        "domain.repaired": {
+            "method": "counter_fitted",
+            "of": "domain.word2vec_100",
+            "options": {"synonyms": [["a", "b"]], "antonyms": [["a", "c"]]},
+        },
+    },
+    "spoilt": [
+        {"of": "domain.word2vec_100", "typos": [0.3]},
+        {"of": "generic.word2vec_100", "typos": [0.3]},
+    ],
+    "resampled": [{"of": "domain.word2vec_100", "bootstraps": 1}],
+    "fine_tune": [{"base": "domain.word2vec_100", "tasks": ["topic"]}],
+    "tasks": ["topic"],
+}
+
+
+@pytest.fixture(scope="module")
+def facts() -> pd.DataFrame:
+    return embedding_facts(cells_of(expand_grid(GRID, METHODS))).set_index("embedding")
+
+
+@pytest.mark.parametrize(
+    ("embedding", "base", "derivation", "curve"),
+    [
+        ("domain.word2vec_100", None, None, "domain word2vec"),
+        ("domain.word2vec_100_seed1", None, None, "domain word2vec"),
+        ("task.lsa_20", None, None, "task lsa"),
+        ("pretrained.glove_50", None, None, None),
+        ("domain.small", "domain.word2vec_100", "reduction", "domain.word2vec_100 by pca"),
+        ("domain.bits", "domain.word2vec_100", "reduction", "domain.word2vec_100 by pca, int8"),
+        ("domain.repaired", "domain.word2vec_100", "repair", None),
+        ("domain.word2vec_100_typos_30", "domain.word2vec_100", "spoiling", None),
+        ("domain.word2vec_100_bootstrap1", "domain.word2vec_100", "resampling", None),
+        ("domain.word2vec_100_tuned_topic", "domain.word2vec_100", "fine_tuning", None),
+    ],
+)
+def test_what_an_embedding_is_made_from_and_which_line_it_is_on(
+    facts: pd.DataFrame, embedding: str, base: str | None, derivation: str | None, curve: str | None
+) -> None:
+    row = facts.loc[embedding].astype(object).where(facts.loc[embedding].notna(), None)
+    assert (row["base"], row["derivation"], row["curve"]) == (base, derivation, curve)
+
+
+def test_the_corruption_of_a_training_text_has_its_kind_and_level(facts: pd.DataFrame) -> None:
+    corrupted = facts[facts["corruption"].notna()]
+    assert list(corrupted.index) == ["domain.word2vec_100_typos_30", "generic.word2vec_100_typos_30"]
+    assert set(corrupted["corruption"]) == {"typos"} and set(corrupted["corruption_level"]) == {0.3}
+
+
+def test_matched_pairs_are_those_that_a_corpus_alone_determines() -> None:
+    """Corrupted, reduced and tuned copies of a pair are no further pairs."""
+    cells = cells_of(expand_grid(GRID, METHODS))
+    assert matched_pairs(cells) == [(f"domain.word2vec_{dim}", f"generic.word2vec_{dim}") for dim in (50, 100)]
+    assert matched_pairs([cell for cell in cells if cell.origin != "generic"]) == []
+
+
+def test_each_copy_is_held_against_what_it_was_made_from_except_resamples(facts: pd.DataFrame) -> None:
+    pairs = derivations(facts.reset_index())
+    assert set(pairs) == {"reduction", "repair", "spoiling", "fine_tuning"}
+    assert ("domain.word2vec_100_typos_30", "domain.word2vec_100") in pairs["spoiling"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"pretrained": {"glove_seed1": {"options": {"path": "x.txt", "format": "glove_text"}}}},
+        {"derived": {"domain.small_bootstrap2": {"method": "reduced", "of": "domain.word2vec_100"}}},
+        {"tasks": ["topic", "seed3"], "fine_tune": [{"base": "domain.word2vec_100", "tasks": ["seed3"]}]},
+    ],
+)
+def test_a_name_that_only_a_repetition_has_is_refused(change: dict[str, Any]) -> None:
+    """Pretrained ``glove_seed1`` and ``glove_seed2`` would be averaged as one embedding."""
+    with pytest.raises(ValueError, match=r"(glove_seed1|small_bootstrap2|tuned_seed3) ends like a repetition"):
+        expand_grid({**GRID, **change}, METHODS)
