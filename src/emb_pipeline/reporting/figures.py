@@ -475,7 +475,7 @@ def cost_figure(leaderboard: pd.DataFrame, task: str, *, against: str = "seconds
 
 
 def _with_places(rows: pd.DataFrame) -> tuple[pd.DataFrame, float | None]:
-    """Rows with their ``place`` on a logarithmic axis of costs, and the place of those that cost nothing, if there are any."""
+    """Rows with their ``place`` on a logarithmic axis of costs, and the place of those that cost nothing."""
     free = rows["cost"] <= 0
     smallest = float(rows.loc[~free, "cost"].min()) if (~free).any() else 1.0
     zero = smallest / 10**_GAP if free.any() else None
