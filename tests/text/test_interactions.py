@@ -141,7 +141,7 @@ def test_no_text_is_held_out(tmp_path: Path) -> None:
     [
         ([*EVERYTHING, "u0,nowhere,3"], r"log.csv, row 62: item 'nowhere' is not in items.csv; add it there"),
         ([*EVERYTHING, "u0,i1,soon"], r"log.csv, row 62: timestamp 'soon' is no time; write a number"),
-        ([*EVERYTHING, "u0,i1,nan"], r"row 62: timestamp 'nan' is no time"),
+        ([*EVERYTHING, "u0,i1,nan"], r"row 62: timestamp is empty"),
         ([*EVERYTHING, ",i1,3"], r"row 62: user is empty"),
         ([], r"log.csv: there is no interaction"),
         (EVERYTHING[:25], r"next: 5 users with a history are tuned on .*10 are the fewest"),

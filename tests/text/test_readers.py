@@ -445,7 +445,11 @@ def test_the_label_may_stand_last_behind_another_separator_and_files_may_be_spli
 @pytest.mark.parametrize(
     ("content", "options", "message"),
     [
-        (LINES, {"encoding": "latin-1"}, r"a\.all, row 4: the text is empty; fill it in or drop the row"),
+        (
+            LINES,
+            {"encoding": "latin-1"},
+            r"a\.all, row 4: the text is empty; fill it in or drop the row, or say 'empty: leave_out'",
+        ),
         (LINES, {}, r"a\.all, row 1: byte 20 \(0x85\) is not valid UTF-8; .*'encoding: latin-1'"),
         (b"0 bad\nword\n", {}, r"a\.all, row 2: 'word' has no ' ' between label and text; write both on each line"),
         (b"0 bad\n nice\n", {}, r"a\.all, row 2: the label is empty"),

@@ -44,7 +44,8 @@ def test_rows_without_a_score_are_left_out_on_request_only(tmp_path: Path) -> No
     ("rows", "message"),
     [
         ([*ROWS, "x,y,high"], "row 14: score 'high' is no number"),
-        ([*ROWS, "x,y,nan"], "row 14: score 'nan' is no number"),
+        ([*ROWS, "x,y,nan"], "row 14: score '' is no number"),
+        ([*ROWS, "x,y,inf"], "row 14: score 'inf' is no number"),
         ([*ROWS, "x,,1"], "row 14: text_b is empty"),
         (ROWS[:9], "has 9 scored pairs; give at least 10"),
         ([f"x {number},y,2" for number in range(10)], "gives every pair the score 2"),

@@ -8,13 +8,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from emb_pipeline.text import audit, interactions, question_answering, readings, sequences
-from emb_pipeline.text.labelled_texts import read_classification
+from emb_pipeline.text import audit, interactions, labelled_texts, question_answering, readings, scored_pairs, sequences
+from emb_pipeline.text.bad_rows import BadRows
 from emb_pipeline.text.retrieval import RetrievalTables, read_retrieval
-from emb_pipeline.text.scored_pairs import read_similarity
 from emb_pipeline.text.texts import tokenised
 
 Tables = Mapping[str, pa.Table]
+
+LEFT_OUT = "left_out"
+"""The table with audit lines about rows that were left out when a task was read."""
 
 
 class ExamplesReader:
@@ -50,6 +52,18 @@ class ExamplesReader:
         """
         raise NotImplementedError
 
+    def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
+        """Check the first rows of every file that is there, before anything large is read.
+
+        Called inside `emb_pipeline.text.files.first_rows`, which stops the readers of files; what only the whole can tell
+        (a class with one example) is not to be asked. By default nothing is checked.
+
+        Raises
+        ------
+        DataError
+            A row, or several, cannot be used.
+        """
+
     def audit(self, tables: Tables) -> pa.Table:
         """What is to be known of the examples before a score is believed (`emb_pipeline.text.audit.SCHEMA`)."""
         raise NotImplementedError
@@ -74,13 +88,18 @@ class ClassificationReader(ExamplesReader):
 
     def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
         """Labelled texts; each class can be learnt and tested."""
-        examples = read_classification(reading, raw, project)
+        bad = BadRows.of(reading)
+        examples = labelled_texts.read_classification(reading, raw, project, bad)
         audit.require_evaluable(examples, name)
-        return tokenised({"examples": examples})
+        return tokenised({"examples": examples}) | _left_out(bad, examples)
+
+    def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
+        """Check texts, labels and splits."""
+        labelled_texts.check_first_rows(reading, raw, project)
 
     def audit(self, tables: Tables) -> pa.Table:
         """Duplicates, leakage and label conflicts."""
-        return audit.audit_classification(tables["examples"])
+        return _with_left_out(audit.audit_classification(tables["examples"]), tables)
 
     def held_out(self, tables: Tables) -> list[str]:
         """Texts outside the training part; all of them where folds are drawn."""
@@ -94,11 +113,17 @@ class SequenceLabellingReader(ExamplesReader):
 
     def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
         """Tagged sentences."""
-        return {"sentences": sequences.read_sequence_labelling(reading, raw, project)}
+        bad = BadRows.of(reading)
+        sentences = sequences.read_sequence_labelling(reading, raw, project, bad)
+        return {"sentences": sentences} | _left_out(bad, sentences)
+
+    def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
+        """Check tokens, tags and splits."""
+        sequences.check_first_rows(reading, raw, project)
 
     def audit(self, tables: Tables) -> pa.Table:
         """Duplicates, leakage, contradictions, repaired tags, and how many entities are new in the test part."""
-        return audit.audit_sequence_labelling(tables["sentences"])
+        return _with_left_out(audit.audit_sequence_labelling(tables["sentences"]), tables)
 
     def held_out(self, tables: Tables) -> list[str]:
         """Sentences outside the training part."""
@@ -137,11 +162,17 @@ class SimilarityReader(ExamplesReader):
 
     def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
         """Scored pairs."""
-        return tokenised({"pairs": read_similarity(reading, raw, project)})
+        bad = BadRows.of(reading)
+        pairs = scored_pairs.read_similarity(reading, raw, project, bad)
+        return tokenised({"pairs": pairs}) | _left_out(bad, pairs)
+
+    def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
+        """Check texts and scores."""
+        scored_pairs.check_first_rows(reading, raw, project)
 
     def audit(self, tables: Tables) -> pa.Table:
         """Duplicates and contradicting scores."""
-        return audit.audit_similarity(tables["pairs"])
+        return _with_left_out(audit.audit_similarity(tables["pairs"]), tables)
 
     def held_out(self, tables: Tables) -> list[str]:
         """Both texts of every pair."""
@@ -193,6 +224,16 @@ class RecommendationReader(ExamplesReader):
     def needs(self, reading: Any) -> frozenset[str] | None:
         """Interactions alone where the items have no texts."""
         return None if reading.items else frozenset({"interactions"})
+
+
+def _left_out(bad: BadRows, kept: pa.Table) -> dict[str, pa.Table]:
+    """The table of what a reader left out, where it did."""
+    found = audit.audit_left_out(bad, kept.num_rows)
+    return {LEFT_OUT: found} if found.num_rows else {}
+
+
+def _with_left_out(lines: pa.Table, tables: Tables) -> pa.Table:
+    return pa.concat_tables([lines, tables[LEFT_OUT]]) if LEFT_OUT in tables else lines
 
 
 def _outside_training(examples: pa.Table) -> list[str]:

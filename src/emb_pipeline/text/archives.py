@@ -11,11 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.limits import largest_unpacked, largest_whole, too_large
 
-LARGEST_MEMBER = 1 << 30
-"""Bytes that one member may unpack to; more looks like an archive made to exhaust the machine."""
-
-_REPAIR = "fetch or copy the archive anew"
+_REPAIR = "fetch or copy the archive again"
 _BROKEN = (
     OSError,
     EOFError,
@@ -41,7 +39,8 @@ def archive_members(path: Path) -> Iterator[tuple[str, bytes]]:
     Raises
     ------
     DataError
-        The archive is damaged, or a member's name is absolute or climbs out of the archive, or a member is huge.
+        The archive is damaged, or a member's name is absolute or climbs out of the archive, or a member or the whole
+        unpacks to more than `emb_pipeline.text.limits` allows.
     """
     return zip_members(path) if path.suffix == ".zip" else tar_members(path)
 
@@ -49,11 +48,13 @@ def archive_members(path: Path) -> Iterator[tuple[str, bytes]]:
 def tar_members(path: Path, wanted: re.Pattern[str] | None = None) -> Iterator[tuple[str, bytes]]:
     """Name and content of each regular file of a tar archive (.tar, .tar.gz, .tar.bz2, .tar.xz); see `archive_members`."""
     try:
+        unpacked = _Unpacked(path)
         with tarfile.open(path, "r|*") as archive:
             for member in archive:
                 name = _safe_name(path, member.name)
+                # What is passed over is unpacked, too, except for the holes of a sparse member.
+                unpacked.add(name, member.size)
                 if member.isfile() and (wanted is None or wanted.search(name)):
-                    _require_modest(path, name, member.size)
                     file = archive.extractfile(member)
                     assert file is not None
                     yield name, file.read()
@@ -65,10 +66,12 @@ def zip_members(path: Path) -> Iterator[tuple[str, bytes]]:
     """Name and content of each file of a zip archive; see `archive_members`."""
     try:
         with zipfile.ZipFile(path) as archive:
+            unpacked = _Unpacked(path)
+            for info in archive.infolist():  # the directory says beforehand what all members unpack to
+                unpacked.add(_safe_name(path, info.filename), info.file_size)
             for info in archive.infolist():
                 name = _safe_name(path, info.filename)
                 if not info.is_dir() and not name.startswith("__MACOSX/"):
-                    _require_modest(path, name, info.file_size)
                     yield name, archive.read(info)
     except _BROKEN as error:
         raise DataError(str(path), f"the archive cannot be read ({error or type(error).__name__})", _REPAIR) from error
@@ -83,6 +86,17 @@ def _safe_name(path: Path, name: str) -> str:
     return str(pure)
 
 
-def _require_modest(path: Path, name: str, size: int) -> None:
-    if size > LARGEST_MEMBER:
-        raise DataError(str(path), f"member '{name}' unpacks to {size:,} bytes", "split it into files below 1 GiB")
+class _Unpacked:
+    """What the members of an archive unpack to, one after the other."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._total = path, 0
+        self._largest, self._largest_member = largest_unpacked(path.stat().st_size), largest_whole()
+
+    def add(self, name: str, size: int) -> None:
+        """Count a member; refuse it where it, or all members so far, are too large."""
+        self._total += size
+        if size > self._largest_member:
+            raise too_large(str(self._path), f"member '{name}' of {size:,} bytes", self._largest_member)
+        if self._total > self._largest:
+            raise too_large(str(self._path), f"what its members unpack to, '{name}' the last of them,", self._largest)

@@ -8,6 +8,7 @@ hide a copy.
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -16,11 +17,12 @@ from typing import Literal, TypeAlias
 import numpy as np
 import pyarrow as pa
 
+from emb_pipeline.text.bad_rows import BadRows
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.held_out import telling_keys
 from emb_pipeline.text.retrieval import RetrievalTables
 from emb_pipeline.text.spans import PlacedWords
-from emb_pipeline.text.tagging import entities, to_iob2
+from emb_pipeline.text.tagging import entities, scheme_of, to_iob2
 from emb_pipeline.text.tokens import TokenCorpus, tokenize
 
 SCHEMA = pa.schema(
@@ -45,6 +47,8 @@ NEAR = 0.8
 """Jaccard similarity of three-token shingles from which two texts are near duplicates."""
 
 _LOOK_AT = 5
+_FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0" + "".join(map(chr, range(0xFE00, 0xFE10))))
+"""Characters without a shape that Unicode does not count among formats or blanks."""
 
 
 class AuditLines:
@@ -69,7 +73,7 @@ class AuditLines:
 
     def table(self) -> pa.Table:
         """The lines, of schema SCHEMA."""
-        columns = list(zip(*self._rows, strict=True))
+        columns = list(zip(*self._rows, strict=True)) or [()] * len(SCHEMA)
         return pa.Table.from_arrays(
             [pa.array(column, kind.type) for column, kind in zip(columns, SCHEMA, strict=True)], schema=SCHEMA
         )
@@ -87,7 +91,8 @@ def audit_classification(examples: pa.Table) -> pa.Table:
     -------
     pa.Table
         Lines ``examples.<split>``, ``classes``, ``largest_class``, ``smallest_class``, ``class.<label>``,
-        ``classes_only_in_test``, ``groups`` and ``group_leakage`` (where there are groups), ``empty_after_tokenising``,
+        ``classes_only_in_test``, ``label_variants``, ``validation_trains`` (where there is such a part), ``groups`` and
+        ``group_leakage`` (where there are groups), ``empty_after_tokenising``,
         ``exact_duplicates``, ``token_duplicates``, ``near_duplicates``, ``leakage``, ``near_leakage``, ``label_conflicts``
         and ``ceiling``.
 
@@ -213,6 +218,51 @@ def _sizes(lines: AuditLines, labels: Sequence[str], splits: Sequence[str | None
     tested = {label for label, split in in_split if split == "test"}
     untrained = sorted(tested - {label for label, split in in_split if split == "train"})
     lines.add("classes_only_in_test", len(untrained), len(tested), "labels that no training example bears", untrained)
+    _variants(lines, dict(sizes), "labels")
+    n_validation = sum(split == "validation" for split in splits)
+    if n_validation:
+        lines.add(
+            "validation_trains",
+            n_validation,
+            sum(split != "test" for split in splits),
+            "of the examples that probes learn from are the validation part: C is chosen by folds of both parts together",
+            severity="size",
+        )
+
+
+def _variants(lines: AuditLines, sizes: Mapping[str, int], what: str) -> None:
+    """Count labels that a reader takes for another one."""
+    alike: dict[str, list[str]] = defaultdict(list)
+    for label in sorted(sizes):
+        alike[_visible(label)].append(label)
+    groups = sorted(
+        (group for group in alike.values() if len(group) > 1), key=lambda group: -sum(map(sizes.__getitem__, group))
+    )
+    # ascii() shows what is invisible; other letters stay as they are.
+    shown = (" / ".join(f"{_shown(label)} ({sizes[label]:,})" for label in group) for group in groups)
+    lines.add(
+        "label_variants",
+        sum(map(len, groups)),
+        len(sizes),
+        f"{what} that differ from another one only in case, white space or invisible characters: each counts as its own",
+        shown,
+        severity="warning",
+    )
+
+
+def _visible(label: str) -> str:
+    """A label without case, white space and characters that show nothing."""
+    folded = unicodedata.normalize("NFKC", label).casefold()
+    return "".join(character for character in folded if not (character.isspace() or _shows_nothing(character)))
+
+
+def _shows_nothing(character: str) -> bool:
+    return unicodedata.category(character) in ("Cf", "Cc", "Zs", "Zl", "Zp") or character in _FILLERS
+
+
+def _shown(label: str) -> str:
+    marked = (ascii(character)[1:-1] if _shows_nothing(character) and character != " " else character for character in label)
+    return f"'{''.join(marked)}'"
 
 
 def _groups(lines: AuditLines, ids: Sequence[str], groups: Sequence[str], splits: Sequence[str | None]) -> None:
@@ -221,6 +271,18 @@ def _groups(lines: AuditLines, ids: Sequence[str], groups: Sequence[str], splits
     tested = [i for i, split in enumerate(splits) if split == "test"]
     leaked = [ids[i] for i in tested if groups[i] in trained_on]
     lines.add("group_leakage", len(leaked), len(tested), "test examples whose group stands in the training part too", leaked)
+
+
+def audit_left_out(bad: BadRows, n_kept: int) -> pa.Table:
+    """Count the rows that a reader left out, as its options say."""
+    lines, n = AuditLines(), n_kept + bad.n_skipped + bad.n_empty
+    if bad.n_skipped:
+        note = "rows that could not be used, left out by 'on_error: skip'"
+        lines.add("left_out_errors", bad.n_skipped, n, note, bad.skipped, severity="warning")
+    if bad.n_empty:
+        note = "rows without a text, label, score or tags, left out as asked for"
+        lines.add("left_out_empty", bad.n_empty, n, note, bad.empty_places, severity="warning")
+    return lines.table()
 
 
 def audit_retrieval(tables: RetrievalTables) -> pa.Table:
@@ -433,7 +495,8 @@ def audit_sequence_labelling(examples: pa.Table) -> pa.Table:
     Returns
     -------
     pa.Table
-        Lines ``sentences.<split>``, ``tokens``, ``entities.<type>``, ``repaired_tags``, ``duplicates``, ``leakage``,
+        Lines ``sentences.<split>``, ``tokens``, ``entities.<type>``, ``label_variants``, ``tag_scheme``,
+        ``repaired_tags``, ``validation_trains`` (where there is such a part), ``duplicates``, ``leakage``,
         ``tag_conflicts`` and ``seen_entities``.
     """
     ids, tokens, raw, splits = (examples[name].to_pylist() for name in ("example_id", "tokens", "tags", "split"))
@@ -453,15 +516,28 @@ def audit_sequence_labelling(examples: pa.Table) -> pa.Table:
         parts = {split: in_split[kind, split] for split in ("train", "validation", "test") if in_split[kind, split]}
         counted = ", ".join(f"{split} {count:,}" for split, count in parts.items())
         lines.add(f"entities.{kind}", sum(parts.values()), n_entities, counted, severity="size")
-    repaired = [i for i in range(n) if list(raw[i]) != tags[i]]
+    kinds = Counter(kind for row in found for kind, _ in row)
+    _variants(lines, kinds, "types of entity")
+    scheme, repaired = scheme_of(raw)
+    note = "the tags follow it, and are brought to IOB2" if scheme != "IOB2" else "the tags follow it"
+    lines.add("tag_scheme", n - len(repaired), n, f"{scheme}: {note}", severity="size")
     lines.add(
         "repaired_tags",
         len(repaired),
         n,
-        "sentences whose tags were no IOB2 and were brought to it",
+        f"sentences whose tags break the rules of {scheme}, and were repaired",
         (ids[i] for i in repaired),
         severity="warning",
     )
+    n_validation = splits.count("validation")
+    if n_validation:
+        lines.add(
+            "validation_trains",
+            n_validation,
+            sum(split != "test" for split in splits),
+            "of the sentences that probes learn from are the validation part: it chooses the penalty, then joins the rest",
+            severity="size",
+        )
     keys = [" ".join(words) for words in tokens]
     same = _earlier(keys)
     lines.add("duplicates", len(same), n, "sentences that repeat an earlier one", (ids[i] for i in same), severity="warning")

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from emb_pipeline.text import markup
 from emb_pipeline.text.archives import archive_members, is_archive
-from emb_pipeline.text.files import decoded, named_files
+from emb_pipeline.text.files import NamedFile, decoded, named_files, per_file, whole_content
 from emb_pipeline.text.readings import ClassFoldersReading
 from emb_pipeline.text.sampling import is_drawn
 
@@ -18,18 +18,22 @@ def class_folder_members(
     """Place, path (… / [split /] label / name) and content of each text."""
     folders = None if reading.splits is None else {PurePosixPath(folder).parts for folder in reading.splits.values()}
     for file in named_files(reading, raw, project):
-        if is_archive(file.path):
-            members = archive_members(file.path)
-            within = f"{file.name}, member "
-        else:
-            members = iter([(file.name, file.path.read_bytes())])
-            within = ""
-        for name, content in members:
+        within = f"{file.name}, member " if is_archive(file.path) else ""
+        for name, content in _contents(file):
             path = PurePosixPath(name)
             above = path.parts[:-2]
             is_wanted = folders is None or any(above[-len(folder) :] == folder for folder in folders)
             if len(path.parts) >= 2 and is_wanted and is_drawn(reading.sample, str(path)):
                 yield f"{within}{name}", path, content
+
+
+@per_file
+def _contents(file: NamedFile) -> Iterator[tuple[str, bytes]]:
+    """Name and content of the members of an archive, or of the file."""
+    if is_archive(file.path):
+        yield from archive_members(file.path)
+    else:
+        yield file.name, whole_content(file)
 
 
 def member_text(content: bytes, reading: ClassFoldersReading, place: str) -> str:

@@ -6,22 +6,27 @@ them: the header is row 1.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from emb_pipeline.text import docstrings, markup
+from emb_pipeline.text.bad_rows import BadRows
 from emb_pipeline.text.class_folders import class_folder_members, member_text
 from emb_pipeline.text.errors import DataError
-from emb_pipeline.text.files import decoded, lines, named_files, opened
+from emb_pipeline.text.files import NamedFile, decoded, lines, named_files, per_file, whole_content
 from emb_pipeline.text.hashing import text_hash
+from emb_pipeline.text.labelled_texts import labelled_lines
 from emb_pipeline.text.readings import (
     ClassFoldersReading,
     CorpusReading,
     CsvReading,
     DocstringsReading,
+    FastTextReading,
     IobReading,
     JsonlReading,
+    LabelledLinesReading,
     MediawikiDumpReading,
     MedquadReading,
     ParquetReading,
@@ -32,8 +37,10 @@ from emb_pipeline.text.readings import (
     origin_of,
 )
 from emb_pipeline.text.sampling import sampled_rows
-from emb_pipeline.text.tables import joined_columns
+from emb_pipeline.text.tables import identifier, joined_columns
 from emb_pipeline.text.tokens import sentence_key, tokenize
+
+_LOG = logging.getLogger(__name__)
 
 
 def read_documents(readings: Sequence[CorpusReading], raw: Path, project: Path) -> Iterator[tuple[str, str]]:
@@ -68,55 +75,99 @@ def read_documents(readings: Sequence[CorpusReading], raw: Path, project: Path) 
         prefixes[prefix] = prefixes.get(prefix, 0) + 1
         if prefixes[prefix] > 1:
             prefix = f"{prefix}~{prefixes[prefix]}"
-        for doc_id, text in _DOCUMENTS[type(reading)](reading, raw, project):
-            if text and not text.isspace():
-                yield f"{prefix}:{doc_id}", text
+        with BadRows.of(reading) as bad:
+            for doc_id, text in _DOCUMENTS[type(reading)](reading, raw, project, bad):
+                if text and not text.isspace():
+                    yield f"{prefix}:{doc_id}", text
+        if bad.n_skipped:
+            _LOG.warning(
+                "%s: %d rows were left out ('on_error: skip'); the first: %s", prefix, bad.n_skipped, bad.skipped[0]
+            )
 
 
-def _row_documents(reading: TabularReading, raw: Path, project: Path) -> Iterator[tuple[str, str]]:
+def check_first_rows(readings: Sequence[CorpusReading], raw: Path, project: Path) -> None:
+    """Check the first rows of every file that is there; see `emb_pipeline.text.files.first_rows`.
+
+    Raises
+    ------
+    DataError
+        As for `read_documents`.
+    """
+    for reading in readings:
+        if not isinstance(reading, DocstringsReading):
+            for _ in read_documents([reading], raw, project):
+                pass
+
+
+def _row_documents(reading: TabularReading, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
     columns = reading.text_columns
     seen: set[int] = set()
     for file in named_files(reading, raw, project):
-        for number, values, given in sampled_rows(file, reading, columns, (reading.id,)):
+        for number, values, given in sampled_rows(file, reading, columns, (reading.id,), bad):
             if reading.id is None:
                 yield f"{file.name}:{number}", joined_columns(values)
                 continue
-            key = text_hash(given[reading.id])
+            doc_id = identifier(given[reading.id])
+            key = text_hash(doc_id)
             if key in seen:
-                raise DataError(
-                    f"{file.name}, row {number}",
-                    f"id '{given[reading.id]}' stands there a second time",
-                    f"name a column with unique ids, or leave 'id: {reading.id}' out",
+                bad.take(
+                    DataError(
+                        f"{file.name}, row {number}",
+                        f"id '{doc_id}' stands there a second time",
+                        f"name a column with unique ids, or leave 'id: {reading.id}' out",
+                    )
                 )
+                continue
             seen.add(key)
-            yield given[reading.id], joined_columns(values)
+            yield doc_id, joined_columns(values)
 
 
-def _class_folder_documents(reading: ClassFoldersReading, raw: Path, project: Path) -> Iterator[tuple[str, str]]:
-    for place, path, content in class_folder_members(reading, raw, project):
-        yield str(path), member_text(content, reading, place)
-
-
-def _wikiextractor_documents(reading: WikiExtractorReading, raw: Path, project: Path) -> Iterator[tuple[str, str]]:
+def _line_documents(
+    reading: LabelledLinesReading | FastTextReading, raw: Path, project: Path, bad: BadRows
+) -> Iterator[tuple[str, str]]:
     for file in named_files(reading, raw, project):
-        yield from markup.wikiextractor_articles(file)
+        for number, text, _ in labelled_lines(file, reading, bad):
+            yield f"{file.name}:{number}", text
 
 
-def _dump_documents(reading: MediawikiDumpReading, raw: Path, project: Path) -> Iterator[tuple[str, str]]:
+def _class_folder_documents(
+    reading: ClassFoldersReading, raw: Path, project: Path, bad: BadRows
+) -> Iterator[tuple[str, str]]:
+    for place, path, content in class_folder_members(reading, raw, project):
+        try:
+            text = member_text(content, reading, place)
+        except DataError as error:
+            bad.take(error)
+            continue
+        yield str(path), text
+
+
+def _wikiextractor_documents(
+    reading: WikiExtractorReading, raw: Path, project: Path, bad: BadRows
+) -> Iterator[tuple[str, str]]:
+    for file in named_files(reading, raw, project):
+        yield from markup.wikiextractor_articles(file, reading.encoding)
+
+
+def _dump_documents(reading: MediawikiDumpReading, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
     for file in named_files(reading, raw, project):
         yield from markup.dump_articles(file)
 
 
-def _text_documents(reading: TextReading, raw: Path, project: Path) -> Iterator[tuple[str, str]]:
+def _text_documents(reading: TextReading, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
     for file in named_files(reading, raw, project):
-        if reading.document == "file":
-            with opened(file) as content:
-                yield file.name, decoded(content.read(), reading.encoding, file.name)
-        elif reading.document == "line":
-            for number, line in enumerate(lines(file, reading.encoding), 1):
-                yield f"{file.name}:{number}", line
-        else:
-            yield from _blocks(file.name, lines(file, reading.encoding))
+        yield from _texts_of(file, reading)
+
+
+@per_file
+def _texts_of(file: NamedFile, reading: TextReading) -> Iterator[tuple[str, str]]:
+    if reading.document == "file":
+        yield file.name, decoded(whole_content(file), reading.encoding, file.name)
+    elif reading.document == "line":
+        for number, line in enumerate(lines(file, reading.encoding), 1):
+            yield f"{file.name}:{number}", line
+    else:
+        yield from _blocks(file.name, lines(file, reading.encoding))
 
 
 def _blocks(name: str, content: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -134,10 +185,10 @@ def _blocks(name: str, content: Iterable[str]) -> Iterator[tuple[str, str]]:
         yield f"{name}:{start}", "".join(block)
 
 
-def _iob_documents(reading: IobReading, raw: Path, project: Path) -> Iterator[tuple[str, str]]:
+def _iob_documents(reading: IobReading, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
     seen: set[int] = set()
     for file in named_files(reading, raw, project):
-        for number, tokens, _ in markup.iob_sentences(file, reading):
+        for number, tokens, _ in markup.iob_sentences(file, reading, bad):
             text = " ".join(tokens)
             key = sentence_key(tokenize(text))
             if key not in seen:
@@ -145,21 +196,23 @@ def _iob_documents(reading: IobReading, raw: Path, project: Path) -> Iterator[tu
                 yield f"{file.name}:{number}", text
 
 
-def _medquad_documents(reading: MedquadReading, raw: Path, project: Path) -> Iterator[tuple[str, str]]:
+def _medquad_documents(reading: MedquadReading, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
     for file in named_files(reading, raw, project):
         for _, pair_id, _, answer in markup.medquad_pairs(file):
             yield pair_id, answer
 
 
-def _docstring_documents(reading: DocstringsReading, raw: Path, project: Path) -> Iterator[tuple[str, str]]:
+def _docstring_documents(reading: DocstringsReading, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
     return docstrings.documents(docstrings.docstring_table(reading.packages, raw / docstrings.CACHE))
 
 
-_DOCUMENTS: dict[type, Callable[[Any, Path, Path], Iterator[tuple[str, str]]]] = {
+_DOCUMENTS: dict[type, Callable[[Any, Path, Path, BadRows], Iterator[tuple[str, str]]]] = {
     CsvReading: _row_documents,
     TsvReading: _row_documents,
     JsonlReading: _row_documents,
     ParquetReading: _row_documents,
+    LabelledLinesReading: _line_documents,
+    FastTextReading: _line_documents,
     ClassFoldersReading: _class_folder_documents,
     WikiExtractorReading: _wikiextractor_documents,
     MediawikiDumpReading: _dump_documents,

@@ -1,6 +1,8 @@
-"""The error that bad data raises."""
+"""The errors that bad data raises."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class DataError(ValueError):
@@ -22,3 +24,29 @@ class DataError(ValueError):
 
     def __str__(self) -> str:
         return f"{self.place}: {self.reason}; {self.remedy}"
+
+
+class DataErrors(DataError):
+    """Several errors in one message; place, reason and remedy are those of the first.
+
+    Parameters
+    ----------
+    errors : sequence of DataError
+        At least one.
+    note : str
+        The first line of the message, above the errors.
+    """
+
+    def __init__(self, errors: Sequence[DataError], note: str) -> None:
+        super().__init__(errors[0].place, errors[0].reason, errors[0].remedy)
+        self.errors, self.note = tuple(errors), note
+
+    def __reduce__(self) -> tuple[type[DataErrors], tuple[tuple[DataError, ...], str]]:
+        return DataErrors, (self.errors, self.note)
+
+    def __str__(self) -> str:
+        lines, known = [self.note], set()
+        for error in self.errors:  # a remedy that repeats is noise
+            lines.append(f"  {error}" if error.remedy not in known else f"  {error.place}: {error.reason}")
+            known.add(error.remedy)
+        return "\n".join(lines)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +17,8 @@ from emb_pipeline.text.audit import AuditLines
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.files import NamedFile, named_files
 from emb_pipeline.text.hashing import text_hash
-from emb_pipeline.text.readings import CsvReading, InteractionsReading, PlacedReading, TsvReading
-from emb_pipeline.text.tables import identified_texts, reading_by_suffix, rows, values_of_rows
+from emb_pipeline.text.readings import CsvReading, InteractionsReading, PlacedReading, TabularReading, TsvReading
+from emb_pipeline.text.tables import identified_texts, identifier, rows, table_of, text_of, values_of_rows
 
 SPLITS = ("train", "validation", "test")
 INTERACTIONS_SCHEMA = pa.schema(
@@ -127,7 +129,13 @@ def _item_texts(reading: InteractionsReading, raw: Path, project: Path) -> dict[
     if reading.items is None:
         return None
     id_column = reading.item_id or reading.item
-    return identified_texts(_item_files(reading, raw, project), id_column, reading.text, reading.encoding)
+    return identified_texts(
+        _item_files(reading, raw, project), id_column, reading.text, partial(_item_table, reading=reading)
+    )
+
+
+def _item_table(file: NamedFile, reading: InteractionsReading) -> TabularReading:
+    return table_of(file, reading.model_copy(update={"columns": reading.item_columns}))
 
 
 def _item_files(reading: InteractionsReading, raw: Path, project: Path) -> list[NamedFile]:
@@ -146,16 +154,17 @@ def _log(reading: InteractionsReading, raw: Path, project: Path, texts: dict[str
         for number, (user, item, time, *rating) in _values(file, reading, columns):
             n_rows += 1
             place = f"{file.name}, row {number}"
+            user, item = identifier(text_of(user, place, reading.user)), identifier(text_of(item, place, reading.item))
             for column, value in ((reading.user, user), (reading.item, item)):
-                if value is None or not str(value).strip():
+                if not value:
                     raise DataError(place, f"{column} is empty", "fill it in or drop the row")
-            if texts is not None and str(item) not in texts:
+            if texts is not None and item not in texts:
                 raise DataError(place, f"item '{item}' is not in {reading.items}", "add it there or drop the row")
             seconds = _seconds(time, place, reading.timestamp)
             if rating and _rating(rating[0], place, str(reading.rating)) < float(reading.min_rating or 0):
                 continue
-            users.append(user_of.setdefault(str(user), len(user_of)))
-            items.append(item_of.setdefault(str(item), len(item_of)))
+            users.append(user_of.setdefault(user, len(user_of)))
+            items.append(item_of.setdefault(item, len(item_of)))
             times.append(seconds)
     if reading.rating:
         note = f"interactions with a {reading.rating} below {reading.min_rating:g}: left out"
@@ -170,7 +179,7 @@ def _log(reading: InteractionsReading, raw: Path, project: Path, texts: dict[str
 
 
 def _values(file: NamedFile, reading: InteractionsReading, columns: list[str]) -> Iterator[tuple[int, tuple[object, ...]]]:
-    table = reading_by_suffix(file.path, str(file.path), reading.encoding)
+    table = table_of(file, reading)
     if isinstance(table, CsvReading | TsvReading):
         yield from rows(file, table, columns)
     else:
@@ -179,6 +188,8 @@ def _values(file: NamedFile, reading: InteractionsReading, columns: list[str]) -
 
 def _seconds(value: object, place: str, column: str) -> float:
     """A time as a number; a date without a zone is taken as UTC."""
+    if value is None or value == "":
+        raise DataError(place, f"{column} is empty", "fill it in or drop the row")
     moment = value
     if isinstance(value, str):
         try:
@@ -190,7 +201,9 @@ def _seconds(value: object, place: str, column: str) -> float:
                 moment = None
     if isinstance(moment, datetime):
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    if isinstance(moment, int | float) and not isinstance(moment, bool) and math.isfinite(moment):
+    if isinstance(moment, date):
+        return datetime(moment.year, moment.month, moment.day, tzinfo=UTC).timestamp()
+    if isinstance(moment, int | float | Decimal) and not isinstance(moment, bool) and math.isfinite(moment):
         return float(moment)
     raise DataError(
         place, f"{column} {value!r} is no time", "write a number, or a date as in 2024-05-31 or 2024-05-31T18:30:00+02:00"

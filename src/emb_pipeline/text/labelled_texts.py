@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 
 from emb_pipeline.text import docstrings, question_answering
+from emb_pipeline.text.bad_rows import BadRows
 from emb_pipeline.text.class_folders import class_folder_members, member_text
 from emb_pipeline.text.errors import DataError
-from emb_pipeline.text.files import lines, named_files
+from emb_pipeline.text.files import NamedFile, lines, named_files, per_file
 from emb_pipeline.text.readings import (
     ClassFoldersReading,
     ClassificationReading,
     DocstringSubpackagesReading,
+    FastTextReading,
     LabelledLinesReading,
     PubmedqaReading,
     TabularReading,
@@ -23,17 +26,25 @@ from emb_pipeline.text.readings import (
 )
 from emb_pipeline.text.sampling import sampled_rows
 from emb_pipeline.text.splits import files_of_splits, split_name
-from emb_pipeline.text.tables import joined_columns
+from emb_pipeline.text.tables import identifier, joined_columns
 
 EXAMPLES_SCHEMA = pa.schema(
     [("example_id", pa.string()), ("text", pa.string()), ("label", pa.string()), ("split", pa.string())]
 )
 GROUP = pa.field("group", pa.string())
 """A further column of examples, where the reading names one: examples of one group stay in one fold."""
+_FILL_IN = (
+    "fill it in or drop the row, or say 'empty: leave_out' (in tables NaN, None and NaT count as empty; 'missing: []' takes "
+    "them as words)"
+)
 
 
-def read_classification(reading: ClassificationReading, raw: Path, project: Path) -> pa.Table:
-    """Labelled texts.
+Example: TypeAlias = tuple[str, str, str, str, str | None, str | None]
+"""Place, id, text, label, split and group."""
+
+
+def read_classification(reading: ClassificationReading, raw: Path, project: Path, bad: BadRows | None = None) -> pa.Table:
+    """Read labelled texts.
 
     Parameters
     ----------
@@ -41,6 +52,8 @@ def read_classification(reading: ClassificationReading, raw: Path, project: Path
         Where the texts, labels and splits are.
     raw, project : Path
         Folder that public sources are fetched to, and the one that paths are relative to.
+    bad : BadRows, optional
+        Counts the rows that are left out; by default as the reading says.
 
     Returns
     -------
@@ -59,19 +72,55 @@ def read_classification(reading: ClassificationReading, raw: Path, project: Path
         return docstrings.subpackage_examples(
             table, min_examples=reading.min_examples, min_tokens=reading.min_tokens, test_share=reading.test_share
         ).cast(EXAMPLES_SCHEMA)
-    examples = _Examples(None if isinstance(reading, PubmedqaReading) else reading.labels)
+    with bad or BadRows.of(reading) as bad:
+        examples = _checked(reading, raw, project, bad)
+    tabular = reading if isinstance(reading, TabularReading) else None
+    place = origin_of(reading)
+    splits = getattr(reading, "splits", None) or (("train", "test") if tabular is not None and tabular.split else ())
+    for split in splits:
+        _require_split(examples, split, place, bad)
+    return examples.table(
+        place,
+        bad,
+        min_examples=None if tabular is None else tabular.min_examples,
+        grouped=tabular is not None and tabular.group is not None,
+    )
+
+
+def check_first_rows(reading: ClassificationReading, raw: Path, project: Path) -> None:
+    """Check the first rows of every file that is there, one by one; see `emb_pipeline.text.files.first_rows`.
+
+    Raises
+    ------
+    DataError
+        As for `read_classification`, except for what only the whole can tell.
+    """
+    if not isinstance(reading, DocstringSubpackagesReading):
+        with BadRows.of(reading) as bad:
+            _checked(reading, raw, project, bad)
+
+
+def _checked(reading: ClassificationReading, raw: Path, project: Path, bad: BadRows) -> _Examples:
+    examples = _Examples(getattr(reading, "labels", None))
+    for place, example_id, text, label, split, group in _read(reading, raw, project, bad):
+        if bad.leaves_out_empty and not (text.strip() and label.strip()):
+            bad.leave_out_empty(place)
+            continue
+        try:
+            examples.add(place, example_id, text, label, split, group)
+        except DataError as error:
+            bad.take(error)
+    return examples
+
+
+def _read(reading: Any, raw: Path, project: Path, bad: BadRows) -> Iterator[Example]:
     if isinstance(reading, ClassFoldersReading):
-        _read_class_folders(reading, raw, project, examples)
-        return examples.table(origin_of(reading))
+        return _class_folders(reading, raw, project, bad)
     if isinstance(reading, PubmedqaReading):
-        for example in question_answering.pubmedqa_examples(reading, raw, project):
-            examples.add(*example)
-        return examples.table(origin_of(reading))
-    if isinstance(reading, LabelledLinesReading):
-        _read_labelled_lines(reading, raw, project, examples)
-        return examples.table(origin_of(reading))
-    _read_labelled_rows(reading, raw, project, examples)
-    return examples.table(origin_of(reading), min_examples=reading.min_examples, grouped=reading.group is not None)
+        return ((*example, None) for example in question_answering.pubmedqa_examples(reading, raw, project))
+    if isinstance(reading, LabelledLinesReading | FastTextReading):
+        return _lines(reading, raw, project, bad)
+    return _labelled_rows(reading, raw, project, bad)
 
 
 class _Examples:
@@ -83,15 +132,15 @@ class _Examples:
         self._places: dict[str, str] = {}
         self._first_of: dict[str, str] = {}
 
-    def add(self, place: str, example_id: str, text: str, label: str, split: str | None, group: str | None = None) -> None:
+    def add(self, place: str, example_id: str, text: str, label: str, split: str | None, group: str | None) -> None:
         label = label.strip()
         if not text or text.isspace():
-            raise DataError(place, "the text is empty", "fill it in or drop the row")
+            raise DataError(place, "the text is empty", _FILL_IN)
         if not label:
-            raise DataError(place, "the label is empty", "fill it in or drop the row")
+            raise DataError(place, "the label is empty", _FILL_IN)
         if self._labels is not None and label not in self._labels:
             raise DataError(
-                place, f"label '{label}' is not among {sorted(self._labels)}", "add it under 'labels' or drop the row"
+                place, f"label {label!r} is not among {sorted(self._labels)}", "add it under 'labels' or drop the row"
             )
         if group is not None and not group.strip():
             raise DataError(place, "the group is empty", "give each example a group, or leave 'group' out")
@@ -103,7 +152,7 @@ class _Examples:
         self._first_of.setdefault(label, place)
         self._rows.append((example_id, text, label, split, group))
 
-    def table(self, place: str, *, min_examples: int | None = None, grouped: bool = False) -> pa.Table:
+    def table(self, place: str, bad: BadRows, *, min_examples: int | None, grouped: bool) -> pa.Table:
         sizes = Counter(label for _, _, label, _, _ in self._rows)
         if min_examples is not None:
             self._rows = [row for row in self._rows if sizes[row[2]] >= min_examples]
@@ -112,15 +161,14 @@ class _Examples:
             found = f"only the class '{next(iter(sizes))}'" if sizes else "no example"
             found += f" of {min_examples} examples or more" if min_examples else ""
             raise DataError(
-                place, f"there is {found}", "a classification task needs two classes; check file, label column and splits"
+                place,
+                f"there is {found}{_left_out(bad)}",
+                "a classification task needs two classes; check file, label column and splits",
             )
         for label, size in sizes.items():
             if size == 1:
-                raise DataError(
-                    self._first_of[label],
-                    f"class '{label}' has this one example",
-                    "add another, merge the class with one that it belongs to, or drop the row",
-                )
+                remedy = "add another, merge the class with one that it belongs to, or drop the row"
+                raise DataError(self._first_of[label], f"class '{label}' has this one example", remedy)
         schema = EXAMPLES_SCHEMA.append(GROUP) if grouped else EXAMPLES_SCHEMA
         columns = list(zip(*self._rows, strict=True))[: len(schema)]
         return pa.Table.from_arrays([pa.array(column, pa.string()) for column in columns], schema=schema)
@@ -130,62 +178,99 @@ class _Examples:
         return {split for _, _, _, split, _ in self._rows}
 
 
-def _read_labelled_rows(reading: TabularReading, raw: Path, project: Path, examples: _Examples) -> None:
+def _left_out(bad: BadRows) -> str:
+    n_out = bad.n_skipped + bad.n_empty
+    return f" ({n_out:,} rows were left out; the first: {(bad.skipped or bad.empty_places)[0]})" if n_out else ""
+
+
+def _labelled_rows(reading: TabularReading, raw: Path, project: Path, bad: BadRows) -> Iterator[Example]:
     if reading.label is None:
         raise DataError(origin_of(reading), "no label column is named", "say 'label: <column>' in the task's reading")
     columns = (*reading.text_columns, reading.label)
     for split_of_files, glob in files_of_splits(reading.splits):
         for file in named_files(reading, raw, project, glob=glob):
             further = (reading.id, reading.split, reading.group)
-            for number, (*texts, label), given in sampled_rows(file, reading, columns, further):
+            for number, (*texts, label), given in sampled_rows(file, reading, columns, further, bad):
                 place = f"{file.name}, row {number}"
-                example_id = f"{file.name}:{number}" if reading.id is None else given[reading.id]
-                split = split_of_files if reading.split is None else split_name(given[reading.split], place)
+                example_id = f"{file.name}:{number}" if reading.id is None else identifier(given[reading.id])
+                split: str | None = split_of_files
+                if reading.split is not None:
+                    try:
+                        split = split_name(given[reading.split], place)
+                    except DataError as error:
+                        bad.take(error)
+                        continue
                 group = None if reading.group is None else given[reading.group]
-                examples.add(place, example_id, joined_columns(texts), label, split, group)
-        if split_of_files is not None:
-            _require_split(examples, split_of_files, origin_of(reading))
-    if reading.split is not None:
-        for split in ("train", "test"):
-            _require_split(examples, split, origin_of(reading))
+                yield place, example_id, joined_columns(texts), label, split, group
 
 
-def _read_labelled_lines(reading: LabelledLinesReading, raw: Path, project: Path, examples: _Examples) -> None:
+def _lines(reading: LabelledLinesReading | FastTextReading, raw: Path, project: Path, bad: BadRows) -> Iterator[Example]:
     for split, glob in files_of_splits(reading.splits):
         for file in named_files(reading, raw, project, glob=glob):
-            for number, line in enumerate(lines(file, reading.encoding), 1):
-                # Not splitlines: a NEL or a form feed may stand inside a text.
-                content, place = line.rstrip("\r\n"), f"{file.name}, row {number}"
-                if not content:
-                    continue
-                before, found, after = (
-                    content.partition(reading.separator)
-                    if reading.label == "first"
-                    else content.rpartition(reading.separator)
-                )
-                if not found:
-                    missing = f"'{content[:40]}' has no {reading.separator!r} between label and text"
-                    raise DataError(place, missing, "write both on each line, or name another 'separator'")
-                label, text = (before, after) if reading.label == "first" else (after, before)
-                if reading.empty == "refuse" or text.strip():
-                    examples.add(place, f"{file.name}:{number}", text.strip(), label, split)
-        if split is not None:
-            _require_split(examples, split, origin_of(reading))
+            for number, text, label in labelled_lines(file, reading, bad):
+                yield f"{file.name}, row {number}", f"{file.name}:{number}", text, label, split, None
 
 
-def _require_split(examples: _Examples, split: str, place: str) -> None:
+@per_file
+def labelled_lines(
+    file: NamedFile, reading: LabelledLinesReading | FastTextReading, bad: BadRows
+) -> Iterator[tuple[int, str, str]]:
+    """Stream number, text and label of each line with both."""
+    n_bad = bad.n_bad
+    for number, line in enumerate(lines(file, reading.encoding, bad), 1):
+        # Not splitlines: a NEL or a form feed may stand inside a text.
+        content = line.rstrip("\r\n")
+        if content and bad.n_bad == n_bad:
+            try:
+                parted = _fasttext_parts if isinstance(reading, FastTextReading) else _parts
+                yield number, *parted(content, reading, f"{file.name}, row {number}")
+            except DataError as error:
+                bad.take(error)
+        n_bad = bad.n_bad
+
+
+def _parts(content: str, reading: Any, place: str) -> tuple[str, str]:
+    """Text and label of a line."""
+    separator = reading.separator
+    before, found, after = content.partition(separator) if reading.label == "first" else content.rpartition(separator)
+    if not found:
+        raise DataError(
+            place,
+            f"'{content[:40]}' has no {separator!r} between label and text",
+            "write both on each line, or name another 'separator'",
+        )
+    label, text = (before, after) if reading.label == "first" else (after, before)
+    return text.strip(), label
+
+
+def _fasttext_parts(content: str, reading: Any, place: str) -> tuple[str, str]:
+    words = content.split()
+    labels = [word.removeprefix(reading.prefix) for word in words if word.startswith(reading.prefix)]
+    if len(labels) != 1:
+        found = (
+            f"{len(labels)} labels ({', '.join(labels[:5])})" if labels else f"no word that starts with {reading.prefix!r}"
+        )
+        remedy = "keep one label on each line" if labels else "write one, or name another 'prefix'"
+        raise DataError(place, f"it has {found}", f"{remedy}; 'on_error: skip' leaves such lines out")
+    return " ".join(word for word in words if not word.startswith(reading.prefix)), labels[0]
+
+
+def _require_split(examples: _Examples, split: str, place: str, bad: BadRows) -> None:
     if split not in examples.splits:
         raise DataError(
             place,
-            f"the split '{split}' has no example",
+            f"the split '{split}' has no example{_left_out(bad)}",
             "correct 'splits' or the split column, or leave them out to be evaluated by folds",
         )
 
 
-def _read_class_folders(reading: ClassFoldersReading, raw: Path, project: Path, examples: _Examples) -> None:
+def _class_folders(reading: ClassFoldersReading, raw: Path, project: Path, bad: BadRows) -> Iterator[Example]:
     names = {} if reading.splits is None else {PurePosixPath(folder).name: split for split, folder in reading.splits.items()}
     for place, path, content in class_folder_members(reading, raw, project):
         split = names[path.parts[-3]] if names else None
-        examples.add(place, str(path), member_text(content, reading, place), path.parts[-2], split)
-    for split in reading.splits or ():
-        _require_split(examples, split, origin_of(reading))
+        try:
+            text = member_text(content, reading, place)
+        except DataError as error:
+            bad.take(error)
+            continue
+        yield place, str(path), text, path.parts[-2], split, None

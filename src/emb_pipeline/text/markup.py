@@ -6,10 +6,12 @@ import html
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from itertools import chain
 
 from emb_pipeline.text.archives import tar_members
+from emb_pipeline.text.bad_rows import BadRows, take_or_raise
 from emb_pipeline.text.errors import DataError
-from emb_pipeline.text.files import NamedFile, lines, opened
+from emb_pipeline.text.files import NamedFile, lines, opened, per_file
 from emb_pipeline.text.readings import IobReading
 
 _DOC = re.compile(r'<doc id="([^"]*)"')
@@ -33,19 +35,20 @@ def text_of_html(text: str) -> str:
     return html.unescape(_TAG.sub(" ", _LINE_BREAK.sub("\n", text)))
 
 
-def wikiextractor_articles(file: NamedFile) -> Iterator[tuple[str, str]]:
+@per_file
+def wikiextractor_articles(file: NamedFile, encoding: str) -> Iterator[tuple[str, str]]:
     """Article id and text of WikiExtractor's output; its lines are paragraphs, so blank lines are put between them."""
     article_id: str | None = None
     paragraphs: list[str] = []
     number = 0
-    for number, line in enumerate(lines(file, "utf-8"), 1):
+    for number, line in enumerate(lines(file, encoding), 1):
         if line.startswith("<doc "):
             match = _DOC.match(line)
             if article_id is not None or match is None:
                 raise DataError(
                     f"{file.name}, row {number}",
                     "an article starts before the last one ended, or has no id",
-                    "write the file anew with WikiExtractor",
+                    "write the file again with WikiExtractor",
                 )
             article_id, paragraphs = match[1], []
         elif article_id is None:
@@ -62,10 +65,11 @@ def wikiextractor_articles(file: NamedFile) -> Iterator[tuple[str, str]]:
             paragraphs.append(html.unescape(line.strip()))
     if article_id is not None:
         raise DataError(
-            f"{file.name}, row {number}", f"article {article_id} does not end (no </doc>)", "fetch or write the file anew"
+            f"{file.name}, row {number}", f"article {article_id} does not end (no </doc>)", "fetch or write the file again"
         )
 
 
+@per_file
 def dump_articles(file: NamedFile) -> Iterator[tuple[str, str]]:
     """Page id and plain text of the articles of a MediaWiki XML dump.
 
@@ -83,8 +87,10 @@ def dump_articles(file: NamedFile) -> Iterator[tuple[str, str]]:
             for _, text, page_id in extract_pages(content, filter_namespaces=("0",)):
                 if text and not text.lstrip().casefold().startswith("#redirect"):
                     yield page_id, _paragraphs(filter_wiki(text))
-        except ET.ParseError as error:
-            raise DataError(file.name, f"it is not a complete MediaWiki dump ({error})", "fetch or copy it anew") from error
+        except (ET.ParseError, AttributeError, RuntimeError, TypeError) as error:  # what gensim makes of other XML
+            raise DataError(
+                file.name, f"it is not a complete MediaWiki dump ({error})", "fetch or copy it again, or correct 'reader'"
+            ) from error
 
 
 def _paragraphs(text: str) -> str:
@@ -92,17 +98,24 @@ def _paragraphs(text: str) -> str:
     return "\n\n".join(line for line in stripped if any(map(str.isalnum, line)))
 
 
-def iob_sentences(file: NamedFile, reading: IobReading) -> Iterator[tuple[int, list[str], list[str]]]:
-    """First row, tokens and tags of each sentence of an IOB file; CoNLL-2003's lines ``-DOCSTART-`` are none."""
-    between = "a tab" if reading.separator == "tab" else "white space"
+@per_file
+def iob_sentences(
+    file: NamedFile, reading: IobReading, bad: BadRows | None = None
+) -> Iterator[tuple[int, list[str], list[str]]]:
+    """Stream first row, tokens and tags of each sentence of an IOB file; CoNLL-2003's lines ``-DOCSTART-`` are none.
+
+    A sentence with a bad line goes to ``bad`` as a whole.
+    """
     tokens: list[str] = []
     tags: list[str] = []
     start = 1
-    for number, line in enumerate(lines(file, "utf-8"), 1):
+    n_bad = 0 if bad is None else bad.n_bad
+    for number, line in enumerate(chain(lines(file, reading.encoding, bad), ["\n"]), 1):
         if line.isspace() or line.startswith("-DOCSTART-"):
-            if tokens:
+            if tokens and (bad is None or bad.n_bad == n_bad):
                 yield start, tokens, tags
             tokens, tags, start = [], [], number + 1
+            n_bad = 0 if bad is None else bad.n_bad
             continue
         fields = line.rstrip("\r\n").split("\t") if reading.separator == "tab" else line.split()
         try:
@@ -110,18 +123,25 @@ def iob_sentences(file: NamedFile, reading: IobReading) -> Iterator[tuple[int, l
         except IndexError:
             token = tag = ""
         if len(fields) < 2 or not token or not tag:
-            raise DataError(
-                f"{file.name}, row {number}",
-                f"it is not a token, {between} and a tag",
-                f"write a token, {between} and a tag per line, a blank line between sentences, or correct 'token', 'tag' "
-                "and 'separator'",
-            )
+            take_or_raise(bad, _not_a_token(f"{file.name}, row {number}", line, reading))
         tokens.append(token)
         tags.append(tag)
-    if tokens:
-        yield start, tokens, tags
 
 
+def _not_a_token(place: str, line: str, reading: IobReading) -> DataError:
+    between, other = ("a tab", "white_space") if reading.separator == "tab" else ("white space", "tab")
+    reason = f"it is not a token, {between} and a tag"
+    if reading.separator == "tab" and len(line.split()) > 1 and "\t" not in line:
+        return DataError(place, f"{reason}: its columns have blanks between them", f"say 'separator: {other}'")
+    return DataError(
+        place,
+        reason,
+        f"write a token, {between} and a tag per line, a blank line between sentences, or correct 'token', 'tag' and "
+        "'separator'",
+    )
+
+
+@per_file
 def medquad_pairs(file: NamedFile) -> Iterator[tuple[str, str, str, str]]:
     """Place, id, question and answer of the answered pairs in a tar of MedQuAD's XML files.
 
@@ -136,7 +156,7 @@ def medquad_pairs(file: NamedFile) -> Iterator[tuple[str, str, str, str]]:
         try:
             tree = ET.fromstring(content)
         except ET.ParseError as error:
-            raise DataError(place, f"it is not XML ({error})", "fetch or copy the archive anew") from error
+            raise DataError(place, f"it is not XML ({error})", "fetch or copy the archive again") from error
         folder = name.rpartition("/")[0].rpartition("/")[2]
         for pair in tree.iter("QAPair"):
             question = pair.find("Question")

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from emb_pipeline.text.archives import archive_members
 from emb_pipeline.text.errors import DataError
-from emb_pipeline.text.files import NamedFile, decoded, named_files, opened
+from emb_pipeline.text.files import NamedFile, decoded, named_files, per_file, whole_content
 from emb_pipeline.text.hashing import text_hash
 from emb_pipeline.text.readings import LiveqaReading, PubmedqaReading, SquadAnswersReading, SquadReading
 
@@ -35,7 +35,7 @@ FEWEST_ARTICLES = 3
 """Articles that a split into training, validation and test part needs."""
 DECISIONS = ("yes", "no", "maybe")
 
-_FETCH = "fetch or copy the file anew"
+_FETCH = "fetch or copy the file again"
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,9 @@ def read_answers(reading: SquadAnswersReading, raw: Path, project: Path) -> pa.T
     """
     place = str(reading.source or reading.path or reading.package)
     if reading.splits is None:
-        questions = [question for file in named_files(reading, raw, project) for question in squad_questions(file)]
+        questions = [
+            question for file in named_files(reading, raw, project) for question in squad_questions(file, reading.encoding)
+        ]
         split_of = _split_by_article(questions, reading, place)
         found = [(question, split_of[question.title]) for question in questions]
     else:
@@ -99,7 +101,7 @@ def read_answers(reading: SquadAnswersReading, raw: Path, project: Path) -> pa.T
             (question, split)
             for split, glob in reading.splits.items()
             for file in named_files(reading, raw, project, glob=glob)
-            for question in squad_questions(file)
+            for question in squad_questions(file, reading.encoding)
         ]
     _require_unique(question for question, _ in found)
     if reading.max_questions is not None:
@@ -121,7 +123,8 @@ def read_answers(reading: SquadAnswersReading, raw: Path, project: Path) -> pa.T
     )
 
 
-def squad_questions(file: NamedFile) -> Iterator[Question]:
+@per_file
+def squad_questions(file: NamedFile, encoding: str) -> Iterator[Question]:
     """The answerable questions of a file in SQuAD's format (1.1 or 2.0), in its order.
 
     An answer that is in its context, but not where the file says, is taken at the nearest place that it is at.
@@ -132,7 +135,7 @@ def squad_questions(file: NamedFile) -> Iterator[Question]:
         The file is not JSON or not of SQuAD's form, a question is empty, has no answer and is not marked impossible, or
         has an answer that is not in its context.
     """
-    for number, article in enumerate(_list(_json(file), "data", file.name), 1):
+    for number, article in enumerate(_list(_json(file, encoding), "data", file.name), 1):
         place = f"{file.name}, article {number}"
         title = _text(article, "title", place)
         for row, paragraph in enumerate(_list(article, "paragraphs", place), 1):
@@ -147,7 +150,7 @@ def squad_questions(file: NamedFile) -> Iterator[Question]:
 def squad_pairs(reading: SquadReading, raw: Path, project: Path) -> Iterator[tuple[str, str, str, str]]:
     """Place, id, question and paragraph: what a search for the paragraph is made of."""
     for file in named_files(reading, raw, project):
-        for question in squad_questions(file):
+        for question in squad_questions(file, reading.encoding):
             yield question.place, question.question_id, question.question, question.context
 
 
@@ -164,7 +167,7 @@ def pubmedqa_examples(reading: PubmedqaReading, raw: Path, project: Path) -> Ite
     """
     (questions_file,) = _only(named_files(reading, raw, project, glob=reading.questions), reading.questions)
     (test_file,) = _only(named_files(reading, raw, project, glob=reading.test), reading.test)
-    questions, test = _object(_json(questions_file), questions_file.name), _object(_json(test_file), test_file.name)
+    questions, test = (_object(_json(file, reading.encoding), file.name) for file in (questions_file, test_file))
     for name in test:
         if name not in questions:
             raise DataError(f"{test_file.name}, '{name}'", f"is not in {questions_file.name}", _FETCH)
@@ -222,9 +225,9 @@ def liveqa_judgments(reading: LiveqaReading, raw: Path, project: Path) -> Judged
     for name, content in archive_members(archive.path):
         place = f"{archive.name}, member {name}"
         if name.endswith(".csv"):
-            answers.update(_answers(decoded(content, "utf-8", place), place, reading.text))
+            answers.update(_answers(decoded(content, "utf-8", place, _FETCH), place, reading.text))
         elif name.endswith(".txt"):
-            judged.extend(_judgments(decoded(content, "utf-8", place), place))
+            judged.extend(_judgments(decoded(content, "utf-8", place, _FETCH), place))
     (questions_file,) = _only(named_files(reading, raw, project, glob=reading.questions), reading.questions)
     questions = _questions_of_xml(questions_file)
     grades: dict[tuple[str, str], int] = {}
@@ -322,8 +325,7 @@ def _judgments(content: str, place: str) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _questions_of_xml(file: NamedFile) -> dict[str, str]:
-    with opened(file) as content:
-        parsed = content.read()
+    parsed = whole_content(file)
     if b"<!DOCTYPE" in parsed or b"<!ENTITY" in parsed:
         raise DataError(file.name, "it declares entities of its own", "remove the DOCTYPE")
     try:
@@ -340,12 +342,11 @@ def _questions_of_xml(file: NamedFile) -> dict[str, str]:
     return questions
 
 
-def _json(file: NamedFile) -> Any:
-    with opened(file) as content:
-        text = decoded(content.read(), "utf-8", file.name)
+def _json(file: NamedFile, encoding: str) -> Any:
+    text = decoded(whole_content(file), encoding, file.name)
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(file.name, f"it is not JSON ({error})", _FETCH) from error
 
 

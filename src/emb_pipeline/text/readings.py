@@ -18,7 +18,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 SplitName = Literal["train", "validation", "test"]
 
+TableFormat = Literal["csv", "tsv", "jsonl", "parquet"]
+
 _Columns = str | tuple[str, ...]
+
+MISSING = ("NaN", "nan", "None", "NaT", "<NA>")
+"""Words that pandas writes for a missing value."""
 
 
 class Reading(BaseModel):
@@ -65,7 +70,19 @@ class HashRange(Reading):
         return self
 
 
-class _Tabular(PlacedReading):
+class _Lenient(Reading):
+    empty: Literal["refuse", "leave_out"] = Field(
+        default="refuse",
+        description="what to do with a row whose text, label or tags are empty; the audit counts those left out",
+    )
+    on_error: Literal["refuse", "skip"] = Field(
+        default="refuse",
+        description="what to do with a row that cannot be read or used: refuse lists up to 20; skip leaves them out, and "
+        "the audit counts them",
+    )
+
+
+class _Tabular(_Lenient, PlacedReading):
     text: _Columns = Field(
         default="text", description="column with the text, or several: joined by a line break, empty ones left out"
     )
@@ -84,6 +101,15 @@ class _Tabular(PlacedReading):
     )
     min_examples: int | None = Field(
         default=None, ge=2, description="leave out classes with fewer examples (classification); by default one is an error"
+    )
+    label_names: tuple[str, ...] | None = Field(
+        default=None,
+        min_length=2,
+        description="names of labels (or tags) that are whole numbers from 0 on; Parquet from Hugging Face brings its own",
+    )
+    missing: tuple[str, ...] = Field(
+        default=MISSING,
+        description="values that mean 'missing', as an empty one does; [] where one of them is a word of yours",
     )
     sample: HashRange | None = Field(default=None, description="rows to take, by hash; all by default")
 
@@ -106,30 +132,42 @@ class _Tabular(PlacedReading):
         return (self.text,) if isinstance(self.text, str) else self.text
 
 
-class CsvReading(_Tabular):
-    """Comma-separated values with quotes (RFC 4180)."""
-
-    reader: Literal["csv"] = "csv"
+class _Delimited(_Tabular):
     encoding: str = Field(default="utf-8", description="encoding of the files; a byte order mark is skipped")
-    delimiter: str = Field(default=",", min_length=1, max_length=1, description="character between two fields")
+    delimiter: str = Field(default=",", min_length=1, description="what stands between two fields")
     quoted: bool = Field(default=True, description="fields may stand in double quotes")
     columns: tuple[str, ...] | None = Field(default=None, description="column names, for files without a header line")
 
+    @field_validator("delimiter")
+    @classmethod
+    def _stands_on_a_line(cls, delimiter: str) -> str:
+        if any(mark in delimiter for mark in '\r\n"'):
+            raise ValueError("cannot hold a line break or a double quote")
+        return delimiter
 
-class TsvReading(_Tabular):
+
+class CsvReading(_Delimited):
+    """Comma-separated values with quotes (RFC 4180).
+
+    With a delimiter of several characters (``::``) fields are never quoted.
+    """
+
+    reader: Literal["csv"] = "csv"
+
+
+class TsvReading(_Delimited):
     """Tab-separated values, by default without quotes."""
 
     reader: Literal["tsv"] = "tsv"
-    encoding: str = Field(default="utf-8", description="encoding of the files; a byte order mark is skipped")
-    delimiter: str = Field(default="\t", min_length=1, max_length=1, description="character between two fields")
+    delimiter: str = Field(default="\t", min_length=1, description="what stands between two fields")
     quoted: bool = Field(default=False, description="fields may stand in double quotes")
-    columns: tuple[str, ...] | None = Field(default=None, description="column names, for files without a header line")
 
 
 class JsonlReading(_Tabular):
-    """One JSON object per line, in UTF-8."""
+    """One JSON object per line."""
 
     reader: Literal["jsonl"] = "jsonl"
+    encoding: str = Field(default="utf-8", description="encoding of the files; a byte order mark is skipped")
 
 
 class ParquetReading(_Tabular):
@@ -138,7 +176,7 @@ class ParquetReading(_Tabular):
     reader: Literal["parquet"] = "parquet"
 
 
-class ClassFoldersReading(PlacedReading):
+class ClassFoldersReading(_Lenient, PlacedReading):
     """One folder per class, one file per text; in a folder, or in a tar or zip archive."""
 
     reader: Literal["class_folders"] = "class_folders"
@@ -160,7 +198,7 @@ class ClassFoldersReading(PlacedReading):
         return sample
 
 
-class LabelledLinesReading(PlacedReading):
+class LabelledLinesReading(_Lenient, PlacedReading):
     """A label and a text on each line (classification)."""
 
     reader: Literal["labelled_lines"] = "labelled_lines"
@@ -173,15 +211,30 @@ class LabelledLinesReading(PlacedReading):
     labels: tuple[str, ...] | None = Field(
         default=None, min_length=2, description="the labels that may occur; any other is refused"
     )
-    empty: Literal["refuse", "leave_out"] = Field(
-        "refuse", description="what to do with a line that has a label and no text"
+
+
+class FastTextReading(_Lenient, PlacedReading):
+    """fastText's training files (classification): ``__label__name`` before the text of each line.
+
+    As a corpus it is read for its text.
+    """
+
+    reader: Literal["fasttext"] = "fasttext"
+    prefix: str = Field(default="__label__", min_length=1, description="what a label starts with")
+    encoding: str = Field(default="utf-8", description="encoding of the files: latin-1, cp1252, …")
+    splits: dict[SplitName, str] | None = Field(
+        default=None, description="glob of each split's own files: {train: train.txt, test: test.txt}"
+    )
+    labels: tuple[str, ...] | None = Field(
+        default=None, min_length=2, description="the labels that may occur; any other is refused"
     )
 
 
 class WikiExtractorReading(PlacedReading):
-    """Output of WikiExtractor: ``<doc id=… title=…>``, one paragraph per line; plain, .gz, .bz2 or .xz."""
+    """Output of WikiExtractor: ``<doc id=… title=…>``, one paragraph per line; plain, .gz, .bz2, .xz or .zst."""
 
     reader: Literal["wikiextractor"] = "wikiextractor"
+    encoding: str = Field(default="utf-8", description="encoding of the files")
 
 
 class MediawikiDumpReading(PlacedReading):
@@ -200,7 +253,7 @@ class TextReading(PlacedReading):
     encoding: str = Field(default="utf-8", description="encoding of the files")
 
 
-class IobReading(PlacedReading):
+class IobReading(_Lenient, PlacedReading):
     """CoNLL / IOB: a token and its tag per line, a blank line between sentences.
 
     As a corpus it is read for its text: a sentence is a document, repeats go.
@@ -210,6 +263,7 @@ class IobReading(PlacedReading):
     token: int = Field(default=0, description="column of the token, from 0; -1 is the last one")
     tag: int = Field(default=-1, description="column of the tag, from 0; -1 is the last one")
     separator: Literal["tab", "white_space"] = Field("tab", description="what stands between two columns")
+    encoding: str = Field(default="utf-8", description="encoding of the files: latin-1, cp1252, …")
     splits: dict[SplitName, str] | None = Field(
         default=None, description="glob of each split's own files: {train: train.tsv, validation: dev.tsv, test: test.tsv}"
     )
@@ -231,6 +285,7 @@ class SquadReading(PlacedReading):
     """Retrieval: the paragraph that answers a question, from SQuAD's JSON (1.1, or 2.0 without its impossible questions)."""
 
     reader: Literal["squad"] = "squad"
+    encoding: str = Field(default="utf-8", description="encoding of the file")
     max_queries: int | None = Field(
         default=None, ge=1, description="questions to evaluate on, sampled by hash; all by default"
     )
@@ -243,6 +298,7 @@ class SquadAnswersReading(PlacedReading):
     """Extractive answering: questions, paragraphs and answers of SQuAD's JSON."""
 
     reader: Literal["squad"] = "squad"
+    encoding: str = Field(default="utf-8", description="encoding of the files")
     splits: dict[SplitName, str] | None = Field(
         default=None,
         description="glob of each split's own files: {train: train-v1.1.json, test: dev-v1.1.json}; without it, articles "
@@ -259,6 +315,7 @@ class PubmedqaReading(PlacedReading):
     reader: Literal["pubmedqa"] = "pubmedqa"
     questions: str = Field(default="ori_pqal.json", min_length=1, description="the file with the labelled questions")
     test: str = Field(default="test_ground_truth.json", min_length=1, description="the file that names the test part")
+    encoding: str = Field(default="utf-8", description="encoding of both files")
     abstract: bool = Field(default=True, description="put the abstract behind the question; false: the question alone")
 
 
@@ -341,7 +398,13 @@ class TablesReading(Reading):
         default=None,
         description="column of queries that says train or test: embeddings may be fine-tuned on the former",
     )
-    encoding: str = Field(default="utf-8", description="encoding of csv and tsv files")
+    encoding: str = Field(default="utf-8", description="encoding of csv, tsv and jsonl files")
+    format: TableFormat | None = Field(
+        default=None, description="format of the files; by default the suffix of each says it"
+    )
+    delimiter: str | None = Field(
+        default=None, min_length=1, description="what stands between two fields of csv (by default ',') and tsv (a tab)"
+    )
 
 
 class PairsReading(PlacedReading):
@@ -359,7 +422,16 @@ class PairsReading(PlacedReading):
     only_mixed: bool = Field(
         default=False, description="leave out queries whose judged passages are all relevant, or none of them"
     )
-    encoding: str = Field(default="utf-8", description="encoding of csv and tsv files")
+    encoding: str = Field(default="utf-8", description="encoding of csv, tsv and jsonl files")
+    format: TableFormat | None = Field(
+        default=None, description="format of the files; by default the suffix of each says it"
+    )
+    delimiter: str | None = Field(
+        default=None, min_length=1, description="what stands between two fields of csv (by default ',') and tsv (a tab)"
+    )
+    columns: tuple[str, ...] | None = Field(
+        default=None, description="column names, for csv and tsv files without a header line"
+    )
     max_queries: int | None = Field(
         default=None, ge=1, description="queries to evaluate on, sampled by hash; all by default"
     )
@@ -429,7 +501,17 @@ class InteractionsReading(PlacedReading):
     text: _Columns = Field(
         default="text", description="column with the item's text, or several: joined by a line break, empty ones left out"
     )
-    encoding: str = Field(default="utf-8", description="encoding of csv and tsv files")
+    encoding: str = Field(default="utf-8", description="encoding of csv, tsv and jsonl files")
+    format: TableFormat | None = Field(
+        default=None, description="format of the files, those of the items among them; by default the suffix of each says it"
+    )
+    delimiter: str | None = Field(
+        default=None, min_length=1, description="what stands between two fields of csv (by default ',') and tsv (a tab)"
+    )
+    columns: tuple[str, ...] | None = Field(
+        default=None, description="column names of the interactions, for csv and tsv files without a header line"
+    )
+    item_columns: tuple[str, ...] | None = Field(default=None, description="the same for the file of the items")
     core: int = Field(
         default=5,
         ge=2,
@@ -459,6 +541,8 @@ CorpusReading = Annotated[
     | TsvReading
     | JsonlReading
     | ParquetReading
+    | LabelledLinesReading
+    | FastTextReading
     | ClassFoldersReading
     | WikiExtractorReading
     | MediawikiDumpReading
@@ -476,6 +560,7 @@ ClassificationReading = Annotated[
     | JsonlReading
     | ParquetReading
     | LabelledLinesReading
+    | FastTextReading
     | ClassFoldersReading
     | PubmedqaReading
     | DocstringSubpackagesReading,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from emb_pipeline.text.readings import (
     origin_of,
 )
 from emb_pipeline.text.splits import split_name
-from emb_pipeline.text.tables import column_names, identified_texts, reading_by_suffix, rows
+from emb_pipeline.text.tables import column_names, identified_texts, identifier, rows, table_of
 from emb_pipeline.text.tokens import tokenize
 
 
@@ -106,22 +107,24 @@ def read_retrieval(reading: RetrievalReading, raw: Path, project: Path) -> Retri
 
 
 def _judged_tables(reading: TablesReading, project: Path) -> RetrievalTables:
-    queries = identified_texts(_own_files(reading.queries, project), reading.query_id, reading.text, reading.encoding)
+    read_as = partial(table_of, reading=reading)
+    queries = identified_texts(_own_files(reading.queries, project), reading.query_id, reading.text, read_as)
     training = _training_queries(reading, project) if reading.split else set()
-    passages = identified_texts(_own_files(reading.passages, project), reading.passage_id, reading.text, reading.encoding)
+    passages = identified_texts(_own_files(reading.passages, project), reading.passage_id, reading.text, read_as)
     judgments: dict[tuple[str, str], int] = {}
     for file in _own_files(reading.qrels, project):
-        table = reading_by_suffix(file.path, reading.qrels, reading.encoding)
+        table = table_of(file, reading)
         graded = reading.relevance in column_names(file, table)
         wanted = (reading.query_id, reading.passage_id, *((reading.relevance,) if graded else ()))
         for number, (query_id, passage_id, *grade) in rows(file, table, wanted):
             place = f"{file.name}, row {number}"
-            for kind, identifier, known, where in (
+            query_id, passage_id = identifier(query_id), identifier(passage_id)
+            for kind, judged, known, where in (
                 ("query", query_id, queries, reading.queries),
                 ("passage", passage_id, passages, reading.passages),
             ):
-                if identifier not in known:
-                    raise DataError(place, f"{kind} '{identifier}' is not in {where}", "add it there or drop the row")
+                if judged not in known:
+                    raise DataError(place, f"{kind} '{judged}' is not in {where}", "add it there or drop the row")
             if (query_id, passage_id) in judgments:
                 raise DataError(
                     place, f"query '{query_id}' and passage '{passage_id}' are judged a second time", "keep one of the rows"
@@ -137,10 +140,10 @@ def _judged_tables(reading: TablesReading, project: Path) -> RetrievalTables:
 def _training_queries(reading: TablesReading, project: Path) -> set[str]:
     found: set[str] = set()
     for file in _own_files(reading.queries, project):
-        table = reading_by_suffix(file.path, reading.queries, reading.encoding)
+        table = table_of(file, reading)
         for number, (query_id, split) in rows(file, table, (reading.query_id, str(reading.split))):
             if split_name(split, f"{file.name}, row {number}") != "test":
-                found.add(query_id)
+                found.add(identifier(query_id))
     return found
 
 
@@ -207,7 +210,7 @@ def _one_of(known: dict[str, tuple[str, str]], new_id: str, text: str) -> str:
 
 def _pairs(reading: PairsReading, raw: Path, project: Path) -> Iterator[tuple[str, str, str, str]]:
     for file in named_files(reading, raw, project):
-        table = reading_by_suffix(file.path, str(file.path), reading.encoding)
+        table = table_of(file, reading)
         for number, (query, passage) in rows(file, table, (reading.query, reading.passage)):
             yield f"{file.name}, row {number}", f"{file.name}:{number}", query, passage
 
@@ -240,7 +243,7 @@ def _judged_queries(reading: PairsReading, raw: Path, project: Path) -> Retrieva
     groups = [("test", reading.files)] if reading.splits is None else sorted(reading.splits.items())
     for split, glob in groups:
         for file in named_files(reading, raw, project, glob=glob):
-            table = reading_by_suffix(file.path, str(file.path), reading.encoding)
+            table = table_of(file, reading)
             wanted = (reading.query, reading.passage, *([reading.relevance] if reading.relevance else []))
             for number, (query, passage, *given) in rows(file, table, wanted):
                 place = f"{file.name}, row {number}"

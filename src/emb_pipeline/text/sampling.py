@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from emb_pipeline.text.bad_rows import BadRows
 from emb_pipeline.text.files import NamedFile
 from emb_pipeline.text.hashing import text_hash
 from emb_pipeline.text.readings import HashRange, TabularReading
@@ -11,12 +12,16 @@ from emb_pipeline.text.tables import rows
 
 
 def sampled_rows(
-    file: NamedFile, reading: TabularReading, columns: Sequence[str], further: Sequence[str | None]
+    file: NamedFile,
+    reading: TabularReading,
+    columns: Sequence[str],
+    further: Sequence[str | None],
+    bad: BadRows | None = None,
 ) -> Iterator[tuple[int, tuple[str, ...], dict[str, str]]]:
-    """Number, values of the columns, and values by name of further ones, of each row that the reading's sample takes."""
+    """Stream number, values of the columns, and values by name of further ones, of each row that the sample takes."""
     by = None if reading.sample is None else reading.sample.by
     named = [column for column in (*further, by) if column is not None]
-    for number, values in rows(file, reading, (*columns, *named)):
+    for number, values in rows(file, reading, (*columns, *named), bad):
         given = dict(zip(named, values[len(columns) :], strict=True))
         if is_drawn(reading.sample, f"{file.name}:{number}" if by is None else given[by]):
             yield number, values[: len(columns)], given

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from emb_pipeline.text import docstrings, links
+from emb_pipeline.text.bad_rows import BadRows
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.files import named_files
 from emb_pipeline.text.readings import DocstringLinksReading, SimilarityReading, origin_of
@@ -20,8 +23,8 @@ FEWEST_PAIRS = 10
 """Pairs below which a correlation says nothing."""
 
 
-def read_similarity(reading: SimilarityReading, raw: Path, project: Path) -> pa.Table:
-    """Pairs of texts with a score.
+def read_similarity(reading: SimilarityReading, raw: Path, project: Path, bad: BadRows | None = None) -> pa.Table:
+    """Read pairs of texts with a score.
 
     Parameters
     ----------
@@ -29,6 +32,8 @@ def read_similarity(reading: SimilarityReading, raw: Path, project: Path) -> pa.
         Where they are.
     raw, project : Path
         Folder that public sources are fetched to, and the one that paths are relative to.
+    bad : BadRows, optional
+        Counts the rows that are left out; by default as the reading says.
 
     Returns
     -------
@@ -44,16 +49,8 @@ def read_similarity(reading: SimilarityReading, raw: Path, project: Path) -> pa.
     if isinstance(reading, DocstringLinksReading):
         table = docstrings.docstring_table(reading.packages, raw / docstrings.CACHE)
         return links.linked_summaries(table, max_links=reading.max_links, min_tokens=reading.min_tokens).cast(PAIRS_SCHEMA)
-    pairs: list[tuple[str, str, str, float]] = []
-    for file in named_files(reading, raw, project):
-        for number, (text_a, text_b, score) in rows(file, reading, (reading.text_a, reading.text_b, reading.score)):
-            place = f"{file.name}, row {number}"
-            if reading.unscored == "leave_out" and not score.strip():
-                continue
-            for column, text in ((reading.text_a, text_a), (reading.text_b, text_b)):
-                if not text.strip():
-                    raise DataError(place, f"{column} is empty", "fill it in or drop the row")
-            pairs.append((f"{file.name}:{number}", text_a.strip(), text_b.strip(), _score(score, place, reading.score)))
+    with bad or BadRows.of(reading) as bad:
+        pairs = list(_pairs(reading, raw, project, bad))
     if len(pairs) < FEWEST_PAIRS:
         raise DataError(origin_of(reading), f"has {len(pairs)} scored pairs", f"give at least {FEWEST_PAIRS}")
     if len({score for *_, score in pairs}) == 1:
@@ -62,6 +59,41 @@ def read_similarity(reading: SimilarityReading, raw: Path, project: Path) -> pa.
         [pa.array(column, kind.type) for column, kind in zip(zip(*pairs, strict=True), PAIRS_SCHEMA, strict=True)],
         schema=PAIRS_SCHEMA,
     )
+
+
+def check_first_rows(reading: SimilarityReading, raw: Path, project: Path) -> None:
+    """Check the first rows of every file that is there, one by one; see `emb_pipeline.text.files.first_rows`.
+
+    Raises
+    ------
+    DataError
+        As for `read_similarity`, except for what only the whole can tell.
+    """
+    if not isinstance(reading, DocstringLinksReading):
+        with BadRows.of(reading) as bad:
+            for _ in _pairs(reading, raw, project, bad):
+                pass
+
+
+def _pairs(reading: Any, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str, str, float]]:
+    for file in named_files(reading, raw, project):
+        for number, (text_a, text_b, score) in rows(file, reading, (reading.text_a, reading.text_b, reading.score), bad):
+            place = f"{file.name}, row {number}"
+            if reading.unscored == "leave_out" and not score.strip():
+                bad.leave_out_empty(place)
+                continue
+            empty = [name for name, text in ((reading.text_a, text_a), (reading.text_b, text_b)) if not text.strip()]
+            if empty and bad.leaves_out_empty:
+                bad.leave_out_empty(place)
+                continue
+            try:
+                if empty:
+                    raise DataError(place, f"{empty[0]} is empty", "fill it in or drop the row, or say 'empty: leave_out'")
+                found = _score(score, place, reading.score)
+            except DataError as error:
+                bad.take(error)
+                continue
+            yield f"{file.name}:{number}", text_a.strip(), text_b.strip(), found
 
 
 def _score(value: str, place: str, column: str) -> float:

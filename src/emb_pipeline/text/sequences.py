@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pyarrow as pa
 
 from emb_pipeline.text import docstrings, markup, mentions
+from emb_pipeline.text.bad_rows import BadRows
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.files import NamedFile, named_files
-from emb_pipeline.text.readings import DocstringMentionsReading, IobReading, SequenceLabellingReading, TaggedReading
+from emb_pipeline.text.readings import (
+    DocstringMentionsReading,
+    IobReading,
+    SequenceLabellingReading,
+    TaggedReading,
+    origin_of,
+)
 from emb_pipeline.text.splits import split_name
 from emb_pipeline.text.tables import values_of_rows
 from emb_pipeline.text.tagging import OUTSIDE, is_tag
@@ -31,8 +38,10 @@ _Sentence = tuple[str, int, list[str], list[str], str | None]
 """File, row, tokens, tags and split."""
 
 
-def read_sequence_labelling(reading: SequenceLabellingReading, raw: Path, project: Path) -> pa.Table:
-    """Sentences with a tag for each token, as their files have them (`emb_pipeline.text.tagging` makes IOB2 of them).
+def read_sequence_labelling(
+    reading: SequenceLabellingReading, raw: Path, project: Path, bad: BadRows | None = None
+) -> pa.Table:
+    """Read sentences with a tag for each token, as their files have them (`emb_pipeline.text.tagging` makes IOB2 of them).
 
     Parameters
     ----------
@@ -42,6 +51,8 @@ def read_sequence_labelling(reading: SequenceLabellingReading, raw: Path, projec
         Folder that public sources are fetched to, on first use (``data/01_raw``).
     project : Path
         Folder that paths are relative to.
+    bad : BadRows, optional
+        Counts the sentences that are left out; by default as the reading says.
 
     Returns
     -------
@@ -61,10 +72,11 @@ def read_sequence_labelling(reading: SequenceLabellingReading, raw: Path, projec
             SENTENCES_SCHEMA
         )
     place = str(reading.source or reading.path or reading.package)
-    rows = [
-        (f"{name}:{row}", " ".join(tokens), tokens, tags, split)
-        for name, row, tokens, tags, split in _sentences(reading, raw, project, place)
-    ]
+    with bad or BadRows.of(reading) as bad:
+        rows = [
+            (f"{name}:{row}", " ".join(tokens), tokens, tags, split)
+            for name, row, tokens, tags, split in _sentences(reading, raw, project, place, bad)
+        ]
     for split in ("train", "test", *(reading.splits or ())):
         if not any(row[4] == split for row in rows):
             raise DataError(place, f"the split '{split}' has no sentence", "correct 'splits' or the split column")
@@ -77,7 +89,23 @@ def read_sequence_labelling(reading: SequenceLabellingReading, raw: Path, projec
     )
 
 
-def _sentences(reading: IobReading | TaggedReading, raw: Path, project: Path, place: str) -> Iterator[_Sentence]:
+def check_first_rows(reading: SequenceLabellingReading, raw: Path, project: Path) -> None:
+    """Check the first sentences of every file that is there; see `emb_pipeline.text.files.first_rows`.
+
+    Raises
+    ------
+    DataError
+        As for `read_sequence_labelling`, except for what only the whole can tell.
+    """
+    if not isinstance(reading, DocstringMentionsReading):
+        with BadRows.of(reading) as bad:
+            for _ in _sentences(reading, raw, project, origin_of(reading), bad):
+                pass
+
+
+def _sentences(
+    reading: IobReading | TaggedReading, raw: Path, project: Path, place: str, bad: BadRows
+) -> Iterator[_Sentence]:
     if reading.splits is None and getattr(reading, "split", None) is None:
         raise DataError(
             place, "no split is named", "say 'splits: {train: …, test: …}', a glob of files for each (or 'split: <column>')"
@@ -85,31 +113,57 @@ def _sentences(reading: IobReading | TaggedReading, raw: Path, project: Path, pl
     groups = [(None, None)] if reading.splits is None else list(reading.splits.items())
     for split, glob in groups:
         for file in named_files(reading, raw, project, glob=glob):
-            found = _iob_sentences(file, reading) if isinstance(reading, IobReading) else _row_sentences(file, reading)
+            read: Any = _iob_sentences if isinstance(reading, IobReading) else _row_sentences
+            found: Iterator[tuple[int, list[str], list[str], str | None]] = read(file, reading, bad)
             for row, tokens, tags, own_split in found:
                 yield file.name, row, tokens, tags, split or own_split
 
 
-def _iob_sentences(file: NamedFile, reading: IobReading) -> Iterator[tuple[int, list[str], list[str], str | None]]:
-    for start, tokens, tags in markup.iob_sentences(file, reading):
-        for row, tag in enumerate(tags, start):
-            _require_tag(tag, f"{file.name}, row {row}")
+def _iob_sentences(
+    file: NamedFile, reading: IobReading, bad: BadRows
+) -> Iterator[tuple[int, list[str], list[str], str | None]]:
+    for start, tokens, tags in markup.iob_sentences(file, reading, bad):
+        try:
+            for row, tag in enumerate(tags, start):
+                _require_tag(tag, f"{file.name}, row {row}")
+        except DataError as error:
+            bad.take(error)
+            continue
         yield start, tokens, tags, None
 
 
-def _row_sentences(file: NamedFile, reading: TaggedReading) -> Iterator[tuple[int, list[str], list[str], str | None]]:
+def _row_sentences(
+    file: NamedFile, reading: TaggedReading, bad: BadRows
+) -> Iterator[tuple[int, list[str], list[str], str | None]]:
     wanted = (reading.tokens, reading.tags, *([reading.split] if reading.split else []))
-    for row, (tokens, tags, *split) in values_of_rows(file, reading, wanted):
+    for row, (tokens, tags, *split) in values_of_rows(file, reading, wanted, bad):
         place = f"{file.name}, row {row}"
-        for column, values in ((reading.tokens, tokens), (reading.tags, tags)):
-            if not isinstance(values, list) or not values or not all(isinstance(value, str) and value for value in values):
-                raise DataError(place, f"{column} is not a list of words", "write one string for each token, none empty")
-        tokens, tags = cast(list[str], tokens), cast(list[str], tags)
-        if len(tokens) != len(tags):
-            raise DataError(place, f"there are {len(tokens)} tokens and {len(tags)} tags", "give each token one tag")
-        for tag in tags:
-            _require_tag(tag, place)
-        yield row, tokens, tags, split_name(str(split[0]), place) if split else None
+        if bad.leaves_out_empty and not (tokens and tags):
+            bad.leave_out_empty(place)
+            continue
+        try:
+            checked = _tagged_tokens(tokens, tags, reading, place)
+            part = split_name(str(split[0]), place) if split else None
+        except DataError as error:
+            bad.take(error)
+            continue
+        yield row, *checked, part
+
+
+def _tagged_tokens(tokens: object, tags: object, reading: TaggedReading, place: str) -> tuple[list[str], list[str]]:
+    for column, values in ((reading.tokens, tokens), (reading.tags, tags)):
+        if isinstance(values, list) and values and all(isinstance(value, int) for value in values):
+            raise DataError(
+                place, f"{column} is a list of numbers", "name what they stand for: 'label_names: [O, B-…, I-…]', from 0 on"
+            )
+        if not isinstance(values, list) or not values or not all(isinstance(value, str) and value for value in values):
+            raise DataError(place, f"{column} is not a list of words", "write one string for each token, none empty")
+    tokens, tags = cast(list[str], tokens), cast(list[str], tags)
+    if len(tokens) != len(tags):
+        raise DataError(place, f"there are {len(tokens)} tokens and {len(tags)} tags", "give each token one tag")
+    for tag in tags:
+        _require_tag(tag, place)
+    return tokens, tags
 
 
 def _require_tag(tag: str, place: str) -> None:

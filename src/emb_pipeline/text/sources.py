@@ -187,6 +187,12 @@ def fetch(source: str | Source, raw: Path, *, mirror: Path | None = None, progre
         return _fetched(source, folder, mirror, progress)
 
 
+def is_fetched(source: str, raw: Path) -> bool:
+    """Whether all files of a public source are in ``raw``, verified."""
+    folder = Path(raw) / source
+    return folder.is_dir() and all(_Ledger(folder).vouches_for(file) for file in sources()[source].files)
+
+
 def _fetched(source: Source, folder: Path, mirror: Path | None, progress: bool) -> Path:
     ledger = _Ledger(folder)
     missing = [file for file in source.files if not ledger.vouches_for(file)]
@@ -538,8 +544,15 @@ class _Bar:
 
 
 def iter_files(folder: Path) -> Iterator[Path]:
-    """The files of a folder, sorted by path, without hidden and unfinished ones."""
-    for path in sorted(folder.rglob("*")):
-        parts = path.relative_to(folder).parts
-        if path.is_file() and not any(part.startswith(".") for part in parts) and path.suffix not in (".part", ".download"):
-            yield path
+    """List the files of a folder, sorted by path, without hidden and unfinished ones; links are followed once."""
+    found: list[Path] = []
+    walked: set[tuple[int, int]] = set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        stat = os.stat(parent)
+        if (stat.st_dev, stat.st_ino) in walked:  # a link to a folder above it, or to one that was listed
+            folders.clear()
+            continue
+        walked.add((stat.st_dev, stat.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [Path(parent, name) for name in names if not name.startswith(".")]
+    yield from sorted(path for path in found if path.is_file() and path.suffix not in (".part", ".download"))

@@ -4,7 +4,7 @@ All data sets are brought to **IOB2** (``B-X`` opens an entity of type X, ``I-X`
 conventions of conlleval [1]_:
 
 * an ``I-X`` that follows neither ``B-X`` nor ``I-X`` opens an entity. This mends broken annotation, and it is what IOB1
-  means by such a tag, so IOB1 needs no rule of its own;
+  means by such a tag, so IOB1 needs no rule of its own. `scheme_of` tells the two apart;
 * ``E-X`` and ``L-X`` are the last token of an entity, ``S-X`` and ``U-X`` an entity of one token (BIOES, BILOU); what
   follows them opens a new entity.
 
@@ -57,6 +57,70 @@ def to_iob2(tags: Sequence[str]) -> list[str]:
         made.append(f"{'I' if goes_on else 'B'}-{kind}")
         open_type = None if prefix in _ENDING else kind
     return made
+
+
+SCHEMES = ("IOB2", "IOB1", "BIOES", "BILOU", "IOE2", "IOE1")
+"""Ways to tag the same entities, the usual ones first."""
+
+
+def from_iob2(tags: Sequence[str], scheme: str) -> list[str]:
+    """Write the tags of a sentence in another scheme.
+
+    Examples
+    --------
+    >>> from_iob2(["B-X", "I-X", "B-X", "O"], "IOB1"), from_iob2(["B-X", "I-X", "B-X", "O"], "BIOES")
+    (['I-X', 'I-X', 'B-X', 'O'], ['B-X', 'E-X', 'S-X', 'O'])
+    """
+    made = list(tags)
+    found = entities(tags)
+    touching = {(entity.type, entity.end) for entity in found}
+    touched = {(entity.type, entity.start) for entity in found}
+    last, single = ("L", "U") if scheme == "BILOU" else ("E", "S")
+    for kind, start, end in found:
+        first_tag, last_tag = "B", "I"
+        if scheme == "IOB1":
+            first_tag = "B" if (kind, start) in touching else "I"
+        elif scheme in ("BIOES", "BILOU"):
+            last_tag = last
+        elif scheme in ("IOE1", "IOE2"):
+            first_tag = "I"
+            last_tag = "E" if scheme == "IOE2" or (kind, end) in touched else "I"
+        made[start] = f"{first_tag}-{kind}"
+        if end - start > 1 or scheme in ("IOE1", "IOE2"):
+            made[end - 1] = f"{last_tag}-{kind}"
+        elif scheme in ("BIOES", "BILOU"):
+            made[start] = f"{single}-{kind}"
+    return made
+
+
+def scheme_of(sentences: Sequence[Sequence[str]]) -> tuple[str, list[int]]:
+    """Tell the scheme of a data set's tags: the one that most sentences follow.
+
+    Returns
+    -------
+    scheme : str
+        One of SCHEMES.
+    broken : list of int
+        Positions of the sentences whose tags do not follow it.
+
+    Examples
+    --------
+    >>> scheme_of([["I-X", "B-X", "O"], ["O", "I-Y"]]), scheme_of([["B-X", "O"], ["I-X", "O"], ["B-Y", "I-Y"]])
+    (('IOB1', []), ('IOB2', [1]))
+    """
+    best, fewest = SCHEMES[0], list(range(len(sentences)))
+    iob2 = [to_iob2(tags) for tags in sentences]
+    for scheme in SCHEMES:
+        broken = [
+            position
+            for position, (tags, same) in enumerate(zip(sentences, iob2, strict=True))
+            if list(tags) != from_iob2(same, scheme)
+        ]
+        if len(broken) < len(fewest):
+            best, fewest = scheme, broken
+        if not broken:
+            break
+    return best, fewest
 
 
 def entities(tags: Sequence[str]) -> list[Entity]:
