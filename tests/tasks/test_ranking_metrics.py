@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from emb_pipeline.embeddings.ranking import TieOrder, largest
 from emb_pipeline.statistics.pseudo_values import of_coverage
 from emb_pipeline.tasks.ranking_metrics import (
     average_popularity,
@@ -20,13 +21,25 @@ SCORES = np.array([[0.9, -np.inf, 0.5, 0.7, 0.5], [0.1, 0.2, 0.3, 0.4, 0.5]])
 WANTED = sp.csr_array(np.array([[0, 0, 0, 1, 1], [1, 0, 0, 0, 0]], dtype=np.float32))
 
 
+TIES = TieOrder(np.zeros(2, dtype=np.uint64), np.zeros(5, dtype=np.uint64))
+"""Columns of equal hashes, which keep their order."""
+
+
 def test_a_rank_counts_what_scores_higher_and_equal_scores_in_front() -> None:
     # User 0: 0.9 stands before 0.7; 0.9, 0.7 and the equal score of column 2 before column 4. User 1: four before.
-    np.testing.assert_array_equal(ranks_of_wanted(SCORES, WANTED).toarray(), [[0, 0, 0, 2, 4], [5, 0, 0, 0, 0]])
+    np.testing.assert_array_equal(ranks_of_wanted(SCORES, WANTED, TIES).toarray(), [[0, 0, 0, 2, 4], [5, 0, 0, 0, 0]])
+
+
+def test_ranks_are_places_in_the_list_with_all_its_ties() -> None:
+    rng = np.random.default_rng(2)
+    scores = rng.integers(0, 3, size=(6, 30)).astype(np.float32)
+    ties = TieOrder.of("abcdef", [f"i{number}" for number in range(30)])
+    ranks = ranks_of_wanted(scores, sp.csr_array(np.ones((6, 30))), ties).toarray()
+    np.testing.assert_array_equal(np.argsort(ranks, axis=1), largest(scores, 30, ties))
 
 
 def test_gains_are_those_of_the_ranks() -> None:
-    ranks = ranks_of_wanted(SCORES, WANTED)
+    ranks = ranks_of_wanted(SCORES, WANTED, TIES)
     grades = grades_at_ranks(ranks, 4)
     np.testing.assert_array_equal(grades, [[0, 1, 0, 1], [0, 0, 0, 0]])
     ideal = 1 + 1 / np.log2(3)
@@ -90,6 +103,7 @@ def test_ndcg_agrees_with_implicit() -> None:
         Scores(), sp.csr_matrix(known), sp.csr_matrix(wanted), K=10, show_progress=False, num_threads=1
     )
     relevant = sp.csr_array(wanted)
-    grades = grades_at_ranks(ranks_of_wanted(np.where(known > 0, -np.inf, scores), relevant), 10)
+    ties = TieOrder.of(map(str, range(n_users)), map(str, range(n_items)))
+    grades = grades_at_ranks(ranks_of_wanted(np.where(known > 0, -np.inf, scores), relevant, ties), 10)
     assert 0.2 < theirs < 0.9
     assert ndcg(grades, relevant, 10).mean() == pytest.approx(theirs, abs=1e-6)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
 
+from emb_pipeline.embeddings.ease import Ease
 from emb_pipeline.embeddings.encoders import Setting
 from emb_pipeline.embeddings.hybrid import Hybrid
 from emb_pipeline.embeddings.interactions import Interactions
+from emb_pipeline.embeddings.item_knn import ItemKnn
 from emb_pipeline.embeddings.options import EaseOptions, HybridOptions
 from emb_pipeline.embeddings.popularity import Popularity
+from emb_pipeline.embeddings.ranking import TieOrder
 from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.options import RecommendationOptions
 from emb_pipeline.tasks.recommendation import RecommendationTask, evaluate_recommendation
@@ -94,11 +97,28 @@ def test_what_was_taken_is_not_recommended_and_all_else_is_ranked() -> None:
     task = camps()
     evaluation = evaluate_recommendation(task, Popularity(), OPTIONS)
     scores = by_metric(evaluation)
-    # 30 warm items less the 9 that are known come first, then the cold ones in their order.
-    for user, cold in zip(task.user_ids, task.items[task.split == "test"], strict=True):
-        assert scores["mrr"][user] == pytest.approx(1 / (21 + 1 + cold - 30))
+    # 30 warm items less the 9 that are known come first, then the ten cold ones by a hash of user and item.
+    for user, name, cold in zip(range(24), task.user_ids, task.items[task.split == "test"], strict=True):
+        keys = TieOrder.of([name], task.item_ids[30:]).keys(0, slice(None))
+        assert scores["mrr"][name] == pytest.approx(1 / (21 + 1 + (keys < keys[cold - 30]).sum())), user
     assert evaluation.metrics["ndcg@10"] == 0
     assert evaluation.metrics["arp@10"] > 9 * 24 / 30  # the popular half
+
+
+def test_no_score_depends_on_the_order_of_the_items(words: WordEncoder) -> None:
+    task = camps()
+    reverse = np.arange(N_ITEMS)[::-1]
+    turned = replace(
+        task,
+        item_ids=task.item_ids[reverse],
+        texts=task.texts.take(reverse),
+        items=N_ITEMS - 1 - task.items,
+        is_cold=task.is_cold[reverse],
+    )
+    for recommender in (Popularity(), ItemKnn(), Ease(), words, Hybrid(HybridOptions(), words)):
+        found = [evaluate_recommendation(each, recommender, OPTIONS) for each in (task, turned)]
+        scores = [evaluation.item_scores["value"].to_numpy() for evaluation in found]
+        np.testing.assert_allclose(*scores, rtol=1e-12)
 
 
 def test_every_metric_is_the_mean_of_its_item_scores() -> None:

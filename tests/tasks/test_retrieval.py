@@ -3,16 +3,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import scipy.sparse as sp
 from sklearn.metrics import average_precision_score, ndcg_score
 
 from emb_pipeline.embeddings.bm25 import Bm25
-from emb_pipeline.embeddings.sparse import Tfidf
+from emb_pipeline.embeddings.char_tfidf import CharTfidf
+from emb_pipeline.embeddings.sparse import Lsa, OneHot, Tfidf
 from emb_pipeline.tasks.examples import RetrievalTask
 from emb_pipeline.tasks.options import RetrievalOptions
+from emb_pipeline.tasks.reading import RetrievalReader
 from emb_pipeline.tasks.retrieval import (
     average_precision,
     evaluate_retrieval,
@@ -24,6 +28,7 @@ from emb_pipeline.tasks.retrieval import (
 )
 from emb_pipeline.tasks.vectors import unit_length
 from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.readings import TablesReading
 from emb_pipeline.text.texts import Texts
 
 from .conftest import EncoderPerFold, WordEncoder
@@ -219,3 +224,54 @@ def test_irrelevant_judgments_survive_tables() -> None:
     again = RetrievalTask.from_tables(task.to_tables())
     assert (again.judged.toarray() == task.judged.toarray()).all() and again.judged.sum() == 4
     assert (again.qrels.toarray() == task.qrels.toarray()).all() and again.qrels.nnz == 2
+
+
+def _tables_of(raw: Path, passages: Sequence[tuple[str, str]], queries: Sequence[str]) -> dict[str, pa.Table]:
+    """What ingest makes of a task whose passage ``p<i>`` answers query ``q<i>``, with the passages in this order."""
+    written = {
+        "q.csv": ["query_id,text", *(f"q{number},{text}" for number, text in enumerate(queries))],
+        "p.csv": ["passage_id,text", *(f"{name},{text}" for name, text in passages)],
+        "qrels.csv": ["query_id,passage_id,relevance", *(f"q{number},p{number},1" for number in range(len(queries)))],
+    }
+    for name, lines in written.items():
+        (raw / name).write_text("\n".join(lines) + "\n")
+    return RetrievalReader().read(TablesReading(queries="q.csv", passages="p.csv", qrels="qrels.csv"), raw, raw, "search")
+
+
+class Nothing:
+    """An embedding that knows no word."""
+
+    dim = 3
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        return np.zeros((len(texts), 3), dtype=np.float32)
+
+
+@pytest.mark.parametrize("rank", ["all", "judged"])
+@pytest.mark.parametrize(
+    "make", [Bm25, Tfidf, OneHot, CharTfidf, lambda: Lsa(dim=3), WordEncoder, Nothing], ids=lambda make: make.__name__
+)
+def test_no_score_depends_on_the_order_of_the_passages_or_on_their_names(
+    make: Callable[[], object], rank: str, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(7)
+    words = ["reef", "tide", "wave", "cloud", "wind", "star", "clay", "root", "worm", "moss"]
+    texts = [" ".join(rng.choice(words, 2)) for _ in range(60)]  # many passages of equal words, many of equal scores
+    queries = [f"{rng.choice(words)} unknown{number}" for number in range(12)]
+    passages = [(f"p{number}", text) for number, text in enumerate(texts)]
+    shuffled = [passages[place] for place in rng.permutation(60)]
+    found = []
+    for order in (passages, passages[::-1], shuffled):
+        task = RetrievalTask.from_tables(_tables_of(tmp_path, order, queries))
+        found.append(evaluate_retrieval(task, make(), RetrievalOptions(rank=rank, latency_requests=0)))
+    assert found[0].metrics == found[1].metrics == found[2].metrics
+    assert found[0].item_scores.equals(found[1].item_scores) and found[0].item_scores.equals(found[2].item_scores)
+
+
+def test_an_embedding_that_knows_nothing_scores_what_chance_does(tmp_path: Path) -> None:
+    passages = [(f"p{number}", f"text number{number}") for number in range(40)]
+    tables = _tables_of(tmp_path, passages, [f"query{number}" for number in range(40)])
+    metrics = evaluate_retrieval(RetrievalTask.from_tables(tables), Nothing(), OPTIONS).metrics
+    ranks = np.arange(1, 11)
+    assert metrics["ndcg@10"] == pytest.approx((1 / np.log2(1 + ranks)).sum() / 40, abs=0.11)  # two standard errors
+    assert metrics["mrr@10"] == pytest.approx((1 / ranks).sum() / 40, abs=0.09)

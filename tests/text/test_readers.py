@@ -574,7 +574,10 @@ def test_queries_passages_and_graded_judgments_are_read(tmp_path: Path) -> None:
         **write_tables(tmp_path, QUERIES, PASSAGES, "query_id\tpassage_id\trelevance\nq1\tp1\t2\nq2\tp1\t0\nq2\tp2\t1\n"),
     )
     assert tables.queries.to_pydict() == {"query_id": ["q1", "q2"], "text": ["what is it", "why"], "split": ["test", "test"]}
-    assert tables.passages.to_pydict() == {"passage_id": ["p1", "p2"], "text": ["passage 1", "passage 2"]}
+    assert sorted(tables.passages.to_pylist(), key=lambda row: row["passage_id"]) == [
+        {"passage_id": "p1", "text": "passage 1"},
+        {"passage_id": "p2", "text": "passage 2"},
+    ]
     assert tables.qrels.to_pydict() == {
         "query_id": ["q1", "q2", "q2"],
         "passage_id": ["p1", "p1", "p2"],

@@ -9,6 +9,7 @@ import bm25s
 import numpy as np
 
 from emb_pipeline.embeddings.options import Bm25Options
+from emb_pipeline.embeddings.ranking import TieOrder, hashes, largest
 from emb_pipeline.text.texts import Texts
 
 
@@ -25,15 +26,22 @@ class Bm25:
         """These passages, ready to be searched; `Texts` bring their tokens along."""
         index = bm25s.BM25(k1=self.options.k1, b=self.options.b, method="lucene")
         index.index(_tokens(passages), show_progress=False)
-        return Bm25Index(index, len(passages))
+        return Bm25Index(index, hashes(passages))
 
 
 @dataclass(frozen=True, eq=False)
 class Bm25Index:
-    """Weights of all words of some passages."""
+    """Weights of all words of some passages.
+
+    Attributes
+    ----------
+    weights : bm25s.BM25
+    passage_hashes : ndarray of shape (n_passages,), uint64
+        What equal scores are ordered by.
+    """
 
     weights: bm25s.BM25
-    n_passages: int
+    passage_hashes: np.ndarray
 
     @property
     def n_bytes(self) -> int:
@@ -53,26 +61,18 @@ class Bm25Index:
         Returns
         -------
         ndarray of shape (n_queries, min(k, n_passages)), int64
-            Indices of passages, best first; equal scores in the order of the passages.
+            Indices of passages, best first; equal scores in the order of `TieOrder`.
         """
-        k = min(k, self.n_passages)
+        n_passages = len(self.passage_hashes)
+        k = min(k, n_passages)
+        ties = TieOrder(hashes(queries), self.passage_hashes)
         found = np.empty((len(queries), k), dtype=np.int64)
         for row, query in enumerate(_tokens(queries)):
             known = [token for token in query if token in self.weights.vocab_dict]
-            scores = self.weights.get_scores(known) if known else np.zeros(self.n_passages, dtype=np.float32)
-            found[row] = _best(scores, k)
+            scores = self.weights.get_scores(known) if known else np.zeros(n_passages, dtype=np.float32)
+            found[row] = largest(scores[None], k, ties.take(slice(row, row + 1)))[0]
         return found
 
 
 def _tokens(texts: Sequence[str]) -> list[list[str]]:
     return (texts if isinstance(texts, Texts) else Texts(texts)).tokens
-
-
-def _best(scores: np.ndarray, k: int) -> np.ndarray:
-    """Indices of the k highest scores; among equal ones the lower index first, at the border too."""
-    if k < len(scores):
-        border = np.partition(scores, len(scores) - k)[len(scores) - k]
-        candidates = np.flatnonzero(scores >= border)
-    else:
-        candidates = np.arange(len(scores))
-    return candidates[np.argsort(-scores[candidates], kind="stable")][:k]

@@ -89,7 +89,10 @@ class SearchIndex(Protocol):
         ...
 
     def search(self, queries: Sequence[str], k: int) -> np.ndarray:
-        """Indices of the ``k`` best passages for each query, best first: shape (n_queries, k)."""
+        """Indices of the ``k`` best passages for each query, best first: shape (n_queries, k).
+
+        Equal scores must not follow the order of the passages: `emb_pipeline.embeddings.ranking.TieOrder`.
+        """
         ...
 
 

@@ -1,19 +1,103 @@
-"""The best of many scores."""
+"""The best of many scores, and the order of equal ones."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 import numpy as np
 
+from emb_pipeline.text.hashing import text_hash
 
-def largest(scores: np.ndarray, k: int) -> np.ndarray:
-    """Columns of the ``k`` largest scores of each row, best first; of equal ones the first column: shape (n_rows, k)."""
+
+@dataclass(frozen=True, eq=False)
+class TieOrder:
+    """An order of equal scores that carries no information: for each row its own, drawn by hash.
+
+    A row is a query or a user, a column a passage or an item. The order of a file often puts what is relevant first, and
+    ids count upwards with age or grade; a hash of words or names does neither [1]_. Each row has an order of its own, so
+    that what is scored by chance is chance for each row anew, and not one draw for all.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n_rows,), uint64
+    columns : ndarray of shape (n_columns,), uint64
+        Hashes. Columns of equal hash stay in their own order.
+
+    References
+    ----------
+    .. [1] Cabanac, Hubert, Boughanem & Chrisment (2010), Tie-breaking bias: effect of an uncontrolled parameter on
+       information retrieval evaluation, CLEF.
+    """
+
+    rows: np.ndarray
+    columns: np.ndarray
+
+    @classmethod
+    def of(cls, rows: Iterable[str], columns: Iterable[str]) -> TieOrder:
+        """The order of columns for each row, by what both are called or by their words."""
+        return cls(hashes(rows), hashes(columns))
+
+    def take(self, rows: np.ndarray | slice) -> TieOrder:
+        """The same for some of the rows."""
+        return TieOrder(self.rows[rows], self.columns)
+
+    def keys(self, rows: np.ndarray | int, columns: np.ndarray | slice) -> np.ndarray:
+        """What equal scores are sorted by: a number for each pair of a row and a column."""
+        # Mixed twice: were a query's hash only xor-ed with that of a passage of the same words, it would come first.
+        of_rows = _mixed(np.atleast_1d(self.rows[rows]))
+        return _mixed(of_rows ^ self.columns[columns])
+
+
+def hashes(texts: Iterable[str]) -> np.ndarray:
+    """The hash of each text: shape (n_texts,), uint64."""
+    return np.array([text_hash(text) for text in texts], dtype=np.uint64)
+
+
+def largest(scores: np.ndarray, k: int, ties: TieOrder | None = None) -> np.ndarray:
+    """Find the ``k`` largest scores of each row.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_rows, n_columns)
+    k : int
+        At most n_columns.
+    ties : TieOrder, optional
+        The order of equal scores; without it the first column comes first, which is for columns whose order carries no
+        information about what is right.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, k), int64
+        Columns, best first.
+    """
     n_rows, n_columns = scores.shape
     smallest_kept = -np.partition(-scores, k - 1, axis=1)[:, k - 1] if k < n_columns else scores.min(axis=1)
     found = np.empty((n_rows, k), dtype=np.int64)
     for row in range(n_rows):
         above = np.flatnonzero(scores[row] > smallest_kept[row])
-        above = above[np.argsort(-scores[row, above], kind="stable")]
-        found[row, : len(above)] = above
-        if len(above) < k:
-            found[row, len(above) :] = np.flatnonzero(scores[row] == smallest_kept[row])[: k - len(above)]
+        equal = np.flatnonzero(scores[row] == smallest_kept[row])
+        if ties is None:
+            order = np.argsort(-scores[row, above], kind="stable")
+        else:
+            order = np.lexsort((ties.keys(row, above), -scores[row, above]))
+            equal = equal[_first(ties.keys(row, equal), k - len(above))]
+        found[row, : len(above)] = above[order]
+        found[row, len(above) :] = equal[: k - len(above)]
     return found
+
+
+def _first(keys: np.ndarray, n: int) -> np.ndarray:
+    """Positions of the ``n`` smallest keys, in rising order; of equal ones the first comes first."""
+    if n >= len(keys):
+        return np.argsort(keys, kind="stable")
+    candidates = np.flatnonzero(keys <= np.partition(keys, n - 1)[n - 1]) if n else np.zeros(0, dtype=np.int64)
+    return candidates[np.argsort(keys[candidates], kind="stable")][:n]
+
+
+def _mixed(numbers: np.ndarray) -> np.ndarray:
+    """Each number turned into another that looks random, one to one (the finalizer of splitmix64)."""
+    numbers = numbers + np.uint64(0x9E3779B97F4A7C15)
+    numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(numbers ^ (numbers >> np.uint64(31)))

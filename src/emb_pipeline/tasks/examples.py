@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import scipy.sparse as sp
 
+from emb_pipeline.embeddings.ranking import TieOrder
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.texts import Texts, joined, texts_of
 
@@ -135,6 +136,11 @@ class RetrievalTask:
                 f"{self.name}: qrels of shape {self.qrels.shape} for {len(self.query_ids)} queries and "
                 f"{len(self.passage_ids)} passages"
             )
+
+    @cached_property
+    def ties(self) -> TieOrder:
+        """The order of passages that have equal scores for a query, by a hash of the words of both."""
+        return TieOrder.of(self.queries, self.passages)
 
     def training_pairs(self) -> tuple[Texts, Texts]:
         """Each training query beside each passage that is relevant to it: queries and passages of shape (n_pairs,).

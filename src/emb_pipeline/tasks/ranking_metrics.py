@@ -9,16 +9,20 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
+from emb_pipeline.embeddings.ranking import TieOrder
 
-def ranks_of_wanted(scores: np.ndarray, wanted: sp.csr_array) -> sp.csr_array:
+
+def ranks_of_wanted(scores: np.ndarray, wanted: sp.csr_array, ties: TieOrder) -> sp.csr_array:
     """Rank of each item that a user wants, among all items.
 
     Parameters
     ----------
     scores : ndarray of shape (n_users, n_items)
-        ``-inf`` for what is not ranked. Equal scores rank in the order of the columns.
+        ``-inf`` for what is not ranked.
     wanted : csr_array of shape (n_users, n_items)
         Not 0 for the wanted items of each user.
+    ties : TieOrder
+        The order of equal scores.
 
     Returns
     -------
@@ -30,7 +34,12 @@ def ranks_of_wanted(scores: np.ndarray, wanted: sp.csr_array) -> sp.csr_array:
         of_user = scores[row]
         for place in range(wanted.indptr[row], wanted.indptr[row + 1]):
             item = wanted.indices[place]
-            ranks[place] = 1 + (of_user > of_user[item]).sum() + (of_user[:item] == of_user[item]).sum()
+            equal = np.flatnonzero(of_user == of_user[item])
+            in_front = 0
+            if len(equal) > 1:
+                keys, own = ties.keys(row, equal), ties.keys(row, np.array([item]))
+                in_front = (keys < own).sum() + (equal[keys == own] < item).sum()
+            ranks[place] = 1 + (of_user > of_user[item]).sum() + in_front
     return sp.csr_array((ranks, wanted.indices, wanted.indptr), shape=wanted.shape)
 
 

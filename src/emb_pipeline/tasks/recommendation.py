@@ -18,7 +18,7 @@ from emb_pipeline.embeddings.encoders import Recommender, Setting, TaskEncoder, 
 from emb_pipeline.embeddings.hybrid import Hybrid, Mixture
 from emb_pipeline.embeddings.interactions import Interactions
 from emb_pipeline.embeddings.profiles import Profiles
-from emb_pipeline.embeddings.ranking import largest
+from emb_pipeline.embeddings.ranking import TieOrder, largest
 from emb_pipeline.statistics.pseudo_values import of_coverage, of_ratio
 from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.options import RecommendationOptions
@@ -112,7 +112,12 @@ class RecommendationTask:
 
     def _phase(self, known: np.ndarray, wanted: np.ndarray) -> Phase:
         learnt = known & ~self.is_cold[self.items]
-        return Phase(self._interactions(learnt), self._interactions(known).matrix, self._interactions(wanted).matrix)
+        matrices = self._interactions(known).matrix, self._interactions(wanted).matrix
+        return Phase(self._interactions(learnt), *matrices, self._ties)
+
+    @cached_property
+    def _ties(self) -> TieOrder:
+        return TieOrder.of(self.user_ids.tolist(), self.item_ids.tolist())
 
     def _interactions(self, rows: np.ndarray) -> Interactions:
         return Interactions(self.users[rows], self.items[rows], len(self.user_ids), len(self.item_ids))
@@ -130,11 +135,14 @@ class Phase:
         Not 0 for what a user has taken, cold items too: it is not recommended again.
     wanted : csr_array of shape (n_users, n_items)
         Not 0 for what the user takes afterwards.
+    ties : TieOrder
+        The order of items that a user has equal scores of, by a hash of both ids.
     """
 
     learnt: Interactions
     known: sp.csr_array
     wanted: sp.csr_array
+    ties: TieOrder
 
     @cached_property
     def users(self) -> np.ndarray:
@@ -323,7 +331,7 @@ def _ranks(
         scores = _open_scores(fitted, phase, block)
         if only is not None:
             scores[:, ~only] = -np.inf
-        parts.append(ranks_of_wanted(scores, wanted[block]))
+        parts.append(ranks_of_wanted(scores, wanted[block], phase.ties.take(block)))
     return sp.vstack(parts, format="csr")
 
 
@@ -332,7 +340,7 @@ def _lists(fitted: Recommender, phase: Phase, options: RecommendationOptions) ->
     parts = []
     for block in _blocks(phase.users, phase.known.shape[1], options):
         scores = _open_scores(fitted, phase, block)
-        found = largest(scores, min(CUTOFF, scores.shape[1]))
+        found = largest(scores, min(CUTOFF, scores.shape[1]), phase.ties.take(block))
         parts.append(np.where(np.take_along_axis(scores, found, axis=1) > -np.inf, found, -1))
     return np.concatenate(parts)
 
@@ -396,6 +404,7 @@ def _latencies(fitted: Recommender, phase: Phase, options: RecommendationOptions
     k = min(CUTOFF, phase.known.shape[1])
 
     def serve(user: int) -> np.ndarray:
-        return largest(_open_scores(fitted, phase, np.array([user])), k)
+        asked = np.array([user])
+        return largest(_open_scores(fitted, phase, asked), k, phase.ties.take(asked))
 
     return latencies_ms(serve, phase.users[: options.latency_requests].tolist())

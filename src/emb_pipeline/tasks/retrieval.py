@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from emb_pipeline.efficiency.latency import latencies_ms
 from emb_pipeline.embeddings.encoders import Searcher, TaskEncoder, TextEncoder, Vectors, fitted_on
-from emb_pipeline.embeddings.ranking import largest
+from emb_pipeline.embeddings.ranking import TieOrder, largest
 from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.examples import RetrievalTask
 from emb_pipeline.tasks.folds import duplicate_groups
@@ -104,8 +104,10 @@ def evaluate_retrieval(
     )
 
 
-def top_k(queries: Vectors, passages: Vectors, k: int, *, block_bytes: int = 1 << 28) -> np.ndarray:
-    """Passages with the largest dot products, best first; of equal ones the first passage comes first.
+def top_k(
+    queries: Vectors, passages: Vectors, k: int, *, ties: TieOrder | None = None, block_bytes: int = 1 << 28
+) -> np.ndarray:
+    """Passages with the largest dot products, best first.
 
     Parameters
     ----------
@@ -115,6 +117,8 @@ def top_k(queries: Vectors, passages: Vectors, k: int, *, block_bytes: int = 1 <
         Of unit length for cosines.
     k : int
         At most n_passages.
+    ties : TieOrder, optional
+        The order of equal scores; without it the first passage comes first (`largest`).
     block_bytes : int
         Scores held at a time, in bytes.
 
@@ -124,7 +128,10 @@ def top_k(queries: Vectors, passages: Vectors, k: int, *, block_bytes: int = 1 <
     """
     if not 1 <= k <= passages.shape[0]:
         raise ValueError(f"k is {k}, with {passages.shape[0]} passages")
-    found = [largest(scores, k) for scores in _score_blocks(queries, passages, block_bytes)]
+    found = [
+        largest(scores, k, None if ties is None else ties.take(rows))
+        for rows, scores in _score_blocks(queries, passages, block_bytes)
+    ]
     return np.concatenate(found) if found else np.zeros((0, k), dtype=np.int64)
 
 
@@ -230,7 +237,7 @@ def _judged_grades(
         started = perf_counter()
         units = unit_length(queries), unit_length(passages)
         scores = np.round(_cosines(units[0], units[1], rows, columns), DECIMALS)
-    order = np.lexsort((columns, -scores, rows))
+    order = np.lexsort((columns, task.ties.keys(rows, columns), -scores, rows))
     place = np.arange(len(rows)) - judged.indptr[rows]
     grades = np.zeros((judged.shape[0], int(np.diff(judged.indptr).max())))
     grades[rows, place] = np.asarray(task.qrels[rows, columns[order]]).ravel()
@@ -270,7 +277,7 @@ def _ranked(
     fitted, queries, passages, encode_seconds = vectors_of(task, encoder)
     started = perf_counter()
     units = unit_length(passages)
-    found = top_k(unit_length(queries), units, k, block_bytes=options.block_megabytes << 20)
+    found = top_k(unit_length(queries), units, k, ties=task.ties, block_bytes=options.block_megabytes << 20)
     search_seconds = perf_counter() - started
     columns = transposed(units)
 
@@ -292,11 +299,12 @@ def _checked_ranks(ranked: np.ndarray, n_queries: int, n_passages: int, k: int) 
     return ranked.astype(np.int64)
 
 
-def _score_blocks(queries: Vectors, passages: Vectors, block_bytes: int) -> Iterator[np.ndarray]:
+def _score_blocks(queries: Vectors, passages: Vectors, block_bytes: int) -> Iterator[tuple[slice, np.ndarray]]:
     rows = max(1, block_bytes // (8 * passages.shape[0]))
     columns = transposed(passages)
     for start in range(0, queries.shape[0], rows):
-        yield _scores(queries[start : start + rows], columns)
+        block = slice(start, start + rows)
+        yield block, _scores(queries[block], columns)
 
 
 def transposed(passages: Vectors) -> Vectors:

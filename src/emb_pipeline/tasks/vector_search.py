@@ -143,7 +143,7 @@ class SearchCosts:
         self, name: str, queries: Vectors, passages: Vectors, size: float
     ) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
         started = perf_counter()
-        found = top_k(queries, passages, self._k)
+        found = top_k(queries, passages, self._k, ties=self._task.ties)
         seconds = perf_counter() - started
         scores = self._scores(found)
         columns = transposed(passages)

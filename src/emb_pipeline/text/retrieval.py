@@ -134,7 +134,7 @@ def _judged_tables(reading: TablesReading, project: Path) -> RetrievalTables:
         raise DataError(
             reading.qrels, "there is no judgment", "add a row of query_id, passage_id and relevance per relevant passage"
         )
-    return RetrievalTables(_queries_table(queries, training), _texts_table("passage_id", passages), _qrels_table(judgments))
+    return RetrievalTables(_queries_table(queries, training), _passages_table(passages), _qrels_table(judgments))
 
 
 def _training_queries(reading: TablesReading, project: Path) -> set[str]:
@@ -190,11 +190,7 @@ class _Pairs:
         return [self._queries[words][0] for words in sorted(self._queries, key=text_hash)]
 
     def tables(self, tested: Iterable[str], training: Container[str]) -> RetrievalTables:
-        """These queries, and all passages.
-
-        Passages stand in the order of their hash: that of a file may have the relevant ones first, and equal scores are
-        ranked in the order of the passages.
-        """
+        """These queries, and all passages, in the order of a hash of their words (see `_passages_table`)."""
         tested = set(tested)
         queries = {query_id: text for query_id, text in self._queries.values() if query_id in tested or query_id in training}
         passages = dict(self._passages[words] for words in sorted(self._passages, key=text_hash))
@@ -264,13 +260,22 @@ def _judged_queries(reading: PairsReading, raw: Path, project: Path) -> Retrieva
 def _judged_answers(
     questions: dict[str, str], answers: dict[str, str], grades: dict[tuple[str, str], int]
 ) -> RetrievalTables:
-    by_hash = dict(sorted(answers.items(), key=lambda item: text_hash(item[1])))
-    return RetrievalTables(_queries_table(questions, ()), _texts_table("passage_id", by_hash), _qrels_table(grades))
+    return RetrievalTables(_queries_table(questions, ()), _passages_table(answers), _qrels_table(grades))
 
 
 def _queries_table(queries: dict[str, str], training: Container[str]) -> pa.Table:
     split = ["train" if query_id in training else "test" for query_id in queries]
     return _texts_table("query_id", queries).append_column("split", pa.array(split, pa.string()))
+
+
+def _passages_table(passages: dict[str, str]) -> pa.Table:
+    """The passages in the order of a hash of their text, and of their id where texts are equal.
+
+    The order of a file often has the relevant ones first, or follows the queries. Search engines rank equal scores in the
+    order of insertion, and what is fitted on the passages adds in their order: neither may tell one file from another.
+    """
+    ordered = sorted(passages.items(), key=lambda passage: (text_hash(passage[1]), text_hash(passage[0])))
+    return _texts_table("passage_id", dict(ordered))
 
 
 def _texts_table(id_column: str, texts: dict[str, str]) -> pa.Table:

@@ -1,0 +1,45 @@
+"""The order of equal scores: chance for each row, whatever the order of the columns."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from emb_pipeline.embeddings.ranking import TieOrder, largest
+
+NAMES = np.array([f"p{number}" for number in range(60)])
+
+
+def test_without_ties_the_largest_are_those_of_a_sort() -> None:
+    scores = np.random.default_rng(0).normal(size=(8, 60))
+    expected = np.argsort(-scores, axis=1)[:, :9]
+    np.testing.assert_array_equal(largest(scores, 9), expected)
+    np.testing.assert_array_equal(largest(scores, 9, TieOrder.of("abcdefgh", NAMES)), expected)
+
+
+def test_what_is_found_among_equal_scores_does_not_follow_the_order_of_columns() -> None:
+    rng = np.random.default_rng(1)
+    scores = rng.integers(0, 3, size=(8, 60)).astype(np.float32)
+    ties = TieOrder.of("abcdefgh", NAMES)
+    for k in (1, 7, 35, 60):
+        expected = NAMES[largest(scores, k, ties)]
+        for order in (np.arange(60)[::-1], rng.permutation(60)):
+            permuted = TieOrder.of("abcdefgh", NAMES[order])
+            np.testing.assert_array_equal(NAMES[order][largest(scores[:, order], k, permuted)], expected)
+        best = np.take_along_axis(scores, largest(scores, k, ties), axis=1)
+        np.testing.assert_array_equal(best, -np.sort(-scores, axis=1)[:, :k])
+
+
+def test_each_row_has_an_order_of_its_own_and_all_places_are_as_likely() -> None:
+    rows = [f"q{number}" for number in range(3000)]
+    found = largest(np.zeros((3000, 20)), 20, TieOrder.of(rows, NAMES[:20]))
+    places = np.argsort(found, axis=1)
+    for column in range(20):
+        counts = np.bincount(places[:, column], minlength=20)
+        assert ((counts - 150) ** 2 / 150).sum() < 50  # chi square of 19 degrees of freedom: 43.8 in one of 1,000
+
+
+def test_a_passage_of_the_querys_own_words_is_not_preferred() -> None:
+    texts = [f"text {number}" for number in range(400)]
+    found = largest(np.zeros((400, 400)), 40, TieOrder.of(texts, texts))
+    share = (found == np.arange(400)[:, None]).any(axis=1).mean()
+    assert 0.05 < share < 0.15  # a tenth by chance
