@@ -59,7 +59,7 @@ def test_bm25_serves_retrieval_only() -> None:
 
 
 def test_an_unknown_method_is_refused_with_those_that_are_known() -> None:
-    with pytest.raises(ValueError, match=r"unknown method 'word3vec'; known: word2vec"):
+    with pytest.raises(ValueError, match=r"unknown method 'word3vec'; did you mean 'word2vec'"):
         expand_grid({**GRID, "methods": {"word3vec": [50]}}, METHODS)
 
 
@@ -137,7 +137,7 @@ def test_a_reader_of_another_kind_of_task_is_refused() -> None:
 
 
 def test_an_unknown_kind_is_refused_with_those_that_are_known() -> None:
-    with pytest.raises(ValidationError, match=r"unknown kind 'clasification'; known: classification"):
+    with pytest.raises(ValidationError, match=r"unknown kind 'clasification'; did you mean 'classification'"):
         TaskDefinition.model_validate({"kind": "clasification", "reading": {"reader": "csv", "path": "x.csv"}})
 
 

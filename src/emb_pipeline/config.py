@@ -2,45 +2,191 @@
 
 The grid is expanded after base and use case have been merged, not by an interpolation inside one of them: Kedro resolves
 each folder by itself, so ``conf/base`` could not see the tasks that ``conf/medical`` defines.
+
+``conf/local`` lies on top of every use case. Kedro reads it only where no environment is named, so a tracking server or a
+credential that a person keeps there would be lost with ``--env``.
 """
 
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from kedro.config import OmegaConfigLoader
+import click
+import yaml
+from kedro.config import MissingConfigException, OmegaConfigLoader
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import BaseModel, ValidationError
 
+from emb_pipeline.checks import ParametersError, check_options, check_parameters
 from emb_pipeline.experiment import evaluated_tasks, expand_grid
+from emb_pipeline.text.errors import suggest
 
+TEMPLATE = "template"
+CREDENTIALS = ("milvus", "mlflow")
+"""Names in ``credentials.yml`` that the project reads; each may be left out."""
+_GLOBALS = ("use_case", "grid")
+_OTHER_FILES = ("logging.yml", "logging.yaml")
+_UNREADABLE = (yaml.YAMLError, OmegaConfBaseException, ValueError)
 _ACTIVE: dict[str, Any] = {"loader": None, "project": None}
 
 
+class ConfigurationError(click.ClickException):
+    """A use case that cannot be run as it is written: Kedro's commands print the message and exit with 1."""
+
+
 class ExperimentConfigLoader(OmegaConfigLoader):
-    """Kedro's loader, plus ``embeddings`` and ``tasks``: one parameter for each embedding and task of the grid."""
+    """Kedro's loader, plus ``embeddings`` and ``tasks``: one parameter for each embedding and task of the grid.
+
+    Whatever command makes a loader, it makes the use case that was asked for: the last one is the active one.
+
+    Raises
+    ------
+    ConfigurationError
+        A use case that does not exist, a file or a name that nothing reads, or a grid that cannot be run.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._expanded: dict[str, Any] | None = None
+        super().__init__(*arguments, **options)
+        if self._protocol == "file":
+            self._require_use_case()
+        _ACTIVE["loader"] = self
 
     def __getitem__(self, key: str) -> dict[str, Any]:
-        config: dict[str, Any] = super().__getitem__(key)
-        if key != "parameters" or "grid" not in config:
+        if key in self:  # set by a caller
+            given: dict[str, Any] = super().__getitem__(key)
+            return given
+        if key == "parameters":
+            if self._expanded is None:
+                self._expanded = self._expand(self._with_local(key))
+            return dict(self._expanded)
+        config = self._with_local(key)
+        return {**{name: {} for name in CREDENTIALS}, **config} if key == "credentials" else config
+
+    def _with_local(self, key: str) -> dict[str, Any]:
+        """Configuration of base and use case with ``conf/local`` on top of it."""
+        folder = Path(str(self.conf_source)) / self.default_run_env
+        on_top = self._protocol == "file" and self.env not in (None, self.default_run_env) and folder.is_dir()
+        try:
+            config: dict[str, Any] = super().__getitem__(key)
+        except MissingConfigException:
+            if key != "credentials":
+                raise
+            config = {}
+        except _UNREADABLE as error:
+            raise ConfigurationError(f"conf/{self.env or self.default_run_env}, {key}: {error}") from error
+        if not on_top:
             return config
-        return {
-            **config,
-            "embeddings": expand_grid(config["grid"], config["methods"], config["seed"]),
-            "tasks": evaluated_tasks(config["task_definitions"], config["evaluation"]),
-        }
+        try:
+            local = self.load_and_merge_dir_config(str(folder), self.config_patterns[key], key, set(), key == "credentials")
+        except _UNREADABLE as error:
+            raise ConfigurationError(f"conf/{folder.name}, {key}: {error}") from error
+        if self.merge_strategy.get(key) == "soft":
+            merged: Any = OmegaConf.to_container(OmegaConf.merge(config, local))
+            return dict(merged)
+        return {**config, **local}
+
+    def _expand(self, written: dict[str, Any]) -> dict[str, Any]:
+        if "grid" not in written:
+            return written
+        self._require_consistent_names(written)
+        try:
+            check_parameters(written, referenced=self._is_referenced, place=self.place)
+            return {
+                **written,
+                "embeddings": expand_grid(written["grid"], written["methods"], written["seed"]),
+                "tasks": evaluated_tasks(written["task_definitions"], written["evaluation"]),
+            }
+        except ParametersError as error:
+            raise ConfigurationError(str(error)) from error
+        except (ValidationError, ValueError) as error:
+            raise ConfigurationError(f"{self.place('grid')}: {error}") from error
+
+    def _require_use_case(self) -> None:
+        """Refuse a use case without a folder, and files in it that no pattern reads."""
+        conf = Path(str(self.conf_source))
+        if self.env and not (conf / self.env).is_dir():
+            others = sorted(each.name for each in conf.iterdir() if each.is_dir() and each.name != TEMPLATE)
+            raise ConfigurationError(f"there is no use case {self.env!r} in {conf.name}/; {suggest(self.env, others)}")
+        patterns = [pattern for of_key in self.config_patterns.values() for pattern in of_key]
+        for folder, file in self._files():
+            name = str(file.relative_to(folder))
+            read = any(fnmatch(name, pattern) or fnmatch(name, f"{pattern}.*") for pattern in patterns)
+            if not read and name not in _OTHER_FILES:
+                wanted = ["globals.yml", "parameters.yml", "catalog.yml", "credentials.yml"]
+                raise ConfigurationError(
+                    f"{self._shown(file)}: nothing reads a file of this name; {suggest(name, wanted)} "
+                    "(parameters_<anything>.yml is read, too)"
+                )
+
+    def _require_consistent_names(self, written: dict[str, Any]) -> None:
+        globals_ = self["globals"]
+        use_case, stated = written.get("use_case"), globals_.get("use_case")
+        if use_case != stated:
+            raise ConfigurationError(
+                f"use_case is {use_case!r} in the parameters and {stated!r} in globals.yml, which names the folders of all "
+                "results; set it in globals.yml alone"
+            )
+        if use_case == TEMPLATE and self.env != TEMPLATE:
+            raise ConfigurationError(
+                f"{self.place('use_case')}: use_case is still {TEMPLATE!r}: write 'use_case: {self.env or 'shop'}', "
+                "the name of the folder under conf/"
+            )
+        for name in globals_:
+            if name not in _GLOBALS and not self._is_referenced(f"globals:{name}"):
+                raise ConfigurationError(
+                    f"{self.place(name)}: nothing reads {name!r}; {suggest(name, _GLOBALS)} "
+                    f"(Any other name is for a reference, ${{globals:{name}}}.)"
+                )
+
+    def _folders(self) -> list[Path]:
+        """Folders that configuration is read from, the one that wins first."""
+        conf = Path(str(self.conf_source))
+        names = dict.fromkeys((self.default_run_env, self.env or self.default_run_env, self.base_env))
+        return [conf / name for name in names if name and (conf / name).is_dir()]
+
+    def _files(self) -> Iterator[tuple[Path, Path]]:
+        for folder in self._folders():
+            for file in sorted(folder.rglob("*")):
+                hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+                if file.suffix in (".yml", ".yaml", ".json") and not hidden:
+                    yield folder, file
+
+    def _is_referenced(self, name: str) -> bool:
+        """Whether some file takes a value by this name: ``${name}``, ``${name.part}`` or ``${globals:name}``."""
+        reference = re.compile(r"\$\{\s*" + re.escape(name) + r"\s*[.}\[,]")
+        return any(reference.search(file.read_text(encoding="utf-8")) for _, file in self._files())
+
+    def place(self, name: str) -> str:
+        """The file that a top-level name was written in, or the command line."""
+        if name in (self.runtime_params or {}):
+            return "--params"
+        for _, file in self._files():
+            if file.suffix != ".json" and name in (yaml.safe_load(file.read_text(encoding="utf-8")) or {}):
+                if name == "grid" and file.name.startswith("parameters"):
+                    continue  # base takes it from globals.yml
+                return self._shown(file)
+        return "parameters"
+
+    def _shown(self, file: Path) -> str:
+        return str(file.relative_to(Path(str(self.conf_source)).parent))
 
 
-def remember(loader: Any, project: Path) -> None:
-    """Keep the run's own loader: building pipelines has no context to ask."""
-    _ACTIVE.update(loader=loader, project=project)
+def remember(project: Path) -> None:
+    """Keep the project's folder, which a loader with a ``--conf-source`` elsewhere does not know."""
+    _ACTIVE["project"] = project
 
 
 def active_parameters() -> dict[str, Any]:
     """Parameters of the active use case.
 
-    Commands that build pipelines without a context (``kedro registry list``, ``kedro viz build``) get a loader for
-    ``KEDRO_ENV``.
+    Commands that build pipelines without a session (``kedro registry list``) get a loader for ``KEDRO_ENV``.
     """
     from kedro.framework.project import settings
 
@@ -52,10 +198,37 @@ def active_parameters() -> dict[str, Any]:
     return parameters
 
 
+def check_sections(models: Mapping[str, type[BaseModel]]) -> None:
+    """Check the active use case's sections by the models that nodes take them as, whichever nodes are going to run.
+
+    Raises
+    ------
+    ConfigurationError
+        An option that a model does not know, or a value that it cannot take.
+    """
+    parameters = active_parameters()
+    loader = _ACTIVE["loader"]
+    try:
+        check_options(parameters, models, place=loader.place)
+    except ParametersError as error:
+        raise ConfigurationError(str(error)) from error
+
+
+def active_environment() -> str | None:
+    """The environment that was asked for: ``medical`` with ``--env medical``; None for the default use case."""
+    loader = _ACTIVE["loader"]
+    environment: str | None = loader.env if loader is not None else os.getenv("KEDRO_ENV")
+    return environment
+
+
 def project_path() -> Path:
     """The project's folder."""
     from kedro.utils import find_kedro_project
 
+    if _ACTIVE["project"] is None and (loader := _ACTIVE["loader"]) is not None:
+        beside = Path(str(loader.conf_source)).parent
+        if (beside / "pyproject.toml").is_file():
+            return beside
     return Path(_ACTIVE["project"] or find_kedro_project(Path.cwd()) or Path.cwd())
 
 

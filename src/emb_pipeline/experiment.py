@@ -9,9 +9,9 @@ A cell is written out once, here; Kedro validates it on the signature of every n
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal, Self, cast
 
 from pydantic import (
     AliasChoices,
@@ -21,6 +21,7 @@ from pydantic import (
     SerializeAsAny,
     TypeAdapter,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -30,6 +31,7 @@ from emb_pipeline.embeddings.options import BagTuningOptions, EncoderTuningOptio
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.names import is_further_seed, is_resample
 from emb_pipeline.tasks.registry import KINDS, Kind
+from emb_pipeline.text.errors import suggest
 from emb_pipeline.text.readings import CorpusReading
 from emb_pipeline.text.spoiling import Spoil
 
@@ -40,6 +42,12 @@ TUNING: dict[str, tuple[str, type[TuningOptions]]] = {
 }
 """How what a method leaves behind is fine-tuned: the name of its hyper-parameters under ``methods:``, and their type."""
 _WORD = re.compile(r"[a-z][a-z0-9_]*")
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_RESERVED = {
+    "corpora": frozenset({"pretrained", "task", "control", "ingest", "report", "overlap", "tasks", "corpora"}),
+    "tasks": frozenset({"audit"}),
+}
+"""Names that would stand for two things in the graph."""
 
 
 class _Strict(BaseModel):
@@ -181,11 +189,58 @@ class Grid(_Strict):
 
     @field_validator("corpora", "tasks")
     @classmethod
-    def _are_plain_words(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+    def _are_plain_words(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         for name in names:
             if not _WORD.fullmatch(name):
                 raise ValueError(f"{name!r} must be lower-case letters, digits and underscores: it names files and nodes")
+            if name in _RESERVED[str(info.field_name)]:
+                raise ValueError(
+                    f"{name!r} is the name of something else in the graph; choose another, {name}_1 for instance"
+                )
+        if len(set(names)) < len(names):
+            raise ValueError(f"{', '.join(names)}: a name stands twice")
         return names
+
+    @field_validator("pretrained", "baselines", "controls", mode="after")
+    @classmethod
+    def _are_keys(cls, names: Iterable[str]) -> Iterable[str]:
+        for name in names:
+            _require_key(name)
+        return names
+
+    @field_validator("derived")
+    @classmethod
+    def _have_an_origin(cls, derived: dict[str, Derived]) -> dict[str, Derived]:
+        for name in derived:
+            origin, _, key = name.partition(".")
+            if not origin or not key:
+                raise ValueError(f"{name!r} must be <origin>.<name>, pretrained.{name.strip('.') or 'small'} for instance")
+            _require_key(key)
+        return derived
+
+    @field_validator("fine_tune")
+    @classmethod
+    def _have_plain_names(cls, tunings: tuple[FineTuning, ...]) -> tuple[FineTuning, ...]:
+        for tuning in tunings:
+            _require_key(tuning.name)
+        return tunings
+
+    @model_validator(mode="after")
+    def _seeds_belong_to_a_method(self) -> Self:
+        trained = [f"{method}_{dim}" for method, dims in self.methods.items() for dim in dims]
+        for key in self.seeds if all(method in METHODS for method in self.methods) else ():
+            if key not in trained:
+                raise ValueError(f"seeds.{key} is no embedding that the grid trains; {suggest(key, trained)}")
+        return self
+
+
+def _require_key(name: str) -> None:
+    if not _KEY.fullmatch(name):
+        plain = re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_-") or "mine"
+        raise ValueError(
+            f"{name!r} must be letters, digits, underscores and hyphens, since dots part the names of files and nodes; "
+            f"write {plain}"
+        )
 
 
 class EmbeddingCell(_Strict):
@@ -211,7 +266,7 @@ class EmbeddingCell(_Strict):
             return values
         method = METHODS.get(str(values.get("method")))
         if method is None:
-            raise ValueError(f"unknown method {values.get('method')!r}; known: {', '.join(METHODS)}")
+            raise ValueError(f"unknown method {values.get('method')!r}; {suggest(str(values.get('method')), METHODS)}")
         made = {**values, "options": method.options(**cast(Mapping[str, Any], values["options"]))}
         if isinstance(values.get("tuning"), Mapping):
             _, tuning = TUNING[str(method.artefact)]
@@ -275,7 +330,7 @@ class TaskDefinition(_Strict):
             return values
         kind = KINDS.get(str(values.get("kind")))
         if kind is None:
-            raise ValueError(f"unknown kind {values.get('kind')!r}; known: {', '.join(KINDS)}")
+            raise ValueError(f"unknown kind {values.get('kind')!r}; {suggest(str(values.get('kind')), KINDS)}")
         evaluation = values.get("evaluation") or {}
         if isinstance(evaluation, Mapping):
             evaluation = kind.options(**evaluation)
@@ -340,15 +395,15 @@ def expand_grid(grid: Mapping[str, Any], methods: Mapping[str, Any], seed: int =
     for cell in _cells(plan, seed):
         method = cell["method"]
         if method not in METHODS:
-            raise ValueError(f"globals.yml, grid: unknown method {method!r}; known: {', '.join(METHODS)}")
+            raise ValueError(f"globals.yml, grid: unknown method {method!r}; {suggest(method, METHODS)}")
         cell["options"] = {**(methods.get(method) or {}), **cell.get("options", {})}
-        cells.setdefault(cell["origin"], {})[cell["key"]] = cell
+        _add(cells, cell)
     _require_bases(plan, cells)
     changed: tuple[Spoilt | Resampled, ...] = (*plan.spoilt, *plan.resampled)
     for cell in [copy for plan_of in changed for copy in _on_changed_text(plan_of, cells)]:
-        cells[cell["origin"]][cell["key"]] = cell
+        _add(cells, cell)
     for cell in [copy for tuning in plan.fine_tune for copy in _tuned(tuning, cells, methods, plan.tasks)]:
-        cells[cell["origin"]][cell["key"]] = cell
+        _add(cells, cell)
     _require_known_tasks(plan, cells)
     _require_no_repetition_by_name(plan, cells)
     return cells
@@ -363,6 +418,15 @@ def _require_no_repetition_by_name(grid: Grid, cells: Mapping[str, Mapping[str, 
                 f"globals.yml, grid: {name} ends like a repetition with another seed or on a resample of a corpus "
                 "(_seed<number>, _bootstrap<number>); call it something else"
             )
+
+
+def _add(cells: dict[str, dict[str, Any]], cell: dict[str, Any]) -> None:
+    members = cells.setdefault(cell["origin"], {})
+    if cell["key"] in members:
+        raise ValueError(
+            f"globals.yml, grid: two embeddings are called {cell['origin']}.{cell['key']}; leave one out or rename it"
+        )
+    members[cell["key"]] = cell
 
 
 def _require_known_tasks(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
@@ -543,6 +607,11 @@ def _named(key: str) -> dict[str, Any]:
 def _dim_in(key: str) -> int | None:
     numbers = [part for part in key.split("_") if part.isdigit()]
     return int(numbers[0]) if numbers else None
+
+
+def without_a_task(experiment: Experiment) -> list[EmbeddingCell]:
+    """Embeddings that no task of the grid can use, but for those that nobody asked to evaluate."""
+    return [cell for cell in experiment.cells if cell.evaluate_on is None and not experiment.tasks_of(cell)]
 
 
 _CHANGED_TEXT: TypeAdapter[Spoiling | Resample | None] = TypeAdapter(Spoiling | Resample | None)

@@ -3,23 +3,37 @@ and the last lines of the console say where the results are."""
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 from kedro.framework.hooks import hook_impl
 
-from emb_pipeline.config import active_parameters, in_project, project_path, remember, tracking_uri
+from emb_pipeline.config import (
+    active_environment,
+    active_parameters,
+    in_project,
+    project_path,
+    remember,
+    tracking_uri,
+)
+
+LOGGER = logging.getLogger(__name__)
 
 
 class ActiveProject:
-    """Hands the run's config loader to the pipeline registry, which has no context of its own."""
+    """Remembers the run's project, and logs in to MLflow with the project's credentials."""
 
     @hook_impl
     def after_context_created(self, context: Any) -> None:
-        """Remember loader and project of this run."""
-        remember(context.config_loader, context.project_path)
+        """Remember the project; hand the credentials ``mlflow`` to MLflow, which takes them from the environment."""
+        remember(context.project_path)
+        for name, value in context.config_loader["credentials"]["mlflow"].items():
+            os.environ.setdefault(f"MLFLOW_TRACKING_{name.upper()}", str(value))
 
 
 class ParentRun:
@@ -69,7 +83,7 @@ def _description(run_params: dict[str, Any]) -> tuple[str, dict[str, str], dict[
         "use_case": use_case,
         "kedro_run_id": str(run_params.get("run_id") or run_params.get("session_id")),
         "kedro_command": kedro_command(run_params),
-        "runner": str(run_params.get("runner") or "SequentialRunner"),
+        "runner": _runner(run_params),
         **git_state(project_path()),
     }
     return f"{use_case}/{tags['kedro_run_id']}", tags, {"parameters": parameters, "versions": versions()}
@@ -80,6 +94,8 @@ _FLAGS = {
     "node_names": "nodes",
     "from_nodes": "from-nodes",
     "to_nodes": "to-nodes",
+    "from_inputs": "from-inputs",
+    "to_outputs": "to-outputs",
     "namespaces": "namespaces",
 }
 
@@ -93,9 +109,31 @@ def kedro_command(run_params: dict[str, Any]) -> str:
     if chosen := [name for name in names if name and name != "__default__"]:
         words.append(f"--pipelines {','.join(chosen)}")
     words += [f"--{flag} {','.join(run_params[name])}" for name, flag in _FLAGS.items() if run_params.get(name)]
+    if run_params.get("only_missing_outputs"):
+        words.append("--only-missing-outputs")
     if given := run_params.get("runtime_params"):
         words.append("--params " + ",".join(f"{name}={value}" for name, value in _flat(given)))
+    if (runner := _runner(run_params)) != _SEQUENTIAL:
+        words.append(f"--runner {runner}")
+    if given := _of_command_line("runner_params"):
+        words.append("--runner-params " + ",".join(f"{name}={value}" for name, value in _flat(given)))
     return " ".join(words)
+
+
+_SEQUENTIAL = "SequentialRunner"
+
+
+def _runner(run_params: dict[str, Any]) -> str:
+    """The runner's name; Kedro describes an instance by its address."""
+    described = str(run_params.get("runner") or _SEQUENTIAL)
+    found = re.search(r"(\w+) object at", described)
+    return found.group(1) if found else described
+
+
+def _of_command_line(option: str) -> Any:
+    """What was given for an option of ``kedro run`` that its hooks are not told of."""
+    context = click.get_current_context(silent=True)
+    return context.params.get(option) if context else None
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -113,14 +151,16 @@ class Requirements:
     def before_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
         """Check every embedding that this run trains or loads, and what it reads that is made elsewhere."""
         from emb_pipeline.embeddings.registry import require
-        from emb_pipeline.experiment import EmbeddingCell
+        from emb_pipeline.experiment import EmbeddingCell, experiment_from, without_a_task
 
         embeddings = active_parameters()["embeddings"]
         names = {name for node in pipeline.nodes for name in node.inputs if name.startswith("params:embeddings.")}
         for name in sorted(names):
-            _, origin, key = name.split(".")
+            _, origin, key = name.split(".", 2)
             cell = EmbeddingCell.model_validate(embeddings[origin][key])
             require(cell.method, cell.options)
+        for cell in without_a_task(experiment_from(active_parameters())):
+            LOGGER.warning("%s is evaluated on no task of the grid: none of them can use it", cell.name)
         for name in sorted({name for node in pipeline.nodes for name in node.inputs if "@" in name}):
             check = getattr(catalog.get(name), "require", None)
             if check is not None:
@@ -180,4 +220,6 @@ class Console:
             soft_wrap=True,
             highlight=False,
         )
-        terminal.print("graph    kedro viz run   (http://127.0.0.1:4141)", soft_wrap=True, highlight=False)
+        environment = active_environment()
+        viz = f"kedro viz run --env {environment}" if environment else "kedro viz run"
+        terminal.print(f"graph    {viz}   (http://127.0.0.1:4141)", soft_wrap=True, highlight=False)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from kedro.pipeline import Pipeline
+from collections.abc import Iterable
 
-from emb_pipeline.config import active_parameters
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+from kedro.validation.type_extractor import TypeExtractor
+from pydantic import BaseModel
+
+from emb_pipeline.config import active_parameters, check_sections
 from emb_pipeline.experiment import experiment_from
 from emb_pipeline.pipelines import decide, diagnose, evaluate, fine_tune, ingest, measure, report, train
 
@@ -28,4 +33,13 @@ def register_pipelines() -> dict[str, Pipeline]:
         "decide": decide.build(experiment),
         "report": report.build(experiment),
     }
-    return {**stages, "__default__": Pipeline(stages.values()), "deploy": decide.build_export(experiment)}
+    whole, export = Pipeline(stages.values()), decide.build_export(experiment)
+    check_sections(_section_models([*whole.nodes, *export.nodes]))
+    return {**stages, "__default__": whole, "deploy": export}
+
+
+def _section_models(nodes: Iterable[Node]) -> dict[str, type[BaseModel]]:
+    """The models that nodes take whole sections of the parameters as: ``{"report": ReportOptions, …}``."""
+    one_for_each_function = {node.func: node for node in nodes}
+    types = TypeExtractor({"": Pipeline(one_for_each_function.values())}).extract_types_from_pipelines()
+    return {name: model for name, model in types.items() if "." not in name and issubclass(model, BaseModel)}

@@ -1,5 +1,6 @@
 """Project settings."""
 
+import logging
 import os
 import warnings
 
@@ -8,6 +9,10 @@ from emb_pipeline.hooks import ActiveProject, Console, Freshness, ParentRun, Req
 
 # Progress bars of libraries would fill the log of a run; who wants them sets TQDM_DISABLE=0.
 os.environ.setdefault("TQDM_DISABLE", "1")
+# MLflow logs how it sets up its database.
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+# What libraries warn of goes to the log file (conf/logging.yml), not into the console between the lines of a run.
+logging.captureWarnings(True)
 # Kedro 1.7 with omegaconf 2.4: Kedro's to change, and said at every command otherwise.
 warnings.filterwarnings("ignore", message=r"register_new_resolver\(\) is deprecated")
 # Namespaced names with dots are what our mappings are made of.

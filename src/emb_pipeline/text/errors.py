@@ -1,8 +1,9 @@
-"""The errors that bad data raises."""
+"""The errors that bad data raises, and what a message says of a name that is unknown."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 
 
 class DataError(ValueError):
@@ -50,3 +51,21 @@ class DataErrors(DataError):
             lines.append(f"  {error}" if error.remedy not in known else f"  {error.place}: {error.reason}")
             known.add(error.remedy)
         return "\n".join(lines)
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """Name what was probably meant, or else everything that there is.
+
+    Returns
+    -------
+    str
+        ``did you mean 'decision'?``, or ``known: accuracy, f1``.
+    """
+    names = [str(each) for each in known]
+    close = nearest(name, names)
+    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(names) or 'none'}"
+
+
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """Find the known name that is written most alike: a list of one name, or of none."""
+    return difflib.get_close_matches(name, [str(each) for each in known], n=1, cutoff=0.6)

@@ -1,0 +1,38 @@
+"""The project's ``kedro run``: as Kedro's, but an error that its user can mend is one line, not a traceback."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any
+
+import click
+from kedro.config import MissingConfigException
+from kedro.framework.cli.project import run as kedro_run
+from kedro.validation.exceptions import ParameterValidationError
+
+from emb_pipeline.text.errors import DataError
+
+TRACEBACKS = logging.getLogger("emb_pipeline.tracebacks")
+"""Goes to the log file alone (conf/logging.yml)."""
+_USERS_TO_MEND = (DataError, ParameterValidationError, MissingConfigException)
+_NOISE = re.compile(r"\n\s*For further information visit \S+| \[type=[a-z_]+, input_value=.*?, input_type=\w+\]", re.DOTALL)
+
+
+class _Run(click.Command):
+    """``kedro run`` whose errors in data and configuration end in one message and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except _USERS_TO_MEND as error:
+            TRACEBACKS.error("kedro run", exc_info=error)
+            raise click.ClickException(_NOISE.sub("", str(error))) from error
+
+
+@click.group(name="emb_pipeline")
+def cli() -> None:
+    """Command line of the project."""
+
+
+cli.add_command(_Run("run", params=kedro_run.params, callback=kedro_run.callback, help=kedro_run.help))

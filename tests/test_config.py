@@ -1,0 +1,103 @@
+"""Where configuration is read from, and which use case a command shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kedro.framework.project import configure_project, pipelines, settings
+
+from emb_pipeline.config import ConfigurationError, ExperimentConfigLoader, active_environment, active_parameters
+from tests.conftest import run_kedro
+
+
+def load(project: Path, env: str | None = "tiny", **runtime: Any) -> ExperimentConfigLoader:
+    configure_project("emb_pipeline")
+    return ExperimentConfigLoader(str(project / "conf"), env=env, runtime_params=runtime, **settings.CONFIG_LOADER_ARGS)
+
+
+def write(project: Path, path: str, text: str) -> None:
+    (project / "conf" / path).write_text(text)
+
+
+def test_what_is_kept_in_local_lies_on_top_of_every_use_case(project: Path) -> None:
+    write(project, "local/parameters.yml", "report: {resamples: 123}\ntraining: {workers: 2}\n")
+    parameters = load(project)["parameters"]
+    assert (parameters["report"]["resamples"], parameters["report"]["permutations"]) == (123, 199)
+    assert parameters["training"]["workers"] == 2 and parameters["use_case"] == "tiny"
+    assert load(project, report={"resamples": 150})["parameters"]["report"]["resamples"] == 150
+
+
+def test_credentials_come_from_local_and_none_are_needed(project: Path) -> None:
+    assert load(project)["credentials"] == {"milvus": {}, "mlflow": {}}
+    write(project, "local/credentials.yml", "milvus: {token: root:secret}\n")
+    assert load(project)["credentials"] == {"milvus": {"token": "root:secret"}, "mlflow": {}}
+
+
+def test_a_catalog_entry_of_local_replaces_that_of_base(project: Path) -> None:
+    write(project, "local/catalog.yml", "leaderboard: {type: pandas.CSVDataset, filepath: board.csv}\n")
+    catalog = load(project)["catalog"]
+    assert catalog["leaderboard"]["filepath"] == "board.csv" and "comparisons" in catalog
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "message"),
+    [
+        (
+            "tiny/paramters_x.yml",
+            "seed: 1",
+            r"paramters_x.yml: nothing reads a file of this name; did you mean 'parameters.yml'",
+        ),
+        (
+            "tiny/globals.yaml",
+            "use_case: tiny",
+            r"globals.yaml: nothing reads a file of this name; did you mean 'globals.yml'",
+        ),
+        ("tiny/more.yml", "seed: 1", r"conf/tiny/more.yml: nothing reads a file of this name"),
+        ("local/parameters.yml", "reprt: {}", r"conf/local/parameters.yml: unknown section 'reprt'; did you mean 'report'"),
+        ("local/parameters.yml", "report: {", r"conf/local, parameters: .*unable to read line"),
+        ("local/parameters.yml", "use_case: other", r"set it in globals.yml alone"),
+        ("local/globals.yml", "gird: {}", r"conf/local/globals.yml: nothing reads 'gird'; did you mean 'grid'"),
+        ("tiny/globals.yml", "use_case: template\ngrid: {corpora: [domain], tasks: [topic]}", r"write 'use_case: tiny'"),
+    ],
+)
+def test_a_file_or_a_name_that_nothing_reads_is_refused(path: str, text: str, message: str, project: Path) -> None:
+    write(project, path, text)
+    with pytest.raises(ConfigurationError, match=message):
+        load(project)["parameters"]
+
+
+def test_an_unknown_use_case_is_refused_with_the_nearest(project: Path) -> None:
+    with pytest.raises(ConfigurationError, match="there is no use case 'tinny' in conf/; did you mean 'tiny'"):
+        load(project, "tinny")
+
+
+def test_a_name_on_the_command_line_is_refused_as_such(project: Path) -> None:
+    with pytest.raises(ConfigurationError, match="--params: methods: unknown method 'word2vc'; did you mean 'word2vec'"):
+        load(project, methods={"word2vc": {"window": 9}})["parameters"]
+
+
+def test_options_of_sections_are_refused_whichever_nodes_run(project: Path) -> None:
+    load(project, decision={"budget": {}})
+    with pytest.raises(ConfigurationError, match="--params: decision: unknown option 'budget'; did you mean 'budgets'"):
+        list(pipelines)
+
+
+def test_kedro_viz_shows_the_use_case_that_it_is_asked_for_without_the_projects_hooks(project: Path) -> None:
+    from kedro_viz.integrations.kedro.data_loader import load_data
+
+    _, shown, *_ = load_data(project, env="tiny")
+    assert "topic.examples" in shown["ingest"].all_outputs()
+    assert active_environment() == "tiny" and active_parameters()["use_case"] == "tiny"
+
+
+def test_an_error_in_the_data_is_one_line_and_its_traceback_is_in_the_log_file(project: Path) -> None:
+    labels = project / "data/01_raw/tiny/labels.csv"
+    labels.write_text(labels.read_text().replace("text,label", "text,labels", 1))
+    done = run_kedro("--env", "tiny", "--pipelines", "ingest", check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("Error: data/01_raw/tiny/labels.csv, row 1: there is no column 'label'; ")
+    assert "Traceback" not in done.stdout + done.stderr and "╭" not in done.stdout + done.stderr
+    log = (project / "info.log").read_text()
+    assert "Traceback" in log and "DataError" in log
