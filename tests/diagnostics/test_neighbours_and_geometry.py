@@ -11,7 +11,6 @@ from scipy.stats import ortho_group, skew
 from emb_pipeline.diagnostics.geometry import anisotropy, first_direction_share, hubness, pip_loss
 from emb_pipeline.diagnostics.neighbours import nearest, overlaps, word_sample
 from emb_pipeline.embeddings.word_vectors import WordVectors
-from emb_pipeline.pipelines.diagnose.nodes import largest_size
 
 
 def _random(n: int = 60, dim: int = 8, seed: int = 0, shift: float = 0.0) -> WordVectors:
@@ -94,12 +93,10 @@ def test_pip_loss_is_that_of_the_matrices_and_blind_to_rotation() -> None:
     assert pip_loss(WordVectors(first.tokens, first.counts, turned), first) == pytest.approx(0, abs=1e-3)
 
 
-def test_sizes_of_one_method_are_held_against_the_largest() -> None:
-    known = [
-        "domain.word2vec_50",
-        "domain.word2vec_100",
-        "domain.word2vec_300",
-        "domain.word2vec_100_typos_50",
-        "domain.glove_100",
-    ]
-    assert [largest_size(key, known) for key in known] == ["domain.word2vec_300", "domain.word2vec_300", None, None, None]
+def test_pip_loss_is_summed_over_blocks_of_words_in_whatever_order_they_stand() -> None:
+    large, small = _random(n=40_000, dim=6, seed=1), _random(n=40_000, dim=4, seed=2)
+    order = np.random.default_rng(0).permutation(len(small))
+    mixed = WordVectors([small.tokens[row] for row in order], small.counts, small.vectors[order])
+    assert pip_loss(mixed, large) == pytest.approx(pip_loss(small, large), rel=1e-9)
+    nothing = WordVectors([f"other{row}" for row in range(len(small))], small.counts, small.vectors)
+    assert np.isnan(pip_loss(nothing, large))

@@ -9,6 +9,7 @@ from emb_pipeline.diagnostics.neighbours import unit_vectors
 from emb_pipeline.embeddings.word_vectors import WordVectors
 
 _BLOCK = 128
+_ROWS = 16_384
 
 
 def anisotropy(vectors: np.ndarray) -> float:
@@ -77,10 +78,13 @@ def pip_loss(first: WordVectors, second: WordVectors) -> float:
     ----------
     .. [1] Yin & Shen (2018), On the dimensionality of word embedding, NeurIPS.
     """
-    common = [token for token in first.tokens if token in second.index]
-    if not common:
+    rows = np.array([(row, second.index[token]) for row, token in enumerate(first.tokens) if token in second.index])
+    if not len(rows):
         return float("nan")
-    e, f = (each.vectors[[each.index[token] for token in common]].astype(np.float64) for each in (first, second))
-    of_second = float(np.square(f.T @ f).sum())
-    squared = float(np.square(e.T @ e).sum()) - 2 * float(np.square(e.T @ f).sum()) + of_second
-    return float(np.sqrt(max(squared, 0.0) / of_second))
+    products = [np.zeros((one.dim, other.dim)) for one, other in ((first, first), (first, second), (second, second))]
+    for block in np.array_split(rows, -(-len(rows) // _ROWS)):
+        e, f = (each.vectors[block[:, side]].astype(np.float64) for side, each in enumerate((first, second)))
+        for product, left, right in zip(products, (e, e, f), (e, f, f), strict=True):
+            product += left.T @ right
+    of_first, of_both, of_second = (float(np.square(product).sum()) for product in products)
+    return float(np.sqrt(max(of_first - 2 * of_both + of_second, 0.0) / of_second))

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from emb_pipeline.names import is_resample, resampled_from, without_seed
 from emb_pipeline.reporting.findings import Finding, code
+from emb_pipeline.reporting.size_findings import PIP_LOSS
 from emb_pipeline.reporting.wording import count_text, share_text
 
 SEED, SAMPLE, SAMPLES, CORPUS = (
@@ -57,6 +58,7 @@ def diagnosis_view(
     if checks.empty:
         return None
     names = list(dict.fromkeys(checks["embedding"]))
+    checks = checks[checks["check"] != PIP_LOSS]  # stands beside the scores of the sizes
     return {
         "findings": [
             *_antonym_findings(checks),

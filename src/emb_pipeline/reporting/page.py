@@ -118,7 +118,8 @@ def report_page(
     ----------
     run : mapping
         use_case, git_commit, dirty, created, versions, command, tracking_uri, seed, kedro_run_id,
-        tasks ({task: {kind, definition, evaluation}}), methods ({method: options}). Whatever is missing is left out.
+        tasks ({task: {kind, definition, evaluation}}), methods ({method: options}), probe_words (those that the user named).
+        Whatever is missing is left out.
     leaderboard : DataFrame
         One row per cell and metric; at least one primary value.
     comparisons, origins, audit, embeddings, corpora : DataFrame

@@ -8,7 +8,9 @@ from markupsafe import Markup
 from emb_pipeline.reporting.findings import Finding, code
 from emb_pipeline.reporting.wording import bytes_text, distance_text, plural
 
-PIP = "PIP loss"
+
+PIP_LOSS = "PIP loss"
+"""The check of word vectors that holds an embedding against the largest size of the same; its item names that one."""
 
 
 def size_findings(sizes: pd.DataFrame) -> list[Finding]:
@@ -24,7 +26,7 @@ def size_findings(sizes: pd.DataFrame) -> list[Finding]:
 
 def pip_losses(checks: pd.DataFrame) -> dict[str, float]:
     """PIP loss against the largest size [Yin & Shen 2018, NeurIPS], of each embedding that has one."""
-    rows = checks[checks["check"].str.startswith(PIP)]
+    rows = checks[checks["check"] == PIP_LOSS]
     return dict(zip(rows["embedding"].astype(str), rows["value"].astype(float), strict=True))
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
-from emb_pipeline.diagnostics.geometry import anisotropy, first_direction_share, hubness
+from emb_pipeline.diagnostics.geometry import anisotropy, first_direction_share, hubness, pip_loss
 from emb_pipeline.diagnostics.neighbours import COMMONEST, nearest, word_sample
+from emb_pipeline.diagnostics.probe_words import typical_words
 from emb_pipeline.diagnostics.tables import CHECKS, NEIGHBOURS, WORD_MAP
 from emb_pipeline.diagnostics.word_map import word_map
 from emb_pipeline.diagnostics.word_tests import (
@@ -23,14 +23,14 @@ from emb_pipeline.diagnostics.word_tests import (
     word_similarity,
 )
 from emb_pipeline.embeddings.word_vectors import WordVectors
-from emb_pipeline.experiment import Folders
+from emb_pipeline.experiment import EmbeddingCell, Folders
+from emb_pipeline.pipelines.facts import are_trained_on_a_corpus, is_first
+from emb_pipeline.reporting.size_findings import PIP_LOSS
 from emb_pipeline.text.held_out import held_out_texts
 from emb_pipeline.text.texts import Texts
 from emb_pipeline.text.word_sets import WordSetReading, analogy_questions, scored_pairs_of_words
 
 Tables = Mapping[str, pa.Table]
-PIP = "PIP loss against the largest size"
-_SIZED = re.compile(r"([^_]+)_(\d+)")
 HUB_WORDS = 5_000
 """Commonest words whose neighbourhoods are searched for hubs."""
 
@@ -65,7 +65,9 @@ class DiagnosisOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    probe_words: tuple[str, ...] = Field(default=(), description="words whose neighbours the report shows")
+    probe_words: tuple[str, ...] = Field(
+        default=(), description="words whose neighbours the report shows; none: ten that your first corpus is about"
+    )
     similarity: dict[str, WordSetReading] = Field(default_factory=dict, description="pairs of words that people scored")
     analogies: dict[str, WordSetReading] = Field(default_factory=dict, description="questions of four words")
     antonyms: tuple[tuple[str, str], ...] = Field(default=(), description="pairs of opposites")
@@ -78,18 +80,22 @@ class DiagnosisOptions(BaseModel):
 def diagnose_vectors(options: DiagnosisOptions, folders: Folders, seed: int, **inputs: Any) -> dict[str, pa.Table]:
     """What the word vectors of one origin know by themselves, and what is wrong with them."""
     vectors_of = {name.removeprefix("vectors_"): each for name, each in inputs.items() if name.startswith("vectors_")}
+    cells = [EmbeddingCell.model_validate(each) for name, each in inputs.items() if name.startswith("cell_")]
     texts_of = {
         name.removeprefix("task_"): Texts(held_out_texts(each)) for name, each in inputs.items() if name.startswith("task_")
     }
-    sets = _WordSets(options, folders)
+    if not options.probe_words:
+        corpora = [each for name, each in inputs.items() if name.startswith("corpus_")]
+        texts = (text for name, each in inputs.items() if name.startswith("task_") for text in held_out_texts(each))
+        options = options.model_copy(update={"probe_words": tuple(typical_words(corpora, texts))})
+    sets, largest = _WordSets(options, folders), largest_sizes(cells)
     checks: list[dict[str, Any]] = []
     neighbours: list[pa.Table] = []
     for key, vectors in vectors_of.items():
         for check, item, found in _checks(vectors, options, sets, texts_of, np.random.default_rng(seed)):
-            values = {"value": found.value, "ci_low": found.low, "ci_high": found.high, "p": found.p}
-            checks.append(
-                {"embedding": key, "check": check, "item": item, **values, "known": found.known, "total": found.total}
-            )
+            checks.append(_row(key, check, item, found))
+        if key in largest:
+            checks.append(_row(key, PIP_LOSS, largest[key], _pip_loss(vectors, vectors_of[largest[key]])))
         neighbours.append(_neighbours(key, vectors, options))
     return {
         "checks": pa.Table.from_pylist(checks, schema=CHECKS),
@@ -103,13 +109,18 @@ def diagnose_vectors(options: DiagnosisOptions, folders: Folders, seed: int, **i
     }
 
 
-def largest_size(key: str, known: Iterable[str]) -> str | None:
-    """The embedding of the same method with most dimensions; None for that one itself, and where there is but one size."""
-    sizes = {
-        int(found[2]): name for name in known if (found := _SIZED.fullmatch(name)) and found[1] == key.rpartition("_")[0]
+def largest_sizes(cells: Sequence[EmbeddingCell]) -> dict[str, str]:
+    """For each embedding that a corpus alone determines, the one of its method and corpus with most dimensions.
+
+    Those with most dimensions are left out, and repetitions with other seeds.
+    """
+    sizes: dict[tuple[str, str], dict[int, str]] = {}
+    for cell in are_trained_on_a_corpus(cells):
+        if cell.dim is not None and is_first(cell):
+            sizes.setdefault((cell.origin, cell.method), {})[cell.dim] = cell.name
+    return {
+        name: names[max(names)] for names in sizes.values() for dim, name in names.items() if dim != max(names)
     }
-    largest = sizes[max(sizes)] if len(sizes) > 1 else None
-    return largest if largest != key and _SIZED.fullmatch(key) else None
 
 
 def _drawn(vectors_of: Mapping[str, WordVectors], options: DiagnosisOptions) -> list[str]:
@@ -158,6 +169,16 @@ def _checks(
         yield "shape", item, Measured(value, float("nan"), float("nan"), len(common), len(vectors))
     for task, texts in texts_of.items():
         yield "known words", task, _known_share(vectors, texts)
+
+
+def _row(key: str, check: str, item: str, found: Measured) -> dict[str, Any]:
+    values = {"value": found.value, "ci_low": found.low, "ci_high": found.high, "p": found.p}
+    return {"embedding": key, "check": check, "item": item, **values, "known": found.known, "total": found.total}
+
+
+def _pip_loss(vectors: WordVectors, largest: WordVectors) -> Measured:
+    common = sum(token in largest.index for token in vectors.tokens)
+    return Measured(pip_loss(vectors, largest), float("nan"), float("nan"), common, len(vectors))
 
 
 def _known_share(vectors: WordVectors, texts: Texts) -> Measured:

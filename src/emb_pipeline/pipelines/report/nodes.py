@@ -267,6 +267,7 @@ def run_description(parameters: Mapping[str, Any]) -> dict[str, Any]:
         "dirty": state.get("git_dirty") == "true",
         "versions": versions(),
         "seed": parameters["seed"],
+        "probe_words": list(parameters["diagnosis"].get("probe_words") or ()),
         "tracking_uri": tracking_uri(),
         "tasks": {
             name: {
