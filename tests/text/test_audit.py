@@ -148,6 +148,7 @@ def test_a_retrieval_audit_counts_what_is_judged_and_what_is_not() -> None:
         "duplicate_passages": 1,
         "unjudged_twins": 1,
         "query_in_passage": 1,
+        "queries_among_passages": 0,
     }
     assert line(audit, "unjudged_twins")["examples"] == ["q2"]
 
@@ -203,5 +204,6 @@ def test_a_retrieval_task_that_cannot_be_evaluated_is_refused(tables: RetrievalT
 
 
 def test_tasks_that_can_be_evaluated_pass() -> None:
-    require_evaluable(examples(("1", "a", "x", "train"), ("2", "b", "y", "train"), ("3", "c", "x", "test")), "diagnosis")
-    require_evaluable(retrieval({"q": "a"}, {"p": "a"}, {("q", "p"): 1}), "search")
+    tested = [("3", "c", "x", "test"), ("4", "d", "x", "test")]
+    require_evaluable(examples(("1", "a", "x", "train"), ("2", "b", "y", "train"), *tested), "diagnosis")
+    require_evaluable(retrieval({"q": "a", "r": "b"}, {"p": "a"}, {("q", "p"): 1, ("r", "p"): 1}), "search")

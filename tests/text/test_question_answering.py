@@ -228,13 +228,13 @@ def test_candidates_keep_their_judgments_and_one_sided_questions_can_be_left_out
 
 
 def test_bad_judgments_are_refused_with_their_row(judged_pairs: Callable) -> None:
-    with pytest.raises(DataError, match=r"test.csv, row 3: relevance 'maybe' is not a whole number"):
+    with pytest.raises(DataError, match=r"test.csv, row 3: label 'maybe' is no number"):
         judged_pairs(HEAD + "who?,it was Ann,1\nwho?,it rained,maybe\n")
     with pytest.raises(DataError, match=r"test.csv, row 2: the passage is empty"):
         judged_pairs(HEAD + "who?, ,1\n")
     with pytest.raises(DataError, match=r"train.csv, row 2: the passage is empty"):  # of a test question, so not used
         judged_pairs(train=HEAD + "who?, ,1\n")
-    with pytest.raises(DataError, match=r"train.csv, row 2: relevance 'maybe' is not a whole number"):
+    with pytest.raises(DataError, match=r"train.csv, row 2: label 'maybe' is no number"):
         judged_pairs(train=HEAD + "who?,it rained,maybe\n")
     with pytest.raises(DataError, match="no query of the test part has a relevant passage"):
         judged_pairs(HEAD + "who?,it rained,0\n")

@@ -583,7 +583,7 @@ def test_queries_passages_and_graded_judgments_are_read(tmp_path: Path) -> None:
         "passage_id": ["p1", "p1", "p2"],
         "relevance": [2, 0, 1],
     }
-    assert tables.qrels.schema.field("relevance").type == pa.int32()
+    assert tables.qrels.schema.field("relevance").type == pa.float32()
 
 
 def test_judgments_without_a_grade_are_relevant(tmp_path: Path) -> None:
@@ -601,7 +601,7 @@ def test_judgments_without_a_grade_are_relevant(tmp_path: Path) -> None:
             QUERIES,
             PASSAGES,
             "query_id\tpassage_id\trelevance\nq1\tp1\tyes\n",
-            r"r\.tsv, row 2: relevance 'yes' is not a whole number",
+            r"r\.tsv, row 2: relevance 'yes' is no number",
         ),
         (QUERIES, PASSAGES, "query_id\tpassage_id\n", r"r\.tsv: there is no judgment"),
         (

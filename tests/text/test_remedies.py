@@ -337,13 +337,13 @@ def test_tags_of_hugging_face_come_with_their_names(kind: str | None, tmp_path: 
     hugging_face(
         tmp_path / "a.parquet",
         {"ner_tags": {"feature": feature, "_type": kind} if kind else [feature]},
-        tokens=pa.array([["Marie", "Curie", "won"], ["He", "lost"]]),
-        ner_tags=pa.array([[1, 2, 0], [0, 0]]),
-        split=pa.array(["train", "test"]),
+        tokens=pa.array([["Marie", "Curie", "won"], ["He", "lost"], ["She", "won"], ["They", "lost"]]),
+        ner_tags=pa.array([[1, 2, 0], [0, 0], [0, 0], [0, 0]]),
+        split=pa.array(["train", "test", "train", "test"]),
     )
     reading = {"reader": "parquet", "path": "a.parquet", "tags": "ner_tags", "split": "split"}
     found = tables(tmp_path, "sequence_labelling", reading)["sentences"]
-    assert found["tags"].to_pylist() == [["B-PER", "I-PER", "O"], ["O", "O"]]
+    assert found["tags"].to_pylist() == [["B-PER", "I-PER", "O"], *[["O", "O"]] * 3]
 
 
 def test_labels_that_are_numbers_are_named_on_request(tmp_path: Path) -> None:
@@ -353,12 +353,13 @@ def test_labels_that_are_numbers_are_named_on_request(tmp_path: Path) -> None:
     assert found["label"].to_pylist() == ["no", "yes", "yes", "no"]
     (tmp_path / "a.csv").write_text("text,label\none,0\ntwo,1\nthree,2\n")
     assert "row 4: label '2' has no name" in str(refusal(tmp_path, reading, "classification"))
-    rows = [{"tokens": ["He", "won"], "tags": [0, 1], "split": part} for part in ("train", "test")]
+    words = [("He", "train"), ("She", "train"), ("They", "test"), ("You", "test")]
+    rows = [{"tokens": [word, "won"], "tags": [0, 1], "split": part} for word, part in words]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     reading = {"reader": "jsonl", "path": "a.jsonl", "split": "split"}
     assert "'label_names: [O, B-…" in str(refusal(tmp_path, reading, "sequence_labelling"))
     found = tables(tmp_path, "sequence_labelling", {**reading, "label_names": ["O", "B-X"]})["sentences"]
-    assert found["tags"].to_pylist() == [["O", "B-X"]] * 2
+    assert found["tags"].to_pylist() == [["O", "B-X"]] * 4
 
 
 @pytest.mark.parametrize(

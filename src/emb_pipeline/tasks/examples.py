@@ -21,7 +21,8 @@ EXAMPLES = pa.schema(
 QUERIES = pa.schema([("query_id", pa.string()), ("text", pa.string()), ("split", pa.string())])
 PASSAGES = pa.schema([("passage_id", pa.string()), ("text", pa.string())])
 PAIRS = pa.schema([("pair_id", pa.string()), ("text_a", pa.string()), ("text_b", pa.string()), ("score", pa.float64())])
-QRELS = pa.schema([("query_id", pa.string()), ("passage_id", pa.string()), ("relevance", pa.int32())])
+QRELS = pa.schema([("query_id", pa.string()), ("passage_id", pa.string()), ("relevance", pa.float32())])
+EXCLUDED = pa.schema([("query_id", pa.string()), ("passage_id", pa.string())])
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +119,8 @@ class RetrievalTask:
         Their relevance grades.
     judged : csr_array of shape (n_queries, n_passages), bool, optional
         The pairs that were judged, irrelevant ones among them; those with a grade where it is left out.
+    excluded : csr_array of shape (n_queries, n_passages), bool, optional
+        The pairs that no ranking shows: a query's own passage.
     """
 
     name: str
@@ -129,6 +132,7 @@ class RetrievalTask:
     training_queries: Texts = field(default_factory=lambda: Texts([]))
     training_qrels: sp.csr_array | None = None
     judged: sp.csr_array | None = None
+    excluded: sp.csr_array | None = None
 
     def __post_init__(self) -> None:
         if self.qrels.shape != (len(self.query_ids), len(self.passage_ids)):
@@ -156,12 +160,15 @@ class RetrievalTask:
 
     @classmethod
     def from_tables(cls, tables: Mapping[str, pa.Table], name: str = "retrieval") -> RetrievalTask:
-        """The task of tables ``queries``, ``passages`` and ``qrels``; queries of a split other than test are for training.
+        """The task of tables ``queries``, ``passages`` and ``qrels``, and perhaps ``excluded``.
+
+        Queries of a split other than test are for training. Those of the test that nothing answers are left out; grades
+        below 0 are irrelevant, as 0 is.
 
         Raises
         ------
         DataError
-            A missing column or value, an id twice, a negative or repeated judgment, or one of an unknown id.
+            A missing column or value, an id twice, a repeated judgment, or one of an unknown id; no query is answered.
         """
         queries = _typed(tables, "queries", QUERIES, name, optional=("split",))
         passages = _typed(tables, "passages", PASSAGES, name)
@@ -169,9 +176,6 @@ class RetrievalTask:
         query_ids, passage_ids = _unique_strings(queries, "query_id", name), _unique_strings(passages, "passage_id", name)
         rows, columns = _positions(qrels, "query_id", query_ids, name), _positions(qrels, "passage_id", passage_ids, name)
         grades = qrels["relevance"].to_numpy().astype(np.float32)
-        if (grades < 0).any():
-            place = f"{name}.qrels, row {int(np.flatnonzero(grades < 0)[0]) + 1}"
-            raise DataError(place, "relevance is negative", "grade judgments from 0 (not relevant) upwards")
         shape = (len(query_ids), len(passage_ids))
         pairs, counts = np.unique(rows * shape[1] + columns, return_counts=True)
         if (counts > 1).any():
@@ -182,14 +186,25 @@ class RetrievalTask:
                 "keep one judgment of each pair",
             )
         judged = sp.csr_array((np.ones(len(grades), dtype=bool), (rows, columns)), shape=shape)
-        graded = sp.csr_array((grades, (rows, columns)), shape=shape)
+        graded = sp.csr_array((np.maximum(grades, 0), (rows, columns)), shape=shape)
         graded.eliminate_zeros()
         texts, is_training = texts_of(tables, "queries"), np.zeros(len(query_ids), dtype=bool)
         if "split" in queries.column_names:
             is_training = np.array([split not in (None, "test") for split in queries["split"].to_pylist()])
-        tested, training = np.flatnonzero(~is_training), np.flatnonzero(is_training)
-        if not len(tested):
+        is_answered = np.diff(graded.indptr) > 0
+        tested, training = np.flatnonzero(~is_training & is_answered), np.flatnonzero(is_training)
+        if is_training.all():
             raise DataError(f"{name}.queries", "no query is in the split 'test'", "name some, or leave the split out")
+        if not len(tested):
+            raise DataError(f"{name}.qrels", "no query of the test has a relevant passage", "judge some above 0")
+        excluded = None
+        if "excluded" in tables:
+            pairs_out = _typed(tables, "excluded", EXCLUDED, name)
+            places = (
+                _positions(pairs_out, "query_id", query_ids, name),
+                _positions(pairs_out, "passage_id", passage_ids, name),
+            )
+            excluded = sp.csr_array((np.ones(pairs_out.num_rows, dtype=bool), places), shape=shape)[tested]
         return cls(
             name,
             query_ids[tested],
@@ -200,20 +215,27 @@ class RetrievalTask:
             texts.take(training),
             graded[training],
             judged[tested],
+            excluded,
         )
 
     def to_tables(self) -> dict[str, pa.Table]:
         """The tables ``queries``, ``passages`` and ``qrels`` of this task."""
         judged = sp.coo_array(self.qrels if self.judged is None else self.judged)
         grades = np.asarray(self.qrels[judged.coords]).ravel()
+        excluded = {}
+        if self.excluded is not None:
+            rows, columns = sp.coo_array(self.excluded).coords
+            pairs = {"query_id": list(self.query_ids[rows]), "passage_id": list(self.passage_ids[columns])}
+            excluded["excluded"] = pa.table(pairs, schema=EXCLUDED)
         return {
+            **excluded,
             "queries": pa.table({"query_id": list(self.query_ids), "text": list(self.queries)}),
             "passages": pa.table({"passage_id": list(self.passage_ids), "text": list(self.passages)}, schema=PASSAGES),
             "qrels": pa.table(
                 {
                     "query_id": list(self.query_ids[judged.coords[0]]),
                     "passage_id": list(self.passage_ids[judged.coords[1]]),
-                    "relevance": grades.astype(np.int32),
+                    "relevance": grades.astype(np.float32),
                 },
                 schema=QRELS,
             ),

@@ -15,6 +15,8 @@ from emb_pipeline.text.texts import tokenised
 
 Tables = Mapping[str, pa.Table]
 
+EXCLUDED = "excluded"
+"""The table with pairs of a query and a passage that no ranking shows."""
 LEFT_OUT = "left_out"
 """The table with audit lines about rows that were left out when a task was read."""
 
@@ -112,9 +114,13 @@ class SequenceLabellingReader(ExamplesReader):
     readings = readings.SequenceLabellingReading
 
     def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
-        """Tagged sentences."""
+        """Tagged sentences; some can be learnt from, and some resampled."""
         bad = BadRows.of(reading)
         sentences = sequences.read_sequence_labelling(reading, raw, project, bad)
+        columns = zip(sentences["tokens"].to_pylist(), sentences["split"].to_pylist(), strict=True)
+        tokens = [(tuple(words), split == "test") for words, split in columns]
+        audit.require_units([words for words, tested in tokens if tested], name, "test sentences")
+        audit.require_units([words for words, tested in tokens if not tested], name, "training sentences")
         return {"sentences": sentences} | _left_out(bad, sentences)
 
     def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
@@ -137,13 +143,17 @@ class RetrievalReader(ExamplesReader):
 
     def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
         """Queries and passages; something is relevant to some query."""
-        found = read_retrieval(reading, raw, project)
+        bad = BadRows.of(reading)
+        found = read_retrieval(reading, raw, project, bad)
         audit.require_evaluable(found.evaluated(), name)
-        return tokenised({"queries": found.queries, "passages": found.passages, "qrels": found.qrels})
+        tables = {"queries": found.queries, "passages": found.passages, "qrels": found.qrels}
+        if found.excluded is not None:
+            tables[EXCLUDED] = found.excluded
+        return tokenised(tables) | _left_out(bad, found.qrels)
 
     def audit(self, tables: Tables) -> pa.Table:
         """Duplicates and missing judgments."""
-        return audit.audit_retrieval(_evaluated(tables))
+        return _with_left_out(audit.audit_retrieval(_evaluated(tables)), tables)
 
     def held_out(self, tables: Tables) -> list[str]:
         """The queries that are evaluated; passages are the collection that is searched."""
@@ -151,7 +161,7 @@ class RetrievalReader(ExamplesReader):
 
     def has_training_examples(self, reading: Any) -> bool:
         """Training queries are asked for by number, marked in a column, or in files of their own."""
-        in_files = set(getattr(reading, "splits", None) or ()) - {"test"}
+        in_files = set(getattr(reading, "splits", None) or ()) - {"test"} or getattr(reading, "training", None)
         return bool(getattr(reading, "training_queries", 0) or getattr(reading, "split", None) or in_files)
 
 
@@ -164,6 +174,8 @@ class SimilarityReader(ExamplesReader):
         """Scored pairs."""
         bad = BadRows.of(reading)
         pairs = scored_pairs.read_similarity(reading, raw, project, bad)
+        sides = (pairs[column].to_pylist() for column in ("text_a", "text_b"))
+        audit.require_units([frozenset(texts) for texts in zip(*sides, strict=True)], name, "pairs")
         return tokenised({"pairs": pairs}) | _left_out(bad, pairs)
 
     def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
@@ -186,7 +198,11 @@ class ExtractiveReader(ExamplesReader):
 
     def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
         """Questions with their contexts and answers."""
-        return {"questions": question_answering.read_answers(reading, raw, project)}
+        questions = question_answering.read_answers(reading, raw, project)
+        contexts = list(zip(questions["context"].to_pylist(), questions["split"].to_pylist(), strict=True))
+        for part in ("train", "test"):
+            audit.require_units([context for context, split in contexts if split == part], name, f"contexts in '{part}'")
+        return {"questions": questions}
 
     def audit(self, tables: Tables) -> pa.Table:
         """Leakage, answers that words cannot hit, several answers."""
@@ -242,4 +258,5 @@ def _outside_training(examples: pa.Table) -> list[str]:
 
 
 def _evaluated(tables: Tables) -> RetrievalTables:
-    return RetrievalTables(tables["queries"], tables["passages"], tables["qrels"]).evaluated()
+    parts = (tables["queries"], tables["passages"], tables["qrels"], tables.get(EXCLUDED))
+    return RetrievalTables(*parts).evaluated()

@@ -81,7 +81,10 @@ def evaluate_retrieval(
             }
         else:
             k = min(max(options.recall_cutoff, CUTOFF), len(task.passages))
-            ranked, dim, encode_seconds, search_seconds, size, serve = _ranked(task, encoder, k, options)
+            most_excluded = 0 if task.excluded is None else int(np.diff(task.excluded.indptr).max())
+            asked = min(k + most_excluded, len(task.passages))
+            ranked, dim, encode_seconds, search_seconds, size, serve = _ranked(task, encoder, asked, options)
+            ranked = without_excluded(ranked, task.excluded, k)
             latencies = latencies_ms(serve, list(task.queries)[: options.latency_requests])
             grades = grades_of_ranks(task.qrels, ranked)
             values = {
@@ -136,7 +139,7 @@ def top_k(
 
 
 def grades_of_ranks(qrels: sp.csr_array, ranked: np.ndarray) -> np.ndarray:
-    """Relevance of the passage at each rank: shape (n_queries, k)."""
+    """Relevance of the passage at each rank: shape (n_queries, k); 0 where there is none (below 0)."""
     grades = np.zeros(ranked.shape)
     row_of_passage = np.zeros(qrels.shape[1])
     for query in range(len(ranked)):
@@ -144,7 +147,19 @@ def grades_of_ranks(qrels: sp.csr_array, ranked: np.ndarray) -> np.ndarray:
         row_of_passage[qrels.indices[judged]] = qrels.data[judged]
         grades[query] = row_of_passage[ranked[query]]
         row_of_passage[qrels.indices[judged]] = 0
-    return grades
+    return np.where(ranked >= 0, grades, 0)
+
+
+def without_excluded(ranked: np.ndarray, excluded: sp.csr_array | None, k: int) -> np.ndarray:
+    """The first ``k`` passages of each ranking that are not excluded for its query; -1 where there are no more."""
+    if excluded is None:
+        return ranked[:, :k]
+    kept = np.full((len(ranked), k), -1, dtype=np.int64)
+    for query, found in enumerate(ranked):
+        out = excluded.indices[excluded.indptr[query] : excluded.indptr[query + 1]]
+        shown = found[~np.isin(found, out)][:k] if len(out) else found[:k]
+        kept[query, : len(shown)] = shown
+    return kept
 
 
 def ndcg(grades: np.ndarray, qrels: sp.csr_array, cutoff: int) -> np.ndarray:

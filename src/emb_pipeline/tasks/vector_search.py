@@ -26,7 +26,16 @@ from emb_pipeline.statistics.intervals import mean_intervals
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.tasks.examples import RetrievalTask
 from emb_pipeline.tasks.folds import duplicate_groups
-from emb_pipeline.tasks.retrieval import CUTOFF, grades_of_ranks, ndcg, nearest, top_k, transposed, vectors_of
+from emb_pipeline.tasks.retrieval import (
+    CUTOFF,
+    grades_of_ranks,
+    ndcg,
+    nearest,
+    top_k,
+    transposed,
+    vectors_of,
+    without_excluded,
+)
 from emb_pipeline.tasks.vectors import bytes_per_vector, unit_length
 
 EXACT = "exact"
@@ -183,7 +192,8 @@ class SearchCosts:
         }
 
     def _scores(self, found: np.ndarray) -> np.ndarray:
-        grades = np.where(found >= 0, grades_of_ranks(self._task.qrels, found), 0)
+        shown = without_excluded(found, self._task.excluded, found.shape[1])
+        grades = grades_of_ranks(self._task.qrels, shown)
         return ndcg(grades[:, :CUTOFF], self._task.qrels, CUTOFF)
 
     def _drawn(self, queries: np.ndarray, passages: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -200,7 +210,12 @@ def _with_queries(task: RetrievalTask, options: VectorSearchOptions) -> Retrieva
     order = np.random.default_rng(options.seed).permutation(len(task.query_ids))
     rows = np.sort(order[: options.queries])
     return replace(
-        task, query_ids=task.query_ids[rows], queries=task.queries.take(rows), qrels=task.qrels[rows], judged=None
+        task,
+        query_ids=task.query_ids[rows],
+        queries=task.queries.take(rows),
+        qrels=task.qrels[rows],
+        judged=None,
+        excluded=None if task.excluded is None else task.excluded[rows],
     )
 
 

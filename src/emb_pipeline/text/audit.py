@@ -16,6 +16,8 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import scipy.sparse as sp
+from scipy.sparse.csgraph import connected_components
 
 from emb_pipeline.text.bad_rows import BadRows
 from emb_pipeline.text.errors import DataError
@@ -45,6 +47,9 @@ OVERLAP_SCHEMA = pa.schema([("task", pa.string()), *SCHEMA])
 
 NEAR = 0.8
 """Jaccard similarity of three-token shingles from which two texts are near duplicates."""
+
+FEWEST_UNITS = 2
+"""Test units that differ, below which nothing can be resampled."""
 
 _LOOK_AT = 5
 _FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0" + "".join(map(chr, range(0xFE00, 0xFE10))))
@@ -297,7 +302,8 @@ def audit_retrieval(tables: RetrievalTables) -> pa.Table:
     pa.Table
         Lines ``queries``, ``passages``, ``judgments``, ``queries_without_relevant``, ``queries_with_several_relevant``,
         ``passages_never_relevant``, ``empty_queries``, ``empty_passages``, ``duplicate_queries``, ``duplicate_passages``,
-        ``unjudged_twins`` and ``query_in_passage``.
+        ``unjudged_twins``, ``query_in_passage``, ``queries_among_passages``, and where there are any ``negative_grades``,
+        ``own_passages`` and ``own_passages_of_other_words``.
     """
     query_ids, queries = tables.queries["query_id"].to_pylist(), _keys(tables.queries)
     passage_ids, passages = tables.passages["passage_id"].to_pylist(), _keys(tables.passages)
@@ -371,7 +377,43 @@ def audit_retrieval(tables: RetrievalTables) -> pa.Table:
         given_away,
         severity="warning",
     )
+    _own_passages(lines, tables, query_of, passage_of, relevant)
+    below = [row["query_id"] for row in tables.qrels.to_pylist() if row["relevance"] < 0]
+    if below:
+        note = "judgments below 0: irrelevant, as 0 is"
+        lines.add("negative_grades", len(below), tables.qrels.num_rows, note, below, severity="size")
     return lines.table()
+
+
+def _own_passages(
+    lines: AuditLines,
+    tables: RetrievalTables,
+    query_of: Mapping[str, str],
+    passage_of: Mapping[str, str],
+    relevant: Mapping[str, set[str]],
+) -> None:
+    """Queries that are passages themselves: each finds itself first, and what it should find second."""
+    excluded = [] if tables.excluded is None else [tuple(row.values()) for row in tables.excluded.to_pylist()]
+    of_words: dict[str, set[str]] = defaultdict(set)
+    for passage_id, key in passage_of.items():
+        of_words[key].add(passage_id)
+    left = set(excluded)
+    among = [
+        query_id
+        for query_id, key in query_of.items()
+        if key and any((query_id, each) not in left for each in of_words.get(key, set()) - relevant.get(query_id, set()))
+    ]
+    note = "queries with a passage of their words that is not judged relevant, and ranks first: 'exclude_self' leaves it out"
+    lines.add("queries_among_passages", len(among), len(query_of), note, among, severity="warning")
+    if tables.excluded is None:
+        return
+    ids = [query_id for query_id, _ in excluded]
+    note = "queries whose own passage is left out of their ranking and judgments"
+    lines.add("own_passages", len(set(ids)), len(query_of), note, dict.fromkeys(ids), severity="size")
+    other = [query_id for query_id, passage_id in excluded if query_of[query_id] != passage_of[passage_id]]
+    if other:
+        note = "queries whose left-out passage has their id, but other words: do the ids mean the same?"
+        lines.add("own_passages_of_other_words", len(other), len(query_of), note, other, severity="warning")
 
 
 def audit_similarity(pairs: pa.Table) -> pa.Table:
@@ -718,12 +760,16 @@ def require_evaluable(task: pa.Table | RetrievalTables, place: str) -> None:
     DataError
         Classification: fewer than two classes (in the training part, where there is one), an empty training or test part,
         no test text that is not also trained on, no text with a word. Retrieval: no query, no passage, no relevant judgment.
+        Both: too few units to resample (`require_units`).
     """
     if isinstance(task, RetrievalTables):
         if not task.queries.num_rows or not task.passages.num_rows:
             raise DataError(place, "there is no query or no passage", "check the files and columns of the task's reading")
         if not relevant_passages(task):
-            raise DataError(place, "no judgment calls a passage relevant", "qrels need a row with relevance 1 or more")
+            raise DataError(place, "no judgment calls a passage relevant", "qrels need a row with a relevance above 0")
+        relevant, words = relevant_passages(task), _keys(task.queries)
+        queries = zip(task.queries["query_id"].to_pylist(), words, strict=True)
+        require_units([key for query_id, key in queries if query_id in relevant], place, "queries with a relevant passage")
         return
     labels, splits, keys = task["label"].to_pylist(), task["split"].to_pylist(), _keys(task)
     split = any(part is not None for part in splits)
@@ -749,6 +795,45 @@ def require_evaluable(task: pa.Table | RetrievalTables, place: str) -> None:
         )
     if not any(keys):
         raise DataError(place, "no text has a single word", "check the text column and the encoding")
+    groups = task["group"].to_pylist() if "group" in task.column_names else None
+    judged = tested if split else list(range(len(labels)))
+    units = keys if groups is None else _joined_groups(keys, groups)
+    require_units([units[i] for i in judged], place, "test texts" if split else "texts")
+
+
+def require_units(units: Sequence[object], place: str, what: str) -> None:
+    """Refuse a task with fewer than two test units that differ: nothing can be resampled, so there is no interval.
+
+    Parameters
+    ----------
+    units : sequence
+        What each unit of the test part is resampled with: equal ones stay together.
+    place : str
+        What the error calls the task.
+    what : str
+        What the units are, for the message.
+
+    Raises
+    ------
+    DataError
+        There are too few.
+    """
+    n_distinct = len(set(units))
+    if n_distinct < FEWEST_UNITS:
+        raise DataError(
+            place,
+            f"it has {len(units)} {what}, {n_distinct} of them distinct, and an interval needs {FEWEST_UNITS} or more",
+            "add some; a few hundred are worth a comparison",
+        )
+
+
+def _joined_groups(keys: Sequence[str], groups: Sequence[str]) -> list[int]:
+    """The number of what each example must stay with: those of equal words or of one group, and what these stay with."""
+    _, words = np.unique(np.array(keys, dtype=object), return_inverse=True)
+    _, own = np.unique(np.array(groups, dtype=object), return_inverse=True)
+    n_words, n = int(words.max()) + 1, int(words.max()) + int(own.max()) + 2
+    links = sp.coo_array((np.ones(len(keys), dtype=bool), (words, n_words + own)), shape=(n, n))
+    return list(connected_components(links, directed=False)[1][words].tolist())
 
 
 def _keys(table: pa.Table) -> list[str]:

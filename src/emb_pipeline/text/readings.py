@@ -381,7 +381,10 @@ class DocstringMentionsReading(Reading):
     test_share: float = Field(default=0.3, gt=0, lt=1, description="share of the distinct sentences held out for testing")
 
 
-class TablesReading(Reading):
+OwnPassage = Literal["id", "text", "both"]
+
+
+class TablesReading(_Lenient):
     """Retrieval from files of your own: queries, passages and judgments (csv, tsv, jsonl, parquet by suffix)."""
 
     reader: Literal["tables"] = "tables"
@@ -391,8 +394,20 @@ class TablesReading(Reading):
     query_id: str = Field(default="query_id", description="column with the query's id, in queries and qrels")
     passage_id: str = Field(default="passage_id", description="column with the passage's id, in passages and qrels")
     text: _Columns = Field(default="text", description="column with the text, or several, in queries and passages")
-    relevance: str = Field(
-        default="relevance", description="column of qrels with the grade, 0 for irrelevant; 1 where the column is absent"
+    relevance: str | Literal[False] | None = Field(
+        default=None,
+        description="column of qrels with the grade, 0 and below for irrelevant; 'relevance' where there is one; false: "
+        "every row is relevant",
+    )
+    qrels_format: Literal["table", "trec"] = Field(
+        default="table",
+        description="table: rows with a header; trec: query, iteration, passage and grade between white space (files that "
+        "end in .qrels or .trec are read so anyway)",
+    )
+    exclude_self: OwnPassage | None = Field(
+        default=None,
+        description="leave a query's own passage out of its ranking and its judgments, where queries are passages, too: the "
+        "one of its id, of its words (text), or of either (both)",
     )
     split: str | None = Field(
         default=None,
@@ -407,14 +422,40 @@ class TablesReading(Reading):
     )
 
 
+class BeirReading(_Lenient, PlacedReading):
+    """Retrieval from a folder of BEIR: corpus.jsonl, queries.jsonl and qrels/<split>.tsv, plain or packed."""
+
+    reader: Literal["beir"] = "beir"
+    test: str = Field(default="test", min_length=1, description="judgments to evaluate on: qrels/<this>.tsv")
+    training: str | None = Field(
+        default=None,
+        min_length=1,
+        description="judgments whose queries embeddings may be fine-tuned on, where they are not evaluated: train, say",
+    )
+    title: bool = Field(default=True, description="put a passage's title before its text")
+    encoding: str = Field(default="utf-8", description="encoding of the files")
+    exclude_self: OwnPassage | None = Field(
+        default=None,
+        description="leave a query's own passage out of its ranking and its judgments, where queries are passages, too: the "
+        "one of its id, of its words (text), or of either (both)",
+    )
+
+
 class PairsReading(PlacedReading):
     """Retrieval from a file of pairs: a query and the passage that answers it (csv, tsv, jsonl, parquet by suffix)."""
 
     reader: Literal["pairs"] = "pairs"
     query: str = Field(default="query", description="column with the query")
     passage: str = Field(default="passage", description="column with the passage")
-    relevance: str | None = Field(
-        default=None, description="column with the grade, 0 for irrelevant; without one, every pair is relevant"
+    relevance: str | Literal[False] | None = Field(
+        default=None,
+        description="column with the grade, 0 and below for irrelevant; without one, every pair is relevant; false says so "
+        "where a column looks like a grade",
+    )
+    exclude_self: OwnPassage | None = Field(
+        default=None,
+        description="leave a query's own passage out of its ranking and its judgments, where queries are passages, too: the "
+        "one of its id, of its words (text), or of either (both)",
     )
     splits: dict[SplitName, str] | None = Field(
         default=None, description="glob of each split's own files: {train: train.csv, test: test.csv}"
@@ -569,7 +610,7 @@ ClassificationReading = Annotated[
 """Anything that labelled texts can be read from."""
 
 RetrievalReading = Annotated[
-    TablesReading | PairsReading | MedquadReading | SquadReading | LiveqaReading | DocstringRetrievalReading,
+    TablesReading | BeirReading | PairsReading | MedquadReading | SquadReading | LiveqaReading | DocstringRetrievalReading,
     Field(discriminator="reader"),
 ]
 """Anything that queries, passages and judgments can be read from."""

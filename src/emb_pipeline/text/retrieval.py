@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+import math
+from collections import defaultdict
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -12,21 +14,27 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from emb_pipeline.text import docstrings, markup, question_answering
+from emb_pipeline.text.bad_rows import BadRows
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.files import NamedFile, named_files
 from emb_pipeline.text.hashing import text_hash
+from emb_pipeline.text.judgments import Judgment, grade_column, grade_of, table_judgments, trec_judgments
 from emb_pipeline.text.readings import (
+    BeirReading,
     DocstringRetrievalReading,
+    JsonlReading,
     LiveqaReading,
+    OwnPassage,
     PairsReading,
     PlacedReading,
     RetrievalReading,
     SquadReading,
     TablesReading,
+    TsvReading,
     origin_of,
 )
 from emb_pipeline.text.splits import split_name
-from emb_pipeline.text.tables import column_names, identified_texts, identifier, rows, table_of
+from emb_pipeline.text.tables import identified_texts, identifier, rows, table_of
 from emb_pipeline.text.tokens import tokenize
 
 
@@ -41,25 +49,30 @@ class RetrievalTables:
     passages : pa.Table
         passage_id, text.
     qrels : pa.Table
-        query_id, passage_id, relevance: int32 (0 is irrelevant).
+        query_id, passage_id, relevance: float32 (0 and below is irrelevant).
+    excluded : pa.Table, optional
+        query_id, passage_id: pairs that no ranking shows, for the passage is the query.
     """
 
     queries: pa.Table
     passages: pa.Table
     qrels: pa.Table
+    excluded: pa.Table | None = None
 
     def evaluated(self) -> RetrievalTables:
         """The same without training queries."""
         if "split" not in self.queries.column_names:
             return self
         queries = self.queries.filter(pc.equal(self.queries["split"], "test"))
-        return RetrievalTables(
-            queries, self.passages, self.qrels.filter(pc.is_in(self.qrels["query_id"], queries["query_id"]))
+        qrels, excluded = (
+            None if pairs is None else pairs.filter(pc.is_in(pairs["query_id"], queries["query_id"]))
+            for pairs in (self.qrels, self.excluded)
         )
+        return RetrievalTables(queries, self.passages, qrels, excluded)
 
 
-def read_retrieval(reading: RetrievalReading, raw: Path, project: Path) -> RetrievalTables:
-    """Queries, passages and the judgments between them.
+def read_retrieval(reading: RetrievalReading, raw: Path, project: Path, bad: BadRows | None = None) -> RetrievalTables:
+    """Read queries, passages and the judgments between them.
 
     Parameters
     ----------
@@ -67,6 +80,8 @@ def read_retrieval(reading: RetrievalReading, raw: Path, project: Path) -> Retri
         Where they are.
     raw, project : Path
         Folder that public sources are fetched to, and the one that paths are relative to.
+    bad : BadRows, optional
+        Counts the rows that are left out; by default as the reading says.
 
     Returns
     -------
@@ -90,51 +105,49 @@ def read_retrieval(reading: RetrievalReading, raw: Path, project: Path) -> Retri
                 test_share=reading.test_share,
             )
         )
-    if isinstance(reading, TablesReading):
-        return _judged_tables(reading, project)
+    if isinstance(reading, TablesReading | BeirReading):
+        with bad or BadRows.of(reading) as bad:
+            if isinstance(reading, TablesReading):
+                return _judged_tables(reading, project, bad)
+            return _beir(reading, raw, project, bad)
     if isinstance(reading, LiveqaReading):
         found = question_answering.liveqa_judgments(reading, raw, project)
         return _judged_answers(found.questions, found.answers, found.grades)
     if isinstance(reading, PairsReading):
-        if reading.relevance is not None or reading.splits is not None:
+        if reading.relevance or reading.splits is not None:
             return _judged_queries(reading, raw, project)
         pairs = _pairs(reading, raw, project)
     elif isinstance(reading, SquadReading):
         pairs = question_answering.squad_pairs(reading, raw, project)
     else:
         pairs = chain.from_iterable(map(markup.medquad_pairs, named_files(reading, raw, project)))
-    return _answered_queries(pairs, origin_of(reading), reading.max_queries, reading.training_queries)
+    own = getattr(reading, "exclude_self", None)
+    return _answered_queries(pairs, origin_of(reading), reading.max_queries, reading.training_queries, own)
 
 
-def _judged_tables(reading: TablesReading, project: Path) -> RetrievalTables:
+def _judged_tables(reading: TablesReading, project: Path, bad: BadRows) -> RetrievalTables:
     read_as = partial(table_of, reading=reading)
-    queries = identified_texts(_own_files(reading.queries, project), reading.query_id, reading.text, read_as)
+    queries = identified_texts(_own_files(reading.queries, project), reading.query_id, reading.text, read_as, bad)
     training = _training_queries(reading, project) if reading.split else set()
-    passages = identified_texts(_own_files(reading.passages, project), reading.passage_id, reading.text, read_as)
-    judgments: dict[tuple[str, str], int] = {}
+    passages = identified_texts(_own_files(reading.passages, project), reading.passage_id, reading.text, read_as, bad)
+    collection = _Collection(queries, passages, reading.queries, reading.passages)
     for file in _own_files(reading.qrels, project):
-        table = table_of(file, reading)
-        graded = reading.relevance in column_names(file, table)
-        wanted = (reading.query_id, reading.passage_id, *((reading.relevance,) if graded else ()))
-        for number, (query_id, passage_id, *grade) in rows(file, table, wanted):
-            place = f"{file.name}, row {number}"
-            query_id, passage_id = identifier(query_id), identifier(passage_id)
-            for kind, judged, known, where in (
-                ("query", query_id, queries, reading.queries),
-                ("passage", passage_id, passages, reading.passages),
-            ):
-                if judged not in known:
-                    raise DataError(place, f"{kind} '{judged}' is not in {where}", "add it there or drop the row")
-            if (query_id, passage_id) in judgments:
-                raise DataError(
-                    place, f"query '{query_id}' and passage '{passage_id}' are judged a second time", "keep one of the rows"
-                )
-            judgments[query_id, passage_id] = _grade(grade[0], place) if grade else 1
-    if not judgments:
+        collection.judge(_judgments_of(file, reading, bad), bad)
+    bad.raise_all()
+    if not collection.grades:
         raise DataError(
             reading.qrels, "there is no judgment", "add a row of query_id, passage_id and relevance per relevant passage"
         )
-    return RetrievalTables(_queries_table(queries, training), _passages_table(passages), _qrels_table(judgments))
+    return collection.tables(training, reading.exclude_self)
+
+
+def _judgments_of(file: NamedFile, reading: TablesReading, bad: BadRows) -> Iterator[Judgment]:
+    suffixes = {suffix.casefold() for suffix in file.path.suffixes}
+    if reading.qrels_format == "trec" or suffixes & {".qrels", ".trec"}:
+        return trec_judgments(file, reading.encoding, bad)
+    table = table_of(file, reading)
+    ids = (reading.query_id, reading.passage_id)
+    return table_judgments(file, table, *ids, grade_column(file, table, reading.relevance, ids, any_other=True), bad)
 
 
 def _training_queries(reading: TablesReading, project: Path) -> set[str]:
@@ -147,20 +160,117 @@ def _training_queries(reading: TablesReading, project: Path) -> set[str]:
     return found
 
 
+def _beir(reading: BeirReading, raw: Path, project: Path, bad: BadRows) -> RetrievalTables:
+    """The folder of a BEIR data set [Thakur et al. 2021]; queries that are not judged in the named splits are left out."""
+    as_json = partial(_json_lines, encoding=reading.encoding)
+    found = {name: _only_file(reading, raw, project, f"**/{name}.jsonl*") for name in ("queries", "corpus")}
+    queries = identified_texts([found["queries"]], "_id", "text", as_json, bad)
+    columns = ("title", "text") if reading.title else ("text",)
+    collection = _Collection(
+        queries, identified_texts([found["corpus"]], "_id", columns, as_json, bad), *(file.name for file in found.values())
+    )
+    tested = collection.judge(_beir_judgments(reading, reading.test, raw, project, bad), bad)
+    training: set[str] = set()
+    if reading.training is not None:
+        judgments = _beir_judgments(reading, reading.training, raw, project, bad)
+        # What training judgments say of a query that is tested is left out.
+        training = collection.judge((judged for judged in judgments if judged.query_id not in tested), bad)
+    bad.raise_all()
+    if not tested:
+        raise DataError(f"qrels/{reading.test}.tsv", "there is no judgment", "name another split: 'test: dev', say")
+    collection.keep_queries(training | tested)
+    return collection.tables(training, reading.exclude_self)
+
+
+def _beir_judgments(reading: BeirReading, split: str, raw: Path, project: Path, bad: BadRows) -> Iterator[Judgment]:
+    file = _only_file(reading, raw, project, f"**/qrels/{split}.tsv*")
+    table = TsvReading(path=str(file.path), encoding=reading.encoding)
+    return table_judgments(file, table, "query-id", "corpus-id", "score", bad)
+
+
+def _json_lines(file: NamedFile, encoding: str) -> JsonlReading:
+    return JsonlReading(path=str(file.path), encoding=encoding)
+
+
+def _only_file(reading: PlacedReading, raw: Path, project: Path, glob: str) -> NamedFile:
+    files = named_files(reading, raw, project, glob=glob)
+    if len(files) > 1:
+        listed = ", ".join(file.name for file in files[:5])
+        raise DataError(f"'{glob}'", f"matches several files: {listed}", "name the folder of one data set")
+    return files[0]
+
+
+class _Collection:
+    """Queries, passages and the grades between them.
+
+    Parameters
+    ----------
+    queries, passages : dict of str to str
+        Texts by id.
+    queries_name, passages_name : str
+        Where they stand, for messages.
+    """
+
+    def __init__(self, queries: dict[str, str], passages: dict[str, str], queries_name: str, passages_name: str) -> None:
+        self._queries, self._passages = queries, passages
+        self._known = (("query", queries, queries_name), ("passage", passages, passages_name))
+        self.grades: dict[tuple[str, str], float] = {}
+
+    def judge(self, judgments: Iterable[Judgment], bad: BadRows) -> set[str]:
+        """Take judgments in; the ids of their queries come back."""
+        judged = set()
+        for judgment in judgments:
+            try:
+                self._judge(judgment)
+            except DataError as error:
+                bad.take(error)
+                continue
+            judged.add(judgment.query_id)
+        return judged
+
+    def _judge(self, judgment: Judgment) -> None:
+        pair = judgment.query_id, judgment.passage_id
+        for (kind, known, where), judged in zip(self._known, pair, strict=True):
+            if judged not in known:
+                remedy = "add it there, drop the row, or say 'on_error: skip'"
+                raise DataError(judgment.place, f"{kind} '{judged}' is not in {where}", remedy)
+        if pair in self.grades:
+            raise DataError(
+                judgment.place,
+                f"query '{judgment.query_id}' and passage '{judgment.passage_id}' are judged a second time",
+                "keep one of the rows",
+            )
+        self.grades[pair] = judgment.grade
+
+    def keep_queries(self, kept: Container[str]) -> None:
+        """Leave other queries out."""
+        self._queries = {query_id: text for query_id, text in self._queries.items() if query_id in kept}
+
+    def tables(self, training: Container[str], exclude_self: OwnPassage | None) -> RetrievalTables:
+        """Everything as tables."""
+        own = _own_passages(self._queries, self._passages, exclude_self)
+        grades = {pair: grade for pair, grade in self.grades.items() if pair not in own and pair[0] in self._queries}
+        queries = _queries_table(self._queries, training)
+        excluded = None if exclude_self is None else _pairs_table(own)
+        return RetrievalTables(queries, _passages_table(self._passages), _qrels_table(grades), excluded)
+
+
+def _own_passages(queries: dict[str, str], passages: dict[str, str], by: OwnPassage | None) -> dict[tuple[str, str], None]:
+    """Each query with the passages that are the query itself."""
+    own: dict[tuple[str, str], None] = {}
+    of_words: dict[str, list[str]] = defaultdict(list)
+    if by in ("text", "both"):
+        for passage_id, text in passages.items():
+            of_words[_words_of(text)].append(passage_id)
+    for query_id, text in queries.items():
+        if by in ("id", "both") and query_id in passages:
+            own[query_id, query_id] = None
+        own.update(dict.fromkeys((query_id, passage_id) for passage_id in of_words.get(_words_of(text), ())))
+    return own
+
+
 def _own_files(path: str, project: Path) -> list[NamedFile]:
     return named_files(PlacedReading(path=path), project, project)
-
-
-def _grade(value: str, place: str) -> int:
-    try:
-        grade = int(value)
-    except ValueError:
-        grade = -1
-    if grade < 0:
-        raise DataError(
-            place, f"relevance '{value}' is not a whole number from 0 on", "0 says irrelevant, 1 and more relevant"
-        )
-    return grade
 
 
 class _Pairs:
@@ -173,9 +283,9 @@ class _Pairs:
         self._queries: dict[str, tuple[str, str]] = {}
         self._passages: dict[str, tuple[str, str]] = {}
         self.split_of: dict[str, str] = {}
-        self.grades: dict[tuple[str, str], int] = {}
+        self.grades: dict[tuple[str, str], float] = {}
 
-    def add(self, place: str, pair_id: str, query: str, passage: str, grade: int = 1, split: str = "test") -> None:
+    def add(self, place: str, pair_id: str, query: str, passage: str, grade: float = 1, split: str = "test") -> None:
         """Take a pair in."""
         for kind, text in (("query", query), ("passage", passage)):
             if not text.strip():
@@ -183,36 +293,51 @@ class _Pairs:
         query_id = _one_of(self._queries, f"q:{pair_id}", query)
         if self.split_of.setdefault(query_id, split) == split:
             passage_id = _one_of(self._passages, f"p:{pair_id}", passage)
-            self.grades[query_id, passage_id] = max(grade, self.grades.get((query_id, passage_id), 0))
+            self.grades[query_id, passage_id] = max(grade, self.grades.get((query_id, passage_id), -math.inf))
 
     def queries_by_hash(self) -> list[str]:
         """Their ids, in an order that looks random."""
         return [self._queries[words][0] for words in sorted(self._queries, key=text_hash)]
 
-    def tables(self, tested: Iterable[str], training: Container[str]) -> RetrievalTables:
+    def tables(
+        self, tested: Iterable[str], training: Container[str], exclude_self: OwnPassage | None = None
+    ) -> RetrievalTables:
         """These queries, and all passages, in the order of a hash of their words (see `_passages_table`)."""
         tested = set(tested)
         queries = {query_id: text for query_id, text in self._queries.values() if query_id in tested or query_id in training}
         passages = dict(self._passages[words] for words in sorted(self._passages, key=text_hash))
-        grades = {pair: grade for pair, grade in self.grades.items() if pair[0] in queries}
-        return RetrievalTables(_queries_table(queries, training), _texts_table("passage_id", passages), _qrels_table(grades))
+        own = _own_passages(queries, passages, exclude_self)
+        grades = {pair: grade for pair, grade in self.grades.items() if pair[0] in queries and pair not in own}
+        excluded = None if exclude_self is None else _pairs_table(own)
+        texts = _texts_table("passage_id", passages)
+        return RetrievalTables(_queries_table(queries, training), texts, _qrels_table(grades), excluded)
 
 
 def _one_of(known: dict[str, tuple[str, str]], new_id: str, text: str) -> str:
     """The id of the known text of these words, or a new one."""
     text = text.strip()
-    return known.setdefault(" ".join(tokenize(text)) or text, (new_id, text))[0]
+    return known.setdefault(_words_of(text), (new_id, text))[0]
+
+
+def _words_of(text: str) -> str:
+    """What two texts have in common that differ in case and punctuation alone."""
+    return " ".join(tokenize(text)) or text.strip()
 
 
 def _pairs(reading: PairsReading, raw: Path, project: Path) -> Iterator[tuple[str, str, str, str]]:
     for file in named_files(reading, raw, project):
         table = table_of(file, reading)
+        grade_column(file, table, reading.relevance, (reading.query, reading.passage), any_other=False)
         for number, (query, passage) in rows(file, table, (reading.query, reading.passage)):
             yield f"{file.name}, row {number}", f"{file.name}:{number}", query, passage
 
 
 def _answered_queries(
-    pairs: Iterable[tuple[str, str, str, str]], place: str, max_queries: int | None, training_queries: int
+    pairs: Iterable[tuple[str, str, str, str]],
+    place: str,
+    max_queries: int | None,
+    training_queries: int,
+    exclude_self: OwnPassage | None,
 ) -> RetrievalTables:
     """Place, id, query and passage of pairs as tables: a query that repeats has all its passages as answers.
 
@@ -229,7 +354,7 @@ def _answered_queries(
     answers = {passage_id for query_id, passage_id in found.grades if query_id in tested}
     on_answers = {query_id for query_id, passage_id in found.grades if passage_id in answers}
     others = [query_id for query_id in by_hash[n_tested:] if query_id not in on_answers]
-    return found.tables(tested, set(others[:training_queries]))
+    return found.tables(tested, set(others[:training_queries]), exclude_self)
 
 
 def _judged_queries(reading: PairsReading, raw: Path, project: Path) -> RetrievalTables:
@@ -240,13 +365,14 @@ def _judged_queries(reading: PairsReading, raw: Path, project: Path) -> Retrieva
     for split, glob in groups:
         for file in named_files(reading, raw, project, glob=glob):
             table = table_of(file, reading)
-            wanted = (reading.query, reading.passage, *([reading.relevance] if reading.relevance else []))
-            for number, (query, passage, *given) in rows(file, table, wanted):
+            ids = (reading.query, reading.passage)
+            graded = grade_column(file, table, reading.relevance, ids, any_other=False)
+            for number, (query, passage, *given) in rows(file, table, (*ids, *([graded] if graded else []))):
                 place = f"{file.name}, row {number}"
-                grade = _grade(given[0], place) if given else 1
+                grade = grade_of(given[0], place, str(graded)) if given else 1.0
                 found.add(place, f"{file.name}:{number}", query, passage, grade, split)
-    relevant = {query_id for (query_id, _), grade in found.grades.items() if grade}
-    irrelevant = {query_id for (query_id, _), grade in found.grades.items() if not grade}
+    relevant = {query_id for (query_id, _), grade in found.grades.items() if grade > 0}
+    irrelevant = {query_id for (query_id, _), grade in found.grades.items() if grade <= 0}
     kept = relevant & irrelevant if reading.only_mixed else relevant
     by_hash = [query_id for query_id in found.queries_by_hash() if query_id in kept]
     tested = [query_id for query_id in by_hash if found.split_of[query_id] == "test"][: reading.max_queries]
@@ -254,11 +380,12 @@ def _judged_queries(reading: PairsReading, raw: Path, project: Path) -> Retrieva
         raise DataError(
             origin_of(reading), "no query of the test part has a relevant passage", "check files, columns and 'only_mixed'"
         )
-    return found.tables(tested, {query_id for query_id in by_hash if found.split_of[query_id] != "test"})
+    training = {query_id for query_id in by_hash if found.split_of[query_id] != "test"}
+    return found.tables(tested, training, reading.exclude_self)
 
 
 def _judged_answers(
-    questions: dict[str, str], answers: dict[str, str], grades: dict[tuple[str, str], int]
+    questions: dict[str, str], answers: dict[str, str], grades: Mapping[tuple[str, str], float]
 ) -> RetrievalTables:
     return RetrievalTables(_queries_table(questions, ()), _passages_table(answers), _qrels_table(grades))
 
@@ -282,11 +409,12 @@ def _texts_table(id_column: str, texts: dict[str, str]) -> pa.Table:
     return pa.table({id_column: pa.array(list(texts), pa.string()), "text": pa.array(list(texts.values()), pa.string())})
 
 
-def _qrels_table(judgments: dict[tuple[str, str], int]) -> pa.Table:
+def _qrels_table(judgments: Mapping[tuple[str, str], float]) -> pa.Table:
+    return _pairs_table(judgments).append_column("relevance", pa.array(list(judgments.values()), pa.float32()))
+
+
+def _pairs_table(pairs: Iterable[tuple[str, str]]) -> pa.Table:
+    columns = list(zip(*pairs, strict=True)) or [(), ()]
     return pa.table(
-        {
-            "query_id": pa.array([query_id for query_id, _ in judgments], pa.string()),
-            "passage_id": pa.array([passage_id for _, passage_id in judgments], pa.string()),
-            "relevance": pa.array(list(judgments.values()), pa.int32()),
-        }
+        {name: pa.array(ids, pa.string()) for name, ids in zip(("query_id", "passage_id"), columns, strict=True)}
     )

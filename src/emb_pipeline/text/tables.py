@@ -43,11 +43,11 @@ _ESCAPED = {"\t": r"\t", "\x01": r"\x01"}
 
 
 def column_names(file: NamedFile, reading: TabularReading) -> list[str]:
-    """Names of a table's columns (for JSON lines: the keys of the first row)."""
+    """Names of a table's columns (for JSON lines: the keys of all rows)."""
     if isinstance(reading, ParquetReading):
         return list(_parquet(file).schema_arrow.names)
     if isinstance(reading, JsonlReading):
-        return next((list(row) for _, row in _json_rows(file, reading)), [])
+        return list(dict.fromkeys(key for _, row in _json_rows(file, reading) for key in row))
     return next(_delimited(file, reading), (1, []))[1]
 
 
