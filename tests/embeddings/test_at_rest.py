@@ -74,7 +74,7 @@ def test_a_control_is_not_exported(tmp_path: Path) -> None:
 
 def test_a_folder_that_was_not_finished_is_refused(tmp_path: Path) -> None:
     (tmp_path / "half").mkdir()
-    with pytest.raises(DataError, match=r"holds no readable embedding.json .*export the embedding again"):
+    with pytest.raises(DataError, match=r"embedding.json: is missing; export the embedding again"):
         at_rest.read_encoder(tmp_path / "half")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import platform
+import re
 import threading
 import time
 from collections import Counter
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from emb_pipeline.embeddings import encoding_store
@@ -159,3 +161,22 @@ def test_a_process_that_stands_still_is_not_waited_for_without_end(tmp_path: Pat
     np.testing.assert_array_equal(StoredEncoder(CountingEncoder(), tmp_path).encode(TEXTS), vectors_of(TEXTS))
     process.kill()
     process.join()
+
+
+def test_a_damaged_shard_and_one_without_a_checksum_are_encoded_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    StoredEncoder(CountingEncoder(), tmp_path, rows_per_shard=25).encode(TEXTS)
+    first, second, third, _ = sorted(tmp_path.glob("*/*.arrow"))
+    flipped = bytearray(first.read_bytes())
+    flipped[-700] ^= 4
+    first.write_bytes(flipped)
+    second.write_bytes(second.read_bytes()[:500])
+    table = pa.ipc.open_file(pa.py_buffer(third.read_bytes())).read_all().replace_schema_metadata(None)
+    with pa.OSFile(str(third), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    later = CountingEncoder()
+    np.testing.assert_array_equal(StoredEncoder(later, tmp_path).encode(TEXTS), vectors_of(TEXTS))
+    assert sum(later.counts.values()) == 75
+    for path, reason in ((first, "is damaged"), (second, "is damaged|is not a complete"), (third, "carries no checksum")):
+        assert re.search(rf"{re.escape(str(path))}: ({reason})[^\n]*its texts are encoded again", caplog.text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 
 from emb_pipeline.text import id_stream
 from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.sealed_files import read_json, write_json
 from emb_pipeline.text.tokens import TokenCorpus, cut, write_sentences, write_tokens
 
 ROWS = [[0, 1], [1, 2, 0]]
@@ -110,8 +110,8 @@ def test_a_token_with_white_space_is_refused_when_it_is_written(corpus: TokenCor
 
 def test_sentences_without_a_word_and_borders_that_start_later_are_read_as_they_are(corpus: TokenCorpus) -> None:
     rewrite(corpus, raw_lists([3, 5, 5, 8], [9, 9, 9, 0, 1, 1, 2, 0, 9]))
-    manifest = json.loads((corpus.folder / "manifest.json").read_text())
-    (corpus.folder / "manifest.json").write_text(json.dumps({**manifest, "n_sentences": 3}))
+    manifest = read_json(corpus.folder / "manifest.json")
+    write_json({**manifest, "n_sentences": 3}, corpus.folder / "manifest.json")
     (batch,) = TokenCorpus(corpus.folder).ids().batches
     assert batch.ids.tolist() == [0, 1, 1, 2, 0] and batch.ends.tolist() == [0, 2, 2, 5]
     assert not batch.ends.flags.writeable
@@ -170,7 +170,7 @@ def test_a_stream_cut_short_anywhere_is_refused(corpus: TokenCorpus) -> None:
     for size in range(len(good)):
         path.unlink()
         path.write_bytes(good[:size])
-        with pytest.raises(DataError, match="is no Arrow file, or a damaged one"):
+        with pytest.raises(DataError, match=r"is empty|is no Arrow file, or a damaged one|is damaged"):
             corpus.ids()
 
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from kedro.io import AbstractDataset, AbstractVersionedDataset, DatasetError, Version
 
 from emb_pipeline.atomic import atomic_path
+from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.sealed_files import AGAIN, read_json, read_parquet, write_json, write_parquet
 
 
 class TableDataset(AbstractVersionedDataset[pa.Table, pa.Table]):
@@ -36,12 +37,15 @@ class TableDataset(AbstractVersionedDataset[pa.Table, pa.Table]):
         self.metadata = metadata
 
     def load(self) -> pa.Table:
-        return pq.read_table(str(self._get_load_path()))
+        path = Path(self._get_load_path())
+        if not path.is_file():
+            raise DatasetError(f"{path} is not there: it was never written")
+        return read_parquet(path)
 
     def save(self, data: pa.Table | pd.DataFrame) -> None:
         table = data if isinstance(data, pa.Table) else pa.Table.from_pandas(data, preserve_index=False)
         with atomic_path(Path(self._get_save_path())) as path:
-            pq.write_table(table, str(path), compression="zstd")
+            write_parquet(table, path)
 
     def preview(self, nrows: int = 10) -> dict[str, Any]:
         """The first rows, for Kedro-Viz."""
@@ -84,22 +88,23 @@ class TablesDataset(AbstractDataset[Mapping[str, pa.Table], dict[str, pa.Table]]
 
     def load(self) -> dict[str, pa.Table]:
         folder = Path(self._filepath)
-        try:
-            manifest = json.loads((folder / self.MANIFEST).read_text())
-        except FileNotFoundError as error:
-            raise DatasetError(f"{folder} holds no {self.MANIFEST}: it was never written, or not to its end") from error
-        return {
-            name: pq.read_table(folder / f"{name}.parquet", read_dictionary=self._dictionaries.get(name))
-            for name in manifest["tables"]
-        }
+        if not self._exists():
+            raise DatasetError(f"{folder} holds no {self.MANIFEST}: it was never written, or not to its end")
+        tables: dict[str, pa.Table] = {}
+        for name, n_rows in read_json(folder / self.MANIFEST).get("rows", {}).items():
+            path = folder / f"{name}.parquet"
+            tables[name] = read_parquet(path, read_dictionary=self._dictionaries.get(name))
+            if len(tables[name]) != n_rows:
+                raise DataError(str(path), f"has {len(tables[name])} rows, {self.MANIFEST} says {n_rows}", AGAIN)
+        return tables
 
     def save(self, data: Mapping[str, pa.Table]) -> None:
         with atomic_path(Path(self._filepath)) as folder:
             folder.mkdir()
             for name, table in data.items():
-                pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
+                write_parquet(table, folder / f"{name}.parquet")
             rows = {name: table.num_rows for name, table in data.items()}
-            (folder / self.MANIFEST).write_text(json.dumps({"tables": list(data), "rows": rows}, indent=1))
+            write_json({"tables": list(data), "rows": rows}, folder / self.MANIFEST)
 
     def _exists(self) -> bool:
         return (Path(self._filepath) / self.MANIFEST).is_file()

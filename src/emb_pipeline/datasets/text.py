@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -13,9 +14,11 @@ import pyarrow.parquet as pq
 from kedro.io import AbstractDataset, DatasetError
 
 from emb_pipeline.atomic import atomic_path
+from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.sealed_files import AGAIN, is_sealed, seal, with_seal
 from emb_pipeline.text.tokens import TokenCorpus
 
-_SCHEMA = pa.schema([("doc_id", pa.string()), ("text", pa.string())])
+_SCHEMA = with_seal(pa.schema([("doc_id", pa.string()), ("text", pa.string())]))
 
 
 class Documents:
@@ -27,11 +30,22 @@ class Documents:
         self.path = path
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
-        for batch in pq.ParquetFile(self.path).iter_batches(batch_size=self._ROWS_AT_A_TIME):
-            yield from zip(batch.column("doc_id").to_pylist(), batch.column("text").to_pylist(), strict=True)
+        with self._opened() as file:
+            for batch in file.iter_batches(batch_size=self._ROWS_AT_A_TIME):
+                yield from zip(batch.column("doc_id").to_pylist(), batch.column("text").to_pylist(), strict=True)
 
     def __len__(self) -> int:
-        return int(pq.ParquetFile(self.path).metadata.num_rows)
+        with self._opened() as file:
+            return int(file.metadata.num_rows)
+
+    @contextmanager
+    def _opened(self) -> Iterator[pq.ParquetFile]:
+        is_sealed(self.path)
+        try:
+            with pq.ParquetFile(self.path) as file:
+                yield file
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(str(self.path), f"is no Parquet file, or a damaged one ({error})", AGAIN) from error
 
 
 class DocumentsDataset(AbstractDataset[Iterable[tuple[str, str]], Documents]):
@@ -55,10 +69,12 @@ class DocumentsDataset(AbstractDataset[Iterable[tuple[str, str]], Documents]):
         return Documents(Path(self._filepath))
 
     def save(self, data: Iterable[tuple[str, str]]) -> None:
-        with atomic_path(Path(self._filepath)) as path, pq.ParquetWriter(path, _SCHEMA, compression="zstd") as writer:
-            for rows in _groups(data, self._ROWS_PER_GROUP):
-                columns = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
-                writer.write_table(pa.Table.from_arrays(columns, schema=_SCHEMA))
+        with atomic_path(Path(self._filepath)) as path:
+            with pq.ParquetWriter(path, _SCHEMA, compression="zstd") as writer:
+                for rows in _groups(data, self._ROWS_PER_GROUP):
+                    columns = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
+                    writer.write_table(pa.Table.from_arrays(columns, schema=_SCHEMA))
+            seal(path)
 
     def _exists(self) -> bool:
         return Path(self._filepath).is_file()

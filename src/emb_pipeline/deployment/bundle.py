@@ -9,7 +9,6 @@ CARD.md           what a reader must know before using it
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,6 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import scipy.sparse as sp
 
 from emb_pipeline.embeddings.at_rest import read_encoder, write_encoder
@@ -28,8 +26,10 @@ from emb_pipeline.embeddings.matrices import column_matrix, matrix_column
 from emb_pipeline.tasks.retrieval import top_k
 from emb_pipeline.tasks.vectors import unit_length
 from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.sealed_files import read_json, read_parquet, write_json, write_parquet
 
 MANIFEST, CARD = "bundle.json", "CARD.md"
+_REMEDY = "run the stage decide again"
 _EMBEDDING, _PROBE, _PASSAGES = "embedding", "probe.parquet", "passages"
 Encoder: TypeAlias = TextEncoder | RoleEncoder
 
@@ -67,12 +67,12 @@ class TextClassifier:
             "weights": matrix_column(self.head.weights.T),
             "intercept": pa.array(np.asarray(self.head.intercepts, dtype=np.float64)),
         }
-        pq.write_table(pa.table(table), folder / _PROBE, compression="zstd")
+        write_parquet(pa.table(table), folder / _PROBE)
 
     @classmethod
     def read(cls, folder: Path) -> TextClassifier:
         """The classifier of a folder."""
-        table = pq.read_table(folder / _PROBE)
+        table = read_parquet(folder / _PROBE, columns=("class", "weights", "intercept"), remedy=_REMEDY)
         weights = column_matrix(table["weights"]).T
         return cls(
             read_encoder(folder / _EMBEDDING), LinearHead(weights, table["intercept"].to_numpy()), table["class"].to_pylist()
@@ -125,13 +125,13 @@ class TextSearch:
             columns["value"] = pa.LargeListArray.from_arrays(starts, pa.array(self.passages.data.astype(np.float32)))
         else:
             columns["vector"] = matrix_column(self.passages)
-        pq.write_table(pa.table(columns), folder / _PASSAGES / "vectors.parquet", compression="zstd")
+        write_parquet(pa.table(columns), folder / _PASSAGES / "vectors.parquet")
 
     @classmethod
     def read(cls, folder: Path) -> TextSearch:
         """The search of a folder."""
         encoder = read_encoder(folder / _EMBEDDING)
-        table = pq.read_table(folder / _PASSAGES / "vectors.parquet")
+        table = read_parquet(folder / _PASSAGES / "vectors.parquet", columns=("passage_id",), remedy=_REMEDY)
         passages: Vectors
         if "vector" in table.column_names:
             passages = column_matrix(table["vector"])
@@ -202,7 +202,7 @@ class Bundle:
         self.model.write(folder)
         (folder / CARD).write_text(self.card, encoding="utf-8")
         kind = next(name for name, type_ in _KINDS.items() if isinstance(self.model, type_))
-        (folder / MANIFEST).write_text(json.dumps({"answers": kind, **self.facts}, indent=1), encoding="utf-8")
+        write_json({"answers": kind, **self.facts}, folder / MANIFEST)
 
     @classmethod
     def read(cls, folder: Path) -> Bundle:
@@ -213,9 +213,15 @@ class Bundle:
         DataError
             No bundle was ever finished there.
         """
+        facts = read_json(folder / MANIFEST, _REMEDY)
+        answers = facts.pop("answers", None)
+        if answers not in _KINDS:
+            raise DataError(str(folder / MANIFEST), f"names no known answers: {answers!r}", _REMEDY)
         try:
-            facts = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-            kind = _KINDS[facts.pop("answers")]
-        except (OSError, ValueError, KeyError) as error:
-            raise DataError(str(folder), f"holds no readable {MANIFEST} ({error})", "run the stage decide again") from error
-        return cls(kind.read(folder), facts, (folder / CARD).read_text(encoding="utf-8"))
+            model = _KINDS[answers].read(folder)
+            card = (folder / CARD).read_text(encoding="utf-8")
+        except (KeyError, OSError, TypeError, ValueError) as error:
+            if isinstance(error, DataError):
+                raise
+            raise DataError(str(folder), f"its files do not belong together ({error})", _REMEDY) from error
+        return cls(model, facts, card)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import scipy.sparse as sp
 
 from emb_pipeline.embeddings.char_tfidf import CharTfidfEncoder
@@ -26,8 +24,10 @@ from emb_pipeline.embeddings.reduced import Quantisation, ReducedEncoder
 from emb_pipeline.embeddings.sparse import BagEncoder, LsaEncoder, TfidfWeighing, presence
 from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.sealed_files import read_json, read_parquet, write_json, write_parquet
 
 MANIFEST = "embedding.json"
+_REMEDY = "export the embedding again"
 _VECTORS, _TERMS, _DIRECTIONS, _ENCODER = "vectors.arrow", "terms.parquet", "directions.parquet", "encoder"
 _BASE, _AXES = "base", "axes.parquet"
 
@@ -57,7 +57,7 @@ def write_encoder(encoder: TextEncoder | RoleEncoder, folder: Path) -> None:
         if isinstance(encoder, type_):
             folder.mkdir(parents=True)
             manifest = {"format": kind, **write(encoder, folder)}
-            (folder / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+            write_json(manifest, folder / MANIFEST)
             return
     raise ValueError(f"there is no format for a {type(encoder).__name__}")
 
@@ -70,12 +70,16 @@ def read_encoder(folder: Path) -> TextEncoder | RoleEncoder:
     DataError
         No such folder, or not one that was finished.
     """
+    manifest = read_json(folder / MANIFEST, _REMEDY)
+    if manifest.get("format") not in _FORMATS:
+        raise DataError(str(folder / MANIFEST), f"names no known format: {manifest.get('format')!r}", _REMEDY)
+    _, _, read = _FORMATS[manifest["format"]]
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        _, _, read = _FORMATS[manifest["format"]]
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(str(folder), f"holds no readable {MANIFEST} ({error})", "export the embedding again") from error
-    made: TextEncoder | RoleEncoder = read(folder, manifest)
+        made: TextEncoder | RoleEncoder = read(folder, manifest)
+    except (KeyError, TypeError, ValueError) as error:  # files of another embedding, or of another version
+        if isinstance(error, DataError):
+            raise
+        raise DataError(str(folder), f"its files do not belong together ({error})", _REMEDY) from error
     return made
 
 
@@ -98,14 +102,14 @@ def _read_pooled(folder: Path, manifest: Mapping[str, Any]) -> PooledEncoder:
 def _write_bag(encoder: BagEncoder, folder: Path) -> dict[str, Any]:
     weigh = encoder.weigh
     idf = weigh.idf if isinstance(weigh, TfidfWeighing) else np.ones(encoder.dim, dtype=np.float32)
-    pq.write_table(pa.table({"term": pa.array(encoder.terms), "idf": pa.array(idf)}), folder / _TERMS)
+    write_parquet(pa.table({"term": pa.array(encoder.terms), "idf": pa.array(idf)}), folder / _TERMS)
     weighing = "tfidf" if isinstance(weigh, TfidfWeighing) else "presence"
     sublinear = weigh.sublinear if isinstance(weigh, TfidfWeighing) else False
     return {"weighing": weighing, "sublinear": sublinear, "max_ngram": encoder.max_ngram, "dim": encoder.dim}
 
 
 def _read_bag(folder: Path, manifest: Mapping[str, Any]) -> BagEncoder:
-    table = pq.read_table(folder / _TERMS)
+    table = read_parquet(folder / _TERMS, columns=("term", "idf"), remedy=_REMEDY)
     weigh: Callable[[sp.csr_array], sp.csr_array] = presence
     if manifest["weighing"] == "tfidf":
         weigh = TfidfWeighing(table["idf"].to_numpy(), manifest["sublinear"])
@@ -114,23 +118,23 @@ def _read_bag(folder: Path, manifest: Mapping[str, Any]) -> BagEncoder:
 
 def _write_characters(encoder: CharTfidfEncoder, folder: Path) -> dict[str, Any]:
     ngrams = encoder.ngrams
-    pq.write_table(pa.table({"term": pa.array(ngrams), "idf": pa.array(encoder.idf)}), folder / _TERMS)
+    write_parquet(pa.table({"term": pa.array(ngrams), "idf": pa.array(encoder.idf)}), folder / _TERMS)
     return {"options": encoder.options.model_dump(mode="json"), "dim": encoder.dim}
 
 
 def _read_characters(folder: Path, manifest: Mapping[str, Any]) -> CharTfidfEncoder:
-    table = pq.read_table(folder / _TERMS)
+    table = read_parquet(folder / _TERMS, columns=("term", "idf"), remedy=_REMEDY)
     options = CharTfidfOptions(**manifest["options"])
     return CharTfidfEncoder.of_ngrams(options, table["term"].to_pylist(), table["idf"].to_numpy())
 
 
 def _write_lsa(encoder: LsaEncoder, folder: Path) -> dict[str, Any]:
-    pq.write_table(pa.table({"direction": matrix_column(encoder.directions)}), folder / _DIRECTIONS)
+    write_parquet(pa.table({"direction": matrix_column(encoder.directions)}), folder / _DIRECTIONS)
     return {**_write_bag(encoder.tfidf, folder), "dim": encoder.dim}
 
 
 def _read_lsa(folder: Path, manifest: Mapping[str, Any]) -> LsaEncoder:
-    directions = column_matrix(pq.read_table(folder / _DIRECTIONS)["direction"])
+    directions = column_matrix(read_parquet(folder / _DIRECTIONS, columns=("direction",), remedy=_REMEDY)["direction"])
     return LsaEncoder(_read_bag(folder, manifest), directions)
 
 
@@ -157,12 +161,12 @@ def _write_reduced(encoder: ReducedEncoder, folder: Path) -> dict[str, Any]:
     axes = np.vstack([encoder.mean, encoder.axes.T])
     ranges = np.vstack([[0, 0], np.stack([encoder.quantisation.low, encoder.quantisation.high], axis=1)]).astype(np.float32)
     columns = {"axis": matrix_column(axes), "low": pa.array(ranges[:, 0]), "high": pa.array(ranges[:, 1])}
-    pq.write_table(pa.table(columns), folder / _AXES)
+    write_parquet(pa.table(columns), folder / _AXES)
     return {"precision": encoder.quantisation.precision, "dim": encoder.dim}
 
 
 def _read_reduced(folder: Path, manifest: Mapping[str, Any]) -> ReducedEncoder:
-    table = pq.read_table(folder / _AXES)
+    table = read_parquet(folder / _AXES, columns=("axis", "low", "high"), remedy=_REMEDY)
     axes = column_matrix(table["axis"])
     low, high = (table[name].to_numpy()[1:] for name in ("low", "high"))
     stored = Quantisation(manifest["precision"], low, high)

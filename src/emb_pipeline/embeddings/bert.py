@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import math
@@ -25,6 +26,7 @@ from emb_pipeline.embeddings.options import BertOptions
 from emb_pipeline.embeddings.repeatable import repeatable
 from emb_pipeline.embeddings.training import TrainingClock
 from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.sealed_files import read_json, write_json
 from emb_pipeline.text.tokens import TokenCorpus
 
 if TYPE_CHECKING:
@@ -241,12 +243,24 @@ def _prepare(
     tokenizer.save_pretrained(folder / "tokenizer")
     masking.write_blocks(blocks(False), folder / "training.bin")
     masking.write_blocks(itertools.islice(blocks(True), masking.MAX_HELD_OUT_BLOCKS), folder / "held_out.bin")
-    (folder / "recipe.json").write_text(json.dumps(recipe), encoding="utf-8")
+    write_json({"recipe": recipe, "files": _digests(folder)}, folder / "recipe.json")
 
 
 def _is_of(data: Path, recipe: dict[str, Any]) -> bool:
-    record = data / "recipe.json"
-    return record.is_file() and json.loads(record.read_text(encoding="utf-8")) == recipe
+    """Whether what is prepared is of this recipe, and as it was written."""
+    try:
+        record = read_json(data / "recipe.json")
+    except DataError:
+        return False
+    return record.get("recipe") == recipe and record.get("files") == _digests(data)
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    digests = {}
+    for file in sorted((*folder.glob("*.bin"), *folder.glob("tokenizer/*"))):
+        with file.open("rb") as content:
+            digests[file.relative_to(folder).as_posix()] = hashlib.file_digest(content, "sha256").hexdigest()
+    return digests
 
 
 def _encoded(sentences: Iterable[list[str]], tokenizer: PreTrainedTokenizerFast) -> Iterator[list[int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from emb_pipeline.atomic import atomic_path
+from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.sealed_files import UNSEALED, is_sealed, seal
+
+_log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN = 60.0
 """Seconds that a killed training loses at most, beside its unfinished epoch; shorter ones write nothing."""
@@ -50,15 +55,18 @@ class Checkpoint:
         if path is None or not path.is_file():
             return []
         try:
+            if not is_sealed(path):
+                return []
             with safe_open(path, framework="numpy") as state:
                 facts = state.metadata() or {}
                 if facts.get("recipe") != self._recipe or set(state.keys()) != set(arrays):
                     return []
+                losses: list[float] = json.loads(facts["losses"])
                 for name, array in arrays.items():
                     array[...] = state.get_tensor(name)
-        except SafetensorError:
+        except (DataError, SafetensorError) as error:
+            _log.warning("%s: the training begins again", error)
             return []
-        losses: list[float] = json.loads(facts["losses"])
         return losses
 
     def save(self, arrays: Mapping[str, np.ndarray], losses: Sequence[float]) -> None:
@@ -67,7 +75,8 @@ class Checkpoint:
             return
         self._folder.mkdir(parents=True, exist_ok=True)
         with atomic_path(self._folder / _FILE) as path:
-            save_file(dict(arrays), path, {"recipe": self._recipe, "losses": json.dumps(list(losses))})
+            save_file(dict(arrays), path, {"recipe": self._recipe, "losses": json.dumps(list(losses)), **UNSEALED})
+            seal(path)
         self._written = time.perf_counter()
 
     def remove(self) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.sealed_files import read_json, write_json
 
 Format = Literal["transformers", "sentence_transformers", "model2vec"]
 Input = Literal["raw", "tokens"]
@@ -70,14 +71,14 @@ class EncoderFolder:
         DataError
             No encoder was ever finished there, or its model is gone or no longer the same.
         """
+        manifest = read_json(path / MANIFEST, "train or load the encoder again")
+        files = manifest.pop("files", {})
         try:
-            manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            folder = cls(path=path, **manifest)
+        except TypeError as error:
             raise DataError(
-                str(path), f"holds no readable {MANIFEST} ({error})", "train or load the encoder again"
+                str(path / MANIFEST), f"describes no encoder ({error})", "train or load the encoder again"
             ) from error
-        files = manifest.pop("files")
-        folder = cls(path=path, **manifest)
         place = folder.model_path
         again = "load it again: kedro run --pipelines train,evaluate,report"
         if not place.is_dir():
@@ -120,7 +121,7 @@ class EncoderFolder:
             provenance=dict(provenance or {}),
         )
         entry = {name: value for name, value in vars(folder).items() if name != "path"}
-        (path / MANIFEST).write_text(json.dumps({**entry, "files": _sizes(place)}, indent=1), encoding="utf-8")
+        write_json({**entry, "files": _sizes(place)}, path / MANIFEST)
         return folder
 
     def move_to(self, path: Path) -> Self:

@@ -4,7 +4,7 @@
     <root>/<encoder>/<claim>.keys      what some process is encoding; the lock beside it tells whether it still runs
 
 The encoder's name hashes all that a vector depends on beside the text (`ContextualEncoder.fingerprint`), so a changed
-prompt, length or model is another folder and never a wrong hit. Shards are mapped into memory, not read.
+prompt, length or model is another folder and never a wrong hit. Shards carry a checksum: a damaged one is encoded again.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ import pyarrow as pa
 from emb_pipeline.atomic import Holder, atomic_path, exclusive, holder_of
 from emb_pipeline.embeddings.encoders import Role, RoleEncoder
 from emb_pipeline.embeddings.matrices import column_matrix, matrix_column
+from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.sealed_files import is_sealed, map_arrow, write_arrow
 
 ROWS_PER_SHARD = 2048
 _IN_MEMORY_BYTES = 256 << 20
@@ -184,12 +186,8 @@ class _Shards:
         }
         batch = pa.record_batch(columns)
         name = hashlib.blake2b(keys.tobytes(), digest_size=10).hexdigest()
-        with (
-            atomic_path(self._folder / f"{name}.arrow") as part,
-            pa.OSFile(str(part), "wb") as sink,
-            pa.ipc.new_file(sink, batch.schema) as writer,
-        ):
-            writer.write_batch(batch)
+        with atomic_path(self._folder / f"{name}.arrow") as part:
+            write_arrow(batch, part)
 
     @contextmanager
     def claimed(
@@ -239,7 +237,10 @@ class _Shards:
         """Take up shards that were written since."""
         names = [path.name for path in self._folder.glob("*.arrow") if path.name not in self._tables]
         for name in sorted(names):
-            self._tables[name] = pa.ipc.open_file(pa.memory_map(str(self._folder / name))).read_all()
+            table = self._shard_or_none(self._folder / name)
+            if table is None:
+                continue
+            self._tables[name] = table
             self._seen.append(name)
             keys = np.frombuffer(self._tables[name]["key"].chunk(0).buffers()[1], dtype=_KEY)
             order = np.argsort(keys, kind="stable")
@@ -247,6 +248,21 @@ class _Shards:
             self._keys = np.insert(self._keys, places, keys[order])
             self._shard = np.insert(self._shard, places, len(self._seen) - 1)
             self._row = np.insert(self._row, places, order)
+
+    def _shard_or_none(self, path: Path) -> pa.Table | None:
+        """A shard whose bytes are those that were written; any other is removed, and its texts are encoded again."""
+        try:
+            table = map_arrow(path, columns=("key", "vector", "seconds"))
+            if not is_sealed(path):
+                raise DataError(str(path), "carries no checksum", "")
+            if table.schema.types != [pa.binary(16), pa.list_(pa.float32(), self._dim), pa.float32()]:
+                raise DataError(str(path), f"has the columns {table.schema}", "")
+        except DataError as error:
+            if path.is_file():
+                _log.warning("%s: %s; its texts are encoded again", error.place, error.reason)
+            _remove(path)
+            return None
+        return table
 
     def _places(self, keys: np.ndarray) -> Iterator[tuple[pa.Table, np.ndarray, np.ndarray]]:
         """Each shard that holds some of the keys, with their rows in it and their places among the keys."""

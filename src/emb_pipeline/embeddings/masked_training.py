@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import json
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,11 +15,14 @@ from emb_pipeline.atomic import atomic_path
 from emb_pipeline.embeddings.masking import MaskedBatch, Vocabulary, batch_rows, mask
 from emb_pipeline.embeddings.options import BertOptions
 from emb_pipeline.embeddings.precision import precision_in_force
+from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.sealed_files import UNSEALED, is_sealed, read_json, seal, write_json
 
 if TYPE_CHECKING:
     import torch
     from transformers import BertForMaskedLM
 
+_log = logging.getLogger(__name__)
 OnStep = Callable[[int, float], None]
 """Called after each step with its number, from 1, and its loss."""
 
@@ -177,9 +180,9 @@ def _save(
         tensors |= {f"{moment}:{name}": value for moment, value in optimiser.state[parameter].items()}
     with atomic_path(folder) as partial:
         partial.mkdir()
-        save_file(tensors, partial / "state.safetensors")
-        state = {"recipe": recipe, "seconds": seconds, "losses": losses}
-        (partial / "state.json").write_text(json.dumps(state), encoding="utf-8")
+        save_file(tensors, partial / "state.safetensors", dict(UNSEALED))
+        seal(partial / "state.safetensors")
+        write_json({"recipe": recipe, "seconds": seconds, "losses": losses}, partial / "state.json")
 
 
 def _restore(
@@ -191,8 +194,12 @@ def _restore(
 
     if not (folder / "state.json").is_file():
         return [], 0.0
-    state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-    if state["recipe"] != recipe:
+    try:
+        state = read_json(folder / "state.json")
+        if state.get("recipe") != recipe or not is_sealed(folder / "state.safetensors"):
+            return [], 0.0
+    except DataError as error:
+        _log.warning("%s: the training begins again", error)
         return [], 0.0
     tensors = load_file(folder / "state.safetensors")
     with torch.no_grad():

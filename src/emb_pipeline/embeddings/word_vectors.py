@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,11 @@ import pyarrow as pa
 from emb_pipeline.atomic import atomic_path
 from emb_pipeline.embeddings.matrices import column_matrix, matrix_column
 from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.sealed_files import map_arrow, write_arrow
+
+_REMEDY = "train or export the vectors again"
+_ROWS_AT_A_TIME = 1 << 14
+_LONGEST_NGRAM = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +52,8 @@ class Subwords:
         from gensim.models.fasttext import ft_ngram_hashes  # a second of imports that other methods can do without
 
         hashes = np.asarray(ft_ngram_hashes(token, self.min_n, self.max_n, self.n_buckets), dtype=np.int64)
+        if not len(self.buckets):
+            return None
         rows = np.searchsorted(self.buckets, hashes)
         rows[rows == len(self.buckets)] = 0
         used = rows[self.buckets[rows] == hashes]
@@ -103,7 +110,10 @@ class WordVectors:
     @cached_property
     def index(self) -> dict[str, int]:
         """Row of each token."""
-        return {token: row for row, token in enumerate(self.tokens)}
+        rows: dict[str, int] = {}
+        for row, token in enumerate(self.tokens):
+            rows.setdefault(token, row)
+        return rows
 
     @cached_property
     def total_count(self) -> int:
@@ -166,23 +176,20 @@ class WordVectors:
         Raises
         ------
         DataError
-            The file is no Arrow file, or its columns are not ``token, count, vector``.
+            The file is no Arrow file or a damaged one, its columns are not ``token, count, vector``, or a value is null or
+            not finite.
         """
         path = Path(path)
-        table = _mapped_table(path, ("token", "count", "vector"))
-        metadata = json.loads((table.schema.metadata or {}).get(b"emb_pipeline", b"{}"))
-        subwords = None
-        if "subwords" in metadata:
-            part = _mapped_table(_subwords_path(path), ("bucket", "vector"))
-            ngrams = column_matrix(part["vector"])
-            subwords = Subwords(**metadata["subwords"], buckets=_numbers(part["bucket"]), vectors=ngrams)
-        return cls(
-            table["token"].to_pylist(),
-            _numbers(table["count"]),
-            column_matrix(table["vector"]),
-            metadata.get("provenance", {}),
-            subwords,
+        table = _mapped_table(path, "token", "count", "vector")
+        vectors = _finite_matrix(table["vector"], path)
+        metadata = _metadata(table, path)
+        subwords = (
+            _read_subwords(_subwords_path(path), metadata["subwords"], vectors.shape[1]) if "subwords" in metadata else None
         )
+        counts = _numbers(table["count"], pa.int64(), path)
+        if len(counts) and counts.min() < 0:
+            raise DataError(str(path), f"a count is {counts.min()}", _REMEDY)
+        return cls(table["token"].to_pylist(), counts, vectors, metadata.get("provenance", {}), subwords)
 
 
 def _subwords_path(path: Path) -> Path:
@@ -193,36 +200,64 @@ def _write_table(path: Path, columns: Mapping[str, pa.Array], metadata: Mapping[
     batch = pa.record_batch(dict(columns))
     if metadata is not None:
         batch = batch.replace_schema_metadata({b"emb_pipeline": json.dumps(metadata, ensure_ascii=False).encode()})
-
-    # One batch: a column in several pieces could not be one array without a copy.
-    with (
-        atomic_path(path) as part,
-        pa.OSFile(str(part), "wb") as sink,
-        pa.ipc.new_file(sink, batch.schema) as writer,
-    ):
-        writer.write_batch(batch)
+    with atomic_path(path) as part:
+        write_arrow(batch, part)
 
 
-def _mapped_table(path: Path, columns: Sequence[str]) -> pa.Table:
-    try:
-        table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
-    except pa.ArrowInvalid as error:
-        raise DataError(
-            str(path), f"not a complete Arrow IPC file ({error})", "train or export the vectors again"
-        ) from error
-    if missing := [name for name in columns if name not in table.schema.names]:
-        raise DataError(
-            str(path),
-            f"column {missing[0]!r} is missing, there are {table.schema.names}",
-            f"store the columns {list(columns)}",
-        )
-    if not pa.types.is_fixed_size_list(table.schema.field("vector").type):
-        raise DataError(
-            str(path), f"vector is a {table.schema.field('vector').type}", "store it as fixed_size_list<float32>[dim]"
-        )
+def _mapped_table(path: Path, *columns: str) -> pa.Table:
+    table = map_arrow(path, columns=columns, remedy=_REMEDY)
+    types = {name: table.schema.field(name).type for name in columns}
+    if not pa.types.is_fixed_size_list(types["vector"]) or not pa.types.is_float32(types["vector"].value_type):
+        raise DataError(str(path), f"vector is a {types['vector']}", "store it as fixed_size_list<float32>[dim]")
+    if types["vector"].list_size < 1:
+        raise DataError(str(path), "its vectors have no dimension", _REMEDY)
+    if "token" in types and not (pa.types.is_string(types["token"]) or pa.types.is_large_string(types["token"])):
+        raise DataError(str(path), f"token is a {types['token']}", "store it as string")
+    if nulls := [name for name in columns if table[name].null_count]:
+        raise DataError(str(path), f"{nulls[0]} holds a null", "store a value in each row")
     return table
 
 
-def _numbers(column: pa.ChunkedArray) -> np.ndarray:
-    numbers: np.ndarray = column.to_numpy()
+def _finite_matrix(column: pa.ChunkedArray, path: Path) -> np.ndarray:
+    if column.combine_chunks().flatten().null_count:
+        raise DataError(str(path), "a vector holds a null", _REMEDY)
+    matrix = column_matrix(column)
+    for start in range(0, len(matrix), _ROWS_AT_A_TIME):
+        bad = ~np.isfinite(matrix[start : start + _ROWS_AT_A_TIME]).all(axis=1)
+        if bad.any():
+            raise DataError(f"{path}, row {start + int(bad.argmax()) + 1}", "a value is not finite", _REMEDY)
+    return matrix
+
+
+def _numbers(column: pa.ChunkedArray, type_: pa.DataType, path: Path) -> np.ndarray:
+    try:
+        numbers: np.ndarray = column.cast(type_).to_numpy()
+    except pa.ArrowException as error:
+        raise DataError(str(path), f"a column of numbers is a {column.type} ({error})", f"store it as {type_}") from error
     return numbers
+
+
+def _metadata(table: pa.Table, path: Path) -> dict[str, Any]:
+    try:
+        metadata = json.loads((table.schema.metadata or {}).get(b"emb_pipeline", b"{}"))
+        if not isinstance(metadata.get("provenance", {}), dict):
+            raise TypeError("provenance is no mapping")
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
+        raise DataError(str(path), f"the metadata emb_pipeline cannot be read ({error})", _REMEDY) from error
+    return cast(dict[str, Any], metadata)
+
+
+def _read_subwords(path: Path, facts: Any, dim: int) -> Subwords:
+    table = _mapped_table(path, "bucket", "vector")
+    vectors = _finite_matrix(table["vector"], path)
+    buckets = _numbers(table["bucket"], pa.int32(), path)
+    try:
+        min_n, max_n, n_buckets = (int(facts[name]) for name in ("min_n", "max_n", "n_buckets"))
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(str(path), f"what is said of its n-grams cannot be read ({error})", _REMEDY) from error
+    if not (1 <= min_n <= max_n <= _LONGEST_NGRAM and 1 <= n_buckets <= 2**31):
+        raise DataError(str(path), f"n-grams of {min_n} to {max_n} in {n_buckets} buckets", _REMEDY)
+    ascending = bool((np.diff(buckets) > 0).all()) and (not len(buckets) or 0 <= buckets[0] <= buckets[-1] < n_buckets)
+    if not ascending or vectors.shape[1] != dim:
+        raise DataError(str(path), "its n-grams do not belong to the vectors beside it", _REMEDY)
+    return Subwords(min_n, max_n, n_buckets, buckets, vectors)

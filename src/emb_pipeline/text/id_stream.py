@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.sealed_files import is_sealed, seal, with_seal
 
 TOKENS_PER_BATCH = 1 << 16
 """Tokens of a record batch, about: it ends where the nearest sentence ends."""
@@ -82,7 +83,7 @@ def write_ids(tokens_path: Path, words: pa.Array, path: Path) -> None:
     ValueError
         The file holds another word: a token that was written had white space within it, or none but white space.
     """
-    schema = pa.schema([("ids", pa.list_(pa.int32()))])
+    schema = with_seal(pa.schema([("ids", pa.list_(pa.int32()))]))
     # Not compressed: only then is what is read the mapped file itself.
     with tokens_path.open("rb") as text, pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         keys = pc.binary_join_element_wise(words, "", " ").cast(pa.binary())
@@ -91,6 +92,7 @@ def write_ids(tokens_path: Path, words: pa.Array, path: Path) -> None:
             for ids, ends in _batches(*_ids_and_ends(block, keys)):
                 rows = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), ids)
                 writer.write_batch(pa.record_batch([rows], schema=schema))
+    seal(path)
 
 
 def open_ids(path: Path, *, n_tokens: int, n_sentences: int, n_types: int) -> IdStream:
@@ -110,6 +112,7 @@ def open_ids(path: Path, *, n_tokens: int, n_sentences: int, n_types: int) -> Id
     """
     if not path.is_file():
         raise DataError(str(path), "is missing: the corpus has no token stream", _REMEDY)
+    is_sealed(path, _REMEDY)
     batches: list[IdBatch] = []
     seen_tokens = seen_sentences = 0
     try:

@@ -17,7 +17,6 @@ word-splitting. Its rules, and why:
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import unicodedata
 from array import array
@@ -32,14 +31,17 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from emb_pipeline.atomic import atomic_path
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.id_stream import IdStream, open_ids, write_ids
+from emb_pipeline.text.sealed_files import read_json, read_parquet, write_json, write_parquet
 
 LONGEST_LINE = 10_000
 """Tokens on one line at most: gensim drops what stands behind its ``MAX_WORDS_IN_BATCH``."""
+
+_REMEDY = "write it again with the ingest stage"
+_FACTS = ("n_tokens", "n_sentences", "n_types", "n_documents", "fingerprint")
 
 TOKENISER = 1
 """Version of the rules above; a corpus remembers the one that it was written with."""
@@ -152,23 +154,41 @@ class TokenCorpus:
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
+        self._checked_text: tuple[int, int] | None = None
         manifest = self.folder / "manifest.json"
         if not manifest.is_file():
             raise DataError(
                 str(folder),
                 "holds no complete token corpus (manifest.json is missing)",
-                "write it again with the ingest stage",
+                _REMEDY,
             )
-        self.manifest: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))
+        self.manifest: dict[str, Any] = read_json(manifest, _REMEDY)
+        if missing := [name for name in _FACTS if name not in self.manifest]:
+            raise DataError(str(manifest), f"says nothing of {missing[0]}", _REMEDY)
 
     def __repr__(self) -> str:
         return f"TokenCorpus({str(self.folder)!r}, n_tokens={self.n_tokens:,}, n_sentences={self.n_sentences:,})"
 
     def __iter__(self) -> Iterator[list[str]]:
         """The sentences, streamed; every loop starts anew."""
+        self._require_whole_text()
         with self.tokens_path.open(encoding="utf-8", newline="\n") as lines:
             for line in lines:
                 yield line.split()
+
+    def _require_whole_text(self) -> None:
+        """Compare the text with the manifest, once for each object as long as the file stays as it is."""
+        try:
+            stat = self.tokens_path.stat()
+            if self._checked_text == (stat.st_size, stat.st_mtime_ns):
+                return
+            with self.tokens_path.open("rb") as text:
+                found = hashlib.file_digest(text, "sha256").hexdigest()
+        except OSError as error:
+            raise DataError(str(self.tokens_path), f"cannot be read ({error})", _REMEDY) from error
+        if found != self.fingerprint:
+            raise DataError(str(self.tokens_path), "is not the text that was written (SHA-256)", _REMEDY)
+        self._checked_text = (stat.st_size, stat.st_mtime_ns)
 
     def documents(self) -> Iterator[list[list[str]]]:
         """The sentences of each document, streamed; none where all of a document's were left out."""
@@ -188,7 +208,7 @@ class TokenCorpus:
 
     def vocabulary(self) -> pa.Table:
         """Table of token: string and count: int64, most frequent first."""
-        return pq.read_table(self.folder / "vocabulary.parquet")
+        return read_parquet(self.folder / "vocabulary.parquet", columns=("token", "count"), remedy=_REMEDY)
 
     def ids(self) -> IdStream:
         """The sentences as rows of the vocabulary, mapped from ``ids.arrow``; all of it is checked first.
@@ -219,9 +239,9 @@ class TokenCorpus:
             raise DataError(
                 str(path),
                 "is missing: which sentences are one document is not known",
-                "write it again with the ingest stage",
+                _REMEDY,
             )
-        numbers: np.ndarray = pq.read_table(path)["sentences"].to_numpy()
+        numbers: np.ndarray = read_parquet(path, columns=("sentences",), remedy=_REMEDY)["sentences"].to_numpy()
         return numbers
 
     @property
@@ -440,12 +460,12 @@ class _Writer:
                 "count": pa.array((self._counts[token] for token in tokens), pa.int64()),
             }
         )
-        pq.write_table(table, self._partial / "vocabulary.parquet", compression="zstd")
+        write_parquet(table, self._partial / "vocabulary.parquet")
         self._lines.flush()
         write_ids(self._partial / "tokens.txt", table["token"].combine_chunks(), self._partial / "ids.arrow")
         self._open(n_documents)
         lengths = pa.table({"sentences": pa.array(np.asarray(self._sentences_per_document, dtype=np.uint32))})
-        pq.write_table(lengths, self._partial / "documents.parquet", compression="zstd")
+        write_parquet(lengths, self._partial / "documents.parquet")
         manifest = {
             "tokeniser": TOKENISER,
             "n_tokens": self.n_tokens,
@@ -455,7 +475,7 @@ class _Writer:
             "fingerprint": self._hash.hexdigest(),
             **facts,
         }
-        (self._partial / "manifest.json").write_text(json.dumps(manifest, indent=1))
+        write_json(manifest, self._partial / "manifest.json")
 
     def _open(self, n_documents: int) -> None:
         """Make room for this many documents; those that get no sentence are left empty."""

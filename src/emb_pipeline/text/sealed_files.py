@@ -1,0 +1,178 @@
+"""The project's own files, which notice when they are damaged: Arrow, Parquet, JSON and safetensors.
+
+A file carries the CRC-32 of all its bytes in its own metadata, computed with zeros in the place of the number itself.
+Reading checks it before anything is parsed, so that no damaged length or offset reaches a parser. Other tools read the files
+as they are. A file without the number (of another program, or of an earlier version) is checked by its structure alone.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from emb_pipeline.text.errors import DataError
+
+_KEY, _MARK, _EMPTY = "checksum", b"emb_pipeline:crc32=", b"00000000"
+UNSEALED = {_KEY: (_MARK + _EMPTY).decode()}
+"""What a file's metadata hold until `seal` fills it in."""
+AGAIN = "make it again: kedro run with the stage that wrote it"
+
+
+def seal(path: Path) -> None:
+    """Put the checksum into a file whose metadata hold `UNSEALED`."""
+    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as content:
+        places = _places(content)
+        if not places:
+            raise ValueError(f"{path} has no room for a checksum")
+        digits = f"{_checksum(content, places):08x}".encode()
+        for place in places:
+            content[place : place + len(digits)] = digits
+
+
+def is_sealed(path: Path, remedy: str = AGAIN) -> bool:
+    """Check a file's checksum; False if it carries none.
+
+    Raises
+    ------
+    DataError
+        The file is missing or empty, or its bytes are not those that were written.
+    """
+    try:
+        if not path.stat().st_size:  # nothing to map
+            raise DataError(str(path), "is empty", remedy)
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            places = _places(content)
+            stated = {content[place : place + len(_EMPTY)] for place in places}
+            if places and stated != {f"{_checksum(content, places):08x}".encode()}:
+                raise DataError(str(path), "is damaged: its bytes are not those that were written (checksum)", remedy)
+    except FileNotFoundError as error:
+        raise DataError(str(path), "is missing", remedy) from error
+    except OSError as error:
+        raise DataError(str(path), f"cannot be read ({error})", remedy) from error
+    return bool(places)
+
+
+def write_parquet(table: pa.Table, path: Path) -> None:
+    """Write a sealed Parquet file."""
+    pq.write_table(with_seal(table), path, compression="zstd")
+    seal(path)
+
+
+def with_seal(data: pa.Table) -> pa.Table:
+    """A table, record batch or schema with room for the checksum in its metadata."""
+    schema = data if isinstance(data, pa.Schema) else data.schema
+    metadata = {**(schema.metadata or {}), _KEY.encode(): UNSEALED[_KEY].encode()}
+    return data.with_metadata(metadata) if isinstance(data, pa.Schema) else data.replace_schema_metadata(metadata)
+
+
+def read_parquet(
+    path: Path, *, columns: Sequence[str] = (), read_dictionary: Sequence[str] | None = None, remedy: str = AGAIN
+) -> pa.Table:
+    """Read and check a Parquet file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    columns : sequence of str
+        Columns that it must have; all are read.
+    read_dictionary : sequence of str, optional
+        Text columns to read as numbers with a dictionary.
+    remedy : str
+        What a reader of the message can do.
+
+    Raises
+    ------
+    DataError
+        The file is missing or damaged, or lacks a column.
+    """
+    is_sealed(path, remedy)
+    try:
+        table = pq.read_table(path, read_dictionary=list(read_dictionary or ()))
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+        raise DataError(str(path), f"is no Parquet file, or a damaged one ({_short(error)})", remedy) from error
+    return _checked(table, path, columns, remedy)
+
+
+def write_arrow(batch: pa.RecordBatch, path: Path) -> None:
+    """Write a sealed Arrow IPC file of one batch, so that each column is one array."""
+    batch = with_seal(batch)
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    seal(path)
+
+
+def map_arrow(path: Path, *, columns: Sequence[str] = (), remedy: str = AGAIN) -> pa.Table:
+    """Map and check an Arrow IPC file; its values stay on disk until they are used.
+
+    Raises
+    ------
+    DataError
+        The file is missing or damaged, or lacks a column.
+    """
+    is_sealed(path, remedy)
+    try:
+        table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+        raise DataError(str(path), f"is not a complete Arrow IPC file ({_short(error)})", remedy) from error
+    return _checked(table, path, columns, remedy)
+
+
+def write_json(facts: Mapping[str, Any], path: Path) -> None:
+    """Write a sealed JSON file; what JSON has no value for becomes text."""
+    path.write_text(json.dumps({**facts, **UNSEALED}, indent=1, default=str), encoding="utf-8")
+    seal(path)
+
+
+def read_json(path: Path, remedy: str = AGAIN) -> dict[str, Any]:
+    """Read and check a JSON file of one object.
+
+    Raises
+    ------
+    DataError
+        The file is missing or damaged, or holds something else.
+    """
+    is_sealed(path, remedy)
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(str(path), f"is no JSON file, or a damaged one ({_short(error)})", remedy) from error
+    if not isinstance(facts, dict):
+        raise DataError(str(path), "must hold one JSON object", remedy)
+    return {name: value for name, value in facts.items() if name != _KEY}
+
+
+def _checked(table: pa.Table, path: Path, columns: Sequence[str], remedy: str) -> pa.Table:
+    names = table.schema.names
+    if missing := [name for name in columns if name not in names]:
+        raise DataError(str(path), f"column {missing[0]!r} is missing, there are {names}", remedy)
+    metadata = {key: value for key, value in (table.schema.metadata or {}).items() if key != _KEY.encode()}
+    return table.replace_schema_metadata(metadata or None)
+
+
+def _places(content: mmap.mmap) -> list[int]:
+    """Where the checksum stands: first and last, as an Arrow file has its metadata before and behind its data."""
+    found = {content.find(_MARK), content.rfind(_MARK)} - {-1}
+    return [place + len(_MARK) for place in sorted(found) if place + len(_MARK) + len(_EMPTY) <= len(content)]
+
+
+def _checksum(content: mmap.mmap, places: Sequence[int]) -> int:
+    number, start = 0, 0
+    with memoryview(content) as view:
+        for place in places:
+            number = zlib.crc32(_EMPTY, zlib.crc32(view[start:place], number))
+            start = place + len(_EMPTY)
+        return zlib.crc32(view[start:], number)
+
+
+def _short(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200]
