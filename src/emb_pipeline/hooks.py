@@ -202,11 +202,13 @@ class Console:
             return
         from rich.console import Console as Terminal
 
-        from emb_pipeline.reporting.console import decision_lines, leaderboard_table
+        from emb_pipeline.reporting.console import decision_lines, failure_lines, leaderboard_table
 
         terminal = Terminal(width=100)
         if "leaderboard" in made:
             terminal.print(leaderboard_table(catalog.load("leaderboard").to_pandas()))
+        if "failures" in made:
+            terminal.print(failure_lines(catalog.load("failures").to_pandas()))
         if "decision" in made:
             tables = (catalog.load(name).to_pandas() for name in ("decision", "relaxations"))
             terminal.print(decision_lines(*tables))
@@ -223,3 +225,34 @@ class Console:
         environment = active_environment()
         viz = f"kedro viz run --env {environment}" if environment else "kedro viz run"
         terminal.print(f"graph    {viz}   (http://127.0.0.1:4141)", soft_wrap=True, highlight=False)
+
+
+class FailedCellsError(click.ClickException):
+    """A run came to its end without some of its cells."""
+
+
+class FailedCells:
+    """Ends a run with an error where a cell failed, after everything else was written."""
+
+    @hook_impl
+    def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Any, catalog: Any) -> None:
+        """Name what failed, and the command that tries it again."""
+        found = {
+            failed.place: str(failed) for name in sorted(pipeline.all_outputs()) if (failed := _failure(catalog.get(name)))
+        }
+        if "failures" in pipeline.all_outputs():
+            for row in catalog.load("failures").to_pylist():
+                place = f"{row['embedding']} on {row['task']}" if row["task"] else row["embedding"]
+                found.setdefault(place, f"{place}: {row['reason']}")
+        if found:
+            again = kedro_command({name: run_params.get(name) for name in ("env", "runtime_params")})
+            listed = "\n".join(f"  {line}" for line in found.values())
+            raise FailedCellsError(
+                f"{len(found)} of the results could not be made; all others are written:\n{listed}\n"
+                f"To try these again: {again} --only-missing-outputs"
+            )
+
+
+def _failure(dataset: Any) -> Any:
+    failure = getattr(dataset, "failure", None)
+    return failure() if failure is not None else None

@@ -126,7 +126,7 @@ def refuse_missing_inputs(pipeline: Pipeline, catalog: DataCatalog) -> None:
     MissingInputsError
         Names them, and the command that makes them.
     """
-    missing = [name for name in sorted(_data_inputs(pipeline)) if not _exists(catalog, name)]
+    missing = [name for name in sorted(_data_inputs(pipeline)) if not (_exists(catalog, name) or _has_failed(catalog, name))]
     if missing:
         raise MissingInputsError(
             f"{_listed(missing)} {'is' if len(missing) == 1 else 'are'} not there yet; "
@@ -145,7 +145,8 @@ def prepare(
 ) -> None:
     """Refuse stale results that the run would build on; announce in the ledger what it is going to make.
 
-    Under ``--only-missing-outputs`` stale aggregates count as missing and are made again.
+    Under ``--only-missing-outputs`` stale aggregates count as missing and are made again, and so do those that gather a
+    result that failed.
 
     Raises
     ------
@@ -162,6 +163,8 @@ def prepare(
 
     stale = {name for name in _data_inputs(pipeline) if is_stale(name)}
     if only_missing:
+        for name in _gathered_from_failures(pipeline, catalog):
+            _count_as_missing(catalog, name)
         for node in pipeline.nodes:
             outdated = {name for name in node.outputs if is_stale(name)}
             if AGGREGATE in node.tags:
@@ -206,6 +209,23 @@ def _made_as(name: str, made: Mapping[str, Any]) -> str:
         return name
     group, part = name.split("@")
     return f"{part}.{'examples' if group == 'tasks' else 'tokens'}"
+
+
+def _has_failed(catalog: DataCatalog, name: str) -> bool:
+    """Whether an earlier run stored a failure in place of this result: steps that take it go on without it."""
+    failure = getattr(catalog.get(name), "failure", None)
+    return failure is not None and failure() is not None
+
+
+def _gathered_from_failures(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[str]:
+    """Results that gather others, one of which failed in an earlier run and is made again now."""
+    again: set[str] = set()
+    for node in pipeline.nodes:  # in an order in which inputs come before what is made of them
+        failed = any(_has_failed(catalog, name) for name in node.outputs)
+        if failed or again & set(node.inputs):
+            again.update(node.outputs)
+            if AGGREGATE in node.tags:
+                yield from node.outputs
 
 
 def _exists(catalog: DataCatalog, name: str) -> bool:

@@ -106,7 +106,9 @@ def test_words_of_the_first_corpus_are_those_that_it_has_more_often_than_the_oth
 
 def test_words_of_one_corpus_are_frequent_and_not_everywhere(tmp_path: Path) -> None:
     topics = ["kidney stones", "kidney pain", "heart valve", "heart beat"]
-    texts = [(str(row), f"this is a text about {topics[row % 4] if row % 8 < 4 and row < 40 else row}") for row in range(800)]
+    texts = [
+        (str(row), f"this is a text about {topics[row % 4] if row % 8 < 4 and row < 40 else row}") for row in range(800)
+    ]
     assert typical_words([write_tokens(texts, tmp_path / "one")], n=2) == ["heart", "kidney"]
 
 

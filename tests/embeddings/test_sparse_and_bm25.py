@@ -99,9 +99,11 @@ def test_lsa_spans_what_scikit_learn_finds() -> None:
     np.testing.assert_array_equal(encoder.encode(["nothing"]), [[0, 0]])
 
 
-def test_lsa_refuses_more_directions_than_texts() -> None:
-    with pytest.raises(ValueError, match="LSA cannot find 4 directions in 4 training texts"):
-        Lsa(LsaOptions(), dim=4, seed=0).fit(Texts(TRAINING))
+def test_lsa_of_more_dimensions_than_texts_is_tfidf_turned(caplog: pytest.LogCaptureFixture) -> None:
+    encoder = Lsa(LsaOptions(min_df=1), dim=100, seed=0).fit(Texts([*TRAINING, TRAINING[0]]))
+    assert encoder.dim == len(TRAINING) and "LSA of 100 dimensions" in caplog.text  # one text is there twice
+    tfidf, ours = encoder.tfidf.encode(TRAINING).toarray(), encoder.encode(TRAINING)
+    np.testing.assert_allclose(ours @ ours.T, tfidf @ tfidf.T, atol=1e-5)
 
 
 def test_the_same_seed_gives_the_same_lsa() -> None:

@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 from sklearn.metrics import f1_score
 
-from emb_pipeline.embeddings.options import LsaOptions
+from emb_pipeline.embeddings.options import LsaOptions, TfidfOptions
 from emb_pipeline.embeddings.sparse import Lsa, Tfidf
 from emb_pipeline.tasks.classification import evaluate_classification, macro_f1
 from emb_pipeline.tasks.examples import ClassificationTask
@@ -372,9 +372,9 @@ def test_with_all_labels_it_does_not_matter_whether_texts_without_one_are_at_han
 def test_too_few_labelled_texts_for_an_embedding_are_named(shades: ClassificationTask) -> None:
     options = ClassificationOptions(folds=2, label_draws=1, label_counts=(30,), unlabelled_texts=False)
     with pytest.raises(
-        DataError, match=r"shades, 30 labels: .* cannot find 60 directions in 30 .*; give larger label_counts"
+        DataError, match=r"shades, 30 labels: .* of 30 training texts stands in min_df = 31 .*; give larger label_counts"
     ):
-        evaluate_classification(shades, Lsa(LsaOptions(min_df=1), dim=60), options, seed=0)
+        evaluate_classification(shades, Tfidf(TfidfOptions(min_df=31)), options, seed=0)
 
 
 def test_shuffled_labels_have_no_learning_curve(topics: ClassificationTask) -> None:

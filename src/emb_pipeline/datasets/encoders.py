@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 from kedro.io import AbstractDataset
 
 from emb_pipeline.atomic import atomic_path
+from emb_pipeline.datasets.failures import failure_at, forget_failure, store_failure
+from emb_pipeline.failures import Failed
 
 if TYPE_CHECKING:
     from emb_pipeline.embeddings.encoder_folder import EncoderFolder
 
 
-class EncoderDataset(AbstractDataset["EncoderFolder", "EncoderFolder"]):
-    """One encoder, with its provenance in ``encoder.json``.
+class EncoderDataset(AbstractDataset["EncoderFolder | Failed", "EncoderFolder | Failed"]):
+    """One encoder, with its provenance in ``encoder.json``; or why it could not be made.
 
     A node writes into a scratch folder; saving gives it its final name.
 
@@ -32,17 +34,24 @@ class EncoderDataset(AbstractDataset["EncoderFolder", "EncoderFolder"]):
         self._filepath = PurePosixPath(filepath)
         self.metadata = metadata
 
-    def load(self) -> EncoderFolder:
+    def load(self) -> EncoderFolder | Failed:
         from emb_pipeline.embeddings.encoder_folder import EncoderFolder
 
-        return EncoderFolder.read(Path(self._filepath))
+        return self.failure() or EncoderFolder.read(Path(self._filepath))
 
-    def save(self, data: EncoderFolder) -> None:
+    def save(self, data: EncoderFolder | Failed) -> None:
+        if isinstance(data, Failed):
+            return store_failure(Path(self._filepath), data)
         with atomic_path(Path(self._filepath)) as folder:
             data.move_to(folder)
+        forget_failure(Path(self._filepath))
+
+    def failure(self) -> Failed | None:
+        """Why it could not be made; None where it could."""
+        return failure_at(Path(self._filepath))
 
     def _exists(self) -> bool:
-        return (Path(self._filepath) / self.MANIFEST).is_file()
+        return (Path(self._filepath) / self.MANIFEST).is_file() and self.failure() is None
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}

@@ -13,12 +13,14 @@ import pyarrow as pa
 from kedro.io import AbstractDataset, AbstractVersionedDataset, DatasetError, Version
 
 from emb_pipeline.atomic import atomic_path
+from emb_pipeline.datasets.failures import failure_at, forget_failure, store_failure
+from emb_pipeline.failures import Failed
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.sealed_files import AGAIN, read_json, read_parquet, write_json, write_parquet
 
 
-class TableDataset(AbstractVersionedDataset[pa.Table, pa.Table]):
-    """One table as one Parquet file, written atomically.
+class TableDataset(AbstractVersionedDataset[pa.Table | Failed, pa.Table | Failed]):
+    """One table as one Parquet file, written atomically; or why it could not be made.
 
     Parameters
     ----------
@@ -36,32 +38,46 @@ class TableDataset(AbstractVersionedDataset[pa.Table, pa.Table]):
         )
         self.metadata = metadata
 
-    def load(self) -> pa.Table:
+    def load(self) -> pa.Table | Failed:
+        if failed := self.failure():
+            return failed
         path = Path(self._get_load_path())
         if not path.is_file():
             raise DatasetError(f"{path} is not there: it was never written")
         return read_parquet(path)
 
-    def save(self, data: pa.Table | pd.DataFrame) -> None:
+    def save(self, data: pa.Table | pd.DataFrame | Failed) -> None:
+        if isinstance(data, Failed):
+            return store_failure(Path(self._filepath), data)
         table = data if isinstance(data, pa.Table) else pa.Table.from_pandas(data, preserve_index=False)
         with atomic_path(Path(self._get_save_path())) as path:
             write_parquet(table, path)
+        forget_failure(Path(self._filepath))
+
+    def failure(self) -> Failed | None:
+        """Why it could not be made; None where it could."""
+        return failure_at(Path(self._filepath))
 
     def preview(self, nrows: int = 10) -> dict[str, Any]:
         """The first rows, for Kedro-Viz."""
-        frame = self.load().slice(0, nrows).to_pandas()
+        table = self.load()
+        if isinstance(table, Failed):
+            table = pa.table({"failed": [table.reason]})
+        frame = table.slice(0, nrows).to_pandas()
         rows: dict[str, Any] = json.loads(frame.to_json(orient="split", default_handler=str))
         return rows
 
     def _exists(self) -> bool:
-        return version_exists(self)
+        return version_exists(self) and self.failure() is None
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath), "version": self._version}
 
 
-class TablesDataset(AbstractDataset[Mapping[str, pa.Table], dict[str, pa.Table]]):
+class TablesDataset(AbstractDataset[Mapping[str, pa.Table] | Failed, dict[str, pa.Table] | Failed]):
     """Several named tables as one folder of Parquet files; the manifest is written last and makes it valid.
+
+    Or why they could not be made.
 
     Parameters
     ----------
@@ -86,8 +102,10 @@ class TablesDataset(AbstractDataset[Mapping[str, pa.Table], dict[str, pa.Table]]
         self._dictionaries = dict(dictionaries or {})
         self.metadata = metadata
 
-    def load(self) -> dict[str, pa.Table]:
+    def load(self) -> dict[str, pa.Table] | Failed:
         folder = Path(self._filepath)
+        if failed := self.failure():
+            return failed
         if not self._exists():
             raise DatasetError(f"{folder} holds no {self.MANIFEST}: it was never written, or not to its end")
         tables: dict[str, pa.Table] = {}
@@ -98,16 +116,23 @@ class TablesDataset(AbstractDataset[Mapping[str, pa.Table], dict[str, pa.Table]]
                 raise DataError(str(path), f"has {len(tables[name])} rows, {self.MANIFEST} says {n_rows}", AGAIN)
         return tables
 
-    def save(self, data: Mapping[str, pa.Table]) -> None:
+    def save(self, data: Mapping[str, pa.Table] | Failed) -> None:
+        if isinstance(data, Failed):
+            return store_failure(Path(self._filepath), data)
         with atomic_path(Path(self._filepath)) as folder:
             folder.mkdir()
             for name, table in data.items():
                 write_parquet(table, folder / f"{name}.parquet")
             rows = {name: table.num_rows for name, table in data.items()}
             write_json({"tables": list(data), "rows": rows}, folder / self.MANIFEST)
+        forget_failure(Path(self._filepath))
+
+    def failure(self) -> Failed | None:
+        """Why they could not be made; None where they could."""
+        return failure_at(Path(self._filepath))
 
     def _exists(self) -> bool:
-        return (Path(self._filepath) / self.MANIFEST).is_file()
+        return (Path(self._filepath) / self.MANIFEST).is_file() and self.failure() is None
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}

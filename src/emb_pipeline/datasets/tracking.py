@@ -19,18 +19,20 @@ import pyarrow as pa
 from kedro.io import AbstractDataset
 
 from emb_pipeline.atomic import atomic_path
+from emb_pipeline.datasets.failures import failure_at, forget_failure, store_failure
 from emb_pipeline.datasets.tables import TablesDataset
+from emb_pipeline.failures import Failed
 
 LOGGER = logging.getLogger(__name__)
 PARENT_RUN = "EMB_PIPELINE_PARENT_RUN"
 _UNREACHABLE: set[str] = set()
 
 
-class TrackedRunDataset(AbstractDataset[Mapping[str, Any], dict[str, Any]]):
+class TrackedRunDataset(AbstractDataset[Mapping[str, Any] | Failed, dict[str, Any] | Failed]):
     """A record as one JSON file and one finished MLflow run.
 
     The record's ``params`` are the axes that vary over the grid, ``metrics`` numbers, ``series`` lists of numbers by
-    step, ``tags`` everything else.
+    step, ``tags`` everything else. A failure in place of the record is a failed run, with its reason among the tags.
 
     Parameters
     ----------
@@ -53,20 +55,32 @@ class TrackedRunDataset(AbstractDataset[Mapping[str, Any], dict[str, Any]]):
         self._experiment, self._run_name, self._tracking_uri = experiment, run_name, tracking_uri
         self.metadata = metadata
 
-    def load(self) -> dict[str, Any]:
-        record: dict[str, Any] = json.loads(Path(self._filepath).read_text(encoding="utf-8"))
-        return record
+    def load(self) -> dict[str, Any] | Failed:
+        return self.failure() or self._record()
 
-    def save(self, data: Mapping[str, Any]) -> None:
+    def save(self, data: Mapping[str, Any] | Failed) -> None:
+        if isinstance(data, Failed):
+            store_failure(Path(self._filepath), data)
+            log_run(self._tracking_uri, self._experiment, self._run_name, failed_record(data), status="FAILED")
+            return
         self._write({**data, "mlflow_run_id": self._track(data)})
+        forget_failure(Path(self._filepath))
+
+    def failure(self) -> Failed | None:
+        """Why there is no record; None where there is one."""
+        return failure_at(Path(self._filepath))
 
     def flush(self) -> bool:
         """Write the run that MLflow could not take when the record was saved; whether nothing is left to write."""
-        if not self._exists() or (record := self.load()).get("mlflow_run_id"):
+        if not self._exists() or (record := self._record()).get("mlflow_run_id"):
             return True
         record["mlflow_run_id"] = self._track(record)
         self._write(record)
         return record["mlflow_run_id"] is not None
+
+    def _record(self) -> dict[str, Any]:
+        record: dict[str, Any] = json.loads(Path(self._filepath).read_text(encoding="utf-8"))
+        return record
 
     def _write(self, record: Mapping[str, Any]) -> None:
         with atomic_path(Path(self._filepath)) as path:
@@ -76,7 +90,7 @@ class TrackedRunDataset(AbstractDataset[Mapping[str, Any], dict[str, Any]]):
         return log_run(self._tracking_uri, self._experiment, self._run_name, record)
 
     def _exists(self) -> bool:
-        return Path(self._filepath).is_file()
+        return Path(self._filepath).is_file() and self.failure() is None
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath), "experiment": self._experiment, "run_name": self._run_name}
@@ -97,8 +111,10 @@ class TrackedTablesDataset(TablesDataset):
         super().__init__(filepath=filepath, metadata=metadata)
         self._experiment, self._run_name, self._tracking_uri = experiment, run_name, tracking_uri
 
-    def save(self, data: Mapping[str, pa.Table]) -> None:
+    def save(self, data: Mapping[str, pa.Table] | Failed) -> None:
         super().save(data)
+        if isinstance(data, Failed) or not data["cells"].num_rows:
+            return
         log_run(self._tracking_uri, self._experiment, self._run_name, _scorecard(data["cells"]))
 
 
@@ -114,15 +130,26 @@ def _scorecard(cells: pa.Table) -> dict[str, Any]:
     }
 
 
-def log_run(tracking_uri: str, experiment: str, run_name: str, record: Mapping[str, Any]) -> str | None:
-    """Write one finished run.
+def failed_record(failed: Failed) -> dict[str, Any]:
+    """What MLflow keeps of a step that failed."""
+    axes = ("origin", "method", "dim", "tuned", "seed")
+    return {
+        "params": {name: failed.cell[name] for name in axes if name in failed.cell},
+        "tags": {"failed": failed.reason},
+    }
+
+
+def log_run(
+    tracking_uri: str, experiment: str, run_name: str, record: Mapping[str, Any], *, status: str = "FINISHED"
+) -> str | None:
+    """Write one run that is over.
 
     Returns
     -------
     str or None
         The run's id; None, after a warning, if MLflow cannot be reached.
     """
-    return _tolerantly(tracking_uri, lambda: _log_run(tracking_uri, experiment, run_name, record))
+    return _tolerantly(tracking_uri, lambda: _log_run(tracking_uri, experiment, run_name, record, status))
 
 
 def _tolerantly(tracking_uri: str, work: Callable[[], str]) -> str | None:
@@ -147,7 +174,7 @@ def _tolerantly(tracking_uri: str, work: Callable[[], str]) -> str | None:
         return None
 
 
-def _log_run(tracking_uri: str, experiment: str, run_name: str, record: Mapping[str, Any]) -> str:
+def _log_run(tracking_uri: str, experiment: str, run_name: str, record: Mapping[str, Any], status: str) -> str:
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Param
 
@@ -166,7 +193,7 @@ def _log_run(tracking_uri: str, experiment: str, run_name: str, record: Mapping[
             metrics=metrics[start : start + 900],
             params=params if start == 0 else [],
         )
-    client.set_terminated(run.info.run_id, "FINISHED")
+    client.set_terminated(run.info.run_id, status)
     return str(run.info.run_id)
 
 

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
+from emb_pipeline.datasets.failures import failure_at, forget_failure, store_failure
+from emb_pipeline.failures import Failed
+
 if TYPE_CHECKING:
     from emb_pipeline.embeddings.word_vectors import WordVectors
 
 
-class WordVectorsDataset(AbstractDataset["WordVectors", "WordVectors"]):
-    """The vectors of one embedding, with their provenance in the file's metadata.
+class WordVectorsDataset(AbstractDataset["WordVectors | Failed", "WordVectors | Failed"]):
+    """The vectors of one embedding, with their provenance in the file's metadata; or why they could not be made.
 
     Parameters
     ----------
@@ -26,16 +29,23 @@ class WordVectorsDataset(AbstractDataset["WordVectors", "WordVectors"]):
         self._filepath = PurePosixPath(filepath)
         self.metadata = metadata
 
-    def load(self) -> WordVectors:
+    def load(self) -> WordVectors | Failed:
         from emb_pipeline.embeddings.word_vectors import WordVectors
 
-        return WordVectors.read(Path(self._filepath))
+        return self.failure() or WordVectors.read(Path(self._filepath))
 
-    def save(self, data: WordVectors) -> None:
+    def save(self, data: WordVectors | Failed) -> None:
+        if isinstance(data, Failed):
+            return store_failure(Path(self._filepath), data)
         data.write(Path(self._filepath))
+        forget_failure(Path(self._filepath))
+
+    def failure(self) -> Failed | None:
+        """Why they could not be made; None where they could."""
+        return failure_at(Path(self._filepath))
 
     def _exists(self) -> bool:
-        return Path(self._filepath).is_file()
+        return Path(self._filepath).is_file() and self.failure() is None
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,6 +13,10 @@ from sklearn.utils.extmath import randomized_svd
 
 from emb_pipeline.embeddings.options import LsaOptions, OneHotOptions, TfidfOptions
 from emb_pipeline.text.texts import DocumentTerms, Texts
+
+LOGGER = logging.getLogger(__name__)
+NOTHING = 1e-5
+"""Part of the strongest direction below which a direction is rounding, in float32."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class Tfidf:
 
 @dataclass(frozen=True)
 class Lsa:
-    """The ``dim`` strongest directions of the training texts' TF-IDF matrix (Deerwester et al. 1990)."""
+    """The ``dim`` strongest directions of the training texts' TF-IDF matrix (Deerwester et al. 1990), or all there are."""
 
     options: LsaOptions = field(default_factory=LsaOptions)
     dim: int = 100
@@ -55,20 +60,23 @@ class Lsa:
     def fit(self, texts: Texts) -> LsaEncoder:
         """Truncated SVD of these texts' TF-IDF.
 
-        Raises
-        ------
-        ValueError
-            There are no more than ``dim`` texts or terms.
+        No more directions exist than there are texts or terms: where ``dim`` asks for more, all that exist are taken, and a
+        warning says how many.
         """
         tfidf = Tfidf(TfidfOptions(**self.options.model_dump(include=set(TfidfOptions.model_fields)))).fit(texts)
-        if self.dim >= min(len(texts), tfidf.dim):
-            raise ValueError(
-                f"LSA cannot find {self.dim} directions in {len(texts)} training texts with {tfidf.dim} terms: "
-                "lower its dimension or give more texts"
-            )
-        _, _, directions = randomized_svd(
-            tfidf.encode(texts), n_components=self.dim, n_iter=self.options.iterations, random_state=self.seed
+        most = min(len(texts), tfidf.dim)
+        _, strengths, directions = randomized_svd(
+            tfidf.encode(texts), n_components=min(self.dim, most), n_iter=self.options.iterations, random_state=self.seed
         )
+        if self.dim >= most:
+            directions = directions[strengths > NOTHING * strengths[0]]
+            LOGGER.warning(
+                "LSA of %d dimensions: %d training texts with %d terms span %d, and all of these are used",
+                self.dim,
+                len(texts),
+                tfidf.dim,
+                len(directions),
+            )
         return LsaEncoder(tfidf, np.ascontiguousarray(directions.T, dtype=np.float32))
 
 
@@ -182,5 +190,7 @@ def _frequent_terms(counted: DocumentTerms, min_df: int) -> tuple[list[str], np.
     document_frequency = np.bincount(counts.indices[counts.data > 0], minlength=len(counted.vocabulary))
     kept = np.flatnonzero(document_frequency >= min_df)
     if not len(kept):
-        raise ValueError(f"none of the terms of {counts.shape[0]} training texts stands in min_df = {min_df} of them")
+        raise ValueError(
+            f"none of the terms of {counts.shape[0]} training texts stands in min_df = {min_df} of them: lower min_df"
+        )
     return [counted.vocabulary[column] for column in kept], document_frequency[kept]

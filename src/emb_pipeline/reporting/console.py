@@ -11,6 +11,7 @@ from rich.text import Text
 
 from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting.decision_findings import decision_findings
+from emb_pipeline.reporting.failed_cells import failure_texts
 from emb_pipeline.reporting.wording import interval_text, metric_name, seconds_text, unit_name, value_text
 
 _LONGEST_NAME = 38
@@ -40,6 +41,11 @@ def decision_lines(decision: pd.DataFrame, relaxations: pd.DataFrame) -> Group:
         lines.append(Text(f"\nwhat to deploy: {task}", style="bold"))
         lines += [Text(Markup(each.text).striptags()) for each in found]
     return Group(*lines)
+
+
+def failure_lines(failures: pd.DataFrame) -> Group:
+    """What failed, and why."""
+    return Group(*(Text(f"\n{line}", style="bold red") for line in failure_texts(failures)))
 
 
 def _task_table(leaderboard: pd.DataFrame, task: str) -> Table:

@@ -27,6 +27,7 @@ from emb_pipeline.reporting.decision_findings import COST_NAMES, MARGINS, cost_t
 from emb_pipeline.reporting.diagnosis import diagnosis_view
 from emb_pipeline.reporting.difference_findings import difference_finding
 from emb_pipeline.reporting.factor_findings import OF_ANY_TASK, across_findings, factor_findings
+from emb_pipeline.reporting.failed_cells import failed_cells, failure_finding
 from emb_pipeline.reporting.findings import (
     Finding,
     Result,
@@ -109,6 +110,7 @@ def report_page(
     relaxations: pd.DataFrame | None = None,
     sizes: pd.DataFrame | None = None,
     searches: pd.DataFrame | None = None,
+    failures: pd.DataFrame | None = None,
     level: float = 0.05,
     drawn: Mapping[str, go.Figure] | None = None,
 ) -> str:
@@ -144,6 +146,8 @@ def report_page(
         For embeddings of several sizes, which is the smallest that is good enough.
     searches : DataFrame, optional
         What exact and approximate vector search cost and lose.
+    failures : DataFrame, optional
+        Cells that could not be evaluated, and why.
     level : float
         Error rate of the tests; intervals are taken to be at ``1 - level``.
     drawn : mapping of str to Figure, optional
@@ -166,7 +170,8 @@ def report_page(
         "tracking_uri": _PASSWORD.sub("***@", str(run.get("tracking_uri") or "")),
         "level": level,
         "confidence": f"{100 * (1 - level):g}",
-        "overall": [*_whether_any_differ(differences, level), *overall_findings(results)],
+        "overall": [*_what_failed(failures), *_whether_any_differ(differences, level), *overall_findings(results)],
+        "failed": [] if failures is None else failed_cells(failures),
         "tasks": [_task(each, leaderboard, audit, run, drawn or {}) for each in results],
         "overview": _overview(results) if len(results) > 1 else None,
         "origins": _origins(origins, level, (drawn or {}).get("origins")),
@@ -197,6 +202,11 @@ def report_page(
         "plotly": Markup(get_plotlyjs()),
     }
     return _environment().get_template("report.html.j2").render(context)
+
+
+def _what_failed(failures: pd.DataFrame | None) -> list[Finding]:
+    found = None if failures is None else failure_finding(failures)
+    return [] if found is None else [found]
 
 
 def _environment() -> jinja2.Environment:

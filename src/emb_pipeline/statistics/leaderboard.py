@@ -44,6 +44,7 @@ LEADERBOARD = {
     "fit_seconds": "float64",
     "bytes_per_item": "float64",
     "mlflow_run_id": "string",
+    "failed": "string",
 }
 COSTS = ("train_seconds", "encode_seconds", "fit_seconds", "bytes_per_item", "mlflow_run_id")
 COMPARISONS = {
@@ -87,6 +88,7 @@ def leaderboard(
     *,
     use_case: str,
     floors: Mapping[str, float] | None = None,
+    failed: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """One row per cell and metric: value, interval, letters, cost.
 
@@ -106,11 +108,14 @@ def leaderboard(
         Written on each row.
     floors : mapping of str to float, optional
         p of each task in `emb_pipeline.statistics.any_difference`; no pair of its embeddings has a smaller one.
+    failed : DataFrame, optional
+        Cells that could not be evaluated: embedding, origin, method, dim, tuned, seed, task, kind and reason.
 
     Returns
     -------
     DataFrame with the columns of LEADERBOARD
-        Sorted by task, the primary metric first, then the best embedding first.
+        Sorted by task, the primary metric first, then the best embedding first. A cell that failed has one row, the last
+        of its task's primary metric: without a value, with the reason under ``failed``.
 
     Raises
     ------
@@ -155,11 +160,13 @@ def leaderboard(
                     }
                 )
         rows += _without_scores([row for row in rows if row["task"] == scores.task], cells, set(with_scores))
+    rows += _failed_rows(failed, primary_metrics, use_case)
     rows.sort(
         key=lambda row: (
             row["task"],
             not row["primary"],
             row["metric"],
+            bool(pd.isna(row["value"])),
             -_merit(row["metric"], row["value"]),
             row["embedding"],
         )
@@ -240,6 +247,23 @@ def effects(
                         }
                     )
     return framed(rows, EFFECTS)
+
+
+def _failed_rows(failed: pd.DataFrame | None, primary_metrics: Mapping[str, str], use_case: str) -> list[dict[str, object]]:
+    """A row of the primary metric, without a value, for each cell that failed."""
+    axes = ("task", "kind", "origin", "method", "dim", "embedding", "tuned", "seed")
+    return [
+        {
+            "use_case": use_case,
+            **{axis: None if pd.isna(cell[axis]) else cell[axis] for axis in axes},
+            "metric": primary_metrics[str(cell["kind"])],
+            "value": float("nan"),
+            "n": 0,
+            "primary": True,
+            "failed": cell["reason"],
+        }
+        for cell in ([] if failed is None else failed.to_dict("records"))
+    ]
 
 
 def _without_scores(rows: list[dict[str, object]], cells: pd.DataFrame, known: set[str]) -> list[dict[str, object]]:

@@ -107,7 +107,9 @@ class CrfCoefficients:
 def token_scores(vectors: TokenVectors, weights: np.ndarray, intercepts: np.ndarray) -> np.ndarray:
     """Score of each tag for each token, without its neighbours' tags: shape (n_tokens, n_tags), float64."""
     dim, n_offsets, n_tags = weights.shape
-    of_rows = np.asarray(vectors.rows @ weights.reshape(dim, -1), dtype=np.float32).reshape(-1, n_offsets, n_tags)
+    of_rows = np.asarray(vectors.rows @ weights.reshape(dim, n_offsets * n_tags), dtype=np.float32).reshape(
+        -1, n_offsets, n_tags
+    )
     scores: np.ndarray = _summed_over_window(of_rows, vectors.places, vectors.starts, intercepts.astype(np.float64))
     return scores
 

@@ -21,7 +21,7 @@ from emb_pipeline.pipelines.facts import cells_of
 from emb_pipeline.pipelines.report.nodes import ReportOptions, item_scores_of, of_all_tasks, primary_metrics
 from emb_pipeline.pipelines.stored import stored_encoder
 from emb_pipeline.provenance import versions
-from emb_pipeline.statistics.decision import ALL_TASKS, Rules, Scored, decide, joint
+from emb_pipeline.statistics.decision import ALL_TASKS, CANDIDATES, RELAXATIONS, Rules, Scored, decide, joint
 from emb_pipeline.statistics.score_tables import framed, task_scores
 from emb_pipeline.statistics.sizes import SIZES, smallest_sufficient
 from emb_pipeline.tasks.registry import KINDS
@@ -87,6 +87,8 @@ def decide_on_embedding(
     together = joint(parts, options.weights or dict.fromkeys(costs, 1.0))
     if together is not None:
         chosen.append(decide(together, worst_costs(costs.values()), rules))
+    if not chosen:
+        return framed([], {**CANDIDATES, **dict.fromkeys(COSTS, "float64")}), framed([], RELAXATIONS)
     first, second = zip(*chosen, strict=True)
     return pd.concat(first, ignore_index=True), pd.concat(second, ignore_index=True)
 

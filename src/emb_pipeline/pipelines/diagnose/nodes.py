@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from emb_pipeline.diagnostics.geometry import anisotropy, first_direction_share, hubness, pip_loss
 from emb_pipeline.diagnostics.neighbours import COMMONEST, nearest, word_sample
 from emb_pipeline.diagnostics.probe_words import typical_words
-from emb_pipeline.diagnostics.tables import CHECKS, NEIGHBOURS, WORD_MAP
+from emb_pipeline.diagnostics.tables import CHECKS, DIAGNOSIS, NEIGHBOURS, WORD_MAP
 from emb_pipeline.diagnostics.word_map import word_map
 from emb_pipeline.diagnostics.word_tests import (
     Measured,
@@ -24,12 +25,15 @@ from emb_pipeline.diagnostics.word_tests import (
 )
 from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.experiment import EmbeddingCell, Folders
+from emb_pipeline.failures import Failed
 from emb_pipeline.pipelines.facts import are_trained_on_a_corpus, is_first
+from emb_pipeline.pipelines.failures import failures_table
 from emb_pipeline.reporting.size_findings import PIP_LOSS
 from emb_pipeline.text.held_out import held_out_texts
 from emb_pipeline.text.texts import Texts
 from emb_pipeline.text.word_sets import WordSetReading, analogy_questions, scored_pairs_of_words
 
+LOGGER = logging.getLogger(__name__)
 Tables = Mapping[str, pa.Table]
 HUB_WORDS = 5_000
 """Commonest words whose neighbourhoods are searched for hubs."""
@@ -79,8 +83,10 @@ class DiagnosisOptions(BaseModel):
 
 def diagnose_vectors(options: DiagnosisOptions, folders: Folders, seed: int, **inputs: Any) -> dict[str, pa.Table]:
     """What the word vectors of one origin know by themselves, and what is wrong with them."""
-    vectors_of = {name.removeprefix("vectors_"): each for name, each in inputs.items() if name.startswith("vectors_")}
+    given = {name.removeprefix("vectors_"): each for name, each in inputs.items() if name.startswith("vectors_")}
+    vectors_of = {key: vectors for key, vectors in given.items() if not isinstance(vectors, Failed)}
     cells = [EmbeddingCell.model_validate(each) for name, each in inputs.items() if name.startswith("cell_")]
+    largest = largest_sizes([cell for cell in cells if cell.name in vectors_of])
     texts_of = {
         name.removeprefix("task_"): Texts(held_out_texts(each)) for name, each in inputs.items() if name.startswith("task_")
     }
@@ -88,24 +94,45 @@ def diagnose_vectors(options: DiagnosisOptions, folders: Folders, seed: int, **i
         corpora = [each for name, each in inputs.items() if name.startswith("corpus_")]
         texts = (text for name, each in inputs.items() if name.startswith("task_") for text in held_out_texts(each))
         options = options.model_copy(update={"probe_words": tuple(typical_words(corpora, texts))})
-    sets, largest = _WordSets(options, folders), largest_sizes(cells)
-    checks: list[dict[str, Any]] = []
-    neighbours: list[pa.Table] = []
+    sets, drawn = _WordSets(options, folders), _drawn(vectors_of, options)
+    failed = [each for each in given.values() if isinstance(each, Failed)]
+    parts: list[dict[str, pa.Table]] = []
     for key, vectors in vectors_of.items():
-        for check, item, found in _checks(vectors, options, sets, texts_of, np.random.default_rng(seed)):
-            checks.append(_row(key, check, item, found))
-        if key in largest:
-            checks.append(_row(key, PIP_LOSS, largest[key], _pip_loss(vectors, vectors_of[largest[key]])))
-        neighbours.append(_neighbours(key, vectors, options))
+        try:
+            found = _diagnosis(key, vectors, options, sets, texts_of, seed, drawn=key in drawn)
+            if key in largest:
+                row = _row(key, PIP_LOSS, largest[key], _pip_loss(vectors, vectors_of[largest[key]]))
+                found["checks"] = pa.concat_tables([found["checks"], pa.Table.from_pylist([row], schema=CHECKS)])
+            parts.append(found)
+        except Exception as error:
+            failed.append(Failed.of_error(error, f"diagnosis of {key}", {"embedding": key, "origin": key.partition(".")[0]}))
+            LOGGER.error("%s", failed[-1])
+    return {
+        **{
+            name: pa.concat_tables([schema.empty_table(), *(part[name] for part in parts)])
+            for name, schema in DIAGNOSIS.items()
+        },
+        "failures": failures_table(failed),
+    }
+
+
+def _diagnosis(
+    key: str,
+    vectors: WordVectors,
+    options: DiagnosisOptions,
+    sets: _WordSets,
+    texts_of: Mapping[str, Texts],
+    seed: int,
+    *,
+    drawn: bool,
+) -> dict[str, pa.Table]:
+    """The tables of one embedding."""
+    found = _checks(vectors, options, sets, texts_of, np.random.default_rng(seed))
+    checks = [_row(key, check, item, measured) for check, item, measured in found]
     return {
         "checks": pa.Table.from_pylist(checks, schema=CHECKS),
-        "neighbours": pa.concat_tables(neighbours),
-        "word_map": pa.concat_tables(
-            [
-                WORD_MAP.empty_table(),
-                *(_word_map(key, vectors_of[key], options, seed) for key in _drawn(vectors_of, options)),
-            ]
-        ),
+        "neighbours": _neighbours(key, vectors, options),
+        "word_map": _word_map(key, vectors, options, seed) if drawn else WORD_MAP.empty_table(),
     }
 
 
@@ -118,9 +145,7 @@ def largest_sizes(cells: Sequence[EmbeddingCell]) -> dict[str, str]:
     for cell in are_trained_on_a_corpus(cells):
         if cell.dim is not None and is_first(cell):
             sizes.setdefault((cell.origin, cell.method), {})[cell.dim] = cell.name
-    return {
-        name: names[max(names)] for names in sizes.values() for dim, name in names.items() if dim != max(names)
-    }
+    return {name: names[max(names)] for names in sizes.values() for dim, name in names.items() if dim != max(names)}
 
 
 def _drawn(vectors_of: Mapping[str, WordVectors], options: DiagnosisOptions) -> list[str]:

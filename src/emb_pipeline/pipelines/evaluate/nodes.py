@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.diagnostics.tables import DIAGNOSIS
@@ -14,8 +15,10 @@ from emb_pipeline.embeddings.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.encoders import details_of
 from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
+from emb_pipeline.failures import Failed
+from emb_pipeline.pipelines.failures import FAILURES, contained, failures_table
 from emb_pipeline.tasks.registry import KINDS, Evaluation
-from emb_pipeline.tasks.scores import stamped
+from emb_pipeline.tasks.scores import ITEM_SCORES, stamped
 
 Tables = Mapping[str, pa.Table]
 Scored = tuple[pa.Table, dict[str, Any]]
@@ -45,11 +48,13 @@ CELLS = pa.schema(
 )
 
 
+@contained(2, on_task=True)
 def evaluate_trained(task: Tables, vectors: WordVectors, cell: EmbeddingCell, definition: TaskDefinition) -> Scored:
     """Evaluate an embedding that was trained, or loaded, beforehand."""
     return _evaluate(task, _encoder(cell, vectors=vectors), cell, definition)
 
 
+@contained(2, on_task=True)
 def evaluate_encoder(
     task: Tables, encoder: EncoderFolder, cell: EmbeddingCell, definition: TaskDefinition, folders: Folders
 ) -> Scored:
@@ -57,11 +62,13 @@ def evaluate_encoder(
     return _evaluate(task, _encoder(cell, folders, encoder=encoder), cell, definition)
 
 
+@contained(2, on_task=True)
 def evaluate_untrained(task: Tables, cell: EmbeddingCell, definition: TaskDefinition) -> Scored:
     """Evaluate an embedding that the task's own training texts, or nothing at all, determine."""
     return _evaluate(task, _encoder(cell), cell, definition)
 
 
+@contained(2, on_task=True)
 def evaluate_with_base(
     task: Tables,
     cell: EmbeddingCell,
@@ -76,6 +83,7 @@ def evaluate_with_base(
     return _evaluate(task, registry.encoder(cell.method, options=cell.options, text=text), cell, definition)
 
 
+@contained(2, on_task=True)
 def evaluate_predictions(task: Tables, predictions: Tables, cell: EmbeddingCell, definition: TaskDefinition) -> Scored:
     """Score what an embedding that was fine-tuned on this task predicts with its own head."""
     kind = KINDS[definition.kind]
@@ -114,6 +122,13 @@ def _evaluate(tables: Tables, encoder: Any, cell: EmbeddingCell, definition: Tas
 
 
 def _scored(evaluation: Evaluation, cell: EmbeddingCell, definition: TaskDefinition) -> Scored:
+    scores = evaluation.item_scores
+    not_finite = scores.filter(pc.invert(pc.is_finite(scores["value"])))
+    if not_finite.num_rows:
+        first = not_finite.slice(0, 1).to_pylist()[0]
+        raise ValueError(
+            f"{first['metric']} of unit {first['unit_id']} is {first['value']}: the embedding's vectors or scores overflow"
+        )
     item_scores = stamped(
         evaluation.item_scores,
         origin=cell.origin,
@@ -160,29 +175,39 @@ def evaluation_record(evaluation: Evaluation, cell: EmbeddingCell, definition: T
 
 
 def collect_tasks(**parts: Any) -> dict[str, pa.Table]:
-    """Item scores, learning curves and costs of one embedding on all its tasks."""
-    records = [part for name, part in parts.items() if name.endswith("_metrics")]
-    scores = [part for name, part in parts.items() if name.endswith("_item_scores")]
+    """Item scores, learning curves and costs of one embedding on all its tasks, and where it failed."""
     training = parts.get("training")
+    done = {name: part for name, part in parts.items() if not isinstance(part, Failed)}
+    records = [part for name, part in done.items() if name.endswith("_metrics")]
+    scores = [part for name, part in done.items() if name.endswith("_item_scores")]
+    failed = [part for name, part in parts.items() if isinstance(part, Failed) and not name.endswith("_item_scores")]
     draws = [
         {"embedding": record["embedding"], "task": record["task"], **draw}
         for record in records
         for draw in record.get("label_draws", [])
     ]
     return {
-        "item_scores": pa.concat_tables(scores),
-        "cells": cells_table(records, training),
+        "item_scores": pa.concat_tables([ITEM_SCORES.empty_table(), *scores]),
+        "cells": cells_table(records, None if isinstance(training, Failed) else training),
         "label_draws": pa.Table.from_pylist(draws, schema=LABEL_DRAWS),
+        "failures": failures_table(failed),
     }
+
+
+CARD = {"item_scores": ITEM_SCORES, "cells": CELLS, "label_draws": LABEL_DRAWS, "failures": FAILURES}
+"""The tables of an embedding's scores."""
 
 
 def collect_embeddings(diagnosis: Tables | None = None, **cards: Tables) -> dict[str, pa.Table]:
     """The same of all embeddings of one origin, and what their word vectors know by themselves."""
-    names = next(iter(cards.values()))
-    return {
-        **{name: pa.concat_tables([card[name] for card in cards.values()]) for name in names},
-        **{name: schema.empty_table() if diagnosis is None else diagnosis[name] for name, schema in DIAGNOSIS.items()},
+    of_vectors = diagnosis or {name: schema.empty_table() for name, schema in DIAGNOSIS.items()}
+    gathered = {
+        name: pa.concat_tables([schema.empty_table(), *(card[name] for card in cards.values())])
+        for name, schema in CARD.items()
     }
+    if "failures" in of_vectors:
+        gathered["failures"] = pa.concat_tables([gathered["failures"], of_vectors["failures"]])
+    return {**gathered, **{name: of_vectors[name] for name in DIAGNOSIS}}
 
 
 def cells_table(records: Sequence[Mapping[str, Any]], training: Mapping[str, Any] | None) -> pa.Table:

@@ -12,6 +12,7 @@ from emb_pipeline.efficiency.footprint import Footprint
 from emb_pipeline.embeddings.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
+from emb_pipeline.pipelines.failures import contained
 from emb_pipeline.pipelines.train.nodes import training_record
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.held_out import held_out_texts, telling_keys
@@ -20,6 +21,7 @@ Tables = Mapping[str, pa.Table]
 Tuned = tuple[WordVectors | EncoderFolder, dict[str, Any]]
 
 
+@contained(2)
 def fine_tune(
     task: Tables,
     base: WordVectors | EncoderFolder,
@@ -29,10 +31,11 @@ def fine_tune(
     *others: Tables,
 ) -> Tuned:
     """Train an embedding on with a task's labels; the task is scored by the vectors alone."""
-    artefact, record, _ = fine_tune_and_predict(task, base, cell, definition, folders, *others)
+    artefact, record, _ = _tuned(task, base, cell, definition, folders, *others)
     return artefact, record
 
 
+@contained(3)
 def fine_tune_and_predict(
     task: Tables,
     base: WordVectors | EncoderFolder,
@@ -45,6 +48,17 @@ def fine_tune_and_predict(
 
     It learns nothing from examples with a sentence that it is tested on in one of the other tasks.
     """
+    return _tuned(task, base, cell, definition, folders, *others)
+
+
+def _tuned(
+    task: Tables,
+    base: WordVectors | EncoderFolder,
+    cell: EmbeddingCell,
+    definition: TaskDefinition,
+    folders: Folders,
+    *others: Tables,
+) -> tuple[WordVectors | EncoderFolder, dict[str, Any], dict[str, pa.Table]]:
     from emb_pipeline.tasks.fine_tuning import Tunable
 
     if cell.tuning is None:

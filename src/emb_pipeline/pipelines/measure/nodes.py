@@ -13,8 +13,10 @@ import pyarrow as pa
 from emb_pipeline.efficiency.vector_search import VectorSearchOptions
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
+from emb_pipeline.failures import Failed
 from emb_pipeline.names import without_seed
 from emb_pipeline.pipelines.facts import cells_of
+from emb_pipeline.pipelines.failures import contained
 from emb_pipeline.pipelines.report.nodes import PRIMARY, ReportOptions, of_all_tasks
 from emb_pipeline.pipelines.stored import stored_encoder
 from emb_pipeline.statistics.score_tables import framed
@@ -25,6 +27,7 @@ from emb_pipeline.tasks.vector_search import SEARCHES, SearchCosts
 Tables = Mapping[str, pa.Table]
 
 
+@contained(1)
 def search_passages(
     task: Tables,
     definition: TaskDefinition,
@@ -47,7 +50,8 @@ def search_passages(
     encoders = ((name, stored_encoder(cells[name], cells, folders)) for name in names)
     dense = ((name, encoder) for name, encoder in encoders if options.embeddings or costs.is_dense(encoder))
     searched = list(dense if options.embeddings else islice(dense, 1))
-    beside = [name for name in options.beside if name in cells and name not in dict(searched)]
+    failed = {row["embedding"] for tables in scores.values() for row in tables["failures"].to_pylist()}
+    beside = [name for name in options.beside if name in cells and name not in {*failed, *dict(searched)}]
     rows = [costs.exact(name, stored_encoder(cells[name], cells, folders)) for name in beside]
     if not options.indexes:
         return framed([*rows, *(costs.exact(name, encoder) for name, encoder in searched)], SEARCHES)
@@ -57,9 +61,9 @@ def search_passages(
     return framed(rows, SEARCHES)
 
 
-def collect_searches(use_case: str, **searches: pa.Table) -> pd.DataFrame:
+def collect_searches(use_case: str, **searches: pa.Table | Failed) -> pd.DataFrame:
     """The searches of all tasks."""
-    parts = [table.to_pandas() for table in searches.values()]
+    parts = [table.to_pandas() for table in searches.values() if not isinstance(table, Failed)]
     found: pd.DataFrame = pd.concat(parts, ignore_index=True) if parts else framed([], SEARCHES)
     return found.assign(use_case=use_case)
 

@@ -27,6 +27,7 @@ from emb_pipeline.pipelines.facts import (
     embedding_facts,
     matched_pairs,
 )
+from emb_pipeline.pipelines.failures import FAILURES
 from emb_pipeline.provenance import git_state, versions
 from emb_pipeline.reporting import figures
 from emb_pipeline.reporting.page import report_page
@@ -77,14 +78,35 @@ def test_for_differences(options: ReportOptions, embeddings: Mapping[str, Any], 
 
 
 def make_leaderboard(
-    options: ReportOptions, use_case: str, embeddings: Mapping[str, Any], differences: pa.Table, **scores: Tables
+    options: ReportOptions,
+    use_case: str,
+    embeddings: Mapping[str, Any],
+    differences: pa.Table,
+    failures: pa.Table,
+    **scores: Tables,
 ) -> pd.DataFrame:
-    """Every metric of every cell, with interval, letters, cost, and the facts of its embedding."""
+    """Every metric of every cell, with interval, letters, cost, and its embedding's facts; of a cell that failed, why."""
     item_scores, cells = item_scores_of(scores), of_all_tasks(scores, "cells")
+    failed = failures.to_pandas()
     board = statistics.leaderboard(
-        item_scores, cells, PRIMARY, options.resampling, use_case=use_case, floors=floors_of(differences)
+        item_scores,
+        cells,
+        PRIMARY,
+        options.resampling,
+        use_case=use_case,
+        floors=floors_of(differences),
+        failed=failed[failed["task"].notna()],
     )
     return board.merge(embedding_facts(cells_of(embeddings)), on="embedding", how="left", validate="many_to_one")
+
+
+def collect_failures(**scores: Tables) -> pa.Table:
+    """What failed: cells, and without a task embeddings that could not be made or diagnosed."""
+    whole = pa.concat_tables(
+        [tables["failures"] for tables in scores.values() if "failures" in tables] or [FAILURES.empty_table()]
+    )
+    frame = whole.to_pandas().drop_duplicates(["embedding", "task", "reason"])
+    return pa.Table.from_pandas(frame, schema=FAILURES, preserve_index=False)
 
 
 def compare_embeddings(options: ReportOptions, differences: pa.Table, **scores: Tables) -> pd.DataFrame:
@@ -216,6 +238,7 @@ def write_page(
     vector_search: pa.Table,
     audit: pa.Table,
     word_map: pa.Table,
+    failures: pa.Table,
     **parts: Any,
 ) -> str:
     """The report, as one page."""
@@ -243,6 +266,7 @@ def write_page(
         relaxations=relaxations.to_pandas(),
         sizes=sizes.to_pandas(),
         searches=vector_search.to_pandas(),
+        failures=failures.to_pandas(),
         audit=audit.to_pandas(),
         embeddings=trained_embeddings(of_all_tasks(scores, "cells")).merge(
             embedding_facts(grid), on="embedding", how="left"

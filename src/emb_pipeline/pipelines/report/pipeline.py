@@ -60,9 +60,10 @@ def _tables(scores: Mapping[str, str]) -> list[Node]:
     grid = {"embeddings": "params:embeddings"}
     return [
         node(nodes.test_for_differences, {**grid, **measured}, "any_difference", name="test_for_differences"),
+        node(nodes.collect_failures, {name: name for name in scores}, "failures", name="collect_failures"),
         node(
             nodes.make_leaderboard,
-            {"use_case": "params:use_case", **grid, **compared},
+            {"use_case": "params:use_case", "failures": "failures", **grid, **compared},
             "leaderboard",
             name="make_leaderboard",
         ),

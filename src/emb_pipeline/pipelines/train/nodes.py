@@ -15,6 +15,7 @@ from emb_pipeline.embeddings import registry
 from emb_pipeline.embeddings.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.experiment import EmbeddingCell, Folders, Resample, Spoiling
+from emb_pipeline.pipelines.failures import contained
 from emb_pipeline.text.resampling import resampled
 from emb_pipeline.text.spoiling import spoilt
 from emb_pipeline.text.tokens import TokenCorpus
@@ -31,6 +32,7 @@ class TrainingOptions(BaseModel):
     workers: int = Field(ge=1, le=256, description="threads of one training")
 
 
+@contained(2)
 def train_vectors(corpus: TokenCorpus, cell: EmbeddingCell, training: TrainingOptions, folders: Folders) -> Trained:
     """Train word vectors on one corpus, as it is, spoilt on purpose, or drawn from it anew."""
     scratch = temporary_path(folders.scratch / "changed_text")
@@ -66,6 +68,7 @@ def _checkpoints(folders: Folders, cell: EmbeddingCell, corpus: TokenCorpus) -> 
     return folders.scratch / "checkpoints" / f"{cell.name}-{corpus.fingerprint[:12]}"
 
 
+@contained(2)
 def load_vectors(cell: EmbeddingCell) -> Trained:
     """Load word vectors that were trained elsewhere."""
     with Footprint() as footprint:
@@ -73,6 +76,7 @@ def load_vectors(cell: EmbeddingCell) -> Trained:
     return vectors, training_record(cell, vectors, footprint)
 
 
+@contained(2)
 def train_encoder(
     corpus: TokenCorpus, cell: EmbeddingCell, folders: Folders, base: EncoderFolder | None = None
 ) -> TrainedEncoder:
@@ -91,6 +95,7 @@ def train_encoder(
     return encoder, training_record(cell, encoder, footprint, corpus.n_tokens)
 
 
+@contained(2)
 def load_encoder(cell: EmbeddingCell, folders: Folders) -> TrainedEncoder:
     """Find an encoder that was trained elsewhere."""
     with Footprint() as footprint:
@@ -98,6 +103,7 @@ def load_encoder(cell: EmbeddingCell, folders: Folders) -> TrainedEncoder:
     return encoder, training_record(cell, encoder, footprint)
 
 
+@contained(2)
 def derive_encoder(base: EncoderFolder, cell: EmbeddingCell, folders: Folders) -> TrainedEncoder:
     """Make an encoder from another one."""
     with Footprint() as footprint:
@@ -105,6 +111,7 @@ def derive_encoder(base: EncoderFolder, cell: EmbeddingCell, folders: Folders) -
     return encoder, training_record(cell, encoder, footprint)
 
 
+@contained(2)
 def derive_vectors(base: WordVectors, cell: EmbeddingCell) -> Trained:
     """Make word vectors from other ones."""
     with Footprint() as footprint:

@@ -1,0 +1,101 @@
+"""What keeps the trouble of one cell or one training from ending the run."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any, TypeVar
+
+import pyarrow as pa
+
+from emb_pipeline.experiment import EmbeddingCell
+from emb_pipeline.failures import Failed
+
+LOGGER = logging.getLogger(__name__)
+Step = TypeVar("Step", bound=Callable[..., Any])
+FAILURES = pa.schema(
+    [
+        *((name, pa.string()) for name in ("embedding", "origin", "method")),
+        ("dim", pa.int64()),
+        ("tuned", pa.bool_()),
+        ("seed", pa.int64()),
+        *((name, pa.string()) for name in ("task", "kind", "reason")),
+    ]
+)
+"""Cells that failed; without a task: embeddings that could not be made or diagnosed."""
+
+
+def contained(n_outputs: int, *, on_task: bool = False) -> Callable[[Step], Step]:
+    """Make a node function give failures in place of its results where it raises, or where an input failed.
+
+    A failure of memory is contained, too: NumPy refuses an array that is too large before it takes any memory, and the next
+    cell may need less. What stops a whole run on purpose (Ctrl-C, a signal's exit) is not contained.
+
+    Parameters
+    ----------
+    n_outputs : int
+        Results of the node; a single one is not wrapped into a tuple.
+    on_task : bool
+        Whether the step evaluates an embedding on a task; else it makes the embedding.
+    """
+
+    def decorate(step: Step) -> Step:
+        signature = inspect.signature(step)
+
+        @wraps(step)
+        def attempt(*args: Any, **kwargs: Any) -> Any:
+            given = signature.bind(*args, **kwargs).arguments
+            place, cell = _described(given, on_task)
+            earlier = next((each for each in given.values() if isinstance(each, Failed)), None)
+            if earlier is not None:
+                failed = Failed.following(earlier, place, cell)
+            else:
+                try:
+                    return step(*args, **kwargs)
+                except BaseException as error:
+                    if not is_containable(error):
+                        raise
+                    failed = Failed.of_error(error, place, cell)
+            LOGGER.error("%s", failed)
+            return failed if n_outputs == 1 else (failed,) * n_outputs
+
+        # Kedro orders a node's inputs by the signature, and does not look for it behind a decorator.
+        attempt.__signature__ = signature  # type: ignore[attr-defined]
+        return attempt  # type: ignore[return-value]
+
+    return decorate
+
+
+def is_containable(error: BaseException) -> bool:
+    """Whether the run can go on: after any error, and after a panic of a library in Rust, which is no `Exception`."""
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
+
+
+def _described(given: dict[str, Any], on_task: bool) -> tuple[str, dict[str, Any]]:
+    """The place of a step, from its arguments, and the columns of its row on the leaderboard."""
+    cell, definition = given.get("cell"), given.get("definition")
+    if cell is None:
+        return f"vector search on {definition.name}" if definition else "a step", {}
+    values = cell_columns(cell)
+    if not on_task or definition is None:
+        return cell.name, values
+    return f"{cell.name} on {definition.name}", {**values, "task": definition.name, "kind": definition.kind}
+
+
+def cell_columns(cell: EmbeddingCell) -> dict[str, Any]:
+    """What identifies an embedding on the leaderboard."""
+    return {
+        "embedding": cell.name,
+        "origin": cell.origin,
+        "method": cell.method,
+        "dim": cell.dim,
+        "tuned": cell.tuned_on is not None,
+        "seed": cell.seed,
+    }
+
+
+def failures_table(failed: Iterable[Failed]) -> pa.Table:
+    """One row per cell, or embedding, that failed."""
+    return pa.Table.from_pylist([{**each.cell, "reason": each.reason} for each in failed], schema=FAILURES)

@@ -1,0 +1,53 @@
+"""Cells that failed, for the page and the terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from emb_pipeline.reporting.findings import Finding
+from emb_pipeline.reporting.wording import plural
+
+
+def failed_cells(failures: pd.DataFrame) -> list[dict[str, Any]]:
+    """One entry per embedding and reason, with the tasks that it is missing from.
+
+    Parameters
+    ----------
+    failures : DataFrame
+        embedding, origin, task and reason; without a task where an embedding could not be made or diagnosed.
+    """
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in failures.to_dict("records"):
+        reason = str(row["reason"]).removeprefix("its training failed: ")
+        key = str(row["embedding"]), reason
+        entry = found.setdefault(key, {"embedding": key[0], "origin": str(row["origin"]), "tasks": [], "reason": reason})
+        if isinstance(row["task"], str):
+            entry["tasks"].append(row["task"])
+    return list(found.values())
+
+
+def failure_finding(failures: pd.DataFrame) -> Finding | None:
+    """How many cells are missing from the page; None where none failed."""
+    cells = failed_cells(failures)
+    if not cells:
+        return None
+    names = list(dict.fromkeys(entry["embedding"] for entry in cells))
+    shown = Markup(", ").join(Markup("<code>{}</code>").format(name) for name in names[:5])
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return Finding(
+        Markup(
+            "<strong>{} failed</strong> ({}{}): <a href='#failed'>the reasons</a>. All other results are complete."
+        ).format(plural(len(names), "embedding"), shown, more),
+        "warning",
+    )
+
+
+def failure_texts(failures: pd.DataFrame) -> list[str]:
+    """The same for a terminal: a line per embedding and reason."""
+    return [
+        f"{entry['embedding']}{' on ' + ', '.join(entry['tasks']) if entry['tasks'] else ''} failed: {entry['reason']}"
+        for entry in failed_cells(failures)
+    ]
