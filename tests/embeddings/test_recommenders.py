@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from emb_pipeline.embeddings import registry
+from emb_pipeline.embeddings.als import Als
 from emb_pipeline.embeddings.ease import Ease
 from emb_pipeline.embeddings.encoders import Recommender, TaskRecommender
 from emb_pipeline.embeddings.hybrid import MixedRecommender
 from emb_pipeline.embeddings.interactions import Interactions
 from emb_pipeline.embeddings.item2vec import Item2Vec
 from emb_pipeline.embeddings.item_knn import ItemKnn
-from emb_pipeline.embeddings.options import EaseOptions, Item2VecOptions, ItemKnnOptions, Options
+from emb_pipeline.embeddings.options import AlsOptions, EaseOptions, Item2VecOptions, ItemKnnOptions, Options
 from emb_pipeline.embeddings.popularity import Popularity
 from emb_pipeline.embeddings.profiles import Profiles
 from emb_pipeline.embeddings.registry import METHODS
@@ -70,6 +71,42 @@ def test_ease_predicts_each_item_from_the_others() -> None:
         weights = np.linalg.solve(A.T @ A + 2.0 * np.eye(3), A.T @ X[:, item])
         np.testing.assert_allclose(fitted.weights[others, item], weights, atol=1e-6)
         assert fitted.weights[item, item] == 0
+
+
+WEIGHTS = np.array([1, 2, 3, 4, 5, 6.0])
+WEIGHED = Interactions(LOG.users, LOG.items, LOG.n_users, LOG.n_items, WEIGHTS)
+HEAVY = np.array([[2, 3, 1, 0], [5, 4, 0, 0], [0, 0, 0, 6.0]])
+"""The same as a table of users and items."""
+
+
+def test_weights_take_the_place_of_ones_where_they_are_learnt_from() -> None:
+    np.testing.assert_array_equal(WEIGHED.confidence.toarray(), HEAVY)
+    np.testing.assert_array_equal(WEIGHED.of_items(np.array([1, 3])).confidence.toarray(), HEAVY[:, [1, 3]])
+    np.testing.assert_array_equal(WEIGHED.matrix.toarray(), LOG.matrix.toarray())
+    knn = ItemKnn().fit(WEIGHED, {"shrinkage": 0, "neighbours": None})
+    lengths = np.linalg.norm(HEAVY, axis=0)
+    cosines = HEAVY.T @ HEAVY / np.outer(lengths, lengths) - np.eye(4)
+    np.testing.assert_allclose(knn.scores(EVERYBODY), HEAVY @ cosines, rtol=1e-6)
+    ease = Ease().fit(WEIGHED, {"regularisation": 2.0})
+    others = [1, 2, 3]
+    expected = np.linalg.solve(HEAVY[:, others].T @ HEAVY[:, others] + 2 * np.eye(3), HEAVY[:, others].T @ HEAVY[:, 0])
+    np.testing.assert_allclose(ease.weights[others, 0], expected, atol=1e-6)
+    np.testing.assert_allclose(ease.scores(EVERYBODY), HEAVY @ ease.weights, rtol=1e-5)
+
+
+def test_equal_weights_change_nothing() -> None:
+    alike = Interactions(LOG.users, LOG.items, LOG.n_users, LOG.n_items, np.ones(6))
+    for method, setting in ((ItemKnn(), {"shrinkage": 1.0, "neighbours": 2}), (Ease(), {"regularisation": 2.0})):
+        scores = [method.fit(log, setting).scores(EVERYBODY) for log in (LOG, alike)]
+        np.testing.assert_array_equal(*scores)
+
+
+def test_als_fits_what_has_a_large_weight_more_closely() -> None:
+    pytest.importorskip("implicit")
+    setting = {"regularisation": 1.0, "weight": 1.0}
+    heavier = Interactions(LOG.users, LOG.items, LOG.n_users, LOG.n_items, np.array([20, 1, 1, 1, 1, 1.0]))
+    light, heavy = (Als(AlsOptions(), dim=2).fit(log, setting).scores(EVERYBODY) for log in (LOG, heavier))
+    assert heavy[0, 2] > light[0, 2] + 0.1  # user 0 took item 2 twenty times
 
 
 def test_a_user_is_the_mean_of_what_they_took_and_cosines_are_the_scores() -> None:

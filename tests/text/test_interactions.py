@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from emb_pipeline.tasks.reading import RecommendationReader
+from emb_pipeline.tasks.recommendation import RecommendationTask
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.readings import InteractionsReading
 
@@ -172,3 +173,52 @@ def test_an_empty_split_is_refused(tmp_path: Path) -> None:
 def test_a_rating_that_is_no_number_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"row 2: stars 'good' is no number"):
         read(tmp_path, ["u0,i0,1,good"], "user,item,timestamp,stars", rating="stars", min_rating=4)
+
+
+UNTIMED = [f"u{user},i{item}" for user in range(N_USERS) for item in range(N_ITEMS)]
+
+
+def test_without_times_a_hash_draws_what_is_tested(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"log.csv: there is no column 'timestamp'; .* 'split: leave_random'"):
+        read(tmp_path, UNTIMED, "user,item")
+    tables = read(tmp_path, UNTIMED, "user,item", split="leave_random")
+    assert tables["interactions"]["timestamp"].null_count == 60
+    found = splits(tables)
+    for user in range(N_USERS):
+        assert sorted(found[f"u{user}", f"i{item}"] for item in range(N_ITEMS)) == ["test", *["train"] * 3, "validation"]
+    assert len({item for (_, item), split in found.items() if split == "test"}) > 2
+    assert found == splits(read(tmp_path, UNTIMED[::-1], "user,item", split="leave_random"))
+    lines = audit(tables)
+    assert lines["without_times"] == (12, 12) and not lines.keys() & {"ties_in_time", "learnt_from_the_future"}
+    task = RecommendationTask.from_tables(tables)
+    assert task.split.reshape(N_USERS, N_ITEMS)[:, -1].tolist() == ["test"] * N_USERS  # what is learnt from stands before it
+
+
+def test_options_that_would_have_no_effect_are_refused() -> None:
+    for options in ({"split": "leave_random", "timestamp": "day"}, {"test_share": 0.1}, {"weight_scale": "linear"}):
+        with pytest.raises(ValidationError):
+            InteractionsReading(path="log.csv", **options)
+
+
+@pytest.mark.parametrize("column", ["rating", "Stars", "score"])
+def test_a_rating_that_nobody_asked_for_is_refused(column: str, tmp_path: Path) -> None:
+    rows, header = [f"{row},{1 + number % 5}" for number, row in enumerate(EVERYTHING)], f"user,item,timestamp,{column}"
+    with pytest.raises(DataError, match=f"'rating: {column}' with 'min_rating: 4' .* 'rating: false'"):
+        read(tmp_path, rows, header)
+    assert audit(read(tmp_path, rows, header, rating=column, min_rating=2))["below_min_rating"] == (12, 60)
+    assert len(splits(read(tmp_path, rows, header, rating=False))) == 60
+    assert len(splits(read(tmp_path, rows, header, weight=column))) == 60
+
+
+def test_weights_are_read_on_a_scale(tmp_path: Path) -> None:
+    rows = [f"{row},{1 if number % 2 else 7}" for number, row in enumerate(EVERYTHING)]
+    logs = read(tmp_path, rows, "user,item,timestamp,plays", weight="plays")["interactions"]
+    assert set(logs["weight"].to_pylist()) == {1, 3}  # log2(1 + 1), log2(1 + 7)
+    raw = read(tmp_path, rows, "user,item,timestamp,plays", weight="plays", weight_scale="linear")
+    assert set(raw["interactions"]["weight"].to_pylist()) == {1, 7}
+    task = RecommendationTask.from_tables(raw)
+    assert task.testing.learnt.weights is not None and task.testing.learnt.confidence.max() == 7
+    assert task.testing.known.max() == 1
+    for weight in ("0", "-1", "many", ""):
+        with pytest.raises(DataError, match=r"row 2: plays .* is no weight"):
+            read(tmp_path, [f"u0,i0,1,{weight}"], "user,item,timestamp,plays", weight="plays")

@@ -210,6 +210,7 @@ def test_ratings_as_movielens_writes_them_are_read(tmp_path: Path) -> None:
         "format": "csv",
         "delimiter": "::",
         "columns": ["UserID", "MovieID", "Rating", "Timestamp"],
+        "rating": False,
         "item_columns": ["MovieID", "Title", "Genres"],
     }
     found = tables(tmp_path, "recommendation", reading)

@@ -14,7 +14,10 @@ from emb_pipeline.embeddings.options import AlsOptions
 
 @dataclass(frozen=True)
 class Als:
-    """Vectors of users and items: ``1 + weight`` is the confidence in an interaction, 1 that in its absence."""
+    """Vectors of users and items: ``1 + weight`` is the confidence in an interaction, 1 that in its absence.
+
+    The weight is multiplied by that of the interaction, where it has one (plays, minutes).
+    """
 
     options: AlsOptions = field(default_factory=AlsOptions)
     dim: int = 64

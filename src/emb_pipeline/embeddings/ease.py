@@ -17,7 +17,8 @@ from emb_pipeline.embeddings.options import EaseOptions
 class Ease:
     """Weights B that minimise ``|X - XB|² + regularisation |B|²`` with a diagonal of zeros.
 
-    With ``P = (XᵀX + regularisation I)⁻¹`` they are ``B_ij = -P_ij / P_jj`` off the diagonal [1]_.
+    X holds ones, or the weights of interactions. With ``P = (XᵀX + regularisation I)⁻¹`` they are ``B_ij = -P_ij / P_jj``
+    off the diagonal [1]_.
 
     References
     ----------
@@ -34,12 +35,12 @@ class Ease:
 
     def fit(self, interactions: Interactions, setting: Setting) -> EaseRecommender:
         """The weights; memory grows with the square of the number of items."""
-        gram = (interactions.matrix.T @ interactions.matrix).toarray().astype(np.float64)
+        gram = (interactions.confidence.T @ interactions.confidence).toarray().astype(np.float64)
         gram[np.diag_indices_from(gram)] += setting["regularisation"]
         inverse = np.linalg.inv(gram)
         weights = -inverse / np.diag(inverse)
         np.fill_diagonal(weights, 0)
-        return EaseRecommender(interactions.matrix, weights.astype(np.float32))
+        return EaseRecommender(interactions.confidence, weights.astype(np.float32))
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +50,7 @@ class EaseRecommender:
     Attributes
     ----------
     histories : csr_array of shape (n_users, n_items)
-        Ones where a user took an item.
+        Ones where a user took an item, or the weights of that.
     weights : ndarray of shape (n_items, n_items), float32
         Row i: what having taken item i adds to the scores of others.
     """

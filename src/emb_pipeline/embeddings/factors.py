@@ -42,10 +42,10 @@ class FactorRecommender:
 
 
 def fitted_factors(model: Any, interactions: Interactions) -> FactorRecommender:
-    """The factors of a model of ``implicit``, fitted on these interactions."""
+    """Fit a model of ``implicit``; their weights are its confidences, which BPR does not look at."""
     from scipy.sparse import csr_matrix
 
-    model.fit(csr_matrix(interactions.matrix), show_progress=False)
+    model.fit(csr_matrix(interactions.confidence), show_progress=False)
     return FactorRecommender(np.asarray(model.user_factors), np.asarray(model.item_factors))
 
 

@@ -19,12 +19,15 @@ class Interactions:
         Numbers of both; no pair stands there twice.
     n_users, n_items : int
         How many there are, with those that have no interaction.
+    weights : ndarray of shape (n_interactions,), optional
+        How much each interaction counts, for those that learn from it; all alike where there are none.
     """
 
     users: np.ndarray
     items: np.ndarray
     n_users: int
     n_items: int
+    weights: np.ndarray | None = None
 
     @cached_property
     def starts(self) -> np.ndarray:
@@ -35,6 +38,11 @@ class Interactions:
     def matrix(self) -> sp.csr_array:
         """Users as rows of ones, one-hot by item: a csr_array of shape (n_users, n_items), float32."""
         return self.weighted(np.ones(len(self.items), dtype=np.float32))
+
+    @cached_property
+    def confidence(self) -> sp.csr_array:
+        """The same with the weight of each interaction in place of the ones."""
+        return self.matrix if self.weights is None else self.weighted(self.weights)
 
     @cached_property
     def counts(self) -> np.ndarray:
@@ -66,4 +74,5 @@ class Interactions:
         number = np.full(self.n_items, -1)
         number[items] = np.arange(len(items))
         kept = number[self.items] >= 0
-        return Interactions(self.users[kept], number[self.items[kept]], self.n_users, len(items))
+        weights = None if self.weights is None else self.weights[kept]
+        return Interactions(self.users[kept], number[self.items[kept]], self.n_users, len(items), weights)

@@ -18,7 +18,8 @@ class ItemKnn:
     """A user's score of an item: the sum of its similarities to what they took.
 
     The similarity of two items is ``n_ij / (sqrt(n_i n_j) + shrinkage)`` for ``n_ij`` common users: a cosine that is held
-    back where few users speak (Bell & Koren 2007).
+    back where few users speak (Bell & Koren 2007). Weights of interactions take the place of ones: ``n_ij`` is the sum of
+    their products, ``n_i`` that of their squares.
     """
 
     options: ItemKnnOptions = field(default_factory=ItemKnnOptions)
@@ -30,12 +31,12 @@ class ItemKnn:
             ranked = _strongest_first(interactions, common, shrinkage)
             for neighbours in self.options.neighbours:
                 setting = {"shrinkage": shrinkage, "neighbours": neighbours}
-                yield setting, ItemKnnRecommender(interactions.matrix, ranked.first(neighbours))
+                yield setting, ItemKnnRecommender(interactions.confidence, ranked.first(neighbours))
 
     def fit(self, interactions: Interactions, setting: Setting) -> ItemKnnRecommender:
         """The neighbours of each item."""
         ranked = _strongest_first(interactions, _common_users(interactions), float(setting["shrinkage"] or 0))
-        return ItemKnnRecommender(interactions.matrix, ranked.first(setting["neighbours"]))
+        return ItemKnnRecommender(interactions.confidence, ranked.first(setting["neighbours"]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +46,7 @@ class ItemKnnRecommender:
     Attributes
     ----------
     histories : csr_array of shape (n_users, n_items)
-        Ones where a user took an item.
+        Ones where a user took an item, or the weights of that.
     similarities : csr_array of shape (n_items, n_items)
         Row i: what having taken item i adds to the scores of others.
     """
@@ -71,7 +72,7 @@ class ItemKnnRecommender:
 
 
 def _common_users(interactions: Interactions) -> sp.csr_array:
-    common = sp.csr_array(interactions.matrix.T @ interactions.matrix)
+    common = sp.csr_array(interactions.confidence.T @ interactions.confidence)
     common.setdiag(0)
     common.eliminate_zeros()
     return common
@@ -95,7 +96,8 @@ class _Ranked:
 
 
 def _strongest_first(interactions: Interactions, common: sp.csr_array, shrinkage: float) -> _Ranked:
-    counts = interactions.counts.astype(np.float64)
+    weights = interactions.weights if interactions.weights is not None else np.ones(len(interactions.items))
+    counts = np.bincount(interactions.items, weights.astype(np.float64) ** 2, minlength=interactions.n_items)
     items = np.repeat(np.arange(common.shape[0]), np.diff(common.indptr))
     values = common.data / (np.sqrt(counts[items] * counts[common.indices]) + shrinkage)
     order = np.lexsort((common.indices, -values, items))

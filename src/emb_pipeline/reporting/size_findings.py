@@ -8,7 +8,6 @@ from markupsafe import Markup
 from emb_pipeline.reporting.findings import Finding, code
 from emb_pipeline.reporting.wording import bytes_text, distance_text, plural
 
-
 PIP_LOSS = "PIP loss"
 """The check of word vectors that holds an embedding against the largest size of the same; its item names that one."""
 

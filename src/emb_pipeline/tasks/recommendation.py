@@ -60,6 +60,8 @@ class RecommendationTask:
         ``train``, ``validation`` or ``test``.
     is_cold : ndarray of shape (n_items,), bool
         Items that nothing is learnt from but their text.
+    weights : ndarray of shape (n_interactions,), optional
+        How much each interaction counts: plays, minutes.
     """
 
     name: str
@@ -70,6 +72,7 @@ class RecommendationTask:
     items: np.ndarray
     split: np.ndarray
     is_cold: np.ndarray
+    weights: np.ndarray | None = None
 
     @classmethod
     def from_tables(cls, tables: Mapping[str, pa.Table], name: str = "recommendation") -> RecommendationTask:
@@ -98,6 +101,7 @@ class RecommendationTask:
             np.array([number[item] for item in taken], dtype=np.int64)[order],
             np.array(interactions["split"].to_pylist(), dtype=str)[order],
             items["n_train"].to_numpy() == 0,
+            interactions["weight"].to_numpy()[order] if "weight" in interactions.column_names else None,
         )
 
     @cached_property
@@ -120,7 +124,8 @@ class RecommendationTask:
         return TieOrder.of(self.user_ids.tolist(), self.item_ids.tolist())
 
     def _interactions(self, rows: np.ndarray) -> Interactions:
-        return Interactions(self.users[rows], self.items[rows], len(self.user_ids), len(self.item_ids))
+        weights = None if self.weights is None else self.weights[rows]
+        return Interactions(self.users[rows], self.items[rows], len(self.user_ids), len(self.item_ids), weights)
 
 
 @dataclass(frozen=True, eq=False)

@@ -622,7 +622,8 @@ def audit_interactions(interactions: pa.Table, items: pa.Table, left_out: pa.Tab
     -------
     pa.Table
         Lines ``users``, ``items``, ``interactions.<split>``, ``users_tested``, ``cold_items``, ``cold_tests``,
-        ``ties_in_time``, ``learnt_from_the_future``, ``token_duplicates`` of the items' texts, and what was left out.
+        ``ties_in_time``, ``learnt_from_the_future`` (or ``without_times``), ``token_duplicates`` of the items' texts, and
+        what was left out.
 
     Notes
     -----
@@ -649,7 +650,22 @@ def audit_interactions(interactions: pa.Table, items: pa.Table, left_out: pa.Tab
     lines.add(
         "cold_tests", len(cold_tests), int(is_test.sum()), "test interactions with a cold item", cold_tests, severity="size"
     )
-    same = np.array([i > 0 and users[i] == users[i - 1] and times[i] == times[i - 1] for i in range(n)]) & is_test
+    if np.isnan(times).all():
+        note = "test interactions that a hash drew, for there are no times: what is learnt from may be later"
+        lines.add("without_times", int(is_test.sum()), int(is_test.sum()), note, severity="warning")
+    else:
+        _times(lines, users, times, is_test)
+    if items["text"].null_count < items.num_rows:
+        ids = items["item_id"].to_pylist()
+        keys = [" ".join(tokenize(text)) for text in items["text"].to_pylist()]
+        repeated = _earlier(keys)
+        note = "items whose text is that of another one but for case and punctuation: no text tells them apart"
+        lines.add("token_duplicates", len(repeated), len(keys), note, (ids[i] for i in repeated), severity="warning")
+    return pa.concat_tables([lines.table(), left_out])
+
+
+def _times(lines: AuditLines, users: Sequence[str], times: np.ndarray, is_test: np.ndarray) -> None:
+    same = np.array([i > 0 and users[i] == users[i - 1] and times[i] == times[i - 1] for i in range(len(users))]) & is_test
     note = "test interactions at the very time of the user's one before: a hash decided which is tested"
     lines.add(
         "ties_in_time",
@@ -663,13 +679,6 @@ def audit_interactions(interactions: pa.Table, items: pa.Table, left_out: pa.Tab
     later = len(visible) - np.searchsorted(visible, times[is_test], side="right")
     note = "pairs of a test interaction and one that is learnt from, or tuned on, of which the latter is later"
     lines.add("learnt_from_the_future", int(later.sum()), len(visible) * len(later), note, severity="warning")
-    if items["text"].null_count < items.num_rows:
-        ids = items["item_id"].to_pylist()
-        keys = [" ".join(tokenize(text)) for text in items["text"].to_pylist()]
-        repeated = _earlier(keys)
-        note = "items whose text is that of another one but for case and punctuation: no text tells them apart"
-        lines.add("token_duplicates", len(repeated), len(keys), note, (ids[i] for i in repeated), severity="warning")
-    return pa.concat_tables([lines.table(), left_out])
 
 
 def audit_extractive(questions: pa.Table) -> pa.Table:

@@ -18,15 +18,21 @@ from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.files import NamedFile, named_files
 from emb_pipeline.text.hashing import text_hash
 from emb_pipeline.text.readings import CsvReading, InteractionsReading, PlacedReading, TabularReading, TsvReading
-from emb_pipeline.text.tables import identified_texts, identifier, rows, table_of, text_of, values_of_rows
+from emb_pipeline.text.tables import column_names, identified_texts, identifier, rows, table_of, text_of, values_of_rows
 
 SPLITS = ("train", "validation", "test")
 INTERACTIONS_SCHEMA = pa.schema(
     [("user_id", pa.string()), ("item_id", pa.string()), ("timestamp", pa.float64()), ("split", pa.string())]
 )
 ITEMS_SCHEMA = pa.schema([("item_id", pa.string()), ("text", pa.string()), ("n_train", pa.int64())])
+WEIGHT = pa.field("weight", pa.float32())
+"""A further column of interactions, where the reading names one."""
+RATINGS = frozenset("rating ratings stars score".split())
+"""Names that columns with ratings have in published data sets."""
 FEWEST_USERS = 10
 """Users that are tested, or tuned on, below which their mean says nothing."""
+_LOOKED_AT = 1000
+"""Rows of JSON lines whose keys are the columns."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +42,7 @@ class _Log:
     users: np.ndarray
     items: np.ndarray
     times: np.ndarray
+    weights: np.ndarray | None
     user_ids: list[str]
     item_ids: list[str]
 
@@ -43,7 +50,8 @@ class _Log:
         return len(self.users)
 
     def take(self, rows: np.ndarray) -> _Log:
-        return _Log(self.users[rows], self.items[rows], self.times[rows], self.user_ids, self.item_ids)
+        weights = None if self.weights is None else self.weights[rows]
+        return _Log(self.users[rows], self.items[rows], self.times[rows], weights, self.user_ids, self.item_ids)
 
 
 def read_interactions(reading: InteractionsReading, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
@@ -59,7 +67,8 @@ def read_interactions(reading: InteractionsReading, raw: Path, project: Path, na
     them out would choose the test by what is easy.
 
     With ``leave_last`` what other users do later than a user's test interaction is trained on; the audit counts how much.
-    With ``time`` nothing is.
+    With ``time`` nothing is. With ``leave_random`` there is no time: a hash of user and item draws what is tested, and an
+    interaction's place in a history means nothing.
 
     Parameters
     ----------
@@ -75,7 +84,8 @@ def read_interactions(reading: InteractionsReading, raw: Path, project: Path, na
     Returns
     -------
     dict of str to Table
-        ``interactions``: user_id, item_id, timestamp (a number; seconds where the file has dates), split, by user and time;
+        ``interactions``: user_id, item_id, timestamp (a number; seconds where the file has dates; null without times),
+        split, and weight where the reading names a column for it, by user and time;
         ``items``: item_id, text (null throughout where no file of items is named), n_train: interactions of train and
         validation that may be learnt from, 0 for a cold item. All items of that file are there, in the order of their
         hash: equal scores are ranked by it. ``left_out``: what was not taken, as audit lines.
@@ -93,7 +103,7 @@ def read_interactions(reading: InteractionsReading, raw: Path, project: Path, na
     texts = _item_texts(reading, raw, project)
     left_out = AuditLines()
     log = _without_repetitions(_log(reading, raw, project, texts, left_out), left_out)
-    split = _last_left_out(log) if reading.split == "leave_last" else _cut_in_time(log, reading)
+    split = _cut_in_time(log, reading) if reading.split == "time" else _last_left_out(log)
     _require_splits(split, name, reading)
     users, items = _core(log, split < SPLITS.index("test"), reading.core)
     stays = users[log.users]
@@ -145,13 +155,15 @@ def _item_files(reading: InteractionsReading, raw: Path, project: Path) -> list[
 
 
 def _log(reading: InteractionsReading, raw: Path, project: Path, texts: dict[str, str] | None, left_out: AuditLines) -> _Log:
-    columns = [reading.user, reading.item, reading.timestamp, *([reading.rating] if reading.rating else [])]
+    timed = reading.split != "leave_random"
+    optional = [reading.timestamp if timed else None, reading.rating or None, reading.weight]
+    columns = [reading.user, reading.item, *(column for column in optional if column is not None)]
     user_of: dict[str, int] = {}
     item_of: dict[str, int] = {}
-    users, items, times = [], [], []
+    users, items, times, weights = [], [], [], []
     n_rows = 0
     for file in named_files(reading, raw, project):
-        for number, (user, item, time, *rating) in _values(file, reading, columns):
+        for number, (user, item, *others) in _values(file, reading, columns):
             n_rows += 1
             place = f"{file.name}, row {number}"
             user, item = identifier(text_of(user, place, reading.user)), identifier(text_of(item, place, reading.item))
@@ -160,9 +172,11 @@ def _log(reading: InteractionsReading, raw: Path, project: Path, texts: dict[str
                     raise DataError(place, f"{column} is empty", "fill it in or drop the row")
             if texts is not None and item not in texts:
                 raise DataError(place, f"item '{item}' is not in {reading.items}", "add it there or drop the row")
-            seconds = _seconds(time, place, reading.timestamp)
-            if rating and _rating(rating[0], place, str(reading.rating)) < float(reading.min_rating or 0):
+            seconds = _seconds(others.pop(0), place, reading.timestamp) if timed else math.nan
+            if reading.rating and _rating(others.pop(0), place, reading.rating) < float(reading.min_rating or 0):
                 continue
+            if reading.weight:
+                weights.append(_weight(others.pop(0), place, reading))
             users.append(user_of.setdefault(user, len(user_of)))
             items.append(item_of.setdefault(item, len(item_of)))
             times.append(seconds)
@@ -175,15 +189,46 @@ def _log(reading: InteractionsReading, raw: Path, project: Path, texts: dict[str
             "there is no interaction" + (f" with a {reading.rating} of {reading.min_rating:g} or more" if n_rows else ""),
             "check 'files', the columns and 'min_rating'",
         )
-    return _Log(np.array(users), np.array(items), np.array(times, dtype=np.float64), list(user_of), list(item_of))
+    numbers = np.array(users), np.array(items), np.array(times, dtype=np.float64)
+    return _Log(*numbers, np.array(weights) if reading.weight else None, list(user_of), list(item_of))
 
 
 def _values(file: NamedFile, reading: InteractionsReading, columns: list[str]) -> Iterator[tuple[int, tuple[object, ...]]]:
     table = table_of(file, reading)
+    _require_named(file, reading, column_names(file, table, _LOOKED_AT), columns)
     if isinstance(table, CsvReading | TsvReading):
         yield from rows(file, table, columns)
     else:
         yield from values_of_rows(file, table, columns)
+
+
+def _require_named(file: NamedFile, reading: InteractionsReading, existing: list[str], wanted: list[str]) -> None:
+    """Refuse interactions whose time is missing, or whose ratings nobody asked for: a dislike would count as a like."""
+    if reading.timestamp in wanted and existing and reading.timestamp not in existing:
+        raise DataError(
+            file.name,
+            f"there is no column '{reading.timestamp}'",
+            f"name the time ('timestamp: …'), one of {existing[:20]}, or say 'split: leave_random' where no time is known",
+        )
+    ratings = [column for column in existing if column.strip().casefold() in RATINGS and column not in wanted]
+    if reading.rating is None and ratings:
+        raise DataError(
+            file.name,
+            f"the column '{ratings[0]}' looks like a rating and is not named",
+            f"say from where on it is a like, 'rating: {ratings[0]}' with 'min_rating: 4' or so, or that every row is one, "
+            "'rating: false'",
+        )
+
+
+def _weight(value: object, place: str, reading: InteractionsReading) -> float:
+    try:
+        weight = _finite(float(value))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        weight = 0
+    if weight <= 0:
+        remedy = "weights are numbers above 0: correct it, drop the row, or leave 'weight' out"
+        raise DataError(place, f"{reading.weight} {value!r} is no weight", remedy)
+    return math.log2(1 + weight) if reading.weight_scale == "log" else weight
 
 
 def _seconds(value: object, place: str, column: str) -> float:
@@ -292,10 +337,11 @@ def _interactions_table(log: _Log, split: np.ndarray) -> pa.Table:
     columns = [
         pa.array([log.user_ids[user] for user in log.users], pa.string()),
         pa.array([log.item_ids[item] for item in log.items], pa.string()),
-        pa.array(log.times, pa.float64()),
+        pa.array(log.times, pa.float64(), from_pandas=True),
         pa.array([SPLITS[part] for part in split], pa.string()),
     ]
-    return pa.Table.from_arrays(columns, schema=INTERACTIONS_SCHEMA)
+    table = pa.Table.from_arrays(columns, schema=INTERACTIONS_SCHEMA)
+    return table if log.weights is None else table.append_column(WEIGHT, pa.array(log.weights, WEIGHT.type))
 
 
 def _items_table(log: _Log, texts: dict[str, str] | None, counts: np.ndarray) -> pa.Table:

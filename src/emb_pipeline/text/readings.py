@@ -529,9 +529,23 @@ class InteractionsReading(PlacedReading):
     timestamp: str = Field(
         default="timestamp", description="column with the time: a number, or a date as ISO 8601 writes it"
     )
-    rating: str | None = Field(default=None, description="column with the rating, where there is one")
+    rating: str | Literal[False] | None = Field(
+        default=None,
+        description="column with the rating, where there is one; false: every row is a like, although a column looks like a "
+        "rating",
+    )
     min_rating: float | None = Field(
         default=None, description="rating from which an interaction says that the user liked the item; others are left out"
+    )
+    weight: str | None = Field(
+        default=None,
+        min_length=1,
+        description="column that says how much an interaction counts, above 0 (plays, minutes, quantity): als, ease and "
+        "item_knn learn from it",
+    )
+    weight_scale: Literal["log", "linear"] = Field(
+        default="log",
+        description="log: the weight is log2(1 + value), so that one play weighs 1 and a thousand 10; linear: the value",
     )
     items: str | None = Field(
         default=None,
@@ -558,18 +572,25 @@ class InteractionsReading(PlacedReading):
         ge=2,
         description="interactions before the test that a user and an item need, in those of each other, to be learnt from",
     )
-    split: Literal["leave_last", "time"] = Field(
+    split: Literal["leave_last", "time", "leave_random"] = Field(
         "leave_last",
         description="leave_last: each user's last interaction is tested, the one before it validates; "
-        "time: one point in time for all, and nothing that is learnt from is later than what is tested",
+        "time: one point in time for all, and nothing that is learnt from is later than what is tested; "
+        "leave_random: for interactions without a time; one of each user, drawn by hash, is tested, and another validates",
     )
     test_share: float = Field(default=0.2, gt=0, lt=1, description="split 'time': share of the interactions, the latest")
     validation_share: float = Field(default=0.1, gt=0, lt=1, description="split 'time': share that lies right before them")
 
     @model_validator(mode="after")
     def _rating_has_a_line(self) -> InteractionsReading:
-        if (self.rating is None) != (self.min_rating is None):
+        if bool(self.rating) != (self.min_rating is not None):
             raise ValueError("'rating' (a column) and 'min_rating' (from where on a rating counts) go together")
+        if self.split == "leave_random" and "timestamp" in self.model_fields_set:
+            raise ValueError("'split: leave_random' looks at no time: leave 'timestamp' out, or choose another split")
+        if self.split != "time" and self.model_fields_set & {"test_share", "validation_share"}:
+            raise ValueError("'test_share' and 'validation_share' are for 'split: time'")
+        if self.weight is None and "weight_scale" in self.model_fields_set:
+            raise ValueError("'weight_scale' needs a 'weight' (a column)")
         if self.test_share + self.validation_share >= 1:
             raise ValueError("test_share and validation_share leave nothing to train on")
         return self

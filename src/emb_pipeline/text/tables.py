@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -42,12 +42,12 @@ _DELIMITERS = {
 _ESCAPED = {"\t": r"\t", "\x01": r"\x01"}
 
 
-def column_names(file: NamedFile, reading: TabularReading) -> list[str]:
-    """Names of a table's columns (for JSON lines: the keys of all rows)."""
+def column_names(file: NamedFile, reading: TabularReading, n_rows: int | None = None) -> list[str]:
+    """Names of a table's columns (for JSON lines: the keys of the first ``n_rows``, or of all)."""
     if isinstance(reading, ParquetReading):
         return list(_parquet(file).schema_arrow.names)
     if isinstance(reading, JsonlReading):
-        return list(dict.fromkeys(key for _, row in _json_rows(file, reading) for key in row))
+        return list(dict.fromkeys(key for _, row in islice(_json_rows(file, reading), n_rows) for key in row))
     return next(_delimited(file, reading), (1, []))[1]
 
 
