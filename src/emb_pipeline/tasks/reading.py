@@ -8,9 +8,18 @@ from typing import Any
 
 import pyarrow as pa
 
-from emb_pipeline.text import audit, interactions, labelled_texts, question_answering, readings, scored_pairs, sequences
+from emb_pipeline.text import (
+    audit,
+    interactions,
+    labelled_texts,
+    question_answering,
+    readings,
+    retrieval,
+    scored_pairs,
+    sequences,
+)
 from emb_pipeline.text.bad_rows import BadRows
-from emb_pipeline.text.retrieval import RetrievalTables, read_retrieval
+from emb_pipeline.text.retrieval import RetrievalTables
 from emb_pipeline.text.texts import tokenised
 
 Tables = Mapping[str, pa.Table]
@@ -144,12 +153,16 @@ class RetrievalReader(ExamplesReader):
     def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
         """Queries and passages; something is relevant to some query."""
         bad = BadRows.of(reading)
-        found = read_retrieval(reading, raw, project, bad)
+        found = retrieval.read_retrieval(reading, raw, project, bad)
         audit.require_evaluable(found.evaluated(), name)
         tables = {"queries": found.queries, "passages": found.passages, "qrels": found.qrels}
         if found.excluded is not None:
             tables[EXCLUDED] = found.excluded
         return tokenised(tables) | _left_out(bad, found.qrels)
+
+    def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
+        """Check queries, passages and judgments."""
+        retrieval.check_first_rows(reading, raw, project)
 
     def audit(self, tables: Tables) -> pa.Table:
         """Duplicates and missing judgments."""
@@ -204,6 +217,10 @@ class ExtractiveReader(ExamplesReader):
             audit.require_units([context for context, split in contexts if split == part], name, f"contexts in '{part}'")
         return {"questions": questions}
 
+    def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
+        """Check questions and answers."""
+        question_answering.check_first_rows(reading, raw, project)
+
     def audit(self, tables: Tables) -> pa.Table:
         """Leakage, answers that words cannot hit, several answers."""
         return audit.audit_extractive(tables["questions"])
@@ -224,6 +241,10 @@ class RecommendationReader(ExamplesReader):
         """Interactions, split by time."""
         tables = interactions.read_interactions(reading, raw, project, name)
         return tokenised(tables) if reading.items else tables
+
+    def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
+        """Check ids, times, ratings, and the items' texts."""
+        interactions.check_first_rows(reading, raw, project)
 
     def audit(self, tables: Tables) -> pa.Table:
         """Sizes, cold items, what is learnt from the future, and what was left out."""

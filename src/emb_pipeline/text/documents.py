@@ -85,7 +85,7 @@ def read_documents(readings: Sequence[CorpusReading], raw: Path, project: Path) 
             )
 
 
-def check_first_rows(readings: Sequence[CorpusReading], raw: Path, project: Path) -> None:
+def check_first_rows(reading: CorpusReading, raw: Path, project: Path) -> None:
     """Check the first rows of every file that is there; see `emb_pipeline.text.files.first_rows`.
 
     Raises
@@ -93,10 +93,9 @@ def check_first_rows(readings: Sequence[CorpusReading], raw: Path, project: Path
     DataError
         As for `read_documents`.
     """
-    for reading in readings:
-        if not isinstance(reading, DocstringsReading):
-            for _ in read_documents([reading], raw, project):
-                pass
+    if not isinstance(reading, DocstringsReading):
+        for _ in read_documents([reading], raw, project):
+            pass
 
 
 def _row_documents(reading: TabularReading, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:

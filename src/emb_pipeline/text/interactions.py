@@ -134,6 +134,27 @@ def read_interactions(reading: InteractionsReading, raw: Path, project: Path, na
     }
 
 
+def check_first_rows(reading: InteractionsReading, raw: Path, project: Path) -> None:
+    """Check the first rows of every file that is there, one by one; see `emb_pipeline.text.files.first_rows`.
+
+    Raises
+    ------
+    DataError
+        As for `read_interactions`, except for what only the whole can tell.
+    """
+    _item_texts(reading, raw, project)
+    columns = [reading.user, reading.item, reading.timestamp, *([reading.rating] if reading.rating else [])]
+    for file in named_files(reading, raw, project):
+        for number, (user, item, time, *rating) in _values(file, reading, columns):
+            place = f"{file.name}, row {number}"
+            for column, value in ((reading.user, user), (reading.item, item)):
+                if not text_of(value, place, column).strip():
+                    raise DataError(place, f"{column} is empty", "fill it in or drop the row")
+            _seconds(time, place, reading.timestamp)
+            if rating:
+                _rating(rating[0], place, str(reading.rating))
+
+
 def _item_texts(reading: InteractionsReading, raw: Path, project: Path) -> dict[str, str] | None:
     """The text of each item; None where no file of items is named."""
     if reading.items is None:

@@ -95,7 +95,7 @@ def check_first_rows(reading: ClassificationReading, raw: Path, project: Path) -
     DataError
         As for `read_classification`, except for what only the whole can tell.
     """
-    if not isinstance(reading, DocstringSubpackagesReading):
+    if not isinstance(reading, DocstringSubpackagesReading | PubmedqaReading):
         with BadRows.of(reading) as bad:
             _checked(reading, raw, project, bad)
 

@@ -147,6 +147,20 @@ def squad_questions(file: NamedFile, encoding: str) -> Iterator[Question]:
                     yield question
 
 
+def check_first_rows(reading: SquadAnswersReading, raw: Path, project: Path) -> None:
+    """Check the first questions of every file that is there; see `emb_pipeline.text.files.first_rows`.
+
+    Raises
+    ------
+    DataError
+        As for `squad_questions`.
+    """
+    globs = [None] if reading.splits is None else list(reading.splits.values())
+    for file in (file for glob in globs for file in named_files(reading, raw, project, glob=glob)):
+        for _ in squad_questions(file, reading.encoding):
+            pass
+
+
 def squad_pairs(reading: SquadReading, raw: Path, project: Path) -> Iterator[tuple[str, str, str, str]]:
     """Place, id, question and paragraph: what a search for the paragraph is made of."""
     for file in named_files(reading, raw, project):

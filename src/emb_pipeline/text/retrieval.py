@@ -125,6 +125,44 @@ def read_retrieval(reading: RetrievalReading, raw: Path, project: Path, bad: Bad
     return _answered_queries(pairs, origin_of(reading), reading.max_queries, reading.training_queries, own)
 
 
+def check_first_rows(reading: RetrievalReading, raw: Path, project: Path) -> None:
+    """Check the first rows of every file that is there, one by one; see `emb_pipeline.text.files.first_rows`.
+
+    Raises
+    ------
+    DataError
+        As for `read_retrieval`, except for what only the whole can tell: that a judgment names a known passage.
+    """
+    with BadRows.of(reading) as bad:
+        for _ in _first_rows(reading, raw, project, bad):
+            pass
+
+
+def _first_rows(reading: RetrievalReading, raw: Path, project: Path, bad: BadRows) -> Iterator[object]:
+    if isinstance(reading, TablesReading):
+        read_as = partial(table_of, reading=reading)
+        for path, id_column in ((reading.queries, reading.query_id), (reading.passages, reading.passage_id)):
+            identified_texts(_own_files(path, project), id_column, reading.text, read_as, bad)
+        for file in _own_files(reading.qrels, project):
+            yield from _judgments_of(file, reading, bad)
+    elif isinstance(reading, BeirReading) and named_files(reading, raw, project):
+        as_json = partial(_json_lines, encoding=reading.encoding)
+        for name in ("queries", "corpus"):
+            file = _only_file(reading, raw, project, f"**/{name}.jsonl*")
+            identified_texts([file], "_id", "text", as_json, bad)
+        yield from _beir_judgments(reading, reading.test, raw, project, bad)
+    elif isinstance(reading, PairsReading):
+        globs = [reading.files] if reading.splits is None else list(reading.splits.values())
+        for file in (file for glob in globs for file in named_files(reading, raw, project, glob=glob)):
+            for number, texts in rows(file, table_of(file, reading), (reading.query, reading.passage), bad):
+                for kind, text in zip(("query", "passage"), texts, strict=True):
+                    if not text.strip():
+                        error = DataError(f"{file.name}, row {number}", f"the {kind} is empty", "fill it in or drop the row")
+                        bad.take(error)
+    elif isinstance(reading, SquadReading):
+        yield from question_answering.squad_pairs(reading, raw, project)
+
+
 def _judged_tables(reading: TablesReading, project: Path, bad: BadRows) -> RetrievalTables:
     read_as = partial(table_of, reading=reading)
     queries = identified_texts(_own_files(reading.queries, project), reading.query_id, reading.text, read_as, bad)

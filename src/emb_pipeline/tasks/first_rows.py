@@ -1,0 +1,69 @@
+"""A look at the first rows of every file of a use case, before anything large is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from emb_pipeline.tasks.reading import ExamplesReader
+from emb_pipeline.text import documents
+from emb_pipeline.text.bad_rows import MOST_LISTED
+from emb_pipeline.text.errors import DataError, DataErrors
+from emb_pipeline.text.files import first_rows
+from emb_pipeline.text.readings import CorpusReading
+
+N_ROWS = 1_000
+
+
+def check_first_rows(
+    corpora: Mapping[str, Sequence[CorpusReading]],
+    tasks: Mapping[str, tuple[ExamplesReader, Any]],
+    raw: Path,
+    project: Path,
+    *,
+    n_rows: int = N_ROWS,
+) -> None:
+    """Read the first rows of every file that is there, and list what cannot be used.
+
+    Public sources are not fetched for it, and a fault that only the whole can show (a class with one example) is not looked
+    for.
+
+    Parameters
+    ----------
+    corpora : mapping of str to sequence of CorpusReading
+        The readings of each corpus.
+    tasks : mapping of str to (ExamplesReader, reading)
+        The reader and the reading of each task.
+    raw, project : Path
+        Folder that public sources are fetched to, and the one that paths are relative to.
+    n_rows : int
+        Rows of each file.
+
+    Raises
+    ------
+    DataError
+        A file is missing or not what its reading says, or a row cannot be used; `DataErrors` where there are several.
+    """
+    errors: list[DataError] = []
+    with first_rows(n_rows):
+        for reading in (reading for readings in corpora.values() for reading in readings):
+            errors += _errors_of(documents.check_first_rows, reading, raw, project)
+        for reader, reading in tasks.values():
+            errors += _errors_of(reader.check_first_rows, reading, raw, project)
+    errors = list({str(error): error for error in errors}.values())  # a file may serve a corpus and a task
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise DataErrors(
+            errors[:MOST_LISTED], f"{len(errors)} faults in the first {n_rows:,} rows of the files of this use case:"
+        )
+
+
+def _errors_of(check: Callable[[Any, Path, Path], None], reading: Any, raw: Path, project: Path) -> Iterator[DataError]:
+    try:
+        check(reading, raw, project)
+    except DataErrors as several:
+        yield from several.errors
+    except DataError as error:
+        yield error
