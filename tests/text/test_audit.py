@@ -8,7 +8,14 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from emb_pipeline.text.audit import SCHEMA, audit_classification, audit_retrieval, corpus_overlap, require_evaluable
+from emb_pipeline.text.audit import (
+    SCHEMA,
+    audit_classification,
+    audit_retrieval,
+    audit_sequence_labelling,
+    corpus_overlap,
+    require_evaluable,
+)
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.labelled_texts import EXAMPLES_SCHEMA
 from emb_pipeline.text.retrieval import RetrievalTables
@@ -207,3 +214,63 @@ def test_tasks_that_can_be_evaluated_pass() -> None:
     tested = [("3", "c", "x", "test"), ("4", "d", "x", "test")]
     require_evaluable(examples(("1", "a", "x", "train"), ("2", "b", "y", "train"), *tested), "diagnosis")
     require_evaluable(retrieval({"q": "a", "r": "b"}, {"p": "a"}, {("q", "p"): 1, ("r", "p"): 1}), "search")
+
+
+def test_labels_that_look_alike_are_reported() -> None:
+    labels = [
+        "kitchen",
+        "Kitchen",
+        "KITCHEN",
+        "kitchen\u200b",
+        "kitchen\u00a0sink",
+        "kitchensink",
+        "ＦＵＬＬ",
+        "full",
+        "a-b",
+        "ab",
+        "é",
+        "e",
+    ]
+    rows = [(str(number), f"text {number}", label, None) for number, label in enumerate(labels + labels)]
+    found = line(audit_classification(examples(*rows)), "label_variants")
+    assert (found["count"], found["total"], found["severity"]) == (8, 12, "warning")
+    assert found["examples"] == [
+        r"'KITCHEN' (2) / 'Kitchen' (2) / 'kitchen' (2) / 'kitchen\u200b' (2)",
+        "'full' (2) / 'ＦＵＬＬ' (2)",
+        r"'kitchensink' (2) / 'kitchen\xa0sink' (2)",
+    ]
+    rows = [(str(number), f"text {number}", "ab"[number % 2], None) for number in range(4)]
+    assert line(audit_classification(examples(*rows)), "label_variants")["count"] == 0
+
+
+def test_a_validation_part_that_is_trained_on_is_said() -> None:
+    rows = [
+        (str(n), f"text {n}", "ab"[n % 2], part) for n, part in enumerate(["train"] * 6 + ["validation"] * 4 + ["test"] * 2)
+    ]
+    found = line(audit_classification(examples(*rows)), "validation_trains")
+    assert (found["count"], found["total"], found["severity"]) == (4, 10, "size")
+    assert "validation_trains" not in audit_classification(examples(*rows[:6], *rows[10:]))["check"].to_pylist()
+
+
+def sentences(*tags: list[str], splits: list[str] | None = None) -> pa.Table:
+    tokens = [[f"w{number}x{place}" for place in range(len(row))] for number, row in enumerate(tags)]
+    splits = splits or ["train"] * len(tags)
+    return pa.table(
+        {"example_id": [str(n) for n in range(len(tags))], "tokens": tokens, "tags": list(tags), "split": splits}
+    )
+
+
+def test_valid_iob1_is_no_fault_and_broken_tags_are() -> None:
+    audit = audit_sequence_labelling(sentences(["I-X", "I-X", "O"], ["I-X", "B-X"], ["O", "I-Y"]))
+    assert line(audit, "repaired_tags")["count"] == 0
+    assert line(audit, "tag_scheme")["note"] == "IOB1: the tags follow it, and are brought to IOB2"
+    audit = audit_sequence_labelling(sentences(["B-X", "I-X", "O"], ["B-X", "B-X"], ["O", "I-Y"], ["O", "B-y"]))
+    found = line(audit, "repaired_tags")
+    assert (found["count"], found["examples"]) == (1, ["2"])
+    assert line(audit, "label_variants")["examples"] == ["'Y' (1) / 'y' (1)"]
+
+
+def test_a_validation_part_of_sentences_that_is_learnt_from_is_said() -> None:
+    tags = [["B-X", "O"], ["O", "B-X"], ["B-X"]]
+    found = line(audit_sequence_labelling(sentences(*tags, splits=["train", "validation", "test"])), "validation_trains")
+    assert (found["count"], found["total"], found["severity"]) == (1, 2, "size")

@@ -6,7 +6,7 @@ import random
 
 from seqeval.metrics.sequence_labeling import get_entities
 
-from emb_pipeline.text.tagging import Entity, entities, is_tag, to_iob2
+from emb_pipeline.text.tagging import SCHEMES, Entity, entities, from_iob2, is_tag, scheme_of, to_iob2
 
 
 def test_every_scheme_is_brought_to_iob2_by_hand() -> None:
@@ -29,3 +29,29 @@ def test_repaired_tags_hold_the_entities_that_seqeval_finds_in_broken_ones() -> 
 def test_what_is_no_tag() -> None:
     assert all(map(is_tag, ["O", "B-x", "U-creative-work"]))
     assert not any(map(is_tag, ["B", "I-", "X-y", "", "Disease"]))
+
+
+def test_a_scheme_that_is_followed_is_told_from_broken_tags_by_hand() -> None:
+    assert scheme_of([["I-X", "I-X", "O"], ["O", "I-X", "B-X"]]) == ("IOB1", [])
+    assert scheme_of([["B-X", "I-X", "O"], ["O", "I-X"], ["B-Y", "O"]]) == ("IOB2", [1])
+    assert scheme_of([["B-X", "E-X", "S-Y"], ["O", "S-X"]]) == ("BIOES", [])
+    assert scheme_of([["B-X", "I-X", "L-X", "U-Y"]]) == ("BILOU", [])
+    assert scheme_of([["I-X", "E-X", "E-X"]]) == ("IOE2", [])
+    assert scheme_of([["O", "O"], ["B-X", "O"]]) == ("IOB2", [])
+    assert scheme_of([["B-X", "I-Y"], ["I-X", "B-X"], ["I-X", "O"]])[1] == [0]
+
+
+def test_every_scheme_holds_the_same_entities_and_is_recognized() -> None:
+    draw = random.Random(0)
+    sentences = []
+    for _ in range(200):
+        tags: list[str] = []
+        while len(tags) < 8:
+            kind, length = draw.choice("AB"), draw.randint(1, 3)
+            tags += ["O"] if draw.random() < 0.4 else [f"B-{kind}", *[f"I-{kind}"] * (length - 1)]
+        sentences.append(tags)
+    for scheme in SCHEMES:
+        written = [from_iob2(tags, scheme) for tags in sentences]
+        if scheme != "IOE1":  # an E is followed by a new entity there, which to_iob2 knows
+            assert [to_iob2(tags) for tags in written] == sentences
+        assert scheme_of(written) == (scheme, [])

@@ -191,12 +191,13 @@ def whole_content(file: NamedFile) -> bytes:
     DataError
         As for `opened`, or the content is too large to be one text.
     """
-    limit = largest_whole()
+    limit, found = largest_whole(), io.BytesIO()
     with opened(file) as content:
-        found = content.read(limit + 1)
-    if len(found) > limit:
-        raise too_large(file.name, "its content", limit)
-    return found
+        while chunk := content.read(_CHUNK):  # read(limit) would take that much memory for the smallest file
+            found.write(chunk)
+            if found.tell() > limit:
+                raise too_large(file.name, "its content", limit)
+    return found.getvalue()
 
 
 @contextmanager

@@ -78,7 +78,7 @@ class _Lenient(Reading):
     on_error: Literal["refuse", "skip"] = Field(
         default="refuse",
         description="what to do with a row that cannot be read or used: refuse lists up to 20; skip leaves them out, and "
-        "the audit counts them",
+        "the audit (of a corpus, the log) counts them",
     )
 
 

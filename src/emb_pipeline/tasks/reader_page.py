@@ -1,0 +1,125 @@
+"""The reference page of all readers and their options, written from their own descriptions.
+
+``python -m emb_pipeline.tasks.reader_page`` writes ``docs/readers.md``.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from emb_pipeline.tasks.registry import KINDS
+from emb_pipeline.text.limits import LINE_MB, RATIO, UNPACKED_MB, VARIABLE, WHOLE_MB
+from emb_pipeline.text.readings import CorpusReading, HashRange, PlacedReading
+
+COMMAND = "python -m emb_pipeline.tasks.reader_page"
+_HEAD = f"""# Readers
+
+This page is written from the code: `{COMMAND}`. [Your own data](your-own-data.md) shows how readers
+are used.
+
+A *reading* says where texts are and how they are read. A corpus takes a list of them (`readings:` in
+`parameters_corpora.yml`), a task takes one (`reading:` in `parameters_tasks.yml`). Each names its `reader`.
+"""
+_PLACE = f"""
+Exactly one of `path`, `source` and `package` says where the files are. Files that are compressed (gzip, bzip2, xz, zstd)
+are read as they are, and links are followed.
+
+A compressed file or an archive may unpack to {UNPACKED_MB} MiB, or to {RATIO} times its size. One text may have {WHOLE_MB} MiB,
+and one line {LINE_MB} MiB. The environment variable `{VARIABLE}` sets all of these limits.
+"""
+
+
+def reader_page() -> str:
+    """Write the page: what each kind of task, and a corpus, can be read from, and all options."""
+    parts = [_HEAD, "| read for | `reader:` |", "|---|---|"]
+    everything: dict[type[BaseModel], list[str]] = {}
+    for name, readings in _read_for():
+        models = list(_models(readings))
+        parts.append(f"| {name} | {', '.join(f'`{_reader(model)}`' for model in models)} |")
+        for model in models:
+            everything.setdefault(model, []).append(name)
+    parts += ["", "## A place", _PLACE, *_options(PlacedReading)]
+    for model, names in everything.items():
+        about = " ".join((inspect.getdoc(model) or "").replace("``", "`").split())
+        if issubclass(model, PlacedReading):
+            about += " Has [a place](#a-place)."
+        parts += ["", f"## `{_reader(model)}`: {', '.join(names)}", "", about, "", *_options(model, PlacedReading)]
+    parts += ["", "## `sample:`", "", "A part of the rows or files, under `sample:` of a reading.", "", *_options(HashRange)]
+    return "\n".join(parts) + "\n"
+
+
+def _read_for() -> Iterator[tuple[str, Any]]:
+    yield "corpus", CorpusReading
+    for name, kind in KINDS.items():
+        yield name, kind.reader().readings
+
+
+def _models(readings: Any) -> Iterator[type[BaseModel]]:
+    if get_origin(readings) is Annotated:
+        readings = get_args(readings)[0]
+    yield from get_args(readings) or (readings,)
+
+
+def _reader(model: type[BaseModel]) -> str:
+    return str(model.model_fields["reader"].default)
+
+
+def _options(model: type[BaseModel], without: type[BaseModel] | None = None) -> list[str]:
+    rows = ["| option | values | default | what it is |", "|---|---|---|---|"]
+    known = {"reader", *(without.model_fields if without is not None else ())}
+    for name, field in model.model_fields.items():
+        if name not in known:
+            cells = (f"`{name}`", _values(field.annotation), _default(field), field.description or "")
+            rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+    return rows
+
+
+def _default(field: FieldInfo) -> str:
+    if field.default is PydanticUndefined:
+        return "must be given"
+    match field.default:
+        case None:
+            return ""
+        case bool():
+            return f"`{str(field.default).lower()}`"
+        case "\t":
+            return r'`"\t"`'
+        case str():
+            return f"`{field.default}`" if field.default.strip() else f'`"{field.default}"`'
+        case tuple():
+            return f"`[{', '.join(map(str, field.default))}]`"
+    return f"`{field.default}`"
+
+
+def _values(annotation: Any) -> str:
+    """What may be written, in words."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return ", ".join(f"`{str(value).lower() if isinstance(value, bool) else value}`" for value in arguments)
+    if origin is Annotated:
+        return _values(arguments[0])
+    if origin in (tuple, list):
+        return f"list of {_plural(arguments[0])}"
+    if origin is dict:
+        return f"{_values(arguments[0])}: a text for each"
+    if arguments and (origin is Union or origin.__name__ == "UnionType"):
+        return " or ".join(dict.fromkeys(_values(each) for each in arguments if each is not type(None)))
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "see [`sample:`](#sample)"
+    return {str: "text", int: "whole number", float: "number", bool: "`true`, `false`"}.get(annotation, str(annotation))
+
+
+def _plural(annotation: Any) -> str:
+    return {str: "texts", int: "whole numbers", float: "numbers"}.get(annotation, _values(annotation))
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1] if len(sys.argv) > 1 else "docs/readers.md").write_text(reader_page(), encoding="utf-8")
