@@ -32,8 +32,8 @@ _PLACE = f"""
 Exactly one of `path`, `source` and `package` says where the files are. Files that are compressed (gzip, bzip2, xz, zstd)
 are read as they are, and links are followed.
 
-A compressed file or an archive may unpack to {UNPACKED_MB} MiB, or to {RATIO} times its size. One text may have {WHOLE_MB} MiB,
-and one line {LINE_MB} MiB. The environment variable `{VARIABLE}` sets all of these limits.
+A compressed file or an archive may unpack to {UNPACKED_MB} MiB, or to {RATIO} times its size. One text may have
+{WHOLE_MB} MiB, and one line {LINE_MB} MiB. The environment variable `{VARIABLE}` sets all of these limits.
 """
 
 
