@@ -69,9 +69,10 @@ def test_faults_of_all_files_are_listed_together(tmp_path: Path) -> None:
         "asked.csv, row 2",
         "taken.csv, row 2",
         "queries.csv, row 2",
+        "qrels.csv",
         "squad.json",
     ]
-    assert str(caught.value).startswith("10 faults in the first 1,000 rows of the files of this use case:\n")
+    assert str(caught.value).startswith("11 faults in the first 1,000 rows of the files of this use case:\n")
 
 
 def test_only_the_first_rows_are_read_and_what_only_the_whole_shows_is_no_fault(tmp_path: Path) -> None:
