@@ -107,3 +107,12 @@ def test_public_sources_are_not_fetched_for_it(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(DataError, match="'imaginary' is not among"):
         monkeypatch.undo()
         check(tmp_path, {"own": [{"reader": "text", "source": "imaginary"}]}, {})
+
+
+def test_interactions_without_a_time_are_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "taken.csv").write_text("user,item\nu,i\nu,\n")
+    reading = {"reader": "interactions", "path": "taken.csv", "split": "leave_random"}
+    with pytest.raises(DataError, match=r"taken\.csv, row 3: item is empty"):
+        check(tmp_path, {}, {"taken": ("recommendation", reading)})
+    (tmp_path / "taken.csv").write_text("user,item\nu,i\n")
+    check(tmp_path, {}, {"taken": ("recommendation", reading)})

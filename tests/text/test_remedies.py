@@ -466,3 +466,17 @@ def test_links_to_files_and_folders_are_followed_once(tmp_path: Path) -> None:
         assert sorted(texts(tmp_path, {"reader": "text", **reading})) == ["in a linked folder", "linked"]
     (tmp_path / "gone.txt").symlink_to(tmp_path / "nowhere.txt")
     assert "is a link to" in refusal(tmp_path, {"reader": "text", "path": "gone.txt"}).reason
+
+
+def test_interactions_that_cannot_be_used_are_listed_and_skipped(tmp_path: Path) -> None:
+    rows = [f"u{number % 12},i{number // 12},{number}" for number in range(144)]
+    (tmp_path / "a.csv").write_text(
+        "\n".join(["user,item,timestamp", *rows, "u1,,5", "u1,i1,yesterday", ",i1,5", "u1"]) + "\n"
+    )
+    reading = {"reader": "interactions", "path": "a.csv"}
+    message = str(refusal(tmp_path, reading, "recommendation"))
+    assert [f"row {number}: " in message for number in range(145, 150)] == [False, True, True, True, True]
+    found = tables(tmp_path, "recommendation", {**reading, "on_error": "skip", "empty": "leave_out"})
+    assert found["interactions"].num_rows == 144
+    counts = {row["check"]: row["count"] for row in found["left_out"].to_pylist()}
+    assert (counts["left_out_errors"], counts["left_out_empty"]) == (2, 2)

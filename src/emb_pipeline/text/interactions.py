@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from emb_pipeline.text.audit import AuditLines
+from emb_pipeline.text.audit import AuditLines, audit_left_out
+from emb_pipeline.text.bad_rows import BadRows
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.files import NamedFile, named_files
 from emb_pipeline.text.hashing import text_hash
@@ -100,9 +101,11 @@ def read_interactions(reading: InteractionsReading, raw: Path, project: Path, na
     ----------
     .. [1] Seidman (1983), Network structure and minimum degree.
     """
-    texts = _item_texts(reading, raw, project)
     left_out = AuditLines()
-    log = _without_repetitions(_log(reading, raw, project, texts, left_out), left_out)
+    with BadRows.of(reading) as bad:
+        texts = _item_texts(reading, raw, project, bad)
+        found = _log(reading, raw, project, texts, left_out, bad)
+    log = _without_repetitions(found, left_out)
     split = _cut_in_time(log, reading) if reading.split == "time" else _last_left_out(log)
     _require_splits(split, name, reading)
     users, items = _core(log, split < SPLITS.index("test"), reading.core)
@@ -130,7 +133,7 @@ def read_interactions(reading: InteractionsReading, raw: Path, project: Path, na
     return {
         "interactions": _interactions_table(log, split),
         "items": _items_table(log, texts, np.bincount(learnt, minlength=len(log.item_ids))),
-        "left_out": left_out.table(),
+        "left_out": pa.concat_tables([left_out.table(), audit_left_out(bad, len(found))]),
     }
 
 
@@ -142,26 +145,19 @@ def check_first_rows(reading: InteractionsReading, raw: Path, project: Path) -> 
     DataError
         As for `read_interactions`, except for what only the whole can tell.
     """
-    _item_texts(reading, raw, project)
-    columns = [reading.user, reading.item, reading.timestamp, *([reading.rating] if reading.rating else [])]
-    for file in named_files(reading, raw, project):
-        for number, (user, item, time, *rating) in _values(file, reading, columns):
-            place = f"{file.name}, row {number}"
-            for column, value in ((reading.user, user), (reading.item, item)):
-                if not text_of(value, place, column).strip():
-                    raise DataError(place, f"{column} is empty", "fill it in or drop the row")
-            _seconds(time, place, reading.timestamp)
-            if rating:
-                _rating(rating[0], place, str(reading.rating))
+    with BadRows.of(reading) as bad:
+        _item_texts(reading, raw, project, bad)
+        for _ in _interactions(reading, raw, project, None, bad):
+            pass
 
 
-def _item_texts(reading: InteractionsReading, raw: Path, project: Path) -> dict[str, str] | None:
+def _item_texts(reading: InteractionsReading, raw: Path, project: Path, bad: BadRows) -> dict[str, str] | None:
     """The text of each item; None where no file of items is named."""
     if reading.items is None:
         return None
     id_column = reading.item_id or reading.item
     return identified_texts(
-        _item_files(reading, raw, project), id_column, reading.text, partial(_item_table, reading=reading)
+        _item_files(reading, raw, project), id_column, reading.text, partial(_item_table, reading=reading), bad
     )
 
 
@@ -175,32 +171,27 @@ def _item_files(reading: InteractionsReading, raw: Path, project: Path) -> list[
     return named_files(reading, raw, project, glob=reading.items)
 
 
-def _log(reading: InteractionsReading, raw: Path, project: Path, texts: dict[str, str] | None, left_out: AuditLines) -> _Log:
-    timed = reading.split != "leave_random"
-    optional = [reading.timestamp if timed else None, reading.rating or None, reading.weight]
-    columns = [reading.user, reading.item, *(column for column in optional if column is not None)]
+def _log(
+    reading: InteractionsReading,
+    raw: Path,
+    project: Path,
+    texts: dict[str, str] | None,
+    left_out: AuditLines,
+    bad: BadRows,
+) -> _Log:
     user_of: dict[str, int] = {}
     item_of: dict[str, int] = {}
     users, items, times, weights = [], [], [], []
     n_rows = 0
-    for file in named_files(reading, raw, project):
-        for number, (user, item, *others) in _values(file, reading, columns):
-            n_rows += 1
-            place = f"{file.name}, row {number}"
-            user, item = identifier(text_of(user, place, reading.user)), identifier(text_of(item, place, reading.item))
-            for column, value in ((reading.user, user), (reading.item, item)):
-                if not value:
-                    raise DataError(place, f"{column} is empty", "fill it in or drop the row")
-            if texts is not None and item not in texts:
-                raise DataError(place, f"item '{item}' is not in {reading.items}", "add it there or drop the row")
-            seconds = _seconds(others.pop(0), place, reading.timestamp) if timed else math.nan
-            if reading.rating and _rating(others.pop(0), place, reading.rating) < float(reading.min_rating or 0):
-                continue
-            if reading.weight:
-                weights.append(_weight(others.pop(0), place, reading))
+    for found in _interactions(reading, raw, project, texts, bad):
+        n_rows += 1
+        if found is not None:
+            user, item, seconds, weight = found
             users.append(user_of.setdefault(user, len(user_of)))
             items.append(item_of.setdefault(item, len(item_of)))
             times.append(seconds)
+            weights.append(weight)
+    bad.raise_all()
     if reading.rating:
         note = f"interactions with a {reading.rating} below {reading.min_rating:g}: left out"
         left_out.add("below_min_rating", n_rows - len(users), n_rows, note, severity="size")
@@ -214,13 +205,45 @@ def _log(reading: InteractionsReading, raw: Path, project: Path, texts: dict[str
     return _Log(*numbers, np.array(weights) if reading.weight else None, list(user_of), list(item_of))
 
 
-def _values(file: NamedFile, reading: InteractionsReading, columns: list[str]) -> Iterator[tuple[int, tuple[object, ...]]]:
+def _interactions(
+    reading: InteractionsReading, raw: Path, project: Path, texts: dict[str, str] | None, bad: BadRows
+) -> Iterator[tuple[str, str, float, float] | None]:
+    """Stream user, item, time and weight of each row that can be used; None for one whose rating is too low."""
+    timed = reading.split != "leave_random"
+    optional = [reading.timestamp if timed else None, reading.rating or None, reading.weight]
+    columns = [reading.user, reading.item, *(column for column in optional if column is not None)]
+    for file in named_files(reading, raw, project):
+        for number, (given_user, given_item, *others) in _values(file, reading, columns, bad):
+            place = f"{file.name}, row {number}"
+            try:
+                user = identifier(text_of(given_user, place, reading.user))
+                item = identifier(text_of(given_item, place, reading.item))
+                if bad.leaves_out_empty and not (user and item):
+                    bad.leave_out_empty(place)
+                    continue
+                for column, value in ((reading.user, user), (reading.item, item)):
+                    if not value:
+                        raise DataError(place, f"{column} is empty", "fill it in or drop the row, or say 'empty: leave_out'")
+                if texts is not None and item not in texts:
+                    raise DataError(place, f"item '{item}' is not in {reading.items}", "add it there or drop the row")
+                seconds = _seconds(others.pop(0), place, reading.timestamp) if timed else math.nan
+                rating = _rating(others.pop(0), place, reading.rating) if reading.rating else math.inf
+                weight = _weight(others.pop(0), place, reading) if reading.weight else 1.0
+            except DataError as error:
+                bad.take(error)
+                continue
+            yield None if rating < float(reading.min_rating or 0) else (user, item, seconds, weight)
+
+
+def _values(
+    file: NamedFile, reading: InteractionsReading, columns: list[str], bad: BadRows
+) -> Iterator[tuple[int, tuple[object, ...]]]:
     table = table_of(file, reading)
     _require_named(file, reading, column_names(file, table, _LOOKED_AT), columns)
     if isinstance(table, CsvReading | TsvReading):
-        yield from rows(file, table, columns)
+        yield from rows(file, table, columns, bad)
     else:
-        yield from values_of_rows(file, table, columns)
+        yield from values_of_rows(file, table, columns, bad)
 
 
 def _require_named(file: NamedFile, reading: InteractionsReading, existing: list[str], wanted: list[str]) -> None:

@@ -520,7 +520,7 @@ class TaggedParquetReading(_Tagged, ParquetReading):
 TaggedReading = TaggedJsonlReading | TaggedParquetReading
 
 
-class InteractionsReading(PlacedReading):
+class InteractionsReading(_Lenient, PlacedReading):
     """Recommendation: who took what and when (csv, tsv, jsonl, parquet by suffix), and a file of the items' texts."""
 
     reader: Literal["interactions"] = "interactions"
