@@ -19,6 +19,7 @@ from emb_pipeline.diagnostics.tables import PLACES
 from emb_pipeline.diagnostics.word_map import side_by_side
 from emb_pipeline.experiment import EmbeddingCell, TaskDefinition
 from emb_pipeline.names import is_resample, resampled_from, without_seed
+from emb_pipeline.pipelines.diagnose.nodes import DiagnosisOptions
 from emb_pipeline.pipelines.facts import (
     RESAMPLING,
     SPOILING,
@@ -291,7 +292,7 @@ def run_description(parameters: Mapping[str, Any]) -> dict[str, Any]:
         "dirty": state.get("git_dirty") == "true",
         "versions": versions(),
         "seed": parameters["seed"],
-        "probe_words": list(parameters["diagnosis"].get("probe_words") or ()),
+        "probe_words": list(DiagnosisOptions.model_validate(parameters["diagnosis"]).probe_words),
         "tracking_uri": tracking_uri(),
         "tasks": {
             name: {
