@@ -480,3 +480,15 @@ def test_interactions_that_cannot_be_used_are_listed_and_skipped(tmp_path: Path)
     assert found["interactions"].num_rows == 144
     counts = {row["check"]: row["count"] for row in found["left_out"].to_pylist()}
     assert (counts["left_out_errors"], counts["left_out_empty"]) == (2, 2)
+
+
+def test_pairs_that_cannot_be_used_are_listed_and_skipped(tmp_path: Path) -> None:
+    rows = ["red tea,a cup,1", ",a glass,1", "cold milk,a glass,much", "cold milk,a glass,1", "x", "red tea,a glass,0"]
+    (tmp_path / "a.csv").write_text("\n".join(["query,passage,relevance", *rows]) + "\n")
+    reading = {"reader": "pairs", "path": "a.csv", "relevance": "relevance"}
+    message = str(refusal(tmp_path, reading, "retrieval"))
+    assert [f"row {number}: " in message for number in range(2, 8)] == [False, True, True, False, True, False]
+    found = tables(tmp_path, "retrieval", {**reading, "on_error": "skip", "empty": "leave_out"})
+    assert found["queries"].num_rows == 2 and found["qrels"].num_rows == 3
+    counts = {row["check"]: row["count"] for row in KINDS["retrieval"].reader().audit(found).to_pylist()}
+    assert (counts["left_out_errors"], counts["left_out_empty"]) == (2, 1)

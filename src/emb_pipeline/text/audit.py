@@ -672,7 +672,7 @@ def _times(lines: AuditLines, users: Sequence[str], times: np.ndarray, is_test: 
         int(same.sum()),
         int(is_test.sum()),
         note,
-        (users[i] for i in np.flatnonzero(same)),
+        (users[i] for i in np.flatnonzero(same).tolist()),
         severity="warning",
     )
     visible = np.sort(times[~is_test])

@@ -441,7 +441,7 @@ class BeirReading(_Lenient, PlacedReading):
     )
 
 
-class PairsReading(PlacedReading):
+class PairsReading(_Lenient, PlacedReading):
     """Retrieval from a file of pairs: a query and the passage that answers it (csv, tsv, jsonl, parquet by suffix)."""
 
     reader: Literal["pairs"] = "pairs"

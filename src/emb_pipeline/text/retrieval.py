@@ -114,9 +114,11 @@ def read_retrieval(reading: RetrievalReading, raw: Path, project: Path, bad: Bad
         found = question_answering.liveqa_judgments(reading, raw, project)
         return _judged_answers(found.questions, found.answers, found.grades)
     if isinstance(reading, PairsReading):
+        with bad or BadRows.of(reading) as bad:
+            judged = list(_pairs(reading, raw, project, bad))
         if reading.relevance or reading.splits is not None:
-            return _judged_queries(reading, raw, project)
-        pairs = _pairs(reading, raw, project)
+            return _judged_queries(reading, judged)
+        pairs: Iterable[tuple[str, str, str, str]] = (pair[:4] for pair in judged)
     elif isinstance(reading, SquadReading):
         pairs = question_answering.squad_pairs(reading, raw, project)
     else:
@@ -152,13 +154,7 @@ def _first_rows(reading: RetrievalReading, raw: Path, project: Path, bad: BadRow
             identified_texts([file], "_id", "text", as_json, bad)
         yield from _beir_judgments(reading, reading.test, raw, project, bad)
     elif isinstance(reading, PairsReading):
-        globs = [reading.files] if reading.splits is None else list(reading.splits.values())
-        for file in (file for glob in globs for file in named_files(reading, raw, project, glob=glob)):
-            for number, texts in rows(file, table_of(file, reading), (reading.query, reading.passage), bad):
-                for kind, text in zip(("query", "passage"), texts, strict=True):
-                    if not text.strip():
-                        error = DataError(f"{file.name}, row {number}", f"the {kind} is empty", "fill it in or drop the row")
-                        bad.take(error)
+        yield from _pairs(reading, raw, project, bad)
     elif isinstance(reading, SquadReading):
         yield from question_answering.squad_pairs(reading, raw, project)
 
@@ -362,12 +358,29 @@ def _words_of(text: str) -> str:
     return " ".join(tokenize(text)) or text.strip()
 
 
-def _pairs(reading: PairsReading, raw: Path, project: Path) -> Iterator[tuple[str, str, str, str]]:
-    for file in named_files(reading, raw, project):
-        table = table_of(file, reading)
-        grade_column(file, table, reading.relevance, (reading.query, reading.passage), any_other=False)
-        for number, (query, passage) in rows(file, table, (reading.query, reading.passage)):
-            yield f"{file.name}, row {number}", f"{file.name}:{number}", query, passage
+def _pairs(reading: PairsReading, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str, str, str, float, str]]:
+    """Stream place, id, query, passage, grade and split of each pair that can be used."""
+    # Test comes before train: a query of both is evaluated, and not trained on.
+    groups = [("test", reading.files)] if reading.splits is None else sorted(reading.splits.items())
+    ids = (reading.query, reading.passage)
+    for split, glob in groups:
+        for file in named_files(reading, raw, project, glob=glob):
+            table = table_of(file, reading)
+            graded = grade_column(file, table, reading.relevance, ids, any_other=False)
+            for number, (query, passage, *given) in rows(file, table, (*ids, *([graded] if graded else [])), bad):
+                place = f"{file.name}, row {number}"
+                if bad.leaves_out_empty and not (query.strip() and passage.strip()):
+                    bad.leave_out_empty(place)
+                    continue
+                try:
+                    for kind, text in (("query", query), ("passage", passage)):
+                        if not text.strip():
+                            raise DataError(place, f"the {kind} is empty", "fill it in or drop the row")
+                    grade = grade_of(given[0], place, str(graded)) if given else 1.0
+                except DataError as error:
+                    bad.take(error)
+                    continue
+                yield place, f"{file.name}:{number}", query, passage, grade, split
 
 
 def _answered_queries(
@@ -395,20 +408,11 @@ def _answered_queries(
     return found.tables(tested, set(others[:training_queries]), exclude_self)
 
 
-def _judged_queries(reading: PairsReading, raw: Path, project: Path) -> RetrievalTables:
+def _judged_queries(reading: PairsReading, pairs: Iterable[tuple[str, str, str, str, float, str]]) -> RetrievalTables:
     """Pairs with grades or splits as tables."""
     found = _Pairs()
-    # Test comes before train: a query of both is evaluated, and not trained on.
-    groups = [("test", reading.files)] if reading.splits is None else sorted(reading.splits.items())
-    for split, glob in groups:
-        for file in named_files(reading, raw, project, glob=glob):
-            table = table_of(file, reading)
-            ids = (reading.query, reading.passage)
-            graded = grade_column(file, table, reading.relevance, ids, any_other=False)
-            for number, (query, passage, *given) in rows(file, table, (*ids, *([graded] if graded else []))):
-                place = f"{file.name}, row {number}"
-                grade = grade_of(given[0], place, str(graded)) if given else 1.0
-                found.add(place, f"{file.name}:{number}", query, passage, grade, split)
+    for pair in pairs:
+        found.add(*pair)
     relevant = {query_id for (query_id, _), grade in found.grades.items() if grade > 0}
     irrelevant = {query_id for (query_id, _), grade in found.grades.items() if grade <= 0}
     kept = relevant & irrelevant if reading.only_mixed else relevant
