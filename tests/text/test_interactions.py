@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from emb_pipeline.tasks.reading import RecommendationReader
 from emb_pipeline.tasks.recommendation import RecommendationTask
 from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.files import first_rows
 from emb_pipeline.text.readings import InteractionsReading
 
 N_USERS, N_ITEMS = 12, 5
@@ -222,3 +223,21 @@ def test_weights_are_read_on_a_scale(tmp_path: Path) -> None:
     for weight in ("0", "-1", "many", ""):
         with pytest.raises(DataError, match=r"row 2: plays .* is no weight"):
             read(tmp_path, [f"u0,i0,1,{weight}"], "user,item,timestamp,plays", weight="plays")
+
+
+def test_bad_rows_are_listed_together_or_left_out_and_counted(tmp_path: Path) -> None:
+    rows = [*EVERYTHING, "u0,nowhere,3", "u0,i1,soon", ",i1,3"]
+    with pytest.raises(DataError, match=r"(?s)row 62: item 'nowhere'.*row 63: timestamp 'soon'.*row 64: user is empty"):
+        read(tmp_path, rows)
+    lines = audit(read(tmp_path, rows, on_error="skip"))
+    assert lines["left_out_errors"] == (3, 63)
+
+
+def test_first_rows_are_checked_before_anything_is_read(tmp_path: Path) -> None:
+    read(tmp_path, EVERYTHING)
+    reader, reading = RecommendationReader(), InteractionsReading(path="log.csv", items="items.csv", text="title", core=2)
+    (tmp_path / "log.csv").write_text("user,item,timestamp\n" + "\n".join([*EVERYTHING, "u0,i1,soon"]))
+    with first_rows(60):
+        reader.check_first_rows(reading, tmp_path, tmp_path)
+    with first_rows(100), pytest.raises(DataError, match="timestamp 'soon'"):
+        reader.check_first_rows(reading, tmp_path, tmp_path)

@@ -17,6 +17,7 @@ from emb_pipeline.tasks.options import RetrievalOptions
 from emb_pipeline.tasks.reading import RetrievalReader
 from emb_pipeline.tasks.retrieval import evaluate_retrieval
 from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.files import first_rows
 
 READER = RetrievalReader()
 TABLES = {"reader": "tables", "queries": "q.csv", "passages": "p.csv", "qrels": "r.csv"}
@@ -248,3 +249,26 @@ def test_a_ranking_of_all_passages_shows_none_that_is_left_out(doubles: Path) ->
     assert again.excluded is not None and (again.excluded.toarray() == task.excluded.toarray()).all()
     metrics = evaluate_retrieval(task, Bm25(), RetrievalOptions(latency_requests=0, recall_cutoff=16)).metrics
     assert metrics["recall@16"] == 1
+
+
+# --- first rows -------------------------------------------------------------------------------------------------------
+
+
+def test_first_rows_are_checked_without_asking_what_only_the_whole_can_tell(folder: Path) -> None:
+    def check(reading: dict[str, Any]) -> None:
+        with first_rows(2):
+            READER.check_first_rows(TypeAdapter[Any](READER.readings).validate_python(reading), folder / "raw", folder)
+
+    (folder / "r.csv").write_text("query_id,passage_id,relevance\nq1,p1,1\nq2,p3,1\nq2,p2,nonsense\n")
+    check(TABLES)  # p3 stands in the third row of the passages, and the nonsense in the third row of the judgments
+    (folder / "r.csv").write_text("query_id,passage_id,score\nq1,p1,1\n")
+    with pytest.raises(DataError, match="relevance: score"):
+        check(TABLES)
+    (folder / "pairs.csv").write_text("query,passage,label\nwho,Ann,1\n")
+    with pytest.raises(DataError, match="relevance: label"):
+        check(PAIRS)
+    write_beir(folder / "toy")
+    check({"reader": "beir", "path": "toy"})
+    (folder / "toy" / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\n1\td1\n")
+    with pytest.raises(DataError, match="there is no column 'score'"):
+        check({"reader": "beir", "path": "toy"})

@@ -243,7 +243,7 @@ class RecommendationReader(ExamplesReader):
         return tokenised(tables) if reading.items else tables
 
     def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
-        """Check ids, times, ratings, and the items' texts."""
+        """Check users, items, times, ratings and weights."""
         interactions.check_first_rows(reading, raw, project)
 
     def audit(self, tables: Tables) -> pa.Table:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -133,7 +134,7 @@ def check_first_rows(reading: RetrievalReading, raw: Path, project: Path) -> Non
     Raises
     ------
     DataError
-        As for `read_retrieval`, except for what only the whole can tell: that a judgment names a known passage.
+        As for `read_retrieval`, except for what only the whole can tell.
     """
     with BadRows.of(reading) as bad:
         for _ in _first_rows(reading, raw, project, bad):
@@ -148,11 +149,9 @@ def _first_rows(reading: RetrievalReading, raw: Path, project: Path, bad: BadRow
         for file in _own_files(reading.qrels, project):
             yield from _judgments_of(file, reading, bad)
     elif isinstance(reading, BeirReading) and named_files(reading, raw, project):
-        as_json = partial(_json_lines, encoding=reading.encoding)
-        for name in ("queries", "corpus"):
-            file = _only_file(reading, raw, project, f"**/{name}.jsonl*")
-            identified_texts([file], "_id", "text", as_json, bad)
-        yield from _beir_judgments(reading, reading.test, raw, project, bad)
+        _beir_texts(reading, raw, project, bad)
+        for split in filter(None, (reading.test, reading.training)):
+            yield from _beir_judgments(reading, split, raw, project, bad)
     elif isinstance(reading, PairsReading):
         yield from _pairs(reading, raw, project, bad)
     elif isinstance(reading, SquadReading):
@@ -196,13 +195,7 @@ def _training_queries(reading: TablesReading, project: Path) -> set[str]:
 
 def _beir(reading: BeirReading, raw: Path, project: Path, bad: BadRows) -> RetrievalTables:
     """The folder of a BEIR data set [Thakur et al. 2021]; queries that are not judged in the named splits are left out."""
-    as_json = partial(_json_lines, encoding=reading.encoding)
-    found = {name: _only_file(reading, raw, project, f"**/{name}.jsonl*") for name in ("queries", "corpus")}
-    queries = identified_texts([found["queries"]], "_id", "text", as_json, bad)
-    columns = ("title", "text") if reading.title else ("text",)
-    collection = _Collection(
-        queries, identified_texts([found["corpus"]], "_id", columns, as_json, bad), *(file.name for file in found.values())
-    )
+    collection = _beir_texts(reading, raw, project, bad)
     tested = collection.judge(_beir_judgments(reading, reading.test, raw, project, bad), bad)
     training: set[str] = set()
     if reading.training is not None:
@@ -214,6 +207,18 @@ def _beir(reading: BeirReading, raw: Path, project: Path, bad: BadRows) -> Retri
         raise DataError(f"qrels/{reading.test}.tsv", "there is no judgment", "name another split: 'test: dev', say")
     collection.keep_queries(training | tested)
     return collection.tables(training, reading.exclude_self)
+
+
+def _beir_texts(reading: BeirReading, raw: Path, project: Path, bad: BadRows) -> _Collection:
+    as_json = partial(_json_lines, encoding=reading.encoding)
+    queries, corpus = (_only_file(reading, raw, project, f"**/{name}.jsonl*") for name in ("queries", "corpus"))
+    passage = ("title", "text") if reading.title else ("text",)
+    return _Collection(
+        identified_texts([queries], "_id", "text", as_json, bad),
+        identified_texts([corpus], "_id", passage, as_json, bad),
+        queries.name,
+        corpus.name,
+    )
 
 
 def _beir_judgments(reading: BeirReading, split: str, raw: Path, project: Path, bad: BadRows) -> Iterator[Judgment]:
@@ -384,7 +389,7 @@ def _pairs(reading: PairsReading, raw: Path, project: Path, bad: BadRows) -> Ite
 
 
 def _answered_queries(
-    pairs: Iterable[tuple[str, str, str, str]],
+    pairs: Iterable[tuple[Any, ...]],
     place: str,
     max_queries: int | None,
     training_queries: int,
