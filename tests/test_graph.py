@@ -99,12 +99,12 @@ def test_every_origin_shows_exactly_one_output(opened: tuple[Pipeline, DataCatal
 
 
 def handed_over(pipeline: Pipeline) -> set[str]:
-    """Encoders and word vectors that an embedding of another origin is made from."""
+    """Encoders and word vectors that an embedding of another origin is made from, and what their training cost."""
     return {
         name
         for node in pipeline.nodes
         for name in node.inputs
-        if name.endswith((".encoder", ".vectors")) and not (node.namespace or "").startswith(name.split(".")[0])
+        if name.endswith((".encoder", ".vectors", ".training")) and not (node.namespace or "").startswith(name.split(".")[0])
     }
 
 
@@ -117,3 +117,14 @@ def visible_items(pipeline: Pipeline) -> set[str]:
     children = {child.id for child in repository.as_dict()["__root__"].children}
     loose = {node.name for node in pipeline.nodes if not node.namespace}
     return (children - repository.parameters) | loose
+
+
+def test_what_is_timed_is_timed_alone(opened: tuple[Pipeline, DataCatalog]) -> None:
+    """Under any runner: every other step comes before it or after it, but for what is ready when a run begins."""
+    pipeline, _ = opened
+    timed = [node for node in pipeline.nodes if node.name.rpartition(".")[2].startswith(("time_requests", "search_"))]
+    assert any(node.name.endswith("time_requests") for node in timed)
+    for node in timed:
+        ordered = {*pipeline.to_nodes(node.name).nodes, *pipeline.from_nodes(node.name).nodes}
+        at_any_time = {other.name for other in pipeline.nodes} - {other.name for other in ordered}
+        assert at_any_time <= {"report.make_audit", *(["report.collect_searches"] if len(timed) == 1 else [])}

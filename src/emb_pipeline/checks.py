@@ -38,6 +38,7 @@ SECTIONS = (
     "training",
     "diagnosis",
     "vector_search",
+    "latency",
     "decision",
     "report",
     "folders",

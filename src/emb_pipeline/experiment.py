@@ -357,6 +357,14 @@ class Experiment(_Strict):
         """The embedding of this name."""
         return next(cell for cell in self.cells if cell.name == name)
 
+    def bases_of(self, cell: EmbeddingCell) -> list[EmbeddingCell]:
+        """What an embedding is made from, directly or not, the nearest first."""
+        found: list[EmbeddingCell] = []
+        while cell.base:
+            cell = self.cell_named(cell.base)
+            found.append(cell)
+        return found
+
     @property
     def origins(self) -> list[str]:
         """Origins that occur, in the grid's order."""

@@ -240,7 +240,7 @@ class Console:
         if "failures" in made:
             terminal.print(failure_lines(catalog.load("failures").to_pandas()))
         if "decision" in made:
-            tables = (catalog.load(name).to_pandas() for name in ("decision", "relaxations"))
+            tables = (catalog.load(name).to_pandas() for name in ("decision", "relaxations", "report.joint_choice"))
             terminal.print(decision_lines(*tables))
         if "leaderboard" not in made:
             return

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pytest
 
 from emb_pipeline.embeddings import encoding_store
+from emb_pipeline.embeddings.encoding_clock import EncodingClock
 from emb_pipeline.embeddings.encoding_store import StoredEncoder
 
 
@@ -82,13 +83,24 @@ def test_a_killed_run_goes_on_at_the_next_shard(tmp_path: Path) -> None:
     assert sum(later.counts.values()) == 100 - 3 * 16
 
 
-def test_a_hit_does_not_look_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter(range(0, 10_000, 5))
-    monkeypatch.setattr(encoding_store.time, "perf_counter", lambda: next(clock))
-    StoredEncoder(CountingEncoder(), tmp_path, rows_per_shard=50).encode(TEXTS)  # two shards of five seconds
-    later = StoredEncoder(CountingEncoder(), tmp_path)
-    assert later.seconds_to_encode(TEXTS) == pytest.approx(10)
-    assert later.seconds_to_encode(TEXTS[:50]) + later.seconds_to_encode(TEXTS[50:]) == pytest.approx(10)
+def test_a_vector_costs_what_it_took_when_it_was_computed_and_costs_it_once(tmp_path: Path) -> None:
+    class Slow(CountingEncoder):
+        def encode(self, texts: Sequence[str], role: str = "passage") -> np.ndarray:
+            time.sleep(0.2)
+            return super().encode(texts, role)
+
+    def seconds(store: Path, *calls: Sequence[str]) -> float:
+        with EncodingClock() as clock:
+            for texts in calls:
+                StoredEncoder(Slow(), store, rows_per_shard=50).encode(texts)
+        return clock.seconds
+
+    fresh = seconds(tmp_path / "a", TEXTS)  # two shards
+    assert fresh == pytest.approx(0.4, abs=0.15)
+    assert seconds(tmp_path / "a", TEXTS) == pytest.approx(fresh, abs=0.15)
+    assert seconds(tmp_path / "a", *[TEXTS] * 5) == pytest.approx(fresh, abs=0.15)  # folds
+    halves = [seconds(tmp_path / "a", part) for part in (TEXTS[:50], TEXTS[50:])]
+    assert sum(halves) == pytest.approx(fresh, abs=0.15) and min(halves) > 0.05
 
 
 def _encode(root: Path, texts: list[str], counted: multiprocessing.Queue) -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_1samp
 
-from emb_pipeline.statistics.decision import ALL_TASKS, Rules, Scored, decide, joint, non_inferiority
+from emb_pipeline.statistics.decision import ALL_TASKS, Rules, Scored, decide, joint, joint_choice, non_inferiority
 
 NAMES = ["domain.large_300", "domain.small_50", "task.tfidf", "pretrained.big_768"]
 COSTS = pd.DataFrame(
@@ -52,10 +52,74 @@ def test_a_budget_excludes_before_the_best_is_looked_for() -> None:
     assert line["difference"] == pytest.approx(0.02) and line["binds"] and line["ci_low"] > 0
 
 
-def test_a_cost_that_was_not_measured_does_not_fit_a_budget() -> None:
-    candidates, _ = decide(_scored([0.7, 0.7, 0.7, 0.9]), COSTS, Rules(budgets={"train_seconds": 100.0}))
-    row = candidates.set_index("embedding").loc["pretrained.big_768"]
-    assert not row["fits"] and row["exceeds"] == "train_seconds"
+def test_what_is_known_to_fit_is_chosen_before_what_may_exceed() -> None:
+    candidates, relaxed = decide(_scored([0.7, 0.7, 0.7, 0.9]), COSTS, Rules(budgets={"train_seconds": 100.0}))
+    rows = candidates.set_index("embedding")
+    unknown = rows.loc["pretrained.big_768"]
+    assert (
+        not unknown["fits"] and not unknown["chosen"] and (unknown["exceeds"], unknown["unknown"]) == ("", "train_seconds")
+    )
+    assert unknown["reason"] == "train_seconds is unknown: not measured"
+    assert rows[rows["chosen"]].index.tolist() == ["task.tfidf"] and rows.loc["task.tfidf", "unknown"] == ""
+    assert relaxed.empty  # no larger limit would let it in
+
+
+def test_a_budget_whose_cost_is_known_of_none_excludes_none() -> None:
+    costs = COSTS.assign(latency_ms_p95=np.nan)
+    why = {name: {"latency_ms_p95": "measured on a busy machine"} for name in NAMES}
+    rules = Rules(budgets={"latency_ms_p95": 5.0, "bytes_per_item": 2000.0})
+    candidates, _ = decide(_scored([0.8, 0.6, 0.6, 0.9]), costs, rules, why)
+    rows = candidates.set_index("embedding")
+    (chosen,) = rows[rows["chosen"]].index
+    assert chosen == "domain.large_300" and rows.loc[chosen, "unknown"] == "latency_ms_p95"
+    assert rows.loc[chosen, "reason"].startswith("latency_ms_p95 is unknown: measured on a busy machine; ")
+    over = rows.loc["pretrained.big_768"]
+    assert (over["exceeds"], over["unknown"]) == ("bytes_per_item", "latency_ms_p95")
+    assert over["reason"].startswith("bytes_per_item is 3072, above 2000; latency_ms_p95 is unknown")
+
+
+def test_a_cost_that_is_only_known_to_be_higher_may_exceed_and_never_fits() -> None:
+    """Of all tasks: slow enough on one of them to exceed, or fast there and not known on the other."""
+    why = {NAMES[0]: {"latency_ms_p95": "on search: never timed"}, NAMES[3]: {"latency_ms_p95": "on search: never timed"}}
+    candidates, _ = decide(_scored([0.9, 0.7, 0.7, 0.9]), COSTS, Rules(budgets={"latency_ms_p95": 5.0}), why)
+    rows = candidates.set_index("embedding")
+    assert (rows.loc[NAMES[0], "exceeds"], rows.loc[NAMES[0], "unknown"], rows.loc[NAMES[0], "fits"]) == (
+        "",
+        "latency_ms_p95",
+        False,
+    )
+    assert (rows.loc[NAMES[3], "exceeds"], rows.loc[NAMES[3], "unknown"]) == ("latency_ms_p95", "")
+
+
+def test_every_candidate_has_the_reason_why_it_was_chosen_or_not() -> None:
+    candidates, _ = decide(_scored([0.80, 0.795, 0.70, 0.803], n=10_000), COSTS, Rules(budgets={"bytes_per_item": 3000}))
+    assert candidates.set_index("embedding")["reason"].to_dict() == {
+        "pretrained.big_768": "bytes_per_item is 3072, above 3000",
+        "domain.large_300": "not inferior to domain.large_300, but domain.small_50 is cheaper",
+        "domain.small_50": "the cheapest of 2 that are not inferior",
+        "task.tfidf": "not shown to be within 0.02 of domain.large_300",
+    }
+
+
+def test_the_joint_choice_says_what_it_costs_on_each_task_and_who_competes() -> None:
+    one = _scored([0.80, 0.70, 0.60, 0.60], margin=0.1)
+    other = _scored([0.50, 0.60, 0.40, 0.90], margin=0.1, seed=1, names=[*NAMES[:3], "task.tagger"])
+    other = Scored("tags", other.metric, other.embeddings, other.values, other.resampled, other.margin, other.n_units)
+    weights = {"topic": 1.0, "tags": 1.0}
+    together = joint([one, other], weights)
+    assert together is not None
+    candidates, _ = decide(together, COSTS, Rules(budgets={"bytes_per_item": 1000.0}))
+    table = joint_choice([one, other], weights, candidates).set_index(["task", "embedding"])
+    chosen = table[table["chosen"]]
+    assert chosen.index.tolist() == [("topic", "domain.small_50"), ("tags", "domain.small_50")]
+    assert chosen["best"].tolist() == ["domain.large_300", "task.tagger"]
+    np.testing.assert_allclose(chosen["difference"], [-0.1, -0.3])
+    assert (chosen["ci_low"] < chosen["difference"]).all() and (chosen["difference"] < chosen["ci_high"]).all()
+    assert table.loc[("tags", "task.tagger"), "reason"] == "not evaluated on topic"
+    assert not table.loc[("tags", "task.tagger"), "competes"]
+    assert table.loc[("topic", "domain.large_300"), "reason"] == "bytes_per_item is 1200, above 1000"
+    nobody = joint_choice([one.among(NAMES[:1]), other.among(NAMES[1:2])], weights, None)
+    assert not nobody["competes"].any() and nobody["reason"].tolist() == ["not evaluated on tags", "not evaluated on topic"]
 
 
 def test_costs_within_five_per_cent_are_equal_and_the_next_cost_decides() -> None:

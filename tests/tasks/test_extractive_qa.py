@@ -97,7 +97,7 @@ def test_shuffling_moves_the_answers_that_are_trained_and_tuned_on_and_no_others
     task, seen = behind_the_key(40), {}
 
     class Gold:
-        details = None
+        details, tune_seconds = None, 0.0
 
         def spans(self, examples: SpanExamples, questions: np.ndarray) -> np.ndarray:
             return examples.spans[questions]

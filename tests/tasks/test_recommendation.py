@@ -124,11 +124,10 @@ def test_no_score_depends_on_the_order_of_the_items(words: WordEncoder) -> None:
 def test_every_metric_is_the_mean_of_its_item_scores() -> None:
     evaluation = evaluate_recommendation(camps(), Popularity(), OPTIONS)
     scores = by_metric(evaluation)
-    assert set(evaluation.metrics) - set(scores) == {"latency_ms_p50", "latency_ms_p95", "latency_ms_p99"}
+    assert set(evaluation.metrics) == set(scores)
     for metric, values in scores.items():
         assert len(values) == 24
         assert np.mean(list(values.values())) == pytest.approx(evaluation.metrics[metric])
-    assert 0 < evaluation.metrics["latency_ms_p50"] <= evaluation.metrics["latency_ms_p95"]
     assert 0.25 <= evaluation.metrics["coverage@10"] <= 0.75
 
 

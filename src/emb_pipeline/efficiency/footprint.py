@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
 from types import TracebackType
 
 import psutil
+
+from emb_pipeline.embeddings.encoding_clock import EncodingClock
 
 
 class Footprint:
@@ -18,7 +19,7 @@ class Footprint:
     Attributes
     ----------
     seconds : float
-        Wall time of the block.
+        Wall time of the block; vectors from a store count what they took when they were computed.
     peak_rss_bytes : int
         Highest resident set size of the process seen during the block.
     """
@@ -28,19 +29,21 @@ class Footprint:
     def __init__(self) -> None:
         self.seconds = 0.0
         self.peak_rss_bytes = 0
+        self._clock = EncodingClock()
         self._done = threading.Event()
         self._process = psutil.Process()
         self._sampler = threading.Thread(target=self._sample, daemon=True)
 
     def __enter__(self) -> Footprint:
-        self._started = time.perf_counter()
+        self._clock.__enter__()
         self._sampler.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.seconds = time.perf_counter() - self._started
+        self._clock.__exit__(kind, error, traceback)
+        self.seconds = self._clock.seconds
         self._done.set()
         self._sampler.join()
 

@@ -341,6 +341,10 @@ class ContextualEncoder:
     def _tokenizer(self) -> Any:
         return load_tokenizer(self.folder.model_path)
 
+    def load(self) -> None:
+        """Load the model, or convert it, before anything is timed."""
+        _ = self._tokenizer, self._hidden
+
     @cached_property
     def _hidden(self) -> Hidden:
         if self.options.backend == "torch":

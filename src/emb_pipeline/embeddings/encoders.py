@@ -57,10 +57,6 @@ class StoredTextEncoder(RoleEncoder, Protocol):
         """What encodes a text that was not encoded before."""
         ...
 
-    def seconds_to_encode(self, texts: Sequence[str], role: Role = "text") -> float:
-        """Seconds that these texts took when they were encoded, be it now or in an earlier run."""
-        ...
-
 
 @runtime_checkable
 class TaskEncoder(Protocol):

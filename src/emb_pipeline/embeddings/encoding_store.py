@@ -24,6 +24,7 @@ import pyarrow as pa
 
 from emb_pipeline.atomic import Holder, atomic_path, exclusive, holder_of
 from emb_pipeline.embeddings.encoders import Role, RoleEncoder
+from emb_pipeline.embeddings.encoding_clock import count_stored
 from emb_pipeline.embeddings.matrices import column_matrix, matrix_column
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.sealed_files import is_sealed, map_arrow, write_arrow
@@ -93,13 +94,11 @@ class StoredEncoder:
         ndarray of shape (n_texts, dim), float32
             In memory, or on disk where it is larger than 256 MiB.
         """
+        started = time.perf_counter()
         shards, keys = self._filled(texts, role)
-        return shards.vectors(keys, self.dim)
-
-    def seconds_to_encode(self, texts: Sequence[str], role: Role = "text") -> float:
-        """Seconds that these texts took when they were encoded, in this run or in an earlier one."""
-        shards, keys = self._filled(texts, role)
-        return shards.seconds(keys)
+        vectors = shards.vectors(keys, self.dim)
+        count_stored(shards.name, keys, shards.seconds(keys), time.perf_counter() - started)
+        return vectors
 
     def encode_tokens(self, sentences: Sequence[Sequence[str]]) -> list[np.ndarray]:
         """One array of shape (n_tokens, dim) per sentence, from the encoder itself."""
@@ -119,6 +118,8 @@ class StoredEncoder:
                 waiting = others
                 if len(rows):
                     chosen = [texts[row] for row in rows.tolist()]
+                    if load := getattr(self._encoder, "load", None):
+                        load()  # a model is not what its first texts cost
                     started = time.perf_counter()
                     vectors = self._encoder.encode(chosen, role=role)
                     shards.add(keys[rows], vectors, _shares(chosen, time.perf_counter() - started))
@@ -173,9 +174,17 @@ class _Shards:
             made[targets] = column_matrix(table["vector"])[rows]
         return made
 
-    def seconds(self, keys: np.ndarray) -> float:
-        """What all of them took."""
-        return float(sum(table["seconds"].to_numpy()[rows].sum(dtype=np.float64) for table, rows, _ in self._places(keys)))
+    @property
+    def name(self) -> str:
+        """The folder."""
+        return str(self._folder)
+
+    def seconds(self, keys: np.ndarray) -> np.ndarray:
+        """Seconds that each took when it was computed, in this run or in an earlier one: shape (n_keys,)."""
+        made = np.zeros(len(keys), dtype=np.float64)
+        for table, rows, targets in self._places(keys):
+            made[targets] = table["seconds"].to_numpy()[rows]
+        return made
 
     def add(self, keys: np.ndarray, vectors: np.ndarray, seconds: np.ndarray) -> None:
         """Write one shard."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from time import perf_counter
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -129,7 +128,6 @@ class ReducedEncoder:
     mean: np.ndarray
     axes: np.ndarray
     quantisation: Quantisation
-    _seconds: dict[tuple[int, Role], float] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def dim(self) -> int:
@@ -148,16 +146,8 @@ class ReducedEncoder:
 
     def encode(self, texts: Sequence[str], role: Role = "text") -> np.ndarray:
         """Vectors of texts: an array of shape (n_texts, dim), float32."""
-        started = perf_counter()
         projected = np.asarray((encoded_as(self.base, texts, role) - self.mean) @ self.axes, dtype=np.float32)
-        self._seconds[id(texts), role] = perf_counter() - started
         return projected if role == "query" else self.quantisation.read_back(projected)
-
-    def seconds_to_encode(self, texts: Sequence[str], role: Role = "text") -> float:
-        """Seconds that the base took when it encoded them; of a base without a store, in the last call with these texts."""
-        if isinstance(self.base, StoredTextEncoder):
-            return self.base.seconds_to_encode(texts, role=role)
-        return self._seconds.get((id(texts), role), 0.0)
 
 
 def _axes(vectors: np.ndarray, dims: int, by: str) -> tuple[np.ndarray, np.ndarray]:

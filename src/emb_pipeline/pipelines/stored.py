@@ -11,9 +11,29 @@ from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.experiment import EmbeddingCell, Folders
 
 
-def stored_encoder(cell: EmbeddingCell, cells: Mapping[str, EmbeddingCell], folders: Folders) -> Any:
-    """The encoder of an embedding; what it has encoded before is not encoded again."""
+def stored_encoder(
+    cell: EmbeddingCell, cells: Mapping[str, EmbeddingCell], folders: Folders, bases: dict[str, Any] | None = None
+) -> Any:
+    """The encoder of an embedding; what it has encoded before is not encoded again.
+
+    Parameters
+    ----------
+    cell : EmbeddingCell
+        The embedding.
+    cells : mapping of str to EmbeddingCell
+        All embeddings by name: it may be made from another one.
+    folders : Folders
+        Where they are.
+    bases : dict, optional
+        Encoders that others are made from, by name; new ones are added. A model is loaded once where several calls share it.
+    """
     place = folders.models / cell.origin / cell.key
+    text = None
+    if cell.adds_to_base and cell.base:
+        known = {} if bases is None else bases
+        if cell.base not in known:
+            known[cell.base] = stored_encoder(cells[cell.base], cells, folders, known)
+        text = known[cell.base]
     return registry.encoder(
         cell.method,
         options=cell.options,
@@ -22,5 +42,5 @@ def stored_encoder(cell: EmbeddingCell, cells: Mapping[str, EmbeddingCell], fold
         vectors=WordVectors.read(place / "vectors.arrow") if cell.artefact == "vectors" else None,
         model=EncoderFolder.read(place / "encoder") if cell.artefact == "encoder" else None,
         encodings=folders.encodings,
-        text=stored_encoder(cells[cell.base], cells, folders) if cell.adds_to_base and cell.base else None,
+        text=text,
     )

@@ -34,10 +34,10 @@ def leaderboard_table(leaderboard: pd.DataFrame) -> Group:
     return Group(*(Padding(table, (1, 0, 0, 0)) for table in tables))
 
 
-def decision_lines(decision: pd.DataFrame, relaxations: pd.DataFrame) -> Group:
+def decision_lines(decision: pd.DataFrame, relaxations: pd.DataFrame, joint_choice: pd.DataFrame | None = None) -> Group:
     """What to deploy, in the report's sentences."""
     lines = []
-    for task, found in decision_findings(decision, relaxations):
+    for task, found in decision_findings(decision, relaxations, joint_choice):
         lines.append(Text(f"\nwhat to deploy: {task}", style="bold"))
         lines += [Text(Markup(each.text).striptags()) for each in found]
     return Group(*lines)

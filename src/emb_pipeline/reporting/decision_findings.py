@@ -34,22 +34,66 @@ COST_NAMES = {
     "latency_ms_p50": "time of a request (median)",
     "latency_ms_p95": "time of a request (95 %)",
     "latency_ms_p99": "time of a request (99 %)",
+    "processor_ms_p50": "processor time of a request (median)",
+    "processor_ms_p95": "processor time of a request (95 %)",
     "price_per_million": "price of a million requests",
 }
 
 
-def decision_findings(decision: pd.DataFrame, relaxations: pd.DataFrame) -> list[tuple[str, list[Finding]]]:
+def decision_findings(
+    decision: pd.DataFrame, relaxations: pd.DataFrame, joint_choice: pd.DataFrame | None = None
+) -> list[tuple[str, list[Finding]]]:
     """For each task, and for all together: what to deploy and why, ties, and what a larger budget would buy.
 
     Parameters
     ----------
     decision, relaxations : DataFrame
         Of `emb_pipeline.statistics.decision.decide`.
+    joint_choice : DataFrame, optional
+        Of `emb_pipeline.statistics.decision.joint_choice`.
     """
+    of_all = [] if joint_choice is None else joint_findings(joint_choice)
     return [
-        (str(task), [_choice(rows), *_ties(rows), *_relaxed(relaxations[relaxations["task"] == task])])
+        (
+            str(task),
+            [
+                _choice(rows),
+                *_unknown(rows),
+                *_ties(rows),
+                *_relaxed(relaxations[relaxations["task"] == task]),
+                *(of_all if rows["metric"].iloc[0] == MARGINS else ()),
+            ],
+        )
         for task, rows in decision.groupby("task", sort=False)
     ]
+
+
+def joint_findings(joint_choice: pd.DataFrame) -> list[Finding]:
+    """What the choice for all tasks costs on each of them, and who does not compete for it."""
+    found = []
+    rows = joint_choice[joint_choice["chosen"]]
+    behind = [
+        Markup("{} below the best on {}, {}").format(
+            distance_text(-row["difference"], row["metric"]), row["task"], code(row["best"])
+        )
+        for row in rows.to_dict("records")
+        if row["difference"] < 0
+    ]
+    if len(rows):
+        ahead = [str(row["task"]) for row in rows.to_dict("records") if row["difference"] >= 0]
+        best = [Markup("the best on {}").format(", ".join(ahead))] if ahead else []
+        found.append(Finding(Markup("On the tasks one by one it is {}.").format(Markup("; ").join([*behind, *best]))))
+    outside = joint_choice[joint_choice["reason"].str.startswith("not evaluated on")]
+    if len(outside):
+        out, competing = (each["embedding"].nunique() for each in (outside, joint_choice[joint_choice["competes"]]))
+        found.append(
+            Finding(
+                Markup("{} of {} embeddings compete; {} were not evaluated on all of these tasks.").format(
+                    count_text(competing), count_text(joint_choice["embedding"].nunique()), count_text(out)
+                )
+            )
+        )
+    return found
 
 
 def cost_text(cost: str, value: float | None) -> str:
@@ -58,7 +102,7 @@ def cost_text(cost: str, value: float | None) -> str:
         return "not measured"
     if cost.endswith("seconds"):
         return seconds_text(value)
-    if cost.startswith("latency"):
+    if cost.startswith(("latency", "processor")):
         return milliseconds_text(value)
     return bytes_text(value) if "bytes" in cost else number_text(value)
 
@@ -68,6 +112,15 @@ def _choice(rows: pd.DataFrame) -> Finding:
         return Finding(Markup("No embedding fits all budgets."), "warning")
     row = rows[rows["chosen"]].iloc[0].to_dict()
     return Finding(Markup("Deploy {}{}: {}.").format(code(row["embedding"]), _at(row), _against(row, rows)), "lead")
+
+
+def _unknown(rows: pd.DataFrame) -> list[Finding]:
+    """A choice that holds only as far as costs are known."""
+    chosen = rows[rows["chosen"]]
+    if chosen.empty or "unknown" not in rows.columns or not chosen["unknown"].iloc[0]:
+        return []
+    costs = ", ".join(COST_NAMES.get(name, name) for name in str(chosen["unknown"].iloc[0]).split(", "))
+    return [Finding(Markup("Not known, so not held against its budget: {}.").format(costs), "warning")]
 
 
 def _at(row: Mapping[Hashable, Any]) -> str:

@@ -108,6 +108,7 @@ def report_page(
     word_map: pd.DataFrame | None = None,
     decision: pd.DataFrame | None = None,
     relaxations: pd.DataFrame | None = None,
+    joint_choice: pd.DataFrame | None = None,
     sizes: pd.DataFrame | None = None,
     searches: pd.DataFrame | None = None,
     failures: pd.DataFrame | None = None,
@@ -140,7 +141,7 @@ def report_page(
         What word vectors know by themselves, the nearest words of some words, and how many of them two embeddings share.
     word_map : DataFrame, optional
         Words in two dimensions, of `emb_pipeline.diagnostics.word_map.side_by_side`.
-    decision, relaxations : DataFrame, optional
+    decision, relaxations, joint_choice : DataFrame, optional
         Which embedding to deploy, and what larger budgets would buy.
     sizes : DataFrame, optional
         For embeddings of several sizes, which is the smallest that is good enough.
@@ -184,7 +185,7 @@ def report_page(
         if checks is None or neighbours is None or overlaps is None
         else diagnosis_view(checks, neighbours, overlaps, _training_tokens(embeddings), _on_less_text(embeddings)),
         "word_map": None if word_map is None else _word_map(word_map, (drawn or {}).get("word_map")),
-        "decision": [] if decision is None or relaxations is None else _decision(decision, relaxations),
+        "decision": [] if decision is None or relaxations is None else _decision(decision, relaxations, joint_choice),
         "sizes": [] if sizes is None else _sizes(sizes, checks, order),
         "searches": [] if searches is None else _searches(searches, order, drawn or {}),
         "derived": [] if derived is None else _derived(derived, level, drawn or {}),
@@ -678,7 +679,7 @@ def _turned(words: pd.Series) -> str:
     return f"{which} turned and mirrored onto the first by the words in common ({shared}), and not stretched. "
 
 
-def _decision(decision: pd.DataFrame, relaxations: pd.DataFrame) -> list[dict[str, Any]]:
+def _decision(decision: pd.DataFrame, relaxations: pd.DataFrame, joint_choice: pd.DataFrame | None) -> list[dict[str, Any]]:
     """For each task, and all together: the sentences, and the candidates with what they cost."""
     rows_of = dict(iter(decision.groupby("task", sort=False)))
     costs = [name for name in COST_NAMES if name in decision.columns and decision[name].notna().any()]
@@ -701,7 +702,7 @@ def _decision(decision: pd.DataFrame, relaxations: pd.DataFrame) -> list[dict[st
                 for row in rows_of[task].to_dict("records")
             ],
         }
-        for task, found in decision_findings(decision, relaxations)
+        for task, found in decision_findings(decision, relaxations, joint_choice)
     ]
 
 
@@ -709,7 +710,11 @@ def _verdict(row: Mapping[Hashable, Any]) -> str:
     if row["chosen"]:
         return "chosen"
     if not row["fits"]:
-        return "over budget: " + ", ".join(COST_NAMES.get(name, name) for name in str(row["exceeds"]).split(", "))
+        over, unknown = (
+            ", ".join(COST_NAMES.get(name, name) for name in str(row[column]).split(", ")) if row.get(column) else ""
+            for column in ("exceeds", "unknown")
+        )
+        return "; ".join(filter(None, [over and f"over budget: {over}", unknown and f"unknown: {unknown}"]))
     if row["tie"]:
         return "as good and as cheap"
     return "as good, dearer" if row["non_inferior"] else "may be inferior"

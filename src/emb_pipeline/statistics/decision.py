@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -28,8 +29,10 @@ CANDIDATES = {
     "non_inferior": "bool",
     "fits": "bool",
     "exceeds": "string",
+    "unknown": "string",
     "chosen": "bool",
     "tie": "bool",
+    "reason": "string",
     "n": "int64",
 }
 RELAXATIONS = {
@@ -45,6 +48,25 @@ RELAXATIONS = {
     "ci_high": "float64",
     "binds": "bool",
 }
+
+JOINT_CHOICE = {
+    "task": "string",
+    "metric": "string",
+    "embedding": "string",
+    "competes": "bool",
+    "reason": "string",
+    "chosen": "bool",
+    "value": "float64",
+    "best": "string",
+    "difference": "float64",
+    "ci_low": "float64",
+    "ci_high": "float64",
+    "margin": "float64",
+}
+WhyUnknown: TypeAlias = Mapping[str, Mapping[str, str]]
+"""Of an embedding: costs that are not known, each with the reason."""
+_NO_REASON: WhyUnknown = {}
+_NOT_MEASURED = "not measured"
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +132,7 @@ class Rules:
     Attributes
     ----------
     budgets : mapping of str to float
-        Most that a cost may be. A cost that was not measured does not fit a budget.
+        Most that a cost may be.
     cheapest_by : sequence of str
         Costs by which the cheapest is found: the first counts, and each next where those before are equal to within 5 %.
     level : float
@@ -191,8 +213,13 @@ def joint(parts: Sequence[Scored], weights: Mapping[str, float]) -> Scored | Non
     return Scored(ALL_TASKS, "margins", names, values, resampled, 1.0, n_units, float(largest))
 
 
-def decide(scored: Scored, costs: pd.DataFrame, rules: Rules) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The choice for one task (or for several as one).
+def decide(
+    scored: Scored, costs: pd.DataFrame, rules: Rules, why_unknown: WhyUnknown = _NO_REASON
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Choose for one task (or for several as one).
+
+    A cost that is not known neither fits a budget nor exceeds it. What is known to fit comes first. Where nothing is, those
+    that exceed no budget compete, and the choice holds as far as is known: its ``unknown`` is not empty.
 
     Parameters
     ----------
@@ -202,12 +229,15 @@ def decide(scored: Scored, costs: pd.DataFrame, rules: Rules) -> tuple[pd.DataFr
         A column per cost; NaN where it was not measured.
     rules : Rules
         Budgets, what cheap means, and the level.
+    why_unknown : mapping of str to mapping of str to str
+        By embedding and cost: why a cost is not known. It may have a value in ``costs`` that it is not below.
 
     Returns
     -------
     candidates : DataFrame with the columns of CANDIDATES, and those of ``costs``
         One row per embedding, the best first. ``chosen``: the cheapest that fits and is not inferior to the best that fits;
-        ``tie``: those too that cost as much. Nothing is chosen where nothing fits.
+        ``tie``: those too that cost as much. Nothing is chosen where everything exceeds a budget. ``exceeds`` and
+        ``unknown``: budgets, separated by commas; ``reason``: why it was chosen, or was not.
     relaxations : DataFrame with the columns of RELAXATIONS
         For each budget: the best embedding that it alone excludes, the limit that would let it in, and what that would
         change. ``binds``: it is better than the chosen one by more than nothing, significantly. Where nothing fits, the
@@ -226,10 +256,19 @@ def decide(scored: Scored, costs: pd.DataFrame, rules: Rules) -> tuple[pd.DataFr
         raise ValueError(f"{scored.task}: {missing[0]} has scores but no costs")
     of_each = costs.loc[scored.embeddings]
     exceeds = {
-        name: [budget for budget, limit in rules.budgets.items() if not of_each[budget].loc[name] <= limit]
+        name: [budget for budget, limit in rules.budgets.items() if of_each[budget].loc[name] > limit]
         for name in scored.embeddings
     }
-    fitting = [name for name in scored.embeddings if not exceeds[name]]
+    not_known = {
+        name: {
+            budget: why_unknown.get(name, {}).get(budget, _NOT_MEASURED)
+            for budget in rules.budgets
+            if budget not in exceeds[name] and (np.isnan(of_each[budget].loc[name]) or budget in why_unknown.get(name, {}))
+        }
+        for name in scored.embeddings
+    }
+    within = [name for name in scored.embeddings if not exceeds[name]]
+    fitting = [name for name in within if not not_known[name]] or within
     tested = scored.among(fitting)
     p, bound = non_inferiority(tested, rules.level) if fitting else (np.empty(0), np.empty(0))
     best = fitting[int(tested.values.argmax())] if fitting else None
@@ -251,8 +290,13 @@ def decide(scored: Scored, costs: pd.DataFrame, rules: Rules) -> tuple[pd.DataFr
             "non_inferior": name in good,
             "fits": name in fitting,
             "exceeds": ", ".join(exceeds[name]),
+            "unknown": ", ".join(not_known[name]),
             "chosen": name == chosen,
             "tie": name in ties and name != chosen,
+            "reason": _sentence(
+                *_reasons(name, of_each, rules, exceeds[name], not_known[name]),
+                _standing(name, fitting, good, ties, best, scored.margin),
+            ),
             "n": scored.n_units,
             **of_each.loc[name].to_dict(),
         }
@@ -262,8 +306,88 @@ def decide(scored: Scored, costs: pd.DataFrame, rules: Rules) -> tuple[pd.DataFr
     return candidates, _relaxations(scored, of_each, exceeds, chosen, rules)
 
 
+def _standing(
+    name: str, fitting: Sequence[str], good: Sequence[str], ties: Sequence[str], best: str | None, margin: float
+) -> str:
+    """What the test and the costs say of an embedding; nothing of one that does not compete."""
+    if name not in fitting:
+        return ""
+    if name not in good:
+        return f"not shown to be within {margin:g} of {best}"
+    if name not in ties:
+        return f"not inferior to {best}, but {ties[0]} is cheaper"
+    if name != ties[0]:
+        return f"as good and as cheap as {ties[0]}"
+    return "the only one that is not inferior" if len(good) == 1 else f"the cheapest of {len(good)} that are not inferior"
+
+
+def _reasons(name: str, costs: pd.DataFrame, rules: Rules, exceeds: Sequence[str], unknown: Mapping[str, str]) -> list[str]:
+    over = [f"{budget} is {costs[budget].loc[name]:.4g}, above {rules.budgets[budget]:.4g}" for budget in exceeds]
+    return [*over, *(f"{budget} is unknown: {why}" for budget, why in unknown.items())]
+
+
+def _sentence(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)
+
+
+def joint_choice(
+    parts: Sequence[Scored], weights: Mapping[str, float], candidates: pd.DataFrame | None, level: float = 0.05
+) -> pd.DataFrame:
+    """Say who competes for all tasks together, and what the choice costs on each.
+
+    Parameters
+    ----------
+    parts : sequence of Scored
+        The tasks.
+    weights : mapping of str to float
+        What they count; a task without weight is left out.
+    candidates : DataFrame, optional
+        The rows of ``decide`` for the tasks as one; None where no embedding was evaluated on all of them.
+    level : float
+        Of the intervals.
+
+    Returns
+    -------
+    DataFrame with the columns of JOINT_CHOICE
+        A row for each embedding and each task that it was evaluated on. ``best`` is the best of the task whatever it
+        costs, and ``difference`` the embedding's score minus its, with an interval.
+    """
+    counted = [part for part in parts if weights.get(part.task, 0) > 0]
+    known = {} if candidates is None else {str(row["embedding"]): row for row in candidates.to_dict("records")}
+    rows = []
+    for part in counted:
+        best = part.embeddings[int(part.values.argmax())] if part.embeddings else ""
+        for name in part.embeddings:
+            missed = [other.task for other in counted if name not in other.embeddings]
+            row = known.get(name, {"fits": False, "chosen": False, "reason": f"not evaluated on {', '.join(missed)}"})
+            pair = part.among([name, best])
+            interval = percentile_interval(
+                pair.values[0] - pair.values[1], pair.resampled[:, 0] - pair.resampled[:, 1], 1 - level
+            )
+            rows.append(
+                {
+                    "task": part.task,
+                    "metric": part.metric,
+                    "embedding": name,
+                    "competes": bool(row["fits"]),
+                    "reason": row["reason"],
+                    "chosen": bool(row["chosen"]),
+                    "value": pair.values[0],
+                    "best": best,
+                    "difference": interval.value,
+                    "ci_low": interval.low,
+                    "ci_high": interval.high,
+                    "margin": part.margin,
+                }
+            )
+    return pd.DataFrame(rows, columns=list(JOINT_CHOICE)).astype(JOINT_CHOICE)
+
+
 def _cheapest(costs: pd.DataFrame, by: Sequence[str]) -> list[str]:
-    """Names of the cheapest: those that are equal, to within the tolerance, by every cost; the very cheapest first."""
+    """Names of the cheapest: those that are equal, to within the tolerance, by every cost; the very cheapest first.
+
+    A cost that is unknown is not called the lowest; where it is unknown of all, the next one decides.
+    """
     left = costs
     for name in by:
         if left[name].notna().any():

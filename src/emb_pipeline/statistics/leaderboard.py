@@ -45,8 +45,9 @@ LEADERBOARD = {
     "bytes_per_item": "float64",
     "mlflow_run_id": "string",
     "failed": "string",
+    "tune_seconds": "float64",
 }
-COSTS = ("train_seconds", "encode_seconds", "fit_seconds", "bytes_per_item", "mlflow_run_id")
+COSTS = ("train_seconds", "encode_seconds", "fit_seconds", "bytes_per_item", "mlflow_run_id", "tune_seconds")
 COMPARISONS = {
     "task": "string",
     "metric": "string",
@@ -98,8 +99,9 @@ def leaderboard(
         Item scores of all cells.
     cells : DataFrame
         One or more rows per cell with task, embedding, kind and, where they are known, train_seconds, encode_seconds,
-        fit_seconds, bytes_per_item and mlflow_run_id; the first row of a cell counts. Where they have a metric and its
-        value, metrics without item scores (a latency) have a row, too, without interval and letters.
+        fit_seconds, tune_seconds (a part of fit_seconds), bytes_per_item and mlflow_run_id; the first row of a cell
+        counts. Where they have a metric and its value, metrics without item scores (a latency) have a row, too, without
+        interval and letters.
     primary_metrics : mapping of str to str
         Primary metric of each kind.
     resampling : Resampling, optional

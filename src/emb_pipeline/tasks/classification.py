@@ -11,9 +11,10 @@ import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
-from emb_pipeline.efficiency.latency import latencies_ms
-from emb_pipeline.embeddings.encoders import TaskEncoder, TextEncoder, Vectors
-from emb_pipeline.tasks.evaluation import Evaluation
+from emb_pipeline.embeddings.encoders import Setting, TaskEncoder, TextEncoder, Vectors
+from emb_pipeline.embeddings.encoding_clock import EncodingClock
+from emb_pipeline.embeddings.linear_head import LinearHead
+from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.examples import ClassificationTask
 from emb_pipeline.tasks.folds import Fold, example_groups, folds_of
 from emb_pipeline.tasks.label_draws import LabelDraws, fitted_on_labelled_texts
@@ -55,8 +56,7 @@ def evaluate_classification(
     -------
     Evaluation
         Item scores ``accuracy`` (0 or 1), ``log_loss`` (nats), ``label`` and ``prediction`` (class codes in the order of
-        ``task.classes``); summaries accuracy, macro_f1, log_loss. Beside them ``accuracy`` from parts of the labels, and
-        without item scores ``latency_ms_p50``, ``_p95`` and ``_p99``: the time of classifying one text.
+        ``task.classes``); summaries accuracy, macro_f1, log_loss. Beside them ``accuracy`` from parts of the labels.
 
     Raises
     ------
@@ -65,6 +65,19 @@ def evaluate_classification(
     """
     with threadpool_limits(1):
         return _evaluate(task, encoder, options, seed=seed, shuffle_labels=shuffle_labels)
+
+
+def classification_service(
+    task: ClassificationTask, encoder: TextEncoder | TaskEncoder, options: ClassificationOptions, setting: Setting | None
+) -> Service:
+    """Encode one text, and find its class with a linear head."""
+    tested = np.arange(len(task.codes)) if task.split is None else np.flatnonzero(task.split == "test")
+    learnt = tested if task.split is None else np.flatnonzero(task.split != "test")
+    requests = list(task.texts.take(tested[: options.latency_requests]))
+    fitted = encoder.fit(task.texts.take(learnt)) if isinstance(encoder, TaskEncoder) else encoder
+    shape = (fitted.dim, len(task.classes))
+    head = LinearHead(np.random.default_rng(0).standard_normal(shape, dtype=np.float32), np.zeros(shape[1]))
+    return Service(lambda text: head.log_probabilities(unstored_vector(fitted, text)), requests)
 
 
 def score_predictions(task: ClassificationTask, predictions: Mapping[str, pa.Table]) -> Evaluation:
@@ -107,7 +120,7 @@ def _evaluate(
     probes: list[dict[str, Any]] = []
     n_draws = 0 if shuffle_labels else options.label_draws
     fewer = _FewerLabels(task, vectors, groups, folds, options, n_draws=n_draws, seed=seed)
-    fit_seconds = 0.0
+    fit_seconds = tune_seconds = 0.0
     for number, (train, test) in enumerate(folds):
         codes = rng.permutation(task.codes[train]) if shuffle_labels else task.codes[train]
         if len(np.unique(codes)) < 2:
@@ -117,11 +130,10 @@ def _evaluate(
         probe = fit_probe(of_train, codes, len(task.classes), groups[train], options, seed=seed)
         logs[test] = probe.log_probabilities(of_test)
         fit_seconds += perf_counter() - started
+        tune_seconds += probe.tune_seconds
         probes.append(probe.details)
         fewer.score(number, of_train, of_test)
     tested = _tested(folds)
-    requests = list(task.texts.take(tested[: options.latency_requests]))
-    latencies = latencies_ms(lambda text: probe.log_probabilities(vectors.of_text(text)), requests)
     scored = _scored(
         task,
         groups,
@@ -130,6 +142,7 @@ def _evaluate(
         dim=vectors.dim,
         encode_seconds=vectors.seconds,
         fit_seconds=fit_seconds,
+        tune_seconds=tune_seconds,
         bytes_per_item=vectors.bytes_per_item,
         details={
             "folds": probes,
@@ -142,7 +155,7 @@ def _evaluate(
     )
     parts = fewer.drawn.item_scores(task.example_ids[tested], task.example_ids[groups[tested]])
     item_scores = pa.concat_tables([scored.item_scores, *parts])
-    return replace(scored, item_scores=item_scores, metrics={**scored.metrics, **latencies})
+    return replace(scored, item_scores=item_scores)
 
 
 class _FewerLabels:
@@ -230,16 +243,21 @@ class _VectorsOfFolds:
         self._task_name, self._texts, self._tested = task.name, task.texts, texts_under_test(task.texts, typos)
         self._task_encoder = encoder if isinstance(encoder, TaskEncoder) else None
         self._sizes: list[float] = []
-        self.seconds = 0.0
+        self._clock = EncodingClock()
         self.dim = 0
         if not isinstance(encoder, TaskEncoder):
             self._fitted: TextEncoder = encoder
-            self._all, self.seconds = encoded(encoder, task.texts, task.name)
-            self._all_tested = self._all
-            if self._tested is not self._texts:
-                self._all_tested, seconds = encoded(encoder, self._tested, task.name)
-                self.seconds += seconds
+            with self._clock:
+                self._all, _ = encoded(encoder, task.texts, task.name)
+                self._all_tested = self._all
+                if self._tested is not self._texts:
+                    self._all_tested, _ = encoded(encoder, self._tested, task.name)
             self._note(self._all)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of fitting and encoding for all folds."""
+        return self._clock.seconds
 
     @property
     def bytes_per_item(self) -> float:
@@ -250,9 +268,8 @@ class _VectorsOfFolds:
         """Vectors of the training and of the test texts."""
         if self._task_encoder is None:
             return self._all[train], self._all_tested[test]
-        started = perf_counter()
-        self._fitted, of_train, of_test = self._fitted_anew(self._task_encoder, train, test)
-        self.seconds += perf_counter() - started
+        with self._clock:
+            self._fitted, of_train, of_test = self._fitted_anew(self._task_encoder, train, test)
         self._note(of_train)
         return of_train, of_test
 
@@ -263,10 +280,6 @@ class _VectorsOfFolds:
         with fitted_on_labelled_texts(self._task_name, len(part)):
             _, of_part, of_test = self._fitted_anew(self._task_encoder, part, test)
         return of_part, of_test
-
-    def of_text(self, text: str) -> Vectors:
-        """Vector of one text, made anew by the encoder of the last fold: shape (1, dim)."""
-        return unstored_vector(self._fitted, text)
 
     def _fitted_anew(
         self, encoder: TaskEncoder, train: np.ndarray, test: np.ndarray

@@ -18,14 +18,17 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 from numba import njit
 
+from emb_pipeline.embeddings.encoders import TokenEncoder, WordEncoder
 from emb_pipeline.tasks.lbfgs import minimise
 from emb_pipeline.tasks.softmax import Features
+from emb_pipeline.tasks.vectors import float_vectors
 
 FORBIDDEN = -1e4
 """Score of a step that no tag sequence takes: its exponential is 0."""
@@ -63,6 +66,21 @@ class TokenVectors:
     def with_rows(self, rows: Features) -> TokenVectors:
         """The same tokens with other vectors."""
         return TokenVectors(rows, self.places, self.starts)
+
+
+def vectors_of_sentences(
+    encoder: WordEncoder | TokenEncoder, sentences: Sequence[Sequence[str]], name: str = "sentences"
+) -> TokenVectors:
+    """Vectors of all tokens of some sentences. Without context, each distinct token is encoded once."""
+    starts = np.concatenate([[0], np.cumsum([len(words) for words in sentences])]).astype(np.int64)
+    if isinstance(encoder, TokenEncoder):
+        rows = np.concatenate(encoder.encode_tokens(sentences))
+        places = np.arange(len(rows))
+    else:
+        first: dict[str, int] = {}
+        places = np.array([first.setdefault(word, len(first)) for words in sentences for word in words])
+        rows = encoder.encode_words(list(first))
+    return TokenVectors(float_vectors(rows, int(places.max()) + 1, name), places.astype(np.int64), starts)
 
 
 def tokens_of_sentences(starts: np.ndarray, sentences: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -32,12 +33,15 @@ class CrfProbe:
         C, quality and log loss per token of each value tried, on held-out training sentences.
     converged : bool
         Whether the final fit reached its tolerance.
+    tune_seconds : float
+        Time that choosing C took.
     """
 
     c: float
     edge: str
     path: list[dict[str, float]]
     converged: bool
+    tune_seconds: float
     _scaler: Scaler
     _axes: Axes | None
     _coefficients: CrfCoefficients
@@ -89,11 +93,13 @@ def fit_crf_probe(
     turned = _turned(vectors, scaler, axes)
     scorer = _held_out_scorer(turned, codes, allowed, rounds, quality, options)
     path = PenaltyPath(1.0 / max(mean_squared_length(turned.rows, counts), 1e-12), scorer, options)
+    started = perf_counter()
     path.tune()
+    tune_seconds = perf_counter() - started
     c = path.chosen_c
     final = LinearChainCrf(turned, codes, allowed, options.window, start=path.chosen_solution)
     coefficients = final.fit(c, tolerance=options.final_tolerance, max_iterations=5 * options.max_iterations)
-    return CrfProbe(c, path.edge, path.tried, final.converged, scaler, axes, coefficients)
+    return CrfProbe(c, path.edge, path.tried, final.converged, tune_seconds, scaler, axes, coefficients)
 
 
 def _held_out_scorer(

@@ -1,7 +1,8 @@
-"""What evaluating one embedding on one task gives."""
+"""What evaluating one embedding on one task gives, and what answers one request of a task."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +24,11 @@ class Evaluation:
     dim : int
         Numbers per vector; 0 where there are no vectors (BM25).
     encode_seconds : float
-        Fitting a task's own embedding and turning texts into vectors.
+        Fitting a task's own embedding and turning texts into vectors; those from a store count what they once took.
     fit_seconds : float
         Tuning and fitting the probe, or searching.
+    tune_seconds : float
+        The part of it that went into choosing hyper-parameters.
     bytes_per_item : float
         Memory of the vectors divided by their number.
     details : dict
@@ -42,3 +45,23 @@ class Evaluation:
     bytes_per_item: float
     details: dict[str, Any] = field(default_factory=dict)
     label_draws: list[dict[str, float]] = field(default_factory=list)
+    tune_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Service:
+    """Answers single requests of a task, to be timed.
+
+    The head on top of the vectors may be one of the same shape with random numbers: its work is the same, and nothing
+    is trained to be timed.
+
+    Attributes
+    ----------
+    answer : callable
+        Answers one request; what it has encoded before, it encodes again.
+    requests : sequence
+        Requests of the test part.
+    """
+
+    answer: Callable[[Any], Any]
+    requests: Sequence[Any]

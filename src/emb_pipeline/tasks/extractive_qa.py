@@ -12,14 +12,14 @@ import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
-from emb_pipeline.embeddings.encoders import Answerer, TaskWordEncoder, TokenEncoder, WordEncoder
+from emb_pipeline.embeddings.encoders import Answerer, Setting, TaskWordEncoder, TokenEncoder, WordEncoder
 from emb_pipeline.tasks.answer_scores import answer_f1, exact_match
-from emb_pipeline.tasks.crf import TokenVectors
-from emb_pipeline.tasks.evaluation import Evaluation
+from emb_pipeline.tasks.crf import TokenVectors, vectors_of_sentences
+from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.options import ExtractiveOptions
 from emb_pipeline.tasks.scores import measured
-from emb_pipeline.tasks.span_probe import SpanExamples, fit_span_probe
-from emb_pipeline.tasks.vectors import bytes_per_vector, float_vectors
+from emb_pipeline.tasks.span_probe import SpanExamples, UntrainedSpanProbe, fit_span_probe
+from emb_pipeline.tasks.vectors import bytes_per_vector
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.spans import PlacedWords, document_shares
 
@@ -150,6 +150,19 @@ def evaluate_extractive_qa(
         return _evaluate_vectors(task, encoder, options, test, seed=seed, shuffle_labels=shuffle_labels)
 
 
+def answering_service(
+    task: ExtractiveTask, encoder: Encoder, options: ExtractiveOptions, setting: Setting | None
+) -> Service:
+    """Encode one question and its context, and find the answer with a random span head of the same size."""
+    tested = np.flatnonzero(task.split == "test")[: options.latency_requests]
+    requests = [(task.words[task.context_of[row]].words, task.question_words[row]) for row in tested]
+    if isinstance(encoder, Answerer):
+        return Service(lambda words: encoder.answer([words[1]], [words[0]]), requests)
+    fitted = _fitted_on(task, encoder, np.flatnonzero(task.split != "test"))
+    probe = UntrainedSpanProbe(fitted.dim, options)
+    return Service(lambda words: probe.span(vectors_of_sentences(fitted, words)), requests)
+
+
 def score_predictions(task: ExtractiveTask, predictions: Mapping[str, pa.Table]) -> Evaluation:
     """Score the spans that a fine-tuned model finds in the contexts of the test questions.
 
@@ -241,6 +254,7 @@ def _evaluate_vectors(
         dim=int(vectors.rows.shape[1]),
         encode_seconds=encode_seconds,
         fit_seconds=perf_counter() - started,
+        tune_seconds=probe.tune_seconds,
         bytes_per_item=bytes_per_vector(vectors.rows),
         details={
             "probe": probe.details,
@@ -260,20 +274,24 @@ def _token_vectors(
     A context is encoded once, whatever the number of questions about it; without context, so is each distinct word.
     """
     started = perf_counter()
-    sentences = [*(placed.words for placed in task.words), *task.question_words]
-    starts = np.concatenate([[0], np.cumsum([len(words) for words in sentences])]).astype(np.int64)
-    if isinstance(encoder, TokenEncoder):
-        rows = np.concatenate(encoder.encode_tokens(sentences))
-        places = np.arange(len(rows))
-    else:
-        first: dict[str, int] = {}
-        places = np.array([first.setdefault(word, len(first)) for words in sentences for word in words])
-        if isinstance(encoder, TaskWordEncoder):
-            seen = [*np.unique(task.context_of[train]), *(len(task.contexts) + train)]
-            encoder = encoder.fit_words(list(dict.fromkeys(word for row in seen for word in sentences[row])))
-        rows = encoder.encode_words(list(first))
-    checked = float_vectors(rows, int(places.max()) + 1, task.name)
-    return TokenVectors(checked, places.astype(np.int64), starts), perf_counter() - started
+    vectors = vectors_of_sentences(_fitted_on(task, encoder, train), _sentences(task), task.name)
+    return vectors, perf_counter() - started
+
+
+def _fitted_on(
+    task: ExtractiveTask, encoder: WordEncoder | TokenEncoder | TaskWordEncoder, train: np.ndarray
+) -> WordEncoder | TokenEncoder:
+    """The encoder, fitted on the words of the training questions and contexts if it is one that is fitted."""
+    if not isinstance(encoder, TaskWordEncoder):
+        return encoder
+    sentences = _sentences(task)
+    seen = [*np.unique(task.context_of[train]), *(len(task.contexts) + train)]
+    return encoder.fit_words(list(dict.fromkeys(word for row in seen for word in sentences[row])))
+
+
+def _sentences(task: ExtractiveTask) -> list[list[str]]:
+    """The words of all contexts, then of all questions."""
+    return [*(placed.words for placed in task.words), *task.question_words]
 
 
 def _weights_of_words(task: ExtractiveTask, train: np.ndarray) -> np.ndarray:

@@ -20,6 +20,8 @@ class EvaluationOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    latency_requests: LatencyRequests = 50
+
 
 class PathOptions(EvaluationOptions):
     """The values of a probe's penalty that are tried, and when a fit is good enough."""
@@ -88,7 +90,6 @@ class ClassificationOptions(LearningCurveOptions):
         le=1,
         description="share of the words of four characters or more that are misspelt in test texts alone",
     )
-    latency_requests: LatencyRequests = 50
 
 
 class SequenceLabellingOptions(LearningCurveOptions):
@@ -126,8 +127,6 @@ class RetrievalOptions(EvaluationOptions):
         description="what is ranked for a query: all passages, those without a judgment counting as irrelevant, or those "
         "that were judged for it (answer sentence selection)",
     )
-
-    latency_requests: LatencyRequests = 50
     recall_cutoff: int = Field(default=100, ge=10, le=10_000, description="rank that recall is cut at")
     block_megabytes: int = Field(default=256, ge=1, le=65_536, description="megabytes of scores held at a time")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -30,12 +31,15 @@ class Probe:
         C, accuracy and log loss of each value tried, on held-out inner folds.
     converged : bool
         Whether the final fit reached its tolerance.
+    tune_seconds : float
+        Time that choosing C took.
     """
 
     c: float
     edge: str
     path: list[dict[str, float]]
     converged: bool
+    tune_seconds: float
     _scaler: Scaler
     _axes: Axes
     _coefficients: Coefficients
@@ -91,11 +95,13 @@ def fit_probe(
     rotated = axes.rotate(scaled)
     inner = _InnerFolds(rotated, codes, n_classes, groups, options, seed=seed)
     path = PenaltyPath(1.0 / max(mean_squared_length(rotated), 1e-12), inner.scorer, options)
+    started = perf_counter()
     path.tune()
+    tune_seconds = perf_counter() - started
     c = path.chosen_c
     final = SoftmaxRegression(rotated, codes, n_classes, start=path.chosen_solution)
     coefficients = final.fit(c, tolerance=options.final_tolerance, max_iterations=5 * options.max_iterations)
-    return Probe(c, path.edge, path.tried, final.converged, scaler, axes, coefficients)
+    return Probe(c, path.edge, path.tried, final.converged, tune_seconds, scaler, axes, coefficients)
 
 
 class _InnerFolds:

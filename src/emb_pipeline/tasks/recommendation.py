@@ -13,14 +13,14 @@ import pyarrow as pa
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
-from emb_pipeline.efficiency.latency import latencies_ms
 from emb_pipeline.embeddings.encoders import Recommender, Setting, TaskEncoder, TaskRecommender, TextEncoder
+from emb_pipeline.embeddings.encoding_clock import EncodingClock
 from emb_pipeline.embeddings.hybrid import Hybrid, Mixture
 from emb_pipeline.embeddings.interactions import Interactions
 from emb_pipeline.embeddings.profiles import Profiles
 from emb_pipeline.embeddings.ranking import TieOrder, largest
 from emb_pipeline.statistics.pseudo_values import of_coverage, of_ratio
-from emb_pipeline.tasks.evaluation import Evaluation
+from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.options import RecommendationOptions
 from emb_pipeline.tasks.ranking_metrics import (
     average_popularity,
@@ -197,8 +197,6 @@ def evaluate_recommendation(
         new items are shown at all is what the other metrics measure; here it is which of them. A recommender without
         texts puts them in an order without meaning and so shows what chance gets.
 
-        Without item scores: ``latency_ms_p50``, ``_p95`` and ``_p99``, the time of one user's list of ten.
-
     Raises
     ------
     DataError
@@ -216,20 +214,18 @@ def evaluate_recommendation(
         recommender, encode_seconds = _recommender(task, encoder, options)
         started = perf_counter()
         choice = tuned(recommender, task.tuning, options)
+        tune_seconds = perf_counter() - started
         fitted = recommender.fit(task.testing.learnt, choice.setting)
         values, details = _scored(task, fitted, options)
         fit_seconds = perf_counter() - started
-        latencies = _latencies(fitted, task.testing, options)
     user_ids = task.user_ids[task.testing.users]
     return Evaluation(
         item_scores=measured(user_ids, user_ids, values),
-        metrics={
-            **{name: float(scores.mean()) for name, scores in values.items()},
-            **latencies,
-        },
+        metrics={name: float(scores.mean()) for name, scores in values.items()},
         dim=fitted.dim,
         encode_seconds=encode_seconds,
         fit_seconds=fit_seconds,
+        tune_seconds=tune_seconds,
         bytes_per_item=fitted.n_bytes / len(task.item_ids),
         details={
             **details,
@@ -315,11 +311,10 @@ def _recommender(task: RecommendationTask, encoder: Any, options: Recommendation
     if task.texts is None:
         remedy = "name the file of the items and its column 'text', or leave embeddings of texts out"
         raise DataError(task.name, "the items have no texts", remedy)
-    started = perf_counter()
-    fitted = encoder.fit(task.texts) if isinstance(encoder, TaskEncoder) else encoder
-    fit_seconds = perf_counter() - started
-    vectors, encode_seconds = encoded(fitted, task.texts, task.name)
-    return Profiles(vectors, options.half_lives), fit_seconds + encode_seconds
+    with EncodingClock() as clock:
+        fitted = encoder.fit(task.texts) if isinstance(encoder, TaskEncoder) else encoder
+        vectors, _ = encoded(fitted, task.texts, task.name)
+    return Profiles(vectors, options.half_lives), clock.seconds
 
 
 def _ranks(
@@ -404,12 +399,29 @@ def _gains(ranks: sp.csr_array) -> dict[str, np.ndarray]:
     }
 
 
-def _latencies(fitted: Recommender, phase: Phase, options: RecommendationOptions) -> dict[str, float]:
-    """Milliseconds of one user's list of ten: scores of all items, without what is known, the best of them in order."""
-    k = min(CUTOFF, phase.known.shape[1])
+def recommendation_service(
+    task: RecommendationTask,
+    encoder: TextEncoder | TaskEncoder | TaskRecommender | Hybrid,
+    options: RecommendationOptions,
+    setting: Setting | None,
+) -> Service:
+    """Make one user's list of ten: scores of all items, without what is known, the best of them in order."""
+    phase = task.testing
+    recommender = _untuned_recommender(task, encoder, options)
+    chosen = next(iter(recommender.candidates(phase.learnt)))[0] if setting is None else setting
+    fitted, k = recommender.fit(phase.learnt, chosen), min(CUTOFF, phase.known.shape[1])
 
-    def serve(user: int) -> np.ndarray:
+    def answer(user: int) -> np.ndarray:
         asked = np.array([user])
         return largest(_open_scores(fitted, phase, asked), k, phase.ties.take(asked))
 
-    return latencies_ms(serve, phase.users[: options.latency_requests].tolist())
+    return Service(answer, phase.users[: options.latency_requests].tolist())
+
+
+def _untuned_recommender(task: RecommendationTask, encoder: Any, options: RecommendationOptions) -> TaskRecommender:
+    """How the embedding recommends; the parts of a hybrid take the first setting that each would try."""
+    if not isinstance(encoder, Hybrid):
+        return _recommender(task, encoder, options)[0]
+    parts = _untuned_recommender(task, encoder.text, options), OnWarmItems(encoder.recommender)
+    settings = [next(iter(part.candidates(task.tuning.learnt)))[0] for part in parts]
+    return Mixture(*parts, settings[0], settings[1], encoder.options.weights)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import BaseModel
 
 from emb_pipeline.embeddings.registry import Serves
-from emb_pipeline.tasks.evaluation import Evaluation
+from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.options import (
     ClassificationOptions,
     EvaluationOptions,
@@ -48,6 +48,8 @@ class Kind:
         from interactions; one of them is enough.
     reading, task_class, evaluation : str
         ``module:name`` within this package: how examples are read, what holds them, how an embedding is evaluated on them.
+    service : str
+        ``module:name`` of what answers one request with an embedding; without one, no latency is measured.
     learns_from_labels : bool
         Whether a probe is trained; without one there are no labels to shuffle.
     fine_tuning : str
@@ -65,6 +67,7 @@ class Kind:
     reading: str
     task_class: str
     evaluation: str
+    service: str = ""
     learns_from_labels: bool = True
     fine_tuning: str = ""
     tunes: frozenset[str] = frozenset()
@@ -97,6 +100,11 @@ class Kind:
         evaluate: Callable[..., Evaluation] = _load(self.evaluation)
         return evaluate(task, encoder, options, seed=seed, shuffle_labels=shuffle_labels)
 
+    def serve(self, task: Any, encoder: Any, options: BaseModel, setting: Mapping[str, Any] | None = None) -> Service:
+        """Requests of a task, and what answers them; a recommender is fitted with the setting that it was evaluated with."""
+        made: Service = _load(self.service)(task, encoder, options, setting)
+        return made
+
     def fine_tune(self, task: Any, tunable: Any, options: BaseModel) -> Any:
         """Tune an embedding on a task of this kind: a `emb_pipeline.tasks.fine_tuning.FineTuned`."""
         return _load(self.fine_tuning)(task, tunable, options)
@@ -123,6 +131,7 @@ KINDS: Mapping[str, Kind] = {
             "reading:ClassificationReader",
             "examples:ClassificationTask",
             "classification:evaluate_classification",
+            service="classification:classification_service",
             fine_tuning="fine_tuning:fine_tune_classification",
             tunes=frozenset({"vectors", "encoder"}),
             scoring="classification:score_predictions",
@@ -135,6 +144,7 @@ KINDS: Mapping[str, Kind] = {
             "reading:RetrievalReader",
             "examples:RetrievalTask",
             "retrieval:evaluate_retrieval",
+            service="retrieval:retrieval_service",
             fine_tuning="fine_tuning:fine_tune_retrieval",
             tunes=frozenset({"encoder"}),
             learns_from_labels=False,
@@ -147,6 +157,7 @@ KINDS: Mapping[str, Kind] = {
             "reading:RecommendationReader",
             "recommendation:RecommendationTask",
             "recommendation:evaluate_recommendation",
+            service="recommendation:recommendation_service",
             learns_from_labels=False,
         ),
         Kind(
@@ -157,6 +168,7 @@ KINDS: Mapping[str, Kind] = {
             "reading:SequenceLabellingReader",
             "sequence_labelling:SequenceLabellingTask",
             "sequence_labelling:evaluate_sequence_labelling",
+            service="sequence_labelling:tagging_service",
             fine_tuning="fine_tuning:fine_tune_sequence_labelling",
             tunes=frozenset({"encoder"}),
             scoring="sequence_labelling:score_predictions",
@@ -169,6 +181,7 @@ KINDS: Mapping[str, Kind] = {
             "reading:SimilarityReader",
             "examples:SimilarityTask",
             "similarity:evaluate_similarity",
+            service="similarity:similarity_service",
             learns_from_labels=False,
         ),
         Kind(
@@ -179,6 +192,7 @@ KINDS: Mapping[str, Kind] = {
             "reading:ExtractiveReader",
             "extractive_qa:ExtractiveTask",
             "extractive_qa:evaluate_extractive_qa",
+            service="extractive_qa:answering_service",
             fine_tuning="fine_tuning:fine_tune_extractive_qa",
             tunes=frozenset({"encoder"}),
             scoring="extractive_qa:score_predictions",

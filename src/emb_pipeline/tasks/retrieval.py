@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from time import perf_counter
 
 import numpy as np
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
-from emb_pipeline.efficiency.latency import latencies_ms
-from emb_pipeline.embeddings.encoders import Searcher, TaskEncoder, TextEncoder, Vectors, fitted_on
+from emb_pipeline.embeddings.encoders import Searcher, Setting, TaskEncoder, TextEncoder, Vectors, encoded_as, fitted_on
+from emb_pipeline.embeddings.encoding_clock import EncodingClock
 from emb_pipeline.embeddings.ranking import TieOrder, largest
-from emb_pipeline.tasks.evaluation import Evaluation
+from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.examples import RetrievalTask
 from emb_pipeline.tasks.folds import duplicate_groups
 from emb_pipeline.tasks.options import RetrievalOptions
@@ -57,8 +57,7 @@ def evaluate_retrieval(
     -------
     Evaluation
         Item scores and summaries ``ndcg@10``, ``mrr@10`` and ``recall@100`` (or another cutoff); where the judged passages
-        of each query are ranked, ``ndcg@10``, ``map`` and ``mrr``, the latter two of the whole ranking. Without item
-        scores: where all are ranked ``latency_ms_p50``, ``_p95`` and ``_p99``, the time of a query's ten best.
+        of each query are ranked, ``ndcg@10``, ``map`` and ``mrr``, the latter two of the whole ranking.
 
     Raises
     ------
@@ -71,7 +70,6 @@ def evaluate_retrieval(
         raise ValueError(f"{task.name}: retrieval trains nothing, so there are no labels to shuffle")
     _require_relevant_passages(task)
     with threadpool_limits(1):
-        latencies: dict[str, float] = {}
         if options.rank == "judged":
             grades, dim, encode_seconds, search_seconds, size = _judged_grades(task, encoder)
             values = {
@@ -83,9 +81,8 @@ def evaluate_retrieval(
             k = min(max(options.recall_cutoff, CUTOFF), len(task.passages))
             most_excluded = 0 if task.excluded is None else int(np.diff(task.excluded.indptr).max())
             asked = min(k + most_excluded, len(task.passages))
-            ranked, dim, encode_seconds, search_seconds, size, serve = _ranked(task, encoder, asked, options)
+            ranked, dim, encode_seconds, search_seconds, size = _ranked(task, encoder, asked, options)
             ranked = without_excluded(ranked, task.excluded, k)
-            latencies = latencies_ms(serve, list(task.queries)[: options.latency_requests])
             grades = grades_of_ranks(task.qrels, ranked)
             values = {
                 f"ndcg@{CUTOFF}": ndcg(grades[:, :CUTOFF], task.qrels, CUTOFF),
@@ -94,7 +91,7 @@ def evaluate_retrieval(
             }
     return Evaluation(
         item_scores=measured(task.query_ids, task.query_ids[duplicate_groups(task.queries)], values),
-        metrics={**{name: float(scores.mean()) for name, scores in values.items()}, **latencies},
+        metrics={name: float(scores.mean()) for name, scores in values.items()},
         dim=dim,
         encode_seconds=encode_seconds,
         fit_seconds=search_seconds,
@@ -105,6 +102,27 @@ def evaluate_retrieval(
             "queries_per_second": len(task.queries) / max(search_seconds, 1e-9),
         },
     )
+
+
+def retrieval_service(
+    task: RetrievalTask,
+    encoder: TextEncoder | TaskEncoder | Searcher,
+    options: RetrievalOptions,
+    setting: Setting | None,
+) -> Service:
+    """Find the ten best of all passages for one query. Dense passages are random vectors: as many, and as long."""
+    few, requests = min(CUTOFF, len(task.passages)), list(task.queries)[: options.latency_requests]
+    if isinstance(encoder, Searcher):
+        index = encoder.index(task.passages)
+        return Service(lambda query: index.search([query], few), requests)
+    fitted = fitted_on(encoder, task.passages, "passage")
+    first = encoded_as(fitted, task.passages[:1], "passage")
+    if sp.issparse(first):
+        columns = transposed(unit_length(encoded(fitted, task.passages, task.name, "passage")[0]))
+    else:
+        shape = (len(task.passages), first.shape[1])
+        columns = transposed(unit_length(np.random.default_rng(0).standard_normal(shape, dtype=np.float32)))
+    return Service(lambda query: nearest(unit_length(unstored_vector(fitted, query, "query")), columns, few), requests)
 
 
 def top_k(
@@ -267,12 +285,11 @@ def _cosines(queries: Vectors, passages: Vectors, rows: np.ndarray, columns: np.
 
 def vectors_of(task: RetrievalTask, encoder: TextEncoder | TaskEncoder) -> tuple[TextEncoder, Vectors, Vectors, float]:
     """The encoder, fitted, vectors of queries and passages, and the seconds that fitting and encoding took."""
-    started = perf_counter()
-    fitted = fitted_on(encoder, task.passages, "passage")
-    fit_seconds = perf_counter() - started
-    passages, passage_seconds = encoded(fitted, task.passages, "passages", "passage")
-    queries, query_seconds = encoded(fitted, task.queries, "queries", "query")
-    return fitted, queries, passages, fit_seconds + passage_seconds + query_seconds
+    with EncodingClock() as clock:
+        fitted = fitted_on(encoder, task.passages, "passage")
+        passages, _ = encoded(fitted, task.passages, "passages", "passage")
+        queries, _ = encoded(fitted, task.queries, "queries", "query")
+    return fitted, queries, passages, clock.seconds
 
 
 def _ranked(
@@ -280,26 +297,20 @@ def _ranked(
     encoder: TextEncoder | TaskEncoder | Searcher,
     k: int,
     options: RetrievalOptions,
-) -> tuple[np.ndarray, int, float, float, float, Callable[[str], np.ndarray]]:
-    """Ranks, dimension, seconds of encoding and of searching, bytes of a passage, and what answers one query."""
-    few = min(CUTOFF, len(task.passages))
+) -> tuple[np.ndarray, int, float, float, float]:
+    """Ranks, dimension, seconds of encoding and of searching, and bytes of a passage."""
     started = perf_counter()
     if isinstance(encoder, Searcher):
         index = encoder.index(task.passages)
         found = _checked_ranks(index.search(task.queries, k), len(task.queries), len(task.passages), k)
         seconds, size = perf_counter() - started, index.n_bytes / len(task.passages)
-        return found, 0, 0.0, seconds, size, lambda query: index.search([query], few)
+        return found, 0, 0.0, seconds, size
     fitted, queries, passages, encode_seconds = vectors_of(task, encoder)
     started = perf_counter()
     units = unit_length(passages)
     found = top_k(unit_length(queries), units, k, ties=task.ties, block_bytes=options.block_megabytes << 20)
     search_seconds = perf_counter() - started
-    columns = transposed(units)
-
-    def serve(query: str) -> np.ndarray:
-        return nearest(unit_length(unstored_vector(fitted, query, "query")), columns, few)
-
-    return found, int(passages.shape[1]), encode_seconds, search_seconds, bytes_per_vector(passages, fitted), serve
+    return found, int(passages.shape[1]), encode_seconds, search_seconds, bytes_per_vector(passages, fitted)
 
 
 def _checked_ranks(ranked: np.ndarray, n_queries: int, n_passages: int, k: int) -> np.ndarray:

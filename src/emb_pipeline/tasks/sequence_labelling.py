@@ -12,15 +12,15 @@ import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
-from emb_pipeline.embeddings.encoders import TaskWordEncoder, TokenEncoder, WordEncoder
+from emb_pipeline.embeddings.encoders import Setting, TaskWordEncoder, TokenEncoder, WordEncoder
 from emb_pipeline.statistics.pseudo_values import of_ratio
-from emb_pipeline.tasks.crf import TokenVectors, tokens_of_sentences
+from emb_pipeline.tasks.crf import FORBIDDEN, CrfCoefficients, TokenVectors, tokens_of_sentences, vectors_of_sentences
 from emb_pipeline.tasks.crf_probe import CrfProbe, fit_crf_probe
-from emb_pipeline.tasks.evaluation import Evaluation
+from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.label_draws import LabelDraws, fitted_on_labelled_texts
 from emb_pipeline.tasks.options import SequenceLabellingOptions
 from emb_pipeline.tasks.scores import measured
-from emb_pipeline.tasks.vectors import bytes_per_vector, float_vectors
+from emb_pipeline.tasks.vectors import bytes_per_vector
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.tagging import OUTSIDE, to_iob2
 
@@ -163,6 +163,7 @@ def evaluate_sequence_labelling(
         dim=int(vectors.rows.shape[1]),
         encode_seconds=encode_seconds,
         fit_seconds=fit_seconds,
+        tune_seconds=probe.tune_seconds,
         bytes_per_item=bytes_per_vector(vectors.rows),
         details={
             "probe": probe.details,
@@ -176,6 +177,24 @@ def evaluate_sequence_labelling(
     )
     parts = fewer.item_scores(task.example_ids[test], task.example_ids[task.groups[test]])
     return replace(scored, item_scores=pa.concat_tables([scored.item_scores, *parts]))
+
+
+def tagging_service(
+    task: SequenceLabellingTask,
+    encoder: WordEncoder | TokenEncoder | TaskWordEncoder,
+    options: SequenceLabellingOptions,
+    setting: Setting | None,
+) -> Service:
+    """Encode the tokens of one sentence, and find its tags with a random field of the same size."""
+    tested = np.flatnonzero(task.split == "test")[: options.latency_requests]
+    encode = token_encoder(task, encoder, np.flatnonzero(task.split != "test"))
+    n_tags, rng = len(task.labels), np.random.default_rng(0)
+    weights = rng.standard_normal((encode.dim, 2 * options.window + 1, n_tags), dtype=np.float32)
+    steps = np.where(task.allowed, 0.0, FORBIDDEN).astype(np.float32)
+    field = CrfCoefficients(weights, np.zeros(n_tags, dtype=np.float32), steps)
+    return Service(
+        lambda tokens: field.decoded(vectors_of_sentences(encode, [tokens])), [task.sentences[row] for row in tested]
+    )
 
 
 def score_predictions(task: SequenceLabellingTask, predictions: Mapping[str, pa.Table]) -> Evaluation:
@@ -293,17 +312,17 @@ def token_vectors(
 ) -> tuple[TokenVectors, float]:
     """Vectors of all tokens, and the seconds that they took. Without context, each distinct token is encoded once."""
     started = perf_counter()
-    if isinstance(encoder, TokenEncoder):
-        rows = np.concatenate(encoder.encode_tokens(task.sentences))
-        places = np.arange(len(rows))
-    else:
-        first: dict[str, int] = {}
-        places = np.array([first.setdefault(token, len(first)) for tokens in task.sentences for token in tokens])
-        if isinstance(encoder, TaskWordEncoder):
-            encoder = encoder.fit_words(list(dict.fromkeys(token for row in train for token in task.sentences[row])))
-        rows = encoder.encode_words(list(first))
-    checked = float_vectors(rows, int(places.max()) + 1, task.name)
-    return TokenVectors(checked, places.astype(np.int64), task.starts), perf_counter() - started
+    vectors = vectors_of_sentences(token_encoder(task, encoder, train), task.sentences, task.name)
+    return vectors, perf_counter() - started
+
+
+def token_encoder(
+    task: SequenceLabellingTask, encoder: WordEncoder | TokenEncoder | TaskWordEncoder, train: np.ndarray
+) -> WordEncoder | TokenEncoder:
+    """The encoder, fitted on the words of the training sentences if it is one that is fitted."""
+    if isinstance(encoder, TaskWordEncoder):
+        return encoder.fit_words(list(dict.fromkeys(token for row in train for token in task.sentences[row])))
+    return encoder
 
 
 def _fitted_probe(

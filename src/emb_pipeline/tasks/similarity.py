@@ -7,13 +7,14 @@ from time import perf_counter
 import numpy as np
 import scipy.sparse as sp
 
-from emb_pipeline.embeddings.encoders import TaskEncoder, TextEncoder, Vectors
+from emb_pipeline.embeddings.encoders import Setting, TaskEncoder, TextEncoder, Vectors
+from emb_pipeline.embeddings.encoding_clock import EncodingClock
 from emb_pipeline.statistics.pseudo_values import of_pearson, of_spearman
-from emb_pipeline.tasks.evaluation import Evaluation
+from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.examples import SimilarityTask
 from emb_pipeline.tasks.options import EvaluationOptions
 from emb_pipeline.tasks.scores import measured
-from emb_pipeline.tasks.vectors import bytes_per_vector, encoded, unit_length
+from emb_pipeline.tasks.vectors import bytes_per_vector, encoded, unit_length, unstored_vector
 
 DECIMALS = 6
 """Cosines are compared to this precision: what lies below is rounding of float32 sums, and would break ties by chance."""
@@ -59,10 +60,9 @@ def evaluate_similarity(
     """
     if shuffle_labels:
         raise ValueError(f"{task.name}: no model is trained on a similarity task, so there are no labels to shuffle")
-    started = perf_counter()
-    fitted = encoder.fit(task.texts) if isinstance(encoder, TaskEncoder) else encoder
-    fit_seconds = perf_counter() - started
-    vectors, encode_seconds = encoded(fitted, task.texts, task.name)
+    with EncodingClock() as clock:
+        fitted = encoder.fit(task.texts) if isinstance(encoder, TaskEncoder) else encoder
+        vectors, _ = encoded(fitted, task.texts, task.name)
     started = perf_counter()
     cosines = np.round(cosine_of_pairs(vectors, task.first, task.second), DECIMALS)
     values = {"spearman": of_spearman(cosines, task.scores), "pearson": of_pearson(cosines, task.scores)}
@@ -70,11 +70,27 @@ def evaluate_similarity(
         item_scores=measured(task.pair_ids, task.pair_ids[_first_of_group(task)], values),
         metrics={metric: float(pseudo_values.mean()) for metric, pseudo_values in values.items()},
         dim=int(vectors.shape[1]),
-        encode_seconds=fit_seconds + encode_seconds,
+        encode_seconds=clock.seconds,
         fit_seconds=perf_counter() - started,
         bytes_per_item=bytes_per_vector(vectors, fitted),
         details={"n_pairs": len(task.pair_ids), "n_texts": len(task.texts)},
     )
+
+
+def similarity_service(
+    task: SimilarityTask, encoder: TextEncoder | TaskEncoder, options: EvaluationOptions, setting: Setting | None
+) -> Service:
+    """Encode the two texts of one pair, and take their cosine."""
+    fitted = encoder.fit(task.texts) if isinstance(encoder, TaskEncoder) else encoder
+    pairs = zip(task.first[: options.latency_requests], task.second[: options.latency_requests], strict=True)
+
+    def answer(pair: tuple[str, str]) -> np.ndarray:
+        first, second = (unit_length(unstored_vector(fitted, text)) for text in pair)
+        if sp.issparse(first):
+            return np.asarray(first.multiply(second).sum(axis=1))
+        return np.asarray(np.einsum("ij,ij->i", first, second))
+
+    return Service(answer, [(task.texts[a], task.texts[b]) for a, b in pairs])
 
 
 def cosine_of_pairs(vectors: Vectors, first: np.ndarray, second: np.ndarray) -> np.ndarray:

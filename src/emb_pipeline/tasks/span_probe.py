@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -120,11 +121,14 @@ class SpanProbe:
         Of the chosen pass, on the validation questions.
     tried : list of dict
         Step size and the quality after each pass, before the first one first.
+    tune_seconds : float
+        Time of the trainings with the other step sizes.
     """
 
     learning_rate: float
     quality: float
     tried: list[dict[str, Any]]
+    tune_seconds: float
     _head: _Head
     _options: ExtractiveOptions
 
@@ -136,6 +140,37 @@ class SpanProbe:
     def details(self) -> dict[str, Any]:
         """What to keep of the tuning, ready for JSON."""
         return {"learning_rate": self.learning_rate, "validation_f1": self.quality, "tried": self.tried}
+
+
+class UntrainedSpanProbe:
+    """A head with random weights, to time what an answer takes.
+
+    Parameters
+    ----------
+    dim : int
+        Dimension of the vectors.
+    options : ExtractiveOptions
+        Size of the head.
+    """
+
+    def __init__(self, dim: int, options: ExtractiveOptions) -> None:
+        import torch
+
+        generator = torch.Generator().manual_seed(0)
+        self._options = options
+        self._weights = {
+            "projection": torch.randn(dim, options.projection, generator=generator),
+            "near": torch.randn(2, 2 * options.projection, 2 * options.window + 1, generator=generator),
+            "matches": torch.randn(N_MATCHES, 2, generator=generator),
+        }
+
+    def span(self, vectors: TokenVectors) -> np.ndarray:
+        """First and last word found in a context; the vectors are of its words, then of those of a question."""
+        rarity = np.ones(int(vectors.starts[1]), dtype=np.float32)
+        examples = SpanExamples(vectors, np.zeros(1, dtype=np.int64), rarity, np.zeros((1, 2), dtype=np.int64))
+        features = _Features(vectors.rows, np.zeros(N_MATCHES, np.float32), np.ones(N_MATCHES, np.float32))
+        head = _Head(features, self._options, self._weights)
+        return _best_spans(head, examples, np.zeros(1, dtype=np.int64), self._options)
 
 
 def fit_span_probe(
@@ -166,9 +201,10 @@ def fit_span_probe(
 
     features = _Features.of(examples, train, options)
     best: tuple[float, float, dict[str, torch.Tensor]] | None = None
-    tried = []
+    tried, seconds = [], {}
     with torch.random.fork_rng():
         for rate in options.learning_rates:
+            started = perf_counter()
             torch.manual_seed(seed)
             head = _Head(features, options)
             qualities = []
@@ -180,10 +216,12 @@ def fit_span_probe(
                 if len(qualities) - 1 - int(np.argmax(qualities)) >= options.patience:
                     break
             tried.append({"learning_rate": rate, "validation_f1": qualities})
+            seconds[rate] = perf_counter() - started
         assert best is not None
         head = _Head(features, options)
         head.load(best[2])
-    return SpanProbe(best[1], best[0], tried, head, options)
+    others = sum(seconds.values()) - seconds[best[1]]
+    return SpanProbe(best[1], best[0], tried, others, head, options)
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,10 +242,15 @@ class _Features:
 class _Head:
     """Start and end scores of the words of some contexts."""
 
-    def __init__(self, features: _Features, options: ExtractiveOptions) -> None:
+    def __init__(
+        self, features: _Features, options: ExtractiveOptions, weights: dict[str, torch.Tensor] | None = None
+    ) -> None:
         import torch
 
         self._features, self._dropout = features, options.dropout
+        if weights is not None:
+            self.load(weights)
+            return
         dim, rank = features.rows.shape[1], options.projection
         scale = 1.0 if sp.issparse(features.rows) else dim**-0.5
         self.weights = {

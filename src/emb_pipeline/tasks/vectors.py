@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from time import perf_counter
 
 import numpy as np
 import scipy.sparse as sp
 
 from emb_pipeline.embeddings.encoders import Role, StoredTextEncoder, TextEncoder, Vectors, encoded_as
+from emb_pipeline.embeddings.encoding_clock import EncodingClock
 
 
 def encoded(encoder: TextEncoder, texts: Sequence[str], name: str, role: Role = "text") -> tuple[Vectors, float]:
@@ -19,12 +19,9 @@ def encoded(encoder: TextEncoder, texts: Sequence[str], name: str, role: Role = 
     ValueError
         As for `float_vectors`.
     """
-    started = perf_counter()
-    if isinstance(encoder, StoredTextEncoder):
-        vectors = float_vectors(encoder.encode(texts, role=role), len(texts), name)
-        return vectors, encoder.seconds_to_encode(texts, role=role)
-    vectors = float_vectors(encoded_as(encoder, texts, role), len(texts), name)
-    return vectors, perf_counter() - started
+    with EncodingClock() as clock:
+        vectors = float_vectors(encoded_as(encoder, texts, role), len(texts), name)
+    return vectors, clock.seconds
 
 
 def unstored_vector(encoder: TextEncoder, text: str, role: Role = "text") -> Vectors:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,7 +24,17 @@ from emb_pipeline.pipelines.facts import cells_of
 from emb_pipeline.pipelines.report.nodes import ReportOptions, item_scores_of, of_all_tasks, primary_metrics
 from emb_pipeline.pipelines.stored import stored_encoder
 from emb_pipeline.provenance import versions
-from emb_pipeline.statistics.decision import ALL_TASKS, CANDIDATES, RELAXATIONS, Rules, Scored, decide, joint
+from emb_pipeline.statistics.decision import (
+    ALL_TASKS,
+    CANDIDATES,
+    JOINT_CHOICE,
+    RELAXATIONS,
+    Rules,
+    Scored,
+    decide,
+    joint,
+    joint_choice,
+)
 from emb_pipeline.statistics.score_tables import framed, task_scores
 from emb_pipeline.statistics.sizes import SIZES, smallest_sufficient
 from emb_pipeline.tasks.registry import KINDS
@@ -36,10 +49,14 @@ Cost: TypeAlias = Literal[
     "latency_ms_p50",
     "latency_ms_p95",
     "latency_ms_p99",
+    "processor_ms_p50",
+    "processor_ms_p95",
     "price_per_million",
 ]
 COSTS: tuple[Cost, ...] = get_args(Cost)
-LATENCIES = tuple(cost for cost in COSTS if cost.startswith("latency"))
+TIMES = tuple(cost for cost in COSTS if cost.startswith(("latency", "processor")))
+"""Costs that the stage `measure` times."""
+MEASURE_AGAIN = "measure again: kedro run --pipelines measure,decide,report"
 HANDED_OVER = frozenset({"texts"})
 """What an embedding must serve to be handed over: it gives vectors of texts."""
 
@@ -52,7 +69,8 @@ class DecisionOptions(BaseModel):
     budgets: dict[Cost, float | None] = Field(
         default_factory=dict,
         description="most that a cost may be: bytes_per_item, bytes (of the model), peak_rss_bytes, train_seconds, "
-        "encode_seconds, latency_ms_p50, _p95, _p99 (of one request), price_per_million (requests); null: no limit",
+        "encode_seconds, latency_ms_p50, _p95, _p99 (of one request), processor_ms_p50, _p95 (its processor time), "
+        "price_per_million (requests); null: no limit",
     )
     labels: int | None = Field(
         default=None,
@@ -72,42 +90,61 @@ class DecisionOptions(BaseModel):
     price_per_hour: float | None = Field(
         default=None,
         gt=0,
-        description="of one processor core, in any currency; makes price_per_million of the median request",
+        description="of one processor core, in any currency; makes price_per_million of the median request's processor time",
     )
 
 
 def decide_on_embedding(
-    options: DecisionOptions, report: ReportOptions, embeddings: Mapping[str, Any], **scores: Tables
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Choose the cheapest embedding that fits and is not inferior to the best, for each task and for all."""
+    options: DecisionOptions,
+    report: ReportOptions,
+    embeddings: Mapping[str, Any],
+    times: pa.Table,
+    after: pa.Table,
+    **scores: Tables,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Choose the cheapest embedding that fits and is not inferior to the best, for each task and for all.
+
+    ``after`` is what was timed last: nothing is decided while something is still being timed.
+    """
     limits = {str(name): limit for name, limit in options.budgets.items() if limit is not None}
     rules = Rules(limits, options.cheapest_by, report.level)
-    parts, costs = scored_tasks(options, report, candidates(embeddings), scores)
-    chosen = [decide(part, costs[part.task], rules) for part in parts if part.embeddings]
-    together = joint(parts, options.weights or dict.fromkeys(costs, 1.0))
+    parts, costs = scored_tasks(options, report, candidates(embeddings), scores, times)
+    chosen = [
+        decide(part, costs[part.task].values, rules, costs[part.task].why_unknown) for part in parts if part.embeddings
+    ]
+    weights = options.weights or dict.fromkeys(costs, 1.0)
+    together = joint(parts, weights)
     if together is not None:
-        chosen.append(decide(together, worst_costs(costs.values()), rules))
+        worst = worst_costs({task: cost for task, cost in costs.items() if weights.get(task, 0) > 0})
+        chosen.append(decide(together, worst.values, rules, worst.why_unknown))
     if not chosen:
-        return framed([], {**CANDIDATES, **dict.fromkeys(COSTS, "float64")}), framed([], RELAXATIONS)
+        nothing: dict[str, str] = {**CANDIDATES, **{str(cost): "float64" for cost in COSTS}}
+        return framed([], nothing), framed([], RELAXATIONS), framed([], JOINT_CHOICE)
     first, second = zip(*chosen, strict=True)
-    return pd.concat(first, ignore_index=True), pd.concat(second, ignore_index=True)
+    of_all = joint_choice(parts, weights, None if together is None else first[-1], report.level)
+    return pd.concat(first, ignore_index=True), pd.concat(second, ignore_index=True), of_all
 
 
 def choose_sizes(
-    options: DecisionOptions, report: ReportOptions, embeddings: Mapping[str, Any], **scores: Tables
+    options: DecisionOptions,
+    report: ReportOptions,
+    embeddings: Mapping[str, Any],
+    times: pa.Table,
+    after: pa.Table,
+    **scores: Tables,
 ) -> pd.DataFrame:
     """For each embedding of several sizes, and each task, the smallest size that is not inferior to the best."""
     families = sizes_of(cells_of(embeddings))
     members = {name for names in families.values() for name in names}
     cells = of_all_tasks(scores, "cells").assign(embedding=lambda table: table["embedding"].map(without_seed))
     tables = [framed([], SIZES)]
-    parts, costs = scored_tasks(options, report, members, scores)
+    parts, costs = scored_tasks(options, report, members, scores, times)
     for part in parts:
         dims = cells[cells["task"] == part.task].groupby("embedding")["dim"].first().to_dict()
         for family, names in families.items():
             there = [name for name in names if name in part.embeddings]
             if len(there) > 1:
-                size = costs[part.task]["bytes_per_item"].to_dict()
+                size = costs[part.task].values["bytes_per_item"].to_dict()
                 tables.append(smallest_sufficient(part.among(there), family, dims, size, report.level))
     whole: pd.DataFrame = pd.concat(tables, ignore_index=True)
     return whole
@@ -144,8 +181,8 @@ def export_chosen(
 
 
 def scored_tasks(
-    options: DecisionOptions, report: ReportOptions, wanted: set[str], scores: Mapping[str, Tables]
-) -> tuple[list[Scored], dict[str, pd.DataFrame]]:
+    options: DecisionOptions, report: ReportOptions, wanted: set[str], scores: Mapping[str, Tables], times: pa.Table
+) -> tuple[list[Scored], dict[str, Costs]]:
     """Each task's scores of these embeddings, with as many labels as can be bought; and each task's costs."""
     item_scores, cells, draws = item_scores_of(scores), of_all_tasks(scores, "cells"), of_all_tasks(scores, "label_draws")
     metrics = primary_metrics(scores)
@@ -160,7 +197,8 @@ def scored_tasks(
         parts.append(
             Scored.of_units(task, metric, names, means, margin, n_resamples=n_resamples, rng=rng, groups=found.groups)
         )
-    return parts, {task: costs_of(cells[cells["task"] == task], options) for task in metrics}
+    timed = times.to_pandas()
+    return parts, {task: costs_of(cells[cells["task"] == task], timed[timed["task"] == task], options) for task in metrics}
 
 
 def sizes_of(cells: Iterable[EmbeddingCell]) -> dict[str, list[str]]:
@@ -180,24 +218,65 @@ def candidates(embeddings: Mapping[str, Any]) -> set[str]:
     return {without_seed(cell.name) for cell in cells if cell.origin != "control" and cell.changed_text is None}
 
 
-def costs_of(cells: pd.DataFrame, options: DecisionOptions) -> pd.DataFrame:
-    """Costs of a task's embeddings, one row each, seeds averaged; NaN where a cost was not measured."""
-    families = cells["embedding"].map(without_seed).rename("embedding")
+@dataclass(frozen=True, eq=False)
+class Costs:
+    """Costs of embeddings, and why some are not known.
+
+    Attributes
+    ----------
+    values : DataFrame indexed by embedding
+        A column per cost; NaN where it is not known.
+    why_unknown : dict of str to dict of str to str
+        By embedding and cost.
+    """
+
+    values: pd.DataFrame
+    why_unknown: dict[str, dict[str, str]]
+
+
+def costs_of(cells: pd.DataFrame, times: pd.DataFrame, options: DecisionOptions) -> Costs:
+    """Costs of a task's embeddings, seeds averaged. Times that other work on the machine disturbed do not count.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        The task's rows of what evaluations cost.
+    times : DataFrame
+        The task's rows of what requests took.
+    options : DecisionOptions
+        The price of an hour.
+    """
     measured = [name for name in COSTS if name in cells.columns]
-    table = cells.groupby(families)[measured].mean(numeric_only=True)
-    latencies = cells[cells["metric"].isin(LATENCIES)].pivot_table(
-        index=families[cells["metric"].isin(LATENCIES)], columns="metric", values="value"
-    )
-    table = table.join(latencies)
+    table = cells.groupby(cells["embedding"].map(without_seed).rename("embedding"))[measured].mean(numeric_only=True)
+    of_times = times.assign(embedding=times["embedding"].map(without_seed))
+    steady = of_times[of_times["steady"]].groupby("embedding")[[name for name in TIMES if name in times.columns]].mean()
+    table = table.join(steady).reindex(columns=list(COSTS)).astype("float64")
     price = options.price_per_hour
-    table["price_per_million"] = table.get("latency_ms_p50", float("nan")) * (price / 3.6 if price else float("nan"))
-    return table.reindex(columns=list(COSTS)).astype("float64")
+    table["price_per_million"] = table["processor_ms_p50"] * (price / 3.6 if price else float("nan"))
+    notes = of_times[~of_times["steady"]].drop_duplicates("embedding").set_index("embedding")["note"].to_dict()
+    why: dict[str, dict[str, str]] = {}
+    for name, row in table.iterrows():
+        not_timed = f"{notes.get(name, 'never timed')}; {MEASURE_AGAIN}"
+        found = {str(cost): not_timed for cost in TIMES if math.isnan(row[cost])}
+        if math.isnan(row["price_per_million"]):
+            found["price_per_million"] = not_timed if price else "decision.price_per_hour is not set"
+        if found:
+            why[str(name)] = found
+    return Costs(table, why)
 
 
-def worst_costs(costs: Any) -> pd.DataFrame:
-    """What an embedding costs on the task where it costs most."""
-    worst: pd.DataFrame = pd.concat(list(costs)).groupby(level=0).max()
-    return worst
+def worst_costs(costs: Mapping[str, Costs]) -> Costs:
+    """What an embedding costs on the task where it costs most; not known where it is not known on one of them."""
+    worst: pd.DataFrame = pd.concat([each.values for each in costs.values()]).groupby(level=0).max()
+    why: dict[str, dict[str, str]] = {}
+    for task, each in costs.items():
+        for name, reasons in each.why_unknown.items():
+            for cost, reason in reasons.items():
+                why.setdefault(name, {}).setdefault(cost, f"on {task}: {reason}")
+        for row, column in np.argwhere(each.values.isna().to_numpy()):
+            name, cost = str(each.values.index[row]), str(each.values.columns[column])
+            why.setdefault(name, {}).setdefault(cost, f"on {task}: not measured")
+    return Costs(worst, why)
 
 
 def affordable_fraction(draws: pd.DataFrame, labels: int | None) -> float:

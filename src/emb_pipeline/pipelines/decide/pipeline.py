@@ -1,7 +1,9 @@
 """Choose an embedding under the budgets, and hand it over.
 
-<origin>.scores ──► decide ──► decision, relaxations, sizes ──► export_chosen ──► deployment    (a bundle per task)
-tasks@<task> ──────────────────────────────────────────┘
+<origin>.scores, report.request_times ──► decide ──► decision, relaxations, sizes ──► export_chosen ──► deployment
+tasks@<task> ──────────────────────────────────────────────────────────────────────────────┘         (a bundle per task)
+
+Nothing is decided while `measure` still times something.
 """
 
 from __future__ import annotations
@@ -10,26 +12,25 @@ from kedro.pipeline import Pipeline, node, pipeline
 
 from emb_pipeline.experiment import Experiment
 from emb_pipeline.pipelines.decide import nodes
+from emb_pipeline.pipelines.timed import NAMESPACE, REQUEST_TIMES, last_timed
 from emb_pipeline.provenance import AGGREGATE
 
 STAGE, EXPORT = "decide", "deploy"
-NAMESPACE = "report"
-"""Of both stages: what the page shows is one item in the graph with it."""
 PARAMETERS = {"options": "params:decision", "report": "params:report", "embeddings": "params:embeddings"}
 
 
 def build(experiment: Experiment) -> Pipeline:
     """The stage that chooses: seconds, from stored scores."""
     scores = {f"{origin}_scores": f"{origin}.scores" for origin in experiment.origins}
-    takes = {**PARAMETERS, **{name: name for name in scores}}
+    takes = {**PARAMETERS, "times": "request_times", "after": "last_timed", **{name: name for name in scores}}
     steps = [
-        node(nodes.decide_on_embedding, takes, ["decision", "relaxations"], name="decide_on_embedding"),
+        node(nodes.decide_on_embedding, takes, ["decision", "relaxations", "joint_choice"], name="decide_on_embedding"),
         node(nodes.choose_sizes, takes, "sizes", name="choose_sizes"),
     ]
     return pipeline(
         steps,
         namespace=NAMESPACE,
-        inputs=scores,
+        inputs={"request_times": REQUEST_TIMES, "last_timed": last_timed(experiment), **scores},
         outputs={"decision", "relaxations", "sizes"},
         parameters=set(PARAMETERS.values()),
         tags=[STAGE, AGGREGATE],

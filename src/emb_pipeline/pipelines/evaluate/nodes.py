@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,7 +25,9 @@ Tables = Mapping[str, pa.Table]
 Scored = tuple[pa.Table, dict[str, Any]]
 SPARSE = "sparse"
 """Dimension of embeddings without one, as an axis in MLflow: 80,000 columns beside 100 would flatten all others."""
-COSTS = ("encode_seconds", "fit_seconds", "bytes_per_item")
+COSTS = ("encode_seconds", "fit_seconds", "tune_seconds", "bytes_per_item")
+BASE_TRAINING = "base_training_"
+"""What the inputs of `collect_tasks` begin with that are the trainings of an embedding's bases."""
 LABEL_DRAWS = pa.schema(
     [
         ("embedding", pa.string()),
@@ -41,8 +44,9 @@ CELLS = pa.schema(
             (name, pa.string())
             for name in ("embedding", "task", "kind", "origin", "method", "grid_dim", "metric", "options", "mlflow_run_id")
         ),
+        ("setting", pa.string()),
         *((name, pa.int64()) for name in ("dim", "seed", "corpus_tokens", "vocabulary", "peak_rss_bytes", "bytes")),
-        *((name, pa.float64()) for name in ("value", "final_loss", "train_seconds", *COSTS)),
+        *((name, pa.float64()) for name in ("value", "final_loss", "train_seconds", "own_train_seconds", *COSTS)),
         ("tuned", pa.bool_()),
     ]
 )
@@ -162,6 +166,7 @@ def evaluation_record(evaluation: Evaluation, cell: EmbeddingCell, definition: T
             "primary_metric": evaluation.metrics[primary],
             "encode_seconds": evaluation.encode_seconds,
             "fit_seconds": evaluation.fit_seconds,
+            "tune_seconds": evaluation.tune_seconds,
             "bytes_per_item": evaluation.bytes_per_item,
         },
         "tags": {
@@ -181,6 +186,7 @@ def collect_tasks(**parts: Any) -> dict[str, pa.Table]:
     records = [part for name, part in done.items() if name.endswith("_metrics")]
     scores = [part for name, part in done.items() if name.endswith("_item_scores")]
     failed = [part for name, part in parts.items() if isinstance(part, Failed) and not name.endswith("_item_scores")]
+    bases = [part for name, part in done.items() if name.startswith(BASE_TRAINING)]
     draws = [
         {"embedding": record["embedding"], "task": record["task"], **draw}
         for record in records
@@ -188,7 +194,7 @@ def collect_tasks(**parts: Any) -> dict[str, pa.Table]:
     ]
     return {
         "item_scores": pa.concat_tables([ITEM_SCORES.empty_table(), *scores]),
-        "cells": cells_table(records, None if isinstance(training, Failed) else training),
+        "cells": cells_table(records, None if isinstance(training, Failed) else training, bases),
         "label_draws": pa.Table.from_pylist(draws, schema=LABEL_DRAWS),
         "failures": failures_table(failed),
     }
@@ -210,9 +216,25 @@ def collect_embeddings(diagnosis: Tables | None = None, **cards: Tables) -> dict
     return {**gathered, **{name: of_vectors[name] for name in DIAGNOSIS}}
 
 
-def cells_table(records: Sequence[Mapping[str, Any]], training: Mapping[str, Any] | None) -> pa.Table:
-    """One row per task and metric, with what the embedding cost."""
+def cells_table(
+    records: Sequence[Mapping[str, Any]],
+    training: Mapping[str, Any] | None,
+    bases: Sequence[Mapping[str, Any]] = (),
+) -> pa.Table:
+    """One row per task and metric, with what the embedding cost: all that was needed to have it, whoever paid.
+
+    Parameters
+    ----------
+    records : sequence of mapping
+        Of its evaluations.
+    training : mapping, optional
+        Of its own training.
+    bases : sequence of mapping
+        Of the trainings of what it was made from, directly or not; the nearest first.
+    """
     trained = training["metrics"] if training else {}
+    needed = [*([training] if training else []), *bases]
+    own_seconds = trained.get("train_seconds", 0.0)
     rows = [
         {
             "embedding": record["embedding"],
@@ -225,11 +247,13 @@ def cells_table(records: Sequence[Mapping[str, Any]], training: Mapping[str, Any
             "grid_dim": str(record["params"]["dim"]),
             "corpus_tokens": training["params"]["corpus_tokens"] if training else None,
             "vocabulary": trained.get("vocabulary"),
-            "peak_rss_bytes": trained.get("peak_rss_bytes"),
-            "bytes": trained.get("bytes"),
+            "peak_rss_bytes": max((each["metrics"]["peak_rss_bytes"] for each in needed), default=None),
+            "bytes": needed[0]["metrics"].get("bytes") if needed else None,
             "final_loss": training["series"].get("loss", [None])[-1] if training else None,
             "options": record["tags"]["options"],
-            "train_seconds": trained.get("train_seconds", 0.0),
+            "setting": json.dumps(record["details"]["setting"]) if "setting" in record["details"] else None,
+            "train_seconds": own_seconds + sum(each["metrics"]["train_seconds"] for each in bases),
+            "own_train_seconds": own_seconds,
             **{cost: record["metrics"][cost] for cost in COSTS},
             "mlflow_run_id": record.get("mlflow_run_id"),
         }

@@ -93,6 +93,8 @@ def _collect_tasks(cell: EmbeddingCell, experiment: Experiment) -> Pipeline:
     inputs = {f"{task}_{leaf}": f"{cell.name}.{task}.{leaf}" for task in tasks for leaf in ("item_scores", "metrics")}
     if cell.is_trained:
         inputs["training"] = f"{cell.name}.training"
+    trained = [base for base in experiment.bases_of(cell) if base.is_trained]
+    inputs |= {f"{nodes.BASE_TRAINING}{number}": f"{base.name}.training" for number, base in enumerate(trained)}
     return pipeline(
         [node(nodes.collect_tasks, {name: name for name in inputs}, "card", name="collect_tasks")],
         namespace=cell.name,

@@ -1,8 +1,12 @@
-"""Search for the passages of each retrieval task: exactly, and with each index, in Milvus or in this process.
+"""Time single requests, and search for the passages of each retrieval task: exactly, and with each index.
 
-<origin>.scores ───────────┐
-tasks@<task> ──────────────┼──► search_<task> ──► report.<task>.searches ──► collect_searches ──► vector_search
-tasks@<task>.collection ───┘
+<origin>.scores, tasks@<task> ──► time_requests ──► report.request_times
+                                       │
+tasks@<task>.collection ───────────────┴──► search_<task> ──► report.<task>.searches ──► collect_searches ──► vector_search
+
+Times are worth what the machine left of itself. So these steps run one after the other, when everything that is
+evaluated has been, and before anything else begins: under a runner that works side by side, too. Each takes what the one
+before it made, and the first steps of the report and the decision take what the last one made.
 """
 
 from __future__ import annotations
@@ -11,12 +15,10 @@ from kedro.pipeline import Pipeline, node, pipeline
 
 from emb_pipeline.experiment import Experiment
 from emb_pipeline.pipelines.measure import nodes
+from emb_pipeline.pipelines.timed import NAMESPACE, searched_tasks, searches_of
 from emb_pipeline.provenance import AGGREGATE
-from emb_pipeline.tasks.registry import KINDS
 
 STAGE = "measure"
-NAMESPACE = "report"
-"""What the page shows is one item in the graph with it."""
 PARAMETERS = {
     "options": "params:vector_search",
     "report": "params:report",
@@ -26,18 +28,21 @@ PARAMETERS = {
 
 
 def build(experiment: Experiment) -> Pipeline:
-    """The stage that measures vector search."""
-    tasks = [task for task, kind in experiment.tasks.items() if "search" in KINDS[kind].needs]
+    """The stage that measures what requests and vector search take."""
+    tasks = searched_tasks(experiment)
     scores = {f"{origin}_scores": f"{origin}.scores" for origin in experiment.origins}
     collections = {f"{task}_collection": f"tasks@{task}.collection" for task in tasks} if experiment.needs_store else {}
-    examples = {f"task_{task}": f"tasks@{task}" for task in tasks}
-    searches = {f"{task}_searches": f"{NAMESPACE}.{task}.searches" for task in tasks}
-    steps = []
+    examples = {f"task_{task}": f"tasks@{task}" for task in experiment.tasks}
+    searches = {f"{task}_searches": searches_of(task) for task in tasks}
+    timed = {"options": "params:latency", "embeddings": "params:embeddings", "definitions": "params:tasks"}
+    timed |= {"folders": "params:folders", **{name: name for name in (*examples, *scores)}}
+    steps = [node(nodes.time_requests, timed, "request_times", name="time_requests")]
     for task in tasks:
         takes = {
             **PARAMETERS,
             "task": f"task_{task}",
             "definition": f"params:tasks.{task}",
+            "after": steps[-1].outputs[0],
             **{name: name for name in scores},
         }
         if experiment.needs_store:
@@ -52,7 +57,7 @@ def build(experiment: Experiment) -> Pipeline:
     return pipeline(
         [*steps, gathered],
         namespace=NAMESPACE,
-        inputs={**scores, **examples, **collections} if tasks else None,
+        inputs={**scores, **examples, **collections},
         outputs={**searches, "vector_search": "vector_search"},
         parameters={name for step in (*steps, gathered) for name in step.inputs if name.startswith("params:")},
         tags=[STAGE, AGGREGATE],

@@ -45,6 +45,7 @@ from emb_pipeline.text.tokens import TokenCorpus
 
 Tables = Mapping[str, pa.Table]
 PRIMARY = {name: kind.primary_metric for name, kind in KINDS.items()}
+LATENCIES = ("latency_ms_p50", "latency_ms_p95", "latency_ms_p99")
 
 
 class ReportOptions(BaseModel):
@@ -63,8 +64,13 @@ class ReportOptions(BaseModel):
         return Resampling(self.resamples, self.permutations, self.level, self.seed)
 
 
-def test_for_differences(options: ReportOptions, embeddings: Mapping[str, Any], **scores: Tables) -> pd.DataFrame:
-    """Whether embeddings differ at all, on each task and along each task's learning curves."""
+def test_for_differences(
+    options: ReportOptions, embeddings: Mapping[str, Any], after: pa.Table, **scores: Tables
+) -> pd.DataFrame:
+    """Whether embeddings differ at all, on each task and along each task's learning curves.
+
+    ``after`` is what was timed last: the report begins when nothing is being timed any more.
+    """
     item_scores, metrics = item_scores_of(scores), primary_metrics(scores)
     cells = are_trained_on_a_corpus(cells_of(embeddings))
     rows: list[dict[str, Any]] = []
@@ -83,15 +89,17 @@ def make_leaderboard(
     use_case: str,
     embeddings: Mapping[str, Any],
     differences: pa.Table,
+    times: pa.Table,
     failures: pa.Table,
     **scores: Tables,
 ) -> pd.DataFrame:
-    """Every metric of every cell, with interval, letters, cost, and its embedding's facts; of a cell that failed, why."""
+    """Every metric of every cell, with interval, letters, costs, and its embedding's facts; of a cell that failed, why."""
     item_scores, cells = item_scores_of(scores), of_all_tasks(scores, "cells")
+    latencies = times.to_pandas().melt(["task", "embedding"], list(LATENCIES), "metric", "value").dropna()
     failed = failures.to_pandas()
     board = statistics.leaderboard(
         item_scores,
-        cells,
+        pd.concat([cells, latencies], ignore_index=True),
         PRIMARY,
         options.resampling,
         use_case=use_case,
@@ -101,7 +109,7 @@ def make_leaderboard(
     return board.merge(embedding_facts(cells_of(embeddings)), on="embedding", how="left", validate="many_to_one")
 
 
-def collect_failures(**scores: Tables) -> pa.Table:
+def collect_failures(after: pa.Table, **scores: Tables) -> pa.Table:
     """What failed: cells, and without a task embeddings that could not be made or diagnosed."""
     whole = pa.concat_tables(
         [tables["failures"] for tables in scores.values() if "failures" in tables] or [FAILURES.empty_table()]
@@ -176,8 +184,8 @@ def make_audit(audits: pa.Table, overlap: pa.Table) -> pd.DataFrame:
     return whole
 
 
-def make_word_map(**scores: Tables) -> pa.Table:
-    """Words of several embeddings in two dimensions, the maps turned onto the first."""
+def make_word_map(after: pa.Table, **scores: Tables) -> pa.Table:
+    """Words of several embeddings in two dimensions, the maps turned onto the first; see `test_for_differences`."""
     return pa.Table.from_pandas(side_by_side(of_all_tasks(scores, "word_map")), schema=PLACES, preserve_index=False)
 
 
@@ -235,6 +243,7 @@ def write_page(
     crossovers: pa.Table,
     decision: pa.Table,
     relaxations: pa.Table,
+    joint_choice: pa.Table,
     sizes: pa.Table,
     vector_search: pa.Table,
     audit: pa.Table,
@@ -265,6 +274,7 @@ def write_page(
         word_map=word_map.to_pandas(),
         decision=decision.to_pandas(),
         relaxations=relaxations.to_pandas(),
+        joint_choice=joint_choice.to_pandas(),
         sizes=sizes.to_pandas(),
         searches=vector_search.to_pandas(),
         failures=failures.to_pandas(),

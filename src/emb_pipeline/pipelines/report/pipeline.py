@@ -3,6 +3,8 @@
 <origin>.scores ──► any_difference ──► leaderboard, comparisons, effects, curves ──┐
 tasks@audit, corpora@overlap ──► audit ───────────────────────────────────────────┼──► figures ──► report_page
 decision, relaxations, sizes (of decide), vector_search ──────────────────────────┘
+
+What requests take stands in the leaderboard; all of it waits for what `measure` times.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from kedro.pipeline.node import Node
 
 from emb_pipeline.experiment import Experiment
 from emb_pipeline.pipelines.report import nodes
+from emb_pipeline.pipelines.timed import REQUEST_TIMES, last_timed
 from emb_pipeline.provenance import AGGREGATE
 from emb_pipeline.tasks.registry import KINDS, Kind
 
@@ -42,12 +45,20 @@ def build(experiment: Experiment) -> Pipeline:
     drawn = [name for step in steps for name in step.outputs]
     corpora = {f"corpus_{corpus}": f"corpora@{corpus}" for corpus in experiment.corpora}
     decided = {name: name for name in ("decision", "relaxations", "sizes", "vector_search")}
-    shown = [*drawn, *decided, *scores, *corpora, "parameters"]
+    shown = [*drawn, *decided, "joint_choice", *scores, *corpora, "parameters"]
     page = node(nodes.write_page, {name: name for name in shown}, "report_page", name="write_page")
     return pipeline(
         [*steps, page],
         namespace=STAGE,
-        inputs={"audits": "tasks@audit", "overlap": "corpora@overlap", **decided, **scores, **corpora},
+        inputs={
+            "audits": "tasks@audit",
+            "overlap": "corpora@overlap",
+            "request_times": REQUEST_TIMES,
+            "last_timed": last_timed(experiment),
+            **decided,
+            **scores,
+            **corpora,
+        },
         outputs={*drawn, "report_page"},
         parameters=_parameters([*steps, page]),
         tags=[STAGE, AGGREGATE],
@@ -59,11 +70,21 @@ def _tables(scores: Mapping[str, str]) -> list[Node]:
     compared = {**measured, "differences": "any_difference"}
     grid = {"embeddings": "params:embeddings"}
     return [
-        node(nodes.test_for_differences, {**grid, **measured}, "any_difference", name="test_for_differences"),
-        node(nodes.collect_failures, {name: name for name in scores}, "failures", name="collect_failures"),
+        node(
+            nodes.test_for_differences,
+            {**grid, **measured, "after": "last_timed"},
+            "any_difference",
+            name="test_for_differences",
+        ),
+        node(
+            nodes.collect_failures,
+            {"after": "last_timed", **{name: name for name in scores}},
+            "failures",
+            name="collect_failures",
+        ),
         node(
             nodes.make_leaderboard,
-            {"use_case": "params:use_case", "failures": "failures", **grid, **compared},
+            {"use_case": "params:use_case", "times": "request_times", "failures": "failures", **grid, **compared},
             "leaderboard",
             name="make_leaderboard",
         ),
@@ -77,7 +98,12 @@ def _tables(scores: Mapping[str, str]) -> list[Node]:
         ),
         node(nodes.measure_learning_curves, compared, ["learning_curves", "crossovers"], name="measure_learning_curves"),
         node(nodes.make_audit, ["audits", "overlap"], "audit", name="make_audit"),
-        node(nodes.make_word_map, {name: name for name in scores}, "word_map", name="make_word_map"),
+        node(
+            nodes.make_word_map,
+            {"after": "last_timed", **{name: name for name in scores}},
+            "word_map",
+            name="make_word_map",
+        ),
     ]
 
 

@@ -18,8 +18,10 @@ from emb_pipeline.experiment import EmbeddingCell, Folders, Resample, Spoiling
 from emb_pipeline.pipelines.failures import contained
 from emb_pipeline.text.resampling import resampled
 from emb_pipeline.text.spoiling import spoilt
-from emb_pipeline.text.tokens import TokenCorpus
+from emb_pipeline.text.tokens import TokenCorpus, write_tokens
 
+_COMPILED: list[tuple[str, Any, int]] = []
+"""Methods, with options and threads, that this process has compiled."""
 Trained = tuple[WordVectors, dict[str, Any]]
 TrainedEncoder = tuple[EncoderFolder, dict[str, Any]]
 
@@ -38,6 +40,7 @@ def train_vectors(corpus: TokenCorpus, cell: EmbeddingCell, training: TrainingOp
     scratch = temporary_path(folders.scratch / "changed_text")
     try:
         text = learnt_from(corpus, cell, scratch)
+        _compile(cell, training.workers, folders.scratch)
         with Footprint() as footprint:
             vectors = registry.train(
                 cell.method,
@@ -51,6 +54,22 @@ def train_vectors(corpus: TokenCorpus, cell: EmbeddingCell, training: TrainingOp
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return vectors, training_record(cell, vectors, footprint, text.n_tokens)
+
+
+def _compile(cell: EmbeddingCell, workers: int, scratch: Path) -> None:
+    """Train on next to nothing first: what compiling a method takes is not what its first embedding costs."""
+    compiled = (cell.method, cell.options, workers)
+    if compiled in _COMPILED:
+        return
+    folder = temporary_path(scratch / "compile")
+    fewer = {"epochs": 1, "min_count": 1}
+    options = cell.options.model_copy(update={name: value for name, value in fewer.items() if hasattr(cell.options, name)})
+    try:
+        tokens = write_tokens([("0", "a b c a b c a b c")], folder)
+        registry.train(cell.method, tokens, dim=cell.dim, options=options, seed=cell.seed, workers=workers)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    _COMPILED.append(compiled)
 
 
 def learnt_from(corpus: TokenCorpus, cell: EmbeddingCell, folder: Path) -> TokenCorpus:

@@ -1,0 +1,120 @@
+"""What answers one request of each kind of task, to be timed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from emb_pipeline.embeddings.bm25 import Bm25
+from emb_pipeline.embeddings.hybrid import Hybrid
+from emb_pipeline.embeddings.item_knn import ItemKnn
+from emb_pipeline.embeddings.options import (
+    Bm25Options,
+    EaseOptions,
+    HybridOptions,
+    ItemKnnOptions,
+    TfidfOptions,
+    TokenFeaturesOptions,
+)
+from emb_pipeline.embeddings.sparse import Tfidf
+from emb_pipeline.embeddings.token_features import TokenFeatures
+from emb_pipeline.tasks.classification import classification_service
+from emb_pipeline.tasks.examples import ClassificationTask, RetrievalTask, SimilarityTask
+from emb_pipeline.tasks.options import (
+    ClassificationOptions,
+    EvaluationOptions,
+    ExtractiveOptions,
+    RecommendationOptions,
+    RetrievalOptions,
+    SequenceLabellingOptions,
+)
+from emb_pipeline.tasks.recommendation import recommendation_service
+from emb_pipeline.tasks.registry import KINDS
+from emb_pipeline.tasks.retrieval import retrieval_service
+from emb_pipeline.tasks.sequence_labelling import tagging_service
+from emb_pipeline.tasks.similarity import cosine_of_pairs, similarity_service
+from emb_pipeline.text.texts import Texts
+
+from .conftest import WordEncoder
+from .test_recommendation import camps
+from .test_sequence_labelling import Contextual, _task
+
+TEXTS = ["sand tide shell", "moss bark", "fern owl moss", "tide gull"]
+
+
+def test_every_kind_has_a_service_of_as_many_requests_as_were_asked_for() -> None:
+    assert all(kind.service for kind in KINDS.values())
+    task = ClassificationTask("places", np.array(list("abcd")), Texts(TEXTS), np.array(["sea", "wood", "wood", "sea"]))
+    for kind, made in (("dense", WordEncoder()), ("sparse", Tfidf(TfidfOptions()))):
+        service = classification_service(task, made, ClassificationOptions(latency_requests=3), None)
+        assert service.requests == TEXTS[:3], kind
+        assert np.exp(service.answer("moss owl")).sum() == pytest.approx(1)
+
+
+def test_a_query_is_answered_with_ten_passages_or_all_there_are() -> None:
+    qrels = sp.csr_array(np.array([[1.0, 0, 0, 0]], dtype=np.float32))
+    task = RetrievalTask("find", np.array(["q"]), Texts(["tide shell"]), np.array(list("abcd")), Texts(TEXTS), qrels)
+    for encoder in (Bm25(Bm25Options()), Tfidf(TfidfOptions())):
+        service = retrieval_service(task, encoder, RetrievalOptions(), None)
+        assert service.answer("tide shell")[0, 0] == 0 and service.requests == ["tide shell"]
+    dense = retrieval_service(task, WordEncoder(), RetrievalOptions(), None)
+    assert sorted(dense.answer("tide shell")[0]) == [0, 1, 2, 3]
+
+
+def test_a_pair_is_answered_with_its_cosine() -> None:
+    places = np.array([0, 1]), np.array([3, 2])
+    task = SimilarityTask("alike", np.array(["1", "2"]), Texts(TEXTS), *places, np.array([0.9, 0.5]))
+    for encoder in (WordEncoder(), Tfidf(TfidfOptions())):
+        service = similarity_service(task, encoder, EvaluationOptions(), None)
+        fitted = encoder.fit(task.texts) if isinstance(encoder, Tfidf) else encoder
+        expected = cosine_of_pairs(fitted.encode(task.texts), *places)
+        assert [service.answer(pair)[0] for pair in service.requests] == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_sentence_is_answered_with_a_valid_tag_for_each_token() -> None:
+    task = _task()
+    for encoder in (Contextual(), TokenFeatures(TokenFeaturesOptions())):
+        service = tagging_service(task, encoder, SequenceLabellingOptions(latency_requests=4), None)
+        assert service.requests == [task.sentences[row] for row in np.flatnonzero(task.split == "test")[:4]]
+        for tokens in service.requests:
+            codes = service.answer(tokens)
+            assert len(codes) == len(tokens)
+            assert all(task.allowed[before, after] for before, after in zip([-1, *codes[:-1]], codes, strict=True))
+
+
+def test_a_question_is_answered_with_words_of_its_context() -> None:
+    pytest.importorskip("torch")
+    from emb_pipeline.embeddings.options import SlidingWindowOptions
+    from emb_pipeline.embeddings.sliding_window import SlidingWindow
+    from emb_pipeline.tasks.extractive_qa import answering_service
+
+    from .test_extractive_qa import Axes, InContext, behind_the_key, vocabulary
+
+    task = behind_the_key(20)
+    words = vocabulary(task)
+    for encoder in (Axes(words), InContext(words), SlidingWindow(SlidingWindowOptions())):
+        service = answering_service(task, encoder, ExtractiveOptions(latency_requests=3), None)
+        assert len(service.requests) == 3
+        for context, question in service.requests:
+            first, last = service.answer((context, question))[0]
+            assert 0 <= first <= last < len(context)
+
+
+def test_a_user_is_answered_with_what_is_new_to_them_by_the_setting_that_was_chosen() -> None:
+    task, options = camps(), RecommendationOptions(latency_requests=5)
+    hybrid = Hybrid(
+        HybridOptions(recommender="ease", ease=EaseOptions(regularisations=(3.0,)), weights=(0.2, 0.8)), WordEncoder()
+    )
+    for encoder, setting in (
+        (WordEncoder(), {"half_life": 1.0}),
+        (WordEncoder(), None),
+        (ItemKnn(ItemKnnOptions(shrinkages=(0.0,), neighbours=(5,))), {"shrinkage": 0.0, "neighbours": 5}),
+        (hybrid, {"text_weight": 0.8}),
+    ):
+        service = recommendation_service(task, encoder, options, setting)
+        assert service.requests == task.testing.users[:5].tolist()
+        for user in service.requests:
+            known = set(task.testing.known[[user]].indices.tolist())
+            found = service.answer(user)[0].tolist()
+            assert len(found) == 10 and not known & set(found)
