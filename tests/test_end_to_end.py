@@ -133,6 +133,20 @@ def test_a_labelled_task_has_a_learning_curve_up_to_what_the_leaderboard_says(se
     assert len(crossovers) == len(all_labels) - 1 and set(crossovers["reference"]) == {all_labels.idxmax()}
 
 
+def test_kedro_viz_previews_tables_and_figures(finished: Path) -> None:
+    from fastapi.testclient import TestClient
+    from kedro_viz.api.apps import create_api_app_from_project
+    from kedro_viz.server import load_and_populate_data
+
+    load_and_populate_data(finished, env="tiny")
+    viz = TestClient(create_api_app_from_project(finished))
+    nodes = {node["full_name"]: node["id"] for node in viz.get("/api/main").json()["nodes"] if node["type"] == "data"}
+    shown = {name: viz.get(f"/api/nodes/{nodes[name]}").json() for name in ("leaderboard", "topic.examples")}
+    assert {each["preview_type"] for each in shown.values()} == {"TablePreview"}
+    assert "embedding" in shown["leaderboard"]["preview"]["columns"] and len(shown["leaderboard"]["preview"]["data"]) == 10
+    assert {"text", "label"} <= set(shown["topic.examples"]["preview"]["columns"])
+
+
 def test_a_decision_is_made_for_each_task_and_changes_with_the_budgets_alone(finished: Path) -> None:
     decision = newest(finished, "decision")
     assert set(decision["task"]) == {*newest(finished, "leaderboard")["task"], "all tasks"}

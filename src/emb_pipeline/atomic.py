@@ -61,8 +61,18 @@ def temporary_path(final: Path) -> Path:
     for left in final.parent.glob(f".{_glob_escaped(final.name)}.*-*-*.part"):
         if not _is_in_use(left):
             _remove(left)
-    owner = f"{_machine()}-{os.getpid()}-{_start_of(os.getpid()) or 0}"
-    return final.with_name(f".{final.name}.{owner}-{uuid.uuid4().hex[:8]}.part")
+    return final.with_name(f".{final.name}.{this_process()}-{uuid.uuid4().hex[:8]}.part")
+
+
+def this_process() -> str:
+    """Name this process as no other one is named, on any machine, now or later: ``<machine>-<pid>-<start>``."""
+    return f"{_machine()}-{os.getpid()}-{_start_of(os.getpid()) or 0}"
+
+
+def has_ended(process: str) -> bool:
+    """Tell whether a process of this machine, as ``this_process`` named it, is gone; False for one of another machine."""
+    machine, pid, started = process.rsplit("-", 2) if process.count("-") >= 2 else ("", "", "")
+    return machine == _machine() and pid.isdigit() and not _process_runs(int(pid), started)
 
 
 @dataclass(frozen=True)

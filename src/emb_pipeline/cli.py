@@ -11,6 +11,7 @@ from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
 from kedro.validation.exceptions import ParameterValidationError
 
+from emb_pipeline.redaction import redact
 from emb_pipeline.text.errors import DataError
 
 TRACEBACKS = logging.getLogger("emb_pipeline.tracebacks")
@@ -27,7 +28,7 @@ class _Run(click.Command):
             return super().invoke(ctx)
         except _USERS_TO_MEND as error:
             TRACEBACKS.error("kedro run", exc_info=error)
-            raise click.ClickException(_NOISE.sub("", str(error))) from error
+            raise click.ClickException(redact(_NOISE.sub("", str(error)))) from error
 
 
 @click.group(name="emb_pipeline")

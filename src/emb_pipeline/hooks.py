@@ -3,14 +3,19 @@ and the last lines of the console say where the results are."""
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import re
+import signal
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
+import psutil
 from kedro.framework.hooks import hook_impl
 
 from emb_pipeline.config import (
@@ -21,6 +26,7 @@ from emb_pipeline.config import (
     remember,
     tracking_uri,
 )
+from emb_pipeline.redaction import redact
 
 LOGGER = logging.getLogger(__name__)
 
@@ -37,27 +43,43 @@ class ActiveProject:
 
 
 class ParentRun:
-    """One MLflow run per ``kedro run``, with what is needed to repeat it; the runs of its cells are its children."""
+    """One MLflow run per ``kedro run``, with what is needed to repeat it; the runs of its cells are its children.
+
+    It is closed however the run ends. Kedro tells hooks of errors alone: Ctrl-C is seen when the process exits, SIGTERM by a
+    handler, which ends the workers of a parallel run, too. After SIGKILL the next run closes it.
+    """
 
     EXPERIMENT = "emb/runs"
+
+    def __init__(self) -> None:
+        self._uri, self._process = "", 0
+        self._run_id: str | None = None
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
         """Open the parent run."""
         from emb_pipeline.datasets import tracking
 
-        self._uri = tracking_uri()
+        self._uri, self._process = tracking_uri(), os.getpid()
         self._run_id = tracking.open_run(self._uri, self.EXPERIMENT, *_description(run_params))
         if self._run_id:
             os.environ[tracking.PARENT_RUN] = self._run_id
+        atexit.register(self._close, "KILLED")
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGTERM, self._terminate)
 
     @hook_impl
-    def after_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
+    def after_pipeline_run(self, catalog: Any) -> None:
         """Write what MLflow could not take before, and close the parent run."""
-        for name in sorted(pipeline.all_outputs()):
+        from kedro.framework.project import pipelines
+
+        from emb_pipeline.datasets import tracking
+
+        tracking.forget_outages()
+        for name in sorted(pipelines["__default__"].all_outputs()):
             flush = getattr(catalog.get(name), "flush", None)
-            if flush is not None and not flush():
-                break
+            if flush is not None:
+                flush()
         self._close("FINISHED")
 
     @hook_impl
@@ -68,9 +90,23 @@ class ParentRun:
     def _close(self, status: str) -> None:
         from emb_pipeline.datasets import tracking
 
+        run_id, self._run_id = self._run_id, None
         os.environ.pop(tracking.PARENT_RUN, None)
-        if self._run_id:
-            tracking.close_run(self._uri, self._run_id, status)
+        atexit.unregister(self._close)
+        if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == self._terminate:
+            signal.signal(signal.SIGTERM, self._before)
+        if run_id:
+            tracking.close_run(self._uri, run_id, status)
+
+    def _terminate(self, number: int, frame: Any) -> None:
+        """End the run's workers, close the run, and end this process as the signal would have."""
+        if os.getpid() == self._process:  # a worker that was forked has the handler, too
+            for worker in psutil.Process().children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    worker.kill()
+            self._close("KILLED")
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
 
 
 def _description(run_params: dict[str, Any]) -> tuple[str, dict[str, str], dict[str, Any]]:
@@ -248,7 +284,7 @@ class Console:
         page = Path(in_project(f"data/08_reporting/{use_case}/latest/report.html"))
         terminal.print(f"report   {page}", soft_wrap=True, highlight=False)
         terminal.print(
-            f"runs     mlflow ui --backend-store-uri {tracking_uri()}   (http://127.0.0.1:5000)",
+            f"runs     mlflow ui --backend-store-uri {redact(tracking_uri())}   (http://127.0.0.1:5000)",
             soft_wrap=True,
             highlight=False,
         )

@@ -6,6 +6,7 @@ import warnings
 
 from emb_pipeline.config import ExperimentConfigLoader, in_project, tracking_uri, vector_store
 from emb_pipeline.hooks import ActiveProject, Console, FailedCells, FirstRows, Freshness, ParentRun, Requirements
+from emb_pipeline.redaction import redact_logs
 
 # Progress bars of libraries would fill the log of a run; who wants them sets TQDM_DISABLE=0.
 os.environ.setdefault("TQDM_DISABLE", "1")
@@ -13,6 +14,7 @@ os.environ.setdefault("TQDM_DISABLE", "1")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 # What libraries warn of goes to the log file (conf/logging.yml), not into the console between the lines of a run.
 logging.captureWarnings(True)
+redact_logs()
 # Kedro 1.7 with omegaconf 2.4: Kedro's to change, and said at every command otherwise.
 warnings.filterwarnings("ignore", message=r"register_new_resolver\(\) is deprecated")
 # Namespaced names with dots are what our mappings are made of.

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import psutil
+import pyarrow as pa
 import pytest
 
 from emb_pipeline.datasets import tracking
-from emb_pipeline.datasets.tracking import TrackedRunDataset
+from emb_pipeline.datasets.tracking import TrackedRunDataset, TrackedTablesDataset
 
 RECORD = {
     "params": {"origin": "domain", "method": "glove", "dim": 8},
@@ -20,9 +31,9 @@ RECORD = {
 
 @pytest.fixture(autouse=True)
 def reachable() -> Iterator[None]:
-    tracking._UNREACHABLE.clear()
+    tracking.forget_outages()
     yield
-    tracking._UNREACHABLE.clear()
+    tracking.forget_outages()
 
 
 def dataset(folder: Path, uri: str) -> TrackedRunDataset:
@@ -56,8 +67,151 @@ def test_mlflow_being_down_costs_a_warning_and_the_run_is_written_later(
     assert "takes no runs" in caplog.text
     assert dataset(tmp_path, down).load()["mlflow_run_id"] is None
     up = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    tracking.forget_outages()
     assert dataset(tmp_path, up).flush()
     client = MlflowClient(up)
     (run,) = client.search_runs([client.get_experiment_by_name("emb/search").experiment_id])
     assert run.data.metrics["primary_metric"] == 0.5
     assert dataset(tmp_path, up).flush() and len(client.search_runs([run.info.experiment_id])) == 1
+
+
+def runs(uri: str, experiment: str = "emb/search") -> list[Any]:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(uri)
+    found = client.get_experiment_by_name(experiment)
+    return list(client.search_runs([found.experiment_id], order_by=["attributes.start_time ASC"])) if found else []
+
+
+def test_names_that_mlflow_refuses_are_written_all_the_same(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    dataset(tmp_path, uri).save({**RECORD, "metrics": {"f1_<b>": 0.5, "f1_A & B": 0.25}})
+    (run,) = runs(uri)
+    assert run.data.metrics["f1__x3c_b_x3e_"] == 0.5 and run.data.metrics["f1_A _x26_ B"] == 0.25
+
+
+def test_a_record_that_is_refused_leaves_nothing_open_and_does_not_stop_the_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    assert tracking.log_run(uri, "emb/search", "first", {"params": {"a": 1}, "tags": {"mlflow.user": "x" * 9}}) is not None
+    refused = tracking.log_run(uri, "e" * 600, "second", RECORD)
+    assert refused is None and "MLflow refuses second" in caplog.text
+    assert tracking.log_run(uri, "emb/search", "third", RECORD) is not None
+    assert [(run.info.run_name, run.info.status) for run in runs(uri)] == [("first", "FINISHED"), ("third", "FINISHED")]
+
+
+def test_a_deleted_experiment_is_restored(tmp_path: Path) -> None:
+    from mlflow import MlflowClient
+
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    dataset(tmp_path, uri).save(RECORD)
+    client = MlflowClient(uri)
+    client.delete_experiment(client.get_experiment_by_name("emb/search").experiment_id)
+    dataset(tmp_path, uri).save(RECORD)
+    assert len(runs(uri)) == 2
+
+
+def test_a_run_with_another_hyper_parameter_says_which_in_name_and_params(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    for options in ('{"window": 5, "epochs": 10}', '{"window": 9, "epochs": 10}', '{"window": 9, "epochs": 10}'):
+        dataset(tmp_path, uri).save({**RECORD, "tags": {"options": options}})
+    names = [run.info.run_name for run in runs(uri)]
+    assert names == ["tiny/domain.glove_8", "tiny/domain.glove_8 window=9", "tiny/domain.glove_8"]
+    assert [run.data.params["options.window"] for run in runs(uri)] == ["5", "9", "9"]
+
+
+def test_no_password_reaches_mlflow(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    address = "http://me:secret@host/x"
+    dataset(tmp_path, uri).save({"params": {"address": address}, "tags": {"options": f'{{"url": "{address}"}}'}})
+    tracking.open_run(uri, "emb/search", "parent", {"kedro_command": f"kedro run --params url={address}"}, {"url": address})
+    assert not [run for run in runs(uri) if "secret" in str(run.to_dictionary())]
+    assert not [file for file in tmp_path.rglob("config.json") if "secret" in file.read_text()]
+
+
+@contextmanager
+def server(folder: Path, port: int) -> Iterator[str]:
+    """A real MLflow server on this machine, killed at the end."""
+    uri = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += [
+        "--backend-store-uri",
+        f"sqlite:///{folder / 'server.db'}",
+        "--artifacts-destination",
+        str(folder / "artifacts"),
+    ]
+    with (folder / "server.log").open("a") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    try:
+        for _ in range(600):
+            try:
+                urllib.request.urlopen(f"{uri}/health", timeout=1).read()
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield uri
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def test_what_a_server_missed_while_it_was_down_is_written_when_it_is_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    cells = pa.table({"task": ["search"], "metric": ["ndcg@10"], "value": [0.5], "grid_dim": ["8"], "train_seconds": [1.0]})
+    for name, value in {"origin": "domain", "method": "glove", "tuned": False, "seed": 0, "bytes_per_item": 32.0}.items():
+        cells = cells.append_column(name, pa.array([value]))
+    with server(tmp_path, port) as uri:
+        dataset(tmp_path / "one", uri).save(RECORD)
+        assert len(runs(uri)) == 1
+    missed = dataset(tmp_path / "two", uri)
+    card = TrackedTablesDataset(
+        filepath=str(tmp_path / "card"), experiment="emb/scorecard", run_name="tiny/domain.glove_8", tracking_uri=uri
+    )
+    missed.save(RECORD)
+    card.save({"cells": cells})
+    assert missed.load()["mlflow_run_id"] is None and "takes no runs" in caplog.text
+    with server(tmp_path, port):
+        tracking.forget_outages()
+        assert missed.flush() and card.flush() and missed.flush() and card.flush()
+        assert len(runs(uri)) == 2 and missed.load()["mlflow_run_id"] in {run.info.run_id for run in runs(uri)}
+        assert [run.data.metrics["search/ndcg_at_10"] for run in runs(uri, "emb/scorecard")] == [0.5]
+
+
+def test_a_run_whose_process_was_killed_is_closed_by_the_next_one(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    script = (
+        "import os, signal; from emb_pipeline.datasets import tracking; "
+        f"tracking.open_run({uri!r}, 'emb/search', 'killed', {{}}, {{}}); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=False)
+    assert [run.info.status for run in runs(uri)] == ["RUNNING"]
+    open_run = tracking.open_run(uri, "emb/search", "next", {}, {})
+    assert {run.info.run_name: run.info.status for run in runs(uri)} == {"killed": "KILLED", "next": "RUNNING"}
+    tracking.close_run(uri, str(open_run), "FINISHED")
+    assert {run.info.run_name: run.info.status for run in runs(uri)} == {"killed": "KILLED", "next": "FINISHED"}
+
+
+@pytest.mark.parametrize(
+    ("number", "arguments"),
+    [(signal.SIGINT, ()), (signal.SIGTERM, ("--runner", "ParallelRunner", "--runner-params", "max_workers=2"))],
+)
+def test_a_run_that_is_stopped_is_closed_and_leaves_no_worker(
+    number: int, arguments: tuple[str, ...], project: Path
+) -> None:
+    command = [sys.executable, "-m", "kedro", "run", "--env", "tiny", *arguments]
+    started = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process, uri = psutil.Process(started.pid), f"sqlite:///{project / 'mlflow.db'}"
+    made = project / "data/03_primary/tiny/tasks/topic/examples/manifest.json"
+    deadline = time.monotonic() + 120
+    while not made.is_file() and started.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    workers = process.children(recursive=True)
+    started.send_signal(number)
+    assert started.wait(timeout=60) != 0
+    assert not psutil.wait_procs(workers, timeout=20)[1]
+    assert [run.info.status for run in runs(uri, "emb/runs")] == ["KILLED"]

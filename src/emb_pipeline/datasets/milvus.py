@@ -14,6 +14,8 @@ import numpy as np
 from kedro.io import DatasetError
 from kedro_datasets_experimental.vectorstore_base import AbstractVectorStoreDataset, VectorStoreHandle
 
+from emb_pipeline.redaction import redact
+
 ID, VECTOR = "id", "vector"
 MISSING = "pymilvus is not installed: pip install 'emb_pipeline[milvus]', or leave its indexes out of vector_search.indexes"
 _METRIC = "COSINE"
@@ -48,7 +50,7 @@ class MilvusVectorStoreHandle(VectorStoreHandle):
         try:
             self._client: Any = client(uri=uri, token=token)
         except Exception as error:
-            raise DatasetError(f"no Milvus database at {uri}: {error}") from error
+            raise DatasetError(redact(f"no Milvus database at {uri}: {error}")) from None  # its traceback shows the address
 
     @property
     def raw_client(self) -> Any:
@@ -288,7 +290,7 @@ class MilvusVectorStoreDataset(AbstractVectorStoreDataset):
         return True  # a store is there; its collection is made when the first record comes
 
     def _describe(self) -> dict[str, Any]:
-        return {"uri": self._filepath, "collection": self._collection}
+        return {"uri": redact(self._filepath), "collection": self._collection}
 
 
 def _is_server(uri: str) -> bool:

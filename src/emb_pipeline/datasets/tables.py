@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 from kedro.io import AbstractDataset, AbstractVersionedDataset, DatasetError, Version
+from kedro_datasets._typing import TablePreview
 
 from emb_pipeline.atomic import atomic_path
 from emb_pipeline.datasets.failures import failure_at, forget_failure, store_failure
@@ -58,14 +59,10 @@ class TableDataset(AbstractVersionedDataset[pa.Table | Failed, pa.Table | Failed
         """Why it could not be made; None where it could."""
         return failure_at(Path(self._filepath))
 
-    def preview(self, nrows: int = 10) -> dict[str, Any]:
-        """The first rows, for Kedro-Viz."""
+    def preview(self, nrows: int = 10) -> TablePreview:
+        """First rows, for Kedro-Viz: it looks for this return type."""
         table = self.load()
-        if isinstance(table, Failed):
-            table = pa.table({"failed": [table.reason]})
-        frame = table.slice(0, nrows).to_pandas()
-        rows: dict[str, Any] = json.loads(frame.to_json(orient="split", default_handler=str))
-        return rows
+        return failure_preview(table) if isinstance(table, Failed) else table_preview(table.slice(0, nrows))
 
     def _exists(self) -> bool:
         return version_exists(self) and self.failure() is None
@@ -131,11 +128,27 @@ class TablesDataset(AbstractDataset[Mapping[str, pa.Table] | Failed, dict[str, p
         """Why they could not be made; None where they could."""
         return failure_at(Path(self._filepath))
 
+    def preview(self, nrows: int = 10) -> TablePreview:
+        """First rows of the first table, for Kedro-Viz."""
+        tables = self.load()
+        return failure_preview(tables) if isinstance(tables, Failed) else table_preview(next(iter(tables.values()))[:nrows])
+
     def _exists(self) -> bool:
         return (Path(self._filepath) / self.MANIFEST).is_file() and self.failure() is None
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}
+
+
+def table_preview(table: pa.Table) -> TablePreview:
+    """A table as Kedro-Viz shows it: ``index``, ``columns`` and ``data``."""
+    frame = table.to_pandas()
+    return TablePreview(json.loads(frame.to_json(orient="split", default_handler=str)))
+
+
+def failure_preview(failed: Failed) -> TablePreview:
+    """The reason why a table could not be made, as Kedro-Viz shows it."""
+    return table_preview(pa.table({"failed": [failed.reason]}))
 
 
 def version_exists(dataset: AbstractVersionedDataset[Any, Any]) -> bool:

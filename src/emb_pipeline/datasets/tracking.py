@@ -11,21 +11,28 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
 from kedro.io import AbstractDataset
 
-from emb_pipeline.atomic import atomic_path
+from emb_pipeline.atomic import atomic_path, has_ended, this_process
 from emb_pipeline.datasets.failures import failure_at, forget_failure, store_failure
+from emb_pipeline.datasets.mlflow_names import mlflow_name
 from emb_pipeline.datasets.tables import TablesDataset
 from emb_pipeline.failures import Failed
+from emb_pipeline.redaction import redact
 
 LOGGER = logging.getLogger(__name__)
 PARENT_RUN = "EMB_PIPELINE_PARENT_RUN"
-_UNREACHABLE: set[str] = set()
+PROCESS = "process"
+"""Tag of a run that is open: the process that will close it."""
+_ASK_AGAIN_SECONDS = 60.0
+_unreachable_since: dict[str, float] = {}
+_PARAMS_PER_BATCH, _METRICS_PER_BATCH = 100, 800
+_LONGEST_PARAM, _LONGEST_TAG = 500, 8000
 
 
 class TrackedRunDataset(AbstractDataset[Mapping[str, Any] | Failed, dict[str, Any] | Failed]):
@@ -111,11 +118,28 @@ class TrackedTablesDataset(TablesDataset):
         super().__init__(filepath=filepath, metadata=metadata)
         self._experiment, self._run_name, self._tracking_uri = experiment, run_name, tracking_uri
 
+    TRACKED = "mlflow.json"
+
     def save(self, data: Mapping[str, pa.Table] | Failed) -> None:
         super().save(data)
-        if isinstance(data, Failed) or not data["cells"].num_rows:
-            return
-        log_run(self._tracking_uri, self._experiment, self._run_name, _scorecard(data["cells"]))
+        if not isinstance(data, Failed):
+            self._track(data["cells"])
+
+    def flush(self) -> bool:
+        """Write the scorecard that MLflow could not take when the tables were saved; whether nothing is left to write."""
+        if not self._exists() or (Path(self._filepath) / self.TRACKED).is_file():
+            return True
+        tables = self.load()
+        return isinstance(tables, Failed) or self._track(tables["cells"])
+
+    def _track(self, cells: pa.Table) -> bool:
+        if not cells.num_rows:
+            return True
+        run_id = log_run(self._tracking_uri, self._experiment, self._run_name, _scorecard(cells))
+        if run_id is not None:
+            with atomic_path(Path(self._filepath) / self.TRACKED) as path:
+                path.write_text(json.dumps({"mlflow_run_id": run_id}), encoding="utf-8")
+        return run_id is not None
 
 
 def _scorecard(cells: pa.Table) -> dict[str, Any]:
@@ -147,14 +171,24 @@ def log_run(
     Returns
     -------
     str or None
-        The run's id; None, after a warning, if MLflow cannot be reached.
+        The run's id; None, after a warning, if MLflow cannot be reached or refuses this record.
     """
-    return _tolerantly(tracking_uri, lambda: _log_run(tracking_uri, experiment, run_name, record, status))
+    return _tolerantly(tracking_uri, run_name, lambda: _log_run(tracking_uri, experiment, run_name, record, status))
 
 
-def _tolerantly(tracking_uri: str, work: Callable[[], str]) -> str | None:
-    """Result of ``work``; None, after one warning, if the store cannot be reached."""
-    if tracking_uri in _UNREACHABLE:
+def forget_outages() -> None:
+    """Ask stores again that could not be reached."""
+    _unreachable_since.clear()
+
+
+def _tolerantly(tracking_uri: str, what: str, work: Callable[[], str]) -> str | None:
+    """Result of ``work``; None, after a warning, if the store cannot be reached or refuses what it is given.
+
+    A store that cannot be reached is asked again after a minute: each record would wait for its time-out otherwise. What a
+    store refuses is the matter of one record.
+    """
+    since = _unreachable_since.get(tracking_uri)
+    if since is not None and time.monotonic() - since < _ASK_AGAIN_SECONDS:
         return None
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
@@ -163,15 +197,28 @@ def _tolerantly(tracking_uri: str, work: Callable[[], str]) -> str | None:
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        return work()
+        done = work()
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        _UNREACHABLE.add(tracking_uri)
-        LOGGER.warning(
-            "MLflow at %s takes no runs (%s); results are kept and written to it by a later run",
-            tracking_uri,
-            str(error).splitlines()[0],
-        )
+        reason = redact(str(error).splitlines()[0] if str(error) else type(error).__name__)
+        if _is_refusal(error):
+            LOGGER.warning("MLflow refuses %s (%s); its result is kept, and a later run tries again", what, reason)
+            return None
+        if since is None:
+            LOGGER.warning(
+                "MLflow at %s takes no runs (%s); results are kept and written to it by a later run",
+                redact(tracking_uri),
+                reason,
+            )
+        _unreachable_since[tracking_uri] = time.monotonic()
         return None
+    _unreachable_since.pop(tracking_uri, None)
+    return done
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether a store that can be reached does not take what it is given."""
+    code = str(getattr(error, "error_code", ""))
+    return code not in ("", "INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED")
 
 
 def _log_run(tracking_uri: str, experiment: str, run_name: str, record: Mapping[str, Any], status: str) -> str:
@@ -179,38 +226,90 @@ def _log_run(tracking_uri: str, experiment: str, run_name: str, record: Mapping[
     from mlflow.entities import Metric, Param
 
     client, now = MlflowClient(tracking_uri), int(time.time() * 1000)
-    tags = {"cell": run_name, **{name: str(value) for name, value in record.get("tags", {}).items()}}
+    tags = _tags({"cell": run_name, PROCESS: this_process(), **record.get("tags", {})})
     if parent := os.environ.get(PARENT_RUN):
         tags["mlflow.parentRunId"] = parent
-    run = client.create_run(experiment_id(client, experiment), run_name=run_name, tags=tags)
     values = [(name, value, 0) for name, value in record.get("metrics", {}).items()]
     values += [(name, value, step) for name, series in record.get("series", {}).items() for step, value in enumerate(series)]
-    metrics = [Metric(_metric_name(name), float(value), now, step) for name, value, step in values if _is_number(value)]
-    params = [Param(name, str(value)) for name, value in record.get("params", {}).items() if value is not None]
-    for start in range(0, max(len(metrics), 1), 900):
-        client.log_batch(
-            run.info.run_id,
-            metrics=metrics[start : start + 900],
-            params=params if start == 0 else [],
-        )
-    client.set_terminated(run.info.run_id, status)
-    return str(run.info.run_id)
+    metrics = [Metric(mlflow_name(name), float(value), now, step) for name, value, step in values if _is_number(value)]
+    params = [Param(name, value) for name, value in _params(record).items()]
+    place = experiment_id(client, experiment)
+    run = client.create_run(place, run_name=_told_apart(client, place, run_name, _params(record)), tags=tags)
+    run_id = str(run.info.run_id)
+    try:
+        for start in range(0, len(metrics), _METRICS_PER_BATCH):
+            client.log_batch(run_id, metrics=metrics[start : start + _METRICS_PER_BATCH])
+        for start in range(0, len(params), _PARAMS_PER_BATCH):
+            client.log_batch(run_id, params=params[start : start + _PARAMS_PER_BATCH])
+        client.set_terminated(run_id, status)
+    except Exception:
+        _delete_quietly(client, run_id)  # a run without its values would stay open
+        raise
+    return run_id
+
+
+def _delete_quietly(client: Any, run_id: str) -> None:
+    try:
+        client.set_terminated(run_id, "FAILED")
+        client.delete_run(run_id)
+    except Exception as error:
+        LOGGER.debug("MLflow keeps run %s, which holds nothing: %s", run_id, redact(str(error)))
+
+
+def _params(record: Mapping[str, Any]) -> dict[str, str]:
+    """Axes of the grid and hyper-parameters by name; long ones stand in the tag ``options`` alone."""
+    options = record.get("tags", {}).get("options")
+    flat = dict(_flat(json.loads(options))) if isinstance(options, str) and options.startswith("{") else {}
+    given = {**{f"options.{name}": value for name, value in flat.items()}, **record.get("params", {})}
+    named = {mlflow_name(name): redact(str(value)) for name, value in given.items() if value is not None}
+    return {name: value for name, value in named.items() if len(value) <= _LONGEST_PARAM}
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _told_apart(client: Any, experiment: str, run_name: str, params: Mapping[str, str]) -> str:
+    """The run's name, and what differs from the last run of the same cell: ``base/domain.word2vec_100 window=9``."""
+    quoted = run_name.replace("'", "")
+    before = client.search_runs(
+        [experiment], f"tags.cell = '{quoted}'", max_results=1, order_by=["attributes.start_time DESC"]
+    )
+    if not before:
+        return run_name
+    known = before[0].data.params
+    changed = [
+        f"{name.removeprefix('options.')}={value}"
+        for name, value in params.items()
+        if name in known and known[name] != value
+    ]
+    return " ".join([run_name, *changed])[:250]
+
+
+def _tags(tags: Mapping[str, Any]) -> dict[str, str]:
+    return {mlflow_name(name): redact(str(value))[:_LONGEST_TAG] for name, value in tags.items()}
 
 
 def experiment_id(client: Any, name: str) -> str:
-    """Id of an MLflow experiment, made if it is not there; two processes may ask at once."""
+    """Id of an MLflow experiment, made if it is not there, restored if it was deleted; two processes may ask at once."""
     from mlflow.exceptions import MlflowException
 
-    if (found := client.get_experiment_by_name(name)) is not None:
-        return str(found.experiment_id)
-    try:
-        return str(client.create_experiment(name))
-    except MlflowException:
-        return str(client.get_experiment_by_name(name).experiment_id)
-
-
-def _metric_name(name: str) -> str:
-    return name.replace("@", "_at_")
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        try:
+            return str(client.create_experiment(name))
+        except MlflowException:
+            found = client.get_experiment_by_name(name)
+            if found is None:
+                raise
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+        LOGGER.info("MLflow's experiment %s was deleted; it is restored, since new runs belong to it", name)
+    return str(found.experiment_id)
 
 
 def _is_number(value: Any) -> bool:
@@ -226,11 +325,13 @@ def open_run(
         from mlflow import MlflowClient
 
         client = MlflowClient(tracking_uri)
-        run = client.create_run(experiment_id(client, experiment), run_name=name, tags=dict(tags))
-        client.log_dict(run.info.run_id, json.loads(json.dumps(config, default=str)), "config.json")
+        place = experiment_id(client, experiment)
+        _close_abandoned(client, place)
+        run = client.create_run(place, run_name=name, tags=_tags({**tags, PROCESS: this_process()}))
+        client.log_dict(run.info.run_id, json.loads(redact(json.dumps(config, default=str))), "config.json")
         return str(run.info.run_id)
 
-    return _tolerantly(tracking_uri, start)
+    return _tolerantly(tracking_uri, name, start)
 
 
 def close_run(tracking_uri: str, run_id: str, status: str) -> None:
@@ -242,7 +343,18 @@ def close_run(tracking_uri: str, run_id: str, status: str) -> None:
         MlflowClient(tracking_uri).set_terminated(run_id, status)
         return run_id
 
-    _tolerantly(tracking_uri, end)
+    _tolerantly(tracking_uri, run_id, end)
+
+
+def _close_abandoned(client: Any, experiment: str) -> None:
+    """Mark runs as killed whose process is gone: parents, and what stands below them in other experiments."""
+    for parent in client.search_runs([experiment], "attributes.status = 'RUNNING'"):
+        if not has_ended(parent.data.tags.get(PROCESS, "")):
+            continue
+        others = [each.experiment_id for each in client.search_experiments()]
+        below = f"attributes.status = 'RUNNING' and tags.mlflow.parentRunId = '{parent.info.run_id}'"
+        for run in [*client.search_runs(others, below), parent]:
+            client.set_terminated(run.info.run_id, "KILLED")
 
 
 def register_model(
@@ -297,4 +409,4 @@ def register_model(
             mlflow.set_tracking_uri(before)
         return str(logged.registered_model_version)
 
-    return _tolerantly(tracking_uri, register)
+    return _tolerantly(tracking_uri, name, register)

@@ -20,6 +20,7 @@ from plotly.io import to_json
 from plotly.offline import get_plotlyjs
 
 from emb_pipeline.names import without_seed
+from emb_pipeline.redaction import redact
 from emb_pipeline.reporting import figures, wording
 from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting.curve_findings import curve_findings
@@ -45,7 +46,6 @@ from emb_pipeline.reporting.size_findings import pip_losses, size_findings
 from emb_pipeline.reporting.theme import DARK_COLOURS, in_order, look
 
 _Row = Mapping[Hashable, Any]
-_PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
 _CLASS_LINE = re.compile(r"class\..+")
 CORPUS_COLUMNS = ("corpus", "documents", "sentences", "tokens", "vocabulary", "held_out_sentences_removed", "fingerprint")
 EMBEDDING_COLUMNS = (
@@ -168,7 +168,7 @@ def report_page(
     ]
     context = {
         "run": run,
-        "tracking_uri": _PASSWORD.sub("***@", str(run.get("tracking_uri") or "")),
+        "tracking_uri": redact(str(run.get("tracking_uri") or "")),
         "level": level,
         "confidence": f"{100 * (1 - level):g}",
         "overall": [*_what_failed(failures), *_whether_any_differ(differences, level), *overall_findings(results)],
