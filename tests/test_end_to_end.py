@@ -140,7 +140,7 @@ def test_kedro_viz_previews_tables_and_figures(finished: Path) -> None:
 
     load_and_populate_data(finished, env="tiny")
     viz = TestClient(create_api_app_from_project(finished))
-    nodes = {node["full_name"]: node["id"] for node in viz.get("/api/main").json()["nodes"] if node["type"] == "data"}
+    nodes = {node["name"]: node["id"] for node in viz.get("/api/main").json()["nodes"] if node["type"] == "data"}
     shown = {name: viz.get(f"/api/nodes/{nodes[name]}").json() for name in ("leaderboard", "topic.examples")}
     assert {each["preview_type"] for each in shown.values()} == {"TablePreview"}
     assert "embedding" in shown["leaderboard"]["preview"]["columns"] and len(shown["leaderboard"]["preview"]["data"]) == 10
