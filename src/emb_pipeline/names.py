@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import re
 
+LOW_COVERAGE = 0.75
+"""Share of a task's running words below which word vectors are judged by what they do not know."""
+
 _SEED = re.compile(r"_seed\d+$")
 _RESAMPLE = re.compile(r"_bootstrap\d+$")
 

@@ -16,6 +16,7 @@ from emb_pipeline.atomic import atomic_path
 from emb_pipeline.embeddings.matrices import column_matrix, matrix_column
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.sealed_files import map_arrow, write_arrow
+from emb_pipeline.text.tokens import fold
 
 _REMEDY = "train or export the vectors again"
 _ROWS_AT_A_TIME = 1 << 14
@@ -109,11 +110,20 @@ class WordVectors:
 
     @cached_property
     def index(self) -> dict[str, int]:
-        """Row of each token."""
+        """Row of each token, and of its case-folded spelling where that is no token of its own.
+
+        Text is case-folded: of several spellings that fold alike (``US``, ``Us``) the most frequent one counts, the first
+        among equals.
+        """
         rows: dict[str, int] = {}
         for row, token in enumerate(self.tokens):
             rows.setdefault(token, row)
-        return rows
+        folded: dict[str, int] = {}
+        for row, token in enumerate(self.tokens):
+            spelling = fold(token)
+            if spelling not in rows and self.counts[row] > self.counts[folded.setdefault(spelling, row)]:
+                folded[spelling] = row
+        return rows | folded
 
     @cached_property
     def total_count(self) -> int:

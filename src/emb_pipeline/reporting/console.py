@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from emb_pipeline.reporting import rows as pick
+from emb_pipeline.reporting.coverage_findings import coverage_finding
 from emb_pipeline.reporting.decision_findings import decision_findings
 from emb_pipeline.reporting.failed_cells import failure_texts
 from emb_pipeline.reporting.wording import interval_text, metric_name, seconds_text, unit_name, value_text
@@ -30,8 +31,13 @@ def leaderboard_table(leaderboard: pd.DataFrame) -> Group:
     Group
         For ``rich.print``. Embeddings that share a letter cannot be told apart.
     """
-    tables = [_task_table(leaderboard, task) for task in pick.tasks_of(leaderboard)]
-    return Group(*(Padding(table, (1, 0, 0, 0)) for table in tables))
+    parts: list[Padding | Text] = []
+    for task in pick.tasks_of(leaderboard):
+        parts.append(Padding(_task_table(leaderboard, task), (1, 0, 0, 0)))
+        warning = coverage_finding(pick.primary_rows(leaderboard, task))
+        if warning is not None:
+            parts.append(Text(Markup(warning.text).striptags(), style="yellow"))
+    return Group(*parts)
 
 
 def decision_lines(decision: pd.DataFrame, relaxations: pd.DataFrame, joint_choice: pd.DataFrame | None = None) -> Group:

@@ -23,6 +23,7 @@ from emb_pipeline.names import without_seed
 from emb_pipeline.redaction import redact
 from emb_pipeline.reporting import figures, wording
 from emb_pipeline.reporting import rows as pick
+from emb_pipeline.reporting.coverage_findings import coverage_finding
 from emb_pipeline.reporting.curve_findings import curve_findings
 from emb_pipeline.reporting.decision_findings import COST_NAMES, MARGINS, cost_text, decision_findings
 from emb_pipeline.reporting.diagnosis import diagnosis_view
@@ -246,7 +247,7 @@ def _task(
         "size": each.items,
         "metric": wording.metric_name(each.metric),
         "definition": _definition(definition.get("definition")),
-        "findings": findings(each),
+        "findings": [*findings(each), *filter(None, [coverage_finding(each.rows)])],
         "board": _board(each, leaderboard),
         "chart": _chart(
             drawn.get(f"{each.task}_leaderboard") or figures.leaderboard_figure(leaderboard, each.task, ceiling=ceiling),
@@ -307,6 +308,7 @@ def _board(each: Result, leaderboard: pd.DataFrame) -> dict[str, Any]:
                 "encode": wording.seconds_text(row["encode_seconds"]),
                 "fit": wording.seconds_text(row["fit_seconds"]),
                 "bytes": wording.bytes_text(row["bytes_per_item"]),
+                "known": wording.share_text(row.get("known_tokens")),
                 "latencies": [
                     wording.milliseconds_text(of_cell.get((name, metric), {}).get("value")) for metric in LATENCIES
                 ],

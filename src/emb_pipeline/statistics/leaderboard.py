@@ -46,8 +46,19 @@ LEADERBOARD = {
     "mlflow_run_id": "string",
     "failed": "string",
     "tune_seconds": "float64",
+    "known_tokens": "float64",
+    "known_types": "float64",
 }
-COSTS = ("train_seconds", "encode_seconds", "fit_seconds", "bytes_per_item", "mlflow_run_id", "tune_seconds")
+COSTS = (
+    "train_seconds",
+    "encode_seconds",
+    "fit_seconds",
+    "bytes_per_item",
+    "mlflow_run_id",
+    "tune_seconds",
+    "known_tokens",
+    "known_types",
+)
 COMPARISONS = {
     "task": "string",
     "metric": "string",
@@ -99,9 +110,9 @@ def leaderboard(
         Item scores of all cells.
     cells : DataFrame
         One or more rows per cell with task, embedding, kind and, where they are known, train_seconds, encode_seconds,
-        fit_seconds, tune_seconds (a part of fit_seconds), bytes_per_item and mlflow_run_id; the first row of a cell
-        counts. Where they have a metric and its value, metrics without item scores (a latency) have a row, too, without
-        interval and letters.
+        fit_seconds, tune_seconds (a part of fit_seconds), bytes_per_item, mlflow_run_id, known_tokens and
+        known_types; the first row of a cell counts. Where they have a metric and its value, metrics without item scores
+        (a latency) have a row, too, without interval and letters.
     primary_metrics : mapping of str to str
         Primary metric of each kind.
     resampling : Resampling, optional

@@ -398,6 +398,11 @@ def write_sentences(sentences: Iterable[tuple[int, list[str]]], folder: Path, *,
     return TokenCorpus(folder)
 
 
+def fold(word: str) -> str:
+    """A word as it is spelt in `tokenize`'s tokens: NFC, without capitals, with plain apostrophes."""
+    return word.lower() if word.isascii() else _folded(word)
+
+
 def _folded(text: str) -> str:
     folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
     return folded.replace("’", "'") if "’" in folded else folded

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,10 +18,13 @@ from emb_pipeline.embeddings.encoders import details_of
 from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
 from emb_pipeline.failures import Failed
+from emb_pipeline.names import LOW_COVERAGE
 from emb_pipeline.pipelines.failures import FAILURES, contained, failures_table
+from emb_pipeline.tasks.coverage import coverage_details, measure_coverage
 from emb_pipeline.tasks.registry import KINDS, Evaluation
 from emb_pipeline.tasks.scores import ITEM_SCORES, stamped
 
+_log = logging.getLogger(__name__)
 Tables = Mapping[str, pa.Table]
 Scored = tuple[pa.Table, dict[str, Any]]
 SPARSE = "sparse"
@@ -28,6 +32,8 @@ SPARSE = "sparse"
 COSTS = ("encode_seconds", "fit_seconds", "tune_seconds", "bytes_per_item")
 BASE_TRAINING = "base_training_"
 """What the inputs of `collect_tasks` begin with that are the trainings of an embedding's bases."""
+KNOWN = ("known_tokens", "known_types")
+"""Shares of a task's running and different words that word vectors know: facts beside the metrics."""
 LABEL_DRAWS = pa.schema(
     [
         ("embedding", pa.string()),
@@ -46,7 +52,7 @@ CELLS = pa.schema(
         ),
         ("setting", pa.string()),
         *((name, pa.int64()) for name in ("dim", "seed", "corpus_tokens", "vocabulary", "peak_rss_bytes", "bytes")),
-        *((name, pa.float64()) for name in ("value", "final_loss", "train_seconds", "own_train_seconds", *COSTS)),
+        *((name, pa.float64()) for name in ("value", "final_loss", "train_seconds", "own_train_seconds", *COSTS, *KNOWN)),
         ("tuned", pa.bool_()),
     ]
 )
@@ -122,7 +128,16 @@ def _evaluate(tables: Tables, encoder: Any, cell: EmbeddingCell, definition: Tas
             shuffle_labels=cell.shuffle_labels,
         )
     evaluation.details.update(details_of(encoder))
+    evaluation.details.update(coverage_details(measure_coverage(encoder, tables)))
+    _warn_of_low_coverage(evaluation.details, cell, definition)
     return _scored(evaluation, cell, definition)
+
+
+def _warn_of_low_coverage(details: Mapping[str, Any], cell: EmbeddingCell, definition: TaskDefinition) -> None:
+    share = details.get("known_tokens", 1.0)
+    if share < LOW_COVERAGE and cell.changed_text is None:
+        words = ", ".join(details["unknown_words"])
+        _log.warning("%s knows %.1f %% of the words of %s; not: %s", cell.name, 100 * share, definition.name, words)
 
 
 def _scored(evaluation: Evaluation, cell: EmbeddingCell, definition: TaskDefinition) -> Scored:
@@ -168,6 +183,7 @@ def evaluation_record(evaluation: Evaluation, cell: EmbeddingCell, definition: T
             "fit_seconds": evaluation.fit_seconds,
             "tune_seconds": evaluation.tune_seconds,
             "bytes_per_item": evaluation.bytes_per_item,
+            **{name: evaluation.details[name] for name in KNOWN if name in evaluation.details},
         },
         "tags": {
             "kind": definition.kind,
@@ -255,10 +271,11 @@ def cells_table(
             "train_seconds": own_seconds + sum(each["metrics"]["train_seconds"] for each in bases),
             "own_train_seconds": own_seconds,
             **{cost: record["metrics"][cost] for cost in COSTS},
+            **{share: record["metrics"].get(share) for share in KNOWN},
             "mlflow_run_id": record.get("mlflow_run_id"),
         }
         for record in records
         for metric, value in record["metrics"].items()
-        if metric not in (*COSTS, "primary_metric")
+        if metric not in (*COSTS, *KNOWN, "primary_metric")
     ]
     return pa.Table.from_pylist(rows, schema=CELLS)
