@@ -95,3 +95,12 @@ def test_an_unknown_token_has_count_zero_and_a_zero_vector() -> None:
 def test_lengths_that_disagree_are_refused() -> None:
     with pytest.raises(ValueError, match="2 tokens and 1 counts do not go with vectors of shape"):
         WordVectors(["a", "b"], np.array([1]), np.zeros((1, 2), np.float32))
+
+
+def test_a_folded_word_finds_its_own_spelling_first_then_the_most_frequent_one_that_folds_to_it() -> None:
+    tokens = ["US", "Berlin", "us", "Straße", "BERLIN", "Don’t"]
+    vectors = WordVectors(tokens, np.array([9, 5, 4, 3, 7, 1]), np.arange(6, dtype=np.float32)[:, None])
+    found, counts = vectors.lookup(["us", "berlin", "strasse", "don't", "US", "Berlin", "paris"])
+    assert found.ravel().tolist() == [2, 4, 3, 5, 0, 1, 0]
+    assert counts.tolist() == [4, 7, 3, 1, 9, 5, 0]
+    assert "berlin" in vectors and "paris" not in vectors
