@@ -23,6 +23,8 @@ _BROKEN = (
     zlib.error,
     RuntimeError,
     NotImplementedError,
+    TypeError,  # this and the next: what tarfile makes of a damaged header
+    ValueError,
 )
 
 
@@ -58,6 +60,8 @@ def tar_members(path: Path, wanted: re.Pattern[str] | None = None) -> Iterator[t
                     file = archive.extractfile(member)
                     assert file is not None
                     yield name, file.read()
+    except DataError:
+        raise
     except _BROKEN as error:
         raise DataError(str(path), f"the archive cannot be read ({error or type(error).__name__})", _REPAIR) from error
 
@@ -73,6 +77,8 @@ def zip_members(path: Path) -> Iterator[tuple[str, bytes]]:
                 name = _safe_name(path, info.filename)
                 if not info.is_dir() and not name.startswith("__MACOSX/"):
                     yield name, archive.read(info)
+    except DataError:
+        raise
     except _BROKEN as error:
         raise DataError(str(path), f"the archive cannot be read ({error or type(error).__name__})", _REPAIR) from error
 

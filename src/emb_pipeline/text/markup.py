@@ -87,7 +87,7 @@ def dump_articles(file: NamedFile) -> Iterator[tuple[str, str]]:
             for _, text, page_id in extract_pages(content, filter_namespaces=("0",)):
                 if text and not text.lstrip().casefold().startswith("#redirect"):
                     yield page_id, _paragraphs(filter_wiki(text))
-        except (ET.ParseError, AttributeError, RuntimeError, TypeError) as error:  # what gensim makes of other XML
+        except (ET.ParseError, AttributeError, RuntimeError, TypeError, ValueError) as error:  # gensim's, of other XML
             raise DataError(
                 file.name, f"it is not a complete MediaWiki dump ({error})", "fetch or copy it again, or correct 'reader'"
             ) from error
