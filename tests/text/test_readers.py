@@ -145,7 +145,8 @@ def test_json_lines_are_read(tmp_path: Path) -> None:
         ('{"text": "a"}\n{"text": ', r"a\.jsonl, row 2: it is not JSON"),
         ('["text"]\n', r"a\.jsonl, row 1: it is not a JSON object"),
         ('{"txt": "a"}\n', r"a\.jsonl, row 1: there is no column 'text'; name one of \['txt'\]"),
-        ('{"text": ["a"]}\n', r"a\.jsonl, row 1: column 'text' holds a list, not text"),
+        ('{"text": [["a"]]}\n', r"a\.jsonl, row 1: column 'text' holds a list of other things than words"),
+        ('{"text": {"a": 1}}\n', r"a\.jsonl, row 1: column 'text' holds a dict, not text"),
         ('{"text": "\\ud800"}\n', r"a\.jsonl, row 1: column 'text' holds half of a surrogate pair"),
     ],
 )

@@ -428,7 +428,7 @@ def test_rows_of_every_kind_of_fault_are_listed_and_skipped(tmp_path: Path) -> N
         "{",
         "[]",
         '{"text": "x"}',
-        '{"text": ["x"], "label": "a", "part": "test"}',
+        '{"text": {"x": 1}, "label": "a", "part": "test"}',
         '{"text": "x", "label": "a", "part": "?"}',
     ]
     (tmp_path / "a.jsonl").write_text("\n".join(lines) + "\n")

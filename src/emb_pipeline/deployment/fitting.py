@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,13 @@ from threadpoolctl import threadpool_limits
 from emb_pipeline.deployment.bundle import Answering, TextClassifier, TextSearch, TextVectors
 from emb_pipeline.embeddings.encoders import TaskEncoder, TextEncoder, fitted_on
 from emb_pipeline.embeddings.linear_head import LinearHead
+from emb_pipeline.embeddings.marked import MarkedEncoder
 from emb_pipeline.tasks.examples import ClassificationTask, RetrievalTask
 from emb_pipeline.tasks.folds import example_groups
 from emb_pipeline.tasks.options import ClassificationOptions
 from emb_pipeline.tasks.probes import fit_probe
 from emb_pipeline.tasks.vectors import encoded, unit_length
+from emb_pipeline.text.tokens import WORDS_MARK
 
 
 def ready_to_use(task: Any, encoder: TextEncoder | TaskEncoder, options: Any, *, seed: int) -> Answering:
@@ -40,8 +43,9 @@ def ready_to_use(task: Any, encoder: TextEncoder | TaskEncoder, options: Any, *,
         if isinstance(task, RetrievalTask):
             fitted = fitted_on(encoder, task.passages, "passage")
             vectors, _ = encoded(fitted, task.passages, "passages", "passage")
-            return TextSearch(fitted, task.passage_ids.tolist(), unit_length(vectors))
-        return TextVectors(encoder.fit(task.texts) if isinstance(encoder, TaskEncoder) else encoder)
+            return TextSearch(_as_cut(fitted, task.passages), task.passage_ids.tolist(), unit_length(vectors))
+        texts = getattr(task, "texts", ()) or ()
+        return TextVectors(_as_cut(encoder.fit(task.texts) if isinstance(encoder, TaskEncoder) else encoder, texts))
 
 
 def _classifier(
@@ -53,4 +57,9 @@ def _classifier(
     vectors, _ = encoded(fitted, texts, task.name)
     probe = fit_probe(vectors, task.codes[train], len(task.classes), example_groups(task)[train], options, seed=seed)
     head: LinearHead = probe.head(vectors.shape[1])
-    return TextClassifier(fitted, head, task.classes.tolist())
+    return TextClassifier(_as_cut(fitted, texts), head, task.classes.tolist())
+
+
+def _as_cut(encoder: TextEncoder, texts: Sequence[str]) -> TextEncoder:
+    """The encoder, for texts that are cut into words as the task's are."""
+    return MarkedEncoder(encoder) if any(WORDS_MARK in text for text in texts) else encoder

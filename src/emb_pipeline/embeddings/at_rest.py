@@ -16,6 +16,7 @@ from emb_pipeline.embeddings.contextual import ContextualEncoder
 from emb_pipeline.embeddings.distilled import StaticEncoder
 from emb_pipeline.embeddings.encoder_folder import MODEL, EncoderFolder
 from emb_pipeline.embeddings.encoders import RoleEncoder, StoredTextEncoder, TextEncoder
+from emb_pipeline.embeddings.marked import MarkedEncoder
 from emb_pipeline.embeddings.matrices import column_matrix, matrix_column
 from emb_pipeline.embeddings.options import CharTfidfOptions, EncoderOptions
 from emb_pipeline.embeddings.pooling import PooledEncoder
@@ -173,6 +174,15 @@ def _read_reduced(folder: Path, manifest: Mapping[str, Any]) -> ReducedEncoder:
     return ReducedEncoder(read_encoder(folder / _BASE), axes[0], np.ascontiguousarray(axes[1:].T), stored)
 
 
+def _write_marked(encoder: MarkedEncoder, folder: Path) -> dict[str, Any]:
+    write_encoder(encoder.base, folder / _BASE)
+    return {"dim": encoder.dim}
+
+
+def _read_marked(folder: Path, manifest: Mapping[str, Any]) -> MarkedEncoder:
+    return MarkedEncoder(read_encoder(folder / _BASE))
+
+
 def _copy_model(encoder: EncoderFolder, folder: Path) -> None:
     """The model's own files, and their description, in a folder that can be moved."""
     shutil.copytree(encoder.model_path, folder / MODEL, ignore=shutil.ignore_patterns(".*", "*.onnx"))
@@ -194,5 +204,6 @@ _FORMATS: dict[str, tuple[type[Any], Callable[[Any, Path], dict[str, Any]], Call
     "transformer": (ContextualEncoder, _write_transformer, _read_transformer),
     "static": (StaticEncoder, _write_static, _read_static),
     "reduced": (ReducedEncoder, _write_reduced, _read_reduced),
+    "marked": (MarkedEncoder, _write_marked, _read_marked),
 }
 """Of each format: what it is of, what writes it, and what reads it."""

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from emb_pipeline.embeddings.options import CharTfidfOptions
+from emb_pipeline.text.tokens import unmarked
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class CharTfidf:
         ValueError
             No n-gram is common enough.
         """
-        return CharTfidfEncoder(self.options, _vectorizer(self.options).fit(texts))
+        return CharTfidfEncoder(self.options, _vectorizer(self.options).fit(map(unmarked, texts)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +65,7 @@ class CharTfidfEncoder:
 
     def encode(self, texts: Sequence[str]) -> sp.csr_array:
         """Vectors of texts: a csr_array of shape (n_texts, dim), float32, of length 1."""
-        return sp.csr_array(self.vectorizer.transform(texts))
+        return sp.csr_array(self.vectorizer.transform(map(unmarked, texts)))
 
 
 def _vectorizer(options: CharTfidfOptions, vocabulary: dict[str, int] | None = None) -> TfidfVectorizer:

@@ -20,7 +20,7 @@ from emb_pipeline.embeddings.options import EncoderOptions
 from emb_pipeline.embeddings.precision import precision_in_force
 from emb_pipeline.embeddings.saved_settings import SavedSettings, prompt_in_force, read_json
 from emb_pipeline.text.errors import DataError
-from emb_pipeline.text.tokens import tokenize
+from emb_pipeline.text.tokens import tokenize, unmarked
 
 if TYPE_CHECKING:
     import torch
@@ -324,7 +324,7 @@ class ContextualEncoder:
         return len(ids) - (len(ids) > 0 and ids[-1] in self._tokenizer.all_special_ids)
 
     def _as_trained_on(self, text: str) -> str:
-        return " ".join(tokenize(text)) if self.folder.input == "tokens" else text
+        return " ".join(tokenize(text)) if self.folder.input == "tokens" else unmarked(text)
 
     @cached_property
     def _config(self) -> dict[str, Any]:

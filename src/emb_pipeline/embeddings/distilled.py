@@ -14,7 +14,7 @@ from emb_pipeline.embeddings.encoder_folder import MODEL, EncoderFolder
 from emb_pipeline.embeddings.options import DistilledOptions
 from emb_pipeline.embeddings.precision import precision_in_force
 from emb_pipeline.text.errors import DataError
-from emb_pipeline.text.tokens import tokenize
+from emb_pipeline.text.tokens import tokenize, unmarked
 
 
 def distil(teacher: EncoderFolder, options: DistilledOptions, folder: Path) -> EncoderFolder:
@@ -93,7 +93,7 @@ class StaticEncoder:
         return self.encode(words)
 
     def _as_trained_on(self, text: str) -> str:
-        return " ".join(tokenize(text)) if self.folder.input == "tokens" else text
+        return " ".join(tokenize(text)) if self.folder.input == "tokens" else unmarked(text)
 
     @cached_property
     def _model(self) -> Any:

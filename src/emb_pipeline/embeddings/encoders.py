@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol, TypeAlias, get_args, runtime_checkabl
 
 import numpy as np
 
+from emb_pipeline.embeddings.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.interactions import Interactions
 from emb_pipeline.text.texts import Texts
 
@@ -190,10 +191,21 @@ def fitted_on(encoder: TextEncoder | TaskEncoder, texts: Texts, role: Role) -> T
     return encoder.fit(texts)
 
 
-def details_of(encoder: object) -> dict[str, Any]:
-    """Collect what a reader must know of an encoder, or of the one that it is made from: its prompts, for instance."""
+def innermost(encoder: object) -> object:
+    """The encoder that others are wrapped around: a store, fewer dimensions, a recommender mixed in."""
     for part in ("unstored", "base", "text"):
         other = getattr(encoder, part, None)
         if other is not None and other is not encoder:
-            return details_of(other)
-    return dict(getattr(encoder, "details", {}))
+            return innermost(other)
+    return encoder
+
+
+def details_of(encoder: object) -> dict[str, Any]:
+    """Collect what a reader must know of an encoder: its prompts, for instance."""
+    return dict(getattr(innermost(encoder), "details", {}))
+
+
+def model_of(encoder: object) -> EncoderFolder | None:
+    """The model behind an encoder, where there is one with a tokenizer of its own."""
+    folder = getattr(innermost(encoder), "folder", None)
+    return folder if isinstance(folder, EncoderFolder) else None

@@ -19,6 +19,8 @@ from emb_pipeline.text import (
     sequences,
 )
 from emb_pipeline.text.bad_rows import BadRows
+from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.readings import Tokenizer
 from emb_pipeline.text.retrieval import RetrievalTables
 from emb_pipeline.text.texts import tokenised
 
@@ -102,7 +104,7 @@ class ClassificationReader(ExamplesReader):
         bad = BadRows.of(reading)
         examples = labelled_texts.read_classification(reading, raw, project, bad)
         audit.require_evaluable(examples, name)
-        return tokenised({"examples": examples}) | _left_out(bad, examples)
+        return tokenised({"examples": examples}, _tokenizer(reading)) | _left_out(bad, examples)
 
     def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
         """Check texts, labels and splits."""
@@ -125,6 +127,7 @@ class SequenceLabellingReader(ExamplesReader):
     def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
         """Tagged sentences; some can be learnt from, and some resampled."""
         bad = BadRows.of(reading)
+        _require_own_words(reading, name)
         sentences = sequences.read_sequence_labelling(reading, raw, project, bad)
         columns = zip(sentences["tokens"].to_pylist(), sentences["split"].to_pylist(), strict=True)
         tokens = [(tuple(words), split == "test") for words, split in columns]
@@ -158,7 +161,7 @@ class RetrievalReader(ExamplesReader):
         tables = {"queries": found.queries, "passages": found.passages, "qrels": found.qrels}
         if found.excluded is not None:
             tables[EXCLUDED] = found.excluded
-        return tokenised(tables) | _left_out(bad, found.qrels)
+        return tokenised(tables, _tokenizer(reading)) | _left_out(bad, found.qrels)
 
     def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
         """Check queries, passages and judgments."""
@@ -189,7 +192,7 @@ class SimilarityReader(ExamplesReader):
         pairs = scored_pairs.read_similarity(reading, raw, project, bad)
         sides = (pairs[column].to_pylist() for column in ("text_a", "text_b"))
         audit.require_units([frozenset(texts) for texts in zip(*sides, strict=True)], name, "pairs")
-        return tokenised({"pairs": pairs}) | _left_out(bad, pairs)
+        return tokenised({"pairs": pairs}, _tokenizer(reading)) | _left_out(bad, pairs)
 
     def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
         """Check texts and scores."""
@@ -211,6 +214,7 @@ class ExtractiveReader(ExamplesReader):
 
     def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
         """Questions with their contexts and answers."""
+        _require_own_words(reading, name)
         questions = question_answering.read_answers(reading, raw, project)
         contexts = list(zip(questions["context"].to_pylist(), questions["split"].to_pylist(), strict=True))
         for part in ("train", "test"):
@@ -239,8 +243,12 @@ class RecommendationReader(ExamplesReader):
 
     def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
         """Interactions, split by time."""
+        if not reading.items and _tokenizer(reading) != "default":
+            raise DataError(
+                name, "the items have no texts to cut into words", "leave 'tokenizer' out, or name the file 'items'"
+            )
         tables = interactions.read_interactions(reading, raw, project, name)
-        return tokenised(tables) if reading.items else tables
+        return tokenised(tables, _tokenizer(reading)) if reading.items else tables
 
     def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
         """Check users, items, times, ratings and weights."""
@@ -271,6 +279,16 @@ def _left_out(bad: BadRows, kept: pa.Table) -> dict[str, pa.Table]:
 
 def _with_left_out(lines: pa.Table, tables: Tables) -> pa.Table:
     return pa.concat_tables([lines, tables[LEFT_OUT]]) if LEFT_OUT in tables else lines
+
+
+def _tokenizer(reading: Any) -> Tokenizer:
+    chosen: Tokenizer = getattr(reading, "tokenizer", "default")  # what is read from docstrings has no choice
+    return chosen
+
+
+def _require_own_words(reading: Any, name: str) -> None:
+    if _tokenizer(reading) != "default":
+        raise DataError(name, "its words are those of the data, no tokenizer makes them", "leave 'tokenizer' out")
 
 
 def _outside_training(examples: pa.Table) -> list[str]:

@@ -38,7 +38,7 @@ from emb_pipeline.text.readings import (
 )
 from emb_pipeline.text.sampling import sampled_rows
 from emb_pipeline.text.tables import identifier, joined_columns
-from emb_pipeline.text.tokens import sentence_key, tokenize
+from emb_pipeline.text.tokens import mark_words, sentence_key, tokenize
 
 _LOG = logging.getLogger(__name__)
 
@@ -78,11 +78,15 @@ def read_documents(readings: Sequence[CorpusReading], raw: Path, project: Path) 
         with BadRows.of(reading) as bad:
             for doc_id, text in _DOCUMENTS[type(reading)](reading, raw, project, bad):
                 if text and not text.isspace():
-                    yield f"{prefix}:{doc_id}", text
+                    yield f"{prefix}:{doc_id}", mark_words(text) if _has_words(reading) else text
         if bad.n_skipped:
             _LOG.warning(
                 "%s: %d rows were left out ('on_error: skip'); the first: %s", prefix, bad.n_skipped, bad.skipped[0]
             )
+
+
+def _has_words(reading: CorpusReading) -> bool:
+    return not isinstance(reading, DocstringsReading) and reading.tokenizer == "whitespace"
 
 
 def check_first_rows(reading: CorpusReading, raw: Path, project: Path) -> None:

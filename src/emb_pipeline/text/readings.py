@@ -26,6 +26,13 @@ MISSING = ("NaN", "nan", "None", "NaT", "<NA>")
 """Words that pandas writes for a missing value."""
 
 
+Tokenizer = Literal["default", "whitespace"]
+TOKENIZER = (
+    "how texts become words: default (letters and digits; pairs of characters in scripts without spaces), or whitespace "
+    "(the text is cut into words already)"
+)
+
+
 class Reading(BaseModel):
     """What all readings have in common: they are read-only, and a misspelt option is an error."""
 
@@ -39,6 +46,7 @@ class PlacedReading(Reading):
     source: str | None = Field(default=None, min_length=1, description="name of a public source in sources.json")
     package: str | None = Field(default=None, min_length=1, description="installed Python package that ships the files")
     files: str | None = Field(default=None, min_length=1, description="glob inside the folder, source or package: '*.csv'")
+    tokenizer: Tokenizer = Field(default="default", description=TOKENIZER)
 
     @field_validator("files")
     @classmethod
@@ -394,6 +402,7 @@ class TablesReading(_Lenient):
     query_id: str = Field(default="query_id", description="column with the query's id, in queries and qrels")
     passage_id: str = Field(default="passage_id", description="column with the passage's id, in passages and qrels")
     text: _Columns = Field(default="text", description="column with the text, or several, in queries and passages")
+    tokenizer: Tokenizer = Field(default="default", description=TOKENIZER)
     relevance: str | Literal[False] | None = Field(
         default=None,
         description="column of qrels with the grade, 0 and below for irrelevant; 'relevance' where there is one; false: "

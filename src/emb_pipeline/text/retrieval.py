@@ -372,7 +372,9 @@ def _pairs(reading: PairsReading, raw: Path, project: Path, bad: BadRows) -> Ite
         for file in named_files(reading, raw, project, glob=glob):
             table = table_of(file, reading)
             graded = grade_column(file, table, reading.relevance, ids, any_other=False)
-            for number, (query, passage, *given) in rows(file, table, (*ids, *([graded] if graded else [])), bad):
+            for number, (query, passage, *given) in rows(
+                file, table, (*ids, *([graded] if graded else [])), bad, texts_in=ids
+            ):
                 place = f"{file.name}, row {number}"
                 if bad.leaves_out_empty and not (query.strip() and passage.strip()):
                     bad.leave_out_empty(place)

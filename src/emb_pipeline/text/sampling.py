@@ -21,7 +21,7 @@ def sampled_rows(
     """Stream number, values of the columns, and values by name of further ones, of each row that the sample takes."""
     by = None if reading.sample is None else reading.sample.by
     named = [column for column in (*further, by) if column is not None]
-    for number, values in rows(file, reading, (*columns, *named), bad):
+    for number, values in rows(file, reading, (*columns, *named), bad, texts_in=reading.text_columns):
         given = dict(zip(named, values[len(columns) :], strict=True))
         if is_drawn(reading.sample, f"{file.name}:{number}" if by is None else given[by]):
             yield number, values[: len(columns)], given

@@ -77,7 +77,13 @@ def check_first_rows(reading: SimilarityReading, raw: Path, project: Path) -> No
 
 def _pairs(reading: Any, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str, str, float]]:
     for file in named_files(reading, raw, project):
-        for number, (text_a, text_b, score) in rows(file, reading, (reading.text_a, reading.text_b, reading.score), bad):
+        for number, (text_a, text_b, score) in rows(
+            file,
+            reading,
+            (reading.text_a, reading.text_b, reading.score),
+            bad,
+            texts_in=(reading.text_a, reading.text_b),
+        ):
             place = f"{file.name}, row {number}"
             if reading.unscored == "leave_out" and not score.strip():
                 bad.leave_out_empty(place)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import count, islice
@@ -20,6 +20,7 @@ from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.files import ENCODING_REMEDY, NamedFile, lines, per_file
 from emb_pipeline.text.readings import CsvReading, JsonlReading, ParquetReading, TableFormat, TabularReading, TsvReading
 from emb_pipeline.text.signatures import HEAD, PACKED, Content, recognize
+from emb_pipeline.text.tokens import mark_words
 
 _LONGEST_FIELD = 1 << 30
 """Characters; the csv module's own limit of 131,072 refuses long documents."""
@@ -53,7 +54,12 @@ def column_names(file: NamedFile, reading: TabularReading, n_rows: int | None = 
 
 @per_file
 def rows(
-    file: NamedFile, reading: TabularReading, columns: Sequence[str], bad: BadRows | None = None
+    file: NamedFile,
+    reading: TabularReading,
+    columns: Sequence[str],
+    bad: BadRows | None = None,
+    *,
+    texts_in: Collection[str] = (),
 ) -> Iterator[tuple[int, tuple[str, ...]]]:
     """Stream row number and the values of some columns, as text; a missing value is empty.
 
@@ -71,6 +77,8 @@ def rows(
         Wanted columns.
     bad : BadRows, optional
         Takes the rows that cannot be read; without it the first one is raised.
+    texts_in : collection of str
+        Columns that may hold lists of words: they become texts that are cut at white space alone.
 
     Raises
     ------
@@ -92,7 +100,12 @@ def rows(
             texts = cast(tuple[str, ...], values)
             if not as_they_are:
                 place = f"{file.name}, row {number}"
-                texts = tuple(text_of(value, place, column) for value, column in zip(values, columns, strict=True))
+                texts = tuple(
+                    _words_of(value, place, column)
+                    if isinstance(value, list) and column in texts_in
+                    else text_of(value, place, column)
+                    for value, column in zip(values, columns, strict=True)
+                )
             if missing:
                 texts = tuple("" if len(text) < _LONGEST_WORD and text.strip() in missing else text for text in texts)
             if names:
@@ -287,7 +300,7 @@ def identified_texts(
     columns = (columns,) if isinstance(columns, str) else columns
     texts: dict[str, str] = {}
     for file in files:
-        for number, (found_id, *values) in rows(file, read_as(file), (id_column, *columns), bad):
+        for number, (found_id, *values) in rows(file, read_as(file), (id_column, *columns), bad, texts_in=columns):
             place, text, key = f"{file.name}, row {number}", joined_columns(values), identifier(found_id)
             if not key:
                 take_or_raise(bad, DataError(place, f"'{id_column}' is empty", "give each row its own id"))
@@ -302,6 +315,12 @@ def identified_texts(
             else:
                 texts[key] = text
     return texts
+
+
+def _words_of(words: list[object], place: str, column: str) -> str:
+    if not all(isinstance(word, str) for word in words):
+        raise DataError(place, f"column '{column}' holds a list of other things than words", "write strings, or one text")
+    return mark_words(text_of(word, place, column) for word in words) if words else ""
 
 
 def _require_columns(place: str, wanted: Sequence[str], existing: Sequence[str]) -> None:

@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 import scipy.sparse as sp
 
-from emb_pipeline.text.tokens import tokenize
+from emb_pipeline.text.readings import Tokenizer
+from emb_pipeline.text.tokens import mark_words, tokenize
 
 TOKEN_IDS = "_token_ids"
 """What the name of a text column ends with to name the column of its tokens."""
@@ -155,13 +156,15 @@ class Texts(Sequence[str]):
         return DocumentTerms(sp.hstack([single.counts, counts], format="csr"), [*single.vocabulary, *pairs])
 
 
-def tokenised(tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
+def tokenised(tables: Mapping[str, pa.Table], tokenizer: Tokenizer = "default") -> dict[str, pa.Table]:
     """The tables of a task, with the tokens of each of their text columns.
 
     Parameters
     ----------
     tables : mapping of str to Table
         Columns named ``text`` or ``text_…`` hold text.
+    tokenizer : {"default", "whitespace"}
+        whitespace: the texts get the mark of words that are cut already, so that whatever reads them cuts them alike.
 
     Returns
     -------
@@ -174,10 +177,29 @@ def tokenised(tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
     for name, table in tables.items():
         for column in table.column_names:
             if column == "text" or column.startswith("text_"):
-                found = TokenIds.of(table[column].to_pylist(), id_of)
+                texts = table[column].to_pylist()
+                if tokenizer == "whitespace":
+                    texts = [mark_words(text) for text in texts]
+                    place = table.column_names.index(column)
+                    table = table.set_column(place, table.schema.field(place), pa.array(texts, pa.string()))
+                found = TokenIds.of(texts, id_of)
                 table = table.append_column(column + TOKEN_IDS, pa.LargeListArray.from_arrays(found.starts, found.ids))
         made[name] = table
     return {**made, WORDS: pa.table({"token": pa.array(list(id_of), pa.string())})}
+
+
+def sample_of_texts(tables: Mapping[str, pa.Table], n: int = 200) -> list[str]:
+    """Take some texts of a task from all over its tables; sentences that came as words are joined."""
+    found: list[str] = []
+    for table in tables.values():
+        columns = [name for name in table.column_names if name in ("text", "context", "tokens") or name.startswith("text_")]
+        rows = np.unique(np.linspace(0, len(table) - 1, min(n, len(table))).astype(np.int64))
+        for column in columns:
+            if column.endswith(TOKEN_IDS):
+                continue
+            values = table[column].take(pa.array(rows)).to_pylist()
+            found.extend(" ".join(value) if isinstance(value, list) else str(value) for value in values if value)
+    return found
 
 
 def texts_of(tables: Mapping[str, pa.Table], name: str, column: str = "text") -> Texts:

@@ -14,7 +14,8 @@ from threadpoolctl import threadpool_limits
 from emb_pipeline.diagnostics.tables import DIAGNOSIS
 from emb_pipeline.embeddings import registry
 from emb_pipeline.embeddings.encoder_folder import EncoderFolder
-from emb_pipeline.embeddings.encoders import details_of
+from emb_pipeline.embeddings.encoders import details_of, model_of
+from emb_pipeline.embeddings.tokenizer_fit import measure_tokenizer
 from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
 from emb_pipeline.failures import Failed
@@ -23,6 +24,7 @@ from emb_pipeline.pipelines.failures import FAILURES, contained, failures_table
 from emb_pipeline.tasks.coverage import coverage_details, measure_coverage
 from emb_pipeline.tasks.registry import KINDS, Evaluation
 from emb_pipeline.tasks.scores import ITEM_SCORES, stamped
+from emb_pipeline.text.texts import sample_of_texts
 
 _log = logging.getLogger(__name__)
 Tables = Mapping[str, pa.Table]
@@ -127,7 +129,7 @@ def _evaluate(tables: Tables, encoder: Any, cell: EmbeddingCell, definition: Tas
             seed=cell.seed,
             shuffle_labels=cell.shuffle_labels,
         )
-    evaluation.details.update(details_of(encoder))
+    evaluation.details.update(details_of(encoder) | _tokenizer_fit(tables, encoder, cell, definition))
     evaluation.details.update(coverage_details(measure_coverage(encoder, tables)))
     _warn_of_low_coverage(evaluation.details, cell, definition)
     return _scored(evaluation, cell, definition)
@@ -161,6 +163,18 @@ def _scored(evaluation: Evaluation, cell: EmbeddingCell, definition: TaskDefinit
     return item_scores, evaluation_record(evaluation, cell, definition)
 
 
+def _tokenizer_fit(tables: Tables, encoder: Any, cell: EmbeddingCell, definition: TaskDefinition) -> dict[str, Any]:
+    """How a transformer's tokenizer cuts the task's texts, with a warning where it breaks them to pieces."""
+    model = model_of(encoder)
+    found = None if model is None else measure_tokenizer(model.model_path, sample_of_texts(tables))
+    if found is None:
+        return {}
+    if not found.is_broken:
+        return {"tokenizer_fit": found.facts}
+    _log.warning("%s on %s: %s", cell.name, definition.name, found)
+    return {"tokenizer_fit": {**found.facts, "warning": str(found)}}
+
+
 def evaluation_record(evaluation: Evaluation, cell: EmbeddingCell, definition: TaskDefinition) -> dict[str, Any]:
     """What a cell scored and cost, for MLflow and the leaderboard."""
     primary = KINDS[definition.kind].primary_metric
@@ -189,10 +203,16 @@ def evaluation_record(evaluation: Evaluation, cell: EmbeddingCell, definition: T
             "kind": definition.kind,
             "primary": primary,
             "options": cell.options.model_dump_json(),
+            **_warnings(evaluation.details),
         },
         "details": evaluation.details,
         "label_draws": evaluation.label_draws,
     }
+
+
+def _warnings(details: Mapping[str, Any]) -> dict[str, str]:
+    warning = details.get("tokenizer_fit", {}).get("warning")
+    return {"tokenizer": warning} if warning else {}
 
 
 def collect_tasks(**parts: Any) -> dict[str, pa.Table]:

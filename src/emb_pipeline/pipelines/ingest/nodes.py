@@ -11,6 +11,7 @@ from emb_pipeline.atomic import temporary_path
 from emb_pipeline.experiment import CorpusDefinition, CorpusOptions, Folders, TaskDefinition
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text import audit
+from emb_pipeline.text.cutting import audit_cutting
 from emb_pipeline.text.documents import read_documents
 from emb_pipeline.text.held_out import HELD_OUT, held_out_keys, held_out_texts
 from emb_pipeline.text.tokens import TokenCorpus, cut, write_tokens
@@ -26,8 +27,9 @@ def read_task(definition: TaskDefinition, folders: Folders) -> dict[str, pa.Tabl
 
 
 def audit_task(examples: Tables, definition: TaskDefinition) -> pa.Table:
-    """Look for duplicates, leakage, contradictions."""
-    return KINDS[definition.kind].reader().audit(examples)
+    """Look for duplicates, leakage, contradictions, and text that cannot be cut into words."""
+    tables = {name: table for name, table in examples.items() if name != HELD_OUT}
+    return pa.concat_tables([KINDS[definition.kind].reader().audit(examples), audit_cutting(tables)])
 
 
 def read_corpus(definition: CorpusDefinition, folders: Folders) -> Iterator[tuple[str, str]]:
