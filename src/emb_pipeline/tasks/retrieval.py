@@ -83,12 +83,7 @@ def evaluate_retrieval(
             asked = min(k + most_excluded, len(task.passages))
             ranked, dim, encode_seconds, search_seconds, size = _ranked(task, encoder, asked, options)
             ranked = without_excluded(ranked, task.excluded, k)
-            grades = grades_of_ranks(task.qrels, ranked)
-            values = {
-                f"ndcg@{CUTOFF}": ndcg(grades[:, :CUTOFF], task.qrels, CUTOFF),
-                f"mrr@{CUTOFF}": reciprocal_rank(grades[:, :CUTOFF]),
-                f"recall@{options.recall_cutoff}": recall(grades[:, : options.recall_cutoff], task.qrels),
-            }
+            values = scores_of_ranking(task, ranked, options)
     return Evaluation(
         item_scores=measured(task.query_ids, task.query_ids[duplicate_groups(task.queries)], values),
         metrics={name: float(scores.mean()) for name, scores in values.items()},
@@ -123,6 +118,31 @@ def retrieval_service(
         shape = (len(task.passages), first.shape[1])
         columns = transposed(unit_length(np.random.default_rng(0).standard_normal(shape, dtype=np.float32)))
     return Service(lambda query: nearest(unit_length(unstored_vector(fitted, query, "query")), columns, few), requests)
+
+
+def scores_of_ranking(task: RetrievalTask, ranked: np.ndarray, options: RetrievalOptions) -> dict[str, np.ndarray]:
+    """Score rankings of all passages.
+
+    Parameters
+    ----------
+    task : RetrievalTask
+        Queries, passages, judgments.
+    ranked : ndarray of shape (n_queries, n_ranks), int64
+        Passages, best first; -1 behind a ranking's end.
+    options : RetrievalOptions
+        Cutoff of recall.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (n_queries,)
+        ``ndcg@10``, ``mrr@10`` and ``recall@100`` (or another cutoff).
+    """
+    grades = grades_of_ranks(task.qrels, ranked)
+    return {
+        f"ndcg@{CUTOFF}": ndcg(grades[:, :CUTOFF], task.qrels, CUTOFF),
+        f"mrr@{CUTOFF}": reciprocal_rank(grades[:, :CUTOFF]),
+        f"recall@{options.recall_cutoff}": recall(grades[:, : options.recall_cutoff], task.qrels),
+    }
 
 
 def top_k(
