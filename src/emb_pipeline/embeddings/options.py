@@ -320,11 +320,21 @@ class CounterFittedOptions(CounterFittingOptions, PooledOptions):
 class StaticFileOptions(PooledOptions):
     """Word vectors that somebody else trained, from a file."""
 
-    path: Annotated[Path, Field(description="file; may end in .gz, but for arrow")]
+    path: Annotated[Path, Field(description="file; may be packed (gz, bz2, xz), but for arrow")]
     format: Annotated[
-        Literal["word2vec_text", "word2vec_binary", "glove_text", "arrow"],
-        Field(description="word2vec_text and word2vec_binary start with a line 'words dimensions'; glove_text may"),
-    ]
+        Literal["auto", "word2vec_text", "word2vec_binary", "glove_text", "arrow"],
+        Field(
+            description="auto: as the file's first bytes show; word2vec_text and word2vec_binary start with a line "
+            "'words dimensions', glove_text (also fastText's) may"
+        ),
+    ] = "auto"
+    strict: Annotated[
+        bool,
+        Field(
+            description="refuse a file with a bad row (a word twice or not UTF-8, too few values) or a wrong header; false "
+            "leaves up to a tenth of the rows out, and says so"
+        ),
+    ] = False
     limit: Annotated[int | None, Field(ge=1, description="words to read, from the top (the commonest); null reads all")] = (
         None
     )
