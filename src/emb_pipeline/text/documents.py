@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ from emb_pipeline.text.tables import identifier, joined_columns
 from emb_pipeline.text.tokens import mark_words, sentence_key, tokenize
 
 _LOG = logging.getLogger(__name__)
+_FIRST_ARTICLES = 20
 
 
 def read_documents(readings: Sequence[CorpusReading], raw: Path, project: Path) -> Iterator[tuple[str, str]]:
@@ -98,7 +100,9 @@ def check_first_rows(reading: CorpusReading, raw: Path, project: Path) -> None:
         As for `read_documents`.
     """
     if not isinstance(reading, DocstringsReading):
-        for _ in read_documents([reading], raw, project):
+        # Taking the mark-up off an article costs as much as reading a thousand rows.
+        at_most = _FIRST_ARTICLES if isinstance(reading, MediawikiDumpReading) else None
+        for _ in islice(read_documents([reading], raw, project), at_most):
             pass
 
 

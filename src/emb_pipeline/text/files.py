@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, ParamSpec, TypeVar, cast
@@ -306,7 +306,7 @@ def lines(file: NamedFile, encoding: str, bad: BadRows | None = None) -> Iterato
             yield from _wide_lines(file, content, encoding)
             return
         start = 0
-        for number, line in enumerate(iter(lambda: content.readline(limit + 1), b""), 1):
+        for number, line in enumerate(iter(partial(content.readline, limit + 1), b""), 1):
             if len(line) > limit:
                 raise too_large(f"{file.name}, row {number}", "the line", limit)
             try:

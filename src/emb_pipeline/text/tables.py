@@ -24,8 +24,6 @@ from emb_pipeline.text.tokens import mark_words
 
 _LONGEST_FIELD = 1 << 30
 """Characters; the csv module's own limit of 131,072 refuses long documents."""
-_LONGEST_WORD = 40
-"""Characters of a value that may be one of the words for 'missing'."""
 _EXACT = 2**53
 """From here on a floating-point number is no exact count."""
 _MOST_COLUMNS = 50
@@ -92,7 +90,7 @@ def rows(
         found = _parquet_rows(file, columns)
     else:
         found = _json_columns(file, reading, columns, bad)
-    missing = frozenset(reading.missing)
+    missing = _missing_words(reading)
     names = _label_names(file, reading, columns)
     as_they_are = isinstance(reading, CsvReading | TsvReading)
     for number, values in found:
@@ -107,7 +105,7 @@ def rows(
                     for value, column in zip(values, columns, strict=True)
                 )
             if missing:
-                texts = tuple("" if len(text) < _LONGEST_WORD and text.strip() in missing else text for text in texts)
+                texts = tuple(["" if text in missing else text for text in texts])
             if names:
                 texts = tuple(
                     _named(text, names[column], f"{file.name}, row {number}", column) if column in names else text
@@ -135,14 +133,13 @@ def values_of_rows(
     found = (
         _parquet_rows(file, columns) if isinstance(reading, ParquetReading) else _json_columns(file, reading, columns, bad)
     )
-    missing = frozenset(reading.missing)
+    missing = _missing_words(reading)
     names = _label_names(file, reading, columns)
     for number, values in found:
         place = f"{file.name}, row {number}"
         try:
             made = tuple(
-                None if _is_missing(value) or (isinstance(value, str) and value.strip() in missing) else value
-                for value in values
+                None if _is_missing(value) or (isinstance(value, str) and value in missing) else value for value in values
             )
             if names:
                 made = tuple(
@@ -453,6 +450,11 @@ def _json_rows(
             else:
                 take_or_raise(bad, DataError(place, "it is not a JSON object", 'write {"text": …} per line'))
         n_bad = 0 if bad is None else bad.n_bad
+
+
+def _missing_words(reading: TabularReading) -> frozenset[str]:
+    """The words that mean 'missing', as they are and with a blank on one side or both."""
+    return frozenset(f"{before}{word}{after}" for word in reading.missing for before in ("", " ") for after in ("", " "))
 
 
 def _label_names(file: NamedFile, reading: TabularReading, columns: Sequence[str]) -> dict[str, tuple[str, ...]]:
