@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
+
 import pandas as pd
+import pytest
+from rich.console import Console
 
 from emb_pipeline.pipelines.report.nodes import comparable
+from emb_pipeline.reporting.console import decision_lines
 from emb_pipeline.reporting.decision_findings import decision_findings
 from emb_pipeline.reporting.diagnosis import diagnosis_view
 
@@ -38,6 +43,7 @@ def _candidate(embedding: str, value: float, **changes: object) -> dict[str, obj
         "non_inferior": False,
         "fits": True,
         "exceeds": "",
+        "unknown": "",
         "chosen": False,
         "tie": False,
         "bytes_per_item": 3072.0,
@@ -67,6 +73,56 @@ def test_the_best_itself_is_deployed_where_nothing_else_is_good_enough() -> None
     assert sentence == (
         "Deploy pretrained.large_768, 80.0 %: the best, and every other that fits may be worse by more than 1.0 points."
     )
+
+
+SLOW = {"fits": False, "exceeds": "latency_ms_p95", "latency_ms_p95": 82.0, "bound": float("nan")}
+
+
+def test_what_scores_more_but_does_not_fit_is_named_with_its_reason_and_the_best_that_fits_is_not_called_the_best() -> None:
+    rows = [
+        _candidate("pretrained.minilm", 0.844, **SLOW),
+        _candidate("pretrained.unmeasured", 0.81, fits=False, unknown="latency_ms_p95"),
+        _candidate("pretrained.both", 0.805, **{**SLOW, "exceeds": "latency_ms_p95, bytes_per_item"}),
+        BEST,
+        SMALL,
+        _candidate("pretrained.poor", 0.5, **SLOW),
+    ]
+    choice, *excluded = _sentences(rows)
+    assert "0.3 points below the best that fits the budgets, pretrained.large_768," in choice
+    assert excluded == [
+        "pretrained.minilm scores 4.7 points more but exceeds the budget for time of a request (95 %) (82.0 ms).",
+        "pretrained.unmeasured scores 1.3 points more but its time of a request (95 %) is unknown, and a budget limits it.",
+        "pretrained.both scores 0.8 points more but exceeds the budget for time of a request (95 %) (82.0 ms) and for bytes "
+        "per vector (3.07 kB).",
+    ]
+    alone = {**SMALL, "best": "task.tfidf", "difference_to_best": 0.0, "bound": float("inf")}
+    assert _sentences([rows[0], alone])[0] == "Deploy task.tfidf, 79.7 %: the only candidate that fits the budgets."
+    best = {**BEST, "chosen": True, "bound": 0.02}
+    (sentence, _) = _sentences([rows[0], best, {**SMALL, "chosen": False, "non_inferior": False}])
+    assert sentence.startswith(
+        "Deploy pretrained.large_768, 80.0 %: the best that fits the budgets, and every other that fits"
+    )
+
+
+def test_the_terminal_says_the_same() -> None:
+    console = Console(width=400, file=io.StringIO(), color_system=None)
+    rows = pd.DataFrame([_candidate("pretrained.<b>minilm</b>", 0.844, **SLOW), BEST, SMALL])
+    console.print(decision_lines(rows, NONE))
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "pretrained.<b>minilm</b> scores 4.7 points more but exceeds the budget" in said
+
+
+@pytest.mark.parametrize(
+    ("languages", "said"),
+    [
+        ("en", "task.tfidf is, or is made from, a pretrained model made for text in: en (its model card)."),
+        ("", "task.tfidf is, or is made from, a pretrained model made for an unknown language: no model card says which."),
+        (None, None),
+    ],
+)
+def test_a_recommendation_names_the_language_of_a_pretrained_model(languages: str | None, said: str | None) -> None:
+    found = _sentences([BEST, {**SMALL, "languages": languages}])[1:]
+    assert found == ([said] if said else [])
 
 
 def test_ties_and_a_budget_that_binds_are_named() -> None:

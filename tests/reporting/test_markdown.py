@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from markdown_it import MarkdownIt
 
 from emb_pipeline.reporting.markdown import effects_markdown, leaderboard_markdown, main, newest
 from tests.reporting.conftest import SEARCH, Tables, leaderboard
@@ -58,3 +59,10 @@ def test_the_newest_version_is_read(tmp_path: Path) -> None:
     assert "| `task.bm25` | 0.900 " in main([str(tmp_path)])
     with pytest.raises(FileNotFoundError, match="holds no effects: run the use case first"):
         newest(tmp_path, "effects")
+
+
+def test_nothing_in_a_name_ends_its_code_or_its_cell() -> None:
+    lines = leaderboard_markdown(leaderboard({"task.`<script>|x`": 0.8, "task.y": 0.7})).splitlines()
+    assert lines[2].startswith("| `` task.`<script>\\|x` `` | 80.0 ")
+    rendered = MarkdownIt().enable("table").render("\n".join(lines))
+    assert "<script>" not in rendered and "<code>task.`&lt;script&gt;|x`</code>" in rendered

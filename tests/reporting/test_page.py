@@ -7,13 +7,83 @@ import re
 from html.parser import HTMLParser
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from emb_pipeline.reporting.figures import dose_figure
 from emb_pipeline.reporting.page import audit_state, report_page
-from tests.reporting.conftest import TOPIC, Tables, comparisons, leaderboard, word_map
+from emb_pipeline.text.audit import (
+    audit_classification,
+    audit_extractive,
+    audit_retrieval,
+    audit_sequence_labelling,
+    audit_similarity,
+)
+from emb_pipeline.text.retrieval import RetrievalTables
+from tests.reporting.conftest import TOPIC, Tables, audit, comparisons, leaderboard, word_map
 from tests.reporting.test_figures import contrast
 
+
+def classification_audit() -> pa.Table:
+    """A test text that is trained on, and a text of two labels."""
+    rows = [
+        ("a b c", "x", "train"),
+        ("d e f", "y", "train"),
+        ("a b c", "x", "test"),
+        ("g h", "x", "test"),
+        ("g h", "y", "test"),
+    ]
+    ids = [f"labels.csv:{row}" for row in range(2, 7)]
+    columns = dict(zip(("text", "label", "split"), map(list, zip(*rows, strict=True)), strict=True))
+    return audit_classification(pa.table({"example_id": ids, **columns}))
+
+
+def retrieval_audit() -> pa.Table:
+    """A query that nothing answers, and a passage that stands there twice."""
+    return audit_retrieval(
+        RetrievalTables(
+            queries=pa.table({"query_id": ["q1", "q2"], "text": ["one", "two"]}),
+            passages=pa.table({"passage_id": ["p1", "p2"], "text": ["one and all", "One and all."]}),
+            qrels=pa.table({"query_id": ["q1"], "passage_id": ["p1"], "relevance": [1]}),
+        )
+    )
+
+
+def similarity_audit() -> pa.Table:
+    """A pair of two scores."""
+    pairs = {"pair_id": ["1", "2", "3"], "text_a": ["a", "a", "b"], "text_b": ["b", "b", "c"], "score": [1.0, 2.0, 3.0]}
+    return audit_similarity(pa.table(pairs))
+
+
+def tagging_audit() -> pa.Table:
+    """A test sentence that is trained on, with other tags."""
+    tokens = [["Aspirin", "helps"], ["Pain", "hurts"], ["Aspirin", "helps"]]
+    tags = [["B-Drug", "O"], ["B-Pain", "O"], ["O", "O"]]
+    table = {"example_id": ["1", "2", "3"], "tokens": tokens, "tags": tags, "split": ["train", "train", "test"]}
+    return audit_sequence_labelling(pa.table(table))
+
+
+def extractive_audit() -> pa.Table:
+    """A question that stands there twice."""
+    table = {"example_id": ["1", "2"], "text": ["Who?", "who"], "context": ["Ann ran.", "Bo ran."]}
+    answers = {"answers": [["Ann"], ["Bo"]], "answer_starts": [[0], [0]], "split": ["train", "test"]}
+    return audit_extractive(pa.table({**table, **answers}))
+
+
+AUDITS = {
+    "classification": classification_audit,
+    "retrieval": retrieval_audit,
+    "similarity": similarity_audit,
+    "sequence_labelling": tagging_audit,
+    "extractive_qa": extractive_audit,
+}
+FAULTS: dict[str, set[str]] = {
+    "classification": {"leakage", "label_conflicts"},
+    "retrieval": set(),
+    "similarity": {"score_conflicts"},
+    "sequence_labelling": {"leakage", "tag_conflicts"},
+    "extractive_qa": set(),
+}
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 
 
@@ -150,14 +220,73 @@ def test_markup_in_names_stays_text(tables: Tables) -> None:
     values = {f"domain.{evil}_50": 0.7, f"domain.{evil}_100": 0.8, "control.random_50": 0.1}
     tables["leaderboard"] = leaderboard(values, task=evil)
     tables["comparisons"] = comparisons(values, task=evil)
-    tables["audit"] = tables["audit"].assign(scope=evil, note=evil, examples=[[evil]] * len(tables["audit"]))
+    tables["audit"] = tables["audit"].assign(scope=evil, check=evil, note=evil, examples=[[evil]] * len(tables["audit"]))
     tables["corpora"] = tables["corpora"].assign(corpus=evil, fingerprint=evil)
     tables["embeddings"] = tables["embeddings"].assign(embedding=evil, origin=evil)
     tables["run"] |= dict.fromkeys(("use_case", "git_commit", "command", "kedro_run_id", "created"), evil)
     tables["run"] |= {"methods": {evil: evil}, "versions": {evil: evil}, "tasks": {evil: {"definition": evil}}}
-    html = report_page(**tables)
+    other = leaderboard(values, task=evil)
+    other = other[~other["primary"]].assign(metric=f"f1_{evil}")  # a type of entity that a user has named
+    tables["leaderboard"] = pd.concat([tables["leaderboard"], other])
+    names = {"embedding": f"domain.{evil}_50", "check": "similarity", "item": evil}
+    checks = pd.DataFrame([{**names, "value": 0.5, "ci_low": 0.4, "ci_high": 0.6, "p": 0.1, "known": 3, "total": 4}])
+    near = pd.DataFrame([{"embedding": f"domain.{evil}_50", "word": evil, "rank": 1, "neighbour": evil, "probe": True}])
+    overlaps = pd.DataFrame([], columns=["first", "second", "shared", "words"])
+    choice = {
+        "task": evil,
+        "metric": "accuracy",
+        "embedding": f"domain.{evil}_50",
+        "value": 0.7,
+        "best": f"domain.{evil}_50",
+    }
+    choice |= {"difference_to_best": 0.0, "bound": 0.0, "margin": 0.01, "non_inferior": True, "fits": True, "exceeds": ""}
+    choice |= {"chosen": True, "tie": False, "bytes_per_item": 4.0, "languages": evil}
+    out = {**choice, "embedding": evil, "value": 0.9, "fits": False, "exceeds": evil, "chosen": False}
+    html = report_page(
+        **tables,
+        checks=checks,
+        neighbours=near,
+        overlaps=overlaps,
+        decision=pd.DataFrame([choice, out]),
+        relaxations=pd.DataFrame([], columns=["task", "budget", "limit", "needed", "embedding", "chosen", "binds"]),
+    )
     assert "<script>alert" not in html
-    assert "<script>alert(1)" in Page(html).text
+    assert Page(html).text.count("<script>alert(1)") > 30
+
+
+def test_the_row_number_of_an_example_is_not_cut_off(tables: Tables) -> None:
+    place = "data/01_raw/a_use_case_with_a_long_name/a_folder/and_a_file_with_a_long_name.csv:123456"
+    tables["audit"] = tables["audit"].assign(
+        examples=[["labels_of_the_whole_year_2025.csv:17", place]] * len(tables["audit"])
+    )
+    html = report_page(**tables)
+    assert ">labels_of_the_whole_year_2025.csv:17<" in html
+    assert ">data/01_raw/a_use_c…r/and_a_file_with_a_long_name.csv:123456<" in html and f'title="{place}"' in html
+
+
+def test_a_class_called_ceiling_is_no_ceiling(tables: Tables) -> None:
+    """The lines of single classes come before the line of the ceiling."""
+    sound = audit(
+        ("class.ceiling", 3, 300), ("class.largest_class", 3, 300), ("ceiling", 300, 300), ("largest_class", 60, 300)
+    )
+    tables["audit"] = sound.assign(severity=["size", "size", "ceiling", "size"])
+    tables["leaderboard"] = tables["leaderboard"][tables["leaderboard"]["task"] == "topic"]
+    assert "ceiling" not in Page(report_page(**tables)).text.split("Data audit")[0].split("The answer")[-1]
+
+
+@pytest.mark.parametrize("kind", ["classification", "retrieval", "similarity", "sequence_labelling", "extractive_qa"])
+def test_every_line_of_an_audit_reads_on_the_page_as_its_severity_says(kind: str, tables: Tables) -> None:
+    """Sizes are facts; what is marked as serious are faults that the data really have."""
+    lines = AUDITS[kind]().to_pandas()
+    tables["audit"] = lines.assign(scope="topic")
+    states = dict(zip(lines["check"], (audit_state(row) for row in lines.to_dict("records")), strict=True))
+    for row in lines.to_dict("records"):
+        allowed = {"size": {"fact"}, "ceiling": {"ceiling", "clean"}, "warning": {"minor", "clean"}}
+        assert states[row["check"]] in allowed.get(row["severity"], {"serious", "minor", "clean"}), row["check"]
+    serious = {check for check, state in states.items() if state == "serious"}
+    assert serious == FAULTS[kind]
+    marked = [each for each in Page(report_page(**tables)).all("tr") if each.get("class") == "serious"]
+    assert len(marked) == len(serious)
 
 
 def test_a_password_in_the_tracking_address_is_not_shown(tables: Tables) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from html import escape
 from typing import Any
 
 import pandas as pd
 
+from emb_pipeline.reporting.decision_findings import best_name, excess_text, language_text
+from emb_pipeline.reporting.wording import code_markdown, distance_text, value_text
+
+_NAMED = 5
 _COSTS = {
     "bytes_per_item": "bytes per vector",
     "bytes": "bytes of the model",
@@ -32,30 +38,48 @@ def embedding_card(facts: Mapping[str, Any], options: Mapping[str, Any], others:
         The other candidates' rows of the decision.
     """
     name, task, metric = facts["embedding"], facts["task"], facts["metric"]
-    tied = others[others["non_inferior"]]["embedding"].head(5).tolist()
-    rather = f"Not inferior either, but not cheaper: {', '.join(f'`{each}`' for each in tied)}." if tied else ""
+    best = best_name(others) if len(others) else "the best"
+    top = f"{best}, {code_markdown(facts['best'])}" if facts["best"] != name else f"{best}, which is this one"
     lines = [
-        f"# {name} for {task}",
+        f"# {escape(name, quote=False)} for {escape(task, quote=False)}",
         "",
-        f"On `{task}` the cheapest embedding within the budgets that is not inferior to the best, `{facts['best']}`.",
-        rather,
+        f"On {code_markdown(task)} the cheapest embedding within the budgets that is not inferior to {top}.",
+        "",
+        "## What was not chosen, and why",
+        "",
+        *(_reasons(facts, others) or ["- there was no other candidate"]),
         "",
         "## Scores",
         "",
         f"- {metric}: {facts['value']:.4f} on {facts['n']:,} test units that it did not learn from",
-        f"- against the best: {facts['difference_to_best']:+.4f}; with 95 % confidence not below {facts['bound']:+.4f} "
-        f"(margin {facts['margin']:g})",
+        *(
+            [
+                f"- against {best}: {facts['difference_to_best']:+.4f}; with 95 % confidence not below "
+                f"{facts['bound']:+.4f} (margin {facts['margin']:g})"
+            ]
+            if math.isfinite(facts["bound"])
+            else []
+        ),
         *(f"- {text}: {facts[cost]:,.4g}" for cost, text in _COSTS.items() if cost in facts),
         "",
         "## How it was made",
         "",
-        f"- origin `{name.split('.', 1)[0]}`, method `{facts['method']}`",
-        *(f"- {option}: {value}" for option, value in options.items() if value is not None and option not in _PROMPTS),
+        f"- origin {code_markdown(name.split('.', 1)[0])}, method `{facts['method']}`",
+        *(
+            f"- {option}: {code_markdown(value) if isinstance(value, str | list | dict) else value}"
+            for option, value in options.items()
+            if value is not None and option not in _PROMPTS
+        ),
         *(f"- prompt of a {role}: {_in_words(**prompt)}" for role, prompt in facts.get("prompts", {}).items()),
         "",
         "## Limits",
         "",
         "- The scores hold for texts like those that it was tested on. Other text, another time or language: measure again.",
+        *(
+            [f"- It is, or is made from, a pretrained model {language_text(facts['languages'])}."]
+            if "languages" in facts
+            else []
+        ),
         "- It was chosen among the embeddings of one run; what was not in the grid was not looked at.",
         "- What is over- or under-represented in its training text is so in its vectors. See the diagnosis in the report.",
         "- A classifier in this bundle was fitted once more, on all examples that are not the official test part.",
@@ -66,6 +90,31 @@ def embedding_card(facts: Mapping[str, Any], options: Mapping[str, Any], others:
         "",
     ]
     return "\n".join(line for line in lines if line is not None)
+
+
+def _reasons(facts: Mapping[str, Any], others: pd.DataFrame) -> list[str]:
+    """Say of each other candidate why it was not chosen; those that score more than the chosen one by themselves, first."""
+    if others.empty:
+        return []
+    higher = others[~others["fits"] & (others["value"] > facts["value"])]
+    metric = facts["metric"]
+    lines = [
+        f"- {code_markdown(row['embedding'])} scores {distance_text(row['value'] - facts['value'], metric)} more "
+        f"({value_text(row['value'], metric)}) but {excess_text(row)}."
+        for row in higher.to_dict("records")
+    ]
+    fits, good = others["fits"], others["non_inferior"]
+    groups = (
+        ("does not fit the budgets, and scores no more", others[~fits & ~others.index.isin(higher.index)]),
+        ("is not inferior either, but not cheaper", others[fits & good]),
+        (f"may be worse than {best_name(others)} by more than the margin ({facts['margin']:g})", others[fits & ~good]),
+    )
+    for reason, rows in groups:
+        if len(rows):
+            names = ", ".join(map(code_markdown, rows["embedding"].head(_NAMED)))
+            more = f" and {len(rows) - _NAMED} more" if len(rows) > _NAMED else ""
+            lines.append(f"- {reason}: {names}{more}")
+    return lines
 
 
 def _in_words(**prompt: str) -> str:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from emb_pipeline.embeddings.contextual import ContextualEncoder, load_tokenizer, require_device, require_matching_tokenizer
 from emb_pipeline.embeddings.encoder_folder import EncoderFolder, fingerprint_of, require_safe_model
+from emb_pipeline.embeddings.model_languages import languages_of
 from emb_pipeline.embeddings.options import SentenceTransformerOptions
 from emb_pipeline.text.errors import DataError
 
-_WANTED = ["*.json", "*.safetensors", "*.txt", "*.model"]
+_WANTED = ["*.json", "*.safetensors", "*.txt", "*.model", "README.md"]
 _UNWANTED = ["onnx/*", "openvino/*", "*.bin", "*.pt", "*.pkl"]
 
 
@@ -50,7 +51,11 @@ def load(options: SentenceTransformerOptions, folder: Path) -> EncoderFolder:
         model=model,
         dim=_hidden_size(model),
         vocabulary=len(load_tokenizer(model)),
-        provenance={"options": options.model_dump(mode="json", exclude_defaults=True), "weights": fingerprint_of(model)},
+        provenance={
+            "options": options.model_dump(mode="json", exclude_defaults=True),
+            "weights": fingerprint_of(model),
+            "languages": languages_of(model),
+        },
     )
     ContextualEncoder(made, options)
     return made

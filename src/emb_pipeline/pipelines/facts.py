@@ -58,6 +58,23 @@ def matched_pairs(cells: Iterable[EmbeddingCell]) -> list[tuple[str, str]]:
     return [(name, twin) for name, twin in pairs if twin is not None]
 
 
+def pretrained_languages(cells: Iterable[EmbeddingCell], measured: pd.DataFrame) -> dict[str, str]:
+    """The languages of the pretrained model that each embedding is, or is made from: empty where its card names none.
+
+    Embeddings that have learnt from the user's own text alone are left out. ``measured`` is the table of cells.
+    """
+    named = measured.dropna(subset="languages").drop_duplicates("embedding").set_index("embedding")["languages"].to_dict()
+    known = {cell.name: cell for cell in cells}
+    found = {}
+    for cell in known.values():
+        root = cell
+        while root.base in known:
+            root = known[root.base]
+        if METHODS[root.method].origin == "pretrained":
+            found[cell.name] = str(named.get(cell.name, named.get(root.name, "")))
+    return found
+
+
 def is_first(cell: EmbeddingCell) -> bool:
     """Whether it repeats no other embedding with a seed of its own."""
     return not is_further_seed(cell.name)

@@ -58,8 +58,10 @@ def decision_findings(
             str(task),
             [
                 _choice(rows),
+                *_language(rows),
                 *_unknown(rows),
                 *_ties(rows),
+                *_excluded(rows, relaxations[relaxations["task"] == task]),
                 *_relaxed(relaxations[relaxations["task"] == task]),
                 *(of_all if rows["metric"].iloc[0] == MARGINS else ()),
             ],
@@ -107,6 +109,36 @@ def cost_text(cost: str, value: float | None) -> str:
     return bytes_text(value) if "bytes" in cost else number_text(value)
 
 
+def best_name(rows: pd.DataFrame) -> str:
+    """What the best candidate may be called: where budgets exclude any, it is the best of those that fit."""
+    return "the best" if rows["fits"].all() else "the best that fits the budgets"
+
+
+def language_text(languages: str) -> str:
+    """Say which languages a pretrained model was made for, or that this is not known."""
+    if languages:
+        return f"made for text in: {languages} (its model card)"
+    return "made for an unknown language: no model card says which"
+
+
+def excess_text(row: Mapping[Hashable, Any]) -> str:
+    """Say why an embedding is excluded: the budgets that it exceeds, or those whose cost is not known of it."""
+
+    def listed(column: str) -> list[str]:
+        named = row.get(column)
+        return str(named).split(", ") if isinstance(named, str) and named else []
+
+    exceeded = [f"{COST_NAMES.get(cost, cost)} ({cost_text(cost, row[cost])})" for cost in listed("exceeds")]
+    unknown = [COST_NAMES.get(cost, cost) for cost in listed("unknown")]
+    parts = [f"exceeds the budget for {' and for '.join(exceeded)}"] if exceeded else []
+    if unknown:
+        verb = "is" if len(unknown) == 1 else "are"
+        parts.append(
+            f"its {' and '.join(unknown)} {verb} unknown, and a budget limits {'it' if len(unknown) == 1 else 'them'}"
+        )
+    return " and ".join(parts)
+
+
 def _choice(rows: pd.DataFrame) -> Finding:
     if not rows["chosen"].any():
         return Finding(Markup("No embedding fits all budgets."), "warning")
@@ -129,18 +161,51 @@ def _at(row: Mapping[Hashable, Any]) -> str:
 
 def _against(row: Mapping[Hashable, Any], rows: pd.DataFrame) -> Markup:
     """How the chosen one stands to the best, and what it costs of the best one's."""
+    top = best_name(rows)
     if row["embedding"] == row["best"]:
         others = int((rows["non_inferior"] & ~rows["chosen"]).sum())
         if others:
-            return Markup("the best, and the cheapest of {} that are not inferior").format(count_text(others + 1))
-        return Markup("the best, and every other that fits may be worse by more than {}").format(_margin(row))
+            return Markup("{}, and the cheapest of {} that are not inferior").format(top, count_text(others + 1))
+        if rows["fits"].sum() == 1:
+            return Markup("the only candidate{}").format("" if len(rows) == 1 else " that fits the budgets")
+        return Markup("{}, and every other that fits may be worse by more than {}").format(top, _margin(row))
     best = rows[rows["embedding"] == row["best"]].iloc[0].to_dict()
-    where = Markup("{} below the best, {}, and not more than {} with 95 % confidence").format(
-        _distance(-row["difference_to_best"], row["metric"]), code(row["best"]), _distance(-row["bound"], row["metric"])
+    where = Markup("{} below {}, {}, and not more than {} with 95 % confidence").format(
+        _distance(-row["difference_to_best"], row["metric"]), top, code(row["best"]), _distance(-row["bound"], row["metric"])
     )
     return where + Markup(", at {} for a vector instead of {}").format(
         bytes_text(row["bytes_per_item"]), bytes_text(best["bytes_per_item"])
     )
+
+
+def _language(rows: pd.DataFrame) -> list[Finding]:
+    """Name the language of a recommended model that was trained elsewhere: scores on one language say nothing of another."""
+    chosen = rows[rows["chosen"]]
+    if chosen.empty or "languages" not in chosen or pd.isna(chosen["languages"].iloc[0]):
+        return []
+    row = chosen.iloc[0]
+    sentence = Markup("{} is, or is made from, a pretrained model {}.")
+    return [Finding(sentence.format(code(row["embedding"]), language_text(str(row["languages"]))))]
+
+
+def _excluded(rows: pd.DataFrame, relaxations: pd.DataFrame) -> list[Finding]:
+    """Name those that score more than the chosen one but do not fit, unless a sentence on a binding budget does."""
+    if not rows["chosen"].any():
+        return []
+    chosen = rows[rows["chosen"]].iloc[0]
+    named = set(relaxations.loc[relaxations["binds"].astype(bool), "embedding"])
+    higher = rows[~rows["fits"] & (rows["value"] > chosen["value"]) & ~rows["embedding"].isin(named)]
+    found = [
+        Finding(
+            Markup("{} scores {} more but {}.").format(
+                code(row["embedding"]), _distance(row["value"] - chosen["value"], row["metric"]), excess_text(row)
+            )
+        )
+        for row in higher.head(_NAMED).to_dict("records")
+    ]
+    if len(higher) > _NAMED:
+        found.append(Finding(Markup("{} more score higher but do not fit the budgets.").format(len(higher) - _NAMED)))
+    return found
 
 
 def _distance(value: float, metric: str) -> str:

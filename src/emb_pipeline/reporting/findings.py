@@ -142,8 +142,8 @@ def result(
         known=pick.contrasts(comparisons, task, metric, level),
         effects=effects,
         samples=pick.resample_rows(leaderboard, task),
-        ceiling=pick.audit_share(audit, task, ("ceiling",)),
-        largest_class=pick.audit_share(audit, task, ("largest", "class")),
+        ceiling=pick.audit_share(audit, task, "ceiling"),
+        largest_class=pick.audit_share(audit, task, "largest_class"),
         level=level,
     )
 

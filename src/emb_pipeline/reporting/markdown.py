@@ -14,7 +14,14 @@ from typing import Any
 import pandas as pd
 
 from emb_pipeline.reporting import rows as pick
-from emb_pipeline.reporting.wording import difference_text, interval_text, is_percent, metric_name, value_text
+from emb_pipeline.reporting.wording import (
+    code_markdown,
+    difference_text,
+    interval_text,
+    is_percent,
+    metric_name,
+    value_text,
+)
 
 
 def leaderboard_markdown(leaderboard: pd.DataFrame, tasks: Sequence[str] | None = None) -> str:
@@ -42,13 +49,13 @@ def leaderboard_markdown(leaderboard: pd.DataFrame, tasks: Sequence[str] | None 
     if unknown := [task for task in shown if task not in known]:
         raise ValueError(f"the leaderboard has no task {unknown[0]!r}; it has {', '.join(known)}")
     best_first = {task: pick.one_per_embedding(pick.primary_rows(leaderboard, task)) for task in shown}
-    head = [f"`{task}`, {_scale(str(rows['metric'].iloc[0]))}" for task, rows in best_first.items()]
+    head = [f"{_name(task)}, {_scale(str(rows['metric'].iloc[0]))}" for task, rows in best_first.items()]
     lines = ["| embedding | " + " | ".join(head) + " |", "|---|" + "---:|" * len(shown)]
     cells = {
         task: {str(row["embedding"]): _cell(row) for row in rows.to_dict("records")} for task, rows in best_first.items()
     }
     for embedding in _in_order_of_rank(list(best_first.values())):
-        lines.append(f"| `{embedding}` | " + " | ".join(cells[task].get(embedding, "") for task in shown) + " |")
+        lines.append(f"| {_name(embedding)} | " + " | ".join(cells[task].get(embedding, "") for task in shown) + " |")
     return "\n".join(lines)
 
 
@@ -70,7 +77,7 @@ def effects_markdown(effects: pd.DataFrame, factor: str, tasks: Sequence[str]) -
         First minus second, with interval; bold where the adjusted p-value is at most 5 %.
     """
     rows = effects[(effects["factor"] == factor) & effects["task"].isin(tasks)]
-    lines = ["| first | second | " + " | ".join(f"`{task}`" for task in tasks) + " |", "|---|---|" + "---:|" * len(tasks)]
+    lines = ["| first | second | " + " | ".join(map(_name, tasks)) + " |", "|---|---|" + "---:|" * len(tasks)]
     for (first, second), pair in rows.groupby(["embedding_a", "embedding_b"], sort=False):
         found = {str(row["task"]): row for row in pair.to_dict("records")}
         cells = []
@@ -83,7 +90,7 @@ def effects_markdown(effects: pd.DataFrame, factor: str, tasks: Sequence[str]) -
             difference = difference_text(row["difference"], metric).removesuffix(" points")
             text = f"{difference} {interval_text(row['ci_low'], row['ci_high'], metric)}"
             cells.append(f"**{text}**" if row["p_adjusted"] <= 0.05 else text)
-        lines.append(f"| `{first}` | `{second}` | " + " | ".join(cells) + " |")
+        lines.append(f"| {_name(first)} | {_name(second)} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -114,6 +121,11 @@ def _cell(row: Mapping[Hashable, Any]) -> str:
     value = value_text(row["value"], metric).split("\u202f")[0]
     letters = row["letters"] if isinstance(row["letters"], str) else ""
     return " ".join(filter(None, (value, interval_text(row["ci_low"], row["ci_high"], metric), letters)))
+
+
+def _name(text: object) -> str:
+    """A name in a table: a vertical bar would start another cell."""
+    return code_markdown(text).replace("|", "\\|")
 
 
 def _scale(metric: str) -> str:

@@ -227,6 +227,7 @@ def _environment() -> jinja2.Environment:
         share=wording.share_text,
         number=wording.number_text,
         present=_is_present,
+        shortened=wording.shortened,
     )
     return environment
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -245,11 +245,9 @@ def contrast(
     return known.get((a, b)) or known.get((without_seed(a), without_seed(b)))
 
 
-def audit_share(audit: pd.DataFrame, task: str, words: Iterable[str]) -> float | None:
-    """Share on the first audit line of a task whose name holds all these words; None without such a line."""
+def audit_share(audit: pd.DataFrame, task: str, check: str) -> float | None:
+    """Share on the audit line of this name of a task; None without such a line."""
     if audit.empty:
         return None
-    for row in audit[audit["scope"] == task].to_dict("records"):
-        if all(word in str(row["check"]).lower() for word in words) and pd.notna(row["share"]):
-            return float(row["share"])
-    return None
+    shares = audit.loc[(audit["scope"] == task) & (audit["check"] == check), "share"].dropna()
+    return None if shares.empty else float(shares.iloc[0])

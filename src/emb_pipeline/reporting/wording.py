@@ -39,6 +39,7 @@ UNITS = {
 LABELS = {"sequence_labelling": "labelled sentences"}
 NOTHING = "–"
 _MINUS, _NARROW_SPACE = "\u2212", "\u202f"
+_TICKS = re.compile("`+")
 _PERCENT = re.compile(r"accuracy|exact_match|.*f1(_.+)?|precision|recall(@\d+|_seen|_unseen)?(_cold)?|coverage@\d+")
 
 
@@ -151,6 +152,24 @@ def bytes_text(size: float | None) -> str:
 def number_text(value: float | None) -> str:
     """A number of no known unit, with four significant digits."""
     return NOTHING if value is None or not math.isfinite(value) else f"{value:.4g}".replace("-", _MINUS)
+
+
+def code_markdown(text: object) -> str:
+    """`` `domain.glove_50` ``: a name in Markdown, whatever is in it; nothing in it can end the code, and no tag is one."""
+    line = " ".join(str(text).split())
+    ticks = max(map(len, _TICKS.findall(line)), default=0)
+    if not ticks:
+        return f"`{line}`"
+    fence = "`" * (ticks + 1)
+    return f"{fence} {line} {fence}"
+
+
+def shortened(text: str, most: int = 60) -> str:
+    """``data/01_raw/shop/…/labels.csv:17``: what is too long loses its middle, because row numbers stand at the end."""
+    if len(text) <= most:
+        return text
+    head = (most - 1) // 3
+    return f"{text[:head]}…{text[len(text) - (most - 1 - head) :]}"
 
 
 def plural(count: int, singular: str, several: str | None = None) -> str:

@@ -20,7 +20,7 @@ from emb_pipeline.embeddings.encoders import details_of
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
 from emb_pipeline.names import without_seed
-from emb_pipeline.pipelines.facts import cells_of
+from emb_pipeline.pipelines.facts import cells_of, pretrained_languages
 from emb_pipeline.pipelines.report.nodes import ReportOptions, item_scores_of, of_all_tasks, primary_metrics
 from emb_pipeline.pipelines.stored import stored_encoder
 from emb_pipeline.provenance import versions
@@ -122,7 +122,10 @@ def decide_on_embedding(
         return framed([], nothing), framed([], RELAXATIONS), framed([], JOINT_CHOICE)
     first, second = zip(*chosen, strict=True)
     of_all = joint_choice(parts, weights, None if together is None else first[-1], report.level)
-    return pd.concat(first, ignore_index=True), pd.concat(second, ignore_index=True), of_all
+    decision = pd.concat(first, ignore_index=True)
+    languages = pretrained_languages(cells_of(embeddings), of_all_tasks(scores, "cells"))
+    decision["languages"] = decision["embedding"].map(languages).astype("string")
+    return decision, pd.concat(second, ignore_index=True), of_all
 
 
 def choose_sizes(

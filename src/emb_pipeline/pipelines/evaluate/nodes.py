@@ -50,7 +50,18 @@ CELLS = pa.schema(
     [
         *(
             (name, pa.string())
-            for name in ("embedding", "task", "kind", "origin", "method", "grid_dim", "metric", "options", "mlflow_run_id")
+            for name in (
+                "embedding",
+                "task",
+                "kind",
+                "origin",
+                "method",
+                "grid_dim",
+                "metric",
+                "options",
+                "languages",
+                "mlflow_run_id",
+            )
         ),
         ("setting", pa.string()),
         *((name, pa.int64()) for name in ("dim", "seed", "corpus_tokens", "vocabulary", "peak_rss_bytes", "bytes")),
@@ -287,6 +298,7 @@ def cells_table(
             "bytes": needed[0]["metrics"].get("bytes") if needed else None,
             "final_loss": training["series"].get("loss", [None])[-1] if training else None,
             "options": record["tags"]["options"],
+            "languages": _languages([*([training] if training else []), *bases]),
             "setting": json.dumps(record["details"]["setting"]) if "setting" in record["details"] else None,
             "train_seconds": own_seconds + sum(each["metrics"]["train_seconds"] for each in bases),
             "own_train_seconds": own_seconds,
@@ -299,3 +311,9 @@ def cells_table(
         if metric not in (*COSTS, *KNOWN, "primary_metric")
     ]
     return pa.Table.from_pylist(rows, schema=CELLS)
+
+
+def _languages(trainings: Sequence[Mapping[str, Any]]) -> str | None:
+    """Join the languages that a pretrained model was made for; None where no training looked for any."""
+    named = [each["tags"]["provenance"]["languages"] for each in trainings if "languages" in each["tags"]["provenance"]]
+    return ", ".join(named[0]) if named else None

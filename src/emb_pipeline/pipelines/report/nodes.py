@@ -193,7 +193,7 @@ def draw_task(leaderboard: pa.Table, task: str, audit: pa.Table) -> tuple[go.Fig
     """The figures of `TASK_FIGURES`: scores with intervals and letters, by dimension, by method, and against their cost."""
     board = leaderboard.to_pandas()
     return (
-        figures.leaderboard_figure(board, task, ceiling=audit_share(audit.to_pandas(), task, ("ceiling",))),
+        figures.leaderboard_figure(board, task, ceiling=audit_share(audit.to_pandas(), task, "ceiling")),
         figures.dimension_figure(board, task),
         figures.methods_figure(board, task),
         figures.cost_figure(board, task),
