@@ -128,7 +128,7 @@ def excess_text(row: Mapping[Hashable, Any]) -> str:
         named = row.get(column)
         return str(named).split(", ") if isinstance(named, str) and named else []
 
-    exceeded = [f"{COST_NAMES.get(cost, cost)} ({cost_text(cost, row[cost])})" for cost in listed("exceeds")]
+    exceeded = [f"{COST_NAMES.get(cost, cost)} ({cost_text(cost, row.get(cost))})" for cost in listed("exceeds")]
     unknown = [COST_NAMES.get(cost, cost) for cost in listed("unknown")]
     parts = [f"exceeds the budget for {' and for '.join(exceeded)}"] if exceeded else []
     if unknown:
