@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -36,3 +41,36 @@ def test_a_saved_bundle_is_a_registered_model_that_takes_text(tmp_path: Path, mo
     assert answers["label"].tolist() == ["wood", "shore"]
     assert answers["probability"][0] == pytest.approx(np.exp(2) / (1 + np.exp(2)))
     assert len(list(tmp_path.rglob("probe.parquet"))) == 3 and not list(tmp_path.rglob("*.pkl"))
+    mixed = loaded.predict(pd.DataFrame({"text": ["moss", None, 3, ""]}))
+    assert mixed["label"].tolist() == ["wood", None, None, "shore"] and mixed["known"].tolist() == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert mixed["probability"].tolist()[1:] == [None, None, 0.5]  # as JSON has it: no NaN
+    json.loads(mixed.to_json(orient="records"))
+    _is_served_from_its_own_files(tmp_path, uri)
+
+
+def _is_served_from_its_own_files(folder: Path, uri: str) -> None:
+    """As `mlflow models serve` loads it: with the source that is stored with it, and requirements that an index has."""
+    served = max(folder.rglob("requirements.txt"))
+    required = [line.split("==") for line in served.read_text().split()]
+    assert dict(required) == {name: version(name) for name, _ in required}
+    assert "emb_pipeline" not in served.read_text() and {"mlflow", "numpy", "pyarrow"} <= {name for name, _ in required}
+    script = (
+        "import sys, mlflow, pandas as pd\n"
+        f"mlflow.set_tracking_uri({uri!r})\n"
+        "model = mlflow.pyfunc.load_model('models:/tiny.places/2')\n"
+        "print(model.predict(pd.DataFrame({'text': ['moss']}))['label'][0])\n"
+        "print(sys.modules['emb_pipeline'].__file__)\n"
+        "print(*sorted({name.partition('.')[0] for name in sys.modules}))\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, env=environment, capture_output=True, text=True, check=True
+    )
+    label, package, modules = done.stdout.splitlines()[-3:]
+    assert label == "wood" and Path(package).is_relative_to(served.parent / "code")
+    assert not {"torch", "kedro", "gensim"} & set(modules.split())  # what the requirements leave out is not missed

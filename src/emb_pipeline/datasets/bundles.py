@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,47 @@ if TYPE_CHECKING:
     from emb_pipeline.deployment.bundle import Bundle
 
 SERVING = Path(__file__).with_name("serving.py")
+PACKAGE = Path(__file__).parents[1]
+_LIBRARIES = (
+    "mlflow",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "pydantic",
+    "scipy",
+    "scikit-learn",
+    "numba",
+    "threadpoolctl",
+    "filelock",
+    "psutil",
+    "rich",
+)
+_OF_ENCODERS = (
+    "torch",
+    "transformers",
+    "tokenizers",
+    "safetensors",
+    "sentence-transformers",
+    "onnx",
+    "onnxruntime",
+    "model2vec",
+)
+
+
+def requirements_of(folder: Path) -> list[str]:
+    """List what a bundle needs to answer, each pinned to the version that is installed here.
+
+    Parameters
+    ----------
+    folder : Path
+        The bundle; one with a transformer, or vectors distilled from one, needs their libraries, too.
+    """
+    has_encoder = any((folder / "embedding").rglob("encoder"))
+    found = []
+    for name in (*_LIBRARIES, *(_OF_ENCODERS if has_encoder else ())):
+        with suppress(PackageNotFoundError):
+            found.append(f"{name}=={version(name).partition('+')[0]}")  # an index has no local versions such as +cpu
+    return found
 
 
 class BundlesDataset(AbstractDataset["Mapping[str, Bundle]", "dict[str, Bundle]"]):
@@ -68,6 +111,8 @@ class BundlesDataset(AbstractDataset["Mapping[str, Bundle]", "dict[str, Bundle]"
                 self._experiment,
                 f"{self._registered_name}.{task}",
                 script=SERVING,
+                code=PACKAGE,
+                requirements=requirements_of(Path(self._filepath) / task),
                 artifacts={"bundle": str(Path(self._filepath) / task)},
                 tags={name: str(value) for name, value in bundle.facts.items() if isinstance(value, str | int | float)},
             )

@@ -11,7 +11,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -365,6 +365,8 @@ def register_model(
     script: Path,
     artifacts: Mapping[str, str],
     tags: Mapping[str, str],
+    code: Path,
+    requirements: Sequence[str],
 ) -> str | None:
     """Add a version to a registered model that takes a column ``text``; None, after a warning, if MLflow cannot be reached.
 
@@ -380,6 +382,10 @@ def register_model(
         Files and folders that are stored with it.
     tags : mapping of str to str
         Of the run.
+    code : Path
+        The package that the script imports: its source is stored with the model, since no index of packages has it.
+    requirements : sequence of str
+        What else must be installed to serve it: ``name==version``.
 
     Returns
     -------
@@ -402,7 +408,8 @@ def register_model(
                     python_model=str(script),
                     artifacts=dict(artifacts),
                     signature=ModelSignature(inputs=Schema([ColSpec(DataType.string, "text")])),
-                    pip_requirements=["emb_pipeline"],
+                    pip_requirements=list(requirements),
+                    code_paths=[str(code)],
                     registered_model_name=name,
                 )
         finally:

@@ -2,7 +2,7 @@
 
 bundle.json       which task, which embedding, what it scored
 embedding/        the encoder (`emb_pipeline.embeddings.at_rest`)
-probe.parquet     one row per class: its name, weights and intercept        (classification)
+probe.parquet     one row per class: its name, weights, intercept and share (classification)
 passages/         names and vectors of the passages to search               (retrieval)
 CARD.md           what a reader must know before using it
 """
@@ -19,6 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import scipy.sparse as sp
 
+from emb_pipeline.deployment.requests import Rows, know
 from emb_pipeline.embeddings.at_rest import read_encoder, write_encoder
 from emb_pipeline.embeddings.encoders import RoleEncoder, TextEncoder, Vectors, encoded_as
 from emb_pipeline.embeddings.linear_head import LinearHead
@@ -32,11 +33,15 @@ MANIFEST, CARD = "bundle.json", "CARD.md"
 _REMEDY = "run the stage decide again"
 _EMBEDDING, _PROBE, _PASSAGES = "embedding", "probe.parquet", "passages"
 Encoder: TypeAlias = TextEncoder | RoleEncoder
+Request: TypeAlias = Sequence[str] | str | pd.Series | pd.DataFrame
+"""Texts; rows that are none are answered with an error."""
 
 
 @dataclass(frozen=True, eq=False)
 class TextClassifier:
     """Says which class a text is of.
+
+    A text that the embedding knows nothing of gets the prior: the most frequent class of the training part, with its share.
 
     Attributes
     ----------
@@ -46,18 +51,50 @@ class TextClassifier:
         The probe, on vectors as the encoder gives them.
     classes : list of str
         Names of the classes, in the order of the head's columns.
+    shares : ndarray of shape (n_classes,), optional
+        What part of the training texts each class has; what the head says without a vector, where it is not given.
     """
 
     encoder: Encoder
     head: LinearHead
     classes: list[str]
+    shares: np.ndarray | None = None
 
-    def answer(self, texts: Sequence[str]) -> pd.DataFrame:
-        """The most probable class of each text, and how probable: columns label and probability."""
-        logs = self.head.log_probabilities(self.encoder.encode(texts))
-        best = logs.argmax(axis=1)
-        labels = [self.classes[code] for code in best]
-        return pd.DataFrame({"label": labels, "probability": np.exp(logs[np.arange(len(best)), best])})
+    def answer(self, texts: Request) -> pd.DataFrame:
+        """Find the most probable class of each text.
+
+        Parameters
+        ----------
+        texts : sequence of str, str or DataFrame
+            See `Rows.of`: a string is one text.
+
+        Returns
+        -------
+        DataFrame of label, probability, known and error
+            A row for each text. ``known`` is false where the embedding knows nothing of it: label and probability are the
+            prior. A row that is no text has an ``error``, and no label.
+        """
+        rows = Rows.of(texts, self.encoder)
+        vectors = self.encoder.encode(rows.texts) if rows.texts else np.zeros((0, self.encoder.dim), dtype=np.float32)
+        known = know(self.encoder, rows.texts, vectors)
+        probabilities = np.exp(self.head.log_probabilities(vectors)) if rows.texts else np.zeros((0, len(self.classes)))
+        probabilities[~known] = self.prior
+        best = probabilities.argmax(axis=1) if rows.texts else np.zeros(0, dtype=np.int64)
+        return pd.DataFrame(
+            {
+                "label": pd.Series(rows.spread(self.classes[code] for code in best), dtype=object),
+                "probability": rows.spread(probabilities[np.arange(len(best)), best].tolist(), np.nan),
+                "known": rows.spread(known.tolist(), False),
+                "error": pd.Series(rows.errors, dtype=object),
+            }
+        )
+
+    @property
+    def prior(self) -> np.ndarray:
+        """Probability of each class without knowing the text: shape (n_classes,)."""
+        if self.shares is not None:
+            return self.shares
+        return np.asarray(np.exp(self.head.log_probabilities(np.zeros((1, self.encoder.dim), dtype=np.float32)))[0])
 
     def write(self, folder: Path) -> None:
         """Write what `answer` needs."""
@@ -66,6 +103,7 @@ class TextClassifier:
             "class": pa.array(self.classes, pa.string()),
             "weights": matrix_column(self.head.weights.T),
             "intercept": pa.array(np.asarray(self.head.intercepts, dtype=np.float64)),
+            "share": pa.array(np.asarray(self.prior, dtype=np.float64)),
         }
         write_parquet(pa.table(table), folder / _PROBE)
 
@@ -73,10 +111,9 @@ class TextClassifier:
     def read(cls, folder: Path) -> TextClassifier:
         """The classifier of a folder."""
         table = read_parquet(folder / _PROBE, columns=("class", "weights", "intercept"), remedy=_REMEDY)
-        weights = column_matrix(table["weights"]).T
-        return cls(
-            read_encoder(folder / _EMBEDDING), LinearHead(weights, table["intercept"].to_numpy()), table["class"].to_pylist()
-        )
+        head = LinearHead(column_matrix(table["weights"]).T, table["intercept"].to_numpy())
+        shares = table["share"].to_numpy() if "share" in table.column_names else None
+        return cls(read_encoder(folder / _EMBEDDING), head, table["class"].to_pylist(), shares)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,20 +134,57 @@ class TextSearch:
     passage_ids: list[str]
     passages: Vectors
 
-    def answer(self, texts: Sequence[str], k: int = 10) -> pd.DataFrame:
-        """The ``k`` nearest passages of each text: columns query (its position), rank, passage_id and cosine."""
-        queries = unit_length(encoded_as(self.encoder, texts, "query"))
+    def answer(self, texts: Request, k: int = 10) -> pd.DataFrame:
+        """Find the ``k`` nearest passages of each text.
+
+        Parameters
+        ----------
+        texts : sequence of str, str or DataFrame
+            See `Rows.of`: a string is one text.
+        k : int
+            Passages for each.
+
+        Returns
+        -------
+        DataFrame of query, rank, passage_id, cosine, known and error
+            ``query`` is the position of the text. Of one that the embedding knows nothing of, and of a row that is no text,
+            there is one line: rank 0 and no passage, ``known`` false, and the ``error``.
+        """
+        asked = Rows.of(texts, self.encoder)
+        vectors: Any = encoded_as(self.encoder, asked.texts, "query") if asked.texts else None
+        known = know(self.encoder, asked.texts, vectors)
+        answered = np.flatnonzero(known)
+        found = self._nearest(vectors[answered], asked.places[answered], k) if len(answered) else pd.DataFrame()
+        silent = sorted(set(range(len(asked.errors))) - set(asked.places[answered].tolist()))
+        nothing = pd.DataFrame(
+            {
+                "query": silent,
+                "rank": 0,
+                "passage_id": pd.Series([None] * len(silent), dtype=object),
+                "cosine": np.nan,
+                "known": False,
+                "error": pd.Series([asked.errors[place] for place in silent], dtype=object),
+            }
+        )
+        parts = [part for part in (found, nothing) if len(part)] or [nothing]
+        whole: pd.DataFrame = pd.concat(parts, ignore_index=True)
+        return whole.sort_values(["query", "rank"], kind="stable", ignore_index=True)
+
+    def _nearest(self, vectors: Vectors, places: np.ndarray, k: int) -> pd.DataFrame:
+        queries = unit_length(vectors)
         k = min(k, len(self.passage_ids))
         found = top_k(queries, self.passages, k)
-        rows = np.repeat(np.arange(len(texts)), k)
+        rows = np.repeat(np.arange(len(places)), k)
         products = queries[rows] * self.passages[found.ravel()]
         cosines = np.asarray(products.sum(axis=1), dtype=np.float64).ravel()
         return pd.DataFrame(
             {
-                "query": rows,
-                "rank": np.tile(np.arange(1, k + 1), len(texts)),
-                "passage_id": [self.passage_ids[place] for place in found.ravel().tolist()],
+                "query": places[rows],
+                "rank": np.tile(np.arange(1, k + 1), len(places)),
+                "passage_id": pd.Series([self.passage_ids[place] for place in found.ravel().tolist()], dtype=object),
                 "cosine": cosines,
+                "known": True,
+                "error": pd.Series([None] * len(rows), dtype=object),
             }
         )
 
@@ -154,11 +228,31 @@ class TextVectors:
 
     encoder: Encoder
 
-    def answer(self, texts: Sequence[str]) -> pd.DataFrame:
-        """The vector of each text: the column vector."""
-        vectors = self.encoder.encode(texts)
+    def answer(self, texts: Request) -> pd.DataFrame:
+        """Encode each text.
+
+        Parameters
+        ----------
+        texts : sequence of str, str or DataFrame
+            See `Rows.of`: a string is one text.
+
+        Returns
+        -------
+        DataFrame of vector, known and error
+            ``known`` is false where the embedding knows nothing of a text; a row that is no text has an ``error``, and no
+            vector.
+        """
+        rows = Rows.of(texts, self.encoder)
+        vectors: Any = self.encoder.encode(rows.texts) if rows.texts else np.zeros((0, self.encoder.dim), dtype=np.float32)
+        known = know(self.encoder, rows.texts, vectors)
         dense = vectors.toarray() if sp.issparse(vectors) else np.asarray(vectors)
-        return pd.DataFrame({"vector": list(dense)})
+        return pd.DataFrame(
+            {
+                "vector": pd.Series(rows.spread(dense), dtype=object),
+                "known": rows.spread(known.tolist(), False),
+                "error": pd.Series(rows.errors, dtype=object),
+            }
+        )
 
     def write(self, folder: Path) -> None:
         """Write what `answer` needs."""

@@ -57,7 +57,8 @@ def _classifier(
     vectors, _ = encoded(fitted, texts, task.name)
     probe = fit_probe(vectors, task.codes[train], len(task.classes), example_groups(task)[train], options, seed=seed)
     head: LinearHead = probe.head(vectors.shape[1])
-    return TextClassifier(_as_cut(fitted, texts), head, task.classes.tolist())
+    shares = np.bincount(task.codes[train], minlength=len(task.classes)) / len(train)
+    return TextClassifier(_as_cut(fitted, texts), head, task.classes.tolist(), shares)
 
 
 def _as_cut(encoder: TextEncoder, texts: Sequence[str]) -> TextEncoder:

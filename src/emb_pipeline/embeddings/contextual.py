@@ -188,6 +188,18 @@ class ContextualEncoder:
             ids.extend(found["input_ids"])
         return ids
 
+    def reads(self, texts: Sequence[str]) -> np.ndarray:
+        """Say of each text whether the model knows one of its sub-words, the ends and the prompt aside: (n_texts,), bool."""
+        ignored = {*self._tokenizer.all_special_ids}
+        ids = self._tokenizer(
+            [self._as_trained_on(text) for text in texts],
+            truncation=True,
+            max_length=self.max_length,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+        )["input_ids"]
+        return np.array([any(number not in ignored for number in row) for row in ids], dtype=bool)
+
     def pieces(self, sentence: Sequence[str]) -> Iterator[tuple[list[int], np.ndarray]]:
         """Sub-word numbers of parts of a sentence that the model can read, and the word of each between the ends."""
         if not len(sentence):

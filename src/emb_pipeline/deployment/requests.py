@@ -1,0 +1,132 @@
+"""What a bundle is asked: rows of text, of which bad ones fail alone, and those that the embedding knows nothing of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from emb_pipeline.embeddings.contextual import ContextualEncoder
+from emb_pipeline.embeddings.encoders import Vectors
+from emb_pipeline.embeddings.marked import MarkedEncoder
+from emb_pipeline.embeddings.reduced import ReducedEncoder
+from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.tokens import mark_words, unmarked
+
+LONGEST_TEXT = 1_000_000
+"""Characters of a text that is answered."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a request.
+
+    Attributes
+    ----------
+    texts : list of str
+        The texts that can be answered.
+    places : ndarray of shape (n_texts,), int64
+        The row of each.
+    errors : list of str or None
+        What is wrong with each row; None where nothing is.
+    """
+
+    texts: list[str]
+    places: np.ndarray
+    errors: list[str | None]
+
+    @classmethod
+    def of(cls, asked: Any, encoder: Any) -> Rows:
+        """Read a request.
+
+        Parameters
+        ----------
+        asked : iterable of str, str, Series or DataFrame
+            Texts; a string is one text, a table has them in its column ``text``.
+        encoder : TextEncoder
+            The embedding. A text may be a list of words where it learned from such.
+
+        Raises
+        ------
+        DataError
+            A table without that column, a mapping, or what is no sequence of rows.
+        """
+        rows = _rows_of(asked)
+        if isinstance(encoder, MarkedEncoder):
+            rows = [mark_words(row) if _is_words(row) else row for row in rows]
+        errors = [_error_in(row) for row in rows]
+        places = [place for place, error in enumerate(errors) if error is None]
+        return cls([str(rows[place]) for place in places], np.array(places, dtype=np.int64), errors)
+
+    def spread(self, values: Iterable[Any], missing: Any = None) -> list[Any]:
+        """A value for each row, from those for each text."""
+        made = [missing] * len(self.errors)
+        for place, value in zip(self.places.tolist(), values, strict=True):
+            made[place] = value
+        return made
+
+
+def _rows_of(asked: Any) -> list[Any]:
+    if isinstance(asked, str):
+        return [asked]
+    if isinstance(asked, pd.DataFrame):
+        if "text" not in asked.columns:
+            columns = ", ".join(map(str, asked.columns)) or "none"
+            raise DataError(
+                "the request", f"has no column 'text' (columns: {columns})", "name the column of the texts 'text'"
+            )
+        asked = asked["text"]
+        if isinstance(asked, pd.DataFrame):
+            raise DataError("the request", "has several columns 'text'", "keep one of them")
+    if isinstance(asked, Mapping | bytes) or not isinstance(asked, Iterable):
+        raise DataError(
+            "the request", f"is of type {type(asked).__name__}, not texts", "give a list of strings, one for each text"
+        )
+    return list(asked)
+
+
+def _is_words(row: Any) -> bool:
+    return isinstance(row, list | tuple | np.ndarray) and all(isinstance(word, str) for word in row)
+
+
+def _error_in(row: Any) -> str | None:
+    if isinstance(row, str):
+        if len(row) > LONGEST_TEXT:
+            return f"the text has {len(row):,} characters, more than {LONGEST_TEXT:,}: cut it into parts"
+        return None
+    if row is None or row is pd.NA or row is pd.NaT or (isinstance(row, float) and np.isnan(row)):
+        return "there is no text: leave the row out, or give an empty string"
+    return f"the row is of type {type(row).__name__}, not a text: give a string"
+
+
+def know(encoder: Any, texts: list[str], vectors: Vectors) -> np.ndarray:
+    """Say of each text whether the embedding knows anything of it: shape (n_texts,), bool.
+
+    Word vectors and counts know a text by its known words: without one, its vector is zeros. A transformer reads any text,
+    but knows nothing of one whose sub-words are all unknown to it.
+
+    Parameters
+    ----------
+    encoder : TextEncoder
+        The embedding.
+    texts : list of str
+        The texts.
+    vectors : ndarray or csr_array of shape (n_texts, dim)
+        Its vectors of them.
+    """
+    if not texts:
+        return np.zeros(0, dtype=bool)
+    encoder = getattr(encoder, "unstored", encoder)
+    if isinstance(encoder, MarkedEncoder):
+        return know(encoder.base, [mark_words(text) for text in texts], vectors)
+    if isinstance(encoder, ReducedEncoder):
+        return know(encoder.base, texts, encoder.base.encode(texts))
+    has_text = np.array([bool(unmarked(text).strip()) for text in texts])
+    if isinstance(encoder, ContextualEncoder):
+        return np.asarray(has_text & encoder.reads(texts))
+    lengths = abs(vectors).sum(axis=1) if sp.issparse(vectors) else np.abs(vectors).sum(axis=1)
+    return np.asarray(has_text & (np.asarray(lengths).ravel() > 0))
