@@ -272,3 +272,20 @@ def test_first_rows_are_checked_without_asking_what_only_the_whole_can_tell(fold
     (folder / "toy" / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\n1\td1\n")
     with pytest.raises(DataError, match="there is no column 'score'"):
         check({"reader": "beir", "path": "toy"})
+
+
+# --- remedies of BEIR's layout ----------------------------------------------------------------------------------------
+
+
+def test_what_is_said_of_beirs_layout_works(tmp_path: Path) -> None:
+    write_beir(tmp_path / "toy")
+    tables = {"queries": "toy/queries.jsonl", "passages": "toy/corpus.jsonl.gz", "qrels": "toy/qrels/test.tsv"}
+    with pytest.raises(DataError, match="say 'reader: beir, path: …' with the folder"):
+        read(tmp_path, {"reader": "tables", **tables, "query_id": "_id", "passage_id": "_id"})
+    assert len(judgments(read(tmp_path, {"reader": "beir", "path": "toy"}))) == 3
+    (tmp_path / "toy" / "corpus.jsonl.gz").unlink()
+    lines = [json.dumps({"_id": f"d{number}", "text": f"text {number}"}) for number in (1, 2, 3)]
+    (tmp_path / "toy" / "corpus.jsonl").write_text("\n".join(lines))
+    with pytest.raises(DataError, match="there is no 'title'; say 'title: false'"):
+        read(tmp_path, {"reader": "beir", "path": "toy"})
+    assert len(judgments(read(tmp_path, {"reader": "beir", "path": "toy", "title": False}))) == 3

@@ -35,8 +35,11 @@ from emb_pipeline.text.readings import (
     origin_of,
 )
 from emb_pipeline.text.splits import split_name
-from emb_pipeline.text.tables import identified_texts, identifier, rows, table_of
+from emb_pipeline.text.tables import column_names, identified_texts, identifier, rows, table_of
 from emb_pipeline.text.tokens import tokenize
+
+BEIR_JUDGMENTS = ("query-id", "corpus-id", "score")
+"""Columns of BEIR's judgments."""
 
 
 @dataclass(frozen=True)
@@ -180,6 +183,12 @@ def _judgments_of(file: NamedFile, reading: TablesReading, bad: BadRows) -> Iter
         return trec_judgments(file, reading.encoding, bad)
     table = table_of(file, reading)
     ids = (reading.query_id, reading.passage_id)
+    if set(BEIR_JUDGMENTS) <= set(column_names(file, table, 1)) - set(ids):
+        raise DataError(
+            file.name,
+            f"its columns are {', '.join(BEIR_JUDGMENTS)}, those of BEIR",
+            "say 'reader: beir, path: …' with the folder that holds corpus.jsonl, queries.jsonl and qrels",
+        )
     return table_judgments(file, table, *ids, grade_column(file, table, reading.relevance, ids, any_other=True), bad)
 
 
@@ -213,6 +222,8 @@ def _beir_texts(reading: BeirReading, raw: Path, project: Path, bad: BadRows) ->
     as_json = partial(_json_lines, encoding=reading.encoding)
     queries, corpus = (_only_file(reading, raw, project, f"**/{name}.jsonl*") for name in ("queries", "corpus"))
     passage = ("title", "text") if reading.title else ("text",)
+    if reading.title and "title" not in column_names(corpus, as_json(corpus), 1):
+        raise DataError(f"{corpus.name}, row 1", "there is no 'title'", "say 'title: false'")
     return _Collection(
         identified_texts([queries], "_id", "text", as_json, bad),
         identified_texts([corpus], "_id", passage, as_json, bad),
@@ -224,7 +235,7 @@ def _beir_texts(reading: BeirReading, raw: Path, project: Path, bad: BadRows) ->
 def _beir_judgments(reading: BeirReading, split: str, raw: Path, project: Path, bad: BadRows) -> Iterator[Judgment]:
     file = _only_file(reading, raw, project, f"**/qrels/{split}.tsv*")
     table = TsvReading(path=str(file.path), encoding=reading.encoding)
-    return table_judgments(file, table, "query-id", "corpus-id", "score", bad)
+    return table_judgments(file, table, *BEIR_JUDGMENTS, bad)
 
 
 def _json_lines(file: NamedFile, encoding: str) -> JsonlReading:
