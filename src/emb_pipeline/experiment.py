@@ -171,7 +171,7 @@ class Resampled(_Strict):
 class Grid(_Strict):
     """Which embeddings meet which tasks."""
 
-    corpora: tuple[str, ...] = Field(description="corpora to train on, in the report's order")
+    corpora: tuple[str, ...] = Field(default=(), description="corpora to train on, in the report's order; none: nothing is")
     methods: dict[str, tuple[int, ...]] = Field(default_factory=dict, description="method: dimensions to train")
     seeds: dict[str, tuple[int, ...]] = Field(
         default_factory=dict, description="<method>_<dim>: further training seeds, each an embedding of its own"
@@ -367,8 +367,14 @@ class Experiment(_Strict):
 
     @property
     def origins(self) -> list[str]:
-        """Origins that occur, in the grid's order."""
-        return list(dict.fromkeys(cell.origin for cell in self.cells))
+        """Origins with something to show, in the grid's order: an evaluation, or word vectors to look at."""
+        return list(
+            dict.fromkeys(
+                cell.origin
+                for cell in self.cells
+                if self.tasks_of(cell) or (cell.artefact == "vectors" and not cell.tuned_on)
+            )
+        )
 
     def tasks_of(self, cell: EmbeddingCell) -> list[str]:
         """The tasks that an embedding is evaluated on."""
@@ -412,9 +418,23 @@ def expand_grid(grid: Mapping[str, Any], methods: Mapping[str, Any], seed: int =
         _add(cells, cell)
     for cell in [copy for tuning in plan.fine_tune for copy in _tuned(tuning, cells, methods, plan.tasks)]:
         _add(cells, cell)
+    _require_embeddings(plan, cells)
     _require_known_tasks(plan, cells)
     _require_no_repetition_by_name(plan, cells)
     return cells
+
+
+def _require_embeddings(grid: Grid, cells: Mapping[str, Any]) -> None:
+    """Refuse a grid without an embedding, and methods that have no corpus to learn from."""
+    if grid.methods and not grid.corpora:
+        raise ValueError(
+            f"globals.yml, grid: methods ({', '.join(grid.methods)}) are trained on corpora, and corpora: is empty; "
+            "name a corpus, or leave methods empty to compare pretrained embeddings and baselines only"
+        )
+    if not cells:
+        raise ValueError(
+            "globals.yml, grid: there is no embedding; name one under baselines:, pretrained:, controls: or methods:"
+        )
 
 
 def _require_no_repetition_by_name(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
@@ -650,7 +670,7 @@ def experiment_from(parameters: Mapping[str, Any]) -> Experiment:
     )
     _require_tunable(cells, parameters["tasks"])
     _require_word_vectors(cells, ((parameters.get("diagnosis") or {}).get("map") or {}).get("embeddings") or ())
-    return Experiment.model_construct(
+    experiment = Experiment.model_construct(
         use_case=parameters["use_case"],
         corpora=grid.corpora,
         cells=cells,
@@ -659,6 +679,27 @@ def experiment_from(parameters: Mapping[str, Any]) -> Experiment:
         curves=frozenset(task for task in grid.tasks if _has_learning_curve(parameters["tasks"][task])),
         needs_store=_needs_store(parameters.get("vector_search") or {}),
     )
+    _require_served(experiment)
+    return experiment
+
+
+def _require_served(experiment: Experiment) -> None:
+    """Refuse a task that no embedding of the grid can be evaluated on: it would be missing from the report."""
+    if not experiment.cells:
+        return
+    kinds = {task: KINDS[kind] for task, kind in experiment.tasks.items() if kind in KINDS}
+    served = (
+        {task for cell in experiment.cells for task in experiment.tasks_of(cell)}
+        if len(kinds) == len(experiment.tasks)
+        else kinds
+    )
+    for task in [task for task in kinds if task not in served]:
+        needs = experiment.needs.get(task) or kinds[task].needs
+        able = [name for name, method in METHODS.items() if method.origin == "task" and needs & method.serves]
+        raise ValueError(
+            f"globals.yml, grid: no embedding can be evaluated on {task} ({kinds[task].name}, which takes "
+            f"{' or '.join(sorted(needs))}); add one of baselines: {', '.join(able)}, or leave {task} out of tasks:"
+        )
 
 
 def _require_tunable(cells: Sequence[EmbeddingCell], tasks: Mapping[str, Any]) -> None:

@@ -161,6 +161,10 @@ def _at(row: Mapping[Hashable, Any]) -> str:
 
 def _against(row: Mapping[Hashable, Any], rows: pd.DataFrame) -> Markup:
     """How the chosen one stands to the best, and what it costs of the best one's."""
+    if len(rows) == 1:
+        return Markup("the only candidate, so there is nothing to compare it with")
+    if row["embedding"] == row["best"] and rows["fits"].sum() == 1:
+        return Markup("the only one of {} candidates that fits").format(count_text(len(rows)))
     top = best_name(rows)
     if row["embedding"] == row["best"]:
         others = int((rows["non_inferior"] & ~rows["chosen"]).sum())

@@ -184,6 +184,10 @@ def leader_finding(result: Result) -> Finding:
     if not others:
         if equal:
             return Finding(top + Markup(" Every embedding on this task scores the same."), "lead")
+        if len(result.distinct) == 1:
+            return Finding(
+                top + Markup(" It is the only embedding on this task: there is nothing to compare it with."), "lead"
+            )
         return Finding(top + Markup(" It is the only embedding on this task beside controls."), "lead")
     return Finding(top + " " + _ties(result, leader, equal, others), "lead")
 

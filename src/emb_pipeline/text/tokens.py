@@ -209,6 +209,10 @@ def sentence_key(tokens: Sequence[str]) -> int:
     return int.from_bytes(hashlib.blake2b(" ".join(tokens).encode(), digest_size=8).digest(), "little")
 
 
+class EmptyCorpusError(DataError):
+    """A corpus of which no sentence is left to train on."""
+
+
 class TokenCorpus:
     """A tokenised corpus on disk.
 
@@ -559,10 +563,16 @@ class _Writer:
     def finish(self, *, n_documents: int, **facts: object) -> None:
         self._flush()
         if not self.n_tokens:
-            raise DataError(
+            held_out = int(str(facts.get("n_held_out_sentences") or 0))
+            raise EmptyCorpusError(
                 str(self.folder),
-                "the corpus has no token to write",
-                "check what its readings select, and whether every sentence is held out",
+                f"the corpus has no token to write: tasks are tested on all of its {held_out} sentences"
+                if held_out
+                else "the corpus has no token to write",
+                "add other text; or name the column split of the task whose texts these are, so that training texts stay; or "
+                "set corpus_options: held_out: keep, and say with your results that the vectors have read the tested texts"
+                if held_out
+                else "check which files and which column its readings name",
             )
         tokens = sorted(self._counts, key=lambda token: (-self._counts[token], token))
         table = pa.table(

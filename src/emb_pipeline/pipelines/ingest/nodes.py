@@ -13,8 +13,9 @@ from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text import audit
 from emb_pipeline.text.cutting import audit_cutting
 from emb_pipeline.text.documents import read_documents
+from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.held_out import HELD_OUT, held_out_keys, held_out_texts
-from emb_pipeline.text.tokens import TokenCorpus, cut, write_tokens
+from emb_pipeline.text.tokens import EmptyCorpusError, TokenCorpus, cut, write_tokens
 
 Tables = Mapping[str, pa.Table]
 
@@ -42,7 +43,11 @@ def tokenise_corpus(
 ) -> TokenCorpus:
     """Split documents into sentences of tokens, without the sentences of any task's held-out text."""
     held_out = held_out_keys(text for task in tasks for text in held_out_texts(task)) if options.held_out == "remove" else ()
-    return write_tokens(documents, _scratch(folders), held_out=held_out)
+    try:
+        return write_tokens(documents, _scratch(folders), held_out=held_out)
+    except EmptyCorpusError as error:
+        path: Path | None = getattr(documents, "path", None)
+        raise DataError(f"corpus {path.parent.name}" if path else "a corpus", error.reason, error.remedy) from error
 
 
 def cut_corpus(own: TokenCorpus, options: CorpusOptions, folders: Folders, *corpora: TokenCorpus) -> TokenCorpus:
@@ -66,10 +71,11 @@ def measure_overlap(**inputs: Tables | TokenCorpus) -> pa.Table:
         if not isinstance(tables, TokenCorpus)
     }
     corpora = {name.removeprefix("tokens_"): corpus for name, corpus in inputs.items() if isinstance(corpus, TokenCorpus)}
+    overlaps = ((name, audit.corpus_overlap(texts, corpus)) for name, corpus in corpora.items())
     return pa.concat_tables(
         [
-            table.add_column(0, "corpus", pa.array([name] * table.num_rows, pa.string()))
-            for name, table in ((name, audit.corpus_overlap(texts, corpus)) for name, corpus in corpora.items())
+            pa.schema([("corpus", pa.string()), *audit.OVERLAP_SCHEMA]).empty_table(),
+            *(table.add_column(0, "corpus", pa.array([name] * table.num_rows, pa.string())) for name, table in overlaps),
         ]
     )
 

@@ -75,6 +75,8 @@ def test_for_differences(
     cells = are_trained_on_a_corpus(cells_of(embeddings))
     rows: list[dict[str, Any]] = []
     for found in task_scores(item_scores):
+        if len(found.families) < 2:
+            continue  # there is nothing to compare
         metric = metrics[found.task]
         p = any_difference.any_scores_differ(found, metric, designs_on(found, metric, cells), options.resampling)
         rows.append({"task": found.task, "metric": metric, "labels": any_difference.ALL, "p": p, "n": len(found.groups)})

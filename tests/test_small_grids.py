@@ -1,0 +1,108 @@
+"""Grids of any shape run to their end: no corpus, one embedding, no baseline, no control, nothing that works."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+import yaml
+from kedro.framework.project import configure_project
+from kedro.framework.session import KedroSession
+
+from emb_pipeline.experiment import CorpusOptions, Folders, expand_grid, experiment_from
+from emb_pipeline.hooks import FailedCellsError
+from emb_pipeline.pipelines.ingest.nodes import tokenise_corpus
+from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.held_out import HELD_OUT
+
+
+def _run(project: Path, grid: dict[str, Any], **parameters: Any) -> pd.DataFrame:
+    """The leaderboard of a use case with this grid, run in this process."""
+    raw = project / "data" / "01_raw" / "tiny"
+    (raw / "glove.txt").write_text("heart 1 0 0\nskin 0 1 0\nlung 0 0 1\n")
+    path = project / "conf" / "tiny" / "globals.yml"
+    path.write_text(yaml.safe_dump({"use_case": "tiny", "grid": grid}))
+    quick = {
+        "report": {"resamples": 100, "permutations": 99},
+        "evaluation": {"classification": {"label_draws": 0, "latency_requests": 0}},
+        "vector_search": {"indexes": []},
+        **parameters,
+    }
+    configure_project("emb_pipeline")
+    with KedroSession.create(project_path=project, env="tiny", runtime_params=quick) as session:
+        try:
+            session.run()
+        finally:
+            folder = project / "data" / "08_reporting" / "tiny" / "leaderboard.parquet"
+            newest = sorted(folder.iterdir())[-1]
+    return pd.read_parquet(newest / "leaderboard.parquet")
+
+
+def _page(project: Path) -> str:
+    page = (project / "data" / "08_reporting" / "tiny" / "latest" / "report.html").read_text()
+    return " ".join(re.sub(r"<script.*?</script>|<[^>]+>", " ", page, flags=re.DOTALL).split())
+
+
+def test_one_pretrained_embedding_without_a_corpus_has_nothing_to_be_compared_with(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pretrained = {"glove_3": {"options": {"path": "data/01_raw/tiny/glove.txt", "format": "glove_text"}}}
+    board = _run(project, {"corpora": [], "pretrained": pretrained, "tasks": ["topic"]})
+    assert set(board["embedding"]) == {"pretrained.glove_3"}
+    page, console = _page(project), capsys.readouterr().out
+    assert "It is the only embedding on this task: there is nothing to compare it with." in page
+    assert "the only candidate, so there is nothing to compare it with" in " ".join(console.split())
+    assert "no difference between embeddings" not in page and "1.000" not in page
+
+
+@pytest.mark.parametrize(
+    ("grid", "evaluated"),
+    [
+        ({"controls": ["random_8"], "tasks": ["search"]}, {"control.random_8"}),
+        ({"baselines": ["bm25"], "controls": ["shuffled_tfidf"], "tasks": ["search"]}, {"task.bm25"}),
+    ],
+)
+def test_controls_alone_and_origins_that_no_task_asks_for(grid: Any, evaluated: set[str], project: Path) -> None:
+    assert set(_run(project, grid)["embedding"]) == evaluated
+
+
+def test_where_every_cell_fails_there_is_a_report_of_that(project: Path) -> None:
+    grid = {"baselines": ["one_hot"], "tasks": ["topic"]}
+    with pytest.raises(FailedCellsError, match=r"task.one_hot on topic: .*lower min_df"):
+        _run(project, grid, methods={"one_hot": {"min_df": 1000}})
+    assert "1 embedding failed ( task.one_hot )" in _page(project)
+
+
+@pytest.mark.parametrize(
+    ("held_out", "reason"),
+    [
+        (["Heart and skin."], "tasks are tested on all of its 1 sentences; .*name the column split"),
+        ([], "no token to write; check which files and which column"),
+    ],
+)
+def test_a_corpus_of_nothing_but_tested_texts_is_refused(held_out: list[str], reason: str, tmp_path: Path) -> None:
+    folders = Folders(raw=tmp_path, scratch=tmp_path, project=tmp_path, encodings=tmp_path, models=tmp_path)
+    task = {HELD_OUT: pa.table({"text": pa.array(held_out, pa.string())})}
+    with pytest.raises(DataError, match=f"a corpus: .*{reason}"):
+        tokenise_corpus([("d1", held_out[0] if held_out else "…")], CorpusOptions(), folders, task)
+
+
+def test_methods_without_a_corpus_and_tasks_without_an_embedding_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"methods \(word2vec\) are trained on corpora, and corpora: is empty"):
+        expand_grid({"methods": {"word2vec": [8]}, "baselines": ["tfidf"], "tasks": ["topic"]}, {})
+    with pytest.raises(ValueError, match="there is no embedding"):
+        expand_grid({"tasks": ["topic"]}, {})
+    grid = {"baselines": ["tfidf"], "tasks": ["topic", "names"]}
+    parameters = {
+        "use_case": "x",
+        "grid": grid,
+        "corpora": {},
+        "tasks": {"topic": {"kind": "classification"}, "names": {"kind": "sequence_labelling"}},
+        "embeddings": expand_grid(grid, {}),
+    }
+    with pytest.raises(ValueError, match=r"no embedding can be evaluated on names .*add one of baselines: .*token_features"):
+        experiment_from(parameters)
