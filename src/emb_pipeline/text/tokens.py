@@ -569,7 +569,7 @@ class _Writer:
                 f"the corpus has no token to write: tasks are tested on all of its {held_out} sentences"
                 if held_out
                 else "the corpus has no token to write",
-                "add other text; or name the column split of the task whose texts these are, so that training texts stay; or "
+                "add other text; or name the column split of the task whose texts these are: training texts stay; or "
                 "set corpus_options: held_out: keep, and say with your results that the vectors have read the tested texts"
                 if held_out
                 else "check which files and which column its readings name",
