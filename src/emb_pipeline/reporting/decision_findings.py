@@ -161,17 +161,15 @@ def _at(row: Mapping[Hashable, Any]) -> str:
 
 def _against(row: Mapping[Hashable, Any], rows: pd.DataFrame) -> Markup:
     """How the chosen one stands to the best, and what it costs of the best one's."""
-    if len(rows) == 1:
-        return Markup("the only candidate, so there is nothing to compare it with")
-    if row["embedding"] == row["best"] and rows["fits"].sum() == 1:
-        return Markup("the only one of {} candidates that fits").format(count_text(len(rows)))
     top = best_name(rows)
     if row["embedding"] == row["best"]:
         others = int((rows["non_inferior"] & ~rows["chosen"]).sum())
         if others:
             return Markup("{}, and the cheapest of {} that are not inferior").format(top, count_text(others + 1))
         if rows["fits"].sum() == 1:
-            return Markup("the only candidate{}").format("" if len(rows) == 1 else " that fits the budgets")
+            return Markup("the only candidate{}").format(
+                ", so there is nothing to compare it with" if len(rows) == 1 else " that fits the budgets"
+            )
         return Markup("{}, and every other that fits may be worse by more than {}").format(top, _margin(row))
     best = rows[rows["embedding"] == row["best"]].iloc[0].to_dict()
     where = Markup("{} below {}, {}, and not more than {} with 95 % confidence").format(
