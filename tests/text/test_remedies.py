@@ -492,3 +492,11 @@ def test_pairs_that_cannot_be_used_are_listed_and_skipped(tmp_path: Path) -> Non
     assert found["queries"].num_rows == 2 and found["qrels"].num_rows == 3
     counts = {row["check"]: row["count"] for row in KINDS["retrieval"].reader().audit(found).to_pylist()}
     assert (counts["left_out_errors"], counts["left_out_empty"]) == (2, 1)
+
+
+def test_options_of_delimited_files_are_not_ignored_where_a_file_is_none(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"query": "red tea", "passage": "a cup"}\n')
+    error = refusal(tmp_path, {"reader": "pairs", "path": "a.jsonl", "delimiter": ";"}, "retrieval")
+    assert "read as jsonl, which has no 'delimiter'" in error.reason
+    with pytest.raises(ValueError, match="leave 'quoted' out"):
+        texts(tmp_path, {"reader": "csv", "path": "a.csv", "delimiter": "::", "quoted": True})

@@ -153,6 +153,12 @@ class _Delimited(_Tabular):
             raise ValueError("cannot hold a line break or a double quote")
         return delimiter
 
+    @model_validator(mode="after")
+    def _quotes_need_one_character(self) -> _Delimited:
+        if len(self.delimiter) > 1 and self.quoted and "quoted" in self.model_fields_set:
+            raise ValueError("fields are never quoted where the delimiter has several characters: leave 'quoted' out")
+        return self
+
 
 class CsvReading(_Delimited):
     """Comma-separated values with quotes (RFC 4180).

@@ -238,7 +238,15 @@ def reading_by_suffix(
     by_suffix = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
     given = (("delimiter", delimiter), ("columns", columns))
     options: dict[str, Any] = {option: value for option, value in given if value is not None}
-    match format or by_suffix.get(suffixes[-1] if suffixes else ""):
+    named = format or by_suffix.get(suffixes[-1] if suffixes else "")
+    if options and named in ("jsonl", "parquet"):
+        listed = " and ".join(f"'{option}'" for option in options)
+        raise DataError(
+            name,
+            f"it is read as {named}, which has no {listed}",
+            "leave that out, or say 'format: csv' (or tsv) if it is that",
+        )
+    match named:
         case "csv":
             return CsvReading(path=name, encoding=encoding, **options)
         case "tsv":
