@@ -217,6 +217,7 @@ def test_weights_are_read_on_a_scale(tmp_path: Path) -> None:
     assert set(logs["weight"].to_pylist()) == {1, 3}  # log2(1 + 1), log2(1 + 7)
     raw = read(tmp_path, rows, "user,item,timestamp,plays", weight="plays", weight_scale="linear")
     assert set(raw["interactions"]["weight"].to_pylist()) == {1, 7}
+    assert audit(raw)["weighted"] == (60, 60)
     task = RecommendationTask.from_tables(raw)
     assert task.testing.learnt.weights is not None and task.testing.learnt.confidence.max() == 7
     assert task.testing.known.max() == 1

@@ -621,7 +621,7 @@ def audit_interactions(interactions: pa.Table, items: pa.Table, left_out: pa.Tab
     Returns
     -------
     pa.Table
-        Lines ``users``, ``items``, ``interactions.<split>``, ``users_tested``, ``cold_items``, ``cold_tests``,
+        Lines ``users``, ``items``, ``interactions.<split>``, ``users_tested``, ``cold_items``, ``cold_tests``, ``weighted``,
         ``ties_in_time``, ``learnt_from_the_future`` (or ``without_times``), ``token_duplicates`` of the items' texts, and
         what was left out.
 
@@ -650,6 +650,10 @@ def audit_interactions(interactions: pa.Table, items: pa.Table, left_out: pa.Tab
     lines.add(
         "cold_tests", len(cold_tests), int(is_test.sum()), "test interactions with a cold item", cold_tests, severity="size"
     )
+    if "weight" in interactions.column_names:
+        weights = interactions["weight"].to_numpy()
+        note = f"interactions with a weight from {weights.min():g} to {weights.max():g}"
+        lines.add("weighted", n, n, note, severity="size")
     if np.isnan(times).all():
         note = "test interactions that a hash drew, for there are no times: what is learnt from may be later"
         lines.add("without_times", int(is_test.sum()), int(is_test.sum()), note, severity="warning")
