@@ -90,7 +90,7 @@ def joint_findings(joint_choice: pd.DataFrame) -> list[Finding]:
         out, competing = (each["embedding"].nunique() for each in (outside, joint_choice[joint_choice["competes"]]))
         found.append(
             Finding(
-                Markup("{} of {} embeddings compete; {} were not evaluated on all of these tasks.").format(
+                Markup("{} of {} embeddings compete; not evaluated on all of these tasks: {}.").format(
                     count_text(competing), count_text(joint_choice["embedding"].nunique()), count_text(out)
                 )
             )
