@@ -18,7 +18,7 @@ import numpy as np
 
 from emb_pipeline.atomic import atomic_path
 from emb_pipeline.embeddings import masking
-from emb_pipeline.embeddings.contextual import require_device
+from emb_pipeline.embeddings.contextual import require_device, require_encoder_packages
 from emb_pipeline.embeddings.encoder_folder import EncoderFolder, fingerprint_of
 from emb_pipeline.embeddings.masked_training import OnStep, fit, masked_loss
 from emb_pipeline.embeddings.masking import Vocabulary
@@ -156,13 +156,14 @@ def train(
 
 
 def require(options: BertOptions) -> None:
-    """Refuse a GPU that is not there.
+    """Refuse a GPU or a package that is not there.
 
     Raises
     ------
     DataError
         Says how to do without.
     """
+    require_encoder_packages("bert", options)
     require_device(options)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from emb_pipeline.embeddings.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.encoders import ROLES, Role
+from emb_pipeline.embeddings.extras import require_packages
 from emb_pipeline.embeddings.options import EncoderOptions
 from emb_pipeline.embeddings.precision import precision_in_force
 from emb_pipeline.embeddings.saved_settings import SavedSettings, prompt_in_force, read_json
@@ -379,6 +380,18 @@ def require_device(options: EncoderOptions) -> None:
 
         if not torch.cuda.is_available():
             raise DataError("device: cuda", "PyTorch finds no GPU here", "set device: cpu, or install PyTorch's CUDA build")
+
+
+def require_encoder_packages(method: str, options: EncoderOptions) -> None:
+    """Refuse a transformer where the packages that run it are not installed.
+
+    Raises
+    ------
+    DataError
+        Names the extra that brings them.
+    """
+    runtime = () if options.backend == "torch" else ("onnx", "onnxruntime")
+    require_packages(method, "torch", "transformers", "tokenizers", *runtime)
 
 
 def load_tokenizer(model: Path) -> Any:

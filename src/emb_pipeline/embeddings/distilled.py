@@ -11,6 +11,7 @@ import numpy as np
 
 from emb_pipeline.embeddings.contextual import load_model, load_tokenizer
 from emb_pipeline.embeddings.encoder_folder import MODEL, EncoderFolder
+from emb_pipeline.embeddings.extras import require_packages
 from emb_pipeline.embeddings.options import DistilledOptions
 from emb_pipeline.embeddings.precision import precision_in_force
 from emb_pipeline.text.errors import DataError
@@ -64,6 +65,17 @@ def distil(teacher: EncoderFolder, options: DistilledOptions, folder: Path) -> E
             "options": options.model_dump(mode="json", exclude_defaults=True),
         },
     )
+
+
+def require(options: DistilledOptions) -> None:
+    """Refuse to distil without the packages that do it.
+
+    Raises
+    ------
+    DataError
+        Names the extra that brings them.
+    """
+    require_packages("distilled", "torch", "transformers", "model2vec")
 
 
 class StaticEncoder:

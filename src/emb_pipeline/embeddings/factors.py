@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
+from emb_pipeline.embeddings.extras import require_packages
 from emb_pipeline.embeddings.interactions import Interactions
 from emb_pipeline.embeddings.options import Options
-from emb_pipeline.text.errors import DataError
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,5 +56,4 @@ def require_implicit(options: Options) -> None:
     DataError
         It is not.
     """
-    if find_spec("implicit") is None:
-        raise DataError("als, bpr", "the package implicit is not installed", "pip install 'emb_pipeline[recommendation]'")
+    require_packages("als, bpr", "implicit")

@@ -6,7 +6,13 @@ import hashlib
 import importlib.util
 from pathlib import Path
 
-from emb_pipeline.embeddings.contextual import ContextualEncoder, load_tokenizer, require_device, require_matching_tokenizer
+from emb_pipeline.embeddings.contextual import (
+    ContextualEncoder,
+    load_tokenizer,
+    require_device,
+    require_encoder_packages,
+    require_matching_tokenizer,
+)
 from emb_pipeline.embeddings.encoder_folder import EncoderFolder, fingerprint_of, require_safe_model
 from emb_pipeline.embeddings.model_languages import languages_of
 from emb_pipeline.embeddings.options import SentenceTransformerOptions
@@ -69,6 +75,7 @@ def require(options: SentenceTransformerOptions) -> None:
     DataError
         As for `load`.
     """
+    require_encoder_packages("sentence_transformer", options)
     require_device(options)
     if options.hub is None:
         model = model_folder(options)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from emb_pipeline.embeddings.extras import require_packages
 from emb_pipeline.text import (
     audit,
     interactions,
@@ -215,6 +216,7 @@ class ExtractiveReader(ExamplesReader):
     def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
         """Questions with their contexts and answers."""
         _require_own_words(reading, name)
+        require_packages(name, "torch")
         questions = question_answering.read_answers(reading, raw, project)
         contexts = list(zip(questions["context"].to_pylist(), questions["split"].to_pylist(), strict=True))
         for part in ("train", "test"):
