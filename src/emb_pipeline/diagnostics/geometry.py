@@ -77,10 +77,10 @@ def _count_nearest(cosines: np.ndarray, k: int, occurrences: np.ndarray) -> None
         for column in range(cosines.shape[1]):
             if cosines[row, column] > values[lowest]:
                 values[lowest], columns[lowest] = cosines[row, column], column
-                lowest = np.argmin(values)
-        for column in columns:
-            if column >= 0:
-                occurrences[column] += 1
+                lowest = int(np.argmin(values))
+        for nearest in columns:
+            if nearest >= 0:
+                occurrences[nearest] += 1
 
 
 def pip_loss(first: WordVectors, second: WordVectors) -> float:
