@@ -119,7 +119,7 @@ def test_an_embedding_that_failed_everywhere_has_tables_without_rows_and_its_rea
 def test_a_run_goes_on_without_what_fails_says_so_and_tries_it_again(project: Path) -> None:
     """Vectors of a file with a bad line, what is made from them, and a method that the corpus is too small for."""
     bad = project / "data" / "01_raw" / "tiny" / "bad.txt"
-    bad.write_text("heart 1 2 3 4\nskin 1 2 three 4\n")
+    bad.write_text("heart 1 2 3 4\nskin 1 2 three 4\nlung 1 2 three 4\n")
     path = project / "conf" / "tiny" / "globals.yml"
     conf = yaml.safe_load(path.read_text())
     conf["grid"] = {

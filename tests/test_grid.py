@@ -369,3 +369,31 @@ def test_a_hybrid_of_what_has_no_texts_is_refused(base: str) -> None:
         ValueError, match=f"{base}, which is no embedding of texts of the grid; embeddings of texts are: domain"
     ):
         expand_grid({**RECOMMENDING, "derived": derived}, METHODS)
+
+
+def test_digits_in_the_name_of_a_pretrained_or_derived_embedding_say_nothing_of_its_dimension() -> None:
+    pretrained = {
+        "glove_6b_50": {"options": {"path": "glove.txt"}},
+        "bge_small_v_15": {"method": "sentence_transformer", "options": {"path": "bge"}},
+    }
+    derived = {
+        "generic.bert_2024": {"method": "bert", "continue_from": "generic.bert_32"},
+        "generic.bert_2025": {"method": "bert", "continue_from": "generic.bert_2024"},
+        "generic.bge_10": {"method": "bert", "continue_from": "pretrained.bge_small_v_15"},
+        "pretrained.glove_99": {"method": "reduced", "of": "pretrained.glove_6b_50", "options": {"dims": 5}},
+        "pretrained.glove_8": {"method": "reduced", "of": "pretrained.glove_6b_50", "options": {"precision": "int8"}},
+    }
+    grid = {**GRID, "seeds": {}, "methods": {"bert": [32]}, "pretrained": pretrained, "derived": derived}
+    cells = expand_grid(grid, {**METHODS, "bert": {}, "reduced": {}})
+    dims = {f"{origin}.{key}": cell["dim"] for origin, members in cells.items() for key, cell in members.items()}
+    assert {name: dims[name] for name in ("pretrained.glove_6b_50", "pretrained.bge_small_v_15")} == {
+        "pretrained.glove_6b_50": None,
+        "pretrained.bge_small_v_15": None,
+    }
+    assert {name: dims[name] for name in derived} == {
+        "generic.bert_2024": 32,
+        "generic.bert_2025": 32,
+        "generic.bge_10": None,
+        "pretrained.glove_99": 5,
+        "pretrained.glove_8": None,
+    }

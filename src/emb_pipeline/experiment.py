@@ -413,6 +413,9 @@ def expand_grid(grid: Mapping[str, Any], methods: Mapping[str, Any], seed: int =
         cell["options"] = {**(methods.get(method) or {}), **cell.get("options", {})}
         _add(cells, cell)
     _require_bases(plan, cells)
+    for name in plan.derived:
+        origin, _, key = name.rpartition(".")
+        cells[origin][key]["dim"] = _derived_dim(name, cells)
     changed: tuple[Spoilt | Resampled, ...] = (*plan.spoilt, *plan.resampled)
     for cell in [copy for plan_of in changed for copy in _on_changed_text(plan_of, cells)]:
         _add(cells, cell)
@@ -556,7 +559,7 @@ def _cells(grid: Grid, seed: int) -> Iterator[dict[str, Any]]:
             "origin": "pretrained",
             "key": key,
             "method": vectors.method,
-            "dim": _dim_in(key),
+            "dim": None,  # its file says it
             "seed": seed,
             "options": vectors.options,
             "evaluate_on": vectors.evaluate_on,
@@ -567,7 +570,7 @@ def _cells(grid: Grid, seed: int) -> Iterator[dict[str, Any]]:
             "origin": origin,
             "key": key,
             "method": derived.method,
-            "dim": derived.options.get("dims") or _dim_in(key),
+            "dim": derived.options.get("dims"),
             "seed": seed,
             "base": derived.base,
             "options": derived.options,
@@ -629,12 +632,22 @@ def _named(key: str) -> dict[str, Any]:
     """``lsa_100`` is method lsa with 100 dimensions; ``one_hot`` is a method of its own."""
     if key in METHODS:
         return {"key": key, "method": key, "dim": None}
-    return {"key": key, "method": key.rpartition("_")[0] or key, "dim": _dim_in(key)}
+    method, _, dim = key.rpartition("_")
+    return {"key": key, "method": method or key, "dim": int(dim) if dim.isdecimal() else None}
 
 
-def _dim_in(key: str) -> int | None:
-    numbers = [part for part in key.split("_") if part.isdigit()]
-    return int(numbers[0]) if numbers else None
+def _derived_dim(
+    name: str, cells: Mapping[str, Mapping[str, Mapping[str, Any]]], below: frozenset[str] = frozenset()
+) -> int | None:
+    """Tell the dimension that is known beforehand: its options' own, or its base's where it keeps that."""
+    origin, _, key = name.rpartition(".")
+    cell = cells.get(origin, {}).get(key, {})
+    method = METHODS.get(cell.get("method", ""))
+    if method is None or name in below:
+        return None
+    if "base" in cell and method.origin in ("corpus", "vectors"):
+        return _derived_dim(cell["base"], cells, below | {name})
+    return cast("int | None", cell["options"].get("dims") if "base" in cell else cell["dim"])
 
 
 def without_a_task(experiment: Experiment) -> list[EmbeddingCell]:

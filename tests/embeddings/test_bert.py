@@ -264,7 +264,7 @@ def test_heads_that_do_not_divide_the_dimension_are_refused(animals_and_tools: T
 
 def test_a_base_that_does_not_fit_is_refused_with_the_way_out(animals_and_tools: TokenCorpus, tmp_path: Path) -> None:
     base = trained(animals_and_tools, tmp_path / "base")
-    with pytest.raises(DataError, match="has 16 dimensions, not 32; name the embedding bert_16"):
+    with pytest.raises(DataError, match="has 16 dimensions, not 32; ask for 16"):
         trained(animals_and_tools, tmp_path / "model", dim=32, base=base)
     longer = OPTIONS.model_copy(update={"max_length": 64})
     with pytest.raises(DataError, match="takes 16 sub-tokens, fewer than max_length = 64"):

@@ -40,7 +40,7 @@ SENTENCES_PER_CHUNK = 10_000
 def train(
     tokens: TokenCorpus,
     *,
-    dim: int,
+    dim: int | None,
     options: BertOptions,
     seed: int,
     folder: Path,
@@ -59,8 +59,8 @@ def train(
     ----------
     tokens : TokenCorpus
         The corpus; 1 % of its sentences are kept out of training, for perplexity.
-    dim : int
-        Hidden units of the model: numbers per vector.
+    dim : int or None
+        Hidden units of the model: numbers per vector. None keeps those of the base.
     options : BertOptions
         Hyper-parameters and budgets.
     seed : int
@@ -108,7 +108,11 @@ def train(
             with atomic_path(data) as partial:
                 _prepare(tokens, tokenizer or train_tokenizer(tokens, options), options, recipe, partial)
         tokenizer = tokenizer or _read_tokenizer(data / "tokenizer")
-        model = model or _new_model(len(tokenizer), dim, options)
+        if model is None:
+            if dim is None:
+                raise ValueError("a new model needs a dimension")
+            model = _new_model(len(tokenizer), dim, options)
+        dim = int(model.config.hidden_size)
         torch.nn.Module.to(model, options.device)
         vocabulary = _vocabulary(tokenizer)
         training = masking.read_blocks(data / "training.bin", options.max_length)
@@ -346,7 +350,9 @@ def _read_model(base: Path, dim: int | None, options: BertOptions) -> tuple[Bert
         )
     if dim is not None and config.hidden_size != dim:
         raise DataError(
-            str(folder), f"has {config.hidden_size} dimensions, not {dim}", f"name the embedding bert_{config.hidden_size}"
+            str(folder),
+            f"has {config.hidden_size} dimensions, not {dim}",
+            f"ask for {config.hidden_size}, or for none",
         )
     if config.max_position_embeddings < options.max_length:
         raise DataError(

@@ -278,7 +278,7 @@ def train_encoder(
     ValueError
         A method that trains no encoder, options of another method, or no dimension.
     """
-    trained = _checked(method, options, dim)
+    trained = _checked(method, options, dim, needs_dim=base is None)
     _require(trained, "corpus", "encoder", "an encoder trained on a corpus")
     from emb_pipeline.embeddings.encoder_folder import EncoderFolder
 

@@ -14,10 +14,10 @@ import lzma
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Literal, cast
+from typing import Any, BinaryIO, Literal, cast
 
 import numpy as np
 
@@ -34,7 +34,7 @@ _LONGEST_WORD = 10_000
 _LINES_LOOKED_AT = 100
 _EXAMPLES = 3
 _AGAIN = "fetch the file again"
-_PACKED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+_PACKED: dict[bytes, Callable[[Path], Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
 _FOREIGN = {
     b"PK\x03\x04": ("is a zip archive", "unpack it and name the file in it"),
     b"\x28\xb5\x2f\xfd": ("is packed with zstd", "unpack it: zstd -d"),

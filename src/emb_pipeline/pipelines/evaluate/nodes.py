@@ -15,6 +15,8 @@ from emb_pipeline.diagnostics.tables import DIAGNOSIS
 from emb_pipeline.embeddings import registry
 from emb_pipeline.embeddings.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.encoders import details_of, model_of
+from emb_pipeline.embeddings.options import ReducedOptions
+from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.embeddings.tokenizer_fit import measure_tokenizer
 from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
@@ -166,7 +168,7 @@ def _scored(evaluation: Evaluation, cell: EmbeddingCell, definition: TaskDefinit
         origin=cell.origin,
         method=cell.method,
         task=definition.name,
-        dim=cell.dim,
+        dim=dimension_of(evaluation, cell),
         tuned=cell.tuned_on is not None,
         seed=cell.seed,
         embedding=cell.name,
@@ -186,6 +188,13 @@ def _tokenizer_fit(tables: Tables, encoder: Any, cell: EmbeddingCell, definition
     return {"tokenizer_fit": {**found.facts, "warning": str(found)}}
 
 
+def dimension_of(evaluation: Evaluation, cell: EmbeddingCell) -> int | None:
+    """Tell the dimension of the vectors that were evaluated; None where they are sparse, mixed with something, or none."""
+    method = METHODS[cell.method]
+    is_dense = method.artefact is not None or method.has_dim or isinstance(cell.options, ReducedOptions)
+    return (evaluation.dim or cell.dim) if is_dense else None
+
+
 def evaluation_record(evaluation: Evaluation, cell: EmbeddingCell, definition: TaskDefinition) -> dict[str, Any]:
     """What a cell scored and cost, for MLflow and the leaderboard."""
     primary = KINDS[definition.kind].primary_metric
@@ -197,7 +206,7 @@ def evaluation_record(evaluation: Evaluation, cell: EmbeddingCell, definition: T
         "params": {
             "origin": cell.origin,
             "method": cell.method,
-            "dim": cell.dim or SPARSE,
+            "dim": dimension_of(evaluation, cell) or SPARSE,
             "tuned": cell.tuned_on is not None,
             "seed": cell.seed,
         },
