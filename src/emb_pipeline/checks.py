@@ -44,6 +44,7 @@ SECTIONS = (
     "folders",
 )
 """Every top-level name of the parameters that something reads."""
+_VALUES = ("use_case", "seed")
 _WRITTEN_OUT = {
     "tasks": "define tasks under task_definitions and choose them under grid.tasks",
     "embeddings": "choose embeddings under grid",
@@ -93,8 +94,13 @@ def check_parameters(
         Lists the problems.
     """
     problems = list(_unknown_sections(parameters, referenced, place))
+    problems += [
+        f"{place(section)}: {section} must hold options, not {parameters[section]!r}"
+        for section in SECTIONS
+        if section not in _VALUES and not isinstance(parameters.get(section), Mapping | None)
+    ]
     for section, check in _CHECKS.items():
-        if parameters.get(section) is not None:
+        if isinstance(parameters.get(section), Mapping):
             problems += [f"{place(section)}: {section}{problem}" for problem in check(parameters[section], parameters)]
     if not problems:  # the grid is expanded from sections that are known to be right
         problems = [f"{place('grid')}: {problem}" for problem in _embeddings(parameters)]
@@ -190,9 +196,6 @@ def _options_by_name(given: Any, known: Mapping[str, type[BaseModel]], what: str
 
     Values are checked where the options are used: a method that needs a path takes only a part of its options here.
     """
-    if not isinstance(given, Mapping):
-        yield f": must hold a name and its options a line, not {given!r}"
-        return
     for name, options in given.items():
         if name not in known:
             yield f": unknown {what} '{name}'; {suggest(name, known)}"
@@ -217,9 +220,6 @@ def _names_of(model: type[BaseModel]) -> list[str]:
 
 
 def _task_definitions(definitions: Any, parameters: Mapping[str, Any]) -> Iterator[str]:
-    if not isinstance(definitions, Mapping):
-        yield f": must hold a name and its definition a line, not {definitions!r}"
-        return
     evaluation = parameters.get("evaluation")
     shared = evaluation if isinstance(evaluation, Mapping) else {}
     for name, definition in definitions.items():
@@ -236,6 +236,11 @@ def _task_definitions(definitions: Any, parameters: Mapping[str, Any]) -> Iterat
         if "reading" not in definition:
             yield f".{name}: 'reading' is missing: it says where the examples are"
             continue
+        if not isinstance(definition.get("evaluation"), Mapping | None):
+            yield f".{name}.evaluation: must hold options, not {definition['evaluation']!r}"
+            continue
+        if not isinstance(shared.get(kind.name), Mapping | None):
+            continue  # said of the section evaluation
         try:
             TaskDefinition.model_validate(evaluated_tasks({name: definition}, shared)[name])
         except ValidationError as error:
@@ -262,9 +267,6 @@ def _readers(readings: Any) -> dict[str, type[BaseModel]]:
 
 
 def _corpora(corpora: Any, parameters: Mapping[str, Any]) -> Iterator[str]:
-    if not isinstance(corpora, Mapping):
-        yield f": must hold a name and its readings a line, not {corpora!r}"
-        return
     readers = _readers(CorpusReading)
 
     def known(path: tuple[Any, ...]) -> list[str]:
@@ -288,6 +290,14 @@ def _grid(grid: Any, parameters: Mapping[str, Any]) -> Iterator[str]:
         return [name for model in parts if issubclass(model, BaseModel) for name in _names_of(model)]
 
     yield from _validate(Grid, grid, known)
+    for section, defined_in in (("tasks", "task_definitions"), ("corpora", "corpora")):
+        defined = parameters.get(defined_in) or {}
+        if isinstance(defined, Mapping):
+            yield from (
+                f".{section}: {name!r} is not defined under {defined_in}; {suggest(name, defined)}"
+                for name in _listed(grid.get(section))
+                if name not in defined
+            )
 
 
 def _flat(annotation: Any) -> Iterator[Any]:
@@ -327,12 +337,17 @@ def _embeddings(parameters: Mapping[str, Any]) -> Iterator[str]:
             yield from (f"{origin}.{key}{sentence}" for sentence in _validate(EmbeddingCell, cell, known))
     names = [f"{origin}.{key}" for origin, members in cells.items() for key in members]
     search = parameters.get("vector_search") or {}
-    for name in (search.get("embeddings") or ()) if isinstance(search, Mapping) else ():
+    for name in _listed(search.get("embeddings")):
         if name not in names:
             yield f"vector_search.embeddings: {name!r} is no embedding of the grid; {suggest(name, names)}"
-    for name in (search.get("beside") or ()) if isinstance(search, Mapping) else ():
+    for name in _listed(search.get("beside")):
         if name not in names and str(name).removeprefix("task.") not in METHODS:
             yield f"vector_search.beside: {name!r} is no embedding of the grid; {suggest(name, names)}"
+
+
+def _listed(names: Any) -> list[str]:
+    """Names of a list; none where it is no list, which the section's own model refuses."""
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list | tuple) else []
 
 
 _CHECKS: Mapping[str, Callable[[Any, Mapping[str, Any]], Iterator[str]]] = {

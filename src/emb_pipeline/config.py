@@ -24,7 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ValidationError
 
 from emb_pipeline.checks import ParametersError, check_options, check_parameters
-from emb_pipeline.experiment import evaluated_tasks, expand_grid
+from emb_pipeline.experiment import Experiment, evaluated_tasks, expand_grid, experiment_from
 from emb_pipeline.text.errors import suggest
 
 TEMPLATE = "template"
@@ -32,7 +32,7 @@ CREDENTIALS = ("milvus", "mlflow")
 """Names in ``credentials.yml`` that the project reads; each may be left out."""
 _GLOBALS = ("use_case", "grid")
 _OTHER_FILES = ("logging.yml", "logging.yaml")
-_UNREADABLE = (yaml.YAMLError, OmegaConfBaseException, ValueError)
+_UNREADABLE = (yaml.YAMLError, OmegaConfBaseException, ValueError, TypeError)
 _ACTIVE: dict[str, Any] = {"loader": None, "project": None}
 
 
@@ -93,15 +93,17 @@ class ExperimentConfigLoader(OmegaConfigLoader):
         return {**config, **local}
 
     def _expand(self, written: dict[str, Any]) -> dict[str, Any]:
-        if "grid" not in written:
-            return written
+        if not isinstance(written.get("grid"), Mapping):
+            raise ConfigurationError(
+                f"{self.place('grid')}: there is no grid; globals.yml says which embeddings meet which tasks"
+            )
         self._require_consistent_names(written)
         try:
             check_parameters(written, referenced=self._is_referenced, place=self.place)
             return {
                 **written,
-                "embeddings": expand_grid(written["grid"], written["methods"], written["seed"]),
-                "tasks": evaluated_tasks(written["task_definitions"], written["evaluation"]),
+                "embeddings": expand_grid(written["grid"], written.get("methods") or {}, written.get("seed") or 0),
+                "tasks": evaluated_tasks(written["task_definitions"], written.get("evaluation") or {}),
             }
         except ParametersError as error:
             raise ConfigurationError(str(error)) from error
@@ -196,6 +198,20 @@ def active_parameters() -> dict[str, Any]:
         loader = settings.CONFIG_LOADER_CLASS(source, env=os.getenv("KEDRO_ENV"), **settings.CONFIG_LOADER_ARGS)
     parameters: dict[str, Any] = loader["parameters"]
     return parameters
+
+
+def active_experiment() -> Experiment:
+    """The experiment of the active use case.
+
+    Raises
+    ------
+    ConfigurationError
+        It cannot be run as it is written.
+    """
+    try:
+        return experiment_from(active_parameters())
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from error
 
 
 def check_sections(models: Mapping[str, type[BaseModel]]) -> None:

@@ -682,7 +682,7 @@ def experiment_from(parameters: Mapping[str, Any]) -> Experiment:
         for cell in group.values()
     )
     _require_tunable(cells, parameters["tasks"])
-    _require_word_vectors(cells, ((parameters.get("diagnosis") or {}).get("map") or {}).get("embeddings") or ())
+    _require_word_vectors(cells, _drawn(parameters.get("diagnosis")))
     experiment = Experiment.model_construct(
         use_case=parameters["use_case"],
         corpora=grid.corpora,
@@ -734,6 +734,13 @@ def _require_tunable(cells: Sequence[EmbeddingCell], tasks: Mapping[str, Any]) -
             )
 
 
+def _drawn(diagnosis: Any) -> list[str]:
+    """Embeddings that the map is to show; what is no list of names is refused with the section's model."""
+    of_map = diagnosis.get("map") if isinstance(diagnosis, Mapping) else None
+    names = of_map.get("embeddings") if isinstance(of_map, Mapping) else None
+    return [str(name) for name in names] if isinstance(names, list | tuple) else []
+
+
 def _require_word_vectors(cells: Sequence[EmbeddingCell], drawn: Sequence[str]) -> None:
     known = [cell.name for cell in cells if cell.artefact == "vectors" and not cell.tuned_on]
     if unknown := [name for name in drawn if name not in known]:
@@ -757,7 +764,9 @@ def _needs(definition: Mapping[str, Any]) -> frozenset[str] | None:
 
 def _needs_store(vector_search: Mapping[str, Any]) -> bool:
     """Whether an index is one of a vector store; what cannot be read is refused when the nodes' parameters are validated."""
-    indexes = vector_search.get("indexes") or ()
+    indexes = vector_search.get("indexes")
+    if not isinstance(indexes, list | tuple):
+        return False
     return any(not isinstance(each, Mapping) or each.get("index") not in IN_PROCESS for each in indexes)
 
 

@@ -9,8 +9,7 @@ from kedro.pipeline.node import Node
 from kedro.validation.type_extractor import TypeExtractor
 from pydantic import BaseModel
 
-from emb_pipeline.config import active_parameters, check_sections
-from emb_pipeline.experiment import experiment_from
+from emb_pipeline.config import active_experiment, check_sections
 from emb_pipeline.pipelines import decide, diagnose, evaluate, fine_tune, ingest, measure, report, train
 
 
@@ -22,7 +21,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     dict
         A mapping from stage names (and ``__default__``, the whole run but for ``deploy``) to ``Pipeline`` objects.
     """
-    experiment = experiment_from(active_parameters())
+    experiment = active_experiment()
     stages = {
         "ingest": ingest.build(experiment),
         "train": train.build(experiment),
