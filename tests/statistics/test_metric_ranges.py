@@ -164,3 +164,14 @@ def test_word_sets_stay_in_range() -> None:
     assert 0.8 < found.value < found.high <= 1
     none = among_nearest(vectors, pairs[:5], k=0)
     assert (none.value, none.low) == (0, 0) and none.high == pytest.approx(0.434, abs=1e-3)  # Wilson: 0 of 5
+
+
+def test_pseudo_values_know_their_range_until_something_is_calculated_from_them() -> None:
+    values = of_spearman(*spearman_pairs(10, 0.9, seed=0))
+    assert values.bounds == values[:, None].bounds == values[2:5].bounds == (-1, 1)
+    assert type(values.mean()) is np.float64 and type(values + 1) is np.ndarray
+    assert of_ratio(np.array([1.0, 0.0]), np.array([2.0, 1.0])).bounds == (0, 1)
+    assert of_ratio(np.array([3.0, 0.0]), np.array([2.0, 1.0])).bounds == (-math.inf, math.inf)
+    (found,) = mean_intervals(values[:, None], n_resamples=1000, rng=np.random.default_rng(0))
+    (plain,) = mean_intervals(np.asarray(values)[:, None], n_resamples=1000, rng=np.random.default_rng(0))
+    assert found.value == plain.value and found.high <= 1 < plain.high

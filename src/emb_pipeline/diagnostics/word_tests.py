@@ -12,8 +12,7 @@ from scipy.stats import binomtest, rankdata
 
 from emb_pipeline.diagnostics.neighbours import COMMONEST, unit_vectors
 from emb_pipeline.embeddings.word_vectors import WordVectors
-from emb_pipeline.statistics.intervals import bootstrap_means, keep_in_range, mean_intervals, percentile_interval
-from emb_pipeline.statistics.metric_ranges import range_of
+from emb_pipeline.statistics.intervals import mean_intervals
 from emb_pipeline.statistics.pseudo_values import of_spearman
 
 Pairs = Sequence[tuple[str, str]]
@@ -65,11 +64,8 @@ def word_similarity(
     known = [row for row, pair in enumerate(pairs) if all(word in vectors.index for word in pair)]
     if len(known) < 10:
         return Measured.unknown(len(known), len(pairs))
-    values = of_spearman(cosines(vectors, [pairs[row] for row in known]), np.array([scores[row] for row in known]))[:, None]
-    rho = values.mean(axis=0)
-    resampled = bootstrap_means(values, n_resamples=n_resamples, rng=rng)
-    within = keep_in_range(rho, resampled, range_of("spearman"), n_groups=len(values))
-    interval = percentile_interval(rho[0], within)
+    values = of_spearman(cosines(vectors, [pairs[row] for row in known]), np.array([scores[row] for row in known]))
+    (interval,) = mean_intervals(values[:, None], n_resamples=n_resamples, rng=rng)
     return Measured(interval.value, interval.low, interval.high, len(known), len(pairs))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit, logit
 
+from emb_pipeline.statistics.pseudo_values import PseudoValues
 from emb_pipeline.statistics.resampling import group_codes, group_sums, multinomial_counts
 
 _AT_THE_END = 1e-9
@@ -77,9 +78,12 @@ def percentile_interval(value: float, resampled: np.ndarray, level: float = 0.95
 def mean_intervals(
     scores: np.ndarray, *, n_resamples: int, rng: np.random.Generator, groups: np.ndarray | None = None, level: float = 0.95
 ) -> list[Interval]:
-    """Mean and percentile interval of each system; see `bootstrap_means`."""
+    """Mean and percentile interval of each system; see `bootstrap_means`, and `keep_in_range` for `PseudoValues`."""
     means = np.asarray(scores, dtype=np.float64).mean(axis=0)
     resampled = bootstrap_means(scores, n_resamples=n_resamples, rng=rng, groups=groups)
+    if isinstance(scores, PseudoValues) and np.isfinite(scores.bounds).all():
+        n_groups = group_codes(groups, len(scores))[1]
+        resampled = keep_in_range(means, resampled, scores.bounds, n_groups=n_groups)
     return [percentile_interval(mean, column, level) for mean, column in zip(means, resampled.T, strict=True)]
 
 

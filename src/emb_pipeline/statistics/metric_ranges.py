@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import re
 
 import numpy as np
+
+from emb_pipeline.statistics.pseudo_values import UNBOUNDED
 
 _CORRELATION = re.compile(r"spearman|pearson|kendall|mcc")
 _SHARE = re.compile(
@@ -13,7 +14,6 @@ _SHARE = re.compile(
     r"|(ndcg|map|mrr|hit_rate)(@\d+)?(_.+)?|auroc(_.+)?|auprc(_.+)?",
     re.DOTALL,
 )
-UNBOUNDED = (-math.inf, math.inf)
 
 
 def range_of(metric: str) -> tuple[float, float]:

@@ -8,7 +8,35 @@ Tibshirani 1993, ch. 21).
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+
+UNBOUNDED = (-np.inf, np.inf)
+
+
+class PseudoValues(np.ndarray[Any, np.dtype[np.float64]]):
+    """Pseudo-values that know the range of the metric that they average to.
+
+    Views and parts of them know it, too; what is calculated from them is a plain array.
+    """
+
+    bounds: tuple[float, float] = UNBOUNDED
+
+    @classmethod
+    def within(cls, values: np.ndarray, bounds: tuple[float, float]) -> PseudoValues:
+        """Say which range the mean of some values cannot leave."""
+        made = np.asarray(values, dtype=np.float64).view(cls)
+        made.bounds = bounds
+        return made
+
+    def __array_finalize__(self, other: Any) -> None:
+        """Hand the range on to views."""
+        self.bounds = getattr(other, "bounds", UNBOUNDED)
+
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+        """Give plain numbers and arrays out of calculations."""
+        return array[()] if return_scalar else np.asarray(array)
 
 
 def of_pearson(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -68,16 +96,17 @@ def of_ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> of_ratio(np.array([2.0, 0.0]), np.array([2.0, 2.0]))
-    array([1., 0.])
+    >>> of_ratio(np.array([2.0, 0.0]), np.array([2.0, 2.0])).tolist()
+    [1.0, 0.0]
     """
     numerator, denominator = np.asarray(numerator, dtype=np.float64), np.asarray(denominator, dtype=np.float64)
     total = denominator.sum()
     if total <= 0:
         return np.zeros(len(denominator))
     ratio = numerator.sum() / total
-    made: np.ndarray = ratio + (numerator - ratio * denominator) / denominator.mean()
-    return made
+    made = ratio + (numerator - ratio * denominator) / denominator.mean()
+    is_share = bool(((numerator >= 0) & (numerator <= denominator)).all())
+    return PseudoValues.within(made, (0.0, 1.0) if is_share else UNBOUNDED)
 
 
 def of_coverage(lists: np.ndarray, n_items: int) -> np.ndarray:
@@ -107,8 +136,7 @@ def of_coverage(lists: np.ndarray, n_items: int) -> np.ndarray:
     n_lists = np.bincount(pairs[:, 1], minlength=n_items)
     alone = np.bincount(pairs[n_lists[pairs[:, 1]] == 1, 0], minlength=len(lists))
     influence = (len(lists) - 1) * alone / n_items
-    made: np.ndarray = (n_lists > 0).mean() + influence - influence.mean()
-    return made
+    return PseudoValues.within((n_lists > 0).mean() + influence - influence.mean(), (0.0, 1.0))
 
 
 def _pseudo_values(f: np.ndarray, g: np.ndarray, ranked: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
@@ -125,8 +153,7 @@ def _pseudo_values(f: np.ndarray, g: np.ndarray, ranked: tuple[np.ndarray, np.nd
         of_f += 2 * _shift(x, f)
         of_g += 2 * _shift(y, g)
     influence = of_covariance / scale - r / 2 * (of_f / variance_f + of_g / variance_g)
-    made: np.ndarray = r + influence - influence.mean()
-    return made
+    return PseudoValues.within(r + influence - influence.mean(), (-1.0, 1.0))
 
 
 def _mid_distribution(x: np.ndarray) -> np.ndarray:
