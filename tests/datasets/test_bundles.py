@@ -55,10 +55,6 @@ def test_a_saved_bundle_is_a_registered_model_that_takes_text(tmp_path: Path, mo
 
 def _is_served_from_its_own_files(folder: Path, uri: str) -> None:
     """As `mlflow models serve` loads it: with the source that is stored with it, and requirements that an index has."""
-    served = max(folder.rglob("requirements.txt"))
-    required = [line.split("==") for line in served.read_text().split()]
-    assert dict(required) == {name: version(name) for name, _ in required}
-    assert "emb_pipeline" not in served.read_text() and {"mlflow", "numpy", "pyarrow"} <= {name for name, _ in required}
     script = (
         "import sys, mlflow, pandas as pd\n"
         f"mlflow.set_tracking_uri({uri!r})\n"
@@ -72,5 +68,10 @@ def _is_served_from_its_own_files(folder: Path, uri: str) -> None:
         [sys.executable, "-c", script], cwd=folder, env=environment, capture_output=True, text=True, check=True
     )
     label, package, modules = done.stdout.splitlines()[-3:]
-    assert label == "wood" and Path(package).is_relative_to(served.parent / "code")
+    assert label == "wood" and Path(package).is_relative_to(folder)
+    assert Path(package).parts[-3:] == ("code", "emb_pipeline", "__init__.py")
+    served = Path(package).parents[2] / "requirements.txt"
+    required = [line.split("==") for line in served.read_text().split()]
+    assert dict(required) == {name: version(name) for name, _ in required}
+    assert "emb_pipeline" not in served.read_text() and {"mlflow", "numpy", "pyarrow"} <= {name for name, _ in required}
     assert not {"torch", "kedro", "gensim"} & set(modules.split())  # what the requirements leave out is not missed
