@@ -23,6 +23,7 @@ from emb_pipeline.names import without_seed
 from emb_pipeline.redaction import redact
 from emb_pipeline.reporting import figures, wording
 from emb_pipeline.reporting import rows as pick
+from emb_pipeline.reporting.class_view import class_view
 from emb_pipeline.reporting.coverage_findings import coverage_finding
 from emb_pipeline.reporting.curve_findings import curve_findings
 from emb_pipeline.reporting.decision_findings import COST_NAMES, MARGINS, cost_text, decision_findings
@@ -113,6 +114,8 @@ def report_page(
     sizes: pd.DataFrame | None = None,
     searches: pd.DataFrame | None = None,
     failures: pd.DataFrame | None = None,
+    class_results: pd.DataFrame | None = None,
+    confusions: pd.DataFrame | None = None,
     level: float = 0.05,
     drawn: Mapping[str, go.Figure] | None = None,
 ) -> str:
@@ -150,6 +153,8 @@ def report_page(
         What exact and approximate vector search cost and lose.
     failures : DataFrame, optional
         Cells that could not be evaluated, and why.
+    class_results, confusions : DataFrame, optional
+        Precision, recall and F1 of each class, and how often one is predicted for another.
     level : float
         Error rate of the tests; intervals are taken to be at ``1 - level``.
     drawn : mapping of str to Figure, optional
@@ -173,6 +178,9 @@ def report_page(
         "level": level,
         "confidence": f"{100 * (1 - level):g}",
         "overall": [*_what_failed(failures), *_whether_any_differ(differences, level), *overall_findings(results)],
+        "classes": {}
+        if class_results is None or confusions is None
+        else {each.task: view for each in results if (view := class_view(each, class_results, confusions))},
         "failed": [] if failures is None else failed_cells(failures),
         "tasks": [_task(each, leaderboard, audit, run, drawn or {}) for each in results],
         "overview": _overview(results) if len(results) > 1 else None,

@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from emb_pipeline.embeddings.encoders import Setting, TaskEncoder, TextEncoder, Vectors
 from emb_pipeline.embeddings.encoding_clock import EncodingClock
 from emb_pipeline.embeddings.linear_head import LinearHead
+from emb_pipeline.tasks.class_results import predicted_classes
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.examples import ClassificationTask
 from emb_pipeline.tasks.folds import Fold, example_groups, folds_of
@@ -232,6 +233,7 @@ def _scored(
             "macro_f1": macro_f1(label, predicted),
             "log_loss": float(log_loss.mean()),
         },
+        predictions=predicted_classes(task.example_ids[tested], task.classes.tolist(), label, logs),
         **costs_and_details,
     )
 

@@ -35,6 +35,8 @@ class Evaluation:
         What else is worth keeping, ready for JSON: the chosen C, convergence.
     label_draws : list of dict
         The primary metric of each draw of a part of the labels: n_labels, label_fraction, draw, value.
+    predictions : Table of schema PREDICTED, optional
+        Of kinds with classes or entities (`emb_pipeline.tasks.class_results`).
     """
 
     item_scores: pa.Table
@@ -45,6 +47,7 @@ class Evaluation:
     bytes_per_item: float
     details: dict[str, Any] = field(default_factory=dict)
     label_draws: list[dict[str, float]] = field(default_factory=list)
+    predictions: pa.Table | None = None
     tune_seconds: float = 0.0
 
 

@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.encoders import Setting, TaskWordEncoder, TokenEncoder, WordEncoder
 from emb_pipeline.statistics.pseudo_values import of_ratio
+from emb_pipeline.tasks.class_results import predicted_entities
 from emb_pipeline.tasks.crf import FORBIDDEN, CrfCoefficients, TokenVectors, tokens_of_sentences, vectors_of_sentences
 from emb_pipeline.tasks.crf_probe import CrfProbe, fit_crf_probe
 from emb_pipeline.tasks.evaluation import Evaluation, Service
@@ -254,7 +255,27 @@ def scored_entities(task: SequenceLabellingTask, test: np.ndarray, predicted: np
         if (gold.kinds == code).any():
             values[f"f1_{kind}"] = f1(found.of_type(code), gold.of_type(code))
     item_scores = measured(task.example_ids[test], task.example_ids[task.groups[test]], values)
-    return Evaluation(item_scores, {name: float(scores.mean()) for name, scores in values.items()}, **costs)
+    return Evaluation(
+        item_scores,
+        {name: float(scores.mean()) for name, scores in values.items()},
+        predictions=predicted_entities(task.example_ids[test].tolist(), task.types, _marked_or_found(gold, found)),
+        **costs,
+    )
+
+
+def _marked_or_found(gold: Entities, found: Entities) -> list[tuple[int, int, int, int | None, int | None]]:
+    """Sentence, first and last token in it, and the two types of each entity that is marked, found, or both."""
+    types: dict[tuple[int, int], list[int | None]] = {}
+    for place, entities in enumerate((gold, found)):
+        for begin, end, kind in zip(entities.begins.tolist(), entities.ends.tolist(), entities.kinds.tolist(), strict=True):
+            types.setdefault((begin, end), [None, None])[place] = kind
+    spans = sorted(types)
+    sentences = np.searchsorted(gold.starts, [begin for begin, _ in spans], side="right") - 1
+    offsets = gold.starts[sentences].tolist()
+    return [
+        (sentence, begin - offset, end - offset, *types[begin, end])
+        for (begin, end), sentence, offset in zip(spans, sentences.tolist(), offsets, strict=True)
+    ]
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,6 +23,7 @@ from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
 from emb_pipeline.failures import Failed
 from emb_pipeline.names import LOW_COVERAGE
 from emb_pipeline.pipelines.failures import FAILURES, contained, failures_table
+from emb_pipeline.tasks.class_results import CLASS_RESULTS, CONFUSIONS, PREDICTED, class_results, confusions
 from emb_pipeline.tasks.coverage import coverage_details, measure_coverage
 from emb_pipeline.tasks.registry import KINDS, Evaluation
 from emb_pipeline.tasks.scores import ITEM_SCORES, stamped
@@ -30,7 +31,8 @@ from emb_pipeline.text.texts import sample_of_texts
 
 _log = logging.getLogger(__name__)
 Tables = Mapping[str, pa.Table]
-Scored = tuple[pa.Table, dict[str, Any]]
+Scored = tuple[pa.Table, dict[str, Any], pa.Table]
+PREDICTED_PART = "_predicted"
 SPARSE = "sparse"
 """Dimension of embeddings without one, as an axis in MLflow: 80,000 columns beside 100 would flatten all others."""
 COSTS = ("encode_seconds", "fit_seconds", "tune_seconds", "bytes_per_item")
@@ -73,13 +75,13 @@ CELLS = pa.schema(
 )
 
 
-@contained(2, on_task=True)
+@contained(3, on_task=True)
 def evaluate_trained(task: Tables, vectors: WordVectors, cell: EmbeddingCell, definition: TaskDefinition) -> Scored:
     """Evaluate an embedding that was trained, or loaded, beforehand."""
     return _evaluate(task, _encoder(cell, vectors=vectors), cell, definition)
 
 
-@contained(2, on_task=True)
+@contained(3, on_task=True)
 def evaluate_encoder(
     task: Tables, encoder: EncoderFolder, cell: EmbeddingCell, definition: TaskDefinition, folders: Folders
 ) -> Scored:
@@ -87,13 +89,13 @@ def evaluate_encoder(
     return _evaluate(task, _encoder(cell, folders, encoder=encoder), cell, definition)
 
 
-@contained(2, on_task=True)
+@contained(3, on_task=True)
 def evaluate_untrained(task: Tables, cell: EmbeddingCell, definition: TaskDefinition) -> Scored:
     """Evaluate an embedding that the task's own training texts, or nothing at all, determine."""
     return _evaluate(task, _encoder(cell), cell, definition)
 
 
-@contained(2, on_task=True)
+@contained(3, on_task=True)
 def evaluate_with_base(
     task: Tables,
     cell: EmbeddingCell,
@@ -108,7 +110,7 @@ def evaluate_with_base(
     return _evaluate(task, registry.encoder(cell.method, options=cell.options, text=text), cell, definition)
 
 
-@contained(2, on_task=True)
+@contained(3, on_task=True)
 def evaluate_predictions(task: Tables, predictions: Tables, cell: EmbeddingCell, definition: TaskDefinition) -> Scored:
     """Score what an embedding that was fine-tuned on this task predicts with its own head."""
     kind = KINDS[definition.kind]
@@ -173,7 +175,8 @@ def _scored(evaluation: Evaluation, cell: EmbeddingCell, definition: TaskDefinit
         seed=cell.seed,
         embedding=cell.name,
     )
-    return item_scores, evaluation_record(evaluation, cell, definition)
+    predicted = PREDICTED.empty_table() if evaluation.predictions is None else evaluation.predictions
+    return item_scores, evaluation_record(evaluation, cell, definition), predicted
 
 
 def _tokenizer_fit(tables: Tables, encoder: Any, cell: EmbeddingCell, definition: TaskDefinition) -> dict[str, Any]:
@@ -241,7 +244,16 @@ def collect_tasks(**parts: Any) -> dict[str, pa.Table]:
     done = {name: part for name, part in parts.items() if not isinstance(part, Failed)}
     records = [part for name, part in done.items() if name.endswith("_metrics")]
     scores = [part for name, part in done.items() if name.endswith("_item_scores")]
-    failed = [part for name, part in parts.items() if isinstance(part, Failed) and not name.endswith("_item_scores")]
+    failed = [
+        part
+        for name, part in parts.items()
+        if isinstance(part, Failed) and not name.endswith(("_item_scores", PREDICTED_PART))
+    ]
+    predicted = [
+        (part, str(record["task"]), str(record["embedding"]))
+        for record in records
+        if (part := done.get(f"{record['task']}{PREDICTED_PART}")) is not None
+    ]
     bases = [part for name, part in done.items() if name.startswith(BASE_TRAINING)]
     draws = [
         {"embedding": record["embedding"], "task": record["task"], **draw}
@@ -253,10 +265,19 @@ def collect_tasks(**parts: Any) -> dict[str, pa.Table]:
         "cells": cells_table(records, None if isinstance(training, Failed) else training, bases),
         "label_draws": pa.Table.from_pylist(draws, schema=LABEL_DRAWS),
         "failures": failures_table(failed),
+        "class_results": pa.concat_tables([CLASS_RESULTS.empty_table(), *(class_results(*each) for each in predicted)]),
+        "confusions": pa.concat_tables([CONFUSIONS.empty_table(), *(confusions(*each) for each in predicted)]),
     }
 
 
-CARD = {"item_scores": ITEM_SCORES, "cells": CELLS, "label_draws": LABEL_DRAWS, "failures": FAILURES}
+CARD = {
+    "item_scores": ITEM_SCORES,
+    "cells": CELLS,
+    "label_draws": LABEL_DRAWS,
+    "failures": FAILURES,
+    "class_results": CLASS_RESULTS,
+    "confusions": CONFUSIONS,
+}
 """The tables of an embedding's scores."""
 
 

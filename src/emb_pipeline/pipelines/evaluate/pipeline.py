@@ -3,7 +3,7 @@
 tasks@<task> ─┐
 vectors,      │
 encoder ──────┤
-predictions ──┴─► evaluate_<kind> ──► <origin>.<embedding>.<task>.item_scores, .metrics ──┐
+predictions ──┴─► evaluate_<kind> ──► <origin>.<embedding>.<task>.item_scores, .metrics, .predicted ──┐
                                                                                            ▼ collect_tasks
                                           <origin>.scores ◄── collect_embeddings ◄── <origin>.<embedding>.card
 """
@@ -55,7 +55,7 @@ def _evaluate(cell: EmbeddingCell, task: str, experiment: Experiment) -> Pipelin
             node(
                 EVALUATIONS[takes],
                 [*inputs, *parameters],
-                ["item_scores", "metrics"],
+                ["item_scores", "metrics", "predicted"],
                 name=f"evaluate_{kind}",
             )
         ],
@@ -80,7 +80,7 @@ def _evaluate_with_base(cell: EmbeddingCell, task: str, experiment: Experiment) 
     takes = {**{name: name for name in inputs}, **{name.removeprefix("params:"): name for name in parameters}}
     name = f"evaluate_{experiment.tasks[task]}"
     return pipeline(
-        [node(nodes.evaluate_with_base, takes, ["item_scores", "metrics"], name=name)],
+        [node(nodes.evaluate_with_base, takes, ["item_scores", "metrics", "predicted"], name=name)],
         namespace=f"{cell.name}.{task}",
         inputs=inputs,
         parameters=parameters,
@@ -90,7 +90,9 @@ def _evaluate_with_base(cell: EmbeddingCell, task: str, experiment: Experiment) 
 
 def _collect_tasks(cell: EmbeddingCell, experiment: Experiment) -> Pipeline:
     tasks = experiment.tasks_of(cell)
-    inputs = {f"{task}_{leaf}": f"{cell.name}.{task}.{leaf}" for task in tasks for leaf in ("item_scores", "metrics")}
+    inputs = {
+        f"{task}_{leaf}": f"{cell.name}.{task}.{leaf}" for task in tasks for leaf in ("item_scores", "metrics", "predicted")
+    }
     if cell.is_trained:
         inputs["training"] = f"{cell.name}.training"
     trained = [base for base in experiment.bases_of(cell) if base.is_trained]

@@ -40,6 +40,7 @@ from emb_pipeline.statistics.across_tasks import effects_across_tasks
 from emb_pipeline.statistics.metric_ranges import largest_difference
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import TaskScores, framed, task_scores
+from emb_pipeline.tasks.class_results import CLASS_RESULTS
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.tokens import TokenCorpus
 
@@ -118,6 +119,11 @@ def collect_failures(after: pa.Table, **scores: Tables) -> pa.Table:
     )
     frame = whole.to_pandas().drop_duplicates(["embedding", "task", "reason"])
     return pa.Table.from_pandas(frame, schema=FAILURES, preserve_index=False)
+
+
+def collect_class_results(after: pa.Table, **scores: Tables) -> pa.Table:
+    """Precision, recall and F1 of each class, of each embedding; ``after`` the times of all tasks are taken."""
+    return pa.concat_tables([CLASS_RESULTS.empty_table(), *(tables["class_results"] for tables in scores.values())])
 
 
 def compare_embeddings(options: ReportOptions, differences: pa.Table, **scores: Tables) -> pd.DataFrame:
@@ -251,6 +257,7 @@ def write_page(
     audit: pa.Table,
     word_map: pa.Table,
     failures: pa.Table,
+    class_results: pa.Table,
     **parts: Any,
 ) -> str:
     """The report, as one page."""
@@ -280,6 +287,8 @@ def write_page(
         sizes=sizes.to_pandas(),
         searches=vector_search.to_pandas(),
         failures=failures.to_pandas(),
+        class_results=class_results.to_pandas(),
+        confusions=of_all_tasks(scores, "confusions"),
         audit=audit.to_pandas(),
         embeddings=trained_embeddings(of_all_tasks(scores, "cells")).merge(
             embedding_facts(grid), on="embedding", how="left"

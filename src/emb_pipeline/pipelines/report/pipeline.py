@@ -77,6 +77,12 @@ def _tables(scores: Mapping[str, str]) -> list[Node]:
             name="test_for_differences",
         ),
         node(
+            nodes.collect_class_results,
+            {"after": "last_timed", **{name: name for name in scores}},
+            "class_results",
+            name="collect_class_results",
+        ),
+        node(
             nodes.collect_failures,
             {"after": "last_timed", **{name: name for name in scores}},
             "failures",

@@ -1,0 +1,137 @@
+"""Predictions of each test item, and what they say about each class: precision, recall, F1, and confusions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+_NAME = pa.dictionary(pa.int32(), pa.string())
+PREDICTED = pa.schema(
+    [
+        ("unit_id", pa.string()),
+        ("begin", pa.int32()),
+        ("end", pa.int32()),
+        ("label", _NAME),
+        ("predicted", _NAME),
+        ("probability", pa.float32()),
+        ("probability_of_label", pa.float32()),
+    ]
+)
+"""One row per test text, or per entity that is marked or found: its sentence, and tokens ``begin`` to ``end - 1`` of it.
+
+``label`` is null for an entity that is none, ``predicted`` for one that is not found. ``probability`` is of the prediction.
+"""
+CLASS_RESULTS = pa.schema(
+    [
+        *((name, pa.string()) for name in ("task", "embedding", "class")),
+        *((name, pa.float64()) for name in ("precision", "recall", "f1")),
+        *((name, pa.int64()) for name in ("n", "n_predicted")),
+    ]
+)
+CONFUSIONS = pa.schema([*((name, pa.string()) for name in ("task", "embedding", "label", "predicted")), ("n", pa.int64())])
+"""How often a class is predicted for another one; null: no entity."""
+
+
+def predicted_classes(unit_ids: np.ndarray, classes: Sequence[str], label: np.ndarray, logs: np.ndarray) -> pa.Table:
+    """Predictions of texts, from the log probabilities of their classes.
+
+    Parameters
+    ----------
+    unit_ids : ndarray of shape (n_texts,)
+        Names of the texts.
+    classes : sequence of str
+        Their names.
+    label : ndarray of shape (n_texts,)
+        Codes of the true classes.
+    logs : ndarray of shape (n_texts, n_classes)
+        Logarithms of the probabilities.
+    """
+    best, rows = logs.argmax(axis=1), np.arange(len(label))
+    return _table(
+        unit_ids.tolist(),
+        [None] * len(label),
+        [None] * len(label),
+        _named(label, classes),
+        _named(best, classes),
+        np.exp(logs[rows, best]),
+        np.exp(logs[rows, label]),
+    )
+
+
+def predicted_entities(
+    unit_ids: Sequence[str], types: Sequence[str], spans: Sequence[tuple[int, int, int, int | None, int | None]]
+) -> pa.Table:
+    """Predictions of entities.
+
+    Parameters
+    ----------
+    unit_ids : sequence of str
+        Names of the sentences.
+    types : sequence of str
+        Names of the types.
+    spans : sequence of (sentence, begin, end, label, predicted)
+        Tokens ``begin`` to ``end - 1`` of a sentence, and codes of the types; None where it is no entity or not found.
+    """
+    nothing = np.full(len(spans), np.nan)
+    columns = list(zip(*spans, strict=True)) or [()] * 5
+    label, predicted = ([-1 if code is None else code for code in column] for column in columns[3:])
+    return _table(
+        [unit_ids[sentence] for sentence in columns[0]],
+        list(columns[1]),
+        list(columns[2]),
+        _named(np.array(label, dtype=np.int64), types),
+        _named(np.array(predicted, dtype=np.int64), types),
+        nothing,
+        nothing,
+    )
+
+
+def class_results(predicted: pa.Table, task: str, embedding: str) -> pa.Table:
+    """Precision, recall and F1 of each class that is labeled or predicted; null where nothing is counted.
+
+    Of texts, recall is the share of a class's texts that are put into it, precision the share of those put into it that
+    belong there. Of entities, both ends must be right, too.
+    """
+    labels, found = predicted["label"].to_pylist(), predicted["predicted"].to_pylist()
+    n, n_predicted = Counter(labels), Counter(found)
+    hits = Counter(label for label, each in zip(labels, found, strict=True) if label == each)
+    rows = [
+        {
+            "task": task,
+            "embedding": embedding,
+            "class": name,
+            "precision": hits[name] / n_predicted[name] if n_predicted[name] else None,
+            "recall": hits[name] / n[name] if n[name] else None,
+            "f1": 2 * hits[name] / (n[name] + n_predicted[name]),
+            "n": n[name],
+            "n_predicted": n_predicted[name],
+        }
+        for name in sorted({*n, *n_predicted} - {None})
+    ]
+    return pa.Table.from_pylist(rows, schema=CLASS_RESULTS)
+
+
+def confusions(predicted: pa.Table, task: str, embedding: str) -> pa.Table:
+    """How often each class is predicted for each other one, and for itself."""
+    pairs = Counter(zip(predicted["label"].to_pylist(), predicted["predicted"].to_pylist(), strict=True))
+    rows = [
+        {"task": task, "embedding": embedding, "label": label, "predicted": found, "n": count}
+        for (label, found), count in sorted(pairs.items(), key=lambda pair: (-pair[1], str(pair[0])))
+    ]
+    return pa.Table.from_pylist(rows, schema=CONFUSIONS)
+
+
+def _named(codes: np.ndarray, names: Sequence[str]) -> pa.Array:
+    indices = pa.array(codes.astype(np.int32), pa.int32(), mask=codes < 0)
+    return pa.DictionaryArray.from_arrays(indices, pa.array(list(names), pa.string()))
+
+
+def _table(*columns: object) -> pa.Table:
+    arrays = [
+        column if isinstance(column, pa.Array) else pa.array(column, field.type, from_pandas=True)
+        for column, field in zip(columns, PREDICTED, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=PREDICTED)
