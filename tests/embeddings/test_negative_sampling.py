@@ -7,6 +7,7 @@ import pytest
 
 from emb_pipeline.embeddings import fasttext, negative_sampling, word2vec
 from emb_pipeline.embeddings.checkpoints import Checkpoint
+from emb_pipeline.embeddings.divergence import DivergedError
 from emb_pipeline.embeddings.kernels.negative_sampling import learn_subwords, learn_words
 from emb_pipeline.embeddings.kernels.random import alias_table, below, following, seeded, unit
 from emb_pipeline.embeddings.kernels.sigmoid import LOG_SIGMOID, SIGMOID, place_of
@@ -207,7 +208,7 @@ def test_vectors_that_ran_away_are_reported_with_the_way_out(animals_and_tools: 
     n_words = len(animals_and_tools.counts)
     inputs = np.full((n_words, 4), np.inf, dtype=np.float32)
     options = Word2VecOptions(epochs=2, min_count=1)
-    with pytest.raises(FloatingPointError, match="lower learning_rate"):
+    with pytest.raises(DivergedError, match="lower learning_rate"):
         negative_sampling.fit(
             stream,
             np.array(list(animals_and_tools.counts.values())),

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
 
+from emb_pipeline.embeddings.divergence import DivergedError
 from emb_pipeline.embeddings.linear_head import LinearHead, class_weights
 from emb_pipeline.embeddings.options import BagTuningOptions, Pooling
 from emb_pipeline.embeddings.pooling import PooledEncoder
 from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.text.texts import Texts
 
+_LOG = logging.getLogger(__name__)
 _BETAS, _EPSILON = (0.9, 0.999), 1e-8
 
 
@@ -113,13 +116,21 @@ def tune_bag(
         start = rng.normal(size=start.shape, scale=vectors.dim**-0.5).astype(np.float32)
         head, from_subwords = None, np.zeros_like(from_subwords)
     bag = _Bag(sp.csr_array(shares[:, columns]), from_subwords, codes, n_classes, options)
-    runs = [bag.trained(start, head, held_out, rate, seed) for rate in options.learning_rates]
+    runs: list[_Run] = []
+    for rate in options.learning_rates:
+        try:
+            runs.append(bag.trained(start, head, held_out, rate, seed))
+        except DivergedError as error:
+            _LOG.warning("%s", error)
+            diverged = error
+    if not runs:
+        raise diverged
     best = min(range(len(runs)), key=lambda run: min(runs[run].losses))
     new_vectors = np.array(vectors.vectors)
     new_vectors[rows] = runs[best].vectors
     tuned = replace(vectors, vectors=new_vectors, subwords=None if options.start == "random" else vectors.subwords)
     losses = [run.losses for run in runs]
-    return TunedBag(tuned, runs[best].head, losses, options.learning_rates[best])
+    return TunedBag(tuned, runs[best].head, losses, runs[best].learning_rate)
 
 
 def _pooled(vectors: WordVectors, vocabulary: list[str], shares: sp.csr_array) -> np.ndarray:
@@ -131,6 +142,7 @@ class _Run:
     vectors: np.ndarray
     head: LinearHead
     losses: list[float]
+    learning_rate: float
 
 
 class _Bag:
@@ -159,12 +171,16 @@ class _Bag:
             for first in range(0, len(order), self._options.batch_size):
                 self._step(parts, adam, mean, unit, order[first : first + self._options.batch_size])
             losses.append(self._loss(parts, mean, unit, tested))
+            if not np.isfinite(losses[-1]):
+                raise DivergedError(
+                    "fine-tuning", f"epoch {len(losses) - 1}", losses[-1], f"lower learning_rates (now {learning_rate:g})"
+                )
             if losses[-1] == min(losses):
                 best = [part.copy() for part in parts]
             if len(losses) - 1 - int(np.argmin(losses)) >= self._options.patience:
                 break
         vectors, weights, intercepts = best
-        return _Run(vectors, LinearHead(weights, intercepts).on_raw(mean, unit), losses)
+        return _Run(vectors, LinearHead(weights, intercepts).on_raw(mean, unit), losses, learning_rate)
 
     def _head_at(self, head: LinearHead | None, mean: np.ndarray, unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if head is None:

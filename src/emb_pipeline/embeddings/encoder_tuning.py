@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emb_pipeline.embeddings.contextual import ContextualEncoder, Window, load_model, pooled_states
+from emb_pipeline.embeddings.divergence import require_converging
 from emb_pipeline.embeddings.encoder_folder import MODEL, EncoderFolder
 from emb_pipeline.embeddings.encoders import Role
 from emb_pipeline.embeddings.linear_head import LinearHead, class_weights, varying_deviations
@@ -470,8 +471,8 @@ class _Training:
                 optimiser.zero_grad()
                 schedule.step()
             losses.append(self._held_out_loss(lengths, tested, loss_of, weights))
-            if not math.isfinite(losses[-1]):
-                raise DataError("fine-tuning", "diverged: its held-out loss is no number", "lower learning_rate")
+            remedy = f"lower learning_rate (now {options.learning_rate:g})"
+            require_converging("fine-tuning", f"epoch {len(losses) - 1}", losses[-1], remedy)
             if losses[-1] == min(losses):
                 best = [parameter.detach().clone() for parameter in (*trained, *head)]
             if len(losses) - 1 - int(np.argmin(losses)) >= options.patience:
@@ -484,9 +485,12 @@ class _Training:
     def written(self, folder: Path) -> EncoderFolder:
         """The tuned model beside the base's tokenizer and settings."""
         model = self._model.merge_and_unload() if self._options.lora_rank is not None else self._model
+        weights = (parameter.detach().float().cpu().numpy() for parameter in model.parameters())
+        remedy = f"lower learning_rate (now {self._options.learning_rate:g})"
+        require_converging("fine-tuning", "its last epoch", 0.0, remedy, weights)
         place = folder / MODEL
-        weights = shutil.ignore_patterns("*.safetensors", "*.bin", "onnx", "openvino", ".*")
-        shutil.copytree(self._base.model_path, place, ignore=weights)
+        others = shutil.ignore_patterns("*.safetensors", "*.bin", "onnx", "openvino", ".*")
+        shutil.copytree(self._base.model_path, place, ignore=others)
         model.to("cpu").save_pretrained(place)
         return EncoderFolder.write(
             folder,

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from emb_pipeline.embeddings.divergence import require_converging
 from emb_pipeline.embeddings.extras import require_packages
 from emb_pipeline.embeddings.interactions import Interactions
 from emb_pipeline.embeddings.options import Options
@@ -45,7 +46,12 @@ def fitted_factors(model: Any, interactions: Interactions) -> FactorRecommender:
     from scipy.sparse import csr_matrix
 
     model.fit(csr_matrix(interactions.confidence), show_progress=False)
-    return FactorRecommender(np.asarray(model.user_factors), np.asarray(model.item_factors))
+    users, items = np.asarray(model.user_factors), np.asarray(model.item_factors)
+    remedy = f"raise regularisations (now {model.regularization:g})"
+    if hasattr(model, "learning_rate"):
+        remedy = f"lower learning_rates (now {model.learning_rate:g})"
+    require_converging(type(model).__name__, f"{model.iterations} iterations", 0.0, remedy, (users, items))
+    return FactorRecommender(users, items)
 
 
 def require_implicit(options: Options) -> None:

@@ -22,6 +22,7 @@ import numpy as np
 
 from emb_pipeline.embeddings.checkpoints import Checkpoint
 from emb_pipeline.embeddings.cooccurrence import CooccurrenceCounts, count_cooccurrences
+from emb_pipeline.embeddings.divergence import require_converging
 from emb_pipeline.embeddings.kernels.prefetch import fetch
 from emb_pipeline.embeddings.options import GloveOptions
 from emb_pipeline.embeddings.training import OnEpoch, Progress, TrainingClock, effective_workers, known_words, recipe
@@ -73,8 +74,8 @@ def train(
     ------
     DataError
         Fewer than two words reach ``min_count``, or no two of them stand in one sentence.
-    FloatingPointError
-        The vectors ran away to infinity.
+    DivergedError
+        The vectors ran away.
     """
     clock = TrainingClock()
     workers = effective_workers(options, workers)
@@ -171,10 +172,13 @@ def fit(
                     part_loss, part_records = part.result()
                     loss, n_records = loss + part_loss, n_records + part_records
             losses.append(loss / n_records)
-            if not np.isfinite(losses[-1]):
-                raise FloatingPointError(
-                    f"GloVe's loss is {losses[-1]} in epoch {epoch}: lower learning_rate (now {options.learning_rate})"
-                )
+            require_converging(
+                progress.name,
+                f"epoch {epoch}",
+                losses[-1],
+                f"lower learning_rate (now {options.learning_rate:g})",
+                (model.words, model.contexts),
+            )
             if checkpoint:
                 checkpoint.save(model.arrays(), losses)
             progress.epoch(epoch, losses[-1])

@@ -9,6 +9,7 @@ from itertools import product
 import numpy as np
 from gensim.models import Word2Vec
 
+from emb_pipeline.embeddings.divergence import require_converging
 from emb_pipeline.embeddings.encoders import Setting
 from emb_pipeline.embeddings.gensim_models import stable_hash
 from emb_pipeline.embeddings.interactions import Interactions
@@ -59,6 +60,9 @@ class Item2Vec:
         )
         model.build_vocab(sentences)
         model.train(sentences, total_examples=len(sentences), epochs=int(setting["epochs"] or 1))
+        remedy = f"lower learning_rate (now {self.options.learning_rate:g})"
+        when = f"the {int(setting['epochs'] or 1)} epochs"
+        require_converging(f"item2vec_{self.dim}", when, 0.0, remedy, (model.wv.vectors,))
         vectors = np.zeros((interactions.n_items, self.dim), dtype=np.float32)
         vectors[[int(item) for item in model.wv.index_to_key]] = model.wv.vectors
         return vectors

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emb_pipeline.atomic import atomic_path
+from emb_pipeline.embeddings.divergence import require_converging
 from emb_pipeline.embeddings.masking import MaskedBatch, Vocabulary, batch_rows, mask
 from emb_pipeline.embeddings.options import BertOptions
 from emb_pipeline.embeddings.precision import precision_in_force
@@ -25,6 +27,12 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 OnStep = Callable[[int, float], None]
 """Called after each step with its number, from 1, and its loss."""
+
+
+_MOST_LOST = 1.0
+"""Nats above its best tenth from which the end of a training counts as run away."""
+_MOST_OF_CHANCE = 1.5
+"""Times the loss of guessing, for the same."""
 
 
 def fit(
@@ -83,6 +91,7 @@ def fit(
     def seconds() -> float:
         return earlier_seconds + time.perf_counter() - start
 
+    remedy = f"lower learning_rate (now {options.learning_rate:g})"
     model.train()
     reduced = options.device == "cuda" or precision_in_force(options.dtype, options.device) == "bfloat16"
     for step in range(len(losses), n_steps):
@@ -102,11 +111,16 @@ def fit(
         optimiser.step()
         optimiser.zero_grad()
         losses.append(loss.item())
+        require_converging(f"bert_{model.config.hidden_size}", f"step {step + 1} of {n_steps}", losses[-1], remedy)
         if time.perf_counter() - last_checkpoint >= options.checkpoint_seconds and step + 1 < n_steps:
             _save(checkpoint, recipe, model, optimiser, losses, seconds())
             last_checkpoint = time.perf_counter()
         if on_step:
             on_step(step + 1, losses[-1])
+    name = f"bert_{model.config.hidden_size}"
+    require_learning(losses, model.config.vocab_size, name, remedy)
+    weights = (parameter.detach().float().cpu().numpy() for parameter in model.parameters())
+    require_converging(name, f"step {len(losses)}", losses[-1] if losses else 0.0, remedy, weights)
     model.eval()
     tokens_per_step = options.batch_size * blocks.shape[1]
     return {
@@ -115,6 +129,22 @@ def fit(
         "seconds": seconds(),
         "losses": loss_curve(losses, tokens_per_step),
     }
+
+
+def require_learning(losses: list[float], vocabulary: int, training: str, remedy: str) -> None:
+    """Refuse a training that ends above what it had reached, or above the loss of guessing any sub-token.
+
+    Gradients are clipped, so that a training that ran away need not have an infinite loss.
+
+    Raises
+    ------
+    DivergedError
+        Its last tenth says so.
+    """
+    tenths = [float(part.mean()) for part in np.array_split(np.array(losses), 10) if len(part)]
+    if tenths:
+        most = min(min(tenths) + _MOST_LOST, _MOST_OF_CHANCE * math.log(vocabulary))
+        require_converging(training, f"its last steps, up to {len(losses)}", tenths[-1], remedy, most=most)
 
 
 def planned_steps(options: BertOptions, length: int) -> int:

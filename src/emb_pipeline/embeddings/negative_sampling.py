@@ -8,6 +8,7 @@ training was stopped and went on.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from emb_pipeline.embeddings.checkpoints import Checkpoint
+from emb_pipeline.embeddings.divergence import require_converging
 from emb_pipeline.embeddings.kernels.negative_sampling import learn_subwords, learn_words
 from emb_pipeline.embeddings.kernels.random import alias_table, seeded
 from emb_pipeline.embeddings.options import FastTextOptions, Word2VecOptions
@@ -56,6 +58,10 @@ class Parts:
     def n_rows(self) -> int:
         """Rows there are."""
         return self.n_words + len(self.buckets)
+
+
+_MOST_OF_CHANCE = 2.0
+"""A loss of so many times that of guessing is no training: a large first epoch stays below it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,8 +117,8 @@ def train(
     ------
     DataError
         Fewer than two words reach ``min_count``, or the corpus's stream of ids is damaged.
-    FloatingPointError
-        The vectors ran away to infinity.
+    DivergedError
+        The vectors ran away.
     """
     clock = TrainingClock()
     workers = effective_workers(options, workers)
@@ -179,10 +185,14 @@ def fit(
             ]
             loss, n_steps = np.sum([job.result() for job in jobs], axis=0)
             losses.append(float(loss / max(n_steps, 1)))
-            if not np.isfinite(losses[-1]) or not np.isfinite(inputs).all():
-                raise FloatingPointError(
-                    f"the vectors ran away to infinity in epoch {epoch}: lower learning_rate (now {options.learning_rate})"
-                )
+            require_converging(
+                progress.name,
+                f"epoch {epoch}",
+                losses[-1],
+                f"lower learning_rate (now {options.learning_rate:g})",
+                (inputs, outputs),
+                most=_MOST_OF_CHANCE * (1 + options.negative) * math.log(2),
+            )
             checkpoint.save(state, losses)
             progress.epoch(epoch, losses[-1])
             if on_epoch:

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from emb_pipeline.embeddings.divergence import require_converging
 from emb_pipeline.embeddings.options import (
     AlsOptions,
     BertOptions,
@@ -231,7 +232,13 @@ def train(
     vectors = trained.load()(
         tokens, dim=dim, options=options, seed=seed, workers=workers, on_epoch=on_epoch, checkpoints=checkpoints
     )
-    return cast("WordVectors", vectors)
+    return _finite(method, vectors)
+
+
+def _finite(method: str, vectors: WordVectors) -> WordVectors:
+    """The vectors, if all of their numbers are finite: no training may save others."""
+    require_converging(method, "its last epoch", 0.0, "lower its step size or weights", (vectors.vectors,))
+    return vectors
 
 
 def load(method: str, options: Options) -> WordVectors:
@@ -325,7 +332,7 @@ def derive_vectors(method: str, base: WordVectors, options: Options) -> WordVect
     """
     derived = _checked(method, options, None)
     _require(derived, "vectors", "vectors", "made from other word vectors")
-    return cast("WordVectors", derived.load()(base, options))
+    return _finite(method, derived.load()(base, options))
 
 
 def encoder(

@@ -119,6 +119,7 @@ class Progress:
     SECONDS_BETWEEN = 10.0
 
     def __init__(self, name: str, n_epochs: int, n_items: int, unit: str = "words") -> None:
+        self.name = name
         self._name, self._n_epochs, self._n_items, self._unit = name, n_epochs, n_items, unit
         self.start(0)
 

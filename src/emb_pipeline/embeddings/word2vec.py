@@ -49,8 +49,8 @@ def train(
     ------
     DataError
         Fewer than two words reach ``min_count``.
-    FloatingPointError
-        The vectors ran away to infinity.
+    DivergedError
+        The vectors ran away.
     """
     if options.backend == "gensim":
         from gensim.models import Word2Vec

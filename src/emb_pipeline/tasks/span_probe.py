@@ -16,6 +16,7 @@ References
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,6 +35,7 @@ from emb_pipeline.tasks.vectors import unit_length
 if TYPE_CHECKING:
     import torch
 
+_LOG = logging.getLogger(__name__)
 WIDTHS = (1, 3, 7, 15, 31)
 """Words of the windows that likeness to the question is averaged over."""
 N_MATCHES = 3 * len(WIDTHS)
@@ -316,13 +318,17 @@ def _passes(
     rng = np.random.default_rng([seed, 1])
     optimiser = torch.optim.AdamW(list(head.weights.values()), lr=rate, weight_decay=options.weight_decay)
     yield state()
-    for _ in range(options.epochs):
+    for epoch in range(1, options.epochs + 1):
         for rows in _batches(examples, rng.permutation(train), options.batch_size, rng):
             scores, _ = head.scores(examples, rows, training=True)
             wanted = torch.from_numpy(examples.spans[rows])
             losses = [torch.nn.functional.cross_entropy(scores[:, :, side], wanted[:, side]) for side in (0, 1)]
             optimiser.zero_grad()
-            (losses[0] + losses[1]).backward()
+            loss = losses[0] + losses[1]
+            if not torch.isfinite(loss):
+                _LOG.warning("the span probe diverged in epoch %d: lower learning_rates (now %g)", epoch, rate)
+                return
+            loss.backward()
             optimiser.step()
         yield state()
 
