@@ -268,10 +268,15 @@ def written_outputs(root: Path) -> int:
 
 
 def test_a_second_run_with_only_missing_outputs_does_nothing(finished: Path) -> None:
-    before = {file: file.stat().st_mtime_ns for file in (finished / "data").rglob("*") if file.is_file()}
+    before = results(finished)
     run_kedro("--env", "tiny", "--only-missing-outputs")
-    after = {file: file.stat().st_mtime_ns for file in (finished / "data").rglob("*") if file.is_file()}
-    assert after == before
+    assert results(finished) == before
+
+
+def results(root: Path) -> dict[Path, int]:
+    """All files of data with their times, but for locks and what is remembered about files."""
+    files = (file for file in (root / "data").rglob("*") if file.is_file() and not file.name.startswith("."))
+    return {file: file.stat().st_mtime_ns for file in files}
 
 
 def test_a_changed_hyper_parameter_is_not_mixed_with_old_results(finished: Path) -> None:
@@ -280,6 +285,42 @@ def test_a_changed_hyper_parameter_is_not_mixed_with_old_results(finished: Path)
     message = " ".join((done.stdout + done.stderr).split())
     assert "domain.glove_8.vectors" in message and "domain.word2vec_8.vectors" not in message
     assert "--from-nodes" in message
+
+
+def test_changes_of_code_and_files_are_noticed_and_the_command_in_the_message_works(finished: Path) -> None:
+    """A byte of the labels is refused until it is accepted, a template remakes the page, code is made again."""
+    cell = finished / "data/07_model_output/tiny/task/tfidf/topic/metrics.json"
+    page = finished / "data/08_reporting/tiny/latest/report.html"
+    labels = finished / "data/01_raw/tiny/labels.csv"
+    labels.write_bytes(labels.read_bytes().replace(b".", b"!", 1))
+    append(finished / "src/emb_pipeline/text/tokens.py", "\n# a remark\n")
+    append(finished / "src/emb_pipeline/reporting/report.html.j2", "<!-- another template -->\n")
+    refused = run_kedro("--env", "tiny", "--only-missing-outputs", check=False)
+    message = " ".join(refused.stderr.split())
+    assert refused.returncode == 1 and "What differs: data/01_raw/tiny/labels.csv." in message
+    reason, before = "one sign of one text, and nothing else", cell.stat().st_mtime_ns
+    accepted = run_kedro("--env", "tiny", "--only-missing-outputs", "--accept-stale", reason)
+    assert reason in " ".join(accepted.stdout.split())
+    entry = json.loads((finished / "data/06_models/tiny/recipes/topic.examples.json").read_text())
+    assert entry["accepted"]["reason"] == reason and cell.stat().st_mtime_ns == before
+    assert "<!-- another template -->" in page.read_text(encoding="utf-8")
+
+    replace_in(finished / "src/emb_pipeline/embeddings/sparse.py", "idf = (np.log(", "idf = 1.0 * (np.log(")
+    refused = run_kedro("--env", "tiny", "--only-missing-outputs", check=False)
+    message = " ".join(refused.stderr.split())
+    assert "the code behind task.tfidf.topic.metrics" in message and "glove" not in message
+    run_kedro(*message.split("again: kedro run ")[1].split(" To use")[0].split())
+    assert cell.stat().st_mtime_ns > before
+
+
+def append(file: Path, text: str) -> None:
+    file.write_text(file.read_text(encoding="utf-8") + text, encoding="utf-8")
+
+
+def replace_in(file: Path, old: str, new: str) -> None:
+    source = file.read_text(encoding="utf-8")
+    assert old in source
+    file.write_text(source.replace(old, new), encoding="utf-8")
 
 
 def test_a_new_cell_is_all_that_runs(finished: Path) -> None:

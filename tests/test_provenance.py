@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline, node, pipeline
 from kedro_datasets.json import JSONDataset
+from pydantic import BaseModel
 
 from emb_pipeline import provenance
 from emb_pipeline.provenance import Ledger, MissingInputsError, StaleResultsError, prepare, recipes, refuse_missing_inputs
@@ -51,11 +53,6 @@ def test_a_recipe_does_not_change_with_a_parameter_that_is_not_used() -> None:
 def test_a_recipe_does_not_depend_on_folders_of_this_machine() -> None:
     step = pipeline([node(total, ["params:folders", "parameters"], "sum", name="s")])
     assert recipes(step, {"folders": "/a", "number": 1}) == recipes(step, {"folders": "/b", "number": 1})
-
-
-def test_a_registry_brings_in_the_modules_that_it_loads_by_name() -> None:
-    sources = provenance._source_fingerprint("emb_pipeline.embeddings.registry")
-    assert sources != provenance._source_fingerprint("emb_pipeline.embeddings.options")
 
 
 def test_the_ledger_vouches_for_what_was_written_after_the_announcement(tmp_path: Path) -> None:
@@ -108,7 +105,7 @@ def test_fresh_results_are_reused(finished: tuple[DataCatalog, Ledger]) -> None:
 def test_stale_results_are_listed_with_the_command_that_makes_them_again(finished: tuple[DataCatalog, Ledger]) -> None:
     catalog, ledger = finished
     changed = recipes(two_step_pipeline(), {**PARAMETERS, "factor": 4})
-    with pytest.raises(StaleResultsError, match=r"2 results .*: doubled, sum\..*kedro run --from-nodes double$"):
+    with pytest.raises(StaleResultsError, match=r"(?s)2 results .*: doubled, sum\. .*: factor\. .*again: kedro run\n"):
         prepare(two_step_pipeline(), catalog, changed, ledger, only_missing=True, command="kedro run")
 
 
@@ -135,3 +132,91 @@ def test_a_stale_aggregate_counts_as_missing(finished: tuple[DataCatalog, Ledger
 def test_a_part_whose_inputs_were_never_made_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MissingInputsError, match=r"doubled is not there yet.*--only-missing-outputs"):
         refuse_missing_inputs(two_step_pipeline().only_nodes("total"), catalog_in(tmp_path))
+
+
+def test_the_command_in_the_message_starts_at_the_first_stale_or_missing_result_of_the_use_case(
+    finished: tuple[DataCatalog, Ledger],
+) -> None:
+    """Of a part of the pipeline, too, and whatever else has never been made."""
+    catalog, ledger = finished
+    whole = two_step_pipeline() + pipeline([node(double, ["sum", "params:more"], "last", name="last")])
+    catalog["last"] = JSONDataset(filepath=str(Path(catalog.get("sum")._filepath).with_name("last.json")))
+    changed = recipes(whole, {**PARAMETERS, "more": 1})
+    ledger.announce("sum", "made by another recipe")
+    os.utime(catalog.get("sum")._filepath)
+    with pytest.raises(StaleResultsError, match=r"1 results .*: sum\. .*again: kedro run --env tiny --from-nodes total\n"):
+        prepare(
+            whole.only_nodes("last"),
+            catalog,
+            changed,
+            ledger,
+            only_missing=False,
+            command="kedro run --env tiny",
+            whole=whole,
+        )
+
+
+def test_accepted_results_are_used_and_the_reason_stays(finished: tuple[DataCatalog, Ledger]) -> None:
+    catalog, ledger = finished
+    changed = recipes(two_step_pipeline(), {**PARAMETERS, "factor": 4})
+    for accept in ("the factor was renamed", ""):
+        prepare(two_step_pipeline(), catalog, changed, ledger, only_missing=True, command="kedro run", accept=accept)
+    assert ledger.accepted() == {"doubled": "the factor was renamed", "sum": "the factor was renamed"}
+    with pytest.raises(StaleResultsError):  # what it was accepted for, and nothing else
+        prepare(
+            two_step_pipeline(),
+            catalog,
+            recipes(two_step_pipeline(), {**PARAMETERS, "factor": 5}),
+            ledger,
+            only_missing=True,
+            command="kedro run",
+        )
+
+
+def test_results_of_the_former_rule_are_stale_once_with_a_word_about_it(finished: tuple[DataCatalog, Ledger]) -> None:
+    catalog, ledger = finished
+    for name in ("doubled", "sum"):
+        (ledger.folder / f"{name}.json").write_text(json.dumps({"recipe": "0" * 64, "at": time.time(), "before": None}))
+    made = recipes(two_step_pipeline(), PARAMETERS)
+    with pytest.raises(StaleResultsError, match="noted by an earlier version"):
+        prepare(two_step_pipeline(), catalog, made, ledger, only_missing=True, command="kedro run")
+
+
+class Choice(BaseModel):
+    which: str = "a"
+    how_often: int = 1
+
+
+class Source(BaseModel):
+    path: Path
+
+    def find_files(self, raw: Path, project: Path) -> list[Path]:
+        return [self.path]
+
+
+def read_which(choice: Choice) -> str:
+    return choice.which
+
+
+def read_source(source: Source) -> str:
+    return source.path.read_text()
+
+
+def test_fields_of_a_parameter_that_a_node_does_not_read_are_no_ingredient() -> None:
+    step = pipeline([node(read_which, "params:choice", "read", name="r")])
+    of = [recipes(step, {"choice": value}) for value in ({"which": "a"}, {"which": "a", "how_often": 2}, {"which": "b"})]
+    assert of[0] == of[1] != of[2]
+
+
+def test_the_content_of_a_file_that_a_parameter_names_is_an_ingredient_and_its_time_is_not(tmp_path: Path) -> None:
+    step = pipeline([node(read_source, "params:source", "read", name="r")])
+    file = tmp_path / "raw.txt"
+    file.write_text("one")
+    os.utime(file, (1_000_000_000, 1_000_000_000))
+    parameters = {"source": {"path": str(file)}}
+    first = recipes(step, parameters)
+    file.touch()
+    assert recipes(step, parameters) == first
+    file.write_text("two")
+    os.utime(file, (1_000_000_000, 1_000_000_000))  # neither size nor time of modification tell
+    assert recipes(step, parameters) != first

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from typing import Any
 
@@ -11,6 +12,7 @@ from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
 from kedro.validation.exceptions import ParameterValidationError
 
+from emb_pipeline.hooks import ACCEPT_STALE
 from emb_pipeline.redaction import redact
 from emb_pipeline.text.errors import DataError
 
@@ -31,9 +33,28 @@ class _Run(click.Command):
             raise click.ClickException(redact(_NOISE.sub("", str(error)))) from error
 
 
+def _remember_reason(_context: click.Context, _option: click.Parameter, reason: str | None) -> None:
+    """Hand the reason to the hooks of the run, which get no options of the command line but Kedro's."""
+    if reason is None:
+        return
+    if not reason.strip():
+        raise click.BadParameter("say why stale results can be used as they are: --accept-stale 'only a log line changed'")
+    os.environ[ACCEPT_STALE] = reason
+
+
+ACCEPT_STALE_OPTION = click.Option(
+    ["--accept-stale"],
+    metavar="REASON",
+    help="Use results that other code, parameters or files made as they are; the reason is recorded.",
+    callback=_remember_reason,
+    expose_value=False,
+)
+
+
 @click.group(name="emb_pipeline")
 def cli() -> None:
     """Command line of the project."""
 
 
-cli.add_command(_Run("run", params=kedro_run.params, callback=kedro_run.callback, help=kedro_run.help))
+run = _Run("run", params=[*kedro_run.params, ACCEPT_STALE_OPTION], callback=kedro_run.callback, help=kedro_run.help)
+cli.add_command(run)

@@ -7,10 +7,11 @@ import atexit
 import logging
 import os
 import re
+import shlex
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import click
 import psutil
 from kedro.framework.hooks import hook_impl
 
+from emb_pipeline.atomic import LockHeldError, exclusive
 from emb_pipeline.config import (
     active_environment,
     active_parameters,
@@ -29,6 +31,11 @@ from emb_pipeline.config import (
 from emb_pipeline.redaction import redact
 
 LOGGER = logging.getLogger(__name__)
+
+WAIT = "EMB_PIPELINE_WAIT"
+"""Environment variable: 1 lets a run wait for another one of the same use case."""
+ACCEPT_STALE = "EMB_PIPELINE_ACCEPT_STALE"
+"""Environment variable with the reason to use stale results as they are; ``kedro run --accept-stale`` sets it."""
 
 
 class ActiveProject:
@@ -122,6 +129,8 @@ def _description(run_params: dict[str, Any]) -> tuple[str, dict[str, str], dict[
         "runner": _runner(run_params),
         **git_state(project_path()),
     }
+    if reason := os.environ.get(ACCEPT_STALE, "").strip():
+        tags["accept_stale"] = reason
     return f"{use_case}/{tags['kedro_run_id']}", tags, {"parameters": parameters, "versions": versions()}
 
 
@@ -148,7 +157,7 @@ def kedro_command(run_params: dict[str, Any]) -> str:
     if run_params.get("only_missing_outputs"):
         words.append("--only-missing-outputs")
     if given := run_params.get("runtime_params"):
-        words.append("--params " + ",".join(f"{name}={value}" for name, value in _flat(given)))
+        words.append("--params " + shlex.quote(",".join(f"{name}={value}" for name, value in _flat(given))))
     if (runner := _runner(run_params)) != _SEQUENTIAL:
         words.append(f"--runner {runner}")
     if given := _of_command_line("runner_params"):
@@ -234,27 +243,100 @@ class FirstRows:
 
 
 class Freshness:
-    """Refuses to reuse results that other parameters, code or inputs made."""
+    """Refuses to reuse results that other parameters, code, files or inputs made; one run per use case at a time."""
+
+    def __init__(self) -> None:
+        self._lock = ExitStack()
+        self._thread: int | None = None
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Any, catalog: Any) -> None:
         """Stop with the list of stale results; otherwise note the recipe of everything that this run makes."""
-        from kedro.framework.project import pipelines
-
-        from emb_pipeline import provenance
-
-        provenance.refuse_missing_inputs(pipeline, catalog)
         parameters = active_parameters()
-        ledger = provenance.Ledger(project_path() / "data" / "06_models" / parameters["use_case"] / "recipes")
-        recipes = provenance.recipes(pipelines["__default__"] + pipeline, parameters)
-        provenance.prepare(
-            pipeline,
-            catalog,
-            recipes,
-            ledger,
-            only_missing=bool(run_params.get("only_missing_outputs")),
-            command=kedro_command({name: run_params.get(name) for name in ("env", "runtime_params")}),
-        )
+        if self._thread == threading.get_ident():
+            self._free()  # an earlier session of this thread was interrupted
+        try:
+            self._lock.enter_context(only_run_of(parameters["use_case"], kedro_command(run_params)))
+            self._thread = threading.get_ident()
+            _prepare(run_params, pipeline, catalog, parameters)
+        except BaseException:
+            self._free()
+            raise
+
+    @hook_impl(wrapper=True)
+    def after_pipeline_run(self) -> Iterator[None]:
+        """Let the next run of the use case start, once all else that follows a run is done."""
+        try:
+            yield
+        finally:
+            self._free()
+
+    @hook_impl(wrapper=True)
+    def on_pipeline_error(self) -> Iterator[None]:
+        """Let the next run of the use case start."""
+        try:
+            yield
+        finally:
+            self._free()
+
+    def _free(self) -> None:
+        self._lock.close()
+        self._thread = None
+
+
+class UseCaseInUseError(click.ClickException):
+    """Another run of the same use case is going on."""
+
+
+@contextmanager
+def only_run_of(use_case: str, command: str) -> Iterator[None]:
+    """Hold the lock of a use case: two runs at once would mix their results.
+
+    Raises
+    ------
+    UseCaseInUseError
+        Another run holds it, and ``EMB_PIPELINE_WAIT`` does not say to wait for it.
+    """
+    path = project_path() / "data" / "06_models" / use_case / ".run.lock"
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(
+                exclusive(path, what=f"running '{redact(command)}'", wait=None if os.environ.get(WAIT) == "1" else 0.0)
+            )
+        except LockHeldError as error:
+            raise UseCaseInUseError(
+                f"use case '{use_case}' is in use by {error.holder or 'another run'}; results of two runs would mix. "
+                f"Start this run when that one has ended; with {WAIT}=1 in the environment it waits for it"
+            ) from error
+        yield
+
+
+def _prepare(run_params: dict[str, Any], pipeline: Any, catalog: Any, parameters: dict[str, Any]) -> None:
+    from kedro.framework.project import pipelines
+
+    from emb_pipeline import provenance
+    from emb_pipeline.raw_files import FileHashes
+
+    whole = pipelines["__default__"] + pipeline
+    command = kedro_command({name: run_params.get(name) for name in ("env", "runtime_params", "runner")})
+    provenance.refuse_missing_inputs(pipeline, catalog, command)
+    ledger = provenance.Ledger(project_path() / "data" / "06_models" / parameters["use_case"] / "recipes")
+    remembered = project_path() / "data" / "02_intermediate"
+    code = provenance.code_graph(store=remembered / ".code_summaries.json")
+    hashes = FileHashes(remembered / ".file_hashes.json")
+    recipes = provenance.recipes(whole, parameters, code=code, hashes=hashes)
+    code.keep()
+    hashes.keep()
+    provenance.prepare(
+        pipeline,
+        catalog,
+        recipes,
+        ledger,
+        only_missing=bool(run_params.get("only_missing_outputs")),
+        command=command,
+        whole=whole,
+        accept=os.environ.get(ACCEPT_STALE, "").strip(),
+    )
 
 
 class Console:

@@ -1,37 +1,55 @@
 """Where a result comes from, and whether it still answers the question that is asked.
 
-Every dataset has a *recipe*: a hash over the source of the function that makes it (and of the project's modules that
-this function uses), the parameters it is given, and the recipes of its inputs. Recipes follow from code and
-configuration alone, so they are known before a run. A run notes the recipes of what it is going to make in a ledger;
-a later run compares.
+Every dataset has a *recipe*: a hash over the code that makes it (`emb_pipeline.code_fingerprint`), the parameters that this
+code is given and reads, the files that these parameters name (`emb_pipeline.raw_files`), and the recipes of its inputs.
+Recipes are known before a run. A run notes the recipes of what it is going to make in a ledger; a later run compares.
 """
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import importlib.metadata
-import importlib.util
+import inspect
 import json
+import logging
 import platform
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import click
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
+from pydantic import BaseModel, ValidationError
 
 from emb_pipeline.atomic import atomic_path
+from emb_pipeline.code_fingerprint import Choice, CodeGraph, Target
+from emb_pipeline.embeddings.registry import METHODS
+from emb_pipeline.raw_files import FileHashes, fingerprint_inputs
+from emb_pipeline.tasks.registry import KINDS
+from emb_pipeline.text.readings import Reading
 
 PACKAGE = "emb_pipeline"
+CODE, INPUT = "code", "input"
 AGGREGATE = "aggregate"
 """Tag of nodes that only gather what others made: cheap, so made again instead of refused."""
+RULE = 2
+"""Number of the rule that recipes are made by; entries of a ledger with another number count as stale once."""
 _MACHINE_PARAMETERS = ("folders",)
+_OF_THE_GRID = ("evaluate_on",)
+"""What an embedding's parameters say about which cells there are, and not about any of them."""
+_FINGERPRINTED_BY_ENTRY = ("text/sources.json",)
+"""Packaged files of which a node reads the entries that its parameters name."""
+_REGISTRIES: Mapping[Target, Mapping[str, Any]] = {
+    Target("emb_pipeline.embeddings.registry", "METHODS"): METHODS,
+    Target("emb_pipeline.tasks.registry", "KINDS"): KINDS,
+}
+_CHOSEN_BY = dict(zip(("method", "kind"), _REGISTRIES, strict=True))
+"""Keys of parameters whose values name entries of registries."""
 _CLOCK_SLACK_SECONDS = 0.1
 _STACK = (
     "kedro",
@@ -47,6 +65,7 @@ _STACK = (
     "torch",
     "transformers",
 )
+_log = logging.getLogger(__name__)
 
 
 class StaleResultsError(click.ClickException):
@@ -71,21 +90,187 @@ def git_state(project: Path) -> dict[str, str]:
     return {"git_commit": commit, "git_dirty": str(bool(_git(project, "status", "--porcelain"))).lower()}
 
 
-def recipes(pipeline: Pipeline, parameters: Mapping[str, Any]) -> dict[str, str]:
-    """Recipe of every dataset that the pipeline makes, by name without transcoding."""
-    made: dict[str, str] = {}
+def recipes(
+    pipeline: Pipeline,
+    parameters: Mapping[str, Any],
+    *,
+    code: CodeGraph | None = None,
+    hashes: FileHashes | None = None,
+) -> dict[str, Recipe]:
+    """Compute the recipe of every dataset that the pipeline makes, by name without transcoding.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        The nodes.
+    parameters : mapping
+        Parameters of the use case.
+    code : CodeGraph, optional
+        The code to fingerprint; that of this package by default.
+    hashes : FileHashes, optional
+        Hashes of files that are known.
+    """
+    given = _Given(parameters, code or code_graph(), hashes or FileHashes())
+    made: dict[str, Recipe] = {}
     for node in pipeline.nodes:
-        ingredients = [_source_fingerprint(node.func.__module__), node.func.__name__]
+        ingredients = {"function": node.func.__name__, **given.code_of(node)}
+        arguments = _arguments(node)
         for name in node.inputs:
             if name.removeprefix("params:") in _MACHINE_PARAMETERS:
                 continue
-            if name == "parameters" or name.startswith("params:"):
-                ingredients.append(f"{_kind(name)}={json.dumps(_value(parameters, name), sort_keys=True, default=str)}")
+            if _is_data(name):
+                ingredients[f"{INPUT} {name}"] = made.get(_made_as(name, made), "")
             else:
-                ingredients.append(f"{name}={made.get(_made_as(name, made), '')}")
-        recipe = hashlib.sha256("\n".join(ingredients).encode()).hexdigest()
+                ingredients.update(given.value_of(node, name, arguments.get(name, "")))
+        recipe = Recipe.of(ingredients)
         made.update(dict.fromkeys(node.outputs, recipe))
     return made
+
+
+class Recipe(str):
+    """A hash over ingredients, which it keeps to say what has changed."""
+
+    ingredients: Mapping[str, str]
+
+    @classmethod
+    def of(cls, ingredients: Mapping[str, str]) -> Recipe:
+        """Make the recipe of these ingredients, by name."""
+        recipe = cls(hashlib.sha256(json.dumps(list(ingredients.items())).encode()).hexdigest())
+        recipe.ingredients = {name: hashlib.sha256(value.encode()).hexdigest()[:16] for name, value in ingredients.items()}
+        return recipe
+
+
+def code_graph(folder: Path | None = None, store: Path | None = None) -> CodeGraph:
+    """Build the graph of this package's code, or of a copy of it.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        The copy.
+    store : Path, optional
+        File that keeps summaries of modules between runs.
+    """
+    return CodeGraph(folder or Path(__file__).parent, PACKAGE, _REGISTRIES, apart=_FINGERPRINTED_BY_ENTRY, store=store)
+
+
+class _Given:
+    """What nodes are given beside data: code, values of parameters, content of files."""
+
+    def __init__(self, parameters: Mapping[str, Any], code: CodeGraph, hashes: FileHashes) -> None:
+        self._parameters, self._code, self._hashes = parameters, code, hashes
+        folders = parameters.get("folders")
+        places = folders if isinstance(folders, Mapping) else {}
+        self._project = Path(places.get("project", "."))
+        self._raw = Path(places.get("raw", self._project))
+        self._all = _named(parameters)
+        self._names: dict[str, dict[str, set[str]]] = {}
+        self._values: dict[tuple[str, Any, tuple[str, ...] | None], dict[str, str]] = {}
+
+    def code_of(self, node: Node) -> dict[str, str]:
+        """The code that a node's parameters choose; all that the use case chooses, where they name nothing.
+
+        Versions of the libraries stand beside it.
+        """
+        chosen: dict[str, set[str]] = {key: set() for key in self._all}
+        for name in node.inputs:
+            if name != "parameters" and not name.startswith("params:"):
+                continue
+            if name not in self._names:
+                self._names[name] = _named(_value(self._parameters, name))
+            for key, names in self._names[name].items():
+                chosen[key] |= names
+        named = {key: names or self._all[key] for key, names in chosen.items()}
+        entries = {target: tuple(sorted(named[key] & set(_REGISTRIES[target]))) for key, target in _CHOSEN_BY.items()}
+        left_out = _readings_but(frozenset(named["reader"])) if named["reader"] else frozenset()
+        choice = Choice({key: names for key, names in entries.items() if names}, left_out)
+        code, versions = self._code.fingerprint(node.func, choice)
+        return {CODE: code, **{f"version of {name}": version for name, version in versions.items()}}
+
+    def value_of(self, node: Node, name: str, argument: str) -> dict[str, str]:
+        """The value of a parameter, as far as the node reads it, and the content of the files that it names."""
+        kind = _types_of(node.func).get(argument)
+        fields = self._code.fields_read(node.func).get(argument) if kind is not None else None
+        if fields is not None and kind is not None and not set(fields) <= set(kind.model_fields):
+            fields = None  # a property may read any field
+        key = (name, kind, fields)
+        if key not in self._values:
+            value = _value(self._parameters, name)
+            if isinstance(value, Mapping) and fields is not None:
+                value = {field: each for field, each in value.items() if field in fields}
+            if name.startswith("params:embeddings"):
+                value = _without(value, _OF_THE_GRID)
+            shown = json.dumps(value, sort_keys=True, default=str)
+            self._values[key] = {name: shown, **self._files(_value(self._parameters, name), kind, fields)}
+        return self._values[key]
+
+    def _files(self, value: Any, kind: type[BaseModel] | None, fields: tuple[str, ...] | None) -> dict[str, str]:
+        if kind is None:
+            return {}
+        try:
+            model = kind.model_validate(value)
+        except ValidationError:
+            return {}  # refused with the parameter's name when the node is validated
+        whole = fields is None or hasattr(model, "find_files")
+        read = model if whole else [getattr(model, field) for field in fields or ()]
+        return fingerprint_inputs(read, self._raw, self._project, self._hashes)
+
+
+def _arguments(node: Node) -> dict[str, str]:
+    """The argument that each input of a node is given as."""
+    inputs = node._inputs
+    if isinstance(inputs, Mapping):
+        return {name: argument for argument, name in inputs.items()}
+    names = [inputs] if isinstance(inputs, str) else list(inputs or ())
+    return dict(zip(names, inspect.signature(node.func).parameters, strict=False))
+
+
+@cache
+def _types_of(function: Callable[..., Any]) -> dict[str, type[BaseModel]]:
+    """The arguments of a function that are pydantic models, and these."""
+    try:
+        hints = get_type_hints(function)
+    except NameError:  # a name for type checkers alone
+        return {}
+    return {name: hint for name, hint in hints.items() if isinstance(hint, type) and issubclass(hint, BaseModel)}
+
+
+def _named(value: Any) -> dict[str, set[str]]:
+    """The methods, kinds of task and readers that parameters name."""
+    found: dict[str, set[str]] = {"method": set(), "kind": set(), "reader": set()}
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, Mapping):
+            for key, names in found.items():
+                if isinstance(each.get(key), str):
+                    names.add(each[key])
+            waiting.extend(each.values())
+        elif isinstance(each, list | tuple):
+            waiting.extend(each)
+    return found
+
+
+@cache
+def _readings_but(readers: frozenset[str]) -> frozenset[Target]:
+    """The readings of other readers than these."""
+
+    def below(kind: type[Reading]) -> Iterator[type[Reading]]:
+        for each in kind.__subclasses__():
+            yield each
+            yield from below(each)
+
+    return frozenset(
+        Target(each.__module__, each.__name__)
+        for each in below(Reading)
+        if "reader" in each.model_fields and each.model_fields["reader"].default not in readers
+    )
+
+
+def _without(value: Any, keys: Iterable[str]) -> Any:
+    """A value without some keys, wherever they stand."""
+    if isinstance(value, Mapping):
+        return {key: _without(each, keys) for key, each in value.items() if key not in keys}
+    return [_without(each, keys) for each in value] if isinstance(value, list | tuple) else value
 
 
 class Ledger:
@@ -100,9 +285,23 @@ class Ledger:
     def announce(self, name: str, recipe: str) -> None:
         """Note that the dataset is about to be made by this recipe."""
         before = {key: value for key, value in self._read(name).items() if key != "before"}
-        entry = {"recipe": recipe, "at": time.time(), "before": before or None}
-        with atomic_path(self.folder / f"{name}.json") as part:
-            part.write_text(json.dumps(entry))
+        self._write(name, {**_entry(recipe), "at": time.time(), "before": before or None})
+
+    def accept(self, name: str, recipe: str, reason: str) -> None:
+        """Note that the dataset, as it stands, is taken for what this recipe makes, and why."""
+        accepted = {"reason": reason, "at": time.time(), "instead_of": self._read(name).get("recipe")}
+        self._write(name, {**_entry(recipe), "at": 0.0, "before": None, "accepted": accepted})
+
+    def changed(self, name: str, recipe: str) -> list[str]:
+        """List what differs between the noted recipe and another one, but for inputs that were made by other recipes."""
+        now, then = getattr(recipe, "ingredients", {}), self._read(name).get("ingredients") or {}
+        differs = [key for key in {**now, **then} if now.get(key) != then.get(key)]
+        return [key for key in differs if then and not (key.startswith(f"{INPUT} ") and key in now and key in then)]
+
+    def accepted(self) -> dict[str, str]:
+        """List the datasets that were taken as they stood, with the reasons."""
+        entries = {path.stem: self._read(path.stem) for path in sorted(self.folder.glob("*.json"))}
+        return {name: entry["accepted"]["reason"] for name, entry in entries.items() if entry.get("accepted")}
 
     def vouches(self, name: str, recipe: str, written_at: float) -> bool:
         """Whether the dataset, as written at that time, was made by this recipe."""
@@ -113,12 +312,25 @@ class Ledger:
             entry = entry["before"] or {"recipe": None}
         return bool(entry["recipe"] == recipe)
 
+    def is_of_another_rule(self, name: str) -> bool:
+        """Whether the entry was written when recipes were made in another way."""
+        entry = self._read(name)
+        return bool(entry) and entry.get("rule") != RULE
+
     def _read(self, name: str) -> dict[str, Any]:
         path = self.folder / f"{name}.json"
         return json.loads(path.read_text()) if path.is_file() else {}
 
+    def _write(self, name: str, entry: Mapping[str, Any]) -> None:
+        with atomic_path(self.folder / f"{name}.json") as part:
+            part.write_text(json.dumps(entry))
 
-def refuse_missing_inputs(pipeline: Pipeline, catalog: DataCatalog) -> None:
+
+def _entry(recipe: str) -> dict[str, Any]:
+    return {"rule": RULE, "recipe": recipe, "ingredients": getattr(recipe, "ingredients", {})}
+
+
+def refuse_missing_inputs(pipeline: Pipeline, catalog: DataCatalog, command: str = "kedro run") -> None:
     """Stop before a part of the pipeline starts whose inputs were never made.
 
     Raises
@@ -130,7 +342,7 @@ def refuse_missing_inputs(pipeline: Pipeline, catalog: DataCatalog) -> None:
     if missing:
         raise MissingInputsError(
             f"{_listed(missing)} {'is' if len(missing) == 1 else 'are'} not there yet; "
-            f"make what this run builds on first: kedro run --only-missing-outputs"
+            f"make what this run builds on first: {command} --only-missing-outputs"
         )
 
 
@@ -142,11 +354,32 @@ def prepare(
     *,
     only_missing: bool,
     command: str,
+    whole: Pipeline | None = None,
+    accept: str = "",
 ) -> None:
     """Refuse stale results that the run would build on; announce in the ledger what it is going to make.
 
     Under ``--only-missing-outputs`` stale aggregates count as missing and are made again, and so do those that gather a
     result that failed.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        What is going to run.
+    catalog : DataCatalog
+        Its data.
+    recipe_of : mapping
+        Recipe of each dataset.
+    ledger : Ledger
+        Recipes of what is on disk.
+    only_missing : bool
+        Whether what exists is kept.
+    command : str
+        The command that runs the whole use case, for messages.
+    whole : Pipeline, optional
+        All nodes of the use case; those of the run by default.
+    accept : str
+        Why stale results are to be taken as they are; empty: they are refused.
 
     Raises
     ------
@@ -155,11 +388,10 @@ def prepare(
     """
 
     def is_stale(name: str) -> bool:
-        if _made_as(name, recipe_of) not in recipe_of:
+        made_as = _made_as(name, recipe_of)
+        if made_as not in recipe_of:
             return False  # nothing of ours makes it: a vector store
-        return _exists(catalog, name) and not ledger.vouches(
-            _made_as(name, recipe_of), recipe_of[_made_as(name, recipe_of)], _written_at(catalog, name)
-        )
+        return _exists(catalog, name) and not ledger.vouches(made_as, recipe_of[made_as], _written_at(catalog, name))
 
     stale = {name for name in _data_inputs(pipeline) if is_stale(name)}
     if only_missing:
@@ -172,26 +404,52 @@ def prepare(
                     _count_as_missing(catalog, name)
             else:
                 stale |= outdated
-    if stale:
-        raise StaleResultsError(_stale_message(stale, pipeline, command))
+    if stale and accept:
+        for name in sorted({_made_as(name, recipe_of) for name in stale}):
+            ledger.accept(name, recipe_of[name], accept)
+        _log.warning("%d stale results are accepted (%s): %s", len(stale), accept, _listed(sorted(stale)))
+    elif stale:
+        again = _command_to_remake(command, whole or pipeline, lambda name: is_stale(name) or not _exists(catalog, name))
+        raise StaleResultsError(_stale_message(stale, recipe_of, ledger, again))
     for name in pipeline.all_outputs():
         if not (only_missing and _exists(catalog, name)):
             ledger.announce(name, recipe_of[name])
 
 
-def _stale_message(stale: set[str], pipeline: Pipeline, command: str) -> str:
-    nodes = [node for node in pipeline.nodes if stale & set(node.outputs)]
-    later = {name for node in nodes for name in node.outputs}
-    first = [node.name for node in nodes if not later & _ancestors(pipeline, node)]
-    again = f"{command} --from-nodes {','.join(first)}" if first else command
+def _stale_message(stale: set[str], recipe_of: Mapping[str, str], ledger: Ledger, again: str) -> str:
+    made_as = sorted({_made_as(name, recipe_of) for name in stale})
+    if all(map(ledger.is_of_another_rule, made_as)):
+        what = "were noted by an earlier version, which did not look at the content of raw files"
+    else:
+        what = "were made by other parameters, code, raw files, library versions or inputs"
+    causes = {
+        f"the code behind {name}" if cause == CODE else cause.removeprefix("params:")
+        for name in made_as
+        for cause in ledger.changed(name, recipe_of[name])
+    }
     return (
-        f"{len(stale)} results on disk were made by other parameters, code or inputs: {_listed(sorted(stale))}. "
-        f"To make them and what follows from them again: {again}"
+        f"{len(stale)} results on disk {what}: {_listed(sorted(stale))}. "
+        f"{f'What differs: {_listed(sorted(causes), 6)}. ' if causes else ''}"
+        f"To make them and what follows from them again: {again}\n"
+        "To use them as they are, run the same command again with --accept-stale '<reason>'."
     )
 
 
-def _ancestors(pipeline: Pipeline, node: Node) -> set[str]:
-    return set(pipeline.to_nodes(node.name).all_outputs()) - set(node.outputs)
+def _command_to_remake(command: str, whole: Pipeline, is_wanted: Callable[[str], bool]) -> str:
+    """The command that makes all wanted datasets and what follows from them: it starts at the first of their nodes."""
+    first: list[Node] = []
+    made: set[str] = set()
+    for node in whole.nodes:
+        inputs = {name for each in node.inputs for name in (each, each.partition("@")[0], _made_as(each, ()))}
+        follows = bool(made & inputs)
+        if not follows and any(is_wanted(name) for name in node.outputs):
+            first.append(node)
+            follows = True
+        if follows:
+            made |= {part for name in node.outputs for part in (name, name.partition("@")[0])}
+    roots = {node.name for node in whole.nodes if not any(_is_data(name) for name in node.inputs)}
+    names = [node.name for node in first]
+    return command if roots <= set(names) else f"{command} --from-nodes {','.join(names)}"
 
 
 def _listed(names: list[str], shown: int = 12) -> str:
@@ -200,10 +458,14 @@ def _listed(names: list[str], shown: int = 12) -> str:
 
 
 def _data_inputs(pipeline: Pipeline) -> set[str]:
-    return {name for name in pipeline.inputs() if name != "parameters" and not name.startswith("params:")}
+    return set(filter(_is_data, pipeline.inputs()))
 
 
-def _made_as(name: str, made: Mapping[str, Any]) -> str:
+def _is_data(name: str) -> bool:
+    return name != "parameters" and not name.startswith("params:")
+
+
+def _made_as(name: str, made: Container[str]) -> str:
     """The output that an input is read from: ``tasks@subpackage`` is what ``subpackage.examples`` wrote."""
     if name in made or "@" not in name:
         return name
@@ -254,10 +516,6 @@ def _no() -> bool:
     return False
 
 
-def _kind(name: str) -> str:
-    return name.split(":")[0] if ":" in name else name
-
-
 def _value(parameters: Mapping[str, Any], name: str) -> Any:
     if name == "parameters":
         return {key: value for key, value in parameters.items() if key not in _MACHINE_PARAMETERS}
@@ -265,57 +523,6 @@ def _value(parameters: Mapping[str, Any], name: str) -> Any:
     for part in name.removeprefix("params:").split("."):
         value = value[part]
     return value
-
-
-@cache
-def _source_fingerprint(module: str) -> str:
-    """Hash of a module's source and of all modules of this package that it imports, directly or not."""
-    sources: dict[str, bytes] = {}
-    waiting = [module]
-    while waiting:
-        name = waiting.pop()
-        if name not in sources and (read := _source(name)) is not None:
-            sources[name], imported = read
-            waiting.extend(imported)
-    return hashlib.sha256(b"".join(sources[name] for name in sorted(sources))).hexdigest()
-
-
-@cache
-def _source(module: str) -> tuple[bytes, tuple[str, ...]] | None:
-    """A module's source, and what it imports of this package; None for what is no module."""
-    path = _source_path(module)
-    if path is None:
-        return None
-    source = path.read_bytes()
-    imported = list(_imports(source))
-    if path.stem == "registry":  # a registry imports its implementations by name, from beside it
-        imported.extend(f"{module.rpartition('.')[0]}.{file.stem}" for file in path.parent.glob("*.py"))
-    return source, tuple(imported)
-
-
-def _imports(source: bytes) -> Iterable[str]:
-    for statement in _statements(ast.parse(source)):
-        if isinstance(statement, ast.Import):
-            yield from (alias.name for alias in statement.names if alias.name.startswith(PACKAGE))
-        elif isinstance(statement, ast.ImportFrom) and (statement.module or "").startswith(PACKAGE):
-            yield str(statement.module)
-            yield from (f"{statement.module}.{alias.name}" for alias in statement.names)
-
-
-def _statements(node: ast.AST) -> Iterator[ast.AST]:
-    """All statements in a node, inner ones too: a tenth of the nodes."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
-            yield child
-            yield from _statements(child)
-
-
-def _source_path(module: str) -> Path | None:
-    try:
-        spec = importlib.util.find_spec(module)
-    except ModuleNotFoundError:
-        return None
-    return Path(spec.origin) if spec is not None and spec.origin and spec.origin.endswith(".py") else None
 
 
 def _version(distribution: str) -> str:

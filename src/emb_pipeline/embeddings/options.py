@@ -6,6 +6,7 @@ The defaults were chosen once, by evidence, and are the same for every corpus: s
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -18,6 +19,20 @@ class Options(BaseModel):
     """What all options share: immutable, and a misspelt name is refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def find_files(self, raw: Path, project: Path) -> list[Path]:
+        """Find the files that the method reads beside its corpus: those that its paths name, if they are there."""
+        paths = [value for value in self.__dict__.values() if isinstance(value, Path)]
+        return [file for path in paths for file in (_files_in(path) if path.is_dir() else [path]) if file.is_file()]
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """All files of a folder but hidden ones and compiled modules."""
+    return sorted(
+        file
+        for file in folder.rglob("*")
+        if not any(part.startswith((".", "__pycache__")) for part in file.relative_to(folder).parts)
+    )
 
 
 class PooledOptions(Options):
@@ -433,6 +448,13 @@ class SentenceTransformerOptions(EncoderOptions):
         if (self.hub is None) != (self.revision is None):
             raise ValueError("'revision' (40 hexadecimal digits) goes with 'hub': without it the model could change")
         return self
+
+    def find_files(self, raw: Path, project: Path) -> list[Path]:
+        """Find the model's files; none of the hub's, whose revision is fixed."""
+        spec = importlib.util.find_spec(self.package) if self.package and self.package.isidentifier() else None
+        folders = [Path(folder) for folder in spec.submodule_search_locations or ()] if spec is not None else []
+        carried = [file for folder in folders for file in _files_in(folder) if file.is_file()]
+        return [*super().find_files(raw, project), *carried]
 
 
 class DistilledOptions(EncoderOptions):

@@ -11,7 +11,7 @@ import io
 import lzma
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -103,6 +103,19 @@ def named_files(reading: PlacedReading, raw: Path, project: Path, *, glob: str |
     if not folder.is_dir():
         raise DataError(place, f"its folder {folder} is missing", remedy)
     return _matching(folder, glob, place)
+
+
+def files_there(reading: PlacedReading, raw: Path, project: Path, globs: Iterable[str | None]) -> list[Path]:
+    """The files of a reading that are there, for each glob; none of a public source, which is checked when it is read."""
+    if reading.source in sources():
+        return []
+    found: dict[Path, None] = {}
+    for glob in globs:
+        try:
+            found.update(dict.fromkeys(file.path for file in named_files(reading, raw, project, glob=glob)))
+        except DataError:
+            continue  # refused where it is read
+    return list(found)
 
 
 def _source_folder(source: str, raw: Path) -> Path:

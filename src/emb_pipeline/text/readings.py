@@ -11,7 +11,7 @@ and ``files``, a glob, narrows it down.
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -38,6 +38,18 @@ class Reading(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    def find_files(self, raw: Path, project: Path) -> list[Path]:
+        """Find the files that will be read and whose content may change; a file that is missing is left out.
+
+        Files of a public source and of a package that is parsed are known by ``source_names`` and ``package_names``. A
+        reading with a place of its own says so here; without that, each value that names a file of the project counts.
+        """
+        from emb_pipeline.text.files import files_there
+
+        texts = [value for value in self.model_dump().values() if isinstance(value, str)]
+        values = [value for value in texts if "/" in value or (project / value).is_file()]
+        return [file for value in values for file in files_there(PlacedReading(path=value), raw, project, (None,))]
+
 
 class PlacedReading(Reading):
     """A reading of files: exactly one of ``path``, ``source`` and ``package`` says where they are."""
@@ -60,6 +72,17 @@ class PlacedReading(Reading):
         if sum(place is not None for place in (self.path, self.source, self.package)) != 1:
             raise ValueError("name exactly one of 'path' (own files), 'source' (a public data set) and 'package'")
         return self
+
+    def find_files(self, raw: Path, project: Path) -> list[Path]:
+        """Find the files that will be read; nothing is fetched."""
+        from emb_pipeline.text.files import files_there
+
+        return files_there(self, raw, project, self._globs())
+
+    def _globs(self) -> tuple[str | None, ...]:
+        """What is read inside the place: the files of each split, or those that ``files`` names; None: all."""
+        splits = getattr(self, "splits", None)
+        return tuple(splits.values()) if splits else (self.files,)
 
 
 class HashRange(Reading):
@@ -204,6 +227,9 @@ class ClassFoldersReading(_Lenient, PlacedReading):
     html: bool = Field(default=False, description="texts hold HTML: <br> breaks a line, other tags go, entities are decoded")
     sample: HashRange | None = Field(default=None, description="files to take, by hash; all by default")
 
+    def _globs(self) -> tuple[str | None, ...]:
+        return (self.files,)  # splits are folders, inside archives, too
+
     @field_validator("sample")
     @classmethod
     def _has_no_columns(cls, sample: HashRange | None) -> HashRange | None:
@@ -332,6 +358,9 @@ class PubmedqaReading(PlacedReading):
     encoding: str = Field(default="utf-8", description="encoding of both files")
     abstract: bool = Field(default=True, description="put the abstract behind the question; false: the question alone")
 
+    def _globs(self) -> tuple[str | None, ...]:
+        return self.questions, self.test
+
 
 class LiveqaReading(PlacedReading):
     """Retrieval with graded judgments: TREC 2017 LiveQA's medical questions and answers of MedQuAD."""
@@ -342,6 +371,9 @@ class LiveqaReading(PlacedReading):
     text: Literal["answer", "question_and_answer"] = Field(
         default="answer", description="what is searched: the answer alone, or behind the question that MedQuAD has it for"
     )
+
+    def _globs(self) -> tuple[str | None, ...]:
+        return self.questions, self.judgments
 
 
 class DocstringsReading(Reading):
@@ -596,6 +628,14 @@ class InteractionsReading(_Lenient, PlacedReading):
     test_share: float = Field(default=0.2, gt=0, lt=1, description="split 'time': share of the interactions, the latest")
     validation_share: float = Field(default=0.1, gt=0, lt=1, description="split 'time': share that lies right before them")
 
+    def find_files(self, raw: Path, project: Path) -> list[Path]:
+        """Find the files of the interactions and of the items."""
+        items = PlacedReading(path=self.items).find_files(raw, project) if self.items and self.path else []
+        return [*super().find_files(raw, project), *items]
+
+    def _globs(self) -> tuple[str | None, ...]:
+        return (self.files, self.items) if self.items and not self.path else (self.files,)
+
     @model_validator(mode="after")
     def _rating_has_a_line(self) -> InteractionsReading:
         if bool(self.rating) != (self.min_rating is not None):
@@ -672,6 +712,11 @@ ExtractiveReading = SquadAnswersReading
 def source_names(*readings: Reading) -> list[str]:
     """Names of the public sources that some readings need, each once."""
     return list(dict.fromkeys(source for reading in readings if (source := getattr(reading, "source", None))))
+
+
+def package_names(*readings: Reading) -> list[str]:
+    """Names of the installed packages that some readings parse as a whole, each once."""
+    return list(dict.fromkeys(name for reading in readings for name in getattr(reading, "packages", None) or ()))
 
 
 def origin_of(reading: Any) -> str:
