@@ -11,7 +11,7 @@ import pytest
 import scipy.sparse as sp
 
 from emb_pipeline.embeddings import at_rest
-from emb_pipeline.embeddings.char_tfidf import CharTfidf
+from emb_pipeline.embeddings.char_tfidf import CharTfidf, WordCharTfidf
 from emb_pipeline.embeddings.options import (
     CharTfidfOptions,
     LsaOptions,
@@ -40,6 +40,7 @@ ENCODERS: dict[str, Callable[[], object]] = {
     "one_hot": lambda: OneHot(OneHotOptions()).fit(TEXTS),
     "tfidf": lambda: Tfidf(TfidfOptions(sublinear=True, max_ngram=2)).fit(TEXTS),
     "char_tfidf": lambda: CharTfidf(CharTfidfOptions(min_n=2, max_n=3, min_df=2)).fit(TEXTS),
+    "word_char_tfidf": lambda: WordCharTfidf().fit(TEXTS),
     "reduced": lambda: Reduced(ReducedOptions(dims=2, precision="int8"), PooledEncoder(VECTORS, "mean")).fit(TEXTS),
     "lsa": lambda: Lsa(LsaOptions(min_df=1), dim=2, seed=1).fit(TEXTS),
 }

@@ -7,9 +7,16 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from emb_pipeline.embeddings.bm25 import Bm25
-from emb_pipeline.embeddings.char_tfidf import CharTfidf
+from emb_pipeline.embeddings.char_tfidf import CharTfidf, WordCharTfidf
 from emb_pipeline.embeddings.encoders import Searcher, TaskEncoder, TextEncoder
-from emb_pipeline.embeddings.options import Bm25Options, CharTfidfOptions, LsaOptions, OneHotOptions, TfidfOptions
+from emb_pipeline.embeddings.options import (
+    Bm25Options,
+    CharTfidfOptions,
+    LsaOptions,
+    OneHotOptions,
+    TfidfOptions,
+    WordCharTfidfOptions,
+)
 from emb_pipeline.embeddings.sparse import Lsa, OneHot, Tfidf
 from emb_pipeline.text.texts import Texts
 from emb_pipeline.text.tokens import tokenize
@@ -152,3 +159,20 @@ def test_the_contracts_are_kept() -> None:
         assert isinstance(task_encoder, TaskEncoder)
         assert isinstance(task_encoder.fit(Texts(TRAINING)), TextEncoder)
     assert isinstance(Bm25(), Searcher)
+
+
+def test_words_and_characters_are_both_of_scikit_learns_vectorizers_at_equal_weight() -> None:
+    options = WordCharTfidfOptions(
+        words=TfidfOptions(max_ngram=1), characters=CharTfidfOptions(min_n=2, max_n=4, min_df=1, sublinear=False)
+    )
+    encoder = WordCharTfidf(options).fit(Texts(TRAINING))
+    words = TfidfVectorizer(tokenizer=tokenize, token_pattern=None, lowercase=False, sublinear_tf=True).fit(TRAINING)
+    characters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4)).fit(TRAINING)
+    vectors = encoder.encode(TEST).toarray()
+    assert vectors.dtype == np.float32 and encoder.dim == vectors.shape[1] == len(words.idf_) + len(characters.idf_)
+    both = [
+        words.transform(TEST).toarray()[:, in_the_order_of(words, encoder.words.terms)],
+        characters.transform(TEST).toarray(),
+    ]
+    np.testing.assert_allclose(vectors, np.hstack(both) / np.sqrt(2), atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), [1, np.sqrt(0.5), 0], atol=1e-6)

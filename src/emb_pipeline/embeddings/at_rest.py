@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
 import scipy.sparse as sp
 
-from emb_pipeline.embeddings.char_tfidf import CharTfidfEncoder
+from emb_pipeline.embeddings.char_tfidf import CharTfidfEncoder, WordCharEncoder
 from emb_pipeline.embeddings.contextual import ContextualEncoder
 from emb_pipeline.embeddings.distilled import StaticEncoder
 from emb_pipeline.embeddings.encoder_folder import MODEL, EncoderFolder
@@ -31,6 +31,7 @@ MANIFEST = "embedding.json"
 _REMEDY = "export the embedding again"
 _VECTORS, _TERMS, _DIRECTIONS, _ENCODER = "vectors.arrow", "terms.parquet", "directions.parquet", "encoder"
 _BASE, _AXES = "base", "axes.parquet"
+_WORDS, _CHARACTERS = "words", "characters"
 
 
 def write_encoder(encoder: TextEncoder | RoleEncoder, folder: Path) -> None:
@@ -129,6 +130,18 @@ def _read_characters(folder: Path, manifest: Mapping[str, Any]) -> CharTfidfEnco
     return CharTfidfEncoder.of_ngrams(options, table["term"].to_pylist(), table["idf"].to_numpy())
 
 
+def _write_words_and_characters(encoder: WordCharEncoder, folder: Path) -> dict[str, Any]:
+    write_encoder(encoder.words, folder / _WORDS)
+    write_encoder(encoder.characters, folder / _CHARACTERS)
+    return {"dim": encoder.dim}
+
+
+def _read_words_and_characters(folder: Path, manifest: Mapping[str, Any]) -> WordCharEncoder:
+    return WordCharEncoder(
+        cast(BagEncoder, read_encoder(folder / _WORDS)), cast(CharTfidfEncoder, read_encoder(folder / _CHARACTERS))
+    )
+
+
 def _write_lsa(encoder: LsaEncoder, folder: Path) -> dict[str, Any]:
     write_parquet(pa.table({"direction": matrix_column(encoder.directions)}), folder / _DIRECTIONS)
     return {**_write_bag(encoder.tfidf, folder), "dim": encoder.dim}
@@ -200,6 +213,7 @@ _FORMATS: dict[str, tuple[type[Any], Callable[[Any, Path], dict[str, Any]], Call
     "word_vectors": (PooledEncoder, _write_pooled, _read_pooled),
     "bag_of_words": (BagEncoder, _write_bag, _read_bag),
     "character_ngrams": (CharTfidfEncoder, _write_characters, _read_characters),
+    "words_and_characters": (WordCharEncoder, _write_words_and_characters, _read_words_and_characters),
     "lsa": (LsaEncoder, _write_lsa, _read_lsa),
     "transformer": (ContextualEncoder, _write_transformer, _read_transformer),
     "static": (StaticEncoder, _write_static, _read_static),

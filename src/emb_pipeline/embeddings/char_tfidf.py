@@ -9,7 +9,9 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from emb_pipeline.embeddings.options import CharTfidfOptions
+from emb_pipeline.embeddings.options import CharTfidfOptions, WordCharTfidfOptions
+from emb_pipeline.embeddings.sparse import BagEncoder, Tfidf
+from emb_pipeline.text.texts import Texts
 from emb_pipeline.text.tokens import unmarked
 
 
@@ -66,6 +68,52 @@ class CharTfidfEncoder:
     def encode(self, texts: Sequence[str]) -> sp.csr_array:
         """Vectors of texts: a csr_array of shape (n_texts, dim), float32, of length 1."""
         return sp.csr_array(self.vectorizer.transform(map(unmarked, texts)))
+
+
+@dataclass(frozen=True)
+class WordCharTfidf:
+    """Words and their pairs beside character n-grams, the usual strong baseline of text classification.
+
+    Words tell topics, n-grams what misspellings, compounds and endings have in common.
+    """
+
+    options: WordCharTfidfOptions = field(default_factory=WordCharTfidfOptions)
+
+    def fit(self, texts: Texts) -> WordCharEncoder:
+        """Fit both to these texts.
+
+        Raises
+        ------
+        ValueError
+            No word, or no n-gram, is common enough.
+        """
+        return WordCharEncoder(Tfidf(self.options.words).fit(texts), CharTfidf(self.options.characters).fit(texts))
+
+
+@dataclass(frozen=True, eq=False)
+class WordCharEncoder:
+    """Sparse vectors of two parts of equal weight: words first, then character n-grams.
+
+    Attributes
+    ----------
+    words : BagEncoder
+        TF-IDF of words.
+    characters : CharTfidfEncoder
+        TF-IDF of character n-grams.
+    """
+
+    words: BagEncoder
+    characters: CharTfidfEncoder
+
+    @property
+    def dim(self) -> int:
+        """Words and n-grams."""
+        return self.words.dim + self.characters.dim
+
+    def encode(self, texts: Sequence[str]) -> sp.csr_array:
+        """Encode texts: a csr_array of shape (n_texts, dim), float32, of length 1 where both parts know something."""
+        both = sp.hstack([self.words.encode(texts), self.characters.encode(texts)], format="csr", dtype=np.float32)
+        return sp.csr_array(both * np.float32(0.5**0.5))
 
 
 def _vectorizer(options: CharTfidfOptions, vocabulary: dict[str, int] | None = None) -> TfidfVectorizer:

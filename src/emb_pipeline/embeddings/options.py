@@ -147,6 +147,13 @@ class CharTfidfOptions(Options):
         return self
 
 
+class WordCharTfidfOptions(Options):
+    """TF-IDF of words beside TF-IDF of character n-grams, each half of the length."""
+
+    words: Annotated[TfidfOptions, Field(description="options of tfidf")] = TfidfOptions()
+    characters: Annotated[CharTfidfOptions, Field(description="options of char_tfidf")] = CharTfidfOptions()
+
+
 class LsaOptions(TfidfOptions):
     """Latent semantic analysis (Deerwester et al. 1990): the strongest directions of TF-IDF."""
 

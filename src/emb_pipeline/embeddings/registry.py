@@ -12,7 +12,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from emb_pipeline.embeddings.divergence import require_converging
 from emb_pipeline.embeddings.options import (
     AlsOptions,
     BertOptions,
@@ -41,6 +40,7 @@ from emb_pipeline.embeddings.options import (
     TfidfOptions,
     TokenFeaturesOptions,
     Word2VecOptions,
+    WordCharTfidfOptions,
 )
 
 if TYPE_CHECKING:
@@ -138,6 +138,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             Method("one_hot", OneHotOptions, "task", _TEXTS | _TOKENS, "sparse:OneHot", has_dim=False),
             Method("tfidf", TfidfOptions, "task", _TEXTS, "sparse:Tfidf", has_dim=False),
             Method("char_tfidf", CharTfidfOptions, "task", _TEXTS, "char_tfidf:CharTfidf", has_dim=False),
+            Method("word_char_tfidf", WordCharTfidfOptions, "task", _TEXTS, "char_tfidf:WordCharTfidf", has_dim=False),
             Method("lsa", LsaOptions, "task", _TEXTS, "sparse:Lsa"),
             Method(
                 "token_features",
@@ -237,6 +238,8 @@ def train(
 
 def _finite(method: str, vectors: WordVectors) -> WordVectors:
     """The vectors, if all of their numbers are finite: no training may save others."""
+    from emb_pipeline.embeddings.divergence import require_converging
+
     require_converging(method, "its last epoch", 0.0, "lower its step size or weights", (vectors.vectors,))
     return vectors
 
