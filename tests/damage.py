@@ -88,7 +88,7 @@ def _equal(one: Any, other: Any) -> bool:
         return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in one)
     if isinstance(one, list | tuple):
         return len(one) == len(other) and all(map(_equal, one, other))
-    return bool(one == other)
+    return bool(one == other or (one != one and other != other))  # NaN is equal to itself here
 
 
 def outcomes(names: Sequence[str], n: int, first_seed: int = 0) -> Iterator[tuple[int, str, str]]:

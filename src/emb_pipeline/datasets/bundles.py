@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -13,6 +12,7 @@ from kedro.io import AbstractDataset
 
 from emb_pipeline.atomic import atomic_path
 from emb_pipeline.datasets.tracking import register_model
+from emb_pipeline.text.sealed_files import read_json, write_json
 
 if TYPE_CHECKING:
     from emb_pipeline.deployment.bundle import Bundle
@@ -97,14 +97,14 @@ class BundlesDataset(AbstractDataset["Mapping[str, Bundle]", "dict[str, Bundle]"
         from emb_pipeline.deployment.bundle import Bundle
 
         folder = Path(self._filepath)
-        return {task: Bundle.read(folder / task) for task in json.loads((folder / self.MANIFEST).read_text())["tasks"]}
+        return {task: Bundle.read(folder / task) for task in read_json(folder / self.MANIFEST)["tasks"]}
 
     def save(self, data: Mapping[str, Bundle]) -> None:
         with atomic_path(Path(self._filepath)) as folder:
             folder.mkdir()
             for task, bundle in data.items():
                 bundle.write(folder / task)
-            (folder / self.MANIFEST).write_text(json.dumps({"tasks": list(data)}))
+            write_json({"tasks": list(data)}, folder / self.MANIFEST)
         for task, bundle in data.items():
             register_model(
                 self._tracking_uri,

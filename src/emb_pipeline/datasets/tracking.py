@@ -24,6 +24,7 @@ from emb_pipeline.datasets.mlflow_names import mlflow_name
 from emb_pipeline.datasets.tables import TablesDataset
 from emb_pipeline.failures import Failed
 from emb_pipeline.redaction import redact
+from emb_pipeline.text.sealed_files import read_json, write_json
 
 LOGGER = logging.getLogger(__name__)
 PARENT_RUN = "EMB_PIPELINE_PARENT_RUN"
@@ -86,12 +87,11 @@ class TrackedRunDataset(AbstractDataset[Mapping[str, Any] | Failed, dict[str, An
         return record["mlflow_run_id"] is not None
 
     def _record(self) -> dict[str, Any]:
-        record: dict[str, Any] = json.loads(Path(self._filepath).read_text(encoding="utf-8"))
-        return record
+        return read_json(Path(self._filepath))
 
     def _write(self, record: Mapping[str, Any]) -> None:
         with atomic_path(Path(self._filepath)) as path:
-            path.write_text(json.dumps(record, indent=1, default=str), encoding="utf-8")
+            write_json(record, path)
 
     def _track(self, record: Mapping[str, Any]) -> str | None:
         return log_run(self._tracking_uri, self._experiment, self._run_name, record)
