@@ -91,6 +91,11 @@ def test_an_archive_has_a_limit_for_each_member_and_for_all(tmp_path: Path, monk
         monkeypatch.setenv(limits.VARIABLE, "16")
         assert len(list(archive_members(tmp_path / name))) == 6
         monkeypatch.delenv(limits.VARIABLE)
+    with zipfile.ZipFile(tmp_path / "c.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(40):
+            archive.writestr(f"x/{number}", bytes(MB))
+    with pytest.raises(DataError, match=f"set {limits.VARIABLE}=41 or more"):
+        list(archive_members(tmp_path / "c.zip"))
     with zipfile.ZipFile(tmp_path / "b.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("x/large", bytes(3 * MB))
     with pytest.raises(DataError, match="member 'x/large' of 3,145,728 bytes exceeds the limit of 2 MiB"):

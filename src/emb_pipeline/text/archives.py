@@ -70,7 +70,7 @@ def zip_members(path: Path) -> Iterator[tuple[str, bytes]]:
     """Name and content of each file of a zip archive; see `archive_members`."""
     try:
         with zipfile.ZipFile(path) as archive:
-            unpacked = _Unpacked(path)
+            unpacked = _Unpacked(path, sum(info.file_size for info in archive.infolist()))
             for info in archive.infolist():  # the directory says beforehand what all members unpack to
                 unpacked.add(_safe_name(path, info.filename), info.file_size)
             for info in archive.infolist():
@@ -95,14 +95,16 @@ def _safe_name(path: Path, name: str) -> str:
 class _Unpacked:
     """What the members of an archive unpack to, one after the other."""
 
-    def __init__(self, path: Path) -> None:
-        self._path, self._total = path, 0
+    def __init__(self, path: Path, needed: int = 0) -> None:
+        self._path, self._total, self._needed = path, 0, needed
         self._largest, self._largest_member = largest_unpacked(path.stat().st_size), largest_whole()
 
     def add(self, name: str, size: int) -> None:
         """Count a member; refuse it where it, or all members so far, are too large."""
         self._total += size
         if size > self._largest_member:
-            raise too_large(str(self._path), f"member '{name}' of {size:,} bytes", self._largest_member)
+            raise too_large(str(self._path), f"member '{name}' of {size:,} bytes", self._largest_member, size)
         if self._total > self._largest:
-            raise too_large(str(self._path), f"what its members unpack to, '{name}' the last of them,", self._largest)
+            raise too_large(
+                str(self._path), f"what its members unpack to, '{name}' the last of them,", self._largest, self._needed
+            )

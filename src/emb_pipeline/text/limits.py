@@ -39,9 +39,9 @@ def largest_line() -> int:
     return _given(LINE_MB) * _MB
 
 
-def too_large(place: str, what: str, limit: int) -> DataError:
-    """The error for what exceeds a limit."""
-    wanted = limit // _MB * 4
+def too_large(place: str, what: str, limit: int, needed: int = 0) -> DataError:
+    """Make the error for what exceeds a limit; ``needed`` bytes would be enough, where that is known."""
+    wanted = max(limit // _MB * 4, needed // _MB + 1)
     return DataError(
         place,
         f"{what} exceeds the limit of {limit // _MB:,} MiB",
