@@ -25,7 +25,8 @@ from emb_pipeline.embeddings.reduced import Reduced
 from emb_pipeline.embeddings.sentence_transformer import load
 from emb_pipeline.embeddings.sparse import Lsa, Tfidf
 from emb_pipeline.tasks.examples import ClassificationTask, RetrievalTask
-from emb_pipeline.tasks.options import ClassificationOptions, RetrievalOptions
+from emb_pipeline.tasks.options import ClassificationOptions, RetrievalOptions, SequenceLabellingOptions
+from emb_pipeline.tasks.sequence_labelling import SequenceLabellingTask
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.texts import Texts
 
@@ -146,3 +147,11 @@ def test_an_embedding_of_texts_that_came_as_words_takes_lists_of_words() -> None
     np.testing.assert_array_equal(answers["vector"][0], answers["vector"][1])
     assert answers["known"].tolist() == [True, True, False, False, False]
     assert answers["error"].notna().tolist() == [False] * 4 + [True]
+
+
+def test_an_embedding_that_a_tagging_task_chose_is_fitted_on_its_sentences() -> None:
+    ids, split = np.array(["a", "b"]), np.array(["train", "test"])
+    task = SequenceLabellingTask("tools", ids, [["sand", "tide"], ["moss"]], [["B-X", "O"], ["O"]], split)
+    model = ready_to_use(task, EMBEDDINGS["sparse"](), SequenceLabellingOptions(), seed=0)
+    assert isinstance(model, TextVectors)
+    assert model.answer(["tide", "moss", "zzz"])["known"].tolist() == [True, True, False]

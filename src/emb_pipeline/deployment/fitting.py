@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -17,6 +17,7 @@ from emb_pipeline.tasks.folds import example_groups
 from emb_pipeline.tasks.options import ClassificationOptions
 from emb_pipeline.tasks.probes import fit_probe
 from emb_pipeline.tasks.vectors import encoded, unit_length
+from emb_pipeline.text.texts import Texts
 from emb_pipeline.text.tokens import WORDS_MARK
 
 
@@ -44,8 +45,17 @@ def ready_to_use(task: Any, encoder: TextEncoder | TaskEncoder, options: Any, *,
             fitted = fitted_on(encoder, task.passages, "passage")
             vectors, _ = encoded(fitted, task.passages, "passages", "passage")
             return TextSearch(_as_cut(fitted, task.passages), task.passage_ids.tolist(), unit_length(vectors))
-        texts = getattr(task, "texts", ()) or ()
-        return TextVectors(_as_cut(encoder.fit(task.texts) if isinstance(encoder, TaskEncoder) else encoder, texts))
+        texts = _texts_of(task)
+        return TextVectors(_as_cut(encoder.fit(texts) if isinstance(encoder, TaskEncoder) else encoder, texts))
+
+
+def _texts_of(task: Any) -> Texts:
+    """What an embedding of a task without classes or passages is fitted on: its texts, or sentences and contexts."""
+    if getattr(task, "texts", None) is not None:
+        return cast(Texts, task.texts)
+    if hasattr(task, "sentences"):
+        return Texts(" ".join(words) for words in task.sentences)
+    return Texts([*getattr(task, "contexts", ()), *getattr(task, "questions", ())])
 
 
 def _classifier(
