@@ -169,8 +169,6 @@ def export_chosen(
         if row["task"] == ALL_TASKS or not HANDED_OVER & METHODS[cell.method].serves:
             continue
         definition = TaskDefinition.model_validate(definitions[row["task"]])
-        if METHODS[cell.method].origin == "task" and not HANDED_OVER & KINDS[definition.kind].needs:
-            continue  # it was fitted on words of sentences: there are no texts to fit it on again
         task = KINDS[definition.kind].task(tasks[f"task_{row['task']}"], definition.name)
         model = ready_to_use(task, stored_encoder(cell, cells, folders), definition.evaluation, seed=cell.seed)
         facts = {
