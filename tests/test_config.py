@@ -68,6 +68,14 @@ def test_a_file_or_a_name_that_nothing_reads_is_refused(path: str, text: str, me
         load(project)["parameters"]
 
 
+@pytest.mark.parametrize(
+    "text", ["mine: [200]\nreport: {resamples: '${mine.0}'}", "mine: &mine 200\nreport: {resamples: *mine}"]
+)
+def test_a_name_of_ones_own_is_read_where_it_is_referred_to(text: str, project: Path) -> None:
+    write(project, "local/parameters.yml", text)
+    assert load(project)["parameters"]["report"]["resamples"] == 200
+
+
 def test_an_unknown_use_case_is_refused_with_the_nearest(project: Path) -> None:
     with pytest.raises(ConfigurationError, match="there is no use case 'tinny' in conf/; did you mean 'tiny'"):
         load(project, "tinny")

@@ -161,9 +161,14 @@ class ExperimentConfigLoader(OmegaConfigLoader):
                     yield folder, file
 
     def _is_referenced(self, name: str) -> bool:
-        """Whether some file takes a value by this name: ``${name}``, ``${name.part}`` or ``${globals:name}``."""
+        """Whether some file takes a value by this name, ``${name}`` or ``${globals:name}``, or by the anchor that it stands at."""
         reference = re.compile(r"\$\{\s*" + re.escape(name) + r"\s*[.}\[,]")
-        return any(reference.search(file.read_text(encoding="utf-8")) for _, file in self._files())
+        anchor = re.compile(r"^" + re.escape(name) + r"\s*:\s*&(\S+)", re.MULTILINE)
+        for _, file in self._files():
+            text = file.read_text(encoding="utf-8")
+            if reference.search(text) or any(re.search(rf"\*{re.escape(each)}\b", text) for each in anchor.findall(text)):
+                return True
+        return False
 
     def place(self, name: str) -> str:
         """The file that a top-level name was written in, or the command line."""
