@@ -161,7 +161,7 @@ class ExperimentConfigLoader(OmegaConfigLoader):
                     yield folder, file
 
     def _is_referenced(self, name: str) -> bool:
-        """Whether some file takes a value by this name (``${name}``, ``${globals:name}``) or by the anchor that it stands at."""
+        """Whether some file takes a value by this name, ``${name}``, or by the anchor that it stands at."""
         reference = re.compile(r"\$\{\s*" + re.escape(name) + r"\s*[.}\[,]")
         anchor = re.compile(r"^" + re.escape(name) + r"\s*:\s*&(\S+)", re.MULTILINE)
         for _, file in self._files():

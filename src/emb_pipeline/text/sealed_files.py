@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import mmap
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from emb_pipeline.text.errors import DataError
 
+_BLOCK = 1 << 20
 _KEY, _MARK, _EMPTY = "checksum", b"emb_pipeline:crc32=", b"00000000"
 UNSEALED = {_KEY: (_MARK + _EMPTY).decode()}
 """What a file's metadata hold until `seal` fills it in."""
@@ -161,17 +162,45 @@ def _checked(table: pa.Table, path: Path, columns: Sequence[str], remedy: str) -
 
 def _places(content: mmap.mmap) -> list[int]:
     """Where the checksum stands: first and last, as an Arrow file has its metadata before and behind its data."""
-    found = {content.find(_MARK), content.rfind(_MARK)} - {-1}
+    found = {_first_mark(content), content.rfind(_MARK)} - {-1}
     return [place + len(_MARK) for place in sorted(found) if place + len(_MARK) + len(_EMPTY) <= len(content)]
 
 
+def _first_mark(content: mmap.mmap) -> int:
+    for start, end in _blocks(0, len(content)):
+        place = content.find(_MARK, start, end + len(_MARK) - 1)
+        if place >= 0:
+            return place
+        _let_go(content, start, end)
+    return -1
+
+
 def _checksum(content: mmap.mmap, places: Sequence[int]) -> int:
-    number, start = 0, 0
+    number, begin = 0, 0
     with memoryview(content) as view:
-        for place in places:
-            number = zlib.crc32(_EMPTY, zlib.crc32(view[start:place], number))
-            start = place + len(_EMPTY)
-        return zlib.crc32(view[start:], number)
+        for place in [*places, len(content)]:
+            for start, end in _blocks(begin, place):
+                number = zlib.crc32(view[start:end], number)
+                _let_go(content, start, end)
+            if place < len(content):
+                number = zlib.crc32(_EMPTY, number)
+            begin = place + len(_EMPTY)
+    return number
+
+
+def _blocks(start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Parts of a file, cut at multiples of a block, so that their pages can be let go."""
+    while start < end:
+        stop = min(end, (start // _BLOCK + 1) * _BLOCK)
+        yield start, stop
+        start = stop
+
+
+def _let_go(content: mmap.mmap, start: int, end: int) -> None:
+    """Take pages out of this process's memory again, where the system can: the file may be larger than the memory."""
+    if hasattr(content, "madvise"):
+        first = start // mmap.PAGESIZE * mmap.PAGESIZE
+        content.madvise(mmap.MADV_DONTNEED, first, end - first)
 
 
 def _short(error: BaseException) -> str:
