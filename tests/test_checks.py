@@ -127,6 +127,12 @@ def test_a_top_level_name_that_is_referred_to_is_no_section() -> None:
     check_parameters(parameters(packages=["numpy"]), referenced=lambda name: name == "packages")
 
 
+def test_an_option_that_embeddings_share_is_one_problem_of_its_method() -> None:
+    assert problems(methods={"word2vec": {"window": 0}, "static_file": {}}).splitlines() == [
+        "parameters: methods.word2vec.window: Input should be greater than or equal to 1"
+    ]
+
+
 def test_a_misspelt_name_is_one_problem_though_the_right_one_is_missing() -> None:
     assert len(problems(corpora={"domain": {"reading": []}}).splitlines()) == 1
 

@@ -308,7 +308,8 @@ def test_changes_of_code_and_files_are_noticed_and_the_command_in_the_message_wo
     replace_in(finished / "src/emb_pipeline/embeddings/sparse.py", "idf = (np.log(", "idf = 1.0 * (np.log(")
     refused = run_kedro("--env", "tiny", "--only-missing-outputs", check=False)
     message = " ".join(refused.stderr.split())
-    assert "the code behind task.tfidf.topic.metrics" in message and "glove" not in message
+    assert "the code behind control.shuffled_tfidf.topic, the code behind task.tfidf.search, " in message
+    assert "the code behind task.tfidf.topic. " in message and "glove" not in message
     run_kedro(*message.split("again: kedro run ")[1].split(" To use")[0].split())
     assert cell.stat().st_mtime_ns > before
 
@@ -355,8 +356,8 @@ def test_a_stage_whose_inputs_were_never_made_says_what_to_run(project: Path) ->
 @pytest.mark.parametrize(
     ("override", "named"),
     [
-        ("methods.word2vec.window=0", "embeddings.domain.word2vec_8"),
-        ("methods.glove.epochs=many", "embeddings.domain.glove_8"),
+        ("methods.word2vec.window=0", "--params: methods.word2vec.window: Input should be greater than or equal to 1"),
+        ("methods.glove.epochs=many", "--params: methods.glove.epochs: Input should be a valid integer"),
         ("decision.budgets.dollars=3", "dollars"),
     ],
 )

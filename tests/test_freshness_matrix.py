@@ -24,6 +24,8 @@ from emb_pipeline.pipelines import decide, diagnose, evaluate, fine_tune, ingest
 from emb_pipeline.provenance import code_graph, recipes
 from emb_pipeline.raw_files import FileHashes
 
+FOLDERS = {"scratch": "scratch", "encodings": "encodings", "models": "models"}
+
 
 @dataclass
 class State:
@@ -59,16 +61,9 @@ def pristine(project_template: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 def parameters_in(root: Path) -> dict[str, Any]:
     """Parameters of the tiny use case of a project."""
-    arguments = {
-        **settings.CONFIG_LOADER_ARGS,
-        "custom_resolvers": {
-            "in_project": lambda path: str(root / path),
-            "tracking_uri": lambda: "",
-            "vector_store": lambda: "",
-        },
-    }
-    loaded: dict[str, Any] = settings.CONFIG_LOADER_CLASS(str(root / "conf"), env="tiny", **arguments)["parameters"]
-    return loaded
+    loader = settings.CONFIG_LOADER_CLASS(str(root / "conf"), env="tiny", **settings.CONFIG_LOADER_ARGS)
+    # Resolvers are the whole process's, and may name the project of another test.
+    return {**loader["parameters"], "folders": {**FOLDERS, "raw": str(root / "data/01_raw"), "project": str(root)}}
 
 
 @pytest.fixture(scope="module")

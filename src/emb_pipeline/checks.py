@@ -103,7 +103,7 @@ def check_parameters(
         if isinstance(parameters.get(section), Mapping):
             problems += [f"{place(section)}: {section}{problem}" for problem in check(parameters[section], parameters)]
     if not problems:  # the grid is expanded from sections that are known to be right
-        problems = [f"{place('grid')}: {problem}" for problem in _embeddings(parameters)]
+        problems = [f"{place(section)}: {problem}" for section, problem in _embeddings(parameters)]
     if problems:
         raise ParametersError(list(dict.fromkeys(problems)))
 
@@ -324,25 +324,34 @@ def _validate(model: type[BaseModel], values: Any, known: _Known | Sequence[str]
         yield from describe(error, known if callable(known) else lambda path: known)
 
 
-def _embeddings(parameters: Mapping[str, Any]) -> Iterator[str]:
-    """Problems of single embeddings of the grid, and names of embeddings elsewhere that are not in it."""
+def _embeddings(parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Problems of single embeddings of the grid, and of names of embeddings elsewhere that are not in it: section, sentence.
+
+    An option that an embedding has from the section ``methods`` is that section's problem, however many embeddings share it.
+    """
     try:
         cells = expand_grid(parameters["grid"], parameters.get("methods") or {}, parameters.get("seed") or 0)
     except ValueError as error:
-        yield str(error)
+        yield "grid", str(error)
         return
+    shared = parameters.get("methods") or {}
     for origin, members in cells.items():
         for key, cell in members.items():
-            known = _names_of(METHODS[cell["method"]].options)
-            yield from (f"{origin}.{key}{sentence}" for sentence in _validate(EmbeddingCell, cell, known))
+            of_method = shared.get(cell["method"]) or {}
+            for sentence in _validate(EmbeddingCell, cell, _names_of(METHODS[cell["method"]].options)):
+                option = sentence.removeprefix(".").partition(":")[0].partition(".")[0]
+                if option in of_method and cell["options"].get(option) == of_method[option]:
+                    yield "methods", f"methods.{cell['method']}{sentence}"
+                else:
+                    yield "grid", f"{origin}.{key}{sentence}"
     names = [f"{origin}.{key}" for origin, members in cells.items() for key in members]
     search = parameters.get("vector_search") or {}
     for name in _listed(search.get("embeddings")):
         if name not in names:
-            yield f"vector_search.embeddings: {name!r} is no embedding of the grid; {suggest(name, names)}"
+            yield "vector_search", f"vector_search.embeddings: {name!r} is no embedding of the grid; {suggest(name, names)}"
     for name in _listed(search.get("beside")):
         if name not in names and str(name).removeprefix("task.") not in METHODS:
-            yield f"vector_search.beside: {name!r} is no embedding of the grid; {suggest(name, names)}"
+            yield "vector_search", f"vector_search.beside: {name!r} is no embedding of the grid; {suggest(name, names)}"
 
 
 def _listed(names: Any) -> list[str]:

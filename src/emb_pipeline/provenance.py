@@ -423,7 +423,7 @@ def _stale_message(stale: set[str], recipe_of: Mapping[str, str], ledger: Ledger
     else:
         what = "were made by other parameters, code, raw files, library versions or inputs"
     causes = {
-        f"the code behind {name}" if cause == CODE else cause.removeprefix("params:")
+        f"the code behind {name.rpartition('.')[0] or name}" if cause == CODE else cause.removeprefix("params:")
         for name in made_as
         for cause in ledger.changed(name, recipe_of[name])
     }

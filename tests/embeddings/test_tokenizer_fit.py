@@ -82,7 +82,7 @@ def test_a_cell_with_such_a_model_warns_once_and_its_record_says_so(
         name="zh", kind="classification", evaluation=KINDS["classification"].options(folds=2)
     )
     with caplog.at_level(logging.WARNING):
-        _, record = evaluate_encoder(tables, model, cell, definition, None)
+        _, record, *_ = evaluate_encoder(tables, model, cell, definition, None)
     said = [each.getMessage() for each in caplog.records if "breaks the texts to pieces" in each.getMessage()]
     assert len(said) == 1 and said[0].startswith("pretrained.small on zh: its tokenizer")
     assert record["tags"]["tokenizer"] == record["details"]["tokenizer_fit"]["warning"]

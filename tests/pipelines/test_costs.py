@@ -27,7 +27,7 @@ from tests.embeddings.test_encoding_store import CountingEncoder
 
 def _training(seconds: float, peak: int, n_bytes: int) -> dict[str, object]:
     metrics = {"train_seconds": seconds, "peak_rss_bytes": peak, "bytes": n_bytes, "vocabulary": 5}
-    return {"metrics": metrics, "params": {"corpus_tokens": 100}, "series": {}}
+    return {"metrics": metrics, "params": {"corpus_tokens": 100}, "series": {}, "tags": {"provenance": {}}}
 
 
 RECORD = {
