@@ -87,3 +87,15 @@ def test_a_cell_with_such_a_model_warns_once_and_its_record_says_so(
     assert len(said) == 1 and said[0].startswith("pretrained.small on zh: its tokenizer")
     assert record["tags"]["tokenizer"] == record["details"]["tokenizer_fit"]["warning"]
     assert record["details"]["prompts"]["query"] == {"prompt": "", "from": "none"}
+
+
+def test_punctuation_that_a_model_was_never_shown_is_no_other_language(tmp_path: Path) -> None:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    tokenizer = Tokenizer(models.WordLevel({"cat": 0, "sat": 1, "[UNK]": 2}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    fit = measure_tokenizer(tmp_path, ["cat sat .", "cat , sat !"])
+    assert fit is not None and fit.unknown_share == 0 and not fit.is_broken
+    other = measure_tokenizer(tmp_path, ["cat slept ."])
+    assert other is not None and other.unknown_share == 0.5 and other.is_broken

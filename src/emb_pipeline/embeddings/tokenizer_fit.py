@@ -25,7 +25,7 @@ class TokenizerFit:
     sub_words_per_word : float
         Sub-words for each word (in scripts without spaces: for each pair of characters).
     unknown_share : float
-        Share of the sub-words that stand for something unknown.
+        Share of the sub-words with a letter or a digit that stand for something unknown.
     single_letter_share : float
         Share of the sub-words that are a letter alone.
     characters_per_sub_word : float
@@ -74,15 +74,23 @@ def measure_tokenizer(model: Path, texts: Sequence[str]) -> TokenizerFit | None:
     tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    pieces = [piece for found in tokenizer.encode_batch(texts, add_special_tokens=False) for piece in found.tokens]
+    encoded = tokenizer.encode_batch(texts, add_special_tokens=False)
+    pieces = [piece for found in encoded for piece in found.tokens]
     if not n_words or not pieces:
         return None
+    # A model that was trained on words alone knows no punctuation; that says nothing about the language.
+    of_words = [
+        piece
+        for text, found in zip(texts, encoded, strict=True)
+        for piece, (start, end) in zip(found.tokens, found.offsets, strict=True)
+        if any(map(str.isalnum, text[start:end]))
+    ]
     unknown = _unknown_piece(json.loads((model / "tokenizer.json").read_text(encoding="utf-8"))["model"])
     bare = [piece.removeprefix("##").removeprefix("▁").removeprefix("Ġ").removesuffix("</w>") for piece in pieces]
     n_characters = sum(len("".join(text.split())) for text in texts)
     return TokenizerFit(
         sub_words_per_word=len(pieces) / n_words,
-        unknown_share=pieces.count(unknown) / len(pieces) if unknown is not None else 0.0,
+        unknown_share=of_words.count(unknown) / max(len(of_words), 1) if unknown is not None else 0.0,
         single_letter_share=sum(len(piece) == 1 and piece.isalpha() for piece in bare) / len(pieces),
         characters_per_sub_word=n_characters / len(pieces),
         spaceless_share=sum(map(n_spaceless, texts)) / max(n_characters, 1),

@@ -211,7 +211,7 @@ def _excluded(rows: pd.DataFrame, relaxations: pd.DataFrame) -> list[Finding]:
 
 
 def _distance(value: float, metric: str) -> str:
-    return f"{max(value, 0):.1f} margins" if metric == MARGINS else distance_text(max(value, 0.0), metric)
+    return f"{max(0.0, value):.1f} margins" if metric == MARGINS else distance_text(max(0.0, value), metric)
 
 
 def _margin(row: Mapping[Hashable, Any]) -> str:
