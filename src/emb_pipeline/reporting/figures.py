@@ -37,6 +37,8 @@ _HOVERED = 5
 _GAP = 0.6  # powers of ten between the smallest cost and none
 _Row = Mapping[Hashable, Any]
 _DIRECTION_COLOURS = {1: look("domain").colour, 0: look("control").colour, -1: look("generic").colour}
+SECONDS = "seconds to train, encode, and fit or search"
+"""Name of the axis of `costs`."""
 
 
 def leaderboard_figure(leaderboard: pd.DataFrame, task: str, *, ceiling: float | None = None) -> go.Figure:
@@ -405,7 +407,7 @@ def cost_figure(leaderboard: pd.DataFrame, task: str, *, against: str = "seconds
     task : str
         The task.
     against : {'seconds', 'bytes_per_item'}
-        Seconds to train and to encode the task, or bytes per vector.
+        Seconds to train, encode, and fit or search, or bytes per vector.
 
     Returns
     -------
@@ -467,7 +469,7 @@ def cost_figure(leaderboard: pd.DataFrame, task: str, *, against: str = "seconds
         tickvals=ticks if zero is None else [zero, *ticks],
         ticktext=[*([] if zero is None else ["0"]), *(_tick_text(tick, against) for tick in ticks)],
         range=[low - pad, high + pad],
-        title_text="seconds to train and encode" if against == "seconds" else "bytes per vector",
+        title_text=SECONDS if against == "seconds" else "bytes per vector",
     )
     heights = [bottom - slack, top + slack]
     figure.update_yaxes(title_text=_axis_title(metric), tickformat=_tick_format(metric), range=heights)
@@ -642,8 +644,9 @@ def word_map_figure(word_map: pd.DataFrame) -> go.Figure:
 
 
 def costs(rows: pd.DataFrame) -> pd.Series:
-    """Seconds to train an embedding and encode a task with it; NaN where neither is known."""
-    return rows[["train_seconds", "encode_seconds"]].astype(float).sum(axis=1, min_count=1)
+    """Seconds to train an embedding, to encode a task with it, and to tune and fit the probe or to search; NaN where none is
+    known."""
+    return rows[["train_seconds", "encode_seconds", "fit_seconds"]].astype(float).sum(axis=1, min_count=1)
 
 
 def _empty(height: int) -> go.Figure:

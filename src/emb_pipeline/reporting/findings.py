@@ -225,7 +225,7 @@ def _ties(result: Result, leader: _Row, equal: Sequence[_Row], others: Sequence[
 
 def _cheapest(candidates: Sequence[_Row]) -> Markup:
     rows = pd.DataFrame(candidates)
-    if len(rows) < 2 or {"train_seconds", "encode_seconds"} - set(rows.columns):
+    if len(rows) < 2 or {"train_seconds", "encode_seconds", "fit_seconds"} - set(rows.columns):
         return Markup()
     seconds = costs(rows)
     if seconds.isna().any():
@@ -234,7 +234,7 @@ def _cheapest(candidates: Sequence[_Row]) -> Markup:
     cheapest, dearest = float(seconds.iloc[best]), float(seconds.max())
     if cheapest > 0.8 * dearest:
         return Markup()
-    return Markup(" Of these, {} costs least to train and encode: {} (the dearest takes {}).").format(
+    return Markup(" Of these, {} costs least to train, encode and fit: {} (the dearest takes {}).").format(
         code(rows["embedding"].iloc[best]), seconds_text(cheapest), seconds_text(dearest)
     )
 

@@ -316,6 +316,7 @@ def _board(each: Result, leaderboard: pd.DataFrame) -> dict[str, Any]:
                 "train": wording.seconds_text(row["train_seconds"]),
                 "encode": wording.seconds_text(row["encode_seconds"]),
                 "fit": wording.seconds_text(row["fit_seconds"]),
+                "tune": wording.seconds_text(row.get("tune_seconds")),
                 "bytes": wording.bytes_text(row["bytes_per_item"]),
                 "known": wording.share_text(row.get("known_tokens")),
                 "latencies": [
@@ -734,7 +735,7 @@ def _verdict(row: Mapping[Hashable, Any]) -> str:
 def _cost_charts(each: Result, leaderboard: pd.DataFrame, drawn: Mapping[str, go.Figure]) -> list[Chart]:
     charts = []
     for against, name, what in (
-        ("seconds", "cost", "seconds to train and encode"),
+        ("seconds", "cost", figures.SECONDS),
         ("bytes_per_item", "bytes", "bytes per vector"),
     ):
         figure = drawn.get(f"{each.task}_{name}") or figures.cost_figure(leaderboard, each.task, against=against)
