@@ -20,7 +20,8 @@ from pydantic import TypeAdapter
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.documents import read_documents
 from emb_pipeline.text.errors import DataError
-from emb_pipeline.text.readings import CorpusReading
+from emb_pipeline.text.labelled_texts import read_classification
+from emb_pipeline.text.readings import ClassificationReading, CorpusReading
 
 ROWS = "text,label\ncafé noir,a\nthé vert,b\ncafé crème,a\nthé noir,b\n"
 IOB = "Le\tO\ncafé\tB-DRINK\n\nLe\tO\nthé\tB-DRINK\n\n"
@@ -500,3 +501,23 @@ def test_options_of_delimited_files_are_not_ignored_where_a_file_is_none(tmp_pat
     assert "read as jsonl, which has no 'delimiter'" in error.reason
     with pytest.raises(ValueError, match="leave 'quoted' out"):
         texts(tmp_path, {"reader": "csv", "path": "a.csv", "delimiter": "::", "quoted": True})
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_a_split_that_is_not_named_is_refused_and_either_remedy_works(suffix: str, tmp_path: Path) -> None:
+    rows = [(f"text {n}", "ab"[n % 2], ("train", "test")[n % 3 == 0]) for n in range(12)]
+    if suffix == "csv":
+        (tmp_path / "x.csv").write_text("text,label,Split\n" + "".join(f"{','.join(row)}\n" for row in rows))
+    else:
+        names = ("text", "label", "Split")
+        (tmp_path / "x.jsonl").write_text("\n".join(json.dumps(dict(zip(names, row, strict=True))) for row in rows))
+    reading = {"reader": suffix, "path": f"x.{suffix}", "label": "label"}
+    adapter: TypeAdapter[Any] = TypeAdapter(ClassificationReading)
+
+    def read(**changes: object) -> Any:
+        return read_classification(adapter.validate_python({**reading, **changes}), tmp_path, tmp_path)
+
+    with pytest.raises(DataError, match=r"a column 'Split' that is not named; say 'split: Split' .* or 'split: false'"):
+        read()
+    assert set(read(split="Split")["split"].to_pylist()) == {"train", "test"}
+    assert set(read(split=False)["split"].to_pylist()) == {None}

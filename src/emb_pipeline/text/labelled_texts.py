@@ -26,7 +26,7 @@ from emb_pipeline.text.readings import (
 )
 from emb_pipeline.text.sampling import sampled_rows
 from emb_pipeline.text.splits import files_of_splits, split_name
-from emb_pipeline.text.tables import identifier, joined_columns
+from emb_pipeline.text.tables import identifier, joined_columns, require_named_split
 
 EXAMPLES_SCHEMA = pa.schema(
     [("example_id", pa.string()), ("text", pa.string()), ("label", pa.string()), ("split", pa.string())]
@@ -189,12 +189,13 @@ def _labelled_rows(reading: TabularReading, raw: Path, project: Path, bad: BadRo
     columns = (*reading.text_columns, reading.label)
     for split_of_files, glob in files_of_splits(reading.splits):
         for file in named_files(reading, raw, project, glob=glob):
-            further = (reading.id, reading.split, reading.group)
+            require_named_split(file, reading)
+            further = (reading.id, reading.split or None, reading.group)
             for number, (*texts, label), given in sampled_rows(file, reading, columns, further, bad):
                 place = f"{file.name}, row {number}"
                 example_id = f"{file.name}:{number}" if reading.id is None else identifier(given[reading.id])
                 split: str | None = split_of_files
-                if reading.split is not None:
+                if reading.split:
                     try:
                         split = split_name(given[reading.split], place)
                     except DataError as error:

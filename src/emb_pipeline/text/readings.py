@@ -119,7 +119,11 @@ class _Tabular(_Lenient, PlacedReading):
     )
     id: str | None = Field(default=None, description="column with a unique id; the row number where none is named")
     label: str | None = Field(default=None, description="column with the label (classification)")
-    split: str | None = Field(default=None, description="column that says train, validation or test (classification)")
+    split: str | Literal[False] | None = Field(
+        default=None,
+        description="column that says train, validation or test (classification, tagging); false: a column of the name "
+        "'split' says something else",
+    )
     splits: dict[SplitName, str] | None = Field(
         default=None, description="glob of each split's own files: {train: train.csv, test: test.csv}"
     )
@@ -153,7 +157,7 @@ class _Tabular(_Lenient, PlacedReading):
 
     @model_validator(mode="after")
     def _one_kind_of_split(self) -> _Tabular:
-        if self.split is not None and self.splits is not None:
+        if self.split and self.splits is not None:
             raise ValueError("name either 'split' (a column) or 'splits' (files), not both")
         return self
 

@@ -20,7 +20,7 @@ from emb_pipeline.text.readings import (
     origin_of,
 )
 from emb_pipeline.text.splits import split_name
-from emb_pipeline.text.tables import values_of_rows
+from emb_pipeline.text.tables import require_named_split, values_of_rows
 from emb_pipeline.text.tagging import OUTSIDE, is_tag
 
 SENTENCES_SCHEMA = pa.schema(
@@ -135,6 +135,7 @@ def _iob_sentences(
 def _row_sentences(
     file: NamedFile, reading: TaggedReading, bad: BadRows
 ) -> Iterator[tuple[int, list[str], list[str], str | None]]:
+    require_named_split(file, reading)
     wanted = (reading.tokens, reading.tags, *([reading.split] if reading.split else []))
     for row, (tokens, tags, *split) in values_of_rows(file, reading, wanted, bad):
         place = f"{file.name}, row {row}"

@@ -41,6 +41,10 @@ _DELIMITERS = {
 _ESCAPED = {"\t": r"\t", "\x01": r"\x01"}
 
 
+_ROWS_WITH_ALL_COLUMNS = 100
+"""Objects of a JSON Lines file whose keys are taken for its columns."""
+
+
 def column_names(file: NamedFile, reading: TabularReading, n_rows: int | None = None) -> list[str]:
     """Names of a table's columns (for JSON lines: the keys of the first ``n_rows``, or of all)."""
     if isinstance(reading, ParquetReading):
@@ -48,6 +52,31 @@ def column_names(file: NamedFile, reading: TabularReading, n_rows: int | None = 
     if isinstance(reading, JsonlReading):
         return list(dict.fromkeys(key for _, row in islice(_json_rows(file, reading), n_rows) for key in row))
     return next(_delimited(file, reading), (1, []))[1]
+
+
+def require_named_split(file: NamedFile, reading: TabularReading) -> None:
+    """Refuse a column ``split`` that the reading does not name: the official split would be passed over.
+
+    Raises
+    ------
+    DataError
+        The column is there, and the reading says nothing of it.
+    """
+    if reading.split is not None or reading.splits is not None:
+        return
+    of_sample = reading.sample.by if reading.sample else None
+    named = {*reading.text_columns, reading.label, reading.id, reading.group, of_sample}
+    try:
+        columns = column_names(file, reading, _ROWS_WITH_ALL_COLUMNS)
+    except DataError:  # said with all other faults when the rows are read
+        return
+    for column in columns:
+        if column.strip().casefold() == "split" and column not in named:
+            raise DataError(
+                file.name,
+                f"it has a column '{column}' that is not named",
+                f"say 'split: {column}' if it says train and test, or 'split: false' to draw folds",
+            )
 
 
 @per_file
