@@ -76,7 +76,7 @@ def check_parameters(
     *,
     referenced: Callable[[str], bool] = lambda name: False,
     place: Callable[[str], str] = lambda name: "parameters",
-) -> None:
+) -> dict[str, dict[str, Any]]:
     """Refuse what no part of the program would read, and what it could not run.
 
     Parameters
@@ -87,6 +87,11 @@ def check_parameters(
         Tells whether a top-level name that is no section is used elsewhere, as ``${name}``.
     place : callable
         Names the file that a top-level name was written in, for messages.
+
+    Returns
+    -------
+    dict
+        The embeddings of the grid, as `emb_pipeline.experiment.expand_grid` writes them out.
 
     Raises
     ------
@@ -102,10 +107,16 @@ def check_parameters(
     for section, check in _CHECKS.items():
         if isinstance(parameters.get(section), Mapping):
             problems += [f"{place(section)}: {section}{problem}" for problem in check(parameters[section], parameters)]
+    cells: dict[str, dict[str, Any]] = {}
     if not problems:  # the grid is expanded from sections that are known to be right
-        problems = [f"{place(section)}: {problem}" for section, problem in _embeddings(parameters)]
+        try:
+            cells = expand_grid(parameters["grid"], parameters.get("methods") or {}, parameters.get("seed") or 0)
+        except ValueError as error:
+            raise ParametersError([f"{place('grid')}: {error}"]) from error
+        problems = [f"{place(section)}: {problem}" for section, problem in _embeddings(cells, parameters)]
     if problems:
         raise ParametersError(list(dict.fromkeys(problems)))
+    return cells
 
 
 def check_options(
@@ -324,16 +335,11 @@ def _validate(model: type[BaseModel], values: Any, known: _Known | Sequence[str]
         yield from describe(error, known if callable(known) else lambda path: known)
 
 
-def _embeddings(parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _embeddings(cells: Mapping[str, Mapping[str, Any]], parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Problems of single embeddings of the grid, and of names of embeddings elsewhere that are not in it: section, sentence.
 
     An option that an embedding has from the section ``methods`` is that section's problem, however many embeddings share it.
     """
-    try:
-        cells = expand_grid(parameters["grid"], parameters.get("methods") or {}, parameters.get("seed") or 0)
-    except ValueError as error:
-        yield "grid", str(error)
-        return
     shared = parameters.get("methods") or {}
     for origin, members in cells.items():
         for key, cell in members.items():

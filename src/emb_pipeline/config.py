@@ -21,10 +21,10 @@ import yaml
 from kedro.config import MissingConfigException, OmegaConfigLoader
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from emb_pipeline.checks import ParametersError, check_options, check_parameters
-from emb_pipeline.experiment import Experiment, evaluated_tasks, expand_grid, experiment_from
+from emb_pipeline.experiment import Experiment, evaluated_tasks, experiment_from
 from emb_pipeline.text.errors import suggest
 
 TEMPLATE = "template"
@@ -99,16 +99,11 @@ class ExperimentConfigLoader(OmegaConfigLoader):
             )
         self._require_consistent_names(written)
         try:
-            check_parameters(written, referenced=self._is_referenced, place=self.place)
-            return {
-                **written,
-                "embeddings": expand_grid(written["grid"], written.get("methods") or {}, written.get("seed") or 0),
-                "tasks": evaluated_tasks(written["task_definitions"], written.get("evaluation") or {}),
-            }
+            embeddings = check_parameters(written, referenced=self._is_referenced, place=self.place)
         except ParametersError as error:
             raise ConfigurationError(str(error)) from error
-        except (ValidationError, ValueError) as error:
-            raise ConfigurationError(f"{self.place('grid')}: {error}") from error
+        tasks = evaluated_tasks(written["task_definitions"], written.get("evaluation") or {})
+        return {**written, "embeddings": embeddings, "tasks": tasks}
 
     def _require_use_case(self) -> None:
         """Refuse a use case without a folder, and files in it that no pattern reads."""

@@ -22,12 +22,14 @@ from kedro.framework.hooks import hook_impl
 from emb_pipeline.atomic import LockHeldError, exclusive
 from emb_pipeline.config import (
     active_environment,
+    active_experiment,
     active_parameters,
     in_project,
     project_path,
     remember,
     tracking_uri,
 )
+from emb_pipeline.names import dotted
 from emb_pipeline.redaction import redact
 
 LOGGER = logging.getLogger(__name__)
@@ -157,11 +159,11 @@ def kedro_command(run_params: dict[str, Any]) -> str:
     if run_params.get("only_missing_outputs"):
         words.append("--only-missing-outputs")
     if given := run_params.get("runtime_params"):
-        words.append("--params " + shlex.quote(",".join(f"{name}={value}" for name, value in _flat(given))))
+        words.append("--params " + shlex.quote(",".join(f"{name}={value}" for name, value in dotted(given))))
     if (runner := _runner(run_params)) != _SEQUENTIAL:
         words.append(f"--runner {runner}")
     if given := _of_command_line("runner_params"):
-        words.append("--runner-params " + ",".join(f"{name}={value}" for name, value in _flat(given)))
+        words.append("--runner-params " + ",".join(f"{name}={value}" for name, value in dotted(given)))
     return " ".join(words)
 
 
@@ -181,14 +183,6 @@ def _of_command_line(option: str) -> Any:
     return context.params.get(option) if context else None
 
 
-def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
-
-
 class Requirements:
     """Refuses what cannot work on this machine before anything is trained: a broken model, a GPU that is not there."""
 
@@ -196,7 +190,7 @@ class Requirements:
     def before_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
         """Check every embedding that this run trains or loads, and what it reads that is made elsewhere."""
         from emb_pipeline.embeddings.registry import require
-        from emb_pipeline.experiment import EmbeddingCell, experiment_from, without_a_task
+        from emb_pipeline.experiment import EmbeddingCell, without_a_task
 
         embeddings = active_parameters()["embeddings"]
         names = {name for node in pipeline.nodes for name in node.inputs if name.startswith("params:embeddings.")}
@@ -204,7 +198,7 @@ class Requirements:
             _, origin, key = name.split(".", 2)
             cell = EmbeddingCell.model_validate(embeddings[origin][key])
             require(cell.method, cell.options)
-        for cell in without_a_task(experiment_from(active_parameters())):
+        for cell in without_a_task(active_experiment()):
             LOGGER.warning("%s is evaluated on no task of the grid: none of them can use it", cell.name)
         for name in sorted({name for node in pipeline.nodes for name in node.inputs if "@" in name}):
             check = getattr(catalog.get(name), "require", None)

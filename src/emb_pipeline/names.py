@@ -7,6 +7,8 @@ embedding is in its specification (`emb_pipeline.pipelines.facts`).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 LOW_COVERAGE = 0.75
 """Share of a task's running words below which word vectors are judged by what they do not know."""
@@ -33,3 +35,12 @@ def is_resample(embedding: str) -> bool:
 def resampled_from(embedding: str) -> str:
     """``domain.word2vec_100`` for ``domain.word2vec_100_bootstrap1``."""
     return _RESAMPLE.sub("", embedding)
+
+
+def dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the values of nested mappings by their path: ``methods.word2vec.window``, 9."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from dotted(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value

@@ -11,7 +11,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -23,6 +23,7 @@ from emb_pipeline.datasets.failures import failure_at, forget_failure, store_fai
 from emb_pipeline.datasets.mlflow_names import mlflow_name
 from emb_pipeline.datasets.tables import TablesDataset
 from emb_pipeline.failures import Failed
+from emb_pipeline.names import dotted
 from emb_pipeline.redaction import redact
 from emb_pipeline.text.sealed_files import read_json, write_json
 
@@ -232,9 +233,10 @@ def _log_run(tracking_uri: str, experiment: str, run_name: str, record: Mapping[
     values = [(name, value, 0) for name, value in record.get("metrics", {}).items()]
     values += [(name, value, step) for name, series in record.get("series", {}).items() for step, value in enumerate(series)]
     metrics = [Metric(mlflow_name(name), float(value), now, step) for name, value, step in values if _is_number(value)]
-    params = [Param(name, value) for name, value in _params(record).items()]
+    given = _params(record)
+    params = [Param(name, value) for name, value in given.items()]
     place = experiment_id(client, experiment)
-    run = client.create_run(place, run_name=_told_apart(client, place, run_name, _params(record)), tags=tags)
+    run = client.create_run(place, run_name=_told_apart(client, place, run_name, given), tags=tags)
     run_id = str(run.info.run_id)
     try:
         for start in range(0, len(metrics), _METRICS_PER_BATCH):
@@ -259,18 +261,10 @@ def _delete_quietly(client: Any, run_id: str) -> None:
 def _params(record: Mapping[str, Any]) -> dict[str, str]:
     """Axes of the grid and hyper-parameters by name; long ones stand in the tag ``options`` alone."""
     options = record.get("tags", {}).get("options")
-    flat = dict(_flat(json.loads(options))) if isinstance(options, str) and options.startswith("{") else {}
+    flat = dict(dotted(json.loads(options))) if isinstance(options, str) and options.startswith("{") else {}
     given = {**{f"options.{name}": value for name, value in flat.items()}, **record.get("params", {})}
     named = {mlflow_name(name): redact(str(value)) for name, value in given.items() if value is not None}
     return {name: value for name, value in named.items() if len(value) <= _LONGEST_PARAM}
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
 
 
 def _told_apart(client: Any, experiment: str, run_name: str, params: Mapping[str, str]) -> str:

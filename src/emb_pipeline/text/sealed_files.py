@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import mmap
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,13 +94,8 @@ def read_parquet(
     DataError
         The file is missing or damaged, or lacks a column.
     """
-    is_sealed(path, remedy)
-    try:
-        table = pq.read_table(path, read_dictionary=list(read_dictionary or ()))
-        table.validate(full=True)
-    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
-        raise DataError(str(path), f"is no Parquet file, or a damaged one ({_short(error)})", remedy) from error
-    return _checked(table, path, columns, remedy)
+    wrong = "is no Parquet file, or a damaged one"
+    return _read(path, lambda: pq.read_table(path, read_dictionary=list(read_dictionary or ())), wrong, columns, remedy)
 
 
 def write_arrow(batch: pa.RecordBatch, path: Path) -> None:
@@ -119,12 +114,18 @@ def map_arrow(path: Path, *, columns: Sequence[str] = (), remedy: str = AGAIN) -
     DataError
         The file is missing or damaged, or lacks a column.
     """
+    wrong = "is not a complete Arrow IPC file"
+    return _read(path, lambda: pa.ipc.open_file(pa.memory_map(str(path))).read_all(), wrong, columns, remedy)
+
+
+def _read(path: Path, load: Callable[[], pa.Table], wrong: str, columns: Sequence[str], remedy: str) -> pa.Table:
+    """Check a file's bytes before they are parsed, and the table that they hold after it."""
     is_sealed(path, remedy)
     try:
-        table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+        table = load()
         table.validate(full=True)
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
-        raise DataError(str(path), f"is not a complete Arrow IPC file ({_short(error)})", remedy) from error
+        raise DataError(str(path), f"{wrong} ({_short(error)})", remedy) from error
     return _checked(table, path, columns, remedy)
 
 
