@@ -28,6 +28,18 @@ ITEM_SCORES = pa.schema(
 MEASURED = pa.schema([ITEM_SCORES.field(name) for name in ("label_fraction", "unit_id", "group_id", "metric", "value")])
 """What an evaluation knows; the other columns say which cell it was (`stamped`)."""
 
+TRAINING_DRAWS = pa.schema(
+    [
+        ("embedding", pa.string()),
+        ("task", pa.string()),
+        ("metric", pa.string()),
+        ("unit_id", pa.string()),
+        ("values", pa.list_(pa.float32())),
+    ]
+)
+"""One row per cell, metric and unit: its score by probes that learnt from resamples of the training labels. The same place
+of ``values`` is the same resample for all embeddings of a task."""
+
 PRIMARY_METRICS = {name: kind.primary_metric for name, kind in KINDS.items()}
 
 
