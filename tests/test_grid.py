@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from emb_pipeline.experiment import (
@@ -397,3 +400,15 @@ def test_digits_in_the_name_of_a_pretrained_or_derived_embedding_say_nothing_of_
         "pretrained.glove_99": 5,
         "pretrained.glove_8": None,
     }
+
+
+USE_CASES = sorted(path.parent.name for path in (Path(__file__).parents[1] / "conf").glob("*/globals.yml"))
+
+
+@pytest.mark.parametrize("use_case", USE_CASES)
+def test_a_shipped_use_case_cuts_no_model_short_but_where_the_name_says_so(use_case: str) -> None:
+    path = Path(__file__).parents[1] / "conf" / use_case / "globals.yml"
+    grid = yaml.safe_load(path.read_text(encoding="utf-8"))["grid"]
+    lengths = {name: each.get("options", {}).get("max_length") for name, each in (grid.get("pretrained") or {}).items()}
+    assert lengths == {name: int(name.rpartition("_cut_")[2]) if "_cut_" in name else None for name in lengths}
+    assert not [each for each in grid.get("fine_tune") or () if "max_length" in each.get("options", {})]

@@ -211,6 +211,27 @@ def test_queries_are_a_repeatable_sample() -> None:
     assert first[0].equals(again[0])
 
 
+def test_fewer_passages_keep_every_answer() -> None:
+    table = table_of(*((f"p.a.f{i}", "p.a", f"Do the thing number {i}", BODY.format(i)) for i in range(40)))
+
+    def read(**more: int) -> tuple[set[str], set[str], set[str]]:
+        queries, passages, qrels = summary_retrieval(
+            table, max_queries=5, min_tokens=4, min_body_tokens=20, test_share=0.9, **more
+        )
+        columns = queries["query_id"], passages["passage_id"], qrels["passage_id"]
+        return tuple(set(column.to_pylist()) for column in columns)  # type: ignore[return-value]
+
+    queries, every_passage, answers = read()
+    assert len(every_passage) == 40
+    assert len(answers) == 5
+    for n, expected in ((12, 12), (5, 5), (1, 5), (100, 40)):
+        found = read(max_passages=n)
+        assert found[0] == queries
+        assert found[2] == answers
+        assert len(found[1]) == expected
+        assert answers <= found[1] <= every_passage
+
+
 def test_without_a_held_out_body_there_is_no_task() -> None:
     with pytest.raises(DataError, match="no held-out summary has a body"):
         summary_retrieval(

@@ -111,6 +111,8 @@ class ContextualEncoder:
             "device": self.options.device,
             "libraries": [importlib.metadata.version(name).rsplit(".", 1)[0] for name in _ROUNDING],
         }
+        if self.options.backend != "torch":
+            facts["attention"] = "eager"
         if self.prompts[role] and not self._saved.pools_prompt:
             facts["pools_prompt"] = False
         if self.options.long_texts != "truncate":
@@ -462,8 +464,17 @@ def pooled_states(hidden: torch.Tensor, mask: torch.Tensor, pooling: str) -> tor
     return (hidden * mask[:, :, None]).sum(dim=1) / mask.sum(dim=1, keepdim=True).clamp(min=1)
 
 
-def load_model(model: Path, dtype: str = "float32") -> Any:
-    """The transformer of a model's folder, from its safetensors alone.
+def load_model(model: Path, dtype: str = "float32", attention: str | None = None) -> Any:
+    """Load the transformer of a model's folder, from its safetensors alone.
+
+    Parameters
+    ----------
+    model : Path
+        The folder.
+    dtype : {"float32", "bfloat16"}
+        Format of its numbers.
+    attention : {"eager", "sdpa"}, optional
+        Implementation of attention; without it, the library's choice.
 
     Raises
     ------
@@ -478,7 +489,12 @@ def load_model(model: Path, dtype: str = "float32") -> Any:
     logging.set_verbosity_error()  # weights of heads that are not needed here are reported otherwise
     try:
         return AutoModel.from_pretrained(
-            str(model), local_files_only=True, use_safetensors=True, trust_remote_code=False, dtype=getattr(torch, dtype)
+            str(model),
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            dtype=getattr(torch, dtype),
+            attn_implementation=attention,
         )
     except Exception as error:  # whatever a broken file makes the library raise
         raise DataError(str(model), f"the model cannot be read ({error})", "save or download it again") from error

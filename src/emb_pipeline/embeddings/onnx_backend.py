@@ -44,7 +44,7 @@ def onnx_backend(folder: EncoderFolder, options: EncoderOptions, cache: Path | N
 
 def _converted(folder: EncoderFolder, options: EncoderOptions, cache: Path) -> Path:
     """The model's file for ONNX Runtime, made by one process while others that want it wait."""
-    place = cache / f"{folder.fingerprint[:32]}_layer{options.layer}"
+    place = cache / f"{folder.fingerprint[:32]}_layer{options.layer}_eager"
     exported, quantised = place.with_suffix(".onnx"), place.with_suffix(".int8.onnx")
     cache.mkdir(parents=True, exist_ok=True)
     with exclusive(cache / ".lock", what="converting an encoder for ONNX Runtime"):
@@ -63,7 +63,8 @@ def _export(folder: EncoderFolder, layer: int, path: Path) -> None:
     class Layer(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.model = load_model(folder.model_path).eval()
+            # Written out: PyTorch's fused attention is exported with tests of rows without a key, a tenth of the time.
+            self.model = load_model(folder.model_path, attention="eager").eval()
 
         def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
             made = self.model(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=layer != -1)

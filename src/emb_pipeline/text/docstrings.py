@@ -166,6 +166,7 @@ def summary_retrieval(
     min_body_tokens: int,
     test_share: float,
     training_queries: int = 0,
+    max_passages: int | None = None,
 ) -> tuple[pa.Table, pa.Table, pa.Table]:
     """Retrieval: find a docstring's body by its summary.
 
@@ -185,6 +186,9 @@ def summary_retrieval(
         Share of the distinct summaries that are held out; the same ones as in `subpackage_examples`.
     training_queries : int
         Further queries at most, of summaries that are not held out, in the split ``train``.
+    max_passages : int, optional
+        Passages to search at most: all answers of the queries, and of the others those with the lowest hashes; never fewer
+        than there are answers. Without it, all.
 
     Returns
     -------
@@ -222,6 +226,11 @@ def summary_retrieval(
     split_of = dict.fromkeys(tested, "test") | dict.fromkeys(training, "train")
     chosen = sorted(split_of, key=lambda query: queries[query][0])
     qrels = [(queries[query][0], passage_id) for query in chosen for passage_id in sorted(answers[query])]
+    if max_passages is not None:
+        answering = {passage_id for _, passage_id in qrels}
+        others = sorted((passage for passage, (doc_id, _) in passages.items() if doc_id not in answering), key=text_hash)
+        left_out = set(others[max(max_passages - len(answering), 0) :])
+        passages = {passage: of for passage, of in passages.items() if passage not in left_out}
     return (
         pa.table(
             {

@@ -406,6 +406,11 @@ class DocstringRetrievalReading(Reading):
     training_queries: int = Field(
         default=0, ge=0, description="further queries, not evaluated on, that embeddings may be fine-tuned on"
     )
+    max_passages: int | None = Field(
+        default=None,
+        ge=1,
+        description="passages at most: all answers of the queries, and a sample of the others by their hash; null: all",
+    )
     min_tokens: int = Field(default=4, ge=1, description="tokens that a summary needs to be a query")
     min_body_tokens: int = Field(default=20, ge=1, description="tokens that a body needs to be a passage")
     test_share: float = Field(default=0.3, gt=0, lt=1, description="share of the distinct summaries held out for testing")

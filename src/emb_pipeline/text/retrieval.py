@@ -104,6 +104,7 @@ def read_retrieval(reading: RetrievalReading, raw: Path, project: Path, bad: Bad
                 table,
                 max_queries=reading.max_queries,
                 training_queries=reading.training_queries,
+                max_passages=reading.max_passages,
                 min_tokens=reading.min_tokens,
                 min_body_tokens=reading.min_body_tokens,
                 test_share=reading.test_share,
