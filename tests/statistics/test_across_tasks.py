@@ -23,7 +23,8 @@ PLACE = {
 
 def _effects(differences: list[float], errors: list[float], **place: str) -> pd.DataFrame:
     tasks = [f"t{number}" for number in range(len(differences))]
-    return pd.DataFrame({"task": tasks, "difference": differences, "error": errors}).assign(**{**PLACE, **place})
+    numbers = {"difference": differences, "error": errors, "seed_error": [0.0] * len(errors)}
+    return pd.DataFrame({"task": tasks, **numbers}).assign(**{**PLACE, **place})
 
 
 def test_the_mean_over_tasks_and_both_of_its_intervals_are_those_worked_out_by_hand() -> None:

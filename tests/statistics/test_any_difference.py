@@ -1,8 +1,7 @@
-"""Whether any embedding differs: the gate before all claims of a report."""
+"""All that a report claims of differences, tested in one family."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -10,77 +9,108 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from emb_pipeline.statistics.any_difference import ALL, FEWER, any_differences, any_scores_differ, floors, with_floors
-from emb_pipeline.statistics.factorial import Design, designs_of
+from emb_pipeline.statistics.any_difference import ALL, any_differences
+from emb_pipeline.statistics.claims import ACROSS, CURVE, FACTOR, PAIR, CurvePoint, check_claims, contrast_tests, pair_tests
+from emb_pipeline.statistics.extra_variance import ExtraVariance
+from emb_pipeline.statistics.factorial import Design, contrast_keys, designs_of
+from emb_pipeline.statistics.leaderboard import comparisons
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import TaskScores, task_scores
 from emb_pipeline.tasks.scores import measured, stamped
 
 RESAMPLING = Resampling(resamples=100, permutations=499)
 GRID = list(product(("domain", "generic"), ("word2vec", "fasttext", "glove", "lsa")))
+CONTROL = "control.random_50"
 
 
-def _scores(rng: np.random.Generator, domain: float = 0.0, n: int = 200) -> tuple[TaskScores, list[Design]]:
-    """Scores of eight embeddings of one grid, those trained on the domain better by so much on average."""
+def _scores(
+    rng: np.random.Generator, domain: float = 0.0, control: float = 0.0, n: int = 200, task: str = "t"
+) -> tuple[TaskScores, list[Design], pa.Table]:
+    """Scores of a grid and a control: those trained on the domain better by so much, the control by so much."""
     items = np.array([f"i{number}" for number in range(n)])
     difficulty = rng.normal(0, 0.3, size=n)
-    tables = [
-        stamped(
-            measured(items, items, {"accuracy": difficulty + rng.normal(0, 0.3, size=n) + domain * (origin == "domain")}),
-            origin=origin,
-            method=method,
-            task="t",
-            dim=50,
-            tuned=False,
-            seed=0,
-            embedding=f"{origin}.{method}_50",
-        )
-        for origin, method in GRID
-    ]
-    (found,) = task_scores(pa.concat_tables(tables))
-    factors = pd.DataFrame(GRID, columns=["corpus", "method"]).assign(dim="50")
-    return found, designs_of(factors, found.metrics["accuracy"])
-
-
-def test_where_nothing_differs_p_is_small_as_often_as_it_should_be() -> None:
-    rng = np.random.default_rng(0)
-    p = np.array([any_scores_differ(*_with_metric(_scores(rng)), RESAMPLING) for _ in range(100)])
-    assert (p <= 0.05).mean() <= 0.12
-    assert 0.4 <= p.mean() <= 0.6
-
-
-def test_a_difference_that_only_the_average_over_a_grid_shows_opens_the_gate() -> None:
-    """Domain text adds a little to each of four methods: pairs seldom show it, the mean over methods often does."""
-    rng = np.random.default_rng(2)
-    opened = {"pairs": 0, "all": 0}
-    for _ in range(50):
-        found, designs = _scores(rng, domain=0.05)
-        opened["pairs"] += any_scores_differ(found, "accuracy", [], RESAMPLING) <= 0.05
-        opened["all"] += any_scores_differ(found, "accuracy", designs, RESAMPLING) <= 0.05
-    assert opened["all"] > opened["pairs"] + 4, opened
-
-
-def test_without_a_second_embedding_nothing_can_differ() -> None:
-    found, _ = _scores(np.random.default_rng(3))
-    metrics = {"accuracy": found.metrics["accuracy"][:, :1]}
-    alone = replace(found, embeddings=found.embeddings[:1], cells=found.cells[:1], metrics=metrics)
-    assert any_scores_differ(alone, "accuracy", [], RESAMPLING) == 1.0
-
-
-def test_a_claim_cannot_be_surer_than_its_task_as_a_whole() -> None:
-    place = {"metric": "accuracy", "n": 10}
-    table = any_differences(
+    cells = [(origin, method, 50, f"{origin}.{method}_50", domain * (origin == "domain")) for origin, method in GRID]
+    cells.append(("control", "random", 50, CONTROL, control))
+    table = pa.concat_tables(
         [
-            {"task": "a", "labels": ALL, "p": 0.001, **place},
-            {"task": "b", "labels": ALL, "p": 0.03, **place},
-            {"task": "a", "labels": FEWER, "p": 0.2, **place},
+            stamped(
+                measured(items, items, {"accuracy": difficulty + rng.normal(0, 0.3, size=n) + better}),
+                origin=origin,
+                method=method,
+                task=task,
+                dim=dim,
+                tuned=False,
+                seed=0,
+                embedding=name,
+            )
+            for origin, method, dim, name, better in cells
         ]
     )
-    assert table["p_adjusted"].tolist() == pytest.approx([0.003, 0.06, 0.2])  # Holm: × 3, × 2, × 1
-    assert floors(table, FEWER) == pytest.approx({"a": 0.2})
-    claims = pd.DataFrame({"task": ["a", "a", "b", "other"], "p_adjusted": [0.002, 0.04, 0.01, 0.02]})
-    assert with_floors(claims, floors(table))["p_adjusted"].tolist() == pytest.approx([0.003, 0.04, 0.06, 0.02])
+    (found,) = task_scores(table)
+    factors = pd.DataFrame(GRID, columns=["corpus", "method"]).assign(dim="50")
+    return found, designs_of(factors, found.metrics["accuracy"][:, :-1]), table
 
 
-def _with_metric(made: tuple[TaskScores, list[Design]]) -> tuple[TaskScores, str, list[Design]]:
-    return made[0], "accuracy", made[1]
+def _claims(made: tuple[TaskScores, list[Design], pa.Table]) -> pd.DataFrame:
+    found, designs, _ = made
+    return check_claims([found], {found.task: "accuracy"}, {found.task: designs}, RESAMPLING)
+
+
+def test_a_control_that_differs_opens_nothing_for_the_others() -> None:
+    """Candidates that are equal, and a control far below them: the page claims something in about 5 % of cases."""
+    rng = np.random.default_rng(0)
+    n, said, about_the_control = 60, 0, 0
+    for _ in range(n):
+        claims = _claims(_scores(rng, control=-0.3))
+        (row,) = any_differences(claims, {CONTROL}, 0.05).to_dict("records")
+        said += row["p_adjusted"] <= 0.05
+        about_the_control += (claims[claims["embedding_b"] == CONTROL]["p_adjusted"] <= 0.05).all()
+    assert said <= 0.12 * n
+    assert about_the_control == n
+
+
+def test_a_difference_that_only_the_average_over_a_grid_shows_is_found() -> None:
+    """Domain text adds a little to each of four methods: a given pair seldom shows it, the mean over methods often does."""
+    rng = np.random.default_rng(2)
+    found = {"one pair": 0, "corpus": 0}
+    for _ in range(40):
+        claims = _claims(_scores(rng, domain=0.06)).set_index("family")
+        pairs = claims.loc[PAIR].set_index(["embedding_a", "embedding_b"])
+        found["one pair"] += pairs.loc[("domain.word2vec_50", "generic.word2vec_50"), "p_adjusted"] <= 0.05
+        factors = claims.loc[FACTOR]
+        found["corpus"] += (factors[(factors["factor"] == "corpus") & (factors["within"] == "")]["p_adjusted"] <= 0.05).any()
+    assert found["corpus"] > found["one pair"] + 10, found
+
+
+def test_tables_of_the_report_read_their_tests_from_the_claims() -> None:
+    made = _scores(np.random.default_rng(3), domain=0.2)
+    claims = _claims(made)
+    table = comparisons(made[2], {"t": "accuracy"}, RESAMPLING, claims=claims)
+    pairs = claims[claims["family"] == PAIR].set_index(["embedding_a", "embedding_b"])
+    for row in table.to_dict("records"):
+        known = pairs.loc[(row["embedding_a"], row["embedding_b"])]
+        assert row["p_adjusted"] == known["p_adjusted"] and row["difference"] == pytest.approx(known["difference"])
+    turned = pair_tests(claims, "t", [("generic.glove_50", "domain.word2vec_50")])
+    assert turned.difference[0] == pytest.approx(-pairs.loc[("domain.word2vec_50", "generic.glove_50"), "difference"])
+    assert len(contrast_tests(claims, "t").p) == len(contrast_keys(made[1])) > 0
+
+
+def test_averages_over_tasks_and_points_of_curves_are_claims_too() -> None:
+    rng = np.random.default_rng(4)
+    made = [_scores(rng, domain=0.2, task=name) for name in ("one", "two")]
+    names = list(made[0][0].families)
+    points = {"one": [CurvePoint(30, names, made[0][0].metrics["accuracy"], ExtraVariance.none(len(names)))]}
+    claims = check_claims(
+        [found for found, _, _ in made],
+        {"one": "accuracy", "two": "accuracy"},
+        {found.task: designs for found, designs, _ in made},
+        RESAMPLING,
+        points,
+    )
+    averages = claims[(claims["family"] == ACROSS) & (claims["factor"] == "corpus") & (claims["instead_of"] == "")]
+    corpus = averages.iloc[0]
+    assert corpus["p_adjusted"] <= 0.05 and corpus["difference"] == pytest.approx(0.2, abs=0.05)
+    curve, pairs = (claims[(claims["family"] == family) & (claims["task"] == "one")] for family in (CURVE, PAIR))
+    assert set(curve["n_labels"]) == {30}
+    np.testing.assert_allclose(curve["p_adjusted"], pairs["p_adjusted"])  # the same scores, the same flips
+    assert set(any_differences(claims, {CONTROL}, 0.05)["labels"]) == {ALL, "fewer"}

@@ -10,7 +10,7 @@ import pytest
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
-from emb_pipeline.statistics.factorial import REST, Design, designs_of, factor_effects, seed_variance, variance_shares
+from emb_pipeline.statistics.factorial import REST, Design, designs_of, factor_effects, variance_shares
 
 LEVELS = {"corpus": ["domain", "generic"], "method": ["word2vec", "fasttext", "glove"]}
 
@@ -164,44 +164,3 @@ def test_a_grid_holds_the_crossings_that_every_corpus_has() -> None:
         ("corpus × method at 100", 4),
         ("corpus × dimension of word2vec", 4),
     ]
-
-
-def test_the_variance_between_seeds_is_the_pooled_one_by_hand_and_without_seeds_none() -> None:
-    factors = pd.DataFrame({"corpus": ["d", "d", "d", "g", "g"], "method": ["w", "w", "f", "w", "w"]})
-    means = np.array([0.90, 0.94, 0.8, 0.5, 0.52])  # squares within: 2 × .02² and 2 × .01², one degree of freedom each
-    rng = np.random.default_rng(0)
-    assert seed_variance([_exact(factors, means)], n_resamples=50, rng=rng) == pytest.approx((0.0008 + 0.0002) / 2)
-    single = _exact(factors.iloc[[0, 2, 3]].reset_index(drop=True), means[[0, 2, 3]])
-    assert seed_variance([single], n_resamples=50, rng=rng) == 0
-
-
-def test_the_chance_of_the_units_is_no_variance_between_seeds() -> None:
-    rng = np.random.default_rng(5)
-    factors = pd.DataFrame({"corpus": ["d"] * 3 + ["g"] * 3})
-    found = []
-    for _ in range(40):
-        design = Design("d", (rng.random((400, 6)) < 0.7).astype(float), factors)
-        found.append(seed_variance([design], n_resamples=200, rng=rng))
-    # units alone give .7 × .3 / 400 = .0005 for a seed: about half of the estimates fall below, and are nothing
-    assert np.mean(np.array(found) == 0) > 0.4
-    assert np.mean(found) < 0.0003
-
-
-def test_intervals_hold_for_other_seeds_of_all_cells_where_some_were_repeated() -> None:
-    """The same planted effect, trained anew each time: units alone cover it far too seldom."""
-    rng = np.random.default_rng(23)
-    seeds = _grid().assign(times=[3, 1, 1, 3, 1, 1])  # word2vec has three seeds with each corpus
-    factors = seeds.loc[seeds.index.repeat(seeds["times"])].drop(columns="times").reset_index(drop=True)
-    covered = {"units alone": 0, "units and seeds": 0}
-    n = 150
-    for _ in range(n):
-        trained = 0.6 + 0.05 * (factors["corpus"] == "domain").to_numpy() + rng.normal(0, 0.02, size=len(factors))
-        scores = trained + rng.normal(0, 0.3, size=(500, 1)) + rng.normal(0, 0.1, size=(500, len(factors)))
-        once = ~factors.duplicated().to_numpy()
-        for name, chosen in (("units alone", once), ("units and seeds", np.ones(len(factors), dtype=bool))):
-            design = Design("d", scores[:, chosen], factors[chosen].reset_index(drop=True))
-            rows = factor_effects([design], n_resamples=300, n_permutations=19, rng=rng)
-            (row,) = [row for row in rows if row["factor"] == "corpus" and not row["within"]]
-            covered[name] += row["ci_low"] <= 0.05 <= row["ci_high"]
-    assert covered["units and seeds"] >= 0.88 * n
-    assert covered["units alone"] <= 0.75 * n

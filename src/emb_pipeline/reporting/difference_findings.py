@@ -27,17 +27,17 @@ def difference_finding(differences: pd.DataFrame, level: float) -> Finding | Non
         each = "the task" if len(rows) == 1 else f"each of the {plural(len(rows), 'task')}"
         return Finding(
             Markup(
-                "Embeddings differ on {}: one test of everything that this page compares, adjusted for all tasks, says so "
-                "({} at most)."
-            ).format(each, p_text(rows["p_adjusted"].max()))
+                "Embeddings differ on {} ({} at most). All differences on this page were tested together: the probability "
+                "that even one that is called significant is none is {} at most."
+            ).format(each, p_text(rows["p_adjusted"].max()), f"{level:.0%}".replace("%", " %"))
         )
     named = Markup(", ").join(
         Markup("{} ({})").format(row["task"], p_text(row["p_adjusted"])) for row in silent.to_dict("records")
     )
     return Finding(
         Markup(
-            "<strong>On {} of {} no difference between embeddings is found at all</strong>: {}. What looks like one there "
-            "may be chance."
+            "<strong>On {} of {} no difference between embeddings is significant</strong>, controls left out: {}. What "
+            "looks like one there may be chance."
         ).format(len(silent), plural(len(rows), "task"), named),
         "warning",
     )

@@ -432,7 +432,7 @@ def ceiling_finding(result: Result) -> Finding | None:
 
 
 def power_finding(result: Result) -> Finding | None:
-    """The smallest difference to the leader that this many test items can show."""
+    """The smallest difference to the leader that the tests of this page find on this many test items."""
     if result.leader is None:
         return None
     leader = without_seed(str(result.leader["embedding"]))
@@ -441,7 +441,9 @@ def power_finding(result: Result) -> Finding | None:
     )
     if not sizes:
         return None
-    sentence = Markup("With {}, a difference of {} to the highest is found in four of five cases by a single test.")
+    sentence = Markup(
+        "With {}, a true difference of {} to the highest is found in four of five cases by the tests of this page."
+    )
     return Finding(sentence.format(result.items, distance_text(sizes[len(sizes) // 2], result.metric)))
 
 

@@ -1,4 +1,4 @@
-"""Variance of systems' mean scores beyond that of the test units: other training labels, other seeds, units that depend on each other."""
+"""Variance of systems' mean scores beyond that of the test units: of other training labels, or of units that depend."""
 
 from __future__ import annotations
 
@@ -103,6 +103,32 @@ def of_training_draws(draws: np.ndarray, codes: np.ndarray, n_groups: int) -> Ex
         chance += sums.T @ sums
     chance *= n_groups / max(n_groups - 1, 1) / ((n_draws - 1) * n_units**2)
     return ExtraVariance(positive_part(covariance - chance), n_draws - 1)
+
+
+def filled_in(known: ExtraVariance, places: Sequence[int], n_systems: int) -> ExtraVariance:
+    """The covariance of all systems, where it was estimated for some of them.
+
+    A system without an estimate is given the mean variance of the others, and their mean covariance with each.
+
+    Parameters
+    ----------
+    known : ExtraVariance
+        Of the systems at these places.
+    places : sequence of int
+        Ascending or not.
+    n_systems : int
+        All systems.
+    """
+    if len(places) == n_systems and list(places) == list(range(n_systems)):
+        return known
+    n = len(places)
+    covariance = known.covariance
+    variance = float(np.trace(covariance)) / n
+    shared = float((covariance.sum() - np.trace(covariance)) / (n * (n - 1))) if n > 1 else 0.0
+    whole = np.full((n_systems, n_systems), shared)
+    whole[np.diag_indices(n_systems)] = variance
+    whole[np.ix_(places, places)] = covariance
+    return ExtraVariance(positive_part(whole), known.freedom)
 
 
 def averaged(columns: Sequence[Sequence[int]], n_systems: int) -> np.ndarray:

@@ -9,8 +9,9 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from emb_pipeline.statistics.comparisons import sign_flip_tests
+from emb_pipeline.statistics.extra_variance import ExtraVariance
 from emb_pipeline.statistics.intervals import bootstrap_means
+from emb_pipeline.statistics.step_down import Tested, Tests, step_down_tests
 
 REST = "seeds and the rest"
 CHANCE = "chance of the test items"
@@ -40,6 +41,7 @@ FACTOR_EFFECTS = {
     "instead_of": "string",
     "difference": "float64",
     "error": "float64",
+    "seed_error": "float64",
     "ci_low": "float64",
     "ci_high": "float64",
     "p": "float64",
@@ -63,12 +65,20 @@ class Design:
         The level of each factor; cells with equal levels are repetitions with other seeds.
     groups : ndarray of shape (n_units,), optional
         Units that are resampled together.
+    columns : ndarray of shape (n_cells,), optional
+        Place of each cell among all embeddings of the task; 0, 1, … if left out.
     """
 
     name: str
     scores: np.ndarray
     factors: pd.DataFrame
     groups: np.ndarray | None = None
+    columns: np.ndarray | None = None
+
+    @property
+    def places(self) -> np.ndarray:
+        """Place of each cell among all embeddings of the task."""
+        return np.arange(len(self.factors)) if self.columns is None else self.columns
 
     def __post_init__(self) -> None:
         if self.scores.ndim != 2 or self.scores.shape[1] != len(self.factors):
@@ -164,6 +174,10 @@ def factor_effects(
     rng: np.random.Generator,
     level: float = 0.95,
     largest: float = np.inf,
+    extra: ExtraVariance | None = None,
+    seed_variance: float = 0.0,
+    seed_freedom: float = np.inf,
+    tests: Tests | None = None,
 ) -> list[dict[str, object]]:
     """What one level of a factor changes against another, all else equal: overall, within each level of the others, and how
     much more within one of these than within another (interaction).
@@ -176,47 +190,59 @@ def factor_effects(
         Bootstrap and sign flips of the units.
     largest : float
         Largest difference that the metric can show: intervals are cut off there, those of interactions at twice that.
+    extra : ExtraVariance, optional
+        Variance of all embeddings' means beyond the units, in the order that `Design.places` number.
+    seed_variance, seed_freedom : float
+        Variance of an embedding's mean score over training seeds, and its degrees of freedom (`seeds`).
+    tests : Tests, optional
+        Of these contrasts, where they were tested before, together with other hypotheses.
 
     Returns
     -------
     list of dict with the columns of FACTOR_EFFECTS, task and metric left out
         ``difference`` is the mean of a - b over the ``pairs`` combinations of the other factors in which both occur (each
-        the mean of its seeds); ``error`` is its bootstrap standard error. Interval and error are for other units and, where
-        some cells were repeated with other seeds, for other seeds of all of them (`seed_variance`); p is for these vectors.
-        ``within`` is empty, or ``method = glove``. An interaction also has ``instead_of``, say ``method = word2vec``: its
-        difference is that within the one minus that within the other. p is adjusted for all rows of all designs: they are
-        one family, since each looks at the same differences from another side.
+        the mean of its seeds). Interval, error and p are for other units, other training labels where ``extra`` holds them,
+        and other seeds; ``seed_error`` is the part of the ``error`` that is due to seeds. ``within`` is empty, or
+        ``method = glove``. An interaction also has ``instead_of``, say ``method = word2vec``: its difference is that within
+        the one minus that within the other. p is adjusted for all rows of all designs: they are one family, since each
+        looks at the same differences from another side.
     """
     contrasts = _contrasts_of(designs)
     if not contrasts:
         return []
+    plus, minus = _sides(contrasts)
+    differences = plus - minus
     groups = designs[0].groups
-    sides = _sides(contrasts)
-    pairs = [(row, row + len(contrasts)) for row in range(len(contrasts))]
-    p, p_adjusted = sign_flip_tests(np.hstack(sides), n_permutations=n_permutations, rng=rng, groups=groups, pairs=pairs)
-    differences = sides[0] - sides[1]
+    n_embeddings = len(extra.covariance) if extra else 1 + max(int(design.places.max()) for design in designs)
+    weights = contrast_weights(designs, n_embeddings)
+    seeds = ExtraVariance(seed_variance * np.eye(n_embeddings), seed_freedom)
+    sources = [each for each in (extra, seeds) if each is not None]
+    if tests is None:
+        pairs = np.arange(2 * len(contrasts)).reshape(2, -1).T
+        both = np.hstack([np.clip(weights, 0, None), np.clip(-weights, 0, None)])
+        tested = Tested(np.hstack([plus, minus]), pairs, groups, [(each, both) for each in sources])
+        tests = step_down_tests([tested], n_permutations=n_permutations, rng=rng, level=1 - level)
     resampled = bootstrap_means(differences, n_resamples=n_resamples, rng=rng, groups=groups)
-    luck = seed_variance(designs, n_resamples=n_resamples, rng=rng)
-    spreads = np.sqrt([luck * np.square(contrast.weights).sum() for contrast in contrasts])
-    resampled += spreads * rng.standard_normal(resampled.shape)
+    variances = resampled.var(axis=0)
+    for source in sources:
+        of_contrasts = source.combined(weights)
+        resampled += of_contrasts.deviations(n_resamples, rng)
+        variances += np.diag(of_contrasts.covariance)
+    seed_errors = np.sqrt(np.diag(seeds.combined(weights).covariance))
     tail = 50 * (1 - level)
     ends = largest * np.array([2 if contrast.instead_of else 1 for contrast in contrasts])
     bounds = np.clip(np.percentile(resampled, [tail, 100 - tail], axis=0), -ends, ends)
-    difference, errors = differences.mean(axis=0), resampled.std(axis=0)
+    difference, errors = differences.mean(axis=0), np.sqrt(variances)
     return [
         {
-            "design": contrast.design.name,
-            "factor": contrast.factor,
-            "level_a": contrast.levels[0],
-            "level_b": contrast.levels[1],
-            "within": contrast.within,
-            "instead_of": contrast.instead_of,
+            **_keys(contrast),
             "difference": difference[row],
             "error": errors[row],
+            "seed_error": seed_errors[row],
             "ci_low": bounds[0, row],
             "ci_high": bounds[1, row],
-            "p": p[row],
-            "p_adjusted": p_adjusted[row],
+            "p": tests.p[row],
+            "p_adjusted": tests.p_adjusted[row],
             "pairs": contrast.pairs,
             "n": len(contrast.design.scores),
         }
@@ -224,34 +250,9 @@ def factor_effects(
     ]
 
 
-def seed_variance(designs: Sequence[Design], *, n_resamples: int, rng: np.random.Generator) -> float:
-    """Variance of an embedding's mean score over training seeds, pooled over all cells that were repeated with other seeds.
-
-    What differs between seeds on finite test sets holds the chance of the units, too: the bootstrap gives that part, and it
-    is taken off as in `variance_shares`.
-
-    Returns
-    -------
-    float
-        0 where no cell was repeated.
-    """
-    observed, noise, freedom = 0.0, 0.0, 0
-    for design in designs:
-        levels = _combined(design.factors)
-        repeated = np.flatnonzero(levels.duplicated(keep=False))
-        if not len(repeated):
-            continue
-        codes = np.unique(levels.iloc[repeated], return_inverse=True)[1]
-        same = (codes[:, None] == codes) / np.bincount(codes)[codes]
-        within = np.eye(len(repeated)) - same
-        scores = design.scores[:, repeated]
-        values = scores.mean(axis=0)
-        resampled = bootstrap_means(scores, n_resamples=n_resamples, rng=rng, groups=design.groups)
-        squares = float(values @ within @ values)
-        observed += squares
-        noise += float(np.einsum("ri,ij,rj->r", resampled, within, resampled).mean()) - squares
-        freedom += len(repeated) - len(np.unique(codes))
-    return max(observed - noise, 0.0) / freedom if freedom else 0.0
+def contrast_keys(designs: Sequence[Design]) -> list[dict[str, str]]:
+    """What identifies each contrast of `factor_effects`, in its order."""
+    return [_keys(contrast) for contrast in _contrasts_of(designs)]
 
 
 def contrast_sides(designs: Sequence[Design]) -> tuple[np.ndarray, np.ndarray]:
@@ -259,7 +260,29 @@ def contrast_sides(designs: Sequence[Design]) -> tuple[np.ndarray, np.ndarray]:
     return _sides(_contrasts_of(designs))
 
 
-def designs_of(cells: pd.DataFrame, scores: np.ndarray, groups: np.ndarray | None = None) -> list[Design]:
+def contrast_weights(designs: Sequence[Design], n_embeddings: int) -> np.ndarray:
+    """Weight of each embedding of the task in each contrast: shape (n_embeddings, n_contrasts)."""
+    contrasts = _contrasts_of(designs)
+    weights = np.zeros((n_embeddings, len(contrasts)))
+    for column, contrast in enumerate(contrasts):
+        weights[contrast.design.places, column] = contrast.weights
+    return weights
+
+
+def _keys(contrast: _Contrast) -> dict[str, str]:
+    return {
+        "design": contrast.design.name,
+        "factor": contrast.factor,
+        "level_a": contrast.levels[0],
+        "level_b": contrast.levels[1],
+        "within": contrast.within,
+        "instead_of": contrast.instead_of,
+    }
+
+
+def designs_of(
+    cells: pd.DataFrame, scores: np.ndarray, groups: np.ndarray | None = None, columns: np.ndarray | None = None
+) -> list[Design]:
     """The crossings that a grid holds: corpus × embedding, corpus × method at one dimension, corpus × dimension of a method.
 
     Parameters
@@ -270,6 +293,8 @@ def designs_of(cells: pd.DataFrame, scores: np.ndarray, groups: np.ndarray | Non
         Their item scores.
     groups : ndarray of shape (n_units,), optional
         Units that are resampled together.
+    columns : ndarray of shape (n_cells,), optional
+        Place of each cell among all embeddings of the task.
 
     Returns
     -------
@@ -294,7 +319,7 @@ def designs_of(cells: pd.DataFrame, scores: np.ndarray, groups: np.ndarray | Non
         rows = np.flatnonzero(chosen)
         table = pd.DataFrame({factor: levels.iloc[rows].to_numpy() for factor, levels in factors.items()})
         if len(rows) and all(table[factor].nunique() > 1 for factor in table):
-            designs.append(Design(name, scores[:, rows], table, groups))
+            designs.append(Design(name, scores[:, rows], table, groups, rows if columns is None else columns[rows]))
     return designs
 
 
@@ -367,19 +392,19 @@ def _sides(contrasts: Sequence[_Contrast]) -> tuple[np.ndarray, np.ndarray]:
 
 def _effects(design: Design) -> Iterator[_Contrast]:
     """Each two levels of each factor: overall, and within each level of another factor."""
-    factors = design.factors
-    names = [str(name) for name in factors]
-    for factor in names:
-        others = [other for other in names if other != factor]
-        scopes: list[tuple[str, np.ndarray]] = [("", np.ones(len(factors), dtype=bool))]
+    levels = {str(name): [str(level) for level in design.factors[name]] for name in design.factors}
+    everywhere = np.ones(len(design.factors), dtype=bool)
+    for factor, of_cells in levels.items():
+        others = [name for name in levels if name != factor]
+        keys = list(zip(*(levels[name] for name in others), strict=True)) or [()] * len(of_cells)
+        scopes = [("", everywhere)]
         for other in others:
-            scopes += [(f"{other} = {each}", (factors[other] == each).to_numpy()) for each in factors[other].unique()]
-        for one, another in combinations(factors[factor].unique(), 2):
+            scopes += [(f"{other} = {each}", np.array(levels[other]) == each) for each in dict.fromkeys(levels[other])]
+        for pair in combinations(dict.fromkeys(of_cells), 2):
             for within, inside in scopes:
-                levels = str(one), str(another)
-                found = _matched(factors, factor, levels, others, inside)
+                found = _matched(of_cells, pair, keys, inside)
                 if found is not None:
-                    yield _Contrast(design, factor, levels, within, "", *found)
+                    yield _Contrast(design, factor, pair, within, "", *found)
 
 
 def _interactions(design: Design, effects: Sequence[_Contrast]) -> Iterator[_Contrast]:
@@ -397,16 +422,18 @@ def _interactions(design: Design, effects: Sequence[_Contrast]) -> Iterator[_Con
 
 
 def _matched(
-    factors: pd.DataFrame, factor: str, levels: tuple[str, str], others: Sequence[str], inside: np.ndarray
+    of_cells: Sequence[str], pair: tuple[str, str], keys: Sequence[tuple[str, ...]], inside: np.ndarray
 ) -> tuple[np.ndarray, int] | None:
-    keys = _combined(factors[list(others)]).to_numpy() if others else np.zeros(len(factors), dtype=int)
-    sides = [inside & (factors[factor].astype(str) == level).to_numpy() for level in levels]
-    shared = sorted(set(keys[sides[0]].tolist()) & set(keys[sides[1]].tolist()))
+    """Weights of the cells, and how many combinations of the other factors have both levels; None where none has."""
+    sides: list[dict[tuple[str, ...], list[int]]] = [{}, {}]
+    for row in np.flatnonzero(inside).tolist():
+        if of_cells[row] in pair:
+            sides[pair.index(of_cells[row])].setdefault(keys[row], []).append(row)
+    shared = sides[0].keys() & sides[1].keys()
     if not shared:
         return None
-    weights = np.zeros(len(factors))
+    weights = np.zeros(len(of_cells))
     for key in shared:
         for sign, side in zip((1.0, -1.0), sides, strict=True):
-            rows = side & (keys == key)
-            weights[rows] += sign / (rows.sum() * len(shared))
+            weights[side[key]] = sign / (len(side[key]) * len(shared))
     return weights, len(shared)

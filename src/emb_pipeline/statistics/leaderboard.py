@@ -7,8 +7,10 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from emb_pipeline.names import without_seed
+from emb_pipeline.statistics.claims import pair_tests
 from emb_pipeline.statistics.comparisons import paired_comparisons, sign_flip_tests
 from emb_pipeline.statistics.intervals import (
     bootstrap_macro_f1,
@@ -99,8 +101,9 @@ def leaderboard(
     resampling: Resampling | None = None,
     *,
     use_case: str,
-    floors: Mapping[str, float] | None = None,
+    claims: pd.DataFrame | None = None,
     failed: pd.DataFrame | None = None,
+    training_draws: pa.Table | None = None,
 ) -> pd.DataFrame:
     """One row per cell and metric: value, interval, letters, cost.
 
@@ -119,10 +122,13 @@ def leaderboard(
         How intervals and tests are made.
     use_case : str
         Written on each row.
-    floors : mapping of str to float, optional
-        p of each task in `emb_pipeline.statistics.any_difference`; no pair of its embeddings has a smaller one.
+    claims : DataFrame with the columns of CLAIMS, optional
+        Tests of all pairs on each task's primary metric, together with all else that a report claims
+        (`emb_pipeline.statistics.claims`). Letters of other metrics hold for their own column alone.
     failed : DataFrame, optional
         Cells that could not be evaluated: embedding, origin, method, dim, tuned, seed, task, kind and reason.
+    training_draws : Table, optional
+        Of probes on resamples of the training labels (`task_scores`): intervals and tests then hold other labels, too.
 
     Returns
     -------
@@ -145,11 +151,12 @@ def leaderboard(
     chosen = resampling or Resampling()
     known = {(row["task"], row["embedding"]): row for row in cells.drop_duplicates(["task", "embedding"]).to_dict("records")}
     rows = []
-    for scores in task_scores(item_scores):
+    for scores in task_scores(item_scores, training_draws=training_draws):
         with_scores = _resampled_values(scores, chosen)
+        kind_of_task = next((row["kind"] for (task, _), row in known.items() if task == scores.task), None)
         for metric, (values, resampled) in with_scores.items():
-            floor = (floors or {}).get(scores.task, 0.0)
-            letters = _letters(scores, metric, chosen, floor) if metric in scores.metrics else {}
+            tested = claims if metric == primary_metrics.get(str(kind_of_task)) else None
+            letters = _letters(scores, metric, chosen, tested) if metric in scores.metrics else {}
             for column, (embedding, axes) in enumerate(zip(scores.embeddings, scores.cells, strict=True)):
                 if (scores.task, embedding) not in known:
                     raise ValueError(f"{scores.task}: {embedding} has item scores but no row among the cells")
@@ -188,7 +195,12 @@ def leaderboard(
 
 
 def comparisons(
-    item_scores: Scores, metrics: Mapping[str, str] | None = None, resampling: Resampling | None = None
+    item_scores: Scores,
+    metrics: Mapping[str, str] | None = None,
+    resampling: Resampling | None = None,
+    *,
+    claims: pd.DataFrame | None = None,
+    training_draws: pa.Table | None = None,
 ) -> pd.DataFrame:
     """All pairs of embeddings of each task; see `paired_comparisons`.
 
@@ -201,17 +213,19 @@ def comparisons(
         The metric of each task to compare by; all metrics if left out.
     resampling : Resampling, optional
         How intervals and tests are made.
+    claims, training_draws
+        As for `leaderboard`; claims are of one metric a task.
 
     Returns
     -------
     DataFrame with the columns of COMPARISONS
-        ``p_adjusted`` holds for all pairs of a task and metric together.
+        ``p_adjusted`` holds for all claims together, or without these for all pairs of a task and metric.
     """
     rows = [
         {"task": scores.task, "metric": metric, **row}
-        for scores in task_scores(item_scores)
+        for scores in task_scores(item_scores, training_draws=training_draws)
         for metric in _metrics(scores, metrics)
-        for row in _compared(scores, metric, resampling or Resampling())
+        for row in _compared(scores, metric, resampling or Resampling(), claims=claims)
     ]
     return framed(rows, COMPARISONS)
 
@@ -221,12 +235,15 @@ def effects(
     contrasts: Mapping[str, Sequence[tuple[str, str]]],
     metrics: Mapping[str, str] | None = None,
     resampling: Resampling | None = None,
+    *,
+    claims: pd.DataFrame | None = None,
+    training_draws: pa.Table | None = None,
 ) -> pd.DataFrame:
     """What one factor changes: pairs of embeddings that differ in nothing else, on the same units.
 
     Parameters
     ----------
-    item_scores, metrics, resampling
+    item_scores, metrics, resampling, claims, training_draws
         As for `comparisons`.
     contrasts : mapping of str to sequence of (str, str)
         Names of embeddings (a, b) by factor; a pair counts on the tasks that both were evaluated on.
@@ -234,17 +251,17 @@ def effects(
     Returns
     -------
     DataFrame with the columns of EFFECTS
-        Paired differences a - b with interval and p; ``p_adjusted`` holds for all pairs of a factor, task and metric
-        together. ``method`` and ``dim`` are those of a.
+        Paired differences a - b with interval and p; ``p_adjusted`` holds for all claims together, or without these for all
+        pairs of a factor, task and metric. ``method`` and ``dim`` are those of a.
     """
     rows = []
-    for scores in task_scores(item_scores):
+    for scores in task_scores(item_scores, training_draws=training_draws):
         names = list(scores.families)
         for factor, pairs in contrasts.items():
             places = [(names.index(a), names.index(b)) for a, b in pairs if a in names and b in names]
             for metric in _metrics(scores, metrics) if places else ():
                 means = scores.family_means(metric).mean(axis=0)
-                compared = _compared(scores, metric, resampling or Resampling(), places)
+                compared = _compared(scores, metric, resampling or Resampling(), places, claims)
                 for (a, b), row in zip(places, compared, strict=True):
                     cell = scores.cells[scores.families[names[a]][0]]
                     rows.append(
@@ -293,18 +310,27 @@ def _without_scores(rows: list[dict[str, object]], cells: pd.DataFrame, known: s
 
 
 def _compared(
-    scores: TaskScores, metric: str, resampling: Resampling, pairs: list[tuple[int, int]] | None = None
+    scores: TaskScores,
+    metric: str,
+    resampling: Resampling,
+    pairs: list[tuple[int, int]] | None = None,
+    claims: pd.DataFrame | None = None,
 ) -> list[dict[str, object]]:
+    names = list(scores.families)
+    chosen = list(combinations(range(len(names)), 2)) if pairs is None else pairs
+    tests = None if claims is None else pair_tests(claims, scores.task, [(names[a], names[b]) for a, b in chosen])
     table = paired_comparisons(
         scores.family_means(metric),
-        list(scores.families),
+        names,
         n_resamples=resampling.resamples,
         n_permutations=resampling.permutations,
         rng=resampling.rng(),
         groups=scores.groups,
         level=1 - resampling.level,
-        pairs=pairs,
+        pairs=chosen,
         largest=largest_difference(metric),
+        extra=scores.extra(metric).combined(scores.family_weights),
+        tests=tests,
     )
     rows: list[dict[str, object]] = table.to_pylist()
     return rows
@@ -318,12 +344,17 @@ def _metrics(scores: TaskScores, metrics: Mapping[str, str] | None) -> list[str]
     return [metrics[scores.task]]
 
 
-def _letters(scores: TaskScores, metric: str, resampling: Resampling, floor: float) -> dict[str, str]:
+def _letters(scores: TaskScores, metric: str, resampling: Resampling, claims: pd.DataFrame | None) -> dict[str, str]:
     names, means = list(scores.families), scores.family_means(metric)
     merits = np.asarray(_merit(metric, means.mean(axis=0)))
-    _, adjusted = sign_flip_tests(means, n_permutations=resampling.permutations, rng=resampling.rng(), groups=scores.groups)
-    adjusted = np.maximum(adjusted, floor)
     pairs = list(combinations(names, 2))
+    if claims is not None:
+        adjusted = pair_tests(claims, scores.task, pairs).p_adjusted
+    else:
+        extra = scores.extra(metric).combined(scores.family_weights)
+        _, adjusted = sign_flip_tests(
+            means, n_permutations=resampling.permutations, rng=resampling.rng(), groups=scores.groups, extra=extra
+        )
     return dict(zip(names, letters_of_comparisons(names, merits, pairs, adjusted, resampling.level), strict=True))
 
 
@@ -341,6 +372,7 @@ def _resampled_values(scores: TaskScores, resampling: Resampling) -> dict[str, t
     by_metric = dict(zip(metrics, np.split(resampled, len(metrics), axis=1), strict=True))
     n_groups = int(scores.groups.max()) + 1
     for metric in metrics:
+        by_metric[metric] = by_metric[metric] + scores.extra(metric).deviations(resampling.resamples, resampling.rng())
         if has_values_outside(metric, scores.metrics[metric]):
             by_metric[metric] = keep_in_range(values[metric], by_metric[metric], range_of(metric), n_groups=n_groups)
         else:

@@ -9,20 +9,23 @@ POWER = 0.8
 """Share of cases in which a true difference is to be found; the usual choice (Cohen 1988)."""
 
 
-def smallest_detectable_difference(standard_error: np.ndarray, level: float = 0.05, power: float = POWER) -> np.ndarray:
-    """The true difference that a single two-sided test finds in this share of cases.
+def smallest_detectable_difference(standard_error: np.ndarray, critical: float, power: float = POWER) -> np.ndarray:
+    """The true difference that a test finds in this share of cases.
 
-    ``(z(1 - level / 2) + z(power)) * standard error``. It is for one test: among many comparisons more is needed.
+    ``(critical + z(power)) * standard error``.
 
     Parameters
     ----------
     standard_error : ndarray
         Of the difference of two systems on the same units; of a bootstrap, that of its resamples, groups and all.
-    level, power : float
-        Error rate of the test, and the share of cases.
+    critical : float
+        What the test's normalised statistic has to exceed: 1.96 for a single test at 5 %, more where it is adjusted for
+        many.
+    power : float
+        The share of cases.
 
     References
     ----------
     .. [1] Card et al. (2020), With little power comes great responsibility, EMNLP.
     """
-    return np.asarray((norm.ppf(1 - level / 2) + norm.ppf(power)) * np.asarray(standard_error))
+    return np.asarray((critical + norm.ppf(power)) * np.asarray(standard_error))

@@ -78,13 +78,10 @@ def multinomial_counts(n_units: int, n_resamples: int, rng: np.random.Generator)
         yield counts.reshape(rows, n_units).astype(np.float32)
 
 
-def random_signs(n_units: int, n_flips: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """A sign for each unit in each flip: blocks of shape (n, n_units), float32 of -1 and 1."""
-    block = max(1, min(n_flips, BLOCK_BYTES // (5 * n_units)))
-    for start in range(0, n_flips, block):
-        rows = min(block, n_flips - start)
-        bits = np.unpackbits(rng.integers(0, 256, size=(rows, -(-n_units // 8)), dtype=np.uint8), axis=1, count=n_units)
-        signs = bits.astype(np.float32)
-        signs *= 2
-        signs -= 1
-        yield signs
+def signs_of_units(n_units: int, n_flips: int, rng: np.random.Generator) -> np.ndarray:
+    """A random sign for each unit in each flip: shape (n_flips, n_units), float32 of -1 and 1."""
+    drawn = rng.integers(0, 256, size=(n_flips, -(-n_units // 8)), dtype=np.uint8)
+    signs = np.unpackbits(drawn, axis=1, count=n_units).astype(np.float32)
+    signs *= 2
+    signs -= 1
+    return signs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
 
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from emb_pipeline.names import is_resample, without_seed
+from emb_pipeline.statistics.extra_variance import ExtraVariance, averaged, filled_in, of_training_draws
 
 REQUIRED = ("origin", "method", "dim", "tuned", "seed", "task", "label_fraction", "unit_id", "group_id", "metric", "value")
 Scores: TypeAlias = pd.DataFrame | pa.Table | Iterable[pa.Table]
@@ -40,6 +41,8 @@ class TaskScores:
         Item scores by metric.
     labels, predictions : ndarray of shape (n_units,) and (n_units, n_embeddings), or None
         Class codes, for classification.
+    training : dict of str to ExtraVariance
+        By metric: what other training labels would change, where probes were fitted on resamples of them.
     """
 
     task: str
@@ -49,6 +52,16 @@ class TaskScores:
     metrics: dict[str, np.ndarray]
     labels: np.ndarray | None
     predictions: np.ndarray | None
+    training: dict[str, ExtraVariance] = field(default_factory=dict)
+
+    def extra(self, metric: str) -> ExtraVariance:
+        """Variance of the embeddings' mean scores beyond that of the units."""
+        return self.training.get(metric) or ExtraVariance.none(len(self.embeddings))
+
+    @property
+    def family_weights(self) -> np.ndarray:
+        """Share of each embedding in each family's mean: shape (n_embeddings, n_families)."""
+        return averaged(list(self.families.values()), len(self.embeddings))
 
     @property
     def families(self) -> dict[str, list[int]]:
@@ -68,7 +81,9 @@ class TaskScores:
         return np.column_stack([self.metrics[metric][:, columns].mean(axis=1) for columns in self.families.values()])
 
 
-def task_scores(item_scores: Scores, *, label_fraction: float = 1.0) -> Iterator[TaskScores]:
+def task_scores(
+    item_scores: Scores, *, label_fraction: float = 1.0, training_draws: pa.Table | None = None
+) -> Iterator[TaskScores]:
     """The tasks of item-score tables, one after the other.
 
     Parameters
@@ -77,6 +92,8 @@ def task_scores(item_scores: Scores, *, label_fraction: float = 1.0) -> Iterator
         Columns `REQUIRED`, and ``embedding`` where a name is not ``<origin>.<method>_<dim>``.
     label_fraction : float
         Scores of embeddings that learnt from this share of the labels; a task without any is left out.
+    training_draws : Table of embedding, task, metric, unit_id, values, optional
+        Scores by probes that learnt from resamples of all labels (`emb_pipeline.tasks.scores.TRAINING_DRAWS`).
 
     Raises
     ------
@@ -97,7 +114,7 @@ def task_scores(item_scores: Scores, *, label_fraction: float = 1.0) -> Iterator
             else:
                 cells[cell.embedding] = cell
     for task, cells in by_task.items():
-        yield _aligned(task, cells, names)
+        yield _aligned(task, cells, names, training_draws)
 
 
 def as_tables(item_scores: Scores) -> list[pa.Table]:
@@ -192,7 +209,7 @@ def _names(table: pa.Table) -> pa.ChunkedArray:
     return pc.if_else(pc.is_null(table["dim"]), stem, with_dim)
 
 
-def _aligned(task: str, cells: Mapping[str, _Cell], names: _Names) -> TaskScores:
+def _aligned(task: str, cells: Mapping[str, _Cell], names: _Names, training_draws: pa.Table | None = None) -> TaskScores:
     reference_name, reference = next(iter(cells.items()))
     units, groups = _sorted_units(task, reference_name, next(iter(reference.metrics)), reference, names)
     columns: dict[str, list[np.ndarray]] = {metric: [] for metric in reference.metrics}
@@ -218,7 +235,37 @@ def _aligned(task: str, cells: Mapping[str, _Cell], names: _Names) -> TaskScores
         if len(unlike):
             raise ValueError(f"{task}: {list(cells)[unlike[0]]} and {reference_name} disagree on the labels of units")
     codes = np.unique(names.ranks(groups), return_inverse=True)[1]
-    return TaskScores(task, list(cells), [cell.fields for cell in cells.values()], codes, scores, labels, predictions)
+    training = {} if training_draws is None else _training(training_draws, task, list(cells), names.of(units), codes)
+    fields = [cell.fields for cell in cells.values()]
+    return TaskScores(task, list(cells), fields, codes, scores, labels, predictions, training)
+
+
+def _training(
+    draws: pa.Table, task: str, embeddings: Sequence[str], units: Sequence[str], groups: np.ndarray
+) -> dict[str, ExtraVariance]:
+    """Variance over training sets of each metric that has draws; embeddings without draws are given what is usual."""
+    of_task = draws.filter(pc.equal(draws["task"], task))
+    found = {}
+    place_of = {unit: place for place, unit in enumerate(units)}
+    for metric in pc.unique(of_task["metric"]).to_pylist():
+        of_metric = of_task.filter(pc.equal(of_task["metric"], metric))
+        drawn = {}
+        for name in embeddings:
+            rows = of_metric.filter(pc.equal(of_metric["embedding"], name))
+            if not rows.num_rows:
+                continue
+            places = [place_of.get(unit, -1) for unit in rows["unit_id"].to_pylist()]
+            if sorted(places) != list(range(len(units))):
+                raise ValueError(f"{task}, {name}: the draws of {metric} are not those of the units that were scored")
+            values = rows["values"].combine_chunks()
+            values = values.flatten().to_numpy(zero_copy_only=False).reshape(len(places), -1)
+            drawn[name] = values[np.argsort(places)].T
+        n_draws = min((len(each) for each in drawn.values()), default=0)
+        if n_draws > 1:
+            stacked = np.stack([each[:n_draws] for each in drawn.values()], axis=2)
+            known = of_training_draws(stacked, groups, int(groups.max()) + 1)
+            found[metric] = filled_in(known, [embeddings.index(name) for name in drawn], len(embeddings))
+    return found
 
 
 def _sorted_units(task: str, name: str, metric: str, cell: _Cell, names: _Names) -> tuple[np.ndarray, np.ndarray]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import combinations
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pyarrow as pa
@@ -37,11 +38,14 @@ from emb_pipeline.reporting.wording import label_name
 from emb_pipeline.statistics import any_difference, factorial, label_curves
 from emb_pipeline.statistics import leaderboard as statistics
 from emb_pipeline.statistics.across_tasks import effects_across_tasks
+from emb_pipeline.statistics.claims import check_claims, contrast_tests, with_average_tests
 from emb_pipeline.statistics.metric_ranges import largest_difference
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import TaskScores, framed, task_scores
+from emb_pipeline.statistics.seeds import seed_variance
 from emb_pipeline.tasks.class_results import CLASS_RESULTS
 from emb_pipeline.tasks.registry import KINDS
+from emb_pipeline.tasks.scores import TRAINING_DRAWS
 from emb_pipeline.text.tokens import TokenCorpus
 
 Tables = Mapping[str, pa.Table]
@@ -65,33 +69,29 @@ class ReportOptions(BaseModel):
         return Resampling(self.resamples, self.permutations, self.level, self.seed)
 
 
-def test_for_differences(
+def test_differences(
     options: ReportOptions, embeddings: Mapping[str, Any], after: pa.Table, **scores: Tables
-) -> pd.DataFrame:
-    """Whether embeddings differ at all, on each task and along each task's learning curves.
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Test all that the report claims of differences, together; and whether embeddings differ at all, task by task.
 
     ``after`` is what was timed last: the report begins when nothing is being timed any more.
     """
     item_scores, metrics = item_scores_of(scores), primary_metrics(scores)
-    cells = are_trained_on_a_corpus(cells_of(embeddings))
-    rows: list[dict[str, Any]] = []
-    for found in task_scores(item_scores):
-        if len(found.families) < 2:
-            continue  # there is nothing to compare
-        metric = metrics[found.task]
-        p = any_difference.any_scores_differ(found, metric, designs_on(found, metric, cells), options.resampling)
-        rows.append({"task": found.task, "metric": metric, "labels": any_difference.ALL, "p": p, "n": len(found.groups)})
-    curves = label_curves.any_curve_differs(item_scores, of_all_tasks(scores, "label_draws"), metrics, options.resampling)
-    for task, (p, n) in curves.items():
-        rows.append({"task": task, "metric": metrics[task], "labels": any_difference.FEWER, "p": p, "n": n})
-    return any_difference.any_differences(rows)
+    cells = cells_of(embeddings)
+    tasks = [
+        found for found in task_scores(item_scores, training_draws=training_draws_of(scores)) if len(found.families) > 1
+    ]
+    designs = {found.task: designs_on(found, metrics[found.task], are_trained_on_a_corpus(cells)) for found in tasks}
+    claims = check_claims(tasks, metrics, designs, options.resampling)
+    controls = {without_seed(cell.name) for cell in cells if cell.origin == "control"}
+    return claims, any_difference.any_differences(claims, controls, options.level)
 
 
 def make_leaderboard(
     options: ReportOptions,
     use_case: str,
     embeddings: Mapping[str, Any],
-    differences: pa.Table,
+    claims: pa.Table,
     times: pa.Table,
     failures: pa.Table,
     **scores: Tables,
@@ -106,8 +106,9 @@ def make_leaderboard(
         PRIMARY,
         options.resampling,
         use_case=use_case,
-        floors=floors_of(differences),
+        claims=claims.to_pandas(),
         failed=failed[failed["task"].notna()],
+        training_draws=training_draws_of(scores),
     )
     return board.merge(embedding_facts(cells_of(embeddings)), on="embedding", how="left", validate="many_to_one")
 
@@ -126,35 +127,52 @@ def collect_class_results(after: pa.Table, **scores: Tables) -> pa.Table:
     return pa.concat_tables([CLASS_RESULTS.empty_table(), *(tables["class_results"] for tables in scores.values())])
 
 
-def compare_embeddings(options: ReportOptions, differences: pa.Table, **scores: Tables) -> pd.DataFrame:
+def compare_embeddings(options: ReportOptions, claims: pa.Table, **scores: Tables) -> pd.DataFrame:
     """All pairs of embeddings on each task's primary metric."""
-    compared = statistics.comparisons(item_scores_of(scores), primary_metrics(scores), options.resampling)
-    return any_difference.with_floors(compared, floors_of(differences))
+    return statistics.comparisons(
+        item_scores_of(scores),
+        primary_metrics(scores),
+        options.resampling,
+        claims=claims.to_pandas(),
+        training_draws=training_draws_of(scores),
+    )
 
 
 def measure_effects(
-    options: ReportOptions, embeddings: Mapping[str, Any], differences: pa.Table, **scores: Tables
+    options: ReportOptions, embeddings: Mapping[str, Any], claims: pa.Table, **scores: Tables
 ) -> pd.DataFrame:
     """What domain text, further training, distillation and fine-tuning change."""
     cells = cells_of(embeddings)
     facts = embedding_facts(cells)
     contrasts = {statistics.CORPUS: matched_pairs(cells), **derivations(facts)}
-    effects = statistics.effects(item_scores_of(scores), contrasts, primary_metrics(scores), options.resampling)
+    effects = statistics.effects(
+        item_scores_of(scores),
+        contrasts,
+        primary_metrics(scores),
+        options.resampling,
+        claims=claims.to_pandas(),
+        training_draws=training_draws_of(scores),
+    )
     changed = facts[["embedding", "corruption", "corruption_level"]].rename(columns={"embedding": "embedding_a"})
-    with_text = effects.merge(changed, on="embedding_a", how="left", validate="many_to_one")
-    return any_difference.with_floors(with_text, floors_of(differences))
+    return effects.merge(changed, on="embedding_a", how="left", validate="many_to_one")
 
 
 def measure_factors(
-    options: ReportOptions, embeddings: Mapping[str, Any], differences: pa.Table, **scores: Tables
+    options: ReportOptions, embeddings: Mapping[str, Any], claims: pa.Table, **scores: Tables
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """How much of the differences between trained embeddings is due to corpus, method and dimension."""
     metrics, cells = primary_metrics(scores), are_trained_on_a_corpus(cells_of(embeddings))
+    tested = claims.to_pandas()
     shares: list[dict[str, Any]] = []
     changes: list[dict[str, Any]] = []
-    for found in task_scores(item_scores_of(scores)):
-        designs = designs_on(found, metrics[found.task], cells)
-        place = {"task": found.task, "metric": metrics[found.task]}
+    tasks = list(task_scores(item_scores_of(scores), training_draws=training_draws_of(scores)))
+    seeds = seed_variance(tasks, metrics, {without_seed(cell.name) for cell in cells})
+    for number, found in enumerate(tasks):
+        metric = metrics[found.task]
+        designs = designs_on(found, metric, cells)
+        if not designs:
+            continue
+        place = {"task": found.task, "metric": metric}
         rng, level = options.resampling.rng(), 1 - options.level
         for design in designs:
             of_design = factorial.variance_shares(design, n_resamples=options.resamples, rng=rng, level=level)
@@ -165,23 +183,22 @@ def measure_factors(
             n_permutations=options.permutations,
             rng=rng,
             level=level,
-            largest=largest_difference(metrics[found.task]),
+            largest=largest_difference(metric),
+            extra=found.extra(metric),
+            seed_variance=seeds.covariance[number, number] if seeds else 0.0,
+            seed_freedom=seeds.freedom if seeds else float("inf"),
+            tests=contrast_tests(tested, found.task),
         )
         changes += [{**place, **row} for row in of_task]
-    floors = floors_of(differences)
-    effects = any_difference.with_floors(framed(changes, factorial.FACTOR_EFFECTS), floors)
-    across = effects_across_tasks(effects, 1 - options.level)
-    across["p_adjusted"] = across["p_adjusted"].clip(lower=min(floors.values(), default=0.0))
-    return framed(shares, factorial.SHARES), effects, across
+    effects = framed(changes, factorial.FACTOR_EFFECTS)
+    across = effects_across_tasks(effects, 1 - options.level, seeds=seeds, tasks=[found.task for found in tasks])
+    return framed(shares, factorial.SHARES), effects, with_average_tests(across, tested)
 
 
-def measure_learning_curves(
-    options: ReportOptions, differences: pa.Table, **scores: Tables
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def measure_learning_curves(options: ReportOptions, claims: pa.Table, **scores: Tables) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Scores by number of labels, and which embedding is ahead of the best one when labels are few."""
     item_scores, draws = item_scores_of(scores), of_all_tasks(scores, "label_draws")
-    floors = floors_of(differences, any_difference.FEWER)
-    return label_curves.learning_curves(item_scores, draws, primary_metrics(scores), options.resampling, floors=floors)
+    return label_curves.learning_curves(item_scores, draws, primary_metrics(scores), options.resampling)
 
 
 def make_audit(audits: pa.Table, overlap: pa.Table) -> pd.DataFrame:
@@ -193,7 +210,7 @@ def make_audit(audits: pa.Table, overlap: pa.Table) -> pd.DataFrame:
 
 
 def make_word_map(after: pa.Table, **scores: Tables) -> pa.Table:
-    """Words of several embeddings in two dimensions, the maps turned onto the first; see `test_for_differences`."""
+    """Words of several embeddings in two dimensions, the maps turned onto the first; see `test_differences`."""
     return pa.Table.from_pandas(side_by_side(of_all_tasks(scores, "word_map")), schema=PLACES, preserve_index=False)
 
 
@@ -356,12 +373,9 @@ def designs_on(scores: TaskScores, metric: str, cells: Sequence[EmbeddingCell]) 
         ],
         columns=["corpus", "method", "dim"],
     )
-    return factorial.designs_of(factors, scores.metrics[metric][:, columns], scores.groups)
-
-
-def floors_of(differences: pa.Table, labels: str = any_difference.ALL) -> dict[str, float]:
-    """For each task, the smallest adjusted p that a claim of this report can have."""
-    return any_difference.floors(differences.to_pandas(), labels)
+    return factorial.designs_of(
+        factors, scores.metrics[metric][:, columns], scores.groups, np.array(columns, dtype=np.int64)
+    )
 
 
 def of_factor(effects: pa.Table, factor: str) -> pd.DataFrame:
@@ -397,6 +411,12 @@ TASK_FIGURES = ("leaderboard", "dimension", "methods", "cost")
 def item_scores_of(scores: Mapping[str, Tables]) -> pa.Table:
     """The item scores of all embeddings, one below the other: millions of rows, which pandas would copy."""
     return pa.concat_tables([tables["item_scores"] for tables in scores.values()])
+
+
+def training_draws_of(scores: Mapping[str, Tables]) -> pa.Table:
+    """Scores by probes that learnt from resamples of the training labels, of all embeddings."""
+    found = [tables["training_draws"] for tables in scores.values() if "training_draws" in tables]
+    return pa.concat_tables([TRAINING_DRAWS.empty_table(), *found])
 
 
 def of_all_tasks(scores: Mapping[str, Tables], name: str) -> pd.DataFrame:

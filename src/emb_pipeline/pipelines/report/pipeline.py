@@ -1,6 +1,6 @@
 """Compare all scores, and write the report.
 
-<origin>.scores ──► any_difference ──► leaderboard, comparisons, effects, curves ──┐
+<origin>.scores ──► claims ──► leaderboard, comparisons, effects, learning curves ─┐
 tasks@audit, corpora@overlap ──► audit ───────────────────────────────────────────┼──► figures ──► report_page
 decision, relaxations, sizes (of decide), vector_search ──────────────────────────┘
 
@@ -42,7 +42,7 @@ def build(experiment: Experiment) -> Pipeline:
             for task in experiment.spoilt_on
         ),
     ]
-    drawn = [name for step in steps for name in step.outputs]
+    drawn = [name for step in steps for name in step.outputs if name != "claims"]
     corpora = {f"corpus_{corpus}": f"corpora@{corpus}" for corpus in experiment.corpora}
     decided = {name: name for name in ("decision", "relaxations", "sizes", "vector_search")}
     shown = [*drawn, *decided, "joint_choice", *scores, *corpora, "parameters"]
@@ -67,14 +67,14 @@ def build(experiment: Experiment) -> Pipeline:
 
 def _tables(scores: Mapping[str, str]) -> list[Node]:
     measured = {"options": "params:report", **{name: name for name in scores}}
-    compared = {**measured, "differences": "any_difference"}
+    compared = {**measured, "claims": "claims"}
     grid = {"embeddings": "params:embeddings"}
     return [
         node(
-            nodes.test_for_differences,
+            nodes.test_differences,
             {**grid, **measured, "after": "last_timed"},
-            "any_difference",
-            name="test_for_differences",
+            ["claims", "any_difference"],
+            name="test_differences",
         ),
         node(
             nodes.collect_class_results,
