@@ -188,7 +188,7 @@ def test_tasks_without_any_difference_are_named() -> None:
     found = difference_finding(table, 0.05)
     assert found is not None and found.tone == "warning"
     assert found.text.striptags().startswith(
-        "On 1 of 2 tasks no difference between embeddings is found at all: mood (p = 0.300)"
+        "On 1 of 2 tasks no difference between embeddings is significant, controls left out: mood (p = 0.300)"
     )
     found = difference_finding(table.assign(p_adjusted=0.002), 0.05)
     assert found is not None and found.text.striptags().startswith("Embeddings differ on each of the 2 tasks")
@@ -219,7 +219,7 @@ def test_it_is_said_which_differences_the_test_items_can_show() -> None:
     )  # fmt: skip
     made = power_finding(result("topic", board, compared, pd.DataFrame(), pd.DataFrame()))
     assert made is not None and made.text.striptags() == (
-        "With 300 test items, a difference of 5.2 points to the highest is found in four of five cases by a single test."
+        "With 300 test items, the tests of this page find a true difference of 5.2 points to the highest in four of five cases."
     )
     without = result("topic", board, compared.drop(columns="detectable"), pd.DataFrame(), pd.DataFrame())
     assert power_finding(without) is None
