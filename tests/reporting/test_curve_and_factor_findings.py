@@ -219,7 +219,8 @@ def test_it_is_said_which_differences_the_test_items_can_show() -> None:
     )  # fmt: skip
     made = power_finding(result("topic", board, compared, pd.DataFrame(), pd.DataFrame()))
     assert made is not None and made.text.striptags() == (
-        "With 300 test items, the tests of this page find a true difference of 5.2 points to the highest in four of five cases."
+        "With 300 test items, the tests of this page find a true difference of 5.2 points to the highest in four of five "
+        "cases."
     )
     without = result("topic", board, compared.drop(columns="detectable"), pd.DataFrame(), pd.DataFrame())
     assert power_finding(without) is None

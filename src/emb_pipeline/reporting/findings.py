@@ -441,9 +441,7 @@ def power_finding(result: Result) -> Finding | None:
     )
     if not sizes:
         return None
-    sentence = Markup(
-        "With {}, a true difference of {} to the highest is found in four of five cases by the tests of this page."
-    )
+    sentence = Markup("With {}, the tests of this page find a true difference of {} to the highest in four of five cases.")
     return Finding(sentence.format(result.items, distance_text(sizes[len(sizes) // 2], result.metric)))
 
 
