@@ -1,141 +1,112 @@
-"""How often a report of embeddings that do not differ says that some do.
+"""How often a report claims a difference that is not there, whatever else differs.
 
-    python benchmarks/null_reports.py [number of reports, 100 by default]
+    python benchmarks/null_reports.py [number of reports, 60 by default] [processes, 1 by default]
 
-Simulated: items of unequal difficulty, and embeddings that answer each right with the item's own probability, so all
-differences are luck, as between training seeds of one embedding. A report has several tasks, with scores at several
-numbers of labels. It finds something if any of its claims has an adjusted p of at most the level: letters from all pairs,
-domain against generic, the factors of the grid on each task and over tasks, or one embedding ahead of another, or behind
-it, on a learning curve. Counted twice: with the gate over all tests of a report, as the pipeline has it, and without.
+Simulated: items of unequal difficulty, and embeddings that answer each right with the item's own probability, so that what
+differs is luck, as between training seeds of one embedding. A report has three tasks, a grid of two corpora, two methods and
+two dimensions, baselines, one control a task, and scores at three numbers of labels; everything is tested as the pipeline
+tests it (`emb_pipeline.statistics.claims`). Worlds:
+
+* nothing differs, the control among them;
+* the control is far below the rest: what every use case looks like;
+* a baseline truly leads, and the control is below;
+* two clusters: all domain embeddings are better than all generic ones.
+
+A report errs if any claim that is false in its world has an adjusted p of at most 5 %: a pair of equal embeddings, a factor
+without effect, a point of a learning curve, an average over tasks.
 """
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from itertools import product
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
-from emb_pipeline.statistics import any_difference, factorial, label_curves
-from emb_pipeline.statistics.across_tasks import effects_across_tasks
-from emb_pipeline.statistics.leaderboard import CORPUS, comparisons, corpus_contrasts, effects
+from emb_pipeline.statistics.claims import ACROSS, CURVE, FACTOR, PAIR, CurvePoint, check_claims
+from emb_pipeline.statistics.extra_variance import ExtraVariance
+from emb_pipeline.statistics.factorial import designs_of
 from emb_pipeline.statistics.resampling import Resampling
-from emb_pipeline.statistics.score_tables import TaskScores, framed, task_scores
-from emb_pipeline.tasks.scores import measured, stamped
+from emb_pipeline.statistics.score_tables import TaskScores
 
-CORPORA, METHODS, DIMS = ("domain", "generic"), ("word2vec", "glove"), (50, 100)
+GRID = list(product(("domain", "generic"), ("word2vec", "glove"), ("50", "100")))
+NAMES = [*(f"{corpus}.{method}_{dim}" for corpus, method, dim in GRID), "task.tfidf", "task.one_hot", "control.random_50"]
 TASKS, N_ITEMS, N_LABELS = ("one", "two", "three"), 400, 1000
-FRACTIONS, DRAWS, DRAW_SD = (0.03, 0.1, 0.3), 5, 0.02
-RESAMPLING = Resampling(resamples=500, permutations=999)
-METRICS = dict.fromkeys(TASKS, "accuracy")
-OVER_TASKS = "over tasks"
+COUNTS, DRAWS, DRAW_SD = (30, 100, 300), 5, 0.02
+RESAMPLING = Resampling(permutations=999)
+FAR = 0.12
+WORLDS = {
+    "nothing differs": np.zeros(len(NAMES)),
+    "the control differs": np.where([name.startswith("control") for name in NAMES], -FAR, 0.0),
+    "a baseline leads": np.where(
+        [name.startswith("control") for name in NAMES], -FAR, np.where([name == "task.tfidf" for name in NAMES], FAR, 0.0)
+    ),
+    "two clusters": np.where([name.startswith("domain") for name in NAMES], FAR, 0.0),
+}
 
 
-def null_scores(rng: np.random.Generator) -> tuple[pa.Table, pd.DataFrame]:
-    """Item scores and label draws of every embedding of a grid, all of them equally good at every number of labels."""
-    draws: list[dict[str, object]] = []
-    tables = [table for task in TASKS for table in _null_task(rng, task, draws)]
-    return pa.concat_tables(tables), pd.DataFrame(draws)
+def simulated(world: str, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
+    """Claims of one report, and which of them are false."""
+    rng = np.random.default_rng([7, seed])
+    better = WORLDS[world]
+    tasks, designs, curves = [], {}, {}
+    factors = pd.DataFrame(GRID, columns=["corpus", "method", "dim"])
+    cells = [{"origin": name.split(".")[0], "method": name, "dim": 50, "seed": 0} for name in NAMES]
+    for task in TASKS:
+        chances = np.clip(rng.beta(2, 1, size=(N_ITEMS, 1)) + better, 0, 1)
+        right = (rng.random((N_ITEMS, len(NAMES))) < chances).astype(np.float64)
+        tasks.append(TaskScores(task, NAMES, cells, np.arange(N_ITEMS), {"accuracy": right}, None, None))
+        designs[task] = designs_of(factors, right[:, : len(GRID)], None, np.arange(len(GRID)))
+        curves[task] = [_point(rng, chances, count) for count in COUNTS]
+    claims = check_claims(tasks, dict.fromkeys(TASKS, "accuracy"), designs, RESAMPLING, curves)
+    level = dict(zip(NAMES, better, strict=True))
+    corpora = {"domain": better[: len(GRID) // 2].mean(), "generic": better[len(GRID) // 2 : len(GRID)].mean()}
+    false = []
+    for row in claims.to_dict("records"):
+        if row["family"] in (PAIR, CURVE):
+            false.append(level[row["embedding_a"]] == level[row["embedding_b"]])
+        else:
+            false.append(row["factor"] != "corpus" or bool(row["instead_of"]) or corpora["domain"] == corpora["generic"])
+    return claims, np.array(false)
 
 
-def _null_task(rng: np.random.Generator, task: str, draws: list[dict[str, object]]) -> Iterator[pa.Table]:
-    chances = rng.beta(2, 1, size=N_ITEMS)
-    items = np.array([f"i{number}" for number in range(N_ITEMS)])
-    for (corpus, method, dim), fraction in product(product(CORPORA, METHODS, DIMS), (*FRACTIONS, 1.0)):
-        name = f"{corpus}.{method}_{dim}"
-        n_draws = 1 if fraction == 1.0 else DRAWS
-        shifts = (0.0 if fraction == 1.0 else DRAW_SD) * rng.standard_normal(n_draws)
-        easier = np.clip(chances * (0.8 + 0.2 * fraction) + shifts[:, None], 0, 1)
-        right = (rng.random((n_draws, N_ITEMS)) < easier).astype(np.float64)
-        cell = {"origin": corpus, "method": method, "dim": dim, "tuned": False, "seed": 0, "embedding": name, "task": task}
-        yield stamped(measured(items, items, {"accuracy": right.mean(axis=0)}, label_fraction=fraction), **cell)
-        if fraction < 1.0:
-            n_labels = round(fraction * N_LABELS)
-            draws += [
-                {
-                    "task": task,
-                    "embedding": name,
-                    "n_labels": n_labels,
-                    "label_fraction": fraction,
-                    "draw": draw,
-                    "value": value,
-                }
-                for draw, value in enumerate(right.mean(axis=1))
-            ]
+def _point(rng: np.random.Generator, chances: np.ndarray, count: int) -> CurvePoint:
+    """Scores with fewer labels: means over draws, each of which moves every embedding by luck of its own."""
+    shifts = DRAW_SD * rng.standard_normal((DRAWS, 1, len(NAMES)))
+    easier = np.clip(chances * (0.8 + 0.2 * count / N_LABELS) + shifts, 0, 1)
+    right = (rng.random((DRAWS, N_ITEMS, len(NAMES))) < easier).astype(np.float64)
+    covariance = np.cov(right.mean(axis=1), rowvar=False)
+    return CurvePoint(count, NAMES, right.mean(axis=0), ExtraVariance(covariance / DRAWS, DRAWS - 1))
 
 
-def findings(scores: pa.Table, draws: pd.DataFrame) -> dict[bool, set[str]]:
-    """The sections of a report that claim a difference, with the gate (True) and without it."""
-    table = scores.to_pandas()
-    tasks = list(task_scores(table))
-    designs = {found.task: _designs(found) for found in tasks}
-    differences = any_difference.any_differences([*_tests(tasks, designs), *_curve_tests(scores, draws)])
-    contrasts = {CORPUS: corpus_contrasts(table["embedding"].unique())}
-    factors = framed(list(_factor_effects(designs)), factorial.FACTOR_EFFECTS)
-    claims = {
-        "pairs": comparisons(table, METRICS, RESAMPLING),
-        "corpus": effects(table, contrasts, METRICS, RESAMPLING),
-        "factors": factors,
-        "factors over tasks": effects_across_tasks(factors),
-    }
-    found = {}
-    for gate in (True, False):
-        floors = any_difference.floors(differences) if gate else {}
-        of_curves = any_difference.floors(differences, any_difference.FEWER) if gate else {}
-        floors = {**floors, OVER_TASKS: min(floors.values(), default=0.0)}
-        gated = {name: any_difference.with_floors(_of_tasks(rows), floors) for name, rows in claims.items()}
-        found[gate] = {name for name, rows in gated.items() if (rows["p_adjusted"] <= RESAMPLING.level).any()}
-        _, crossovers = label_curves.learning_curves(scores, draws, METRICS, RESAMPLING, floors=of_curves)
-        if (crossovers["verdict"] != label_curves.UNTOLD).any():
-            found[gate].add("learning curves")
-    return found
+def _one(arguments: tuple[str, int]) -> tuple[str, set[str], int, int]:
+    world, seed = arguments
+    claims, false = simulated(world, seed)
+    rejected = (claims["p_adjusted"] <= RESAMPLING.level).to_numpy()
+    wrong = set(claims.loc[rejected & false, "family"])
+    return world, wrong, int((rejected & ~false).sum()), int((~false).sum())
 
 
-def _of_tasks(claims: pd.DataFrame) -> pd.DataFrame:
-    return claims if "task" in claims else claims.assign(task=OVER_TASKS)
-
-
-def _tests(tasks: Sequence[TaskScores], designs: Mapping[str, list[factorial.Design]]) -> Iterator[dict[str, object]]:
-    for found in tasks:
-        p = any_difference.any_scores_differ(found, "accuracy", designs[found.task], RESAMPLING)
-        yield {"task": found.task, "metric": "accuracy", "labels": any_difference.ALL, "p": p, "n": N_ITEMS}
-
-
-def _curve_tests(scores: pa.Table, draws: pd.DataFrame) -> Iterator[dict[str, object]]:
-    for task, (p, n) in label_curves.any_curve_differs(scores, draws, METRICS, RESAMPLING).items():
-        yield {"task": task, "metric": "accuracy", "labels": any_difference.FEWER, "p": p, "n": n}
-
-
-def _designs(scores: TaskScores) -> list[factorial.Design]:
-    factors = pd.DataFrame(scores.cells).rename(columns={"origin": "corpus"}).astype({"dim": str})
-    return factorial.designs_of(factors[["corpus", "method", "dim"]], scores.metrics["accuracy"])
-
-
-def _factor_effects(designs: Mapping[str, list[factorial.Design]]) -> Iterator[dict[str, object]]:
-    for task, of_task in designs.items():
-        for row in factorial.factor_effects(of_task, n_resamples=500, n_permutations=999, rng=RESAMPLING.rng()):
-            yield {"task": task, "metric": "accuracy", **row}
-
-
-def main(n_reports: int) -> None:
-    """Simulate reports and say how many claim something, and where."""
-    where: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
-    silent: Counter[bool] = Counter()
-    for seed in range(n_reports):
-        scores, draws = null_scores(np.random.default_rng([7, seed]))
-        for gate, found in findings(scores, draws).items():
-            where[gate].update(found)
-            silent[gate] += not found
-    print(f"{n_reports} reports of {len(TASKS)} tasks")
-    for gate, counts in where.items():
-        print(f"{'with' if gate else 'without'} the gate {silent[gate]} find nothing")
-        for name, count in counts.most_common():
-            print(f"  {name}: {count}")
+def main(n_reports: int, processes: int) -> None:
+    """Simulate reports of each world and say how many claim something false, and where."""
+    work = [(world, seed) for world in WORLDS for seed in range(n_reports)]
+    errors: dict[str, Counter[str]] = {world: Counter() for world in WORLDS}
+    power: dict[str, list[int]] = {world: [0, 0] for world in WORLDS}
+    with ProcessPoolExecutor(processes) as pool:
+        for world, wrong, right, true in pool.map(_one, work, chunksize=4):
+            errors[world].update([*wrong, *(["any"] if wrong else [])])
+            power[world][0] += right
+            power[world][1] += true
+    print(f"{n_reports} reports of each world, {len(TASKS)} tasks, {len(NAMES)} embeddings")
+    for world, counts in errors.items():
+        where = ", ".join(f"{family} {counts[family]}" for family in (PAIR, FACTOR, CURVE, ACROSS) if counts[family])
+        found, true = power[world]
+        said = f"; {found / true:.0%} of true differences found" if true else ""
+        print(f"  {world}: {counts['any']} claim something false ({where or 'nowhere'}){said}")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 60, int(sys.argv[2]) if len(sys.argv) > 2 else 1)
