@@ -7,7 +7,7 @@ import pytest
 
 from emb_pipeline.reporting import figures
 from emb_pipeline.reporting.curve_findings import curve_findings
-from emb_pipeline.reporting.difference_findings import difference_finding
+from emb_pipeline.reporting.difference_findings import difference_finding, label_finding
 from emb_pipeline.reporting.factor_findings import across_findings, factor_findings
 from emb_pipeline.reporting.findings import power_finding, result
 from tests.reporting.conftest import leaderboard
@@ -193,6 +193,13 @@ def test_tasks_without_any_difference_are_named() -> None:
     found = difference_finding(table.assign(p_adjusted=0.002), 0.05)
     assert found is not None and found.text.striptags().startswith("Embeddings differ on each of the 2 tasks")
     assert difference_finding(table.assign(labels="fewer"), 0.05) is None
+
+
+def test_the_page_says_how_much_of_the_luck_is_that_of_the_labels() -> None:
+    table = pd.DataFrame({"task": ["topic", "search"], "labels": ["all", "all"], "label_share": [0.434, 0.0]})
+    found = label_finding(table)
+    assert found is not None and "that is 43 % on topic of the variance" in found.text.striptags()
+    assert label_finding(table.assign(label_share=0.0)) is None
 
 
 def test_the_forest_leaves_single_embeddings_to_the_leaderboard() -> None:

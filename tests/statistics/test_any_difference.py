@@ -16,7 +16,7 @@ from emb_pipeline.statistics.factorial import Design, contrast_keys, designs_of
 from emb_pipeline.statistics.leaderboard import comparisons
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import TaskScores, task_scores
-from emb_pipeline.tasks.scores import measured, stamped
+from emb_pipeline.tasks.scores import TRAINING_DRAWS, measured, stamped
 
 RESAMPLING = Resampling(resamples=100, permutations=499)
 GRID = list(product(("domain", "generic"), ("word2vec", "fasttext", "glove", "lsa")))
@@ -114,3 +114,37 @@ def test_averages_over_tasks_and_points_of_curves_are_claims_too() -> None:
     assert set(curve["n_labels"]) == {30}
     np.testing.assert_allclose(curve["p_adjusted"], pairs["p_adjusted"])  # the same scores, the same flips
     assert set(any_differences(claims, {CONTROL}, 0.05)["labels"]) == {ALL, "fewer"}
+
+
+def test_other_labels_widen_the_tests_of_pairs_and_their_share_is_said() -> None:
+    """Draws of the labels that move each embedding by .05: with 200 units of s.d. .3, most of the variance."""
+    rng = np.random.default_rng(6)
+    found, designs, table = _scores(rng)
+    units = [f"i{number}" for number in range(200)]
+    draws = pa.Table.from_pylist(
+        [
+            {"embedding": name, "task": "t", "metric": "accuracy", "unit_id": unit, "values": values}
+            for name in found.embeddings
+            for unit, values in zip(units, (rng.normal(0, 0.05, size=10) + np.zeros((200, 1))).tolist(), strict=True)
+        ],
+        schema=TRAINING_DRAWS,
+    )
+    (known,) = task_scores(table, training_draws=draws)
+    alone, both = (check_claims([each], {"t": "accuracy"}, {"t": designs}, RESAMPLING) for each in (found, known))
+    assert (alone["label_share"] == 0).all()
+    shares = both[both["family"] == PAIR]["label_share"]
+    assert shares.median() == pytest.approx(0.05**2 / (0.05**2 + 0.3**2 / 200), abs=0.15)
+    said = any_differences(both, {CONTROL}, 0.05)["label_share"].iloc[0]
+    assert said == pytest.approx(shares[both["embedding_b"] != CONTROL].median())
+    assert (both["error"] >= alone["error"] - 1e-12).all()
+    intervals = [comparisons(table, None, RESAMPLING, training_draws=each) for each in (None, draws)]
+    widths = [(each["ci_high"] - each["ci_low"]).median() for each in intervals]
+    assert widths[1] > 1.7 * widths[0]
+
+
+def test_draws_of_other_units_are_refused() -> None:
+    _, _, table = _scores(np.random.default_rng(7), n=5)
+    row = {"embedding": CONTROL, "task": "t", "metric": "accuracy", "unit_id": "i0", "values": [0.0, 1.0]}
+    draws = pa.Table.from_pylist([row], schema=TRAINING_DRAWS)
+    with pytest.raises(ValueError, match=r"t, control\.random_50: the draws of accuracy are not those of the units"):
+        list(task_scores(table, training_draws=draws))

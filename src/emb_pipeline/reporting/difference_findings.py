@@ -41,3 +41,27 @@ def difference_finding(differences: pd.DataFrame, level: float) -> Finding | Non
         ).format(len(silent), plural(len(rows), "task"), named),
         "warning",
     )
+
+
+def label_finding(differences: pd.DataFrame) -> Finding | None:
+    """How much of the luck in a comparison is that of the labels; None where no probe was fitted on resamples of them.
+
+    Parameters
+    ----------
+    differences : DataFrame
+        Of `emb_pipeline.statistics.any_difference.any_differences`.
+    """
+    if "label_share" not in differences:
+        return None
+    rows = differences[(differences["labels"] == "all") & (differences["label_share"] > 0)]
+    if rows.empty:
+        return None
+    shares = Markup(", ").join(
+        Markup("{} % on {}").format(round(100 * row["label_share"]), row["task"]) for row in rows.to_dict("records")
+    )
+    return Finding(
+        Markup(
+            "Had other examples been labeled, scores would differ, too: that is {} of the variance of a difference between "
+            "two embeddings (median over pairs). Intervals and tests hold it."
+        ).format(shares)
+    )

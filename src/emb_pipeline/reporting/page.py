@@ -28,7 +28,7 @@ from emb_pipeline.reporting.coverage_findings import coverage_finding
 from emb_pipeline.reporting.curve_findings import curve_findings
 from emb_pipeline.reporting.decision_findings import COST_NAMES, MARGINS, cost_text, decision_findings
 from emb_pipeline.reporting.diagnosis import diagnosis_view
-from emb_pipeline.reporting.difference_findings import difference_finding
+from emb_pipeline.reporting.difference_findings import difference_finding, label_finding
 from emb_pipeline.reporting.factor_findings import OF_ANY_TASK, across_findings, factor_findings
 from emb_pipeline.reporting.failed_cells import failed_cells, failure_finding
 from emb_pipeline.reporting.findings import (
@@ -482,8 +482,8 @@ def _dimensions_chart(each: Result, leaderboard: pd.DataFrame, drawn: Mapping[st
 
 
 def _whether_any_differ(differences: pd.DataFrame | None, level: float) -> list[Finding]:
-    found = None if differences is None else difference_finding(differences, level)
-    return [] if found is None else [found]
+    found = [] if differences is None else [difference_finding(differences, level), label_finding(differences)]
+    return [each for each in found if each is not None]
 
 
 def _factors(

@@ -15,6 +15,7 @@ ANY_DIFFERENCE = {
     "p_adjusted": "float64",
     "claims": "int64",
     "found": "int64",
+    "label_share": "float64",
     "n": "int64",
 }
 ALL, FEWER = "all", "fewer"
@@ -37,7 +38,8 @@ def any_differences(claims: pd.DataFrame, controls: Collection[str], level: floa
     Returns
     -------
     DataFrame with the columns of ANY_DIFFERENCE
-        A row for each task, and one for its learning curves where it has some (``labels``).
+        A row for each task, and one for its learning curves where it has some (``labels``). ``label_share``: part of the
+        variance of a difference that is due to which examples were labeled, the median over pairs.
     """
     of_pairs = claims["family"].isin([PAIR, CURVE]) & ~(
         claims["embedding_a"].isin(controls) | claims["embedding_b"].isin(controls)
@@ -52,6 +54,7 @@ def any_differences(claims: pd.DataFrame, controls: Collection[str], level: floa
             "p_adjusted": rows["p_adjusted"].min(),
             "claims": len(rows),
             "found": int((rows["p_adjusted"] <= level).sum()),
+            "label_share": float(rows.loc[rows["family"] == PAIR, "label_share"].median()),
             "n": int(rows["n"].iloc[0]),
         }
         for (task, labels), rows in chosen.groupby(["task", "labels"], sort=False)

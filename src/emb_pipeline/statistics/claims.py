@@ -30,6 +30,7 @@ CLAIMS = {
     "instead_of": "string",
     "difference": "float64",
     "error": "float64",
+    "label_share": "float64",
     "p": "float64",
     "p_adjusted": "float64",
     "critical": "float64",
@@ -70,7 +71,9 @@ def check_claims(
     Returns
     -------
     DataFrame with the columns of CLAIMS
-        One row per hypothesis. ``critical``: what a statistic has to exceed among those that were not rejected.
+        One row per hypothesis. ``label_share``: part of the variance of a pair's difference (``error`` squared) that is due
+        to the labels that happened to be learnt from. ``critical``: what a statistic has to exceed among those that were
+        not rejected.
     """
     points = curves or {}
     trainings: dict[str, int] = {}
@@ -96,9 +99,12 @@ def check_claims(
         level=resampling.level,
     )
     whole = [*(row for of_task in rows for row in of_task), *averaged]
-    table = framed([{**dict.fromkeys(_TEXTS, ""), "n_labels": ALL_LABELS, **row} for row in whole], CLAIMS)
+    table = framed(
+        [{**dict.fromkeys(_TEXTS, ""), "n_labels": ALL_LABELS, "label_share": 0.0, **row} for row in whole], CLAIMS
+    )
     results = ("difference", "error", "p", "p_adjusted")
-    return table.assign(critical=found.critical, **{name: getattr(found, name) for name in results})
+    shares = np.divide(table["label_share"], np.square(found.error), out=np.zeros(len(table)), where=found.error > 0)
+    return table.assign(critical=found.critical, label_share=shares, **{name: getattr(found, name) for name in results})
 
 
 class CurvePoint:
@@ -170,8 +176,16 @@ def _of_task(
     made = np.hstack([task.family_weights, plus, minus])
     blocks, n_columns = [np.asarray(scores @ made)], made.shape[1]
     pairs = list(combinations(range(len(names)), 2))
+    labels = task.extra(metric).combined(task.family_weights).covariance
     rows: list[dict[str, object]] = [
-        {**place, "family": PAIR, "embedding_a": names[a], "embedding_b": names[b]} for a, b in pairs
+        {
+            **place,
+            "family": PAIR,
+            "embedding_a": names[a],
+            "embedding_b": names[b],
+            "label_share": labels[a, a] + labels[b, b] - 2 * labels[a, b],
+        }
+        for a, b in pairs
     ]
     n_contrasts = weights.shape[1]
     pairs += [(len(names) + row, len(names) + n_contrasts + row) for row in range(n_contrasts)]
