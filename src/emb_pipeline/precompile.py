@@ -15,6 +15,8 @@ from emb_pipeline.embeddings import fasttext, glove, word2vec
 from emb_pipeline.embeddings.options import FastTextOptions, GloveOptions, Word2VecOptions
 from emb_pipeline.tasks.crf import LinearChainCrf, TokenVectors
 from emb_pipeline.tasks.softmax import SoftmaxRegression
+from emb_pipeline.text.near_duplicates import near_pairs
+from emb_pipeline.text.texts import TokenIds
 from emb_pipeline.text.tokens import write_tokens
 
 
@@ -37,6 +39,12 @@ def compile_probes() -> None:
     field.decoded(vectors)
 
 
+def compile_audit() -> None:
+    """Look for near-duplicates among two texts."""
+    near_pairs(TokenIds.of(["a b c d e f", "a b c d e f g"]))
+
+
 if __name__ == "__main__":
     compile_training()
     compile_probes()
+    compile_audit()

@@ -13,7 +13,7 @@ from emb_pipeline.embeddings.encoders import TaskEncoder, TextEncoder, fitted_on
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.marked import MarkedEncoder
 from emb_pipeline.tasks.examples import ClassificationTask, RetrievalTask
-from emb_pipeline.tasks.folds import example_groups
+from emb_pipeline.tasks.folds import fold_groups
 from emb_pipeline.tasks.options import ClassificationOptions
 from emb_pipeline.tasks.probes import fit_probe
 from emb_pipeline.tasks.vectors import encoded, unit_length
@@ -65,7 +65,7 @@ def _classifier(
     texts = task.texts.take(train)
     fitted = encoder.fit(texts) if isinstance(encoder, TaskEncoder) else encoder
     vectors, _ = encoded(fitted, texts, task.name)
-    probe = fit_probe(vectors, task.codes[train], len(task.classes), example_groups(task)[train], options, seed=seed)
+    probe = fit_probe(vectors, task.codes[train], len(task.classes), fold_groups(task, options)[train], options, seed=seed)
     head: LinearHead = probe.head(vectors.shape[1])
     shares = np.bincount(task.codes[train], minlength=len(task.classes)) / len(train)
     return TextClassifier(_as_cut(fitted, texts), head, task.classes.tolist(), shares)

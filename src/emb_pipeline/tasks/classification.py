@@ -17,7 +17,7 @@ from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.tasks.class_results import predicted_classes
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.examples import ClassificationTask
-from emb_pipeline.tasks.folds import Fold, example_groups, folds_of
+from emb_pipeline.tasks.folds import Fold, example_groups, fold_groups, folds_of
 from emb_pipeline.tasks.label_draws import LabelDraws, fitted_on_labelled_texts
 from emb_pipeline.tasks.options import ClassificationOptions
 from emb_pipeline.tasks.probes import fit_probe
@@ -113,14 +113,14 @@ def _evaluate(
     seed: int,
     shuffle_labels: bool,
 ) -> Evaluation:
-    groups = example_groups(task)
-    folds = folds_of(task, groups, n_folds=options.folds, seed=seed)
+    groups, kept = example_groups(task), fold_groups(task, options)
+    folds = folds_of(task, kept, n_folds=options.folds, seed=seed)
     vectors = _VectorsOfFolds(task, encoder, typos=options.typos)
     rng = np.random.default_rng(seed)
     logs = np.zeros((len(task.codes), len(task.classes)))
     probes: list[dict[str, Any]] = []
     n_draws = 0 if shuffle_labels else options.label_draws
-    fewer = _FewerLabels(task, vectors, groups, folds, options, n_draws=n_draws, seed=seed)
+    fewer = _FewerLabels(task, vectors, kept, folds, options, n_draws=n_draws, seed=seed)
     fit_seconds = tune_seconds = 0.0
     for number, (train, test) in enumerate(folds):
         codes = rng.permutation(task.codes[train]) if shuffle_labels else task.codes[train]
@@ -128,7 +128,7 @@ def _evaluate(
             raise DataError(task.name, "a training part has examples of one class alone", "add examples or check the labels")
         of_train, of_test = vectors.of_fold(train, test)
         started = perf_counter()
-        probe = fit_probe(of_train, codes, len(task.classes), groups[train], options, seed=seed)
+        probe = fit_probe(of_train, codes, len(task.classes), kept[train], options, seed=seed)
         logs[test] = probe.log_probabilities(of_test)
         fit_seconds += perf_counter() - started
         tune_seconds += probe.tune_seconds

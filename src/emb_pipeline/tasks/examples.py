@@ -13,10 +13,13 @@ import scipy.sparse as sp
 
 from emb_pipeline.embeddings.ranking import TieOrder
 from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.seen import NEAR_GROUP
 from emb_pipeline.text.texts import Texts, joined, texts_of
 
 EXAMPLES = pa.schema(
-    [(name, pa.string()) for name in ("example_id", "text", "label", "split", "group")]  # the last two need not be there
+    [
+        (name, pa.string()) for name in ("example_id", "text", "label", "split", "group", NEAR_GROUP)
+    ]  # the last three may lack
 )
 QUERIES = pa.schema([("query_id", pa.string()), ("text", pa.string()), ("split", pa.string())])
 PASSAGES = pa.schema([("passage_id", pa.string()), ("text", pa.string())])
@@ -43,6 +46,8 @@ class ClassificationTask:
         ``train``, ``validation`` or ``test`` where the task has an official split.
     groups : ndarray of shape (n_examples,), str, or None
         Examples of one group stay in one fold: offers of one product, say, whose titles give each other away.
+    near_groups : ndarray of shape (n_examples,), str, or None
+        Examples of one cluster of near-duplicates, where these were looked for.
     """
 
     name: str
@@ -51,9 +56,10 @@ class ClassificationTask:
     labels: np.ndarray
     split: np.ndarray | None = None
     groups: np.ndarray | None = None
+    near_groups: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        parts: tuple[Sized | None, ...] = (self.texts, self.labels, self.split, self.groups)
+        parts: tuple[Sized | None, ...] = (self.texts, self.labels, self.split, self.groups, self.near_groups)
         for part in parts:
             if part is not None and len(part) != len(self.example_ids):
                 raise ValueError(f"{self.name}: ids, texts, labels, split and groups must have one entry per example")
@@ -77,11 +83,11 @@ class ClassificationTask:
         DataError
             A missing column or value, an id twice, or a split or group for some examples only.
         """
-        table = _typed(tables, "examples", EXAMPLES, name, optional=("split", "group"))
+        table = _typed(tables, "examples", EXAMPLES, name, optional=("split", "group", NEAR_GROUP))
         ids = _unique_strings(table, "example_id", name)
         labels = np.array(table["label"].to_pylist(), dtype=str)
-        split, groups = (_all_or_none(table, column, name) for column in ("split", "group"))
-        return cls(name, ids, texts_of(tables, "examples"), labels, split, groups)
+        split, groups, near = (_all_or_none(table, column, name) for column in ("split", "group", NEAR_GROUP))
+        return cls(name, ids, texts_of(tables, "examples"), labels, split, groups, near)
 
     def to_tables(self) -> dict[str, pa.Table]:
         """The table ``examples`` of this task."""
@@ -91,6 +97,7 @@ class ClassificationTask:
             "label": list(self.labels),
             "split": [None] * len(self.labels) if self.split is None else list(self.split),
             "group": [None] * len(self.labels) if self.groups is None else list(self.groups),
+            NEAR_GROUP: [None] * len(self.labels) if self.near_groups is None else list(self.near_groups),
         }
         return {"examples": pa.table(columns, schema=EXAMPLES)}
 

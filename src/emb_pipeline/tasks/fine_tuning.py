@@ -40,7 +40,7 @@ from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.tasks.crf import best_allowed, tokens_of_sentences
 from emb_pipeline.tasks.examples import ClassificationTask, RetrievalTask
 from emb_pipeline.tasks.extractive_qa import ExtractiveTask, held_out_questions
-from emb_pipeline.tasks.folds import duplicate_groups, example_groups, folds_of, stratified_folds
+from emb_pipeline.tasks.folds import duplicate_groups, fold_groups, folds_of, stratified_folds
 from emb_pipeline.tasks.options import (
     ClassificationOptions,
     ExtractiveOptions,
@@ -168,7 +168,7 @@ def fine_tune_classification(task: ClassificationTask, tunable: Tunable, options
         Folds, and how the probe is fitted that the head starts from.
     """
     with threadpool_limits(1):
-        groups, tested = example_groups(task), texts_under_test(task.texts, options.typos)
+        groups, tested = fold_groups(task, options), texts_under_test(task.texts, options.typos)
         folds = folds_of(task, groups, n_folds=options.folds, seed=tunable.seed)
         trained_on = np.unique(np.concatenate([train for train, _ in folds]))
         learnable = tunable.learnable(task.name, trained_on, task.texts)

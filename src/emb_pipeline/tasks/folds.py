@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
 from emb_pipeline.tasks.examples import ClassificationTask
+from emb_pipeline.tasks.options import ClassificationOptions
 from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.near_duplicates import equal_texts
 from emb_pipeline.text.texts import Texts
 
 Fold = tuple[np.ndarray, np.ndarray]
@@ -28,15 +29,11 @@ def duplicate_groups(texts: Sequence[str]) -> np.ndarray:
     -------
     ndarray of shape (n_texts,), int64
     """
-    found = (texts if isinstance(texts, Texts) else Texts(texts)).token_ids
-    ids, borders = found.ids.tobytes(), (found.starts * found.ids.itemsize).tolist()
-    first: dict[bytes, int] = {}
-    keys = (ids[start:end] for start, end in pairwise(borders))
-    return np.array([first.setdefault(key, position) for position, key in enumerate(keys)], dtype=np.int64)
+    return equal_texts((texts if isinstance(texts, Texts) else Texts(texts)).token_ids)
 
 
 def example_groups(task: ClassificationTask) -> np.ndarray:
-    """Position of the first of all examples that must not be told apart by folds, for each example.
+    """Position of the first of all examples that are resampled together, for each example.
 
     Duplicates belong together, and so do the examples of one of the task's own groups. Where a text stands in two groups,
     these are one.
@@ -46,12 +43,30 @@ def example_groups(task: ClassificationTask) -> np.ndarray:
     ndarray of shape (n_examples,), int64
     """
     duplicates = duplicate_groups(task.texts)
-    if task.groups is None:
-        return duplicates
-    n = len(duplicates)
-    _, first, group_of = np.unique(task.groups, return_index=True, return_inverse=True)
+    return duplicates if task.groups is None else _joined(duplicates, task.groups)
+
+
+def fold_groups(task: ClassificationTask, options: ClassificationOptions) -> np.ndarray:
+    """Position of the first of all examples that folds keep together, for each example.
+
+    Those that are resampled together, and unless the options say otherwise near-duplicates, too.
+
+    Returns
+    -------
+    ndarray of shape (n_examples,), int64
+    """
+    groups = example_groups(task)
+    if task.near_groups is None or options.near_duplicates == "apart":
+        return groups
+    return _joined(groups, task.near_groups)
+
+
+def _joined(groups: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Position of the first of all that two groupings tie together; ``groups`` are positions already."""
+    n = len(groups)
+    _, first, group_of = np.unique(others, return_index=True, return_inverse=True)
     everyone = np.arange(n)
-    links = (np.ones(2 * n, dtype=bool), (np.tile(everyone, 2), np.concatenate([duplicates, first[group_of]])))
+    links = (np.ones(2 * n, dtype=bool), (np.tile(everyone, 2), np.concatenate([groups, first[group_of]])))
     _, component = connected_components(sp.coo_array(links, shape=(n, n)), directed=False)
     _, first = np.unique(component, return_index=True)
     return np.asarray(first[component], dtype=np.int64)

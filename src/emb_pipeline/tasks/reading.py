@@ -23,6 +23,7 @@ from emb_pipeline.text.bad_rows import BadRows
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.readings import Tokenizer
 from emb_pipeline.text.retrieval import RetrievalTables
+from emb_pipeline.text.seen import SEEN, seen_classification, seen_queries, seen_questions, seen_sentences, with_near_groups
 from emb_pipeline.text.texts import tokenised
 
 Tables = Mapping[str, pa.Table]
@@ -105,7 +106,8 @@ class ClassificationReader(ExamplesReader):
         bad = BadRows.of(reading)
         examples = labelled_texts.read_classification(reading, raw, project, bad)
         audit.require_evaluable(examples, name)
-        return tokenised({"examples": examples}, _tokenizer(reading)) | _left_out(bad, examples)
+        tables = with_near_groups(tokenised({"examples": examples}, _tokenizer(reading)))
+        return {**tables, SEEN: seen_classification(tables)} | _left_out(bad, examples)
 
     def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
         """Check texts, labels and splits."""
@@ -113,7 +115,7 @@ class ClassificationReader(ExamplesReader):
 
     def audit(self, tables: Tables) -> pa.Table:
         """Duplicates, leakage and label conflicts."""
-        return _with_left_out(audit.audit_classification(tables["examples"]), tables)
+        return _with_left_out(audit.audit_classification(tables["examples"], tables[SEEN]), tables)
 
     def held_out(self, tables: Tables) -> list[str]:
         """Texts outside the training part; all of them where folds are drawn."""
@@ -134,7 +136,7 @@ class SequenceLabellingReader(ExamplesReader):
         tokens = [(tuple(words), split == "test") for words, split in columns]
         audit.require_units([words for words, tested in tokens if tested], name, "test sentences")
         audit.require_units([words for words, tested in tokens if not tested], name, "training sentences")
-        return {"sentences": sentences} | _left_out(bad, sentences)
+        return {"sentences": sentences, SEEN: seen_sentences({"sentences": sentences})} | _left_out(bad, sentences)
 
     def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
         """Check tokens, tags and splits."""
@@ -142,7 +144,7 @@ class SequenceLabellingReader(ExamplesReader):
 
     def audit(self, tables: Tables) -> pa.Table:
         """Duplicates, leakage, contradictions, repaired tags, and how many entities are new in the test part."""
-        return _with_left_out(audit.audit_sequence_labelling(tables["sentences"]), tables)
+        return _with_left_out(audit.audit_sequence_labelling(tables["sentences"], tables[SEEN]), tables)
 
     def held_out(self, tables: Tables) -> list[str]:
         """Sentences outside the training part."""
@@ -162,7 +164,8 @@ class RetrievalReader(ExamplesReader):
         tables = {"queries": found.queries, "passages": found.passages, "qrels": found.qrels}
         if found.excluded is not None:
             tables[EXCLUDED] = found.excluded
-        return tokenised(tables, _tokenizer(reading)) | _left_out(bad, found.qrels)
+        tables = tokenised(tables, _tokenizer(reading))
+        return {**tables, SEEN: seen_queries(tables)} | _left_out(bad, found.qrels)
 
     def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
         """Check queries, passages and judgments."""
@@ -170,7 +173,8 @@ class RetrievalReader(ExamplesReader):
 
     def audit(self, tables: Tables) -> pa.Table:
         """Duplicates and missing judgments."""
-        return _with_left_out(audit.audit_retrieval(_evaluated(tables)), tables)
+        seen = tables[SEEN] if self._has_training_queries(tables) else None
+        return _with_left_out(audit.audit_retrieval(_evaluated(tables), seen), tables)
 
     def held_out(self, tables: Tables) -> list[str]:
         """The queries that are evaluated; passages are the collection that is searched."""
@@ -180,6 +184,11 @@ class RetrievalReader(ExamplesReader):
         """Training queries are asked for by number, marked in a column, or in files of their own."""
         in_files = set(getattr(reading, "splits", None) or ()) - {"test"} or getattr(reading, "training", None)
         return bool(getattr(reading, "training_queries", 0) or getattr(reading, "split", None) or in_files)
+
+    @staticmethod
+    def _has_training_queries(tables: Tables) -> bool:
+        queries = tables["queries"]
+        return "split" in queries.column_names and bool(set(queries["split"].to_pylist()) - {None, "test"})
 
 
 class SimilarityReader(ExamplesReader):
@@ -221,7 +230,7 @@ class ExtractiveReader(ExamplesReader):
         contexts = list(zip(questions["context"].to_pylist(), questions["split"].to_pylist(), strict=True))
         for part in ("train", "test"):
             audit.require_units([context for context, split in contexts if split == part], name, f"contexts in '{part}'")
-        return {"questions": questions}
+        return {"questions": questions, SEEN: seen_questions({"questions": questions})}
 
     def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
         """Check questions and answers."""
@@ -229,7 +238,7 @@ class ExtractiveReader(ExamplesReader):
 
     def audit(self, tables: Tables) -> pa.Table:
         """Leakage, answers that words cannot hit, several answers."""
-        return audit.audit_extractive(tables["questions"])
+        return audit.audit_extractive(tables["questions"], tables[SEEN])
 
     def held_out(self, tables: Tables) -> list[str]:
         """Questions outside the training part, and their contexts."""

@@ -10,21 +10,33 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Literal, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
 from emb_pipeline.text.bad_rows import BadRows
 from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.give_aways import GiveAways, give_aways
 from emb_pipeline.text.held_out import telling_keys
+from emb_pipeline.text.near_duplicates import equal_texts, near_pairs
 from emb_pipeline.text.retrieval import RetrievalTables
+from emb_pipeline.text.seen import (
+    COPY,
+    NEAR_GROUP,
+    seen_classification,
+    seen_questions,
+    seen_sentences,
+    with_near_groups,
+)
 from emb_pipeline.text.spans import PlacedWords
 from emb_pipeline.text.tagging import entities, scheme_of, to_iob2
+from emb_pipeline.text.texts import TokenIds
 from emb_pipeline.text.tokens import TokenCorpus, tokenize
 
 SCHEMA = pa.schema(
@@ -44,9 +56,6 @@ Severity: TypeAlias = Literal["size", "warning", "fault", "ceiling"]
 be reached."""
 
 OVERLAP_SCHEMA = pa.schema([("task", pa.string()), *SCHEMA])
-
-NEAR = 0.8
-"""Jaccard similarity of three-token shingles from which two texts are near duplicates."""
 
 FEWEST_UNITS = 2
 """Test units that differ, below which nothing can be resampled."""
@@ -84,13 +93,15 @@ class AuditLines:
         )
 
 
-def audit_classification(examples: pa.Table) -> pa.Table:
+def audit_classification(examples: pa.Table, seen: pa.Table | None = None) -> pa.Table:
     """Audit labelled texts.
 
     Parameters
     ----------
     examples : pa.Table
-        example_id, text, label, split, and perhaps group.
+        example_id, text, label, split, and perhaps group and near_group (`emb_pipeline.text.seen`).
+    seen : pa.Table, optional
+        The test texts that were seen in training, where they were looked for already.
 
     Returns
     -------
@@ -98,18 +109,14 @@ def audit_classification(examples: pa.Table) -> pa.Table:
         Lines ``examples.<split>``, ``classes``, ``largest_class``, ``smallest_class``, ``class.<label>``,
         ``classes_only_in_test``, ``label_variants``, ``validation_trains`` (where there is such a part), ``groups`` and
         ``group_leakage`` (where there are groups), ``empty_after_tokenising``,
-        ``exact_duplicates``, ``token_duplicates``, ``near_duplicates``, ``leakage``, ``near_leakage``, ``label_conflicts``
-        and ``ceiling``.
+        ``exact_duplicates``, ``token_duplicates``, ``near_duplicates``, ``near_duplicates_apart`` (where folds are drawn),
+        ``leakage``, ``near_leakage``, ``label_in_text``, ``give_away_words``, ``label_conflicts`` and ``ceiling``.
 
     Notes
     -----
     The ceiling is the best accuracy that any classifier of texts can reach on the test part (on everything, where there is
-    no split): each distinct text gets the label that it bears most often there. Near duplicates are found by MinHash [1]_
-    with 16 bands of 4 rows and then compared exactly.
-
-    References
-    ----------
-    .. [1] Broder (1997), On the resemblance and containment of documents.
+    no split): each distinct text gets the label that it bears most often there. What near-duplicates are, and how they are
+    found, stands in `emb_pipeline.text.near_duplicates`; the validation part counts as training, for it is trained on.
     """
     ids, texts, labels, splits = (examples[name].to_pylist() for name in ("example_id", "text", "label", "split"))
     tokens = [tokenize(text) for text in texts]
@@ -146,37 +153,17 @@ def audit_classification(examples: pa.Table) -> pa.Table:
         (ids[i] for i in same),
         severity="warning",
     )
-    near = _near_duplicates(tokens, skip=same)
-    lines.add(
-        "near_duplicates",
-        len(near),
-        n,
-        f"texts that share {NEAR:.0%} of their three-word sequences with an earlier, unequal one",
-        (ids[i] for i in near),
-        severity="warning",
-    )
+    found = TokenIds.of(texts)
+    _near_duplicates(lines, examples, found, split=any(splits))
 
-    train = {keys[i] for i in range(n) if splits[i] == "train"}
+    train = {keys[i] for i in range(n) if splits[i] not in (None, "test") and keys[i]}
     tested = [i for i in range(n) if splits[i] == "test"]
     leaked = [i for i in tested if keys[i] in train]
     lines.add(
         "leakage", len(leaked), len(tested), "test texts that stand in the training part too", (ids[i] for i in leaked)
     )
-    crossing = sorted(
-        {
-            max(pair, key=lambda i: splits[i] == "test")
-            for pair in near.items()
-            if {splits[pair[0]], splits[pair[1]]} == {"train", "test"}
-        }
-        - set(leaked)
-    )
-    lines.add(
-        "near_leakage",
-        len(crossing),
-        len(tested),
-        "test texts with a near duplicate in the training part",
-        (ids[i] for i in crossing),
-    )
+    _near_leakage(lines, seen_classification({"examples": examples}) if seen is None else seen, len(tested), "test texts")
+    _give_aways(lines, give_aways(found, labels), ids)
 
     labels_of: dict[str, Counter[str]] = defaultdict(Counter)
     for key, label in zip(keys, labels, strict=True):
@@ -221,7 +208,7 @@ def _sizes(lines: AuditLines, labels: Sequence[str], splits: Sequence[str | None
         )
         lines.add(f"class.{label}", size, n, parts, severity="size")
     tested = {label for label, split in in_split if split == "test"}
-    untrained = sorted(tested - {label for label, split in in_split if split == "train"})
+    untrained = sorted(tested - {label for label, split in in_split if split != "test"})
     lines.add("classes_only_in_test", len(untrained), len(tested), "labels that no training example bears", untrained)
     _variants(lines, dict(sizes), "labels")
     n_validation = sum(split == "validation" for split in splits)
@@ -272,10 +259,47 @@ def _shown(label: str) -> str:
 
 def _groups(lines: AuditLines, ids: Sequence[str], groups: Sequence[str], splits: Sequence[str | None]) -> None:
     lines.add("groups", len(set(groups)), len(groups), "groups of examples that stay in one fold", severity="size")
-    trained_on = {group for group, split in zip(groups, splits, strict=True) if split == "train"}
+    trained_on = {group for group, split in zip(groups, splits, strict=True) if split != "test"}
     tested = [i for i, split in enumerate(splits) if split == "test"]
     leaked = [ids[i] for i in tested if groups[i] in trained_on]
     lines.add("group_leakage", len(leaked), len(tested), "test examples whose group stands in the training part too", leaked)
+
+
+def _near_duplicates(lines: AuditLines, examples: pa.Table, tokens: TokenIds, *, split: bool) -> None:
+    """Count texts that are nearly equal to another one, and where folds are drawn those that may be divided by them."""
+    if NEAR_GROUP not in examples.column_names:
+        examples = with_near_groups({"examples": examples})["examples"]
+    ids, groups = examples["example_id"].to_pylist(), examples[NEAR_GROUP].to_pylist()
+    equal = equal_texts(tokens).tolist()
+    near = [each for each, group, first in zip(ids, groups, equal, strict=True) if group != ids[first]]
+    note = "texts that differ from another one by a few words, or stand in it"
+    lines.add("near_duplicates", len(near), len(ids), note, near, severity="warning")
+    if split:
+        return
+    pairs = near_pairs(tokens)
+    places = zip(pairs.first.tolist(), pairs.second.tolist(), strict=True)
+    apart = dict.fromkeys(ids[first] for first, second in places if groups[first] != groups[second])
+    note = "of these are links of chains that are too long for one fold: they may be on both sides of it"
+    lines.add("near_duplicates_apart", len(apart), len(ids), note, apart, severity="warning")
+
+
+def _near_leakage(lines: AuditLines, seen: pa.Table, n_tested: int, what: str) -> None:
+    """Count test units whose text is, nearly, one that was trained on; copies are counted apart."""
+    units = seen.filter(pc.not_equal(seen["how"], COPY))["unit_id"].to_pylist()
+    note = f"{what} that differ from a trained one by a few words, or stand in it, or hold it"
+    lines.add("near_leakage", len(units), n_tested, note, units)
+
+
+def _give_aways(lines: AuditLines, found: GiveAways, ids: Sequence[str]) -> None:
+    note = (
+        "texts with the name of their class in them, which hardly any other class has: is the label written into the text?"
+    )
+    lines.add("label_in_text", len(found.by_name), len(ids), note, (ids[i] for i in found.by_name.tolist()))
+    shown = ", ".join(f"'{word}' ({label})" for label, word in islice(found.words.items(), _LOOK_AT))
+    note = "texts with a word that half of their class and hardly any other has" + (f": {shown}" if shown else "")
+    lines.add(
+        "give_away_words", len(found.by_word), len(ids), note, (ids[i] for i in found.by_word.tolist()), severity="warning"
+    )
 
 
 def audit_left_out(bad: BadRows, n_kept: int) -> pa.Table:
@@ -290,19 +314,23 @@ def audit_left_out(bad: BadRows, n_kept: int) -> pa.Table:
     return lines.table()
 
 
-def audit_retrieval(tables: RetrievalTables) -> pa.Table:
+def audit_retrieval(tables: RetrievalTables, seen: pa.Table | None = None) -> pa.Table:
     """Audit queries, passages and judgments.
 
     Parameters
     ----------
     tables : RetrievalTables
+        Those that are evaluated.
+    seen : pa.Table, optional
+        The queries that were seen in training, where there are training queries.
 
     Returns
     -------
     pa.Table
         Lines ``queries``, ``passages``, ``judgments``, ``queries_without_relevant``, ``queries_with_several_relevant``,
         ``passages_never_relevant``, ``empty_queries``, ``empty_passages``, ``duplicate_queries``, ``duplicate_passages``,
-        ``unjudged_twins``, ``query_in_passage``, ``queries_among_passages``, and where there are any ``negative_grades``,
+        ``unjudged_twins``, ``query_in_passage``, ``queries_among_passages``, ``leakage`` and
+        ``near_leakage`` (where there are training queries), and where there are any ``negative_grades``,
         ``own_passages`` and ``own_passages_of_other_words``.
     """
     query_ids, queries = tables.queries["query_id"].to_pylist(), _keys(tables.queries)
@@ -377,6 +405,10 @@ def audit_retrieval(tables: RetrievalTables) -> pa.Table:
         given_away,
         severity="warning",
     )
+    if seen is not None:
+        copies = seen.filter(pc.equal(seen["how"], COPY))["unit_id"].to_pylist()
+        lines.add("leakage", len(copies), len(queries), "queries that are among the training queries too", copies)
+        _near_leakage(lines, seen, len(queries), "queries")
     _own_passages(lines, tables, query_of, passage_of, relevant)
     below = [row["query_id"] for row in tables.qrels.to_pylist() if row["relevance"] < 0]
     if below:
@@ -427,7 +459,8 @@ def audit_similarity(pairs: pa.Table) -> pa.Table:
     Returns
     -------
     pa.Table
-        Lines ``pairs``, ``distinct_texts``, ``equal_texts``, ``duplicate_pairs``, ``score_conflicts`` and ``empty_texts``.
+        Lines ``pairs``, ``distinct_texts``, ``equal_texts``, ``duplicate_pairs``, ``near_duplicate_pairs``,
+        ``score_conflicts`` and ``empty_texts``.
     """
     ids, scores = pairs["pair_id"].to_pylist(), pairs["score"].to_pylist()
     sides = [[" ".join(tokenize(text)) for text in pairs[column].to_pylist()] for column in ("text_a", "text_b")]
@@ -447,6 +480,9 @@ def audit_similarity(pairs: pa.Table) -> pa.Table:
         (ids[i] for i in repeated),
         severity="warning",
     )
+    near = np.unique(near_pairs(TokenIds.of(keys)).first).tolist()
+    note = "pairs that differ from an earlier one by a few words"
+    lines.add("near_duplicate_pairs", len(near), n, note, (ids[i] for i in near), severity="warning")
     scores_of: dict[str, set[float]] = defaultdict(set)
     for key, score in zip(keys, scores, strict=True):
         scores_of[key].add(score)
@@ -526,20 +562,22 @@ def corpus_overlap(texts: Mapping[str, Sequence[str]], corpus: TokenCorpus) -> p
     return pa.concat_tables(tables) if tables else OVERLAP_SCHEMA.empty_table()
 
 
-def audit_sequence_labelling(examples: pa.Table) -> pa.Table:
+def audit_sequence_labelling(examples: pa.Table, seen: pa.Table | None = None) -> pa.Table:
     """Audit tagged sentences.
 
     Parameters
     ----------
     examples : pa.Table
         example_id, tokens, tags, split.
+    seen : pa.Table, optional
+        The test sentences that were seen in training, where they were looked for already.
 
     Returns
     -------
     pa.Table
         Lines ``sentences.<split>``, ``tokens``, ``entities.<type>``, ``label_variants``, ``tag_scheme``,
         ``repaired_tags``, ``validation_trains`` (where there is such a part), ``duplicates``, ``leakage``,
-        ``tag_conflicts`` and ``seen_entities``.
+        ``near_leakage``, ``tag_conflicts`` and ``seen_entities``.
     """
     ids, tokens, raw, splits = (examples[name].to_pylist() for name in ("example_id", "tokens", "tags", "split"))
     tags = [to_iob2(row) for row in raw]
@@ -587,6 +625,8 @@ def audit_sequence_labelling(examples: pa.Table) -> pa.Table:
     tested = [i for i in range(n) if splits[i] == "test"]
     leaked = [i for i in tested if keys[i] in train]
     lines.add("leakage", len(leaked), len(tested), "test sentences that are trained on too", (ids[i] for i in leaked))
+    found_seen = seen_sentences({"sentences": examples}) if seen is None else seen
+    _near_leakage(lines, found_seen, len(tested), "test sentences")
     tags_of: dict[str, set[tuple[str, ...]]] = defaultdict(set)
     for key, row in zip(keys, tags, strict=True):
         tags_of[key].add(tuple(row))
@@ -685,18 +725,21 @@ def _times(lines: AuditLines, users: Sequence[str], times: np.ndarray, is_test: 
     lines.add("learnt_from_the_future", int(later.sum()), len(visible) * len(later), note, severity="warning")
 
 
-def audit_extractive(questions: pa.Table) -> pa.Table:
+def audit_extractive(questions: pa.Table, seen: pa.Table | None = None) -> pa.Table:
     """Audit questions with contexts and the spans that answer them.
 
     Parameters
     ----------
     questions : pa.Table
         Of schema `emb_pipeline.text.question_answering.QUESTIONS_SCHEMA`.
+    seen : pa.Table, optional
+        The test questions that were seen in training, where they were looked for already.
 
     Returns
     -------
     pa.Table
-        Lines ``questions.<split>``, ``contexts``, ``shared_contexts``, ``duplicate_questions``, ``disputed_answers`` and
+        Lines ``questions.<split>``, ``contexts``, ``shared_contexts``, ``near_leakage``, ``duplicate_questions``,
+        ``disputed_answers`` and
         ``answers_inside_words``.
     """
     columns = ("example_id", "text", "context", "answers", "answer_starts", "split")
@@ -707,7 +750,7 @@ def audit_extractive(questions: pa.Table) -> pa.Table:
             f"questions.{split}", splits.count(split), len(splits), f"questions of the split '{split}'", severity="size"
         )
     lines.add("contexts", len(set(contexts)), len(contexts), "distinct contexts, over the questions", severity="size")
-    trained = {context for context, split in zip(contexts, splits, strict=True) if split == "train"}
+    trained = {context for context, split in zip(contexts, splits, strict=True) if split != "test"}
     tested = [row for row, split in enumerate(splits) if split == "test"]
     shared = [ids[row] for row in tested if contexts[row] in trained]
     lines.add(
@@ -718,6 +761,8 @@ def audit_extractive(questions: pa.Table) -> pa.Table:
         shared,
         severity="warning",
     )
+    found = seen_questions({"questions": questions}) if seen is None else seen
+    _near_leakage(lines, found, len(tested), "test questions that, or whose contexts,")
     keys = [" ".join(tokenize(text)) for text in texts]
     repeated = [ids[row] for row in _earlier(keys)]
     lines.add(
@@ -786,7 +831,7 @@ def require_evaluable(task: pa.Table | RetrievalTables, place: str) -> None:
         return
     labels, splits, keys = task["label"].to_pylist(), task["split"].to_pylist(), _keys(task)
     split = any(part is not None for part in splits)
-    train = [i for i in range(len(labels)) if not split or splits[i] == "train"]
+    train = [i for i in range(len(labels)) if splits[i] != "test"]
     if split:
         tested = [i for i in range(len(labels)) if splits[i] == "test"]
         for name, part in (("train", train), ("test", tested)):
@@ -862,43 +907,3 @@ def _earlier(items: Sequence[str]) -> list[int]:
             repeated.append(position)
         seen.add(item)
     return repeated
-
-
-def _near_duplicates(documents: Sequence[Sequence[str]], skip: Sequence[int]) -> dict[int, int]:
-    """Position of each near duplicate and of the earlier text that it resembles; equal texts are compared once."""
-    skipped = set(skip)
-    positions = [i for i, tokens in enumerate(documents) if tokens and i not in skipped]
-    shingles = [_shingles(documents[i]) for i in positions]
-    found: dict[int, int] = {}
-    for bucket in _buckets(shingles):
-        for place, later in enumerate(bucket[1:], 1):
-            if positions[later] in found:
-                continue
-            for earlier in bucket[max(0, place - 20) : place]:  # a template's thousand copies are not compared pair by pair
-                shared = len(np.intersect1d(shingles[later], shingles[earlier], assume_unique=True))
-                if shared >= NEAR * (len(shingles[later]) + len(shingles[earlier]) - shared):
-                    found[positions[later]] = positions[earlier]
-                    break
-    return dict(sorted(found.items()))
-
-
-def _shingles(tokens: Sequence[str]) -> np.ndarray:
-    """Sorted, distinct 64-bit hashes of the three-token sequences of a text (of the whole, if it is shorter)."""
-    parts = zip(tokens, tokens[1:], tokens[2:], strict=False) if len(tokens) >= 3 else [tuple(tokens)]
-    packed = b"".join(hashlib.blake2b(" ".join(part).encode(), digest_size=8).digest() for part in parts)
-    return np.unique(np.frombuffer(packed, dtype="<u8"))
-
-
-def _buckets(shingles: Sequence[np.ndarray], n_bands: int = 16, rows_per_band: int = 4) -> Iterator[list[int]]:
-    """Groups of texts whose MinHash signatures agree in a band."""
-    if not shingles:
-        return
-    starts = np.concatenate([[0], np.cumsum([len(each) for each in shingles])[:-1]])
-    everything = np.concatenate(shingles)
-    multipliers = np.random.default_rng(0).integers(1, 2**63, size=(n_bands, rows_per_band), dtype=np.uint64) | np.uint64(1)
-    for band in multipliers:
-        rows = np.stack([np.minimum.reduceat(everything * factor, starts) for factor in band], axis=1)
-        groups: dict[bytes, list[int]] = defaultdict(list)
-        for index, row in enumerate(rows):
-            groups[row.tobytes()].append(index)
-        yield from (group for group in groups.values() if len(group) > 1)
