@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 from emb_pipeline.statistics.extra_variance import ExtraVariance
+from emb_pipeline.statistics.pseudo_values import of_ratio
 from emb_pipeline.statistics.step_down import SeedVariance, Tested, step_down_tests
 
 
@@ -114,6 +115,43 @@ def test_an_average_over_tasks_is_tested_with_the_luck_that_its_trainings_share(
             rejected[name] += found.p[-1] <= 0.05
     assert rejected["independent"] / n > 0.12
     assert 0.02 <= rejected["shared"] / n <= 0.085
+
+
+def test_swapping_the_counts_of_two_taggers_is_right_with_few_sentences() -> None:
+    """F1 of 20 sentences, many without an entity: as means of pseudo-values its test rejects too often."""
+    rng = np.random.default_rng(6)
+    rejected = {"pseudo-values": 0, "counts": 0}
+    n = 1500
+    for _ in range(n):
+        gold = rng.poisson(0.4, size=(20, 1))
+        hits = rng.binomial(gold, 0.6, size=(20, 2))
+        spurious = rng.poisson(0.15, size=(20, 2))
+        above, below = 2.0 * hits, (gold + hits + spurious).astype(float)
+        if not below.sum(axis=0).all():
+            continue
+        values = np.column_stack([of_ratio(above[:, system], below[:, system]) for system in range(2)])
+        for name, tested in (
+            ("pseudo-values", Tested(values, _pairs(2))),
+            ("counts", Tested(above, _pairs(2), denominators=below)),
+        ):
+            rejected[name] += step_down_tests([tested], n_permutations=199, rng=rng).p[0] <= 0.05
+    assert rejected["pseudo-values"] / n > 0.08
+    assert 0.015 <= rejected["counts"] / n <= 0.06  # about seven sentences count: few distinct swaps, so below the level
+
+
+def test_counts_of_many_sentences_test_as_their_pseudo_values_do() -> None:
+    rng = np.random.default_rng(7)
+    gold = rng.poisson(1.5, size=(600, 1))
+    hits = rng.binomial(gold, [0.6, 0.65, 0.5], size=(600, 3))
+    above, below = 2.0 * hits, (gold + hits + rng.poisson(0.3, size=(600, 3))).astype(float)
+    values = np.column_stack([of_ratio(above[:, system], below[:, system]) for system in range(3)])
+    counts, means = (
+        step_down_tests([tested], n_permutations=4999, rng=np.random.default_rng(0))
+        for tested in (Tested(above, _pairs(3), denominators=below), Tested(values, _pairs(3)))
+    )
+    np.testing.assert_allclose(counts.difference, means.difference, atol=0.002)
+    np.testing.assert_allclose(counts.error, means.error, rtol=0.05)
+    np.testing.assert_allclose(counts.p, means.p, atol=0.01)
 
 
 def test_nothing_to_test() -> None:

@@ -36,6 +36,9 @@ class Tested:
         Variance of the systems' means beyond the units, and what each column is made of. Sources are independent.
     seed_weights : ndarray of shape (n_trainings, n_hypotheses), optional
         Weight of each training in each difference, where `SeedVariance` is given; trainings are numbered over all sets.
+    denominators : ndarray of shape (n_units, n_columns), optional
+        Where a column is a ratio of sums (F1: 2 tp over 2 tp + fp + fn), each unit's part in the denominator, and ``scores``
+        its part in the numerator. 0 throughout: a mean.
     """
 
     scores: np.ndarray
@@ -43,6 +46,7 @@ class Tested:
     groups: np.ndarray | None = None
     extra: Sequence[tuple[ExtraVariance, np.ndarray]] = ()
     seed_weights: np.ndarray | None = None
+    denominators: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +100,9 @@ def step_down_tests(
     Under the null hypothesis two columns' scores on a unit could be exchanged, which flips the sign of their difference.
     The statistic is the mean difference over the root of (the sum of the squared differences of the units, over their
     number squared, plus the variance from other sources). Under flips the first part of the denominator does not change.
+    For two ratios of sums a flip swaps the two systems' counts on a unit: its term is N_a - N_b - r (D_a - D_b), where r is
+    the ratio of both together, which no swap changes.
+
     Other sources add normal deviations to the flipped means, and their variance is estimated anew from as many normal draws
     as it has degrees of freedom: so a variance that is known from few draws has the tails of a t statistic. Statistics with
     few degrees of freedom are brought to the scale of a normal variable [4]_, so that none of them rules the largest of all.
@@ -208,22 +215,36 @@ class _Set:
         scores = np.asarray(tested.scores, dtype=np.float64)
         codes, n_groups = group_codes(tested.groups, len(scores))
         # What all columns share on a unit cancels in every difference; without it float32 sums lose less.
-        sums = group_sums(scores - scores.mean(axis=1, keepdims=True), codes, n_groups) / len(scores)
-        self.terms = sums.astype(np.float32)
+        parts = [scores - scores.mean(axis=1, keepdims=True)]
         pairs = np.asarray(tested.pairs, dtype=np.int64).reshape(-1, 2)
         self.a, self.b = pairs[:, 0], pairs[:, 1]
+        self._ratios, self._scale = np.zeros(len(pairs)), np.ones(len(pairs))
+        if tested.denominators is not None:
+            parts.append(np.asarray(tested.denominators, dtype=np.float64))
+            above, below = scores.mean(axis=0), parts[1].mean(axis=0)
+            both = below[self.a] + below[self.b]
+            is_ratio = (below[self.a] > 0) & (below[self.b] > 0)
+            self._ratios = np.divide(above[self.a] + above[self.b], both, out=self._ratios, where=is_ratio)
+            self._scale = np.divide(2, both, out=self._scale, where=is_ratio)
+        self._n_columns = scores.shape[1]
+        sums = group_sums(np.hstack(parts), codes, n_groups) / len(scores)
+        self.terms = sums.astype(np.float32)
         gram = sums.T @ sums
-        squares = np.diag(gram)
-        self.of_units = np.maximum(squares[self.a] + squares[self.b] - 2 * gram[self.a, self.b], 0)
-        scale = np.abs(scores).max(initial=0) / max(len(scores), 1)
-        self.differs = np.sqrt(self.of_units) > 1e-6 * max(scale, 1e-300)
+        coefficients = self._coefficients()
+        squares = np.zeros(len(pairs))
+        for place, weight in coefficients:
+            for other, factor in coefficients:
+                squares += weight * factor * gram[place, other]
+        self.of_units = np.maximum(squares, 0)
+        largest = np.abs(scores).max(initial=0) / max(len(scores), 1)
+        self.differs = np.sqrt(self.of_units) > 1e-6 * np.maximum(largest * self._scale, 1e-300)
         self.number = number
         self.seed_weights = tested.seed_weights if seeds is not None else None
         self._sources = [_Source(extra, columns, self.a, self.b) for extra, columns in tested.extra if not extra.is_zero]
-        totals = sums.sum(axis=0)
+        totals = sums.sum(axis=0)[None]
         covariance = None if seeds is None else seeds.covariance[None]
         estimates = [source.variances for source in self._sources]
-        self.observed = self._block((totals[self.a] - totals[self.b])[None], estimates, covariance)
+        self.observed = self._block(self._differences(totals), estimates, covariance)
         self.spread_without_seeds = np.zeros(len(pairs))
         """Sum of (variance² / degrees of freedom) over all sources but seeds."""
         for source in self._sources:
@@ -233,14 +254,28 @@ class _Set:
 
     def flipped(self, n: int, rng: np.random.Generator, luck: _Luck | None) -> _Block:
         """One block of random flips."""
-        means = signs_of_units(len(self.terms), n, rng) @ self.terms
-        numerators = means[:, self.a] - means[:, self.b]
+        numerators = self._differences(signs_of_units(len(self.terms), n, rng) @ self.terms)
         for source in self._sources:
             numerators[:, source.where] += source.deviations(n, rng)
         if self.seed_weights is not None and luck is not None:
             numerators += luck.deviations[:, :, self.number] @ self.seed_weights.astype(np.float32)
         estimates = [source.estimates(n, rng) for source in self._sources]
         return self._block(numerators, estimates, None if luck is None else luck.estimates)
+
+    def _coefficients(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Columns of the terms, and their weights, that make each hypothesis's difference."""
+        made = [(self.a, self._scale), (self.b, -self._scale)]
+        if self._ratios.any():
+            weights = self._scale * self._ratios
+            made += [(self._n_columns + self.a, -weights), (self._n_columns + self.b, weights)]
+        return made
+
+    def _differences(self, means: np.ndarray) -> np.ndarray:
+        differences = means[:, self.a] - means[:, self.b]
+        if self._ratios.any():
+            below = means[:, self._n_columns + self.a] - means[:, self._n_columns + self.b]
+            differences = (differences - self._ratios.astype(means.dtype) * below) * self._scale.astype(means.dtype)
+        return np.asarray(differences)
 
     def _block(self, numerators: np.ndarray, estimates: Sequence[np.ndarray], covariances: np.ndarray | None) -> _Block:
         variances = np.broadcast_to(self.of_units.astype(numerators.dtype), numerators.shape)
