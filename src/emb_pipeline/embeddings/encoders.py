@@ -93,6 +93,28 @@ class SearchIndex(Protocol):
         ...
 
 
+class TunableIndex(SearchIndex, Protocol):
+    """Passages that can be searched with several settings."""
+
+    def at(self, setting: Setting) -> SearchIndex:
+        """The same passages with another setting."""
+        ...
+
+
+@runtime_checkable
+class TunableSearcher(Protocol):
+    """A searcher with hyper-parameters that are chosen on a task's queries (BM25)."""
+
+    @property
+    def settings(self) -> Sequence[Setting]:
+        """Settings to choose among, the usual one first; a single one leaves nothing to choose."""
+        ...
+
+    def index(self, passages: Sequence[str]) -> TunableIndex:
+        """Index passages, with the first setting."""
+        ...
+
+
 @runtime_checkable
 class Answerer(Protocol):
     """A system that finds answers in contexts without vectors of its own (lexical overlap)."""
@@ -140,7 +162,7 @@ class TokenEncoder(Protocol):
 
 
 Setting: TypeAlias = Mapping[str, float | None]
-"""Hyper-parameters that are chosen on validation interactions."""
+"""Hyper-parameters chosen on a task's own data: validation interactions, or queries that are not scored with them."""
 
 
 @runtime_checkable

@@ -169,10 +169,12 @@ class RandomOptions(PooledOptions):
 
 
 class Bm25Options(Options):
-    """BM25 (Robertson et al. 1994), Lucene's variant."""
+    """BM25 (Robertson et al. 1994), Lucene's variant. What is left open is chosen on queries that are not scored with it."""
 
-    k1: Annotated[float, Field(ge=0, le=10, description="how soon repeated words stop adding to the score")] = 1.5
-    b: Annotated[float, Field(ge=0, le=1, description="how much long passages are held back")] = 0.75
+    k1: Annotated[
+        float | None, Field(ge=0, le=10, description="how soon repeated words stop adding to the score; null: chosen")
+    ] = None
+    b: Annotated[float | None, Field(ge=0, le=1, description="how much long passages are held back; null: chosen")] = None
 
 
 class SlidingWindowOptions(Options):

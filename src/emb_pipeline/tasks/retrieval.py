@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
-from emb_pipeline.embeddings.encoders import Searcher, Setting, TaskEncoder, TextEncoder, Vectors, encoded_as, fitted_on
+from emb_pipeline.embeddings.encoders import (
+    Searcher,
+    Setting,
+    TaskEncoder,
+    TextEncoder,
+    TunableIndex,
+    TunableSearcher,
+    Vectors,
+    encoded_as,
+    fitted_on,
+)
 from emb_pipeline.embeddings.encoding_clock import EncodingClock
-from emb_pipeline.embeddings.ranking import TieOrder, largest
+from emb_pipeline.embeddings.ranking import TieOrder, hashes, largest
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.examples import RetrievalTask
 from emb_pipeline.tasks.folds import duplicate_groups
@@ -22,6 +35,12 @@ from emb_pipeline.text.errors import DataError
 
 CUTOFF = 10
 """Rank that nDCG and MRR are cut at: the figures that BEIR and MTEB report."""
+
+N_FOLDS = 5
+"""Folds of queries: those of each are searched with the setting that serves the queries of the others best."""
+
+FEWEST_TRAINING_QUERIES = 50
+"""Training queries from which on a searcher's setting is chosen on these, and not on folds of the queries."""
 
 DECIMALS = 6
 """Cosines are compared to this precision: what lies below is rounding of float32 sums, and would break ties by chance."""
@@ -38,7 +57,9 @@ def evaluate_retrieval(
     """Score an embedding by the passages that it finds.
 
     An embedding that is fitted on a task (TF-IDF) is fitted on the passages, which are the collection to search, as a
-    search engine is; neither queries nor judgments are seen.
+    search engine is; neither queries nor judgments are seen. What a searcher leaves open (k1 and b of BM25) is chosen by
+    nDCG@10 on training queries, or, without enough of them, for each fold of the queries on the other folds: no query has a
+    say in the setting that it is scored with.
 
     Parameters
     ----------
@@ -69,9 +90,10 @@ def evaluate_retrieval(
     if shuffle_labels:
         raise ValueError(f"{task.name}: retrieval trains nothing, so there are no labels to shuffle")
     _require_relevant_passages(task)
+    groups = duplicate_groups(task.queries)
     with threadpool_limits(1):
         if options.rank == "judged":
-            grades, dim, encode_seconds, search_seconds, size = _judged_grades(task, encoder)
+            grades, found = _judged_grades(task, encoder, groups)
             values = {
                 f"ndcg@{CUTOFF}": ndcg(grades[:, :CUTOFF], task.qrels, CUTOFF),
                 "map": average_precision(grades),
@@ -79,22 +101,22 @@ def evaluate_retrieval(
             }
         else:
             k = min(max(options.recall_cutoff, CUTOFF), len(task.passages))
-            most_excluded = 0 if task.excluded is None else int(np.diff(task.excluded.indptr).max())
-            asked = min(k + most_excluded, len(task.passages))
-            ranked, dim, encode_seconds, search_seconds, size = _ranked(task, encoder, asked, options)
+            ranked, found = _ranked(task, encoder, _n_asked(task, k), options, groups)
             ranked = without_excluded(ranked, task.excluded, k)
             values = scores_of_ranking(task, ranked, options)
     return Evaluation(
-        item_scores=measured(task.query_ids, task.query_ids[duplicate_groups(task.queries)], values),
+        item_scores=measured(task.query_ids, task.query_ids[groups], values),
         metrics={name: float(scores.mean()) for name, scores in values.items()},
-        dim=dim,
-        encode_seconds=encode_seconds,
-        fit_seconds=search_seconds,
-        bytes_per_item=size,
+        dim=found.dim,
+        encode_seconds=found.encode_seconds,
+        fit_seconds=found.tune_seconds + found.search_seconds,
+        tune_seconds=found.tune_seconds,
+        bytes_per_item=found.bytes_per_item,
         details={
             "n_queries": len(task.queries),
             "n_passages": len(task.passages),
-            "queries_per_second": len(task.queries) / max(search_seconds, 1e-9),
+            "queries_per_second": len(task.queries) / max(found.search_seconds, 1e-9),
+            **found.details,
         },
     )
 
@@ -109,6 +131,8 @@ def retrieval_service(
     few, requests = min(CUTOFF, len(task.passages)), list(task.queries)[: options.latency_requests]
     if isinstance(encoder, Searcher):
         index = encoder.index(task.passages)
+        if setting is not None and isinstance(encoder, TunableSearcher):
+            index = encoder.index(task.passages).at(setting)
         return Service(lambda query: index.search([query], few), requests)
     fitted = fitted_on(encoder, task.passages, "passage")
     first = encoded_as(fitted, task.passages[:1], "passage")
@@ -268,33 +292,57 @@ def recall(grades: np.ndarray, qrels: sp.csr_array) -> np.ndarray:
     return np.asarray((grades > 0).sum(axis=1) / np.asarray((qrels > 0).sum(axis=1)).ravel())
 
 
+@dataclass(frozen=True)
+class _Found:
+    """Facts of a search beside its ranking."""
+
+    dim: int
+    encode_seconds: float
+    search_seconds: float
+    bytes_per_item: float
+    tune_seconds: float = 0.0
+    details: dict[str, Any] = field(default_factory=dict)
+
+
 def _judged_grades(
-    task: RetrievalTask, encoder: TextEncoder | TaskEncoder | Searcher
-) -> tuple[np.ndarray, int, float, float, float]:
+    task: RetrievalTask, encoder: TextEncoder | TaskEncoder | Searcher, groups: np.ndarray
+) -> tuple[np.ndarray, _Found]:
     """Grades of each query's judged passages, the best scored first; behind them 0: shape (n_queries, most judged).
 
     A searcher is asked for its ranking of all passages, of which the judged ones are kept in their order.
     """
-    judged = sp.csr_array(task.qrels > 0) if task.judged is None else task.judged
-    rows, columns = np.repeat(np.arange(judged.shape[0]), np.diff(judged.indptr)), judged.indices
     if isinstance(encoder, Searcher):
-        n_passages = len(task.passages)
-        started = perf_counter()
-        index = encoder.index(task.passages)
-        ranks = _checked_ranks(index.search(task.queries, n_passages), len(task.queries), n_passages, n_passages)
-        scores = -np.argsort(ranks, axis=1)[rows, columns].astype(np.float64)
-        dim, size, encode_seconds = 0, index.n_bytes / n_passages, 0.0
-    else:
-        fitted, queries, passages, encode_seconds = vectors_of(task, encoder)
-        dim, size = int(passages.shape[1]), bytes_per_vector(passages, fitted)
-        started = perf_counter()
-        units = unit_length(queries), unit_length(passages)
-        scores = np.round(_cosines(units[0], units[1], rows, columns), DECIMALS)
+        ranked, found = _searched(task, encoder, len(task.passages), groups, is_judged=True)
+        return _grades_of_judged(task, _scores_of_ranks(task, ranked)), found
+    fitted, queries, passages, encode_seconds = vectors_of(task, encoder)
+    started = perf_counter()
+    rows, columns = _judged_pairs(task)
+    grades = _grades_of_judged(
+        task, np.round(_cosines(unit_length(queries), unit_length(passages), rows, columns), DECIMALS)
+    )
+    size = bytes_per_vector(passages, fitted)
+    return grades, _Found(int(passages.shape[1]), encode_seconds, perf_counter() - started, size)
+
+
+def _judged_pairs(task: RetrievalTask) -> tuple[np.ndarray, np.ndarray]:
+    judged = sp.csr_array(task.qrels > 0) if task.judged is None else task.judged
+    return np.repeat(np.arange(judged.shape[0]), np.diff(judged.indptr)), judged.indices
+
+
+def _scores_of_ranks(task: RetrievalTask, ranked: np.ndarray) -> np.ndarray:
+    """A score of each judged pair that puts them in the order of rankings of all passages."""
+    rows, columns = _judged_pairs(task)
+    return np.asarray(-np.argsort(ranked, axis=1)[rows, columns], dtype=np.float64)
+
+
+def _grades_of_judged(task: RetrievalTask, scores: np.ndarray) -> np.ndarray:
+    rows, columns = _judged_pairs(task)
+    n_judged = np.bincount(rows, minlength=task.qrels.shape[0])
     order = np.lexsort((columns, task.ties.keys(rows, columns), -scores, rows))
-    place = np.arange(len(rows)) - judged.indptr[rows]
-    grades = np.zeros((judged.shape[0], int(np.diff(judged.indptr).max())))
+    place = np.arange(len(rows)) - np.repeat(np.cumsum(n_judged) - n_judged, n_judged)
+    grades = np.zeros((len(n_judged), int(n_judged.max())))
     grades[rows, place] = np.asarray(task.qrels[rows, columns[order]]).ravel()
-    return grades, dim, encode_seconds, perf_counter() - started, size
+    return grades
 
 
 def _cosines(queries: Vectors, passages: Vectors, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -317,20 +365,144 @@ def _ranked(
     encoder: TextEncoder | TaskEncoder | Searcher,
     k: int,
     options: RetrievalOptions,
-) -> tuple[np.ndarray, int, float, float, float]:
-    """Ranks, dimension, seconds of encoding and of searching, and bytes of a passage."""
-    started = perf_counter()
+    groups: np.ndarray,
+) -> tuple[np.ndarray, _Found]:
+    """The first ``k`` passages of each query, and what it cost."""
     if isinstance(encoder, Searcher):
-        index = encoder.index(task.passages)
-        found = _checked_ranks(index.search(task.queries, k), len(task.queries), len(task.passages), k)
-        seconds, size = perf_counter() - started, index.n_bytes / len(task.passages)
-        return found, 0, 0.0, seconds, size
+        return _searched(task, encoder, k, groups, is_judged=False)
     fitted, queries, passages, encode_seconds = vectors_of(task, encoder)
     started = perf_counter()
     units = unit_length(passages)
-    found = top_k(unit_length(queries), units, k, ties=task.ties, block_bytes=options.block_megabytes << 20)
+    ranked = top_k(unit_length(queries), units, k, ties=task.ties, block_bytes=options.block_megabytes << 20)
     search_seconds = perf_counter() - started
-    return found, int(passages.shape[1]), encode_seconds, search_seconds, bytes_per_vector(passages, fitted)
+    return ranked, _Found(int(passages.shape[1]), encode_seconds, search_seconds, bytes_per_vector(passages, fitted))
+
+
+def _n_asked(task: RetrievalTask, k: int) -> int:
+    """Passages to ask for, so that ``k`` are left where a query's own are not shown."""
+    most_excluded = 0 if task.excluded is None else int(np.diff(task.excluded.indptr).max())
+    return min(k + most_excluded, len(task.passages))
+
+
+def _searched(
+    task: RetrievalTask, searcher: Searcher, k: int, groups: np.ndarray, *, is_judged: bool
+) -> tuple[np.ndarray, _Found]:
+    """The first ``k`` passages of each query by a searcher, each with the setting that was chosen without it."""
+    n_queries, n_passages = len(task.queries), len(task.passages)
+    started = perf_counter()
+    if not isinstance(searcher, TunableSearcher) or len(searcher.settings) == 1:
+        index = searcher.index(task.passages)
+        ranked = _checked_ranks(index.search(task.queries, k), n_queries, n_passages, k)
+        return ranked, _Found(0, 0.0, perf_counter() - started, index.n_bytes / n_passages)
+    tunable, settings = searcher.index(task.passages), searcher.settings
+    indexed = perf_counter()
+    of_query, details = _chosen_settings(task, tunable, settings, groups, is_judged=is_judged)
+    tuned = perf_counter()
+    ranked = np.empty((n_queries, k), dtype=np.int64)
+    for number in np.unique(of_query).tolist():
+        rows = np.flatnonzero(of_query == number)
+        ranked[rows] = tunable.at(settings[number]).search(task.queries.take(rows), k)
+    seconds = perf_counter() - tuned + indexed - started
+    size = tunable.n_bytes / n_passages
+    return _checked_ranks(ranked, n_queries, n_passages, k), _Found(0, 0.0, seconds, size, tuned - indexed, details)
+
+
+def _chosen_settings(
+    task: RetrievalTask, index: TunableIndex, settings: Sequence[Setting], groups: np.ndarray, *, is_judged: bool
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """The number of each query's setting, and which one to take for queries to come."""
+    training = None if is_judged or task.training_qrels is None else _training_task(task)
+    if training is not None and len(training.queries) >= FEWEST_TRAINING_QUERIES:
+        values = _values_of_settings(training, index, settings, is_judged=False)
+        best = int(values.mean(axis=1).argmax())
+        facts = {"setting": dict(settings[best]), "settings_tried": len(settings), "chosen_on": "training queries"}
+        return np.full(len(task.queries), best), facts
+    values = _values_of_settings(task, index, settings, is_judged=is_judged)
+    of_query = cross_fitted(values, folds_of_queries(task.queries, groups))
+    chosen, counts = np.unique(of_query, return_counts=True)
+    return of_query, {
+        "setting": dict(settings[int(values.mean(axis=1).argmax())]),
+        "settings_tried": len(settings),
+        "chosen_on": "queries of the other folds",
+        "settings_of_queries": [
+            {**settings[number], "n_queries": count} for number, count in zip(chosen.tolist(), counts.tolist(), strict=True)
+        ],
+    }
+
+
+def _training_task(task: RetrievalTask) -> RetrievalTask:
+    """The same passages, with those training queries that have an answer."""
+    if task.training_qrels is None:
+        raise ValueError(f"{task.name} has no training queries")
+    answered = np.flatnonzero(np.asarray((task.training_qrels > 0).sum(axis=1)).ravel())
+    return dataclasses.replace(
+        task,
+        query_ids=np.array([f"training {row}" for row in answered.tolist()]),
+        queries=task.training_queries.take(answered),
+        qrels=sp.csr_array(task.training_qrels)[answered],
+        judged=None,
+        excluded=None,
+    )
+
+
+def _values_of_settings(
+    task: RetrievalTask, index: TunableIndex, settings: Sequence[Setting], *, is_judged: bool
+) -> np.ndarray:
+    """nDCG@10 of each query with each setting: shape (n_settings, n_queries)."""
+    k = len(task.passages) if is_judged else _n_asked(task, CUTOFF)
+    values = np.empty((len(settings), len(task.queries)))
+    for row, setting in enumerate(settings):
+        ranked = index.at(setting).search(task.queries, k)
+        if is_judged:
+            grades = _grades_of_judged(task, _scores_of_ranks(task, ranked))[:, :CUTOFF]
+        else:
+            grades = grades_of_ranks(task.qrels, without_excluded(ranked, task.excluded, CUTOFF))
+        values[row] = ndcg(grades, task.qrels, CUTOFF)
+    return values
+
+
+def folds_of_queries(queries: Sequence[str], groups: np.ndarray, n_folds: int = N_FOLDS) -> np.ndarray:
+    """Deal groups of queries out to folds, by a hash of their words: the order of a file has no say.
+
+    Parameters
+    ----------
+    queries : sequence of str
+    groups : ndarray of shape (n_queries,)
+        Queries of one group are in one fold.
+    n_folds : int
+        Folds; fewer where there are fewer groups.
+
+    Returns
+    -------
+    ndarray of shape (n_queries,), int64
+    """
+    _, group_of = np.unique(groups, return_inverse=True)
+    lowest = np.full(int(group_of.max()) + 1, np.iinfo(np.uint64).max, dtype=np.uint64)
+    np.minimum.at(lowest, group_of, hashes(queries))
+    place = np.argsort(np.argsort(lowest, kind="stable"), kind="stable")
+    return np.asarray((place % n_folds)[group_of], dtype=np.int64)
+
+
+def cross_fitted(values: np.ndarray, folds: np.ndarray) -> np.ndarray:
+    """Choose a setting for each unit by the mean of the units in other folds.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_settings, n_units)
+        Higher is better.
+    folds : ndarray of shape (n_units,), int64
+
+    Returns
+    -------
+    ndarray of shape (n_units,), int64
+        Number of the setting; the first of equally good ones, and where there is one fold alone.
+    """
+    chosen = np.zeros(values.shape[1], dtype=np.int64)
+    for fold in np.unique(folds):
+        others = folds != fold
+        if others.any():
+            chosen[~others] = np.round(values[:, others].mean(axis=1), 12).argmax()
+    return chosen
 
 
 def _checked_ranks(ranked: np.ndarray, n_queries: int, n_passages: int, k: int) -> np.ndarray:
