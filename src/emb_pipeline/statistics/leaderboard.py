@@ -124,7 +124,8 @@ def leaderboard(
         Written on each row.
     claims : DataFrame with the columns of CLAIMS, optional
         Tests of all pairs on each task's primary metric, together with all else that a report claims
-        (`emb_pipeline.statistics.claims`). Letters of other metrics hold for their own column alone.
+        (`emb_pipeline.statistics.claims`). Letters of other metrics hold for their own column, and there are none where
+        the primary metric shows no difference.
     failed : DataFrame, optional
         Cells that could not be evaluated: embedding, origin, method, dim, tuned, seed, task, kind and reason.
     training_draws : Table, optional
@@ -155,8 +156,8 @@ def leaderboard(
         with_scores = _resampled_values(scores, chosen)
         kind_of_task = next((row["kind"] for (task, _), row in known.items() if task == scores.task), None)
         for metric, (values, resampled) in with_scores.items():
-            tested = claims if metric == primary_metrics.get(str(kind_of_task)) else None
-            letters = _letters(scores, metric, chosen, tested) if metric in scores.metrics else {}
+            is_primary = metric == primary_metrics.get(str(kind_of_task))
+            letters = _letters(scores, metric, chosen, claims, is_primary) if metric in scores.metrics else {}
             for column, (embedding, axes) in enumerate(zip(scores.embeddings, scores.cells, strict=True)):
                 if (scores.task, embedding) not in known:
                     raise ValueError(f"{scores.task}: {embedding} has item scores but no row among the cells")
@@ -344,17 +345,21 @@ def _metrics(scores: TaskScores, metrics: Mapping[str, str] | None) -> list[str]
     return [metrics[scores.task]]
 
 
-def _letters(scores: TaskScores, metric: str, resampling: Resampling, claims: pd.DataFrame | None) -> dict[str, str]:
+def _letters(
+    scores: TaskScores, metric: str, resampling: Resampling, claims: pd.DataFrame | None, is_primary: bool
+) -> dict[str, str]:
     names, means = list(scores.families), scores.family_means(metric)
     merits = np.asarray(_merit(metric, means.mean(axis=0)))
     pairs = list(combinations(names, 2))
-    if claims is not None:
+    if claims is not None and is_primary:
         adjusted = pair_tests(claims, scores.task, pairs).p_adjusted
     else:
         extra = scores.extra(metric).combined(scores.family_weights)
         _, adjusted = sign_flip_tests(
             means, n_permutations=resampling.permutations, rng=resampling.rng(), groups=scores.groups, extra=extra
         )
+        if claims is not None:  # secondary: nothing is claimed where the primary metric shows nothing
+            adjusted = np.maximum(adjusted, pair_tests(claims, scores.task, pairs).p_adjusted.min(initial=1.0))
     return dict(zip(names, letters_of_comparisons(names, merits, pairs, adjusted, resampling.level), strict=True))
 
 
