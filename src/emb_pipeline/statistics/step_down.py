@@ -16,6 +16,8 @@ _BLOCK = 1 << 22
 """Statistics that are held at a time."""
 _MANY = 1e6
 """Degrees of freedom that are as good as infinite."""
+_ESTIMATES = 200
+"""Estimates of a variance that are drawn for a block of flips."""
 _STOPS = 64
 """Places of the order of all hypotheses where the critical value is known."""
 
@@ -307,14 +309,14 @@ class _Source:
         return np.asarray(drawn[:, self._a] - drawn[:, self._b])
 
     def estimates(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """Estimates of their variance, each from as many draws as there are degrees of freedom."""
+        """Estimates of their variance, each from as many draws as there are degrees of freedom; some rows share one."""
         if not np.isfinite(self.freedom):
             return np.broadcast_to(self.variances, (n, len(self.where)))
-        draws = max(1, round(self.freedom))
-        total = np.zeros((n, len(self.where)), dtype=np.float32)
+        draws, rows = max(1, round(self.freedom)), min(n, _ESTIMATES)
+        total = np.zeros((rows, len(self.where)), dtype=np.float32)
         for _ in range(draws):
-            total += np.square(self.deviations(n, rng))
-        return total / draws
+            total += np.square(self.deviations(rows, rng))
+        return np.asarray(np.resize(total / draws, (n, len(self.where))))
 
 
 class _Average:
