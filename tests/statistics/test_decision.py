@@ -171,7 +171,7 @@ def test_equals_are_not_inferior_where_there_are_units_enough() -> None:
 
 
 def test_equal_scores_are_not_inferior_and_one_candidate_is_enough() -> None:
-    scores = np.repeat(np.random.default_rng(0).random((50, 1)), 2, axis=1)
+    scores = np.repeat(np.random.default_rng(0).random((500, 1)), 2, axis=1)  # 50 could not show that they differ by < .01
     scored = Scored.of_units("t", "m", ["a", "b"], scores, 0.01, n_resamples=99, rng=np.random.default_rng(0))
     assert (non_inferiority(scored)[0] <= 0.05).all()
     candidates, _ = decide(scored.among(["a"]), COSTS.rename(index={NAMES[0]: "a"}), Rules())

@@ -6,13 +6,14 @@ from scipy import stats
 from sklearn.metrics import f1_score
 
 from emb_pipeline.statistics.intervals import (
-    bootstrap_macro_f1,
     bootstrap_means,
+    effective_number,
     macro_f1,
     mean_intervals,
     percentile_interval,
+    resampled_macro_f1,
 )
-from emb_pipeline.statistics.resampling import multinomial_counts, random_signs
+from emb_pipeline.statistics.resampling import multinomial_counts, signs_of_units
 
 
 def _rng(seed: int = 0) -> np.random.Generator:
@@ -28,22 +29,30 @@ def test_each_resample_draws_as_many_units_as_there_are() -> None:
 
 
 def test_signs_are_minus_and_plus_one_in_equal_parts() -> None:
-    signs = np.concatenate(list(random_signs(13, 2000, _rng())))
+    signs = signs_of_units(13, 2000, _rng())
     assert signs.shape == (2000, 13)
     assert set(np.unique(signs)) == {-1.0, 1.0}
     assert abs(signs.mean()) < 0.02
     assert abs(np.corrcoef(signs.T) - np.eye(13)).max() < 0.1
 
 
-def test_the_interval_is_that_of_scipy() -> None:
+def test_the_interval_is_that_of_scipy_widened_to_students_t() -> None:
     scores = _rng(1).gamma(2.0, size=(60, 1))
     (ours,) = mean_intervals(scores, n_resamples=20_000, rng=_rng())
     known = stats.bootstrap(
         (scores[:, 0],), np.mean, n_resamples=20_000, method="percentile", rng=_rng()
     ).confidence_interval
-    assert ours.value == pytest.approx(scores.mean())
-    assert ours.low == pytest.approx(known.low, abs=0.01)
-    assert ours.high == pytest.approx(known.high, abs=0.01)
+    mean, widening = scores.mean(), np.sqrt(60 / 59) * stats.t.ppf(0.975, 59) / stats.norm.ppf(0.975)
+    assert ours.value == pytest.approx(mean)
+    assert ours.low == pytest.approx(mean + (known.low - mean) * widening, abs=0.01)
+    assert ours.high == pytest.approx(mean + (known.high - mean) * widening, abs=0.01)
+
+
+def test_a_mean_of_normal_scores_has_students_interval() -> None:
+    scores = _rng(4).normal(size=(6, 1))
+    (ours,) = mean_intervals(scores, n_resamples=100_000, rng=_rng())
+    known = stats.t.interval(0.95, 5, scores.mean(), stats.sem(scores[:, 0]))
+    assert ours.high - ours.low == pytest.approx(known[1] - known[0], rel=0.05)  # without widening 30 % less
 
 
 def test_all_systems_share_their_resamples() -> None:
@@ -69,8 +78,15 @@ def test_duplicated_units_in_groups_do_not_narrow_the_interval() -> None:
 
 def test_groups_of_unequal_size_weigh_by_their_units() -> None:
     scores, groups = np.array([[0.0], [0.0], [0.0], [1.0]]), np.array(["a", "a", "a", "b"])
-    values = np.unique(bootstrap_means(scores, n_resamples=200, rng=_rng(), groups=groups).round(4))
-    assert values.tolist() == [0.0, 0.25, 1.0]  # aa, ab, bb
+    made = bootstrap_means(scores, n_resamples=200, rng=_rng(), groups=groups)[:, 0] - 0.25
+    a, b = np.concatenate(list(multinomial_counts(2, 200, _rng()))).T
+    plain = b / (3 * a + b) - 0.25  # aa: 0, ab: 0.25, bb: 1
+    freedom = effective_number(np.array([3, 1])) - 1
+    assert freedom == pytest.approx(16 / 10 - 1)
+    widening = np.sqrt(2 * freedom / stats.chi2.ppf((np.arange(200) + 0.5) / 200, freedom))
+    moved = plain != 0
+    np.testing.assert_array_equal(made[~moved], 0)
+    assert np.isclose((made[moved] / plain[moved])[:, None], widening, rtol=1e-4).any(axis=1).all()
 
 
 @pytest.mark.parametrize("groups", [None, ["g"] * 3])
@@ -105,7 +121,7 @@ def test_macro_f1_by_hand() -> None:
 def test_resampled_macro_f1_is_scikit_learns_on_the_same_resamples() -> None:
     rng = _rng(2)
     labels, predictions = rng.integers(0, 4, 30), rng.integers(0, 4, (30, 2))
-    ours = bootstrap_macro_f1(labels, predictions, n_resamples=40, rng=_rng(3))
+    ours = resampled_macro_f1(labels, predictions, n_resamples=40, rng=_rng(3))
     for row, counts in enumerate(np.concatenate(list(multinomial_counts(30, 40, _rng(3))))):
         drawn = np.repeat(np.arange(30), counts.astype(int))
         for system in range(2):
@@ -115,5 +131,5 @@ def test_resampled_macro_f1_is_scikit_learns_on_the_same_resamples() -> None:
 
 def test_macro_f1_of_grouped_units_draws_groups_together() -> None:
     labels, groups = np.array([0, 0, 1, 1]), np.array([0, 0, 1, 1])
-    values = bootstrap_macro_f1(labels, np.array([[0], [0], [0], [0]]), n_resamples=100, rng=_rng(), groups=groups)
+    values = resampled_macro_f1(labels, np.array([[0], [0], [0], [0]]), n_resamples=100, rng=_rng(), groups=groups)
     assert set(values.round(6).ravel()) == {0.0, round(1 / 3, 6), 1.0}  # both groups 1; one each: (2/3 + 0) / 2; both 0

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from emb_pipeline.diagnostics.word_tests import among_nearest, word_similarity
 from emb_pipeline.embeddings.word_vectors import WordVectors
@@ -14,7 +15,7 @@ from emb_pipeline.statistics.decision import Scored, non_inferiority
 from emb_pipeline.statistics.intervals import bootstrap_means, keep_in_range, mean_intervals, percentile_interval
 from emb_pipeline.statistics.label_curves import learning_curves
 from emb_pipeline.statistics.leaderboard import comparisons, leaderboard
-from emb_pipeline.statistics.metric_ranges import has_values_outside, largest_difference, range_of
+from emb_pipeline.statistics.metric_ranges import largest_difference, range_of
 from emb_pipeline.statistics.pseudo_values import of_coverage, of_ratio, of_spearman
 from emb_pipeline.statistics.resampling import Resampling
 
@@ -30,7 +31,7 @@ def spearman_pairs(n: int, rho: float, *, seed: int) -> tuple[np.ndarray, np.nda
 @pytest.mark.parametrize("rho", [0, 0.7, 0.95])
 @pytest.mark.parametrize("n", [10, 30, 100])
 def test_intervals_of_spearman_stay_in_range_and_cover_the_true_rho(n: int, rho: float) -> None:
-    """At n = 10, rho = .7, percentiles of means of pseudo-values would pass 1 in 74 % of cases, and cover 85 %."""
+    """At n = 10, rho = .7, percentiles of plain resampled means would pass 1 in 74 % of cases, and cover 85 %."""
     truth = 6 / np.pi * np.arcsin(rho / 2)  # of the bivariate normal distribution
     values = np.column_stack([of_spearman(*spearman_pairs(n, rho, seed=seed)) for seed in range(600)])
     resampled = bootstrap_means(values, n_resamples=1000, rng=np.random.default_rng(1))
@@ -57,29 +58,43 @@ def test_intervals_of_entity_f1_stay_in_range_and_cover_the_true_f1() -> None:
 
 
 @pytest.mark.parametrize("scores", ["right or wrong", "graded", "nearly all right"])
-def test_intervals_of_means_of_bounded_scores_are_in_range_by_construction(scores: str) -> None:
+def test_intervals_of_means_of_bounded_scores_stay_in_range(scores: str) -> None:
     rng = np.random.default_rng(3)
     made = {
         "right or wrong": rng.integers(0, 2, (12, 40)),
         "graded": rng.beta(0.2, 0.2, (12, 40)),
         "nearly all right": rng.random((200, 40)) < 0.99,
     }[scores].astype(float)
-    found = mean_intervals(made, n_resamples=1000, rng=rng)
-    assert all(-1e-6 <= each.low <= each.value <= each.high <= 1 + 1e-6 for each in found)
-    assert not has_values_outside("accuracy", made)
+    found = mean_intervals(made, n_resamples=1000, rng=rng, bounds=(0, 1))
+    assert all(0 <= each.low <= each.value <= each.high <= 1 for each in found)
+    assert all(each.high - each.low > 0.01 for each in found)  # some have no error among 200
 
 
-def test_the_mapping_is_fishers_z_and_keeps_the_order() -> None:
-    value, resampled = np.array([0.6]), np.array([[0.5], [0.6], [0.9], [1.4]])
-    made = keep_in_range(value, resampled, CORRELATION, n_groups=10)[:, 0]
-    by_hand = np.tanh(np.arctanh(0.6) + (resampled[:, 0] - 0.6) / (1 - 0.36) * math.sqrt(10 / 9))
-    np.testing.assert_allclose(made, by_hand)
-    assert made[1] == pytest.approx(0.6) and (np.diff(made) > 0).all() and made[-1] < 1
+@pytest.mark.parametrize(("n_right", "n"), [(20, 20), (19, 20), (50, 100), (0, 15)])
+def test_the_mapping_gives_wilsons_interval_of_a_proportion(n_right: int, n: int) -> None:
+    """Wald's deviations are put in, at the quantiles of Student's t that the resampled means have."""
+    share, z = n_right / n, stats.t.ppf((np.arange(1000) + 0.5) / 1000, n - 1)
+    wald = share + z * math.sqrt(share * (1 - share) / n)
+    made = keep_in_range(np.array([share]), wald[:, None], (0, 1), n_groups=n)[:, 0]
+    centre, of_n = share + z**2 / (2 * n), 1 + z**2 / n
+    ends = (centre + np.sign(z) * np.abs(z) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))) / of_n
+    np.testing.assert_allclose(np.sort(made), np.sort(ends), atol=1e-12)
+    if 0 < n_right < n:
+        assert (np.diff(made) > 0).all()
 
 
-def test_a_value_at_the_end_of_its_range_keeps_its_place() -> None:
+def test_what_did_not_occur_may_still_occur_and_each_system_has_an_order_of_its_own() -> None:
+    made = keep_in_range(np.array([1.0, 1.0, 0.0]), np.tile([1.0, 1.0, 0.0], (999, 1)), (0, 1), n_groups=20)
+    low, high = np.percentile(made, [2.5, 97.5], axis=0)
+    assert low[0] == pytest.approx(low[1]) == pytest.approx(1 / (1 + stats.t.ppf(0.975, 19) ** 2 / 20), abs=0.01)
+    assert high[2] == pytest.approx(1 - low[0], abs=0.01) and high[0] == 1 and low[2] == 0
+    assert abs(np.corrcoef(made.T)[0, 1]) < 0.1
+
+
+def test_a_value_at_the_end_of_its_range_keeps_the_order_of_what_varies() -> None:
     made = keep_in_range(np.array([1.0, 0.0]), np.array([[1.0, 0.0], [1.2, -0.1], [0.9, 0.2]]), (0, 1), n_groups=5)
-    assert made.tolist() == [[1, 0], [1, 0], [0.9, 0.2]]
+    assert made[2, 0] < made[0, 0] <= made[1, 0] and made[1, 1] <= made[0, 1] < made[2, 1]
+    assert (made >= 0).all() and (made <= 1).all()
     assert percentile_interval(1.0, made[:, 0]).high == 1
 
 

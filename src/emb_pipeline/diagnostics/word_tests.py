@@ -114,7 +114,7 @@ def analogies(
         scores = (unit[block[:, 1]] - unit[block[:, 0]] + unit[block[:, 2]]) @ unit.T
         np.put_along_axis(scores, block[:, :3], -np.inf, axis=1)
         right[start : start + 512] = scores.argmax(axis=1) == block[:, 3]
-    (interval,) = mean_intervals(right[:, None], n_resamples=n_resamples, rng=rng)
+    (interval,) = mean_intervals(right[:, None], n_resamples=n_resamples, rng=rng, bounds=(0.0, 1.0))
     return Measured(interval.value, interval.low, interval.high, len(known), len(questions))
 
 

@@ -89,7 +89,7 @@ def paired_comparisons(
     means = scores.mean(axis=0)
     if tests is None:
         tests = _tests(scores, n_permutations=n_permutations, rng=rng, groups=groups, pairs=pairs, extra=extra)
-    resampled = bootstrap_means(scores, n_resamples=n_resamples, rng=rng, groups=groups)
+    resampled = bootstrap_means(scores, n_resamples=n_resamples, rng=rng, groups=groups, discordant=True)
     if extra is not None:
         resampled = resampled + extra.deviations(n_resamples, rng)
     tail = 50 * (1 - level)

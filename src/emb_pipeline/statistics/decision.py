@@ -114,7 +114,7 @@ class Scored:
         groups: np.ndarray | None = None,
     ) -> Scored:
         """From item scores of shape (n_units, n_embeddings); units of a group are drawn together."""
-        resampled = bootstrap_means(scores, n_resamples=n_resamples, rng=rng, groups=groups)
+        resampled = bootstrap_means(scores, n_resamples=n_resamples, rng=rng, groups=groups, discordant=True)
         largest = largest_difference(metric)
         return cls(task, metric, list(embeddings), scores.mean(axis=0), resampled, margin, len(scores), largest)
 

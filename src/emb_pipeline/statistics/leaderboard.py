@@ -20,7 +20,7 @@ from emb_pipeline.statistics.intervals import (
     percentile_interval,
 )
 from emb_pipeline.statistics.letters import letters_of_comparisons
-from emb_pipeline.statistics.metric_ranges import has_values_outside, largest_difference, range_of
+from emb_pipeline.statistics.metric_ranges import largest_difference, range_of
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import LOWER_IS_BETTER, Scores, TaskScores, framed, task_scores
 
@@ -375,17 +375,16 @@ def _resampled_values(scores: TaskScores, resampling: Resampling) -> dict[str, t
     matrix = np.column_stack([scores.metrics[metric] for metric in metrics])
     resampled = bootstrap_means(matrix, n_resamples=resampling.resamples, rng=resampling.rng(), groups=scores.groups)
     by_metric = dict(zip(metrics, np.split(resampled, len(metrics), axis=1), strict=True))
-    n_groups = int(scores.groups.max()) + 1
     for metric in metrics:
         by_metric[metric] = by_metric[metric] + scores.extra(metric).deviations(resampling.resamples, resampling.rng())
-        if has_values_outside(metric, scores.metrics[metric]):
-            by_metric[metric] = keep_in_range(values[metric], by_metric[metric], range_of(metric), n_groups=n_groups)
-        else:
-            by_metric[metric] = np.clip(by_metric[metric], *range_of(metric))  # float32 sums may end a rounding beyond
     if scores.labels is not None and scores.predictions is not None:
         by_metric["macro_f1"] = bootstrap_macro_f1(
             scores.labels, scores.predictions, n_resamples=resampling.resamples, rng=resampling.rng(), groups=scores.groups
         )
+    n_groups = int(scores.groups.max()) + 1
+    for metric, of_metric in by_metric.items():
+        if np.isfinite(range_of(metric)).all():
+            by_metric[metric] = keep_in_range(values[metric], of_metric, range_of(metric), n_groups=n_groups)
     return {metric: (values[metric], by_metric[metric]) for metric in by_metric}
 
 
