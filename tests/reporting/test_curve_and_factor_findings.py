@@ -67,7 +67,7 @@ def test_where_nothing_is_ahead_it_is_said_how_long_others_are_as_good() -> None
     assert (
         lead == "task.tfidf is best with all 1,000 labels, and nothing is significantly ahead of it with fewer, from 100 on."
     )
-    assert as_good == "Up to 300 labels domain.word2vec_100 cannot be told apart from it."
+    assert as_good == "Up to 300 labels domain.word2vec_100 is not significantly different from it."
 
 
 def test_tagged_sentences_are_called_so() -> None:
@@ -143,7 +143,7 @@ def test_the_corpus_is_said_to_change_so_much_on_average_and_to_explain_so_much(
 
 def test_an_effect_that_is_not_significant_is_said_to_be_none() -> None:
     (change, _) = factor_findings(SHARES, pd.DataFrame([{**EFFECT, "p_adjusted": 0.4}]), 0.05)
-    assert change.text.striptags().endswith("6 embeddings, which cannot be told from nothing.")
+    assert change.text.striptags().endswith("6 embeddings, which is not significant.")
 
 
 INTERACTION = {
@@ -165,7 +165,7 @@ def test_an_interaction_is_said_from_the_side_where_the_corpus_changes_more() ->
     )
     (_, none, _) = factor_findings(SHARES, pd.DataFrame([EFFECT, {**INTERACTION, "p_adjusted": 0.3}]), 0.05)
     assert none.text.striptags().startswith(
-        "That what the corpus changes depends on method or dimension cannot be told: of 1"
+        "Whether what the corpus changes depends on method or dimension is inconclusive: of 1"
     )
 
 

@@ -32,21 +32,31 @@ def test_the_leader_is_named_with_its_value_and_interval() -> None:
 
 def test_what_cannot_be_told_apart_from_the_leader_is_named_with_the_number_of_items() -> None:
     assert (
-        "domain.word2vec_100 cannot be told apart from it on your 300 test items; the other 3 are measurably lower."
-        in text(of(TOPIC))
+        "domain.word2vec_100 is not significantly different from it on your 300 test items; "
+        "the other 3 are significantly lower." in text(of(TOPIC))
     )
 
 
 def test_a_leader_without_ties_says_that_all_others_are_lower() -> None:
     found = text(of({"task.tfidf": 0.8, "task.one_hot": 0.7, "domain.glove_50": 0.6, "control.random_50": 0.1}))
-    assert "on 300 test items. All other embeddings (2) are measurably lower." in found
-    assert "cannot be told apart" not in found
+    assert "on 300 test items. All other embeddings (2) are significantly lower." in found
+    assert "not significantly" not in found
 
 
 def test_no_significant_difference_at_all_is_an_answer() -> None:
     found = text(of({"task.tfidf": 0.701, "domain.glove_50": 0.7, "generic.glove_50": 0.699, "control.random_50": 0.1}))
-    assert "None of the other 2 embeddings can be told apart from it on your 300 test items." in found
-    assert "Sparse is as good, as far as 300 test items can tell" in found
+    assert "None of the other 2 embeddings is significantly different from it on your 300 test items." in found
+    assert "No significant difference between dense and sparse on your 300 test items" in found
+    assert "as good" not in found
+
+
+@pytest.mark.parametrize(("difference", "shown"), [(0.001, True), (-0.004, True), (0.004, False)])
+def test_sparse_is_as_good_only_where_the_interval_shows_it(difference: float, shown: bool) -> None:
+    values = {"task.tfidf": 0.7, "domain.glove_50": 0.7 + difference}
+    made = result("topic", leaderboard(values), comparisons(values), NONE, NONE, margin=0.012)  # half-width: a point
+    found = text(made)
+    assert ("Sparse is as good to within 1.2 points, as this interval shows" in found) is shown
+    assert ("No significant difference between dense and sparse on your 300 test items" in found) is not shown
 
 
 def test_an_untested_leader_is_not_called_better() -> None:
@@ -55,13 +65,13 @@ def test_an_untested_leader_is_not_called_better() -> None:
 
 
 def test_letters_decide_where_the_comparisons_are_missing() -> None:
-    assert "domain.word2vec_100 cannot be told apart from it" in text(of(TOPIC, tests=False))
+    assert "domain.word2vec_100 is not significantly different from it" in text(of(TOPIC, tests=False))
 
 
 def test_letters_in_brackets_are_one_letter_each() -> None:
     board = leaderboard({"task.tfidf": 0.8, "domain.glove_50": 0.7})
     board["letters"] = board["embedding"].map({"task.tfidf": "(aa)", "domain.glove_50": "(ab)"})
-    assert "measurably lower" in text(result("topic", board, NONE, NONE, NONE))
+    assert "significantly lower" in text(result("topic", board, NONE, NONE, NONE))
 
 
 def test_one_embedding_alone_is_said_to_be_alone() -> None:
@@ -76,8 +86,8 @@ def test_only_controls_are_no_choice() -> None:
 def test_equal_leaders_are_named_together() -> None:
     found = text(of({"task.one_hot": 1.0, "task.tfidf": 1.0, "domain.glove_50": 0.99, "domain.glove_9": 0.5}))
     assert "task.one_hot and task.tfidf score highest: accuracy 100.0 %" in found
-    assert "domain.glove_50 cannot be told apart from them on your 300 test items" in found
-    assert "the other one is measurably lower." in found
+    assert "domain.glove_50 is not significantly different from them on your 300 test items" in found
+    assert "the other one is significantly lower." in found
 
 
 def test_sparse_above_dense_is_said_with_the_difference() -> None:
@@ -112,10 +122,13 @@ def test_an_interval_without_zero_does_not_overrule_the_adjusted_test() -> None:
         ({("glove", 50): 0.1}, "Domain text helps: trained on it instead of generic text, the change in accuracy is +10.0"),
         ({("glove", 50): 0.1, ("glove", 9): 0.2}, "Domain text helps in both matched pairs"),
         ({("glove", 50): -0.1, ("glove", 9): -0.2}, "Domain text hurts in both matched pairs"),
-        ({("glove", 50): 0.01, ("glove", 9): -0.01}, "Domain text makes no measurable difference in any of 2 matched pairs"),
+        (
+            {("glove", 50): 0.01, ("glove", 9): -0.01},
+            "Domain text makes no significant difference in any of 2 matched pairs",
+        ),
         (
             {("glove", 50): 0.1, ("glove", 9): 0.0, ("glove", 7): -0.1},
-            "Domain text helps in 1, makes no measurable difference in 1 and hurts in 1 of 3 matched pairs",
+            "Domain text helps in 1, makes no significant difference in 1 and hurts in 1 of 3 matched pairs",
         ),
     ],
 )
@@ -157,7 +170,7 @@ def test_a_control_that_leads_does_not_become_the_leader() -> None:
 
 def test_an_embedding_not_told_apart_from_a_control_is_a_warning() -> None:
     (warning,) = warnings(of({"task.tfidf": 0.8, "generic.glove_50": 0.51, "control.random_50": 0.5}))
-    assert warning.startswith("generic.glove_50 cannot be told apart from the control control.random_50")
+    assert warning.startswith("generic.glove_50 is not significantly different from the control control.random_50")
 
 
 def test_shuffled_labels_above_the_largest_class_are_a_warning() -> None:
@@ -218,8 +231,10 @@ def test_across_tasks_the_sentences_count_tasks() -> None:
     )
     found = [each.text.striptags() for each in overall_findings([of(TOPIC), search])]
     assert found == [
-        "domain.word2vec_100 is in the leading group of both tasks: scoring highest, or not told apart from what does.",
-        "The best sparse baseline is not told apart from the best dense embedding on 1 and below it on 1 of 2 tasks.",
+        "domain.word2vec_100 is in the leading group of both tasks: "
+        "scoring highest, or not significantly different from what does.",
+        "The best sparse baseline is not significantly different from the best dense embedding on 1 "
+        "and below it on 1 of 2 tasks.",
     ]
 
 
@@ -233,7 +248,8 @@ def test_different_leaders_are_named_by_task() -> None:
         NONE,
     )
     assert overall_findings([of(TOPIC), search])[0].text.striptags() == (
-        "No single embedding leads on both tasks: task.tfidf on topic and task.bm25 on search."
+        "No single embedding is in the leading group of both tasks. "
+        "The highest are task.tfidf on topic and task.bm25 on search."
     )
 
 

@@ -203,6 +203,25 @@ class ContextualEncoder:
         )["input_ids"]
         return np.array([any(number not in ignored for number in row) for row in ids], dtype=bool)
 
+    def cuts(self, texts: Sequence[str], role: Role = "text") -> np.ndarray:
+        """Say of each text whether it is longer than what is read of it: shape (n_texts,), bool."""
+        found = np.zeros(len(texts), dtype=bool)
+        if self.options.long_texts != "truncate":
+            return found
+        prompt = self.prompts[role]
+        # A sub-word has a byte at least: what has fewer bytes than there is room needs no tokenizer.
+        long = [row for row, text in enumerate(texts) if len((prompt + text).encode()) > self.max_length - 2]
+        if long:
+            ids = self._tokenizer(
+                [self._as_trained_on(prompt + texts[row]) for row in long],
+                truncation=False,
+                return_attention_mask=False,
+                return_token_type_ids=False,
+                verbose=False,
+            )["input_ids"]
+            found[long] = [len(row) > self.max_length for row in ids]
+        return found
+
     def pieces(self, sentence: Sequence[str]) -> Iterator[tuple[list[int], np.ndarray]]:
         """Sub-word numbers of parts of a sentence that the model can read, and the word of each between the ends."""
         if not len(sentence):

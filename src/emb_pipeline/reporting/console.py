@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from emb_pipeline.reporting import rows as pick
-from emb_pipeline.reporting.coverage_findings import coverage_finding
+from emb_pipeline.reporting.coverage_findings import coverage_finding, cut_finding
 from emb_pipeline.reporting.decision_findings import decision_findings
 from emb_pipeline.reporting.failed_cells import failure_texts
 from emb_pipeline.reporting.wording import interval_text, metric_name, seconds_text, unit_name, value_text
@@ -29,7 +29,7 @@ def leaderboard_table(leaderboard: pd.DataFrame) -> Group:
     Returns
     -------
     Group
-        For ``rich.print``. Embeddings that share a letter cannot be told apart.
+        For ``rich.print``. Embeddings that share a letter are not significantly different.
     """
     parts: list[Padding | Text] = []
     for task in pick.tasks_of(leaderboard):
@@ -37,6 +37,9 @@ def leaderboard_table(leaderboard: pd.DataFrame) -> Group:
         warning = coverage_finding(pick.primary_rows(leaderboard, task))
         if warning is not None:
             parts.append(Text(Markup(warning.text).striptags(), style="yellow"))
+        cut = cut_finding(pick.primary_rows(leaderboard, task))
+        if cut is not None:
+            parts.append(Text(Markup(cut.text).striptags(), style="dim"))
     return Group(*parts)
 
 

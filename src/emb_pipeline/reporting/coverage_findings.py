@@ -1,4 +1,4 @@
-"""Which word vectors know too little of a task's words to be judged by their score."""
+"""Embeddings that see too little of a task's text: word vectors without its words, models that do not read to the end."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from markupsafe import Markup
 from emb_pipeline.names import LOW_COVERAGE
 from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting.findings import Finding, code
-from emb_pipeline.reporting.wording import plural, share_text
+from emb_pipeline.reporting.wording import count_text, plural, share_text
 
 _NAMED = 3
+_NOTABLE_CUT = 0.03
+"""Share of the texts from which on a cut is said."""
 
 
 def coverage_finding(rows: pd.DataFrame) -> Finding | None:
@@ -32,3 +34,27 @@ def coverage_finding(rows: pd.DataFrame) -> Finding | None:
     more = f" (and {plural(len(low) - _NAMED, 'other')} below {share_text(LOW_COVERAGE)})" if len(low) > _NAMED else ""
     sentence = "{} of this task's words{}. Such a score says more about the vocabulary than about the vectors."
     return Finding(Markup(sentence).format(Markup(", ").join(named), more), "warning")
+
+
+def cut_finding(rows: pd.DataFrame) -> Finding | None:
+    """Say which models do not read a task's texts to their end.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        The task's rows of the leaderboard, one per embedding.
+    """
+    if "cut_share" not in rows.columns:
+        return None
+    found = rows[rows["cut_share"] >= _NOTABLE_CUT].drop_duplicates(["max_length", "cut_share"])
+    if found.empty:
+        return None
+    found = found.sort_values("cut_share", ascending=False, kind="stable")
+    named = [
+        Markup("{} reads {} sub-words of a text, and {} are longer").format(
+            code(str(row["embedding"])), count_text(row["max_length"]), share_text(row["cut_share"])
+        )
+        for row in found.head(_NAMED).to_dict("records")
+    ]
+    more = f" (and {plural(len(found) - _NAMED, 'other')})" if len(found) > _NAMED else ""
+    return Finding(Markup("Not every text is read to its end: {}{}.").format(Markup("; ").join(named), more))

@@ -18,7 +18,7 @@ _NAMED = 4
 def curve_findings(
     curves: pd.DataFrame, crossovers: pd.DataFrame | None, *, labels: str = "labels", unlabelled_texts: bool | None = None
 ) -> list[Finding]:
-    """Who is ahead with few labels, who is as good, and what more labels would bring.
+    """Who is ahead with few labels, who is not significantly different, and what more labels would bring.
 
     Parameters
     ----------
@@ -47,8 +47,9 @@ def _crossing_findings(crossovers: pd.DataFrame, labels: str) -> list[Finding]:
     as_good = crossovers[crossovers["verdict"] == "as good below"].sort_values("n_labels", ascending=False)
     if len(as_good):
         top = as_good[as_good["n_labels"] == as_good["n_labels"].max()]["embedding"].tolist()
-        sentence = Markup("Up to {} {} {} cannot be told apart from it.")
-        found.append(Finding(sentence.format(count_text(as_good["n_labels"].max()), labels, names(top[:_NAMED]))))
+        sentence = Markup("Up to {} {} {} {} not significantly different from it.")
+        verb = "is" if len(top[:_NAMED]) == 1 else "are"
+        found.append(Finding(sentence.format(count_text(as_good["n_labels"].max()), labels, names(top[:_NAMED]), verb)))
     return found
 
 

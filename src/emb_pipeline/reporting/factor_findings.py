@@ -52,7 +52,7 @@ def across_findings(across: pd.DataFrame, level: float) -> list[Finding]:
 
 
 def _average(row: Mapping[Hashable, Any], level: float) -> Finding:
-    told = "" if pick.effect_direction(row, level) else ", which cannot be told from nothing"
+    told = "" if pick.effect_direction(row, level) else ", which is not significant"
     sentence = Markup(
         "<strong>{} instead of {} text, over all tasks: {} {}</strong> on average over {}{}, from {} ({}) to {} ({}). {} "
         "If these tasks are a sample of those to come, the average over such tasks is in {}."
@@ -60,7 +60,7 @@ def _average(row: Mapping[Hashable, Any], level: float) -> Finding:
     depends = (
         f"It depends on the task: {share_text(row['i_squared'])} of the spread between tasks is more than chance (I²)."
         if row["heterogeneity_p"] <= level
-        else "That it depends on the task cannot be told."
+        else "Whether it depends on the task is inconclusive."
     )
     return Finding(
         sentence.format(
@@ -92,7 +92,8 @@ def _interactions(rows: pd.DataFrame, level: float) -> list[Finding]:
         found = "; ".join(_more(row) for row in told[:_NAMED])
         return [Finding(Markup("What the corpus changes depends on what is trained on it: it is {}{}.").format(found, rest))]
     sentence = Markup(
-        "That what the corpus changes depends on method or dimension cannot be told: of {}, the largest, {}, may be chance."
+        "Whether what the corpus changes depends on method or dimension is inconclusive: "
+        "of {}, the largest, {}, may be chance."
     )
     return [Finding(sentence.format(plural(len(rows), "interaction"), _more(largest.iloc[0].to_dict())))]
 
@@ -108,7 +109,7 @@ def _more(row: Mapping[Hashable, Any]) -> str:
 
 
 def _change(row: Mapping[Hashable, Any], level: float) -> Finding:
-    told = "" if pick.effect_direction(row, level) else ", which cannot be told from nothing"
+    told = "" if pick.effect_direction(row, level) else ", which is not significant"
     sentence = Markup("<strong>{} instead of {} text: {} {}</strong> on average over {} embeddings{}.")
     change = difference_text(row["difference"], row["metric"])
     bounds = interval_text(row["ci_low"], row["ci_high"], row["metric"])

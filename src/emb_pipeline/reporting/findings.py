@@ -1,6 +1,6 @@
 """What the tables say, in sentences.
 
-A sentence is written only where its tables hold what it needs, and says "cannot be told apart" where a test did not
+A sentence is written only where its tables hold what it needs, and says "not significantly different" where a test did not
 separate two embeddings, which is not the same as "equal". Names from the user's configuration are escaped.
 """
 
@@ -74,6 +74,8 @@ class Result:
         From the audit, as shares.
     level : float
         Error rate of the tests.
+    margin : float, optional
+        Largest difference that does not matter, in the metric's scale.
     distinct : DataFrame
         One row per embedding: seeds averaged.
     leader : mapping, optional
@@ -90,6 +92,7 @@ class Result:
     ceiling: float | None = None
     largest_class: float | None = None
     level: float = 0.05
+    margin: float | None = None
     distinct: pd.DataFrame = field(init=False)
     leader: _Row | None = field(init=False)
 
@@ -105,7 +108,7 @@ class Result:
         return f"{count_text(None if n.empty else float(n.iloc[0]))} {unit_name(self.kind)}"
 
     def told_apart(self, first: _Row, second: _Row) -> bool | None:
-        """Whether two rows differ measurably; None where that was not tested."""
+        """Say whether two rows differ significantly; None where that was not tested."""
         return pick.told_apart(first, second, self.known)
 
     def contrast(self, first: _Row, second: _Row) -> Contrast | None:
@@ -113,7 +116,7 @@ class Result:
         return pick.contrast(first, second, self.known)
 
     def leading(self) -> list[_Row]:
-        """The leader and the embeddings (no controls) that cannot be told apart from it, best first."""
+        """The leader and the embeddings (no controls) that are not significantly different from it, best first."""
         if self.leader is None:
             return []
         others = pick.without_controls(self.distinct).iloc[1:].to_dict("records")
@@ -129,8 +132,15 @@ def result(
     audit: pd.DataFrame,
     *,
     level: float = 0.05,
+    margin: float | None = None,
 ) -> Result:
-    """What a task's sentences are made from."""
+    """What a task's sentences are made from.
+
+    Parameters
+    ----------
+    margin : float, optional
+        Largest difference that does not matter (``decision.margin``), in the metric's scale.
+    """
     rows = pick.primary_rows(leaderboard, task)
     metric = pick.primary_metric(leaderboard, task)
     effects = origins if origins.empty else origins[(origins["task"] == task) & (origins["metric"] == metric)]
@@ -145,6 +155,7 @@ def result(
         ceiling=pick.audit_share(audit, task, "ceiling"),
         largest_class=pick.audit_share(audit, task, "largest_class"),
         level=level,
+        margin=margin,
     )
 
 
@@ -164,7 +175,7 @@ def findings(result: Result) -> list[Finding]:
 
 
 def leader_finding(result: Result) -> Finding:
-    """Which embedding scores highest, and which cannot be told apart from it."""
+    """Which embedding scores highest, and which are not significantly different from it."""
     leader = result.leader
     if leader is None:
         return Finding(Markup("Only controls were evaluated on this task, so there is nothing to choose from."), "warning")
@@ -202,21 +213,22 @@ def _ties(result: Result, leader: _Row, equal: Sequence[_Row], others: Sequence[
         return Markup("The others were not tested against {}.").format(it)
     if len(ties) == len(others):
         what = (
-            Markup("{}, the only other embedding, cannot").format(code(others[0]["embedding"]))
+            Markup("{}, the only other embedding,").format(code(others[0]["embedding"]))
             if len(others) == 1
-            else Markup("None of the other {} embeddings can").format(len(others))
+            else Markup("None of the other {} embeddings").format(len(others))
         )
-        text = what + Markup(" be told apart from {} on your {}.").format(it, result.items)
+        verb = "is not" if len(others) == 1 else "is"
+        text = what + Markup(" {} significantly different from {} on your {}.").format(verb, it, result.items)
     elif not ties:
         text = (
-            Markup("All other embeddings ({}) are measurably lower.").format(lower)
+            Markup("All other embeddings ({}) are significantly lower.").format(lower)
             if lower > 1
-            else Markup("The other embedding is measurably lower.")
+            else Markup("The other embedding is significantly lower.")
         )
     else:
-        rest = f"; the other {'one is' if lower == 1 else f'{lower} are'} measurably lower" if lower else ""
-        text = Markup("{} cannot be told apart from {} on your {}{}.").format(
-            names([row["embedding"] for row in ties]), it, result.items, rest
+        rest = f"; the other {'one is' if lower == 1 else f'{lower} are'} significantly lower" if lower else ""
+        text = Markup("{} {} not significantly different from {} on your {}{}.").format(
+            names([row["embedding"] for row in ties]), "is" if len(ties) == 1 else "are", it, result.items, rest
         )
     if untested:
         text += Markup(" {} not tested.").format(plural(untested, "comparison was", "comparisons were"))
@@ -261,11 +273,20 @@ def sparse_finding(result: Result) -> Finding | None:
             )
         )
     evidence = _evidence(contrast, result.metric)
+    if not contrast.told_apart and result.margin is not None and contrast.high < result.margin:
+        return Finding(
+            Markup(
+                "<strong>Sparse is as good to within {}</strong>, as this interval shows: the best dense embedding, {}, "
+                "minus the best sparse baseline, {}, is {}."
+            ).format(
+                distance_text(result.margin, result.metric), code(best["embedding"]), code(baseline["embedding"]), evidence
+            )
+        )
     if not contrast.told_apart:
         return Finding(
             Markup(
-                "<strong>Sparse is as good, as far as {} can tell</strong>: the best dense embedding, {}, "
-                "and the best sparse baseline, {}, differ by {}.{}"
+                "<strong>No significant difference between dense and sparse</strong> on your {}: "
+                "the best dense embedding, {}, minus the best sparse baseline, {}, is {}.{}"
             ).format(result.items, code(best["embedding"]), code(baseline["embedding"]), evidence, _only_alone(contrast))
         )
     if contrast.difference > 0:
@@ -290,7 +311,7 @@ def _best_of_each(result: Result) -> tuple[_Row, _Row] | None:
 def _by_letters(told_apart: bool | None) -> str:
     if told_apart is None:
         return " The two were not tested against each other."
-    return " They differ measurably." if told_apart else " They cannot be told apart."
+    return " They are significantly different." if told_apart else " There is no significant difference between them."
 
 
 def origin_finding(result: Result) -> Finding | None:
@@ -311,7 +332,7 @@ def origin_finding(result: Result) -> Finding | None:
     )
     name = metric_name(metric)
     if all_of == 1:
-        verdict = "helps" if better else "hurts" if worse else "makes no measurable difference"
+        verdict = "helps" if better else "hurts" if worse else "makes no significant difference"
         return Finding(
             Markup("<strong>Domain text {}</strong>: trained on it instead of generic text, the change in {} is {}.").format(
                 verdict, name, span
@@ -327,13 +348,13 @@ def origin_finding(result: Result) -> Finding | None:
     if same == all_of:
         return Finding(
             Markup(
-                "<strong>Domain text makes no measurable difference</strong> in any of {} matched pairs; "
+                "<strong>Domain text makes no significant difference</strong> in any of {} matched pairs; "
                 "against generic text, the change in {} is {}."
             ).format(all_of, name, span)
         )
     parts = [
         f"{verb} in {count}"
-        for verb, count in (("helps", better), ("makes no measurable difference", same), ("hurts", worse))
+        for verb, count in (("helps", better), ("makes no significant difference", same), ("hurts", worse))
         if count
     ]
     return Finding(
@@ -385,8 +406,11 @@ def control_findings(result: Result) -> list[Finding]:
             )
         if tied:
             warnings.append(
-                Markup("{} cannot be told apart from the control {} ({}).").format(
-                    names([row["embedding"] for row in tied]), code(control["embedding"]), value
+                Markup("{} {} not significantly different from the control {} ({}).").format(
+                    names([row["embedding"] for row in tied]),
+                    "is" if len(tied) == 1 else "are",
+                    code(control["embedding"]),
+                    value,
                 )
             )
         if _above_chance(result, control):
@@ -462,7 +486,8 @@ def _everywhere(results: Sequence[Result]) -> Finding:
         verb = "is" if len(everywhere) == 1 else "are"
         return Finding(
             Markup(
-                "<strong>{} {} in the leading group of {} tasks</strong>: scoring highest, or not told apart from what does."
+                "<strong>{} {} in the leading group of {} tasks</strong>: "
+                "scoring highest, or not significantly different from what does."
             ).format(names(everywhere), verb, _all(len(results))),
             "lead",
         )
@@ -470,7 +495,9 @@ def _everywhere(results: Sequence[Result]) -> Finding:
         Markup("{} on {}").format(code(each.leader["embedding"]), each.task) for each in results if each.leader is not None
     ]
     return Finding(
-        Markup("<strong>No single embedding leads on {} tasks</strong>: {}.").format(_all(len(results)), _listed(leaders)),
+        Markup("<strong>No single embedding is in the leading group of {} tasks</strong>. The highest are {}.").format(
+            _all(len(results)), _listed(leaders)
+        ),
         "lead",
     )
 
@@ -493,7 +520,7 @@ def _sparse_overall(results: Sequence[Result]) -> Finding | None:
         f"{what} on {verdicts.count(verdict)}"
         for verdict, what in (
             ("sparse", "above the best dense embedding"),
-            ("tie", "not told apart from it"),
+            ("tie", "not significantly different from it"),
             ("dense", "below it"),
         )
         if verdict in verdicts
@@ -513,7 +540,7 @@ def _domain_overall(results: Sequence[Result]) -> Finding | None:
         return None
     better, worse = directions.count(1), directions.count(-1)
     return Finding(
-        Markup("Training on domain rather than generic text helps measurably in {} of {} and hurts in {}.").format(
+        Markup("Training on domain rather than generic text helps significantly in {} of {} and hurts in {}.").format(
             better, plural(len(directions), "matched pair"), worse or "none"
         )
     )

@@ -24,7 +24,7 @@ from emb_pipeline.redaction import redact
 from emb_pipeline.reporting import figures, wording
 from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting.class_view import class_view
-from emb_pipeline.reporting.coverage_findings import coverage_finding
+from emb_pipeline.reporting.coverage_findings import coverage_finding, cut_finding
 from emb_pipeline.reporting.curve_findings import curve_findings
 from emb_pipeline.reporting.decision_findings import COST_NAMES, MARGINS, cost_text, decision_findings
 from emb_pipeline.reporting.diagnosis import diagnosis_view
@@ -169,7 +169,7 @@ def report_page(
     order = [*map(str, run.get("tasks") or {}), *pick.tasks_of(leaderboard)]
     origins, audit = _in_order(origins, "task", order), _in_order(audit, "scope", order)
     results = [
-        result(task, leaderboard, comparisons, origins, audit, level=level)
+        result(task, leaderboard, comparisons, origins, audit, level=level, margin=_margin(decision, task))
         for task in sorted(pick.tasks_of(leaderboard), key=order.index)
     ]
     context = {
@@ -256,14 +256,14 @@ def _task(
         "size": each.items,
         "metric": wording.metric_name(each.metric),
         "definition": _definition(definition.get("definition")),
-        "findings": [*findings(each), *filter(None, [coverage_finding(each.rows)])],
+        "findings": [*findings(each), *filter(None, [coverage_finding(each.rows), cut_finding(each.rows)])],
         "board": _board(each, leaderboard),
         "chart": _chart(
             drawn.get(f"{each.task}_leaderboard") or figures.leaderboard_figure(leaderboard, each.task, ceiling=ceiling),
             f"leaderboard-{each.task}",
             f"{wording.metric_name(each.metric)} of every embedding on {each.task} with its interval, best "
             "first. The table below holds the same numbers.",
-            f"{wording.metric_name(each.metric)} with intervals; letters: groups that cannot be told apart.",
+            f"{wording.metric_name(each.metric)} with intervals; letters: significance groups.",
         ),
         "methods": _methods_chart(each, leaderboard, drawn),
         "dimensions": _dimensions_chart(each, leaderboard, drawn),
@@ -377,12 +377,20 @@ def _overview(results: Sequence[Result]) -> dict[str, Any]:
     }
 
 
+def _margin(decision: pd.DataFrame | None, task: str) -> float | None:
+    """How much worse than the best is good enough on a task."""
+    if decision is None or decision.empty:
+        return None
+    found = decision.loc[decision["task"] == task, "margin"].dropna()
+    return None if found.empty else float(found.iloc[0])
+
+
 def _origins(origins: pd.DataFrame, level: float, drawn: go.Figure | None) -> dict[str, Any] | None:
     if origins.empty:
         return None
     adjusted = "p_adjusted" in origins.columns
     lines = [
-        {**_effect(row, level, {1: "domain", -1: "generic", 0: "not told apart"}), "name": pick.pair_name(row)}
+        {**_effect(row, level, {1: "domain", -1: "generic", 0: "no significant difference"}), "name": pick.pair_name(row)}
         for row in origins.to_dict("records")
     ]
     chart = _chart(
@@ -409,7 +417,7 @@ def _effect(row: Mapping[Hashable, Any], level: float, verdicts: Mapping[int, st
 
 def _derived(derived: pd.DataFrame, level: float, drawn: Mapping[str, go.Figure]) -> list[dict[str, Any]]:
     """A table for each way that embeddings were made from others: what it changed on each task."""
-    verdicts = {1: "better", -1: "worse", 0: "not told apart"}
+    verdicts = {1: "better", -1: "worse", 0: "no significant difference"}
     return [
         {
             "title": DERIVATIONS[factor],
@@ -514,7 +522,7 @@ def _factors(
         ),
         "lines": [
             {
-                **_effect(row, level, {1: str(row["level_a"]), -1: str(row["level_b"]), 0: "not told apart"}),
+                **_effect(row, level, {1: str(row["level_a"]), -1: str(row["level_b"]), 0: "no significant difference"}),
                 "name": figures.factor_label(row),
                 "design": row["design"],
             }

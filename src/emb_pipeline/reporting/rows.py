@@ -146,7 +146,7 @@ def letters_of(text: object) -> frozenset[str]:
 
 
 def effect_direction(row: Mapping[Hashable, Any], level: float) -> int:
-    """1 where domain text is measurably better, -1 where it is worse, 0 where neither shows.
+    """1 where domain text is significantly better, -1 where it is worse, 0 where neither shows.
 
     The adjusted p-value decides, where there is one, else the plain one, else the interval.
     """
@@ -205,7 +205,7 @@ def contrasts(comparisons: pd.DataFrame, task: str, metric: str, level: float) -
     task, metric : str
         Which of them.
     level : float
-        Two embeddings are told apart where the adjusted p-value (else the plain one) is at most that.
+        Two embeddings are significantly different where the adjusted p-value (else the plain one) is at most that.
     """
     found: dict[tuple[str, str], Contrast] = {}
     if comparisons.empty:
@@ -226,7 +226,7 @@ def contrasts(comparisons: pd.DataFrame, task: str, metric: str, level: float) -
 def told_apart(
     first: Mapping[Hashable, Any], second: Mapping[Hashable, Any], known: Mapping[tuple[str, str], Contrast]
 ) -> bool | None:
-    """Whether two rows of the leaderboard differ measurably; None where they were not compared.
+    """Whether two rows of the leaderboard differ significantly; None where they were not compared.
 
     The comparison decides; without one, the letters do.
     """

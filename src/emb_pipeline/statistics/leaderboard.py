@@ -50,6 +50,8 @@ LEADERBOARD = {
     "tune_seconds": "float64",
     "known_tokens": "float64",
     "known_types": "float64",
+    "cut_share": "float64",
+    "max_length": "float64",
 }
 COSTS = (
     "train_seconds",
@@ -60,6 +62,8 @@ COSTS = (
     "tune_seconds",
     "known_tokens",
     "known_types",
+    "cut_share",
+    "max_length",
 )
 COMPARISONS = {
     "task": "string",
@@ -113,9 +117,9 @@ def leaderboard(
         Item scores of all cells.
     cells : DataFrame
         One or more rows per cell with task, embedding, kind and, where they are known, train_seconds, encode_seconds,
-        fit_seconds, tune_seconds (a part of fit_seconds), bytes_per_item, mlflow_run_id, known_tokens and
-        known_types; the first row of a cell counts. Where they have a metric and its value, metrics without item scores
-        (a latency) have a row, too, without interval and letters.
+        fit_seconds, tune_seconds (a part of fit_seconds), bytes_per_item, mlflow_run_id, known_tokens,
+        known_types, cut_share and max_length; the first row of a cell counts. Where they have a metric and its value,
+        metrics without item scores (a latency) have a row, too, without interval and letters.
     primary_metrics : mapping of str to str
         Primary metric of each kind.
     resampling : Resampling, optional

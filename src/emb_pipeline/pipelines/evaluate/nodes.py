@@ -25,6 +25,7 @@ from emb_pipeline.names import LOW_COVERAGE
 from emb_pipeline.pipelines.failures import FAILURES, contained, failures_table
 from emb_pipeline.tasks.class_results import CLASS_RESULTS, CONFUSIONS, PREDICTED, class_results, confusions
 from emb_pipeline.tasks.coverage import coverage_details, measure_coverage
+from emb_pipeline.tasks.cut_texts import measure_cut_texts
 from emb_pipeline.tasks.registry import KINDS, Evaluation
 from emb_pipeline.tasks.scores import ITEM_SCORES, stamped
 from emb_pipeline.text.texts import sample_of_texts
@@ -38,8 +39,9 @@ SPARSE = "sparse"
 COSTS = ("encode_seconds", "fit_seconds", "tune_seconds", "bytes_per_item")
 BASE_TRAINING = "base_training_"
 """What the inputs of `collect_tasks` begin with that are the trainings of an embedding's bases."""
-KNOWN = ("known_tokens", "known_types")
-"""Shares of a task's running and different words that word vectors know: facts beside the metrics."""
+KNOWN = ("known_tokens", "known_types", "cut_share", "max_length")
+"""Shares of a task's running and different words that word vectors know; the share of its texts that a model does not read
+to their end, and the sub-words that it reads of each: facts next to the metrics."""
 LABEL_DRAWS = pa.schema(
     [
         ("embedding", pa.string()),
@@ -145,7 +147,7 @@ def _evaluate(tables: Tables, encoder: Any, cell: EmbeddingCell, definition: Tas
             shuffle_labels=cell.shuffle_labels,
         )
     evaluation.details.update(details_of(encoder) | _tokenizer_fit(tables, encoder, cell, definition))
-    evaluation.details.update(coverage_details(measure_coverage(encoder, tables)))
+    evaluation.details.update(coverage_details(measure_coverage(encoder, tables)) | measure_cut_texts(encoder, tables))
     _warn_of_low_coverage(evaluation.details, cell, definition)
     return _scored(evaluation, cell, definition)
 
