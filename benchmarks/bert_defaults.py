@@ -27,7 +27,7 @@ from emb_pipeline.embeddings import bert, registry
 from emb_pipeline.embeddings.options import BertOptions
 from emb_pipeline.embeddings.pooling import PooledEncoder
 from emb_pipeline.text.documents import read_documents
-from emb_pipeline.text.held_out import held_out_keys
+from emb_pipeline.text.held_out import HeldOut
 from emb_pipeline.text.labelled_texts import read_classification
 from emb_pipeline.text.readings import DocstringsReading, DocstringSubpackagesReading
 from emb_pipeline.text.texts import Texts
@@ -142,9 +142,9 @@ def task_and_corpus(work: Path) -> tuple[list[str], np.ndarray, TokenCorpus]:
     chosen = np.sort(np.random.default_rng(0).permutation(len(training))[:4_000])
     folder = work / "tokens"
     if not folder.exists():
-        held_out = held_out_keys(row["text"] for row in examples if row["split"] != "train")
+        held_out = HeldOut(row["text"] for row in examples if row["split"] != "train")
         documents = read_documents((DocstringsReading(packages=PACKAGES),), work, Path())
-        cut(write_tokens(documents, work / "whole", held_out=held_out), folder, 500_000)
+        cut(write_tokens(documents, work / "whole", held_out=held_out.holds), folder, 500_000)
     return (
         [training[row]["text"] for row in chosen],
         np.array([training[row]["label"] for row in chosen]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -19,7 +20,9 @@ from emb_pipeline.text.audit import (
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.labelled_texts import EXAMPLES_SCHEMA
 from emb_pipeline.text.retrieval import RetrievalTables
+from emb_pipeline.text.runs import runs_in_corpus
 from emb_pipeline.text.tokens import write_tokens
+from tests.text.planted import random_texts
 
 LONG = "the quick brown fox jumps over the lazy dog while seventeen cats look on from a wall and two owls sleep"
 
@@ -161,19 +164,31 @@ def test_a_retrieval_audit_counts_what_is_judged_and_what_is_not() -> None:
 
 
 def test_overlap_tells_texts_that_stand_in_a_corpus_whole_from_those_that_do_in_part(tmp_path: Path) -> None:
-    corpus = write_tokens([("1", "One two three four five. Six seven eight nine ten.")], tmp_path / "corpus")
-    texts = [
-        "one two three four five",
-        "Six seven eight nine ten! This one is not in it.",
-        "See also. Nothing of this is in there",
+    first, second, third = (" ".join(text) for text in random_texts(3, 16, np.random.default_rng(0)))
+    documents = [
+        ("1", f"Before it {first} and behind. One two three"),
+        ("2", "Four five six seven"),
+        ("3", " ".join(second.split()[:14])),
     ]
-    overlap = corpus_overlap({"task": texts, "other": ["no"]}, corpus).to_pylist()
+    corpus = write_tokens(documents, tmp_path / "corpus")
+    texts = [first, second, third, "and behind one two three", "two three four five six", "see also"]
+    overlap = corpus_overlap({"task": texts, "other": [third]}, corpus).to_pylist()
     assert [(row["task"], row["check"], row["count"], row["total"], row["examples"]) for row in overlap] == [
-        ("task", "all_sentences_in_corpus", 1, 3, ["0"]),
-        ("task", "any_sentence_in_corpus", 2, 3, ["0", "1"]),
-        ("other", "all_sentences_in_corpus", 0, 1, []),
-        ("other", "any_sentence_in_corpus", 0, 1, []),
+        ("task", "in_corpus", 2, 5, ["0", "3"]),  # across the end of a sentence, not of a document
+        ("task", "half_in_corpus", 3, 5, ["0", "1", "3"]),
+        ("other", "in_corpus", 0, 1, []),
+        ("other", "half_in_corpus", 0, 1, []),
     ]
+
+
+def test_runs_are_found_across_the_borders_of_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emb_pipeline.text.id_stream._BYTES_AT_A_TIME", 100)
+    monkeypatch.setattr("emb_pipeline.text.id_stream.TOKENS_PER_BATCH", 10)
+    texts = [" ".join(text) for text in random_texts(60, 20, np.random.default_rng(0))]
+    corpus = write_tokens([("1", ". A".join(texts[:30]))], tmp_path / "corpus")
+    assert len(corpus.ids().batches) > 10
+    found = runs_in_corpus(texts, corpus, (16, 8))
+    assert (found[1:29] >= 0.75).all() and (found[30:] == 0).all()
 
 
 @pytest.mark.parametrize(

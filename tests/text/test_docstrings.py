@@ -19,7 +19,7 @@ from emb_pipeline.text.docstrings import (
     summary_retrieval,
 )
 from emb_pipeline.text.errors import DataError
-from emb_pipeline.text.held_out import held_out_keys
+from emb_pipeline.text.held_out import HeldOut
 from emb_pipeline.text.tokens import tokenize, write_tokens
 
 MODULE = '''"""Tools for stars.
@@ -243,7 +243,7 @@ def test_held_out_summaries_do_not_reach_a_corpus_of_docstrings(tmp_path: Path) 
     table = table_of(
         ("p.a.f", "p.a", "Do this thing. It works", "The body stays."), ("p.a.g", "p.a", "Do that", "So does this.")
     )
-    corpus = write_tokens(documents(table), tmp_path / "corpus", held_out=held_out_keys(["Do this thing. It works"]))
+    corpus = write_tokens(documents(table), tmp_path / "corpus", held_out=HeldOut(["Do this thing. It works"]).holds)
     assert list(corpus) == [["the", "body", "stays"], ["do", "that"], ["so", "does", "this"]]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.errors import DataError
-from emb_pipeline.text.held_out import held_out_keys
+from emb_pipeline.text.held_out import HeldOut
 from emb_pipeline.text.mentions import mention_sentences, parameter_names, tagged
 from emb_pipeline.text.tokens import write_tokens
 
@@ -71,5 +71,5 @@ def test_a_held_out_sentence_is_found_in_the_corpus_and_kept_out_of_it(tmp_path:
     held_out = KINDS["sequence_labelling"].reader().held_out({"sentences": sentences})
     assert 0 < len(held_out) < 30
     documents = [(f"d{number}", f"Sums things up.\n\n{body}") for number, body in enumerate(bodies)]
-    corpus = write_tokens(documents, tmp_path / "corpus", held_out=held_out_keys(held_out))
+    corpus = write_tokens(documents, tmp_path / "corpus", held_out=HeldOut(held_out).holds)
     assert corpus.n_held_out_sentences == len(held_out)

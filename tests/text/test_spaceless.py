@@ -19,7 +19,7 @@ from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.cutting import audit_cutting
 from emb_pipeline.text.documents import read_documents
 from emb_pipeline.text.errors import DataError
-from emb_pipeline.text.held_out import held_out_keys
+from emb_pipeline.text.held_out import HeldOut
 from emb_pipeline.text.readings import CorpusReading, JsonlReading
 from emb_pipeline.text.tokens import mark_words, sentences, tokenize, unmarked, write_tokens
 
@@ -64,8 +64,8 @@ def test_sentences_end_at_the_full_stops_of_these_scripts_whatever_follows() -> 
 
 
 def test_a_held_out_sentence_is_found_in_a_document_without_spaces(tmp_path: Path) -> None:
-    held = held_out_keys(["这部电影很好看"])
-    corpus = write_tokens([("d", "我去了。这部电影很好看。再见了")], tmp_path / "corpus", held_out=held)
+    held = HeldOut(["这部电影很好看"])
+    corpus = write_tokens([("d", "我去了。这部电影很好看。再见了")], tmp_path / "corpus", held_out=held.holds)
     assert list(corpus) == [["我去", "去了"], ["再见", "见了"]]
 
 
@@ -105,9 +105,9 @@ def test_a_column_of_lists_of_words_is_taken_as_it_is_by_tasks_and_corpora(name:
     corpus_reading = TypeAdapter(CorpusReading).validate_python({"reader": name[6:], "path": name})
     documents = list(read_documents([corpus_reading], tmp_path, tmp_path))
     assert next(iter(write_tokens(documents, tmp_path / "corpus"))) == ["我们", "喜欢", "ac-12"]
-    held = held_out_keys(reader.held_out(tables))
+    held = HeldOut(reader.held_out(tables))
     with pytest.raises(DataError, match="no token to write"):
-        write_tokens(documents, tmp_path / "held", held_out=held)
+        write_tokens(documents, tmp_path / "held", held_out=held.holds)
 
 
 def test_a_list_is_a_text_and_nothing_else(tmp_path: Path) -> None:

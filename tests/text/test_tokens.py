@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from emb_pipeline.text import tokens as module
 from emb_pipeline.text.errors import DataError
+from emb_pipeline.text.held_out import HeldOut
 from emb_pipeline.text.tokens import TokenCorpus, cut, sentence_key, sentences, tokenize, write_tokens
 
 
@@ -106,7 +107,7 @@ def test_a_corpus_remembers_which_sentences_are_one_document(tmp_path: Path) -> 
 
 
 def test_held_out_sentences_stay_out_whatever_their_case_and_are_counted(tmp_path: Path) -> None:
-    held_out = {sentence_key(["the", "cat", "sat"])}
+    held_out = HeldOut(["The cat sat."]).holds
     corpus = write_tokens([("1", "THE CAT -- sat! The dog ran.")], tmp_path / "corpus", held_out=held_out)
     assert list(corpus) == [["the", "dog", "ran"]]
     assert corpus.n_held_out_sentences == 1

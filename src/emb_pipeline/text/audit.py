@@ -7,7 +7,6 @@ hide a copy.
 
 from __future__ import annotations
 
-import hashlib
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,9 +22,9 @@ from scipy.sparse.csgraph import connected_components
 from emb_pipeline.text.bad_rows import BadRows
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.give_aways import GiveAways, give_aways
-from emb_pipeline.text.held_out import telling_keys
 from emb_pipeline.text.near_duplicates import equal_texts, near_pairs
 from emb_pipeline.text.retrieval import RetrievalTables
+from emb_pipeline.text.runs import runs_in_corpus
 from emb_pipeline.text.seen import (
     COPY,
     NEAR_GROUP,
@@ -59,6 +58,11 @@ OVERLAP_SCHEMA = pa.schema([("task", pa.string()), *SCHEMA])
 
 FEWEST_UNITS = 2
 """Test units that differ, below which nothing can be resampled."""
+
+WHOLE_RUN, RUN = 16, 8
+"""Words in a row that are looked for in a corpus."""
+MOST, HALF = 0.8, 0.5
+"""Share of a held-out text's runs from which it stands in a corpus, or half of it does."""
 
 _LOOK_AT = 5
 _FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0" + "".join(map(chr, range(0xFE00, 0xFE10))))
@@ -520,44 +524,31 @@ def corpus_overlap(texts: Mapping[str, Sequence[str]], corpus: TokenCorpus) -> p
     texts : mapping of str to sequence of str
         Held-out texts of each task.
     corpus : TokenCorpus
-        Read once, line by line.
+        Read once, a batch of token ids at a time.
 
     Returns
     -------
     pa.Table
-        task, and the columns of an audit: for each task the lines ``all_sentences_in_corpus`` and
-        ``any_sentence_in_corpus``; the examples are the positions of texts in their sequence. Of each text, sentences of
-        five tokens or more count, or all where it has only shorter ones.
+        task, and the columns of an audit: for each task the lines ``in_corpus`` and ``half_in_corpus``; the examples are
+        the positions of texts in their sequence. Texts of fewer than five tokens do not count: they stand everywhere.
+
+    Notes
+    -----
+    Sentences are taken out of corpora by what they are whole. So that this is not 0 by construction, it looks at runs of
+    16 and of 8 words instead (of all words, where a text has fewer), across the ends of sentences, within a document.
     """
-    keys = {task: [telling_keys(text) for text in held_out] for task, held_out in texts.items()}
-    wanted = {key for per_text in keys.values() for of_text in per_text for key in of_text}
-    present: set[int] = set()
-    with corpus.tokens_path.open("rb") as lines:
-        for line in lines:
-            # The key of a sentence is the hash of its line: no need to split and join it.
-            key = int.from_bytes(hashlib.blake2b(line.rstrip(b"\n"), digest_size=8).digest(), "little")
-            if key in wanted:
-                present.add(key)
-    tables = []
-    for task, per_text in keys.items():
-        found = AuditLines()
-        every = [i for i, of_text in enumerate(per_text) if of_text and of_text <= present]
-        some = [i for i, of_text in enumerate(per_text) if of_text & present]
-        found.add(
-            "all_sentences_in_corpus",
-            len(every),
-            len(per_text),
-            "held-out texts all of whose sentences stand in the corpus",
-            map(str, every),
-        )
-        found.add(
-            "any_sentence_in_corpus",
-            len(some),
-            len(per_text),
-            "held-out texts with a sentence that stands in the corpus",
-            map(str, some),
-        )
-        table = found.table()
+    found = runs_in_corpus([text for held_out in texts.values() for text in held_out], corpus, (WHOLE_RUN, RUN))
+    tables, start = [], 0
+    for task, held_out in texts.items():
+        share = found[start : start + len(held_out)]
+        start += len(held_out)
+        lines, n = AuditLines(), int((~np.isnan(share[:, 0])).sum())
+        whole, half = (np.flatnonzero(share[:, kind] >= least).tolist() for kind, least in enumerate((MOST, HALF)))
+        note = f"held-out texts that stand in the corpus: {MOST:.0%} of their runs of {WHOLE_RUN} words, or all their words"
+        lines.add("in_corpus", len(whole), n, note, map(str, whole))
+        note = f"held-out texts with half or more of their runs of {RUN} words in the corpus: part of it, or reworded"
+        lines.add("half_in_corpus", len(half), n, note, map(str, half), severity="warning")
+        table = lines.table()
         tables.append(table.add_column(0, "task", pa.array([task] * table.num_rows, pa.string())))
     return pa.concat_tables(tables) if tables else OVERLAP_SCHEMA.empty_table()
 

@@ -54,6 +54,10 @@ SCHEMA = pa.schema(
 
 _NOT_LIBRARY = frozenset({"tests", "test", "_tests", "testing", "externals", "_vendor", "extern", "vendored", "third_party"})
 _DOCTEST = re.compile(r"^[ \t]*>>>.*(?:\n(?![ \t]*$).*)*\n?", re.MULTILINE)
+SEE_ALSO = re.compile(
+    r"^[ \t]*See Also[ \t]*\n[ \t]*-+[ \t]*\n(.*?)(?=^[ \t]*[^\n]+\n[ \t]*-{3,}[ \t]*$|\Z)", re.MULTILINE | re.DOTALL
+)
+"""A numpydoc section: its title, a line of dashes, then everything up to the next title."""
 _PARAGRAPH = re.compile(r"\n[ \t]*\n\s*")
 
 
@@ -103,9 +107,20 @@ def docstring_table(packages: Sequence[str], cache: Path, *, workers: int = 2) -
 
 
 def documents(table: pa.Table) -> Iterator[tuple[str, str]]:
-    """doc_id and text of each docstring: summary and body, a blank line between them."""
+    """doc_id and text of each docstring: summary and body, a blank line between them, without the section "See Also".
+
+    That section says which functions belong together, and often repeats their summaries: what tasks ask for.
+
+    Examples
+    --------
+    >>> body = "Both are floats.\\n\\nSee Also\\n--------\\nsum : Add many.\\n\\nNotes\\n-----\\nFast."
+    >>> table = pa.table({"doc_id": ["add"], "summary": ["Add two numbers."], "body": [body]})
+    >>> list(documents(table))
+    [('add', 'Add two numbers.\\n\\nBoth are floats.\\n\\nNotes\\n-----\\nFast.')]
+    """
     for doc_id, summary, body in _rows(table, "doc_id", "summary", "body"):
-        yield doc_id, f"{summary}\n\n{body}" if body else summary
+        rest = SEE_ALSO.sub("", body).strip()
+        yield doc_id, f"{summary}\n\n{rest}" if rest else summary
 
 
 def subpackage_examples(table: pa.Table, *, min_examples: int, min_tokens: int, test_share: float) -> pa.Table:

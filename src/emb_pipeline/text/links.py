@@ -8,14 +8,11 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
+from emb_pipeline.text.docstrings import SEE_ALSO
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.hashing import text_hash
 from emb_pipeline.text.tokens import tokenize
 
-# A numpydoc section: its title, a line of dashes, then everything up to the next title.
-_SEE_ALSO = re.compile(
-    r"^[ \t]*See Also[ \t]*\n[ \t]*-+[ \t]*\n(.*?)(?=^[ \t]*[^\n]+\n[ \t]*-{3,}[ \t]*$|\Z)", re.MULTILINE | re.DOTALL
-)
 _ENTRY = re.compile(r"^[ \t]*((?:[A-Za-z_][\w.]*(?:[ \t]*,[ \t]*)?)+)(?:[ \t]*:|[ \t]*$)", re.MULTILINE)
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
 
@@ -89,7 +86,7 @@ def linked_summaries(table: pa.Table, *, max_links: int, min_tokens: int) -> pa.
 
 
 def _see_also(body: str) -> Iterator[str]:
-    for section in _SEE_ALSO.findall(body):
+    for section in SEE_ALSO.findall(body):
         for entry in _ENTRY.findall(section):
             yield from _NAME.findall(entry)
 

@@ -381,7 +381,7 @@ class LiveqaReading(PlacedReading):
 
 
 class DocstringsReading(Reading):
-    """Docstrings of installed Python packages."""
+    """Docstrings of installed Python packages, without doctests and "See Also" (`docstring_links` has its labels there)."""
 
     reader: Literal["docstrings"] = "docstrings"
     packages: tuple[str, ...] = Field(min_length=1, description="import names of the packages: numpy, sklearn, …")

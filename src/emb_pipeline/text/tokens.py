@@ -26,7 +26,7 @@ import re
 import unicodedata
 from array import array
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from itertools import chain, islice, pairwise, repeat
@@ -352,7 +352,11 @@ class TokenCorpus:
 
 
 def write_tokens(
-    documents: Iterable[tuple[str, str]], folder: Path, *, held_out: Collection[int] = (), max_tokens: int | None = None
+    documents: Iterable[tuple[str, str]],
+    folder: Path,
+    *,
+    held_out: Callable[[list[str]], bool] | None = None,
+    max_tokens: int | None = None,
 ) -> TokenCorpus:
     """Tokenise documents into a corpus on disk, as a stream.
 
@@ -365,8 +369,8 @@ def write_tokens(
         doc_id and text of each document.
     folder : Path
         Where the corpus goes; one that is there already is replaced.
-    held_out : collection of int
-        Keys (`sentence_key`) of sentences to leave out, because tasks are tested on them.
+    held_out : callable of a sentence's tokens, optional
+        True for sentences to leave out, because tasks are tested on them (`emb_pipeline.text.held_out.HeldOut.holds`).
     max_tokens : int, optional
         Stop before the sentence that would pass this number of tokens. It takes the *beginning* of the documents; to
         bring two corpora to equal size use `cut`, which takes sentences from everywhere.
@@ -380,7 +384,6 @@ def write_tokens(
     DataError
         No token is left to write.
     """
-    held = frozenset(held_out)
     n_documents = n_held_out = n_held_out_tokens = 0
 
     def kept() -> Iterator[tuple[int, list[str]]]:
@@ -388,7 +391,7 @@ def write_tokens(
         for document, (_, text) in enumerate(documents):
             n_documents += 1
             for tokens in sentences(text):
-                if held and sentence_key(tokens) in held:
+                if held_out is not None and held_out(tokens):
                     n_held_out += 1
                     n_held_out_tokens += len(tokens)
                 else:

@@ -14,7 +14,7 @@ from emb_pipeline.text import audit
 from emb_pipeline.text.cutting import audit_cutting
 from emb_pipeline.text.documents import read_documents
 from emb_pipeline.text.errors import DataError
-from emb_pipeline.text.held_out import HELD_OUT, held_out_keys, held_out_texts
+from emb_pipeline.text.held_out import HELD_OUT, HeldOut, held_out_texts
 from emb_pipeline.text.tokens import EmptyCorpusError, TokenCorpus, cut, write_tokens
 
 Tables = Mapping[str, pa.Table]
@@ -41,10 +41,10 @@ def read_corpus(definition: CorpusDefinition, folders: Folders) -> Iterator[tupl
 def tokenise_corpus(
     documents: Iterable[tuple[str, str]], options: CorpusOptions, folders: Folders, *tasks: Tables
 ) -> TokenCorpus:
-    """Split documents into sentences of tokens, without the sentences of any task's held-out text."""
-    held_out = held_out_keys(text for task in tasks for text in held_out_texts(task)) if options.held_out == "remove" else ()
+    """Split documents into sentences of tokens, without those that are, or have inside, a sentence of held-out text."""
+    held_out = HeldOut(text for task in tasks for text in held_out_texts(task)) if options.held_out == "remove" else None
     try:
-        return write_tokens(documents, _scratch(folders), held_out=held_out)
+        return write_tokens(documents, _scratch(folders), held_out=held_out.holds if held_out else None)
     except EmptyCorpusError as error:
         path: Path | None = getattr(documents, "path", None)
         raise DataError(f"corpus {path.parent.name}" if path else "a corpus", error.reason, error.remedy) from error
