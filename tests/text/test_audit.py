@@ -149,6 +149,7 @@ def test_a_retrieval_audit_counts_what_is_judged_and_what_is_not() -> None:
         "queries": 4,
         "passages": 4,
         "judgments": 3,
+        "few_test_units": 3,
         "queries_without_relevant": 2,
         "queries_with_several_relevant": 1,
         "passages_never_relevant": 2,

@@ -10,6 +10,7 @@ import pandas as pd
 
 from emb_pipeline.statistics.extra_variance import ExtraVariance
 from emb_pipeline.statistics.factorial import Design, contrast_keys, contrast_weights
+from emb_pipeline.statistics.pseudo_values import numerators
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import TaskScores, framed
 from emb_pipeline.statistics.seeds import seed_variance
@@ -175,8 +176,11 @@ def _of_task(
     plus, minus = np.clip(weights, 0, None), np.clip(-weights, 0, None)
     made = np.hstack([task.family_weights, plus, minus])
     blocks, n_columns = [np.asarray(scores @ made)], made.shape[1]
+    below = task.denominators.get(metric)
+    if below is not None:
+        blocks[0][:, : len(names)] = numerators(scores, below) @ task.family_weights
     pairs = list(combinations(range(len(names)), 2))
-    labels = task.extra(metric).combined(task.family_weights).covariance
+    labels = task.of_labels(metric).combined(task.family_weights).covariance
     rows: list[dict[str, object]] = [
         {
             **place,
@@ -216,7 +220,11 @@ def _of_task(
             seed_weights[trainings[name], first : first + n_contrasts] = weights[row]
     pair_columns = np.array(pairs, dtype=np.int64).reshape(-1, 2)
     has_seeds = seed_weights if len(trainings) else None
-    return Tested(np.hstack(blocks), pair_columns, task.groups, extra, has_seeds), rows
+    denominators = None
+    if below is not None:
+        denominators = np.zeros((len(scores), n_columns))
+        denominators[:, : len(names)] = below @ task.family_weights
+    return Tested(np.hstack(blocks), pair_columns, task.groups, extra, has_seeds, denominators), rows
 
 
 def _placed(weights: np.ndarray, start: int, n_columns: int) -> np.ndarray:

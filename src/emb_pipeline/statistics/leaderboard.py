@@ -385,10 +385,10 @@ def _resampled_values(scores: TaskScores, resampling: Resampling) -> dict[str, t
         by_metric["macro_f1"] = bootstrap_macro_f1(
             scores.labels, scores.predictions, n_resamples=resampling.resamples, rng=resampling.rng(), groups=scores.groups
         )
-    n_groups = int(scores.groups.max()) + 1
     for metric, of_metric in by_metric.items():
         if np.isfinite(range_of(metric)).all():
-            by_metric[metric] = keep_in_range(values[metric], of_metric, range_of(metric), n_groups=n_groups)
+            number = scores.numbers_of_units(metric)
+            by_metric[metric] = keep_in_range(values[metric], of_metric, range_of(metric), n_groups=number)
     return {metric: (values[metric], by_metric[metric]) for metric in by_metric}
 
 

@@ -109,6 +109,27 @@ def of_ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     return PseudoValues.within(made, (0.0, 1.0) if is_share else UNBOUNDED)
 
 
+def numerators(values: np.ndarray, denominators: np.ndarray) -> np.ndarray:
+    """Each unit's part in the numerator of a ratio, from its pseudo-values (`of_ratio`) and its part in the denominator.
+
+    Parameters
+    ----------
+    values, denominators : ndarray of shape (n_units, n_systems)
+
+    Returns
+    -------
+    ndarray of shape (n_units, n_systems)
+
+    Examples
+    --------
+    >>> numerators(np.array([[1.0], [0.0]]), np.array([[2.0], [2.0]])).ravel().tolist()
+    [2.0, 0.0]
+    """
+    values, denominators = np.asarray(values, dtype=np.float64), np.asarray(denominators, dtype=np.float64)
+    ratios = values.mean(axis=0)
+    return np.asarray((values - ratios) * denominators.mean(axis=0) + ratios * denominators)
+
+
 def of_coverage(lists: np.ndarray, n_items: int) -> np.ndarray:
     """Pseudo-values of the share of items that stand on some unit's list: C + (d_u - mean(d)).
 

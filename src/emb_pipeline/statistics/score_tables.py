@@ -14,7 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from emb_pipeline.names import is_resample, without_seed
+from emb_pipeline.statistics.dyadic import dyadic_excess
 from emb_pipeline.statistics.extra_variance import ExtraVariance, averaged, filled_in, of_training_draws
+from emb_pipeline.statistics.resampling import group_sums
 
 REQUIRED = ("origin", "method", "dim", "tuned", "seed", "task", "label_fraction", "unit_id", "group_id", "metric", "value")
 Scores: TypeAlias = pd.DataFrame | pa.Table | Iterable[pa.Table]
@@ -43,6 +45,10 @@ class TaskScores:
         Class codes, for classification.
     training : dict of str to ExtraVariance
         By metric: what other training labels would change, where probes were fitted on resamples of them.
+    denominators : dict of str to ndarray of shape (n_units, n_embeddings)
+        Of metrics that are ratios of sums: each unit's part in the denominator (`pseudo_values.numerators` has the other).
+    texts : ndarray of shape (n_units, 2), or None
+        Numbers of the two texts of each unit, where units are pairs that share texts.
     """
 
     task: str
@@ -53,10 +59,37 @@ class TaskScores:
     labels: np.ndarray | None
     predictions: np.ndarray | None
     training: dict[str, ExtraVariance] = field(default_factory=dict)
+    denominators: dict[str, np.ndarray] = field(default_factory=dict)
+    texts: np.ndarray | None = None
 
     def extra(self, metric: str) -> ExtraVariance:
         """Variance of the embeddings' mean scores beyond that of the units."""
+        of_labels = self.of_labels(metric)
+        return of_labels if self.texts is None else of_labels + self._of_texts(metric)
+
+    def of_labels(self, metric: str) -> ExtraVariance:
+        """The part of it that is due to the labels that happened to be learnt from."""
         return self.training.get(metric) or ExtraVariance.none(len(self.embeddings))
+
+    def _of_texts(self, metric: str) -> ExtraVariance:
+        if self.texts is None or metric not in self.metrics:
+            return ExtraVariance.none(len(self.embeddings))
+        if metric not in self._cache:
+            self._cache[metric] = dyadic_excess(self.metrics[metric], self.texts)
+        return self._cache[metric]
+
+    @cached_property
+    def _cache(self) -> dict[str, ExtraVariance]:
+        return {}
+
+    def numbers_of_units(self, metric: str) -> np.ndarray:
+        """Effective number of units, or groups of units, that a metric is made of, for each embedding: (n_embeddings,)."""
+        n_groups = int(self.groups.max()) + 1
+        if metric not in self.denominators:
+            return np.full(len(self.embeddings), float(n_groups))
+        sums = group_sums(self.denominators[metric], self.groups, n_groups)
+        squares = np.maximum((sums**2).sum(axis=0), 1e-300)
+        return np.asarray(np.maximum(sums.sum(axis=0) ** 2 / squares, 1.0))
 
     @property
     def family_weights(self) -> np.ndarray:
@@ -162,7 +195,7 @@ class _Cell:
     task: str
     embedding: str
     fields: dict[str, object]
-    metrics: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]  # numbers of units and of groups, values
+    metrics: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]  # units, groups, values, weights
 
     def add(self, other: _Cell) -> None:
         """Metrics of the same cell from another table."""
@@ -181,6 +214,9 @@ def _cells(table: pa.Table, label_fraction: float, names_of_units: _Names) -> It
     keys = [_codes(column) for column in (table["task"], names, table["metric"])]
     units, groups = (names_of_units.numbers(table[column]) for column in ("unit_id", "group_id"))
     values = table["value"].to_numpy()
+    weights = np.full(len(values), np.nan)
+    if "weight" in table.column_names:
+        weights = pc.cast(table["weight"], pa.float64()).to_numpy()
     cells: dict[tuple[str, str], _Cell] = {}
     combined = keys[0][0]
     for codes, words in keys[1:]:
@@ -193,7 +229,7 @@ def _cells(table: pa.Table, label_fraction: float, names_of_units: _Names) -> It
         fields = {name: table[name][first].as_py() for name in ("origin", "method", "dim", "tuned", "seed")}
         fields["dim"] = None if fields["dim"] is None else int(fields["dim"])
         cell = cells.setdefault((task, embedding), _Cell(task, embedding, fields, {}))
-        cell.metrics[metric] = (units[rows], groups[rows], values[rows])
+        cell.metrics[metric] = (units[rows], groups[rows], values[rows], weights[rows])
     yield from cells.values()
 
 
@@ -213,11 +249,12 @@ def _aligned(task: str, cells: Mapping[str, _Cell], names: _Names, training_draw
     reference_name, reference = next(iter(cells.items()))
     units, groups = _sorted_units(task, reference_name, next(iter(reference.metrics)), reference, names)
     columns: dict[str, list[np.ndarray]] = {metric: [] for metric in reference.metrics}
+    below: dict[str, list[np.ndarray]] = {metric: [] for metric in reference.metrics}
     for name, cell in cells.items():
         if set(cell.metrics) != set(columns):
             differing = sorted(set(cell.metrics) ^ set(columns))
             raise ValueError(f"{task}: {name} and {reference_name} differ in their metrics ({', '.join(differing)})")
-        for metric, (of_units, of_groups, values) in cell.metrics.items():
+        for metric, (of_units, of_groups, values, weights) in cell.metrics.items():
             order = np.argsort(names.ranks(of_units), kind="stable")
             _require_same_units(task, reference_name, units, name, of_units[order], names)
             if not np.array_equal(of_groups[order], groups):
@@ -226,6 +263,7 @@ def _aligned(task: str, cells: Mapping[str, _Cell], names: _Names, training_draw
                 (first,) = names.of(of_units[~np.isfinite(values)][:1])
                 raise ValueError(f"{task}, {name}: {metric} of unit {first} is not a number")
             columns[metric].append(values[order])
+            below[metric].append(weights[order])
     scores = {metric: np.column_stack(values) for metric, values in columns.items() if metric not in _CODES}
     labels = predictions = None
     if all(metric in columns for metric in _CODES):
@@ -237,7 +275,19 @@ def _aligned(task: str, cells: Mapping[str, _Cell], names: _Names, training_draw
     codes = np.unique(names.ranks(groups), return_inverse=True)[1]
     training = {} if training_draws is None else _training(training_draws, task, list(cells), names.of(units), codes)
     fields = [cell.fields for cell in cells.values()]
-    return TaskScores(task, list(cells), fields, codes, scores, labels, predictions, training)
+    stacked = {metric: np.column_stack(below[metric]) for metric in scores}
+    denominators = {metric: matrix for metric, matrix in stacked.items() if np.isfinite(matrix).all()}
+    texts = _texts(names.of(groups))
+    return TaskScores(task, list(cells), fields, codes, scores, labels, predictions, training, denominators, texts)
+
+
+def _texts(groups: Sequence[str]) -> np.ndarray | None:
+    """Numbers of the two texts of pairs whose groups name them, with a tab between; None where they do not."""
+    sides = [group.split("\t") for group in groups]
+    if not sides or any(len(parts) != 2 for parts in sides):
+        return None
+    numbers: np.ndarray = np.unique(sides, return_inverse=True)[1].reshape(-1, 2)
+    return numbers
 
 
 def _training(
@@ -269,7 +319,7 @@ def _training(
 
 
 def _sorted_units(task: str, name: str, metric: str, cell: _Cell, names: _Names) -> tuple[np.ndarray, np.ndarray]:
-    units, groups, _ = cell.metrics[metric]
+    units, groups, *_ = cell.metrics[metric]
     order = np.argsort(names.ranks(units), kind="stable")
     units = units[order]
     repeated = np.flatnonzero(units[1:] == units[:-1])

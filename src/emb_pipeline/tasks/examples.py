@@ -21,9 +21,11 @@ EXAMPLES = pa.schema(
         (name, pa.string()) for name in ("example_id", "text", "label", "split", "group", NEAR_GROUP)
     ]  # the last three may lack
 )
-QUERIES = pa.schema([("query_id", pa.string()), ("text", pa.string()), ("split", pa.string())])
+QUERIES = pa.schema([(name, pa.string()) for name in ("query_id", "text", "split", "group")])
 PASSAGES = pa.schema([("passage_id", pa.string()), ("text", pa.string())])
-PAIRS = pa.schema([("pair_id", pa.string()), ("text_a", pa.string()), ("text_b", pa.string()), ("score", pa.float64())])
+PAIRS = pa.schema(
+    [*((name, pa.string()) for name in ("pair_id", "text_a", "text_b")), ("score", pa.float64()), ("group", pa.string())]
+)
 QRELS = pa.schema([("query_id", pa.string()), ("passage_id", pa.string()), ("relevance", pa.float32())])
 EXCLUDED = pa.schema([("query_id", pa.string()), ("passage_id", pa.string())])
 
@@ -128,6 +130,8 @@ class RetrievalTask:
         The pairs that were judged, irrelevant ones among them; those with a grade where it is left out.
     excluded : csr_array of shape (n_queries, n_passages), bool, optional
         The pairs that no ranking shows: a query's own passage.
+    groups : ndarray of shape (n_queries,), str, optional
+        Queries of one group are resampled together: those of one user, say.
     """
 
     name: str
@@ -140,6 +144,7 @@ class RetrievalTask:
     training_qrels: sp.csr_array | None = None
     judged: sp.csr_array | None = None
     excluded: sp.csr_array | None = None
+    groups: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if self.qrels.shape != (len(self.query_ids), len(self.passage_ids)):
@@ -177,7 +182,7 @@ class RetrievalTask:
         DataError
             A missing column or value, an id twice, a repeated judgment, or one of an unknown id; no query is answered.
         """
-        queries = _typed(tables, "queries", QUERIES, name, optional=("split",))
+        queries = _typed(tables, "queries", QUERIES, name, optional=("split", "group"))
         passages = _typed(tables, "passages", PASSAGES, name)
         qrels = _typed(tables, "qrels", QRELS, name)
         query_ids, passage_ids = _unique_strings(queries, "query_id", name), _unique_strings(passages, "passage_id", name)
@@ -204,6 +209,7 @@ class RetrievalTask:
             raise DataError(f"{name}.queries", "no query is in the split 'test'", "name some, or leave the split out")
         if not len(tested):
             raise DataError(f"{name}.qrels", "no query of the test has a relevant passage", "judge some above 0")
+        groups = _all_or_none(queries, "group", name)
         excluded = None
         if "excluded" in tables:
             pairs_out = _typed(tables, "excluded", EXCLUDED, name)
@@ -223,6 +229,7 @@ class RetrievalTask:
             graded[training],
             judged[tested],
             excluded,
+            None if groups is None else groups[tested],
         )
 
     def to_tables(self) -> dict[str, pa.Table]:
@@ -236,7 +243,10 @@ class RetrievalTask:
             excluded["excluded"] = pa.table(pairs, schema=EXCLUDED)
         return {
             **excluded,
-            "queries": pa.table({"query_id": list(self.query_ids), "text": list(self.queries)}),
+            "queries": pa.table(
+                {"query_id": list(self.query_ids), "text": list(self.queries)}
+                | ({} if self.groups is None else {"group": list(self.groups)})
+            ),
             "passages": pa.table({"passage_id": list(self.passage_ids), "text": list(self.passages)}, schema=PASSAGES),
             "qrels": pa.table(
                 {
@@ -265,6 +275,8 @@ class SimilarityTask:
         Which of the texts are the pair's.
     scores : ndarray of shape (n_pairs,), float64
         The similarity that people gave.
+    groups : ndarray of shape (n_pairs,), str, optional
+        Pairs of one group are resampled together.
     """
 
     name: str
@@ -273,6 +285,7 @@ class SimilarityTask:
     first: np.ndarray
     second: np.ndarray
     scores: np.ndarray
+    groups: np.ndarray | None = None
 
     @classmethod
     def from_tables(cls, tables: Mapping[str, pa.Table], name: str = "similarity") -> SimilarityTask:
@@ -283,13 +296,14 @@ class SimilarityTask:
         DataError
             A missing column or value, or an id twice.
         """
-        table = _typed(tables, "pairs", PAIRS, name)
+        table = _typed(tables, "pairs", PAIRS, name, optional=("group",))
         sides = [texts_of(tables, "pairs", column) for column in ("text_a", "text_b")]
         everything = Texts([*sides[0], *sides[1]], joined([side.token_ids for side in sides]))
         _, kept, places = np.unique(np.array(list(everything), dtype=object), return_index=True, return_inverse=True)
         first, second = np.split(places, 2)
         ids = _unique_strings(table, "pair_id", name)
-        return cls(name, ids, everything.take(kept), first, second, table["score"].to_numpy())
+        scores, groups = table["score"].to_numpy(), _all_or_none(table, "group", name)
+        return cls(name, ids, everything.take(kept), first, second, scores, groups)
 
     def to_tables(self) -> dict[str, pa.Table]:
         """The table ``pairs`` of this task."""
@@ -298,6 +312,7 @@ class SimilarityTask:
             "text_a": [self.texts[row] for row in self.first.tolist()],
             "text_b": [self.texts[row] for row in self.second.tolist()],
             "score": self.scores,
+            "group": [None] * len(self.scores) if self.groups is None else list(self.groups),
         }
         return {"pairs": pa.table(columns, schema=PAIRS)}
 

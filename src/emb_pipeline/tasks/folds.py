@@ -43,7 +43,7 @@ def example_groups(task: ClassificationTask) -> np.ndarray:
     ndarray of shape (n_examples,), int64
     """
     duplicates = duplicate_groups(task.texts)
-    return duplicates if task.groups is None else _joined(duplicates, task.groups)
+    return duplicates if task.groups is None else joined_groups(duplicates, task.groups)
 
 
 def fold_groups(task: ClassificationTask, options: ClassificationOptions) -> np.ndarray:
@@ -58,10 +58,10 @@ def fold_groups(task: ClassificationTask, options: ClassificationOptions) -> np.
     groups = example_groups(task)
     if task.near_groups is None or options.near_duplicates == "apart":
         return groups
-    return _joined(groups, task.near_groups)
+    return joined_groups(groups, task.near_groups)
 
 
-def _joined(groups: np.ndarray, others: np.ndarray) -> np.ndarray:
+def joined_groups(groups: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Position of the first of all that two groupings tie together; ``groups`` are positions already."""
     n = len(groups)
     _, first, group_of = np.unique(others, return_index=True, return_inverse=True)

@@ -27,7 +27,7 @@ from emb_pipeline.embeddings.encoding_clock import EncodingClock
 from emb_pipeline.embeddings.ranking import TieOrder, hashes, largest
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.examples import RetrievalTask
-from emb_pipeline.tasks.folds import duplicate_groups
+from emb_pipeline.tasks.folds import duplicate_groups, joined_groups
 from emb_pipeline.tasks.options import RetrievalOptions
 from emb_pipeline.tasks.scores import measured
 from emb_pipeline.tasks.vectors import bytes_per_vector, encoded, unit_length, unstored_vector
@@ -90,7 +90,7 @@ def evaluate_retrieval(
     if shuffle_labels:
         raise ValueError(f"{task.name}: retrieval trains nothing, so there are no labels to shuffle")
     _require_relevant_passages(task)
-    groups = duplicate_groups(task.queries)
+    groups = query_groups(task)
     with threadpool_limits(1):
         if options.rank == "judged":
             grades, found = _judged_grades(task, encoder, groups)
@@ -142,6 +142,12 @@ def retrieval_service(
         shape = (len(task.passages), first.shape[1])
         columns = transposed(unit_length(np.random.default_rng(0).standard_normal(shape, dtype=np.float32)))
     return Service(lambda query: nearest(unit_length(unstored_vector(fitted, query, "query")), columns, few), requests)
+
+
+def query_groups(task: RetrievalTask) -> np.ndarray:
+    """Position of the first query of the same words or of the same group, for each query: shape (n_queries,)."""
+    duplicates = duplicate_groups(task.queries)
+    return duplicates if task.groups is None else joined_groups(duplicates, task.groups)
 
 
 def scores_of_ranking(task: RetrievalTask, ranked: np.ndarray, options: RetrievalOptions) -> dict[str, np.ndarray]:

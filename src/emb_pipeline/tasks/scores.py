@@ -20,12 +20,17 @@ ITEM_SCORES = pa.schema(
         ("group_id", pa.string()),
         ("metric", pa.string()),
         ("value", pa.float64()),
+        ("weight", pa.float64()),
         ("embedding", pa.string()),
     ]
 )
-"""One row per cell, seed, unit and metric. ``embedding`` is the cell's full name, ``dim`` null where the task fixes it."""
+"""One row per cell, seed, unit and metric. ``embedding`` is the cell's full name, ``dim`` null where the task fixes it.
+``group_id``: units of one group are resampled together; of a pair that shares a text with other pairs, the names of its two
+texts with a tab between them. ``weight``: of a ratio of sums (F1), the unit's part in the denominator; null for a mean."""
 
-MEASURED = pa.schema([ITEM_SCORES.field(name) for name in ("label_fraction", "unit_id", "group_id", "metric", "value")])
+MEASURED = pa.schema(
+    [ITEM_SCORES.field(name) for name in ("label_fraction", "unit_id", "group_id", "metric", "value", "weight")]
+)
 """What an evaluation knows; the other columns say which cell it was (`stamped`)."""
 
 TRAINING_DRAWS = pa.schema(
@@ -44,7 +49,12 @@ PRIMARY_METRICS = {name: kind.primary_metric for name, kind in KINDS.items()}
 
 
 def measured(
-    unit_ids: np.ndarray, group_ids: np.ndarray, values: dict[str, np.ndarray], *, label_fraction: float = 1.0
+    unit_ids: np.ndarray,
+    group_ids: np.ndarray,
+    values: dict[str, np.ndarray],
+    *,
+    label_fraction: float = 1.0,
+    weights: dict[str, np.ndarray] | None = None,
 ) -> pa.Table:
     """Long table of the item scores of some units.
 
@@ -56,6 +66,8 @@ def measured(
         Item scores by metric.
     label_fraction : float
         Share of the training labels that was learnt from.
+    weights : dict of str to ndarray of shape (n_units,), optional
+        Of the metrics that are ratios of sums: each unit's part in the denominator.
     """
     units, groups = pa.array(unit_ids.tolist(), pa.string()), pa.array(group_ids.tolist(), pa.string())
     return pa.concat_tables(
@@ -67,12 +79,19 @@ def measured(
                     "group_id": groups,
                     "metric": pa.repeat(pa.scalar(metric), len(units)),
                     "value": pa.array(np.asarray(scores, dtype=np.float64)),
+                    "weight": _weights(weights, metric, len(units)),
                 },
                 schema=MEASURED,
             )
             for metric, scores in values.items()
         ]
     )
+
+
+def _weights(weights: dict[str, np.ndarray] | None, metric: str, n_units: int) -> pa.Array:
+    if weights is None or metric not in weights:
+        return pa.nulls(n_units, pa.float64())
+    return pa.array(np.asarray(weights[metric], dtype=np.float64))
 
 
 def stamped(

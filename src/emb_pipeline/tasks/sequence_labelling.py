@@ -18,6 +18,7 @@ from emb_pipeline.tasks.class_results import predicted_entities
 from emb_pipeline.tasks.crf import FORBIDDEN, CrfCoefficients, TokenVectors, tokens_of_sentences, vectors_of_sentences
 from emb_pipeline.tasks.crf_probe import CrfProbe, fit_crf_probe
 from emb_pipeline.tasks.evaluation import Evaluation, Service
+from emb_pipeline.tasks.folds import joined_groups
 from emb_pipeline.tasks.label_draws import LabelDraws, fitted_on_labelled_texts
 from emb_pipeline.tasks.options import SequenceLabellingOptions
 from emb_pipeline.tasks.scores import measured
@@ -45,6 +46,8 @@ class SequenceLabellingTask:
         A tag for each token, in IOB2.
     split : ndarray of shape (n_sentences,), str
         ``train``, ``validation`` or ``test``.
+    documents : ndarray of shape (n_sentences,), str, optional
+        Groups of sentences that are resampled, and held out, together: those of one document, say.
     """
 
     name: str
@@ -52,6 +55,7 @@ class SequenceLabellingTask:
     sentences: list[list[str]]
     tags: list[list[str]]
     split: np.ndarray
+    documents: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         for place, tokens, tags in zip(self.example_ids.tolist(), self.sentences, self.tags, strict=True):
@@ -94,9 +98,10 @@ class SequenceLabellingTask:
 
     @cached_property
     def groups(self) -> np.ndarray:
-        """Position of the first sentence with the same tokens, for each sentence."""
+        """Position of the first sentence with the same tokens, or of the same document, for each sentence."""
         first: dict[tuple[str, ...], int] = {}
-        return np.array([first.setdefault(tuple(tokens), row) for row, tokens in enumerate(self.sentences)])
+        copies = np.array([first.setdefault(tuple(tokens), row) for row, tokens in enumerate(self.sentences)])
+        return copies if self.documents is None else joined_groups(copies, self.documents)
 
     @classmethod
     def from_tables(cls, tables: Mapping[str, pa.Table], name: str = "sequence_labelling") -> SequenceLabellingTask:
@@ -109,7 +114,11 @@ class SequenceLabellingTask:
         """
         table = tables["sentences"]
         ids, sentences, tags, split = (table[column].to_pylist() for column in ("example_id", "tokens", "tags", "split"))
-        return cls(name, np.array(ids, dtype=str), sentences, [to_iob2(row) for row in tags], np.array(split, dtype=str))
+        groups = None
+        if "group" in table.column_names and table["group"].null_count < table.num_rows:
+            groups = np.array(table["group"].to_pylist(), dtype=str)
+        iob2 = [to_iob2(row) for row in tags]
+        return cls(name, np.array(ids, dtype=str), sentences, iob2, np.array(split, dtype=str), groups)
 
 
 def evaluate_sequence_labelling(
@@ -243,18 +252,21 @@ def scored_entities(task: SequenceLabellingTask, test: np.ndarray, predicted: np
     hit = gold.are_in(found)
     seen = _are_seen(task, test, gold)
     per_sentence = gold.per_sentence
-    values = {
-        "f1": f1(found, gold),
-        "precision": of_ratio(per_sentence(hit), found.per_sentence()),
-        "recall": of_ratio(per_sentence(hit), per_sentence()),
+    counts = {
+        "f1": f1_counts(found, gold),
+        "precision": (per_sentence(hit), found.per_sentence()),
+        "recall": (per_sentence(hit), per_sentence()),
     }
     for name, part in (("seen", seen), ("unseen", ~seen)):
         if part.any():
-            values[f"recall_{name}"] = of_ratio(per_sentence(hit & part), per_sentence(part))
+            counts[f"recall_{name}"] = per_sentence(hit & part), per_sentence(part)
     for code, kind in enumerate(task.types if len(task.types) > 1 else ()):
         if (gold.kinds == code).any():
-            values[f"f1_{kind}"] = f1(found.of_type(code), gold.of_type(code))
-    item_scores = measured(task.example_ids[test], task.example_ids[task.groups[test]], values)
+            counts[f"f1_{kind}"] = f1_counts(found.of_type(code), gold.of_type(code))
+    values = {name: of_ratio(*parts) for name, parts in counts.items()}
+    weights = {name: below for name, (_, below) in counts.items()}
+    groups = task.example_ids[task.groups[test]]
+    item_scores = measured(task.example_ids[test], groups, values, weights=weights)
     return Evaluation(
         item_scores,
         {name: float(scores.mean()) for name, scores in values.items()},
@@ -324,8 +336,13 @@ class Entities:
 
 
 def f1(found: Entities, gold: Entities) -> np.ndarray:
-    """Pseudo-values of F1 = 2 TP / (found + gold): shape (n_sentences,)."""
-    return of_ratio(2 * gold.per_sentence(gold.are_in(found)), found.per_sentence() + gold.per_sentence())
+    """Pseudo-values of F1: shape (n_sentences,)."""
+    return of_ratio(*f1_counts(found, gold))
+
+
+def f1_counts(found: Entities, gold: Entities) -> tuple[np.ndarray, np.ndarray]:
+    """Numerator and denominator of F1 = 2 TP / (found + gold) of each sentence: two arrays of shape (n_sentences,)."""
+    return 2 * gold.per_sentence(gold.are_in(found)), found.per_sentence() + gold.per_sentence()
 
 
 def token_vectors(

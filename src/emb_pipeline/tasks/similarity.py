@@ -12,6 +12,7 @@ from emb_pipeline.embeddings.encoding_clock import EncodingClock
 from emb_pipeline.statistics.pseudo_values import of_pearson, of_spearman
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.examples import SimilarityTask
+from emb_pipeline.tasks.folds import joined_groups
 from emb_pipeline.tasks.options import EvaluationOptions
 from emb_pipeline.tasks.scores import measured
 from emb_pipeline.tasks.vectors import bytes_per_vector, encoded, unit_length, unstored_vector
@@ -51,7 +52,8 @@ def evaluate_similarity(
     Evaluation
         Item scores ``spearman`` and ``pearson``: pseudo-values whose means are the correlations
         (`emb_pipeline.statistics.pseudo_values`). A pair with a text without vector has cosine 0. Pairs of the same two
-        texts are one group.
+        texts are one group, and so are those of one of the task's own groups. Where pairs share texts and the task has no
+        groups, the group of a pair is named by its two texts (`emb_pipeline.statistics.dyadic`).
 
     Raises
     ------
@@ -67,7 +69,7 @@ def evaluate_similarity(
     cosines = np.round(cosine_of_pairs(vectors, task.first, task.second), DECIMALS)
     values = {"spearman": of_spearman(cosines, task.scores), "pearson": of_pearson(cosines, task.scores)}
     return Evaluation(
-        item_scores=measured(task.pair_ids, task.pair_ids[_first_of_group(task)], values),
+        item_scores=measured(task.pair_ids, _group_ids(task), values),
         metrics={metric: float(pseudo_values.mean()) for metric, pseudo_values in values.items()},
         dim=int(vectors.shape[1]),
         encode_seconds=clock.seconds,
@@ -103,8 +105,14 @@ def cosine_of_pairs(vectors: Vectors, first: np.ndarray, second: np.ndarray) -> 
     return dense
 
 
-def _first_of_group(task: SimilarityTask) -> np.ndarray:
+def _group_ids(task: SimilarityTask) -> np.ndarray:
+    """The group of each pair: the first pair of its group, or the names of its two texts, where those are shared."""
     low, high = np.minimum(task.first, task.second), np.maximum(task.first, task.second)
-    _, first, group = np.unique(low * len(task.texts) + high, return_index=True, return_inverse=True)
-    groups: np.ndarray = first[group]
-    return groups
+    pairs, first, group = np.unique(low * len(task.texts) + high, return_index=True, return_inverse=True)
+    if task.groups is not None:
+        return np.asarray(task.pair_ids[joined_groups(first[group], task.groups)])
+    sides = np.stack([pairs // len(task.texts), pairs % len(task.texts)])
+    used = np.bincount(np.concatenate([sides[0], sides[1][sides[0] != sides[1]]]))
+    if used.max(initial=0) < 2:
+        return np.asarray(task.pair_ids[first[group]])
+    return np.array([f"text {a}\ttext {b}" for a, b in zip(low.tolist(), high.tolist(), strict=True)])

@@ -10,9 +10,8 @@ import numpy as np
 
 from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.examples import RetrievalTask
-from emb_pipeline.tasks.folds import duplicate_groups
 from emb_pipeline.tasks.options import RetrievalOptions
-from emb_pipeline.tasks.retrieval import scores_of_ranking, without_excluded
+from emb_pipeline.tasks.retrieval import query_groups, scores_of_ranking, without_excluded
 from emb_pipeline.tasks.scores import measured
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.files import NamedFile, lines
@@ -59,7 +58,7 @@ def evaluate_trec_run(task: RetrievalTask, path: Path, options: RetrievalOptions
         ranked[query, : len(order)] = passages[order]
     values = scores_of_ranking(task, without_excluded(ranked, task.excluded, ranked.shape[1]), options)
     return Evaluation(
-        item_scores=measured(task.query_ids, task.query_ids[duplicate_groups(task.queries)], values),
+        item_scores=measured(task.query_ids, task.query_ids[query_groups(task)], values),
         metrics={name: float(scores.mean()) for name, scores in values.items()},
         dim=0,
         encode_seconds=math.nan,

@@ -25,12 +25,12 @@ from emb_pipeline.statistics.decision import COST_TOLERANCE
 from emb_pipeline.statistics.intervals import mean_intervals
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.tasks.examples import RetrievalTask
-from emb_pipeline.tasks.folds import duplicate_groups
 from emb_pipeline.tasks.retrieval import (
     CUTOFF,
     grades_of_ranks,
     ndcg,
     nearest,
+    query_groups,
     top_k,
     transposed,
     vectors_of,
@@ -96,7 +96,7 @@ class SearchCosts:
     def __init__(self, task: RetrievalTask, options: VectorSearchOptions, resampling: Resampling) -> None:
         self._task, self._options, self._resampling = _with_queries(task, options), options, resampling
         self._k = min(options.nearest, len(task.passages))
-        self._groups = duplicate_groups(self._task.queries)
+        self._groups = query_groups(self._task)
 
     def is_dense(self, encoder: TextEncoder | TaskEncoder) -> bool:
         """Whether an embedding gives dense vectors of the passages."""

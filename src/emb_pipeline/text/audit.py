@@ -7,6 +7,7 @@ hide a copy.
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -63,6 +64,9 @@ WHOLE_RUN, RUN = 16, 8
 """Words in a row that are looked for in a corpus."""
 MOST, HALF = 0.8, 0.5
 """Share of a held-out text's runs from which it stands in a corpus, or half of it does."""
+
+FEW_UNITS = 50
+"""Test units, or groups of them, below which a reader is told what so few can show."""
 
 _LOOK_AT = 5
 _FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0" + "".join(map(chr, range(0xFE00, 0xFE10))))
@@ -128,8 +132,12 @@ def audit_classification(examples: pa.Table, seen: pa.Table | None = None) -> pa
     n = len(ids)
     lines = AuditLines()
     _sizes(lines, labels, splits)
+    of_groups = examples["group"].to_pylist() if "group" in examples.column_names else keys
     if "group" in examples.column_names:
-        _groups(lines, ids, examples["group"].to_pylist(), splits)
+        _groups(lines, ids, of_groups, splits)
+    with_split = "test" in splits
+    tested_groups = {group for group, split in zip(of_groups, splits, strict=True) if split == "test" or not with_split}
+    _few_units(lines, len(tested_groups), "distinct texts or groups")
 
     empty = [ids[i] for i in range(n) if not tokens[i]]
     lines.add(
@@ -262,7 +270,13 @@ def _shown(label: str) -> str:
 
 
 def _groups(lines: AuditLines, ids: Sequence[str], groups: Sequence[str], splits: Sequence[str | None]) -> None:
-    lines.add("groups", len(set(groups)), len(groups), "groups of examples that stay in one fold", severity="size")
+    lines.add(
+        "groups",
+        len(set(groups)),
+        len(groups),
+        "groups of examples that stay together in folds, intervals and tests",
+        severity="size",
+    )
     trained_on = {group for group, split in zip(groups, splits, strict=True) if split != "test"}
     tested = [i for i, split in enumerate(splits) if split == "test"]
     leaked = [ids[i] for i in tested if groups[i] in trained_on]
@@ -304,6 +318,17 @@ def _give_aways(lines: AuditLines, found: GiveAways, ids: Sequence[str]) -> None
     lines.add(
         "give_away_words", len(found.by_word), len(ids), note, (ids[i] for i in found.by_word.tolist()), severity="warning"
     )
+
+
+def _few_units(lines: AuditLines, n_units: int, what: str) -> None:
+    """Say what a test set of few units cannot show; nothing where there are enough."""
+    if n_units < FEW_UNITS:
+        least = 2.8 * math.sqrt(0.1 / max(n_units, 1))  # one in ten units differs; 80 % power at 5 %
+        note = (
+            f"{what} are tested on, fewer than {FEW_UNITS}: two embeddings that differ on a tenth of them must differ by "
+            f"about {least:.0%} to be told apart in four of five cases; that none differs shows little"
+        )
+        lines.add("few_test_units", n_units, n_units, note, severity="warning")
 
 
 def audit_left_out(bad: BadRows, n_kept: int) -> pa.Table:
@@ -352,6 +377,11 @@ def audit_retrieval(tables: RetrievalTables, seen: pa.Table | None = None) -> pa
         "judgments that call a passage relevant",
         severity="size",
     )
+    if "group" in tables.queries.column_names:
+        groups = tables.queries["group"].to_pylist()
+        lines.add("groups", len(set(groups)), len(groups), "groups of queries that count together", severity="size")
+    of_groups = tables.queries["group"].to_pylist() if "group" in tables.queries.column_names else queries
+    _few_units(lines, len(set(of_groups)), "distinct queries or groups")
     alone = [query_id for query_id in query_ids if query_id not in relevant]
     lines.add(
         "queries_without_relevant",
@@ -463,8 +493,9 @@ def audit_similarity(pairs: pa.Table) -> pa.Table:
     Returns
     -------
     pa.Table
-        Lines ``pairs``, ``distinct_texts``, ``equal_texts``, ``duplicate_pairs``, ``near_duplicate_pairs``,
-        ``score_conflicts`` and ``empty_texts``.
+        Lines ``pairs``, ``distinct_texts``, ``groups`` (where there are groups) or ``shared_texts``, ``few_test_units``
+        (where there are), ``equal_texts``, ``duplicate_pairs``, ``near_duplicate_pairs``, ``score_conflicts`` and
+        ``empty_texts``.
     """
     ids, scores = pairs["pair_id"].to_pylist(), pairs["score"].to_pylist()
     sides = [[" ".join(tokenize(text)) for text in pairs[column].to_pylist()] for column in ("text_a", "text_b")]
@@ -473,6 +504,16 @@ def audit_similarity(pairs: pa.Table) -> pa.Table:
     lines = AuditLines()
     lines.add("pairs", n, n, f"scored from {min(scores):g} to {max(scores):g}", severity="size")
     lines.add("distinct_texts", len({*sides[0], *sides[1]}), 2 * n, "texts but for case and punctuation", severity="size")
+    if "group" in pairs.column_names:
+        of_groups = pairs["group"].to_pylist()
+        lines.add("groups", len(set(of_groups)), n, "groups of pairs that count together", severity="size")
+    else:
+        of_groups = keys
+        uses = Counter(key for pair in {tuple(sorted(pair)) for pair in zip(*sides, strict=True)} for key in set(pair))
+        shared = [i for i in range(n) if max(uses[sides[0][i]], uses[sides[1][i]]) > 1]
+        note = "pairs that share a text with another one: intervals and tests take that into account"
+        lines.add("shared_texts", len(shared), n, note, (ids[i] for i in shared), severity="size")
+    _few_units(lines, len(set(of_groups)), "distinct pairs or groups")
     equal = [i for i in range(n) if sides[0][i] == sides[1][i]]
     lines.add("equal_texts", len(equal), n, "pairs of one text with itself", (ids[i] for i in equal), severity="warning")
     repeated = _earlier(keys)
@@ -567,8 +608,9 @@ def audit_sequence_labelling(examples: pa.Table, seen: pa.Table | None = None) -
     -------
     pa.Table
         Lines ``sentences.<split>``, ``tokens``, ``entities.<type>``, ``label_variants``, ``tag_scheme``,
-        ``repaired_tags``, ``validation_trains`` (where there is such a part), ``duplicates``, ``leakage``,
-        ``near_leakage``, ``tag_conflicts`` and ``seen_entities``.
+        ``repaired_tags``, ``validation_trains`` (where there is such a part), ``groups`` and ``group_leakage`` (where
+        there are groups), ``documents_not_groups`` (where documents are marked and are no groups), ``duplicates``,
+        ``leakage``, ``near_leakage``, ``tag_conflicts`` and ``seen_entities``.
     """
     ids, tokens, raw, splits = (examples[name].to_pylist() for name in ("example_id", "tokens", "tags", "split"))
     tags = [to_iob2(row) for row in raw]
@@ -589,6 +631,18 @@ def audit_sequence_labelling(examples: pa.Table, seen: pa.Table | None = None) -
         lines.add(f"entities.{kind}", sum(parts.values()), n_entities, counted, severity="size")
     kinds = Counter(kind for row in found for kind, _ in row)
     _variants(lines, kinds, "types of entity")
+    if "group" in examples.column_names:
+        _groups(lines, ids, examples["group"].to_pylist(), splits)
+    of_groups = examples["group"].to_pylist() if "group" in examples.column_names else list(map(tuple, tokens))
+    tested_groups = {group for group, split in zip(of_groups, splits, strict=True) if split == "test"}
+    _few_units(lines, len(tested_groups), "distinct sentences or groups")
+    if "document" in examples.column_names:
+        documents = [name for name in examples["document"].to_pylist() if name is not None]
+        note = (
+            "documents are marked in the files, and their sentences count as independent units: say 'group: document', or "
+            "intervals and tests are too sure"
+        )
+        lines.add("documents_not_groups", len(set(documents)), n, note, dict.fromkeys(documents), severity="warning")
     scheme, repaired = scheme_of(raw)
     note = "the tags follow it, and are brought to IOB2" if scheme != "IOB2" else "the tags follow it"
     lines.add("tag_scheme", n - len(repaired), n, f"{scheme}: {note}", severity="size")
@@ -675,6 +729,7 @@ def audit_interactions(interactions: pa.Table, items: pa.Table, left_out: pa.Tab
         lines.add(f"interactions.{split}", splits.count(split), n, "interactions", severity="size")
     tested = {user for user, test in zip(users, is_test, strict=True) if test}
     lines.add("users_tested", len(tested), len(set(users)), "users with an interaction in the test part", severity="size")
+    _few_units(lines, len(tested), "users")
     cold = sum(count == 0 for count in counts.values())
     lines.add("cold_items", cold, len(counts), "items that nothing is learnt from but their text", severity="size")
     cold_tests = [f"{users[i]} {item_ids[i]}" for i in range(n) if is_test[i] and counts[item_ids[i]] == 0]
@@ -743,6 +798,7 @@ def audit_extractive(questions: pa.Table, seen: pa.Table | None = None) -> pa.Ta
     lines.add("contexts", len(set(contexts)), len(contexts), "distinct contexts, over the questions", severity="size")
     trained = {context for context, split in zip(contexts, splits, strict=True) if split != "test"}
     tested = [row for row, split in enumerate(splits) if split == "test"]
+    _few_units(lines, len({contexts[row] for row in tested}), "contexts")
     shared = [ids[row] for row in tested if contexts[row] in trained]
     lines.add(
         "shared_contexts",

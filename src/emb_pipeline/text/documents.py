@@ -195,7 +195,7 @@ def _blocks(name: str, content: Iterable[str]) -> Iterator[tuple[str, str]]:
 def _iob_documents(reading: IobReading, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
     seen: set[int] = set()
     for file in named_files(reading, raw, project):
-        for number, tokens, _ in markup.iob_sentences(file, reading, bad):
+        for number, tokens, *_ in markup.iob_sentences(file, reading, bad):
             text = " ".join(tokens)
             key = sentence_key(tokenize(text))
             if key not in seen:

@@ -101,20 +101,23 @@ def _paragraphs(text: str) -> str:
 @per_file
 def iob_sentences(
     file: NamedFile, reading: IobReading, bad: BadRows | None = None
-) -> Iterator[tuple[int, list[str], list[str]]]:
-    """Stream first row, tokens and tags of each sentence of an IOB file; CoNLL-2003's lines ``-DOCSTART-`` are none.
+) -> Iterator[tuple[int, list[str], list[str], int]]:
+    """Stream first row, tokens, tags and number of the document of each sentence of an IOB file.
+
+    CoNLL-2003's lines ``-DOCSTART-`` are no sentences: each starts the next document.
 
     A sentence with a bad line goes to ``bad`` as a whole.
     """
     tokens: list[str] = []
     tags: list[str] = []
-    start = 1
+    start, document = 1, 0
     n_bad = 0 if bad is None else bad.n_bad
     for number, line in enumerate(chain(lines(file, reading.encoding, bad), ["\n"]), 1):
         if line.isspace() or line.startswith("-DOCSTART-"):
             if tokens and (bad is None or bad.n_bad == n_bad):
-                yield start, tokens, tags
+                yield start, tokens, tags, document
             tokens, tags, start = [], [], number + 1
+            document += line.startswith("-DOCSTART-")
             n_bad = 0 if bad is None else bad.n_bad
             continue
         fields = line.rstrip("\r\n").split("\t") if reading.separator == "tab" else line.split()

@@ -132,7 +132,8 @@ class _Tabular(_Lenient, PlacedReading):
     )
     group: str | None = Field(
         default=None,
-        description="column whose equal values stay in one fold, for they give each other away (classification)",
+        description="column whose equal values are one group: they stay in one fold, and count together in intervals and "
+        "tests (an author, a product, a document)",
     )
     min_examples: int | None = Field(
         default=None, ge=2, description="leave out classes with fewer examples (classification); by default one is an error"
@@ -306,6 +307,11 @@ class IobReading(_Lenient, PlacedReading):
     reader: Literal["iob"] = "iob"
     token: int = Field(default=0, description="column of the token, from 0; -1 is the last one")
     tag: int = Field(default=-1, description="column of the tag, from 0; -1 is the last one")
+    group: Literal["document", "file"] | None = Field(
+        default=None,
+        description="sentences that are one group, and count together in intervals and tests: those of a document, between "
+        "two lines -DOCSTART-, or of a file",
+    )
     separator: Literal["tab", "white_space"] = Field("tab", description="what stands between two columns")
     encoding: str = Field(default="utf-8", description="encoding of the files: latin-1, cp1252, …")
     splits: dict[SplitName, str] | None = Field(
@@ -438,6 +444,10 @@ class DocstringMentionsReading(Reading):
 
 OwnPassage = Literal["id", "text", "both"]
 
+GROUP_OF_QUERIES = (
+    "column of queries whose equal values are one group, and count together in intervals and tests: the user who asked, say"
+)
+
 
 class TablesReading(_Lenient):
     """Retrieval from files of your own: queries, passages and judgments (csv, tsv, jsonl, parquet by suffix)."""
@@ -469,6 +479,7 @@ class TablesReading(_Lenient):
         default=None,
         description="column of queries that says train or test: embeddings may be fine-tuned on the former",
     )
+    group: str | None = Field(default=None, min_length=1, description=GROUP_OF_QUERIES)
     encoding: str = Field(default="utf-8", description="encoding of csv, tsv and jsonl files")
     format: TableFormat | None = Field(
         default=None, description="format of the files; by default the suffix of each says it"
@@ -489,6 +500,7 @@ class BeirReading(_Lenient, PlacedReading):
         description="judgments whose queries embeddings may be fine-tuned on, where they are not evaluated: train, say",
     )
     title: bool = Field(default=True, description="put a passage's title before its text")
+    group: str | None = Field(default=None, min_length=1, description=GROUP_OF_QUERIES)
     encoding: str = Field(default="utf-8", description="encoding of the files")
     exclude_self: OwnPassage | None = Field(
         default=None,
@@ -503,6 +515,7 @@ class PairsReading(_Lenient, PlacedReading):
     reader: Literal["pairs"] = "pairs"
     query: str = Field(default="query", description="column with the query")
     passage: str = Field(default="passage", description="column with the passage")
+    group: str | None = Field(default=None, min_length=1, description=GROUP_OF_QUERIES)
     relevance: str | Literal[False] | None = Field(
         default=None,
         description="column with the grade, 0 and below for irrelevant; without one, every pair is relevant; false says so "

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,15 +31,20 @@ from emb_pipeline.text.readings import (
     RetrievalReading,
     SquadReading,
     TablesReading,
+    TabularReading,
     TsvReading,
     origin_of,
 )
 from emb_pipeline.text.splits import split_name
-from emb_pipeline.text.tables import column_names, identified_texts, identifier, rows, table_of
+from emb_pipeline.text.tables import column_names, identified_texts, identifier, require_group, rows, table_of
 from emb_pipeline.text.tokens import tokenize
 
 BEIR_JUDGMENTS = ("query-id", "corpus-id", "score")
 """Columns of BEIR's judgments."""
+
+
+_Judged: TypeAlias = tuple[str, str, str, str, float, str, str | None]
+"""Place, id, query, passage, grade, split and group of a pair."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,8 @@ class RetrievalTables:
     Attributes
     ----------
     queries : pa.Table
-        query_id, text, split: ``test`` for those that are evaluated, ``train`` for those that may be learnt from.
+        query_id, text, split: ``test`` for those that are evaluated, ``train`` for those that may be learnt from; and
+        group, where the reading names a column for it.
     passages : pa.Table
         passage_id, text.
     qrels : pa.Table
@@ -123,7 +129,7 @@ def read_retrieval(reading: RetrievalReading, raw: Path, project: Path, bad: Bad
             judged = list(_pairs(reading, raw, project, bad))
         if reading.relevance or reading.splits is not None:
             return _judged_queries(reading, judged)
-        pairs: Iterable[tuple[str, str, str, str]] = (pair[:4] for pair in judged)
+        pairs: Iterable[tuple[Any, ...]] = judged
     elif isinstance(reading, SquadReading):
         pairs = question_answering.squad_pairs(reading, raw, project)
     else:
@@ -168,6 +174,9 @@ def _judged_tables(reading: TablesReading, project: Path, bad: BadRows) -> Retri
     training = _training_queries(reading, project) if reading.split else set()
     passages = identified_texts(_own_files(reading.passages, project), reading.passage_id, reading.text, read_as, bad)
     collection = _Collection(queries, passages, reading.queries, reading.passages)
+    if reading.group is not None:
+        files = _own_files(reading.queries, project)
+        collection.groups = _groups_of_queries(files, reading.query_id, reading.group, read_as, bad)
     for file in _own_files(reading.qrels, project):
         collection.judge(_judgments_of(file, reading, bad), bad)
     bad.raise_all()
@@ -191,6 +200,19 @@ def _judgments_of(file: NamedFile, reading: TablesReading, bad: BadRows) -> Iter
             "say 'reader: beir, path: …' with the folder that holds corpus.jsonl, queries.jsonl and qrels",
         )
     return table_judgments(file, table, *ids, grade_column(file, table, reading.relevance, ids, any_other=True), bad)
+
+
+def _groups_of_queries(
+    files: Iterable[NamedFile], id_column: str, group: str, read_as: Callable[[NamedFile], TabularReading], bad: BadRows
+) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for file in files:
+        for number, (query_id, value) in rows(file, read_as(file), (id_column, group), bad):
+            try:
+                found[identifier(query_id)] = require_group(value, f"{file.name}, row {number}")
+            except DataError as error:
+                bad.take(error)
+    return found
 
 
 def _training_queries(reading: TablesReading, project: Path) -> set[str]:
@@ -225,12 +247,15 @@ def _beir_texts(reading: BeirReading, raw: Path, project: Path, bad: BadRows) ->
     passage = ("title", "text") if reading.title else ("text",)
     if reading.title and "title" not in column_names(corpus, as_json(corpus), 1):
         raise DataError(f"{corpus.name}, row 1", "there is no 'title'", "say 'title: false'")
-    return _Collection(
+    collection = _Collection(
         identified_texts([queries], "_id", "text", as_json, bad),
         identified_texts([corpus], "_id", passage, as_json, bad),
         queries.name,
         corpus.name,
     )
+    if reading.group is not None:
+        collection.groups = _groups_of_queries([queries], "_id", reading.group, as_json, bad)
+    return collection
 
 
 def _beir_judgments(reading: BeirReading, split: str, raw: Path, project: Path, bad: BadRows) -> Iterator[Judgment]:
@@ -266,6 +291,7 @@ class _Collection:
         self._queries, self._passages = queries, passages
         self._known = (("query", queries, queries_name), ("passage", passages, passages_name))
         self.grades: dict[tuple[str, str], float] = {}
+        self.groups: dict[str, str] = {}
 
     def judge(self, judgments: Iterable[Judgment], bad: BadRows) -> set[str]:
         """Take judgments in; the ids of their queries come back."""
@@ -301,7 +327,7 @@ class _Collection:
         """Everything as tables."""
         own = _own_passages(self._queries, self._passages, exclude_self)
         grades = {pair: grade for pair, grade in self.grades.items() if pair not in own and pair[0] in self._queries}
-        queries = _queries_table(self._queries, training)
+        queries = _queries_table(self._queries, training, self.groups)
         excluded = None if exclude_self is None else _pairs_table(own)
         return RetrievalTables(queries, _passages_table(self._passages), _qrels_table(grades), excluded)
 
@@ -335,13 +361,25 @@ class _Pairs:
         self._passages: dict[str, tuple[str, str]] = {}
         self.split_of: dict[str, str] = {}
         self.grades: dict[tuple[str, str], float] = {}
+        self.groups: dict[str, str] = {}
 
-    def add(self, place: str, pair_id: str, query: str, passage: str, grade: float = 1, split: str = "test") -> None:
+    def add(
+        self,
+        place: str,
+        pair_id: str,
+        query: str,
+        passage: str,
+        grade: float = 1,
+        split: str = "test",
+        group: str | None = None,
+    ) -> None:
         """Take a pair in."""
         for kind, text in (("query", query), ("passage", passage)):
             if not text.strip():
                 raise DataError(place, f"the {kind} is empty", "fill it in or drop the row")
         query_id = _one_of(self._queries, f"q:{pair_id}", query)
+        if group is not None:
+            self.groups.setdefault(query_id, group)
         if self.split_of.setdefault(query_id, split) == split:
             passage_id = _one_of(self._passages, f"p:{pair_id}", passage)
             self.grades[query_id, passage_id] = max(grade, self.grades.get((query_id, passage_id), -math.inf))
@@ -361,7 +399,7 @@ class _Pairs:
         grades = {pair: grade for pair, grade in self.grades.items() if pair[0] in queries and pair not in own}
         excluded = None if exclude_self is None else _pairs_table(own)
         texts = _texts_table("passage_id", passages)
-        return RetrievalTables(_queries_table(queries, training), texts, _qrels_table(grades), excluded)
+        return RetrievalTables(_queries_table(queries, training, self.groups), texts, _qrels_table(grades), excluded)
 
 
 def _one_of(known: dict[str, tuple[str, str]], new_id: str, text: str) -> str:
@@ -375,8 +413,8 @@ def _words_of(text: str) -> str:
     return " ".join(tokenize(text)) or text.strip()
 
 
-def _pairs(reading: PairsReading, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str, str, str, float, str]]:
-    """Stream place, id, query, passage, grade and split of each pair that can be used."""
+def _pairs(reading: PairsReading, raw: Path, project: Path, bad: BadRows) -> Iterator[_Judged]:
+    """Stream place, id, query, passage, grade, split and group of each pair that can be used."""
     # Test comes before train: a query of both is evaluated, and not trained on.
     groups = [("test", reading.files)] if reading.splits is None else sorted(reading.splits.items())
     ids = (reading.query, reading.passage)
@@ -385,7 +423,11 @@ def _pairs(reading: PairsReading, raw: Path, project: Path, bad: BadRows) -> Ite
             table = table_of(file, reading)
             graded = grade_column(file, table, reading.relevance, ids, any_other=False)
             for number, (query, passage, *given) in rows(
-                file, table, (*ids, *([graded] if graded else [])), bad, texts_in=ids
+                file,
+                table,
+                (*ids, *([graded] if graded else []), *([reading.group] if reading.group else [])),
+                bad,
+                texts_in=ids,
             ):
                 place = f"{file.name}, row {number}"
                 if bad.leaves_out_empty and not (query.strip() and passage.strip()):
@@ -395,11 +437,12 @@ def _pairs(reading: PairsReading, raw: Path, project: Path, bad: BadRows) -> Ite
                     for kind, text in (("query", query), ("passage", passage)):
                         if not text.strip():
                             raise DataError(place, f"the {kind} is empty", "fill it in or drop the row")
-                    grade = grade_of(given[0], place, str(graded)) if given else 1.0
+                    grade = grade_of(given[0], place, str(graded)) if graded else 1.0
+                    group = require_group(given[-1], place) if reading.group else None
                 except DataError as error:
                     bad.take(error)
                     continue
-                yield place, f"{file.name}:{number}", query, passage, grade, split
+                yield place, f"{file.name}:{number}", query, passage, grade, split, group
 
 
 def _answered_queries(
@@ -427,7 +470,7 @@ def _answered_queries(
     return found.tables(tested, set(others[:training_queries]), exclude_self)
 
 
-def _judged_queries(reading: PairsReading, pairs: Iterable[tuple[str, str, str, str, float, str]]) -> RetrievalTables:
+def _judged_queries(reading: PairsReading, pairs: Iterable[_Judged]) -> RetrievalTables:
     """Pairs with grades or splits as tables."""
     found = _Pairs()
     for pair in pairs:
@@ -451,9 +494,12 @@ def _judged_answers(
     return RetrievalTables(_queries_table(questions, ()), _passages_table(answers), _qrels_table(grades))
 
 
-def _queries_table(queries: dict[str, str], training: Container[str]) -> pa.Table:
+def _queries_table(queries: dict[str, str], training: Container[str], groups: Mapping[str, str] | None = None) -> pa.Table:
     split = ["train" if query_id in training else "test" for query_id in queries]
-    return _texts_table("query_id", queries).append_column("split", pa.array(split, pa.string()))
+    table = _texts_table("query_id", queries).append_column("split", pa.array(split, pa.string()))
+    if not groups:
+        return table
+    return table.append_column("group", pa.array([groups.get(query_id) for query_id in queries], pa.string()))
 
 
 def _passages_table(passages: dict[str, str]) -> pa.Table:

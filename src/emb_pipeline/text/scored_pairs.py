@@ -14,11 +14,13 @@ from emb_pipeline.text.bad_rows import BadRows
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.files import named_files
 from emb_pipeline.text.readings import DocstringLinksReading, SimilarityReading, origin_of
-from emb_pipeline.text.tables import rows
+from emb_pipeline.text.tables import require_group, rows
 
 PAIRS_SCHEMA = pa.schema(
     [("pair_id", pa.string()), ("text_a", pa.string()), ("text_b", pa.string()), ("score", pa.float64())]
 )
+GROUP = pa.field("group", pa.string())
+"""A further column of pairs, where the reading names one."""
 FEWEST_PAIRS = 10
 """Pairs below which a correlation says nothing."""
 
@@ -38,7 +40,7 @@ def read_similarity(reading: SimilarityReading, raw: Path, project: Path, bad: B
     Returns
     -------
     pa.Table
-        pair_id, text_a, text_b: string, score: float64.
+        pair_id, text_a, text_b: string, score: float64, and group, where the reading names a column for it.
 
     Raises
     ------
@@ -53,11 +55,12 @@ def read_similarity(reading: SimilarityReading, raw: Path, project: Path, bad: B
         pairs = list(_pairs(reading, raw, project, bad))
     if len(pairs) < FEWEST_PAIRS:
         raise DataError(origin_of(reading), f"has {len(pairs)} scored pairs", f"give at least {FEWEST_PAIRS}")
-    if len({score for *_, score in pairs}) == 1:
+    if len({pair[3] for pair in pairs}) == 1:
         raise DataError(origin_of(reading), f"gives every pair the score {pairs[0][3]:g}", "check which column is the score")
+    schema = PAIRS_SCHEMA.append(GROUP) if reading.group is not None else PAIRS_SCHEMA
+    columns = list(zip(*pairs, strict=True))[: len(schema)]
     return pa.Table.from_arrays(
-        [pa.array(column, kind.type) for column, kind in zip(zip(*pairs, strict=True), PAIRS_SCHEMA, strict=True)],
-        schema=PAIRS_SCHEMA,
+        [pa.array(column, kind.type) for column, kind in zip(columns, schema, strict=True)], schema=schema
     )
 
 
@@ -75,12 +78,12 @@ def check_first_rows(reading: SimilarityReading, raw: Path, project: Path) -> No
                 pass
 
 
-def _pairs(reading: Any, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str, str, float]]:
+def _pairs(reading: Any, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str, str, float, str | None]]:
     for file in named_files(reading, raw, project):
-        for number, (text_a, text_b, score) in rows(
+        for number, (text_a, text_b, score, *group) in rows(
             file,
             reading,
-            (reading.text_a, reading.text_b, reading.score),
+            (reading.text_a, reading.text_b, reading.score, *([reading.group] if reading.group else [])),
             bad,
             texts_in=(reading.text_a, reading.text_b),
         ):
@@ -96,10 +99,11 @@ def _pairs(reading: Any, raw: Path, project: Path, bad: BadRows) -> Iterator[tup
                 if empty:
                     raise DataError(place, f"{empty[0]} is empty", "fill it in or drop the row, or say 'empty: leave_out'")
                 found = _score(score, place, reading.score)
+                named = require_group(group[0], place) if group else None
             except DataError as error:
                 bad.take(error)
                 continue
-            yield f"{file.name}:{number}", text_a.strip(), text_b.strip(), found
+            yield f"{file.name}:{number}", text_a.strip(), text_b.strip(), found, named
 
 
 def _score(value: str, place: str, column: str) -> float:

@@ -20,7 +20,7 @@ from emb_pipeline.text.readings import (
     origin_of,
 )
 from emb_pipeline.text.splits import split_name
-from emb_pipeline.text.tables import require_named_split, values_of_rows
+from emb_pipeline.text.tables import require_group, require_named_split, values_of_rows
 from emb_pipeline.text.tagging import OUTSIDE, is_tag
 
 SENTENCES_SCHEMA = pa.schema(
@@ -34,8 +34,13 @@ SENTENCES_SCHEMA = pa.schema(
 )
 """``text`` is the sentence as it stands in its source, so that it can be found in a corpus and kept out of it."""
 
-_Sentence = tuple[str, int, list[str], list[str], str | None]
-"""File, row, tokens, tags and split."""
+GROUP = pa.field("group", pa.string())
+"""A further column of sentences, where the reading names groups."""
+DOCUMENT = pa.field("document", pa.string())
+"""A further column of sentences, where files mark documents that the reading does not take for groups."""
+
+_Sentence = tuple[str, int, list[str], list[str], str | None, str | None]
+"""File, row, tokens, tags, split, and group or document."""
 
 
 def read_sequence_labelling(
@@ -57,7 +62,8 @@ def read_sequence_labelling(
     Returns
     -------
     pa.Table
-        example_id, text, tokens (list of string), tags (list of string), split (train, validation, test).
+        example_id, text, tokens (list of string), tags (list of string), split (train, validation, test); ``group`` where
+        the reading names groups, ``document`` where it does not and the files mark documents.
 
     Raises
     ------
@@ -74,18 +80,20 @@ def read_sequence_labelling(
     place = str(reading.source or reading.path or reading.package)
     with bad or BadRows.of(reading) as bad:
         rows = [
-            (f"{name}:{row}", " ".join(tokens), tokens, tags, split)
-            for name, row, tokens, tags, split in _sentences(reading, raw, project, place, bad)
+            (f"{name}:{row}", " ".join(tokens), tokens, tags, split, group)
+            for name, row, tokens, tags, split, group in _sentences(reading, raw, project, place, bad)
         ]
     for split in ("train", "test", *(reading.splits or ())):
         if not any(row[4] == split for row in rows):
             raise DataError(place, f"the split '{split}' has no sentence", "correct 'splits' or the split column")
     if all(tag == OUTSIDE for row in rows if row[4] == "train" for tag in row[3]):
         raise DataError(place, "no token of the training part is in an entity", "check which column holds the tags")
-    columns = zip(*rows, strict=True)
+    schema = SENTENCES_SCHEMA
+    if any(row[5] is not None for row in rows):
+        schema = schema.append(DOCUMENT if reading.group is None else GROUP)
+    columns = list(zip(*rows, strict=True))[: len(schema)]
     return pa.Table.from_arrays(
-        [pa.array(column, field.type) for column, field in zip(columns, SENTENCES_SCHEMA, strict=True)],
-        schema=SENTENCES_SCHEMA,
+        [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)], schema=schema
     )
 
 
@@ -114,41 +122,45 @@ def _sentences(
     for split, glob in groups:
         for file in named_files(reading, raw, project, glob=glob):
             read: Any = _iob_sentences if isinstance(reading, IobReading) else _row_sentences
-            found: Iterator[tuple[int, list[str], list[str], str | None]] = read(file, reading, bad)
-            for row, tokens, tags, own_split in found:
-                yield file.name, row, tokens, tags, split or own_split
+            found: Iterator[tuple[int, list[str], list[str], str | None, str | None]] = read(file, reading, bad)
+            for row, tokens, tags, own_split, group in found:
+                yield file.name, row, tokens, tags, split or own_split, group
 
 
 def _iob_sentences(
     file: NamedFile, reading: IobReading, bad: BadRows
-) -> Iterator[tuple[int, list[str], list[str], str | None]]:
-    for start, tokens, tags in markup.iob_sentences(file, reading, bad):
+) -> Iterator[tuple[int, list[str], list[str], str | None, str | None]]:
+    for start, tokens, tags, document in markup.iob_sentences(file, reading, bad):
         try:
             for row, tag in enumerate(tags, start):
                 _require_tag(tag, f"{file.name}, row {row}")
         except DataError as error:
             bad.take(error)
             continue
-        yield start, tokens, tags, None
+        named = reading.group != "file" and (document or reading.group)
+        group = f"{file.name}:document {document}" if named else file.name if reading.group else None
+        yield start, tokens, tags, None, group
 
 
 def _row_sentences(
     file: NamedFile, reading: TaggedReading, bad: BadRows
-) -> Iterator[tuple[int, list[str], list[str], str | None]]:
+) -> Iterator[tuple[int, list[str], list[str], str | None, str | None]]:
     require_named_split(file, reading)
-    wanted = (reading.tokens, reading.tags, *([reading.split] if reading.split else []))
-    for row, (tokens, tags, *split) in values_of_rows(file, reading, wanted, bad):
+    further = [column for column in (reading.split, reading.group) if column]
+    wanted = (reading.tokens, reading.tags, *further)
+    for row, (tokens, tags, *given) in values_of_rows(file, reading, wanted, bad):
         place = f"{file.name}, row {row}"
         if bad.leaves_out_empty and not (tokens and tags):
             bad.leave_out_empty(place)
             continue
         try:
             checked = _tagged_tokens(tokens, tags, reading, place)
-            part = split_name(str(split[0]), place) if split else None
+            part = split_name(str(given[0]), place) if reading.split else None
+            group = require_group(given[-1], place) if reading.group else None
         except DataError as error:
             bad.take(error)
             continue
-        yield row, *checked, part
+        yield row, *checked, part, group
 
 
 def _tagged_tokens(tokens: object, tags: object, reading: TaggedReading, place: str) -> tuple[list[str], list[str]]:

@@ -304,6 +304,20 @@ def table_of(file: NamedFile, reading: Any) -> TabularReading:
     )
 
 
+def require_group(value: object, place: str) -> str:
+    """Check that a row names its group.
+
+    Raises
+    ------
+    DataError
+        It is empty.
+    """
+    group = identifier(str(value)) if value is not None else ""
+    if not group.strip():
+        raise DataError(place, "the group is empty", "give each row a group, or leave 'group' out")
+    return group
+
+
 def identified_texts(
     files: Iterable[NamedFile],
     id_column: str,
