@@ -44,7 +44,7 @@ def measure_cut_texts(encoder: object, tables: Mapping[str, pa.Table]) -> dict[s
     -------
     dict
         Empty where no text is cut; else ``cut_share`` of the column that is cut most, ``cut_column`` (its table: passages)
-        and ``max_length``. Of columns longer than `SAMPLE`, the share is that of a sample: off by three points at most, in 95 % of samples.
+        and ``max_length``. Of longer columns than `SAMPLE`, the share is a sample's: within three points in 95 % of samples.
     """
     reader = innermost(encoder)
     if not isinstance(reader, CuttingEncoder):
