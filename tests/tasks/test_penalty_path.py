@@ -11,9 +11,9 @@ OPTIONS = PathOptions(log10_c_low=0, log10_c_high=4, steps_per_decade=1, widen_d
 
 
 def path_of(qualities: dict[int, np.ndarray], log_losses: dict[int, float]) -> PenaltyPath[int]:
-    def score(c: float) -> tuple[dict[str, float], np.ndarray, int]:
+    def score(c: float) -> tuple[dict[str, float], np.ndarray, np.ndarray, int]:
         step = round(np.log10(c))
-        return {"log_loss": log_losses[step]}, qualities[step], step
+        return {"log_loss": log_losses[step]}, qualities[step], np.full(5, -log_losses[step]), step
 
     path = PenaltyPath(1.0, lambda: score, OPTIONS)
     path.tune()
@@ -40,3 +40,17 @@ def test_a_path_ends_where_more_brings_nothing() -> None:
     assert sorted(path.scores) == [0, 1, 2, 3]
     assert path.chosen == 0
     assert path.edge == "none"
+    few = path_of(dict.fromkeys(range(8), alike[:200]), {step: 1.0 + step for step in range(8)})
+    assert sorted(few.scores) == [0, 1, 2, 3, 4] and few.chosen == 0
+
+
+def test_few_held_out_units_do_not_choose_a_penalty_that_log_loss_is_against() -> None:
+    """One of 40 units more is right at each step up to 3, others than before: all within a standard error."""
+    right = {step: np.roll(np.arange(40) < 20 + min(step, 3), 11 * min(step, 3)).astype(float) for step in range(8)}
+    assert path_of(right, {step: 1.0 + step for step in range(8)}).chosen == 0
+    assert path_of(right, {step: abs(step - 3.0) for step in range(8)}).chosen == 3
+
+
+def test_a_smaller_penalty_is_chosen_where_it_classifies_better_than_it_knows() -> None:
+    right = {step: (np.arange(400) < 100 + 60 * min(step, 3)).astype(float) for step in range(8)}
+    assert path_of(right, {step: 1.0 + step for step in range(8)}).chosen == 3

@@ -98,6 +98,8 @@ def step_between(scores: np.ndarray) -> float:
     all scores, or 1.
     """
     scores = np.asarray(scores, dtype=np.float64)
+    if not scores.size:
+        return 1.0
     differences = np.abs(scores - np.roll(scores, 1, axis=1))
     spread = float(np.ptp(scores))
     differing = differences[differences > 1e-9 * max(spread, 1e-300)]

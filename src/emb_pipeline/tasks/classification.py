@@ -20,8 +20,9 @@ from emb_pipeline.tasks.examples import ClassificationTask
 from emb_pipeline.tasks.folds import Fold, example_groups, fold_groups, folds_of
 from emb_pipeline.tasks.label_draws import LabelDraws, fitted_on_labelled_texts
 from emb_pipeline.tasks.options import ClassificationOptions
-from emb_pipeline.tasks.probes import fit_probe
+from emb_pipeline.tasks.probes import Probe, ProbeTraining, fit_probe
 from emb_pipeline.tasks.scores import measured
+from emb_pipeline.tasks.training_draws import TrainingDraws
 from emb_pipeline.tasks.vectors import bytes_per_vector, encoded, float_vectors, unstored_vector
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.typos import texts_under_test
@@ -57,7 +58,8 @@ def evaluate_classification(
     -------
     Evaluation
         Item scores ``accuracy`` (0 or 1), ``log_loss`` (nats), ``label`` and ``prediction`` (class codes in the order of
-        ``task.classes``); summaries accuracy, macro_f1, log_loss. Beside them ``accuracy`` from parts of the labels.
+        ``task.classes``); summaries accuracy, macro_f1, log_loss. Beside them ``accuracy`` from parts of the labels, and
+        from resamples of them.
 
     Raises
     ------
@@ -121,6 +123,7 @@ def _evaluate(
     probes: list[dict[str, Any]] = []
     n_draws = 0 if shuffle_labels else options.label_draws
     fewer = _FewerLabels(task, vectors, kept, folds, options, n_draws=n_draws, seed=seed)
+    again = _LearnedAgain(task, groups, folds, 0 if shuffle_labels else options.training_draws)
     fit_seconds = tune_seconds = 0.0
     for number, (train, test) in enumerate(folds):
         codes = rng.permutation(task.codes[train]) if shuffle_labels else task.codes[train]
@@ -128,12 +131,14 @@ def _evaluate(
             raise DataError(task.name, "a training part has examples of one class alone", "add examples or check the labels")
         of_train, of_test = vectors.of_fold(train, test)
         started = perf_counter()
-        probe = fit_probe(of_train, codes, len(task.classes), kept[train], options, seed=seed)
+        training = ProbeTraining(of_train, codes, len(task.classes), kept[train], options, seed=seed)
+        probe = training.probe()
         logs[test] = probe.log_probabilities(of_test)
         fit_seconds += perf_counter() - started
         tune_seconds += probe.tune_seconds
         probes.append(probe.details)
         fewer.score(number, of_train, of_test)
+        again.score(number, training, probe, of_test)
     tested = _tested(folds)
     scored = _scored(
         task,
@@ -151,8 +156,10 @@ def _evaluate(
             "shuffled_labels": shuffle_labels,
             "n_train": [len(train) for train, _ in folds],
             "n_test": [len(test) for _, test in folds],
+            **({"training_draws": again.details} if len(again.drawn.scores) else {}),
         },
         label_draws=fewer.drawn.draws(),
+        training_draws=again.drawn.table(task.example_ids[tested]),
     )
     parts = fewer.drawn.item_scores(task.example_ids[tested], task.example_ids[groups[tested]])
     item_scores = pa.concat_tables([scored.item_scores, *parts])
@@ -206,6 +213,46 @@ class _FewerLabels:
             return np.full(of_test.shape[0], codes[0])
         probe = fit_probe(of_part, codes, len(self._task.classes), self._groups[part], self._options, seed=self._seed)
         return np.asarray(probe.log_probabilities(of_test).argmax(axis=1))
+
+
+FEW_LABELS = 5_000
+"""Labels of a training part up to which probes learn from resamples of them unless an option says otherwise."""
+TRAINING_DRAWS = 10
+"""Resamples then; with folds, too, which share most of their labels."""
+
+
+class _LearnedAgain:
+    """Accuracy of probes that learn from resamples of the training labels.
+
+    With folds a resample is of all examples, and a fold's training part is what it has of that part. What an embedding is
+    fitted on stays: the texts are known, it is labels that would be others.
+    """
+
+    def __init__(self, task: ClassificationTask, groups: np.ndarray, folds: list[Fold], wanted: int | None) -> None:
+        self._task, self._folds, self._tested = task, folds, _tested(folds)
+        by_default = TRAINING_DRAWS if len(folds) > 1 or _nominal_size(folds) <= FEW_LABELS else 0
+        n_draws = by_default if wanted is None else wanted
+        learnt = np.unique(np.concatenate([train for train, _ in folds]))
+        n_units = len(self._tested)
+        self.drawn = TrainingDraws.planned("accuracy", learnt=learnt, groups=groups, n_units=n_units, n_draws=n_draws)
+        self._seconds = 0.0
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """Number of resamples, and the seconds that they took."""
+        return {"n": len(self.drawn.scores), "seconds": self._seconds}
+
+    def score(self, number: int, training: ProbeTraining, probe: Probe, of_test: Vectors) -> None:
+        """Fit on each resample of a fold's training part."""
+        if not len(self.drawn.scores):
+            return
+        started = perf_counter()
+        train, test = self._folds[number]
+        units, coordinates = np.searchsorted(self._tested, test), training.coordinates(of_test)
+        for draw, rows in self.drawn.resamples(train):
+            found = training.on_resample(rows, probe)
+            self.drawn.scores[draw, units] = found.predicted(coordinates) == self._task.codes[test]
+        self._seconds += perf_counter() - started
 
 
 def _tested(folds: list[Fold]) -> np.ndarray:

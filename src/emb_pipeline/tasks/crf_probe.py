@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -102,6 +102,24 @@ def fit_crf_probe(
     return CrfProbe(c, path.edge, path.tried, final.converged, tune_seconds, scaler, axes, coefficients)
 
 
+def fit_on_resample(
+    probe: CrfProbe, vectors: TokenVectors, codes: np.ndarray, allowed: np.ndarray, options: SequenceLabellingOptions
+) -> CrfProbe:
+    """Fit on a resample of a probe's sentences: with its scaling, axes and C, from its coefficients on.
+
+    Parameters
+    ----------
+    probe : CrfProbe
+        Of all training sentences.
+    vectors, codes, allowed, options
+        As of `fit_crf_probe`, of the sentences drawn, each as often as it was.
+    """
+    turned = _turned(vectors, probe._scaler, probe._axes)
+    field = LinearChainCrf(turned, codes, allowed, options.window, start=probe._coefficients)
+    coefficients = field.fit(probe.c, tolerance=options.tolerance, max_iterations=options.max_iterations)
+    return replace(probe, converged=field.converged, _coefficients=coefficients)
+
+
 def _held_out_scorer(
     vectors: TokenVectors,
     codes: np.ndarray,
@@ -120,16 +138,17 @@ def _held_out_scorer(
     def scorer() -> Scorer[CrfCoefficients]:
         models = [LinearChainCrf(of_fit, fit_codes, allowed, options.window) for of_fit, fit_codes in fits]
 
-        def score(c: float) -> tuple[dict[str, float], np.ndarray, CrfCoefficients]:
+        def score(c: float) -> tuple[dict[str, float], np.ndarray, np.ndarray, CrfCoefficients]:
             found, logs = [], []
             for model, (of_test, test_codes) in zip(models, tests, strict=True):
                 fitted = model.fit(c, tolerance=options.tolerance, max_iterations=options.max_iterations)
                 found.append(fitted.decoded(of_test))
                 logs.append(fitted.log_likelihoods(of_test, test_codes))
             qualities = quality(tested, np.concatenate(found))
-            log_loss = -float(np.concatenate(logs).sum()) / sum(len(each) for each in found)
+            log_likelihoods = np.concatenate(logs)
+            log_loss = -float(log_likelihoods.sum()) / sum(len(each) for each in found)
             summaries = {"quality": float(qualities.mean()), "log_loss": log_loss}
-            return summaries, qualities, mean_of([model.coefficients for model in models])
+            return summaries, qualities, log_likelihoods, mean_of([model.coefficients for model in models])
 
         return score
 

@@ -35,6 +35,9 @@ class Evaluation:
         What else is worth keeping, ready for JSON: the chosen C, convergence.
     label_draws : list of dict
         The primary metric of each draw of a part of the labels: n_labels, label_fraction, draw, value.
+    training_draws : Table of schema MEASURED_DRAWS, optional
+        The primary metric of each unit by probes that learnt from resamples of the training labels
+        (`emb_pipeline.tasks.training_draws`). What they took is in no other field's seconds.
     predictions : Table of schema PREDICTED, optional
         Of kinds with classes or entities (`emb_pipeline.tasks.class_results`).
     """
@@ -47,6 +50,7 @@ class Evaluation:
     bytes_per_item: float
     details: dict[str, Any] = field(default_factory=dict)
     label_draws: list[dict[str, float]] = field(default_factory=list)
+    training_draws: pa.Table | None = None
     predictions: pa.Table | None = None
     tune_seconds: float = 0.0
 

@@ -55,8 +55,16 @@ class PathOptions(EvaluationOptions):
 
 
 class LearningCurveOptions(PathOptions):
-    """What parts of the training labels a probe is also tuned and fitted on."""
+    """What parts and what resamples of the training labels a probe is also tuned and fitted on."""
 
+    training_draws: int | None = Field(
+        default=None,
+        ge=0,
+        le=100,
+        description="bootstrap samples of the training labels that the probe is fitted on, too, so that intervals and tests "
+        "hold the luck of the labels; 0: none; by default ten with folds, and up to 5,000 labels (tagging: five up to 1,000 "
+        "sentences)",
+    )
     label_draws: int = Field(
         default=3, ge=0, le=100, description="draws of each part of the training labels, for the learning curve; 0: no curve"
     )
@@ -88,7 +96,9 @@ class ClassificationOptions(LearningCurveOptions):
         description="texts that differ by a few words, or stand in one another, are kept in one fold, inner folds too; "
         "apart: only equal texts and groups are",
     )
-    select_by: Literal["accuracy", "log_loss"] = Field(default="accuracy", description="inner score that chooses C")
+    select_by: Literal["accuracy", "log_loss"] = Field(
+        default="accuracy", description="inner score that chooses C, beside log likelihood (`PenaltyPath`)"
+    )
     typos: float = Field(
         default=0.0,
         ge=0,

@@ -10,21 +10,28 @@ import numpy as np
 
 from emb_pipeline.tasks.options import PathOptions
 
+CERTAIN = float(np.log(0.99))
+"""Log likelihood of a held-out unit that counts as certain: where classes are separable, it rises with C for ever."""
 PATIENCE = 3
 """Values of C that bring nothing before the path ends early."""
+FEW_UNITS = 300
+"""Held-out units below which the path is gone to its last value: quality may be flat by chance, and rise later."""
 
 Solution = TypeVar("Solution")
-Scorer = Callable[[float], tuple[dict[str, float], np.ndarray, Solution]]
-"""Fits for one C, from its last solution on: summaries, ``log_loss`` among them, the quality of each held-out unit, and the
-solution."""
+Scorer = Callable[[float], tuple[dict[str, float], np.ndarray, np.ndarray, Solution]]
+"""Fits for one C, from its last solution on: summaries, ``log_loss`` among them; the quality and the log likelihood of each
+held-out unit; and the solution."""
 
 
 class PenaltyPath(Generic[Solution]):
     """Scores C on a path, and more of it where the best value lies at an end.
 
-    Chosen is the smallest C that is worse than the best one by no more than a standard error of their paired difference on
-    held-out units (after Breiman et al. 1984, ch. 3.4.3): quality is often flat over several powers of ten, where the
-    smaller C has the better probabilities. The path ends early once this choice stands still while log loss grows.
+    Chosen is the smallest C that, on held-out units, is worse than the best one by no more than a standard error of their
+    paired difference (after Breiman et al. 1984, ch. 3.4.3), in quality and in log likelihood alike. Quality is often flat
+    over several powers of ten, where the smaller C has the better probabilities. With few units its standard error is wide,
+    and quality alone would choose too small a C, for sparse vectors above all; log likelihood alone would where a larger C
+    orders the classes better than it knows their probabilities (``benchmarks/penalty_rules.py``). The path ends early once
+    this choice stands still while log loss grows.
 
     Parameters
     ----------
@@ -41,6 +48,7 @@ class PenaltyPath(Generic[Solution]):
         self._unit, self._scorer, self._options = unit, scorer, options
         self.scores: dict[int, dict[str, float]] = {}
         self._qualities: dict[int, np.ndarray] = {}
+        self._log_likelihoods: dict[int, np.ndarray] = {}
         self._solutions: dict[int, Solution] = {}
 
     def c_of(self, step: int) -> float:
@@ -49,9 +57,8 @@ class PenaltyPath(Generic[Solution]):
 
     @property
     def chosen(self) -> int:
-        """The first step that is not worse than the best by more than one standard error of their difference."""
-        best = self._best
-        return next(step for step in sorted(self.scores) if step == best or self._is_close(step, best))
+        """The first step that is close to the best one both in quality and in log likelihood."""
+        return max(_first_close(self._qualities), _first_close(self._log_likelihoods))
 
     @property
     def chosen_c(self) -> float:
@@ -78,7 +85,7 @@ class PenaltyPath(Generic[Solution]):
     def tune(self) -> None:
         """Score the steps of the path, and more where the best one is its last or first."""
         per_decade, widen = self._options.steps_per_decade, self._options.widen_decades
-        low, high = (round(value * per_decade) for value in (self._options.log10_c_low, self._options.log10_c_high))
+        low, high = round(self._options.log10_c_low * per_decade), self._high
         score = self._scorer()
         for step in range(low, high + widen * per_decade + 1):
             if self._is_exhausted() or (step > high and not self._still_rises(step - 1)):
@@ -90,25 +97,34 @@ class PenaltyPath(Generic[Solution]):
             self._score(step, self._scorer())
 
     @property
+    def _high(self) -> int:
+        """The last step, unless the path is widened."""
+        return round(self._options.log10_c_high * self._options.steps_per_decade)
+
+    @property
     def _best(self) -> int:
         """The first of the steps with the highest quality."""
-        return max(sorted(self.scores), key=lambda step: self._qualities[step].mean())
+        return _best_of(self._qualities)
+
+    @property
+    def _of_lowest_log_loss(self) -> int:
+        """The first of the steps with the lowest log loss."""
+        return min(sorted(self.scores), key=lambda step: self.scores[step]["log_loss"])
 
     def _score(self, step: int, score: Scorer[Solution]) -> None:
         c = self.c_of(step)
-        summaries, self._qualities[step], self._solutions[step] = score(c)
+        summaries, self._qualities[step], log_likelihoods, self._solutions[step] = score(c)
+        self._log_likelihoods[step] = np.minimum(log_likelihoods, CERTAIN)
         self.scores[step] = {"c": c, **summaries}
-
-    def _is_close(self, step: int, best: int) -> bool:
-        lost = self._qualities[best] - self._qualities[step]
-        return bool(lost.mean() <= lost.std() / np.sqrt(len(lost)))
 
     def _is_exhausted(self) -> bool:
         """Whether the last steps brought nothing: the choice lies before them, and so does the lowest log loss."""
         last = sorted(self.scores)[-PATIENCE:]
         if len(self.scores) <= PATIENCE or self.chosen in last:
             return False
-        lowest = min(scores["log_loss"] for scores in self.scores.values())
+        if len(self._qualities[last[-1]]) < FEW_UNITS and last[-1] < self._high:
+            return False
+        lowest = self.scores[self._of_lowest_log_loss]["log_loss"]
         return all(self.scores[step]["log_loss"] > lowest for step in last)
 
     def _still_rises(self, last: int) -> bool:
@@ -117,12 +133,26 @@ class PenaltyPath(Generic[Solution]):
         The choice lags behind: where quality creeps up, each step is better by less than a standard error, and all of them
         together by more.
         """
-        return last in (self._best, min(self.scores, key=lambda step: self.scores[step]["log_loss"]))
+        return last in (self._best, self._of_lowest_log_loss)
 
     def _falls_from_the_start(self) -> bool:
         """Whether the first step is better than the second (on a plateau there, the probe knows class frequencies alone)."""
         steps = sorted(self.scores)
-        return len(steps) > 1 and self.chosen == steps[0] and not self._is_close(steps[1], steps[0])
+        return len(steps) > 1 and self.chosen == steps[0] and not _is_close(self._qualities, steps[1], steps[0])
+
+
+def _best_of(values: dict[int, np.ndarray]) -> int:
+    return max(sorted(values), key=lambda step: values[step].mean())
+
+
+def _first_close(values: dict[int, np.ndarray]) -> int:
+    best = _best_of(values)
+    return next(step for step in sorted(values) if step == best or _is_close(values, step, best))
+
+
+def _is_close(values: dict[int, np.ndarray], step: int, best: int) -> bool:
+    lost = values[best] - values[step]
+    return bool(lost.mean() <= lost.std() / np.sqrt(len(lost)))
 
 
 def mean_of(solutions: Sequence[Any]) -> Any:

@@ -33,6 +33,8 @@ class Probe:
         Whether the final fit reached its tolerance.
     tune_seconds : float
         Time that choosing C took.
+    coefficients : Coefficients
+        In the scaling and the axes of the training rows.
     """
 
     c: float
@@ -42,19 +44,19 @@ class Probe:
     tune_seconds: float
     _scaler: Scaler
     _axes: Axes
-    _coefficients: Coefficients
+    coefficients: Coefficients
 
     def log_probabilities(self, features: Features) -> np.ndarray:
         """Logarithms of the class probabilities: shape (n_rows, n_classes), float64."""
-        return self._coefficients.log_probabilities(self._axes.rotate(self._scaler.scale(features)))
+        return self.coefficients.log_probabilities(self._axes.rotate(self._scaler.scale(features)))
 
     def head(self, dim: int) -> LinearHead:
         """The same scores straight from features of this dimension."""
         unit = (
             sp.eye_array(dim, dtype=np.float32, format="csr") if self._scaler.mean is None else np.eye(dim, dtype=np.float32)
         )
-        weights = np.asarray(self._axes.rotate(unit) @ self._coefficients.weights)
-        head = LinearHead(weights, self._coefficients.intercepts)
+        weights = np.asarray(self._axes.rotate(unit) @ self.coefficients.weights)
+        head = LinearHead(weights, self.coefficients.intercepts)
         if self._scaler.mean is None or self._scaler.deviation is None:
             return head
         return head.on_raw(self._scaler.mean, self._scaler.deviation)
@@ -89,19 +91,63 @@ def fit_probe(
     seed : int
         Seed of the inner folds.
     """
-    scaler = Scaler.of(features, standardise=options.standardise)
-    scaled = scaler.scale(features)
-    axes = axes_of(scaled)
-    rotated = axes.rotate(scaled)
-    inner = _InnerFolds(rotated, codes, n_classes, groups, options, seed=seed)
-    path = PenaltyPath(1.0 / max(mean_squared_length(rotated), 1e-12), inner.scorer, options)
-    started = perf_counter()
-    path.tune()
-    tune_seconds = perf_counter() - started
-    c = path.chosen_c
-    final = SoftmaxRegression(rotated, codes, n_classes, start=path.chosen_solution)
-    coefficients = final.fit(c, tolerance=options.final_tolerance, max_iterations=5 * options.max_iterations)
-    return Probe(c, path.edge, path.tried, final.converged, tune_seconds, scaler, axes, coefficients)
+    return ProbeTraining(features, codes, n_classes, groups, options, seed=seed).probe()
+
+
+class ProbeTraining:
+    """Training rows in the scaling and the axes of their probe, to fit it on all of them and on resamples of them.
+
+    Parameters are those of `fit_probe`.
+    """
+
+    def __init__(
+        self,
+        features: Features,
+        codes: np.ndarray,
+        n_classes: int,
+        groups: np.ndarray,
+        options: ClassificationOptions,
+        *,
+        seed: int,
+    ) -> None:
+        self._scaler = Scaler.of(features, standardise=options.standardise)
+        scaled = self._scaler.scale(features)
+        self._axes = axes_of(scaled)
+        self._rotated = self._axes.rotate(scaled)
+        self._codes, self._n_classes, self._groups, self._options, self._seed = codes, n_classes, groups, options, seed
+
+    def probe(self) -> Probe:
+        """Choose C, then fit on all rows."""
+        inner = _InnerFolds(self._rotated, self._codes, self._n_classes, self._groups, self._options, seed=self._seed)
+        path = PenaltyPath(1.0 / max(mean_squared_length(self._rotated), 1e-12), inner.scorer, self._options)
+        started = perf_counter()
+        path.tune()
+        tune_seconds = perf_counter() - started
+        c = path.chosen_c
+        final = SoftmaxRegression(self._rotated, self._codes, self._n_classes, start=path.chosen_solution)
+        options = self._options
+        coefficients = final.fit(c, tolerance=options.final_tolerance, max_iterations=5 * options.max_iterations)
+        return Probe(c, path.edge, path.tried, final.converged, tune_seconds, self._scaler, self._axes, coefficients)
+
+    def coordinates(self, features: Features) -> Features:
+        """Rows in the scaling and the axes of the training rows: what `on_resample` has coefficients for."""
+        return self._axes.rotate(self._scaler.scale(features))
+
+    def on_resample(self, rows: np.ndarray, probe: Probe) -> Coefficients:
+        """Fit on a resample of the rows: where it has one class alone, that is what the coefficients predict.
+
+        Scaling and axes stay: they know no label. So does C: chosen again on each resample, which holds two thirds of the
+        examples, it would move further than with other labels (``benchmarks/label_luck.py``).
+
+        Parameters
+        ----------
+        rows : ndarray of int
+            Positions of rows, each as often as it was drawn.
+        probe : Probe
+            Of all rows; the fit starts from its coefficients.
+        """
+        fitted = SoftmaxRegression(self._rotated[rows], self._codes[rows], self._n_classes, start=probe.coefficients)
+        return fitted.fit(probe.c, tolerance=self._options.tolerance, max_iterations=self._options.max_iterations)
 
 
 class _InnerFolds:
@@ -128,7 +174,7 @@ class _InnerFolds:
             for fold in np.unique(self._folds)
         ]
 
-        def score(c: float) -> tuple[dict[str, float], np.ndarray, Coefficients]:
+        def score(c: float) -> tuple[dict[str, float], np.ndarray, np.ndarray, Coefficients]:
             n = len(self._codes)
             right, log_likelihood = np.zeros(n), np.zeros(n)
             for fold, model in zip(np.unique(self._folds), models, strict=True):
@@ -139,6 +185,6 @@ class _InnerFolds:
                 log_likelihood[held_out] = logs[np.arange(len(logs)), self._codes[held_out]]
             summaries = {"accuracy": float(right.mean()), "log_loss": -float(log_likelihood.mean())}
             quality = right if self._options.select_by == "accuracy" else log_likelihood
-            return summaries, quality, mean_of([model.coefficients for model in models])
+            return summaries, quality, log_likelihood, mean_of([model.coefficients for model in models])
 
         return score

@@ -45,6 +45,9 @@ TRAINING_DRAWS = pa.schema(
 """One row per cell, metric and unit: its score by probes that learnt from resamples of the training labels. The same place
 of ``values`` is the same resample for all embeddings of a task."""
 
+MEASURED_DRAWS = pa.schema([TRAINING_DRAWS.field(name) for name in ("metric", "unit_id", "values")])
+"""What an evaluation knows of them."""
+
 PRIMARY_METRICS = {name: kind.primary_metric for name, kind in KINDS.items()}
 
 
@@ -92,6 +95,18 @@ def _weights(weights: dict[str, np.ndarray] | None, metric: str, n_units: int) -
     if weights is None or metric not in weights:
         return pa.nulls(n_units, pa.float64())
     return pa.array(np.asarray(weights[metric], dtype=np.float64))
+
+
+def draws_of(measured_draws: pa.Table, embedding: str, task: str) -> pa.Table:
+    """Draws of the training labels with their cell on every row: of schema TRAINING_DRAWS."""
+    names = {"embedding": embedding, "task": task}
+    columns = [
+        pa.repeat(pa.scalar(names[field.name]), measured_draws.num_rows)
+        if field.name in names
+        else measured_draws[field.name]
+        for field in TRAINING_DRAWS
+    ]
+    return pa.table(columns, schema=TRAINING_DRAWS)
 
 
 def stamped(

@@ -16,18 +16,23 @@ from emb_pipeline.embeddings.encoders import Setting, TaskWordEncoder, TokenEnco
 from emb_pipeline.statistics.pseudo_values import of_ratio
 from emb_pipeline.tasks.class_results import predicted_entities
 from emb_pipeline.tasks.crf import FORBIDDEN, CrfCoefficients, TokenVectors, tokens_of_sentences, vectors_of_sentences
-from emb_pipeline.tasks.crf_probe import CrfProbe, fit_crf_probe
+from emb_pipeline.tasks.crf_probe import CrfProbe, fit_crf_probe, fit_on_resample
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.folds import joined_groups
 from emb_pipeline.tasks.label_draws import LabelDraws, fitted_on_labelled_texts
 from emb_pipeline.tasks.options import SequenceLabellingOptions
 from emb_pipeline.tasks.scores import measured
+from emb_pipeline.tasks.training_draws import TrainingDraws
 from emb_pipeline.tasks.vectors import bytes_per_vector
 from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.tagging import OUTSIDE, to_iob2
 
 FEWEST_HELD_OUT = 100
 """Sentences that tell penalties apart by more than luck; also the fewest that a learning curve starts with."""
+FEW_SENTENCES = 1_000
+"""Training sentences up to which probes learn from resamples of them unless an option says otherwise."""
+TRAINING_DRAWS = 5
+"""Resamples then."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +153,7 @@ def evaluate_sequence_labelling(
     Returns
     -------
     Evaluation
-        See `scored_entities`. Beside them ``f1`` from parts of the training sentences.
+        See `scored_entities`. Beside them ``f1`` from parts of the training sentences, and from resamples of them.
     """
     with threadpool_limits(1):
         train, test = np.flatnonzero(task.split != "test"), np.flatnonzero(task.split == "test")
@@ -166,6 +171,11 @@ def evaluate_sequence_labelling(
         fit_seconds = perf_counter() - started
         n_draws = 0 if shuffle_labels else options.label_draws
         fewer = _scored_from_parts(task, encoder, vectors, train, test, options, n_draws=n_draws, seed=seed)
+        started = perf_counter()
+        again = _scored_from_resamples(
+            task, vectors, train, test, probe, options, 0 if shuffle_labels else _n_resamples(options, train)
+        )
+        draws_seconds = perf_counter() - started
     scored = scored_entities(
         task,
         test,
@@ -182,8 +192,10 @@ def evaluate_sequence_labelling(
             "n_test": len(test),
             "n_train_entities": len(Entities.of(codes, starts, task.labels).begins),
             "shuffled_labels": shuffle_labels,
+            **({"training_draws": {"n": len(again.scores), "seconds": draws_seconds}} if len(again.scores) else {}),
         },
         label_draws=fewer.draws(),
+        training_draws=again.table(task.example_ids[test]),
     )
     parts = fewer.item_scores(task.example_ids[test], task.example_ids[task.groups[test]])
     return replace(scored, item_scores=pa.concat_tables([scored.item_scores, *parts]))
@@ -419,6 +431,33 @@ def _scored_from_parts(
             found = probe.decoded(of_part.of_sentences(test))
         drawn.scores[place] = f1(Entities.of(found, starts, task.labels), gold)
     return drawn
+
+
+def _scored_from_resamples(
+    task: SequenceLabellingTask,
+    vectors: TokenVectors,
+    train: np.ndarray,
+    test: np.ndarray,
+    probe: CrfProbe,
+    options: SequenceLabellingOptions,
+    n_draws: int,
+) -> TrainingDraws:
+    """F1 of probes that are fitted on resamples of the training sentences, with the penalty of all of them."""
+    drawn = TrainingDraws.planned("f1", learnt=train, groups=task.groups, n_units=len(test), n_draws=n_draws)
+    tokens, starts = tokens_of_sentences(task.starts, test)
+    gold, of_test = Entities.of(task.codes[tokens], starts, task.labels), vectors.of_sentences(test)
+    for draw, rows in drawn.resamples(train):
+        sentences = train[rows]
+        codes = task.codes[tokens_of_sentences(task.starts, sentences)[0]]
+        fitted = fit_on_resample(probe, vectors.of_sentences(sentences), codes, task.allowed, options)
+        drawn.scores[draw] = f1(Entities.of(fitted.decoded(of_test), starts, task.labels), gold)
+    return drawn
+
+
+def _n_resamples(options: SequenceLabellingOptions, train: np.ndarray) -> int:
+    if options.training_draws is not None:
+        return options.training_draws
+    return TRAINING_DRAWS if len(train) <= FEW_SENTENCES else 0
 
 
 def _strata(task: SequenceLabellingTask, sentences: np.ndarray) -> np.ndarray:

@@ -47,6 +47,10 @@ class Coefficients:
         scores -= scores.max(axis=1, keepdims=True)
         return np.asarray(scores - np.log(np.exp(scores).sum(axis=1, keepdims=True)))
 
+    def predicted(self, features: Features) -> np.ndarray:
+        """The most probable class of each row: shape (n_rows,), int64."""
+        return np.asarray((features @ self.weights + self.intercepts).argmax(axis=1))
+
 
 class SoftmaxRegression:
     """Fits for a path of penalties on the same data, each starting from the one before.

@@ -27,13 +27,13 @@ from emb_pipeline.tasks.class_results import CLASS_RESULTS, CONFUSIONS, PREDICTE
 from emb_pipeline.tasks.coverage import coverage_details, measure_coverage
 from emb_pipeline.tasks.cut_texts import measure_cut_texts
 from emb_pipeline.tasks.registry import KINDS, Evaluation
-from emb_pipeline.tasks.scores import ITEM_SCORES, stamped
+from emb_pipeline.tasks.scores import ITEM_SCORES, MEASURED_DRAWS, TRAINING_DRAWS, draws_of, stamped
 from emb_pipeline.text.texts import sample_of_texts
 
 _log = logging.getLogger(__name__)
 Tables = Mapping[str, pa.Table]
-Scored = tuple[pa.Table, dict[str, Any], pa.Table]
-PREDICTED_PART = "_predicted"
+Scored = tuple[pa.Table, dict[str, Any], pa.Table, pa.Table]
+SCORES_PART, PREDICTED_PART, DRAWS_PART = "_item_scores", "_predicted", "_training_draws"
 SPARSE = "sparse"
 """Dimension of embeddings without one, as an axis in MLflow: 80,000 columns beside 100 would flatten all others."""
 COSTS = ("encode_seconds", "fit_seconds", "tune_seconds", "bytes_per_item")
@@ -77,13 +77,13 @@ CELLS = pa.schema(
 )
 
 
-@contained(3, on_task=True)
+@contained(4, on_task=True)
 def evaluate_trained(task: Tables, vectors: WordVectors, cell: EmbeddingCell, definition: TaskDefinition) -> Scored:
     """Evaluate an embedding that was trained, or loaded, beforehand."""
     return _evaluate(task, _encoder(cell, vectors=vectors), cell, definition)
 
 
-@contained(3, on_task=True)
+@contained(4, on_task=True)
 def evaluate_encoder(
     task: Tables, encoder: EncoderFolder, cell: EmbeddingCell, definition: TaskDefinition, folders: Folders
 ) -> Scored:
@@ -91,13 +91,13 @@ def evaluate_encoder(
     return _evaluate(task, _encoder(cell, folders, encoder=encoder), cell, definition)
 
 
-@contained(3, on_task=True)
+@contained(4, on_task=True)
 def evaluate_untrained(task: Tables, cell: EmbeddingCell, definition: TaskDefinition) -> Scored:
     """Evaluate an embedding that the task's own training texts, or nothing at all, determine."""
     return _evaluate(task, _encoder(cell), cell, definition)
 
 
-@contained(3, on_task=True)
+@contained(4, on_task=True)
 def evaluate_with_base(
     task: Tables,
     cell: EmbeddingCell,
@@ -112,7 +112,7 @@ def evaluate_with_base(
     return _evaluate(task, registry.encoder(cell.method, options=cell.options, text=text), cell, definition)
 
 
-@contained(3, on_task=True)
+@contained(4, on_task=True)
 def evaluate_predictions(task: Tables, predictions: Tables, cell: EmbeddingCell, definition: TaskDefinition) -> Scored:
     """Score what an embedding that was fine-tuned on this task predicts with its own head."""
     kind = KINDS[definition.kind]
@@ -178,7 +178,13 @@ def _scored(evaluation: Evaluation, cell: EmbeddingCell, definition: TaskDefinit
         embedding=cell.name,
     )
     predicted = PREDICTED.empty_table() if evaluation.predictions is None else evaluation.predictions
-    return item_scores, evaluation_record(evaluation, cell, definition), predicted
+    draws = MEASURED_DRAWS.empty_table() if evaluation.training_draws is None else evaluation.training_draws
+    return (
+        item_scores,
+        evaluation_record(evaluation, cell, definition),
+        predicted,
+        draws_of(draws, cell.name, definition.name),
+    )
 
 
 def _tokenizer_fit(tables: Tables, encoder: Any, cell: EmbeddingCell, definition: TaskDefinition) -> dict[str, Any]:
@@ -241,15 +247,15 @@ def _warnings(details: Mapping[str, Any]) -> dict[str, str]:
 
 
 def collect_tasks(**parts: Any) -> dict[str, pa.Table]:
-    """Item scores, learning curves and costs of one embedding on all its tasks, and where it failed."""
+    """Item scores, learning curves, draws of labels and costs of one embedding on all its tasks, and where it failed."""
     training = parts.get("training")
     done = {name: part for name, part in parts.items() if not isinstance(part, Failed)}
     records = [part for name, part in done.items() if name.endswith("_metrics")]
-    scores = [part for name, part in done.items() if name.endswith("_item_scores")]
+    scores = [part for name, part in done.items() if name.endswith(SCORES_PART)]
     failed = [
         part
         for name, part in parts.items()
-        if isinstance(part, Failed) and not name.endswith(("_item_scores", PREDICTED_PART))
+        if isinstance(part, Failed) and not name.endswith((SCORES_PART, PREDICTED_PART, DRAWS_PART))
     ]
     predicted = [
         (part, str(record["task"]), str(record["embedding"]))
@@ -266,6 +272,9 @@ def collect_tasks(**parts: Any) -> dict[str, pa.Table]:
         "item_scores": pa.concat_tables([ITEM_SCORES.empty_table(), *scores]),
         "cells": cells_table(records, None if isinstance(training, Failed) else training, bases),
         "label_draws": pa.Table.from_pylist(draws, schema=LABEL_DRAWS),
+        "training_draws": pa.concat_tables(
+            [TRAINING_DRAWS.empty_table(), *(part for name, part in done.items() if name.endswith(DRAWS_PART))]
+        ),
         "failures": failures_table(failed),
         "class_results": pa.concat_tables([CLASS_RESULTS.empty_table(), *(class_results(*each) for each in predicted)]),
         "confusions": pa.concat_tables([CONFUSIONS.empty_table(), *(confusions(*each) for each in predicted)]),
@@ -276,6 +285,7 @@ CARD = {
     "item_scores": ITEM_SCORES,
     "cells": CELLS,
     "label_draws": LABEL_DRAWS,
+    "training_draws": TRAINING_DRAWS,
     "failures": FAILURES,
     "class_results": CLASS_RESULTS,
     "confusions": CONFUSIONS,

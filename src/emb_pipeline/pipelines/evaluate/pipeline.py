@@ -3,7 +3,7 @@
 tasks@<task> ─┐
 vectors,      │
 encoder ──────┤
-predictions ──┴─► evaluate_<kind> ──► <origin>.<embedding>.<task>.item_scores, .metrics, .predicted ──┐
+predictions ──┴─► evaluate_<kind> ──► <origin>.<embedding>.<task>.item_scores, .metrics, .predicted, .training_draws ──┐
                                                                                            ▼ collect_tasks
                                           <origin>.scores ◄── collect_embeddings ◄── <origin>.<embedding>.card
 """
@@ -22,6 +22,8 @@ from emb_pipeline.provenance import AGGREGATE
 from emb_pipeline.tasks.registry import KINDS
 
 STAGE = "evaluate"
+LEAVES = ("item_scores", "metrics", "predicted", "training_draws")
+"""What is stored of a cell."""
 EVALUATIONS: dict[str | None, Callable[..., Any]] = {
     "vectors": nodes.evaluate_trained,
     "encoder": nodes.evaluate_encoder,
@@ -55,7 +57,7 @@ def _evaluate(cell: EmbeddingCell, task: str, experiment: Experiment) -> Pipelin
             node(
                 EVALUATIONS[takes],
                 [*inputs, *parameters],
-                ["item_scores", "metrics", "predicted"],
+                list(LEAVES),
                 name=f"evaluate_{kind}",
             )
         ],
@@ -80,7 +82,7 @@ def _evaluate_with_base(cell: EmbeddingCell, task: str, experiment: Experiment) 
     takes = {**{name: name for name in inputs}, **{name.removeprefix("params:"): name for name in parameters}}
     name = f"evaluate_{experiment.tasks[task]}"
     return pipeline(
-        [node(nodes.evaluate_with_base, takes, ["item_scores", "metrics", "predicted"], name=name)],
+        [node(nodes.evaluate_with_base, takes, list(LEAVES), name=name)],
         namespace=f"{cell.name}.{task}",
         inputs=inputs,
         parameters=parameters,
@@ -90,9 +92,7 @@ def _evaluate_with_base(cell: EmbeddingCell, task: str, experiment: Experiment) 
 
 def _collect_tasks(cell: EmbeddingCell, experiment: Experiment) -> Pipeline:
     tasks = experiment.tasks_of(cell)
-    inputs = {
-        f"{task}_{leaf}": f"{cell.name}.{task}.{leaf}" for task in tasks for leaf in ("item_scores", "metrics", "predicted")
-    }
+    inputs = {f"{task}_{leaf}": f"{cell.name}.{task}.{leaf}" for task in tasks for leaf in LEAVES}
     if cell.is_trained:
         inputs["training"] = f"{cell.name}.training"
     trained = [base for base in experiment.bases_of(cell) if base.is_trained]
