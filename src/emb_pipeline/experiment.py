@@ -776,7 +776,7 @@ def _has_learning_curve(definition: Mapping[str, Any]) -> bool:
     if kind is None:
         return False
     try:
-        return bool(getattr(kind.options(**(definition.get("evaluation") or {})), "label_draws", 0))
+        return getattr(kind.options(**(definition.get("evaluation") or {})), "label_draws", 0) != 0
     except ValidationError:  # refused with the parameter's name when the nodes that take it are validated
         return False
 

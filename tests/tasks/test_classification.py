@@ -332,7 +332,7 @@ def test_a_part_of_the_labels_gives_what_a_task_with_these_labels_alone_gives(
     options = ClassificationOptions(label_draws=1, label_counts=(30,), unlabelled_texts=unlabelled_texts)
     evaluation = evaluate_classification(task, encoder, options, seed=5)
     train = np.flatnonzero(task.split != "test")
-    part = train[nested_order(task.codes[train], np.random.default_rng([5, 0, 0]))[:30]]
+    part = train[nested_order(task.codes[train], np.random.default_rng([0, 0, 0]))[:30]]
     kept = np.sort(np.concatenate([part, np.flatnonzero(task.split == "test")]))
     alone = ClassificationTask("alone", task.example_ids[kept], task.texts.take(kept), task.labels[kept], task.split[kept])
     expected = evaluate_classification(alone, encoder, ClassificationOptions(label_draws=0), seed=5)

@@ -181,7 +181,7 @@ class _FewerLabels:
         folds: list[Fold],
         options: ClassificationOptions,
         *,
-        n_draws: int,
+        n_draws: int | None,
         seed: int,
     ) -> None:
         self._task, self._vectors, self._groups, self._folds = task, vectors, groups, folds
@@ -200,12 +200,12 @@ class _FewerLabels:
         """Fit on each part of a fold's training texts, whose vectors these are."""
         train, test = self._folds[number]
         units = np.searchsorted(self._tested, test)
-        for place, part in self.drawn.parts(self._task.codes[train], self._seed, number):
+        for (row, draw), part in self.drawn.parts(self._task.codes[train], number):
             of_part, of_tested = of_train[part], of_test
             if not self._options.unlabelled_texts:
                 of_part, of_tested = self._vectors.of_part(train[part], test)
             predicted = self._predicted(of_part, train[part], of_tested)
-            self.drawn.scores[place][units] = predicted == self._task.codes[test]
+            self.drawn.scores[row][draw, units] = predicted == self._task.codes[test]
 
     def _predicted(self, of_part: Vectors, part: np.ndarray, of_test: Vectors) -> np.ndarray:
         codes = self._task.codes[part]

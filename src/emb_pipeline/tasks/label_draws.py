@@ -15,6 +15,12 @@ from emb_pipeline.text.errors import DataError
 STEPS = (1, 3)
 """Counts per power of ten: 30, 100, 300, 1,000, …"""
 FEWEST = 30
+MANY_DRAWS = ((300, 10), (1_000, 5))
+"""Draws up to a number of labels: the fewer they are, the more hangs on which."""
+DRAWS = 3
+"""Draws of more labels."""
+SEED = 0
+"""Of the draws: the same number is the same labels for every embedding and every seed of its training."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,14 +35,14 @@ class LabelDraws:
         All labels.
     counts : list of int
         Labels to learn from; empty where there is no learning curve.
-    scores : ndarray of shape (n_counts, n_draws, n_units)
-        Of each test unit. They are written here as the probes are fitted.
+    scores : list of ndarray of shape (n_draws, n_units)
+        Of each test unit, for each count. They are written here as the probes are fitted.
     """
 
     metric: str
     n_labels: int
     counts: list[int]
-    scores: np.ndarray
+    scores: list[np.ndarray]
 
     @classmethod
     def planned(
@@ -46,20 +52,25 @@ class LabelDraws:
         n_labels: int,
         n_classes: int,
         n_units: int,
-        n_draws: int,
+        n_draws: int | None,
         wanted: Sequence[int] | None = None,
         fewest: int = FEWEST,
     ) -> LabelDraws:
-        """Scores that are still to be written, for ``n_draws`` draws of each of the `label_counts`."""
-        counts = label_counts(n_labels, n_classes, wanted, fewest) if n_draws else []
-        return cls(metric, n_labels, counts, np.zeros((len(counts), n_draws, n_units)))
+        """Scores that are still to be written, for ``n_draws`` draws of each of the `label_counts`; None: by the count."""
+        counts = label_counts(n_labels, n_classes, wanted, fewest) if n_draws != 0 else []
+        scores = [np.zeros((draws_of_count(count) if n_draws is None else n_draws, n_units)) for count in counts]
+        return cls(metric, n_labels, counts, scores)
 
-    def parts(self, codes: np.ndarray, *seed: int) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
-        """Each part of a training set with these classes: its place in ``scores``, and its positions, ascending."""
-        for draw in range(self.scores.shape[1] if self.counts else 0):
-            order = nested_order(codes, np.random.default_rng([*seed, draw]))
+    def parts(self, codes: np.ndarray, *numbers: int) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
+        """Each part of a training set with these classes: count and draw as its place, and its positions, ascending.
+
+        ``numbers`` name the training set among several (folds).
+        """
+        for draw in range(max((len(scores) for scores in self.scores), default=0)):
+            order = nested_order(codes, np.random.default_rng([SEED, *numbers, draw]))
             for row, count in enumerate(self.counts):
-                yield (row, draw), np.sort(order[:count])
+                if draw < len(self.scores[row]):
+                    yield (row, draw), np.sort(order[:count])
 
     def item_scores(self, unit_ids: np.ndarray, group_ids: np.ndarray) -> list[pa.Table]:
         """A table for each number of labels: means over its draws."""
@@ -75,6 +86,11 @@ class LabelDraws:
             for count, scores in zip(self.counts, self.scores, strict=True)
             for draw, value in enumerate(scores.mean(axis=1))
         ]
+
+
+def draws_of_count(count: int) -> int:
+    """Draws of this many labels, where no option says how many."""
+    return next((n_draws for up_to, n_draws in MANY_DRAWS if count <= up_to), DRAWS)
 
 
 def label_counts(n_labels: int, n_classes: int, wanted: Sequence[int] | None = None, fewest: int = FEWEST) -> list[int]:

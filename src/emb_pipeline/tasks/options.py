@@ -65,8 +65,12 @@ class LearningCurveOptions(PathOptions):
         "hold the luck of the labels; 0: none; by default ten with folds, and up to 5,000 labels (tagging: five up to 1,000 "
         "sentences)",
     )
-    label_draws: int = Field(
-        default=3, ge=0, le=100, description="draws of each part of the training labels, for the learning curve; 0: no curve"
+    label_draws: int | None = Field(
+        default=None,
+        ge=0,
+        le=100,
+        description="draws of each part of the training labels, for the learning curve; 0: no curve; by default ten up to "
+        "300 labels, five up to 1,000, then three",
     )
     label_counts: tuple[LabelCount, ...] | None = Field(
         default=None,
@@ -81,7 +85,7 @@ class LearningCurveOptions(PathOptions):
 
     @model_validator(mode="after")
     def _counts_are_drawn(self) -> Self:
-        if self.label_counts is not None and not self.label_draws:
+        if self.label_counts is not None and self.label_draws == 0:
             raise ValueError("label_counts are given, but label_draws is 0: set it to 3, say, or leave label_counts out")
         return self
 
@@ -126,11 +130,12 @@ class SequenceLabellingOptions(LearningCurveOptions):
         description="share of the training sentences that choose C where no split 'validation' is; in turn, until all have, "
         "where that is fewer than 100",
     )
-    label_draws: int = Field(
+    label_draws: int | None = Field(
         default=0,
         ge=0,
         le=100,
-        description="draws of each part of the training sentences, for the learning curve; 0: no curve",
+        description="draws of each part of the training sentences, for the learning curve; 0: no curve; null: as in "
+        "classification",
     )
 
 

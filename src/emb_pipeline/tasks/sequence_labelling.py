@@ -403,7 +403,7 @@ def _scored_from_parts(
     test: np.ndarray,
     options: SequenceLabellingOptions,
     *,
-    n_draws: int,
+    n_draws: int | None,
     seed: int,
 ) -> LabelDraws:
     """F1 of probes that are tuned and fitted on parts of the training sentences, the validation split among them."""
@@ -418,7 +418,7 @@ def _scored_from_parts(
     )
     tokens, starts = tokens_of_sentences(task.starts, test)
     gold = Entities.of(task.codes[tokens], starts, task.labels)
-    for place, part in drawn.parts(_strata(task, train), seed):
+    for (row, draw), part in drawn.parts(_strata(task, train)):
         sentences = train[part]
         of_part = vectors
         if isinstance(encoder, TaskWordEncoder) and not options.unlabelled_texts:
@@ -429,7 +429,7 @@ def _scored_from_parts(
         if codes.any():
             probe = _fitted_probe(task, of_part, sentences, codes, options, np.random.default_rng(seed))
             found = probe.decoded(of_part.of_sentences(test))
-        drawn.scores[place] = f1(Entities.of(found, starts, task.labels), gold)
+        drawn.scores[row][draw] = f1(Entities.of(found, starts, task.labels), gold)
     return drawn
 
 
