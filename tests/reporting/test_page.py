@@ -392,3 +392,24 @@ def test_text_is_readable_on_its_background(scheme: int, tables: Tables) -> None
             assert contrast(colours[text], colours[background]) >= 4.5, (text, background)
     assert contrast(colours["--warn-text"], colours["--warn"]) >= 4.5
     assert contrast(colours["--soft"], colours["--warn"]) >= 4.5
+
+
+def test_scores_without_seen_texts_stand_beside_those_on_all(tables: Tables) -> None:
+    task = str(tables["audit"]["scope"].iloc[0])
+    rows = [
+        {
+            "task": task,
+            "metric": "accuracy",
+            "embedding": "task.tfidf",
+            "n": 200,
+            "n_seen": 50,
+            "value": 0.9,
+            "value_unseen": 0.8,
+            "ci_low": 0.75,
+            "ci_high": 0.85,
+            "difference": 0.1,
+        }
+    ]
+    text = Page(report_page(**tables, without_seen=pd.DataFrame(rows))).text
+    assert "50 of 200 test units (25.0 %) have a text that was seen in training" in text
+    assert "task.tfidf 90.0 % 80.0 % [75.0 %, 85.0 %] +10.0" in text

@@ -116,6 +116,7 @@ def report_page(
     failures: pd.DataFrame | None = None,
     class_results: pd.DataFrame | None = None,
     confusions: pd.DataFrame | None = None,
+    without_seen: pd.DataFrame | None = None,
     level: float = 0.05,
     drawn: Mapping[str, go.Figure] | None = None,
 ) -> str:
@@ -155,6 +156,8 @@ def report_page(
         Cells that could not be evaluated, and why.
     class_results, confusions : DataFrame, optional
         Precision, recall and F1 of each class, and how often one is predicted for another.
+    without_seen : DataFrame, optional
+        Scores with and without the test units whose text was seen in training.
     level : float
         Error rate of the tests; intervals are taken to be at ``1 - level``.
     drawn : mapping of str to Figure, optional
@@ -203,6 +206,7 @@ def report_page(
         "corpora": _records(corpora, CORPUS_COLUMNS),
         "corpora_differ": _differ_in_size(corpora),
         "audit": _audit(audit),
+        "without_seen": {} if without_seen is None else _without_seen(without_seen),
         "embeddings": _records(embeddings, EMBEDDING_COLUMNS),
         "methods": {str(name): _json(options) for name, options in (run.get("methods") or {}).items()},
         "versions": {str(name): str(version) for name, version in (run.get("versions") or {}).items()},
@@ -798,6 +802,32 @@ def _audit(audit: pd.DataFrame) -> list[dict[str, Any]]:
             }
         )
     return scopes
+
+
+def _without_seen(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """By task: a sentence, and a line for each embedding, best first."""
+    found = {}
+    for task, rows in table.groupby("task", sort=False):
+        lines = []
+        for row in rows.sort_values("value", ascending=False, kind="stable").to_dict("records"):
+            metric = str(row["metric"])
+            unseen, low, high = (wording.value_text(row[name], metric) for name in ("value_unseen", "ci_low", "ci_high"))
+            name = str(row["embedding"])
+            cells = [
+                wording.value_text(row["value"], metric),
+                f"{unseen} [{low}, {high}]",
+                wording.difference_text(row["difference"], metric),
+            ]
+            lines.append((name, name.split(".", 1)[0], cells))
+        first = rows.iloc[0]
+        n, n_seen = int(first["n"]), int(first["n_seen"])
+        found[str(task)] = {
+            "metric": wording.metric_name(str(first["metric"])),
+            "sentence": f"{n_seen:,} of {n:,} test units ({wording.share_text(n_seen / n)}) have a text that was seen in "
+            "training: a copy, a few words changed, or one inside the other.",
+            "lines": lines,
+        }
+    return found
 
 
 def audit_state(row: _Row) -> str:

@@ -43,9 +43,11 @@ from emb_pipeline.statistics.metric_ranges import largest_difference
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import TaskScores, framed, task_scores
 from emb_pipeline.statistics.seeds import seed_variance
+from emb_pipeline.statistics.unseen import scores_on_unseen
 from emb_pipeline.tasks.class_results import CLASS_RESULTS
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.tasks.scores import TRAINING_DRAWS
+from emb_pipeline.text.seen import SEEN
 from emb_pipeline.text.tokens import TokenCorpus
 
 Tables = Mapping[str, pa.Table]
@@ -209,6 +211,18 @@ def make_audit(audits: pa.Table, overlap: pa.Table) -> pd.DataFrame:
     return whole
 
 
+def measure_without_seen(options: ReportOptions, after: pa.Table, **parts: Tables) -> pd.DataFrame:
+    """Scores with and without the test units whose text was seen in training; see `test_for_differences` for ``after``."""
+    scores = {name: tables for name, tables in parts.items() if name.endswith("_scores")}
+    seen = {
+        name.removeprefix("task_"): set(tables[SEEN]["unit_id"].to_pylist())
+        for name, tables in parts.items()
+        if name not in scores and SEEN in tables
+    }
+    tables = [each["item_scores"] for each in scores.values()]
+    return scores_on_unseen(tables, seen, primary_metrics(scores), options.resampling)
+
+
 def make_word_map(after: pa.Table, **scores: Tables) -> pa.Table:
     """Words of several embeddings in two dimensions, the maps turned onto the first; see `test_differences`."""
     return pa.Table.from_pandas(side_by_side(of_all_tasks(scores, "word_map")), schema=PLACES, preserve_index=False)
@@ -272,6 +286,7 @@ def write_page(
     sizes: pa.Table,
     vector_search: pa.Table,
     audit: pa.Table,
+    without_seen: pa.Table,
     word_map: pa.Table,
     failures: pa.Table,
     class_results: pa.Table,
@@ -307,6 +322,7 @@ def write_page(
         class_results=class_results.to_pandas(),
         confusions=of_all_tasks(scores, "confusions"),
         audit=audit.to_pandas(),
+        without_seen=without_seen.to_pandas(),
         embeddings=trained_embeddings(of_all_tasks(scores, "cells")).merge(
             embedding_facts(grid), on="embedding", how="left"
         ),

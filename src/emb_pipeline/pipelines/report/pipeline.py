@@ -1,7 +1,7 @@
 """Compare all scores, and write the report.
 
 <origin>.scores ──► claims ──► leaderboard, comparisons, effects, learning curves ─┐
-tasks@audit, corpora@overlap ──► audit ───────────────────────────────────────────┼──► figures ──► report_page
+tasks@audit, corpora@overlap ──► audit; tasks@<task> ──► without_seen ────────────┼──► figures ──► report_page
 decision, relaxations, sizes (of decide), vector_search ──────────────────────────┘
 
 What requests take stands in the leaderboard; all of it waits for what `measure` times.
@@ -26,11 +26,12 @@ STAGE = "report"
 def build(experiment: Experiment) -> Pipeline:
     """The report stage of an experiment."""
     scores = {f"{origin}_scores": f"{origin}.scores" for origin in experiment.origins}
+    tasks = {f"task_{task}": f"tasks@{task}" for task in experiment.tasks}
     figures = [
         step for task, kind in experiment.tasks.items() for step in _figures(task, KINDS[kind], task in experiment.curves)
     ]
     steps = [
-        *_tables(scores),
+        *_tables(scores, tasks),
         *figures,
         node(nodes.draw_origins, ["effects", "params:report"], "origins_figure", name="draw_origins"),
         node(nodes.draw_factors, ["factor_effects", "params:report"], "factors_figure", name="draw_factors"),
@@ -53,6 +54,7 @@ def build(experiment: Experiment) -> Pipeline:
         inputs={
             "audits": "tasks@audit",
             "overlap": "corpora@overlap",
+            **tasks,
             "request_times": REQUEST_TIMES,
             "last_timed": last_timed(experiment),
             **decided,
@@ -65,7 +67,7 @@ def build(experiment: Experiment) -> Pipeline:
     )
 
 
-def _tables(scores: Mapping[str, str]) -> list[Node]:
+def _tables(scores: Mapping[str, str], tasks: Mapping[str, str]) -> list[Node]:
     measured = {"options": "params:report", **{name: name for name in scores}}
     compared = {**measured, "claims": "claims"}
     grid = {"embeddings": "params:embeddings"}
@@ -104,6 +106,12 @@ def _tables(scores: Mapping[str, str]) -> list[Node]:
         ),
         node(nodes.measure_learning_curves, compared, ["learning_curves", "crossovers"], name="measure_learning_curves"),
         node(nodes.make_audit, ["audits", "overlap"], "audit", name="make_audit"),
+        node(
+            nodes.measure_without_seen,
+            {**measured, **{name: name for name in tasks}, "after": "last_timed"},
+            "without_seen",
+            name="measure_without_seen",
+        ),
         node(
             nodes.make_word_map,
             {"after": "last_timed", **{name: name for name in scores}},
