@@ -76,6 +76,8 @@ class Result:
         Error rate of the tests.
     margin : float, optional
         Largest difference that does not matter, in the metric's scale.
+    few_units : bool
+        The audit found too few test units, or groups of them, to show more than large differences.
     distinct : DataFrame
         One row per embedding: seeds averaged.
     leader : mapping, optional
@@ -93,6 +95,7 @@ class Result:
     largest_class: float | None = None
     level: float = 0.05
     margin: float | None = None
+    few_units: bool = False
     distinct: pd.DataFrame = field(init=False)
     leader: _Row | None = field(init=False)
 
@@ -156,6 +159,7 @@ def result(
         largest_class=pick.audit_share(audit, task, "largest_class"),
         level=level,
         margin=margin,
+        few_units=pick.audit_share(audit, task, "few_test_units") is not None,
     )
 
 
@@ -169,6 +173,7 @@ def findings(result: Result) -> list[Finding]:
         origin_finding(result),
         *control_findings(result),
         ceiling_finding(result),
+        few_units_finding(result),
         power_finding(result),
     ]
     return [finding for finding in written if finding is not None]
@@ -452,6 +457,19 @@ def ceiling_finding(result: Result) -> Finding | None:
             code(result.leader["embedding"]),
             share_text(float(result.leader["value"]) / result.ceiling),
         )
+    )
+
+
+def few_units_finding(result: Result) -> Finding | None:
+    """A warning where the test set is small, with what it can and cannot show."""
+    if not result.few_units or result.leader is None:
+        return None
+    return Finding(
+        Markup(
+            "<strong>Fewer than 50 independent test units</strong>: only large differences can be seen here. "
+            "No significant difference shows little, and the order of embeddings may be chance."
+        ),
+        "warning",
     )
 
 
