@@ -40,6 +40,7 @@ SECTIONS = (
     "vector_search",
     "latency",
     "decision",
+    "deploy",
     "report",
     "folders",
 )

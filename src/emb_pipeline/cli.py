@@ -26,6 +26,9 @@ class _Run(click.Command):
     """``kedro run`` whose errors in data and configuration end in one message and exit code 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        if ctx.params.pop(FORCE):
+            given = ctx.params["params"] or {}
+            ctx.params["params"] = {**given, "deploy": {**given.get("deploy", {}), "force": True}}
         try:
             return super().invoke(ctx)
         except _USERS_TO_MEND as error:
@@ -50,11 +53,20 @@ ACCEPT_STALE_OPTION = click.Option(
     expose_value=False,
 )
 
+FORCE = "force"
+FORCE_OPTION = click.Option(
+    [f"--{FORCE}"],
+    is_flag=True,
+    help="Deploy what is not shown to be better than a control, the largest class or chance, too (deploy.force).",
+)
+
 
 @click.group(name="emb_pipeline")
 def cli() -> None:
     """Command line of the project."""
 
 
-run = _Run("run", params=[*kedro_run.params, ACCEPT_STALE_OPTION], callback=kedro_run.callback, help=kedro_run.help)
+run = _Run(
+    "run", params=[*kedro_run.params, ACCEPT_STALE_OPTION, FORCE_OPTION], callback=kedro_run.callback, help=kedro_run.help
+)
 cli.add_command(run)

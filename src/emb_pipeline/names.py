@@ -12,6 +12,10 @@ from typing import Any
 
 LOW_COVERAGE = 0.75
 """Share of a task's running words below which word vectors are judged by what they do not know."""
+SHOWN, ONLY, MEASURED_BEST, NOT_SHOWN = "shown", "only candidate", "best measured", "not shown"
+NOT_ABOVE_FLOOR, NO_CANDIDATE = "not above the floor", ""
+"""How a candidate stands: shown to be not inferior; with nothing to be inferior to; measured best, but not shown; not shown;
+not shown to be better than a control, the largest class or chance; or no candidate (column ``standing`` of the decision)."""
 
 _SEED = re.compile(r"_seed\d+$")
 _RESAMPLE = re.compile(r"_bootstrap\d+$")

@@ -10,7 +10,8 @@ import pytest
 from markdown_it import MarkdownIt
 
 from emb_pipeline.deployment.card import embedding_card
-from emb_pipeline.statistics.decision import Rules, Scored, decide
+from emb_pipeline.statistics.decision import Rules, decide
+from emb_pipeline.statistics.scored import Scored
 
 RIGHT = {"pretrained.minilm": 930, "pretrained.mean": 925, "task.one_hot": 887, "task.tfidf": 884, "domain.poor": 500}
 
@@ -65,8 +66,17 @@ def test_a_pretrained_model_has_its_language_on_the_card(languages: str | None, 
 def test_no_name_is_a_tag_on_the_card() -> None:
     evil = "x`</code><script>alert(1)</script>"
     facts = {"embedding": f"pretrained.{evil}", "task": evil, "metric": "accuracy", "best": evil, "value": 0.5, "n": 9}
+    facts |= {"standing": "shown", "among": 1}
     facts |= {"difference_to_best": 0.0, "bound": 0.0, "margin": 0.01, "method": "static_file", "languages": "en"}
-    other = {"embedding": evil, "value": 0.9, "fits": False, "exceeds": "bytes", "bytes": 1e9, "non_inferior": False}
+    other = {
+        "embedding": evil,
+        "value": 0.9,
+        "fits": False,
+        "exceeds": "bytes",
+        "bytes": 1e9,
+        "units_needed": 9.0,
+        "non_inferior": False,
+    }
     card = embedding_card(facts, {"path": evil, "names": [evil]}, pd.DataFrame([other]))
     assert card.count("alert(1)") >= 6
     assert "<script>" not in MarkdownIt().render(card)

@@ -41,6 +41,14 @@ def _candidate(embedding: str, value: float, **changes: object) -> dict[str, obj
         "bound": value - 0.805,
         "margin": 0.01,
         "non_inferior": False,
+        "standing": "shown" if changes.get("non_inferior") else "not shown",
+        "units_needed": float("nan"),
+        "floor": "control.random_50",
+        "p_floor": 0.001,
+        "corrected": float("nan"),
+        "among": None,
+        "labels_note": "",
+        "n": 300,
         "fits": True,
         "exceeds": "",
         "unknown": "",
@@ -71,8 +79,35 @@ def test_what_to_deploy_is_said_with_what_it_loses_and_what_it_saves() -> None:
 def test_the_best_itself_is_deployed_where_nothing_else_is_good_enough() -> None:
     (sentence,) = _sentences([{**BEST, "chosen": True, "bound": 0.02}, {**SMALL, "chosen": False, "non_inferior": False}])
     assert sentence == (
-        "Deploy pretrained.large_768, 80.0 %: the best, and every other that fits may be worse by more than 1.0 points."
+        "Deploy pretrained.large_768, 80.0 %: the best; every other that fits may be worse by more than 1.0 points."
     )
+
+
+def test_what_is_best_measured_but_not_shown_is_said_so_with_the_units_that_would_show_it() -> None:
+    measured = {"standing": "best measured", "non_inferior": False, "chosen": True, "units_needed": 4100.0}
+    value = {"corrected": 0.782, "corrected_low": 0.751, "corrected_high": 0.812, "among": 35}
+    small = {**SMALL, "chosen": False, "non_inferior": False, "standing": "not shown"}
+    (sentence,) = _sentences([{**BEST, **measured, **value}, small])
+    assert sentence == (
+        "Deploy pretrained.large_768, 80.0 %: measured as the best, but not shown to be within 1.0 points of every other; "
+        "about 3,800 more units would show it (80 % power). Corrected for having been chosen among 35: 78.2 % [75.1, 81.2]."
+    )
+
+
+def test_where_nothing_is_better_than_a_control_that_is_said_first_and_nothing_is_deployed() -> None:
+    nothing = {"standing": "not above the floor", "non_inferior": False}
+    rows = [{**BEST, **nothing, "chosen": True}, {**SMALL, **nothing, "chosen": False, "p_floor": 0.4}]
+    (sentence,) = _sentences(rows)
+    assert sentence == (
+        "No embedding is shown to be better than control.random_50 here. pretrained.large_768 is the best measured, 80.0 %; "
+        "deploy refuses it without --force."
+    )
+
+
+def test_scores_of_other_numbers_of_labels_are_not_used_silently() -> None:
+    note = {"labels_note": "scores of 100 labels stand for 20: fewer were not measured"}
+    _, warning = _sentences([{**BEST, **note}, {**SMALL, **note}])
+    assert warning == "Scores of 100 labels stand for 20: fewer were not measured."
 
 
 SLOW = {"fits": False, "exceeds": "latency_ms_p95", "latency_ms_p95": 82.0, "bound": float("nan")}
@@ -95,13 +130,11 @@ def test_what_scores_more_but_does_not_fit_is_named_with_its_reason_and_the_best
         "pretrained.both scores 0.8 points more but exceeds the budget for time of a request (95 %) (82.0 ms) and for bytes "
         "per vector (3.07 kB).",
     ]
-    alone = {**SMALL, "best": "task.tfidf", "difference_to_best": 0.0, "bound": float("inf")}
+    alone = {**SMALL, "standing": "only candidate", "best": "task.tfidf", "difference_to_best": 0.0, "bound": float("inf")}
     assert _sentences([rows[0], alone])[0] == "Deploy task.tfidf, 79.7 %: the only candidate that fits the budgets."
     best = {**BEST, "chosen": True, "bound": 0.02}
     (sentence, _) = _sentences([rows[0], best, {**SMALL, "chosen": False, "non_inferior": False}])
-    assert sentence.startswith(
-        "Deploy pretrained.large_768, 80.0 %: the best that fits the budgets, and every other that fits"
-    )
+    assert sentence.startswith("Deploy pretrained.large_768, 80.0 %: the best that fits the budgets; every other that fits")
 
 
 def test_the_terminal_says_the_same() -> None:

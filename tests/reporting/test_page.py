@@ -239,6 +239,7 @@ def test_markup_in_names_stays_text(tables: Tables) -> None:
         "value": 0.7,
         "best": f"domain.{evil}_50",
     }
+    choice |= {"standing": "shown", "floor": evil, "p_floor": 0.5, "labels_note": evil, "n": 9}
     choice |= {"difference_to_best": 0.0, "bound": 0.0, "margin": 0.01, "non_inferior": True, "fits": True, "exceeds": ""}
     choice |= {"chosen": True, "tie": False, "bytes_per_item": 4.0, "languages": evil}
     out = {**choice, "embedding": evil, "value": 0.9, "fits": False, "exceeds": evil, "chosen": False}

@@ -19,7 +19,10 @@ def row(embedding: str, size: float, value: float, **changes: object) -> dict[st
         "difference_to_best": value - 0.8,
         "bound": value - 0.804,
         "margin": 0.01,
+        "standing": "shown" if changes.get("chosen") else "not shown",
+        "units_needed": float("nan"),
         "chosen": False,
+        "n": 300,
         **changes,
     }
 
@@ -37,21 +40,31 @@ def sentence(*rows: dict[str, object]) -> str:
 
 
 def test_a_size_that_is_enough_is_said_with_what_it_loses() -> None:
-    assert sentence(SMALL, {**MIDDLE, "chosen": True}, LARGE) == (
+    assert sentence(SMALL, {**MIDDLE, "chosen": True, "standing": "shown"}, LARGE) == (
         "Of domain.word2vec, domain.word2vec_100 (400 B) is enough: 0.3 points below the best, domain.word2vec_300, and not "
         "more than 0.7 points with 95 % confidence."
     )
 
 
 def test_where_no_smaller_one_is_enough_the_best_is_named_and_why() -> None:
-    assert sentence(SMALL, MIDDLE, {**LARGE, "chosen": True}) == (
+    assert sentence(SMALL, MIDDLE, {**LARGE, "chosen": True, "standing": "shown"}) == (
         "Of domain.word2vec, take domain.word2vec_300 (1.20 kB): 2 smaller ones may be worse by more than 1.0 points."
+    )
+
+
+def test_where_no_size_is_shown_to_be_enough_that_is_said_with_what_would_show_it() -> None:
+    measured = {**LARGE, "chosen": True, "standing": "best measured", "units_needed": 1500.0}
+    assert sentence(SMALL, MIDDLE, measured) == (
+        "Of domain.word2vec, take domain.word2vec_300 (1.20 kB), measured best: no size is shown to be within 1.0 points of "
+        "every other; about 1,200 more units would show it (80 % power)."
     )
 
 
 def test_a_smallest_that_is_best_is_said_to_be() -> None:
     best = {"best": "domain.word2vec_50"}
-    assert "the smallest is the best: domain.word2vec_50" in sentence({**SMALL, **best, "chosen": True}, {**LARGE, **best})
+    assert "the smallest is the best: domain.word2vec_50" in sentence(
+        {**SMALL, **best, "chosen": True, "standing": "shown"}, {**LARGE, **best}
+    )
 
 
 def test_pip_losses_are_found_among_the_checks() -> None:

@@ -7,7 +7,10 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_1samp
 
-from emb_pipeline.statistics.decision import ALL_TASKS, Rules, Scored, decide, joint, joint_choice, non_inferiority
+from emb_pipeline.names import MEASURED_BEST, NOT_ABOVE_FLOOR, NOT_SHOWN, SHOWN
+from emb_pipeline.statistics.decision import Rules, decide, joint_choice
+from emb_pipeline.statistics.non_inferiority import above_floor, non_inferiority, units_needed
+from emb_pipeline.statistics.scored import ALL_TASKS, Scored, joint
 
 NAMES = ["domain.large_300", "domain.small_50", "task.tfidf", "pretrained.big_768"]
 COSTS = pd.DataFrame(
@@ -193,3 +196,89 @@ def test_several_tasks_count_in_units_of_their_margins() -> None:
 def test_a_cost_that_does_not_exist_is_refused_with_those_that_do(rules: Rules) -> None:
     with pytest.raises(ValueError, match="'dollars' is no cost; these were measured: bytes_per_item, latency_ms_p95"):
         decide(_scored([0.8] * 4), COSTS, rules)
+
+
+def test_the_best_measured_is_tested_like_all_others_and_what_would_show_it_is_said() -> None:
+    candidates, _ = decide(_scored([0.72, 0.71, 0.70, 0.73], n=300, margin=0.01), COSTS, Rules())
+    rows = candidates.set_index("embedding")
+    best = rows.loc["pretrained.big_768"]
+    assert not rows["non_inferior"].any() and best["chosen"] and best["standing"] == MEASURED_BEST
+    assert best["reason"].startswith("measured best, but not shown to be within 0.01 of every other; about ")
+    assert best["units_needed"] > 300 and set(rows["standing"].drop("pretrained.big_768")) == {NOT_SHOWN}
+
+
+def test_as_many_units_as_are_said_to_be_needed_show_it_in_four_of_five_cases() -> None:
+    rng = np.random.default_rng(3)
+
+    def scored(n: int) -> Scored:
+        scores = rng.normal(0.5, 1.0, size=(n, 4)) + rng.normal(size=(n, 1))
+        return Scored.of_units("t", "accuracy", list("abcd"), scores, 0.25, n_resamples=300, rng=rng)
+
+    few = scored(100)
+    needed = units_needed(few, np.full(4, 0.5), 0.05)
+    passed = [non_inferiority(scored(round(needed[0])))[0][0] <= 0.05 for _ in range(100)]
+    assert needed[0] > 100 and np.mean(passed) == pytest.approx(0.8, abs=0.1)
+    assert np.isinf(units_needed(few, np.array([0.5, 0.5, 0.5, 0.7]), 0.05)[0])  # it is inferior, whatever is measured
+
+
+def test_an_inferior_embedding_is_seldom_recommended_as_shown() -> None:
+    """One is truly best; where another is measured best, the words say that it is not shown."""
+    rng = np.random.default_rng(7)
+    shown = measured = 0
+    for _ in range(60):
+        scores = (rng.normal(size=(300, 1)) + rng.normal(size=(300, 10)) < np.r_[0.85, np.full(9, 0.74)]).astype(float)
+        names = [f"e{number}" for number in range(10)]
+        scored = Scored.of_units("t", "accuracy", names, scores, 0.01, n_resamples=200, rng=rng)
+        costs = pd.DataFrame({"bytes_per_item": rng.permutation(10) + 1.0}, index=names)
+        candidates, _ = decide(scored, costs, Rules(cheapest_by=("bytes_per_item",)))
+        (chosen,) = candidates[candidates["chosen"]].to_dict("records")
+        shown += chosen["embedding"] != "e0" and chosen["standing"] == SHOWN
+        measured += chosen["embedding"] != "e0" and chosen["standing"] == MEASURED_BEST
+    assert shown <= 6 and measured > 12  # 5 % of 60, and two standard deviations; an inferior one is often measured best
+
+
+def test_nothing_that_is_no_better_than_a_control_counts_as_shown() -> None:
+    rng = np.random.default_rng(8)
+    scores = (rng.random((400, 4)) < 0.5).astype(float)
+    floors = {
+        "control.random_50": (rng.random(400) < 0.5).astype(float),
+        "the largest class": np.r_[np.ones(208), np.zeros(192)],
+    }
+    worthless = Scored.of_units("t", "accuracy", NAMES, scores, 0.3, n_resamples=500, rng=rng, floors=floors)
+    candidates, _ = decide(worthless, COSTS, Rules())
+    assert set(candidates["standing"]) == {NOT_ABOVE_FLOOR} and candidates["non_inferior"].all()
+    assert candidates["reason"].str.startswith("not shown to be better than ").all() and not candidates["above_floor"].any()
+    scores[:, 0] = rng.random(400) < 0.8
+    candidates, _ = decide(
+        Scored.of_units("t", "accuracy", NAMES, scores, 0.6, n_resamples=500, rng=rng, floors=floors), COSTS, Rules()
+    )
+    rows = candidates.set_index("embedding")
+    assert rows["non_inferior"].all() and rows[rows["chosen"]].index.tolist() == [NAMES[0]]  # cheaper ones are worth nothing
+    assert rows["standing"].value_counts().to_dict() == {NOT_ABOVE_FLOOR: 3, SHOWN: 1}
+
+
+def test_better_than_a_control_is_seldom_said_of_any_where_none_is() -> None:
+    rng = np.random.default_rng(9)
+    wrong = 0
+    for _ in range(200):
+        scores = rng.normal(size=(200, 1)) + rng.normal(size=(200, 7))
+        floors = {"control.random_50": scores[:, 6]}
+        part = Scored.of_units("t", "m", list("abcdef"), scores[:, :6], 0.1, n_resamples=300, rng=rng, floors=floors)
+        wrong += bool((above_floor(part)[0] <= 0.05).any())
+    assert wrong <= 17  # 5 % of 200, and 2.3 standard deviations
+
+
+def test_floors_of_several_tasks_are_those_that_all_of_them_have() -> None:
+    rng = np.random.default_rng(0)
+
+    def part(task: str, *floors: str) -> Scored:
+        scores = rng.random((50, 2))
+        of_floors = {name: rng.random(50) for name in floors}
+        return Scored.of_units(task, "accuracy", ["a", "b"], scores, 0.1, n_resamples=99, rng=rng, floors=of_floors)
+
+    together = joint(
+        [part("one", "control.random_50", "the largest class"), part("two", "control.random_50")], {"one": 1, "two": 1}
+    )
+    assert together is not None and together.floor is not None and together.floor.embeddings == ["control.random_50"]
+    without = joint([part("one", "control.random_50"), part("two")], {"one": 1, "two": 1})
+    assert without is not None and without.floor is None

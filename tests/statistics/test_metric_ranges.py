@@ -11,13 +11,14 @@ from scipy import stats
 
 from emb_pipeline.diagnostics.word_tests import among_nearest, word_similarity
 from emb_pipeline.embeddings.word_vectors import WordVectors
-from emb_pipeline.statistics.decision import Scored, non_inferiority
 from emb_pipeline.statistics.intervals import bootstrap_means, keep_in_range, mean_intervals, percentile_interval
 from emb_pipeline.statistics.label_curves import learning_curves
 from emb_pipeline.statistics.leaderboard import comparisons, leaderboard
 from emb_pipeline.statistics.metric_ranges import largest_difference, range_of
+from emb_pipeline.statistics.non_inferiority import non_inferiority
 from emb_pipeline.statistics.pseudo_values import of_coverage, of_ratio, of_spearman
 from emb_pipeline.statistics.resampling import Resampling
+from emb_pipeline.statistics.scored import Scored
 
 CORRELATION = (-1.0, 1.0)
 QUICK = Resampling(resamples=500, permutations=99)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emb_pipeline.statistics.decision import Scored
+from emb_pipeline.statistics.scored import Scored
 from emb_pipeline.statistics.sizes import SIZES, smallest_sufficient
 
 DIMS = {"w_50": 50, "w_100": 100, "w_300": 300}

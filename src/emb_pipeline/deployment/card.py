@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from emb_pipeline.reporting.decision_findings import best_name, excess_text, language_text
+from emb_pipeline.names import NOT_ABOVE_FLOOR, ONLY, SHOWN
+from emb_pipeline.reporting.decision_findings import best_name, excess_text, further_units_text, language_text
 from emb_pipeline.reporting.wording import code_markdown, distance_text, value_text
 
 _NAMED = 5
@@ -43,8 +44,9 @@ def embedding_card(facts: Mapping[str, Any], options: Mapping[str, Any], others:
     lines = [
         f"# {escape(name, quote=False)} for {escape(task, quote=False)}",
         "",
-        f"On {code_markdown(task)} the cheapest embedding within the budgets that is not inferior to {top}.",
+        f"On {code_markdown(task)} {_standing(facts, best, top)}.",
         "",
+        *([f"Note: {facts['labels_note']}.", ""] if facts.get("labels_note") else []),
         "## What was not chosen, and why",
         "",
         *(_reasons(facts, others) or ["- there was no other candidate"]),
@@ -52,6 +54,14 @@ def embedding_card(facts: Mapping[str, Any], options: Mapping[str, Any], others:
         "## Scores",
         "",
         f"- {metric}: {facts['value']:.4f} on {facts['n']:,} test units that it did not learn from",
+        *(
+            [
+                f"- corrected for having been chosen among {facts['among']:.0f}: {facts['corrected']:.4f} "
+                f"[{facts['corrected_low']:.4f}, {facts['corrected_high']:.4f}]"
+            ]
+            if facts.get("among", 0) > 1
+            else []
+        ),
         *(
             [
                 f"- against {best}: {facts['difference_to_best']:+.4f}; with 95 % confidence not below "
@@ -90,6 +100,21 @@ def embedding_card(facts: Mapping[str, Any], options: Mapping[str, Any], others:
         "",
     ]
     return "\n".join(line for line in lines if line is not None)
+
+
+def _standing(facts: Mapping[str, Any], best: str, top: str) -> str:
+    """Say what the tests of the decision say of the chosen one."""
+    margin = distance_text(facts["margin"], facts["metric"])
+    if facts["standing"] == NOT_ABOVE_FLOOR:
+        return (
+            f"no embedding is shown to be better than {code_markdown(facts['floor'])}; this one was handed over all the same"
+        )
+    if facts["standing"] == SHOWN:
+        return f"the cheapest embedding within the budgets that is shown to be not inferior to {top}"
+    if facts["standing"] == ONLY:
+        return "the only candidate that fits the budgets"
+    more = further_units_text(facts)
+    return f"measured as {best}, but not shown to be within {margin} of every other{f'; {more}' if more else ''}"
 
 
 def _reasons(facts: Mapping[str, Any], others: pd.DataFrame) -> list[str]:

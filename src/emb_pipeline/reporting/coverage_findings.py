@@ -25,7 +25,7 @@ def coverage_finding(rows: pd.DataFrame) -> Finding | None:
     """
     if "known_tokens" not in rows.columns:
         return None
-    could_be_chosen = pick.choosable(rows) if "derivation" in rows.columns else pick.without_controls(rows)
+    could_be_chosen = pick.choosable(rows)
     low = could_be_chosen[could_be_chosen["known_tokens"] < LOW_COVERAGE].sort_values("known_tokens", kind="stable")
     if low.empty:
         return None

@@ -9,8 +9,10 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from emb_pipeline.names import MEASURED_BEST, NOT_ABOVE_FLOOR, ONLY, SHOWN
 from emb_pipeline.reporting.findings import Finding, code, names
 from emb_pipeline.reporting.wording import (
+    NARROW_SPACE,
     bytes_text,
     count_text,
     difference_text,
@@ -58,6 +60,7 @@ def decision_findings(
             str(task),
             [
                 _choice(rows),
+                *_labels(rows),
                 *_language(rows),
                 *_unknown(rows),
                 *_ties(rows),
@@ -143,7 +146,53 @@ def _choice(rows: pd.DataFrame) -> Finding:
     if not rows["chosen"].any():
         return Finding(Markup("No embedding fits all budgets."), "warning")
     row = rows[rows["chosen"]].iloc[0].to_dict()
-    return Finding(Markup("Deploy {}{}: {}.").format(code(row["embedding"]), _at(row), _against(row, rows)), "lead")
+    if row["standing"] == NOT_ABOVE_FLOOR:
+        sentence = Markup("{} {} is the {}{}; <code>deploy</code> refuses it without <code>--force</code>.")
+        which = "best measured" if row["embedding"] == row["best"] else "cheapest that is not inferior"
+        return Finding(sentence.format(worthless_text(rows), code(row["embedding"]), which, _at(row)), "warning")
+    text = Markup("Deploy {}{}: {}.").format(code(row["embedding"]), _at(row), _against(row, rows))
+    return Finding(text + corrected_text(row), "lead")
+
+
+def worthless_text(rows: pd.DataFrame) -> Markup:
+    """Say that none of a task's candidates is shown to be better than the floor; empty where one is, or none was tested."""
+    competing = rows[rows["fits"]]
+    if competing.empty or not (competing["standing"] == NOT_ABOVE_FLOOR).all():
+        return Markup()
+    hardest = competing.sort_values("p_floor")["floor"].iloc[0]
+    return Markup("<strong>No embedding is shown to be better than {} here.</strong>").format(_floor_name(str(hardest)))
+
+
+def corrected_text(row: Mapping[Hashable, Any]) -> Markup:
+    """Say what an embedding that was chosen by its score is worth without what choosing adds to it."""
+    corrected, metric = row.get("corrected"), str(row["metric"])
+    if corrected is None or pd.isna(corrected) or metric == MARGINS or row["among"] < 2:
+        return Markup()
+    return Markup(" Corrected for having been chosen among {}: {} {}.").format(
+        count_text(row["among"]),
+        value_text(corrected, metric),
+        interval_text(row["corrected_low"], row["corrected_high"], metric),
+    )
+
+
+def further_units_text(row: Mapping[Any, Any]) -> str:
+    """Say how many more units would show an embedding to be not inferior; empty where no number would."""
+    needed = row.get("units_needed")
+    if needed is None or pd.isna(needed):
+        return ""
+    further = max(float(needed) - float(row["n"]), 1.0)
+    return f"about {count_text(further)} more units would show it (80{NARROW_SPACE}% power)"
+
+
+def standing_text(row: Mapping[Hashable, Any]) -> str:
+    """How a candidate stands, in a few words."""
+    if row["standing"] == NOT_ABOVE_FLOOR:
+        return f"not shown to be better than {row['floor']}"
+    return {MEASURED_BEST: "measured best, not shown", ONLY: "the only candidate"}.get(str(row["standing"]), "")
+
+
+def _floor_name(floor: str) -> Markup:
+    return code(floor) if "." in floor else Markup(floor)
 
 
 def _unknown(rows: pd.DataFrame) -> list[Finding]:
@@ -162,15 +211,21 @@ def _at(row: Mapping[Hashable, Any]) -> str:
 def _against(row: Mapping[Hashable, Any], rows: pd.DataFrame) -> Markup:
     """How the chosen one stands to the best, and what it costs of the best one's."""
     top = best_name(rows)
+    if row["standing"] == ONLY:
+        return Markup("the only candidate{}").format(
+            ", so there is nothing to compare it with" if len(rows) == 1 else " that fits the budgets"
+        )
+    if row["standing"] != SHOWN:
+        which = top if row["embedding"] == row["best"] else f"{top} of those above the floor"
+        more = further_units_text(row)
+        return Markup("measured as {}, but not shown to be within {} of every other{}").format(
+            which, _margin(row), f"; {more}" if more else ""
+        )
     if row["embedding"] == row["best"]:
         others = int((rows["non_inferior"] & ~rows["chosen"]).sum())
         if others:
-            return Markup("{}, and the cheapest of {} that are not inferior").format(top, count_text(others + 1))
-        if rows["fits"].sum() == 1:
-            return Markup("the only candidate{}").format(
-                ", so there is nothing to compare it with" if len(rows) == 1 else " that fits the budgets"
-            )
-        return Markup("{}, and every other that fits may be worse by more than {}").format(top, _margin(row))
+            return Markup("{}, and the cheapest of {} that are shown to be not inferior").format(top, count_text(others + 1))
+        return Markup("{}; every other that fits may be worse by more than {}").format(top, _margin(row))
     best = rows[rows["embedding"] == row["best"]].iloc[0].to_dict()
     where = Markup("{} below {}, {}, and not more than {} with 95 % confidence").format(
         _distance(-row["difference_to_best"], row["metric"]), top, code(row["best"]), _distance(-row["bound"], row["metric"])
@@ -178,6 +233,12 @@ def _against(row: Mapping[Hashable, Any], rows: pd.DataFrame) -> Markup:
     return where + Markup(", at {} for a vector instead of {}").format(
         bytes_text(row["bytes_per_item"]), bytes_text(best["bytes_per_item"])
     )
+
+
+def _labels(rows: pd.DataFrame) -> list[Finding]:
+    """Say of how many labels the scores are, where these are not as many as were asked for."""
+    notes = rows["labels_note"].dropna()
+    return [Finding(Markup("{}.").format(str(note)[:1].upper() + str(note)[1:]), "warning") for note in notes[:1] if note]
 
 
 def _language(rows: pd.DataFrame) -> list[Finding]:

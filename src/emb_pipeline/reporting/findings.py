@@ -81,7 +81,7 @@ class Result:
     distinct : DataFrame
         One row per embedding: seeds averaged.
     leader : mapping, optional
-        The highest of these that is no control.
+        The highest of these that could be deployed.
     """
 
     task: str
@@ -101,7 +101,7 @@ class Result:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "distinct", pick.one_per_embedding(self.rows))
-        serious = pick.without_controls(self.distinct)
+        serious = pick.choosable(self.distinct)
         object.__setattr__(self, "leader", None if serious.empty else serious.iloc[0].to_dict())
 
     @property
@@ -122,7 +122,7 @@ class Result:
         """The leader and the embeddings (no controls) that are not significantly different from it, best first."""
         if self.leader is None:
             return []
-        others = pick.without_controls(self.distinct).iloc[1:].to_dict("records")
+        others = pick.choosable(self.distinct).iloc[1:].to_dict("records")
         ties = [row for row in others if _equal(row, self.leader) or self.told_apart(self.leader, row) is False]
         return [self.leader, *ties]
 
@@ -184,7 +184,7 @@ def leader_finding(result: Result) -> Finding:
     leader = result.leader
     if leader is None:
         return Finding(Markup("Only controls were evaluated on this task, so there is nothing to choose from."), "warning")
-    others = pick.without_controls(result.distinct).iloc[1:].to_dict("records")
+    others = pick.choosable(result.distinct).iloc[1:].to_dict("records")
     equal = [row for row in others if _equal(row, leader)]
     others = others[len(equal) :]
     ties = any(result.told_apart(leader, row) is False for row in others)
@@ -309,7 +309,8 @@ def sparse_finding(result: Result) -> Finding | None:
 
 def _best_of_each(result: Result) -> tuple[_Row, _Row] | None:
     """Best dense and best sparse row. Seeds are averaged: the best of several would have more chances to win."""
-    sparse, dense = pick.sparse_rows(result.distinct), pick.dense_rows(result.distinct)
+    rows = pick.choosable(result.distinct)
+    sparse, dense = pick.sparse_rows(rows), pick.dense_rows(rows)
     return None if sparse.empty or dense.empty else (dense.iloc[0].to_dict(), sparse.iloc[0].to_dict())
 
 
@@ -394,7 +395,7 @@ def _effect(row: _Row, metric: str) -> Markup:
 def control_findings(result: Result) -> list[Finding]:
     """Whether the controls stay at the floor. One that does not makes every other number suspect."""
     controls = result.distinct[result.distinct["origin"] == pick.CONTROL].to_dict("records")
-    others = pick.without_controls(result.distinct).to_dict("records")
+    others = pick.choosable(result.distinct).to_dict("records")
     if not controls:
         return [Finding(Markup("No control was run on this task, so the noise floor is unknown."))]
     warnings = []

@@ -6,9 +6,10 @@ plotly.js, style and figures are all inside. A content security policy forbids t
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any
 
@@ -26,7 +27,15 @@ from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting.class_view import class_view
 from emb_pipeline.reporting.coverage_findings import coverage_finding, cut_finding
 from emb_pipeline.reporting.curve_findings import curve_findings
-from emb_pipeline.reporting.decision_findings import COST_NAMES, MARGINS, cost_text, decision_findings
+from emb_pipeline.reporting.decision_findings import (
+    COST_NAMES,
+    MARGINS,
+    corrected_text,
+    cost_text,
+    decision_findings,
+    standing_text,
+    worthless_text,
+)
 from emb_pipeline.reporting.diagnosis import diagnosis_view
 from emb_pipeline.reporting.difference_findings import difference_finding, label_finding
 from emb_pipeline.reporting.factor_findings import OF_ANY_TASK, across_findings, factor_findings
@@ -185,7 +194,7 @@ def report_page(
         if class_results is None or confusions is None
         else {each.task: view for each in results if (view := class_view(each, class_results, confusions))},
         "failed": [] if failures is None else failed_cells(failures),
-        "tasks": [_task(each, leaderboard, audit, run, drawn or {}) for each in results],
+        "tasks": [_task(each, leaderboard, audit, run, drawn or {}, decision) for each in results],
         "overview": _overview(results) if len(results) > 1 else None,
         "origins": _origins(origins, level, (drawn or {}).get("origins")),
         "origins_missing": _origins_missing(leaderboard),
@@ -249,7 +258,12 @@ def _packaged(name: str) -> str:
 
 
 def _task(
-    each: Result, leaderboard: pd.DataFrame, audit: pd.DataFrame, run: Mapping[str, Any], drawn: Mapping[str, go.Figure]
+    each: Result,
+    leaderboard: pd.DataFrame,
+    audit: pd.DataFrame,
+    run: Mapping[str, Any],
+    drawn: Mapping[str, go.Figure],
+    decision: pd.DataFrame | None = None,
 ) -> dict[str, Any]:
     definition = (run.get("tasks") or {}).get(each.task) or {}
     ceiling = each.ceiling if each.metric == "accuracy" else None
@@ -260,7 +274,7 @@ def _task(
         "size": each.items,
         "metric": wording.metric_name(each.metric),
         "definition": _definition(definition.get("definition")),
-        "findings": [*findings(each), *filter(None, [coverage_finding(each.rows), cut_finding(each.rows)])],
+        "findings": [*_answer(each, decision), *filter(None, [coverage_finding(each.rows), cut_finding(each.rows)])],
         "board": _board(each, leaderboard),
         "chart": _chart(
             drawn.get(f"{each.task}_leaderboard") or figures.leaderboard_figure(leaderboard, each.task, ceiling=ceiling),
@@ -287,6 +301,19 @@ def _task(
         ],
         "repetition_findings": [found for found in (seed_finding(each), sample_finding(each)) if found is not None],
     }
+
+
+def _answer(each: Result, decision: pd.DataFrame | None) -> list[Finding]:
+    """The sentences of a task; before all that nothing is worth having, and behind the highest score what it is worth."""
+    found = findings(each)
+    if decision is None or each.leader is None:
+        return found
+    rows = decision[decision["task"] == each.task]
+    worthless = worthless_text(rows)
+    of_leader = rows[rows["embedding"] == without_seed(str(each.leader["embedding"]))].to_dict("records")
+    if of_leader and math.isclose(of_leader[0]["value"], each.leader["value"], abs_tol=1e-6):  # of as many labels
+        found[0] = replace(found[0], text=found[0].text + corrected_text(of_leader[0]))
+    return [*([Finding(worthless, "warning")] if worthless else []), *found]
 
 
 def _board(each: Result, leaderboard: pd.DataFrame) -> dict[str, Any]:
@@ -731,8 +758,9 @@ def _decision(decision: pd.DataFrame, relaxations: pd.DataFrame, joint_choice: p
 
 
 def _verdict(row: Mapping[Hashable, Any]) -> str:
+    standing = standing_text(row)
     if row["chosen"]:
-        return "chosen"
+        return ", ".join(filter(None, ["chosen", standing]))
     if not row["fits"]:
         over, unknown = (
             ", ".join(COST_NAMES.get(name, name) for name in str(row[column]).split(", ")) if row.get(column) else ""
@@ -741,6 +769,8 @@ def _verdict(row: Mapping[Hashable, Any]) -> str:
         return "; ".join(filter(None, [over and f"over budget: {over}", unknown and f"unknown: {unknown}"]))
     if row["tie"]:
         return "as good and as cheap"
+    if standing:
+        return standing
     return "as good, dearer" if row["non_inferior"] else "may be inferior"
 
 

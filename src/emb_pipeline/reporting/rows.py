@@ -177,7 +177,7 @@ def without_copies(rows: pd.DataFrame) -> pd.DataFrame:
 def choosable(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of embeddings that could be deployed: no controls, and none whose training text was changed on purpose."""
     rest = without_controls(rows)
-    return rest[~rest["derivation"].isin(CHANGED_TEXT)]
+    return rest[~rest["derivation"].isin(CHANGED_TEXT)] if "derivation" in rest.columns else rest
 
 
 def key_of(row: Mapping[Hashable, Any]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pandas as pd
 from markupsafe import Markup
 
+from emb_pipeline.names import SHOWN
+from emb_pipeline.reporting.decision_findings import further_units_text
 from emb_pipeline.reporting.findings import Finding, code
 from emb_pipeline.reporting.wording import bytes_text, distance_text, plural
 
@@ -34,6 +36,10 @@ def _finding(family: str, rows: pd.DataFrame) -> Finding:
     metric = row["metric"]
     margin = distance_text(row["margin"], metric)
     size = bytes_text(row["bytes_per_item"])
+    if row["standing"] != SHOWN:
+        more = further_units_text(row)
+        sentence = Markup("Of {}, take {} ({}), measured best: no size is shown to be within {} of every other{}.")
+        return Finding(sentence.format(family, code(row["embedding"]), size, margin, f"; {more}" if more else ""))
     if row["embedding"] == row["best"]:
         smaller = int((rows["bytes_per_item"] < row["bytes_per_item"]).sum())
         if not smaller:

@@ -38,7 +38,7 @@ UNITS = {
 }
 LABELS = {"sequence_labelling": "labelled sentences"}
 NOTHING = "–"
-_MINUS, _NARROW_SPACE = "\u2212", "\u202f"
+_MINUS, NARROW_SPACE = "\u2212", "\u202f"
 _TICKS = re.compile("`+")
 _PERCENT = re.compile(r"accuracy|exact_match|.*f1(_.+)?|precision|recall(@\d+|_seen|_unseen)?(_cold)?|coverage@\d+")
 
@@ -67,7 +67,7 @@ def value_text(value: float | None, metric: str) -> str:
     """``75.6 %`` or ``0.431``; an en dash where there is no value."""
     if value is None or not math.isfinite(value):
         return NOTHING
-    return f"{100 * value:.1f}{_NARROW_SPACE}%" if is_percent(metric) else f"{value:.3f}".replace("-", _MINUS)
+    return f"{100 * value:.1f}{NARROW_SPACE}%" if is_percent(metric) else f"{value:.3f}".replace("-", _MINUS)
 
 
 def interval_text(low: float | None, high: float | None, metric: str) -> str:
@@ -114,7 +114,7 @@ def share_text(share: float | None) -> str:
         return NOTHING
     share = max(share, 0.0)  # not -0.0
     digits = 2 if 0 < share < 0.01 or 0.99 < share < 1 else 1
-    return f"{100 * share:.{digits}f}{_NARROW_SPACE}%"
+    return f"{100 * share:.{digits}f}{NARROW_SPACE}%"
 
 
 def seconds_text(seconds: float | None) -> str:
@@ -122,12 +122,12 @@ def seconds_text(seconds: float | None) -> str:
     if seconds is None or not math.isfinite(seconds):
         return NOTHING
     if seconds == 0:
-        return f"0{_NARROW_SPACE}s"
+        return f"0{NARROW_SPACE}s"
     if seconds < 0.01:
-        return f"<{_NARROW_SPACE}0.01{_NARROW_SPACE}s"
+        return f"<{NARROW_SPACE}0.01{NARROW_SPACE}s"
     for limit, divisor, unit in ((100, 1, "s"), (5400, 60, "min"), (math.inf, 3600, "h")):
         if seconds < limit:
-            return f"{_three_digits(seconds / divisor)}{_NARROW_SPACE}{unit}"
+            return f"{_three_digits(seconds / divisor)}{NARROW_SPACE}{unit}"
     raise AssertionError("unreachable")
 
 
@@ -135,7 +135,7 @@ def milliseconds_text(milliseconds: float | None) -> str:
     """``0.31 ms``, ``12.0 ms``."""
     if milliseconds is None or not math.isfinite(milliseconds):
         return NOTHING
-    return f"{_three_digits(milliseconds)}{_NARROW_SPACE}ms"
+    return f"{_three_digits(milliseconds)}{NARROW_SPACE}ms"
 
 
 def bytes_text(size: float | None) -> str:
@@ -146,7 +146,7 @@ def bytes_text(size: float | None) -> str:
     while size >= 999.5 and unit < 4:
         size, unit = size / 1000, unit + 1
     number = f"{size:.0f}" if unit == 0 else _three_digits(size)
-    return f"{number}{_NARROW_SPACE}{('B', 'kB', 'MB', 'GB', 'TB')[unit]}"
+    return f"{number}{NARROW_SPACE}{('B', 'kB', 'MB', 'GB', 'TB')[unit]}"
 
 
 def number_text(value: float | None) -> str:

@@ -9,11 +9,12 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 
-from emb_pipeline.statistics.intervals import bootstrap_means, percentile_interval
-from emb_pipeline.statistics.metric_ranges import largest_difference
+from emb_pipeline.names import MEASURED_BEST, NO_CANDIDATE, NOT_ABOVE_FLOOR, NOT_SHOWN, ONLY, SHOWN
+from emb_pipeline.statistics.intervals import Interval, percentile_interval
+from emb_pipeline.statistics.non_inferiority import above_floor, non_inferiority, units_needed
+from emb_pipeline.statistics.scored import Scored
+from emb_pipeline.statistics.winner import Choice, corrected_for_choosing, likely_means, take_cheapest_shown, take_highest
 
-ALL_TASKS = "all tasks"
-"""The decision over several tasks, beside those for each."""
 COST_TOLERANCE = 0.05
 """Costs that differ by no more than this share count as equal: measured times repeat no better."""
 CANDIDATES = {
@@ -27,6 +28,16 @@ CANDIDATES = {
     "margin": "float64",
     "p": "float64",
     "non_inferior": "bool",
+    "standing": "string",
+    "units_needed": "float64",
+    "floor": "string",
+    "p_floor": "float64",
+    "above_floor": "boolean",
+    "corrected": "float64",
+    "corrected_low": "float64",
+    "corrected_high": "float64",
+    "among": "Int64",
+    "labels_note": "string",
     "fits": "bool",
     "exceeds": "string",
     "unknown": "string",
@@ -54,6 +65,7 @@ JOINT_CHOICE = {
     "metric": "string",
     "embedding": "string",
     "competes": "bool",
+    "standing": "string",
     "reason": "string",
     "chosen": "bool",
     "value": "float64",
@@ -67,62 +79,6 @@ WhyUnknown: TypeAlias = Mapping[str, Mapping[str, str]]
 """Of an embedding: costs that are not known, each with the reason."""
 _NO_REASON: WhyUnknown = {}
 _NOT_MEASURED = "not measured"
-
-
-@dataclass(frozen=True, eq=False)
-class Scored:
-    """The candidates' scores on one task.
-
-    Attributes
-    ----------
-    task, metric : str
-        What they were scored on, and by what; higher is better.
-    embeddings : list of str
-        Names of the columns.
-    values : ndarray of shape (n_embeddings,)
-        Mean scores.
-    resampled : ndarray of shape (n_resamples, n_embeddings)
-        The same of resampled units.
-    margin : float
-        How much worse than the best is still good enough, in the metric's own scale.
-    n_units : int
-        Units that were scored.
-    largest : float
-        Largest difference that the metric can show: no bound is further away.
-    """
-
-    task: str
-    metric: str
-    embeddings: list[str]
-    values: np.ndarray
-    resampled: np.ndarray
-    margin: float
-    n_units: int
-    largest: float = np.inf
-
-    @classmethod
-    def of_units(
-        cls,
-        task: str,
-        metric: str,
-        embeddings: Sequence[str],
-        scores: np.ndarray,
-        margin: float,
-        *,
-        n_resamples: int,
-        rng: np.random.Generator,
-        groups: np.ndarray | None = None,
-    ) -> Scored:
-        """From item scores of shape (n_units, n_embeddings); units of a group are drawn together."""
-        resampled = bootstrap_means(scores, n_resamples=n_resamples, rng=rng, groups=groups, discordant=True)
-        largest = largest_difference(metric)
-        return cls(task, metric, list(embeddings), scores.mean(axis=0), resampled, margin, len(scores), largest)
-
-    def among(self, names: Sequence[str]) -> Scored:
-        """The same of some of the embeddings, in this order."""
-        columns = [self.embeddings.index(name) for name in names]
-        values, resampled = self.values[columns], self.resampled[:, columns]
-        return Scored(self.task, self.metric, list(names), values, resampled, self.margin, self.n_units, self.largest)
 
 
 @dataclass(frozen=True)
@@ -142,75 +98,6 @@ class Rules:
     budgets: Mapping[str, float] = field(default_factory=dict)
     cheapest_by: tuple[str, ...] = ("bytes_per_item", "latency_ms_p95", "train_seconds")
     level: float = 0.05
-
-
-def non_inferiority(scored: Scored, level: float = 0.05) -> tuple[np.ndarray, np.ndarray]:
-    """Test of each embedding against the best, whichever that truly is.
-
-    Embedding j is not inferior if it is not worse than *any* other by the margin or more. Against each other i it is tested
-    by ``t = (mean_j - mean_i + margin) / s_ij``, and compared with the largest such statistic of all embeddings against i
-    under resampling (Dunnett's comparisons with i as the control, by bootstrap); its p is the largest of these. Whichever
-    i is truly the best, an inferior j is let through only by a false alarm among the comparisons with that i: the
-    probability of letting any through is at most the level, though the best is chosen from the same scores.
-
-    Parameters
-    ----------
-    scored : Scored
-        The candidates.
-    level : float
-        Of the bounds.
-
-    Returns
-    -------
-    p : ndarray of shape (n_embeddings,)
-        Adjusted. A single candidate has p = 1 / (n_resamples + 1): there is nothing to be inferior to.
-    bound : ndarray of shape (n_embeddings,)
-        Lower simultaneous bound of each one's mean minus the best other's: above ``-margin`` means not inferior.
-
-    References
-    ----------
-    .. [1] Hsu (1996), Multiple Comparisons: Theory and Methods, ch. 4 (comparisons with the best).
-    .. [2] Berger (1982), Multiparameter hypothesis testing and acceptance sampling, Technometrics 24(4).
-    .. [3] Piaggio et al. (2012), Reporting of noninferiority and equivalence randomized trials, JAMA 308(24).
-    """
-    values, deviations = scored.values, scored.resampled - scored.resampled.mean(axis=0)
-    n_resamples, n = deviations.shape
-    p, bound = np.full(n, 1 / (n_resamples + 1)), np.full(n, np.inf)
-    for reference in range(n if n > 1 else 0):
-        others = np.arange(n) != reference
-        differences = deviations[:, others] - deviations[:, [reference]]
-        spread = differences.std(axis=0)
-        varies = spread > 1e-12
-        standardised = np.divide(differences, spread, out=np.zeros_like(differences), where=varies)
-        largest = np.sort(standardised.max(axis=1))
-        observed = values[others] - values[reference]
-        shifted = observed + scored.margin
-        statistic = np.divide(shifted, spread, out=np.where(shifted > 0, np.inf, -np.inf), where=varies)
-        against = (1 + n_resamples - np.searchsorted(largest, statistic)) / (1 + n_resamples)
-        p[others] = np.maximum(p[others], against)
-        bound[others] = np.minimum(bound[others], observed - np.quantile(largest, 1 - level) * spread)
-    return p, np.where(np.isfinite(bound), np.clip(bound, -scored.largest, scored.largest), bound)
-
-
-def joint(parts: Sequence[Scored], weights: Mapping[str, float]) -> Scored | None:
-    """Several tasks as one: the weighted mean of scores in units of each task's margin; None if no embedding serves all.
-
-    A weight says what a margin's worth on a task counts. Tasks have units of their own, so they are resampled by themselves.
-    """
-    counted = [part for part in parts if weights.get(part.task, 0) > 0]
-    names = [name for name in counted[0].embeddings if all(name in part.embeddings for part in counted)] if counted else []
-    if len(counted) < 2 or not names:
-        return None
-    shares = np.array([weights[part.task] for part in counted], dtype=np.float64)
-    shares /= shares.sum()
-    n_resamples = min(len(part.resampled) for part in counted)
-    values, resampled = np.zeros(len(names)), np.zeros((n_resamples, len(names)))
-    for share, part in zip(shares, (part.among(names) for part in counted), strict=True):
-        values += share * part.values / part.margin
-        resampled += share * part.resampled[:n_resamples] / part.margin
-    largest = sum(share * part.largest / part.margin for share, part in zip(shares, counted, strict=True))
-    n_units = sum(part.n_units for part in counted)
-    return Scored(ALL_TASKS, "margins", names, values, resampled, 1.0, n_units, float(largest))
 
 
 def decide(
@@ -235,9 +122,14 @@ def decide(
     Returns
     -------
     candidates : DataFrame with the columns of CANDIDATES, and those of ``costs``
-        One row per embedding, the best first. ``chosen``: the cheapest that fits and is not inferior to the best that fits;
-        ``tie``: those too that cost as much. Nothing is chosen where everything exceeds a budget. ``exceeds`` and
-        ``unknown``: budgets, separated by commas; ``reason``: why it was chosen, or was not.
+        One row per embedding, the best first. ``chosen``: of those that fit, the cheapest that is shown to be not inferior
+        to the best that fits, and better than the floor. Where none is shown to be not inferior it is the one measured best,
+        and where none is shown to be better than the floor, that does not count: ``standing`` tells these apart.
+        ``tie``: those too that cost as much. Nothing is chosen where everything exceeds a budget. ``units_needed``: units
+        that would show it to be not inferior in 80 % of cases. ``floor``: what it is hardest to be better than, with
+        ``p_floor``. ``corrected`` with its interval: of what was chosen, or measured best, the value without what choosing
+        ``among`` so many adds. ``exceeds`` and ``unknown``: budgets, separated by commas; ``reason``: why it was chosen, or
+        was not.
     relaxations : DataFrame with the columns of RELAXATIONS
         For each budget: the best embedding that it alone excludes, the limit that would let it in, and what that would
         change. ``binds``: it is better than the chosen one by more than nothing, significantly. Where nothing fits, the
@@ -269,12 +161,12 @@ def decide(
     }
     within = [name for name in scored.embeddings if not exceeds[name]]
     fitting = [name for name in within if not not_known[name]] or within
-    tested = scored.among(fitting)
-    p, bound = non_inferiority(tested, rules.level) if fitting else (np.empty(0), np.empty(0))
-    best = fitting[int(tested.values.argmax())] if fitting else None
-    good = [name for name, each in zip(fitting, p, strict=True) if each <= rules.level or name == best]
-    ties = _cheapest(of_each.loc[good], rules.cheapest_by) if good else []
+    verdicts = _verdicts(scored.among(fitting), rules.level)
+    best = verdicts.best
+    good = [name for name in verdicts.eligible if verdicts.p[name] <= rules.level]
+    ties = _cheapest(of_each.loc[good], rules.cheapest_by) if good else [*verdicts.eligible[:1]]
     chosen = ties[0] if ties else None
+    corrections = _corrections(scored, verdicts, chosen, of_each, rules)
     value = dict(zip(scored.embeddings, scored.values.tolist(), strict=True))
     rows = [
         {
@@ -284,10 +176,17 @@ def decide(
             "value": value[name],
             "best": best,
             "difference_to_best": value[name] - value[best] if best else np.nan,
-            "bound": bound[fitting.index(name)] if name in fitting else np.nan,
+            "bound": verdicts.bound.get(name, np.nan),
             "margin": scored.margin,
-            "p": p[fitting.index(name)] if name in fitting else np.nan,
-            "non_inferior": name in good,
+            "p": verdicts.p.get(name, np.nan),
+            "non_inferior": verdicts.p.get(name, 1.0) <= rules.level,
+            "standing": verdicts.standing.get(name, NO_CANDIDATE),
+            "units_needed": verdicts.units_needed.get(name, np.nan),
+            "floor": verdicts.floor.get(name),
+            "p_floor": verdicts.p_floor.get(name, np.nan),
+            "above_floor": verdicts.above_floor(name, rules.level),
+            **corrections.get(name, {}),
+            "labels_note": scored.labels_note,
             "fits": name in fitting,
             "exceeds": ", ".join(exceeds[name]),
             "unknown": ", ".join(not_known[name]),
@@ -295,7 +194,8 @@ def decide(
             "tie": name in ties and name != chosen,
             "reason": _sentence(
                 *_reasons(name, of_each, rules, exceeds[name], not_known[name]),
-                _standing(name, fitting, good, ties, best, scored.margin),
+                _standing(name, verdicts, good, ties, scored),
+                scored.labels_note,
             ),
             "n": scored.n_units,
             **of_each.loc[name].to_dict(),
@@ -306,18 +206,118 @@ def decide(
     return candidates, _relaxations(scored, of_each, exceeds, chosen, rules)
 
 
-def _standing(
-    name: str, fitting: Sequence[str], good: Sequence[str], ties: Sequence[str], best: str | None, margin: float
-) -> str:
-    """What the test and the costs say of an embedding; nothing of one that does not compete."""
-    if name not in fitting:
+@dataclass(frozen=True)
+class _Verdicts:
+    """What the tests say of those that compete, by name; the best first."""
+
+    best: str | None
+    eligible: list[str]  # those that may be chosen: shown to be above the floor, where any is
+    p: dict[str, float]
+    bound: dict[str, float]
+    standing: dict[str, str]
+    units_needed: dict[str, float]
+    floor: dict[str, str | None]
+    p_floor: dict[str, float]
+
+    def above_floor(self, name: str, level: float) -> bool | None:
+        """Tell if it is shown to be better than every floor; None where there is none, or it does not compete."""
+        p = self.p_floor.get(name, np.nan)
+        return None if np.isnan(p) else p <= level
+
+
+def _verdicts(tested: Scored, level: float) -> _Verdicts:
+    names = [tested.embeddings[row] for row in np.argsort(-tested.values, kind="stable")]
+    if not names:
+        return _Verdicts(None, [], {}, {}, {}, {}, {}, {})
+    tested = tested.among(names)
+    p, bound = non_inferiority(tested, level)
+    p_floor, floor = above_floor(tested)
+    needed = units_needed(tested, likely_means(tested, level), level)
+    shown, is_above = p <= level, np.isnan(p_floor) | (p_floor <= level)
+
+    def standing(row: int) -> str:
+        if not is_above[row]:
+            return NOT_ABOVE_FLOOR
+        if len(names) == 1:
+            return ONLY
+        return SHOWN if shown[row] else MEASURED_BEST if row == 0 else NOT_SHOWN
+
+    by_name = {name: row for row, name in enumerate(names)}
+    return _Verdicts(
+        best=names[0],
+        eligible=[name for name, row in by_name.items() if is_above[row]] or names,
+        p={name: float(p[row]) for name, row in by_name.items()},
+        bound={name: float(bound[row]) for name, row in by_name.items()},
+        standing={name: standing(row) for name, row in by_name.items()},
+        units_needed={
+            name: float(np.ceil(max(needed[row], tested.n_units)))
+            for name, row in by_name.items()
+            if not shown[row] and np.isfinite(needed[row])
+        },
+        floor={name: floor[row] for name, row in by_name.items()},
+        p_floor={name: float(p_floor[row]) for name, row in by_name.items()},
+    )
+
+
+def _corrections(
+    scored: Scored, verdicts: _Verdicts, chosen: str | None, costs: pd.DataFrame, rules: Rules
+) -> dict[str, dict[str, float]]:
+    """The values of the chosen one, and of the highest, of all and of those that fit, without what choosing adds."""
+    fitting = [name for name in scored.embeddings if name in verdicts.p]
+    highest = scored.embeddings[int(scored.values.argmax())] if scored.embeddings else None
+    picked: list[tuple[str | None, Sequence[str], Choice | None]] = [
+        (highest, scored.embeddings, take_highest),
+        (verdicts.best, fitting, take_highest),
+        (chosen, [name for name in fitting if name in verdicts.eligible], None),
+    ]
+    found: dict[str, dict[str, float]] = {}
+    for name, names, rule in picked:
+        if name is None or name in found:
+            continue
+        among = scored.among(names)
+        if rule is None:
+            order = [names.index(each) for each in _by_cost(costs.loc[list(names)], rules.cheapest_by)]
+            rule = take_cheapest_shown(among, np.array(order), rules.level)
+        interval: Interval = corrected_for_choosing(among, names.index(name), rule, rules.level)
+        found[name] = {
+            "corrected": interval.value,
+            "corrected_low": interval.low,
+            "corrected_high": interval.high,
+            "among": len(names),
+        }
+    return found
+
+
+def _by_cost(costs: pd.DataFrame, by: Sequence[str]) -> list[str]:
+    """All names, in the order in which they would be picked as the cheapest, one after the other."""
+    order: list[str] = []
+    while len(order) < len(costs):
+        order.append(_cheapest(costs.drop(index=order), by)[0])
+    return order
+
+
+def _standing(name: str, verdicts: _Verdicts, good: Sequence[str], ties: Sequence[str], scored: Scored) -> str:
+    """What the tests and the costs say of an embedding; nothing of one that does not compete."""
+    standing = verdicts.standing.get(name, NO_CANDIDATE)
+    needed = verdicts.units_needed.get(name)
+    would_show = f"; about {needed:,.0f} units would show it" if needed else ""
+    within = f"not shown to be within {scored.margin:g} of "
+    if standing == NO_CANDIDATE:
         return ""
-    if name not in good:
-        return f"not shown to be within {margin:g} of {best}"
+    if standing == NOT_ABOVE_FLOOR:
+        return f"not shown to be better than {verdicts.floor[name]}"
+    if standing == MEASURED_BEST:
+        return f"measured best, but {within}every other{would_show}"
+    if name in ties and not good:
+        return f"measured best of those above the floor, but {within}{verdicts.best}{would_show}"
+    if standing == NOT_SHOWN:
+        return f"{within}{verdicts.best}{would_show}"
     if name not in ties:
-        return f"not inferior to {best}, but {ties[0]} is cheaper"
+        return f"not inferior to {verdicts.best}, but {ties[0]} is cheaper"
     if name != ties[0]:
         return f"as good and as cheap as {ties[0]}"
+    if standing == ONLY:
+        return "the only candidate"
     return "the only one that is not inferior" if len(good) == 1 else f"the cheapest of {len(good)} that are not inferior"
 
 
@@ -359,7 +359,9 @@ def joint_choice(
         best = part.embeddings[int(part.values.argmax())] if part.embeddings else ""
         for name in part.embeddings:
             missed = [other.task for other in counted if name not in other.embeddings]
-            row = known.get(name, {"fits": False, "chosen": False, "reason": f"not evaluated on {', '.join(missed)}"})
+            row = known.get(
+                name, {"fits": False, "chosen": False, "standing": "", "reason": f"not evaluated on {', '.join(missed)}"}
+            )
             pair = part.among([name, best])
             interval = percentile_interval(
                 pair.values[0] - pair.values[1], pair.resampled[:, 0] - pair.resampled[:, 1], 1 - level
@@ -370,6 +372,7 @@ def joint_choice(
                     "metric": part.metric,
                     "embedding": name,
                     "competes": bool(row["fits"]),
+                    "standing": row["standing"],
                     "reason": row["reason"],
                     "chosen": bool(row["chosen"]),
                     "value": pair.values[0],

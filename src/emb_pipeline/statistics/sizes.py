@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from emb_pipeline.statistics.decision import Scored, non_inferiority
+from emb_pipeline.names import MEASURED_BEST, NOT_SHOWN, SHOWN
+from emb_pipeline.statistics.non_inferiority import non_inferiority, units_needed
 from emb_pipeline.statistics.score_tables import framed
+from emb_pipeline.statistics.scored import Scored
+from emb_pipeline.statistics.winner import likely_means
 
 SIZES = {
     "task": "string",
@@ -24,6 +28,8 @@ SIZES = {
     "margin": "float64",
     "p": "float64",
     "non_inferior": "bool",
+    "standing": "string",
+    "units_needed": "float64",
     "chosen": "bool",
     "n": "int64",
 }
@@ -35,7 +41,8 @@ def smallest_sufficient(
     """Which size of one embedding to take.
 
     The rule: the smallest that is not worse than *any* other size by the margin or more, by a one-sided test that is
-    corrected for all sizes (`non_inferiority`); the best itself where no smaller one passes.
+    corrected for all sizes (`non_inferiority`). Where no size passes, the one that is measured best is kept, and
+    ``standing`` says that it is not shown to be enough.
 
     Parameters
     ----------
@@ -54,9 +61,10 @@ def smallest_sufficient(
     -------
     DataFrame with the columns of SIZES
         A row for each, the smallest first. ``bound``: it is not worse than the best by more than this, with confidence
-        ``1 - level``.
+        ``1 - level``. ``units_needed``: units that would show it to be not inferior in 80 % of cases.
     """
     p, bound = non_inferiority(scored, level)
+    needed = units_needed(scored, likely_means(scored, level), level)
     best = scored.embeddings[int(scored.values.argmax())]
     highest = float(scored.values.max())
     rows: list[dict[str, Any]] = [
@@ -73,11 +81,13 @@ def smallest_sufficient(
             "bound": bound[place],
             "margin": scored.margin,
             "p": p[place],
-            "non_inferior": name == best or p[place] <= level,
+            "non_inferior": p[place] <= level,
+            "standing": SHOWN if p[place] <= level else MEASURED_BEST if name == best else NOT_SHOWN,
+            "units_needed": np.ceil(needed[place]) if p[place] > level and np.isfinite(needed[place]) else np.nan,
             "n": scored.n_units,
         }
         for place, (name, value) in enumerate(zip(scored.embeddings, scored.values.tolist(), strict=True))
     ]
     rows.sort(key=lambda row: (sizes[row["embedding"]], -row["value"]))
-    chosen = next(row["embedding"] for row in rows if row["non_inferior"])
+    chosen = next((row["embedding"] for row in rows if row["non_inferior"]), best)
     return framed([{**row, "chosen": row["embedding"] == chosen} for row in rows], SIZES)

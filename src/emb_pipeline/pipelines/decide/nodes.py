@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -19,25 +19,26 @@ from emb_pipeline.deployment.fitting import ready_to_use
 from emb_pipeline.embeddings.encoders import details_of
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
-from emb_pipeline.names import without_seed
+from emb_pipeline.names import NOT_ABOVE_FLOOR, without_seed
 from emb_pipeline.pipelines.facts import cells_of, pretrained_languages
 from emb_pipeline.pipelines.report.nodes import ReportOptions, item_scores_of, of_all_tasks, primary_metrics
 from emb_pipeline.pipelines.stored import stored_encoder
 from emb_pipeline.provenance import versions
 from emb_pipeline.statistics.decision import (
-    ALL_TASKS,
     CANDIDATES,
     JOINT_CHOICE,
     RELAXATIONS,
     Rules,
-    Scored,
     decide,
-    joint,
     joint_choice,
 )
-from emb_pipeline.statistics.score_tables import framed, task_scores
+from emb_pipeline.statistics.label_luck import luck_of_labels
+from emb_pipeline.statistics.metric_ranges import range_of
+from emb_pipeline.statistics.score_tables import TaskScores, framed, task_scores
+from emb_pipeline.statistics.scored import ALL_TASKS, Scored, joint
 from emb_pipeline.statistics.sizes import SIZES, smallest_sufficient
 from emb_pipeline.tasks.registry import KINDS
+from emb_pipeline.text.errors import DataError
 
 Tables = Mapping[str, pa.Table]
 Cost: TypeAlias = Literal[
@@ -59,6 +60,8 @@ TIMES = tuple(cost for cost in COSTS if cost.startswith(("latency", "processor")
 MEASURE_AGAIN = "measure again: kedro run --pipelines measure,decide,report"
 HANDED_OVER = frozenset({"texts"})
 """What an embedding must serve to be handed over: it gives vectors of texts."""
+CONTROL, LARGEST_CLASS, CHANCE = "control", "the largest class", "chance"
+"""The origin of controls, and what else an embedding must exceed."""
 
 
 class DecisionOptions(BaseModel):
@@ -75,7 +78,8 @@ class DecisionOptions(BaseModel):
     labels: int | None = Field(
         default=None,
         ge=2,
-        description="labels that can be bought: scores from at most so many count, where they were measured",
+        description="labels that can be bought: scores from at most so many count, where they were measured; where they "
+        "were not, the decision says which scores stand for them",
     )
     margin: float = Field(default=0.01, gt=0, lt=1, description="how much worse than the best is still good enough")
     margins: dict[str, float] = Field(default_factory=dict, description="the same for single tasks")
@@ -91,6 +95,17 @@ class DecisionOptions(BaseModel):
         default=None,
         gt=0,
         description="of one processor core, in any currency; makes price_per_million of the median request's processor time",
+    )
+
+
+class DeployOptions(BaseModel):
+    """What is handed over."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    force: bool = Field(
+        default=False,
+        description="hand over, too, what is not shown to be better than a control, the largest class or chance; or --force",
     )
 
 
@@ -154,14 +169,23 @@ def choose_sizes(
 
 
 def export_chosen(
+    options: DeployOptions,
     decision: pa.Table,
     embeddings: Mapping[str, Any],
     definitions: Mapping[str, Any],
     folders: Folders,
     **tasks: Tables,
 ) -> dict[str, Bundle]:
-    """A bundle of each task's chosen embedding, where it gives vectors of texts."""
+    """A bundle of each task's chosen embedding, where it gives vectors of texts.
+
+    Raises
+    ------
+    DataError
+        What was chosen for a task is not shown to be better than its controls, and ``force`` is not set.
+    """
     table = decision.to_pandas()
+    if not options.force:
+        refuse_the_worthless(table)
     cells = {cell.name: cell for cell in cells_of(embeddings)}
     bundles = {}
     for row in table[table["chosen"]].to_dict("records"):
@@ -183,6 +207,25 @@ def export_chosen(
     return bundles
 
 
+def refuse_the_worthless(decision: pd.DataFrame) -> None:
+    """Refuse a choice that is not shown to be better than a control, the largest class or chance.
+
+    Raises
+    ------
+    DataError
+        Names the tasks, and the way to hand it over all the same.
+    """
+    worthless = decision[decision["chosen"] & (decision["standing"] == NOT_ABOVE_FLOOR) & (decision["task"] != ALL_TASKS)]
+    if len(worthless):
+        each = (f"{row['embedding']} on {row['task']} (against {row['floor']})" for row in worthless.to_dict("records"))
+        raise DataError(
+            "deploy",
+            f"not shown to be better than a control, the largest class or chance: {', '.join(each)}",
+            "evaluate other embeddings or more test items, leave the task out of grid.tasks, or hand it over all the same: "
+            "kedro run --pipelines deploy --force",
+        )
+
+
 def scored_tasks(
     options: DecisionOptions, report: ReportOptions, wanted: set[str], scores: Mapping[str, Tables], times: pa.Table
 ) -> tuple[list[Scored], dict[str, Costs]]:
@@ -191,17 +234,64 @@ def scored_tasks(
     metrics = primary_metrics(scores)
     parts = []
     for task, metric in metrics.items():
-        fraction = affordable_fraction(draws[draws["task"] == task], options.labels)
-        (found,) = task_scores(item_scores.filter(pc.equal(item_scores["task"], task)), label_fraction=fraction)
+        of_task = draws[draws["task"] == task]
+        labels = affordable_labels(of_task, options.labels)
+        (found,) = task_scores(item_scores.filter(pc.equal(item_scores["task"], task)), label_fraction=labels.fraction)
         names = [name for name in found.families if name in wanted]
         columns = [list(found.families).index(name) for name in names]
         means, margin = found.family_means(metric)[:, columns], options.margins.get(task, options.margin)
         rng, n_resamples = report.resampling.rng(), report.resamples
-        parts.append(
-            Scored.of_units(task, metric, names, means, margin, n_resamples=n_resamples, rng=rng, groups=found.groups)
+        part = Scored.of_units(
+            task,
+            metric,
+            names,
+            means,
+            margin,
+            n_resamples=n_resamples,
+            rng=rng,
+            groups=found.groups,
+            floors=floors_of_task(found, metric),
         )
+        if labels.fraction < 1:
+            part = _with_luck_of_labels(part, of_task, labels.fraction, rng)
+        parts.append(replace(part, labels_note=labels.note))
     timed = times.to_pandas()
     return parts, {task: costs_of(cells[cells["task"] == task], timed[timed["task"] == task], options) for task in metrics}
+
+
+def floors_of_task(found: TaskScores, metric: str) -> dict[str, np.ndarray]:
+    """Item scores of what an embedding must exceed to be worth anything: controls, always the largest class, or chance.
+
+    The largest class is that of the test units, the most that one answer for all can score. A correlation of chance is 0;
+    rankings and F1 have their controls.
+    """
+    means = found.family_means(metric)
+    floors = {
+        name: means[:, column]
+        for column, (name, cells) in enumerate(found.families.items())
+        if found.cells[cells[0]]["origin"] == CONTROL
+    }
+    if metric == "accuracy" and found.labels is not None:
+        floors[LARGEST_CLASS] = (found.labels == np.bincount(found.labels).argmax()).astype(np.float64)
+    if range_of(metric)[0] < 0:
+        floors[CHANCE] = np.zeros(len(means))
+    return floors
+
+
+def _with_luck_of_labels(part: Scored, draws: pd.DataFrame, fraction: float, rng: np.random.Generator) -> Scored:
+    """The same, resampled with other labels, too: candidates and controls have learnt from the same draws."""
+    of_controls = (
+        [] if part.floor is None else [name for name in part.floor.embeddings if name not in (LARGEST_CLASS, CHANCE)]
+    )
+    names = [*part.embeddings, *of_controls]
+    luck = luck_of_labels(draws, names, fraction, n_resamples=len(part.resampled), rng=rng)
+    floor = part.floor
+    if floor is not None:
+        by_name = dict(zip(names, luck.T, strict=True))
+        nothing = np.zeros(len(luck))
+        moved = np.column_stack([by_name.get(name, nothing) for name in floor.embeddings])
+        floor = replace(floor, resampled=floor.resampled + moved)
+    return replace(part, resampled=part.resampled + luck[:, : len(part.embeddings)], floor=floor)
 
 
 def sizes_of(cells: Iterable[EmbeddingCell]) -> dict[str, list[str]]:
@@ -282,13 +372,35 @@ def worst_costs(costs: Mapping[str, Costs]) -> Costs:
     return Costs(worst, why)
 
 
-def affordable_fraction(draws: pd.DataFrame, labels: int | None) -> float:
-    """The share of the labels that was measured and can be bought; 1 for all."""
-    if labels is None or draws.empty:
-        return 1.0
+@dataclass(frozen=True)
+class AffordableLabels:
+    """The share of a task's labels whose scores count, and what is to be known of it."""
+
+    fraction: float = 1.0
+    note: str = ""
+
+
+def affordable_labels(draws: pd.DataFrame, labels: int | None) -> AffordableLabels:
+    """Find the largest number of labels that was measured and can be bought; where none is so small, the smallest.
+
+    Parameters
+    ----------
+    draws : DataFrame
+        The task's rows of scores by number of labels; empty where only all labels were measured.
+    labels : int, optional
+        That can be bought; None for all.
+    """
+    if labels is None:
+        return AffordableLabels()
+    if draws.empty:
+        return AffordableLabels(note=f"scores of all labels stand for {labels:,}: fewer were not measured")
     counts = draws.drop_duplicates("n_labels").sort_values("n_labels")
-    n_all = round(counts["n_labels"].iloc[0] / counts["label_fraction"].iloc[0])
+    if labels >= round(counts["n_labels"].iloc[0] / counts["label_fraction"].iloc[0]):
+        return AffordableLabels()
     fitting = counts[counts["n_labels"] <= labels]
-    if labels >= n_all:
-        return 1.0
-    return float(fitting["label_fraction"].iloc[-1] if len(fitting) else counts["label_fraction"].iloc[0])
+    found = fitting.iloc[-1] if len(fitting) else counts.iloc[0]
+    fewer = "" if len(fitting) else ": fewer were not measured"
+    notes = [] if found["n_labels"] == labels else [f"scores of {found['n_labels']:,.0f} labels stand for {labels:,}{fewer}"]
+    if draws.loc[draws["n_labels"] == found["n_labels"], "draw"].nunique() < 2:
+        notes.append("one draw of labels: what others would change is not known")
+    return AffordableLabels(float(found["label_fraction"]), "; ".join(notes))

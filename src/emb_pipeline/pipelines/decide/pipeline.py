@@ -40,7 +40,12 @@ def build(experiment: Experiment) -> Pipeline:
 def build_export(experiment: Experiment) -> Pipeline:
     """The stage that hands over: fits the chosen probes and writes a bundle for each task."""
     tasks = {f"task_{task}": f"tasks@{task}" for task in experiment.tasks}
-    parameters = {"embeddings": "params:embeddings", "definitions": "params:tasks", "folders": "params:folders"}
+    parameters = {
+        "options": "params:deploy",
+        "embeddings": "params:embeddings",
+        "definitions": "params:tasks",
+        "folders": "params:folders",
+    }
     takes = {"decision": "decision", **parameters, **{name: name for name in tasks}}
     return pipeline(
         [node(nodes.export_chosen, takes, "deployment", name="export_chosen")],

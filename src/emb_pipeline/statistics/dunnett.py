@@ -1,0 +1,61 @@
+"""Many one-sided comparisons with a reference at once (Dunnett), by bootstrap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+_NO_SPREAD = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Comparisons:
+    """Some embeddings against one reference, or each against each, on the same resamples.
+
+    Attributes
+    ----------
+    spread : ndarray of shape (n_references, n_embeddings)
+        Standard errors of the differences; 0 of an embedding and itself.
+    largest : ndarray of shape (n_references, n_resamples)
+        Of each resample the largest standardised deviation of all embeddings from the reference, sorted.
+    """
+
+    spread: np.ndarray
+    largest: np.ndarray
+
+    def p(self, leads: np.ndarray) -> np.ndarray:
+        """One-sided p of leads over the references, of their shape, adjusted for all embeddings (Dunnett, by bootstrap)."""
+        n_resamples = self.largest.shape[1]
+        statistic = np.divide(leads, self.spread, out=np.where(leads > 0, np.inf, -np.inf), where=self.spread > _NO_SPREAD)
+        reached = [np.searchsorted(largest, row) for largest, row in zip(self.largest, statistic, strict=True)]
+        return np.asarray((1 + n_resamples - np.array(reached).reshape(statistic.shape)) / (1 + n_resamples))
+
+    def widths(self, level: float) -> np.ndarray:
+        """How far a lead's lower simultaneous bound is below it, of the shape of ``spread``."""
+        return np.asarray(np.quantile(self.largest, 1 - level, axis=1)[:, None] * self.spread)
+
+
+def compare_with(deviations: np.ndarray, references: np.ndarray, *, themselves: bool = False) -> Comparisons:
+    """Hold the resampled deviations of embeddings against those of references.
+
+    Parameters
+    ----------
+    deviations : ndarray of shape (n_resamples, n_embeddings)
+        Of the embeddings.
+    references : ndarray of shape (n_resamples, n_references)
+        Of what they are held against.
+    themselves : bool
+        The references are the embeddings, in the same order: none is held against itself.
+    """
+    spreads, largest = [], []
+    for number, reference in enumerate(references.T):
+        differences = deviations - reference[:, None]
+        spread = differences.std(axis=0)
+        varies = spread > _NO_SPREAD
+        standardised = np.divide(differences, spread, out=np.zeros_like(differences), where=varies)
+        if themselves:
+            standardised = np.delete(standardised, number, axis=1)
+        spreads.append(np.where(varies, spread, 0.0))
+        largest.append(np.sort(standardised.max(axis=1, initial=-np.inf)))
+    return Comparisons(np.array(spreads), np.array(largest))
