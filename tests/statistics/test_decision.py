@@ -218,7 +218,7 @@ def test_as_many_units_as_are_said_to_be_needed_show_it_in_four_of_five_cases() 
     needed = units_needed(few, np.full(4, 0.5), 0.05)
     passed = [non_inferiority(scored(round(needed[0])))[0][0] <= 0.05 for _ in range(100)]
     assert needed[0] > 100 and np.mean(passed) == pytest.approx(0.8, abs=0.1)
-    assert np.isinf(units_needed(few, np.array([0.5, 0.5, 0.5, 0.7]), 0.05)[0])  # it is inferior, whatever is measured
+    assert np.isinf(units_needed(few, np.array([0.5, 0.5, 0.5, 0.8]), 0.05)[0])  # it is inferior, whatever is measured
 
 
 def test_an_inferior_embedding_is_seldom_recommended_as_shown() -> None:
