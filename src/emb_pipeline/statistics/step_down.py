@@ -142,6 +142,8 @@ def step_down_tests(
     .. [4] Wallace (1959), Bounds on normal approximations to Student's and the chi-square distributions, Annals of
        Mathematical Statistics 30(4).
     """
+    if not sets:
+        return Tests(*(np.zeros(0),) * 4, critical=float("nan"))
     states = [_Set(tested, number, seeds) for number, tested in enumerate(sets)]
     combined = [_Average(members, states, seeds) for members in averages]
     observed = _joined([state.observed for state in states], combined, None if seeds is None else seeds.covariance[None])
