@@ -5,43 +5,93 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.optimize import curve_fit
 from scipy.stats import norm
 
-from emb_pipeline.statistics.label_curves import any_curve_differs, fitted_power_laws, learning_curves
+from emb_pipeline.statistics.claims import check_claims
+from emb_pipeline.statistics.crossovers import Band, crossovers
+from emb_pipeline.statistics.curve_shapes import CurvePoints, extrapolate
+from emb_pipeline.statistics.label_curves import (
+    curve_scores,
+    learning_curves,
+    luck_of_the_labels,
+    resampled_values,
+    share_of_labels,
+)
 from emb_pipeline.statistics.resampling import Resampling
+from emb_pipeline.statistics.score_tables import task_scores
 
-COUNTS = np.array([30, 100, 300, 1000, 3000])
-
-
-def test_a_power_law_is_found_again() -> None:
-    values = np.stack([0.9 - 1.5 * COUNTS**-0.5, 0.7 - 0.4 * COUNTS**-0.2, np.full(5, 0.4)])
-    found = fitted_power_laws(COUNTS, values, highest=1.0)
-    np.testing.assert_allclose(found.at(COUNTS.astype(float)), values, atol=2e-4)
-    np.testing.assert_allclose(found.asymptote[:2], [0.9, 0.7], atol=0.02)
-    assert found.scale[2] == 0 and found.asymptote[2] == pytest.approx(0.4)
+COUNTS = np.array([30.0, 100, 300, 1000, 3000])
 
 
-def test_the_fit_is_that_of_scipy() -> None:
-    values = 0.85 - 0.9 * COUNTS**-0.4 + np.array([0.004, -0.006, 0.003, 0.002, -0.002])
-    expected, _ = curve_fit(lambda n, a, b, c: a - b * n**-c, COUNTS, values, p0=(0.8, 1.0, 0.5))
-    found = fitted_power_laws(COUNTS, values)
-    theirs = np.square(values - expected[0] + expected[1] * COUNTS ** -expected[2]).sum()
-    ours = np.square(values - found.at(COUNTS.astype(float))[0]).sum()
-    assert ours == pytest.approx(theirs, rel=0.01)
-    assert found.at(6000.0)[0] == pytest.approx(expected[0] - expected[1] * 6000.0 ** -expected[2], abs=5e-4)
+def _points(values: np.ndarray, sd: float = 0.004) -> CurvePoints:
+    n = len(COUNTS)
+    return CurvePoints(COUNTS, values, 0.005**2 * (0.5 + 0.5 * np.eye(n)), np.full(n, sd**2), np.full(n, 4.0))
 
 
-def test_no_asymptote_is_above_the_highest_score() -> None:
-    values = 0.2 + 0.09 * np.log(COUNTS)
-    assert (
-        fitted_power_laws(COUNTS, values, highest=1.0).asymptote[0] <= 1.0 < fitted_power_laws(COUNTS, values).asymptote[0]
-    )
+def test_twice_as_many_labels_bring_what_a_power_law_says() -> None:
+    found = extrapolate(_points(0.85 - 1.8 * COUNTS**-0.5), highest=1.0, level=0.95, rng=np.random.default_rng(0))
+    truth = 1.8 * 3000**-0.5 * (1 - 2**-0.5)
+    assert found.low < truth < found.high and found.gain == pytest.approx(truth, abs=0.005) and not found.silence
+    np.testing.assert_allclose(found.fitted, 0.85 - 1.8 * COUNTS**-0.5, atol=0.01)
+    assert found.held_out_low < 0.85 - 1.8 * 3000**-0.5 < found.held_out_high
 
 
-def test_three_counts_are_too_few_for_an_asymptote() -> None:
-    with pytest.raises(ValueError, match="four counts or more"):
-        fitted_power_laws(np.array([1, 2, 3]), np.ones((1, 3)))
+def test_the_interval_of_a_late_rise_holds_what_no_power_law_would() -> None:
+    """As TF-IDF: logistic in log n. The best power law that stays below 1 would gain 4 points."""
+
+    def curve(n: np.ndarray | float) -> np.ndarray:
+        return np.asarray(1 / (1 + (n / 1350) ** -0.569))
+
+    rng, held = np.random.default_rng(1), 0
+    truth = float(curve(6000.0) - curve(3000.0))
+    for _ in range(40):
+        noise = 0.005 * np.sqrt(0.5) * rng.standard_normal(5) + 0.004 * rng.standard_normal(5)
+        found = extrapolate(_points(curve(COUNTS) + noise), highest=1.0, level=0.95, rng=rng)
+        held += bool(found.silence) or found.low <= truth <= found.high
+    assert held >= 36
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        (np.array([0.3, 0.5, 0.3, 0.5, 0.3]), "no family of curves fits its points"),
+        (np.array([0.5, 0.53, 0.555, 0.575, 0.63]), "its last point is not where the points before it foretell"),
+    ],
+)
+def test_nothing_is_said_where_no_curve_fits_or_the_last_point_is_not_foretold(values: np.ndarray, reason: str) -> None:
+    found = extrapolate(_points(values), highest=1.0, level=0.95, rng=np.random.default_rng(0))
+    assert np.isnan([found.gain, found.low, found.high]).all()
+    assert found.silence == reason
+
+
+def test_three_counts_are_too_few_to_say_how_a_curve_levels_off() -> None:
+    found = extrapolate(_points(np.linspace(0.5, 0.7, 5)).first(3), highest=1.0, level=0.95, rng=np.random.default_rng(0))
+    assert "too short" in found.silence and np.isnan(found.gain)
+
+
+def test_the_luck_of_the_set_of_labels_is_in_the_variance_of_a_mean_over_its_draws() -> None:
+    """Each label adds its own part: the mean of J draws of m of n labels has the variance s² (1 / J + m / (n - m))."""
+    rng = np.random.default_rng(0)
+    n, m, n_draws = 60, 20, 5
+    means, stated, naive = [], [], []
+    for _ in range(2000):
+        labels = rng.standard_normal(n)
+        draws = np.array([[rng.permutation(labels)[:m].mean()] for _ in range(n_draws)])
+        means.append(draws.mean())
+        stated.append(luck_of_the_labels(draws, draws, overlap=m / (n - m)).covariance[0, 0])
+        naive.append(draws.var(ddof=1) / n_draws)
+    assert np.mean(stated) == pytest.approx(np.var(means), rel=0.1)
+    assert np.mean(naive) < 0.5 * np.var(means)
+
+
+def test_what_is_due_to_the_test_units_is_no_luck_of_the_labels() -> None:
+    rng = np.random.default_rng(0)
+    chance = rng.random((10, 400, 1)) < 0.5
+    shares = [share_of_labels(chance[:, :200].mean(axis=0), chance[:, :200].mean(axis=1))]
+    moved = rng.random((10, 400, 1)) < np.linspace(0.2, 0.8, 10)[:, None, None]
+    shares.append(share_of_labels(moved.mean(axis=0), moved.mean(axis=1)))
+    assert shares[0] < 0.75 and shares[1] > 0.9
+    assert share_of_labels(chance.mean(axis=0) + 0.01, chance.mean(axis=1)) == 1.0
 
 
 def _measured(
@@ -102,8 +152,7 @@ def test_each_number_of_labels_has_its_mean_and_an_interval_of_units_and_draws()
     assert row["value"] == pytest.approx(of_cell["value"].mean())
     drawn = draws[(draws["embedding"] == "domain.a_8") & (draws["n_labels"] == 100)]["value"]
     assert row["draw_sd"] == pytest.approx(drawn.std(ddof=1)) and row["draws"] == 3
-    expected = 1.96 * np.sqrt(of_cell["value"].var() / 400 + drawn.var(ddof=1) / 3)
-    assert (row["ci_high"] - row["ci_low"]) / 2 == pytest.approx(expected, rel=0.15)
+    assert (row["ci_high"] - row["ci_low"]) / 2 > 2.5 * drawn.std(ddof=1) / np.sqrt(3)  # two degrees of freedom: 4.3
 
 
 def test_a_crossing_is_found_where_it_is() -> None:
@@ -133,34 +182,39 @@ def test_what_is_never_ahead_is_said_to_be_as_good_or_behind(other: list[float],
     assert n_labels is None or crossovers["n_labels"].tolist() == [n_labels]
 
 
+def _verdicts(measured: tuple[pd.DataFrame, pd.DataFrame], resamples: int) -> set[object]:
+    resampling = Resampling(resamples=resamples)
+    (scores,) = curve_scores(*measured, {"topic": "accuracy"})
+    band = Band(scores.values, resampled_values(scores, resampling), scores.extra, resampling)
+    return {row["verdict"] for row in crossovers(scores.embeddings, scores.counts, band)}
+
+
 def test_equal_curves_are_told_apart_in_few_cases() -> None:
     rng = np.random.default_rng(3)
     curve = np.linspace(0.5, 0.8, 5)
     verdicts = []
-    for _ in range(100):
+    for _ in range(60):
         measured = _measured({"domain.a_8": curve, "domain.b_8": curve, "domain.c_8": curve}, rng, n_units=150, draw_sd=0.02)
-        verdicts += [set(_curves(measured, resamples=200)[1]["verdict"]) == {"cannot be told"}]
-    assert sum(verdicts) >= 92  # of 100, at a level of 5 %
+        verdicts += [_verdicts(measured, 200) == {"cannot be told"}]
+    assert sum(verdicts) >= 54  # of 60, at a level of 5 %
 
 
 def test_the_best_of_many_equal_curves_is_not_ahead_of_the_others() -> None:
     """The reference is the best by luck; its differences to the others are the largest of all pairs."""
     rng = np.random.default_rng(8)
     curves = {f"domain.m{number}_8": np.linspace(0.5, 0.8, 5) for number in range(6)}
-    silent = sum(
-        set(_curves(_measured(curves, rng, n_units=100), resamples=150)[1]["verdict"]) == {"cannot be told"}
-        for _ in range(60)
-    )
-    assert silent >= 54  # of 60, at a level of 5 %
+    silent = sum(_verdicts(_measured(curves, rng, n_units=100, draw_sd=0.05), 150) == {"cannot be told"} for _ in range(40))
+    assert silent >= 35  # of 40, at a level of 5 %
 
 
-def test_curves_that_may_all_be_equal_say_nothing_of_who_is_ahead() -> None:
+def test_verdicts_follow_the_tests_of_the_whole_report() -> None:
     rng = np.random.default_rng(1)
-    measured = _measured({"domain.a_8": np.full(5, 0.7), "domain.b_8": np.linspace(0.4, 0.8, 5)}, rng)
-    p, n_units = any_curve_differs(*measured, {"topic": "accuracy"}, Resampling(resamples=400))["topic"]
-    assert p == pytest.approx(1 / 401) and n_units == 400
-    told = learning_curves(*measured, {"topic": "accuracy"}, Resampling(resamples=400), floors={"topic": p})[1]
-    untold = learning_curves(*measured, {"topic": "accuracy"}, Resampling(resamples=400), floors={"topic": 0.06})[1]
+    table, draws = _measured({"domain.a_8": np.full(5, 0.7), "domain.b_8": np.linspace(0.4, 0.8, 5)}, rng)
+    metrics, resampling = {"topic": "accuracy"}, Resampling(resamples=400, permutations=199)
+    (scores,) = curve_scores(table, draws, metrics)
+    claims = check_claims(list(task_scores(table)), metrics, {}, resampling, {"topic": scores.points()})
+    told = learning_curves(table, draws, metrics, resampling, claims=claims)[1]
+    untold = learning_curves(table, draws, metrics, resampling, claims=claims.assign(p_adjusted=0.06))[1]
     assert told["verdict"].tolist() == ["ahead below"] and untold["verdict"].tolist() == ["cannot be told"]
     assert untold["n_labels"].isna().all()
 

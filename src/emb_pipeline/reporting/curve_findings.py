@@ -10,7 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from emb_pipeline.reporting.findings import Finding, code, names
-from emb_pipeline.reporting.wording import count_text, difference_text, interval_text
+from emb_pipeline.reporting.wording import count_text, difference_text, interval_text, value_text
 
 _NAMED = 4
 
@@ -73,14 +73,27 @@ def _ahead(row: Mapping[Hashable, Any], labels: str) -> Markup:
 def _doubling_finding(curves: pd.DataFrame, labels: str) -> list[Finding]:
     last = curves[curves["n_labels"] == curves["n_labels"].max()]
     row = last.loc[last["value"].idxmax()]
+    metric, name = str(row["metric"]), code(row["embedding"])
+    silence, held_out = row.get("silence"), row.get("held_out")
+    check = Markup("")
+    if held_out is not None and pd.notna(held_out):
+        check = Markup(" As a check, the points with fewer {} foretell {} {} for all of them; it is {}.").format(
+            labels,
+            value_text(held_out, metric),
+            interval_text(row["held_out_low"], row["held_out_high"], metric),
+            value_text(row["value"], metric),
+        )
     if pd.isna(row["doubling"]):
-        return []
-    metric = str(row["metric"])
-    sentence = Markup(
-        "Twice as many {} would bring {} about {} {}: by the curve that fits its scores best, an extrapolation."
-    )
+        if not isinstance(silence, str) or not silence:
+            return []
+        sentence = Markup("What twice as many {} would bring {} is not said: {}.").format(labels, name, silence)
+        return [Finding(sentence + check)]
     bounds = interval_text(row["doubling_low"], row["doubling_high"], metric)
-    return [Finding(sentence.format(labels, code(row["embedding"]), difference_text(row["doubling"], metric), bounds))]
+    sentence = Markup(
+        "Twice as many {} would bring {} about {} {}: an extrapolation by several families of curves; "
+        "the interval holds how far they differ."
+    ).format(labels, name, difference_text(row["doubling"], metric), bounds)
+    return [Finding(sentence + check)]
 
 
 def _fitted_finding(curves: pd.DataFrame, unlabelled_texts: bool | None) -> list[Finding]:

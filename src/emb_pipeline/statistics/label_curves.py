@@ -16,7 +16,7 @@ from emb_pipeline.statistics.crossovers import CROSSOVERS, Band, crossovers, pai
 from emb_pipeline.statistics.curve_shapes import CurvePoints, Extrapolation, extrapolate
 from emb_pipeline.statistics.extra_variance import ExtraVariance, positive_part
 from emb_pipeline.statistics.intervals import bootstrap_means, keep_in_range, percentile_interval
-from emb_pipeline.statistics.metric_ranges import has_values_outside, largest_difference, range_of
+from emb_pipeline.statistics.metric_ranges import largest_difference, range_of
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import Scores, TaskScores, as_tables, framed, task_scores
 
@@ -138,13 +138,7 @@ def learning_curves(
     curves: list[dict[str, object]] = []
     crossed: list[dict[str, object]] = []
     for scores in curve_scores(item_scores, draws, metrics, training_draws=training_draws):
-        resampled = np.stack(
-            [
-                bootstrap_means(matrix, n_resamples=chosen.resamples, rng=chosen.rng(), groups=scores.groups)
-                for matrix in scores.scores
-            ],
-            axis=2,
-        )
+        resampled = resampled_values(scores, chosen)
         curves += _rows(scores, resampled, chosen)
         band = Band(scores.values, resampled, scores.extra, chosen)
         p = None if claims is None else _adjusted(scores, claims)
@@ -182,9 +176,18 @@ def curve_scores(
         yield _scores_of_task(own, of_task, str(task), metrics[str(task)], training_draws)
 
 
-def luck_of_the_labels(
-    draws: np.ndarray, single: np.ndarray, *, overlap: float, share: np.ndarray | float = 1.0
-) -> ExtraVariance:
+def resampled_values(scores: CurveScores, resampling: Resampling) -> np.ndarray:
+    """Means of resampled units, the same at all counts: shape (n_resamples, n_embeddings, n_counts)."""
+    return np.stack(
+        [
+            bootstrap_means(matrix, n_resamples=resampling.resamples, rng=resampling.rng(), groups=scores.groups)
+            for matrix in scores.scores
+        ],
+        axis=2,
+    )
+
+
+def luck_of_the_labels(draws: np.ndarray, single: np.ndarray, *, overlap: float, share: float = 1.0) -> ExtraVariance:
     """Covariance of means over draws of the labels, all of which come from one set of labels.
 
     Parameters
@@ -195,7 +198,7 @@ def luck_of_the_labels(
         The same of one seed of each system; equal to ``draws`` where there is one.
     overlap : float
         ``m / (n - m)`` for draws of m of n labels; times ``folds - 1`` for a mean over folds.
-    share : ndarray of shape (n_systems,)
+    share : float
         Part of the variance over draws that other test units would show, too (`share_of_labels`).
 
     Returns
@@ -215,17 +218,16 @@ def luck_of_the_labels(
     if n_draws < 2:
         return ExtraVariance.none(n_systems)
     spread, of_single = (np.atleast_2d(np.cov(each, rowvar=False)) for each in (draws, single))
-    scale = np.sqrt(np.broadcast_to(share, n_systems))
-    whole = (spread / n_draws + overlap * of_single) * scale * scale[:, None]
+    whole = (spread / n_draws + overlap * of_single) * share
     return ExtraVariance(positive_part(whole), n_draws - 1)
 
 
-def share_of_labels(scores: np.ndarray, draws: np.ndarray) -> np.ndarray:
+def share_of_labels(scores: np.ndarray, draws: np.ndarray) -> float:
     """Share of the variance over draws that is not chance in which test units each draw gets right.
 
-    Draws differ on these units in part because each happens to get other units right. That part is in the variance over units
-    already. It is known from the item scores where every score is 0 or 1: a unit that is right in a share q of J draws has
-    the variance ``q (1 - q) J / (J - 1)`` over draws.
+    Draws differ on these units in part because each happens to get other units right. That part is in the variance over
+    units already. It is known from the item scores where every score is 0 or 1: a unit that is right in a share q of J
+    draws has the variance ``q (1 - q) J / (J - 1)`` over draws.
 
     Parameters
     ----------
@@ -236,16 +238,19 @@ def share_of_labels(scores: np.ndarray, draws: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    ndarray of shape (n_systems,)
-        Between 0 and 1; 1 where scores are not all 0 or 1, or where there are no two draws.
+    float
+        The same for all systems, so that the estimate keeps its degrees of freedom: ``s / (s + c)`` of the variance s over
+        draws and the chance c, both summed over systems. It is more than ``1 - c / s``, which few draws would often make 0.
+        1 where scores are not all 0 or 1, or where there are no two draws.
     """
-    n_draws, n_systems = draws.shape
+    n_draws = len(draws)
     right = scores * n_draws
     if n_draws < 2 or np.abs(right - np.round(right)).max() > _WHOLE or right.min() < -_WHOLE or scores.max() > 1 + _WHOLE:
-        return np.ones(n_systems)
+        return 1.0
     spread = draws.var(axis=0, ddof=1)
     chance = ((scores * (1 - scores)).mean(axis=0) * n_draws / (n_draws - 1) - spread) / len(scores)
-    return np.asarray(np.clip(1 - np.divide(chance, spread, out=np.ones(n_systems), where=spread > 0), 0, 1))
+    whole, part = float(spread.sum()), max(float(chance.sum()), 0.0)
+    return whole / (whole + part) if whole > 0 else 1.0
 
 
 def _scores_of_task(
@@ -297,12 +302,15 @@ def _by_draw(draws: pd.DataFrame, names: Sequence[str]) -> tuple[np.ndarray, np.
 
 def _single_seeds(scores: TaskScores, metric: str, names: Sequence[str]) -> np.ndarray:
     """Item scores of one seed of each embedding: the one whose name says no seed, or the first."""
-    columns = [min(scores.families[name], key=lambda column: scores.embeddings[column] != name) for name in names]
+    columns = []
+    for name in names:
+        plain = [column for column in scores.families[name] if scores.embeddings[column] == name]
+        columns.append((plain or scores.families[name])[0])
     return scores.metrics[metric][:, columns]
 
 
 def _at_all_labels(
-    scores: TaskScores, metric: str, names: Sequence[str], single: np.ndarray, overlap: float, share: np.ndarray
+    scores: TaskScores, metric: str, names: Sequence[str], single: np.ndarray, overlap: float, share: float
 ) -> ExtraVariance:
     known = scores.extra(metric)
     if known.is_zero:
@@ -317,11 +325,10 @@ def _rows(scores: CurveScores, resampled: np.ndarray, resampling: Resampling) ->
     rng = resampling.rng()
     luck = np.stack([extra.deviations(len(resampled), rng) for extra in scores.extra], axis=2)
     n_groups = len(np.unique(scores.groups))
-    are_pseudo_values = any(has_values_outside(scores.metric, matrix) for matrix in scores.scores)
     rows = []
     for number, embedding in enumerate(scores.embeddings):
         moved = resampled[:, number] + luck[:, number]
-        if are_pseudo_values or has_values_outside(scores.metric, moved):
+        if np.isfinite(bounds).all():
             moved = keep_in_range(values[number], moved, bounds, n_groups=n_groups)
         found = _extrapolated(scores, values[number], resampled[:, number], number, bounds[1], level, rng)
         largest = largest_difference(scores.metric)

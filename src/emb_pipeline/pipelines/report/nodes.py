@@ -84,7 +84,9 @@ def test_differences(
         found for found in task_scores(item_scores, training_draws=training_draws_of(scores)) if len(found.families) > 1
     ]
     designs = {found.task: designs_on(found, metrics[found.task], are_trained_on_a_corpus(cells)) for found in tasks}
-    claims = check_claims(tasks, metrics, designs, options.resampling)
+    curves = label_curves.curve_scores(item_scores, of_all_tasks(scores, "label_draws"), metrics)
+    points = {each.task: each.points() for each in curves}
+    claims = check_claims(tasks, metrics, designs, options.resampling, points)
     controls = {without_seed(cell.name) for cell in cells if cell.origin == "control"}
     return claims, any_difference.any_differences(claims, controls, options.level)
 
@@ -200,7 +202,14 @@ def measure_factors(
 def measure_learning_curves(options: ReportOptions, claims: pa.Table, **scores: Tables) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Scores by number of labels, and which embedding is ahead of the best one when labels are few."""
     item_scores, draws = item_scores_of(scores), of_all_tasks(scores, "label_draws")
-    return label_curves.learning_curves(item_scores, draws, primary_metrics(scores), options.resampling)
+    return label_curves.learning_curves(
+        item_scores,
+        draws,
+        primary_metrics(scores),
+        options.resampling,
+        training_draws=training_draws_of(scores),
+        claims=claims.to_pandas(),
+    )
 
 
 def make_audit(audits: pa.Table, overlap: pa.Table) -> pd.DataFrame:
