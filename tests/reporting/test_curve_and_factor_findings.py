@@ -196,10 +196,11 @@ def test_tasks_without_any_difference_are_named() -> None:
 
 
 def test_the_page_says_how_much_of_the_luck_is_that_of_the_labels() -> None:
-    table = pd.DataFrame({"task": ["topic", "search"], "labels": ["all", "all"], "label_share": [0.434, 0.0]})
-    found = label_finding(table)
+    table = pd.DataFrame({"task": ["topic", "mood", "search"], "labels": "all", "label_share": [0.434, 0.0, 0.0]})
+    found = label_finding(table, {"topic", "mood"})
     assert found is not None and "that is 43 % on topic of the variance" in found.text.striptags()
-    assert label_finding(table.assign(label_share=0.0)) is None
+    assert "On mood intervals and tests speak of other test items, not of other labels" in found.text.striptags()
+    assert label_finding(table, set()) is None
 
 
 def test_the_forest_leaves_single_embeddings_to_the_leaderboard() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pandas as pd
 from markupsafe import Markup
 
@@ -43,25 +45,35 @@ def difference_finding(differences: pd.DataFrame, level: float) -> Finding | Non
     )
 
 
-def label_finding(differences: pd.DataFrame) -> Finding | None:
-    """How much of the luck in a comparison is that of the labels; None where no probe was fitted on resamples of them.
+def label_finding(differences: pd.DataFrame, learning: Collection[str]) -> Finding | None:
+    """How much of the luck in a comparison is that of the labels; None where no task learns from labels.
 
     Parameters
     ----------
     differences : DataFrame
         Of `emb_pipeline.statistics.any_difference.any_differences`.
+    learning : collection of str
+        Tasks on which something is fitted on labels.
     """
-    if "label_share" not in differences:
+    rows = differences[(differences["labels"] == "all") & differences["task"].isin(learning)]
+    if rows.empty or "label_share" not in rows:
         return None
-    rows = differences[(differences["labels"] == "all") & (differences["label_share"] > 0)]
-    if rows.empty:
-        return None
+    known, unknown = rows[rows["label_share"] > 0], rows[~(rows["label_share"] > 0)]
     shares = Markup(", ").join(
-        Markup("{} % on {}").format(round(100 * row["label_share"]), row["task"]) for row in rows.to_dict("records")
+        Markup("{} % on {}").format(round(100 * row["label_share"]), row["task"]) for row in known.to_dict("records")
     )
-    return Finding(
-        Markup(
-            "Had other examples been labeled, scores would differ, too: that is {} of the variance of a difference between "
-            "two embeddings (median over pairs). Intervals and tests hold it."
-        ).format(shares)
-    )
+    parts = []
+    if len(known):
+        parts.append(
+            Markup(
+                "Had other examples been labeled, scores would differ, too: that is {} of the variance of a difference "
+                "between two embeddings (median over pairs). Intervals and tests hold it."
+            ).format(shares)
+        )
+    if len(unknown):
+        parts.append(
+            Markup("On {} intervals and tests speak of other test items, not of other labels to learn from.").format(
+                Markup(", ").join(Markup("{}").format(task) for task in unknown["task"])
+            )
+        )
+    return Finding(Markup(" ").join(parts))

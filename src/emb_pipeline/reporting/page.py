@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any
@@ -111,6 +111,7 @@ def report_page(
     factors: pd.DataFrame | None = None,
     across: pd.DataFrame | None = None,
     differences: pd.DataFrame | None = None,
+    learning: Collection[str] = (),
     curves: pd.DataFrame | None = None,
     crossovers: pd.DataFrame | None = None,
     checks: pd.DataFrame | None = None,
@@ -147,6 +148,8 @@ def report_page(
         Embeddings against those that they were made from, with the ``factor``: further training or distillation.
     shares, factors : DataFrame, optional
         What explains the differences between trained embeddings, and what one level of a factor changes against another.
+    learning : collection of str
+        Tasks on which something is fitted on labels.
     across, differences : DataFrame, optional
         The latter on average over tasks; and whether embeddings differ at all.
     curves, crossovers : DataFrame, optional
@@ -189,7 +192,7 @@ def report_page(
         "tracking_uri": redact(str(run.get("tracking_uri") or "")),
         "level": level,
         "confidence": f"{100 * (1 - level):g}",
-        "overall": [*_what_failed(failures), *_whether_any_differ(differences, level), *overall_findings(results)],
+        "overall": [*_what_failed(failures), *_whether_any_differ(differences, learning, level), *overall_findings(results)],
         "classes": {}
         if class_results is None or confusions is None
         else {each.task: view for each in results if (view := class_view(each, class_results, confusions))},
@@ -520,8 +523,8 @@ def _dimensions_chart(each: Result, leaderboard: pd.DataFrame, drawn: Mapping[st
     )
 
 
-def _whether_any_differ(differences: pd.DataFrame | None, level: float) -> list[Finding]:
-    found = [] if differences is None else [difference_finding(differences, level), label_finding(differences)]
+def _whether_any_differ(differences: pd.DataFrame | None, learning: Collection[str], level: float) -> list[Finding]:
+    found = [] if differences is None else [difference_finding(differences, level), label_finding(differences, learning)]
     return [each for each in found if each is not None]
 
 

@@ -316,6 +316,7 @@ def write_page(
         factors=factor_effects.to_pandas(),
         across=effects_across_tasks.to_pandas(),
         differences=any_difference.to_pandas(),
+        learning=tasks_with_labels(scores),
         curves=learning_curves.to_pandas(),
         crossovers=crossovers.to_pandas(),
         checks=of_all_tasks(scores, "checks"),
@@ -436,6 +437,13 @@ TASK_FIGURES = ("leaderboard", "dimension", "methods", "cost")
 def item_scores_of(scores: Mapping[str, Tables]) -> pa.Table:
     """The item scores of all embeddings, one below the other: millions of rows, which pandas would copy."""
     return pa.concat_tables([tables["item_scores"] for tables in scores.values()])
+
+
+def tasks_with_labels(scores: Mapping[str, Tables]) -> set[str]:
+    """Tasks on which something is fitted on labels."""
+    cells = of_all_tasks(scores, "cells").drop_duplicates("task")
+    learns = {name for name, kind in KINDS.items() if "training_draws" in kind.options.model_fields}
+    return set(cells.loc[cells["kind"].isin(learns), "task"])
 
 
 def training_draws_of(scores: Mapping[str, Tables]) -> pa.Table:
