@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from emb_pipeline.statistics.dunnett import Comparisons, compare_with
+from emb_pipeline.statistics.extra_variance import ExtraVariance
 from emb_pipeline.statistics.intervals import bootstrap_means
 from emb_pipeline.statistics.metric_ranges import largest_difference
 
@@ -66,10 +67,16 @@ class Scored:
         rng: np.random.Generator,
         groups: np.ndarray | None = None,
         floors: Mapping[str, np.ndarray] | None = None,
+        extra: ExtraVariance | None = None,
     ) -> Scored:
-        """From item scores of shape (n_units, n_embeddings), and of each floor; units of a group are drawn together."""
+        """From item scores of shape (n_units, n_embeddings), and of each floor; units of a group are drawn together.
+
+        ``extra`` is the variance of the means beyond the units: of the embeddings, then of the floors.
+        """
         matrix = np.column_stack([scores, *(floors or {}).values()])
         resampled = bootstrap_means(matrix, n_resamples=n_resamples, rng=rng, groups=groups, discordant=True)
+        if extra is not None:
+            resampled = resampled + extra.deviations(n_resamples, rng)
         whole = cls(
             task,
             metric,

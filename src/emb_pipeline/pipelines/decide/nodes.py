@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -21,7 +21,13 @@ from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
 from emb_pipeline.names import NOT_ABOVE_FLOOR, without_seed
 from emb_pipeline.pipelines.facts import cells_of, pretrained_languages
-from emb_pipeline.pipelines.report.nodes import ReportOptions, item_scores_of, of_all_tasks, primary_metrics
+from emb_pipeline.pipelines.report.nodes import (
+    ReportOptions,
+    item_scores_of,
+    of_all_tasks,
+    primary_metrics,
+    training_draws_of,
+)
 from emb_pipeline.pipelines.stored import stored_encoder
 from emb_pipeline.provenance import versions
 from emb_pipeline.statistics.decision import (
@@ -236,11 +242,16 @@ def scored_tasks(
     for task, metric in metrics.items():
         of_task = draws[draws["task"] == task]
         labels = affordable_labels(of_task, options.labels)
-        (found,) = task_scores(item_scores.filter(pc.equal(item_scores["task"], task)), label_fraction=labels.fraction)
+        (found,) = task_scores(
+            item_scores.filter(pc.equal(item_scores["task"], task)),
+            label_fraction=labels.fraction,
+            training_draws=training_draws_of(scores) if labels.fraction == 1 else None,
+        )
         names = [name for name in found.families if name in wanted]
         columns = [list(found.families).index(name) for name in names]
         means, margin = found.family_means(metric)[:, columns], options.margins.get(task, options.margin)
         rng, n_resamples = report.resampling.rng(), report.resamples
+        floors = floors_of_task(found, metric)
         part = Scored.of_units(
             task,
             metric,
@@ -250,13 +261,23 @@ def scored_tasks(
             n_resamples=n_resamples,
             rng=rng,
             groups=found.groups,
-            floors=floors_of_task(found, metric),
+            floors=floors,
+            extra=found.extra(metric).combined(weights_of(found, [*names, *floors])),
         )
         if labels.fraction < 1:
             part = _with_luck_of_labels(part, of_task, labels.fraction, rng)
         parts.append(replace(part, labels_note=labels.note))
     timed = times.to_pandas()
     return parts, {task: costs_of(cells[cells["task"] == task], timed[timed["task"] == task], options) for task in metrics}
+
+
+def weights_of(found: TaskScores, names: Sequence[str]) -> np.ndarray:
+    """Share of each embedding in what has these names, seeds averaged; nothing in what is no embedding (chance)."""
+    weights = np.zeros((len(found.embeddings), len(names)))
+    for column, name in enumerate(names):
+        of_family = found.families.get(name, [])
+        weights[of_family, column] = 1 / max(len(of_family), 1)
+    return weights
 
 
 def floors_of_task(found: TaskScores, metric: str) -> dict[str, np.ndarray]:
