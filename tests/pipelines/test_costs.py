@@ -129,6 +129,7 @@ def test_what_is_unknown_on_one_task_is_unknown_for_all() -> None:
     steady = costs_of(CELLS_OF_TOPIC, _times(("d.a", 4.0, True, ""), ("d.b", 7.0, True, "")), DecisionOptions())
     other = costs_of(CELLS_OF_TOPIC, _times(("d.a", 9.0, True, "")), DecisionOptions())
     worst = worst_costs({"topic": steady, "search": other})
+    assert worst.values.loc["d.a", "train_seconds"] == 2.0  # it is trained once, for both tasks
     assert worst.values.loc["d.a", "latency_ms_p95"] == 9.0 and "latency_ms_p95" not in worst.why_unknown["d.a"]
     assert worst.values.loc["d.b", "latency_ms_p95"] == 7.0  # as far as is known: it may be more, and not less
     assert worst.why_unknown["d.b"]["latency_ms_p95"].startswith("on search: never timed")
