@@ -14,13 +14,15 @@ from emb_pipeline.embeddings.encoding_store import StoredEncoder
 from emb_pipeline.embeddings.options import ReducedOptions, TfidfOptions
 from emb_pipeline.embeddings.reduced import Reduced
 from emb_pipeline.experiment import EmbeddingCell, Folders
-from emb_pipeline.pipelines.decide.nodes import DecisionOptions, costs_of, worst_costs
+from emb_pipeline.pipelines.decide.nodes import DecisionOptions, costs_of, without_the_worthless, worst_costs
 from emb_pipeline.pipelines.evaluate.nodes import CELLS, cells_table
 from emb_pipeline.pipelines.measure.nodes import time_requests
+from emb_pipeline.statistics.decision import NOT_ABOVE_FLOOR
 from emb_pipeline.tasks.classification import evaluate_classification
 from emb_pipeline.tasks.examples import ClassificationTask, SimilarityTask
 from emb_pipeline.tasks.options import ClassificationOptions, EvaluationOptions
 from emb_pipeline.tasks.similarity import evaluate_similarity
+from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.texts import Texts
 from tests.embeddings.test_encoding_store import CountingEncoder
 
@@ -156,3 +158,19 @@ def test_one_embedding_that_cannot_be_timed_leaves_the_others_alone(tmp_path: Pa
     assert table.loc["task.tfidf", "latency_ms_p50"] > 0 and table.loc["task.tfidf", "n_requests"] > 0
     assert np.isnan(table.loc["domain.word2vec_8", "latency_ms_p50"]) and not table.loc["domain.word2vec_8", "steady"]
     assert table.loc["domain.word2vec_8", "note"].startswith("could not be timed: ")
+
+
+def test_what_is_worth_nothing_is_not_handed_over(caplog: pytest.LogCaptureFixture) -> None:
+    chosen = pd.DataFrame(
+        {
+            "task": ["topic", "mood"],
+            "embedding": ["task.tfidf", "d.a"],
+            "standing": ["shown", NOT_ABOVE_FLOOR],
+            "floor": ["control.random_8", "the largest class"],
+        }
+    )
+    assert without_the_worthless(chosen.iloc[:1])["task"].tolist() == ["topic"] and not caplog.messages
+    assert without_the_worthless(chosen)["task"].tolist() == ["topic"]
+    assert "d.a on mood (against the largest class)" in caplog.text and "deploy --force" in caplog.text
+    with pytest.raises(DataError, match=r"d\.a on mood .*kedro run --pipelines deploy --force"):
+        without_the_worthless(chosen.iloc[1:])

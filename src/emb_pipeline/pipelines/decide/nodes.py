@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -46,6 +47,7 @@ from emb_pipeline.statistics.sizes import SIZES, smallest_sufficient
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.errors import DataError
 
+_log = logging.getLogger(__name__)
 Tables = Mapping[str, pa.Table]
 Cost: TypeAlias = Literal[
     "bytes_per_item",
@@ -187,17 +189,15 @@ def export_chosen(
     Raises
     ------
     DataError
-        What was chosen for a task is not shown to be better than its controls, and ``force`` is not set.
+        Nothing that was chosen is shown to be better than its task's controls, and ``force`` is not set.
     """
     table = decision.to_pandas()
-    if not options.force:
-        refuse_the_worthless(table)
     cells = {cell.name: cell for cell in cells_of(embeddings)}
+    serves = table["embedding"].map(lambda name: bool(HANDED_OVER & METHODS[cells[name].method].serves))
+    chosen = table[table["chosen"] & (table["task"] != ALL_TASKS) & serves.astype(bool)]
     bundles = {}
-    for row in table[table["chosen"]].to_dict("records"):
+    for row in (chosen if options.force else without_the_worthless(chosen)).to_dict("records"):
         cell = cells[row["embedding"]]
-        if row["task"] == ALL_TASKS or not HANDED_OVER & METHODS[cell.method].serves:
-            continue
         definition = TaskDefinition.model_validate(definitions[row["task"]])
         task = KINDS[definition.kind].task(tasks[f"task_{row['task']}"], definition.name)
         model = ready_to_use(task, stored_encoder(cell, cells, folders), definition.evaluation, seed=cell.seed)
@@ -213,23 +213,26 @@ def export_chosen(
     return bundles
 
 
-def refuse_the_worthless(decision: pd.DataFrame) -> None:
-    """Refuse a choice that is not shown to be better than a control, the largest class or chance.
+def without_the_worthless(chosen: pd.DataFrame) -> pd.DataFrame:
+    """Leave out, with a warning, what is not shown to be better than a control, the largest class or chance.
 
     Raises
     ------
     DataError
-        Names the tasks, and the way to hand it over all the same.
+        Nothing is left. Names the tasks, and the way to hand it over all the same.
     """
-    worthless = decision[decision["chosen"] & (decision["standing"] == NOT_ABOVE_FLOOR) & (decision["task"] != ALL_TASKS)]
-    if len(worthless):
-        each = (f"{row['embedding']} on {row['task']} (against {row['floor']})" for row in worthless.to_dict("records"))
+    worthless = chosen["standing"] == NOT_ABOVE_FLOOR
+    if not worthless.any():
+        return chosen
+    each = (f"{row['embedding']} on {row['task']} (against {row['floor']})" for row in chosen[worthless].to_dict("records"))
+    reason = f"not shown to be better than a control, the largest class or chance: {', '.join(each)}"
+    force = "hand it over all the same: kedro run --pipelines deploy --force"
+    if worthless.all():
         raise DataError(
-            "deploy",
-            f"not shown to be better than a control, the largest class or chance: {', '.join(each)}",
-            "evaluate other embeddings or more test items, leave the task out of grid.tasks, or hand it over all the same: "
-            "kedro run --pipelines deploy --force",
+            "deploy", reason, f"evaluate other embeddings or more test items, leave the task out of grid.tasks, or {force}"
         )
+    _log.warning("deploy leaves out what is %s; to %s", reason, force)
+    return chosen[~worthless]
 
 
 def scored_tasks(
