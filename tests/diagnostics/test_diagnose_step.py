@@ -57,7 +57,14 @@ def test_the_pip_loss_of_a_smaller_size_stands_beside_its_score_on_the_page() ->
     checks = tables["checks"].to_pandas()
     expected = pip_loss(vectors_of("domain.word2vec_4", 4), vectors_of("domain.word2vec_8", 8))
     size = {"task": "topic", "metric": "accuracy", "family": "domain.word2vec", "best": "domain.word2vec_8", "n": 300}
-    numbers = {"difference_to_best": 0.0, "bound": -0.01, "margin": 0.01, "p": 0.01, "non_inferior": True}
+    numbers = {
+        "difference_to_best": 0.0,
+        "bound": -0.01,
+        "margin": 0.01,
+        "p": 0.01,
+        "non_inferior": True,
+        "standing": "shown",
+    }
     sizes = pd.DataFrame(
         [
             {**size, **numbers, "embedding": f"domain.word2vec_{dim}", "dim": dim, "bytes_per_item": 4.0 * dim, "value": 0.7}
