@@ -222,6 +222,37 @@ def luck_of_the_labels(draws: np.ndarray, single: np.ndarray, *, overlap: float,
     return ExtraVariance(positive_part(whole), n_draws - 1)
 
 
+def not_below_trend(luck: Sequence[ExtraVariance], factors: Sequence[float]) -> list[ExtraVariance]:
+    """Replace estimates from few draws that are too small by chance.
+
+    Two or three draws may lie close together by chance. A test that takes their variance for the true one then finds what is
+    not there, the more so where the variance over units stands beside it.
+
+    Parameters
+    ----------
+    luck : sequence of ExtraVariance
+        At each number of labels.
+    factors : sequence of float
+        What each would be, up to one covariance for all, were the variance to fall as one over the number of labels.
+
+    Returns
+    -------
+    list of ExtraVariance
+        The estimate itself, or what the mean of all estimates, weighed by their degrees of freedom, says of that number of
+        labels, whichever has the larger trace. So the variance is too large by some rather than too small.
+    """
+    known = [(each, factor) for each, factor in zip(luck, factors, strict=True) if np.isfinite(each.freedom)]
+    if not known:
+        return list(luck)
+    freedom = np.array([each.freedom for each, _ in known])
+    of_one = np.tensordot(freedom / freedom.sum(), np.stack([each.covariance / factor for each, factor in known]), 1)
+    made = []
+    for each, factor in zip(luck, factors, strict=True):
+        of_trend = ExtraVariance(of_one * factor, float(freedom.max()))
+        made.append(each if np.trace(each.covariance) >= np.trace(of_trend.covariance) else of_trend)
+    return made
+
+
 def share_of_labels(scores: np.ndarray, draws: np.ndarray) -> float:
     """Share of the variance over draws that is not chance in which test units each draw gets right.
 
@@ -272,10 +303,19 @@ def _scores_of_task(
         share_of_labels(_single_seeds(each, metric, names), single)
         for each, (_, single) in zip(found[:-1], by_draw, strict=True)
     ]
-    extra = [
+    own_luck = [
         luck_of_the_labels(means, single, overlap=overlap, share=share)
         for (means, single), overlap, share in zip(by_draw, overlaps, of_labels, strict=True)
     ]
+    whole = _at_all_labels(found[-1], metric, names, by_draw[-1][1], overlaps[-1], of_labels[-1])
+    # What one label's part would be: the luck of a draw falls as one over its labels.
+    factors = [
+        (1 - count / n_labels) / count * (1 / len(means) + overlap)
+        for (means, _), count, overlap in zip(by_draw, counts, overlaps, strict=True)
+    ]
+    extra = not_below_trend(own_luck, factors)
+    if found[-1].extra(metric).is_zero:
+        *_, whole = not_below_trend([*own_luck, whole], [*factors, max(folds - 1, 1) / n_labels])
     spread = [means.std(axis=0, ddof=1) if len(means) > 1 else np.zeros(len(names)) for means, _ in by_draw]
     return CurveScores(
         task=task,
@@ -286,7 +326,7 @@ def _scores_of_task(
         n_draws=np.array([*(len(means) for means, _ in by_draw), 1]),
         scores=matrices,
         groups=found[-1].groups,
-        extra=[*extra, _at_all_labels(found[-1], metric, names, by_draw[-1][1], overlaps[-1], of_labels[-1])],
+        extra=[*extra, whole],
         draw_sd=np.stack([*spread, np.zeros(len(names))], axis=1),
     )
 
