@@ -201,8 +201,8 @@ def export_chosen(
         definition = TaskDefinition.model_validate(definitions[row["task"]])
         task = KINDS[definition.kind].task(tasks[f"task_{row['task']}"], definition.name)
         model = ready_to_use(task, stored_encoder(cell, cells, folders), definition.evaluation, seed=cell.seed)
-        facts = {
-            **{name: value for name, value in row.items() if isinstance(value, str | int | float) and value == value},
+        facts: dict[str, Any] = {
+            **{str(name): value for name, value in row.items() if isinstance(value, str | int | float) and value == value},
             "kind": definition.kind,
             "method": cell.method,
             **details_of(model.encoder),
