@@ -64,6 +64,7 @@ def test_the_pip_loss_of_a_smaller_size_stands_beside_its_score_on_the_page() ->
         "p": 0.01,
         "non_inferior": True,
         "standing": "shown",
+        "units_needed": float("nan"),
     }
     sizes = pd.DataFrame(
         [
