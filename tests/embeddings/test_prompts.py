@@ -136,7 +136,14 @@ def test_the_card_names_each_prompt_and_whose_it_is(save: Save, tmp_path: Path) 
     options = save({"prompts": {"query": "the ", "document": "a "}})
     encoder = encoder_of(options, tmp_path, passage_prompt="on ")
     facts = {"embedding": "pretrained.e5", "task": "t", "metric": "ndcg@10", "best": "pretrained.e5", "value": 0.5, "n": 9}
-    facts |= {"difference_to_best": 0.0, "bound": 0.0, "margin": 0.01, "method": "sentence_transformer", **encoder.details}
+    facts |= {
+        "difference_to_best": 0.0,
+        "bound": 0.0,
+        "margin": 0.01,
+        "standing": "shown",
+        "method": "sentence_transformer",
+        **encoder.details,
+    }
     card = embedding_card(facts, encoder.options.model_dump(), pd.DataFrame())
     assert "- prompt of a query: `the ` (the model's own)\n" in card
     assert "- prompt of a passage: `on ` (yours)\n" in card
