@@ -28,7 +28,7 @@ from scipy.stats import norm
 
 from emb_pipeline.names import MEASURED_BEST, NOT_ABOVE_FLOOR, ONLY, SHOWN
 from emb_pipeline.statistics.decision import Rules, decide
-from emb_pipeline.statistics.label_luck import luck_of_labels
+from emb_pipeline.statistics.label_luck import label_variance
 from emb_pipeline.statistics.scored import Scored
 
 ACCURACY, SHARED = 0.7, 0.6
@@ -159,7 +159,7 @@ def let_through(n_labels: int, n_draws: int, draw_sd: float, n_sets: int, rng: n
                 for j, name in enumerate(names_of(k))
             ]
         )
-        luck = luck_of_labels(draws, part.embeddings, share, n_resamples=RESAMPLES, rng=rng)
+        luck = label_variance(draws, part.embeddings, share).deviations(RESAMPLES, rng)
         for place, each in enumerate((part, replace(part, resampled=part.resampled + luck))):
             table, _ = decide(each, costs_of(k, rng), RULES)
             through[place] += bool((table["non_inferior"] & (table["embedding"] != "e00")).any())

@@ -10,6 +10,7 @@ from scipy.stats import chi2
 from scipy.stats import t as student
 
 from emb_pipeline.statistics.corrections import holm
+from emb_pipeline.statistics.factorial import CONTRAST_KEYS
 from emb_pipeline.statistics.metric_ranges import largest_difference
 from emb_pipeline.statistics.score_tables import framed
 from emb_pipeline.statistics.step_down import SeedVariance
@@ -36,7 +37,6 @@ ACROSS_TASKS = {
     "highest_task": "string",
     "highest": "float64",
 }
-_KEYS = ["design", "factor", "level_a", "level_b", "within", "instead_of"]
 
 
 def effects_across_tasks(
@@ -76,8 +76,8 @@ def effects_across_tasks(
     correlation = _correlation(seeds, tasks)
     freedom = seeds.freedom if seeds else np.inf
     rows = [
-        {**dict(zip(_KEYS, key, strict=True)), **_average(part, level, correlation, freedom)}
-        for key, part in chosen.groupby(_KEYS, sort=False)
+        {**dict(zip(CONTRAST_KEYS, key, strict=True)), **_average(part, level, correlation, freedom)}
+        for key, part in chosen.groupby(list(CONTRAST_KEYS), sort=False)
         if part["task"].nunique() > 1
     ]
     table = framed(rows, ACROSS_TASKS)

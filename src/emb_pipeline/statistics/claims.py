@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from emb_pipeline.statistics.extra_variance import ExtraVariance
-from emb_pipeline.statistics.factorial import Design, contrast_keys, contrast_weights
+from emb_pipeline.statistics.factorial import CONTRAST_KEYS, Design, contrast_keys, contrast_weights
 from emb_pipeline.statistics.pseudo_values import numerators
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import TaskScores, framed
@@ -40,7 +40,6 @@ CLAIMS = {
 PAIR, FACTOR, CURVE, ACROSS = "pair", "factor", "curve", "across tasks"
 ALL_LABELS = 0
 """``n_labels`` of what learnt from all labels."""
-_KEYS = ("design", "factor", "level_a", "level_b", "within", "instead_of")
 _TEXTS = [name for name, kind in CLAIMS.items() if kind == "string"]
 
 
@@ -155,9 +154,9 @@ def _tests(rows: pd.DataFrame, signs: np.ndarray, claims: pd.DataFrame) -> Tests
 
 def with_average_tests(across: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
     """Averages over tasks (`across_tasks.effects_across_tasks`) with the p-values of these claims."""
-    known = claims[claims["family"] == ACROSS][[*_KEYS, "p", "p_adjusted"]]
+    known = claims[claims["family"] == ACROSS][[*CONTRAST_KEYS, "p", "p_adjusted"]]
     bare = across.drop(columns=["p", "p_adjusted"])
-    merged = bare.merge(known, on=list(_KEYS), how="left", validate="one_to_one")
+    merged = bare.merge(known, on=list(CONTRAST_KEYS), how="left", validate="one_to_one")
     return merged[list(across.columns)]
 
 
@@ -240,7 +239,7 @@ def _across(rows: Sequence[Sequence[Mapping[str, object]]]) -> tuple[list[list[t
         for place, row in enumerate(of_task):
             is_main = row["family"] == FACTOR and not row["within"] and row["factor"] != "embedding"
             if is_main or row.get("instead_of"):
-                found.setdefault(tuple(row[key] for key in _KEYS), []).append((number, place))
+                found.setdefault(tuple(row[key] for key in CONTRAST_KEYS), []).append((number, place))
     several = {key: members for key, members in found.items() if len(members) > 1}
-    described = [{"family": ACROSS, "n": 0, **dict(zip(_KEYS, key, strict=True))} for key in several]
+    described = [{"family": ACROSS, "n": 0, **dict(zip(CONTRAST_KEYS, key, strict=True))} for key in several]
     return list(several.values()), described

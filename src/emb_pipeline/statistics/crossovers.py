@@ -8,7 +8,7 @@ from itertools import combinations, pairwise
 
 import numpy as np
 
-from emb_pipeline.statistics.extra_variance import ExtraVariance, root_of
+from emb_pipeline.statistics.extra_variance import MANY, ExtraVariance, on_normal_scale, root_of, squared_t
 from emb_pipeline.statistics.resampling import Resampling
 
 CROSSOVERS = {
@@ -31,8 +31,6 @@ CROSSOVERS = {
 }
 AHEAD_BELOW, AS_GOOD_BELOW, BEHIND_BELOW = "ahead below", "as good below", "behind below"
 BEHIND, UNTOLD = "behind throughout", "cannot be told"
-_MANY = 1e6
-"""Degrees of freedom that are as good as infinite."""
 
 
 class Band:
@@ -40,8 +38,9 @@ class Band:
 
     A difference's statistic is the difference over the root of its variance over units plus that over labels. Resamples of
     the units and normal deviations of the labels say how large the largest of all statistics is by chance; in each, the
-    variance over labels is estimated anew from as many deviations as it has degrees of freedom. Statistics are brought to
-    the scale of a normal variable first [1]_, so that a count with few draws does not widen the band at the others.
+    variance over labels is estimated again from as many deviations as it has degrees of freedom. Statistics are brought to
+    the scale of a normal variable first (`on_normal_scale`), so that a count with few draws does not widen the band at the
+    others.
 
     Parameters
     ----------
@@ -53,11 +52,6 @@ class Band:
         At each count, of other labels.
     resampling : Resampling
         Level of the band, and the seed.
-
-    References
-    ----------
-    .. [1] Wallace (1959), Bounds on normal approximations to Student's and the chi-square distributions, Annals of
-       Mathematical Statistics 30(4).
     """
 
     def __init__(
@@ -71,7 +65,7 @@ class Band:
     def widths(self) -> np.ndarray:
         """Half the width of each pair's interval at each count: shape (n_embeddings, n_embeddings, n_counts)."""
         n, n_counts = self.values.shape
-        squares, freedom = np.zeros((n, n, n_counts)), np.full((n, n, n_counts), _MANY)
+        squares, freedom = np.zeros((n, n, n_counts)), np.full((n, n, n_counts), MANY)
         largest = np.zeros(len(self.resampled))
         for place, extra in enumerate(self.extra):
             centred = self._centred[:, :, place]
@@ -82,13 +76,13 @@ class Band:
                 squares[i, j, place] = squares[j, i, place] = whole = of_units + max(of_labels, 0.0)
                 if whole <= 0:
                     continue
-                nu = min(extra.freedom * (whole / of_labels) ** 2, _MANY) if of_labels > 1e-12 * whole else _MANY
+                nu = min(extra.freedom * (whole / of_labels) ** 2, MANY) if of_labels > 1e-12 * whole else MANY
                 freedom[i, j, place] = freedom[j, i, place] = nu
                 deviations = centred[:, i] - centred[:, j] + labels[:, i] - labels[:, j]
                 variances = of_units + np.square(again[:, :, i] - again[:, :, j]).mean(axis=1)
-                np.maximum(largest, _normalized(np.square(deviations) / variances, nu), out=largest)
+                np.maximum(largest, on_normal_scale(np.square(deviations) / variances, nu), out=largest)
         critical = np.quantile(largest, 1 - self.level)
-        return np.asarray(np.sqrt(squares * _squared_t(critical, freedom)))
+        return np.asarray(np.sqrt(squares * squared_t(critical, freedom)))
 
     def moved(self, numbers: Sequence[int], reference: int) -> np.ndarray:
         """Resampled differences to one embedding, of units and of labels: shape (n_resamples, n_numbers, n_counts)."""
@@ -174,18 +168,6 @@ def _deviations(extra: ExtraVariance, n: int, rng: np.random.Generator) -> tuple
         return np.zeros((n, n_systems)), np.zeros((n, 1, n_systems))
     drawn = rng.standard_normal((n, 1 + max(1, round(extra.freedom)), n_systems)) @ root_of(extra.covariance).T
     return drawn[:, 0], drawn[:, 1:]
-
-
-def _normalized(squares: np.ndarray, freedom: float) -> np.ndarray:
-    """Squared t statistics as absolute values of a normal variable."""
-    factor = (8 * freedom + 1) / (8 * freedom + 3)
-    return np.asarray(factor * np.sqrt(freedom * np.log1p(squares / freedom)))
-
-
-def _squared_t(critical: float, freedom: np.ndarray) -> np.ndarray:
-    """The squared t statistics whose `_normalized` value this is."""
-    factor = (8 * freedom + 3) / (8 * freedom + 1)
-    return np.asarray(freedom * np.expm1(np.square(critical * factor) / freedom))
 
 
 def _verdict(counts: np.ndarray, difference: np.ndarray, ahead: np.ndarray, behind: np.ndarray) -> tuple[str, float]:

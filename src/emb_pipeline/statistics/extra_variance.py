@@ -59,6 +59,34 @@ class ExtraVariance:
         return np.asarray(drawn)
 
 
+MANY = 1e6
+"""Degrees of freedom that are as good as infinite."""
+
+
+def on_normal_scale(squares: np.ndarray, freedom: np.ndarray | float) -> np.ndarray:
+    """Bring squared t statistics to absolute values of a standard normal variable.
+
+    Parameters
+    ----------
+    squares : ndarray
+        Squared statistics.
+    freedom : ndarray or float
+        Their degrees of freedom.
+
+    References
+    ----------
+    .. [1] Wallace (1959), Bounds on normal approximations to Student's and the chi-square distributions, Annals of
+       Mathematical Statistics 30(4).
+    """
+    return np.asarray((8 * freedom + 1) / (8 * freedom + 3) * np.sqrt(freedom * np.log1p(squares / freedom)))
+
+
+def squared_t(normal: float, freedom: np.ndarray) -> np.ndarray:
+    """Give the squared t statistics that `on_normal_scale` brings to this value."""
+    factor = (8 * freedom + 3) / (8 * freedom + 1)
+    return np.asarray(freedom * np.expm1(np.square(normal * factor) / freedom))
+
+
 def root_of(covariance: np.ndarray) -> np.ndarray:
     """A square root R of a covariance, R Rᵀ; directions of negative variance are left out."""
     values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
@@ -132,8 +160,8 @@ def filled_in(known: ExtraVariance, places: Sequence[int], n_systems: int) -> Ex
 
 
 def averaged(columns: Sequence[Sequence[int]], n_systems: int) -> np.ndarray:
-    """Weights that average columns: shape (n_systems, n_averages)."""
+    """Weights that average columns: shape (n_systems, n_averages); an average of no column has none."""
     weights = np.zeros((n_systems, len(columns)))
     for place, chosen in enumerate(columns):
-        weights[list(chosen), place] = 1 / len(chosen)
+        weights[list(chosen), place] = 1 / max(len(chosen), 1)
     return weights

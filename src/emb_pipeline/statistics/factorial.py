@@ -30,6 +30,8 @@ SHARES = {
     "cells": "int64",
     "n": "int64",
 }
+CONTRAST_KEYS = ("design", "factor", "level_a", "level_b", "within", "instead_of")
+"""The columns that identify a contrast of factors."""
 FACTOR_EFFECTS = {
     "design": "string",
     "task": "string",

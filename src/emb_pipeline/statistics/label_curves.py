@@ -14,8 +14,9 @@ from emb_pipeline.names import without_seed
 from emb_pipeline.statistics.claims import ALL_LABELS, CurvePoint, pair_tests
 from emb_pipeline.statistics.crossovers import CROSSOVERS, Band, crossovers, pairs_of
 from emb_pipeline.statistics.curve_shapes import CurvePoints, Extrapolation, extrapolate
-from emb_pipeline.statistics.extra_variance import ExtraVariance, positive_part
+from emb_pipeline.statistics.extra_variance import ExtraVariance
 from emb_pipeline.statistics.intervals import bootstrap_means, keep_in_range, percentile_interval
+from emb_pipeline.statistics.label_luck import luck_of_the_labels
 from emb_pipeline.statistics.metric_ranges import largest_difference, range_of
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import Scores, TaskScores, as_tables, framed, task_scores
@@ -185,41 +186,6 @@ def resampled_values(scores: CurveScores, resampling: Resampling) -> np.ndarray:
         ],
         axis=2,
     )
-
-
-def luck_of_the_labels(draws: np.ndarray, single: np.ndarray, *, overlap: float, share: float = 1.0) -> ExtraVariance:
-    """Covariance of means over draws of the labels, all of which come from one set of labels.
-
-    Parameters
-    ----------
-    draws : ndarray of shape (n_draws, n_systems)
-        Mean score of each draw; systems learn from the same labels in the same draw.
-    single : ndarray of shape (n_draws, n_systems)
-        The same of one seed of each system; equal to ``draws`` where there is one.
-    overlap : float
-        ``m / (n - m)`` for draws of m of n labels; times ``folds - 1`` for a mean over folds.
-    share : float
-        Part of the variance over draws that other test units would show, too (`share_of_labels`).
-
-    Returns
-    -------
-    ExtraVariance
-        Covariance of ``draws`` over their number, plus ``overlap`` times the covariance of ``single``. The first part is
-        chance in which labels were drawn from the set; the second is the luck of the set itself, which more draws do not
-        lessen. A mean over folds or seeds lessens the spread over draws, which are made for each, but not the luck of the
-        set. Exact where each label adds its own part to a score; too large by some where labels work in combination.
-
-    References
-    ----------
-    .. [1] Shao & Wu (1989), A general theory for jackknife variance estimation, Annals of Statistics 17(3): delete-d.
-    .. [2] Nadeau & Bengio (2003), Inference for the generalization error, Machine Learning 52.
-    """
-    n_draws, n_systems = draws.shape
-    if n_draws < 2:
-        return ExtraVariance.none(n_systems)
-    spread, of_single = (np.atleast_2d(np.cov(each, rowvar=False)) for each in (draws, single))
-    whole = (spread / n_draws + overlap * of_single) * share
-    return ExtraVariance(positive_part(whole), n_draws - 1)
 
 
 def not_below_trend(luck: Sequence[ExtraVariance], factors: Sequence[float]) -> list[ExtraVariance]:

@@ -49,6 +49,8 @@ class TaskScores:
         Of metrics that are ratios of sums: each unit's part in the denominator (`pseudo_values.numerators` has the other).
     texts : ndarray of shape (n_units, 2), or None
         Numbers of the two texts of each unit, where units are pairs that share texts.
+    units : list of str
+        Name of each unit, in the order of the rows.
     """
 
     task: str
@@ -61,6 +63,7 @@ class TaskScores:
     training: dict[str, ExtraVariance] = field(default_factory=dict)
     denominators: dict[str, np.ndarray] = field(default_factory=dict)
     texts: np.ndarray | None = None
+    units: list[str] = field(default_factory=list)
 
     def extra(self, metric: str) -> ExtraVariance:
         """Variance of the embeddings' mean scores beyond that of the units."""
@@ -273,12 +276,15 @@ def _aligned(task: str, cells: Mapping[str, _Cell], names: _Names, training_draw
         if len(unlike):
             raise ValueError(f"{task}: {list(cells)[unlike[0]]} and {reference_name} disagree on the labels of units")
     codes = np.unique(names.ranks(groups), return_inverse=True)[1]
-    training = {} if training_draws is None else _training(training_draws, task, list(cells), names.of(units), codes)
+    names_of_units = names.of(units)
+    training = {} if training_draws is None else _training(training_draws, task, list(cells), names_of_units, codes)
     fields = [cell.fields for cell in cells.values()]
     stacked = {metric: np.column_stack(below[metric]) for metric in scores}
     denominators = {metric: matrix for metric, matrix in stacked.items() if np.isfinite(matrix).all()}
     texts = _texts(names.of(groups))
-    return TaskScores(task, list(cells), fields, codes, scores, labels, predictions, training, denominators, texts)
+    return TaskScores(
+        task, list(cells), fields, codes, scores, labels, predictions, training, denominators, texts, names_of_units
+    )
 
 
 def _texts(groups: Sequence[str]) -> np.ndarray | None:

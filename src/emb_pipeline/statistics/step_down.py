@@ -7,15 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emb_pipeline.statistics.extra_variance import ExtraVariance, root_of
+from emb_pipeline.statistics.extra_variance import MANY, ExtraVariance, on_normal_scale, root_of
 from emb_pipeline.statistics.resampling import BLOCK_BYTES, group_codes, group_sums, signs_of_units
 
 _TIE = 1e-5
 """Float32 sums that should be equal differ by less."""
 _BLOCK = 1 << 22
 """Statistics that are held at a time."""
-_MANY = 1e6
-"""Degrees of freedom that are as good as infinite."""
 _ESTIMATES = 200
 """Estimates of a variance that are drawn for a block of flips."""
 _STOPS = 64
@@ -105,9 +103,10 @@ def step_down_tests(
     For two ratios of sums a flip swaps the two systems' counts on a unit: its term is N_a - N_b - r (D_a - D_b), where r is
     the ratio of both together, which no swap changes.
 
-    Other sources add normal deviations to the flipped means, and their variance is estimated anew from as many normal draws
+    Other sources add normal deviations to the flipped means, and their variance is estimated again from as many normal draws
     as it has degrees of freedom: so a variance that is known from few draws has the tails of a t statistic. Statistics with
-    few degrees of freedom are brought to the scale of a normal variable [4]_, so that none of them rules the largest of all.
+    few degrees of freedom are brought to the scale of a normal variable (`on_normal_scale`), so that none of them rules the
+    largest of all.
 
     ``p = (count + 1) / (n_permutations + 1)``, where count is the number of flips that reach the observed statistic; ties
     count. The adjusted p is the step-down max-T of Westfall & Young [1]_, [2]_: the largest statistic counts against the
@@ -139,8 +138,6 @@ def step_down_tests(
     .. [1] Westfall & Young (1993), Resampling-Based Multiple Testing, ch. 2.
     .. [2] Romano & Wolf (2005), Exact and approximate stepdown methods for multiple hypothesis testing, JASA 100(469).
     .. [3] Phipson & Smyth (2010), Permutation p-values should never be zero, SAGMB 9(1).
-    .. [4] Wallace (1959), Bounds on normal approximations to Student's and the chi-square distributions, Annals of
-       Mathematical Statistics 30(4).
     """
     if not sets:
         return Tests(*(np.zeros(0),) * 4, critical=float("nan"))
@@ -151,7 +148,7 @@ def step_down_tests(
     if not n:
         return Tests(*(np.zeros(0),) * 4, critical=float("nan"))
     spread = np.concatenate([*(state.spread for state in states), [each.spread for each in combined]])
-    freedom = np.minimum(np.divide(observed.variances[0] ** 2, spread, out=np.full(n, _MANY), where=spread > 0), _MANY)
+    freedom = np.minimum(np.divide(observed.variances[0] ** 2, spread, out=np.full(n, MANY), where=spread > 0), MANY)
     differs = np.concatenate([*(state.differs for state in states), [each.differs for each in combined]]).astype(bool)
     reached = np.where(differs, observed.normalised(freedom)[0] * (1 - _TIE) - _TIE, np.inf)
     order = np.argsort(np.where(differs, -reached, np.inf), kind="stable")
@@ -194,11 +191,11 @@ class _Block:
     def normalised(self, freedom: np.ndarray) -> np.ndarray:
         """Absolute statistics, on the scale of a standard normal variable: shape (n_rows, n_hypotheses)."""
         squares = np.square(self.numerators) / np.maximum(self.variances, np.finfo(np.float32).tiny)
-        few = np.flatnonzero(freedom < _MANY)
+        values = np.sqrt(squares)
+        few = np.flatnonzero(freedom < MANY)
         if len(few):
-            nu = freedom[few].astype(squares.dtype)
-            squares[:, few] = np.square((8 * nu + 1) / (8 * nu + 3)) * nu * np.log1p(squares[:, few] / nu)
-        return np.asarray(np.sqrt(squares))
+            values[:, few] = on_normal_scale(squares[:, few], freedom[few].astype(squares.dtype))
+        return np.asarray(values)
 
 
 class _Luck:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping, Set
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from emb_pipeline.names import is_resample, without_seed
 from emb_pipeline.statistics.intervals import mean_intervals
 from emb_pipeline.statistics.metric_ranges import range_of
 from emb_pipeline.statistics.resampling import Resampling
+from emb_pipeline.statistics.score_tables import TaskScores, task_scores
 
 COLUMNS = (
     "task",
@@ -51,59 +51,48 @@ def scores_on_unseen(
         units and on the ``n - n_seen`` others, with the interval of the latter, and the first minus the second. For metrics
         that are no means of item scores (F1 of tagging), the second is one to first order.
     """
-    wanted = {task: units for task, units in seen.items() if units}
-    by_task: dict[str, list[pd.DataFrame]] = {}
-    for table in item_scores:
-        for task in set(wanted) & set(pc.unique(table["task"]).to_pylist()) & set(metrics):
-            kept = pc.and_(
-                pc.and_(pc.equal(table["task"], task), pc.equal(table["metric"], metrics[task])),
-                pc.equal(pc.fill_null(table["label_fraction"], 1.0), 1.0),
-            )
-            columns = ["embedding", "unit_id", "group_id", "value"]
-            by_task.setdefault(task, []).append(table.filter(kept).select(columns).to_pandas())
-    rows = [
-        row
-        for task in wanted
-        if task in by_task
-        for row in _rows(task, by_task[task], wanted[task], metrics[task], resampling)
+    wanted = {task: units for task, units in seen.items() if units and task in metrics}
+    primary = {metrics[task] for task in wanted}
+    tables = [
+        table.filter(pc.and_(_is_one_of(table["task"], wanted), _is_one_of(table["metric"], primary)))
+        for table in item_scores
     ]
+    found = {scores.task: scores for scores in task_scores(tables)} if tables else {}
+    rows = [row for task in wanted if task in found for row in _rows(found[task], wanted[task], metrics[task], resampling)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _rows(
-    task: str, parts: list[pd.DataFrame], seen: Set[str], metric: str, resampling: Resampling
-) -> list[dict[str, object]]:
-    frame = pd.concat(parts, ignore_index=True)
-    frame = frame[~frame["embedding"].map(is_resample)]
-    frame["embedding"] = frame["embedding"].map(without_seed)
-    scores = frame.pivot_table(index="unit_id", columns="embedding", values="value", aggfunc="mean", sort=False)
-    group_of = frame.drop_duplicates("unit_id").set_index("unit_id")["group_id"]
-    is_seen = scores.index.isin(seen)
+def _is_one_of(column: pa.ChunkedArray, names: Collection[str]) -> pa.ChunkedArray:
+    return pc.is_in(column.cast(pa.string()), value_set=pa.array(list(names), pa.string()))
+
+
+def _rows(found: TaskScores, seen: Set[str], metric: str, resampling: Resampling) -> list[dict[str, object]]:
+    is_seen = np.array([unit in seen for unit in found.units])
     n_seen = int(is_seen.sum())
-    rest = scores[~is_seen]
-    if not n_seen or len(rest) < 2:
+    if not n_seen or len(is_seen) - n_seen < 2:
         return []
-    groups = np.unique(group_of.loc[rest.index].to_numpy(dtype=str), return_inverse=True)[1]
+    scores = found.family_means(metric)
+    whole = scores.mean(axis=0)
     intervals = mean_intervals(
-        rest.to_numpy(),
+        scores[~is_seen],
         n_resamples=resampling.resamples,
         rng=resampling.rng(),
-        groups=groups,
+        groups=found.groups[~is_seen],
         level=1 - resampling.level,
         bounds=range_of(metric),
     )
     return [
         {
-            "task": task,
+            "task": found.task,
             "metric": metric,
             "embedding": name,
-            "n": len(scores),
+            "n": len(is_seen),
             "n_seen": n_seen,
-            "value": float(scores[name].mean()),
+            "value": float(value),
             "value_unseen": interval.value,
             "ci_low": interval.low,
             "ci_high": interval.high,
-            "difference": float(scores[name].mean()) - interval.value,
+            "difference": float(value) - interval.value,
         }
-        for name, interval in zip(scores.columns, intervals, strict=True)
+        for name, value, interval in zip(found.families, whole, intervals, strict=True)
     ]

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from emb_pipeline.statistics.dunnett import compare_with
 from emb_pipeline.statistics.intervals import Interval, percentile_interval
 from emb_pipeline.statistics.metric_ranges import range_of
 from emb_pipeline.statistics.non_inferiority import required_leads
@@ -67,12 +68,10 @@ def corrected_for_choosing(scored: Scored, chosen: int, choose: Choice, level: f
 
 def may_be_best(scored: Scored, level: float = 0.05) -> np.ndarray:
     """Tell which embeddings are not significantly worse than the one that is measured best (max-T over all of them)."""
-    best, deviations = int(scored.values.argmax()), scored.deviations
-    differences = deviations[:, [best]] - deviations
-    spread = differences.std(axis=0)
-    standardised = np.divide(differences, spread, out=np.zeros_like(differences), where=spread > 1e-12)
-    width = np.quantile(standardised.max(axis=1), 1 - level) * spread
-    return np.asarray(scored.values[best] - scored.values <= width)
+    best = int(scored.values.argmax())
+    lacking = -scored.deviations
+    (widths,) = compare_with(lacking, lacking[:, [best]]).widths(level)
+    return np.asarray(scored.values[best] - scored.values <= widths)
 
 
 def likely_means(scored: Scored, level: float = 0.05) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pyarrow as pa
 
@@ -99,14 +101,7 @@ def _weights(weights: dict[str, np.ndarray] | None, metric: str, n_units: int) -
 
 def draws_of(measured_draws: pa.Table, embedding: str, task: str) -> pa.Table:
     """Draws of the training labels with their cell on every row: of schema TRAINING_DRAWS."""
-    names = {"embedding": embedding, "task": task}
-    columns = [
-        pa.repeat(pa.scalar(names[field.name]), measured_draws.num_rows)
-        if field.name in names
-        else measured_draws[field.name]
-        for field in TRAINING_DRAWS
-    ]
-    return pa.table(columns, schema=TRAINING_DRAWS)
+    return _with_cell(measured_draws, {"embedding": embedding, "task": task}, TRAINING_DRAWS)
 
 
 def stamped(
@@ -145,10 +140,13 @@ def stamped(
         "task": task,
         "embedding": name,
     }
+    return _with_cell(item_scores, cell, ITEM_SCORES)
+
+
+def _with_cell(table: pa.Table, cell: Mapping[str, object], schema: pa.Schema) -> pa.Table:
+    """The table of this schema, with the columns of the cell repeated on every row."""
     columns = [
-        item_scores[field.name]
-        if field.name in MEASURED.names
-        else pa.repeat(pa.scalar(cell[field.name], field.type), item_scores.num_rows)
-        for field in ITEM_SCORES
+        pa.repeat(pa.scalar(cell[field.name], field.type), table.num_rows) if field.name in cell else table[field.name]
+        for field in schema
     ]
-    return pa.table(columns, schema=ITEM_SCORES)
+    return pa.table(columns, schema=schema)

@@ -29,6 +29,7 @@ from emb_pipeline.text.runs import runs_in_corpus
 from emb_pipeline.text.seen import (
     COPY,
     NEAR_GROUP,
+    largest_cluster,
     seen_classification,
     seen_questions,
     seen_sentences,
@@ -294,9 +295,11 @@ def _near_duplicates(lines: AuditLines, examples: pa.Table, tokens: TokenIds, *,
     lines.add("near_duplicates", len(near), len(ids), note, near, severity="warning")
     if split:
         return
-    pairs = near_pairs(tokens)
-    places = zip(pairs.first.tolist(), pairs.second.tolist(), strict=True)
-    apart = dict.fromkeys(ids[first] for first, second in places if groups[first] != groups[second])
+    apart: dict[str, None] = {}
+    if max(Counter(groups).values(), default=0) > largest_cluster(len(ids)) / 2:  # else no two clusters were kept apart
+        pairs = near_pairs(tokens)
+        places = zip(pairs.first.tolist(), pairs.second.tolist(), strict=True)
+        apart = dict.fromkeys(ids[first] for first, second in places if groups[first] != groups[second])
     note = "of these are links of chains that are too long for one fold: they may be on both sides of it"
     lines.add("near_duplicates_apart", len(apart), len(ids), note, apart, severity="warning")
 

@@ -27,7 +27,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import scipy.sparse as sp
 
 from emb_pipeline.text.texts import TokenIds
 
@@ -179,11 +178,8 @@ def _found(tokens: TokenIds, asked: np.ndarray, among: np.ndarray, *, ordered: b
 
 def _weights(tokens: TokenIds) -> np.ndarray:
     """The weight of each word: float32."""
-    n_texts, n_words = len(tokens.starts) - 1, len(tokens.words)
-    entries = (np.ones(len(tokens.ids), dtype=np.int8), tokens.ids.copy(), tokens.starts.copy())
-    once = sp.csr_array(entries, shape=(n_texts, n_words))
-    once.sum_duplicates()
-    n_with = np.bincount(once.indices, minlength=n_words)
+    n_texts = len(tokens.starts) - 1
+    n_with = np.bincount(tokens.counts().indices, minlength=len(tokens.words))
     return np.sqrt(np.log2(1 + n_texts / np.maximum(n_with, 1))).astype(np.float32)
 
 

@@ -116,9 +116,13 @@ def with_near_groups(tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
     examples = tables["examples"]
     tokens = texts_of(tables, "examples").token_ids
     ids = examples["example_id"].to_pylist()
-    largest = max(FEWEST_IN_CLUSTER, int(LARGEST_CLUSTER * len(ids)))
-    groups = clusters(near_pairs(tokens), equal_texts(tokens), largest)
+    groups = clusters(near_pairs(tokens), equal_texts(tokens), largest_cluster(len(ids)))
     return {**tables, "examples": examples.append_column(NEAR_GROUP, pa.array(_taken(ids, groups), pa.string()))}
+
+
+def largest_cluster(n_examples: int) -> int:
+    """Examples that a cluster of near-duplicates may hold."""
+    return max(FEWEST_IN_CLUSTER, int(LARGEST_CLUSTER * n_examples))
 
 
 def _taken(ids: Sequence[str], places: Iterable[int]) -> list[str]:

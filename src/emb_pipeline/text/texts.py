@@ -70,6 +70,10 @@ class TokenIds:
             starts.append(len(ids))
         return cls(np.asarray(ids, dtype=np.int32), np.asarray(starts, dtype=np.int64), list(id_of))
 
+    def counts(self) -> sp.csr_array:
+        """How often each text has each word: shape (n_texts, n_words), float32."""
+        return _counts(self.ids, self.starts, len(self.words))
+
     def take(self, indices: np.ndarray) -> TokenIds:
         """The tokens of some of the texts."""
         lengths = np.diff(self.starts)[indices]

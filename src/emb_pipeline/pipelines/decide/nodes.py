@@ -39,7 +39,8 @@ from emb_pipeline.statistics.decision import (
     decide,
     joint_choice,
 )
-from emb_pipeline.statistics.label_luck import luck_of_labels
+from emb_pipeline.statistics.extra_variance import ExtraVariance, averaged
+from emb_pipeline.statistics.label_luck import label_variance
 from emb_pipeline.statistics.metric_ranges import range_of
 from emb_pipeline.statistics.score_tables import TaskScores, framed, task_scores
 from emb_pipeline.statistics.scored import ALL_TASKS, Scored, joint
@@ -107,7 +108,7 @@ class DecisionOptions(BaseModel):
 
 
 class DeployOptions(BaseModel):
-    """What is handed over."""
+    """What is exported."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -265,22 +266,11 @@ def scored_tasks(
             rng=rng,
             groups=found.groups,
             floors=floors,
-            extra=found.extra(metric).combined(weights_of(found, [*names, *floors])),
+            extra=_extra(found, metric, [*names, *floors], of_task, labels.fraction),
         )
-        if labels.fraction < 1:
-            part = _with_luck_of_labels(part, of_task, labels.fraction, rng)
         parts.append(replace(part, labels_note=labels.note))
     timed = times.to_pandas()
     return parts, {task: costs_of(cells[cells["task"] == task], timed[timed["task"] == task], options) for task in metrics}
-
-
-def weights_of(found: TaskScores, names: Sequence[str]) -> np.ndarray:
-    """Share of each embedding in what has these names, seeds averaged; nothing in what is no embedding (chance)."""
-    weights = np.zeros((len(found.embeddings), len(names)))
-    for column, name in enumerate(names):
-        of_family = found.families.get(name, [])
-        weights[of_family, column] = 1 / max(len(of_family), 1)
-    return weights
 
 
 def floors_of_task(found: TaskScores, metric: str) -> dict[str, np.ndarray]:
@@ -302,20 +292,14 @@ def floors_of_task(found: TaskScores, metric: str) -> dict[str, np.ndarray]:
     return floors
 
 
-def _with_luck_of_labels(part: Scored, draws: pd.DataFrame, fraction: float, rng: np.random.Generator) -> Scored:
-    """The same, resampled with other labels, too: candidates and controls have learnt from the same draws."""
-    of_controls = (
-        [] if part.floor is None else [name for name in part.floor.embeddings if name not in (LARGEST_CLASS, CHANCE)]
-    )
-    names = [*part.embeddings, *of_controls]
-    luck = luck_of_labels(draws, names, fraction, n_resamples=len(part.resampled), rng=rng)
-    floor = part.floor
-    if floor is not None:
-        by_name = dict(zip(names, luck.T, strict=True))
-        nothing = np.zeros(len(luck))
-        moved = np.column_stack([by_name.get(name, nothing) for name in floor.embeddings])
-        floor = replace(floor, resampled=floor.resampled + moved)
-    return replace(part, resampled=part.resampled + luck[:, : len(part.embeddings)], floor=floor)
+def _extra(found: TaskScores, metric: str, names: Sequence[str], draws: pd.DataFrame, fraction: float) -> ExtraVariance:
+    """Variance beyond that of the units, of embeddings and floors: candidates and controls learn from the same labels."""
+    whole = found.extra(metric).combined(averaged([found.families.get(name, []) for name in names], len(found.embeddings)))
+    if fraction == 1:
+        return whole
+    places = [place for place, name in enumerate(names) if name in found.families]
+    of_labels = label_variance(draws, [names[place] for place in places], fraction)
+    return whole + of_labels.combined(np.eye(len(names))[places])
 
 
 def sizes_of(cells: Iterable[EmbeddingCell]) -> dict[str, list[str]]:

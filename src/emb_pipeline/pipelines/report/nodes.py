@@ -221,7 +221,7 @@ def make_audit(audits: pa.Table, overlap: pa.Table) -> pd.DataFrame:
 
 
 def measure_without_seen(options: ReportOptions, after: pa.Table, **parts: Tables) -> pd.DataFrame:
-    """Scores with and without the test units whose text was seen in training; see `test_for_differences` for ``after``."""
+    """Scores with and without the test units whose text was seen in training; see `test_differences` for ``after``."""
     scores = {name: tables for name, tables in parts.items() if name.endswith("_scores")}
     seen = {
         name.removeprefix("task_"): set(tables[SEEN]["unit_id"].to_pylist())
