@@ -152,6 +152,7 @@ def let_through(n_labels: int, n_draws: int, draw_sd: float, n_sets: int, rng: n
                     "embedding": name,
                     "n_labels": n_labels,
                     "label_fraction": share,
+                    "folds": 1,
                     "draw": draw,
                     "value": truly[j] + shift[j],
                 }

@@ -80,6 +80,7 @@ def simulated(
                     "embedding": name,
                     "n_labels": count,
                     "label_fraction": fraction,
+                    "folds": 1,
                     "draw": draw,
                     "value": each[:, number].mean(),
                 }

@@ -152,6 +152,7 @@ def _measured(
                         "embedding": embedding,
                         "n_labels": count,
                         "label_fraction": fraction,
+                        "folds": 1,
                         "draw": draw,
                         "value": score.mean(),
                     }

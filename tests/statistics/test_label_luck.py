@@ -14,11 +14,18 @@ from emb_pipeline.statistics.non_inferiority import non_inferiority
 from emb_pipeline.statistics.scored import Scored
 
 
-def _draws(values: np.ndarray, n_labels: int = 100, n_all: int = 1000) -> pd.DataFrame:
+def _draws(values: np.ndarray, n_labels: int = 100, n_all: int = 1000, folds: int = 1) -> pd.DataFrame:
     """Of embeddings a, b, …: a row of ``values`` for each draw."""
     return pd.DataFrame(
         [
-            {"embedding": "abcdefgh"[j], "n_labels": n_labels, "label_fraction": n_labels / n_all, "draw": i, "value": value}
+            {
+                "embedding": "abcdefgh"[j],
+                "n_labels": n_labels,
+                "label_fraction": n_labels / n_all,
+                "folds": folds,
+                "draw": i,
+                "value": value,
+            }
             for i, row in enumerate(values)
             for j, value in enumerate(row)
         ]
@@ -35,6 +42,14 @@ def test_luck_has_the_spread_of_independent_sets_of_labels_and_what_is_shared_ca
     assert not label_variance(_draws(values[:1]), ["a"], 0.1).deviations(5, rng).any()
     with pytest.raises(ValueError, match=r"c lacks draws of 0\.1 of the labels"):
         label_variance(_draws(values), ["a", "c"], 0.1).deviations(5, rng)
+
+
+def test_folds_share_their_labels_so_the_luck_of_the_set_does_not_average_out() -> None:
+    values = 0.7 + 0.02 * np.random.default_rng(2).standard_normal((5, 1))
+    split, folds = (label_variance(_draws(values, folds=n), ["a"], 0.1).covariance[0, 0] for n in (1, 5))
+    variance, overlap = values.var(ddof=1), 0.1 / 0.9
+    assert split == pytest.approx(variance * (1 / 5 + overlap))
+    assert folds == pytest.approx(variance * (1 / 5 + 4 * overlap))
 
 
 def test_an_inferior_embedding_is_let_through_by_lucky_draws_unless_these_are_counted() -> None:

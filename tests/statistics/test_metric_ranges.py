@@ -152,7 +152,7 @@ def test_curves_stay_in_range_though_draws_of_the_labels_add_noise() -> None:
         if fraction < 1:
             draws += [
                 {"task": "t", "embedding": f"domain.{name}", "n_labels": n_labels, "label_fraction": fraction}
-                | {"draw": draw, "value": 0.9 + 0.05 * draw}
+                | {"folds": 1, "draw": draw, "value": 0.9 + 0.05 * draw}
                 for name in "ab"
                 for draw in range(3)
             ]

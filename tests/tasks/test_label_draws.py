@@ -65,8 +65,8 @@ def test_item_scores_are_means_over_draws_by_hand() -> None:
     assert table["value"].to_pylist() == [0.5, 0.0, 0.75] and table["group_id"].to_pylist() == ["a", "b", "a"]
     assert set(table["label_fraction"].to_pylist()) == {0.25} and set(table["metric"].to_pylist()) == {"f1"}
     assert drawn.draws() == [
-        {"n_labels": 10, "label_fraction": 0.25, "draw": 0, "value": 0.5},
-        {"n_labels": 10, "label_fraction": 0.25, "draw": 1, "value": pytest.approx(1 / 3)},
+        {"n_labels": 10, "label_fraction": 0.25, "folds": 1, "draw": 0, "value": 0.5},
+        {"n_labels": 10, "label_fraction": 0.25, "folds": 1, "draw": 1, "value": pytest.approx(1 / 3)},
     ]
 
 

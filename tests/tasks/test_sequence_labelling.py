@@ -255,7 +255,13 @@ def test_a_part_scores_each_sentence_by_the_mean_over_draws_of_a_task_with_these
         of_part = parts["value"][parts["label_fraction"] == count / 60].to_numpy()
         np.testing.assert_allclose(of_part, (f1_of[0, count] + f1_of[1, count]) / 2)
     assert found.label_draws == [
-        {"n_labels": count, "label_fraction": count / 60, "draw": draw, "value": pytest.approx(f1_of[draw, count].mean())}
+        {
+            "n_labels": count,
+            "label_fraction": count / 60,
+            "folds": 1,
+            "draw": draw,
+            "value": pytest.approx(f1_of[draw, count].mean()),
+        }
         for count in (20, 40)
         for draw in (0, 1)
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -107,14 +108,15 @@ def check_claims(
     return table.assign(critical=found.critical, label_share=shares, **{name: getattr(found, name) for name in results})
 
 
+@dataclass(frozen=True, eq=False)
 class CurvePoint:
     """Scores of a task's embeddings that learnt from a part of the labels.
 
-    Parameters
+    Attributes
     ----------
     n_labels : int
         Labels.
-    embeddings : sequence of str
+    embeddings : list of str
         Names of the columns, seeds averaged.
     scores : ndarray of shape (n_units, n_embeddings)
         Item scores, means over draws of the labels, in the unit order of the task.
@@ -122,8 +124,10 @@ class CurvePoint:
         Of the columns' means, from the draws.
     """
 
-    def __init__(self, n_labels: int, embeddings: Sequence[str], scores: np.ndarray, extra: ExtraVariance) -> None:
-        self.n_labels, self.embeddings, self.scores, self.extra = n_labels, list(embeddings), scores, extra
+    n_labels: int
+    embeddings: list[str]
+    scores: np.ndarray
+    extra: ExtraVariance
 
 
 def pair_tests(claims: pd.DataFrame, task: str, pairs: Iterable[tuple[str, str]], n_labels: int = ALL_LABELS) -> Tests:

@@ -162,8 +162,8 @@ def curve_scores(
     item_scores : DataFrame, Table or iterable of Table
         Item scores of all cells; rows with a ``label_fraction`` below 1 are means over draws of a part of the labels.
     draws : DataFrame of task, embedding, n_labels, label_fraction, draw, value
-        The mean score of each draw; the same draw is the same labels for all embeddings. ``folds``, where it is given, is
-        the number of folds that each mean is over.
+        The mean score of each draw; the same draw is the same labels for all embeddings. ``folds`` is the number of
+        folds that each mean is over, 1 for a split.
     metrics : mapping of str to str
         The metric of each task; tasks that are not in ``draws`` have no curve.
     training_draws : Table, optional
@@ -256,7 +256,7 @@ def _scores_of_task(
     parts = draws.drop_duplicates(["n_labels", "label_fraction"]).sort_values("n_labels")
     counts, fractions = parts["n_labels"].to_list(), [*parts["label_fraction"].to_list(), 1.0]
     n_labels = round(counts[0] / fractions[0])
-    folds = int(draws["folds"].max()) if "folds" in draws else 1
+    folds = int(draws["folds"].max())
     found = [
         next(task_scores(tables, label_fraction=each, training_draws=training_draws if each == 1.0 else None))
         for each in fractions

@@ -52,7 +52,8 @@ def label_variance(draws: pd.DataFrame, names: Sequence[str], label_fraction: fl
     Parameters
     ----------
     draws : DataFrame
-        A task's rows: ``embedding``, ``label_fraction``, ``n_labels``, ``draw``, ``value`` (the mean over all units).
+        A task's rows: ``embedding``, ``label_fraction``, ``n_labels``, ``folds``, ``draw``, ``value`` (the mean over all
+        units).
     names : sequence of str
         Embeddings; the seeds of one are averaged. They learn from the same draws: luck that they share cancels in their
         differences.
@@ -76,4 +77,5 @@ def label_variance(draws: pd.DataFrame, names: Sequence[str], label_fraction: fl
         lacking = [name for name in names if means.empty or means[name].isna().any()]
         raise ValueError(f"{lacking[0]} lacks draws of {label_fraction:.3g} of the labels that others have")
     matrix = means.to_numpy()
-    return luck_of_the_labels(matrix, matrix, overlap=label_fraction / (1 - label_fraction))
+    overlap = max(int(rows["folds"].max()) - 1, 1) * label_fraction / (1 - label_fraction)
+    return luck_of_the_labels(matrix, matrix, overlap=overlap)

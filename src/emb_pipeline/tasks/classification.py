@@ -193,6 +193,7 @@ class _FewerLabels:
             n_classes=len(task.classes),
             n_units=len(self._tested),
             n_draws=n_draws,
+            n_folds=len(folds),
             wanted=options.label_counts,
         )
 

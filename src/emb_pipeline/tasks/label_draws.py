@@ -32,7 +32,9 @@ class LabelDraws:
     metric : str
         What the scores are of.
     n_labels : int
-        All labels.
+        All labels, of one fold's training part where there are folds.
+    n_folds : int
+        Folds that each score is a mean over; 1 for a split.
     counts : list of int
         Labels to learn from; empty where there is no learning curve.
     scores : list of ndarray of shape (n_draws, n_units)
@@ -41,6 +43,7 @@ class LabelDraws:
 
     metric: str
     n_labels: int
+    n_folds: int
     counts: list[int]
     scores: list[np.ndarray]
 
@@ -53,13 +56,14 @@ class LabelDraws:
         n_classes: int,
         n_units: int,
         n_draws: int | None,
+        n_folds: int = 1,
         wanted: Sequence[int] | None = None,
         fewest: int = FEWEST,
     ) -> LabelDraws:
         """Scores that are still to be written, for ``n_draws`` draws of each of the `label_counts`; None: by the count."""
         counts = label_counts(n_labels, n_classes, wanted, fewest) if n_draws != 0 else []
         scores = [np.zeros((draws_of_count(count) if n_draws is None else n_draws, n_units)) for count in counts]
-        return cls(metric, n_labels, counts, scores)
+        return cls(metric, n_labels, n_folds, counts, scores)
 
     def parts(self, codes: np.ndarray, *numbers: int) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
         """Each part of a training set with these classes: count and draw as its place, and its positions, ascending.
@@ -82,7 +86,13 @@ class LabelDraws:
     def draws(self) -> list[dict[str, float]]:
         """The mean of each draw over all units."""
         return [
-            {"n_labels": count, "label_fraction": count / self.n_labels, "draw": draw, "value": float(value)}
+            {
+                "n_labels": count,
+                "label_fraction": count / self.n_labels,
+                "folds": self.n_folds,
+                "draw": draw,
+                "value": float(value),
+            }
             for count, scores in zip(self.counts, self.scores, strict=True)
             for draw, value in enumerate(scores.mean(axis=1))
         ]
