@@ -28,7 +28,7 @@ def bare_run(env: str) -> None:
     from kedro.framework.project import configure_project, pipelines
     from kedro.framework.session import KedroSession
 
-    from emb_pipeline.provenance import _made_as
+    from emb_pipeline.provenance.freshness import _made_as
 
     configure_project("emb_pipeline")
     with KedroSession.create(project_path=Path.cwd(), env=env) as session:

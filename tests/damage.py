@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from emb_pipeline.text.errors import DataError
+from emb_pipeline.errors import DataError
 
 
 class Kind(NamedTuple):

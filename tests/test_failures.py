@@ -18,10 +18,10 @@ from emb_pipeline.datasets.tables import TableDataset, TablesDataset
 from emb_pipeline.datasets.tracking import TrackedRunDataset
 from emb_pipeline.datasets.vectors import WordVectorsDataset
 from emb_pipeline.embeddings.word_vectors import WordVectors
+from emb_pipeline.errors import DataError
 from emb_pipeline.failures import Failed, reason_of
 from emb_pipeline.pipelines.evaluate.nodes import collect_embeddings, collect_tasks
 from emb_pipeline.pipelines.failures import contained
-from emb_pipeline.text.errors import DataError
 
 from .conftest import run_kedro
 

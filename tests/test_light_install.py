@@ -59,7 +59,7 @@ from pathlib import Path
 from emb_pipeline.embeddings.options import AlsOptions, BertOptions, DistilledOptions, SentenceTransformerOptions
 from emb_pipeline.embeddings.registry import require
 from emb_pipeline.tasks.registry import KINDS
-from emb_pipeline.text.errors import DataError
+from emb_pipeline.errors import DataError
 
 def refused(work):
     try:

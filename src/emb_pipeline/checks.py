@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, get_args
 from pydantic import AliasChoices, BaseModel, ValidationError
 
 from emb_pipeline.embeddings.registry import METHODS
+from emb_pipeline.errors import nearest, suggest
 from emb_pipeline.experiment import (
     TUNING,
     CorpusDefinition,
@@ -23,7 +24,6 @@ from emb_pipeline.experiment import (
     expand_grid,
 )
 from emb_pipeline.tasks.registry import KINDS
-from emb_pipeline.text.errors import nearest, suggest
 from emb_pipeline.text.readings import CorpusReading
 
 SECTIONS = (

@@ -12,9 +12,9 @@ from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
 from kedro.validation.exceptions import ParameterValidationError
 
+from emb_pipeline.errors import DataError
 from emb_pipeline.hooks import ACCEPT_STALE
 from emb_pipeline.redaction import redact
-from emb_pipeline.text.errors import DataError
 
 TRACEBACKS = logging.getLogger("emb_pipeline.tracebacks")
 """Goes to the log file alone (conf/logging.yml)."""

@@ -24,8 +24,8 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel
 
 from emb_pipeline.checks import ParametersError, check_options, check_parameters
+from emb_pipeline.errors import suggest
 from emb_pipeline.experiment import Experiment, evaluated_tasks, experiment_from
-from emb_pipeline.text.errors import suggest
 
 TEMPLATE = "template"
 CREDENTIALS = ("milvus", "mlflow")

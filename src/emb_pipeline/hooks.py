@@ -19,7 +19,6 @@ import click
 import psutil
 from kedro.framework.hooks import hook_impl
 
-from emb_pipeline.atomic import LockHeldError, exclusive
 from emb_pipeline.config import (
     active_environment,
     active_experiment,
@@ -31,6 +30,7 @@ from emb_pipeline.config import (
 )
 from emb_pipeline.names import dotted
 from emb_pipeline.redaction import redact
+from emb_pipeline.storage.atomic import LockHeldError, exclusive
 
 LOGGER = logging.getLogger(__name__)
 
@@ -120,7 +120,7 @@ class ParentRun:
 
 def _description(run_params: dict[str, Any]) -> tuple[str, dict[str, str], dict[str, Any]]:
     """Name, tags and configuration of a parent run."""
-    from emb_pipeline.provenance import git_state, versions
+    from emb_pipeline.provenance.freshness import git_state, versions
 
     parameters = active_parameters()
     use_case = parameters["use_case"]
@@ -308,20 +308,20 @@ def only_run_of(use_case: str, command: str) -> Iterator[None]:
 def _prepare(run_params: dict[str, Any], pipeline: Any, catalog: Any, parameters: dict[str, Any]) -> None:
     from kedro.framework.project import pipelines
 
-    from emb_pipeline import provenance
-    from emb_pipeline.raw_files import FileHashes
+    from emb_pipeline.provenance import freshness
+    from emb_pipeline.provenance.raw_files import FileHashes
 
     whole = pipelines["__default__"] + pipeline
     command = kedro_command({name: run_params.get(name) for name in ("env", "runtime_params", "runner")})
-    provenance.refuse_missing_inputs(pipeline, catalog, command)
-    ledger = provenance.Ledger(project_path() / "data" / "06_models" / parameters["use_case"] / "recipes")
+    freshness.refuse_missing_inputs(pipeline, catalog, command)
+    ledger = freshness.Ledger(project_path() / "data" / "06_models" / parameters["use_case"] / "recipes")
     remembered = project_path() / "data" / "02_intermediate"
-    code = provenance.code_graph(store=remembered / ".code_summaries.json")
+    code = freshness.code_graph(store=remembered / ".code_summaries.json")
     hashes = FileHashes(remembered / ".file_hashes.json")
-    recipes = provenance.recipes(whole, parameters, code=code, hashes=hashes)
+    recipes = freshness.recipes(whole, parameters, code=code, hashes=hashes)
     code.keep()
     hashes.keep()
-    provenance.prepare(
+    freshness.prepare(
         pipeline,
         catalog,
         recipes,

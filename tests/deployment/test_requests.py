@@ -24,10 +24,10 @@ from emb_pipeline.embeddings.options import (
 from emb_pipeline.embeddings.reduced import Reduced
 from emb_pipeline.embeddings.sentence_transformer import load
 from emb_pipeline.embeddings.sparse import Lsa, Tfidf
+from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.examples import ClassificationTask, RetrievalTask
 from emb_pipeline.tasks.options import ClassificationOptions, RetrievalOptions, SequenceLabellingOptions
 from emb_pipeline.tasks.sequence_labelling import SequenceLabellingTask
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.texts import Texts
 
 from .test_bundle import EMBEDDINGS, VECTORS, WORDS

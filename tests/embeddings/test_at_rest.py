@@ -25,7 +25,7 @@ from emb_pipeline.embeddings.random_vectors import encoder as random_encoder
 from emb_pipeline.embeddings.reduced import Reduced
 from emb_pipeline.embeddings.sparse import Lsa, OneHot, Tfidf
 from emb_pipeline.embeddings.word_vectors import WordVectors
-from emb_pipeline.text.errors import DataError
+from emb_pipeline.errors import DataError
 from emb_pipeline.text.texts import Texts
 
 TEXTS = Texts(["wet sand and wet moss", "dry sand", "grey stone, dry moss", "wet stone and sand", "moss"])

@@ -16,7 +16,7 @@ from emb_pipeline.embeddings.encoder_folder import fingerprint_of
 from emb_pipeline.embeddings.masked_training import loss_curve, step_size
 from emb_pipeline.embeddings.masking import is_held_out, read_blocks
 from emb_pipeline.embeddings.options import BertOptions
-from emb_pipeline.text.errors import DataError
+from emb_pipeline.errors import DataError
 from emb_pipeline.text.tokens import TokenCorpus
 from tests.embeddings.conftest import CorpusOf
 

@@ -18,7 +18,7 @@ from emb_pipeline.embeddings.distilled import StaticEncoder, distil
 from emb_pipeline.embeddings.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.options import DistilledOptions, EncoderOptions, SentenceTransformerOptions
 from emb_pipeline.embeddings.sentence_transformer import load
-from emb_pipeline.text.errors import DataError
+from emb_pipeline.errors import DataError
 from tests.conftest import WORDS
 
 TEXTS = ["a cat sat on the mat", "dog", "the cat", "unlikely", ""]

@@ -8,8 +8,8 @@ import pytest
 
 from emb_pipeline.embeddings import cooccurrence
 from emb_pipeline.embeddings.cooccurrence import CooccurrenceCounts, count_cooccurrences
+from emb_pipeline.errors import DataError
 from emb_pipeline.text import id_stream
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.tokens import TokenCorpus, write_tokens
 from tests.embeddings.conftest import CorpusOf
 

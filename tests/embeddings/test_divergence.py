@@ -23,7 +23,7 @@ from emb_pipeline.embeddings.options import (
     Word2VecOptions,
 )
 from emb_pipeline.embeddings.word_vectors import WordVectors
-from emb_pipeline.text.errors import DataError
+from emb_pipeline.errors import DataError
 from emb_pipeline.text.texts import Texts
 from emb_pipeline.text.tokens import TokenCorpus, write_tokens
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from emb_pipeline.embeddings.encoder_folder import EncoderFolder, fingerprint_of
 from emb_pipeline.embeddings.options import SentenceTransformerOptions
 from emb_pipeline.embeddings.sentence_transformer import load
-from emb_pipeline.text.errors import DataError
+from emb_pipeline.errors import DataError
 
 
 @pytest.fixture

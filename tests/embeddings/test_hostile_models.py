@@ -19,7 +19,7 @@ from emb_pipeline.embeddings.encoder_folder import EncoderFolder, fingerprint_of
 from emb_pipeline.embeddings.options import EncoderOptions, SentenceTransformerOptions, StaticFileOptions
 from emb_pipeline.embeddings.sentence_transformer import load
 from emb_pipeline.embeddings.static_files import load as load_vectors
-from emb_pipeline.text.errors import DataError
+from emb_pipeline.errors import DataError
 
 
 class Payload:
@@ -177,7 +177,7 @@ def test_nothing_in_a_bundle_is_run(make: Callable[[Path, Path], None], model: P
 
 def _describe_anew(place: Path) -> None:
     from emb_pipeline.embeddings.encoder_folder import MANIFEST, _sizes
-    from emb_pipeline.text.sealed_files import read_json, write_json
+    from emb_pipeline.storage.sealed_files import read_json, write_json
 
     manifest = read_json(place / MANIFEST, "")
     model = place / "model"

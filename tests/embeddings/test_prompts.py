@@ -18,8 +18,8 @@ from emb_pipeline.embeddings.encoding_store import StoredEncoder
 from emb_pipeline.embeddings.options import ReducedOptions, SentenceTransformerOptions
 from emb_pipeline.embeddings.reduced import Reduced
 from emb_pipeline.embeddings.sentence_transformer import load
+from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.vectors import encoded, unstored_vector
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.texts import Texts
 from tests.embeddings.test_contextual import hidden_states
 

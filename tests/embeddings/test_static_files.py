@@ -13,7 +13,7 @@ import pytest
 from emb_pipeline.embeddings.options import StaticFileOptions
 from emb_pipeline.embeddings.static_files import load, zipf_counts
 from emb_pipeline.embeddings.word_vectors import WordVectors
-from emb_pipeline.text.errors import DataError
+from emb_pipeline.errors import DataError
 
 WORDS = ["the", "naïve", "cat"]
 MATRIX = np.array([[0.5, -1.0], [2.0, 3.25], [4e-3, 0.0]], dtype=np.float32)

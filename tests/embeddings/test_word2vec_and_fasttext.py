@@ -5,7 +5,7 @@ import pytest
 
 from emb_pipeline.embeddings import fasttext, gensim_models, word2vec
 from emb_pipeline.embeddings.options import FastTextOptions, Word2VecOptions
-from emb_pipeline.text.errors import DataError
+from emb_pipeline.errors import DataError
 from emb_pipeline.text.tokens import TokenCorpus
 from tests.embeddings.conftest import CorpusOf
 

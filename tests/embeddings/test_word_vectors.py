@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from emb_pipeline.embeddings.word_vectors import Subwords, WordVectors
-from emb_pipeline.text.errors import DataError
+from emb_pipeline.errors import DataError
 
 
 def three_words(subwords: Subwords | None = None) -> WordVectors:

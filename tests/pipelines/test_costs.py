@@ -13,6 +13,7 @@ from emb_pipeline.efficiency.latency import REQUEST_TIMES, LatencyOptions
 from emb_pipeline.embeddings.encoding_store import StoredEncoder
 from emb_pipeline.embeddings.options import ReducedOptions, TfidfOptions
 from emb_pipeline.embeddings.reduced import Reduced
+from emb_pipeline.errors import DataError
 from emb_pipeline.experiment import EmbeddingCell, Folders
 from emb_pipeline.pipelines.decide.nodes import DecisionOptions, costs_of, without_the_worthless, worst_costs
 from emb_pipeline.pipelines.evaluate.nodes import CELLS, cells_table
@@ -22,7 +23,6 @@ from emb_pipeline.tasks.classification import evaluate_classification
 from emb_pipeline.tasks.examples import ClassificationTask, SimilarityTask
 from emb_pipeline.tasks.options import ClassificationOptions, EvaluationOptions
 from emb_pipeline.tasks.similarity import evaluate_similarity
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.texts import Texts
 from tests.embeddings.test_encoding_store import CountingEncoder
 

@@ -8,11 +8,11 @@ import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
+from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.examples import ClassificationTask, RetrievalTask
 from emb_pipeline.tasks.options import ClassificationOptions, RetrievalOptions
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.tasks.scores import ITEM_SCORES, PRIMARY_METRICS, measured, stamped
-from emb_pipeline.text.errors import DataError
 
 
 def _examples(**columns: list[str | None]) -> dict[str, pa.Table]:

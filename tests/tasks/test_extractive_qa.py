@@ -15,6 +15,7 @@ from emb_pipeline.embeddings.options import EncoderOptions, EncoderTuningOptions
 from emb_pipeline.embeddings.sliding_window import SlidingWindow
 from emb_pipeline.embeddings.span_reading import best_span, read_spans
 from emb_pipeline.embeddings.sparse import OneHot
+from emb_pipeline.errors import DataError
 from emb_pipeline.tasks import extractive_qa
 from emb_pipeline.tasks.extractive_qa import (
     ExtractiveTask,
@@ -27,7 +28,6 @@ from emb_pipeline.tasks.extractive_qa import (
 from emb_pipeline.tasks.fine_tuning import Tunable, fine_tune_extractive_qa
 from emb_pipeline.tasks.options import ExtractiveOptions
 from emb_pipeline.tasks.span_probe import N_MATCHES, WIDTHS, SpanExamples, _window_means
-from emb_pipeline.text.errors import DataError
 from tests.conftest import WORDS
 
 torch = pytest.importorskip("torch")

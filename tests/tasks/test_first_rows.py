@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
+from emb_pipeline.errors import DataError, DataErrors
 from emb_pipeline.tasks.first_rows import check_first_rows
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text import sources
-from emb_pipeline.text.errors import DataError, DataErrors
 from emb_pipeline.text.readings import CorpusReading
 
 

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 from pydantic import TypeAdapter
 
+from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.registry import KINDS
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.readings import PairsReading, TablesReading
 
 

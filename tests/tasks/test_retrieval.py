@@ -15,6 +15,7 @@ from emb_pipeline.efficiency.latency import LatencyOptions, measure_requests
 from emb_pipeline.embeddings.bm25 import Bm25
 from emb_pipeline.embeddings.char_tfidf import CharTfidf
 from emb_pipeline.embeddings.sparse import Lsa, OneHot, Tfidf
+from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.examples import RetrievalTask
 from emb_pipeline.tasks.options import RetrievalOptions
 from emb_pipeline.tasks.reading import RetrievalReader
@@ -29,7 +30,6 @@ from emb_pipeline.tasks.retrieval import (
     top_k,
 )
 from emb_pipeline.tasks.vectors import unit_length
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.readings import TablesReading
 from emb_pipeline.text.texts import Texts
 

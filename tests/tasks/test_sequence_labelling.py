@@ -14,6 +14,7 @@ from seqeval.metrics import f1_score, precision_score, recall_score
 
 from emb_pipeline.embeddings.sparse import OneHot
 from emb_pipeline.embeddings.token_features import TokenFeatures
+from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.options import SequenceLabellingOptions
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.tasks.sequence_labelling import (
@@ -23,7 +24,6 @@ from emb_pipeline.tasks.sequence_labelling import (
     evaluate_sequence_labelling,
     scored_entities,
 )
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.tagging import to_iob2
 
 DRUGS, PAINS = ["aspirin", "ibuprofen", "codeine"], ["headache", "back pain", "fever"]

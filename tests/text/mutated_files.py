@@ -18,10 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
+from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.first_rows import check_first_rows
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.documents import read_documents
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.readings import CorpusReading
 
 ROWS = [(f"text number {row} with café", "ab"[row % 2], ("train", "test")[row % 3 == 0], row) for row in range(12)]

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from emb_pipeline.errors import DataError
 from emb_pipeline.text.audit import (
     SCHEMA,
     audit_classification,
@@ -17,7 +18,6 @@ from emb_pipeline.text.audit import (
     corpus_overlap,
     require_evaluable,
 )
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.labelled_texts import EXAMPLES_SCHEMA
 from emb_pipeline.text.retrieval import RetrievalTables
 from emb_pipeline.text.runs import runs_in_corpus

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from emb_pipeline.errors import DataError
 from emb_pipeline.text.docstrings import (
     SCHEMA,
     docstring_table,
@@ -18,7 +19,6 @@ from emb_pipeline.text.docstrings import (
     subpackage_examples,
     summary_retrieval,
 )
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.held_out import HeldOut
 from emb_pipeline.text.tokens import tokenize, write_tokens
 

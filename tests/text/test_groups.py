@@ -9,10 +9,10 @@ import pyarrow as pa
 import pytest
 from pydantic import TypeAdapter
 
+from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.tasks.retrieval import query_groups
 from emb_pipeline.tasks.similarity import _group_ids
-from emb_pipeline.text.errors import DataError
 
 CONLL = "-DOCSTART- O\n\nAnn B-PER\nran O\n\nBob B-PER\n\n-DOCSTART- O\n\nAnn B-PER\nran O\n\n-DOCSTART- O\n\nEve B-PER\n\n"
 

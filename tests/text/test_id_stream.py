@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from emb_pipeline.errors import DataError
+from emb_pipeline.storage.sealed_files import read_json, write_json
 from emb_pipeline.text import id_stream
-from emb_pipeline.text.errors import DataError
-from emb_pipeline.text.sealed_files import read_json, write_json
 from emb_pipeline.text.tokens import TokenCorpus, cut, write_sentences, write_tokens
 
 ROWS = [[0, 1], [1, 2, 0]]

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
+from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.reading import RecommendationReader
 from emb_pipeline.tasks.recommendation import RecommendationTask
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.files import first_rows
 from emb_pipeline.text.readings import InteractionsReading
 

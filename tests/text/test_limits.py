@@ -15,9 +15,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from emb_pipeline.errors import DataError
 from emb_pipeline.text import limits
 from emb_pipeline.text.archives import archive_members
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.files import NamedFile, lines, whole_content
 from emb_pipeline.text.markup import dump_articles, medquad_pairs
 from emb_pipeline.text.readings import TextReading
@@ -160,7 +160,7 @@ def test_a_gigabyte_of_zeros_costs_no_gigabyte(tmp_path: Path) -> None:
     code = (
         "import resource; resource.setrlimit(resource.RLIMIT_DATA, (1 << 29, 1 << 29))\n"
         "from pathlib import Path\nfrom emb_pipeline.text.documents import read_documents\n"
-        "from emb_pipeline.text.readings import TextReading\nfrom emb_pipeline.text.errors import DataError\n"
+        "from emb_pipeline.text.readings import TextReading\nfrom emb_pipeline.errors import DataError\n"
         "from emb_pipeline.text import limits\nlimits.UNPACKED_MB = 64\n"
         f"try:\n    list(read_documents([TextReading(**{reading!r})], Path('raw'), Path({str(tmp_path)!r})))\n"
         "except DataError as error:\n    print(error)\n"

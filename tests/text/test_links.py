@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from emb_pipeline.text.errors import DataError
+from emb_pipeline.errors import DataError
 from emb_pipeline.text.links import linked_summaries
 
 SECTION = "Longer text.\n\nSee Also\n--------\n{}\n\nNotes\n-----\nfar : not an entry of the section\n"

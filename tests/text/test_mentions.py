@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.registry import KINDS
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.held_out import HeldOut
 from emb_pipeline.text.mentions import mention_sentences, parameter_names, tagged
 from emb_pipeline.text.tokens import write_tokens

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from emb_pipeline.errors import DataError
 from emb_pipeline.text import audit
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.near_duplicates import clusters, equal_texts, near_pairs, near_pairs_between
 from emb_pipeline.text.seen import (
     NEAR_GROUP,

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
+from emb_pipeline.errors import DataError
 from emb_pipeline.text.audit import audit_extractive
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.labelled_texts import read_classification
 from emb_pipeline.text.question_answering import read_answers
 from emb_pipeline.text.readings import ClassificationReading, RetrievalReading, SquadAnswersReading

@@ -18,9 +18,9 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import TypeAdapter
 
+from emb_pipeline.errors import DataError
 from emb_pipeline.text import files, sources
 from emb_pipeline.text.documents import read_documents
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.labelled_texts import read_classification
 from emb_pipeline.text.readings import ClassificationReading, CorpusReading, RetrievalReading
 from emb_pipeline.text.retrieval import RetrievalTables, read_retrieval

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 from pydantic import TypeAdapter
 
+from emb_pipeline.errors import DataError
 from emb_pipeline.text.audit import audit_sequence_labelling
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.readings import SequenceLabellingReading
 from emb_pipeline.text.sequences import read_sequence_labelling
 

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pytest
 
+from emb_pipeline.errors import DataError
 from emb_pipeline.text import sources as module
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.sources import Source, SourceFile, content_fingerprint, fetch, mirror_folder, parse_sources, sources
 
 CONTENT = b"one line\n" * 100_000

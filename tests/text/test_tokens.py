@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emb_pipeline.errors import DataError
 from emb_pipeline.text import tokens as module
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.held_out import HeldOut
 from emb_pipeline.text.tokens import TokenCorpus, cut, sentence_key, sentences, tokenize, write_tokens
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
-from emb_pipeline.atomic import atomic_path
 from emb_pipeline.datasets.tracking import register_model
-from emb_pipeline.text.sealed_files import read_json, write_json
+from emb_pipeline.storage.atomic import atomic_path
+from emb_pipeline.storage.sealed_files import read_json, write_json
 
 if TYPE_CHECKING:
     from emb_pipeline.deployment.bundle import Bundle

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
-from emb_pipeline.atomic import atomic_path
 from emb_pipeline.datasets.failures import failure_at, forget_failure, store_failure
 from emb_pipeline.failures import Failed
+from emb_pipeline.storage.atomic import atomic_path
 
 if TYPE_CHECKING:
     from emb_pipeline.embeddings.encoder_folder import EncoderFolder

@@ -10,8 +10,8 @@ import json
 import shutil
 from pathlib import Path
 
-from emb_pipeline.atomic import atomic_path
 from emb_pipeline.failures import Failed
+from emb_pipeline.storage.atomic import atomic_path
 
 
 def marker_of(path: Path) -> Path:

@@ -8,8 +8,8 @@ from typing import Any
 
 from kedro.io import AbstractVersionedDataset, Version
 
-from emb_pipeline.atomic import atomic_path
 from emb_pipeline.datasets.tables import path_exists, version_exists
+from emb_pipeline.storage.atomic import atomic_path
 
 
 class PageDataset(AbstractVersionedDataset[str, str]):

@@ -13,11 +13,11 @@ import pyarrow as pa
 from kedro.io import AbstractDataset, AbstractVersionedDataset, DatasetError, Version
 from kedro_datasets._typing import TablePreview
 
-from emb_pipeline.atomic import atomic_path
 from emb_pipeline.datasets.failures import failure_at, forget_failure, store_failure
+from emb_pipeline.errors import DataError
 from emb_pipeline.failures import Failed
-from emb_pipeline.text.errors import DataError
-from emb_pipeline.text.sealed_files import AGAIN, read_json, read_parquet, write_json, write_parquet
+from emb_pipeline.storage.atomic import atomic_path
+from emb_pipeline.storage.sealed_files import AGAIN, read_json, read_parquet, write_json, write_parquet
 
 
 class TableDataset(AbstractVersionedDataset[pa.Table | Failed, pa.Table | Failed]):

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from kedro.io import AbstractDataset, DatasetError
 
-from emb_pipeline.atomic import atomic_path
-from emb_pipeline.text.errors import DataError
-from emb_pipeline.text.sealed_files import AGAIN, is_sealed, seal, with_seal
+from emb_pipeline.errors import DataError
+from emb_pipeline.storage.atomic import atomic_path
+from emb_pipeline.storage.sealed_files import AGAIN, is_sealed, seal, with_seal
 from emb_pipeline.text.tokens import TokenCorpus
 
 _SCHEMA = with_seal(pa.schema([("doc_id", pa.string()), ("text", pa.string())]))

@@ -23,11 +23,11 @@ from emb_pipeline.deployment.requests import Rows, know
 from emb_pipeline.embeddings.at_rest import read_encoder, write_encoder
 from emb_pipeline.embeddings.encoders import RoleEncoder, TextEncoder, Vectors, encoded_as
 from emb_pipeline.embeddings.linear_head import LinearHead
-from emb_pipeline.embeddings.matrices import column_matrix, matrix_column
+from emb_pipeline.errors import DataError
+from emb_pipeline.storage.matrices import column_matrix, matrix_column
+from emb_pipeline.storage.sealed_files import read_json, read_parquet, write_json, write_parquet
 from emb_pipeline.tasks.retrieval import top_k
 from emb_pipeline.tasks.vectors import unit_length
-from emb_pipeline.text.errors import DataError
-from emb_pipeline.text.sealed_files import read_json, read_parquet, write_json, write_parquet
 
 MANIFEST, CARD = "bundle.json", "CARD.md"
 _REMEDY = "run the stage decide again"

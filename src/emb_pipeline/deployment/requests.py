@@ -14,7 +14,7 @@ from emb_pipeline.embeddings.contextual import ContextualEncoder
 from emb_pipeline.embeddings.encoders import Vectors
 from emb_pipeline.embeddings.marked import MarkedEncoder
 from emb_pipeline.embeddings.reduced import ReducedEncoder
-from emb_pipeline.text.errors import DataError
+from emb_pipeline.errors import DataError
 from emb_pipeline.text.tokens import mark_words, unmarked
 
 LONGEST_TEXT = 1_000_000

@@ -17,15 +17,15 @@ from emb_pipeline.embeddings.distilled import StaticEncoder
 from emb_pipeline.embeddings.encoder_folder import MODEL, EncoderFolder
 from emb_pipeline.embeddings.encoders import RoleEncoder, StoredTextEncoder, TextEncoder
 from emb_pipeline.embeddings.marked import MarkedEncoder
-from emb_pipeline.embeddings.matrices import column_matrix, matrix_column
 from emb_pipeline.embeddings.options import CharTfidfOptions, EncoderOptions
 from emb_pipeline.embeddings.pooling import PooledEncoder
 from emb_pipeline.embeddings.random_vectors import RandomVectors
 from emb_pipeline.embeddings.reduced import Quantisation, ReducedEncoder
 from emb_pipeline.embeddings.sparse import BagEncoder, LsaEncoder, TfidfWeighing, presence
 from emb_pipeline.embeddings.word_vectors import WordVectors
-from emb_pipeline.text.errors import DataError
-from emb_pipeline.text.sealed_files import read_json, read_parquet, write_json, write_parquet
+from emb_pipeline.errors import DataError
+from emb_pipeline.storage.matrices import column_matrix, matrix_column
+from emb_pipeline.storage.sealed_files import read_json, read_parquet, write_json, write_parquet
 
 MANIFEST = "embedding.json"
 _REMEDY = "export the embedding again"

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from emb_pipeline.atomic import atomic_path
 from emb_pipeline.embeddings import masking
 from emb_pipeline.embeddings.contextual import require_device, require_encoder_packages
 from emb_pipeline.embeddings.encoder_folder import EncoderFolder, fingerprint_of
@@ -25,8 +24,9 @@ from emb_pipeline.embeddings.masking import Vocabulary
 from emb_pipeline.embeddings.options import BertOptions
 from emb_pipeline.embeddings.repeatable import repeatable
 from emb_pipeline.embeddings.training import TrainingClock
-from emb_pipeline.text.errors import DataError
-from emb_pipeline.text.sealed_files import read_json, write_json
+from emb_pipeline.errors import DataError
+from emb_pipeline.storage.atomic import atomic_path
+from emb_pipeline.storage.sealed_files import read_json, write_json
 from emb_pipeline.text.tokens import TokenCorpus
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from emb_pipeline.atomic import atomic_path
-from emb_pipeline.text.errors import DataError
-from emb_pipeline.text.sealed_files import UNSEALED, is_sealed, seal
+from emb_pipeline.errors import DataError
+from emb_pipeline.storage.atomic import atomic_path
+from emb_pipeline.storage.sealed_files import UNSEALED, is_sealed, seal
 
 _log = logging.getLogger(__name__)
 

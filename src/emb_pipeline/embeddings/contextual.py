@@ -20,7 +20,7 @@ from emb_pipeline.embeddings.extras import require_packages
 from emb_pipeline.embeddings.options import EncoderOptions
 from emb_pipeline.embeddings.precision import precision_in_force
 from emb_pipeline.embeddings.saved_settings import SavedSettings, prompt_in_force, read_json
-from emb_pipeline.text.errors import DataError
+from emb_pipeline.errors import DataError
 from emb_pipeline.text.tokens import tokenize, unmarked
 
 if TYPE_CHECKING:

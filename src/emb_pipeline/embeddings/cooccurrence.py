@@ -28,7 +28,7 @@ from typing import NamedTuple
 import numba as nb
 import numpy as np
 
-from emb_pipeline.text.errors import DataError
+from emb_pipeline.errors import DataError
 from emb_pipeline.text.id_stream import IdStream
 from emb_pipeline.text.tokens import TokenCorpus
 

@@ -14,7 +14,7 @@ from emb_pipeline.embeddings.encoder_folder import MODEL, EncoderFolder
 from emb_pipeline.embeddings.extras import require_packages
 from emb_pipeline.embeddings.options import DistilledOptions
 from emb_pipeline.embeddings.precision import precision_in_force
-from emb_pipeline.text.errors import DataError
+from emb_pipeline.errors import DataError
 from emb_pipeline.text.tokens import tokenize, unmarked
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from emb_pipeline.text.errors import DataError
+from emb_pipeline.errors import DataError
 
 
 class DivergedError(DataError):

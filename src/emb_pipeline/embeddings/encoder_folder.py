@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from emb_pipeline.text.errors import DataError
-from emb_pipeline.text.sealed_files import read_json, write_json
+from emb_pipeline.errors import DataError
+from emb_pipeline.storage.sealed_files import read_json, write_json
 
 Format = Literal["transformers", "sentence_transformers", "model2vec"]
 Input = Literal["raw", "tokens"]

@@ -27,7 +27,7 @@ from emb_pipeline.embeddings.linear_head import LinearHead, class_weights, varyi
 from emb_pipeline.embeddings.options import EncoderOptions, EncoderTuningOptions
 from emb_pipeline.embeddings.precision import precision_in_force
 from emb_pipeline.embeddings.repeatable import repeatable
-from emb_pipeline.text.errors import DataError
+from emb_pipeline.errors import DataError
 
 if TYPE_CHECKING:
     import torch

@@ -22,12 +22,12 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
-from emb_pipeline.atomic import Holder, atomic_path, exclusive, holder_of
 from emb_pipeline.embeddings.encoders import Role, RoleEncoder
 from emb_pipeline.embeddings.encoding_clock import count_stored
-from emb_pipeline.embeddings.matrices import column_matrix, matrix_column
-from emb_pipeline.text.errors import DataError
-from emb_pipeline.text.sealed_files import is_sealed, map_arrow, write_arrow
+from emb_pipeline.errors import DataError
+from emb_pipeline.storage.atomic import Holder, atomic_path, exclusive, holder_of
+from emb_pipeline.storage.matrices import column_matrix, matrix_column
+from emb_pipeline.storage.sealed_files import is_sealed, map_arrow, write_arrow
 
 ROWS_PER_SHARD = 2048
 _IN_MEMORY_BYTES = 256 << 20

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-from emb_pipeline.text.errors import DataError
+from emb_pipeline.errors import DataError
 
 EXTRAS = {
     "contextual": (

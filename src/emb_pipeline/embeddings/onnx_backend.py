@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from emb_pipeline.atomic import atomic_path, exclusive
 from emb_pipeline.embeddings.contextual import Hidden, load_model
 from emb_pipeline.embeddings.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.options import EncoderOptions
+from emb_pipeline.storage.atomic import atomic_path, exclusive
 
 
 def onnx_backend(folder: EncoderFolder, options: EncoderOptions, cache: Path | None) -> Hidden:

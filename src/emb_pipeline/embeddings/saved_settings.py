@@ -9,7 +9,7 @@ from typing import Any
 
 from emb_pipeline.embeddings.encoders import Role
 from emb_pipeline.embeddings.options import EncoderOptions
-from emb_pipeline.text.errors import DataError
+from emb_pipeline.errors import DataError
 
 PROMPTS = "config_sentence_transformers.json"
 _NAMES: Mapping[Role, tuple[str, ...]] = {"query": ("query",), "passage": ("document", "passage", "corpus"), "text": ()}

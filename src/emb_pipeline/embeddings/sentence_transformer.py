@@ -16,7 +16,7 @@ from emb_pipeline.embeddings.contextual import (
 from emb_pipeline.embeddings.encoder_folder import EncoderFolder, fingerprint_of, require_safe_model
 from emb_pipeline.embeddings.model_languages import languages_of
 from emb_pipeline.embeddings.options import SentenceTransformerOptions
-from emb_pipeline.text.errors import DataError
+from emb_pipeline.errors import DataError
 
 _WANTED = ["*.json", "*.safetensors", "*.txt", "*.model", "README.md"]
 _UNWANTED = ["onnx/*", "openvino/*", "*.bin", "*.pt", "*.pkl"]

@@ -23,7 +23,7 @@ import numpy as np
 
 from emb_pipeline.embeddings.options import StaticFileOptions
 from emb_pipeline.embeddings.word_vectors import WordVectors
-from emb_pipeline.text.errors import DataError
+from emb_pipeline.errors import DataError
 
 MOST_LEFT_OUT = 0.1
 """Share of the rows that may be left out; a file with more bad rows is refused."""

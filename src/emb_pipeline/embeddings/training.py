@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from emb_pipeline.embeddings.options import Options
-from emb_pipeline.text.errors import DataError
+from emb_pipeline.errors import DataError
 from emb_pipeline.text.tokens import TokenCorpus
 
 _LOGGER = logging.getLogger(__name__)

@@ -12,10 +12,10 @@ from typing import Any, Self, cast
 import numpy as np
 import pyarrow as pa
 
-from emb_pipeline.atomic import atomic_path
-from emb_pipeline.embeddings.matrices import column_matrix, matrix_column
-from emb_pipeline.text.errors import DataError
-from emb_pipeline.text.sealed_files import map_arrow, write_arrow
+from emb_pipeline.errors import DataError
+from emb_pipeline.storage.atomic import atomic_path
+from emb_pipeline.storage.matrices import column_matrix, matrix_column
+from emb_pipeline.storage.sealed_files import map_arrow, write_arrow
 from emb_pipeline.text.tokens import fold
 
 _REMEDY = "train or export the vectors again"

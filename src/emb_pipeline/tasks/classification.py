@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from emb_pipeline.embeddings.encoders import Setting, TaskEncoder, TextEncoder, Vectors
 from emb_pipeline.embeddings.encoding_clock import EncodingClock
 from emb_pipeline.embeddings.linear_head import LinearHead
+from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.class_results import predicted_classes
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.examples import ClassificationTask
@@ -24,7 +25,6 @@ from emb_pipeline.tasks.probes import Probe, ProbeTraining, fit_probe
 from emb_pipeline.tasks.scores import measured
 from emb_pipeline.tasks.training_draws import TrainingDraws
 from emb_pipeline.tasks.vectors import bytes_per_vector, encoded, float_vectors, unstored_vector
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.typos import texts_under_test
 
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import scipy.sparse as sp
 
 from emb_pipeline.embeddings.ranking import TieOrder
-from emb_pipeline.text.errors import DataError
+from emb_pipeline.errors import DataError
 from emb_pipeline.text.seen import NEAR_GROUP
 from emb_pipeline.text.texts import Texts, joined, texts_of
 

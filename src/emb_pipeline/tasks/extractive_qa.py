@@ -13,6 +13,7 @@ import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.encoders import Answerer, Setting, TaskWordEncoder, TokenEncoder, WordEncoder
+from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.answer_scores import answer_f1, exact_match
 from emb_pipeline.tasks.crf import TokenVectors, vectors_of_sentences
 from emb_pipeline.tasks.evaluation import Evaluation, Service
@@ -20,7 +21,6 @@ from emb_pipeline.tasks.options import ExtractiveOptions
 from emb_pipeline.tasks.scores import measured
 from emb_pipeline.tasks.span_probe import SpanExamples, UntrainedSpanProbe, fit_span_probe
 from emb_pipeline.tasks.vectors import bytes_per_vector
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.spans import PlacedWords, document_shares
 
 Encoder = WordEncoder | TokenEncoder | TaskWordEncoder | Answerer

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from emb_pipeline.errors import DataError, DataErrors
 from emb_pipeline.tasks.reading import ExamplesReader
 from emb_pipeline.text import documents
 from emb_pipeline.text.bad_rows import MOST_LISTED
-from emb_pipeline.text.errors import DataError, DataErrors
 from emb_pipeline.text.files import first_rows
 from emb_pipeline.text.readings import CorpusReading
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.scores import measured
-from emb_pipeline.text.errors import DataError
 
 STEPS = (1, 3)
 """Counts per power of ten: 30, 100, 300, 1,000, …"""

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from emb_pipeline.embeddings.extras import require_packages
+from emb_pipeline.errors import DataError
 from emb_pipeline.text import (
     audit,
     interactions,
@@ -20,7 +21,6 @@ from emb_pipeline.text import (
     sequences,
 )
 from emb_pipeline.text.bad_rows import BadRows
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.readings import Tokenizer
 from emb_pipeline.text.retrieval import RetrievalTables
 from emb_pipeline.text.seen import SEEN, seen_classification, seen_queries, seen_questions, seen_sentences, with_near_groups

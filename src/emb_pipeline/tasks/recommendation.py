@@ -19,6 +19,7 @@ from emb_pipeline.embeddings.hybrid import Hybrid, Mixture
 from emb_pipeline.embeddings.interactions import Interactions
 from emb_pipeline.embeddings.profiles import Profiles
 from emb_pipeline.embeddings.ranking import TieOrder, largest
+from emb_pipeline.errors import DataError
 from emb_pipeline.statistics.pseudo_values import of_coverage, of_ratio
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.options import RecommendationOptions
@@ -32,7 +33,6 @@ from emb_pipeline.tasks.ranking_metrics import (
 from emb_pipeline.tasks.retrieval import ndcg, recall
 from emb_pipeline.tasks.scores import measured
 from emb_pipeline.tasks.vectors import encoded
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.texts import Texts, texts_of
 
 CUTOFF, RECALL_CUTOFF = 10, 20

@@ -25,13 +25,13 @@ from emb_pipeline.embeddings.encoders import (
 )
 from emb_pipeline.embeddings.encoding_clock import EncodingClock
 from emb_pipeline.embeddings.ranking import TieOrder, hashes, largest
+from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.examples import RetrievalTask
 from emb_pipeline.tasks.folds import duplicate_groups, joined_groups
 from emb_pipeline.tasks.options import RetrievalOptions
 from emb_pipeline.tasks.scores import measured
 from emb_pipeline.tasks.vectors import bytes_per_vector, encoded, unit_length, unstored_vector
-from emb_pipeline.text.errors import DataError
 
 CUTOFF = 10
 """Rank that nDCG and MRR are cut at: the figures that BEIR and MTEB report."""

@@ -13,6 +13,7 @@ import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.encoders import Setting, TaskWordEncoder, TokenEncoder, WordEncoder
+from emb_pipeline.errors import DataError
 from emb_pipeline.statistics.pseudo_values import of_ratio
 from emb_pipeline.tasks.class_results import predicted_entities
 from emb_pipeline.tasks.crf import FORBIDDEN, CrfCoefficients, TokenVectors, tokens_of_sentences, vectors_of_sentences
@@ -24,7 +25,6 @@ from emb_pipeline.tasks.options import SequenceLabellingOptions
 from emb_pipeline.tasks.scores import measured
 from emb_pipeline.tasks.training_draws import TrainingDraws
 from emb_pipeline.tasks.vectors import bytes_per_vector
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.tagging import OUTSIDE, to_iob2
 
 FEWEST_HELD_OUT = 100

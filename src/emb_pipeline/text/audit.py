@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
+from emb_pipeline.errors import DataError
 from emb_pipeline.text.bad_rows import BadRows
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.give_aways import GiveAways, give_aways
 from emb_pipeline.text.near_duplicates import equal_texts, near_pairs
 from emb_pipeline.text.retrieval import RetrievalTables

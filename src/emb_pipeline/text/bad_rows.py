@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any
 
-from emb_pipeline.text.errors import DataError, DataErrors
+from emb_pipeline.errors import DataError, DataErrors
 
 MOST_LISTED = 20
 """Bad rows that one error lists."""

@@ -30,8 +30,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from joblib.externals.loky import ProcessPoolExecutor
 
-from emb_pipeline.atomic import atomic_path, exclusive
-from emb_pipeline.text.errors import DataError
+from emb_pipeline.errors import DataError
+from emb_pipeline.storage.atomic import atomic_path, exclusive
 from emb_pipeline.text.hashing import text_hash
 from emb_pipeline.text.tokens import tokenize
 

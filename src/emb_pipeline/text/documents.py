@@ -12,10 +12,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from emb_pipeline.errors import DataError
 from emb_pipeline.text import docstrings, markup
 from emb_pipeline.text.bad_rows import BadRows
 from emb_pipeline.text.class_folders import class_folder_members, member_text
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.files import NamedFile, decoded, lines, named_files, per_file, whole_content
 from emb_pipeline.text.hashing import text_hash
 from emb_pipeline.text.labelled_texts import labelled_lines

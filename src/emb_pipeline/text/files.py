@@ -22,8 +22,8 @@ from typing import IO, Any, ParamSpec, TypeVar, cast
 
 import pyarrow as pa
 
+from emb_pipeline.errors import DataError
 from emb_pipeline.text.bad_rows import BadRows
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.limits import largest_line, largest_unpacked, largest_whole, too_large
 from emb_pipeline.text.readings import PlacedReading
 from emb_pipeline.text.signatures import HEAD, PACKED, recognize, wide_encoding

@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from emb_pipeline.text.errors import DataError
-from emb_pipeline.text.sealed_files import is_sealed, seal, with_seal
+from emb_pipeline.errors import DataError
+from emb_pipeline.storage.sealed_files import is_sealed, seal, with_seal
 
 TOKENS_PER_BATCH = 1 << 16
 """Tokens of a record batch, about: it ends where the nearest sentence ends."""

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from emb_pipeline.errors import DataError
 from emb_pipeline.text.audit import AuditLines, audit_left_out
 from emb_pipeline.text.bad_rows import BadRows
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.files import NamedFile, named_files
 from emb_pipeline.text.hashing import text_hash
 from emb_pipeline.text.readings import CsvReading, InteractionsReading, PlacedReading, TabularReading, TsvReading

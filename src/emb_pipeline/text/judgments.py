@@ -6,8 +6,8 @@ import math
 from collections.abc import Collection, Iterator
 from typing import Literal, NamedTuple
 
+from emb_pipeline.errors import DataError
 from emb_pipeline.text.bad_rows import BadRows, take_or_raise
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.files import NamedFile, lines, per_file
 from emb_pipeline.text.readings import TabularReading
 from emb_pipeline.text.tables import column_names, identifier, rows

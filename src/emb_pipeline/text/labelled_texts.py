@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 
 import pyarrow as pa
 
+from emb_pipeline.errors import DataError
 from emb_pipeline.text import docstrings, question_answering
 from emb_pipeline.text.bad_rows import BadRows
 from emb_pipeline.text.class_folders import class_folder_members, member_text
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.files import NamedFile, lines, named_files, per_file
 from emb_pipeline.text.readings import (
     ClassFoldersReading,

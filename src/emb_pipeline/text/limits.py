@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from emb_pipeline.text.errors import DataError
+from emb_pipeline.errors import DataError
 
 VARIABLE = "EMB_PIPELINE_UNPACKED_MB"
 """Environment variable that raises (or lowers) all limits: megabytes (MiB)."""

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
+from emb_pipeline.errors import DataError
 from emb_pipeline.text.docstrings import SEE_ALSO
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.hashing import text_hash
 from emb_pipeline.text.tokens import tokenize
 

@@ -8,9 +8,9 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from itertools import chain
 
+from emb_pipeline.errors import DataError
 from emb_pipeline.text.archives import tar_members
 from emb_pipeline.text.bad_rows import BadRows, take_or_raise
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.files import NamedFile, lines, opened, per_file
 from emb_pipeline.text.readings import IobReading
 

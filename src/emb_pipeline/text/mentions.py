@@ -13,8 +13,8 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
+from emb_pipeline.errors import DataError
 from emb_pipeline.text.docstrings import is_held_out
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.hashing import text_hash
 from emb_pipeline.text.tagging import OUTSIDE
 from emb_pipeline.text.tokens import split_sentences, tokenize

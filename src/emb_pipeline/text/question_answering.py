@@ -13,8 +13,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from emb_pipeline.errors import DataError
 from emb_pipeline.text.archives import archive_members
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.files import NamedFile, decoded, named_files, per_file, whole_content
 from emb_pipeline.text.hashing import text_hash
 from emb_pipeline.text.readings import LiveqaReading, PubmedqaReading, SquadAnswersReading, SquadReading

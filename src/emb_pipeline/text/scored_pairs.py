@@ -9,9 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from emb_pipeline.errors import DataError
 from emb_pipeline.text import docstrings, links
 from emb_pipeline.text.bad_rows import BadRows
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.files import named_files
 from emb_pipeline.text.readings import DocstringLinksReading, SimilarityReading, origin_of
 from emb_pipeline.text.tables import require_group, rows

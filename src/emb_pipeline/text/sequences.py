@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import pyarrow as pa
 
+from emb_pipeline.errors import DataError
 from emb_pipeline.text import docstrings, markup, mentions
 from emb_pipeline.text.bad_rows import BadRows
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.files import NamedFile, named_files
 from emb_pipeline.text.readings import (
     DocstringMentionsReading,

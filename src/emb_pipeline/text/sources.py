@@ -29,9 +29,9 @@ from importlib import resources
 from pathlib import Path
 from typing import IO, Any
 
-from emb_pipeline.atomic import atomic_path, exclusive
+from emb_pipeline.errors import DataError
+from emb_pipeline.storage.atomic import atomic_path, exclusive
 from emb_pipeline.text.archives import tar_members, zip_members
-from emb_pipeline.text.errors import DataError
 
 MIRROR_VARIABLE = "EMB_PIPELINE_MIRROR"
 """Environment variable with the folder to take files from before the internet."""

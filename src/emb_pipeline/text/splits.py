@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from emb_pipeline.text.errors import DataError
+from emb_pipeline.errors import DataError
 from emb_pipeline.text.readings import SplitName
 
 

@@ -15,8 +15,8 @@ from typing import Any, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from emb_pipeline.errors import DataError
 from emb_pipeline.text.bad_rows import BadRows, take_or_raise
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.files import ENCODING_REMEDY, NamedFile, lines, per_file
 from emb_pipeline.text.readings import CsvReading, JsonlReading, ParquetReading, TableFormat, TabularReading, TsvReading
 from emb_pipeline.text.signatures import HEAD, PACKED, Content, recognize

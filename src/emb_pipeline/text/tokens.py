@@ -37,10 +37,10 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyarrow as pa
 
-from emb_pipeline.atomic import atomic_path
-from emb_pipeline.text.errors import DataError
+from emb_pipeline.errors import DataError
+from emb_pipeline.storage.atomic import atomic_path
+from emb_pipeline.storage.sealed_files import read_json, read_parquet, write_json, write_parquet
 from emb_pipeline.text.id_stream import IdStream, open_ids, write_ids
-from emb_pipeline.text.sealed_files import read_json, read_parquet, write_json, write_parquet
 
 LONGEST_LINE = 10_000
 """Tokens on one line at most: gensim drops what stands behind its ``MAX_WORDS_IN_BATCH``."""

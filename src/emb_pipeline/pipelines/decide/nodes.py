@@ -19,6 +19,7 @@ from emb_pipeline.deployment.card import embedding_card
 from emb_pipeline.deployment.fitting import ready_to_use
 from emb_pipeline.embeddings.encoders import details_of
 from emb_pipeline.embeddings.registry import METHODS
+from emb_pipeline.errors import DataError
 from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
 from emb_pipeline.names import NOT_ABOVE_FLOOR, without_seed
 from emb_pipeline.pipelines.facts import cells_of, pretrained_languages
@@ -30,7 +31,7 @@ from emb_pipeline.pipelines.report.nodes import (
     training_draws_of,
 )
 from emb_pipeline.pipelines.stored import stored_encoder
-from emb_pipeline.provenance import versions
+from emb_pipeline.provenance.freshness import versions
 from emb_pipeline.statistics.decision import (
     CANDIDATES,
     JOINT_CHOICE,
@@ -46,7 +47,6 @@ from emb_pipeline.statistics.score_tables import TaskScores, framed, task_scores
 from emb_pipeline.statistics.scored import ALL_TASKS, Scored, joint
 from emb_pipeline.statistics.sizes import SIZES, smallest_sufficient
 from emb_pipeline.tasks.registry import KINDS
-from emb_pipeline.text.errors import DataError
 
 _log = logging.getLogger(__name__)
 Tables = Mapping[str, pa.Table]

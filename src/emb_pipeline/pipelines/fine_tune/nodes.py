@@ -7,13 +7,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from emb_pipeline.atomic import temporary_path
 from emb_pipeline.efficiency.footprint import Footprint
 from emb_pipeline.embeddings.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
 from emb_pipeline.pipelines.failures import contained
 from emb_pipeline.pipelines.train.nodes import training_record
+from emb_pipeline.storage.atomic import temporary_path
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.held_out import held_out_texts, telling_keys
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from emb_pipeline.atomic import temporary_path
+from emb_pipeline.errors import DataError
 from emb_pipeline.experiment import CorpusDefinition, CorpusOptions, Folders, TaskDefinition
+from emb_pipeline.storage.atomic import temporary_path
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text import audit
 from emb_pipeline.text.cutting import audit_cutting
 from emb_pipeline.text.documents import read_documents
-from emb_pipeline.text.errors import DataError
 from emb_pipeline.text.held_out import HELD_OUT, HeldOut, held_out_texts
 from emb_pipeline.text.tokens import EmptyCorpusError, TokenCorpus, cut, write_tokens
 

@@ -30,7 +30,7 @@ from emb_pipeline.pipelines.facts import (
     matched_pairs,
 )
 from emb_pipeline.pipelines.failures import FAILURES
-from emb_pipeline.provenance import git_state, versions
+from emb_pipeline.provenance.freshness import git_state, versions
 from emb_pipeline.reporting import figures
 from emb_pipeline.reporting.page import report_page
 from emb_pipeline.reporting.rows import audit_share

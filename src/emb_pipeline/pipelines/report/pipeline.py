@@ -17,7 +17,7 @@ from kedro.pipeline.node import Node
 from emb_pipeline.experiment import Experiment
 from emb_pipeline.pipelines.report import nodes
 from emb_pipeline.pipelines.timed import REQUEST_TIMES, last_timed
-from emb_pipeline.provenance import AGGREGATE
+from emb_pipeline.provenance.freshness import AGGREGATE
 from emb_pipeline.tasks.registry import KINDS, Kind
 
 STAGE = "report"

@@ -9,13 +9,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from emb_pipeline.atomic import temporary_path
 from emb_pipeline.efficiency.footprint import Footprint
 from emb_pipeline.embeddings import registry
 from emb_pipeline.embeddings.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.experiment import EmbeddingCell, Folders, Resample, Spoiling
 from emb_pipeline.pipelines.failures import contained
+from emb_pipeline.storage.atomic import temporary_path
 from emb_pipeline.text.resampling import resampled
 from emb_pipeline.text.spoiling import spoilt
 from emb_pipeline.text.tokens import TokenCorpus, write_tokens

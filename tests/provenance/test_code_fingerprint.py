@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from emb_pipeline.code_fingerprint import Choice, CodeGraph, Target
+from emb_pipeline.provenance.code_fingerprint import Choice, CodeGraph, Target
 
 FILES = {
     "__init__.py": "from pkg.helpers import exported\n",

@@ -17,12 +17,13 @@ import pytest
 from kedro.pipeline import Pipeline
 
 import emb_pipeline
-from emb_pipeline import code_fingerprint, settings
+from emb_pipeline import settings
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment import experiment_from
 from emb_pipeline.pipelines import decide, diagnose, evaluate, fine_tune, ingest, measure, report, train
-from emb_pipeline.provenance import code_graph, recipes
-from emb_pipeline.raw_files import FileHashes
+from emb_pipeline.provenance import code_fingerprint
+from emb_pipeline.provenance.freshness import code_graph, recipes
+from emb_pipeline.provenance.raw_files import FileHashes
 
 FOLDERS = {"scratch": "scratch", "encodings": "encodings", "models": "models"}
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from emb_pipeline import atomic
-from emb_pipeline.atomic import LockHeldError, atomic_path, exclusive, holder_of, temporary_path
+from emb_pipeline.storage import atomic
+from emb_pipeline.storage.atomic import LockHeldError, atomic_path, exclusive, holder_of, temporary_path
 
 
 def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_reused_process_number_does_not_keep_what_a_killed_process_left(tmp_pa
 HOLD = """
 import sys, time
 from pathlib import Path
-from emb_pipeline.atomic import exclusive
+from emb_pipeline.storage.atomic import exclusive
 with exclusive(Path(sys.argv[1]), what="counting sheep"):
     print("held", flush=True)
     time.sleep(60)

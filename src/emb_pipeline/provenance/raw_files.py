@@ -16,8 +16,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from emb_pipeline.atomic import atomic_path
-from emb_pipeline.code_fingerprint import version_of
+from emb_pipeline.provenance.code_fingerprint import version_of
+from emb_pipeline.storage.atomic import atomic_path
 from emb_pipeline.text.readings import Reading, package_names, source_names
 from emb_pipeline.text.sources import sources
 

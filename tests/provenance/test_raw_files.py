@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from emb_pipeline import raw_files
 from emb_pipeline.embeddings.options import SentenceTransformerOptions, StaticFileOptions
 from emb_pipeline.experiment import CorpusDefinition, TaskDefinition
-from emb_pipeline.raw_files import FileHashes, fingerprint_inputs
+from emb_pipeline.provenance import raw_files
+from emb_pipeline.provenance.raw_files import FileHashes, fingerprint_inputs
 from emb_pipeline.text.readings import CsvReading
 from emb_pipeline.text.sources import sources
 from emb_pipeline.text.word_sets import WordSetReading

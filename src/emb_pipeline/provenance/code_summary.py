@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from emb_pipeline.atomic import atomic_path
+from emb_pipeline.storage.atomic import atomic_path
 
 EFFECTS = ""
 """Name of the statements of a module that define nothing."""

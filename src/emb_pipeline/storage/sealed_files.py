@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emb_pipeline.text.errors import DataError
+from emb_pipeline.errors import DataError
 
 _BLOCK = 1 << 20
 _KEY, _MARK, _EMPTY = "checksum", b"emb_pipeline:crc32=", b"00000000"

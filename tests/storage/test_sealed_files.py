@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from emb_pipeline.embeddings.word_vectors import WordVectors
-from emb_pipeline.text.errors import DataError
-from emb_pipeline.text.sealed_files import (
+from emb_pipeline.errors import DataError
+from emb_pipeline.storage.sealed_files import (
     is_sealed,
     map_arrow,
     read_json,

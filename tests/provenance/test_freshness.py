@@ -13,8 +13,15 @@ from kedro.pipeline import Pipeline, node, pipeline
 from kedro_datasets.json import JSONDataset
 from pydantic import BaseModel
 
-from emb_pipeline import provenance
-from emb_pipeline.provenance import Ledger, MissingInputsError, StaleResultsError, prepare, recipes, refuse_missing_inputs
+from emb_pipeline.provenance import freshness
+from emb_pipeline.provenance.freshness import (
+    Ledger,
+    MissingInputsError,
+    StaleResultsError,
+    prepare,
+    recipes,
+    refuse_missing_inputs,
+)
 
 
 def double(number: int, factor: int) -> int:
@@ -120,7 +127,7 @@ def test_a_part_of_the_pipeline_does_not_build_on_a_stale_input(finished: tuple[
 def test_a_stale_aggregate_counts_as_missing(finished: tuple[DataCatalog, Ledger]) -> None:
     catalog, ledger = finished
     gathered = Pipeline(
-        [step.tag(provenance.AGGREGATE) if step.name == "total" else step for step in two_step_pipeline().nodes]
+        [step.tag(freshness.AGGREGATE) if step.name == "total" else step for step in two_step_pipeline().nodes]
     )
     ledger.announce("sum", "made by another recipe")
     os.utime(catalog.get("sum")._filepath)

@@ -1,8 +1,7 @@
 """Where a result comes from, and whether it still answers the question that is asked.
 
-Every dataset has a *recipe*: a hash over the code that makes it (`emb_pipeline.code_fingerprint`), the parameters that this
-code is given and reads, the files that these parameters name (`emb_pipeline.raw_files`), and the recipes of its inputs.
-Recipes are known before a run. A run notes the recipes of what it is going to make in a ledger; a later run compares.
+Every dataset has a *recipe*: a hash over the code that makes it (`code_fingerprint`), the parameters that this code is given
+and reads, the files that these parameters name (`raw_files`), and the recipes of its inputs. Recipes are known before a run. A run notes the recipes of what it is going to make in a ledger; a later run compares.
 """
 
 from __future__ import annotations
@@ -26,10 +25,10 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from pydantic import BaseModel, ValidationError
 
-from emb_pipeline.atomic import atomic_path
-from emb_pipeline.code_fingerprint import Choice, CodeGraph, Target
 from emb_pipeline.embeddings.registry import METHODS
-from emb_pipeline.raw_files import FileHashes, fingerprint_inputs
+from emb_pipeline.provenance.code_fingerprint import Choice, CodeGraph, Target
+from emb_pipeline.provenance.raw_files import FileHashes, fingerprint_inputs
+from emb_pipeline.storage.atomic import atomic_path
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.readings import Reading
 
@@ -150,7 +149,7 @@ def code_graph(folder: Path | None = None, store: Path | None = None) -> CodeGra
     store : Path, optional
         File that keeps summaries of modules between runs.
     """
-    return CodeGraph(folder or Path(__file__).parent, PACKAGE, _REGISTRIES, apart=_FINGERPRINTED_BY_ENTRY, store=store)
+    return CodeGraph(folder or Path(__file__).parents[1], PACKAGE, _REGISTRIES, apart=_FINGERPRINTED_BY_ENTRY, store=store)
 
 
 class _Given:

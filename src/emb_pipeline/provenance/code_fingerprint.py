@@ -26,7 +26,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from emb_pipeline.code_summary import EFFECTS, StoredSummaries, Summary, summarize
+from emb_pipeline.provenance.code_summary import EFFECTS, StoredSummaries, Summary, summarize
 
 _WITHOUT_RESULTS = frozenset(
     "kedro kedro_datasets mlflow pydantic pydantic_core click rich tqdm typing_extensions filelock pooch requests".split()
