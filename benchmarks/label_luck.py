@@ -35,7 +35,7 @@ from threadpoolctl import threadpool_limits
 from emb_pipeline.statistics.extra_variance import of_training_draws
 from emb_pipeline.tasks.folds import stratified_folds
 from emb_pipeline.tasks.options import ClassificationOptions
-from emb_pipeline.tasks.probes import ProbeTraining
+from emb_pipeline.tasks.probes.probe import ProbeTraining
 from emb_pipeline.tasks.training_draws import TrainingDraws
 
 SETUPS = ("100/500", "300/1000", "300/5000", "1000/1000", "1000/5000", "folds/200", "folds/1000")

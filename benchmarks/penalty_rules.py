@@ -54,9 +54,9 @@ from emb_pipeline.embeddings.options import LsaOptions, TfidfOptions
 from emb_pipeline.tasks.folds import stratified_folds
 from emb_pipeline.tasks.label_draws import nested_order
 from emb_pipeline.tasks.options import PathOptions
-from emb_pipeline.tasks.penalty_path import PenaltyPath
-from emb_pipeline.tasks.scaling import Scaler, mean_squared_length
-from emb_pipeline.tasks.softmax import Coefficients, Features, SoftmaxRegression, axes_of
+from emb_pipeline.tasks.probes.penalty_path import PenaltyPath
+from emb_pipeline.tasks.probes.scaling import Scaler, mean_squared_length
+from emb_pipeline.tasks.probes.softmax import Coefficients, Features, SoftmaxRegression, axes_of
 from probe_speed import examples
 
 STEPS = range(-2, 13)

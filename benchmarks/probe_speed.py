@@ -23,9 +23,9 @@ from sklearn.linear_model import LogisticRegression
 from emb_pipeline.embeddings.options import TfidfOptions
 from emb_pipeline.embeddings.sparse import Tfidf
 from emb_pipeline.precompile import compile_probes
-from emb_pipeline.tasks import softmax
 from emb_pipeline.tasks.examples import ClassificationTask
-from emb_pipeline.tasks.scaling import Scaler, mean_squared_length
+from emb_pipeline.tasks.probes import softmax
+from emb_pipeline.tasks.probes.scaling import Scaler, mean_squared_length
 from emb_pipeline.text.docstrings import docstring_table, subpackage_examples
 
 PACKAGES = ("numpy", "scipy", "sklearn", "pandas", "networkx", "sympy", "matplotlib", "torch")

@@ -13,8 +13,8 @@ import scipy.sparse as sp
 
 from emb_pipeline.embeddings import fasttext, glove, word2vec
 from emb_pipeline.embeddings.options import FastTextOptions, GloveOptions, Word2VecOptions
-from emb_pipeline.tasks.crf import LinearChainCrf, TokenVectors
-from emb_pipeline.tasks.softmax import SoftmaxRegression
+from emb_pipeline.tasks.probes.crf import LinearChainCrf, TokenVectors
+from emb_pipeline.tasks.probes.softmax import SoftmaxRegression
 from emb_pipeline.text.near_duplicates import near_pairs
 from emb_pipeline.text.texts import TokenIds
 from emb_pipeline.text.tokens import write_tokens

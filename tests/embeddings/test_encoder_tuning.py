@@ -24,7 +24,7 @@ from emb_pipeline.embeddings.options import DistilledOptions, EncoderOptions, En
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.folds import duplicate_groups
 from emb_pipeline.tasks.options import ClassificationOptions
-from emb_pipeline.tasks.probes import fit_probe
+from emb_pipeline.tasks.probes.probe import fit_probe
 from emb_pipeline.text.texts import Texts
 from tests.conftest import WORDS
 

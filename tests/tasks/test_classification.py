@@ -13,7 +13,7 @@ from emb_pipeline.tasks.examples import ClassificationTask
 from emb_pipeline.tasks.folds import duplicate_groups, example_groups, folds_of, stratified_folds
 from emb_pipeline.tasks.label_draws import nested_order
 from emb_pipeline.tasks.options import ClassificationOptions
-from emb_pipeline.tasks.probes import fit_probe
+from emb_pipeline.tasks.probes.probe import fit_probe
 from emb_pipeline.text.texts import Texts
 from emb_pipeline.text.typos import misspelt
 

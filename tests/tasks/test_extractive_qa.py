@@ -27,7 +27,7 @@ from emb_pipeline.tasks.extractive_qa import (
 )
 from emb_pipeline.tasks.fine_tuning import Tunable, fine_tune_extractive_qa
 from emb_pipeline.tasks.options import ExtractiveOptions
-from emb_pipeline.tasks.span_probe import N_MATCHES, WIDTHS, SpanExamples, _window_means
+from emb_pipeline.tasks.probes.span_probe import N_MATCHES, WIDTHS, SpanExamples, _window_means
 from tests.conftest import WORDS
 
 torch = pytest.importorskip("torch")

@@ -21,10 +21,10 @@ from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks import fine_tuning
 from emb_pipeline.tasks.classification import score_predictions
-from emb_pipeline.tasks.crf import best_allowed
 from emb_pipeline.tasks.examples import ClassificationTask, RetrievalTask
 from emb_pipeline.tasks.fine_tuning import Tunable, fine_tune_classification, fine_tune_retrieval
 from emb_pipeline.tasks.options import ClassificationOptions, RetrievalOptions
+from emb_pipeline.tasks.probes.crf import best_allowed
 from emb_pipeline.text.held_out import telling_keys
 from emb_pipeline.text.texts import Texts
 

@@ -15,7 +15,7 @@ from emb_pipeline.embeddings.marked import MarkedEncoder
 from emb_pipeline.tasks.examples import ClassificationTask, RetrievalTask
 from emb_pipeline.tasks.folds import fold_groups
 from emb_pipeline.tasks.options import ClassificationOptions
-from emb_pipeline.tasks.probes import fit_probe
+from emb_pipeline.tasks.probes.probe import fit_probe
 from emb_pipeline.tasks.vectors import encoded, unit_length
 from emb_pipeline.text.texts import Texts
 from emb_pipeline.text.tokens import WORDS_MARK

@@ -1,7 +1,8 @@
 """Where a result comes from, and whether it still answers the question that is asked.
 
 Every dataset has a *recipe*: a hash over the code that makes it (`code_fingerprint`), the parameters that this code is given
-and reads, the files that these parameters name (`raw_files`), and the recipes of its inputs. Recipes are known before a run. A run notes the recipes of what it is going to make in a ledger; a later run compares.
+and reads, the files that these parameters name (`raw_files`), and the recipes of its inputs. Recipes are known before a run.
+A run notes the recipes of what it is going to make in a ledger; a later run compares.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ def class_view(result: Result, class_results: pd.DataFrame, confusions: pd.DataF
     result : Result
         Of the task.
     class_results, confusions : DataFrame
-        Of all tasks and embeddings, as in `emb_pipeline.tasks.class_results`.
+        Of all tasks and embeddings, as in `emb_pipeline.tasks.metrics.class_results`.
 
     Returns
     -------

@@ -39,7 +39,7 @@ class Evaluation:
         The primary metric of each unit by probes that learnt from resamples of the training labels
         (`emb_pipeline.tasks.training_draws`). What they took is in no other field's seconds.
     predictions : Table of schema PREDICTED, optional
-        Of kinds with classes or entities (`emb_pipeline.tasks.class_results`).
+        Of kinds with classes or entities (`emb_pipeline.tasks.metrics.class_results`).
     """
 
     item_scores: pa.Table

@@ -14,12 +14,12 @@ from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.encoders import Answerer, Setting, TaskWordEncoder, TokenEncoder, WordEncoder
 from emb_pipeline.errors import DataError
-from emb_pipeline.tasks.answer_scores import answer_f1, exact_match
-from emb_pipeline.tasks.crf import TokenVectors, vectors_of_sentences
 from emb_pipeline.tasks.evaluation import Evaluation, Service
+from emb_pipeline.tasks.metrics.answer_scores import answer_f1, exact_match
 from emb_pipeline.tasks.options import ExtractiveOptions
+from emb_pipeline.tasks.probes.crf import TokenVectors, vectors_of_sentences
+from emb_pipeline.tasks.probes.span_probe import SpanExamples, UntrainedSpanProbe, fit_span_probe
 from emb_pipeline.tasks.scores import measured
-from emb_pipeline.tasks.span_probe import SpanExamples, UntrainedSpanProbe, fit_span_probe
 from emb_pipeline.tasks.vectors import bytes_per_vector
 from emb_pipeline.text.spans import PlacedWords, document_shares
 
@@ -180,7 +180,7 @@ def score_predictions(task: ExtractiveTask, predictions: Mapping[str, pa.Table])
 
 
 def scored_answers(task: ExtractiveTask, test: np.ndarray, answers: Sequence[str], **costs: Any) -> Evaluation:
-    """Item scores of the answers to the test questions: ``exact_match``, ``answer_f1`` (`emb_pipeline.tasks.answer_scores`).
+    """Item scores of the answers to the test questions: ``exact_match``, ``answer_f1`` (`metrics.answer_scores`).
 
     Parameters
     ----------

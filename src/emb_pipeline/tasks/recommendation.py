@@ -22,14 +22,14 @@ from emb_pipeline.embeddings.ranking import TieOrder, largest
 from emb_pipeline.errors import DataError
 from emb_pipeline.statistics.pseudo_values import of_coverage, of_ratio
 from emb_pipeline.tasks.evaluation import Evaluation, Service
-from emb_pipeline.tasks.options import RecommendationOptions
-from emb_pipeline.tasks.ranking_metrics import (
+from emb_pipeline.tasks.metrics.rankings import (
     average_popularity,
     grades_at_ranks,
     novelty,
     ranks_of_wanted,
     reciprocal_rank_of_all,
 )
+from emb_pipeline.tasks.options import RecommendationOptions
 from emb_pipeline.tasks.retrieval import ndcg, recall
 from emb_pipeline.tasks.scores import measured
 from emb_pipeline.tasks.vectors import encoded
@@ -191,7 +191,7 @@ def evaluate_recommendation(
     -------
     Evaluation
         Item scores by user: ``ndcg@10``, ``recall@20``, ``mrr`` (of the ranking of all items), ``novelty@10``, ``arp@10``
-        (`emb_pipeline.tasks.ranking_metrics`) and ``coverage@10``, the share of all items that stand on somebody's list of
+        (`emb_pipeline.tasks.metrics.rankings`) and ``coverage@10``, the share of all items that stand on somebody's list of
         ten, as pseudo-values. Where ten users or more have a cold test item, ``ndcg@10_cold`` and ``recall@20_cold`` too:
         means over these users, as pseudo-values for all. They rank the cold items among themselves, as in [1]_: whether
         new items are shown at all is what the other metrics measure; here it is which of them. A recommender without

@@ -15,13 +15,13 @@ from threadpoolctl import threadpool_limits
 from emb_pipeline.embeddings.encoders import Setting, TaskWordEncoder, TokenEncoder, WordEncoder
 from emb_pipeline.errors import DataError
 from emb_pipeline.statistics.pseudo_values import of_ratio
-from emb_pipeline.tasks.class_results import predicted_entities
-from emb_pipeline.tasks.crf import FORBIDDEN, CrfCoefficients, TokenVectors, tokens_of_sentences, vectors_of_sentences
-from emb_pipeline.tasks.crf_probe import CrfProbe, fit_crf_probe, fit_on_resample
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.folds import joined_groups
 from emb_pipeline.tasks.label_draws import LabelDraws, fitted_on_labelled_texts
+from emb_pipeline.tasks.metrics.class_results import predicted_entities
 from emb_pipeline.tasks.options import SequenceLabellingOptions
+from emb_pipeline.tasks.probes.crf import FORBIDDEN, CrfCoefficients, TokenVectors, tokens_of_sentences, vectors_of_sentences
+from emb_pipeline.tasks.probes.crf_probe import CrfProbe, fit_crf_probe, fit_on_resample
 from emb_pipeline.tasks.scores import measured
 from emb_pipeline.tasks.training_draws import TrainingDraws
 from emb_pipeline.tasks.vectors import bytes_per_vector

@@ -23,9 +23,9 @@ from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
 from emb_pipeline.failures import Failed
 from emb_pipeline.names import LOW_COVERAGE
 from emb_pipeline.pipelines.failures import FAILURES, contained, failures_table
-from emb_pipeline.tasks.class_results import CLASS_RESULTS, CONFUSIONS, PREDICTED, class_results, confusions
 from emb_pipeline.tasks.coverage import coverage_details, measure_coverage
 from emb_pipeline.tasks.cut_texts import measure_cut_texts
+from emb_pipeline.tasks.metrics.class_results import CLASS_RESULTS, CONFUSIONS, PREDICTED, class_results, confusions
 from emb_pipeline.tasks.registry import KINDS, Evaluation
 from emb_pipeline.tasks.scores import ITEM_SCORES, MEASURED_DRAWS, TRAINING_DRAWS, draws_of, stamped
 from emb_pipeline.text.texts import sample_of_texts

@@ -44,7 +44,7 @@ from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import TaskScores, framed, task_scores
 from emb_pipeline.statistics.seeds import seed_variance
 from emb_pipeline.statistics.unseen import scores_on_unseen
-from emb_pipeline.tasks.class_results import CLASS_RESULTS
+from emb_pipeline.tasks.metrics.class_results import CLASS_RESULTS
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.tasks.scores import TRAINING_DRAWS
 from emb_pipeline.text.seen import SEEN

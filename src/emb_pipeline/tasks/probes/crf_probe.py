@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from emb_pipeline.tasks.crf import CrfCoefficients, LinearChainCrf, TokenVectors, tokens_of_sentences
 from emb_pipeline.tasks.options import SequenceLabellingOptions
-from emb_pipeline.tasks.penalty_path import PenaltyPath, Scorer, mean_of
-from emb_pipeline.tasks.scaling import Scaler, mean_squared_length
-from emb_pipeline.tasks.softmax import Axes, axes_of
+from emb_pipeline.tasks.probes.crf import CrfCoefficients, LinearChainCrf, TokenVectors, tokens_of_sentences
+from emb_pipeline.tasks.probes.penalty_path import PenaltyPath, Scorer, mean_of
+from emb_pipeline.tasks.probes.scaling import Scaler, mean_squared_length
+from emb_pipeline.tasks.probes.softmax import Axes, axes_of
 
 Quality = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Quality of each held-out sentence: of the numbers of the sentences, and the tag codes of their tokens."""

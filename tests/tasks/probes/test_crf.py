@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from emb_pipeline.tasks import crf
-from emb_pipeline.tasks.crf import FORBIDDEN, CrfCoefficients, LinearChainCrf, TokenVectors
+from emb_pipeline.tasks.probes import crf
+from emb_pipeline.tasks.probes.crf import FORBIDDEN, CrfCoefficients, LinearChainCrf, TokenVectors
 
 STARTS = np.array([0, 4, 5, 8])
 CODES = np.array([0, 1, 2, 0, 1, 0, 0, 1])

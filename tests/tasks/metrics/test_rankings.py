@@ -8,7 +8,7 @@ import scipy.sparse as sp
 
 from emb_pipeline.embeddings.ranking import TieOrder, largest
 from emb_pipeline.statistics.pseudo_values import of_coverage
-from emb_pipeline.tasks.ranking_metrics import (
+from emb_pipeline.tasks.metrics.rankings import (
     average_popularity,
     grades_at_ranks,
     novelty,

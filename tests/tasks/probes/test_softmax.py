@@ -5,9 +5,9 @@ import pytest
 import scipy.sparse as sp
 from sklearn.linear_model import LogisticRegression
 
-from emb_pipeline.tasks import softmax
-from emb_pipeline.tasks.lbfgs import minimise
-from emb_pipeline.tasks.softmax import SoftmaxRegression, axes_of
+from emb_pipeline.tasks.probes import softmax
+from emb_pipeline.tasks.probes.lbfgs import minimise
+from emb_pipeline.tasks.probes.softmax import SoftmaxRegression, axes_of
 
 CLASSES = 4
 

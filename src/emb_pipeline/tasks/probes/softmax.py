@@ -20,8 +20,8 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 
-from emb_pipeline.tasks.lbfgs import minimise
-from emb_pipeline.tasks.softmax_kernels import centre, sparse_product, to_residuals
+from emb_pipeline.tasks.probes.lbfgs import minimise
+from emb_pipeline.tasks.probes.softmax_kernels import centre, sparse_product, to_residuals
 
 Features: TypeAlias = np.ndarray | sp.csr_array
 

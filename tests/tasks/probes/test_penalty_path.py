@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from emb_pipeline.tasks.options import PathOptions
-from emb_pipeline.tasks.penalty_path import PenaltyPath
+from emb_pipeline.tasks.probes.penalty_path import PenaltyPath
 
 OPTIONS = PathOptions(log10_c_low=0, log10_c_high=4, steps_per_decade=1, widen_decades=3)
 

@@ -8,7 +8,7 @@ import string
 import numpy as np
 import pytest
 
-from emb_pipeline.tasks.answer_scores import answer_f1, exact_match
+from emb_pipeline.tasks.metrics.answer_scores import answer_f1, exact_match
 
 CASES = [
     ("The Denver Broncos!", ["Denver Broncos"], 1.0, 1.0),

@@ -1,0 +1,1 @@
+"""Probes: small supervised models on frozen vectors, and their solvers."""
