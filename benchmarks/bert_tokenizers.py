@@ -17,7 +17,7 @@ from emb_pipeline.datasets.tables import TablesDataset
 from emb_pipeline.embeddings.contextual import ContextualEncoder
 from emb_pipeline.embeddings.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.options import EncoderOptions
-from emb_pipeline.tasks.classification import evaluate_classification
+from emb_pipeline.tasks.classification.evaluate import evaluate_classification
 from emb_pipeline.tasks.options import ClassificationOptions
 from emb_pipeline.tasks.registry import KINDS
 

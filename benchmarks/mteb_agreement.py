@@ -48,10 +48,10 @@ from emb_pipeline.embeddings.options import EncoderOptions, SentenceTransformerO
 from emb_pipeline.embeddings.precision import precision_in_force
 from emb_pipeline.tasks.examples import ClassificationTask, SimilarityTask
 from emb_pipeline.tasks.options import EvaluationOptions
-from emb_pipeline.tasks.similarity import evaluate_similarity
+from emb_pipeline.tasks.similarity.evaluate import evaluate_similarity
+from emb_pipeline.tasks.similarity.reader import read_similarity
 from emb_pipeline.text.labelled_texts import read_classification
 from emb_pipeline.text.readings import LabelledLinesReading, ScoredTsvReading
-from emb_pipeline.text.scored_pairs import read_similarity
 
 RAW = Path("data/01_raw")
 TOLERANCE = 0.2

@@ -25,7 +25,7 @@ from emb_pipeline.tasks.cut_texts import measure_cut_texts
 from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.examples import RetrievalTask
 from emb_pipeline.tasks.options import RetrievalOptions
-from emb_pipeline.tasks.retrieval import evaluate_retrieval
+from emb_pipeline.tasks.retrieval.evaluate import evaluate_retrieval
 from emb_pipeline.text.docstrings import CACHE, docstring_table, summary_retrieval
 
 RAW = Path(__file__).parents[1] / "data" / "01_raw"

@@ -46,7 +46,7 @@ from emb_pipeline.embeddings.encoders import TextEncoder
 from emb_pipeline.embeddings.options import StaticFileOptions
 from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.experiment import TaskDefinition
-from emb_pipeline.tasks import classification
+from emb_pipeline.tasks.classification import evaluate as classification
 from emb_pipeline.tasks.examples import ClassificationTask
 from emb_pipeline.tasks.registry import KINDS
 

@@ -16,7 +16,7 @@ from emb_pipeline.embeddings.pooling import PooledEncoder
 from emb_pipeline.embeddings.sparse import Tfidf
 from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.errors import DataError
-from emb_pipeline.tasks.classification import evaluate_classification
+from emb_pipeline.tasks.classification.evaluate import evaluate_classification
 from emb_pipeline.tasks.examples import ClassificationTask, RetrievalTask, SimilarityTask
 from emb_pipeline.tasks.options import ClassificationOptions, EvaluationOptions, RetrievalOptions
 from emb_pipeline.text.texts import Texts

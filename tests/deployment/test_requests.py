@@ -27,7 +27,7 @@ from emb_pipeline.embeddings.sparse import Lsa, Tfidf
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.examples import ClassificationTask, RetrievalTask
 from emb_pipeline.tasks.options import ClassificationOptions, RetrievalOptions, SequenceLabellingOptions
-from emb_pipeline.tasks.sequence_labelling import SequenceLabellingTask
+from emb_pipeline.tasks.sequence_labeling.evaluate import SequenceLabellingTask
 from emb_pipeline.text.texts import Texts
 
 from .test_bundle import EMBEDDINGS, VECTORS, WORDS

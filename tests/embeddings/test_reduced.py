@@ -14,7 +14,7 @@ from emb_pipeline.embeddings.reduced import Reduced
 from emb_pipeline.embeddings.sparse import Tfidf
 from emb_pipeline.tasks.examples import RetrievalTask
 from emb_pipeline.tasks.options import RetrievalOptions
-from emb_pipeline.tasks.retrieval import evaluate_retrieval
+from emb_pipeline.tasks.retrieval.evaluate import evaluate_retrieval
 from emb_pipeline.tasks.vectors import encoded
 from emb_pipeline.text.texts import Texts
 

@@ -20,7 +20,7 @@ from emb_pipeline.embeddings.options import (
 from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks import fine_tuning
-from emb_pipeline.tasks.classification import score_predictions
+from emb_pipeline.tasks.classification.evaluate import score_predictions
 from emb_pipeline.tasks.examples import ClassificationTask, RetrievalTask
 from emb_pipeline.tasks.fine_tuning import Tunable, fine_tune_classification, fine_tune_retrieval
 from emb_pipeline.tasks.options import ClassificationOptions, RetrievalOptions

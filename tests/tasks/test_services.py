@@ -19,7 +19,7 @@ from emb_pipeline.embeddings.options import (
 )
 from emb_pipeline.embeddings.sparse import Tfidf
 from emb_pipeline.embeddings.token_features import TokenFeatures
-from emb_pipeline.tasks.classification import classification_service
+from emb_pipeline.tasks.classification.evaluate import classification_service
 from emb_pipeline.tasks.examples import ClassificationTask, RetrievalTask, SimilarityTask
 from emb_pipeline.tasks.options import (
     ClassificationOptions,
@@ -29,11 +29,11 @@ from emb_pipeline.tasks.options import (
     RetrievalOptions,
     SequenceLabellingOptions,
 )
-from emb_pipeline.tasks.recommendation import recommendation_service
+from emb_pipeline.tasks.recommendation.evaluate import recommendation_service
 from emb_pipeline.tasks.registry import KINDS
-from emb_pipeline.tasks.retrieval import retrieval_service
-from emb_pipeline.tasks.sequence_labelling import tagging_service
-from emb_pipeline.tasks.similarity import cosine_of_pairs, similarity_service
+from emb_pipeline.tasks.retrieval.evaluate import retrieval_service
+from emb_pipeline.tasks.sequence_labeling.evaluate import tagging_service
+from emb_pipeline.tasks.similarity.evaluate import cosine_of_pairs, similarity_service
 from emb_pipeline.text.texts import Texts
 
 from .conftest import WordEncoder
@@ -87,7 +87,7 @@ def test_a_question_is_answered_with_words_of_its_context() -> None:
     pytest.importorskip("torch")
     from emb_pipeline.embeddings.options import SlidingWindowOptions
     from emb_pipeline.embeddings.sliding_window import SlidingWindow
-    from emb_pipeline.tasks.extractive_qa import answering_service
+    from emb_pipeline.tasks.extractive_qa.evaluate import answering_service
 
     from .test_extractive_qa import Axes, InContext, behind_the_key, vocabulary
 

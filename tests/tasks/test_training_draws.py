@@ -11,11 +11,11 @@ import pytest
 from emb_pipeline.embeddings.sparse import OneHot, Tfidf
 from emb_pipeline.statistics.extra_variance import of_training_draws
 from emb_pipeline.statistics.score_tables import task_scores
-from emb_pipeline.tasks.classification import evaluate_classification
+from emb_pipeline.tasks.classification.evaluate import evaluate_classification
 from emb_pipeline.tasks.examples import ClassificationTask
 from emb_pipeline.tasks.options import ClassificationOptions, SequenceLabellingOptions
 from emb_pipeline.tasks.scores import draws_of, stamped
-from emb_pipeline.tasks.sequence_labelling import SequenceLabellingTask, evaluate_sequence_labelling
+from emb_pipeline.tasks.sequence_labeling.evaluate import SequenceLabellingTask, evaluate_sequence_labelling
 from emb_pipeline.tasks.training_draws import TrainingDraws
 
 FEW = ClassificationOptions(folds=3, label_draws=0, training_draws=4, latency_requests=0)

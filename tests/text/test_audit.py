@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from emb_pipeline.errors import DataError
+from emb_pipeline.tasks.retrieval.reader import RetrievalTables
 from emb_pipeline.text.audit import (
     SCHEMA,
     audit_classification,
@@ -19,7 +20,6 @@ from emb_pipeline.text.audit import (
     require_evaluable,
 )
 from emb_pipeline.text.labelled_texts import EXAMPLES_SCHEMA
-from emb_pipeline.text.retrieval import RetrievalTables
 from emb_pipeline.text.runs import runs_in_corpus
 from emb_pipeline.text.tokens import write_tokens
 from tests.text.planted import random_texts

@@ -11,8 +11,8 @@ from pydantic import TypeAdapter
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.registry import KINDS
-from emb_pipeline.tasks.retrieval import query_groups
-from emb_pipeline.tasks.similarity import _group_ids
+from emb_pipeline.tasks.retrieval.evaluate import query_groups
+from emb_pipeline.tasks.similarity.evaluate import _group_ids
 
 CONLL = "-DOCSTART- O\n\nAnn B-PER\nran O\n\nBob B-PER\n\n-DOCSTART- O\n\nAnn B-PER\nran O\n\n-DOCSTART- O\n\nEve B-PER\n\n"
 

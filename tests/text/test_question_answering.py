@@ -12,11 +12,11 @@ import pytest
 from pydantic import TypeAdapter
 
 from emb_pipeline.errors import DataError
+from emb_pipeline.tasks.retrieval.reader import RetrievalTables, read_retrieval
 from emb_pipeline.text.audit import audit_extractive
 from emb_pipeline.text.labelled_texts import read_classification
 from emb_pipeline.text.question_answering import read_answers
 from emb_pipeline.text.readings import ClassificationReading, RetrievalReading, SquadAnswersReading
-from emb_pipeline.text.retrieval import RetrievalTables, read_retrieval
 
 CONTEXT = "Marie Curie won the prize in 1903.  She was born in Warsaw."
 

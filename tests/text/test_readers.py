@@ -19,11 +19,11 @@ import pytest
 from pydantic import TypeAdapter
 
 from emb_pipeline.errors import DataError
+from emb_pipeline.tasks.retrieval.reader import RetrievalTables, read_retrieval
 from emb_pipeline.text import files, sources
 from emb_pipeline.text.documents import read_documents
 from emb_pipeline.text.labelled_texts import read_classification
 from emb_pipeline.text.readings import ClassificationReading, CorpusReading, RetrievalReading
-from emb_pipeline.text.retrieval import RetrievalTables, read_retrieval
 from emb_pipeline.text.sources import Source, SourceFile
 
 

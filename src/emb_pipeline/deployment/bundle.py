@@ -26,7 +26,7 @@ from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.errors import DataError
 from emb_pipeline.storage.matrices import column_matrix, matrix_column
 from emb_pipeline.storage.sealed_files import read_json, read_parquet, write_json, write_parquet
-from emb_pipeline.tasks.retrieval import top_k
+from emb_pipeline.tasks.retrieval.evaluate import top_k
 from emb_pipeline.tasks.vectors import unit_length
 
 MANIFEST, CARD = "bundle.json", "CARD.md"

@@ -540,7 +540,7 @@ def search_figure(searches: pd.DataFrame, task: str) -> go.Figure:
     Parameters
     ----------
     searches : DataFrame
-        Of `emb_pipeline.tasks.vector_search.SearchCosts`; indexes with a fault are left out.
+        Of `emb_pipeline.tasks.retrieval.vector_search.SearchCosts`; indexes with a fault are left out.
     task : str
         The task.
 

@@ -27,7 +27,7 @@ def search_findings(searches: pd.DataFrame) -> list[Finding]:
     Parameters
     ----------
     searches : DataFrame
-        A task's rows of `emb_pipeline.tasks.vector_search.SearchCosts`.
+        A task's rows of `emb_pipeline.tasks.retrieval.vector_search.SearchCosts`.
     """
     exact = searches[searches["index"] == EXACT]
     indexed = searches[searches["index"] != EXACT]

@@ -39,7 +39,7 @@ from emb_pipeline.embeddings.span_reading import read_spans
 from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.examples import ClassificationTask, RetrievalTask
-from emb_pipeline.tasks.extractive_qa import ExtractiveTask, held_out_questions
+from emb_pipeline.tasks.extractive_qa.evaluate import ExtractiveTask, held_out_questions
 from emb_pipeline.tasks.folds import duplicate_groups, fold_groups, folds_of, stratified_folds
 from emb_pipeline.tasks.options import (
     ClassificationOptions,
@@ -49,7 +49,7 @@ from emb_pipeline.tasks.options import (
 )
 from emb_pipeline.tasks.probes.crf import best_allowed, tokens_of_sentences
 from emb_pipeline.tasks.probes.probe import fit_probe
-from emb_pipeline.tasks.sequence_labelling import SequenceLabellingTask
+from emb_pipeline.tasks.sequence_labeling.evaluate import SequenceLabellingTask
 from emb_pipeline.tasks.vectors import bytes_per_vector, encoded
 from emb_pipeline.text.held_out import telling_keys
 from emb_pipeline.text.texts import Texts

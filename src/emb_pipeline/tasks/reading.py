@@ -10,19 +10,14 @@ import pyarrow as pa
 
 from emb_pipeline.embeddings.extras import require_packages
 from emb_pipeline.errors import DataError
-from emb_pipeline.text import (
-    audit,
-    interactions,
-    labelled_texts,
-    question_answering,
-    readings,
-    retrieval,
-    scored_pairs,
-    sequences,
-)
+from emb_pipeline.tasks.recommendation import reader as interactions
+from emb_pipeline.tasks.retrieval import reader as retrieval
+from emb_pipeline.tasks.retrieval.reader import RetrievalTables
+from emb_pipeline.tasks.sequence_labeling import reader as sequences
+from emb_pipeline.tasks.similarity import reader as scored_pairs
+from emb_pipeline.text import audit, labelled_texts, question_answering, readings
 from emb_pipeline.text.bad_rows import BadRows
 from emb_pipeline.text.readings import Tokenizer
-from emb_pipeline.text.retrieval import RetrievalTables
 from emb_pipeline.text.seen import SEEN, seen_classification, seen_queries, seen_questions, seen_sentences, with_near_groups
 from emb_pipeline.text.texts import tokenised
 

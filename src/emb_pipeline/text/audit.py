@@ -21,10 +21,10 @@ import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
 from emb_pipeline.errors import DataError
+from emb_pipeline.tasks.retrieval.reader import RetrievalTables
 from emb_pipeline.text.bad_rows import BadRows
 from emb_pipeline.text.give_aways import GiveAways, give_aways
 from emb_pipeline.text.near_duplicates import equal_texts, near_pairs
-from emb_pipeline.text.retrieval import RetrievalTables
 from emb_pipeline.text.runs import runs_in_corpus
 from emb_pipeline.text.seen import (
     COPY,
@@ -704,7 +704,7 @@ def audit_interactions(interactions: pa.Table, items: pa.Table, left_out: pa.Tab
     Parameters
     ----------
     interactions, items, left_out : pa.Table
-        As `emb_pipeline.text.interactions.read_interactions` gives them.
+        As `emb_pipeline.tasks.recommendation.reader.read_interactions` gives them.
 
     Returns
     -------

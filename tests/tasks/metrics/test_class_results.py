@@ -10,11 +10,11 @@ from sklearn.metrics import precision_recall_fscore_support
 
 from emb_pipeline.datasets.tables import TableDataset
 from emb_pipeline.embeddings.sparse import OneHot
-from emb_pipeline.tasks.classification import evaluate_classification
+from emb_pipeline.tasks.classification.evaluate import evaluate_classification
 from emb_pipeline.tasks.examples import ClassificationTask
 from emb_pipeline.tasks.metrics.class_results import class_results, confusions, predicted_classes
 from emb_pipeline.tasks.options import ClassificationOptions
-from emb_pipeline.tasks.sequence_labelling import SequenceLabellingTask, scored_entities
+from emb_pipeline.tasks.sequence_labeling.evaluate import SequenceLabellingTask, scored_entities
 from emb_pipeline.text.tagging import to_iob2
 
 

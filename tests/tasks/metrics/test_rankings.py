@@ -15,7 +15,7 @@ from emb_pipeline.tasks.metrics.rankings import (
     ranks_of_wanted,
     reciprocal_rank_of_all,
 )
-from emb_pipeline.tasks.retrieval import ndcg, recall
+from emb_pipeline.tasks.retrieval.evaluate import ndcg, recall
 
 SCORES = np.array([[0.9, -np.inf, 0.5, 0.7, 0.5], [0.1, 0.2, 0.3, 0.4, 0.5]])
 WANTED = sp.csr_array(np.array([[0, 0, 0, 1, 1], [1, 0, 0, 0, 0]], dtype=np.float32))

@@ -26,7 +26,7 @@ from emb_pipeline.pipelines.stored import stored_encoder
 from emb_pipeline.statistics.score_tables import framed
 from emb_pipeline.tasks.options import RetrievalOptions
 from emb_pipeline.tasks.registry import KINDS, Kind
-from emb_pipeline.tasks.vector_search import SEARCHES, SearchCosts
+from emb_pipeline.tasks.retrieval.vector_search import SEARCHES, SearchCosts
 
 LOGGER = logging.getLogger(__name__)
 Tables = Mapping[str, pa.Table]

@@ -1,7 +1,7 @@
 """What lists of recommended items are like: each function gives one value per user.
 
 A list is a row of item numbers, best first; below 0 there is no item. How well a list serves (nDCG, recall) is measured as
-in retrieval: `emb_pipeline.tasks.retrieval`.
+in retrieval: `emb_pipeline.tasks.retrieval.evaluate`.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from emb_pipeline.embeddings.options import TfidfOptions
 from emb_pipeline.embeddings.sparse import Tfidf
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.tasks.examples import RetrievalTask
-from emb_pipeline.tasks.vector_search import SEARCHES, SearchCosts
+from emb_pipeline.tasks.retrieval.vector_search import SEARCHES, SearchCosts
 from emb_pipeline.text.texts import Texts
 from tests.tasks.conftest import WordEncoder
 

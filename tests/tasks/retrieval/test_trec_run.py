@@ -12,8 +12,8 @@ from emb_pipeline.embeddings.bm25 import Bm25
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.examples import RetrievalTask
 from emb_pipeline.tasks.options import RetrievalOptions
-from emb_pipeline.tasks.retrieval import evaluate_retrieval
-from emb_pipeline.tasks.trec_run import evaluate_trec_run
+from emb_pipeline.tasks.retrieval.evaluate import evaluate_retrieval
+from emb_pipeline.tasks.retrieval.trec_run import evaluate_trec_run
 from emb_pipeline.text.texts import Texts
 
 OPTIONS = RetrievalOptions(latency_requests=0)

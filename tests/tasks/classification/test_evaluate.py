@@ -8,7 +8,7 @@ from sklearn.metrics import f1_score
 from emb_pipeline.embeddings.options import LsaOptions, TfidfOptions
 from emb_pipeline.embeddings.sparse import Lsa, Tfidf
 from emb_pipeline.errors import DataError
-from emb_pipeline.tasks.classification import evaluate_classification, macro_f1
+from emb_pipeline.tasks.classification.evaluate import evaluate_classification, macro_f1
 from emb_pipeline.tasks.examples import ClassificationTask
 from emb_pipeline.tasks.folds import duplicate_groups, example_groups, folds_of, stratified_folds
 from emb_pipeline.tasks.label_draws import nested_order

@@ -25,7 +25,7 @@ from emb_pipeline.statistics.decision import COST_TOLERANCE
 from emb_pipeline.statistics.intervals import mean_intervals
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.tasks.examples import RetrievalTask
-from emb_pipeline.tasks.retrieval import (
+from emb_pipeline.tasks.retrieval.evaluate import (
     CUTOFF,
     grades_of_ranks,
     ndcg,

@@ -12,7 +12,7 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.examples import RetrievalTask
 from emb_pipeline.tasks.options import RetrievalOptions
-from emb_pipeline.tasks.retrieval import query_groups, scores_of_ranking, without_excluded
+from emb_pipeline.tasks.retrieval.evaluate import query_groups, scores_of_ranking, without_excluded
 from emb_pipeline.tasks.scores import measured
 from emb_pipeline.text.files import NamedFile, lines
 
@@ -36,7 +36,7 @@ def evaluate_trec_run(task: RetrievalTask, path: Path, options: RetrievalOptions
     Returns
     -------
     Evaluation
-        As `emb_pipeline.tasks.retrieval.evaluate_retrieval` gives it; there are no vectors, and no time is known.
+        As `emb_pipeline.tasks.retrieval.evaluate.evaluate_retrieval` gives it; there are no vectors, and no time is known.
 
     Raises
     ------

@@ -19,7 +19,7 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.examples import RetrievalTask
 from emb_pipeline.tasks.options import RetrievalOptions
 from emb_pipeline.tasks.reading import RetrievalReader
-from emb_pipeline.tasks.retrieval import (
+from emb_pipeline.tasks.retrieval.evaluate import (
     average_precision,
     evaluate_retrieval,
     grades_of_ranks,

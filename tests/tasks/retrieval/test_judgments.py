@@ -16,7 +16,7 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.examples import RetrievalTask
 from emb_pipeline.tasks.options import RetrievalOptions
 from emb_pipeline.tasks.reading import RetrievalReader
-from emb_pipeline.tasks.retrieval import evaluate_retrieval
+from emb_pipeline.tasks.retrieval.evaluate import evaluate_retrieval
 from emb_pipeline.text.files import first_rows
 
 READER = RetrievalReader()

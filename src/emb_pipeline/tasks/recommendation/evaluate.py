@@ -30,7 +30,7 @@ from emb_pipeline.tasks.metrics.rankings import (
     reciprocal_rank_of_all,
 )
 from emb_pipeline.tasks.options import RecommendationOptions
-from emb_pipeline.tasks.retrieval import ndcg, recall
+from emb_pipeline.tasks.retrieval.evaluate import ndcg, recall
 from emb_pipeline.tasks.scores import measured
 from emb_pipeline.tasks.vectors import encoded
 from emb_pipeline.text.texts import Texts, texts_of
@@ -76,7 +76,7 @@ class RecommendationTask:
 
     @classmethod
     def from_tables(cls, tables: Mapping[str, pa.Table], name: str = "recommendation") -> RecommendationTask:
-        """The task of tables ``interactions`` and ``items``; see `emb_pipeline.text.interactions.read_interactions`.
+        """The task of tables ``interactions`` and ``items``; see `reader.read_interactions`.
 
         Raises
         ------

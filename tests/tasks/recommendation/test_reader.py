@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.reading import RecommendationReader
-from emb_pipeline.tasks.recommendation import RecommendationTask
+from emb_pipeline.tasks.recommendation.evaluate import RecommendationTask
 from emb_pipeline.text.files import first_rows
 from emb_pipeline.text.readings import InteractionsReading
 

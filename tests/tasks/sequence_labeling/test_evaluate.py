@@ -17,7 +17,7 @@ from emb_pipeline.embeddings.token_features import TokenFeatures
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.options import SequenceLabellingOptions
 from emb_pipeline.tasks.registry import KINDS
-from emb_pipeline.tasks.sequence_labelling import (
+from emb_pipeline.tasks.sequence_labeling.evaluate import (
     Entities,
     SequenceLabellingTask,
     _held_out,

@@ -19,7 +19,7 @@ from emb_pipeline.embeddings.ranking import TieOrder
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.options import RecommendationOptions
-from emb_pipeline.tasks.recommendation import RecommendationTask, evaluate_recommendation
+from emb_pipeline.tasks.recommendation.evaluate import RecommendationTask, evaluate_recommendation
 from emb_pipeline.text.texts import Texts
 from tests.tasks.conftest import EncoderPerFold, WordEncoder
 

@@ -16,8 +16,8 @@ from emb_pipeline.embeddings.sliding_window import SlidingWindow
 from emb_pipeline.embeddings.span_reading import best_span, read_spans
 from emb_pipeline.embeddings.sparse import OneHot
 from emb_pipeline.errors import DataError
-from emb_pipeline.tasks import extractive_qa
-from emb_pipeline.tasks.extractive_qa import (
+from emb_pipeline.tasks.extractive_qa import evaluate as extractive_qa
+from emb_pipeline.tasks.extractive_qa.evaluate import (
     ExtractiveTask,
     _moved,
     evaluate_extractive_qa,

@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from emb_pipeline.errors import DataError
+from emb_pipeline.tasks.retrieval.judgments import Judgment, grade_column, grade_of, table_judgments, trec_judgments
 from emb_pipeline.text import docstrings, markup, question_answering
 from emb_pipeline.text.bad_rows import BadRows
 from emb_pipeline.text.files import NamedFile, named_files
 from emb_pipeline.text.hashing import text_hash
-from emb_pipeline.text.judgments import Judgment, grade_column, grade_of, table_judgments, trec_judgments
 from emb_pipeline.text.readings import (
     BeirReading,
     DocstringRetrievalReading,

@@ -1,0 +1,1 @@
+"""Classification: texts with one label each."""

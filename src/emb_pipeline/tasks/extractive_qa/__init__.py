@@ -1,0 +1,1 @@
+"""Extractive question answering: spans of contexts that answer questions."""

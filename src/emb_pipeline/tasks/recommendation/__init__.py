@@ -1,0 +1,1 @@
+"""Recommendation: items that a user takes next."""

@@ -1,0 +1,1 @@
+"""Sequence labeling: entities in sentences."""

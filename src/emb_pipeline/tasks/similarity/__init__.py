@@ -1,0 +1,1 @@
+"""Similarity: pairs of texts with a score."""
