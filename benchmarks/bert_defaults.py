@@ -23,9 +23,10 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from emb_pipeline.embeddings import bert, registry
+from emb_pipeline.embeddings import registry
+from emb_pipeline.embeddings.contextual import bert
 from emb_pipeline.embeddings.options import BertOptions
-from emb_pipeline.embeddings.pooling import PooledEncoder
+from emb_pipeline.embeddings.static.pooling import PooledEncoder
 from emb_pipeline.text.documents import read_documents
 from emb_pipeline.text.held_out import HeldOut
 from emb_pipeline.text.labelled_texts import read_classification

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from emb_pipeline.datasets.tables import TablesDataset
-from emb_pipeline.embeddings.contextual import ContextualEncoder
-from emb_pipeline.embeddings.encoder_folder import EncoderFolder
+from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
+from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.options import EncoderOptions
 from emb_pipeline.tasks.classification.evaluate import evaluate_classification
 from emb_pipeline.tasks.options import ClassificationOptions

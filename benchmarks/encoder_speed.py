@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from sentence_transformers import SentenceTransformer
 
-from emb_pipeline.embeddings import sentence_transformer
-from emb_pipeline.embeddings.contextual import ContextualEncoder
+from emb_pipeline.embeddings.contextual import sentence_transformer
+from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
 from emb_pipeline.embeddings.options import EncoderOptions, SentenceTransformerOptions
 from emb_pipeline.text import docstrings
 

@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from emb_pipeline.embeddings import registry
-from emb_pipeline.embeddings.cooccurrence import CooccurrenceCounts, count_cooccurrences
 from emb_pipeline.embeddings.options import GloveOptions, Word2VecOptions
+from emb_pipeline.embeddings.static.cooccurrence import CooccurrenceCounts, count_cooccurrences
+from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.embeddings.training import known_words
-from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.text.tokens import TokenCorpus, write_tokens
 from word_vector_defaults import wikipedia, word_pairs, word_similarity
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from emb_pipeline.embeddings import glove
-from emb_pipeline.embeddings.cooccurrence import count_cooccurrences
 from emb_pipeline.embeddings.options import GloveOptions
+from emb_pipeline.embeddings.static import glove
+from emb_pipeline.embeddings.static.cooccurrence import count_cooccurrences
 from emb_pipeline.embeddings.training import known_words
 from emb_pipeline.text.tokens import TokenCorpus, cut, write_tokens
 

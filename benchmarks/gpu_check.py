@@ -30,9 +30,9 @@ import numpy as np
 import torch
 import transformers
 
-from emb_pipeline.embeddings import bert, encoder_tuning, sentence_transformer
-from emb_pipeline.embeddings.contextual import ContextualEncoder
-from emb_pipeline.embeddings.encoder_folder import EncoderFolder
+from emb_pipeline.embeddings.contextual import bert, encoder_tuning, sentence_transformer
+from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
+from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.options import BertOptions, EncoderOptions, EncoderTuningOptions, SentenceTransformerOptions
 from emb_pipeline.text.tokens import TokenCorpus, cut, write_tokens

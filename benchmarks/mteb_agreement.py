@@ -40,12 +40,12 @@ try:
 except ImportError as error:
     sys.exit(f"this benchmark compares with mteb, which cannot be imported ({error}): pip install mteb==2.26.24")
 
-from emb_pipeline.embeddings import sentence_transformer
-from emb_pipeline.embeddings.contextual import ContextualEncoder
-from emb_pipeline.embeddings.encoders import TextEncoder
+from emb_pipeline.embeddings.contextual import sentence_transformer
+from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
+from emb_pipeline.embeddings.contextual.precision import precision_in_force
 from emb_pipeline.embeddings.encoding_store import StoredEncoder
 from emb_pipeline.embeddings.options import EncoderOptions, SentenceTransformerOptions
-from emb_pipeline.embeddings.precision import precision_in_force
+from emb_pipeline.embeddings.protocols import TextEncoder
 from emb_pipeline.tasks.examples import ClassificationTask, SimilarityTask
 from emb_pipeline.tasks.options import EvaluationOptions
 from emb_pipeline.tasks.similarity.evaluate import evaluate_similarity

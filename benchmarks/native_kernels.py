@@ -33,17 +33,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy import stats
 
-from emb_pipeline.embeddings import glove, registry
+from emb_pipeline.embeddings import registry
 from emb_pipeline.embeddings.checkpoints import Checkpoint
-from emb_pipeline.embeddings.cooccurrence import count_cooccurrences
-from emb_pipeline.embeddings.fasttext import words_and_ngrams
-from emb_pipeline.embeddings.kernels.negative_sampling import learn_words
-from emb_pipeline.embeddings.kernels.random import alias_table, seeded
-from emb_pipeline.embeddings.negative_sampling import NOISE_EXPONENT, fit, share_kept
 from emb_pipeline.embeddings.options import FastTextOptions, GloveOptions, Word2VecOptions
-from emb_pipeline.embeddings.pooling import PooledEncoder
+from emb_pipeline.embeddings.static import glove
+from emb_pipeline.embeddings.static.cooccurrence import count_cooccurrences
+from emb_pipeline.embeddings.static.fasttext import words_and_ngrams
+from emb_pipeline.embeddings.static.kernels.negative_sampling import learn_words
+from emb_pipeline.embeddings.static.kernels.random import alias_table, seeded
+from emb_pipeline.embeddings.static.negative_sampling import NOISE_EXPONENT, fit, share_kept
+from emb_pipeline.embeddings.static.pooling import PooledEncoder
+from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.embeddings.training import Progress, known_words
-from emb_pipeline.embeddings.word_vectors import WordVectors
 from emb_pipeline.precompile import compile_training
 from emb_pipeline.text.id_stream import IdStream, open_ids
 from emb_pipeline.text.texts import Texts

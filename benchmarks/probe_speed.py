@@ -21,7 +21,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from emb_pipeline.embeddings.options import TfidfOptions
-from emb_pipeline.embeddings.sparse import Tfidf
+from emb_pipeline.embeddings.sparse.word_counts import Tfidf
 from emb_pipeline.precompile import compile_probes
 from emb_pipeline.tasks.examples import ClassificationTask
 from emb_pipeline.tasks.probes import softmax

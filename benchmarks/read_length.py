@@ -17,10 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
-from emb_pipeline.embeddings import sentence_transformer
-from emb_pipeline.embeddings.bm25 import Bm25
-from emb_pipeline.embeddings.contextual import ContextualEncoder
+from emb_pipeline.embeddings.contextual import sentence_transformer
+from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
 from emb_pipeline.embeddings.options import Bm25Options, SentenceTransformerOptions
+from emb_pipeline.embeddings.retrieval.bm25 import Bm25
 from emb_pipeline.tasks.cut_texts import measure_cut_texts
 from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.examples import RetrievalTask

@@ -42,9 +42,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
 from emb_pipeline.embeddings import registry
-from emb_pipeline.embeddings.encoders import TextEncoder
 from emb_pipeline.embeddings.options import StaticFileOptions
-from emb_pipeline.embeddings.word_vectors import WordVectors
+from emb_pipeline.embeddings.protocols import TextEncoder
+from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.experiment import TaskDefinition
 from emb_pipeline.tasks.classification import evaluate as classification
 from emb_pipeline.tasks.examples import ClassificationTask

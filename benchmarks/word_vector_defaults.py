@@ -32,8 +32,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from emb_pipeline.embeddings import registry
-from emb_pipeline.embeddings.pooling import PooledEncoder
-from emb_pipeline.embeddings.word_vectors import WordVectors
+from emb_pipeline.embeddings.static.pooling import PooledEncoder
+from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.text.texts import Texts
 from emb_pipeline.text.tokens import TokenCorpus, cut, write_tokens
 

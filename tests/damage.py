@@ -114,7 +114,7 @@ def outcomes(names: Sequence[str], n: int, first_seed: int = 0) -> Iterator[tupl
 
 
 def _vectors(folder: Path) -> None:
-    from emb_pipeline.embeddings.word_vectors import Subwords, WordVectors
+    from emb_pipeline.embeddings.static.word_vectors import Subwords, WordVectors
 
     rng = np.random.default_rng(1)
     buckets = np.sort(rng.choice(1000, 30, replace=False)).astype(np.int32)
@@ -126,7 +126,7 @@ def _vectors(folder: Path) -> None:
 
 
 def _read_vectors(folder: Path) -> Any:
-    from emb_pipeline.embeddings.word_vectors import WordVectors
+    from emb_pipeline.embeddings.static.word_vectors import WordVectors
 
     read = WordVectors.read(folder / "vectors.arrow")
     return list(read.tokens), read.lookup(["word3", "word39", "words", "zzz"]), read.vectors.sum(), dict(read.provenance)
@@ -246,8 +246,8 @@ def _read_bundle(folder: Path) -> Any:
 
 def _search(folder: Path) -> None:
     from emb_pipeline.deployment.bundle import Bundle, TextSearch
-    from emb_pipeline.embeddings.pooling import PooledEncoder
-    from emb_pipeline.embeddings.word_vectors import WordVectors
+    from emb_pipeline.embeddings.static.pooling import PooledEncoder
+    from emb_pipeline.embeddings.static.word_vectors import WordVectors
     from emb_pipeline.tasks.vectors import unit_length
 
     rng = np.random.default_rng(4)

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from emb_pipeline.deployment.bundle import Bundle
-from emb_pipeline.embeddings.word_vectors import WordVectors
+from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from tests.conftest import TOPICS, run_kedro
 
 NUMBERS = ["task", "embedding", "metric", "value", "ci_low", "ci_high", "n", "letters", "primary"]
@@ -307,7 +307,7 @@ def test_changes_of_code_and_files_are_noticed_and_the_command_in_the_message_wo
     assert entry["accepted"]["reason"] == reason and cell.stat().st_mtime_ns == before
     assert "<!-- another template -->" in page.read_text(encoding="utf-8")
 
-    replace_in(finished / "src/emb_pipeline/embeddings/sparse.py", "idf = (np.log(", "idf = 1.0 * (np.log(")
+    replace_in(finished / "src/emb_pipeline/embeddings/sparse/word_counts.py", "idf = (np.log(", "idf = 1.0 * (np.log(")
     refused = run_kedro("--env", "tiny", "--only-missing-outputs", check=False)
     message = " ".join(refused.stderr.split())
     assert "the code behind control.shuffled_tfidf.topic, the code behind task.tfidf.search, " in message

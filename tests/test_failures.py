@@ -17,7 +17,7 @@ from emb_pipeline.datasets.encoders import EncoderDataset
 from emb_pipeline.datasets.tables import TableDataset, TablesDataset
 from emb_pipeline.datasets.tracking import TrackedRunDataset
 from emb_pipeline.datasets.vectors import WordVectorsDataset
-from emb_pipeline.embeddings.word_vectors import WordVectors
+from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.errors import DataError
 from emb_pipeline.failures import Failed, reason_of
 from emb_pipeline.pipelines.evaluate.nodes import collect_embeddings, collect_tasks

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
-from emb_pipeline.embeddings import fasttext, glove, word2vec
 from emb_pipeline.embeddings.options import FastTextOptions, GloveOptions, Word2VecOptions
+from emb_pipeline.embeddings.static import fasttext, glove, word2vec
 from emb_pipeline.tasks.probes.crf import LinearChainCrf, TokenVectors
 from emb_pipeline.tasks.probes.softmax import SoftmaxRegression
 from emb_pipeline.text.near_duplicates import near_pairs

@@ -12,9 +12,9 @@ import scipy.sparse as sp
 from emb_pipeline.deployment.bundle import Bundle, TextClassifier, TextSearch, TextVectors
 from emb_pipeline.deployment.fitting import ready_to_use
 from emb_pipeline.embeddings.options import TfidfOptions
-from emb_pipeline.embeddings.pooling import PooledEncoder
-from emb_pipeline.embeddings.sparse import Tfidf
-from emb_pipeline.embeddings.word_vectors import WordVectors
+from emb_pipeline.embeddings.sparse.word_counts import Tfidf
+from emb_pipeline.embeddings.static.pooling import PooledEncoder
+from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.classification.evaluate import evaluate_classification
 from emb_pipeline.tasks.examples import ClassificationTask, RetrievalTask, SimilarityTask

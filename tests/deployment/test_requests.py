@@ -12,7 +12,9 @@ import scipy.sparse as sp
 from emb_pipeline.deployment.bundle import Bundle, TextClassifier, TextSearch, TextVectors
 from emb_pipeline.deployment.fitting import ready_to_use
 from emb_pipeline.deployment.requests import LONGEST_TEXT, know
-from emb_pipeline.embeddings.contextual import ContextualEncoder
+from emb_pipeline.embeddings.compress.reduced import Reduced
+from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
+from emb_pipeline.embeddings.contextual.sentence_transformer import load
 from emb_pipeline.embeddings.marked import MarkedEncoder
 from emb_pipeline.embeddings.options import (
     EncoderOptions,
@@ -21,9 +23,7 @@ from emb_pipeline.embeddings.options import (
     SentenceTransformerOptions,
     TfidfOptions,
 )
-from emb_pipeline.embeddings.reduced import Reduced
-from emb_pipeline.embeddings.sentence_transformer import load
-from emb_pipeline.embeddings.sparse import Lsa, Tfidf
+from emb_pipeline.embeddings.sparse.word_counts import Lsa, Tfidf
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.examples import ClassificationTask, RetrievalTask
 from emb_pipeline.tasks.options import ClassificationOptions, RetrievalOptions, SequenceLabellingOptions

@@ -10,7 +10,7 @@ from scipy.stats import ortho_group, skew
 
 from emb_pipeline.diagnostics.geometry import anisotropy, first_direction_share, hubness, pip_loss
 from emb_pipeline.diagnostics.neighbours import nearest, overlaps, word_sample
-from emb_pipeline.embeddings.word_vectors import WordVectors
+from emb_pipeline.embeddings.static.word_vectors import WordVectors
 
 
 def _random(n: int = 60, dim: int = 8, seed: int = 0, shift: float = 0.0) -> WordVectors:

@@ -22,7 +22,7 @@ from emb_pipeline.diagnostics.word_tests import (
     weat,
     word_similarity,
 )
-from emb_pipeline.embeddings.word_vectors import WordVectors
+from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.errors import DataError
 from emb_pipeline.text.word_sets import WordSetReading, analogy_questions, scored_pairs_of_words
 

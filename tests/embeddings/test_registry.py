@@ -8,8 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from emb_pipeline.embeddings import registry
-from emb_pipeline.embeddings.encoders import Searcher, TaskEncoder, TextEncoder
 from emb_pipeline.embeddings.options import FastTextOptions, GloveOptions, StaticFileOptions, Word2VecOptions
+from emb_pipeline.embeddings.protocols import Searcher, TaskEncoder, TextEncoder
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.text.tokens import TokenCorpus
 

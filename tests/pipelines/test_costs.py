@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 
 from emb_pipeline.efficiency.latency import REQUEST_TIMES, LatencyOptions
+from emb_pipeline.embeddings.compress.reduced import Reduced
 from emb_pipeline.embeddings.encoding_store import StoredEncoder
 from emb_pipeline.embeddings.options import ReducedOptions, TfidfOptions
-from emb_pipeline.embeddings.reduced import Reduced
 from emb_pipeline.errors import DataError
 from emb_pipeline.experiment import EmbeddingCell, Folders
 from emb_pipeline.pipelines.decide.nodes import DecisionOptions, costs_of, without_the_worthless, worst_costs

@@ -163,7 +163,7 @@ def moved_module(state: State) -> None:
     for path in state.code.rglob("*.py"):
         source = path.read_text(encoding="utf-8")
         path.write_text(
-            source.replace("emb_pipeline.embeddings.cooccurrence", "emb_pipeline.statistics.cooccurrence"), "utf-8"
+            source.replace("emb_pipeline.embeddings.static.cooccurrence", "emb_pipeline.statistics.cooccurrence"), "utf-8"
         )
 
 

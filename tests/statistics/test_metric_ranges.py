@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from emb_pipeline.diagnostics.word_tests import among_nearest, word_similarity
-from emb_pipeline.embeddings.word_vectors import WordVectors
+from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.statistics.intervals import bootstrap_means, keep_in_range, mean_intervals, percentile_interval
 from emb_pipeline.statistics.label_curves import learning_curves
 from emb_pipeline.statistics.leaderboard import comparisons, leaderboard

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from emb_pipeline.embeddings.word_vectors import WordVectors
+from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.errors import DataError
 from emb_pipeline.storage.sealed_files import (
     is_sealed,

@@ -7,11 +7,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from emb_pipeline.embeddings.compress.reduced import Reduced
 from emb_pipeline.embeddings.options import RandomOptions, ReducedOptions, TfidfOptions
-from emb_pipeline.embeddings.pooling import PooledEncoder
-from emb_pipeline.embeddings.reduced import Reduced
 from emb_pipeline.embeddings.registry import encoder
-from emb_pipeline.embeddings.word_vectors import WordVectors
+from emb_pipeline.embeddings.static.pooling import PooledEncoder
+from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.reporting.coverage_findings import coverage_finding
 from emb_pipeline.tasks.coverage import Coverage, measure_coverage
 from emb_pipeline.text.texts import Texts, tokenised

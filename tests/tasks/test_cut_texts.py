@@ -8,11 +8,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from emb_pipeline.embeddings.contextual import ContextualEncoder
-from emb_pipeline.embeddings.encoder_folder import EncoderFolder
+from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
+from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
+from emb_pipeline.embeddings.contextual.sentence_transformer import load
 from emb_pipeline.embeddings.encoding_store import StoredEncoder
 from emb_pipeline.embeddings.options import EncoderOptions, SentenceTransformerOptions
-from emb_pipeline.embeddings.sentence_transformer import load
 from emb_pipeline.experiment import EmbeddingCell, TaskDefinition
 from emb_pipeline.pipelines.evaluate.nodes import cells_table, evaluate_encoder
 from emb_pipeline.reporting.coverage_findings import cut_finding

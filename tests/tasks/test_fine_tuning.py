@@ -10,14 +10,14 @@ import pyarrow as pa
 import pytest
 import scipy.sparse as sp
 
-from emb_pipeline.embeddings.encoder_folder import EncoderFolder
+from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.options import (
     BagTuningOptions,
     EncoderTuningOptions,
     SentenceTransformerOptions,
     Word2VecOptions,
 )
-from emb_pipeline.embeddings.word_vectors import WordVectors
+from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks import fine_tuning
 from emb_pipeline.tasks.classification.evaluate import score_predictions

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from emb_pipeline.embeddings.sparse import Tfidf
+from emb_pipeline.embeddings.sparse.word_counts import Tfidf
 from emb_pipeline.tasks.classification.evaluate import evaluate_classification
 from emb_pipeline.tasks.examples import ClassificationTask
 from emb_pipeline.tasks.folds import example_groups, fold_groups

@@ -6,9 +6,6 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from emb_pipeline.embeddings.bm25 import Bm25
-from emb_pipeline.embeddings.hybrid import Hybrid
-from emb_pipeline.embeddings.item_knn import ItemKnn
 from emb_pipeline.embeddings.options import (
     Bm25Options,
     EaseOptions,
@@ -17,8 +14,11 @@ from emb_pipeline.embeddings.options import (
     TfidfOptions,
     TokenFeaturesOptions,
 )
-from emb_pipeline.embeddings.sparse import Tfidf
-from emb_pipeline.embeddings.token_features import TokenFeatures
+from emb_pipeline.embeddings.recommenders.hybrid import Hybrid
+from emb_pipeline.embeddings.recommenders.item_knn import ItemKnn
+from emb_pipeline.embeddings.retrieval.bm25 import Bm25
+from emb_pipeline.embeddings.sparse.token_features import TokenFeatures
+from emb_pipeline.embeddings.sparse.word_counts import Tfidf
 from emb_pipeline.tasks.classification.evaluate import classification_service
 from emb_pipeline.tasks.examples import ClassificationTask, RetrievalTask, SimilarityTask
 from emb_pipeline.tasks.options import (
@@ -86,7 +86,7 @@ def test_a_sentence_is_answered_with_a_valid_tag_for_each_token() -> None:
 def test_a_question_is_answered_with_words_of_its_context() -> None:
     pytest.importorskip("torch")
     from emb_pipeline.embeddings.options import SlidingWindowOptions
-    from emb_pipeline.embeddings.sliding_window import SlidingWindow
+    from emb_pipeline.embeddings.retrieval.sliding_window import SlidingWindow
     from emb_pipeline.tasks.extractive_qa.evaluate import answering_service
 
     from .test_extractive_qa import Axes, InContext, behind_the_key, vocabulary

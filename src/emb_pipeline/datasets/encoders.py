@@ -12,7 +12,7 @@ from emb_pipeline.failures import Failed
 from emb_pipeline.storage.atomic import atomic_path
 
 if TYPE_CHECKING:
-    from emb_pipeline.embeddings.encoder_folder import EncoderFolder
+    from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 
 
 class EncoderDataset(AbstractDataset["EncoderFolder | Failed", "EncoderFolder | Failed"]):
@@ -35,7 +35,7 @@ class EncoderDataset(AbstractDataset["EncoderFolder | Failed", "EncoderFolder | 
         self.metadata = metadata
 
     def load(self) -> EncoderFolder | Failed:
-        from emb_pipeline.embeddings.encoder_folder import EncoderFolder
+        from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 
         return self.failure() or EncoderFolder.read(Path(self._filepath))
 

@@ -11,7 +11,7 @@ from emb_pipeline.datasets.failures import failure_at, forget_failure, store_fai
 from emb_pipeline.failures import Failed
 
 if TYPE_CHECKING:
-    from emb_pipeline.embeddings.word_vectors import WordVectors
+    from emb_pipeline.embeddings.static.word_vectors import WordVectors
 
 
 class WordVectorsDataset(AbstractDataset["WordVectors | Failed", "WordVectors | Failed"]):
@@ -30,7 +30,7 @@ class WordVectorsDataset(AbstractDataset["WordVectors | Failed", "WordVectors | 
         self.metadata = metadata
 
     def load(self) -> WordVectors | Failed:
-        from emb_pipeline.embeddings.word_vectors import WordVectors
+        from emb_pipeline.embeddings.static.word_vectors import WordVectors
 
         return self.failure() or WordVectors.read(Path(self._filepath))
 

@@ -1,7 +1,7 @@
 """A chosen embedding, ready to use: a folder that takes text and answers, and needs nothing else of this project's data.
 
 bundle.json       which task, which embedding, what it scored
-embedding/        the encoder (`emb_pipeline.embeddings.at_rest`)
+embedding/        the encoder (`emb_pipeline.embeddings.export`)
 probe.parquet     one row per class: its name, weights, intercept and share (classification)
 passages/         names and vectors of the passages to search               (retrieval)
 CARD.md           what a reader must know before using it
@@ -20,9 +20,9 @@ import pyarrow as pa
 import scipy.sparse as sp
 
 from emb_pipeline.deployment.requests import Rows, know
-from emb_pipeline.embeddings.at_rest import read_encoder, write_encoder
-from emb_pipeline.embeddings.encoders import RoleEncoder, TextEncoder, Vectors, encoded_as
+from emb_pipeline.embeddings.export import read_encoder, write_encoder
 from emb_pipeline.embeddings.linear_head import LinearHead
+from emb_pipeline.embeddings.protocols import RoleEncoder, TextEncoder, Vectors, encoded_as
 from emb_pipeline.errors import DataError
 from emb_pipeline.storage.matrices import column_matrix, matrix_column
 from emb_pipeline.storage.sealed_files import read_json, read_parquet, write_json, write_parquet

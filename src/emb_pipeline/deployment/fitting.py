@@ -9,9 +9,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.deployment.bundle import Answering, TextClassifier, TextSearch, TextVectors
-from emb_pipeline.embeddings.encoders import TaskEncoder, TextEncoder, fitted_on
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.marked import MarkedEncoder
+from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder, fitted_on
 from emb_pipeline.tasks.examples import ClassificationTask, RetrievalTask
 from emb_pipeline.tasks.folds import fold_groups
 from emb_pipeline.tasks.options import ClassificationOptions

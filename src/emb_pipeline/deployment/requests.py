@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from emb_pipeline.embeddings.contextual import ContextualEncoder
-from emb_pipeline.embeddings.encoders import Vectors
+from emb_pipeline.embeddings.compress.reduced import ReducedEncoder
+from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
 from emb_pipeline.embeddings.marked import MarkedEncoder
-from emb_pipeline.embeddings.reduced import ReducedEncoder
+from emb_pipeline.embeddings.protocols import Vectors
 from emb_pipeline.errors import DataError
 from emb_pipeline.text.tokens import mark_words, unmarked
 

@@ -7,7 +7,7 @@ from numba import njit
 from scipy.stats import skew
 
 from emb_pipeline.diagnostics.neighbours import unit_vectors
-from emb_pipeline.embeddings.word_vectors import WordVectors
+from emb_pipeline.embeddings.static.word_vectors import WordVectors
 
 _BLOCK = 128
 _ROWS = 16_384

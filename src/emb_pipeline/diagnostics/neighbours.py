@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from emb_pipeline.embeddings.ranking import largest
-from emb_pipeline.embeddings.word_vectors import WordVectors
+from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.text.tokens import sentence_key
 
 COMMONEST = 30_000

@@ -11,7 +11,7 @@ from scipy.linalg import orthogonal_procrustes
 from scipy.spatial import KDTree
 
 from emb_pipeline.diagnostics.neighbours import nearest, unit_vectors
-from emb_pipeline.embeddings.word_vectors import WordVectors
+from emb_pipeline.embeddings.static.word_vectors import WordVectors
 
 PERPLEXITY = 30.0
 _ITERATIONS = 500

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.stats import binomtest, rankdata
 
 from emb_pipeline.diagnostics.neighbours import COMMONEST, unit_vectors
-from emb_pipeline.embeddings.word_vectors import WordVectors
+from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.statistics.intervals import mean_intervals
 from emb_pipeline.statistics.pseudo_values import of_spearman
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from emb_pipeline.embeddings.compress.reduced import Quantisation
 from emb_pipeline.embeddings.options import Precision
-from emb_pipeline.embeddings.reduced import Quantisation
 
 DECIMALS = 6
 """Dot products are compared to this precision, as in exact search: what lies below is rounding of float32 sums."""

@@ -22,8 +22,8 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
-from emb_pipeline.embeddings.encoders import Role, RoleEncoder
 from emb_pipeline.embeddings.encoding_clock import count_stored
+from emb_pipeline.embeddings.protocols import Role, RoleEncoder
 from emb_pipeline.errors import DataError
 from emb_pipeline.storage.atomic import Holder, atomic_path, exclusive, holder_of
 from emb_pipeline.storage.matrices import column_matrix, matrix_column

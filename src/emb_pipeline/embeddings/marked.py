@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from emb_pipeline.embeddings.encoders import Role, RoleEncoder, TextEncoder, Vectors, encoded_as
+from emb_pipeline.embeddings.protocols import Role, RoleEncoder, TextEncoder, Vectors, encoded_as
 from emb_pipeline.text.tokens import mark_words
 
 

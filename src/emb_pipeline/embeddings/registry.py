@@ -1,4 +1,4 @@
-"""All methods there are. To add one: a file beside this one, a line in METHODS, a line of YAML with its options.
+"""All methods there are. To add one: a file in its family, a line in METHODS, a line of YAML with its options.
 
 Importing this module loads no library: an implementation is imported when it is first used.
 """
@@ -44,11 +44,11 @@ from emb_pipeline.embeddings.options import (
 )
 
 if TYPE_CHECKING:
-    from emb_pipeline.embeddings.encoder_folder import EncoderFolder
-    from emb_pipeline.embeddings.encoders import Searcher, TaskEncoder, TaskRecommender, TextEncoder
-    from emb_pipeline.embeddings.hybrid import Hybrid
+    from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
+    from emb_pipeline.embeddings.protocols import Searcher, TaskEncoder, TaskRecommender, TextEncoder
+    from emb_pipeline.embeddings.recommenders.hybrid import Hybrid
+    from emb_pipeline.embeddings.static.word_vectors import WordVectors
     from emb_pipeline.embeddings.training import OnEpoch
-    from emb_pipeline.embeddings.word_vectors import WordVectors
     from emb_pipeline.text.tokens import TokenCorpus
 
 Serves = Literal["texts", "tokens", "search", "answers", "interactions"]
@@ -109,59 +109,100 @@ METHODS: Mapping[str, Method] = MappingProxyType(
     {
         method.name: method
         for method in (
-            Method("word2vec", Word2VecOptions, "corpus", _TEXTS | _TOKENS, "word2vec:train", "vectors"),
-            Method("fasttext", FastTextOptions, "corpus", _TEXTS | _TOKENS, "fasttext:train", "vectors"),
-            Method("glove", GloveOptions, "corpus", _TEXTS | _TOKENS, "glove:train", "vectors"),
-            Method("bert", BertOptions, "corpus", _TEXTS | _TOKENS, "bert:train", "encoder", requirements="bert:require"),
-            Method("static_file", StaticFileOptions, "pretrained", _TEXTS | _TOKENS, "static_files:load", "vectors", False),
+            Method("word2vec", Word2VecOptions, "corpus", _TEXTS | _TOKENS, "static.word2vec:train", "vectors"),
+            Method("fasttext", FastTextOptions, "corpus", _TEXTS | _TOKENS, "static.fasttext:train", "vectors"),
+            Method("glove", GloveOptions, "corpus", _TEXTS | _TOKENS, "static.glove:train", "vectors"),
+            Method(
+                "bert",
+                BertOptions,
+                "corpus",
+                _TEXTS | _TOKENS,
+                "contextual.bert:train",
+                "encoder",
+                requirements="contextual.bert:require",
+            ),
+            Method(
+                "static_file",
+                StaticFileOptions,
+                "pretrained",
+                _TEXTS | _TOKENS,
+                "static.static_files:load",
+                "vectors",
+                False,
+            ),
             Method(
                 "sentence_transformer",
                 SentenceTransformerOptions,
                 "pretrained",
                 _TEXTS | _TOKENS,
-                "sentence_transformer:load",
+                "contextual.sentence_transformer:load",
                 "encoder",
                 False,
-                "sentence_transformer:require",
+                "contextual.sentence_transformer:require",
             ),
             Method(
                 "distilled",
                 DistilledOptions,
                 "encoder",
                 _TEXTS | _TOKENS,
-                "distilled:distil",
+                "contextual.distilled:distil",
                 "encoder",
                 False,
-                "distilled:require",
+                "contextual.distilled:require",
             ),
-            Method("random", RandomOptions, "control", _TEXTS | _TOKENS, "random_vectors:encoder"),
-            Method("one_hot", OneHotOptions, "task", _TEXTS | _TOKENS, "sparse:OneHot", has_dim=False),
-            Method("tfidf", TfidfOptions, "task", _TEXTS, "sparse:Tfidf", has_dim=False),
-            Method("char_tfidf", CharTfidfOptions, "task", _TEXTS, "char_tfidf:CharTfidf", has_dim=False),
-            Method("word_char_tfidf", WordCharTfidfOptions, "task", _TEXTS, "char_tfidf:WordCharTfidf", has_dim=False),
-            Method("lsa", LsaOptions, "task", _TEXTS, "sparse:Lsa"),
+            Method("random", RandomOptions, "control", _TEXTS | _TOKENS, "static.random_vectors:encoder"),
+            Method("one_hot", OneHotOptions, "task", _TEXTS | _TOKENS, "sparse.word_counts:OneHot", has_dim=False),
+            Method("tfidf", TfidfOptions, "task", _TEXTS, "sparse.word_counts:Tfidf", has_dim=False),
+            Method("char_tfidf", CharTfidfOptions, "task", _TEXTS, "sparse.char_tfidf:CharTfidf", has_dim=False),
+            Method(
+                "word_char_tfidf", WordCharTfidfOptions, "task", _TEXTS, "sparse.char_tfidf:WordCharTfidf", has_dim=False
+            ),
+            Method("lsa", LsaOptions, "task", _TEXTS, "sparse.word_counts:Lsa"),
             Method(
                 "token_features",
                 TokenFeaturesOptions,
                 "task",
                 _TOKENS,
-                "token_features:TokenFeatures",
+                "sparse.token_features:TokenFeatures",
                 has_dim=False,
             ),
-            Method("bm25", Bm25Options, "task", _SEARCH, "bm25:Bm25", has_dim=False),
-            Method("sliding_window", SlidingWindowOptions, "task", _ANSWERS, "sliding_window:SlidingWindow", has_dim=False),
-            Method("popularity", Options, "task", _INTERACTIONS, "popularity:Popularity", has_dim=False),
-            Method("item_knn", ItemKnnOptions, "task", _INTERACTIONS, "item_knn:ItemKnn", has_dim=False),
-            Method("ease", EaseOptions, "task", _INTERACTIONS, "ease:Ease", has_dim=False),
-            Method("item2vec", Item2VecOptions, "task", _INTERACTIONS, "item2vec:Item2Vec"),
-            Method("als", AlsOptions, "task", _INTERACTIONS, "als:Als", requirements="factors:require_implicit"),
-            Method("bpr", BprOptions, "task", _INTERACTIONS, "bpr:Bpr", requirements="factors:require_implicit"),
+            Method("bm25", Bm25Options, "task", _SEARCH, "retrieval.bm25:Bm25", has_dim=False),
+            Method(
+                "sliding_window",
+                SlidingWindowOptions,
+                "task",
+                _ANSWERS,
+                "retrieval.sliding_window:SlidingWindow",
+                has_dim=False,
+            ),
+            Method("popularity", Options, "task", _INTERACTIONS, "recommenders.popularity:Popularity", has_dim=False),
+            Method("item_knn", ItemKnnOptions, "task", _INTERACTIONS, "recommenders.item_knn:ItemKnn", has_dim=False),
+            Method("ease", EaseOptions, "task", _INTERACTIONS, "recommenders.ease:Ease", has_dim=False),
+            Method("item2vec", Item2VecOptions, "task", _INTERACTIONS, "recommenders.item2vec:Item2Vec"),
+            Method(
+                "als",
+                AlsOptions,
+                "task",
+                _INTERACTIONS,
+                "recommenders.als:Als",
+                requirements="recommenders.factors:require_implicit",
+            ),
+            Method(
+                "bpr",
+                BprOptions,
+                "task",
+                _INTERACTIONS,
+                "recommenders.bpr:Bpr",
+                requirements="recommenders.factors:require_implicit",
+            ),
             *(
-                Method(name, options, "vectors", _TEXTS | _TOKENS, "counter_fitting:repaired", "vectors", has_dim=False)
+                Method(
+                    name, options, "vectors", _TEXTS | _TOKENS, "static.counter_fitting:repaired", "vectors", has_dim=False
+                )
                 for name, options in (("counter_fitted", CounterFittedOptions), ("retrofitted", RetrofittedOptions))
             ),
-            Method("hybrid", HybridOptions, "embedding", _INTERACTIONS, "hybrid:Hybrid", has_dim=False),
-            Method("reduced", ReducedOptions, "embedding", _TEXTS, "reduced:Reduced", has_dim=False),
+            Method("hybrid", HybridOptions, "embedding", _INTERACTIONS, "recommenders.hybrid:Hybrid", has_dim=False),
+            Method("reduced", ReducedOptions, "embedding", _TEXTS, "compress.reduced:Reduced", has_dim=False),
         )
     }
 )
@@ -252,7 +293,7 @@ def load(method: str, options: Options) -> WordVectors:
     ValueError
         A method that is not pretrained, or options of another method.
     DataError
-        The file cannot be used; see `emb_pipeline.embeddings.static_files.load`.
+        The file cannot be used; see `emb_pipeline.embeddings.static.static_files.load`.
     """
     pretrained = _checked(method, options, None)
     _require(pretrained, "pretrained", "vectors", "read from a file")
@@ -290,7 +331,7 @@ def train_encoder(
     """
     trained = _checked(method, options, dim, needs_dim=base is None)
     _require(trained, "corpus", "encoder", "an encoder trained on a corpus")
-    from emb_pipeline.embeddings.encoder_folder import EncoderFolder
+    from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 
     place = base.path if base else None
     trained.load()(tokens, dim=dim, options=options, seed=seed, folder=folder, checkpoints=checkpoints, base=place)
@@ -305,7 +346,7 @@ def load_encoder(method: str, options: Options, folder: Path) -> EncoderFolder:
     ValueError
         A method that loads no encoder, or options of another method.
     DataError
-        The model cannot be used; see `emb_pipeline.embeddings.sentence_transformer.load`.
+        The model cannot be used; see `emb_pipeline.embeddings.contextual.sentence_transformer.load`.
     """
     pretrained = _checked(method, options, None)
     _require(pretrained, "pretrained", "encoder", "an encoder trained elsewhere")
@@ -388,14 +429,14 @@ def encoder(
     if made.artefact == "vectors":
         if vectors is None:
             raise ValueError(f"{method} is evaluated with its word vectors: give them as vectors=")
-        from emb_pipeline.embeddings.pooling import PooledEncoder
+        from emb_pipeline.embeddings.static.pooling import PooledEncoder
 
         return PooledEncoder(vectors, cast(PooledOptions, options).pooling)
     if made.artefact == "encoder":
         if model is None:
             raise ValueError(f"{method} is evaluated with its encoder: give it as model=")
-        from emb_pipeline.embeddings.contextual import ContextualEncoder
-        from emb_pipeline.embeddings.distilled import StaticEncoder
+        from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
+        from emb_pipeline.embeddings.contextual.distilled import StaticEncoder
         from emb_pipeline.embeddings.encoding_store import StoredEncoder
 
         if model.format == "model2vec":

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from emb_pipeline.embeddings import registry
-from emb_pipeline.embeddings.encoder_folder import EncoderFolder
-from emb_pipeline.embeddings.word_vectors import WordVectors
+from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
+from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.experiment import EmbeddingCell, Folders
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from emb_pipeline.embeddings.pooling import PooledEncoder, TokenVectors
+from emb_pipeline.embeddings.static.pooling import PooledEncoder, TokenVectors
 from emb_pipeline.text.texts import TokenIds, texts_of
 
 _WORDS_AT_A_TIME = 10_000

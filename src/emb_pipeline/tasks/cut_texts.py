@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import pyarrow as pa
 
-from emb_pipeline.embeddings.encoders import Role, innermost
+from emb_pipeline.embeddings.protocols import Role, innermost
 from emb_pipeline.text.held_out import HELD_OUT
 
 SAMPLE = 1_000

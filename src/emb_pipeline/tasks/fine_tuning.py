@@ -14,17 +14,16 @@ import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings import registry
-from emb_pipeline.embeddings.bag_tuning import tune_bag, with_words
-from emb_pipeline.embeddings.contextual import ContextualEncoder
-from emb_pipeline.embeddings.encoder_folder import EncoderFolder
-from emb_pipeline.embeddings.encoder_tuning import (
+from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
+from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
+from emb_pipeline.embeddings.contextual.encoder_tuning import (
     tune_by_contrast,
     tune_on_classes,
     tune_on_pairs,
     tune_on_spans,
     tune_on_tags,
 )
-from emb_pipeline.embeddings.encoders import TextEncoder
+from emb_pipeline.embeddings.contextual.span_reading import read_spans
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.options import (
     BagTuningOptions,
@@ -34,9 +33,10 @@ from emb_pipeline.embeddings.options import (
     PooledOptions,
     TuningOptions,
 )
-from emb_pipeline.embeddings.pooling import PooledEncoder
-from emb_pipeline.embeddings.span_reading import read_spans
-from emb_pipeline.embeddings.word_vectors import WordVectors
+from emb_pipeline.embeddings.protocols import TextEncoder
+from emb_pipeline.embeddings.static.bag_tuning import tune_bag, with_words
+from emb_pipeline.embeddings.static.pooling import PooledEncoder
+from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.examples import ClassificationTask, RetrievalTask
 from emb_pipeline.tasks.extractive_qa.evaluate import ExtractiveTask, held_out_questions

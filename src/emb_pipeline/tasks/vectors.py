@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.sparse as sp
 
-from emb_pipeline.embeddings.encoders import Role, StoredTextEncoder, TextEncoder, Vectors, encoded_as
 from emb_pipeline.embeddings.encoding_clock import EncodingClock
+from emb_pipeline.embeddings.protocols import Role, StoredTextEncoder, TextEncoder, Vectors, encoded_as
 
 
 def encoded(encoder: TextEncoder, texts: Sequence[str], name: str, role: Role = "text") -> tuple[Vectors, float]:

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emb_pipeline.embeddings.contextual import ContextualEncoder
-from emb_pipeline.embeddings.encoder_folder import EncoderFolder
-from emb_pipeline.embeddings.encoder_tuning import _place_in_window
+from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
+from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
+from emb_pipeline.embeddings.contextual.encoder_tuning import _place_in_window
+from emb_pipeline.embeddings.contextual.span_reading import best_span, read_spans
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.options import EncoderOptions, EncoderTuningOptions, OneHotOptions, SlidingWindowOptions
-from emb_pipeline.embeddings.sliding_window import SlidingWindow
-from emb_pipeline.embeddings.span_reading import best_span, read_spans
-from emb_pipeline.embeddings.sparse import OneHot
+from emb_pipeline.embeddings.retrieval.sliding_window import SlidingWindow
+from emb_pipeline.embeddings.sparse.word_counts import OneHot
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.extractive_qa import evaluate as extractive_qa
 from emb_pipeline.tasks.extractive_qa.evaluate import (

@@ -9,7 +9,7 @@ from seqeval.metrics import classification_report
 from sklearn.metrics import precision_recall_fscore_support
 
 from emb_pipeline.datasets.tables import TableDataset
-from emb_pipeline.embeddings.sparse import OneHot
+from emb_pipeline.embeddings.sparse.word_counts import OneHot
 from emb_pipeline.tasks.classification.evaluate import evaluate_classification
 from emb_pipeline.tasks.examples import ClassificationTask
 from emb_pipeline.tasks.metrics.class_results import class_results, confusions, predicted_classes

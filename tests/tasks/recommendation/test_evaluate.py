@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
-from emb_pipeline.embeddings.ease import Ease
-from emb_pipeline.embeddings.encoders import Setting
-from emb_pipeline.embeddings.hybrid import Hybrid
-from emb_pipeline.embeddings.interactions import Interactions
-from emb_pipeline.embeddings.item_knn import ItemKnn
 from emb_pipeline.embeddings.options import EaseOptions, HybridOptions
-from emb_pipeline.embeddings.popularity import Popularity
+from emb_pipeline.embeddings.protocols import Setting
 from emb_pipeline.embeddings.ranking import TieOrder
+from emb_pipeline.embeddings.recommenders.ease import Ease
+from emb_pipeline.embeddings.recommenders.hybrid import Hybrid
+from emb_pipeline.embeddings.recommenders.interactions import Interactions
+from emb_pipeline.embeddings.recommenders.item_knn import ItemKnn
+from emb_pipeline.embeddings.recommenders.popularity import Popularity
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.options import RecommendationOptions

@@ -12,9 +12,9 @@ import scipy.sparse as sp
 from sklearn.metrics import average_precision_score, ndcg_score
 
 from emb_pipeline.efficiency.latency import LatencyOptions, measure_requests
-from emb_pipeline.embeddings.bm25 import Bm25
-from emb_pipeline.embeddings.char_tfidf import CharTfidf
-from emb_pipeline.embeddings.sparse import Lsa, OneHot, Tfidf
+from emb_pipeline.embeddings.retrieval.bm25 import Bm25
+from emb_pipeline.embeddings.sparse.char_tfidf import CharTfidf
+from emb_pipeline.embeddings.sparse.word_counts import Lsa, OneHot, Tfidf
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.examples import RetrievalTask
 from emb_pipeline.tasks.options import RetrievalOptions

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from emb_pipeline.embeddings.bm25 import Bm25
+from emb_pipeline.embeddings.retrieval.bm25 import Bm25
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.examples import RetrievalTask
 from emb_pipeline.tasks.options import RetrievalOptions

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from emb_pipeline.embeddings.bm25 import Bm25
 from emb_pipeline.embeddings.options import Bm25Options
+from emb_pipeline.embeddings.retrieval.bm25 import Bm25
 from emb_pipeline.tasks.examples import RetrievalTask
 from emb_pipeline.tasks.options import RetrievalOptions
 from emb_pipeline.tasks.retrieval.evaluate import cross_fitted, evaluate_retrieval, folds_of_queries, retrieval_service

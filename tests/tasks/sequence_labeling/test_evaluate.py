@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 import pytest
 from seqeval.metrics import f1_score, precision_score, recall_score
 
-from emb_pipeline.embeddings.sparse import OneHot
-from emb_pipeline.embeddings.token_features import TokenFeatures
+from emb_pipeline.embeddings.sparse.token_features import TokenFeatures
+from emb_pipeline.embeddings.sparse.word_counts import OneHot
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.options import SequenceLabellingOptions
 from emb_pipeline.tasks.registry import KINDS

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from scipy.stats import pearsonr, spearmanr
 
-from emb_pipeline.embeddings.sparse import Tfidf
+from emb_pipeline.embeddings.sparse.word_counts import Tfidf
 from emb_pipeline.tasks.examples import SimilarityTask
 from emb_pipeline.tasks.options import EvaluationOptions
 from emb_pipeline.tasks.registry import KINDS

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from emb_pipeline.deployment.bundle import Bundle
 from emb_pipeline.deployment.card import embedding_card
 from emb_pipeline.deployment.fitting import ready_to_use
-from emb_pipeline.embeddings.encoders import details_of
+from emb_pipeline.embeddings.protocols import details_of
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.errors import DataError
 from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition

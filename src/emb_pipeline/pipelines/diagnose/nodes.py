@@ -23,7 +23,7 @@ from emb_pipeline.diagnostics.word_tests import (
     weat,
     word_similarity,
 )
-from emb_pipeline.embeddings.word_vectors import WordVectors
+from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.experiment import EmbeddingCell, Folders
 from emb_pipeline.failures import Failed
 from emb_pipeline.pipelines.facts import are_trained_on_a_corpus, is_first

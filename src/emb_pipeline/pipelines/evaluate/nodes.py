@@ -13,12 +13,12 @@ from threadpoolctl import threadpool_limits
 
 from emb_pipeline.diagnostics.tables import DIAGNOSIS
 from emb_pipeline.embeddings import registry
-from emb_pipeline.embeddings.encoder_folder import EncoderFolder
-from emb_pipeline.embeddings.encoders import details_of, model_of
+from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
+from emb_pipeline.embeddings.contextual.tokenizer_fit import measure_tokenizer
 from emb_pipeline.embeddings.options import ReducedOptions
+from emb_pipeline.embeddings.protocols import details_of, model_of
 from emb_pipeline.embeddings.registry import METHODS
-from emb_pipeline.embeddings.tokenizer_fit import measure_tokenizer
-from emb_pipeline.embeddings.word_vectors import WordVectors
+from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
 from emb_pipeline.failures import Failed
 from emb_pipeline.names import LOW_COVERAGE

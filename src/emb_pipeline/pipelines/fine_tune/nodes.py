@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from emb_pipeline.efficiency.footprint import Footprint
-from emb_pipeline.embeddings.encoder_folder import EncoderFolder
-from emb_pipeline.embeddings.word_vectors import WordVectors
+from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
+from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
 from emb_pipeline.pipelines.failures import contained
 from emb_pipeline.pipelines.train.nodes import training_record

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from emb_pipeline.efficiency.footprint import Footprint
 from emb_pipeline.embeddings import registry
-from emb_pipeline.embeddings.encoder_folder import EncoderFolder
-from emb_pipeline.embeddings.word_vectors import WordVectors
+from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
+from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.experiment import EmbeddingCell, Folders, Resample, Spoiling
 from emb_pipeline.pipelines.failures import contained
 from emb_pipeline.storage.atomic import temporary_path

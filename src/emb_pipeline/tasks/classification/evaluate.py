@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
-from emb_pipeline.embeddings.encoders import Setting, TaskEncoder, TextEncoder, Vectors
 from emb_pipeline.embeddings.encoding_clock import EncodingClock
 from emb_pipeline.embeddings.linear_head import LinearHead
+from emb_pipeline.embeddings.protocols import Setting, TaskEncoder, TextEncoder, Vectors
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.examples import ClassificationTask

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
-from emb_pipeline.embeddings.encoders import Answerer, Setting, TaskWordEncoder, TokenEncoder, WordEncoder
+from emb_pipeline.embeddings.protocols import Answerer, Setting, TaskWordEncoder, TokenEncoder, WordEncoder
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.metrics.answer_scores import answer_f1, exact_match

@@ -25,7 +25,7 @@ import numpy as np
 import scipy.sparse as sp
 from numba import njit
 
-from emb_pipeline.embeddings.encoders import TokenEncoder, WordEncoder
+from emb_pipeline.embeddings.protocols import TokenEncoder, WordEncoder
 from emb_pipeline.tasks.probes.lbfgs import minimise
 from emb_pipeline.tasks.probes.softmax import Features
 from emb_pipeline.tasks.vectors import float_vectors

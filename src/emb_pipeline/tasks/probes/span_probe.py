@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
-from emb_pipeline.embeddings.span_reading import best_span
+from emb_pipeline.embeddings.contextual.span_reading import best_span
 from emb_pipeline.tasks.options import ExtractiveOptions
 from emb_pipeline.tasks.probes.crf import TokenVectors
 from emb_pipeline.tasks.probes.scaling import Scaler

@@ -13,12 +13,12 @@ import pyarrow as pa
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
-from emb_pipeline.embeddings.encoders import Recommender, Setting, TaskEncoder, TaskRecommender, TextEncoder
 from emb_pipeline.embeddings.encoding_clock import EncodingClock
-from emb_pipeline.embeddings.hybrid import Hybrid, Mixture
-from emb_pipeline.embeddings.interactions import Interactions
-from emb_pipeline.embeddings.profiles import Profiles
+from emb_pipeline.embeddings.protocols import Recommender, Setting, TaskEncoder, TaskRecommender, TextEncoder
 from emb_pipeline.embeddings.ranking import TieOrder, largest
+from emb_pipeline.embeddings.recommenders.hybrid import Hybrid, Mixture
+from emb_pipeline.embeddings.recommenders.interactions import Interactions
+from emb_pipeline.embeddings.recommenders.profiles import Profiles
 from emb_pipeline.errors import DataError
 from emb_pipeline.statistics.pseudo_values import of_coverage, of_ratio
 from emb_pipeline.tasks.evaluation import Evaluation, Service

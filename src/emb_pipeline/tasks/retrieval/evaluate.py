@@ -12,7 +12,8 @@ import numpy as np
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
-from emb_pipeline.embeddings.encoders import (
+from emb_pipeline.embeddings.encoding_clock import EncodingClock
+from emb_pipeline.embeddings.protocols import (
     Searcher,
     Setting,
     TaskEncoder,
@@ -23,7 +24,6 @@ from emb_pipeline.embeddings.encoders import (
     encoded_as,
     fitted_on,
 )
-from emb_pipeline.embeddings.encoding_clock import EncodingClock
 from emb_pipeline.embeddings.ranking import TieOrder, hashes, largest
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.evaluation import Evaluation, Service

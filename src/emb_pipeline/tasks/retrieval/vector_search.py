@@ -20,7 +20,7 @@ from emb_pipeline.efficiency.vector_search import (
     curve_fault,
     operating_points,
 )
-from emb_pipeline.embeddings.encoders import TaskEncoder, TextEncoder, Vectors, fitted_on
+from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder, Vectors, fitted_on
 from emb_pipeline.statistics.decision import COST_TOLERANCE
 from emb_pipeline.statistics.intervals import mean_intervals
 from emb_pipeline.statistics.resampling import Resampling

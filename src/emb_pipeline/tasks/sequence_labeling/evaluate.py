@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
-from emb_pipeline.embeddings.encoders import Setting, TaskWordEncoder, TokenEncoder, WordEncoder
+from emb_pipeline.embeddings.protocols import Setting, TaskWordEncoder, TokenEncoder, WordEncoder
 from emb_pipeline.errors import DataError
 from emb_pipeline.statistics.pseudo_values import of_ratio
 from emb_pipeline.tasks.evaluation import Evaluation, Service

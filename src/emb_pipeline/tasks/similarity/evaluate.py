@@ -7,8 +7,8 @@ from time import perf_counter
 import numpy as np
 import scipy.sparse as sp
 
-from emb_pipeline.embeddings.encoders import Setting, TaskEncoder, TextEncoder, Vectors
 from emb_pipeline.embeddings.encoding_clock import EncodingClock
+from emb_pipeline.embeddings.protocols import Setting, TaskEncoder, TextEncoder, Vectors
 from emb_pipeline.statistics.pseudo_values import of_pearson, of_spearman
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.examples import SimilarityTask

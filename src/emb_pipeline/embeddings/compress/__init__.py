@@ -1,0 +1,1 @@
+"""Embeddings with fewer dimensions, or fewer bits for each."""

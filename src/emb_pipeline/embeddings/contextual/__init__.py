@@ -1,0 +1,1 @@
+"""Transformers: trained here or elsewhere, fine-tuned, distilled."""

@@ -1,0 +1,114 @@
+"""Static vectors distilled from a transformer (model2vec): what its sub-words alone are worth, at word-vector speed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emb_pipeline.embeddings.contextual.contextual_encoder import load_model, load_tokenizer
+from emb_pipeline.embeddings.contextual.encoder_folder import MODEL, EncoderFolder
+from emb_pipeline.embeddings.contextual.precision import precision_in_force
+from emb_pipeline.embeddings.extras import require_packages
+from emb_pipeline.embeddings.options import DistilledOptions
+from emb_pipeline.errors import DataError
+from emb_pipeline.text.tokens import tokenize, unmarked
+
+
+def distil(teacher: EncoderFolder, options: DistilledOptions, folder: Path) -> EncoderFolder:
+    """Encode each sub-word of the teacher by itself, reduce by principal components, weigh by Zipf rank.
+
+    Parameters
+    ----------
+    teacher : EncoderFolder
+        A transformer.
+    options : DistilledOptions
+        Components and weights; device and precision of the teacher.
+    folder : Path
+        Where the static model is written.
+
+    Returns
+    -------
+    EncoderFolder
+        Of format ``model2vec``.
+
+    Raises
+    ------
+    DataError
+        The teacher is no transformer.
+    """
+    from model2vec.distill import distill_from_model
+
+    if teacher.format == "model2vec":
+        raise DataError(str(teacher.path), "is static already", "distil from a transformer")
+    static = distill_from_model(
+        load_model(teacher.model_path, precision_in_force(options.dtype, options.device)),
+        load_tokenizer(teacher.model_path),
+        device=options.device,
+        pca_dims=options.dims,
+        sif_coefficient=options.sif_a,
+        quantize_to="float32",
+    )
+    static.save_pretrained(folder / MODEL)
+    return EncoderFolder.write(
+        folder,
+        format="model2vec",
+        dim=int(static.dim),
+        vocabulary=len(static.tokens),
+        input=teacher.input,
+        provenance={
+            "method": "distilled",
+            "teacher": teacher.fingerprint,
+            "options": options.model_dump(mode="json", exclude_defaults=True),
+        },
+    )
+
+
+def require(options: DistilledOptions) -> None:
+    """Refuse to distil without the packages that do it.
+
+    Raises
+    ------
+    DataError
+        Names the extra that brings them.
+    """
+    require_packages("distilled", "torch", "transformers", "model2vec")
+
+
+class StaticEncoder:
+    """Means of static sub-word vectors.
+
+    Parameters
+    ----------
+    folder : EncoderFolder
+        A model2vec model.
+    """
+
+    def __init__(self, folder: EncoderFolder) -> None:
+        self.folder = folder
+
+    @property
+    def dim(self) -> int:
+        """Numbers per vector."""
+        return self.folder.dim
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Vectors of texts: an array of shape (n_texts, dim), float32."""
+        vectors: np.ndarray = self._model.encode([self._as_trained_on(text) for text in texts], use_multiprocessing=False)
+        return np.asarray(vectors, dtype=np.float32)
+
+    def encode_words(self, words: Sequence[str]) -> np.ndarray:
+        """Vectors of single tokens: an array of shape (n_words, dim), float32."""
+        return self.encode(words)
+
+    def _as_trained_on(self, text: str) -> str:
+        return " ".join(tokenize(text)) if self.folder.input == "tokens" else unmarked(text)
+
+    @cached_property
+    def _model(self) -> Any:
+        from model2vec import StaticModel
+
+        return StaticModel.from_pretrained(str(self.folder.model_path))

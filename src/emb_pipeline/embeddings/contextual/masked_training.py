@@ -1,0 +1,241 @@
+"""The training loop of masked-language models: two budgets, one schedule, checkpoints."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from emb_pipeline.embeddings.contextual.masking import MaskedBatch, Vocabulary, batch_rows, mask
+from emb_pipeline.embeddings.contextual.precision import precision_in_force
+from emb_pipeline.embeddings.divergence import require_converging
+from emb_pipeline.embeddings.options import BertOptions
+from emb_pipeline.errors import DataError
+from emb_pipeline.storage.atomic import atomic_path
+from emb_pipeline.storage.sealed_files import UNSEALED, is_sealed, read_json, seal, write_json
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import BertForMaskedLM
+
+_log = logging.getLogger(__name__)
+OnStep = Callable[[int, float], None]
+"""Called after each step with its number, from 1, and its loss."""
+
+
+_MOST_LOST = 1.0
+"""Nats above its best tenth from which the end of a training counts as run away."""
+_MOST_OF_CHANCE = 1.5
+"""Times the loss of guessing, for the same."""
+
+
+def fit(
+    model: BertForMaskedLM,
+    blocks: np.ndarray,
+    vocabulary: Vocabulary,
+    *,
+    options: BertOptions,
+    seed: int,
+    checkpoint: Path,
+    recipe: dict[str, Any],
+    start: float,
+    on_step: OnStep | None = None,
+) -> dict[str, Any]:
+    """Train a model in place until the first of its budgets is spent.
+
+    Order and masks are functions of seed and step, so that a run that continues from a checkpoint sees what it would have
+    seen. The step size rises over the first steps, then falls linearly to 0 with the sub-tokens seen. Where the wall clock
+    will end the training first, the step size also falls linearly over the second half of the time: a training that
+    keeps its time is not touched by that, and so repeats bit for bit.
+
+    Parameters
+    ----------
+    model : BertForMaskedLM
+        On the device to train on.
+    blocks : ndarray of shape (n_blocks, length)
+        Sub-tokens.
+    vocabulary : Vocabulary
+        Its special sub-tokens.
+    options : BertOptions
+        Budgets and step sizes.
+    seed : int
+        Seed of order, masks and dropout.
+    checkpoint : Path
+        Folder to continue from, if it is of this recipe, and to write checkpoints to.
+    recipe : dict
+        What makes a checkpoint one of this training, in JSON values.
+    start : float
+        ``time.perf_counter()`` at the beginning of what the wall-clock budget counts.
+    on_step : callable, optional
+        Called after each step.
+
+    Returns
+    -------
+    dict
+        steps, sub_tokens, seconds (of all runs that were continued), and losses: [[sub_tokens_seen, mean loss], …] over
+        about 50 equal pieces.
+    """
+    import torch
+
+    n_steps = planned_steps(options, blocks.shape[1])
+    optimiser = _optimiser(model, options)
+    losses, earlier_seconds = _restore(checkpoint, recipe, model, optimiser)
+    last_checkpoint = time.perf_counter()
+
+    def seconds() -> float:
+        return earlier_seconds + time.perf_counter() - start
+
+    remedy = f"lower learning_rate (now {options.learning_rate:g})"
+    model.train()
+    reduced = options.device == "cuda" or precision_in_force(options.dtype, options.device) == "bfloat16"
+    for step in range(len(losses), n_steps):
+        time_left = 1 - seconds() / options.max_seconds if options.max_seconds else 1.0
+        if time_left <= 0:
+            break
+        for group in optimiser.param_groups:
+            group["lr"] = options.learning_rate * step_size(step, n_steps, options.warmup_steps, time_left)
+        rows = batch_rows(step, n_blocks=len(blocks), batch_size=options.batch_size, seed=seed)
+        rng = np.random.default_rng([seed, 1, step])
+        batch = mask(blocks[rows], vocabulary=vocabulary, share=options.mask_share, whole_words=options.whole_words, rng=rng)
+        torch.manual_seed(int(rng.integers(2**63)))  # dropout
+        with torch.autocast(options.device, torch.bfloat16, enabled=reduced):
+            loss = masked_loss(model, batch, vocabulary)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        optimiser.zero_grad()
+        losses.append(loss.item())
+        require_converging(f"bert_{model.config.hidden_size}", f"step {step + 1} of {n_steps}", losses[-1], remedy)
+        if time.perf_counter() - last_checkpoint >= options.checkpoint_seconds and step + 1 < n_steps:
+            _save(checkpoint, recipe, model, optimiser, losses, seconds())
+            last_checkpoint = time.perf_counter()
+        if on_step:
+            on_step(step + 1, losses[-1])
+    name = f"bert_{model.config.hidden_size}"
+    require_learning(losses, model.config.vocab_size, name, remedy)
+    weights = (parameter.detach().float().cpu().numpy() for parameter in model.parameters())
+    require_converging(name, f"step {len(losses)}", losses[-1] if losses else 0.0, remedy, weights)
+    model.eval()
+    tokens_per_step = options.batch_size * blocks.shape[1]
+    return {
+        "steps": len(losses),
+        "sub_tokens": len(losses) * tokens_per_step,
+        "seconds": seconds(),
+        "losses": loss_curve(losses, tokens_per_step),
+    }
+
+
+def require_learning(losses: list[float], vocabulary: int, training: str, remedy: str) -> None:
+    """Refuse a training that ends above what it had reached, or above the loss of guessing any sub-token.
+
+    Gradients are clipped, so that a training that ran away need not have an infinite loss.
+
+    Raises
+    ------
+    DivergedError
+        Its last tenth says so.
+    """
+    tenths = [float(part.mean()) for part in np.array_split(np.array(losses), 10) if len(part)]
+    if tenths:
+        most = min(min(tenths) + _MOST_LOST, _MOST_OF_CHANCE * math.log(vocabulary))
+        require_converging(training, f"its last steps, up to {len(losses)}", tenths[-1], remedy, most=most)
+
+
+def planned_steps(options: BertOptions, length: int) -> int:
+    """Steps that the budget of sub-tokens pays for, rounded up."""
+    return -(-options.max_tokens // (options.batch_size * length))
+
+
+def step_size(step: int, n_steps: int, warmup_steps: int, time_left: float) -> float:
+    """Share of the highest step size, for steps from 0; ``time_left`` is the share of the wall-clock budget that is left."""
+    warmup = min(warmup_steps, n_steps // 10)
+    rising = (step + 1) / (warmup + 1)
+    falling = (n_steps - step) / (n_steps - warmup)
+    return min(1.0, rising, falling, 2 * time_left)
+
+
+def masked_loss(model: BertForMaskedLM, batch: MaskedBatch, vocabulary: Vocabulary) -> torch.Tensor:
+    """Mean cross-entropy at the masked positions; logits are computed there alone, which is most of a small model's work."""
+    import torch
+
+    ids = torch.from_numpy(batch.ids).to(model.device)
+    attended = None if (batch.ids[:, -1] != vocabulary.pad).all() else ids != vocabulary.pad
+    hidden = model.bert(input_ids=ids, attention_mask=attended).last_hidden_state
+    masked = hidden.flatten(0, 1).index_select(0, torch.from_numpy(batch.positions).to(model.device))
+    targets = torch.from_numpy(batch.targets).to(model.device)
+    loss: torch.Tensor = torch.nn.functional.cross_entropy(model.cls(masked).float(), targets, reduction="sum")
+    return loss / max(1, len(batch.targets))
+
+
+def loss_curve(losses: list[float], tokens_per_step: int, pieces: int = 50) -> list[list[float]]:
+    """Mean loss over equal pieces of a training: [[sub-tokens seen at the piece's end, mean loss], …]."""
+    ends = np.unique(np.linspace(0, len(losses), min(pieces, len(losses)) + 1).astype(int))
+    return [
+        [int(end) * tokens_per_step, round(float(np.mean(losses[begin:end])), 5)] for begin, end in itertools.pairwise(ends)
+    ]
+
+
+def _optimiser(model: BertForMaskedLM, options: BertOptions) -> torch.optim.AdamW:
+    import torch
+
+    matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
+    others = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
+    return torch.optim.AdamW(
+        [{"params": matrices, "weight_decay": options.weight_decay}, {"params": others, "weight_decay": 0.0}],
+        lr=options.learning_rate,
+        betas=(0.9, 0.98),
+        eps=1e-6,
+        fused=True,
+    )
+
+
+def _save(
+    folder: Path,
+    recipe: dict[str, Any],
+    model: BertForMaskedLM,
+    optimiser: torch.optim.AdamW,
+    losses: list[float],
+    seconds: float,
+) -> None:
+    from safetensors.torch import save_file
+
+    tensors = {f"weight:{name}": parameter.detach().contiguous() for name, parameter in model.named_parameters()}
+    for name, parameter in model.named_parameters():
+        tensors |= {f"{moment}:{name}": value for moment, value in optimiser.state[parameter].items()}
+    with atomic_path(folder) as partial:
+        partial.mkdir()
+        save_file(tensors, partial / "state.safetensors", dict(UNSEALED))
+        seal(partial / "state.safetensors")
+        write_json({"recipe": recipe, "seconds": seconds, "losses": losses}, partial / "state.json")
+
+
+def _restore(
+    folder: Path, recipe: dict[str, Any], model: BertForMaskedLM, optimiser: torch.optim.AdamW
+) -> tuple[list[float], float]:
+    """Losses so far and seconds so far of a checkpoint of this recipe; none and 0 where there is no such checkpoint."""
+    import torch
+    from safetensors.torch import load_file
+
+    if not (folder / "state.json").is_file():
+        return [], 0.0
+    try:
+        state = read_json(folder / "state.json")
+        if state.get("recipe") != recipe or not is_sealed(folder / "state.safetensors"):
+            return [], 0.0
+    except DataError as error:
+        _log.warning("%s: the training begins again", error)
+        return [], 0.0
+    tensors = load_file(folder / "state.safetensors")
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(tensors[f"weight:{name}"])
+            optimiser.state[parameter] = {
+                moment: tensors[f"{moment}:{name}"].to(parameter.device) for moment in ("step", "exp_avg", "exp_avg_sq")
+            }
+    return state["losses"], state["seconds"]

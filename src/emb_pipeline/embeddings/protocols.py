@@ -1,0 +1,233 @@
+"""What an embedding must be able to do to be evaluated: a few small contracts."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, Protocol, TypeAlias, get_args, runtime_checkable
+
+import numpy as np
+
+from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
+from emb_pipeline.embeddings.recommenders.interactions import Interactions
+from emb_pipeline.text.texts import Texts
+
+Vectors: TypeAlias = Any
+"""An ndarray or a csr_array of shape (n_texts, dim), float32 (scipy has no types to say so)."""
+
+
+@runtime_checkable
+class TextEncoder(Protocol):
+    """Maps texts to vectors."""
+
+    @property
+    def dim(self) -> int:
+        """Numbers per vector."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of the texts: an array of shape (n_texts, dim), float32, dense or sparse."""
+        ...
+
+
+Role: TypeAlias = Literal["text", "query", "passage"]
+"""The use of a text: some encoders were trained with another prompt for each. A ``text`` is neither of the two."""
+
+ROLES: tuple[Role, ...] = get_args(Role)
+
+
+class RoleEncoder(Protocol):
+    """Maps texts to vectors that may depend on what a text is for."""
+
+    @property
+    def dim(self) -> int:
+        """Numbers per vector."""
+        ...
+
+    def encode(self, texts: Sequence[str], role: Role = "text") -> Vectors:
+        """Vectors of the texts in this role: an array of shape (n_texts, dim), float32."""
+        ...
+
+
+@runtime_checkable
+class StoredTextEncoder(RoleEncoder, Protocol):
+    """A text encoder that keeps what it has encoded."""
+
+    @property
+    def unstored(self) -> RoleEncoder:
+        """What encodes a text that was not encoded before."""
+        ...
+
+
+@runtime_checkable
+class TaskEncoder(Protocol):
+    """An embedding fitted on a task's own training texts (one-hot, TF-IDF, LSA)."""
+
+    def fit(self, texts: Texts) -> TextEncoder:
+        """The encoder that these training texts give; nothing else of the task is seen."""
+        ...
+
+
+@runtime_checkable
+class Searcher(Protocol):
+    """A retrieval system without vectors of its own (BM25)."""
+
+    def index(self, passages: Sequence[str]) -> SearchIndex:
+        """These passages, ready to be searched."""
+        ...
+
+
+class SearchIndex(Protocol):
+    """Passages that can be searched."""
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory of the index."""
+        ...
+
+    def search(self, queries: Sequence[str], k: int) -> np.ndarray:
+        """Indices of the ``k`` best passages for each query, best first: shape (n_queries, k).
+
+        Equal scores must not follow the order of the passages: `emb_pipeline.embeddings.ranking.TieOrder`.
+        """
+        ...
+
+
+class TunableIndex(SearchIndex, Protocol):
+    """Passages that can be searched with several settings."""
+
+    def at(self, setting: Setting) -> SearchIndex:
+        """The same passages with another setting."""
+        ...
+
+
+@runtime_checkable
+class TunableSearcher(Protocol):
+    """A searcher with hyper-parameters that are chosen on a task's queries (BM25)."""
+
+    @property
+    def settings(self) -> Sequence[Setting]:
+        """Settings to choose among, the usual one first; a single one leaves nothing to choose."""
+        ...
+
+    def index(self, passages: Sequence[str]) -> TunableIndex:
+        """Index passages, with the first setting."""
+        ...
+
+
+@runtime_checkable
+class Answerer(Protocol):
+    """A system that finds answers in contexts without vectors of its own (lexical overlap)."""
+
+    def answer(self, questions: Sequence[Sequence[str]], contexts: Sequence[Sequence[str]]) -> np.ndarray:
+        """First and last word of the answer to each question in its context: shape (n_questions, 2)."""
+        ...
+
+
+@runtime_checkable
+class WordEncoder(Protocol):
+    """Maps tokens to vectors, each by itself (word vectors): equal tokens have equal vectors."""
+
+    @property
+    def dim(self) -> int:
+        """Numbers per vector."""
+        ...
+
+    def encode_words(self, words: Sequence[str]) -> Vectors:
+        """Vectors of a data set's own tokens: an array of shape (n_words, dim), float32, dense or sparse."""
+        ...
+
+
+@runtime_checkable
+class TaskWordEncoder(Protocol):
+    """An embedding of tokens fitted on a task's own training words (one-hot, hand-made features)."""
+
+    def fit_words(self, words: Sequence[str]) -> WordEncoder:
+        """The encoder that these distinct training words give."""
+        ...
+
+
+@runtime_checkable
+class TokenEncoder(Protocol):
+    """Maps the tokens of a sentence to vectors, each in its context."""
+
+    @property
+    def dim(self) -> int:
+        """Numbers per vector."""
+        ...
+
+    def encode_tokens(self, sentences: Sequence[Sequence[str]]) -> list[np.ndarray]:
+        """One array of shape (n_tokens, dim), float32, per sentence."""
+        ...
+
+
+Setting: TypeAlias = Mapping[str, float | None]
+"""Hyper-parameters chosen on a task's own data: validation interactions, or queries that are not scored with them."""
+
+
+@runtime_checkable
+class Recommender(Protocol):
+    """Scores items for users."""
+
+    @property
+    def dim(self) -> int:
+        """Numbers per vector of a user or an item; 0 where there are no vectors."""
+        ...
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory that scoring needs."""
+        ...
+
+    def scores(self, users: np.ndarray) -> np.ndarray:
+        """A score for each user and item, the higher the better: an array of shape (n_users, n_items), float."""
+        ...
+
+
+@runtime_checkable
+class TaskRecommender(Protocol):
+    """A way to recommend, fitted on a task's own training interactions."""
+
+    def candidates(self, interactions: Interactions) -> Iterator[tuple[Setting, Recommender]]:
+        """Every setting to choose among, with what it gives; one at a time, for the work that they share is done once."""
+        ...
+
+    def fit(self, interactions: Interactions, setting: Setting) -> Recommender:
+        """What one setting gives."""
+        ...
+
+
+def encoded_as(encoder: TextEncoder | RoleEncoder, texts: Sequence[str], role: Role) -> Vectors:
+    """Vectors of texts in a role, by an encoder that knows roles or by one that does not."""
+    if "role" in inspect.signature(encoder.encode).parameters:
+        return encoder.encode(texts, role=role)  # type: ignore[call-arg]
+    return encoder.encode(texts)
+
+
+def fitted_on(encoder: TextEncoder | TaskEncoder, texts: Texts, role: Role) -> TextEncoder:
+    """Fit an embedding on texts in their role, where it is one that is fitted."""
+    if not isinstance(encoder, TaskEncoder):
+        return encoder
+    if "role" in inspect.signature(encoder.fit).parameters:
+        return encoder.fit(texts, role=role)  # type: ignore[call-arg]
+    return encoder.fit(texts)
+
+
+def innermost(encoder: object) -> object:
+    """The encoder that others are wrapped around: a store, fewer dimensions, a recommender mixed in."""
+    for part in ("unstored", "base", "text"):
+        other = getattr(encoder, part, None)
+        if other is not None and other is not encoder:
+            return innermost(other)
+    return encoder
+
+
+def details_of(encoder: object) -> dict[str, Any]:
+    """Collect what a reader must know of an encoder: its prompts, for instance."""
+    return dict(getattr(innermost(encoder), "details", {}))
+
+
+def model_of(encoder: object) -> EncoderFolder | None:
+    """The model behind an encoder, where there is one with a tokenizer of its own."""
+    folder = getattr(innermost(encoder), "folder", None)
+    return folder if isinstance(folder, EncoderFolder) else None

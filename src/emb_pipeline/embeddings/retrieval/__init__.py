@@ -1,0 +1,1 @@
+"""Search and answers without vectors."""

@@ -1,0 +1,1 @@
+"""Sparse baselines, fitted on a task's own training texts."""

@@ -1,0 +1,127 @@
+"""TF-IDF of character n-grams: the sparse baseline that knows misspellings, product codes and endings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from emb_pipeline.embeddings.options import CharTfidfOptions, WordCharTfidfOptions
+from emb_pipeline.embeddings.sparse.word_counts import BagEncoder, Tfidf
+from emb_pipeline.text.texts import Texts
+from emb_pipeline.text.tokens import unmarked
+
+
+@dataclass(frozen=True)
+class CharTfidf:
+    """Character n-grams within words, their borders included, weighted as `sparse.Tfidf` weights words.
+
+    What subwords are to word vectors (Bojanowski et al. 2017), these are to bags of words (Cavnar & Trenkle 1994): a word
+    that never occurred still shares n-grams with those that did.
+    """
+
+    options: CharTfidfOptions = field(default_factory=CharTfidfOptions)
+
+    def fit(self, texts: Sequence[str]) -> CharTfidfEncoder:
+        """N-grams and document frequencies of these texts.
+
+        Raises
+        ------
+        ValueError
+            No n-gram is common enough.
+        """
+        return CharTfidfEncoder(self.options, _vectorizer(self.options).fit(map(unmarked, texts)))
+
+
+@dataclass(frozen=True, eq=False)
+class CharTfidfEncoder:
+    """Sparse vectors with one column per n-gram of the training texts; other n-grams are dropped."""
+
+    options: CharTfidfOptions
+    vectorizer: TfidfVectorizer
+
+    @classmethod
+    def of_ngrams(cls, options: CharTfidfOptions, ngrams: Sequence[str], idf: np.ndarray) -> CharTfidfEncoder:
+        """The encoder with these columns: ``idf`` has shape (n_ngrams,)."""
+        vectorizer = _vectorizer(options, {ngram: column for column, ngram in enumerate(ngrams)})
+        vectorizer.idf_ = idf
+        return cls(options, vectorizer)
+
+    @property
+    def ngrams(self) -> list[str]:
+        """The n-gram of each column."""
+        return list(self.vectorizer.get_feature_names_out())
+
+    @property
+    def idf(self) -> np.ndarray:
+        """Inverse document frequency of each column: shape (dim,), float32."""
+        return np.asarray(self.vectorizer.idf_, dtype=np.float32)
+
+    @property
+    def dim(self) -> int:
+        """N-grams."""
+        return len(self.vectorizer.vocabulary_)
+
+    def encode(self, texts: Sequence[str]) -> sp.csr_array:
+        """Vectors of texts: a csr_array of shape (n_texts, dim), float32, of length 1."""
+        return sp.csr_array(self.vectorizer.transform(map(unmarked, texts)))
+
+
+@dataclass(frozen=True)
+class WordCharTfidf:
+    """Words and their pairs beside character n-grams, the usual strong baseline of text classification.
+
+    Words tell topics, n-grams what misspellings, compounds and endings have in common.
+    """
+
+    options: WordCharTfidfOptions = field(default_factory=WordCharTfidfOptions)
+
+    def fit(self, texts: Texts) -> WordCharEncoder:
+        """Fit both to these texts.
+
+        Raises
+        ------
+        ValueError
+            No word, or no n-gram, is common enough.
+        """
+        return WordCharEncoder(Tfidf(self.options.words).fit(texts), CharTfidf(self.options.characters).fit(texts))
+
+
+@dataclass(frozen=True, eq=False)
+class WordCharEncoder:
+    """Sparse vectors of two parts of equal weight: words first, then character n-grams.
+
+    Attributes
+    ----------
+    words : BagEncoder
+        TF-IDF of words.
+    characters : CharTfidfEncoder
+        TF-IDF of character n-grams.
+    """
+
+    words: BagEncoder
+    characters: CharTfidfEncoder
+
+    @property
+    def dim(self) -> int:
+        """Words and n-grams."""
+        return self.words.dim + self.characters.dim
+
+    def encode(self, texts: Sequence[str]) -> sp.csr_array:
+        """Encode texts: a csr_array of shape (n_texts, dim), float32, of length 1 where both parts know something."""
+        both = sp.hstack([self.words.encode(texts), self.characters.encode(texts)], format="csr", dtype=np.float32)
+        return sp.csr_array(both * np.float32(0.5**0.5))
+
+
+def _vectorizer(options: CharTfidfOptions, vocabulary: dict[str, int] | None = None) -> TfidfVectorizer:
+    return TfidfVectorizer(
+        analyzer="char_wb",
+        ngram_range=(options.min_n, options.max_n),
+        min_df=1 if vocabulary else options.min_df,
+        sublinear_tf=options.sublinear,
+        dtype=np.float32,
+        vocabulary=vocabulary,
+    )

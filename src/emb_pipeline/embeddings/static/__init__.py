@@ -1,0 +1,1 @@
+"""Word vectors: trained here, read from files, repaired, pooled."""

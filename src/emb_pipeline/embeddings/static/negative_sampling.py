@@ -1,0 +1,230 @@
+"""Training with negative sampling by our own kernels: what word2vec and fasttext share.
+
+The corpus is read as a memory-mapped stream of ids, a batch at a time, so that memory is that of the vectors. Threads take
+the batches of an epoch in turn and write to the same vectors without locks (Hogwild, Recht et al. 2011). A batch's random
+numbers follow from seed, epoch and its place alone: with one thread, the same seed gives the same bits, whether or not the
+training was stopped and went on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emb_pipeline.embeddings.checkpoints import Checkpoint
+from emb_pipeline.embeddings.divergence import require_converging
+from emb_pipeline.embeddings.options import FastTextOptions, Word2VecOptions
+from emb_pipeline.embeddings.static.kernels.negative_sampling import learn_subwords, learn_words
+from emb_pipeline.embeddings.static.kernels.random import alias_table, seeded
+from emb_pipeline.embeddings.training import OnEpoch, Progress, TrainingClock, effective_workers, known_words, recipe
+from emb_pipeline.text.id_stream import IdBatch, IdStream
+from emb_pipeline.text.tokens import TokenCorpus
+
+NOISE_EXPONENT = 0.75
+"""Of a word's count: how likely it is drawn as noise (Mikolov et al. 2013, section 2.2)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What the vectors of words are means of: a row of each word's own, and rows of n-grams behind them.
+
+    Attributes
+    ----------
+    rows : ndarray, int32
+        Rows of the parts of all words, one word after the other.
+    starts : ndarray of shape (n_words + 1,), int64
+        Where those of each word start, and the last one's end.
+    buckets : ndarray of shape (n_used,), int32
+        The bucket that each row of n-grams stands for, ascending.
+    """
+
+    rows: np.ndarray
+    starts: np.ndarray
+    buckets: np.ndarray
+
+    @property
+    def n_words(self) -> int:
+        """Words that have parts."""
+        return len(self.starts) - 1
+
+    @property
+    def n_rows(self) -> int:
+        """Rows there are."""
+        return self.n_words + len(self.buckets)
+
+
+_MOST_OF_CHANCE = 2.0
+"""A loss of so many times that of guessing is no training: a large first epoch stays below it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What a training gives.
+
+    Attributes
+    ----------
+    words : list of str
+        The words that have vectors, commonest first.
+    counts : ndarray of shape (n_words,), int64
+        How often each stands in the corpus.
+    vectors : ndarray of shape (n_words, dim) or (parts.n_rows, dim), float32
+        A vector for each word, or for each part of words.
+    parts : Parts or None
+        What words are means of.
+    record : dict
+        Provenance, with ``epoch_losses``: each epoch's mean over its steps of -ln of the probabilities that true and drawn
+        words were told apart with, taken as the vectors change.
+    """
+
+    words: list[str]
+    counts: np.ndarray
+    vectors: np.ndarray
+    parts: Parts | None
+    record: dict[str, Any]
+
+
+def train(
+    method: str,
+    tokens: TokenCorpus,
+    *,
+    dim: int,
+    options: Word2VecOptions | FastTextOptions,
+    seed: int,
+    workers: int,
+    on_epoch: OnEpoch | None,
+    checkpoints: Path | None,
+    parts_of: Callable[[list[str]], Parts] | None = None,
+) -> Trained:
+    """Train vectors of words, or of the parts that words are means of, from random ones in ±1 / dim as gensim does.
+
+    Parameters
+    ----------
+    method : str
+        What the record calls it.
+    tokens, dim, options, seed, workers, on_epoch, checkpoints
+        As for :func:`emb_pipeline.embeddings.static.word2vec.train`.
+    parts_of : callable, optional
+        Gives the parts of the words; by default each word is its own.
+
+    Raises
+    ------
+    DataError
+        Fewer than two words reach ``min_count``, or the corpus's stream of ids is damaged.
+    DivergedError
+        The vectors ran away.
+    """
+    clock = TrainingClock()
+    workers = effective_workers(options, workers)
+    words, counts = known_words(tokens, options.min_count)
+    parts = parts_of(words) if parts_of else None
+    n_rows = parts.n_rows if parts else len(words)
+    vectors = (np.random.default_rng(seed).random((n_rows, dim), dtype=np.float32) - np.float32(0.5)) * np.float32(2 / dim)
+    checkpoint = Checkpoint(checkpoints, recipe(method, tokens, dim, options, seed))
+    progress = Progress(f"{method}_{dim}", options.epochs, tokens.n_tokens)
+    losses = fit(tokens.ids(), counts, vectors, parts, options, seed, workers, checkpoint, progress, on_epoch)
+    record = clock.record(
+        method,
+        tokens,
+        dim=dim,
+        options=options,
+        seed=seed,
+        workers=workers,
+        libraries=("numba", "numpy"),
+        epoch_losses=losses,
+    )
+    checkpoint.remove()
+    return Trained(words, counts, vectors, parts, record)
+
+
+def share_kept(counts: np.ndarray, sample: float) -> np.ndarray:
+    """With which probability an occurrence of each word is kept, as word2vec and gensim thin out: shape (n_words,)."""
+    if sample == 0:
+        return np.ones(len(counts), dtype=np.float32)
+    threshold = sample * counts.sum()
+    share: np.ndarray = np.minimum(1, (np.sqrt(counts / threshold) + 1) * threshold / counts)
+    return share.astype(np.float32)
+
+
+def fit(
+    stream: IdStream,
+    counts: np.ndarray,
+    inputs: np.ndarray,
+    parts: Parts | None,
+    options: Word2VecOptions | FastTextOptions,
+    seed: int,
+    workers: int,
+    checkpoint: Checkpoint,
+    progress: Progress,
+    on_epoch: OnEpoch | None,
+) -> list[float]:
+    """Train on a stream, changing ``inputs`` in place; gives the loss of each epoch."""
+    outputs = np.zeros((len(counts), inputs.shape[1]), dtype=np.float32)
+    learn = partial(
+        _learnt,
+        n_words=len(counts),
+        tables=(share_kept(counts, options.sample), *alias_table(counts**NOISE_EXPONENT)),
+        options=options,
+        vectors=(inputs, outputs),
+        parts=parts,
+    )
+    state = {"inputs": inputs, "outputs": outputs}
+    losses = checkpoint.restore(state)
+    progress.start(len(losses))
+    with ThreadPoolExecutor(workers) as threads:
+        for epoch in range(len(losses) + 1, options.epochs + 1):
+            jobs = [
+                threads.submit(learn, batch, _rates(batch, epoch, stream.n_tokens, options), seeded(seed, epoch, number))
+                for number, batch in enumerate(stream.batches)
+            ]
+            loss, n_steps = np.sum([job.result() for job in jobs], axis=0)
+            losses.append(float(loss / max(n_steps, 1)))
+            require_converging(
+                progress.name,
+                f"epoch {epoch}",
+                losses[-1],
+                f"lower learning_rate (now {options.learning_rate:g})",
+                (inputs, outputs),
+                most=_MOST_OF_CHANCE * (1 + options.negative) * math.log(2),
+            )
+            checkpoint.save(state, losses)
+            progress.epoch(epoch, losses[-1])
+            if on_epoch:
+                on_epoch(epoch, losses[-1])
+    return losses
+
+
+def _rates(
+    batch: IdBatch, epoch: int, n_tokens: int, options: Word2VecOptions | FastTextOptions
+) -> tuple[np.float32, np.float32]:
+    """Step sizes at a batch's beginning and end: they fall linearly over the tokens of all epochs to a thousandth."""
+    done = np.array([batch.first_token, batch.first_token + len(batch.ids)]) + (epoch - 1) * n_tokens
+    first, last = options.learning_rate * (1 - 0.999 * done / (options.epochs * n_tokens))
+    return np.float32(first), np.float32(last)
+
+
+def _learnt(
+    batch: IdBatch,
+    rates: tuple[np.float32, np.float32],
+    state: np.uint64,
+    *,
+    n_words: int,
+    tables: tuple[np.ndarray, np.ndarray, np.ndarray],
+    options: Word2VecOptions | FastTextOptions,
+    vectors: tuple[np.ndarray, np.ndarray],
+    parts: Parts | None,
+) -> tuple[float, int]:
+    keep, threshold, other = tables
+    of_mean = options.architecture == "cbow"
+    common = (
+        *(batch.ids, batch.ends, n_words, keep, threshold, other),
+        *(options.window, options.negative, of_mean, rates, *vectors, state),
+    )
+    learnt: tuple[float, int] = learn_words(*common) if parts is None else learn_subwords(*common, parts.rows, parts.starts)
+    return learnt

@@ -1,0 +1,83 @@
+"""The language of a model is what its card says, or unknown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from emb_pipeline.embeddings.contextual.model_languages import languages_of
+from emb_pipeline.embeddings.contextual.sentence_transformer import load
+from emb_pipeline.embeddings.options import SentenceTransformerOptions
+from emb_pipeline.experiment import expand_grid
+from emb_pipeline.pipelines.evaluate.nodes import COSTS, cells_table
+from emb_pipeline.pipelines.facts import cells_of, pretrained_languages
+
+
+@pytest.mark.parametrize(
+    ("card", "languages"),
+    [
+        ("---\nlanguage: en\nlicense: mit\n---\n# A model\n", ["en"]),
+        ("\ufeff---\nlanguage:\n- en\n- de\n- no\n---\n", ["en", "de", "no"]),
+        ("---\r\nlanguage: [multilingual]\r\n---\r\n", ["multilingual"]),
+        ("---\nlicense: mit\n---\nlanguage: en\n", []),
+        ("---\nlanguage: {en: 1}\n---\n", []),
+        ("---\nlanguage: '<script>alert(1)</script>'\n---\n", []),
+        ("---\nlanguage: [en\n---\n", []),
+        ("---\n" + "[" * 20_000 + "\n---\n", []),
+        ("language: en", []),
+        ("", []),
+        (None, []),
+    ],
+)
+def test_the_language_is_read_from_the_head_of_the_card(card: str | None, languages: list[str], tmp_path: Path) -> None:
+    if card is not None:
+        (tmp_path / "README.md").write_text(card, encoding="utf-8", newline="")
+    assert languages_of(tmp_path) == languages
+
+
+def test_a_card_that_is_no_text_is_no_fault(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_bytes(b"---\nlanguage: \xff\xfe\n---\n")
+    assert languages_of(tmp_path) == []
+
+
+def test_the_language_goes_from_the_model_to_whatever_is_made_from_it(tiny_transformer: Path, tmp_path: Path) -> None:
+    """From the folder through the table of cells to the decision."""
+    import shutil
+
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_transformer, folder)
+    (folder / "README.md").write_text("---\nlanguage: en\n---\n")
+    encoder = load(SentenceTransformerOptions(path=folder), tmp_path / "encoder")
+    training = {"params": {"corpus_tokens": None}, "metrics": {"train_seconds": 1.0, "peak_rss_bytes": 9}, "series": {}}
+    training["tags"] = {"provenance": encoder.provenance}
+    record = {
+        "embedding": "pretrained.e5",
+        "task": "t",
+        "kind": "retrieval",
+        "dim": 16,
+        "tags": {"options": "{}"},
+        "details": {},
+    }
+    record |= {"params": {"origin": "pretrained", "method": "sentence_transformer", "dim": 16, "tuned": False, "seed": 0}}
+    record |= {"metrics": {"ndcg@10": 0.5, **dict.fromkeys(COSTS, 1.0)}}
+    table = cells_table([record], training).to_pandas()
+    derived = {**record, "embedding": "pretrained.static"}
+    own = {**training, "tags": {"provenance": {}}}
+    assert set(cells_table([derived], own, bases=[training]).column("languages").to_pylist()) == {"en"}
+    assert set(cells_table([derived], own).column("languages").to_pylist()) == {None}
+    grid = {
+        "corpora": ["domain"],
+        "methods": {"word2vec": [8]},
+        "pretrained": {
+            "e5": {"method": "sentence_transformer", "options": {"path": str(folder)}},
+            "glove": {"options": {"path": "x.txt", "format": "glove_text"}},
+        },
+        "derived": {"pretrained.small": {"method": "reduced", "of": "pretrained.e5", "options": {"dims": 2}}},
+        "tasks": ["t"],
+    }
+    methods = {"word2vec": {}, "static_file": {}, "sentence_transformer": {}, "reduced": {}}
+    cells = cells_of(expand_grid(grid, methods))
+    assert pretrained_languages(cells, table) == {"pretrained.e5": "en", "pretrained.small": "en", "pretrained.glove": ""}
+    assert pretrained_languages(cells, pd.DataFrame(columns=table.columns))["pretrained.small"] == ""
