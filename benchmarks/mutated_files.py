@@ -10,7 +10,7 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
-from tests.text.mutated_files import cases, mutate, read
+from tests.readers.mutated_files import cases, mutate, read
 
 
 def main(n: int, seed: int) -> int:

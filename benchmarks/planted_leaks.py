@@ -2,7 +2,7 @@
 
     PYTHONPATH=. python benchmarks/planted_leaks.py [leaks of each kind, 1,000 by default] [folder with data sets]
 
-Leaks are planted in random texts (`tests/text/planted.py`): copies, changed words, texts inside one another, halves, with
+Leaks are planted in random texts (`tests/tasks/planted.py`): copies, changed words, texts inside one another, halves, with
 as many clean test texts; near-duplicates where folds are drawn; labels that are written into the text; held-out texts inside
 longer sentences of a corpus. Real data has no planted leaks: with a folder that has ``sentence_classification`` in it, the
 texts of each of its files are halved into training and test, and what is found there is counted. What was found and is a
@@ -18,9 +18,9 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-from tests.text.planted import LEAKS, as_examples, changed, leaking_examples, random_texts
+from tests.tasks.planted import LEAKS, as_examples, changed, leaking_examples, random_texts
 
-from emb_pipeline.text.audit import audit_classification, corpus_overlap
+from emb_pipeline.tasks.audit import audit_classification, corpus_overlap
 from emb_pipeline.text.held_out import HeldOut
 from emb_pipeline.text.near_duplicates import equal_texts, near_pairs, near_pairs_between
 from emb_pipeline.text.seen import seen_classification

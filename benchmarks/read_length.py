@@ -21,12 +21,12 @@ from emb_pipeline.embeddings.contextual import sentence_transformer
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
 from emb_pipeline.embeddings.options import Bm25Options, SentenceTransformerOptions
 from emb_pipeline.embeddings.retrieval.bm25 import Bm25
+from emb_pipeline.readers.docstrings.packages import CACHE, docstring_table, summary_retrieval
 from emb_pipeline.tasks.cut_texts import measure_cut_texts
 from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.examples import RetrievalTask
 from emb_pipeline.tasks.options import RetrievalOptions
 from emb_pipeline.tasks.retrieval.evaluate import evaluate_retrieval
-from emb_pipeline.text.docstrings import CACHE, docstring_table, summary_retrieval
 
 RAW = Path(__file__).parents[1] / "data" / "01_raw"
 

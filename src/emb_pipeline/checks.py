@@ -23,8 +23,8 @@ from emb_pipeline.experiment import (
     evaluated_tasks,
     expand_grid,
 )
+from emb_pipeline.readers.readings import CorpusReading
 from emb_pipeline.tasks.registry import KINDS
-from emb_pipeline.text.readings import CorpusReading
 
 SECTIONS = (
     "use_case",

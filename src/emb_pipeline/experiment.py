@@ -26,14 +26,14 @@ from pydantic import (
     model_validator,
 )
 
+from emb_pipeline.corrupt.training_text import Spoil
 from emb_pipeline.efficiency.vector_search import IN_PROCESS
 from emb_pipeline.embeddings.options import BagTuningOptions, EncoderTuningOptions, Options, TuningOptions
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.errors import suggest
 from emb_pipeline.names import is_further_seed, is_resample
+from emb_pipeline.readers.readings import CorpusReading
 from emb_pipeline.tasks.registry import KINDS, Kind
-from emb_pipeline.text.readings import CorpusReading
-from emb_pipeline.text.spoiling import Spoil
 
 SHUFFLED = "shuffled_"
 TUNING: dict[str, tuple[str, type[TuningOptions]]] = {

@@ -24,7 +24,7 @@ from emb_pipeline.diagnostics.word_tests import (
 )
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.errors import DataError
-from emb_pipeline.text.word_sets import WordSetReading, analogy_questions, scored_pairs_of_words
+from emb_pipeline.readers.word_sets import WordSetReading, analogy_questions, scored_pairs_of_words
 
 
 def _vectors(words: list[str], dim: int = 12, seed: int = 0) -> WordVectors:

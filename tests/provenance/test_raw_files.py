@@ -14,9 +14,9 @@ from emb_pipeline.embeddings.options import SentenceTransformerOptions, StaticFi
 from emb_pipeline.experiment import CorpusDefinition, TaskDefinition
 from emb_pipeline.provenance import raw_files
 from emb_pipeline.provenance.raw_files import FileHashes, fingerprint_inputs
-from emb_pipeline.text.readings import CsvReading
-from emb_pipeline.text.sources import sources
-from emb_pipeline.text.word_sets import WordSetReading
+from emb_pipeline.readers.downloads import sources
+from emb_pipeline.readers.readings import CsvReading
+from emb_pipeline.readers.word_sets import WordSetReading
 
 
 def written(root: Path, *names: str) -> None:

@@ -12,14 +12,14 @@ import pytest
 
 from emb_pipeline.reporting.figures import dose_figure
 from emb_pipeline.reporting.page import audit_state, report_page
-from emb_pipeline.tasks.retrieval.reader import RetrievalTables
-from emb_pipeline.text.audit import (
+from emb_pipeline.tasks.audit import (
     audit_classification,
     audit_extractive,
     audit_retrieval,
     audit_sequence_labelling,
     audit_similarity,
 )
+from emb_pipeline.tasks.retrieval.reader import RetrievalTables
 from tests.reporting.conftest import TOPIC, Tables, audit, comparisons, leaderboard, word_map
 from tests.reporting.test_figures import contrast
 

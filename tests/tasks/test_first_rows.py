@@ -11,10 +11,10 @@ import pytest
 from pydantic import TypeAdapter
 
 from emb_pipeline.errors import DataError, DataErrors
+from emb_pipeline.readers import downloads
+from emb_pipeline.readers.readings import CorpusReading
 from emb_pipeline.tasks.first_rows import check_first_rows
 from emb_pipeline.tasks.registry import KINDS
-from emb_pipeline.text import sources
-from emb_pipeline.text.readings import CorpusReading
 
 
 def check(
@@ -101,8 +101,8 @@ def test_public_sources_are_not_fetched_for_it(tmp_path: Path, monkeypatch: pyte
     def refuse(*_: object, **__: object) -> Path:
         raise AssertionError("fetched")
 
-    monkeypatch.setattr("emb_pipeline.text.files.fetch", refuse)
-    source = next(iter(sources.sources()))
+    monkeypatch.setattr("emb_pipeline.readers.files.fetch", refuse)
+    source = next(iter(downloads.sources()))
     check(tmp_path, {"own": [{"reader": "text", "source": source}]}, {})
     with pytest.raises(DataError, match="'imaginary' is not among"):
         monkeypatch.undo()

@@ -14,7 +14,7 @@ from emb_pipeline.tasks.folds import example_groups, fold_groups
 from emb_pipeline.tasks.options import ClassificationOptions
 from emb_pipeline.text.seen import with_near_groups
 from emb_pipeline.text.texts import tokenised
-from tests.text.planted import as_examples, changed, random_texts
+from tests.tasks.planted import as_examples, changed, random_texts
 
 
 @pytest.mark.parametrize(("near", "low", "high"), [("together", 0.4, 0.6), ("apart", 0.8, 1.0)])

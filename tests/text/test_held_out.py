@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from emb_pipeline.text.audit import corpus_overlap
+from emb_pipeline.tasks.audit import corpus_overlap
 from emb_pipeline.text.held_out import HeldOut
 from emb_pipeline.text.tokens import write_tokens
-from tests.text.planted import random_texts
+from tests.tasks.planted import random_texts
 
 
 def test_a_corpus_without_held_out_sentences_does_not_overlap_with_the_task(tmp_path: Path) -> None:

@@ -16,11 +16,11 @@ from emb_pipeline.deployment.fitting import ready_to_use
 from emb_pipeline.embeddings.options import TfidfOptions
 from emb_pipeline.embeddings.registry import encoder
 from emb_pipeline.errors import DataError
+from emb_pipeline.readers.documents import read_documents
+from emb_pipeline.readers.readings import CorpusReading, JsonlReading
+from emb_pipeline.tasks.cutting import audit_cutting
 from emb_pipeline.tasks.registry import KINDS
-from emb_pipeline.text.cutting import audit_cutting
-from emb_pipeline.text.documents import read_documents
 from emb_pipeline.text.held_out import HeldOut
-from emb_pipeline.text.readings import CorpusReading, JsonlReading
 from emb_pipeline.text.tokens import mark_words, sentences, tokenize, unmarked, write_tokens
 
 

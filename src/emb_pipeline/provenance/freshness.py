@@ -29,9 +29,9 @@ from pydantic import BaseModel, ValidationError
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.provenance.code_fingerprint import Choice, CodeGraph, Target
 from emb_pipeline.provenance.raw_files import FileHashes, fingerprint_inputs
+from emb_pipeline.readers.readings import Reading
 from emb_pipeline.storage.atomic import atomic_path
 from emb_pipeline.tasks.registry import KINDS
-from emb_pipeline.text.readings import Reading
 
 PACKAGE = "emb_pipeline"
 CODE, INPUT = "code", "input"
@@ -42,7 +42,7 @@ RULE = 2
 _MACHINE_PARAMETERS = ("folders",)
 _OF_THE_GRID = ("evaluate_on",)
 """What an embedding's parameters say about which cells there are, and not about any of them."""
-_FINGERPRINTED_BY_ENTRY = ("text/sources.json",)
+_FINGERPRINTED_BY_ENTRY = ("readers/sources.json",)
 """Packaged files of which a node reads the entries that its parameters name."""
 _REGISTRIES: Mapping[Target, Mapping[str, Any]] = {
     Target("emb_pipeline.embeddings.registry", "METHODS"): METHODS,

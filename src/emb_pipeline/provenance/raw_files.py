@@ -17,9 +17,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from emb_pipeline.provenance.code_fingerprint import version_of
+from emb_pipeline.readers.downloads import sources
+from emb_pipeline.readers.readings import Reading, package_names, source_names
 from emb_pipeline.storage.atomic import atomic_path
-from emb_pipeline.text.readings import Reading, package_names, source_names
-from emb_pipeline.text.sources import sources
 
 _log = logging.getLogger(__name__)
 _SETTLED_NS = 2_000_000_000

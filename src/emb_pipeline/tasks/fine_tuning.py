@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
+from emb_pipeline.corrupt.typos import texts_under_test
 from emb_pipeline.embeddings import registry
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
@@ -53,7 +54,6 @@ from emb_pipeline.tasks.sequence_labeling.evaluate import SequenceLabellingTask
 from emb_pipeline.tasks.vectors import bytes_per_vector, encoded
 from emb_pipeline.text.held_out import telling_keys
 from emb_pipeline.text.texts import Texts
-from emb_pipeline.text.typos import texts_under_test
 
 PREDICTIONS = pa.schema([("unit_id", pa.string()), ("values", pa.list_(pa.float64()))])
 """What a tuned model says of each test example: log probabilities of the classes, codes of the tags, or a span's ends."""

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from emb_pipeline.errors import DataError, DataErrors
+from emb_pipeline.readers import documents
+from emb_pipeline.readers.bad_rows import MOST_LISTED
+from emb_pipeline.readers.files import first_rows
+from emb_pipeline.readers.readings import CorpusReading
 from emb_pipeline.tasks.reading import ExamplesReader
-from emb_pipeline.text import documents
-from emb_pipeline.text.bad_rows import MOST_LISTED
-from emb_pipeline.text.files import first_rows
-from emb_pipeline.text.readings import CorpusReading
 
 N_ROWS = 1_000
 

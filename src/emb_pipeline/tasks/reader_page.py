@@ -15,9 +15,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from emb_pipeline.readers.limits import LINE_MB, RATIO, UNPACKED_MB, VARIABLE, WHOLE_MB
+from emb_pipeline.readers.readings import CorpusReading, HashRange, PlacedReading
 from emb_pipeline.tasks.registry import KINDS
-from emb_pipeline.text.limits import LINE_MB, RATIO, UNPACKED_MB, VARIABLE, WHOLE_MB
-from emb_pipeline.text.readings import CorpusReading, HashRange, PlacedReading
 
 COMMAND = "python -m emb_pipeline.tasks.reader_page"
 _HEAD = f"""# Readers

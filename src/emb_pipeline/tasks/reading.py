@@ -10,14 +10,16 @@ import pyarrow as pa
 
 from emb_pipeline.embeddings.extras import require_packages
 from emb_pipeline.errors import DataError
+from emb_pipeline.readers import labeled_texts, readings
+from emb_pipeline.readers.bad_rows import BadRows
+from emb_pipeline.readers.formats import question_answering
+from emb_pipeline.readers.readings import Tokenizer
+from emb_pipeline.tasks import audit
 from emb_pipeline.tasks.recommendation import reader as interactions
 from emb_pipeline.tasks.retrieval import reader as retrieval
 from emb_pipeline.tasks.retrieval.reader import RetrievalTables
 from emb_pipeline.tasks.sequence_labeling import reader as sequences
 from emb_pipeline.tasks.similarity import reader as scored_pairs
-from emb_pipeline.text import audit, labelled_texts, question_answering, readings
-from emb_pipeline.text.bad_rows import BadRows
-from emb_pipeline.text.readings import Tokenizer
 from emb_pipeline.text.seen import SEEN, seen_classification, seen_queries, seen_questions, seen_sentences, with_near_groups
 from emb_pipeline.text.texts import tokenised
 
@@ -35,8 +37,8 @@ class ExamplesReader:
     Attributes
     ----------
     readings
-        The type that the task's ``reading:`` in YAML is validated with: a pydantic model of `emb_pipeline.text.readings`, or
-        several of them, told apart by ``reader:``.
+        The type that the task's ``reading:`` in YAML is validated with: a model of `readers.readings`, or several of them, told
+        apart by ``reader:``.
     """
 
     readings: Any
@@ -65,7 +67,7 @@ class ExamplesReader:
     def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
         """Check the first rows of every file that is there, before anything large is read.
 
-        Called inside `emb_pipeline.text.files.first_rows`, which stops the readers of files; what only the whole can tell
+        Called inside `emb_pipeline.readers.files.first_rows`, which stops the readers of files; what only the whole can tell
         (a class with one example) is not to be asked. By default nothing is checked.
 
         Raises
@@ -75,7 +77,7 @@ class ExamplesReader:
         """
 
     def audit(self, tables: Tables) -> pa.Table:
-        """What is to be known of the examples before a score is believed (`emb_pipeline.text.audit.SCHEMA`)."""
+        """What is to be known of the examples before a score is believed (`emb_pipeline.tasks.audit.SCHEMA`)."""
         raise NotImplementedError
 
     def held_out(self, tables: Tables) -> list[str]:
@@ -99,14 +101,14 @@ class ClassificationReader(ExamplesReader):
     def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
         """Labelled texts; each class can be learnt and tested."""
         bad = BadRows.of(reading)
-        examples = labelled_texts.read_classification(reading, raw, project, bad)
+        examples = labeled_texts.read_classification(reading, raw, project, bad)
         audit.require_evaluable(examples, name)
         tables = with_near_groups(tokenised({"examples": examples}, _tokenizer(reading)))
         return {**tables, SEEN: seen_classification(tables)} | _left_out(bad, examples)
 
     def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
         """Check texts, labels and splits."""
-        labelled_texts.check_first_rows(reading, raw, project)
+        labeled_texts.check_first_rows(reading, raw, project)
 
     def audit(self, tables: Tables) -> pa.Table:
         """Duplicates, leakage and label conflicts."""

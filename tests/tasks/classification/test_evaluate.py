@@ -5,6 +5,7 @@ import pytest
 import scipy.sparse as sp
 from sklearn.metrics import f1_score
 
+from emb_pipeline.corrupt.typos import misspelt
 from emb_pipeline.embeddings.options import LsaOptions, TfidfOptions
 from emb_pipeline.embeddings.sparse.word_counts import Lsa, Tfidf
 from emb_pipeline.errors import DataError
@@ -15,7 +16,6 @@ from emb_pipeline.tasks.label_draws import nested_order
 from emb_pipeline.tasks.options import ClassificationOptions
 from emb_pipeline.tasks.probes.probe import fit_probe
 from emb_pipeline.text.texts import Texts
-from emb_pipeline.text.typos import misspelt
 
 from .conftest import EncoderPerFold, WordEncoder
 

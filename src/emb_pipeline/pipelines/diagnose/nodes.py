@@ -28,10 +28,10 @@ from emb_pipeline.experiment import EmbeddingCell, Folders
 from emb_pipeline.failures import Failed
 from emb_pipeline.pipelines.facts import are_trained_on_a_corpus, is_first
 from emb_pipeline.pipelines.failures import failures_table
+from emb_pipeline.readers.word_sets import WordSetReading, analogy_questions, scored_pairs_of_words
 from emb_pipeline.reporting.size_findings import PIP_LOSS
 from emb_pipeline.text.held_out import held_out_texts
 from emb_pipeline.text.texts import Texts
-from emb_pipeline.text.word_sets import WordSetReading, analogy_questions, scored_pairs_of_words
 
 LOGGER = logging.getLogger(__name__)
 Tables = Mapping[str, pa.Table]

@@ -9,11 +9,11 @@ import pyarrow as pa
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.experiment import CorpusDefinition, CorpusOptions, Folders, TaskDefinition
+from emb_pipeline.readers.documents import read_documents
 from emb_pipeline.storage.atomic import temporary_path
+from emb_pipeline.tasks import audit
+from emb_pipeline.tasks.cutting import audit_cutting
 from emb_pipeline.tasks.registry import KINDS
-from emb_pipeline.text import audit
-from emb_pipeline.text.cutting import audit_cutting
-from emb_pipeline.text.documents import read_documents
 from emb_pipeline.text.held_out import HELD_OUT, HeldOut, held_out_texts
 from emb_pipeline.text.tokens import EmptyCorpusError, TokenCorpus, cut, write_tokens
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from emb_pipeline.corrupt.resamples import resampled
+from emb_pipeline.corrupt.training_text import spoilt
 from emb_pipeline.efficiency.footprint import Footprint
 from emb_pipeline.embeddings import registry
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
@@ -16,8 +18,6 @@ from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.experiment import EmbeddingCell, Folders, Resample, Spoiling
 from emb_pipeline.pipelines.failures import contained
 from emb_pipeline.storage.atomic import temporary_path
-from emb_pipeline.text.resampling import resampled
-from emb_pipeline.text.spoiling import spoilt
 from emb_pipeline.text.tokens import TokenCorpus, write_tokens
 
 _COMPILED: list[tuple[str, Any, int]] = []

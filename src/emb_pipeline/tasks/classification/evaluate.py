@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
+from emb_pipeline.corrupt.typos import texts_under_test
 from emb_pipeline.embeddings.encoding_clock import EncodingClock
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.protocols import Setting, TaskEncoder, TextEncoder, Vectors
@@ -25,7 +26,6 @@ from emb_pipeline.tasks.probes.probe import Probe, ProbeTraining, fit_probe
 from emb_pipeline.tasks.scores import measured
 from emb_pipeline.tasks.training_draws import TrainingDraws
 from emb_pipeline.tasks.vectors import bytes_per_vector, encoded, float_vectors, unstored_vector
-from emb_pipeline.text.typos import texts_under_test
 
 
 def evaluate_classification(

@@ -14,12 +14,12 @@ import numpy as np
 import pyarrow as pa
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.text.audit import AuditLines, audit_left_out
-from emb_pipeline.text.bad_rows import BadRows
-from emb_pipeline.text.files import NamedFile, named_files
+from emb_pipeline.readers.bad_rows import BadRows
+from emb_pipeline.readers.files import NamedFile, named_files
+from emb_pipeline.readers.readings import CsvReading, InteractionsReading, PlacedReading, TabularReading, TsvReading
+from emb_pipeline.readers.tables import column_names, identified_texts, identifier, rows, table_of, text_of, values_of_rows
+from emb_pipeline.tasks.audit import AuditLines, audit_left_out
 from emb_pipeline.text.hashing import text_hash
-from emb_pipeline.text.readings import CsvReading, InteractionsReading, PlacedReading, TabularReading, TsvReading
-from emb_pipeline.text.tables import column_names, identified_texts, identifier, rows, table_of, text_of, values_of_rows
 
 SPLITS = ("train", "validation", "test")
 INTERACTIONS_SCHEMA = pa.schema(
@@ -138,7 +138,7 @@ def read_interactions(reading: InteractionsReading, raw: Path, project: Path, na
 
 
 def check_first_rows(reading: InteractionsReading, raw: Path, project: Path) -> None:
-    """Check the first rows of every file that is there, one by one; see `emb_pipeline.text.files.first_rows`.
+    """Check the first rows of every file that is there, one by one; see `emb_pipeline.readers.files.first_rows`.
 
     Raises
     ------

@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterator
 from typing import Literal, NamedTuple
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.text.bad_rows import BadRows, take_or_raise
-from emb_pipeline.text.files import NamedFile, lines, per_file
-from emb_pipeline.text.readings import TabularReading
-from emb_pipeline.text.tables import column_names, identifier, rows
+from emb_pipeline.readers.bad_rows import BadRows, take_or_raise
+from emb_pipeline.readers.files import NamedFile, lines, per_file
+from emb_pipeline.readers.readings import TabularReading
+from emb_pipeline.readers.tables import column_names, identifier, rows
 
 GRADES = frozenset("relevance rel score grade label judgment judgement rating gold relevant is_relevant".split())
 """Names that columns with grades have in published data sets."""

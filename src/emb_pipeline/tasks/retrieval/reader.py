@@ -15,12 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.tasks.retrieval.judgments import Judgment, grade_column, grade_of, table_judgments, trec_judgments
-from emb_pipeline.text import docstrings, markup, question_answering
-from emb_pipeline.text.bad_rows import BadRows
-from emb_pipeline.text.files import NamedFile, named_files
-from emb_pipeline.text.hashing import text_hash
-from emb_pipeline.text.readings import (
+from emb_pipeline.readers.bad_rows import BadRows
+from emb_pipeline.readers.docstrings import packages as docstrings
+from emb_pipeline.readers.files import NamedFile, named_files
+from emb_pipeline.readers.formats import markup, question_answering
+from emb_pipeline.readers.readings import (
     BeirReading,
     DocstringRetrievalReading,
     JsonlReading,
@@ -35,8 +34,10 @@ from emb_pipeline.text.readings import (
     TsvReading,
     origin_of,
 )
-from emb_pipeline.text.splits import split_name
-from emb_pipeline.text.tables import column_names, identified_texts, identifier, require_group, rows, table_of
+from emb_pipeline.readers.splits import split_name
+from emb_pipeline.readers.tables import column_names, identified_texts, identifier, require_group, rows, table_of
+from emb_pipeline.tasks.retrieval.judgments import Judgment, grade_column, grade_of, table_judgments, trec_judgments
+from emb_pipeline.text.hashing import text_hash
 from emb_pipeline.text.tokens import tokenize
 
 BEIR_JUDGMENTS = ("query-id", "corpus-id", "score")
@@ -139,7 +140,7 @@ def read_retrieval(reading: RetrievalReading, raw: Path, project: Path, bad: Bad
 
 
 def check_first_rows(reading: RetrievalReading, raw: Path, project: Path) -> None:
-    """Check the first rows of every file that is there, one by one; see `emb_pipeline.text.files.first_rows`.
+    """Check the first rows of every file that is there, one by one; see `emb_pipeline.readers.files.first_rows`.
 
     Raises
     ------

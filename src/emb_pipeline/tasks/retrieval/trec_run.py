@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from emb_pipeline.errors import DataError
+from emb_pipeline.readers.files import NamedFile, lines
 from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.examples import RetrievalTask
 from emb_pipeline.tasks.options import RetrievalOptions
 from emb_pipeline.tasks.retrieval.evaluate import query_groups, scores_of_ranking, without_excluded
 from emb_pipeline.tasks.scores import measured
-from emb_pipeline.text.files import NamedFile, lines
 
 
 def evaluate_trec_run(task: RetrievalTask, path: Path, options: RetrievalOptions) -> Evaluation:

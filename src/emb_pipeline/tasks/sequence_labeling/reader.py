@@ -9,18 +9,20 @@ from typing import Any, cast
 import pyarrow as pa
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.text import docstrings, markup, mentions
-from emb_pipeline.text.bad_rows import BadRows
-from emb_pipeline.text.files import NamedFile, named_files
-from emb_pipeline.text.readings import (
+from emb_pipeline.readers.bad_rows import BadRows
+from emb_pipeline.readers.docstrings import mentions
+from emb_pipeline.readers.docstrings import packages as docstrings
+from emb_pipeline.readers.files import NamedFile, named_files
+from emb_pipeline.readers.formats import markup
+from emb_pipeline.readers.readings import (
     DocstringMentionsReading,
     IobReading,
     SequenceLabellingReading,
     TaggedReading,
     origin_of,
 )
-from emb_pipeline.text.splits import split_name
-from emb_pipeline.text.tables import require_group, require_named_split, values_of_rows
+from emb_pipeline.readers.splits import split_name
+from emb_pipeline.readers.tables import require_group, require_named_split, values_of_rows
 from emb_pipeline.text.tagging import OUTSIDE, is_tag
 
 SENTENCES_SCHEMA = pa.schema(
@@ -98,7 +100,7 @@ def read_sequence_labelling(
 
 
 def check_first_rows(reading: SequenceLabellingReading, raw: Path, project: Path) -> None:
-    """Check the first sentences of every file that is there; see `emb_pipeline.text.files.first_rows`.
+    """Check the first sentences of every file that is there; see `emb_pipeline.readers.files.first_rows`.
 
     Raises
     ------

@@ -10,11 +10,12 @@ from typing import Any
 import pyarrow as pa
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.text import docstrings, links
-from emb_pipeline.text.bad_rows import BadRows
-from emb_pipeline.text.files import named_files
-from emb_pipeline.text.readings import DocstringLinksReading, SimilarityReading, origin_of
-from emb_pipeline.text.tables import require_group, rows
+from emb_pipeline.readers.bad_rows import BadRows
+from emb_pipeline.readers.docstrings import links
+from emb_pipeline.readers.docstrings import packages as docstrings
+from emb_pipeline.readers.files import named_files
+from emb_pipeline.readers.readings import DocstringLinksReading, SimilarityReading, origin_of
+from emb_pipeline.readers.tables import require_group, rows
 
 PAIRS_SCHEMA = pa.schema(
     [("pair_id", pa.string()), ("text_a", pa.string()), ("text_b", pa.string()), ("score", pa.float64())]
@@ -65,7 +66,7 @@ def read_similarity(reading: SimilarityReading, raw: Path, project: Path, bad: B
 
 
 def check_first_rows(reading: SimilarityReading, raw: Path, project: Path) -> None:
-    """Check the first rows of every file that is there, one by one; see `emb_pipeline.text.files.first_rows`.
+    """Check the first rows of every file that is there, one by one; see `emb_pipeline.readers.files.first_rows`.
 
     Raises
     ------

@@ -1,0 +1,1 @@
+"""Text made worse on purpose, and other samples of it."""

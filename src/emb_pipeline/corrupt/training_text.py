@@ -1,0 +1,70 @@
+"""Training text made worse on purpose: what poor training costs downstream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from emb_pipeline.corrupt.typos import misspelt
+from emb_pipeline.text.tokens import TokenCorpus, cut, tokenize, write_sentences
+
+Spoil: TypeAlias = Literal["less_text", "shuffled_words", "typos"]
+SENTENCES_SHUFFLED = 20_000
+"""Sentences whose words are exchanged among each other at a time: memory does not grow with the corpus."""
+
+
+def spoilt(corpus: TokenCorpus, folder: Path, kind: Spoil, dose: float, *, seed: int = 0) -> TokenCorpus:
+    """A corpus of which a share was spoilt.
+
+    Parameters
+    ----------
+    corpus : TokenCorpus
+        The text as it is; it stays so.
+    folder : Path
+        Where the spoilt one goes.
+    kind : {"less_text", "shuffled_words", "typos"}
+        ``less_text`` leaves out sentences, everywhere alike, until the share of the tokens is gone. ``shuffled_words``
+        permutes a share of the tokens among the places that they stand at, 20,000 sentences at a time: words keep their
+        frequencies and lose their company. ``typos`` puts one slip into a share of the words of four characters or more
+        (`emb_pipeline.corrupt.typos.misspelt`).
+    dose : float
+        The share, between 0 and 1.
+    seed : int
+        Of what is shuffled; the others draw from position and text alone.
+
+    Raises
+    ------
+    ValueError
+        A dose outside of 0 to 1, or another kind.
+    """
+    if not 0 < dose <= 1:
+        raise ValueError(f"a dose is a share above 0 and up to 1, not {dose}")
+    if kind == "less_text":
+        if dose == 1:
+            raise ValueError("less_text with a dose of 1 leaves no text")
+        return cut(corpus, folder, max(1, round((1 - dose) * corpus.n_tokens)))
+    if kind == "shuffled_words":
+        return _rewritten(_shuffled(corpus, dose, np.random.default_rng(seed)), folder, corpus)
+    if kind == "typos":
+        return _rewritten((tokenize(misspelt(" ".join(tokens), dose)) for tokens in corpus), folder, corpus)
+    raise ValueError(f"{kind!r} is no way to spoil a corpus; there are less_text, shuffled_words and typos")
+
+
+def _rewritten(sentences: Iterator[list[str]], folder: Path, corpus: TokenCorpus) -> TokenCorpus:
+    """The corpus with another sentence in the place of each."""
+    return write_sentences(zip(corpus.document_numbers(), sentences, strict=True), folder, like=corpus)
+
+
+def _shuffled(corpus: TokenCorpus, dose: float, rng: np.random.Generator) -> Iterator[list[str]]:
+    sentences = iter(corpus)
+    while block := list(islice(sentences, SENTENCES_SHUFFLED)):
+        tokens = np.array([token for sentence in block for token in sentence], dtype=object)
+        places = np.flatnonzero(rng.random(len(tokens)) < dose)
+        tokens[places] = tokens[rng.permutation(places)]
+        ends = np.cumsum([len(sentence) for sentence in block])
+        for start, end in zip([0, *ends[:-1]], ends, strict=True):
+            yield tokens[start:end].tolist()
