@@ -27,9 +27,9 @@ import pandas as pd
 from scipy.stats import norm
 
 from emb_pipeline.names import MEASURED_BEST, NOT_ABOVE_FLOOR, ONLY, SHOWN
-from emb_pipeline.statistics.decision import Rules, decide
-from emb_pipeline.statistics.label_luck import label_variance
-from emb_pipeline.statistics.scored import Scored
+from emb_pipeline.statistics.decision.decide import Rules, decide
+from emb_pipeline.statistics.decision.scored import Scored
+from emb_pipeline.statistics.learning_curves.label_luck import label_variance
 
 ACCURACY, SHARED = 0.7, 0.6
 """Of all embeddings but the best; and how much of an item's difficulty is the same for all of them."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from emb_pipeline.statistics.comparisons import sign_flip_tests
-from emb_pipeline.statistics.dyadic import dyadic_excess
+from emb_pipeline.statistics.comparisons.pairs import sign_flip_tests
+from emb_pipeline.statistics.intervals.dyadic import dyadic_excess
 
 N_SETS, N_UNITS = 400, 300
 

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from emb_pipeline.statistics.label_curves import learning_curves
+from emb_pipeline.statistics.learning_curves.label_curves import learning_curves
 from emb_pipeline.statistics.resampling import Resampling
 
 N_LABELS = 6000

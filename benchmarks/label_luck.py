@@ -5,7 +5,7 @@
 Two embeddings see the same 40 informative numbers through independent noise of equal size, five classes, so neither is
 better. Each repeat draws other labeled examples and other test examples (*folds* are five folds of all examples), fits the
 project's probe, and compares. *Units*: variance over test units alone, as if the labels were given. *Labels too*: with that
-over ten bootstrap samples of the labels (`emb_pipeline.statistics.extra_variance.of_training_draws`) and t quantiles
+over ten bootstrap samples of the labels (`intervals.extra_variance.of_training_draws`) and t quantiles
 (Welch–Satterthwaite). Wanted: 5 % and 95 %. The expected accuracy is the mean over all repeats.
 
 200 repeats with up to 300 labels, 100 with 1,000:
@@ -32,7 +32,7 @@ import numpy as np
 from scipy.stats import t as student
 from threadpoolctl import threadpool_limits
 
-from emb_pipeline.statistics.extra_variance import of_training_draws
+from emb_pipeline.statistics.intervals.extra_variance import of_training_draws
 from emb_pipeline.tasks.folds import stratified_folds
 from emb_pipeline.tasks.options import ClassificationOptions
 from emb_pipeline.tasks.probes.probe import ProbeTraining

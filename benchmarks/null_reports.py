@@ -5,7 +5,7 @@
 Simulated: items of unequal difficulty, and embeddings that answer each right with the item's own probability, so that what
 differs is luck, as between training seeds of one embedding. A report has three tasks, a grid of two corpora, two methods and
 two dimensions, baselines, one control a task, and scores at three numbers of labels; everything is tested as the pipeline
-tests it (`emb_pipeline.statistics.claims`). Worlds:
+tests it (`emb_pipeline.statistics.comparisons.claims`). Worlds:
 
 * nothing differs, the control among them;
 * the control is far below the rest: what every use case looks like;
@@ -26,9 +26,9 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from emb_pipeline.statistics.claims import ACROSS, CURVE, FACTOR, PAIR, CurvePoint, check_claims
-from emb_pipeline.statistics.extra_variance import ExtraVariance
-from emb_pipeline.statistics.factorial import designs_of
+from emb_pipeline.statistics.comparisons.claims import ACROSS, CURVE, FACTOR, PAIR, CurvePoint, check_claims
+from emb_pipeline.statistics.effects.factorial import designs_of
+from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import TaskScores
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from emb_pipeline.statistics.intervals import bootstrap_means, keep_in_range
-from emb_pipeline.statistics.pseudo_values import of_ratio, of_spearman
+from emb_pipeline.statistics.intervals.bootstrap import bootstrap_means, keep_in_range
+from emb_pipeline.statistics.intervals.pseudo_values import of_ratio, of_spearman
 from emb_pipeline.statistics.resampling import multinomial_counts
 
 N_SETS, N_RESAMPLES = 1000, 1000

@@ -10,8 +10,8 @@ import pytest
 from markdown_it import MarkdownIt
 
 from emb_pipeline.deployment.card import embedding_card
-from emb_pipeline.statistics.decision import Rules, decide
-from emb_pipeline.statistics.scored import Scored
+from emb_pipeline.statistics.decision.decide import Rules, decide
+from emb_pipeline.statistics.decision.scored import Scored
 
 RIGHT = {"pretrained.minilm": 930, "pretrained.mean": 925, "task.one_hot": 887, "task.tfidf": 884, "domain.poor": 500}
 

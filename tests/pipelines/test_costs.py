@@ -18,7 +18,7 @@ from emb_pipeline.experiment import EmbeddingCell, Folders
 from emb_pipeline.pipelines.decide.nodes import DecisionOptions, costs_of, without_the_worthless, worst_costs
 from emb_pipeline.pipelines.evaluate.nodes import CELLS, cells_table
 from emb_pipeline.pipelines.measure.nodes import time_requests
-from emb_pipeline.statistics.decision import NOT_ABOVE_FLOOR
+from emb_pipeline.statistics.decision.decide import NOT_ABOVE_FLOOR
 from emb_pipeline.tasks.classification.evaluate import evaluate_classification
 from emb_pipeline.tasks.examples import ClassificationTask, SimilarityTask
 from emb_pipeline.tasks.options import ClassificationOptions, EvaluationOptions

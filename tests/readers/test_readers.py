@@ -19,7 +19,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.readers import files
+from emb_pipeline.readers import downloads, files
 from emb_pipeline.readers.documents import read_documents
 from emb_pipeline.readers.downloads import Source, SourceFile
 from emb_pipeline.readers.labeled_texts import read_classification

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from emb_pipeline.embeddings.sparse.word_counts import OneHot, Tfidf
-from emb_pipeline.statistics.extra_variance import of_training_draws
+from emb_pipeline.statistics.intervals.extra_variance import of_training_draws
 from emb_pipeline.statistics.score_tables import task_scores
 from emb_pipeline.tasks.classification.evaluate import evaluate_classification
 from emb_pipeline.tasks.examples import ClassificationTask

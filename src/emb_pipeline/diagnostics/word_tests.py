@@ -12,8 +12,8 @@ from scipy.stats import binomtest, rankdata
 
 from emb_pipeline.diagnostics.neighbours import COMMONEST, unit_vectors
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.statistics.intervals import mean_intervals
-from emb_pipeline.statistics.pseudo_values import of_spearman
+from emb_pipeline.statistics.intervals.bootstrap import mean_intervals
+from emb_pipeline.statistics.intervals.pseudo_values import of_spearman
 
 Pairs = Sequence[tuple[str, str]]
 _EXACT_SPLITS = 20_000

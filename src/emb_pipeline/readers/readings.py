@@ -16,6 +16,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from emb_pipeline.text.tokenizer import TOKENIZER, Tokenizer
+
 SplitName = Literal["train", "validation", "test"]
 
 TableFormat = Literal["csv", "tsv", "jsonl", "parquet"]
@@ -24,13 +26,6 @@ _Columns = str | tuple[str, ...]
 
 MISSING = ("NaN", "nan", "None", "NaT", "<NA>")
 """Words that pandas writes for a missing value."""
-
-
-Tokenizer = Literal["default", "whitespace"]
-TOKENIZER = (
-    "how texts become words: default (letters and digits; pairs of characters in scripts without spaces), or whitespace "
-    "(the text is cut into words already)"
-)
 
 
 class Reading(BaseModel):

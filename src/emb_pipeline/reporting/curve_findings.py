@@ -23,7 +23,7 @@ def curve_findings(
     Parameters
     ----------
     curves, crossovers : DataFrame
-        A task's rows of `emb_pipeline.statistics.label_curves.learning_curves`.
+        A task's rows of `emb_pipeline.statistics.learning_curves.label_curves.learning_curves`.
     labels : str
         What is counted (`emb_pipeline.reporting.wording.label_name`).
     unlabelled_texts : bool, optional

@@ -17,7 +17,7 @@ def difference_finding(differences: pd.DataFrame, level: float) -> Finding | Non
     Parameters
     ----------
     differences : DataFrame
-        Of `emb_pipeline.statistics.any_difference.any_differences`.
+        Of `emb_pipeline.statistics.comparisons.any_difference.any_differences`.
     level : float
         Error rate of the tests.
     """
@@ -51,7 +51,7 @@ def label_finding(differences: pd.DataFrame, learning: Collection[str]) -> Findi
     Parameters
     ----------
     differences : DataFrame
-        Of `emb_pipeline.statistics.any_difference.any_differences`.
+        Of `emb_pipeline.statistics.comparisons.any_difference.any_differences`.
     learning : collection of str
         Tasks on which something is fitted on labels.
     """

@@ -24,7 +24,7 @@ def factor_findings(shares: pd.DataFrame, effects: pd.DataFrame, level: float) -
     Parameters
     ----------
     shares, effects : DataFrame
-        A task's rows of `emb_pipeline.statistics.factorial`.
+        A task's rows of `emb_pipeline.statistics.effects.factorial`.
     level : float
         Error rate of the tests.
     """
@@ -43,7 +43,7 @@ def across_findings(across: pd.DataFrame, level: float) -> list[Finding]:
     Parameters
     ----------
     across : DataFrame
-        Of `emb_pipeline.statistics.across_tasks.effects_across_tasks`.
+        Of `emb_pipeline.statistics.effects.across_tasks.effects_across_tasks`.
     level : float
         Error rate of the tests.
     """

@@ -125,7 +125,7 @@ def factors_figure(effects: pd.DataFrame, *, level: float = 0.05) -> go.Figure:
     Parameters
     ----------
     effects : DataFrame
-        Of `emb_pipeline.statistics.factorial.factor_effects`, for all tasks: rows of `overall_effects`.
+        Of `emb_pipeline.statistics.effects.factorial.factor_effects`, for all tasks: rows of `overall_effects`.
     level : float
         A difference whose adjusted p is at most this is coloured.
 
@@ -283,7 +283,7 @@ def learning_curve_figure(curves: pd.DataFrame, task: str, labels: str = "labels
     Parameters
     ----------
     curves : DataFrame
-        Of `emb_pipeline.statistics.label_curves.learning_curves`.
+        Of `emb_pipeline.statistics.learning_curves.label_curves.learning_curves`.
     task : str
         The task.
     labels : str

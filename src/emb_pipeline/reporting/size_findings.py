@@ -20,7 +20,7 @@ def size_findings(sizes: pd.DataFrame) -> list[Finding]:
     Parameters
     ----------
     sizes : DataFrame
-        A task's rows of `emb_pipeline.statistics.sizes.smallest_sufficient`.
+        A task's rows of `emb_pipeline.statistics.decision.sizes.smallest_sufficient`.
     """
     return [_finding(str(family), rows) for family, rows in sizes.groupby("family", sort=False)]
 

@@ -10,17 +10,17 @@ import pandas as pd
 import pyarrow as pa
 
 from emb_pipeline.names import without_seed
-from emb_pipeline.statistics.claims import pair_tests
-from emb_pipeline.statistics.comparisons import paired_comparisons, sign_flip_tests
-from emb_pipeline.statistics.intervals import (
+from emb_pipeline.statistics.comparisons.claims import pair_tests
+from emb_pipeline.statistics.comparisons.letters import letters_of_comparisons
+from emb_pipeline.statistics.comparisons.pairs import paired_comparisons, sign_flip_tests
+from emb_pipeline.statistics.intervals.bootstrap import (
     bootstrap_macro_f1,
     bootstrap_means,
     keep_in_range,
     macro_f1,
     percentile_interval,
 )
-from emb_pipeline.statistics.letters import letters_of_comparisons
-from emb_pipeline.statistics.metric_ranges import largest_difference, range_of
+from emb_pipeline.statistics.intervals.metric_ranges import largest_difference, range_of
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import LOWER_IS_BETTER, Scores, TaskScores, framed, task_scores
 
@@ -128,7 +128,7 @@ def leaderboard(
         Written on each row.
     claims : DataFrame with the columns of CLAIMS, optional
         Tests of all pairs on each task's primary metric, together with all else that a report claims
-        (`emb_pipeline.statistics.claims`). Letters of other metrics hold for their own column, and there are none where
+        (`comparisons.claims`). Letters of other metrics hold for their own column, and there are none where
         the primary metric shows no difference.
     failed : DataFrame, optional
         Cells that could not be evaluated: embedding, origin, method, dim, tuned, seed, task, kind and reason.
@@ -151,7 +151,7 @@ def leaderboard(
     Embeddings that differ by their seed alone have a row each, with the letters of their common mean; those that were
     trained on a resample of their corpus have rows without letters. ``macro_f1`` is no mean of item scores, so it has
     intervals, but neither tests nor letters. No interval leaves its metric's range
-    (`emb_pipeline.statistics.metric_ranges`).
+    (`intervals.metric_ranges`).
     """
     chosen = resampling or Resampling()
     known = {(row["task"], row["embedding"]): row for row in cells.drop_duplicates(["task", "embedding"]).to_dict("records")}

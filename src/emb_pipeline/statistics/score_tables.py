@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from emb_pipeline.names import is_resample, without_seed
-from emb_pipeline.statistics.dyadic import dyadic_excess
-from emb_pipeline.statistics.extra_variance import ExtraVariance, averaged, filled_in, of_training_draws
+from emb_pipeline.statistics.intervals.dyadic import dyadic_excess
+from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance, averaged, filled_in, of_training_draws
 from emb_pipeline.statistics.resampling import group_sums
 
 REQUIRED = ("origin", "method", "dim", "tuned", "seed", "task", "label_fraction", "unit_id", "group_id", "metric", "value")

@@ -9,8 +9,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from emb_pipeline.statistics.intervals import mean_intervals
-from emb_pipeline.statistics.metric_ranges import range_of
+from emb_pipeline.statistics.intervals.bootstrap import mean_intervals
+from emb_pipeline.statistics.intervals.metric_ranges import range_of
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import TaskScores, task_scores
 

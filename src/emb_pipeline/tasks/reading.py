@@ -13,7 +13,6 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.readers import labeled_texts, readings
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.formats import question_answering
-from emb_pipeline.readers.readings import Tokenizer
 from emb_pipeline.tasks import audit
 from emb_pipeline.tasks.recommendation import reader as interactions
 from emb_pipeline.tasks.retrieval import reader as retrieval
@@ -22,6 +21,7 @@ from emb_pipeline.tasks.sequence_labeling import reader as sequences
 from emb_pipeline.tasks.similarity import reader as scored_pairs
 from emb_pipeline.text.seen import SEEN, seen_classification, seen_queries, seen_questions, seen_sentences, with_near_groups
 from emb_pipeline.text.texts import tokenised
+from emb_pipeline.text.tokenizer import Tokenizer
 
 Tables = Mapping[str, pa.Table]
 
@@ -37,8 +37,8 @@ class ExamplesReader:
     Attributes
     ----------
     readings
-        The type that the task's ``reading:`` in YAML is validated with: a model of `readers.readings`, or several of them, told
-        apart by ``reader:``.
+        The type that the task's ``reading:`` in YAML is validated with: a model of `readers.readings`, or several,
+        told apart by ``reader:``.
     """
 
     readings: Any

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import scipy.sparse as sp
 
-from emb_pipeline.readers.readings import Tokenizer
+from emb_pipeline.text.tokenizer import Tokenizer
 from emb_pipeline.text.tokens import mark_words, tokenize
 
 TOKEN_IDS = "_token_ids"

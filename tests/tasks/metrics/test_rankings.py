@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 
 from emb_pipeline.embeddings.ranking import TieOrder, largest
-from emb_pipeline.statistics.pseudo_values import of_coverage
+from emb_pipeline.statistics.intervals.pseudo_values import of_coverage
 from emb_pipeline.tasks.metrics.rankings import (
     average_popularity,
     grades_at_ranks,

@@ -32,7 +32,7 @@ from emb_pipeline.pipelines.report.nodes import (
 )
 from emb_pipeline.pipelines.stored import stored_encoder
 from emb_pipeline.provenance.freshness import versions
-from emb_pipeline.statistics.decision import (
+from emb_pipeline.statistics.decision.decide import (
     CANDIDATES,
     JOINT_CHOICE,
     RELAXATIONS,
@@ -40,12 +40,12 @@ from emb_pipeline.statistics.decision import (
     decide,
     joint_choice,
 )
-from emb_pipeline.statistics.extra_variance import ExtraVariance, averaged
-from emb_pipeline.statistics.label_luck import label_variance
-from emb_pipeline.statistics.metric_ranges import range_of
+from emb_pipeline.statistics.decision.scored import ALL_TASKS, Scored, joint
+from emb_pipeline.statistics.decision.sizes import SIZES, smallest_sufficient
+from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance, averaged
+from emb_pipeline.statistics.intervals.metric_ranges import range_of
+from emb_pipeline.statistics.learning_curves.label_luck import label_variance
 from emb_pipeline.statistics.score_tables import TaskScores, framed, task_scores
-from emb_pipeline.statistics.scored import ALL_TASKS, Scored, joint
-from emb_pipeline.statistics.sizes import SIZES, smallest_sufficient
 from emb_pipeline.tasks.registry import KINDS
 
 _log = logging.getLogger(__name__)

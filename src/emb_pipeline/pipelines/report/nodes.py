@@ -35,14 +35,16 @@ from emb_pipeline.reporting import figures
 from emb_pipeline.reporting.page import report_page
 from emb_pipeline.reporting.rows import audit_share
 from emb_pipeline.reporting.wording import label_name
-from emb_pipeline.statistics import any_difference, factorial, label_curves
 from emb_pipeline.statistics import leaderboard as statistics
-from emb_pipeline.statistics.across_tasks import effects_across_tasks
-from emb_pipeline.statistics.claims import check_claims, contrast_tests, with_average_tests
-from emb_pipeline.statistics.metric_ranges import largest_difference
+from emb_pipeline.statistics.comparisons import any_difference
+from emb_pipeline.statistics.comparisons.claims import check_claims, contrast_tests, with_average_tests
+from emb_pipeline.statistics.effects import factorial
+from emb_pipeline.statistics.effects.across_tasks import effects_across_tasks
+from emb_pipeline.statistics.intervals.metric_ranges import largest_difference
+from emb_pipeline.statistics.intervals.seeds import seed_variance
+from emb_pipeline.statistics.learning_curves import label_curves
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import TaskScores, framed, task_scores
-from emb_pipeline.statistics.seeds import seed_variance
 from emb_pipeline.statistics.unseen import scores_on_unseen
 from emb_pipeline.tasks.metrics.class_results import CLASS_RESULTS
 from emb_pipeline.tasks.registry import KINDS

@@ -20,7 +20,7 @@ from emb_pipeline.embeddings.recommenders.hybrid import Hybrid, Mixture
 from emb_pipeline.embeddings.recommenders.interactions import Interactions
 from emb_pipeline.embeddings.recommenders.profiles import Profiles
 from emb_pipeline.errors import DataError
-from emb_pipeline.statistics.pseudo_values import of_coverage, of_ratio
+from emb_pipeline.statistics.intervals.pseudo_values import of_coverage, of_ratio
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.metrics.rankings import (
     average_popularity,

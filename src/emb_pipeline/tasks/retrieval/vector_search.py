@@ -21,8 +21,8 @@ from emb_pipeline.efficiency.vector_search import (
     operating_points,
 )
 from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder, Vectors, fitted_on
-from emb_pipeline.statistics.decision import COST_TOLERANCE
-from emb_pipeline.statistics.intervals import mean_intervals
+from emb_pipeline.statistics.decision.decide import COST_TOLERANCE
+from emb_pipeline.statistics.intervals.bootstrap import mean_intervals
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.tasks.examples import RetrievalTask
 from emb_pipeline.tasks.retrieval.evaluate import (

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.protocols import Setting, TaskWordEncoder, TokenEncoder, WordEncoder
 from emb_pipeline.errors import DataError
-from emb_pipeline.statistics.pseudo_values import of_ratio
+from emb_pipeline.statistics.intervals.pseudo_values import of_ratio
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.folds import joined_groups
 from emb_pipeline.tasks.label_draws import LabelDraws, fitted_on_labelled_texts
@@ -255,7 +255,7 @@ def scored_entities(task: SequenceLabellingTask, test: np.ndarray, predicted: np
         ``f1``, ``precision`` and ``recall`` of entities, right only where type and both ends are; ``recall_seen`` and
         ``recall_unseen`` of those whose words (of any case) the training part does and does not have with their type; and
         ``f1_<type>`` where there are several; what the test part has no entity for is left out. Item scores are
-        pseudo-values whose means are these figures (`emb_pipeline.statistics.pseudo_values.of_ratio`), so that whole
+        pseudo-values whose means are these figures (`intervals.pseudo_values.of_ratio`), so that whole
         sentences are resampled.
     """
     tokens, starts = tokens_of_sentences(task.starts, test)

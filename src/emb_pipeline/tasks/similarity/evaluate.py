@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from emb_pipeline.embeddings.encoding_clock import EncodingClock
 from emb_pipeline.embeddings.protocols import Setting, TaskEncoder, TextEncoder, Vectors
-from emb_pipeline.statistics.pseudo_values import of_pearson, of_spearman
+from emb_pipeline.statistics.intervals.pseudo_values import of_pearson, of_spearman
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.examples import SimilarityTask
 from emb_pipeline.tasks.folds import joined_groups
@@ -51,9 +51,9 @@ def evaluate_similarity(
     -------
     Evaluation
         Item scores ``spearman`` and ``pearson``: pseudo-values whose means are the correlations
-        (`emb_pipeline.statistics.pseudo_values`). A pair with a text without vector has cosine 0. Pairs of the same two
+        (`intervals.pseudo_values`). A pair with a text without vector has cosine 0. Pairs of the same two
         texts are one group, and so are those of one of the task's own groups. Where pairs share texts and the task has no
-        groups, the group of a pair is named by its two texts (`emb_pipeline.statistics.dyadic`).
+        groups, the group of a pair is named by its two texts (`intervals.dyadic`).
 
     Raises
     ------

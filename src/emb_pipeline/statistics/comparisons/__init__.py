@@ -1,0 +1,1 @@
+"""Tests of differences, all of a report together."""

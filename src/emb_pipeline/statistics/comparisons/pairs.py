@@ -1,0 +1,168 @@
+"""All pairs of systems on the same units: differences, intervals, and tests that hold for all pairs together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+import pyarrow as pa
+
+from emb_pipeline.statistics.comparisons.power import smallest_detectable_difference
+from emb_pipeline.statistics.comparisons.step_down import Tested, Tests, step_down_tests
+from emb_pipeline.statistics.intervals.bootstrap import bootstrap_means
+from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance
+
+COMPARISONS = pa.schema(
+    [
+        ("embedding_a", pa.string()),
+        ("embedding_b", pa.string()),
+        ("difference", pa.float64()),
+        ("ci_low", pa.float64()),
+        ("ci_high", pa.float64()),
+        ("p", pa.float64()),
+        ("p_adjusted", pa.float64()),
+        ("detectable", pa.float64()),
+        ("n", pa.int64()),
+    ]
+)
+
+
+def paired_comparisons(
+    scores: np.ndarray,
+    names: Sequence[str],
+    *,
+    n_resamples: int = 2000,
+    n_permutations: int = 4999,
+    rng: np.random.Generator,
+    groups: np.ndarray | None = None,
+    level: float = 0.95,
+    pairs: Sequence[tuple[int, int]] | None = None,
+    largest: float = np.inf,
+    extra: ExtraVariance | None = None,
+    tests: Tests | None = None,
+) -> pa.Table:
+    """Compare each pair of systems.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_units, n_systems)
+        Item scores, in one unit order.
+    names : sequence of str
+        Names of the systems.
+    n_resamples, n_permutations : int
+        Bootstrap resamples for the intervals; random sign flips for the tests.
+    rng : Generator
+        Source of both.
+    groups : ndarray of shape (n_units,), optional
+        Units of a group are drawn, and flipped, together.
+    level : float
+        Of the intervals, each for its own pair.
+    pairs : sequence of (int, int), optional
+        The columns to compare; all pairs if left out. The tests are adjusted for these pairs.
+    largest : float
+        Largest difference that the metric can show: intervals are cut off there.
+    extra : ExtraVariance, optional
+        Variance of the systems' means beyond the units: intervals and tests hold it, too.
+    tests : Tests, optional
+        Of these pairs, where they were tested before, together with other hypotheses.
+
+    Returns
+    -------
+    Table of embedding_a, embedding_b, difference (a - b), ci_low, ci_high, p, p_adjusted, detectable, n
+        One row per pair. ``detectable`` is the true difference that the adjusted test of the pair finds in 80 % of cases.
+
+    Raises
+    ------
+    ValueError
+        Names and columns differ in number, or fewer than two units or groups.
+
+    Notes
+    -----
+    `step_down_tests` says what the p-values are. An interval is a bootstrap statement and p a randomisation statement: near
+    the border they can disagree.
+    """
+    scores = np.asarray(scores, dtype=np.float64)
+    if scores.ndim != 2 or scores.shape[1] != len(names):
+        raise ValueError(f"scores of shape {scores.shape} for {len(names)} names")
+    a, b = _pairs(len(names), pairs)
+    means = scores.mean(axis=0)
+    if tests is None:
+        tests = _tests(scores, n_permutations=n_permutations, rng=rng, groups=groups, pairs=pairs, extra=extra)
+    resampled = bootstrap_means(scores, n_resamples=n_resamples, rng=rng, groups=groups, discordant=True)
+    if extra is not None:
+        resampled = resampled + extra.deviations(n_resamples, rng)
+    tail = 50 * (1 - level)
+    differences = [resampled[:, i] - resampled[:, j] for i, j in zip(a, b, strict=True)]
+    bounds = np.array([np.percentile(each, [tail, 100 - tail]) for each in differences]).reshape(-1, 2)
+    errors = np.array([each.std() for each in differences])
+    return pa.table(
+        {
+            "embedding_a": [names[i] for i in a],
+            "embedding_b": [names[i] for i in b],
+            "difference": means[a] - means[b],
+            "ci_low": np.maximum(bounds[:, 0], -largest),
+            "ci_high": np.minimum(bounds[:, 1], largest),
+            "p": tests.p,
+            "p_adjusted": tests.p_adjusted,
+            "detectable": smallest_detectable_difference(errors, tests.critical),
+            "n": np.full(len(a), len(scores)),
+        },
+        schema=COMPARISONS,
+    )
+
+
+def sign_flip_tests(
+    scores: np.ndarray,
+    *,
+    n_permutations: int,
+    rng: np.random.Generator,
+    groups: np.ndarray | None = None,
+    pairs: Sequence[tuple[int, int]] | None = None,
+    extra: ExtraVariance | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Two-sided randomisation tests of pairs of systems, single and adjusted for their number.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_units, n_systems)
+        Item scores, in one unit order.
+    n_permutations : int
+        Random flips.
+    rng : Generator
+        Their source.
+    groups : ndarray of shape (n_units,), optional
+        Units of a group flip together.
+    pairs : sequence of (int, int), optional
+        The columns to compare; `itertools.combinations` if left out.
+    extra : ExtraVariance, optional
+        Variance of the systems' means beyond the units.
+
+    Returns
+    -------
+    p, p_adjusted : ndarray of shape (n_pairs,)
+        In the order of the pairs; see `comparisons.step_down.step_down_tests`. Systems with equal scores
+        everywhere have p = 1.
+    """
+    found = _tests(scores, n_permutations=n_permutations, rng=rng, groups=groups, pairs=pairs, extra=extra)
+    return found.p, found.p_adjusted
+
+
+def _tests(
+    scores: np.ndarray,
+    *,
+    n_permutations: int,
+    rng: np.random.Generator,
+    groups: np.ndarray | None,
+    pairs: Sequence[tuple[int, int]] | None,
+    extra: ExtraVariance | None,
+) -> Tests:
+    n_systems = np.shape(scores)[1]
+    extras = [] if extra is None else [(extra, np.eye(n_systems))]
+    tested = Tested(scores, np.column_stack(_pairs(n_systems, pairs)), groups, extras)
+    return step_down_tests([tested], n_permutations=n_permutations, rng=rng)
+
+
+def _pairs(n_systems: int, pairs: Sequence[tuple[int, int]] | None) -> tuple[np.ndarray, np.ndarray]:
+    columns = np.array(list(combinations(range(n_systems), 2)) if pairs is None else pairs, dtype=np.int64).reshape(-1, 2)
+    return columns[:, 0], columns[:, 1]

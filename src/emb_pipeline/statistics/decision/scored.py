@@ -1,0 +1,137 @@
+"""Scores of a task's candidates with their resamples: all that a decision starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from emb_pipeline.statistics.decision.dunnett import Comparisons, compare_with
+from emb_pipeline.statistics.intervals.bootstrap import bootstrap_means
+from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance
+from emb_pipeline.statistics.intervals.metric_ranges import largest_difference
+
+ALL_TASKS = "all tasks"
+"""The decision over several tasks, beside those for each."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """The candidates' scores on one task.
+
+    Attributes
+    ----------
+    task, metric : str
+        What they were scored on, and by what; higher is better.
+    embeddings : list of str
+        Names of the columns.
+    values : ndarray of shape (n_embeddings,)
+        Mean scores.
+    resampled : ndarray of shape (n_resamples, n_embeddings)
+        The same of resampled units.
+    margin : float
+        How much worse than the best is still good enough, in the metric's own scale.
+    n_units : int
+        Units that were scored.
+    largest : float
+        Largest difference that the metric can show: no bound is further away.
+    floor : Scored, optional
+        What a candidate must exceed to be worth anything, with the same resamples: controls, the largest class, chance.
+    labels_note : str
+        What is to be known of the labels that the scores are of, where these are not as many as were asked for.
+    """
+
+    task: str
+    metric: str
+    embeddings: list[str]
+    values: np.ndarray
+    resampled: np.ndarray
+    margin: float
+    n_units: int
+    largest: float = np.inf
+    floor: Scored | None = None
+    labels_note: str = ""
+
+    @classmethod
+    def of_units(
+        cls,
+        task: str,
+        metric: str,
+        embeddings: Sequence[str],
+        scores: np.ndarray,
+        margin: float,
+        *,
+        n_resamples: int,
+        rng: np.random.Generator,
+        groups: np.ndarray | None = None,
+        floors: Mapping[str, np.ndarray] | None = None,
+        extra: ExtraVariance | None = None,
+    ) -> Scored:
+        """From item scores of shape (n_units, n_embeddings), and of each floor; units of a group are drawn together.
+
+        ``extra`` is the variance of the means beyond the units: of the embeddings, then of the floors.
+        """
+        matrix = np.column_stack([scores, *(floors or {}).values()])
+        resampled = bootstrap_means(matrix, n_resamples=n_resamples, rng=rng, groups=groups, discordant=True)
+        if extra is not None:
+            resampled = resampled + extra.deviations(n_resamples, rng)
+        whole = cls(
+            task,
+            metric,
+            [*embeddings, *(floors or {})],
+            matrix.mean(axis=0),
+            resampled,
+            margin,
+            len(scores),
+            largest_difference(metric),
+        )
+        return replace(whole.among(embeddings), floor=whole.among(list(floors)) if floors else None)
+
+    def among(self, names: Sequence[str]) -> Scored:
+        """The same of some of the embeddings, in this order, with the same floor."""
+        columns = [self.embeddings.index(name) for name in names]
+        return replace(self, embeddings=list(names), values=self.values[columns], resampled=self.resampled[:, columns])
+
+    @property
+    def deviations(self) -> np.ndarray:
+        """How far each resample is from the mean of all: shape (n_resamples, n_embeddings)."""
+        return np.asarray(self.resampled - self.resampled.mean(axis=0))
+
+    @cached_property
+    def with_each(self) -> Comparisons:
+        """All embeddings against each of them."""
+        return compare_with(self.deviations, self.deviations, themselves=True)
+
+
+def joint(parts: Sequence[Scored], weights: Mapping[str, float]) -> Scored | None:
+    """Several tasks as one: the weighted mean of scores in units of each task's margin; None if no embedding serves all.
+
+    A weight says what a margin's worth on a task counts. Tasks have units of their own, so they are resampled by themselves.
+    Its floors are those that all of these tasks have.
+    """
+    counted = [part for part in parts if weights.get(part.task, 0) > 0]
+    if len(counted) < 2:
+        return None
+    shares = np.array([weights[part.task] for part in counted], dtype=np.float64)
+    shares /= shares.sum()
+    together = _weighted(counted, shares)
+    floors = [part.floor for part in counted if part.floor is not None]
+    if together is None or len(floors) < len(counted):
+        return together
+    return replace(together, floor=_weighted(floors, shares))
+
+
+def _weighted(parts: Sequence[Scored], shares: np.ndarray) -> Scored | None:
+    names = [name for name in parts[0].embeddings if all(name in part.embeddings for part in parts)]
+    if not names:
+        return None
+    n_resamples = min(len(part.resampled) for part in parts)
+    values, resampled = np.zeros(len(names)), np.zeros((n_resamples, len(names)))
+    for share, part in zip(shares, (part.among(names) for part in parts), strict=True):
+        values += share * part.values / part.margin
+        resampled += share * part.resampled[:n_resamples] / part.margin
+    largest = sum(share * part.largest / part.margin for share, part in zip(shares, parts, strict=True))
+    n_units = sum(part.n_units for part in parts)
+    return Scored(ALL_TASKS, "margins", names, values, resampled, 1.0, n_units, float(largest))

@@ -1,0 +1,1 @@
+"""Effects of corpus, method and dimension."""

@@ -1,0 +1,441 @@
+"""Factorial effects: how much of the differences between embeddings is due to corpus, method and dimension."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from emb_pipeline.statistics.comparisons.step_down import Tested, Tests, step_down_tests
+from emb_pipeline.statistics.intervals.bootstrap import bootstrap_means
+from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance
+
+REST = "seeds and the rest"
+CHANCE = "chance of the test items"
+WHOLE_GRID = "corpus × embedding"
+BETWEEN = " × "
+SHARES = {
+    "design": "string",
+    "task": "string",
+    "metric": "string",
+    "term": "string",
+    "df": "int64",
+    "share": "float64",
+    "ci_low": "float64",
+    "ci_high": "float64",
+    "spread": "float64",
+    "cells": "int64",
+    "n": "int64",
+}
+CONTRAST_KEYS = ("design", "factor", "level_a", "level_b", "within", "instead_of")
+"""The columns that identify a contrast of factors."""
+FACTOR_EFFECTS = {
+    "design": "string",
+    "task": "string",
+    "metric": "string",
+    "factor": "string",
+    "level_a": "string",
+    "level_b": "string",
+    "within": "string",
+    "instead_of": "string",
+    "difference": "float64",
+    "error": "float64",
+    "seed_error": "float64",
+    "ci_low": "float64",
+    "ci_high": "float64",
+    "p": "float64",
+    "p_adjusted": "float64",
+    "pairs": "int64",
+    "n": "int64",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """Embeddings that differ by known factors, scored on the same units.
+
+    Attributes
+    ----------
+    name : str
+        What is crossed: ``corpus × method``.
+    scores : ndarray of shape (n_units, n_cells)
+        Item scores.
+    factors : DataFrame of n_cells rows
+        The level of each factor; cells with equal levels are repetitions with other seeds.
+    groups : ndarray of shape (n_units,), optional
+        Units that are resampled together.
+    columns : ndarray of shape (n_cells,), optional
+        Place of each cell among all embeddings of the task; 0, 1, … if left out.
+    """
+
+    name: str
+    scores: np.ndarray
+    factors: pd.DataFrame
+    groups: np.ndarray | None = None
+    columns: np.ndarray | None = None
+
+    @property
+    def places(self) -> np.ndarray:
+        """Place of each cell among all embeddings of the task."""
+        return np.arange(len(self.factors)) if self.columns is None else self.columns
+
+    def __post_init__(self) -> None:
+        if self.scores.ndim != 2 or self.scores.shape[1] != len(self.factors):
+            raise ValueError(f"{self.name}: scores of shape {self.scores.shape} for {len(self.factors)} cells")
+        for factor in self.factors:
+            if self.factors[factor].nunique() < 2:
+                raise ValueError(f"{self.name}: {factor} has one level, {self.factors[factor].iloc[0]!r}: leave it out")
+
+
+def variance_shares(
+    design: Design, *, n_resamples: int, rng: np.random.Generator, level: float = 0.95
+) -> list[dict[str, object]]:
+    """Share of the variance of the cells' means that each factor, and each pair of factors, explains.
+
+    Sums of squares are of type II: those of a term, given all terms that do not contain it. Where every combination of
+    levels has the same number of cells they are the classical orthogonal decomposition. All cells are scored on the same
+    units, so what a unit adds to all of them cancels: the decomposition of the means is that of a mixed model with crossed
+    random units.
+
+    The means of finite test sets differ by chance, which would show as effects where there are none. The bootstrap gives
+    that part of each sum of squares (its mean over resamples is the observed one plus the noise), and it is taken off [1]_.
+    Shares are of all that was observed, and chance has a row of its own: where nothing differs, it has nearly everything.
+
+    Parameters
+    ----------
+    design : Design
+        The cells.
+    n_resamples, rng, level
+        Bootstrap of the units, and what the intervals cover.
+
+    Returns
+    -------
+    list of dict with term, df, share, ci_low, ci_high, spread, cells, n
+        Factors first, then pairs of them, then what is left (seeds, and interactions of three), and chance, which has no
+        interval. ``spread`` is the standard deviation between cells that the term stands for, in the metric's own scale.
+
+    Raises
+    ------
+    ValueError
+        Two terms cannot be told apart in this design (every level of one goes with one level of another).
+
+    References
+    ----------
+    .. [1] Efron & Tibshirani (1993), An Introduction to the Bootstrap, ch. 10 (bias correction).
+    """
+    terms = _terms(design.factors)
+    projections = _projections(design, terms)
+    values = design.scores.mean(axis=0)
+    resampled = bootstrap_means(design.scores, n_resamples=n_resamples, rng=rng, groups=design.groups)
+    observed = np.array([values @ projection @ values for projection in projections])
+    squares = np.stack([np.einsum("ri,ij,rj->r", resampled, projection, resampled) for projection in projections], axis=1)
+    noise = squares.mean(axis=0) - observed
+    corrected = np.maximum(observed - noise, 0)
+    resampled_parts = np.maximum(squares - 2 * noise, 0)
+    total = max(float(observed.sum()), np.finfo(np.float64).tiny)
+    totals = np.maximum(squares.sum(axis=1) - noise.sum(), resampled_parts.sum(axis=1))[:, None]
+    shares = np.divide(resampled_parts, totals, out=np.zeros_like(resampled_parts), where=totals > 0)
+    tail = 50 * (1 - level)
+    bounds = np.percentile(shares, [tail, 100 - tail], axis=0)
+    names = [*(BETWEEN.join(term) for term in terms), REST]
+    return [
+        {
+            "term": name,
+            "df": round(float(np.trace(projection))),
+            "share": corrected[row] / total,
+            "ci_low": bounds[0, row],
+            "ci_high": bounds[1, row],
+            "spread": float(np.sqrt(corrected[row] / len(values))),
+            "cells": len(values),
+            "n": len(design.scores),
+        }
+        for row, (name, projection) in enumerate(zip(names, projections, strict=True))
+        if round(float(np.trace(projection))) > 0
+    ] + [
+        {
+            "term": CHANCE,
+            "df": 0,
+            "share": min(max(float(noise.sum()), 0.0) / total, 1.0),
+            "ci_low": float("nan"),
+            "ci_high": float("nan"),
+            "spread": float(np.sqrt(max(noise.sum(), 0.0) / len(values))),
+            "cells": len(values),
+            "n": len(design.scores),
+        }
+    ]
+
+
+def factor_effects(
+    designs: Sequence[Design],
+    *,
+    n_resamples: int,
+    n_permutations: int,
+    rng: np.random.Generator,
+    level: float = 0.95,
+    largest: float = np.inf,
+    extra: ExtraVariance | None = None,
+    seed_variance: float = 0.0,
+    seed_freedom: float = np.inf,
+    tests: Tests | None = None,
+) -> list[dict[str, object]]:
+    """What one level of a factor changes against another, all else equal: overall, within each level of the others, and how
+    much more within one of these than within another (interaction).
+
+    Parameters
+    ----------
+    designs : sequence of Design
+        The crossings of one task's grid: cells scored on the same units.
+    n_resamples, n_permutations, rng, level
+        Bootstrap and sign flips of the units.
+    largest : float
+        Largest difference that the metric can show: intervals are cut off there, those of interactions at twice that.
+    extra : ExtraVariance, optional
+        Variance of all embeddings' means beyond the units, in the order that `Design.places` number.
+    seed_variance, seed_freedom : float
+        Variance of an embedding's mean score over training seeds, and its degrees of freedom (`seeds`).
+    tests : Tests, optional
+        Of these contrasts, where they were tested before, together with other hypotheses.
+
+    Returns
+    -------
+    list of dict with the columns of FACTOR_EFFECTS, task and metric left out
+        ``difference`` is the mean of a - b over the ``pairs`` combinations of the other factors in which both occur (each
+        the mean of its seeds). Interval, error and p are for other units, other training labels where ``extra`` holds them,
+        and other seeds; ``seed_error`` is the part of the ``error`` that is due to seeds. ``within`` is empty, or
+        ``method = glove``. An interaction also has ``instead_of``, say ``method = word2vec``: its difference is that within
+        the one minus that within the other. p is adjusted for all rows of all designs: they are one family, since each
+        looks at the same differences from another side.
+    """
+    contrasts = _contrasts_of(designs)
+    if not contrasts:
+        return []
+    plus, minus = _sides(contrasts)
+    differences = plus - minus
+    groups = designs[0].groups
+    n_embeddings = len(extra.covariance) if extra else 1 + max(int(design.places.max()) for design in designs)
+    weights = contrast_weights(designs, n_embeddings)
+    seeds = ExtraVariance(seed_variance * np.eye(n_embeddings), seed_freedom)
+    sources = [each for each in (extra, seeds) if each is not None]
+    if tests is None:
+        pairs = np.arange(2 * len(contrasts)).reshape(2, -1).T
+        both = np.hstack([np.clip(weights, 0, None), np.clip(-weights, 0, None)])
+        tested = Tested(np.hstack([plus, minus]), pairs, groups, [(each, both) for each in sources])
+        tests = step_down_tests([tested], n_permutations=n_permutations, rng=rng, level=1 - level)
+    resampled = bootstrap_means(differences, n_resamples=n_resamples, rng=rng, groups=groups)
+    variances = resampled.var(axis=0)
+    for source in sources:
+        of_contrasts = source.combined(weights)
+        resampled += of_contrasts.deviations(n_resamples, rng)
+        variances += np.diag(of_contrasts.covariance)
+    seed_errors = np.sqrt(np.diag(seeds.combined(weights).covariance))
+    tail = 50 * (1 - level)
+    ends = largest * np.array([2 if contrast.instead_of else 1 for contrast in contrasts])
+    bounds = np.clip(np.percentile(resampled, [tail, 100 - tail], axis=0), -ends, ends)
+    difference, errors = differences.mean(axis=0), np.sqrt(variances)
+    return [
+        {
+            **_keys(contrast),
+            "difference": difference[row],
+            "error": errors[row],
+            "seed_error": seed_errors[row],
+            "ci_low": bounds[0, row],
+            "ci_high": bounds[1, row],
+            "p": tests.p[row],
+            "p_adjusted": tests.p_adjusted[row],
+            "pairs": contrast.pairs,
+            "n": len(contrast.design.scores),
+        }
+        for row, contrast in enumerate(contrasts)
+    ]
+
+
+def contrast_keys(designs: Sequence[Design]) -> list[dict[str, str]]:
+    """What identifies each contrast of `factor_effects`, in its order."""
+    return [_keys(contrast) for contrast in _contrasts_of(designs)]
+
+
+def contrast_sides(designs: Sequence[Design]) -> tuple[np.ndarray, np.ndarray]:
+    """What `factor_effects` holds against each other: two matrices of shape (n_units, n_contrasts)."""
+    return _sides(_contrasts_of(designs))
+
+
+def contrast_weights(designs: Sequence[Design], n_embeddings: int) -> np.ndarray:
+    """Weight of each embedding of the task in each contrast: shape (n_embeddings, n_contrasts)."""
+    contrasts = _contrasts_of(designs)
+    weights = np.zeros((n_embeddings, len(contrasts)))
+    for column, contrast in enumerate(contrasts):
+        weights[contrast.design.places, column] = contrast.weights
+    return weights
+
+
+def _keys(contrast: _Contrast) -> dict[str, str]:
+    return {
+        "design": contrast.design.name,
+        "factor": contrast.factor,
+        "level_a": contrast.levels[0],
+        "level_b": contrast.levels[1],
+        "within": contrast.within,
+        "instead_of": contrast.instead_of,
+    }
+
+
+def designs_of(
+    cells: pd.DataFrame, scores: np.ndarray, groups: np.ndarray | None = None, columns: np.ndarray | None = None
+) -> list[Design]:
+    """The crossings that a grid holds: corpus × embedding, corpus × method at one dimension, corpus × dimension of a method.
+
+    Parameters
+    ----------
+    cells : DataFrame of n_cells rows
+        corpus, method and dim (as text) of trained embeddings; repetitions with other seeds are rows of their own.
+    scores : ndarray of shape (n_units, n_cells)
+        Their item scores.
+    groups : ndarray of shape (n_units,), optional
+        Units that are resampled together.
+    columns : ndarray of shape (n_cells,), optional
+        Place of each cell among all embeddings of the task.
+
+    Returns
+    -------
+    list of Design
+        Those in which every factor has two levels or more. Only combinations that every corpus has are taken.
+    """
+    cells = cells.reset_index(drop=True)
+    model = cells["method"] + "_" + cells["dim"]
+    everywhere = model.groupby(model).transform(lambda names: cells.loc[names.index, "corpus"].nunique())
+    crossed = everywhere == cells["corpus"].nunique()
+    designs = []
+    subsets: list[tuple[str, pd.Series, dict[str, pd.Series]]] = [
+        (WHOLE_GRID, crossed, {"corpus": cells["corpus"], "embedding": model})
+    ]
+    for dim in cells["dim"].unique():
+        chosen = crossed & (cells["dim"] == dim)
+        subsets.append((f"corpus × method at {dim}", chosen, {"corpus": cells["corpus"], "method": cells["method"]}))
+    for method in cells["method"].unique():
+        chosen = crossed & (cells["method"] == method)
+        subsets.append((f"corpus × dimension of {method}", chosen, {"corpus": cells["corpus"], "dimension": cells["dim"]}))
+    for name, chosen, factors in subsets:
+        rows = np.flatnonzero(chosen)
+        table = pd.DataFrame({factor: levels.iloc[rows].to_numpy() for factor, levels in factors.items()})
+        if len(rows) and all(table[factor].nunique() > 1 for factor in table):
+            designs.append(Design(name, scores[:, rows], table, groups, rows if columns is None else columns[rows]))
+    return designs
+
+
+def _terms(factors: pd.DataFrame) -> list[tuple[str, ...]]:
+    names = [str(name) for name in factors]
+    return [*((name,) for name in names), *combinations(names, 2)]
+
+
+def _projections(design: Design, terms: Sequence[tuple[str, ...]]) -> list[np.ndarray]:
+    """For each term, and for what is left, the matrix whose quadratic form is its sum of squares."""
+    factors, n = design.factors, len(design.factors)
+    codings = {term: _coding(factors, term) for term in terms}
+
+    def span(chosen: Sequence[tuple[str, ...]]) -> np.ndarray:
+        columns = np.column_stack([np.ones(n), *(codings[term] for term in chosen)])
+        basis, values, _ = np.linalg.svd(columns, full_matrices=False)
+        basis = basis[:, values > 1e-9 * values[0]]
+        return np.asarray(basis @ basis.T)
+
+    projections = []
+    for term in terms:
+        others = [other for other in terms if not set(term) <= set(other)]
+        projection = span([*others, term]) - span(others)
+        if len(term) == 1 and round(float(np.trace(projection))) < factors[term[0]].nunique() - 1:
+            raise ValueError(f"{design.name}: {term[0]} cannot be told apart from the other factors in this grid")
+        projections.append(projection)
+    return [*projections, np.eye(n) - span(terms)]
+
+
+def _coding(factors: pd.DataFrame, term: Sequence[str]) -> np.ndarray:
+    """Indicator columns of the levels of a factor, or of the combinations of two."""
+    return pd.get_dummies(_combined(factors[list(term)])).to_numpy(dtype=np.float64)
+
+
+def _combined(factors: pd.DataFrame) -> pd.Series:
+    """The levels of all factors of each cell as one name."""
+    return factors.astype(str).agg("\0".join, axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class _Contrast:
+    """One level of a factor against another; the weights of the cells sum to nothing."""
+
+    design: Design
+    factor: str
+    levels: tuple[str, str]
+    within: str
+    instead_of: str
+    weights: np.ndarray
+    pairs: int
+
+
+def _contrasts_of(designs: Iterable[Design]) -> list[_Contrast]:
+    found = []
+    for design in designs:
+        effects = list(_effects(design))
+        found += [*effects, *_interactions(design, effects)]
+    return found
+
+
+def _sides(contrasts: Sequence[_Contrast]) -> tuple[np.ndarray, np.ndarray]:
+    plus, minus = (
+        np.column_stack([each.design.scores @ np.clip(sign * each.weights, 0, None) for each in contrasts])
+        if contrasts
+        else np.empty((0, 0))
+        for sign in (1, -1)
+    )
+    return plus, minus
+
+
+def _effects(design: Design) -> Iterator[_Contrast]:
+    """Each two levels of each factor: overall, and within each level of another factor."""
+    levels = {str(name): [str(level) for level in design.factors[name]] for name in design.factors}
+    everywhere = np.ones(len(design.factors), dtype=bool)
+    for factor, of_cells in levels.items():
+        others = [name for name in levels if name != factor]
+        keys = list(zip(*(levels[name] for name in others), strict=True)) or [()] * len(of_cells)
+        scopes = [("", everywhere)]
+        for other in others:
+            scopes += [(f"{other} = {each}", np.array(levels[other]) == each) for each in dict.fromkeys(levels[other])]
+        for pair in combinations(dict.fromkeys(of_cells), 2):
+            for within, inside in scopes:
+                found = _matched(of_cells, pair, keys, inside)
+                if found is not None:
+                    yield _Contrast(design, factor, pair, within, "", *found)
+
+
+def _interactions(design: Design, effects: Sequence[_Contrast]) -> Iterator[_Contrast]:
+    """How much more the first factor changes within one level of the second than within another.
+
+    Not over the embeddings of the whole grid, whose pairs differ by more than one thing.
+    """
+    if design.name == WHOLE_GRID or len(design.factors.columns) != 2:
+        return
+    first = str(design.factors.columns[0])
+    inner = [each for each in effects if each.factor == first and each.within]
+    for one, another in combinations(inner, 2):
+        if one.levels == another.levels:
+            yield replace(one, instead_of=another.within, weights=one.weights - another.weights)
+
+
+def _matched(
+    of_cells: Sequence[str], pair: tuple[str, str], keys: Sequence[tuple[str, ...]], inside: np.ndarray
+) -> tuple[np.ndarray, int] | None:
+    """Weights of the cells, and how many combinations of the other factors have both levels; None where none has."""
+    sides: list[dict[tuple[str, ...], list[int]]] = [{}, {}]
+    for row in np.flatnonzero(inside).tolist():
+        if of_cells[row] in pair:
+            sides[pair.index(of_cells[row])].setdefault(keys[row], []).append(row)
+    shared = sides[0].keys() & sides[1].keys()
+    if not shared:
+        return None
+    weights = np.zeros(len(of_cells))
+    for key in shared:
+        for sign, side in zip((1.0, -1.0), sides, strict=True):
+            weights[side[key]] = sign / (len(side[key]) * len(shared))
+    return weights, len(shared)

@@ -1,0 +1,314 @@
+"""Bootstrap intervals of means, of pseudo-values and of macro-F1, for all systems of a task in one matrix product."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import gammaincinv, stdtrit
+
+from emb_pipeline.statistics.intervals.pseudo_values import UNBOUNDED, PseudoValues
+from emb_pipeline.statistics.resampling import group_codes, group_sums, multinomial_counts
+
+_AT_THE_END = 1e-9
+"""Share of a metric's range that a value is away from its end, below which it counts as the end itself."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value and the interval around it, in the metric's own scale."""
+
+    value: float
+    low: float
+    high: float
+
+
+def bootstrap_means(
+    scores: np.ndarray,
+    *,
+    n_resamples: int,
+    rng: np.random.Generator,
+    groups: np.ndarray | None = None,
+    discordant: bool = False,
+) -> np.ndarray:
+    """Means of resampled units, the same resamples for all systems.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_units, n_systems)
+        Item scores, in one unit order.
+    n_resamples : int
+        Resamples; 2,000 give a stable 95 % interval.
+    rng : Generator
+        Source of the resamples.
+    groups : ndarray of shape (n_units,), optional
+        Units of a group are drawn together (cluster bootstrap); the mean stays the mean over units.
+    discordant : bool
+        For differences between the systems: add to each system the noise of half a unit on which it differs from another
+        one, of variance ``step_between(scores)² / (2 n_groups²)``. The difference of two systems that agree on every unit
+        then has an interval, too [3]_.
+
+    Returns
+    -------
+    ndarray of shape (n_resamples, n_systems), float64
+
+    Raises
+    ------
+    ValueError
+        Fewer than two units or groups.
+
+    Notes
+    -----
+    Exact multinomial counts times scores: one float32 product. Scores are centred first, which keeps its rounding far
+    below the interval's width.
+
+    Means of resamples vary too little, by ``sqrt((n - 1) / n)``, and as a normal variable does where the variance is known.
+    So the deviations of a resample are all multiplied by one number, ``sqrt(n / (n - 1))`` times ``sqrt(v / chi²_v)``, with
+    v one less than the effective number of groups: every mean, and every difference of means, then varies as Student's t
+    does [4]_. With 1,000 units this widens an interval by 0.2 %, with 20 by 10 %.
+
+    References
+    ----------
+    .. [1] Efron & Tibshirani (1993), An Introduction to the Bootstrap, ch. 13.
+    .. [2] Cameron, Gelbach & Miller (2008), Bootstrap-based improvements for inference with clustered errors, RESTAT 90(3).
+    .. [3] Agresti & Min (2005), Simple improved confidence intervals for comparing matched proportions, Statistics in
+       Medicine 24(5).
+    .. [4] Hesterberg (2015), What teachers should know about the bootstrap, The American Statistician 69(4): percentile
+       intervals are too narrow with few units.
+    """
+    scores = np.asarray(scores, dtype=np.float64)
+    codes, n_groups = group_codes(groups, len(scores))
+    centre = scores.mean(axis=0)
+    sums = group_sums(scores - centre, codes, n_groups).astype(np.float32)
+    sizes = np.bincount(codes, minlength=n_groups).astype(np.float32)
+    terms = np.column_stack([sums, sizes])
+    totals = np.concatenate([counts @ terms for counts in multinomial_counts(n_groups, n_resamples, rng)]).astype(np.float64)
+    deviations = totals[:, :-1] / totals[:, -1:]
+    if discordant:
+        noise = rng.standard_normal(deviations.shape, dtype=np.float32)
+        deviations += noise * (step_between(scores) / (np.sqrt(2) * n_groups))
+    deviations *= _widening(sizes, n_resamples, rng)[:, None]
+    return np.asarray(centre + deviations)
+
+
+def step_between(scores: np.ndarray) -> float:
+    """Typical difference of two systems on a unit on which they differ: 1 where units are right or wrong.
+
+    The root mean square of the differences between neighbouring columns that are not 0; where no two differ, the spread of
+    all scores, or 1.
+    """
+    scores = np.asarray(scores, dtype=np.float64)
+    if not scores.size:
+        return 1.0
+    differences = np.abs(scores - np.roll(scores, 1, axis=1))
+    spread = float(np.ptp(scores))
+    differing = differences[differences > 1e-9 * max(spread, 1e-300)]
+    if len(differing):
+        return float(np.sqrt((differing**2).mean()))
+    return spread or 1.0
+
+
+def _widening(sizes: np.ndarray, n_resamples: int, rng: np.random.Generator) -> np.ndarray:
+    """Number that the deviations of each resample are multiplied by: shape (n_resamples,)."""
+    n_groups, freedom = len(sizes), effective_number(sizes) - 1
+    shares = (np.arange(n_resamples) + 0.5) / n_resamples
+    chi_squares = 2 * gammaincinv(freedom / 2, rng.permutation(shares))
+    widening: np.ndarray = np.sqrt(n_groups / (n_groups - 1) * freedom / chi_squares)
+    return widening
+
+
+def effective_number(sizes: np.ndarray) -> float:
+    """Number of groups of equal size that weigh as unequally as these: ``(Σ m)² / Σ m²`` [Kish 1965, Survey Sampling]."""
+    sizes = np.asarray(sizes, dtype=np.float64)
+    return float(sizes.sum() ** 2 / (sizes**2).sum())
+
+
+def percentile_interval(value: float, resampled: np.ndarray, level: float = 0.95) -> Interval:
+    """The middle ``level`` of resampled values, around a value [Efron & Tibshirani 1993, ch. 13]."""
+    tail = 50 * (1 - level)
+    low, high = np.percentile(resampled, [tail, 100 - tail])
+    return Interval(float(value), float(low), float(high))
+
+
+def mean_intervals(
+    scores: np.ndarray,
+    *,
+    n_resamples: int,
+    rng: np.random.Generator,
+    groups: np.ndarray | None = None,
+    level: float = 0.95,
+    bounds: tuple[float, float] = UNBOUNDED,
+) -> list[Interval]:
+    """Mean and interval of each system, inside its metric's bounds (`PseudoValues` know theirs); see `bootstrap_means`."""
+    means = np.asarray(scores, dtype=np.float64).mean(axis=0)
+    resampled = bootstrap_means(scores, n_resamples=n_resamples, rng=rng, groups=groups)
+    if isinstance(scores, PseudoValues):
+        bounds = scores.bounds
+    if np.isfinite(bounds).all():
+        resampled = keep_in_range(means, resampled, bounds, n_groups=group_codes(groups, len(scores))[1])
+    return [percentile_interval(mean, column, level) for mean, column in zip(means, resampled.T, strict=True)]
+
+
+def keep_in_range(
+    values: np.ndarray, resampled: np.ndarray, bounds: tuple[float, float], *, n_groups: float | np.ndarray
+) -> np.ndarray:
+    """Move resampled values so that none leaves the metric's range, and intervals of few units cover what they claim.
+
+    A deviation d of a share x becomes the share p with ``p - x = d sqrt(p (1 - p) / (x (1 - x)))``. For units that are
+    right or wrong, that turns Wald's interval into Wilson's score interval [1]_; where the variance holds groups, graded
+    scores or another luck, it does so with the effective number of units, ``x (1 - x)`` over the variance [2]_. A
+    correlation is taken by its place between -1 and 1.
+
+    At an end of the range nothing varies. What has not occurred among n units may still occur: the values follow Wilson's
+    interval of 0 or n of n, with Student's t.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_systems,)
+        The metric itself.
+    resampled : ndarray of shape (n_resamples, n_systems)
+        Of resampled units (`bootstrap_means`).
+    bounds : (float, float)
+        Ends of the metric's range.
+    n_groups : float or ndarray of shape (n_systems,)
+        Units, or groups of units, that were drawn; of a ratio, the effective number of those that count in it.
+
+    Returns
+    -------
+    ndarray of shape (n_resamples, n_systems)
+        In the same order as ``resampled``: the mapping is monotone. Where nothing varies, each system has an order of its
+        own.
+
+    References
+    ----------
+    .. [1] Wilson (1927), Probable inference, the law of succession, and statistical inference, JASA 22(158).
+    .. [2] Franco, Little, Louis & Slud (2019), Comparative study of confidence intervals for proportions in complex sample
+       surveys, Journal of Survey Statistics and Methodology 7(3).
+    """
+    low, width = bounds[0], bounds[1] - bounds[0]
+    places = np.clip((np.asarray(values, dtype=np.float64) - low) / width, 0, 1)
+    at_end = (places < _AT_THE_END) | (places > 1 - _AT_THE_END)
+    variances = np.where(at_end, 1.0, places * (1 - places))
+    deviations = (resampled - values) / width
+    ratios = deviations**2 / variances
+    if at_end.any():
+        numbers = np.broadcast_to(np.asarray(n_groups, dtype=np.float64), places.shape)[at_end]
+        quantiles = stdtrit(np.maximum(numbers - 1, 1), _spread_shares(resampled[:, at_end]))
+        deviations[:, at_end] = quantiles
+        ratios[:, at_end] = quantiles**2 / numbers
+        places, variances = np.where(at_end, places.round(), places), np.where(at_end, 0.0, variances)
+    half = np.sqrt(ratios * (variances + ratios / 4))
+    moved: np.ndarray = low + width * (places + ratios / 2 + np.sign(deviations) * half) / (1 + ratios)
+    return np.asarray(np.clip(moved, *bounds))
+
+
+def _spread_shares(resampled: np.ndarray) -> np.ndarray:
+    """Ranks of each column's values as shares between 0 and 1; of a column that does not vary, evenly spread ones."""
+    n, steps = len(resampled), np.sqrt(np.arange(2, resampled.shape[1] + 2) + 0.7)
+    ties = np.argsort(np.argsort(np.arange(n)[:, None] * steps % 1, axis=0), axis=0)
+    ranks = np.argsort(np.lexsort((ties, resampled), axis=0), axis=0)
+    shares: np.ndarray = (ranks + 0.5) / n
+    return shares
+
+
+def bootstrap_macro_f1(
+    labels: np.ndarray,
+    predictions: np.ndarray,
+    *,
+    n_resamples: int,
+    rng: np.random.Generator,
+    groups: np.ndarray | None = None,
+) -> np.ndarray:
+    """Macro-F1 of resampled units, the same resamples for all systems.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_units,)
+        Class codes from 0.
+    predictions : ndarray of shape (n_units, n_systems)
+        Predicted class codes.
+    n_resamples, rng, groups
+        As for `bootstrap_means`; deviations are widened as there.
+
+    Returns
+    -------
+    ndarray of shape (n_resamples, n_systems)
+        `keep_in_range` brings them into the range of 0 to 1.
+    """
+    resampled = resampled_macro_f1(labels, predictions, n_resamples=n_resamples, rng=rng, groups=groups)
+    values = np.array([macro_f1(labels, system) for system in np.asarray(predictions).T])
+    sizes = np.bincount(group_codes(groups, len(labels))[0])
+    return np.asarray(values + (resampled - values) * _widening(sizes, n_resamples, rng)[:, None])
+
+
+def resampled_macro_f1(
+    labels: np.ndarray,
+    predictions: np.ndarray,
+    *,
+    n_resamples: int,
+    rng: np.random.Generator,
+    groups: np.ndarray | None = None,
+) -> np.ndarray:
+    """Macro-F1 of resampled units as it is, without the widening for few units of `bootstrap_macro_f1`.
+
+    Parameters
+    ----------
+    labels, predictions, n_resamples, rng, groups
+        As for `bootstrap_macro_f1`.
+
+    Returns
+    -------
+    ndarray of shape (n_resamples, n_systems)
+
+    Notes
+    -----
+    Draw counts times indicators give labelled, predicted and right units of each class. A class that a resample neither
+    labels nor predicts is left out of its mean, as in `macro_f1`.
+    """
+    labels, predictions = np.asarray(labels, dtype=np.int64), np.asarray(predictions, dtype=np.int64)
+    codes, n_groups = group_codes(groups, len(labels))
+    n_classes = int(max(labels.max(), predictions.max())) + 1
+    rows = np.arange(len(labels))
+
+    def indicators(classes: np.ndarray, where: np.ndarray) -> np.ndarray:
+        table = np.zeros((n_groups, n_classes), dtype=np.float32)
+        np.add.at(table, (codes[where], classes[where]), 1)
+        return table
+
+    labelled = indicators(labels, rows)
+    terms = np.hstack(
+        [
+            labelled,
+            *(
+                table
+                for system in predictions.T
+                for table in (indicators(system, rows), indicators(labels, rows[system == labels]))
+            ),
+        ]
+    )
+    values = []
+    for counts in multinomial_counts(n_groups, n_resamples, rng):
+        totals = (counts @ terms).reshape(len(counts), 1 + 2 * predictions.shape[1], n_classes)
+        occurrences, hits = totals[:, :1] + totals[:, 1::2], totals[:, 2::2]
+        values.append(_macro_f1(hits, occurrences))
+    return np.concatenate(values)
+
+
+def macro_f1(labels: np.ndarray, predictions: np.ndarray) -> float:
+    """Unweighted mean over classes of F1 = 2 · right / (labelled + predicted), for classes labelled or predicted at all.
+
+    Parameters
+    ----------
+    labels, predictions : ndarray of shape (n_units,)
+        Class codes from 0.
+    """
+    labels, predictions = np.asarray(labels, dtype=np.int64), np.asarray(predictions, dtype=np.int64)
+    n_classes = int(max(labels.max(), predictions.max())) + 1
+    occurrences = np.bincount(labels, minlength=n_classes) + np.bincount(predictions, minlength=n_classes)
+    return float(_macro_f1(np.bincount(labels[labels == predictions], minlength=n_classes), occurrences))
+
+
+def _macro_f1(hits: np.ndarray, occurrences: np.ndarray) -> np.ndarray:
+    occurs = occurrences > 0
+    f1 = np.divide(2.0 * hits, occurrences, out=np.zeros(occurrences.shape), where=occurs)
+    return np.asarray(f1.sum(axis=-1) / occurs.sum(axis=-1))

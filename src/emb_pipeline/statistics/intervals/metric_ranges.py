@@ -1,0 +1,38 @@
+"""The range of each metric: no value, interval or difference that a reader sees may leave it."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from emb_pipeline.statistics.intervals.pseudo_values import UNBOUNDED
+
+_CORRELATION = re.compile(r"spearman|pearson|kendall|mcc")
+_SHARE = re.compile(
+    r"(.*_)?accuracy(_.+)?|exact_match|(.*_)?f1(_.+)?|precision(@\d+)?(_.+)?|recall(@\d+)?(_.+)?|coverage@\d+"
+    r"|(ndcg|map|mrr|hit_rate)(@\d+)?(_.+)?|auroc(_.+)?|auprc(_.+)?",
+    re.DOTALL,
+)
+
+
+def range_of(metric: str) -> tuple[float, float]:
+    """Smallest and largest value that a metric can have; infinite for one that has none, or that is not known here."""
+    if _CORRELATION.fullmatch(metric):
+        return -1.0, 1.0
+    return (0.0, 1.0) if _SHARE.fullmatch(metric) else UNBOUNDED
+
+
+def largest_difference(metric: str) -> float:
+    """Largest difference that two values of a metric can have: 1 for a share, 2 for a correlation, else infinite."""
+    low, high = range_of(metric)
+    return high - low
+
+
+def has_values_outside(metric: str, scores: np.ndarray) -> bool:
+    """Report if item scores leave the metric's range: then they are pseudo-values, and so may be means of resamples.
+
+    Means of scores within the range cannot leave it.
+    """
+    low, high = range_of(metric)
+    return bool((scores < low).any() or (scores > high).any())
