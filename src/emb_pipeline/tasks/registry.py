@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from emb_pipeline.embeddings.registry import Serves
 from emb_pipeline.tasks.evaluation import Evaluation, Service
+from emb_pipeline.tasks.metrics.metric import LATENCIES, Metric
 from emb_pipeline.tasks.options import (
     ClassificationOptions,
     EvaluationOptions,
@@ -41,8 +42,10 @@ class Kind:
         As it stands in YAML.
     options : type of BaseModel
         Options of its evaluation.
-    primary_metric : str
-        The metric that its leaderboard is sorted by.
+    metrics : tuple of Metric
+        What its evaluation scores; the leaderboard is sorted by the first of them.
+    unit : str
+        What is counted and resampled, in the plural.
     needs : frozenset of {"texts", "tokens", "search", "answers", "interactions"}
         What an embedding must give: vectors of texts, of the tokens of a text, a search, answers, or recommendations learnt
         from interactions; one of them is enough.
@@ -52,6 +55,8 @@ class Kind:
         ``module:name`` of what answers one request with an embedding; without one, no latency is measured.
     learns_from_labels : bool
         Whether a probe is trained; without one there are no labels to shuffle.
+    labels : str
+        What it learns from, in the plural.
     fine_tuning : str
         ``module:name`` of what tunes an embedding on a task's training examples; may be empty.
     tunes : frozenset of str
@@ -62,16 +67,23 @@ class Kind:
 
     name: str
     options: type[BaseModel]
-    primary_metric: str
+    metrics: tuple[Metric, ...]
+    unit: str
     needs: frozenset[Serves]
     reading: str
     task_class: str
     evaluation: str
     service: str = ""
     learns_from_labels: bool = True
+    labels: str = "labels"
     fine_tuning: str = ""
     tunes: frozenset[str] = frozenset()
     scoring: str = ""
+
+    @property
+    def primary_metric(self) -> str:
+        """Name of the metric that its leaderboard is sorted by."""
+        return self.metrics[0].name
 
     def reader(self) -> ExamplesReader:
         """How its examples are read."""
@@ -115,6 +127,13 @@ class Kind:
         return scored
 
 
+def metric_named(name: str) -> Metric:
+    """Find a metric of any kind by its name in tables; one that no kind names is written as it stands."""
+    every = [*(metric for kind in KINDS.values() for metric in kind.metrics), *LATENCIES]
+    found = [metric for metric in every if metric.covers(name)]
+    return next(iter(found), Metric(name, name.replace("_", " "), percent=False))
+
+
 def _load(place: str) -> Any:
     module, _, name = place.partition(":")
     return getattr(import_module(f"emb_pipeline.tasks.{module}"), name)
@@ -126,7 +145,12 @@ KINDS: Mapping[str, Kind] = {
         Kind(
             "classification",
             ClassificationOptions,
-            "accuracy",
+            (
+                Metric("accuracy", "accuracy"),
+                Metric("macro_f1", "macro-F1", per_unit=False),
+                Metric("log_loss", "log loss", percent=False, higher_is_better=False),
+            ),
+            "test items",
             frozenset({"texts"}),
             "reading:ClassificationReader",
             "examples:ClassificationTask",
@@ -139,7 +163,14 @@ KINDS: Mapping[str, Kind] = {
         Kind(
             "retrieval",
             RetrievalOptions,
-            "ndcg@10",
+            (
+                Metric("ndcg@10", "nDCG@10", percent=False),
+                Metric("mrr@10", "MRR@10", percent=False),
+                Metric("recall@*", "recall@{}"),
+                Metric("map", "MAP", percent=False),
+                Metric("mrr", "MRR", percent=False),
+            ),
+            "queries",
             frozenset({"texts", "search"}),
             "reading:RetrievalReader",
             "examples:RetrievalTask",
@@ -152,7 +183,17 @@ KINDS: Mapping[str, Kind] = {
         Kind(
             "recommendation",
             RecommendationOptions,
-            "ndcg@10",
+            (
+                Metric("ndcg@10", "nDCG@10", percent=False),
+                Metric("recall@20", "recall@20"),
+                Metric("mrr", "MRR", percent=False),
+                Metric("novelty@10", "novelty@10 (bits)", percent=False),
+                Metric("arp@10", "users of an item (ARP@10)", percent=False),
+                Metric("coverage@10", "coverage@10", per_unit=False),
+                Metric("ndcg@10_cold", "nDCG@10, cold items", percent=False, per_unit=False),
+                Metric("recall@20_cold", "recall@20, cold items", per_unit=False),
+            ),
+            "users",
             frozenset({"texts", "interactions"}),
             "reading:RecommendationReader",
             "recommendation.evaluate:RecommendationTask",
@@ -163,12 +204,21 @@ KINDS: Mapping[str, Kind] = {
         Kind(
             "sequence_labelling",
             SequenceLabellingOptions,
-            "f1",
+            (
+                Metric("f1", "entity F1", per_unit=False),
+                Metric("precision", "precision", per_unit=False),
+                Metric("recall", "recall", per_unit=False),
+                Metric("recall_seen", "recall seen", per_unit=False),
+                Metric("recall_unseen", "recall unseen", per_unit=False),
+                Metric("f1_*", "f1 {}", per_unit=False),
+            ),
+            "test sentences",
             frozenset({"tokens"}),
             "reading:SequenceLabellingReader",
             "sequence_labeling.evaluate:SequenceLabellingTask",
             "sequence_labeling.evaluate:evaluate_sequence_labelling",
             service="sequence_labeling.evaluate:tagging_service",
+            labels="labelled sentences",
             fine_tuning="fine_tuning:fine_tune_sequence_labelling",
             tunes=frozenset({"encoder"}),
             scoring="sequence_labeling.evaluate:score_predictions",
@@ -176,7 +226,11 @@ KINDS: Mapping[str, Kind] = {
         Kind(
             "similarity",
             EvaluationOptions,
-            "spearman",
+            (
+                Metric("spearman", "Spearman’s ρ", percent=False, per_unit=False),
+                Metric("pearson", "Pearson’s r", percent=False, per_unit=False),
+            ),
+            "pairs",
             frozenset({"texts"}),
             "reading:SimilarityReader",
             "examples:SimilarityTask",
@@ -187,7 +241,8 @@ KINDS: Mapping[str, Kind] = {
         Kind(
             "extractive_qa",
             ExtractiveOptions,
-            "answer_f1",
+            (Metric("answer_f1", "answer F1"), Metric("exact_match", "exact match")),
+            "questions",
             frozenset({"tokens", "answers"}),
             "reading:ExtractiveReader",
             "extractive_qa.evaluate:ExtractiveTask",

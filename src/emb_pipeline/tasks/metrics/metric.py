@@ -1,0 +1,46 @@
+"""The metrics that kinds of task are scored by: how each is written, and which direction is better."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric.
+
+    Attributes
+    ----------
+    name : str
+        As it stands in tables. A ``*`` at its end stands for what the data names: ``f1_*`` is the F1 of each entity type.
+    label : str
+        As it is written in text; ``{}`` is what stands for the ``*``.
+    percent : bool
+        Whether it is a share that is written in percent, and its differences in points.
+    higher_is_better : bool
+        Its direction.
+    per_unit : bool
+        Whether it is the mean of a score of each test unit. Others (F1, correlations) have pseudo-values for item scores.
+    """
+
+    name: str
+    label: str
+    percent: bool = True
+    higher_is_better: bool = True
+    per_unit: bool = True
+
+    def covers(self, name: str) -> bool:
+        """Report if this is the metric of that name."""
+        prefix, star, _ = self.name.partition("*")
+        return name.startswith(prefix) and len(name) > len(prefix) if star else name == self.name
+
+    def label_of(self, name: str) -> str:
+        """Write the metric of that name, which this one covers."""
+        return self.label.format(name[len(self.name) - 1 :].replace("_", " "))
+
+
+LATENCIES = tuple(
+    Metric(f"latency_ms_{at}", f"ms a request ({meaning})", percent=False, higher_is_better=False, per_unit=False)
+    for at, meaning in (("p50", "median"), ("p95", "95 %"), ("p99", "99 %"))
+)
+"""Of every kind that answers requests."""
