@@ -130,7 +130,7 @@ class Kind:
 def metric_named(name: str) -> Metric:
     """Find a metric of any kind by its name in tables; one that no kind names is written as it stands."""
     every = [*(metric for kind in KINDS.values() for metric in kind.metrics), *LATENCIES]
-    found = [metric for metric in every if metric.covers(name)]
+    found = sorted((metric for metric in every if metric.covers(name)), key=lambda metric: metric.name.endswith("*"))
     return next(iter(found), Metric(name, name.replace("_", " "), percent=False))
 
 
