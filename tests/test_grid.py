@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from emb_pipeline.experiment import (
-    EmbeddingCell,
+    EmbeddingSpec,
     Resample,
     Spoiling,
     TaskDefinition,
@@ -40,7 +40,7 @@ def test_every_corpus_meets_every_method_and_dimension() -> None:
 
 
 def test_a_cell_carries_the_hyper_parameters_of_its_method() -> None:
-    cell = EmbeddingCell.model_validate(expand_grid(GRID, METHODS)["generic"]["word2vec_100"])
+    cell = EmbeddingSpec.model_validate(expand_grid(GRID, METHODS)["generic"]["word2vec_100"])
     assert (cell.name, cell.dim, cell.options.window) == ("generic.word2vec_100", 100, 3)
 
 
@@ -51,14 +51,14 @@ def test_dimension_is_read_from_the_name_unless_the_name_is_a_method() -> None:
 
 
 def test_a_shuffled_control_permutes_labels_and_is_no_retrieval_system() -> None:
-    cell = EmbeddingCell.model_validate(expand_grid(GRID, METHODS)["control"]["shuffled_tfidf"])
+    cell = EmbeddingSpec.model_validate(expand_grid(GRID, METHODS)["control"]["shuffled_tfidf"])
     assert cell.shuffle_labels and cell.method == "tfidf"
-    assert cell.serves("classification") and not cell.serves("retrieval")
+    assert cell.supports("classification") and not cell.supports("retrieval")
 
 
 def test_bm25_serves_retrieval_only() -> None:
-    cell = EmbeddingCell.model_validate(expand_grid(GRID, METHODS)["task"]["bm25"])
-    assert cell.serves("retrieval") and not cell.serves("classification")
+    cell = EmbeddingSpec.model_validate(expand_grid(GRID, METHODS)["task"]["bm25"])
+    assert cell.supports("retrieval") and not cell.supports("classification")
 
 
 def test_an_unknown_method_is_refused_with_those_that_are_known() -> None:
@@ -80,7 +80,7 @@ def test_a_name_that_could_not_name_a_file_is_refused() -> None:
 def test_a_wrong_hyper_parameter_is_refused_by_name(bad: dict[str, object]) -> None:
     cell = expand_grid(GRID, {**METHODS, "word2vec": bad})["domain"]["word2vec_50"]
     with pytest.raises(ValidationError, match=next(iter(bad))):
-        EmbeddingCell.model_validate(cell)
+        EmbeddingSpec.model_validate(cell)
 
 
 def test_a_task_of_the_grid_must_be_defined() -> None:
@@ -182,7 +182,7 @@ def test_an_embedding_is_trained_again_on_spoilt_text_at_each_dose() -> None:
     cells = expand_grid(grid, METHODS)["generic"]
     made = ["word2vec_50_less_text_50", "word2vec_50_less_text_90", "word2vec_50_typos_30"]
     assert [key for key in cells if key not in expand_grid(GRID, METHODS)["generic"]] == made
-    cell = EmbeddingCell.model_validate(cells["word2vec_50_less_text_90"])
+    cell = EmbeddingSpec.model_validate(cells["word2vec_50_less_text_90"])
     assert cell.changed_text == Spoiling(of="generic.word2vec_50", kind="less_text", dose=0.9)
     assert (cell.dim, cell.seed, cell.options.window) == (50, 0, 3)
 
@@ -207,7 +207,7 @@ def test_an_embedding_is_trained_again_on_each_resample_of_its_corpus() -> None:
     cells = expand_grid(grid, METHODS)
     added = [key for key in cells["domain"] if key not in expand_grid(GRID, METHODS)["domain"]]
     assert added == ["word2vec_50_bootstrap1", "word2vec_50_bootstrap2"]
-    cell = EmbeddingCell.model_validate(cells["domain"]["word2vec_50_bootstrap2"])
+    cell = EmbeddingSpec.model_validate(cells["domain"]["word2vec_50_bootstrap2"])
     assert cell.changed_text == Resample(of="domain.word2vec_50", number=2)
     assert (cell.dim, cell.seed, cell.options.window, cell.evaluate_on) == (50, 0, 3, ())
 
@@ -258,11 +258,11 @@ DERIVED = {
 
 def test_a_derived_encoder_names_what_it_is_made_from_and_keeps_the_other_options() -> None:
     cells = expand_grid(DERIVED, {**METHODS, "bert": {"layers": 2}})
-    adapted = EmbeddingCell.model_validate(cells["domain"]["bert_adapted_32"])
+    adapted = EmbeddingSpec.model_validate(cells["domain"]["bert_adapted_32"])
     assert (adapted.base, adapted.dim) == ("generic.bert_32", 32)
     assert (adapted.options.layers, adapted.options.learning_rate) == (2, 1e-4)
-    distilled = EmbeddingCell.model_validate(cells["pretrained"]["minilm_distilled_16"])
-    assert (distilled.base, distilled.artefact) == ("pretrained.minilm_384", "encoder")
+    distilled = EmbeddingSpec.model_validate(cells["pretrained"]["minilm_distilled_16"])
+    assert (distilled.base, distilled.artifact) == ("pretrained.minilm_384", "encoder")
 
 
 @pytest.mark.parametrize(
@@ -319,8 +319,8 @@ def test_repaired_vectors_are_made_from_word_vectors_and_keep_their_size() -> No
     derived = {"generic.word2vec_50_repaired": {"method": "counter_fitted", "of": "generic.word2vec_50"}}
     pairs = {"antonyms": [["hot", "cold"]], "synonyms": [["cold", "chilly"]]}
     cells = expand_grid({**GRID, "derived": derived}, {**METHODS, "counter_fitted": {"pooling": "idf", **pairs}})
-    cell = EmbeddingCell.model_validate(cells["generic"]["word2vec_50_repaired"])
-    assert (cell.dim, cell.base, cell.artefact) == (50, "generic.word2vec_50", "vectors")
+    cell = EmbeddingSpec.model_validate(cells["generic"]["word2vec_50_repaired"])
+    assert (cell.dim, cell.base, cell.artifact) == (50, "generic.word2vec_50", "vectors")
     assert cell.options.antonyms == (("hot", "cold"),) and cell.options.pooling == "idf"
     with pytest.raises(
         ValueError, match=r"made from task.one_hot, which is no word vectors of the grid; word vectors are: dom"
@@ -356,7 +356,7 @@ def test_a_hybrid_is_made_from_any_embedding_of_texts_and_meets_recommendation_o
     assert tasks["control.shuffled_tfidf"] == ["topic"]
     hybrid = experiment.cell_named("task.hybrid_word2vec_50")
     assert hybrid.base == "domain.word2vec_50" and hybrid.adds_to_base and not hybrid.is_trained
-    cell = EmbeddingCell.model_validate(expand_grid(RECOMMENDING, {**METHODS, "ease": {}, "hybrid": {}})["task"][hybrid.key])
+    cell = EmbeddingSpec.model_validate(expand_grid(RECOMMENDING, {**METHODS, "ease": {}, "hybrid": {}})["task"][hybrid.key])
     assert cell.options.weights == (0.5,)
 
 

@@ -17,7 +17,7 @@ from emb_pipeline.experiment import (
     TUNING,
     CorpusDefinition,
     CorpusOptions,
-    EmbeddingCell,
+    EmbeddingSpec,
     Grid,
     TaskDefinition,
     evaluated_tasks,
@@ -345,7 +345,7 @@ def _embeddings(cells: Mapping[str, Mapping[str, Any]], parameters: Mapping[str,
     for origin, members in cells.items():
         for key, cell in members.items():
             of_method = shared.get(cell["method"]) or {}
-            for sentence in _validate(EmbeddingCell, cell, _names_of(METHODS[cell["method"]].options)):
+            for sentence in _validate(EmbeddingSpec, cell, _names_of(METHODS[cell["method"]].options)):
                 option = sentence.removeprefix(".").partition(":")[0].partition(".")[0]
                 if option in of_method and cell["options"].get(option) == of_method[option]:
                     yield "methods", f"methods.{cell['method']}{sentence}"

@@ -243,7 +243,7 @@ def _require_key(name: str) -> None:
         )
 
 
-class EmbeddingCell(_Strict):
+class EmbeddingSpec(_Strict):
     """One embedding of the grid and everything that fixes it."""
 
     origin: str = Field(description="domain, generic, pretrained, task or control")
@@ -269,7 +269,7 @@ class EmbeddingCell(_Strict):
             raise ValueError(f"unknown method {values.get('method')!r}; {suggest(str(values.get('method')), METHODS)}")
         made = {**values, "options": method.options(**cast(Mapping[str, Any], values["options"]))}
         if isinstance(values.get("tuning"), Mapping):
-            _, tuning = TUNING[str(method.artefact)]
+            _, tuning = TUNING[str(method.artifact)]
             made["tuning"] = tuning(**cast(Mapping[str, Any], values["tuning"]))
         return made
 
@@ -281,22 +281,22 @@ class EmbeddingCell(_Strict):
     @property
     def is_trained(self) -> bool:
         """Whether a training (or loading) node of its own comes before its evaluation."""
-        return self.artefact is not None
+        return self.artifact is not None
 
     @property
-    def artefact(self) -> str | None:
+    def artifact(self) -> str | None:
         """What a training leaves behind: word ``vectors`` or an ``encoder``; None for what needs no training."""
-        return METHODS[self.method].artefact
+        return METHODS[self.method].artifact
 
     @property
     def adds_to_base(self) -> bool:
         """Whether it is its base that is evaluated, with something added."""
-        return METHODS[self.method].origin == "embedding"
+        return METHODS[self.method].source == "embedding"
 
-    def serves(self, kind: str) -> bool:
+    def supports(self, kind: str) -> bool:
         """Whether this embedding can be evaluated on tasks of this kind."""
         wanted = KINDS[kind]
-        return bool(wanted.needs & METHODS[self.method].serves) and (wanted.learns_from_labels or not self.shuffle_labels)
+        return bool(wanted.needs & METHODS[self.method].supports) and (wanted.learns_from_labels or not self.shuffle_labels)
 
 
 class CorpusDefinition(_Strict):
@@ -343,7 +343,7 @@ class Experiment(_Strict):
 
     use_case: str
     corpora: tuple[str, ...]
-    cells: tuple[EmbeddingCell, ...]
+    cells: tuple[EmbeddingSpec, ...]
     tasks: dict[str, str] = Field(description="task: kind")
     needs: dict[str, frozenset[str]] = Field(
         default_factory=dict, description="what an embedding must give, for tasks where the kind does not say it alone"
@@ -353,13 +353,13 @@ class Experiment(_Strict):
     )
     needs_store: bool = Field(default=False, description="whether passages are put into a vector store and indexed there")
 
-    def cell_named(self, name: str) -> EmbeddingCell:
+    def cell_named(self, name: str) -> EmbeddingSpec:
         """The embedding of this name."""
         return next(cell for cell in self.cells if cell.name == name)
 
-    def bases_of(self, cell: EmbeddingCell) -> list[EmbeddingCell]:
+    def bases_of(self, cell: EmbeddingSpec) -> list[EmbeddingSpec]:
         """What an embedding is made from, directly or not, the nearest first."""
-        found: list[EmbeddingCell] = []
+        found: list[EmbeddingSpec] = []
         while cell.base:
             cell = self.cell_named(cell.base)
             found.append(cell)
@@ -372,15 +372,17 @@ class Experiment(_Strict):
             dict.fromkeys(
                 cell.origin
                 for cell in self.cells
-                if self.tasks_of(cell) or (cell.artefact == "vectors" and not cell.tuned_on)
+                if self.tasks_of(cell) or (cell.artifact == "vectors" and not cell.tuned_on)
             )
         )
 
-    def tasks_of(self, cell: EmbeddingCell) -> list[str]:
+    def tasks_of(self, cell: EmbeddingSpec) -> list[str]:
         """The tasks that an embedding is evaluated on."""
         wanted = self.tasks if cell.evaluate_on is None else {*cell.evaluate_on, cell.tuned_on}
         return [
-            task for task, kind in self.tasks.items() if task in wanted and cell.serves(kind) and self._is_served(task, cell)
+            task
+            for task, kind in self.tasks.items()
+            if task in wanted and cell.supports(kind) and self._is_served(task, cell)
         ]
 
     @property
@@ -389,11 +391,11 @@ class Experiment(_Strict):
         spoilt = [cell for cell in self.cells if isinstance(cell.changed_text, Spoiling)]
         return [task for task in self.tasks if any(task in self.tasks_of(cell) for cell in spoilt)]
 
-    def _is_served(self, task: str, cell: EmbeddingCell) -> bool:
+    def _is_served(self, task: str, cell: EmbeddingSpec) -> bool:
         """Whether it gives what the task's examples need, a hybrid's base too."""
         needs = self.needs.get(task)
         parts = [cell, self.cell_named(cell.base)] if cell.adds_to_base and cell.base else [cell]
-        return needs is None or all(needs & METHODS[part.method].serves for part in parts)
+        return needs is None or all(needs & METHODS[part.method].supports for part in parts)
 
 
 def expand_grid(grid: Mapping[str, Any], methods: Mapping[str, Any], seed: int = 0) -> dict[str, dict[str, Any]]:
@@ -499,7 +501,7 @@ def _on_changed_text(plan: Spoilt | Resampled, cells: Mapping[str, Mapping[str, 
 
 def _is_trained_vectors(cell: Mapping[str, Any]) -> bool:
     method = METHODS[cell["method"]]
-    return (method.origin, method.artefact) == ("corpus", "vectors")
+    return (method.source, method.artifact) == ("corpus", "vectors")
 
 
 def _tuned(
@@ -519,7 +521,7 @@ def _tuned(
             f"globals.yml, grid.fine_tune: {tuning.base} is no embedding that can be tuned; "
             f"these can: {', '.join(tunable) or 'none'}"
         )
-    section, _ = TUNING[str(METHODS[base["method"]].artefact)]
+    section, _ = TUNING[str(METHODS[base["method"]].artifact)]
     for task in tuning.tasks:
         if task not in tasks:
             raise ValueError(f"globals.yml, grid.fine_tune: {task!r} is no task of the grid ({', '.join(tasks)})")
@@ -586,7 +588,7 @@ def _cells(grid: Grid, seed: int) -> Iterator[dict[str, Any]]:
 
 def _require_bases(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
     for name, derived in grid.derived.items():
-        origin = METHODS[derived.method].origin if derived.method in METHODS else "encoder"
+        origin = METHODS[derived.method].source if derived.method in METHODS else "encoder"
         wanted, several, fits = _BASES.get(origin, _BASES["encoder"])
         known = [
             f"{group}.{other}"
@@ -599,7 +601,7 @@ def _require_bases(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str, Any
                 f"globals.yml, grid.derived: {name} is to be made from {derived.base}, which is no {wanted} of the grid; "
                 f"{several} are: {', '.join(known) or 'none'}"
             )
-        needs_corpus = METHODS[derived.method].origin == "corpus" if derived.method in METHODS else False
+        needs_corpus = METHODS[derived.method].source == "corpus" if derived.method in METHODS else False
         own_origin = name.rpartition(".")[0]
         if needs_corpus and own_origin not in grid.corpora:
             raise ValueError(
@@ -609,15 +611,15 @@ def _require_bases(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str, Any
 
 
 def _has_texts(cell: Mapping[str, Any]) -> bool:
-    return "texts" in METHODS[cell["method"]].serves and not cell.get("shuffle_labels")
+    return "texts" in METHODS[cell["method"]].supports and not cell.get("shuffle_labels")
 
 
 def _has_encoder(cell: Mapping[str, Any]) -> bool:
-    return METHODS[cell["method"]].artefact == "encoder"
+    return METHODS[cell["method"]].artifact == "encoder"
 
 
 def _has_vectors(cell: Mapping[str, Any]) -> bool:
-    return METHODS[cell["method"]].artefact == "vectors"
+    return METHODS[cell["method"]].artifact == "vectors"
 
 
 _BASES: dict[str, tuple[str, str, Callable[[Mapping[str, Any]], bool]]] = {
@@ -645,12 +647,12 @@ def _derived_dim(
     method = METHODS.get(cell.get("method", ""))
     if method is None or name in below:
         return None
-    if "base" in cell and method.origin in ("corpus", "vectors"):
+    if "base" in cell and method.source in ("corpus", "vectors"):
         return _derived_dim(cell["base"], cells, below | {name})
     return cast("int | None", cell["options"].get("dims") if "base" in cell else cell["dim"])
 
 
-def without_a_task(experiment: Experiment) -> list[EmbeddingCell]:
+def without_a_task(experiment: Experiment) -> list[EmbeddingSpec]:
     """Embeddings that no task of the grid can use, but for those that nobody asked to evaluate."""
     return [cell for cell in experiment.cells if cell.evaluate_on is None and not experiment.tasks_of(cell)]
 
@@ -670,7 +672,7 @@ def experiment_from(parameters: Mapping[str, Any]) -> Experiment:
     _require_definitions("tasks", grid.tasks, parameters["tasks"])
     _require_definitions("corpora", grid.corpora, parameters["corpora"])
     cells = tuple(
-        EmbeddingCell.model_construct(
+        EmbeddingSpec.model_construct(
             **{
                 **cell,
                 "options": None,
@@ -708,23 +710,23 @@ def _require_served(experiment: Experiment) -> None:
     )
     for task in [task for task in kinds if task not in served]:
         needs = experiment.needs.get(task) or kinds[task].needs
-        able = [name for name, method in METHODS.items() if method.origin == "task" and needs & method.serves]
+        able = [name for name, method in METHODS.items() if method.source == "task" and needs & method.supports]
         raise ValueError(
             f"globals.yml, grid: no embedding can be evaluated on {task} ({kinds[task].name}, which takes "
             f"{' or '.join(sorted(needs))}); add one of baselines: {', '.join(able)}, or leave {task} out of tasks:"
         )
 
 
-def _require_tunable(cells: Sequence[EmbeddingCell], tasks: Mapping[str, Any]) -> None:
+def _require_tunable(cells: Sequence[EmbeddingSpec], tasks: Mapping[str, Any]) -> None:
     for cell in cells:
         if cell.tuned_on is None:
             continue
         definition = tasks[cell.tuned_on]
         kind = KINDS.get(str(definition.get("kind")))
-        if kind is None or cell.artefact not in kind.tunes:
+        if kind is None or cell.artifact not in kind.tunes:
             can = ", ".join(sorted(kind.tunes)) if kind and kind.tunes else "nothing"
             raise ValueError(
-                f"globals.yml, grid.fine_tune: {cell.base} leaves {cell.artefact}, and a task of kind "
+                f"globals.yml, grid.fine_tune: {cell.base} leaves {cell.artifact}, and a task of kind "
                 f"{definition.get('kind')} ({cell.tuned_on}) can tune {can}"
             )
         if not _has_training_examples(kind, definition.get("reading")):
@@ -741,8 +743,8 @@ def _drawn(diagnosis: Any) -> list[str]:
     return [str(name) for name in names] if isinstance(names, list | tuple) else []
 
 
-def _require_word_vectors(cells: Sequence[EmbeddingCell], drawn: Sequence[str]) -> None:
-    known = [cell.name for cell in cells if cell.artefact == "vectors" and not cell.tuned_on]
+def _require_word_vectors(cells: Sequence[EmbeddingSpec], drawn: Sequence[str]) -> None:
+    known = [cell.name for cell in cells if cell.artifact == "vectors" and not cell.tuned_on]
     if unknown := [name for name in drawn if name not in known]:
         raise ValueError(
             f"diagnosis.map.embeddings: {', '.join(unknown)} is no word vectors of the grid; these are: "

@@ -190,13 +190,13 @@ class Requirements:
     def before_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
         """Check every embedding that this run trains or loads, and what it reads that is made elsewhere."""
         from emb_pipeline.embeddings.registry import require
-        from emb_pipeline.experiment import EmbeddingCell, without_a_task
+        from emb_pipeline.experiment import EmbeddingSpec, without_a_task
 
         embeddings = active_parameters()["embeddings"]
         names = {name for node in pipeline.nodes for name in node.inputs if name.startswith("params:embeddings.")}
         for name in sorted(names):
             _, origin, key = name.split(".", 2)
-            cell = EmbeddingCell.model_validate(embeddings[origin][key])
+            cell = EmbeddingSpec.model_validate(embeddings[origin][key])
             require(cell.method, cell.options)
         for cell in without_a_task(active_experiment()):
             LOGGER.warning("%s is evaluated on no task of the grid: none of them can use it", cell.name)

@@ -13,7 +13,7 @@ from emb_pipeline.embeddings.protocols import Searcher, TaskEncoder, TextEncoder
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.text.tokens import TokenCorpus
 
-CORPUS_METHODS = [name for name, method in METHODS.items() if (method.origin, method.artefact) == ("corpus", "vectors")]
+CORPUS_METHODS = [name for name, method in METHODS.items() if (method.source, method.artifact) == ("corpus", "vectors")]
 
 
 def test_looking_at_the_registry_loads_no_heavy_library() -> None:
@@ -56,7 +56,7 @@ def test_task_methods_controls_and_searchers_need_no_corpus() -> None:
     made = {
         name: registry.encoder(name, options=METHODS[name].options(), dim=5 if METHODS[name].has_dim else None)
         for name, method in METHODS.items()
-        if method.origin in ("task", "control")
+        if method.source in ("task", "control")
     }
     assert all(isinstance(made[name], TaskEncoder) for name in ("one_hot", "tfidf", "lsa"))
     assert isinstance(made["bm25"], Searcher)

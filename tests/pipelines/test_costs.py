@@ -14,7 +14,7 @@ from emb_pipeline.embeddings.compress.reduced import Reduced
 from emb_pipeline.embeddings.encoding_store import StoredEncoder
 from emb_pipeline.embeddings.options import ReducedOptions, TfidfOptions
 from emb_pipeline.errors import DataError
-from emb_pipeline.experiment import EmbeddingCell, Folders
+from emb_pipeline.experiment import EmbeddingSpec, Folders
 from emb_pipeline.pipelines.decide.nodes import DecisionOptions, costs_of, without_the_worthless, worst_costs
 from emb_pipeline.pipelines.evaluate.nodes import CELLS, cells_table
 from emb_pipeline.pipelines.measure.nodes import time_requests
@@ -142,8 +142,8 @@ def test_one_embedding_that_cannot_be_timed_leaves_the_others_alone(tmp_path: Pa
     texts, labels = ["sand tide", "moss bark", "tide gull", "owl fern"] * 5, ["sea", "wood"] * 10
     ids = [str(row) for row in range(20)]
     task = ClassificationTask("topic", np.array(ids), Texts(texts), np.array(labels)).to_tables()
-    good = EmbeddingCell(origin="task", key="tfidf", method="tfidf", options=TfidfOptions())
-    lost = EmbeddingCell.model_validate(
+    good = EmbeddingSpec(origin="task", key="tfidf", method="tfidf", options=TfidfOptions())
+    lost = EmbeddingSpec.model_validate(
         {"origin": "domain", "key": "word2vec_8", "method": "word2vec", "dim": 8, "options": {}}
     )
     cells = [{"embedding": cell.name, "task": "topic", "metric": "accuracy", "value": 0.5} for cell in (lost, good)]

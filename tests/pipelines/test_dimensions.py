@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from emb_pipeline.experiment import EmbeddingCell
+from emb_pipeline.experiment import EmbeddingSpec
 from emb_pipeline.pipelines.evaluate.nodes import dimension_of
 from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.scores import ITEM_SCORES
@@ -25,7 +25,7 @@ from emb_pipeline.tasks.scores import ITEM_SCORES
 def test_the_dimension_is_measured(
     method: str, options: dict[str, Any], known: int | None, measured: int, dimension: int | None
 ) -> None:
-    cell = EmbeddingCell.model_validate(
+    cell = EmbeddingSpec.model_validate(
         {"origin": "pretrained", "key": "glove_6b_50", "method": method, "dim": known, "options": options}
     )
     evaluation = Evaluation(ITEM_SCORES.empty_table(), {}, measured, 0.0, 0.0, 0.0)

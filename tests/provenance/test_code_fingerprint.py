@@ -35,7 +35,7 @@ def run(data: shapes.Given) -> int:
 def choose(name, reading):
     if isinstance(reading, shapes.Circle):
         return helpers.round_things(reading)
-    if KINDS[name].artefact == "heavy":
+    if KINDS[name].artifact == "heavy":
         return helpers.heavy(reading)
     return KINDS[name].load()(TABLE[type(reading)](reading))
 
@@ -159,7 +159,7 @@ from importlib import import_module
 @dataclass(frozen=True)
 class Kind:
     name: str
-    artefact: str
+    artifact: str
     place: str
     other: str
 
@@ -202,7 +202,7 @@ def other_b(x):
 @dataclass(frozen=True)
 class Kind:
     name: str
-    artefact: str
+    artifact: str
     place: str
     other: str
 

@@ -13,7 +13,7 @@ from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.contextual.sentence_transformer import load
 from emb_pipeline.embeddings.encoding_store import StoredEncoder
 from emb_pipeline.embeddings.options import EncoderOptions, SentenceTransformerOptions
-from emb_pipeline.experiment import EmbeddingCell, TaskDefinition
+from emb_pipeline.experiment import EmbeddingSpec, TaskDefinition
 from emb_pipeline.pipelines.evaluate.nodes import cells_table, evaluate_encoder
 from emb_pipeline.reporting.coverage_findings import cut_finding
 from emb_pipeline.statistics.leaderboard import COSTS
@@ -58,7 +58,7 @@ def test_what_is_measured_reaches_the_table_of_cells(folder: EncoderFolder, tiny
     texts = [LONG if number % 4 == 0 else f"{SHORT} {number}" for number in range(24)]
     rows = {"example_id": [str(n) for n in range(24)], "text": texts, "label": list("ab") * 12, "split": [None] * 24}
     tables = tokenised({"examples": pa.table(rows, schema=pa.schema([(name, pa.string()) for name in rows]))})
-    cell = EmbeddingCell.model_validate(
+    cell = EmbeddingSpec.model_validate(
         {
             "origin": "pretrained",
             "key": "small",

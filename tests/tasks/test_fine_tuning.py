@@ -173,4 +173,4 @@ def test_an_encoder_tuned_by_contrast_predicts_through_a_probe(tiny_transformer:
         task, Tunable(base, "sentence_transformer", options, tuning, 0, tmp_path / "t"), ClassificationOptions()
     )
     assert score_predictions(task, made.predictions).metrics["accuracy"] > 0.9
-    assert isinstance(made.artefact, EncoderFolder) and made.artefact.fingerprint != base.fingerprint
+    assert isinstance(made.artifact, EncoderFolder) and made.artifact.fingerprint != base.fingerprint

@@ -51,12 +51,12 @@ if TYPE_CHECKING:
     from emb_pipeline.embeddings.training import OnEpoch
     from emb_pipeline.text.tokens import TokenCorpus
 
-Serves = Literal["texts", "tokens", "search", "answers", "interactions"]
-_TEXTS: frozenset[Serves] = frozenset({"texts"})
-_TOKENS: frozenset[Serves] = frozenset({"tokens"})
-_SEARCH: frozenset[Serves] = frozenset({"search"})
-_ANSWERS: frozenset[Serves] = frozenset({"answers"})
-_INTERACTIONS: frozenset[Serves] = frozenset({"interactions"})
+Support = Literal["texts", "tokens", "search", "answers", "interactions"]
+_TEXTS: frozenset[Support] = frozenset({"texts"})
+_TOKENS: frozenset[Support] = frozenset({"tokens"})
+_SEARCH: frozenset[Support] = frozenset({"search"})
+_ANSWERS: frozenset[Support] = frozenset({"answers"})
+_INTERACTIONS: frozenset[Support] = frozenset({"interactions"})
 
 
 @dataclass(frozen=True)
@@ -69,15 +69,15 @@ class Method:
         As it stands in YAML.
     options : type of Options
         Its hyper-parameters.
-    origin : {"corpus", "task", "control", "pretrained", "encoder", "vectors", "embedding"}
+    source : {"corpus", "task", "control", "pretrained", "encoder", "vectors", "embedding"}
         Where its knowledge comes from: trained here on a corpus, fitted on a task's training texts or interactions, nowhere,
         a file, another encoder or other word vectors of the grid, or any other embedding of the grid, which is evaluated
         with something added or taken away.
-    serves : frozenset of {"texts", "tokens", "search", "answers", "interactions"}
+    supports : frozenset of {"texts", "tokens", "search", "answers", "interactions"}
         What it has vectors of, can search or answer, or is fitted on: a kind of task says which of these it needs.
-    implementation : str
+    build : str
         ``module:name`` within this package.
-    artefact : {"vectors", "encoder"}, optional
+    artifact : {"vectors", "encoder"}, optional
         What training or loading leaves behind; nothing for what each task fits for itself.
     has_dim : bool
         Whether the grid chooses its dimension.
@@ -87,21 +87,21 @@ class Method:
 
     name: str
     options: type[Options]
-    origin: Literal["corpus", "task", "control", "pretrained", "encoder", "vectors", "embedding"]
-    serves: frozenset[Serves]
-    implementation: str
-    artefact: Literal["vectors", "encoder"] | None = None
+    source: Literal["corpus", "task", "control", "pretrained", "encoder", "vectors", "embedding"]
+    supports: frozenset[Support]
+    build: str
+    artifact: Literal["vectors", "encoder"] | None = None
     has_dim: bool = True
     requirements: str = ""
 
     @property
     def can_be_tuned(self) -> bool:
         """Whether training can go on with a task's labels: it has weights, and is not the copy of another encoder."""
-        return self.artefact is not None and self.origin != "encoder"
+        return self.artifact is not None and self.source != "encoder"
 
     def load(self) -> Callable[..., Any]:
         """The function or class that does the work."""
-        module, _, name = self.implementation.partition(":")
+        module, _, name = self.build.partition(":")
         return cast(Callable[..., Any], getattr(import_module(f"emb_pipeline.embeddings.{module}"), name))
 
 
@@ -425,14 +425,14 @@ def encoder(
     ValueError
         Something that the method needs is missing.
     """
-    made = _checked(method, options, dim, needs_dim=method_named(method).artefact is None)
-    if made.artefact == "vectors":
+    made = _checked(method, options, dim, needs_dim=method_named(method).artifact is None)
+    if made.artifact == "vectors":
         if vectors is None:
             raise ValueError(f"{method} is evaluated with its word vectors: give them as vectors=")
         from emb_pipeline.embeddings.static.pooling import PooledEncoder
 
         return PooledEncoder(vectors, cast(PooledOptions, options).pooling)
-    if made.artefact == "encoder":
+    if made.artifact == "encoder":
         if model is None:
             raise ValueError(f"{method} is evaluated with its encoder: give it as model=")
         from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
@@ -444,12 +444,12 @@ def encoder(
         cache = encodings / "converted" if encodings else None
         contextual = ContextualEncoder(model, cast(EncoderOptions, options), cache)
         return contextual if encodings is None else StoredEncoder(contextual, encodings)
-    if made.origin == "embedding":
+    if made.source == "embedding":
         if text is None:
             raise ValueError(f"{method} adds to another embedding: give it as text=")
         return cast("Hybrid", made.load()(options, text))
     arguments: dict[str, Any] = {"dim": dim, "seed": seed} if made.has_dim else {}
-    if made.origin == "control":
+    if made.source == "control":
         arguments["tokens"] = tokens
     return cast("TextEncoder | TaskEncoder | Searcher | TaskRecommender", made.load()(options, **arguments))
 
@@ -463,7 +463,7 @@ def _checked(name: str, options: Options, dim: int | None, *, needs_dim: bool = 
     return method
 
 
-def _require(method: Method, origin: str, artefact: str, meaning: str) -> None:
-    if (method.origin, method.artefact) != (origin, artefact):
-        known = ", ".join(other.name for other in METHODS.values() if (other.origin, other.artefact) == (origin, artefact))
+def _require(method: Method, origin: str, artifact: str, meaning: str) -> None:
+    if (method.source, method.artifact) != (origin, artifact):
+        known = ", ".join(other.name for other in METHODS.values() if (other.source, other.artifact) == (origin, artifact))
         raise ValueError(f"{method.name} is not {meaning}; these are: {known}")

@@ -9,7 +9,7 @@ import pandas as pd
 
 from emb_pipeline.embeddings.options import ReducedOptions
 from emb_pipeline.embeddings.registry import METHODS
-from emb_pipeline.experiment import EmbeddingCell, Resample, Spoiling
+from emb_pipeline.experiment import EmbeddingSpec, Resample, Spoiling
 from emb_pipeline.names import is_further_seed
 from emb_pipeline.statistics.score_tables import framed
 
@@ -36,29 +36,29 @@ itself. ``corruption`` and its level (0 to 1): what was done to its training tex
 embedding in several dimensions."""
 
 
-def embedding_facts(cells: Iterable[EmbeddingCell]) -> pd.DataFrame:
+def embedding_facts(cells: Iterable[EmbeddingSpec]) -> pd.DataFrame:
     """Tell for each embedding what it was made from and how, with the columns of FACTS."""
     return framed([_facts(cell) for cell in cells], FACTS)
 
 
-def cells_of(embeddings: Mapping[str, Any]) -> list[EmbeddingCell]:
+def cells_of(embeddings: Mapping[str, Any]) -> list[EmbeddingSpec]:
     """All embeddings of the grid, from the parameters of a run: validated where no node of the run has taken them alone."""
-    return [EmbeddingCell.model_validate(cell) for group in embeddings.values() for cell in group.values()]
+    return [EmbeddingSpec.model_validate(cell) for group in embeddings.values() for cell in group.values()]
 
 
-def are_trained_on_a_corpus(cells: Iterable[EmbeddingCell]) -> list[EmbeddingCell]:
+def are_trained_on_a_corpus(cells: Iterable[EmbeddingSpec]) -> list[EmbeddingSpec]:
     """Embeddings that a corpus alone determines: neither tuned, nor trained on changed text, nor made from another one."""
-    return [cell for cell in cells if METHODS[cell.method].origin == "corpus" and derivation_of(cell) is None]
+    return [cell for cell in cells if METHODS[cell.method].source == "corpus" and derivation_of(cell) is None]
 
 
-def matched_pairs(cells: Iterable[EmbeddingCell]) -> list[tuple[str, str]]:
+def matched_pairs(cells: Iterable[EmbeddingSpec]) -> list[tuple[str, str]]:
     """Pairs of one method and dimension, trained on the domain and on the generic corpus as they are; seeds are one."""
     of = {(cell.origin, cell.method, cell.dim): cell.name for cell in are_trained_on_a_corpus(cells) if is_first(cell)}
     pairs = [(name, of.get(("generic", method, dim))) for (origin, method, dim), name in of.items() if origin == "domain"]
     return [(name, twin) for name, twin in pairs if twin is not None]
 
 
-def pretrained_languages(cells: Iterable[EmbeddingCell], measured: pd.DataFrame) -> dict[str, str]:
+def pretrained_languages(cells: Iterable[EmbeddingSpec], measured: pd.DataFrame) -> dict[str, str]:
     """The languages of the pretrained model that each embedding is, or is made from: empty where its card names none.
 
     Embeddings that have learnt from the user's own text alone are left out. ``measured`` is the table of cells.
@@ -70,17 +70,17 @@ def pretrained_languages(cells: Iterable[EmbeddingCell], measured: pd.DataFrame)
         root = cell
         while root.base in known:
             root = known[root.base]
-        if METHODS[root.method].origin == "pretrained":
+        if METHODS[root.method].source == "pretrained":
             found[cell.name] = str(named.get(cell.name, named.get(root.name, "")))
     return found
 
 
-def is_first(cell: EmbeddingCell) -> bool:
+def is_first(cell: EmbeddingSpec) -> bool:
     """Whether it repeats no other embedding with a seed of its own."""
     return not is_further_seed(cell.name)
 
 
-def derivation_of(cell: EmbeddingCell) -> str | None:
+def derivation_of(cell: EmbeddingSpec) -> str | None:
     """How an embedding was made from another one, or like it from changed text; None for one of the grid itself."""
     if isinstance(cell.changed_text, Spoiling):
         return SPOILING
@@ -91,7 +91,7 @@ def derivation_of(cell: EmbeddingCell) -> str | None:
     return FINE_TUNING if cell.tuned_on else DERIVATIONS.get(cell.method, cell.method)
 
 
-def _facts(cell: EmbeddingCell) -> dict[str, object]:
+def _facts(cell: EmbeddingSpec) -> dict[str, object]:
     changed = cell.changed_text
     return {
         "embedding": cell.name,
@@ -103,10 +103,10 @@ def _facts(cell: EmbeddingCell) -> dict[str, object]:
     }
 
 
-def _curve(cell: EmbeddingCell) -> str | None:
+def _curve(cell: EmbeddingSpec) -> str | None:
     """The name of the line that it is a point of, where dimensions are drawn."""
     if isinstance(cell.options, ReducedOptions):
         bits = "" if cell.options.precision == "float32" else f", {cell.options.precision}"
         return f"{cell.base} by {cell.options.by}{bits}"
-    is_chosen = METHODS[cell.method].has_dim and METHODS[cell.method].origin in ("corpus", "task")
+    is_chosen = METHODS[cell.method].has_dim and METHODS[cell.method].source in ("corpus", "task")
     return f"{cell.origin} {cell.method}" if is_chosen and derivation_of(cell) is None else None

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from emb_pipeline.experiment import EmbeddingCell
+from emb_pipeline.experiment import EmbeddingSpec
 from emb_pipeline.failures import Failed
 
 LOGGER = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ def _described(given: dict[str, Any], on_task: bool) -> tuple[str, dict[str, Any
     return f"{cell.name} on {definition.name}", {**values, "task": definition.name, "kind": definition.kind}
 
 
-def cell_columns(cell: EmbeddingCell) -> dict[str, Any]:
+def cell_columns(cell: EmbeddingSpec) -> dict[str, Any]:
     """What identifies an embedding on the leaderboard."""
     return {
         "embedding": cell.name,

@@ -8,19 +8,19 @@ from typing import Any
 from emb_pipeline.embeddings import registry
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.experiment import EmbeddingCell, Folders
+from emb_pipeline.experiment import EmbeddingSpec, Folders
 
 
 def stored_encoder(
-    cell: EmbeddingCell, cells: Mapping[str, EmbeddingCell], folders: Folders, bases: dict[str, Any] | None = None
+    cell: EmbeddingSpec, cells: Mapping[str, EmbeddingSpec], folders: Folders, bases: dict[str, Any] | None = None
 ) -> Any:
     """The encoder of an embedding; what it has encoded before is not encoded again.
 
     Parameters
     ----------
-    cell : EmbeddingCell
+    cell : EmbeddingSpec
         The embedding.
-    cells : mapping of str to EmbeddingCell
+    cells : mapping of str to EmbeddingSpec
         All embeddings by name: it may be made from another one.
     folders : Folders
         Where they are.
@@ -39,8 +39,8 @@ def stored_encoder(
         options=cell.options,
         dim=cell.dim,
         seed=cell.seed,
-        vectors=WordVectors.read(place / "vectors.arrow") if cell.artefact == "vectors" else None,
-        model=EncoderFolder.read(place / "encoder") if cell.artefact == "encoder" else None,
+        vectors=WordVectors.read(place / "vectors.arrow") if cell.artifact == "vectors" else None,
+        model=EncoderFolder.read(place / "encoder") if cell.artifact == "encoder" else None,
         encodings=folders.encodings,
         text=text,
     )

@@ -23,7 +23,7 @@ EFFECTS = ""
 """Name of the statements of a module that define nothing."""
 _PLAIN_DECORATORS = frozenset("property staticmethod classmethod cached_property abstractmethod override".split())
 """Decorators of methods that are called by their name alone."""
-_TELLING_FIELDS = frozenset({"artefact", "artifact"})
+_TELLING_FIELDS = frozenset({"artifact"})
 """Fields of registry entries that a comparison with a constant asks for: a branch for another value is passed over."""
 _SCOPES = (
     ast.FunctionDef,

@@ -126,8 +126,8 @@ class Tunable:
 
     def encoder(self, tuned: WordVectors | EncoderFolder) -> Any:
         """The tuned embedding, ready to encode."""
-        artefact = {"vectors": tuned} if isinstance(tuned, WordVectors) else {"model": tuned}
-        return registry.encoder(self.method, options=self.options, **artefact)
+        artifact = {"vectors": tuned} if isinstance(tuned, WordVectors) else {"model": tuned}
+        return registry.encoder(self.method, options=self.options, **artifact)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +136,7 @@ class FineTuned:
 
     Attributes
     ----------
-    artefact : WordVectors or EncoderFolder
+    artifact : WordVectors or EncoderFolder
         It. Where the task is evaluated by folds, that of the first fold.
     predictions : dict of str to Table
         ``predictions`` and ``costs`` of the task's own test examples; empty where the task is scored by the vectors alone.
@@ -148,7 +148,7 @@ class FineTuned:
         Training examples that were left out, since another task tests it on a sentence of theirs.
     """
 
-    artefact: WordVectors | EncoderFolder
+    artifact: WordVectors | EncoderFolder
     predictions: dict[str, pa.Table]
     losses: list[float]
     n_learnt: int
@@ -175,15 +175,15 @@ def fine_tune_classification(task: ClassificationTask, tunable: Tunable, options
         folds = [(np.intersect1d(train, learnable), test) for train, test in folds]
         made = [_tuned_on_fold(task, groups, train, tunable, options, number) for number, (train, _) in enumerate(folds)]
         parts, seconds, size, dim = [], 0.0, 0.0, 0
-        for number, ((_, test), (artefact, head, _)) in enumerate(zip(folds, made, strict=True)):
-            vectors, spent = encoded(tunable.encoder(artefact), tested.take(test), task.name)
+        for number, ((_, test), (artifact, head, _)) in enumerate(zip(folds, made, strict=True)):
+            vectors, spent = encoded(tunable.encoder(artifact), tested.take(test), task.name)
             parts.append(_predictions(task.example_ids[test], head.log_probabilities(vectors)))
             seconds, size, dim = seconds + spent, bytes_per_vector(vectors), int(vectors.shape[1])
-            if number and isinstance(artefact, EncoderFolder):
-                shutil.rmtree(artefact.path)
-    artefact, _, losses = made[0]
+            if number and isinstance(artifact, EncoderFolder):
+                shutil.rmtree(artifact.path)
+    artifact, _, losses = made[0]
     costs = _with_costs(pa.concat_tables(parts), dim, seconds, size)
-    return FineTuned(artefact, costs, losses, len(learnable), len(trained_on) - len(learnable))
+    return FineTuned(artifact, costs, losses, len(learnable), len(trained_on) - len(learnable))
 
 
 def fine_tune_sequence_labelling(

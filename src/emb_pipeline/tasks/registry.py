@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel
 
-from emb_pipeline.embeddings.registry import Serves
+from emb_pipeline.embeddings.registry import Support
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.metrics.metric import LATENCIES, Metric
 from emb_pipeline.tasks.options import (
@@ -69,7 +69,7 @@ class Kind:
     options: type[BaseModel]
     metrics: tuple[Metric, ...]
     unit: str
-    needs: frozenset[Serves]
+    needs: frozenset[Support]
     reading: str
     task_class: str
     evaluation: str

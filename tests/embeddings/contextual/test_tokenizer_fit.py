@@ -65,7 +65,7 @@ def test_a_cell_with_such_a_model_warns_once_and_its_record_says_so(
 ) -> None:
     from emb_pipeline.embeddings.contextual.sentence_transformer import load
     from emb_pipeline.embeddings.options import SentenceTransformerOptions
-    from emb_pipeline.experiment import EmbeddingCell, TaskDefinition
+    from emb_pipeline.experiment import EmbeddingSpec, TaskDefinition
     from emb_pipeline.pipelines.evaluate.nodes import evaluate_encoder
     from emb_pipeline.tasks.registry import KINDS
 
@@ -74,7 +74,7 @@ def test_a_cell_with_such_a_model_warns_once_and_its_record_says_so(
     schema = pa.schema([(name, pa.string()) for name in rows])
     tables = tokenised({"examples": pa.table(rows, schema=schema)})
     model = load(SentenceTransformerOptions(path=minilm), tmp_path / "encoder")
-    cell = EmbeddingCell.model_validate(
+    cell = EmbeddingSpec.model_validate(
         {"origin": "pretrained", "key": "small", "method": "sentence_transformer", "dim": None, "seed": 0,
          "options": {"path": str(minilm)}}
     )  # fmt: skip

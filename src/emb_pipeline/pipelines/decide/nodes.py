@@ -20,7 +20,7 @@ from emb_pipeline.deployment.fitting import ready_to_use
 from emb_pipeline.embeddings.protocols import details_of
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.errors import DataError
-from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
+from emb_pipeline.experiment import EmbeddingSpec, Folders, TaskDefinition
 from emb_pipeline.names import NOT_ABOVE_FLOOR, without_seed
 from emb_pipeline.pipelines.facts import cells_of, pretrained_languages
 from emb_pipeline.pipelines.report.nodes import (
@@ -194,7 +194,7 @@ def export_chosen(
     """
     table = decision.to_pandas()
     cells = {cell.name: cell for cell in cells_of(embeddings)}
-    serves = table["embedding"].map(lambda name: bool(HANDED_OVER & METHODS[cells[name].method].serves))
+    serves = table["embedding"].map(lambda name: bool(HANDED_OVER & METHODS[cells[name].method].supports))
     chosen = table[table["chosen"] & (table["task"] != ALL_TASKS) & serves.astype(bool)]
     bundles = {}
     for row in (chosen if options.force else without_the_worthless(chosen)).to_dict("records"):
@@ -302,13 +302,13 @@ def _extra(found: TaskScores, metric: str, names: Sequence[str], draws: pd.DataF
     return whole + of_labels.combined(np.eye(len(names))[places])
 
 
-def sizes_of(cells: Iterable[EmbeddingCell]) -> dict[str, list[str]]:
+def sizes_of(cells: Iterable[EmbeddingSpec]) -> dict[str, list[str]]:
     """Embeddings that are one in several sizes: a method's dimensions on a corpus; one and what it was reduced to."""
     families: dict[str, list[str]] = {}
     for cell in cells:
         if cell.method == "reduced" and cell.base:
             families.setdefault(f"{cell.base}, reduced", [cell.base]).append(cell.name)
-        elif METHODS[cell.method].origin == "corpus" and not (cell.tuned_on or cell.changed_text or cell.base):
+        elif METHODS[cell.method].source == "corpus" and not (cell.tuned_on or cell.changed_text or cell.base):
             families.setdefault(f"{cell.origin}.{cell.method}", []).append(without_seed(cell.name))
     return {family: list(dict.fromkeys(names)) for family, names in families.items() if len(set(names)) > 1}
 

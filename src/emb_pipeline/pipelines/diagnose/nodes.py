@@ -24,7 +24,7 @@ from emb_pipeline.diagnostics.word_tests import (
     word_similarity,
 )
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.experiment import EmbeddingCell, Folders
+from emb_pipeline.experiment import EmbeddingSpec, Folders
 from emb_pipeline.failures import Failed
 from emb_pipeline.pipelines.facts import are_trained_on_a_corpus, is_first
 from emb_pipeline.pipelines.failures import failures_table
@@ -85,7 +85,7 @@ def diagnose_vectors(options: DiagnosisOptions, folders: Folders, seed: int, **i
     """What the word vectors of one origin know by themselves, and what is wrong with them."""
     given = {name.removeprefix("vectors_"): each for name, each in inputs.items() if name.startswith("vectors_")}
     vectors_of = {key: vectors for key, vectors in given.items() if not isinstance(vectors, Failed)}
-    cells = [EmbeddingCell.model_validate(each) for name, each in inputs.items() if name.startswith("cell_")]
+    cells = [EmbeddingSpec.model_validate(each) for name, each in inputs.items() if name.startswith("cell_")]
     largest = largest_sizes([cell for cell in cells if cell.name in vectors_of])
     texts_of = {
         name.removeprefix("task_"): Texts(held_out_texts(each)) for name, each in inputs.items() if name.startswith("task_")
@@ -136,7 +136,7 @@ def _diagnosis(
     }
 
 
-def largest_sizes(cells: Sequence[EmbeddingCell]) -> dict[str, str]:
+def largest_sizes(cells: Sequence[EmbeddingSpec]) -> dict[str, str]:
     """For each embedding that a corpus alone determines, the one of its method and corpus with most dimensions.
 
     Those with most dimensions are left out, and repetitions with other seeds.

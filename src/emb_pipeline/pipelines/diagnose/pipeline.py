@@ -27,7 +27,7 @@ def diagnosed_origins(experiment: Experiment) -> list[str]:
 
 def _with_vectors(origin: str, experiment: Experiment) -> list[str]:
     return [
-        cell.key for cell in experiment.cells if cell.origin == origin and cell.artefact == "vectors" and not cell.tuned_on
+        cell.key for cell in experiment.cells if cell.origin == origin and cell.artifact == "vectors" and not cell.tuned_on
     ]
 
 

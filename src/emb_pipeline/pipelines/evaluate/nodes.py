@@ -19,7 +19,7 @@ from emb_pipeline.embeddings.options import ReducedOptions
 from emb_pipeline.embeddings.protocols import details_of, model_of
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
+from emb_pipeline.experiment import EmbeddingSpec, Folders, TaskDefinition
 from emb_pipeline.failures import Failed
 from emb_pipeline.names import LOW_COVERAGE
 from emb_pipeline.pipelines.failures import FAILURES, contained, failures_table
@@ -79,21 +79,21 @@ CELLS = pa.schema(
 
 
 @contained(4, on_task=True)
-def evaluate_trained(task: Tables, vectors: WordVectors, cell: EmbeddingCell, definition: TaskDefinition) -> Scored:
+def evaluate_trained(task: Tables, vectors: WordVectors, cell: EmbeddingSpec, definition: TaskDefinition) -> Scored:
     """Evaluate an embedding that was trained, or loaded, beforehand."""
     return _evaluate(task, _encoder(cell, vectors=vectors), cell, definition)
 
 
 @contained(4, on_task=True)
 def evaluate_encoder(
-    task: Tables, encoder: EncoderFolder, cell: EmbeddingCell, definition: TaskDefinition, folders: Folders
+    task: Tables, encoder: EncoderFolder, cell: EmbeddingSpec, definition: TaskDefinition, folders: Folders
 ) -> Scored:
     """Evaluate an encoder; what it has encoded before, for any task or run, is not encoded again."""
     return _evaluate(task, _encoder(cell, folders, encoder=encoder), cell, definition)
 
 
 @contained(4, on_task=True)
-def evaluate_untrained(task: Tables, cell: EmbeddingCell, definition: TaskDefinition) -> Scored:
+def evaluate_untrained(task: Tables, cell: EmbeddingSpec, definition: TaskDefinition) -> Scored:
     """Evaluate an embedding that the task's own training texts, or nothing at all, determine."""
     return _evaluate(task, _encoder(cell), cell, definition)
 
@@ -101,9 +101,9 @@ def evaluate_untrained(task: Tables, cell: EmbeddingCell, definition: TaskDefini
 @contained(4, on_task=True)
 def evaluate_with_base(
     task: Tables,
-    cell: EmbeddingCell,
+    cell: EmbeddingSpec,
     definition: TaskDefinition,
-    base: EmbeddingCell,
+    base: EmbeddingSpec,
     folders: Folders,
     vectors: WordVectors | None = None,
     encoder: EncoderFolder | None = None,
@@ -114,14 +114,14 @@ def evaluate_with_base(
 
 
 @contained(4, on_task=True)
-def evaluate_predictions(task: Tables, predictions: Tables, cell: EmbeddingCell, definition: TaskDefinition) -> Scored:
+def evaluate_predictions(task: Tables, predictions: Tables, cell: EmbeddingSpec, definition: TaskDefinition) -> Scored:
     """Score what an embedding that was fine-tuned on this task predicts with its own head."""
     kind = KINDS[definition.kind]
     return _scored(kind.score(kind.task(task, definition.name), predictions), cell, definition)
 
 
 def _encoder(
-    cell: EmbeddingCell,
+    cell: EmbeddingSpec,
     folders: Folders | None = None,
     vectors: WordVectors | None = None,
     encoder: EncoderFolder | None = None,
@@ -137,7 +137,7 @@ def _encoder(
     )
 
 
-def _evaluate(tables: Tables, encoder: Any, cell: EmbeddingCell, definition: TaskDefinition) -> Scored:
+def _evaluate(tables: Tables, encoder: Any, cell: EmbeddingSpec, definition: TaskDefinition) -> Scored:
     kind = KINDS[definition.kind]
     with threadpool_limits(1):
         evaluation = kind.evaluate(
@@ -153,14 +153,14 @@ def _evaluate(tables: Tables, encoder: Any, cell: EmbeddingCell, definition: Tas
     return _scored(evaluation, cell, definition)
 
 
-def _warn_of_low_coverage(details: Mapping[str, Any], cell: EmbeddingCell, definition: TaskDefinition) -> None:
+def _warn_of_low_coverage(details: Mapping[str, Any], cell: EmbeddingSpec, definition: TaskDefinition) -> None:
     share = details.get("known_tokens", 1.0)
     if share < LOW_COVERAGE and cell.changed_text is None:
         words = ", ".join(details["unknown_words"])
         _log.warning("%s knows %.1f %% of the words of %s; not: %s", cell.name, 100 * share, definition.name, words)
 
 
-def _scored(evaluation: Evaluation, cell: EmbeddingCell, definition: TaskDefinition) -> Scored:
+def _scored(evaluation: Evaluation, cell: EmbeddingSpec, definition: TaskDefinition) -> Scored:
     scores = evaluation.item_scores
     not_finite = scores.filter(pc.invert(pc.is_finite(scores["value"])))
     if not_finite.num_rows:
@@ -188,7 +188,7 @@ def _scored(evaluation: Evaluation, cell: EmbeddingCell, definition: TaskDefinit
     )
 
 
-def _tokenizer_fit(tables: Tables, encoder: Any, cell: EmbeddingCell, definition: TaskDefinition) -> dict[str, Any]:
+def _tokenizer_fit(tables: Tables, encoder: Any, cell: EmbeddingSpec, definition: TaskDefinition) -> dict[str, Any]:
     """How a transformer's tokenizer cuts the task's texts, with a warning where it breaks them to pieces."""
     model = model_of(encoder)
     found = None if model is None else measure_tokenizer(model.model_path, sample_of_texts(tables))
@@ -200,14 +200,14 @@ def _tokenizer_fit(tables: Tables, encoder: Any, cell: EmbeddingCell, definition
     return {"tokenizer_fit": {**found.facts, "warning": str(found)}}
 
 
-def dimension_of(evaluation: Evaluation, cell: EmbeddingCell) -> int | None:
+def dimension_of(evaluation: Evaluation, cell: EmbeddingSpec) -> int | None:
     """Tell the dimension of the vectors that were evaluated; None where they are sparse, mixed with something, or none."""
     method = METHODS[cell.method]
-    is_dense = method.artefact is not None or method.has_dim or isinstance(cell.options, ReducedOptions)
+    is_dense = method.artifact is not None or method.has_dim or isinstance(cell.options, ReducedOptions)
     return (evaluation.dim or cell.dim) if is_dense else None
 
 
-def evaluation_record(evaluation: Evaluation, cell: EmbeddingCell, definition: TaskDefinition) -> dict[str, Any]:
+def evaluation_record(evaluation: Evaluation, cell: EmbeddingSpec, definition: TaskDefinition) -> dict[str, Any]:
     """What a cell scored and cost, for MLflow and the leaderboard."""
     primary = KINDS[definition.kind].primary_metric
     return {

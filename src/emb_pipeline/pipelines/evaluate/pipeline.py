@@ -15,7 +15,7 @@ from typing import Any
 
 from kedro.pipeline import Pipeline, node, pipeline
 
-from emb_pipeline.experiment import EmbeddingCell, Experiment
+from emb_pipeline.experiment import EmbeddingSpec, Experiment
 from emb_pipeline.pipelines.diagnose.pipeline import diagnosed_origins
 from emb_pipeline.pipelines.evaluate import nodes
 from emb_pipeline.provenance.freshness import AGGREGATE
@@ -43,11 +43,11 @@ def build(experiment: Experiment) -> Pipeline:
     return Pipeline([*cells, *gathered, *(_collect_origin(origin, experiment) for origin in experiment.origins)])
 
 
-def _evaluate(cell: EmbeddingCell, task: str, experiment: Experiment) -> Pipeline:
+def _evaluate(cell: EmbeddingSpec, task: str, experiment: Experiment) -> Pipeline:
     kind = experiment.tasks[task]
     inputs = {"task": f"tasks@{task}"}
     parameters = {"params:cell": f"params:embeddings.{cell.name}", "params:definition": f"params:tasks.{task}"}
-    takes = "predictions" if task == cell.tuned_on and KINDS[kind].scoring else cell.artefact
+    takes = "predictions" if task == cell.tuned_on and KINDS[kind].scoring else cell.artifact
     if takes:
         inputs[takes] = f"{cell.name}.{takes}"
     if takes == "encoder":
@@ -68,11 +68,11 @@ def _evaluate(cell: EmbeddingCell, task: str, experiment: Experiment) -> Pipelin
     )
 
 
-def _evaluate_with_base(cell: EmbeddingCell, task: str, experiment: Experiment) -> Pipeline:
+def _evaluate_with_base(cell: EmbeddingSpec, task: str, experiment: Experiment) -> Pipeline:
     base = experiment.cell_named(str(cell.base))
     inputs = {"task": f"tasks@{task}"}
-    if base.artefact:
-        inputs[base.artefact] = f"{base.name}.{base.artefact}"
+    if base.artifact:
+        inputs[base.artifact] = f"{base.name}.{base.artifact}"
     parameters = {
         "params:cell": f"params:embeddings.{cell.name}",
         "params:definition": f"params:tasks.{task}",
@@ -90,7 +90,7 @@ def _evaluate_with_base(cell: EmbeddingCell, task: str, experiment: Experiment) 
     )
 
 
-def _collect_tasks(cell: EmbeddingCell, experiment: Experiment) -> Pipeline:
+def _collect_tasks(cell: EmbeddingSpec, experiment: Experiment) -> Pipeline:
     tasks = experiment.tasks_of(cell)
     inputs = {f"{task}_{leaf}": f"{cell.name}.{task}.{leaf}" for task in tasks for leaf in LEAVES}
     if cell.is_trained:

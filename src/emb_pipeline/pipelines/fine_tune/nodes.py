@@ -10,7 +10,7 @@ import pyarrow as pa
 from emb_pipeline.efficiency.footprint import Footprint
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
+from emb_pipeline.experiment import EmbeddingSpec, Folders, TaskDefinition
 from emb_pipeline.pipelines.failures import contained
 from emb_pipeline.pipelines.train.nodes import training_record
 from emb_pipeline.storage.atomic import temporary_path
@@ -25,21 +25,21 @@ Tuned = tuple[WordVectors | EncoderFolder, dict[str, Any]]
 def fine_tune(
     task: Tables,
     base: WordVectors | EncoderFolder,
-    cell: EmbeddingCell,
+    cell: EmbeddingSpec,
     definition: TaskDefinition,
     folders: Folders,
     *others: Tables,
 ) -> Tuned:
     """Train an embedding on with a task's labels; the task is scored by the vectors alone."""
-    artefact, record, _ = _tuned(task, base, cell, definition, folders, *others)
-    return artefact, record
+    artifact, record, _ = _tuned(task, base, cell, definition, folders, *others)
+    return artifact, record
 
 
 @contained(3)
 def fine_tune_and_predict(
     task: Tables,
     base: WordVectors | EncoderFolder,
-    cell: EmbeddingCell,
+    cell: EmbeddingSpec,
     definition: TaskDefinition,
     folders: Folders,
     *others: Tables,
@@ -54,7 +54,7 @@ def fine_tune_and_predict(
 def _tuned(
     task: Tables,
     base: WordVectors | EncoderFolder,
-    cell: EmbeddingCell,
+    cell: EmbeddingSpec,
     definition: TaskDefinition,
     folders: Folders,
     *others: Tables,
@@ -69,5 +69,5 @@ def _tuned(
     with Footprint() as footprint:
         tuned = kind.fine_tune(kind.task(task, definition.name), tunable, definition.evaluation)
     counts = {"training_examples": tuned.n_learnt, "left_out_examples": tuned.n_left_out}
-    record = training_record(cell, tuned.artefact, footprint, losses=tuned.losses, counts=counts)
-    return tuned.artefact, record, tuned.predictions
+    record = training_record(cell, tuned.artifact, footprint, losses=tuned.losses, counts=counts)
+    return tuned.artifact, record, tuned.predictions

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Pipeline, node, pipeline
 
-from emb_pipeline.experiment import EmbeddingCell, Experiment
+from emb_pipeline.experiment import EmbeddingSpec, Experiment
 from emb_pipeline.pipelines.fine_tune import nodes
 from emb_pipeline.tasks.registry import KINDS
 
@@ -24,17 +24,17 @@ def build(experiment: Experiment) -> Pipeline:
     return Pipeline(tuned)
 
 
-def _fine_tune(cell: EmbeddingCell, experiment: Experiment) -> Pipeline:
+def _fine_tune(cell: EmbeddingSpec, experiment: Experiment) -> Pipeline:
     kind = experiment.tasks[str(cell.tuned_on)]
     others = {f"tested_{task}": f"tasks@{task}" for task in experiment.tasks_of(cell) if task != cell.tuned_on}
-    inputs = {"task": f"tasks@{cell.tuned_on}", "base": f"{cell.base}.{cell.artefact}"}
+    inputs = {"task": f"tasks@{cell.tuned_on}", "base": f"{cell.base}.{cell.artifact}"}
     parameters = {
         "params:cell": f"params:embeddings.{cell.name}",
         "params:definition": f"params:tasks.{cell.tuned_on}",
         "params:folders": "params:folders",
     }
     function, predicted = (nodes.fine_tune_and_predict, ["predictions"]) if KINDS[kind].scoring else (nodes.fine_tune, [])
-    made = [str(cell.artefact), "training", *predicted]
+    made = [str(cell.artifact), "training", *predicted]
     step = node(function, [*inputs, *parameters, *others], made, name=f"fine_tune_{cell.method}")
     return pipeline(
         [step],

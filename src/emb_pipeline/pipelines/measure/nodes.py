@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from emb_pipeline.efficiency.latency import REQUEST_TIMES, LatencyOptions, measure_requests
 from emb_pipeline.efficiency.vector_search import VectorSearchOptions
 from emb_pipeline.embeddings.registry import METHODS
-from emb_pipeline.experiment import EmbeddingCell, Folders, TaskDefinition
+from emb_pipeline.experiment import EmbeddingSpec, Folders, TaskDefinition
 from emb_pipeline.failures import Failed
 from emb_pipeline.names import without_seed
 from emb_pipeline.pipelines.facts import cells_of
@@ -128,7 +128,7 @@ def collect_searches(use_case: str, **searches: pa.Table | Failed) -> pd.DataFra
 
 
 def best_first(
-    measured: pd.DataFrame, cells: Mapping[str, EmbeddingCell], definition: TaskDefinition, options: VectorSearchOptions
+    measured: pd.DataFrame, cells: Mapping[str, EmbeddingSpec], definition: TaskDefinition, options: VectorSearchOptions
 ) -> list[str]:
     """The embeddings that were asked for; where none was, those that give vectors of texts, best on the task first.
 
@@ -138,7 +138,7 @@ def best_first(
         One that was asked for was not evaluated on the task, or gives no vectors of texts.
     """
     rows = measured[(measured["task"] == definition.name) & (measured["metric"] == PRIMARY[definition.kind])]
-    known = [name for name in rows["embedding"] if "texts" in METHODS[cells[name].method].serves]
+    known = [name for name in rows["embedding"] if "texts" in METHODS[cells[name].method].supports]
     unknown = [name for name in options.embeddings if name not in known]
     if unknown:
         raise ValueError(

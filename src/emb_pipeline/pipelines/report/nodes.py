@@ -18,7 +18,7 @@ from emb_pipeline.config import project_path, tracking_uri
 from emb_pipeline.diagnostics.neighbours import overlaps
 from emb_pipeline.diagnostics.tables import PLACES
 from emb_pipeline.diagnostics.word_map import side_by_side
-from emb_pipeline.experiment import EmbeddingCell, TaskDefinition
+from emb_pipeline.experiment import EmbeddingSpec, TaskDefinition
 from emb_pipeline.names import is_resample, resampled_from, without_seed
 from emb_pipeline.pipelines.diagnose.nodes import DiagnosisOptions
 from emb_pipeline.pipelines.facts import (
@@ -390,7 +390,7 @@ def comparable(names: Iterable[str], pairs: Iterable[tuple[str, str]] = ()) -> l
     return [*seeds, *samples, *other_samples, *(pair for pair in pairs if set(pair) <= set(known))]
 
 
-def designs_on(scores: TaskScores, metric: str, cells: Sequence[EmbeddingCell]) -> list[factorial.Design]:
+def designs_on(scores: TaskScores, metric: str, cells: Sequence[EmbeddingSpec]) -> list[factorial.Design]:
     """The crossings of corpus, method and dimension that a task's scores hold."""
     known = {cell.name: cell for cell in cells}
     columns = [column for column, name in enumerate(scores.embeddings) if name in known]

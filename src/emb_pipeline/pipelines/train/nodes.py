@@ -15,7 +15,7 @@ from emb_pipeline.efficiency.footprint import Footprint
 from emb_pipeline.embeddings import registry
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.experiment import EmbeddingCell, Folders, Resample, Spoiling
+from emb_pipeline.experiment import EmbeddingSpec, Folders, Resample, Spoiling
 from emb_pipeline.pipelines.failures import contained
 from emb_pipeline.storage.atomic import temporary_path
 from emb_pipeline.text.tokens import TokenCorpus, write_tokens
@@ -35,7 +35,7 @@ class TrainingOptions(BaseModel):
 
 
 @contained(2)
-def train_vectors(corpus: TokenCorpus, cell: EmbeddingCell, training: TrainingOptions, folders: Folders) -> Trained:
+def train_vectors(corpus: TokenCorpus, cell: EmbeddingSpec, training: TrainingOptions, folders: Folders) -> Trained:
     """Train word vectors on one corpus, as it is, spoilt on purpose, or drawn from it anew."""
     scratch = temporary_path(folders.scratch / "changed_text")
     try:
@@ -56,7 +56,7 @@ def train_vectors(corpus: TokenCorpus, cell: EmbeddingCell, training: TrainingOp
     return vectors, training_record(cell, vectors, footprint, text.n_tokens)
 
 
-def _compile(cell: EmbeddingCell, workers: int, scratch: Path) -> None:
+def _compile(cell: EmbeddingSpec, workers: int, scratch: Path) -> None:
     """Train on next to nothing first: what compiling a method takes is not what its first embedding costs."""
     compiled = (cell.method, cell.options, workers)
     if compiled in _COMPILED:
@@ -72,7 +72,7 @@ def _compile(cell: EmbeddingCell, workers: int, scratch: Path) -> None:
     _COMPILED.append(compiled)
 
 
-def learnt_from(corpus: TokenCorpus, cell: EmbeddingCell, folder: Path) -> TokenCorpus:
+def learnt_from(corpus: TokenCorpus, cell: EmbeddingSpec, folder: Path) -> TokenCorpus:
     """What an embedding is trained on: the corpus, or a changed copy in the folder."""
     match cell.changed_text:
         case Spoiling(kind=kind, dose=dose):
@@ -82,13 +82,13 @@ def learnt_from(corpus: TokenCorpus, cell: EmbeddingCell, folder: Path) -> Token
     return corpus
 
 
-def _checkpoints(folders: Folders, cell: EmbeddingCell, corpus: TokenCorpus) -> Path:
+def _checkpoints(folders: Folders, cell: EmbeddingSpec, corpus: TokenCorpus) -> Path:
     """Where a training that is killed leaves what the next one goes on from."""
     return folders.scratch / "checkpoints" / f"{cell.name}-{corpus.fingerprint[:12]}"
 
 
 @contained(2)
-def load_vectors(cell: EmbeddingCell) -> Trained:
+def load_vectors(cell: EmbeddingSpec) -> Trained:
     """Load word vectors that were trained elsewhere."""
     with Footprint() as footprint:
         vectors = registry.load(cell.method, cell.options)
@@ -97,7 +97,7 @@ def load_vectors(cell: EmbeddingCell) -> Trained:
 
 @contained(2)
 def train_encoder(
-    corpus: TokenCorpus, cell: EmbeddingCell, folders: Folders, base: EncoderFolder | None = None
+    corpus: TokenCorpus, cell: EmbeddingSpec, folders: Folders, base: EncoderFolder | None = None
 ) -> TrainedEncoder:
     """Train an encoder on one corpus, from nothing or from another encoder on."""
     with Footprint() as footprint:
@@ -115,7 +115,7 @@ def train_encoder(
 
 
 @contained(2)
-def load_encoder(cell: EmbeddingCell, folders: Folders) -> TrainedEncoder:
+def load_encoder(cell: EmbeddingSpec, folders: Folders) -> TrainedEncoder:
     """Find an encoder that was trained elsewhere."""
     with Footprint() as footprint:
         encoder = registry.load_encoder(cell.method, cell.options, temporary_path(folders.scratch / "encoder"))
@@ -123,7 +123,7 @@ def load_encoder(cell: EmbeddingCell, folders: Folders) -> TrainedEncoder:
 
 
 @contained(2)
-def derive_encoder(base: EncoderFolder, cell: EmbeddingCell, folders: Folders) -> TrainedEncoder:
+def derive_encoder(base: EncoderFolder, cell: EmbeddingSpec, folders: Folders) -> TrainedEncoder:
     """Make an encoder from another one."""
     with Footprint() as footprint:
         encoder = registry.derive_encoder(cell.method, base, cell.options, temporary_path(folders.scratch / "encoder"))
@@ -131,7 +131,7 @@ def derive_encoder(base: EncoderFolder, cell: EmbeddingCell, folders: Folders) -
 
 
 @contained(2)
-def derive_vectors(base: WordVectors, cell: EmbeddingCell) -> Trained:
+def derive_vectors(base: WordVectors, cell: EmbeddingSpec) -> Trained:
     """Make word vectors from other ones."""
     with Footprint() as footprint:
         vectors = registry.derive_vectors(cell.method, base, cell.options)
@@ -139,7 +139,7 @@ def derive_vectors(base: WordVectors, cell: EmbeddingCell) -> Trained:
 
 
 def training_record(
-    cell: EmbeddingCell,
+    cell: EmbeddingSpec,
     trained: WordVectors | EncoderFolder,
     footprint: Footprint,
     corpus_tokens: int | None = None,

@@ -13,7 +13,7 @@ from typing import Any
 from kedro.pipeline import Pipeline, node, pipeline
 
 from emb_pipeline.embeddings.registry import METHODS
-from emb_pipeline.experiment import EmbeddingCell, Experiment
+from emb_pipeline.experiment import EmbeddingSpec, Experiment
 from emb_pipeline.pipelines.train import nodes
 
 STAGE = "train"
@@ -32,12 +32,12 @@ def build(experiment: Experiment) -> Pipeline:
     return Pipeline([_train(cell) for cell in experiment.cells if cell.is_trained and not cell.tuned_on])
 
 
-def _train(cell: EmbeddingCell) -> Pipeline:
+def _train(cell: EmbeddingSpec) -> Pipeline:
     method = METHODS[cell.method]
-    verb, function, needs = STEPS[method.origin, str(method.artefact)]
+    verb, function, needs = STEPS[method.source, str(method.artifact)]
     sources = {"corpus": f"corpora@{cell.origin}"} if "corpus" in needs else {}
     if cell.base:
-        sources["base"] = f"{cell.base}.{'vectors' if method.origin == 'vectors' else 'encoder'}"
+        sources["base"] = f"{cell.base}.{'vectors' if method.source == 'vectors' else 'encoder'}"
     places = {
         "cell": f"params:embeddings.{cell.name}",
         "training": "params:training",
@@ -45,5 +45,5 @@ def _train(cell: EmbeddingCell) -> Pipeline:
     }
     parameters = {f"params:{name}": place for name, place in places.items() if name in needs}
     takes = {**{name: name for name in sources}, **{name.removeprefix("params:"): name for name in parameters}}
-    step = node(function, takes, [str(method.artefact), "training"], name=f"{verb}_{cell.method}")
+    step = node(function, takes, [str(method.artifact), "training"], name=f"{verb}_{cell.method}")
     return pipeline([step], namespace=cell.name, inputs=sources, parameters=parameters, tags=[STAGE, cell.method])
