@@ -157,7 +157,7 @@ def annotation(state: State) -> None:
 
 def moved_module(state: State) -> None:
     """A helper of a method moves to another package."""
-    old = state.code / "embeddings" / "cooccurrence.py"
+    old = state.code / "embeddings" / "static" / "cooccurrence.py"
     new = state.code / "statistics" / "cooccurrence.py"
     new.write_bytes(old.read_bytes())
     for path in state.code.rglob("*.py"):

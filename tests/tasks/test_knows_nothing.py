@@ -9,12 +9,11 @@ import pytest
 
 from emb_pipeline.tasks.examples import ClassificationTask
 from emb_pipeline.tasks.registry import KINDS, Evaluation
-
-from .test_extractive_qa import behind_the_key
-from .test_recommendation import camps
-from .test_retrieval import _task as a_search
-from .test_sequence_labelling import _task as drugs_and_pains
-from .test_similarity import task as alike  # noqa: F401
+from tests.tasks.extractive_qa.test_evaluate import behind_the_key
+from tests.tasks.recommendation.test_evaluate import camps
+from tests.tasks.retrieval.test_evaluate import _task as a_search
+from tests.tasks.sequence_labeling.test_evaluate import _task as drugs_and_pains
+from tests.tasks.similarity.test_evaluate import task as alike  # noqa: F401
 
 
 class Nothing:

@@ -35,10 +35,10 @@ from emb_pipeline.tasks.retrieval.evaluate import retrieval_service
 from emb_pipeline.tasks.sequence_labeling.evaluate import tagging_service
 from emb_pipeline.tasks.similarity.evaluate import cosine_of_pairs, similarity_service
 from emb_pipeline.text.texts import Texts
+from tests.tasks.recommendation.test_evaluate import camps
+from tests.tasks.sequence_labeling.test_evaluate import Contextual, _task
 
 from .conftest import WordEncoder
-from .test_recommendation import camps
-from .test_sequence_labelling import Contextual, _task
 
 TEXTS = ["sand tide shell", "moss bark", "fern owl moss", "tide gull"]
 
@@ -89,7 +89,7 @@ def test_a_question_is_answered_with_words_of_its_context() -> None:
     from emb_pipeline.embeddings.retrieval.sliding_window import SlidingWindow
     from emb_pipeline.tasks.extractive_qa.evaluate import answering_service
 
-    from .test_extractive_qa import Axes, InContext, behind_the_key, vocabulary
+    from tests.tasks.extractive_qa.test_evaluate import Axes, InContext, behind_the_key, vocabulary
 
     task = behind_the_key(20)
     words = vocabulary(task)

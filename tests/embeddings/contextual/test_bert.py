@@ -70,7 +70,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(animals_and_
 
 def test_a_tokenizer_is_the_same_in_every_process(animals_and_tools: TokenCorpus) -> None:
     program = (
-        "import sys; from pathlib import Path; from emb_pipeline.embeddings import bert;"
+        "import sys; from pathlib import Path; from emb_pipeline.embeddings.contextual import bert;"
         "from emb_pipeline.embeddings.options import BertOptions; from emb_pipeline.text.tokens import TokenCorpus;"
         "made = bert.train_tokenizer(TokenCorpus(Path(sys.argv[1])), BertOptions(vocabulary=150));"
         "print(made.backend_tokenizer.to_str())"

@@ -16,8 +16,7 @@ from emb_pipeline.tasks.label_draws import nested_order
 from emb_pipeline.tasks.options import ClassificationOptions
 from emb_pipeline.tasks.probes.probe import fit_probe
 from emb_pipeline.text.texts import Texts
-
-from .conftest import EncoderPerFold, WordEncoder
+from tests.tasks.conftest import EncoderPerFold, WordEncoder
 
 OPTIONS = ClassificationOptions(label_draws=0, latency_requests=0)
 

@@ -32,8 +32,7 @@ from emb_pipeline.tasks.retrieval.evaluate import (
 )
 from emb_pipeline.tasks.vectors import unit_length
 from emb_pipeline.text.texts import Texts
-
-from .conftest import EncoderPerFold, WordEncoder
+from tests.tasks.conftest import EncoderPerFold, WordEncoder
 
 
 def _task(grades: list[list[int]], queries: Sequence[str] = (), passages: Sequence[str] = ()) -> RetrievalTask:
