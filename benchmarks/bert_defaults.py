@@ -32,7 +32,8 @@ from emb_pipeline.readers.labeled_texts import read_classification
 from emb_pipeline.readers.readings import DocstringsReading, DocstringSubpackagesReading
 from emb_pipeline.text.held_out import HeldOut
 from emb_pipeline.text.texts import Texts
-from emb_pipeline.text.tokens import TokenCorpus, cut, sentences, write_tokens
+from emb_pipeline.text.tokens import TokenCorpus, cut, write_tokens
+from emb_pipeline.text.words import sentences
 
 PACKAGES = ("numpy", "scipy", "sklearn", "pandas", "networkx", "sympy", "matplotlib", "torch")
 EARLIER = {"learning_rate": 2e-3, "mask_share": 0.15}

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from emb_pipeline.text.tokens import tokenize
+from emb_pipeline.text.words import tokenize
 
 EXAMPLES = Path("data/03_primary/questions/tasks/consumer_questions/examples")
 STRETCH = 60

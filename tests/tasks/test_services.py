@@ -88,7 +88,6 @@ def test_a_question_is_answered_with_words_of_its_context() -> None:
     from emb_pipeline.embeddings.options import SlidingWindowOptions
     from emb_pipeline.embeddings.retrieval.sliding_window import SlidingWindow
     from emb_pipeline.tasks.extractive_qa.evaluate import answering_service
-
     from tests.tasks.extractive_qa.test_evaluate import Axes, InContext, behind_the_key, vocabulary
 
     task = behind_the_key(20)

@@ -21,7 +21,8 @@ from emb_pipeline.readers.readings import CorpusReading, JsonlReading
 from emb_pipeline.tasks.cutting import audit_cutting
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.held_out import HeldOut
-from emb_pipeline.text.tokens import mark_words, sentences, tokenize, unmarked, write_tokens
+from emb_pipeline.text.tokens import write_tokens
+from emb_pipeline.text.words import mark_words, sentences, tokenize, unmarked
 
 
 @pytest.mark.parametrize(

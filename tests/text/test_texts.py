@@ -13,7 +13,7 @@ from emb_pipeline.datasets.tables import TablesDataset
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text import texts as module
 from emb_pipeline.text.texts import Texts, TokenIds, texts_of, tokenised
-from emb_pipeline.text.tokens import tokenize
+from emb_pipeline.text.words import tokenize
 
 TEXTS = ["", "New York, New York", "a", "York's New tower", "...", "new york tower"]
 

@@ -10,7 +10,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from emb_pipeline.corrupt.typos import misspelt
-from emb_pipeline.text.tokens import TokenCorpus, cut, tokenize, write_sentences
+from emb_pipeline.text.tokens import TokenCorpus, cut, write_sentences
+from emb_pipeline.text.words import tokenize
 
 Spoil: TypeAlias = Literal["less_text", "shuffled_words", "typos"]
 SENTENCES_SHUFFLED = 20_000

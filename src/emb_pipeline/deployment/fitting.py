@@ -18,7 +18,7 @@ from emb_pipeline.tasks.options import ClassificationOptions
 from emb_pipeline.tasks.probes.probe import fit_probe
 from emb_pipeline.tasks.vectors import encoded, unit_length
 from emb_pipeline.text.texts import Texts
-from emb_pipeline.text.tokens import WORDS_MARK
+from emb_pipeline.text.words import WORDS_MARK
 
 
 def ready_to_use(task: Any, encoder: TextEncoder | TaskEncoder, options: Any, *, seed: int) -> Answering:

@@ -15,7 +15,7 @@ from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEnco
 from emb_pipeline.embeddings.marked import MarkedEncoder
 from emb_pipeline.embeddings.protocols import Vectors
 from emb_pipeline.errors import DataError
-from emb_pipeline.text.tokens import mark_words, unmarked
+from emb_pipeline.text.words import mark_words, unmarked
 
 LONGEST_TEXT = 1_000_000
 """Characters of a text that is answered."""

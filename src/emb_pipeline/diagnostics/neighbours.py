@@ -9,7 +9,7 @@ import pandas as pd
 
 from emb_pipeline.embeddings.ranking import largest
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.text.tokens import sentence_key
+from emb_pipeline.text.words import sentence_key
 
 COMMONEST = 30_000
 """Words that are looked among: rarer ones have hardly been trained."""

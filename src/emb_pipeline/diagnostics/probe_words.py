@@ -8,7 +8,8 @@ from itertools import islice
 
 import numpy as np
 
-from emb_pipeline.text.tokens import TokenCorpus, tokenize
+from emb_pipeline.text.tokens import TokenCorpus
+from emb_pipeline.text.words import tokenize
 
 _SENTENCES = 50_000
 """Sentences that are counted, where there is no other text to hold a corpus against."""

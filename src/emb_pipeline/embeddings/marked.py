@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from emb_pipeline.embeddings.protocols import Role, RoleEncoder, TextEncoder, Vectors, encoded_as
-from emb_pipeline.text.tokens import mark_words
+from emb_pipeline.text.words import mark_words
 
 
 @dataclass(frozen=True, eq=False)

@@ -40,7 +40,7 @@ from emb_pipeline.readers.readings import (
 from emb_pipeline.readers.sampling import sampled_rows
 from emb_pipeline.readers.tables import identifier, joined_columns
 from emb_pipeline.text.hashing import text_hash
-from emb_pipeline.text.tokens import mark_words, sentence_key, tokenize
+from emb_pipeline.text.words import mark_words, sentence_key, tokenize
 
 _LOG = logging.getLogger(__name__)
 _FIRST_ARTICLES = 20

@@ -20,7 +20,7 @@ from emb_pipeline.readers.bad_rows import BadRows, take_or_raise
 from emb_pipeline.readers.files import ENCODING_REMEDY, NamedFile, lines, per_file
 from emb_pipeline.readers.readings import CsvReading, JsonlReading, ParquetReading, TableFormat, TabularReading, TsvReading
 from emb_pipeline.readers.signatures import HEAD, PACKED, Content, recognize
-from emb_pipeline.text.tokens import mark_words
+from emb_pipeline.text.words import mark_words
 
 _LONGEST_FIELD = 1 << 30
 """Characters; the csv module's own limit of 131,072 refuses long documents."""

@@ -38,7 +38,8 @@ from emb_pipeline.text.seen import (
 from emb_pipeline.text.spans import PlacedWords
 from emb_pipeline.text.tagging import entities, scheme_of, to_iob2
 from emb_pipeline.text.texts import TokenIds
-from emb_pipeline.text.tokens import TokenCorpus, tokenize
+from emb_pipeline.text.tokens import TokenCorpus
+from emb_pipeline.text.words import tokenize
 
 SCHEMA = pa.schema(
     [

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import pyarrow as pa
 
 from emb_pipeline.tasks.audit import AuditLines
-from emb_pipeline.text.tokens import WORDS_MARK, n_spaceless, tokenize, unmarked
+from emb_pipeline.text.words import WORDS_MARK, n_spaceless, tokenize, unmarked
 
 LONG_WORDS = 20
 """Letters of a text's mean word from which it counts as not cut: 8 is much in any language with spaces."""

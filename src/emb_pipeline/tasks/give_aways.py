@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from emb_pipeline.text.texts import TokenIds
-from emb_pipeline.text.tokens import tokenize
+from emb_pipeline.text.words import tokenize
 
 PURE = 0.98
 """Share of the texts with a sign that are of its class, from which the sign gives the class away."""

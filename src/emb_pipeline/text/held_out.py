@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import pyarrow as pa
 
-from emb_pipeline.text.tokens import sentence_key, sentences
+from emb_pipeline.text.words import sentence_key, sentences
 
 HELD_OUT = "held_out"
 """The table with the texts that a task is tested on, beside its examples."""

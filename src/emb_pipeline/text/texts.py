@@ -13,7 +13,7 @@ import pyarrow as pa
 import scipy.sparse as sp
 
 from emb_pipeline.text.tokenizer import Tokenizer
-from emb_pipeline.text.tokens import mark_words, tokenize
+from emb_pipeline.text.words import mark_words, tokenize
 
 TOKEN_IDS = "_token_ids"
 """What the name of a text column ends with to name the column of its tokens."""

@@ -19,7 +19,7 @@ from emb_pipeline.embeddings.retrieval.bm25 import Bm25
 from emb_pipeline.embeddings.sparse.char_tfidf import CharTfidf, WordCharTfidf
 from emb_pipeline.embeddings.sparse.word_counts import Lsa, OneHot, Tfidf
 from emb_pipeline.text.texts import Texts
-from emb_pipeline.text.tokens import tokenize
+from emb_pipeline.text.words import tokenize
 
 TRAINING = ["the cat sat on the mat", "the dog sat", "a cat and a dog and a cat", "mats for cats"]
 TEST = ["the unseen cat sat sat", "nothing known here", ""]

@@ -20,7 +20,8 @@ from emb_pipeline.readers.docstrings.packages import (
     summary_retrieval,
 )
 from emb_pipeline.text.held_out import HeldOut
-from emb_pipeline.text.tokens import tokenize, write_tokens
+from emb_pipeline.text.tokens import write_tokens
+from emb_pipeline.text.words import tokenize
 
 MODULE = '''"""Tools for stars.
 

@@ -21,7 +21,7 @@ from emb_pipeline.embeddings.extras import require_packages
 from emb_pipeline.embeddings.options import EncoderOptions
 from emb_pipeline.embeddings.protocols import ROLES, Role
 from emb_pipeline.errors import DataError
-from emb_pipeline.text.tokens import tokenize, unmarked
+from emb_pipeline.text.words import tokenize, unmarked
 
 if TYPE_CHECKING:
     import torch

@@ -15,7 +15,7 @@ from emb_pipeline.embeddings.contextual.precision import precision_in_force
 from emb_pipeline.embeddings.extras import require_packages
 from emb_pipeline.embeddings.options import DistilledOptions
 from emb_pipeline.errors import DataError
-from emb_pipeline.text.tokens import tokenize, unmarked
+from emb_pipeline.text.words import tokenize, unmarked
 
 
 def distil(teacher: EncoderFolder, options: DistilledOptions, folder: Path) -> EncoderFolder:

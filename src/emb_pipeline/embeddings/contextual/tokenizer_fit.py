@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from emb_pipeline.text.tokens import n_spaceless, tokenize, unmarked
+from emb_pipeline.text.words import n_spaceless, tokenize, unmarked
 
 MOST_UNKNOWN = 0.05
 MOST_SINGLE = 0.5

@@ -12,7 +12,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from emb_pipeline.embeddings.options import CharTfidfOptions, WordCharTfidfOptions
 from emb_pipeline.embeddings.sparse.word_counts import BagEncoder, Tfidf
 from emb_pipeline.text.texts import Texts
-from emb_pipeline.text.tokens import unmarked
+from emb_pipeline.text.words import unmarked
 
 
 @dataclass(frozen=True)

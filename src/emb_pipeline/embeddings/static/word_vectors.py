@@ -16,7 +16,7 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.storage.atomic import atomic_path
 from emb_pipeline.storage.matrices import column_matrix, matrix_column
 from emb_pipeline.storage.sealed_files import map_arrow, write_arrow
-from emb_pipeline.text.tokens import fold
+from emb_pipeline.text.words import fold
 
 _REMEDY = "train or export the vectors again"
 _ROWS_AT_A_TIME = 1 << 14

@@ -11,7 +11,7 @@ import pyarrow as pa
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.docstrings.packages import SEE_ALSO
 from emb_pipeline.text.hashing import text_hash
-from emb_pipeline.text.tokens import tokenize
+from emb_pipeline.text.words import tokenize
 
 _ENTRY = re.compile(r"^[ \t]*((?:[A-Za-z_][\w.]*(?:[ \t]*,[ \t]*)?)+)(?:[ \t]*:|[ \t]*$)", re.MULTILINE)
 _NAME = re.compile(r"[A-Za-z_][\w.]*")

@@ -2,7 +2,7 @@
 
 reST marks them: ``:class:`DataFrame```, ``:func:`~numpy.dot```, and parameters by ``*axis*``, ```axis``` or double
 back-ticks, which count where the same docstring's parameter list has the name. A sentence is one that the corpus has, too
-(`emb_pipeline.text.tokens.split_sentences`), so that held-out ones can be kept out of it. Only sentences with a mention are
+(`emb_pipeline.text.words.split_sentences`), so that held-out ones can be kept out of it. Only sentences with a mention are
 taken: in others, nobody knows whether there is none or it was not marked up.
 """
 
@@ -17,7 +17,7 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.readers.docstrings.packages import is_held_out
 from emb_pipeline.text.hashing import text_hash
 from emb_pipeline.text.tagging import OUTSIDE
-from emb_pipeline.text.tokens import split_sentences, tokenize
+from emb_pipeline.text.words import split_sentences, tokenize
 
 TYPE_OF_ROLE = {
     "class": "class",

@@ -33,7 +33,7 @@ from joblib.externals.loky import ProcessPoolExecutor
 from emb_pipeline.errors import DataError
 from emb_pipeline.storage.atomic import atomic_path, exclusive
 from emb_pipeline.text.hashing import text_hash
-from emb_pipeline.text.tokens import tokenize
+from emb_pipeline.text.words import tokenize
 
 PARSER = 1
 """Version of the rules of this module; a cache written by another version is not used."""

@@ -38,7 +38,7 @@ from emb_pipeline.readers.splits import split_name
 from emb_pipeline.readers.tables import column_names, identified_texts, identifier, require_group, rows, table_of
 from emb_pipeline.tasks.retrieval.judgments import Judgment, grade_column, grade_of, table_judgments, trec_judgments
 from emb_pipeline.text.hashing import text_hash
-from emb_pipeline.text.tokens import tokenize
+from emb_pipeline.text.words import tokenize
 
 BEIR_JUDGMENTS = ("query-id", "corpus-id", "score")
 """Columns of BEIR's judgments."""

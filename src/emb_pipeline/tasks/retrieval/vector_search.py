@@ -37,7 +37,7 @@ from emb_pipeline.tasks.retrieval.evaluate import (
     without_excluded,
 )
 from emb_pipeline.tasks.vectors import bytes_per_vector, unit_length
-from emb_pipeline.text.tokens import unmarked
+from emb_pipeline.text.words import unmarked
 
 EXACT = "exact"
 """The index of a search that multiplies all vectors with the query's, without a vector store."""
