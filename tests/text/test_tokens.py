@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.text import tokens as module
+from emb_pipeline.text import words as module
 from emb_pipeline.text.held_out import HeldOut
 from emb_pipeline.text.tokens import TokenCorpus, cut, write_tokens
 from emb_pipeline.text.words import sentence_key, sentences, tokenize
