@@ -296,7 +296,7 @@ def test_changes_of_code_and_files_are_noticed_and_the_command_in_the_message_wo
     labels = finished / "data/01_raw/tiny/labels.csv"
     labels.write_bytes(labels.read_bytes().replace(b".", b"!", 1))
     append(finished / "src/emb_pipeline/text/tokens.py", "\n# a remark\n")
-    append(finished / "src/emb_pipeline/reporting/report.html.j2", "<!-- another template -->\n")
+    append(finished / "src/emb_pipeline/reporting/templates/page.html.j2", "<!-- another template -->\n")
     refused = run_kedro("--env", "tiny", "--only-missing-outputs", check=False)
     message = " ".join(refused.stderr.split())
     assert refused.returncode == 1 and "What differs: data/01_raw/tiny/labels.csv." in message

@@ -16,10 +16,9 @@ from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.experiment import Folders, expand_grid
 from emb_pipeline.pipelines.diagnose.nodes import DiagnosisOptions, MapOptions, diagnose_vectors, largest_sizes
 from emb_pipeline.pipelines.facts import cells_of
-from emb_pipeline.reporting.page import report_page
 from emb_pipeline.statistics.decision.sizes import SIZES
 from emb_pipeline.text.tokens import TokenCorpus, write_tokens
-from tests.reporting.conftest import leaderboard
+from tests.reporting.conftest import leaderboard, report_page
 
 GRID: dict[str, Any] = {
     "corpora": ["domain"],

@@ -7,7 +7,13 @@ from itertools import combinations
 from typing import Any
 
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
+
+from emb_pipeline.reporting.report import render_report
+from emb_pipeline.reporting.run import Run
+from emb_pipeline.reporting.section import Report
+from emb_pipeline.reporting.tables import ReportTables
 
 TOPIC = {
     "task.tfidf": 0.756,
@@ -23,6 +29,21 @@ TOLD_APART = 0.02
 """Differences below this are not significant in these tables."""
 
 Tables = dict[str, Any]
+
+
+def report_of(run: Mapping[str, Any], **tables: pd.DataFrame) -> Report:
+    """The report of these tables; ``origins`` are effects of the corpus. What has no column is left empty."""
+    found = {name: table for name, table in tables.items() if len(table.columns)}
+    effects = [found.pop("effects", pd.DataFrame()), found.pop("origins", pd.DataFrame()).assign(factor="corpus")]
+    if any(len(part) for part in effects):
+        found["effects"] = pd.concat([part for part in effects if len(part)])
+    return Report(ReportTables(**found), Run(**run))
+
+
+def report_page(run: Mapping[str, Any], drawn: Mapping[str, go.Figure] | None = None, **tables: pd.DataFrame) -> str:
+    """The page of these tables."""
+    report = report_of(run, **tables)
+    return render_report(report.tables, report.run, figures=drawn)
 
 
 def leaderboard(

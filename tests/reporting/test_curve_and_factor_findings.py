@@ -5,11 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from emb_pipeline.reporting import figures
-from emb_pipeline.reporting.curve_findings import curve_findings
-from emb_pipeline.reporting.difference_findings import difference_finding, label_finding
-from emb_pipeline.reporting.factor_findings import across_findings, factor_findings
-from emb_pipeline.reporting.findings import power_finding, result
+from emb_pipeline.reporting.results import result
+from emb_pipeline.reporting.sections.effects.factors import across_findings, factor_findings, factors_figure, overall_effects
+from emb_pipeline.reporting.sections.scores.labels import curve_findings, learning_curve_figure
+from emb_pipeline.reporting.sections.summary.answer import difference_finding, label_finding
+from emb_pipeline.reporting.sections.summary.task_findings import power_finding
 from tests.reporting.conftest import leaderboard
 
 CURVES = pd.DataFrame(
@@ -77,7 +77,7 @@ def test_tagged_sentences_are_called_so() -> None:
     )
     assert "with all 1,000 labelled sentences" in lead and "below about 410 labelled sentences" in ahead
     assert doubling.startswith("Twice as many labelled sentences would bring")
-    figure = figures.learning_curve_figure(CURVES, "topic", "labelled sentences")
+    figure = learning_curve_figure(CURVES, "topic", "labelled sentences")
     assert figure.layout.xaxis.title.text == "labelled sentences learnt from (log scale)"
 
 
@@ -104,10 +104,10 @@ def test_a_curve_without_a_fit_says_nothing_of_more_labels() -> None:
 
 
 def test_a_curve_is_drawn_for_the_best_of_each_origin() -> None:
-    figure = figures.learning_curve_figure(CURVES, "topic")
+    figure = learning_curve_figure(CURVES, "topic")
     assert [trace.name for trace in figure.data][:2] == ["task.tfidf", "domain.word2vec_100"]
     assert list(figure.data[0].x) == [100, 300, 1000]
-    assert not figures.learning_curve_figure(CURVES, "another").data
+    assert not learning_curve_figure(CURVES, "another").data
 
 
 SHARES = pd.DataFrame(
@@ -212,7 +212,7 @@ def test_the_forest_leaves_single_embeddings_to_the_leaderboard() -> None:
             {**EFFECT, "design": "corpus × method at 100", "factor": "method", "level_a": "word2vec", "level_b": "glove"},
         ]
     )
-    figure = figures.factors_figure(figures.overall_effects(rows))
+    figure = factors_figure(overall_effects(rows))
     assert [y for trace in figure.data for y in trace.y] == ["domain − generic (6 embeddings)", "word2vec − glove (at 100)"]
 
 

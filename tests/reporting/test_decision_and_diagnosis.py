@@ -10,8 +10,8 @@ from rich.console import Console
 
 from emb_pipeline.pipelines.report.nodes import comparable
 from emb_pipeline.reporting.console import decision_lines
-from emb_pipeline.reporting.decision_findings import decision_findings
-from emb_pipeline.reporting.diagnosis import diagnosis_view
+from emb_pipeline.reporting.sections.background.diagnosis import diagnosis_view
+from emb_pipeline.reporting.sections.summary.deploy import decision_findings
 
 NONE = pd.DataFrame(
     columns=[

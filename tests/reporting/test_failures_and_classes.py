@@ -5,11 +5,10 @@ from __future__ import annotations
 import pandas as pd
 from rich.console import Console
 
-from emb_pipeline.reporting.class_view import class_view
 from emb_pipeline.reporting.console import failure_lines
-from emb_pipeline.reporting.findings import result
-from emb_pipeline.reporting.page import report_page
-from tests.reporting.conftest import Tables
+from emb_pipeline.reporting.results import result
+from emb_pipeline.reporting.sections.scores.classes import class_view
+from tests.reporting.conftest import Tables, report_page
 
 CLASSES = pd.DataFrame(
     [("topic", "task.tfidf", "<b>", 0.5, 1.0, 2 / 3, 3, 6), ("topic", "task.tfidf", "A & B", None, 0.0, 0.0, 3, 0)],

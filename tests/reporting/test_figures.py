@@ -9,16 +9,13 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from emb_pipeline.reporting.figures import (
-    cost_figure,
-    dimension_figure,
-    dose_figure,
-    leaderboard_figure,
-    methods_figure,
-    origins_figure,
-    shared_dimension,
-    word_map_figure,
-)
+from emb_pipeline.reporting.sections.background.word_map import word_map_figure
+from emb_pipeline.reporting.sections.effects.derived import dose_figure
+from emb_pipeline.reporting.sections.effects.origins import origins_figure
+from emb_pipeline.reporting.sections.scores.cost import cost_figure
+from emb_pipeline.reporting.sections.scores.dimensions import dimension_figure
+from emb_pipeline.reporting.sections.scores.leaderboards import leaderboard_figure
+from emb_pipeline.reporting.sections.scores.methods import methods_figure, shared_dimension
 from emb_pipeline.reporting.theme import DARK_COLOURS, LOOKS
 from tests.reporting.conftest import TOPIC, Tables, leaderboard, origins, word_map
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from emb_pipeline.reporting.findings import Result, findings, overall_findings, result, sample_finding, seed_finding
+from emb_pipeline.reporting.results import Result, result
+from emb_pipeline.reporting.sections.scores.methods import sample_finding, seed_finding
+from emb_pipeline.reporting.sections.summary.answer import overall_findings
+from emb_pipeline.reporting.sections.summary.task_findings import findings
 from tests.reporting.conftest import SEARCH, TOPIC, audit, comparisons, leaderboard, origins
 
 NONE = pd.DataFrame()

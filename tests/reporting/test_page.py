@@ -10,8 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from emb_pipeline.reporting.figures import dose_figure
-from emb_pipeline.reporting.page import audit_state, report_page
+from emb_pipeline.reporting.sections.background.audit import audit_state
+from emb_pipeline.reporting.sections.effects.derived import dose_figure
 from emb_pipeline.tasks.audit import (
     audit_classification,
     audit_extractive,
@@ -20,7 +20,7 @@ from emb_pipeline.tasks.audit import (
     audit_similarity,
 )
 from emb_pipeline.tasks.retrieval.reader import RetrievalTables
-from tests.reporting.conftest import TOPIC, Tables, audit, comparisons, leaderboard, word_map
+from tests.reporting.conftest import TOPIC, Tables, audit, comparisons, leaderboard, report_page, word_map
 from tests.reporting.test_figures import contrast
 
 
@@ -349,7 +349,7 @@ def test_doses_stand_where_spoilt_text_does_and_nowhere_else(tables: Tables) -> 
     derived = pd.DataFrame(rows)
     drawn = {"topic_dose": dose_figure(derived[derived["factor"] == "spoiling"], "topic")}
     for given in ({}, drawn):
-        page = Page(report_page(**tables, derived=derived, drawn=given))
+        page = Page(report_page(**tables, effects=derived, drawn=given))
         assert [name for name in page.figures if "doses" in name] == ["figure-doses-topic-data"]
 
 

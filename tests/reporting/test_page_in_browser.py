@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from emb_pipeline.reporting.page import report_page
-from tests.reporting.conftest import Tables
+from tests.reporting.conftest import Tables, report_page
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="needs Chromium")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from emb_pipeline.reporting.figures import search_figure
-from emb_pipeline.reporting.search_findings import search_findings
+from emb_pipeline.reporting.sections.scores.search import search_figure, search_findings
 
 
 def row(index: str, setting: int | None = None, **changes: object) -> dict[str, object]:

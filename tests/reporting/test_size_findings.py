@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from emb_pipeline.reporting.size_findings import PIP_LOSS, pip_losses, size_findings
+from emb_pipeline.diagnostics.tables import PIP_LOSS
+from emb_pipeline.reporting.sections.scores.sizes import pip_losses, size_findings
 
 
 def row(embedding: str, size: float, value: float, **changes: object) -> dict[str, object]:

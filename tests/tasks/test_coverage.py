@@ -12,7 +12,7 @@ from emb_pipeline.embeddings.options import RandomOptions, ReducedOptions, Tfidf
 from emb_pipeline.embeddings.registry import encoder
 from emb_pipeline.embeddings.static.pooling import PooledEncoder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.reporting.coverage_findings import coverage_finding
+from emb_pipeline.reporting.sections.summary.coverage import coverage_finding
 from emb_pipeline.tasks.coverage import Coverage, measure_coverage
 from emb_pipeline.text.texts import Texts, tokenised
 

@@ -15,7 +15,7 @@ from emb_pipeline.embeddings.encoding_store import StoredEncoder
 from emb_pipeline.embeddings.options import EncoderOptions, SentenceTransformerOptions
 from emb_pipeline.experiment import EmbeddingSpec, TaskDefinition
 from emb_pipeline.pipelines.evaluate.nodes import cells_table, evaluate_encoder
-from emb_pipeline.reporting.coverage_findings import cut_finding
+from emb_pipeline.reporting.sections.summary.coverage import cut_finding
 from emb_pipeline.statistics.leaderboard import COSTS
 from emb_pipeline.tasks.cut_texts import measure_cut_texts
 from emb_pipeline.tasks.registry import KINDS

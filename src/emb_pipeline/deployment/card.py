@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from emb_pipeline.names import NOT_ABOVE_FLOOR, ONLY, SHOWN
-from emb_pipeline.reporting.decision_findings import best_name, excess_text, further_units_text, language_text
+from emb_pipeline.reporting.sections.summary.deploy import best_name, excess_text, further_units_text, language_text
 from emb_pipeline.reporting.wording import code_markdown, distance_text, value_text
 
 _NAMED = 5

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+PIP_LOSS = "PIP loss"
+"""The check of word vectors that holds an embedding against the largest size of the same; its item names that one."""
 CHECKS = pa.schema(
     [
         *((name, pa.string()) for name in ("embedding", "check", "item")),

@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from emb_pipeline.reporting import rows as pick
-from emb_pipeline.reporting.coverage_findings import coverage_finding, cut_finding
-from emb_pipeline.reporting.decision_findings import decision_findings
-from emb_pipeline.reporting.failed_cells import failure_texts
+from emb_pipeline.reporting.sections.summary.coverage import coverage_finding, cut_finding
+from emb_pipeline.reporting.sections.summary.deploy import decision_findings
+from emb_pipeline.reporting.sections.summary.failed import failure_texts
 from emb_pipeline.reporting.wording import interval_text, metric_name, seconds_text, unit_name, value_text
 
 _LONGEST_NAME = 38

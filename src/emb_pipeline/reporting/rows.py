@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from emb_pipeline.names import is_further_seed, is_resample, without_seed
-from emb_pipeline.reporting.wording import LOWER_IS_BETTER
+from emb_pipeline.tasks.registry import metric_named
 
 CONTROL = "control"
 EXACT = "exact"
@@ -54,8 +54,8 @@ def primary_rows(leaderboard: pd.DataFrame, task: str) -> pd.DataFrame:
     """
     rows = _primary(leaderboard, task)
     rows = rows[~_resampled(rows)]
-    better_last = not rows.empty and rows["metric"].iloc[0] in LOWER_IS_BETTER
-    return rows.sort_values(["value", "embedding"], ascending=[better_last, True]).reset_index(drop=True)
+    better_last = rows.empty or metric_named(str(rows["metric"].iloc[0])).higher_is_better
+    return rows.sort_values(["value", "embedding"], ascending=[not better_last, True]).reset_index(drop=True)
 
 
 def resample_rows(leaderboard: pd.DataFrame, task: str) -> pd.DataFrame:
@@ -136,7 +136,7 @@ def one_per_embedding(rows: pd.DataFrame) -> pd.DataFrame:
     first = shortest_first.drop_duplicates("family").set_index("family")
     merged = first.assign(value=means["value"], ci_low=means["ci_low"], ci_high=means["ci_high"], n_seeds=grouped.size())
     merged = merged.reset_index(drop=True)
-    lower_first = str(merged["metric"].iloc[0]) in LOWER_IS_BETTER
+    lower_first = not metric_named(str(merged["metric"].iloc[0])).higher_is_better
     return merged.sort_values(["value", "embedding"], ascending=[lower_first, True]).reset_index(drop=True)
 
 
@@ -193,6 +193,14 @@ def pair_name(row: Mapping[Hashable, Any]) -> str:
 def setting_text(row: Mapping[Hashable, Any]) -> str:
     """How an index was searched: ``HNSW with ef = 50``."""
     return f"{row['index']} with {row['parameter']} = {row['setting']:.0f}" if row["parameter"] else str(row["index"])
+
+
+def costs(rows: pd.DataFrame) -> pd.Series:
+    """Sum the seconds to train an embedding, to encode a task with it, and to tune and fit the probe or to search.
+
+    NaN where none is known.
+    """
+    return rows[["train_seconds", "encode_seconds", "fit_seconds"]].astype(float).sum(axis=1, min_count=1)
 
 
 def contrasts(comparisons: pd.DataFrame, task: str, metric: str, level: float) -> dict[tuple[str, str], Contrast]:

@@ -4,63 +4,43 @@ from __future__ import annotations
 
 import math
 import re
+from functools import cache
 
-METRIC_NAMES = {
-    "f1": "entity F1",
-    "spearman": "Spearman’s ρ",
-    "pearson": "Pearson’s r",
-    "accuracy": "accuracy",
-    "macro_f1": "macro-F1",
-    "log_loss": "log loss",
-    "ndcg@10": "nDCG@10",
-    "mrr@10": "MRR@10",
-    "recall@100": "recall@100",
-    "map": "MAP",
-    "mrr": "MRR",
-    "exact_match": "exact match",
-    "answer_f1": "answer F1",
-    "arp@10": "users of an item (ARP@10)",
-    "novelty@10": "novelty@10 (bits)",
-    "ndcg@10_cold": "nDCG@10, cold items",
-    "recall@20_cold": "recall@20, cold items",
-    "latency_ms_p50": "ms a request (median)",
-    "latency_ms_p95": "ms a request (95 %)",
-    "latency_ms_p99": "ms a request (99 %)",
-}
-LOWER_IS_BETTER = frozenset({"log_loss", "latency_ms_p50", "latency_ms_p95", "latency_ms_p99"})
-UNITS = {
-    "classification": "test items",
-    "sequence_labelling": "test sentences",
-    "retrieval": "queries",
-    "recommendation": "users",
-    "similarity": "pairs",
-    "extractive_qa": "questions",
-}
-LABELS = {"sequence_labelling": "labelled sentences"}
+from emb_pipeline.tasks.metrics.metric import LATENCIES as _OF_REQUESTS
+from emb_pipeline.tasks.metrics.metric import Metric
+from emb_pipeline.tasks.registry import KINDS, metric_named
+
+LATENCIES = tuple(metric.name for metric in _OF_REQUESTS)
+"""Metrics that stand among the costs: time of a request, at its median and in the worst cases."""
+
 NOTHING = "–"
 _MINUS, NARROW_SPACE = "\u2212", "\u202f"
 _TICKS = re.compile("`+")
-_PERCENT = re.compile(r"accuracy|exact_match|.*f1(_.+)?|precision|recall(@\d+|_seen|_unseen)?(_cold)?|coverage@\d+")
 
 
 def metric_name(metric: str) -> str:
-    """The metric as it is written in text."""
-    return METRIC_NAMES.get(metric, metric.replace("_", " "))
+    """Write a metric as it stands in text."""
+    return _metric(metric).label_of(metric)
 
 
 def unit_name(kind: str) -> str:
-    """What is counted and resampled in a task of this kind, in the plural."""
-    return UNITS.get(kind, "test items")
+    """Name what is counted and resampled in a task of this kind, in the plural."""
+    return KINDS[kind].unit if kind in KINDS else "test items"
 
 
 def label_name(kind: str) -> str:
-    """What a task of this kind learns from, in the plural."""
-    return LABELS.get(kind, "labels")
+    """Name what a task of this kind learns from, in the plural."""
+    return KINDS[kind].labels if kind in KINDS else "labels"
 
 
 def is_percent(metric: str) -> bool:
-    """Whether the metric is written in percent (a share of something) rather than as a score."""
-    return _PERCENT.fullmatch(metric) is not None
+    """Say whether a metric is written in percent (a share of something) rather than as a score."""
+    return _metric(metric).percent
+
+
+@cache
+def _metric(name: str) -> Metric:
+    return metric_named(name)
 
 
 def value_text(value: float | None, metric: str) -> str:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from emb_pipeline.diagnostics.geometry import anisotropy, first_direction_share, hubness, pip_loss
 from emb_pipeline.diagnostics.neighbours import COMMONEST, nearest, word_sample
 from emb_pipeline.diagnostics.probe_words import typical_words
-from emb_pipeline.diagnostics.tables import CHECKS, DIAGNOSIS, NEIGHBOURS, WORD_MAP
+from emb_pipeline.diagnostics.tables import CHECKS, DIAGNOSIS, NEIGHBOURS, PIP_LOSS, WORD_MAP
 from emb_pipeline.diagnostics.word_map import word_map
 from emb_pipeline.diagnostics.word_tests import (
     Measured,
@@ -29,7 +29,6 @@ from emb_pipeline.failures import Failed
 from emb_pipeline.pipelines.facts import are_trained_on_a_corpus, is_first
 from emb_pipeline.pipelines.failures import failures_table
 from emb_pipeline.readers.word_sets import WordSetReading, analogy_questions, scored_pairs_of_words
-from emb_pipeline.reporting.size_findings import PIP_LOSS
 from emb_pipeline.text.held_out import held_out_texts
 from emb_pipeline.text.texts import Texts
 

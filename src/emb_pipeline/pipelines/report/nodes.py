@@ -31,10 +31,21 @@ from emb_pipeline.pipelines.facts import (
 )
 from emb_pipeline.pipelines.failures import FAILURES
 from emb_pipeline.provenance.freshness import git_state, versions
-from emb_pipeline.reporting import figures
-from emb_pipeline.reporting.page import report_page
+from emb_pipeline.reporting.report import render_report
 from emb_pipeline.reporting.rows import audit_share
-from emb_pipeline.reporting.wording import label_name
+from emb_pipeline.reporting.run import Run
+from emb_pipeline.reporting.sections.background.word_map import word_map_figure
+from emb_pipeline.reporting.sections.effects.derived import dose_figure
+from emb_pipeline.reporting.sections.effects.factors import factors_figure, overall_effects
+from emb_pipeline.reporting.sections.effects.origins import origins_figure
+from emb_pipeline.reporting.sections.scores.cost import cost_figure
+from emb_pipeline.reporting.sections.scores.dimensions import dimension_figure
+from emb_pipeline.reporting.sections.scores.labels import learning_curve_figure
+from emb_pipeline.reporting.sections.scores.leaderboards import leaderboard_figure
+from emb_pipeline.reporting.sections.scores.methods import methods_figure
+from emb_pipeline.reporting.sections.scores.search import search_figure
+from emb_pipeline.reporting.tables import COLUMNS, CORPORA, ReportTables
+from emb_pipeline.reporting.wording import LATENCIES, label_name
 from emb_pipeline.statistics import leaderboard as statistics
 from emb_pipeline.statistics.comparisons import any_difference
 from emb_pipeline.statistics.comparisons.claims import check_claims, contrast_tests, with_average_tests
@@ -53,8 +64,11 @@ from emb_pipeline.text.seen import SEEN
 from emb_pipeline.text.tokens import TokenCorpus
 
 Tables = Mapping[str, pa.Table]
+GATHERED = frozenset({"checks", "neighbours", "overlaps", "confusions", "embeddings", "corpora"})
+"""Tables of the report that `gathered_tables` puts together."""
+STORED = tuple(name for name in COLUMNS if name not in GATHERED)
+"""Tables of the report that are datasets, by their name."""
 PRIMARY = {name: kind.primary_metric for name, kind in KINDS.items()}
-LATENCIES = ("latency_ms_p50", "latency_ms_p95", "latency_ms_p99")
 
 
 class ReportOptions(BaseModel):
@@ -240,127 +254,95 @@ def make_word_map(after: pa.Table, **scores: Tables) -> pa.Table:
 
 
 def draw_task(leaderboard: pa.Table, task: str, audit: pa.Table) -> tuple[go.Figure, ...]:
-    """The figures of `TASK_FIGURES`: scores with intervals and letters, by dimension, by method, and against their cost."""
+    """The figures of `TASK_FIGURES`: scores with intervals and letters, by dimension, by method, and against two costs."""
     board = leaderboard.to_pandas()
     return (
-        figures.leaderboard_figure(board, task, ceiling=audit_share(audit.to_pandas(), task, "ceiling")),
-        figures.dimension_figure(board, task),
-        figures.methods_figure(board, task),
-        figures.cost_figure(board, task),
+        leaderboard_figure(board, task, ceiling=audit_share(audit.to_pandas(), task, "ceiling")),
+        dimension_figure(board, task),
+        methods_figure(board, task),
+        cost_figure(board, task),
+        cost_figure(board, task, against="bytes_per_item"),
     )
 
 
 def draw_learning_curve(curves: pa.Table, task: str, kind: str) -> go.Figure:
     """Primary metric against the number of labels."""
-    return figures.learning_curve_figure(curves.to_pandas(), task, labels=label_name(kind))
+    return learning_curve_figure(curves.to_pandas(), task, labels=label_name(kind))
 
 
 def draw_search(searches: pa.Table, task: str) -> go.Figure:
     """Queries a second against recall, a line for each index."""
-    return figures.search_figure(searches.to_pandas(), task)
+    return search_figure(searches.to_pandas(), task)
 
 
 def draw_origins(effects: pa.Table, options: ReportOptions) -> go.Figure:
     """Domain minus generic, a row for each method and dimension."""
-    return figures.origins_figure(of_factor(effects, statistics.CORPUS), level=options.level)
+    return origins_figure(of_factor(effects, statistics.CORPUS), level=options.level)
 
 
 def draw_doses(effects: pa.Table, task: str) -> go.Figure:
     """What spoilt training text costs, by dose."""
-    return figures.dose_figure(of_factor(effects, SPOILING), task)
+    return dose_figure(of_factor(effects, SPOILING), task)
 
 
 def draw_factors(factor_effects: pa.Table, options: ReportOptions) -> go.Figure:
     """One level of a factor minus another, on average over the rest of the grid."""
-    return figures.factors_figure(figures.overall_effects(factor_effects.to_pandas()), level=options.level)
+    return factors_figure(overall_effects(factor_effects.to_pandas()), level=options.level)
 
 
 def draw_word_map(word_map: pa.Table) -> go.Figure:
     """Words in two dimensions, a panel for each embedding."""
-    return figures.word_map_figure(word_map.to_pandas())
+    return word_map_figure(word_map.to_pandas())
 
 
-def write_page(
-    parameters: Mapping[str, Any],
-    leaderboard: pa.Table,
-    comparisons: pa.Table,
-    effects: pa.Table,
-    variance_shares: pa.Table,
-    factor_effects: pa.Table,
-    effects_across_tasks: pa.Table,
-    any_difference: pa.Table,
-    learning_curves: pa.Table,
-    crossovers: pa.Table,
-    decision: pa.Table,
-    relaxations: pa.Table,
-    joint_choice: pa.Table,
-    sizes: pa.Table,
-    vector_search: pa.Table,
-    audit: pa.Table,
-    without_seen: pa.Table,
-    word_map: pa.Table,
-    failures: pa.Table,
-    class_results: pa.Table,
-    **parts: Any,
-) -> str:
-    """The report, as one page."""
-    corpora = {name.removeprefix("corpus_"): part for name, part in parts.items() if name.startswith("corpus_")}
+def write_page(parameters: Mapping[str, Any], **parts: Any) -> str:
+    """Write the report, as one page.
+
+    ``parts``: tables of the report by their name, the scores of all origins, corpora, and figures.
+    """
     scores = {name: part for name, part in parts.items() if name.endswith("_scores")}
-    neighbours, grid = of_all_tasks(scores, "neighbours"), cells_of(parameters["embeddings"])
-    known = neighbours["embedding"].unique()
-    return report_page(
-        run=run_description(parameters),
-        leaderboard=leaderboard.to_pandas(),
-        comparisons=comparisons.to_pandas(),
-        origins=of_factor(effects, statistics.CORPUS),
-        derived=effects.to_pandas(),
-        shares=variance_shares.to_pandas(),
-        factors=factor_effects.to_pandas(),
-        across=effects_across_tasks.to_pandas(),
-        differences=any_difference.to_pandas(),
-        learning=tasks_with_labels(scores),
-        curves=learning_curves.to_pandas(),
-        crossovers=crossovers.to_pandas(),
-        checks=of_all_tasks(scores, "checks"),
-        neighbours=neighbours,
-        overlaps=overlaps(neighbours[~neighbours["probe"]], comparable(known, matched_pairs(grid))),
-        word_map=word_map.to_pandas(),
-        decision=decision.to_pandas(),
-        relaxations=relaxations.to_pandas(),
-        joint_choice=joint_choice.to_pandas(),
-        sizes=sizes.to_pandas(),
-        searches=vector_search.to_pandas(),
-        failures=failures.to_pandas(),
-        class_results=class_results.to_pandas(),
-        confusions=of_all_tasks(scores, "confusions"),
-        audit=audit.to_pandas(),
-        without_seen=without_seen.to_pandas(),
-        embeddings=trained_embeddings(of_all_tasks(scores, "cells")).merge(
-            embedding_facts(grid), on="embedding", how="left"
-        ),
-        corpora=pd.DataFrame([corpus_row(name, corpus) for name, corpus in corpora.items()]),
-        level=ReportOptions.model_validate(parameters["report"]).level,
-        drawn={name.removesuffix("_figure"): part for name, part in parts.items() if name.endswith("_figure")},
-    )
+    corpora = {name.removeprefix("corpus_"): part for name, part in parts.items() if name.startswith("corpus_")}
+    stored = {name: parts[name].to_pandas() for name in STORED}
+    tables = ReportTables(**stored, **gathered_tables(cells_of(parameters["embeddings"]), scores, corpora))
+    figures = {name.removesuffix("_figure"): part for name, part in parts.items() if name.endswith("_figure")}
+    return render_report(tables, describe_run(parameters), figures=figures)
 
 
-def run_description(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """What is needed to repeat a run."""
+def gathered_tables(
+    grid: Sequence[EmbeddingSpec], scores: Mapping[str, Tables], corpora: Mapping[str, TokenCorpus]
+) -> dict[str, pd.DataFrame]:
+    """Put together those tables of the report that no dataset holds."""
+    neighbours = of_all_tasks(scores, "neighbours")
+    pairs = comparable(neighbours["embedding"].unique(), matched_pairs(grid))
+    trained = trained_embeddings(of_all_tasks(scores, "cells"))
+    return {
+        "checks": of_all_tasks(scores, "checks"),
+        "neighbours": neighbours,
+        "overlaps": overlaps(neighbours[~neighbours["probe"]], pairs),
+        "confusions": of_all_tasks(scores, "confusions"),
+        "embeddings": trained.merge(embedding_facts(grid), on="embedding", how="left"),
+        "corpora": pd.DataFrame([corpus_row(name, corpus) for name, corpus in corpora.items()], columns=list(CORPORA)),
+    }
+
+
+def describe_run(parameters: Mapping[str, Any]) -> Run:
+    """Say what is needed to repeat a run."""
     use_case = parameters["use_case"]
     state = git_state(project_path())
     tasks = {name: TaskDefinition.model_validate(parameters["tasks"][name]) for name in parameters["grid"]["tasks"]}
     methods = {cell.method for cell in cells_of(parameters["embeddings"])}
-    return {
-        "use_case": use_case,
-        "command": "kedro run" if use_case == "base" else f"kedro run --env {use_case}",
-        "created": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "git_commit": state.get("git_commit"),
-        "dirty": state.get("git_dirty") == "true",
-        "versions": versions(),
-        "seed": parameters["seed"],
-        "probe_words": list(DiagnosisOptions.model_validate(parameters["diagnosis"]).probe_words),
-        "tracking_uri": tracking_uri(),
-        "tasks": {
+    return Run(
+        use_case=use_case,
+        level=ReportOptions.model_validate(parameters["report"]).level,
+        command="kedro run" if use_case == "base" else f"kedro run --env {use_case}",
+        created=datetime.now().astimezone().isoformat(timespec="seconds"),
+        git_commit=state.get("git_commit") or "",
+        dirty=state.get("git_dirty") == "true",
+        versions=versions(),
+        seed=parameters["seed"],
+        probe_words=list(DiagnosisOptions.model_validate(parameters["diagnosis"]).probe_words),
+        tracking_uri=tracking_uri(),
+        tasks={
             name: {
                 "kind": task.kind,
                 "definition": task.reading.model_dump(mode="json", exclude_defaults=True),
@@ -368,8 +350,8 @@ def run_description(parameters: Mapping[str, Any]) -> dict[str, Any]:
             }
             for name, task in tasks.items()
         },
-        "methods": {name: options for name, options in parameters["methods"].items() if name in methods},
-    }
+        methods={name: options for name, options in parameters["methods"].items() if name in methods},
+    )
 
 
 def derivations(facts: pd.DataFrame) -> dict[str, list[tuple[str, str]]]:
@@ -432,20 +414,13 @@ def corpus_row(name: str, corpus: TokenCorpus) -> dict[str, Any]:
     }
 
 
-TASK_FIGURES = ("leaderboard", "dimension", "methods", "cost")
+TASK_FIGURES = ("leaderboard", "dimension", "methods", "cost", "bytes")
 """What `draw_task` draws, in this order."""
 
 
 def item_scores_of(scores: Mapping[str, Tables]) -> pa.Table:
     """The item scores of all embeddings, one below the other: millions of rows, which pandas would copy."""
     return pa.concat_tables([tables["item_scores"] for tables in scores.values()])
-
-
-def tasks_with_labels(scores: Mapping[str, Tables]) -> set[str]:
-    """Tasks on which something is fitted on labels."""
-    cells = of_all_tasks(scores, "cells").drop_duplicates("task")
-    learns = {name for name, kind in KINDS.items() if "training_draws" in kind.options.model_fields}
-    return set(cells.loc[cells["kind"].isin(learns), "task"])
 
 
 def training_draws_of(scores: Mapping[str, Tables]) -> pa.Table:

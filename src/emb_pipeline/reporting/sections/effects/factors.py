@@ -1,21 +1,87 @@
-"""What the factorial effects say, in sentences."""
+"""What corpus, method and dimension change on average over the grid, in sentences and as a forest plot."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from html import escape
 from typing import Any
 
 import pandas as pd
+import plotly.graph_objects as go
 from markupsafe import Markup
 
 from emb_pipeline.reporting import rows as pick
+from emb_pipeline.reporting import wording
 from emb_pipeline.reporting.findings import Finding
-from emb_pipeline.reporting.wording import difference_text, distance_text, interval_text, plural, share_text
+from emb_pipeline.reporting.section import Report, Section, embed
+from emb_pipeline.reporting.sections.effects.forest import describe_effect, draw_forest
+from emb_pipeline.reporting.wording import (
+    difference_text,
+    distance_text,
+    interval_text,
+    plural,
+    share_text,
+)
 
+_Row = Mapping[Hashable, Any]
 WHOLE_GRID = "corpus × embedding"
 OF_ANY_TASK = "accuracy"
 """How differences of several metrics are written: in hundredths, as those of accuracy are."""
 _NAMED = 3
+
+
+def view(report: Report) -> dict[str, Any] | None:
+    """Show sentences of each task and of all, the forest plot, and the numbers; nothing where the grid holds no crossing."""
+    tables, level = report.tables, report.run.level
+    factors = report.in_order(tables.factor_effects)
+    if factors.empty:
+        return None
+    shares, across, overall = tables.variance_shares, tables.effects_across_tasks, overall_effects(factors)
+    return {
+        "findings": across_findings(across, level),
+        "across": [_across(row, level) for row in across.to_dict("records")],
+        "tasks": [
+            (task, factor_findings(shares[shares["task"] == task], rows, level))
+            for task, rows in factors.groupby("task", sort=False)
+        ],
+        "figure": embed(
+            report.figure("factors", lambda: factors_figure(overall, level=level)),
+            "factors",
+            "Differences between levels of a factor with intervals, by task. The table below holds the same numbers.",
+            "Each point: one level of a factor minus another, averaged over all else that both occur with.",
+        ),
+        "lines": [
+            {
+                **describe_effect(row, level, _verdicts(row)),
+                "name": factor_label(row),
+                "design": row["design"],
+            }
+            for row in [*overall.to_dict("records"), *factors[factors["instead_of"] != ""].to_dict("records")]
+        ],
+    }
+
+
+def _verdicts(row: _Row) -> dict[int, str]:
+    return {1: str(row["level_a"]), -1: str(row["level_b"]), 0: "no significant difference"}
+
+
+def _across(row: Mapping[Hashable, Any], level: float) -> dict[str, Any]:
+    metric = OF_ANY_TASK
+    return {
+        "name": factor_label(row),
+        "design": row["design"],
+        "cells": [
+            wording.count_text(row["tasks"]),
+            wording.difference_text(row["difference"], metric).removesuffix(" points"),
+            wording.interval_text(row["ci_low"], row["ci_high"], metric),
+            wording.p_text(row["p_adjusted"]),
+            wording.interval_text(row["sample_low"], row["sample_high"], metric),
+            wording.share_text(row["i_squared"]),
+            f"{wording.difference_text(row['lowest'], metric).removesuffix(' points')} ({row['lowest_task']})",
+            f"{wording.difference_text(row['highest'], metric).removesuffix(' points')} ({row['highest_task']})",
+        ],
+        "told": bool(pick.effect_direction(row, level)),
+    }
 
 
 def factor_findings(shares: pd.DataFrame, effects: pd.DataFrame, level: float) -> list[Finding]:
@@ -129,3 +195,44 @@ def _explained(shares: pd.DataFrame) -> Finding:
 
 def _interval(row: Mapping[Hashable, Any]) -> str:
     return "" if pd.isna(row["ci_low"]) else f" [{share_text(row['ci_low'])}, {share_text(row['ci_high'])}]"
+
+
+def factors_figure(effects: pd.DataFrame, *, level: float = 0.05) -> go.Figure:
+    """Forest plot: what one level of a factor changes against another, on average over the rest of the grid.
+
+    Parameters
+    ----------
+    effects : DataFrame
+        Of `emb_pipeline.statistics.effects.factorial.factor_effects`, for all tasks: rows of `overall_effects`.
+    level : float
+        A difference whose adjusted p is at most this is coloured.
+
+    Returns
+    -------
+    Figure
+        One panel per task and metric, each with a line at zero.
+    """
+    return draw_forest(
+        effects.assign(label=[escape(factor_label(row)) for row in effects.to_dict("records")]),
+        "← the second is better   ·   the first is better →",
+        level,
+    )
+
+
+def overall_effects(effects: pd.DataFrame) -> pd.DataFrame:
+    """Rows that hold over the whole of a crossing; single embeddings against each other are the leaderboard's matter."""
+    return effects[(effects["within"] == "") & (effects["factor"] != "embedding")]
+
+
+def factor_label(row: _Row) -> str:
+    """``domain − generic (6 embeddings)``, ``word2vec − glove (at 100)``, ``domain − generic (glove − word2vec)``."""
+    where = str(row["design"]).partition(" × ")[2]
+    scope = where.removeprefix("method ").removeprefix("dimension ")
+    if where == "embedding":
+        scope = f"{row['pairs']} embeddings" if "pairs" in row else "whole grid"
+    if row.get("instead_of"):
+        scope = " − ".join(str(row[name]).partition(" = ")[2] for name in ("within", "instead_of"))
+    return f"{row['level_a']} − {row['level_b']} ({scope})"
+
+
+SECTION = Section("factors", "What makes the difference", view)

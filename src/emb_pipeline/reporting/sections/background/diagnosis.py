@@ -1,4 +1,4 @@
-"""What word vectors know by themselves: tables and sentences of the report."""
+"""What word vectors know by themselves."""
 
 from __future__ import annotations
 
@@ -9,10 +9,19 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from emb_pipeline.names import is_resample, resampled_from, without_seed
+from emb_pipeline.diagnostics.tables import PIP_LOSS
+from emb_pipeline.names import (
+    is_resample,
+    resampled_from,
+    without_seed,
+)
 from emb_pipeline.reporting.findings import Finding, code
-from emb_pipeline.reporting.size_findings import PIP_LOSS
-from emb_pipeline.reporting.wording import count_text, share_text
+from emb_pipeline.reporting.section import Report, Section
+from emb_pipeline.reporting.sections.background.word_map import word_map_chart
+from emb_pipeline.reporting.wording import (
+    count_text,
+    share_text,
+)
 
 SEED, SAMPLE, SAMPLES, CORPUS = (
     "another seed",
@@ -30,6 +39,32 @@ TITLES = {
     "shape": "shape of the cloud",
     "known words": "words of the test texts that have a vector",
 }
+
+
+def view(report: Report) -> dict[str, Any] | None:
+    """Show what word vectors know, the neighbors of some words, and their map."""
+    tables = report.tables
+    shown = diagnosis_view(
+        tables.checks,
+        tables.neighbours,
+        tables.overlaps,
+        _training_tokens(tables.embeddings),
+        _on_less_text(tables.embeddings),
+    )
+    return None if shown is None else {**shown, "word_map": word_map_chart(report)}
+
+
+def _training_tokens(embeddings: pd.DataFrame) -> dict[str, float]:
+    known = embeddings if embeddings.empty else embeddings[embeddings["corpus_tokens"].notna()]
+    return {} if known.empty else dict(zip(known["embedding"], known["corpus_tokens"].astype(float), strict=True))
+
+
+def _on_less_text(embeddings: pd.DataFrame) -> dict[str, list[str]]:
+    """The copies of each embedding that were trained on a part of its text."""
+    if embeddings.empty:
+        return {}
+    parts = embeddings[embeddings["corruption"] == "less_text"]
+    return {str(base): list(rows["embedding"]) for base, rows in parts.groupby("base", sort=False)}
 
 
 def diagnosis_view(
@@ -224,3 +259,6 @@ def _probes(neighbours: pd.DataFrame, most: int = 6) -> dict[str, Any] | None:
             cells.append(", ".join(rows["neighbour"].head(most)))
         lines.append((word, cells))
     return {"names": shown, "lines": lines}
+
+
+SECTION = Section("diagnosis", "What the vectors know", view)

@@ -5,10 +5,16 @@ from __future__ import annotations
 import pandas as pd
 from markupsafe import Markup
 
-from emb_pipeline.names import LOW_COVERAGE
+from emb_pipeline.names import (
+    LOW_COVERAGE,
+)
 from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting.findings import Finding, code
-from emb_pipeline.reporting.wording import count_text, plural, share_text
+from emb_pipeline.reporting.wording import (
+    count_text,
+    plural,
+    share_text,
+)
 
 _NAMED = 3
 _NOTABLE_CUT = 0.03

@@ -1,4 +1,4 @@
-"""The decision in sentences, each from one row of its tables."""
+"""Which embedding to deploy: the decision in sentences, each from one row of its tables, and the candidates."""
 
 from __future__ import annotations
 
@@ -9,8 +9,15 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from emb_pipeline.names import MEASURED_BEST, NOT_ABOVE_FLOOR, ONLY, SHOWN
+from emb_pipeline.names import (
+    MEASURED_BEST,
+    NOT_ABOVE_FLOOR,
+    ONLY,
+    SHOWN,
+)
+from emb_pipeline.reporting import wording
 from emb_pipeline.reporting.findings import Finding, code, names
+from emb_pipeline.reporting.section import Report, Section
 from emb_pipeline.reporting.wording import (
     NARROW_SPACE,
     bytes_text,
@@ -40,6 +47,55 @@ COST_NAMES = {
     "processor_ms_p95": "processor time of a request (95 %)",
     "price_per_million": "price of a million requests",
 }
+
+
+def view(report: Report) -> dict[str, Any] | None:
+    """Show for each task, and for all together, the sentences and the candidates with what they cost."""
+    tables = report.tables
+    decision = tables.decision
+    if decision.empty:
+        return None
+    rows_of = dict(iter(decision.groupby("task", sort=False)))
+    costs = [name for name in COST_NAMES if name in decision.columns and decision[name].notna().any()]
+    tasks = [
+        {
+            "task": task,
+            "findings": found,
+            "costs": [COST_NAMES[name] for name in costs],
+            "lines": [
+                {
+                    "embedding": row["embedding"],
+                    "origin": str(row["embedding"]).split(".", 1)[0],
+                    "chosen": row["chosen"],
+                    "value": f"{row['value']:.1f}"
+                    if row["metric"] == MARGINS
+                    else wording.value_text(row["value"], row["metric"]),
+                    "verdict": _verdict(row),
+                    "costs": [cost_text(name, row[name]) for name in costs],
+                }
+                for row in rows_of[task].to_dict("records")
+            ],
+        }
+        for task, found in decision_findings(decision, tables.relaxations, tables.joint_choice)
+    ]
+    return {"tasks": tasks}
+
+
+def _verdict(row: Mapping[Hashable, Any]) -> str:
+    standing = standing_text(row)
+    if row["chosen"]:
+        return ", ".join(filter(None, ["chosen", standing]))
+    if not row["fits"]:
+        over, unknown = (
+            ", ".join(COST_NAMES.get(name, name) for name in str(row[column]).split(", ")) if row.get(column) else ""
+            for column in ("exceeds", "unknown")
+        )
+        return "; ".join(filter(None, [over and f"over budget: {over}", unknown and f"unknown: {unknown}"]))
+    if row["tie"]:
+        return "as good and as cheap"
+    if standing:
+        return standing
+    return "as good, dearer" if row["non_inferior"] else "may be inferior"
 
 
 def decision_findings(
@@ -305,3 +361,6 @@ def _relaxed(rows: pd.DataFrame) -> list[Finding]:
             bounds = interval_text(row["ci_low"], row["ci_high"], row["metric"]) if row["metric"] != MARGINS else "margins"
             found.append(Finding(sentence.format(budget, limit, needed, code(row["embedding"]), gain, bounds)))
     return found
+
+
+SECTION = Section("deploy", "What to deploy", view)

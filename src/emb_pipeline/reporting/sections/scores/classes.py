@@ -1,4 +1,4 @@
-"""The best embedding of a task, class by class: what the page shows of it."""
+"""The best embedding of a task, class by class."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from emb_pipeline.reporting.findings import Result
-from emb_pipeline.reporting.wording import count_text, share_text
+from emb_pipeline.reporting.results import Result
+from emb_pipeline.reporting.wording import (
+    count_text,
+    share_text,
+)
 
 LARGEST_MATRIX = 15
 """Classes up to which all pairs are shown; of more, the commonest confusions."""

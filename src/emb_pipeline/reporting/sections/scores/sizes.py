@@ -5,13 +5,17 @@ from __future__ import annotations
 import pandas as pd
 from markupsafe import Markup
 
-from emb_pipeline.names import SHOWN
-from emb_pipeline.reporting.decision_findings import further_units_text
+from emb_pipeline.diagnostics.tables import PIP_LOSS
+from emb_pipeline.names import (
+    SHOWN,
+)
 from emb_pipeline.reporting.findings import Finding, code
-from emb_pipeline.reporting.wording import bytes_text, distance_text, plural
-
-PIP_LOSS = "PIP loss"
-"""The check of word vectors that holds an embedding against the largest size of the same; its item names that one."""
+from emb_pipeline.reporting.sections.summary.deploy import further_units_text
+from emb_pipeline.reporting.wording import (
+    bytes_text,
+    distance_text,
+    plural,
+)
 
 
 def size_findings(sizes: pd.DataFrame) -> list[Finding]:

@@ -8,7 +8,16 @@ import pandas as pd
 from markupsafe import Markup
 
 from emb_pipeline.reporting.findings import Finding
-from emb_pipeline.reporting.wording import plural
+from emb_pipeline.reporting.section import Report, Section
+from emb_pipeline.reporting.wording import (
+    plural,
+)
+
+
+def view(report: Report) -> dict[str, Any] | None:
+    """Show each embedding that failed with the tasks that it is missing from."""
+    failed = failed_cells(report.tables.failures)
+    return {"failed": failed} if failed else None
 
 
 def failed_cells(failures: pd.DataFrame) -> list[dict[str, Any]]:
@@ -51,3 +60,6 @@ def failure_texts(failures: pd.DataFrame) -> list[str]:
         f"{entry['embedding']}{' on ' + ', '.join(entry['tasks']) if entry['tasks'] else ''} failed: {entry['reason']}"
         for entry in failed_cells(failures)
     ]
+
+
+SECTION = Section("failed", "What failed", view)

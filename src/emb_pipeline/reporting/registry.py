@@ -1,0 +1,31 @@
+"""The sections of the page, in their order.
+
+A new section is one file, one template, and one line here (docs/add-a-report-section.md).
+"""
+
+from __future__ import annotations
+
+from emb_pipeline.reporting.section import Section
+from emb_pipeline.reporting.sections.background import audit, compared, diagnosis, reproduce
+from emb_pipeline.reporting.sections.effects import derived, factors, origins
+from emb_pipeline.reporting.sections.scores import cost, dimensions, labels, leaderboards, methods, search
+from emb_pipeline.reporting.sections.summary import answer, deploy, failed
+
+SECTIONS: tuple[Section, ...] = (
+    answer.SECTION,
+    deploy.SECTION,
+    compared.SECTION,
+    failed.SECTION,
+    leaderboards.SECTION,
+    origins.SECTION,
+    factors.SECTION,
+    derived.SECTION,
+    methods.SECTION,
+    dimensions.SECTION,
+    labels.SECTION,
+    diagnosis.SECTION,
+    audit.SECTION,
+    cost.SECTION,
+    search.SECTION,
+    reproduce.SECTION,
+)

@@ -1,0 +1,111 @@
+"""The HTML report of one use case: one file that needs nothing else, not even a network.
+
+It is a list of sections (`emb_pipeline.reporting.registry`). plotly.js, style and figures are all inside. A content security
+policy forbids the page to load anything.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+import pandas as pd
+import plotly.graph_objects as go
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from emb_pipeline.reporting import wording
+from emb_pipeline.reporting.registry import SECTIONS
+from emb_pipeline.reporting.run import Run
+from emb_pipeline.reporting.section import Report, Section
+from emb_pipeline.reporting.tables import ReportTables
+from emb_pipeline.reporting.theme import DARK_COLOURS, look
+
+PAGE, MACROS = "page.html.j2", "macros.html.j2"
+
+
+def render_report(
+    tables: ReportTables,
+    run: Run,
+    sections: Sequence[Section] = SECTIONS,
+    figures: Mapping[str, go.Figure] | None = None,
+) -> str:
+    """Write the report of a use case.
+
+    Parameters
+    ----------
+    tables : ReportTables
+        What was found.
+    run : Run
+        What it takes to repeat it.
+    sections : sequence of Section
+        The sections in their order; those that have nothing to show are left out.
+    figures : mapping of str to Figure, optional
+        Figures that are there already: ``<task>_leaderboard``, ``_methods``, ``_dimension``, ``_cost``, ``_bytes``,
+        ``_curve``, ``_search``, ``_dose``, ``origins``, ``factors`` and ``word_map``.
+
+    Returns
+    -------
+    str
+        A complete HTML document of about 5 MB, nearly all of it plotly.js.
+    """
+    report = Report(tables, run, figures or {})
+    environment = make_environment()
+    written = [(section, body) for section in sections if (body := render_section(section, report, environment)) is not None]
+    return environment.get_template(PAGE).render(
+        sections=written,
+        run=run,
+        n_tasks=len(report.results),
+        n_embeddings=len(tables.leaderboard[["origin", "embedding"]].drop_duplicates()),
+        style=Markup(read_packaged("report.css")),
+        dark_colours=Markup(json.dumps(DARK_COLOURS)),
+        script=Markup(read_packaged("report.js")),
+        plotly=Markup(get_plotlyjs()),
+    )
+
+
+def render_section(section: Section, report: Report, environment: jinja2.Environment | None = None) -> Markup | None:
+    """Write one section, without its heading; None where it has nothing to show."""
+    view = section.view(report)
+    if view is None:
+        return None
+    written = environment or make_environment()
+    template = written.from_string(section.markup) if section.markup else written.get_template(f"{section.name}.html.j2")
+    return Markup(template.render({"run": report.run, "confidence": report.run.confidence, **view}))
+
+
+def make_environment() -> jinja2.Environment:
+    """Make what templates are rendered with: they know how numbers are written, and the macros of `MACROS`."""
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(read_packaged),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.globals.update(wording=wording, look=look)
+    environment.filters.update(
+        count=wording.count_text,
+        seconds=wording.seconds_text,
+        bytes=wording.bytes_text,
+        share=wording.share_text,
+        number=wording.number_text,
+        present=is_present,
+        shortened=wording.shortened,
+    )
+    macros = environment.get_template(MACROS).module
+    environment.globals.update({name: macro for name, macro in vars(macros).items() if not name.startswith("_")})
+    return environment
+
+
+def read_packaged(name: str) -> str:
+    """Read a file of ``templates/``."""
+    return files("emb_pipeline.reporting").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def is_present(value: Any) -> bool:
+    """Say whether there is anything to write."""
+    return value is not None and not (isinstance(value, float) and pd.isna(value)) and value != ""

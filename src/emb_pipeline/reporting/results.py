@@ -1,0 +1,147 @@
+"""One task, with all that its sentences need."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from emb_pipeline.reporting import rows as pick
+from emb_pipeline.reporting.rows import Contrast
+from emb_pipeline.reporting.wording import (
+    count_text,
+    unit_name,
+)
+
+_Row = Mapping[Hashable, Any]
+
+
+@dataclass(frozen=True)
+class Result:
+    """One task, with all that its sentences need.
+
+    Attributes
+    ----------
+    task, kind, metric : str
+        The task and its primary metric.
+    rows : DataFrame
+        Rows of the primary metric, best first.
+    known : dict
+        Comparisons by their two embeddings.
+    effects : DataFrame
+        Domain against generic, on the primary metric.
+    samples : DataFrame, optional
+        Rows of embeddings that were trained on a resample of their corpus.
+    ceiling, largest_class : float, optional
+        From the audit, as shares.
+    level : float
+        Error rate of the tests.
+    margin : float, optional
+        Largest difference that does not matter, in the metric's scale.
+    few_units : bool
+        The audit found too few test units, or groups of them, to show more than large differences.
+    distinct : DataFrame
+        One row per embedding: seeds averaged.
+    leader : mapping, optional
+        The highest of these that could be deployed.
+    """
+
+    task: str
+    kind: str
+    metric: str
+    rows: pd.DataFrame
+    known: Mapping[tuple[str, str], Contrast]
+    effects: pd.DataFrame
+    samples: pd.DataFrame | None = None
+    ceiling: float | None = None
+    largest_class: float | None = None
+    level: float = 0.05
+    margin: float | None = None
+    few_units: bool = False
+    distinct: pd.DataFrame = field(init=False)
+    leader: _Row | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "distinct", pick.one_per_embedding(self.rows))
+        serious = pick.choosable(self.distinct)
+        object.__setattr__(self, "leader", None if serious.empty else serious.iloc[0].to_dict())
+
+    @property
+    def items(self) -> str:
+        """``3,800 test items``."""
+        n = self.rows["n"].dropna()
+        return f"{count_text(None if n.empty else float(n.iloc[0]))} {unit_name(self.kind)}"
+
+    def told_apart(self, first: _Row, second: _Row) -> bool | None:
+        """Say whether two rows differ significantly; None where that was not tested."""
+        return pick.told_apart(first, second, self.known)
+
+    def contrast(self, first: _Row, second: _Row) -> Contrast | None:
+        """``first - second``, if it was tested."""
+        return pick.contrast(first, second, self.known)
+
+    def leading(self) -> list[_Row]:
+        """The leader and the embeddings (no controls) that are not significantly different from it, best first."""
+        if self.leader is None:
+            return []
+        others = pick.choosable(self.distinct).iloc[1:].to_dict("records")
+        ties = [row for row in others if are_equal(row, self.leader) or self.told_apart(self.leader, row) is False]
+        return [self.leader, *ties]
+
+
+def result(
+    task: str,
+    leaderboard: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    origins: pd.DataFrame,
+    audit: pd.DataFrame,
+    *,
+    level: float = 0.05,
+    margin: float | None = None,
+) -> Result:
+    """What a task's sentences are made from.
+
+    Parameters
+    ----------
+    margin : float, optional
+        Largest difference that does not matter (``decision.margin``), in the metric's scale.
+    """
+    rows = pick.primary_rows(leaderboard, task)
+    metric = pick.primary_metric(leaderboard, task)
+    effects = origins if origins.empty else origins[(origins["task"] == task) & (origins["metric"] == metric)]
+    return Result(
+        task=task,
+        kind="" if rows.empty else str(rows["kind"].iloc[0]),
+        metric=metric,
+        rows=rows,
+        known=pick.contrasts(comparisons, task, metric, level),
+        effects=effects,
+        samples=pick.resample_rows(leaderboard, task),
+        ceiling=pick.audit_share(audit, task, "ceiling"),
+        largest_class=pick.audit_share(audit, task, "largest_class"),
+        level=level,
+        margin=margin,
+        few_units=pick.audit_share(audit, task, "few_test_units") is not None,
+    )
+
+
+def margin_of(decision: pd.DataFrame | None, task: str) -> float | None:
+    """How much worse than the best is good enough on a task."""
+    if decision is None or decision.empty:
+        return None
+    found = decision.loc[decision["task"] == task, "margin"].dropna()
+    return None if found.empty else float(found.iloc[0])
+
+
+def best_of_each(result: Result) -> tuple[_Row, _Row] | None:
+    """Best dense and best sparse row. Seeds are averaged: the best of several would have more chances to win."""
+    rows = pick.choosable(result.distinct)
+    sparse, dense = pick.sparse_rows(rows), pick.dense_rows(rows)
+    return None if sparse.empty or dense.empty else (dense.iloc[0].to_dict(), sparse.iloc[0].to_dict())
+
+
+def are_equal(first: _Row, second: _Row) -> bool:
+    return math.isclose(first["value"], second["value"], abs_tol=1e-12)

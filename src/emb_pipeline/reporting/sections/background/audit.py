@@ -1,0 +1,96 @@
+"""What is wrong with the data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from emb_pipeline.reporting import wording
+from emb_pipeline.reporting.section import Report, Section
+
+_CLASS_LINE = re.compile(r"class\..+")
+NOTABLE_SHARE = 0.01
+"""Share from which a fault in the data is marked as serious."""
+
+
+def view(report: Report) -> dict[str, Any]:
+    """Show what was found in the data of each task and corpus, and what it changes to leave out what was seen before."""
+    return {
+        "scopes": _audit(report.in_order(report.tables.audit, "scope")),
+        "without_seen": _without_seen(report.tables.without_seen),
+    }
+
+
+def _audit(audit: pd.DataFrame) -> list[dict[str, Any]]:
+    """Audit lines by scope: what is wrong first and marked, what is fine behind it, sizes of single classes left out."""
+    scopes = []
+    for scope, part in [] if audit.empty else audit.groupby("scope", sort=False):
+        lines = [
+            {
+                **row,
+                "state": audit_state(row),
+                "shown": str(row["check"]).replace("_", " "),
+                "examples": _examples(row.get("examples")),
+            }
+            for row in part.to_dict("records")
+            if not _CLASS_LINE.fullmatch(str(row["check"]))
+        ]
+        order = {"serious": 0, "ceiling": 1, "minor": 2, "fact": 3, "clean": 4}
+        lines.sort(key=lambda line: order[line["state"]])
+        scopes.append(
+            {
+                "scope": str(scope),
+                "notable": [line for line in lines if line["state"] in ("serious", "ceiling", "minor")],
+                "facts": [line for line in lines if line["state"] == "fact"],
+                "clean": [line["shown"] for line in lines if line["state"] == "clean"],
+            }
+        )
+    return scopes
+
+
+def audit_state(row: Mapping[Hashable, Any]) -> str:
+    """``serious``, ``minor``, ``clean``, ``fact`` or ``ceiling``: how an audit line is to be read."""
+    count, share, severity = row["count"], row["share"], row["severity"]
+    if severity == "ceiling":
+        return "ceiling" if pd.notna(share) and share < 0.9995 else "clean"
+    if severity == "size":
+        return "fact"
+    if pd.isna(count) or count == 0:
+        return "clean"
+    return "serious" if severity == "fault" and pd.notna(share) and share >= NOTABLE_SHARE else "minor"
+
+
+def _without_seen(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """By task: a sentence, and a line for each embedding, best first."""
+    found = {}
+    for task, rows in table.groupby("task", sort=False):
+        lines = []
+        for row in rows.sort_values("value", ascending=False, kind="stable").to_dict("records"):
+            metric = str(row["metric"])
+            unseen, low, high = (wording.value_text(row[name], metric) for name in ("value_unseen", "ci_low", "ci_high"))
+            name = str(row["embedding"])
+            cells = [
+                wording.value_text(row["value"], metric),
+                f"{unseen} [{low}, {high}]",
+                wording.difference_text(row["difference"], metric),
+            ]
+            lines.append((name, name.split(".", 1)[0], cells))
+        first = rows.iloc[0]
+        n, n_seen = int(first["n"]), int(first["n_seen"])
+        found[str(task)] = {
+            "metric": wording.metric_name(str(first["metric"])),
+            "sentence": f"{n_seen:,} of {n:,} test units ({wording.share_text(n_seen / n)}) have a text that was seen in "
+            "training: a copy, a few words changed, or one inside the other.",
+            "lines": lines,
+        }
+    return found
+
+
+def _examples(value: Any) -> list[str]:
+    return [] if value is None or isinstance(value, float) else [str(each) for each in value]
+
+
+SECTION = Section("audit", "Data audit", view)

@@ -1,0 +1,56 @@
+"""What was compared, and on what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from emb_pipeline.reporting.section import Report, Section
+from emb_pipeline.reporting.theme import in_order, look
+from emb_pipeline.reporting.wording import (
+    metric_name,
+)
+
+CORPUS_COLUMNS = ("corpus", "documents", "sentences", "tokens", "vocabulary", "held_out_sentences_removed", "fingerprint")
+
+
+def view(report: Report) -> dict[str, Any]:
+    """Show origins, tasks, embeddings and corpora."""
+    tables = report.tables
+    return {
+        "legend": [(origin, look(origin)) for origin in in_order(tables.leaderboard["origin"].astype(str))],
+        "tasks": [
+            {
+                "name": each.task,
+                "kind": each.kind.replace("_", " "),
+                "size": each.items,
+                "metric": metric_name(each.metric),
+                "definition": _definition(report.run.definition(each.task).get("definition")),
+            }
+            for each in report.results
+        ],
+        "grid": _grid(tables.leaderboard),
+        "corpora": tables.corpora.reindex(columns=list(CORPUS_COLUMNS)).to_dict("records"),
+    }
+
+
+def _definition(definition: Any) -> str:
+    """``reader: csv; text: title, abstract``: a definition of any shape as one line."""
+    if isinstance(definition, Mapping):
+        return "; ".join(f"{name}: {_definition(value)}" for name, value in definition.items())
+    if isinstance(definition, list | tuple):
+        return ", ".join(map(_definition, definition))
+    return "" if definition is None else str(definition)
+
+
+def _grid(leaderboard: pd.DataFrame) -> list[tuple[str, list[str]]]:
+    names = leaderboard[["origin", "embedding"]].drop_duplicates()
+    return [
+        (origin, [str(name).removeprefix(f"{origin}.") for name in names.loc[names["origin"] == origin, "embedding"]])
+        for origin in in_order(names["origin"].astype(str))
+    ]
+
+
+SECTION = Section("compared", "What was compared", view, heading="What was compared, and on what")

@@ -1,0 +1,130 @@
+"""Embeddings against those that they were made from."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from functools import partial
+from html import escape
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from emb_pipeline.reporting.drawing import (
+    empty_figure,
+    error_bars,
+    label_ends,
+    to_points,
+)
+from emb_pipeline.reporting.section import Chart, Report, Section, embed
+from emb_pipeline.reporting.sections.effects.forest import describe_effect
+from emb_pipeline.reporting.theme import INDEX_SYMBOLS, METHOD_DASHES, look
+from emb_pipeline.reporting.wording import (
+    is_percent,
+    metric_name,
+    value_text,
+)
+
+SPOILING = "spoiling"
+DERIVATIONS = {
+    "further_training": "Trained further on another corpus",
+    "distillation": "Distilled into static vectors",
+    "reduction": "Fewer numbers, or fewer bits for each",
+    "repair": "Repaired with synonyms and antonyms",
+    "hybrid": "Mixed with a recommender that learns from interactions",
+    SPOILING: "Trained on less text, on shuffled words or on misspelt ones: what poor training costs",
+    "fine_tuning": "Fine-tuned on a task’s labels, scored on that task and on the others",
+}
+
+
+def view(report: Report) -> dict[str, Any] | None:
+    """Show a table for each way that embeddings were made from others: what it changed on each task."""
+    groups = [
+        {
+            "title": DERIVATIONS[factor],
+            "charts": _dose_charts(rows, report) if factor == SPOILING else [],
+            "lines": [_line(row, report.run.level) for row in rows.to_dict("records")],
+        }
+        for factor in DERIVATIONS
+        if not (rows := report.tables.effects_of(factor)).empty
+    ]
+    return {"groups": groups} if groups else None
+
+
+def _line(row: Mapping[Hashable, Any], level: float) -> dict[str, Any]:
+    return {
+        **describe_effect(row, level, {1: "better", -1: "worse", 0: "no significant difference"}),
+        "name": row["embedding_a"],
+        "base": row["embedding_b"],
+        "before": value_text(row["value_b"], row["metric"]),
+        "after": value_text(row["value_a"], row["metric"]),
+    }
+
+
+def _dose_charts(rows: pd.DataFrame, report: Report) -> list[Chart]:
+    """Draw what corrupted training text costs on each task, by level; nothing where no text was corrupted."""
+    tasks = [str(task) for task in dict.fromkeys(rows["task"])]
+    found = {task: report.figure(f"{task}_dose", partial(dose_figure, rows, task)) for task in tasks}
+    return [
+        embed(
+            figure,
+            f"doses-{task}",
+            f"What less text, shuffled words and misspelt words cost on {task}, by dose. The table holds the same numbers.",
+            f"{task}: minus what the same embedding reaches from the text as it is.",
+        )
+        for task, figure in found.items()
+        if figure.data
+    ]
+
+
+def dose_figure(spoilt: pd.DataFrame, task: str) -> go.Figure:
+    """What spoilt training text costs: the difference to the embedding that learnt from the text as it is, by dose.
+
+    Parameters
+    ----------
+    spoilt : DataFrame
+        Effects of the factor spoiling, with the ``corruption`` of ``embedding_a``'s training text and its level (0 to 1).
+    task : str
+        The task.
+
+    Returns
+    -------
+    Figure
+        One trace per embedding and kind of spoiling, from no difference at dose 0; empty where the task has none.
+    """
+    rows = spoilt[(spoilt["task"] == task) & spoilt["corruption"].notna()]
+    figure = empty_figure(height=380)
+    rows = rows.assign(kind=rows["corruption"], dose=100 * rows["corruption_level"].astype(float))
+    if rows.empty:
+        return figure
+    metric = str(rows["metric"].iloc[0])
+    kinds, ends = list(dict.fromkeys(rows["kind"])), []
+    for (base, kind), part in rows.groupby(["embedding_b", "kind"], sort=False):
+        part = to_points(part.sort_values("dose"), metric)
+        none = pd.DataFrame([{"dose": 0.0, "difference": 0.0, "ci_low": 0.0, "ci_high": 0.0}])
+        style, name = look(str(base).split(".", 1)[0]), f"{base}, {str(kind).replace('_', ' ')}"
+        drawn = pd.concat([none, part[none.columns]], ignore_index=True)
+        place = kinds.index(kind)
+        figure.add_trace(
+            go.Scatter(
+                x=drawn["dose"].tolist(),
+                y=drawn["difference"].tolist(),
+                mode="lines+markers",
+                name=escape(name),
+                text=[
+                    f"{escape(name)}, {dose:.0f} %: {difference:+.3g} [{low:.3g}, {high:.3g}]"
+                    for dose, difference, low, high in drawn[none.columns].itertuples(index=False)
+                ],
+                hoverinfo="text",
+                line={"color": style.colour, "width": 2, "dash": METHOD_DASHES[place % len(METHOD_DASHES)]},
+                marker={"color": style.colour, "symbol": INDEX_SYMBOLS[place % len(INDEX_SYMBOLS)], "size": 8},
+                error_y=error_bars(drawn, style.colour, "difference"),
+            )
+        )
+        ends.append((name, float(drawn["difference"].iloc[-1])))
+    label_ends(figure, ends)
+    figure.update_xaxes(title_text="share of the training text that is left out, shuffled or misspelt, %", range=[-3, 103])
+    return figure.update_yaxes(title_text=f"{metric_name(metric)}: difference{', points' if is_percent(metric) else ''}")
+
+
+SECTION = Section("derived", "Made from another", view, heading="Made from another embedding")

@@ -1,0 +1,93 @@
+"""Differences with intervals, as figure and as lines of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from html import escape
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from emb_pipeline.reporting import rows as pick
+from emb_pipeline.reporting import wording
+from emb_pipeline.reporting.drawing import (
+    ROW_HEIGHT,
+    empty_figure,
+    error_bars,
+    to_points,
+)
+from emb_pipeline.reporting.theme import TEMPLATE, TEXT, look
+from emb_pipeline.reporting.wording import (
+    difference_text,
+    interval_text,
+    is_percent,
+    metric_name,
+)
+
+_DIRECTION_COLOURS = {1: look("domain").colour, 0: look("control").colour, -1: look("generic").colour}
+
+
+def draw_forest(rows: pd.DataFrame, direction: str, level: float) -> go.Figure:
+    """Differences with intervals, one panel per task and metric, rows called by their ``label``."""
+    panels = [] if rows.empty else list(rows.groupby(["task", "metric"], sort=False))
+    if not panels:
+        return empty_figure(height=120)
+    sizes = [len(part) for _, part in panels]
+    height = sum(ROW_HEIGHT * size + 92 for size in sizes)
+    figure = make_subplots(
+        rows=len(panels),
+        cols=1,
+        row_heights=[ROW_HEIGHT * size + 24 for size in sizes],
+        vertical_spacing=0 if len(panels) == 1 else min(0.9 / (len(panels) - 1), 68 / height),
+        subplot_titles=[_panel_title(str(task), str(metric)) for (task, metric), _ in panels],
+    )
+    for number, ((_, name), part) in enumerate(panels, 1):
+        metric = str(name)
+        labels = part["label"].tolist()
+        colours = [_DIRECTION_COLOURS[pick.effect_direction(row, level)] for row in part.to_dict("records")]
+        texts = [
+            f"{label}: {difference_text(row['difference'], metric)} {interval_text(row['ci_low'], row['ci_high'], metric)}"
+            for label, row in zip(labels, part.to_dict("records"), strict=True)
+        ]
+        for colour in dict.fromkeys(colours):
+            chosen = [index for index, each in enumerate(colours) if each == colour]
+            some = to_points(part.iloc[chosen], metric)
+            figure.add_trace(
+                go.Scatter(
+                    x=some["difference"].tolist(),
+                    y=[labels[index] for index in chosen],
+                    mode="markers",
+                    marker={"color": colour, "size": 10},
+                    error_x=error_bars(some, colour, "difference"),
+                    text=[texts[index] for index in chosen],
+                    hoverinfo="text",
+                    showlegend=False,
+                    name="difference",
+                ),
+                row=number,
+                col=1,
+            )
+        figure.add_vline(x=0, line={"color": TEXT, "width": 1.5}, row=number, col=1)
+        figure.update_xaxes(tickformat="+.3~f", row=number, col=1)
+        figure.update_yaxes(categoryorder="array", categoryarray=labels, range=[len(labels) - 0.4, -0.6], row=number, col=1)
+    figure.update_xaxes(title_text=direction, row=len(panels), col=1)
+    figure.update_annotations(font={"size": 13}, x=0, xanchor="left")
+    return figure.update_layout(template=TEMPLATE, height=height, margin={"t": 30})
+
+
+def _panel_title(task: str, metric: str) -> str:
+    return escape(f"{task}: {metric_name(metric)}{' (percentage points)' if is_percent(metric) else ''}")
+
+
+def describe_effect(row: Mapping[Hashable, Any], level: float, verdicts: Mapping[int, str]) -> dict[str, Any]:
+    return {
+        "task": row["task"],
+        "metric": wording.metric_name(row["metric"]),
+        "difference": wording.difference_text(row["difference"], row["metric"]),
+        "interval": wording.interval_text(row["ci_low"], row["ci_high"], row["metric"]),
+        "p": wording.p_text(row.get("p_adjusted", row["p"])),
+        "verdict": verdicts[pick.effect_direction(row, level)],
+        "n": wording.count_text(row["n"]),
+    }

@@ -1,0 +1,1 @@
+"""Scores of embeddings, and what moves them: method, dimension, labels, cost, search."""

@@ -1,0 +1,243 @@
+"""Scores against what they cost."""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import partial
+from html import escape
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from emb_pipeline.reporting import rows as pick
+from emb_pipeline.reporting.drawing import (
+    axis_title,
+    empty_figure,
+    find_room,
+    hover_texts,
+    split_by_origin,
+    tick_format,
+)
+from emb_pipeline.reporting.results import Result
+from emb_pipeline.reporting.rows import costs
+from emb_pipeline.reporting.section import Chart, Report, Section, embed
+from emb_pipeline.reporting.theme import TEXT, look
+from emb_pipeline.reporting.wording import (
+    LATENCIES,
+    bytes_text,
+    metric_name,
+    milliseconds_text,
+    seconds_text,
+    share_text,
+    value_text,
+)
+
+EMBEDDING_COLUMNS = (
+    "embedding",
+    "origin",
+    "dim",
+    "corpus_tokens",
+    "vocabulary",
+    "train_seconds",
+    "peak_rss_bytes",
+    "bytes",
+    "final_loss",
+)
+_WIDTH, _HEIGHT = 300, 250  # pixels of a small plot, to keep names from overlapping
+_GAP = 0.6  # powers of ten between the smallest cost and none
+SECONDS = "seconds to train, encode, and fit or search"
+"""Name of the axis of `costs`."""
+
+
+def view(report: Report) -> dict[str, Any]:
+    """Show scores against costs, their numbers, and what training cost."""
+    return {
+        "tasks": [
+            {"name": each.task, "metric": metric_name(each.metric), "charts": charts, **_numbers(each, report)}
+            for each in report.results
+            if (charts := _charts(each, report))
+        ],
+        "embeddings": report.tables.embeddings.reindex(columns=list(EMBEDDING_COLUMNS)).to_dict("records"),
+    }
+
+
+def _numbers(each: Result, report: Report) -> dict[str, Any]:
+    """Write what each embedding costs on a task; ``served``: some have answered requests."""
+    board = report.tables.leaderboard
+    of_task = board[(board["task"] == each.task) & board["metric"].isin(LATENCIES)]
+    taken = {(str(row["embedding"]), str(row["metric"])): row["value"] for row in of_task.to_dict("records")[::-1]}
+    return {
+        "served": any((str(name), LATENCIES[0]) in taken for name in each.rows["embedding"]),
+        "lines": [
+            {
+                "embedding": str(row["embedding"]),
+                "origin": str(row["origin"]),
+                "cells": [
+                    value_text(row["value"], each.metric),
+                    seconds_text(row["train_seconds"]),
+                    seconds_text(row["encode_seconds"]),
+                    seconds_text(row["fit_seconds"]),
+                    seconds_text(row.get("tune_seconds")),
+                    bytes_text(row["bytes_per_item"]),
+                    share_text(row.get("known_tokens")),
+                ],
+                "latencies": [milliseconds_text(taken.get((str(row["embedding"]), metric))) for metric in LATENCIES],
+            }
+            for row in each.rows.to_dict("records")
+        ],
+    }
+
+
+def _charts(each: Result, report: Report) -> list[Chart]:
+    board, charts = report.tables.leaderboard, []
+    for against, name, what in (("seconds", "cost", SECONDS), ("bytes_per_item", "bytes", "bytes per vector")):
+        figure = report.figure(f"{each.task}_{name}", partial(cost_figure, board, each.task, against=against))
+        if figure.data:
+            charts.append(
+                embed(
+                    figure,
+                    f"cost-{against}-{each.task}",
+                    f"{metric_name(each.metric)} on {each.task} against {what}, logarithmic. The leaderboard table "
+                    "holds the numbers.",
+                    f"{each.task}: score against {what}. On the dotted line: nothing cheaper scores as high.{_free(figure)}",
+                )
+            )
+    return charts
+
+
+def _free(figure: go.Figure) -> str:
+    """Say where embeddings without a cost are, on an axis that has no place for zero."""
+    return " At 0, left of the scale: what costs nothing." if figure.layout.meta == {"has_zero": True} else ""
+
+
+def cost_figure(leaderboard: pd.DataFrame, task: str, *, against: str = "seconds") -> go.Figure:
+    """Primary metric against cost. The embeddings that nothing cheaper matches are named and joined by a line.
+
+    Parameters
+    ----------
+    leaderboard : DataFrame
+        The report's table.
+    task : str
+        The task.
+    against : {'seconds', 'bytes_per_item'}
+        Seconds to train, encode, and fit or search, or bytes per vector.
+
+    Returns
+    -------
+    Figure
+        One trace per origin, and the line. What costs nothing stands at a tick "0" left of the scale, since a logarithm has
+        no place for it; what has no known cost is left out.
+
+    Raises
+    ------
+    ValueError
+        Another cost than these two.
+    """
+    if against not in ("seconds", "bytes_per_item"):
+        raise ValueError(f"cost {against!r} is neither 'seconds' nor 'bytes_per_item'")
+    rows = pick.first_seeds(pick.primary_rows(leaderboard, task))
+    cost = costs(rows) if against == "seconds" else rows["bytes_per_item"].astype(float)
+    rows = rows.assign(cost=cost)[cost.notna()]
+    figure = empty_figure(height=360)
+    if rows.empty:
+        return figure
+    rows, zero = _with_places(rows)
+    metric = str(rows["metric"].iloc[0])
+    write = seconds_text if against == "seconds" else bytes_text
+    for origin, part in split_by_origin(rows):
+        style = look(origin)
+        hover = [f"{text}<br>{write(each)}" for text, each in zip(hover_texts(part, metric), part["cost"], strict=True)]
+        figure.add_trace(
+            go.Scatter(
+                x=part["place"].tolist(),
+                y=part["value"].tolist(),
+                mode="markers",
+                name=escape(origin),
+                text=hover,
+                hoverinfo="text",
+                marker={"color": style.colour, "symbol": style.symbol, "size": 10},
+            )
+        )
+    front = _front(rows)
+    figure.add_trace(
+        go.Scatter(
+            x=front["place"].tolist(),
+            y=front["value"].tolist(),
+            mode="lines",
+            line={"color": TEXT, "width": 1, "dash": "dot"},
+            hoverinfo="skip",
+            showlegend=False,
+            name="front",
+        )
+    )
+    low, high = math.log10(rows["place"].min()), math.log10(rows["place"].max())
+    pad = 0.07 * (high - low) or 0.3
+    bottom, top = float(rows["value"].min()), float(rows["value"].max())
+    slack = 0.1 * (top - bottom) or 0.05
+    _label_points(figure, front, rows, (low - pad, high + pad), (bottom - slack, top + slack))
+    lowest = low - pad if zero is None else math.log10(zero) + _GAP / 2
+    ticks = [tick for tick in _cost_ticks(against, low, high) if lowest <= math.log10(tick) <= high + pad]
+    figure.update_xaxes(
+        type="log",
+        tickvals=ticks if zero is None else [zero, *ticks],
+        ticktext=[*([] if zero is None else ["0"]), *(_tick_text(tick, against) for tick in ticks)],
+        range=[low - pad, high + pad],
+        title_text=SECONDS if against == "seconds" else "bytes per vector",
+    )
+    heights = [bottom - slack, top + slack]
+    figure.update_yaxes(title_text=axis_title(metric), tickformat=tick_format(metric), range=heights)
+    return figure if zero is None else figure.update_layout(meta={"has_zero": True})
+
+
+def _with_places(rows: pd.DataFrame) -> tuple[pd.DataFrame, float | None]:
+    """Rows with their ``place`` on a logarithmic axis of costs, and the place of those that cost nothing."""
+    free = rows["cost"] <= 0
+    smallest = float(rows.loc[~free, "cost"].min()) if (~free).any() else 1.0
+    zero = smallest / 10**_GAP if free.any() else None
+    return rows.assign(place=rows["cost"].mask(free, zero)), zero
+
+
+def _front(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows that no cheaper row matches, cheapest first; controls and embeddings of changed text are no choice."""
+    ordered = pick.choosable(rows).sort_values(["cost", "value"], ascending=[True, False])
+    best = ordered["value"].cummax().shift(fill_value=-math.inf)
+    return ordered[ordered["value"] > best]
+
+
+def _label_points(
+    figure: go.Figure, named: pd.DataFrame, rows: pd.DataFrame, x_range: tuple[float, float], y_range: tuple[float, float]
+) -> None:
+    """Name points of a logarithmic figure where a name covers neither another name nor a point."""
+
+    def place(cost: float, value: float) -> tuple[float, float]:
+        return (
+            _WIDTH * (math.log10(cost) - x_range[0]) / (x_range[1] - x_range[0]),
+            _HEIGHT * (value - y_range[0]) / (y_range[1] - y_range[0]),
+        )
+
+    points = [place(cost, value) for cost, value in zip(rows["place"], rows["value"], strict=True)]
+    last_first = named.iloc[::-1]
+    names = [str(name) for name in last_first["embedding"]]
+    places = [place(cost, value) for cost, value in zip(last_first["place"], last_first["value"], strict=True)]
+    for number, beside in find_room(names, places, points, width=_WIDTH):
+        row = last_first.iloc[number]
+        figure.add_annotation(x=math.log10(row["place"]), y=row["value"], text=escape(names[number]), **beside)
+
+
+def _cost_ticks(against: str, low: float, high: float) -> list[float]:
+    """Ticks of a cost axis; ``low`` and ``high`` are its decimal logarithms."""
+    if against == "seconds" and high - low > 1:
+        return [0.001, 0.01, 0.1, 1, 10, 60, 600, 3600, 36000]
+    steps = (1,) if high - low > 3 else (1, 3) if high - low > 1.5 else (1, 2, 5)
+    return [step * 10.0**power for power in range(math.floor(low) - 1, math.ceil(high) + 1) for step in steps]
+
+
+def _tick_text(tick: float, against: str) -> str:
+    if against == "bytes_per_item":
+        return re.sub(r"\.0+(?=\D)", "", bytes_text(tick))
+    return f"{tick:g} s" if tick < 60 else f"{tick / 60:g} min" if tick < 3600 else f"{tick / 3600:g} h"
+
+
+SECTION = Section("cost", "Cost", view)

@@ -1,0 +1,234 @@
+"""How many labels it takes: learning curves, in sentences and figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from html import escape
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+from markupsafe import Markup
+
+from emb_pipeline.reporting.drawing import (
+    axis_title,
+    empty_figure,
+    error_bars,
+    label_ends,
+    tick_format,
+)
+from emb_pipeline.reporting.findings import Finding, code, names
+from emb_pipeline.reporting.section import Report, Section, embed
+from emb_pipeline.reporting.theme import METHOD_DASHES, look
+from emb_pipeline.reporting.wording import (
+    count_text,
+    difference_text,
+    interval_text,
+    label_name,
+    metric_name,
+    value_text,
+)
+
+_NAMED = 4
+
+
+def view(report: Report) -> dict[str, Any] | None:
+    """Show for each task with a learning curve its chart, sentences, and numbers."""
+    curves = report.in_order(report.tables.learning_curves)
+    tasks = [_task(report, str(task), rows) for task, rows in curves.groupby("task", sort=False)]
+    return {"tasks": tasks} if tasks else None
+
+
+def _task(report: Report, task: str, rows: pd.DataFrame) -> dict[str, Any]:
+    crossovers, definition = report.tables.crossovers, report.run.definition(task)
+    labels = label_name(definition.get("kind", ""))
+    unlabelled_texts = (definition.get("evaluation") or {}).get("unlabelled_texts")
+    crossing, metric = crossovers[crossovers["task"] == task], str(rows["metric"].iloc[0])
+    counts = sorted(set(rows["n_labels"].astype(int)))
+    values = {(row["embedding"], int(row["n_labels"])): row for row in rows.to_dict("records")}
+    names = rows[rows["n_labels"] == counts[-1]].sort_values("value", ascending=False)["embedding"]
+    return {
+        "task": task,
+        "findings": curve_findings(rows, crossing, labels=labels, unlabelled_texts=unlabelled_texts),
+        "chart": embed(
+            report.figure(f"{task}_curve", lambda: learning_curve_figure(rows, task, labels)),
+            f"curve-{task}",
+            f"{metric_name(metric)} on {task} by number of {labels}. The table below holds the same numbers.",
+            f"{task}: the best embedding of each origin, and those that lead somewhere. All are in the table.",
+        ),
+        "labels": labels,
+        "counts": counts,
+        "metric": metric_name(metric),
+        "lines": [
+            (
+                name,
+                str(name).split(".", 1)[0],
+                [value_text(values[name, count]["value"], metric) for count in counts],
+                difference_text(values[name, counts[-1]]["doubling"], metric),
+            )
+            for name in names
+        ],
+    }
+
+
+def curve_findings(
+    curves: pd.DataFrame, crossovers: pd.DataFrame | None, *, labels: str = "labels", unlabelled_texts: bool | None = None
+) -> list[Finding]:
+    """Who is ahead with few labels, who is not significantly different, and what more labels would bring.
+
+    Parameters
+    ----------
+    curves, crossovers : DataFrame
+        A task's rows of `emb_pipeline.statistics.learning_curves.label_curves.learning_curves`.
+    labels : str
+        What is counted (`emb_pipeline.reporting.wording.label_name`).
+    unlabelled_texts : bool, optional
+        The task's option; nothing is said of it where it is not known.
+    """
+    found = [] if crossovers is None or crossovers.empty else _crossing_findings(crossovers, labels)
+    return [*found, *_doubling_finding(curves, labels), *_fitted_finding(curves, unlabelled_texts)]
+
+
+def _crossing_findings(crossovers: pd.DataFrame, labels: str) -> list[Finding]:
+    first = crossovers.iloc[0]
+    reference, fewest, most = code(first["reference"]), int(first["fewest_labels"]), int(first["most_labels"])
+    ahead = crossovers[crossovers["verdict"] == "ahead below"].sort_values("n_labels", ascending=False)
+    if ahead.empty:
+        sentence = Markup("{} is best with all {} {}, and nothing is significantly ahead of it with fewer, from {} on.")
+        found = [Finding(sentence.format(reference, count_text(most), labels, count_text(fewest)), "lead")]
+    else:
+        sentence = Markup("{} is best with all {} {}, but with fewer others are ahead of it:")
+        found = [Finding(sentence.format(reference, count_text(most), labels), "lead")]
+        found += [Finding(_ahead(row, labels)) for row in ahead.head(_NAMED).to_dict("records")]
+    as_good = crossovers[crossovers["verdict"] == "as good below"].sort_values("n_labels", ascending=False)
+    if len(as_good):
+        top = as_good[as_good["n_labels"] == as_good["n_labels"].max()]["embedding"].tolist()
+        sentence = Markup("Up to {} {} {} {} not significantly different from it.")
+        verb = "is" if len(top[:_NAMED]) == 1 else "are"
+        found.append(Finding(sentence.format(count_text(as_good["n_labels"].max()), labels, names(top[:_NAMED]), verb)))
+    return found
+
+
+def _ahead(row: Mapping[Hashable, Any], labels: str) -> Markup:
+    metric = str(row["metric"])
+    low, high = row["ci_low"], row["ci_high"]
+    until = count_text(high) if math.isfinite(high) else f"more than {count_text(row['most_labels'])}"
+    shown = [row[f"difference_at_fewest{suffix}"] for suffix in ("", "_low", "_high")]
+    return Markup("{} is ahead below about {} {} (95 %: {} to {}); with {} by {} {}.").format(
+        code(row["embedding"]),
+        count_text(row["n_labels"]),
+        labels,
+        count_text(low) if math.isfinite(low) else f"more than {count_text(row['most_labels'])}",
+        until,
+        count_text(row["fewest_labels"]),
+        difference_text(shown[0], metric).lstrip("+"),
+        interval_text(shown[1], shown[2], metric),
+    )
+
+
+def _doubling_finding(curves: pd.DataFrame, labels: str) -> list[Finding]:
+    last = curves[curves["n_labels"] == curves["n_labels"].max()]
+    row = last.loc[last["value"].idxmax()]
+    metric, name = str(row["metric"]), code(row["embedding"])
+    silence, held_out = row.get("silence"), row.get("held_out")
+    check = Markup("")
+    if held_out is not None and pd.notna(held_out):
+        check = Markup(" As a check, the points with fewer {} foretell {} {} for all of them; it is {}.").format(
+            labels,
+            value_text(held_out, metric),
+            interval_text(row["held_out_low"], row["held_out_high"], metric),
+            value_text(row["value"], metric),
+        )
+    if pd.isna(row["doubling"]):
+        if not isinstance(silence, str) or not silence:
+            return []
+        sentence = Markup("What twice as many {} would bring {} is not said: {}.").format(labels, name, silence)
+        return [Finding(sentence + check)]
+    bounds = interval_text(row["doubling_low"], row["doubling_high"], metric)
+    sentence = Markup(
+        "Twice as many {} would bring {} about {} {}: an extrapolation by several families of curves; "
+        "the interval holds how far they differ."
+    ).format(labels, name, difference_text(row["doubling"], metric), bounds)
+    return [Finding(sentence + check)]
+
+
+def _fitted_finding(curves: pd.DataFrame, unlabelled_texts: bool | None) -> list[Finding]:
+    """Which texts those embeddings know that the task's own texts determine."""
+    fitted = list(dict.fromkeys(name for name in curves["embedding"] if name.startswith("task.")))
+    if not fitted or unlabelled_texts is None:
+        return []
+    sentence = "At every point {} had all of the task’s training texts to be fitted on, those without a label, too."
+    if not unlabelled_texts:
+        sentence = "At every point {} had the labelled texts alone to be fitted on."
+    return [Finding(Markup(sentence).format(names(fitted)))]
+
+
+def learning_curve_figure(curves: pd.DataFrame, task: str, labels: str = "labels") -> go.Figure:
+    """Primary metric against the number of labels, for the best embedding of each origin and those that lead anywhere.
+
+    Parameters
+    ----------
+    curves : DataFrame
+        Of `emb_pipeline.statistics.learning_curves.label_curves.learning_curves`.
+    task : str
+        The task.
+    labels : str
+        What is counted (`emb_pipeline.reporting.wording.label_name`).
+
+    Returns
+    -------
+    Figure
+        One trace per embedding, named at its right end; empty where the task has no curve.
+    """
+    rows = curves[curves["task"] == task]
+    figure = empty_figure(height=420)
+    if rows.empty:
+        return figure
+    metric = str(rows["metric"].iloc[0])
+    ends: list[tuple[str, float]] = []
+    drawn = shown_curves(rows)
+    origins = [name.split(".", 1)[0] for name in drawn]
+    for place, name in enumerate(drawn):
+        part, style = rows[rows["embedding"] == name].sort_values("n_labels"), look(origins[place])
+        dash = METHOD_DASHES[origins[:place].count(origins[place]) % len(METHOD_DASHES)]
+        hover = [
+            f"{escape(name)}<br>{count:,} {labels}: {value_text(value, metric)} {interval_text(low, high, metric)}"
+            for count, value, low, high in zip(part["n_labels"], part["value"], part["ci_low"], part["ci_high"], strict=True)
+        ]
+        figure.add_trace(
+            go.Scatter(
+                x=part["n_labels"].astype(int).tolist(),
+                y=part["value"].tolist(),
+                mode="lines+markers",
+                name=escape(name),
+                text=hover,
+                hoverinfo="text",
+                line={"color": style.colour, "width": 2, "dash": dash},
+                marker={"color": style.colour, "symbol": style.symbol, "size": 8},
+                error_y=error_bars(part, style.colour, "value"),
+            )
+        )
+        ends.append((name, float(part["value"].iloc[-1])))
+    counts = sorted(set(rows["n_labels"].astype(int)))
+    label_ends(figure, ends)
+    figure.update_xaxes(
+        type="log",
+        tickvals=counts,
+        ticktext=[f"{count:,}" for count in counts],
+        title_text=f"{labels} learnt from (log scale)",
+        range=[math.log10(counts[0] / 1.12), math.log10(counts[-1] * 1.12)],
+    )
+    return figure.update_yaxes(title_text=axis_title(metric), tickformat=tick_format(metric))
+
+
+def shown_curves(rows: pd.DataFrame, most: int = 8) -> list[str]:
+    """Embeddings worth a line: the best of each origin with all labels, and the best at each number of labels."""
+    last = rows[rows["n_labels"] == rows["n_labels"].max()].sort_values("value", ascending=False)
+    of_origin = last.groupby(last["embedding"].str.split(".").str[0], sort=False)["embedding"].first()
+    leading = rows.sort_values("value", ascending=False).groupby("n_labels", sort=True)["embedding"].first()
+    names = list(dict.fromkeys([*of_origin, *leading, *last["embedding"]]))[:most]
+    return [name for name in last["embedding"] if name in names]
+
+
+SECTION = Section("labels", "How many labels", view)

@@ -1,0 +1,202 @@
+"""Leaderboards: all embeddings on each task, best first, with intervals and significance groups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from emb_pipeline.names import (
+    without_seed,
+)
+from emb_pipeline.reporting import rows as pick
+from emb_pipeline.reporting import wording
+from emb_pipeline.reporting.drawing import (
+    ROW_HEIGHT,
+    axis_title,
+    draw_dots,
+    empty_figure,
+    escape_names,
+    split_by_origin,
+    tick_format,
+)
+from emb_pipeline.reporting.results import Result
+from emb_pipeline.reporting.rows import Contrast
+from emb_pipeline.reporting.section import Report, Section, anchor, embed
+from emb_pipeline.reporting.sections.scores.classes import class_view
+from emb_pipeline.reporting.theme import TEXT
+from emb_pipeline.reporting.wording import (
+    LATENCIES,
+    metric_name,
+)
+
+
+def view(report: Report) -> dict[str, Any]:
+    """Show for each task its figure and table, and all tasks side by side."""
+    return {
+        "overview": _overview(report.results) if len(report.results) > 1 else None,
+        "tasks": [_task(report, each) for each in report.results],
+    }
+
+
+def _task(report: Report, each: Result) -> dict[str, Any]:
+    tables, metric = report.tables, metric_name(each.metric)
+    ceiling = each.ceiling if each.metric == "accuracy" else None
+    return {
+        "name": each.task,
+        "anchor": anchor(each.task),
+        "size": each.items,
+        "metric": metric,
+        "board": _board(each, tables.leaderboard),
+        "chart": embed(
+            report.figure(
+                f"{each.task}_leaderboard", lambda: leaderboard_figure(tables.leaderboard, each.task, ceiling=ceiling)
+            ),
+            f"leaderboard-{each.task}",
+            f"{metric} of every embedding on {each.task} with its interval, best first. The table below holds the same "
+            "numbers.",
+            f"{metric} with intervals; letters: significance groups.",
+        ),
+        "classes": class_view(each, tables.class_results, tables.confusions),
+    }
+
+
+def _board(each: Result, leaderboard: pd.DataFrame) -> dict[str, Any]:
+    """The leaderboard table of a task: rows of plain text, and which of them lead."""
+    secondary = [metric for metric in pick.secondary_metrics(leaderboard, each.task) if metric not in LATENCIES]
+    leading = {without_seed(str(row["embedding"])) for row in each.leading()}
+    cells = leaderboard[leaderboard["task"] == each.task].drop_duplicates(["embedding", "metric"])
+    of_cell = {(str(row["embedding"]), str(row["metric"])): row for row in cells.to_dict("records")}
+    lines: list[dict[str, Any]] = []
+    for row in each.rows.to_dict("records"):
+        name = str(row["embedding"])
+        behind = None if each.leader is None else each.contrast(row, each.leader)
+        others = [of_cell.get((name, metric), {}) for metric in secondary]
+        lines.append(
+            {
+                "embedding": name,
+                "origin": str(row["origin"]),
+                "leads": without_seed(name) in leading,
+                "value": wording.value_text(row["value"], each.metric),
+                "interval": wording.interval_text(row["ci_low"], row["ci_high"], each.metric),
+                "letters": _text(row["letters"]),
+                **_behind(behind, each.metric),
+                "secondary": [
+                    (
+                        wording.value_text(other.get("value"), metric),
+                        wording.interval_text(other.get("ci_low"), other.get("ci_high"), metric),
+                        _text(other.get("letters")),
+                    )
+                    for metric, other in zip(secondary, others, strict=True)
+                ],
+            }
+        )
+    return {
+        "secondary": [wording.metric_name(metric) for metric in secondary],
+        "lines": lines,
+        "secondary_intervals": any(interval for line in lines for _, interval, _ in line["secondary"]),
+        "compared": any(line["behind"] for line in lines),
+        "points": bool(wording.points(each.metric)),
+    }
+
+
+def _behind(contrast: Contrast | None, metric: str) -> dict[str, str]:
+    if contrast is None:
+        return {"behind": "", "behind_interval": "", "p": ""}
+    return {
+        "behind": wording.difference_text(contrast.difference, metric).removesuffix(" points"),
+        "behind_interval": wording.interval_text(contrast.low, contrast.high, metric),
+        "p": wording.p_text(contrast.p).removeprefix("p ").removeprefix("= "),
+    }
+
+
+def _overview(results: Sequence[Result]) -> dict[str, Any]:
+    """Embeddings by tasks, those that lead most tasks first, then by their mean standing on a task."""
+    standing: dict[str, list[float]] = {}
+    cells: dict[tuple[str, str], dict[str, Any]] = {}
+    origin_of: dict[str, str] = {}
+    for each in results:
+        leading = {str(row["embedding"]) for row in each.leading()}
+        for place, row in enumerate(each.distinct.to_dict("records")):
+            name = str(row["embedding"])
+            origin_of[name] = str(row["origin"])
+            standing.setdefault(name, []).append(place / max(1, len(each.distinct) - 1))
+            cells[name, each.task] = {"value": wording.value_text(row["value"], each.metric), "leads": name in leading}
+    leads = {name: sum(cell["leads"] for (of, _), cell in cells.items() if of == name) for name in standing}
+    order = sorted(standing, key=lambda name: (-leads[name], sum(standing[name]) / len(standing[name]), name))
+    return {
+        "tasks": [(each.task, wording.metric_name(each.metric)) for each in results],
+        "lines": [(name, origin_of[name], [cells.get((name, each.task)) for each in results]) for name in order],
+    }
+
+
+def leaderboard_figure(leaderboard: pd.DataFrame, task: str, *, ceiling: float | None = None) -> go.Figure:
+    """Primary metric of all embeddings on a task, best first, with intervals; the letter groups stand beside them.
+
+    Parameters
+    ----------
+    leaderboard : DataFrame
+        The report's table.
+    task : str
+        The task.
+    ceiling : float, optional
+        Best value that the labels permit, drawn as a line where it is near enough to be of interest.
+
+    Returns
+    -------
+    Figure
+        One trace per origin, and one of letters.
+    """
+    rows = pick.primary_rows(leaderboard, task)
+    figure = empty_figure(height=max(180, ROW_HEIGHT * len(rows) + 70))
+    if rows.empty:
+        return figure
+    metric = str(rows["metric"].iloc[0])
+    for origin, part in split_by_origin(rows):
+        figure.add_trace(draw_dots(part, part["embedding"], origin, metric))
+    ends = [_number(high, value) for high, value in zip(rows["ci_high"], rows["value"], strict=True)]
+    lows = [_number(low, value) for low, value in zip(rows["ci_low"], rows["value"], strict=True)]
+    letters = [text if isinstance(text, str) else "" for text in rows["letters"]]
+    figure.add_trace(
+        go.Scatter(
+            x=ends,
+            y=escape_names(rows["embedding"]),
+            mode="text",
+            text=[f"  {text}" for text in letters],
+            textposition="middle right",
+            textfont={"size": 12},
+            cliponaxis=False,
+            hoverinfo="skip",
+            showlegend=False,
+            name="letters",
+        )
+    )
+    span = (max(ends) - min(lows)) or 0.1
+    lowest, highest = min(lows) - 0.04 * span, max(ends) + (0.06 + 0.012 * max(map(len, letters))) * span
+    if ceiling is not None and ceiling < 0.9995 and ceiling <= highest + 0.35 * span:
+        highest = max(highest, ceiling + 0.04 * span)
+        figure.add_vline(x=ceiling, line={"color": TEXT, "width": 1, "dash": "dot"})
+        figure.add_annotation(x=ceiling, y=1, yref="paper", yanchor="bottom", xanchor="right", text="ceiling ")
+        figure.update_layout(margin={"t": 24})
+    figure.update_xaxes(title_text=axis_title(metric), range=[lowest, highest], tickformat=tick_format(metric))
+    figure.update_yaxes(
+        categoryorder="array",
+        categoryarray=escape_names(rows["embedding"]),
+        range=[len(rows) - 0.4, -0.6],
+        showgrid=True,
+        tickfont={"size": 12},
+    )
+    return figure.update_layout(showlegend=False)
+
+
+def _number(value: object, otherwise: float) -> float:
+    return float(otherwise) if value is None or pd.isna(value) else float(value)  # type: ignore[call-overload,arg-type]
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+SECTION = Section("leaderboards", "Leaderboards", view)

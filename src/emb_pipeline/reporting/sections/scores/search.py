@@ -1,0 +1,233 @@
+"""What vector search costs and loses, in sentences, each from rows of the table of searches, and in figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from html import escape
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+from markupsafe import Markup
+
+from emb_pipeline.reporting import rows as pick
+from emb_pipeline.reporting.drawing import (
+    empty_figure,
+)
+from emb_pipeline.reporting.findings import Finding, code
+from emb_pipeline.reporting.rows import EXACT, setting_text
+from emb_pipeline.reporting.section import Report, Section, embed
+from emb_pipeline.reporting.theme import INDEX_SYMBOLS, METHOD_DASHES, look
+from emb_pipeline.reporting.wording import (
+    bytes_text,
+    count_text,
+    difference_text,
+    distance_text,
+    interval_text,
+    metric_name,
+    milliseconds_text,
+    seconds_text,
+    share_text,
+    value_text,
+)
+
+
+def view(report: Report) -> dict[str, Any] | None:
+    """Show for each task that was searched sentences, the indexes' curves, and a line for each setting."""
+    searches = report.in_order(report.tables.vector_search)
+    tasks = [_task(report, str(task), rows) for task, rows in searches.groupby("task", sort=False)]
+    return {"tasks": tasks} if tasks else None
+
+
+def _task(report: Report, task: str, rows: pd.DataFrame) -> dict[str, Any]:
+    figure = report.figure(f"{task}_search", lambda: search_figure(rows, task))
+    return {
+        "task": task,
+        "metric": metric_name(str(rows["metric"].iloc[0])),
+        "findings": search_findings(rows),
+        "chart": embed(
+            figure,
+            f"search-{task}",
+            f"Queries a second against recall for each index on {task}. The table below holds the same numbers.",
+            f"{task}: a line for each index, a point for each setting of its search parameter.",
+        )
+        if figure.data
+        else None,
+        "lines": [
+            {
+                "embedding": row["embedding"],
+                "origin": str(row["embedding"]).split(".", 1)[0],
+                "setting": setting_text(row),
+                "recommended": row["recommended"],
+                "cells": _cells(row),
+            }
+            for row in rows.to_dict("records")
+        ],
+    }
+
+
+def _cells(row: Mapping[Hashable, Any]) -> list[str]:
+    metric = str(row["metric"])
+    return [
+        share_text(row["recall"]),
+        value_text(row["value"], metric),
+        difference_text(-row["loss"], metric),
+        milliseconds_text(row["latency_ms_p50"]),
+        milliseconds_text(row["latency_ms_p95"]),
+        count_text(row["queries_per_second"]),
+        seconds_text(row["build_seconds"]),
+        bytes_text(row["bytes_per_item"]),
+        bytes_text(row["index_bytes"]),
+        share_text(row["filtered_recall"]),
+        milliseconds_text(row["filtered_latency_ms_p50"]),
+    ]
+
+
+def search_findings(searches: pd.DataFrame) -> list[Finding]:
+    """What exact search takes, which index to use, what a faster one loses, and which curves are not to be trusted.
+
+    Parameters
+    ----------
+    searches : DataFrame
+        A task's rows of `emb_pipeline.tasks.retrieval.vector_search.SearchCosts`.
+    """
+    exact = searches[searches["index"] == EXACT]
+    indexed = searches[searches["index"] != EXACT]
+    found = [_exact_finding(exact)] if len(exact) else []
+    for (name, _), rows in indexed.groupby(["embedding", "in_store"], sort=False):
+        product = exact.loc[exact["embedding"] == name, "latency_ms_p50"]
+        found += [*_recommended(rows, product), *_least(rows), *_filtered(rows), *_faults(rows)]
+    return found
+
+
+def _exact_finding(exact: pd.DataFrame) -> Finding:
+    parts = [
+        Markup("{} {} ({} for a passage)").format(
+            code(row["embedding"]), milliseconds_text(row["latency_ms_p50"]), bytes_text(row["bytes_per_item"])
+        )
+        for row in exact.sort_values("latency_ms_p50").to_dict("records")
+    ]
+    sentence = Markup("One query against all {} passages, as a matrix product without a vector store, median: {}.")
+    return Finding(sentence.format(count_text(exact["items"].iloc[0]), Markup(", ").join(parts)), "lead")
+
+
+def _recommended(rows: pd.DataFrame, product: pd.Series) -> list[Finding]:
+    """The setting to use, in Milvus or in this process, where a query's time is held against that of the matrix product."""
+    in_store = bool(rows["in_store"].iloc[0])
+    chosen = rows[rows["recommended"]]
+    if chosen.empty:
+        which = "No index" if in_store else "No number of candidates by Hamming distance"
+        return [Finding(Markup("{} finds enough of what an exact search finds.").format(which), "warning")]
+    row = chosen.iloc[0].to_dict()
+    sentence = Markup(
+        "{} {} is the fastest that finds enough of the nearest of {}: {} of them, {} a query{}; it loses {} {} {}."
+    )
+    found = sentence.format(
+        "In Milvus" if in_store else "Without a vector store",
+        setting_text(row),
+        code(row["embedding"]),
+        share_text(row["recall"]),
+        milliseconds_text(row["latency_ms_p50"]),
+        "" if in_store or product.empty else f" (the matrix product: {milliseconds_text(product.iloc[0])})",
+        distance_text(max(row["loss"], 0.0), row["metric"]),
+        metric_name(row["metric"]),
+        interval_text(row["ci_low"], row["ci_high"], row["metric"]),
+    )
+    return [Finding(found if in_store else found + _two_steps(row))]
+
+
+def _two_steps(row: Mapping[Hashable, Any]) -> str:
+    """What a search by Hamming distance reads."""
+    bits, stored = bytes_text(row["index_bytes"] / row["items"]), bytes_text(row["bytes_per_item"])
+    return f" It compares {bits} of each passage, and reads the {stored} kept beside them of candidates alone."
+
+
+def _least(rows: pd.DataFrame) -> list[Finding]:
+    """The setting that finds least: what looking at too little costs the task."""
+    row = rows.sort_values("recall").iloc[0].to_dict()
+    if row["recommended"] or row["ci_low"] <= 0:
+        return []
+    sentence = Markup("{} finds {} of them, and that costs {} {} {}.")
+    lost = (
+        distance_text(row["loss"], row["metric"]),
+        metric_name(row["metric"]),
+        interval_text(row["ci_low"], row["ci_high"], row["metric"]),
+    )
+    return [Finding(sentence.format(setting_text(row), share_text(row["recall"]), *lost))]
+
+
+def _filtered(rows: pd.DataFrame) -> list[Finding]:
+    measured = rows[rows["filtered_recall"].notna()]
+    parts = [
+        f"{row['index']} {share_text(row['filtered_recall'])} in {milliseconds_text(row['filtered_latency_ms_p50'])}"
+        for row in measured.to_dict("records")
+    ]
+    return (
+        [Finding(Markup("Confined by a filter to some of the passages they find: {}.").format("; ".join(parts)))]
+        if parts
+        else []
+    )
+
+
+def _faults(rows: pd.DataFrame) -> list[Finding]:
+    faulty = rows[rows["fault"].notna()].drop_duplicates("index")
+    return [
+        Finding(Markup("The curve of {} is not shown: {}.").format(row["index"], row["fault"]), "warning")
+        for row in faulty.to_dict("records")
+    ]
+
+
+def search_figure(searches: pd.DataFrame, task: str) -> go.Figure:
+    """Queries a second against the share of the nearest passages that is found, a line for each index.
+
+    Parameters
+    ----------
+    searches : DataFrame
+        Of `emb_pipeline.tasks.retrieval.vector_search.SearchCosts`; indexes with a fault are left out.
+    task : str
+        The task.
+
+    Returns
+    -------
+    Figure
+        One trace per embedding and index; empty where the task has none.
+    """
+    rows = searches[(searches["task"] == task) & (searches["index"] != pick.EXACT) & searches["fault"].isna()]
+    figure = empty_figure(height=360)
+    if rows.empty:
+        return figure
+    for place, ((name, index), part) in enumerate(rows.groupby(["embedding", "index"], sort=False)):
+        style = look(str(name).split(".", 1)[0])
+        hover = [
+            f"{escape(str(name))}<br>{pick.setting_text(row)}: {row['recall']:.3f} of the nearest, "
+            f"{count_text(row['queries_per_second'])} queries a second, "
+            f"{value_text(row['value'], row['metric'])} {escape(metric_name(row['metric']))}"
+            for row in part.to_dict("records")
+        ]
+        figure.add_trace(
+            go.Scatter(
+                x=part["recall"].tolist(),
+                y=part["queries_per_second"].tolist(),
+                mode="lines+markers",
+                name=escape(f"{name} {index}" if rows["embedding"].nunique() > 1 else str(index)),
+                text=hover,
+                hoverinfo="text",
+                line={"color": style.colour, "width": 2, "dash": METHOD_DASHES[place % len(METHOD_DASHES)]},
+                marker={"color": style.colour, "symbol": INDEX_SYMBOLS[place % len(INDEX_SYMBOLS)], "size": 9},
+            )
+        )
+    low, high = math.log10(rows["queries_per_second"].min()), math.log10(rows["queries_per_second"].max())
+    ticks = [each * 10.0**power for power in range(math.floor(low), math.ceil(high) + 1) for each in (1, 2, 5)]
+    ticks = [tick for tick in ticks if low - 0.2 <= math.log10(tick) <= high + 0.2]
+    figure.update_xaxes(title_text="share of the nearest that is found", range=[min(rows["recall"].min(), 0.9) - 0.03, 1.03])
+    return figure.update_yaxes(
+        type="log",
+        title_text="queries a second, all at once (log scale)",
+        tickvals=ticks,
+        ticktext=[count_text(tick) for tick in ticks],
+        range=[low - 0.2, high + 0.2],
+    )
+
+
+SECTION = Section("search", "Vector search", view)

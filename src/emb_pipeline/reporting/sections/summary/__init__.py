@@ -1,0 +1,1 @@
+"""What the run says: the answer, what to deploy, what failed."""

@@ -1,0 +1,362 @@
+"""The answer for one task, in sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from emb_pipeline.names import (
+    without_seed,
+)
+from emb_pipeline.reporting import rows as pick
+from emb_pipeline.reporting.findings import Finding, code, count_all, listed, names
+from emb_pipeline.reporting.results import Result, are_equal, best_of_each
+from emb_pipeline.reporting.rows import Contrast, costs
+from emb_pipeline.reporting.wording import (
+    difference_text,
+    distance_text,
+    interval_text,
+    metric_name,
+    p_text,
+    plural,
+    seconds_text,
+    share_text,
+    value_text,
+)
+
+_Row = Mapping[Hashable, Any]
+_FLOOR_MARGIN = 0.05
+_SHOWN_AS_ZERO = 5e-4
+
+
+def findings(result: Result) -> list[Finding]:
+    """The answer for one task: who leads and ties, sparse and dense, domain and generic, floor and ceiling, power."""
+    if result.rows.empty:
+        return [Finding(Markup("No embedding has a value on this task."), "warning")]
+    written = [
+        leader_finding(result),
+        sparse_finding(result),
+        origin_finding(result),
+        *control_findings(result),
+        ceiling_finding(result),
+        few_units_finding(result),
+        power_finding(result),
+    ]
+    return [finding for finding in written if finding is not None]
+
+
+def leader_finding(result: Result) -> Finding:
+    """Which embedding scores highest, and which are not significantly different from it."""
+    leader = result.leader
+    if leader is None:
+        return Finding(Markup("Only controls were evaluated on this task, so there is nothing to choose from."), "warning")
+    others = pick.choosable(result.distinct).iloc[1:].to_dict("records")
+    equal = [row for row in others if are_equal(row, leader)]
+    others = others[len(equal) :]
+    ties = any(result.told_apart(leader, row) is False for row in others)
+    top = Markup("<strong>{} {} highest</strong>: {} {} {}{}{}.").format(
+        names([row["embedding"] for row in (leader, *equal)]),
+        "score" if equal else "scores",
+        metric_name(result.metric),
+        value_text(leader["value"], result.metric),
+        interval_text(leader["ci_low"], leader["ci_high"], result.metric),
+        f", mean of {leader['n_seeds']} seeds" if leader["n_seeds"] > 1 else "",
+        "" if ties else f" on {result.items}",
+    )
+    if not others:
+        if equal:
+            return Finding(top + Markup(" Every embedding on this task scores the same."), "lead")
+        if len(result.distinct) == 1:
+            return Finding(
+                top + Markup(" It is the only embedding on this task: there is nothing to compare it with."), "lead"
+            )
+        return Finding(top + Markup(" It is the only embedding on this task beside controls."), "lead")
+    return Finding(top + " " + _ties(result, leader, equal, others), "lead")
+
+
+def _ties(result: Result, leader: _Row, equal: Sequence[_Row], others: Sequence[_Row]) -> Markup:
+    it = "them" if equal else "it"
+    verdicts = [result.told_apart(leader, row) for row in others]
+    ties = [row for row, verdict in zip(others, verdicts, strict=True) if verdict is False]
+    lower = sum(verdict is True for verdict in verdicts)
+    untested = sum(verdict is None for verdict in verdicts)
+    if untested == len(others):
+        return Markup("The others were not tested against {}.").format(it)
+    if len(ties) == len(others):
+        what = (
+            Markup("{}, the only other embedding,").format(code(others[0]["embedding"]))
+            if len(others) == 1
+            else Markup("None of the other {} embeddings").format(len(others))
+        )
+        verb = "is not" if len(others) == 1 else "is"
+        text = what + Markup(" {} significantly different from {} on your {}.").format(verb, it, result.items)
+    elif not ties:
+        text = (
+            Markup("All other embeddings ({}) are significantly lower.").format(lower)
+            if lower > 1
+            else Markup("The other embedding is significantly lower.")
+        )
+    else:
+        rest = f"; the other {'one is' if lower == 1 else f'{lower} are'} significantly lower" if lower else ""
+        text = Markup("{} {} not significantly different from {} on your {}{}.").format(
+            names([row["embedding"] for row in ties]), "is" if len(ties) == 1 else "are", it, result.items, rest
+        )
+    if untested:
+        text += Markup(" {} not tested.").format(plural(untested, "comparison was", "comparisons were"))
+    return text + _cheapest([leader, *equal, *ties])
+
+
+def _cheapest(candidates: Sequence[_Row]) -> Markup:
+    rows = pd.DataFrame(candidates)
+    if len(rows) < 2 or {"train_seconds", "encode_seconds", "fit_seconds"} - set(rows.columns):
+        return Markup()
+    seconds = costs(rows)
+    if seconds.isna().any():
+        return Markup()
+    best = int(seconds.argmin())
+    cheapest, dearest = float(seconds.iloc[best]), float(seconds.max())
+    if cheapest > 0.8 * dearest:
+        return Markup()
+    return Markup(" Of these, {} costs least to train, encode and fit: {} (the dearest takes {}).").format(
+        code(rows["embedding"].iloc[best]), seconds_text(cheapest), seconds_text(dearest)
+    )
+
+
+def sparse_finding(result: Result) -> Finding | None:
+    """Whether the best dense embedding is better than the best sparse baseline."""
+    pair = best_of_each(result)
+    if pair is None:
+        return None
+    best, baseline = pair
+    contrast = result.contrast(best, baseline)
+    if contrast is None:
+        return Finding(
+            Markup("The best sparse baseline, {}, reaches {}; the best dense embedding, {}, {}.{}").format(
+                code(baseline["embedding"]),
+                value_text(baseline["value"], result.metric),
+                code(best["embedding"]),
+                value_text(best["value"], result.metric),
+                _by_letters(result.told_apart(best, baseline)),
+            )
+        )
+    evidence = _evidence(contrast, result.metric)
+    if not contrast.told_apart and result.margin is not None and contrast.high < result.margin:
+        return Finding(
+            Markup(
+                "<strong>Sparse is as good to within {}</strong>, as this interval shows: the best dense embedding, {}, "
+                "minus the best sparse baseline, {}, is {}."
+            ).format(
+                distance_text(result.margin, result.metric), code(best["embedding"]), code(baseline["embedding"]), evidence
+            )
+        )
+    if not contrast.told_apart:
+        return Finding(
+            Markup(
+                "<strong>No significant difference between dense and sparse</strong> on your {}: "
+                "the best dense embedding, {}, minus the best sparse baseline, {}, is {}.{}"
+            ).format(result.items, code(best["embedding"]), code(baseline["embedding"]), evidence, _only_alone(contrast))
+        )
+    if contrast.difference > 0:
+        return Finding(
+            Markup("<strong>Dense beats sparse</strong>: {} is above the best sparse baseline, {}, by {}.").format(
+                code(best["embedding"]), code(baseline["embedding"]), evidence
+            )
+        )
+    return Finding(
+        Markup("<strong>Sparse beats dense</strong>: the best dense embedding, {}, stays below {}: {}.").format(
+            code(best["embedding"]), code(baseline["embedding"]), evidence
+        )
+    )
+
+
+def _by_letters(told_apart: bool | None) -> str:
+    if told_apart is None:
+        return " The two were not tested against each other."
+    return " They are significantly different." if told_apart else " There is no significant difference between them."
+
+
+def origin_finding(result: Result) -> Finding | None:
+    """What training on domain rather than generic text changes."""
+    effects = result.effects
+    effects = effects if effects.empty else effects[effects["difference"].notna()]
+    if effects.empty:
+        return _no_origin_finding(result)
+    metric = result.metric
+    ordered = effects.sort_values("difference").to_dict("records")
+    directions = [pick.effect_direction(row, result.level) for row in ordered]
+    better, worse = directions.count(1), directions.count(-1)
+    same, all_of = len(ordered) - better - worse, len(ordered)
+    span = (
+        _effect(ordered[0], metric)
+        if all_of == 1
+        else Markup("between {} and {}").format(_effect(ordered[0], metric), _effect(ordered[-1], metric))
+    )
+    name = metric_name(metric)
+    if all_of == 1:
+        verdict = "helps" if better else "hurts" if worse else "makes no significant difference"
+        return Finding(
+            Markup("<strong>Domain text {}</strong>: trained on it instead of generic text, the change in {} is {}.").format(
+                verdict, name, span
+            )
+        )
+    if better == all_of or worse == all_of:
+        return Finding(
+            Markup(
+                "<strong>Domain text {}</strong> in {} matched pairs: trained on it instead of generic "
+                "text, the change in {} is {}."
+            ).format("helps" if better else "hurts", count_all(all_of), name, span)
+        )
+    if same == all_of:
+        return Finding(
+            Markup(
+                "<strong>Domain text makes no significant difference</strong> in any of {} matched pairs; "
+                "against generic text, the change in {} is {}."
+            ).format(all_of, name, span)
+        )
+    parts = [
+        f"{verb} in {count}"
+        for verb, count in (("helps", better), ("makes no significant difference", same), ("hurts", worse))
+        if count
+    ]
+    return Finding(
+        Markup("<strong>Domain text {} of {} matched pairs</strong>; against generic text, the change in {} is {}.").format(
+            listed(parts), all_of, name, span
+        )
+    )
+
+
+def _no_origin_finding(result: Result) -> Finding | None:
+    trained = set(result.rows["origin"]) - {"task", "control", "pretrained"}
+    if not trained:
+        return None
+    if "generic" not in trained:
+        return Finding(
+            Markup(
+                "No embedding was trained on generic text here, so this task cannot say what the domain's own "
+                "text contributes."
+            )
+        )
+    return Finding(Markup("There is no matched pair of a domain and a generic embedding on this task."))
+
+
+def _effect(row: _Row, metric: str) -> Markup:
+    return Markup("{} {} ({})").format(
+        difference_text(row["difference"], metric),
+        interval_text(row["ci_low"], row["ci_high"], metric),
+        code(pick.pair_name(row)),
+    )
+
+
+def control_findings(result: Result) -> list[Finding]:
+    """Whether the controls stay at the floor. One that does not makes every other number suspect."""
+    controls = result.distinct[result.distinct["origin"] == pick.CONTROL].to_dict("records")
+    others = pick.choosable(result.distinct).to_dict("records")
+    if not controls:
+        return [Finding(Markup("No control was run on this task, so the noise floor is unknown."))]
+    warnings = []
+    for control in controls:
+        beaten = [row for row in others if row["value"] <= control["value"]]
+        tied = [row for row in others if row not in beaten and result.told_apart(row, control) is False]
+        value = value_text(control["value"], result.metric)
+        if beaten:
+            warnings.append(
+                Markup(
+                    "<strong>The control {} ({}) scores at least as high as {}.</strong> What a random or "
+                    "shuffled control reaches too is not knowledge about the text."
+                ).format(code(control["embedding"]), value, names([row["embedding"] for row in beaten]))
+            )
+        if tied:
+            warnings.append(
+                Markup("{} {} not significantly different from the control {} ({}).").format(
+                    names([row["embedding"] for row in tied]),
+                    "is" if len(tied) == 1 else "are",
+                    code(control["embedding"]),
+                    value,
+                )
+            )
+        if _above_chance(result, control):
+            warnings.append(
+                Markup(
+                    "<strong>{} scores {}, although its labels were shuffled</strong>; always guessing the "
+                    "largest class scores {}. Something leaks; find it before quoting any number."
+                ).format(code(control["embedding"]), value, value_text(result.largest_class, result.metric))
+            )
+    if warnings or not others:
+        return [Finding(text, "warning") for text in warnings]
+    highest = controls[0]
+    return [
+        Finding(
+            Markup("The {} at the floor: {} scores {} {}, below every embedding.").format(
+                "control stays" if len(controls) == 1 else f"{len(controls)} controls stay",
+                code(highest["embedding"]),
+                value_text(highest["value"], result.metric),
+                interval_text(highest["ci_low"], highest["ci_high"], result.metric),
+            )
+        )
+    ]
+
+
+def _above_chance(result: Result, control: _Row) -> bool:
+    if result.metric != "accuracy" or result.largest_class is None or "shuffled" not in str(control["embedding"]):
+        return False
+    return pd.notna(control["ci_low"]) and control["ci_low"] > result.largest_class + _FLOOR_MARGIN
+
+
+def ceiling_finding(result: Result) -> Finding | None:
+    """What the labels permit at best, where that is less than everything."""
+    if result.ceiling is None or result.ceiling >= 0.9995 or result.metric != "accuracy" or result.leader is None:
+        return None
+    return Finding(
+        Markup("Equal texts with different labels cap {} at {}: no embedding can do better; {} reaches {} of that.").format(
+            metric_name(result.metric),
+            share_text(result.ceiling),
+            code(result.leader["embedding"]),
+            share_text(float(result.leader["value"]) / result.ceiling),
+        )
+    )
+
+
+def few_units_finding(result: Result) -> Finding | None:
+    """A warning where the test set is small, with what it can and cannot show."""
+    if not result.few_units or result.leader is None:
+        return None
+    return Finding(
+        Markup(
+            "<strong>Fewer than 50 independent test units</strong>: only large differences can be seen here. "
+            "No significant difference shows little, and the order of embeddings may be chance."
+        ),
+        "warning",
+    )
+
+
+def power_finding(result: Result) -> Finding | None:
+    """The smallest difference to the leader that the tests of this page find on this many test items."""
+    if result.leader is None:
+        return None
+    leader = without_seed(str(result.leader["embedding"]))
+    sizes = sorted(
+        each.detectable for (first, _), each in result.known.items() if first == leader and math.isfinite(each.detectable)
+    )
+    if not sizes:
+        return None
+    sentence = Markup("With {}, the tests of this page find a true difference of {} to the highest in four of five cases.")
+    return Finding(sentence.format(result.items, distance_text(sizes[len(sizes) // 2], result.metric)))
+
+
+def _evidence(contrast: Contrast, metric: str) -> str:
+    p = p_text(contrast.p)
+    return (
+        f"{difference_text(contrast.difference, metric)} {interval_text(contrast.low, contrast.high, metric)}"
+        f"{f', adjusted {p}' if p else ''}"
+    )
+
+
+def _only_alone(contrast: Contrast) -> str:
+    """Said where the interval excludes zero but the test, which allows for all the pairs, does not reject."""
+    if contrast.low > _SHOWN_AS_ZERO or contrast.high < -_SHOWN_AS_ZERO:
+        return " (The interval taken alone leaves out zero; with all the comparisons made, that is not enough.)"
+    return ""

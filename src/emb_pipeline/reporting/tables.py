@@ -1,0 +1,187 @@
+"""The tables that a report is made of, each with its columns.
+
+Their names are those of the catalog; `checks`, `neighbours`, `overlaps`, `confusions`, `embeddings` and `corpora` are put
+together from the scores of all origins, and from the corpora.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+import pandas as pd
+import pyarrow as pa
+
+from emb_pipeline.diagnostics import tables as diagnostics
+from emb_pipeline.statistics import leaderboard as statistics
+from emb_pipeline.statistics.comparisons.any_difference import ANY_DIFFERENCE
+from emb_pipeline.statistics.decision.decide import CANDIDATES, JOINT_CHOICE, RELAXATIONS
+from emb_pipeline.statistics.decision.sizes import SIZES
+from emb_pipeline.statistics.effects.across_tasks import ACROSS_TASKS
+from emb_pipeline.statistics.effects.factorial import FACTOR_EFFECTS, SHARES
+from emb_pipeline.statistics.learning_curves.crossovers import CROSSOVERS
+from emb_pipeline.statistics.learning_curves.label_curves import CURVES
+from emb_pipeline.statistics.score_tables import framed
+from emb_pipeline.statistics.unseen import COLUMNS as WITHOUT_SEEN
+from emb_pipeline.tasks.audit import SCHEMA as AUDIT
+from emb_pipeline.tasks.metrics.class_results import CLASS_RESULTS, CONFUSIONS
+from emb_pipeline.tasks.retrieval.vector_search import SEARCHES
+
+Schema = Mapping[str, str]
+_TEXT, _NUMBER, _WHOLE, _FLAG = "string", "float64", "Int64", "bool"
+
+
+def _plain(schema: pa.Schema) -> Schema:
+    return dict.fromkeys(schema.names, "object")
+
+
+FACTS: Schema = {
+    "base": _TEXT,
+    "derivation": _TEXT,
+    "corruption": _TEXT,
+    "corruption_level": _NUMBER,
+    "curve": _TEXT,
+}
+"""Of an embedding's specification (`emb_pipeline.pipelines.facts`)."""
+CHANGED_TEXT: Schema = {"corruption": _TEXT, "corruption_level": _NUMBER}
+FAILURES: Schema = {
+    **dict.fromkeys(("embedding", "origin", "method"), _TEXT),
+    "dim": _WHOLE,
+    "tuned": "boolean",
+    "seed": _WHOLE,
+    **dict.fromkeys(("task", "kind", "reason"), _TEXT),
+}
+COSTS: Schema = dict.fromkeys(
+    (
+        "bytes_per_item",
+        "bytes",
+        "peak_rss_bytes",
+        "train_seconds",
+        "encode_seconds",
+        "latency_ms_p50",
+        "latency_ms_p95",
+        "latency_ms_p99",
+        "processor_ms_p50",
+        "processor_ms_p95",
+        "price_per_million",
+    ),
+    _NUMBER,
+)
+OVERLAPS: Schema = {"first": _TEXT, "second": _TEXT, "shared": _NUMBER, "words": "int64"}
+EMBEDDINGS: Schema = {
+    **dict.fromkeys(("embedding", "origin", "method"), _TEXT),
+    "dim": _WHOLE,
+    "corpus_tokens": _NUMBER,
+    "vocabulary": _NUMBER,
+    "options": _TEXT,
+    **dict.fromkeys(("train_seconds", "peak_rss_bytes", "bytes", "final_loss"), _NUMBER),
+    **FACTS,
+}
+CORPORA: Schema = {
+    "corpus": _TEXT,
+    **dict.fromkeys(("documents", "sentences", "tokens", "vocabulary", "held_out_sentences_removed"), _WHOLE),
+    "fingerprint": _TEXT,
+}
+
+
+COLUMNS: Mapping[str, Schema] = {
+    "leaderboard": {**statistics.LEADERBOARD, **FACTS},
+    "comparisons": statistics.COMPARISONS,
+    "effects": {**statistics.EFFECTS, **CHANGED_TEXT},
+    "variance_shares": SHARES,
+    "factor_effects": FACTOR_EFFECTS,
+    "effects_across_tasks": ACROSS_TASKS,
+    "any_difference": ANY_DIFFERENCE,
+    "learning_curves": CURVES,
+    "crossovers": CROSSOVERS,
+    "checks": _plain(diagnostics.CHECKS),
+    "neighbours": _plain(diagnostics.NEIGHBOURS),
+    "overlaps": OVERLAPS,
+    "word_map": _plain(diagnostics.PLACES),
+    "decision": {**CANDIDATES, **COSTS, "languages": _TEXT},
+    "relaxations": RELAXATIONS,
+    "joint_choice": JOINT_CHOICE,
+    "sizes": SIZES,
+    "vector_search": {**SEARCHES, "use_case": _TEXT},
+    "failures": FAILURES,
+    "class_results": _plain(CLASS_RESULTS),
+    "confusions": _plain(CONFUSIONS),
+    "audit": {"scope": _TEXT, **dict.fromkeys(AUDIT.names, "object")},
+    "without_seen": dict.fromkeys(WITHOUT_SEEN, "object"),
+    "embeddings": EMBEDDINGS,
+    "corpora": CORPORA,
+}
+"""For each table of a report its columns, with their types."""
+
+
+def empty_table(name: str) -> pd.DataFrame:
+    """Make a table of the report without rows."""
+    return framed([], COLUMNS[name])
+
+
+@dataclass(frozen=True, eq=False)
+class ReportTables:
+    """All tables of a report. Any of them may be empty: a section that has nothing to show says nothing.
+
+    Attributes
+    ----------
+    leaderboard : DataFrame
+        One row per cell and metric; at least one primary value.
+    comparisons, effects : DataFrame
+        Tests between embeddings; and between those that differ in one thing alone: ``factor`` says in which (the corpus,
+        further training, distillation, fine-tuning, …).
+    variance_shares, factor_effects, effects_across_tasks : DataFrame
+        What explains the differences between trained embeddings; what one level of a factor changes against another; and the
+        latter on average over tasks.
+    any_difference : DataFrame
+        Whether embeddings differ at all.
+    learning_curves, crossovers : DataFrame
+        Scores by number of labels, and embeddings against the one that is best with all labels.
+    checks, neighbours, overlaps, word_map : DataFrame
+        What word vectors know by themselves, the nearest words of some words, how many of them two embeddings share, and
+        words in two dimensions.
+    decision, relaxations, joint_choice, sizes : DataFrame
+        Which embedding to deploy, what larger budgets would buy, what one choice for all tasks costs on each, and which of
+        several sizes is the smallest that is good enough.
+    vector_search : DataFrame
+        What exact and approximate vector search cost and lose.
+    failures : DataFrame
+        Cells that could not be evaluated, and why.
+    class_results, confusions : DataFrame
+        Precision, recall and F1 of each class, and how often one is predicted for another.
+    audit, without_seen : DataFrame
+        Data audit, and scores with and without the test units whose text was seen in training.
+    embeddings, corpora : DataFrame
+        What each trained embedding cost, with its facts; and the texts that they were trained on.
+    """
+
+    leaderboard: pd.DataFrame = field(default_factory=partial(empty_table, "leaderboard"))
+    comparisons: pd.DataFrame = field(default_factory=partial(empty_table, "comparisons"))
+    effects: pd.DataFrame = field(default_factory=partial(empty_table, "effects"))
+    variance_shares: pd.DataFrame = field(default_factory=partial(empty_table, "variance_shares"))
+    factor_effects: pd.DataFrame = field(default_factory=partial(empty_table, "factor_effects"))
+    effects_across_tasks: pd.DataFrame = field(default_factory=partial(empty_table, "effects_across_tasks"))
+    any_difference: pd.DataFrame = field(default_factory=partial(empty_table, "any_difference"))
+    learning_curves: pd.DataFrame = field(default_factory=partial(empty_table, "learning_curves"))
+    crossovers: pd.DataFrame = field(default_factory=partial(empty_table, "crossovers"))
+    checks: pd.DataFrame = field(default_factory=partial(empty_table, "checks"))
+    neighbours: pd.DataFrame = field(default_factory=partial(empty_table, "neighbours"))
+    overlaps: pd.DataFrame = field(default_factory=partial(empty_table, "overlaps"))
+    word_map: pd.DataFrame = field(default_factory=partial(empty_table, "word_map"))
+    decision: pd.DataFrame = field(default_factory=partial(empty_table, "decision"))
+    relaxations: pd.DataFrame = field(default_factory=partial(empty_table, "relaxations"))
+    joint_choice: pd.DataFrame = field(default_factory=partial(empty_table, "joint_choice"))
+    sizes: pd.DataFrame = field(default_factory=partial(empty_table, "sizes"))
+    vector_search: pd.DataFrame = field(default_factory=partial(empty_table, "vector_search"))
+    failures: pd.DataFrame = field(default_factory=partial(empty_table, "failures"))
+    class_results: pd.DataFrame = field(default_factory=partial(empty_table, "class_results"))
+    confusions: pd.DataFrame = field(default_factory=partial(empty_table, "confusions"))
+    audit: pd.DataFrame = field(default_factory=partial(empty_table, "audit"))
+    without_seen: pd.DataFrame = field(default_factory=partial(empty_table, "without_seen"))
+    embeddings: pd.DataFrame = field(default_factory=partial(empty_table, "embeddings"))
+    corpora: pd.DataFrame = field(default_factory=partial(empty_table, "corpora"))
+
+    def effects_of(self, factor: str) -> pd.DataFrame:
+        """Give the effects of one factor."""
+        return self.effects[self.effects["factor"] == factor].reset_index(drop=True)
