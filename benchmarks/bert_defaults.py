@@ -27,9 +27,9 @@ from emb_pipeline.embeddings import registry
 from emb_pipeline.embeddings.contextual import bert
 from emb_pipeline.embeddings.options import BertOptions
 from emb_pipeline.embeddings.static.pooling import PooledEncoder
+from emb_pipeline.readers.docstrings.options import DocstringsReading, DocstringSubpackagesReading
 from emb_pipeline.readers.documents import read_documents
-from emb_pipeline.readers.labeled_texts import read_classification
-from emb_pipeline.readers.readings import DocstringsReading, DocstringSubpackagesReading
+from emb_pipeline.tasks.classification.reader import read_classification
 from emb_pipeline.text.held_out import HeldOut
 from emb_pipeline.text.texts import Texts
 from emb_pipeline.text.tokens import TokenCorpus, cut, write_tokens

@@ -46,12 +46,13 @@ from emb_pipeline.embeddings.contextual.precision import precision_in_force
 from emb_pipeline.embeddings.encoding_store import StoredEncoder
 from emb_pipeline.embeddings.options import EncoderOptions, SentenceTransformerOptions
 from emb_pipeline.embeddings.protocols import TextEncoder
-from emb_pipeline.readers.labeled_texts import read_classification
-from emb_pipeline.readers.readings import LabelledLinesReading, ScoredTsvReading
+from emb_pipeline.readers.formats.labeled_lines import LabelledLinesReading
+from emb_pipeline.tasks.classification.reader import read_classification
 from emb_pipeline.tasks.examples import ClassificationTask, SimilarityTask
 from emb_pipeline.tasks.options import EvaluationOptions
 from emb_pipeline.tasks.similarity.evaluate import evaluate_similarity
 from emb_pipeline.tasks.similarity.reader import read_similarity
+from emb_pipeline.tasks.similarity.sources import ScoredTsvReading
 
 RAW = Path("data/01_raw")
 TOLERANCE = 0.2

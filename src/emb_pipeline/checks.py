@@ -23,7 +23,7 @@ from emb_pipeline.experiment import (
     evaluated_tasks,
     expand_grid,
 )
-from emb_pipeline.readers.readings import CorpusReading
+from emb_pipeline.readers.registry import CorpusReading
 from emb_pipeline.tasks.registry import KINDS
 
 SECTIONS = (

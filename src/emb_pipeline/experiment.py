@@ -32,7 +32,7 @@ from emb_pipeline.embeddings.options import BagTuningOptions, EncoderTuningOptio
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.errors import suggest
 from emb_pipeline.names import is_further_seed, is_resample
-from emb_pipeline.readers.readings import CorpusReading
+from emb_pipeline.readers.registry import CorpusReading
 from emb_pipeline.tasks.registry import KINDS, Kind
 
 SHUFFLED = "shuffled_"

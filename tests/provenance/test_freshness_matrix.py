@@ -242,7 +242,16 @@ MATRIX: dict[str, tuple[Callable[[State], None], tuple[str, ...]]] = {
         statement("read_retrieval"),
         ("examples search", "corpora", *TRAINED, "cells * search", *FOLLOWS),
     ),
-    "the reader of corpora": (statement("read_documents"), ("corpora", *TRAINED, *FOLLOWS)),
+    "a format that no corpus and no task names": (statement("iob_sentences"), ()),
+    "a format of files that one task may have": (
+        statement("_json_rows"),
+        ("examples search", "corpora", *TRAINED, "cells * search", *FOLLOWS),
+    ),
+    "the format of all files": (statement("_delimited_rows"), EVERYTHING),
+    "the reader of corpora": (
+        statement("read_documents", module="emb_pipeline.readers.documents"),
+        ("corpora", *TRAINED, *FOLLOWS),
+    ),
     "a table of the report": (statement("make_leaderboard"), FOLLOWS),
     "the template": (template("j2"), ("report_page",)),
     "its style": (template("css"), ("report_page",)),

@@ -20,7 +20,7 @@ from pydantic import TypeAdapter
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.documents import read_documents
-from emb_pipeline.readers.readings import CorpusReading
+from emb_pipeline.readers.registry import CorpusReading
 from emb_pipeline.tasks.first_rows import check_first_rows
 from emb_pipeline.tasks.registry import KINDS
 

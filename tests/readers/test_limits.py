@@ -19,8 +19,9 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.readers import limits
 from emb_pipeline.readers.archives import archive_members
 from emb_pipeline.readers.files import NamedFile, lines, whole_content
-from emb_pipeline.readers.formats.markup import dump_articles, medquad_pairs
-from emb_pipeline.readers.readings import TextReading
+from emb_pipeline.readers.formats.mediawiki_dump import dump_articles
+from emb_pipeline.readers.formats.medquad import medquad_pairs
+from emb_pipeline.readers.formats.text import TextReading
 
 MB = 1 << 20
 
@@ -160,7 +161,7 @@ def test_a_gigabyte_of_zeros_costs_no_gigabyte(tmp_path: Path) -> None:
     code = (
         "import resource; resource.setrlimit(resource.RLIMIT_DATA, (1 << 29, 1 << 29))\n"
         "from pathlib import Path\nfrom emb_pipeline.readers.documents import read_documents\n"
-        "from emb_pipeline.readers.readings import TextReading\nfrom emb_pipeline.errors import DataError\n"
+        "from emb_pipeline.readers.formats.text import TextReading\nfrom emb_pipeline.errors import DataError\n"
         "from emb_pipeline.readers import limits\nlimits.UNPACKED_MB = 64\n"
         f"try:\n    list(read_documents([TextReading(**{reading!r})], Path('raw'), Path({str(tmp_path)!r})))\n"
         "except DataError as error:\n    print(error)\n"

@@ -22,9 +22,10 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.readers import downloads, files
 from emb_pipeline.readers.documents import read_documents
 from emb_pipeline.readers.downloads import Source, SourceFile
-from emb_pipeline.readers.labeled_texts import read_classification
-from emb_pipeline.readers.readings import ClassificationReading, CorpusReading, RetrievalReading
-from emb_pipeline.tasks.retrieval.reader import RetrievalTables, read_retrieval
+from emb_pipeline.readers.registry import CorpusReading
+from emb_pipeline.tasks.classification.reader import ClassificationReading, read_classification
+from emb_pipeline.tasks.retrieval.collection import RetrievalTables
+from emb_pipeline.tasks.retrieval.reader import RetrievalReading, read_retrieval
 
 
 def documents(project: Path, *readings: Mapping[str, Any]) -> list[tuple[str, str]]:

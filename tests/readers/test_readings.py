@@ -9,15 +9,13 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from emb_pipeline.readers.readings import (
-    ClassFoldersReading,
-    ClassificationReading,
-    CorpusReading,
-    CsvReading,
-    PairsReading,
-    RetrievalReading,
-    source_names,
-)
+from emb_pipeline.readers.formats.class_folders import ClassFoldersReading
+from emb_pipeline.readers.formats.delimited import CsvReading
+from emb_pipeline.readers.options import source_names
+from emb_pipeline.readers.registry import CorpusReading
+from emb_pipeline.tasks.classification.reader import ClassificationReading
+from emb_pipeline.tasks.retrieval.reader import RetrievalReading
+from emb_pipeline.tasks.retrieval.sources import PairsReading
 
 CORPUS, CLASSIFICATION, RETRIEVAL = (
     TypeAdapter[Any](kind) for kind in (CorpusReading, ClassificationReading, RetrievalReading)
@@ -71,6 +69,6 @@ def test_the_sources_that_readings_need_are_named_once() -> None:
 
 def test_readings_import_nothing_heavy() -> None:
     code = (
-        "import sys, emb_pipeline.readers.readings; print([m for m in ('pyarrow', 'numpy', 'gensim') if m in sys.modules])"
+        "import sys, emb_pipeline.readers.registry; print([m for m in ('pyarrow', 'numpy', 'gensim') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -19,8 +19,8 @@ from pydantic import TypeAdapter
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.documents import read_documents
-from emb_pipeline.readers.labeled_texts import read_classification
-from emb_pipeline.readers.readings import ClassificationReading, CorpusReading
+from emb_pipeline.readers.registry import CorpusReading
+from emb_pipeline.tasks.classification.reader import ClassificationReading, read_classification
 from emb_pipeline.tasks.registry import KINDS
 
 ROWS = "text,label\ncafé noir,a\nthé vert,b\ncafé crème,a\nthé noir,b\n"

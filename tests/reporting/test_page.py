@@ -19,7 +19,7 @@ from emb_pipeline.tasks.audit import (
     audit_sequence_labelling,
     audit_similarity,
 )
-from emb_pipeline.tasks.retrieval.reader import RetrievalTables
+from emb_pipeline.tasks.retrieval.collection import RetrievalTables
 from tests.reporting.conftest import TOPIC, Tables, audit, comparisons, leaderboard, report_page, word_map
 from tests.reporting.test_figures import contrast
 

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pytest
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.readers.labeled_texts import EXAMPLES_SCHEMA
 from emb_pipeline.tasks.audit import (
     SCHEMA,
     audit_classification,
@@ -19,7 +18,8 @@ from emb_pipeline.tasks.audit import (
     corpus_overlap,
     require_evaluable,
 )
-from emb_pipeline.tasks.retrieval.reader import RetrievalTables
+from emb_pipeline.tasks.classification.reader import EXAMPLES_SCHEMA
+from emb_pipeline.tasks.retrieval.collection import RetrievalTables
 from emb_pipeline.text.runs import runs_in_corpus
 from emb_pipeline.text.tokens import write_tokens
 from tests.tasks.planted import random_texts

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from emb_pipeline.errors import DataError, DataErrors
 from emb_pipeline.readers import downloads
-from emb_pipeline.readers.readings import CorpusReading
+from emb_pipeline.readers.registry import CorpusReading
 from emb_pipeline.tasks.first_rows import check_first_rows
 from emb_pipeline.tasks.registry import KINDS
 

@@ -11,8 +11,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.readers.readings import PairsReading, TablesReading
 from emb_pipeline.tasks.registry import KINDS
+from emb_pipeline.tasks.retrieval.sources import PairsReading, TablesReading
 
 
 def examples(splits: list[str | None]) -> dict[str, pa.Table]:

@@ -269,6 +269,11 @@ class CodeGraph:
         """Find an entry of a registry."""
         return self._registries[target][key]
 
+    def dotted_name(self, package: str, place: str) -> str:
+        """Find the dotted name of ``module:name``: relative to the registry's package, or else to the whole package."""
+        module, _, name = place.partition(":")
+        return f"{package if f'{package}.{module}' in self._files else self._package}.{module}.{name}"
+
     def registries_of(self, kind: str, choice: Choice) -> Iterator[tuple[str, Any]]:
         """List the chosen entries of a class, each with the package that its places are relative to."""
         for target, entries in self._registries.items():
@@ -381,8 +386,7 @@ class _Walk:
             for each in fields(entry):
                 value = getattr(entry, each.name)
                 if each.name in mentions and _is_place(value):
-                    module, _, name = value.partition(":")
-                    self._reach_name(f"{package}.{module}.{name}")
+                    self._reach_name(self._graph.dotted_name(package, value))
 
 
 def _is_place(value: Any) -> bool:

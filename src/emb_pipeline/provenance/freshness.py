@@ -29,7 +29,7 @@ from pydantic import BaseModel, ValidationError
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.provenance.code_fingerprint import Choice, CodeGraph, Target
 from emb_pipeline.provenance.raw_files import FileHashes, fingerprint_inputs
-from emb_pipeline.readers.readings import Reading
+from emb_pipeline.readers.registry import READERS
 from emb_pipeline.storage.atomic import atomic_path
 from emb_pipeline.tasks.registry import KINDS
 
@@ -44,12 +44,18 @@ _OF_THE_GRID = ("evaluate_on",)
 """What an embedding's parameters say about which cells there are, and not about any of them."""
 _FINGERPRINTED_BY_ENTRY = ("readers/sources.json",)
 """Packaged files of which a node reads the entries that its parameters name."""
-_REGISTRIES: Mapping[Target, Mapping[str, Any]] = {
-    Target("emb_pipeline.embeddings.registry", "METHODS"): METHODS,
-    Target("emb_pipeline.tasks.registry", "KINDS"): KINDS,
+_METHODS = Target("emb_pipeline.embeddings.registry", "METHODS")
+_KINDS = Target("emb_pipeline.tasks.registry", "KINDS")
+_READERS = Target("emb_pipeline.readers.registry", "READERS")
+_READERS_OF_KINDS = {
+    name: Target(*f"emb_pipeline.tasks.{kind.sources}".split(":")) for name, kind in KINDS.items() if kind.sources
 }
-_CHOSEN_BY = dict(zip(("method", "kind"), _REGISTRIES, strict=True))
-"""Keys of parameters whose values name entries of registries."""
+_REGISTRIES: Mapping[Target, Mapping[str, Any]] = {
+    _METHODS: METHODS,
+    _KINDS: KINDS,
+    _READERS: READERS,
+    **{target: KINDS[name].readers() for name, target in _READERS_OF_KINDS.items()},
+}
 _CLOCK_SLACK_SECONDS = 0.1
 _STACK = (
     "kedro",
@@ -180,9 +186,9 @@ class _Given:
             for key, names in self._names[name].items():
                 chosen[key] |= names
         named = {key: names or self._all[key] for key, names in chosen.items()}
-        entries = {target: tuple(sorted(named[key] & set(_REGISTRIES[target]))) for key, target in _CHOSEN_BY.items()}
-        left_out = _readings_but(frozenset(named["reader"])) if named["reader"] else frozenset()
-        choice = Choice({key: names for key, names in entries.items() if names}, left_out)
+        entries = {_METHODS: named["method"] & set(METHODS), _KINDS: named["kind"] & set(KINDS)}
+        entries = {target: names for target, names in entries.items() if names}
+        choice = Choice({target: tuple(sorted(names)) for target, names in {**entries, **_readers_named(named)}.items()})
         code, versions = self._code.fingerprint(node.func, choice)
         return {CODE: code, **{f"version of {name}": version for name, version in versions.items()}}
 
@@ -250,20 +256,18 @@ def _named(value: Any) -> dict[str, set[str]]:
     return found
 
 
-@cache
-def _readings_but(readers: frozenset[str]) -> frozenset[Target]:
-    """The readings of other readers than these."""
+def _readers_named(named: Mapping[str, set[str]]) -> dict[Target, set[str]]:
+    """The entries of each registry of readers that parameters name, and those that these read their files with.
 
-    def below(kind: type[Reading]) -> Iterator[type[Reading]]:
-        for each in kind.__subclasses__():
-            yield each
-            yield from below(each)
-
-    return frozenset(
-        Target(each.__module__, each.__name__)
-        for each in below(Reading)
-        if "reader" in each.model_fields and each.model_fields["reader"].default not in readers
-    )
+    All entries count where no reader is named, or one of no registry: what that reads with is not known.
+    """
+    readers = named["reader"]
+    own = {target: readers & set(_REGISTRIES[target]) for kind, target in _READERS_OF_KINDS.items() if kind in named["kind"]}
+    lines = [_REGISTRIES[target][name] for target, names in own.items() for name in names]
+    if not readers or readers - set(READERS) - {line.name for line in lines}:
+        return {}
+    nothing: dict[Target, set[str]] = {target: set() for target in _READERS_OF_KINDS.values()}
+    return {**nothing, **own, _READERS: readers & set(READERS) | {name for line in lines for name in line.reads}}
 
 
 def _without(value: Any, keys: Iterable[str]) -> Any:

@@ -20,13 +20,11 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, ParamSpec, TypeVar, cast
 
-import pyarrow as pa
-
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.downloads import fetch, is_fetched, iter_files, mirror_folder, sources
 from emb_pipeline.readers.limits import largest_line, largest_unpacked, largest_whole, too_large
-from emb_pipeline.readers.readings import PlacedReading
+from emb_pipeline.readers.options import PlacedReading
 from emb_pipeline.readers.signatures import HEAD, PACKED, recognize, wide_encoding
 
 ENCODING_REMEDY = "convert the file to UTF-8, or name its encoding: 'encoding: latin-1' (cp1252 where Windows wrote it)"
@@ -103,6 +101,20 @@ def named_files(reading: PlacedReading, raw: Path, project: Path, *, glob: str |
     if not folder.is_dir():
         raise DataError(place, f"its folder {folder} is missing", remedy)
     return _matching(folder, glob, place)
+
+
+def only_file(reading: PlacedReading, raw: Path, project: Path, glob: str) -> NamedFile:
+    """Find the one file of a reading that matches a glob.
+
+    Raises
+    ------
+    DataError
+        None does, or several.
+    """
+    files = named_files(reading, raw, project, glob=glob)
+    if len(files) != 1:
+        raise DataError(f"'{glob}'", f"matches {len(files)} files, not one", "name the file more closely")
+    return files[0]
 
 
 def files_there(reading: PlacedReading, raw: Path, project: Path, globs: Iterable[str | None]) -> list[Path]:
@@ -235,6 +247,8 @@ def _unpacked(file: NamedFile, packed: IO[bytes]) -> Iterator[IO[bytes]]:
 
 
 def _zstd(packed: IO[bytes]) -> Any:
+    import pyarrow as pa
+
     return pa.CompressedInputStream(pa.PythonFile(packed, mode="r"), "zstd")
 
 

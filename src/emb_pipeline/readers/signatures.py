@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 HEAD = 4096
@@ -90,3 +91,9 @@ def wide_encoding(head: bytes) -> str | None:
 
 def _is_mostly_zero(part: bytes) -> bool:
     return len(part) > 1 and part.count(0) > 0.4 * len(part)
+
+
+def recognize_file(path: Path) -> Content | None:
+    """Recognize the content of a file by its first bytes."""
+    with path.open("rb") as content:
+        return recognize(content.read(HEAD))

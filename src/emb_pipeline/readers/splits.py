@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.readers.readings import SplitName
+from emb_pipeline.readers.options import SplitName
 
 
 def files_of_splits(splits: Mapping[SplitName, str] | None) -> list[tuple[SplitName | None, str | None]]:

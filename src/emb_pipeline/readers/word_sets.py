@@ -7,7 +7,7 @@ from pathlib import Path
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.files import named_files
-from emb_pipeline.readers.readings import PlacedReading
+from emb_pipeline.readers.options import PlacedReading
 
 
 class WordSetReading(PlacedReading):

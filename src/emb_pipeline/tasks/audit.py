@@ -23,7 +23,7 @@ from scipy.sparse.csgraph import connected_components
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.tasks.give_aways import GiveAways, give_aways
-from emb_pipeline.tasks.retrieval.reader import RetrievalTables
+from emb_pipeline.tasks.retrieval.collection import RetrievalTables
 from emb_pipeline.text.near_duplicates import equal_texts, near_pairs
 from emb_pipeline.text.runs import runs_in_corpus
 from emb_pipeline.text.seen import (
@@ -781,7 +781,7 @@ def audit_extractive(questions: pa.Table, seen: pa.Table | None = None) -> pa.Ta
     Parameters
     ----------
     questions : pa.Table
-        Of schema `emb_pipeline.readers.formats.question_answering.QUESTIONS_SCHEMA`.
+        Of schema `emb_pipeline.tasks.extractive_qa.questions.QUESTIONS_SCHEMA`.
     seen : pa.Table, optional
         The test questions that were seen in training, where they were looked for already.
 

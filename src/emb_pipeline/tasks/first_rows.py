@@ -10,7 +10,7 @@ from emb_pipeline.errors import DataError, DataErrors
 from emb_pipeline.readers import documents
 from emb_pipeline.readers.bad_rows import MOST_LISTED
 from emb_pipeline.readers.files import first_rows
-from emb_pipeline.readers.readings import CorpusReading
+from emb_pipeline.readers.registry import CorpusReading
 from emb_pipeline.tasks.reading import ExamplesReader
 
 N_ROWS = 1_000

@@ -16,7 +16,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from emb_pipeline.readers.limits import LINE_MB, RATIO, UNPACKED_MB, VARIABLE, WHOLE_MB
-from emb_pipeline.readers.readings import CorpusReading, HashRange, PlacedReading
+from emb_pipeline.readers.options import HashRange, PlacedReading
+from emb_pipeline.readers.registry import CorpusReading
 from emb_pipeline.tasks.registry import KINDS
 
 COMMAND = "python -m emb_pipeline.tasks.reader_page"

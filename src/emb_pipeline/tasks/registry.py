@@ -27,6 +27,7 @@ from emb_pipeline.tasks.options import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from emb_pipeline.readers.registry import Reader
     from emb_pipeline.tasks.reading import ExamplesReader
 
 __all__ = ["KINDS", "Evaluation", "Kind"]
@@ -51,6 +52,8 @@ class Kind:
         from interactions; one of them is enough.
     reading, task_class, evaluation : str
         ``module:name`` within this package: how examples are read, what holds them, how an embedding is evaluated on them.
+    sources : str
+        ``module:name`` of its own registry of readers; empty where it has none.
     service : str
         ``module:name`` of what answers one request with an embedding; without one, no latency is measured.
     learns_from_labels : bool
@@ -73,6 +76,7 @@ class Kind:
     reading: str
     task_class: str
     evaluation: str
+    sources: str = ""
     service: str = ""
     learns_from_labels: bool = True
     labels: str = "labels"
@@ -88,6 +92,10 @@ class Kind:
     def reader(self) -> ExamplesReader:
         """How its examples are read."""
         return cast("ExamplesReader", _load(self.reading)())
+
+    def readers(self) -> Mapping[str, Reader]:
+        """Its own registry of readers, by name."""
+        return cast("Mapping[str, Reader]", _load(self.sources)) if self.sources else {}
 
     def task(self, tables: Mapping[str, pa.Table], name: str = "") -> Any:
         """The task that these tables hold.
@@ -152,7 +160,7 @@ KINDS: Mapping[str, Kind] = {
             ),
             "test items",
             frozenset({"texts"}),
-            "reading:ClassificationReader",
+            "classification.reader:ClassificationReader",
             "examples:ClassificationTask",
             "classification.evaluate:evaluate_classification",
             service="classification.evaluate:classification_service",
@@ -172,9 +180,10 @@ KINDS: Mapping[str, Kind] = {
             ),
             "queries",
             frozenset({"texts", "search"}),
-            "reading:RetrievalReader",
+            "retrieval.reader:RetrievalReader",
             "examples:RetrievalTask",
             "retrieval.evaluate:evaluate_retrieval",
+            sources="retrieval.sources:READERS",
             service="retrieval.evaluate:retrieval_service",
             fine_tuning="fine_tuning:fine_tune_retrieval",
             tunes=frozenset({"encoder"}),
@@ -195,9 +204,10 @@ KINDS: Mapping[str, Kind] = {
             ),
             "users",
             frozenset({"texts", "interactions"}),
-            "reading:RecommendationReader",
+            "recommendation.reader:RecommendationReader",
             "recommendation.evaluate:RecommendationTask",
             "recommendation.evaluate:evaluate_recommendation",
+            sources="recommendation.sources:READERS",
             service="recommendation.evaluate:recommendation_service",
             learns_from_labels=False,
         ),
@@ -214,9 +224,10 @@ KINDS: Mapping[str, Kind] = {
             ),
             "test sentences",
             frozenset({"tokens"}),
-            "reading:SequenceLabellingReader",
+            "sequence_labeling.reader:SequenceLabellingReader",
             "sequence_labeling.evaluate:SequenceLabellingTask",
             "sequence_labeling.evaluate:evaluate_sequence_labelling",
+            sources="sequence_labeling.sources:READERS",
             service="sequence_labeling.evaluate:tagging_service",
             labels="labelled sentences",
             fine_tuning="fine_tuning:fine_tune_sequence_labelling",
@@ -232,9 +243,10 @@ KINDS: Mapping[str, Kind] = {
             ),
             "pairs",
             frozenset({"texts"}),
-            "reading:SimilarityReader",
+            "similarity.reader:SimilarityReader",
             "examples:SimilarityTask",
             "similarity.evaluate:evaluate_similarity",
+            sources="similarity.sources:READERS",
             service="similarity.evaluate:similarity_service",
             learns_from_labels=False,
         ),
@@ -244,9 +256,10 @@ KINDS: Mapping[str, Kind] = {
             (Metric("answer_f1", "answer F1"), Metric("exact_match", "exact match")),
             "questions",
             frozenset({"tokens", "answers"}),
-            "reading:ExtractiveReader",
+            "extractive_qa.reader:ExtractiveReader",
             "extractive_qa.evaluate:ExtractiveTask",
             "extractive_qa.evaluate:evaluate_extractive_qa",
+            sources="extractive_qa.sources:READERS",
             service="extractive_qa.evaluate:answering_service",
             fine_tuning="fine_tuning:fine_tune_extractive_qa",
             tunes=frozenset({"encoder"}),

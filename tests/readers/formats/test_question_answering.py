@@ -12,11 +12,13 @@ import pytest
 from pydantic import TypeAdapter
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.readers.formats.question_answering import read_answers
-from emb_pipeline.readers.labeled_texts import read_classification
-from emb_pipeline.readers.readings import ClassificationReading, RetrievalReading, SquadAnswersReading
+from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.tasks.audit import audit_extractive
-from emb_pipeline.tasks.retrieval.reader import RetrievalTables, read_retrieval
+from emb_pipeline.tasks.classification.reader import ClassificationReading, read_classification
+from emb_pipeline.tasks.extractive_qa.questions import read_squad
+from emb_pipeline.tasks.extractive_qa.sources import SquadAnswersReading
+from emb_pipeline.tasks.retrieval.collection import RetrievalTables
+from emb_pipeline.tasks.retrieval.reader import RetrievalReading, read_retrieval
 
 CONTEXT = "Marie Curie won the prize in 1903.  She was born in Warsaw."
 
@@ -34,7 +36,8 @@ def write(path: Path, *articles: dict[str, Any]) -> None:
 
 
 def answers(project: Path, **reading: Any) -> list[dict[str, Any]]:
-    return read_answers(SquadAnswersReading(path="squad.json", **reading), project / "raw", project).to_pylist()
+    parsed = SquadAnswersReading(path="squad.json", **reading)
+    return read_squad(parsed, project / "raw", project, BadRows.of(parsed)).to_pylist()
 
 
 def retrieval(project: Path, **reading: Any) -> RetrievalTables:
@@ -56,7 +59,7 @@ def test_files_of_each_split_are_taken_as_they_are_and_impossible_questions_are_
     impossible = {"id": "c", "question": "Why?", "answers": [], "is_impossible": True}
     write(tmp_path / "test.json", article("A", asked("b", "Where?", "Warsaw", CONTEXT.index("Warsaw")), impossible))
     reading = SquadAnswersReading(path=".", splits={"train": "train.json", "test": "test.json"})
-    table = read_answers(reading, tmp_path / "raw", tmp_path)
+    table = read_squad(reading, tmp_path / "raw", tmp_path, BadRows.of(reading))
     assert [(row["example_id"], row["split"]) for row in table.to_pylist()] == [("a", "train"), ("b", "test")]
     lines = {row["check"]: row["count"] for row in audit_extractive(table).to_pylist()}
     assert (lines["shared_contexts"], lines["questions.test"], lines["answers_inside_words"]) == (1, 1, 0)

@@ -16,8 +16,8 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.readers.files import first_rows
 from emb_pipeline.tasks.examples import RetrievalTask
 from emb_pipeline.tasks.options import RetrievalOptions
-from emb_pipeline.tasks.reading import RetrievalReader
 from emb_pipeline.tasks.retrieval.evaluate import evaluate_retrieval
+from emb_pipeline.tasks.retrieval.reader import RetrievalReader
 
 READER = RetrievalReader()
 TABLES = {"reader": "tables", "queries": "q.csv", "passages": "p.csv", "qrels": "r.csv"}

@@ -10,9 +10,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.readers.readings import SequenceLabellingReading
 from emb_pipeline.tasks.audit import audit_sequence_labelling
-from emb_pipeline.tasks.sequence_labeling.reader import read_sequence_labelling
+from emb_pipeline.tasks.sequence_labeling.reader import SequenceLabellingReading, read_sequence_labelling
 
 TRAIN = "Aspirin\tB-Drug\nhelps\tO\n\n-DOCSTART-\n\nno\tO\npain\tI-Pain\n\t\n"
 TEST = "aspirin\tB-Drug\n"

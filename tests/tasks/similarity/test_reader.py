@@ -8,8 +8,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.readers.readings import SimilarityReading
-from emb_pipeline.tasks.similarity.reader import read_similarity
+from emb_pipeline.tasks.similarity.reader import SimilarityReading, read_similarity
 
 READING: TypeAdapter[SimilarityReading] = TypeAdapter(SimilarityReading)
 ROWS = [f"a text,another {number},{number / 2}" for number in range(12)]

@@ -31,6 +31,9 @@ import pyarrow.parquet as pq
 from joblib.externals.loky import ProcessPoolExecutor
 
 from emb_pipeline.errors import DataError
+from emb_pipeline.readers.bad_rows import BadRows
+from emb_pipeline.readers.docstrings.options import DocstringSubpackagesReading, PackagesReading
+from emb_pipeline.readers.labeled_texts import LabeledText
 from emb_pipeline.storage.atomic import atomic_path, exclusive
 from emb_pipeline.text.hashing import text_hash
 from emb_pipeline.text.words import tokenize
@@ -104,6 +107,25 @@ def docstring_table(packages: Sequence[str], cache: Path, *, workers: int = 2) -
             parts = (pq.read_table(cached[package], schema=SCHEMA) for package in roots)
             _write(_distinct(pa.concat_tables(parts)), together)
     return pq.read_table(together, schema=SCHEMA)
+
+
+def read_documents(reading: PackagesReading, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
+    """Stream id and text of each docstring of the packages."""
+    return documents(docstring_table(reading.packages, raw / CACHE))
+
+
+def read_labeled_texts(
+    reading: DocstringSubpackagesReading, raw: Path, project: Path, bad: BadRows
+) -> Iterator[LabeledText]:
+    """Stream the summaries of the packages with their sub-packages."""
+    examples = subpackage_examples(
+        docstring_table(reading.packages, raw / CACHE),
+        min_examples=reading.min_examples,
+        min_tokens=reading.min_tokens,
+        test_share=reading.test_share,
+    )
+    for example_id, text, label, split in _rows(examples, "example_id", "text", "label", "split"):
+        yield example_id, example_id, text, label, split, None
 
 
 def documents(table: pa.Table) -> Iterator[tuple[str, str]]:

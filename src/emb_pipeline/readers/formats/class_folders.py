@@ -1,20 +1,72 @@
-"""Texts that lie one per file in a folder per class, unpacked or in an archive."""
+"""Texts in one folder per class, one file each, unpacked or in an archive."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
+from pydantic import Field, field_validator
+
+from emb_pipeline.errors import DataError
 from emb_pipeline.readers.archives import archive_members, is_archive
+from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.files import NamedFile, decoded, named_files, per_file, whole_content
-from emb_pipeline.readers.formats import markup
-from emb_pipeline.readers.readings import ClassFoldersReading
-from emb_pipeline.readers.sampling import is_drawn
+from emb_pipeline.readers.formats.html import text_of_html
+from emb_pipeline.readers.labeled_texts import LabeledText
+from emb_pipeline.readers.options import HashRange, LenientReading, PlacedReading, SplitName
 
 
-def class_folder_members(
-    reading: ClassFoldersReading, raw: Path, project: Path
-) -> Iterator[tuple[str, PurePosixPath, bytes]]:
+class ClassFoldersReading(LenientReading, PlacedReading):
+    """One folder per class, one file per text; in a folder, or in a tar or zip archive."""
+
+    reader: Literal["class_folders"] = "class_folders"
+    splits: dict[SplitName, str] | None = Field(
+        default=None, description="folder of each split, above the class folders: {train: training, test: test}"
+    )
+    labels: tuple[str, ...] | None = Field(
+        default=None, min_length=2, description="the labels that may occur; any other is refused"
+    )
+    encoding: str = Field(default="utf-8", description="encoding of the texts: latin-1, cp1252, …")
+    html: bool = Field(default=False, description="texts hold HTML: <br> breaks a line, other tags go, entities are decoded")
+    sample: HashRange | None = Field(default=None, description="files to take, by hash; all by default")
+
+    def _globs(self) -> tuple[str | None, ...]:
+        return (self.files,)  # splits are folders, inside archives, too
+
+    @field_validator("sample")
+    @classmethod
+    def _has_no_columns(cls, sample: HashRange | None) -> HashRange | None:
+        if sample is not None and sample.by is not None:
+            raise ValueError("files have no columns: leave 'by' out")
+        return sample
+
+
+def read_documents(reading: ClassFoldersReading, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
+    """Stream path and text of each file."""
+    for _, path, text in _texts(reading, raw, project, bad):
+        yield str(path), text
+
+
+def read_labeled_texts(reading: ClassFoldersReading, raw: Path, project: Path, bad: BadRows) -> Iterator[LabeledText]:
+    """Stream the texts with the names of their folders."""
+    names = {} if reading.splits is None else {PurePosixPath(folder).name: split for split, folder in reading.splits.items()}
+    for place, path, text in _texts(reading, raw, project, bad):
+        yield place, str(path), text, path.parts[-2], names[path.parts[-3]] if names else None, None
+
+
+def _texts(reading: ClassFoldersReading, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, PurePosixPath, str]]:
+    """Place, path (… / [split /] label / name) and text of each file that is not left out."""
+    for place, path, content in _members(reading, raw, project):
+        try:
+            text = decoded(content, reading.encoding, place)
+        except DataError as error:
+            bad.take(error)
+            continue
+        yield place, path, text_of_html(text) if reading.html else text
+
+
+def _members(reading: ClassFoldersReading, raw: Path, project: Path) -> Iterator[tuple[str, PurePosixPath, bytes]]:
     """Place, path (… / [split /] label / name) and content of each text."""
     folders = None if reading.splits is None else {PurePosixPath(folder).parts for folder in reading.splits.values()}
     for file in named_files(reading, raw, project):
@@ -23,7 +75,7 @@ def class_folder_members(
             path = PurePosixPath(name)
             above = path.parts[:-2]
             is_wanted = folders is None or any(above[-len(folder) :] == folder for folder in folders)
-            if len(path.parts) >= 2 and is_wanted and is_drawn(reading.sample, str(path)):
+            if len(path.parts) >= 2 and is_wanted and (reading.sample is None or reading.sample.draws(str(path))):
                 yield f"{within}{name}", path, content
 
 
@@ -34,9 +86,3 @@ def _contents(file: NamedFile) -> Iterator[tuple[str, bytes]]:
         yield from archive_members(file.path)
     else:
         yield file.name, whole_content(file)
-
-
-def member_text(content: bytes, reading: ClassFoldersReading, place: str) -> str:
-    """The text of a file, without mark-up if the reading says so."""
-    text = decoded(content, reading.encoding, place)
-    return markup.text_of_html(text) if reading.html else text

@@ -1,25 +1,23 @@
-"""Who took what and when: interactions of users with items, and their split by time."""
+"""Who took what and when, split by time."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from decimal import Decimal
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
-from emb_pipeline.readers.files import NamedFile, named_files
-from emb_pipeline.readers.readings import CsvReading, InteractionsReading, PlacedReading, TabularReading, TsvReading
-from emb_pipeline.readers.tables import column_names, identified_texts, identifier, rows, table_of, text_of, values_of_rows
+from emb_pipeline.readers.registry import reading_of
+from emb_pipeline.tasks import audit
 from emb_pipeline.tasks.audit import AuditLines, audit_left_out
+from emb_pipeline.tasks.reading import ExamplesReader, Tables, tokenizer_of
+from emb_pipeline.tasks.recommendation.interactions import InteractionLog
+from emb_pipeline.tasks.recommendation.sources import READERS, InteractionsReading
 from emb_pipeline.text.hashing import text_hash
+from emb_pipeline.text.texts import tokenised
 
 SPLITS = ("train", "validation", "test")
 INTERACTIONS_SCHEMA = pa.schema(
@@ -28,35 +26,48 @@ INTERACTIONS_SCHEMA = pa.schema(
 ITEMS_SCHEMA = pa.schema([("item_id", pa.string()), ("text", pa.string()), ("n_train", pa.int64())])
 WEIGHT = pa.field("weight", pa.float32())
 """A further column of interactions, where the reading names one."""
-RATINGS = frozenset("rating ratings stars score".split())
-"""Names that columns with ratings have in published data sets."""
 FEWEST_USERS = 10
 """Users that are tested, or tuned on, below which their mean says nothing."""
-_LOOKED_AT = 1000
-"""Rows of JSON lines whose keys are the columns."""
 
 
-@dataclass(frozen=True, eq=False)
-class _Log:
-    """Interactions by the numbers of their users and items."""
+class RecommendationReader(ExamplesReader):
+    """Who took what and when: tables ``interactions``, ``items`` and ``left_out``."""
 
-    users: np.ndarray
-    items: np.ndarray
-    times: np.ndarray
-    weights: np.ndarray | None
-    user_ids: list[str]
-    item_ids: list[str]
+    readings = reading_of(READERS.values())
 
-    def __len__(self) -> int:
-        return len(self.users)
+    def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
+        """Interactions, split by time."""
+        if not reading.items and tokenizer_of(reading) != "default":
+            raise DataError(
+                name, "the items have no texts to cut into words", "leave 'tokenizer' out, or name the file 'items'"
+            )
+        tables = read_interactions(reading, raw, project, name)
+        return tokenised(tables, tokenizer_of(reading)) if reading.items else tables
 
-    def take(self, rows: np.ndarray) -> _Log:
-        weights = None if self.weights is None else self.weights[rows]
-        return _Log(self.users[rows], self.items[rows], self.times[rows], weights, self.user_ids, self.item_ids)
+    def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
+        """Check users, items, times, ratings and weights."""
+        with BadRows.of(reading) as bad:
+            READERS[reading.reader].check_first_rows(reading, raw, project, bad)
+
+    def audit(self, tables: Tables) -> pa.Table:
+        """Sizes, cold items, what is learnt from the future, and what was left out."""
+        return audit.audit_interactions(tables["interactions"], tables["items"], tables["left_out"])
+
+    def held_out(self, tables: Tables) -> list[str]:
+        """Nothing.
+
+        What is tested, who takes what, stands in no text. The texts of the items are the collection, as passages are: they
+        are all known when a recommendation is made, so a corpus may speak of them.
+        """
+        return []
+
+    def needs(self, reading: Any) -> frozenset[str] | None:
+        """Interactions alone where the items have no texts."""
+        return None if reading.items else frozenset({"interactions"})
 
 
 def read_interactions(reading: InteractionsReading, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
-    """Interactions, split by time, and the items.
+    """Read interactions, split them by time, and find the items that can be learnt.
 
     In this order: ratings below ``min_rating`` go; of a user's interactions with one item the first one stays; the rest is
     split; users and items that are too rare before the test are found. Equal times of a user are ordered by a hash of user
@@ -101,10 +112,8 @@ def read_interactions(reading: InteractionsReading, raw: Path, project: Path, na
     ----------
     .. [1] Seidman (1983), Network structure and minimum degree.
     """
-    left_out = AuditLines()
     with BadRows.of(reading) as bad:
-        texts = _item_texts(reading, raw, project, bad)
-        found = _log(reading, raw, project, texts, left_out, bad)
+        found, texts, left_out = READERS[reading.reader].read_examples(reading, raw, project, bad)
     log = _without_repetitions(found, left_out)
     split = _cut_in_time(log, reading) if reading.split == "time" else _last_left_out(log)
     _require_splits(split, name, reading)
@@ -137,183 +146,7 @@ def read_interactions(reading: InteractionsReading, raw: Path, project: Path, na
     }
 
 
-def check_first_rows(reading: InteractionsReading, raw: Path, project: Path) -> None:
-    """Check the first rows of every file that is there, one by one; see `emb_pipeline.readers.files.first_rows`.
-
-    Raises
-    ------
-    DataError
-        As for `read_interactions`, except for what only the whole can tell.
-    """
-    with BadRows.of(reading) as bad:
-        _item_texts(reading, raw, project, bad)
-        for _ in _interactions(reading, raw, project, None, bad):
-            pass
-
-
-def _item_texts(reading: InteractionsReading, raw: Path, project: Path, bad: BadRows) -> dict[str, str] | None:
-    """The text of each item; None where no file of items is named."""
-    if reading.items is None:
-        return None
-    id_column = reading.item_id or reading.item
-    return identified_texts(
-        _item_files(reading, raw, project), id_column, reading.text, partial(_item_table, reading=reading), bad
-    )
-
-
-def _item_table(file: NamedFile, reading: InteractionsReading) -> TabularReading:
-    return table_of(file, reading.model_copy(update={"columns": reading.item_columns}))
-
-
-def _item_files(reading: InteractionsReading, raw: Path, project: Path) -> list[NamedFile]:
-    if reading.path is not None:
-        return named_files(PlacedReading(path=reading.items), raw, project)
-    return named_files(reading, raw, project, glob=reading.items)
-
-
-def _log(
-    reading: InteractionsReading,
-    raw: Path,
-    project: Path,
-    texts: dict[str, str] | None,
-    left_out: AuditLines,
-    bad: BadRows,
-) -> _Log:
-    user_of: dict[str, int] = {}
-    item_of: dict[str, int] = {}
-    users, items, times, weights = [], [], [], []
-    n_rows = 0
-    for found in _interactions(reading, raw, project, texts, bad):
-        n_rows += 1
-        if found is not None:
-            user, item, seconds, weight = found
-            users.append(user_of.setdefault(user, len(user_of)))
-            items.append(item_of.setdefault(item, len(item_of)))
-            times.append(seconds)
-            weights.append(weight)
-    bad.raise_all()
-    if reading.rating:
-        note = f"interactions with a {reading.rating} below {reading.min_rating:g}: left out"
-        left_out.add("below_min_rating", n_rows - len(users), n_rows, note, severity="size")
-    if not users:
-        raise DataError(
-            str(reading.source or reading.path or reading.package),
-            "there is no interaction" + (f" with a {reading.rating} of {reading.min_rating:g} or more" if n_rows else ""),
-            "check 'files', the columns and 'min_rating'",
-        )
-    numbers = np.array(users), np.array(items), np.array(times, dtype=np.float64)
-    return _Log(*numbers, np.array(weights) if reading.weight else None, list(user_of), list(item_of))
-
-
-def _interactions(
-    reading: InteractionsReading, raw: Path, project: Path, texts: dict[str, str] | None, bad: BadRows
-) -> Iterator[tuple[str, str, float, float] | None]:
-    """Stream user, item, time and weight of each row that can be used; None for one whose rating is too low."""
-    timed = reading.split != "leave_random"
-    optional = [reading.timestamp if timed else None, reading.rating or None, reading.weight]
-    columns = [reading.user, reading.item, *(column for column in optional if column is not None)]
-    for file in named_files(reading, raw, project):
-        for number, (given_user, given_item, *others) in _values(file, reading, columns, bad):
-            place = f"{file.name}, row {number}"
-            try:
-                user = identifier(text_of(given_user, place, reading.user))
-                item = identifier(text_of(given_item, place, reading.item))
-                if bad.leaves_out_empty and not (user and item):
-                    bad.leave_out_empty(place)
-                    continue
-                for column, value in ((reading.user, user), (reading.item, item)):
-                    if not value:
-                        raise DataError(place, f"{column} is empty", "fill it in or drop the row, or say 'empty: leave_out'")
-                if texts is not None and item not in texts:
-                    raise DataError(place, f"item '{item}' is not in {reading.items}", "add it there or drop the row")
-                seconds = _seconds(others.pop(0), place, reading.timestamp) if timed else math.nan
-                rating = _rating(others.pop(0), place, reading.rating) if reading.rating else math.inf
-                weight = _weight(others.pop(0), place, reading) if reading.weight else 1.0
-            except DataError as error:
-                bad.take(error)
-                continue
-            yield None if rating < float(reading.min_rating or 0) else (user, item, seconds, weight)
-
-
-def _values(
-    file: NamedFile, reading: InteractionsReading, columns: list[str], bad: BadRows
-) -> Iterator[tuple[int, tuple[object, ...]]]:
-    table = table_of(file, reading)
-    _require_named(file, reading, column_names(file, table, _LOOKED_AT), columns)
-    if isinstance(table, CsvReading | TsvReading):
-        yield from rows(file, table, columns, bad)
-    else:
-        yield from values_of_rows(file, table, columns, bad)
-
-
-def _require_named(file: NamedFile, reading: InteractionsReading, existing: list[str], wanted: list[str]) -> None:
-    """Refuse interactions whose time is missing, or whose ratings nobody asked for: a dislike would count as a like."""
-    if reading.timestamp in wanted and existing and reading.timestamp not in existing:
-        raise DataError(
-            file.name,
-            f"there is no column '{reading.timestamp}'",
-            f"name the time ('timestamp: …'), one of {existing[:20]}, or say 'split: leave_random' where no time is known",
-        )
-    ratings = [column for column in existing if column.strip().casefold() in RATINGS and column not in wanted]
-    if reading.rating is None and ratings:
-        raise DataError(
-            file.name,
-            f"the column '{ratings[0]}' looks like a rating and is not named",
-            f"say from where on it is a like, 'rating: {ratings[0]}' with 'min_rating: 4' or so, or that every row is one, "
-            "'rating: false'",
-        )
-
-
-def _weight(value: object, place: str, reading: InteractionsReading) -> float:
-    try:
-        weight = _finite(float(value))  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        weight = 0
-    if weight <= 0:
-        remedy = "weights are numbers above 0: correct it, drop the row, or leave 'weight' out"
-        raise DataError(place, f"{reading.weight} {value!r} is no weight", remedy)
-    return math.log2(1 + weight) if reading.weight_scale == "log" else weight
-
-
-def _seconds(value: object, place: str, column: str) -> float:
-    """A time as a number; a date without a zone is taken as UTC."""
-    if value is None or value == "":
-        raise DataError(place, f"{column} is empty", "fill it in or drop the row")
-    moment = value
-    if isinstance(value, str):
-        try:
-            return _finite(float(value))
-        except ValueError:
-            try:
-                moment = datetime.fromisoformat(value.strip())
-            except ValueError:
-                moment = None
-    if isinstance(moment, datetime):
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    if isinstance(moment, date):
-        return datetime(moment.year, moment.month, moment.day, tzinfo=UTC).timestamp()
-    if isinstance(moment, int | float | Decimal) and not isinstance(moment, bool) and math.isfinite(moment):
-        return float(moment)
-    raise DataError(
-        place, f"{column} {value!r} is no time", "write a number, or a date as in 2024-05-31 or 2024-05-31T18:30:00+02:00"
-    )
-
-
-def _rating(value: object, place: str, column: str) -> float:
-    try:
-        return _finite(float(value))  # type: ignore[arg-type]
-    except (TypeError, ValueError) as error:
-        remedy = "correct it, or leave 'rating' and 'min_rating' out if every row is a like"
-        raise DataError(place, f"{column} {value!r} is no number", remedy) from error
-
-
-def _finite(value: float) -> float:
-    if not math.isfinite(value):
-        raise ValueError(value)
-    return value
-
-
-def _without_repetitions(log: _Log, left_out: AuditLines) -> _Log:
+def _without_repetitions(log: InteractionLog, left_out: AuditLines) -> InteractionLog:
     """The log by user and time, with the first interaction of each user with each item."""
     ties = np.array(
         [text_hash(f"{log.user_ids[u]}\0{log.item_ids[i]}") for u, i in zip(log.users, log.items, strict=True)], np.uint64
@@ -325,7 +158,7 @@ def _without_repetitions(log: _Log, left_out: AuditLines) -> _Log:
     return ordered.take(np.sort(first))
 
 
-def _last_left_out(log: _Log) -> np.ndarray:
+def _last_left_out(log: InteractionLog) -> np.ndarray:
     """Number of the split of each interaction: the last of a user is tested, the last but one validates."""
     sizes = np.bincount(log.users, minlength=len(log.user_ids))
     ends = np.cumsum(sizes)[log.users]
@@ -334,7 +167,7 @@ def _last_left_out(log: _Log) -> np.ndarray:
     return split
 
 
-def _cut_in_time(log: _Log, reading: InteractionsReading) -> np.ndarray:
+def _cut_in_time(log: InteractionLog, reading: InteractionsReading) -> np.ndarray:
     """The same by two points in time; what happens at such a point lies after it."""
     ordered = np.sort(log.times)
     tested = ordered[int(len(ordered) * (1 - reading.test_share))]
@@ -343,7 +176,7 @@ def _cut_in_time(log: _Log, reading: InteractionsReading) -> np.ndarray:
     return split
 
 
-def _core(log: _Log, visible: np.ndarray, core: int) -> tuple[np.ndarray, np.ndarray]:
+def _core(log: InteractionLog, visible: np.ndarray, core: int) -> tuple[np.ndarray, np.ndarray]:
     """Which users and items have ``core`` visible interactions with one another: two masks."""
     kept = visible
     while True:
@@ -366,7 +199,9 @@ def _require_splits(split: np.ndarray, name: str, reading: InteractionsReading) 
             )
 
 
-def _require_users(log: _Log, split: np.ndarray, warm: np.ndarray, name: str, reading: InteractionsReading) -> None:
+def _require_users(
+    log: InteractionLog, split: np.ndarray, warm: np.ndarray, name: str, reading: InteractionsReading
+) -> None:
     for part, what in ((SPLITS.index("validation"), "tuned on"), (SPLITS.index("test"), "tested")):
         with_history = np.intersect1d(log.users[split == part], log.users[(split < part) & warm[log.items]])
         if len(with_history) < FEWEST_USERS:
@@ -377,7 +212,7 @@ def _require_users(log: _Log, split: np.ndarray, warm: np.ndarray, name: str, re
             )
 
 
-def _interactions_table(log: _Log, split: np.ndarray) -> pa.Table:
+def _interactions_table(log: InteractionLog, split: np.ndarray) -> pa.Table:
     columns = [
         pa.array([log.user_ids[user] for user in log.users], pa.string()),
         pa.array([log.item_ids[item] for item in log.items], pa.string()),
@@ -388,7 +223,7 @@ def _interactions_table(log: _Log, split: np.ndarray) -> pa.Table:
     return table if log.weights is None else table.append_column(WEIGHT, pa.array(log.weights, WEIGHT.type))
 
 
-def _items_table(log: _Log, texts: dict[str, str] | None, counts: np.ndarray) -> pa.Table:
+def _items_table(log: InteractionLog, texts: dict[str, str] | None, counts: np.ndarray) -> pa.Table:
     n_train = dict(zip(log.item_ids, counts.tolist(), strict=True))
     known = [log.item_ids[item] for item in np.unique(log.items)] if texts is None else list(texts)
     known.sort(key=text_hash)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows, take_or_raise
 from emb_pipeline.readers.files import NamedFile, lines, per_file
-from emb_pipeline.readers.readings import TabularReading
-from emb_pipeline.readers.tables import column_names, identifier, rows
+from emb_pipeline.readers.options import TabularReading
+from emb_pipeline.readers.tables import column_names, rows
+from emb_pipeline.readers.values import identifier, require_group
 
 GRADES = frozenset("relevance rel score grade label judgment judgement rating gold relevant is_relevant".split())
 """Names that columns with grades have in published data sets."""
@@ -122,3 +123,17 @@ def grade_of(value: str, place: str, column: str) -> float:
     if not math.isfinite(grade):
         raise DataError(place, f"{column} '{value}' is no number", "0 and below say irrelevant, what is above 0 relevant")
     return grade
+
+
+def groups_of_queries(
+    files: Iterable[NamedFile], id_column: str, group: str, read_as: Callable[[NamedFile], TabularReading], bad: BadRows
+) -> dict[str, str]:
+    """Read the group of each query from files of queries."""
+    found: dict[str, str] = {}
+    for file in files:
+        for number, (query_id, value) in rows(file, read_as(file), (id_column, group), bad):
+            try:
+                found[identifier(query_id)] = require_group(value, f"{file.name}, row {number}")
+            except DataError as error:
+                bad.take(error)
+    return found

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import pyarrow as pa
 
@@ -12,18 +12,31 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.docstrings import mentions
 from emb_pipeline.readers.docstrings import packages as docstrings
+from emb_pipeline.readers.docstrings.options import DocstringMentionsReading
 from emb_pipeline.readers.files import NamedFile, named_files
-from emb_pipeline.readers.formats import markup
-from emb_pipeline.readers.readings import (
-    DocstringMentionsReading,
-    IobReading,
-    SequenceLabellingReading,
-    TaggedReading,
-    origin_of,
-)
+from emb_pipeline.readers.formats.iob import IobReading, iob_sentences
+from emb_pipeline.readers.registry import reading_of
 from emb_pipeline.readers.splits import split_name
-from emb_pipeline.readers.tables import require_group, require_named_split, values_of_rows
+from emb_pipeline.readers.tables import require_named_split, values_of_rows
+from emb_pipeline.readers.values import require_group
+from emb_pipeline.tasks import audit
+from emb_pipeline.tasks.reading import (
+    ExamplesReader,
+    Tables,
+    left_out_table,
+    require_own_words,
+    texts_outside_training,
+    with_left_out,
+)
+from emb_pipeline.tasks.sequence_labeling.sources import READERS, TaggedReading
+from emb_pipeline.text.seen import SEEN, seen_sentences
 from emb_pipeline.text.tagging import OUTSIDE, is_tag
+
+if TYPE_CHECKING:
+    SequenceLabellingReading: TypeAlias = Any
+else:
+    SequenceLabellingReading = reading_of(READERS.values())
+"""Anything that sentences with a tag for each token can be read from."""
 
 SENTENCES_SCHEMA = pa.schema(
     [
@@ -40,9 +53,39 @@ GROUP = pa.field("group", pa.string())
 """A further column of sentences, where the reading names groups."""
 DOCUMENT = pa.field("document", pa.string())
 """A further column of sentences, where files mark documents that the reading does not take for groups."""
-
 _Sentence = tuple[str, int, list[str], list[str], str | None, str | None]
 """File, row, tokens, tags, split, and group or document."""
+_Tagged = tuple[int, list[str], list[str], str | None, str | None]
+"""Row, tokens, tags, split, and group or document."""
+
+
+class SequenceLabellingReader(ExamplesReader):
+    """Sentences with a tag for each token: table ``sentences``."""
+
+    readings = SequenceLabellingReading
+
+    def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
+        """Tagged sentences; some can be learnt from, and some resampled."""
+        bad = BadRows.of(reading)
+        require_own_words(reading, name)
+        sentences = read_sequence_labelling(reading, raw, project, bad)
+        columns = zip(sentences["tokens"].to_pylist(), sentences["split"].to_pylist(), strict=True)
+        tokens = [(tuple(words), split == "test") for words, split in columns]
+        audit.require_units([words for words, tested in tokens if tested], name, "test sentences")
+        audit.require_units([words for words, tested in tokens if not tested], name, "training sentences")
+        return {"sentences": sentences, SEEN: seen_sentences({"sentences": sentences})} | left_out_table(bad, sentences)
+
+    def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
+        """Check tokens, tags and splits."""
+        check_first_rows(reading, raw, project)
+
+    def audit(self, tables: Tables) -> pa.Table:
+        """Duplicates, leakage, contradictions, repaired tags, and how many entities are new in the test part."""
+        return with_left_out(audit.audit_sequence_labelling(tables["sentences"], tables[SEEN]), tables)
+
+    def held_out(self, tables: Tables) -> list[str]:
+        """Sentences outside the training part."""
+        return texts_outside_training(tables["sentences"])
 
 
 def read_sequence_labelling(
@@ -74,17 +117,59 @@ def read_sequence_labelling(
         split is named, the training or test part is empty, there is no entity to learn, or a file is missing, damaged or
         not what the reading says.
     """
-    if isinstance(reading, DocstringMentionsReading):
-        table = docstrings.docstring_table(reading.packages, raw / docstrings.CACHE)
-        return mentions.mention_sentences(table, max_sentences=reading.max_sentences, test_share=reading.test_share).cast(
-            SENTENCES_SCHEMA
-        )
-    place = str(reading.source or reading.path or reading.package)
     with bad or BadRows.of(reading) as bad:
-        rows = [
-            (f"{name}:{row}", " ".join(tokens), tokens, tags, split, group)
-            for name, row, tokens, tags, split, group in _sentences(reading, raw, project, place, bad)
-        ]
+        found: pa.Table = READERS[reading.reader].read_examples(reading, raw, project, bad)
+    return found
+
+
+def check_first_rows(reading: SequenceLabellingReading, raw: Path, project: Path) -> None:
+    """Check the first sentences of every file that is there; see `emb_pipeline.readers.files.first_rows`.
+
+    Raises
+    ------
+    DataError
+        As for `read_sequence_labelling`, except for what only the whole can tell.
+    """
+    with BadRows.of(reading) as bad:
+        READERS[reading.reader].check_first_rows(reading, raw, project, bad)
+
+
+def read_iob(reading: IobReading, raw: Path, project: Path, bad: BadRows) -> pa.Table:
+    """Read the sentences of IOB files."""
+    return _sentences_table(_sentences(reading, raw, project, bad, _iob_sentences), reading, bad)
+
+
+def check_iob(reading: IobReading, raw: Path, project: Path, bad: BadRows) -> None:
+    """Check the first sentences."""
+    for _ in _sentences(reading, raw, project, bad, _iob_sentences):
+        pass
+
+
+def read_tagged_rows(reading: TaggedReading, raw: Path, project: Path, bad: BadRows) -> pa.Table:
+    """Read the sentences of rows with lists of tokens and tags."""
+    return _sentences_table(_sentences(reading, raw, project, bad, _row_sentences), reading, bad)
+
+
+def check_tagged_rows(reading: TaggedReading, raw: Path, project: Path, bad: BadRows) -> None:
+    """Check the first rows."""
+    for _ in _sentences(reading, raw, project, bad, _row_sentences):
+        pass
+
+
+def read_docstrings(reading: DocstringMentionsReading, raw: Path, project: Path, bad: BadRows) -> pa.Table:
+    """Read the sentences of docstrings that mark up what they mention."""
+    table = docstrings.docstring_table(reading.packages, raw / docstrings.CACHE)
+    found = mentions.mention_sentences(table, max_sentences=reading.max_sentences, test_share=reading.test_share)
+    return found.cast(SENTENCES_SCHEMA)
+
+
+def _sentences_table(sentences: Iterable[_Sentence], reading: IobReading | TaggedReading, bad: BadRows) -> pa.Table:
+    rows = [
+        (f"{name}:{row}", " ".join(tokens), tokens, tags, split, group)
+        for name, row, tokens, tags, split, group in sentences
+    ]
+    bad.raise_all()
+    place = reading.origin
     for split in ("train", "test", *(reading.splits or ())):
         if not any(row[4] == split for row in rows):
             raise DataError(place, f"the split '{split}' has no sentence", "correct 'splits' or the split column")
@@ -99,40 +184,24 @@ def read_sequence_labelling(
     )
 
 
-def check_first_rows(reading: SequenceLabellingReading, raw: Path, project: Path) -> None:
-    """Check the first sentences of every file that is there; see `emb_pipeline.readers.files.first_rows`.
-
-    Raises
-    ------
-    DataError
-        As for `read_sequence_labelling`, except for what only the whole can tell.
-    """
-    if not isinstance(reading, DocstringMentionsReading):
-        with BadRows.of(reading) as bad:
-            for _ in _sentences(reading, raw, project, origin_of(reading), bad):
-                pass
-
-
 def _sentences(
-    reading: IobReading | TaggedReading, raw: Path, project: Path, place: str, bad: BadRows
+    reading: IobReading | TaggedReading, raw: Path, project: Path, bad: BadRows, read: Callable[..., Iterator[_Tagged]]
 ) -> Iterator[_Sentence]:
     if reading.splits is None and getattr(reading, "split", None) is None:
         raise DataError(
-            place, "no split is named", "say 'splits: {train: …, test: …}', a glob of files for each (or 'split: <column>')"
+            reading.origin,
+            "no split is named",
+            "say 'splits: {train: …, test: …}', a glob of files for each (or 'split: <column>')",
         )
     groups = [(None, None)] if reading.splits is None else list(reading.splits.items())
     for split, glob in groups:
         for file in named_files(reading, raw, project, glob=glob):
-            read: Any = _iob_sentences if isinstance(reading, IobReading) else _row_sentences
-            found: Iterator[tuple[int, list[str], list[str], str | None, str | None]] = read(file, reading, bad)
-            for row, tokens, tags, own_split, group in found:
+            for row, tokens, tags, own_split, group in read(file, reading, bad):
                 yield file.name, row, tokens, tags, split or own_split, group
 
 
-def _iob_sentences(
-    file: NamedFile, reading: IobReading, bad: BadRows
-) -> Iterator[tuple[int, list[str], list[str], str | None, str | None]]:
-    for start, tokens, tags, document in markup.iob_sentences(file, reading, bad):
+def _iob_sentences(file: NamedFile, reading: IobReading, bad: BadRows) -> Iterator[_Tagged]:
+    for start, tokens, tags, document in iob_sentences(file, reading, bad):
         try:
             for row, tag in enumerate(tags, start):
                 _require_tag(tag, f"{file.name}, row {row}")
@@ -144,9 +213,7 @@ def _iob_sentences(
         yield start, tokens, tags, None, group
 
 
-def _row_sentences(
-    file: NamedFile, reading: TaggedReading, bad: BadRows
-) -> Iterator[tuple[int, list[str], list[str], str | None, str | None]]:
+def _row_sentences(file: NamedFile, reading: TaggedReading, bad: BadRows) -> Iterator[_Tagged]:
     require_named_split(file, reading)
     further = [column for column in (reading.split, reading.group) if column]
     wanted = (reading.tokens, reading.tags, *further)

@@ -1,11 +1,11 @@
-"""From files to pairs of texts with a score of how alike they are."""
+"""Pairs of texts with a score of how alike they are."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
 
@@ -13,9 +13,21 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.docstrings import links
 from emb_pipeline.readers.docstrings import packages as docstrings
+from emb_pipeline.readers.docstrings.options import DocstringLinksReading
 from emb_pipeline.readers.files import named_files
-from emb_pipeline.readers.readings import DocstringLinksReading, SimilarityReading, origin_of
-from emb_pipeline.readers.tables import require_group, rows
+from emb_pipeline.readers.registry import reading_of
+from emb_pipeline.readers.tables import rows
+from emb_pipeline.readers.values import require_group
+from emb_pipeline.tasks import audit
+from emb_pipeline.tasks.reading import ExamplesReader, Tables, left_out_table, tokenizer_of, with_left_out
+from emb_pipeline.tasks.similarity.sources import READERS
+from emb_pipeline.text.texts import tokenised
+
+if TYPE_CHECKING:
+    SimilarityReading: TypeAlias = Any
+else:
+    SimilarityReading = reading_of(READERS.values())
+"""Anything that pairs of texts with a score can be read from."""
 
 PAIRS_SCHEMA = pa.schema(
     [("pair_id", pa.string()), ("text_a", pa.string()), ("text_b", pa.string()), ("score", pa.float64())]
@@ -24,6 +36,32 @@ GROUP = pa.field("group", pa.string())
 """A further column of pairs, where the reading names one."""
 FEWEST_PAIRS = 10
 """Pairs below which a correlation says nothing."""
+
+
+class SimilarityReader(ExamplesReader):
+    """Scored pairs of texts: table ``pairs``."""
+
+    readings = SimilarityReading
+
+    def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
+        """Scored pairs."""
+        bad = BadRows.of(reading)
+        pairs = read_similarity(reading, raw, project, bad)
+        sides = (pairs[column].to_pylist() for column in ("text_a", "text_b"))
+        audit.require_units([frozenset(texts) for texts in zip(*sides, strict=True)], name, "pairs")
+        return tokenised({"pairs": pairs}, tokenizer_of(reading)) | left_out_table(bad, pairs)
+
+    def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
+        """Check texts and scores."""
+        check_first_rows(reading, raw, project)
+
+    def audit(self, tables: Tables) -> pa.Table:
+        """Duplicates and contradicting scores."""
+        return with_left_out(audit.audit_similarity(tables["pairs"]), tables)
+
+    def held_out(self, tables: Tables) -> list[str]:
+        """Both texts of every pair."""
+        return [text for column in ("text_a", "text_b") for text in tables["pairs"][column].to_pylist()]
 
 
 def read_similarity(reading: SimilarityReading, raw: Path, project: Path, bad: BadRows | None = None) -> pa.Table:
@@ -49,20 +87,9 @@ def read_similarity(reading: SimilarityReading, raw: Path, project: Path, bad: B
         A text is empty, a score is empty or no number, there are fewer than ten pairs or all scores are equal, or a file is
         missing, damaged or not what the reading says.
     """
-    if isinstance(reading, DocstringLinksReading):
-        table = docstrings.docstring_table(reading.packages, raw / docstrings.CACHE)
-        return links.linked_summaries(table, max_links=reading.max_links, min_tokens=reading.min_tokens).cast(PAIRS_SCHEMA)
     with bad or BadRows.of(reading) as bad:
-        pairs = list(_pairs(reading, raw, project, bad))
-    if len(pairs) < FEWEST_PAIRS:
-        raise DataError(origin_of(reading), f"has {len(pairs)} scored pairs", f"give at least {FEWEST_PAIRS}")
-    if len({pair[3] for pair in pairs}) == 1:
-        raise DataError(origin_of(reading), f"gives every pair the score {pairs[0][3]:g}", "check which column is the score")
-    schema = PAIRS_SCHEMA.append(GROUP) if reading.group is not None else PAIRS_SCHEMA
-    columns = list(zip(*pairs, strict=True))[: len(schema)]
-    return pa.Table.from_arrays(
-        [pa.array(column, kind.type) for column, kind in zip(columns, schema, strict=True)], schema=schema
-    )
+        found: pa.Table = READERS[reading.reader].read_examples(reading, raw, project, bad)
+    return found
 
 
 def check_first_rows(reading: SimilarityReading, raw: Path, project: Path) -> None:
@@ -73,10 +100,35 @@ def check_first_rows(reading: SimilarityReading, raw: Path, project: Path) -> No
     DataError
         As for `read_similarity`, except for what only the whole can tell.
     """
-    if not isinstance(reading, DocstringLinksReading):
-        with BadRows.of(reading) as bad:
-            for _ in _pairs(reading, raw, project, bad):
-                pass
+    with BadRows.of(reading) as bad:
+        READERS[reading.reader].check_first_rows(reading, raw, project, bad)
+
+
+def read_scored_rows(reading: Any, raw: Path, project: Path, bad: BadRows) -> pa.Table:
+    """Read the pairs of rows with two texts and a score."""
+    pairs = list(_pairs(reading, raw, project, bad))
+    bad.raise_all()
+    if len(pairs) < FEWEST_PAIRS:
+        raise DataError(reading.origin, f"has {len(pairs)} scored pairs", f"give at least {FEWEST_PAIRS}")
+    if len({pair[3] for pair in pairs}) == 1:
+        raise DataError(reading.origin, f"gives every pair the score {pairs[0][3]:g}", "check which column is the score")
+    schema = PAIRS_SCHEMA.append(GROUP) if reading.group is not None else PAIRS_SCHEMA
+    columns = list(zip(*pairs, strict=True))[: len(schema)]
+    return pa.Table.from_arrays(
+        [pa.array(column, kind.type) for column, kind in zip(columns, schema, strict=True)], schema=schema
+    )
+
+
+def check_scored_rows(reading: Any, raw: Path, project: Path, bad: BadRows) -> None:
+    """Check the first rows."""
+    for _ in _pairs(reading, raw, project, bad):
+        pass
+
+
+def read_linked_summaries(reading: DocstringLinksReading, raw: Path, project: Path, bad: BadRows) -> pa.Table:
+    """Read summaries of functions that name one another, and others."""
+    table = docstrings.docstring_table(reading.packages, raw / docstrings.CACHE)
+    return links.linked_summaries(table, max_links=reading.max_links, min_tokens=reading.min_tokens).cast(PAIRS_SCHEMA)
 
 
 def _pairs(reading: Any, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str, str, float, str | None]]:

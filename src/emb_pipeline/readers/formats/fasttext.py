@@ -1,0 +1,53 @@
+"""Training files of fastText: words that start with a prefix are labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from emb_pipeline.errors import DataError
+from emb_pipeline.readers.bad_rows import BadRows
+from emb_pipeline.readers.labeled_texts import LabeledText, documents_of_lines, labeled_texts_of_lines
+from emb_pipeline.readers.options import LenientReading, PlacedReading, SplitName
+
+
+class FastTextReading(LenientReading, PlacedReading):
+    """fastText's training files (classification): ``__label__name`` before the text of each line.
+
+    As a corpus it is read for its text.
+    """
+
+    reader: Literal["fasttext"] = "fasttext"
+    prefix: str = Field(default="__label__", min_length=1, description="what a label starts with")
+    encoding: str = Field(default="utf-8", description="encoding of the files: latin-1, cp1252, …")
+    splits: dict[SplitName, str] | None = Field(
+        default=None, description="glob of each split's own files: {train: train.txt, test: test.txt}"
+    )
+    labels: tuple[str, ...] | None = Field(
+        default=None, min_length=2, description="the labels that may occur; any other is refused"
+    )
+
+
+def read_documents(reading: FastTextReading, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
+    """Stream the texts without their labels."""
+    return documents_of_lines(reading, raw, project, bad, _part)
+
+
+def read_labeled_texts(reading: FastTextReading, raw: Path, project: Path, bad: BadRows) -> Iterator[LabeledText]:
+    """Stream the texts with their labels."""
+    return labeled_texts_of_lines(reading, raw, project, bad, _part)
+
+
+def _part(content: str, reading: FastTextReading, place: str) -> tuple[str, str]:
+    words = content.split()
+    labels = [word.removeprefix(reading.prefix) for word in words if word.startswith(reading.prefix)]
+    if len(labels) != 1:
+        found = (
+            f"{len(labels)} labels ({', '.join(labels[:5])})" if labels else f"no word that starts with {reading.prefix!r}"
+        )
+        remedy = "keep one label on each line" if labels else "write one, or name another 'prefix'"
+        raise DataError(place, f"it has {found}", f"{remedy}; 'on_error: skip' leaves such lines out")
+    return " ".join(word for word in words if not word.startswith(reading.prefix)), labels[0]

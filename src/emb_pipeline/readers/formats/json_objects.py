@@ -1,0 +1,67 @@
+"""Checked values of a JSON file of fixed form."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from emb_pipeline.errors import DataError
+from emb_pipeline.readers.files import NamedFile, decoded, whole_content
+
+FETCH_AGAIN = "fetch or copy the file again"
+
+
+def read_json(file: NamedFile, encoding: str) -> Any:
+    """Read all of a JSON file.
+
+    Raises
+    ------
+    DataError
+        It is none.
+    """
+    text = decoded(whole_content(file), encoding, file.name)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(file.name, f"it is not JSON ({error})", FETCH_AGAIN) from error
+
+
+def object_of(value: Any, place: str) -> dict[str, Any]:
+    """Check that a value is an object.
+
+    Raises
+    ------
+    DataError
+        It is none.
+    """
+    if not isinstance(value, dict):
+        raise DataError(place, "it is not a JSON object", "see the format in the data set's own description")
+    return value
+
+
+def list_of(value: Any, key: str, place: str) -> list[Any]:
+    """Find the list under a key of an object.
+
+    Raises
+    ------
+    DataError
+        It is none.
+    """
+    found = object_of(value, place).get(key)
+    if not isinstance(found, list):
+        raise DataError(place, f"'{key}' is not a list", "see the format in the data set's own description")
+    return found
+
+
+def text_in(value: Any, key: str, place: str) -> str:
+    """Find the text under a key of an object; it is not empty.
+
+    Raises
+    ------
+    DataError
+        It is none.
+    """
+    found = object_of(value, place).get(key)
+    if not isinstance(found, str) or not found.strip():
+        raise DataError(place, f"'{key}' is empty or not a text", "fill it in or drop the entry")
+    return found

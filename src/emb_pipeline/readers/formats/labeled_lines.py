@@ -1,0 +1,53 @@
+"""A label and a text on each line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from emb_pipeline.errors import DataError
+from emb_pipeline.readers.bad_rows import BadRows
+from emb_pipeline.readers.labeled_texts import LabeledText, documents_of_lines, labeled_texts_of_lines
+from emb_pipeline.readers.options import LenientReading, PlacedReading, SplitName
+
+
+class LabelledLinesReading(LenientReading, PlacedReading):
+    """A label and a text on each line (classification)."""
+
+    reader: Literal["labelled_lines"] = "labelled_lines"
+    label: Literal["first", "last"] = Field("first", description="where the label stands on the line")
+    separator: str = Field(default=" ", min_length=1, description="what stands between label and text; the text may hold it")
+    encoding: str = Field(default="utf-8", description="encoding of the files: latin-1, cp1252, …")
+    splits: dict[SplitName, str] | None = Field(
+        default=None, description="glob of each split's own files: {train: TREC.train.all, test: TREC.test.all}"
+    )
+    labels: tuple[str, ...] | None = Field(
+        default=None, min_length=2, description="the labels that may occur; any other is refused"
+    )
+
+
+def read_documents(reading: LabelledLinesReading, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
+    """Stream the texts without their labels."""
+    return documents_of_lines(reading, raw, project, bad, _part)
+
+
+def read_labeled_texts(reading: LabelledLinesReading, raw: Path, project: Path, bad: BadRows) -> Iterator[LabeledText]:
+    """Stream the texts with their labels."""
+    return labeled_texts_of_lines(reading, raw, project, bad, _part)
+
+
+def _part(content: str, reading: LabelledLinesReading, place: str) -> tuple[str, str]:
+    """Make text and label of a line."""
+    separator = reading.separator
+    before, found, after = content.partition(separator) if reading.label == "first" else content.rpartition(separator)
+    if not found:
+        raise DataError(
+            place,
+            f"'{content[:40]}' has no {separator!r} between label and text",
+            "write both on each line, or name another 'separator'",
+        )
+    label, text = (before, after) if reading.label == "first" else (after, before)
+    return text.strip(), label

@@ -1,0 +1,63 @@
+"""MedQuAD: medical questions and answers, XML in a tar archive."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from emb_pipeline.errors import DataError
+from emb_pipeline.readers.archives import tar_members
+from emb_pipeline.readers.bad_rows import BadRows
+from emb_pipeline.readers.files import NamedFile, named_files, per_file
+from emb_pipeline.readers.options import PlacedReading
+
+
+class MedquadReading(PlacedReading):
+    """MedQuAD's question and answer pairs (XML in a tar archive); as a corpus, its answers."""
+
+    reader: Literal["medquad"] = "medquad"
+    max_queries: int | None = Field(
+        default=None, ge=1, description="questions to evaluate on, sampled by hash; all by default"
+    )
+    training_queries: int = Field(
+        default=0, ge=0, description="further queries, not evaluated on, that embeddings may be fine-tuned on"
+    )
+
+
+_XML_DECLARATIONS = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
+
+
+def read_documents(reading: MedquadReading, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
+    """Stream id and text of each answer."""
+    for file in named_files(reading, raw, project):
+        for _, pair_id, _, answer in medquad_pairs(file):
+            yield pair_id, answer
+
+
+@per_file
+def medquad_pairs(file: NamedFile) -> Iterator[tuple[str, str, str, str]]:
+    """Stream place, id, question and answer of the answered pairs in a tar of MedQuAD's XML files.
+
+    Pairs without an answer are left out: upstream emptied three of its folders for copyright.
+    """
+    for name, content in tar_members(file.path):
+        if not name.endswith(".xml"):
+            continue
+        place = f"{file.name}, member {name}"
+        if _XML_DECLARATIONS.search(content):
+            raise DataError(place, "it declares entities of its own", "remove the DOCTYPE; MedQuAD's files have none")
+        try:
+            tree = ET.fromstring(content)
+        except ET.ParseError as error:
+            raise DataError(place, f"it is not XML ({error})", "fetch or copy the archive again") from error
+        folder = name.rpartition("/")[0].rpartition("/")[2]
+        for pair in tree.iter("QAPair"):
+            question = pair.find("Question")
+            answer = (pair.findtext("Answer") or "").strip()
+            if question is not None and answer:
+                yield place, f"{folder}/{question.get('qid')}", (question.text or "").strip(), answer

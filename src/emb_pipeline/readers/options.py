@@ -1,0 +1,191 @@
+"""The options that sources of text have in common: where they are, how they are split, which rows are left out.
+
+A reading names a *reader* and a place. The place is one of
+
+* ``path``: a file, a folder or a glob, relative to the project (your own data);
+* ``source``: a public data set of `emb_pipeline.readers.downloads`, fetched once;
+* ``package``: an installed Python package that ships the file (nothing of it is imported);
+
+and ``files``, a glob, narrows it down.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from emb_pipeline.text.hashing import text_hash
+from emb_pipeline.text.tokenizer import TOKENIZER, Tokenizer
+
+SplitName = Literal["train", "validation", "test"]
+TableFormat = Literal["csv", "tsv", "jsonl", "parquet"]
+Columns = str | tuple[str, ...]
+MISSING = ("NaN", "nan", "None", "NaT", "<NA>")
+"""Words that pandas writes for a missing value."""
+
+
+class Reading(BaseModel):
+    """The base of all readings: they are read-only, and a misspelt option is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def find_files(self, raw: Path, project: Path) -> list[Path]:
+        """Find the files that will be read and whose content may change; a file that is missing is left out.
+
+        Files of a public source and of a package that is parsed are known by ``source_names`` and ``package_names``. A
+        reading with a place of its own says so here; without that, each value that names a file of the project counts.
+        """
+        from emb_pipeline.readers.files import files_there
+
+        texts = [value for value in self.model_dump().values() if isinstance(value, str)]
+        values = [value for value in texts if "/" in value or (project / value).is_file()]
+        return [file for value in values for file in files_there(PlacedReading(path=value), raw, project, (None,))]
+
+    @property
+    def origin(self) -> str:
+        """What a message, or a document's id, calls the place that is read."""
+        raise NotImplementedError
+
+
+class PlacedReading(Reading):
+    """A reading of files: exactly one of ``path``, ``source`` and ``package`` says where they are."""
+
+    path: str | None = Field(default=None, min_length=1, description="file, folder or glob, relative to the project")
+    source: str | None = Field(default=None, min_length=1, description="name of a public source in sources.json")
+    package: str | None = Field(default=None, min_length=1, description="installed Python package that ships the files")
+    files: str | None = Field(default=None, min_length=1, description="glob inside the folder, source or package: '*.csv'")
+    tokenizer: Tokenizer = Field(default="default", description=TOKENIZER)
+
+    @field_validator("files")
+    @classmethod
+    def _inside(cls, files: str | None) -> str | None:
+        if files is not None and (files.startswith("/") or ".." in PurePosixPath(files).parts):
+            raise ValueError("must stay inside the folder it starts from: no leading '/' and no '..'")
+        return files
+
+    @model_validator(mode="after")
+    def _one_place(self) -> PlacedReading:
+        if sum(place is not None for place in (self.path, self.source, self.package)) != 1:
+            raise ValueError("name exactly one of 'path' (own files), 'source' (a public data set) and 'package'")
+        return self
+
+    @property
+    def origin(self) -> str:
+        """The source, path or package."""
+        return str(self.source or self.path or self.package)
+
+    def find_files(self, raw: Path, project: Path) -> list[Path]:
+        """Find the files that will be read; nothing is fetched."""
+        from emb_pipeline.readers.files import files_there
+
+        return files_there(self, raw, project, self._globs())
+
+    def _globs(self) -> tuple[str | None, ...]:
+        """What is read inside the place: the files of each split, or those that ``files`` names; None: all."""
+        splits = getattr(self, "splits", None)
+        return tuple(splits.values()) if splits else (self.files,)
+
+
+class HashRange(Reading):
+    """A part of the rows (or files), drawn by hash: the same on every machine, and disjoint from any other range."""
+
+    by: str | None = Field(
+        default=None, description="column whose equal values draw alike; without one each row, or file, draws for itself"
+    )
+    low: float = Field(default=0.0, ge=0, lt=1, description="draws are spread evenly over 0 to 1; those from here on")
+    high: float = Field(default=1.0, gt=0, le=1, description="and below this are in")
+
+    @model_validator(mode="after")
+    def _holds_something(self) -> HashRange:
+        if self.low >= self.high:
+            raise ValueError(f"low ({self.low}) must be below high ({self.high})")
+        return self
+
+    def draws(self, value: str) -> bool:
+        """Whether the part has what this value stands for: equal values, equal choice, on every machine."""
+        # Another salt than a split's, or a sample of half the rows would hold the test half alone.
+        return self.low <= text_hash(f"sample {value}") / 2**64 < self.high
+
+
+class LenientReading(Reading):
+    """A reading that can leave out rows that are empty or cannot be used."""
+
+    empty: Literal["refuse", "leave_out"] = Field(
+        default="refuse",
+        description="what to do with a row whose text, label or tags are empty; the audit counts those left out",
+    )
+    on_error: Literal["refuse", "skip"] = Field(
+        default="refuse",
+        description="what to do with a row that cannot be read or used: refuse lists up to 20; skip leaves them out, and "
+        "the audit (of a corpus, the log) counts them",
+    )
+
+
+class TabularReading(LenientReading, PlacedReading):
+    """A reading of rows with named columns: csv, tsv, jsonl, parquet."""
+
+    reader: str
+    text: Columns = Field(
+        default="text", description="column with the text, or several: joined by a line break, empty ones left out"
+    )
+    id: str | None = Field(default=None, description="column with a unique id; the row number where none is named")
+    label: str | None = Field(default=None, description="column with the label (classification)")
+    split: str | Literal[False] | None = Field(
+        default=None,
+        description="column that says train, validation or test (classification, tagging); false: a column of the name "
+        "'split' says something else",
+    )
+    splits: dict[SplitName, str] | None = Field(
+        default=None, description="glob of each split's own files: {train: train.csv, test: test.csv}"
+    )
+    labels: tuple[str, ...] | None = Field(
+        default=None, min_length=2, description="the labels that may occur; any other is refused"
+    )
+    group: str | None = Field(
+        default=None,
+        description="column whose equal values are one group: they stay in one fold, and count together in intervals and "
+        "tests (an author, a product, a document)",
+    )
+    min_examples: int | None = Field(
+        default=None, ge=2, description="leave out classes with fewer examples (classification); by default one is an error"
+    )
+    label_names: tuple[str, ...] | None = Field(
+        default=None,
+        min_length=2,
+        description="names of labels (or tags) that are whole numbers from 0 on; Parquet from Hugging Face brings its own",
+    )
+    missing: tuple[str, ...] = Field(
+        default=MISSING,
+        description="values that mean 'missing', as an empty one does; [] where one of them is a word of yours",
+    )
+    sample: HashRange | None = Field(default=None, description="rows to take, by hash; all by default")
+
+    @field_validator("text")
+    @classmethod
+    def _some_column(cls, text: Columns) -> Columns:
+        if not text:
+            raise ValueError("name at least one column")
+        return text
+
+    @model_validator(mode="after")
+    def _one_kind_of_split(self) -> TabularReading:
+        if self.split and self.splits is not None:
+            raise ValueError("name either 'split' (a column) or 'splits' (files), not both")
+        return self
+
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """The columns that make up the text."""
+        return (self.text,) if isinstance(self.text, str) else self.text
+
+
+def source_names(*readings: Reading) -> list[str]:
+    """List the names of the public sources that some readings need, each once."""
+    return list(dict.fromkeys(source for reading in readings if (source := getattr(reading, "source", None))))
+
+
+def package_names(*readings: Reading) -> list[str]:
+    """List the names of the installed packages that some readings parse as a whole, each once."""
+    return list(dict.fromkeys(name for reading in readings for name in getattr(reading, "packages", None) or ()))

@@ -1,0 +1,199 @@
+"""The formats that texts are read from. A new one is one file, one line here, and its YAML (docs/add-a-reader.md).
+
+Importing this loads neither numpy nor pyarrow: what reads a format is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from importlib import import_module
+from operator import or_
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias, cast
+
+from pydantic import Field
+
+from emb_pipeline.readers.bad_rows import BadRows
+from emb_pipeline.readers.docstrings.options import DocstringsReading, DocstringSubpackagesReading
+from emb_pipeline.readers.files import NamedFile
+from emb_pipeline.readers.formats.class_folders import ClassFoldersReading
+from emb_pipeline.readers.formats.delimited import CsvReading, TsvReading
+from emb_pipeline.readers.formats.fasttext import FastTextReading
+from emb_pipeline.readers.formats.iob import IobReading
+from emb_pipeline.readers.formats.json_lines import JsonlReading
+from emb_pipeline.readers.formats.labeled_lines import LabelledLinesReading
+from emb_pipeline.readers.formats.mediawiki_dump import MediawikiDumpReading
+from emb_pipeline.readers.formats.medquad import MedquadReading
+from emb_pipeline.readers.formats.parquet import ParquetReading
+from emb_pipeline.readers.formats.pubmedqa import PubmedqaReading
+from emb_pipeline.readers.formats.text import TextReading
+from emb_pipeline.readers.formats.wikiextractor import WikiExtractorReading
+from emb_pipeline.readers.labeled_texts import LabeledText
+from emb_pipeline.readers.options import Reading
+
+TABLE_FORMATS = ("csv", "tsv", "jsonl", "parquet")
+"""Readers of rows with named columns."""
+
+
+class RowsOfFile(Protocol):
+    """The rows of one file, of any format."""
+
+    holds_texts: bool
+    """Whether all values are texts, as they stand in the file."""
+
+    def column_names(self, n_rows: int | None) -> list[str]:
+        """List the names of the columns; where each row names its own, those of the first rows, or of all."""
+
+    def rows(self, columns: Sequence[str], bad: BadRows | None) -> Iterator[tuple[int, tuple[object, ...]]]:
+        """Stream row number and the values of some columns."""
+
+    def label_names(self) -> dict[str, tuple[str, ...]]:
+        """Find the names that the file itself has for labels that are numbers, by column."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One format, and all that can be read from it.
+
+    Attributes
+    ----------
+    name : str
+        As it stands in YAML, under ``reader:``.
+    options : type of Reading
+        What YAML may say about it.
+    documents : str
+        ``module:name`` within the package of what streams id and text of each document; empty: no corpus is read from it.
+    labeled_texts : str
+        The same for labeled texts, which a classification is read from.
+    rows : str
+        The same for the rows of one file (`RowsOfFile`).
+    examples : str
+        What reads the examples of one kind of task; lines of a kind's own registry have it.
+    first_rows : str
+        What checks the first rows of the files of such a task; empty: they are not checked ahead.
+    most_checked : int, optional
+        Documents or labeled texts that are checked ahead, at most; by default all of the first rows.
+    reads : tuple of str
+        Other readers that it reads its files with.
+    """
+
+    name: str
+    options: type[Reading]
+    documents: str = ""
+    labeled_texts: str = ""
+    rows: str = ""
+    examples: str = ""
+    first_rows: str = ""
+    most_checked: int | None = None
+    reads: tuple[str, ...] = ()
+
+    def read_documents(self, reading: Any, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
+        """Stream id and text of each document."""
+        return cast("Iterator[tuple[str, str]]", _load(self.documents)(reading, raw, project, bad))
+
+    def read_labeled_texts(self, reading: Any, raw: Path, project: Path, bad: BadRows) -> Iterator[LabeledText]:
+        """Stream the labeled texts."""
+        return cast("Iterator[LabeledText]", _load(self.labeled_texts)(reading, raw, project, bad))
+
+    def open_rows(self, file: NamedFile, reading: Any) -> RowsOfFile:
+        """Open the rows of one file."""
+        return cast(RowsOfFile, _load(self.rows)(file, reading))
+
+    def read_examples(self, reading: Any, raw: Path, project: Path, bad: BadRows) -> Any:
+        """Read the examples of a task."""
+        return _load(self.examples)(reading, raw, project, bad)
+
+    def check_first_rows(self, reading: Any, raw: Path, project: Path, bad: BadRows) -> None:
+        """Check the first rows of every file that is there; see `emb_pipeline.readers.files.first_rows`."""
+        if self.first_rows:
+            _load(self.first_rows)(reading, raw, project, bad)
+
+
+def by_name(*readers: Reader) -> Mapping[str, Reader]:
+    """Key readers by their names."""
+    return {reader.name: reader for reader in readers}
+
+
+def reading_of(readers: Iterable[Reader]) -> Any:
+    """Build the type that YAML is validated with: a choice of the readers' options by ``reader:``."""
+    options = [reader.options for reader in readers]
+    return options[0] if len(options) == 1 else Annotated[reduce(or_, options), Field(discriminator="reader")]
+
+
+def _load(place: str) -> Callable[..., Any]:
+    module, _, name = place.partition(":")
+    return cast("Callable[..., Any]", getattr(import_module(f"emb_pipeline.{module}"), name))
+
+
+READERS: Mapping[str, Reader] = by_name(
+    Reader(
+        "csv",
+        CsvReading,
+        documents="readers.table_texts:read_documents",
+        labeled_texts="readers.table_texts:read_labeled_texts",
+        rows="readers.formats.delimited:DelimitedRows",
+    ),
+    Reader(
+        "tsv",
+        TsvReading,
+        documents="readers.table_texts:read_documents",
+        labeled_texts="readers.table_texts:read_labeled_texts",
+        rows="readers.formats.delimited:DelimitedRows",
+    ),
+    Reader(
+        "jsonl",
+        JsonlReading,
+        documents="readers.table_texts:read_documents",
+        labeled_texts="readers.table_texts:read_labeled_texts",
+        rows="readers.formats.json_lines:JsonRows",
+    ),
+    Reader(
+        "parquet",
+        ParquetReading,
+        documents="readers.table_texts:read_documents",
+        labeled_texts="readers.table_texts:read_labeled_texts",
+        rows="readers.formats.parquet:ParquetRows",
+    ),
+    Reader(
+        "labelled_lines",
+        LabelledLinesReading,
+        documents="readers.formats.labeled_lines:read_documents",
+        labeled_texts="readers.formats.labeled_lines:read_labeled_texts",
+    ),
+    Reader(
+        "fasttext",
+        FastTextReading,
+        documents="readers.formats.fasttext:read_documents",
+        labeled_texts="readers.formats.fasttext:read_labeled_texts",
+    ),
+    Reader(
+        "class_folders",
+        ClassFoldersReading,
+        documents="readers.formats.class_folders:read_documents",
+        labeled_texts="readers.formats.class_folders:read_labeled_texts",
+    ),
+    Reader("wikiextractor", WikiExtractorReading, documents="readers.formats.wikiextractor:read_documents"),
+    Reader(
+        "mediawiki_dump", MediawikiDumpReading, documents="readers.formats.mediawiki_dump:read_documents", most_checked=20
+    ),
+    Reader("text", TextReading, documents="readers.formats.text:read_documents"),
+    Reader("iob", IobReading, documents="readers.formats.iob:read_documents"),
+    Reader("medquad", MedquadReading, documents="readers.formats.medquad:read_documents"),
+    Reader("docstrings", DocstringsReading, documents="readers.docstrings.packages:read_documents", most_checked=0),
+    Reader("pubmedqa", PubmedqaReading, labeled_texts="readers.formats.pubmedqa:read_labeled_texts", most_checked=0),
+    Reader(
+        "docstring_subpackages",
+        DocstringSubpackagesReading,
+        labeled_texts="readers.docstrings.packages:read_labeled_texts",
+        most_checked=0,
+    ),
+)
+"""Readers of corpora and of labeled texts. Kinds of task have registries of their own (``tasks/<kind>/sources.py``)."""
+
+if TYPE_CHECKING:
+    CorpusReading: TypeAlias = Any
+else:
+    CorpusReading = reading_of(reader for reader in READERS.values() if reader.documents)
+"""Anything that unlabeled text can be read from."""

@@ -1,0 +1,203 @@
+"""Labeled texts of any format, each checked as it comes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pyarrow as pa
+
+from emb_pipeline.errors import DataError
+from emb_pipeline.readers.bad_rows import BadRows
+from emb_pipeline.readers.registry import READERS, reading_of
+from emb_pipeline.tasks import audit
+from emb_pipeline.tasks.reading import (
+    ExamplesReader,
+    Tables,
+    left_out_table,
+    texts_outside_training,
+    tokenizer_of,
+    with_left_out,
+)
+from emb_pipeline.text.seen import SEEN, seen_classification, with_near_groups
+from emb_pipeline.text.texts import tokenised
+
+if TYPE_CHECKING:
+    ClassificationReading: TypeAlias = Any
+else:
+    ClassificationReading = reading_of(reader for reader in READERS.values() if reader.labeled_texts)
+"""Anything that labeled texts can be read from."""
+
+EXAMPLES_SCHEMA = pa.schema(
+    [("example_id", pa.string()), ("text", pa.string()), ("label", pa.string()), ("split", pa.string())]
+)
+GROUP = pa.field("group", pa.string())
+"""A further column of examples, where the reading names one: examples of one group stay in one fold."""
+_FILL_IN = (
+    "fill it in or drop the row, or say 'empty: leave_out' (in tables NaN, None and NaT count as empty; 'missing: []' takes "
+    "them as words)"
+)
+
+
+class ClassificationReader(ExamplesReader):
+    """Labelled texts: table ``examples``."""
+
+    readings = ClassificationReading
+
+    def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
+        """Labelled texts; each class can be learnt and tested."""
+        bad = BadRows.of(reading)
+        examples = read_classification(reading, raw, project, bad)
+        audit.require_evaluable(examples, name)
+        tables = with_near_groups(tokenised({"examples": examples}, tokenizer_of(reading)))
+        return {**tables, SEEN: seen_classification(tables)} | left_out_table(bad, examples)
+
+    def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
+        """Check texts, labels and splits."""
+        check_first_rows(reading, raw, project)
+
+    def audit(self, tables: Tables) -> pa.Table:
+        """Duplicates, leakage and label conflicts."""
+        return with_left_out(audit.audit_classification(tables["examples"], tables[SEEN]), tables)
+
+    def held_out(self, tables: Tables) -> list[str]:
+        """Texts outside the training part; all of them where folds are drawn."""
+        return texts_outside_training(tables["examples"])
+
+
+def read_classification(reading: ClassificationReading, raw: Path, project: Path, bad: BadRows | None = None) -> pa.Table:
+    """Read labelled texts.
+
+    Parameters
+    ----------
+    reading : ClassificationReading
+        Where the texts, labels and splits are.
+    raw, project : Path
+        Folder that public sources are fetched to, and the one that paths are relative to.
+    bad : BadRows, optional
+        Counts the rows that are left out; by default as the reading says.
+
+    Returns
+    -------
+    pa.Table
+        example_id, text, label, split (train, validation, test; null throughout where there is no official split), and
+        group, where the reading names a column for it.
+
+    Raises
+    ------
+    DataError
+        A text, label or group is empty, a label or split is unknown, an id repeats, a split is empty, a class has one
+        example, there are fewer than two classes, or a file is missing, damaged or not what the reading says.
+    """
+    with bad or BadRows.of(reading) as bad:
+        examples = _check_examples(reading, raw, project, bad)
+    place = reading.origin
+    splits = getattr(reading, "splits", None) or (("train", "test") if getattr(reading, "split", None) else ())
+    for split in splits:
+        _require_split(examples, split, place, bad)
+    return examples.table(
+        place,
+        bad,
+        min_examples=getattr(reading, "min_examples", None),
+        grouped=getattr(reading, "group", None) is not None,
+    )
+
+
+def check_first_rows(reading: ClassificationReading, raw: Path, project: Path) -> None:
+    """Check the first rows of every file that is there, one by one; see `emb_pipeline.readers.files.first_rows`.
+
+    Raises
+    ------
+    DataError
+        As for `read_classification`, except for what only the whole can tell.
+    """
+    with BadRows.of(reading) as bad:
+        _check_examples(reading, raw, project, bad, READERS[reading.reader].most_checked)
+
+
+def _check_examples(
+    reading: ClassificationReading, raw: Path, project: Path, bad: BadRows, at_most: int | None = None
+) -> _Examples:
+    examples = _Examples(getattr(reading, "labels", None))
+    found = READERS[reading.reader].read_labeled_texts(reading, raw, project, bad)
+    for place, example_id, text, label, split, group in islice(found, at_most):
+        if bad.leaves_out_empty and not (text.strip() and label.strip()):
+            bad.leave_out_empty(place)
+            continue
+        try:
+            examples.add(place, example_id, text, label, split, group)
+        except DataError as error:
+            bad.take(error)
+    return examples
+
+
+class _Examples:
+    """Labelled texts, each checked as it comes."""
+
+    def __init__(self, labels: Sequence[str] | None) -> None:
+        self._labels = None if labels is None else set(labels)
+        self._rows: list[tuple[str, str, str, str | None, str | None]] = []
+        self._places: dict[str, str] = {}
+        self._first_of: dict[str, str] = {}
+
+    def add(self, place: str, example_id: str, text: str, label: str, split: str | None, group: str | None) -> None:
+        label = label.strip()
+        if not text or text.isspace():
+            raise DataError(place, "the text is empty", _FILL_IN)
+        if not label:
+            raise DataError(place, "the label is empty", _FILL_IN)
+        if self._labels is not None and label not in self._labels:
+            raise DataError(
+                place, f"label {label!r} is not among {sorted(self._labels)}", "add it under 'labels' or drop the row"
+            )
+        if group is not None and not group.strip():
+            raise DataError(place, "the group is empty", "give each example a group, or leave 'group' out")
+        if example_id in self._places:
+            raise DataError(
+                place, f"id '{example_id}' was used by {self._places[example_id]}", "give each example its own id"
+            )
+        self._places[example_id] = place
+        self._first_of.setdefault(label, place)
+        self._rows.append((example_id, text, label, split, group))
+
+    def table(self, place: str, bad: BadRows, *, min_examples: int | None, grouped: bool) -> pa.Table:
+        sizes = Counter(label for _, _, label, _, _ in self._rows)
+        if min_examples is not None:
+            self._rows = [row for row in self._rows if sizes[row[2]] >= min_examples]
+            sizes = Counter({label: size for label, size in sizes.items() if size >= min_examples})
+        if len(sizes) < 2:
+            found = f"only the class '{next(iter(sizes))}'" if sizes else "no example"
+            found += f" of {min_examples} examples or more" if min_examples else ""
+            raise DataError(
+                place,
+                f"there is {found}{_text_of_left_out(bad)}",
+                "a classification task needs two classes; check file, label column and splits",
+            )
+        for label, size in sizes.items():
+            if size == 1:
+                remedy = "add another, merge the class with one that it belongs to, or drop the row"
+                raise DataError(self._first_of[label], f"class '{label}' has this one example", remedy)
+        schema = EXAMPLES_SCHEMA.append(GROUP) if grouped else EXAMPLES_SCHEMA
+        columns = list(zip(*self._rows, strict=True))[: len(schema)]
+        return pa.Table.from_arrays([pa.array(column, pa.string()) for column in columns], schema=schema)
+
+    @property
+    def splits(self) -> set[str | None]:
+        return {split for _, _, _, split, _ in self._rows}
+
+
+def _text_of_left_out(bad: BadRows) -> str:
+    n_out = bad.n_skipped + bad.n_empty
+    return f" ({n_out:,} rows were left out; the first: {(bad.skipped or bad.empty_places)[0]})" if n_out else ""
+
+
+def _require_split(examples: _Examples, split: str, place: str, bad: BadRows) -> None:
+    if split not in examples.splits:
+        raise DataError(
+            place,
+            f"the split '{split}' has no example{_text_of_left_out(bad)}",
+            "correct 'splits' or the split column, or leave them out to be evaluated by folds",
+        )

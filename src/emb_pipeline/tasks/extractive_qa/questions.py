@@ -1,0 +1,132 @@
+"""Questions of SQuAD's files as a table, in training, validation and test part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pyarrow as pa
+
+from emb_pipeline.errors import DataError
+from emb_pipeline.readers.bad_rows import BadRows
+from emb_pipeline.readers.files import named_files
+from emb_pipeline.readers.formats.squad import Question, squad_questions
+from emb_pipeline.tasks.extractive_qa.sources import SquadAnswersReading
+from emb_pipeline.text.hashing import text_hash
+
+QUESTIONS_SCHEMA = pa.schema(
+    [
+        ("example_id", pa.string()),
+        ("text", pa.string()),
+        ("context", pa.string()),
+        ("context_id", pa.string()),
+        ("answers", pa.list_(pa.string())),
+        ("answer_starts", pa.list_(pa.int64())),
+        ("split", pa.string()),
+    ]
+)
+"""``text`` is the question; an answer starts at so many characters of the context."""
+FEWEST_ARTICLES = 3
+"""Articles that a split into training, validation and test part needs."""
+
+
+def read_squad(reading: SquadAnswersReading, raw: Path, project: Path, bad: BadRows) -> pa.Table:
+    """Read questions, each with a context and the spans that answer it.
+
+    Without files for each split, whole articles are drawn for the test and the validation part by the hash of their title,
+    so that no paragraph, and no neighbour of one, stands in two parts.
+
+    Parameters
+    ----------
+    reading : SquadAnswersReading
+        Where they are.
+    raw : Path
+        Folder that public sources are fetched to.
+    project : Path
+        Folder that paths are relative to.
+    bad : BadRows
+        Takes nothing: a file of questions is whole, or it is refused.
+
+    Returns
+    -------
+    pa.Table
+        Of schema QUESTIONS_SCHEMA.
+
+    Raises
+    ------
+    DataError
+        As for `squad_questions`; an id repeats, too few articles, or a part without a question.
+    """
+    place = reading.origin
+    if reading.splits is None:
+        questions = [
+            question for file in named_files(reading, raw, project) for question in squad_questions(file, reading.encoding)
+        ]
+        split_of = _split_by_article(questions, reading, place)
+        found = [(question, split_of[question.title]) for question in questions]
+    else:
+        found = [
+            (question, split)
+            for split, glob in reading.splits.items()
+            for file in named_files(reading, raw, project, glob=glob)
+            for question in squad_questions(file, reading.encoding)
+        ]
+    _require_unique(question for question, _ in found)
+    if reading.max_questions is not None:
+        found.sort(key=lambda pair: text_hash(pair[0].question_id))
+        found = sorted(found[: reading.max_questions], key=lambda pair: pair[0].question_id)
+    for split in ("train", "test"):
+        if not any(part == split for _, part in found):
+            raise DataError(place, f"the split '{split}' has no question", "correct 'splits', or take more questions")
+    columns = zip(
+        *(
+            (each.question_id, each.question, each.context, each.context_id, each.answers, each.starts, split)
+            for each, split in found
+        ),
+        strict=True,
+    )
+    return pa.Table.from_arrays(
+        [pa.array(column, field.type) for column, field in zip(columns, QUESTIONS_SCHEMA, strict=True)],
+        schema=QUESTIONS_SCHEMA,
+    )
+
+
+def check_squad(reading: SquadAnswersReading, raw: Path, project: Path, bad: BadRows) -> None:
+    """Check the first questions of every file that is there; see `emb_pipeline.readers.files.first_rows`.
+
+    Raises
+    ------
+    DataError
+        As for `squad_questions`.
+    """
+    globs = [None] if reading.splits is None else list(reading.splits.values())
+    for file in (file for glob in globs for file in named_files(reading, raw, project, glob=glob)):
+        for _ in squad_questions(file, reading.encoding):
+            pass
+
+
+def _split_by_article(questions: Iterable[Question], reading: SquadAnswersReading, place: str) -> dict[str, str]:
+    titles = sorted({question.title for question in questions}, key=text_hash)
+    if len(titles) < FEWEST_ARTICLES:
+        raise DataError(
+            place,
+            f"has {len(titles)} articles with answered questions, too few to split",
+            f"give at least {FEWEST_ARTICLES}, or name files: 'splits: {{train: …, test: …}}'",
+        )
+    n_test = max(1, round(reading.test_share * len(titles)))
+    n_validation = max(1, round(reading.validation_share * len(titles)))
+    if n_test + n_validation >= len(titles):
+        raise DataError(
+            place, f"{len(titles)} articles leave none to train on", "lower test_share or validation_share, or add articles"
+        )
+    names = ["test"] * n_test + ["validation"] * n_validation + ["train"] * (len(titles) - n_test - n_validation)
+    return dict(zip(titles, names, strict=True))
+
+
+def _require_unique(questions: Iterable[Question]) -> None:
+    places: dict[str, str] = {}
+    for question in questions:
+        if question.question_id in places:
+            reason = f"its id was used at {places[question.question_id]}"
+            raise DataError(question.place, reason, "give each question its own id")
+        places[question.question_id] = question.place

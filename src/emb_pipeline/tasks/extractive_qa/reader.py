@@ -1,0 +1,46 @@
+"""Questions, contexts and the spans that answer them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from emb_pipeline.embeddings.extras import require_packages
+from emb_pipeline.readers.bad_rows import BadRows
+from emb_pipeline.readers.registry import reading_of
+from emb_pipeline.tasks import audit
+from emb_pipeline.tasks.extractive_qa.sources import READERS
+from emb_pipeline.tasks.reading import ExamplesReader, Tables, require_own_words
+from emb_pipeline.text.seen import SEEN, seen_questions
+
+
+class ExtractiveReader(ExamplesReader):
+    """Questions, contexts and the spans that answer them: table ``questions``."""
+
+    readings = reading_of(READERS.values())
+
+    def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
+        """Questions with their contexts and answers."""
+        require_own_words(reading, name)
+        require_packages(name, "torch")
+        questions = READERS[reading.reader].read_examples(reading, raw, project, BadRows.of(reading))
+        contexts = list(zip(questions["context"].to_pylist(), questions["split"].to_pylist(), strict=True))
+        for part in ("train", "test"):
+            audit.require_units([context for context, split in contexts if split == part], name, f"contexts in '{part}'")
+        return {"questions": questions, SEEN: seen_questions({"questions": questions})}
+
+    def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
+        """Check questions and answers."""
+        READERS[reading.reader].check_first_rows(reading, raw, project, BadRows.of(reading))
+
+    def audit(self, tables: Tables) -> pa.Table:
+        """Leakage, answers that words cannot hit, several answers."""
+        return audit.audit_extractive(tables["questions"], tables[SEEN])
+
+    def held_out(self, tables: Tables) -> list[str]:
+        """Questions outside the training part, and their contexts."""
+        table = tables["questions"]
+        rows = zip(*(table[column].to_pylist() for column in ("text", "context", "split")), strict=True)
+        return list(dict.fromkeys(text for *texts, split in rows if split != "train" for text in texts))

@@ -1,0 +1,224 @@
+"""Files of interactions: who took what and when."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from emb_pipeline.errors import DataError
+from emb_pipeline.readers.bad_rows import BadRows
+from emb_pipeline.readers.files import NamedFile, named_files
+from emb_pipeline.readers.options import PlacedReading, TabularReading
+from emb_pipeline.readers.tables import column_names, identified_texts, rows, table_of, values_of_rows
+from emb_pipeline.readers.values import identifier, text_of
+from emb_pipeline.tasks.audit import AuditLines
+from emb_pipeline.tasks.recommendation.sources import InteractionsReading
+
+RATINGS = frozenset("rating ratings stars score".split())
+"""Names that columns with ratings have in published data sets."""
+_LOOKED_AT = 1000
+"""Rows of JSON lines whose keys are the columns."""
+
+
+@dataclass(frozen=True, eq=False)
+class InteractionLog:
+    """Interactions by the numbers of their users and items."""
+
+    users: np.ndarray
+    items: np.ndarray
+    times: np.ndarray
+    weights: np.ndarray | None
+    user_ids: list[str]
+    item_ids: list[str]
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def take(self, rows: np.ndarray) -> InteractionLog:
+        weights = None if self.weights is None else self.weights[rows]
+        return InteractionLog(self.users[rows], self.items[rows], self.times[rows], weights, self.user_ids, self.item_ids)
+
+
+def read_interactions(
+    reading: InteractionsReading, raw: Path, project: Path, bad: BadRows
+) -> tuple[InteractionLog, dict[str, str] | None, AuditLines]:
+    """Read the interactions, the text of each item (None where no file of items is named), and what was left out."""
+    left_out = AuditLines()
+    texts = _item_texts(reading, raw, project, bad)
+    return _log(reading, raw, project, texts, left_out, bad), texts, left_out
+
+
+def check_interactions(reading: InteractionsReading, raw: Path, project: Path, bad: BadRows) -> None:
+    """Check the first rows."""
+    _item_texts(reading, raw, project, bad)
+    for _ in _interactions(reading, raw, project, None, bad):
+        pass
+
+
+def _item_texts(reading: InteractionsReading, raw: Path, project: Path, bad: BadRows) -> dict[str, str] | None:
+    """The text of each item; None where no file of items is named."""
+    if reading.items is None:
+        return None
+    id_column = reading.item_id or reading.item
+    return identified_texts(
+        _item_files(reading, raw, project), id_column, reading.text, partial(_item_table, reading=reading), bad
+    )
+
+
+def _item_table(file: NamedFile, reading: InteractionsReading) -> TabularReading:
+    return table_of(file, reading.model_copy(update={"columns": reading.item_columns}))
+
+
+def _item_files(reading: InteractionsReading, raw: Path, project: Path) -> list[NamedFile]:
+    if reading.path is not None:
+        return named_files(PlacedReading(path=reading.items), raw, project)
+    return named_files(reading, raw, project, glob=reading.items)
+
+
+def _log(
+    reading: InteractionsReading,
+    raw: Path,
+    project: Path,
+    texts: dict[str, str] | None,
+    left_out: AuditLines,
+    bad: BadRows,
+) -> InteractionLog:
+    user_of: dict[str, int] = {}
+    item_of: dict[str, int] = {}
+    users, items, times, weights = [], [], [], []
+    n_rows = 0
+    for found in _interactions(reading, raw, project, texts, bad):
+        n_rows += 1
+        if found is not None:
+            user, item, seconds, weight = found
+            users.append(user_of.setdefault(user, len(user_of)))
+            items.append(item_of.setdefault(item, len(item_of)))
+            times.append(seconds)
+            weights.append(weight)
+    bad.raise_all()
+    if reading.rating:
+        note = f"interactions with a {reading.rating} below {reading.min_rating:g}: left out"
+        left_out.add("below_min_rating", n_rows - len(users), n_rows, note, severity="size")
+    if not users:
+        raise DataError(
+            str(reading.source or reading.path or reading.package),
+            "there is no interaction" + (f" with a {reading.rating} of {reading.min_rating:g} or more" if n_rows else ""),
+            "check 'files', the columns and 'min_rating'",
+        )
+    numbers = np.array(users), np.array(items), np.array(times, dtype=np.float64)
+    return InteractionLog(*numbers, np.array(weights) if reading.weight else None, list(user_of), list(item_of))
+
+
+def _interactions(
+    reading: InteractionsReading, raw: Path, project: Path, texts: dict[str, str] | None, bad: BadRows
+) -> Iterator[tuple[str, str, float, float] | None]:
+    """Stream user, item, time and weight of each row that can be used; None for one whose rating is too low."""
+    timed = reading.split != "leave_random"
+    optional = [reading.timestamp if timed else None, reading.rating or None, reading.weight]
+    columns = [reading.user, reading.item, *(column for column in optional if column is not None)]
+    for file in named_files(reading, raw, project):
+        for number, (given_user, given_item, *others) in _values(file, reading, columns, bad):
+            place = f"{file.name}, row {number}"
+            try:
+                user = identifier(text_of(given_user, place, reading.user))
+                item = identifier(text_of(given_item, place, reading.item))
+                if bad.leaves_out_empty and not (user and item):
+                    bad.leave_out_empty(place)
+                    continue
+                for column, value in ((reading.user, user), (reading.item, item)):
+                    if not value:
+                        raise DataError(place, f"{column} is empty", "fill it in or drop the row, or say 'empty: leave_out'")
+                if texts is not None and item not in texts:
+                    raise DataError(place, f"item '{item}' is not in {reading.items}", "add it there or drop the row")
+                seconds = _seconds(others.pop(0), place, reading.timestamp) if timed else math.nan
+                rating = _rating(others.pop(0), place, reading.rating) if reading.rating else math.inf
+                weight = _weight(others.pop(0), place, reading) if reading.weight else 1.0
+            except DataError as error:
+                bad.take(error)
+                continue
+            yield None if rating < float(reading.min_rating or 0) else (user, item, seconds, weight)
+
+
+def _values(
+    file: NamedFile, reading: InteractionsReading, columns: list[str], bad: BadRows
+) -> Iterator[tuple[int, tuple[object, ...]]]:
+    table = table_of(file, reading)
+    _require_named(file, reading, column_names(file, table, _LOOKED_AT), columns)
+    if table.reader in ("csv", "tsv"):
+        yield from rows(file, table, columns, bad)
+    else:
+        yield from values_of_rows(file, table, columns, bad)
+
+
+def _require_named(file: NamedFile, reading: InteractionsReading, existing: list[str], wanted: list[str]) -> None:
+    """Refuse interactions whose time is missing, or whose ratings nobody asked for: a dislike would count as a like."""
+    if reading.timestamp in wanted and existing and reading.timestamp not in existing:
+        raise DataError(
+            file.name,
+            f"there is no column '{reading.timestamp}'",
+            f"name the time ('timestamp: …'), one of {existing[:20]}, or say 'split: leave_random' where no time is known",
+        )
+    ratings = [column for column in existing if column.strip().casefold() in RATINGS and column not in wanted]
+    if reading.rating is None and ratings:
+        raise DataError(
+            file.name,
+            f"the column '{ratings[0]}' looks like a rating and is not named",
+            f"say from where on it is a like, 'rating: {ratings[0]}' with 'min_rating: 4' or so, or that every row is one, "
+            "'rating: false'",
+        )
+
+
+def _weight(value: object, place: str, reading: InteractionsReading) -> float:
+    try:
+        weight = _finite(float(value))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        weight = 0
+    if weight <= 0:
+        remedy = "weights are numbers above 0: correct it, drop the row, or leave 'weight' out"
+        raise DataError(place, f"{reading.weight} {value!r} is no weight", remedy)
+    return math.log2(1 + weight) if reading.weight_scale == "log" else weight
+
+
+def _seconds(value: object, place: str, column: str) -> float:
+    """A time as a number; a date without a zone is taken as UTC."""
+    if value is None or value == "":
+        raise DataError(place, f"{column} is empty", "fill it in or drop the row")
+    moment = value
+    if isinstance(value, str):
+        try:
+            return _finite(float(value))
+        except ValueError:
+            try:
+                moment = datetime.fromisoformat(value.strip())
+            except ValueError:
+                moment = None
+    if isinstance(moment, datetime):
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    if isinstance(moment, date):
+        return datetime(moment.year, moment.month, moment.day, tzinfo=UTC).timestamp()
+    if isinstance(moment, int | float | Decimal) and not isinstance(moment, bool) and math.isfinite(moment):
+        return float(moment)
+    raise DataError(
+        place, f"{column} {value!r} is no time", "write a number, or a date as in 2024-05-31 or 2024-05-31T18:30:00+02:00"
+    )
+
+
+def _rating(value: object, place: str, column: str) -> float:
+    try:
+        return _finite(float(value))  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        remedy = "correct it, or leave 'rating' and 'min_rating' out if every row is a like"
+        raise DataError(place, f"{column} {value!r} is no number", remedy) from error
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise ValueError(value)
+    return value

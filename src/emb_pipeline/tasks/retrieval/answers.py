@@ -1,0 +1,156 @@
+"""Questions and the texts that answer them: MedQuAD, SQuAD, LiveQA, docstrings, and any pairs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Container, Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from emb_pipeline.errors import DataError
+from emb_pipeline.readers.bad_rows import BadRows
+from emb_pipeline.readers.docstrings import packages as docstrings
+from emb_pipeline.readers.docstrings.options import DocstringRetrievalReading
+from emb_pipeline.readers.files import named_files
+from emb_pipeline.readers.formats.liveqa import LiveqaReading, liveqa_judgments
+from emb_pipeline.readers.formats.medquad import MedquadReading, medquad_pairs
+from emb_pipeline.readers.formats.squad import squad_questions
+from emb_pipeline.tasks.retrieval.collection import (
+    RetrievalTables,
+    own_passages,
+    pairs_table,
+    passages_table,
+    qrels_table,
+    queries_table,
+    texts_table,
+    words_of,
+)
+from emb_pipeline.tasks.retrieval.sources import OwnPassage, PairsReading, SquadReading
+from emb_pipeline.text.hashing import text_hash
+
+
+def read_medquad(reading: MedquadReading, raw: Path, project: Path, bad: BadRows) -> RetrievalTables:
+    """Read the questions of MedQuAD and their answers."""
+    return tables_of_answers(chain.from_iterable(map(medquad_pairs, named_files(reading, raw, project))), reading)
+
+
+def read_squad(reading: SquadReading, raw: Path, project: Path, bad: BadRows) -> RetrievalTables:
+    """Read the questions of SQuAD and the paragraphs that answer them."""
+    return tables_of_answers(_squad_pairs(reading, raw, project), reading)
+
+
+def check_squad(reading: SquadReading, raw: Path, project: Path, bad: BadRows) -> None:
+    """Check the first questions of every file."""
+    for _ in _squad_pairs(reading, raw, project):
+        pass
+
+
+def read_liveqa(reading: LiveqaReading, raw: Path, project: Path, bad: BadRows) -> RetrievalTables:
+    """Read the questions of LiveQA and their judged answers."""
+    found = liveqa_judgments(reading, raw, project)
+    return RetrievalTables(queries_table(found.questions, ()), passages_table(found.answers), qrels_table(found.grades))
+
+
+def read_docstrings(reading: DocstringRetrievalReading, raw: Path, project: Path, bad: BadRows) -> RetrievalTables:
+    """Read summaries of docstrings as queries, their bodies as passages."""
+    table = docstrings.docstring_table(reading.packages, raw / docstrings.CACHE)
+    return RetrievalTables(
+        *docstrings.summary_retrieval(
+            table,
+            max_queries=reading.max_queries,
+            training_queries=reading.training_queries,
+            max_passages=reading.max_passages,
+            min_tokens=reading.min_tokens,
+            min_body_tokens=reading.min_body_tokens,
+            test_share=reading.test_share,
+        )
+    )
+
+
+def _squad_pairs(reading: SquadReading, raw: Path, project: Path) -> Iterator[tuple[str, str, str, str]]:
+    """Stream place, id, question and paragraph."""
+    for file in named_files(reading, raw, project):
+        for question in squad_questions(file, reading.encoding):
+            yield question.place, question.question_id, question.question, question.context
+
+
+class PairsByWords:
+    """Queries with passages that were judged for them; those of equal words are one, with the highest grade.
+
+    A query belongs to the split that it is first met in; what other splits say of it is checked, and left out.
+    """
+
+    def __init__(self) -> None:
+        self._queries: dict[str, tuple[str, str]] = {}
+        self._passages: dict[str, tuple[str, str]] = {}
+        self.split_of: dict[str, str] = {}
+        self.grades: dict[tuple[str, str], float] = {}
+        self.groups: dict[str, str] = {}
+
+    def add(
+        self,
+        place: str,
+        pair_id: str,
+        query: str,
+        passage: str,
+        grade: float = 1,
+        split: str = "test",
+        group: str | None = None,
+    ) -> None:
+        """Take a pair in."""
+        for kind, text in (("query", query), ("passage", passage)):
+            if not text.strip():
+                raise DataError(place, f"the {kind} is empty", "fill it in or drop the row")
+        query_id = _one_of(self._queries, f"q:{pair_id}", query)
+        if group is not None:
+            self.groups.setdefault(query_id, group)
+        if self.split_of.setdefault(query_id, split) == split:
+            passage_id = _one_of(self._passages, f"p:{pair_id}", passage)
+            self.grades[query_id, passage_id] = max(grade, self.grades.get((query_id, passage_id), -math.inf))
+
+    def queries_by_hash(self) -> list[str]:
+        """Their ids, in an order that looks random."""
+        return [self._queries[words][0] for words in sorted(self._queries, key=text_hash)]
+
+    def tables(
+        self, tested: Iterable[str], training: Container[str], exclude_self: OwnPassage | None = None
+    ) -> RetrievalTables:
+        """These queries, and all passages, in the order of a hash of their words (see `passages_table`)."""
+        tested = set(tested)
+        queries = {query_id: text for query_id, text in self._queries.values() if query_id in tested or query_id in training}
+        passages = dict(self._passages[words] for words in sorted(self._passages, key=text_hash))
+        own = own_passages(queries, passages, exclude_self)
+        grades = {pair: grade for pair, grade in self.grades.items() if pair[0] in queries and pair not in own}
+        excluded = None if exclude_self is None else pairs_table(own)
+        texts = texts_table("passage_id", passages)
+        return RetrievalTables(queries_table(queries, training, self.groups), texts, qrels_table(grades), excluded)
+
+
+def _one_of(known: dict[str, tuple[str, str]], new_id: str, text: str) -> str:
+    """The id of the known text of these words, or a new one."""
+    text = text.strip()
+    return known.setdefault(words_of(text), (new_id, text))[0]
+
+
+def tables_of_answers(
+    pairs: Iterable[tuple[Any, ...]], reading: PairsReading | MedquadReading | SquadReading
+) -> RetrievalTables:
+    """Build tables of place, id, query and passage of pairs: a query that repeats has all its passages as answers.
+
+    No passage of a query that is evaluated is among those of training queries.
+    """
+    found = PairsByWords()
+    for pair in pairs:
+        found.add(*pair)
+    if not found.grades:
+        raise DataError(
+            reading.origin, "there is no pair of query and passage", "check the file, and which columns are named"
+        )
+    by_hash = found.queries_by_hash()
+    n_tested = len(by_hash) if reading.max_queries is None else reading.max_queries
+    tested = set(by_hash[:n_tested])
+    answers = {passage_id for query_id, passage_id in found.grades if query_id in tested}
+    on_answers = {query_id for query_id, passage_id in found.grades if passage_id in answers}
+    others = [query_id for query_id in by_hash[n_tested:] if query_id not in on_answers]
+    return found.tables(tested, set(others[: reading.training_queries]), getattr(reading, "exclude_self", None))

@@ -1,0 +1,172 @@
+"""What queries, passages and the judgments between them are read from."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from emb_pipeline.readers.docstrings.options import DocstringRetrievalReading
+from emb_pipeline.readers.formats.liveqa import LiveqaReading
+from emb_pipeline.readers.formats.medquad import MedquadReading
+from emb_pipeline.readers.options import Columns, LenientReading, PlacedReading, SplitName, TableFormat
+from emb_pipeline.readers.registry import TABLE_FORMATS, Reader, by_name
+from emb_pipeline.text.tokenizer import TOKENIZER, Tokenizer
+
+OwnPassage = Literal["id", "text", "both"]
+GROUP_OF_QUERIES = (
+    "column of queries whose equal values are one group, and count together in intervals and tests: the user who asked, say"
+)
+
+
+class TablesReading(LenientReading):
+    """Retrieval from files of your own: queries, passages and judgments (csv, tsv, jsonl, parquet by suffix)."""
+
+    reader: Literal["tables"] = "tables"
+    queries: str = Field(min_length=1, description="file of the queries, relative to the project")
+    passages: str = Field(min_length=1, description="file of the passages, relative to the project")
+    qrels: str = Field(min_length=1, description="file of the judgments: query_id, passage_id and, if graded, relevance")
+    query_id: str = Field(default="query_id", description="column with the query's id, in queries and qrels")
+    passage_id: str = Field(default="passage_id", description="column with the passage's id, in passages and qrels")
+    text: Columns = Field(default="text", description="column with the text, or several, in queries and passages")
+    tokenizer: Tokenizer = Field(default="default", description=TOKENIZER)
+    relevance: str | Literal[False] | None = Field(
+        default=None,
+        description="column of qrels with the grade, 0 and below for irrelevant; 'relevance' where there is one; false: "
+        "every row is relevant",
+    )
+    qrels_format: Literal["table", "trec"] = Field(
+        default="table",
+        description="table: rows with a header; trec: query, iteration, passage and grade between white space (files that "
+        "end in .qrels or .trec are read so anyway)",
+    )
+    exclude_self: OwnPassage | None = Field(
+        default=None,
+        description="leave a query's own passage out of its ranking and its judgments, where queries are passages, too: the "
+        "one of its id, of its words (text), or of either (both)",
+    )
+    split: str | None = Field(
+        default=None,
+        description="column of queries that says train or test: embeddings may be fine-tuned on the former",
+    )
+    group: str | None = Field(default=None, min_length=1, description=GROUP_OF_QUERIES)
+    encoding: str = Field(default="utf-8", description="encoding of csv, tsv and jsonl files")
+    format: TableFormat | None = Field(
+        default=None, description="format of the files; by default the suffix of each says it"
+    )
+    delimiter: str | None = Field(
+        default=None, min_length=1, description="what stands between two fields of csv (by default ',') and tsv (a tab)"
+    )
+
+    @property
+    def origin(self) -> str:
+        """The file of the judgments."""
+        return self.qrels
+
+
+class BeirReading(LenientReading, PlacedReading):
+    """Retrieval from a folder of BEIR: corpus.jsonl, queries.jsonl and qrels/<split>.tsv, plain or packed."""
+
+    reader: Literal["beir"] = "beir"
+    test: str = Field(default="test", min_length=1, description="judgments to evaluate on: qrels/<this>.tsv")
+    training: str | None = Field(
+        default=None,
+        min_length=1,
+        description="judgments whose queries embeddings may be fine-tuned on, where they are not evaluated: train, say",
+    )
+    title: bool = Field(default=True, description="put a passage's title before its text")
+    group: str | None = Field(default=None, min_length=1, description=GROUP_OF_QUERIES)
+    encoding: str = Field(default="utf-8", description="encoding of the files")
+    exclude_self: OwnPassage | None = Field(
+        default=None,
+        description="leave a query's own passage out of its ranking and its judgments, where queries are passages, too: the "
+        "one of its id, of its words (text), or of either (both)",
+    )
+
+
+class PairsReading(LenientReading, PlacedReading):
+    """Retrieval from a file of pairs: a query and the passage that answers it (csv, tsv, jsonl, parquet by suffix)."""
+
+    reader: Literal["pairs"] = "pairs"
+    query: str = Field(default="query", description="column with the query")
+    passage: str = Field(default="passage", description="column with the passage")
+    group: str | None = Field(default=None, min_length=1, description=GROUP_OF_QUERIES)
+    relevance: str | Literal[False] | None = Field(
+        default=None,
+        description="column with the grade, 0 and below for irrelevant; without one, every pair is relevant; false says so "
+        "where a column looks like a grade",
+    )
+    exclude_self: OwnPassage | None = Field(
+        default=None,
+        description="leave a query's own passage out of its ranking and its judgments, where queries are passages, too: the "
+        "one of its id, of its words (text), or of either (both)",
+    )
+    splits: dict[SplitName, str] | None = Field(
+        default=None, description="glob of each split's own files: {train: train.csv, test: test.csv}"
+    )
+    only_mixed: bool = Field(
+        default=False, description="leave out queries whose judged passages are all relevant, or none of them"
+    )
+    encoding: str = Field(default="utf-8", description="encoding of csv, tsv and jsonl files")
+    format: TableFormat | None = Field(
+        default=None, description="format of the files; by default the suffix of each says it"
+    )
+    delimiter: str | None = Field(
+        default=None, min_length=1, description="what stands between two fields of csv (by default ',') and tsv (a tab)"
+    )
+    columns: tuple[str, ...] | None = Field(
+        default=None, description="column names, for csv and tsv files without a header line"
+    )
+    max_queries: int | None = Field(
+        default=None, ge=1, description="queries to evaluate on, sampled by hash; all by default"
+    )
+    training_queries: int = Field(
+        default=0, ge=0, description="further queries, not evaluated on, that embeddings may be fine-tuned on"
+    )
+
+
+class SquadReading(PlacedReading):
+    """Retrieval: the paragraph that answers a question, from SQuAD's JSON (1.1, or 2.0 without its impossible questions)."""
+
+    reader: Literal["squad"] = "squad"
+    encoding: str = Field(default="utf-8", description="encoding of the file")
+    max_queries: int | None = Field(
+        default=None, ge=1, description="questions to evaluate on, sampled by hash; all by default"
+    )
+    training_queries: int = Field(
+        default=0, ge=0, description="further questions, on other paragraphs, that embeddings may be fine-tuned on"
+    )
+
+
+READERS = by_name(
+    Reader(
+        "tables",
+        TablesReading,
+        examples="tasks.retrieval.tables:read_tables",
+        first_rows="tasks.retrieval.tables:check_tables",
+        reads=TABLE_FORMATS,
+    ),
+    Reader(
+        "beir",
+        BeirReading,
+        examples="tasks.retrieval.beir:read_beir",
+        first_rows="tasks.retrieval.beir:check_beir",
+        reads=("jsonl", "tsv"),
+    ),
+    Reader(
+        "pairs",
+        PairsReading,
+        examples="tasks.retrieval.pairs:read_pairs",
+        first_rows="tasks.retrieval.pairs:check_pairs",
+        reads=TABLE_FORMATS,
+    ),
+    Reader("medquad", MedquadReading, examples="tasks.retrieval.answers:read_medquad"),
+    Reader(
+        "squad",
+        SquadReading,
+        examples="tasks.retrieval.answers:read_squad",
+        first_rows="tasks.retrieval.answers:check_squad",
+    ),
+    Reader("liveqa", LiveqaReading, examples="tasks.retrieval.answers:read_liveqa"),
+    Reader("docstring_retrieval", DocstringRetrievalReading, examples="tasks.retrieval.answers:read_docstrings"),
+)
