@@ -104,6 +104,19 @@ def test_a_method_is_added_by_following_the_page(project: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_section_of_the_report_is_added_by_following_the_page(finished: Path) -> None:
+    cell = finished / "data/07_model_output/tiny/task/tfidf/topic/metrics.json"
+    before = cell.stat().st_mtime_ns
+    follow("add-a-report-section.md", finished)
+    page = (finished / "data/08_reporting/tiny/latest/report.html").read_text(encoding="utf-8")
+    assert page.index('href="#leaderboards"') < page.index('href="#rivals"') < page.index('href="#origins"')
+    section = page[page.index('<section id="rivals"') :].partition("</section>")[0]
+    assert "topic: behind the highest, in accuracy" in section and "search: behind the highest, in nDCG@10" in section
+    assert "<code>task.tfidf</code>" in section and "control.random_8" not in section
+    assert cell.stat().st_mtime_ns == before
+
+
+@pytest.mark.slow
 def test_a_kind_of_task_is_added_by_following_the_page(project: Path) -> None:
     follow("add-a-task-kind.md", project)
     rows = {row["embedding"]: row for row in leaderboard(project, "tiny") if row["task"] == "choice"}

@@ -13,11 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
 from emb_pipeline.deployment.bundle import Bundle
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
+from emb_pipeline.pipelines.report.nodes import STORED
+from emb_pipeline.reporting.tables import COLUMNS
 from tests.conftest import TOPICS, run_kedro
 
 NUMBERS = ["task", "embedding", "metric", "value", "ci_low", "ci_high", "n", "letters", "primary"]
@@ -100,6 +103,13 @@ def test_results_stand_at_their_fixed_places(sequential: Path) -> None:
         assert len(list((reporting / f"{name}.parquet").glob(f"*/{name}.parquet"))) == 1
     page = (reporting / "latest" / "report.html").read_text()
     assert page == next((reporting / "report.html").glob("*/report.html")).read_text()
+
+
+def test_tables_of_the_report_have_the_columns_of_their_schema(sequential: Path) -> None:
+    folder = sequential / "data/08_reporting/tiny"
+    for name in STORED:
+        newest = max(folder.glob(f"{name}.parquet/*/*.parquet"), default=folder / f"{name}.parquet")
+        assert pq.read_schema(newest).names == list(COLUMNS[name]), name
 
 
 def test_mlflow_holds_one_finished_run_per_cell(sequential: Path) -> None:

@@ -52,7 +52,7 @@ def render_report(
     str
         A complete HTML document of about 5 MB, nearly all of it plotly.js.
     """
-    report = Report(tables, run, figures or {})
+    report = Report(tables, run, {} if figures is None else figures)
     environment = make_environment()
     written = [(section, body) for section in sections if (body := render_section(section, report, environment)) is not None]
     return environment.get_template(PAGE).render(

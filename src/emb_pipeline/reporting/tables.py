@@ -32,8 +32,10 @@ Schema = Mapping[str, str]
 _TEXT, _NUMBER, _WHOLE, _FLAG = "string", "float64", "Int64", "bool"
 
 
-def _plain(schema: pa.Schema) -> Schema:
-    return dict.fromkeys(schema.names, "object")
+def columns_of(schema: pa.Schema) -> Schema:
+    """Give the columns of a table of Arrow with the types that pandas has for them."""
+    kinds = {pa.string(): _TEXT, pa.float64(): _NUMBER, pa.int64(): _WHOLE, pa.bool_(): _FLAG}
+    return {each.name: kinds.get(each.type, "object") for each in schema}
 
 
 FACTS: Schema = {
@@ -95,19 +97,19 @@ COLUMNS: Mapping[str, Schema] = {
     "any_difference": ANY_DIFFERENCE,
     "learning_curves": CURVES,
     "crossovers": CROSSOVERS,
-    "checks": _plain(diagnostics.CHECKS),
-    "neighbours": _plain(diagnostics.NEIGHBOURS),
+    "checks": columns_of(diagnostics.CHECKS),
+    "neighbours": columns_of(diagnostics.NEIGHBOURS),
     "overlaps": OVERLAPS,
-    "word_map": _plain(diagnostics.PLACES),
+    "word_map": columns_of(diagnostics.PLACES),
     "decision": {**CANDIDATES, **COSTS, "languages": _TEXT},
     "relaxations": RELAXATIONS,
     "joint_choice": JOINT_CHOICE,
     "sizes": SIZES,
     "vector_search": {**SEARCHES, "use_case": _TEXT},
     "failures": FAILURES,
-    "class_results": _plain(CLASS_RESULTS),
-    "confusions": _plain(CONFUSIONS),
-    "audit": {"scope": _TEXT, **dict.fromkeys(AUDIT.names, "object")},
+    "class_results": columns_of(CLASS_RESULTS),
+    "confusions": columns_of(CONFUSIONS),
+    "audit": {"scope": _TEXT, **columns_of(AUDIT)},
     "without_seen": dict.fromkeys(WITHOUT_SEEN, "object"),
     "embeddings": EMBEDDINGS,
     "corpora": CORPORA,

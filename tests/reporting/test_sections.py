@@ -1,0 +1,146 @@
+"""Each section renders alone, from tables that nodes write; without them it says nothing."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from typing import Any
+
+import jinja2
+import plotly.graph_objects as go
+import pytest
+from kedro.pipeline import Pipeline
+
+from emb_pipeline.experiment import expand_grid, experiment_from
+from emb_pipeline.pipelines import decide, measure, report
+from emb_pipeline.pipelines.facts import FACTS
+from emb_pipeline.pipelines.failures import FAILURES
+from emb_pipeline.pipelines.report import nodes
+from emb_pipeline.reporting import tables
+from emb_pipeline.reporting.registry import SECTIONS
+from emb_pipeline.reporting.report import make_environment, read_packaged, render_report, render_section
+from emb_pipeline.reporting.run import Run
+from emb_pipeline.reporting.section import Report, Section
+from emb_pipeline.reporting.tables import COLUMNS, ReportTables, empty_table
+from tests.reporting.tiny import TINY, tiny_report
+
+PHRASES = {
+    "answer": "task.tfidf</code> scores",
+    "deploy": "Deploy <code>task.tfidf</code>",
+    "compared": "ranked by accuracy",
+    "failed": "the loss is no number",
+    "leaderboards": "confusion table",
+    "origins": "p adjusted for the rows of a task",
+    "factors": "Domain instead of generic text",
+    "derived": "made from",
+    "methods": "figure-methods-topic",
+    "dimensions": "PIP loss",
+    "labels": "Up to 300 labels",
+    "diagnosis": "placed by t-SNE",
+    "audit": "50 of 200 test units",
+    "cost": "figure-cost-bytes_per_item-topic",
+    "search": "against all 9,000 passages",
+    "reproduce": "kedro run --env tiny",
+}
+OPTIONAL = {"deploy", "failed", "factors", "derived", "labels", "diagnosis", "search"}
+"""Sections that a report without their tables does not have."""
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.name)
+def test_a_section_renders_alone_from_tables_of_exactly_their_schema(section: Section) -> None:
+    written = render_section(section, tiny_report())
+    assert written is not None and PHRASES[section.name] in written
+    assert "nan" not in written.striptags().split()
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.name)
+def test_a_section_without_tables_says_nothing_or_why(section: Section) -> None:
+    written = render_section(section, Report(ReportTables(), Run("tiny")))
+    assert (written is None) == (section.name in OPTIONAL)
+
+
+@pytest.fixture(scope="module")
+def environment() -> jinja2.Environment:
+    return make_environment()
+
+
+@pytest.fixture(scope="module")
+def whole(environment: jinja2.Environment) -> dict[str, str | None]:
+    """Each section of the whole report."""
+    report = tiny_report()
+    return {section.name: render_section(section, report, environment) for section in SECTIONS}
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_every_table_is_shown_by_a_section(name: str, whole: dict[str, str | None], environment: jinja2.Environment) -> None:
+    without = tiny_report(**{name: empty_table(name)})
+    assert any(whole[section.name] != render_section(section, without, environment) for section in SECTIONS)
+
+
+def test_every_table_has_a_schema_and_rows_to_be_tested_with() -> None:
+    assert [each.name for each in fields(ReportTables)] == list(COLUMNS) == list(TINY)
+
+
+@pytest.fixture(scope="module")
+def steps() -> Pipeline:
+    """What measures, decides and reports on a task of each kind that has figures of its own, with corrupted text."""
+    spoilt = {"of": "domain.word2vec_8", "typos": [0.3]}
+    grid = {"corpora": ["domain", "generic"], "methods": {"word2vec": [8]}, "baselines": ["tfidf"], "spoilt": [spoilt]}
+    grid |= {"tasks": ["topic", "search"]}
+    tasks = {"topic": {"kind": "classification"}, "search": {"kind": "retrieval"}}
+    parameters = {"use_case": "x", "grid": grid, "tasks": tasks, "corpora": {"domain": {}, "generic": {}}}
+    experiment = experiment_from({**parameters, "embeddings": expand_grid(grid, {"word2vec": {}, "tfidf": {}})})
+    return Pipeline([stage.build(experiment) for stage in (measure, decide, report)])
+
+
+def test_every_table_is_written_by_a_node_or_gathered_by_the_page(steps: Pipeline) -> None:
+    (page,) = (step for step in steps.nodes if step.name.endswith("write_page"))
+    assert set(nodes.STORED) <= {name.rpartition(".")[2] for name in page.inputs if name in steps.all_outputs()}
+    assert set(COLUMNS) == {*nodes.STORED, *nodes.GATHERED}
+
+
+class Asked(dict[str, go.Figure]):
+    """No figures, but the names of those that were asked for."""
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.names = {*getattr(self, "names", ()), name}
+        return default
+
+
+def test_every_figure_of_a_section_is_drawn_by_a_node(steps: Pipeline) -> None:
+    asked, report = Asked(), tiny_report()
+    render_report(report.tables, report.run, figures=asked)
+    drawn = {name for name in steps.all_outputs() if name.endswith("_figure")}
+    of_any_task = {re.sub("^(topic|search)_", "<task>_", name.removesuffix("_figure")) for name in drawn}
+    assert {re.sub("^topic_", "<task>_", name) for name in asked.names} == of_any_task
+
+
+def test_facts_and_failures_have_the_columns_that_nodes_write() -> None:
+    assert set(tables.FACTS) <= set(FACTS)
+    assert set(tables.FAILURES) == set(FAILURES.names)
+
+
+def test_sections_are_called_differently_and_stand_in_the_contents() -> None:
+    report = tiny_report()
+    page = render_report(report.tables, report.run)
+    names = [section.name for section in SECTIONS]
+    assert len(set(names)) == len(names)
+    places = [page.index(f'<li><a href="#{name}">') for name in names]
+    assert places == sorted(places)
+    assert all(f'<section id="{name}"' in page for name in names)
+
+
+def test_a_section_of_a_user_stands_where_it_is_listed_and_escapes_what_it_shows() -> None:
+    own = Section("mine", "My section", lambda _: {"text": "<b>"}, markup="<p>{{ text }} on {{ run.use_case }}</p>")
+    page = render_report(ReportTables(), Run("tiny"), [own])
+    assert page.count("<section id=") == 1
+    assert '<h2 id="mine-title">My section</h2>' in page and "<p>&lt;b&gt; on tiny</p>" in page
+
+
+def test_every_template_is_of_a_section_or_included() -> None:
+    from importlib.resources import files
+
+    folder = files("emb_pipeline.reporting").joinpath("templates")
+    stored = {each.name.partition(".")[0] for each in folder.iterdir() if each.name.endswith(".j2")}
+    included = {name for name in stored if any(f'"{name}.html.j2"' in read_packaged(f"{each}.html.j2") for each in stored)}
+    assert stored == {*(section.name for section in SECTIONS), *included, "page", "macros"}

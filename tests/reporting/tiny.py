@@ -1,0 +1,194 @@
+"""Tables of a report of one task, with a few rows each and exactly the columns of their schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from emb_pipeline.reporting.run import Run
+from emb_pipeline.reporting.section import Report
+from emb_pipeline.reporting.tables import COLUMNS, ReportTables
+from tests.reporting.conftest import TOPIC, audit, comparisons, leaderboard, word_map
+
+DENSE, OTHER, BASELINE = "domain.word2vec_100", "generic.word2vec_100", "task.tfidf"
+ON_TOPIC = {"task": "topic", "metric": "accuracy"}
+CHANGE = {"difference": 0.061, "ci_low": 0.049, "ci_high": 0.073, "p": 0.001, "p_adjusted": 0.002, "n": 300}
+AVERAGE = {"design": "corpus × embedding", "factor": "corpus", "level_a": "domain", "level_b": "generic", "within": ""}
+CHOICE = {**ON_TOPIC, "best": BASELINE, "standing": "shown", "floor": "control.random_100", "margin": 0.01, "fits": True}
+
+
+def shaped(name: str, *rows: Mapping[str, Any]) -> pd.DataFrame:
+    """A table of the report: what a row leaves out is missing or false; what its schema does not name is an error."""
+    columns = COLUMNS[name]
+    unknown = {column for row in rows for column in row} - set(columns)
+    assert not unknown, f"{name} has no {sorted(unknown)}"
+    empty: dict[str, Any] = {"bool": False, "int64": 0, "string": None, "object": None, "Int64": None}
+    filled = [{column: row.get(column, empty.get(kind, float("nan"))) for column, kind in columns.items()} for row in rows]
+    return pd.DataFrame(filled, columns=list(columns)).astype(
+        {name: kind for name, kind in columns.items() if kind == "bool"}
+    )
+
+
+def of_frame(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """The same of a table that lacks columns."""
+    return shaped(name, *table.to_dict("records"))  # type: ignore[arg-type]
+
+
+def effect(factor: str, second: str, **more: Any) -> dict[str, Any]:
+    return {**ON_TOPIC, **CHANGE, "factor": factor, "embedding_a": DENSE, "embedding_b": second, **more}
+
+
+TINY: dict[str, pd.DataFrame] = {
+    "leaderboard": of_frame("leaderboard", leaderboard(TOPIC)),
+    "comparisons": of_frame("comparisons", comparisons(TOPIC)),
+    "effects": shaped(
+        "effects",
+        effect("corpus", OTHER),
+        effect("spoiling", OTHER, value_a=0.7, value_b=0.6, corruption="typos", corruption_level=0.3),
+    ),
+    "variance_shares": shaped(
+        "variance_shares",
+        {
+            **ON_TOPIC,
+            "design": AVERAGE["design"],
+            "term": "corpus",
+            "share": 0.7,
+            "spread": 0.05,
+            "ci_low": 0.6,
+            "ci_high": 0.8,
+        },
+    ),
+    "factor_effects": shaped("factor_effects", {**ON_TOPIC, **AVERAGE, **CHANGE, "instead_of": "", "pairs": 6}),
+    "effects_across_tasks": shaped(
+        "effects_across_tasks",
+        {
+            **{name: value for name, value in {**AVERAGE, **CHANGE}.items() if name != "n"},
+            "instead_of": "",
+            "tasks": 1,
+            "sample_low": -0.1,
+            "sample_high": 0.1,
+            "heterogeneity_p": 0.5,
+            "i_squared": 0.1,
+            "lowest_task": "topic",
+            "lowest": 0.061,
+            "highest_task": "topic",
+            "highest": 0.061,
+        },
+    ),
+    "any_difference": shaped("any_difference", {**ON_TOPIC, "labels": "all", "p_adjusted": 0.001, "label_share": 0.3}),
+    "learning_curves": shaped(
+        "learning_curves",
+        *(
+            {**ON_TOPIC, "embedding": BASELINE, "n_labels": n, "value": value, "doubling": 0.01}
+            for n, value in ((100, 0.5), (1000, 0.8))
+        ),
+    ),
+    "crossovers": shaped(
+        "crossovers",
+        {
+            **ON_TOPIC,
+            "embedding": DENSE,
+            "reference": BASELINE,
+            "verdict": "as good below",
+            "n_labels": 300.0,
+            "fewest_labels": 100,
+            "most_labels": 1000,
+        },
+    ),
+    "checks": shaped(
+        "checks",
+        {"embedding": DENSE, "check": "shape", "item": "hubs", "value": 0.5, "known": 9, "total": 9},
+        {"embedding": DENSE, "check": "PIP loss", "item": "domain.word2vec_200", "value": 12.5, "known": 9, "total": 9},
+    ),
+    "neighbours": shaped("neighbours", {"embedding": DENSE, "word": "dose", "rank": 1, "neighbour": "drug", "probe": True}),
+    "overlaps": shaped("overlaps", {"first": DENSE, "second": OTHER, "shared": 0.2, "words": 90}),
+    "word_map": of_frame("word_map", word_map(DENSE)),
+    "decision": shaped(
+        "decision",
+        {**CHOICE, "embedding": BASELINE, "value": 0.756, "chosen": True, "non_inferior": True, "bytes_per_item": 204.0},
+        {**CHOICE, "embedding": DENSE, "value": 0.748, "bytes_per_item": 400.0},
+        {**CHOICE, "task": "all tasks", "metric": "margins", "embedding": BASELINE, "value": 0.0, "chosen": True},
+    ).assign(exceeds="", unknown=""),
+    "relaxations": shaped(
+        "relaxations",
+        {**ON_TOPIC, "budget": "bytes_per_item", "limit": 100.0, "needed": 204.0, "embedding": DENSE, "chosen": None},
+    ),
+    "joint_choice": shaped(
+        "joint_choice",
+        {**ON_TOPIC, "embedding": BASELINE, "competes": True, "chosen": True, "best": BASELINE, "reason": ""},
+    ),
+    "sizes": shaped(
+        "sizes",
+        {
+            **ON_TOPIC,
+            "family": "domain.word2vec",
+            "embedding": DENSE,
+            "dim": 100,
+            "bytes_per_item": 400.0,
+            "value": 0.748,
+            "best": DENSE,
+            "difference_to_best": 0.0,
+            "bound": 0.0,
+            "margin": 0.01,
+            "standing": "shown",
+            "chosen": True,
+        },
+    ),
+    "vector_search": shaped(
+        "vector_search",
+        {
+            "task": "topic",
+            "metric": "accuracy",
+            "embedding": DENSE,
+            "index": "exact",
+            "parameter": "",
+            "recall": 1.0,
+            "value": 0.7,
+            "loss": 0.0,
+            "ci_low": 0.0,
+            "ci_high": 0.0,
+            "latency_ms_p50": 0.3,
+            "items": 9000,
+        },
+    ),
+    "failures": shaped(
+        "failures", {"embedding": "domain.glove_100", "origin": "domain", "task": "topic", "reason": "the loss is no number"}
+    ),
+    "class_results": shaped(
+        "class_results",
+        *(
+            {"task": "topic", "embedding": BASELINE, "class": name, "recall": 1.0, "n": 3, "n_predicted": 4}
+            for name in ("heart", "skin")
+        ),
+    ),
+    "confusions": shaped(
+        "confusions", {"task": "topic", "embedding": BASELINE, "label": "heart", "predicted": "skin", "n": 7}
+    ),
+    "audit": of_frame("audit", audit(("leakage", 12, 300), ("classes", 3, 3))),
+    "without_seen": shaped(
+        "without_seen",
+        {
+            **ON_TOPIC,
+            "embedding": BASELINE,
+            "n": 200,
+            "n_seen": 50,
+            "value": 0.9,
+            "value_unseen": 0.8,
+            "ci_low": 0.75,
+            "ci_high": 0.85,
+            "difference": 0.1,
+        },
+    ),
+    "embeddings": shaped(
+        "embeddings", {"embedding": DENSE, "origin": "domain", "dim": 100, "corpus_tokens": 20_000.0, "train_seconds": 30.0}
+    ),
+    "corpora": shaped("corpora", {"corpus": "domain", "documents": 40, "tokens": 20_000, "fingerprint": "feed"}),
+}
+
+
+def tiny_report(**changes: pd.DataFrame) -> Report:
+    """The report of these tables, some of them replaced."""
+    run = Run("tiny", command="kedro run --env tiny", tasks={"topic": {"kind": "classification"}})
+    return Report(ReportTables(**{**TINY, **changes}), run)
