@@ -14,8 +14,8 @@ from emb_pipeline.embeddings.options import SentenceTransformerOptions, StaticFi
 from emb_pipeline.experiment import CorpusDefinition, TaskDefinition
 from emb_pipeline.provenance import raw_files
 from emb_pipeline.provenance.raw_files import FileHashes, fingerprint_inputs
-from emb_pipeline.readers.downloads import sources
 from emb_pipeline.readers.formats.delimited import CsvReading
+from emb_pipeline.readers.public_sources import sources
 from emb_pipeline.readers.word_sets import WordSetReading
 
 

@@ -21,15 +21,8 @@ import pytest
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers import downloads as module
-from emb_pipeline.readers.downloads import (
-    Source,
-    SourceFile,
-    content_fingerprint,
-    fetch,
-    mirror_folder,
-    parse_sources,
-    sources,
-)
+from emb_pipeline.readers.downloads import content_fingerprint, fetch, mirror_folder
+from emb_pipeline.readers.public_sources import Source, SourceFile, parse_sources, sources
 
 CONTENT = b"one line\n" * 100_000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

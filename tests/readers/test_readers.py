@@ -21,7 +21,7 @@ from pydantic import TypeAdapter
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers import downloads, files
 from emb_pipeline.readers.documents import read_documents
-from emb_pipeline.readers.downloads import Source, SourceFile
+from emb_pipeline.readers.public_sources import Source, SourceFile
 from emb_pipeline.readers.registry import CorpusReading
 from emb_pipeline.tasks.classification.reader import ClassificationReading, read_classification
 from emb_pipeline.tasks.retrieval.collection import RetrievalTables

@@ -11,7 +11,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from emb_pipeline.errors import DataError, DataErrors
-from emb_pipeline.readers import downloads
+from emb_pipeline.readers.public_sources import sources
 from emb_pipeline.readers.registry import CorpusReading
 from emb_pipeline.tasks.first_rows import check_first_rows
 from emb_pipeline.tasks.registry import KINDS
@@ -102,7 +102,7 @@ def test_public_sources_are_not_fetched_for_it(tmp_path: Path, monkeypatch: pyte
         raise AssertionError("fetched")
 
     monkeypatch.setattr("emb_pipeline.readers.files.fetch", refuse)
-    source = next(iter(downloads.sources()))
+    source = next(iter(sources()))
     check(tmp_path, {"own": [{"reader": "text", "source": source}]}, {})
     with pytest.raises(DataError, match="'imaginary' is not among"):
         monkeypatch.undo()

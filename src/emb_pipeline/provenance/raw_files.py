@@ -17,8 +17,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from emb_pipeline.provenance.code_fingerprint import version_of
-from emb_pipeline.readers.downloads import sources
 from emb_pipeline.readers.options import Reading, package_names, source_names
+from emb_pipeline.readers.public_sources import sources
 from emb_pipeline.storage.atomic import atomic_path
 
 _log = logging.getLogger(__name__)

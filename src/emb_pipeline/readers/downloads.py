@@ -1,7 +1,4 @@
-"""Public data sets: where each comes from, and fetching it once.
-
-``sources.json`` names every upstream file with its URL, size and SHA-256. A source that upstream offers only inside a
-repository tarball, whose bytes are not stable, is checked by the *content* of the members that are used.
+"""Public data sets, fetched once.
 
 `fetch` takes files from a mirror folder where one is named and holds them (as they are, or compressed), and from the
 internet otherwise. Whichever road they take, they end in one layout, uncompressed, and are checked by the same hashes.
@@ -17,130 +14,24 @@ import json
 import lzma
 import os
 import re
-import shutil
 import tarfile
-import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import IO, Any
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.archives import tar_members, zip_members
+from emb_pipeline.readers.public_sources import Source, SourceFile, sources
+from emb_pipeline.readers.resuming_download import ProgressBar, ResumingDownloader
 from emb_pipeline.storage.atomic import atomic_path, exclusive
 
 MIRROR_VARIABLE = "EMB_PIPELINE_MIRROR"
 """Environment variable with the folder to take files from before the internet."""
-
 _OPENERS: dict[str, Callable[..., Any]] = {"": open, ".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 _LEDGER = ".verified.json"
 _CHUNK = 1 << 20
-_DOWNLOAD_CHUNK = 1 << 16  # what a broken connection loses at most
-
-
-@dataclass(frozen=True)
-class SourceFile:
-    """One file of a source, as it lies in the raw folder.
-
-    Attributes
-    ----------
-    path : str
-        Path inside the source's folder.
-    url : str
-        Where upstream offers it; empty for a file that has to be made by hand.
-    bytes : int
-        Size; for an archive, of the contents of its members.
-    sha256 : str
-        Hash of the uncompressed upstream bytes; for an archive, its content fingerprint (`content_fingerprint`).
-    members : str, optional
-        For an archive: pattern of the wanted members' paths; its first group is the name they are stored under.
-    rebuilt : tuple of int and str, optional
-        Size and hash of a rebuilt file that a mirror may hold in its place: the same content in other bytes.
-    member : str, optional
-        For a file that upstream offers inside an archive (tar or zip, at ``url``): its path there.
-    """
-
-    path: str
-    url: str
-    bytes: int
-    sha256: str
-    members: str | None = None
-    member: str | None = None
-    rebuilt: tuple[int, str] | None = None
-
-    def accepts(self, size: int, sha256: str) -> bool:
-        """Whether a file of this size and hash is upstream's, or the one that was rebuilt from it."""
-        return (size, sha256) in ((self.bytes, self.sha256), self.rebuilt)
-
-
-@dataclass(frozen=True)
-class Source:
-    """A public data set.
-
-    Attributes
-    ----------
-    name : str
-        Its name in YAML, and its folder's.
-    about : str
-        What it is, in a line.
-    licence : str
-        As upstream states it.
-    files : tuple of SourceFile
-    mirror : str
-        Its folder in a mirror.
-    by_hand : str
-        How the files without a URL are made.
-    """
-
-    name: str
-    about: str
-    licence: str
-    files: tuple[SourceFile, ...]
-    mirror: str = ""
-    by_hand: str = ""
-
-
-@cache
-def sources() -> dict[str, Source]:
-    """All sources by name."""
-    return parse_sources(json.loads(resources.files(__package__).joinpath("sources.json").read_text(encoding="utf-8")))
-
-
-def parse_sources(table: dict[str, Any]) -> dict[str, Source]:
-    """Sources as ``sources.json`` writes them: a base URL with ``[path, bytes, sha256]`` rows, or archives.
-
-    A row may end with the path below the base URL, where that is another one. Without a base URL files are made by hand,
-    as ``by_hand`` says. ``rebuilt`` gives size and hash of files that a mirror may hold in place of upstream's.
-    With ``packed``, the URL of an archive, rows are its members, ``[path, bytes, sha256, member]``.
-    """
-    parsed = {}
-    for name, entry in table.items():
-        base = entry.get("base_url", "")
-        rebuilt = {path: (size, sha256) for path, (size, sha256) in entry.get("rebuilt", {}).items()}
-        if "packed" in entry:
-            files = [
-                SourceFile(path, entry["packed"], size, sha256, member=member)
-                for path, size, sha256, member in entry["files"]
-            ]
-        else:
-            files = [
-                SourceFile(
-                    path,
-                    base + (elsewhere[0] if elsewhere else path) if base else "",
-                    size,
-                    sha256,
-                    rebuilt=rebuilt.get(path),
-                )
-                for path, size, sha256, *elsewhere in entry.get("files", [])
-            ]
-        files += [SourceFile(**archive) for archive in entry.get("archives", [])]
-        by_hand, folder = entry.get("by_hand", ""), entry.get("mirror", name)
-        parsed[name] = Source(name, entry["about"], entry["licence"], tuple(files), folder, by_hand)
-    return parsed
 
 
 def mirror_folder() -> Path | None:
@@ -196,7 +87,7 @@ def is_fetched(source: str, raw: Path) -> bool:
 def _fetched(source: Source, folder: Path, mirror: Path | None, progress: bool) -> Path:
     ledger = _Ledger(folder)
     missing = [file for file in source.files if not ledger.vouches_for(file)]
-    with _Bar(source.name, sum(file.bytes for file in missing), shown=progress and bool(missing)) as bar:
+    with ProgressBar(source.name, sum(file.bytes for file in missing), shown=progress and bool(missing)) as bar:
         for file in missing:
             bar.start(file)
             target = folder / file.path
@@ -361,7 +252,7 @@ def _unpack(archive: Path, files: Sequence[SourceFile], folder: Path, remedy: st
 
 
 def _download(
-    file: SourceFile, target: Path, source: Source, remaining: Sequence[SourceFile], mirror: Path | None, bar: _Bar
+    file: SourceFile, target: Path, source: Source, remaining: Sequence[SourceFile], mirror: Path | None, bar: ProgressBar
 ) -> None:
     if not file.url:
         place = f"source '{source.name}'"
@@ -417,142 +308,3 @@ def _unreachable(file: SourceFile, remaining: Sequence[SourceFile], mirror: Path
     files = several if len(remaining) > 1 else f"{file.path} is missing"
     looked = f", {mirror} does not hold it" if mirror is not None else ""
     return f"{files}{looked} and {file.url} cannot be reached ({type(error).__name__})"
-
-
-class ResumingDownloader:
-    """A downloader for pooch that goes on where an earlier try stopped.
-
-    Parameters
-    ----------
-    part : Path
-        Where the unfinished file is kept between tries.
-    limit : int, optional
-        Size in bytes that the file is known to have; more than that is refused before it fills the disk.
-    advance : callable, optional
-        Told the number of bytes of each chunk that arrives.
-    tries : int
-        Connections to try before giving up.
-    pause_seconds : float
-        Pause before the second try; it doubles each time.
-    """
-
-    def __init__(
-        self,
-        part: Path,
-        *,
-        limit: int | None = None,
-        advance: Callable[[int], None] | None = None,
-        tries: int = 3,
-        pause_seconds: float = 0.5,
-    ) -> None:
-        self.part, self._limit, self._advance = part, limit, advance
-        self._tries, self._pause_seconds = tries, pause_seconds
-
-    def __call__(self, url: str, output_file: str, pooch: object) -> None:
-        """Download ``url`` to ``output_file``; pooch checks it there and gives it its name."""
-        import requests
-
-        for attempt in range(self._tries):
-            try:
-                self._continue(url)
-                break
-            except requests.RequestException as error:
-                response = getattr(error, "response", None)
-                refused = response is not None and 400 <= response.status_code < 500 and response.status_code != 429
-                if refused or attempt == self._tries - 1:
-                    raise
-                time.sleep(self._pause_seconds * 2**attempt)
-        shutil.move(self.part, output_file)
-
-    def _continue(self, url: str) -> None:
-        import requests
-
-        have = self.part.stat().st_size if self.part.is_file() else 0
-        if self._limit is not None and have > self._limit:
-            self.part.unlink()
-            have = 0
-        if have and have == self._limit:
-            return
-        # 'identity': a range counts bytes of the file itself, not of a compressed transfer.
-        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
-        with requests.get(url, headers=headers, stream=True, timeout=(10, 60)) as response:
-            if response.status_code == requests.codes.requested_range_not_satisfiable:
-                self.part.unlink()
-                raise requests.ConnectionError(f"the server has no more than the {have:,} bytes of an earlier try")
-            response.raise_for_status()
-            resumed = response.status_code == requests.codes.partial_content
-            expected = response.headers.get("Content-Length")
-            arrived = 0
-            with self.part.open("ab" if resumed else "wb") as out:
-                for chunk in response.iter_content(_DOWNLOAD_CHUNK):
-                    arrived += len(chunk)
-                    if self._limit is not None and (have if resumed else 0) + arrived > self._limit:
-                        raise ValueError(f"{url} sends more than the {self._limit:,} bytes that the file has")
-                    out.write(chunk)
-                    if self._advance is not None:
-                        self._advance(len(chunk))
-            if expected is not None and arrived < int(expected):
-                raise requests.ConnectionError(f"{url} broke off after {arrived:,} of {expected} bytes")
-
-
-class _Bar:
-    """A progress bar over the bytes of a source, or nothing."""
-
-    def __init__(self, name: str, total: int, *, shown: bool) -> None:
-        self._name, self._total, self._shown = name, total, shown
-
-    def __enter__(self) -> _Bar:
-        if self._shown:
-            from rich.console import Console
-            from rich.progress import (
-                BarColumn,
-                DownloadColumn,
-                Progress,
-                TextColumn,
-                TimeRemainingColumn,
-                TransferSpeedColumn,
-            )
-
-            self._progress = Progress(
-                TextColumn("fetch {task.description}"),
-                BarColumn(),
-                DownloadColumn(),
-                TransferSpeedColumn(),
-                TimeRemainingColumn(),
-                console=Console(stderr=True),
-            )
-            self._progress.start()
-            self._task = self._progress.add_task(self._name, total=self._total)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._shown:
-            self._progress.stop()
-
-    def start(self, file: SourceFile) -> None:
-        self._before = self._progress.tasks[0].completed if self._shown else 0
-        if self._shown:
-            self._progress.update(self._task, description=f"{self._name}/{file.path}")
-
-    def advance(self, n_bytes: int) -> None:
-        if self._shown:
-            self._progress.advance(self._task, n_bytes)
-
-    def finish(self, file: SourceFile) -> None:
-        if self._shown:
-            self._progress.update(self._task, completed=self._before + file.bytes)
-
-
-def iter_files(folder: Path) -> Iterator[Path]:
-    """List the files of a folder, sorted by path, without hidden and unfinished ones; links are followed once."""
-    found: list[Path] = []
-    walked: set[tuple[int, int]] = set()
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        stat = os.stat(parent)
-        if (stat.st_dev, stat.st_ino) in walked:  # a link to a folder above it, or to one that was listed
-            folders.clear()
-            continue
-        walked.add((stat.st_dev, stat.st_ino))
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [Path(parent, name) for name in names if not name.startswith(".")]
-    yield from sorted(path for path in found if path.is_file() and path.suffix not in (".part", ".download"))

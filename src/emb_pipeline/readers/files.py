@@ -22,9 +22,10 @@ from typing import IO, Any, ParamSpec, TypeVar, cast
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
-from emb_pipeline.readers.downloads import fetch, is_fetched, iter_files, mirror_folder, sources
+from emb_pipeline.readers.downloads import fetch, is_fetched, mirror_folder
 from emb_pipeline.readers.limits import largest_line, largest_unpacked, largest_whole, too_large
 from emb_pipeline.readers.options import PlacedReading
+from emb_pipeline.readers.public_sources import sources
 from emb_pipeline.readers.signatures import HEAD, PACKED, recognize, wide_encoding
 
 ENCODING_REMEDY = "convert the file to UTF-8, or name its encoding: 'encoding: latin-1' (cp1252 where Windows wrote it)"
@@ -179,6 +180,21 @@ def _matching(folder: Path, glob: str | None, place: str) -> list[NamedFile]:
         some = [file.relative_to(folder).as_posix() for file in iter_files(folder)][:5]
         raise DataError(place, wanted + (f" (it holds {', '.join(some)}, …)" if some else ""), "correct 'files' or 'path'")
     return files
+
+
+def iter_files(folder: Path) -> Iterator[Path]:
+    """List the files of a folder, sorted by path, without hidden and unfinished ones; links are followed once."""
+    found: list[Path] = []
+    walked: set[tuple[int, int]] = set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        stat = os.stat(parent)
+        if (stat.st_dev, stat.st_ino) in walked:  # a link to a folder above it, or to one that was listed
+            folders.clear()
+            continue
+        walked.add((stat.st_dev, stat.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [Path(parent, name) for name in names if not name.startswith(".")]
+    yield from sorted(path for path in found if path.is_file() and path.suffix not in (".part", ".download"))
 
 
 def _package_folder(package: str) -> Path:

@@ -3,7 +3,7 @@
 A reading names a *reader* and a place. The place is one of
 
 * ``path``: a file, a folder or a glob, relative to the project (your own data);
-* ``source``: a public data set of `emb_pipeline.readers.downloads`, fetched once;
+* ``source``: a public data set of `emb_pipeline.readers.public_sources`, fetched once;
 * ``package``: an installed Python package that ships the file (nothing of it is imported);
 
 and ``files``, a glob, narrows it down.

@@ -26,7 +26,7 @@ from emb_pipeline.tasks.retrieval.collection import (
     texts_table,
     words_of,
 )
-from emb_pipeline.tasks.retrieval.sources import OwnPassage, PairsReading, SquadReading
+from emb_pipeline.tasks.retrieval.sources import OwnPassage, SquadReading
 from emb_pipeline.text.hashing import text_hash
 
 
@@ -133,9 +133,7 @@ def _one_of(known: dict[str, tuple[str, str]], new_id: str, text: str) -> str:
     return known.setdefault(words_of(text), (new_id, text))[0]
 
 
-def tables_of_answers(
-    pairs: Iterable[tuple[Any, ...]], reading: PairsReading | MedquadReading | SquadReading
-) -> RetrievalTables:
+def tables_of_answers(pairs: Iterable[tuple[Any, ...]], reading: Any) -> RetrievalTables:
     """Build tables of place, id, query and passage of pairs: a query that repeats has all its passages as answers.
 
     No passage of a query that is evaluated is among those of training queries.

@@ -163,7 +163,7 @@ def read_docstrings(reading: DocstringMentionsReading, raw: Path, project: Path,
     return found.cast(SENTENCES_SCHEMA)
 
 
-def _sentences_table(sentences: Iterable[_Sentence], reading: IobReading | TaggedReading, bad: BadRows) -> pa.Table:
+def _sentences_table(sentences: Iterable[_Sentence], reading: Any, bad: BadRows) -> pa.Table:
     rows = [
         (f"{name}:{row}", " ".join(tokens), tokens, tags, split, group)
         for name, row, tokens, tags, split, group in sentences
@@ -185,7 +185,7 @@ def _sentences_table(sentences: Iterable[_Sentence], reading: IobReading | Tagge
 
 
 def _sentences(
-    reading: IobReading | TaggedReading, raw: Path, project: Path, bad: BadRows, read: Callable[..., Iterator[_Tagged]]
+    reading: Any, raw: Path, project: Path, bad: BadRows, read: Callable[..., Iterator[_Tagged]]
 ) -> Iterator[_Sentence]:
     if reading.splits is None and getattr(reading, "split", None) is None:
         raise DataError(

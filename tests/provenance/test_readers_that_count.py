@@ -1,0 +1,75 @@
+"""The code of a reader counts for what is read with it, and for nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from emb_pipeline.pipelines.ingest import nodes
+from emb_pipeline.provenance import freshness
+from emb_pipeline.provenance.code_fingerprint import Choice
+
+CSV, JSON, PARQUET = (
+    "readers.formats.delimited:DelimitedRows",
+    "readers.formats.json_lines:JsonRows",
+    "readers.formats.parquet:ParquetRows",
+)
+FORMATS = {
+    CSV,
+    JSON,
+    PARQUET,
+    "readers.formats.iob:iob_sentences",
+    "readers.formats.medquad:medquad_pairs",
+    "readers.formats.squad:squad_questions",
+    "readers.formats.fasttext:read_labeled_texts",
+    "readers.docstrings.packages:docstring_table",
+}
+
+
+def reached(node: Any, kind: str, reader: str) -> set[str]:
+    """The formats whose code a node uses for a task of this kind, or a corpus, that is read with this reader."""
+    named = {"method": set(), "kind": {kind} if kind else set(), "reader": {reader}}
+    entries = {target: tuple(sorted(names)) for target, names in freshness._readers_named(named).items()}
+    if kind:
+        entries[freshness._KINDS] = (kind,)
+    found = freshness.code_graph().reached(node, Choice(entries))
+    return FORMATS & {name.removeprefix("emb_pipeline.") for name in found}
+
+
+@pytest.mark.parametrize(
+    ("kind", "reader", "expected"),
+    [
+        ("", "csv", {CSV}),
+        ("", "docstrings", {"readers.docstrings.packages:docstring_table"}),
+        ("classification", "fasttext", {"readers.formats.fasttext:read_labeled_texts"}),
+        ("classification", "docstring_subpackages", {"readers.docstrings.packages:docstring_table"}),
+        ("retrieval", "pairs", {CSV, JSON, PARQUET}),
+        ("retrieval", "beir", {CSV, JSON}),
+        ("retrieval", "medquad", {"readers.formats.medquad:medquad_pairs"}),
+        ("retrieval", "squad", {"readers.formats.squad:squad_questions"}),
+        ("extractive_qa", "squad", {"readers.formats.squad:squad_questions"}),
+        ("retrieval", "docstring_retrieval", {"readers.docstrings.packages:docstring_table"}),
+        ("similarity", "csv", {CSV}),
+        ("sequence_labelling", "iob", {"readers.formats.iob:iob_sentences"}),
+        ("sequence_labelling", "jsonl", {JSON}),
+        ("recommendation", "interactions", {CSV, JSON, PARQUET}),
+    ],
+)
+def test_the_code_of_a_reader_counts_where_it_reads(kind: str, reader: str, expected: set[str]) -> None:
+    assert reached(nodes.read_task if kind else nodes.read_corpus, kind, reader) == expected
+
+
+def test_kinds_with_a_reader_of_the_same_name_do_not_share_code() -> None:
+    for kind, own, other in (
+        ("retrieval", "retrieval.answers:read_squad", "extractive_qa.questions:read_squad"),
+        ("extractive_qa", "extractive_qa.questions:read_squad", "retrieval.answers:read_squad"),
+    ):
+        named = {"method": set(), "kind": {kind}, "reader": {"squad"}}
+        chosen = {target: tuple(names) for target, names in freshness._readers_named(named).items()}
+        found = freshness.code_graph().reached(nodes.read_task, Choice({**chosen, freshness._KINDS: (kind,)}))
+        assert f"emb_pipeline.tasks.{own}" in found and f"emb_pipeline.tasks.{other}" not in found
+
+
+def test_a_reader_of_no_registry_may_read_with_any_format() -> None:
+    assert {CSV, JSON, PARQUET} <= reached(nodes.read_task, "similarity", "workbook")
