@@ -18,7 +18,7 @@ from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEnco
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.options import EncoderOptions
 from emb_pipeline.tasks.classification.evaluate import evaluate_classification
-from emb_pipeline.tasks.options import ClassificationOptions
+from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.registry import KINDS
 
 PROJECT = Path(__file__).parents[1]

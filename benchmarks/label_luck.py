@@ -33,8 +33,8 @@ from scipy.stats import t as student
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.statistics.intervals.extra_variance import of_training_draws
+from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.folds import stratified_folds
-from emb_pipeline.tasks.options import ClassificationOptions
 from emb_pipeline.tasks.probes.probe import ProbeTraining
 from emb_pipeline.tasks.training_draws import TrainingDraws
 

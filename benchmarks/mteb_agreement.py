@@ -48,11 +48,12 @@ from emb_pipeline.embeddings.options import EncoderOptions, SentenceTransformerO
 from emb_pipeline.embeddings.protocols import TextEncoder
 from emb_pipeline.readers.formats.labeled_lines import LabelledLinesReading
 from emb_pipeline.tasks.classification.reader import read_classification
-from emb_pipeline.tasks.examples import ClassificationTask, SimilarityTask
+from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.options import EvaluationOptions
 from emb_pipeline.tasks.similarity.evaluate import evaluate_similarity
 from emb_pipeline.tasks.similarity.reader import read_similarity
 from emb_pipeline.tasks.similarity.sources import ScoredTsvReading
+from emb_pipeline.tasks.similarity.task import SimilarityTask
 
 RAW = Path("data/01_raw")
 TOLERANCE = 0.2

@@ -24,7 +24,7 @@ from emb_pipeline.embeddings.options import TfidfOptions
 from emb_pipeline.embeddings.sparse.word_counts import Tfidf
 from emb_pipeline.precompile import compile_probes
 from emb_pipeline.readers.docstrings.packages import docstring_table, subpackage_examples
-from emb_pipeline.tasks.examples import ClassificationTask
+from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.probes import softmax
 from emb_pipeline.tasks.probes.scaling import Scaler, mean_squared_length
 

@@ -24,9 +24,9 @@ from emb_pipeline.embeddings.retrieval.bm25 import Bm25
 from emb_pipeline.readers.docstrings.packages import CACHE, docstring_table, summary_retrieval
 from emb_pipeline.tasks.cut_texts import measure_cut_texts
 from emb_pipeline.tasks.evaluation import Evaluation
-from emb_pipeline.tasks.examples import RetrievalTask
-from emb_pipeline.tasks.options import RetrievalOptions
 from emb_pipeline.tasks.retrieval.evaluate import evaluate_retrieval
+from emb_pipeline.tasks.retrieval.options import RetrievalOptions
+from emb_pipeline.tasks.retrieval.task import RetrievalTask
 
 RAW = Path(__file__).parents[1] / "data" / "01_raw"
 

@@ -17,8 +17,12 @@ from emb_pipeline.embeddings.static.pooling import PooledEncoder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.classification.evaluate import evaluate_classification
-from emb_pipeline.tasks.examples import ClassificationTask, RetrievalTask, SimilarityTask
-from emb_pipeline.tasks.options import ClassificationOptions, EvaluationOptions, RetrievalOptions
+from emb_pipeline.tasks.classification.options import ClassificationOptions
+from emb_pipeline.tasks.classification.task import ClassificationTask
+from emb_pipeline.tasks.options import EvaluationOptions
+from emb_pipeline.tasks.retrieval.options import RetrievalOptions
+from emb_pipeline.tasks.retrieval.task import RetrievalTask
+from emb_pipeline.tasks.similarity.task import SimilarityTask
 from emb_pipeline.text.texts import Texts
 
 WORDS = {"shore": "sand tide gull shell".split(), "wood": "moss bark fern owl".split()}

@@ -25,9 +25,12 @@ from emb_pipeline.embeddings.options import (
 )
 from emb_pipeline.embeddings.sparse.word_counts import Lsa, Tfidf
 from emb_pipeline.errors import DataError
-from emb_pipeline.tasks.examples import ClassificationTask, RetrievalTask
-from emb_pipeline.tasks.options import ClassificationOptions, RetrievalOptions, SequenceLabellingOptions
-from emb_pipeline.tasks.sequence_labeling.evaluate import SequenceLabellingTask
+from emb_pipeline.tasks.classification.options import ClassificationOptions
+from emb_pipeline.tasks.classification.task import ClassificationTask
+from emb_pipeline.tasks.retrieval.options import RetrievalOptions
+from emb_pipeline.tasks.retrieval.task import RetrievalTask
+from emb_pipeline.tasks.sequence_labeling.options import SequenceLabelingOptions
+from emb_pipeline.tasks.sequence_labeling.task import SequenceLabelingTask
 from emb_pipeline.text.texts import Texts
 
 from .test_bundle import EMBEDDINGS, VECTORS, WORDS
@@ -151,7 +154,7 @@ def test_an_embedding_of_texts_that_came_as_words_takes_lists_of_words() -> None
 
 def test_an_embedding_that_a_tagging_task_chose_is_fitted_on_its_sentences() -> None:
     ids, split = np.array(["a", "b"]), np.array(["train", "test"])
-    task = SequenceLabellingTask("tools", ids, [["sand", "tide"], ["moss"]], [["B-X", "O"], ["O"]], split)
-    model = ready_to_use(task, EMBEDDINGS["sparse"](), SequenceLabellingOptions(), seed=0)
+    task = SequenceLabelingTask("tools", ids, [["sand", "tide"], ["moss"]], [["B-X", "O"], ["O"]], split)
+    model = ready_to_use(task, EMBEDDINGS["sparse"](), SequenceLabelingOptions(), seed=0)
     assert isinstance(model, TextVectors)
     assert model.answer(["tide", "moss", "zzz"])["known"].tolist() == [True, True, False]

@@ -20,9 +20,11 @@ from emb_pipeline.pipelines.evaluate.nodes import CELLS, cells_table
 from emb_pipeline.pipelines.measure.nodes import time_requests
 from emb_pipeline.statistics.decision.decide import NOT_ABOVE_FLOOR
 from emb_pipeline.tasks.classification.evaluate import evaluate_classification
-from emb_pipeline.tasks.examples import ClassificationTask, SimilarityTask
-from emb_pipeline.tasks.options import ClassificationOptions, EvaluationOptions
+from emb_pipeline.tasks.classification.options import ClassificationOptions
+from emb_pipeline.tasks.classification.task import ClassificationTask
+from emb_pipeline.tasks.options import EvaluationOptions
 from emb_pipeline.tasks.similarity.evaluate import evaluate_similarity
+from emb_pipeline.tasks.similarity.task import SimilarityTask
 from emb_pipeline.text.texts import Texts
 from tests.embeddings.test_encoding_store import CountingEncoder
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from emb_pipeline.tasks.examples import ClassificationTask
+from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.text.texts import Texts
 
 

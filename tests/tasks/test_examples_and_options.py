@@ -9,9 +9,11 @@ import pytest
 from pydantic import ValidationError
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.tasks.examples import ClassificationTask, RetrievalTask
-from emb_pipeline.tasks.options import ClassificationOptions, RetrievalOptions
+from emb_pipeline.tasks.classification.options import ClassificationOptions
+from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.registry import KINDS
+from emb_pipeline.tasks.retrieval.options import RetrievalOptions
+from emb_pipeline.tasks.retrieval.task import RetrievalTask
 from emb_pipeline.tasks.scores import ITEM_SCORES, PRIMARY_METRICS, measured, stamped
 
 

@@ -20,11 +20,16 @@ from emb_pipeline.embeddings.options import (
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks import fine_tuning
+from emb_pipeline.tasks.classification import tune as classification_tune
 from emb_pipeline.tasks.classification.evaluate import score_predictions
-from emb_pipeline.tasks.examples import ClassificationTask, RetrievalTask
-from emb_pipeline.tasks.fine_tuning import Tunable, fine_tune_classification, fine_tune_retrieval
-from emb_pipeline.tasks.options import ClassificationOptions, RetrievalOptions
+from emb_pipeline.tasks.classification.options import ClassificationOptions
+from emb_pipeline.tasks.classification.task import ClassificationTask
+from emb_pipeline.tasks.classification.tune import fine_tune_classification
+from emb_pipeline.tasks.fine_tuning import Tunable
 from emb_pipeline.tasks.probes.crf import best_allowed
+from emb_pipeline.tasks.retrieval.options import RetrievalOptions
+from emb_pipeline.tasks.retrieval.task import RetrievalTask
+from emb_pipeline.tasks.retrieval.tune import fine_tune_retrieval
 from emb_pipeline.text.held_out import telling_keys
 from emb_pipeline.text.texts import Texts
 
@@ -43,13 +48,13 @@ def test_every_text_is_predicted_once_by_a_model_that_was_not_trained_on_it(
     topics: ClassificationTask, tunable: Tunable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained_on: list[set[str]] = []
-    tune = fine_tuning.tune_bag
+    tune = classification_tune.tune_bag
 
     def watched(vectors: WordVectors, pooling: str, texts: Texts, *rest: object, **options: object) -> object:
         trained_on.append(set(texts))
         return tune(vectors, pooling, texts, *rest, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(fine_tuning, "tune_bag", watched)
+    monkeypatch.setattr(classification_tune, "tune_bag", watched)
     made = fine_tune_classification(topics, tunable, ClassificationOptions(folds=3))
     predictions = made.predictions["predictions"]
     assert sorted(predictions["unit_id"].to_pylist()) == sorted(topics.example_ids.tolist())
@@ -71,7 +76,7 @@ def test_scores_are_those_of_the_predictions_and_better_than_chance(topics: Clas
 
 def test_an_official_validation_split_says_when_to_stop(topics: ClassificationTask, tunable: Tunable) -> None:
     split = np.array(["train", "validation", "test"])[np.arange(90) % 3]
-    held_out = fine_tuning._held_out(split[split != "test"], np.zeros(60), np.arange(60), tunable.tuning, 0)
+    held_out = fine_tuning.choose_held_out(split[split != "test"], np.zeros(60), np.arange(60), tunable.tuning, 0)
     assert (held_out == (split[split != "test"] == "validation")).all()
     made = fine_tune_classification(replace(topics, split=split), tunable, ClassificationOptions())
     assert made.predictions["predictions"].num_rows == 30
@@ -81,13 +86,13 @@ def test_what_another_task_tests_is_not_learnt_from_but_still_predicted(
     topics: ClassificationTask, tunable: Tunable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained_on: set[str] = set()
-    tune = fine_tuning.tune_bag
+    tune = classification_tune.tune_bag
 
     def watched(vectors: WordVectors, pooling: str, texts: Texts, *rest: object, **options: object) -> object:
         trained_on.update(texts)
         return tune(vectors, pooling, texts, *rest, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(fine_tuning, "tune_bag", watched)
+    monkeypatch.setattr(classification_tune, "tune_bag", watched)
     texts = Texts([f"{text}.\nA sentence of {number} five words." for number, text in enumerate(topics.texts)])
     task = replace(topics, texts=texts)
     elsewhere = frozenset(telling_keys("A SENTENCE of 7 five words! A sentence of 40 five words."))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from emb_pipeline.tasks.examples import ClassificationTask
+from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.registry import KINDS, Evaluation
 from tests.tasks.extractive_qa.test_evaluate import behind_the_key
 from tests.tasks.recommendation.test_evaluate import camps

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.label_draws import LabelDraws, label_counts, nested_order
-from emb_pipeline.tasks.options import ClassificationOptions, LearningCurveOptions, SequenceLabellingOptions
+from emb_pipeline.tasks.options import LearningCurveOptions
+from emb_pipeline.tasks.sequence_labeling.options import SequenceLabelingOptions
 
 
 @pytest.mark.parametrize(
@@ -79,11 +81,11 @@ def test_without_draws_there_is_nothing_to_fit() -> None:
 @pytest.mark.parametrize(
     ("options", "values", "message"),
     [
-        (SequenceLabellingOptions, {"label_counts": [100]}, "label_counts are given, but label_draws is 0: set it to 3"),
+        (SequenceLabelingOptions, {"label_counts": [100]}, "label_counts are given, but label_draws is 0: set it to 3"),
         (ClassificationOptions, {"label_counts": [100], "label_draws": 0}, "label_counts are given, but label_draws is 0"),
         (ClassificationOptions, {"label_counts": [1, 30]}, "label_counts.0\n.*greater than or equal to 2"),
         (ClassificationOptions, {"label_counts": []}, "label_counts\n.*at least 1 item"),
-        (SequenceLabellingOptions, {"label_draws": -1}, "label_draws\n.*greater than or equal to 0"),
+        (SequenceLabelingOptions, {"label_draws": -1}, "label_draws\n.*greater than or equal to 0"),
     ],
 )
 def test_counts_that_give_no_curve_are_refused(
@@ -94,7 +96,7 @@ def test_counts_that_give_no_curve_are_refused(
 
 
 def test_tagging_has_no_curve_unless_it_is_asked_for() -> None:
-    assert SequenceLabellingOptions().label_draws == 0 and ClassificationOptions().label_draws is None
+    assert SequenceLabelingOptions().label_draws == 0 and ClassificationOptions().label_draws is None
 
 
 def test_few_labels_are_drawn_more_often_unless_a_number_is_given() -> None:

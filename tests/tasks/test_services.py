@@ -20,20 +20,20 @@ from emb_pipeline.embeddings.retrieval.bm25 import Bm25
 from emb_pipeline.embeddings.sparse.token_features import TokenFeatures
 from emb_pipeline.embeddings.sparse.word_counts import Tfidf
 from emb_pipeline.tasks.classification.evaluate import classification_service
-from emb_pipeline.tasks.examples import ClassificationTask, RetrievalTask, SimilarityTask
-from emb_pipeline.tasks.options import (
-    ClassificationOptions,
-    EvaluationOptions,
-    ExtractiveOptions,
-    RecommendationOptions,
-    RetrievalOptions,
-    SequenceLabellingOptions,
-)
+from emb_pipeline.tasks.classification.options import ClassificationOptions
+from emb_pipeline.tasks.classification.task import ClassificationTask
+from emb_pipeline.tasks.extractive_qa.options import ExtractiveOptions
+from emb_pipeline.tasks.options import EvaluationOptions
 from emb_pipeline.tasks.recommendation.evaluate import recommendation_service
+from emb_pipeline.tasks.recommendation.options import RecommendationOptions
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.tasks.retrieval.evaluate import retrieval_service
+from emb_pipeline.tasks.retrieval.options import RetrievalOptions
+from emb_pipeline.tasks.retrieval.task import RetrievalTask
 from emb_pipeline.tasks.sequence_labeling.evaluate import tagging_service
+from emb_pipeline.tasks.sequence_labeling.options import SequenceLabelingOptions
 from emb_pipeline.tasks.similarity.evaluate import cosine_of_pairs, similarity_service
+from emb_pipeline.tasks.similarity.task import SimilarityTask
 from emb_pipeline.text.texts import Texts
 from tests.tasks.recommendation.test_evaluate import camps
 from tests.tasks.sequence_labeling.test_evaluate import Contextual, _task
@@ -75,7 +75,7 @@ def test_a_pair_is_answered_with_its_cosine() -> None:
 def test_a_sentence_is_answered_with_a_valid_tag_for_each_token() -> None:
     task = _task()
     for encoder in (Contextual(), TokenFeatures(TokenFeaturesOptions())):
-        service = tagging_service(task, encoder, SequenceLabellingOptions(latency_requests=4), None)
+        service = tagging_service(task, encoder, SequenceLabelingOptions(latency_requests=4), None)
         assert service.requests == [task.sentences[row] for row in np.flatnonzero(task.split == "test")[:4]]
         for tokens in service.requests:
             codes = service.answer(tokens)

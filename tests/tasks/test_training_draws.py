@@ -12,10 +12,12 @@ from emb_pipeline.embeddings.sparse.word_counts import OneHot, Tfidf
 from emb_pipeline.statistics.intervals.extra_variance import of_training_draws
 from emb_pipeline.statistics.score_tables import task_scores
 from emb_pipeline.tasks.classification.evaluate import evaluate_classification
-from emb_pipeline.tasks.examples import ClassificationTask
-from emb_pipeline.tasks.options import ClassificationOptions, SequenceLabellingOptions
+from emb_pipeline.tasks.classification.options import ClassificationOptions
+from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.scores import draws_of, stamped
-from emb_pipeline.tasks.sequence_labeling.evaluate import SequenceLabellingTask, evaluate_sequence_labelling
+from emb_pipeline.tasks.sequence_labeling.evaluate import evaluate_sequence_labeling
+from emb_pipeline.tasks.sequence_labeling.options import SequenceLabelingOptions
+from emb_pipeline.tasks.sequence_labeling.task import SequenceLabelingTask
 from emb_pipeline.tasks.training_draws import TrainingDraws
 
 FEW = ClassificationOptions(folds=3, label_draws=0, training_draws=4, latency_requests=0)
@@ -108,15 +110,15 @@ def test_there_are_resamples_with_folds_or_few_labels_unless_an_option_says_othe
 
 def test_tagging_scores_each_sentence_by_each_resample() -> None:
     rows = [([f"w{row % 7}", "takes", "aspirin" if row % 2 else "tea"], row) for row in range(30)]
-    task = SequenceLabellingTask(
+    task = SequenceLabelingTask(
         "drugs",
         np.array([f"s{row}" for _, row in rows]),
         [tokens for tokens, _ in rows],
         [["O", "O", "B-Drug" if row % 2 else "O"] for _, row in rows],
         np.array(["test" if row % 3 == 0 else "train" for _, row in rows]),
     )
-    options = SequenceLabellingOptions(window=0, training_draws=3)
-    found = evaluate_sequence_labelling(task, OneHot(), options, seed=0)
+    options = SequenceLabelingOptions(window=0, training_draws=3)
+    found = evaluate_sequence_labeling(task, OneHot(), options, seed=0)
     assert found.training_draws is not None and values_of(found.training_draws).shape == (10, 3)
     assert set(found.training_draws["metric"].to_pylist()) == {"f1"}
     np.testing.assert_allclose(values_of(found.training_draws).mean(axis=0), 1.0)

@@ -12,10 +12,11 @@ from emb_pipeline.deployment.bundle import Answering, TextClassifier, TextSearch
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.marked import MarkedEncoder
 from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder, fitted_on
-from emb_pipeline.tasks.examples import ClassificationTask, RetrievalTask
+from emb_pipeline.tasks.classification.options import ClassificationOptions
+from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.folds import fold_groups
-from emb_pipeline.tasks.options import ClassificationOptions
 from emb_pipeline.tasks.probes.probe import fit_probe
+from emb_pipeline.tasks.retrieval.task import RetrievalTask
 from emb_pipeline.tasks.vectors import encoded, unit_length
 from emb_pipeline.text.texts import Texts
 from emb_pipeline.text.words import WORDS_MARK

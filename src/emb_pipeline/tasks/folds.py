@@ -9,8 +9,8 @@ import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.tasks.examples import ClassificationTask
-from emb_pipeline.tasks.options import ClassificationOptions
+from emb_pipeline.tasks.classification.options import ClassificationOptions
+from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.text.near_duplicates import equal_texts
 from emb_pipeline.text.texts import Texts
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-
-from emb_pipeline.embeddings.options import HALF_LIVES, HalfLives
 
 LatencyRequests = Annotated[
     int, Field(ge=0, le=100_000, description="test examples that the time of one request is measured on; 0: not measured")
@@ -88,93 +86,3 @@ class LearningCurveOptions(PathOptions):
         if self.label_counts is not None and self.label_draws == 0:
             raise ValueError("label_counts are given, but label_draws is 0: set it to 3, say, or leave label_counts out")
         return self
-
-
-class ClassificationOptions(LearningCurveOptions):
-    """Folds, and the probe: an L2-regularised multinomial logistic regression tuned on training data alone."""
-
-    folds: int = Field(default=5, ge=2, le=50, description="stratified folds where the task has no official split")
-    inner_folds: int = Field(default=3, ge=2, le=10, description="folds of the training part that choose the penalty")
-    near_duplicates: Literal["together", "apart"] = Field(
-        default="together",
-        description="texts that differ by a few words, or stand in one another, are kept in one fold, inner folds too; "
-        "apart: only equal texts and groups are",
-    )
-    select_by: Literal["accuracy", "log_loss"] = Field(
-        default="accuracy", description="inner score that chooses C, beside log likelihood (`PenaltyPath`)"
-    )
-    typos: float = Field(
-        default=0.0,
-        ge=0,
-        le=1,
-        description="share of the words of four characters or more that are misspelt in test texts alone",
-    )
-
-
-class SequenceLabellingOptions(LearningCurveOptions):
-    """The probe: a linear-chain conditional random field on the vectors of a window of tokens, its penalty tuned."""
-
-    window: int = Field(default=1, ge=0, le=5, description="tokens to each side whose vectors a tag is predicted from, too")
-    steps_per_decade: int = Field(default=1, ge=1, le=10, description="values of C per factor of ten")
-    tolerance: float = Field(
-        default=1e-4,
-        gt=0,
-        le=0.1,
-        description="relative improvement of the loss at which a fit on the path stops; at 1e-3, which C is chosen hangs on "
-        "where its fit happened to stop",
-    )
-    validation_share: float = Field(
-        default=0.2,
-        gt=0,
-        lt=1,
-        description="share of the training sentences that choose C where no split 'validation' is; in turn, until all have, "
-        "where that is fewer than 100",
-    )
-    label_draws: int | None = Field(
-        default=0,
-        ge=0,
-        le=100,
-        description="draws of each part of the training sentences, for the learning curve; 0: no curve; null: as in "
-        "classification",
-    )
-
-
-class RetrievalOptions(EvaluationOptions):
-    """Exact search by cosine; nDCG and MRR are cut at rank 10, but for rankings of judged passages."""
-
-    rank: Literal["all", "judged"] = Field(
-        default="all",
-        description="what is ranked for a query: all passages, those without a judgment counting as irrelevant, or those "
-        "that were judged for it (answer sentence selection)",
-    )
-    recall_cutoff: int = Field(default=100, ge=10, le=10_000, description="rank that recall is cut at")
-    block_megabytes: int = Field(default=256, ge=1, le=65_536, description="megabytes of scores held at a time")
-
-
-class ExtractiveOptions(EvaluationOptions):
-    """The probe: start and end of an answer from token vectors, the question's vector and their product (`SpanProbe`)."""
-
-    projection: int = Field(default=64, ge=1, le=1024, description="numbers that token vectors are projected to")
-    window: int = Field(default=2, ge=0, le=10, description="tokens to each side that a token is scored by, too")
-    learning_rates: tuple[float, ...] = Field(
-        default=(1e-3, 3e-3),
-        min_length=1,
-        description="step sizes of AdamW to try; the best F1 on validation questions wins",
-    )
-    weight_decay: float = Field(default=0.01, ge=0, le=1, description="AdamW's decay of the weights per unit of step size")
-    dropout: float = Field(default=0.2, ge=0, lt=1, description="share of the projected numbers set to 0 in training")
-    epochs: int = Field(default=20, ge=1, le=1000, description="passes over the training questions at most")
-    patience: int = Field(default=3, ge=1, le=100, description="passes without a better F1 before a training stops")
-    batch_size: int = Field(default=32, ge=1, le=8192, description="questions per step")
-    max_answer_tokens: int = Field(default=20, ge=1, le=1000, description="tokens of an answer at most")
-    validation_share: float = Field(
-        default=0.15, gt=0, lt=1, description="share of the training contexts that tunes where no split 'validation' does"
-    )
-
-
-class RecommendationOptions(EvaluationOptions):
-    """Full ranking of all items that a user has not taken; lists are cut at rank 10, recall at rank 20."""
-
-    half_lives: HalfLives = HALF_LIVES
-    latency_requests: LatencyRequests = 200
-    block_megabytes: int = Field(default=256, ge=1, le=65_536, description="megabytes of scores held at a time")

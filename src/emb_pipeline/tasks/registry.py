@@ -13,16 +13,14 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import BaseModel
 
 from emb_pipeline.embeddings.registry import Support
+from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.evaluation import Evaluation, Service
+from emb_pipeline.tasks.extractive_qa.options import ExtractiveOptions
 from emb_pipeline.tasks.metrics.metric import LATENCIES, Metric
-from emb_pipeline.tasks.options import (
-    ClassificationOptions,
-    EvaluationOptions,
-    ExtractiveOptions,
-    RecommendationOptions,
-    RetrievalOptions,
-    SequenceLabellingOptions,
-)
+from emb_pipeline.tasks.options import EvaluationOptions
+from emb_pipeline.tasks.recommendation.options import RecommendationOptions
+from emb_pipeline.tasks.retrieval.options import RetrievalOptions
+from emb_pipeline.tasks.sequence_labeling.options import SequenceLabelingOptions
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -161,10 +159,10 @@ KINDS: Mapping[str, Kind] = {
             "test items",
             frozenset({"texts"}),
             "classification.reader:ClassificationReader",
-            "examples:ClassificationTask",
+            "classification.task:ClassificationTask",
             "classification.evaluate:evaluate_classification",
             service="classification.evaluate:classification_service",
-            fine_tuning="fine_tuning:fine_tune_classification",
+            fine_tuning="classification.tune:fine_tune_classification",
             tunes=frozenset({"vectors", "encoder"}),
             scoring="classification.evaluate:score_predictions",
         ),
@@ -181,11 +179,11 @@ KINDS: Mapping[str, Kind] = {
             "queries",
             frozenset({"texts", "search"}),
             "retrieval.reader:RetrievalReader",
-            "examples:RetrievalTask",
+            "retrieval.task:RetrievalTask",
             "retrieval.evaluate:evaluate_retrieval",
             sources="retrieval.sources:READERS",
             service="retrieval.evaluate:retrieval_service",
-            fine_tuning="fine_tuning:fine_tune_retrieval",
+            fine_tuning="retrieval.tune:fine_tune_retrieval",
             tunes=frozenset({"encoder"}),
             learns_from_labels=False,
         ),
@@ -205,7 +203,7 @@ KINDS: Mapping[str, Kind] = {
             "users",
             frozenset({"texts", "interactions"}),
             "recommendation.reader:RecommendationReader",
-            "recommendation.evaluate:RecommendationTask",
+            "recommendation.task:RecommendationTask",
             "recommendation.evaluate:evaluate_recommendation",
             sources="recommendation.sources:READERS",
             service="recommendation.evaluate:recommendation_service",
@@ -213,7 +211,7 @@ KINDS: Mapping[str, Kind] = {
         ),
         Kind(
             "sequence_labelling",
-            SequenceLabellingOptions,
+            SequenceLabelingOptions,
             (
                 Metric("f1", "entity F1", per_unit=False),
                 Metric("precision", "precision", per_unit=False),
@@ -225,12 +223,12 @@ KINDS: Mapping[str, Kind] = {
             "test sentences",
             frozenset({"tokens"}),
             "sequence_labeling.reader:SequenceLabellingReader",
-            "sequence_labeling.evaluate:SequenceLabellingTask",
-            "sequence_labeling.evaluate:evaluate_sequence_labelling",
+            "sequence_labeling.task:SequenceLabelingTask",
+            "sequence_labeling.evaluate:evaluate_sequence_labeling",
             sources="sequence_labeling.sources:READERS",
             service="sequence_labeling.evaluate:tagging_service",
             labels="labelled sentences",
-            fine_tuning="fine_tuning:fine_tune_sequence_labelling",
+            fine_tuning="sequence_labeling.tune:fine_tune_sequence_labeling",
             tunes=frozenset({"encoder"}),
             scoring="sequence_labeling.evaluate:score_predictions",
         ),
@@ -244,7 +242,7 @@ KINDS: Mapping[str, Kind] = {
             "pairs",
             frozenset({"texts"}),
             "similarity.reader:SimilarityReader",
-            "examples:SimilarityTask",
+            "similarity.task:SimilarityTask",
             "similarity.evaluate:evaluate_similarity",
             sources="similarity.sources:READERS",
             service="similarity.evaluate:similarity_service",
@@ -257,11 +255,11 @@ KINDS: Mapping[str, Kind] = {
             "questions",
             frozenset({"tokens", "answers"}),
             "extractive_qa.reader:ExtractiveReader",
-            "extractive_qa.evaluate:ExtractiveTask",
+            "extractive_qa.task:ExtractiveTask",
             "extractive_qa.evaluate:evaluate_extractive_qa",
             sources="extractive_qa.sources:READERS",
             service="extractive_qa.evaluate:answering_service",
-            fine_tuning="fine_tuning:fine_tune_extractive_qa",
+            fine_tuning="extractive_qa.tune:fine_tune_extractive_qa",
             tunes=frozenset({"encoder"}),
             scoring="extractive_qa.evaluate:score_predictions",
         ),

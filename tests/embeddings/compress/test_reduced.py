@@ -12,9 +12,9 @@ from emb_pipeline.embeddings.compress.reduced import Reduced
 from emb_pipeline.embeddings.options import Precision, ReducedOptions, TfidfOptions
 from emb_pipeline.embeddings.protocols import StoredTextEncoder, TaskEncoder
 from emb_pipeline.embeddings.sparse.word_counts import Tfidf
-from emb_pipeline.tasks.examples import RetrievalTask
-from emb_pipeline.tasks.options import RetrievalOptions
 from emb_pipeline.tasks.retrieval.evaluate import evaluate_retrieval
+from emb_pipeline.tasks.retrieval.options import RetrievalOptions
+from emb_pipeline.tasks.retrieval.task import RetrievalTask
 from emb_pipeline.tasks.vectors import encoded
 from emb_pipeline.text.texts import Texts
 

@@ -18,15 +18,16 @@ from emb_pipeline.embeddings.sparse.word_counts import OneHot
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.extractive_qa import evaluate as extractive_qa
 from emb_pipeline.tasks.extractive_qa.evaluate import (
-    ExtractiveTask,
     _moved,
     evaluate_extractive_qa,
     held_out_questions,
     score_predictions,
     scored_answers,
 )
-from emb_pipeline.tasks.fine_tuning import Tunable, fine_tune_extractive_qa
-from emb_pipeline.tasks.options import ExtractiveOptions
+from emb_pipeline.tasks.extractive_qa.options import ExtractiveOptions
+from emb_pipeline.tasks.extractive_qa.task import ExtractiveTask
+from emb_pipeline.tasks.extractive_qa.tune import fine_tune_extractive_qa
+from emb_pipeline.tasks.fine_tuning import Tunable
 from emb_pipeline.tasks.probes.span_probe import N_MATCHES, WIDTHS, SpanExamples, _window_means
 from tests.conftest import WORDS
 

@@ -11,10 +11,11 @@ from sklearn.metrics import precision_recall_fscore_support
 from emb_pipeline.datasets.tables import TableDataset
 from emb_pipeline.embeddings.sparse.word_counts import OneHot
 from emb_pipeline.tasks.classification.evaluate import evaluate_classification
-from emb_pipeline.tasks.examples import ClassificationTask
+from emb_pipeline.tasks.classification.options import ClassificationOptions
+from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.metrics.class_results import class_results, confusions, predicted_classes
-from emb_pipeline.tasks.options import ClassificationOptions
-from emb_pipeline.tasks.sequence_labeling.evaluate import SequenceLabellingTask, scored_entities
+from emb_pipeline.tasks.sequence_labeling.evaluate import scored_entities
+from emb_pipeline.tasks.sequence_labeling.task import SequenceLabelingTask
 from emb_pipeline.text.tagging import to_iob2
 
 
@@ -59,7 +60,7 @@ def test_entities_have_seqevals_scores_by_type_and_their_spans() -> None:
     gold = [["B-X", "I-X", "O", "B-Y"], ["O", "B-Y"], ["B-X", "O"]]
     found = [["B-X", "I-X", "O", "B-X"], ["B-Y", "O"], ["B-X", "O"]]
     sentences = [[f"w{i}" for i in range(len(tags))] for tags in gold]
-    task = SequenceLabellingTask(
+    task = SequenceLabelingTask(
         "t",
         np.array(["learnt", "a", "b", "c"]),
         [sentences[0], *sentences],

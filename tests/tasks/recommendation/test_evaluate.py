@@ -18,8 +18,9 @@ from emb_pipeline.embeddings.recommenders.item_knn import ItemKnn
 from emb_pipeline.embeddings.recommenders.popularity import Popularity
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.evaluation import Evaluation
-from emb_pipeline.tasks.options import RecommendationOptions
-from emb_pipeline.tasks.recommendation.evaluate import RecommendationTask, evaluate_recommendation
+from emb_pipeline.tasks.recommendation.evaluate import evaluate_recommendation
+from emb_pipeline.tasks.recommendation.options import RecommendationOptions
+from emb_pipeline.tasks.recommendation.task import RecommendationTask
 from emb_pipeline.text.texts import Texts
 from tests.tasks.conftest import EncoderPerFold, WordEncoder
 

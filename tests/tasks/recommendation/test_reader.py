@@ -12,9 +12,9 @@ from pydantic import ValidationError
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.files import first_rows
-from emb_pipeline.tasks.recommendation.evaluate import RecommendationTask
 from emb_pipeline.tasks.recommendation.reader import RecommendationReader
 from emb_pipeline.tasks.recommendation.sources import InteractionsReading
+from emb_pipeline.tasks.recommendation.task import RecommendationTask
 
 N_USERS, N_ITEMS = 12, 5
 ITEMS = [f"i{item},film {item},drama" for item in range(N_ITEMS)]

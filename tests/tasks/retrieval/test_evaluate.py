@@ -16,8 +16,6 @@ from emb_pipeline.embeddings.retrieval.bm25 import Bm25
 from emb_pipeline.embeddings.sparse.char_tfidf import CharTfidf
 from emb_pipeline.embeddings.sparse.word_counts import Lsa, OneHot, Tfidf
 from emb_pipeline.errors import DataError
-from emb_pipeline.tasks.examples import RetrievalTask
-from emb_pipeline.tasks.options import RetrievalOptions
 from emb_pipeline.tasks.retrieval.evaluate import (
     average_precision,
     evaluate_retrieval,
@@ -28,8 +26,10 @@ from emb_pipeline.tasks.retrieval.evaluate import (
     retrieval_service,
     top_k,
 )
+from emb_pipeline.tasks.retrieval.options import RetrievalOptions
 from emb_pipeline.tasks.retrieval.reader import RetrievalReader
 from emb_pipeline.tasks.retrieval.sources import TablesReading
+from emb_pipeline.tasks.retrieval.task import RetrievalTask
 from emb_pipeline.tasks.vectors import unit_length
 from emb_pipeline.text.texts import Texts
 from tests.tasks.conftest import EncoderPerFold, WordEncoder

@@ -14,10 +14,10 @@ from pydantic import TypeAdapter
 from emb_pipeline.embeddings.retrieval.bm25 import Bm25
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.files import first_rows
-from emb_pipeline.tasks.examples import RetrievalTask
-from emb_pipeline.tasks.options import RetrievalOptions
 from emb_pipeline.tasks.retrieval.evaluate import evaluate_retrieval
+from emb_pipeline.tasks.retrieval.options import RetrievalOptions
 from emb_pipeline.tasks.retrieval.reader import RetrievalReader
+from emb_pipeline.tasks.retrieval.task import RetrievalTask
 
 READER = RetrievalReader()
 TABLES = {"reader": "tables", "queries": "q.csv", "passages": "p.csv", "qrels": "r.csv"}

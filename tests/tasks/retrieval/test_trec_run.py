@@ -10,9 +10,9 @@ import scipy.sparse as sp
 
 from emb_pipeline.embeddings.retrieval.bm25 import Bm25
 from emb_pipeline.errors import DataError
-from emb_pipeline.tasks.examples import RetrievalTask
-from emb_pipeline.tasks.options import RetrievalOptions
 from emb_pipeline.tasks.retrieval.evaluate import evaluate_retrieval
+from emb_pipeline.tasks.retrieval.options import RetrievalOptions
+from emb_pipeline.tasks.retrieval.task import RetrievalTask
 from emb_pipeline.tasks.retrieval.trec_run import evaluate_trec_run
 from emb_pipeline.text.texts import Texts
 

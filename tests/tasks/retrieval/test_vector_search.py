@@ -14,7 +14,7 @@ from emb_pipeline.efficiency.vector_search import VectorSearchOptions
 from emb_pipeline.embeddings.options import TfidfOptions
 from emb_pipeline.embeddings.sparse.word_counts import Tfidf
 from emb_pipeline.statistics.resampling import Resampling
-from emb_pipeline.tasks.examples import RetrievalTask
+from emb_pipeline.tasks.retrieval.task import RetrievalTask
 from emb_pipeline.tasks.retrieval.vector_search import SEARCHES, SearchCosts
 from emb_pipeline.text.texts import Texts
 from tests.tasks.conftest import WordEncoder

@@ -15,21 +15,16 @@ from seqeval.metrics import f1_score, precision_score, recall_score
 from emb_pipeline.embeddings.sparse.token_features import TokenFeatures
 from emb_pipeline.embeddings.sparse.word_counts import OneHot
 from emb_pipeline.errors import DataError
-from emb_pipeline.tasks.options import SequenceLabellingOptions
 from emb_pipeline.tasks.registry import KINDS
-from emb_pipeline.tasks.sequence_labeling.evaluate import (
-    Entities,
-    SequenceLabellingTask,
-    _held_out,
-    evaluate_sequence_labelling,
-    scored_entities,
-)
+from emb_pipeline.tasks.sequence_labeling.evaluate import Entities, _held_out, evaluate_sequence_labeling, scored_entities
+from emb_pipeline.tasks.sequence_labeling.options import SequenceLabelingOptions
+from emb_pipeline.tasks.sequence_labeling.task import SequenceLabelingTask
 from emb_pipeline.text.tagging import to_iob2
 
 DRUGS, PAINS = ["aspirin", "ibuprofen", "codeine"], ["headache", "back pain", "fever"]
 
 
-def _task(n: int = 80, seed: int = 0) -> SequenceLabellingTask:
+def _task(n: int = 80, seed: int = 0) -> SequenceLabelingTask:
     """'the patient took <drug> against <pain>' with fillers; one drug and one pain stand in test sentences alone."""
     rng = np.random.default_rng(seed)
     sentences, tags, split = [], [], []
@@ -47,7 +42,7 @@ def _task(n: int = 80, seed: int = 0) -> SequenceLabellingTask:
         tags.append([*marks, "O", "O"])
         split.append("test" if is_test else "train")
     ids = np.array([f"s{row}" for row in range(n)])
-    return SequenceLabellingTask("pains", ids, sentences, tags, np.array(split))
+    return SequenceLabelingTask("pains", ids, sentences, tags, np.array(split))
 
 
 class Contextual:
@@ -74,7 +69,7 @@ class WordVectorsByHash:
 
 @pytest.mark.parametrize("encoder", [OneHot(), TokenFeatures(), Contextual()])
 def test_entities_are_found_from_words_and_their_neighbours(encoder: object) -> None:
-    found = evaluate_sequence_labelling(_task(), encoder, SequenceLabellingOptions(), seed=0)
+    found = evaluate_sequence_labeling(_task(), encoder, SequenceLabelingOptions(), seed=0)
     assert found.metrics["recall_seen"] > 0.95
     assert found.metrics["f1"] > 0.8
     assert found.details["probe"]["converged"]
@@ -99,7 +94,7 @@ def test_metrics_are_seqevals() -> None:
 
 def test_seen_and_unseen_entities_by_hand() -> None:
     """Test entities: aspirin (seen, in another case), codeine (unseen), found: both, and fever (not there)."""
-    task = SequenceLabellingTask(
+    task = SequenceLabelingTask(
         "by_hand",
         np.array(["a", "b", "c"]),
         [["aspirin"], ["Aspirin", "and", "codeine"], ["fever"]],
@@ -124,14 +119,14 @@ def test_spans_by_hand() -> None:
 
 
 def test_equal_sentences_are_one_group() -> None:
-    task = SequenceLabellingTask(
+    task = SequenceLabelingTask(
         "twice",
         np.array(["a", "b", "c", "d"]),
         [["x", "y"], ["z", "y"], ["x", "y"], ["x", "y"]],
         [["B-T", "O"], ["B-T", "O"], ["B-T", "O"], ["B-T", "O"]],
         np.array(["train", "train", "test", "test"]),
     )
-    found = evaluate_sequence_labelling(task, OneHot(), SequenceLabellingOptions(), seed=0)
+    found = evaluate_sequence_labeling(task, OneHot(), SequenceLabelingOptions(), seed=0)
     assert set(found.item_scores["group_id"].to_pylist()) == {"a"}
     assert "recall_seen" in found.metrics and "recall_unseen" not in found.metrics  # there is no unseen entity to find
 
@@ -140,15 +135,15 @@ def test_the_validation_split_chooses_the_penalty_and_trains_the_final_probe() -
     task = _task()
     split = task.split.copy()
     split[1:16:4] = "validation"
-    with_dev = SequenceLabellingTask(task.name, task.example_ids, task.sentences, task.tags, split)
-    found = evaluate_sequence_labelling(with_dev, OneHot(), SequenceLabellingOptions(), seed=0)
-    other_seed = evaluate_sequence_labelling(with_dev, OneHot(), SequenceLabellingOptions(), seed=9)
+    with_dev = SequenceLabelingTask(task.name, task.example_ids, task.sentences, task.tags, split)
+    found = evaluate_sequence_labeling(with_dev, OneHot(), SequenceLabelingOptions(), seed=0)
+    other_seed = evaluate_sequence_labeling(with_dev, OneHot(), SequenceLabelingOptions(), seed=9)
     assert found.details["n_train"] == 60
     assert found.item_scores.equals(other_seed.item_scores)  # nothing is drawn
 
 
 def test_permuted_tags_teach_nothing() -> None:
-    shuffled = evaluate_sequence_labelling(_task(), OneHot(), SequenceLabellingOptions(), seed=0, shuffle_labels=True)
+    shuffled = evaluate_sequence_labeling(_task(), OneHot(), SequenceLabelingOptions(), seed=0, shuffle_labels=True)
     assert shuffled.metrics["f1"] < 0.3
 
 
@@ -161,11 +156,9 @@ def test_tags_of_another_length_are_refused() -> None:
 
 
 def test_a_training_part_without_entities_is_refused() -> None:
-    task = SequenceLabellingTask(
-        "empty", np.array(["a", "b"]), [["x"], ["x"]], [["O"], ["B-T"]], np.array(["train", "test"])
-    )
+    task = SequenceLabelingTask("empty", np.array(["a", "b"]), [["x"], ["x"]], [["O"], ["B-T"]], np.array(["train", "test"]))
     with pytest.raises(DataError, match="no entity"):
-        evaluate_sequence_labelling(task, OneHot(), SequenceLabellingOptions(), seed=0)
+        evaluate_sequence_labeling(task, OneHot(), SequenceLabelingOptions(), seed=0)
 
 
 @pytest.mark.parametrize(
@@ -181,9 +174,9 @@ def test_a_training_part_without_entities_is_refused() -> None:
 def test_what_chooses_the_penalty(n_train: int, n_validation: int, n_drawn: int, sizes: list[int]) -> None:
     split = np.array(["train"] * n_train + ["validation"] * n_validation + ["test"])
     n = len(split)
-    task = SequenceLabellingTask("x", np.arange(n).astype(str), [[f"w{row}"] for row in range(n)], [["B-X"]] * n, split)
+    task = SequenceLabelingTask("x", np.arange(n).astype(str), [[f"w{row}"] for row in range(n)], [["B-X"]] * n, split)
     drawn = np.arange(n - 1) if n_drawn == n - 1 else _in_both_splits(n_train, n_validation, n_drawn)
-    rounds = _held_out(task, drawn, SequenceLabellingOptions(), np.random.default_rng(0))
+    rounds = _held_out(task, drawn, SequenceLabelingOptions(), np.random.default_rng(0))
     assert [int(held_out.sum()) for held_out in rounds] == sizes
     assert sum(held_out.astype(int) for held_out in rounds).max() == 1
     if len(sizes) == 1 and n_validation:
@@ -213,7 +206,7 @@ class OneHotPerPart:
         return [{int(word[1:-1]) for word in words if word.startswith("(")} for words in self.fitted_on]
 
 
-CURVE = SequenceLabellingOptions(label_draws=2, label_counts=(20, 40), unlabelled_texts=False)
+CURVE = SequenceLabelingOptions(label_draws=2, label_counts=(20, 40), unlabelled_texts=False)
 
 
 def test_draws_of_sentences_are_nested_and_hold_each_split_and_type_in_its_share() -> None:
@@ -223,7 +216,7 @@ def test_draws_of_sentences_are_nested_and_hold_each_split_and_type_in_its_share
     for row in range(2, 160, 4):  # another third has no entity
         tags[row] = ["O"] * len(tags[row])
     encoder = OneHotPerPart()
-    evaluate_sequence_labelling(replace(task, tags=tags, split=split), encoder, CURVE, seed=0)
+    evaluate_sequence_labeling(replace(task, tags=tags, split=split), encoder, CURVE, seed=0)
     whole, *parts = encoder.sentences()
     assert [len(part) for part in (whole, *parts)] == [120, 20, 40, 20, 40]
     assert parts[0] < parts[1] < whole and parts[2] < parts[3] < whole and parts[1] != parts[3]
@@ -234,19 +227,19 @@ def test_draws_of_sentences_are_nested_and_hold_each_split_and_type_in_its_share
 
 def test_a_part_scores_each_sentence_by_the_mean_over_draws_of_a_task_with_these_sentences_alone() -> None:
     task, encoder = _task(), OneHotPerPart()
-    found = evaluate_sequence_labelling(task, encoder, CURVE, seed=3)
+    found = evaluate_sequence_labeling(task, encoder, CURVE, seed=3)
     test = set(np.flatnonzero(task.split == "test").tolist())
     f1_of = {}
     for (draw, count), drawn in zip([(0, 20), (0, 40), (1, 20), (1, 40)], encoder.sentences()[1:], strict=True):
         rows = sorted(drawn | test)
-        alone = SequenceLabellingTask(
+        alone = SequenceLabelingTask(
             "alone",
             task.example_ids[rows],
             [task.sentences[row] for row in rows],
             [task.tags[row] for row in rows],
             task.split[rows],
         )
-        table = evaluate_sequence_labelling(alone, OneHot(), SequenceLabellingOptions(), seed=3).item_scores.to_pandas()
+        table = evaluate_sequence_labeling(alone, OneHot(), SequenceLabelingOptions(), seed=3).item_scores.to_pandas()
         f1_of[draw, count] = table["value"][table["metric"] == "f1"].to_numpy()
     table = found.item_scores.to_pandas()
     parts = table[table["label_fraction"] < 1]
@@ -268,8 +261,8 @@ def test_a_part_scores_each_sentence_by_the_mean_over_draws_of_a_task_with_these
 
 
 def test_a_curve_changes_nothing_about_the_score_with_all_labels() -> None:
-    options = [SequenceLabellingOptions(), CURVE, CURVE.model_copy(update={"unlabelled_texts": True})]
-    bare, without, with_texts = (evaluate_sequence_labelling(_task(), OneHot(), each, seed=0) for each in options)
+    options = [SequenceLabelingOptions(), CURVE, CURVE.model_copy(update={"unlabelled_texts": True})]
+    bare, without, with_texts = (evaluate_sequence_labeling(_task(), OneHot(), each, seed=0) for each in options)
     for found in (without, with_texts):
         whole = found.item_scores.filter(pc.equal(found.item_scores["label_fraction"], 1.0))
         assert whole.equals(bare.item_scores.combine_chunks()) and found.metrics == bare.metrics
@@ -283,9 +276,9 @@ def test_f1_rises_with_the_number_of_tagged_sentences() -> None:
     sentences = [["said", str(rng.choice(names)), f"w{rng.integers(200)}"] for _ in range(400)]
     tags = [["O", "B-X", "O"]] * 400
     split = np.where(np.arange(400) % 4 == 0, "test", "train")
-    task = SequenceLabellingTask("names", np.arange(400).astype(str), sentences, tags, split)
-    options = SequenceLabellingOptions(window=0, label_draws=3, label_counts=(10, 30, 100))
-    found = evaluate_sequence_labelling(task, WordVectorsByHash(), options, seed=0)
+    task = SequenceLabelingTask("names", np.arange(400).astype(str), sentences, tags, split)
+    options = SequenceLabelingOptions(window=0, label_draws=3, label_counts=(10, 30, 100))
+    found = evaluate_sequence_labeling(task, WordVectorsByHash(), options, seed=0)
     draws = pd.DataFrame(found.label_draws).groupby("n_labels")["value"].mean()
     curve = [*draws.tolist(), found.metrics["f1"]]
     assert curve == sorted(curve) and curve[0] < 0.75 and curve[-1] > 0.95
@@ -295,12 +288,12 @@ def test_a_part_without_an_entity_finds_none() -> None:
     sentences = [["he", "said", f"w{row}"] for row in range(40)]
     tags = [["O", "O", "B-X" if row in (0, 1, 30) else "O"] for row in range(40)]
     split = np.where(np.arange(40) < 30, "train", "test")
-    task = SequenceLabellingTask("rare", np.arange(40).astype(str), sentences, tags, split)
-    options = SequenceLabellingOptions(label_draws=1, label_counts=(4,))
-    found = [evaluate_sequence_labelling(task, OneHot(), options, seed=seed) for seed in range(8)]
+    task = SequenceLabelingTask("rare", np.arange(40).astype(str), sentences, tags, split)
+    options = SequenceLabelingOptions(label_draws=1, label_counts=(4,))
+    found = [evaluate_sequence_labeling(task, OneHot(), options, seed=seed) for seed in range(8)]
     assert 0.0 in {each.label_draws[0]["value"] for each in found}
 
 
 def test_permuted_tags_have_no_learning_curve() -> None:
-    shuffled = evaluate_sequence_labelling(_task(), OneHot(), CURVE, seed=0, shuffle_labels=True)
+    shuffled = evaluate_sequence_labeling(_task(), OneHot(), CURVE, seed=0, shuffle_labels=True)
     assert not shuffled.label_draws and set(shuffled.item_scores["label_fraction"].to_pylist()) == {1.0}

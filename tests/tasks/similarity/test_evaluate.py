@@ -8,10 +8,10 @@ import pytest
 from scipy.stats import pearsonr, spearmanr
 
 from emb_pipeline.embeddings.sparse.word_counts import Tfidf
-from emb_pipeline.tasks.examples import SimilarityTask
 from emb_pipeline.tasks.options import EvaluationOptions
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.tasks.similarity.evaluate import evaluate_similarity
+from emb_pipeline.tasks.similarity.task import SimilarityTask
 from emb_pipeline.text.texts import tokenised
 from tests.tasks.conftest import WordEncoder
 

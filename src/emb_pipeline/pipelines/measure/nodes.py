@@ -24,8 +24,8 @@ from emb_pipeline.pipelines.failures import contained, is_containable
 from emb_pipeline.pipelines.report.nodes import PRIMARY, ReportOptions, of_all_tasks
 from emb_pipeline.pipelines.stored import stored_encoder
 from emb_pipeline.statistics.score_tables import framed
-from emb_pipeline.tasks.options import RetrievalOptions
 from emb_pipeline.tasks.registry import KINDS, Kind
+from emb_pipeline.tasks.retrieval.options import RetrievalOptions
 from emb_pipeline.tasks.retrieval.vector_search import SEARCHES, SearchCosts
 
 LOGGER = logging.getLogger(__name__)

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from emb_pipeline.tasks.options import SequenceLabellingOptions
 from emb_pipeline.tasks.probes.crf import CrfCoefficients, LinearChainCrf, TokenVectors, tokens_of_sentences
 from emb_pipeline.tasks.probes.penalty_path import PenaltyPath, Scorer, mean_of
 from emb_pipeline.tasks.probes.scaling import Scaler, mean_squared_length
 from emb_pipeline.tasks.probes.softmax import Axes, axes_of
+from emb_pipeline.tasks.sequence_labeling.options import SequenceLabelingOptions
 
 Quality = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Quality of each held-out sentence: of the numbers of the sentences, and the tag codes of their tokens."""
@@ -62,7 +62,7 @@ def fit_crf_probe(
     allowed: np.ndarray,
     rounds: Sequence[np.ndarray],
     quality: Quality,
-    options: SequenceLabellingOptions,
+    options: SequenceLabelingOptions,
 ) -> CrfProbe:
     """Choose C on held-out training sentences, then fit on all of them.
 
@@ -82,7 +82,7 @@ def fit_crf_probe(
         The training sentences that choose C. They are held out in one round or in several that have none in common.
     quality : callable
         What C is chosen by: of the numbers of held-out sentences and the codes found for them.
-    options : SequenceLabellingOptions
+    options : SequenceLabelingOptions
         Window, path and tolerances.
     """
     counts = vectors.counts
@@ -103,7 +103,7 @@ def fit_crf_probe(
 
 
 def fit_on_resample(
-    probe: CrfProbe, vectors: TokenVectors, codes: np.ndarray, allowed: np.ndarray, options: SequenceLabellingOptions
+    probe: CrfProbe, vectors: TokenVectors, codes: np.ndarray, allowed: np.ndarray, options: SequenceLabelingOptions
 ) -> CrfProbe:
     """Fit on a resample of a probe's sentences: with its scaling, axes and C, from its coefficients on.
 
@@ -126,7 +126,7 @@ def _held_out_scorer(
     allowed: np.ndarray,
     rounds: Sequence[np.ndarray],
     quality: Quality,
-    options: SequenceLabellingOptions,
+    options: SequenceLabelingOptions,
 ) -> Callable[[], Scorer[CrfCoefficients]]:
     def part(chosen: np.ndarray) -> tuple[TokenVectors, np.ndarray]:
         tokens, _ = tokens_of_sentences(vectors.starts, np.flatnonzero(chosen))

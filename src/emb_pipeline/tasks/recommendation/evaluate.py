@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from time import perf_counter
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.encoding_clock import EncodingClock
 from emb_pipeline.embeddings.protocols import Recommender, Setting, TaskEncoder, TaskRecommender, TextEncoder
-from emb_pipeline.embeddings.ranking import TieOrder, largest
+from emb_pipeline.embeddings.ranking import largest
 from emb_pipeline.embeddings.recommenders.hybrid import Hybrid, Mixture
 from emb_pipeline.embeddings.recommenders.interactions import Interactions
 from emb_pipeline.embeddings.recommenders.profiles import Profiles
@@ -29,130 +27,17 @@ from emb_pipeline.tasks.metrics.rankings import (
     ranks_of_wanted,
     reciprocal_rank_of_all,
 )
-from emb_pipeline.tasks.options import RecommendationOptions
+from emb_pipeline.tasks.recommendation.options import RecommendationOptions
+from emb_pipeline.tasks.recommendation.task import Phase, RecommendationTask
 from emb_pipeline.tasks.retrieval.evaluate import ndcg, recall
 from emb_pipeline.tasks.scores import measured
 from emb_pipeline.tasks.vectors import encoded
-from emb_pipeline.text.texts import Texts, texts_of
 
 CUTOFF, RECALL_CUTOFF = 10, 20
 """Ranks that lists are cut at: ten are shown, and twenty are looked through."""
 
 FEWEST_COLD = 10
 """Users with a cold test item below which a mean over them says nothing, and is left out."""
-
-
-@dataclass(frozen=True, eq=False)
-class RecommendationTask:
-    """Users, items, and who took what.
-
-    Attributes
-    ----------
-    name : str
-        Of the task.
-    user_ids, item_ids : ndarray of str
-        Names of the users and of the items; all items are ranked.
-    texts : Texts of length n_items, or None
-        What is said of each item.
-    users, items : ndarray of shape (n_interactions,), int64
-        Interactions, by user and the oldest first.
-    split : ndarray of shape (n_interactions,), str
-        ``train``, ``validation`` or ``test``.
-    is_cold : ndarray of shape (n_items,), bool
-        Items that nothing is learnt from but their text.
-    weights : ndarray of shape (n_interactions,), optional
-        How much each interaction counts: plays, minutes.
-    """
-
-    name: str
-    user_ids: np.ndarray
-    item_ids: np.ndarray
-    texts: Texts | None
-    users: np.ndarray
-    items: np.ndarray
-    split: np.ndarray
-    is_cold: np.ndarray
-    weights: np.ndarray | None = None
-
-    @classmethod
-    def from_tables(cls, tables: Mapping[str, pa.Table], name: str = "recommendation") -> RecommendationTask:
-        """The task of tables ``interactions`` and ``items``; see `reader.read_interactions`.
-
-        Raises
-        ------
-        DataError
-            An interaction with an unknown item.
-        """
-        interactions, items = tables["interactions"], tables["items"]
-        item_ids = np.array(items["item_id"].to_pylist(), dtype=str)
-        user_ids, users = np.unique(np.array(interactions["user_id"].to_pylist(), dtype=str), return_inverse=True)
-        number = {item: position for position, item in enumerate(item_ids.tolist())}
-        taken = interactions["item_id"].to_pylist()
-        for row, item in enumerate(taken, 1):
-            if item not in number:
-                raise DataError(f"{name}.interactions, row {row}", f"item {item!r} is unknown", "add it to the items")
-        order = np.lexsort((interactions["timestamp"].to_numpy(), users))
-        return cls(
-            name,
-            user_ids,
-            item_ids,
-            texts_of(tables, "items") if not items["text"].null_count else None,
-            users[order],
-            np.array([number[item] for item in taken], dtype=np.int64)[order],
-            np.array(interactions["split"].to_pylist(), dtype=str)[order],
-            items["n_train"].to_numpy() == 0,
-            interactions["weight"].to_numpy()[order] if "weight" in interactions.column_names else None,
-        )
-
-    @cached_property
-    def tuning(self) -> Phase:
-        """Learnt from: train; asked for: validation."""
-        return self._phase(self.split == "train", self.split == "validation")
-
-    @cached_property
-    def testing(self) -> Phase:
-        """Learnt from: train and validation; asked for: test."""
-        return self._phase(self.split != "test", self.split == "test")
-
-    def _phase(self, known: np.ndarray, wanted: np.ndarray) -> Phase:
-        learnt = known & ~self.is_cold[self.items]
-        matrices = self._interactions(known).matrix, self._interactions(wanted).matrix
-        return Phase(self._interactions(learnt), *matrices, self._ties)
-
-    @cached_property
-    def _ties(self) -> TieOrder:
-        return TieOrder.of(self.user_ids.tolist(), self.item_ids.tolist())
-
-    def _interactions(self, rows: np.ndarray) -> Interactions:
-        weights = None if self.weights is None else self.weights[rows]
-        return Interactions(self.users[rows], self.items[rows], len(self.user_ids), len(self.item_ids), weights)
-
-
-@dataclass(frozen=True, eq=False)
-class Phase:
-    """What is known when recommendations are made, and what is taken afterwards.
-
-    Attributes
-    ----------
-    learnt : Interactions
-        What a recommender is fitted on.
-    known : csr_array of shape (n_users, n_items)
-        Not 0 for what a user has taken, cold items too: it is not recommended again.
-    wanted : csr_array of shape (n_users, n_items)
-        Not 0 for what the user takes afterwards.
-    ties : TieOrder
-        The order of items that a user has equal scores of, by a hash of both ids.
-    """
-
-    learnt: Interactions
-    known: sp.csr_array
-    wanted: sp.csr_array
-    ties: TieOrder
-
-    @cached_property
-    def users(self) -> np.ndarray:
-        """Users with a history that take something afterwards."""
-        return np.flatnonzero((np.diff(self.wanted.indptr) > 0) & (np.diff(self.learnt.starts) > 0))
 
 
 def evaluate_recommendation(

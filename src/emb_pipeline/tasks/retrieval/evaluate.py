@@ -27,9 +27,9 @@ from emb_pipeline.embeddings.protocols import (
 from emb_pipeline.embeddings.ranking import TieOrder, hashes, largest
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.evaluation import Evaluation, Service
-from emb_pipeline.tasks.examples import RetrievalTask
 from emb_pipeline.tasks.folds import duplicate_groups, joined_groups
-from emb_pipeline.tasks.options import RetrievalOptions
+from emb_pipeline.tasks.retrieval.options import RetrievalOptions
+from emb_pipeline.tasks.retrieval.task import RetrievalTask
 from emb_pipeline.tasks.scores import measured
 from emb_pipeline.tasks.vectors import bytes_per_vector, encoded, unit_length, unstored_vector
 

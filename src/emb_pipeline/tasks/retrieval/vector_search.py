@@ -24,7 +24,6 @@ from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder, Vectors,
 from emb_pipeline.statistics.decision.decide import COST_TOLERANCE
 from emb_pipeline.statistics.intervals.bootstrap import mean_intervals
 from emb_pipeline.statistics.resampling import Resampling
-from emb_pipeline.tasks.examples import RetrievalTask
 from emb_pipeline.tasks.retrieval.evaluate import (
     CUTOFF,
     grades_of_ranks,
@@ -36,6 +35,7 @@ from emb_pipeline.tasks.retrieval.evaluate import (
     vectors_of,
     without_excluded,
 )
+from emb_pipeline.tasks.retrieval.task import RetrievalTask
 from emb_pipeline.tasks.vectors import bytes_per_vector, unit_length
 from emb_pipeline.text.words import unmarked
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from time import perf_counter
 from typing import Any
 
@@ -16,13 +15,13 @@ from emb_pipeline.embeddings.protocols import Setting, TaskWordEncoder, TokenEnc
 from emb_pipeline.errors import DataError
 from emb_pipeline.statistics.intervals.pseudo_values import of_ratio
 from emb_pipeline.tasks.evaluation import Evaluation, Service
-from emb_pipeline.tasks.folds import joined_groups
 from emb_pipeline.tasks.label_draws import LabelDraws, fitted_on_labelled_texts
 from emb_pipeline.tasks.metrics.class_results import predicted_entities
-from emb_pipeline.tasks.options import SequenceLabellingOptions
 from emb_pipeline.tasks.probes.crf import FORBIDDEN, CrfCoefficients, TokenVectors, tokens_of_sentences, vectors_of_sentences
 from emb_pipeline.tasks.probes.crf_probe import CrfProbe, fit_crf_probe, fit_on_resample
 from emb_pipeline.tasks.scores import measured
+from emb_pipeline.tasks.sequence_labeling.options import SequenceLabelingOptions
+from emb_pipeline.tasks.sequence_labeling.task import SequenceLabelingTask
 from emb_pipeline.tasks.training_draws import TrainingDraws
 from emb_pipeline.tasks.vectors import bytes_per_vector
 from emb_pipeline.text.tagging import OUTSIDE, to_iob2
@@ -35,101 +34,10 @@ TRAINING_DRAWS = 5
 """Resamples then."""
 
 
-@dataclass(frozen=True, eq=False)
-class SequenceLabellingTask:
-    """Sentences whose entities are marked by a tag for each token.
-
-    Attributes
-    ----------
-    name : str
-        Of the task.
-    example_ids : ndarray of shape (n_sentences,), str
-        Names of the sentences.
-    sentences : list of list of str
-        Their tokens.
-    tags : list of list of str
-        A tag for each token, in IOB2.
-    split : ndarray of shape (n_sentences,), str
-        ``train``, ``validation`` or ``test``.
-    documents : ndarray of shape (n_sentences,), str, optional
-        Groups of sentences that are resampled, and held out, together: those of one document, say.
-    """
-
-    name: str
-    example_ids: np.ndarray
-    sentences: list[list[str]]
-    tags: list[list[str]]
-    split: np.ndarray
-    documents: np.ndarray | None = None
-
-    def __post_init__(self) -> None:
-        for place, tokens, tags in zip(self.example_ids.tolist(), self.sentences, self.tags, strict=True):
-            if len(tokens) != len(tags) or not tokens:
-                raise DataError(
-                    f"{self.name}, {place}",
-                    f"has {len(tokens)} tokens and {len(tags)} tags",
-                    "give each token one tag, and each sentence a token",
-                )
-        for split in ("train", "test"):
-            if not (self.split == split).any():
-                raise DataError(f"{self.name}, split", f"no sentence is in '{split}'", "name a training and a test part")
-
-    @cached_property
-    def starts(self) -> np.ndarray:
-        """Where each sentence starts among all tokens; the last entry is their number."""
-        return np.concatenate([[0], np.cumsum([len(tokens) for tokens in self.sentences])]).astype(np.int64)
-
-    @cached_property
-    def types(self) -> list[str]:
-        """Types of entity, sorted."""
-        return sorted({tag[2:] for tags in self.tags for tag in tags if tag != OUTSIDE})
-
-    @cached_property
-    def labels(self) -> list[str]:
-        """All tags: code ``i`` is ``labels[i]``. O, then B- and I- of each type."""
-        return [OUTSIDE, *(f"{prefix}-{kind}" for kind in self.types for prefix in "BI")]
-
-    @cached_property
-    def codes(self) -> np.ndarray:
-        """Tag codes of all tokens: shape (n_tokens,), int64."""
-        code_of = {label: code for code, label in enumerate(self.labels)}
-        return np.array([code_of[tag] for tags in self.tags for tag in tags], dtype=np.int64)
-
-    @cached_property
-    def allowed(self) -> np.ndarray:
-        """Whether a tag may follow another one, the last row for the first tag of a sentence: (n_tags + 1, n_tags)."""
-        before, after = [*self.labels, OUTSIDE], self.labels
-        return np.array([[tag[:2] != "I-" or tag[2:] == other[2:] for tag in after] for other in before])
-
-    @cached_property
-    def groups(self) -> np.ndarray:
-        """Position of the first sentence with the same tokens, or of the same document, for each sentence."""
-        first: dict[tuple[str, ...], int] = {}
-        copies = np.array([first.setdefault(tuple(tokens), row) for row, tokens in enumerate(self.sentences)])
-        return copies if self.documents is None else joined_groups(copies, self.documents)
-
-    @classmethod
-    def from_tables(cls, tables: Mapping[str, pa.Table], name: str = "sequence_labelling") -> SequenceLabellingTask:
-        """The task of a table ``sentences`` with example_id, tokens, tags and split; tags are brought to IOB2.
-
-        Raises
-        ------
-        DataError
-            A sentence without tokens or with another number of tags, or no training or test part.
-        """
-        table = tables["sentences"]
-        ids, sentences, tags, split = (table[column].to_pylist() for column in ("example_id", "tokens", "tags", "split"))
-        groups = None
-        if "group" in table.column_names and table["group"].null_count < table.num_rows:
-            groups = np.array(table["group"].to_pylist(), dtype=str)
-        iob2 = [to_iob2(row) for row in tags]
-        return cls(name, np.array(ids, dtype=str), sentences, iob2, np.array(split, dtype=str), groups)
-
-
-def evaluate_sequence_labelling(
-    task: SequenceLabellingTask,
+def evaluate_sequence_labeling(
+    task: SequenceLabelingTask,
     encoder: WordEncoder | TokenEncoder | TaskWordEncoder,
-    options: SequenceLabellingOptions,
+    options: SequenceLabelingOptions,
     *,
     seed: int,
     shuffle_labels: bool = False,
@@ -138,11 +46,11 @@ def evaluate_sequence_labelling(
 
     Parameters
     ----------
-    task : SequenceLabellingTask
+    task : SequenceLabelingTask
         Tagged sentences.
     encoder : WordEncoder, TokenEncoder or TaskWordEncoder
         The embedding. One that is fitted on the task is fitted on the words of the training sentences.
-    options : SequenceLabellingOptions
+    options : SequenceLabelingOptions
         The probe.
     seed : int
         Seed of the sentences that choose the penalty (where no split ``validation`` does), of the parts of the training
@@ -202,9 +110,9 @@ def evaluate_sequence_labelling(
 
 
 def tagging_service(
-    task: SequenceLabellingTask,
+    task: SequenceLabelingTask,
     encoder: WordEncoder | TokenEncoder | TaskWordEncoder,
-    options: SequenceLabellingOptions,
+    options: SequenceLabelingOptions,
     setting: Setting | None,
 ) -> Service:
     """Encode the tokens of one sentence, and find its tags with a random field of the same size."""
@@ -219,12 +127,12 @@ def tagging_service(
     )
 
 
-def score_predictions(task: SequenceLabellingTask, predictions: Mapping[str, pa.Table]) -> Evaluation:
+def score_predictions(task: SequenceLabelingTask, predictions: Mapping[str, pa.Table]) -> Evaluation:
     """Score the tags that a fine-tuned model gives the test sentences.
 
     Parameters
     ----------
-    task : SequenceLabellingTask
+    task : SequenceLabelingTask
         The task that it was tuned on.
     predictions : mapping of str to Table
         ``predictions`` (unit_id, values: tag codes) and ``costs``, of `emb_pipeline.tasks.fine_tuning`.
@@ -235,12 +143,12 @@ def score_predictions(task: SequenceLabellingTask, predictions: Mapping[str, pa.
     return scored_entities(task, test, codes, fit_seconds=0.0, **predictions["costs"].to_pylist()[0])
 
 
-def scored_entities(task: SequenceLabellingTask, test: np.ndarray, predicted: np.ndarray, **costs: Any) -> Evaluation:
+def scored_entities(task: SequenceLabelingTask, test: np.ndarray, predicted: np.ndarray, **costs: Any) -> Evaluation:
     """Item scores of the entities that were found in the test sentences.
 
     Parameters
     ----------
-    task : SequenceLabellingTask
+    task : SequenceLabelingTask
         The task.
     test : ndarray of int
         Numbers of the sentences.
@@ -358,7 +266,7 @@ def f1_counts(found: Entities, gold: Entities) -> tuple[np.ndarray, np.ndarray]:
 
 
 def token_vectors(
-    task: SequenceLabellingTask, encoder: WordEncoder | TokenEncoder | TaskWordEncoder, train: np.ndarray
+    task: SequenceLabelingTask, encoder: WordEncoder | TokenEncoder | TaskWordEncoder, train: np.ndarray
 ) -> tuple[TokenVectors, float]:
     """Vectors of all tokens, and the seconds that they took. Without context, each distinct token is encoded once."""
     started = perf_counter()
@@ -367,7 +275,7 @@ def token_vectors(
 
 
 def token_encoder(
-    task: SequenceLabellingTask, encoder: WordEncoder | TokenEncoder | TaskWordEncoder, train: np.ndarray
+    task: SequenceLabelingTask, encoder: WordEncoder | TokenEncoder | TaskWordEncoder, train: np.ndarray
 ) -> WordEncoder | TokenEncoder:
     """The encoder, fitted on the words of the training sentences if it is one that is fitted."""
     if isinstance(encoder, TaskWordEncoder):
@@ -376,11 +284,11 @@ def token_encoder(
 
 
 def _fitted_probe(
-    task: SequenceLabellingTask,
+    task: SequenceLabelingTask,
     vectors: TokenVectors,
     train: np.ndarray,
     codes: np.ndarray,
-    options: SequenceLabellingOptions,
+    options: SequenceLabelingOptions,
     rng: np.random.Generator,
 ) -> CrfProbe:
     """The probe of some sentences, whose tokens have these tags."""
@@ -396,12 +304,12 @@ def _fitted_probe(
 
 
 def _scored_from_parts(
-    task: SequenceLabellingTask,
+    task: SequenceLabelingTask,
     encoder: WordEncoder | TokenEncoder | TaskWordEncoder,
     vectors: TokenVectors,
     train: np.ndarray,
     test: np.ndarray,
-    options: SequenceLabellingOptions,
+    options: SequenceLabelingOptions,
     *,
     n_draws: int | None,
     seed: int,
@@ -434,12 +342,12 @@ def _scored_from_parts(
 
 
 def _scored_from_resamples(
-    task: SequenceLabellingTask,
+    task: SequenceLabelingTask,
     vectors: TokenVectors,
     train: np.ndarray,
     test: np.ndarray,
     probe: CrfProbe,
-    options: SequenceLabellingOptions,
+    options: SequenceLabelingOptions,
     n_draws: int,
 ) -> TrainingDraws:
     """F1 of probes that are fitted on resamples of the training sentences, with the penalty of all of them."""
@@ -454,13 +362,13 @@ def _scored_from_resamples(
     return drawn
 
 
-def _n_resamples(options: SequenceLabellingOptions, train: np.ndarray) -> int:
+def _n_resamples(options: SequenceLabelingOptions, train: np.ndarray) -> int:
     if options.training_draws is not None:
         return options.training_draws
     return TRAINING_DRAWS if len(train) <= FEW_SENTENCES else 0
 
 
-def _strata(task: SequenceLabellingTask, sentences: np.ndarray) -> np.ndarray:
+def _strata(task: SequenceLabelingTask, sentences: np.ndarray) -> np.ndarray:
     """A number for each sentence: the same for those of one split that have entities of the same types."""
     numbers: dict[tuple[str, frozenset[str]], int] = {}
     kinds = [(str(task.split[row]), frozenset(tag[2:] for tag in task.tags[row] if tag != OUTSIDE)) for row in sentences]
@@ -468,7 +376,7 @@ def _strata(task: SequenceLabellingTask, sentences: np.ndarray) -> np.ndarray:
 
 
 def _held_out(
-    task: SequenceLabellingTask, train: np.ndarray, options: SequenceLabellingOptions, rng: np.random.Generator
+    task: SequenceLabelingTask, train: np.ndarray, options: SequenceLabelingOptions, rng: np.random.Generator
 ) -> list[np.ndarray]:
     """The training sentences that choose the penalty; equal ones stay together.
 
@@ -491,20 +399,20 @@ def _held_out(
     return [np.isin(group, order[number::n_rounds]) for number in range(n_rounds)]
 
 
-def _repaired(task: SequenceLabellingTask, codes: np.ndarray, starts: np.ndarray) -> np.ndarray:
+def _repaired(task: SequenceLabelingTask, codes: np.ndarray, starts: np.ndarray) -> np.ndarray:
     labels = np.array(task.labels)
     code_of = {label: code for code, label in enumerate(task.labels)}
     sentences = np.split(labels[codes], starts[1:-1])
     return np.array([code_of[tag] for sentence in sentences for tag in to_iob2(sentence.tolist())], dtype=np.int64)
 
 
-def _are_seen(task: SequenceLabellingTask, test: np.ndarray, gold: Entities) -> np.ndarray:
+def _are_seen(task: SequenceLabelingTask, test: np.ndarray, gold: Entities) -> np.ndarray:
     train = np.flatnonzero(task.split != "test")
     known = set(_surfaces(task, train, None))
     return np.fromiter((entity in known for entity in _surfaces(task, test, gold)), bool, len(gold.begins))
 
 
-def _surfaces(task: SequenceLabellingTask, sentences: np.ndarray, entities: Entities | None) -> list[tuple[str, int]]:
+def _surfaces(task: SequenceLabelingTask, sentences: np.ndarray, entities: Entities | None) -> list[tuple[str, int]]:
     """The words, casefolded, and the type of each entity of some sentences."""
     tokens, starts = tokens_of_sentences(task.starts, sentences)
     words = [token for row in sentences for token in task.sentences[row]]

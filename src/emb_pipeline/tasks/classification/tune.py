@@ -1,0 +1,118 @@
+"""Fine-tuning an embedding on labelled texts."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from typing import cast
+
+import numpy as np
+import pyarrow as pa
+from threadpoolctl import threadpool_limits
+
+from emb_pipeline.corrupt.typos import texts_under_test
+from emb_pipeline.embeddings import registry
+from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
+from emb_pipeline.embeddings.contextual.encoder_tuning import tune_by_contrast, tune_on_classes
+from emb_pipeline.embeddings.linear_head import LinearHead
+from emb_pipeline.embeddings.options import BagTuningOptions, PooledOptions
+from emb_pipeline.embeddings.protocols import TextEncoder
+from emb_pipeline.embeddings.static.bag_tuning import tune_bag, with_words
+from emb_pipeline.embeddings.static.pooling import PooledEncoder
+from emb_pipeline.embeddings.static.word_vectors import WordVectors
+from emb_pipeline.tasks.classification.options import ClassificationOptions
+from emb_pipeline.tasks.classification.task import ClassificationTask
+from emb_pipeline.tasks.fine_tuning import (
+    FineTuned,
+    Tunable,
+    add_costs,
+    build_predictions,
+    choose_held_out,
+    require_transformer,
+)
+from emb_pipeline.tasks.folds import fold_groups, folds_of
+from emb_pipeline.tasks.probes.probe import fit_probe
+from emb_pipeline.tasks.vectors import bytes_per_vector, encoded
+from emb_pipeline.text.texts import Texts
+
+
+def fine_tune_classification(task: ClassificationTask, tunable: Tunable, options: ClassificationOptions) -> FineTuned:
+    """Train vectors and a linear layer together, for each fold on its training texts; the head starts as a probe.
+
+    Parameters
+    ----------
+    task : ClassificationTask
+        Labelled texts.
+    tunable : Tunable
+        Word vectors or a transformer.
+    options : ClassificationOptions
+        Folds, and how the probe is fitted that the head starts from.
+    """
+    with threadpool_limits(1):
+        groups, tested = fold_groups(task, options), texts_under_test(task.texts, options.typos)
+        folds = folds_of(task, groups, n_folds=options.folds, seed=tunable.seed)
+        trained_on = np.unique(np.concatenate([train for train, _ in folds]))
+        learnable = tunable.learnable(task.name, trained_on, task.texts)
+        folds = [(np.intersect1d(train, learnable), test) for train, test in folds]
+        made = [_tune_on_fold(task, groups, train, tunable, options, number) for number, (train, _) in enumerate(folds)]
+        parts, seconds, size, dim = [], 0.0, 0.0, 0
+        for number, ((_, test), (artifact, head, _)) in enumerate(zip(folds, made, strict=True)):
+            vectors, spent = encoded(tunable.encoder(artifact), tested.take(test), task.name)
+            parts.append(build_predictions(task.example_ids[test], head.log_probabilities(vectors)))
+            seconds, size, dim = seconds + spent, bytes_per_vector(vectors), int(vectors.shape[1])
+            if number and isinstance(artifact, EncoderFolder):
+                shutil.rmtree(artifact.path)
+    artifact, _, losses = made[0]
+    costs = add_costs(pa.concat_tables(parts), dim, seconds, size)
+    return FineTuned(artifact, costs, losses, len(learnable), len(trained_on) - len(learnable))
+
+
+def _tune_on_fold(
+    task: ClassificationTask,
+    groups: np.ndarray,
+    train: np.ndarray,
+    tunable: Tunable,
+    options: ClassificationOptions,
+    number: int,
+) -> tuple[WordVectors | EncoderFolder, LinearHead, list[float]]:
+    texts, codes, n_classes = task.texts.take(train), task.codes[train], len(task.classes)
+    split = None if task.split is None else task.split[train]
+    held_out = choose_held_out(split, codes, groups[train], tunable.tuning, tunable.seed)
+    fitted = np.flatnonzero(~held_out)
+
+    def probe(encoder: TextEncoder) -> LinearHead:
+        vectors, _ = encoded(encoder, texts.take(fitted), task.name)
+        found = fit_probe(vectors, codes[fitted], n_classes, groups[train][fitted], options, seed=tunable.seed)
+        return found.head(vectors.shape[1])
+
+    if isinstance(tunable.base, WordVectors):
+        pooling, tuning = cast(PooledOptions, tunable.options).pooling, cast(BagTuningOptions, tunable.tuning)
+        start = with_words(tunable.base, _words(texts.take(fitted)))
+        head = probe(PooledEncoder(start, pooling)) if tuning.start == "vectors" else None
+        bag = tune_bag(start, pooling, texts, codes, held_out, n_classes, tuning, seed=tunable.seed, head=head)
+        return bag.vectors, bag.head, min(bag.losses, key=min)
+    base, encoder_tuning, encoder_options = require_transformer(tunable, task.name)
+    folder = tunable.folder if number == 0 else tunable.folder.with_name(f"{tunable.folder.name}-fold{number}")
+    if encoder_tuning.objective == "contrast":
+        drawn = tune_by_contrast(
+            base, encoder_options, texts, codes, held_out, encoder_tuning, seed=tunable.seed, folder=folder
+        )
+        return drawn.encoder, probe(tunable.encoder(drawn.encoder)), drawn.losses
+    frozen = registry.encoder(tunable.method, options=tunable.options, model=base, encodings=tunable.encodings)
+    tuned = tune_on_classes(
+        base,
+        encoder_options,
+        texts,
+        codes,
+        held_out,
+        n_classes,
+        encoder_tuning,
+        seed=tunable.seed,
+        folder=folder,
+        head=probe(cast(TextEncoder, frozen)),
+    )
+    return tuned.encoder, cast(LinearHead, tuned.head), tuned.losses
+
+
+def _words(texts: Texts) -> Iterable[str]:
+    return (texts.terms.vocabulary[column] for column in np.unique(texts.terms.counts.indices))

@@ -1,0 +1,105 @@
+"""The tagged sentences of a sequence labeling task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+
+from emb_pipeline.errors import DataError
+from emb_pipeline.tasks.folds import joined_groups
+from emb_pipeline.text.tagging import OUTSIDE, to_iob2
+
+
+@dataclass(frozen=True, eq=False)
+class SequenceLabelingTask:
+    """Sentences whose entities are marked by a tag for each token.
+
+    Attributes
+    ----------
+    name : str
+        Of the task.
+    example_ids : ndarray of shape (n_sentences,), str
+        Names of the sentences.
+    sentences : list of list of str
+        Their tokens.
+    tags : list of list of str
+        A tag for each token, in IOB2.
+    split : ndarray of shape (n_sentences,), str
+        ``train``, ``validation`` or ``test``.
+    documents : ndarray of shape (n_sentences,), str, optional
+        Groups of sentences that are resampled, and held out, together: those of one document, say.
+    """
+
+    name: str
+    example_ids: np.ndarray
+    sentences: list[list[str]]
+    tags: list[list[str]]
+    split: np.ndarray
+    documents: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        for place, tokens, tags in zip(self.example_ids.tolist(), self.sentences, self.tags, strict=True):
+            if len(tokens) != len(tags) or not tokens:
+                raise DataError(
+                    f"{self.name}, {place}",
+                    f"has {len(tokens)} tokens and {len(tags)} tags",
+                    "give each token one tag, and each sentence a token",
+                )
+        for split in ("train", "test"):
+            if not (self.split == split).any():
+                raise DataError(f"{self.name}, split", f"no sentence is in '{split}'", "name a training and a test part")
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """Where each sentence starts among all tokens; the last entry is their number."""
+        return np.concatenate([[0], np.cumsum([len(tokens) for tokens in self.sentences])]).astype(np.int64)
+
+    @cached_property
+    def types(self) -> list[str]:
+        """Types of entity, sorted."""
+        return sorted({tag[2:] for tags in self.tags for tag in tags if tag != OUTSIDE})
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """All tags: code ``i`` is ``labels[i]``. O, then B- and I- of each type."""
+        return [OUTSIDE, *(f"{prefix}-{kind}" for kind in self.types for prefix in "BI")]
+
+    @cached_property
+    def codes(self) -> np.ndarray:
+        """Tag codes of all tokens: shape (n_tokens,), int64."""
+        code_of = {label: code for code, label in enumerate(self.labels)}
+        return np.array([code_of[tag] for tags in self.tags for tag in tags], dtype=np.int64)
+
+    @cached_property
+    def allowed(self) -> np.ndarray:
+        """Whether a tag may follow another one, the last row for the first tag of a sentence: (n_tags + 1, n_tags)."""
+        before, after = [*self.labels, OUTSIDE], self.labels
+        return np.array([[tag[:2] != "I-" or tag[2:] == other[2:] for tag in after] for other in before])
+
+    @cached_property
+    def groups(self) -> np.ndarray:
+        """Position of the first sentence with the same tokens, or of the same document, for each sentence."""
+        first: dict[tuple[str, ...], int] = {}
+        copies = np.array([first.setdefault(tuple(tokens), row) for row, tokens in enumerate(self.sentences)])
+        return copies if self.documents is None else joined_groups(copies, self.documents)
+
+    @classmethod
+    def from_tables(cls, tables: Mapping[str, pa.Table], name: str = "sequence_labelling") -> SequenceLabelingTask:
+        """The task of a table ``sentences`` with example_id, tokens, tags and split; tags are brought to IOB2.
+
+        Raises
+        ------
+        DataError
+            A sentence without tokens or with another number of tags, or no training or test part.
+        """
+        table = tables["sentences"]
+        ids, sentences, tags, split = (table[column].to_pylist() for column in ("example_id", "tokens", "tags", "split"))
+        groups = None
+        if "group" in table.column_names and table["group"].null_count < table.num_rows:
+            groups = np.array(table["group"].to_pylist(), dtype=str)
+        iob2 = [to_iob2(row) for row in tags]
+        return cls(name, np.array(ids, dtype=str), sentences, iob2, np.array(split, dtype=str), groups)

@@ -1,0 +1,74 @@
+"""The scored pairs of a similarity task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from emb_pipeline.tasks.task_tables import read_optional_column, read_unique_ids, select_columns
+from emb_pipeline.text.texts import Texts, joined, texts_of
+
+PAIRS = pa.schema(
+    [*((name, pa.string()) for name in ("pair_id", "text_a", "text_b")), ("score", pa.float64()), ("group", pa.string())]
+)
+
+
+@dataclass(frozen=True, eq=False)
+class SimilarityTask:
+    """Pairs of texts with a score.
+
+    Attributes
+    ----------
+    name : str
+        Of the task.
+    pair_ids : ndarray of shape (n_pairs,), str
+        Names of the pairs.
+    texts : Texts of length n_texts
+        The distinct texts.
+    first, second : ndarray of shape (n_pairs,), int
+        Which of the texts are the pair's.
+    scores : ndarray of shape (n_pairs,), float64
+        The similarity that people gave.
+    groups : ndarray of shape (n_pairs,), str, optional
+        Pairs of one group are resampled together.
+    """
+
+    name: str
+    pair_ids: np.ndarray
+    texts: Texts
+    first: np.ndarray
+    second: np.ndarray
+    scores: np.ndarray
+    groups: np.ndarray | None = None
+
+    @classmethod
+    def from_tables(cls, tables: Mapping[str, pa.Table], name: str = "similarity") -> SimilarityTask:
+        """The task of a table ``pairs`` with pair_id, text_a, text_b and score.
+
+        Raises
+        ------
+        DataError
+            A missing column or value, or an id twice.
+        """
+        table = select_columns(tables, "pairs", PAIRS, name, optional=("group",))
+        sides = [texts_of(tables, "pairs", column) for column in ("text_a", "text_b")]
+        everything = Texts([*sides[0], *sides[1]], joined([side.token_ids for side in sides]))
+        _, kept, places = np.unique(np.array(list(everything), dtype=object), return_index=True, return_inverse=True)
+        first, second = np.split(places, 2)
+        ids = read_unique_ids(table, "pair_id", name)
+        scores, groups = table["score"].to_numpy(), read_optional_column(table, "group", name)
+        return cls(name, ids, everything.take(kept), first, second, scores, groups)
+
+    def to_tables(self) -> dict[str, pa.Table]:
+        """The table ``pairs`` of this task."""
+        columns = {
+            "pair_id": list(self.pair_ids),
+            "text_a": [self.texts[row] for row in self.first.tolist()],
+            "text_b": [self.texts[row] for row in self.second.tolist()],
+            "score": self.scores,
+            "group": [None] * len(self.scores) if self.groups is None else list(self.groups),
+        }
+        return {"pairs": pa.table(columns, schema=PAIRS)}
