@@ -65,6 +65,13 @@ def test_what_an_embedding_is_made_from_and_which_line_it_is_on(
     assert (row["base"], row["derivation"], row["curve"]) == (base, derivation, curve)
 
 
+def test_an_embedding_and_its_further_seeds_are_one_family(facts: pd.DataFrame) -> None:
+    repeated = facts[facts["family"] != facts.index]
+    assert dict(repeated["family"]) == {
+        f"{each}.word2vec_100_seed1": f"{each}.word2vec_100" for each in ("domain", "generic")
+    }
+
+
 def test_the_corruption_of_a_training_text_has_its_kind_and_level(facts: pd.DataFrame) -> None:
     corrupted = facts[facts["corruption"].notna()]
     assert list(corrupted.index) == ["domain.word2vec_100_typos_30", "generic.word2vec_100_typos_30"]

@@ -16,6 +16,7 @@ from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.experiment import Folders, expand_grid
 from emb_pipeline.pipelines.diagnose.nodes import DiagnosisOptions, MapOptions, diagnose_vectors, largest_sizes
 from emb_pipeline.pipelines.facts import cells_of
+from emb_pipeline.reporting.tables import empty_table
 from emb_pipeline.statistics.decision.sizes import SIZES
 from emb_pipeline.text.tokens import TokenCorpus, write_tokens
 from tests.reporting.conftest import leaderboard, report_page
@@ -83,7 +84,7 @@ def test_the_pip_loss_of_a_smaller_size_stands_beside_its_score_on_the_page() ->
         corpora=none,
         checks=checks,
         neighbours=tables["neighbours"].to_pandas(),
-        overlaps=pd.DataFrame(columns=["first", "second", "shared", "words"]),
+        overlaps=empty_table("overlaps"),
         sizes=sizes,
     )
     assert f"<td>{expected:.4g}</td>" in page

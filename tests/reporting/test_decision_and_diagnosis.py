@@ -12,6 +12,8 @@ from emb_pipeline.pipelines.report.nodes import comparable
 from emb_pipeline.reporting.console import decision_lines
 from emb_pipeline.reporting.sections.background.diagnosis import diagnosis_view
 from emb_pipeline.reporting.sections.summary.deploy import decision_findings
+from emb_pipeline.reporting.tables import COLUMNS, empty_table
+from tests.reporting.conftest import leaderboard
 
 NONE = pd.DataFrame(
     columns=[
@@ -219,8 +221,11 @@ def test_the_section_holds_questions_probe_words_and_whether_opposites_are_told_
         + _neighbours("generic.word2vec_8", {"dose": "amount drug"}, probe=True)
     )
     overlaps = pd.DataFrame(
-        [("domain.word2vec_8", "domain.word2vec_8_seed1", 0.6, 40), ("domain.word2vec_8", "generic.word2vec_8", 0.1, 30)],
-        columns=["first", "second", "shared", "words"],
+        [
+            ("domain.word2vec_8", "domain.word2vec_8_seed1", 0.6, 40, "seed", "domain.word2vec_8"),
+            ("domain.word2vec_8", "generic.word2vec_8", 0.1, 30, "corpus", "domain.word2vec_8"),
+        ],
+        columns=list(COLUMNS["overlaps"]),
     )
     view = diagnosis_view(checks, rows, overlaps)
     assert view is not None
@@ -254,7 +259,7 @@ def test_opposites_are_told_by_training_tokens_where_a_part_of_the_corpus_was_tr
             _check(f"{name}_typos_50", "antonyms", "told from synonyms", 0.4, 0.3, 0.5),
         ]
     )
-    overlaps = pd.DataFrame(columns=["first", "second", "shared", "words"])
+    overlaps = empty_table("overlaps")
     neighbours = pd.DataFrame(_neighbours(name, {"dose": "drug pill"}, probe=True))
     tokens = {name: 3e6, f"{name}_less_text_50": 1.5e6, f"{name}_typos_50": 3e6}
     view = diagnosis_view(checks, neighbours, overlaps, tokens, {name: [f"{name}_less_text_50", "domain.not_checked"]})
@@ -270,8 +275,9 @@ def test_opposites_are_told_by_training_tokens_where_a_part_of_the_corpus_was_tr
 def test_neighbours_move_by_a_seed_by_another_sample_and_between_samples() -> None:
     first, second = "domain.word2vec_8_bootstrap1", "domain.word2vec_8_bootstrap2"
     names = ["domain.word2vec_8", "domain.word2vec_8_seed1", first, second, "generic.word2vec_8", f"generic.{first[7:]}"]
-    pairs = comparable(names, [("domain.word2vec_8", "generic.word2vec_8"), ("domain.glove_8", "generic.glove_8")])
-    assert pairs == [
+    facts = leaderboard(dict.fromkeys(names, 0.5)).drop_duplicates("embedding")
+    pairs = comparable(names, facts, [("domain.word2vec_8", "generic.word2vec_8"), ("domain.glove_8", "generic.glove_8")])
+    assert list(zip(pairs["first"], pairs["second"], strict=True)) == [
         ("domain.word2vec_8", "domain.word2vec_8_seed1"),
         ("domain.word2vec_8", first),
         ("domain.word2vec_8", second),
@@ -279,11 +285,10 @@ def test_neighbours_move_by_a_seed_by_another_sample_and_between_samples() -> No
         (first, second),
         ("domain.word2vec_8", "generic.word2vec_8"),
     ]
-    rows = [(*pair, shared, 40) for pair, shared in zip(pairs, (0.6, 0.4, 0.5, 0.25, 0.3, 0.1), strict=True)]
     view = diagnosis_view(
         pd.DataFrame([_check("domain.word2vec_8", "similarity", "wordsim353", 0.4, 0.3, 0.5)]),
         pd.DataFrame(_neighbours("domain.word2vec_8", {"dose": "drug pill"}, probe=True)),
-        pd.DataFrame(rows, columns=["first", "second", "shared", "words"]),
+        pairs.assign(shared=(0.6, 0.4, 0.5, 0.25, 0.3, 0.1), words=40),
     )
     assert view is not None
     assert [each.text.striptags() for each in view["findings"][:3]] == [

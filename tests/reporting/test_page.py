@@ -12,6 +12,7 @@ import pytest
 
 from emb_pipeline.reporting.sections.background.audit import audit_state
 from emb_pipeline.reporting.sections.effects.derived import dose_figure
+from emb_pipeline.reporting.tables import empty_table
 from emb_pipeline.tasks.audit import (
     audit_classification,
     audit_extractive,
@@ -194,7 +195,7 @@ def test_a_map_says_what_may_be_read_from_it_and_what_was_done_to_its_second_pan
     diagnosis = {
         "checks": pd.DataFrame([{**each, **dict.fromkeys(("ci_low", "ci_high", "p"), float("nan"))} for each in checks]),
         "neighbours": pd.DataFrame(columns=["embedding", "word", "rank", "neighbour", "probe"]).astype({"probe": bool}),
-        "overlaps": pd.DataFrame(columns=["first", "second", "shared", "words"]),
+        "overlaps": empty_table("overlaps"),
     }
     both = word_map("domain.w_8", "generic.w_8").iloc[:-1]
     page = Page(report_page(**tables, **diagnosis, word_map=both))
@@ -231,7 +232,7 @@ def test_markup_in_names_stays_text(tables: Tables) -> None:
     names = {"embedding": f"domain.{evil}_50", "check": "similarity", "item": evil}
     checks = pd.DataFrame([{**names, "value": 0.5, "ci_low": 0.4, "ci_high": 0.6, "p": 0.1, "known": 3, "total": 4}])
     near = pd.DataFrame([{"embedding": f"domain.{evil}_50", "word": evil, "rank": 1, "neighbour": evil, "probe": True}])
-    overlaps = pd.DataFrame([], columns=["first", "second", "shared", "words"])
+    overlaps = empty_table("overlaps")
     choice = {
         "task": evil,
         "metric": "accuracy",

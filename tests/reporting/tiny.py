@@ -103,7 +103,9 @@ TINY: dict[str, pd.DataFrame] = {
         {"embedding": DENSE, "check": "PIP loss", "item": "domain.word2vec_200", "value": 12.5, "known": 9, "total": 9},
     ),
     "neighbours": shaped("neighbours", {"embedding": DENSE, "word": "dose", "rank": 1, "neighbour": "drug", "probe": True}),
-    "overlaps": shaped("overlaps", {"first": DENSE, "second": OTHER, "shared": 0.2, "words": 90}),
+    "overlaps": shaped(
+        "overlaps", {"first": DENSE, "second": OTHER, "shared": 0.2, "words": 90, "differs_in": "corpus", "of": DENSE}
+    ),
     "word_map": of_frame("word_map", word_map(DENSE)),
     "decision": shaped(
         "decision",

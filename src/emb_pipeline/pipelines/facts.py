@@ -10,7 +10,7 @@ import pandas as pd
 from emb_pipeline.embeddings.options import ReducedOptions
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment import EmbeddingSpec, Resample, Spoiling
-from emb_pipeline.names import is_further_seed
+from emb_pipeline.names import without_seed
 from emb_pipeline.statistics.score_tables import framed
 
 DERIVATIONS = {
@@ -25,15 +25,16 @@ DERIVATIONS = {
 FINE_TUNING, SPOILING, RESAMPLING = "fine_tuning", "spoiling", "resampling"
 FACTS = {
     "embedding": "string",
+    "family": "string",
     "base": "string",
     "derivation": "string",
     "corruption": "string",
     "corruption_level": "float64",
     "curve": "string",
 }
-"""``base`` and ``derivation``: the embedding that this one was made from, or like, and how; both missing for one of the grid
-itself. ``corruption`` and its level (0 to 1): what was done to its training text. ``curve``: those with the same one are one
-embedding in several dimensions."""
+"""``family``: the embedding that this one repeats with another seed, or itself. ``base`` and ``derivation``: the embedding
+that this one was made from, or like, and how; both missing for one of the grid itself. ``corruption`` and its level
+(0 to 1): what was done to its training text. ``curve``: those with the same one are one embedding in several dimensions."""
 
 
 def embedding_facts(cells: Iterable[EmbeddingSpec]) -> pd.DataFrame:
@@ -77,7 +78,7 @@ def pretrained_languages(cells: Iterable[EmbeddingSpec], measured: pd.DataFrame)
 
 def is_first(cell: EmbeddingSpec) -> bool:
     """Whether it repeats no other embedding with a seed of its own."""
-    return not is_further_seed(cell.name)
+    return without_seed(cell.name) == cell.name
 
 
 def derivation_of(cell: EmbeddingSpec) -> str | None:
@@ -95,6 +96,7 @@ def _facts(cell: EmbeddingSpec) -> dict[str, object]:
     changed = cell.changed_text
     return {
         "embedding": cell.name,
+        "family": without_seed(cell.name),
         "base": changed.of if changed else cell.base,
         "derivation": derivation_of(cell),
         "corruption": changed.kind if isinstance(changed, Spoiling) else None,

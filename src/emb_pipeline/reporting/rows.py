@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emb_pipeline.names import is_further_seed, is_resample, without_seed
 from emb_pipeline.tasks.registry import metric_named
 
 CONTROL = "control"
@@ -19,7 +18,8 @@ EXACT = "exact"
 DENSE_TASK_METHODS = frozenset({"lsa", "item2vec", "als", "bpr", "ease", "hybrid"})
 """Methods fitted on a task's own texts or interactions that are dense; all others of that origin are sparse baselines."""
 
-CHANGED_TEXT = frozenset({"spoiling", "resampling"})
+SPOILING, RESAMPLING = "spoiling", "resampling"
+CHANGED_TEXT = frozenset({SPOILING, RESAMPLING})
 """Derivations of embeddings whose training text was changed on purpose: nothing to deploy."""
 COPIES = CHANGED_TEXT | {"reduction", "fine_tuning"}
 """Derivations that leave an embedding of the same method, to be held against what it was made from."""
@@ -70,7 +70,7 @@ def _primary(leaderboard: pd.DataFrame, task: str) -> pd.DataFrame:
 
 
 def _resampled(rows: pd.DataFrame) -> np.ndarray:
-    return np.array([is_resample(str(name)) for name in rows["embedding"]], dtype=bool)
+    return rows["derivation"].isin([RESAMPLING]).to_numpy()
 
 
 def primary_metric(leaderboard: pd.DataFrame, task: str) -> str:
@@ -118,7 +118,7 @@ def _sparse(rows: pd.DataFrame) -> np.ndarray:
 
 def first_seeds(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows without the repetitions of an embedding with further training seeds."""
-    return rows[np.array([not is_further_seed(str(name)) for name in rows["embedding"]], dtype=bool)]
+    return rows[rows["family"] == rows["embedding"]]
 
 
 def one_per_embedding(rows: pd.DataFrame) -> pd.DataFrame:
@@ -129,11 +129,10 @@ def one_per_embedding(rows: pd.DataFrame) -> pd.DataFrame:
     """
     if rows.empty:
         return rows.assign(n_seeds=pd.Series(dtype=int))
-    families = rows.assign(family=[without_seed(str(name)) for name in rows["embedding"]])
-    grouped = families.groupby("family")
+    grouped = rows.groupby("family")
     means = grouped[["value", "ci_low", "ci_high"]].mean()
-    shortest_first = families.iloc[families["embedding"].str.len().argsort(kind="stable")]
-    first = shortest_first.drop_duplicates("family").set_index("family")
+    shortest_first = rows.iloc[rows["embedding"].str.len().argsort(kind="stable")]
+    first = shortest_first.drop_duplicates("family").set_index("family", drop=False)
     merged = first.assign(value=means["value"], ci_low=means["ci_low"], ci_high=means["ci_high"], n_seeds=grouped.size())
     merged = merged.reset_index(drop=True)
     lower_first = not metric_named(str(merged["metric"].iloc[0])).higher_is_better
@@ -250,7 +249,7 @@ def contrast(
 ) -> Contrast | None:
     """``first - second``, if it was tested; seeds of one embedding are tested as their mean."""
     a, b = str(first["embedding"]), str(second["embedding"])
-    return known.get((a, b)) or known.get((without_seed(a), without_seed(b)))
+    return known.get((a, b)) or known.get((str(first["family"]), str(second["family"])))
 
 
 def audit_share(audit: pd.DataFrame, task: str, check: str) -> float | None:

@@ -39,6 +39,7 @@ def columns_of(schema: pa.Schema) -> Schema:
 
 
 FACTS: Schema = {
+    "family": _TEXT,
     "base": _TEXT,
     "derivation": _TEXT,
     "corruption": _TEXT,
@@ -70,7 +71,15 @@ COSTS: Schema = dict.fromkeys(
     ),
     _NUMBER,
 )
-OVERLAPS: Schema = {"first": _TEXT, "second": _TEXT, "shared": _NUMBER, "words": "int64"}
+SEED, SAMPLE, SAMPLES, OTHER_CORPUS = "seed", "sample", "samples", "corpus"
+OVERLAPS: Schema = {
+    **dict.fromkeys(("first", "second"), _TEXT),
+    "shared": _NUMBER,
+    "words": "int64",
+    **dict.fromkeys(("differs_in", "of"), _TEXT),
+}
+"""``differs_in``: the one thing that differs between the two: the seed, the sample of the corpus (the second one's, or both
+``samples``), or the corpus. ``of``: the embedding that the first one is, or repeats."""
 EMBEDDINGS: Schema = {
     **dict.fromkeys(("embedding", "origin", "method"), _TEXT),
     "dim": _WHOLE,

@@ -19,7 +19,7 @@ from emb_pipeline.diagnostics.neighbours import overlaps
 from emb_pipeline.diagnostics.tables import PLACES
 from emb_pipeline.diagnostics.word_map import side_by_side
 from emb_pipeline.experiment import EmbeddingSpec, TaskDefinition
-from emb_pipeline.names import is_resample, resampled_from, without_seed
+from emb_pipeline.names import without_seed
 from emb_pipeline.pipelines.diagnose.nodes import DiagnosisOptions
 from emb_pipeline.pipelines.facts import (
     RESAMPLING,
@@ -44,7 +44,7 @@ from emb_pipeline.reporting.sections.scores.labels import learning_curve_figure
 from emb_pipeline.reporting.sections.scores.leaderboards import leaderboard_figure
 from emb_pipeline.reporting.sections.scores.methods import methods_figure
 from emb_pipeline.reporting.sections.scores.search import search_figure
-from emb_pipeline.reporting.tables import COLUMNS, CORPORA, ReportTables
+from emb_pipeline.reporting.tables import COLUMNS, CORPORA, OTHER_CORPUS, SAMPLE, SAMPLES, SEED, ReportTables
 from emb_pipeline.reporting.wording import LATENCIES, label_name
 from emb_pipeline.statistics import leaderboard as statistics
 from emb_pipeline.statistics.comparisons import any_difference
@@ -312,15 +312,16 @@ def gathered_tables(
     grid: Sequence[EmbeddingSpec], scores: Mapping[str, Tables], corpora: Mapping[str, TokenCorpus]
 ) -> dict[str, pd.DataFrame]:
     """Put together those tables of the report that no dataset holds."""
-    neighbours = of_all_tasks(scores, "neighbours")
-    pairs = comparable(neighbours["embedding"].unique(), matched_pairs(grid))
+    neighbours, facts = of_all_tasks(scores, "neighbours"), embedding_facts(grid)
+    pairs = comparable(list(neighbours["embedding"].unique()), facts, matched_pairs(grid))
+    shared = overlaps(neighbours[~neighbours["probe"]], list(zip(pairs["first"], pairs["second"], strict=True)))
     trained = trained_embeddings(of_all_tasks(scores, "cells"))
     return {
         "checks": of_all_tasks(scores, "checks"),
         "neighbours": neighbours,
-        "overlaps": overlaps(neighbours[~neighbours["probe"]], pairs),
+        "overlaps": shared.merge(pairs, on=["first", "second"], validate="one_to_one"),
         "confusions": of_all_tasks(scores, "confusions"),
-        "embeddings": trained.merge(embedding_facts(grid), on="embedding", how="left"),
+        "embeddings": trained.merge(facts, on="embedding", how="left"),
         "corpora": pd.DataFrame([corpus_row(name, corpus) for name, corpus in corpora.items()], columns=list(CORPORA)),
     }
 
@@ -363,13 +364,24 @@ def derivations(facts: pd.DataFrame) -> dict[str, list[tuple[str, str]]]:
     }
 
 
-def comparable(names: Iterable[str], pairs: Iterable[tuple[str, str]] = ()) -> list[tuple[str, str]]:
-    """An embedding and its repetitions, on other seeds or samples; two such samples; and these pairs of two corpora."""
-    known = list(names)
-    seeds = [(without_seed(name), name) for name in known if without_seed(name) != name and without_seed(name) in known]
-    samples = [(resampled_from(name), name) for name in known if is_resample(name) and resampled_from(name) in known]
-    other_samples = [(first, second) for (of, first), (also_of, second) in combinations(samples, 2) if of == also_of]
-    return [*seeds, *samples, *other_samples, *(pair for pair in pairs if set(pair) <= set(known))]
+def comparable(known: Sequence[str], facts: pd.DataFrame, pairs: Iterable[tuple[str, str]] = ()) -> pd.DataFrame:
+    """Pair embeddings that differ in one thing alone, with the columns ``first``, ``second``, ``differs_in`` and ``of``.
+
+    An embedding and its repetitions, on other seeds or samples; two such samples; and ``pairs`` of two corpora.
+    """
+    rows = facts.set_index("embedding", drop=False).reindex(list(known)).dropna(subset="embedding").to_dict("records")
+    seeds = [(row["family"], row["embedding"], SEED) for row in rows if row["family"] != row["embedding"]]
+    sampled = [row for row in rows if row["derivation"] == RESAMPLING]
+    samples = [(row["base"], row["embedding"], SAMPLE) for row in sampled]
+    between = [
+        (one["embedding"], other["embedding"], SAMPLES, one["base"])
+        for one, other in combinations(sampled, 2)
+        if one["base"] == other["base"]
+    ]
+    twins = [(*pair, OTHER_CORPUS, pair[0]) for pair in pairs]
+    found = [*((*each, each[0]) for each in (*seeds, *samples)), *between, *twins]
+    table = pd.DataFrame(found, columns=["first", "second", "differs_in", "of"])
+    return table[table[["first", "second", "of"]].isin(set(known)).all(axis=1)].reset_index(drop=True)
 
 
 def designs_on(scores: TaskScores, metric: str, cells: Sequence[EmbeddingSpec]) -> list[factorial.Design]:

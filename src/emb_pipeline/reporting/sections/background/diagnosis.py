@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
 
 from emb_pipeline.diagnostics.tables import PIP_LOSS
-from emb_pipeline.names import (
-    is_resample,
-    resampled_from,
-    without_seed,
-)
 from emb_pipeline.reporting.findings import Finding, code
 from emb_pipeline.reporting.section import Report, Section
 from emb_pipeline.reporting.sections.background.word_map import word_map_chart
+from emb_pipeline.reporting.tables import OTHER_CORPUS, SAMPLE, SAMPLES, SEED
 from emb_pipeline.reporting.wording import (
     count_text,
     share_text,
 )
 
-SEED, SAMPLE, SAMPLES, CORPUS = (
-    "another seed",
-    "another sample of the corpus",
-    "two samples, with each other",
-    "the other corpus",
-)
+DIFFERENCES = {
+    SEED: "another seed",
+    SAMPLE: "another sample of the corpus",
+    SAMPLES: "two samples, with each other",
+    OTHER_CORPUS: "the other corpus",
+}
 SHARES = {"analogies", "synonyms", "known words"}
 TITLES = {
     "similarity": "similarity as people see it, Spearman’s ρ",
@@ -192,10 +188,10 @@ def _stability_findings(overlaps: pd.DataFrame) -> list[Finding]:
     for what, sentence in sentences.items():
         if what in rows:
             low, high = rows[what][0], rows[what][-1]
-            names = code(resampled_from(low["first"])), code(resampled_from(high["first"]))
+            names = code(low["of"]), code(high["of"])
             found.append(Finding(Markup(sentence).format(share_text(low["shared"]), share_text(high["shared"]), *names)))
-    if CORPUS in rows:
-        most = rows[CORPUS][-1]
+    if OTHER_CORPUS in rows:
+        most = rows[OTHER_CORPUS][-1]
         sentence = Markup("Those of domain and generic vectors overlap by at most {} ({}, {} words that both know).")
         name = code(str(most["first"]).split(".", 1)[1])
         found.append(Finding(sentence.format(share_text(most["shared"]), name, f"{most['words']:,}")))
@@ -208,11 +204,11 @@ def _stability_group(overlaps: pd.DataFrame) -> dict[str, Any]:
     shared: dict[str, dict[str, list[float]]] = {}
     for what, pairs in rows.items():
         for row in pairs:
-            shared.setdefault(resampled_from(row["first"]), {}).setdefault(what, []).append(row["shared"])
-    items = [what for what in (SEED, SAMPLE, SAMPLES, CORPUS) if what in rows]
+            shared.setdefault(str(row["of"]), {}).setdefault(what, []).append(row["shared"])
+    items = [what for what in DIFFERENCES if what in rows]
     return {
         "title": "neighbours that stay (Jaccard overlap of the nearest ten)",
-        "items": items,
+        "items": [DIFFERENCES[what] for what in items],
         "lines": [
             (name, name.split(".", 1)[0], [_stability_cell(of_what.get(what, [])) for what in items])
             for name, of_what in sorted(shared.items())
@@ -226,22 +222,10 @@ def _stability_cell(shared: Sequence[float]) -> tuple[str, str]:
     return share_text(sum(shared) / len(shared)), f"mean of {len(shared)} pairs" if len(shared) > 1 else "1 pair"
 
 
-def _by_what_differs(overlaps: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
-    """Pairs of embeddings by the one thing that they differ in, least alike first."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    for row in overlaps.sort_values("shared").to_dict("records"):
-        found.setdefault(_what_differs(str(row["first"]), str(row["second"])), []).append(
-            {str(k): v for k, v in row.items()}
-        )
-    return found
-
-
-def _what_differs(first: str, second: str) -> str:
-    if is_resample(first):
-        return SAMPLES
-    if is_resample(second):
-        return SAMPLE
-    return SEED if without_seed(second) == first else CORPUS
+def _by_what_differs(overlaps: pd.DataFrame) -> dict[str, list[dict[Hashable, Any]]]:
+    """Group pairs of embeddings by the one thing that they differ in, least alike first."""
+    ordered = overlaps.sort_values("shared")
+    return {str(what): rows.to_dict("records") for what, rows in ordered.groupby("differs_in", sort=False)}
 
 
 def _probes(neighbours: pd.DataFrame, most: int = 6) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ from emb_pipeline.reporting.drawing import (
     label_ends,
     to_points,
 )
+from emb_pipeline.reporting.rows import SPOILING
 from emb_pipeline.reporting.section import Chart, Report, Section, embed
 from emb_pipeline.reporting.sections.effects.forest import describe_effect
 from emb_pipeline.reporting.theme import INDEX_SYMBOLS, METHOD_DASHES, look
@@ -25,7 +26,6 @@ from emb_pipeline.reporting.wording import (
     value_text,
 )
 
-SPOILING = "spoiling"
 DERIVATIONS = {
     "further_training": "Trained further on another corpus",
     "distillation": "Distilled into static vectors",

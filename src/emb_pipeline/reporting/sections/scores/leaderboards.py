@@ -8,9 +8,6 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from emb_pipeline.names import (
-    without_seed,
-)
 from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting import wording
 from emb_pipeline.reporting.drawing import (
@@ -66,7 +63,7 @@ def _task(report: Report, each: Result) -> dict[str, Any]:
 def _board(each: Result, leaderboard: pd.DataFrame) -> dict[str, Any]:
     """The leaderboard table of a task: rows of plain text, and which of them lead."""
     secondary = [metric for metric in pick.secondary_metrics(leaderboard, each.task) if metric not in LATENCIES]
-    leading = {without_seed(str(row["embedding"])) for row in each.leading()}
+    leading = {row["family"] for row in each.leading()}
     cells = leaderboard[leaderboard["task"] == each.task].drop_duplicates(["embedding", "metric"])
     of_cell = {(str(row["embedding"]), str(row["metric"])): row for row in cells.to_dict("records")}
     lines: list[dict[str, Any]] = []
@@ -78,7 +75,7 @@ def _board(each: Result, leaderboard: pd.DataFrame) -> dict[str, Any]:
             {
                 "embedding": name,
                 "origin": str(row["origin"]),
-                "leads": without_seed(name) in leading,
+                "leads": row["family"] in leading,
                 "value": wording.value_text(row["value"], each.metric),
                 "interval": wording.interval_text(row["ci_low"], row["ci_high"], each.metric),
                 "letters": _text(row["letters"]),

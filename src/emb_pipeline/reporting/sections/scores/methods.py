@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 from markupsafe import Markup
 
-from emb_pipeline.names import (
-    resampled_from,
-    without_seed,
-)
 from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting.drawing import (
     axis_title,
@@ -128,18 +123,18 @@ def shared_dimension(leaderboard: pd.DataFrame, task: str) -> int | None:
 
 def seed_ranges(result: Result) -> list[tuple[str, int, float, float]]:
     """Embedding, number of training seeds, lowest and highest value, where one was trained more than once."""
-    return _ranges(pick.without_controls(result.rows), without_seed)
+    return _ranges(pick.without_controls(result.rows), "family")
 
 
 def sample_ranges(result: Result) -> list[tuple[str, int, float, float]]:
     """Embedding, number of resamples of its corpus, lowest and highest value on them, where there are several."""
-    return [] if result.samples is None else _ranges(result.samples, resampled_from)
+    return [] if result.samples is None else _ranges(result.samples, "base")
 
 
-def _ranges(rows: pd.DataFrame, repeated: Callable[[str], str]) -> list[tuple[str, int, float, float]]:
+def _ranges(rows: pd.DataFrame, repeated: str) -> list[tuple[str, int, float, float]]:
     by_name: dict[str, list[float]] = {}
     for row in rows.to_dict("records"):
-        by_name.setdefault(repeated(str(row["embedding"])), []).append(float(row["value"]))
+        by_name.setdefault(str(row[repeated]), []).append(float(row["value"]))
     return [(name, len(values), min(values), max(values)) for name, values in sorted(by_name.items()) if len(values) > 1]
 
 

@@ -10,9 +10,6 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from emb_pipeline.names import (
-    without_seed,
-)
 from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting.findings import Finding, code, count_all, listed, names
 from emb_pipeline.reporting.results import Result, best_of_each
@@ -60,7 +57,7 @@ def task_answer(each: Result, decision: pd.DataFrame) -> list[Finding | None]:
         return [*found, *seen]
     rows = decision[decision["task"] == each.task]
     worthless = worthless_text(rows)
-    of_leader = rows[rows["embedding"] == without_seed(str(each.leader["embedding"]))].to_dict("records")
+    of_leader = rows[rows["embedding"] == str(each.leader["family"])].to_dict("records")
     if of_leader and math.isclose(of_leader[0]["value"], each.leader["value"], abs_tol=1e-6):  # of as many labels
         found[0] = replace(found[0], text=found[0].text + corrected_text(of_leader[0]))
     return [*([Finding(worthless, "warning")] if worthless else []), *found, *seen]

@@ -9,9 +9,6 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from emb_pipeline.names import (
-    without_seed,
-)
 from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting.findings import Finding, code, count_all, listed, names
 from emb_pipeline.reporting.results import Result, are_equal, best_of_each
@@ -337,7 +334,7 @@ def power_finding(result: Result) -> Finding | None:
     """The smallest difference to the leader that the tests of this page find on this many test items."""
     if result.leader is None:
         return None
-    leader = without_seed(str(result.leader["embedding"]))
+    leader = str(result.leader["family"])
     sizes = sorted(
         each.detectable for (first, _), each in result.known.items() if first == leader and math.isfinite(each.detectable)
     )
