@@ -40,7 +40,8 @@ def follow(page: str, root: Path) -> None:
 
 
 def _run(command: list[str], root: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(root / "src")}
+    own = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": own, "PYTHONPATH": str(root / "src")}
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, f"{command[-1]}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
 
@@ -130,3 +131,21 @@ def test_a_kind_of_task_is_added_by_following_the_page(project: Path) -> None:
     questions.write_text("\n".join([*lines[:4], lines[4].replace('"answer": ', '"answer": 7'), *lines[5:]]))
     refused = run_kedro("--env", "tiny", check=False)
     assert refused.returncode and "questions.jsonl, row 5: answer is 7" in refused.stdout + refused.stderr
+
+
+@pytest.mark.slow
+def test_a_reader_is_added_by_following_the_page(project: Path) -> None:
+    (project / "docs").mkdir()
+    follow("add-a-reader.md", project)
+    rows = {row["embedding"]: row for row in leaderboard(project, "tiny") if row["task"] == "keyword" and row["primary"]}
+    assert {"domain.word2vec_8", "task.tfidf", "control.random_8"} <= set(rows)
+    assert rows["task.tfidf"]["value"] > 0.9
+    assert "## `ris`: corpus, classification" in (project / "docs/readers.md").read_text(encoding="utf-8")
+    references = project / "data/01_raw/tiny/references.ris"
+    lines = references.read_text().splitlines(keepends=True)
+    references.write_text("".join([*lines[:2], "and so on\n", *lines[2:]]))
+    refused = run_kedro("--env", "tiny", check=False)
+    assert (
+        refused.returncode
+        and "references.ris, row 3: 'and so on' is not a tag and a value" in refused.stdout + refused.stderr
+    )

@@ -72,7 +72,7 @@ def _tar(members: Mapping[str, bytes], mode: Any = "w") -> bytes:
     return made.getvalue()
 
 
-def _zip(members: Mapping[str, bytes]) -> bytes:
+def zip_of(members: Mapping[str, bytes]) -> bytes:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
@@ -80,7 +80,7 @@ def _zip(members: Mapping[str, bytes]) -> bytes:
     return made.getvalue()
 
 
-def _parquet(table: pa.Table) -> bytes:
+def parquet_of(table: pa.Table) -> bytes:
     made = io.BytesIO()
     pq.write_table(table, made)
     return made.getvalue()
@@ -148,7 +148,7 @@ def cases() -> list[Case]:
         Case(None, "a.csv", csv, {"reader": "csv"}),
         Case(None, "a.tsv", csv.replace(b", x", b"").replace(b",", b"\t"), {"reader": "tsv"}),
         Case(None, "a.jsonl", jsonl, {"reader": "jsonl", "id": "id"}),
-        Case(None, "a.parquet", _parquet(_examples()), {"reader": "parquet", "id": "id"}),
+        Case(None, "a.parquet", parquet_of(_examples()), {"reader": "parquet", "id": "id"}),
         Case(None, "a.txt", csv, {"reader": "text", "document": "block"}),
         Case(None, "a.iob", iob, {"reader": "iob"}),
         Case(None, "wiki_00", wiki, {"reader": "wikiextractor"}),
@@ -162,12 +162,12 @@ def cases() -> list[Case]:
         Case(None, "a.csv.zst", pa.compress(csv, codec="zstd", asbytes=True), {"reader": "csv"}),
         Case("classification", "a.csv", csv, {"reader": "csv", "id": "id", **labelled}),
         Case("classification", "a.jsonl", jsonl, {"reader": "jsonl", "group": "id", **labelled}),
-        Case("classification", "a.parquet", _parquet(_examples()), {"reader": "parquet", **labelled}),
-        Case("classification", "a.zip", _zip(folders), {"reader": "class_folders"}),
+        Case("classification", "a.parquet", parquet_of(_examples()), {"reader": "parquet", **labelled}),
+        Case("classification", "a.zip", zip_of(folders), {"reader": "class_folders"}),
         Case("classification", "a.txt", "\n".join(f"__label__{line}" for line in lines).encode(), {"reader": "fasttext"}),
         Case("classification", "a.txt", "\n".join(lines).encode(), {"reader": "labelled_lines"}),
         Case("sequence_labelling", "a.iob", iob, {"reader": "iob", "splits": splits}),
-        Case("sequence_labelling", "a.parquet", _parquet(_examples()), {"reader": "parquet", "split": "part"}),
+        Case("sequence_labelling", "a.parquet", parquet_of(_examples()), {"reader": "parquet", "split": "part"}),
         Case("sequence_labelling", "a.jsonl", jsonl, {"reader": "jsonl", "split": "part"}),
         Case("retrieval", "a.csv", pairs, {"reader": "pairs"}),
         Case("retrieval", "a.json", squad, {"reader": "squad"}),
@@ -177,7 +177,7 @@ def cases() -> list[Case]:
         Case(
             "recommendation",
             "a.parquet",
-            _parquet(_taken()),
+            parquet_of(_taken()),
             {"reader": "interactions"},
         ),
         Case("similarity", "a.csv", scored, {"reader": "csv"}),

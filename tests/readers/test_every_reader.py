@@ -1,0 +1,225 @@
+"""Every line of a registry of readers is described, reads a small file, and refuses a damaged one with its place."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pytest
+from pydantic import TypeAdapter
+
+from emb_pipeline.errors import DataError
+from emb_pipeline.readers.documents import read_documents
+from emb_pipeline.readers.options import PlacedReading
+from emb_pipeline.readers.registry import READERS, CorpusReading, Reader
+from emb_pipeline.tasks.reader_page import reader_page
+from emb_pipeline.tasks.registry import KINDS
+from tests.readers.formats.test_question_answering import ANSWERS, JUDGED, PUBMED, XML
+from tests.readers.mutated_files import cases, parquet_of, zip_of
+
+CORPUS = "corpus"
+
+
+def lines() -> Iterator[tuple[str, Reader]]:
+    """Each line, for what is read with it."""
+    for reader in READERS.values():
+        if reader.documents:
+            yield CORPUS, reader
+        if reader.labeled_texts:
+            yield "classification", reader
+    for name, kind in KINDS.items():
+        for reader in kind.readers().values():
+            yield name, reader
+
+
+LINES = {f"{kind} from {reader.name}": (kind, reader) for kind, reader in lines()}
+
+
+class Sample(NamedTuple):
+    """Files that are read, one of them damaged, and the place that the refusal names."""
+
+    files: dict[str, bytes]
+    reading: dict[str, Any]
+    damaged: dict[str, bytes]
+    place: str
+
+
+SCORED = "".join(f"a {row}\tb {row}\t{row}\n" for row in range(14))
+QUERIES, PASSAGES = "query_id,text\nq1,red ones\nq2,blue\n", "passage_id,text\np1,a red apple\np2,the sky\n"
+BEIR = {
+    "corpus.jsonl": b'{"_id": "p1", "title": "x", "text": "a red apple"}\n{"_id": "p2", "title": "y", "text": "sky"}\n',
+    "queries.jsonl": b'{"_id": "q1", "text": "red ones"}\n{"_id": "q2", "text": "blue"}\n',
+    "qrels/test.tsv": b"query-id\tcorpus-id\tscore\nq1\tp1\t1\nq2\tp2\t1\n",
+}
+NUMPY = {"packages": ["numpy"]}
+NOT_A_PACKAGE = "package 'nowhere'"
+DAMAGED: dict[tuple[str, str], tuple[bytes, str]] = {
+    (CORPUS, "csv"): (b"text\nfine\ntwo,fields\n", "a.csv, row 3"),
+    (CORPUS, "tsv"): (b"text\nfine\ntwo\tfields\n", "a.tsv, row 3"),
+    (CORPUS, "jsonl"): (b'{"text": "fine", "id": 1}\nno JSON\n', "a.jsonl, row 2"),
+    (CORPUS, "parquet"): (b"no Parquet", "a.parquet"),
+    (CORPUS, "text"): (b"caf\xe9", "a.txt, row 1"),
+    (CORPUS, "iob"): (b"Le\tO\nno tag\n", "a.iob, row 2"),
+    (CORPUS, "wikiextractor"): (b"outside\n", "wiki_00, row 1"),
+    (CORPUS, "mediawiki_dump"): (b"<mediawiki>", "a.xml"),
+    (CORPUS, "class_folders"): (b"no archive", "a.tar"),
+    (CORPUS, "medquad"): (b"no archive", "a.tar"),
+    ("classification", "csv"): (b"text,label,part,id\none,a,train,1\ntwo,b\n", "a.csv, row 3"),
+    ("classification", "jsonl"): (b"[]\n", "a.jsonl, row 1"),
+    ("classification", "parquet"): (b"no Parquet", "a.parquet"),
+    ("classification", "class_folders"): (b"PK\x03\x04", "a.zip"),
+    ("classification", "fasttext"): (b"__label__a one\nno label\n", "a.txt, row 2"),
+    ("classification", "labelled_lines"): (b"a one\nlabel\n", "a.txt, row 2"),
+    ("sequence_labelling", "iob"): (b"Le\tO\ncaf\tNOUN\n", "a.iob, row 2"),
+    ("sequence_labelling", "jsonl"): (b'{"tokens": ["a"], "tags": [], "part": "train"}\n', "a.jsonl, row 1"),
+    ("sequence_labelling", "parquet"): (b"no Parquet", "a.parquet"),
+    ("retrieval", "pairs"): (b"query,passage\nq,p\n,p\n", "a.csv, row 3"),
+    ("retrieval", "squad"): (b"{}", "a.json"),
+    ("retrieval", "medquad"): (b"no archive", "a.tar"),
+    ("extractive_qa", "squad"): (b"{}", "a.json"),
+    ("recommendation", "interactions"): (b"user,item,timestamp,stars\nu,i,soon,5\n", "a.csv, row 2"),
+    ("similarity", "csv"): (b"text_a,text_b,score\na,b,high\n", "a.csv, row 2"),
+}
+"""What stands in the file of the first of `cases` in its place, and where it is refused."""
+
+
+def samples() -> dict[tuple[str, str], Sample]:
+    """A sample for each line."""
+    found: dict[tuple[str, str], Sample] = {}
+    for case in cases():
+        key = case.kind or CORPUS, case.reading["reader"]
+        if key not in found:
+            content, place = DAMAGED[key]
+            path = "." if "splits" in case.reading else case.name
+            found[key] = Sample({case.name: case.content}, {**case.reading, "path": path}, {case.name: content}, place)
+    rows = found["classification", "csv"].files["a.csv"]
+    tsv = rows.replace(b", x", b"").replace(b",", b"\t")
+    scored = [{"text_a": f"a {row}", "text_b": f"b {row}", "score": row} for row in range(14)]
+    as_json = "".join(json.dumps(row) + "\n" for row in scored).encode()
+    labeled = {name: found["classification", name] for name in ("labelled_lines", "fasttext")}
+    tables = {"queries": "q.csv", "passages": "p.csv", "qrels": "j.csv"}
+    own = {"q.csv": QUERIES.encode(), "p.csv": PASSAGES.encode(), "j.csv": b"query_id,passage_id\nq1,p1\nq2,p2\n"}
+    pubmed = {"ori_pqal.json": json.dumps(PUBMED).encode(), "test_ground_truth.json": b'{"1": "yes", "2": "no"}'}
+    judged = zip_of(
+        {"x/answers.csv": ANSWERS.encode(), "x/qrels.txt": JUDGED.replace("2 1-Incorrect", "2 4-Excellent").encode()}
+    )
+    liveqa = {"questions.xml": XML.encode(), "judged.zip": judged}
+    docstrings = {
+        (CORPUS, "docstrings"): {},
+        ("classification", "docstring_subpackages"): {"min_examples": 20},
+        ("retrieval", "docstring_retrieval"): {"max_queries": 50},
+        ("similarity", "docstring_links"): {"max_links": 50},
+        ("sequence_labelling", "docstring_mentions"): {"max_sentences": 500},
+    }
+    latin = b"caf\xe9\n"
+    return {
+        **found,
+        **{(CORPUS, name): each._replace(damaged={"a.txt": latin}, place="a.txt, row 1") for name, each in labeled.items()},
+        ("classification", "tsv"): Sample(
+            {"a.tsv": tsv},
+            {"reader": "tsv", "path": "a.tsv", "label": "label", "split": "part"},
+            {"a.tsv": b"text\tlabel\tpart\none\ta\ttrain\ntwo\n"},
+            "a.tsv, row 3",
+        ),
+        ("classification", "pubmedqa"): Sample(
+            pubmed, {"reader": "pubmedqa", "path": "."}, {"ori_pqal.json": b"{"}, "ori_pqal.json"
+        ),
+        ("retrieval", "tables"): Sample(
+            own, {"reader": "tables", **tables}, {"j.csv": b"query_id,passage_id\nq1,p9\n"}, "j.csv, row 2"
+        ),
+        ("retrieval", "beir"): Sample(
+            BEIR, {"reader": "beir", "path": "."}, {"qrels/test.tsv": b"query-id\tcorpus-id\tscore\nq1\tp1\tx\n"}, "test.tsv"
+        ),
+        ("retrieval", "liveqa"): Sample(
+            liveqa, {"reader": "liveqa", "path": "."}, {"questions.xml": b"<Set>"}, "questions.xml"
+        ),
+        ("similarity", "tsv"): Sample(
+            {"a.tsv": ("text_a\ttext_b\tscore\n" + SCORED).encode()},
+            {"reader": "tsv", "path": "a.tsv"},
+            {"a.tsv": b"text_a\ttext_b\tscore\na\tb\thigh\n"},
+            "a.tsv, row 2",
+        ),
+        ("similarity", "jsonl"): Sample(
+            {"a.jsonl": as_json},
+            {"reader": "jsonl", "path": "a.jsonl"},
+            {"a.jsonl": b'{"text_a": "a", "text_b": "b", "score": "high"}\n'},
+            "a.jsonl, row 1",
+        ),
+        ("similarity", "parquet"): Sample(
+            {"a.parquet": parquet_of(pa.Table.from_pylist(scored))},
+            {"reader": "parquet", "path": "a.parquet"},
+            {"a.parquet": b"no Parquet"},
+            "a.parquet",
+        ),
+        **{
+            key: Sample({}, {"reader": key[1], **NUMPY, **options}, {}, NOT_A_PACKAGE) for key, options in docstrings.items()
+        },
+    }
+
+
+def read(kind: str, reading: dict[str, Any], project: Path, raw: Path) -> int:
+    """Read, with everything that ingest does; the number of rows comes back."""
+    if kind == CORPUS:
+        return len(list(read_documents([TypeAdapter[Any](CorpusReading).validate_python(reading)], raw, project)))
+    reader = KINDS[kind].reader()
+    tables = reader.read(TypeAdapter[Any](reader.readings).validate_python(reading), raw, project, "task")
+    return sum(table.num_rows for table in tables.values())
+
+
+def write(folder: Path, files: dict[str, bytes]) -> None:
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of raw data: the docstrings of a package are parsed once."""
+    return tmp_path_factory.mktemp("raw")
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_reader_is_described(line: str) -> None:
+    _, reader = LINES[line]
+    assert reader.options.model_fields["reader"].default == reader.name
+    assert len(inspect.getdoc(reader.options) or "") > 10 and "__doc__" in vars(reader.options)
+    assert all(field.description for name, field in reader.options.model_fields.items() if name != "reader")
+    assert f"## `{reader.name}`" in reader_page()
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_what_a_line_names_is_there(line: str) -> None:
+    _, reader = LINES[line]
+    places = (reader.documents, reader.labeled_texts, reader.rows, reader.examples, reader.first_rows)
+    assert any(places)
+    for module, _, name in (place.partition(":") for place in places if place):
+        assert callable(getattr(import_module(f"emb_pipeline.{module}"), name))
+    assert set(reader.reads) <= set(READERS)
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_small_file_is_read(line: str, tmp_path: Path, raw: Path) -> None:
+    kind, reader = LINES[line]
+    sample = samples()[kind, reader.name]
+    write(tmp_path, sample.files)
+    assert read(kind, sample.reading, tmp_path, raw) > 0
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_damaged_file_is_refused_with_its_place(line: str, tmp_path: Path, raw: Path) -> None:
+    kind, reader = LINES[line]
+    sample = samples()[kind, reader.name]
+    write(tmp_path, {**sample.files, **sample.damaged})
+    reading = (
+        sample.reading
+        if issubclass(reader.options, PlacedReading) or sample.files
+        else {**sample.reading, "packages": ["nowhere"]}
+    )
+    with pytest.raises(DataError) as refused:
+        read(kind, reading, tmp_path, raw)
+    assert sample.place in refused.value.place and refused.value.reason and refused.value.remedy
