@@ -213,9 +213,7 @@ ENTRIES = {
     "a": Kind("a", "light", "kinds:make_a", "kinds:other_a"),
     "b": Kind("b", "heavy", "kinds:make_b", "kinds:other_b"),
 }
-CIRCLE, SQUARE = Target("pkg.shapes", "Circle"), Target("pkg.shapes", "Square")
-OF_A_SQUARE = Choice({KINDS: ("a",)}, frozenset({CIRCLE}))
-OF_A_CIRCLE = Choice({KINDS: ("b",)}, frozenset({SQUARE}))
+OF_A, OF_B = Choice({KINDS: ("a",)}), Choice({KINDS: ("b",)})
 
 
 @pytest.fixture
@@ -255,15 +253,13 @@ CHANGES: dict[str, tuple[str, Choice, str, str, str, bool]] = {
     "an annotation": ("run", NONE, "late.py", "late(data)", "late(data: int)", False),
     "white space": ("run", NONE, "late.py", "return data.size", "return (\n        data.size\n    )", False),
     "a decorator": ("decorated_run", NONE, "helpers.py", "return function()", "return function() or 1", True),
-    "the chosen entry's code": ("choose", OF_A_SQUARE, "kinds.py", "return 1", "return 10", True),
-    "another entry's code": ("choose", OF_A_SQUARE, "kinds.py", "return 2", "return 20", False),
-    "what another method of the entry loads": ("choose", OF_A_SQUARE, "kinds.py", "return 3", "return 30", False),
-    "a branch of a class that is left out": ("choose", OF_A_SQUARE, "helpers.py", '"round"', '"circle"', False),
-    "the branch of a class that is chosen": ("choose", OF_A_CIRCLE, "helpers.py", '"round"', '"circle"', True),
-    "an entry of a table that is left out": ("choose", OF_A_CIRCLE, "helpers.py", '"edges"', '"corners"', False),
-    "an entry of a table that is chosen": ("choose", OF_A_SQUARE, "helpers.py", '"edges"', '"corners"', True),
-    "a branch of another value of a field": ("choose", OF_A_SQUARE, "helpers.py", '"heavy"', '"massive"', False),
-    "the branch of the value of a field": ("choose", OF_A_CIRCLE, "helpers.py", '"heavy"', '"massive"', True),
+    "the chosen entry's code": ("choose", OF_A, "kinds.py", "return 1", "return 10", True),
+    "another entry's code": ("choose", OF_A, "kinds.py", "return 2", "return 20", False),
+    "what another method of the entry loads": ("choose", OF_A, "kinds.py", "return 3", "return 30", False),
+    "a branch of a class": ("choose", OF_B, "helpers.py", '"round"', '"circle"', True),
+    "an entry of a table": ("choose", OF_A, "helpers.py", '"edges"', '"corners"', True),
+    "a branch of another value of a field": ("choose", OF_A, "helpers.py", '"heavy"', '"massive"', False),
+    "the branch of the value of a field": ("choose", OF_B, "helpers.py", '"heavy"', '"massive"', True),
     "any branch where nothing is chosen": ("choose", NONE, "helpers.py", '"heavy"', '"massive"', True),
     "any entry where nothing is chosen": ("choose", NONE, "kinds.py", "return 2", "return 20", True),
     "a packaged file": ("read_template", NONE, "page.html", "<p>", "<b>", True),

@@ -8,7 +8,7 @@ Three things keep the graph small:
 
 * a *registry* (a mapping of frozen dataclasses) is followed only to the entries that the node's parameters name;
 * a method of a class is followed only where some reached code mentions its name;
-* a branch, a ``case`` or an entry of a dictionary for a class that the parameters do not choose is passed over.
+* a branch for a value of a registry's field that no chosen entry has is passed over.
 
 What cannot be resolved is followed as a whole module. Packaged files that a definition names (templates, tables) belong to
 it, and so do the versions of the libraries that it uses.
@@ -64,16 +64,13 @@ class Choice:
     ----------
     entries : mapping of Target to tuple of str
         Keys of each registry; a registry that is not named is followed to all its entries.
-    left_out : frozenset of Target
-        Classes that are not chosen.
     """
 
     entries: Mapping[Target, tuple[str, ...]]
-    left_out: frozenset[Target] = frozenset()
 
     def key(self) -> tuple[Any, ...]:
         """Make the choice comparable."""
-        return tuple(sorted(self.entries.items())), self.left_out
+        return tuple(sorted(self.entries.items()))
 
 
 NOTHING_CHOSEN = Choice({})
@@ -316,7 +313,7 @@ class _Walk:
             self._follow(self._todo.pop())
 
     def _reach(self, target: Target) -> None:
-        if target not in self.seen and target not in self._choice.left_out:
+        if target not in self.seen:
             self.seen.add(target)
             self._todo.append(target)
 
@@ -359,12 +356,8 @@ class _Walk:
             self._reach(target)
 
     def _is_open(self, guard: str) -> bool:
-        """Whether a branch can be taken: its classes, or its value of a field, are not all among those left out."""
-        kind, _, rest = guard.partition(":")
-        if kind == "class":
-            targets = [self._graph.resolve(dotted)[0] for dotted in rest.split("|")]
-            return not all(target in self._choice.left_out for target in targets)
-        name, _, value = rest.partition("=")
+        """Whether a branch can be taken: a chosen entry has its value of a field."""
+        name, _, value = guard.partition("=")
         values = [getattr(entry, name) for entry in self._chosen if hasattr(entry, name)]
         return not values or value in values
 

@@ -364,16 +364,6 @@ class _Uses:
             self._visit_name(node, guards)
         elif isinstance(node, ast.If | ast.IfExp):
             self._visit_branch(node, guards)
-        elif isinstance(node, ast.Dict):
-            for key, value in zip(node.keys, node.values, strict=True):
-                self._visit_all([key] if key else [], guards)
-                self.visit(value, (*guards, *self._class_guard([key] if key else [])))
-        elif isinstance(node, ast.match_case):
-            patterns = node.pattern.patterns if isinstance(node.pattern, ast.MatchOr) else [node.pattern]
-            classes = [each.cls for each in patterns if isinstance(each, ast.MatchClass)]
-            self.visit(node.pattern, guards)
-            inner = (*guards, *(self._class_guard(classes) if len(classes) == len(patterns) else ()))
-            self._visit_all([*([node.guard] if node.guard else []), *node.body], inner)
         elif isinstance(node, ast.Constant):
             if isinstance(node.value, str) and 0 < len(node.value) < 100 and not node.value.isspace():
                 self.texts.add(node.value)
@@ -418,17 +408,11 @@ class _Uses:
     def _guard_of(self, test: ast.expr) -> tuple[str, ...]:
         if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
             return tuple(guard for each in test.values for guard in self._guard_of(each))
-        if isinstance(test, ast.Call) and isinstance(test.func, ast.Name) and test.func.id == "isinstance":
-            return self._class_guard(list(_alternatives(test.args[1])))
         if isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ast.Eq):
             left, value = test.left, test.comparators[0]
             if isinstance(left, ast.Attribute) and left.attr in _TELLING_FIELDS and isinstance(value, ast.Constant):
-                return (f"field:{left.attr}={value.value!s}",)
+                return (f"{left.attr}={value.value!s}",)
         return ()
-
-    def _class_guard(self, classes: list[ast.expr]) -> tuple[str, ...]:
-        names = [_absolute(_chain(each), self._meanings) for each in classes]
-        return (f"class:{'|'.join(str(name) for name in names)}",) if names and all(names) else ()
 
     def _note_call(self, node: ast.Call) -> None:
         called = _last_name(node.func)
@@ -459,17 +443,6 @@ def _own_variables(arguments: ast.arguments, body: Iterable[ast.AST]) -> set[str
         if not isinstance(node, _SCOPES):
             waiting.extend(ast.iter_child_nodes(node))
     return found - shared
-
-
-def _alternatives(node: ast.expr) -> Iterator[ast.expr]:
-    """The classes of ``A | B`` and of ``(A, B)``."""
-    if isinstance(node, ast.BinOp):
-        yield from _alternatives(node.left)
-        yield from _alternatives(node.right)
-    elif isinstance(node, ast.Tuple):
-        yield from node.elts
-    else:
-        yield node
 
 
 class _Normalized(ast.NodeTransformer):

@@ -28,6 +28,11 @@ def _open(file: NamedFile, reading: TabularReading) -> RowsOfFile:
     return READERS[reading.reader].open_rows(file, reading)
 
 
+def holds_texts(file: NamedFile, reading: TabularReading) -> bool:
+    """Say whether all values of a table are texts, as they stand in the file."""
+    return _open(file, reading).holds_texts
+
+
 def require_named_split(file: NamedFile, reading: TabularReading) -> None:
     """Refuse a column ``split`` that the reading does not name: the official split would be passed over.
 

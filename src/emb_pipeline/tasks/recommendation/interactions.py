@@ -16,7 +16,7 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.files import NamedFile, named_files
 from emb_pipeline.readers.options import PlacedReading, TabularReading
-from emb_pipeline.readers.tables import column_names, identified_texts, rows, table_of, values_of_rows
+from emb_pipeline.readers.tables import column_names, holds_texts, identified_texts, rows, table_of, values_of_rows
 from emb_pipeline.readers.values import identifier, text_of
 from emb_pipeline.tasks.audit import AuditLines
 from emb_pipeline.tasks.recommendation.sources import InteractionsReading
@@ -151,10 +151,7 @@ def _values(
 ) -> Iterator[tuple[int, tuple[object, ...]]]:
     table = table_of(file, reading)
     _require_named(file, reading, column_names(file, table, _LOOKED_AT), columns)
-    if table.reader in ("csv", "tsv"):
-        yield from rows(file, table, columns, bad)
-    else:
-        yield from values_of_rows(file, table, columns, bad)
+    yield from (rows if holds_texts(file, table) else values_of_rows)(file, table, columns, bad)
 
 
 def _require_named(file: NamedFile, reading: InteractionsReading, existing: list[str], wanted: list[str]) -> None:
