@@ -45,7 +45,7 @@ from emb_pipeline.embeddings import registry
 from emb_pipeline.embeddings.options import StaticFileOptions
 from emb_pipeline.embeddings.protocols import TextEncoder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.experiment import TaskDefinition
+from emb_pipeline.experiment.model import TaskDefinition
 from emb_pipeline.tasks.classification import evaluate as classification
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.registry import KINDS

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from emb_pipeline.experiment import expand_grid
+from emb_pipeline.experiment.expand import expand_grid
 from emb_pipeline.pipelines.facts import cells_of, embedding_facts, matched_pairs
 from emb_pipeline.pipelines.report.nodes import derivations
 

@@ -8,15 +8,10 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from emb_pipeline.experiment import (
-    EmbeddingSpec,
-    Resample,
-    Spoiling,
-    TaskDefinition,
-    evaluated_tasks,
-    expand_grid,
-    experiment_from,
-)
+from emb_pipeline.experiment.build import experiment_from
+from emb_pipeline.experiment.expand import evaluated_tasks, expand_grid
+from emb_pipeline.experiment.model import EmbeddingSpec, TaskDefinition
+from emb_pipeline.experiment.schema import Resample, Spoiling
 from emb_pipeline.pipelines import measure, report
 
 METHODS = {"word2vec": {"window": 3}, "tfidf": {}, "lsa": {}, "random": {}, "bm25": {}, "one_hot": {}}

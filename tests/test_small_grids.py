@@ -14,7 +14,9 @@ from kedro.framework.project import configure_project
 from kedro.framework.session import KedroSession
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.experiment import CorpusOptions, Folders, expand_grid, experiment_from
+from emb_pipeline.experiment.build import experiment_from
+from emb_pipeline.experiment.expand import expand_grid
+from emb_pipeline.experiment.model import CorpusOptions, Folders
 from emb_pipeline.hooks import FailedCellsError
 from emb_pipeline.pipelines.ingest.nodes import tokenise_corpus
 from emb_pipeline.text.held_out import HELD_OUT

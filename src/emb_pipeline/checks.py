@@ -13,16 +13,9 @@ from pydantic import AliasChoices, BaseModel, ValidationError
 
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.errors import nearest, suggest
-from emb_pipeline.experiment import (
-    TUNING,
-    CorpusDefinition,
-    CorpusOptions,
-    EmbeddingSpec,
-    Grid,
-    TaskDefinition,
-    evaluated_tasks,
-    expand_grid,
-)
+from emb_pipeline.experiment.expand import evaluated_tasks, expand_grid
+from emb_pipeline.experiment.model import TUNING, CorpusDefinition, CorpusOptions, EmbeddingSpec, TaskDefinition
+from emb_pipeline.experiment.schema import Grid
 from emb_pipeline.readers.registry import CorpusReading
 from emb_pipeline.tasks.registry import KINDS
 
@@ -92,7 +85,7 @@ def check_parameters(
     Returns
     -------
     dict
-        The embeddings of the grid, as `emb_pipeline.experiment.expand_grid` writes them out.
+        The embeddings of the grid, as `emb_pipeline.experiment.expand.expand_grid` writes them out.
 
     Raises
     ------

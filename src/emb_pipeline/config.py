@@ -25,7 +25,9 @@ from pydantic import BaseModel
 
 from emb_pipeline.checks import ParametersError, check_options, check_parameters
 from emb_pipeline.errors import suggest
-from emb_pipeline.experiment import Experiment, evaluated_tasks, experiment_from
+from emb_pipeline.experiment.build import experiment_from
+from emb_pipeline.experiment.expand import evaluated_tasks
+from emb_pipeline.experiment.model import Experiment
 
 TEMPLATE = "template"
 CREDENTIALS = ("milvus", "mlflow")

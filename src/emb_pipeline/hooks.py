@@ -190,7 +190,8 @@ class Requirements:
     def before_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
         """Check every embedding that this run trains or loads, and what it reads that is made elsewhere."""
         from emb_pipeline.embeddings.registry import require
-        from emb_pipeline.experiment import EmbeddingSpec, without_a_task
+        from emb_pipeline.experiment.build import without_a_task
+        from emb_pipeline.experiment.model import EmbeddingSpec
 
         embeddings = active_parameters()["embeddings"]
         names = {name for node in pipeline.nodes for name in node.inputs if name.startswith("params:embeddings.")}
@@ -212,7 +213,7 @@ class FirstRows:
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Any, catalog: Any) -> None:
         """Read the first rows of every file of the corpora and tasks that this run ingests."""
-        from emb_pipeline.experiment import CorpusDefinition, Folders, TaskDefinition
+        from emb_pipeline.experiment.model import CorpusDefinition, Folders, TaskDefinition
         from emb_pipeline.tasks.first_rows import check_first_rows
         from emb_pipeline.tasks.registry import KINDS
 

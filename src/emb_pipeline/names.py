@@ -1,6 +1,6 @@
 """Names of repetitions: the grid calls them ``<origin>.<embedding>_seed<number>`` and ``…_bootstrap<number>``.
 
-It refuses such an ending in any other name (`emb_pipeline.experiment.expand_grid`). All else that is to be known of an
+It refuses such an ending in any other name (`emb_pipeline.experiment.expand`). All else that is to be known of an
 embedding is in its specification (`emb_pipeline.pipelines.facts`).
 """
 

@@ -13,7 +13,8 @@ import pytest
 from emb_pipeline.diagnostics.geometry import pip_loss
 from emb_pipeline.diagnostics.probe_words import typical_words
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.experiment import Folders, expand_grid
+from emb_pipeline.experiment.expand import expand_grid
+from emb_pipeline.experiment.model import Folders
 from emb_pipeline.pipelines.diagnose.nodes import DiagnosisOptions, MapOptions, diagnose_vectors, largest_sizes
 from emb_pipeline.pipelines.facts import cells_of
 from emb_pipeline.reporting.tables import empty_table

@@ -14,7 +14,7 @@ from emb_pipeline.embeddings.compress.reduced import Reduced
 from emb_pipeline.embeddings.encoding_store import StoredEncoder
 from emb_pipeline.embeddings.options import ReducedOptions, TfidfOptions
 from emb_pipeline.errors import DataError
-from emb_pipeline.experiment import EmbeddingSpec, Folders
+from emb_pipeline.experiment.model import EmbeddingSpec, Folders
 from emb_pipeline.pipelines.decide.nodes import DecisionOptions, costs_of, without_the_worthless, worst_costs
 from emb_pipeline.pipelines.evaluate.nodes import CELLS, cells_table
 from emb_pipeline.pipelines.measure.nodes import time_requests

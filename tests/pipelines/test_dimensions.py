@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from emb_pipeline.experiment import EmbeddingSpec
+from emb_pipeline.experiment.model import EmbeddingSpec
 from emb_pipeline.pipelines.evaluate.nodes import dimension_of
 from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.scores import ITEM_SCORES

@@ -19,7 +19,7 @@ from kedro.pipeline import Pipeline
 import emb_pipeline
 from emb_pipeline import settings
 from emb_pipeline.embeddings.registry import METHODS
-from emb_pipeline.experiment import experiment_from
+from emb_pipeline.experiment.build import experiment_from
 from emb_pipeline.pipelines import decide, diagnose, evaluate, fine_tune, ingest, measure, report, train
 from emb_pipeline.provenance import code_fingerprint
 from emb_pipeline.provenance.freshness import code_graph, recipes

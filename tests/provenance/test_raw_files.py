@@ -11,7 +11,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from emb_pipeline.embeddings.options import SentenceTransformerOptions, StaticFileOptions
-from emb_pipeline.experiment import CorpusDefinition, TaskDefinition
+from emb_pipeline.experiment.model import CorpusDefinition, TaskDefinition
 from emb_pipeline.provenance import raw_files
 from emb_pipeline.provenance.raw_files import FileHashes, fingerprint_inputs
 from emb_pipeline.readers.formats.delimited import CsvReading

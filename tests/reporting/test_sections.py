@@ -11,7 +11,8 @@ import plotly.graph_objects as go
 import pytest
 from kedro.pipeline import Pipeline
 
-from emb_pipeline.experiment import expand_grid, experiment_from
+from emb_pipeline.experiment.build import experiment_from
+from emb_pipeline.experiment.expand import expand_grid
 from emb_pipeline.pipelines import decide, measure, report
 from emb_pipeline.pipelines.facts import FACTS
 from emb_pipeline.pipelines.failures import FAILURES

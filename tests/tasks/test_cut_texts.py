@@ -13,7 +13,7 @@ from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.contextual.sentence_transformer import load
 from emb_pipeline.embeddings.encoding_store import StoredEncoder
 from emb_pipeline.embeddings.options import EncoderOptions, SentenceTransformerOptions
-from emb_pipeline.experiment import EmbeddingSpec, TaskDefinition
+from emb_pipeline.experiment.model import EmbeddingSpec, TaskDefinition
 from emb_pipeline.pipelines.evaluate.nodes import cells_table, evaluate_encoder
 from emb_pipeline.reporting.sections.summary.coverage import cut_finding
 from emb_pipeline.statistics.leaderboard import COSTS

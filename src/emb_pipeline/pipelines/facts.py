@@ -9,7 +9,8 @@ import pandas as pd
 
 from emb_pipeline.embeddings.options import ReducedOptions
 from emb_pipeline.embeddings.registry import METHODS
-from emb_pipeline.experiment import EmbeddingSpec, Resample, Spoiling
+from emb_pipeline.experiment.model import EmbeddingSpec
+from emb_pipeline.experiment.schema import Resample, Spoiling
 from emb_pipeline.names import without_seed
 from emb_pipeline.statistics.score_tables import framed
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from emb_pipeline.experiment import EmbeddingSpec
+from emb_pipeline.experiment.model import EmbeddingSpec
 from emb_pipeline.failures import Failed
 
 LOGGER = logging.getLogger(__name__)

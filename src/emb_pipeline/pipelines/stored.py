@@ -8,7 +8,7 @@ from typing import Any
 from emb_pipeline.embeddings import registry
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.experiment import EmbeddingSpec, Folders
+from emb_pipeline.experiment.model import EmbeddingSpec, Folders
 
 
 def stored_encoder(

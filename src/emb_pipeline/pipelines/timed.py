@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emb_pipeline.experiment import Experiment
+from emb_pipeline.experiment.model import Experiment
 from emb_pipeline.tasks.registry import KINDS
 
 NAMESPACE = "report"

@@ -10,7 +10,7 @@ import pytest
 from emb_pipeline.embeddings.contextual.model_languages import languages_of
 from emb_pipeline.embeddings.contextual.sentence_transformer import load
 from emb_pipeline.embeddings.options import SentenceTransformerOptions
-from emb_pipeline.experiment import expand_grid
+from emb_pipeline.experiment.expand import expand_grid
 from emb_pipeline.pipelines.evaluate.nodes import COSTS, cells_table
 from emb_pipeline.pipelines.facts import cells_of, pretrained_languages
 

@@ -65,7 +65,7 @@ def test_a_cell_with_such_a_model_warns_once_and_its_record_says_so(
 ) -> None:
     from emb_pipeline.embeddings.contextual.sentence_transformer import load
     from emb_pipeline.embeddings.options import SentenceTransformerOptions
-    from emb_pipeline.experiment import EmbeddingSpec, TaskDefinition
+    from emb_pipeline.experiment.model import EmbeddingSpec, TaskDefinition
     from emb_pipeline.pipelines.evaluate.nodes import evaluate_encoder
     from emb_pipeline.tasks.registry import KINDS
 

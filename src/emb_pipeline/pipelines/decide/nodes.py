@@ -20,7 +20,7 @@ from emb_pipeline.deployment.fitting import ready_to_use
 from emb_pipeline.embeddings.protocols import details_of
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.errors import DataError
-from emb_pipeline.experiment import EmbeddingSpec, Folders, TaskDefinition
+from emb_pipeline.experiment.model import EmbeddingSpec, Folders, TaskDefinition
 from emb_pipeline.names import NOT_ABOVE_FLOOR, without_seed
 from emb_pipeline.pipelines.facts import cells_of, pretrained_languages
 from emb_pipeline.pipelines.report.nodes import (

@@ -24,7 +24,7 @@ from emb_pipeline.diagnostics.word_tests import (
     word_similarity,
 )
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.experiment import EmbeddingSpec, Folders
+from emb_pipeline.experiment.model import EmbeddingSpec, Folders
 from emb_pipeline.failures import Failed
 from emb_pipeline.pipelines.facts import are_trained_on_a_corpus, is_first
 from emb_pipeline.pipelines.failures import failures_table

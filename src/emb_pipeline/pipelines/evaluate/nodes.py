@@ -19,7 +19,7 @@ from emb_pipeline.embeddings.options import ReducedOptions
 from emb_pipeline.embeddings.protocols import details_of, model_of
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.experiment import EmbeddingSpec, Folders, TaskDefinition
+from emb_pipeline.experiment.model import EmbeddingSpec, Folders, TaskDefinition
 from emb_pipeline.failures import Failed
 from emb_pipeline.names import LOW_COVERAGE
 from emb_pipeline.pipelines.failures import FAILURES, contained, failures_table

@@ -15,7 +15,7 @@ from typing import Any
 
 from kedro.pipeline import Pipeline, node, pipeline
 
-from emb_pipeline.experiment import EmbeddingSpec, Experiment
+from emb_pipeline.experiment.model import EmbeddingSpec, Experiment
 from emb_pipeline.pipelines.diagnose.pipeline import diagnosed_origins
 from emb_pipeline.pipelines.evaluate import nodes
 from emb_pipeline.provenance.freshness import AGGREGATE

@@ -10,7 +10,7 @@ import pyarrow as pa
 from emb_pipeline.efficiency.footprint import Footprint
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.experiment import EmbeddingSpec, Folders, TaskDefinition
+from emb_pipeline.experiment.model import EmbeddingSpec, Folders, TaskDefinition
 from emb_pipeline.pipelines.failures import contained
 from emb_pipeline.pipelines.train.nodes import training_record
 from emb_pipeline.storage.atomic import temporary_path

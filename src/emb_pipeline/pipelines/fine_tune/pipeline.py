@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Pipeline, node, pipeline
 
-from emb_pipeline.experiment import EmbeddingSpec, Experiment
+from emb_pipeline.experiment.model import EmbeddingSpec, Experiment
 from emb_pipeline.pipelines.fine_tune import nodes
 from emb_pipeline.tasks.registry import KINDS
 

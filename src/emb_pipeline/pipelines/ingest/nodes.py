@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.experiment import CorpusDefinition, CorpusOptions, Folders, TaskDefinition
+from emb_pipeline.experiment.model import CorpusDefinition, CorpusOptions, Folders, TaskDefinition
 from emb_pipeline.readers.documents import read_documents
 from emb_pipeline.storage.atomic import temporary_path
 from emb_pipeline.tasks import audit

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Pipeline, node, pipeline
 
-from emb_pipeline.experiment import Experiment
+from emb_pipeline.experiment.model import Experiment
 from emb_pipeline.pipelines.ingest import nodes
 from emb_pipeline.provenance.freshness import AGGREGATE
 

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from emb_pipeline.efficiency.latency import REQUEST_TIMES, LatencyOptions, measure_requests
 from emb_pipeline.efficiency.vector_search import VectorSearchOptions
 from emb_pipeline.embeddings.registry import METHODS
-from emb_pipeline.experiment import EmbeddingSpec, Folders, TaskDefinition
+from emb_pipeline.experiment.model import EmbeddingSpec, Folders, TaskDefinition
 from emb_pipeline.failures import Failed
 from emb_pipeline.names import without_seed
 from emb_pipeline.pipelines.facts import cells_of

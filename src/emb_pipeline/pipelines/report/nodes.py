@@ -18,7 +18,7 @@ from emb_pipeline.config import project_path, tracking_uri
 from emb_pipeline.diagnostics.neighbours import overlaps
 from emb_pipeline.diagnostics.tables import PLACES
 from emb_pipeline.diagnostics.word_map import side_by_side
-from emb_pipeline.experiment import EmbeddingSpec, TaskDefinition
+from emb_pipeline.experiment.model import EmbeddingSpec, TaskDefinition
 from emb_pipeline.names import without_seed
 from emb_pipeline.pipelines.diagnose.nodes import DiagnosisOptions
 from emb_pipeline.pipelines.facts import (

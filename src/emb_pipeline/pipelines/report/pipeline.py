@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from kedro.pipeline import Pipeline, node, pipeline
 from kedro.pipeline.node import Node
 
-from emb_pipeline.experiment import Experiment
+from emb_pipeline.experiment.model import Experiment
 from emb_pipeline.pipelines.report import nodes
 from emb_pipeline.pipelines.timed import REQUEST_TIMES, last_timed
 from emb_pipeline.provenance.freshness import AGGREGATE

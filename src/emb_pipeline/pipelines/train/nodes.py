@@ -15,7 +15,8 @@ from emb_pipeline.efficiency.footprint import Footprint
 from emb_pipeline.embeddings import registry
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.experiment import EmbeddingSpec, Folders, Resample, Spoiling
+from emb_pipeline.experiment.model import EmbeddingSpec, Folders
+from emb_pipeline.experiment.schema import Resample, Spoiling
 from emb_pipeline.pipelines.failures import contained
 from emb_pipeline.storage.atomic import temporary_path
 from emb_pipeline.text.tokens import TokenCorpus, write_tokens

@@ -13,7 +13,7 @@ from typing import Any
 from kedro.pipeline import Pipeline, node, pipeline
 
 from emb_pipeline.embeddings.registry import METHODS
-from emb_pipeline.experiment import EmbeddingSpec, Experiment
+from emb_pipeline.experiment.model import EmbeddingSpec, Experiment
 from emb_pipeline.pipelines.train import nodes
 
 STAGE = "train"

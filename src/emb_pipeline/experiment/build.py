@@ -1,0 +1,102 @@
+"""From a use case's parameters, with the grid written out, to the experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from emb_pipeline.efficiency.vector_search import IN_PROCESS
+from emb_pipeline.experiment.checks import (
+    require_definitions,
+    require_served,
+    require_tunable,
+    require_word_vectors,
+)
+from emb_pipeline.experiment.model import EmbeddingSpec, Experiment
+from emb_pipeline.experiment.schema import Grid, Resample, Spoiling
+from emb_pipeline.tasks.registry import KINDS
+
+_CHANGED_TEXT: TypeAdapter[Spoiling | Resample | None] = TypeAdapter(Spoiling | Resample | None)
+
+
+def experiment_from(parameters: Mapping[str, Any]) -> Experiment:
+    """The experiment that a use case's parameters describe.
+
+    Raises
+    ------
+    ValueError
+        A task of the grid that is not defined, or a corpus that is not.
+    """
+    grid = Grid.model_validate(parameters["grid"])
+    require_definitions("tasks", grid.tasks, parameters["tasks"])
+    require_definitions("corpora", grid.corpora, parameters["corpora"])
+    cells = tuple(
+        EmbeddingSpec.model_construct(
+            **{
+                **cell,
+                "options": None,
+                "tuning": None,
+                "changed_text": _CHANGED_TEXT.validate_python(cell.get("changed_text")),
+            }
+        )
+        for group in parameters["embeddings"].values()
+        for cell in group.values()
+    )
+    require_tunable(cells, parameters["tasks"])
+    require_word_vectors(cells, _drawn(parameters.get("diagnosis")))
+    experiment = Experiment.model_construct(
+        use_case=parameters["use_case"],
+        corpora=grid.corpora,
+        cells=cells,
+        tasks={task: parameters["tasks"][task].get("kind", "") for task in grid.tasks},
+        needs={task: needs for task in grid.tasks if (needs := _needs(parameters["tasks"][task])) is not None},
+        curves=frozenset(task for task in grid.tasks if _has_learning_curve(parameters["tasks"][task])),
+        needs_store=_needs_store(parameters.get("vector_search") or {}),
+    )
+    require_served(experiment)
+    return experiment
+
+
+def without_a_task(experiment: Experiment) -> list[EmbeddingSpec]:
+    """Embeddings that no task of the grid can use, but for those that nobody asked to evaluate."""
+    return [cell for cell in experiment.cells if cell.evaluate_on is None and not experiment.tasks_of(cell)]
+
+
+def _drawn(diagnosis: Any) -> list[str]:
+    """Embeddings that the map is to show; what is no list of names is refused with the section's model."""
+    of_map = diagnosis.get("map") if isinstance(diagnosis, Mapping) else None
+    names = of_map.get("embeddings") if isinstance(of_map, Mapping) else None
+    return [str(name) for name in names] if isinstance(names, list | tuple) else []
+
+
+def _needs(definition: Mapping[str, Any]) -> frozenset[str] | None:
+    """What the examples of a task need of an embedding, where the kind leaves a choice."""
+    kind = KINDS.get(str(definition.get("kind")))
+    if kind is None or "interactions" not in kind.needs:
+        return None
+    reader = kind.reader()
+    try:
+        return reader.needs(TypeAdapter(reader.readings).validate_python(definition.get("reading")))
+    except ValidationError:  # refused with the parameter's name when the nodes that take it are validated
+        return None
+
+
+def _needs_store(vector_search: Mapping[str, Any]) -> bool:
+    """Whether an index is one of a vector store; what cannot be read is refused when the nodes' parameters are validated."""
+    indexes = vector_search.get("indexes")
+    if not isinstance(indexes, list | tuple):
+        return False
+    return any(not isinstance(each, Mapping) or each.get("index") not in IN_PROCESS for each in indexes)
+
+
+def _has_learning_curve(definition: Mapping[str, Any]) -> bool:
+    """Whether the probe of a task is fitted on parts of the labels, too."""
+    kind = KINDS.get(str(definition.get("kind")))
+    if kind is None:
+        return False
+    try:
+        return getattr(kind.options(**(definition.get("evaluation") or {})), "label_draws", 0) != 0
+    except ValidationError:  # refused with the parameter's name when the nodes that take it are validated
+        return False

@@ -1,0 +1,194 @@
+"""From the grid as it is written to one plain dictionary for each embedding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+from emb_pipeline.embeddings.registry import METHODS
+from emb_pipeline.errors import suggest
+from emb_pipeline.experiment.checks import (
+    require_bases,
+    require_embeddings,
+    require_known_tasks,
+    require_no_repetition_by_name,
+)
+from emb_pipeline.experiment.model import TUNING
+from emb_pipeline.experiment.schema import FineTuning, Grid, Resampled, Spoilt
+
+SHUFFLED = "shuffled_"
+
+
+def expand_grid(grid: Mapping[str, Any], methods: Mapping[str, Any], seed: int = 0) -> dict[str, dict[str, Any]]:
+    """All embeddings of a grid: ``{origin: {key: cell}}`` as plain dictionaries.
+
+    Raises
+    ------
+    ValueError
+        A method that does not exist, or one without hyper-parameters under ``methods:``.
+    """
+    plan = Grid.model_validate(grid)
+    cells: dict[str, dict[str, Any]] = {}
+    for cell in _cells(plan, seed):
+        method = cell["method"]
+        if method not in METHODS:
+            raise ValueError(f"globals.yml, grid: unknown method {method!r}; {suggest(method, METHODS)}")
+        cell["options"] = {**(methods.get(method) or {}), **cell.get("options", {})}
+        _add(cells, cell)
+    require_bases(plan, cells)
+    for name in plan.derived:
+        origin, _, key = name.rpartition(".")
+        cells[origin][key]["dim"] = _derived_dim(name, cells)
+    changed: tuple[Spoilt | Resampled, ...] = (*plan.spoilt, *plan.resampled)
+    for cell in [copy for plan_of in changed for copy in _on_changed_text(plan_of, cells)]:
+        _add(cells, cell)
+    for cell in [copy for tuning in plan.fine_tune for copy in _tuned(tuning, cells, methods, plan.tasks)]:
+        _add(cells, cell)
+    require_embeddings(plan, cells)
+    require_known_tasks(plan, cells)
+    require_no_repetition_by_name(plan, cells)
+    return cells
+
+
+def _cells(grid: Grid, seed: int) -> Iterator[dict[str, Any]]:
+    for corpus in grid.corpora:
+        for method, dims in grid.methods.items():
+            for dim in dims:
+                key = f"{method}_{dim}"
+                yield {"origin": corpus, "key": key, "method": method, "dim": dim, "seed": seed}
+                for other in grid.seeds.get(key, ()):
+                    cell_key = f"{key}_seed{other}"
+                    yield {"origin": corpus, "key": cell_key, "method": method, "dim": dim, "seed": other}
+    for key, vectors in grid.pretrained.items():
+        yield {
+            "origin": "pretrained",
+            "key": key,
+            "method": vectors.method,
+            "dim": None,  # its file says it
+            "seed": seed,
+            "options": vectors.options,
+            "evaluate_on": vectors.evaluate_on,
+        }
+    for name, derived in grid.derived.items():
+        origin, _, key = name.rpartition(".")
+        yield {
+            "origin": origin,
+            "key": key,
+            "method": derived.method,
+            "dim": derived.options.get("dims"),
+            "seed": seed,
+            "base": derived.base,
+            "options": derived.options,
+            "evaluate_on": derived.evaluate_on,
+        }
+    for key in grid.baselines:
+        yield {"origin": "task", **_named(key), "seed": seed}
+    for key in grid.controls:
+        shuffled = key.startswith(SHUFFLED)
+        cell = _named(key.removeprefix(SHUFFLED))
+        yield {"origin": "control", **cell, "key": key, "seed": seed, "shuffle_labels": shuffled}
+
+
+def _named(key: str) -> dict[str, Any]:
+    """``lsa_100`` is method lsa with 100 dimensions; ``one_hot`` is a method of its own."""
+    if key in METHODS:
+        return {"key": key, "method": key, "dim": None}
+    method, _, dim = key.rpartition("_")
+    return {"key": key, "method": method or key, "dim": int(dim) if dim.isdecimal() else None}
+
+
+def _add(cells: dict[str, dict[str, Any]], cell: dict[str, Any]) -> None:
+    members = cells.setdefault(cell["origin"], {})
+    if cell["key"] in members:
+        raise ValueError(
+            f"globals.yml, grid: two embeddings are called {cell['origin']}.{cell['key']}; leave one out or rename it"
+        )
+    members[cell["key"]] = cell
+
+
+def _derived_dim(
+    name: str, cells: Mapping[str, Mapping[str, Mapping[str, Any]]], below: frozenset[str] = frozenset()
+) -> int | None:
+    """Tell the dimension that is known beforehand: its options' own, or its base's where it keeps that."""
+    origin, _, key = name.rpartition(".")
+    cell = cells.get(origin, {}).get(key, {})
+    method = METHODS.get(cell.get("method", ""))
+    if method is None or name in below:
+        return None
+    if "base" in cell and method.source in ("corpus", "vectors"):
+        return _derived_dim(cell["base"], cells, below | {name})
+    return cast("int | None", cell["options"].get("dims") if "base" in cell else cell["dim"])
+
+
+def _on_changed_text(plan: Spoilt | Resampled, cells: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The copies of an embedding that are trained on changed text: ``word2vec_100_typos_30`` on 30 % misspelt words,
+    ``word2vec_100_bootstrap1`` on a resample.
+    """
+    origin, _, key = plan.of.rpartition(".")
+    cell = cells.get(origin, {}).get(key)
+    if cell is None or not _is_trained_vectors(cell):
+        trained = [
+            f"{group}.{name}"
+            for group, members in cells.items()
+            for name, each in members.items()
+            if _is_trained_vectors(each)
+        ]
+        raise ValueError(
+            f"globals.yml, grid.{plan.section}: {plan.of} is no word vectors that the grid trains; "
+            f"these are: {', '.join(trained) or 'none'}"
+        )
+    for name, change in plan.changes.items():
+        yield {
+            **cell,
+            "key": f"{key}_{name}",
+            "changed_text": change.model_dump(),
+            "evaluate_on": plan.evaluate_on,
+        }
+
+
+def _is_trained_vectors(cell: Mapping[str, Any]) -> bool:
+    method = METHODS[cell["method"]]
+    return (method.source, method.artifact) == ("corpus", "vectors")
+
+
+def _tuned(
+    tuning: FineTuning, cells: Mapping[str, Mapping[str, Any]], methods: Mapping[str, Any], tasks: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    """The copies of an embedding that are tuned on one task each."""
+    origin, _, key = tuning.base.rpartition(".")
+    base = cells.get(origin, {}).get(key)
+    if base is None or not METHODS[base["method"]].can_be_tuned:
+        tunable = [
+            f"{group}.{name}"
+            for group, members in cells.items()
+            for name, cell in members.items()
+            if METHODS[cell["method"]].can_be_tuned
+        ]
+        raise ValueError(
+            f"globals.yml, grid.fine_tune: {tuning.base} is no embedding that can be tuned; "
+            f"these can: {', '.join(tunable) or 'none'}"
+        )
+    section, _ = TUNING[str(METHODS[base["method"]].artifact)]
+    for task in tuning.tasks:
+        if task not in tasks:
+            raise ValueError(f"globals.yml, grid.fine_tune: {task!r} is no task of the grid ({', '.join(tasks)})")
+        yield {
+            **base,
+            "key": f"{key}_{tuning.name}_{task}",
+            "base": tuning.base,
+            "tuned_on": task,
+            "tuning": {**(methods.get(section) or {}), **tuning.options},
+            "evaluate_on": tuning.evaluate_on,
+        }
+
+
+def evaluated_tasks(tasks: Mapping[str, Any], evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    """Task definitions with the use case's evaluation options filled in below each task's own."""
+    return {
+        name: {
+            **task,
+            "name": name,
+            "evaluation": {**(evaluation.get(task.get("kind")) or {}), **(task.get("evaluation") or {})},
+        }
+        for name, task in tasks.items()
+    }

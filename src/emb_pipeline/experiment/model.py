@@ -1,0 +1,190 @@
+"""The model of a run: an embedding, a task and a corpus with all that fixes them, and the experiment that holds them.
+
+Kedro validates each on the signature of every node that takes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from pydantic import BaseModel, Field, SerializeAsAny, TypeAdapter, model_validator
+
+from emb_pipeline.embeddings.options import BagTuningOptions, EncoderTuningOptions, Options, TuningOptions
+from emb_pipeline.embeddings.registry import METHODS
+from emb_pipeline.errors import suggest
+from emb_pipeline.experiment.schema import Resample, Spoiling, Strict
+from emb_pipeline.readers.registry import CorpusReading
+from emb_pipeline.tasks.registry import KINDS
+
+TUNING: dict[str, tuple[str, type[TuningOptions]]] = {
+    "vectors": ("fine_tuned_vectors", BagTuningOptions),
+    "encoder": ("fine_tuned_encoder", EncoderTuningOptions),
+}
+"""How what a method leaves behind is fine-tuned: the name of its hyper-parameters under ``methods:``, and their type."""
+
+
+class EmbeddingSpec(Strict):
+    """One embedding of the grid and everything that fixes it."""
+
+    origin: str = Field(description="domain, generic, pretrained, task or control")
+    key: str = Field(description="name below the origin: <method>_<dim>")
+    method: str
+    dim: int | None = Field(default=None, ge=1, le=4096, description="numbers per vector; none where the task fixes it")
+    seed: int = Field(default=0, ge=0)
+    base: str | None = Field(default=None, description="the embedding that this one is made from")
+    shuffle_labels: bool = Field(default=False, description="train the probe on permuted labels: a control")
+    changed_text: Spoiling | Resample | None = Field(default=None, description="how its training text was changed")
+    tuned_on: str | None = Field(default=None, description="the task whose labels it was fine-tuned on")
+    tuning: SerializeAsAny[TuningOptions] | None = Field(default=None, description="how it was fine-tuned")
+    evaluate_on: tuple[str, ...] | None = Field(default=None, description="tasks that it is evaluated on; None: all")
+    options: SerializeAsAny[Options]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _options_belong_to_the_method(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping) or not isinstance(values.get("options"), Mapping):
+            return values
+        method = METHODS.get(str(values.get("method")))
+        if method is None:
+            raise ValueError(f"unknown method {values.get('method')!r}; {suggest(str(values.get('method')), METHODS)}")
+        made = {**values, "options": method.options(**cast(Mapping[str, Any], values["options"]))}
+        if isinstance(values.get("tuning"), Mapping):
+            _, tuning = TUNING[str(method.artifact)]
+            made["tuning"] = tuning(**cast(Mapping[str, Any], values["tuning"]))
+        return made
+
+    @property
+    def name(self) -> str:
+        """``<origin>.<method>_<dim>``, as it stands in every table."""
+        return f"{self.origin}.{self.key}"
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether a training (or loading) node of its own comes before its evaluation."""
+        return self.artifact is not None
+
+    @property
+    def artifact(self) -> str | None:
+        """What a training leaves behind: word ``vectors`` or an ``encoder``; None for what needs no training."""
+        return METHODS[self.method].artifact
+
+    @property
+    def adds_to_base(self) -> bool:
+        """Whether it is its base that is evaluated, with something added."""
+        return METHODS[self.method].source == "embedding"
+
+    def supports(self, kind: str) -> bool:
+        """Whether this embedding can be evaluated on tasks of this kind."""
+        wanted = KINDS[kind]
+        return bool(wanted.needs & METHODS[self.method].supports) and (wanted.learns_from_labels or not self.shuffle_labels)
+
+
+class CorpusDefinition(Strict):
+    """Where a corpus comes from."""
+
+    readings: tuple[CorpusReading, ...] = Field(min_length=1)
+
+
+class CorpusOptions(Strict):
+    """What holds for all corpora of a use case."""
+
+    held_out: Literal["remove", "keep"] = Field(
+        default="remove", description="remove: no sentence of a task's held-out text stands in a corpus; keep: as it is"
+    )
+    equal_size: bool = Field(default=True, description="cut all corpora to the tokens of the smallest one")
+    max_tokens: int | None = Field(default=None, ge=1000, description="tokens to keep of each corpus at most")
+
+
+class TaskDefinition(Strict):
+    """One labelled downstream problem: its kind, where it is read from, how it is evaluated."""
+
+    name: str = Field(default="", description="the task's name in the grid; filled in")
+    kind: str
+    reading: SerializeAsAny[Any]
+    evaluation: SerializeAsAny[BaseModel]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _reading_and_evaluation_belong_to_the_kind(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        kind = KINDS.get(str(values.get("kind")))
+        if kind is None:
+            raise ValueError(f"unknown kind {values.get('kind')!r}; {suggest(str(values.get('kind')), KINDS)}")
+        evaluation = values.get("evaluation") or {}
+        if isinstance(evaluation, Mapping):
+            evaluation = kind.options(**evaluation)
+        reading = TypeAdapter(kind.reader().readings).validate_python(values.get("reading"))
+        return {**values, "reading": reading, "evaluation": evaluation}
+
+
+class Folders(Strict):
+    """Where this machine keeps raw files, scratch space, encodings and what was trained."""
+
+    raw: Path
+    scratch: Path
+    project: Path
+    encodings: Path
+    models: Path
+
+
+class Experiment(Strict):
+    """The grid of one use case, ready to build pipelines from."""
+
+    use_case: str
+    corpora: tuple[str, ...]
+    cells: tuple[EmbeddingSpec, ...]
+    tasks: dict[str, str] = Field(description="task: kind")
+    needs: dict[str, frozenset[str]] = Field(
+        default_factory=dict, description="what an embedding must give, for tasks where the kind does not say it alone"
+    )
+    curves: frozenset[str] = Field(
+        default=frozenset(), description="tasks whose probes are fitted on parts of the labels, too"
+    )
+    needs_store: bool = Field(default=False, description="whether passages are put into a vector store and indexed there")
+
+    def cell_named(self, name: str) -> EmbeddingSpec:
+        """The embedding of this name."""
+        return next(cell for cell in self.cells if cell.name == name)
+
+    def bases_of(self, cell: EmbeddingSpec) -> list[EmbeddingSpec]:
+        """What an embedding is made from, directly or not, the nearest first."""
+        found: list[EmbeddingSpec] = []
+        while cell.base:
+            cell = self.cell_named(cell.base)
+            found.append(cell)
+        return found
+
+    @property
+    def origins(self) -> list[str]:
+        """Origins with something to show, in the grid's order: an evaluation, or word vectors to look at."""
+        return list(
+            dict.fromkeys(
+                cell.origin
+                for cell in self.cells
+                if self.tasks_of(cell) or (cell.artifact == "vectors" and not cell.tuned_on)
+            )
+        )
+
+    def tasks_of(self, cell: EmbeddingSpec) -> list[str]:
+        """The tasks that an embedding is evaluated on."""
+        wanted = self.tasks if cell.evaluate_on is None else {*cell.evaluate_on, cell.tuned_on}
+        return [
+            task
+            for task, kind in self.tasks.items()
+            if task in wanted and cell.supports(kind) and self._is_served(task, cell)
+        ]
+
+    @property
+    def spoilt_on(self) -> list[str]:
+        """The tasks that embeddings from spoilt text are evaluated on."""
+        spoilt = [cell for cell in self.cells if isinstance(cell.changed_text, Spoiling)]
+        return [task for task in self.tasks if any(task in self.tasks_of(cell) for cell in spoilt)]
+
+    def _is_served(self, task: str, cell: EmbeddingSpec) -> bool:
+        """Whether it gives what the task's examples need, a hybrid's base too."""
+        needs = self.needs.get(task)
+        parts = [cell, self.cell_named(cell.base)] if cell.adds_to_base and cell.base else [cell]
+        return needs is None or all(needs & METHODS[part.method].supports for part in parts)

@@ -1,0 +1,206 @@
+"""The grid as a user writes it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, ClassVar, Self
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from emb_pipeline.corrupt.training_text import Spoil
+from emb_pipeline.embeddings.registry import METHODS
+from emb_pipeline.errors import suggest
+
+_WORD = re.compile(r"[a-z][a-z0-9_]*")
+
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+
+_RESERVED = {
+    "corpora": frozenset({"pretrained", "task", "control", "ingest", "report", "overlap", "tasks", "corpora"}),
+    "tasks": frozenset({"audit"}),
+}
+"""Names that would stand for two things in the graph."""
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Pretrained(Strict):
+    """An embedding trained elsewhere, named by the user: ``glove_50: {path: …, format: glove_text}``."""
+
+    method: str = Field(default="static_file", description="the method that loads it")
+    options: dict[str, Any] = Field(default_factory=dict, description="that method's options")
+    evaluate_on: tuple[str, ...] | None = Field(default=None, description="tasks that it is evaluated on; all by default")
+
+
+class Derived(Strict):
+    """An embedding made from another one of the grid: trained on, distilled, or mixed with something."""
+
+    method: str = Field(
+        description="bert: its training goes on, on the corpus of this origin; distilled: static vectors; "
+        "hybrid: its scores are mixed with those of a recommender; reduced: fewer numbers, or fewer bits for each; "
+        "counter_fitted, retrofitted: word vectors repaired with synonyms and antonyms"
+    )
+    base: str = Field(
+        validation_alias=AliasChoices("continue_from", "teacher", "text", "of"),
+        description="<origin>.<embedding> that it is made from",
+    )
+    options: dict[str, Any] = Field(default_factory=dict, description="what differs from the method's options")
+    evaluate_on: tuple[str, ...] | None = Field(default=None, description="tasks that it is evaluated on; all by default")
+
+
+class FineTuning(Strict):
+    """An embedding of the grid that is trained on with the labels of tasks, one copy for each."""
+
+    base: str = Field(description="<origin>.<embedding> that is tuned")
+    tasks: tuple[str, ...] = Field(min_length=1, description="tasks to tune it on")
+    name: str = Field(default="tuned", description="the copies are called <base>_<name>_<task>")
+    options: dict[str, Any] = Field(default_factory=dict, description="what differs from the options under methods:")
+    evaluate_on: tuple[str, ...] | None = Field(
+        default=None, description="tasks that a copy is evaluated on beside its own; all by default: what has it forgotten?"
+    )
+
+
+class Spoiling(Strict):
+    """How the text that an embedding is trained on was made worse on purpose."""
+
+    of: str = Field(description="<origin>.<embedding> that learns from the text as it is")
+    kind: Spoil
+    dose: float = Field(gt=0, le=1, description="share of the text that is left out, shuffled or misspelt")
+
+
+class Spoilt(Strict):
+    """Word vectors of the grid that are trained again on worse text, one copy for each kind and dose."""
+
+    section: ClassVar = "spoilt"
+    of: str = Field(description="<origin>.<embedding>")
+    less_text: tuple[float, ...] = Field(default=(), description="shares of the text that are left out")
+    shuffled_words: tuple[float, ...] = Field(default=(), description="shares of the words that change places")
+    typos: tuple[float, ...] = Field(default=(), description="shares of the words that are misspelt")
+    evaluate_on: tuple[str, ...] | None = Field(
+        default=None, description="tasks that a copy is evaluated on; all by default"
+    )
+
+    @property
+    def changes(self) -> dict[str, Spoiling]:
+        """Each kind with each of its doses, by what is added to the embedding's name."""
+        kinds: dict[Spoil, tuple[float, ...]] = {
+            "less_text": self.less_text,
+            "shuffled_words": self.shuffled_words,
+            "typos": self.typos,
+        }
+        return {
+            f"{kind}_{round(100 * dose)}": Spoiling(of=self.of, kind=kind, dose=dose)
+            for kind, shares in kinds.items()
+            for dose in shares
+        }
+
+
+class Resample(Strict):
+    """The bootstrap resample of its corpus that an embedding is trained on."""
+
+    of: str = Field(description="<origin>.<embedding> that learns from the text as it is")
+    number: int = Field(ge=1, description="which resample: the same number draws the same documents for every embedding")
+
+
+class Resampled(Strict):
+    """Word vectors of the grid that are trained again on resamples of their corpus, one copy for each."""
+
+    section: ClassVar = "resampled"
+    of: str = Field(description="<origin>.<embedding>")
+    bootstraps: int = Field(description="resamples: documents drawn with replacement, as many as there are")
+    evaluate_on: tuple[str, ...] | None = Field(
+        default=None, description="tasks that a copy is evaluated on; all by default, [] for its neighbours alone"
+    )
+
+    @field_validator("bootstraps")
+    @classmethod
+    def _is_at_least_one(cls, bootstraps: int) -> int:
+        if not 1 <= bootstraps <= 100:
+            raise ValueError(
+                f"bootstraps is the number of resamples, from 1 to 100, not {bootstraps}: 2 show how far they differ among "
+                "each other; leave the line out for none"
+            )
+        return bootstraps
+
+    @property
+    def changes(self) -> dict[str, Resample]:
+        """Each resample, by what is added to the embedding's name."""
+        return {f"bootstrap{number}": Resample(of=self.of, number=number) for number in range(1, self.bootstraps + 1)}
+
+
+class Grid(Strict):
+    """Which embeddings meet which tasks."""
+
+    corpora: tuple[str, ...] = Field(default=(), description="corpora to train on, in the report's order; none: nothing is")
+    methods: dict[str, tuple[int, ...]] = Field(default_factory=dict, description="method: dimensions to train")
+    seeds: dict[str, tuple[int, ...]] = Field(
+        default_factory=dict, description="<method>_<dim>: further training seeds, each an embedding of its own"
+    )
+    baselines: tuple[str, ...] = Field(default=(), description="embeddings fitted on the task's own training texts")
+    controls: tuple[str, ...] = Field(default=(), description="random vectors and shuffled labels: the noise floor")
+    pretrained: dict[str, Pretrained] = Field(default_factory=dict, description="embeddings trained elsewhere")
+    derived: dict[str, Derived] = Field(default_factory=dict, description="<origin>.<embedding>: made from another one")
+    spoilt: tuple[Spoilt, ...] = Field(default=(), description="embeddings that are trained again on worse text")
+    resampled: tuple[Resampled, ...] = Field(
+        default=(), description="embeddings that are trained again on bootstrap resamples of their corpus"
+    )
+    fine_tune: tuple[FineTuning, ...] = Field(default=(), description="embeddings that are trained on with a task's labels")
+    tasks: tuple[str, ...] = Field(min_length=1, description="downstream tasks")
+
+    @field_validator("corpora", "tasks")
+    @classmethod
+    def _are_plain_words(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        for name in names:
+            if not _WORD.fullmatch(name):
+                raise ValueError(f"{name!r} must be lower-case letters, digits and underscores: it names files and nodes")
+            if name in _RESERVED[str(info.field_name)]:
+                raise ValueError(
+                    f"{name!r} is the name of something else in the graph; choose another, {name}_1 for instance"
+                )
+        if len(set(names)) < len(names):
+            raise ValueError(f"{', '.join(names)}: a name stands twice")
+        return names
+
+    @field_validator("pretrained", "baselines", "controls", mode="after")
+    @classmethod
+    def _are_keys(cls, names: Iterable[str]) -> Iterable[str]:
+        for name in names:
+            _require_key(name)
+        return names
+
+    @field_validator("derived")
+    @classmethod
+    def _have_an_origin(cls, derived: dict[str, Derived]) -> dict[str, Derived]:
+        for name in derived:
+            origin, _, key = name.partition(".")
+            if not origin or not key:
+                raise ValueError(f"{name!r} must be <origin>.<name>, pretrained.{name.strip('.') or 'small'} for instance")
+            _require_key(key)
+        return derived
+
+    @field_validator("fine_tune")
+    @classmethod
+    def _have_plain_names(cls, tunings: tuple[FineTuning, ...]) -> tuple[FineTuning, ...]:
+        for tuning in tunings:
+            _require_key(tuning.name)
+        return tunings
+
+    @model_validator(mode="after")
+    def _seeds_belong_to_a_method(self) -> Self:
+        trained = [f"{method}_{dim}" for method, dims in self.methods.items() for dim in dims]
+        for key in self.seeds if all(method in METHODS for method in self.methods) else ():
+            if key not in trained:
+                raise ValueError(f"seeds.{key} is no embedding that the grid trains; {suggest(key, trained)}")
+        return self
+
+
+def _require_key(name: str) -> None:
+    if not _KEY.fullmatch(name):
+        plain = re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_-") or "mine"
+        raise ValueError(
+            f"{name!r} must be letters, digits, underscores and hyphens, since dots part the names of files and nodes; "
+            f"write {plain}"
+        )
