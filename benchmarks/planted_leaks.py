@@ -20,7 +20,8 @@ from time import perf_counter
 import numpy as np
 from tests.tasks.planted import LEAKS, as_examples, changed, leaking_examples, random_texts
 
-from emb_pipeline.tasks.audit import audit_classification, corpus_overlap
+from emb_pipeline.tasks.audit.corpus_overlap import corpus_overlap
+from emb_pipeline.tasks.classification.audit import audit_classification
 from emb_pipeline.text.held_out import HeldOut
 from emb_pipeline.text.near_duplicates import equal_texts, near_pairs, near_pairs_between
 from emb_pipeline.text.seen import seen_classification

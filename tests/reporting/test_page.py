@@ -13,14 +13,12 @@ import pytest
 from emb_pipeline.reporting.sections.background.audit import audit_state
 from emb_pipeline.reporting.sections.effects.derived import dose_figure
 from emb_pipeline.reporting.tables import empty_table
-from emb_pipeline.tasks.audit import (
-    audit_classification,
-    audit_extractive,
-    audit_retrieval,
-    audit_sequence_labelling,
-    audit_similarity,
-)
+from emb_pipeline.tasks.classification.audit import audit_classification
+from emb_pipeline.tasks.extractive_qa.audit import audit_extractive_qa
+from emb_pipeline.tasks.retrieval.audit import audit_retrieval
 from emb_pipeline.tasks.retrieval.collection import RetrievalTables
+from emb_pipeline.tasks.sequence_labeling.audit import audit_sequence_labeling
+from emb_pipeline.tasks.similarity.audit import audit_similarity
 from tests.reporting.conftest import TOPIC, Tables, audit, comparisons, leaderboard, report_page, word_map
 from tests.reporting.test_figures import contrast
 
@@ -61,14 +59,14 @@ def tagging_audit() -> pa.Table:
     tokens = [["Aspirin", "helps"], ["Pain", "hurts"], ["Aspirin", "helps"]]
     tags = [["B-Drug", "O"], ["B-Pain", "O"], ["O", "O"]]
     table = {"example_id": ["1", "2", "3"], "tokens": tokens, "tags": tags, "split": ["train", "train", "test"]}
-    return audit_sequence_labelling(pa.table(table))
+    return audit_sequence_labeling(pa.table(table))
 
 
 def extractive_audit() -> pa.Table:
     """A question that stands there twice."""
     table = {"example_id": ["1", "2"], "text": ["Who?", "who"], "context": ["Ann ran.", "Bo ran."]}
     answers = {"answers": [["Ann"], ["Bo"]], "answer_starts": [[0], [0]], "split": ["train", "test"]}
-    return audit_extractive(pa.table({**table, **answers}))
+    return audit_extractive_qa(pa.table({**table, **answers}))
 
 
 AUDITS = {

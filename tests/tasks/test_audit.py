@@ -10,16 +10,14 @@ import pyarrow as pa
 import pytest
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.tasks.audit import (
-    SCHEMA,
-    audit_classification,
-    audit_retrieval,
-    audit_sequence_labelling,
-    corpus_overlap,
-    require_evaluable,
-)
+from emb_pipeline.tasks.audit.corpus_overlap import corpus_overlap
+from emb_pipeline.tasks.audit.lines import SCHEMA
+from emb_pipeline.tasks.classification.audit import audit_classification, require_evaluable
 from emb_pipeline.tasks.classification.reader import EXAMPLES_SCHEMA
+from emb_pipeline.tasks.retrieval.audit import audit_retrieval
+from emb_pipeline.tasks.retrieval.audit import require_evaluable as require_search
 from emb_pipeline.tasks.retrieval.collection import RetrievalTables
+from emb_pipeline.tasks.sequence_labeling.audit import audit_sequence_labeling
 from emb_pipeline.text.runs import runs_in_corpus
 from emb_pipeline.text.tokens import write_tokens
 from tests.tasks.planted import random_texts
@@ -223,13 +221,13 @@ def test_a_classification_task_that_cannot_be_evaluated_is_refused(
 )
 def test_a_retrieval_task_that_cannot_be_evaluated_is_refused(tables: RetrievalTables, reason: str) -> None:
     with pytest.raises(DataError, match=reason):
-        require_evaluable(tables, "search")
+        require_search(tables, "search")
 
 
 def test_tasks_that_can_be_evaluated_pass() -> None:
     tested = [("3", "c", "x", "test"), ("4", "d", "x", "test")]
     require_evaluable(examples(("1", "a", "x", "train"), ("2", "b", "y", "train"), *tested), "diagnosis")
-    require_evaluable(retrieval({"q": "a", "r": "b"}, {"p": "a"}, {("q", "p"): 1, ("r", "p"): 1}), "search")
+    require_search(retrieval({"q": "a", "r": "b"}, {"p": "a"}, {("q", "p"): 1, ("r", "p"): 1}), "search")
 
 
 def test_labels_that_look_alike_are_reported() -> None:
@@ -277,10 +275,10 @@ def sentences(*tags: list[str], splits: list[str] | None = None) -> pa.Table:
 
 
 def test_valid_iob1_is_no_fault_and_broken_tags_are() -> None:
-    audit = audit_sequence_labelling(sentences(["I-X", "I-X", "O"], ["I-X", "B-X"], ["O", "I-Y"]))
+    audit = audit_sequence_labeling(sentences(["I-X", "I-X", "O"], ["I-X", "B-X"], ["O", "I-Y"]))
     assert line(audit, "repaired_tags")["count"] == 0
     assert line(audit, "tag_scheme")["note"] == "IOB1: the tags follow it, and are brought to IOB2"
-    audit = audit_sequence_labelling(sentences(["B-X", "I-X", "O"], ["B-X", "B-X"], ["O", "I-Y"], ["O", "B-y"]))
+    audit = audit_sequence_labeling(sentences(["B-X", "I-X", "O"], ["B-X", "B-X"], ["O", "I-Y"], ["O", "B-y"]))
     found = line(audit, "repaired_tags")
     assert (found["count"], found["examples"]) == (1, ["2"])
     assert line(audit, "label_variants")["examples"] == ["'Y' (1) / 'y' (1)"]
@@ -288,5 +286,5 @@ def test_valid_iob1_is_no_fault_and_broken_tags_are() -> None:
 
 def test_a_validation_part_of_sentences_that_is_learnt_from_is_said() -> None:
     tags = [["B-X", "O"], ["O", "B-X"], ["B-X"]]
-    found = line(audit_sequence_labelling(sentences(*tags, splits=["train", "validation", "test"])), "validation_trains")
+    found = line(audit_sequence_labeling(sentences(*tags, splits=["train", "validation", "test"])), "validation_trains")
     assert (found["count"], found["total"], found["severity"]) == (1, 2, "size")

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.tasks import audit
+from emb_pipeline.tasks.classification.audit import audit_classification, require_evaluable
+from emb_pipeline.tasks.sequence_labeling.audit import audit_sequence_labeling
 from emb_pipeline.text.near_duplicates import clusters, equal_texts, near_pairs, near_pairs_between
 from emb_pipeline.text.seen import (
     NEAR_GROUP,
@@ -38,7 +39,7 @@ def test_a_leak_is_found_and_a_clean_text_is_not(kind: str, trains: str) -> None
     assert len({unit for unit in found if unit.startswith("leak")}) >= 0.95 * N
     assert not {unit for unit in found if unit.startswith("clean")}
     assert all(row["training_id"] == row["unit_id"].replace("leak", "train") for row in seen)
-    lines = audit.audit_classification(examples)
+    lines = audit_classification(examples)
     assert line(lines, "leakage")["count"] + line(lines, "near_leakage")["count"] == len(found)
     assert line(lines, "near_leakage")["severity"] == "fault"
 
@@ -59,12 +60,12 @@ def test_a_validation_part_that_holds_all_test_texts_is_refused() -> None:
     rows += [(f"v{i}", words[i], "ab"[i % 2], "validation") for i in range(100, 400)]
     rows += [(f"t{i}", words[i], "ab"[i % 2], "test") for i in range(100, 400)]
     examples = as_examples(rows)
-    assert line(audit.audit_classification(examples), "leakage")["count"] == 300
+    assert line(audit_classification(examples), "leakage")["count"] == 300
     with pytest.raises(DataError, match="every test text stands in the training part"):
-        audit.require_evaluable(examples, "copied")
+        require_evaluable(examples, "copied")
     grouped = as_examples(rows[:101] + [(name, text + " more", *rest) for name, text, *rest in rows[-2:]])
     groups = pa.array([*(f"g{i}" for i in range(100)), "shared", "shared", "own"])
-    assert line(audit.audit_classification(grouped.append_column("group", groups)), "group_leakage")["count"] == 1
+    assert line(audit_classification(grouped.append_column("group", groups)), "group_leakage")["count"] == 1
 
 
 @pytest.mark.parametrize("label", ["named", "coded"])
@@ -76,14 +77,14 @@ def test_a_label_that_is_written_into_the_text_is_found(label: str) -> None:
     written = [
         f"{' '.join(text)} label {of if label == 'named' else codes[of]}" for text, of in zip(texts, labels, strict=True)
     ]
-    lines = audit.audit_classification(
+    lines = audit_classification(
         as_examples([(str(i), text, of, None) for i, (text, of) in enumerate(zip(written, labels, strict=True))])
     )
     assert line(lines, "label_in_text")["count"] == (N if label == "named" else 0)
     assert line(lines, "label_in_text")["severity"] == "fault"
     assert line(lines, "give_away_words")["count"] == N
     clean = as_examples([(str(i), " ".join(text), of, None) for i, (text, of) in enumerate(zip(texts, labels, strict=True))])
-    lines = audit.audit_classification(clean)
+    lines = audit_classification(clean)
     assert (line(lines, "label_in_text")["count"], line(lines, "give_away_words")["count"]) == (0, 0)
 
 
@@ -92,7 +93,7 @@ def test_a_class_name_that_other_classes_use_as_well_is_no_give_away() -> None:
         f"{' '.join(text)} {'heart' if i % 3 else 'lung'}"
         for i, text in enumerate(random_texts(N, 8, np.random.default_rng(0)))
     ]
-    lines = audit.audit_classification(
+    lines = audit_classification(
         as_examples([(str(i), text, ("heart", "lung")[i % 2], None) for i, text in enumerate(texts)])
     )
     assert line(lines, "label_in_text")["count"] == 0
@@ -108,7 +109,7 @@ def test_sentences_queries_and_questions_are_compared_with_what_is_trained_on() 
     tags = [["O"] * 12] * 80
     sentences = pa.table({"example_id": ids, "tokens": words, "tags": tags, "split": splits})
     assert seen_sentences({"sentences": sentences}).num_rows == 40
-    assert line(audit.audit_sequence_labelling(sentences), "near_leakage")["count"] == 40
+    assert line(audit_sequence_labeling(sentences), "near_leakage")["count"] == 40
     queries = pa.table({"query_id": ids, "text": texts, "split": splits})
     assert seen_queries({"queries": queries}).num_rows == 40
     assert seen_queries({"queries": queries.drop_columns("split")}).num_rows == 0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from emb_pipeline.tasks.audit import corpus_overlap
+from emb_pipeline.tasks.audit.corpus_overlap import corpus_overlap
 from emb_pipeline.text.held_out import HeldOut
 from emb_pipeline.text.tokens import write_tokens
 from tests.tasks.planted import random_texts

@@ -19,7 +19,7 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.readers.documents import read_documents
 from emb_pipeline.readers.formats.json_lines import JsonlReading
 from emb_pipeline.readers.registry import CorpusReading
-from emb_pipeline.tasks.cutting import audit_cutting
+from emb_pipeline.tasks.audit.cutting import audit_cutting
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.held_out import HeldOut
 from emb_pipeline.text.tokens import write_tokens

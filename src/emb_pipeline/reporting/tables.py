@@ -24,7 +24,7 @@ from emb_pipeline.statistics.learning_curves.crossovers import CROSSOVERS
 from emb_pipeline.statistics.learning_curves.label_curves import CURVES
 from emb_pipeline.statistics.score_tables import framed
 from emb_pipeline.statistics.unseen import COLUMNS as WITHOUT_SEEN
-from emb_pipeline.tasks.audit import SCHEMA as AUDIT
+from emb_pipeline.tasks.audit.lines import SCHEMA as AUDIT
 from emb_pipeline.tasks.metrics.class_results import CLASS_RESULTS, CONFUSIONS
 from emb_pipeline.tasks.retrieval.vector_search import SEARCHES
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
-from emb_pipeline.tasks import audit
+from emb_pipeline.tasks.audit.left_out import audit_left_out
 from emb_pipeline.text.tokenizer import Tokenizer
 
 Tables = Mapping[str, pa.Table]
@@ -65,7 +65,7 @@ class ExamplesReader:
         """
 
     def audit(self, tables: Tables) -> pa.Table:
-        """What is to be known of the examples before a score is believed (`emb_pipeline.tasks.audit.SCHEMA`)."""
+        """What is to be known of the examples before a score is believed (`emb_pipeline.tasks.audit.lines.SCHEMA`)."""
         raise NotImplementedError
 
     def held_out(self, tables: Tables) -> list[str]:
@@ -83,7 +83,7 @@ class ExamplesReader:
 
 def left_out_table(bad: BadRows, kept: pa.Table) -> dict[str, pa.Table]:
     """Build the table of what was left out while examples were read, where anything was."""
-    found = audit.audit_left_out(bad, kept.num_rows)
+    found = audit_left_out(bad, kept.num_rows)
     return {LEFT_OUT: found} if found.num_rows else {}
 
 

@@ -13,8 +13,8 @@ from pydantic import TypeAdapter
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
-from emb_pipeline.tasks.audit import audit_extractive
 from emb_pipeline.tasks.classification.reader import ClassificationReading, read_classification
+from emb_pipeline.tasks.extractive_qa.audit import audit_extractive_qa
 from emb_pipeline.tasks.extractive_qa.questions import read_squad
 from emb_pipeline.tasks.extractive_qa.sources import SquadAnswersReading
 from emb_pipeline.tasks.retrieval.collection import RetrievalTables
@@ -61,7 +61,7 @@ def test_files_of_each_split_are_taken_as_they_are_and_impossible_questions_are_
     reading = SquadAnswersReading(path=".", splits={"train": "train.json", "test": "test.json"})
     table = read_squad(reading, tmp_path / "raw", tmp_path, BadRows.of(reading))
     assert [(row["example_id"], row["split"]) for row in table.to_pylist()] == [("a", "train"), ("b", "test")]
-    lines = {row["check"]: row["count"] for row in audit_extractive(table).to_pylist()}
+    lines = {row["check"]: row["count"] for row in audit_extractive_qa(table).to_pylist()}
     assert (lines["shared_contexts"], lines["questions.test"], lines["answers_inside_words"]) == (1, 1, 0)
 
 

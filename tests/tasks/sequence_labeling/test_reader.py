@@ -10,7 +10,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.tasks.audit import audit_sequence_labelling
+from emb_pipeline.tasks.sequence_labeling.audit import audit_sequence_labeling
 from emb_pipeline.tasks.sequence_labeling.reader import SequenceLabellingReading, read_sequence_labelling
 
 TRAIN = "Aspirin\tB-Drug\nhelps\tO\n\n-DOCSTART-\n\nno\tO\npain\tI-Pain\n\t\n"
@@ -95,7 +95,7 @@ def test_a_broken_row_is_refused(tmp_path: Path, row: dict[str, object], message
 
 
 def test_the_audit_counts_by_hand(tmp_path: Path) -> None:
-    audit = audit_sequence_labelling(iob(tmp_path, test=TEST + "\nno\tO\npain\tB-Pain\n\nflu\tB-Pain\n"))
+    audit = audit_sequence_labeling(iob(tmp_path, test=TEST + "\nno\tO\npain\tB-Pain\n\nflu\tB-Pain\n"))
     counts = dict(zip(audit["check"].to_pylist(), audit["count"].to_pylist(), strict=True))
     assert counts["entities.Drug"] == 2 and counts["entities.Pain"] == 3
     assert counts["repaired_tags"] == 1  # I-Pain opens an entity

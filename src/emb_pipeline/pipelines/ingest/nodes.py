@@ -11,8 +11,9 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.experiment.model import CorpusDefinition, CorpusOptions, Folders, TaskDefinition
 from emb_pipeline.readers.documents import read_documents
 from emb_pipeline.storage.atomic import temporary_path
-from emb_pipeline.tasks import audit
-from emb_pipeline.tasks.cutting import audit_cutting
+from emb_pipeline.tasks.audit.corpus_overlap import corpus_overlap
+from emb_pipeline.tasks.audit.cutting import audit_cutting
+from emb_pipeline.tasks.audit.lines import OVERLAP_SCHEMA
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.held_out import HELD_OUT, HeldOut, held_out_texts
 from emb_pipeline.text.tokens import EmptyCorpusError, TokenCorpus, cut, write_tokens
@@ -71,10 +72,10 @@ def measure_overlap(**inputs: Tables | TokenCorpus) -> pa.Table:
         if not isinstance(tables, TokenCorpus)
     }
     corpora = {name.removeprefix("tokens_"): corpus for name, corpus in inputs.items() if isinstance(corpus, TokenCorpus)}
-    overlaps = ((name, audit.corpus_overlap(texts, corpus)) for name, corpus in corpora.items())
+    overlaps = ((name, corpus_overlap(texts, corpus)) for name, corpus in corpora.items())
     return pa.concat_tables(
         [
-            pa.schema([("corpus", pa.string()), *audit.OVERLAP_SCHEMA]).empty_table(),
+            pa.schema([("corpus", pa.string()), *OVERLAP_SCHEMA]).empty_table(),
             *(table.add_column(0, "corpus", pa.array([name] * table.num_rows, pa.string())) for name, table in overlaps),
         ]
     )

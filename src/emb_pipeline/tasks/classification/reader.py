@@ -13,7 +13,7 @@ import pyarrow as pa
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.registry import READERS, reading_of
-from emb_pipeline.tasks import audit
+from emb_pipeline.tasks.classification.audit import audit_classification, require_evaluable
 from emb_pipeline.tasks.reading import (
     ExamplesReader,
     Tables,
@@ -51,7 +51,7 @@ class ClassificationReader(ExamplesReader):
         """Labelled texts; each class can be learnt and tested."""
         bad = BadRows.of(reading)
         examples = read_classification(reading, raw, project, bad)
-        audit.require_evaluable(examples, name)
+        require_evaluable(examples, name)
         tables = with_near_groups(tokenised({"examples": examples}, tokenizer_of(reading)))
         return {**tables, SEEN: seen_classification(tables)} | left_out_table(bad, examples)
 
@@ -61,7 +61,7 @@ class ClassificationReader(ExamplesReader):
 
     def audit(self, tables: Tables) -> pa.Table:
         """Duplicates, leakage and label conflicts."""
-        return with_left_out(audit.audit_classification(tables["examples"], tables[SEEN]), tables)
+        return with_left_out(audit_classification(tables["examples"], tables[SEEN]), tables)
 
     def held_out(self, tables: Tables) -> list[str]:
         """Texts outside the training part; all of them where folds are drawn."""

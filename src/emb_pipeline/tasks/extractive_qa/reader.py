@@ -10,7 +10,8 @@ import pyarrow as pa
 from emb_pipeline.embeddings.extras import require_packages
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.registry import reading_of
-from emb_pipeline.tasks import audit
+from emb_pipeline.tasks.audit.units import require_units
+from emb_pipeline.tasks.extractive_qa.audit import audit_extractive_qa
 from emb_pipeline.tasks.extractive_qa.sources import READERS
 from emb_pipeline.tasks.reading import ExamplesReader, Tables, require_own_words
 from emb_pipeline.text.seen import SEEN, seen_questions
@@ -28,7 +29,7 @@ class ExtractiveReader(ExamplesReader):
         questions = READERS[reading.reader].read_examples(reading, raw, project, BadRows.of(reading))
         contexts = list(zip(questions["context"].to_pylist(), questions["split"].to_pylist(), strict=True))
         for part in ("train", "test"):
-            audit.require_units([context for context, split in contexts if split == part], name, f"contexts in '{part}'")
+            require_units([context for context, split in contexts if split == part], name, f"contexts in '{part}'")
         return {"questions": questions, SEEN: seen_questions({"questions": questions})}
 
     def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
@@ -37,7 +38,7 @@ class ExtractiveReader(ExamplesReader):
 
     def audit(self, tables: Tables) -> pa.Table:
         """Leakage, answers that words cannot hit, several answers."""
-        return audit.audit_extractive(tables["questions"], tables[SEEN])
+        return audit_extractive_qa(tables["questions"], tables[SEEN])
 
     def held_out(self, tables: Tables) -> list[str]:
         """Questions outside the training part, and their contexts."""

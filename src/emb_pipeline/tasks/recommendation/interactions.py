@@ -18,7 +18,8 @@ from emb_pipeline.readers.files import NamedFile, named_files
 from emb_pipeline.readers.options import PlacedReading, TabularReading
 from emb_pipeline.readers.tables import column_names, holds_texts, identified_texts, rows, table_of, values_of_rows
 from emb_pipeline.readers.values import identifier, text_of
-from emb_pipeline.tasks.audit import AuditLines
+from emb_pipeline.tasks.audit.lines import AuditLines
+from emb_pipeline.tasks.recommendation.audit import CHECKS
 from emb_pipeline.tasks.recommendation.sources import InteractionsReading
 
 RATINGS = frozenset("rating ratings stars score".split())
@@ -50,7 +51,7 @@ def read_interactions(
     reading: InteractionsReading, raw: Path, project: Path, bad: BadRows
 ) -> tuple[InteractionLog, dict[str, str] | None, AuditLines]:
     """Read the interactions, the text of each item (None where no file of items is named), and what was left out."""
-    left_out = AuditLines()
+    left_out = AuditLines(CHECKS)
     texts = _item_texts(reading, raw, project, bad)
     return _log(reading, raw, project, texts, left_out, bad), texts, left_out
 
@@ -105,7 +106,7 @@ def _log(
     bad.raise_all()
     if reading.rating:
         note = f"interactions with a {reading.rating} below {reading.min_rating:g}: left out"
-        left_out.add("below_min_rating", n_rows - len(users), n_rows, note, severity="size")
+        left_out.add("below_min_rating", n_rows - len(users), n_rows, note)
     if not users:
         raise DataError(
             str(reading.source or reading.path or reading.package),

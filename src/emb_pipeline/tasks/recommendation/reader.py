@@ -11,9 +11,10 @@ import pyarrow as pa
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.registry import reading_of
-from emb_pipeline.tasks import audit
-from emb_pipeline.tasks.audit import AuditLines, audit_left_out
+from emb_pipeline.tasks.audit.left_out import audit_left_out
+from emb_pipeline.tasks.audit.lines import AuditLines
 from emb_pipeline.tasks.reading import ExamplesReader, Tables, tokenizer_of
+from emb_pipeline.tasks.recommendation.audit import audit_recommendation
 from emb_pipeline.tasks.recommendation.interactions import InteractionLog
 from emb_pipeline.tasks.recommendation.sources import READERS, InteractionsReading
 from emb_pipeline.text.hashing import text_hash
@@ -51,7 +52,7 @@ class RecommendationReader(ExamplesReader):
 
     def audit(self, tables: Tables) -> pa.Table:
         """Sizes, cold items, what is learnt from the future, and what was left out."""
-        return audit.audit_interactions(tables["interactions"], tables["items"], tables["left_out"])
+        return audit_recommendation(tables["interactions"], tables["items"], tables["left_out"])
 
     def held_out(self, tables: Tables) -> list[str]:
         """Nothing.
@@ -125,7 +126,6 @@ def read_interactions(reading: InteractionsReading, raw: Path, project: Path, na
         len(users),
         f"users with fewer than {reading.core} interactions before the test with items that have as many: left out",
         (log.user_ids[user] for user in np.flatnonzero(~users)),
-        severity="size",
     )
     log, split = log.take(stays), split[stays]
     cold = ~items[log.items] & (split < SPLITS.index("test"))
@@ -134,7 +134,6 @@ def read_interactions(reading: InteractionsReading, raw: Path, project: Path, na
         int(cold.sum()),
         int((split < SPLITS.index("test")).sum()),
         f"interactions before the test with items that have fewer than {reading.core}: known, but not learnt from",
-        severity="size",
     )
     _require_splits(split, name, reading)
     _require_users(log, split, items, name, reading)
@@ -154,7 +153,7 @@ def _without_repetitions(log: InteractionLog, left_out: AuditLines) -> Interacti
     ordered = log.take(np.lexsort((ties, log.times, log.users)))
     _, first = np.unique(ordered.users * len(log.item_ids) + ordered.items, return_index=True)
     note = "interactions with an item that the user had taken before: the first one stays"
-    left_out.add("repetitions", len(log) - len(first), len(log), note, severity="size")
+    left_out.add("repetitions", len(log) - len(first), len(log), note)
     return ordered.take(np.sort(first))
 
 

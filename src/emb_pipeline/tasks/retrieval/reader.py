@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.registry import reading_of
-from emb_pipeline.tasks import audit
 from emb_pipeline.tasks.reading import ExamplesReader, Tables, left_out_table, tokenizer_of, with_left_out
+from emb_pipeline.tasks.retrieval.audit import audit_retrieval, require_evaluable
 from emb_pipeline.tasks.retrieval.collection import RetrievalTables
 from emb_pipeline.tasks.retrieval.sources import READERS
 from emb_pipeline.text.seen import SEEN, seen_queries
@@ -35,7 +35,7 @@ class RetrievalReader(ExamplesReader):
         """Queries and passages; something is relevant to some query."""
         bad = BadRows.of(reading)
         found = read_retrieval(reading, raw, project, bad)
-        audit.require_evaluable(found.evaluated(), name)
+        require_evaluable(found.evaluated(), name)
         tables = {"queries": found.queries, "passages": found.passages, "qrels": found.qrels}
         if found.excluded is not None:
             tables[EXCLUDED] = found.excluded
@@ -49,7 +49,7 @@ class RetrievalReader(ExamplesReader):
     def audit(self, tables: Tables) -> pa.Table:
         """Duplicates and missing judgments."""
         seen = tables[SEEN] if self._has_training_queries(tables) else None
-        return with_left_out(audit.audit_retrieval(_evaluated(tables), seen), tables)
+        return with_left_out(audit_retrieval(_evaluated(tables), seen), tables)
 
     def held_out(self, tables: Tables) -> list[str]:
         """The queries that are evaluated; passages are the collection that is searched."""

@@ -19,7 +19,7 @@ from emb_pipeline.readers.registry import reading_of
 from emb_pipeline.readers.splits import split_name
 from emb_pipeline.readers.tables import require_named_split, values_of_rows
 from emb_pipeline.readers.values import require_group
-from emb_pipeline.tasks import audit
+from emb_pipeline.tasks.audit.units import require_units
 from emb_pipeline.tasks.reading import (
     ExamplesReader,
     Tables,
@@ -28,6 +28,7 @@ from emb_pipeline.tasks.reading import (
     texts_outside_training,
     with_left_out,
 )
+from emb_pipeline.tasks.sequence_labeling.audit import audit_sequence_labeling
 from emb_pipeline.tasks.sequence_labeling.sources import READERS, TaggedReading
 from emb_pipeline.text.seen import SEEN, seen_sentences
 from emb_pipeline.text.tagging import OUTSIDE, is_tag
@@ -71,8 +72,8 @@ class SequenceLabellingReader(ExamplesReader):
         sentences = read_sequence_labelling(reading, raw, project, bad)
         columns = zip(sentences["tokens"].to_pylist(), sentences["split"].to_pylist(), strict=True)
         tokens = [(tuple(words), split == "test") for words, split in columns]
-        audit.require_units([words for words, tested in tokens if tested], name, "test sentences")
-        audit.require_units([words for words, tested in tokens if not tested], name, "training sentences")
+        require_units([words for words, tested in tokens if tested], name, "test sentences")
+        require_units([words for words, tested in tokens if not tested], name, "training sentences")
         return {"sentences": sentences, SEEN: seen_sentences({"sentences": sentences})} | left_out_table(bad, sentences)
 
     def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
@@ -81,7 +82,7 @@ class SequenceLabellingReader(ExamplesReader):
 
     def audit(self, tables: Tables) -> pa.Table:
         """Duplicates, leakage, contradictions, repaired tags, and how many entities are new in the test part."""
-        return with_left_out(audit.audit_sequence_labelling(tables["sentences"], tables[SEEN]), tables)
+        return with_left_out(audit_sequence_labeling(tables["sentences"], tables[SEEN]), tables)
 
     def held_out(self, tables: Tables) -> list[str]:
         """Sentences outside the training part."""

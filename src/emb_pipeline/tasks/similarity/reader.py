@@ -18,8 +18,9 @@ from emb_pipeline.readers.files import named_files
 from emb_pipeline.readers.registry import reading_of
 from emb_pipeline.readers.tables import rows
 from emb_pipeline.readers.values import require_group
-from emb_pipeline.tasks import audit
+from emb_pipeline.tasks.audit.units import require_units
 from emb_pipeline.tasks.reading import ExamplesReader, Tables, left_out_table, tokenizer_of, with_left_out
+from emb_pipeline.tasks.similarity.audit import audit_similarity
 from emb_pipeline.tasks.similarity.sources import READERS
 from emb_pipeline.text.texts import tokenised
 
@@ -48,7 +49,7 @@ class SimilarityReader(ExamplesReader):
         bad = BadRows.of(reading)
         pairs = read_similarity(reading, raw, project, bad)
         sides = (pairs[column].to_pylist() for column in ("text_a", "text_b"))
-        audit.require_units([frozenset(texts) for texts in zip(*sides, strict=True)], name, "pairs")
+        require_units([frozenset(texts) for texts in zip(*sides, strict=True)], name, "pairs")
         return tokenised({"pairs": pairs}, tokenizer_of(reading)) | left_out_table(bad, pairs)
 
     def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
@@ -57,7 +58,7 @@ class SimilarityReader(ExamplesReader):
 
     def audit(self, tables: Tables) -> pa.Table:
         """Duplicates and contradicting scores."""
-        return with_left_out(audit.audit_similarity(tables["pairs"]), tables)
+        return with_left_out(audit_similarity(tables["pairs"]), tables)
 
     def held_out(self, tables: Tables) -> list[str]:
         """Both texts of every pair."""

@@ -6,8 +6,13 @@ from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
 
-from emb_pipeline.tasks.audit import AuditLines
+from emb_pipeline.tasks.audit.lines import AuditLines, Check
 from emb_pipeline.text.words import WORDS_MARK, n_spaceless, tokenize, unmarked
+
+CUTTING_CHECKS = (
+    Check("scripts_without_spaces", "size"),
+    Check("uncut_texts", "warning"),
+)
 
 LONG_WORDS = 20
 """Letters of a text's mean word from which it counts as not cut: 8 is much in any language with spaces."""
@@ -41,13 +46,13 @@ def audit_cutting(tables: Mapping[str, pa.Table]) -> pa.Table:
             spaceless.append(row_id)
         if letters >= FEWEST_LETTERS and letters / len(words) >= LONG_WORDS:
             uncut.append(row_id)
-    lines = AuditLines()
+    lines = AuditLines(CUTTING_CHECKS)
     if spaceless:
         note = f"texts in a script without spaces: pairs of characters stand for words; who has better ones can {_REMEDY}"
-        lines.add("scripts_without_spaces", len(spaceless), n_texts, note, spaceless, severity="size")
+        lines.add("scripts_without_spaces", len(spaceless), n_texts, note, spaceless)
     if uncut:
         note = f"texts whose words have {LONG_WORDS} letters and more on average: they cannot be cut into words; {_REMEDY}"
-        lines.add("uncut_texts", len(uncut), n_texts, note, uncut, severity="warning")
+        lines.add("uncut_texts", len(uncut), n_texts, note, uncut)
     return lines.table()
 
 

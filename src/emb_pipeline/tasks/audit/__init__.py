@@ -1,0 +1,1 @@
+"""Audits of a task's data: lines, and the checks that several kinds share."""
