@@ -149,7 +149,7 @@ def let_through(n_labels: int, n_draws: int, draw_sd: float, n_sets: int, rng: n
         draws = pd.DataFrame(
             [
                 {
-                    "embedding": name,
+                    "family": name,
                     "n_labels": n_labels,
                     "label_fraction": share,
                     "folds": 1,

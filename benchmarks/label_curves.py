@@ -71,13 +71,16 @@ def simulated(
         means = np.mean(right, axis=0)
         fraction = count / N_LABELS
         scores += [
-            pd.DataFrame({"label_fraction": fraction, "unit_id": units, "value": means[:, number], "embedding": name})
+            pd.DataFrame(
+                {"label_fraction": fraction, "unit_id": units, "value": means[:, number], "embedding": name, "family": name}
+            )
             for number, name in enumerate(names)
         ]
         if count < N_LABELS:
             draws += [
                 {
                     "embedding": name,
+                    "family": name,
                     "n_labels": count,
                     "label_fraction": fraction,
                     "folds": 1,

@@ -91,15 +91,7 @@ def test_each_copy_is_held_against_what_it_was_made_from_except_resamples(facts:
     assert ("domain.word2vec_100_typos_30", "domain.word2vec_100") in pairs["spoiling"]
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"pretrained": {"glove_seed1": {"options": {"path": "x.txt", "format": "glove_text"}}}},
-        {"derived": {"domain.small_bootstrap2": {"method": "reduced", "of": "domain.word2vec_100"}}},
-        {"tasks": ["topic", "seed3"], "fine_tune": [{"base": "domain.word2vec_100", "tasks": ["seed3"]}]},
-    ],
-)
-def test_a_name_that_only_a_repetition_has_is_refused(change: dict[str, Any]) -> None:
-    """Pretrained ``glove_seed1`` and ``glove_seed2`` would be averaged as one embedding."""
-    with pytest.raises(ValueError, match=r"(glove_seed1|small_bootstrap2|tuned_seed3) ends like a repetition"):
-        expand_grid({**GRID, **change}, METHODS)
+def test_names_that_look_like_repetitions_are_names_like_any_other() -> None:
+    files = {name: {"options": {"path": "x.txt", "format": "glove_text"}} for name in ("glove_seed1", "glove_seed2")}
+    facts = embedding_facts(cells_of(expand_grid({**GRID, "pretrained": files}, METHODS))).set_index("embedding")
+    assert {facts.loc[f"pretrained.{name}", "family"] for name in files} == {f"pretrained.{name}" for name in files}

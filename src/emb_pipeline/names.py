@@ -1,12 +1,7 @@
-"""Names of repetitions: the grid calls them ``<origin>.<embedding>_seed<number>`` and ``…_bootstrap<number>``.
-
-It refuses such an ending in any other name (`emb_pipeline.experiment.expand`). All else that is to be known of an
-embedding is in its specification (`emb_pipeline.pipelines.facts`).
-"""
+"""Names that several rooms share."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,29 +11,6 @@ SHOWN, ONLY, MEASURED_BEST, NOT_SHOWN = "shown", "only candidate", "best measure
 NOT_ABOVE_FLOOR, NO_CANDIDATE = "not above the floor", ""
 """How a candidate stands: shown to be not inferior; with nothing to be inferior to; measured best, but not shown; not shown;
 not shown to be better than a control, the largest class or chance; or no candidate (column ``standing`` of the decision)."""
-
-_SEED = re.compile(r"_seed\d+$")
-_RESAMPLE = re.compile(r"_bootstrap\d+$")
-
-
-def without_seed(embedding: str) -> str:
-    """``domain.word2vec_100`` for its repetition ``domain.word2vec_100_seed1``."""
-    return _SEED.sub("", embedding)
-
-
-def is_further_seed(embedding: str) -> bool:
-    """Whether an embedding repeats another one with a different training seed."""
-    return _SEED.search(embedding) is not None
-
-
-def is_resample(embedding: str) -> bool:
-    """Whether an embedding was trained on a resample of its corpus: ``domain.word2vec_100_bootstrap1``."""
-    return _RESAMPLE.search(embedding) is not None
-
-
-def resampled_from(embedding: str) -> str:
-    """``domain.word2vec_100`` for ``domain.word2vec_100_bootstrap1``."""
-    return _RESAMPLE.sub("", embedding)
 
 
 def dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

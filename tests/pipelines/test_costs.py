@@ -36,6 +36,7 @@ def _training(seconds: float, peak: int, n_bytes: int) -> dict[str, object]:
 
 RECORD = {
     "embedding": "pretrained.small",
+    "family": "pretrained.small",
     "task": "topic",
     "kind": "classification",
     "dim": 8,
@@ -103,7 +104,8 @@ def _times(*rows: tuple[str, float, bool, str]) -> pd.DataFrame:
 
 CELLS_OF_TOPIC = pd.DataFrame(
     {
-        "embedding": ["d.a", "d.a_seed1", "d.b", "d.c"],
+        "embedding": ["d.a", "d.again", "d.b", "d.c"],
+        "family": ["d.a", "d.a", "d.b", "d.c"],
         "train_seconds": [1.0, 3.0, 0.0, 0.0],
         "bytes": [8.0, 8.0, np.nan, 8.0],
     }
@@ -113,7 +115,7 @@ CELLS_OF_TOPIC = pd.DataFrame(
 def test_times_of_a_busy_machine_and_those_never_taken_are_unknown_with_the_reason() -> None:
     times = _times(
         ("d.a", 4.0, True, ""),
-        ("d.a_seed1", 6.0, True, ""),
+        ("d.again", 6.0, True, ""),
         ("d.b", 82.0, False, "measured on a busy machine (load 9.0): …"),
     )
     costs = costs_of(CELLS_OF_TOPIC, times, DecisionOptions(price_per_hour=3.6))
@@ -148,7 +150,10 @@ def test_one_embedding_that_cannot_be_timed_leaves_the_others_alone(tmp_path: Pa
     lost = EmbeddingSpec.model_validate(
         {"origin": "domain", "key": "word2vec_8", "method": "word2vec", "dim": 8, "options": {}}
     )
-    cells = [{"embedding": cell.name, "task": "topic", "metric": "accuracy", "value": 0.5} for cell in (lost, good)]
+    cells = [
+        {"embedding": cell.name, "family": cell.name, "task": "topic", "metric": "accuracy", "value": 0.5}
+        for cell in (lost, good)
+    ]
     table = time_requests(
         LatencyOptions(seconds=0.05),
         {"task": {"tfidf": good}, "domain": {"word2vec_8": lost}},
@@ -167,6 +172,7 @@ def test_what_is_worth_nothing_is_not_handed_over(caplog: pytest.LogCaptureFixtu
         {
             "task": ["topic", "mood"],
             "embedding": ["task.tfidf", "d.a"],
+            "family": ["task.tfidf", "d.a"],
             "standing": ["shown", NOT_ABOVE_FLOOR],
             "floor": ["control.random_8", "the largest class"],
         }

@@ -28,6 +28,7 @@ def _scores(
     task: str = "topic",
     seed: int = 0,
     embedding: str | None = None,
+    family: str | None = "",
     units: int = N,
     fraction: float = 1.0,
     **metrics: np.ndarray,
@@ -39,6 +40,7 @@ def _scores(
         [
             pd.DataFrame(
                 {
+                    "family": name if family == "" else family,
                     "origin": origin,
                     "method": method,
                     "dim": dim,
@@ -74,7 +76,8 @@ def item_scores() -> pd.DataFrame:
                 "word2vec",
                 100,
                 seed=1,
-                embedding="domain.word2vec_100_seed1",
+                embedding="domain.again",
+                family="domain.word2vec_100",
                 accuracy=_right(0.8, 2),
                 log_loss=loss,
             ),
@@ -129,7 +132,7 @@ def test_letters_tell_what_differs_and_a_is_best(item_scores: pd.DataFrame, cell
     table = leaderboard(item_scores, cells, PRIMARY, RESAMPLING, use_case="tiny")
     accuracy = table[(table["task"] == "topic") & table["primary"]].set_index("embedding")["letters"]
     assert accuracy["task.tfidf"] == "a" and accuracy["generic.word2vec_100"] == "b"
-    assert accuracy["domain.word2vec_100"] == accuracy["domain.word2vec_100_seed1"] == "a"
+    assert accuracy["domain.word2vec_100"] == accuracy["domain.again"] == "a"
     loss = table[(table["task"] == "topic") & (table["metric"] == "log_loss")].set_index("embedding")["letters"]
     assert loss["domain.word2vec_100"] == "a" and "a" not in loss["generic.word2vec_100"]
     assert set(table[table["task"] == "search"]["letters"]) == {"a"}
@@ -167,8 +170,8 @@ def test_comparisons_take_the_mean_over_seeds(item_scores: pd.DataFrame) -> None
 def test_an_embedding_of_a_resample_has_its_value_and_changes_no_letter_and_no_test(
     item_scores: pd.DataFrame, cells: pd.DataFrame
 ) -> None:
-    name, right, loss = "domain.word2vec_100_bootstrap1", _right(0.85, 9), np.zeros(N)
-    resample = _scores("domain", "word2vec", 100, embedding=name, accuracy=right, log_loss=loss)
+    name, right, loss = "domain.resampled", _right(0.85, 9), np.zeros(N)
+    resample = _scores("domain", "word2vec", 100, embedding=name, family=None, accuracy=right, log_loss=loss)
     more = pd.concat([item_scores, resample], ignore_index=True)
     known = pd.concat([cells, cells[cells["embedding"] == "domain.word2vec_100"].assign(embedding=name)], ignore_index=True)
     board, before = (

@@ -13,10 +13,10 @@ from emb_pipeline.tasks.scores import measured, stamped
 RESAMPLING = Resampling(resamples=200, permutations=199)
 
 
-def of_cell(name: str, values: list[float], *, seed: int = 0) -> pa.Table:
+def of_cell(name: str, values: list[float], *, seed: int = 0, family: str | None = "") -> pa.Table:
     units = np.array([f"u{number}" for number in range(len(values))])
     scores = measured(units, units, {"accuracy": np.array(values)})
-    return stamped(scores, origin="task", method=name, task="topics", seed=seed, embedding=f"task.{name}")
+    return stamped(scores, origin="task", method=name, task="topics", seed=seed, embedding=f"task.{name}", family=family)
 
 
 def test_a_memory_loses_what_it_has_memorised_and_another_one_does_not() -> None:
@@ -31,7 +31,7 @@ def test_a_memory_loses_what_it_has_memorised_and_another_one_does_not() -> None
 
 
 def test_seeds_are_averaged() -> None:
-    tables = [of_cell("w", [1, 1, 0, 0]), of_cell("w_seed1", [1, 0, 0, 0], seed=1)]
+    tables = [of_cell("w", [1, 1, 0, 0]), of_cell("again", [1, 0, 0, 0], seed=1, family="task.w")]
     seen = {"topics": {"u0"}}
     found = scores_on_unseen(tables, seen, {"topics": "accuracy"}, RESAMPLING)
     assert found["embedding"].tolist() == ["task.w"]

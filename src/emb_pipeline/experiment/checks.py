@@ -10,7 +10,6 @@ from pydantic import TypeAdapter, ValidationError
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment.model import EmbeddingSpec, Experiment
 from emb_pipeline.experiment.schema import Grid
-from emb_pipeline.names import is_further_seed, is_resample
 from emb_pipeline.tasks.registry import KINDS, Kind
 
 
@@ -25,17 +24,6 @@ def require_embeddings(grid: Grid, cells: Mapping[str, Any]) -> None:
         raise ValueError(
             "globals.yml, grid: there is no embedding; name one under baselines:, pretrained:, controls: or methods:"
         )
-
-
-def require_no_repetition_by_name(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
-    """Refuse names that say what only the grid's own repetitions are: their scores would be averaged with another's."""
-    tuned = [f"{origin}.{key}" for origin, members in cells.items() for key, cell in members.items() if cell.get("tuned_on")]
-    for name in (*(f"pretrained.{key}" for key in grid.pretrained), *grid.derived, *tuned):
-        if is_further_seed(name) or is_resample(name):
-            raise ValueError(
-                f"globals.yml, grid: {name} ends like a repetition with another seed or on a resample of a corpus "
-                "(_seed<number>, _bootstrap<number>); call it something else"
-            )
 
 
 def require_known_tasks(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:

@@ -11,7 +11,6 @@ from emb_pipeline.experiment.checks import (
     require_bases,
     require_embeddings,
     require_known_tasks,
-    require_no_repetition_by_name,
 )
 from emb_pipeline.experiment.model import TUNING
 from emb_pipeline.experiment.schema import FineTuning, Grid, Resampled, Spoilt
@@ -46,7 +45,6 @@ def expand_grid(grid: Mapping[str, Any], methods: Mapping[str, Any], seed: int =
         _add(cells, cell)
     require_embeddings(plan, cells)
     require_known_tasks(plan, cells)
-    require_no_repetition_by_name(plan, cells)
     return cells
 
 
@@ -58,7 +56,8 @@ def _cells(grid: Grid, seed: int) -> Iterator[dict[str, Any]]:
                 yield {"origin": corpus, "key": key, "method": method, "dim": dim, "seed": seed}
                 for other in grid.seeds.get(key, ()):
                     cell_key = f"{key}_seed{other}"
-                    yield {"origin": corpus, "key": cell_key, "method": method, "dim": dim, "seed": other}
+                    repeated = {"seed": other, "repeats": f"{corpus}.{key}"}
+                    yield {"origin": corpus, "key": cell_key, "method": method, "dim": dim, **repeated}
     for key, vectors in grid.pretrained.items():
         yield {
             "origin": "pretrained",
@@ -142,6 +141,7 @@ def _on_changed_text(plan: Spoilt | Resampled, cells: Mapping[str, Mapping[str, 
             **cell,
             "key": f"{key}_{name}",
             "changed_text": change.model_dump(),
+            "repeats": None,
             "evaluate_on": plan.evaluate_on,
         }
 
@@ -176,6 +176,7 @@ def _tuned(
             **base,
             "key": f"{key}_{tuning.name}_{task}",
             "base": tuning.base,
+            "repeats": None,
             "tuned_on": task,
             "tuning": {**(methods.get(section) or {}), **tuning.options},
             "evaluate_on": tuning.evaluate_on,

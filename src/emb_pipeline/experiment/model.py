@@ -34,6 +34,7 @@ class EmbeddingSpec(Strict):
     dim: int | None = Field(default=None, ge=1, le=4096, description="numbers per vector; none where the task fixes it")
     seed: int = Field(default=0, ge=0)
     base: str | None = Field(default=None, description="the embedding that this one is made from")
+    repeats: str | None = Field(default=None, description="the embedding that this one repeats with another seed")
     shuffle_labels: bool = Field(default=False, description="train the probe on permuted labels: a control")
     changed_text: Spoiling | Resample | None = Field(default=None, description="how its training text was changed")
     tuned_on: str | None = Field(default=None, description="the task whose labels it was fine-tuned on")
@@ -59,6 +60,11 @@ class EmbeddingSpec(Strict):
     def name(self) -> str:
         """``<origin>.<method>_<dim>``, as it stands in every table."""
         return f"{self.origin}.{self.key}"
+
+    @property
+    def family(self) -> str:
+        """Name of the embedding that it repeats with another seed, or its own."""
+        return self.repeats or self.name
 
     @property
     def is_trained(self) -> bool:

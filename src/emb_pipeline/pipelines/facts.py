@@ -11,7 +11,6 @@ from emb_pipeline.embeddings.options import ReducedOptions
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment.model import EmbeddingSpec
 from emb_pipeline.experiment.schema import Resample, Spoiling
-from emb_pipeline.names import without_seed
 from emb_pipeline.statistics.score_tables import framed
 
 DERIVATIONS = {
@@ -33,9 +32,10 @@ FACTS = {
     "corruption_level": "float64",
     "curve": "string",
 }
-"""``family``: the embedding that this one repeats with another seed, or itself. ``base`` and ``derivation``: the embedding
-that this one was made from, or like, and how; both missing for one of the grid itself. ``corruption`` and its level
-(0 to 1): what was done to its training text. ``curve``: those with the same one are one embedding in several dimensions."""
+"""``family``: the embedding that this one repeats with another seed, or its own name. ``base`` and ``derivation``: the
+embedding that this one was made from, or like, and how; both missing for one of the grid itself. ``corruption`` and its
+level (0 to 1): what was done to its training text. ``curve``: those with the same one are one embedding in several
+dimensions."""
 
 
 def embedding_facts(cells: Iterable[EmbeddingSpec]) -> pd.DataFrame:
@@ -79,7 +79,7 @@ def pretrained_languages(cells: Iterable[EmbeddingSpec], measured: pd.DataFrame)
 
 def is_first(cell: EmbeddingSpec) -> bool:
     """Whether it repeats no other embedding with a seed of its own."""
-    return without_seed(cell.name) == cell.name
+    return cell.repeats is None
 
 
 def derivation_of(cell: EmbeddingSpec) -> str | None:
@@ -97,7 +97,7 @@ def _facts(cell: EmbeddingSpec) -> dict[str, object]:
     changed = cell.changed_text
     return {
         "embedding": cell.name,
-        "family": without_seed(cell.name),
+        "family": cell.family,
         "base": changed.of if changed else cell.base,
         "derivation": derivation_of(cell),
         "corruption": changed.kind if isinstance(changed, Spoiling) else None,

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from emb_pipeline.names import without_seed
 from emb_pipeline.statistics.comparisons.claims import pair_tests
 from emb_pipeline.statistics.comparisons.letters import letters_of_comparisons
 from emb_pipeline.statistics.comparisons.pairs import paired_comparisons, sign_flip_tests
@@ -179,7 +178,7 @@ def leaderboard(
                         "ci_low": interval.low,
                         "ci_high": interval.high,
                         "n": len(scores.groups),
-                        "letters": letters.get(without_seed(embedding)),
+                        "letters": letters.get(str(axes["family"])),
                         "primary": metric == primary_metrics[cell["kind"]],
                         **{cost: cell.get(cost) for cost in COSTS},
                     }

@@ -13,7 +13,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from emb_pipeline.names import is_resample, without_seed
 from emb_pipeline.statistics.intervals.dyadic import dyadic_excess
 from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance, averaged, filled_in, of_training_draws
 from emb_pipeline.statistics.resampling import group_sums
@@ -36,7 +35,7 @@ class TaskScores:
     embeddings : list of str
         Names of the columns, in the order of the tables.
     cells : list of dict
-        origin, method, dim, tuned and seed of each column.
+        origin, method, dim, tuned, seed and family of each column.
     groups : ndarray of shape (n_units,)
         Number of the group that each unit is resampled with.
     metrics : dict of str to ndarray of shape (n_units, n_embeddings)
@@ -101,15 +100,15 @@ class TaskScores:
 
     @property
     def families(self) -> dict[str, list[int]]:
-        """Columns of the embeddings that differ by their seed alone, by the name without it.
+        """Columns of the embeddings that differ by their seed alone, by their family: the name of the first of them.
 
         Those that were trained on a resample of their corpus are in none: they say how far another sample moves a score, and
         are nothing to choose.
         """
         found: dict[str, list[int]] = {}
-        for column, name in enumerate(self.embeddings):
-            if not is_resample(name):
-                found.setdefault(without_seed(name), []).append(column)
+        for column, cell in enumerate(self.cells):
+            if cell["family"] is not None:
+                found.setdefault(str(cell["family"]), []).append(column)
         return found
 
     def family_means(self, metric: str) -> np.ndarray:
@@ -125,7 +124,8 @@ def task_scores(
     Parameters
     ----------
     item_scores : DataFrame, Table or iterable of Table
-        Columns `REQUIRED`, and ``embedding`` where a name is not ``<origin>.<method>_<dim>``.
+        Columns `REQUIRED`, and ``embedding`` where a name is not ``<origin>.<method>_<dim>``. ``family``: the embedding
+        that a further seed repeats, or its own name; null where it is in none. Without it, each is a family of its own.
     label_fraction : float
         Scores of embeddings that learnt from this share of the labels; a task without any is left out.
     training_draws : Table of embedding, task, metric, unit_id, values, optional
@@ -231,6 +231,7 @@ def _cells(table: pa.Table, label_fraction: float, names_of_units: _Names) -> It
         task, embedding, metric = (words[codes[first]] for codes, words in keys)
         fields = {name: table[name][first].as_py() for name in ("origin", "method", "dim", "tuned", "seed")}
         fields["dim"] = None if fields["dim"] is None else int(fields["dim"])
+        fields["family"] = table["family"][first].as_py() if "family" in table.column_names else embedding
         cell = cells.setdefault((task, embedding), _Cell(task, embedding, fields, {}))
         cell.metrics[metric] = (units[rows], groups[rows], values[rows], weights[rows])
     yield from cells.values()

@@ -24,9 +24,12 @@ ITEM_SCORES = pa.schema(
         ("value", pa.float64()),
         ("weight", pa.float64()),
         ("embedding", pa.string()),
+        ("family", pa.string()),
     ]
 )
 """One row per cell, seed, unit and metric. ``embedding`` is the cell's full name, ``dim`` null where the task fixes it.
+``family``: the embedding that this one repeats with another seed, or its own name; null for one trained on a resample of its
+corpus, which is nothing to choose.
 ``group_id``: units of one group are resampled together; of a pair that shares a text with other pairs, the names of its two
 texts with a tab between them. ``weight``: of a ratio of sums (F1), the unit's part in the denominator; null for a mean."""
 
@@ -114,6 +117,7 @@ def stamped(
     tuned: bool = False,
     seed: int = 0,
     embedding: str | None = None,
+    family: str | None = "",
 ) -> pa.Table:
     """Item scores with the cell that they belong to written on every row.
 
@@ -125,6 +129,8 @@ def stamped(
         The cell. ``dim`` is None where the task fixes it.
     embedding : str, optional
         The embedding's full name; ``<origin>.<method>_<dim>`` if left out.
+    family : str, optional
+        The embedding that it repeats with another seed; its own name if left out.
 
     Returns
     -------
@@ -139,6 +145,7 @@ def stamped(
         "seed": seed,
         "task": task,
         "embedding": name,
+        "family": name if family == "" else family,
     }
     return _with_cell(item_scores, cell, ITEM_SCORES)
 

@@ -151,7 +151,13 @@ def test_curves_stay_in_range_though_draws_of_the_labels_add_noise() -> None:
         parts.append(cells_and_scores("accuracy", right, fraction=fraction)[0])
         if fraction < 1:
             draws += [
-                {"task": "t", "embedding": f"domain.{name}", "n_labels": n_labels, "label_fraction": fraction}
+                {
+                    "task": "t",
+                    "embedding": f"domain.{name}",
+                    "family": f"domain.{name}",
+                    "n_labels": n_labels,
+                    "label_fraction": fraction,
+                }
                 | {"folds": 1, "draw": draw, "value": 0.9 + 0.05 * draw}
                 for name in "ab"
                 for draw in range(3)

@@ -143,6 +143,7 @@ def _measured(
                         "unit_id": [f"u{unit:04}" for unit in range(n_units)],
                         "value": scores.mean(axis=0),
                         "embedding": embedding,
+                        "family": embedding,
                     }
                 )
             )
@@ -150,6 +151,7 @@ def _measured(
                 drawn += [
                     {
                         "embedding": embedding,
+                        "family": embedding,
                         "n_labels": count,
                         "label_fraction": fraction,
                         "folds": 1,
@@ -249,7 +251,9 @@ def test_verdicts_follow_the_tests_of_the_whole_report() -> None:
 
 def test_seeds_of_one_embedding_are_one_curve() -> None:
     rng = np.random.default_rng(4)
-    measured = _measured({"domain.a_8": np.full(5, 0.6), "domain.a_8_seed1": np.full(5, 0.7)}, rng)
+    measured = _measured({"domain.a_8": np.full(5, 0.6), "domain.again": np.full(5, 0.7)}, rng)
+    for table in measured:
+        table["family"] = "domain.a_8"
     curves, crossovers = _curves(measured)
     assert set(curves["embedding"]) == {"domain.a_8"} and crossovers.empty
     assert curves["value"].mean() == pytest.approx(0.65, abs=0.03)

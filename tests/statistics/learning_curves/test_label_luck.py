@@ -15,11 +15,11 @@ from emb_pipeline.statistics.learning_curves.label_luck import label_variance
 
 
 def _draws(values: np.ndarray, n_labels: int = 100, n_all: int = 1000, folds: int = 1) -> pd.DataFrame:
-    """Of embeddings a, b, …: a row of ``values`` for each draw."""
+    """Of families a, b, …: a row of ``values`` for each draw."""
     return pd.DataFrame(
         [
             {
-                "embedding": "abcdefgh"[j],
+                "family": "abcdefgh"[j],
                 "n_labels": n_labels,
                 "label_fraction": n_labels / n_all,
                 "folds": folds,

@@ -21,7 +21,7 @@ from emb_pipeline.embeddings.protocols import details_of
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.errors import DataError
 from emb_pipeline.experiment.model import EmbeddingSpec, Folders, TaskDefinition
-from emb_pipeline.names import NOT_ABOVE_FLOOR, without_seed
+from emb_pipeline.names import NOT_ABOVE_FLOOR
 from emb_pipeline.pipelines.facts import cells_of, pretrained_languages
 from emb_pipeline.pipelines.report.nodes import (
     ReportOptions,
@@ -163,11 +163,11 @@ def choose_sizes(
     """For each embedding of several sizes, and each task, the smallest size that is not inferior to the best."""
     families = sizes_of(cells_of(embeddings))
     members = {name for names in families.values() for name in names}
-    cells = of_all_tasks(scores, "cells").assign(embedding=lambda table: table["embedding"].map(without_seed))
+    cells = of_all_tasks(scores, "cells")
     tables = [framed([], SIZES)]
     parts, costs = scored_tasks(options, report, members, scores, times)
     for part in parts:
-        dims = cells[cells["task"] == part.task].groupby("embedding")["dim"].first().to_dict()
+        dims = cells[cells["task"] == part.task].groupby("family")["dim"].first().to_dict()
         for family, names in families.items():
             there = [name for name in names if name in part.embeddings]
             if len(there) > 1:
@@ -309,14 +309,14 @@ def sizes_of(cells: Iterable[EmbeddingSpec]) -> dict[str, list[str]]:
         if cell.method == "reduced" and cell.base:
             families.setdefault(f"{cell.base}, reduced", [cell.base]).append(cell.name)
         elif METHODS[cell.method].source == "corpus" and not (cell.tuned_on or cell.changed_text or cell.base):
-            families.setdefault(f"{cell.origin}.{cell.method}", []).append(without_seed(cell.name))
+            families.setdefault(f"{cell.origin}.{cell.method}", []).append(cell.family)
     return {family: list(dict.fromkeys(names)) for family, names in families.items() if len(set(names)) > 1}
 
 
 def candidates(embeddings: Mapping[str, Any]) -> set[str]:
     """Embeddings that could be deployed: no control, and none whose training text was changed on purpose."""
     cells = cells_of(embeddings)
-    return {without_seed(cell.name) for cell in cells if cell.origin != "control" and cell.changed_text is None}
+    return {cell.family for cell in cells if cell.origin != "control" and cell.changed_text is None}
 
 
 @dataclass(frozen=True, eq=False)
@@ -348,8 +348,9 @@ def costs_of(cells: pd.DataFrame, times: pd.DataFrame, options: DecisionOptions)
         The price of an hour.
     """
     measured = [name for name in COSTS if name in cells.columns]
-    table = cells.groupby(cells["embedding"].map(without_seed).rename("embedding"))[measured].mean(numeric_only=True)
-    of_times = times.assign(embedding=times["embedding"].map(without_seed))
+    table = cells.groupby(cells["family"].rename("embedding"))[measured].mean(numeric_only=True)
+    families = dict(zip(cells["embedding"], cells["family"], strict=True))
+    of_times = times.assign(embedding=times["embedding"].map(families))
     steady = of_times[of_times["steady"]].groupby("embedding")[[name for name in TIMES if name in times.columns]].mean()
     table = table.join(steady).reindex(columns=list(COSTS)).astype("float64")
     price = options.price_per_hour

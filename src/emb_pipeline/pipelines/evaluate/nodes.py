@@ -20,6 +20,7 @@ from emb_pipeline.embeddings.protocols import details_of, model_of
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.experiment.model import EmbeddingSpec, Folders, TaskDefinition
+from emb_pipeline.experiment.schema import Resample
 from emb_pipeline.failures import Failed
 from emb_pipeline.names import LOW_COVERAGE
 from emb_pipeline.pipelines.failures import FAILURES, contained, failures_table
@@ -45,6 +46,7 @@ to their end, and the sub-words that it reads of each: facts next to the metrics
 LABEL_DRAWS = pa.schema(
     [
         ("embedding", pa.string()),
+        ("family", pa.string()),
         ("task", pa.string()),
         ("n_labels", pa.int64()),
         ("label_fraction", pa.float64()),
@@ -59,6 +61,7 @@ CELLS = pa.schema(
             (name, pa.string())
             for name in (
                 "embedding",
+                "family",
                 "task",
                 "kind",
                 "origin",
@@ -177,6 +180,7 @@ def _scored(evaluation: Evaluation, cell: EmbeddingSpec, definition: TaskDefinit
         tuned=cell.tuned_on is not None,
         seed=cell.seed,
         embedding=cell.name,
+        family=None if isinstance(cell.changed_text, Resample) else cell.family,
     )
     predicted = PREDICTED.empty_table() if evaluation.predictions is None else evaluation.predictions
     draws = MEASURED_DRAWS.empty_table() if evaluation.training_draws is None else evaluation.training_draws
@@ -212,6 +216,7 @@ def evaluation_record(evaluation: Evaluation, cell: EmbeddingSpec, definition: T
     primary = KINDS[definition.kind].primary_metric
     return {
         "embedding": cell.name,
+        "family": cell.family,
         "task": definition.name,
         "kind": definition.kind,
         "dim": evaluation.dim,
@@ -265,7 +270,7 @@ def collect_tasks(**parts: Any) -> dict[str, pa.Table]:
     ]
     bases = [part for name, part in done.items() if name.startswith(BASE_TRAINING)]
     draws = [
-        {"embedding": record["embedding"], "task": record["task"], **draw}
+        {"embedding": record["embedding"], "family": record["family"], "task": record["task"], **draw}
         for record in records
         for draw in record.get("label_draws", [])
     ]
@@ -328,6 +333,7 @@ def cells_table(
     rows = [
         {
             "embedding": record["embedding"],
+            "family": record["family"],
             "task": record["task"],
             "kind": record["kind"],
             "metric": metric,

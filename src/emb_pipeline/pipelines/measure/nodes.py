@@ -18,7 +18,6 @@ from emb_pipeline.efficiency.vector_search import VectorSearchOptions
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment.model import EmbeddingSpec, Folders, TaskDefinition
 from emb_pipeline.failures import Failed
-from emb_pipeline.names import without_seed
 from emb_pipeline.pipelines.facts import cells_of
 from emb_pipeline.pipelines.failures import contained, is_containable
 from emb_pipeline.pipelines.report.nodes import PRIMARY, ReportOptions, of_all_tasks
@@ -149,5 +148,5 @@ def best_first(
         return list(options.embeddings)
     deployable = [name for name in known if cells[name].origin != "control" and cells[name].changed_text is None]
     values = rows[rows["embedding"].isin(deployable)]
-    means = values.groupby(values["embedding"].map(without_seed), sort=False)["value"].mean()
+    means = values.groupby("family", sort=False)["value"].mean()
     return [str(name) for name in means.sort_values(ascending=False, kind="stable").index]

@@ -19,7 +19,6 @@ from emb_pipeline.diagnostics.neighbours import overlaps
 from emb_pipeline.diagnostics.tables import PLACES
 from emb_pipeline.diagnostics.word_map import side_by_side
 from emb_pipeline.experiment.model import EmbeddingSpec, TaskDefinition
-from emb_pipeline.names import without_seed
 from emb_pipeline.pipelines.diagnose.nodes import DiagnosisOptions
 from emb_pipeline.pipelines.facts import (
     RESAMPLING,
@@ -103,7 +102,7 @@ def test_differences(
     curves = label_curves.curve_scores(item_scores, of_all_tasks(scores, "label_draws"), metrics)
     points = {each.task: each.points() for each in curves}
     claims = check_claims(tasks, metrics, designs, options.resampling, points)
-    controls = {without_seed(cell.name) for cell in cells if cell.origin == "control"}
+    controls = {cell.family for cell in cells if cell.origin == "control"}
     return claims, any_difference.any_differences(claims, controls, options.level)
 
 
@@ -186,7 +185,7 @@ def measure_factors(
     shares: list[dict[str, Any]] = []
     changes: list[dict[str, Any]] = []
     tasks = list(task_scores(item_scores_of(scores), training_draws=training_draws_of(scores)))
-    seeds = seed_variance(tasks, metrics, {without_seed(cell.name) for cell in cells})
+    seeds = seed_variance(tasks, metrics, {cell.family for cell in cells})
     for number, found in enumerate(tasks):
         metric = metrics[found.task]
         designs = designs_on(found, metric, cells)

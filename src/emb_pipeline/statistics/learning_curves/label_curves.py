@@ -10,7 +10,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from emb_pipeline.names import without_seed
 from emb_pipeline.statistics.comparisons.claims import ALL_LABELS, CurvePoint, pair_tests
 from emb_pipeline.statistics.intervals.bootstrap import bootstrap_means, keep_in_range, percentile_interval
 from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance
@@ -161,7 +160,7 @@ def curve_scores(
     ----------
     item_scores : DataFrame, Table or iterable of Table
         Item scores of all cells; rows with a ``label_fraction`` below 1 are means over draws of a part of the labels.
-    draws : DataFrame of task, embedding, n_labels, label_fraction, draw, value
+    draws : DataFrame of task, embedding, family, n_labels, label_fraction, folds, draw, value
         The mean score of each draw; the same draw is the same labels for all embeddings. ``folds`` is the number of
         folds that each mean is over, 1 for a split.
     metrics : mapping of str to str
@@ -299,15 +298,15 @@ def _scores_of_task(
 
 def _by_draw(draws: pd.DataFrame, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Mean score of each draw, shape (n_draws, n_embeddings): over seeds, and of one seed of each embedding."""
-    families = draws["embedding"].map(without_seed).rename("family")
-    means = draws.groupby(["draw", families])["value"].mean().unstack("family")
-    first = draws.sort_values("embedding", key=lambda column: column != column.map(without_seed), kind="stable")
-    single = first.groupby(["draw", families.loc[first.index]])["value"].first().unstack("family")
+    means = draws.groupby(["draw", "family"])["value"].mean().unstack("family")
+    repeats = draws["embedding"] != draws["family"]
+    first = draws.loc[repeats.sort_values(kind="stable").index]
+    single = first.groupby(["draw", "family"])["value"].first().unstack("family")
     return means[list(names)].to_numpy(), single[list(names)].to_numpy()
 
 
 def _single_seeds(scores: TaskScores, metric: str, names: Sequence[str]) -> np.ndarray:
-    """Item scores of one seed of each embedding: the one whose name says no seed, or the first."""
+    """Item scores of one seed of each embedding: the one that repeats no other, or the first."""
     columns = []
     for name in names:
         plain = [column for column in scores.families[name] if scores.embeddings[column] == name]

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from emb_pipeline.names import without_seed
 from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance, positive_part
 
 
@@ -52,10 +51,10 @@ def label_variance(draws: pd.DataFrame, names: Sequence[str], label_fraction: fl
     Parameters
     ----------
     draws : DataFrame
-        A task's rows: ``embedding``, ``label_fraction``, ``n_labels``, ``folds``, ``draw``, ``value`` (the mean over all
+        A task's rows: ``family``, ``label_fraction``, ``n_labels``, ``folds``, ``draw``, ``value`` (the mean over all
         units).
     names : sequence of str
-        Embeddings; the seeds of one are averaged. They learn from the same draws: luck that they share cancels in their
+        Families; the seeds of one are averaged. They learn from the same draws: luck that they share cancels in their
         differences.
     label_fraction : float
         Share of the labels, below 1.
@@ -71,7 +70,7 @@ def label_variance(draws: pd.DataFrame, names: Sequence[str], label_fraction: fl
         An embedding without some of the draws.
     """
     rows = draws[np.isclose(draws["label_fraction"], label_fraction)]
-    means = rows.groupby([rows["draw"], rows["embedding"].map(without_seed)])["value"].mean().unstack()
+    means = rows.groupby([rows["draw"], rows["family"]])["value"].mean().unstack()
     means = means.reindex(columns=list(names))
     if means.isna().to_numpy().any() or means.empty:
         lacking = [name for name in names if means.empty or means[name].isna().any()]
