@@ -26,9 +26,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from emb_pipeline.names import MEASURED_BEST, NOT_ABOVE_FLOOR, ONLY, SHOWN
 from emb_pipeline.statistics.decision.decide import Rules, decide
 from emb_pipeline.statistics.decision.scored import Scored
+from emb_pipeline.statistics.decision.standings import MEASURED_BEST, NOT_ABOVE_FLOOR, ONLY, SHOWN
 from emb_pipeline.statistics.learning_curves.label_luck import label_variance
 
 ACCURACY, SHARED = 0.7, 0.6

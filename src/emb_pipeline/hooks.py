@@ -28,7 +28,7 @@ from emb_pipeline.config import (
     remember,
     tracking_uri,
 )
-from emb_pipeline.names import dotted
+from emb_pipeline.datasets.mlflow_names import dotted
 from emb_pipeline.redaction import redact
 from emb_pipeline.storage.atomic import LockHeldError, exclusive
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import re
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 _REFUSED = re.compile(r"[^\w.\- :/]", re.ASCII)
 _LOOKS_ESCAPED = re.compile(r"_(?=at_|x[0-9a-f]+_)")
@@ -35,3 +37,12 @@ def _is_no_path(name: str) -> bool:
     """Whether MLflow refuses the name as a path: ``a//b``, ``/a``, ``..``."""
     normal = posixpath.normpath(name)
     return normal != name or normal == "." or normal.startswith(("..", "/"))
+
+
+def dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the values of nested mappings by their path: ``methods.word2vec.window``, 9."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from dotted(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value

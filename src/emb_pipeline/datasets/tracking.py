@@ -19,10 +19,9 @@ import pyarrow as pa
 from kedro.io import AbstractDataset
 
 from emb_pipeline.datasets.failures import failure_at, forget_failure, store_failure
-from emb_pipeline.datasets.mlflow_names import mlflow_name
+from emb_pipeline.datasets.mlflow_names import dotted, mlflow_name
 from emb_pipeline.datasets.tables import TablesDataset
 from emb_pipeline.failures import Failed
-from emb_pipeline.names import dotted
 from emb_pipeline.redaction import redact
 from emb_pipeline.storage.atomic import atomic_path, has_ended, this_process
 from emb_pipeline.storage.sealed_files import read_json, write_json

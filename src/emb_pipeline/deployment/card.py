@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from emb_pipeline.names import NOT_ABOVE_FLOOR, ONLY, SHOWN
 from emb_pipeline.reporting.sections.summary.deploy import best_name, excess_text, further_units_text, language_text
 from emb_pipeline.reporting.wording import code_markdown, distance_text, value_text
+from emb_pipeline.statistics.decision.standings import NOT_ABOVE_FLOOR, ONLY, SHOWN
 
 _NAMED = 5
 _COSTS = {

@@ -12,6 +12,9 @@ import pyarrow as pa
 from emb_pipeline.embeddings.static.pooling import PooledEncoder, TokenVectors
 from emb_pipeline.text.texts import TokenIds, texts_of
 
+LOW_COVERAGE = 0.75
+"""Share of a task's running words below which word vectors are judged by what they do not know."""
+
 _WORDS_AT_A_TIME = 10_000
 _EXAMPLES = 5
 

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_1samp
 
-from emb_pipeline.names import MEASURED_BEST, NOT_ABOVE_FLOOR, NOT_SHOWN, SHOWN
 from emb_pipeline.statistics.decision.decide import Rules, decide, joint_choice
 from emb_pipeline.statistics.decision.non_inferiority import above_floor, non_inferiority, units_needed
 from emb_pipeline.statistics.decision.scored import ALL_TASKS, Scored, joint
+from emb_pipeline.statistics.decision.standings import MEASURED_BEST, NOT_ABOVE_FLOOR, NOT_SHOWN, SHOWN
 
 NAMES = ["domain.large_300", "domain.small_50", "task.tfidf", "pretrained.big_768"]
 COSTS = pd.DataFrame(

@@ -21,7 +21,6 @@ from emb_pipeline.embeddings.protocols import details_of
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.errors import DataError
 from emb_pipeline.experiment.model import EmbeddingSpec, Folders, TaskDefinition
-from emb_pipeline.names import NOT_ABOVE_FLOOR
 from emb_pipeline.pipelines.facts import cells_of, pretrained_languages
 from emb_pipeline.pipelines.report.nodes import (
     ReportOptions,
@@ -42,6 +41,7 @@ from emb_pipeline.statistics.decision.decide import (
 )
 from emb_pipeline.statistics.decision.scored import ALL_TASKS, Scored, joint
 from emb_pipeline.statistics.decision.sizes import SIZES, smallest_sufficient
+from emb_pipeline.statistics.decision.standings import NOT_ABOVE_FLOOR
 from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance, averaged
 from emb_pipeline.statistics.intervals.metric_ranges import range_of
 from emb_pipeline.statistics.learning_curves.label_luck import label_variance

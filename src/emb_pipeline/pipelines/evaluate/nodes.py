@@ -22,9 +22,8 @@ from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.experiment.model import EmbeddingSpec, Folders, TaskDefinition
 from emb_pipeline.experiment.schema import Resample
 from emb_pipeline.failures import Failed
-from emb_pipeline.names import LOW_COVERAGE
 from emb_pipeline.pipelines.failures import FAILURES, contained, failures_table
-from emb_pipeline.tasks.coverage import coverage_details, measure_coverage
+from emb_pipeline.tasks.coverage import LOW_COVERAGE, coverage_details, measure_coverage
 from emb_pipeline.tasks.cut_texts import measure_cut_texts
 from emb_pipeline.tasks.metrics.class_results import CLASS_RESULTS, CONFUSIONS, PREDICTED, class_results, confusions
 from emb_pipeline.tasks.registry import KINDS, Evaluation

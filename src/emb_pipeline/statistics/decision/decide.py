@@ -9,9 +9,9 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 
-from emb_pipeline.names import MEASURED_BEST, NO_CANDIDATE, NOT_ABOVE_FLOOR, NOT_SHOWN, ONLY, SHOWN
 from emb_pipeline.statistics.decision.non_inferiority import above_floor, non_inferiority, units_needed
 from emb_pipeline.statistics.decision.scored import Scored
+from emb_pipeline.statistics.decision.standings import MEASURED_BEST, NO_CANDIDATE, NOT_ABOVE_FLOOR, NOT_SHOWN, ONLY, SHOWN
 from emb_pipeline.statistics.decision.winner import (
     Choice,
     corrected_for_choosing,

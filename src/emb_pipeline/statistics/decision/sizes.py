@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emb_pipeline.names import MEASURED_BEST, NOT_SHOWN, SHOWN
 from emb_pipeline.statistics.decision.non_inferiority import non_inferiority, units_needed
 from emb_pipeline.statistics.decision.scored import Scored
+from emb_pipeline.statistics.decision.standings import MEASURED_BEST, NOT_SHOWN, SHOWN
 from emb_pipeline.statistics.decision.winner import likely_means
 from emb_pipeline.statistics.score_tables import framed
 

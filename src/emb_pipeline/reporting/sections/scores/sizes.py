@@ -6,9 +6,6 @@ import pandas as pd
 from markupsafe import Markup
 
 from emb_pipeline.diagnostics.tables import PIP_LOSS
-from emb_pipeline.names import (
-    SHOWN,
-)
 from emb_pipeline.reporting.findings import Finding, code
 from emb_pipeline.reporting.sections.summary.deploy import further_units_text
 from emb_pipeline.reporting.wording import (
@@ -16,6 +13,7 @@ from emb_pipeline.reporting.wording import (
     distance_text,
     plural,
 )
+from emb_pipeline.statistics.decision.standings import SHOWN
 
 
 def size_findings(sizes: pd.DataFrame) -> list[Finding]:

@@ -5,9 +5,6 @@ from __future__ import annotations
 import pandas as pd
 from markupsafe import Markup
 
-from emb_pipeline.names import (
-    LOW_COVERAGE,
-)
 from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting.findings import Finding, code
 from emb_pipeline.reporting.wording import (
@@ -15,6 +12,7 @@ from emb_pipeline.reporting.wording import (
     plural,
     share_text,
 )
+from emb_pipeline.tasks.coverage import LOW_COVERAGE
 
 _NAMED = 3
 _NOTABLE_CUT = 0.03

@@ -9,12 +9,6 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from emb_pipeline.names import (
-    MEASURED_BEST,
-    NOT_ABOVE_FLOOR,
-    ONLY,
-    SHOWN,
-)
 from emb_pipeline.reporting import wording
 from emb_pipeline.reporting.findings import Finding, code, names
 from emb_pipeline.reporting.section import Report, Section
@@ -30,6 +24,7 @@ from emb_pipeline.reporting.wording import (
     seconds_text,
     value_text,
 )
+from emb_pipeline.statistics.decision.standings import MEASURED_BEST, NOT_ABOVE_FLOOR, ONLY, SHOWN
 
 MARGINS = "margins"
 """The metric of the decision over several tasks: scores in units of each task's margin."""

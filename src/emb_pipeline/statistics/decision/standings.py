@@ -1,0 +1,6 @@
+"""Standings of the candidates of a decision."""
+
+SHOWN, ONLY, MEASURED_BEST, NOT_SHOWN = "shown", "only candidate", "best measured", "not shown"
+NOT_ABOVE_FLOOR, NO_CANDIDATE = "not above the floor", ""
+"""How a candidate stands: shown to be not inferior; with nothing to be inferior to; measured best, but not shown; not shown;
+not shown to be better than a control, the largest class or chance; or no candidate (column ``standing`` of the decision)."""
