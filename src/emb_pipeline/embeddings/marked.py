@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
 
+from emb_pipeline.embeddings.export import read_encoder, write_encoder
 from emb_pipeline.embeddings.protocols import Role, RoleEncoder, TextEncoder, Vectors, encoded_as
 from emb_pipeline.text.words import mark_words
+
+_BASE = "base"
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,6 +25,7 @@ class MarkedEncoder:
     """
 
     base: TextEncoder | RoleEncoder
+    export_format: ClassVar[str] = "marked"
 
     @property
     def dim(self) -> int:
@@ -29,3 +35,13 @@ class MarkedEncoder:
     def encode(self, texts: Sequence[str | Sequence[str]], role: Role = "text") -> Vectors:
         """Encode texts, or lists of words: vectors of shape (n_texts, dim), float32."""
         return encoded_as(self.base, [mark_words(text) for text in texts], role)
+
+    def write_state(self, folder: Path) -> dict[str, Any]:
+        """Write the other encoder in a folder of its own."""
+        write_encoder(self.base, folder / _BASE)
+        return {"dim": self.dim}
+
+    @classmethod
+    def read_state(cls, folder: Path, facts: Mapping[str, Any]) -> MarkedEncoder:
+        """Read the encoder that `write_state` wrote."""
+        return cls(read_encoder(folder / _BASE))

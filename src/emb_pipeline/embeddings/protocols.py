@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, Protocol, TypeAlias, get_args, runtime_checkable
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol, Self, TypeAlias, get_args, runtime_checkable
 
 import numpy as np
 
@@ -56,6 +57,37 @@ class StoredTextEncoder(RoleEncoder, Protocol):
     @property
     def unstored(self) -> RoleEncoder:
         """What encodes a text that was not encoded before."""
+        ...
+
+
+@runtime_checkable
+class ExportableEncoder(Protocol):
+    """An encoder that can be written to a folder and read back: what a bundle is made of.
+
+    A method's line in the registry names the class as its ``export``.
+    """
+
+    export_format: ClassVar[str]
+    """Name of the format, as it stands in the folder's manifest: never changed, or folders in use are not read any more."""
+
+    @property
+    def dim(self) -> int:
+        """Columns of the vectors."""
+        ...
+
+    def write_state(self, folder: Path) -> dict[str, Any]:
+        """Write what it needs into an existing folder: Arrow, safetensors or JSON, no pickles.
+
+        Returns
+        -------
+        dict
+            Facts for the manifest: JSON values.
+        """
+        ...
+
+    @classmethod
+    def read_state(cls, folder: Path, facts: Mapping[str, Any]) -> Self:
+        """Read the encoder that `write_state` wrote, given the facts that it returned."""
         ...
 
 

@@ -57,6 +57,17 @@ _TOKENS: frozenset[Support] = frozenset({"tokens"})
 _SEARCH: frozenset[Support] = frozenset({"search"})
 _ANSWERS: frozenset[Support] = frozenset({"answers"})
 _INTERACTIONS: frozenset[Support] = frozenset({"interactions"})
+_BOTH = _TEXTS | _TOKENS
+_POOLED, _TRANSFORMER = "static.pooling:PooledEncoder", "contextual.contextual_encoder:ContextualEncoder"
+_WORD_COUNTS = "sparse.word_counts:BagEncoder"
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """A way that a method makes an embedding from another one: its name in tables, and the title of such embeddings."""
+
+    name: str
+    title: str
 
 
 @dataclass(frozen=True)
@@ -83,6 +94,13 @@ class Method:
         Whether the grid chooses its dimension.
     requirements : str
         ``module:name`` of what refuses options that cannot work here, before anything is trained; may be empty.
+    sparse : bool
+        Whether it is a sparse baseline: a column, or an item, of its own for each term or item.
+    export : str
+        ``module:name`` of the class of its encoders (`ExportableEncoder`): what a bundle is made of. Empty for a method that
+        cannot be deployed.
+    derivation : Derivation, optional
+        For methods that make an embedding from another one: how.
     """
 
     name: str
@@ -93,6 +111,9 @@ class Method:
     artifact: Literal["vectors", "encoder"] | None = None
     has_dim: bool = True
     requirements: str = ""
+    sparse: bool = False
+    export: str = ""
+    derivation: Derivation | None = None
 
     @property
     def can_be_tuned(self) -> bool:
@@ -109,55 +130,95 @@ METHODS: Mapping[str, Method] = MappingProxyType(
     {
         method.name: method
         for method in (
-            Method("word2vec", Word2VecOptions, "corpus", _TEXTS | _TOKENS, "static.word2vec:train", "vectors"),
-            Method("fasttext", FastTextOptions, "corpus", _TEXTS | _TOKENS, "static.fasttext:train", "vectors"),
-            Method("glove", GloveOptions, "corpus", _TEXTS | _TOKENS, "static.glove:train", "vectors"),
+            Method("word2vec", Word2VecOptions, "corpus", _BOTH, "static.word2vec:train", "vectors", export=_POOLED),
+            Method("fasttext", FastTextOptions, "corpus", _BOTH, "static.fasttext:train", "vectors", export=_POOLED),
+            Method("glove", GloveOptions, "corpus", _BOTH, "static.glove:train", "vectors", export=_POOLED),
             Method(
                 "bert",
                 BertOptions,
                 "corpus",
-                _TEXTS | _TOKENS,
+                _BOTH,
                 "contextual.bert:train",
                 "encoder",
                 requirements="contextual.bert:require",
+                export=_TRANSFORMER,
+                derivation=Derivation("further_training", "Trained further on another corpus"),
             ),
             Method(
                 "static_file",
                 StaticFileOptions,
                 "pretrained",
-                _TEXTS | _TOKENS,
+                _BOTH,
                 "static.static_files:load",
                 "vectors",
-                False,
+                has_dim=False,
+                export=_POOLED,
             ),
             Method(
                 "sentence_transformer",
                 SentenceTransformerOptions,
                 "pretrained",
-                _TEXTS | _TOKENS,
+                _BOTH,
                 "contextual.sentence_transformer:load",
                 "encoder",
-                False,
-                "contextual.sentence_transformer:require",
+                has_dim=False,
+                requirements="contextual.sentence_transformer:require",
+                export=_TRANSFORMER,
             ),
             Method(
                 "distilled",
                 DistilledOptions,
                 "encoder",
-                _TEXTS | _TOKENS,
+                _BOTH,
                 "contextual.distilled:distil",
                 "encoder",
-                False,
-                "contextual.distilled:require",
+                has_dim=False,
+                requirements="contextual.distilled:require",
+                export="contextual.distilled:StaticEncoder",
+                derivation=Derivation("distillation", "Distilled into static vectors"),
             ),
-            Method("random", RandomOptions, "control", _TEXTS | _TOKENS, "static.random_vectors:encoder"),
-            Method("one_hot", OneHotOptions, "task", _TEXTS | _TOKENS, "sparse.word_counts:OneHot", has_dim=False),
-            Method("tfidf", TfidfOptions, "task", _TEXTS, "sparse.word_counts:Tfidf", has_dim=False),
-            Method("char_tfidf", CharTfidfOptions, "task", _TEXTS, "sparse.char_tfidf:CharTfidf", has_dim=False),
+            Method("random", RandomOptions, "control", _BOTH, "static.random_vectors:encoder"),
             Method(
-                "word_char_tfidf", WordCharTfidfOptions, "task", _TEXTS, "sparse.char_tfidf:WordCharTfidf", has_dim=False
+                "one_hot",
+                OneHotOptions,
+                "task",
+                _BOTH,
+                "sparse.word_counts:OneHot",
+                has_dim=False,
+                sparse=True,
+                export=_WORD_COUNTS,
             ),
-            Method("lsa", LsaOptions, "task", _TEXTS, "sparse.word_counts:Lsa"),
+            Method(
+                "tfidf",
+                TfidfOptions,
+                "task",
+                _TEXTS,
+                "sparse.word_counts:Tfidf",
+                has_dim=False,
+                sparse=True,
+                export=_WORD_COUNTS,
+            ),
+            Method(
+                "char_tfidf",
+                CharTfidfOptions,
+                "task",
+                _TEXTS,
+                "sparse.char_tfidf:CharTfidf",
+                has_dim=False,
+                sparse=True,
+                export="sparse.char_tfidf:CharTfidfEncoder",
+            ),
+            Method(
+                "word_char_tfidf",
+                WordCharTfidfOptions,
+                "task",
+                _TEXTS,
+                "sparse.char_tfidf:WordCharTfidf",
+                has_dim=False,
+                sparse=True,
+                export="sparse.char_tfidf:WordCharEncoder",
+            ),
+            Method("lsa", LsaOptions, "task", _TEXTS, "sparse.word_counts:Lsa", export="sparse.word_counts:LsaEncoder"),
             Method(
                 "token_features",
                 TokenFeaturesOptions,
@@ -165,8 +226,9 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 _TOKENS,
                 "sparse.token_features:TokenFeatures",
                 has_dim=False,
+                sparse=True,
             ),
-            Method("bm25", Bm25Options, "task", _SEARCH, "retrieval.bm25:Bm25", has_dim=False),
+            Method("bm25", Bm25Options, "task", _SEARCH, "retrieval.bm25:Bm25", has_dim=False, sparse=True),
             Method(
                 "sliding_window",
                 SlidingWindowOptions,
@@ -174,9 +236,26 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 _ANSWERS,
                 "retrieval.sliding_window:SlidingWindow",
                 has_dim=False,
+                sparse=True,
             ),
-            Method("popularity", Options, "task", _INTERACTIONS, "recommenders.popularity:Popularity", has_dim=False),
-            Method("item_knn", ItemKnnOptions, "task", _INTERACTIONS, "recommenders.item_knn:ItemKnn", has_dim=False),
+            Method(
+                "popularity",
+                Options,
+                "task",
+                _INTERACTIONS,
+                "recommenders.popularity:Popularity",
+                has_dim=False,
+                sparse=True,
+            ),
+            Method(
+                "item_knn",
+                ItemKnnOptions,
+                "task",
+                _INTERACTIONS,
+                "recommenders.item_knn:ItemKnn",
+                has_dim=False,
+                sparse=True,
+            ),
             Method("ease", EaseOptions, "task", _INTERACTIONS, "recommenders.ease:Ease", has_dim=False),
             Method("item2vec", Item2VecOptions, "task", _INTERACTIONS, "recommenders.item2vec:Item2Vec"),
             Method(
@@ -195,14 +274,39 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 "recommenders.bpr:Bpr",
                 requirements="recommenders.factors:require_implicit",
             ),
+            Method(
+                "reduced",
+                ReducedOptions,
+                "embedding",
+                _TEXTS,
+                "compress.reduced:Reduced",
+                has_dim=False,
+                export="compress.reduced:ReducedEncoder",
+                derivation=Derivation("reduction", "Fewer numbers, or fewer bits for each"),
+            ),
             *(
                 Method(
-                    name, options, "vectors", _TEXTS | _TOKENS, "static.counter_fitting:repaired", "vectors", has_dim=False
+                    name,
+                    options,
+                    "vectors",
+                    _BOTH,
+                    "static.counter_fitting:repaired",
+                    "vectors",
+                    has_dim=False,
+                    export=_POOLED,
+                    derivation=Derivation("repair", "Repaired with synonyms and antonyms"),
                 )
                 for name, options in (("counter_fitted", CounterFittedOptions), ("retrofitted", RetrofittedOptions))
             ),
-            Method("hybrid", HybridOptions, "embedding", _INTERACTIONS, "recommenders.hybrid:Hybrid", has_dim=False),
-            Method("reduced", ReducedOptions, "embedding", _TEXTS, "compress.reduced:Reduced", has_dim=False),
+            Method(
+                "hybrid",
+                HybridOptions,
+                "embedding",
+                _INTERACTIONS,
+                "recommenders.hybrid:Hybrid",
+                has_dim=False,
+                derivation=Derivation("hybrid", "Mixed with a recommender that learns from interactions"),
+            ),
         )
     }
 )

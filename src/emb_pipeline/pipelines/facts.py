@@ -13,15 +13,6 @@ from emb_pipeline.experiment.model import EmbeddingSpec
 from emb_pipeline.experiment.schema import Resample, Spoiling
 from emb_pipeline.statistics.score_tables import framed
 
-DERIVATIONS = {
-    "bert": "further_training",
-    "distilled": "distillation",
-    "hybrid": "hybrid",
-    "reduced": "reduction",
-    "counter_fitted": "repair",
-    "retrofitted": "repair",
-}
-"""How a method makes an embedding from another one."""
 FINE_TUNING, SPOILING, RESAMPLING = "fine_tuning", "spoiling", "resampling"
 FACTS = {
     "embedding": "string",
@@ -90,7 +81,10 @@ def derivation_of(cell: EmbeddingSpec) -> str | None:
         return RESAMPLING
     if cell.base is None:
         return None
-    return FINE_TUNING if cell.tuned_on else DERIVATIONS.get(cell.method, cell.method)
+    if cell.tuned_on:
+        return FINE_TUNING
+    derivation = METHODS[cell.method].derivation
+    return derivation.name if derivation else cell.method
 
 
 def _facts(cell: EmbeddingSpec) -> dict[str, object]:

@@ -10,14 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.tasks.registry import metric_named
 
 CONTROL = "control"
 EXACT = "exact"
 """The index of a search that compares all vectors, without a vector store."""
-DENSE_TASK_METHODS = frozenset({"lsa", "item2vec", "als", "bpr", "ease", "hybrid"})
-"""Methods fitted on a task's own texts or interactions that are dense; all others of that origin are sparse baselines."""
-
 SPOILING, RESAMPLING = "spoiling", "resampling"
 CHANGED_TEXT = frozenset({SPOILING, RESAMPLING})
 """Derivations of embeddings whose training text was changed on purpose: nothing to deploy."""
@@ -92,7 +90,7 @@ def is_control(origin: str) -> bool:
 
 def is_sparse(origin: str, method: str) -> bool:
     """Whether an embedding is a sparse baseline: fitted on the task's own texts, one column per term."""
-    return origin == "task" and method not in DENSE_TASK_METHODS
+    return origin == "task" and method in METHODS and METHODS[method].sparse
 
 
 def without_controls(rows: pd.DataFrame) -> pd.DataFrame:

@@ -48,12 +48,6 @@ def test_sif_takes_the_direction_of_the_average_text_away() -> None:
     np.testing.assert_allclose(encoder_.encode(["common rare"])[0], mean - (mean @ direction) * direction, rtol=1e-4)
 
 
-def test_the_sif_direction_may_be_estimated_on_training_texts() -> None:
-    encoder_ = PooledEncoder(VECTORS, "sif").with_component_of(["common", "common", "rare"])
-    # two texts along (1, 0), one along (0, 1): the first principal direction is (1, 0)
-    np.testing.assert_allclose(encoder_.encode(["common", "rare"]), [[0, 0], [0, 1]], atol=1e-6)
-
-
 def test_pooling_equals_a_loop_over_words() -> None:
     rng = np.random.default_rng(0)
     words = [f"w{number}" for number in range(20)]

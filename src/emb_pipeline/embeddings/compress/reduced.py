@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from pathlib import Path
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
+import pyarrow as pa
 import scipy.linalg
 import scipy.sparse as sp
 
+from emb_pipeline.embeddings.export import EXPORT_AGAIN, read_encoder, write_encoder
 from emb_pipeline.embeddings.options import Precision, ReducedOptions
 from emb_pipeline.embeddings.protocols import (
     Role,
@@ -20,11 +23,15 @@ from emb_pipeline.embeddings.protocols import (
     encoded_as,
     fitted_on,
 )
+from emb_pipeline.storage.matrices import column_matrix, matrix_column
+from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
 from emb_pipeline.text.texts import Texts
 
 BYTES: dict[Precision, float] = {"float32": 4.0, "float16": 2.0, "int8": 1.0, "binary": 0.125}
 """Of one number."""
 Base: TypeAlias = TextEncoder | RoleEncoder
+
+_BASE, _AXES = "base", "axes.parquet"
 
 
 @dataclass(frozen=True)
@@ -128,6 +135,7 @@ class ReducedEncoder:
     mean: np.ndarray
     axes: np.ndarray
     quantisation: Quantisation
+    export_format: ClassVar[str] = "reduced"
 
     @property
     def dim(self) -> int:
@@ -148,6 +156,24 @@ class ReducedEncoder:
         """Vectors of texts: an array of shape (n_texts, dim), float32."""
         projected = np.asarray((encoded_as(self.base, texts, role) - self.mean) @ self.axes, dtype=np.float32)
         return projected if role == "query" else self.quantisation.read_back(projected)
+
+    def write_state(self, folder: Path) -> dict[str, Any]:
+        """Write the base in a folder of its own, and the axes as one Parquet file."""
+        write_encoder(self.base, folder / _BASE)
+        axes = np.vstack([self.mean, self.axes.T])
+        ranges = np.vstack([[0, 0], np.stack([self.quantisation.low, self.quantisation.high], axis=1)]).astype(np.float32)
+        columns = {"axis": matrix_column(axes), "low": pa.array(ranges[:, 0]), "high": pa.array(ranges[:, 1])}
+        write_parquet(pa.table(columns), folder / _AXES)
+        return {"precision": self.quantisation.precision, "dim": self.dim}
+
+    @classmethod
+    def read_state(cls, folder: Path, facts: Mapping[str, Any]) -> ReducedEncoder:
+        """Read the encoder that `write_state` wrote."""
+        table = read_parquet(folder / _AXES, columns=("axis", "low", "high"), remedy=EXPORT_AGAIN)
+        axes = column_matrix(table["axis"])
+        low, high = (table[name].to_numpy()[1:] for name in ("low", "high"))
+        stored = Quantisation(facts["precision"], low, high)
+        return cls(read_encoder(folder / _BASE), axes[0], np.ascontiguousarray(axes[1:].T), stored)
 
 
 def _axes(vectors: np.ndarray, dims: int, by: str) -> tuple[np.ndarray, np.ndarray]:

@@ -6,15 +6,15 @@ import hashlib
 import importlib.metadata
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
+from emb_pipeline.embeddings.contextual.encoder_folder import ENCODER, EncoderFolder
 from emb_pipeline.embeddings.contextual.precision import precision_in_force
 from emb_pipeline.embeddings.contextual.saved_settings import SavedSettings, prompt_in_force, read_json
 from emb_pipeline.embeddings.extras import require_packages
@@ -76,6 +76,8 @@ class ContextualEncoder:
         known, or a GPU is asked for and there is none.
     """
 
+    export_format: ClassVar[str] = "transformer"
+
     def __init__(self, folder: EncoderFolder, options: EncoderOptions, cache: Path | None = None) -> None:
         require_device(options)
         self.folder, self.options, self._cache = folder, options, cache
@@ -95,6 +97,17 @@ class ContextualEncoder:
     def dim(self) -> int:
         """Numbers per vector."""
         return self.folder.dim
+
+    def write_state(self, folder: Path) -> dict[str, Any]:
+        """Write a copy of the model."""
+        self.folder.copy_to(folder / ENCODER)
+        options = self.options.model_dump(mode="json", include=set(EncoderOptions.model_fields))
+        return {"options": options, "dim": self.dim}
+
+    @classmethod
+    def read_state(cls, folder: Path, facts: Mapping[str, Any]) -> ContextualEncoder:
+        """Read the encoder that `write_state` wrote."""
+        return cls(EncoderFolder.read(folder / ENCODER), EncoderOptions(**facts["options"]))
 
     def fingerprint(self, role: Role = "text") -> str:
         """Names everything that a text's vector depends on beside the text."""

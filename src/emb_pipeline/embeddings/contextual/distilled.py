@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from emb_pipeline.embeddings.contextual.contextual_encoder import load_model, load_tokenizer
-from emb_pipeline.embeddings.contextual.encoder_folder import MODEL, EncoderFolder
+from emb_pipeline.embeddings.contextual.encoder_folder import ENCODER, MODEL, EncoderFolder
 from emb_pipeline.embeddings.contextual.precision import precision_in_force
 from emb_pipeline.embeddings.extras import require_packages
 from emb_pipeline.embeddings.options import DistilledOptions
@@ -87,6 +87,8 @@ class StaticEncoder:
         A model2vec model.
     """
 
+    export_format: ClassVar[str] = "static"
+
     def __init__(self, folder: EncoderFolder) -> None:
         self.folder = folder
 
@@ -103,6 +105,16 @@ class StaticEncoder:
     def encode_words(self, words: Sequence[str]) -> np.ndarray:
         """Vectors of single tokens: an array of shape (n_words, dim), float32."""
         return self.encode(words)
+
+    def write_state(self, folder: Path) -> dict[str, Any]:
+        """Write a copy of the model."""
+        self.folder.copy_to(folder / ENCODER)
+        return {"dim": self.dim}
+
+    @classmethod
+    def read_state(cls, folder: Path, facts: Mapping[str, Any]) -> StaticEncoder:
+        """Read the encoder that `write_state` wrote."""
+        return cls(EncoderFolder.read(folder / ENCODER))
 
     def _as_trained_on(self, text: str) -> str:
         return " ".join(tokenize(text)) if self.folder.input == "tokens" else unmarked(text)

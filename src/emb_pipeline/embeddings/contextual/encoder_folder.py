@@ -16,7 +16,7 @@ from emb_pipeline.storage.sealed_files import read_json, write_json
 Format = Literal["transformers", "sentence_transformers", "model2vec"]
 Input = Literal["raw", "tokens"]
 MANIFEST = "encoder.json"
-MODEL = "model"
+MODEL, ENCODER = "model", "encoder"
 _PICKLES = ("pytorch_model.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 _BYTES_AT_A_TIME = 1 << 20
 
@@ -123,6 +123,18 @@ class EncoderFolder:
         entry = {name: value for name, value in vars(folder).items() if name != "path"}
         write_json({**entry, "files": _sizes(place)}, path / MANIFEST)
         return folder
+
+    def copy_to(self, path: Path) -> Self:
+        """Copy the model's own files, and their description, to a folder that can be moved."""
+        shutil.copytree(self.model_path, path / MODEL, ignore=shutil.ignore_patterns(".*", "*.onnx"))
+        return type(self).write(
+            path,
+            format=self.format,
+            dim=self.dim,
+            vocabulary=self.vocabulary,
+            input=self.input,
+            provenance=self.provenance,
+        )
 
     def move_to(self, path: Path) -> Self:
         """The same encoder under another name."""

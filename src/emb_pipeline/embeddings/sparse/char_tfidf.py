@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, cast
 
 import numpy as np
+import pyarrow as pa
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from emb_pipeline.embeddings.export import EXPORT_AGAIN, read_encoder, write_encoder
 from emb_pipeline.embeddings.options import CharTfidfOptions, WordCharTfidfOptions
-from emb_pipeline.embeddings.sparse.word_counts import BagEncoder, Tfidf
+from emb_pipeline.embeddings.sparse.word_counts import TERMS, BagEncoder, Tfidf
+from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
 from emb_pipeline.text.texts import Texts
 from emb_pipeline.text.words import unmarked
+
+_WORDS, _CHARACTERS = "words", "characters"
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,7 @@ class CharTfidfEncoder:
 
     options: CharTfidfOptions
     vectorizer: TfidfVectorizer
+    export_format: ClassVar[str] = "character_ngrams"
 
     @classmethod
     def of_ngrams(cls, options: CharTfidfOptions, ngrams: Sequence[str], idf: np.ndarray) -> CharTfidfEncoder:
@@ -68,6 +76,17 @@ class CharTfidfEncoder:
     def encode(self, texts: Sequence[str]) -> sp.csr_array:
         """Vectors of texts: a csr_array of shape (n_texts, dim), float32, of length 1."""
         return sp.csr_array(self.vectorizer.transform(map(unmarked, texts)))
+
+    def write_state(self, folder: Path) -> dict[str, Any]:
+        """Write the n-grams and their weights, as one Parquet file."""
+        write_parquet(pa.table({"term": pa.array(self.ngrams), "idf": pa.array(self.idf)}), folder / TERMS)
+        return {"options": self.options.model_dump(mode="json"), "dim": self.dim}
+
+    @classmethod
+    def read_state(cls, folder: Path, facts: Mapping[str, Any]) -> CharTfidfEncoder:
+        """Read the encoder that `write_state` wrote."""
+        table = read_parquet(folder / TERMS, columns=("term", "idf"), remedy=EXPORT_AGAIN)
+        return cls.of_ngrams(CharTfidfOptions(**facts["options"]), table["term"].to_pylist(), table["idf"].to_numpy())
 
 
 @dataclass(frozen=True)
@@ -104,6 +123,7 @@ class WordCharEncoder:
 
     words: BagEncoder
     characters: CharTfidfEncoder
+    export_format: ClassVar[str] = "words_and_characters"
 
     @property
     def dim(self) -> int:
@@ -114,6 +134,18 @@ class WordCharEncoder:
         """Encode texts: a csr_array of shape (n_texts, dim), float32, of length 1 where both parts know something."""
         both = sp.hstack([self.words.encode(texts), self.characters.encode(texts)], format="csr", dtype=np.float32)
         return sp.csr_array(both * np.float32(0.5**0.5))
+
+    def write_state(self, folder: Path) -> dict[str, Any]:
+        """Write both parts, each in a folder of its own."""
+        write_encoder(self.words, folder / _WORDS)
+        write_encoder(self.characters, folder / _CHARACTERS)
+        return {"dim": self.dim}
+
+    @classmethod
+    def read_state(cls, folder: Path, facts: Mapping[str, Any]) -> WordCharEncoder:
+        """Read the encoder that `write_state` wrote."""
+        words, characters = (read_encoder(folder / name) for name in (_WORDS, _CHARACTERS))
+        return cls(cast(BagEncoder, words), cast(CharTfidfEncoder, characters))
 
 
 def _vectorizer(options: CharTfidfOptions, vocabulary: dict[str, int] | None = None) -> TfidfVectorizer:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
+import pyarrow as pa
 import scipy.sparse as sp
 from sklearn.utils.extmath import randomized_svd
 
+from emb_pipeline.embeddings.export import EXPORT_AGAIN
 from emb_pipeline.embeddings.options import LsaOptions, OneHotOptions, TfidfOptions
+from emb_pipeline.storage.matrices import column_matrix, matrix_column
+from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
 from emb_pipeline.text.texts import DocumentTerms, Texts
 
 LOGGER = logging.getLogger(__name__)
 NOTHING = 1e-5
 """Part of the strongest direction below which a direction is rounding, in float32."""
+
+TERMS, _DIRECTIONS = "terms.parquet", "directions.parquet"
 
 
 @dataclass(frozen=True)
@@ -97,6 +105,7 @@ class BagEncoder:
     terms: list[str]
     max_ngram: int
     weigh: Callable[[sp.csr_array], sp.csr_array]
+    export_format: ClassVar[str] = "bag_of_words"
 
     @property
     def dim(self) -> int:
@@ -111,6 +120,27 @@ class BagEncoder:
     def encode_words(self, words: Sequence[str]) -> sp.csr_array:
         """Vectors of single tokens: a csr_array of shape (n_words, dim), float32."""
         return self.encode(words)
+
+    def write_state(self, folder: Path) -> dict[str, Any]:
+        """Write the terms and their weights, as one Parquet file."""
+        tfidf = self.weigh if isinstance(self.weigh, TfidfWeighing) else None
+        idf = tfidf.idf if tfidf else np.ones(self.dim, dtype=np.float32)
+        write_parquet(pa.table({"term": pa.array(self.terms), "idf": pa.array(idf)}), folder / TERMS)
+        return {
+            "weighing": "tfidf" if tfidf else "presence",
+            "sublinear": tfidf.sublinear if tfidf else False,
+            "max_ngram": self.max_ngram,
+            "dim": self.dim,
+        }
+
+    @classmethod
+    def read_state(cls, folder: Path, facts: Mapping[str, Any]) -> BagEncoder:
+        """Read the encoder that `write_state` wrote."""
+        table = read_parquet(folder / TERMS, columns=("term", "idf"), remedy=EXPORT_AGAIN)
+        weigh: Callable[[sp.csr_array], sp.csr_array] = presence
+        if facts["weighing"] == "tfidf":
+            weigh = TfidfWeighing(table["idf"].to_numpy(), facts["sublinear"])
+        return cls(table["term"].to_pylist(), facts["max_ngram"], weigh)
 
     @cached_property
     def _columns(self) -> dict[str, int]:
@@ -142,6 +172,7 @@ class LsaEncoder:
 
     tfidf: BagEncoder
     directions: np.ndarray
+    export_format: ClassVar[str] = "lsa"
 
     @property
     def dim(self) -> int:
@@ -154,6 +185,17 @@ class LsaEncoder:
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         unit: np.ndarray = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
         return unit
+
+    def write_state(self, folder: Path) -> dict[str, Any]:
+        """Write the terms and the directions, as two Parquet files."""
+        write_parquet(pa.table({"direction": matrix_column(self.directions)}), folder / _DIRECTIONS)
+        return {**self.tfidf.write_state(folder), "dim": self.dim}
+
+    @classmethod
+    def read_state(cls, folder: Path, facts: Mapping[str, Any]) -> LsaEncoder:
+        """Read the encoder that `write_state` wrote."""
+        table = read_parquet(folder / _DIRECTIONS, columns=("direction",), remedy=EXPORT_AGAIN)
+        return cls(BagEncoder.read_state(folder, facts), column_matrix(table["direction"]))
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from emb_pipeline.text.texts import DocumentTerms, Texts
 
 NOMINAL_LENGTH = 100
 """Words of the text that ``idf`` imagines; see `inverse_document_frequency`."""
+_VECTORS = "vectors.arrow"
 SIF_A = 1e-3
 """The paper's constant a: a word of this share of the corpus counts half."""
 
@@ -46,8 +48,7 @@ class PooledEncoder:
     * ``mean``: all words alike;
     * ``idf``: the inverse document frequency that corpus counts imply, see `inverse_document_frequency`;
     * ``sif``: a / (a + p(w)), then the part along one common direction is taken away [1]_. The paper estimates that
-      direction on the texts at hand; here it is the direction of an average text of the corpus, Σ p(w) weight(w) v(w),
-      unless :meth:`with_component_of` is given texts to estimate it on.
+      direction on the texts at hand; here it is the direction of an average text of the corpus, Σ p(w) weight(w) v(w).
 
     Repeated words count each time. A text without a known word is the zero vector.
 
@@ -57,8 +58,6 @@ class PooledEncoder:
         Word vectors; also what gives a token without a vector of its own one from its subwords.
     pooling : {"mean", "idf", "sif"}
         The rule.
-    component : ndarray of shape (dim,), optional
-        Unit vector to take away instead of the corpus's own (``sif`` only).
 
     References
     ----------
@@ -67,7 +66,7 @@ class PooledEncoder:
 
     vectors: TokenVectors
     pooling: Pooling = "mean"
-    component: np.ndarray | None = None
+    export_format: ClassVar[str] = "word_vectors"
 
     @property
     def dim(self) -> int:
@@ -88,8 +87,7 @@ class PooledEncoder:
         """
         means = self._weighted_means((texts if isinstance(texts, Texts) else Texts(texts)).terms)
         if self.pooling == "sif":
-            direction = self.component if self.component is not None else self._average_text
-            means -= np.outer(means @ direction, direction)
+            means -= np.outer(means @ self._average_text, self._average_text)
         return means
 
     def encode_words(self, words: Sequence[str]) -> np.ndarray:
@@ -104,17 +102,27 @@ class PooledEncoder:
         """
         return PooledEncoder(self.vectors, "mean").encode(Texts(words))
 
-    def with_component_of(self, texts: Sequence[str]) -> PooledEncoder:
-        """This encoder with its common direction estimated on texts, as the paper has it (``sif`` only).
+    def write_state(self, folder: Path) -> dict[str, Any]:
+        """Write the word vectors, as one Arrow file.
 
-        Parameters
-        ----------
-        texts : sequence of str
-            Training texts: the direction becomes a fitted quantity, and must not see what it is tested on.
+        Raises
+        ------
+        ValueError
+            Random vectors: they are a control.
         """
-        means = self._weighted_means((texts if isinstance(texts, Texts) else Texts(texts)).terms)
-        _, directions = np.linalg.eigh(means.T.astype(np.float64) @ means)
-        return PooledEncoder(self.vectors, self.pooling, directions[:, -1].astype(np.float32))
+        from emb_pipeline.embeddings.static.word_vectors import WordVectors
+
+        if not isinstance(self.vectors, WordVectors):
+            raise ValueError("random vectors are a control and are not exported")
+        self.vectors.write(folder / _VECTORS)
+        return {"pooling": self.pooling, "dim": self.dim}
+
+    @classmethod
+    def read_state(cls, folder: Path, facts: Mapping[str, Any]) -> PooledEncoder:
+        """Read the encoder that `write_state` wrote."""
+        from emb_pipeline.embeddings.static.word_vectors import WordVectors
+
+        return cls(WordVectors.read(folder / _VECTORS), facts["pooling"])
 
     def weights_of(self, corpus_counts: np.ndarray) -> np.ndarray:
         """Weights of words that stand so often in the corpus: shape (n_words,), float32; 0 for those without a vector."""
@@ -137,7 +145,7 @@ class PooledEncoder:
     def _average_text(self) -> np.ndarray:
         tokens = getattr(self.vectors, "tokens", None)
         if tokens is None:
-            raise ValueError("sif needs word vectors with a vocabulary; give texts to with_component_of")
+            raise ValueError("sif needs word vectors with a vocabulary; a file without counts has none")
         vectors, counts = self.vectors.lookup(tokens)
         mean = (counts / counts.sum() * self.weights_of(counts)).astype(np.float32) @ vectors
         direction: np.ndarray = mean / np.float32(max(float(np.linalg.norm(mean)), 1e-30))

@@ -67,8 +67,6 @@ COSTS: tuple[Cost, ...] = get_args(Cost)
 TIMES = tuple(cost for cost in COSTS if cost.startswith(("latency", "processor")))
 """Costs that the stage `measure` times."""
 MEASURE_AGAIN = "measure again: kedro run --pipelines measure,decide,report"
-HANDED_OVER = frozenset({"texts"})
-"""What an embedding must serve to be handed over: it gives vectors of texts."""
 CONTROL, LARGEST_CLASS, CHANCE = "control", "the largest class", "chance"
 """The origin of controls, and what else an embedding must exceed."""
 
@@ -194,7 +192,7 @@ def export_chosen(
     """
     table = decision.to_pandas()
     cells = {cell.name: cell for cell in cells_of(embeddings)}
-    serves = table["embedding"].map(lambda name: bool(HANDED_OVER & METHODS[cells[name].method].supports))
+    serves = table["embedding"].map(lambda name: bool(METHODS[cells[name].method].export))
     chosen = table[table["chosen"] & (table["task"] != ALL_TASKS) & serves.astype(bool)]
     bundles = {}
     for row in (chosen if options.force else without_the_worthless(chosen)).to_dict("records"):

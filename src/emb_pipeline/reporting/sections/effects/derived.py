@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.reporting.drawing import (
     empty_figure,
     error_bars,
@@ -26,12 +27,8 @@ from emb_pipeline.reporting.wording import (
     value_text,
 )
 
-DERIVATIONS = {
-    "further_training": "Trained further on another corpus",
-    "distillation": "Distilled into static vectors",
-    "reduction": "Fewer numbers, or fewer bits for each",
-    "repair": "Repaired with synonyms and antonyms",
-    "hybrid": "Mixed with a recommender that learns from interactions",
+TITLES = {
+    **{each.name: each.title for method in METHODS.values() if (each := method.derivation)},
     SPOILING: "Trained on less text, on shuffled words or on misspelt ones: what poor training costs",
     "fine_tuning": "Fine-tuned on a task’s labels, scored on that task and on the others",
 }
@@ -41,11 +38,11 @@ def view(report: Report) -> dict[str, Any] | None:
     """Show a table for each way that embeddings were made from others: what it changed on each task."""
     groups = [
         {
-            "title": DERIVATIONS[factor],
+            "title": TITLES[factor],
             "charts": _dose_charts(rows, report) if factor == SPOILING else [],
             "lines": [_line(row, report.run.level) for row in rows.to_dict("records")],
         }
-        for factor in DERIVATIONS
+        for factor in TITLES
         if not (rows := report.tables.effects_of(factor)).empty
     ]
     return {"groups": groups} if groups else None
