@@ -14,7 +14,7 @@ from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.tasks.retrieval.options import RetrievalOptions
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
-from emb_pipeline.tasks.scores import ITEM_SCORES, PRIMARY_METRICS, measured, stamped
+from emb_pipeline.tasks.scores import ITEM_SCORES, measured, stamped
 
 
 def _examples(**columns: list[str | None]) -> dict[str, pa.Table]:
@@ -120,7 +120,7 @@ def test_the_registry_loads_nothing_heavy() -> None:
 def test_kinds_make_their_tasks_from_tables() -> None:
     assert isinstance(KINDS["classification"].task(_examples(), "ground"), ClassificationTask)
     assert isinstance(KINDS["retrieval"].task(_retrieval(), "search"), RetrievalTask)
-    assert PRIMARY_METRICS == {
+    assert {name: kind.primary_metric for name, kind in KINDS.items()} == {
         "classification": "accuracy",
         "retrieval": "ndcg@10",
         "sequence_labelling": "f1",

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
-from emb_pipeline.tasks.registry import KINDS
-
 ITEM_SCORES = pa.schema(
     [
         ("origin", pa.string()),
@@ -52,8 +50,6 @@ of ``values`` is the same resample for all embeddings of a task."""
 
 MEASURED_DRAWS = pa.schema([TRAINING_DRAWS.field(name) for name in ("metric", "unit_id", "values")])
 """What an evaluation knows of them."""
-
-PRIMARY_METRICS = {name: kind.primary_metric for name, kind in KINDS.items()}
 
 
 def measured(
