@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from emb_pipeline.corrupt.training_text import spoilt
+from emb_pipeline.corrupt.training_text import corrupt_corpus
 from emb_pipeline.text.tokens import TokenCorpus, write_tokens
 
 
@@ -19,29 +19,29 @@ def corpus(tmp_path: Path) -> TokenCorpus:
 
 
 def test_less_text_leaves_out_the_share_everywhere(corpus: TokenCorpus, tmp_path: Path) -> None:
-    less = spoilt(corpus, tmp_path / "less", "less_text", 0.75)
+    less = corrupt_corpus(corpus, tmp_path / "less", "less_text", 0.75)
     assert less.n_tokens == pytest.approx(0.25 * corpus.n_tokens, abs=6)
     kept = [int(tokens[-1]) for tokens in less]
     assert kept == sorted(kept) and min(kept) < 20 and max(kept) > 180
 
 
 def test_shuffled_words_keep_their_frequencies_and_lose_their_company(corpus: TokenCorpus, tmp_path: Path) -> None:
-    half, whole = (spoilt(corpus, tmp_path / f"{dose}", "shuffled_words", dose, seed=1) for dose in (0.5, 1.0))
+    half, whole = (corrupt_corpus(corpus, tmp_path / f"{dose}", "shuffled_words", dose, seed=1) for dose in (0.5, 1.0))
     assert half.counts == whole.counts == corpus.counts
     assert [len(tokens) for tokens in half] == [len(tokens) for tokens in corpus]
     together = [sum(tokens[:2] == ["grey", "stones"] for tokens in text) for text in (corpus, half, whole)]
     assert together[0] == 200 and 50 < together[1] < 110 and together[2] < 20
-    assert spoilt(corpus, tmp_path / "again", "shuffled_words", 0.5, seed=1).fingerprint == half.fingerprint
+    assert corrupt_corpus(corpus, tmp_path / "again", "shuffled_words", 0.5, seed=1).fingerprint == half.fingerprint
 
 
 def test_typos_misspell_a_share_of_the_longer_words(corpus: TokenCorpus, tmp_path: Path) -> None:
-    found = Counter(token for tokens in spoilt(corpus, tmp_path / "typos", "typos", 0.3) for token in tokens)
+    found = Counter(token for tokens in corrupt_corpus(corpus, tmp_path / "typos", "typos", 0.3) for token in tokens)
     for word in ("grey", "stones", "water", "number"):
         assert 0.6 * 200 < found[word] < 0.8 * 200
 
 
 def test_a_spoilt_corpus_says_where_it_comes_from(corpus: TokenCorpus, tmp_path: Path) -> None:
-    made = spoilt(corpus, tmp_path / "typos", "typos", 0.3)
+    made = corrupt_corpus(corpus, tmp_path / "typos", "typos", 0.3)
     assert made.manifest["made_from"] == corpus.fingerprint != made.fingerprint and made.n_documents == 200
     assert list(made.document_numbers()) == list(corpus.document_numbers())
 
@@ -52,4 +52,4 @@ def test_a_spoilt_corpus_says_where_it_comes_from(corpus: TokenCorpus, tmp_path:
 )
 def test_another_dose_or_kind_is_refused(kind: str, dose: float, message: str, corpus: TokenCorpus, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=message):
-        spoilt(corpus, tmp_path / "bad", kind, dose)  # type: ignore[arg-type]
+        corrupt_corpus(corpus, tmp_path / "bad", kind, dose)  # type: ignore[arg-type]

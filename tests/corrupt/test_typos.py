@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from emb_pipeline.corrupt.typos import misspelt, texts_under_test
+from emb_pipeline.corrupt.typos import misspell_words, texts_under_test
 from emb_pipeline.text.texts import Texts
 
 TITLES = [f"bosch serie{i} wan28281gb washing machine" for i in range(200)]
@@ -25,32 +25,32 @@ def edits(one: str, other: str) -> int:
 
 def test_every_word_of_four_characters_gets_exactly_one_slip() -> None:
     for title in TITLES:
-        assert [edits(*pair) for pair in zip(title.split(), misspelt(title, 1.0).split(), strict=True)] == [1] * 5
+        assert [edits(*pair) for pair in zip(title.split(), misspell_words(title, 1.0).split(), strict=True)] == [1] * 5
 
 
 def test_all_four_kinds_of_slip_occur() -> None:
-    made = [misspelt(f"{title}.", 1.0).split()[0] for title in TITLES]
+    made = [misspell_words(f"{title}.", 1.0).split()[0] for title in TITLES]
     lengths = [len(word) - len("bosch") for word in made]
     swapped = sum(sorted(word) == sorted("bosch") for word in made)
     assert min(lengths.count(-1), lengths.count(1), swapped, lengths.count(0) - swapped) > 20
 
 
 def test_short_words_and_everything_between_words_stay() -> None:
-    assert misspelt("a 4K tv, 8 kg (new!)", 1.0) == "a 4K tv, 8 kg (new!)"
-    assert misspelt("aaaa", 1.0) != "aaaa"
+    assert misspell_words("a 4K tv, 8 kg (new!)", 1.0) == "a 4K tv, 8 kg (new!)"
+    assert misspell_words("aaaa", 1.0) != "aaaa"
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3])
 def test_about_the_wanted_share_of_words_is_misspelt(share: float) -> None:
-    pairs = [pair for title in TITLES for pair in zip(title.split(), misspelt(title, share).split(), strict=True)]
+    pairs = [pair for title in TITLES for pair in zip(title.split(), misspell_words(title, share).split(), strict=True)]
     assert sum(one != other for one, other in pairs) / len(pairs) == pytest.approx(share, abs=0.04)
 
 
 def test_a_text_is_always_misspelt_alike() -> None:
-    assert misspelt("beko washing machine 8kg", 1.0) == "bekb washinng dachine 8kg"
+    assert misspell_words("beko washing machine 8kg", 1.0) == "bekb washinng dachine 8kg"
 
 
 def test_texts_without_slips_are_the_texts_themselves() -> None:
     texts = Texts(TITLES)
     assert texts_under_test(texts, 0.0) is texts
-    assert list(texts_under_test(texts, 1.0)) == [misspelt(title, 1.0) for title in TITLES]
+    assert list(texts_under_test(texts, 1.0)) == [misspell_words(title, 1.0) for title in TITLES]

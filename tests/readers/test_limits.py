@@ -18,7 +18,7 @@ import pytest
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers import limits
 from emb_pipeline.readers.archives import archive_members
-from emb_pipeline.readers.files import NamedFile, lines, whole_content
+from emb_pipeline.readers.files import NamedFile, lines, read_content
 from emb_pipeline.readers.formats.mediawiki_dump import dump_articles
 from emb_pipeline.readers.formats.medquad import medquad_pairs
 from emb_pipeline.readers.formats.text import TextReading
@@ -67,7 +67,7 @@ def test_one_line_and_one_text_have_a_limit(tmp_path: Path) -> None:
         list(lines(file, "utf-8"))
     (tmp_path / "a.txt").write_bytes(b"fine\n" * MB)
     with pytest.raises(DataError, match="its content exceeds the limit of 2 MiB"):
-        whole_content(file)
+        read_content(file)
     with (tmp_path / "sparse.txt").open("wb") as sparse:
         sparse.truncate(1 << 40)
     with pytest.raises(DataError, match=r"zero bytes|exceeds the limit"):

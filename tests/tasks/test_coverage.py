@@ -14,13 +14,13 @@ from emb_pipeline.embeddings.static.pooling import PooledEncoder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.reporting.sections.summary.coverage import coverage_finding
 from emb_pipeline.tasks.coverage import Coverage, measure_coverage
-from emb_pipeline.text.texts import Texts, tokenised
+from emb_pipeline.text.texts import Texts, tokenize_tables
 
 VECTORS = WordVectors(["the", "Cat", "sat"], np.array([9, 4, 1]), np.arange(6, dtype=np.float32).reshape(3, 2))
 TEXTS = {"examples": pa.table({"text": ["The cat, the dog", "A dog sat"], "label": ["x", "y"]})}
 
 
-@pytest.mark.parametrize("tables", [TEXTS, tokenised(TEXTS)], ids=["plain", "tokenised"])
+@pytest.mark.parametrize("tables", [TEXTS, tokenize_tables(TEXTS)], ids=["plain", "tokenised"])
 def test_shares_of_running_and_of_different_words_are_counted(tables: dict[str, pa.Table]) -> None:
     # the cat the dog a dog sat: 4 of 7 words and 3 of 5 different ones are known
     assert measure_coverage(PooledEncoder(VECTORS), tables) == Coverage(

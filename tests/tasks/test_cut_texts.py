@@ -19,7 +19,7 @@ from emb_pipeline.reporting.sections.summary.coverage import cut_finding
 from emb_pipeline.statistics.leaderboard import COSTS
 from emb_pipeline.tasks.cut_texts import measure_cut_texts
 from emb_pipeline.tasks.registry import KINDS
-from emb_pipeline.text.texts import tokenised
+from emb_pipeline.text.texts import tokenize_tables
 
 SHORT, LONG = "the cat", " ".join(["cat"] * 11)  # the model reads 12 sub-words, two of them ends
 
@@ -57,7 +57,7 @@ def test_a_prompt_takes_room(folder: EncoderFolder) -> None:
 def test_what_is_measured_reaches_the_table_of_cells(folder: EncoderFolder, tiny_transformer: Path) -> None:
     texts = [LONG if number % 4 == 0 else f"{SHORT} {number}" for number in range(24)]
     rows = {"example_id": [str(n) for n in range(24)], "text": texts, "label": list("ab") * 12, "split": [None] * 24}
-    tables = tokenised({"examples": pa.table(rows, schema=pa.schema([(name, pa.string()) for name in rows]))})
+    tables = tokenize_tables({"examples": pa.table(rows, schema=pa.schema([(name, pa.string()) for name in rows]))})
     cell = EmbeddingSpec.model_validate(
         {
             "origin": "pretrained",

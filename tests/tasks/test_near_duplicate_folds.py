@@ -13,7 +13,7 @@ from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.folds import example_groups, fold_groups
 from emb_pipeline.text.seen import with_near_groups
-from emb_pipeline.text.texts import tokenised
+from emb_pipeline.text.texts import tokenize_tables
 from tests.tasks.planted import as_examples, changed, random_texts
 
 
@@ -24,7 +24,7 @@ def test_texts_with_coin_flip_labels_and_their_variants(near: Literal["together"
     for number, text in enumerate(random_texts(150, 12, rng)):
         label = "ab"[rng.integers(2)]
         rows += [(f"{number}", " ".join(text), label, None), (f"{number}v", " ".join(changed(text, 1, rng)), label, None)]
-    task = ClassificationTask.from_tables(with_near_groups(tokenised({"examples": as_examples(rows)})), "coins")
+    task = ClassificationTask.from_tables(with_near_groups(tokenize_tables({"examples": as_examples(rows)})), "coins")
     options = ClassificationOptions(label_draws=0, near_duplicates=near, latency_requests=0)
     assert low <= evaluate_classification(task, Tfidf(), options, seed=0).metrics["accuracy"] <= high
     groups = fold_groups(task, options)

@@ -23,7 +23,7 @@ from emb_pipeline.tasks.audit.cutting import audit_cutting
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.held_out import HeldOut
 from emb_pipeline.text.tokens import write_tokens
-from emb_pipeline.text.words import mark_words, sentences, tokenize, unmarked
+from emb_pipeline.text.words import mark_words, sentences, tokenize, unmark_words
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_held_out_sentence_is_found_in_a_document_without_spaces(tmp_path: Pat
 def test_marked_words_are_what_the_user_says_in_every_line() -> None:
     text = mark_words(["我们", "Beta-Blocker", "New York", ".", "don’t"])
     assert tokenize(text) == ["我们", "beta-blocker", "new_york", ".", "don't"]
-    assert unmarked(text) == "我们 Beta-Blocker New_York . don’t"
+    assert unmark_words(text) == "我们 Beta-Blocker New_York . don’t"
     assert tokenize(mark_words("我们 喜欢\n电影 a-b")) == ["我们", "喜欢", "电影", "a-b"]
     assert mark_words(mark_words("a b")) == mark_words("a b")
     assert sentences(mark_words("我们 喜欢 。 他 也 . 2.5 mg\n\n好")) == [

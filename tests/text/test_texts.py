@@ -12,7 +12,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from emb_pipeline.datasets.tables import TablesDataset
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text import texts as module
-from emb_pipeline.text.texts import Texts, TokenIds, texts_of, tokenised
+from emb_pipeline.text.texts import Texts, TokenIds, texts_of, tokenize_tables
 from emb_pipeline.text.words import tokenize
 
 TEXTS = ["", "New York, New York", "a", "York's New tower", "...", "new york tower"]
@@ -52,7 +52,7 @@ def test_stored_tokens_serve_every_cell(tmp_path: Path, monkeypatch: pytest.Monk
     passages = pa.table({"passage_id": ["p1", "p2", "p3"], "text": ["York is new", "a tall tower", ""]})
     qrels = pa.table({"query_id": ["q1", "q2"], "passage_id": ["p1", "p2"], "relevance": [1, 1]})
     stored = TablesDataset(filepath=str(tmp_path / "examples"))
-    stored.save(tokenised({"queries": queries, "passages": passages, "qrels": qrels}))
+    stored.save(tokenize_tables({"queries": queries, "passages": passages, "qrels": qrels}))
     monkeypatch.setattr(module, "tokenize", lambda _: pytest.fail("tokenised again"))
     task = KINDS["retrieval"].task(stored.load())
     assert task.queries.tokens == [["new", "york"], ["towers", "tall"]]
@@ -61,7 +61,7 @@ def test_stored_tokens_serve_every_cell(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_slice_of_a_table_keeps_its_own_tokens() -> None:
-    tables = tokenised({"examples": pa.table({"text": TEXTS})})
+    tables = tokenize_tables({"examples": pa.table({"text": TEXTS})})
     part = texts_of({**tables, "examples": tables["examples"].slice(3, 2)}, "examples")
     assert part.tokens == [tokenize(text) for text in TEXTS[3:5]]
 

@@ -11,7 +11,7 @@ import numpy as np
 from emb_pipeline.text.tokens import TokenCorpus, write_sentences
 
 
-def resampled(corpus: TokenCorpus, folder: Path, number: int, *, seed: int = 0) -> TokenCorpus:
+def resample_corpus(corpus: TokenCorpus, folder: Path, number: int, *, seed: int = 0) -> TokenCorpus:
     """A bootstrap resample of a corpus: as many documents as it has, drawn from it with replacement.
 
     Documents are drawn with all their sentences, because it is documents that were collected: the sentences of one speak of

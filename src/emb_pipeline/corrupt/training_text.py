@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from emb_pipeline.corrupt.typos import misspelt
+from emb_pipeline.corrupt.typos import misspell_words
 from emb_pipeline.text.tokens import TokenCorpus, cut, write_sentences
 from emb_pipeline.text.words import tokenize
 
@@ -18,7 +18,7 @@ SENTENCES_SHUFFLED = 20_000
 """Sentences whose words are exchanged among each other at a time: memory does not grow with the corpus."""
 
 
-def spoilt(corpus: TokenCorpus, folder: Path, kind: Spoil, dose: float, *, seed: int = 0) -> TokenCorpus:
+def corrupt_corpus(corpus: TokenCorpus, folder: Path, kind: Spoil, dose: float, *, seed: int = 0) -> TokenCorpus:
     """A corpus of which a share was spoilt.
 
     Parameters
@@ -31,7 +31,7 @@ def spoilt(corpus: TokenCorpus, folder: Path, kind: Spoil, dose: float, *, seed:
         ``less_text`` leaves out sentences, everywhere alike, until the share of the tokens is gone. ``shuffled_words``
         permutes a share of the tokens among the places that they stand at, 20,000 sentences at a time: words keep their
         frequencies and lose their company. ``typos`` puts one slip into a share of the words of four characters or more
-        (`emb_pipeline.corrupt.typos.misspelt`).
+        (`emb_pipeline.corrupt.typos.misspell_words`).
     dose : float
         The share, between 0 and 1.
     seed : int
@@ -51,7 +51,7 @@ def spoilt(corpus: TokenCorpus, folder: Path, kind: Spoil, dose: float, *, seed:
     if kind == "shuffled_words":
         return _rewritten(_shuffled(corpus, dose, np.random.default_rng(seed)), folder, corpus)
     if kind == "typos":
-        return _rewritten((tokenize(misspelt(" ".join(tokens), dose)) for tokens in corpus), folder, corpus)
+        return _rewritten((tokenize(misspell_words(" ".join(tokens), dose)) for tokens in corpus), folder, corpus)
     raise ValueError(f"{kind!r} is no way to spoil a corpus; there are less_text, shuffled_words and typos")
 
 

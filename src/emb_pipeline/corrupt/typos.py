@@ -14,7 +14,7 @@ _WORD = re.compile(rf"[^\W_]{{{SHORTEST},}}")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
-def misspelt(text: str, share: float) -> str:
+def misspell_words(text: str, share: float) -> str:
     """A text with one slip in a share of its words.
 
     A slip leaves out a character, doubles it, puts a letter in its place, or swaps it with the next: the four single errors
@@ -35,7 +35,7 @@ def misspelt(text: str, share: float) -> str:
 
     Examples
     --------
-    >>> misspelt("beko washing machine 8kg", 1.0)
+    >>> misspell_words("beko washing machine 8kg", 1.0)
     'bekb washinng dachine 8kg'
     """
 
@@ -58,5 +58,5 @@ def _with_slip(word: str, kind: float, place: float, letter: float) -> str:
 
 
 def texts_under_test(texts: Texts, share: float) -> Texts:
-    """What an embedding is tested on: the texts themselves, or misspelt ones."""
-    return texts if share == 0 else Texts(misspelt(text, share) for text in texts)
+    """Choose the texts that an embedding is tested on: the texts themselves, or misspelt ones."""
+    return texts if share == 0 else Texts(misspell_words(text, share) for text in texts)

@@ -15,7 +15,7 @@ from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEnco
 from emb_pipeline.embeddings.marked import MarkedEncoder
 from emb_pipeline.embeddings.protocols import Vectors
 from emb_pipeline.errors import DataError
-from emb_pipeline.text.words import mark_words, unmarked
+from emb_pipeline.text.words import mark_words, unmark_words
 
 LONGEST_TEXT = 1_000_000
 """Characters of a text that is answered."""
@@ -125,7 +125,7 @@ def know(encoder: Any, texts: list[str], vectors: Vectors) -> np.ndarray:
         return know(encoder.base, [mark_words(text) for text in texts], vectors)
     if isinstance(encoder, ReducedEncoder):
         return know(encoder.base, texts, encoder.base.encode(texts))
-    has_text = np.array([bool(unmarked(text).strip()) for text in texts])
+    has_text = np.array([bool(unmark_words(text).strip()) for text in texts])
     if isinstance(encoder, ContextualEncoder):
         return np.asarray(has_text & encoder.reads(texts))
     lengths = abs(vectors).sum(axis=1) if sp.issparse(vectors) else np.abs(vectors).sum(axis=1)

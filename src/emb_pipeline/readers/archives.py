@@ -29,7 +29,7 @@ _BROKEN = (
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a file's name says tar or zip."""
+    """Say whether a file's name ends as one of tar or zip."""
     return path.suffix == ".zip" or path.suffix in (".tar", ".tgz") or ".tar." in path.name
 
 
@@ -93,7 +93,7 @@ def _safe_name(path: Path, name: str) -> str:
 
 
 class _Unpacked:
-    """What the members of an archive unpack to, one after the other."""
+    """Unpack the members of an archive, one after the other."""
 
     def __init__(self, path: Path, needed: int = 0) -> None:
         self._path, self._total, self._needed = path, 0, needed

@@ -79,7 +79,7 @@ def fetch(source: str | Source, raw: Path, *, mirror: Path | None = None, progre
 
 
 def is_fetched(source: str, raw: Path) -> bool:
-    """Whether all files of a public source are in ``raw``, verified."""
+    """Say whether all files of a public source are in ``raw``, verified."""
     folder = Path(raw) / source
     return folder.is_dir() and all(_Ledger(folder).vouches_for(file) for file in sources()[source].files)
 

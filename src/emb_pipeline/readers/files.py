@@ -205,7 +205,7 @@ def _package_folder(package: str) -> Path:
 
 
 @contextmanager
-def opened(file: NamedFile) -> Iterator[IO[bytes]]:
+def open_content(file: NamedFile) -> Iterator[IO[bytes]]:
     """Open a file's content, unpacked if it is gzip, bzip2, xz or zstd.
 
     Raises
@@ -224,16 +224,16 @@ def opened(file: NamedFile) -> Iterator[IO[bytes]]:
         ) from error
 
 
-def whole_content(file: NamedFile) -> bytes:
+def read_content(file: NamedFile) -> bytes:
     """Read all of a file at once.
 
     Raises
     ------
     DataError
-        As for `opened`, or the content is too large to be one text.
+        As for `open_content`, or the content is too large to be one text.
     """
     limit, found = largest_whole(), io.BytesIO()
-    with opened(file) as content:
+    with open_content(file) as content:
         while chunk := content.read(_CHUNK):  # read(limit) would take that much memory for the smallest file
             found.write(chunk)
             if found.tell() > limit:
@@ -305,7 +305,7 @@ def _require_readable(file: NamedFile, content: IO[bytes]) -> None:
         raise DataError(file.name, f"it is {found.what}", found.remedy)
 
 
-def decoded(content: bytes, encoding: str, place: str, remedy: str = ENCODING_REMEDY) -> str:
+def decode_text(content: bytes, encoding: str, place: str, remedy: str = ENCODING_REMEDY) -> str:
     """Decode some bytes to text, without a byte order mark.
 
     Raises
@@ -343,7 +343,7 @@ def lines(file: NamedFile, encoding: str, bad: BadRows | None = None) -> Iterato
     """
     name = _require_encoding(encoding, file.name)
     limit = largest_line()
-    with opened(file) as content:
+    with open_content(file) as content:
         _require_width(content.peek(HEAD)[:HEAD], encoding, file.name, ENCODING_REMEDY)  # type: ignore[attr-defined]
         if name.startswith(_WIDE):
             yield from _wide_lines(file, content, encoding)

@@ -1,4 +1,4 @@
-"""How much a compressed file, an archive, or one piece of text may unpack to.
+"""Limits of what a compressed file, an archive, or one piece of text may unpack to.
 
 Real text packs to a third or a tenth of its size; a file that unpacks to a hundred times its size and to hundreds of
 megabytes is made to exhaust the machine. Such a file is refused while it is being read.

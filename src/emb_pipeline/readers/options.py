@@ -45,7 +45,7 @@ class Reading(BaseModel):
 
     @property
     def origin(self) -> str:
-        """What a message, or a document's id, calls the place that is read."""
+        """The name of the place that is read, in messages and in ids of documents."""
         raise NotImplementedError
 
 
@@ -83,7 +83,7 @@ class PlacedReading(Reading):
         return files_there(self, raw, project, self._globs())
 
     def _globs(self) -> tuple[str | None, ...]:
-        """What is read inside the place: the files of each split, or those that ``files`` names; None: all."""
+        """List what is read inside the place: the files of each split, or those that ``files`` names; None: all."""
         splits = getattr(self, "splits", None)
         return tuple(splits.values()) if splits else (self.files,)
 
@@ -104,7 +104,7 @@ class HashRange(Reading):
         return self
 
     def draws(self, value: str) -> bool:
-        """Whether the part has what this value stands for: equal values, equal choice, on every machine."""
+        """Say whether the part has what this value stands for: equal values, equal choice, on every machine."""
         # Another salt than a split's, or a sample of half the rows would hold the test half alone.
         return self.low <= text_hash(f"sample {value}") / 2**64 < self.high
 

@@ -44,7 +44,7 @@ class SourceFile:
     rebuilt: tuple[int, str] | None = None
 
     def accepts(self, size: int, sha256: str) -> bool:
-        """Whether a file of this size and hash is upstream's, or the one that was rebuilt from it."""
+        """Say whether a file of this size and hash is upstream's, or the one that was rebuilt from it."""
         return (size, sha256) in ((self.bytes, self.sha256), self.rebuilt)
 
 

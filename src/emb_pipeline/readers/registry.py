@@ -41,7 +41,7 @@ class RowsOfFile(Protocol):
     """The rows of one file, of any format."""
 
     holds_texts: bool
-    """Whether all values are texts, as they stand in the file."""
+    """True where all values are texts, as they stand in the file."""
 
     def column_names(self, n_rows: int | None) -> list[str]:
         """List the names of the columns; where each row names its own, those of the first rows, or of all."""

@@ -10,7 +10,7 @@ HEAD = 4096
 
 
 class Content(NamedTuple):
-    """What a file is, in words, and what to do so that it can be read."""
+    """The kind of a file, in words, and the way to make it readable."""
 
     what: str
     remedy: str

@@ -12,7 +12,7 @@ from emb_pipeline.readers.labeled_texts import LabeledText
 from emb_pipeline.readers.options import TabularReading
 from emb_pipeline.readers.splits import files_of_splits, split_name
 from emb_pipeline.readers.tables import require_named_split, rows
-from emb_pipeline.readers.values import identifier, joined_columns
+from emb_pipeline.readers.values import identifier, join_columns
 from emb_pipeline.text.hashing import text_hash
 
 
@@ -23,7 +23,7 @@ def read_documents(reading: TabularReading, raw: Path, project: Path, bad: BadRo
     for file in named_files(reading, raw, project):
         for number, values, given in _sampled_rows(file, reading, columns, (reading.id,), bad):
             if reading.id is None:
-                yield f"{file.name}:{number}", joined_columns(values)
+                yield f"{file.name}:{number}", join_columns(values)
                 continue
             doc_id = identifier(given[reading.id])
             key = text_hash(doc_id)
@@ -37,7 +37,7 @@ def read_documents(reading: TabularReading, raw: Path, project: Path, bad: BadRo
                 )
                 continue
             seen.add(key)
-            yield doc_id, joined_columns(values)
+            yield doc_id, join_columns(values)
 
 
 def read_labeled_texts(reading: TabularReading, raw: Path, project: Path, bad: BadRows) -> Iterator[LabeledText]:
@@ -60,7 +60,7 @@ def read_labeled_texts(reading: TabularReading, raw: Path, project: Path, bad: B
                         bad.take(error)
                         continue
                 group = None if reading.group is None else given[reading.group]
-                yield place, example_id, joined_columns(texts), label, split, group
+                yield place, example_id, join_columns(texts), label, split, group
 
 
 def _sampled_rows(

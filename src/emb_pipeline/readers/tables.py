@@ -12,7 +12,7 @@ from emb_pipeline.readers.files import NamedFile, per_file
 from emb_pipeline.readers.options import TableFormat, TabularReading
 from emb_pipeline.readers.registry import READERS, RowsOfFile
 from emb_pipeline.readers.signatures import PACKED, recognize_file
-from emb_pipeline.readers.values import identifier, is_missing, joined_columns, text_of
+from emb_pipeline.readers.values import identifier, is_missing, join_columns, text_of
 from emb_pipeline.text.words import mark_words
 
 _ROWS_WITH_ALL_COLUMNS = 100
@@ -236,7 +236,7 @@ def identified_texts(
     texts: dict[str, str] = {}
     for file in files:
         for number, (found_id, *values) in rows(file, read_as(file), (id_column, *columns), bad, texts_in=columns):
-            place, text, key = f"{file.name}, row {number}", joined_columns(values), identifier(found_id)
+            place, text, key = f"{file.name}, row {number}", join_columns(values), identifier(found_id)
             if not key:
                 take_or_raise(bad, DataError(place, f"'{id_column}' is empty", "give each row its own id"))
             elif key in texts:

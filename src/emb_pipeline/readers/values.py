@@ -71,11 +71,11 @@ def identifier(value: str) -> str:
 
 
 def is_missing(value: object) -> bool:
-    """Whether a value is null, NaN or NaT: the last two differ from themselves."""
+    """Say whether a value is null, NaN or NaT: the last two differ from themselves."""
     return value is None or (not isinstance(value, str | list | dict) and bool(value != value))
 
 
-def joined_columns(values: Iterable[str]) -> str:
+def join_columns(values: Iterable[str]) -> str:
     """Make one text of several columns, empty ones left out."""
     return "\n".join(value for value in values if value and not value.isspace())
 

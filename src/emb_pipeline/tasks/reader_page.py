@@ -101,7 +101,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _values(annotation: Any) -> str:
-    """What may be written, in words."""
+    """Say in words what may be written."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Literal:
         return ", ".join(f"`{str(value).lower() if isinstance(value, bool) else value}`" for value in arguments)

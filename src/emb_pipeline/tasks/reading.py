@@ -20,7 +20,7 @@ LEFT_OUT = "left_out"
 
 
 class ExamplesReader:
-    """What ingest does for one kind of task: a subclass for each.
+    """The reading, auditing and holding out of the examples of one kind of task: a subclass for each.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class ExamplesReader:
     readings: Any
 
     def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
-        """The tables of a task.
+        """Read the tables of a task.
 
         Parameters
         ----------
@@ -65,19 +65,19 @@ class ExamplesReader:
         """
 
     def audit(self, tables: Tables) -> pa.Table:
-        """What is to be known of the examples before a score is believed (`emb_pipeline.tasks.audit.lines.SCHEMA`)."""
+        """List what is to be known of the examples before a score is believed (`emb_pipeline.tasks.audit.lines.SCHEMA`)."""
         raise NotImplementedError
 
     def held_out(self, tables: Tables) -> list[str]:
-        """The texts that the task is tested on: no corpus may hold their sentences."""
+        """List the texts that the task is tested on: no corpus may hold their sentences."""
         raise NotImplementedError
 
     def has_training_examples(self, reading: Any) -> bool:
-        """Whether there will be examples that an embedding can be fine-tuned on."""
+        """Say whether there will be examples that an embedding can be fine-tuned on."""
         return True
 
     def needs(self, reading: Any) -> frozenset[str] | None:
-        """What an embedding must give for examples that are read like this; None: whatever the kind of task says."""
+        """Say what an embedding must give for examples that are read like this; None: whatever the kind of task says."""
         return None
 
 

@@ -46,7 +46,7 @@ class HeldOut:
         self._rare = frozenset(self._inside)
 
     def holds(self, tokens: Sequence[str]) -> bool:
-        """Whether a sentence is a held-out one, or has one inside."""
+        """Say whether a sentence is a held-out one, or has one inside."""
         line = " ".join(tokens)
         if line in self._whole:
             return True

@@ -33,7 +33,7 @@ class Entity(NamedTuple):
 
 
 def is_tag(text: str) -> bool:
-    """Whether this is ``O``, or a prefix of IOB, BIOES or BILOU with a type: ``B-Disease``."""
+    """Say whether this is ``O``, or a prefix of IOB, BIOES or BILOU with a type: ``B-Disease``."""
     return _TAG.fullmatch(text) is not None
 
 

@@ -16,7 +16,7 @@ from emb_pipeline.text.tokenizer import Tokenizer
 from emb_pipeline.text.words import mark_words, tokenize
 
 TOKEN_IDS = "_token_ids"
-"""What the name of a text column ends with to name the column of its tokens."""
+"""Suffix of a text column's name in the name of the column of its tokens."""
 WORDS = "words"
 """The table that token ids point into."""
 
@@ -71,7 +71,7 @@ class TokenIds:
         return cls(np.asarray(ids, dtype=np.int32), np.asarray(starts, dtype=np.int64), list(id_of))
 
     def counts(self) -> sp.csr_array:
-        """How often each text has each word: shape (n_texts, n_words), float32."""
+        """Counts of each word in each text: shape (n_texts, n_words), float32."""
         return _counts(self.ids, self.starts, len(self.words))
 
     def take(self, indices: np.ndarray) -> TokenIds:
@@ -160,7 +160,7 @@ class Texts(Sequence[str]):
         return DocumentTerms(sp.hstack([single.counts, counts], format="csr"), [*single.vocabulary, *pairs])
 
 
-def tokenised(tables: Mapping[str, pa.Table], tokenizer: Tokenizer = "default") -> dict[str, pa.Table]:
+def tokenize_tables(tables: Mapping[str, pa.Table], tokenizer: Tokenizer = "default") -> dict[str, pa.Table]:
     """The tables of a task, with the tokens of each of their text columns.
 
     Parameters
@@ -207,7 +207,7 @@ def sample_of_texts(tables: Mapping[str, pa.Table], n: int = 200) -> list[str]:
 
 
 def texts_of(tables: Mapping[str, pa.Table], name: str, column: str = "text") -> Texts:
-    """The texts of a table, with their tokens where `tokenised` has put them beside."""
+    """The texts of a table, with their tokens where `tokenize_tables` has put them beside."""
     table = tables[name]
     texts = table[column].to_pylist()
     if WORDS not in tables or column + TOKEN_IDS not in table.column_names:
@@ -217,7 +217,7 @@ def texts_of(tables: Mapping[str, pa.Table], name: str, column: str = "text") ->
     return Texts(texts, TokenIds(found.flatten().to_numpy(), starts, tables[WORDS]["token"].to_pylist()))
 
 
-def joined(parts: Sequence[TokenIds]) -> TokenIds:
+def join_token_ids(parts: Sequence[TokenIds]) -> TokenIds:
     """The tokens of several texts' tokens in a row."""
     first = parts[0].words
     if any(part.words != first for part in parts):

@@ -7,4 +7,4 @@ TOKENIZER = (
     "how texts become words: default (letters and digits; pairs of characters in scripts without spaces), or whitespace "
     "(the text is cut into words already)"
 )
-"""What YAML's option is described with."""
+"""Description of the option in YAML."""

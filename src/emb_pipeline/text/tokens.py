@@ -128,7 +128,7 @@ class TokenCorpus:
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """How often each token stands in the corpus, most frequent first."""
+        """Frequency of each token in the corpus, most frequent first."""
         table = self.vocabulary()
         return dict(zip(table["token"].to_pylist(), table["count"].to_pylist(), strict=True))
 

@@ -135,10 +135,10 @@ def mark_words(text: str | Iterable[str]) -> str:
     """
     if not isinstance(text, str):
         text = " ".join("_".join(word.split()) for word in text)
-    return "\n".join(WORDS_MARK + line for line in unmarked(text).split("\n"))
+    return "\n".join(WORDS_MARK + line for line in unmark_words(text).split("\n"))
 
 
-def unmarked(text: str) -> str:
+def unmark_words(text: str) -> str:
     """The text without the mark of `mark_words`, for people and for models with a tokenizer of their own."""
     return text.replace(WORDS_MARK, "") if WORDS_MARK in text else text
 
@@ -179,7 +179,7 @@ def split_sentences(text: str) -> list[str]:
     if text.isascii():
         return _BREAK.split(text)
     if WORDS_MARK in text:
-        return [mark_words(part) for part in _MARKED_BREAK.split(unmarked(text))]
+        return [mark_words(part) for part in _MARKED_BREAK.split(unmark_words(text))]
     return (_WIDE_BREAK if any(stop in text for stop in _STOPS) else _BREAK).split(text)
 
 

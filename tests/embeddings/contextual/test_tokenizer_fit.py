@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from emb_pipeline.embeddings.contextual.tokenizer_fit import measure_tokenizer
-from emb_pipeline.text.texts import sample_of_texts, tokenised
+from emb_pipeline.text.texts import sample_of_texts, tokenize_tables
 
 ENGLISH = ["Compute the arithmetic mean along the specified axis.", "A beta-blocker lowers the pulse of the patient."]
 
@@ -52,7 +52,7 @@ def test_sub_words_are_counted_by_hand(tiny_transformer: Path) -> None:
 
 
 def test_texts_are_drawn_from_all_tables_of_a_task() -> None:
-    tables = tokenised(
+    tables = tokenize_tables(
         {"queries": pa.table({"text": ["q"]}), "passages": pa.table({"text": [f"p{i}" for i in range(1000)]})}
     )
     drawn = sample_of_texts(tables, 10)
@@ -72,7 +72,7 @@ def test_a_cell_with_such_a_model_warns_once_and_its_record_says_so(
     texts = [f"{word}很好吃{number}" for number, word in enumerate(["菜", "饭", "鱼"] * 8)]
     rows = {"example_id": [str(n) for n in range(24)], "text": texts, "label": list("abc") * 8, "split": [None] * 24}
     schema = pa.schema([(name, pa.string()) for name in rows])
-    tables = tokenised({"examples": pa.table(rows, schema=schema)})
+    tables = tokenize_tables({"examples": pa.table(rows, schema=schema)})
     model = load(SentenceTransformerOptions(path=minilm), tmp_path / "encoder")
     cell = EmbeddingSpec.model_validate(
         {"origin": "pretrained", "key": "small", "method": "sentence_transformer", "dim": None, "seed": 0,

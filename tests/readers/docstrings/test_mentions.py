@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.readers.docstrings.mentions import mention_sentences, parameter_names, tagged
+from emb_pipeline.readers.docstrings.mentions import mention_sentences, parameter_names, tag_mentions
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.held_out import HeldOut
 from emb_pipeline.text.tokens import write_tokens
@@ -47,7 +47,7 @@ def test_parameter_names_in_three_styles() -> None:
     ],
 )
 def test_mark_up_becomes_tags(sentence: str, tokens: list[str], tags: list[str]) -> None:
-    assert tagged(sentence, {"axis"}) == (tokens, tags)
+    assert tag_mentions(sentence, {"axis"}) == (tokens, tags)
 
 
 def _docstrings(*bodies: str) -> pa.Table:

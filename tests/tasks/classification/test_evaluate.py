@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 from sklearn.metrics import f1_score
 
-from emb_pipeline.corrupt.typos import misspelt
+from emb_pipeline.corrupt.typos import misspell_words
 from emb_pipeline.embeddings.options import LsaOptions, TfidfOptions
 from emb_pipeline.embeddings.sparse.word_counts import Lsa, Tfidf
 from emb_pipeline.errors import DataError
@@ -254,7 +254,7 @@ def test_test_texts_are_misspelt_and_training_texts_are_not(topics: Classificati
     encoder = TextsSeen()
     clean = evaluate_classification(topics, encoder, OPTIONS, seed=0)
     misspelt_scores = evaluate_classification(topics, encoder, OPTIONS.model_copy(update={"typos": 1.0}), seed=0)
-    assert encoder.seen == [list(topics.texts), list(topics.texts), [misspelt(text, 1.0) for text in topics.texts]]
+    assert encoder.seen == [list(topics.texts), list(topics.texts), [misspell_words(text, 1.0) for text in topics.texts]]
     assert misspelt_scores.metrics["accuracy"] < clean.metrics["accuracy"] - 0.1
     assert misspelt_scores.item_scores["group_id"].equals(clean.item_scores["group_id"])
 

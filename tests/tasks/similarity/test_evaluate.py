@@ -12,7 +12,7 @@ from emb_pipeline.tasks.options import EvaluationOptions
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.tasks.similarity.evaluate import evaluate_similarity
 from emb_pipeline.tasks.similarity.task import SimilarityTask
-from emb_pipeline.text.texts import tokenised
+from emb_pipeline.text.texts import tokenize_tables
 from tests.tasks.conftest import WordEncoder
 
 PAIRS = [
@@ -30,7 +30,7 @@ PAIRS = [
 def task() -> SimilarityTask:
     first, second, scores = zip(*PAIRS, strict=True)
     columns = {"pair_id": [f"p{i}" for i in range(len(PAIRS))], "text_a": first, "text_b": second, "score": scores}
-    return KINDS["similarity"].task(tokenised({"pairs": pa.table(columns)}), "alike")
+    return KINDS["similarity"].task(tokenize_tables({"pairs": pa.table(columns)}), "alike")
 
 
 def test_both_correlations_are_those_of_scipy(task: SimilarityTask, words: WordEncoder) -> None:

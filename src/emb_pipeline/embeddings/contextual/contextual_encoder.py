@@ -21,7 +21,7 @@ from emb_pipeline.embeddings.extras import require_packages
 from emb_pipeline.embeddings.options import EncoderOptions
 from emb_pipeline.embeddings.protocols import ROLES, Role
 from emb_pipeline.errors import DataError
-from emb_pipeline.text.words import tokenize, unmarked
+from emb_pipeline.text.words import tokenize, unmark_words
 
 if TYPE_CHECKING:
     import torch
@@ -371,7 +371,7 @@ class ContextualEncoder:
         return len(ids) - (len(ids) > 0 and ids[-1] in self._tokenizer.all_special_ids)
 
     def _as_trained_on(self, text: str) -> str:
-        return " ".join(tokenize(text)) if self.folder.input == "tokens" else unmarked(text)
+        return " ".join(tokenize(text)) if self.folder.input == "tokens" else unmark_words(text)
 
     @cached_property
     def _config(self) -> dict[str, Any]:

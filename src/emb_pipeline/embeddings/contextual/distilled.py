@@ -15,7 +15,7 @@ from emb_pipeline.embeddings.contextual.precision import precision_in_force
 from emb_pipeline.embeddings.extras import require_packages
 from emb_pipeline.embeddings.options import DistilledOptions
 from emb_pipeline.errors import DataError
-from emb_pipeline.text.words import tokenize, unmarked
+from emb_pipeline.text.words import tokenize, unmark_words
 
 
 def distil(teacher: EncoderFolder, options: DistilledOptions, folder: Path) -> EncoderFolder:
@@ -117,7 +117,7 @@ class StaticEncoder:
         return cls(EncoderFolder.read(folder / ENCODER))
 
     def _as_trained_on(self, text: str) -> str:
-        return " ".join(tokenize(text)) if self.folder.input == "tokens" else unmarked(text)
+        return " ".join(tokenize(text)) if self.folder.input == "tokens" else unmark_words(text)
 
     @cached_property
     def _model(self) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from emb_pipeline.text.words import n_spaceless, tokenize, unmarked
+from emb_pipeline.text.words import n_spaceless, tokenize, unmark_words
 
 MOST_UNKNOWN = 0.05
 MOST_SINGLE = 0.5
@@ -69,7 +69,7 @@ def measure_tokenizer(model: Path, texts: Sequence[str]) -> TokenizerFit | None:
     """Measure the tokenizer of a model's folder on texts; nothing where there is no word to cut."""
     from tokenizers import Tokenizer
 
-    texts = [unmarked(text) for text in texts]
+    texts = [unmark_words(text) for text in texts]
     n_words = sum(len(tokenize(text)) for text in texts)
     tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
     tokenizer.no_truncation()

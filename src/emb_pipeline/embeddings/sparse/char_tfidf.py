@@ -17,7 +17,7 @@ from emb_pipeline.embeddings.options import CharTfidfOptions, WordCharTfidfOptio
 from emb_pipeline.embeddings.sparse.word_counts import TERMS, BagEncoder, Tfidf
 from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
 from emb_pipeline.text.texts import Texts
-from emb_pipeline.text.words import unmarked
+from emb_pipeline.text.words import unmark_words
 
 _WORDS, _CHARACTERS = "words", "characters"
 
@@ -40,7 +40,7 @@ class CharTfidf:
         ValueError
             No n-gram is common enough.
         """
-        return CharTfidfEncoder(self.options, _vectorizer(self.options).fit(map(unmarked, texts)))
+        return CharTfidfEncoder(self.options, _vectorizer(self.options).fit(map(unmark_words, texts)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ class CharTfidfEncoder:
 
     def encode(self, texts: Sequence[str]) -> sp.csr_array:
         """Vectors of texts: a csr_array of shape (n_texts, dim), float32, of length 1."""
-        return sp.csr_array(self.vectorizer.transform(map(unmarked, texts)))
+        return sp.csr_array(self.vectorizer.transform(map(unmark_words, texts)))
 
     def write_state(self, folder: Path) -> dict[str, Any]:
         """Write the n-grams and their weights, as one Parquet file."""

@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from emb_pipeline.corrupt.resamples import resampled
-from emb_pipeline.corrupt.training_text import spoilt
+from emb_pipeline.corrupt.resamples import resample_corpus
+from emb_pipeline.corrupt.training_text import corrupt_corpus
 from emb_pipeline.efficiency.footprint import Footprint
 from emb_pipeline.embeddings import registry
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
@@ -77,9 +77,9 @@ def learnt_from(corpus: TokenCorpus, cell: EmbeddingSpec, folder: Path) -> Token
     """What an embedding is trained on: the corpus, or a changed copy in the folder."""
     match cell.changed_text:
         case Spoiling(kind=kind, dose=dose):
-            return spoilt(corpus, folder, kind, dose, seed=cell.seed)
+            return corrupt_corpus(corpus, folder, kind, dose, seed=cell.seed)
         case Resample(number=number):
-            return resampled(corpus, folder, number, seed=cell.seed)
+            return resample_corpus(corpus, folder, number, seed=cell.seed)
     return corpus
 
 

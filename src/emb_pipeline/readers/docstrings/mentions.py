@@ -79,7 +79,7 @@ def mention_sentences(table: pa.Table, *, max_sentences: int, test_share: float)
         for number, sentence in enumerate(split_sentences(whole)):
             if _NO_PROSE.search(_MARK_UP.sub("", sentence)):
                 continue
-            tokens, tags = tagged(sentence, parameters)
+            tokens, tags = tag_mentions(sentence, parameters)
             if FEWEST_TOKENS <= len(tokens) <= MOST_TOKENS and set(tags) != {OUTSIDE}:
                 split = "test" if is_held_out(tokenize(sentence), test_share) else "train"
                 found.setdefault(tuple(tokens), (f"{doc_id}:{number}", sentence, tokens, tags, split))
@@ -91,12 +91,12 @@ def mention_sentences(table: pa.Table, *, max_sentences: int, test_share: float)
     return pa.table({name: list(column) for name, column in columns.items()})
 
 
-def tagged(sentence: str, parameters: set[str]) -> tuple[list[str], list[str]]:
+def tag_mentions(sentence: str, parameters: set[str]) -> tuple[list[str], list[str]]:
     """Tokens of a sentence without its mark-up, and their tags.
 
     Examples
     --------
-    >>> tagged("Sums *a* with :func:`~numpy.sum`, ``fast``.", {"a"})
+    >>> tag_mentions("Sums *a* with :func:`~numpy.sum`, ``fast``.", {"a"})
     (['Sums', 'a', 'with', 'sum', ',', 'fast', '.'], ['O', 'B-parameter', 'O', 'B-function', 'O', 'O', 'O'])
     """
     tokens: list[str] = []

@@ -290,7 +290,7 @@ def summary_retrieval(
 
 
 def is_held_out(tokens: Sequence[str], share: float) -> bool:
-    """Whether a text is on the test side: equal words, equal side, on every machine."""
+    """Say whether a text is on the test side: equal words, equal side, on every machine."""
     return text_hash(" ".join(tokens)) < share * 2**64
 
 

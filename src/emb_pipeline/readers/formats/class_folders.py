@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.archives import archive_members, is_archive
 from emb_pipeline.readers.bad_rows import BadRows
-from emb_pipeline.readers.files import NamedFile, decoded, named_files, per_file, whole_content
+from emb_pipeline.readers.files import NamedFile, decode_text, named_files, per_file, read_content
 from emb_pipeline.readers.formats.html import text_of_html
 from emb_pipeline.readers.labeled_texts import LabeledText
 from emb_pipeline.readers.options import HashRange, LenientReading, PlacedReading, SplitName
@@ -59,7 +59,7 @@ def _texts(reading: ClassFoldersReading, raw: Path, project: Path, bad: BadRows)
     """Place, path (… / [split /] label / name) and text of each file that is not left out."""
     for place, path, content in _members(reading, raw, project):
         try:
-            text = decoded(content, reading.encoding, place)
+            text = decode_text(content, reading.encoding, place)
         except DataError as error:
             bad.take(error)
             continue
@@ -85,4 +85,4 @@ def _contents(file: NamedFile) -> Iterator[tuple[str, bytes]]:
     if is_archive(file.path):
         yield from archive_members(file.path)
     else:
-        yield file.name, whole_content(file)
+        yield file.name, read_content(file)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.readers.files import NamedFile, decoded, whole_content
+from emb_pipeline.readers.files import NamedFile, decode_text, read_content
 
 FETCH_AGAIN = "fetch or copy the file again"
 
@@ -19,7 +19,7 @@ def read_json(file: NamedFile, encoding: str) -> Any:
     DataError
         It is none.
     """
-    text = decoded(whole_content(file), encoding, file.name)
+    text = decode_text(read_content(file), encoding, file.name)
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.archives import archive_members
-from emb_pipeline.readers.files import NamedFile, decoded, only_file, whole_content
+from emb_pipeline.readers.files import NamedFile, decode_text, only_file, read_content
 from emb_pipeline.readers.formats.json_objects import FETCH_AGAIN
 from emb_pipeline.readers.options import PlacedReading
 
@@ -67,9 +67,9 @@ def liveqa_judgments(reading: LiveqaReading, raw: Path, project: Path) -> Judged
     for name, content in archive_members(archive.path):
         place = f"{archive.name}, member {name}"
         if name.endswith(".csv"):
-            answers.update(_answers(decoded(content, "utf-8", place, FETCH_AGAIN), place, reading.text))
+            answers.update(_answers(decode_text(content, "utf-8", place, FETCH_AGAIN), place, reading.text))
         elif name.endswith(".txt"):
-            judged.extend(_judgments(decoded(content, "utf-8", place, FETCH_AGAIN), place))
+            judged.extend(_judgments(decode_text(content, "utf-8", place, FETCH_AGAIN), place))
     questions_file = only_file(reading, raw, project, reading.questions)
     questions = _questions_of_xml(questions_file)
     grades: dict[tuple[str, str], int] = {}
@@ -112,7 +112,7 @@ def _judgments(content: str, place: str) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _questions_of_xml(file: NamedFile) -> dict[str, str]:
-    parsed = whole_content(file)
+    parsed = read_content(file)
     if b"<!DOCTYPE" in parsed or b"<!ENTITY" in parsed:
         raise DataError(file.name, "it declares entities of its own", "remove the DOCTYPE")
     try:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
-from emb_pipeline.readers.files import NamedFile, named_files, opened, per_file
+from emb_pipeline.readers.files import NamedFile, named_files, open_content, per_file
 from emb_pipeline.readers.options import PlacedReading
 
 
@@ -43,7 +43,7 @@ def dump_articles(file: NamedFile) -> Iterator[tuple[str, str]]:
     """
     from gensim.corpora.wikicorpus import extract_pages, filter_wiki
 
-    with opened(file) as content:
+    with open_content(file) as content:
         try:
             for _, text, page_id in extract_pages(content, filter_namespaces=("0",)):
                 if text and not text.lstrip().casefold().startswith("#redirect"):

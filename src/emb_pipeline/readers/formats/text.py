@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from emb_pipeline.readers.bad_rows import BadRows
-from emb_pipeline.readers.files import NamedFile, decoded, lines, named_files, per_file, whole_content
+from emb_pipeline.readers.files import NamedFile, decode_text, lines, named_files, per_file, read_content
 from emb_pipeline.readers.options import PlacedReading
 
 
@@ -32,7 +32,7 @@ def read_documents(reading: TextReading, raw: Path, project: Path, bad: BadRows)
 @per_file
 def _texts_of(file: NamedFile, reading: TextReading) -> Iterator[tuple[str, str]]:
     if reading.document == "file":
-        yield file.name, decoded(whole_content(file), reading.encoding, file.name)
+        yield file.name, decode_text(read_content(file), reading.encoding, file.name)
     elif reading.document == "line":
         for number, line in enumerate(lines(file, reading.encoding), 1):
             yield f"{file.name}:{number}", line

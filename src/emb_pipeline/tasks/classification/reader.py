@@ -23,7 +23,7 @@ from emb_pipeline.tasks.reading import (
     with_left_out,
 )
 from emb_pipeline.text.seen import SEEN, seen_classification, with_near_groups
-from emb_pipeline.text.texts import tokenised
+from emb_pipeline.text.texts import tokenize_tables
 
 if TYPE_CHECKING:
     ClassificationReading: TypeAlias = Any
@@ -52,7 +52,7 @@ class ClassificationReader(ExamplesReader):
         bad = BadRows.of(reading)
         examples = read_classification(reading, raw, project, bad)
         require_evaluable(examples, name)
-        tables = with_near_groups(tokenised({"examples": examples}, tokenizer_of(reading)))
+        tables = with_near_groups(tokenize_tables({"examples": examples}, tokenizer_of(reading)))
         return {**tables, SEEN: seen_classification(tables)} | left_out_table(bad, examples)
 
     def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:

@@ -1,4 +1,4 @@
-"""What questions, contexts and the spans that answer them are read from."""
+"""Sources of questions, contexts and the spans that answer them."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from emb_pipeline.tasks.recommendation.audit import audit_recommendation
 from emb_pipeline.tasks.recommendation.interactions import InteractionLog
 from emb_pipeline.tasks.recommendation.sources import READERS, InteractionsReading
 from emb_pipeline.text.hashing import text_hash
-from emb_pipeline.text.texts import tokenised
+from emb_pipeline.text.texts import tokenize_tables
 
 SPLITS = ("train", "validation", "test")
 INTERACTIONS_SCHEMA = pa.schema(
@@ -43,7 +43,7 @@ class RecommendationReader(ExamplesReader):
                 name, "the items have no texts to cut into words", "leave 'tokenizer' out, or name the file 'items'"
             )
         tables = read_interactions(reading, raw, project, name)
-        return tokenised(tables, tokenizer_of(reading)) if reading.items else tables
+        return tokenize_tables(tables, tokenizer_of(reading)) if reading.items else tables
 
     def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
         """Check users, items, times, ratings and weights."""

@@ -1,4 +1,4 @@
-"""What interactions of users with items are read from."""
+"""Sources of interactions of users with items."""
 
 from __future__ import annotations
 

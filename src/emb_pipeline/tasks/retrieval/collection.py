@@ -40,7 +40,7 @@ class RetrievalTables:
     excluded: pa.Table | None = None
 
     def evaluated(self) -> RetrievalTables:
-        """The same without training queries."""
+        """Leave training queries out."""
         if "split" not in self.queries.column_names:
             return self
         queries = self.queries.filter(pc.equal(self.queries["split"], "test"))
@@ -122,7 +122,7 @@ def own_passages(queries: dict[str, str], passages: dict[str, str], by: OwnPassa
 
 
 def words_of(text: str) -> str:
-    """What two texts have in common that differ in case and punctuation alone."""
+    """Reduce a text to what it shares with those that differ in case and punctuation alone."""
     return " ".join(tokenize(text)) or text.strip()
 
 

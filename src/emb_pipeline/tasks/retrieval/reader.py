@@ -14,7 +14,7 @@ from emb_pipeline.tasks.retrieval.audit import audit_retrieval, require_evaluabl
 from emb_pipeline.tasks.retrieval.collection import RetrievalTables
 from emb_pipeline.tasks.retrieval.sources import READERS
 from emb_pipeline.text.seen import SEEN, seen_queries
-from emb_pipeline.text.texts import tokenised
+from emb_pipeline.text.texts import tokenize_tables
 
 if TYPE_CHECKING:
     RetrievalReading: TypeAlias = Any
@@ -39,7 +39,7 @@ class RetrievalReader(ExamplesReader):
         tables = {"queries": found.queries, "passages": found.passages, "qrels": found.qrels}
         if found.excluded is not None:
             tables[EXCLUDED] = found.excluded
-        tables = tokenised(tables, tokenizer_of(reading))
+        tables = tokenize_tables(tables, tokenizer_of(reading))
         return {**tables, SEEN: seen_queries(tables)} | left_out_table(bad, found.qrels)
 
     def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:

@@ -1,4 +1,4 @@
-"""What queries, passages and the judgments between them are read from."""
+"""Sources of queries, passages and the judgments between them."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ from emb_pipeline.tasks.retrieval.evaluate import (
 )
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
 from emb_pipeline.tasks.vectors import bytes_per_vector, unit_length
-from emb_pipeline.text.words import unmarked
+from emb_pipeline.text.words import unmark_words
 
 EXACT = "exact"
 """The index of a search that multiplies all vectors with the query's, without a vector store."""
@@ -130,7 +130,7 @@ class SearchCosts:
             inside, nearest_inside = self._drawn(queries, passages)
             exact = Exact(queries, passages, found, inside, nearest_inside)
             ids = self._task.passage_ids.tolist()
-            texts = [unmarked(str(text))[:KEPT_CHARACTERS] for text in self._task.passages]
+            texts = [unmark_words(str(text))[:KEPT_CHARACTERS] for text in self._task.passages]
             records = [{"text": text, FILTER: bool(drawn)} for text, drawn in zip(texts, inside, strict=True)]
             if collection is not None:
                 collection.replace(ids, passages, records)

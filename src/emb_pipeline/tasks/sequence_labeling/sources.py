@@ -1,4 +1,4 @@
-"""What sentences with a tag for each token are read from."""
+"""Sources of sentences with a tag for each token."""
 
 from __future__ import annotations
 

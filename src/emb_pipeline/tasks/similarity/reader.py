@@ -22,7 +22,7 @@ from emb_pipeline.tasks.audit.units import require_units
 from emb_pipeline.tasks.reading import ExamplesReader, Tables, left_out_table, tokenizer_of, with_left_out
 from emb_pipeline.tasks.similarity.audit import audit_similarity
 from emb_pipeline.tasks.similarity.sources import READERS
-from emb_pipeline.text.texts import tokenised
+from emb_pipeline.text.texts import tokenize_tables
 
 if TYPE_CHECKING:
     SimilarityReading: TypeAlias = Any
@@ -50,7 +50,7 @@ class SimilarityReader(ExamplesReader):
         pairs = read_similarity(reading, raw, project, bad)
         sides = (pairs[column].to_pylist() for column in ("text_a", "text_b"))
         require_units([frozenset(texts) for texts in zip(*sides, strict=True)], name, "pairs")
-        return tokenised({"pairs": pairs}, tokenizer_of(reading)) | left_out_table(bad, pairs)
+        return tokenize_tables({"pairs": pairs}, tokenizer_of(reading)) | left_out_table(bad, pairs)
 
     def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
         """Check texts and scores."""

@@ -1,4 +1,4 @@
-"""What pairs of texts with a score are read from."""
+"""Sources of pairs of texts with a score."""
 
 from __future__ import annotations
 
