@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from emb_pipeline.pipelines.report.nodes import comparable
+from emb_pipeline.pipelines.report.page import pair_comparable
 from emb_pipeline.reporting.console import decision_lines
 from emb_pipeline.reporting.sections.background.diagnosis import diagnosis_view
 from emb_pipeline.reporting.sections.summary.deploy import decision_findings
@@ -276,7 +276,9 @@ def test_neighbours_move_by_a_seed_by_another_sample_and_between_samples() -> No
     first, second = "domain.word2vec_8_bootstrap1", "domain.word2vec_8_bootstrap2"
     names = ["domain.word2vec_8", "domain.word2vec_8_seed1", first, second, "generic.word2vec_8", f"generic.{first[7:]}"]
     facts = leaderboard(dict.fromkeys(names, 0.5)).drop_duplicates("embedding")
-    pairs = comparable(names, facts, [("domain.word2vec_8", "generic.word2vec_8"), ("domain.glove_8", "generic.glove_8")])
+    pairs = pair_comparable(
+        names, facts, [("domain.word2vec_8", "generic.word2vec_8"), ("domain.glove_8", "generic.glove_8")]
+    )
     assert list(zip(pairs["first"], pairs["second"], strict=True)) == [
         ("domain.word2vec_8", "domain.word2vec_8_seed1"),
         ("domain.word2vec_8", first),

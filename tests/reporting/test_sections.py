@@ -16,7 +16,7 @@ from emb_pipeline.experiment.expand import expand_grid
 from emb_pipeline.pipelines import decide, measure, report
 from emb_pipeline.pipelines.facts import FACTS
 from emb_pipeline.pipelines.failures import FAILURES
-from emb_pipeline.pipelines.report import nodes
+from emb_pipeline.pipelines.report.page import GATHERED, STORED
 from emb_pipeline.reporting import tables
 from emb_pipeline.reporting.registry import SECTIONS
 from emb_pipeline.reporting.report import make_environment, read_packaged, render_report, render_section
@@ -96,8 +96,8 @@ def steps() -> Pipeline:
 
 def test_every_table_is_written_by_a_node_or_gathered_by_the_page(steps: Pipeline) -> None:
     (page,) = (step for step in steps.nodes if step.name.endswith("write_page"))
-    assert set(nodes.STORED) <= {name.rpartition(".")[2] for name in page.inputs if name in steps.all_outputs()}
-    assert set(COLUMNS) == {*nodes.STORED, *nodes.GATHERED}
+    assert set(STORED) <= {name.rpartition(".")[2] for name in page.inputs if name in steps.all_outputs()}
+    assert set(COLUMNS) == {*STORED, *GATHERED}
 
 
 class Asked(dict[str, go.Figure]):

@@ -22,13 +22,8 @@ from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.errors import DataError
 from emb_pipeline.experiment.model import EmbeddingSpec, Folders, TaskDefinition
 from emb_pipeline.pipelines.facts import cells_of, pretrained_languages
-from emb_pipeline.pipelines.report.nodes import (
-    ReportOptions,
-    item_scores_of,
-    of_all_tasks,
-    primary_metrics,
-    training_draws_of,
-)
+from emb_pipeline.pipelines.report.gathering import item_scores_of, of_all_tasks, primary_metrics, training_draws_of
+from emb_pipeline.pipelines.report.nodes import ReportOptions
 from emb_pipeline.pipelines.stored import stored_encoder
 from emb_pipeline.provenance.freshness import versions
 from emb_pipeline.statistics.decision.decide import (

@@ -20,7 +20,8 @@ from emb_pipeline.experiment.model import EmbeddingSpec, Folders, TaskDefinition
 from emb_pipeline.failures import Failed
 from emb_pipeline.pipelines.facts import cells_of
 from emb_pipeline.pipelines.failures import contained, is_containable
-from emb_pipeline.pipelines.report.nodes import PRIMARY, ReportOptions, of_all_tasks
+from emb_pipeline.pipelines.report.gathering import PRIMARY, of_all_tasks
+from emb_pipeline.pipelines.report.nodes import ReportOptions
 from emb_pipeline.pipelines.stored import stored_encoder
 from emb_pipeline.statistics.score_tables import framed
 from emb_pipeline.tasks.registry import KINDS, Kind

@@ -1,50 +1,35 @@
-"""Steps of the report stage."""
+"""Steps of the report stage that make its tables."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
-from itertools import combinations
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, Field
 
-from emb_pipeline.config import project_path, tracking_uri
-from emb_pipeline.diagnostics.neighbours import overlaps
 from emb_pipeline.diagnostics.tables import PLACES
 from emb_pipeline.diagnostics.word_map import side_by_side
-from emb_pipeline.experiment.model import EmbeddingSpec, TaskDefinition
-from emb_pipeline.pipelines.diagnose.nodes import DiagnosisOptions
+from emb_pipeline.experiment.model import EmbeddingSpec
 from emb_pipeline.pipelines.facts import (
     RESAMPLING,
-    SPOILING,
     are_trained_on_a_corpus,
     cells_of,
     embedding_facts,
     matched_pairs,
 )
 from emb_pipeline.pipelines.failures import FAILURES
-from emb_pipeline.provenance.freshness import git_state, versions
-from emb_pipeline.reporting.report import render_report
-from emb_pipeline.reporting.rows import audit_share
-from emb_pipeline.reporting.run import Run
-from emb_pipeline.reporting.sections.background.word_map import word_map_figure
-from emb_pipeline.reporting.sections.effects.derived import dose_figure
-from emb_pipeline.reporting.sections.effects.factors import factors_figure, overall_effects
-from emb_pipeline.reporting.sections.effects.origins import origins_figure
-from emb_pipeline.reporting.sections.scores.cost import cost_figure
-from emb_pipeline.reporting.sections.scores.dimensions import dimension_figure
-from emb_pipeline.reporting.sections.scores.labels import learning_curve_figure
-from emb_pipeline.reporting.sections.scores.leaderboards import leaderboard_figure
-from emb_pipeline.reporting.sections.scores.methods import methods_figure
-from emb_pipeline.reporting.sections.scores.search import search_figure
-from emb_pipeline.reporting.tables import COLUMNS, CORPORA, OTHER_CORPUS, SAMPLE, SAMPLES, SEED, ReportTables
-from emb_pipeline.reporting.wording import LATENCIES, label_name
+from emb_pipeline.pipelines.report.gathering import (
+    PRIMARY,
+    Tables,
+    item_scores_of,
+    of_all_tasks,
+    primary_metrics,
+    training_draws_of,
+)
+from emb_pipeline.reporting.wording import LATENCIES
 from emb_pipeline.statistics import leaderboard as statistics
 from emb_pipeline.statistics.comparisons import any_difference
 from emb_pipeline.statistics.comparisons.claims import check_claims, contrast_tests, with_average_tests
@@ -57,17 +42,7 @@ from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import TaskScores, framed, task_scores
 from emb_pipeline.statistics.unseen import scores_on_unseen
 from emb_pipeline.tasks.metrics.class_results import CLASS_RESULTS
-from emb_pipeline.tasks.registry import KINDS
-from emb_pipeline.tasks.scores import TRAINING_DRAWS
 from emb_pipeline.text.seen import SEEN
-from emb_pipeline.text.tokens import TokenCorpus
-
-Tables = Mapping[str, pa.Table]
-GATHERED = frozenset({"checks", "neighbours", "overlaps", "confusions", "embeddings", "corpora"})
-"""Tables of the report that `gathered_tables` puts together."""
-STORED = tuple(name for name in COLUMNS if name not in GATHERED)
-"""Tables of the report that are datasets, by their name."""
-PRIMARY = {name: kind.primary_metric for name, kind in KINDS.items()}
 
 
 class ReportOptions(BaseModel):
@@ -252,108 +227,6 @@ def make_word_map(after: pa.Table, **scores: Tables) -> pa.Table:
     return pa.Table.from_pandas(side_by_side(of_all_tasks(scores, "word_map")), schema=PLACES, preserve_index=False)
 
 
-def draw_task(leaderboard: pa.Table, task: str, audit: pa.Table) -> tuple[go.Figure, ...]:
-    """The figures of `TASK_FIGURES`: scores with intervals and letters, by dimension, by method, and against two costs."""
-    board = leaderboard.to_pandas()
-    return (
-        leaderboard_figure(board, task, ceiling=audit_share(audit.to_pandas(), task, "ceiling")),
-        dimension_figure(board, task),
-        methods_figure(board, task),
-        cost_figure(board, task),
-        cost_figure(board, task, against="bytes_per_item"),
-    )
-
-
-def draw_learning_curve(curves: pa.Table, task: str, kind: str) -> go.Figure:
-    """Primary metric against the number of labels."""
-    return learning_curve_figure(curves.to_pandas(), task, labels=label_name(kind))
-
-
-def draw_search(searches: pa.Table, task: str) -> go.Figure:
-    """Queries a second against recall, a line for each index."""
-    return search_figure(searches.to_pandas(), task)
-
-
-def draw_origins(effects: pa.Table, options: ReportOptions) -> go.Figure:
-    """Domain minus generic, a row for each method and dimension."""
-    return origins_figure(of_factor(effects, statistics.CORPUS), level=options.level)
-
-
-def draw_doses(effects: pa.Table, task: str) -> go.Figure:
-    """What spoilt training text costs, by dose."""
-    return dose_figure(of_factor(effects, SPOILING), task)
-
-
-def draw_factors(factor_effects: pa.Table, options: ReportOptions) -> go.Figure:
-    """One level of a factor minus another, on average over the rest of the grid."""
-    return factors_figure(overall_effects(factor_effects.to_pandas()), level=options.level)
-
-
-def draw_word_map(word_map: pa.Table) -> go.Figure:
-    """Words in two dimensions, a panel for each embedding."""
-    return word_map_figure(word_map.to_pandas())
-
-
-def write_page(parameters: Mapping[str, Any], **parts: Any) -> str:
-    """Write the report, as one page.
-
-    ``parts``: tables of the report by their name, the scores of all origins, corpora, and figures.
-    """
-    scores = {name: part for name, part in parts.items() if name.endswith("_scores")}
-    corpora = {name.removeprefix("corpus_"): part for name, part in parts.items() if name.startswith("corpus_")}
-    stored = {name: parts[name].to_pandas() for name in STORED}
-    tables = ReportTables(**stored, **gathered_tables(cells_of(parameters["embeddings"]), scores, corpora))
-    figures = {name.removesuffix("_figure"): part for name, part in parts.items() if name.endswith("_figure")}
-    return render_report(tables, describe_run(parameters), figures=figures)
-
-
-def gathered_tables(
-    grid: Sequence[EmbeddingSpec], scores: Mapping[str, Tables], corpora: Mapping[str, TokenCorpus]
-) -> dict[str, pd.DataFrame]:
-    """Put together those tables of the report that no dataset holds."""
-    neighbours, facts = of_all_tasks(scores, "neighbours"), embedding_facts(grid)
-    pairs = comparable(list(neighbours["embedding"].unique()), facts, matched_pairs(grid))
-    shared = overlaps(neighbours[~neighbours["probe"]], list(zip(pairs["first"], pairs["second"], strict=True)))
-    trained = trained_embeddings(of_all_tasks(scores, "cells"))
-    return {
-        "checks": of_all_tasks(scores, "checks"),
-        "neighbours": neighbours,
-        "overlaps": shared.merge(pairs, on=["first", "second"], validate="one_to_one"),
-        "confusions": of_all_tasks(scores, "confusions"),
-        "embeddings": trained.merge(facts, on="embedding", how="left"),
-        "corpora": pd.DataFrame([corpus_row(name, corpus) for name, corpus in corpora.items()], columns=list(CORPORA)),
-    }
-
-
-def describe_run(parameters: Mapping[str, Any]) -> Run:
-    """Say what is needed to repeat a run."""
-    use_case = parameters["use_case"]
-    state = git_state(project_path())
-    tasks = {name: TaskDefinition.model_validate(parameters["tasks"][name]) for name in parameters["grid"]["tasks"]}
-    methods = {cell.method for cell in cells_of(parameters["embeddings"])}
-    return Run(
-        use_case=use_case,
-        level=ReportOptions.model_validate(parameters["report"]).level,
-        command="kedro run" if use_case == "base" else f"kedro run --env {use_case}",
-        created=datetime.now().astimezone().isoformat(timespec="seconds"),
-        git_commit=state.get("git_commit") or "",
-        dirty=state.get("git_dirty") == "true",
-        versions=versions(),
-        seed=parameters["seed"],
-        probe_words=list(DiagnosisOptions.model_validate(parameters["diagnosis"]).probe_words),
-        tracking_uri=tracking_uri(),
-        tasks={
-            name: {
-                "kind": task.kind,
-                "definition": task.reading.model_dump(mode="json", exclude_defaults=True),
-                "evaluation": task.evaluation.model_dump(mode="json"),
-            }
-            for name, task in tasks.items()
-        },
-        methods={name: options for name, options in parameters["methods"].items() if name in methods},
-    )
-
-
 def derivations(facts: pd.DataFrame) -> dict[str, list[tuple[str, str]]]:
     """Embeddings that were made from another one, or like it from worse text, each with that one, by how."""
     made = facts[facts["base"].notna() & (facts["derivation"] != RESAMPLING)]
@@ -361,26 +234,6 @@ def derivations(facts: pd.DataFrame) -> dict[str, list[tuple[str, str]]]:
         str(factor): list(zip(rows["embedding"], rows["base"], strict=True))
         for factor, rows in made.groupby("derivation", sort=False)
     }
-
-
-def comparable(known: Sequence[str], facts: pd.DataFrame, pairs: Iterable[tuple[str, str]] = ()) -> pd.DataFrame:
-    """Pair embeddings that differ in one thing alone, with the columns ``first``, ``second``, ``differs_in`` and ``of``.
-
-    An embedding and its repetitions, on other seeds or samples; two such samples; and ``pairs`` of two corpora.
-    """
-    rows = facts.set_index("embedding", drop=False).reindex(list(known)).dropna(subset="embedding").to_dict("records")
-    seeds = [(row["family"], row["embedding"], SEED) for row in rows if row["family"] != row["embedding"]]
-    sampled = [row for row in rows if row["derivation"] == RESAMPLING]
-    samples = [(row["base"], row["embedding"], SAMPLE) for row in sampled]
-    between = [
-        (one["embedding"], other["embedding"], SAMPLES, one["base"])
-        for one, other in combinations(sampled, 2)
-        if one["base"] == other["base"]
-    ]
-    twins = [(*pair, OTHER_CORPUS, pair[0]) for pair in pairs]
-    found = [*((*each, each[0]) for each in (*seeds, *samples)), *between, *twins]
-    table = pd.DataFrame(found, columns=["first", "second", "differs_in", "of"])
-    return table[table[["first", "second", "of"]].isin(set(known)).all(axis=1)].reset_index(drop=True)
 
 
 def designs_on(scores: TaskScores, metric: str, cells: Sequence[EmbeddingSpec]) -> list[factorial.Design]:
@@ -397,56 +250,3 @@ def designs_on(scores: TaskScores, metric: str, cells: Sequence[EmbeddingSpec]) 
     return factorial.designs_of(
         factors, scores.metrics[metric][:, columns], scores.groups, np.array(columns, dtype=np.int64)
     )
-
-
-def of_factor(effects: pa.Table, factor: str) -> pd.DataFrame:
-    """The effects of one factor."""
-    table: pd.DataFrame = effects.filter(pc.equal(effects["factor"], factor)).to_pandas()
-    return table
-
-
-def trained_embeddings(cells: pd.DataFrame) -> pd.DataFrame:
-    """One row per embedding that was trained or loaded, with what that cost."""
-    axes = ["embedding", "origin", "method", "dim", "corpus_tokens", "vocabulary", "options"]
-    costs = ["train_seconds", "peak_rss_bytes", "bytes", "final_loss"]
-    return cells[cells["vocabulary"].notna()].drop_duplicates("embedding")[axes + costs].reset_index(drop=True)
-
-
-def corpus_row(name: str, corpus: TokenCorpus) -> dict[str, Any]:
-    """Size and fingerprint of a corpus."""
-    return {
-        "corpus": name,
-        "documents": corpus.n_documents,
-        "sentences": corpus.n_sentences,
-        "tokens": corpus.n_tokens,
-        "vocabulary": corpus.manifest["n_types"],
-        "held_out_sentences_removed": corpus.n_held_out_sentences,
-        "fingerprint": corpus.fingerprint,
-    }
-
-
-TASK_FIGURES = ("leaderboard", "dimension", "methods", "cost", "bytes")
-"""What `draw_task` draws, in this order."""
-
-
-def item_scores_of(scores: Mapping[str, Tables]) -> pa.Table:
-    """The item scores of all embeddings, one below the other: millions of rows, which pandas would copy."""
-    return pa.concat_tables([tables["item_scores"] for tables in scores.values()])
-
-
-def training_draws_of(scores: Mapping[str, Tables]) -> pa.Table:
-    """Scores by probes that learnt from resamples of the training labels, of all embeddings."""
-    found = [tables["training_draws"] for tables in scores.values() if "training_draws" in tables]
-    return pa.concat_tables([TRAINING_DRAWS.empty_table(), *found])
-
-
-def of_all_tasks(scores: Mapping[str, Tables], name: str) -> pd.DataFrame:
-    """The table of that name of every task, one below the other."""
-    whole: pd.DataFrame = pd.concat([tables[name].to_pandas() for tables in scores.values()], ignore_index=True)
-    return whole
-
-
-def primary_metrics(scores: Mapping[str, Tables]) -> dict[str, str]:
-    """The metric that each task is judged by."""
-    cells = of_all_tasks(scores, "cells").drop_duplicates("task")
-    return {task: PRIMARY[kind] for task, kind in zip(cells["task"], cells["kind"], strict=True)}

@@ -15,7 +15,7 @@ from kedro.pipeline import Pipeline, node, pipeline
 from kedro.pipeline.node import Node
 
 from emb_pipeline.experiment.model import Experiment
-from emb_pipeline.pipelines.report import nodes
+from emb_pipeline.pipelines.report import figures, nodes, page
 from emb_pipeline.pipelines.timed import REQUEST_TIMES, last_timed
 from emb_pipeline.provenance.freshness import AGGREGATE
 from emb_pipeline.tasks.registry import KINDS, Kind
@@ -27,29 +27,14 @@ def build(experiment: Experiment) -> Pipeline:
     """The report stage of an experiment."""
     scores = {f"{origin}_scores": f"{origin}.scores" for origin in experiment.origins}
     tasks = {f"task_{task}": f"tasks@{task}" for task in experiment.tasks}
-    figures = [
-        step for task, kind in experiment.tasks.items() for step in _figures(task, KINDS[kind], task in experiment.curves)
-    ]
-    steps = [
-        *_tables(scores, tasks),
-        *figures,
-        node(nodes.draw_origins, ["effects", "params:report"], "origins_figure", name="draw_origins"),
-        node(nodes.draw_factors, ["factor_effects", "params:report"], "factors_figure", name="draw_factors"),
-        node(nodes.draw_word_map, "word_map", "word_map_figure", name="draw_word_map"),
-        *(
-            node(
-                nodes.draw_doses, ["effects", f"params:tasks.{task}.name"], f"{task}_dose_figure", name=f"draw_{task}_doses"
-            )
-            for task in experiment.spoilt_on
-        ),
-    ]
+    steps = [*_tables(scores, tasks), *_figures(experiment)]
     drawn = [name for step in steps for name in step.outputs if name != "claims"]
     corpora = {f"corpus_{corpus}": f"corpora@{corpus}" for corpus in experiment.corpora}
     decided = {name: name for name in ("decision", "relaxations", "sizes", "vector_search")}
     shown = [*drawn, *decided, "joint_choice", *scores, *corpora, "parameters"]
-    page = node(nodes.write_page, {name: name for name in shown}, "report_page", name="write_page")
+    writing = node(page.write_page, {name: name for name in shown}, "report_page", name="write_page")
     return pipeline(
-        [*steps, page],
+        [*steps, writing],
         namespace=STAGE,
         inputs={
             "audits": "tasks@audit",
@@ -62,7 +47,7 @@ def build(experiment: Experiment) -> Pipeline:
             **corpora,
         },
         outputs={*drawn, "report_page"},
-        parameters=_parameters([*steps, page]),
+        parameters=_parameters([*steps, writing]),
         tags=[STAGE, AGGREGATE],
     )
 
@@ -121,15 +106,31 @@ def _tables(scores: Mapping[str, str], tasks: Mapping[str, str]) -> list[Node]:
     ]
 
 
-def _figures(task: str, kind: Kind, has_curve: bool) -> list[Node]:
+def _figures(experiment: Experiment) -> list[Node]:
+    of_tasks = [
+        step
+        for task, kind in experiment.tasks.items()
+        for step in _figures_of(task, KINDS[kind], task in experiment.curves, task in experiment.spoilt_on)
+    ]
+    return [
+        *of_tasks,
+        node(figures.draw_origins, ["effects", "params:report"], "origins_figure", name="draw_origins"),
+        node(figures.draw_factors, ["factor_effects", "params:report"], "factors_figure", name="draw_factors"),
+        node(figures.draw_word_map, "word_map", "word_map_figure", name="draw_word_map"),
+    ]
+
+
+def _figures_of(task: str, kind: Kind, has_curve: bool, is_corrupted: bool) -> list[Node]:
     name = f"params:tasks.{task}.name"
-    drawn = [f"{task}_{figure}_figure" for figure in nodes.TASK_FIGURES]
-    steps = [node(nodes.draw_task, ["leaderboard", name, "audit"], drawn, name=f"draw_{task}")]
+    drawn = [f"{task}_{figure}_figure" for figure in figures.TASK_FIGURES]
+    steps = [node(figures.draw_task, ["leaderboard", name, "audit"], drawn, name=f"draw_{task}")]
     if has_curve:
         of_curve = ["learning_curves", name, f"params:tasks.{task}.kind"]
-        steps.append(node(nodes.draw_learning_curve, of_curve, f"{task}_curve_figure", name=f"draw_{task}_curve"))
+        steps.append(node(figures.draw_learning_curve, of_curve, f"{task}_curve_figure", name=f"draw_{task}_curve"))
     if "search" in kind.needs:
-        steps.append(node(nodes.draw_search, ["vector_search", name], f"{task}_search_figure", name=f"draw_{task}_search"))
+        steps.append(node(figures.draw_search, ["vector_search", name], f"{task}_search_figure", name=f"draw_{task}_search"))
+    if is_corrupted:
+        steps.append(node(figures.draw_doses, ["effects", name], f"{task}_dose_figure", name=f"draw_{task}_doses"))
     return steps
 
 
