@@ -54,7 +54,7 @@ def simulated(world: str, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
     better = WORLDS[world]
     tasks, designs, curves = [], {}, {}
     factors = pd.DataFrame(GRID, columns=["corpus", "method", "dim"])
-    cells = [{"origin": name.split(".")[0], "method": name, "dim": 50, "seed": 0} for name in NAMES]
+    cells = [{"origin": name.split(".")[0], "method": name, "dim": 50, "seed": 0, "family": name} for name in NAMES]
     for task in TASKS:
         chances = np.clip(rng.beta(2, 1, size=(N_ITEMS, 1)) + better, 0, 1)
         right = (rng.random((N_ITEMS, len(NAMES))) < chances).astype(np.float64)

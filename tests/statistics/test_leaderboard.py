@@ -104,7 +104,7 @@ def _row(table: pd.DataFrame, **wanted: object) -> pd.Series:
 
 
 def test_the_leaderboard_has_the_columns_that_scripts_rely_on(item_scores: pd.DataFrame, cells: pd.DataFrame) -> None:
-    table = leaderboard(item_scores, cells, PRIMARY, RESAMPLING, use_case="tiny")
+    table = leaderboard(item_scores, cells, PRIMARY, RESAMPLING, use_case="tiny", lower_is_better=("log_loss",))
     assert table.columns.tolist() == list(LEADERBOARD)
     assert pa.Table.from_pandas(table).num_rows == len(table) == 4 * 2 + 2
     assert set(table["use_case"]) == {"tiny"}
@@ -112,7 +112,7 @@ def test_the_leaderboard_has_the_columns_that_scripts_rely_on(item_scores: pd.Da
 
 
 def test_values_intervals_and_costs_belong_to_their_cell(item_scores: pd.DataFrame, cells: pd.DataFrame) -> None:
-    table = leaderboard(item_scores, cells, PRIMARY, RESAMPLING, use_case="tiny")
+    table = leaderboard(item_scores, cells, PRIMARY, RESAMPLING, use_case="tiny", lower_is_better=("log_loss",))
     row = _row(table, task="topic", metric="accuracy", embedding="domain.word2vec_100")
     assert row["value"] == pytest.approx(_right(0.9, 1).mean())
     assert row["ci_low"] < row["value"] < row["ci_high"]
@@ -121,7 +121,7 @@ def test_values_intervals_and_costs_belong_to_their_cell(item_scores: pd.DataFra
 
 
 def test_the_primary_metric_and_the_best_embedding_come_first(item_scores: pd.DataFrame, cells: pd.DataFrame) -> None:
-    table = leaderboard(item_scores, cells, PRIMARY, RESAMPLING, use_case="tiny")
+    table = leaderboard(item_scores, cells, PRIMARY, RESAMPLING, use_case="tiny", lower_is_better=("log_loss",))
     topic = table[table["task"] == "topic"]
     assert topic["primary"].tolist() == [True] * 4 + [False] * 4
     assert topic["value"].head(4).is_monotonic_decreasing
@@ -129,7 +129,7 @@ def test_the_primary_metric_and_the_best_embedding_come_first(item_scores: pd.Da
 
 
 def test_letters_tell_what_differs_and_a_is_best(item_scores: pd.DataFrame, cells: pd.DataFrame) -> None:
-    table = leaderboard(item_scores, cells, PRIMARY, RESAMPLING, use_case="tiny")
+    table = leaderboard(item_scores, cells, PRIMARY, RESAMPLING, use_case="tiny", lower_is_better=("log_loss",))
     accuracy = table[(table["task"] == "topic") & table["primary"]].set_index("embedding")["letters"]
     assert accuracy["task.tfidf"] == "a" and accuracy["generic.word2vec_100"] == "b"
     assert accuracy["domain.word2vec_100"] == accuracy["domain.again"] == "a"
@@ -246,7 +246,8 @@ def test_a_metric_without_item_scores_has_a_row_without_interval_and_letters(
 ) -> None:
     slow = [{**row, "metric": "latency_ms_p50", "value": 1.0 + place} for place, row in enumerate(cells.to_dict("records"))]
     known = cells[cells["task"] == "topic"].assign(metric="accuracy", value=0.5)  # it has item scores: no second row
-    table = leaderboard(item_scores, pd.concat([known, pd.DataFrame(slow)]), PRIMARY, RESAMPLING, use_case="tiny")
+    rows, lower = pd.concat([known, pd.DataFrame(slow)]), ("latency_ms_p50",)
+    table = leaderboard(item_scores, rows, PRIMARY, RESAMPLING, use_case="tiny", lower_is_better=lower)
     without = leaderboard(item_scores, cells, PRIMARY, RESAMPLING, use_case="tiny")
     added = table[table["metric"] == "latency_ms_p50"]
     assert len(added) == len(cells.drop_duplicates(["task", "embedding"])) and len(table) == len(without) + len(added)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -21,7 +21,7 @@ from emb_pipeline.statistics.intervals.bootstrap import (
 )
 from emb_pipeline.statistics.intervals.metric_ranges import largest_difference, range_of
 from emb_pipeline.statistics.resampling import Resampling
-from emb_pipeline.statistics.score_tables import LOWER_IS_BETTER, Scores, TaskScores, framed, task_scores
+from emb_pipeline.statistics.score_tables import Scores, TaskScores, framed, task_scores
 
 LEADERBOARD = {
     "use_case": "string",
@@ -107,6 +107,7 @@ def leaderboard(
     claims: pd.DataFrame | None = None,
     failed: pd.DataFrame | None = None,
     training_draws: pa.Table | None = None,
+    lower_is_better: Collection[str] = (),
 ) -> pd.DataFrame:
     """One row per cell and metric: value, interval, letters, cost.
 
@@ -133,6 +134,8 @@ def leaderboard(
         Cells that could not be evaluated: embedding, origin, method, dim, tuned, seed, task, kind and reason.
     training_draws : Table, optional
         Of probes on resamples of the training labels (`task_scores`): intervals and tests then hold other labels, too.
+    lower_is_better : collection of str
+        Metrics of which the lowest value is the best.
 
     Returns
     -------
@@ -160,7 +163,10 @@ def leaderboard(
         kind_of_task = next((row["kind"] for (task, _), row in known.items() if task == scores.task), None)
         for metric, (values, resampled) in with_scores.items():
             is_primary = metric == primary_metrics.get(str(kind_of_task))
-            letters = _letters(scores, metric, chosen, claims, is_primary) if metric in scores.metrics else {}
+            lower_first = metric in lower_is_better
+            letters = {}
+            if metric in scores.metrics:
+                letters = _letters(scores, metric, chosen, claims, is_primary=is_primary, lower_first=lower_first)
             for column, (embedding, axes) in enumerate(zip(scores.embeddings, scores.cells, strict=True)):
                 if (scores.task, embedding) not in known:
                     raise ValueError(f"{scores.task}: {embedding} has item scores but no row among the cells")
@@ -191,7 +197,7 @@ def leaderboard(
             not row["primary"],
             row["metric"],
             bool(pd.isna(row["value"])),
-            -_merit(row["metric"], row["value"]),
+            row["value"] if row["metric"] in lower_is_better else -row["value"],
             row["embedding"],
         )
     )
@@ -349,10 +355,17 @@ def _metrics(scores: TaskScores, metrics: Mapping[str, str] | None) -> list[str]
 
 
 def _letters(
-    scores: TaskScores, metric: str, resampling: Resampling, claims: pd.DataFrame | None, is_primary: bool
+    scores: TaskScores,
+    metric: str,
+    resampling: Resampling,
+    claims: pd.DataFrame | None,
+    *,
+    is_primary: bool,
+    lower_first: bool,
 ) -> dict[str, str]:
     names, means = list(scores.families), scores.family_means(metric)
-    merits = np.asarray(_merit(metric, means.mean(axis=0)))
+    values = means.mean(axis=0)
+    merits = -values if lower_first else values
     pairs = list(combinations(names, 2))
     if claims is not None and is_primary:
         adjusted = pair_tests(claims, scores.task, pairs).p_adjusted
@@ -389,7 +402,3 @@ def _resampled_values(scores: TaskScores, resampling: Resampling) -> dict[str, t
             number = scores.numbers_of_units(metric)
             by_metric[metric] = keep_in_range(values[metric], of_metric, range_of(metric), n_groups=number)
     return {metric: (values[metric], by_metric[metric]) for metric in by_metric}
-
-
-def _merit(metric: str, value: np.ndarray | float) -> np.ndarray | float:
-    return -value if metric in LOWER_IS_BETTER else value

@@ -19,7 +19,6 @@ from emb_pipeline.statistics.resampling import group_sums
 
 REQUIRED = ("origin", "method", "dim", "tuned", "seed", "task", "label_fraction", "unit_id", "group_id", "metric", "value")
 Scores: TypeAlias = pd.DataFrame | pa.Table | Iterable[pa.Table]
-LOWER_IS_BETTER = frozenset({"log_loss", "latency_ms_p50", "latency_ms_p95", "latency_ms_p99"})
 
 _CODES = ("label", "prediction")
 

@@ -140,6 +140,12 @@ def metric_named(name: str) -> Metric:
     return next(iter(found), Metric(name, name.replace("_", " "), percent=False))
 
 
+def lower_metrics() -> list[str]:
+    """List the metrics of which the lowest value is the best."""
+    every = [*(metric for kind in KINDS.values() for metric in kind.metrics), *LATENCIES]
+    return [metric.name for metric in every if not metric.higher_is_better]
+
+
 def _load(place: str) -> Any:
     module, _, name = place.partition(":")
     return getattr(import_module(f"emb_pipeline.tasks.{module}"), name)

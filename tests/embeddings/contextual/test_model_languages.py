@@ -54,6 +54,7 @@ def test_the_language_goes_from_the_model_to_whatever_is_made_from_it(tiny_trans
     training["tags"] = {"provenance": encoder.provenance}
     record = {
         "embedding": "pretrained.e5",
+        "family": "pretrained.e5",
         "task": "t",
         "kind": "retrieval",
         "dim": 16,

@@ -24,7 +24,10 @@ def _task(name: str, means: np.ndarray, n: int = 400, noise: float = 0.0, seed: 
     units = rng.normal(0, 0.2 if noise else 0.0, size=(n, 1))
     scores = means + units + noise * rng.normal(size=(n, len(means)))
     embeddings = [f"{corpus}.{method}_50" + (f"_seed{number}" if number else "") for corpus, method, number in CELLS]
-    cells = [{"origin": corpus, "method": method, "dim": 50, "seed": number} for corpus, method, number in CELLS]
+    cells = [
+        {"origin": corpus, "method": method, "dim": 50, "seed": number, "family": f"{corpus}.{method}_50"}
+        for corpus, method, number in CELLS
+    ]
     return TaskScores(name, embeddings, cells, np.arange(n), {"accuracy": scores}, None, None)
 
 
