@@ -17,7 +17,7 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.experiment.build import experiment_from
 from emb_pipeline.experiment.expand import expand_grid
 from emb_pipeline.experiment.model import CorpusOptions, Folders
-from emb_pipeline.hooks import FailedCellsError
+from emb_pipeline.hooks.failed_cells import FailedCellsError
 from emb_pipeline.pipelines.ingest.nodes import tokenise_corpus
 from emb_pipeline.text.held_out import HELD_OUT
 

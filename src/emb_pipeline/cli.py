@@ -13,7 +13,7 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.validation.exceptions import ParameterValidationError
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.hooks import ACCEPT_STALE
+from emb_pipeline.hooks.freshness import ACCEPT_STALE
 from emb_pipeline.redaction import redact
 
 TRACEBACKS = logging.getLogger("emb_pipeline.tracebacks")

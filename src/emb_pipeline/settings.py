@@ -4,8 +4,8 @@ import logging
 import os
 import warnings
 
+from emb_pipeline import hooks
 from emb_pipeline.config import ExperimentConfigLoader, in_project, tracking_uri, vector_store
-from emb_pipeline.hooks import ActiveProject, Console, FailedCells, FirstRows, Freshness, ParentRun, Requirements
 from emb_pipeline.redaction import redact_logs
 
 # Progress bars of libraries would fill the log of a run; who wants them sets TQDM_DISABLE=0.
@@ -20,8 +20,7 @@ warnings.filterwarnings("ignore", message=r"register_new_resolver\(\) is depreca
 # Namespaced names with dots are what our mappings are made of.
 warnings.filterwarnings("ignore", message="One or more dataset names contain '.' characters")
 
-# Hooks run last-in-first-out: the active project is remembered before anything asks for it.
-HOOKS = (FailedCells(), Console(), ParentRun(), FirstRows(), Freshness(), Requirements(), ActiveProject())
+HOOKS = hooks.HOOKS
 
 # Tracking is our own (docs/decisions/0002-own-tracking.md); nothing reports usage to anybody.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow", "kedro-telemetry", "kedro-viz")

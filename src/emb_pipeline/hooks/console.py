@@ -1,0 +1,47 @@
+"""The hook that prints the last lines of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.hooks import hook_impl
+
+from emb_pipeline.config import active_environment, active_parameters, in_project, tracking_uri
+from emb_pipeline.redaction import redact
+
+
+class Console:
+    """Last lines of a run: the leaderboard, and where report, MLflow store and graph are."""
+
+    @hook_impl
+    def after_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
+        """Print them, if the run made a leaderboard; if it made a decision, that before them."""
+        made = pipeline.all_outputs()
+        if not {"leaderboard", "decision"} & made:
+            return
+        from rich.console import Console as Terminal
+
+        from emb_pipeline.reporting.console import decision_lines, failure_lines, leaderboard_table
+
+        terminal = Terminal(width=100)
+        if "leaderboard" in made:
+            terminal.print(leaderboard_table(catalog.load("leaderboard").to_pandas()))
+        if "failures" in made:
+            terminal.print(failure_lines(catalog.load("failures").to_pandas()))
+        if "decision" in made:
+            tables = (catalog.load(name).to_pandas() for name in ("decision", "relaxations", "report.joint_choice"))
+            terminal.print(decision_lines(*tables))
+        if "leaderboard" not in made:
+            return
+        use_case = active_parameters()["use_case"]
+        page = Path(in_project(f"data/08_reporting/{use_case}/latest/report.html"))
+        terminal.print(f"report   {page}", soft_wrap=True, highlight=False)
+        terminal.print(
+            f"runs     mlflow ui --backend-store-uri {redact(tracking_uri())}   (http://127.0.0.1:5000)",
+            soft_wrap=True,
+            highlight=False,
+        )
+        environment = active_environment()
+        viz = f"kedro viz run --env {environment}" if environment else "kedro viz run"
+        terminal.print(f"graph    {viz}   (http://127.0.0.1:4141)", soft_wrap=True, highlight=False)

@@ -1,0 +1,88 @@
+"""The hook that refuses stale results, and holds the lock of the use case while a run makes new ones."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+from kedro.framework.hooks import hook_impl
+
+from emb_pipeline.config import active_parameters, project_path
+from emb_pipeline.hooks.command import format_kedro_command
+from emb_pipeline.hooks.one_run import hold_use_case
+
+ACCEPT_STALE = "EMB_PIPELINE_ACCEPT_STALE"
+"""Environment variable with the reason to use stale results as they are; ``kedro run --accept-stale`` sets it."""
+
+
+class Freshness:
+    """Refuses to reuse results that other parameters, code, files or inputs made; one run per use case at a time."""
+
+    def __init__(self) -> None:
+        self._lock = ExitStack()
+        self._thread: int | None = None
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Any, catalog: Any) -> None:
+        """Stop with the list of stale results; otherwise note the fingerprint of everything that this run makes."""
+        parameters = active_parameters()
+        if self._thread == threading.get_ident():
+            self._free()  # an earlier session of this thread was interrupted
+        try:
+            self._lock.enter_context(hold_use_case(project_path(), parameters["use_case"], format_kedro_command(run_params)))
+            self._thread = threading.get_ident()
+            _prepare_results(run_params, pipeline, catalog, parameters)
+        except BaseException:
+            self._free()
+            raise
+
+    @hook_impl(wrapper=True)
+    def after_pipeline_run(self) -> Iterator[None]:
+        """Let the next run of the use case start, once all else that follows a run is done."""
+        try:
+            yield
+        finally:
+            self._free()
+
+    @hook_impl(wrapper=True)
+    def on_pipeline_error(self) -> Iterator[None]:
+        """Let the next run of the use case start."""
+        try:
+            yield
+        finally:
+            self._free()
+
+    def _free(self) -> None:
+        self._lock.close()
+        self._thread = None
+
+
+def _prepare_results(run_params: dict[str, Any], pipeline: Any, catalog: Any, parameters: dict[str, Any]) -> None:
+    from kedro.framework.project import pipelines
+
+    from emb_pipeline.provenance import freshness
+    from emb_pipeline.provenance.raw_files import FileHashes
+
+    whole = pipelines["__default__"] + pipeline
+    command = format_kedro_command({name: run_params.get(name) for name in ("env", "runtime_params", "runner")})
+    freshness.refuse_missing_inputs(pipeline, catalog, command)
+    ledger = freshness.Ledger(project_path() / "data" / "06_models" / parameters["use_case"] / "recipes")
+    remembered = project_path() / "data" / "02_intermediate"
+    code = freshness.code_graph(store=remembered / ".code_summaries.json")
+    hashes = FileHashes(remembered / ".file_hashes.json")
+    recipes = freshness.recipes(whole, parameters, code=code, hashes=hashes)
+    code.keep()
+    hashes.keep()
+    freshness.prepare(
+        pipeline,
+        catalog,
+        recipes,
+        ledger,
+        only_missing=bool(run_params.get("only_missing_outputs")),
+        command=command,
+        whole=whole,
+        accept=os.environ.get(ACCEPT_STALE, "").strip(),
+    )
