@@ -28,7 +28,7 @@ def bare_run(env: str) -> None:
     from kedro.framework.project import configure_project, pipelines
     from kedro.framework.session import KedroSession
 
-    from emb_pipeline.provenance.freshness import _made_as
+    from emb_pipeline.provenance.node_fingerprints import find_output
 
     configure_project("emb_pipeline")
     with KedroSession.create(project_path=Path.cwd(), env=env) as session:
@@ -41,7 +41,7 @@ def bare_run(env: str) -> None:
                 for part in name.removeprefix("params:").split("."):
                     value = value[part] if isinstance(value, Mapping) else getattr(value, part)
                 store[name] = value
-        values = {name: store[_made_as(name, store)] for name in node.inputs}
+        values = {name: store[find_output(name, store)] for name in node.inputs}
         for name, value in node.run(values).items():
             store[name] = _as_loaded(value)
 

@@ -313,7 +313,7 @@ def test_changes_of_code_and_files_are_noticed_and_the_command_in_the_message_wo
     reason, before = "one sign of one text, and nothing else", cell.stat().st_mtime_ns
     accepted = run_kedro("--env", "tiny", "--only-missing-outputs", "--accept-stale", reason)
     assert reason in " ".join(accepted.stdout.split())
-    entry = json.loads((finished / "data/06_models/tiny/recipes/topic.examples.json").read_text())
+    entry = json.loads((finished / "data/06_models/tiny/fingerprints/topic.examples.json").read_text())
     assert entry["accepted"]["reason"] == reason and cell.stat().st_mtime_ns == before
     assert "<!-- another template -->" in page.read_text(encoding="utf-8")
 

@@ -22,7 +22,8 @@ from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment.build import experiment_from
 from emb_pipeline.pipelines import decide, diagnose, evaluate, fine_tune, ingest, measure, report, train
 from emb_pipeline.provenance import code_fingerprint
-from emb_pipeline.provenance.freshness import code_graph, recipes
+from emb_pipeline.provenance.node_fingerprints import fingerprint_results
+from emb_pipeline.provenance.package_code import build_code_graph
 from emb_pipeline.provenance.raw_files import FileHashes
 
 FOLDERS = {"scratch": "scratch", "encodings": "encodings", "models": "models"}
@@ -30,15 +31,17 @@ FOLDERS = {"scratch": "scratch", "encodings": "encodings", "models": "models"}
 
 @dataclass
 class State:
-    """A use case with its code: what a recipe follows from."""
+    """A use case with its code: what a fingerprint follows from."""
 
     root: Path
     code: Path
     parameters: dict[str, Any]
 
-    def recipes(self) -> dict[str, str]:
-        graph = code_graph(self.code, self.root / "summaries.json")
-        made = recipes(pipeline_of(json.dumps(self.parameters)), self.parameters, code=graph, hashes=FileHashes())
+    def fingerprints(self) -> dict[str, str]:
+        graph = build_code_graph(self.code, self.root / "summaries.json")
+        made = fingerprint_results(
+            pipeline_of(json.dumps(self.parameters)), self.parameters, code=graph, hashes=FileHashes()
+        )
         graph.keep()
         return dict(made)
 
@@ -69,7 +72,7 @@ def parameters_in(root: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def before(pristine: State) -> dict[str, str]:
-    return pristine.recipes()
+    return pristine.fingerprints()
 
 
 @pytest.fixture
@@ -104,7 +107,7 @@ def group_of(dataset: str) -> str | None:
 
 
 def stale_groups(before: Mapping[str, str], after: Mapping[str, str]) -> set[str]:
-    """Groups of which a dataset that is still made has another recipe; a group is stale as a whole or not at all."""
+    """Groups of which a dataset that is still made has another fingerprint; a group is stale as a whole or not at all."""
     verdicts: dict[str, set[bool]] = {}
     for name in before.keys() & after.keys():
         if group := group_of(name):
@@ -288,7 +291,7 @@ def test_a_change_makes_stale_what_follows_from_it_and_nothing_else(
 ) -> None:
     apply, expected = MATRIX[change]
     apply(state)
-    after = state.recipes()
+    after = state.fingerprints()
     if change in OF_ONE_CORPUS:
         before, after = ({name: each for name, each in made.items() if "generic" not in name} for made in (before, after))
     groups = {group for name in before.keys() & after.keys() if (group := group_of(name))}
@@ -305,20 +308,20 @@ def test_another_version_of_a_library_makes_stale_what_it_computes(
 ) -> None:
     installed = code_fingerprint.version_of
     monkeypatch.setattr(code_fingerprint, "version_of", lambda name: "0" if name == library else installed(name))
-    found = stale_groups(before, state.recipes())
+    found = stale_groups(before, state.fingerprints())
     if expected is None:  # gensim trains word2vec where the options ask for it; GloVe and the corpora never need it
         assert "vectors word2vec_8" in found and not found & {"corpora", "vectors glove_8", "examples topic"}
     else:
         assert found == set(expected)
 
 
-def test_recipes_are_the_same_in_another_folder_and_from_summaries_on_disk(
+def test_fingerprints_are_the_same_in_another_folder_and_from_summaries_on_disk(
     pristine: State, before: dict[str, str], tmp_path: Path
 ) -> None:
     shutil.copytree(pristine.root / "data", tmp_path / "data")
     shutil.copytree(pristine.root / "conf", tmp_path / "conf")
     elsewhere = State(tmp_path, pristine.code, parameters_in(tmp_path))
-    assert elsewhere.recipes() == before
-    assert elsewhere.recipes() == before  # from summaries
+    assert elsewhere.fingerprints() == before
+    assert elsewhere.fingerprints() == before  # from summaries
     (tmp_path / "summaries.json").write_text('{"of": 1}')
-    assert elsewhere.recipes() == before
+    assert elsewhere.fingerprints() == before

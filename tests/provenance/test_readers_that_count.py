@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from emb_pipeline.pipelines.ingest import nodes
-from emb_pipeline.provenance import freshness
-from emb_pipeline.provenance.code_fingerprint import Choice
+from emb_pipeline.provenance.package_code import build_code_graph, choose_entries
 
 CSV, JSON, PARQUET = (
     "readers.formats.delimited:DelimitedRows",
@@ -30,10 +29,7 @@ FORMATS = {
 def reached(node: Any, kind: str, reader: str) -> set[str]:
     """The formats whose code a node uses for a task of this kind, or a corpus, that is read with this reader."""
     named = {"method": set(), "kind": {kind} if kind else set(), "reader": {reader}}
-    entries = {target: tuple(sorted(names)) for target, names in freshness._readers_named(named).items()}
-    if kind:
-        entries[freshness._KINDS] = (kind,)
-    found = freshness.code_graph().reached(node, Choice(entries))
+    found = build_code_graph().reached(node, choose_entries(named))
     return FORMATS & {name.removeprefix("emb_pipeline.") for name in found}
 
 
@@ -66,8 +62,7 @@ def test_kinds_with_a_reader_of_the_same_name_do_not_share_code() -> None:
         ("extractive_qa", "extractive_qa.questions:read_squad", "retrieval.answers:read_squad"),
     ):
         named = {"method": set(), "kind": {kind}, "reader": {"squad"}}
-        chosen = {target: tuple(names) for target, names in freshness._readers_named(named).items()}
-        found = freshness.code_graph().reached(nodes.read_task, Choice({**chosen, freshness._KINDS: (kind,)}))
+        found = build_code_graph().reached(nodes.read_task, choose_entries(named))
         assert f"emb_pipeline.tasks.{own}" in found and f"emb_pipeline.tasks.{other}" not in found
 
 

@@ -63,26 +63,26 @@ class Freshness:
 def _prepare_results(run_params: dict[str, Any], pipeline: Any, catalog: Any, parameters: dict[str, Any]) -> None:
     from kedro.framework.project import pipelines
 
-    from emb_pipeline.provenance import freshness
+    from emb_pipeline.provenance.manifest import Manifest
+    from emb_pipeline.provenance.node_fingerprints import fingerprint_results
+    from emb_pipeline.provenance.package_code import build_code_graph
     from emb_pipeline.provenance.raw_files import FileHashes
+    from emb_pipeline.provenance.reuse import RunRequest, prepare_run, refuse_missing_inputs
 
     whole = pipelines["__default__"] + pipeline
-    command = format_kedro_command({name: run_params.get(name) for name in ("env", "runtime_params", "runner")})
-    freshness.refuse_missing_inputs(pipeline, catalog, command)
-    ledger = freshness.Ledger(project_path() / "data" / "06_models" / parameters["use_case"] / "recipes")
-    remembered = project_path() / "data" / "02_intermediate"
-    code = freshness.code_graph(store=remembered / ".code_summaries.json")
-    hashes = FileHashes(remembered / ".file_hashes.json")
-    recipes = freshness.recipes(whole, parameters, code=code, hashes=hashes)
-    code.keep()
-    hashes.keep()
-    freshness.prepare(
+    run = RunRequest(
         pipeline,
-        catalog,
-        recipes,
-        ledger,
-        only_missing=bool(run_params.get("only_missing_outputs")),
-        command=command,
+        command=format_kedro_command({name: run_params.get(name) for name in ("env", "runtime_params", "runner")}),
         whole=whole,
+        only_missing=bool(run_params.get("only_missing_outputs")),
         accept=os.environ.get(ACCEPT_STALE, "").strip(),
     )
+    refuse_missing_inputs(run, catalog)
+    manifest = Manifest.open(project_path() / "data" / "06_models" / parameters["use_case"])
+    remembered = project_path() / "data" / "02_intermediate"
+    code = build_code_graph(store=remembered / ".code_summaries.json")
+    hashes = FileHashes(remembered / ".file_hashes.json")
+    fingerprints = fingerprint_results(whole, parameters, code=code, hashes=hashes)
+    code.keep()
+    hashes.keep()
+    prepare_run(run, catalog, fingerprints, manifest)

@@ -86,7 +86,7 @@ class ParentRun:
 
 def _describe_run(run_params: dict[str, Any]) -> tuple[str, dict[str, str], dict[str, Any]]:
     """Give name, tags and configuration of a parent run."""
-    from emb_pipeline.provenance.freshness import git_state, versions
+    from emb_pipeline.provenance.environment import list_versions, read_git_state
 
     parameters = active_parameters()
     use_case = parameters["use_case"]
@@ -95,8 +95,8 @@ def _describe_run(run_params: dict[str, Any]) -> tuple[str, dict[str, str], dict
         "kedro_run_id": str(run_params.get("run_id") or run_params.get("session_id")),
         "kedro_command": format_kedro_command(run_params),
         "runner": find_runner_name(run_params),
-        **git_state(project_path()),
+        **read_git_state(project_path()),
     }
     if reason := os.environ.get(ACCEPT_STALE, "").strip():
         tags["accept_stale"] = reason
-    return f"{use_case}/{tags['kedro_run_id']}", tags, {"parameters": parameters, "versions": versions()}
+    return f"{use_case}/{tags['kedro_run_id']}", tags, {"parameters": parameters, "versions": list_versions()}

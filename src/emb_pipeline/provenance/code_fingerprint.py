@@ -49,7 +49,7 @@ class Target(NamedTuple):
     name: str
 
 
-class Fingerprint(NamedTuple):
+class CodeFingerprint(NamedTuple):
     """Hash of the code that a function uses, and versions of the libraries."""
 
     code: str
@@ -118,11 +118,11 @@ class CodeGraph:
             self._data.pop(name, None)
         self._summaries: dict[str, Summary] = {}
         self._stored = StoredSummaries(store, sorted(self._data))
-        self._fingerprints: dict[Any, Fingerprint] = {}
+        self._fingerprints: dict[Any, CodeFingerprint] = {}
         self._links: dict[Target, _Links] = {}
         self._meanings: dict[str, tuple[Target | None, str | None]] = {}
 
-    def fingerprint(self, function: Callable[..., Any], choice: Choice = NOTHING_CHOSEN) -> Fingerprint:
+    def fingerprint(self, function: Callable[..., Any], choice: Choice = NOTHING_CHOSEN) -> CodeFingerprint:
         """Compute the fingerprint of all code and libraries that a function uses."""
         function = getattr(function, "func", function)  # of a partial
         root = Target(function.__module__, function.__qualname__.partition(".")[0])
@@ -134,7 +134,7 @@ class CodeGraph:
             files = (hashlib.sha256(self._data[name].read_bytes()).hexdigest() for name in walk.data)
             code = hashlib.sha256("\n".join(sorted([*walk.digests, *files])).encode()).hexdigest()
             versions = {name: version for name in sorted(walk.libraries) if (version := version_of(name))}
-            self._fingerprints[key] = Fingerprint(code, versions)
+            self._fingerprints[key] = CodeFingerprint(code, versions)
         return self._fingerprints[key]
 
     def reached(self, function: Callable[..., Any], choice: Choice = NOTHING_CHOSEN) -> set[str]:

@@ -25,7 +25,7 @@ from emb_pipeline.pipelines.facts import cells_of, pretrained_languages
 from emb_pipeline.pipelines.report.gathering import item_scores_of, of_all_tasks, primary_metrics, training_draws_of
 from emb_pipeline.pipelines.report.nodes import ReportOptions
 from emb_pipeline.pipelines.stored import stored_encoder
-from emb_pipeline.provenance.freshness import versions
+from emb_pipeline.provenance.environment import list_versions
 from emb_pipeline.statistics.decision.decide import (
     CANDIDATES,
     JOINT_CHOICE,
@@ -200,7 +200,7 @@ def export_chosen(
             "kind": definition.kind,
             "method": cell.method,
             **details_of(model.encoder),
-            "versions": versions(),
+            "versions": list_versions(),
         }
         others = table[(table["task"] == row["task"]) & ~table["chosen"]]
         bundles[row["task"]] = Bundle(model, facts, embedding_card(facts, cell.options.model_dump(mode="json"), others))

@@ -13,7 +13,7 @@ from kedro.pipeline import Pipeline, node, pipeline
 from emb_pipeline.experiment.model import Experiment
 from emb_pipeline.pipelines.decide import nodes
 from emb_pipeline.pipelines.timed import NAMESPACE, REQUEST_TIMES, last_timed
-from emb_pipeline.provenance.freshness import AGGREGATE
+from emb_pipeline.provenance.reuse import AGGREGATE
 
 STAGE, EXPORT = "decide", "deploy"
 PARAMETERS = {"options": "params:decision", "report": "params:report", "embeddings": "params:embeddings"}

@@ -18,7 +18,7 @@ from kedro.pipeline import Pipeline, node, pipeline
 from emb_pipeline.experiment.model import EmbeddingSpec, Experiment
 from emb_pipeline.pipelines.diagnose.pipeline import diagnosed_origins
 from emb_pipeline.pipelines.evaluate import nodes
-from emb_pipeline.provenance.freshness import AGGREGATE
+from emb_pipeline.provenance.reuse import AGGREGATE
 from emb_pipeline.tasks.registry import KINDS
 
 STAGE = "evaluate"

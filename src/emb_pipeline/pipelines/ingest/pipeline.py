@@ -16,7 +16,7 @@ from kedro.pipeline import Pipeline, node, pipeline
 
 from emb_pipeline.experiment.model import Experiment
 from emb_pipeline.pipelines.ingest import nodes
-from emb_pipeline.provenance.freshness import AGGREGATE
+from emb_pipeline.provenance.reuse import AGGREGATE
 
 STAGE = "ingest"
 

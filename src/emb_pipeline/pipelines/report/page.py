@@ -24,7 +24,7 @@ from emb_pipeline.pipelines.report.gathering import (
     of_all_tasks,
 )
 from emb_pipeline.pipelines.report.nodes import ReportOptions
-from emb_pipeline.provenance.freshness import git_state, versions
+from emb_pipeline.provenance.environment import list_versions, read_git_state
 from emb_pipeline.reporting.report import render_report
 from emb_pipeline.reporting.run import Run
 from emb_pipeline.reporting.tables import COLUMNS, CORPORA, OTHER_CORPUS, SAMPLE, SAMPLES, SEED, ReportTables
@@ -71,7 +71,7 @@ def gather_tables(
 def describe_run(parameters: Mapping[str, Any]) -> Run:
     """Say what is needed to repeat a run."""
     use_case = parameters["use_case"]
-    state = git_state(project_path())
+    state = read_git_state(project_path())
     tasks = {name: TaskDefinition.model_validate(parameters["tasks"][name]) for name in parameters["grid"]["tasks"]}
     methods = {cell.method for cell in cells_of(parameters["embeddings"])}
     return Run(
@@ -81,7 +81,7 @@ def describe_run(parameters: Mapping[str, Any]) -> Run:
         created=datetime.now().astimezone().isoformat(timespec="seconds"),
         git_commit=state.get("git_commit") or "",
         dirty=state.get("git_dirty") == "true",
-        versions=versions(),
+        versions=list_versions(),
         seed=parameters["seed"],
         probe_words=list(DiagnosisOptions.model_validate(parameters["diagnosis"]).probe_words),
         tracking_uri=tracking_uri(),

@@ -17,7 +17,7 @@ from kedro.pipeline.node import Node
 from emb_pipeline.experiment.model import Experiment
 from emb_pipeline.pipelines.report import figures, nodes, page
 from emb_pipeline.pipelines.timed import REQUEST_TIMES, last_timed
-from emb_pipeline.provenance.freshness import AGGREGATE
+from emb_pipeline.provenance.reuse import AGGREGATE
 from emb_pipeline.tasks.registry import KINDS, Kind
 
 STAGE = "report"
