@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
+from emb_pipeline.diagnostics.geometry import hubness
 from emb_pipeline.embeddings.options import FastTextOptions, GloveOptions, Word2VecOptions
 from emb_pipeline.embeddings.static import fasttext, glove, word2vec
 from emb_pipeline.tasks.probes.crf import LinearChainCrf, TokenVectors
@@ -44,7 +45,13 @@ def compile_audit() -> None:
     near_pairs(TokenIds.of(["a b c d e f", "a b c d e f g"]))
 
 
+def compile_diagnosis() -> None:
+    """Count the neighbors of four words."""
+    hubness(np.eye(4, dtype=np.float32), k=1)
+
+
 if __name__ == "__main__":
     compile_training()
     compile_probes()
     compile_audit()
+    compile_diagnosis()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,13 +19,17 @@ from kedro.pipeline import Pipeline
 
 import emb_pipeline
 from emb_pipeline import settings
+from emb_pipeline.corrupt import resamples, typos
 from emb_pipeline.embeddings.registry import METHODS
+from emb_pipeline.embeddings.static.kernels import negative_sampling, prefetch
 from emb_pipeline.experiment.build import experiment_from
 from emb_pipeline.pipelines import decide, diagnose, evaluate, fine_tune, ingest, measure, report, train
 from emb_pipeline.provenance import code_fingerprint
 from emb_pipeline.provenance.node_fingerprints import fingerprint_results
 from emb_pipeline.provenance.package_code import build_code_graph
 from emb_pipeline.provenance.raw_files import FileHashes
+from emb_pipeline.tasks.probes import softmax_kernels
+from emb_pipeline.text import near_duplicate_kernels
 
 FOLDERS = {"scratch": "scratch", "encodings": "encodings", "models": "models"}
 
@@ -141,6 +146,18 @@ def statement(function: str, line: str = "changed = 1", module: str | None = Non
     return change
 
 
+def every_function(module: ModuleType) -> Callable[[State], None]:
+    """Put a line into every function of a module."""
+
+    def change(state: State) -> None:
+        path = state.code.joinpath(*module.__name__.split(".")[1:]).with_suffix(".py")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef):
+                statement(node.name, module=module.__name__)(state)
+
+    return change
+
+
 def comments_and_docstrings(state: State) -> None:
     """Every docstring says something else, and every module has a comment more."""
     for path in state.code.rglob("*.py"):
@@ -170,9 +187,11 @@ def moved_module(state: State) -> None:
         )
 
 
-def template(suffix: str) -> Callable[[State], None]:
+def template(pattern: str) -> Callable[[State], None]:
     def change(state: State) -> None:
-        for path in (state.code / "reporting").rglob(f"*.{suffix}"):
+        paths = list((state.code / "reporting").rglob(pattern))
+        assert paths
+        for path in paths:
             path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
 
     return change
@@ -238,6 +257,13 @@ MATRIX: dict[str, tuple[Callable[[State], None], tuple[str, ...]]] = {
     "a reader that no task names": (statement("liveqa_judgments"), ()),
     "code of a method that is not in the grid": (statement("train", module=METHODS["fasttext"].load().__module__), ()),
     "the probe": (statement("evaluate_classification"), ("cells * topic", *FOLLOWS)),
+    "a kernel of the probe": (every_function(softmax_kernels), ("cells * topic", *FOLLOWS)),
+    "a kernel of word2vec": (every_function(negative_sampling), ("vectors word2vec*", "cells word2vec* *", *FOLLOWS)),
+    "a kernel that word2vec and GloVe share": (every_function(prefetch), (*TRAINED, *FOLLOWS)),
+    "a kernel of near-duplicates": (every_function(near_duplicate_kernels), EVERYTHING),
+    "typos, in training texts and in tests": (every_function(typos), ("cells * topic", *TRAINED, *FOLLOWS)),
+    # Training decides by its parameters whether it resamples, and its code is followed to both ends.
+    "resamples of a corpus": (every_function(resamples), (*TRAINED, *FOLLOWS)),
     "what scores a ranking": (statement("evaluate_retrieval"), ("cells * search", *FOLLOWS)),
     "GloVe": (statement("train", module=GLOVE), ("vectors glove_8", "cells glove_8 *", *FOLLOWS)),
     "the tokenizer": (statement("tokenize"), EVERYTHING),
@@ -256,9 +282,10 @@ MATRIX: dict[str, tuple[Callable[[State], None], tuple[str, ...]]] = {
         ("corpora", *TRAINED, *FOLLOWS),
     ),
     "a table of the report": (statement("make_leaderboard"), FOLLOWS),
-    "the template": (template("j2"), ("report_page",)),
-    "its style": (template("css"), ("report_page",)),
-    "its script": (template("js"), ("report_page",)),
+    "the template": (template("*.j2"), ("report_page",)),
+    "the partial of one section": (template("leaderboards.html.j2"), ("report_page",)),
+    "its style": (template("*.css"), ("report_page",)),
+    "its script": (template("*.js"), ("report_page",)),
     "a parameter of a method": (
         parameter("embeddings", "domain", "glove_8", "options", "epochs", value=3),
         ("vectors glove_8", "cells glove_8 *", *FOLLOWS),

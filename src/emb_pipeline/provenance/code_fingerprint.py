@@ -26,7 +26,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from emb_pipeline.provenance.code_summary import EFFECTS, StoredSummaries, Summary, summarize
+from emb_pipeline.provenance.code_summary import EFFECTS, StoredSummaries, Summary
+from emb_pipeline.provenance.module_reader import summarize_module
 
 _WITHOUT_RESULTS = frozenset(
     "kedro kedro_datasets mlflow pydantic pydantic_core click rich tqdm typing_extensions filelock pooch requests".split()
@@ -58,7 +59,7 @@ class CodeFingerprint(NamedTuple):
 
 @dataclass(frozen=True)
 class Choice:
-    """What a node's parameters choose among the alternatives that the code offers.
+    """The choice that a node's parameters make among the alternatives that the code offers.
 
     Attributes
     ----------
@@ -115,7 +116,7 @@ class CodeGraph:
             else:
                 self._data["/".join(parts)] = path
         for name in apart:
-            self._data.pop(name, None)
+            del self._data[name]
         self._summaries: dict[str, Summary] = {}
         self._stored = StoredSummaries(store, sorted(self._data))
         self._fingerprints: dict[Any, CodeFingerprint] = {}
@@ -171,7 +172,7 @@ class CodeGraph:
             key = hashlib.sha256(f"{module} {is_package}\n".encode() + source).hexdigest()
             found = self._stored.get(key)
             if found is None:
-                found = summarize(source, module, is_package, self._package, self._data)
+                found = summarize_module(source, module, is_package, self._package, self._data)
                 self._stored.put(key, found)
             self._summaries[module] = found
         return self._summaries[module]
@@ -179,10 +180,10 @@ class CodeGraph:
     def links(self, target: Target) -> _Links:
         """Resolve what a definition uses."""
         if target not in self._links:
-            self._links[target] = self._resolved(target)
+            self._links[target] = self._resolve_uses(target)
         return self._links[target]
 
-    def _resolved(self, target: Target) -> _Links:
+    def _resolve_uses(self, target: Target) -> _Links:
         module, name = target
         summary = self.summary(module)
         links = _Links()
@@ -241,7 +242,7 @@ class CodeGraph:
         return Target(module, _ANY), None
 
     def is_called_by_libraries(self, target: Target) -> bool:
-        """Whether a class has a base from elsewhere that may call its methods."""
+        """Tell whether a class has a base from elsewhere that may call its methods."""
         for base in self.summary(target.module).bases.get(target.name, ()):
             found, library = self.resolve(base)
             if library is not None and base not in _PLAIN_BASES:
@@ -255,7 +256,7 @@ class CodeGraph:
         return [module for module in self._files if module == package or module.startswith(f"{package}.")]
 
     def names_a_registry(self, module: str, choice: Choice) -> bool:
-        """Whether a module holds a registry that the choice says something about."""
+        """Tell whether a module holds a registry that the choice says something about."""
         return any(target.module == module and target in choice.entries for target in self._registries)
 
     def registry(self, target: Target) -> Mapping[str, Any] | None:
@@ -356,7 +357,7 @@ class _Walk:
             self._reach(target)
 
     def _is_open(self, guard: str) -> bool:
-        """Whether a branch can be taken: a chosen entry has its value of a field."""
+        """Tell whether a branch can be taken: a chosen entry has its value of a field."""
         name, _, value = guard.partition("=")
         values = [getattr(entry, name) for entry in self._chosen if hasattr(entry, name)]
         return not values or value in values
@@ -367,7 +368,7 @@ class _Walk:
             self._reach_name(f"{type(entry).__module__}.{type(entry).__name__}")
             values = {each.name: getattr(entry, each.name) for each in fields(entry)} if is_dataclass(entry) else entry
             plain = {key: value for key, value in values.items() if not _is_place(value)}
-            self.digests.add(f"entry {name} {_rendered(plain)}")
+            self.digests.add(f"entry {name} {_render(plain)}")
             for value in plain.values():
                 for each in value if isinstance(value, tuple | list | set | frozenset) else [value]:
                     if callable(each) and hasattr(each, "__qualname__"):
@@ -386,13 +387,13 @@ def _is_place(value: Any) -> bool:
     return isinstance(value, str) and ":" in value and all(map(str.isidentifier, value.replace(":", ".").split(".")))
 
 
-def _rendered(value: Any) -> str:
+def _render(value: Any) -> str:
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {_rendered(each)}" for key, each in sorted(value.items())) + "}"
+        return "{" + ", ".join(f"{key}: {_render(each)}" for key, each in sorted(value.items())) + "}"
     if isinstance(value, set | frozenset):
-        return "{" + ", ".join(sorted(map(_rendered, value))) + "}"
+        return "{" + ", ".join(sorted(map(_render, value))) + "}"
     if isinstance(value, tuple | list):
-        return "[" + ", ".join(map(_rendered, value)) + "]"
+        return "[" + ", ".join(map(_render, value)) + "]"
     return str(getattr(value, "__qualname__", None) or repr(value))
 
 

@@ -20,12 +20,13 @@ _READERS = Target(readers.__name__, "READERS")
 _READERS_OF_KINDS = {
     name: Target(*f"{_PACKAGE}.tasks.{kind.sources}".split(":")) for name, kind in kinds.KINDS.items() if kind.sources
 }
-_REGISTRIES: Mapping[Target, Mapping[str, Any]] = {
+REGISTRIES: Mapping[Target, Mapping[str, Any]] = {
     _METHODS: methods.METHODS,
     _KINDS: kinds.KINDS,
     _READERS: readers.READERS,
     **{target: kinds.KINDS[name].readers() for name, target in _READERS_OF_KINDS.items()},
 }
+"""Every registry, by the name that it is defined under."""
 
 
 def build_code_graph(folder: Path = _FOLDER, store: Path | None = None) -> CodeGraph:
@@ -38,7 +39,7 @@ def build_code_graph(folder: Path = _FOLDER, store: Path | None = None) -> CodeG
     store : Path, optional
         File that keeps summaries of modules between runs.
     """
-    return CodeGraph(folder, _PACKAGE, _REGISTRIES, apart=_FINGERPRINTED_BY_ENTRY, store=store)
+    return CodeGraph(folder, _PACKAGE, REGISTRIES, apart=_FINGERPRINTED_BY_ENTRY, store=store)
 
 
 def find_names(value: Any) -> dict[str, set[str]]:
@@ -70,8 +71,8 @@ def _choose_readers(named: Mapping[str, set[str]]) -> dict[Target, set[str]]:
     All entries count where no reader is named, or one of no registry: what that reads with is not known.
     """
     chosen = named["reader"]
-    own = {target: chosen & set(_REGISTRIES[target]) for kind, target in _READERS_OF_KINDS.items() if kind in named["kind"]}
-    lines = [_REGISTRIES[target][name] for target, names in own.items() for name in names]
+    own = {target: chosen & set(REGISTRIES[target]) for kind, target in _READERS_OF_KINDS.items() if kind in named["kind"]}
+    lines = [REGISTRIES[target][name] for target, names in own.items() for name in names]
     if not chosen or chosen - set(readers.READERS) - {line.name for line in lines}:
         return {}
     nothing: dict[Target, set[str]] = {target: set() for target in _READERS_OF_KINDS.values()}
