@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from emb_pipeline.experiment.expand import expand_grid
-from emb_pipeline.pipelines.facts import cells_of, embedding_facts, matched_pairs
+from emb_pipeline.pipelines.facts import add_origins, cells_of, embedding_facts, matched_pairs
 from emb_pipeline.pipelines.report.nodes import derivations
 
 METHODS = {"word2vec": {}, "reduced": {}, "counter_fitted": {}, "static_file": {}, "lsa": {}, "fine_tuned_vectors": {}}
@@ -63,6 +63,26 @@ def test_what_an_embedding_is_made_from_and_which_line_it_is_on(
 ) -> None:
     row = facts.loc[embedding].astype(object).where(facts.loc[embedding].notna(), None)
     assert (row["base"], row["derivation"], row["curve"]) == (base, derivation, curve)
+
+
+def test_a_key_that_looks_like_another_embedding_says_nothing_of_what_it_is() -> None:
+    vectors = {"options": {"path": "x.txt", "format": "glove_text"}}
+    grid = {
+        "corpora": ["domain"],
+        "methods": {"word2vec": [50]},
+        "pretrained": {"domain_2": vectors, "word2vec_50_seed1": vectors, "shuffled_typos_30": vectors},
+        "controls": ["random_50", "shuffled_tfidf"],
+        "tasks": ["topic"],
+    }
+    cells = cells_of(expand_grid(grid, {**METHODS, "random": {}, "tfidf": {}}))
+    facts = embedding_facts(cells).set_index("key")
+    for key in ("domain_2", "word2vec_50_seed1", "shuffled_typos_30"):
+        row = facts.loc[key]
+        assert (row["origin"], row["embedding"], row["family"]) == ("pretrained", f"pretrained.{key}", f"pretrained.{key}")
+        assert row[["base", "derivation", "corruption", "corruption_level", "curve"]].isna().all()
+    assert list(facts.index[facts["shuffled_labels"]]) == ["shuffled_tfidf"]
+    table = add_origins(pd.DataFrame({"embedding": ["pretrained.domain_2", "control.random_50"]}), cells)
+    assert list(table["origin"]) == ["pretrained", "control"]
 
 
 def test_an_embedding_and_its_further_seeds_are_one_family(facts: pd.DataFrame) -> None:

@@ -155,8 +155,17 @@ def _drawn(**choice: object) -> list[str]:
         for few in [_planted()]
         for key, provenance in (("loaded_20", {}), ("word2vec_20", trained), ("glove_20", trained))
     }
+    cells = {
+        name.replace("vectors_", "cell_"): {
+            "origin": "domain",
+            "key": name.partition(".")[2],
+            "method": "glove",
+            "options": {},
+        }
+        for name in vectors
+    }
     folders = Folders(**dict.fromkeys(Folders.model_fields, Path()))
-    tables = diagnose_vectors(DiagnosisOptions(map=MapOptions(**choice), sample=0), folders, 0, **vectors)
+    tables = diagnose_vectors(DiagnosisOptions(map=MapOptions(**choice), sample=0), folders, 0, **vectors, **cells)
     return tables["word_map"]["embedding"].unique().to_pylist()
 
 

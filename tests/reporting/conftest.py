@@ -33,11 +33,21 @@ Tables = dict[str, Any]
 
 def report_of(run: Mapping[str, Any], **tables: pd.DataFrame) -> Report:
     """The report of these tables; ``origins`` are effects of the corpus. What has no column is left empty."""
-    found = {name: table for name, table in tables.items() if len(table.columns)}
+    found = {name: add_facts(table, name) for name, table in tables.items() if len(table.columns)}
     effects = [found.pop("effects", pd.DataFrame()), found.pop("origins", pd.DataFrame()).assign(factor="corpus")]
     if any(len(part) for part in effects):
         found["effects"] = pd.concat([part for part in effects if len(part)])
     return Report(ReportTables(**found), Run(**run))
+
+
+def add_facts(table: pd.DataFrame, name: str = "") -> pd.DataFrame:
+    """Add origin and key, where a table lacks them: the names in these tables are made of the two."""
+    column = {"effects": "embedding_a", "origins": "embedding_a", "overlaps": "of"}.get(name, "embedding")
+    if column not in table:
+        return table
+    parts = [str(each).partition(".") for each in table[column]]
+    facts = {"origin": [origin for origin, _, _ in parts], "key": [key for _, _, key in parts]}
+    return table.assign(**{fact: values for fact, values in facts.items() if fact not in table})
 
 
 def report_page(run: Mapping[str, Any], drawn: Mapping[str, go.Figure] | None = None, **tables: pd.DataFrame) -> str:
@@ -92,6 +102,8 @@ def leaderboard(
                     "primary": metric == primary,
                     **cost,
                     "mlflow_run_id": "run",
+                    "key": key,
+                    "shuffled_labels": key.startswith("shuffled_"),
                     "family": embedding.split("_seed")[0],
                     "base": embedding.split("_bootstrap")[0] if "_bootstrap" in embedding else None,
                     "derivation": "resampling" if "_bootstrap" in embedding else None,
@@ -183,6 +195,7 @@ def word_map(*names: str) -> pd.DataFrame:
         [
             {
                 "embedding": name,
+                "origin": name.partition(".")[0],
                 **dict(zip(("word", "x", "y", "probe", "near"), row, strict=True)),
                 "kept": 0.4,
                 "rank": rank,
@@ -192,7 +205,7 @@ def word_map(*names: str) -> pd.DataFrame:
             for name in names
             for rank, row in enumerate(rows, 1)
         ],
-        columns=["embedding", "word", "x", "y", "kept", "probe", "near", "rank", "nearest", "neighbours"],
+        columns=["embedding", "origin", "word", "x", "y", "kept", "probe", "near", "rank", "nearest", "neighbours"],
     )
 
 

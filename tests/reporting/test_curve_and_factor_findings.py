@@ -18,6 +18,7 @@ CURVES = pd.DataFrame(
             "task": "topic",
             "metric": "accuracy",
             "embedding": name,
+            "origin": name.partition(".")[0],
             "n_labels": count,
             "value": value,
             "ci_low": value - 0.01,

@@ -13,7 +13,7 @@ from emb_pipeline.reporting.console import decision_lines
 from emb_pipeline.reporting.sections.background.diagnosis import diagnosis_view
 from emb_pipeline.reporting.sections.summary.deploy import decision_findings
 from emb_pipeline.reporting.tables import COLUMNS, empty_table
-from tests.reporting.conftest import leaderboard
+from tests.reporting.conftest import add_facts, leaderboard
 
 NONE = pd.DataFrame(
     columns=[
@@ -196,13 +196,16 @@ def test_where_nothing_fits_the_way_out_is_named() -> None:
 
 
 def _check(embedding: str, check: str, item: str, value: float, low: float, high: float) -> dict[str, object]:
-    return {"embedding": embedding, "check": check, "item": item, "value": value, "ci_low": low, "ci_high": high,
-            "p": float("nan"), "known": 30, "total": 40}  # fmt: skip
+    origin = embedding.partition(".")[0]
+    asked = {"embedding": embedding, "origin": origin, "check": check, "item": item}
+    return {**asked, "value": value, "ci_low": low, "ci_high": high, "p": float("nan"), "known": 30, "total": 40}
 
 
 def _neighbours(embedding: str, found: dict[str, str], *, probe: bool) -> list[dict[str, object]]:
+    origin, _, key = embedding.partition(".")
+    facts = {"embedding": embedding, "origin": origin, "key": key}
     return [
-        {"embedding": embedding, "word": word, "rank": rank, "neighbour": each, "cosine": 0.5, "probe": probe}
+        {**facts, "word": word, "rank": rank, "neighbour": each, "cosine": 0.5, "probe": probe}
         for word, names in found.items()
         for rank, each in enumerate(names.split(), 1)
     ]
@@ -222,8 +225,8 @@ def test_the_section_holds_questions_probe_words_and_whether_opposites_are_told_
     )
     overlaps = pd.DataFrame(
         [
-            ("domain.word2vec_8", "domain.word2vec_8_seed1", 0.6, 40, "seed", "domain.word2vec_8"),
-            ("domain.word2vec_8", "generic.word2vec_8", 0.1, 30, "corpus", "domain.word2vec_8"),
+            ("domain.word2vec_8", "domain.word2vec_8_seed1", 0.6, 40, "seed", "domain.word2vec_8", "domain", "word2vec_8"),
+            ("domain.word2vec_8", "generic.word2vec_8", 0.1, 30, "corpus", "domain.word2vec_8", "domain", "word2vec_8"),
         ],
         columns=list(COLUMNS["overlaps"]),
     )
@@ -290,7 +293,7 @@ def test_neighbours_move_by_a_seed_by_another_sample_and_between_samples() -> No
     view = diagnosis_view(
         pd.DataFrame([_check("domain.word2vec_8", "similarity", "wordsim353", 0.4, 0.3, 0.5)]),
         pd.DataFrame(_neighbours("domain.word2vec_8", {"dose": "drug pill"}, probe=True)),
-        pairs.assign(shared=(0.6, 0.4, 0.5, 0.25, 0.3, 0.1), words=40),
+        add_facts(pairs.assign(shared=(0.6, 0.4, 0.5, 0.25, 0.3, 0.1), words=40), "overlaps"),
     )
     assert view is not None
     assert [each.text.striptags() for each in view["findings"][:3]] == [

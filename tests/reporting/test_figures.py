@@ -212,6 +212,7 @@ def test_doses_run_from_no_difference_to_the_largest_dose_with_intervals() -> No
         [
             {"task": "topic", "metric": "accuracy", "embedding_a": f"domain.{number}", "embedding_b": "domain.w_8"}
             | {
+                "origin": "domain",
                 "corruption": kind,
                 "corruption_level": dose / 100,
                 "difference": value,

@@ -337,14 +337,22 @@ def test_a_run_can_be_repeated_from_the_page(page: Page) -> None:
 
 
 def test_doses_stand_where_spoilt_text_does_and_nowhere_else(tables: Tables) -> None:
+    effect = {"task": "topic", "metric": "accuracy", "origin": "domain", "embedding_b": "domain.word2vec_100", "n": 300}
+    effect |= {"value_a": 0.7, "value_b": 0.75, "difference": -0.05, "ci_low": -0.06, "ci_high": -0.04}
+    effect |= {"p": 0.001, "p_adjusted": 0.001}
     rows = [
-        {"factor": factor, "task": "topic", "metric": "accuracy", "embedding_a": f"domain.word2vec_100_{name}",
-         "embedding_b": "domain.word2vec_100", "value_a": 0.7, "value_b": 0.75, "difference": -0.05, "ci_low": -0.06,
-         "ci_high": -0.04, "p": 0.001, "p_adjusted": 0.001, "n": 300, "corruption": corruption, "corruption_level": level}
+        {
+            **effect,
+            "factor": factor,
+            "embedding_a": f"domain.word2vec_100_{name}",
+            "corruption": corruption,
+            "corruption_level": level,
+        }
         for factor, name, corruption, level in (
-            ("spoiling", "worse", "typos", 0.3), ("reduction", "typos_30", None, None)
+            ("spoiling", "worse", "typos", 0.3),
+            ("reduction", "typos_30", None, None),
         )
-    ]  # fmt: skip
+    ]
     derived = pd.DataFrame(rows)
     drawn = {"topic_dose": dose_figure(derived[derived["factor"] == "spoiling"], "topic")}
     for given in ({}, drawn):

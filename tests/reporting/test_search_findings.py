@@ -11,6 +11,7 @@ def row(index: str, setting: int | None = None, **changes: object) -> dict[str, 
     return {
         "task": "find",
         "embedding": "domain.word2vec_100",
+        "origin": "domain",
         "metric": "ndcg@10",
         "index": index,
         "in_store": index != "exact",

@@ -16,12 +16,14 @@ DENSE, OTHER, BASELINE = "domain.word2vec_100", "generic.word2vec_100", "task.tf
 ON_TOPIC = {"task": "topic", "metric": "accuracy"}
 CHANGE = {"difference": 0.061, "ci_low": 0.049, "ci_high": 0.073, "p": 0.001, "p_adjusted": 0.002, "n": 300}
 AVERAGE = {"design": "corpus × embedding", "factor": "corpus", "level_a": "domain", "level_b": "generic", "within": ""}
+PAIR = {"embedding_a": DENSE, "method": "word2vec", "dim": 100}
 CHOICE = {**ON_TOPIC, "best": BASELINE, "standing": "shown", "floor": "control.random_100", "margin": 0.01, "fits": True}
 
 
 def shaped(name: str, *rows: Mapping[str, Any]) -> pd.DataFrame:
     """A table of the report: what a row leaves out is missing or false; what its schema does not name is an error."""
     columns = COLUMNS[name]
+    rows = tuple(_with_facts(row, columns) for row in rows)
     unknown = {column for row in rows for column in row} - set(columns)
     assert not unknown, f"{name} has no {sorted(unknown)}"
     empty: dict[str, Any] = {"bool": False, "int64": 0, "string": None, "object": None, "Int64": None}
@@ -31,13 +33,20 @@ def shaped(name: str, *rows: Mapping[str, Any]) -> pd.DataFrame:
     )
 
 
+def _with_facts(row: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
+    """The row with origin and key of its embedding, where its table has them."""
+    origin, _, key = str(row.get("embedding") or row.get("embedding_a") or row.get("of")).partition(".")
+    facts = {"origin": origin, "key": key}
+    return {**{fact: value for fact, value in facts.items() if fact in columns}, **row}
+
+
 def of_frame(name: str, table: pd.DataFrame) -> pd.DataFrame:
     """The same of a table that lacks columns."""
     return shaped(name, *table.to_dict("records"))  # type: ignore[arg-type]
 
 
 def effect(factor: str, second: str, **more: Any) -> dict[str, Any]:
-    return {**ON_TOPIC, **CHANGE, "factor": factor, "embedding_a": DENSE, "embedding_b": second, **more}
+    return {**ON_TOPIC, **CHANGE, "factor": factor, **PAIR, "embedding_b": second, **more}
 
 
 TINY: dict[str, pd.DataFrame] = {

@@ -8,15 +8,14 @@ PIP_LOSS = "PIP loss"
 """The check of word vectors that holds an embedding against the largest size of the same; its item names that one."""
 CHECKS = pa.schema(
     [
-        *((name, pa.string()) for name in ("embedding", "check", "item")),
+        *((name, pa.string()) for name in ("embedding", "origin", "check", "item")),
         *((name, pa.float64()) for name in ("value", "ci_low", "ci_high", "p")),
         *((name, pa.int64()) for name in ("known", "total")),
     ]
 )
 NEIGHBOURS = pa.schema(
     [
-        ("embedding", pa.string()),
-        ("word", pa.string()),
+        *((name, pa.string()) for name in ("embedding", "origin", "key", "word")),
         ("rank", pa.int64()),
         ("neighbour", pa.string()),
         ("cosine", pa.float64()),
@@ -25,8 +24,7 @@ NEIGHBOURS = pa.schema(
 )
 WORD_MAP = pa.schema(
     [
-        ("embedding", pa.string()),
-        ("word", pa.string()),
+        *((name, pa.string()) for name in ("embedding", "origin", "word")),
         ("x", pa.float64()),
         ("y", pa.float64()),
         ("kept", pa.float64()),
@@ -39,7 +37,7 @@ WORD_MAP = pa.schema(
 )
 PLACES = pa.schema(
     [
-        *(WORD_MAP.field(name) for name in ("embedding", "word", "x", "y", "kept", "probe", "near", "rank")),
+        *(WORD_MAP.field(name) for name in ("embedding", "origin", "word", "x", "y", "kept", "probe", "near", "rank")),
         ("nearest", pa.string()),
         ("neighbours", pa.struct([("ids", pa.list_(pa.int64())), ("distances", pa.list_(pa.float64()))])),
     ]

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment.model import EmbeddingSpec, Experiment
-from emb_pipeline.experiment.schema import Grid
+from emb_pipeline.experiment.schema import Grid, split_name
 from emb_pipeline.tasks.registry import KINDS, Kind
 
 
@@ -53,7 +53,7 @@ def require_bases(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str, Any]
                 f"{several} are: {', '.join(known) or 'none'}"
             )
         needs_corpus = METHODS[derived.method].source == "corpus" if derived.method in METHODS else False
-        own_origin = name.rpartition(".")[0]
+        own_origin, _ = split_name(name)
         if needs_corpus and own_origin not in grid.corpora:
             raise ValueError(
                 f"globals.yml, grid.derived: {name} is trained on a corpus, so its name must start with one of "

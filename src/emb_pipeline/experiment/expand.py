@@ -13,7 +13,7 @@ from emb_pipeline.experiment.checks import (
     require_known_tasks,
 )
 from emb_pipeline.experiment.model import TUNING
-from emb_pipeline.experiment.schema import FineTuning, Grid, Resampled, Spoilt
+from emb_pipeline.experiment.schema import FineTuning, Grid, Resampled, Spoilt, split_name
 
 SHUFFLED = "shuffled_"
 
@@ -35,13 +35,13 @@ def expand_grid(grid: Mapping[str, Any], methods: Mapping[str, Any], seed: int =
         cell["options"] = {**(methods.get(method) or {}), **cell.get("options", {})}
         _add(cells, cell)
     require_bases(plan, cells)
+    known = _by_name(cells)
     for name in plan.derived:
-        origin, _, key = name.rpartition(".")
-        cells[origin][key]["dim"] = _derived_dim(name, cells)
+        known[name]["dim"] = _derived_dim(name, known)
     changed: tuple[Spoilt | Resampled, ...] = (*plan.spoilt, *plan.resampled)
-    for cell in [copy for plan_of in changed for copy in _on_changed_text(plan_of, cells)]:
+    for cell in [copy for plan_of in changed for copy in _on_changed_text(plan_of, _by_name(cells))]:
         _add(cells, cell)
-    for cell in [copy for tuning in plan.fine_tune for copy in _tuned(tuning, cells, methods, plan.tasks)]:
+    for cell in [copy for tuning in plan.fine_tune for copy in _tuned(tuning, _by_name(cells), methods, plan.tasks)]:
         _add(cells, cell)
     require_embeddings(plan, cells)
     require_known_tasks(plan, cells)
@@ -69,7 +69,7 @@ def _cells(grid: Grid, seed: int) -> Iterator[dict[str, Any]]:
             "evaluate_on": vectors.evaluate_on,
         }
     for name, derived in grid.derived.items():
-        origin, _, key = name.rpartition(".")
+        origin, key = split_name(name)
         yield {
             "origin": origin,
             "key": key,
@@ -105,12 +105,14 @@ def _add(cells: dict[str, dict[str, Any]], cell: dict[str, Any]) -> None:
     members[cell["key"]] = cell
 
 
-def _derived_dim(
-    name: str, cells: Mapping[str, Mapping[str, Mapping[str, Any]]], below: frozenset[str] = frozenset()
-) -> int | None:
-    """Tell the dimension that is known beforehand: its options' own, or its base's where it keeps that."""
-    origin, _, key = name.rpartition(".")
-    cell = cells.get(origin, {}).get(key, {})
+def _by_name(cells: Mapping[str, Mapping[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    """Gather the embeddings of all origins by their full name."""
+    return {f"{origin}.{key}": cell for origin, members in cells.items() for key, cell in members.items()}
+
+
+def _derived_dim(name: str, cells: Mapping[str, Mapping[str, Any]], below: frozenset[str] = frozenset()) -> int | None:
+    """Find the dimension that is known beforehand: its options' own, or its base's where it keeps that."""
+    cell = cells.get(name, {})
     method = METHODS.get(cell.get("method", ""))
     if method is None or name in below:
         return None
@@ -123,15 +125,9 @@ def _on_changed_text(plan: Spoilt | Resampled, cells: Mapping[str, Mapping[str, 
     """The copies of an embedding that are trained on changed text: ``word2vec_100_typos_30`` on 30 % misspelt words,
     ``word2vec_100_bootstrap1`` on a resample.
     """
-    origin, _, key = plan.of.rpartition(".")
-    cell = cells.get(origin, {}).get(key)
+    cell = cells.get(plan.of)
     if cell is None or not _is_trained_vectors(cell):
-        trained = [
-            f"{group}.{name}"
-            for group, members in cells.items()
-            for name, each in members.items()
-            if _is_trained_vectors(each)
-        ]
+        trained = [name for name, each in cells.items() if _is_trained_vectors(each)]
         raise ValueError(
             f"globals.yml, grid.{plan.section}: {plan.of} is no word vectors that the grid trains; "
             f"these are: {', '.join(trained) or 'none'}"
@@ -139,7 +135,7 @@ def _on_changed_text(plan: Spoilt | Resampled, cells: Mapping[str, Mapping[str, 
     for name, change in plan.changes.items():
         yield {
             **cell,
-            "key": f"{key}_{name}",
+            "key": f"{cell['key']}_{name}",
             "changed_text": change.model_dump(),
             "repeats": None,
             "evaluate_on": plan.evaluate_on,
@@ -155,15 +151,9 @@ def _tuned(
     tuning: FineTuning, cells: Mapping[str, Mapping[str, Any]], methods: Mapping[str, Any], tasks: Sequence[str]
 ) -> Iterator[dict[str, Any]]:
     """The copies of an embedding that are tuned on one task each."""
-    origin, _, key = tuning.base.rpartition(".")
-    base = cells.get(origin, {}).get(key)
+    base = cells.get(tuning.base)
     if base is None or not METHODS[base["method"]].can_be_tuned:
-        tunable = [
-            f"{group}.{name}"
-            for group, members in cells.items()
-            for name, cell in members.items()
-            if METHODS[cell["method"]].can_be_tuned
-        ]
+        tunable = [name for name, cell in cells.items() if METHODS[cell["method"]].can_be_tuned]
         raise ValueError(
             f"globals.yml, grid.fine_tune: {tuning.base} is no embedding that can be tuned; "
             f"these can: {', '.join(tunable) or 'none'}"
@@ -174,7 +164,7 @@ def _tuned(
             raise ValueError(f"globals.yml, grid.fine_tune: {task!r} is no task of the grid ({', '.join(tasks)})")
         yield {
             **base,
-            "key": f"{key}_{tuning.name}_{task}",
+            "key": f"{base['key']}_{tuning.name}_{task}",
             "base": tuning.base,
             "repeats": None,
             "tuned_on": task,

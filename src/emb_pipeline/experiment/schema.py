@@ -175,7 +175,7 @@ class Grid(Strict):
     @classmethod
     def _have_an_origin(cls, derived: dict[str, Derived]) -> dict[str, Derived]:
         for name in derived:
-            origin, _, key = name.partition(".")
+            origin, key = split_name(name)
             if not origin or not key:
                 raise ValueError(f"{name!r} must be <origin>.<name>, pretrained.{name.strip('.') or 'small'} for instance")
             _require_key(key)
@@ -195,6 +195,12 @@ class Grid(Strict):
             if key not in trained:
                 raise ValueError(f"seeds.{key} is no embedding that the grid trains; {suggest(key, trained)}")
         return self
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Split the name that a user gives to a derived embedding, ``<origin>.<key>``, into its two fields."""
+    origin, _, key = name.partition(".")
+    return origin, key
 
 
 def _require_key(name: str) -> None:

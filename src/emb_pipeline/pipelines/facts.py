@@ -16,22 +16,31 @@ from emb_pipeline.statistics.score_tables import framed
 FINE_TUNING, SPOILING, RESAMPLING = "fine_tuning", "spoiling", "resampling"
 FACTS = {
     "embedding": "string",
+    "origin": "string",
+    "key": "string",
     "family": "string",
     "base": "string",
     "derivation": "string",
     "corruption": "string",
     "corruption_level": "float64",
     "curve": "string",
+    "shuffled_labels": "bool",
 }
-"""``family``: the embedding that this one repeats with another seed, or its own name. ``base`` and ``derivation``: the
-embedding that this one was made from, or like, and how; both missing for one of the grid itself. ``corruption`` and its
-level (0 to 1): what was done to its training text. ``curve``: those with the same one are one embedding in several
-dimensions."""
+"""``key``: the name below the origin. ``family``: the embedding that this one repeats with another seed, or its own name.
+``base`` and ``derivation``: the embedding that this one was made from, or like, and how; both missing for one of the grid
+itself. ``corruption`` and its level (0 to 1): what was done to its training text. ``curve``: those with the same one are one
+embedding in several dimensions. ``shuffled_labels``: whether probes learn from permuted labels."""
 
 
 def embedding_facts(cells: Iterable[EmbeddingSpec]) -> pd.DataFrame:
     """Tell for each embedding what it was made from and how, with the columns of FACTS."""
     return framed([_facts(cell) for cell in cells], FACTS)
+
+
+def add_origins(table: pd.DataFrame, cells: Iterable[EmbeddingSpec]) -> pd.DataFrame:
+    """Add a column with the origin of each row's embedding."""
+    known = {cell.name: cell.origin for cell in cells}
+    return table.assign(origin=table["embedding"].map(known).astype("string"))
 
 
 def cells_of(embeddings: Mapping[str, Any]) -> list[EmbeddingSpec]:
@@ -91,12 +100,15 @@ def _facts(cell: EmbeddingSpec) -> dict[str, object]:
     changed = cell.changed_text
     return {
         "embedding": cell.name,
+        "origin": cell.origin,
+        "key": cell.key,
         "family": cell.family,
         "base": changed.of if changed else cell.base,
         "derivation": derivation_of(cell),
         "corruption": changed.kind if isinstance(changed, Spoiling) else None,
         "corruption_level": changed.dose if isinstance(changed, Spoiling) else None,
         "curve": _curve(cell),
+        "shuffled_labels": cell.shuffle_labels,
     }
 
 

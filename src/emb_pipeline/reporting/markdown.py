@@ -110,10 +110,12 @@ def newest(folder: Path, name: str) -> pd.DataFrame:
 
 def _in_order_of_rank(tables: Sequence[pd.DataFrame]) -> list[str]:
     ranks: dict[str, list[float]] = {}
+    controls: set[str] = set()
     for rows in tables:
+        controls.update(rows.loc[rows["origin"] == pick.CONTROL, "embedding"])
         for place, embedding in enumerate(rows["embedding"]):
             ranks.setdefault(str(embedding), []).append(place / len(rows))
-    return sorted(ranks, key=lambda name: (name.startswith(f"{pick.CONTROL}."), sum(ranks[name]) / len(ranks[name]), name))
+    return sorted(ranks, key=lambda name: (name in controls, sum(ranks[name]) / len(ranks[name]), name))
 
 
 def _cell(row: Mapping[Hashable, Any]) -> str:

@@ -177,14 +177,9 @@ def choosable(rows: pd.DataFrame) -> pd.DataFrame:
     return rest[~rest["derivation"].isin(CHANGED_TEXT)] if "derivation" in rest.columns else rest
 
 
-def key_of(row: Mapping[Hashable, Any]) -> str:
-    """The name of an embedding below its origin: ``word2vec_100``."""
-    return str(row["embedding"]).removeprefix(f"{row['origin']}.")
-
-
 def pair_name(row: Mapping[Hashable, Any]) -> str:
-    """What the two embeddings of a matched pair have in common: ``word2vec_100``."""
-    return str(row["embedding_a"]).partition(".")[2]
+    """Name what the two embeddings of a matched pair have in common: ``word2vec_100``."""
+    return f"{row['method']}_{row['dim']}"
 
 
 def setting_text(row: Mapping[Hashable, Any]) -> str:

@@ -39,14 +39,17 @@ def columns_of(schema: pa.Schema) -> Schema:
 
 
 FACTS: Schema = {
+    "key": _TEXT,
     "family": _TEXT,
     "base": _TEXT,
     "derivation": _TEXT,
     "corruption": _TEXT,
     "corruption_level": _NUMBER,
     "curve": _TEXT,
+    "shuffled_labels": _FLAG,
 }
 """Of an embedding's specification (`emb_pipeline.pipelines.facts`)."""
+ORIGIN: Schema = {"origin": _TEXT}
 CHANGED_TEXT: Schema = {"corruption": _TEXT, "corruption_level": _NUMBER}
 FAILURES: Schema = {
     **dict.fromkeys(("embedding", "origin", "method"), _TEXT),
@@ -76,10 +79,10 @@ OVERLAPS: Schema = {
     **dict.fromkeys(("first", "second"), _TEXT),
     "shared": _NUMBER,
     "words": "int64",
-    **dict.fromkeys(("differs_in", "of"), _TEXT),
+    **dict.fromkeys(("differs_in", "of", "origin", "key"), _TEXT),
 }
 """``differs_in``: the one thing that differs between the two: the seed, the sample of the corpus (the second one's, or both
-``samples``), or the corpus. ``of``: the embedding that the first one is, or repeats."""
+``samples``), or the corpus. ``of``: the embedding that the first one is, or repeats; ``origin`` and ``key`` are its."""
 EMBEDDINGS: Schema = {
     **dict.fromkeys(("embedding", "origin", "method"), _TEXT),
     "dim": _WHOLE,
@@ -104,17 +107,17 @@ COLUMNS: Mapping[str, Schema] = {
     "factor_effects": FACTOR_EFFECTS,
     "effects_across_tasks": ACROSS_TASKS,
     "any_difference": ANY_DIFFERENCE,
-    "learning_curves": CURVES,
+    "learning_curves": {**CURVES, **ORIGIN},
     "crossovers": CROSSOVERS,
     "checks": columns_of(diagnostics.CHECKS),
     "neighbours": columns_of(diagnostics.NEIGHBOURS),
     "overlaps": OVERLAPS,
     "word_map": columns_of(diagnostics.PLACES),
-    "decision": {**CANDIDATES, **COSTS, "languages": _TEXT},
+    "decision": {**CANDIDATES, **COSTS, "languages": _TEXT, **ORIGIN},
     "relaxations": RELAXATIONS,
     "joint_choice": JOINT_CHOICE,
-    "sizes": SIZES,
-    "vector_search": {**SEARCHES, "use_case": _TEXT},
+    "sizes": {**SIZES, **ORIGIN},
+    "vector_search": {**SEARCHES, "use_case": _TEXT, **ORIGIN},
     "failures": FAILURES,
     "class_results": columns_of(CLASS_RESULTS),
     "confusions": columns_of(CONFUSIONS),

@@ -81,6 +81,7 @@ EFFECTS = {
     "factor": "string",
     "task": "string",
     "metric": "string",
+    "origin": "string",
     "method": "string",
     "dim": "Int32",
     "embedding_a": "string",
@@ -262,7 +263,7 @@ def effects(
     -------
     DataFrame with the columns of EFFECTS
         Paired differences a - b with interval and p; ``p_adjusted`` holds for all claims together, or without these for all
-        pairs of a factor, task and metric. ``method`` and ``dim`` are those of a.
+        pairs of a factor, task and metric. ``origin``, ``method`` and ``dim`` are those of a.
     """
     rows = []
     for scores in task_scores(item_scores, training_draws=training_draws):
@@ -279,6 +280,7 @@ def effects(
                             "factor": factor,
                             "task": scores.task,
                             "metric": metric,
+                            "origin": cell["origin"],
                             "method": cell["method"],
                             "dim": cell["dim"],
                             "value_a": means[a],

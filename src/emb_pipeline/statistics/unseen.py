@@ -18,6 +18,7 @@ COLUMNS = (
     "task",
     "metric",
     "embedding",
+    "origin",
     "n",
     "n_seen",
     "value",
@@ -86,6 +87,7 @@ def _rows(found: TaskScores, seen: Set[str], metric: str, resampling: Resampling
             "task": found.task,
             "metric": metric,
             "embedding": name,
+            "origin": found.cells[columns[0]]["origin"],
             "n": len(is_seen),
             "n_seen": n_seen,
             "value": float(value),
@@ -94,5 +96,5 @@ def _rows(found: TaskScores, seen: Set[str], metric: str, resampling: Resampling
             "ci_high": interval.high,
             "difference": float(value) - interval.value,
         }
-        for name, value, interval in zip(found.families, whole, intervals, strict=True)
+        for (name, columns), value, interval in zip(found.families.items(), whole, intervals, strict=True)
     ]

@@ -21,7 +21,7 @@ from emb_pipeline.embeddings.protocols import details_of
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.errors import DataError
 from emb_pipeline.experiment.model import EmbeddingSpec, Folders, TaskDefinition
-from emb_pipeline.pipelines.facts import cells_of, pretrained_languages
+from emb_pipeline.pipelines.facts import add_origins, cells_of, pretrained_languages
 from emb_pipeline.pipelines.report.gathering import item_scores_of, of_all_tasks, primary_metrics, training_draws_of
 from emb_pipeline.pipelines.report.nodes import ReportOptions
 from emb_pipeline.pipelines.stored import stored_encoder
@@ -36,7 +36,7 @@ from emb_pipeline.statistics.decision.decide import (
 )
 from emb_pipeline.statistics.decision.scored import ALL_TASKS, Scored, joint
 from emb_pipeline.statistics.decision.sizes import SIZES, smallest_sufficient
-from emb_pipeline.statistics.decision.standings import NOT_ABOVE_FLOOR
+from emb_pipeline.statistics.decision.standings import CHANCE, LARGEST_CLASS, NOT_ABOVE_FLOOR
 from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance, averaged
 from emb_pipeline.statistics.intervals.metric_ranges import range_of
 from emb_pipeline.statistics.learning_curves.label_luck import label_variance
@@ -62,8 +62,8 @@ COSTS: tuple[Cost, ...] = get_args(Cost)
 TIMES = tuple(cost for cost in COSTS if cost.startswith(("latency", "processor")))
 """Costs that the stage `measure` times."""
 MEASURE_AGAIN = "measure again: kedro run --pipelines measure,decide,report"
-CONTROL, LARGEST_CLASS, CHANCE = "control", "the largest class", "chance"
-"""The origin of controls, and what else an embedding must exceed."""
+CONTROL = "control"
+"""The origin of controls."""
 
 
 class DecisionOptions(BaseModel):
@@ -135,13 +135,14 @@ def decide_on_embedding(
         worst = worst_costs({task: cost for task, cost in costs.items() if weights.get(task, 0) > 0})
         chosen.append(decide(together, worst.values, rules, worst.why_unknown))
     if not chosen:
-        nothing: dict[str, str] = {**CANDIDATES, **{str(cost): "float64" for cost in COSTS}}
+        nothing: dict[str, str] = {**CANDIDATES, **{str(cost): "float64" for cost in COSTS}, "origin": "string"}
         return framed([], nothing), framed([], RELAXATIONS), framed([], JOINT_CHOICE)
     first, second = zip(*chosen, strict=True)
     of_all = joint_choice(parts, weights, None if together is None else first[-1], report.level)
     decision = pd.concat(first, ignore_index=True)
     languages = pretrained_languages(cells_of(embeddings), of_all_tasks(scores, "cells"))
     decision["languages"] = decision["embedding"].map(languages).astype("string")
+    decision = add_origins(decision, cells_of(embeddings))
     return decision, pd.concat(second, ignore_index=True), of_all
 
 
@@ -166,8 +167,7 @@ def choose_sizes(
             if len(there) > 1:
                 size = costs[part.task].values["bytes_per_item"].to_dict()
                 tables.append(smallest_sufficient(part.among(there), family, dims, size, report.level))
-    whole: pd.DataFrame = pd.concat(tables, ignore_index=True)
-    return whole
+    return add_origins(pd.concat(tables, ignore_index=True), cells_of(embeddings))
 
 
 def export_chosen(

@@ -84,8 +84,9 @@ def diagnose_vectors(options: DiagnosisOptions, folders: Folders, seed: int, **i
     """What the word vectors of one origin know by themselves, and what is wrong with them."""
     given = {name.removeprefix("vectors_"): each for name, each in inputs.items() if name.startswith("vectors_")}
     vectors_of = {key: vectors for key, vectors in given.items() if not isinstance(vectors, Failed)}
-    cells = [EmbeddingSpec.model_validate(each) for name, each in inputs.items() if name.startswith("cell_")]
-    largest = largest_sizes([cell for cell in cells if cell.name in vectors_of])
+    specs = [EmbeddingSpec.model_validate(each) for name, each in inputs.items() if name.startswith("cell_")]
+    cells = {cell.name: cell for cell in specs}
+    largest = largest_sizes([cell for cell in specs if cell.name in vectors_of])
     texts_of = {
         name.removeprefix("task_"): Texts(held_out_texts(each)) for name, each in inputs.items() if name.startswith("task_")
     }
@@ -97,14 +98,15 @@ def diagnose_vectors(options: DiagnosisOptions, folders: Folders, seed: int, **i
     failed = [each for each in given.values() if isinstance(each, Failed)]
     parts: list[dict[str, pa.Table]] = []
     for key, vectors in vectors_of.items():
+        cell = cells[key]
         try:
-            found = _diagnosis(key, vectors, options, sets, texts_of, seed, drawn=key in drawn)
+            found = _diagnosis(cell, vectors, options, sets, texts_of, seed, drawn=key in drawn)
             if key in largest:
-                row = _row(key, PIP_LOSS, largest[key], _pip_loss(vectors, vectors_of[largest[key]]))
+                row = _row(cell, PIP_LOSS, largest[key], _pip_loss(vectors, vectors_of[largest[key]]))
                 found["checks"] = pa.concat_tables([found["checks"], pa.Table.from_pylist([row], schema=CHECKS)])
             parts.append(found)
         except Exception as error:
-            failed.append(Failed.of_error(error, f"diagnosis of {key}", {"embedding": key, "origin": key.partition(".")[0]}))
+            failed.append(Failed.of_error(error, f"diagnosis of {key}", {"embedding": key, "origin": cell.origin}))
             LOGGER.error("%s", failed[-1])
     return {
         **{
@@ -116,7 +118,7 @@ def diagnose_vectors(options: DiagnosisOptions, folders: Folders, seed: int, **i
 
 
 def _diagnosis(
-    key: str,
+    cell: EmbeddingSpec,
     vectors: WordVectors,
     options: DiagnosisOptions,
     sets: _WordSets,
@@ -127,11 +129,11 @@ def _diagnosis(
 ) -> dict[str, pa.Table]:
     """The tables of one embedding."""
     found = _checks(vectors, options, sets, texts_of, np.random.default_rng(seed))
-    checks = [_row(key, check, item, measured) for check, item, measured in found]
+    checks = [_row(cell, check, item, measured) for check, item, measured in found]
     return {
         "checks": pa.Table.from_pylist(checks, schema=CHECKS),
-        "neighbours": _neighbours(key, vectors, options),
-        "word_map": _word_map(key, vectors, options, seed) if drawn else WORD_MAP.empty_table(),
+        "neighbours": _neighbours(cell, vectors, options),
+        "word_map": _word_map(cell, vectors, options, seed) if drawn else WORD_MAP.empty_table(),
     }
 
 
@@ -195,9 +197,10 @@ def _checks(
         yield "known words", task, _known_share(vectors, texts)
 
 
-def _row(key: str, check: str, item: str, found: Measured) -> dict[str, Any]:
+def _row(cell: EmbeddingSpec, check: str, item: str, found: Measured) -> dict[str, Any]:
     values = {"value": found.value, "ci_low": found.low, "ci_high": found.high, "p": found.p}
-    return {"embedding": key, "check": check, "item": item, **values, "known": found.known, "total": found.total}
+    asked = {"embedding": cell.name, "origin": cell.origin, "check": check, "item": item}
+    return {**asked, **values, "known": found.known, "total": found.total}
 
 
 def _pip_loss(vectors: WordVectors, largest: WordVectors) -> Measured:
@@ -214,13 +217,15 @@ def _known_share(vectors: WordVectors, texts: Texts) -> Measured:
     return Measured(covered / max(total, 1), float("nan"), float("nan"), covered, total)
 
 
-def _neighbours(key: str, vectors: WordVectors, options: DiagnosisOptions) -> pa.Table:
+def _neighbours(cell: EmbeddingSpec, vectors: WordVectors, options: DiagnosisOptions) -> pa.Table:
     found = nearest(vectors, [*options.probe_words, *word_sample(vectors, options.sample)])
     probes = found["word"].isin(set(options.probe_words))
-    table = found.assign(embedding=key, probe=probes)[NEIGHBOURS.names]
+    names = {"embedding": cell.name, "origin": cell.origin, "key": cell.key}
+    table = found.assign(**names, probe=probes)[NEIGHBOURS.names]
     return pa.Table.from_pandas(table, schema=NEIGHBOURS, preserve_index=False)
 
 
-def _word_map(key: str, vectors: WordVectors, options: DiagnosisOptions, seed: int) -> pa.Table:
-    table = word_map(vectors, options.probe_words, words=options.map.words, seed=seed).assign(embedding=key)
+def _word_map(cell: EmbeddingSpec, vectors: WordVectors, options: DiagnosisOptions, seed: int) -> pa.Table:
+    table = word_map(vectors, options.probe_words, words=options.map.words, seed=seed)
+    table = table.assign(embedding=cell.name, origin=cell.origin)
     return pa.Table.from_pandas(table[WORD_MAP.names], schema=WORD_MAP, preserve_index=False)

@@ -18,7 +18,7 @@ from emb_pipeline.efficiency.vector_search import VectorSearchOptions
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment.model import EmbeddingSpec, Folders, TaskDefinition
 from emb_pipeline.failures import Failed
-from emb_pipeline.pipelines.facts import cells_of
+from emb_pipeline.pipelines.facts import add_origins, cells_of
 from emb_pipeline.pipelines.failures import contained, is_containable
 from emb_pipeline.pipelines.report.gathering import PRIMARY, of_all_tasks
 from emb_pipeline.pipelines.report.nodes import ReportOptions
@@ -102,7 +102,7 @@ def search_passages(
     There is a store where an index needs one. ``after`` is what was timed before: nothing is timed at the same time.
     """
     if isinstance(definition.evaluation, RetrievalOptions) and definition.evaluation.rank == "judged":
-        return framed([], SEARCHES)
+        return add_origins(framed([], SEARCHES), ())
     cells = {cell.name: cell for cell in cells_of(embeddings)}
     costs = SearchCosts(KINDS[definition.kind].task(task, definition.name), options, report.resampling)
     names = best_first(of_all_tasks(scores, "cells"), cells, definition, options)
@@ -113,17 +113,18 @@ def search_passages(
     beside = [name for name in options.beside if name in cells and name not in {*failed, *dict(searched)}]
     rows = [costs.exact(name, stored_encoder(cells[name], cells, folders)) for name in beside]
     if not options.indexes:
-        return framed([*rows, *(costs.exact(name, encoder) for name, encoder in searched)], SEARCHES)
+        rows += [costs.exact(name, encoder) for name, encoder in searched]
+        return add_origins(framed(rows, SEARCHES), cells.values())
     with nullcontext() if store is None else store:
         for name, encoder in searched:
             rows += costs.of_indexes(name, encoder, store)
-    return framed(rows, SEARCHES)
+    return add_origins(framed(rows, SEARCHES), cells.values())
 
 
 def collect_searches(use_case: str, **searches: pa.Table | Failed) -> pd.DataFrame:
     """The searches of all tasks."""
     parts = [table.to_pandas() for table in searches.values() if not isinstance(table, Failed)]
-    found: pd.DataFrame = pd.concat(parts, ignore_index=True) if parts else framed([], SEARCHES)
+    found = pd.concat(parts, ignore_index=True) if parts else add_origins(framed([], SEARCHES), ())
     return found.assign(use_case=use_case)
 
 

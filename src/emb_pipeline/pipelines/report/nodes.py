@@ -15,6 +15,7 @@ from emb_pipeline.diagnostics.word_map import side_by_side
 from emb_pipeline.experiment.model import EmbeddingSpec
 from emb_pipeline.pipelines.facts import (
     RESAMPLING,
+    add_origins,
     are_trained_on_a_corpus,
     cells_of,
     embedding_facts,
@@ -106,7 +107,8 @@ def make_leaderboard(
         training_draws=training_draws_of(scores),
         lower_is_better=lower_metrics(),
     )
-    return board.merge(embedding_facts(cells_of(embeddings)), on="embedding", how="left", validate="many_to_one")
+    facts = embedding_facts(cells_of(embeddings))
+    return board.merge(facts.drop(columns="origin"), on="embedding", how="left", validate="many_to_one")
 
 
 def collect_failures(after: pa.Table, **scores: Tables) -> pa.Table:
@@ -191,10 +193,12 @@ def measure_factors(
     return framed(shares, factorial.SHARES), effects, with_average_tests(across, tested)
 
 
-def measure_learning_curves(options: ReportOptions, claims: pa.Table, **scores: Tables) -> tuple[pd.DataFrame, pd.DataFrame]:
+def measure_learning_curves(
+    options: ReportOptions, embeddings: Mapping[str, Any], claims: pa.Table, **scores: Tables
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Scores by number of labels, and which embedding is ahead of the best one when labels are few."""
     item_scores, draws = item_scores_of(scores), of_all_tasks(scores, "label_draws")
-    return label_curves.learning_curves(
+    curves, crossovers = label_curves.learning_curves(
         item_scores,
         draws,
         primary_metrics(scores),
@@ -202,6 +206,7 @@ def measure_learning_curves(options: ReportOptions, claims: pa.Table, **scores: 
         training_draws=training_draws_of(scores),
         claims=claims.to_pandas(),
     )
+    return add_origins(curves, cells_of(embeddings)), crossovers
 
 
 def make_audit(audits: pa.Table, overlap: pa.Table) -> pd.DataFrame:

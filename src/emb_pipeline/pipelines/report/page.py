@@ -61,9 +61,11 @@ def gather_tables(
     return {
         "checks": of_all_tasks(scores, "checks"),
         "neighbours": neighbours,
-        "overlaps": shared.merge(pairs, on=["first", "second"], validate="one_to_one"),
+        "overlaps": shared.merge(pairs, on=["first", "second"], validate="one_to_one").merge(
+            facts[["embedding", "origin", "key"]].rename(columns={"embedding": "of"}), on="of", validate="many_to_one"
+        ),
         "confusions": of_all_tasks(scores, "confusions"),
-        "embeddings": trained.merge(facts, on="embedding", how="left"),
+        "embeddings": trained.merge(facts.drop(columns="origin"), on="embedding", how="left"),
         "corpora": pd.DataFrame([describe_corpus(name, corpus) for name, corpus in corpora.items()], columns=list(CORPORA)),
     }
 

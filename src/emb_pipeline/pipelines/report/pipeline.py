@@ -89,7 +89,12 @@ def _tables(scores: Mapping[str, str], tasks: Mapping[str, str]) -> list[Node]:
             ["variance_shares", "factor_effects", "effects_across_tasks"],
             name="measure_factors",
         ),
-        node(nodes.measure_learning_curves, compared, ["learning_curves", "crossovers"], name="measure_learning_curves"),
+        node(
+            nodes.measure_learning_curves,
+            {**grid, **compared},
+            ["learning_curves", "crossovers"],
+            name="measure_learning_curves",
+        ),
         node(nodes.make_audit, ["audits", "overlap"], "audit", name="make_audit"),
         node(
             nodes.measure_without_seen,

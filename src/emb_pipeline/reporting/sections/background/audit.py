@@ -71,13 +71,12 @@ def _without_seen(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
         for row in rows.sort_values("value", ascending=False, kind="stable").to_dict("records"):
             metric = str(row["metric"])
             unseen, low, high = (wording.value_text(row[name], metric) for name in ("value_unseen", "ci_low", "ci_high"))
-            name = str(row["embedding"])
             cells = [
                 wording.value_text(row["value"], metric),
                 f"{unseen} [{low}, {high}]",
                 wording.difference_text(row["difference"], metric),
             ]
-            lines.append((name, name.split(".", 1)[0], cells))
+            lines.append((str(row["embedding"]), row["origin"], cells))
         first = rows.iloc[0]
         n, n_seen = int(first["n"]), int(first["n_seen"])
         found[str(task)] = {

@@ -46,11 +46,8 @@ def _definition(definition: Any) -> str:
 
 
 def _grid(leaderboard: pd.DataFrame) -> list[tuple[str, list[str]]]:
-    names = leaderboard[["origin", "embedding"]].drop_duplicates()
-    return [
-        (origin, [str(name).removeprefix(f"{origin}.") for name in names.loc[names["origin"] == origin, "embedding"]])
-        for origin in in_order(names["origin"].astype(str))
-    ]
+    names = leaderboard[["origin", "key"]].drop_duplicates()
+    return [(origin, list(names.loc[names["origin"] == origin, "key"])) for origin in in_order(names["origin"].astype(str))]
 
 
 SECTION = Section("compared", "What was compared", view, heading="What was compared, and on what")

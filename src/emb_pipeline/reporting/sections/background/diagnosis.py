@@ -74,11 +74,11 @@ def diagnosis_view(
 
     Parameters
     ----------
-    checks : DataFrame of embedding, check, item, value, ci_low, ci_high, p, known, total
+    checks : DataFrame of embedding, origin, check, item, value, ci_low, ci_high, p, known, total
         One row per embedding and question.
-    neighbours : DataFrame of embedding, word, rank, neighbour, cosine, probe
+    neighbours : DataFrame of embedding, origin, key, word, rank, neighbour, cosine, probe
         Nearest words of the probe words, and of a sample that embeddings are compared by.
-    overlaps : DataFrame of first, second, shared, words
+    overlaps : DataFrame of first, second, shared, words, differs_in, of, origin, key
         Share of these neighbours that an embedding has in common with its other seeds, with those that were trained on
         resamples of its corpus, and with the other corpus's; and that two such resamples have in common.
     tokens : mapping of str to float, optional
@@ -88,7 +88,7 @@ def diagnosis_view(
     """
     if checks.empty:
         return None
-    names = list(dict.fromkeys(checks["embedding"]))
+    origin_of = dict(zip(checks["embedding"], checks["origin"], strict=True))
     checks = checks[checks["check"] != PIP_LOSS]  # stands beside the scores of the sizes
     return {
         "findings": [
@@ -97,14 +97,14 @@ def diagnosis_view(
             *_stability_findings(overlaps),
         ],
         "groups": [
-            *(_group(check, checks[checks["check"] == check], names) for check in dict.fromkeys(checks["check"])),
+            *(_group(check, checks[checks["check"] == check], origin_of) for check in dict.fromkeys(checks["check"])),
             *([_stability_group(overlaps)] if len(overlaps) else []),
         ],
         "probes": _probes(neighbours[neighbours["probe"]]),
     }
 
 
-def _group(check: str, rows: pd.DataFrame, names: Sequence[str]) -> dict[str, Any]:
+def _group(check: str, rows: pd.DataFrame, origin_of: Mapping[str, str]) -> dict[str, Any]:
     items = list(dict.fromkeys(rows["item"]))
     of = {(row["embedding"], row["item"]): row for row in rows.to_dict("records")}
     return {
@@ -113,10 +113,10 @@ def _group(check: str, rows: pd.DataFrame, names: Sequence[str]) -> dict[str, An
         "lines": [
             (
                 name,
-                name.split(".", 1)[0],
+                origin,
                 [_cell(check, of[name, item]) if (name, item) in of else ("", "") for item in items],
             )
-            for name in names
+            for name, origin in origin_of.items()
         ],
     }
 
@@ -193,7 +193,7 @@ def _stability_findings(overlaps: pd.DataFrame) -> list[Finding]:
     if OTHER_CORPUS in rows:
         most = rows[OTHER_CORPUS][-1]
         sentence = Markup("Those of domain and generic vectors overlap by at most {} ({}, {} words that both know).")
-        name = code(str(most["first"]).split(".", 1)[1])
+        name = code(most["key"])
         found.append(Finding(sentence.format(share_text(most["shared"]), name, f"{most['words']:,}")))
     return found
 
@@ -201,6 +201,7 @@ def _stability_findings(overlaps: pd.DataFrame) -> list[Finding]:
 def _stability_group(overlaps: pd.DataFrame) -> dict[str, Any]:
     """For each embedding, how many neighbours stay when one thing changes: a mean, with the number of pairs below it."""
     rows = _by_what_differs(overlaps)
+    origin_of = dict(zip(overlaps["of"], overlaps["origin"], strict=True))
     shared: dict[str, dict[str, list[float]]] = {}
     for what, pairs in rows.items():
         for row in pairs:
@@ -210,7 +211,7 @@ def _stability_group(overlaps: pd.DataFrame) -> dict[str, Any]:
         "title": "neighbours that stay (Jaccard overlap of the nearest ten)",
         "items": [DIFFERENCES[what] for what in items],
         "lines": [
-            (name, name.split(".", 1)[0], [_stability_cell(of_what.get(what, [])) for what in items])
+            (name, origin_of[name], [_stability_cell(of_what.get(what, [])) for what in items])
             for name, of_what in sorted(shared.items())
         ],
     }
@@ -232,8 +233,8 @@ def _probes(neighbours: pd.DataFrame, most: int = 6) -> dict[str, Any] | None:
     """Neighbours of the probe words, one pair of columns for the method that most origins share."""
     if neighbours.empty:
         return None
-    keys = neighbours["embedding"].drop_duplicates()
-    by_key = keys.groupby(keys.str.split(".", n=1).str[1], sort=False).agg(list)
+    known = neighbours[["embedding", "key"]].drop_duplicates()
+    by_key = known.groupby("key", sort=False)["embedding"].agg(list)
     shown = max(by_key, key=len)
     lines = []
     for word in dict.fromkeys(neighbours["word"]):

@@ -76,7 +76,7 @@ def word_map_figure(word_map: pd.DataFrame) -> go.Figure:
     reach = 1.05 * float((word_map[["x", "y"]] - centre).abs().to_numpy().max()) or 1.0
     for number, (name, rows) in enumerate(panels):
         at = {"row": number // columns + 1, "col": number % columns + 1}
-        style = look(str(name).split(".", 1)[0])
+        style = look(str(rows["origin"].iloc[0]))
         rows = rows.assign(of=rows["word"].where(rows["probe"], rows["near"]))
         figure.add_trace(_words(rows[rows["of"].isna()], "words", marker={"color": TEXT, "opacity": 0.3, "size": 4}), **at)
         for probe, part in rows.groupby("of", sort=False):

@@ -99,7 +99,7 @@ def dose_figure(spoilt: pd.DataFrame, task: str) -> go.Figure:
     for (base, kind), part in rows.groupby(["embedding_b", "kind"], sort=False):
         part = to_points(part.sort_values("dose"), metric)
         none = pd.DataFrame([{"dose": 0.0, "difference": 0.0, "ci_low": 0.0, "ci_high": 0.0}])
-        style, name = look(str(base).split(".", 1)[0]), f"{base}, {str(kind).replace('_', ' ')}"
+        style, name = look(str(part["origin"].iloc[0])), f"{base}, {str(kind).replace('_', ' ')}"
         drawn = pd.concat([none, part[none.columns]], ignore_index=True)
         place = kinds.index(kind)
         figure.add_trace(

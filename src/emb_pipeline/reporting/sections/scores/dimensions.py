@@ -65,7 +65,7 @@ def _sizes(report: Report) -> list[dict[str, Any]]:
                 {
                     "family": row["family"],
                     "embedding": row["embedding"],
-                    "origin": str(row["embedding"]).split(".", 1)[0],
+                    "origin": row["origin"],
                     "chosen": row["chosen"],
                     "cells": [
                         wording.count_text(row["dim"]),

@@ -47,7 +47,7 @@ def _task(report: Report, task: str, rows: pd.DataFrame) -> dict[str, Any]:
     crossing, metric = crossovers[crossovers["task"] == task], str(rows["metric"].iloc[0])
     counts = sorted(set(rows["n_labels"].astype(int)))
     values = {(row["embedding"], int(row["n_labels"])): row for row in rows.to_dict("records")}
-    names = rows[rows["n_labels"] == counts[-1]].sort_values("value", ascending=False)["embedding"]
+    last = rows[rows["n_labels"] == counts[-1]].sort_values("value", ascending=False)
     return {
         "task": task,
         "findings": curve_findings(rows, crossing, labels=labels, unlabelled_texts=unlabelled_texts),
@@ -63,11 +63,11 @@ def _task(report: Report, task: str, rows: pd.DataFrame) -> dict[str, Any]:
         "lines": [
             (
                 name,
-                str(name).split(".", 1)[0],
+                origin,
                 [value_text(values[name, count]["value"], metric) for count in counts],
                 difference_text(values[name, counts[-1]]["doubling"], metric),
             )
-            for name in names
+            for name, origin in zip(last["embedding"], last["origin"], strict=True)
         ],
     }
 
@@ -155,7 +155,7 @@ def _doubling_finding(curves: pd.DataFrame, labels: str) -> list[Finding]:
 
 def _fitted_finding(curves: pd.DataFrame, unlabelled_texts: bool | None) -> list[Finding]:
     """Which texts those embeddings know that the task's own texts determine."""
-    fitted = list(dict.fromkeys(name for name in curves["embedding"] if name.startswith("task.")))
+    fitted = list(curves.loc[curves["origin"] == "task", "embedding"].drop_duplicates())
     if not fitted or unlabelled_texts is None:
         return []
     sentence = "At every point {} had all of the task’s training texts to be fitted on, those without a label, too."
@@ -188,7 +188,8 @@ def learning_curve_figure(curves: pd.DataFrame, task: str, labels: str = "labels
     metric = str(rows["metric"].iloc[0])
     ends: list[tuple[str, float]] = []
     drawn = shown_curves(rows)
-    origins = [name.split(".", 1)[0] for name in drawn]
+    origin_of = dict(zip(rows["embedding"], rows["origin"], strict=True))
+    origins = [origin_of[name] for name in drawn]
     for place, name in enumerate(drawn):
         part, style = rows[rows["embedding"] == name].sort_values("n_labels"), look(origins[place])
         dash = METHOD_DASHES[origins[:place].count(origins[place]) % len(METHOD_DASHES)]
@@ -225,7 +226,7 @@ def learning_curve_figure(curves: pd.DataFrame, task: str, labels: str = "labels
 def shown_curves(rows: pd.DataFrame, most: int = 8) -> list[str]:
     """Embeddings worth a line: the best of each origin with all labels, and the best at each number of labels."""
     last = rows[rows["n_labels"] == rows["n_labels"].max()].sort_values("value", ascending=False)
-    of_origin = last.groupby(last["embedding"].str.split(".").str[0], sort=False)["embedding"].first()
+    of_origin = last.groupby("origin", sort=False)["embedding"].first()
     leading = rows.sort_values("value", ascending=False).groupby("n_labels", sort=True)["embedding"].first()
     names = list(dict.fromkeys([*of_origin, *leading, *last["embedding"]]))[:most]
     return [name for name in last["embedding"] if name in names]

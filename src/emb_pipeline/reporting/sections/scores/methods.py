@@ -94,8 +94,7 @@ def methods_figure(leaderboard: pd.DataFrame, task: str) -> go.Figure:
     trained = trained[trained["dim"] == shared]
     several = trained.groupby(["origin", "method"])["embedding"].transform("size") > 1
     named = trained["method"].isin(trained.loc[several, "method"])
-    keys = [pick.key_of(row) for row in trained.to_dict("records")]
-    trained = trained.assign(row=trained["method"].where(~named, pd.Series(keys, index=trained.index)))
+    trained = trained.assign(row=trained["method"].where(~named, trained["key"]))
     order = list(trained.groupby("row")["value"].max().sort_values(ascending=False).index)
     origins = split_by_origin(trained)
     of_row = {name: in_order(trained.loc[trained["row"] == name, "origin"]) for name in order}

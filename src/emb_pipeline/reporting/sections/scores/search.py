@@ -57,7 +57,7 @@ def _task(report: Report, task: str, rows: pd.DataFrame) -> dict[str, Any]:
         "lines": [
             {
                 "embedding": row["embedding"],
-                "origin": str(row["embedding"]).split(".", 1)[0],
+                "origin": row["origin"],
                 "setting": setting_text(row),
                 "recommended": row["recommended"],
                 "cells": _cells(row),
@@ -198,7 +198,7 @@ def search_figure(searches: pd.DataFrame, task: str) -> go.Figure:
     if rows.empty:
         return figure
     for place, ((name, index), part) in enumerate(rows.groupby(["embedding", "index"], sort=False)):
-        style = look(str(name).split(".", 1)[0])
+        style = look(str(part["origin"].iloc[0]))
         hover = [
             f"{escape(str(name))}<br>{pick.setting_text(row)}: {row['recall']:.3f} of the nearest, "
             f"{count_text(row['queries_per_second'])} queries a second, "

@@ -24,7 +24,7 @@ from emb_pipeline.reporting.wording import (
     seconds_text,
     value_text,
 )
-from emb_pipeline.statistics.decision.standings import MEASURED_BEST, NOT_ABOVE_FLOOR, ONLY, SHOWN
+from emb_pipeline.statistics.decision.standings import CHANCE, LARGEST_CLASS, MEASURED_BEST, NOT_ABOVE_FLOOR, ONLY, SHOWN
 
 MARGINS = "margins"
 """The metric of the decision over several tasks: scores in units of each task's margin."""
@@ -60,7 +60,7 @@ def view(report: Report) -> dict[str, Any] | None:
             "lines": [
                 {
                     "embedding": row["embedding"],
-                    "origin": str(row["embedding"]).split(".", 1)[0],
+                    "origin": row["origin"],
                     "chosen": row["chosen"],
                     "value": f"{row['value']:.1f}"
                     if row["metric"] == MARGINS
@@ -243,7 +243,7 @@ def standing_text(row: Mapping[Hashable, Any]) -> str:
 
 
 def _floor_name(floor: str) -> Markup:
-    return code(floor) if "." in floor else Markup(floor)
+    return Markup(floor) if floor in (LARGEST_CLASS, CHANCE) else code(floor)
 
 
 def _unknown(rows: pd.DataFrame) -> list[Finding]:

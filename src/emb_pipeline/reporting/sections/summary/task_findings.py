@@ -298,7 +298,7 @@ def control_findings(result: Result) -> list[Finding]:
 
 
 def _above_chance(result: Result, control: _Row) -> bool:
-    if result.metric != "accuracy" or result.largest_class is None or "shuffled" not in str(control["embedding"]):
+    if result.metric != "accuracy" or result.largest_class is None or not control["shuffled_labels"]:
         return False
     return pd.notna(control["ci_low"]) and control["ci_low"] > result.largest_class + _FLOOR_MARGIN
 
