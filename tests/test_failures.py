@@ -14,7 +14,7 @@ import yaml
 from kedro.io import AbstractDataset
 
 from emb_pipeline.datasets.encoders import EncoderDataset
-from emb_pipeline.datasets.tables import TableDataset, TablesDataset
+from emb_pipeline.datasets.tables import TableDataset, TablePartDataset, TablesDataset
 from emb_pipeline.datasets.tracking import TrackedRunDataset
 from emb_pipeline.datasets.vectors import WordVectorsDataset
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
@@ -85,13 +85,14 @@ def _datasets(folder: Path) -> dict[str, tuple[AbstractDataset[Any, Any], Any]]:
     vectors = WordVectors(["a", "b"], np.array([2, 1]), np.eye(2, dtype=np.float32))
     return {
         "table": (TableDataset(filepath=str(folder / "t.parquet")), table),
+        "part": (TablePartDataset(filepath=str(folder / "p.parquet")), table),
         "tables": (TablesDataset(filepath=str(folder / "ts")), {"one": table}),
         "vectors": (WordVectorsDataset(filepath=str(folder / "v.arrow")), vectors),
         "tracked": (tracked, {"metrics": {"m": 1.0}}),
     }
 
 
-@pytest.mark.parametrize("name", ["table", "tables", "vectors", "tracked"])
+@pytest.mark.parametrize("name", ["table", "part", "tables", "vectors", "tracked"])
 def test_a_failure_is_stored_in_place_of_a_result_and_does_not_count_as_one(name: str, tmp_path: Path) -> None:
     dataset, result = _datasets(tmp_path)[name]
     dataset.save(result)

@@ -8,8 +8,11 @@ import pyarrow as pa
 import pytest
 from kedro.io import DatasetError, Version
 
-from emb_pipeline.datasets.tables import TableDataset, TablesDataset
+from emb_pipeline.datasets.tables import TableDataset, TablePartDataset, TablesDataset
 from emb_pipeline.datasets.text import DocumentsDataset
+from emb_pipeline.errors import DataError
+from emb_pipeline.failures import Failed
+from emb_pipeline.storage.table_parts import TableParts
 
 TABLE = pa.table({"unit_id": ["a", "b"], "value": [1.0, 0.5]})
 
@@ -39,6 +42,49 @@ def test_text_columns_come_back_with_a_dictionary_where_the_catalog_says_so(tmp_
     loaded = TablesDataset(filepath=str(tmp_path / "tables"), dictionaries={"scores": ["unit_id"]}).load()
     assert pa.types.is_dictionary(loaded["scores"]["unit_id"].type) and loaded["others"].equals(TABLE)
     assert loaded["scores"].to_pylist() == TABLE.to_pylist()
+
+
+def test_what_gathers_tables_refers_to_their_files_and_gives_their_rows_in_the_same_order(tmp_path: Path) -> None:
+    cells = []
+    for name, table in (("one", TABLE), ("none", TABLE.slice(0, 0)), ("other", TABLE.slice(1))):
+        dataset = TablePartDataset(filepath=str(tmp_path / "origin" / name / "scores.parquet"))
+        dataset.save(table)
+        cells.append(dataset.load())
+    of_embedding = TablesDataset(filepath=str(tmp_path / "origin" / "card"))
+    of_embedding.save({"scores": TableParts.join(TABLE.schema, cells), "costs": TABLE})
+    card = of_embedding.load()
+    of_origin = TablesDataset(filepath=str(tmp_path / "all"), dictionaries={"scores": ["unit_id"]})
+    of_origin.save({"scores": TableParts.join(TABLE.schema, [card["scores"]])})
+    assert not list((tmp_path / "all").glob("*.parquet")) and card["costs"].equals(TABLE)
+
+    (tmp_path / "moved").mkdir()
+    for folder in ("origin", "all"):
+        (tmp_path / folder).rename(tmp_path / "moved" / folder)
+    moved = TablesDataset(filepath=str(tmp_path / "moved" / "all"), dictionaries={"scores": ["unit_id"]})
+    read = moved.load()["scores"].read()
+    assert pa.types.is_dictionary(read["unit_id"].type)
+    assert read.to_pylist() == [*TABLE.to_pylist(), *TABLE.to_pylist()[1:]]
+    assert dict(moved.preview())["data"] == [["a", 1.0], ["b", 0.5], ["b", 0.5]]
+
+
+@pytest.mark.parametrize("change", ["missing", "another number of rows"])
+def test_a_file_that_is_not_what_was_gathered_is_refused_with_the_way_out(change: str, tmp_path: Path) -> None:
+    dataset = TablePartDataset(filepath=str(tmp_path / "scores.parquet"))
+    dataset.save(TABLE)
+    gathered = dataset.load()
+    if change == "missing":
+        dataset.save(Failed("domain.word2vec_8 on topic", "too little memory"))
+    else:
+        dataset.save(TABLE.slice(1))
+    with pytest.raises(DataError, match=r"scores.parquet.*kedro run --only-missing-outputs"):
+        gathered.read()
+
+
+def test_a_part_that_was_never_written_does_not_exist(tmp_path: Path) -> None:
+    dataset = TablePartDataset(filepath=str(tmp_path / "scores.parquet"))
+    assert not dataset.exists()
+    with pytest.raises(DatasetError, match="is missing"):
+        dataset.load()
 
 
 def test_a_folder_without_its_manifest_was_never_written(tmp_path: Path) -> None:

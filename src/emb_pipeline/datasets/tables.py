@@ -1,4 +1,4 @@
-"""Arrow tables at rest: one Parquet file, or a folder of named ones."""
+"""Arrow tables at rest: one Parquet file, a folder of named ones, or references to files of other datasets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import glob
 import json
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeAlias
 
 import pandas as pd
 import pyarrow as pa
@@ -18,6 +18,9 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.failures import Failed
 from emb_pipeline.storage.atomic import atomic_path
 from emb_pipeline.storage.sealed_files import AGAIN, read_json, read_parquet, write_json, write_parquet
+from emb_pipeline.storage.table_parts import TableParts
+
+Tables: TypeAlias = Mapping[str, pa.Table | TableParts]
 
 
 class TableDataset(AbstractVersionedDataset[pa.Table | Failed, pa.Table | Failed]):
@@ -71,10 +74,45 @@ class TableDataset(AbstractVersionedDataset[pa.Table | Failed, pa.Table | Failed
         return {"filepath": str(self._filepath), "version": self._version}
 
 
-class TablesDataset(AbstractDataset[Mapping[str, pa.Table] | Failed, dict[str, pa.Table] | Failed]):
+class TablePartDataset(AbstractDataset[pa.Table | Failed, TableParts | Failed]):
+    """One table as one Parquet file, which is loaded as a reference: who gathers tables needs no rows.
+
+    Parameters
+    ----------
+    filepath, metadata
+        As for ``TableDataset``.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = PurePosixPath(filepath)
+        self._table = TableDataset(filepath=filepath)
+        self.metadata = metadata
+
+    def load(self) -> TableParts | Failed:
+        return self.failure() or TableParts.of_file(Path(self._filepath))
+
+    def save(self, data: pa.Table | Failed) -> None:
+        self._table.save(data)
+
+    def failure(self) -> Failed | None:
+        """Why it could not be made; None where it could."""
+        return self._table.failure()
+
+    def preview(self, nrows: int = 10) -> TablePreview:
+        """First rows, for Kedro-Viz: it looks for this return type."""
+        return self._table.preview(nrows)
+
+    def _exists(self) -> bool:
+        return bool(self._table.exists())
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}
+
+
+class TablesDataset(AbstractDataset[Tables | Failed, dict[str, Any] | Failed]):
     """Several named tables as one folder of Parquet files; the manifest is written last and makes it valid.
 
-    Or why they could not be made.
+    Or why they could not be made. References to files of other datasets stay references: the manifest holds them.
 
     Parameters
     ----------
@@ -99,29 +137,36 @@ class TablesDataset(AbstractDataset[Mapping[str, pa.Table] | Failed, dict[str, p
         self._dictionaries = dict(dictionaries or {})
         self.metadata = metadata
 
-    def load(self) -> dict[str, pa.Table] | Failed:
+    def load(self) -> dict[str, Any] | Failed:
         folder = Path(self._filepath)
         if failed := self.failure():
             return failed
         if not self._exists():
             raise DatasetError(f"{folder} holds no {self.MANIFEST}: it was never written, or not to its end")
-        tables: dict[str, pa.Table] = {}
-        for name, n_rows in read_json(folder / self.MANIFEST).get("rows", {}).items():
+        manifest = read_json(folder / self.MANIFEST)
+        tables: dict[str, pa.Table | TableParts] = {}
+        for name, n_rows in manifest.get("rows", {}).items():
             path = folder / f"{name}.parquet"
-            tables[name] = read_parquet(path, read_dictionary=self._dictionaries.get(name))
-            if len(tables[name]) != n_rows:
-                raise DataError(str(path), f"has {len(tables[name])} rows, {self.MANIFEST} says {n_rows}", AGAIN)
+            table = tables[name] = read_parquet(path, read_dictionary=self._dictionaries.get(name))
+            if table.num_rows != n_rows:
+                raise DataError(str(path), f"has {table.num_rows} rows, {self.MANIFEST} says {n_rows}", AGAIN)
+        for name, facts in manifest.get("parts", {}).items():
+            parts = TableParts.from_json(facts, folder)
+            tables[name] = parts.with_dictionaries(self._dictionaries.get(name, ()))
         return tables
 
-    def save(self, data: Mapping[str, pa.Table] | Failed) -> None:
+    def save(self, data: Tables | Failed) -> None:
         if isinstance(data, Failed):
             return store_failure(Path(self._filepath), data)
-        with atomic_path(Path(self._filepath)) as folder:
+        here = Path(self._filepath)
+        parts = {name: each.to_json(here) for name, each in data.items() if isinstance(each, TableParts)}
+        with atomic_path(here) as folder:
             folder.mkdir()
-            for name, table in data.items():
+            tables = {name: table for name, table in data.items() if not isinstance(table, TableParts)}
+            for name, table in tables.items():
                 write_parquet(table, folder / f"{name}.parquet")
-            rows = {name: table.num_rows for name, table in data.items()}
-            write_json({"tables": list(data), "rows": rows}, folder / self.MANIFEST)
+            rows = {name: table.num_rows for name, table in tables.items()}
+            write_json({"tables": list(data), "rows": rows, "parts": parts}, folder / self.MANIFEST)
         forget_failure(Path(self._filepath))
 
     def failure(self) -> Failed | None:
@@ -131,7 +176,10 @@ class TablesDataset(AbstractDataset[Mapping[str, pa.Table] | Failed, dict[str, p
     def preview(self, nrows: int = 10) -> TablePreview:
         """First rows of the first table, for Kedro-Viz."""
         tables = self.load()
-        return failure_preview(tables) if isinstance(tables, Failed) else table_preview(next(iter(tables.values()))[:nrows])
+        if isinstance(tables, Failed):
+            return failure_preview(tables)
+        first = next(iter(tables.values()))
+        return table_preview((first.read() if isinstance(first, TableParts) else first)[:nrows])
 
     def _exists(self) -> bool:
         return (Path(self._filepath) / self.MANIFEST).is_file() and self.failure() is None

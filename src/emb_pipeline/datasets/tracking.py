@@ -20,7 +20,7 @@ from kedro.io import AbstractDataset
 
 from emb_pipeline.datasets.failures import failure_at, forget_failure, store_failure
 from emb_pipeline.datasets.mlflow_names import dotted, mlflow_name
-from emb_pipeline.datasets.tables import TablesDataset
+from emb_pipeline.datasets.tables import Tables, TablesDataset
 from emb_pipeline.failures import Failed
 from emb_pipeline.redaction import redact
 from emb_pipeline.storage.atomic import atomic_path, has_ended, this_process
@@ -120,7 +120,7 @@ class TrackedTablesDataset(TablesDataset):
 
     TRACKED = "mlflow.json"
 
-    def save(self, data: Mapping[str, pa.Table] | Failed) -> None:
+    def save(self, data: Tables | Failed) -> None:
         super().save(data)
         if not isinstance(data, Failed):
             self._track(data["cells"])

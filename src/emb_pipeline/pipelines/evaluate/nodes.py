@@ -23,6 +23,7 @@ from emb_pipeline.experiment.model import EmbeddingSpec, Folders, TaskDefinition
 from emb_pipeline.experiment.schema import Resample
 from emb_pipeline.failures import Failed
 from emb_pipeline.pipelines.failures import FAILURES, contained, failures_table
+from emb_pipeline.storage.table_parts import TableParts
 from emb_pipeline.tasks.coverage import LOW_COVERAGE, coverage_details, measure_coverage
 from emb_pipeline.tasks.cut_texts import measure_cut_texts
 from emb_pipeline.tasks.metrics.class_results import CLASS_RESULTS, CONFUSIONS, PREDICTED, class_results, confusions
@@ -251,8 +252,11 @@ def _warnings(details: Mapping[str, Any]) -> dict[str, str]:
     return {"tokenizer": warning} if warning else {}
 
 
-def collect_tasks(**parts: Any) -> dict[str, pa.Table]:
-    """Item scores, learning curves, draws of labels and costs of one embedding on all its tasks, and where it failed."""
+def collect_tasks(**parts: Any) -> dict[str, pa.Table | TableParts]:
+    """Gather learning curves, draws of labels and costs of one embedding on all its tasks, and where it failed.
+
+    Item scores and training draws are referred to: they are stored once, with their cell.
+    """
     training = parts.get("training")
     done = {name: part for name, part in parts.items() if not isinstance(part, Failed)}
     records = [part for name, part in done.items() if name.endswith("_metrics")]
@@ -274,11 +278,11 @@ def collect_tasks(**parts: Any) -> dict[str, pa.Table]:
         for draw in record.get("label_draws", [])
     ]
     return {
-        "item_scores": pa.concat_tables([ITEM_SCORES.empty_table(), *scores]),
+        "item_scores": TableParts.join(ITEM_SCORES, scores),
         "cells": cells_table(records, None if isinstance(training, Failed) else training, bases),
         "label_draws": pa.Table.from_pylist(draws, schema=LABEL_DRAWS),
-        "training_draws": pa.concat_tables(
-            [TRAINING_DRAWS.empty_table(), *(part for name, part in done.items() if name.endswith(DRAWS_PART))]
+        "training_draws": TableParts.join(
+            TRAINING_DRAWS, (part for name, part in done.items() if name.endswith(DRAWS_PART))
         ),
         "failures": failures_table(failed),
         "class_results": pa.concat_tables([CLASS_RESULTS.empty_table(), *(class_results(*each) for each in predicted)]),
@@ -286,20 +290,20 @@ def collect_tasks(**parts: Any) -> dict[str, pa.Table]:
     }
 
 
+REFERRED = {"item_scores": ITEM_SCORES, "training_draws": TRAINING_DRAWS}
+"""Tables that are stored with their cells, and referred to by who gathers them."""
 CARD = {
-    "item_scores": ITEM_SCORES,
     "cells": CELLS,
     "label_draws": LABEL_DRAWS,
-    "training_draws": TRAINING_DRAWS,
     "failures": FAILURES,
     "class_results": CLASS_RESULTS,
     "confusions": CONFUSIONS,
 }
-"""The tables of an embedding's scores."""
+"""Tables of an embedding's scores that are stored again where all of an origin are gathered: they are small."""
 
 
-def collect_embeddings(diagnosis: Tables | None = None, **cards: Tables) -> dict[str, pa.Table]:
-    """The same of all embeddings of one origin, and what their word vectors know by themselves."""
+def collect_embeddings(diagnosis: Tables | None = None, **cards: Mapping[str, Any]) -> dict[str, pa.Table | TableParts]:
+    """Gather the same of all embeddings of one origin, and what their word vectors know by themselves."""
     of_vectors = diagnosis or {name: schema.empty_table() for name, schema in DIAGNOSIS.items()}
     gathered = {
         name: pa.concat_tables([schema.empty_table(), *(card[name] for card in cards.values())])
@@ -307,7 +311,8 @@ def collect_embeddings(diagnosis: Tables | None = None, **cards: Tables) -> dict
     }
     if "failures" in of_vectors:
         gathered["failures"] = pa.concat_tables([gathered["failures"], of_vectors["failures"]])
-    return {**gathered, **{name: of_vectors[name] for name in DIAGNOSIS}}
+    referred = {name: TableParts.join(schema, (card[name] for card in cards.values())) for name, schema in REFERRED.items()}
+    return {**referred, **gathered, **{name: of_vectors[name] for name in DIAGNOSIS}}
 
 
 def cells_table(

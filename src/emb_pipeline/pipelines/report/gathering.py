@@ -17,13 +17,12 @@ PRIMARY = {name: kind.primary_metric for name, kind in KINDS.items()}
 
 def item_scores_of(scores: Mapping[str, Tables]) -> pa.Table:
     """The item scores of all embeddings, one below the other: millions of rows, which pandas would copy."""
-    return pa.concat_tables([tables["item_scores"] for tables in scores.values()])
+    return pa.concat_tables([tables["item_scores"].read() for tables in scores.values()])
 
 
 def training_draws_of(scores: Mapping[str, Tables]) -> pa.Table:
     """Scores by probes that learnt from resamples of the training labels, of all embeddings."""
-    found = [tables["training_draws"] for tables in scores.values() if "training_draws" in tables]
-    return pa.concat_tables([TRAINING_DRAWS.empty_table(), *found])
+    return pa.concat_tables([TRAINING_DRAWS.empty_table(), *(tables["training_draws"].read() for tables in scores.values())])
 
 
 def of_all_tasks(scores: Mapping[str, Tables], name: str) -> pd.DataFrame:

@@ -225,7 +225,7 @@ def measure_without_seen(options: ReportOptions, after: pa.Table, **parts: Table
         for name, tables in parts.items()
         if name not in scores and SEEN in tables
     }
-    tables = [each["item_scores"] for each in scores.values()]
+    tables = [each["item_scores"].read() for each in scores.values()]
     return scores_on_unseen(tables, seen, primary_metrics(scores), options.resampling)
 
 
