@@ -114,7 +114,9 @@ def test_a_task_has_a_curve_where_its_options_ask_for_one() -> None:
     }
     experiment = experiment_from(parameters)
     assert experiment.curves == {"topic", "places"}
-    figures = {name for name in report.build(experiment).all_outputs() if name.endswith("_curve_figure")}
+    figures = {
+        name for name in report.create_pipeline(experiment=experiment).all_outputs() if name.endswith("_curve_figure")
+    }
     assert figures == {"topic_curve_figure", "places_curve_figure"}
 
 
@@ -125,7 +127,7 @@ def test_a_dose_response_is_drawn_on_the_tasks_that_spoilt_embeddings_are_evalua
     parameters = {"use_case": "x", "grid": grid, "tasks": tasks, "corpora": {"domain": {}, "generic": {}}}
     experiment = experiment_from({**parameters, "embeddings": expand_grid(grid, METHODS)})
     assert experiment.spoilt_on == ["topic", "search"]
-    figures = {name for name in report.build(experiment).all_outputs() if name.endswith("_dose_figure")}
+    figures = {name for name in report.create_pipeline(experiment=experiment).all_outputs() if name.endswith("_dose_figure")}
     assert figures == {"topic_dose_figure", "search_dose_figure"}
 
 
@@ -168,7 +170,7 @@ def test_a_vector_store_is_needed_where_an_index_is_made_there(indexes: list[obj
     }
     experiment = experiment_from(parameters)
     assert experiment.needs_store is needed
-    taken = measure.build(experiment).inputs()
+    taken = measure.create_pipeline(experiment=experiment).inputs()
     assert ("tasks@search.collection" in taken) is needed
 
 

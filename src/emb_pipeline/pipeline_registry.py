@@ -10,7 +10,10 @@ from kedro.validation.type_extractor import TypeExtractor
 from pydantic import BaseModel
 
 from emb_pipeline.config import active_experiment, check_sections
-from emb_pipeline.pipelines import decide, diagnose, evaluate, fine_tune, ingest, measure, report, train
+from emb_pipeline.pipelines import decide, deploy, diagnose, evaluate, fine_tune, ingest, measure, report, train
+
+STAGES = (ingest, train, fine_tune, evaluate, diagnose, measure, decide, report)
+"""What ``kedro run`` makes, in order; ``deploy`` is asked for by name."""
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -22,19 +25,10 @@ def register_pipelines() -> dict[str, Pipeline]:
         A mapping from stage names (and ``__default__``, the whole run but for ``deploy``) to ``Pipeline`` objects.
     """
     experiment = active_experiment()
-    stages = {
-        "ingest": ingest.build(experiment),
-        "train": train.build(experiment),
-        "fine_tune": fine_tune.build(experiment),
-        "evaluate": evaluate.build(experiment),
-        "diagnose": diagnose.build(experiment),
-        "measure": measure.build(experiment),
-        "decide": decide.build(experiment),
-        "report": report.build(experiment),
-    }
-    whole, export = Pipeline(stages.values()), decide.build_export(experiment)
-    check_sections(_section_models([*whole.nodes, *export.nodes]))
-    return {**stages, "__default__": whole, "deploy": export}
+    stages = {stage.__name__.rpartition(".")[2]: stage.create_pipeline(experiment=experiment) for stage in (*STAGES, deploy)}
+    whole = Pipeline(each for name, each in stages.items() if name != "deploy")
+    check_sections(_section_models([*whole.nodes, *stages["deploy"].nodes]))
+    return {**stages, "__default__": whole}
 
 
 def _section_models(nodes: Iterable[Node]) -> dict[str, type[BaseModel]]:

@@ -55,7 +55,7 @@ class State:
 def pipeline_of(parameters: str) -> Pipeline:
     experiment = experiment_from(json.loads(parameters))
     stages = (ingest, train, fine_tune, evaluate, diagnose, measure, decide, report)
-    return Pipeline([stage.build(experiment) for stage in stages])
+    return Pipeline([stage.create_pipeline(experiment=experiment) for stage in stages])
 
 
 @pytest.fixture(scope="module")

@@ -91,7 +91,7 @@ def steps() -> Pipeline:
     tasks = {"topic": {"kind": "classification"}, "search": {"kind": "retrieval"}}
     parameters = {"use_case": "x", "grid": grid, "tasks": tasks, "corpora": {"domain": {}, "generic": {}}}
     experiment = experiment_from({**parameters, "embeddings": expand_grid(grid, {"word2vec": {}, "tfidf": {}})})
-    return Pipeline([stage.build(experiment) for stage in (measure, decide, report)])
+    return Pipeline([stage.create_pipeline(experiment=experiment) for stage in (measure, decide, report)])
 
 
 def test_every_table_is_written_by_a_node_or_gathered_by_the_page(steps: Pipeline) -> None:

@@ -1,3 +1,3 @@
-from .pipeline import build, build_export
+from .pipeline import create_pipeline
 
-__all__ = ["build", "build_export"]
+__all__ = ["create_pipeline"]

@@ -6,6 +6,8 @@ tasks@<task>, corpora@<corpus> ┘
 
 from __future__ import annotations
 
+from typing import Any
+
 from kedro.pipeline import Pipeline, node, pipeline
 
 from emb_pipeline.experiment.model import Experiment
@@ -15,8 +17,8 @@ from emb_pipeline.provenance.reuse import AGGREGATE
 STAGE = "diagnose"
 
 
-def build(experiment: Experiment) -> Pipeline:
-    """The stage that diagnoses."""
+def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
+    """Create the pipeline that looks at the word vectors of each origin."""
     return Pipeline([_diagnose(origin, experiment) for origin in diagnosed_origins(experiment)])
 
 

@@ -32,8 +32,8 @@ EVALUATIONS: dict[str | None, Callable[..., Any]] = {
 }
 
 
-def build(experiment: Experiment) -> Pipeline:
-    """The evaluation stage of an experiment."""
+def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
+    """Create the pipeline that scores every embedding on every task that it supports."""
     cells = [
         (_evaluate_with_base if cell.adds_to_base else _evaluate)(cell, task, experiment)
         for cell in experiment.cells

@@ -1,3 +1,3 @@
-from .pipeline import build
+from .pipeline import create_pipeline
 
-__all__ = ["build"]
+__all__ = ["create_pipeline"]

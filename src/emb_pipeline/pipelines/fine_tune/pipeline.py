@@ -9,6 +9,8 @@ The other tasks that it is evaluated on are inputs, too: what they test is left 
 
 from __future__ import annotations
 
+from typing import Any
+
 from kedro.pipeline import Pipeline, node, pipeline
 
 from emb_pipeline.experiment.model import EmbeddingSpec, Experiment
@@ -18,8 +20,8 @@ from emb_pipeline.tasks.registry import KINDS
 STAGE = "fine_tune"
 
 
-def build(experiment: Experiment) -> Pipeline:
-    """The fine-tuning stage of an experiment."""
+def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
+    """Create the pipeline that trains embeddings on with the labels of tasks."""
     tuned = [_fine_tune(cell, experiment) for cell in experiment.cells if cell.tuned_on]
     return Pipeline(tuned)
 

@@ -12,6 +12,8 @@ all corpora, and every training waits until every task has been read and found e
 
 from __future__ import annotations
 
+from typing import Any
+
 from kedro.pipeline import Pipeline, node, pipeline
 
 from emb_pipeline.experiment.model import Experiment
@@ -21,8 +23,8 @@ from emb_pipeline.provenance.reuse import AGGREGATE
 STAGE = "ingest"
 
 
-def build(experiment: Experiment) -> Pipeline:
-    """The ingest stage of an experiment."""
+def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
+    """Create the pipeline that reads and audits tasks and corpora."""
     tasks = [_task(task, kind) for task, kind in experiment.tasks.items()]
     corpora = [_corpus(corpus, experiment) for corpus in experiment.corpora]
     return Pipeline([*tasks, *corpora, _collect(experiment)])

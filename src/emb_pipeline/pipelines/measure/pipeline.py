@@ -11,6 +11,8 @@ before it made, and the first steps of the report and the decision take what the
 
 from __future__ import annotations
 
+from typing import Any
+
 from kedro.pipeline import Pipeline, node, pipeline
 
 from emb_pipeline.experiment.model import Experiment
@@ -27,8 +29,8 @@ PARAMETERS = {
 }
 
 
-def build(experiment: Experiment) -> Pipeline:
-    """The stage that measures what requests and vector search take."""
+def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
+    """Create the pipeline that times requests and vector search."""
     tasks = searched_tasks(experiment)
     scores = {f"{origin}_scores": f"{origin}.scores" for origin in experiment.origins}
     collections = {f"{task}_collection": f"tasks@{task}.collection" for task in tasks} if experiment.needs_store else {}

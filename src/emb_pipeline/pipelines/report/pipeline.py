@@ -10,6 +10,7 @@ What requests take stands in the leaderboard; all of it waits for what `measure`
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from kedro.pipeline import Pipeline, node, pipeline
 from kedro.pipeline.node import Node
@@ -23,8 +24,8 @@ from emb_pipeline.tasks.registry import KINDS, Kind
 STAGE = "report"
 
 
-def build(experiment: Experiment) -> Pipeline:
-    """The report stage of an experiment."""
+def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
+    """Create the pipeline that compares all scores, draws the figures and writes the page."""
     scores = {f"{origin}_scores": f"{origin}.scores" for origin in experiment.origins}
     tasks = {f"task_{task}": f"tasks@{task}" for task in experiment.tasks}
     steps = [*_tables(scores, tasks), *_figures(experiment)]

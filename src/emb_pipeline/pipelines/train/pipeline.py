@@ -27,8 +27,8 @@ STEPS: dict[tuple[str, str], tuple[str, Callable[..., Any], list[str]]] = {
 }
 
 
-def build(experiment: Experiment) -> Pipeline:
-    """The training stage of an experiment."""
+def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
+    """Create the pipeline that trains, makes or loads every embedding but those that are fine-tuned."""
     return Pipeline([_train(cell) for cell in experiment.cells if cell.is_trained and not cell.tuned_on])
 
 
