@@ -7,14 +7,27 @@ from typing import Any
 
 import pytest
 from kedro.framework.project import configure_project, pipelines, settings
+from kedro.framework.session import KedroSession
 
-from emb_pipeline.config import ConfigurationError, ExperimentConfigLoader, active_environment, active_parameters
+from emb_pipeline.config import (
+    ConfigurationError,
+    ExperimentConfigLoader,
+    ExperimentContext,
+    active_environment,
+    active_parameters,
+)
 from tests.conftest import run_kedro
 
 
 def load(project: Path, env: str | None = "tiny", **runtime: Any) -> ExperimentConfigLoader:
     configure_project("emb_pipeline")
     return ExperimentConfigLoader(str(project / "conf"), env=env, runtime_params=runtime, **settings.CONFIG_LOADER_ARGS)
+
+
+def open_context(project: Path, **runtime: Any) -> ExperimentContext:
+    configure_project("emb_pipeline")
+    with KedroSession.create(project_path=project, env="tiny", runtime_params=runtime) as session:
+        return session.load_context()
 
 
 def write(project: Path, path: str, text: str) -> None:
@@ -87,7 +100,7 @@ def test_a_name_on_the_command_line_is_refused_as_such(project: Path) -> None:
 
 
 def test_options_of_sections_are_refused_whichever_nodes_run(project: Path) -> None:
-    load(project, decision={"budget": {}})
+    open_context(project, decision={"budget": {}})
     with pytest.raises(ConfigurationError, match="--params: decision: unknown option 'budget'; did you mean 'budgets'"):
         list(pipelines)
 

@@ -1,4 +1,4 @@
-"""Configuration: the experiment of a use case is written out when its parameters are loaded, and kept for the registry.
+"""Configuration: the experiment of a use case is written out when its parameters are loaded, and found by the registry.
 
 The grid is expanded after base and use case have been merged, not by an interpolation inside one of them: Kedro resolves
 each folder by itself, so ``conf/base`` could not see the tasks that ``conf/medical`` defines.
@@ -14,11 +14,12 @@ import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import click
 import yaml
 from kedro.config import MissingConfigException, OmegaConfigLoader
+from kedro.framework.context import KedroContext
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel
@@ -35,7 +36,6 @@ CREDENTIALS = ("milvus", "mlflow")
 _GLOBALS = ("use_case", "grid")
 _OTHER_FILES = ("logging.yml", "logging.yaml")
 _UNREADABLE = (yaml.YAMLError, OmegaConfBaseException, ValueError, TypeError)
-_ACTIVE: dict[str, Any] = {"loader": None, "project": None}
 
 
 class ConfigurationError(click.ClickException):
@@ -44,8 +44,6 @@ class ConfigurationError(click.ClickException):
 
 class ExperimentConfigLoader(OmegaConfigLoader):
     """Kedro's loader, plus ``embeddings`` and ``tasks``: one parameter for each embedding and task of the grid.
-
-    Whatever command makes a loader, it makes the use case that was asked for: the last one is the active one.
 
     Raises
     ------
@@ -56,9 +54,8 @@ class ExperimentConfigLoader(OmegaConfigLoader):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._expanded: dict[str, Any] | None = None
         super().__init__(*arguments, **options)
-        if self._protocol == "file":
+        if Path(str(self.conf_source)).is_dir():  # no archive and no place elsewhere
             self._require_use_case()
-        _ACTIVE["loader"] = self
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         if key in self:  # set by a caller
@@ -74,7 +71,7 @@ class ExperimentConfigLoader(OmegaConfigLoader):
     def _with_local(self, key: str) -> dict[str, Any]:
         """Configuration of base and use case with ``conf/local`` on top of it."""
         folder = Path(str(self.conf_source)) / self.default_run_env
-        on_top = self._protocol == "file" and self.env not in (None, self.default_run_env) and folder.is_dir()
+        on_top = self.env not in (None, self.default_run_env) and folder.is_dir()
         try:
             config: dict[str, Any] = super().__getitem__(key)
         except MissingConfigException:
@@ -182,28 +179,42 @@ class ExperimentConfigLoader(OmegaConfigLoader):
         return str(file.relative_to(Path(str(self.conf_source)).parent))
 
 
-def remember(project: Path) -> None:
-    """Keep the project's folder, which a loader with a ``--conf-source`` elsewhere does not know."""
-    _ACTIVE["project"] = project
+class ExperimentContext(KedroContext):
+    """Kedro's context of a command; the last one that a command made is the active one.
+
+    Kedro calls ``register_pipelines`` without arguments, and Kedro-Viz without the project's hooks: the context that every
+    session makes is the one public place where environment, parameters and project are known together
+    (docs/decisions/0021-kedro-structure.md).
+    """
+
+    config_loader: ExperimentConfigLoader
+    active: ClassVar[ExperimentContext | None] = None
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        ExperimentContext.active = self
 
 
-def active_parameters() -> dict[str, Any]:
-    """Parameters of the active use case.
+def active_loader() -> ExperimentConfigLoader:
+    """Find the configuration that was asked for.
 
     Commands that build pipelines without a session (``kedro registry list``) get a loader for ``KEDRO_ENV``.
     """
     from kedro.framework.project import settings
 
-    loader = _ACTIVE["loader"]
-    if loader is None:
-        source = str(project_path() / settings.CONF_SOURCE)
-        loader = settings.CONFIG_LOADER_CLASS(source, env=os.getenv("KEDRO_ENV"), **settings.CONFIG_LOADER_ARGS)
-    parameters: dict[str, Any] = loader["parameters"]
-    return parameters
+    if ExperimentContext.active is not None:
+        return ExperimentContext.active.config_loader
+    source = str(project_path() / settings.CONF_SOURCE)
+    return ExperimentConfigLoader(source, env=os.getenv("KEDRO_ENV"), **settings.CONFIG_LOADER_ARGS)
+
+
+def active_parameters() -> dict[str, Any]:
+    """Load the parameters of the active use case."""
+    return active_loader()["parameters"]
 
 
 def active_experiment() -> Experiment:
-    """The experiment of the active use case.
+    """Build the experiment of the active use case.
 
     Raises
     ------
@@ -224,34 +235,30 @@ def check_sections(models: Mapping[str, type[BaseModel]]) -> None:
     ConfigurationError
         An option that a model does not know, or a value that it cannot take.
     """
-    parameters = active_parameters()
-    loader = _ACTIVE["loader"]
+    loader = active_loader()
     try:
-        check_options(parameters, models, place=loader.place)
+        check_options(loader["parameters"], models, place=loader.place)
     except ParametersError as error:
         raise ConfigurationError(str(error)) from error
 
 
 def active_environment() -> str | None:
-    """The environment that was asked for: ``medical`` with ``--env medical``; None for the default use case."""
-    loader = _ACTIVE["loader"]
-    environment: str | None = loader.env if loader is not None else os.getenv("KEDRO_ENV")
-    return environment
+    """Name the environment that was asked for: ``medical`` with ``--env medical``; None for the default use case."""
+    context = ExperimentContext.active
+    return context.env if context is not None else os.getenv("KEDRO_ENV")
 
 
 def project_path() -> Path:
-    """The project's folder."""
+    """Find the project's folder."""
     from kedro.utils import find_kedro_project
 
-    if _ACTIVE["project"] is None and (loader := _ACTIVE["loader"]) is not None:
-        beside = Path(str(loader.conf_source)).parent
-        if (beside / "pyproject.toml").is_file():
-            return beside
-    return Path(_ACTIVE["project"] or find_kedro_project(Path.cwd()) or Path.cwd())
+    if ExperimentContext.active is not None:
+        return ExperimentContext.active.project_path
+    return Path(find_kedro_project(Path.cwd()) or Path.cwd())
 
 
 def in_project(path: str) -> str:
-    """A path below the project's folder, absolute (an OmegaConf resolver)."""
+    """Give the absolute path of a place below the project's folder (an OmegaConf resolver)."""
     return str(project_path() / path)
 
 

@@ -5,7 +5,7 @@ import os
 import warnings
 
 from emb_pipeline import hooks
-from emb_pipeline.config import ExperimentConfigLoader, in_project, tracking_uri, vector_store
+from emb_pipeline.config import ExperimentConfigLoader, ExperimentContext, in_project, tracking_uri, vector_store
 from emb_pipeline.redaction import redact_logs
 
 # Progress bars of libraries would fill the log of a run; who wants them sets TQDM_DISABLE=0.
@@ -25,6 +25,7 @@ HOOKS = hooks.HOOKS
 # Tracking is our own (docs/decisions/0002-own-tracking.md); nothing reports usage to anybody.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow", "kedro-telemetry", "kedro-viz")
 
+CONTEXT_CLASS = ExperimentContext
 CONFIG_LOADER_CLASS = ExperimentConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
