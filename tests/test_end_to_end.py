@@ -196,7 +196,7 @@ def test_the_passages_stay_in_milvus_and_can_be_searched(finished: Path) -> None
         "bootstrap_project('.')\n"
         "with KedroSession.create(env='tiny') as session:\n"
         "    catalog = session.load_context().catalog\n"
-        "with catalog.load('tasks@search.collection') as store:\n"
+        "with catalog.load('examples@search.collection') as store:\n"
         "    (hit,) = store.search(vector=[1.0] * 8, top_k=1)\n"
         "    print(store.describe()['count'], len(hit['properties']['text'].split()))\n"
     )

@@ -72,7 +72,7 @@ def test_no_two_datasets_share_a_file(opened: tuple[Pipeline, DataCatalog]) -> N
     pipeline, catalog = opened
     paths: dict[str, str] = {}
     for name in sorted(data_names(pipeline)):
-        if "@" in name and name not in ("tasks@audit", "corpora@overlap"):
+        if "@" in name and name not in ("examples@audit", "tokens@overlap"):
             continue  # reads what <task>.examples or <corpus>.tokens wrote
         path = str(catalog.get(name)._filepath)
         assert path not in paths, f"{name} and {paths[path]} both lie at {path}"

@@ -171,7 +171,7 @@ def test_a_vector_store_is_needed_where_an_index_is_made_there(indexes: list[obj
     experiment = experiment_from(parameters)
     assert experiment.needs_store is needed
     taken = measure.create_pipeline(experiment=experiment).inputs()
-    assert ("tasks@search.collection" in taken) is needed
+    assert ("examples@search.collection" in taken) is needed
 
 
 def test_an_embedding_is_trained_again_on_spoilt_text_at_each_dose() -> None:

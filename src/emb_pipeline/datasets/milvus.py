@@ -235,7 +235,7 @@ class MilvusVectorStoreDataset(AbstractVectorStoreDataset):
 
     ::
 
-        with catalog.load("tasks@docs_retrieval.collection") as store:
+        with catalog.load("examples@docs_retrieval.collection") as store:
             store.search(vector=encoder.encode(["shape of an array"], role="query")[0], top_k=5)
 
     Parameters

@@ -17,7 +17,7 @@ _WORD = re.compile(r"[a-z][a-z0-9_]*")
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 _RESERVED = {
-    "corpora": frozenset({"pretrained", "task", "control", "ingest", "report", "overlap", "tasks", "corpora"}),
+    "corpora": frozenset({"pretrained", "task", "control", "ingest", "report", "overlap", "examples", "tokens"}),
     "tasks": frozenset({"audit"}),
 }
 """Names that would stand for two things in the graph."""

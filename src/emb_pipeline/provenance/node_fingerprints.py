@@ -69,11 +69,11 @@ def is_data(name: str) -> bool:
 
 
 def find_output(name: str, made: Container[str] = ()) -> str:
-    """Find the output that an input is read from: ``tasks@subpackage`` is what ``subpackage.examples`` wrote."""
+    """Find the output that an input is read from: ``examples@subpackage`` is what ``subpackage.examples`` wrote."""
     if name in made or "@" not in name:
         return name
     group, part = name.split("@")
-    return f"{part}.{'examples' if group == 'tasks' else 'tokens'}"
+    return f"{part}.{group}"
 
 
 class _Given:

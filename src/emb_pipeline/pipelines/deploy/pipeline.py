@@ -1,7 +1,7 @@
 """Export what was chosen, ready to be served.
 
-decision ────────┐
-tasks@<task> ────┴──► export_chosen ──► deployment    (a bundle per task)
+decision ───────────┐
+examples@<task> ────┴──► export_chosen ──► deployment    (a bundle per task)
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ STAGE = "deploy"
 
 def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
     """Create the pipeline that exports: it fits the chosen probes and writes a bundle for each task."""
-    tasks = {f"task_{task}": f"tasks@{task}" for task in experiment.tasks}
+    tasks = {f"task_{task}": f"examples@{task}" for task in experiment.tasks}
     parameters = {
         "options": "params:deploy",
         "embeddings": "params:embeddings",

@@ -1,7 +1,7 @@
 """Look at word vectors by themselves, all those of one origin in one step.
 
-<origin>.<embedding>.vectors ──► diagnose_vectors ──► <origin>.diagnosis ──► collect_embeddings (of the stage evaluate)
-tasks@<task>, corpora@<corpus> ┘
+<origin>.<embedding>.vectors ─────┐
+examples@<task>, tokens@<corpus> ─┴─► diagnose_vectors ──► <origin>.diagnosis ──► collect_embeddings (of the stage evaluate)
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def _with_vectors(origin: str, experiment: Experiment) -> list[str]:
 
 def _diagnose(origin: str, experiment: Experiment) -> Pipeline:
     vectors = {f"vectors_{origin}.{key}": f"{origin}.{key}.vectors" for key in _with_vectors(origin, experiment)}
-    tasks = {f"task_{task}": f"tasks@{task}" for task in experiment.tasks}
-    corpora = {f"corpus_{corpus}": f"corpora@{corpus}" for corpus in experiment.corpora}
+    tasks = {f"task_{task}": f"examples@{task}" for task in experiment.tasks}
+    corpora = {f"corpus_{corpus}": f"tokens@{corpus}" for corpus in experiment.corpora}
     cells = {name.replace("vectors_", "cell_", 1): f"params:embeddings.{name.removeprefix('vectors_')}" for name in vectors}
     parameters = {"options": "params:diagnosis", "folders": "params:folders", "seed": "params:seed", **cells}
     takes = {**parameters, **{name: name for name in (*vectors, *tasks, *corpora)}}

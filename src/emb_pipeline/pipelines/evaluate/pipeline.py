@@ -1,10 +1,10 @@
 """Evaluate every embedding on every task that it serves, and gather the scores level by level.
 
-tasks@<task> ─┐
-vectors,      │
-encoder ──────┤
-predictions ──┴─► evaluate_<kind> ──► <origin>.<embedding>.<task>.item_scores, .metrics, .predicted, .training_draws ──┐
-                                                                                           ▼ collect_tasks
+examples@<task> ─┐
+vectors,         │
+encoder ─────────┤
+predictions ─────┴─► evaluate_<kind> ──► <origin>.<embedding>.<task>.item_scores, .metrics, .predicted, .training_draws ──┐
+                                                                                              ▼ collect_tasks
                                           <origin>.scores ◄── collect_embeddings ◄── <origin>.<embedding>.card
 """
 
@@ -45,7 +45,7 @@ def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
 
 def _evaluate(cell: EmbeddingSpec, task: str, experiment: Experiment) -> Pipeline:
     kind = experiment.tasks[task]
-    inputs = {"task": f"tasks@{task}"}
+    inputs = {"task": f"examples@{task}"}
     parameters = {"params:cell": f"params:embeddings.{cell.name}", "params:definition": f"params:tasks.{task}"}
     takes = "predictions" if task == cell.tuned_on and KINDS[kind].scoring else cell.artifact
     if takes:
@@ -70,7 +70,7 @@ def _evaluate(cell: EmbeddingSpec, task: str, experiment: Experiment) -> Pipelin
 
 def _evaluate_with_base(cell: EmbeddingSpec, task: str, experiment: Experiment) -> Pipeline:
     base = experiment.cell_named(str(cell.base))
-    inputs = {"task": f"tasks@{task}"}
+    inputs = {"task": f"examples@{task}"}
     if base.artifact:
         inputs[base.artifact] = f"{base.name}.{base.artifact}"
     parameters = {

@@ -1,6 +1,6 @@
 """Train embeddings on with the labels of a task.
 
-tasks@<task>, <base>.vectors or .encoder ──► fine_tune ──► <base>_tuned_<task>.vectors or .encoder
+examples@<task>, <base>.vectors or .encoder ──► fine_tune ──► <base>_tuned_<task>.vectors or .encoder
                                                        ├─► <base>_tuned_<task>.training       (seconds, losses)
                                                        └─► <base>_tuned_<task>.predictions    (of its test examples)
 
@@ -28,8 +28,8 @@ def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
 
 def _fine_tune(cell: EmbeddingSpec, experiment: Experiment) -> Pipeline:
     kind = experiment.tasks[str(cell.tuned_on)]
-    others = {f"tested_{task}": f"tasks@{task}" for task in experiment.tasks_of(cell) if task != cell.tuned_on}
-    inputs = {"task": f"tasks@{cell.tuned_on}", "base": f"{cell.base}.{cell.artifact}"}
+    others = {f"tested_{task}": f"examples@{task}" for task in experiment.tasks_of(cell) if task != cell.tuned_on}
+    inputs = {"task": f"examples@{cell.tuned_on}", "base": f"{cell.base}.{cell.artifact}"}
     parameters = {
         "params:cell": f"params:embeddings.{cell.name}",
         "params:definition": f"params:tasks.{cell.tuned_on}",

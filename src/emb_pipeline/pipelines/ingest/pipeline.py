@@ -1,12 +1,12 @@
 """Read the tasks and the corpora, audit them, and keep held-out text out of the corpora.
 
     <task>: read ──► <task>.examples ──► audit ──► <task>.audit ──┐
-                          │                                       └─► collect ──► tasks@audit
+                          │                                       └─► collect ──► examples@audit
                           ▼ held-out sentences
-    <corpus>: read ──► <corpus>.documents ──► tokenise ──► <corpus>.sentences ──► cut ──► <corpus>.tokens ──► corpora@overlap
+    <corpus>: read ──► <corpus>.documents ──► tokenise ──► <corpus>.sentences ──► cut ──► <corpus>.tokens ──► tokens@overlap
 
-``tasks`` and ``corpora`` are transcoded: downstream nodes take ``tasks@<task>`` (the examples of one task) and
-``corpora@<corpus>`` (the tokens of one corpus), so that the collapsed graph shows one item for all tasks and one for
+``examples`` and ``tokens`` are transcoded: downstream nodes take ``examples@<task>`` (the examples of one task) and
+``tokens@<corpus>`` (the tokens of one corpus), so that the collapsed graph shows one item for all tasks and one for
 all corpora, and every training waits until every task has been read and found evaluable.
 """
 
@@ -80,6 +80,6 @@ def _collect(experiment: Experiment) -> Pipeline:
         ],
         namespace=STAGE,
         inputs={**audits, **read},
-        outputs={"audits": "tasks@audit", "overlap": "corpora@overlap"},
+        outputs={"audits": "examples@audit", "overlap": "tokens@overlap"},
         tags=[STAGE, AGGREGATE],
     )

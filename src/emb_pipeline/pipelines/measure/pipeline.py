@@ -1,8 +1,8 @@
 """Time single requests, and search for the passages of each retrieval task: exactly, and with each index.
 
-<origin>.scores, tasks@<task> ──► time_requests ──► report.request_times
-                                       │
-tasks@<task>.collection ───────────────┴──► search_<task> ──► report.<task>.searches ──► collect_searches ──► vector_search
+<origin>.scores, examples@<task> ──► time_requests ──► report.request_times
+                                          │
+examples@<task>.collection ───────────────┴──► search_<task> ─► report.<task>.searches ─► collect_searches ──► vector_search
 
 Times are worth what the machine left of itself. So these steps run one after the other, when everything that is
 evaluated has been, and before anything else begins: under a runner that works side by side, too. Each takes what the one
@@ -33,8 +33,8 @@ def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
     """Create the pipeline that times requests and vector search."""
     tasks = searched_tasks(experiment)
     scores = {f"{origin}_scores": f"{origin}.scores" for origin in experiment.origins}
-    collections = {f"{task}_collection": f"tasks@{task}.collection" for task in tasks} if experiment.needs_store else {}
-    examples = {f"task_{task}": f"tasks@{task}" for task in experiment.tasks}
+    collections = {f"{task}_collection": f"examples@{task}.collection" for task in tasks} if experiment.needs_store else {}
+    examples = {f"task_{task}": f"examples@{task}" for task in experiment.tasks}
     searches = {f"{task}_searches": searches_of(task) for task in tasks}
     timed = {"options": "params:latency", "embeddings": "params:embeddings", "definitions": "params:tasks"}
     timed |= {"folders": "params:folders", **{name: name for name in (*examples, *scores)}}

@@ -1,7 +1,7 @@
 """Compare all scores, and write the report.
 
 <origin>.scores ──► claims ──► leaderboard, comparisons, effects, learning curves ─┐
-tasks@audit, corpora@overlap ──► audit; tasks@<task> ──► without_seen ────────────┼──► figures ──► report_page
+examples@audit, tokens@overlap ──► audit; examples@<task> ──► without_seen ────────┼──► figures ──► report_page
 decision, relaxations, sizes (of decide), vector_search ──────────────────────────┘
 
 What requests take stands in the leaderboard; all of it waits for what `measure` times.
@@ -27,10 +27,10 @@ STAGE = "report"
 def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
     """Create the pipeline that compares all scores, draws the figures and writes the page."""
     scores = {f"{origin}_scores": f"{origin}.scores" for origin in experiment.origins}
-    tasks = {f"task_{task}": f"tasks@{task}" for task in experiment.tasks}
+    tasks = {f"task_{task}": f"examples@{task}" for task in experiment.tasks}
     steps = [*_tables(scores, tasks), *_figures(experiment)]
     drawn = [name for step in steps for name in step.outputs if name != "claims"]
-    corpora = {f"corpus_{corpus}": f"corpora@{corpus}" for corpus in experiment.corpora}
+    corpora = {f"corpus_{corpus}": f"tokens@{corpus}" for corpus in experiment.corpora}
     decided = {name: name for name in ("decision", "relaxations", "sizes", "vector_search")}
     shown = [*drawn, *decided, "joint_choice", *scores, *corpora, "parameters"]
     writing = node(page.write_page, {name: name for name in shown}, "report_page", name="write_page")
@@ -38,8 +38,8 @@ def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
         [*steps, writing],
         namespace=STAGE,
         inputs={
-            "audits": "tasks@audit",
-            "overlap": "corpora@overlap",
+            "audits": "examples@audit",
+            "overlap": "tokens@overlap",
             **tasks,
             "request_times": REQUEST_TIMES,
             "last_timed": last_timed(experiment),

@@ -1,7 +1,7 @@
 """Train every embedding of the grid on its corpus, make it from another one, or load it.
 
-corpora@<corpus> ────┐
-<base>.encoder ──────┴─► train_<method> ──► <corpus>.<method>_<dim>.vectors or .encoder
+tokens@<corpus> ────┐
+<base>.encoder ─────┴─► train_<method> ──► <corpus>.<method>_<dim>.vectors or .encoder
                                         └─► <corpus>.<method>_<dim>.training    (seconds, memory, loss; a run in MLflow)
 """
 
@@ -35,7 +35,7 @@ def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
 def _train(cell: EmbeddingSpec) -> Pipeline:
     method = METHODS[cell.method]
     verb, function, needs = STEPS[method.source, str(method.artifact)]
-    sources = {"corpus": f"corpora@{cell.origin}"} if "corpus" in needs else {}
+    sources = {"corpus": f"tokens@{cell.origin}"} if "corpus" in needs else {}
     if cell.base:
         sources["base"] = f"{cell.base}.{'vectors' if method.source == 'vectors' else 'encoder'}"
     places = {
