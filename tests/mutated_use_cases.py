@@ -152,7 +152,7 @@ def build(written: dict[str, Any]) -> None:
 def _base_parameters() -> dict[str, Any]:
     """Sections of the shipped defaults that a use case seldom writes."""
     whole: dict[str, Any] = {}
-    for file in sorted((PROJECT / "conf" / "base").glob("parameters*.yml")):
+    for file in sorted((PROJECT / "conf" / "base").rglob("parameters*.yml")):
         whole |= yaml.safe_load(file.read_text(encoding="utf-8"))
     own = {"grid", "corpora", "task_definitions", "docstring_packages", "diagnosis"}
     kept = {name: value for name, value in whole.items() if name not in own}

@@ -50,7 +50,7 @@ def topic(**changes: Any) -> dict[str, Any]:
 def test_what_base_says_is_known_and_every_section_has_a_default() -> None:
     written = {
         name: value
-        for file in BASE.glob("parameters*.yml")
+        for file in BASE.rglob("parameters*.yml")
         for name, value in yaml.safe_load(file.read_text(encoding="utf-8")).items()
     }
     assert set(written) - {"docstring_packages"} == set(SECTIONS)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
-from kedro.framework.project import configure_project, pipelines
+from kedro.framework.project import configure_project
 from kedro.framework.session import KedroSession
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline
@@ -13,15 +15,37 @@ from kedro.pipeline import Pipeline
 ENVIRONMENTS = sorted(
     folder.name for folder in (Path(__file__).parents[1] / "conf").iterdir() if (folder / "globals.yml").is_file()
 )
+LAYERS = ["intermediate", "primary", "models", "model_output", "reporting"]
 
 
-@pytest.fixture(params=[*ENVIRONMENTS, "tiny"])
-def opened(request: pytest.FixtureRequest, project: Path) -> tuple[Pipeline, DataCatalog]:
-    """Pipeline and catalog of one use case."""
-    configure_project("emb_pipeline")
-    with KedroSession.create(project_path=project, env=request.param) as session:
-        catalog = session.load_context().catalog
-        return pipelines["__default__"], catalog
+@dataclass(frozen=True)
+class Opened:
+    """One use case: its pipelines, its catalog, and its graph as Kedro-Viz gives it to the browser."""
+
+    pipelines: dict[str, Pipeline]
+    catalog: DataCatalog
+    graphs: dict[str, Any]
+
+    @property
+    def whole(self) -> Pipeline:
+        return self.pipelines["__default__"]
+
+
+@pytest.fixture(scope="module", params=[*ENVIRONMENTS, "tiny"])
+def opened(request: pytest.FixtureRequest, project_template: Path) -> Opened:
+    return open_use_case(project_template, request.param)
+
+
+def open_use_case(project: Path, env: str) -> Opened:
+    from kedro_viz.api.rest.responses.pipelines import get_pipeline_response
+    from kedro_viz.data_access import data_access_manager
+    from kedro_viz.integrations.kedro.data_loader import load_data
+    from kedro_viz.server import populate_data
+
+    catalog, registered, extras = load_data(project, env=env, package_name="emb_pipeline")
+    data_access_manager.reset_fields()
+    populate_data(data_access_manager, catalog, registered, extras)
+    return Opened(registered, catalog, {name: get_pipeline_response(name) for name in registered})
 
 
 def data_names(pipeline: Pipeline) -> set[str]:
@@ -54,9 +78,8 @@ def _same_shape(name: str, entry: str) -> bool:
     )
 
 
-def test_every_dataset_is_persistent_and_matches_its_own_pattern(opened: tuple[Pipeline, DataCatalog]) -> None:
-    pipeline, catalog = opened
-    assert wrongly_placed(data_names(pipeline), catalog) == {}
+def test_every_dataset_is_persistent_and_matches_its_own_pattern(opened: Opened) -> None:
+    assert wrongly_placed(data_names(opened.whole), opened.catalog) == {}
 
 
 @pytest.mark.parametrize(
@@ -68,34 +91,44 @@ def test_the_check_finds_a_bad_name(bad: str, project: Path) -> None:
         assert bad in wrongly_placed({bad}, session.load_context().catalog)
 
 
-def test_no_two_datasets_share_a_file(opened: tuple[Pipeline, DataCatalog]) -> None:
-    pipeline, catalog = opened
+def test_no_two_datasets_share_a_file(opened: Opened) -> None:
     paths: dict[str, str] = {}
-    for name in sorted(data_names(pipeline)):
+    for name in sorted(data_names(opened.whole)):
         if "@" in name and name not in ("examples@audit", "tokens@overlap"):
             continue  # reads what <task>.examples or <corpus>.tokens wrote
-        path = str(catalog.get(name)._filepath)
+        path = str(opened.catalog.get(name)._filepath)
         assert path not in paths, f"{name} and {paths[path]} both lie at {path}"
         paths[path] = name
 
 
-def test_the_graph_has_at_most_400_nodes(opened: tuple[Pipeline, DataCatalog]) -> None:
-    assert len(opened[0].nodes) <= 400
+def test_the_graph_has_at_most_400_nodes(opened: Opened) -> None:
+    assert len(opened.whole.nodes) <= 400
 
 
-def test_the_graph_opens_with_at_most_15_items(opened: tuple[Pipeline, DataCatalog]) -> None:
+def test_the_graph_opens_with_at_most_15_items(opened: Opened) -> None:
     """And with each encoder, or word vectors, that one origin hands to another, to be trained further or mixed."""
-    items = visible_items(opened[0])
-    assert len(items) <= 15 + len(handed_over(opened[0])), sorted(items)
+    items = visible_items(opened.graphs["__default__"])
+    assert len(items) <= 15 + len(handed_over(opened.whole)), sorted(items)
 
 
-def test_every_origin_shows_exactly_one_output(opened: tuple[Pipeline, DataCatalog]) -> None:
-    pipeline, _ = opened
-    for origin in {name.split(".")[0] for name in pipeline.datasets() if name.endswith(".scores")}:
-        inside = pipeline.only_nodes_with_namespaces([origin])
-        outside = pipeline - inside
+def test_no_two_items_of_the_opened_graph_are_called_alike(opened: Opened) -> None:
+    names = visible_items(opened.graphs["__default__"])
+    assert len(set(names)) == len(names) and not {f"{name}s" for name in names} & set(names)
+
+
+def test_every_dataset_has_a_layer_and_the_layers_follow_one_another(opened: Opened) -> None:
+    graph = opened.graphs["__default__"]
+    of_data = {node.name: node.layer for node in graph.nodes if node.type == "data"}
+    assert {name for name, layer in of_data.items() if layer is None} == set()
+    assert graph.layers == [layer for layer in LAYERS if layer in of_data.values()]
+
+
+def test_every_origin_shows_exactly_one_output(opened: Opened) -> None:
+    for origin in {name.split(".")[0] for name in opened.whole.datasets() if name.endswith(".scores")}:
+        inside = opened.whole.only_nodes_with_namespaces([origin])
+        outside = opened.whole - inside
         outputs = inside.outputs() | (inside.all_outputs() & outside.inputs())
-        assert outputs - handed_over(pipeline) == {f"{origin}.scores"}
+        assert outputs - handed_over(opened.whole) == {f"{origin}.scores"}
 
 
 def handed_over(pipeline: Pipeline) -> set[str]:
@@ -108,23 +141,22 @@ def handed_over(pipeline: Pipeline) -> set[str]:
     }
 
 
-def visible_items(pipeline: Pipeline) -> set[str]:
-    """Ids of what Kedro-Viz shows at first, with everything collapsed and parameters hidden."""
-    from kedro_viz.data_access.repositories.modular_pipelines import ModularPipelinesRepository
-
-    repository = ModularPipelinesRepository()
-    repository.populate_tree(pipeline)
-    children = {child.id for child in repository.as_dict()["__root__"].children}
-    loose = {node.name for node in pipeline.nodes if not node.namespace}
-    return (children - repository.parameters) | loose
+def visible_items(graph: Any, inside: str = "__root__") -> list[str]:
+    """Names of what Kedro-Viz draws of an expanded namespace, with everything in it collapsed and parameters hidden."""
+    named = {node.id: node for node in graph.nodes}
+    children = [child.id for child in graph.modular_pipelines[inside].children]
+    return [named[child].name if child in named else child for child in children if not is_parameter(named.get(child))]
 
 
-def test_what_is_timed_is_timed_alone(opened: tuple[Pipeline, DataCatalog]) -> None:
+def is_parameter(node: Any) -> bool:
+    return node is not None and node.type == "parameters"
+
+
+def test_what_is_timed_is_timed_alone(opened: Opened) -> None:
     """Under any runner: every other step comes before it or after it, but for what is ready when a run begins."""
-    pipeline, _ = opened
-    timed = [node for node in pipeline.nodes if node.name.rpartition(".")[2].startswith(("time_requests", "search_"))]
+    timed = [node for node in opened.whole.nodes if node.name.rpartition(".")[2].startswith(("time_requests", "search_"))]
     assert any(node.name.endswith("time_requests") for node in timed)
     for node in timed:
-        ordered = {*pipeline.to_nodes(node.name).nodes, *pipeline.from_nodes(node.name).nodes}
-        at_any_time = {other.name for other in pipeline.nodes} - {other.name for other in ordered}
+        ordered = {*opened.whole.to_nodes(node.name).nodes, *opened.whole.from_nodes(node.name).nodes}
+        at_any_time = {other.name for other in opened.whole.nodes} - {other.name for other in ordered}
         assert at_any_time <= {"report.make_audit", *(["report.collect_searches"] if len(timed) == 1 else [])}
