@@ -9,10 +9,12 @@ credential that a person keeps there would be lost with ``--env``.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -29,7 +31,9 @@ from emb_pipeline.errors import suggest
 from emb_pipeline.experiment.build import experiment_from
 from emb_pipeline.experiment.expand import evaluated_tasks
 from emb_pipeline.experiment.model import Experiment
+from emb_pipeline.experiment.renamed import rename_keys
 
+LOGGER = logging.getLogger(__name__)
 TEMPLATE = "template"
 CREDENTIALS = ("milvus", "mlflow")
 """Names in ``credentials.yml`` that the project reads; each may be left out."""
@@ -54,6 +58,7 @@ class ExperimentConfigLoader(OmegaConfigLoader):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._expanded: dict[str, Any] | None = None
         super().__init__(*arguments, **options)
+        self.runtime_params = _with_new_names(self.runtime_params, "--params")
         if Path(str(self.conf_source)).is_dir():  # no archive and no place elsewhere
             self._require_use_case()
 
@@ -90,6 +95,20 @@ class ExperimentConfigLoader(OmegaConfigLoader):
             merged: Any = OmegaConf.to_container(OmegaConf.merge(config, local))
             return dict(merged)
         return {**config, **local}
+
+    def _read_dir_configs(self, conf_path: str, patterns: Any, key: str, *arguments: Any) -> dict[Path, Any]:
+        """Read the files of a folder, and give keys with an old name their new one.
+
+        Kedro has no public seam between the reading of files and their merging, and after it nobody can say which of two
+        names is meant to win.
+        """
+        files: dict[Path, Any] = super()._read_dir_configs(conf_path, patterns, key, *arguments)
+        if key not in ("globals", "parameters"):
+            return files
+        return {
+            file: OmegaConf.create(_with_new_names(OmegaConf.to_container(config), self._shown(file)))
+            for file, config in files.items()
+        }
 
     def _expand(self, written: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(written.get("grid"), Mapping):
@@ -143,7 +162,7 @@ class ExperimentConfigLoader(OmegaConfigLoader):
 
     def _folders(self) -> list[Path]:
         """Folders that configuration is read from, the one that wins first."""
-        conf = Path(str(self.conf_source))
+        conf = Path(str(self.conf_source)).absolute()
         names = dict.fromkeys((self.default_run_env, self.env or self.default_run_env, self.base_env))
         return [conf / name for name in names if name and (conf / name).is_dir()]
 
@@ -176,7 +195,24 @@ class ExperimentConfigLoader(OmegaConfigLoader):
         return "parameters"
 
     def _shown(self, file: Path) -> str:
-        return str(file.relative_to(Path(str(self.conf_source)).parent))
+        project = Path(str(self.conf_source)).absolute().parent
+        return str(file.relative_to(project)) if file.is_relative_to(project) else str(file)
+
+
+def _with_new_names(written: Any, place: str) -> Any:
+    """Rename keys with an old name; a file may also be empty, or hold a list."""
+    if not isinstance(written, Mapping):
+        return written
+    try:
+        return rename_keys(written, lambda sentence: _log_once(f"{place}: {sentence}"))
+    except ValueError as error:
+        raise ConfigurationError(f"{place}: {error}") from error
+
+
+@cache
+def _log_once(message: str) -> None:
+    """Log a warning; a run makes several loaders."""
+    LOGGER.warning(message)
 
 
 class ExperimentContext(KedroContext):

@@ -1,0 +1,85 @@
+"""Keys of YAML that have a new name: an old one works for one minor version, and is logged once.
+
+A key that is renamed is one line of `RENAMED`. Everything behind the loading of files sees new names alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+
+class Renamed(NamedTuple):
+    """One key that has a new name.
+
+    Attributes
+    ----------
+    section : str
+        Path of what holds the key, with ``*`` for any name or place in a list: ``task_definitions.*``.
+    old, new : str
+        Its names.
+    """
+
+    section: str
+    old: str
+    new: str
+
+
+RENAMED: tuple[Renamed, ...] = ()
+"""Applied in this order: a section's path is written with new names."""
+
+
+def rename_keys(
+    written: Mapping[str, Any], log: Callable[[str], None], renamed: Sequence[Renamed] = RENAMED
+) -> dict[str, Any]:
+    """Give the keys of one file their new names.
+
+    Parameters
+    ----------
+    written : mapping
+        As it was parsed, with references that are not resolved yet.
+    log : callable
+        Takes a sentence about each line of ``renamed`` that was needed.
+    renamed : sequence of Renamed
+        The keys that have a new name.
+
+    Raises
+    ------
+    ValueError
+        A section has both names of a key.
+    """
+    found: Any = written
+    for line in renamed:
+        changed = _rename(found, line.section.split("."), line, line.section)
+        if changed is not found:
+            log(f"{line.section}: '{line.old}' is called '{line.new}' now; the old name works for one minor version more")
+        found = changed
+    return dict(found)
+
+
+def _rename(node: Any, path: Sequence[str], line: Renamed, place: str) -> Any:
+    """Rename a key below a node; what needs no change is returned as it is."""
+    if not path:
+        return _rename_key(node, line, place)
+    key, *rest = path
+    keys = _keys(node) if key == "*" else [key] if isinstance(node, Mapping) and key in node else []
+    changed = {key: after for key in keys if (after := _rename(node[key], rest, line, place)) is not node[key]}
+    if not changed:
+        return node
+    if isinstance(node, Mapping):
+        return {key: changed.get(key, value) for key, value in node.items()}
+    return [changed.get(key, value) for key, value in enumerate(node)]
+
+
+def _keys(node: Any) -> Sequence[Any]:
+    return list(node) if isinstance(node, Mapping) else range(len(node)) if isinstance(node, list) else ()
+
+
+def _rename_key(node: Any, line: Renamed, place: str) -> Any:
+    if not isinstance(node, Mapping) or line.old not in node:
+        return node
+    if line.new in node:
+        raise ValueError(
+            f"{place}: '{line.old}' is the old name of '{line.new}', and both are written; leave '{line.old}' out"
+        )
+    return {line.new if key == line.old else key: value for key, value in node.items()}
