@@ -27,7 +27,7 @@ from emb_pipeline.embeddings import registry
 from emb_pipeline.embeddings.contextual import bert
 from emb_pipeline.embeddings.options import BertOptions
 from emb_pipeline.embeddings.static.pooling import PooledEncoder
-from emb_pipeline.readers.docstrings.options import DocstringsReading, DocstringSubpackagesReading
+from emb_pipeline.readers.docstrings.options import DocstringsSource, DocstringSubpackagesSource
 from emb_pipeline.readers.documents import read_documents
 from emb_pipeline.tasks.classification.reader import read_classification
 from emb_pipeline.text.held_out import HeldOut
@@ -139,13 +139,13 @@ def accuracy(vectors: np.ndarray, labels: np.ndarray) -> float:
 
 def task_and_corpus(work: Path) -> tuple[list[str], np.ndarray, TokenCorpus]:
     """Texts and labels of the subpackage task's training split, and docstrings without the task's test texts."""
-    examples = read_classification(DocstringSubpackagesReading(packages=PACKAGES), work, Path()).to_pylist()
+    examples = read_classification(DocstringSubpackagesSource(packages=PACKAGES), work, Path()).to_pylist()
     training = [row for row in examples if row["split"] == "train"]
     chosen = np.sort(np.random.default_rng(0).permutation(len(training))[:4_000])
     folder = work / "tokens"
     if not folder.exists():
         held_out = HeldOut(row["text"] for row in examples if row["split"] != "train")
-        documents = read_documents((DocstringsReading(packages=PACKAGES),), work, Path())
+        documents = read_documents((DocstringsSource(packages=PACKAGES),), work, Path())
         cut(write_tokens(documents, work / "whole", held_out=held_out.holds), folder, 500_000)
     return (
         [training[row]["text"] for row in chosen],

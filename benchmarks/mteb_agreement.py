@@ -46,13 +46,13 @@ from emb_pipeline.embeddings.contextual.precision import precision_in_force
 from emb_pipeline.embeddings.encoding_store import StoredEncoder
 from emb_pipeline.embeddings.options import EncoderOptions, SentenceTransformerOptions
 from emb_pipeline.embeddings.protocols import TextEncoder
-from emb_pipeline.readers.formats.labeled_lines import LabelledLinesReading
+from emb_pipeline.readers.formats.labeled_lines import LabeledLinesSource
 from emb_pipeline.tasks.classification.reader import read_classification
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.options import EvaluationOptions
 from emb_pipeline.tasks.similarity.evaluate import evaluate_similarity
 from emb_pipeline.tasks.similarity.reader import read_similarity
-from emb_pipeline.tasks.similarity.sources import ScoredTsvReading
+from emb_pipeline.tasks.similarity.sources import ScoredTsvSource
 from emb_pipeline.tasks.similarity.task import SimilarityTask
 
 RAW = Path("data/01_raw")
@@ -63,25 +63,25 @@ PRECISIONS = {
     "onnx_int8": EncoderOptions(backend="onnx_int8"),
 }
 CLASSIFICATION = {
-    "TREC": LabelledLinesReading(
-        source="sentence_classification", splits={"train": "TREC.train.all", "test": "TREC.test.all"}, encoding="latin-1"
+    "TREC": LabeledLinesSource(
+        download="sentence_classification", splits={"train": "TREC.train.all", "test": "TREC.test.all"}, encoding="latin-1"
     ),
-    "SST-2": LabelledLinesReading(
-        source="sentence_classification", splits={"train": "stsa.binary.train", "test": "stsa.binary.test"}
+    "SST-2": LabeledLinesSource(
+        download="sentence_classification", splits={"train": "stsa.binary.train", "test": "stsa.binary.test"}
     ),
 }
 SIMILARITY = {
     **{
-        f"STS{year}": ScoredTsvReading(
-            source="semantic_similarity",
+        f"STS{year}": ScoredTsvSource(
+            download="semantic_similarity",
             files=f"semeval_sts/20{year}/*.test.tsv",
             columns=("score", "text_a", "text_b"),
             unscored="leave_out",
         )
         for year in (13, 16)
     },
-    "SICK-test": ScoredTsvReading(
-        source="semantic_similarity",
+    "SICK-test": ScoredTsvSource(
+        download="semantic_similarity",
         files="sick2014/SICK_test_annotated.txt",
         text_a="sentence_A",
         text_b="sentence_B",
@@ -159,13 +159,13 @@ def stored_score(encoder: ContextualEncoder, score: Score) -> float:
 
 def tasks() -> Iterator[tuple[str, int, AbsTask, Score]]:
     """Name, texts as mteb counts them, mteb's task and our score of it."""
-    for name, reading in CLASSIFICATION.items():
-        data = labelled(reading)
+    for name, source in CLASSIFICATION.items():
+        data = labelled(source)
         task = local_task(AbsTaskClassification, name, "Classification", "accuracy", data)
         texts, labels = ({split: list(data[split][column]) for split in data} for column in ("text", "label"))
         yield name, len(labels["test"]), task, partial(few_shot_accuracy, texts=texts, labels=labels)
-    for name, reading in SIMILARITY.items():
-        pairs = read_similarity(reading, RAW, Path())
+    for name, source in SIMILARITY.items():
+        pairs = read_similarity(source, RAW, Path())
         columns = {"sentence1": pairs["text_a"], "sentence2": pairs["text_b"], "score": pairs["score"]}
         data = DatasetDict(test=Dataset.from_dict({key: column.to_pylist() for key, column in columns.items()}))
         ours = SimilarityTask.from_tables({"pairs": pairs}, name)
@@ -210,9 +210,9 @@ def spearman(encoder: TextEncoder, task: SimilarityTask) -> float:
     return evaluate_similarity(task, encoder, EvaluationOptions(), seed=0).metrics["spearman"]
 
 
-def labelled(reading: LabelledLinesReading) -> DatasetDict:
+def labelled(source: LabeledLinesSource) -> DatasetDict:
     """Texts and labels of both splits."""
-    task = ClassificationTask.from_tables({"examples": read_classification(reading, RAW, Path())})
+    task = ClassificationTask.from_tables({"examples": read_classification(source, RAW, Path())})
     splits = {}
     for split in ("train", "test"):
         rows = np.flatnonzero(task.split == split).tolist()

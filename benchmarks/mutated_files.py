@@ -27,7 +27,7 @@ def main(n: int, seed: int) -> int:
                 place = traceback.extract_tb(sys.exc_info()[2])[-1]
                 kept = Path(tempfile.gettempdir()) / f"mutated_{seed}_{counts.total()}_{case.name}"
                 kept.write_bytes(content)
-                counts[f"FAULT {case.kind} {case.reading['reader']} {place.filename}:{place.lineno}, kept as {kept}"] += 1
+                counts[f"FAULT {case.kind} {case.source['reader']} {place.filename}:{place.lineno}, kept as {kept}"] += 1
     for what, count in counts.most_common():
         print(f"{count:>7,} {what}")
     return int(any(what.startswith("FAULT") for what in counts))

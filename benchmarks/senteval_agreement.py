@@ -106,7 +106,7 @@ def task_definition(key: str) -> TaskDefinition:
 def read(definition: TaskDefinition) -> ClassificationTask:
     """Its examples."""
     kind = KINDS["classification"]
-    tables = kind.reader().read(definition.reading, PROJECT / "data/01_raw", PROJECT, definition.name)
+    tables = kind.reader().read(definition.source, PROJECT / "data/01_raw", PROJECT, definition.name)
     task: ClassificationTask = kind.task(tables, definition.name)
     return task
 

@@ -219,15 +219,15 @@ grid:
 """
 TINY_PARAMETERS = """
 corpora:
-  domain: {readings: [{reader: csv, path: data/01_raw/tiny/domain.csv}]}
-  generic: {readings: [{reader: csv, path: data/01_raw/tiny/generic.csv}]}
+  domain: {sources: [{reader: csv, path: data/01_raw/tiny/domain.csv}]}
+  generic: {sources: [{reader: csv, path: data/01_raw/tiny/generic.csv}]}
 task_definitions:
   topic:
     kind: classification
-    reading: {reader: csv, path: data/01_raw/tiny/labels.csv, label: label}
+    source: {reader: csv, path: data/01_raw/tiny/labels.csv, label: label}
   search:
     kind: retrieval
-    reading:
+    source:
       reader: tables
       queries: data/01_raw/tiny/queries.csv
       passages: data/01_raw/tiny/passages.csv

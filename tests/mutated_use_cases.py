@@ -88,16 +88,16 @@ USE_CASE = {
         "fine_tune": [{"base": "domain.word2vec_8", "tasks": ["topic"]}],
         "tasks": ["topic", "search"],
     },
-    "corpora": {name: {"readings": [{"reader": "csv", "path": f"{name}.csv"}]} for name in ("domain", "generic")},
+    "corpora": {name: {"sources": [{"reader": "csv", "path": f"{name}.csv"}]} for name in ("domain", "generic")},
     "task_definitions": {
         "topic": {
             "kind": "classification",
-            "reading": {"reader": "csv", "path": "labels.csv", "label": "label"},
+            "source": {"reader": "csv", "path": "labels.csv", "label": "label"},
             "evaluation": {"folds": 3},
         },
         "search": {
             "kind": "retrieval",
-            "reading": {"reader": "tables", "queries": "q.csv", "passages": "p.csv", "qrels": "r.csv"},
+            "source": {"reader": "tables", "queries": "q.csv", "passages": "p.csv", "qrels": "r.csv"},
         },
     },
     "evaluation": {"classification": {"folds": 4}, "retrieval": {}},

@@ -23,12 +23,12 @@ def parameters(**changes: Any) -> dict[str, Any]:
         "pretrained": {"glove_50": {"options": {"path": "glove.txt", "format": "glove_text"}}},
         "tasks": ["topic"],
     }
-    topic = {"kind": "classification", "reading": {"reader": "csv", "path": "x.csv", "label": "label"}}
+    topic = {"kind": "classification", "source": {"reader": "csv", "path": "x.csv", "label": "label"}}
     return {
         "use_case": "x",
         "seed": 0,
         "grid": {**grid, **changes.pop("grid", {})},
-        "corpora": {"domain": {"readings": [{"reader": "csv", "path": "corpus.csv"}]}},
+        "corpora": {"domain": {"sources": [{"reader": "csv", "path": "corpus.csv"}]}},
         "task_definitions": {"topic": topic},
         "evaluation": {"classification": {}},
         "methods": {"word2vec": {"window": 3}, "static_file": {"pooling": "mean"}},
@@ -73,15 +73,15 @@ def test_a_sound_use_case_passes() -> None:
         ({"evaluation": {"classificaton": {}}}, "evaluation: unknown kind 'classificaton'; did you mean 'classification'?"),
         ({"evaluation": {"classification": {"fold": 3}}}, "unknown option 'fold'; did you mean 'folds'?"),
         ({"task_definitions": topic(kind="clasification")}, "unknown kind 'clasification'; did you mean 'classification'?"),
-        ({"task_definitions": topic(readng={})}, "task_definitions.topic: unknown option 'readng'; did you mean 'reading'?"),
+        ({"task_definitions": topic(sorce={})}, "task_definitions.topic: unknown option 'sorce'; did you mean 'source'?"),
         ({"task_definitions": topic(evaluation={"folds": 1})}, "task_definitions.topic.folds: Input should be greater than"),
         (
-            {"task_definitions": topic(reading={"reader": "csv", "path": "x.csv", "lable": "label"})},
+            {"task_definitions": topic(source={"reader": "csv", "path": "x.csv", "lable": "label"})},
             "unknown option 'lable'; did you mean 'label'?",
         ),
-        ({"corpora": {"domain": {"reading": []}}}, "corpora.domain: unknown option 'reading'; did you mean 'readings'?"),
+        ({"corpora": {"domain": {"source": []}}}, "corpora.domain: unknown option 'source'; did you mean 'sources'?"),
         (
-            {"corpora": {"domain": {"readings": [{"reader": "csv", "pth": "x"}]}}},
+            {"corpora": {"domain": {"sources": [{"reader": "csv", "pth": "x"}]}}},
             "unknown option 'pth'; did you mean 'path'?",
         ),
         ({"corpus_options": {"held_uot": "keep"}}, "corpus_options: unknown option 'held_uot'; did you mean 'held_out'?"),
@@ -134,7 +134,7 @@ def test_an_option_that_embeddings_share_is_one_problem_of_its_method() -> None:
 
 
 def test_a_misspelt_name_is_one_problem_though_the_right_one_is_missing() -> None:
-    assert len(problems(corpora={"domain": {"reading": []}}).splitlines()) == 1
+    assert len(problems(corpora={"domain": {"source": []}}).splitlines()) == 1
 
 
 def test_options_of_a_section_are_checked_by_its_own_model() -> None:

@@ -122,3 +122,29 @@ def test_an_error_in_the_data_is_one_line_and_its_traceback_is_in_the_log_file(p
     assert "Traceback" not in done.stdout + done.stderr and "╭" not in done.stdout + done.stderr
     log = (project / "info.log").read_text()
     assert "Traceback" in log and "DataError" in log
+
+
+def test_keys_with_an_old_name_say_the_same_in_files_and_on_the_command_line(project: Path, caplog: Any) -> None:
+    new = load(project)["parameters"]
+    file = project / "conf/tiny/parameters_tiny.yml"
+    text = file.read_text()
+    assert "sources: [" in text and "source: {" in text
+    file.write_text(text.replace("sources: [", "readings: [").replace("source: {", "reading: {"))
+    assert load(project)["parameters"] == new
+    changed = load(project, task_definitions={"topic": {"reading": {"path": "other.csv"}}})["parameters"]
+    assert changed["tasks"]["topic"]["source"] == {**new["tasks"]["topic"]["source"], "path": "other.csv"}
+    messages = [each for each in caplog.messages if "is called" in each]
+    old_name = "the old name works for one minor version more"
+    assert messages == [
+        f"conf/tiny/parameters_tiny.yml: task_definitions.*: 'reading' is called 'source' now; {old_name}",
+        f"conf/tiny/parameters_tiny.yml: corpora.*: 'readings' is called 'sources' now; {old_name}",
+        f"--params: task_definitions.*: 'reading' is called 'source' now; {old_name}",
+    ]
+
+
+def test_an_old_name_beside_the_new_one_is_refused_with_its_file(project: Path) -> None:
+    write(project, "local/parameters.yml", "task_definitions: {topic: {reading: {}, source: {}}}\n")
+    with pytest.raises(
+        ConfigurationError, match=r"conf/local/parameters.yml: task_definitions.*both are written; leave 'readi"
+    ):
+        _ = load(project)["parameters"]

@@ -32,7 +32,7 @@ GRID = {
 }
 TERMS = {
     "kind": "sequence_labelling",
-    "reading": {"reader": "jsonl", "path": "data/01_raw/tiny/terms.jsonl", "split": "split"},
+    "source": {"reader": "jsonl", "path": "data/01_raw/tiny/terms.jsonl", "split": "split"},
     "evaluation": {"label_draws": 2, "label_counts": [10, 20, 40]},
 }
 TUNED = {
@@ -59,7 +59,7 @@ def with_encoders(project_template: Path, tiny_transformer: Path, tmp_path_facto
     (conf / "globals.yml").write_text(yaml.safe_dump({**plan, "grid": {**plan["grid"], **GRID}}))
     tuning = {"fine_tuned_encoder": {"epochs": 2, "learning_rate": 1e-3}, "fine_tuned_vectors": {"learning_rates": [1e-2]}}
     options["task_definitions"]["terms"] = TERMS
-    options["task_definitions"]["search"]["reading"]["split"] = "part"
+    options["task_definitions"]["search"]["source"]["split"] = "part"
     (conf / "parameters_tiny.yml").write_text(yaml.safe_dump({**options, "methods": {"bert": BERT, **tuning}}))
     raw = root / "data/01_raw/tiny"
     queries = (raw / "queries.csv").read_text().splitlines()

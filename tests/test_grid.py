@@ -133,12 +133,12 @@ def test_a_dose_response_is_drawn_on_the_tasks_that_spoilt_embeddings_are_evalua
 
 def test_a_reader_of_another_kind_of_task_is_refused() -> None:
     with pytest.raises(ValidationError, match="csv"):
-        TaskDefinition.model_validate({"kind": "retrieval", "reading": {"reader": "csv", "path": "x.csv"}})
+        TaskDefinition.model_validate({"kind": "retrieval", "source": {"reader": "csv", "path": "x.csv"}})
 
 
 def test_an_unknown_kind_is_refused_with_those_that_are_known() -> None:
     with pytest.raises(ValidationError, match=r"unknown kind 'clasification'; did you mean 'classification'"):
-        TaskDefinition.model_validate({"kind": "clasification", "reading": {"reader": "csv", "path": "x.csv"}})
+        TaskDefinition.model_validate({"kind": "clasification", "source": {"reader": "csv", "path": "x.csv"}})
 
 
 def test_a_pretrained_embedding_may_be_evaluated_on_some_tasks_only() -> None:
@@ -279,14 +279,14 @@ def test_a_derived_encoder_without_a_base_or_a_corpus_is_refused(name: str, base
         expand_grid({**DERIVED, "derived": {name: {"method": "bert", "continue_from": base}}}, METHODS)
 
 
-def _tuning_on(reading: dict[str, object], base: str = "minilm_384") -> dict[str, object]:
+def _tuning_on(source: dict[str, object], base: str = "minilm_384") -> dict[str, object]:
     pretrained = {**GRID["pretrained"], **DERIVED["pretrained"]}
     grid = {**DERIVED, "pretrained": pretrained, "fine_tune": [{"base": f"pretrained.{base}", "tasks": ["search"]}]}
     return {
         "use_case": "x",
         "grid": grid,
         "embeddings": expand_grid(grid, {**METHODS, "bert": {"layers": 2}}),
-        "tasks": {"topic": {"kind": "classification"}, "search": {"kind": "retrieval", "reading": reading}},
+        "tasks": {"topic": {"kind": "classification"}, "search": {"kind": "retrieval", "source": source}},
         "corpora": {"domain": {}, "generic": {}},
     }
 
@@ -335,12 +335,12 @@ RECOMMENDING = {
 }
 
 
-def _recommending(reading: dict[str, object]) -> dict[str, object]:
+def _recommending(source: dict[str, object]) -> dict[str, object]:
     return {
         "use_case": "x",
         "grid": RECOMMENDING,
         "embeddings": expand_grid(RECOMMENDING, {**METHODS, "ease": {}, "hybrid": {}}),
-        "tasks": {"topic": {"kind": "classification"}, "likes": {"kind": "recommendation", "reading": reading}},
+        "tasks": {"topic": {"kind": "classification"}, "likes": {"kind": "recommendation", "source": source}},
         "corpora": {"domain": {}, "generic": {}},
     }
 

@@ -16,7 +16,7 @@ from emb_pipeline.errors import nearest, suggest
 from emb_pipeline.experiment.expand import evaluated_tasks, expand_grid
 from emb_pipeline.experiment.model import TUNING, CorpusDefinition, CorpusOptions, EmbeddingSpec, TaskDefinition
 from emb_pipeline.experiment.schema import Grid
-from emb_pipeline.readers.registry import CorpusReading
+from emb_pipeline.readers.registry import CorpusSource
 from emb_pipeline.tasks.registry import KINDS
 
 SECTIONS = (
@@ -229,7 +229,7 @@ def _task_definitions(definitions: Any, parameters: Mapping[str, Any]) -> Iterat
     shared = evaluation if isinstance(evaluation, Mapping) else {}
     for name, definition in definitions.items():
         if not isinstance(definition, Mapping):
-            yield f".{name}: must hold kind and reading, not {definition!r}"
+            yield f".{name}: must hold kind and source, not {definition!r}"
             continue
         kind = KINDS.get(str(definition.get("kind")))
         if kind is None:
@@ -238,8 +238,8 @@ def _task_definitions(definitions: Any, parameters: Mapping[str, Any]) -> Iterat
         if unknown := [key for key in definition if key not in TaskDefinition.model_fields]:
             yield from (f".{name}: unknown option '{key}'; {suggest(key, TaskDefinition.model_fields)}" for key in unknown)
             continue
-        if "reading" not in definition:
-            yield f".{name}: 'reading' is missing: it says where the examples are"
+        if "source" not in definition:
+            yield f".{name}: 'source' is missing: it says where the examples are"
             continue
         if not isinstance(definition.get("evaluation"), Mapping | None):
             yield f".{name}.evaluation: must hold options, not {definition['evaluation']!r}"
@@ -249,30 +249,30 @@ def _task_definitions(definitions: Any, parameters: Mapping[str, Any]) -> Iterat
         try:
             TaskDefinition.model_validate(evaluated_tasks({name: definition}, shared)[name])
         except ValidationError as error:
-            readings = kind.reader().readings
-            yield from (f".{name}{sentence}" for sentence in describe(error, _known_in(kind.options, readings)))
+            source_type = kind.reader().source_type
+            yield from (f".{name}{sentence}" for sentence in describe(error, _known_in(kind.options, source_type)))
 
 
-def _known_in(options: type[BaseModel], readings: Any) -> _Known:
+def _known_in(options: type[BaseModel], source_type: Any) -> _Known:
     """Names that are known at a place of a task's definition."""
 
     def known(path: tuple[Any, ...]) -> list[str]:
-        reader = next((str(part) for part in path if str(part) in _readers(readings)), None)
-        return _names_of(_readers(readings)[reader]) if reader else _names_of(options)
+        reader = next((str(part) for part in path if str(part) in _readers(source_type)), None)
+        return _names_of(_readers(source_type)[reader]) if reader else _names_of(options)
 
     return known
 
 
-def _readers(readings: Any) -> dict[str, type[BaseModel]]:
-    """Models of a union of readings, by their ``reader``."""
-    if isinstance(readings, type) and issubclass(readings, BaseModel):
-        field = readings.model_fields.get("reader")
-        return {str(name): readings for name in get_args(field.annotation)} if field else {}
-    return {name: model for part in get_args(readings) for name, model in _readers(part).items()}
+def _readers(source_type: Any) -> dict[str, type[BaseModel]]:
+    """Models of a union of sources, by their ``reader``."""
+    if isinstance(source_type, type) and issubclass(source_type, BaseModel):
+        field = source_type.model_fields.get("reader")
+        return {str(name): source_type for name in get_args(field.annotation)} if field else {}
+    return {name: model for part in get_args(source_type) for name, model in _readers(part).items()}
 
 
 def _corpora(corpora: Any, parameters: Mapping[str, Any]) -> Iterator[str]:
-    readers = _readers(CorpusReading)
+    readers = _readers(CorpusSource)
 
     def known(path: tuple[Any, ...]) -> list[str]:
         reader = next((part for part in path if part in readers), None)

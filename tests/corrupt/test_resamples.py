@@ -62,7 +62,5 @@ def test_what_cannot_be_resampled_is_refused_with_what_to_do(corpus: TokenCorpus
     with pytest.raises(ValueError, match="numbered from 1, not 0"):
         resample_corpus(corpus, tmp_path / "bad", 0)
     single = write_tokens([("1", "One text. In one piece."), ("2", "...")], tmp_path / "single")
-    with pytest.raises(
-        ValueError, match=r"single one; let its reading split the text into documents, or .* grid\.resampled"
-    ):
+    with pytest.raises(ValueError, match=r"single one; let its source split the text into documents, or .* grid\.resampled"):
         resample_corpus(single, tmp_path / "bad", 1)

@@ -157,7 +157,7 @@ def test_one_embedding_that_cannot_be_timed_leaves_the_others_alone(tmp_path: Pa
     table = time_requests(
         LatencyOptions(seconds=0.05),
         {"task": {"tfidf": good}, "domain": {"word2vec_8": lost}},
-        {"topic": {"name": "topic", "kind": "classification", "reading": {"reader": "csv", "path": "x.csv", "label": "l"}}},
+        {"topic": {"name": "topic", "kind": "classification", "source": {"reader": "csv", "path": "x.csv", "label": "l"}}},
         Folders(**dict.fromkeys(("raw", "scratch", "project", "encodings", "models"), tmp_path)),
         task_scores={"cells": pa.Table.from_pylist(cells, schema=CELLS)},
         task_topic=task,

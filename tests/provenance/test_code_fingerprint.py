@@ -32,12 +32,12 @@ def run(data: shapes.Given) -> int:
     return late(data) + helpers.scaled(LIMIT) + helper + shapes.Square(2).area()
 
 
-def choose(name, reading):
-    if isinstance(reading, shapes.Circle):
-        return helpers.round_things(reading)
+def choose(name, source):
+    if isinstance(source, shapes.Circle):
+        return helpers.round_things(source)
     if KINDS[name].artifact == "heavy":
-        return helpers.heavy(reading)
-    return KINDS[name].load()(TABLE[type(reading)](reading))
+        return helpers.heavy(source)
+    return KINDS[name].load()(TABLE[type(source)](source))
 
 
 def read_template():

@@ -1,4 +1,4 @@
-"""Hashes of raw files are remembered, and every reading and option names the files that it reads."""
+"""Hashes of raw files are remembered, and every source and option names the files that it reads."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from emb_pipeline.embeddings.options import SentenceTransformerOptions, StaticFi
 from emb_pipeline.experiment.model import CorpusDefinition, TaskDefinition
 from emb_pipeline.provenance import raw_files
 from emb_pipeline.provenance.raw_files import FileHashes, fingerprint_inputs
-from emb_pipeline.readers.formats.delimited import CsvReading
-from emb_pipeline.readers.public_sources import sources
-from emb_pipeline.readers.word_sets import WordSetReading
+from emb_pipeline.readers.formats.delimited import CsvSource
+from emb_pipeline.readers.public_sources import public_sources
+from emb_pipeline.readers.word_sets import WordSetSource
 
 
 def written(root: Path, *names: str) -> None:
@@ -56,7 +56,7 @@ TASKS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "tagged": ("sequence_labelling", {"reader": "iob", "path": "a/z.txt"}, {"a/z.txt"}),
     "a folder under raw data": (
         "classification",
-        {"reader": "csv", "source": "mine", "label": "l"},
+        {"reader": "csv", "download": "mine", "label": "l"},
         {"raw/mine/m.csv"},
     ),
     "a file that is not there": ("classification", {"reader": "csv", "path": "nowhere.csv", "label": "l"}, set()),
@@ -64,26 +64,28 @@ TASKS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
 
 
 @pytest.mark.parametrize("case", TASKS)
-def test_a_reading_names_the_files_that_it_reads(case: str, tmp_path: Path) -> None:
-    kind, reading, expected = TASKS[case]
+def test_a_source_names_the_files_that_it_reads(case: str, tmp_path: Path) -> None:
+    kind, source, expected = TASKS[case]
     files = ("a/x.csv", "a/y.csv", "a/z.txt", "q.csv", "c/one/1.txt", "c/two/2.txt", "l/q.xml", "l/answers.zip")
     written(tmp_path, *files, "raw/mine/m.csv")
-    task = TaskDefinition.model_validate({"kind": kind, "reading": reading})
+    task = TaskDefinition.model_validate({"kind": kind, "source": source})
     assert set(fingerprint_inputs(task, tmp_path / "raw", tmp_path, FileHashes())) == expected
 
 
 def test_a_public_source_is_known_by_its_declared_hashes_and_is_not_fetched(tmp_path: Path) -> None:
-    name = next(iter(sources()))
-    reading = CsvReading(source=name, text="t")
-    found = fingerprint_inputs(reading, tmp_path, tmp_path, FileHashes())
-    assert found == {f"{name}/{file.path}": file.sha256 for file in sorted(sources()[name].files, key=lambda f: f.path)}
+    name = next(iter(public_sources()))
+    source = CsvSource(download=name, text="t")
+    found = fingerprint_inputs(source, tmp_path, tmp_path, FileHashes())
+    assert found == {
+        f"{name}/{file.path}": file.sha256 for file in sorted(public_sources()[name].files, key=lambda f: f.path)
+    }
     assert not list(tmp_path.iterdir())
 
 
 def test_packages_are_known_by_their_version_and_files_of_packages_by_content(tmp_path: Path) -> None:
-    corpus = CorpusDefinition.model_validate({"readings": [{"reader": "docstrings", "packages": ["numpy"]}]})
+    corpus = CorpusDefinition.model_validate({"sources": [{"reader": "docstrings", "packages": ["numpy"]}]})
     assert list(fingerprint_inputs(corpus, tmp_path, tmp_path, FileHashes())) == ["package numpy"]
-    words = TypeAdapter(WordSetReading).validate_python({"package": "gensim", "files": "test/test_data/wordsim353.tsv"})
+    words = TypeAdapter(WordSetSource).validate_python({"package": "gensim", "files": "test/test_data/wordsim353.tsv"})
     assert list(fingerprint_inputs(words, tmp_path, tmp_path, FileHashes())) == ["wordsim353.tsv"]
 
 

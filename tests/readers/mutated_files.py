@@ -20,7 +20,7 @@ from pydantic import TypeAdapter
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.documents import read_documents
-from emb_pipeline.readers.registry import CorpusReading
+from emb_pipeline.readers.registry import CorpusSource
 from emb_pipeline.tasks.first_rows import check_first_rows
 from emb_pipeline.tasks.registry import KINDS
 
@@ -54,12 +54,12 @@ TOKENS = [
 
 
 class Case(NamedTuple):
-    """A well-formed file, the reading that reads it, and the kind of task (None: a corpus)."""
+    """A well-formed file, the source that reads it, and the kind of task (None: a corpus)."""
 
     kind: str | None
     name: str
     content: bytes
-    reading: dict[str, Any]
+    source: dict[str, Any]
 
 
 def _tar(members: Mapping[str, bytes], mode: Any = "w") -> bytes:
@@ -212,12 +212,12 @@ def mutate(content: bytes, rng: random.Random) -> bytes:
 def read(case: Case, content: bytes, folder: Path, *, lenient: bool) -> bool:
     """Read a file with this content; whether it was read, and not refused with a place, a reason and a remedy."""
     (folder / case.name).write_bytes(content)
-    reading = {**case.reading, "path": "." if "splits" in case.reading else case.name}
+    source = {**case.source, "path": "." if "splits" in case.source else case.name}
     kind = None if case.kind is None else KINDS[case.kind].reader()
-    adapter = TypeAdapter[Any](CorpusReading if kind is None else kind.readings)
-    parsed = adapter.validate_python(reading)
+    adapter = TypeAdapter[Any](CorpusSource if kind is None else kind.source_type)
+    parsed = adapter.validate_python(source)
     if lenient and hasattr(parsed, "on_error"):
-        parsed = adapter.validate_python({**reading, "on_error": "skip", "empty": "leave_out"})
+        parsed = adapter.validate_python({**source, "on_error": "skip", "empty": "leave_out"})
     try:
         if kind is None:
             list(read_documents([parsed], folder, folder))

@@ -22,7 +22,7 @@ import pytest
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers import downloads as module
 from emb_pipeline.readers.downloads import content_fingerprint, fetch, mirror_folder
-from emb_pipeline.readers.public_sources import Source, SourceFile, parse_sources, sources
+from emb_pipeline.readers.public_sources import PublicSource, SourceFile, parse_sources, public_sources
 
 CONTENT = b"one line\n" * 100_000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -75,9 +75,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         running.shutdown()
 
 
-def source(server: Server | None = None, *, path: str = "a/text.txt", sha256: str = SHA256) -> Source:
+def source(server: Server | None = None, *, path: str = "a/text.txt", sha256: str = SHA256) -> PublicSource:
     url = "http://127.0.0.1:9/" if server is None else server.url
-    return Source("set", "a set", "CC0", (SourceFile(path, url + path, len(CONTENT), sha256),))
+    return PublicSource("set", "a set", "CC0", (SourceFile(path, url + path, len(CONTENT), sha256),))
 
 
 def tar(members: Mapping[str, bytes], mode: str = "w:gz") -> bytes:
@@ -206,8 +206,8 @@ MEMBERS = {"training/C01/1": b"one", "training/C01/2": b"two", "test/C01/3": b"t
 PATTERN = r"(?:^|/)kept/((?:training|test)/C\d\d/\d+)$"
 
 
-def archive_source(url: str) -> Source:
-    return Source(
+def archive_source(url: str) -> PublicSource:
+    return PublicSource(
         "set", "a set", "CC0", (SourceFile("set.tar", url, 11, content_fingerprint(list(MEMBERS.items())), PATTERN),)
     )
 
@@ -260,7 +260,7 @@ def test_an_unknown_source_is_refused_with_the_known_ones(tmp_path: Path) -> Non
 
 
 def test_the_table_of_sources_is_whole() -> None:
-    assert set(sources()) == {
+    assert set(public_sources()) == {
         "ohsumed_single_23",
         "medical_abstracts_tc",
         "medquad",
@@ -282,14 +282,14 @@ def test_the_table_of_sources_is_whole() -> None:
         "symptom2disease",
         "umnsrs",
     }
-    for each in sources().values():
+    for each in public_sources().values():
         assert each.about
         assert each.licence
         for file in each.files:
             assert file.url.startswith("https://") or (not file.url and each.by_hand)
             assert len(file.sha256) == 64
             assert file.bytes > 0
-    assert len(sources()["wikipedia_en_2015_sample"].files) == 100
+    assert len(public_sources()["wikipedia_en_2015_sample"].files) == 100
 
 
 def test_rows_of_the_table_get_their_url_from_the_base() -> None:
@@ -348,7 +348,7 @@ def zipped(members: Mapping[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-def packed(server: Server) -> Source:
+def packed(server: Server) -> PublicSource:
     rows = [
         [f"{name}.csv", len(name), hashlib.sha256(name.encode()).hexdigest(), f"set/{name}.csv"] for name in ("one", "two")
     ]

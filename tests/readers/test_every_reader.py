@@ -15,8 +15,8 @@ from pydantic import TypeAdapter
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.documents import read_documents
-from emb_pipeline.readers.options import PlacedReading
-from emb_pipeline.readers.registry import READERS, CorpusReading, Reader
+from emb_pipeline.readers.options import PlacedSource
+from emb_pipeline.readers.registry import READERS, CorpusSource, Reader
 from emb_pipeline.tasks.reader_page import reader_page
 from emb_pipeline.tasks.registry import KINDS
 from tests.readers.formats.test_question_answering import ANSWERS, JUDGED, PUBMED, XML
@@ -44,7 +44,7 @@ class Sample(NamedTuple):
     """Files that are read, one of them damaged, and the place that the refusal names."""
 
     files: dict[str, bytes]
-    reading: dict[str, Any]
+    source: dict[str, Any]
     damaged: dict[str, bytes]
     place: str
 
@@ -92,11 +92,11 @@ def samples() -> dict[tuple[str, str], Sample]:
     """A sample for each line."""
     found: dict[tuple[str, str], Sample] = {}
     for case in cases():
-        key = case.kind or CORPUS, case.reading["reader"]
+        key = case.kind or CORPUS, case.source["reader"]
         if key not in found:
             content, place = DAMAGED[key]
-            path = "." if "splits" in case.reading else case.name
-            found[key] = Sample({case.name: case.content}, {**case.reading, "path": path}, {case.name: content}, place)
+            path = "." if "splits" in case.source else case.name
+            found[key] = Sample({case.name: case.content}, {**case.source, "path": path}, {case.name: content}, place)
     rows = found["classification", "csv"].files["a.csv"]
     tsv = rows.replace(b", x", b"").replace(b",", b"\t")
     scored = [{"text_a": f"a {row}", "text_b": f"b {row}", "score": row} for row in range(14)]
@@ -162,12 +162,12 @@ def samples() -> dict[tuple[str, str], Sample]:
     }
 
 
-def read(kind: str, reading: dict[str, Any], project: Path, raw: Path) -> int:
+def read(kind: str, source: dict[str, Any], project: Path, raw: Path) -> int:
     """Read, with everything that ingest does; the number of rows comes back."""
     if kind == CORPUS:
-        return len(list(read_documents([TypeAdapter[Any](CorpusReading).validate_python(reading)], raw, project)))
+        return len(list(read_documents([TypeAdapter[Any](CorpusSource).validate_python(source)], raw, project)))
     reader = KINDS[kind].reader()
-    tables = reader.read(TypeAdapter[Any](reader.readings).validate_python(reading), raw, project, "task")
+    tables = reader.read(TypeAdapter[Any](reader.source_type).validate_python(source), raw, project, "task")
     return sum(table.num_rows for table in tables.values())
 
 
@@ -207,7 +207,7 @@ def test_a_small_file_is_read(line: str, tmp_path: Path, raw: Path) -> None:
     kind, reader = LINES[line]
     sample = samples()[kind, reader.name]
     write(tmp_path, sample.files)
-    assert read(kind, sample.reading, tmp_path, raw) > 0
+    assert read(kind, sample.source, tmp_path, raw) > 0
 
 
 @pytest.mark.parametrize("line", LINES)
@@ -215,11 +215,11 @@ def test_a_damaged_file_is_refused_with_its_place(line: str, tmp_path: Path, raw
     kind, reader = LINES[line]
     sample = samples()[kind, reader.name]
     write(tmp_path, {**sample.files, **sample.damaged})
-    reading = (
-        sample.reading
-        if issubclass(reader.options, PlacedReading) or sample.files
-        else {**sample.reading, "packages": ["nowhere"]}
+    source = (
+        sample.source
+        if issubclass(reader.options, PlacedSource) or sample.files
+        else {**sample.source, "packages": ["nowhere"]}
     )
     with pytest.raises(DataError) as refused:
-        read(kind, reading, tmp_path, raw)
+        read(kind, source, tmp_path, raw)
     assert sample.place in refused.value.place and refused.value.reason and refused.value.remedy

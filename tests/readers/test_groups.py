@@ -17,10 +17,10 @@ from emb_pipeline.tasks.similarity.evaluate import _group_ids
 CONLL = "-DOCSTART- O\n\nAnn B-PER\nran O\n\nBob B-PER\n\n-DOCSTART- O\n\nAnn B-PER\nran O\n\n-DOCSTART- O\n\nEve B-PER\n\n"
 
 
-def read(kind: str, project: Path, **reading: object) -> tuple[dict[str, pa.Table], dict[str, str]]:
+def read(kind: str, project: Path, **source: object) -> tuple[dict[str, pa.Table], dict[str, str]]:
     """Tables, and the severity of each line of the audit."""
     reader = KINDS[kind].reader()
-    parsed = TypeAdapter(reader.readings).validate_python(reading)
+    parsed = TypeAdapter(reader.source_type).validate_python(source)
     tables = reader.read(parsed, project, project, "t")
     return tables, {row["check"]: row["severity"] for row in reader.audit(tables).to_pylist()}
 
@@ -55,8 +55,8 @@ def test_tagged_json_lines_have_a_column_of_groups(tmp_path: Path) -> None:
         for word, split, doc in (("a", "train", 1), ("b", "train", 1), ("c", "test", 2), ("d", "test", 2), ("e", "test", 3))
     ]
     (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    reading = {"reader": "jsonl", "path": "t.jsonl", "split": "split", "group": "doc"}
-    tables, audit = read("sequence_labelling", tmp_path, **reading)
+    source = {"reader": "jsonl", "path": "t.jsonl", "split": "split", "group": "doc"}
+    tables, audit = read("sequence_labelling", tmp_path, **source)
     assert KINDS["sequence_labelling"].task(tables, "t").groups.tolist() == [0, 0, 2, 2, 4]
     assert audit["groups"] == "size" and audit["few_test_units"] == "warning"
 

@@ -21,7 +21,7 @@ from emb_pipeline.readers.archives import archive_members
 from emb_pipeline.readers.files import NamedFile, lines, read_content
 from emb_pipeline.readers.formats.mediawiki_dump import dump_articles
 from emb_pipeline.readers.formats.medquad import medquad_pairs
-from emb_pipeline.readers.formats.text import TextReading
+from emb_pipeline.readers.formats.text import TextSource
 
 MB = 1 << 20
 
@@ -157,13 +157,13 @@ def test_a_gigabyte_of_zeros_costs_no_gigabyte(tmp_path: Path) -> None:
     with gzip.open(tmp_path / "a.txt.gz", "wb", compresslevel=9) as packed:
         for _ in range(300):
             packed.write(b"a" * MB)
-    reading = TextReading(path="a.txt.gz").model_dump()
+    source = TextSource(path="a.txt.gz").model_dump()
     code = (
         "import resource; resource.setrlimit(resource.RLIMIT_DATA, (1 << 29, 1 << 29))\n"
         "from pathlib import Path\nfrom emb_pipeline.readers.documents import read_documents\n"
-        "from emb_pipeline.readers.formats.text import TextReading\nfrom emb_pipeline.errors import DataError\n"
+        "from emb_pipeline.readers.formats.text import TextSource\nfrom emb_pipeline.errors import DataError\n"
         "from emb_pipeline.readers import limits\nlimits.UNPACKED_MB = 64\n"
-        f"try:\n    list(read_documents([TextReading(**{reading!r})], Path('raw'), Path({str(tmp_path)!r})))\n"
+        f"try:\n    list(read_documents([TextSource(**{source!r})], Path('raw'), Path({str(tmp_path)!r})))\n"
         "except DataError as error:\n    print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

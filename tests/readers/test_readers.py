@@ -21,28 +21,28 @@ from pydantic import TypeAdapter
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers import downloads, files
 from emb_pipeline.readers.documents import read_documents
-from emb_pipeline.readers.public_sources import Source, SourceFile
-from emb_pipeline.readers.registry import CorpusReading
-from emb_pipeline.tasks.classification.reader import ClassificationReading, read_classification
+from emb_pipeline.readers.public_sources import PublicSource, SourceFile
+from emb_pipeline.readers.registry import CorpusSource
+from emb_pipeline.tasks.classification.reader import ClassificationSource, read_classification
 from emb_pipeline.tasks.retrieval.collection import RetrievalTables
-from emb_pipeline.tasks.retrieval.reader import RetrievalReading, read_retrieval
+from emb_pipeline.tasks.retrieval.reader import RetrievalSource, read_retrieval
 
 
-def documents(project: Path, *readings: Mapping[str, Any]) -> list[tuple[str, str]]:
-    parsed = [TypeAdapter[Any](CorpusReading).validate_python(reading) for reading in readings]
+def documents(project: Path, *sources: Mapping[str, Any]) -> list[tuple[str, str]]:
+    parsed = [TypeAdapter[Any](CorpusSource).validate_python(source) for source in sources]
     return list(read_documents(parsed, project / "data/01_raw", project))
 
 
-def classification(project: Path, **reading: Any) -> list[tuple[str, str, str, str | None]]:
+def classification(project: Path, **source: Any) -> list[tuple[str, str, str, str | None]]:
     table = read_classification(
-        TypeAdapter[Any](ClassificationReading).validate_python(reading), project / "data/01_raw", project
+        TypeAdapter[Any](ClassificationSource).validate_python(source), project / "data/01_raw", project
     )
     assert table.column_names == ["example_id", "text", "label", "split"]
     return [tuple(row.values()) for row in table.to_pylist()]
 
 
-def retrieval(project: Path, **reading: Any) -> RetrievalTables:
-    return read_retrieval(TypeAdapter[Any](RetrievalReading).validate_python(reading), project / "data/01_raw", project)
+def retrieval(project: Path, **source: Any) -> RetrievalTables:
+    return read_retrieval(TypeAdapter[Any](RetrievalSource).validate_python(source), project / "data/01_raw", project)
 
 
 def tar(path: Path, members: Mapping[str, bytes]) -> None:
@@ -185,7 +185,7 @@ def test_a_folder_a_glob_and_files_inside_a_source_are_found(tmp_path: Path) -> 
         tmp_path,
         {"reader": "text", "path": "own"},
         {"reader": "text", "path": "own/*.txt", "document": "line"},
-        {"reader": "text", "source": "public", "files": "**/*.txt"},
+        {"reader": "text", "download": "public", "files": "**/*.txt"},
     )
     assert [text for _, text in texts] == [
         "own/a.txt",
@@ -197,7 +197,7 @@ def test_a_folder_a_glob_and_files_inside_a_source_are_found(tmp_path: Path) -> 
     ]
 
 
-def test_two_readings_of_one_file_give_distinct_ids(tmp_path: Path) -> None:
+def test_two_sources_of_one_file_give_distinct_ids(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("t,u\none,two\n")
     ids = [doc_id for doc_id, _ in documents(tmp_path, *({"reader": "csv", "path": "a.csv", "text": c} for c in "tu"))]
     assert ids == ["a.csv:a.csv:2", "a.csv~2:a.csv:2"]
@@ -209,7 +209,7 @@ def test_two_readings_of_one_file_give_distinct_ids(tmp_path: Path) -> None:
         ({"path": "gone.txt"}, r"gone\.txt: there is no such file or folder"),
         ({"path": "*.md"}, r"\*\.md: there is no such file or folder"),
         ({"path": "own", "files": "*.md"}, r"own: none of its files matches '\*\.md' \(it holds a\.txt"),
-        ({"source": "imaginary"}, r"source: 'imaginary' is not among .*'medquad'"),
+        ({"download": "imaginary"}, r"download: 'imaginary' is not among .*'medquad'"),
         ({"package": "no_such_package", "files": "a"}, r"package 'no_such_package': is not installed"),
         ({"package": "emb_pipeline"}, r"package 'emb_pipeline': no file in it is named"),
     ],
@@ -226,10 +226,10 @@ def test_a_public_source_is_fetched_when_it_is_read(tmp_path: Path, monkeypatch:
     (tmp_path / "mirror/public/a.csv.gz").write_bytes(gzip.compress(b"text\nhello\n"))
     monkeypatch.setenv("EMB_PIPELINE_MIRROR", str(tmp_path / "mirror"))
     sha256 = hashlib.sha256(b"text\nhello\n").hexdigest()
-    public = Source("public", "a set", "CC0", (SourceFile("a.csv", "http://127.0.0.1:9/a.csv", 11, sha256),))
+    public = PublicSource("public", "a set", "CC0", (SourceFile("a.csv", "http://127.0.0.1:9/a.csv", 11, sha256),))
     monkeypatch.setattr(downloads, "sources", lambda: {"public": public})
     monkeypatch.setattr(files, "sources", lambda: {"public": public})
-    assert documents(tmp_path, {"reader": "csv", "source": "public", "files": "*.csv"}) == [("public:a.csv:2", "hello")]
+    assert documents(tmp_path, {"reader": "csv", "download": "public", "files": "*.csv"}) == [("public:a.csv:2", "hello")]
     assert (tmp_path / "data/01_raw/public/a.csv").is_file()
 
 
@@ -381,13 +381,13 @@ def test_a_task_needs_a_label_column(tmp_path: Path) -> None:
 
 def test_a_group_column_is_read_beside_the_labels(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text,label,product\na,x,1\nb,y,1\nc,x,2\nd,y,2\n")
-    reading = TypeAdapter[Any](ClassificationReading).validate_python(
+    source = TypeAdapter[Any](ClassificationSource).validate_python(
         {"reader": "csv", "path": "a.csv", "label": "label", "group": "product"}
     )
-    assert read_classification(reading, tmp_path, tmp_path)["group"].to_pylist() == ["1", "1", "2", "2"]
+    assert read_classification(source, tmp_path, tmp_path)["group"].to_pylist() == ["1", "1", "2", "2"]
     (tmp_path / "a.csv").write_text("text,label,product\na,x,1\nb,y,\n")
     with pytest.raises(DataError, match=r"a\.csv, row 3: the group is empty; give each example a group"):
-        read_classification(reading, tmp_path, tmp_path)
+        read_classification(source, tmp_path, tmp_path)
 
 
 def test_small_classes_are_left_out_where_that_is_asked_for(tmp_path: Path) -> None:
@@ -434,8 +434,8 @@ def test_labelled_lines_are_split_once_and_keep_what_only_looks_like_a_line_brea
 def test_the_label_may_stand_last_behind_another_separator_and_files_may_be_splits(tmp_path: Path) -> None:
     (tmp_path / "train").write_text("one\ttwo\tx\nthree\ty\n")
     (tmp_path / "test").write_text("four\tx\nfive\ty\n")
-    reading = {"reader": "labelled_lines", "label": "last", "separator": "\t"}
-    rows = classification(tmp_path, **reading, path=".", splits={"train": "train", "test": "test"})
+    source = {"reader": "labelled_lines", "label": "last", "separator": "\t"}
+    rows = classification(tmp_path, **source, path=".", splits={"train": "train", "test": "test"})
     assert [row[1:] for row in rows] == [
         ("one\ttwo", "x", "train"),
         ("three", "y", "train"),
@@ -479,12 +479,12 @@ def test_html_in_texts_goes_where_that_is_asked_for(tmp_path: Path) -> None:
             "test/neg/3_2.txt": b"poor",
         },
     )
-    reading = {"reader": "class_folders", "path": "reviews.tar", "splits": {"train": "train", "test": "test"}}
-    assert [row[1] for row in classification(tmp_path, **reading, html=True)][:2] == [
+    source = {"reader": "class_folders", "path": "reviews.tar", "splits": {"train": "train", "test": "test"}}
+    assert [row[1] for row in classification(tmp_path, **source, html=True)][:2] == [
         "Great &  short .\n\nI <3 it, 1 < 2",
         "Bad.\nReally.",
     ]
-    assert "<br />" in classification(tmp_path, **reading)[0][1]
+    assert "<br />" in classification(tmp_path, **source)[0][1]
     corpus = documents(tmp_path, {"reader": "class_folders", "path": "reviews.tar", "html": True})
     assert [text for _, text in corpus][1] == "Bad.\nReally."
 

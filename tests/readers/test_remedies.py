@@ -19,8 +19,8 @@ from pydantic import TypeAdapter
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.documents import read_documents
-from emb_pipeline.readers.registry import CorpusReading
-from emb_pipeline.tasks.classification.reader import ClassificationReading, read_classification
+from emb_pipeline.readers.registry import CorpusSource
+from emb_pipeline.tasks.classification.reader import ClassificationSource, read_classification
 from emb_pipeline.tasks.registry import KINDS
 
 ROWS = "text,label\ncafé noir,a\nthé vert,b\ncafé crème,a\nthé noir,b\n"
@@ -41,25 +41,25 @@ SQUAD = {
 }
 
 
-def texts(project: Path, reading: Mapping[str, Any]) -> list[str]:
-    parsed = TypeAdapter[Any](CorpusReading).validate_python(reading)
+def texts(project: Path, source: Mapping[str, Any]) -> list[str]:
+    parsed = TypeAdapter[Any](CorpusSource).validate_python(source)
     return [text for _, text in read_documents([parsed], project / "raw", project)]
 
 
-def tables(project: Path, kind: str, reading: Mapping[str, Any]) -> dict[str, pa.Table]:
+def tables(project: Path, kind: str, source: Mapping[str, Any]) -> dict[str, pa.Table]:
     reader = KINDS[kind].reader()
-    return reader.read(TypeAdapter[Any](reader.readings).validate_python(reading), project / "raw", project, "task")
+    return reader.read(TypeAdapter[Any](reader.source_type).validate_python(source), project / "raw", project, "task")
 
 
-def refusal(project: Path, reading: Mapping[str, Any], kind: str | None = None) -> DataError:
+def refusal(project: Path, source: Mapping[str, Any], kind: str | None = None) -> DataError:
     with pytest.raises(DataError) as caught:
-        texts(project, reading) if kind is None else tables(project, kind, reading)
+        texts(project, source) if kind is None else tables(project, kind, source)
     return caught.value
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16", "utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize(
-    ("kind", "name", "content", "reading"),
+    ("kind", "name", "content", "source"),
     [
         (None, "a.csv", ROWS, {"reader": "csv"}),
         (None, "a.tsv", ROWS.replace(",", "\t"), {"reader": "tsv"}),
@@ -78,25 +78,25 @@ def refusal(project: Path, reading: Mapping[str, Any], kind: str | None = None) 
     ],
 )
 def test_every_text_reader_names_an_encoding_that_reads_the_file(
-    kind: str | None, name: str, content: str, reading: dict[str, Any], encoding: str, tmp_path: Path
+    kind: str | None, name: str, content: str, source: dict[str, Any], encoding: str, tmp_path: Path
 ) -> None:
     (tmp_path / name).write_bytes(content.encode(encoding))
-    reading = {"path": name, **reading}
-    error = refusal(tmp_path, reading, kind)
+    source = {"path": name, **source}
+    error = refusal(tmp_path, source, kind)
     advised = encoding if encoding.startswith("utf-16") else "latin-1"
     assert f"'encoding: {advised}'" in str(error)
-    read = texts(tmp_path, {**reading, "encoding": encoding}) if kind is None else None
+    read = texts(tmp_path, {**source, "encoding": encoding}) if kind is None else None
     (tmp_path / name).write_text(content, encoding="utf-8")
     if kind is None:
-        assert read == texts(tmp_path, reading)
+        assert read == texts(tmp_path, source)
         assert "café" in " ".join(read).lower()
 
 
 def test_one_bad_byte_in_many_rows_is_left_out_on_request(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b"text\n" + b"fine\n" * 10 + b"br\xffken\n" + b"good\n")
-    reading = {"reader": "csv", "path": "a.csv"}
-    assert "row 12: byte 57" in str(refusal(tmp_path, reading))
-    assert texts(tmp_path, {**reading, "on_error": "skip"}) == ["fine"] * 10 + ["good"]
+    source = {"reader": "csv", "path": "a.csv"}
+    assert "row 12: byte 57" in str(refusal(tmp_path, source))
+    assert texts(tmp_path, {**source, "on_error": "skip"}) == ["fine"] * 10 + ["good"]
 
 
 def test_utf8_that_is_called_utf16_is_refused(tmp_path: Path) -> None:
@@ -176,28 +176,28 @@ def test_compressed_files_are_known_by_their_content(tmp_path: Path) -> None:
 def test_a_delimiter_that_is_not_a_comma_is_named(delimiter: str, header: bool, tmp_path: Path) -> None:
     lines = ["text,label", "one,a", "two,b", "three,a", "four,b"][0 if header else 1 :]
     (tmp_path / "a.csv").write_text("\n".join(lines).replace(",", delimiter) + "\n")
-    reading: dict[str, Any] = {"reader": "csv", "path": "a.csv", "label": "label"}
+    source: dict[str, Any] = {"reader": "csv", "path": "a.csv", "label": "label"}
     if not header:
-        reading["columns"] = ["text", "label"]
-    error = refusal(tmp_path, reading, "classification")
+        source["columns"] = ["text", "label"]
+    error = refusal(tmp_path, source, "classification")
     shown = delimiter.replace("\t", r"\t")
     assert f"'delimiter: \"{shown}\"'" in error.remedy
-    found = tables(tmp_path, "classification", {**reading, "delimiter": delimiter})["examples"]
+    found = tables(tmp_path, "classification", {**source, "delimiter": delimiter})["examples"]
     assert found["text"].to_pylist() == ["one", "two", "three", "four"]
 
 
 def test_blanks_between_the_columns_of_an_iob_file_are_named(tmp_path: Path) -> None:
     (tmp_path / "a.iob").write_text(IOB.replace("\t", " "))
-    reading = {"reader": "iob", "path": "a.iob"}
-    assert "'separator: white_space'" in refusal(tmp_path, reading).remedy
-    assert texts(tmp_path, {**reading, "separator": "white_space"}) == ["Le café", "Le thé"]
+    source = {"reader": "iob", "path": "a.iob"}
+    assert "'separator: white_space'" in refusal(tmp_path, source).remedy
+    assert texts(tmp_path, {**source, "separator": "white_space"}) == ["Le café", "Le thé"]
 
 
 def test_ratings_as_movielens_writes_them_are_read(tmp_path: Path) -> None:
     ratings = [f"{user}::{item}::5::{1000 + 7 * item + user}" for user in range(1, 13) for item in range(1, 13)]
     (tmp_path / "ratings.dat").write_text("\n".join(ratings) + "\n")
     (tmp_path / "movies.dat").write_text("".join(f"{item}::Film {item}::Comedy|Drama\n" for item in range(1, 13)))
-    reading = {
+    source = {
         "reader": "interactions",
         "path": "ratings.dat",
         "user": "UserID",
@@ -206,25 +206,25 @@ def test_ratings_as_movielens_writes_them_are_read(tmp_path: Path) -> None:
         "items": "movies.dat",
         "text": "Title",
     }
-    assert "'format: csv'" in refusal(tmp_path, reading, "recommendation").remedy
-    reading |= {
+    assert "'format: csv'" in refusal(tmp_path, source, "recommendation").remedy
+    source |= {
         "format": "csv",
         "delimiter": "::",
         "columns": ["UserID", "MovieID", "Rating", "Timestamp"],
         "rating": False,
         "item_columns": ["MovieID", "Title", "Genres"],
     }
-    found = tables(tmp_path, "recommendation", reading)
+    found = tables(tmp_path, "recommendation", source)
     assert found["interactions"].num_rows == 144
     assert set(found["items"]["text"].to_pylist()) == {f"Film {item}" for item in range(1, 13)}
 
 
 def test_a_table_of_pairs_with_any_suffix_is_read(tmp_path: Path) -> None:
     (tmp_path / "pairs.data").write_text("query;passage\nred tea;a cup\ncold milk;a glass\n")
-    reading = {"reader": "pairs", "path": "pairs.data"}
-    assert "'format: csv'" in refusal(tmp_path, reading, "retrieval").remedy
-    assert "';'" in refusal(tmp_path, {**reading, "format": "csv"}, "retrieval").remedy.replace('"', "'")
-    assert tables(tmp_path, "retrieval", {**reading, "format": "csv", "delimiter": ";"})["queries"].num_rows == 2
+    source = {"reader": "pairs", "path": "pairs.data"}
+    assert "'format: csv'" in refusal(tmp_path, source, "retrieval").remedy
+    assert "';'" in refusal(tmp_path, {**source, "format": "csv"}, "retrieval").remedy.replace('"', "'")
+    assert tables(tmp_path, "retrieval", {**source, "format": "csv", "delimiter": ";"})["queries"].num_rows == 2
 
 
 # missing values
@@ -269,12 +269,12 @@ def written(frame: pd.DataFrame, path: Path, how: str) -> None:
 def test_missing_values_of_pandas_are_missing(suffix: str, how: str, tmp_path: Path) -> None:
     name = f"a.{suffix}"
     written(pandas_rows(), tmp_path / name, how)
-    reading = {"reader": suffix, "path": name, "label": "label"}
-    error = str(refusal(tmp_path, reading, "classification"))
+    source = {"reader": suffix, "path": name, "label": "label"}
+    error = str(refusal(tmp_path, source, "classification"))
     first = 2 if suffix == "csv" else 1
     assert f"row {first + 2}: the text is empty" in error and f"row {first + 3}: the text is empty" in error
     assert f"row {first + 5}: the label is empty" in error
-    found = tables(tmp_path, "classification", {**reading, "empty": "leave_out"})
+    found = tables(tmp_path, "classification", {**source, "empty": "leave_out"})
     assert found["examples"]["text"].to_pylist() == ["one", "two", "five", "seven", "eight"]
     assert set(found["examples"]["label"].to_pylist()) == {"a", "b"}
     audit = {row["check"]: row for row in KINDS["classification"].reader().audit(found).to_pylist()}
@@ -294,9 +294,9 @@ def test_float_ids_are_those_of_whole_numbers(tmp_path: Path) -> None:
 
 def test_words_for_missing_may_be_labels(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text,label\none,None\ntwo,Some\nthree,None\nfour,Some\n")
-    reading = {"reader": "csv", "path": "a.csv", "label": "label"}
-    assert "'missing: []'" in str(refusal(tmp_path, reading, "classification"))
-    found = tables(tmp_path, "classification", {**reading, "missing": []})["examples"]
+    source = {"reader": "csv", "path": "a.csv", "label": "label"}
+    assert "'missing: []'" in str(refusal(tmp_path, source, "classification"))
+    found = tables(tmp_path, "classification", {**source, "missing": []})["examples"]
     assert found["label"].to_pylist() == ["None", "Some", "None", "Some"]
 
 
@@ -328,8 +328,8 @@ def test_labels_of_hugging_face_come_with_their_names(tmp_path: Path) -> None:
         text=pa.array(["one", "two", "three", "four", "five"]),
         label=pa.array([0, 1, 1, 0, -1]),
     )
-    reading = {"reader": "parquet", "path": "a.parquet", "label": "label", "empty": "leave_out"}
-    found = tables(tmp_path, "classification", reading)["examples"]
+    source = {"reader": "parquet", "path": "a.parquet", "label": "label", "empty": "leave_out"}
+    found = tables(tmp_path, "classification", source)["examples"]
     assert found["label"].to_pylist() == ["neg", "pos", "pos", "neg"]
 
 
@@ -343,24 +343,24 @@ def test_tags_of_hugging_face_come_with_their_names(kind: str | None, tmp_path: 
         ner_tags=pa.array([[1, 2, 0], [0, 0], [0, 0], [0, 0]]),
         split=pa.array(["train", "test", "train", "test"]),
     )
-    reading = {"reader": "parquet", "path": "a.parquet", "tags": "ner_tags", "split": "split"}
-    found = tables(tmp_path, "sequence_labelling", reading)["sentences"]
+    source = {"reader": "parquet", "path": "a.parquet", "tags": "ner_tags", "split": "split"}
+    found = tables(tmp_path, "sequence_labelling", source)["sentences"]
     assert found["tags"].to_pylist() == [["B-PER", "I-PER", "O"], *[["O", "O"]] * 3]
 
 
 def test_labels_that_are_numbers_are_named_on_request(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text,label\none,0\ntwo,1\nthree,1.0\nfour,0\n")
-    reading = {"reader": "csv", "path": "a.csv", "label": "label", "label_names": ["no", "yes"]}
-    found = tables(tmp_path, "classification", reading)["examples"]
+    source = {"reader": "csv", "path": "a.csv", "label": "label", "label_names": ["no", "yes"]}
+    found = tables(tmp_path, "classification", source)["examples"]
     assert found["label"].to_pylist() == ["no", "yes", "yes", "no"]
     (tmp_path / "a.csv").write_text("text,label\none,0\ntwo,1\nthree,2\n")
-    assert "row 4: label '2' has no name" in str(refusal(tmp_path, reading, "classification"))
+    assert "row 4: label '2' has no name" in str(refusal(tmp_path, source, "classification"))
     words = [("He", "train"), ("She", "train"), ("They", "test"), ("You", "test")]
     rows = [{"tokens": [word, "won"], "tags": [0, 1], "split": part} for word, part in words]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    reading = {"reader": "jsonl", "path": "a.jsonl", "split": "split"}
-    assert "'label_names: [O, B-…" in str(refusal(tmp_path, reading, "sequence_labelling"))
-    found = tables(tmp_path, "sequence_labelling", {**reading, "label_names": ["O", "B-X"]})["sentences"]
+    source = {"reader": "jsonl", "path": "a.jsonl", "split": "split"}
+    assert "'label_names: [O, B-…" in str(refusal(tmp_path, source, "sequence_labelling"))
+    found = tables(tmp_path, "sequence_labelling", {**source, "label_names": ["O", "B-X"]})["sentences"]
     assert found["tags"].to_pylist() == [["O", "B-X"]] * 4
 
 
@@ -395,9 +395,9 @@ def test_labels_of_fasttext_are_read(tmp_path: Path) -> None:
         "__label__tea green leaves\n__label__milk a cold glass\n" * 2 + "__label__tea __label__x hot\n"
     )
     (tmp_path / "test.txt").write_text("black __label__tea cup\n__label__milk warm\n")
-    reading = {"reader": "fasttext", "path": ".", "splits": {"train": "train.txt", "test": "test.txt"}}
-    assert "train.txt, row 5: it has 2 labels (tea, x)" in str(refusal(tmp_path, reading, "classification"))
-    found = tables(tmp_path, "classification", {**reading, "on_error": "skip"})
+    source = {"reader": "fasttext", "path": ".", "splits": {"train": "train.txt", "test": "test.txt"}}
+    assert "train.txt, row 5: it has 2 labels (tea, x)" in str(refusal(tmp_path, source, "classification"))
+    found = tables(tmp_path, "classification", {**source, "on_error": "skip"})
     assert list(zip(*(found["examples"][name].to_pylist() for name in ("text", "label", "split")), strict=True))[-2:] == [
         ("black cup", "tea", "test"),
         ("warm", "milk", "test"),
@@ -412,8 +412,8 @@ def test_labels_of_fasttext_are_read(tmp_path: Path) -> None:
 def test_twenty_bad_rows_are_listed_at_once(tmp_path: Path) -> None:
     rows = [f"text {number},{'a' if number % 2 else ''}" for number in range(60)]
     (tmp_path / "a.csv").write_text("text,label\n" + "\n".join(rows) + "\n")
-    reading = {"reader": "csv", "path": "a.csv", "label": "label"}
-    message = str(refusal(tmp_path, reading, "classification"))
+    source = {"reader": "csv", "path": "a.csv", "label": "label"}
+    message = str(refusal(tmp_path, source, "classification"))
     assert message.startswith("the first 20 bad rows ('on_error: skip' leaves such rows out):")
     assert [f"row {number}:" in message for number in (2, 4, 40, 42)] == [True, True, True, False]
     assert message.count("fill it in") == 1
@@ -433,20 +433,20 @@ def test_rows_of_every_kind_of_fault_are_listed_and_skipped(tmp_path: Path) -> N
         '{"text": "x", "label": "a", "part": "?"}',
     ]
     (tmp_path / "a.jsonl").write_text("\n".join(lines) + "\n")
-    reading = {"reader": "jsonl", "path": "a.jsonl", "label": "label", "split": "part"}
-    message = str(refusal(tmp_path, reading, "classification"))
+    source = {"reader": "jsonl", "path": "a.jsonl", "label": "label", "split": "part"}
+    message = str(refusal(tmp_path, source, "classification"))
     assert [f"row {number}: " in message for number in range(8, 14)] == [False, True, True, True, True, True]
-    found = tables(tmp_path, "classification", {**reading, "on_error": "skip"})
+    found = tables(tmp_path, "classification", {**source, "on_error": "skip"})
     assert found["examples"].num_rows == 8
     assert found["left_out"].to_pylist()[0]["count"] == 5
 
 
 def test_sentences_with_a_bad_line_are_listed_and_skipped(tmp_path: Path) -> None:
     (tmp_path / "a.iob").write_text("a\tO\nb\tB-X\n\nc\n\nd\tQ-X\n\ne\tB-X\n")
-    reading = {"reader": "iob", "path": "a.iob", "splits": {"train": "a.iob", "test": "a.iob"}}
-    message = str(refusal(tmp_path, reading, "sequence_labelling"))
+    source = {"reader": "iob", "path": "a.iob", "splits": {"train": "a.iob", "test": "a.iob"}}
+    message = str(refusal(tmp_path, source, "sequence_labelling"))
     assert "row 4: it is not a token" in message and "row 6: tag 'Q-X'" in message
-    found = tables(tmp_path, "sequence_labelling", {**reading, "on_error": "skip"})
+    found = tables(tmp_path, "sequence_labelling", {**source, "on_error": "skip"})
     assert found["sentences"]["tokens"].to_pylist() == [["a", "b"], ["e"]] * 2
 
 
@@ -463,8 +463,8 @@ def test_links_to_files_and_folders_are_followed_once(tmp_path: Path) -> None:
     (own / "c.txt").symlink_to(tmp_path / "far/c.txt")
     (own / "again").symlink_to(own)
     (tmp_path / "link").symlink_to(own)
-    for reading in ({"path": "own"}, {"path": "link"}, {"path": "own", "files": "**/*.txt"}):
-        assert sorted(texts(tmp_path, {"reader": "text", **reading})) == ["in a linked folder", "linked"]
+    for source in ({"path": "own"}, {"path": "link"}, {"path": "own", "files": "**/*.txt"}):
+        assert sorted(texts(tmp_path, {"reader": "text", **source})) == ["in a linked folder", "linked"]
     (tmp_path / "gone.txt").symlink_to(tmp_path / "nowhere.txt")
     assert "is a link to" in refusal(tmp_path, {"reader": "text", "path": "gone.txt"}).reason
 
@@ -474,10 +474,10 @@ def test_interactions_that_cannot_be_used_are_listed_and_skipped(tmp_path: Path)
     (tmp_path / "a.csv").write_text(
         "\n".join(["user,item,timestamp", *rows, "u1,,5", "u1,i1,yesterday", ",i1,5", "u1"]) + "\n"
     )
-    reading = {"reader": "interactions", "path": "a.csv"}
-    message = str(refusal(tmp_path, reading, "recommendation"))
+    source = {"reader": "interactions", "path": "a.csv"}
+    message = str(refusal(tmp_path, source, "recommendation"))
     assert [f"row {number}: " in message for number in range(145, 150)] == [False, True, True, True, True]
-    found = tables(tmp_path, "recommendation", {**reading, "on_error": "skip", "empty": "leave_out"})
+    found = tables(tmp_path, "recommendation", {**source, "on_error": "skip", "empty": "leave_out"})
     assert found["interactions"].num_rows == 144
     counts = {row["check"]: row["count"] for row in found["left_out"].to_pylist()}
     assert (counts["left_out_errors"], counts["left_out_empty"]) == (2, 2)
@@ -486,10 +486,10 @@ def test_interactions_that_cannot_be_used_are_listed_and_skipped(tmp_path: Path)
 def test_pairs_that_cannot_be_used_are_listed_and_skipped(tmp_path: Path) -> None:
     rows = ["red tea,a cup,1", ",a glass,1", "cold milk,a glass,much", "cold milk,a glass,1", "x", "red tea,a glass,0"]
     (tmp_path / "a.csv").write_text("\n".join(["query,passage,relevance", *rows]) + "\n")
-    reading = {"reader": "pairs", "path": "a.csv", "relevance": "relevance"}
-    message = str(refusal(tmp_path, reading, "retrieval"))
+    source = {"reader": "pairs", "path": "a.csv", "relevance": "relevance"}
+    message = str(refusal(tmp_path, source, "retrieval"))
     assert [f"row {number}: " in message for number in range(2, 8)] == [False, True, True, False, True, False]
-    found = tables(tmp_path, "retrieval", {**reading, "on_error": "skip", "empty": "leave_out"})
+    found = tables(tmp_path, "retrieval", {**source, "on_error": "skip", "empty": "leave_out"})
     assert found["queries"].num_rows == 2 and found["qrels"].num_rows == 3
     counts = {row["check"]: row["count"] for row in KINDS["retrieval"].reader().audit(found).to_pylist()}
     assert (counts["left_out_errors"], counts["left_out_empty"]) == (2, 1)
@@ -511,11 +511,11 @@ def test_a_split_that_is_not_named_is_refused_and_either_remedy_works(suffix: st
     else:
         names = ("text", "label", "Split")
         (tmp_path / "x.jsonl").write_text("\n".join(json.dumps(dict(zip(names, row, strict=True))) for row in rows))
-    reading = {"reader": suffix, "path": f"x.{suffix}", "label": "label"}
-    adapter: TypeAdapter[Any] = TypeAdapter(ClassificationReading)
+    source = {"reader": suffix, "path": f"x.{suffix}", "label": "label"}
+    adapter: TypeAdapter[Any] = TypeAdapter(ClassificationSource)
 
     def read(**changes: object) -> Any:
-        return read_classification(adapter.validate_python({**reading, **changes}), tmp_path, tmp_path)
+        return read_classification(adapter.validate_python({**source, **changes}), tmp_path, tmp_path)
 
     with pytest.raises(DataError, match=r"a column 'Split' that is not named; say 'split: Split' .* or 'split: false'"):
         read()

@@ -11,8 +11,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from emb_pipeline.errors import DataError, DataErrors
-from emb_pipeline.readers.public_sources import sources
-from emb_pipeline.readers.registry import CorpusReading
+from emb_pipeline.readers.public_sources import public_sources
+from emb_pipeline.readers.registry import CorpusSource
 from emb_pipeline.tasks.first_rows import check_first_rows
 from emb_pipeline.tasks.registry import KINDS
 
@@ -21,10 +21,10 @@ def check(
     project: Path, corpora: Mapping[str, Any], tasks: Mapping[str, tuple[str, dict[str, Any]]], **options: int
 ) -> None:
     readers = {}
-    for name, (kind, reading) in tasks.items():
+    for name, (kind, source) in tasks.items():
         reader = KINDS[kind].reader()
-        readers[name] = (reader, TypeAdapter[Any](reader.readings).validate_python(reading))
-    parsed = {name: [TypeAdapter[Any](CorpusReading).validate_python(each) for each in of] for name, of in corpora.items()}
+        readers[name] = (reader, TypeAdapter[Any](reader.source_type).validate_python(source))
+    parsed = {name: [TypeAdapter[Any](CorpusSource).validate_python(each) for each in of] for name, of in corpora.items()}
     check_first_rows(parsed, readers, project / "raw", project, **options)
 
 
@@ -88,13 +88,13 @@ def test_quotes_and_articles_that_go_on_past_the_first_rows_are_no_fault(tmp_pat
     (tmp_path / "a.csv").write_text('text\nfine\n"of\ntwo lines"\nmore\n')
     (tmp_path / "wiki").write_text('<doc id="1">\none\n</doc>\n<doc id="2">\ntwo\nmore\n</doc>\n')
     (tmp_path / "a.iob").write_text("a\tO\n\nb\tO\nc\tO\n")
-    readings = [
+    sources = [
         {"reader": "csv", "path": "a.csv"},
         {"reader": "wikiextractor", "path": "wiki"},
         {"reader": "iob", "path": "a.iob"},
     ]
     for n_rows in (1, 2, 3):
-        check(tmp_path, {"own": readings}, {}, n_rows=n_rows)
+        check(tmp_path, {"own": sources}, {}, n_rows=n_rows)
 
 
 def test_public_sources_are_not_fetched_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,17 +102,17 @@ def test_public_sources_are_not_fetched_for_it(tmp_path: Path, monkeypatch: pyte
         raise AssertionError("fetched")
 
     monkeypatch.setattr("emb_pipeline.readers.files.fetch", refuse)
-    source = next(iter(sources()))
-    check(tmp_path, {"own": [{"reader": "text", "source": source}]}, {})
+    source = next(iter(public_sources()))
+    check(tmp_path, {"own": [{"reader": "text", "download": source}]}, {})
     with pytest.raises(DataError, match="'imaginary' is not among"):
         monkeypatch.undo()
-        check(tmp_path, {"own": [{"reader": "text", "source": "imaginary"}]}, {})
+        check(tmp_path, {"own": [{"reader": "text", "download": "imaginary"}]}, {})
 
 
 def test_interactions_without_a_time_are_looked_at(tmp_path: Path) -> None:
     (tmp_path / "taken.csv").write_text("user,item\nu,i\nu,\n")
-    reading = {"reader": "interactions", "path": "taken.csv", "split": "leave_random"}
+    source = {"reader": "interactions", "path": "taken.csv", "split": "leave_random"}
     with pytest.raises(DataError, match=r"taken\.csv, row 3: item is empty"):
-        check(tmp_path, {}, {"taken": ("recommendation", reading)})
+        check(tmp_path, {}, {"taken": ("recommendation", source)})
     (tmp_path / "taken.csv").write_text("user,item\nu,i\n")
-    check(tmp_path, {}, {"taken": ("recommendation", reading)})
+    check(tmp_path, {}, {"taken": ("recommendation", source)})

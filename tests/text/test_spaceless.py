@@ -17,8 +17,8 @@ from emb_pipeline.embeddings.options import TfidfOptions
 from emb_pipeline.embeddings.registry import encoder
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.documents import read_documents
-from emb_pipeline.readers.formats.json_lines import JsonlReading
-from emb_pipeline.readers.registry import CorpusReading
+from emb_pipeline.readers.formats.json_lines import JsonlSource
+from emb_pipeline.readers.registry import CorpusSource
 from emb_pipeline.tasks.audit.cutting import audit_cutting
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.held_out import HeldOut
@@ -100,12 +100,12 @@ def test_a_column_of_lists_of_words_is_taken_as_it_is_by_tasks_and_corpora(name:
     words = [["我们", "喜欢", "AC-12"], ["他", "讨厌"], ["我们", "很", "好"], ["不", "好"]]
     labelled(tmp_path, name, words)
     reader = KINDS["classification"].reader()
-    reading = TypeAdapter(reader.readings).validate_python({"reader": name[6:], "path": name, "label": "label"})
-    tables = reader.read(reading, tmp_path, tmp_path, "t")
+    source = TypeAdapter(reader.source_type).validate_python({"reader": name[6:], "path": name, "label": "label"})
+    tables = reader.read(source, tmp_path, tmp_path, "t")
     task = KINDS["classification"].task(tables, "t")
     assert task.texts.tokens == [[word.lower() for word in row] for row in words]
-    corpus_reading = TypeAdapter(CorpusReading).validate_python({"reader": name[6:], "path": name})
-    documents = list(read_documents([corpus_reading], tmp_path, tmp_path))
+    corpus_source = TypeAdapter(CorpusSource).validate_python({"reader": name[6:], "path": name})
+    documents = list(read_documents([corpus_source], tmp_path, tmp_path))
     assert next(iter(write_tokens(documents, tmp_path / "corpus"))) == ["我们", "喜欢", "ac-12"]
     held = HeldOut(reader.held_out(tables))
     with pytest.raises(DataError, match="no token to write"):
@@ -121,14 +121,14 @@ def test_a_list_is_a_text_and_nothing_else(tmp_path: Path) -> None:
     ):
         path.write_text(json.dumps(row), encoding="utf-8")
         with pytest.raises(DataError, match=reason):
-            reader.read(JsonlReading(path="rows.jsonl", label="label"), tmp_path, tmp_path, "t")
+            reader.read(JsonlSource(path="rows.jsonl", label="label"), tmp_path, tmp_path, "t")
 
 
-def test_white_space_cuts_where_the_reading_says_so_and_the_bundle_cuts_alike(tmp_path: Path) -> None:
+def test_white_space_cuts_where_the_source_says_so_and_the_bundle_cuts_alike(tmp_path: Path) -> None:
     labelled(tmp_path, "cut.jsonl", ["好看 的-电影", "难看 的-电影"] * 6)
     reader = KINDS["classification"].reader()
-    reading = JsonlReading(path="cut.jsonl", label="label", tokenizer="whitespace")
-    task = KINDS["classification"].task(reader.read(reading, tmp_path, tmp_path, "t"), "t")
+    source = JsonlSource(path="cut.jsonl", label="label", tokenizer="whitespace")
+    task = KINDS["classification"].task(reader.read(source, tmp_path, tmp_path, "t"), "t")
     assert set(task.texts.token_ids.words) == {"好看", "难看", "的-电影"}
     tfidf = encoder("tfidf", options=TfidfOptions(min_df=1))
     model = ready_to_use(task, tfidf, KINDS["classification"].options(), seed=0)
@@ -139,18 +139,18 @@ def test_white_space_cuts_where_the_reading_says_so_and_the_bundle_cuts_alike(tm
 
 
 def test_a_tokenizer_is_refused_where_the_data_have_words_or_no_texts(tmp_path: Path) -> None:
-    for kind, reading in (
+    for kind, source in (
         ("sequence_labelling", {"reader": "iob", "path": "x", "tokenizer": "whitespace"}),
         ("recommendation", {"path": "x.csv", "tokenizer": "whitespace"}),
     ):
         reader = KINDS[kind].reader()
-        made = TypeAdapter(reader.readings).validate_python(reading)
+        made = TypeAdapter(reader.source_type).validate_python(source)
         (tmp_path / "x").write_text("a\tO\n\n", encoding="utf-8")
         (tmp_path / "x.csv").write_text("user,item,timestamp\na,b,1\n", encoding="utf-8")
         with pytest.raises(DataError, match="leave 'tokenizer' out"):
             reader.read(made, tmp_path, tmp_path, "t")
     with pytest.raises(ValueError, match=r"default.*whitespace"):
-        JsonlReading(path="x", tokenizer="jieba")  # type: ignore[arg-type]
+        JsonlSource(path="x", tokenizer="jieba")  # type: ignore[arg-type]
 
 
 def test_the_audit_names_texts_without_spaces_and_texts_that_nothing_cuts() -> None:

@@ -45,7 +45,7 @@ def resample_corpus(corpus: TokenCorpus, folder: Path, number: int, *, seed: int
     filled = np.flatnonzero(lengths)
     if len(filled) < 2:
         raise ValueError(
-            f"{corpus.folder}: a resample draws documents, and this corpus is a single one; let its reading split the text "
+            f"{corpus.folder}: a resample draws documents, and this corpus is a single one; let its source split the text "
             "into documents, or take the corpus out of grid.resampled"
         )
     drawn = np.random.default_rng([seed, number]).choice(filled, size=len(filled))

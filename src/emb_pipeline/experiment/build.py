@@ -78,7 +78,7 @@ def _needs(definition: Mapping[str, Any]) -> frozenset[str] | None:
         return None
     reader = kind.reader()
     try:
-        return reader.needs(TypeAdapter(reader.readings).validate_python(definition.get("reading")))
+        return reader.needs(TypeAdapter(reader.source_type).validate_python(definition.get("source")))
     except ValidationError:  # refused with the parameter's name when the nodes that take it are validated
         return None
 

@@ -121,17 +121,17 @@ def require_tunable(cells: Sequence[EmbeddingSpec], tasks: Mapping[str, Any]) ->
                 f"globals.yml, grid.fine_tune: {cell.base} leaves {cell.artifact}, and a task of kind "
                 f"{definition.get('kind')} ({cell.tuned_on}) can tune {can}"
             )
-        if not _has_training_examples(kind, definition.get("reading")):
+        if not _has_training_examples(kind, definition.get("source")):
             raise ValueError(
                 f"globals.yml, grid.fine_tune: {cell.tuned_on} has nothing to tune {cell.base} on; "
-                "set training_queries, or name the column split, in its reading"
+                "set training_queries, or name the column split, in its source"
             )
 
 
-def _has_training_examples(kind: Kind, reading: Any) -> bool:
+def _has_training_examples(kind: Kind, source: Any) -> bool:
     reader = kind.reader()
     try:
-        return reader.has_training_examples(TypeAdapter(reader.readings).validate_python(reading))
+        return reader.has_training_examples(TypeAdapter(reader.source_type).validate_python(source))
     except ValidationError:  # refused with the parameter's name when the nodes that take it are validated
         return True
 

@@ -15,7 +15,7 @@ from emb_pipeline.embeddings.options import BagTuningOptions, EncoderTuningOptio
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.errors import suggest
 from emb_pipeline.experiment.schema import Resample, Spoiling, Strict
-from emb_pipeline.readers.registry import CorpusReading
+from emb_pipeline.readers.registry import CorpusSource
 from emb_pipeline.tasks.registry import KINDS
 
 TUNING: dict[str, tuple[str, type[TuningOptions]]] = {
@@ -90,7 +90,7 @@ class EmbeddingSpec(Strict):
 class CorpusDefinition(Strict):
     """Where a corpus comes from."""
 
-    readings: tuple[CorpusReading, ...] = Field(min_length=1)
+    sources: tuple[CorpusSource, ...] = Field(min_length=1)
 
 
 class CorpusOptions(Strict):
@@ -108,12 +108,12 @@ class TaskDefinition(Strict):
 
     name: str = Field(default="", description="the task's name in the grid; filled in")
     kind: str
-    reading: SerializeAsAny[Any]
+    source: SerializeAsAny[Any]
     evaluation: SerializeAsAny[BaseModel]
 
     @model_validator(mode="before")
     @classmethod
-    def _reading_and_evaluation_belong_to_the_kind(cls, values: Any) -> Any:
+    def _source_and_evaluation_belong_to_the_kind(cls, values: Any) -> Any:
         if not isinstance(values, Mapping):
             return values
         kind = KINDS.get(str(values.get("kind")))
@@ -122,8 +122,8 @@ class TaskDefinition(Strict):
         evaluation = values.get("evaluation") or {}
         if isinstance(evaluation, Mapping):
             evaluation = kind.options(**evaluation)
-        reading = TypeAdapter(kind.reader().readings).validate_python(values.get("reading"))
-        return {**values, "reading": reading, "evaluation": evaluation}
+        source = TypeAdapter(kind.reader().source_type).validate_python(values.get("source"))
+        return {**values, "source": source, "evaluation": evaluation}
 
 
 class Folders(Strict):

@@ -25,7 +25,14 @@ class Renamed(NamedTuple):
     new: str
 
 
-RENAMED: tuple[Renamed, ...] = ()
+RENAMED: tuple[Renamed, ...] = (
+    Renamed("task_definitions.*", "reading", "source"),
+    Renamed("task_definitions.*.source", "source", "download"),
+    Renamed("corpora.*", "readings", "sources"),
+    Renamed("corpora.*.sources.*", "source", "download"),
+    Renamed("diagnosis.similarity.*", "source", "download"),
+    Renamed("diagnosis.analogies.*", "source", "download"),
+)
 """Applied in this order: a section's path is written with new names."""
 
 

@@ -24,7 +24,7 @@ class FirstRows:
         made = {name for name in read if not (only_missing and catalog.exists(name))}
         parameters = active_parameters()
         corpora = {
-            name: CorpusDefinition.model_validate(definition).readings
+            name: CorpusDefinition.model_validate(definition).sources
             for name, definition in parameters["corpora"].items()
             if f"{name}.documents" in made
         }
@@ -35,5 +35,5 @@ class FirstRows:
         ]
         if corpora or tasks:
             folders = Folders.model_validate(parameters["folders"])
-            readers = {task.name: (KINDS[task.kind].reader(), task.reading) for task in tasks}
+            readers = {task.name: (KINDS[task.kind].reader(), task.source) for task in tasks}
             check_first_rows(corpora, readers, folders.raw, folders.project)

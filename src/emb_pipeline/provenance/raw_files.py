@@ -17,8 +17,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from emb_pipeline.provenance.code_fingerprint import version_of
-from emb_pipeline.readers.options import Reading, package_names, source_names
-from emb_pipeline.readers.public_sources import sources
+from emb_pipeline.readers.options import Source, download_names, package_names
+from emb_pipeline.readers.public_sources import public_sources
 from emb_pipeline.storage.atomic import atomic_path
 
 _log = logging.getLogger(__name__)
@@ -84,8 +84,8 @@ def fingerprint_inputs(value: Any, raw: Path, project: Path, hashes: FileHashes)
         find_files = getattr(model, "find_files", None)
         if find_files is not None:
             found.update((_name(path, project), _hash(path, hashes)) for path in find_files(raw, project))
-        if isinstance(model, Reading):
-            found.update((f"{name}/{file.path}", file.sha256) for name in source_names(model) for file in _declared(name))
+        if isinstance(model, Source):
+            found.update((f"{name}/{file.path}", file.sha256) for name in download_names(model) for file in _declared(name))
             for package in package_names(model):
                 found.update(_package(package, hashes))
     return dict(sorted(found.items()))
@@ -112,7 +112,7 @@ def _hash(path: Path, hashes: FileHashes) -> str:
 
 def _declared(source: str) -> Iterable[Any]:
     """The files of a public source: each is checked against its hash before it is read."""
-    return sources()[source].files if source in sources() else ()
+    return public_sources()[source].files if source in public_sources() else ()
 
 
 def _package(name: str, hashes: FileHashes) -> dict[str, str]:

@@ -42,12 +42,12 @@ class BadRows:
         self.empty_places: list[str] = []
 
     @classmethod
-    def of(cls, reading: Any) -> BadRows:
+    def of(cls, source: Any) -> BadRows:
         """Build the collector that a source's options ask for."""
         return cls(
-            on_error=getattr(reading, "on_error", "refuse"),
-            empty=getattr(reading, "empty", "refuse"),
-            offers_skip=hasattr(reading, "on_error"),
+            on_error=getattr(source, "on_error", "refuse"),
+            empty=getattr(source, "empty", "refuse"),
+            offers_skip=hasattr(source, "on_error"),
         )
 
     @property

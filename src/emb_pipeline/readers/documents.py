@@ -12,20 +12,20 @@ from itertools import islice
 from pathlib import Path
 
 from emb_pipeline.readers.bad_rows import BadRows
-from emb_pipeline.readers.registry import READERS, CorpusReading
+from emb_pipeline.readers.registry import READERS, CorpusSource
 from emb_pipeline.text.words import mark_words
 
 _LOG = logging.getLogger(__name__)
 
 
-def read_documents(readings: Sequence[CorpusReading], raw: Path, project: Path) -> Iterator[tuple[str, str]]:
+def read_documents(sources: Sequence[CorpusSource], raw: Path, project: Path) -> Iterator[tuple[str, str]]:
     """Stream the documents of a corpus.
 
     Documents without text (a record without an abstract) are passed over: nothing is learned from them.
 
     Parameters
     ----------
-    readings : sequence of CorpusReading
+    sources : sequence of CorpusSource
         Where the text is; read one after the other.
     raw : Path
         Folder that public sources are fetched to, on first use (``data/01_raw``).
@@ -42,17 +42,17 @@ def read_documents(readings: Sequence[CorpusReading], raw: Path, project: Path) 
     Raises
     ------
     DataError
-        A file is missing, damaged or not what the reading says.
+        A file is missing, damaged or not what the source says.
     """
     prefixes: dict[str, int] = {}
-    for reading in readings:
-        prefix = reading.origin
+    for source in sources:
+        prefix = source.origin
         prefixes[prefix] = prefixes.get(prefix, 0) + 1
         if prefixes[prefix] > 1:
             prefix = f"{prefix}~{prefixes[prefix]}"
-        has_words = getattr(reading, "tokenizer", None) == "whitespace"
-        with BadRows.of(reading) as bad:
-            for doc_id, text in READERS[reading.reader].read_documents(reading, raw, project, bad):
+        has_words = getattr(source, "tokenizer", None) == "whitespace"
+        with BadRows.of(source) as bad:
+            for doc_id, text in READERS[source.reader].read_documents(source, raw, project, bad):
                 if text and not text.isspace():
                     yield f"{prefix}:{doc_id}", mark_words(text) if has_words else text
         if bad.n_skipped:
@@ -61,7 +61,7 @@ def read_documents(readings: Sequence[CorpusReading], raw: Path, project: Path) 
             )
 
 
-def check_first_rows(reading: CorpusReading, raw: Path, project: Path) -> None:
+def check_first_rows(source: CorpusSource, raw: Path, project: Path) -> None:
     """Check the first rows of every file that is there; see `emb_pipeline.readers.files.first_rows`.
 
     Raises
@@ -69,5 +69,5 @@ def check_first_rows(reading: CorpusReading, raw: Path, project: Path) -> None:
     DataError
         As for `read_documents`.
     """
-    for _ in islice(read_documents([reading], raw, project), READERS[reading.reader].most_checked):
+    for _ in islice(read_documents([source], raw, project), READERS[source.reader].most_checked):
         pass

@@ -23,7 +23,7 @@ from typing import IO, Any
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.archives import tar_members, zip_members
-from emb_pipeline.readers.public_sources import Source, SourceFile, sources
+from emb_pipeline.readers.public_sources import PublicSource, SourceFile, public_sources
 from emb_pipeline.readers.resuming_download import ProgressBar, ResumingDownloader
 from emb_pipeline.storage.atomic import atomic_path, exclusive
 
@@ -40,7 +40,7 @@ def mirror_folder() -> Path | None:
     return Path(named) if named else None
 
 
-def fetch(source: str | Source, raw: Path, *, mirror: Path | None = None, progress: bool = False) -> Path:
+def fetch(source: str | PublicSource, raw: Path, *, mirror: Path | None = None, progress: bool = False) -> Path:
     """Bring a source's files into ``raw/<source>``, checked; what is there already is not fetched again.
 
     A file that was verified before is not even hashed again while its size and modification time stay. A download that
@@ -48,7 +48,7 @@ def fetch(source: str | Source, raw: Path, *, mirror: Path | None = None, progre
 
     Parameters
     ----------
-    source : str or Source
+    source : str or PublicSource
         A name in ``sources.json``.
     raw : Path
         Folder of the raw data (``data/01_raw``).
@@ -81,10 +81,10 @@ def fetch(source: str | Source, raw: Path, *, mirror: Path | None = None, progre
 def is_fetched(source: str, raw: Path) -> bool:
     """Say whether all files of a public source are in ``raw``, verified."""
     folder = Path(raw) / source
-    return folder.is_dir() and all(_Ledger(folder).vouches_for(file) for file in sources()[source].files)
+    return folder.is_dir() and all(_Ledger(folder).vouches_for(file) for file in public_sources()[source].files)
 
 
-def _fetched(source: Source, folder: Path, mirror: Path | None, progress: bool) -> Path:
+def _fetched(source: PublicSource, folder: Path, mirror: Path | None, progress: bool) -> Path:
     ledger = _Ledger(folder)
     missing = [file for file in source.files if not ledger.vouches_for(file)]
     with ProgressBar(source.name, sum(file.bytes for file in missing), shown=progress and bool(missing)) as bar:
@@ -131,12 +131,11 @@ def wanted_members(archive: Path, pattern: str) -> list[tuple[str, bytes]]:
     )
 
 
-def _known(name: str) -> Source:
-    if name not in sources():
-        raise DataError(
-            "source", f"'{name}' is not among {sorted(sources())}", "name one of these, or use 'path:' for files of your own"
-        )
-    return sources()[name]
+def _known(name: str) -> PublicSource:
+    if name not in public_sources():
+        remedy = "name one of these, or use 'path:' for files of your own"
+        raise DataError("download", f"'{name}' is not among {sorted(public_sources())}", remedy)
+    return public_sources()[name]
 
 
 class _Ledger:
@@ -184,7 +183,7 @@ def _is_intact(path: Path, file: SourceFile) -> bool:
         return file.accepts(size, hashlib.file_digest(content, "sha256").hexdigest())
 
 
-def _in_mirror(file: SourceFile, source: Source, mirror: Path | None) -> Path | None:
+def _in_mirror(file: SourceFile, source: PublicSource, mirror: Path | None) -> Path | None:
     if mirror is None:
         return None
     copies = (mirror / (source.mirror or source.name) / (file.path + suffix) for suffix in _OPENERS)
@@ -252,7 +251,12 @@ def _unpack(archive: Path, files: Sequence[SourceFile], folder: Path, remedy: st
 
 
 def _download(
-    file: SourceFile, target: Path, source: Source, remaining: Sequence[SourceFile], mirror: Path | None, bar: ProgressBar
+    file: SourceFile,
+    target: Path,
+    source: PublicSource,
+    remaining: Sequence[SourceFile],
+    mirror: Path | None,
+    bar: ProgressBar,
 ) -> None:
     if not file.url:
         place = f"source '{source.name}'"

@@ -1,4 +1,4 @@
-"""Finding and opening the files that a reading names."""
+"""Finding and opening the files that a source names."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.downloads import fetch, is_fetched, mirror_folder
 from emb_pipeline.readers.limits import largest_line, largest_unpacked, largest_whole, too_large
-from emb_pipeline.readers.options import PlacedReading
-from emb_pipeline.readers.public_sources import sources
+from emb_pipeline.readers.options import PlacedSource
+from emb_pipeline.readers.public_sources import public_sources
 from emb_pipeline.readers.signatures import HEAD, PACKED, recognize, wide_encoding
 
 ENCODING_REMEDY = "convert the file to UTF-8, or name its encoding: 'encoding: latin-1' (cp1252 where Windows wrote it)"
-"""For places whose reading has an option ``encoding``."""
+"""For places whose source has an option ``encoding``."""
 _WIDE = ("utf-16", "utf-32")  # a line break is more than one byte there, so lines cannot be split before decoding
 
 
@@ -66,37 +66,37 @@ class NamedFile:
     name: str
 
 
-def named_files(reading: PlacedReading, raw: Path, project: Path, *, glob: str | None = None) -> list[NamedFile]:
-    """The files of a reading, sorted by name; a public source is fetched if it is not there yet.
+def named_files(source: PlacedSource, raw: Path, project: Path, *, glob: str | None = None) -> list[NamedFile]:
+    """The files of a source, sorted by name; a public source is fetched if it is not there yet.
 
     Parameters
     ----------
-    reading : PlacedReading
-        Says path, source or package, and perhaps a glob inside it.
+    source : PlacedSource
+        Says path, download or package, and perhaps a glob inside it.
     raw : Path
         Folder that sources are fetched to.
     project : Path
         Folder that paths are relative to.
     glob : str, optional
-        Instead of the reading's own ``files``.
+        Instead of the source's own ``files``.
 
     Raises
     ------
     DataError
         Nothing is there, or nothing matches.
     """
-    glob = glob if glob is not None else reading.files
-    if reading.path is not None:
-        return _own_files(reading.path, glob, project)
-    if reading.source is not None:
-        if _FIRST_ROWS.get() is not None and not _is_here(reading.source, raw):
+    glob = glob if glob is not None else source.files
+    if source.path is not None:
+        return _own_files(source.path, glob, project)
+    if source.download is not None:
+        if _FIRST_ROWS.get() is not None and not _is_here(source.download, raw):
             return []
-        folder, remedy = _source_folder(reading.source, raw), "correct 'source'"
-        place = f"source '{reading.source}'"
+        folder, remedy = _source_folder(source.download, raw), "correct 'download'"
+        place = f"source '{source.download}'"
     else:
-        assert reading.package is not None
-        folder, remedy = _package_folder(reading.package), "correct 'files'"
-        place = f"package '{reading.package}'"
+        assert source.package is not None
+        folder, remedy = _package_folder(source.package), "correct 'files'"
+        place = f"package '{source.package}'"
         if glob is None:
             raise DataError(place, "no file in it is named", "say 'files: <path inside the package>'")
     if not folder.is_dir():
@@ -104,28 +104,28 @@ def named_files(reading: PlacedReading, raw: Path, project: Path, *, glob: str |
     return _matching(folder, glob, place)
 
 
-def only_file(reading: PlacedReading, raw: Path, project: Path, glob: str) -> NamedFile:
-    """Find the one file of a reading that matches a glob.
+def only_file(source: PlacedSource, raw: Path, project: Path, glob: str) -> NamedFile:
+    """Find the one file of a source that matches a glob.
 
     Raises
     ------
     DataError
         None does, or several.
     """
-    files = named_files(reading, raw, project, glob=glob)
+    files = named_files(source, raw, project, glob=glob)
     if len(files) != 1:
         raise DataError(f"'{glob}'", f"matches {len(files)} files, not one", "name the file more closely")
     return files[0]
 
 
-def files_there(reading: PlacedReading, raw: Path, project: Path, globs: Iterable[str | None]) -> list[Path]:
-    """The files of a reading that are there, for each glob; none of a public source, which is checked when it is read."""
-    if reading.source in sources():
+def files_there(source: PlacedSource, raw: Path, project: Path, globs: Iterable[str | None]) -> list[Path]:
+    """The files of a source that are there, for each glob; none of a public source, which is checked when it is read."""
+    if source.download in public_sources():
         return []
     found: dict[Path, None] = {}
     for glob in globs:
         try:
-            found.update(dict.fromkeys(file.path for file in named_files(reading, raw, project, glob=glob)))
+            found.update(dict.fromkeys(file.path for file in named_files(source, raw, project, glob=glob)))
         except DataError:
             continue  # refused where it is read
     return list(found)
@@ -133,13 +133,14 @@ def files_there(reading: PlacedReading, raw: Path, project: Path, globs: Iterabl
 
 def _source_folder(source: str, raw: Path) -> Path:
     # A folder that somebody put among the raw data serves too, under any name that no public source bears.
-    if source not in sources() and (raw / source).is_dir():
+    if source not in public_sources() and (raw / source).is_dir():
         return raw / source
     return fetch(source, raw, mirror=mirror_folder(), progress=True)
 
 
 def _is_here(source: str, raw: Path) -> bool:
-    return is_fetched(source, raw) if source in sources() else True  # an unknown one is refused where it is looked for
+    # One that is unknown is refused where it is looked for.
+    return source not in public_sources() or is_fetched(source, raw)
 
 
 def _own_files(path: str, glob: str | None, project: Path) -> list[NamedFile]:

@@ -15,34 +15,34 @@ LabeledText: TypeAlias = tuple[str, str, str, str, str | None, str | None]
 """Place, id, text, label, split and group."""
 
 Part: TypeAlias = Callable[[str, Any, str], tuple[str, str]]
-"""Makes text and label of the content of a line; takes the content, the reading and the place, for messages."""
+"""Makes text and label of the content of a line; takes the content, the source and the place, for messages."""
 
 
-def documents_of_lines(reading: Any, raw: Path, project: Path, bad: BadRows, part: Part) -> Iterator[tuple[str, str]]:
+def documents_of_lines(source: Any, raw: Path, project: Path, bad: BadRows, part: Part) -> Iterator[tuple[str, str]]:
     """Stream id and text of each line, without its label."""
-    for file in named_files(reading, raw, project):
-        for number, text, _ in _parted_lines(file, reading, bad, part):
+    for file in named_files(source, raw, project):
+        for number, text, _ in _parted_lines(file, source, bad, part):
             yield f"{file.name}:{number}", text
 
 
-def labeled_texts_of_lines(reading: Any, raw: Path, project: Path, bad: BadRows, part: Part) -> Iterator[LabeledText]:
+def labeled_texts_of_lines(source: Any, raw: Path, project: Path, bad: BadRows, part: Part) -> Iterator[LabeledText]:
     """Stream the labeled text of each line; without ``splits`` none has a split."""
-    for split, glob in files_of_splits(reading.splits):
-        for file in named_files(reading, raw, project, glob=glob):
-            for number, text, label in _parted_lines(file, reading, bad, part):
+    for split, glob in files_of_splits(source.splits):
+        for file in named_files(source, raw, project, glob=glob):
+            for number, text, label in _parted_lines(file, source, bad, part):
                 yield f"{file.name}, row {number}", f"{file.name}:{number}", text, label, split, None
 
 
 @per_file
-def _parted_lines(file: NamedFile, reading: Any, bad: BadRows, part: Part) -> Iterator[tuple[int, str, str]]:
+def _parted_lines(file: NamedFile, source: Any, bad: BadRows, part: Part) -> Iterator[tuple[int, str, str]]:
     """Stream number, text and label of each line with both."""
     n_bad = bad.n_bad
-    for number, line in enumerate(lines(file, reading.encoding, bad), 1):
+    for number, line in enumerate(lines(file, source.encoding, bad), 1):
         # Not splitlines: a NEL or a form feed may stand inside a text.
         content = line.rstrip("\r\n")
         if content and bad.n_bad == n_bad:
             try:
-                yield number, *part(content, reading, f"{file.name}, row {number}")
+                yield number, *part(content, source, f"{file.name}, row {number}")
             except DataError as error:
                 bad.take(error)
         n_bad = bad.n_bad

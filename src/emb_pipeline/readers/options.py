@@ -1,9 +1,9 @@
 """The options that sources of text have in common: where they are, how they are split, which rows are left out.
 
-A reading names a *reader* and a place. The place is one of
+A source names a *reader* and a place. The place is one of
 
 * ``path``: a file, a folder or a glob, relative to the project (your own data);
-* ``source``: a public data set of `emb_pipeline.readers.public_sources`, fetched once;
+* ``download``: a public data set of `emb_pipeline.readers.public_sources`, fetched once;
 * ``package``: an installed Python package that ships the file (nothing of it is imported);
 
 and ``files``, a glob, narrows it down.
@@ -26,22 +26,22 @@ MISSING = ("NaN", "nan", "None", "NaT", "<NA>")
 """Words that pandas writes for a missing value."""
 
 
-class Reading(BaseModel):
-    """The base of all readings: they are read-only, and a misspelt option is an error."""
+class Source(BaseModel):
+    """The base of all sources: they are read-only, and a misspelt option is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     def find_files(self, raw: Path, project: Path) -> list[Path]:
         """Find the files that will be read and whose content may change; a file that is missing is left out.
 
-        Files of a public source and of a package that is parsed are known by ``source_names`` and ``package_names``. A
-        reading with a place of its own says so here; without that, each value that names a file of the project counts.
+        Files of a download and of a package that is parsed are known by ``download_names`` and ``package_names``. A
+        source with a place of its own says so here; without that, each value that names a file of the project counts.
         """
         from emb_pipeline.readers.files import files_there
 
         texts = [value for value in self.model_dump().values() if isinstance(value, str)]
         values = [value for value in texts if "/" in value or (project / value).is_file()]
-        return [file for value in values for file in files_there(PlacedReading(path=value), raw, project, (None,))]
+        return [file for value in values for file in files_there(PlacedSource(path=value), raw, project, (None,))]
 
     @property
     def origin(self) -> str:
@@ -49,13 +49,13 @@ class Reading(BaseModel):
         raise NotImplementedError
 
 
-class PlacedReading(Reading):
-    """A reading of files: exactly one of ``path``, ``source`` and ``package`` says where they are."""
+class PlacedSource(Source):
+    """A source of files: exactly one of ``path``, ``download`` and ``package`` says where they are."""
 
     path: str | None = Field(default=None, min_length=1, description="file, folder or glob, relative to the project")
-    source: str | None = Field(default=None, min_length=1, description="name of a public source in sources.json")
+    download: str | None = Field(default=None, min_length=1, description="name of a public source in sources.json")
     package: str | None = Field(default=None, min_length=1, description="installed Python package that ships the files")
-    files: str | None = Field(default=None, min_length=1, description="glob inside the folder, source or package: '*.csv'")
+    files: str | None = Field(default=None, min_length=1, description="glob inside the folder, download or package: '*.csv'")
     tokenizer: Tokenizer = Field(default="default", description=TOKENIZER)
 
     @field_validator("files")
@@ -66,15 +66,15 @@ class PlacedReading(Reading):
         return files
 
     @model_validator(mode="after")
-    def _one_place(self) -> PlacedReading:
-        if sum(place is not None for place in (self.path, self.source, self.package)) != 1:
-            raise ValueError("name exactly one of 'path' (own files), 'source' (a public data set) and 'package'")
+    def _one_place(self) -> PlacedSource:
+        if sum(place is not None for place in (self.path, self.download, self.package)) != 1:
+            raise ValueError("name exactly one of 'path' (own files), 'download' (a public data set) and 'package'")
         return self
 
     @property
     def origin(self) -> str:
-        """The source, path or package."""
-        return str(self.source or self.path or self.package)
+        """The download, path or package."""
+        return str(self.download or self.path or self.package)
 
     def find_files(self, raw: Path, project: Path) -> list[Path]:
         """Find the files that will be read; nothing is fetched."""
@@ -88,7 +88,7 @@ class PlacedReading(Reading):
         return tuple(splits.values()) if splits else (self.files,)
 
 
-class HashRange(Reading):
+class HashRange(Source):
     """A part of the rows (or files), drawn by hash: the same on every machine, and disjoint from any other range."""
 
     by: str | None = Field(
@@ -109,8 +109,8 @@ class HashRange(Reading):
         return self.low <= text_hash(f"sample {value}") / 2**64 < self.high
 
 
-class LenientReading(Reading):
-    """A reading that can leave out rows that are empty or cannot be used."""
+class LenientSource(Source):
+    """A source that can leave out rows that are empty or cannot be used."""
 
     empty: Literal["refuse", "leave_out"] = Field(
         default="refuse",
@@ -123,8 +123,8 @@ class LenientReading(Reading):
     )
 
 
-class TabularReading(LenientReading, PlacedReading):
-    """A reading of rows with named columns: csv, tsv, jsonl, parquet."""
+class TabularSource(LenientSource, PlacedSource):
+    """A source of rows with named columns: csv, tsv, jsonl, parquet."""
 
     reader: str
     text: Columns = Field(
@@ -170,7 +170,7 @@ class TabularReading(LenientReading, PlacedReading):
         return text
 
     @model_validator(mode="after")
-    def _one_kind_of_split(self) -> TabularReading:
+    def _one_kind_of_split(self) -> TabularSource:
         if self.split and self.splits is not None:
             raise ValueError("name either 'split' (a column) or 'splits' (files), not both")
         return self
@@ -181,11 +181,11 @@ class TabularReading(LenientReading, PlacedReading):
         return (self.text,) if isinstance(self.text, str) else self.text
 
 
-def source_names(*readings: Reading) -> list[str]:
-    """List the names of the public sources that some readings need, each once."""
-    return list(dict.fromkeys(source for reading in readings if (source := getattr(reading, "source", None))))
+def download_names(*sources: Source) -> list[str]:
+    """List the names of the public data sets that some sources need, each once."""
+    return list(dict.fromkeys(name for source in sources if (name := getattr(source, "download", None))))
 
 
-def package_names(*readings: Reading) -> list[str]:
-    """List the names of the installed packages that some readings parse as a whole, each once."""
-    return list(dict.fromkeys(name for reading in readings for name in getattr(reading, "packages", None) or ()))
+def package_names(*sources: Source) -> list[str]:
+    """List the names of the installed packages that some sources parse as a whole, each once."""
+    return list(dict.fromkeys(name for source in sources for name in getattr(source, "packages", None) or ()))

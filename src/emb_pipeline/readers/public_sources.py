@@ -49,7 +49,7 @@ class SourceFile:
 
 
 @dataclass(frozen=True)
-class Source:
+class PublicSource:
     """A public data set.
 
     Attributes
@@ -76,12 +76,12 @@ class Source:
 
 
 @cache
-def sources() -> dict[str, Source]:
+def public_sources() -> dict[str, PublicSource]:
     """All sources by name."""
     return parse_sources(json.loads(resources.files(__package__).joinpath("sources.json").read_text(encoding="utf-8")))
 
 
-def parse_sources(table: dict[str, Any]) -> dict[str, Source]:
+def parse_sources(table: dict[str, Any]) -> dict[str, PublicSource]:
     """Sources as ``sources.json`` writes them: a base URL with ``[path, bytes, sha256]`` rows, or archives.
 
     A row may end with the path below the base URL, where that is another one. Without a base URL files are made by hand,
@@ -110,5 +110,5 @@ def parse_sources(table: dict[str, Any]) -> dict[str, Source]:
             ]
         files += [SourceFile(**archive) for archive in entry.get("archives", [])]
         by_hand, folder = entry.get("by_hand", ""), entry.get("mirror", name)
-        parsed[name] = Source(name, entry["about"], entry["licence"], tuple(files), folder, by_hand)
+        parsed[name] = PublicSource(name, entry["about"], entry["licence"], tuple(files), folder, by_hand)
     return parsed

@@ -16,22 +16,22 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias, cast
 from pydantic import Field
 
 from emb_pipeline.readers.bad_rows import BadRows
-from emb_pipeline.readers.docstrings.options import DocstringsReading, DocstringSubpackagesReading
+from emb_pipeline.readers.docstrings.options import DocstringsSource, DocstringSubpackagesSource
 from emb_pipeline.readers.files import NamedFile
-from emb_pipeline.readers.formats.class_folders import ClassFoldersReading
-from emb_pipeline.readers.formats.delimited import CsvReading, TsvReading
-from emb_pipeline.readers.formats.fasttext import FastTextReading
-from emb_pipeline.readers.formats.iob import IobReading
-from emb_pipeline.readers.formats.json_lines import JsonlReading
-from emb_pipeline.readers.formats.labeled_lines import LabelledLinesReading
-from emb_pipeline.readers.formats.mediawiki_dump import MediawikiDumpReading
-from emb_pipeline.readers.formats.medquad import MedquadReading
-from emb_pipeline.readers.formats.parquet import ParquetReading
-from emb_pipeline.readers.formats.pubmedqa import PubmedqaReading
-from emb_pipeline.readers.formats.text import TextReading
-from emb_pipeline.readers.formats.wikiextractor import WikiExtractorReading
+from emb_pipeline.readers.formats.class_folders import ClassFoldersSource
+from emb_pipeline.readers.formats.delimited import CsvSource, TsvSource
+from emb_pipeline.readers.formats.fasttext import FastTextSource
+from emb_pipeline.readers.formats.iob import IobSource
+from emb_pipeline.readers.formats.json_lines import JsonlSource
+from emb_pipeline.readers.formats.labeled_lines import LabeledLinesSource
+from emb_pipeline.readers.formats.mediawiki_dump import MediawikiDumpSource
+from emb_pipeline.readers.formats.medquad import MedquadSource
+from emb_pipeline.readers.formats.parquet import ParquetSource
+from emb_pipeline.readers.formats.pubmedqa import PubmedqaSource
+from emb_pipeline.readers.formats.text import TextSource
+from emb_pipeline.readers.formats.wikiextractor import WikiExtractorSource
 from emb_pipeline.readers.labeled_texts import LabeledText
-from emb_pipeline.readers.options import Reading
+from emb_pipeline.readers.options import Source
 
 TABLE_FORMATS = ("csv", "tsv", "jsonl", "parquet")
 """Readers of rows with named columns."""
@@ -61,7 +61,7 @@ class Reader:
     ----------
     name : str
         As it stands in YAML, under ``reader:``.
-    options : type of Reading
+    options : type of Source
         What YAML may say about it.
     documents : str
         ``module:name`` within the package of what streams id and text of each document; empty: no corpus is read from it.
@@ -80,7 +80,7 @@ class Reader:
     """
 
     name: str
-    options: type[Reading]
+    options: type[Source]
     documents: str = ""
     labeled_texts: str = ""
     rows: str = ""
@@ -89,26 +89,26 @@ class Reader:
     most_checked: int | None = None
     reads: tuple[str, ...] = ()
 
-    def read_documents(self, reading: Any, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
+    def read_documents(self, source: Any, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
         """Stream id and text of each document."""
-        return cast("Iterator[tuple[str, str]]", _load(self.documents)(reading, raw, project, bad))
+        return cast("Iterator[tuple[str, str]]", _load(self.documents)(source, raw, project, bad))
 
-    def read_labeled_texts(self, reading: Any, raw: Path, project: Path, bad: BadRows) -> Iterator[LabeledText]:
+    def read_labeled_texts(self, source: Any, raw: Path, project: Path, bad: BadRows) -> Iterator[LabeledText]:
         """Stream the labeled texts."""
-        return cast("Iterator[LabeledText]", _load(self.labeled_texts)(reading, raw, project, bad))
+        return cast("Iterator[LabeledText]", _load(self.labeled_texts)(source, raw, project, bad))
 
-    def open_rows(self, file: NamedFile, reading: Any) -> RowsOfFile:
+    def open_rows(self, file: NamedFile, source: Any) -> RowsOfFile:
         """Open the rows of one file."""
-        return cast(RowsOfFile, _load(self.rows)(file, reading))
+        return cast(RowsOfFile, _load(self.rows)(file, source))
 
-    def read_examples(self, reading: Any, raw: Path, project: Path, bad: BadRows) -> Any:
+    def read_examples(self, source: Any, raw: Path, project: Path, bad: BadRows) -> Any:
         """Read the examples of a task."""
-        return _load(self.examples)(reading, raw, project, bad)
+        return _load(self.examples)(source, raw, project, bad)
 
-    def check_first_rows(self, reading: Any, raw: Path, project: Path, bad: BadRows) -> None:
+    def check_first_rows(self, source: Any, raw: Path, project: Path, bad: BadRows) -> None:
         """Check the first rows of every file that is there; see `emb_pipeline.readers.files.first_rows`."""
         if self.first_rows:
-            _load(self.first_rows)(reading, raw, project, bad)
+            _load(self.first_rows)(source, raw, project, bad)
 
 
 def by_name(*readers: Reader) -> Mapping[str, Reader]:
@@ -116,7 +116,7 @@ def by_name(*readers: Reader) -> Mapping[str, Reader]:
     return {reader.name: reader for reader in readers}
 
 
-def reading_of(readers: Iterable[Reader]) -> Any:
+def build_source_type(readers: Iterable[Reader]) -> Any:
     """Build the type that YAML is validated with: a choice of the readers' options by ``reader:``."""
     options = [reader.options for reader in readers]
     return options[0] if len(options) == 1 else Annotated[reduce(or_, options), Field(discriminator="reader")]
@@ -130,62 +130,62 @@ def _load(place: str) -> Callable[..., Any]:
 READERS: Mapping[str, Reader] = by_name(
     Reader(
         "csv",
-        CsvReading,
+        CsvSource,
         documents="readers.table_texts:read_documents",
         labeled_texts="readers.table_texts:read_labeled_texts",
         rows="readers.formats.delimited:DelimitedRows",
     ),
     Reader(
         "tsv",
-        TsvReading,
+        TsvSource,
         documents="readers.table_texts:read_documents",
         labeled_texts="readers.table_texts:read_labeled_texts",
         rows="readers.formats.delimited:DelimitedRows",
     ),
     Reader(
         "jsonl",
-        JsonlReading,
+        JsonlSource,
         documents="readers.table_texts:read_documents",
         labeled_texts="readers.table_texts:read_labeled_texts",
         rows="readers.formats.json_lines:JsonRows",
     ),
     Reader(
         "parquet",
-        ParquetReading,
+        ParquetSource,
         documents="readers.table_texts:read_documents",
         labeled_texts="readers.table_texts:read_labeled_texts",
         rows="readers.formats.parquet:ParquetRows",
     ),
     Reader(
         "labelled_lines",
-        LabelledLinesReading,
+        LabeledLinesSource,
         documents="readers.formats.labeled_lines:read_documents",
         labeled_texts="readers.formats.labeled_lines:read_labeled_texts",
     ),
     Reader(
         "fasttext",
-        FastTextReading,
+        FastTextSource,
         documents="readers.formats.fasttext:read_documents",
         labeled_texts="readers.formats.fasttext:read_labeled_texts",
     ),
     Reader(
         "class_folders",
-        ClassFoldersReading,
+        ClassFoldersSource,
         documents="readers.formats.class_folders:read_documents",
         labeled_texts="readers.formats.class_folders:read_labeled_texts",
     ),
-    Reader("wikiextractor", WikiExtractorReading, documents="readers.formats.wikiextractor:read_documents"),
+    Reader("wikiextractor", WikiExtractorSource, documents="readers.formats.wikiextractor:read_documents"),
     Reader(
-        "mediawiki_dump", MediawikiDumpReading, documents="readers.formats.mediawiki_dump:read_documents", most_checked=20
+        "mediawiki_dump", MediawikiDumpSource, documents="readers.formats.mediawiki_dump:read_documents", most_checked=20
     ),
-    Reader("text", TextReading, documents="readers.formats.text:read_documents"),
-    Reader("iob", IobReading, documents="readers.formats.iob:read_documents"),
-    Reader("medquad", MedquadReading, documents="readers.formats.medquad:read_documents"),
-    Reader("docstrings", DocstringsReading, documents="readers.docstrings.packages:read_documents", most_checked=0),
-    Reader("pubmedqa", PubmedqaReading, labeled_texts="readers.formats.pubmedqa:read_labeled_texts", most_checked=0),
+    Reader("text", TextSource, documents="readers.formats.text:read_documents"),
+    Reader("iob", IobSource, documents="readers.formats.iob:read_documents"),
+    Reader("medquad", MedquadSource, documents="readers.formats.medquad:read_documents"),
+    Reader("docstrings", DocstringsSource, documents="readers.docstrings.packages:read_documents", most_checked=0),
+    Reader("pubmedqa", PubmedqaSource, labeled_texts="readers.formats.pubmedqa:read_labeled_texts", most_checked=0),
     Reader(
         "docstring_subpackages",
-        DocstringSubpackagesReading,
+        DocstringSubpackagesSource,
         labeled_texts="readers.docstrings.packages:read_labeled_texts",
         most_checked=0,
     ),
@@ -193,7 +193,7 @@ READERS: Mapping[str, Reader] = by_name(
 """Readers of corpora and of labeled texts. Kinds of task have registries of their own (``tasks/<kind>/sources.py``)."""
 
 if TYPE_CHECKING:
-    CorpusReading: TypeAlias = Any
+    CorpusSource: TypeAlias = Any
 else:
-    CorpusReading = reading_of(reader for reader in READERS.values() if reader.documents)
+    CorpusSource = build_source_type(reader for reader in READERS.values() if reader.documents)
 """Anything that unlabeled text can be read from."""

@@ -9,7 +9,7 @@ from typing import Any, cast
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows, take_or_raise
 from emb_pipeline.readers.files import NamedFile, per_file
-from emb_pipeline.readers.options import TableFormat, TabularReading
+from emb_pipeline.readers.options import TableFormat, TabularSource
 from emb_pipeline.readers.registry import READERS, RowsOfFile
 from emb_pipeline.readers.signatures import PACKED, recognize_file
 from emb_pipeline.readers.values import identifier, is_missing, join_columns, text_of
@@ -19,34 +19,34 @@ _ROWS_WITH_ALL_COLUMNS = 100
 """Objects of a JSON Lines file whose keys are taken for its columns."""
 
 
-def column_names(file: NamedFile, reading: TabularReading, n_rows: int | None = None) -> list[str]:
+def column_names(file: NamedFile, source: TabularSource, n_rows: int | None = None) -> list[str]:
     """Names of a table's columns (for JSON lines: the keys of the first ``n_rows``, or of all)."""
-    return _open(file, reading).column_names(n_rows)
+    return _open(file, source).column_names(n_rows)
 
 
-def _open(file: NamedFile, reading: TabularReading) -> RowsOfFile:
-    return READERS[reading.reader].open_rows(file, reading)
+def _open(file: NamedFile, source: TabularSource) -> RowsOfFile:
+    return READERS[source.reader].open_rows(file, source)
 
 
-def holds_texts(file: NamedFile, reading: TabularReading) -> bool:
+def holds_texts(file: NamedFile, source: TabularSource) -> bool:
     """Say whether all values of a table are texts, as they stand in the file."""
-    return _open(file, reading).holds_texts
+    return _open(file, source).holds_texts
 
 
-def require_named_split(file: NamedFile, reading: TabularReading) -> None:
-    """Refuse a column ``split`` that the reading does not name: the official split would be passed over.
+def require_named_split(file: NamedFile, source: TabularSource) -> None:
+    """Refuse a column ``split`` that the source does not name: the official split would be passed over.
 
     Raises
     ------
     DataError
-        The column is there, and the reading says nothing of it.
+        The column is there, and the source says nothing of it.
     """
-    if reading.split is not None or reading.splits is not None:
+    if source.split is not None or source.splits is not None:
         return
-    of_sample = reading.sample.by if reading.sample else None
-    named = {*reading.text_columns, reading.label, reading.id, reading.group, of_sample}
+    of_sample = source.sample.by if source.sample else None
+    named = {*source.text_columns, source.label, source.id, source.group, of_sample}
     try:
-        columns = column_names(file, reading, _ROWS_WITH_ALL_COLUMNS)
+        columns = column_names(file, source, _ROWS_WITH_ALL_COLUMNS)
     except DataError:  # said with all other faults when the rows are read
         return
     for column in columns:
@@ -61,7 +61,7 @@ def require_named_split(file: NamedFile, reading: TabularReading) -> None:
 @per_file
 def rows(
     file: NamedFile,
-    reading: TabularReading,
+    source: TabularSource,
     columns: Sequence[str],
     bad: BadRows | None = None,
     *,
@@ -70,14 +70,14 @@ def rows(
     """Stream row number and the values of some columns, as text; a missing value is empty.
 
     Row numbers are those of a spreadsheet: in CSV and TSV the header is row 1; JSON lines and Parquet have none. Missing
-    are null, NaN, NaT, and the words of the reading's ``missing``. Numbers are written as in a spreadsheet (1.0 as ``1``),
+    are null, NaN, NaT, and the words of the source's ``missing``. Numbers are written as in a spreadsheet (1.0 as ``1``),
     dates as in ISO 8601, labels that are numbers by their names where these are known.
 
     Parameters
     ----------
     file : NamedFile
         The file.
-    reading : TabularReading
+    source : TabularSource
         How it is read.
     columns : sequence of str
         Wanted columns.
@@ -92,14 +92,14 @@ def rows(
         A column is missing (the error lists those that exist), a row has a different number of fields than the header, or
         the file cannot be read as what it is said to be.
     """
-    source = _open(file, reading)
-    found = source.rows(columns, bad)
-    missing = _missing_words(reading)
-    names = _label_names(source, reading, columns)
+    opened = _open(file, source)
+    found = opened.rows(columns, bad)
+    missing = _missing_words(source)
+    names = _label_names(opened, source, columns)
     for number, values in found:
         try:
             texts = cast(tuple[str, ...], values)
-            if not source.holds_texts:
+            if not opened.holds_texts:
                 place = f"{file.name}, row {number}"
                 texts = tuple(
                     _words_of(value, place, column)
@@ -122,7 +122,7 @@ def rows(
 
 @per_file
 def values_of_rows(
-    file: NamedFile, reading: TabularReading, columns: Sequence[str], bad: BadRows | None = None
+    file: NamedFile, source: TabularSource, columns: Sequence[str], bad: BadRows | None = None
 ) -> Iterator[tuple[int, tuple[object, ...]]]:
     """Stream row number and the values of some columns, as they are: text, numbers, lists; a missing value is None.
 
@@ -133,10 +133,10 @@ def values_of_rows(
     DataError
         As for `rows`.
     """
-    source = _open(file, reading)
-    missing = _missing_words(reading)
-    names = _label_names(source, reading, columns)
-    for number, values in source.rows(columns, bad):
+    opened = _open(file, source)
+    missing = _missing_words(source)
+    names = _label_names(opened, source, columns)
+    for number, values in opened.rows(columns, bad):
         place = f"{file.name}, row {number}"
         try:
             made = tuple(
@@ -153,7 +153,7 @@ def values_of_rows(
         yield number, made
 
 
-def reading_by_suffix(
+def source_by_suffix(
     path: Path,
     name: str,
     encoding: str,
@@ -161,7 +161,7 @@ def reading_by_suffix(
     format: TableFormat | None = None,
     delimiter: str | None = None,
     columns: tuple[str, ...] | None = None,
-) -> TabularReading:
+) -> TabularSource:
     """Choose how a file of rows is read: as csv, tsv, jsonl or parquet, by its suffix where no format is named.
 
     Raises
@@ -184,7 +184,7 @@ def reading_by_suffix(
     if named:
         if named != "parquet":
             options["encoding"] = encoding
-        return cast(TabularReading, READERS[named].options.model_validate({"path": name, **options}))
+        return cast(TabularSource, READERS[named].options.model_validate({"path": name, **options}))
     found = recognize_file(path)
     raise DataError(
         str(path),
@@ -193,15 +193,15 @@ def reading_by_suffix(
     )
 
 
-def table_of(file: NamedFile, reading: Any) -> TabularReading:
-    """Choose how a file of a reading is read that takes files of any format."""
-    return reading_by_suffix(
+def table_of(file: NamedFile, source: Any) -> TabularSource:
+    """Choose how a file of a source is read that takes files of any format."""
+    return source_by_suffix(
         file.path,
         str(file.path),
-        reading.encoding,
-        format=reading.format,
-        delimiter=reading.delimiter,
-        columns=getattr(reading, "columns", None),
+        source.encoding,
+        format=source.format,
+        delimiter=source.delimiter,
+        columns=getattr(source, "columns", None),
     )
 
 
@@ -209,7 +209,7 @@ def identified_texts(
     files: Iterable[NamedFile],
     id_column: str,
     columns: str | Sequence[str],
-    read_as: Callable[[NamedFile], TabularReading],
+    read_as: Callable[[NamedFile], TabularSource],
     bad: BadRows | None = None,
 ) -> dict[str, str]:
     """Read the text of each id from files of rows.
@@ -258,16 +258,16 @@ def _words_of(words: list[object], place: str, column: str) -> str:
     return mark_words(text_of(word, place, column) for word in words) if words else ""
 
 
-def _missing_words(reading: TabularReading) -> frozenset[str]:
+def _missing_words(source: TabularSource) -> frozenset[str]:
     """The words that mean 'missing', as they are and with a blank on one side or both."""
-    return frozenset(f"{before}{word}{after}" for word in reading.missing for before in ("", " ") for after in ("", " "))
+    return frozenset(f"{before}{word}{after}" for word in source.missing for before in ("", " ") for after in ("", " "))
 
 
-def _label_names(source: RowsOfFile, reading: TabularReading, columns: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def _label_names(opened: RowsOfFile, source: TabularSource, columns: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Names of the labels of each column that has numbers for them."""
-    found = source.label_names()
-    if reading.label_names is not None:
-        found |= dict.fromkeys((str(reading.label), str(getattr(reading, "tags", reading.label))), reading.label_names)
+    found = opened.label_names()
+    if source.label_names is not None:
+        found |= dict.fromkeys((str(source.label), str(getattr(source, "tags", source.label))), source.label_names)
     return {column: names for column, names in found.items() if column in columns}
 
 

@@ -7,17 +7,17 @@ from pathlib import Path
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.files import named_files
-from emb_pipeline.readers.options import PlacedReading
+from emb_pipeline.readers.options import PlacedSource
 
 
-class WordSetReading(PlacedReading):
+class WordSetSource(PlacedSource):
     """Where a set of word pairs or analogies is; ``#`` starts a comment.
 
     A line holds words with blanks between them, or terms of one or more words with tabs between them.
     """
 
 
-def scored_pairs_of_words(reading: WordSetReading, raw: Path, project: Path) -> tuple[list[tuple[str, str]], list[float]]:
+def scored_pairs_of_words(source: WordSetSource, raw: Path, project: Path) -> tuple[list[tuple[str, str]], list[float]]:
     """Pairs of words, in lower case, with the number behind each.
 
     Raises
@@ -26,7 +26,7 @@ def scored_pairs_of_words(reading: WordSetReading, raw: Path, project: Path) -> 
         A line that is not two words and a number.
     """
     pairs, scores = [], []
-    for place, fields in _lines(reading, raw, project):
+    for place, fields in _lines(source, raw, project):
         try:
             first, second, score = fields
             value = float(score)
@@ -39,7 +39,7 @@ def scored_pairs_of_words(reading: WordSetReading, raw: Path, project: Path) -> 
     return pairs, scores
 
 
-def analogy_questions(reading: WordSetReading, raw: Path, project: Path) -> list[tuple[str, str, str, str]]:
+def analogy_questions(source: WordSetSource, raw: Path, project: Path) -> list[tuple[str, str, str, str]]:
     """Analogies of four words a line, in lower case; lines that start with a colon name sections and are left out.
 
     Raises
@@ -48,7 +48,7 @@ def analogy_questions(reading: WordSetReading, raw: Path, project: Path) -> list
         A line that is not four words.
     """
     questions = []
-    for place, fields in _lines(reading, raw, project):
+    for place, fields in _lines(source, raw, project):
         if fields[0].startswith(":"):
             continue
         if len(fields) != 4:
@@ -58,9 +58,9 @@ def analogy_questions(reading: WordSetReading, raw: Path, project: Path) -> list
     return questions
 
 
-def _lines(reading: WordSetReading, raw: Path, project: Path) -> list[tuple[str, list[str]]]:
+def _lines(source: WordSetSource, raw: Path, project: Path) -> list[tuple[str, list[str]]]:
     found = []
-    for file in named_files(reading, raw, project):
+    for file in named_files(source, raw, project):
         try:
             content = file.path.read_text(encoding="utf-8")
         except UnicodeDecodeError as error:

@@ -10,14 +10,14 @@ from emb_pipeline.errors import DataError, DataErrors
 from emb_pipeline.readers import documents
 from emb_pipeline.readers.bad_rows import MOST_LISTED
 from emb_pipeline.readers.files import first_rows
-from emb_pipeline.readers.registry import CorpusReading
-from emb_pipeline.tasks.reading import ExamplesReader
+from emb_pipeline.readers.registry import CorpusSource
+from emb_pipeline.tasks.examples_reader import ExamplesReader
 
 N_ROWS = 1_000
 
 
 def check_first_rows(
-    corpora: Mapping[str, Sequence[CorpusReading]],
+    corpora: Mapping[str, Sequence[CorpusSource]],
     tasks: Mapping[str, tuple[ExamplesReader, Any]],
     raw: Path,
     project: Path,
@@ -31,10 +31,10 @@ def check_first_rows(
 
     Parameters
     ----------
-    corpora : mapping of str to sequence of CorpusReading
-        The readings of each corpus.
-    tasks : mapping of str to (ExamplesReader, reading)
-        The reader and the reading of each task.
+    corpora : mapping of str to sequence of CorpusSource
+        The sources of each corpus.
+    tasks : mapping of str to (ExamplesReader, source)
+        The reader and the source of each task.
     raw, project : Path
         Folder that public sources are fetched to, and the one that paths are relative to.
     n_rows : int
@@ -43,14 +43,14 @@ def check_first_rows(
     Raises
     ------
     DataError
-        A file is missing or not what its reading says, or a row cannot be used; `DataErrors` where there are several.
+        A file is missing or not what its source says, or a row cannot be used; `DataErrors` where there are several.
     """
     errors: list[DataError] = []
     with first_rows(n_rows):
-        for reading in (reading for readings in corpora.values() for reading in readings):
-            errors += _errors_of(documents.check_first_rows, reading, raw, project)
-        for reader, reading in tasks.values():
-            errors += _errors_of(reader.check_first_rows, reading, raw, project)
+        for source in (source for sources in corpora.values() for source in sources):
+            errors += _errors_of(documents.check_first_rows, source, raw, project)
+        for reader, source in tasks.values():
+            errors += _errors_of(reader.check_first_rows, source, raw, project)
     errors = list({str(error): error for error in errors}.values())  # a file may serve a corpus and a task
     if len(errors) == 1:
         raise errors[0]
@@ -60,9 +60,9 @@ def check_first_rows(
         )
 
 
-def _errors_of(check: Callable[[Any, Path, Path], None], reading: Any, raw: Path, project: Path) -> Iterator[DataError]:
+def _errors_of(check: Callable[[Any, Path, Path], None], source: Any, raw: Path, project: Path) -> Iterator[DataError]:
     try:
-        check(reading, raw, project)
+        check(source, raw, project)
     except DataErrors as several:
         yield from several.errors
     except DataError as error:

@@ -16,8 +16,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from emb_pipeline.readers.limits import LINE_MB, RATIO, UNPACKED_MB, VARIABLE, WHOLE_MB
-from emb_pipeline.readers.options import HashRange, PlacedReading
-from emb_pipeline.readers.registry import CorpusReading
+from emb_pipeline.readers.options import HashRange, PlacedSource
+from emb_pipeline.readers.registry import CorpusSource
 from emb_pipeline.tasks.registry import KINDS
 
 COMMAND = "python -m emb_pipeline.tasks.reader_page"
@@ -26,11 +26,11 @@ _HEAD = f"""# Readers
 This page is written from the code: `{COMMAND}`. [Your own data](your-own-data.md) shows how readers
 are used.
 
-A *reading* says where texts are and how they are read. A corpus takes a list of them (`readings:` in
-`parameters_corpora.yml`), a task takes one (`reading:` in `parameters_tasks.yml`). Each names its `reader`.
+A *source* says where texts are and how they are read. A corpus takes a list of them (`sources:` in
+`parameters_corpora.yml`), a task takes one (`source:` in `parameters_tasks.yml`). Each names its `reader`.
 """
 _PLACE = f"""
-Exactly one of `path`, `source` and `package` says where the files are. Files that are compressed (gzip, bzip2, xz, zstd)
+Exactly one of `path`, `download` and `package` says where the files are. Files that are compressed (gzip, bzip2, xz, zstd)
 are read as they are, and links are followed.
 
 A compressed file or an archive may unpack to {UNPACKED_MB} MiB, or to {RATIO} times its size. One text may have
@@ -42,31 +42,31 @@ def reader_page() -> str:
     """Write the page: what each kind of task, and a corpus, can be read from, and all options."""
     parts = [_HEAD, "| read for | `reader:` |", "|---|---|"]
     everything: dict[type[BaseModel], list[str]] = {}
-    for name, readings in _read_for():
-        models = list(_models(readings))
+    for name, source_type in _read_for():
+        models = list(_models(source_type))
         parts.append(f"| {name} | {', '.join(f'`{_reader(model)}`' for model in models)} |")
         for model in models:
             everything.setdefault(model, []).append(name)
-    parts += ["", "## A place", _PLACE, *_options(PlacedReading)]
+    parts += ["", "## A place", _PLACE, *_options(PlacedSource)]
     for model, names in everything.items():
         about = " ".join((inspect.getdoc(model) or "").replace("``", "`").split())
-        if issubclass(model, PlacedReading):
+        if issubclass(model, PlacedSource):
             about += " Has [a place](#a-place)."
-        parts += ["", f"## `{_reader(model)}`: {', '.join(names)}", "", about, "", *_options(model, PlacedReading)]
-    parts += ["", "## `sample:`", "", "A part of the rows or files, under `sample:` of a reading.", "", *_options(HashRange)]
+        parts += ["", f"## `{_reader(model)}`: {', '.join(names)}", "", about, "", *_options(model, PlacedSource)]
+    parts += ["", "## `sample:`", "", "A part of the rows or files, under `sample:` of a source.", "", *_options(HashRange)]
     return "\n".join(parts) + "\n"
 
 
 def _read_for() -> Iterator[tuple[str, Any]]:
-    yield "corpus", CorpusReading
+    yield "corpus", CorpusSource
     for name, kind in KINDS.items():
-        yield name, kind.reader().readings
+        yield name, kind.reader().source_type
 
 
-def _models(readings: Any) -> Iterator[type[BaseModel]]:
-    if get_origin(readings) is Annotated:
-        readings = get_args(readings)[0]
-    yield from get_args(readings) or (readings,)
+def _models(source_type: Any) -> Iterator[type[BaseModel]]:
+    if get_origin(source_type) is Annotated:
+        source_type = get_args(source_type)[0]
+    yield from get_args(source_type) or (source_type,)
 
 
 def _reader(model: type[BaseModel]) -> str:

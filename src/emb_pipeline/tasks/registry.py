@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from emb_pipeline.readers.registry import Reader
-    from emb_pipeline.tasks.reading import ExamplesReader
+    from emb_pipeline.tasks.examples_reader import ExamplesReader
 
 __all__ = ["KINDS", "Evaluation", "Kind"]
 
@@ -48,7 +48,7 @@ class Kind:
     needs : frozenset of {"texts", "tokens", "search", "answers", "interactions"}
         What an embedding must give: vectors of texts, of the tokens of a text, a search, answers, or recommendations learnt
         from interactions; one of them is enough.
-    reading, task_class, evaluation : str
+    source, task_class, evaluation : str
         ``module:name`` within this package: how examples are read, what holds them, how an embedding is evaluated on them.
     sources : str
         ``module:name`` of its own registry of readers; empty where it has none.
@@ -71,7 +71,7 @@ class Kind:
     metrics: tuple[Metric, ...]
     unit: str
     needs: frozenset[Support]
-    reading: str
+    source: str
     task_class: str
     evaluation: str
     sources: str = ""
@@ -89,7 +89,7 @@ class Kind:
 
     def reader(self) -> ExamplesReader:
         """How its examples are read."""
-        return cast("ExamplesReader", _load(self.reading)())
+        return cast("ExamplesReader", _load(self.source)())
 
     def readers(self) -> Mapping[str, Reader]:
         """Its own registry of readers, by name."""
@@ -228,7 +228,7 @@ KINDS: Mapping[str, Kind] = {
             ),
             "test sentences",
             frozenset({"tokens"}),
-            "sequence_labeling.reader:SequenceLabellingReader",
+            "sequence_labeling.reader:SequenceLabelingReader",
             "sequence_labeling.task:SequenceLabelingTask",
             "sequence_labeling.evaluate:evaluate_sequence_labeling",
             sources="sequence_labeling.sources:READERS",

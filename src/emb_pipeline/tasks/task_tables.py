@@ -46,5 +46,5 @@ def read_unique_ids(table: pa.Table, column: str, name: str) -> np.ndarray:
             f"{name}, {column}", f"{str(unique[twice])!r} occurs {counts[twice]} times", "give each row its own id"
         )
     if not len(ids):
-        raise DataError(f"{name}, {column}", "the table has no row", "check what the reading selects")
+        raise DataError(f"{name}, {column}", "the table has no row", "check what the source selects")
     return ids

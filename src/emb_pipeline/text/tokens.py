@@ -356,7 +356,7 @@ class _Writer:
                 "add other text; or name the column split of the task whose texts these are: training texts stay; or "
                 "set corpus_options: held_out: keep, and say with your results that the vectors have read the tested texts"
                 if held_out
-                else "check which files and which column its readings name",
+                else "check which files and which column its sources name",
             )
         tokens = sorted(self._counts, key=lambda token: (-self._counts[token], token))
         table = pa.table(

@@ -10,7 +10,7 @@ from emb_pipeline.readers.docstrings.links import linked_summaries
 
 SECTION = "Longer text.\n\nSee Also\n--------\n{}\n\nNotes\n-----\nfar : not an entry of the section\n"
 ROWS = [
-    ("a.one.open", "a.one", "Open a file for reading.", SECTION.format("close : Ends it.\nread, write")),
+    ("a.one.open", "a.one", "Open a file for source.", SECTION.format("close : Ends it.\nread, write")),
     ("a.one.close", "a.one", "Close a file that is open.", ""),
     ("a.one.read", "a.one", "Read all of a file.", ""),
     ("a.two.read", "a.two", "Read one line of it.", ""),

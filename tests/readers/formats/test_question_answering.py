@@ -13,12 +13,12 @@ from pydantic import TypeAdapter
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
-from emb_pipeline.tasks.classification.reader import ClassificationReading, read_classification
+from emb_pipeline.tasks.classification.reader import ClassificationSource, read_classification
 from emb_pipeline.tasks.extractive_qa.audit import audit_extractive_qa
 from emb_pipeline.tasks.extractive_qa.questions import read_squad
-from emb_pipeline.tasks.extractive_qa.sources import SquadAnswersReading
+from emb_pipeline.tasks.extractive_qa.sources import SquadAnswersSource
 from emb_pipeline.tasks.retrieval.collection import RetrievalTables
-from emb_pipeline.tasks.retrieval.reader import RetrievalReading, read_retrieval
+from emb_pipeline.tasks.retrieval.reader import RetrievalSource, read_retrieval
 
 CONTEXT = "Marie Curie won the prize in 1903.  She was born in Warsaw."
 
@@ -35,13 +35,13 @@ def write(path: Path, *articles: dict[str, Any]) -> None:
     path.write_text(json.dumps({"version": "1.1", "data": list(articles)}), encoding="utf-8")
 
 
-def answers(project: Path, **reading: Any) -> list[dict[str, Any]]:
-    parsed = SquadAnswersReading(path="squad.json", **reading)
+def answers(project: Path, **source: Any) -> list[dict[str, Any]]:
+    parsed = SquadAnswersSource(path="squad.json", **source)
     return read_squad(parsed, project / "raw", project, BadRows.of(parsed)).to_pylist()
 
 
-def retrieval(project: Path, **reading: Any) -> RetrievalTables:
-    return read_retrieval(TypeAdapter[Any](RetrievalReading).validate_python(reading), project / "raw", project)
+def retrieval(project: Path, **source: Any) -> RetrievalTables:
+    return read_retrieval(TypeAdapter[Any](RetrievalSource).validate_python(source), project / "raw", project)
 
 
 def test_articles_go_to_one_part_each(tmp_path: Path) -> None:
@@ -58,8 +58,8 @@ def test_files_of_each_split_are_taken_as_they_are_and_impossible_questions_are_
     write(tmp_path / "train.json", article("A", asked("a", "When?")))
     impossible = {"id": "c", "question": "Why?", "answers": [], "is_impossible": True}
     write(tmp_path / "test.json", article("A", asked("b", "Where?", "Warsaw", CONTEXT.index("Warsaw")), impossible))
-    reading = SquadAnswersReading(path=".", splits={"train": "train.json", "test": "test.json"})
-    table = read_squad(reading, tmp_path / "raw", tmp_path, BadRows.of(reading))
+    source = SquadAnswersSource(path=".", splits={"train": "train.json", "test": "test.json"})
+    table = read_squad(source, tmp_path / "raw", tmp_path, BadRows.of(source))
     assert [(row["example_id"], row["split"]) for row in table.to_pylist()] == [("a", "train"), ("b", "test")]
     lines = {row["check"]: row["count"] for row in audit_extractive_qa(table).to_pylist()}
     assert (lines["shared_contexts"], lines["questions.test"], lines["answers_inside_words"]) == (1, 1, 0)
@@ -117,10 +117,10 @@ PUBMED = {
 }
 
 
-def pubmedqa(project: Path, questions: object, test: object, **reading: Any) -> list[dict[str, str]]:
+def pubmedqa(project: Path, questions: object, test: object, **source: Any) -> list[dict[str, str]]:
     for name, content in (("ori_pqal.json", questions), ("test_ground_truth.json", test)):
         (project / name).write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
-    parsed = TypeAdapter[Any](ClassificationReading).validate_python({"reader": "pubmedqa", "path": ".", **reading})
+    parsed = TypeAdapter[Any](ClassificationSource).validate_python({"reader": "pubmedqa", "path": ".", **source})
     return read_classification(parsed, project / "raw", project).to_pylist()
 
 
@@ -163,13 +163,13 @@ Answer: Rest."
 JUDGED = "1 4-Excellent a.txt\n1 1-Incorrect b.txt\n1 2-Related b.txt\n2 1-Incorrect a.txt\n"
 
 
-def liveqa(project: Path, xml: str = XML, table: str = ANSWERS, judged: str = JUDGED, **reading: Any) -> RetrievalTables:
+def liveqa(project: Path, xml: str = XML, table: str = ANSWERS, judged: str = JUDGED, **source: Any) -> RetrievalTables:
     (project / "questions.xml").write_text(xml, encoding="utf-8")
     with zipfile.ZipFile(project / "judged.zip", "w") as archive:
         archive.writestr("x/answers.csv", table)
         archive.writestr("x/qrels.txt", judged)
         archive.writestr("__MACOSX/x/._qrels.txt", b"\x00\x05\x16")
-    return retrieval(project, reader="liveqa", path=".", **reading)
+    return retrieval(project, reader="liveqa", path=".", **source)
 
 
 def test_liveqa_grades_start_at_0_and_of_two_judgments_the_higher_counts(tmp_path: Path) -> None:

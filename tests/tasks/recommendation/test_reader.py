@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.files import first_rows
 from emb_pipeline.tasks.recommendation.reader import RecommendationReader
-from emb_pipeline.tasks.recommendation.sources import InteractionsReading
+from emb_pipeline.tasks.recommendation.sources import InteractionsSource
 from emb_pipeline.tasks.recommendation.task import RecommendationTask
 
 N_USERS, N_ITEMS = 12, 5
@@ -28,7 +28,7 @@ def read(
     (folder / "items.csv").write_text("\n".join(["item,title,genre", *(ITEMS if items is None else items)]) + "\n")
     values = {"path": "log.csv", "items": "items.csv", "text": ["title", "genre"], "core": 2, **options}
     reader = RecommendationReader()
-    return reader.read(InteractionsReading(**values), folder, folder, "next")
+    return reader.read(InteractionsSource(**values), folder, folder, "next")
 
 
 def splits(tables: dict[str, pa.Table]) -> dict[tuple[str, str], str]:
@@ -108,7 +108,7 @@ def test_ratings_become_likes_from_a_line_on(tmp_path: Path) -> None:
     assert audit(tables)["below_min_rating"] == (9, 60)
     assert len(splits(tables)) == 51
     with pytest.raises(ValidationError, match="go together"):
-        InteractionsReading(path="log.csv", rating="stars")
+        InteractionsSource(path="log.csv", rating="stars")
 
 
 def test_dates_are_times(tmp_path: Path) -> None:
@@ -128,10 +128,10 @@ def test_parquet_keeps_its_own_types(tmp_path: Path) -> None:
 
 def test_without_a_file_of_items_there_are_no_texts(tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text("\n".join(["user,item,timestamp", *EVERYTHING]))
-    reading = InteractionsReading(path="log.csv", core=2)
-    tables = RecommendationReader().read(reading, tmp_path, tmp_path, "next")
+    source = InteractionsSource(path="log.csv", core=2)
+    tables = RecommendationReader().read(source, tmp_path, tmp_path, "next")
     assert tables["items"]["text"].null_count == tables["items"].num_rows == 5
-    assert RecommendationReader().needs(reading) == {"interactions"}
+    assert RecommendationReader().needs(source) == {"interactions"}
 
 
 def test_no_text_is_held_out(tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_without_times_a_hash_draws_what_is_tested(tmp_path: Path) -> None:
 def test_options_that_would_have_no_effect_are_refused() -> None:
     for options in ({"split": "leave_random", "timestamp": "day"}, {"test_share": 0.1}, {"weight_scale": "linear"}):
         with pytest.raises(ValidationError):
-            InteractionsReading(path="log.csv", **options)
+            InteractionsSource(path="log.csv", **options)
 
 
 @pytest.mark.parametrize("column", ["rating", "Stars", "score"])
@@ -236,9 +236,9 @@ def test_bad_rows_are_listed_together_or_left_out_and_counted(tmp_path: Path) ->
 
 def test_first_rows_are_checked_before_anything_is_read(tmp_path: Path) -> None:
     read(tmp_path, EVERYTHING)
-    reader, reading = RecommendationReader(), InteractionsReading(path="log.csv", items="items.csv", text="title", core=2)
+    reader, source = RecommendationReader(), InteractionsSource(path="log.csv", items="items.csv", text="title", core=2)
     (tmp_path / "log.csv").write_text("user,item,timestamp\n" + "\n".join([*EVERYTHING, "u0,i1,soon"]))
     with first_rows(60):
-        reader.check_first_rows(reading, tmp_path, tmp_path)
+        reader.check_first_rows(source, tmp_path, tmp_path)
     with first_rows(100), pytest.raises(DataError, match="timestamp 'soon'"):
-        reader.check_first_rows(reading, tmp_path, tmp_path)
+        reader.check_first_rows(source, tmp_path, tmp_path)

@@ -28,7 +28,7 @@ from emb_pipeline.tasks.retrieval.evaluate import (
 )
 from emb_pipeline.tasks.retrieval.options import RetrievalOptions
 from emb_pipeline.tasks.retrieval.reader import RetrievalReader
-from emb_pipeline.tasks.retrieval.sources import TablesReading
+from emb_pipeline.tasks.retrieval.sources import TablesSource
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
 from emb_pipeline.tasks.vectors import unit_length
 from emb_pipeline.text.texts import Texts
@@ -238,7 +238,7 @@ def _tables_of(raw: Path, passages: Sequence[tuple[str, str]], queries: Sequence
     }
     for name, lines in written.items():
         (raw / name).write_text("\n".join(lines) + "\n")
-    return RetrievalReader().read(TablesReading(queries="q.csv", passages="p.csv", qrels="qrels.csv"), raw, raw, "search")
+    return RetrievalReader().read(TablesSource(queries="q.csv", passages="p.csv", qrels="qrels.csv"), raw, raw, "search")
 
 
 class Nothing:

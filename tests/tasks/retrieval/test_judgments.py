@@ -31,8 +31,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def read(folder: Path, reading: dict[str, Any]) -> dict[str, Any]:
-    made = TypeAdapter[Any](READER.readings).validate_python(reading)
+def read(folder: Path, source: dict[str, Any]) -> dict[str, Any]:
+    made = TypeAdapter[Any](READER.source_type).validate_python(source)
     return READER.read(made, folder / "raw", folder, "search")
 
 
@@ -161,14 +161,14 @@ def test_a_folder_of_beir_is_read_as_it_is(tmp_path: Path) -> None:
 
 def test_training_queries_of_beir_are_those_that_are_not_tested(tmp_path: Path) -> None:
     write_beir(tmp_path / "toy")
-    reading = {"reader": "beir", "path": "toy", "training": "train"}
-    tables = read(tmp_path, reading)
+    source = {"reader": "beir", "path": "toy", "training": "train"}
+    tables = read(tmp_path, source)
     assert dict(zip(*tables["queries"].select(["query_id", "split"]).to_pydict().values(), strict=True)) == {
         "1": "test",
         "2": "test",
         "3": "train",
     }
-    assert READER.has_training_examples(TypeAdapter[Any](READER.readings).validate_python(reading))
+    assert READER.has_training_examples(TypeAdapter[Any](READER.source_type).validate_python(source))
     assert [len(side) for side in RetrievalTask.from_tables(tables).training_pairs()] == [1, 1]
 
 
@@ -255,9 +255,9 @@ def test_a_ranking_of_all_passages_shows_none_that_is_left_out(doubles: Path) ->
 
 
 def test_first_rows_are_checked_without_asking_what_only_the_whole_can_tell(folder: Path) -> None:
-    def check(reading: dict[str, Any]) -> None:
+    def check(source: dict[str, Any]) -> None:
         with first_rows(2):
-            READER.check_first_rows(TypeAdapter[Any](READER.readings).validate_python(reading), folder / "raw", folder)
+            READER.check_first_rows(TypeAdapter[Any](READER.source_type).validate_python(source), folder / "raw", folder)
 
     (folder / "r.csv").write_text("query_id,passage_id,relevance\nq1,p1,1\nq2,p3,1\nq2,p2,nonsense\n")
     check(TABLES)  # p3 stands in the third row of the passages, and the nonsense in the third row of the judgments

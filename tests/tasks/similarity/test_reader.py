@@ -8,16 +8,16 @@ import pytest
 from pydantic import TypeAdapter
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.tasks.similarity.reader import SimilarityReading, read_similarity
+from emb_pipeline.tasks.similarity.reader import SimilaritySource, read_similarity
 
-READING: TypeAdapter[SimilarityReading] = TypeAdapter(SimilarityReading)
+SOURCE: TypeAdapter[SimilaritySource] = TypeAdapter(SimilaritySource)
 ROWS = [f"a text,another {number},{number / 2}" for number in range(12)]
 
 
-def read(folder: Path, rows: list[str], header: str | None = "text_a,text_b,score", **reading: object) -> list[dict]:
-    name = "pairs.csv" if reading.get("reader", "csv") == "csv" else "pairs.tsv"
+def read(folder: Path, rows: list[str], header: str | None = "text_a,text_b,score", **source: object) -> list[dict]:
+    name = "pairs.csv" if source.get("reader", "csv") == "csv" else "pairs.tsv"
     (folder / name).write_text("\n".join([*([header] if header else []), *rows]) + "\n", encoding="utf-8")
-    values = READING.validate_python({"reader": "csv", "path": name, **reading})
+    values = SOURCE.validate_python({"reader": "csv", "path": name, **source})
     return read_similarity(values, folder, folder).to_pylist()
 
 

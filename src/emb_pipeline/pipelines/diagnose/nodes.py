@@ -28,7 +28,7 @@ from emb_pipeline.experiment.model import EmbeddingSpec, Folders
 from emb_pipeline.failures import Failed
 from emb_pipeline.pipelines.facts import are_trained_on_a_corpus, is_first
 from emb_pipeline.pipelines.failures import failures_table
-from emb_pipeline.readers.word_sets import WordSetReading, analogy_questions, scored_pairs_of_words
+from emb_pipeline.readers.word_sets import WordSetSource, analogy_questions, scored_pairs_of_words
 from emb_pipeline.text.held_out import held_out_texts
 from emb_pipeline.text.texts import Texts
 
@@ -71,8 +71,8 @@ class DiagnosisOptions(BaseModel):
     probe_words: tuple[str, ...] = Field(
         default=(), description="words whose neighbours the report shows; none: ten that your first corpus is about"
     )
-    similarity: dict[str, WordSetReading] = Field(default_factory=dict, description="pairs of words that people scored")
-    analogies: dict[str, WordSetReading] = Field(default_factory=dict, description="questions of four words")
+    similarity: dict[str, WordSetSource] = Field(default_factory=dict, description="pairs of words that people scored")
+    analogies: dict[str, WordSetSource] = Field(default_factory=dict, description="questions of four words")
     antonyms: tuple[tuple[str, str], ...] = Field(default=(), description="pairs of opposites")
     synonyms: tuple[tuple[str, str], ...] = Field(default=(), description="pairs of like meaning, to tell them from")
     bias: dict[str, BiasLists] = Field(default_factory=dict, description="word lists of association tests (WEAT)")
@@ -163,8 +163,8 @@ class _WordSets:
 
     def __init__(self, options: DiagnosisOptions, folders: Folders) -> None:
         places = folders.raw, folders.project
-        self.similarity = {name: scored_pairs_of_words(reading, *places) for name, reading in options.similarity.items()}
-        self.analogies = {name: analogy_questions(reading, *places) for name, reading in options.analogies.items()}
+        self.similarity = {name: scored_pairs_of_words(source, *places) for name, source in options.similarity.items()}
+        self.analogies = {name: analogy_questions(source, *places) for name, source in options.analogies.items()}
 
 
 def _checks(

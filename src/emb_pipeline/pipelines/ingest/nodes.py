@@ -24,7 +24,7 @@ Tables = Mapping[str, pa.Table]
 def read_task(definition: TaskDefinition, folders: Folders) -> dict[str, pa.Table]:
     """Read a task's examples; stop if they cannot be evaluated."""
     reader = KINDS[definition.kind].reader()
-    tables = reader.read(definition.reading, folders.raw, folders.project, definition.name)
+    tables = reader.read(definition.source, folders.raw, folders.project, definition.name)
     return {**tables, HELD_OUT: pa.table({"text": pa.array(reader.held_out(tables), pa.string())})}
 
 
@@ -36,7 +36,7 @@ def audit_task(examples: Tables, definition: TaskDefinition) -> pa.Table:
 
 def read_corpus(definition: CorpusDefinition, folders: Folders) -> Iterator[tuple[str, str]]:
     """Stream the documents of a corpus."""
-    return read_documents(definition.readings, folders.raw, folders.project)
+    return read_documents(definition.sources, folders.raw, folders.project)
 
 
 def tokenise_corpus(

@@ -90,7 +90,7 @@ def describe_run(parameters: Mapping[str, Any]) -> Run:
         tasks={
             name: {
                 "kind": task.kind,
-                "definition": task.reading.model_dump(mode="json", exclude_defaults=True),
+                "definition": task.source.model_dump(mode="json", exclude_defaults=True),
                 "evaluation": task.evaluation.model_dump(mode="json"),
             }
             for name, task in tasks.items()

@@ -6,11 +6,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from emb_pipeline.readers.options import Reading
+from emb_pipeline.readers.options import Source
 
 
-class PackagesReading(Reading):
-    """A reading of all docstrings of some installed packages."""
+class PackagesSource(Source):
+    """A source of all docstrings of some installed packages."""
 
     packages: tuple[str, ...] = Field(min_length=1, description="import names of the packages: numpy, sklearn, …")
 
@@ -20,13 +20,13 @@ class PackagesReading(Reading):
         return "docstrings"
 
 
-class DocstringsReading(PackagesReading):
+class DocstringsSource(PackagesSource):
     """Docstrings of installed Python packages, without doctests and "See Also" (`docstring_links` has its labels there)."""
 
     reader: Literal["docstrings"] = "docstrings"
 
 
-class DocstringSubpackagesReading(PackagesReading):
+class DocstringSubpackagesSource(PackagesSource):
     """Classification: which sub-package does a docstring's first paragraph belong to."""
 
     reader: Literal["docstring_subpackages"] = "docstring_subpackages"
@@ -35,7 +35,7 @@ class DocstringSubpackagesReading(PackagesReading):
     test_share: float = Field(default=0.3, gt=0, lt=1, description="share of the distinct summaries held out for testing")
 
 
-class DocstringRetrievalReading(PackagesReading):
+class DocstringRetrievalSource(PackagesSource):
     """Retrieval: find a docstring's body by its first paragraph."""
 
     reader: Literal["docstring_retrieval"] = "docstring_retrieval"
@@ -53,7 +53,7 @@ class DocstringRetrievalReading(PackagesReading):
     test_share: float = Field(default=0.3, gt=0, lt=1, description="share of the distinct summaries held out for testing")
 
 
-class DocstringLinksReading(PackagesReading):
+class DocstringLinksSource(PackagesSource):
     """Similarity: summaries of functions that name one another under "See Also", against others of their sub-package."""
 
     reader: Literal["docstring_links"] = "docstring_links"
@@ -63,7 +63,7 @@ class DocstringLinksReading(PackagesReading):
     min_tokens: int = Field(default=4, ge=1, description="tokens that a summary needs")
 
 
-class DocstringMentionsReading(PackagesReading):
+class DocstringMentionsSource(PackagesSource):
     """Sequence labelling: classes, functions and parameters that docstrings mark up, with the mark-up taken away."""
 
     reader: Literal["docstring_mentions"] = "docstring_mentions"

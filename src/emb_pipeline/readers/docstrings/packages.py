@@ -32,7 +32,7 @@ from joblib.externals.loky import ProcessPoolExecutor
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
-from emb_pipeline.readers.docstrings.options import DocstringSubpackagesReading, PackagesReading
+from emb_pipeline.readers.docstrings.options import DocstringSubpackagesSource, PackagesSource
 from emb_pipeline.readers.labeled_texts import LabeledText
 from emb_pipeline.storage.atomic import atomic_path, exclusive
 from emb_pipeline.text.hashing import text_hash
@@ -109,20 +109,18 @@ def docstring_table(packages: Sequence[str], cache: Path, *, workers: int = 2) -
     return pq.read_table(together, schema=SCHEMA)
 
 
-def read_documents(reading: PackagesReading, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
+def read_documents(source: PackagesSource, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
     """Stream id and text of each docstring of the packages."""
-    return documents(docstring_table(reading.packages, raw / CACHE))
+    return documents(docstring_table(source.packages, raw / CACHE))
 
 
-def read_labeled_texts(
-    reading: DocstringSubpackagesReading, raw: Path, project: Path, bad: BadRows
-) -> Iterator[LabeledText]:
+def read_labeled_texts(source: DocstringSubpackagesSource, raw: Path, project: Path, bad: BadRows) -> Iterator[LabeledText]:
     """Stream the summaries of the packages with their sub-packages."""
     examples = subpackage_examples(
-        docstring_table(reading.packages, raw / CACHE),
-        min_examples=reading.min_examples,
-        min_tokens=reading.min_tokens,
-        test_share=reading.test_share,
+        docstring_table(source.packages, raw / CACHE),
+        min_examples=source.min_examples,
+        min_tokens=source.min_tokens,
+        test_share=source.test_share,
     )
     for example_id, text, label, split in _rows(examples, "example_id", "text", "label", "split"):
         yield example_id, example_id, text, label, split, None

@@ -14,10 +14,10 @@ from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.files import NamedFile, decode_text, named_files, per_file, read_content
 from emb_pipeline.readers.formats.html import text_of_html
 from emb_pipeline.readers.labeled_texts import LabeledText
-from emb_pipeline.readers.options import HashRange, LenientReading, PlacedReading, SplitName
+from emb_pipeline.readers.options import HashRange, LenientSource, PlacedSource, SplitName
 
 
-class ClassFoldersReading(LenientReading, PlacedReading):
+class ClassFoldersSource(LenientSource, PlacedSource):
     """One folder per class, one file per text; in a folder, or in a tar or zip archive."""
 
     reader: Literal["class_folders"] = "class_folders"
@@ -42,40 +42,40 @@ class ClassFoldersReading(LenientReading, PlacedReading):
         return sample
 
 
-def read_documents(reading: ClassFoldersReading, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
+def read_documents(source: ClassFoldersSource, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
     """Stream path and text of each file."""
-    for _, path, text in _texts(reading, raw, project, bad):
+    for _, path, text in _texts(source, raw, project, bad):
         yield str(path), text
 
 
-def read_labeled_texts(reading: ClassFoldersReading, raw: Path, project: Path, bad: BadRows) -> Iterator[LabeledText]:
+def read_labeled_texts(source: ClassFoldersSource, raw: Path, project: Path, bad: BadRows) -> Iterator[LabeledText]:
     """Stream the texts with the names of their folders."""
-    names = {} if reading.splits is None else {PurePosixPath(folder).name: split for split, folder in reading.splits.items()}
-    for place, path, text in _texts(reading, raw, project, bad):
+    names = {} if source.splits is None else {PurePosixPath(folder).name: split for split, folder in source.splits.items()}
+    for place, path, text in _texts(source, raw, project, bad):
         yield place, str(path), text, path.parts[-2], names[path.parts[-3]] if names else None, None
 
 
-def _texts(reading: ClassFoldersReading, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, PurePosixPath, str]]:
+def _texts(source: ClassFoldersSource, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, PurePosixPath, str]]:
     """Place, path (… / [split /] label / name) and text of each file that is not left out."""
-    for place, path, content in _members(reading, raw, project):
+    for place, path, content in _members(source, raw, project):
         try:
-            text = decode_text(content, reading.encoding, place)
+            text = decode_text(content, source.encoding, place)
         except DataError as error:
             bad.take(error)
             continue
-        yield place, path, text_of_html(text) if reading.html else text
+        yield place, path, text_of_html(text) if source.html else text
 
 
-def _members(reading: ClassFoldersReading, raw: Path, project: Path) -> Iterator[tuple[str, PurePosixPath, bytes]]:
+def _members(source: ClassFoldersSource, raw: Path, project: Path) -> Iterator[tuple[str, PurePosixPath, bytes]]:
     """Place, path (… / [split /] label / name) and content of each text."""
-    folders = None if reading.splits is None else {PurePosixPath(folder).parts for folder in reading.splits.values()}
-    for file in named_files(reading, raw, project):
+    folders = None if source.splits is None else {PurePosixPath(folder).parts for folder in source.splits.values()}
+    for file in named_files(source, raw, project):
         within = f"{file.name}, member " if is_archive(file.path) else ""
         for name, content in _contents(file):
             path = PurePosixPath(name)
             above = path.parts[:-2]
             is_wanted = folders is None or any(above[-len(folder) :] == folder for folder in folders)
-            if len(path.parts) >= 2 and is_wanted and (reading.sample is None or reading.sample.draws(str(path))):
+            if len(path.parts) >= 2 and is_wanted and (source.sample is None or source.sample.draws(str(path))):
                 yield f"{within}{name}", path, content
 
 

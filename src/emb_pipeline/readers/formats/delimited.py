@@ -12,11 +12,11 @@ from pydantic import Field, field_validator, model_validator
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows, take_or_raise
 from emb_pipeline.readers.files import ENCODING_REMEDY, NamedFile, lines
-from emb_pipeline.readers.options import TabularReading
+from emb_pipeline.readers.options import TabularSource
 from emb_pipeline.readers.values import require_columns
 
 
-class DelimitedReading(TabularReading):
+class DelimitedSource(TabularSource):
     """Rows with a delimiter between their values."""
 
     encoding: str = Field(default="utf-8", description="encoding of the files; a byte order mark is skipped")
@@ -32,13 +32,13 @@ class DelimitedReading(TabularReading):
         return delimiter
 
     @model_validator(mode="after")
-    def _quotes_need_one_character(self) -> DelimitedReading:
+    def _quotes_need_one_character(self) -> DelimitedSource:
         if len(self.delimiter) > 1 and self.quoted and "quoted" in self.model_fields_set:
             raise ValueError("fields are never quoted where the delimiter has several characters: leave 'quoted' out")
         return self
 
 
-class CsvReading(DelimitedReading):
+class CsvSource(DelimitedSource):
     """Comma-separated values with quotes (RFC 4180).
 
     With a delimiter of several characters (``::``) fields are never quoted.
@@ -47,7 +47,7 @@ class CsvReading(DelimitedReading):
     reader: Literal["csv"] = "csv"
 
 
-class TsvReading(DelimitedReading):
+class TsvSource(DelimitedSource):
     """Tab-separated values, by default without quotes."""
 
     reader: Literal["tsv"] = "tsv"
@@ -82,16 +82,16 @@ class DelimitedRows:
 
     holds_texts = True
 
-    def __init__(self, file: NamedFile, reading: DelimitedReading) -> None:
-        self._file, self._reading = file, reading
+    def __init__(self, file: NamedFile, source: DelimitedSource) -> None:
+        self._file, self._source = file, source
 
     def column_names(self, n_rows: int | None) -> list[str]:
         """List the names of the columns."""
-        return next(_delimited(self._file, self._reading), (1, []))[1]
+        return next(_delimited(self._file, self._source), (1, []))[1]
 
     def rows(self, columns: Sequence[str], bad: BadRows | None) -> Iterator[tuple[int, tuple[object, ...]]]:
         """Stream row number and the values of some columns."""
-        return _delimited_rows(self._file, self._reading, columns, bad)
+        return _delimited_rows(self._file, self._source, columns, bad)
 
     def label_names(self) -> dict[str, tuple[str, ...]]:
         """Find the names that the file itself has for labels that are numbers, by column."""
@@ -99,60 +99,60 @@ class DelimitedRows:
 
 
 def _delimited_rows(
-    file: NamedFile, reading: DelimitedReading, columns: Sequence[str], bad: BadRows | None
+    file: NamedFile, source: DelimitedSource, columns: Sequence[str], bad: BadRows | None
 ) -> Iterator[tuple[int, tuple[str, ...]]]:
-    table = _delimited(file, reading, bad)
+    table = _delimited(file, source, bad)
     first, header = next(table, (1, None))
     if header is None:
         raise DataError(file.name, "the file is empty", "the first row must name the columns")
-    if reading.columns is None and first != 1:
+    if source.columns is None and first != 1:
         raise DataError(f"{file.name}, row 1", "the header cannot be read", ENCODING_REMEDY)
-    place = f"{file.name}, row 1" if reading.columns is None else file.name
-    if reading.columns is None and not set(columns) <= set(header):
-        _require_delimiter(place, reading, header, lambda parts: set(columns) <= set(parts))
+    place = f"{file.name}, row 1" if source.columns is None else file.name
+    if source.columns is None and not set(columns) <= set(header):
+        _require_delimiter(place, source, header, lambda parts: set(columns) <= set(parts))
     require_columns(place, columns, header)
     positions = [header.index(column) for column in columns]
     for number, fields in table:
         if len(fields) != len(header):
             if not fields:
                 continue  # an empty line
-            if reading.columns is not None and number == 1:
-                _require_delimiter(f"{file.name}, row 1", reading, fields, lambda parts: len(parts) == len(header))
+            if source.columns is not None and number == 1:
+                _require_delimiter(f"{file.name}, row 1", source, fields, lambda parts: len(parts) == len(header))
             reason = f"it has {len(fields)} fields and the header {len(header)}"
             remedy = "quote fields that hold the delimiter or a line break"
-            if not reading.quoted:
+            if not source.quoted:
                 remedy = "write as many fields as the header has, or say 'quoted: true' if fields are quoted"
             take_or_raise(bad, DataError(f"{file.name}, row {number}", reason, remedy))
             continue
         yield number, tuple(fields[position] for position in positions)
 
 
-def _require_delimiter(place: str, reading: DelimitedReading, fields: list[str], fits: Callable[[list[str]], bool]) -> None:
+def _require_delimiter(place: str, source: DelimitedSource, fields: list[str], fits: Callable[[list[str]], bool]) -> None:
     """Refuse a line that another delimiter splits as wanted, naming that delimiter."""
-    line = reading.delimiter.join(fields)
+    line = source.delimiter.join(fields)
     for other in _DELIMITERS:
-        if other != reading.delimiter and other in line and fits([part.strip('" ') for part in line.split(other)]):
+        if other != source.delimiter and other in line and fits([part.strip('" ') for part in line.split(other)]):
             named = f'delimiter: "{_ESCAPED.get(other, other)}"'
-            reader = " (or 'reader: tsv')" if other == "\t" and reading.reader == "csv" else ""
-            own = _DELIMITERS.get(reading.delimiter, f"'{reading.delimiter}'")
+            reader = " (or 'reader: tsv')" if other == "\t" and source.reader == "csv" else ""
+            own = _DELIMITERS.get(source.delimiter, f"'{source.delimiter}'")
             raise DataError(place, f"its fields have {_DELIMITERS[other]} between them, not {own}", f"say '{named}'{reader}")
 
 
-def _delimited(file: NamedFile, reading: DelimitedReading, bad: BadRows | None = None) -> Iterator[tuple[int, list[str]]]:
+def _delimited(file: NamedFile, source: DelimitedSource, bad: BadRows | None = None) -> Iterator[tuple[int, list[str]]]:
     """Stream rows with their numbers, the header first."""
     csv.field_size_limit(_LONGEST_FIELD)
-    if reading.columns is not None:
-        yield 0, list(reading.columns)
-    content = lines(file, reading.encoding, bad)
+    if source.columns is not None:
+        yield 0, list(source.columns)
+    content = lines(file, source.encoding, bad)
     parsed: Iterator[list[str]]
-    if len(reading.delimiter) > 1:
-        parsed = (_split(line, reading.delimiter) for line in content)
+    if len(source.delimiter) > 1:
+        parsed = (_split(line, source.delimiter) for line in content)
     else:
         parsed = csv.reader(
             content,
-            delimiter=reading.delimiter,
+            delimiter=source.delimiter,
             strict=True,
-            quoting=csv.QUOTE_MINIMAL if reading.quoted else csv.QUOTE_NONE,
+            quoting=csv.QUOTE_MINIMAL if source.quoted else csv.QUOTE_NONE,
         )
     for number in count(1):
         n_bad = 0 if bad is None else bad.n_bad

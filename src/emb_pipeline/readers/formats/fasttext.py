@@ -11,10 +11,10 @@ from pydantic import Field
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.labeled_texts import LabeledText, documents_of_lines, labeled_texts_of_lines
-from emb_pipeline.readers.options import LenientReading, PlacedReading, SplitName
+from emb_pipeline.readers.options import LenientSource, PlacedSource, SplitName
 
 
-class FastTextReading(LenientReading, PlacedReading):
+class FastTextSource(LenientSource, PlacedSource):
     """fastText's training files (classification): ``__label__name`` before the text of each line.
 
     As a corpus it is read for its text.
@@ -31,23 +31,23 @@ class FastTextReading(LenientReading, PlacedReading):
     )
 
 
-def read_documents(reading: FastTextReading, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
+def read_documents(source: FastTextSource, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
     """Stream the texts without their labels."""
-    return documents_of_lines(reading, raw, project, bad, _part)
+    return documents_of_lines(source, raw, project, bad, _part)
 
 
-def read_labeled_texts(reading: FastTextReading, raw: Path, project: Path, bad: BadRows) -> Iterator[LabeledText]:
+def read_labeled_texts(source: FastTextSource, raw: Path, project: Path, bad: BadRows) -> Iterator[LabeledText]:
     """Stream the texts with their labels."""
-    return labeled_texts_of_lines(reading, raw, project, bad, _part)
+    return labeled_texts_of_lines(source, raw, project, bad, _part)
 
 
-def _part(content: str, reading: FastTextReading, place: str) -> tuple[str, str]:
+def _part(content: str, source: FastTextSource, place: str) -> tuple[str, str]:
     words = content.split()
-    labels = [word.removeprefix(reading.prefix) for word in words if word.startswith(reading.prefix)]
+    labels = [word.removeprefix(source.prefix) for word in words if word.startswith(source.prefix)]
     if len(labels) != 1:
         found = (
-            f"{len(labels)} labels ({', '.join(labels[:5])})" if labels else f"no word that starts with {reading.prefix!r}"
+            f"{len(labels)} labels ({', '.join(labels[:5])})" if labels else f"no word that starts with {source.prefix!r}"
         )
         remedy = "keep one label on each line" if labels else "write one, or name another 'prefix'"
         raise DataError(place, f"it has {found}", f"{remedy}; 'on_error: skip' leaves such lines out")
-    return " ".join(word for word in words if not word.startswith(reading.prefix)), labels[0]
+    return " ".join(word for word in words if not word.startswith(source.prefix)), labels[0]

@@ -12,11 +12,11 @@ from pydantic import Field
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows, take_or_raise
 from emb_pipeline.readers.files import NamedFile, lines, named_files, per_file
-from emb_pipeline.readers.options import LenientReading, PlacedReading, SplitName
+from emb_pipeline.readers.options import LenientSource, PlacedSource, SplitName
 from emb_pipeline.text.words import sentence_key, tokenize
 
 
-class IobReading(LenientReading, PlacedReading):
+class IobSource(LenientSource, PlacedSource):
     """CoNLL / IOB: a token and its tag per line, a blank line between sentences.
 
     As a corpus it is read for its text: a sentence is a document, repeats go.
@@ -37,11 +37,11 @@ class IobReading(LenientReading, PlacedReading):
     )
 
 
-def read_documents(reading: IobReading, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
+def read_documents(source: IobSource, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
     """Stream the distinct sentences without their tags."""
     seen: set[int] = set()
-    for file in named_files(reading, raw, project):
-        for number, tokens, *_ in iob_sentences(file, reading, bad):
+    for file in named_files(source, raw, project):
+        for number, tokens, *_ in iob_sentences(file, source, bad):
             text = " ".join(tokens)
             key = sentence_key(tokenize(text))
             if key not in seen:
@@ -51,7 +51,7 @@ def read_documents(reading: IobReading, raw: Path, project: Path, bad: BadRows) 
 
 @per_file
 def iob_sentences(
-    file: NamedFile, reading: IobReading, bad: BadRows | None = None
+    file: NamedFile, source: IobSource, bad: BadRows | None = None
 ) -> Iterator[tuple[int, list[str], list[str], int]]:
     """Stream first row, tokens, tags and number of the document of each sentence of an IOB file.
 
@@ -63,7 +63,7 @@ def iob_sentences(
     tags: list[str] = []
     start, document = 1, 0
     n_bad = 0 if bad is None else bad.n_bad
-    for number, line in enumerate(chain(lines(file, reading.encoding, bad), ["\n"]), 1):
+    for number, line in enumerate(chain(lines(file, source.encoding, bad), ["\n"]), 1):
         if line.isspace() or line.startswith("-DOCSTART-"):
             if tokens and (bad is None or bad.n_bad == n_bad):
                 yield start, tokens, tags, document
@@ -71,21 +71,21 @@ def iob_sentences(
             document += line.startswith("-DOCSTART-")
             n_bad = 0 if bad is None else bad.n_bad
             continue
-        fields = line.rstrip("\r\n").split("\t") if reading.separator == "tab" else line.split()
+        fields = line.rstrip("\r\n").split("\t") if source.separator == "tab" else line.split()
         try:
-            token, tag = fields[reading.token], fields[reading.tag].strip()
+            token, tag = fields[source.token], fields[source.tag].strip()
         except IndexError:
             token = tag = ""
         if len(fields) < 2 or not token or not tag:
-            take_or_raise(bad, _not_a_token(f"{file.name}, row {number}", line, reading))
+            take_or_raise(bad, _not_a_token(f"{file.name}, row {number}", line, source))
         tokens.append(token)
         tags.append(tag)
 
 
-def _not_a_token(place: str, line: str, reading: IobReading) -> DataError:
-    between, other = ("a tab", "white_space") if reading.separator == "tab" else ("white space", "tab")
+def _not_a_token(place: str, line: str, source: IobSource) -> DataError:
+    between, other = ("a tab", "white_space") if source.separator == "tab" else ("white space", "tab")
     reason = f"it is not a token, {between} and a tag"
-    if reading.separator == "tab" and len(line.split()) > 1 and "\t" not in line:
+    if source.separator == "tab" and len(line.split()) > 1 and "\t" not in line:
         return DataError(place, f"{reason}: its columns have blanks between them", f"say 'separator: {other}'")
     return DataError(
         place,

@@ -12,11 +12,11 @@ from pydantic import Field
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows, take_or_raise
 from emb_pipeline.readers.files import NamedFile, lines
-from emb_pipeline.readers.options import TabularReading
+from emb_pipeline.readers.options import TabularSource
 from emb_pipeline.readers.values import require_columns
 
 
-class JsonlReading(TabularReading):
+class JsonlSource(TabularSource):
     """One JSON object per line."""
 
     reader: Literal["jsonl"] = "jsonl"
@@ -34,16 +34,16 @@ class JsonRows:
 
     holds_texts = False
 
-    def __init__(self, file: NamedFile, reading: JsonlReading) -> None:
-        self._file, self._reading = file, reading
+    def __init__(self, file: NamedFile, source: JsonlSource) -> None:
+        self._file, self._source = file, source
 
     def column_names(self, n_rows: int | None) -> list[str]:
         """List the names of the columns: the keys of the first rows, or of all."""
-        return list(dict.fromkeys(key for _, row in islice(_json_rows(self._file, self._reading), n_rows) for key in row))
+        return list(dict.fromkeys(key for _, row in islice(_json_rows(self._file, self._source), n_rows) for key in row))
 
     def rows(self, columns: Sequence[str], bad: BadRows | None) -> Iterator[tuple[int, tuple[object, ...]]]:
         """Stream row number and the values of some columns."""
-        return _json_columns(self._file, self._reading, columns, bad)
+        return _json_columns(self._file, self._source, columns, bad)
 
     def label_names(self) -> dict[str, tuple[str, ...]]:
         """Find the names that the file itself has for labels that are numbers, by column."""
@@ -51,9 +51,9 @@ class JsonRows:
 
 
 def _json_columns(
-    file: NamedFile, reading: JsonlReading, columns: Sequence[str], bad: BadRows | None
+    file: NamedFile, source: JsonlSource, columns: Sequence[str], bad: BadRows | None
 ) -> Iterator[tuple[int, tuple[object, ...]]]:
-    for number, row in _json_rows(file, reading, bad):
+    for number, row in _json_rows(file, source, bad):
         try:
             require_columns(f"{file.name}, row {number}", columns, list(row))
         except DataError as error:
@@ -62,11 +62,9 @@ def _json_columns(
         yield number, tuple(row[column] for column in columns)
 
 
-def _json_rows(
-    file: NamedFile, reading: JsonlReading, bad: BadRows | None = None
-) -> Iterator[tuple[int, dict[str, object]]]:
+def _json_rows(file: NamedFile, source: JsonlSource, bad: BadRows | None = None) -> Iterator[tuple[int, dict[str, object]]]:
     n_bad = 0 if bad is None else bad.n_bad
-    for number, line in enumerate(lines(file, reading.encoding, bad), 1):
+    for number, line in enumerate(lines(file, source.encoding, bad), 1):
         if bad is not None and bad.n_bad != n_bad:
             n_bad = bad.n_bad
             continue

@@ -11,10 +11,10 @@ from pydantic import Field
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.labeled_texts import LabeledText, documents_of_lines, labeled_texts_of_lines
-from emb_pipeline.readers.options import LenientReading, PlacedReading, SplitName
+from emb_pipeline.readers.options import LenientSource, PlacedSource, SplitName
 
 
-class LabelledLinesReading(LenientReading, PlacedReading):
+class LabeledLinesSource(LenientSource, PlacedSource):
     """A label and a text on each line (classification)."""
 
     reader: Literal["labelled_lines"] = "labelled_lines"
@@ -29,25 +29,25 @@ class LabelledLinesReading(LenientReading, PlacedReading):
     )
 
 
-def read_documents(reading: LabelledLinesReading, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
+def read_documents(source: LabeledLinesSource, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
     """Stream the texts without their labels."""
-    return documents_of_lines(reading, raw, project, bad, _part)
+    return documents_of_lines(source, raw, project, bad, _part)
 
 
-def read_labeled_texts(reading: LabelledLinesReading, raw: Path, project: Path, bad: BadRows) -> Iterator[LabeledText]:
+def read_labeled_texts(source: LabeledLinesSource, raw: Path, project: Path, bad: BadRows) -> Iterator[LabeledText]:
     """Stream the texts with their labels."""
-    return labeled_texts_of_lines(reading, raw, project, bad, _part)
+    return labeled_texts_of_lines(source, raw, project, bad, _part)
 
 
-def _part(content: str, reading: LabelledLinesReading, place: str) -> tuple[str, str]:
+def _part(content: str, source: LabeledLinesSource, place: str) -> tuple[str, str]:
     """Make text and label of a line."""
-    separator = reading.separator
-    before, found, after = content.partition(separator) if reading.label == "first" else content.rpartition(separator)
+    separator = source.separator
+    before, found, after = content.partition(separator) if source.label == "first" else content.rpartition(separator)
     if not found:
         raise DataError(
             place,
             f"'{content[:40]}' has no {separator!r} between label and text",
             "write both on each line, or name another 'separator'",
         )
-    label, text = (before, after) if reading.label == "first" else (after, before)
+    label, text = (before, after) if source.label == "first" else (after, before)
     return text.strip(), label

@@ -16,10 +16,10 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.readers.archives import archive_members
 from emb_pipeline.readers.files import NamedFile, decode_text, only_file, read_content
 from emb_pipeline.readers.formats.json_objects import FETCH_AGAIN
-from emb_pipeline.readers.options import PlacedReading
+from emb_pipeline.readers.options import PlacedSource
 
 
-class LiveqaReading(PlacedReading):
+class LiveqaSource(PlacedSource):
     """Retrieval with graded judgments: TREC 2017 LiveQA's medical questions and answers of MedQuAD."""
 
     reader: Literal["liveqa"] = "liveqa"
@@ -50,7 +50,7 @@ class JudgedAnswers:
     grades: dict[tuple[str, str], int]
 
 
-def liveqa_judgments(reading: LiveqaReading, raw: Path, project: Path) -> JudgedAnswers:
+def liveqa_judgments(source: LiveqaSource, raw: Path, project: Path) -> JudgedAnswers:
     """Read the questions of TREC 2017 LiveQA's medical task, and how well answers of MedQuAD were judged to answer them.
 
     Grades 1 to 4 (incorrect, related, incomplete, excellent) become 0 to 3. The collection judges 168 of its pairs twice,
@@ -63,14 +63,14 @@ def liveqa_judgments(reading: LiveqaReading, raw: Path, project: Path) -> Judged
     """
     answers: dict[str, str] = {}
     judged: list[tuple[str, str, str, str]] = []
-    archive = only_file(reading, raw, project, reading.judgments)
+    archive = only_file(source, raw, project, source.judgments)
     for name, content in archive_members(archive.path):
         place = f"{archive.name}, member {name}"
         if name.endswith(".csv"):
-            answers.update(_answers(decode_text(content, "utf-8", place, FETCH_AGAIN), place, reading.text))
+            answers.update(_answers(decode_text(content, "utf-8", place, FETCH_AGAIN), place, source.text))
         elif name.endswith(".txt"):
             judged.extend(_judgments(decode_text(content, "utf-8", place, FETCH_AGAIN), place))
-    questions_file = only_file(reading, raw, project, reading.questions)
+    questions_file = only_file(source, raw, project, source.questions)
     questions = _questions_of_xml(questions_file)
     grades: dict[tuple[str, str], int] = {}
     for place, question_id, grade, answer_id in judged:

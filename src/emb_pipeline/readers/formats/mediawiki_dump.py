@@ -11,10 +11,10 @@ from typing import Literal
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.files import NamedFile, named_files, open_content, per_file
-from emb_pipeline.readers.options import PlacedReading
+from emb_pipeline.readers.options import PlacedSource
 
 
-class MediawikiDumpReading(PlacedReading):
+class MediawikiDumpSource(PlacedSource):
     """A MediaWiki XML dump; mark-up, redirects and pages outside the article name space are left out."""
 
     reader: Literal["mediawiki_dump"] = "mediawiki_dump"
@@ -24,9 +24,9 @@ _EMPHASIS = re.compile(r"'{2,}")
 _HEADING = re.compile(r"^=+\s*(.*?)\s*=+$")
 
 
-def read_documents(reading: MediawikiDumpReading, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
+def read_documents(source: MediawikiDumpSource, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
     """Stream page id and plain text of each article."""
-    for file in named_files(reading, raw, project):
+    for file in named_files(source, raw, project):
         yield from dump_articles(file)
 
 

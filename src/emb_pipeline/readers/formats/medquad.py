@@ -14,10 +14,10 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.readers.archives import tar_members
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.files import NamedFile, named_files, per_file
-from emb_pipeline.readers.options import PlacedReading
+from emb_pipeline.readers.options import PlacedSource
 
 
-class MedquadReading(PlacedReading):
+class MedquadSource(PlacedSource):
     """MedQuAD's question and answer pairs (XML in a tar archive); as a corpus, its answers."""
 
     reader: Literal["medquad"] = "medquad"
@@ -32,9 +32,9 @@ class MedquadReading(PlacedReading):
 _XML_DECLARATIONS = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 
 
-def read_documents(reading: MedquadReading, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
+def read_documents(source: MedquadSource, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
     """Stream id and text of each answer."""
-    for file in named_files(reading, raw, project):
+    for file in named_files(source, raw, project):
         for _, pair_id, _, answer in medquad_pairs(file):
             yield pair_id, answer
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.files import NamedFile
-from emb_pipeline.readers.options import TabularReading
+from emb_pipeline.readers.options import TabularSource
 from emb_pipeline.readers.signatures import recognize_file
 from emb_pipeline.readers.values import require_columns
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 
-class ParquetReading(TabularReading):
+class ParquetSource(TabularSource):
     """Parquet files."""
 
     reader: Literal["parquet"] = "parquet"
@@ -35,8 +35,8 @@ class ParquetRows:
 
     holds_texts = False
 
-    def __init__(self, file: NamedFile, reading: ParquetReading) -> None:
-        self._file, self._reading = file, reading
+    def __init__(self, file: NamedFile, source: ParquetSource) -> None:
+        self._file, self._source = file, source
 
     def column_names(self, n_rows: int | None) -> list[str]:
         """List the names of the columns."""

@@ -13,10 +13,10 @@ from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.files import only_file
 from emb_pipeline.readers.formats.json_objects import FETCH_AGAIN, list_of, object_of, read_json, text_in
 from emb_pipeline.readers.labeled_texts import LabeledText
-from emb_pipeline.readers.options import PlacedReading
+from emb_pipeline.readers.options import PlacedSource
 
 
-class PubmedqaReading(PlacedReading):
+class PubmedqaSource(PlacedSource):
     """Classification: PubMedQA's research questions with their abstracts, answered yes, no or maybe."""
 
     reader: Literal["pubmedqa"] = "pubmedqa"
@@ -32,7 +32,7 @@ class PubmedqaReading(PlacedReading):
 DECISIONS = ("yes", "no", "maybe")
 
 
-def read_labeled_texts(reading: PubmedqaReading, raw: Path, project: Path, bad: BadRows) -> Iterator[LabeledText]:
+def read_labeled_texts(source: PubmedqaSource, raw: Path, project: Path, bad: BadRows) -> Iterator[LabeledText]:
     """Stream the labeled questions: a text is a question with its abstract, a label the decision.
 
     The questions of ``test`` are the official test part; the others are there to train on.
@@ -43,9 +43,9 @@ def read_labeled_texts(reading: PubmedqaReading, raw: Path, project: Path, bad: 
         A file is not JSON or not of PubMedQA's form, a decision is none of yes, no and maybe, or the test file names a
         question that is not there or decides it otherwise.
     """
-    questions_file = only_file(reading, raw, project, reading.questions)
-    test_file = only_file(reading, raw, project, reading.test)
-    questions, test = (object_of(read_json(file, reading.encoding), file.name) for file in (questions_file, test_file))
+    questions_file = only_file(source, raw, project, source.questions)
+    test_file = only_file(source, raw, project, source.test)
+    questions, test = (object_of(read_json(file, source.encoding), file.name) for file in (questions_file, test_file))
     for name in test:
         if name not in questions:
             raise DataError(f"{test_file.name}, '{name}'", f"is not in {questions_file.name}", FETCH_AGAIN)
@@ -63,7 +63,7 @@ def read_labeled_texts(reading: PubmedqaReading, raw: Path, project: Path, bad: 
         yield (
             place,
             name,
-            "\n".join([question, *(contexts if reading.abstract else [])]),
+            "\n".join([question, *(contexts if source.abstract else [])]),
             decision,
             "test" if name in test else "train",
             None,

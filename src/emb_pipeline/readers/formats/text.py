@@ -10,10 +10,10 @@ from pydantic import Field
 
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.files import NamedFile, decode_text, lines, named_files, per_file, read_content
-from emb_pipeline.readers.options import PlacedReading
+from emb_pipeline.readers.options import PlacedSource
 
 
-class TextReading(PlacedReading):
+class TextSource(PlacedSource):
     """Plain text."""
 
     reader: Literal["text"] = "text"
@@ -23,21 +23,21 @@ class TextReading(PlacedReading):
     encoding: str = Field(default="utf-8", description="encoding of the files")
 
 
-def read_documents(reading: TextReading, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
+def read_documents(source: TextSource, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
     """Stream files, blocks or lines, each with its place as id."""
-    for file in named_files(reading, raw, project):
-        yield from _texts_of(file, reading)
+    for file in named_files(source, raw, project):
+        yield from _texts_of(file, source)
 
 
 @per_file
-def _texts_of(file: NamedFile, reading: TextReading) -> Iterator[tuple[str, str]]:
-    if reading.document == "file":
-        yield file.name, decode_text(read_content(file), reading.encoding, file.name)
-    elif reading.document == "line":
-        for number, line in enumerate(lines(file, reading.encoding), 1):
+def _texts_of(file: NamedFile, source: TextSource) -> Iterator[tuple[str, str]]:
+    if source.document == "file":
+        yield file.name, decode_text(read_content(file), source.encoding, file.name)
+    elif source.document == "line":
+        for number, line in enumerate(lines(file, source.encoding), 1):
             yield f"{file.name}:{number}", line
     else:
-        yield from _blocks(file.name, lines(file, reading.encoding))
+        yield from _blocks(file.name, lines(file, source.encoding))
 
 
 def _blocks(name: str, content: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -13,10 +13,10 @@ from pydantic import Field
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.files import NamedFile, lines, named_files, per_file
-from emb_pipeline.readers.options import PlacedReading
+from emb_pipeline.readers.options import PlacedSource
 
 
-class WikiExtractorReading(PlacedReading):
+class WikiExtractorSource(PlacedSource):
     """Output of WikiExtractor: ``<doc id=… title=…>``, one paragraph per line; plain, .gz, .bz2, .xz or .zst."""
 
     reader: Literal["wikiextractor"] = "wikiextractor"
@@ -26,10 +26,10 @@ class WikiExtractorReading(PlacedReading):
 _DOC = re.compile(r'<doc id="([^"]*)"')
 
 
-def read_documents(reading: WikiExtractorReading, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
+def read_documents(source: WikiExtractorSource, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
     """Stream id and text of each article; its lines are paragraphs, so blank lines are put between them."""
-    for file in named_files(reading, raw, project):
-        yield from _articles(file, reading.encoding)
+    for file in named_files(source, raw, project):
+        yield from _articles(file, source.encoding)
 
 
 @per_file

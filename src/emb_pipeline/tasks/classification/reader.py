@@ -12,9 +12,9 @@ import pyarrow as pa
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
-from emb_pipeline.readers.registry import READERS, reading_of
+from emb_pipeline.readers.registry import READERS, build_source_type
 from emb_pipeline.tasks.classification.audit import audit_classification, require_evaluable
-from emb_pipeline.tasks.reading import (
+from emb_pipeline.tasks.examples_reader import (
     ExamplesReader,
     Tables,
     left_out_table,
@@ -26,16 +26,16 @@ from emb_pipeline.text.seen import SEEN, seen_classification, with_near_groups
 from emb_pipeline.text.texts import tokenize_tables
 
 if TYPE_CHECKING:
-    ClassificationReading: TypeAlias = Any
+    ClassificationSource: TypeAlias = Any
 else:
-    ClassificationReading = reading_of(reader for reader in READERS.values() if reader.labeled_texts)
+    ClassificationSource = build_source_type(reader for reader in READERS.values() if reader.labeled_texts)
 """Anything that labeled texts can be read from."""
 
 EXAMPLES_SCHEMA = pa.schema(
     [("example_id", pa.string()), ("text", pa.string()), ("label", pa.string()), ("split", pa.string())]
 )
 GROUP = pa.field("group", pa.string())
-"""A further column of examples, where the reading names one: examples of one group stay in one fold."""
+"""A further column of examples, where the source names one: examples of one group stay in one fold."""
 _FILL_IN = (
     "fill it in or drop the row, or say 'empty: leave_out' (in tables NaN, None and NaT count as empty; 'missing: []' takes "
     "them as words)"
@@ -45,19 +45,19 @@ _FILL_IN = (
 class ClassificationReader(ExamplesReader):
     """Labelled texts: table ``examples``."""
 
-    readings = ClassificationReading
+    source_type = ClassificationSource
 
-    def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
+    def read(self, source: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
         """Labelled texts; each class can be learnt and tested."""
-        bad = BadRows.of(reading)
-        examples = read_classification(reading, raw, project, bad)
+        bad = BadRows.of(source)
+        examples = read_classification(source, raw, project, bad)
         require_evaluable(examples, name)
-        tables = with_near_groups(tokenize_tables({"examples": examples}, tokenizer_of(reading)))
+        tables = with_near_groups(tokenize_tables({"examples": examples}, tokenizer_of(source)))
         return {**tables, SEEN: seen_classification(tables)} | left_out_table(bad, examples)
 
-    def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
+    def check_first_rows(self, source: Any, raw: Path, project: Path) -> None:
         """Check texts, labels and splits."""
-        check_first_rows(reading, raw, project)
+        check_first_rows(source, raw, project)
 
     def audit(self, tables: Tables) -> pa.Table:
         """Duplicates, leakage and label conflicts."""
@@ -68,45 +68,45 @@ class ClassificationReader(ExamplesReader):
         return texts_outside_training(tables["examples"])
 
 
-def read_classification(reading: ClassificationReading, raw: Path, project: Path, bad: BadRows | None = None) -> pa.Table:
+def read_classification(source: ClassificationSource, raw: Path, project: Path, bad: BadRows | None = None) -> pa.Table:
     """Read labelled texts.
 
     Parameters
     ----------
-    reading : ClassificationReading
+    source : ClassificationSource
         Where the texts, labels and splits are.
     raw, project : Path
         Folder that public sources are fetched to, and the one that paths are relative to.
     bad : BadRows, optional
-        Counts the rows that are left out; by default as the reading says.
+        Counts the rows that are left out; by default as the source says.
 
     Returns
     -------
     pa.Table
         example_id, text, label, split (train, validation, test; null throughout where there is no official split), and
-        group, where the reading names a column for it.
+        group, where the source names a column for it.
 
     Raises
     ------
     DataError
         A text, label or group is empty, a label or split is unknown, an id repeats, a split is empty, a class has one
-        example, there are fewer than two classes, or a file is missing, damaged or not what the reading says.
+        example, there are fewer than two classes, or a file is missing, damaged or not what the source says.
     """
-    with bad or BadRows.of(reading) as bad:
-        examples = _check_examples(reading, raw, project, bad)
-    place = reading.origin
-    splits = getattr(reading, "splits", None) or (("train", "test") if getattr(reading, "split", None) else ())
+    with bad or BadRows.of(source) as bad:
+        examples = _check_examples(source, raw, project, bad)
+    place = source.origin
+    splits = getattr(source, "splits", None) or (("train", "test") if getattr(source, "split", None) else ())
     for split in splits:
         _require_split(examples, split, place, bad)
     return examples.table(
         place,
         bad,
-        min_examples=getattr(reading, "min_examples", None),
-        grouped=getattr(reading, "group", None) is not None,
+        min_examples=getattr(source, "min_examples", None),
+        grouped=getattr(source, "group", None) is not None,
     )
 
 
-def check_first_rows(reading: ClassificationReading, raw: Path, project: Path) -> None:
+def check_first_rows(source: ClassificationSource, raw: Path, project: Path) -> None:
     """Check the first rows of every file that is there, one by one; see `emb_pipeline.readers.files.first_rows`.
 
     Raises
@@ -114,15 +114,15 @@ def check_first_rows(reading: ClassificationReading, raw: Path, project: Path) -
     DataError
         As for `read_classification`, except for what only the whole can tell.
     """
-    with BadRows.of(reading) as bad:
-        _check_examples(reading, raw, project, bad, READERS[reading.reader].most_checked)
+    with BadRows.of(source) as bad:
+        _check_examples(source, raw, project, bad, READERS[source.reader].most_checked)
 
 
 def _check_examples(
-    reading: ClassificationReading, raw: Path, project: Path, bad: BadRows, at_most: int | None = None
+    source: ClassificationSource, raw: Path, project: Path, bad: BadRows, at_most: int | None = None
 ) -> _Examples:
-    examples = _Examples(getattr(reading, "labels", None))
-    found = READERS[reading.reader].read_labeled_texts(reading, raw, project, bad)
+    examples = _Examples(getattr(source, "labels", None))
+    found = READERS[source.reader].read_labeled_texts(source, raw, project, bad)
     for place, example_id, text, label, split, group in islice(found, at_most):
         if bad.leaves_out_empty and not (text.strip() and label.strip()):
             bad.leave_out_empty(place)

@@ -11,7 +11,7 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.files import named_files
 from emb_pipeline.readers.formats.squad import Question, squad_questions
-from emb_pipeline.tasks.extractive_qa.sources import SquadAnswersReading
+from emb_pipeline.tasks.extractive_qa.sources import SquadAnswersSource
 from emb_pipeline.text.hashing import text_hash
 
 QUESTIONS_SCHEMA = pa.schema(
@@ -30,7 +30,7 @@ FEWEST_ARTICLES = 3
 """Articles that a split into training, validation and test part needs."""
 
 
-def read_squad(reading: SquadAnswersReading, raw: Path, project: Path, bad: BadRows) -> pa.Table:
+def read_squad(source: SquadAnswersSource, raw: Path, project: Path, bad: BadRows) -> pa.Table:
     """Read questions, each with a context and the spans that answer it.
 
     Without files for each split, whole articles are drawn for the test and the validation part by the hash of their title,
@@ -38,7 +38,7 @@ def read_squad(reading: SquadAnswersReading, raw: Path, project: Path, bad: BadR
 
     Parameters
     ----------
-    reading : SquadAnswersReading
+    source : SquadAnswersSource
         Where they are.
     raw : Path
         Folder that public sources are fetched to.
@@ -57,24 +57,24 @@ def read_squad(reading: SquadAnswersReading, raw: Path, project: Path, bad: BadR
     DataError
         As for `squad_questions`; an id repeats, too few articles, or a part without a question.
     """
-    place = reading.origin
-    if reading.splits is None:
+    place = source.origin
+    if source.splits is None:
         questions = [
-            question for file in named_files(reading, raw, project) for question in squad_questions(file, reading.encoding)
+            question for file in named_files(source, raw, project) for question in squad_questions(file, source.encoding)
         ]
-        split_of = _split_by_article(questions, reading, place)
+        split_of = _split_by_article(questions, source, place)
         found = [(question, split_of[question.title]) for question in questions]
     else:
         found = [
             (question, split)
-            for split, glob in reading.splits.items()
-            for file in named_files(reading, raw, project, glob=glob)
-            for question in squad_questions(file, reading.encoding)
+            for split, glob in source.splits.items()
+            for file in named_files(source, raw, project, glob=glob)
+            for question in squad_questions(file, source.encoding)
         ]
     _require_unique(question for question, _ in found)
-    if reading.max_questions is not None:
+    if source.max_questions is not None:
         found.sort(key=lambda pair: text_hash(pair[0].question_id))
-        found = sorted(found[: reading.max_questions], key=lambda pair: pair[0].question_id)
+        found = sorted(found[: source.max_questions], key=lambda pair: pair[0].question_id)
     for split in ("train", "test"):
         if not any(part == split for _, part in found):
             raise DataError(place, f"the split '{split}' has no question", "correct 'splits', or take more questions")
@@ -91,7 +91,7 @@ def read_squad(reading: SquadAnswersReading, raw: Path, project: Path, bad: BadR
     )
 
 
-def check_squad(reading: SquadAnswersReading, raw: Path, project: Path, bad: BadRows) -> None:
+def check_squad(source: SquadAnswersSource, raw: Path, project: Path, bad: BadRows) -> None:
     """Check the first questions of every file that is there; see `emb_pipeline.readers.files.first_rows`.
 
     Raises
@@ -99,13 +99,13 @@ def check_squad(reading: SquadAnswersReading, raw: Path, project: Path, bad: Bad
     DataError
         As for `squad_questions`.
     """
-    globs = [None] if reading.splits is None else list(reading.splits.values())
-    for file in (file for glob in globs for file in named_files(reading, raw, project, glob=glob)):
-        for _ in squad_questions(file, reading.encoding):
+    globs = [None] if source.splits is None else list(source.splits.values())
+    for file in (file for glob in globs for file in named_files(source, raw, project, glob=glob)):
+        for _ in squad_questions(file, source.encoding):
             pass
 
 
-def _split_by_article(questions: Iterable[Question], reading: SquadAnswersReading, place: str) -> dict[str, str]:
+def _split_by_article(questions: Iterable[Question], source: SquadAnswersSource, place: str) -> dict[str, str]:
     titles = sorted({question.title for question in questions}, key=text_hash)
     if len(titles) < FEWEST_ARTICLES:
         raise DataError(
@@ -113,8 +113,8 @@ def _split_by_article(questions: Iterable[Question], reading: SquadAnswersReadin
             f"has {len(titles)} articles with answered questions, too few to split",
             f"give at least {FEWEST_ARTICLES}, or name files: 'splits: {{train: …, test: …}}'",
         )
-    n_test = max(1, round(reading.test_share * len(titles)))
-    n_validation = max(1, round(reading.validation_share * len(titles)))
+    n_test = max(1, round(source.test_share * len(titles)))
+    n_validation = max(1, round(source.validation_share * len(titles)))
     if n_test + n_validation >= len(titles):
         raise DataError(
             place, f"{len(titles)} articles leave none to train on", "lower test_share or validation_share, or add articles"

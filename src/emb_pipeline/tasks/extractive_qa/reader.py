@@ -9,32 +9,32 @@ import pyarrow as pa
 
 from emb_pipeline.embeddings.extras import require_packages
 from emb_pipeline.readers.bad_rows import BadRows
-from emb_pipeline.readers.registry import reading_of
+from emb_pipeline.readers.registry import build_source_type
 from emb_pipeline.tasks.audit.units import require_units
+from emb_pipeline.tasks.examples_reader import ExamplesReader, Tables, require_own_words
 from emb_pipeline.tasks.extractive_qa.audit import audit_extractive_qa
 from emb_pipeline.tasks.extractive_qa.sources import READERS
-from emb_pipeline.tasks.reading import ExamplesReader, Tables, require_own_words
 from emb_pipeline.text.seen import SEEN, seen_questions
 
 
 class ExtractiveReader(ExamplesReader):
     """Questions, contexts and the spans that answer them: table ``questions``."""
 
-    readings = reading_of(READERS.values())
+    source_type = build_source_type(READERS.values())
 
-    def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
+    def read(self, source: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
         """Questions with their contexts and answers."""
-        require_own_words(reading, name)
+        require_own_words(source, name)
         require_packages(name, "torch")
-        questions = READERS[reading.reader].read_examples(reading, raw, project, BadRows.of(reading))
+        questions = READERS[source.reader].read_examples(source, raw, project, BadRows.of(source))
         contexts = list(zip(questions["context"].to_pylist(), questions["split"].to_pylist(), strict=True))
         for part in ("train", "test"):
             require_units([context for context, split in contexts if split == part], name, f"contexts in '{part}'")
         return {"questions": questions, SEEN: seen_questions({"questions": questions})}
 
-    def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
+    def check_first_rows(self, source: Any, raw: Path, project: Path) -> None:
         """Check questions and answers."""
-        READERS[reading.reader].check_first_rows(reading, raw, project, BadRows.of(reading))
+        READERS[source.reader].check_first_rows(source, raw, project, BadRows.of(source))
 
     def audit(self, tables: Tables) -> pa.Table:
         """Leakage, answers that words cannot hit, several answers."""

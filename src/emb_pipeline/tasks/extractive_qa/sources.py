@@ -6,11 +6,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from emb_pipeline.readers.options import PlacedReading, SplitName
+from emb_pipeline.readers.options import PlacedSource, SplitName
 from emb_pipeline.readers.registry import Reader, by_name
 
 
-class SquadAnswersReading(PlacedReading):
+class SquadAnswersSource(PlacedSource):
     """Extractive answering: questions, paragraphs and answers of SQuAD's JSON."""
 
     reader: Literal["squad"] = "squad"
@@ -28,7 +28,7 @@ class SquadAnswersReading(PlacedReading):
 READERS = by_name(
     Reader(
         "squad",
-        SquadAnswersReading,
+        SquadAnswersSource,
         examples="tasks.extractive_qa.questions:read_squad",
         first_rows="tasks.extractive_qa.questions:check_squad",
     ),

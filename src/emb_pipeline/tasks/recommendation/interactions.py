@@ -15,12 +15,12 @@ import numpy as np
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.files import NamedFile, named_files
-from emb_pipeline.readers.options import PlacedReading, TabularReading
+from emb_pipeline.readers.options import PlacedSource, TabularSource
 from emb_pipeline.readers.tables import column_names, holds_texts, identified_texts, rows, table_of, values_of_rows
 from emb_pipeline.readers.values import identifier, text_of
 from emb_pipeline.tasks.audit.lines import AuditLines
 from emb_pipeline.tasks.recommendation.audit import CHECKS
-from emb_pipeline.tasks.recommendation.sources import InteractionsReading
+from emb_pipeline.tasks.recommendation.sources import InteractionsSource
 
 RATINGS = frozenset("rating ratings stars score".split())
 """Names that columns with ratings have in published data sets."""
@@ -48,43 +48,43 @@ class InteractionLog:
 
 
 def read_interactions(
-    reading: InteractionsReading, raw: Path, project: Path, bad: BadRows
+    source: InteractionsSource, raw: Path, project: Path, bad: BadRows
 ) -> tuple[InteractionLog, dict[str, str] | None, AuditLines]:
     """Read the interactions, the text of each item (None where no file of items is named), and what was left out."""
     left_out = AuditLines(CHECKS)
-    texts = _item_texts(reading, raw, project, bad)
-    return _log(reading, raw, project, texts, left_out, bad), texts, left_out
+    texts = _item_texts(source, raw, project, bad)
+    return _log(source, raw, project, texts, left_out, bad), texts, left_out
 
 
-def check_interactions(reading: InteractionsReading, raw: Path, project: Path, bad: BadRows) -> None:
+def check_interactions(source: InteractionsSource, raw: Path, project: Path, bad: BadRows) -> None:
     """Check the first rows."""
-    _item_texts(reading, raw, project, bad)
-    for _ in _interactions(reading, raw, project, None, bad):
+    _item_texts(source, raw, project, bad)
+    for _ in _interactions(source, raw, project, None, bad):
         pass
 
 
-def _item_texts(reading: InteractionsReading, raw: Path, project: Path, bad: BadRows) -> dict[str, str] | None:
+def _item_texts(source: InteractionsSource, raw: Path, project: Path, bad: BadRows) -> dict[str, str] | None:
     """The text of each item; None where no file of items is named."""
-    if reading.items is None:
+    if source.items is None:
         return None
-    id_column = reading.item_id or reading.item
+    id_column = source.item_id or source.item
     return identified_texts(
-        _item_files(reading, raw, project), id_column, reading.text, partial(_item_table, reading=reading), bad
+        _item_files(source, raw, project), id_column, source.text, partial(_item_table, source=source), bad
     )
 
 
-def _item_table(file: NamedFile, reading: InteractionsReading) -> TabularReading:
-    return table_of(file, reading.model_copy(update={"columns": reading.item_columns}))
+def _item_table(file: NamedFile, source: InteractionsSource) -> TabularSource:
+    return table_of(file, source.model_copy(update={"columns": source.item_columns}))
 
 
-def _item_files(reading: InteractionsReading, raw: Path, project: Path) -> list[NamedFile]:
-    if reading.path is not None:
-        return named_files(PlacedReading(path=reading.items), raw, project)
-    return named_files(reading, raw, project, glob=reading.items)
+def _item_files(source: InteractionsSource, raw: Path, project: Path) -> list[NamedFile]:
+    if source.path is not None:
+        return named_files(PlacedSource(path=source.items), raw, project)
+    return named_files(source, raw, project, glob=source.items)
 
 
 def _log(
-    reading: InteractionsReading,
+    source: InteractionsSource,
     raw: Path,
     project: Path,
     texts: dict[str, str] | None,
@@ -95,7 +95,7 @@ def _log(
     item_of: dict[str, int] = {}
     users, items, times, weights = [], [], [], []
     n_rows = 0
-    for found in _interactions(reading, raw, project, texts, bad):
+    for found in _interactions(source, raw, project, texts, bad):
         n_rows += 1
         if found is not None:
             user, item, seconds, weight = found
@@ -104,67 +104,67 @@ def _log(
             times.append(seconds)
             weights.append(weight)
     bad.raise_all()
-    if reading.rating:
-        note = f"interactions with a {reading.rating} below {reading.min_rating:g}: left out"
+    if source.rating:
+        note = f"interactions with a {source.rating} below {source.min_rating:g}: left out"
         left_out.add("below_min_rating", n_rows - len(users), n_rows, note)
     if not users:
         raise DataError(
-            str(reading.source or reading.path or reading.package),
-            "there is no interaction" + (f" with a {reading.rating} of {reading.min_rating:g} or more" if n_rows else ""),
+            str(source.download or source.path or source.package),
+            "there is no interaction" + (f" with a {source.rating} of {source.min_rating:g} or more" if n_rows else ""),
             "check 'files', the columns and 'min_rating'",
         )
     numbers = np.array(users), np.array(items), np.array(times, dtype=np.float64)
-    return InteractionLog(*numbers, np.array(weights) if reading.weight else None, list(user_of), list(item_of))
+    return InteractionLog(*numbers, np.array(weights) if source.weight else None, list(user_of), list(item_of))
 
 
 def _interactions(
-    reading: InteractionsReading, raw: Path, project: Path, texts: dict[str, str] | None, bad: BadRows
+    source: InteractionsSource, raw: Path, project: Path, texts: dict[str, str] | None, bad: BadRows
 ) -> Iterator[tuple[str, str, float, float] | None]:
     """Stream user, item, time and weight of each row that can be used; None for one whose rating is too low."""
-    timed = reading.split != "leave_random"
-    optional = [reading.timestamp if timed else None, reading.rating or None, reading.weight]
-    columns = [reading.user, reading.item, *(column for column in optional if column is not None)]
-    for file in named_files(reading, raw, project):
-        for number, (given_user, given_item, *others) in _values(file, reading, columns, bad):
+    timed = source.split != "leave_random"
+    optional = [source.timestamp if timed else None, source.rating or None, source.weight]
+    columns = [source.user, source.item, *(column for column in optional if column is not None)]
+    for file in named_files(source, raw, project):
+        for number, (given_user, given_item, *others) in _values(file, source, columns, bad):
             place = f"{file.name}, row {number}"
             try:
-                user = identifier(text_of(given_user, place, reading.user))
-                item = identifier(text_of(given_item, place, reading.item))
+                user = identifier(text_of(given_user, place, source.user))
+                item = identifier(text_of(given_item, place, source.item))
                 if bad.leaves_out_empty and not (user and item):
                     bad.leave_out_empty(place)
                     continue
-                for column, value in ((reading.user, user), (reading.item, item)):
+                for column, value in ((source.user, user), (source.item, item)):
                     if not value:
                         raise DataError(place, f"{column} is empty", "fill it in or drop the row, or say 'empty: leave_out'")
                 if texts is not None and item not in texts:
-                    raise DataError(place, f"item '{item}' is not in {reading.items}", "add it there or drop the row")
-                seconds = _seconds(others.pop(0), place, reading.timestamp) if timed else math.nan
-                rating = _rating(others.pop(0), place, reading.rating) if reading.rating else math.inf
-                weight = _weight(others.pop(0), place, reading) if reading.weight else 1.0
+                    raise DataError(place, f"item '{item}' is not in {source.items}", "add it there or drop the row")
+                seconds = _seconds(others.pop(0), place, source.timestamp) if timed else math.nan
+                rating = _rating(others.pop(0), place, source.rating) if source.rating else math.inf
+                weight = _weight(others.pop(0), place, source) if source.weight else 1.0
             except DataError as error:
                 bad.take(error)
                 continue
-            yield None if rating < float(reading.min_rating or 0) else (user, item, seconds, weight)
+            yield None if rating < float(source.min_rating or 0) else (user, item, seconds, weight)
 
 
 def _values(
-    file: NamedFile, reading: InteractionsReading, columns: list[str], bad: BadRows
+    file: NamedFile, source: InteractionsSource, columns: list[str], bad: BadRows
 ) -> Iterator[tuple[int, tuple[object, ...]]]:
-    table = table_of(file, reading)
-    _require_named(file, reading, column_names(file, table, _LOOKED_AT), columns)
+    table = table_of(file, source)
+    _require_named(file, source, column_names(file, table, _LOOKED_AT), columns)
     yield from (rows if holds_texts(file, table) else values_of_rows)(file, table, columns, bad)
 
 
-def _require_named(file: NamedFile, reading: InteractionsReading, existing: list[str], wanted: list[str]) -> None:
+def _require_named(file: NamedFile, source: InteractionsSource, existing: list[str], wanted: list[str]) -> None:
     """Refuse interactions whose time is missing, or whose ratings nobody asked for: a dislike would count as a like."""
-    if reading.timestamp in wanted and existing and reading.timestamp not in existing:
+    if source.timestamp in wanted and existing and source.timestamp not in existing:
         raise DataError(
             file.name,
-            f"there is no column '{reading.timestamp}'",
+            f"there is no column '{source.timestamp}'",
             f"name the time ('timestamp: …'), one of {existing[:20]}, or say 'split: leave_random' where no time is known",
         )
     ratings = [column for column in existing if column.strip().casefold() in RATINGS and column not in wanted]
-    if reading.rating is None and ratings:
+    if source.rating is None and ratings:
         raise DataError(
             file.name,
             f"the column '{ratings[0]}' looks like a rating and is not named",
@@ -173,15 +173,15 @@ def _require_named(file: NamedFile, reading: InteractionsReading, existing: list
         )
 
 
-def _weight(value: object, place: str, reading: InteractionsReading) -> float:
+def _weight(value: object, place: str, source: InteractionsSource) -> float:
     try:
         weight = _finite(float(value))  # type: ignore[arg-type]
     except (TypeError, ValueError):
         weight = 0
     if weight <= 0:
         remedy = "weights are numbers above 0: correct it, drop the row, or leave 'weight' out"
-        raise DataError(place, f"{reading.weight} {value!r} is no weight", remedy)
-    return math.log2(1 + weight) if reading.weight_scale == "log" else weight
+        raise DataError(place, f"{source.weight} {value!r} is no weight", remedy)
+    return math.log2(1 + weight) if source.weight_scale == "log" else weight
 
 
 def _seconds(value: object, place: str, column: str) -> float:

@@ -10,13 +10,13 @@ import pyarrow as pa
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
-from emb_pipeline.readers.registry import reading_of
+from emb_pipeline.readers.registry import build_source_type
 from emb_pipeline.tasks.audit.left_out import audit_left_out
 from emb_pipeline.tasks.audit.lines import AuditLines
-from emb_pipeline.tasks.reading import ExamplesReader, Tables, tokenizer_of
+from emb_pipeline.tasks.examples_reader import ExamplesReader, Tables, tokenizer_of
 from emb_pipeline.tasks.recommendation.audit import audit_recommendation
 from emb_pipeline.tasks.recommendation.interactions import InteractionLog
-from emb_pipeline.tasks.recommendation.sources import READERS, InteractionsReading
+from emb_pipeline.tasks.recommendation.sources import READERS, InteractionsSource
 from emb_pipeline.text.hashing import text_hash
 from emb_pipeline.text.texts import tokenize_tables
 
@@ -26,7 +26,7 @@ INTERACTIONS_SCHEMA = pa.schema(
 )
 ITEMS_SCHEMA = pa.schema([("item_id", pa.string()), ("text", pa.string()), ("n_train", pa.int64())])
 WEIGHT = pa.field("weight", pa.float32())
-"""A further column of interactions, where the reading names one."""
+"""A further column of interactions, where the source names one."""
 FEWEST_USERS = 10
 """Users that are tested, or tuned on, below which their mean says nothing."""
 
@@ -34,21 +34,21 @@ FEWEST_USERS = 10
 class RecommendationReader(ExamplesReader):
     """Who took what and when: tables ``interactions``, ``items`` and ``left_out``."""
 
-    readings = reading_of(READERS.values())
+    source_type = build_source_type(READERS.values())
 
-    def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
+    def read(self, source: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
         """Interactions, split by time."""
-        if not reading.items and tokenizer_of(reading) != "default":
+        if not source.items and tokenizer_of(source) != "default":
             raise DataError(
                 name, "the items have no texts to cut into words", "leave 'tokenizer' out, or name the file 'items'"
             )
-        tables = read_interactions(reading, raw, project, name)
-        return tokenize_tables(tables, tokenizer_of(reading)) if reading.items else tables
+        tables = read_interactions(source, raw, project, name)
+        return tokenize_tables(tables, tokenizer_of(source)) if source.items else tables
 
-    def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
+    def check_first_rows(self, source: Any, raw: Path, project: Path) -> None:
         """Check users, items, times, ratings and weights."""
-        with BadRows.of(reading) as bad:
-            READERS[reading.reader].check_first_rows(reading, raw, project, bad)
+        with BadRows.of(source) as bad:
+            READERS[source.reader].check_first_rows(source, raw, project, bad)
 
     def audit(self, tables: Tables) -> pa.Table:
         """Sizes, cold items, what is learnt from the future, and what was left out."""
@@ -62,12 +62,12 @@ class RecommendationReader(ExamplesReader):
         """
         return []
 
-    def needs(self, reading: Any) -> frozenset[str] | None:
+    def needs(self, source: Any) -> frozenset[str] | None:
         """Interactions alone where the items have no texts."""
-        return None if reading.items else frozenset({"interactions"})
+        return None if source.items else frozenset({"interactions"})
 
 
-def read_interactions(reading: InteractionsReading, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
+def read_interactions(source: InteractionsSource, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
     """Read interactions, split them by time, and find the items that can be learnt.
 
     In this order: ratings below ``min_rating`` go; of a user's interactions with one item the first one stays; the rest is
@@ -85,7 +85,7 @@ def read_interactions(reading: InteractionsReading, raw: Path, project: Path, na
 
     Parameters
     ----------
-    reading : InteractionsReading
+    source : InteractionsSource
         Where the files are, and how they are split.
     raw : Path
         Folder that public sources are fetched to.
@@ -98,7 +98,7 @@ def read_interactions(reading: InteractionsReading, raw: Path, project: Path, na
     -------
     dict of str to Table
         ``interactions``: user_id, item_id, timestamp (a number; seconds where the file has dates; null without times),
-        split, and weight where the reading names a column for it, by user and time;
+        split, and weight where the source names a column for it, by user and time;
         ``items``: item_id, text (null throughout where no file of items is named), n_train: interactions of train and
         validation that may be learnt from, 0 for a cold item. All items of that file are there, in the order of their
         hash: equal scores are ranked by it. ``left_out``: what was not taken, as audit lines.
@@ -107,24 +107,24 @@ def read_interactions(reading: InteractionsReading, raw: Path, project: Path, na
     ------
     DataError
         An id or an item's text is empty, a time or rating cannot be read, an item is not in the file of items, an item's
-        id repeats, a split is empty, too few users are left, or a file is missing, damaged or not what the reading says.
+        id repeats, a split is empty, too few users are left, or a file is missing, damaged or not what the source says.
 
     References
     ----------
     .. [1] Seidman (1983), Network structure and minimum degree.
     """
-    with BadRows.of(reading) as bad:
-        found, texts, left_out = READERS[reading.reader].read_examples(reading, raw, project, bad)
+    with BadRows.of(source) as bad:
+        found, texts, left_out = READERS[source.reader].read_examples(source, raw, project, bad)
     log = _without_repetitions(found, left_out)
-    split = _cut_in_time(log, reading) if reading.split == "time" else _last_left_out(log)
-    _require_splits(split, name, reading)
-    users, items = _core(log, split < SPLITS.index("test"), reading.core)
+    split = _cut_in_time(log, source) if source.split == "time" else _last_left_out(log)
+    _require_splits(split, name, source)
+    users, items = _core(log, split < SPLITS.index("test"), source.core)
     stays = users[log.users]
     left_out.add(
         "users_below_core",
         len(users) - int(users.sum()),
         len(users),
-        f"users with fewer than {reading.core} interactions before the test with items that have as many: left out",
+        f"users with fewer than {source.core} interactions before the test with items that have as many: left out",
         (log.user_ids[user] for user in np.flatnonzero(~users)),
     )
     log, split = log.take(stays), split[stays]
@@ -133,10 +133,10 @@ def read_interactions(reading: InteractionsReading, raw: Path, project: Path, na
         "interactions_below_core",
         int(cold.sum()),
         int((split < SPLITS.index("test")).sum()),
-        f"interactions before the test with items that have fewer than {reading.core}: known, but not learnt from",
+        f"interactions before the test with items that have fewer than {source.core}: known, but not learnt from",
     )
-    _require_splits(split, name, reading)
-    _require_users(log, split, items, name, reading)
+    _require_splits(split, name, source)
+    _require_users(log, split, items, name, source)
     learnt = log.items[(split < SPLITS.index("test")) & items[log.items]]
     return {
         "interactions": _interactions_table(log, split),
@@ -166,11 +166,11 @@ def _last_left_out(log: InteractionLog) -> np.ndarray:
     return split
 
 
-def _cut_in_time(log: InteractionLog, reading: InteractionsReading) -> np.ndarray:
+def _cut_in_time(log: InteractionLog, source: InteractionsSource) -> np.ndarray:
     """The same by two points in time; what happens at such a point lies after it."""
     ordered = np.sort(log.times)
-    tested = ordered[int(len(ordered) * (1 - reading.test_share))]
-    validates = ordered[int(len(ordered) * (1 - reading.test_share - reading.validation_share))]
+    tested = ordered[int(len(ordered) * (1 - source.test_share))]
+    validates = ordered[int(len(ordered) * (1 - source.test_share - source.validation_share))]
     split: np.ndarray = (log.times >= validates).astype(np.int64) + (log.times >= tested)
     return split
 
@@ -187,26 +187,24 @@ def _core(log: InteractionLog, visible: np.ndarray, core: int) -> tuple[np.ndarr
         kept = staying
 
 
-def _require_splits(split: np.ndarray, name: str, reading: InteractionsReading) -> None:
+def _require_splits(split: np.ndarray, name: str, source: InteractionsSource) -> None:
     for number, part in enumerate(SPLITS):
         if not (split == number).any():
             raise DataError(
                 name,
                 f"the split '{part}' is empty",
-                f"'split: {reading.split}' with 'core: {reading.core}' leaves nothing there: give more interactions, "
+                f"'split: {source.split}' with 'core: {source.core}' leaves nothing there: give more interactions, "
                 "lower 'core', or change 'test_share' and 'validation_share'",
             )
 
 
-def _require_users(
-    log: InteractionLog, split: np.ndarray, warm: np.ndarray, name: str, reading: InteractionsReading
-) -> None:
+def _require_users(log: InteractionLog, split: np.ndarray, warm: np.ndarray, name: str, source: InteractionsSource) -> None:
     for part, what in ((SPLITS.index("validation"), "tuned on"), (SPLITS.index("test"), "tested")):
         with_history = np.intersect1d(log.users[split == part], log.users[(split < part) & warm[log.items]])
         if len(with_history) < FEWEST_USERS:
             raise DataError(
                 name,
-                f"{len(with_history)} users with a history are {what} ('split: {reading.split}', 'core: {reading.core}')",
+                f"{len(with_history)} users with a history are {what} ('split: {source.split}', 'core: {source.core}')",
                 f"{FEWEST_USERS} are the fewest; give more interactions, lower 'core', or change the split or its shares",
             )
 

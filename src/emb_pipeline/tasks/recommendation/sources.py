@@ -7,11 +7,11 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from emb_pipeline.readers.options import Columns, LenientReading, PlacedReading, TableFormat
+from emb_pipeline.readers.options import Columns, LenientSource, PlacedSource, TableFormat
 from emb_pipeline.readers.registry import TABLE_FORMATS, Reader, by_name
 
 
-class InteractionsReading(LenientReading, PlacedReading):
+class InteractionsSource(LenientSource, PlacedSource):
     """Recommendation: who took what and when (csv, tsv, jsonl, parquet by suffix), and a file of the items' texts."""
 
     reader: Literal["interactions"] = "interactions"
@@ -41,7 +41,7 @@ class InteractionsReading(LenientReading, PlacedReading):
     items: str | None = Field(
         default=None,
         min_length=1,
-        description="file of the items: a glob inside the source or package, or a path relative to the project",
+        description="file of the items: a glob inside the download or package, or a path relative to the project",
     )
     item_id: str | None = Field(default=None, description="column with the item's id in that file; the same as 'item'")
     text: Columns = Field(
@@ -74,14 +74,14 @@ class InteractionsReading(LenientReading, PlacedReading):
 
     def find_files(self, raw: Path, project: Path) -> list[Path]:
         """Find the files of the interactions and of the items."""
-        items = PlacedReading(path=self.items).find_files(raw, project) if self.items and self.path else []
+        items = PlacedSource(path=self.items).find_files(raw, project) if self.items and self.path else []
         return [*super().find_files(raw, project), *items]
 
     def _globs(self) -> tuple[str | None, ...]:
         return (self.files, self.items) if self.items and not self.path else (self.files,)
 
     @model_validator(mode="after")
-    def _rating_has_a_line(self) -> InteractionsReading:
+    def _rating_has_a_line(self) -> InteractionsSource:
         if bool(self.rating) != (self.min_rating is not None):
             raise ValueError("'rating' (a column) and 'min_rating' (from where on a rating counts) go together")
         if self.split == "leave_random" and "timestamp" in self.model_fields_set:
@@ -98,7 +98,7 @@ class InteractionsReading(LenientReading, PlacedReading):
 READERS = by_name(
     Reader(
         "interactions",
-        InteractionsReading,
+        InteractionsSource,
         examples="tasks.recommendation.interactions:read_interactions",
         first_rows="tasks.recommendation.interactions:check_interactions",
         reads=TABLE_FORMATS,

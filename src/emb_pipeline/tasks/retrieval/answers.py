@@ -11,10 +11,10 @@ from typing import Any
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.docstrings import packages as docstrings
-from emb_pipeline.readers.docstrings.options import DocstringRetrievalReading
+from emb_pipeline.readers.docstrings.options import DocstringRetrievalSource
 from emb_pipeline.readers.files import named_files
-from emb_pipeline.readers.formats.liveqa import LiveqaReading, liveqa_judgments
-from emb_pipeline.readers.formats.medquad import MedquadReading, medquad_pairs
+from emb_pipeline.readers.formats.liveqa import LiveqaSource, liveqa_judgments
+from emb_pipeline.readers.formats.medquad import MedquadSource, medquad_pairs
 from emb_pipeline.readers.formats.squad import squad_questions
 from emb_pipeline.tasks.retrieval.collection import (
     RetrievalTables,
@@ -26,52 +26,52 @@ from emb_pipeline.tasks.retrieval.collection import (
     texts_table,
     words_of,
 )
-from emb_pipeline.tasks.retrieval.sources import OwnPassage, SquadReading
+from emb_pipeline.tasks.retrieval.sources import OwnPassage, SquadSource
 from emb_pipeline.text.hashing import text_hash
 
 
-def read_medquad(reading: MedquadReading, raw: Path, project: Path, bad: BadRows) -> RetrievalTables:
+def read_medquad(source: MedquadSource, raw: Path, project: Path, bad: BadRows) -> RetrievalTables:
     """Read the questions of MedQuAD and their answers."""
-    return tables_of_answers(chain.from_iterable(map(medquad_pairs, named_files(reading, raw, project))), reading)
+    return tables_of_answers(chain.from_iterable(map(medquad_pairs, named_files(source, raw, project))), source)
 
 
-def read_squad(reading: SquadReading, raw: Path, project: Path, bad: BadRows) -> RetrievalTables:
+def read_squad(source: SquadSource, raw: Path, project: Path, bad: BadRows) -> RetrievalTables:
     """Read the questions of SQuAD and the paragraphs that answer them."""
-    return tables_of_answers(_squad_pairs(reading, raw, project), reading)
+    return tables_of_answers(_squad_pairs(source, raw, project), source)
 
 
-def check_squad(reading: SquadReading, raw: Path, project: Path, bad: BadRows) -> None:
+def check_squad(source: SquadSource, raw: Path, project: Path, bad: BadRows) -> None:
     """Check the first questions of every file."""
-    for _ in _squad_pairs(reading, raw, project):
+    for _ in _squad_pairs(source, raw, project):
         pass
 
 
-def read_liveqa(reading: LiveqaReading, raw: Path, project: Path, bad: BadRows) -> RetrievalTables:
+def read_liveqa(source: LiveqaSource, raw: Path, project: Path, bad: BadRows) -> RetrievalTables:
     """Read the questions of LiveQA and their judged answers."""
-    found = liveqa_judgments(reading, raw, project)
+    found = liveqa_judgments(source, raw, project)
     return RetrievalTables(queries_table(found.questions, ()), passages_table(found.answers), qrels_table(found.grades))
 
 
-def read_docstrings(reading: DocstringRetrievalReading, raw: Path, project: Path, bad: BadRows) -> RetrievalTables:
+def read_docstrings(source: DocstringRetrievalSource, raw: Path, project: Path, bad: BadRows) -> RetrievalTables:
     """Read summaries of docstrings as queries, their bodies as passages."""
-    table = docstrings.docstring_table(reading.packages, raw / docstrings.CACHE)
+    table = docstrings.docstring_table(source.packages, raw / docstrings.CACHE)
     return RetrievalTables(
         *docstrings.summary_retrieval(
             table,
-            max_queries=reading.max_queries,
-            training_queries=reading.training_queries,
-            max_passages=reading.max_passages,
-            min_tokens=reading.min_tokens,
-            min_body_tokens=reading.min_body_tokens,
-            test_share=reading.test_share,
+            max_queries=source.max_queries,
+            training_queries=source.training_queries,
+            max_passages=source.max_passages,
+            min_tokens=source.min_tokens,
+            min_body_tokens=source.min_body_tokens,
+            test_share=source.test_share,
         )
     )
 
 
-def _squad_pairs(reading: SquadReading, raw: Path, project: Path) -> Iterator[tuple[str, str, str, str]]:
+def _squad_pairs(source: SquadSource, raw: Path, project: Path) -> Iterator[tuple[str, str, str, str]]:
     """Stream place, id, question and paragraph."""
-    for file in named_files(reading, raw, project):
-        for question in squad_questions(file, reading.encoding):
+    for file in named_files(source, raw, project):
+        for question in squad_questions(file, source.encoding):
             yield question.place, question.question_id, question.question, question.context
 
 
@@ -133,7 +133,7 @@ def _one_of(known: dict[str, tuple[str, str]], new_id: str, text: str) -> str:
     return known.setdefault(words_of(text), (new_id, text))[0]
 
 
-def tables_of_answers(pairs: Iterable[tuple[Any, ...]], reading: Any) -> RetrievalTables:
+def tables_of_answers(pairs: Iterable[tuple[Any, ...]], source: Any) -> RetrievalTables:
     """Build tables of place, id, query and passage of pairs: a query that repeats has all its passages as answers.
 
     No passage of a query that is evaluated is among those of training queries.
@@ -143,12 +143,12 @@ def tables_of_answers(pairs: Iterable[tuple[Any, ...]], reading: Any) -> Retriev
         found.add(*pair)
     if not found.grades:
         raise DataError(
-            reading.origin, "there is no pair of query and passage", "check the file, and which columns are named"
+            source.origin, "there is no pair of query and passage", "check the file, and which columns are named"
         )
     by_hash = found.queries_by_hash()
-    n_tested = len(by_hash) if reading.max_queries is None else reading.max_queries
+    n_tested = len(by_hash) if source.max_queries is None else source.max_queries
     tested = set(by_hash[:n_tested])
     answers = {passage_id for query_id, passage_id in found.grades if query_id in tested}
     on_answers = {query_id for query_id, passage_id in found.grades if passage_id in answers}
     others = [query_id for query_id in by_hash[n_tested:] if query_id not in on_answers]
-    return found.tables(tested, set(others[: reading.training_queries]), getattr(reading, "exclude_self", None))
+    return found.tables(tested, set(others[: source.training_queries]), getattr(source, "exclude_self", None))

@@ -192,7 +192,7 @@ def require_evaluable(tables: RetrievalTables, place: str) -> None:
         No query, no passage, no relevant judgment, or too few queries to resample (`require_units`).
     """
     if not tables.queries.num_rows or not tables.passages.num_rows:
-        raise DataError(place, "there is no query or no passage", "check the files and columns of the task's reading")
+        raise DataError(place, "there is no query or no passage", "check the files and columns of the task's source")
     relevant = relevant_passages(tables)
     if not relevant:
         raise DataError(place, "no judgment calls a passage relevant", "qrels need a row with a relevance above 0")

@@ -25,7 +25,7 @@ class RetrievalTables:
     ----------
     queries : pa.Table
         query_id, text, split: ``test`` for those that are evaluated, ``train`` for those that may be learnt from; and
-        group, where the reading names a column for it.
+        group, where the source names a column for it.
     passages : pa.Table
         passage_id, text.
     qrels : pa.Table

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows, take_or_raise
 from emb_pipeline.readers.files import NamedFile, lines, per_file
-from emb_pipeline.readers.options import TabularReading
+from emb_pipeline.readers.options import TabularSource
 from emb_pipeline.readers.tables import column_names, rows
 from emb_pipeline.readers.values import identifier, require_group
 
@@ -30,16 +30,16 @@ class Judgment(NamedTuple):
 
 
 def grade_column(
-    file: NamedFile, table: TabularReading, named: GradeColumn, ids: Collection[str], *, any_other: bool
+    file: NamedFile, table: TabularSource, named: GradeColumn, ids: Collection[str], *, any_other: bool
 ) -> str | None:
     """Find the column with the grades; None where every row is relevant.
 
     Parameters
     ----------
-    file, table : NamedFile, TabularReading
+    file, table : NamedFile, TabularSource
         The judgments, and how they are read.
     named : str, False or None
-        What the task's reading says.
+        What the task's source says.
     ids : collection of str
         The columns that are known.
     any_other : bool
@@ -68,7 +68,7 @@ def grade_column(
 
 
 def table_judgments(
-    file: NamedFile, table: TabularReading, query_id: str, passage_id: str, relevance: str | None, bad: BadRows | None = None
+    file: NamedFile, table: TabularSource, query_id: str, passage_id: str, relevance: str | None, bad: BadRows | None = None
 ) -> Iterator[Judgment]:
     """Stream the judgments of a table; without a column of grades each is 1."""
     wanted = (query_id, passage_id, *((relevance,) if relevance else ()))
@@ -126,7 +126,7 @@ def grade_of(value: str, place: str, column: str) -> float:
 
 
 def groups_of_queries(
-    files: Iterable[NamedFile], id_column: str, group: str, read_as: Callable[[NamedFile], TabularReading], bad: BadRows
+    files: Iterable[NamedFile], id_column: str, group: str, read_as: Callable[[NamedFile], TabularSource], bad: BadRows
 ) -> dict[str, str]:
     """Read the group of each query from files of queries."""
     found: dict[str, str] = {}

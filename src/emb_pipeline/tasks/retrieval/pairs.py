@@ -14,40 +14,40 @@ from emb_pipeline.readers.values import require_group
 from emb_pipeline.tasks.retrieval.answers import PairsByWords, tables_of_answers
 from emb_pipeline.tasks.retrieval.collection import RetrievalTables
 from emb_pipeline.tasks.retrieval.judgments import grade_column, grade_of
-from emb_pipeline.tasks.retrieval.sources import PairsReading
+from emb_pipeline.tasks.retrieval.sources import PairsSource
 
 _Judged: TypeAlias = tuple[str, str, str, str, float, str, str | None]
 """Place, id, query, passage, grade, split and group of a pair."""
 
 
-def read_pairs(reading: PairsReading, raw: Path, project: Path, bad: BadRows) -> RetrievalTables:
+def read_pairs(source: PairsSource, raw: Path, project: Path, bad: BadRows) -> RetrievalTables:
     """Read queries and passages from pairs, with grades or without."""
-    judged = list(_pairs(reading, raw, project, bad))
+    judged = list(_pairs(source, raw, project, bad))
     bad.raise_all()
-    if reading.relevance or reading.splits is not None:
-        return _judged_queries(reading, judged)
-    return tables_of_answers(judged, reading)
+    if source.relevance or source.splits is not None:
+        return _judged_queries(source, judged)
+    return tables_of_answers(judged, source)
 
 
-def check_pairs(reading: PairsReading, raw: Path, project: Path, bad: BadRows) -> None:
+def check_pairs(source: PairsSource, raw: Path, project: Path, bad: BadRows) -> None:
     """Check the first rows."""
-    for _ in _pairs(reading, raw, project, bad):
+    for _ in _pairs(source, raw, project, bad):
         pass
 
 
-def _pairs(reading: PairsReading, raw: Path, project: Path, bad: BadRows) -> Iterator[_Judged]:
+def _pairs(source: PairsSource, raw: Path, project: Path, bad: BadRows) -> Iterator[_Judged]:
     """Stream place, id, query, passage, grade, split and group of each pair that can be used."""
     # Test comes before train: a query of both is evaluated, and not trained on.
-    groups = [("test", reading.files)] if reading.splits is None else sorted(reading.splits.items())
-    ids = (reading.query, reading.passage)
+    groups = [("test", source.files)] if source.splits is None else sorted(source.splits.items())
+    ids = (source.query, source.passage)
     for split, glob in groups:
-        for file in named_files(reading, raw, project, glob=glob):
-            table = table_of(file, reading)
-            graded = grade_column(file, table, reading.relevance, ids, any_other=False)
+        for file in named_files(source, raw, project, glob=glob):
+            table = table_of(file, source)
+            graded = grade_column(file, table, source.relevance, ids, any_other=False)
             for number, (query, passage, *given) in rows(
                 file,
                 table,
-                (*ids, *([graded] if graded else []), *([reading.group] if reading.group else [])),
+                (*ids, *([graded] if graded else []), *([source.group] if source.group else [])),
                 bad,
                 texts_in=ids,
             ):
@@ -60,26 +60,26 @@ def _pairs(reading: PairsReading, raw: Path, project: Path, bad: BadRows) -> Ite
                         if not text.strip():
                             raise DataError(place, f"the {kind} is empty", "fill it in or drop the row")
                     grade = grade_of(given[0], place, str(graded)) if graded else 1.0
-                    group = require_group(given[-1], place) if reading.group else None
+                    group = require_group(given[-1], place) if source.group else None
                 except DataError as error:
                     bad.take(error)
                     continue
                 yield place, f"{file.name}:{number}", query, passage, grade, split, group
 
 
-def _judged_queries(reading: PairsReading, pairs: Iterable[_Judged]) -> RetrievalTables:
+def _judged_queries(source: PairsSource, pairs: Iterable[_Judged]) -> RetrievalTables:
     """Pairs with grades or splits as tables."""
     found = PairsByWords()
     for pair in pairs:
         found.add(*pair)
     relevant = {query_id for (query_id, _), grade in found.grades.items() if grade > 0}
     irrelevant = {query_id for (query_id, _), grade in found.grades.items() if grade <= 0}
-    kept = relevant & irrelevant if reading.only_mixed else relevant
+    kept = relevant & irrelevant if source.only_mixed else relevant
     by_hash = [query_id for query_id in found.queries_by_hash() if query_id in kept]
-    tested = [query_id for query_id in by_hash if found.split_of[query_id] == "test"][: reading.max_queries]
+    tested = [query_id for query_id in by_hash if found.split_of[query_id] == "test"][: source.max_queries]
     if not tested:
         raise DataError(
-            reading.origin, "no query of the test part has a relevant passage", "check files, columns and 'only_mixed'"
+            source.origin, "no query of the test part has a relevant passage", "check files, columns and 'only_mixed'"
         )
     training = {query_id for query_id in by_hash if found.split_of[query_id] != "test"}
-    return found.tables(tested, training, reading.exclude_self)
+    return found.tables(tested, training, source.exclude_self)

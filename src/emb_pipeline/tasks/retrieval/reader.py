@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pyarrow as pa
 
 from emb_pipeline.readers.bad_rows import BadRows
-from emb_pipeline.readers.registry import reading_of
-from emb_pipeline.tasks.reading import ExamplesReader, Tables, left_out_table, tokenizer_of, with_left_out
+from emb_pipeline.readers.registry import build_source_type
+from emb_pipeline.tasks.examples_reader import ExamplesReader, Tables, left_out_table, tokenizer_of, with_left_out
 from emb_pipeline.tasks.retrieval.audit import audit_retrieval, require_evaluable
 from emb_pipeline.tasks.retrieval.collection import RetrievalTables
 from emb_pipeline.tasks.retrieval.sources import READERS
@@ -17,9 +17,9 @@ from emb_pipeline.text.seen import SEEN, seen_queries
 from emb_pipeline.text.texts import tokenize_tables
 
 if TYPE_CHECKING:
-    RetrievalReading: TypeAlias = Any
+    RetrievalSource: TypeAlias = Any
 else:
-    RetrievalReading = reading_of(READERS.values())
+    RetrievalSource = build_source_type(READERS.values())
 """Anything that queries, passages and judgments can be read from."""
 
 EXCLUDED = "excluded"
@@ -29,22 +29,22 @@ EXCLUDED = "excluded"
 class RetrievalReader(ExamplesReader):
     """Queries, passages and judgments: tables ``queries``, ``passages`` and ``qrels``."""
 
-    readings = RetrievalReading
+    source_type = RetrievalSource
 
-    def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
+    def read(self, source: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
         """Queries and passages; something is relevant to some query."""
-        bad = BadRows.of(reading)
-        found = read_retrieval(reading, raw, project, bad)
+        bad = BadRows.of(source)
+        found = read_retrieval(source, raw, project, bad)
         require_evaluable(found.evaluated(), name)
         tables = {"queries": found.queries, "passages": found.passages, "qrels": found.qrels}
         if found.excluded is not None:
             tables[EXCLUDED] = found.excluded
-        tables = tokenize_tables(tables, tokenizer_of(reading))
+        tables = tokenize_tables(tables, tokenizer_of(source))
         return {**tables, SEEN: seen_queries(tables)} | left_out_table(bad, found.qrels)
 
-    def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
+    def check_first_rows(self, source: Any, raw: Path, project: Path) -> None:
         """Check queries, passages and judgments."""
-        check_first_rows(reading, raw, project)
+        check_first_rows(source, raw, project)
 
     def audit(self, tables: Tables) -> pa.Table:
         """Duplicates and missing judgments."""
@@ -55,10 +55,10 @@ class RetrievalReader(ExamplesReader):
         """The queries that are evaluated; passages are the collection that is searched."""
         return list(_evaluated(tables).queries["text"].to_pylist())
 
-    def has_training_examples(self, reading: Any) -> bool:
+    def has_training_examples(self, source: Any) -> bool:
         """Training queries are asked for by number, marked in a column, or in files of their own."""
-        in_files = set(getattr(reading, "splits", None) or ()) - {"test"} or getattr(reading, "training", None)
-        return bool(getattr(reading, "training_queries", 0) or getattr(reading, "split", None) or in_files)
+        in_files = set(getattr(source, "splits", None) or ()) - {"test"} or getattr(source, "training", None)
+        return bool(getattr(source, "training_queries", 0) or getattr(source, "split", None) or in_files)
 
     @staticmethod
     def _has_training_queries(tables: Tables) -> bool:
@@ -66,17 +66,17 @@ class RetrievalReader(ExamplesReader):
         return "split" in queries.column_names and bool(set(queries["split"].to_pylist()) - {None, "test"})
 
 
-def read_retrieval(reading: RetrievalReading, raw: Path, project: Path, bad: BadRows | None = None) -> RetrievalTables:
+def read_retrieval(source: RetrievalSource, raw: Path, project: Path, bad: BadRows | None = None) -> RetrievalTables:
     """Read queries, passages and the judgments between them.
 
     Parameters
     ----------
-    reading : RetrievalReading
+    source : RetrievalSource
         Where they are.
     raw, project : Path
         Folder that public sources are fetched to, and the one that paths are relative to.
     bad : BadRows, optional
-        Counts the rows that are left out; by default as the reading says.
+        Counts the rows that are left out; by default as the source says.
 
     Returns
     -------
@@ -86,14 +86,14 @@ def read_retrieval(reading: RetrievalReading, raw: Path, project: Path, bad: Bad
     ------
     DataError
         A text is empty, an id repeats, a judgment names an unknown query or passage, there is nothing to retrieve, or a
-        file is missing, damaged or not what the reading says.
+        file is missing, damaged or not what the source says.
     """
-    with bad or BadRows.of(reading) as bad:
-        found: RetrievalTables = READERS[reading.reader].read_examples(reading, raw, project, bad)
+    with bad or BadRows.of(source) as bad:
+        found: RetrievalTables = READERS[source.reader].read_examples(source, raw, project, bad)
     return found
 
 
-def check_first_rows(reading: RetrievalReading, raw: Path, project: Path) -> None:
+def check_first_rows(source: RetrievalSource, raw: Path, project: Path) -> None:
     """Check the first rows of every file that is there, one by one; see `emb_pipeline.readers.files.first_rows`.
 
     Raises
@@ -101,8 +101,8 @@ def check_first_rows(reading: RetrievalReading, raw: Path, project: Path) -> Non
     DataError
         As for `read_retrieval`, except for what only the whole can tell.
     """
-    with BadRows.of(reading) as bad:
-        READERS[reading.reader].check_first_rows(reading, raw, project, bad)
+    with BadRows.of(source) as bad:
+        READERS[source.reader].check_first_rows(source, raw, project, bad)
 
 
 def _evaluated(tables: Tables) -> RetrievalTables:

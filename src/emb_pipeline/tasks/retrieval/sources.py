@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from emb_pipeline.readers.docstrings.options import DocstringRetrievalReading
-from emb_pipeline.readers.formats.liveqa import LiveqaReading
-from emb_pipeline.readers.formats.medquad import MedquadReading
-from emb_pipeline.readers.options import Columns, LenientReading, PlacedReading, SplitName, TableFormat
+from emb_pipeline.readers.docstrings.options import DocstringRetrievalSource
+from emb_pipeline.readers.formats.liveqa import LiveqaSource
+from emb_pipeline.readers.formats.medquad import MedquadSource
+from emb_pipeline.readers.options import Columns, LenientSource, PlacedSource, SplitName, TableFormat
 from emb_pipeline.readers.registry import TABLE_FORMATS, Reader, by_name
 from emb_pipeline.text.tokenizer import TOKENIZER, Tokenizer
 
@@ -19,7 +19,7 @@ GROUP_OF_QUERIES = (
 )
 
 
-class TablesReading(LenientReading):
+class TablesSource(LenientSource):
     """Retrieval from files of your own: queries, passages and judgments (csv, tsv, jsonl, parquet by suffix)."""
 
     reader: Literal["tables"] = "tables"
@@ -64,7 +64,7 @@ class TablesReading(LenientReading):
         return self.qrels
 
 
-class BeirReading(LenientReading, PlacedReading):
+class BeirSource(LenientSource, PlacedSource):
     """Retrieval from a folder of BEIR: corpus.jsonl, queries.jsonl and qrels/<split>.tsv, plain or packed."""
 
     reader: Literal["beir"] = "beir"
@@ -84,7 +84,7 @@ class BeirReading(LenientReading, PlacedReading):
     )
 
 
-class PairsReading(LenientReading, PlacedReading):
+class PairsSource(LenientSource, PlacedSource):
     """Retrieval from a file of pairs: a query and the passage that answers it (csv, tsv, jsonl, parquet by suffix)."""
 
     reader: Literal["pairs"] = "pairs"
@@ -125,7 +125,7 @@ class PairsReading(LenientReading, PlacedReading):
     )
 
 
-class SquadReading(PlacedReading):
+class SquadSource(PlacedSource):
     """Retrieval: the paragraph that answers a question, from SQuAD's JSON (1.1, or 2.0 without its impossible questions)."""
 
     reader: Literal["squad"] = "squad"
@@ -141,32 +141,32 @@ class SquadReading(PlacedReading):
 READERS = by_name(
     Reader(
         "tables",
-        TablesReading,
+        TablesSource,
         examples="tasks.retrieval.tables:read_tables",
         first_rows="tasks.retrieval.tables:check_tables",
         reads=TABLE_FORMATS,
     ),
     Reader(
         "beir",
-        BeirReading,
+        BeirSource,
         examples="tasks.retrieval.beir:read_beir",
         first_rows="tasks.retrieval.beir:check_beir",
         reads=("jsonl", "tsv"),
     ),
     Reader(
         "pairs",
-        PairsReading,
+        PairsSource,
         examples="tasks.retrieval.pairs:read_pairs",
         first_rows="tasks.retrieval.pairs:check_pairs",
         reads=TABLE_FORMATS,
     ),
-    Reader("medquad", MedquadReading, examples="tasks.retrieval.answers:read_medquad"),
+    Reader("medquad", MedquadSource, examples="tasks.retrieval.answers:read_medquad"),
     Reader(
         "squad",
-        SquadReading,
+        SquadSource,
         examples="tasks.retrieval.answers:read_squad",
         first_rows="tasks.retrieval.answers:check_squad",
     ),
-    Reader("liveqa", LiveqaReading, examples="tasks.retrieval.answers:read_liveqa"),
-    Reader("docstring_retrieval", DocstringRetrievalReading, examples="tasks.retrieval.answers:read_docstrings"),
+    Reader("liveqa", LiveqaSource, examples="tasks.retrieval.answers:read_liveqa"),
+    Reader("docstring_retrieval", DocstringRetrievalSource, examples="tasks.retrieval.answers:read_docstrings"),
 )

@@ -34,7 +34,7 @@ def fine_tune_retrieval(task: RetrievalTask, tunable: Tunable, options: Retrieva
     queries, passages = task.training_pairs()
     if len(queries) < 2:
         raise DataError(
-            task.name, "has no training queries", "give queries a split 'train', or set training_queries of its reading"
+            task.name, "has no training queries", "give queries a split 'train', or set training_queries of its source"
         )
     kept = tunable.learnable(task.name, np.arange(len(queries)), queries, passages)
     n_left_out = len(queries) - len(kept)

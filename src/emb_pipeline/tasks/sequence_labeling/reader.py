@@ -12,15 +12,15 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.docstrings import mentions
 from emb_pipeline.readers.docstrings import packages as docstrings
-from emb_pipeline.readers.docstrings.options import DocstringMentionsReading
+from emb_pipeline.readers.docstrings.options import DocstringMentionsSource
 from emb_pipeline.readers.files import NamedFile, named_files
-from emb_pipeline.readers.formats.iob import IobReading, iob_sentences
-from emb_pipeline.readers.registry import reading_of
+from emb_pipeline.readers.formats.iob import IobSource, iob_sentences
+from emb_pipeline.readers.registry import build_source_type
 from emb_pipeline.readers.splits import split_name
 from emb_pipeline.readers.tables import require_named_split, values_of_rows
 from emb_pipeline.readers.values import require_group
 from emb_pipeline.tasks.audit.units import require_units
-from emb_pipeline.tasks.reading import (
+from emb_pipeline.tasks.examples_reader import (
     ExamplesReader,
     Tables,
     left_out_table,
@@ -29,14 +29,14 @@ from emb_pipeline.tasks.reading import (
     with_left_out,
 )
 from emb_pipeline.tasks.sequence_labeling.audit import audit_sequence_labeling
-from emb_pipeline.tasks.sequence_labeling.sources import READERS, TaggedReading
+from emb_pipeline.tasks.sequence_labeling.sources import READERS, TaggedSource
 from emb_pipeline.text.seen import SEEN, seen_sentences
 from emb_pipeline.text.tagging import OUTSIDE, is_tag
 
 if TYPE_CHECKING:
-    SequenceLabellingReading: TypeAlias = Any
+    SequenceLabelingSource: TypeAlias = Any
 else:
-    SequenceLabellingReading = reading_of(READERS.values())
+    SequenceLabelingSource = build_source_type(READERS.values())
 """Anything that sentences with a tag for each token can be read from."""
 
 SENTENCES_SCHEMA = pa.schema(
@@ -51,34 +51,34 @@ SENTENCES_SCHEMA = pa.schema(
 """``text`` is the sentence as it stands in its source, so that it can be found in a corpus and kept out of it."""
 
 GROUP = pa.field("group", pa.string())
-"""A further column of sentences, where the reading names groups."""
+"""A further column of sentences, where the source names groups."""
 DOCUMENT = pa.field("document", pa.string())
-"""A further column of sentences, where files mark documents that the reading does not take for groups."""
+"""A further column of sentences, where files mark documents that the source does not take for groups."""
 _Sentence = tuple[str, int, list[str], list[str], str | None, str | None]
 """File, row, tokens, tags, split, and group or document."""
 _Tagged = tuple[int, list[str], list[str], str | None, str | None]
 """Row, tokens, tags, split, and group or document."""
 
 
-class SequenceLabellingReader(ExamplesReader):
+class SequenceLabelingReader(ExamplesReader):
     """Sentences with a tag for each token: table ``sentences``."""
 
-    readings = SequenceLabellingReading
+    source_type = SequenceLabelingSource
 
-    def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
+    def read(self, source: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
         """Tagged sentences; some can be learnt from, and some resampled."""
-        bad = BadRows.of(reading)
-        require_own_words(reading, name)
-        sentences = read_sequence_labelling(reading, raw, project, bad)
+        bad = BadRows.of(source)
+        require_own_words(source, name)
+        sentences = read_sequence_labelling(source, raw, project, bad)
         columns = zip(sentences["tokens"].to_pylist(), sentences["split"].to_pylist(), strict=True)
         tokens = [(tuple(words), split == "test") for words, split in columns]
         require_units([words for words, tested in tokens if tested], name, "test sentences")
         require_units([words for words, tested in tokens if not tested], name, "training sentences")
         return {"sentences": sentences, SEEN: seen_sentences({"sentences": sentences})} | left_out_table(bad, sentences)
 
-    def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
+    def check_first_rows(self, source: Any, raw: Path, project: Path) -> None:
         """Check tokens, tags and splits."""
-        check_first_rows(reading, raw, project)
+        check_first_rows(source, raw, project)
 
     def audit(self, tables: Tables) -> pa.Table:
         """Duplicates, leakage, contradictions, repaired tags, and how many entities are new in the test part."""
@@ -90,40 +90,40 @@ class SequenceLabellingReader(ExamplesReader):
 
 
 def read_sequence_labelling(
-    reading: SequenceLabellingReading, raw: Path, project: Path, bad: BadRows | None = None
+    source: SequenceLabelingSource, raw: Path, project: Path, bad: BadRows | None = None
 ) -> pa.Table:
     """Read sentences with a tag for each token, as their files have them (`emb_pipeline.text.tagging` makes IOB2 of them).
 
     Parameters
     ----------
-    reading : SequenceLabellingReading
+    source : SequenceLabelingSource
         Where the sentences and their splits are.
     raw : Path
         Folder that public sources are fetched to, on first use (``data/01_raw``).
     project : Path
         Folder that paths are relative to.
     bad : BadRows, optional
-        Counts the sentences that are left out; by default as the reading says.
+        Counts the sentences that are left out; by default as the source says.
 
     Returns
     -------
     pa.Table
         example_id, text, tokens (list of string), tags (list of string), split (train, validation, test); ``group`` where
-        the reading names groups, ``document`` where it does not and the files mark documents.
+        the source names groups, ``document`` where it does not and the files mark documents.
 
     Raises
     ------
     DataError
         A token or tag is empty, a tag is none of IOB, BIOES or BILOU, a sentence has more tokens than tags or fewer, no
         split is named, the training or test part is empty, there is no entity to learn, or a file is missing, damaged or
-        not what the reading says.
+        not what the source says.
     """
-    with bad or BadRows.of(reading) as bad:
-        found: pa.Table = READERS[reading.reader].read_examples(reading, raw, project, bad)
+    with bad or BadRows.of(source) as bad:
+        found: pa.Table = READERS[source.reader].read_examples(source, raw, project, bad)
     return found
 
 
-def check_first_rows(reading: SequenceLabellingReading, raw: Path, project: Path) -> None:
+def check_first_rows(source: SequenceLabelingSource, raw: Path, project: Path) -> None:
     """Check the first sentences of every file that is there; see `emb_pipeline.readers.files.first_rows`.
 
     Raises
@@ -131,54 +131,54 @@ def check_first_rows(reading: SequenceLabellingReading, raw: Path, project: Path
     DataError
         As for `read_sequence_labelling`, except for what only the whole can tell.
     """
-    with BadRows.of(reading) as bad:
-        READERS[reading.reader].check_first_rows(reading, raw, project, bad)
+    with BadRows.of(source) as bad:
+        READERS[source.reader].check_first_rows(source, raw, project, bad)
 
 
-def read_iob(reading: IobReading, raw: Path, project: Path, bad: BadRows) -> pa.Table:
+def read_iob(source: IobSource, raw: Path, project: Path, bad: BadRows) -> pa.Table:
     """Read the sentences of IOB files."""
-    return _sentences_table(_sentences(reading, raw, project, bad, _iob_sentences), reading, bad)
+    return _sentences_table(_sentences(source, raw, project, bad, _iob_sentences), source, bad)
 
 
-def check_iob(reading: IobReading, raw: Path, project: Path, bad: BadRows) -> None:
+def check_iob(source: IobSource, raw: Path, project: Path, bad: BadRows) -> None:
     """Check the first sentences."""
-    for _ in _sentences(reading, raw, project, bad, _iob_sentences):
+    for _ in _sentences(source, raw, project, bad, _iob_sentences):
         pass
 
 
-def read_tagged_rows(reading: TaggedReading, raw: Path, project: Path, bad: BadRows) -> pa.Table:
+def read_tagged_rows(source: TaggedSource, raw: Path, project: Path, bad: BadRows) -> pa.Table:
     """Read the sentences of rows with lists of tokens and tags."""
-    return _sentences_table(_sentences(reading, raw, project, bad, _row_sentences), reading, bad)
+    return _sentences_table(_sentences(source, raw, project, bad, _row_sentences), source, bad)
 
 
-def check_tagged_rows(reading: TaggedReading, raw: Path, project: Path, bad: BadRows) -> None:
+def check_tagged_rows(source: TaggedSource, raw: Path, project: Path, bad: BadRows) -> None:
     """Check the first rows."""
-    for _ in _sentences(reading, raw, project, bad, _row_sentences):
+    for _ in _sentences(source, raw, project, bad, _row_sentences):
         pass
 
 
-def read_docstrings(reading: DocstringMentionsReading, raw: Path, project: Path, bad: BadRows) -> pa.Table:
+def read_docstrings(source: DocstringMentionsSource, raw: Path, project: Path, bad: BadRows) -> pa.Table:
     """Read the sentences of docstrings that mark up what they mention."""
-    table = docstrings.docstring_table(reading.packages, raw / docstrings.CACHE)
-    found = mentions.mention_sentences(table, max_sentences=reading.max_sentences, test_share=reading.test_share)
+    table = docstrings.docstring_table(source.packages, raw / docstrings.CACHE)
+    found = mentions.mention_sentences(table, max_sentences=source.max_sentences, test_share=source.test_share)
     return found.cast(SENTENCES_SCHEMA)
 
 
-def _sentences_table(sentences: Iterable[_Sentence], reading: Any, bad: BadRows) -> pa.Table:
+def _sentences_table(sentences: Iterable[_Sentence], source: Any, bad: BadRows) -> pa.Table:
     rows = [
         (f"{name}:{row}", " ".join(tokens), tokens, tags, split, group)
         for name, row, tokens, tags, split, group in sentences
     ]
     bad.raise_all()
-    place = reading.origin
-    for split in ("train", "test", *(reading.splits or ())):
+    place = source.origin
+    for split in ("train", "test", *(source.splits or ())):
         if not any(row[4] == split for row in rows):
             raise DataError(place, f"the split '{split}' has no sentence", "correct 'splits' or the split column")
     if all(tag == OUTSIDE for row in rows if row[4] == "train" for tag in row[3]):
         raise DataError(place, "no token of the training part is in an entity", "check which column holds the tags")
     schema = SENTENCES_SCHEMA
     if any(row[5] is not None for row in rows):
-        schema = schema.append(DOCUMENT if reading.group is None else GROUP)
+        schema = schema.append(DOCUMENT if source.group is None else GROUP)
     columns = list(zip(*rows, strict=True))[: len(schema)]
     return pa.Table.from_arrays(
         [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)], schema=schema
@@ -186,55 +186,55 @@ def _sentences_table(sentences: Iterable[_Sentence], reading: Any, bad: BadRows)
 
 
 def _sentences(
-    reading: Any, raw: Path, project: Path, bad: BadRows, read: Callable[..., Iterator[_Tagged]]
+    source: Any, raw: Path, project: Path, bad: BadRows, read: Callable[..., Iterator[_Tagged]]
 ) -> Iterator[_Sentence]:
-    if reading.splits is None and getattr(reading, "split", None) is None:
+    if source.splits is None and getattr(source, "split", None) is None:
         raise DataError(
-            reading.origin,
+            source.origin,
             "no split is named",
             "say 'splits: {train: …, test: …}', a glob of files for each (or 'split: <column>')",
         )
-    groups = [(None, None)] if reading.splits is None else list(reading.splits.items())
+    groups = [(None, None)] if source.splits is None else list(source.splits.items())
     for split, glob in groups:
-        for file in named_files(reading, raw, project, glob=glob):
-            for row, tokens, tags, own_split, group in read(file, reading, bad):
+        for file in named_files(source, raw, project, glob=glob):
+            for row, tokens, tags, own_split, group in read(file, source, bad):
                 yield file.name, row, tokens, tags, split or own_split, group
 
 
-def _iob_sentences(file: NamedFile, reading: IobReading, bad: BadRows) -> Iterator[_Tagged]:
-    for start, tokens, tags, document in iob_sentences(file, reading, bad):
+def _iob_sentences(file: NamedFile, source: IobSource, bad: BadRows) -> Iterator[_Tagged]:
+    for start, tokens, tags, document in iob_sentences(file, source, bad):
         try:
             for row, tag in enumerate(tags, start):
                 _require_tag(tag, f"{file.name}, row {row}")
         except DataError as error:
             bad.take(error)
             continue
-        named = reading.group != "file" and (document or reading.group)
-        group = f"{file.name}:document {document}" if named else file.name if reading.group else None
+        named = source.group != "file" and (document or source.group)
+        group = f"{file.name}:document {document}" if named else file.name if source.group else None
         yield start, tokens, tags, None, group
 
 
-def _row_sentences(file: NamedFile, reading: TaggedReading, bad: BadRows) -> Iterator[_Tagged]:
-    require_named_split(file, reading)
-    further = [column for column in (reading.split, reading.group) if column]
-    wanted = (reading.tokens, reading.tags, *further)
-    for row, (tokens, tags, *given) in values_of_rows(file, reading, wanted, bad):
+def _row_sentences(file: NamedFile, source: TaggedSource, bad: BadRows) -> Iterator[_Tagged]:
+    require_named_split(file, source)
+    further = [column for column in (source.split, source.group) if column]
+    wanted = (source.tokens, source.tags, *further)
+    for row, (tokens, tags, *given) in values_of_rows(file, source, wanted, bad):
         place = f"{file.name}, row {row}"
         if bad.leaves_out_empty and not (tokens and tags):
             bad.leave_out_empty(place)
             continue
         try:
-            checked = _tagged_tokens(tokens, tags, reading, place)
-            part = split_name(str(given[0]), place) if reading.split else None
-            group = require_group(given[-1], place) if reading.group else None
+            checked = _tagged_tokens(tokens, tags, source, place)
+            part = split_name(str(given[0]), place) if source.split else None
+            group = require_group(given[-1], place) if source.group else None
         except DataError as error:
             bad.take(error)
             continue
         yield row, *checked, part, group
 
 
-def _tagged_tokens(tokens: object, tags: object, reading: TaggedReading, place: str) -> tuple[list[str], list[str]]:
-    for column, values in ((reading.tokens, tokens), (reading.tags, tags)):
+def _tagged_tokens(tokens: object, tags: object, source: TaggedSource, place: str) -> tuple[list[str], list[str]]:
+    for column, values in ((source.tokens, tokens), (source.tags, tags)):
         if isinstance(values, list) and values and all(isinstance(value, int) for value in values):
             raise DataError(
                 place, f"{column} is a list of numbers", "name what they stand for: 'label_names: [O, B-…, I-…]', from 0 on"

@@ -13,28 +13,28 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.docstrings import links
 from emb_pipeline.readers.docstrings import packages as docstrings
-from emb_pipeline.readers.docstrings.options import DocstringLinksReading
+from emb_pipeline.readers.docstrings.options import DocstringLinksSource
 from emb_pipeline.readers.files import named_files
-from emb_pipeline.readers.registry import reading_of
+from emb_pipeline.readers.registry import build_source_type
 from emb_pipeline.readers.tables import rows
 from emb_pipeline.readers.values import require_group
 from emb_pipeline.tasks.audit.units import require_units
-from emb_pipeline.tasks.reading import ExamplesReader, Tables, left_out_table, tokenizer_of, with_left_out
+from emb_pipeline.tasks.examples_reader import ExamplesReader, Tables, left_out_table, tokenizer_of, with_left_out
 from emb_pipeline.tasks.similarity.audit import audit_similarity
 from emb_pipeline.tasks.similarity.sources import READERS
 from emb_pipeline.text.texts import tokenize_tables
 
 if TYPE_CHECKING:
-    SimilarityReading: TypeAlias = Any
+    SimilaritySource: TypeAlias = Any
 else:
-    SimilarityReading = reading_of(READERS.values())
+    SimilaritySource = build_source_type(READERS.values())
 """Anything that pairs of texts with a score can be read from."""
 
 PAIRS_SCHEMA = pa.schema(
     [("pair_id", pa.string()), ("text_a", pa.string()), ("text_b", pa.string()), ("score", pa.float64())]
 )
 GROUP = pa.field("group", pa.string())
-"""A further column of pairs, where the reading names one."""
+"""A further column of pairs, where the source names one."""
 FEWEST_PAIRS = 10
 """Pairs below which a correlation says nothing."""
 
@@ -42,19 +42,19 @@ FEWEST_PAIRS = 10
 class SimilarityReader(ExamplesReader):
     """Scored pairs of texts: table ``pairs``."""
 
-    readings = SimilarityReading
+    source_type = SimilaritySource
 
-    def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
+    def read(self, source: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
         """Scored pairs."""
-        bad = BadRows.of(reading)
-        pairs = read_similarity(reading, raw, project, bad)
+        bad = BadRows.of(source)
+        pairs = read_similarity(source, raw, project, bad)
         sides = (pairs[column].to_pylist() for column in ("text_a", "text_b"))
         require_units([frozenset(texts) for texts in zip(*sides, strict=True)], name, "pairs")
-        return tokenize_tables({"pairs": pairs}, tokenizer_of(reading)) | left_out_table(bad, pairs)
+        return tokenize_tables({"pairs": pairs}, tokenizer_of(source)) | left_out_table(bad, pairs)
 
-    def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
+    def check_first_rows(self, source: Any, raw: Path, project: Path) -> None:
         """Check texts and scores."""
-        check_first_rows(reading, raw, project)
+        check_first_rows(source, raw, project)
 
     def audit(self, tables: Tables) -> pa.Table:
         """Duplicates and contradicting scores."""
@@ -65,35 +65,35 @@ class SimilarityReader(ExamplesReader):
         return [text for column in ("text_a", "text_b") for text in tables["pairs"][column].to_pylist()]
 
 
-def read_similarity(reading: SimilarityReading, raw: Path, project: Path, bad: BadRows | None = None) -> pa.Table:
+def read_similarity(source: SimilaritySource, raw: Path, project: Path, bad: BadRows | None = None) -> pa.Table:
     """Read pairs of texts with a score.
 
     Parameters
     ----------
-    reading : SimilarityReading
+    source : SimilaritySource
         Where they are.
     raw, project : Path
         Folder that public sources are fetched to, and the one that paths are relative to.
     bad : BadRows, optional
-        Counts the rows that are left out; by default as the reading says.
+        Counts the rows that are left out; by default as the source says.
 
     Returns
     -------
     pa.Table
-        pair_id, text_a, text_b: string, score: float64, and group, where the reading names a column for it.
+        pair_id, text_a, text_b: string, score: float64, and group, where the source names a column for it.
 
     Raises
     ------
     DataError
         A text is empty, a score is empty or no number, there are fewer than ten pairs or all scores are equal, or a file is
-        missing, damaged or not what the reading says.
+        missing, damaged or not what the source says.
     """
-    with bad or BadRows.of(reading) as bad:
-        found: pa.Table = READERS[reading.reader].read_examples(reading, raw, project, bad)
+    with bad or BadRows.of(source) as bad:
+        found: pa.Table = READERS[source.reader].read_examples(source, raw, project, bad)
     return found
 
 
-def check_first_rows(reading: SimilarityReading, raw: Path, project: Path) -> None:
+def check_first_rows(source: SimilaritySource, raw: Path, project: Path) -> None:
     """Check the first rows of every file that is there, one by one; see `emb_pipeline.readers.files.first_rows`.
 
     Raises
@@ -101,58 +101,58 @@ def check_first_rows(reading: SimilarityReading, raw: Path, project: Path) -> No
     DataError
         As for `read_similarity`, except for what only the whole can tell.
     """
-    with BadRows.of(reading) as bad:
-        READERS[reading.reader].check_first_rows(reading, raw, project, bad)
+    with BadRows.of(source) as bad:
+        READERS[source.reader].check_first_rows(source, raw, project, bad)
 
 
-def read_scored_rows(reading: Any, raw: Path, project: Path, bad: BadRows) -> pa.Table:
+def read_scored_rows(source: Any, raw: Path, project: Path, bad: BadRows) -> pa.Table:
     """Read the pairs of rows with two texts and a score."""
-    pairs = list(_pairs(reading, raw, project, bad))
+    pairs = list(_pairs(source, raw, project, bad))
     bad.raise_all()
     if len(pairs) < FEWEST_PAIRS:
-        raise DataError(reading.origin, f"has {len(pairs)} scored pairs", f"give at least {FEWEST_PAIRS}")
+        raise DataError(source.origin, f"has {len(pairs)} scored pairs", f"give at least {FEWEST_PAIRS}")
     if len({pair[3] for pair in pairs}) == 1:
-        raise DataError(reading.origin, f"gives every pair the score {pairs[0][3]:g}", "check which column is the score")
-    schema = PAIRS_SCHEMA.append(GROUP) if reading.group is not None else PAIRS_SCHEMA
+        raise DataError(source.origin, f"gives every pair the score {pairs[0][3]:g}", "check which column is the score")
+    schema = PAIRS_SCHEMA.append(GROUP) if source.group is not None else PAIRS_SCHEMA
     columns = list(zip(*pairs, strict=True))[: len(schema)]
     return pa.Table.from_arrays(
         [pa.array(column, kind.type) for column, kind in zip(columns, schema, strict=True)], schema=schema
     )
 
 
-def check_scored_rows(reading: Any, raw: Path, project: Path, bad: BadRows) -> None:
+def check_scored_rows(source: Any, raw: Path, project: Path, bad: BadRows) -> None:
     """Check the first rows."""
-    for _ in _pairs(reading, raw, project, bad):
+    for _ in _pairs(source, raw, project, bad):
         pass
 
 
-def read_linked_summaries(reading: DocstringLinksReading, raw: Path, project: Path, bad: BadRows) -> pa.Table:
+def read_linked_summaries(source: DocstringLinksSource, raw: Path, project: Path, bad: BadRows) -> pa.Table:
     """Read summaries of functions that name one another, and others."""
-    table = docstrings.docstring_table(reading.packages, raw / docstrings.CACHE)
-    return links.linked_summaries(table, max_links=reading.max_links, min_tokens=reading.min_tokens).cast(PAIRS_SCHEMA)
+    table = docstrings.docstring_table(source.packages, raw / docstrings.CACHE)
+    return links.linked_summaries(table, max_links=source.max_links, min_tokens=source.min_tokens).cast(PAIRS_SCHEMA)
 
 
-def _pairs(reading: Any, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str, str, float, str | None]]:
-    for file in named_files(reading, raw, project):
+def _pairs(source: Any, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str, str, float, str | None]]:
+    for file in named_files(source, raw, project):
         for number, (text_a, text_b, score, *group) in rows(
             file,
-            reading,
-            (reading.text_a, reading.text_b, reading.score, *([reading.group] if reading.group else [])),
+            source,
+            (source.text_a, source.text_b, source.score, *([source.group] if source.group else [])),
             bad,
-            texts_in=(reading.text_a, reading.text_b),
+            texts_in=(source.text_a, source.text_b),
         ):
             place = f"{file.name}, row {number}"
-            if reading.unscored == "leave_out" and not score.strip():
+            if source.unscored == "leave_out" and not score.strip():
                 bad.leave_out_empty(place)
                 continue
-            empty = [name for name, text in ((reading.text_a, text_a), (reading.text_b, text_b)) if not text.strip()]
+            empty = [name for name, text in ((source.text_a, text_a), (source.text_b, text_b)) if not text.strip()]
             if empty and bad.leaves_out_empty:
                 bad.leave_out_empty(place)
                 continue
             try:
                 if empty:
                     raise DataError(place, f"{empty[0]} is empty", "fill it in or drop the row, or say 'empty: leave_out'")
-                found = _score(score, place, reading.score)
+                found = _score(score, place, source.score)
                 named = require_group(group[0], place) if group else None
             except DataError as error:
                 bad.take(error)

@@ -6,61 +6,61 @@ from typing import Literal
 
 from pydantic import Field
 
-from emb_pipeline.readers.docstrings.options import DocstringLinksReading
-from emb_pipeline.readers.formats.delimited import CsvReading, TsvReading
-from emb_pipeline.readers.formats.json_lines import JsonlReading
-from emb_pipeline.readers.formats.parquet import ParquetReading
-from emb_pipeline.readers.options import Reading
+from emb_pipeline.readers.docstrings.options import DocstringLinksSource
+from emb_pipeline.readers.formats.delimited import CsvSource, TsvSource
+from emb_pipeline.readers.formats.json_lines import JsonlSource
+from emb_pipeline.readers.formats.parquet import ParquetSource
+from emb_pipeline.readers.options import Source
 from emb_pipeline.readers.registry import Reader, by_name
 
 
-class _ScoredPairs(Reading):
+class _ScoredPairs(Source):
     text_a: str = Field(default="text_a", description="column with one text of the pair")
     text_b: str = Field(default="text_b", description="column with the other")
     score: str = Field(default="score", description="column with the similarity that people gave")
     unscored: Literal["refuse", "leave_out"] = Field("refuse", description="what to do with a row whose score is empty")
 
 
-class ScoredCsvReading(_ScoredPairs, CsvReading):
+class ScoredCsvSource(_ScoredPairs, CsvSource):
     """Similarity: pairs of texts with a score, comma-separated."""
 
 
-class ScoredTsvReading(_ScoredPairs, TsvReading):
+class ScoredTsvSource(_ScoredPairs, TsvSource):
     """The same, tab-separated."""
 
 
-class ScoredJsonlReading(_ScoredPairs, JsonlReading):
+class ScoredJsonlSource(_ScoredPairs, JsonlSource):
     """The same, one JSON object per line."""
 
 
-class ScoredParquetReading(_ScoredPairs, ParquetReading):
+class ScoredParquetSource(_ScoredPairs, ParquetSource):
     """The same, Parquet files."""
 
 
 READERS = by_name(
     Reader(
         "csv",
-        ScoredCsvReading,
+        ScoredCsvSource,
         examples="tasks.similarity.reader:read_scored_rows",
         first_rows="tasks.similarity.reader:check_scored_rows",
     ),
     Reader(
         "tsv",
-        ScoredTsvReading,
+        ScoredTsvSource,
         examples="tasks.similarity.reader:read_scored_rows",
         first_rows="tasks.similarity.reader:check_scored_rows",
     ),
     Reader(
         "jsonl",
-        ScoredJsonlReading,
+        ScoredJsonlSource,
         examples="tasks.similarity.reader:read_scored_rows",
         first_rows="tasks.similarity.reader:check_scored_rows",
     ),
     Reader(
         "parquet",
-        ScoredParquetReading,
+        ScoredParquetSource,
         examples="tasks.similarity.reader:read_scored_rows",
         first_rows="tasks.similarity.reader:check_scored_rows",
     ),
-    Reader("docstring_links", DocstringLinksReading, examples="tasks.similarity.reader:read_linked_summaries"),
+    Reader("docstring_links", DocstringLinksSource, examples="tasks.similarity.reader:read_linked_summaries"),
 )

@@ -1,4 +1,4 @@
-"""The base of what reads, audits and holds out the examples of one kind of task, and what these classes share."""
+"""The base of the readers of examples, one for each kind of task, and what they share."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ LEFT_OUT = "left_out"
 
 
 class ExamplesReader:
-    """The reading, auditing and holding out of the examples of one kind of task: a subclass for each.
+    """Reader of the examples of one kind of task, which audits them, too, and says what is held out: a subclass for each.
 
     Attributes
     ----------
-    readings
-        The type that the task's ``reading:`` in YAML is validated with: a pydantic model, or several, told apart by
-        ``reader:`` (`emb_pipeline.readers.registry.reading_of` builds it of the lines of a registry).
+    source_type
+        The type that the task's ``source:`` in YAML is validated with: a pydantic model, or several, told apart by
+        ``reader:`` (`emb_pipeline.readers.registry.build_source_type` builds it of the lines of a registry).
     """
 
-    readings: Any
+    source_type: Any
 
-    def read(self, reading: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
+    def read(self, source: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
         """Read the tables of a task.
 
         Parameters
         ----------
-        reading : one of ``readings``
+        source : model that ``source_type`` validates
             Where the examples are.
         raw : Path
             Folder that public sources are fetched to.
@@ -52,7 +52,7 @@ class ExamplesReader:
         """
         raise NotImplementedError
 
-    def check_first_rows(self, reading: Any, raw: Path, project: Path) -> None:
+    def check_first_rows(self, source: Any, raw: Path, project: Path) -> None:
         """Check the first rows of every file that is there, before anything large is read.
 
         Called inside `emb_pipeline.readers.files.first_rows`, which stops the readers of files; what only the whole can tell
@@ -72,11 +72,11 @@ class ExamplesReader:
         """List the texts that the task is tested on: no corpus may hold their sentences."""
         raise NotImplementedError
 
-    def has_training_examples(self, reading: Any) -> bool:
+    def has_training_examples(self, source: Any) -> bool:
         """Say whether there will be examples that an embedding can be fine-tuned on."""
         return True
 
-    def needs(self, reading: Any) -> frozenset[str] | None:
+    def needs(self, source: Any) -> frozenset[str] | None:
         """Say what an embedding must give for examples that are read like this; None: whatever the kind of task says."""
         return None
 
@@ -92,21 +92,21 @@ def with_left_out(lines: pa.Table, tables: Tables) -> pa.Table:
     return pa.concat_tables([lines, tables[LEFT_OUT]]) if LEFT_OUT in tables else lines
 
 
-def tokenizer_of(reading: Any) -> Tokenizer:
-    """Find the tokenizer that a reading chooses."""
-    chosen: Tokenizer = getattr(reading, "tokenizer", "default")  # what is read from docstrings has no choice
+def tokenizer_of(source: Any) -> Tokenizer:
+    """Find the tokenizer that a source chooses."""
+    chosen: Tokenizer = getattr(source, "tokenizer", "default")  # what is read from docstrings has no choice
     return chosen
 
 
-def require_own_words(reading: Any, name: str) -> None:
+def require_own_words(source: Any, name: str) -> None:
     """Refuse a tokenizer for examples whose words are given.
 
     Raises
     ------
     DataError
-        The reading chooses one.
+        The source chooses one.
     """
-    if tokenizer_of(reading) != "default":
+    if tokenizer_of(source) != "default":
         raise DataError(name, "its words are those of the data, no tokenizer makes them", "leave 'tokenizer' out")
 
 

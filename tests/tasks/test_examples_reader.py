@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.registry import KINDS
-from emb_pipeline.tasks.retrieval.sources import PairsReading, TablesReading
+from emb_pipeline.tasks.retrieval.sources import PairsSource, TablesSource
 
 
 def examples(splits: list[str | None]) -> dict[str, pa.Table]:
@@ -49,15 +49,15 @@ def test_both_texts_of_a_pair_are_held_out() -> None:
     assert KINDS["similarity"].reader().held_out({"pairs": pairs}) == ["one", "other"]
 
 
-def test_retrieval_can_be_tuned_on_where_its_reading_names_training_queries() -> None:
+def test_retrieval_can_be_tuned_on_where_its_source_names_training_queries() -> None:
     reader = KINDS["retrieval"].reader()
-    assert not reader.has_training_examples(PairsReading(path="pairs.csv"))
-    assert reader.has_training_examples(PairsReading(path="pairs.csv", training_queries=10))
-    assert not reader.has_training_examples(PairsReading(path="pairs", splits={"test": "test.csv"}))
-    assert reader.has_training_examples(PairsReading(path="pairs", splits={"train": "train.csv", "test": "test.csv"}))
+    assert not reader.has_training_examples(PairsSource(path="pairs.csv"))
+    assert reader.has_training_examples(PairsSource(path="pairs.csv", training_queries=10))
+    assert not reader.has_training_examples(PairsSource(path="pairs", splits={"test": "test.csv"}))
+    assert reader.has_training_examples(PairsSource(path="pairs", splits={"train": "train.csv", "test": "test.csv"}))
     files = {"queries": "q.csv", "passages": "p.csv", "qrels": "r.csv"}
-    assert not reader.has_training_examples(TablesReading(**files))
-    assert reader.has_training_examples(TablesReading(**files, split="part"))
+    assert not reader.has_training_examples(TablesSource(**files))
+    assert reader.has_training_examples(TablesSource(**files, split="part"))
 
 
 def test_extractive_answering_holds_out_questions_and_contexts_that_are_not_trained_on() -> None:
@@ -153,7 +153,7 @@ ONE_TEST_UNIT = {
         {"reader": "interactions", "core": 2},
     ),
 }
-"""Kind, files and reading of tasks that nothing can be resampled of."""
+"""Kind, files and source of tasks that nothing can be resampled of."""
 
 
 @pytest.mark.parametrize("case", list(ONE_TEST_UNIT))
@@ -163,6 +163,6 @@ def test_a_task_that_nothing_can_be_resampled_of_is_refused_by_name(case: str, t
         (tmp_path / name).write_text(content)
     place: dict[str, Any] = {} if "queries" in options else {"path": str(tmp_path) if len(files) > 1 else next(iter(files))}
     reader = KINDS[kind].reader()
-    reading = TypeAdapter[Any](reader.readings).validate_python({**options, **place})
+    source = TypeAdapter[Any](reader.source_type).validate_python({**options, **place})
     with pytest.raises(DataError, match=r"^onetask: "):
-        reader.read(reading, tmp_path / "raw", tmp_path, "onetask")
+        reader.read(source, tmp_path / "raw", tmp_path, "onetask")
