@@ -16,7 +16,7 @@ from emb_pipeline.embeddings.options import EncoderOptions, SentenceTransformerO
 from emb_pipeline.experiment.model import EmbeddingSpec, TaskDefinition
 from emb_pipeline.pipelines.evaluate.nodes import cells_table, evaluate_encoder
 from emb_pipeline.reporting.sections.summary.coverage import cut_finding
-from emb_pipeline.statistics.leaderboard import COSTS
+from emb_pipeline.statistics.leaderboard import OF_CELL
 from emb_pipeline.tasks.cut_texts import measure_cut_texts
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.texts import tokenize_tables
@@ -75,7 +75,7 @@ def test_what_is_measured_reaches_the_table_of_cells(folder: EncoderFolder, tiny
     made = cells_table([record], None).to_pandas()
     assert set(made["cut_share"]) == {0.25}
     assert set(made["max_length"]) == {12}
-    assert {"cut_share", "max_length"} <= {*COSTS}
+    assert {"cut_share", "max_length"} <= {*OF_CELL}
 
 
 def test_a_cut_is_said_once_for_all_that_share_it() -> None:

@@ -11,17 +11,11 @@ import pandas as pd
 
 from emb_pipeline.reporting.sections.summary.deploy import best_name, excess_text, further_units_text, language_text
 from emb_pipeline.reporting.wording import code_markdown, distance_text, value_text
+from emb_pipeline.statistics.costs import COSTS
 from emb_pipeline.statistics.decision.standings import NOT_ABOVE_FLOOR, ONLY, SHOWN
 
 _NAMED = 5
-_COSTS = {
-    "bytes_per_item": "bytes per vector",
-    "bytes": "bytes of the model",
-    "train_seconds": "seconds to train",
-    "latency_ms_p50": "ms a request (median)",
-    "latency_ms_p95": "ms a request (95 %)",
-}
-
+_COSTS = ("bytes_per_item", "bytes", "train_seconds", "latency_ms_p50", "latency_ms_p95")
 _PROMPTS = ("query_prompt", "passage_prompt", "text_prompt")
 """Options that the card shows as the prompts in force."""
 
@@ -70,7 +64,7 @@ def embedding_card(facts: Mapping[str, Any], options: Mapping[str, Any], others:
             if math.isfinite(facts["bound"])
             else []
         ),
-        *(f"- {text}: {facts[cost]:,.4g}" for cost, text in _COSTS.items() if cost in facts),
+        *(f"- {COSTS[cost].with_unit}: {facts[cost]:,.4g}" for cost in _COSTS if cost in facts),
         "",
         "## How it was made",
         "",

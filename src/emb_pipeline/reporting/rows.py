@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from emb_pipeline.embeddings.registry import METHODS
+from emb_pipeline.statistics.costs import UNTIL_SCORED
 from emb_pipeline.tasks.registry import metric_named
 
 CONTROL = "control"
@@ -192,7 +193,7 @@ def costs(rows: pd.DataFrame) -> pd.Series:
 
     NaN where none is known.
     """
-    return rows[["train_seconds", "encode_seconds", "fit_seconds"]].astype(float).sum(axis=1, min_count=1)
+    return rows[[*UNTIL_SCORED]].astype(float).sum(axis=1, min_count=1)
 
 
 def contrasts(comparisons: pd.DataFrame, task: str, metric: str, level: float) -> dict[tuple[str, str], Contrast]:

@@ -16,6 +16,7 @@ import pyarrow as pa
 from emb_pipeline.diagnostics import tables as diagnostics
 from emb_pipeline.statistics import leaderboard as statistics
 from emb_pipeline.statistics.comparisons.any_difference import ANY_DIFFERENCE
+from emb_pipeline.statistics.costs import OF_TRAINING, WEIGHED
 from emb_pipeline.statistics.decision.decide import CANDIDATES, JOINT_CHOICE, RELAXATIONS
 from emb_pipeline.statistics.decision.sizes import SIZES
 from emb_pipeline.statistics.effects.across_tasks import ACROSS_TASKS
@@ -58,22 +59,6 @@ FAILURES: Schema = {
     "seed": _WHOLE,
     **dict.fromkeys(("task", "kind", "reason"), _TEXT),
 }
-COSTS: Schema = dict.fromkeys(
-    (
-        "bytes_per_item",
-        "bytes",
-        "peak_rss_bytes",
-        "train_seconds",
-        "encode_seconds",
-        "latency_ms_p50",
-        "latency_ms_p95",
-        "latency_ms_p99",
-        "processor_ms_p50",
-        "processor_ms_p95",
-        "price_per_million",
-    ),
-    _NUMBER,
-)
 SEED, SAMPLE, SAMPLES, OTHER_CORPUS = "seed", "sample", "samples", "corpus"
 OVERLAPS: Schema = {
     **dict.fromkeys(("first", "second"), _TEXT),
@@ -89,7 +74,7 @@ EMBEDDINGS: Schema = {
     "corpus_tokens": _NUMBER,
     "vocabulary": _NUMBER,
     "options": _TEXT,
-    **dict.fromkeys(("train_seconds", "peak_rss_bytes", "bytes", "final_loss"), _NUMBER),
+    **dict.fromkeys((*OF_TRAINING, "final_loss"), _NUMBER),
     **FACTS,
 }
 CORPORA: Schema = {
@@ -113,7 +98,7 @@ COLUMNS: Mapping[str, Schema] = {
     "neighbours": columns_of(diagnostics.NEIGHBOURS),
     "overlaps": OVERLAPS,
     "word_map": columns_of(diagnostics.PLACES),
-    "decision": {**CANDIDATES, **COSTS, "languages": _TEXT, **ORIGIN},
+    "decision": {**CANDIDATES, **dict.fromkeys(WEIGHED, _NUMBER), "languages": _TEXT, **ORIGIN},
     "relaxations": RELAXATIONS,
     "joint_choice": JOINT_CHOICE,
     "sizes": {**SIZES, **ORIGIN},

@@ -12,6 +12,7 @@ import pyarrow as pa
 from emb_pipeline.statistics.comparisons.claims import pair_tests
 from emb_pipeline.statistics.comparisons.letters import letters_of_comparisons
 from emb_pipeline.statistics.comparisons.pairs import paired_comparisons, sign_flip_tests
+from emb_pipeline.statistics.costs import UNTIL_SCORED
 from emb_pipeline.statistics.intervals.bootstrap import (
     bootstrap_macro_f1,
     bootstrap_means,
@@ -52,10 +53,8 @@ LEADERBOARD = {
     "cut_share": "float64",
     "max_length": "float64",
 }
-COSTS = (
-    "train_seconds",
-    "encode_seconds",
-    "fit_seconds",
+OF_CELL = (
+    *UNTIL_SCORED,
     "bytes_per_item",
     "mlflow_run_id",
     "tune_seconds",
@@ -187,7 +186,7 @@ def leaderboard(
                         "n": len(scores.groups),
                         "letters": letters.get(str(axes["family"])),
                         "primary": metric == primary_metrics[cell["kind"]],
-                        **{cost: cell.get(cost) for cost in COSTS},
+                        **{cost: cell.get(cost) for cost in OF_CELL},
                     }
                 )
         rows += _without_scores([row for row in rows if row["task"] == scores.task], cells, set(with_scores))

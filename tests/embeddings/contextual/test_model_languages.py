@@ -11,8 +11,9 @@ from emb_pipeline.embeddings.contextual.model_languages import languages_of
 from emb_pipeline.embeddings.contextual.sentence_transformer import load
 from emb_pipeline.embeddings.options import SentenceTransformerOptions
 from emb_pipeline.experiment.expand import expand_grid
-from emb_pipeline.pipelines.evaluate.nodes import COSTS, cells_table
+from emb_pipeline.pipelines.evaluate.nodes import cells_table
 from emb_pipeline.pipelines.facts import cells_of, pretrained_languages
+from emb_pipeline.statistics.costs import OF_EVALUATION
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_the_language_goes_from_the_model_to_whatever_is_made_from_it(tiny_trans
         "details": {},
     }
     record |= {"params": {"origin": "pretrained", "method": "sentence_transformer", "dim": 16, "tuned": False, "seed": 0}}
-    record |= {"metrics": {"ndcg@10": 0.5, **dict.fromkeys(COSTS, 1.0)}}
+    record |= {"metrics": {"ndcg@10": 0.5, **dict.fromkeys(OF_EVALUATION, 1.0)}}
     table = cells_table([record], training).to_pandas()
     derived = {**record, "embedding": "pretrained.static"}
     own = {**training, "tags": {"provenance": {}}}

@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,7 @@ from emb_pipeline.pipelines.report.gathering import item_scores_of, of_all_tasks
 from emb_pipeline.pipelines.report.nodes import ReportOptions
 from emb_pipeline.pipelines.stored import stored_encoder
 from emb_pipeline.provenance.environment import list_versions
+from emb_pipeline.statistics.costs import OF_REQUEST, WEIGHED, WeighedCost
 from emb_pipeline.statistics.decision.decide import (
     CANDIDATES,
     JOINT_CHOICE,
@@ -45,22 +46,6 @@ from emb_pipeline.tasks.registry import KINDS
 
 _log = logging.getLogger(__name__)
 Tables = Mapping[str, pa.Table]
-Cost: TypeAlias = Literal[
-    "bytes_per_item",
-    "bytes",
-    "peak_rss_bytes",
-    "train_seconds",
-    "encode_seconds",
-    "latency_ms_p50",
-    "latency_ms_p95",
-    "latency_ms_p99",
-    "processor_ms_p50",
-    "processor_ms_p95",
-    "price_per_million",
-]
-COSTS: tuple[Cost, ...] = get_args(Cost)
-TIMES = tuple(cost for cost in COSTS if cost.startswith(("latency", "processor")))
-"""Costs that the stage `measure` times."""
 MEASURE_AGAIN = "measure again: kedro run --pipelines measure,decide,report"
 CONTROL = "control"
 """The origin of controls."""
@@ -71,7 +56,7 @@ class DecisionOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    budgets: dict[Cost, float | None] = Field(
+    budgets: dict[WeighedCost, float | None] = Field(
         default_factory=dict,
         description="most that a cost may be: bytes_per_item, bytes (of the model), peak_rss_bytes, train_seconds, "
         "encode_seconds, latency_ms_p50, _p95, _p99 (of one request), processor_ms_p50, _p95 (its processor time), "
@@ -88,7 +73,7 @@ class DecisionOptions(BaseModel):
     weights: dict[str, float] = Field(
         default_factory=dict, description="what tasks count in the joint decision; all the same where none is given"
     )
-    cheapest_by: tuple[Cost, ...] = Field(
+    cheapest_by: tuple[WeighedCost, ...] = Field(
         default=("bytes_per_item", "latency_ms_p95", "train_seconds"),
         min_length=1,
         description="costs that make an embedding cheap: the next decides where those before are equal to within 5 %",
@@ -135,7 +120,7 @@ def decide_on_embedding(
         worst = worst_costs({task: cost for task, cost in costs.items() if weights.get(task, 0) > 0})
         chosen.append(decide(together, worst.values, rules, worst.why_unknown))
     if not chosen:
-        nothing: dict[str, str] = {**CANDIDATES, **{str(cost): "float64" for cost in COSTS}, "origin": "string"}
+        nothing: dict[str, str] = {**CANDIDATES, **dict.fromkeys(WEIGHED, "float64"), "origin": "string"}
         return framed([], nothing), framed([], RELAXATIONS), framed([], JOINT_CHOICE)
     first, second = zip(*chosen, strict=True)
     of_all = joint_choice(parts, weights, None if together is None else first[-1], report.level)
@@ -340,19 +325,19 @@ def costs_of(cells: pd.DataFrame, times: pd.DataFrame, options: DecisionOptions)
     options : DecisionOptions
         The price of an hour.
     """
-    measured = [name for name in COSTS if name in cells.columns]
+    measured = [name for name in WEIGHED if name in cells.columns]
     table = cells.groupby(cells["family"].rename("embedding"))[measured].mean(numeric_only=True)
     families = dict(zip(cells["embedding"], cells["family"], strict=True))
     of_times = times.assign(embedding=times["embedding"].map(families))
-    steady = of_times[of_times["steady"]].groupby("embedding")[[name for name in TIMES if name in times.columns]].mean()
-    table = table.join(steady).reindex(columns=list(COSTS)).astype("float64")
+    steady = of_times[of_times["steady"]].groupby("embedding")[[name for name in OF_REQUEST if name in times.columns]].mean()
+    table = table.join(steady).reindex(columns=list(WEIGHED)).astype("float64")
     price = options.price_per_hour
     table["price_per_million"] = table["processor_ms_p50"] * (price / 3.6 if price else float("nan"))
     notes = of_times[~of_times["steady"]].drop_duplicates("embedding").set_index("embedding")["note"].to_dict()
     why: dict[str, dict[str, str]] = {}
     for name, row in table.iterrows():
         not_timed = f"{notes.get(name, 'never timed')}; {MEASURE_AGAIN}"
-        found = {str(cost): not_timed for cost in TIMES if math.isnan(row[cost])}
+        found = {str(cost): not_timed for cost in OF_REQUEST if math.isnan(row[cost])}
         if math.isnan(row["price_per_million"]):
             found["price_per_million"] = not_timed if price else "decision.price_per_hour is not set"
         if found:

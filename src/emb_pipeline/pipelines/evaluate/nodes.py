@@ -24,6 +24,7 @@ from emb_pipeline.experiment.schema import Resample
 from emb_pipeline.failures import Failed
 from emb_pipeline.pipelines.failures import FAILURES, contained, failures_table
 from emb_pipeline.storage.table_parts import TableParts
+from emb_pipeline.statistics.costs import OF_EVALUATION
 from emb_pipeline.tasks.coverage import LOW_COVERAGE, coverage_details, measure_coverage
 from emb_pipeline.tasks.cut_texts import measure_cut_texts
 from emb_pipeline.tasks.metrics.class_results import CLASS_RESULTS, CONFUSIONS, PREDICTED, class_results, confusions
@@ -37,7 +38,6 @@ Scored = tuple[pa.Table, dict[str, Any], pa.Table, pa.Table]
 SCORES_PART, PREDICTED_PART, DRAWS_PART = "_item_scores", "_predicted", "_training_draws"
 SPARSE = "sparse"
 """Dimension of embeddings without one, as an axis in MLflow: 80,000 columns beside 100 would flatten all others."""
-COSTS = ("encode_seconds", "fit_seconds", "tune_seconds", "bytes_per_item")
 BASE_TRAINING = "base_training_"
 """What the inputs of `collect_tasks` begin with that are the trainings of an embedding's bases."""
 KNOWN = ("known_tokens", "known_types", "cut_share", "max_length")
@@ -75,7 +75,10 @@ CELLS = pa.schema(
         ),
         ("setting", pa.string()),
         *((name, pa.int64()) for name in ("dim", "seed", "corpus_tokens", "vocabulary", "peak_rss_bytes", "bytes")),
-        *((name, pa.float64()) for name in ("value", "final_loss", "train_seconds", "own_train_seconds", *COSTS, *KNOWN)),
+        *(
+            (name, pa.float64())
+            for name in ("value", "final_loss", "train_seconds", "own_train_seconds", *OF_EVALUATION, *KNOWN)
+        ),
         ("tuned", pa.bool_()),
     ]
 )
@@ -230,10 +233,7 @@ def evaluation_record(evaluation: Evaluation, cell: EmbeddingSpec, definition: T
         "metrics": {
             **evaluation.metrics,
             "primary_metric": evaluation.metrics[primary],
-            "encode_seconds": evaluation.encode_seconds,
-            "fit_seconds": evaluation.fit_seconds,
-            "tune_seconds": evaluation.tune_seconds,
-            "bytes_per_item": evaluation.bytes_per_item,
+            **{cost: getattr(evaluation, cost) for cost in OF_EVALUATION},
             **{name: evaluation.details[name] for name in KNOWN if name in evaluation.details},
         },
         "tags": {
@@ -355,13 +355,13 @@ def cells_table(
             "setting": json.dumps(record["details"]["setting"]) if "setting" in record["details"] else None,
             "train_seconds": own_seconds + sum(each["metrics"]["train_seconds"] for each in bases),
             "own_train_seconds": own_seconds,
-            **{cost: record["metrics"][cost] for cost in COSTS},
+            **{cost: record["metrics"][cost] for cost in OF_EVALUATION},
             **{share: record["metrics"].get(share) for share in KNOWN},
             "mlflow_run_id": record.get("mlflow_run_id"),
         }
         for record in records
         for metric, value in record["metrics"].items()
-        if metric not in (*COSTS, *KNOWN, "primary_metric")
+        if metric not in (*OF_EVALUATION, *KNOWN, "primary_metric")
     ]
     return pa.Table.from_pylist(rows, schema=CELLS)
 

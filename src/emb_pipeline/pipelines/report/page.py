@@ -28,6 +28,7 @@ from emb_pipeline.provenance.environment import list_versions, read_git_state
 from emb_pipeline.reporting.report import render_report
 from emb_pipeline.reporting.run import Run
 from emb_pipeline.reporting.tables import COLUMNS, CORPORA, OTHER_CORPUS, SAMPLE, SAMPLES, SEED, ReportTables
+from emb_pipeline.statistics.costs import OF_TRAINING
 from emb_pipeline.text.tokens import TokenCorpus
 
 GATHERED = frozenset({"checks", "neighbours", "overlaps", "confusions", "embeddings", "corpora"})
@@ -122,7 +123,7 @@ def pair_comparable(known: Sequence[str], facts: pd.DataFrame, pairs: Iterable[t
 def select_trained(cells: pd.DataFrame) -> pd.DataFrame:
     """Select one row per embedding that was trained or loaded, with what that cost."""
     axes = ["embedding", "origin", "method", "dim", "corpus_tokens", "vocabulary", "options"]
-    costs = ["train_seconds", "peak_rss_bytes", "bytes", "final_loss"]
+    costs = [*OF_TRAINING, "final_loss"]
     return cells[cells["vocabulary"].notna()].drop_duplicates("embedding")[axes + costs].reset_index(drop=True)
 
 

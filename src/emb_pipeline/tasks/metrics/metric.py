@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from emb_pipeline.statistics import costs
+from emb_pipeline.statistics.costs import COSTS
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -40,7 +43,6 @@ class Metric:
 
 
 LATENCIES = tuple(
-    Metric(f"latency_ms_{at}", f"ms a request ({meaning})", percent=False, higher_is_better=False, per_unit=False)
-    for at, meaning in (("p50", "median"), ("p95", "95 %"), ("p99", "99 %"))
+    Metric(name, COSTS[name].with_unit, percent=False, higher_is_better=False, per_unit=False) for name in costs.LATENCIES
 )
 """Of every kind that answers requests."""

@@ -33,6 +33,7 @@ from emb_pipeline.reporting.wording import (
     share_text,
     value_text,
 )
+from emb_pipeline.statistics.costs import OF_TRAINING
 
 EMBEDDING_COLUMNS = (
     "embedding",
@@ -40,9 +41,7 @@ EMBEDDING_COLUMNS = (
     "dim",
     "corpus_tokens",
     "vocabulary",
-    "train_seconds",
-    "peak_rss_bytes",
-    "bytes",
+    *OF_TRAINING,
     "final_loss",
 )
 _WIDTH, _HEIGHT = 300, 250  # pixels of a small plot, to keep names from overlapping

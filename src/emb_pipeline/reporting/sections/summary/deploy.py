@@ -24,24 +24,12 @@ from emb_pipeline.reporting.wording import (
     seconds_text,
     value_text,
 )
+from emb_pipeline.statistics.costs import WEIGHED, label_of
 from emb_pipeline.statistics.decision.standings import CHANCE, LARGEST_CLASS, MEASURED_BEST, NOT_ABOVE_FLOOR, ONLY, SHOWN
 
 MARGINS = "margins"
 """The metric of the decision over several tasks: scores in units of each task's margin."""
 _NAMED = 3
-COST_NAMES = {
-    "bytes_per_item": "bytes per vector",
-    "bytes": "size of the model",
-    "peak_rss_bytes": "memory in training",
-    "train_seconds": "time to train",
-    "encode_seconds": "time to encode the task",
-    "latency_ms_p50": "time of a request (median)",
-    "latency_ms_p95": "time of a request (95 %)",
-    "latency_ms_p99": "time of a request (99 %)",
-    "processor_ms_p50": "processor time of a request (median)",
-    "processor_ms_p95": "processor time of a request (95 %)",
-    "price_per_million": "price of a million requests",
-}
 
 
 def view(report: Report) -> dict[str, Any] | None:
@@ -51,12 +39,12 @@ def view(report: Report) -> dict[str, Any] | None:
     if decision.empty:
         return None
     rows_of = dict(iter(decision.groupby("task", sort=False)))
-    costs = [name for name in COST_NAMES if name in decision.columns and decision[name].notna().any()]
+    costs = [name for name in WEIGHED if name in decision.columns and decision[name].notna().any()]
     tasks = [
         {
             "task": task,
             "findings": found,
-            "costs": [COST_NAMES[name] for name in costs],
+            "costs": [label_of(name) for name in costs],
             "lines": [
                 {
                     "embedding": row["embedding"],
@@ -82,7 +70,7 @@ def _verdict(row: Mapping[Hashable, Any]) -> str:
         return ", ".join(filter(None, ["chosen", standing]))
     if not row["fits"]:
         over, unknown = (
-            ", ".join(COST_NAMES.get(name, name) for name in str(row[column]).split(", ")) if row.get(column) else ""
+            ", ".join(label_of(name) for name in str(row[column]).split(", ")) if row.get(column) else ""
             for column in ("exceeds", "unknown")
         )
         return "; ".join(filter(None, [over and f"over budget: {over}", unknown and f"unknown: {unknown}"]))
@@ -182,8 +170,8 @@ def excess_text(row: Mapping[Hashable, Any]) -> str:
         named = row.get(column)
         return str(named).split(", ") if isinstance(named, str) and named else []
 
-    exceeded = [f"{COST_NAMES.get(cost, cost)} ({cost_text(cost, row.get(cost))})" for cost in listed("exceeds")]
-    unknown = [COST_NAMES.get(cost, cost) for cost in listed("unknown")]
+    exceeded = [f"{label_of(cost)} ({cost_text(cost, row.get(cost))})" for cost in listed("exceeds")]
+    unknown = [label_of(cost) for cost in listed("unknown")]
     parts = [f"exceeds the budget for {' and for '.join(exceeded)}"] if exceeded else []
     if unknown:
         verb = "is" if len(unknown) == 1 else "are"
@@ -251,7 +239,7 @@ def _unknown(rows: pd.DataFrame) -> list[Finding]:
     chosen = rows[rows["chosen"]]
     if chosen.empty or "unknown" not in rows.columns or not chosen["unknown"].iloc[0]:
         return []
-    costs = ", ".join(COST_NAMES.get(name, name) for name in str(chosen["unknown"].iloc[0]).split(", "))
+    costs = ", ".join(label_of(name) for name in str(chosen["unknown"].iloc[0]).split(", "))
     return [Finding(Markup("Not known, so not held against its budget: {}.").format(costs), "warning")]
 
 
@@ -341,7 +329,7 @@ def _ties(rows: pd.DataFrame) -> list[Finding]:
 def _relaxed(rows: pd.DataFrame) -> list[Finding]:
     found = []
     for row in rows.to_dict("records"):
-        budget = COST_NAMES.get(row["budget"], row["budget"])
+        budget = label_of(row["budget"])
         limit, needed = cost_text(row["budget"], row["limit"]), cost_text(row["budget"], row["needed"])
         if not isinstance(row["chosen"], str):
             sentence = Markup("{} would fit if {} could be {} instead of {}.")

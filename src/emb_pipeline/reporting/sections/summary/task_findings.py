@@ -24,6 +24,7 @@ from emb_pipeline.reporting.wording import (
     share_text,
     value_text,
 )
+from emb_pipeline.statistics.costs import UNTIL_SCORED
 
 _Row = Mapping[Hashable, Any]
 _FLOOR_MARGIN = 0.05
@@ -109,7 +110,7 @@ def _ties(result: Result, leader: _Row, equal: Sequence[_Row], others: Sequence[
 
 def _cheapest(candidates: Sequence[_Row]) -> Markup:
     rows = pd.DataFrame(candidates)
-    if len(rows) < 2 or {"train_seconds", "encode_seconds", "fit_seconds"} - set(rows.columns):
+    if len(rows) < 2 or {*UNTIL_SCORED} - set(rows.columns):
         return Markup()
     seconds = costs(rows)
     if seconds.isna().any():
