@@ -27,7 +27,7 @@ PROJECT = Path(__file__).parents[1]
 def main() -> None:
     """Print a line per model."""
     tables = TablesDataset(filepath=str(PROJECT / "data/03_primary/base/tasks/subpackage/examples")).load()
-    task = KINDS["classification"].task(tables, "subpackage")
+    task = KINDS["classification"].create_task(tables, "subpackage")
     words = sum(len(tokens) for tokens in task.texts.tokens)
     for origin in ("domain", "generic"):
         folder = EncoderFolder.read(PROJECT / f"data/06_models/base/{origin}/bert_128/encoder")

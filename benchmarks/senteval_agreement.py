@@ -106,14 +106,14 @@ def task_definition(key: str) -> TaskDefinition:
 def read(definition: TaskDefinition) -> ClassificationTask:
     """Its examples."""
     kind = KINDS["classification"]
-    tables = kind.reader().read(definition.source, PROJECT / "data/01_raw", PROJECT, definition.name)
-    task: ClassificationTask = kind.task(tables, definition.name)
+    tables = kind.create_reader().read(definition.source, PROJECT / "data/01_raw", PROJECT, definition.name)
+    task: ClassificationTask = kind.create_task(tables, definition.name)
     return task
 
 
 def our_accuracy(task: ClassificationTask, encoder: TextEncoder, definition: TaskDefinition) -> float:
     """Accuracy by our evaluation, in per cent."""
-    return 100 * KINDS["classification"].evaluate(task, encoder, definition.evaluation, seed=0).metrics["accuracy"]
+    return 100 * KINDS["classification"].evaluate_embedding(task, encoder, definition.evaluation, seed=0).metrics["accuracy"]
 
 
 def means(vectors: WordVectors, sentences: Sequence[Sequence[str]]) -> np.ndarray:

@@ -222,10 +222,11 @@ def _read_checkpoint(folder: Path) -> Any:
 
 
 def _bundle(folder: Path) -> None:
-    from emb_pipeline.deployment.bundle import Bundle, TextClassifier
+    from emb_pipeline.deployment.bundle import Bundle
     from emb_pipeline.embeddings.linear_head import LinearHead
     from emb_pipeline.embeddings.options import TfidfOptions
     from emb_pipeline.embeddings.registry import encoder
+    from emb_pipeline.tasks.classification.export import TextClassifier
     from emb_pipeline.text.texts import Texts
 
     texts = Texts([f"some text of {word}" for word in ("cats", "dogs", "mice", "cats and dogs")])
@@ -245,9 +246,10 @@ def _read_bundle(folder: Path) -> Any:
 
 
 def _search(folder: Path) -> None:
-    from emb_pipeline.deployment.bundle import Bundle, TextSearch
+    from emb_pipeline.deployment.bundle import Bundle
     from emb_pipeline.embeddings.static.pooling import PooledEncoder
     from emb_pipeline.embeddings.static.word_vectors import WordVectors
+    from emb_pipeline.tasks.retrieval.export import TextSearch
     from emb_pipeline.tasks.vectors import unit_length
 
     rng = np.random.default_rng(4)

@@ -71,7 +71,7 @@ model = SentenceTransformerOptions(path=Path("model"), backend="onnx")
 for name, options in [("bert", BertOptions()), ("sentence_transformer", model), ("distilled", DistilledOptions()),
                       ("als", AlsOptions())]:
     refused(lambda: require(name, options))
-refused(lambda: KINDS["extractive_qa"].reader().read(None, Path(), Path(), "answers"))
+refused(lambda: KINDS["extractive_qa"].create_reader().read(None, Path(), Path(), "answers"))
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=light)
     remedy = "pip install 'emb_pipeline[contextual]', or leave it out of the grid"

@@ -249,7 +249,7 @@ def _task_definitions(definitions: Any, parameters: Mapping[str, Any]) -> Iterat
         try:
             TaskDefinition.model_validate(evaluated_tasks({name: definition}, shared)[name])
         except ValidationError as error:
-            source_type = kind.reader().source_type
+            source_type = kind.create_reader().source_type
             yield from (f".{name}{sentence}" for sentence in describe(error, _known_in(kind.options, source_type)))
 
 

@@ -14,10 +14,11 @@ import pandas as pd
 import pytest
 
 from emb_pipeline.datasets.bundles import BundlesDataset
-from emb_pipeline.deployment.bundle import Bundle, TextClassifier
+from emb_pipeline.deployment.bundle import Bundle
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.static.pooling import PooledEncoder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
+from emb_pipeline.tasks.classification.export import TextClassifier
 
 
 def test_a_saved_bundle_is_a_registered_model_that_takes_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,17 +9,19 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from emb_pipeline.deployment.bundle import Bundle, TextClassifier, TextSearch, TextVectors
-from emb_pipeline.deployment.fitting import ready_to_use
+from emb_pipeline.deployment.bundle import Bundle
 from emb_pipeline.embeddings.options import TfidfOptions
 from emb_pipeline.embeddings.sparse.word_counts import Tfidf
 from emb_pipeline.embeddings.static.pooling import PooledEncoder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.classification.evaluate import evaluate_classification
+from emb_pipeline.tasks.classification.export import TextClassifier
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.task import ClassificationTask
+from emb_pipeline.tasks.export.vectors import TextVectors
 from emb_pipeline.tasks.options import EvaluationOptions
+from emb_pipeline.tasks.retrieval.export import TextSearch
 from emb_pipeline.tasks.retrieval.options import RetrievalOptions
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
 from emb_pipeline.tasks.similarity.task import SimilarityTask
@@ -54,7 +56,7 @@ def _moved(bundle: Bundle, folder: Path) -> Bundle:
 def test_a_classifier_that_is_read_says_what_the_evaluated_probe_said(
     kind: str, places: ClassificationTask, tmp_path: Path
 ) -> None:
-    model = ready_to_use(places, EMBEDDINGS[kind](), OPTIONS, seed=0)
+    model = TextClassifier.fit(places, EMBEDDINGS[kind](), OPTIONS, seed=0)
     read = _moved(Bundle(model, {"task": "places"}, "# Card\n"), tmp_path)
     assert isinstance(read.model, TextClassifier) and read.facts == {"task": "places"} and read.card == "# Card\n"
     tested = np.flatnonzero(places.split == "test")
@@ -72,7 +74,7 @@ def test_a_search_brings_its_passages_along(kind: str, tmp_path: Path) -> None:
     passages = Texts(["sand tide shell", "moss bark", "fern owl moss"])
     qrels = sp.csr_array(np.array([[1.0, 0, 0]], dtype=np.float32))
     task = RetrievalTask("find", np.array(["q"]), Texts(["gull sand"]), np.array(["a", "b", "c"]), passages, qrels)
-    model = ready_to_use(task, EMBEDDINGS[kind](), RetrievalOptions(), seed=0)
+    model = TextSearch.fit(task, EMBEDDINGS[kind](), RetrievalOptions(), seed=0)
     read = _moved(Bundle(model), tmp_path).model
     assert isinstance(read, TextSearch)
     expected, found = (each.answer(["tide shell", "fern"], k=2) for each in (model, read))  # type: ignore[union-attr]
@@ -91,7 +93,7 @@ def test_of_a_similarity_task_the_vectors_are_handed_over(tmp_path: Path) -> Non
         np.array([1, 2]),
         np.array([0.1, 0.9]),
     )
-    model = ready_to_use(SimilarityTask("alike", *columns), EMBEDDINGS["dense"](), EvaluationOptions(), seed=0)
+    model = TextVectors.fit(SimilarityTask("alike", *columns), EMBEDDINGS["dense"](), EvaluationOptions(), seed=0)
     read = _moved(Bundle(model), tmp_path).model
     assert isinstance(read, TextVectors)
     np.testing.assert_array_equal(np.stack(read.answer(["sand"])["vector"]), VECTORS.vectors[:1])

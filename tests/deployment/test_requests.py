@@ -9,9 +9,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from emb_pipeline.deployment.bundle import Bundle, TextClassifier, TextSearch, TextVectors
-from emb_pipeline.deployment.fitting import ready_to_use
-from emb_pipeline.deployment.requests import LONGEST_TEXT, know
+from emb_pipeline.deployment.bundle import Bundle
 from emb_pipeline.embeddings.compress.reduced import Reduced
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
 from emb_pipeline.embeddings.contextual.sentence_transformer import load
@@ -25,8 +23,12 @@ from emb_pipeline.embeddings.options import (
 )
 from emb_pipeline.embeddings.sparse.word_counts import Lsa, Tfidf
 from emb_pipeline.errors import DataError
+from emb_pipeline.tasks.classification.export import TextClassifier
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.task import ClassificationTask
+from emb_pipeline.tasks.export.requests import LONGEST_TEXT, know
+from emb_pipeline.tasks.export.vectors import TextVectors
+from emb_pipeline.tasks.retrieval.export import TextSearch
 from emb_pipeline.tasks.retrieval.options import RetrievalOptions
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
 from emb_pipeline.tasks.sequence_labeling.options import SequenceLabelingOptions
@@ -52,7 +54,7 @@ def classifier(request: pytest.FixtureRequest) -> TextClassifier:
         "lsa": lambda: Lsa(LsaOptions(min_df=1, max_ngram=1), dim=3, seed=0),
         "reduced": lambda: Reduced(ReducedOptions(dims=4), EMBEDDINGS["dense"]()),
     }[request.param]()
-    made = ready_to_use(task, embedding, ClassificationOptions(label_draws=0), seed=0)
+    made = TextClassifier.fit(task, embedding, ClassificationOptions(label_draws=0), seed=0)
     assert isinstance(made, TextClassifier)
     return made
 
@@ -115,7 +117,7 @@ def test_a_search_finds_nothing_for_what_it_does_not_know(kind: str) -> None:
     passages = Texts(["sand tide shell", "moss bark", "fern owl moss"])
     qrels = sp.csr_array(np.array([[1.0, 0, 0]], dtype=np.float32))
     task = RetrievalTask("find", np.array(["q"]), Texts(["gull sand"]), np.array(["a", "b", "c"]), passages, qrels)
-    search = ready_to_use(task, EMBEDDINGS[kind](), RetrievalOptions(), seed=0)
+    search = TextSearch.fit(task, EMBEDDINGS[kind](), RetrievalOptions(), seed=0)
     assert isinstance(search, TextSearch)
     found = search.answer(["zzz", "moss bark", None], k=2)
     assert found["query"].tolist() == [0, 1, 1, 2] and found["rank"].tolist() == [0, 1, 2, 0]
@@ -155,6 +157,6 @@ def test_an_embedding_of_texts_that_came_as_words_takes_lists_of_words() -> None
 def test_an_embedding_that_a_tagging_task_chose_is_fitted_on_its_sentences() -> None:
     ids, split = np.array(["a", "b"]), np.array(["train", "test"])
     task = SequenceLabelingTask("tools", ids, [["sand", "tide"], ["moss"]], [["B-X", "O"], ["O"]], split)
-    model = ready_to_use(task, EMBEDDINGS["sparse"](), SequenceLabelingOptions(), seed=0)
+    model = TextVectors.fit(task, EMBEDDINGS["sparse"](), SequenceLabelingOptions(), seed=0)
     assert isinstance(model, TextVectors)
     assert model.answer(["tide", "moss", "zzz"])["known"].tolist() == [True, True, False]

@@ -213,7 +213,7 @@ def read(case: Case, content: bytes, folder: Path, *, lenient: bool) -> bool:
     """Read a file with this content; whether it was read, and not refused with a place, a reason and a remedy."""
     (folder / case.name).write_bytes(content)
     source = {**case.source, "path": "." if "splits" in case.source else case.name}
-    kind = None if case.kind is None else KINDS[case.kind].reader()
+    kind = None if case.kind is None else KINDS[case.kind].create_reader()
     adapter = TypeAdapter[Any](CorpusSource if kind is None else kind.source_type)
     parsed = adapter.validate_python(source)
     if lenient and hasattr(parsed, "on_error"):

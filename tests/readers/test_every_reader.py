@@ -33,7 +33,7 @@ def lines() -> Iterator[tuple[str, Reader]]:
         if reader.labeled_texts:
             yield "classification", reader
     for name, kind in KINDS.items():
-        for reader in kind.readers().values():
+        for reader in kind.load_readers().values():
             yield name, reader
 
 
@@ -166,7 +166,7 @@ def read(kind: str, source: dict[str, Any], project: Path, raw: Path) -> int:
     """Read, with everything that ingest does; the number of rows comes back."""
     if kind == CORPUS:
         return len(list(read_documents([TypeAdapter[Any](CorpusSource).validate_python(source)], raw, project)))
-    reader = KINDS[kind].reader()
+    reader = KINDS[kind].create_reader()
     tables = reader.read(TypeAdapter[Any](reader.source_type).validate_python(source), raw, project, "task")
     return sum(table.num_rows for table in tables.values())
 

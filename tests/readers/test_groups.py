@@ -19,7 +19,7 @@ CONLL = "-DOCSTART- O\n\nAnn B-PER\nran O\n\nBob B-PER\n\n-DOCSTART- O\n\nAnn B-
 
 def read(kind: str, project: Path, **source: object) -> tuple[dict[str, pa.Table], dict[str, str]]:
     """Tables, and the severity of each line of the audit."""
-    reader = KINDS[kind].reader()
+    reader = KINDS[kind].create_reader()
     parsed = TypeAdapter(reader.source_type).validate_python(source)
     tables = reader.read(parsed, project, project, "t")
     return tables, {row["check"]: row["severity"] for row in reader.audit(tables).to_pylist()}
@@ -35,17 +35,17 @@ def tagging(project: Path, **options: object) -> tuple[dict[str, pa.Table], dict
 def test_documents_that_are_marked_but_no_groups_are_said_so(tmp_path: Path) -> None:
     tables, audit = tagging(tmp_path)
     assert audit["documents_not_groups"] == "warning" and "groups" not in audit
-    task = KINDS["sequence_labelling"].task(tables, "t")
+    task = KINDS["sequence_labelling"].create_task(tables, "t")
     assert len(set(task.groups.tolist())) == 3  # of equal sentences
 
 
 def test_sentences_of_a_document_are_one_group_and_copies_join_documents(tmp_path: Path) -> None:
     tables, audit = tagging(tmp_path, group="document")
     assert audit["groups"] == "size" and "documents_not_groups" not in audit
-    task = KINDS["sequence_labelling"].task(tables, "t")
+    task = KINDS["sequence_labelling"].create_task(tables, "t")
     # "Ann ran" and "Bob" stand in one document, "Ann ran" in another, too; "Eve" in one of its own; train equals test.
     assert task.groups.tolist() == [0, 0, 0, 3, 0, 0, 0, 3]
-    files = KINDS["sequence_labelling"].task(tagging(tmp_path, group="file")[0], "t")
+    files = KINDS["sequence_labelling"].create_task(tagging(tmp_path, group="file")[0], "t")
     assert set(files.documents.tolist()) == {"train.conll", "test.conll"}
 
 
@@ -57,7 +57,7 @@ def test_tagged_json_lines_have_a_column_of_groups(tmp_path: Path) -> None:
     (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     source = {"reader": "jsonl", "path": "t.jsonl", "split": "split", "group": "doc"}
     tables, audit = read("sequence_labelling", tmp_path, **source)
-    assert KINDS["sequence_labelling"].task(tables, "t").groups.tolist() == [0, 0, 2, 2, 4]
+    assert KINDS["sequence_labelling"].create_task(tables, "t").groups.tolist() == [0, 0, 2, 2, 4]
     assert audit["groups"] == "size" and audit["few_test_units"] == "warning"
 
 
@@ -66,7 +66,7 @@ def test_pairs_have_a_column_of_groups_or_are_named_by_their_texts(tmp_path: Pat
     lines = [f"one text {n % 3},other text {n},{n},g{n // 6}" for n in range(12)]
     (tmp_path / "pairs.csv").write_text("text_a,text_b,score,author\n" + "\n".join(lines) + "\n")
     tables, audit = read("similarity", tmp_path, reader="csv", path="pairs.csv", **({"group": "author"} if named else {}))
-    groups = _group_ids(KINDS["similarity"].task(tables, "t")).tolist()
+    groups = _group_ids(KINDS["similarity"].create_task(tables, "t")).tolist()
     if named:
         assert groups == ["pairs.csv:2"] * 6 + ["pairs.csv:8"] * 6 and audit["groups"] == "size"
     else:
@@ -77,7 +77,7 @@ def test_pairs_have_a_column_of_groups_or_are_named_by_their_texts(tmp_path: Pat
 def test_pairs_without_a_common_text_are_units_of_their_own(tmp_path: Path) -> None:
     lines = [f"one text {n},other text {n},{n}" for n in range(12)]
     (tmp_path / "pairs.csv").write_text("text_a,text_b,score\n" + "\n".join(lines) + "\n")
-    task = KINDS["similarity"].task(read("similarity", tmp_path, reader="csv", path="pairs.csv")[0], "t")
+    task = KINDS["similarity"].create_task(read("similarity", tmp_path, reader="csv", path="pairs.csv")[0], "t")
     assert _group_ids(task).tolist() == task.pair_ids.tolist()
 
 
@@ -97,11 +97,11 @@ def test_queries_of_a_user_are_one_group_and_copies_join_users(tmp_path: Path, r
     tables = {"queries": "queries.csv", "passages": "passages.csv", "qrels": "qrels.csv"}
     place: dict[str, object] = dict(tables) if reader == "tables" else {"path": "pairs.csv"}
     tables, audit = read("retrieval", tmp_path, reader=reader, group="user", **place)
-    task = KINDS["retrieval"].task(tables, "t")
+    task = KINDS["retrieval"].create_task(tables, "t")
     assert audit["groups"] == "size"
     n_groups = len(set(query_groups(task).tolist()))
     assert n_groups == 2  # u1 and u2 ask the same once, but for case
-    again = KINDS["retrieval"].task(task.to_tables(), "t")
+    again = KINDS["retrieval"].create_task(task.to_tables(), "t")
     assert again.groups.tolist() == task.groups.tolist()
 
 

@@ -118,8 +118,8 @@ def test_the_registry_loads_nothing_heavy() -> None:
 
 
 def test_kinds_make_their_tasks_from_tables() -> None:
-    assert isinstance(KINDS["classification"].task(_examples(), "ground"), ClassificationTask)
-    assert isinstance(KINDS["retrieval"].task(_retrieval(), "search"), RetrievalTask)
+    assert isinstance(KINDS["classification"].create_task(_examples(), "ground"), ClassificationTask)
+    assert isinstance(KINDS["retrieval"].create_task(_retrieval(), "search"), RetrievalTask)
     assert {name: kind.primary_metric for name, kind in KINDS.items()} == {
         "classification": "accuracy",
         "retrieval": "ndcg@10",

@@ -27,12 +27,12 @@ def examples(splits: list[str | None]) -> dict[str, pa.Table]:
 
 
 def test_the_test_part_of_an_official_split_is_held_out() -> None:
-    reader = KINDS["classification"].reader()
+    reader = KINDS["classification"].create_reader()
     assert reader.held_out(examples(["train", "test", "validation", "train"])) == ["text 1", "text 2"]
 
 
 def test_everything_is_held_out_where_folds_are_used() -> None:
-    assert KINDS["classification"].reader().held_out(examples([None, None])) == ["text 0", "text 1"]
+    assert KINDS["classification"].create_reader().held_out(examples([None, None])) == ["text 0", "text 1"]
 
 
 def test_evaluated_queries_are_held_out_and_passages_are_not() -> None:
@@ -41,16 +41,16 @@ def test_evaluated_queries_are_held_out_and_passages_are_not() -> None:
         "passages": pa.table({"passage_id": ["p"], "text": ["it is this"]}),
         "qrels": pa.table({"query_id": ["q"], "passage_id": ["p"], "relevance": pa.array([1], pa.int32())}),
     }
-    assert KINDS["retrieval"].reader().held_out(tables) == ["what is it"]
+    assert KINDS["retrieval"].create_reader().held_out(tables) == ["what is it"]
 
 
 def test_both_texts_of_a_pair_are_held_out() -> None:
     pairs = pa.table({"pair_id": ["1"], "text_a": ["one"], "text_b": ["other"], "score": [0.5]})
-    assert KINDS["similarity"].reader().held_out({"pairs": pairs}) == ["one", "other"]
+    assert KINDS["similarity"].create_reader().held_out({"pairs": pairs}) == ["one", "other"]
 
 
 def test_retrieval_can_be_tuned_on_where_its_source_names_training_queries() -> None:
-    reader = KINDS["retrieval"].reader()
+    reader = KINDS["retrieval"].create_reader()
     assert not reader.has_training_examples(PairsSource(path="pairs.csv"))
     assert reader.has_training_examples(PairsSource(path="pairs.csv", training_queries=10))
     assert not reader.has_training_examples(PairsSource(path="pairs", splits={"test": "test.csv"}))
@@ -62,7 +62,7 @@ def test_retrieval_can_be_tuned_on_where_its_source_names_training_queries() -> 
 
 def test_extractive_answering_holds_out_questions_and_contexts_that_are_not_trained_on() -> None:
     columns = {"text": ["q1", "q2", "q3"], "context": ["c1", "c2", "c2"], "split": ["train", "validation", "test"]}
-    assert KINDS["extractive_qa"].reader().held_out({"questions": pa.table(columns)}) == ["q2", "c2", "q3"]
+    assert KINDS["extractive_qa"].create_reader().held_out({"questions": pa.table(columns)}) == ["q2", "c2", "q3"]
 
 
 def _squad(titles: dict[str, list[str]]) -> str:
@@ -162,7 +162,7 @@ def test_a_task_that_nothing_can_be_resampled_of_is_refused_by_name(case: str, t
     for name, content in files.items():
         (tmp_path / name).write_text(content)
     place: dict[str, Any] = {} if "queries" in options else {"path": str(tmp_path) if len(files) > 1 else next(iter(files))}
-    reader = KINDS[kind].reader()
+    reader = KINDS[kind].create_reader()
     source = TypeAdapter[Any](reader.source_type).validate_python({**options, **place})
     with pytest.raises(DataError, match=r"^onetask: "):
         reader.read(source, tmp_path / "raw", tmp_path, "onetask")

@@ -22,7 +22,7 @@ def check(
 ) -> None:
     readers = {}
     for name, (kind, source) in tasks.items():
-        reader = KINDS[kind].reader()
+        reader = KINDS[kind].create_reader()
         readers[name] = (reader, TypeAdapter[Any](reader.source_type).validate_python(source))
     parsed = {name: [TypeAdapter[Any](CorpusSource).validate_python(each) for each in of] for name, of in corpora.items()}
     check_first_rows(parsed, readers, project / "raw", project, **options)

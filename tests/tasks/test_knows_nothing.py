@@ -29,7 +29,7 @@ class Nothing:
 
 
 def _evaluated(kind: str, task: object, **options: object) -> Evaluation:
-    found = KINDS[kind].evaluate(task, Nothing(), KINDS[kind].options(**options), seed=0)
+    found = KINDS[kind].evaluate_embedding(task, Nothing(), KINDS[kind].options(**options), seed=0)
     assert np.isfinite(found.item_scores["value"].to_numpy()).all()
     return found
 

@@ -44,7 +44,7 @@ TEXTS = ["sand tide shell", "moss bark", "fern owl moss", "tide gull"]
 
 
 def test_every_kind_has_a_service_of_as_many_requests_as_were_asked_for() -> None:
-    assert all(kind.service for kind in KINDS.values())
+    assert all(kind.serve for kind in KINDS.values())
     task = ClassificationTask("places", np.array(list("abcd")), Texts(TEXTS), np.array(["sea", "wood", "wood", "sea"]))
     for kind, made in (("dense", WordEncoder()), ("sparse", Tfidf(TfidfOptions()))):
         service = classification_service(task, made, ClassificationOptions(latency_requests=3), None)

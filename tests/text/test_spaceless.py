@@ -12,7 +12,6 @@ import pytest
 from pydantic import TypeAdapter
 
 from emb_pipeline.deployment.bundle import Bundle
-from emb_pipeline.deployment.fitting import ready_to_use
 from emb_pipeline.embeddings.options import TfidfOptions
 from emb_pipeline.embeddings.registry import encoder
 from emb_pipeline.errors import DataError
@@ -99,10 +98,10 @@ def labelled(folder: Path, name: str, texts: list[object]) -> Path:
 def test_a_column_of_lists_of_words_is_taken_as_it_is_by_tasks_and_corpora(name: str, tmp_path: Path) -> None:
     words = [["我们", "喜欢", "AC-12"], ["他", "讨厌"], ["我们", "很", "好"], ["不", "好"]]
     labelled(tmp_path, name, words)
-    reader = KINDS["classification"].reader()
+    reader = KINDS["classification"].create_reader()
     source = TypeAdapter(reader.source_type).validate_python({"reader": name[6:], "path": name, "label": "label"})
     tables = reader.read(source, tmp_path, tmp_path, "t")
-    task = KINDS["classification"].task(tables, "t")
+    task = KINDS["classification"].create_task(tables, "t")
     assert task.texts.tokens == [[word.lower() for word in row] for row in words]
     corpus_source = TypeAdapter(CorpusSource).validate_python({"reader": name[6:], "path": name})
     documents = list(read_documents([corpus_source], tmp_path, tmp_path))
@@ -114,7 +113,7 @@ def test_a_column_of_lists_of_words_is_taken_as_it_is_by_tasks_and_corpora(name:
 
 def test_a_list_is_a_text_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
-    reader = KINDS["classification"].reader()
+    reader = KINDS["classification"].create_reader()
     for row, reason in (
         ({"text": "a", "label": ["x"]}, "holds a list, not text"),
         ({"text": [1], "label": "x"}, "than words"),
@@ -126,12 +125,12 @@ def test_a_list_is_a_text_and_nothing_else(tmp_path: Path) -> None:
 
 def test_white_space_cuts_where_the_source_says_so_and_the_bundle_cuts_alike(tmp_path: Path) -> None:
     labelled(tmp_path, "cut.jsonl", ["好看 的-电影", "难看 的-电影"] * 6)
-    reader = KINDS["classification"].reader()
+    reader = KINDS["classification"].create_reader()
     source = JsonlSource(path="cut.jsonl", label="label", tokenizer="whitespace")
-    task = KINDS["classification"].task(reader.read(source, tmp_path, tmp_path, "t"), "t")
+    task = KINDS["classification"].create_task(reader.read(source, tmp_path, tmp_path, "t"), "t")
     assert set(task.texts.token_ids.words) == {"好看", "难看", "的-电影"}
     tfidf = encoder("tfidf", options=TfidfOptions(min_df=1))
-    model = ready_to_use(task, tfidf, KINDS["classification"].options(), seed=0)
+    model = KINDS["classification"].load_export().fit(task, tfidf, KINDS["classification"].options(), seed=0)
     Bundle(model).write(tmp_path / "bundle")
     answer = Bundle.read(tmp_path / "bundle").model.answer(["好看 的-电影", "难看"])
     assert answer["label"].tolist() == ["a", "b"] and answer["probability"].min() > 0.55
@@ -143,7 +142,7 @@ def test_a_tokenizer_is_refused_where_the_data_have_words_or_no_texts(tmp_path: 
         ("sequence_labelling", {"reader": "iob", "path": "x", "tokenizer": "whitespace"}),
         ("recommendation", {"path": "x.csv", "tokenizer": "whitespace"}),
     ):
-        reader = KINDS[kind].reader()
+        reader = KINDS[kind].create_reader()
         made = TypeAdapter(reader.source_type).validate_python(source)
         (tmp_path / "x").write_text("a\tO\n\n", encoding="utf-8")
         (tmp_path / "x.csv").write_text("user,item,timestamp\na,b,1\n", encoding="utf-8")

@@ -54,7 +54,7 @@ def test_stored_tokens_serve_every_cell(tmp_path: Path, monkeypatch: pytest.Monk
     stored = TablesDataset(filepath=str(tmp_path / "examples"))
     stored.save(tokenize_tables({"queries": queries, "passages": passages, "qrels": qrels}))
     monkeypatch.setattr(module, "tokenize", lambda _: pytest.fail("tokenised again"))
-    task = KINDS["retrieval"].task(stored.load())
+    task = KINDS["retrieval"].create_task(stored.load())
     assert task.queries.tokens == [["new", "york"], ["towers", "tall"]]
     assert task.passages.take(np.array([2, 0])).tokens == [[], ["york", "is", "new"]]
     assert task.passages.ngrams.counts.sum() == 3 + 3 + 2 + 2

@@ -74,11 +74,11 @@ def _drawn(diagnosis: Any) -> list[str]:
 def _needs(definition: Mapping[str, Any]) -> frozenset[str] | None:
     """What the examples of a task need of an embedding, where the kind leaves a choice."""
     kind = KINDS.get(str(definition.get("kind")))
-    if kind is None or "interactions" not in kind.needs:
+    if kind is None or "interactions" not in kind.requires:
         return None
-    reader = kind.reader()
+    reader = kind.create_reader()
     try:
-        return reader.needs(TypeAdapter(reader.source_type).validate_python(definition.get("source")))
+        return reader.requires(TypeAdapter(reader.source_type).validate_python(definition.get("source")))
     except ValidationError:  # refused with the parameter's name when the nodes that take it are validated
         return None
 

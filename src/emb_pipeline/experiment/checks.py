@@ -101,7 +101,7 @@ def require_served(experiment: Experiment) -> None:
         else kinds
     )
     for task in [task for task in kinds if task not in served]:
-        needs = experiment.needs.get(task) or kinds[task].needs
+        needs = experiment.needs.get(task) or kinds[task].requires
         able = [name for name, method in METHODS.items() if method.source == "task" and needs & method.supports]
         raise ValueError(
             f"globals.yml, grid: no embedding can be evaluated on {task} ({kinds[task].name}, which takes "
@@ -129,7 +129,7 @@ def require_tunable(cells: Sequence[EmbeddingSpec], tasks: Mapping[str, Any]) ->
 
 
 def _has_training_examples(kind: Kind, source: Any) -> bool:
-    reader = kind.reader()
+    reader = kind.create_reader()
     try:
         return reader.has_training_examples(TypeAdapter(reader.source_type).validate_python(source))
     except ValidationError:  # refused with the parameter's name when the nodes that take it are validated

@@ -84,7 +84,9 @@ class EmbeddingSpec(Strict):
     def supports(self, kind: str) -> bool:
         """Whether this embedding can be evaluated on tasks of this kind."""
         wanted = KINDS[kind]
-        return bool(wanted.needs & METHODS[self.method].supports) and (wanted.learns_from_labels or not self.shuffle_labels)
+        return bool(wanted.requires & METHODS[self.method].supports) and (
+            wanted.learns_from_labels or not self.shuffle_labels
+        )
 
 
 class CorpusDefinition(Strict):
@@ -122,7 +124,7 @@ class TaskDefinition(Strict):
         evaluation = values.get("evaluation") or {}
         if isinstance(evaluation, Mapping):
             evaluation = kind.options(**evaluation)
-        source = TypeAdapter(kind.reader().source_type).validate_python(values.get("source"))
+        source = TypeAdapter(kind.create_reader().source_type).validate_python(values.get("source"))
         return {**values, "source": source, "evaluation": evaluation}
 
 

@@ -35,5 +35,5 @@ class FirstRows:
         ]
         if corpora or tasks:
             folders = Folders.model_validate(parameters["folders"])
-            readers = {task.name: (KINDS[task.kind].reader(), task.source) for task in tasks}
+            readers = {task.name: (KINDS[task.kind].create_reader(), task.source) for task in tasks}
             check_first_rows(corpora, readers, folders.raw, folders.project)

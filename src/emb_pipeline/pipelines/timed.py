@@ -12,7 +12,7 @@ REQUEST_TIMES = f"{NAMESPACE}.request_times"
 
 def searched_tasks(experiment: Experiment) -> list[str]:
     """The tasks whose passages are searched."""
-    return [task for task, kind in experiment.tasks.items() if "search" in KINDS[kind].needs]
+    return [task for task, kind in experiment.tasks.items() if "search" in KINDS[kind].requires]
 
 
 def searches_of(task: str) -> str:

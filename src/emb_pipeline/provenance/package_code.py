@@ -18,13 +18,13 @@ _METHODS = Target(methods.__name__, "METHODS")
 _KINDS = Target(kinds.__name__, "KINDS")
 _READERS = Target(readers.__name__, "READERS")
 _READERS_OF_KINDS = {
-    name: Target(*f"{_PACKAGE}.tasks.{kind.sources}".split(":")) for name, kind in kinds.KINDS.items() if kind.sources
+    name: Target(*f"{_PACKAGE}.tasks.{kind.readers}".split(":")) for name, kind in kinds.KINDS.items() if kind.readers
 }
 REGISTRIES: Mapping[Target, Mapping[str, Any]] = {
     _METHODS: methods.METHODS,
     _KINDS: kinds.KINDS,
     _READERS: readers.READERS,
-    **{target: kinds.KINDS[name].readers() for name, target in _READERS_OF_KINDS.items()},
+    **{target: kinds.KINDS[name].load_readers() for name, target in _READERS_OF_KINDS.items()},
 }
 """Every registry, by the name that it is defined under."""
 

@@ -76,7 +76,7 @@ class ExamplesReader:
         """Say whether there will be examples that an embedding can be fine-tuned on."""
         return True
 
-    def needs(self, source: Any) -> frozenset[str] | None:
+    def requires(self, source: Any) -> frozenset[str] | None:
         """Say what an embedding must give for examples that are read like this; None: whatever the kind of task says."""
         return None
 

@@ -60,7 +60,7 @@ def reader_page() -> str:
 def _read_for() -> Iterator[tuple[str, Any]]:
     yield "corpus", CorpusSource
     for name, kind in KINDS.items():
-        yield name, kind.reader().source_type
+        yield name, kind.create_reader().source_type
 
 
 def _models(source_type: Any) -> Iterator[type[BaseModel]]:

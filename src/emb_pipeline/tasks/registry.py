@@ -1,11 +1,11 @@
-"""The kinds of task there are. A new kind is one file, one line here, and its YAML (docs/add-a-task-kind.md).
+"""The kinds of task there are. A new kind is one folder, one line here, and its YAML (docs/add-a-task-kind.md).
 
 Importing this loads neither scikit-learn nor pyarrow: the implementation is imported when it is first used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from emb_pipeline.readers.registry import Reader
+    from emb_pipeline.tasks.audit.lines import Check
     from emb_pipeline.tasks.examples_reader import ExamplesReader
+    from emb_pipeline.tasks.export.answering import Answering
 
 __all__ = ["KINDS", "Evaluation", "Kind"]
 
@@ -35,6 +37,8 @@ __all__ = ["KINDS", "Evaluation", "Kind"]
 class Kind:
     """One kind of downstream task.
 
+    Attributes named as a ``place`` are ``module:name`` within this package; what is there is imported when it is first used.
+
     Attributes
     ----------
     name : str
@@ -42,70 +46,88 @@ class Kind:
     options : type of BaseModel
         Options of its evaluation.
     metrics : tuple of Metric
-        What its evaluation scores; the leaderboard is sorted by the first of them.
+        Those that its evaluation scores; the leaderboard is sorted by the first of them.
     unit : str
-        What is counted and resampled, in the plural.
-    needs : frozenset of {"texts", "tokens", "search", "answers", "interactions"}
+        The word for what is counted and resampled, in the plural.
+    requires : frozenset of {"texts", "tokens", "search", "answers", "interactions"}
         What an embedding must give: vectors of texts, of the tokens of a text, a search, answers, or recommendations learnt
         from interactions; one of them is enough.
-    source, task_class, evaluation : str
-        ``module:name`` within this package: how examples are read, what holds them, how an embedding is evaluated on them.
-    sources : str
-        ``module:name`` of its own registry of readers; empty where it has none.
-    service : str
-        ``module:name`` of what answers one request with an embedding; without one, no latency is measured.
+    reader : place
+        Class that reads, audits and holds out the examples (`emb_pipeline.tasks.examples_reader.ExamplesReader`).
+    audit : place
+        Checks that its audit counts, each with a severity.
+    task : place
+        Class that holds the examples of one task.
+    evaluate : place
+        Function that evaluates an embedding on a task.
+    readers : place
+        Its own registry of formats; may be empty.
+    serve : place
+        Function that answers one request with an embedding; where it is empty, no latency is measured.
+    tune : place
+        Function that tunes an embedding on a task's training examples; may be empty.
+    tunes : frozenset of {"vectors", "encoder"}
+        What it can tune: word vectors, an encoder.
+    score : place
+        Function that scores a tuned model's own predictions; empty where tuned vectors are evaluated like others.
+    export : place
+        Class that a chosen embedding is exported as (`emb_pipeline.tasks.export.answering.Answering`).
     learns_from_labels : bool
         Whether a probe is trained; without one there are no labels to shuffle.
     labels : str
         What it learns from, in the plural.
-    fine_tuning : str
-        ``module:name`` of what tunes an embedding on a task's training examples; may be empty.
-    tunes : frozenset of str
-        What it can tune: word ``vectors``, an ``encoder``.
-    scoring : str
-        ``module:name`` of what scores a tuned model's own predictions; empty where tuned vectors are evaluated like others.
     """
 
     name: str
     options: type[BaseModel]
     metrics: tuple[Metric, ...]
     unit: str
-    needs: frozenset[Support]
-    source: str
-    task_class: str
-    evaluation: str
-    sources: str = ""
-    service: str = ""
+    requires: frozenset[Support]
+    reader: str
+    audit: str
+    task: str
+    evaluate: str
+    readers: str = ""
+    serve: str = ""
+    tune: str = ""
+    tunes: frozenset[str] = frozenset()
+    score: str = ""
+    export: str = "export.vectors:TextVectors"
     learns_from_labels: bool = True
     labels: str = "labels"
-    fine_tuning: str = ""
-    tunes: frozenset[str] = frozenset()
-    scoring: str = ""
 
     @property
     def primary_metric(self) -> str:
         """Name of the metric that its leaderboard is sorted by."""
         return self.metrics[0].name
 
-    def reader(self) -> ExamplesReader:
-        """How its examples are read."""
-        return cast("ExamplesReader", _load(self.source)())
+    def create_reader(self) -> ExamplesReader:
+        """Create the reader of its examples."""
+        return cast("ExamplesReader", _load(self.reader)())
 
-    def readers(self) -> Mapping[str, Reader]:
-        """Its own registry of readers, by name."""
-        return cast("Mapping[str, Reader]", _load(self.sources)) if self.sources else {}
+    def load_readers(self) -> Mapping[str, Reader]:
+        """Load its own registry of formats, by name."""
+        return cast("Mapping[str, Reader]", _load(self.readers)) if self.readers else {}
 
-    def task(self, tables: Mapping[str, pa.Table], name: str = "") -> Any:
-        """The task that these tables hold.
+    def load_checks(self) -> Sequence[Check]:
+        """Load the checks of its audit."""
+        return cast("Sequence[Check]", _load(self.audit))
+
+    def load_export(self) -> type[Answering]:
+        """Load the class that a chosen embedding is exported as."""
+        return cast("type[Answering]", _load(self.export))
+
+    def create_task(self, tables: Mapping[str, pa.Table], name: str = "") -> Any:
+        """Create the task that these tables hold.
 
         Raises
         ------
         DataError
             The tables do not make a task of this kind.
         """
-        return _load(self.task_class).from_tables(tables, name=name or self.name)
+        return _load(self.task).from_tables(tables, name=name or self.name)
 
-    def evaluate(
+    def evaluate_embedding(
         self, task: Any, encoder: Any, options: BaseModel, *, seed: int, shuffle_labels: bool = False
     ) -> Evaluation:
         """Evaluate an embedding on a task of this kind.
@@ -115,21 +137,23 @@ class Kind:
         ValueError
             ``shuffle_labels`` for a kind that has no labels to shuffle.
         """
-        evaluate: Callable[..., Evaluation] = _load(self.evaluation)
+        evaluate: Callable[..., Evaluation] = _load(self.evaluate)
         return evaluate(task, encoder, options, seed=seed, shuffle_labels=shuffle_labels)
 
-    def serve(self, task: Any, encoder: Any, options: BaseModel, setting: Mapping[str, Any] | None = None) -> Service:
-        """Requests of a task, and what answers them; a recommender is fitted with the setting that it was evaluated with."""
-        made: Service = _load(self.service)(task, encoder, options, setting)
-        return made
+    def create_service(
+        self, task: Any, encoder: Any, options: BaseModel, setting: Mapping[str, Any] | None = None
+    ) -> Service:
+        """Create what answers requests of a task; a recommender is fitted with the setting that it was evaluated with."""
+        service: Service = _load(self.serve)(task, encoder, options, setting)
+        return service
 
-    def fine_tune(self, task: Any, tunable: Any, options: BaseModel) -> Any:
+    def tune_embedding(self, task: Any, tunable: Any, options: BaseModel) -> Any:
         """Tune an embedding on a task of this kind: a `emb_pipeline.tasks.fine_tuning.FineTuned`."""
-        return _load(self.fine_tuning)(task, tunable, options)
+        return _load(self.tune)(task, tunable, options)
 
-    def score(self, task: Any, predictions: Mapping[str, pa.Table]) -> Evaluation:
-        """Score what a tuned model says of the test examples."""
-        scored: Evaluation = _load(self.scoring)(task, predictions)
+    def score_predictions(self, task: Any, predictions: Mapping[str, pa.Table]) -> Evaluation:
+        """Score the predictions of a tuned model for the test examples."""
+        scored: Evaluation = _load(self.score)(task, predictions)
         return scored
 
 
@@ -157,46 +181,50 @@ KINDS: Mapping[str, Kind] = {
         Kind(
             "classification",
             ClassificationOptions,
-            (
+            metrics=(
                 Metric("accuracy", "accuracy"),
                 Metric("macro_f1", "macro-F1", per_unit=False),
                 Metric("log_loss", "log loss", percent=False, higher_is_better=False),
             ),
-            "test items",
-            frozenset({"texts"}),
-            "classification.reader:ClassificationReader",
-            "classification.task:ClassificationTask",
-            "classification.evaluate:evaluate_classification",
-            service="classification.evaluate:classification_service",
-            fine_tuning="classification.tune:fine_tune_classification",
+            unit="test items",
+            requires=frozenset({"texts"}),
+            reader="classification.reader:ClassificationReader",
+            audit="classification.audit:CHECKS",
+            task="classification.task:ClassificationTask",
+            evaluate="classification.evaluate:evaluate_classification",
+            serve="classification.evaluate:classification_service",
+            tune="classification.tune:fine_tune_classification",
             tunes=frozenset({"vectors", "encoder"}),
-            scoring="classification.evaluate:score_predictions",
+            score="classification.evaluate:score_predictions",
+            export="classification.export:TextClassifier",
         ),
         Kind(
             "retrieval",
             RetrievalOptions,
-            (
+            metrics=(
                 Metric("ndcg@10", "nDCG@10", percent=False),
                 Metric("mrr@10", "MRR@10", percent=False),
                 Metric("recall@*", "recall@{}"),
                 Metric("map", "MAP", percent=False),
                 Metric("mrr", "MRR", percent=False),
             ),
-            "queries",
-            frozenset({"texts", "search"}),
-            "retrieval.reader:RetrievalReader",
-            "retrieval.task:RetrievalTask",
-            "retrieval.evaluate:evaluate_retrieval",
-            sources="retrieval.sources:READERS",
-            service="retrieval.evaluate:retrieval_service",
-            fine_tuning="retrieval.tune:fine_tune_retrieval",
+            unit="queries",
+            requires=frozenset({"texts", "search"}),
+            reader="retrieval.reader:RetrievalReader",
+            audit="retrieval.audit:CHECKS",
+            task="retrieval.task:RetrievalTask",
+            evaluate="retrieval.evaluate:evaluate_retrieval",
+            readers="retrieval.sources:READERS",
+            serve="retrieval.evaluate:retrieval_service",
+            export="retrieval.export:TextSearch",
+            tune="retrieval.tune:fine_tune_retrieval",
             tunes=frozenset({"encoder"}),
             learns_from_labels=False,
         ),
         Kind(
             "recommendation",
             RecommendationOptions,
-            (
+            metrics=(
                 Metric("ndcg@10", "nDCG@10", percent=False),
                 Metric("recall@20", "recall@20"),
                 Metric("mrr", "MRR", percent=False),
@@ -206,19 +234,20 @@ KINDS: Mapping[str, Kind] = {
                 Metric("ndcg@10_cold", "nDCG@10, cold items", percent=False, per_unit=False),
                 Metric("recall@20_cold", "recall@20, cold items", per_unit=False),
             ),
-            "users",
-            frozenset({"texts", "interactions"}),
-            "recommendation.reader:RecommendationReader",
-            "recommendation.task:RecommendationTask",
-            "recommendation.evaluate:evaluate_recommendation",
-            sources="recommendation.sources:READERS",
-            service="recommendation.evaluate:recommendation_service",
+            unit="users",
+            requires=frozenset({"texts", "interactions"}),
+            reader="recommendation.reader:RecommendationReader",
+            audit="recommendation.audit:CHECKS",
+            task="recommendation.task:RecommendationTask",
+            evaluate="recommendation.evaluate:evaluate_recommendation",
+            readers="recommendation.sources:READERS",
+            serve="recommendation.evaluate:recommendation_service",
             learns_from_labels=False,
         ),
         Kind(
             "sequence_labelling",
             SequenceLabelingOptions,
-            (
+            metrics=(
                 Metric("f1", "entity F1", per_unit=False),
                 Metric("precision", "precision", per_unit=False),
                 Metric("recall", "recall", per_unit=False),
@@ -226,48 +255,51 @@ KINDS: Mapping[str, Kind] = {
                 Metric("recall_unseen", "recall unseen", per_unit=False),
                 Metric("f1_*", "f1 {}", per_unit=False),
             ),
-            "test sentences",
-            frozenset({"tokens"}),
-            "sequence_labeling.reader:SequenceLabelingReader",
-            "sequence_labeling.task:SequenceLabelingTask",
-            "sequence_labeling.evaluate:evaluate_sequence_labeling",
-            sources="sequence_labeling.sources:READERS",
-            service="sequence_labeling.evaluate:tagging_service",
+            unit="test sentences",
+            requires=frozenset({"tokens"}),
+            reader="sequence_labeling.reader:SequenceLabelingReader",
+            audit="sequence_labeling.audit:CHECKS",
+            task="sequence_labeling.task:SequenceLabelingTask",
+            evaluate="sequence_labeling.evaluate:evaluate_sequence_labeling",
+            readers="sequence_labeling.sources:READERS",
+            serve="sequence_labeling.evaluate:tagging_service",
             labels="labelled sentences",
-            fine_tuning="sequence_labeling.tune:fine_tune_sequence_labeling",
+            tune="sequence_labeling.tune:fine_tune_sequence_labeling",
             tunes=frozenset({"encoder"}),
-            scoring="sequence_labeling.evaluate:score_predictions",
+            score="sequence_labeling.evaluate:score_predictions",
         ),
         Kind(
             "similarity",
             EvaluationOptions,
-            (
+            metrics=(
                 Metric("spearman", "Spearman’s ρ", percent=False, per_unit=False),
                 Metric("pearson", "Pearson’s r", percent=False, per_unit=False),
             ),
-            "pairs",
-            frozenset({"texts"}),
-            "similarity.reader:SimilarityReader",
-            "similarity.task:SimilarityTask",
-            "similarity.evaluate:evaluate_similarity",
-            sources="similarity.sources:READERS",
-            service="similarity.evaluate:similarity_service",
+            unit="pairs",
+            requires=frozenset({"texts"}),
+            reader="similarity.reader:SimilarityReader",
+            audit="similarity.audit:CHECKS",
+            task="similarity.task:SimilarityTask",
+            evaluate="similarity.evaluate:evaluate_similarity",
+            readers="similarity.sources:READERS",
+            serve="similarity.evaluate:similarity_service",
             learns_from_labels=False,
         ),
         Kind(
             "extractive_qa",
             ExtractiveOptions,
-            (Metric("answer_f1", "answer F1"), Metric("exact_match", "exact match")),
-            "questions",
-            frozenset({"tokens", "answers"}),
-            "extractive_qa.reader:ExtractiveReader",
-            "extractive_qa.task:ExtractiveTask",
-            "extractive_qa.evaluate:evaluate_extractive_qa",
-            sources="extractive_qa.sources:READERS",
-            service="extractive_qa.evaluate:answering_service",
-            fine_tuning="extractive_qa.tune:fine_tune_extractive_qa",
+            metrics=(Metric("answer_f1", "answer F1"), Metric("exact_match", "exact match")),
+            unit="questions",
+            requires=frozenset({"tokens", "answers"}),
+            reader="extractive_qa.reader:ExtractiveReader",
+            audit="extractive_qa.audit:CHECKS",
+            task="extractive_qa.task:ExtractiveTask",
+            evaluate="extractive_qa.evaluate:evaluate_extractive_qa",
+            readers="extractive_qa.sources:READERS",
+            serve="extractive_qa.evaluate:answering_service",
+            tune="extractive_qa.tune:fine_tune_extractive_qa",
             tunes=frozenset({"encoder"}),
-            scoring="extractive_qa.evaluate:score_predictions",
+            score="extractive_qa.evaluate:score_predictions",
         ),
     )
 }

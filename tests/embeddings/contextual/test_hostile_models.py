@@ -12,7 +12,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from emb_pipeline.deployment.bundle import Bundle, TextVectors
+from emb_pipeline.deployment.bundle import Bundle
 from emb_pipeline.embeddings.checkpoints import Checkpoint
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder, fingerprint_of
@@ -20,6 +20,7 @@ from emb_pipeline.embeddings.contextual.sentence_transformer import load
 from emb_pipeline.embeddings.options import EncoderOptions, SentenceTransformerOptions, StaticFileOptions
 from emb_pipeline.embeddings.static.static_files import load as load_vectors
 from emb_pipeline.errors import DataError
+from emb_pipeline.tasks.export.vectors import TextVectors
 
 
 class Payload:

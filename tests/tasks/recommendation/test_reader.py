@@ -131,7 +131,7 @@ def test_without_a_file_of_items_there_are_no_texts(tmp_path: Path) -> None:
     source = InteractionsSource(path="log.csv", core=2)
     tables = RecommendationReader().read(source, tmp_path, tmp_path, "next")
     assert tables["items"]["text"].null_count == tables["items"].num_rows == 5
-    assert RecommendationReader().needs(source) == {"interactions"}
+    assert RecommendationReader().requires(source) == {"interactions"}
 
 
 def test_no_text_is_held_out(tmp_path: Path) -> None:

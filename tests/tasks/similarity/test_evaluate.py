@@ -30,7 +30,7 @@ PAIRS = [
 def task() -> SimilarityTask:
     first, second, scores = zip(*PAIRS, strict=True)
     columns = {"pair_id": [f"p{i}" for i in range(len(PAIRS))], "text_a": first, "text_b": second, "score": scores}
-    return KINDS["similarity"].task(tokenize_tables({"pairs": pa.table(columns)}), "alike")
+    return KINDS["similarity"].create_task(tokenize_tables({"pairs": pa.table(columns)}), "alike")
 
 
 def test_both_correlations_are_those_of_scipy(task: SimilarityTask, words: WordEncoder) -> None:

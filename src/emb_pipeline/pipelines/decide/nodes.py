@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from emb_pipeline.deployment.bundle import Bundle
 from emb_pipeline.deployment.card import embedding_card
-from emb_pipeline.deployment.fitting import ready_to_use
 from emb_pipeline.embeddings.protocols import details_of
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.errors import DataError
@@ -178,8 +177,10 @@ def export_chosen(
     for row in (chosen if options.force else without_the_worthless(chosen)).to_dict("records"):
         cell = cells[row["embedding"]]
         definition = TaskDefinition.model_validate(definitions[row["task"]])
-        task = KINDS[definition.kind].task(tasks[f"task_{row['task']}"], definition.name)
-        model = ready_to_use(task, stored_encoder(cell, cells, folders), definition.evaluation, seed=cell.seed)
+        kind = KINDS[definition.kind]
+        task = kind.create_task(tasks[f"task_{row['task']}"], definition.name)
+        encoder = stored_encoder(cell, cells, folders)
+        model = kind.load_export().fit(task, encoder, definition.evaluation, seed=cell.seed)
         facts: dict[str, Any] = {
             **{str(name): value for name, value in row.items() if isinstance(value, str | int | float) and value == value},
             "kind": definition.kind,

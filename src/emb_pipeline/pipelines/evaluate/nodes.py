@@ -123,7 +123,7 @@ def evaluate_with_base(
 def evaluate_predictions(task: Tables, predictions: Tables, cell: EmbeddingSpec, definition: TaskDefinition) -> Scored:
     """Score what an embedding that was fine-tuned on this task predicts with its own head."""
     kind = KINDS[definition.kind]
-    return _scored(kind.score(kind.task(task, definition.name), predictions), cell, definition)
+    return _scored(kind.score_predictions(kind.create_task(task, definition.name), predictions), cell, definition)
 
 
 def _encoder(
@@ -146,8 +146,8 @@ def _encoder(
 def _evaluate(tables: Tables, encoder: Any, cell: EmbeddingSpec, definition: TaskDefinition) -> Scored:
     kind = KINDS[definition.kind]
     with threadpool_limits(1):
-        evaluation = kind.evaluate(
-            kind.task(tables, definition.name),
+        evaluation = kind.evaluate_embedding(
+            kind.create_task(tables, definition.name),
             encoder,
             definition.evaluation,
             seed=cell.seed,

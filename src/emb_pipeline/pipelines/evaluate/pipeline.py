@@ -47,7 +47,7 @@ def _evaluate(cell: EmbeddingSpec, task: str, experiment: Experiment) -> Pipelin
     kind = experiment.tasks[task]
     inputs = {"task": f"examples@{task}"}
     parameters = {"params:cell": f"params:embeddings.{cell.name}", "params:definition": f"params:tasks.{task}"}
-    takes = "predictions" if task == cell.tuned_on and KINDS[kind].scoring else cell.artifact
+    takes = "predictions" if task == cell.tuned_on and KINDS[kind].score else cell.artifact
     if takes:
         inputs[takes] = f"{cell.name}.{takes}"
     if takes == "encoder":

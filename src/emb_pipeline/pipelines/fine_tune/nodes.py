@@ -67,7 +67,7 @@ def _tuned(
     tested = frozenset(key for other in others for text in held_out_texts(other) for key in telling_keys(text))
     tunable = Tunable(base, cell.method, cell.options, cell.tuning, cell.seed, folder, folders.encodings, tested)
     with Footprint() as footprint:
-        tuned = kind.fine_tune(kind.task(task, definition.name), tunable, definition.evaluation)
+        tuned = kind.tune_embedding(kind.create_task(task, definition.name), tunable, definition.evaluation)
     counts = {"training_examples": tuned.n_learnt, "left_out_examples": tuned.n_left_out}
     record = training_record(cell, tuned.artifact, footprint, losses=tuned.losses, counts=counts)
     return tuned.artifact, record, tuned.predictions

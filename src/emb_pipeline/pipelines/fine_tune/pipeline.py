@@ -35,7 +35,7 @@ def _fine_tune(cell: EmbeddingSpec, experiment: Experiment) -> Pipeline:
         "params:definition": f"params:tasks.{cell.tuned_on}",
         "params:folders": "params:folders",
     }
-    function, predicted = (nodes.fine_tune_and_predict, ["predictions"]) if KINDS[kind].scoring else (nodes.fine_tune, [])
+    function, predicted = (nodes.fine_tune_and_predict, ["predictions"]) if KINDS[kind].score else (nodes.fine_tune, [])
     made = [str(cell.artifact), "training", *predicted]
     step = node(function, [*inputs, *parameters, *others], made, name=f"fine_tune_{cell.method}")
     return pipeline(

@@ -23,7 +23,7 @@ Tables = Mapping[str, pa.Table]
 
 def read_task(definition: TaskDefinition, folders: Folders) -> dict[str, pa.Table]:
     """Read a task's examples; stop if they cannot be evaluated."""
-    reader = KINDS[definition.kind].reader()
+    reader = KINDS[definition.kind].create_reader()
     tables = reader.read(definition.source, folders.raw, folders.project, definition.name)
     return {**tables, HELD_OUT: pa.table({"text": pa.array(reader.held_out(tables), pa.string())})}
 
@@ -31,7 +31,7 @@ def read_task(definition: TaskDefinition, folders: Folders) -> dict[str, pa.Tabl
 def audit_task(examples: Tables, definition: TaskDefinition) -> pa.Table:
     """Look for duplicates, leakage, contradictions, and text that cannot be cut into words."""
     tables = {name: table for name, table in examples.items() if name != HELD_OUT}
-    return pa.concat_tables([KINDS[definition.kind].reader().audit(examples), audit_cutting(tables)])
+    return pa.concat_tables([KINDS[definition.kind].create_reader().audit(examples), audit_cutting(tables)])
 
 
 def read_corpus(definition: CorpusDefinition, folders: Folders) -> Iterator[tuple[str, str]]:

@@ -61,10 +61,10 @@ def time_requests(
 
 def _times(tasks: _Tasks, cell: Mapping[Any, Any], encoder: Any, options: LatencyOptions) -> dict[str, Any]:
     kind, task, evaluation = tasks[cell["task"]]
-    if not kind.service:
+    if not kind.serve:
         return {"note": f"requests of tasks of kind {kind.name} are not timed"}
     setting = json.loads(cell["setting"]) if isinstance(cell.get("setting"), str) else None
-    service = kind.serve(task, encoder, evaluation, setting)
+    service = kind.create_service(task, encoder, evaluation, setting)
     if not len(service.requests):
         return {"note": "not timed: latency_requests is 0"}
     return measure_requests(service.answer, service.requests, options).as_dict()
@@ -81,7 +81,7 @@ class _Tasks:
         definition = self._definitions[name]
         kind = KINDS[definition.kind]
         if name not in self._made:
-            self._made[name] = kind.task(self._parts[f"task_{name}"], name)
+            self._made[name] = kind.create_task(self._parts[f"task_{name}"], name)
         return kind, self._made[name], definition.evaluation
 
 
@@ -104,7 +104,7 @@ def search_passages(
     if isinstance(definition.evaluation, RetrievalOptions) and definition.evaluation.rank == "judged":
         return add_origins(framed([], SEARCHES), ())
     cells = {cell.name: cell for cell in cells_of(embeddings)}
-    costs = SearchCosts(KINDS[definition.kind].task(task, definition.name), options, report.resampling)
+    costs = SearchCosts(KINDS[definition.kind].create_task(task, definition.name), options, report.resampling)
     names = best_first(of_all_tasks(scores, "cells"), cells, definition, options)
     encoders = ((name, stored_encoder(cells[name], cells, folders)) for name in names)
     dense = ((name, encoder) for name, encoder in encoders if options.embeddings or costs.is_dense(encoder))

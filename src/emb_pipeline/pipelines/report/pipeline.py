@@ -133,7 +133,7 @@ def _figures_of(task: str, kind: Kind, has_curve: bool, is_corrupted: bool) -> l
     if has_curve:
         of_curve = ["learning_curves", name, f"params:tasks.{task}.kind"]
         steps.append(node(figures.draw_learning_curve, of_curve, f"{task}_curve_figure", name=f"draw_{task}_curve"))
-    if "search" in kind.needs:
+    if "search" in kind.requires:
         steps.append(node(figures.draw_search, ["vector_search", name], f"{task}_search_figure", name=f"draw_{task}_search"))
     if is_corrupted:
         steps.append(node(figures.draw_doses, ["effects", name], f"{task}_dose_figure", name=f"draw_{task}_doses"))

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.text.spans import PlacedWords
+from emb_pipeline.text.texts import Texts
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +56,11 @@ class ExtractiveTask:
                 raise DataError(
                     f"{self.name}, {name}", f"has {len(answers)} answers and {len(starts)} places", "give each its place"
                 )
+
+    @property
+    def all_texts(self) -> Texts:
+        """All texts of the task, which an embedding of its own is fitted on when it is exported."""
+        return Texts([*self.contexts, *self.questions])
 
     @cached_property
     def words(self) -> list[PlacedWords]:

@@ -62,7 +62,7 @@ class RecommendationReader(ExamplesReader):
         """
         return []
 
-    def needs(self, source: Any) -> frozenset[str] | None:
+    def requires(self, source: Any) -> frozenset[str] | None:
         """Interactions alone where the items have no texts."""
         return None if source.items else frozenset({"interactions"})
 

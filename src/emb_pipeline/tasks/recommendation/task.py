@@ -48,6 +48,11 @@ class RecommendationTask:
     is_cold: np.ndarray
     weights: np.ndarray | None = None
 
+    @property
+    def all_texts(self) -> Texts:
+        """All texts of the task, which an embedding of its own is fitted on when it is exported."""
+        return Texts([]) if self.texts is None else self.texts
+
     @classmethod
     def from_tables(cls, tables: Mapping[str, pa.Table], name: str = "recommendation") -> RecommendationTask:
         """The task of tables ``interactions`` and ``items``; see `reader.read_interactions`.

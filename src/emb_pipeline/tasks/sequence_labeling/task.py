@@ -12,6 +12,7 @@ import pyarrow as pa
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.folds import joined_groups
 from emb_pipeline.text.tagging import OUTSIDE, to_iob2
+from emb_pipeline.text.texts import Texts
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +53,11 @@ class SequenceLabelingTask:
         for split in ("train", "test"):
             if not (self.split == split).any():
                 raise DataError(f"{self.name}, split", f"no sentence is in '{split}'", "name a training and a test part")
+
+    @property
+    def all_texts(self) -> Texts:
+        """All texts of the task, which an embedding of its own is fitted on when it is exported."""
+        return Texts(" ".join(words) for words in self.sentences)
 
     @cached_property
     def starts(self) -> np.ndarray:

@@ -44,6 +44,11 @@ class SimilarityTask:
     scores: np.ndarray
     groups: np.ndarray | None = None
 
+    @property
+    def all_texts(self) -> Texts:
+        """All texts of the task, which an embedding of its own is fitted on when it is exported."""
+        return self.texts
+
     @classmethod
     def from_tables(cls, tables: Mapping[str, pa.Table], name: str = "similarity") -> SimilarityTask:
         """The task of a table ``pairs`` with pair_id, text_a, text_b and score.

@@ -1,0 +1,126 @@
+"""An exported embedding that says which class a text is of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from threadpoolctl import threadpool_limits
+
+from emb_pipeline.embeddings.export import read_encoder, write_encoder
+from emb_pipeline.embeddings.linear_head import LinearHead
+from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder
+from emb_pipeline.storage.matrices import column_matrix, matrix_column
+from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
+from emb_pipeline.tasks.classification.options import ClassificationOptions
+from emb_pipeline.tasks.classification.task import ClassificationTask
+from emb_pipeline.tasks.export.answering import EMBEDDING, REMEDY, Encoder, Request, cut_as
+from emb_pipeline.tasks.export.requests import Rows, know
+from emb_pipeline.tasks.folds import fold_groups
+from emb_pipeline.tasks.probes.probe import fit_probe
+from emb_pipeline.tasks.vectors import encoded
+
+_PROBE = "probe.parquet"
+
+
+@dataclass(frozen=True, eq=False)
+class TextClassifier:
+    """A classifier of texts: the embedding with its probe.
+
+    A text that the embedding knows nothing of gets the prior: the most frequent class of the training part, with its share.
+
+    Attributes
+    ----------
+    encoder : TextEncoder
+        The embedding.
+    head : LinearHead
+        The probe, on vectors as the encoder gives them.
+    classes : list of str
+        Names of the classes, in the order of the head's columns.
+    shares : ndarray of shape (n_classes,), optional
+        What part of the training texts each class has; what the head says without a vector, where it is not given.
+    """
+
+    answers: ClassVar[str] = "classifier"
+    encoder: Encoder
+    head: LinearHead
+    classes: list[str]
+    shares: np.ndarray | None = None
+
+    @classmethod
+    def fit(
+        cls, task: ClassificationTask, encoder: TextEncoder | TaskEncoder, options: ClassificationOptions, *, seed: int
+    ) -> TextClassifier:
+        """Fit on all examples that are not the official test part; without one, on all.
+
+        The probe is tuned as it was for the evaluation.
+        """
+        train = np.arange(len(task.codes)) if task.split is None else np.flatnonzero(task.split != "test")
+        texts = task.texts.take(train)
+        groups = fold_groups(task, options)[train]
+        with threadpool_limits(1):
+            fitted = encoder.fit(texts) if isinstance(encoder, TaskEncoder) else encoder
+            vectors, _ = encoded(fitted, texts, task.name)
+            probe = fit_probe(vectors, task.codes[train], len(task.classes), groups, options, seed=seed)
+        head: LinearHead = probe.head(vectors.shape[1])
+        shares = np.bincount(task.codes[train], minlength=len(task.classes)) / len(train)
+        return cls(cut_as(texts, fitted), head, task.classes.tolist(), shares)
+
+    def answer(self, texts: Request) -> pd.DataFrame:
+        """Find the most probable class of each text.
+
+        Parameters
+        ----------
+        texts : sequence of str, str or DataFrame
+            See `Rows.of`: a string is one text.
+
+        Returns
+        -------
+        DataFrame of label, probability, known and error
+            A row for each text. ``known`` is false where the embedding knows nothing of it: label and probability are the
+            prior. A row that is no text has an ``error``, and no label.
+        """
+        rows = Rows.of(texts, self.encoder)
+        vectors = self.encoder.encode(rows.texts) if rows.texts else np.zeros((0, self.encoder.dim), dtype=np.float32)
+        known = know(self.encoder, rows.texts, vectors)
+        probabilities = np.exp(self.head.log_probabilities(vectors)) if rows.texts else np.zeros((0, len(self.classes)))
+        probabilities[~known] = self.prior
+        best = probabilities.argmax(axis=1) if rows.texts else np.zeros(0, dtype=np.int64)
+        return pd.DataFrame(
+            {
+                "label": pd.Series(rows.spread(self.classes[code] for code in best), dtype=object),
+                "probability": rows.spread(probabilities[np.arange(len(best)), best].tolist(), np.nan),
+                "known": rows.spread(known.tolist(), False),
+                "error": pd.Series(rows.errors, dtype=object),
+            }
+        )
+
+    @property
+    def prior(self) -> np.ndarray:
+        """Probability of each class without knowing the text: shape (n_classes,)."""
+        if self.shares is not None:
+            return self.shares
+        return np.asarray(np.exp(self.head.log_probabilities(np.zeros((1, self.encoder.dim), dtype=np.float32)))[0])
+
+    def write(self, folder: Path) -> None:
+        """Write what `answer` needs."""
+        write_encoder(self.encoder, folder / EMBEDDING)
+        table = {
+            "class": pa.array(self.classes, pa.string()),
+            "weights": matrix_column(self.head.weights.T),
+            "intercept": pa.array(np.asarray(self.head.intercepts, dtype=np.float64)),
+            "share": pa.array(np.asarray(self.prior, dtype=np.float64)),
+        }
+        write_parquet(pa.table(table), folder / _PROBE)
+
+    @classmethod
+    def read(cls, folder: Path) -> TextClassifier:
+        """The classifier of a folder."""
+        table = read_parquet(folder / _PROBE, columns=("class", "weights", "intercept"), remedy=REMEDY)
+        head = LinearHead(column_matrix(table["weights"]).T, table["intercept"].to_numpy())
+        shares = table["share"].to_numpy() if "share" in table.column_names else None
+        return cls(read_encoder(folder / EMBEDDING), head, table["class"].to_pylist(), shares)

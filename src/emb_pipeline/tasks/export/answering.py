@@ -1,0 +1,70 @@
+"""The shape of what a bundle answers with, and what all of it has in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, Self, TypeAlias
+
+import pandas as pd
+
+from emb_pipeline.embeddings.marked import MarkedEncoder
+from emb_pipeline.embeddings.protocols import RoleEncoder, TextEncoder
+from emb_pipeline.text.words import WORDS_MARK
+
+EMBEDDING = "embedding"
+"""Folder of a bundle that holds the encoder (`emb_pipeline.embeddings.export`)."""
+REMEDY = "run the stage decide again"
+"""For files of a bundle that cannot be read."""
+Encoder: TypeAlias = TextEncoder | RoleEncoder
+Request: TypeAlias = Sequence[str] | str | pd.Series | pd.DataFrame
+"""Texts; rows that are none are answered with an error."""
+
+
+class Answering(Protocol):
+    """An embedding with what the examples of a task add to it: it takes text and answers as the task asks.
+
+    Attributes
+    ----------
+    answers : str
+        The word for it in a bundle's manifest.
+    encoder : TextEncoder
+        The embedding.
+    """
+
+    answers: ClassVar[str]
+
+    @property
+    def encoder(self) -> Encoder:
+        """The embedding."""
+
+    @classmethod
+    def fit(cls, task: Any, encoder: Any, options: Any, *, seed: int) -> Self:
+        """Fit on a task's examples.
+
+        Parameters
+        ----------
+        task : Any
+            The examples.
+        encoder : TextEncoder or TaskEncoder
+            The chosen embedding.
+        options : BaseModel
+            The kind's evaluation options.
+        seed : int
+            Of whatever is drawn.
+        """
+
+    def answer(self, texts: Request) -> pd.DataFrame:
+        """Answer each text with a row or more: at least ``known`` and ``error`` are columns."""
+
+    def write(self, folder: Path) -> None:
+        """Write what `answer` needs into a folder."""
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read what was written."""
+
+
+def cut_as(texts: Sequence[str], encoder: TextEncoder) -> TextEncoder:
+    """Make an encoder cut texts into words as the task's texts are."""
+    return MarkedEncoder(encoder) if any(WORDS_MARK in text for text in texts) else encoder

@@ -1,0 +1,73 @@
+"""An exported embedding that gives vectors of texts, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from threadpoolctl import threadpool_limits
+
+from emb_pipeline.embeddings.export import read_encoder, write_encoder
+from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder
+from emb_pipeline.tasks.export.answering import EMBEDDING, Encoder, Request, cut_as
+from emb_pipeline.tasks.export.requests import Rows, know
+
+
+@dataclass(frozen=True, eq=False)
+class TextVectors:
+    """Vectors of texts: for tasks of which nothing but the embedding can be exported.
+
+    Attributes
+    ----------
+    encoder : TextEncoder
+        The embedding.
+    """
+
+    answers: ClassVar[str] = "vectors"
+    encoder: Encoder
+
+    @classmethod
+    def fit(cls, task: Any, encoder: TextEncoder | TaskEncoder, options: Any, *, seed: int) -> TextVectors:
+        """Fit an embedding of the task's own on all of its texts; any other one is taken as it is."""
+        texts = task.all_texts
+        with threadpool_limits(1):
+            return cls(cut_as(texts, encoder.fit(texts) if isinstance(encoder, TaskEncoder) else encoder))
+
+    def answer(self, texts: Request) -> pd.DataFrame:
+        """Encode each text.
+
+        Parameters
+        ----------
+        texts : sequence of str, str or DataFrame
+            See `Rows.of`: a string is one text.
+
+        Returns
+        -------
+        DataFrame of vector, known and error
+            ``known`` is false where the embedding knows nothing of a text; a row that is no text has an ``error``, and no
+            vector.
+        """
+        rows = Rows.of(texts, self.encoder)
+        vectors: Any = self.encoder.encode(rows.texts) if rows.texts else np.zeros((0, self.encoder.dim), dtype=np.float32)
+        known = know(self.encoder, rows.texts, vectors)
+        dense = vectors.toarray() if sp.issparse(vectors) else np.asarray(vectors)
+        return pd.DataFrame(
+            {
+                "vector": pd.Series(rows.spread(dense), dtype=object),
+                "known": rows.spread(known.tolist(), False),
+                "error": pd.Series(rows.errors, dtype=object),
+            }
+        )
+
+    def write(self, folder: Path) -> None:
+        """Write what `answer` needs."""
+        write_encoder(self.encoder, folder / EMBEDDING)
+
+    @classmethod
+    def read(cls, folder: Path) -> TextVectors:
+        """The embedding of a folder."""
+        return cls(read_encoder(folder / EMBEDDING))

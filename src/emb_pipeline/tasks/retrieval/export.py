@@ -1,0 +1,134 @@
+"""An exported embedding that finds the passages nearest to a text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import scipy.sparse as sp
+from threadpoolctl import threadpool_limits
+
+from emb_pipeline.embeddings.export import read_encoder, write_encoder
+from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder, Vectors, encoded_as, fitted_on
+from emb_pipeline.storage.matrices import column_matrix, matrix_column
+from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
+from emb_pipeline.tasks.export.answering import EMBEDDING, REMEDY, Encoder, Request, cut_as
+from emb_pipeline.tasks.export.requests import Rows, know
+from emb_pipeline.tasks.retrieval.evaluate import top_k
+from emb_pipeline.tasks.retrieval.task import RetrievalTask
+from emb_pipeline.tasks.vectors import encoded, unit_length
+
+_PASSAGES = "passages"
+
+
+@dataclass(frozen=True, eq=False)
+class TextSearch:
+    """A search: the embedding with the vectors of all passages, of which it finds those nearest to a text.
+
+    Attributes
+    ----------
+    encoder : TextEncoder
+        The embedding.
+    passage_ids : list of str
+        Names of the passages.
+    passages : ndarray or csr_array of shape (n_passages, dim), float32
+        Their vectors, of length 1.
+    """
+
+    answers: ClassVar[str] = "search"
+    encoder: Encoder
+    passage_ids: list[str]
+    passages: Vectors
+
+    @classmethod
+    def fit(cls, task: RetrievalTask, encoder: TextEncoder | TaskEncoder, options: Any, *, seed: int) -> TextSearch:
+        """Encode the passages; an embedding of the task's own is fitted on them."""
+        with threadpool_limits(1):
+            fitted = fitted_on(encoder, task.passages, "passage")
+            vectors, _ = encoded(fitted, task.passages, "passages", "passage")
+        return cls(cut_as(task.passages, fitted), task.passage_ids.tolist(), unit_length(vectors))
+
+    def answer(self, texts: Request, k: int = 10) -> pd.DataFrame:
+        """Find the ``k`` nearest passages of each text.
+
+        Parameters
+        ----------
+        texts : sequence of str, str or DataFrame
+            See `Rows.of`: a string is one text.
+        k : int
+            Passages for each.
+
+        Returns
+        -------
+        DataFrame of query, rank, passage_id, cosine, known and error
+            ``query`` is the position of the text. Of one that the embedding knows nothing of, and of a row that is no text,
+            there is one line: rank 0 and no passage, ``known`` false, and the ``error``.
+        """
+        asked = Rows.of(texts, self.encoder)
+        vectors: Any = encoded_as(self.encoder, asked.texts, "query") if asked.texts else None
+        known = know(self.encoder, asked.texts, vectors)
+        answered = np.flatnonzero(known)
+        found = self._nearest(vectors[answered], asked.places[answered], k) if len(answered) else pd.DataFrame()
+        silent = sorted(set(range(len(asked.errors))) - set(asked.places[answered].tolist()))
+        nothing = pd.DataFrame(
+            {
+                "query": silent,
+                "rank": 0,
+                "passage_id": pd.Series([None] * len(silent), dtype=object),
+                "cosine": np.nan,
+                "known": False,
+                "error": pd.Series([asked.errors[place] for place in silent], dtype=object),
+            }
+        )
+        parts = [part for part in (found, nothing) if len(part)] or [nothing]
+        whole: pd.DataFrame = pd.concat(parts, ignore_index=True)
+        return whole.sort_values(["query", "rank"], kind="stable", ignore_index=True)
+
+    def _nearest(self, vectors: Vectors, places: np.ndarray, k: int) -> pd.DataFrame:
+        queries = unit_length(vectors)
+        k = min(k, len(self.passage_ids))
+        found = top_k(queries, self.passages, k)
+        rows = np.repeat(np.arange(len(places)), k)
+        products = queries[rows] * self.passages[found.ravel()]
+        cosines = np.asarray(products.sum(axis=1), dtype=np.float64).ravel()
+        return pd.DataFrame(
+            {
+                "query": places[rows],
+                "rank": np.tile(np.arange(1, k + 1), len(places)),
+                "passage_id": pd.Series([self.passage_ids[place] for place in found.ravel().tolist()], dtype=object),
+                "cosine": cosines,
+                "known": True,
+                "error": pd.Series([None] * len(rows), dtype=object),
+            }
+        )
+
+    def write(self, folder: Path) -> None:
+        """Write what `answer` needs; dense vectors as fixed-size lists, sparse ones as lists of columns and values."""
+        write_encoder(self.encoder, folder / EMBEDDING)
+        (folder / _PASSAGES).mkdir()
+        columns: dict[str, pa.Array] = {"passage_id": pa.array(self.passage_ids, pa.string())}
+        if sp.issparse(self.passages):
+            starts = pa.array(self.passages.indptr.astype(np.int64))
+            columns["column"] = pa.LargeListArray.from_arrays(starts, pa.array(self.passages.indices.astype(np.int32)))
+            columns["value"] = pa.LargeListArray.from_arrays(starts, pa.array(self.passages.data.astype(np.float32)))
+        else:
+            columns["vector"] = matrix_column(self.passages)
+        write_parquet(pa.table(columns), folder / _PASSAGES / "vectors.parquet")
+
+    @classmethod
+    def read(cls, folder: Path) -> TextSearch:
+        """The search of a folder."""
+        encoder = read_encoder(folder / EMBEDDING)
+        table = read_parquet(folder / _PASSAGES / "vectors.parquet", columns=("passage_id",), remedy=REMEDY)
+        passages: Vectors
+        if "vector" in table.column_names:
+            passages = column_matrix(table["vector"])
+        else:
+            indices, values = (table[name].combine_chunks() for name in ("column", "value"))
+            parts = (values.flatten().to_numpy(), indices.flatten().to_numpy(), indices.offsets.to_numpy())
+            passages = sp.csr_array(parts, shape=(len(table), encoder.dim))
+        return cls(encoder, table["passage_id"].to_pylist(), passages)
