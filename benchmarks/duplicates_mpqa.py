@@ -22,7 +22,7 @@ from emb_pipeline.embeddings import registry
 from emb_pipeline.embeddings.options import TfidfOptions
 from emb_pipeline.tasks.classification import evaluate as classification
 from emb_pipeline.tasks.classification.evaluate import evaluate_classification
-from emb_pipeline.tasks.folds import example_groups
+from emb_pipeline.tasks.classification.folds import example_groups
 from senteval_agreement import read, task_definition
 
 SEEDS = (0, 1, 2)

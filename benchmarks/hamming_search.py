@@ -16,7 +16,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.efficiency.sign_bits import SignBits, hamming_distances, packed
-from emb_pipeline.tasks.retrieval.evaluate import nearest
+from emb_pipeline.tasks.retrieval.exact_search import nearest
 from emb_pipeline.tasks.vectors import unit_length
 
 K = 10

@@ -35,9 +35,9 @@ from threadpoolctl import threadpool_limits
 
 from emb_pipeline.statistics.intervals.extra_variance import of_training_draws
 from emb_pipeline.tasks.classification.options import ClassificationOptions
-from emb_pipeline.tasks.folds import stratified_folds
 from emb_pipeline.tasks.probes.probe import ProbeTraining
-from emb_pipeline.tasks.training_draws import TrainingDraws
+from emb_pipeline.tasks.splits.folds import stratified_folds
+from emb_pipeline.tasks.splits.training_draws import TrainingDraws
 
 SETUPS = ("100/500", "300/1000", "300/5000", "1000/1000", "1000/5000", "folds/200", "folds/1000")
 N_CLASSES, N_INFORMATIVE, N_DRAWS = 5, 40, 10

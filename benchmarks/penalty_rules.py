@@ -51,12 +51,12 @@ from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings import registry
 from emb_pipeline.embeddings.options import LsaOptions, TfidfOptions
-from emb_pipeline.tasks.folds import stratified_folds
-from emb_pipeline.tasks.label_draws import nested_order
 from emb_pipeline.tasks.options import PathOptions
 from emb_pipeline.tasks.probes.penalty_path import PenaltyPath
 from emb_pipeline.tasks.probes.scaling import Scaler, mean_squared_length
 from emb_pipeline.tasks.probes.softmax import Coefficients, Features, SoftmaxRegression, axes_of
+from emb_pipeline.tasks.splits.folds import stratified_folds
+from emb_pipeline.tasks.splits.label_draws import nested_order
 from probe_speed import examples
 
 STEPS = range(-2, 13)

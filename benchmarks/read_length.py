@@ -22,8 +22,8 @@ from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEnco
 from emb_pipeline.embeddings.options import Bm25Options, SentenceTransformerOptions
 from emb_pipeline.embeddings.retrieval.bm25 import Bm25
 from emb_pipeline.readers.docstrings.packages import CACHE, docstring_table, summary_retrieval
-from emb_pipeline.tasks.cut_texts import measure_cut_texts
 from emb_pipeline.tasks.evaluation import Evaluation
+from emb_pipeline.tasks.examples.cut_texts import measure_cut_texts
 from emb_pipeline.tasks.retrieval.evaluate import evaluate_retrieval
 from emb_pipeline.tasks.retrieval.options import RetrievalOptions
 from emb_pipeline.tasks.retrieval.task import RetrievalTask

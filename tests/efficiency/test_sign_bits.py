@@ -8,7 +8,7 @@ from scipy.spatial.distance import cdist
 
 from emb_pipeline.efficiency.sign_bits import SignBits, hamming_distances, packed, smallest
 from emb_pipeline.embeddings.options import Precision
-from emb_pipeline.tasks.retrieval.evaluate import top_k
+from emb_pipeline.tasks.retrieval.exact_search import top_k
 from emb_pipeline.tasks.vectors import unit_length
 
 

@@ -58,8 +58,8 @@ def test_the_code_of_a_reader_counts_where_it_reads(kind: str, reader: str, expe
 
 def test_kinds_with_a_reader_of_the_same_name_do_not_share_code() -> None:
     for kind, own, other in (
-        ("retrieval", "retrieval.answers:read_squad", "extractive_qa.questions:read_squad"),
-        ("extractive_qa", "extractive_qa.questions:read_squad", "retrieval.answers:read_squad"),
+        ("retrieval", "retrieval.formats.answers:read_squad", "extractive_qa.questions:read_squad"),
+        ("extractive_qa", "extractive_qa.questions:read_squad", "retrieval.formats.answers:read_squad"),
     ):
         named = {"method": set(), "kind": {kind}, "reader": {"squad"}}
         found = build_code_graph().reached(nodes.read_task, choose_entries(named))

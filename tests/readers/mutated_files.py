@@ -21,7 +21,7 @@ from pydantic import TypeAdapter
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.documents import read_documents
 from emb_pipeline.readers.registry import CorpusSource
-from emb_pipeline.tasks.first_rows import check_first_rows
+from emb_pipeline.tasks.examples.first_rows import check_first_rows
 from emb_pipeline.tasks.registry import KINDS
 
 ROWS = [(f"text number {row} with café", "ab"[row % 2], ("train", "test")[row % 3 == 0], row) for row in range(12)]

@@ -17,7 +17,7 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.readers.documents import read_documents
 from emb_pipeline.readers.options import PlacedSource
 from emb_pipeline.readers.registry import READERS, CorpusSource, Reader
-from emb_pipeline.tasks.reader_page import reader_page
+from emb_pipeline.tasks.examples.reader_page import reader_page
 from emb_pipeline.tasks.registry import KINDS
 from tests.readers.formats.test_question_answering import ANSWERS, JUDGED, PUBMED, XML
 from tests.readers.mutated_files import cases, parquet_of, zip_of

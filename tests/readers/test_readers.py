@@ -24,7 +24,7 @@ from emb_pipeline.readers.documents import read_documents
 from emb_pipeline.readers.public_sources import PublicSource, SourceFile
 from emb_pipeline.readers.registry import CorpusSource
 from emb_pipeline.tasks.classification.reader import ClassificationSource, read_classification
-from emb_pipeline.tasks.retrieval.collection import RetrievalTables
+from emb_pipeline.tasks.retrieval.formats.collection import RetrievalTables
 from emb_pipeline.tasks.retrieval.reader import RetrievalSource, read_retrieval
 
 

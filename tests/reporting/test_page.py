@@ -16,7 +16,7 @@ from emb_pipeline.reporting.tables import empty_table
 from emb_pipeline.tasks.classification.audit import audit_classification
 from emb_pipeline.tasks.extractive_qa.audit import audit_extractive_qa
 from emb_pipeline.tasks.retrieval.audit import audit_retrieval
-from emb_pipeline.tasks.retrieval.collection import RetrievalTables
+from emb_pipeline.tasks.retrieval.formats.collection import RetrievalTables
 from emb_pipeline.tasks.sequence_labeling.audit import audit_sequence_labeling
 from emb_pipeline.tasks.similarity.audit import audit_similarity
 from tests.reporting.conftest import TOPIC, Tables, audit, comparisons, leaderboard, report_page, word_map

@@ -16,7 +16,7 @@ from emb_pipeline.tasks.classification.audit import audit_classification, requir
 from emb_pipeline.tasks.classification.reader import EXAMPLES_SCHEMA
 from emb_pipeline.tasks.retrieval.audit import audit_retrieval
 from emb_pipeline.tasks.retrieval.audit import require_evaluable as require_search
-from emb_pipeline.tasks.retrieval.collection import RetrievalTables
+from emb_pipeline.tasks.retrieval.formats.collection import RetrievalTables
 from emb_pipeline.tasks.sequence_labeling.audit import audit_sequence_labeling
 from emb_pipeline.text.runs import runs_in_corpus
 from emb_pipeline.text.tokens import write_tokens

@@ -16,7 +16,7 @@ class FirstRows:
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Any, catalog: Any) -> None:
         """Read the first rows of every file of the corpora and tasks that this run ingests."""
         from emb_pipeline.experiment.model import CorpusDefinition, Folders, TaskDefinition
-        from emb_pipeline.tasks.first_rows import check_first_rows
+        from emb_pipeline.tasks.examples.first_rows import check_first_rows
         from emb_pipeline.tasks.registry import KINDS
 
         only_missing = bool(run_params.get("only_missing_outputs"))

@@ -37,7 +37,7 @@ class Evaluation:
         The primary metric of each draw of a part of the labels: n_labels, label_fraction, draw, value.
     training_draws : Table of schema MEASURED_DRAWS, optional
         The primary metric of each unit by probes that learnt from resamples of the training labels
-        (`emb_pipeline.tasks.training_draws`). What they took is in no other field's seconds.
+        (`emb_pipeline.tasks.splits.training_draws`). What they took is in no other field's seconds.
     predictions : Table of schema PREDICTED, optional
         Of kinds with classes or entities (`emb_pipeline.tasks.metrics.class_results`).
     """

@@ -15,7 +15,7 @@ from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.options import EncoderOptions, EncoderTuningOptions, Options, TuningOptions
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.errors import DataError
-from emb_pipeline.tasks.folds import stratified_folds
+from emb_pipeline.tasks.splits.folds import stratified_folds
 from emb_pipeline.text.held_out import telling_keys
 
 PREDICTIONS = pa.schema([("unit_id", pa.string()), ("values", pa.list_(pa.float64()))])

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from emb_pipeline.readers.registry import Reader
     from emb_pipeline.tasks.audit.lines import Check
-    from emb_pipeline.tasks.examples_reader import ExamplesReader
+    from emb_pipeline.tasks.examples.reader import ExamplesReader
     from emb_pipeline.tasks.export.answering import Answering
 
 __all__ = ["KINDS", "Evaluation", "Kind"]
@@ -53,7 +53,7 @@ class Kind:
         What an embedding must give: vectors of texts, of the tokens of a text, a search, answers, or recommendations learnt
         from interactions; one of them is enough.
     reader : place
-        Class that reads, audits and holds out the examples (`emb_pipeline.tasks.examples_reader.ExamplesReader`).
+        Class that reads, audits and holds out the examples (`emb_pipeline.tasks.examples.reader.ExamplesReader`).
     audit : place
         Checks that its audit counts, each with a severity.
     task : place

@@ -23,8 +23,8 @@ from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.options import DistilledOptions, EncoderOptions, EncoderTuningOptions
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.classification.options import ClassificationOptions
-from emb_pipeline.tasks.folds import duplicate_groups
 from emb_pipeline.tasks.probes.probe import fit_probe
+from emb_pipeline.tasks.splits.folds import duplicate_groups
 from emb_pipeline.text.texts import Texts
 from tests.conftest import WORDS
 

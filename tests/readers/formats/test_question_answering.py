@@ -17,7 +17,7 @@ from emb_pipeline.tasks.classification.reader import ClassificationSource, read_
 from emb_pipeline.tasks.extractive_qa.audit import audit_extractive_qa
 from emb_pipeline.tasks.extractive_qa.questions import read_squad
 from emb_pipeline.tasks.extractive_qa.sources import SquadAnswersSource
-from emb_pipeline.tasks.retrieval.collection import RetrievalTables
+from emb_pipeline.tasks.retrieval.formats.collection import RetrievalTables
 from emb_pipeline.tasks.retrieval.reader import RetrievalSource, read_retrieval
 
 CONTEXT = "Marie Curie won the prize in 1903.  She was born in Warsaw."

@@ -10,11 +10,12 @@ from emb_pipeline.embeddings.options import LsaOptions, TfidfOptions
 from emb_pipeline.embeddings.sparse.word_counts import Lsa, Tfidf
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.classification.evaluate import evaluate_classification, macro_f1
+from emb_pipeline.tasks.classification.folds import example_groups, folds_of
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.task import ClassificationTask
-from emb_pipeline.tasks.folds import duplicate_groups, example_groups, folds_of, stratified_folds
-from emb_pipeline.tasks.label_draws import nested_order
 from emb_pipeline.tasks.probes.probe import fit_probe
+from emb_pipeline.tasks.splits.folds import duplicate_groups, stratified_folds
+from emb_pipeline.tasks.splits.label_draws import nested_order
 from emb_pipeline.text.texts import Texts
 from tests.tasks.conftest import EncoderPerFold, WordEncoder
 

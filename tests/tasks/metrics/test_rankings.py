@@ -11,11 +11,12 @@ from emb_pipeline.statistics.intervals.pseudo_values import of_coverage
 from emb_pipeline.tasks.metrics.rankings import (
     average_popularity,
     grades_at_ranks,
+    ndcg,
     novelty,
     ranks_of_wanted,
+    recall,
     reciprocal_rank_of_all,
 )
-from emb_pipeline.tasks.retrieval.evaluate import ndcg, recall
 
 SCORES = np.array([[0.9, -np.inf, 0.5, 0.7, 0.5], [0.1, 0.2, 0.3, 0.4, 0.5]])
 WANTED = sp.csr_array(np.array([[0, 0, 0, 1, 1], [1, 0, 0, 0, 0]], dtype=np.float32))

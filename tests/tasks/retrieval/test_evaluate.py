@@ -16,16 +16,9 @@ from emb_pipeline.embeddings.retrieval.bm25 import Bm25
 from emb_pipeline.embeddings.sparse.char_tfidf import CharTfidf
 from emb_pipeline.embeddings.sparse.word_counts import Lsa, OneHot, Tfidf
 from emb_pipeline.errors import DataError
-from emb_pipeline.tasks.retrieval.evaluate import (
-    average_precision,
-    evaluate_retrieval,
-    grades_of_ranks,
-    ndcg,
-    recall,
-    reciprocal_rank,
-    retrieval_service,
-    top_k,
-)
+from emb_pipeline.tasks.metrics.rankings import average_precision, grades_of_ranks, ndcg, recall, reciprocal_rank
+from emb_pipeline.tasks.retrieval.evaluate import evaluate_retrieval, retrieval_service
+from emb_pipeline.tasks.retrieval.exact_search import top_k
 from emb_pipeline.tasks.retrieval.options import RetrievalOptions
 from emb_pipeline.tasks.retrieval.reader import RetrievalReader
 from emb_pipeline.tasks.retrieval.sources import TablesSource

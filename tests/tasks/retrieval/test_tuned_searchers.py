@@ -9,8 +9,9 @@ import scipy.sparse as sp
 
 from emb_pipeline.embeddings.options import Bm25Options
 from emb_pipeline.embeddings.retrieval.bm25 import Bm25
-from emb_pipeline.tasks.retrieval.evaluate import cross_fitted, evaluate_retrieval, folds_of_queries, retrieval_service
+from emb_pipeline.tasks.retrieval.evaluate import evaluate_retrieval, retrieval_service
 from emb_pipeline.tasks.retrieval.options import RetrievalOptions
+from emb_pipeline.tasks.retrieval.settings import cross_fitted, folds_of_queries
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
 from emb_pipeline.text.texts import Texts
 

@@ -26,7 +26,7 @@ from emb_pipeline.pipelines.failures import FAILURES, contained, failures_table
 from emb_pipeline.storage.table_parts import TableParts
 from emb_pipeline.statistics.costs import OF_EVALUATION
 from emb_pipeline.tasks.coverage import LOW_COVERAGE, coverage_details, measure_coverage
-from emb_pipeline.tasks.cut_texts import measure_cut_texts
+from emb_pipeline.tasks.examples.cut_texts import measure_cut_texts
 from emb_pipeline.tasks.metrics.class_results import CLASS_RESULTS, CONFUSIONS, PREDICTED, class_results, confusions
 from emb_pipeline.tasks.registry import KINDS, Evaluation
 from emb_pipeline.tasks.scores import ITEM_SCORES, MEASURED_DRAWS, TRAINING_DRAWS, draws_of, stamped

@@ -16,15 +16,15 @@ from emb_pipeline.embeddings.encoding_clock import EncodingClock
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.protocols import Setting, TaskEncoder, TextEncoder, Vectors
 from emb_pipeline.errors import DataError
+from emb_pipeline.tasks.classification.folds import Fold, example_groups, fold_groups, folds_of
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.evaluation import Evaluation, Service
-from emb_pipeline.tasks.folds import Fold, example_groups, fold_groups, folds_of
-from emb_pipeline.tasks.label_draws import LabelDraws, fitted_on_labelled_texts
 from emb_pipeline.tasks.metrics.class_results import predicted_classes
 from emb_pipeline.tasks.probes.probe import Probe, ProbeTraining, fit_probe
 from emb_pipeline.tasks.scores import measured
-from emb_pipeline.tasks.training_draws import TrainingDraws
+from emb_pipeline.tasks.splits.label_draws import LabelDraws, fitted_on_labelled_texts
+from emb_pipeline.tasks.splits.training_draws import TrainingDraws
 from emb_pipeline.tasks.vectors import bytes_per_vector, encoded, float_vectors, unstored_vector
 
 

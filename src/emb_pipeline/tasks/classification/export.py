@@ -16,11 +16,11 @@ from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder
 from emb_pipeline.storage.matrices import column_matrix, matrix_column
 from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
+from emb_pipeline.tasks.classification.folds import fold_groups
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.export.answering import EMBEDDING, REMEDY, Encoder, Request, cut_as
 from emb_pipeline.tasks.export.requests import Rows, know
-from emb_pipeline.tasks.folds import fold_groups
 from emb_pipeline.tasks.probes.probe import fit_probe
 from emb_pipeline.tasks.vectors import encoded
 

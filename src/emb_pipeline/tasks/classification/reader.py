@@ -14,7 +14,7 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.registry import READERS, build_source_type
 from emb_pipeline.tasks.classification.audit import audit_classification, require_evaluable
-from emb_pipeline.tasks.examples_reader import (
+from emb_pipeline.tasks.examples.reader import (
     ExamplesReader,
     Tables,
     left_out_table,

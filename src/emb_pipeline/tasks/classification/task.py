@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
-from emb_pipeline.tasks.task_tables import read_optional_column, read_unique_ids, select_columns
+from emb_pipeline.tasks.examples.tables import read_optional_column, read_unique_ids, select_columns
 from emb_pipeline.text.seen import NEAR_GROUP
 from emb_pipeline.text.texts import Texts, texts_of
 

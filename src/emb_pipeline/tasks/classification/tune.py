@@ -20,6 +20,7 @@ from emb_pipeline.embeddings.protocols import TextEncoder
 from emb_pipeline.embeddings.static.bag_tuning import tune_bag, with_words
 from emb_pipeline.embeddings.static.pooling import PooledEncoder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
+from emb_pipeline.tasks.classification.folds import fold_groups, folds_of
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.fine_tuning import (
@@ -30,7 +31,6 @@ from emb_pipeline.tasks.fine_tuning import (
     choose_held_out,
     require_transformer,
 )
-from emb_pipeline.tasks.folds import fold_groups, folds_of
 from emb_pipeline.tasks.probes.probe import fit_probe
 from emb_pipeline.tasks.vectors import bytes_per_vector, encoded
 from emb_pipeline.text.texts import Texts

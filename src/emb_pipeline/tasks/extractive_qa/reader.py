@@ -11,7 +11,7 @@ from emb_pipeline.embeddings.extras import require_packages
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.registry import build_source_type
 from emb_pipeline.tasks.audit.units import require_units
-from emb_pipeline.tasks.examples_reader import ExamplesReader, Tables, require_own_words
+from emb_pipeline.tasks.examples.reader import ExamplesReader, Tables, require_own_words
 from emb_pipeline.tasks.extractive_qa.audit import audit_extractive_qa
 from emb_pipeline.tasks.extractive_qa.sources import READERS
 from emb_pipeline.text.seen import SEEN, seen_questions

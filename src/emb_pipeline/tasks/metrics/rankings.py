@@ -1,7 +1,6 @@
-"""What lists of recommended items are like: each function gives one value per user.
+"""Metrics of rankings, one value per query or user: how well they serve, and what lists of recommended items are like.
 
-A list is a row of item numbers, best first; below 0 there is no item. How well a list serves (nDCG, recall) is measured as
-in retrieval: `emb_pipeline.tasks.retrieval.evaluate`.
+A ranking is a row of numbers of passages or items, best first; below 0 there is none.
 """
 
 from __future__ import annotations
@@ -113,3 +112,87 @@ def _mean_of_lists(lists: np.ndarray, of_item: np.ndarray) -> np.ndarray:
     values = np.where(there, of_item[lists], 0)
     means: np.ndarray = values.sum(axis=1) / np.maximum(there.sum(axis=1), 1)
     return means
+
+
+def grades_of_ranks(qrels: sp.csr_array, ranked: np.ndarray) -> np.ndarray:
+    """Relevance of the passage at each rank: shape (n_queries, k); 0 where there is none (below 0)."""
+    grades = np.zeros(ranked.shape)
+    row_of_passage = np.zeros(qrels.shape[1])
+    for query in range(len(ranked)):
+        judged = slice(qrels.indptr[query], qrels.indptr[query + 1])
+        row_of_passage[qrels.indices[judged]] = qrels.data[judged]
+        grades[query] = row_of_passage[ranked[query]]
+        row_of_passage[qrels.indices[judged]] = 0
+    return np.where(ranked >= 0, grades, 0)
+
+
+def ndcg(grades: np.ndarray, qrels: sp.csr_array, cutoff: int) -> np.ndarray:
+    """Normalised discounted cumulative gain of each query.
+
+    ``DCG = sum over ranks r of grade / log2(1 + r)``, divided by the DCG of the judged passages in their best order, both
+    cut at ``cutoff`` [1]_. Gains are the grades themselves, as in trec_eval and scikit-learn (not ``2^grade - 1``).
+
+    Parameters
+    ----------
+    grades : ndarray of shape (n_queries, at most cutoff)
+        Relevance of the passage at each rank.
+    qrels : csr_array of shape (n_queries, n_passages)
+        All judgments.
+    cutoff : int
+        Last rank that counts.
+
+    Returns
+    -------
+    ndarray of shape (n_queries,)
+        From 0 to 1.
+
+    References
+    ----------
+    .. [1] Järvelin & Kekäläinen (2002), Cumulated gain-based evaluation of IR techniques, ACM TOIS 20(4).
+    """
+    discounts = 1 / np.log2(np.arange(cutoff) + 2)
+    ideal = np.empty(qrels.shape[0])
+    for query in range(qrels.shape[0]):
+        best = np.sort(qrels.data[qrels.indptr[query] : qrels.indptr[query + 1]].astype(np.float64))[::-1][:cutoff]
+        ideal[query] = best @ discounts[: len(best)]
+    return np.asarray(grades @ discounts[: grades.shape[1]] / ideal)
+
+
+def reciprocal_rank(grades: np.ndarray) -> np.ndarray:
+    """One over the rank of the first relevant passage; 0 where none is among the ranks given [Voorhees 1999, TREC-8]."""
+    relevant = grades > 0
+    return np.where(relevant.any(axis=1), 1 / (relevant.argmax(axis=1) + 1.0), 0.0)
+
+
+def average_precision(grades: np.ndarray) -> np.ndarray:
+    """Average precision of each query; its mean over queries is MAP.
+
+    The mean, over the relevant passages, of the share of relevant ones among the ranks down to each [1]_. Any grade above 0
+    is relevant.
+
+    Parameters
+    ----------
+    grades : ndarray of shape (n_queries, n_ranks)
+        Relevance of the passage at each rank; all relevant passages are among the ranks. Behind a ranking's end stands 0.
+
+    Returns
+    -------
+    ndarray of shape (n_queries,)
+        From 0 to 1; 0 without a relevant passage.
+
+    References
+    ----------
+    .. [1] Buckley & Voorhees (2000), Evaluating Evaluation Measure Stability, SIGIR.
+    """
+    relevant = grades > 0
+    precision = np.cumsum(relevant, axis=1) / np.arange(1, grades.shape[1] + 1)
+    return np.asarray((precision * relevant).sum(axis=1) / np.maximum(relevant.sum(axis=1), 1))
+
+
+def recall(grades: np.ndarray, qrels: sp.csr_array) -> np.ndarray:
+    """Part of a query's relevant passages that is among the ranks given."""
+    return np.asarray((grades > 0).sum(axis=1) / np.asarray((qrels > 0).sum(axis=1)).ravel())
+
+
+CUTOFF = 10
+"""Rank that nDCG and MRR are cut at: the figures that BEIR and MTEB report."""

@@ -23,9 +23,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from numba import njit
 
 from emb_pipeline.embeddings.protocols import TokenEncoder, WordEncoder
+from emb_pipeline.tasks.probes.crf_kernels import find_best_path, run_forward_backward, spread_over_window, sum_over_window
 from emb_pipeline.tasks.probes.lbfgs import minimise
 from emb_pipeline.tasks.probes.softmax import Features
 from emb_pipeline.tasks.vectors import float_vectors
@@ -110,13 +110,13 @@ class CrfCoefficients:
 
     def decoded(self, vectors: TokenVectors) -> np.ndarray:
         """The best tags: codes of shape (n_tokens,) (Viterbi)."""
-        tags: np.ndarray = _viterbi(self._token_scores(vectors), vectors.starts, self.steps.astype(np.float64))
+        tags: np.ndarray = find_best_path(self._token_scores(vectors), vectors.starts, self.steps.astype(np.float64))
         return tags
 
     def log_likelihoods(self, vectors: TokenVectors, codes: np.ndarray) -> np.ndarray:
         """Log probability of each sentence's tags: shape (n_sentences,)."""
         scores = self._token_scores(vectors)
-        return _forward_backward(scores, vectors.starts, self.steps.astype(np.float64), codes)[0]
+        return run_forward_backward(scores, vectors.starts, self.steps.astype(np.float64), codes)[0]
 
     def _token_scores(self, vectors: TokenVectors) -> np.ndarray:
         return token_scores(vectors, self.weights, self.intercepts)
@@ -128,7 +128,7 @@ def token_scores(vectors: TokenVectors, weights: np.ndarray, intercepts: np.ndar
     of_rows = np.asarray(vectors.rows @ weights.reshape(dim, n_offsets * n_tags), dtype=np.float32).reshape(
         -1, n_offsets, n_tags
     )
-    scores: np.ndarray = _summed_over_window(of_rows, vectors.places, vectors.starts, intercepts.astype(np.float64))
+    scores: np.ndarray = sum_over_window(of_rows, vectors.places, vectors.starts, intercepts.astype(np.float64))
     return scores
 
 
@@ -146,7 +146,7 @@ def best_allowed(scores: np.ndarray, starts: np.ndarray, allowed: np.ndarray) ->
     -------
     ndarray of shape (n_tokens,), int64
     """
-    tags: np.ndarray = _viterbi(scores.astype(np.float64), starts, np.where(allowed, 0.0, FORBIDDEN))
+    tags: np.ndarray = find_best_path(scores.astype(np.float64), starts, np.where(allowed, 0.0, FORBIDDEN))
     return tags
 
 
@@ -247,9 +247,9 @@ class LinearChainCrf:
         vectors, n = self._vectors, len(self._codes)
         scores = token_scores(vectors, coefficients.weights, coefficients.intercepts)
         steps = coefficients.steps.astype(np.float64)
-        logs, residuals, expected = _forward_backward(scores, vectors.starts, steps, self._codes)
+        logs, residuals, expected = run_forward_backward(scores, vectors.starts, steps, self._codes)
         dim, n_offsets, n_tags = coefficients.weights.shape
-        of_rows = _spread_over_window(residuals, vectors.places, vectors.starts, self._transposed.shape[1], n_offsets)
+        of_rows = spread_over_window(residuals, vectors.places, vectors.starts, self._transposed.shape[1], n_offsets)
         gradients = CrfCoefficients(
             np.asarray(self._transposed @ of_rows.reshape(-1, n_offsets * n_tags)).reshape(dim, n_offsets, n_tags),
             self._ones @ residuals,
@@ -285,187 +285,3 @@ def _steps_taken(codes: np.ndarray, starts: np.ndarray, n_tags: int) -> np.ndarr
     before = np.concatenate([[n_tags], codes[:-1]])
     before[starts[:-1][np.diff(starts) > 0]] = n_tags
     return np.bincount(before * n_tags + codes, minlength=(n_tags + 1) * n_tags).reshape(n_tags + 1, n_tags)
-
-
-def _forward_backward(
-    scores: np.ndarray, starts: np.ndarray, steps: np.ndarray, codes: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Log likelihood of each sentence, gradients of the mean loss by the scores, and expected counts of the steps.
-
-    Rows of tags are padded by tags of probability 0 to whole vector registers: eight numbers take half the time of seven.
-    """
-    n_tags = scores.shape[1]
-    width = -(-n_tags // _LANES) * _LANES
-    emitted, highest = _emissions(scores, width)
-    np.exp(emitted, out=emitted)
-    weights = np.zeros((n_tags + 1, width))
-    weights[:, :n_tags] = np.exp(steps)
-    forward, sums = _forward(emitted, starts, weights)
-    residuals, together = _backward(forward, emitted, sums, starts, weights, codes)
-    logs = _log_likelihoods(scores, highest, sums, starts, steps, codes)
-    return logs, residuals, (weights * together)[:, :n_tags]
-
-
-_LANES = 8
-_kernel = njit(cache=True, error_model="numpy", fastmath={"reassoc", "nsz", "contract"})
-
-
-@_kernel
-def _summed_over_window(of_rows: np.ndarray, places: np.ndarray, starts: np.ndarray, intercepts: np.ndarray) -> np.ndarray:
-    _, n_offsets, n_tags = of_rows.shape
-    window = n_offsets // 2
-    scores = np.empty((len(places), n_tags))
-    for sentence in range(len(starts) - 1):
-        start, end = starts[sentence], starts[sentence + 1]
-        for token in range(start, end):
-            of_token = scores[token]
-            of_token[:] = intercepts
-            for other in range(max(start, token - window), min(end, token + window + 1)):
-                of_row = of_rows[places[other], other - token + window]
-                for tag in range(n_tags):
-                    of_token[tag] += of_row[tag]
-    return scores
-
-
-@_kernel
-def _spread_over_window(
-    of_tokens: np.ndarray, places: np.ndarray, starts: np.ndarray, n_rows: int, n_offsets: int
-) -> np.ndarray:
-    """The transposed operation of `_summed_over_window`."""
-    n_tags = of_tokens.shape[1]
-    window = n_offsets // 2
-    of_rows = np.zeros((n_rows, n_offsets, n_tags), dtype=np.float32)
-    for sentence in range(len(starts) - 1):
-        start, end = starts[sentence], starts[sentence + 1]
-        for token in range(start, end):
-            of_token = of_tokens[token]
-            for other in range(max(start, token - window), min(end, token + window + 1)):
-                of_row = of_rows[places[other], other - token + window]
-                for tag in range(n_tags):
-                    of_row[tag] += of_token[tag]
-    return of_rows
-
-
-@_kernel
-def _emissions(scores: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Scores less the highest of each token, padded by minus infinity; and the highest."""
-    n_tokens, n_tags = scores.shape
-    shifted, highest = np.empty((n_tokens, width)), np.empty(n_tokens)
-    for token in range(n_tokens):
-        of_token, made = scores[token], shifted[token]
-        largest = of_token[0]
-        for tag in range(1, n_tags):
-            largest = max(largest, of_token[tag])
-        highest[token] = largest
-        for tag in range(n_tags):
-            made[tag] = of_token[tag] - largest
-        made[n_tags:] = -np.inf
-    return shifted, highest
-
-
-@_kernel
-def _forward(emitted: np.ndarray, starts: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities of each token's tags given the sentence up to it, and what each row was divided by."""
-    n_tokens, width = emitted.shape
-    n_tags = len(weights) - 1
-    forward, sums = np.empty((n_tokens, width)), np.empty(n_tokens)
-    for sentence in range(len(starts) - 1):
-        for token in range(starts[sentence], starts[sentence + 1]):
-            reached, of_token = forward[token], emitted[token]
-            if token == starts[sentence]:
-                reached[:] = weights[n_tags]
-            else:
-                last = forward[token - 1]
-                reached[:] = 0
-                for before in range(n_tags):
-                    share, of_step = last[before], weights[before]
-                    for tag in range(width):
-                        reached[tag] += share * of_step[tag]
-            total = 0.0
-            for tag in range(width):
-                reached[tag] *= of_token[tag]
-                total += reached[tag]
-            sums[token] = total
-            share = 1 / total
-            for tag in range(width):
-                reached[tag] *= share
-    return forward, sums
-
-
-@_kernel
-def _backward(
-    forward: np.ndarray,
-    emitted: np.ndarray,
-    sums: np.ndarray,
-    starts: np.ndarray,
-    weights: np.ndarray,
-    codes: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Tag probabilities given the sentence, less 1 for the token's own tag, over the number of tokens (float32); and the
-    probabilities of all steps, summed, but for the step's own weight."""
-    n_tokens, width = emitted.shape
-    n_tags = len(weights) - 1
-    residuals, together = np.empty((n_tokens, n_tags), dtype=np.float32), np.zeros((n_tags + 1, width))
-    backward, carried = np.empty(width), np.empty(width)
-    for sentence in range(len(starts) - 1):
-        backward[:] = 1
-        for token in range(starts[sentence + 1] - 1, starts[sentence] - 1, -1):
-            of_token, until, made = emitted[token], forward[token], residuals[token]
-            for tag in range(n_tags):
-                made[tag] = until[tag] * backward[tag] / n_tokens
-            made[codes[token]] -= np.float32(1 / n_tokens)
-            share = 1 / sums[token]
-            for tag in range(width):
-                carried[tag] = of_token[tag] * backward[tag] * share
-            if token == starts[sentence]:
-                together[n_tags] += carried
-                continue
-            last = forward[token - 1]
-            for before in range(n_tags):
-                reached, of_together, of_step, total = last[before], together[before], weights[before], 0.0
-                for tag in range(width):
-                    of_together[tag] += reached * carried[tag]
-                    total += of_step[tag] * carried[tag]
-                backward[before] = total
-    return residuals, together
-
-
-@_kernel
-def _log_likelihoods(
-    scores: np.ndarray, highest: np.ndarray, sums: np.ndarray, starts: np.ndarray, steps: np.ndarray, codes: np.ndarray
-) -> np.ndarray:
-    """Log probability of each sentence's tags."""
-    logs = np.zeros(len(starts) - 1)
-    for sentence in range(len(starts) - 1):
-        before = len(steps) - 1
-        for token in range(starts[sentence], starts[sentence + 1]):
-            code = codes[token]
-            logs[sentence] += scores[token, code] + steps[before, code] - highest[token] - np.log(sums[token])
-            before = code
-    return logs
-
-
-@njit(cache=True)
-def _viterbi(scores: np.ndarray, starts: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    n_tokens, n_tags = scores.shape
-    best = np.empty((n_tokens, n_tags))
-    came_from = np.zeros((n_tokens, n_tags), dtype=np.int64)
-    tags = np.zeros(n_tokens, dtype=np.int64)
-    for sentence in range(len(starts) - 1):
-        start, end = starts[sentence], starts[sentence + 1]
-        for token in range(start, end):
-            for tag in range(n_tags):
-                if token == start:
-                    best[token, tag] = scores[token, tag] + steps[n_tags, tag]
-                    continue
-                highest = best[token - 1, 0] + steps[0, tag]
-                for before in range(1, n_tags):
-                    value = best[token - 1, before] + steps[before, tag]
-                    if value > highest:
-                        highest, came_from[token, tag] = value, before
-                best[token, tag] = highest + scores[token, tag]
-        if end > start:
-            tags[end - 1] = np.argmax(best[end - 1])
-            for token in range(end - 1, start, -1):
-                tags[token - 1] = came_from[token, tags[token]]
-    return tags

@@ -11,10 +11,10 @@ import scipy.sparse as sp
 
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.tasks.classification.options import ClassificationOptions
-from emb_pipeline.tasks.folds import stratified_folds
 from emb_pipeline.tasks.probes.penalty_path import PenaltyPath, Scorer, mean_of
 from emb_pipeline.tasks.probes.scaling import Scaler, mean_squared_length
 from emb_pipeline.tasks.probes.softmax import Axes, Coefficients, Features, SoftmaxRegression, axes_of
+from emb_pipeline.tasks.splits.folds import stratified_folds
 
 
 @dataclass(frozen=True, eq=False)

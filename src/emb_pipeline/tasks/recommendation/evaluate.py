@@ -23,13 +23,14 @@ from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.metrics.rankings import (
     average_popularity,
     grades_at_ranks,
+    ndcg,
     novelty,
     ranks_of_wanted,
+    recall,
     reciprocal_rank_of_all,
 )
 from emb_pipeline.tasks.recommendation.options import RecommendationOptions
 from emb_pipeline.tasks.recommendation.task import Phase, RecommendationTask
-from emb_pipeline.tasks.retrieval.evaluate import ndcg, recall
 from emb_pipeline.tasks.scores import measured
 from emb_pipeline.tasks.vectors import encoded
 

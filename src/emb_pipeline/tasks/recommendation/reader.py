@@ -13,7 +13,7 @@ from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.registry import build_source_type
 from emb_pipeline.tasks.audit.left_out import audit_left_out
 from emb_pipeline.tasks.audit.lines import AuditLines
-from emb_pipeline.tasks.examples_reader import ExamplesReader, Tables, tokenizer_of
+from emb_pipeline.tasks.examples.reader import ExamplesReader, Tables, tokenizer_of
 from emb_pipeline.tasks.recommendation.audit import audit_recommendation
 from emb_pipeline.tasks.recommendation.interactions import InteractionLog
 from emb_pipeline.tasks.recommendation.sources import READERS, InteractionsSource

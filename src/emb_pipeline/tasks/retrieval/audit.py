@@ -12,7 +12,7 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.audit.checks import NEAR_LEAKAGE_CHECKS, add_near_leakage, keys_of, positions_of_repeated
 from emb_pipeline.tasks.audit.lines import AuditLines, Check
 from emb_pipeline.tasks.audit.units import UNIT_CHECKS, add_few_units, require_units
-from emb_pipeline.tasks.retrieval.collection import RetrievalTables
+from emb_pipeline.tasks.retrieval.formats.collection import RetrievalTables
 from emb_pipeline.text.seen import COPY
 
 CHECKS = (

@@ -18,7 +18,7 @@ from emb_pipeline.storage.matrices import column_matrix, matrix_column
 from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
 from emb_pipeline.tasks.export.answering import EMBEDDING, REMEDY, Encoder, Request, cut_as
 from emb_pipeline.tasks.export.requests import Rows, know
-from emb_pipeline.tasks.retrieval.evaluate import top_k
+from emb_pipeline.tasks.retrieval.exact_search import top_k
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
 from emb_pipeline.tasks.vectors import encoded, unit_length
 

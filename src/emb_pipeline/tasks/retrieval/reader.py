@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.registry import build_source_type
-from emb_pipeline.tasks.examples_reader import ExamplesReader, Tables, left_out_table, tokenizer_of, with_left_out
+from emb_pipeline.tasks.examples.reader import ExamplesReader, Tables, left_out_table, tokenizer_of, with_left_out
 from emb_pipeline.tasks.retrieval.audit import audit_retrieval, require_evaluable
-from emb_pipeline.tasks.retrieval.collection import RetrievalTables
+from emb_pipeline.tasks.retrieval.formats.collection import RetrievalTables
 from emb_pipeline.tasks.retrieval.sources import READERS
 from emb_pipeline.text.seen import SEEN, seen_queries
 from emb_pipeline.text.texts import tokenize_tables

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 
 from emb_pipeline.embeddings.ranking import TieOrder
 from emb_pipeline.errors import DataError
-from emb_pipeline.tasks.task_tables import read_optional_column, read_unique_ids, select_columns
+from emb_pipeline.tasks.examples.tables import read_optional_column, read_unique_ids, select_columns
 from emb_pipeline.text.texts import Texts, texts_of
 
 QUERIES = pa.schema([(name, pa.string()) for name in ("query_id", "text", "split", "group")])

@@ -11,8 +11,9 @@ import numpy as np
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.files import NamedFile, lines
 from emb_pipeline.tasks.evaluation import Evaluation
-from emb_pipeline.tasks.retrieval.evaluate import query_groups, scores_of_ranking, without_excluded
+from emb_pipeline.tasks.retrieval.evaluate import query_groups, scores_of_ranking
 from emb_pipeline.tasks.retrieval.options import RetrievalOptions
+from emb_pipeline.tasks.retrieval.settings import without_excluded
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
 from emb_pipeline.tasks.scores import measured
 

@@ -8,9 +8,9 @@ from threadpoolctl import threadpool_limits
 from emb_pipeline.embeddings.contextual.encoder_tuning import tune_on_pairs
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.fine_tuning import FineTuned, Tunable, choose_held_out, require_transformer
-from emb_pipeline.tasks.folds import duplicate_groups
 from emb_pipeline.tasks.retrieval.options import RetrievalOptions
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
+from emb_pipeline.tasks.splits.folds import duplicate_groups
 
 
 def fine_tune_retrieval(task: RetrievalTask, tunable: Tunable, options: RetrievalOptions) -> FineTuned:

@@ -24,17 +24,10 @@ from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder, Vectors,
 from emb_pipeline.statistics.decision.decide import COST_TOLERANCE
 from emb_pipeline.statistics.intervals.bootstrap import mean_intervals
 from emb_pipeline.statistics.resampling import Resampling
-from emb_pipeline.tasks.retrieval.evaluate import (
-    CUTOFF,
-    grades_of_ranks,
-    ndcg,
-    nearest,
-    query_groups,
-    top_k,
-    transposed,
-    vectors_of,
-    without_excluded,
-)
+from emb_pipeline.tasks.metrics.rankings import CUTOFF, grades_of_ranks, ndcg
+from emb_pipeline.tasks.retrieval.evaluate import query_groups
+from emb_pipeline.tasks.retrieval.exact_search import nearest, top_k, transposed, vectors_of
+from emb_pipeline.tasks.retrieval.settings import without_excluded
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
 from emb_pipeline.tasks.vectors import bytes_per_vector, unit_length
 from emb_pipeline.text.words import unmark_words

@@ -15,14 +15,14 @@ from emb_pipeline.embeddings.protocols import Setting, TaskWordEncoder, TokenEnc
 from emb_pipeline.errors import DataError
 from emb_pipeline.statistics.intervals.pseudo_values import of_ratio
 from emb_pipeline.tasks.evaluation import Evaluation, Service
-from emb_pipeline.tasks.label_draws import LabelDraws, fitted_on_labelled_texts
 from emb_pipeline.tasks.metrics.class_results import predicted_entities
 from emb_pipeline.tasks.probes.crf import FORBIDDEN, CrfCoefficients, TokenVectors, tokens_of_sentences, vectors_of_sentences
 from emb_pipeline.tasks.probes.crf_probe import CrfProbe, fit_crf_probe, fit_on_resample
 from emb_pipeline.tasks.scores import measured
 from emb_pipeline.tasks.sequence_labeling.options import SequenceLabelingOptions
 from emb_pipeline.tasks.sequence_labeling.task import SequenceLabelingTask
-from emb_pipeline.tasks.training_draws import TrainingDraws
+from emb_pipeline.tasks.splits.label_draws import LabelDraws, fitted_on_labelled_texts
+from emb_pipeline.tasks.splits.training_draws import TrainingDraws
 from emb_pipeline.tasks.vectors import bytes_per_vector
 from emb_pipeline.text.tagging import OUTSIDE, to_iob2
 

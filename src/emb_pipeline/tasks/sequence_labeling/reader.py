@@ -20,7 +20,7 @@ from emb_pipeline.readers.splits import split_name
 from emb_pipeline.readers.tables import require_named_split, values_of_rows
 from emb_pipeline.readers.values import require_group
 from emb_pipeline.tasks.audit.units import require_units
-from emb_pipeline.tasks.examples_reader import (
+from emb_pipeline.tasks.examples.reader import (
     ExamplesReader,
     Tables,
     left_out_table,

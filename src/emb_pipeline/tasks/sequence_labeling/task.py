@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.tasks.folds import joined_groups
+from emb_pipeline.tasks.splits.folds import joined_groups
 from emb_pipeline.text.tagging import OUTSIDE, to_iob2
 from emb_pipeline.text.texts import Texts
 

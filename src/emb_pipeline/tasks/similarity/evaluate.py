@@ -11,10 +11,10 @@ from emb_pipeline.embeddings.encoding_clock import EncodingClock
 from emb_pipeline.embeddings.protocols import Setting, TaskEncoder, TextEncoder, Vectors
 from emb_pipeline.statistics.intervals.pseudo_values import of_pearson, of_spearman
 from emb_pipeline.tasks.evaluation import Evaluation, Service
-from emb_pipeline.tasks.folds import joined_groups
 from emb_pipeline.tasks.options import EvaluationOptions
 from emb_pipeline.tasks.scores import measured
 from emb_pipeline.tasks.similarity.task import SimilarityTask
+from emb_pipeline.tasks.splits.folds import joined_groups
 from emb_pipeline.tasks.vectors import bytes_per_vector, encoded, unit_length, unstored_vector
 
 DECIMALS = 6

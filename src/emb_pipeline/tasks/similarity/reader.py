@@ -19,7 +19,7 @@ from emb_pipeline.readers.registry import build_source_type
 from emb_pipeline.readers.tables import rows
 from emb_pipeline.readers.values import require_group
 from emb_pipeline.tasks.audit.units import require_units
-from emb_pipeline.tasks.examples_reader import ExamplesReader, Tables, left_out_table, tokenizer_of, with_left_out
+from emb_pipeline.tasks.examples.reader import ExamplesReader, Tables, left_out_table, tokenizer_of, with_left_out
 from emb_pipeline.tasks.similarity.audit import audit_similarity
 from emb_pipeline.tasks.similarity.sources import READERS
 from emb_pipeline.text.texts import tokenize_tables

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from emb_pipeline.tasks.task_tables import read_optional_column, read_unique_ids, select_columns
+from emb_pipeline.tasks.examples.tables import read_optional_column, read_unique_ids, select_columns
 from emb_pipeline.text.texts import Texts, join_token_ids, texts_of
 
 PAIRS = pa.schema(

@@ -7,9 +7,9 @@ import pytest
 from pydantic import ValidationError
 
 from emb_pipeline.tasks.classification.options import ClassificationOptions
-from emb_pipeline.tasks.label_draws import LabelDraws, label_counts, nested_order
 from emb_pipeline.tasks.options import LearningCurveOptions
 from emb_pipeline.tasks.sequence_labeling.options import SequenceLabelingOptions
+from emb_pipeline.tasks.splits.label_draws import LabelDraws, label_counts, nested_order
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.files import named_files
 from emb_pipeline.readers.tables import rows, table_of
 from emb_pipeline.readers.values import require_group
-from emb_pipeline.tasks.retrieval.answers import PairsByWords, tables_of_answers
-from emb_pipeline.tasks.retrieval.collection import RetrievalTables
-from emb_pipeline.tasks.retrieval.judgments import grade_column, grade_of
+from emb_pipeline.tasks.retrieval.formats.answers import PairsByWords, tables_of_answers
+from emb_pipeline.tasks.retrieval.formats.collection import RetrievalTables
+from emb_pipeline.tasks.retrieval.formats.judgments import grade_column, grade_of
 from emb_pipeline.tasks.retrieval.sources import PairsSource
 
 _Judged: TypeAlias = tuple[str, str, str, str, float, str, str | None]

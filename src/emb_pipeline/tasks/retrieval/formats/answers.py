@@ -16,7 +16,7 @@ from emb_pipeline.readers.files import named_files
 from emb_pipeline.readers.formats.liveqa import LiveqaSource, liveqa_judgments
 from emb_pipeline.readers.formats.medquad import MedquadSource, medquad_pairs
 from emb_pipeline.readers.formats.squad import squad_questions
-from emb_pipeline.tasks.retrieval.collection import (
+from emb_pipeline.tasks.retrieval.formats.collection import (
     RetrievalTables,
     own_passages,
     pairs_table,

@@ -17,7 +17,7 @@ from emb_pipeline.experiment.model import EmbeddingSpec, TaskDefinition
 from emb_pipeline.pipelines.evaluate.nodes import cells_table, evaluate_encoder
 from emb_pipeline.reporting.sections.summary.coverage import cut_finding
 from emb_pipeline.statistics.leaderboard import OF_CELL
-from emb_pipeline.tasks.cut_texts import measure_cut_texts
+from emb_pipeline.tasks.examples.cut_texts import measure_cut_texts
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.texts import tokenize_tables
 

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
-from emb_pipeline.tasks.retrieval.judgments import Judgment
+from emb_pipeline.tasks.retrieval.formats.judgments import Judgment
 from emb_pipeline.tasks.retrieval.sources import OwnPassage
 from emb_pipeline.text.hashing import text_hash
 from emb_pipeline.text.words import tokenize

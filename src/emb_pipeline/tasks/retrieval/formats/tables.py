@@ -13,9 +13,15 @@ from emb_pipeline.readers.options import PlacedSource
 from emb_pipeline.readers.splits import split_name
 from emb_pipeline.readers.tables import column_names, identified_texts, rows, table_of
 from emb_pipeline.readers.values import identifier
-from emb_pipeline.tasks.retrieval.beir import COLUMNS as BEIR_COLUMNS
-from emb_pipeline.tasks.retrieval.collection import Collection, RetrievalTables
-from emb_pipeline.tasks.retrieval.judgments import Judgment, grade_column, groups_of_queries, table_judgments, trec_judgments
+from emb_pipeline.tasks.retrieval.formats.beir import COLUMNS as BEIR_COLUMNS
+from emb_pipeline.tasks.retrieval.formats.collection import Collection, RetrievalTables
+from emb_pipeline.tasks.retrieval.formats.judgments import (
+    Judgment,
+    grade_column,
+    groups_of_queries,
+    table_judgments,
+    trec_judgments,
+)
 from emb_pipeline.tasks.retrieval.sources import TablesSource
 
 

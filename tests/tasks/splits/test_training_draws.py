@@ -18,7 +18,7 @@ from emb_pipeline.tasks.scores import draws_of, stamped
 from emb_pipeline.tasks.sequence_labeling.evaluate import evaluate_sequence_labeling
 from emb_pipeline.tasks.sequence_labeling.options import SequenceLabelingOptions
 from emb_pipeline.tasks.sequence_labeling.task import SequenceLabelingTask
-from emb_pipeline.tasks.training_draws import TrainingDraws
+from emb_pipeline.tasks.splits.training_draws import TrainingDraws
 
 FEW = ClassificationOptions(folds=3, label_draws=0, training_draws=4, latency_requests=0)
 

@@ -1,6 +1,6 @@
 """The reference page of all readers and their options, written from their own descriptions.
 
-``python -m emb_pipeline.tasks.reader_page`` writes ``docs/readers.md``.
+``python -m emb_pipeline.tasks.examples.reader_page`` writes ``docs/readers.md``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from emb_pipeline.readers.options import HashRange, PlacedSource
 from emb_pipeline.readers.registry import CorpusSource
 from emb_pipeline.tasks.registry import KINDS
 
-COMMAND = "python -m emb_pipeline.tasks.reader_page"
+COMMAND = "python -m emb_pipeline.tasks.examples.reader_page"
 _HEAD = f"""# Readers
 
 This page is written from the code: `{COMMAND}`. [Your own data](your-own-data.md) shows how readers

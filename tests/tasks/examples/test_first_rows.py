@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from emb_pipeline.errors import DataError, DataErrors
 from emb_pipeline.readers.public_sources import public_sources
 from emb_pipeline.readers.registry import CorpusSource
-from emb_pipeline.tasks.first_rows import check_first_rows
+from emb_pipeline.tasks.examples.first_rows import check_first_rows
 from emb_pipeline.tasks.registry import KINDS
 
 

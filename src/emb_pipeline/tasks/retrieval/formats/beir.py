@@ -13,8 +13,8 @@ from emb_pipeline.readers.formats.delimited import TsvSource
 from emb_pipeline.readers.formats.json_lines import JsonlSource
 from emb_pipeline.readers.options import PlacedSource
 from emb_pipeline.readers.tables import column_names, identified_texts
-from emb_pipeline.tasks.retrieval.collection import Collection, RetrievalTables
-from emb_pipeline.tasks.retrieval.judgments import Judgment, groups_of_queries, table_judgments
+from emb_pipeline.tasks.retrieval.formats.collection import Collection, RetrievalTables
+from emb_pipeline.tasks.retrieval.formats.judgments import Judgment, groups_of_queries, table_judgments
 from emb_pipeline.tasks.retrieval.sources import BeirSource
 
 COLUMNS = ("query-id", "corpus-id", "score")

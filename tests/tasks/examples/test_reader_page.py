@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from emb_pipeline.tasks.reader_page import COMMAND, reader_page
+from emb_pipeline.tasks.examples.reader_page import COMMAND, reader_page
 
 PAGE = Path(__file__).parents[2] / "docs" / "readers.md"
 

@@ -11,7 +11,7 @@ from emb_pipeline.readers import documents
 from emb_pipeline.readers.bad_rows import MOST_LISTED
 from emb_pipeline.readers.files import first_rows
 from emb_pipeline.readers.registry import CorpusSource
-from emb_pipeline.tasks.examples_reader import ExamplesReader
+from emb_pipeline.tasks.examples.reader import ExamplesReader
 
 N_ROWS = 1_000
 

@@ -1,0 +1,1 @@
+"""What queries, passages and judgments are read from."""

@@ -1,0 +1,1 @@
+"""Which examples train and which test, and draws of those that train."""
