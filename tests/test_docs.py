@@ -126,6 +126,9 @@ def test_a_kind_of_task_is_added_by_following_the_page(project: Path) -> None:
     assert all(row["kind"] == "multiple_choice" and row["n"] <= 90 for row in rows.values())
     assert rows["domain.word2vec_8"]["value"] > 0.6  # guessing gets a third
     assert rows["domain.word2vec_8"]["ci_low"] < rows["domain.word2vec_8"]["value"] < rows["domain.word2vec_8"]["ci_high"]
+    page = (project / "data/08_reporting/tiny/latest/report.html").read_text(encoding="utf-8")
+    assert "choice" in page and "questions" in page
+    assert (project / "data/08_reporting/tiny/deployment/choice/CARD.md").is_file()
     questions = project / "data/01_raw/tiny/questions.jsonl"
     lines = questions.read_text().splitlines()
     questions.write_text("\n".join([*lines[:4], lines[4].replace('"answer": ', '"answer": 7'), *lines[5:]]))

@@ -227,8 +227,8 @@ def test_a_public_source_is_fetched_when_it_is_read(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("EMB_PIPELINE_MIRROR", str(tmp_path / "mirror"))
     sha256 = hashlib.sha256(b"text\nhello\n").hexdigest()
     public = PublicSource("public", "a set", "CC0", (SourceFile("a.csv", "http://127.0.0.1:9/a.csv", 11, sha256),))
-    monkeypatch.setattr(downloads, "sources", lambda: {"public": public})
-    monkeypatch.setattr(files, "sources", lambda: {"public": public})
+    monkeypatch.setattr(downloads, "public_sources", lambda: {"public": public})
+    monkeypatch.setattr(files, "public_sources", lambda: {"public": public})
     assert documents(tmp_path, {"reader": "csv", "download": "public", "files": "*.csv"}) == [("public:a.csv:2", "hello")]
     assert (tmp_path / "data/01_raw/public/a.csv").is_file()
 
