@@ -22,7 +22,7 @@ from emb_pipeline.embeddings import registry
 from emb_pipeline.embeddings.options import TfidfOptions
 from emb_pipeline.tasks.classification import evaluate as classification
 from emb_pipeline.tasks.classification.evaluate import evaluate_classification
-from emb_pipeline.tasks.classification.folds import example_groups
+from emb_pipeline.tasks.classification.folds import find_example_groups
 from senteval_agreement import read, task_definition
 
 SEEDS = (0, 1, 2)
@@ -32,7 +32,7 @@ def main() -> None:
     """Print accuracies of both."""
     definition = task_definition("opinion_phrases")
     task = read(definition)
-    groups = example_groups(task)
+    groups = find_example_groups(task)
     alone = np.bincount(groups, minlength=len(groups))[groups] == 1
     print(
         f"{len(groups):,} texts, {len(groups) - len(np.unique(groups)):,} repeat an earlier one but for case and punctuation"

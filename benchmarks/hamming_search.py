@@ -16,7 +16,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.efficiency.sign_bits import SignBits, hamming_distances, packed
-from emb_pipeline.tasks.retrieval.exact_search import nearest
+from emb_pipeline.tasks.retrieval.exact_search import find_nearest
 from emb_pipeline.tasks.vectors import unit_length
 
 K = 10
@@ -33,11 +33,11 @@ def main() -> None:
     arguments = parser.parse_args()
     passages, queries = synthetic(arguments.vectors, arguments.dim, arguments.queries)
     columns = passages.T
-    wanted = nearest(queries, columns, K)
+    wanted = find_nearest(queries, columns, K)
     whole, integers = SignBits.of(passages), SignBits.of(passages, "int8")
     asked = packed(queries[:1] > whole.mean)[:, 0]
     systems: dict[str, tuple[Callable[[np.ndarray], np.ndarray], float, float]] = {
-        "exact: product and ten best": (lambda query: nearest(query, columns, K), 0, 4 * arguments.dim),
+        "exact: product and ten best": (lambda query: find_nearest(query, columns, K), 0, 4 * arguments.dim),
         "of which the product": (lambda query: query @ columns, 0, 4 * arguments.dim),
         "Hamming distances alone": (lambda query: hamming_distances(whole.bits, asked), bits(whole), 0),
     }

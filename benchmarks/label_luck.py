@@ -36,7 +36,7 @@ from threadpoolctl import threadpool_limits
 from emb_pipeline.statistics.intervals.extra_variance import of_training_draws
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.probes.probe import ProbeTraining
-from emb_pipeline.tasks.splits.folds import stratified_folds
+from emb_pipeline.tasks.splits.folds import draw_stratified_folds
 from emb_pipeline.tasks.splits.training_draws import TrainingDraws
 
 SETUPS = ("100/500", "300/1000", "300/5000", "1000/1000", "1000/5000", "folds/200", "folds/1000")
@@ -98,7 +98,7 @@ def scored(n_labels: int | None, n_units: int, rng: np.random.Generator) -> Scor
     signal = CENTRES[codes] + rng.standard_normal((n, N_INFORMATIVE))
     views = [(signal + rng.standard_normal(signal.shape)).astype(np.float32) for _ in range(2)]
     if n_labels is None:
-        folds = stratified_folds(codes, np.arange(n), n_folds=5, seed=0)
+        folds = draw_stratified_folds(codes, np.arange(n), n_folds=5, seed=0)
         parts = [(np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)) for fold in range(5)]
     else:
         parts = [(np.arange(n_labels), np.arange(n_labels, n))]

@@ -55,7 +55,7 @@ from emb_pipeline.tasks.options import PathOptions
 from emb_pipeline.tasks.probes.penalty_path import PenaltyPath
 from emb_pipeline.tasks.probes.scaling import Scaler, mean_squared_length
 from emb_pipeline.tasks.probes.softmax import Coefficients, Features, SoftmaxRegression, axes_of
-from emb_pipeline.tasks.splits.folds import stratified_folds
+from emb_pipeline.tasks.splits.folds import draw_stratified_folds
 from emb_pipeline.tasks.splits.label_draws import nested_order
 from probe_speed import examples
 
@@ -98,7 +98,7 @@ def one_draw(
 ) -> list[float]:
     """Test accuracy by each rule and by LinearSVC, with one draw of labels."""
     chosen = np.sort(nested_order(codes, np.random.default_rng([0, 0, draw]))[:count])
-    scaler = Scaler.of(features[chosen], standardise=True)
+    scaler = Scaler.of(features[chosen], standardize=True)
     scaled, labels = scaler.scale(features[chosen]), codes[chosen]
     axes = axes_of(scaled)
     rotated, test_rows = axes.rotate(scaled), axes.rotate(scaler.scale(of_test))
@@ -106,7 +106,7 @@ def one_draw(
     fits = [each.log_probabilities(test_rows) for each in fitted_path(rotated, labels, n_classes, values)]
     accuracy = [float((logs.argmax(axis=1) == tested).mean()) for logs in fits]
     right, log_likelihood = np.zeros((2, len(values), count))
-    folds = stratified_folds(labels, np.arange(count), n_folds=3, seed=0)
+    folds = draw_stratified_folds(labels, np.arange(count), n_folds=3, seed=0)
     for fold in range(3):
         held_out = folds == fold
         for place, each in enumerate(fitted_path(rotated[~held_out], labels[~held_out], n_classes, values)):

@@ -20,7 +20,7 @@ from time import perf_counter
 import numpy as np
 from tests.tasks.planted import LEAKS, as_examples, changed, leaking_examples, random_texts
 
-from emb_pipeline.tasks.audit.corpus_overlap import corpus_overlap
+from emb_pipeline.tasks.audit.corpus_overlap import measure_corpus_overlap
 from emb_pipeline.tasks.classification.audit import audit_classification
 from emb_pipeline.text.held_out import HeldOut
 from emb_pipeline.text.near_duplicates import equal_texts, near_pairs, near_pairs_between
@@ -89,7 +89,7 @@ def _corpus(n: int, rng: np.random.Generator) -> None:
         for name, removed in (("kept", None), ("removed", HeldOut(texts["planted"]).holds)):
             corpus = write_tokens([*documents, ("more", " ".join(around[0]))], Path(folder) / name, held_out=removed)
             started = perf_counter()
-            rows = corpus_overlap(texts, corpus).to_pylist()
+            rows = measure_corpus_overlap(texts, corpus).to_pylist()
             count = {row["task"]: row["count"] for row in rows if row["check"] == "in_corpus"}
             planted = n if removed is None else 0
             _print(f"held-out text in a longer sentence, {name}", planted, count["planted"], count["clean"], n, started)

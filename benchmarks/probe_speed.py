@@ -46,7 +46,7 @@ def main() -> None:
     for rows in arguments.rows:
         chosen = order[:rows]
         projected = counts[chosen] @ projection
-        dense = Scaler.of(projected, standardise=True).scale(projected)
+        dense = Scaler.of(projected, standardize=True).scale(projected)
         for name, features in (("100 dense columns", dense), ("TF-IDF", sp.csr_array(counts[chosen]))):
             compare(f"{len(chosen):,} rows, {name}", features, task.codes[chosen], len(task.classes))
 

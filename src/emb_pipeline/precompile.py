@@ -37,7 +37,7 @@ def compile_probes() -> None:
         SoftmaxRegression(each, codes, n_classes=2).fit(1.0)
     vectors = TokenVectors(features, np.arange(4), np.array([0, 2, 4]))
     field = LinearChainCrf(vectors, codes, np.ones((3, 2), dtype=bool), window=1).fit(1.0)
-    field.decoded(vectors)
+    field.decode(vectors)
 
 
 def compile_audit() -> None:

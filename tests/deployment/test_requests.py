@@ -26,7 +26,7 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.classification.export import TextClassifier
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.task import ClassificationTask
-from emb_pipeline.tasks.export.requests import LONGEST_TEXT, know
+from emb_pipeline.tasks.export.requests import LONGEST_TEXT, find_known
 from emb_pipeline.tasks.export.vectors import TextVectors
 from emb_pipeline.tasks.retrieval.export import TextSearch
 from emb_pipeline.tasks.retrieval.options import RetrievalOptions
@@ -137,13 +137,13 @@ def test_a_transformer_knows_a_text_by_its_sub_words(tiny_transformer: Path, tmp
     folder = load(SentenceTransformerOptions(path=tiny_transformer), tmp_path / "encoder")
     encoder = ContextualEncoder(folder, EncoderOptions())
     texts = ["the cat sat", "zebra", "", "zebra cat", "[PAD]"]
-    assert know(encoder, texts, encoder.encode(texts)).tolist() == [True, False, False, True, False]
+    assert find_known(encoder, texts, encoder.encode(texts)).tolist() == [True, False, False, True, False]
 
 
 def test_unknown_texts_are_not_known_by_counts() -> None:
     fitted = Tfidf(TfidfOptions()).fit(Texts(["sand tide", "moss"]))
-    assert know(fitted, ["sand", "zzz"], fitted.encode(["sand", "zzz"])).tolist() == [True, False]
-    assert know(fitted, [], None).tolist() == []
+    assert find_known(fitted, ["sand", "zzz"], fitted.encode(["sand", "zzz"])).tolist() == [True, False]
+    assert find_known(fitted, [], None).tolist() == []
 
 
 def test_an_embedding_of_texts_that_came_as_words_takes_lists_of_words() -> None:

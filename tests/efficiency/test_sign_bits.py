@@ -8,7 +8,7 @@ from scipy.spatial.distance import cdist
 
 from emb_pipeline.efficiency.sign_bits import SignBits, hamming_distances, packed, smallest
 from emb_pipeline.embeddings.options import Precision
-from emb_pipeline.tasks.retrieval.exact_search import top_k
+from emb_pipeline.tasks.retrieval.exact_search import find_top_k
 from emb_pipeline.tasks.vectors import unit_length
 
 
@@ -44,13 +44,13 @@ def test_with_all_as_candidates_the_search_is_the_exact_one_with_its_ties(dim: i
     passages, queries = (np.round(8 * each) / 8 for each in clustered(dim))
     passages = np.concatenate([passages, passages[::-1], np.zeros((2, dim), dtype=np.float32)])  # each vector twice
     found = SignBits.of(passages).nearest(queries, 11, len(passages))
-    np.testing.assert_array_equal(found, top_k(queries, passages, 11))
+    np.testing.assert_array_equal(found, find_top_k(queries, passages, 11))
 
 
 @pytest.mark.parametrize(("precision", "least"), [("float32", 1.0), ("float16", 0.99), ("int8", 0.95)])
 def test_more_candidates_find_more_and_what_is_stored_says_how_much_can_be_found(precision: Precision, least: float) -> None:
     passages, queries = clustered(60)
-    wanted = top_k(queries, passages, 10)
+    wanted = find_top_k(queries, passages, 10)
     index = SignBits.of(passages, precision)
     few, some, all_of_them = (share(index.nearest(queries, 10, n), wanted) for n in (10, 40, 500))
     assert 0.1 < few < some < all_of_them
@@ -59,7 +59,7 @@ def test_more_candidates_find_more_and_what_is_stored_says_how_much_can_be_found
 
 def test_numbers_that_lie_to_one_side_need_their_mean_taken_off() -> None:
     passages, queries = clustered(60, offset=4.0)
-    wanted = top_k(queries, passages, 10)
+    wanted = find_top_k(queries, passages, 10)
     centred = SignBits.of(passages)
     assert share(centred.nearest(queries, 10, 40), wanted) > 0.5
     plain = SignBits(packed(passages > 0), np.zeros(60, dtype=np.float32), centred.stored, centred.quantisation)
@@ -71,7 +71,7 @@ def test_a_filter_leaves_out_all_others_and_candidates_are_taken_within_it() -> 
     inside = np.arange(500) % 10 == 3
     index = SignBits.of(passages)
     rows = np.flatnonzero(inside)
-    np.testing.assert_array_equal(index.nearest(queries, 5, 50, inside), rows[top_k(queries, passages[rows], 5)])
+    np.testing.assert_array_equal(index.nearest(queries, 5, 50, inside), rows[find_top_k(queries, passages[rows], 5)])
     few = index.nearest(queries, 5, 10, inside)
     assert inside[few].all() and (few >= 0).all()
 

@@ -83,7 +83,7 @@ def test_tagged_sentences_are_called_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("unlabelled_texts", "said"),
+    ("unlabeled_texts", "said"),
     [
         (
             True,
@@ -93,11 +93,11 @@ def test_tagged_sentences_are_called_so() -> None:
         (None, []),
     ],
 )
-def test_it_is_said_which_texts_tfidf_knew(unlabelled_texts: bool | None, said: list[str]) -> None:
+def test_it_is_said_which_texts_tfidf_knew(unlabeled_texts: bool | None, said: list[str]) -> None:
     bare = CURVES.assign(doubling=float("nan"))
-    found = curve_findings(bare, None, unlabelled_texts=unlabelled_texts)
+    found = curve_findings(bare, None, unlabeled_texts=unlabeled_texts)
     assert [each.text.striptags() for each in found] == said
-    assert not curve_findings(bare[bare["embedding"] != "task.tfidf"], None, unlabelled_texts=unlabelled_texts)
+    assert not curve_findings(bare[bare["embedding"] != "task.tfidf"], None, unlabeled_texts=unlabeled_texts)
 
 
 def test_a_curve_without_a_fit_says_nothing_of_more_labels() -> None:

@@ -8,15 +8,17 @@ import pytest
 
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.unseen import COLUMNS, scores_on_unseen
-from emb_pipeline.tasks.scores import measured, stamped
+from emb_pipeline.tasks.scores import build_item_scores, stamp_item_scores
 
 RESAMPLING = Resampling(resamples=200, permutations=199)
 
 
 def of_cell(name: str, values: list[float], *, seed: int = 0, family: str | None = "") -> pa.Table:
     units = np.array([f"u{number}" for number in range(len(values))])
-    scores = measured(units, units, {"accuracy": np.array(values)})
-    return stamped(scores, origin="task", method=name, task="topics", seed=seed, embedding=f"task.{name}", family=family)
+    scores = build_item_scores(units, units, {"accuracy": np.array(values)})
+    return stamp_item_scores(
+        scores, origin="task", method=name, task="topics", seed=seed, embedding=f"task.{name}", family=family
+    )
 
 
 def test_a_memory_loses_what_it_has_memorised_and_another_one_does_not() -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.tasks.audit.corpus_overlap import corpus_overlap
+from emb_pipeline.tasks.audit.corpus_overlap import measure_corpus_overlap
 from emb_pipeline.tasks.audit.lines import SCHEMA
 from emb_pipeline.tasks.classification.audit import audit_classification, require_evaluable
 from emb_pipeline.tasks.classification.reader import EXAMPLES_SCHEMA
@@ -171,7 +171,7 @@ def test_overlap_tells_texts_that_stand_in_a_corpus_whole_from_those_that_do_in_
     ]
     corpus = write_tokens(documents, tmp_path / "corpus")
     texts = [first, second, third, "and behind one two three", "two three four five six", "see also"]
-    overlap = corpus_overlap({"task": texts, "other": [third]}, corpus).to_pylist()
+    overlap = measure_corpus_overlap({"task": texts, "other": [third]}, corpus).to_pylist()
     assert [(row["task"], row["check"], row["count"], row["total"], row["examples"]) for row in overlap] == [
         ("task", "in_corpus", 2, 5, ["0", "3"]),  # across the end of a sentence, not of a document
         ("task", "half_in_corpus", 3, 5, ["0", "1", "3"]),

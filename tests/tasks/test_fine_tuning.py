@@ -26,7 +26,7 @@ from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.classification.tune import fine_tune_classification
 from emb_pipeline.tasks.fine_tuning import Tunable
-from emb_pipeline.tasks.probes.crf import best_allowed
+from emb_pipeline.tasks.probes.crf import find_best_allowed
 from emb_pipeline.tasks.retrieval.options import RetrievalOptions
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
 from emb_pipeline.tasks.retrieval.tune import fine_tune_retrieval
@@ -126,7 +126,7 @@ def test_an_example_is_left_out_for_either_of_its_texts(tunable: Tunable) -> Non
 def test_tags_are_the_best_sequence_that_is_allowed() -> None:
     allowed = np.array([[True, True, False], [True, True, True], [True, True, True], [True, True, False]])
     scores = np.log(np.array([[0.4, 0.1, 0.5], [0.1, 0.3, 0.6], [0.2, 0.2, 0.6]]))
-    assert best_allowed(scores, np.array([0, 3]), allowed).tolist() == [0, 1, 2]  # O B I: .4 × .3 × .6
+    assert find_best_allowed(scores, np.array([0, 3]), allowed).tolist() == [0, 1, 2]  # O B I: .4 × .3 × .6
 
 
 def _search() -> RetrievalTask:

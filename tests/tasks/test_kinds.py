@@ -22,7 +22,7 @@ from emb_pipeline.tasks.examples.reader import ExamplesReader
 from emb_pipeline.tasks.extractive_qa.task import ExtractiveTask
 from emb_pipeline.tasks.metrics.metric import Metric
 from emb_pipeline.tasks.recommendation.task import RecommendationTask
-from emb_pipeline.tasks.registry import KINDS, lower_metrics, metric_named
+from emb_pipeline.tasks.registry import KINDS, find_metric, list_lower_metrics
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
 from emb_pipeline.tasks.sequence_labeling.task import SequenceLabelingTask
 from emb_pipeline.tasks.similarity.task import SimilarityTask
@@ -248,9 +248,9 @@ def test_every_metric_of_an_evaluation_stands_in_the_line_with_label_scale_and_d
         found, _ = case()
         for metric in found.metrics:
             of_line = next(line for line in lines if line.covers(metric))
-            assert isinstance(metric_named(metric), Metric) and metric_name(metric) == metric_named(metric).label_of(metric)
+            assert isinstance(find_metric(metric), Metric) and metric_name(metric) == find_metric(metric).label_of(metric)
             assert of_line.label_of(metric).strip() and "{" not in of_line.label_of(metric)
-            assert (of_line.name in lower_metrics()) is not of_line.higher_is_better
+            assert (of_line.name in list_lower_metrics()) is not of_line.higher_is_better
             if of_line.percent:
                 assert 0 <= found.metrics[metric] <= 1
         scores = found.item_scores.to_pandas()

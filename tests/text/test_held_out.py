@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from emb_pipeline.tasks.audit.corpus_overlap import corpus_overlap
+from emb_pipeline.tasks.audit.corpus_overlap import measure_corpus_overlap
 from emb_pipeline.text.held_out import HeldOut
 from emb_pipeline.text.tokens import write_tokens
 from tests.tasks.planted import random_texts
@@ -17,8 +17,8 @@ def test_a_corpus_without_held_out_sentences_does_not_overlap_with_the_task(tmp_
     document = ("mean", f"{summary}\n\nParameters of every kind are described below this line.")
     leaky = write_tokens([document], tmp_path / "leaky")
     clean = write_tokens([document], tmp_path / "clean", held_out=HeldOut([summary]).holds)
-    assert corpus_overlap({"task": [summary]}, leaky)["count"].to_pylist() == [1, 1]
-    assert corpus_overlap({"task": [summary]}, clean)["count"].to_pylist() == [0, 0]
+    assert measure_corpus_overlap({"task": [summary]}, leaky)["count"].to_pylist() == [1, 1]
+    assert measure_corpus_overlap({"task": [summary]}, clean)["count"].to_pylist() == [0, 0]
     assert clean.n_held_out_sentences == 2
     assert list(clean) == [["parameters", "of", "every", "kind", "are", "described", "below", "this", "line"]]
 

@@ -30,6 +30,10 @@ RENAMED: tuple[Renamed, ...] = (
     Renamed("task_definitions.*.source", "source", "download"),
     Renamed("corpora.*", "readings", "sources"),
     Renamed("corpora.*.sources.*", "source", "download"),
+    Renamed("evaluation.*", "standardise", "standardize"),
+    Renamed("evaluation.*", "unlabelled_texts", "unlabeled_texts"),
+    Renamed("task_definitions.*.evaluation", "standardise", "standardize"),
+    Renamed("task_definitions.*.evaluation", "unlabelled_texts", "unlabeled_texts"),
     Renamed("diagnosis.similarity.*", "source", "download"),
     Renamed("diagnosis.analogies.*", "source", "download"),
 )

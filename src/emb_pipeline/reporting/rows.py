@@ -12,7 +12,7 @@ import pandas as pd
 
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.statistics.costs import UNTIL_SCORED
-from emb_pipeline.tasks.registry import metric_named
+from emb_pipeline.tasks.registry import find_metric
 
 CONTROL = "control"
 EXACT = "exact"
@@ -53,7 +53,7 @@ def primary_rows(leaderboard: pd.DataFrame, task: str) -> pd.DataFrame:
     """
     rows = _primary(leaderboard, task)
     rows = rows[~_resampled(rows)]
-    better_last = rows.empty or metric_named(str(rows["metric"].iloc[0])).higher_is_better
+    better_last = rows.empty or find_metric(str(rows["metric"].iloc[0])).higher_is_better
     return rows.sort_values(["value", "embedding"], ascending=[not better_last, True]).reset_index(drop=True)
 
 
@@ -134,7 +134,7 @@ def one_per_embedding(rows: pd.DataFrame) -> pd.DataFrame:
     first = shortest_first.drop_duplicates("family").set_index("family", drop=False)
     merged = first.assign(value=means["value"], ci_low=means["ci_low"], ci_high=means["ci_high"], n_seeds=grouped.size())
     merged = merged.reset_index(drop=True)
-    lower_first = not metric_named(str(merged["metric"].iloc[0])).higher_is_better
+    lower_first = not find_metric(str(merged["metric"].iloc[0])).higher_is_better
     return merged.sort_values(["value", "embedding"], ascending=[lower_first, True]).reset_index(drop=True)
 
 

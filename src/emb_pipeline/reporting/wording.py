@@ -8,7 +8,7 @@ from functools import cache
 
 from emb_pipeline.tasks.metrics.metric import LATENCIES as _OF_REQUESTS
 from emb_pipeline.tasks.metrics.metric import Metric
-from emb_pipeline.tasks.registry import KINDS, metric_named
+from emb_pipeline.tasks.registry import KINDS, find_metric
 
 LATENCIES = tuple(metric.name for metric in _OF_REQUESTS)
 """Metrics that stand among the costs: time of a request, at its median and in the worst cases."""
@@ -40,7 +40,7 @@ def is_percent(metric: str) -> bool:
 
 @cache
 def _metric(name: str) -> Metric:
-    return metric_named(name)
+    return find_metric(name)
 
 
 def value_text(value: float | None, metric: str) -> str:

@@ -1,4 +1,4 @@
-"""How much of a task's text an embedding of words knows."""
+"""The share of a task's text that an embedding of words knows."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def measure_coverage(encoder: object, tables: Mapping[str, pa.Table]) -> Coverag
     vectors = _word_vectors_of(encoder)
     if vectors is None:
         return None
-    found = [part for name in tables for part in _counted(tables, name, vectors)]
+    found = [part for name in tables for part in _count_words(tables, name, vectors)]
     counts: dict[str, int] = {}
     known: dict[str, bool] = {}
     for words, numbers, are_known in found:
@@ -86,7 +86,7 @@ def _word_vectors_of(encoder: object) -> TokenVectors | None:
 _Counted = tuple[Sequence[str], np.ndarray, np.ndarray]
 
 
-def _counted(tables: Mapping[str, pa.Table], name: str, vectors: TokenVectors) -> list[_Counted]:
+def _count_words(tables: Mapping[str, pa.Table], name: str, vectors: TokenVectors) -> list[_Counted]:
     """Words of a table, how often each occurs, and whether it is known."""
     table = tables[name]
     if "tokens" in table.column_names and pa.types.is_list(table.schema.field("tokens").type):
@@ -94,7 +94,7 @@ def _counted(tables: Mapping[str, pa.Table], name: str, vectors: TokenVectors) -
         tokens, numbers = values.field("values").to_pylist(), values.field("counts").to_numpy()
         parts = TokenIds.of(tokens)
         n_words = np.diff(parts.starts)
-        n_known = np.concatenate([[0], np.cumsum(_known(parts.words, vectors)[parts.ids])])
+        n_known = np.concatenate([[0], np.cumsum(_measure_known(parts.words, vectors)[parts.ids])])
         are_known = n_known[parts.starts[1:]] > n_known[parts.starts[:-1]]
         kept = np.flatnonzero(n_words)
         return [([tokens[row] for row in kept.tolist()], numbers[kept], are_known[kept])]
@@ -105,11 +105,11 @@ def _counted(tables: Mapping[str, pa.Table], name: str, vectors: TokenVectors) -
             numbers = np.bincount(ids.ids, minlength=len(ids.words))
             occurring = np.flatnonzero(numbers)
             words = [ids.words[row] for row in occurring.tolist()]
-            counted.append((words, numbers[occurring], _known(words, vectors)))
+            counted.append((words, numbers[occurring], _measure_known(words, vectors)))
     return counted
 
 
-def _known(words: Sequence[str], vectors: TokenVectors) -> np.ndarray:
+def _measure_known(words: Sequence[str], vectors: TokenVectors) -> np.ndarray:
     blocks = [words[start : start + _WORDS_AT_A_TIME] for start in range(0, len(words), _WORDS_AT_A_TIME)]
     return np.concatenate([np.zeros(0, bool), *(vectors.lookup(block)[1] > 0 for block in blocks)])
 

@@ -1,4 +1,4 @@
-"""What evaluating one embedding on one task gives, and what answers one request of a task."""
+"""The result of evaluating one embedding on one task, and the service that answers one request of a task."""
 
 from __future__ import annotations
 

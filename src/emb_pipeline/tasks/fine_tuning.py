@@ -15,7 +15,7 @@ from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.options import EncoderOptions, EncoderTuningOptions, Options, TuningOptions
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.errors import DataError
-from emb_pipeline.tasks.splits.folds import stratified_folds
+from emb_pipeline.tasks.splits.folds import draw_stratified_folds
 from emb_pipeline.text.held_out import telling_keys
 
 PREDICTIONS = pa.schema([("unit_id", pa.string()), ("values", pa.list_(pa.float64()))])
@@ -130,7 +130,9 @@ def choose_held_out(
     """The training examples that say when to stop: the split ``validation``, or a share in which all classes are."""
     if split is not None and (split == "validation").any():
         return np.asarray(split == "validation")
-    return np.asarray(stratified_folds(codes, groups, n_folds=max(2, round(1 / tuning.validation_share)), seed=seed) == 0)
+    return np.asarray(
+        draw_stratified_folds(codes, groups, n_folds=max(2, round(1 / tuning.validation_share)), seed=seed) == 0
+    )
 
 
 def build_predictions(unit_ids: np.ndarray, values: Iterable[np.ndarray]) -> pa.Table:

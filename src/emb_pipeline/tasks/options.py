@@ -1,4 +1,4 @@
-"""How each kind of task is evaluated: the options that YAML is validated with."""
+"""The options of evaluations that several kinds of task share; YAML is validated with them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LabelCount = Annotated[int, Field(ge=2)]
 
 
 class EvaluationOptions(BaseModel):
-    """What all have in common: they are read-only, and a misspelt option is an error. A kind without options takes this."""
+    """The base of all options: they are read-only, and a misspelt one is an error. A kind without options takes this."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -35,7 +35,7 @@ class PathOptions(EvaluationOptions):
     widen_decades: int = Field(
         default=4, ge=0, le=6, description="decades that the path may grow by at the end where the best value lies"
     )
-    standardise: bool = Field(
+    standardize: bool = Field(
         default=True,
         description="give dense features mean 0 and variance 1 by training statistics; sparse ones stay as they are",
     )
@@ -53,7 +53,7 @@ class PathOptions(EvaluationOptions):
 
 
 class LearningCurveOptions(PathOptions):
-    """What parts and what resamples of the training labels a probe is also tuned and fitted on."""
+    """Parts and resamples of the training labels that a probe is also tuned and fitted on."""
 
     training_draws: int | None = Field(
         default=None,
@@ -75,7 +75,7 @@ class LearningCurveOptions(PathOptions):
         min_length=1,
         description="labels to learn from, beside all of them; 1, 3, 10, 30, … up to half of them by default",
     )
-    unlabelled_texts: bool = Field(
+    unlabeled_texts: bool = Field(
         default=True,
         description="an embedding that is fitted on the task's training texts has those without a label, too; "
         "false: it is fitted on the labelled ones alone",

@@ -157,14 +157,14 @@ class Kind:
         return scored
 
 
-def metric_named(name: str) -> Metric:
+def find_metric(name: str) -> Metric:
     """Find a metric of any kind by its name in tables; one that no kind names is written as it stands."""
     every = [*(metric for kind in KINDS.values() for metric in kind.metrics), *LATENCIES]
     found = sorted((metric for metric in every if metric.covers(name)), key=lambda metric: metric.name.endswith("*"))
     return next(iter(found), Metric(name, name.replace("_", " "), percent=False))
 
 
-def lower_metrics() -> list[str]:
+def list_lower_metrics() -> list[str]:
     """List the metrics of which the lowest value is the best."""
     every = [*(metric for kind in KINDS.values() for metric in kind.metrics), *LATENCIES]
     return [metric.name for metric in every if not metric.higher_is_better]
@@ -192,7 +192,7 @@ KINDS: Mapping[str, Kind] = {
             audit="classification.audit:CHECKS",
             task="classification.task:ClassificationTask",
             evaluate="classification.evaluate:evaluate_classification",
-            serve="classification.evaluate:classification_service",
+            serve="classification.evaluate:create_classification_service",
             tune="classification.tune:fine_tune_classification",
             tunes=frozenset({"vectors", "encoder"}),
             score="classification.evaluate:score_predictions",
@@ -215,7 +215,7 @@ KINDS: Mapping[str, Kind] = {
             task="retrieval.task:RetrievalTask",
             evaluate="retrieval.evaluate:evaluate_retrieval",
             readers="retrieval.sources:READERS",
-            serve="retrieval.evaluate:retrieval_service",
+            serve="retrieval.evaluate:create_retrieval_service",
             export="retrieval.export:TextSearch",
             tune="retrieval.tune:fine_tune_retrieval",
             tunes=frozenset({"encoder"}),
@@ -241,7 +241,7 @@ KINDS: Mapping[str, Kind] = {
             task="recommendation.task:RecommendationTask",
             evaluate="recommendation.evaluate:evaluate_recommendation",
             readers="recommendation.sources:READERS",
-            serve="recommendation.evaluate:recommendation_service",
+            serve="recommendation.evaluate:create_recommendation_service",
             learns_from_labels=False,
         ),
         Kind(
@@ -262,7 +262,7 @@ KINDS: Mapping[str, Kind] = {
             task="sequence_labeling.task:SequenceLabelingTask",
             evaluate="sequence_labeling.evaluate:evaluate_sequence_labeling",
             readers="sequence_labeling.sources:READERS",
-            serve="sequence_labeling.evaluate:tagging_service",
+            serve="sequence_labeling.evaluate:create_tagging_service",
             labels="labelled sentences",
             tune="sequence_labeling.tune:fine_tune_sequence_labeling",
             tunes=frozenset({"encoder"}),
@@ -282,7 +282,7 @@ KINDS: Mapping[str, Kind] = {
             task="similarity.task:SimilarityTask",
             evaluate="similarity.evaluate:evaluate_similarity",
             readers="similarity.sources:READERS",
-            serve="similarity.evaluate:similarity_service",
+            serve="similarity.evaluate:create_similarity_service",
             learns_from_labels=False,
         ),
         Kind(
@@ -296,7 +296,7 @@ KINDS: Mapping[str, Kind] = {
             task="extractive_qa.task:ExtractiveTask",
             evaluate="extractive_qa.evaluate:evaluate_extractive_qa",
             readers="extractive_qa.sources:READERS",
-            serve="extractive_qa.evaluate:answering_service",
+            serve="extractive_qa.evaluate:create_answering_service",
             tune="extractive_qa.tune:fine_tune_extractive_qa",
             tunes=frozenset({"encoder"}),
             score="extractive_qa.evaluate:score_predictions",

@@ -34,7 +34,7 @@ texts with a tab between them. ``weight``: of a ratio of sums (F1), the unit's p
 MEASURED = pa.schema(
     [ITEM_SCORES.field(name) for name in ("label_fraction", "unit_id", "group_id", "metric", "value", "weight")]
 )
-"""What an evaluation knows; the other columns say which cell it was (`stamped`)."""
+"""What an evaluation knows; the other columns say which cell it was (`stamp_item_scores`)."""
 
 TRAINING_DRAWS = pa.schema(
     [
@@ -52,7 +52,7 @@ MEASURED_DRAWS = pa.schema([TRAINING_DRAWS.field(name) for name in ("metric", "u
 """What an evaluation knows of them."""
 
 
-def measured(
+def build_item_scores(
     unit_ids: np.ndarray,
     group_ids: np.ndarray,
     values: dict[str, np.ndarray],
@@ -98,12 +98,12 @@ def _weights(weights: dict[str, np.ndarray] | None, metric: str, n_units: int) -
     return pa.array(np.asarray(weights[metric], dtype=np.float64))
 
 
-def draws_of(measured_draws: pa.Table, embedding: str, task: str) -> pa.Table:
+def build_training_draws(measured_draws: pa.Table, embedding: str, task: str) -> pa.Table:
     """Draws of the training labels with their cell on every row: of schema TRAINING_DRAWS."""
     return _with_cell(measured_draws, {"embedding": embedding, "task": task}, TRAINING_DRAWS)
 
 
-def stamped(
+def stamp_item_scores(
     item_scores: pa.Table,
     *,
     origin: str,

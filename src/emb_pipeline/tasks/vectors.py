@@ -11,7 +11,7 @@ from emb_pipeline.embeddings.encoding_clock import EncodingClock
 from emb_pipeline.embeddings.protocols import Role, StoredTextEncoder, TextEncoder, Vectors, encoded_as
 
 
-def encoded(encoder: TextEncoder, texts: Sequence[str], name: str, role: Role = "text") -> tuple[Vectors, float]:
+def encode_texts(encoder: TextEncoder, texts: Sequence[str], name: str, role: Role = "text") -> tuple[Vectors, float]:
     """Checked vectors of texts, and the seconds that encoding them took (or had taken, where they come from a store).
 
     Raises
@@ -24,8 +24,8 @@ def encoded(encoder: TextEncoder, texts: Sequence[str], name: str, role: Role = 
     return vectors, clock.seconds
 
 
-def unstored_vector(encoder: TextEncoder, text: str, role: Role = "text") -> Vectors:
-    """Vector of one text, shape (1, dim), made anew even where it is in a store: what a request costs."""
+def encode_unstored(encoder: TextEncoder, text: str, role: Role = "text") -> Vectors:
+    """Encode one text, shape (1, dim), again even where it is in a store: a request costs that."""
     if isinstance(encoder, StoredTextEncoder):
         return encoder.unstored.encode([text], role=role)
     return encoded_as(encoder, [text], role)

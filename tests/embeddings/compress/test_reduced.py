@@ -15,7 +15,7 @@ from emb_pipeline.embeddings.sparse.word_counts import Tfidf
 from emb_pipeline.tasks.retrieval.evaluate import evaluate_retrieval
 from emb_pipeline.tasks.retrieval.options import RetrievalOptions
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
-from emb_pipeline.tasks.vectors import encoded
+from emb_pipeline.tasks.vectors import encode_texts
 from emb_pipeline.text.texts import Texts
 
 TEXTS = Texts([f"text {row}" for row in range(200)])
@@ -91,7 +91,7 @@ def test_it_fits_where_encoders_fit() -> None:
 
 def test_a_text_is_encoded_once_and_its_time_remembered() -> None:
     class Counting(Fixed):
-        encoded = 0
+        encode_texts = 0
 
         def encode(self, texts: Sequence[str]) -> np.ndarray:
             self.encoded += len(texts)
@@ -100,7 +100,7 @@ def test_a_text_is_encoded_once_and_its_time_remembered() -> None:
     base = Counting()
     encoder = Reduced(ReducedOptions(dims=2), base).fit(TEXTS.take(np.arange(50)))
     texts = list(TEXTS)
-    _, seconds = encoded(encoder, texts, "texts")
+    _, seconds = encode_texts(encoder, texts, "texts")
     assert base.encoded == 50 + 200 and seconds > 0
 
 

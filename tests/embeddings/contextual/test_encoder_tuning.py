@@ -24,7 +24,7 @@ from emb_pipeline.embeddings.options import DistilledOptions, EncoderOptions, En
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.probes.probe import fit_probe
-from emb_pipeline.tasks.splits.folds import duplicate_groups
+from emb_pipeline.tasks.splits.folds import find_duplicate_groups
 from emb_pipeline.text.texts import Texts
 from tests.conftest import WORDS
 
@@ -94,7 +94,7 @@ def test_a_dimension_that_is_constant_but_for_rounding_does_not_throw_training_o
     )
     texts, codes, held_out = labelled
     vectors = ContextualEncoder(base, ENCODER).encode(texts)
-    groups = duplicate_groups(Texts(texts))
+    groups = find_duplicate_groups(Texts(texts))
     head = fit_probe(vectors, codes, 2, groups, ClassificationOptions(), seed=0).head(16)
     gentle = EncoderTuningOptions(epochs=1, learning_rate=1e-4, head_learning_rate=1e-4)
     tuned = tune_on_classes(base, ENCODER, texts, codes, held_out, 2, gentle, seed=0, folder=tmp_path / "t", head=head)

@@ -19,7 +19,7 @@ from emb_pipeline.embeddings.encoding_store import StoredEncoder
 from emb_pipeline.embeddings.options import ReducedOptions, SentenceTransformerOptions
 from emb_pipeline.embeddings.protocols import details_of
 from emb_pipeline.errors import DataError
-from emb_pipeline.tasks.vectors import encoded, unstored_vector
+from emb_pipeline.tasks.vectors import encode_texts, encode_unstored
 from emb_pipeline.text.texts import Texts
 from tests.embeddings.contextual.test_contextual_encoder import hidden_states
 
@@ -118,9 +118,9 @@ def test_prompts_belong_to_the_key_of_the_encoding_store(save: Save, tmp_path: P
     assert encoder_of(options, tmp_path, query_prompt="").fingerprint("query") == names["text"]
     stored = StoredEncoder(encoder, tmp_path / "store")
     for role in ("text", "query", "passage"):
-        np.testing.assert_array_equal(encoded(stored, TEXTS, "task", role)[0], encoder.encode(TEXTS, role))
-        np.testing.assert_array_equal(encoded(encoder, TEXTS, "task", role)[0], encoder.encode(TEXTS, role))
-        np.testing.assert_array_equal(unstored_vector(stored, "cat", role), encoder.encode(["cat"], role))
+        np.testing.assert_array_equal(encode_texts(stored, TEXTS, "task", role)[0], encoder.encode(TEXTS, role))
+        np.testing.assert_array_equal(encode_texts(encoder, TEXTS, "task", role)[0], encoder.encode(TEXTS, role))
+        np.testing.assert_array_equal(encode_unstored(stored, "cat", role), encoder.encode(["cat"], role))
 
 
 def test_a_reduced_encoder_is_fitted_on_vectors_of_the_role_that_it_is_used_in(save: Save, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance
 from emb_pipeline.statistics.leaderboard import comparisons
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import TaskScores, task_scores
-from emb_pipeline.tasks.scores import TRAINING_DRAWS, measured, stamped
+from emb_pipeline.tasks.scores import TRAINING_DRAWS, build_item_scores, stamp_item_scores
 
 RESAMPLING = Resampling(resamples=100, permutations=499)
 GRID = list(product(("domain", "generic"), ("word2vec", "fasttext", "glove", "lsa")))
@@ -42,8 +42,8 @@ def _scores(
     cells.append(("control", "random", 50, CONTROL, control))
     table = pa.concat_tables(
         [
-            stamped(
-                measured(items, items, {"accuracy": difficulty + rng.normal(0, 0.3, size=n) + better}),
+            stamp_item_scores(
+                build_item_scores(items, items, {"accuracy": difficulty + rng.normal(0, 0.3, size=n) + better}),
                 origin=origin,
                 method=method,
                 task=task,

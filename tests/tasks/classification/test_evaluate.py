@@ -10,11 +10,11 @@ from emb_pipeline.embeddings.options import LsaOptions, TfidfOptions
 from emb_pipeline.embeddings.sparse.word_counts import Lsa, Tfidf
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.classification.evaluate import evaluate_classification, macro_f1
-from emb_pipeline.tasks.classification.folds import example_groups, folds_of
+from emb_pipeline.tasks.classification.folds import draw_folds, find_example_groups
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.probes.probe import fit_probe
-from emb_pipeline.tasks.splits.folds import duplicate_groups, stratified_folds
+from emb_pipeline.tasks.splits.folds import draw_stratified_folds, find_duplicate_groups
 from emb_pipeline.tasks.splits.label_draws import nested_order
 from emb_pipeline.text.texts import Texts
 from tests.tasks.conftest import EncoderPerFold, WordEncoder
@@ -35,7 +35,7 @@ def _values(evaluation: object, metric: str) -> np.ndarray:
 
 
 def test_texts_that_differ_in_case_and_punctuation_are_duplicates() -> None:
-    assert duplicate_groups(["Wet sand!", "dry", "wet SAND", "Dry.", "wet"]).tolist() == [0, 1, 0, 1, 4]
+    assert find_duplicate_groups(["Wet sand!", "dry", "wet SAND", "Dry.", "wet"]).tolist() == [0, 1, 0, 1, 4]
 
 
 def test_folds_spread_each_class_evenly_and_keep_groups_whole() -> None:
@@ -43,18 +43,18 @@ def test_folds_spread_each_class_evenly_and_keep_groups_whole() -> None:
     groups = np.concatenate([np.arange(80), rng.integers(0, 80, 20)])
     codes = np.concatenate([rng.integers(0, 3, 80), np.zeros(20, dtype=int)])
     codes[80:] = codes[groups[80:]]
-    folds = stratified_folds(codes, groups, n_folds=5, seed=1)
+    folds = draw_stratified_folds(codes, groups, n_folds=5, seed=1)
     assert all(len(set(folds[groups == group])) == 1 for group in range(80))
     for code in range(3):
         sizes = np.bincount(folds[:80][codes[:80] == code], minlength=5)
         assert sizes.max() - sizes.min() <= 1
-    assert np.array_equal(folds, stratified_folds(codes, groups, n_folds=5, seed=1))
-    assert not np.array_equal(folds, stratified_folds(codes, groups, n_folds=5, seed=2))
+    assert np.array_equal(folds, draw_stratified_folds(codes, groups, n_folds=5, seed=1))
+    assert not np.array_equal(folds, draw_stratified_folds(codes, groups, n_folds=5, seed=2))
 
 
 def test_an_official_split_is_taken_and_validation_rows_train(topics: ClassificationTask) -> None:
     task = _with_split(topics, ["train", "validation", "test"] * 30)
-    ((train, test),) = folds_of(task, np.arange(90), n_folds=5, seed=0)
+    ((train, test),) = draw_folds(task, np.arange(90), n_folds=5, seed=0)
     assert test.tolist() == list(range(2, 90, 3))
     assert len(train) == 60
 
@@ -69,12 +69,12 @@ def test_an_official_split_is_taken_and_validation_rows_train(topics: Classifica
 )
 def test_a_split_that_cannot_be_used_is_refused(topics: ClassificationTask, split: list[str], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        folds_of(_with_split(topics, split), np.arange(90), n_folds=5, seed=0)
+        draw_folds(_with_split(topics, split), np.arange(90), n_folds=5, seed=0)
 
 
 def test_fewer_distinct_texts_than_folds_are_refused(topics: ClassificationTask) -> None:
     with pytest.raises(DataError, match="fewer distinct texts than the 5 folds"):
-        folds_of(topics, np.arange(90) % 3, n_folds=5, seed=0)
+        draw_folds(topics, np.arange(90) % 3, n_folds=5, seed=0)
 
 
 # the probe
@@ -139,7 +139,7 @@ def test_sparse_features_are_left_as_they_are() -> None:
     features, codes = _noisy_classes(60, 8)
     as_sparse = sp.csr_array(np.maximum(features, 0))
     as_they_are = ClassificationOptions(log10_c_low=0, log10_c_high=0, widen_decades=0)
-    raw = as_they_are.model_copy(update={"standardise": False})
+    raw = as_they_are.model_copy(update={"standardize": False})
     logs = [
         fit_probe(each, codes, 3, np.arange(60), options, seed=0).log_probabilities(each)
         for each, options in ((as_sparse, as_they_are), (as_sparse.toarray(), raw))
@@ -220,15 +220,15 @@ def test_groups_and_duplicates_are_joined_through_each_other() -> None:
     texts = Texts(["red kettle", "hose", "blue kettle", "rake", "Blue Kettle!", "kettle 2"])
     ids, labels = np.array([f"e{i}" for i in range(6)]), np.array(["kitchen", "garden"] * 3)
     task = ClassificationTask("offers", ids, texts, labels, groups=np.array(["p", "q", "p", "r", "s", "s"]))
-    assert example_groups(task).tolist() == [0, 1, 0, 3, 0, 0]
+    assert find_example_groups(task).tolist() == [0, 1, 0, 3, 0, 0]
     alone = ClassificationTask("offers", ids, texts, labels)
-    assert example_groups(alone).tolist() == [0, 1, 2, 3, 2, 5]
+    assert find_example_groups(alone).tolist() == [0, 1, 2, 3, 2, 5]
 
 
 def test_a_group_stays_in_one_fold_and_is_resampled_as_one(topics: ClassificationTask, words: WordEncoder) -> None:
     products = np.array([f"p{i // 3}" for i in range(90)])
     task = ClassificationTask("offers", topics.example_ids, topics.texts, topics.labels, groups=products)
-    for train, test in folds_of(task, example_groups(task), n_folds=5, seed=0):
+    for train, test in draw_folds(task, find_example_groups(task), n_folds=5, seed=0):
         assert not set(products[train]) & set(products[test])
     table = evaluate_classification(task, words, OPTIONS, seed=0).item_scores.to_pandas()
     group_of = table.drop_duplicates("unit_id").set_index("unit_id")["group_id"]
@@ -324,12 +324,12 @@ def test_a_share_of_the_labels_is_the_same_number_for_every_seed_and_its_folds(t
     }
 
 
-@pytest.mark.parametrize(("encoder", "unlabelled_texts"), [(WordEncoder(), True), (WordEncoder(), False), (Tfidf(), False)])
+@pytest.mark.parametrize(("encoder", "unlabeled_texts"), [(WordEncoder(), True), (WordEncoder(), False), (Tfidf(), False)])
 def test_a_part_of_the_labels_gives_what_a_task_with_these_labels_alone_gives(
-    topics: ClassificationTask, encoder: object, unlabelled_texts: bool
+    topics: ClassificationTask, encoder: object, unlabeled_texts: bool
 ) -> None:
     task = _with_split(topics, (["train"] * 2 + ["test"]) * 30)
-    options = ClassificationOptions(label_draws=1, label_counts=(30,), unlabelled_texts=unlabelled_texts)
+    options = ClassificationOptions(label_draws=1, label_counts=(30,), unlabeled_texts=unlabeled_texts)
     evaluation = evaluate_classification(task, encoder, options, seed=5)
     train = np.flatnonzero(task.split != "test")
     part = train[nested_order(task.codes[train], np.random.default_rng([0, 0, 0]))[:30]]
@@ -350,7 +350,7 @@ def test_an_embedding_fitted_on_the_task_has_all_texts_whatever_the_labels(topic
 
 def test_or_the_labelled_texts_alone_each_draw_within_the_next_larger_one(topics: ClassificationTask) -> None:
     encoder = EncoderPerFold()
-    options = ClassificationOptions(folds=3, label_draws=2, label_counts=(10, 30), unlabelled_texts=False)
+    options = ClassificationOptions(folds=3, label_draws=2, label_counts=(10, 30), unlabeled_texts=False)
     evaluate_classification(topics, encoder, options, seed=0)
     assert [len(texts) for texts in encoder.fitted_on] == [60, 10, 30, 10, 30] * 3
     for fold in range(0, 15, 5):
@@ -361,9 +361,9 @@ def test_or_the_labelled_texts_alone_each_draw_within_the_next_larger_one(topics
 def test_with_all_labels_it_does_not_matter_whether_texts_without_one_are_at_hand(shades: ClassificationTask) -> None:
     with_texts, without = (
         evaluate_classification(
-            shades, Tfidf(), ClassificationOptions(folds=2, label_draws=1, unlabelled_texts=unlabelled_texts), seed=0
+            shades, Tfidf(), ClassificationOptions(folds=2, label_draws=1, unlabeled_texts=unlabeled_texts), seed=0
         )
-        for unlabelled_texts in (True, False)
+        for unlabeled_texts in (True, False)
     )
     for metric in ("accuracy", "log_loss", "prediction"):
         assert _values(with_texts, metric).tolist() == _values(without, metric).tolist()
@@ -371,7 +371,7 @@ def test_with_all_labels_it_does_not_matter_whether_texts_without_one_are_at_han
 
 
 def test_too_few_labelled_texts_for_an_embedding_are_named(shades: ClassificationTask) -> None:
-    options = ClassificationOptions(folds=2, label_draws=1, label_counts=(30,), unlabelled_texts=False)
+    options = ClassificationOptions(folds=2, label_draws=1, label_counts=(30,), unlabeled_texts=False)
     with pytest.raises(
         DataError, match=r"shades, 30 labels: .* of 30 training texts stands in min_df = 31 .*; give larger label_counts"
     ):

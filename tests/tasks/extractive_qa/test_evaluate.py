@@ -18,17 +18,17 @@ from emb_pipeline.embeddings.sparse.word_counts import OneHot
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.extractive_qa import evaluate as extractive_qa
 from emb_pipeline.tasks.extractive_qa.evaluate import (
-    _moved,
+    _move_spans,
     evaluate_extractive_qa,
-    held_out_questions,
+    find_held_out,
+    score_answers,
     score_predictions,
-    scored_answers,
 )
 from emb_pipeline.tasks.extractive_qa.options import ExtractiveOptions
 from emb_pipeline.tasks.extractive_qa.task import ExtractiveTask
 from emb_pipeline.tasks.extractive_qa.tune import fine_tune_extractive_qa
 from emb_pipeline.tasks.fine_tuning import Tunable
-from emb_pipeline.tasks.probes.span_probe import N_MATCHES, WIDTHS, SpanExamples, _window_means
+from emb_pipeline.tasks.probes.span_probe import N_MATCHES, WIDTHS, SpanExamples, _average_windows
 from tests.conftest import WORDS
 
 torch = pytest.importorskip("torch")
@@ -124,7 +124,7 @@ def test_the_same_seed_gives_the_same_answers() -> None:
 def test_questions_on_one_context_are_one_group() -> None:
     task = behind_the_key(8, repeat=2)
     test = np.flatnonzero(task.split == "test")
-    scores = scored_answers(task, test, ["v0"] * len(test), **COSTS).item_scores.to_pydict()
+    scores = score_answers(task, test, ["v0"] * len(test), **COSTS).item_scores.to_pydict()
     assert len(set(scores["group_id"])) == 2 and len(set(scores["unit_id"])) == 4
 
 
@@ -132,7 +132,7 @@ def test_without_a_validation_part_contexts_are_held_out_whole() -> None:
     task = behind_the_key(20, repeat=2)
     task.split[task.split == "validation"] = "train"
     train = np.flatnonzero(task.split == "train")
-    held_out = held_out_questions(task, train, 0.2, np.random.default_rng(0))
+    held_out = find_held_out(task, train, 0.2, np.random.default_rng(0))
     assert held_out.sum() == 2 * 3
     assert not set(task.context_of[train[held_out]]) & set(task.context_of[train[~held_out]])
 
@@ -140,7 +140,7 @@ def test_without_a_validation_part_contexts_are_held_out_whole() -> None:
 def test_moved_spans_stay_inside_shorter_contexts() -> None:
     task = behind_the_key(4)
     n_words = len(task.words[0].words)
-    moved = _moved(task, np.array([0, 0]), np.array([[n_words + 5, n_words + 6], [0, 3 * n_words]]))
+    moved = _move_spans(task, np.array([0, 0]), np.array([[n_words + 5, n_words + 6], [0, 3 * n_words]]))
     assert moved.tolist() == [[n_words - 2, n_words - 1], [0, n_words - 1]]
 
 
@@ -152,7 +152,7 @@ def test_the_best_span_is_not_longer_than_allowed_and_does_not_end_before_it_sta
 
 
 def test_windows_of_likeness_are_means_of_what_is_there() -> None:
-    assert _window_means(np.array([[1.0], [2.0], [6.0]], np.float32), 3).ravel().tolist() == [1.5, 3.0, 4.0]
+    assert _average_windows(np.array([[1.0], [2.0], [6.0]], np.float32), 3).ravel().tolist() == [1.5, 3.0, 4.0]
     assert 3 * len(WIDTHS) == N_MATCHES
 
 

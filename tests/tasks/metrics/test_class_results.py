@@ -13,8 +13,8 @@ from emb_pipeline.embeddings.sparse.word_counts import OneHot
 from emb_pipeline.tasks.classification.evaluate import evaluate_classification
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.task import ClassificationTask
-from emb_pipeline.tasks.metrics.class_results import class_results, confusions, predicted_classes
-from emb_pipeline.tasks.sequence_labeling.evaluate import scored_entities
+from emb_pipeline.tasks.metrics.class_results import build_class_predictions, compute_class_results, count_confusions
+from emb_pipeline.tasks.sequence_labeling.evaluate import score_entities
 from emb_pipeline.tasks.sequence_labeling.task import SequenceLabelingTask
 from emb_pipeline.text.tagging import to_iob2
 
@@ -23,7 +23,12 @@ def test_classes_have_scikit_learns_precision_recall_and_f1() -> None:
     rng = np.random.default_rng(0)
     label, logs = rng.integers(0, 4, 60), np.log(rng.dirichlet(np.ones(4), 60))
     ids, names = np.arange(60).astype(str), ["<b>", "A & B", "c", "d"]
-    table = class_results(predicted_classes(ids, names, label, logs), "t", "e").to_pandas().set_index("class").loc[names]
+    table = (
+        compute_class_results(build_class_predictions(ids, names, label, logs), "t", "e")
+        .to_pandas()
+        .set_index("class")
+        .loc[names]
+    )
     expected = precision_recall_fscore_support(label, logs.argmax(axis=1), labels=range(4))
     np.testing.assert_allclose(table[["precision", "recall", "f1"]].to_numpy().T, expected[:3])
     assert table["n"].tolist() == expected[3].tolist() and table["n_predicted"].sum() == 60
@@ -31,14 +36,14 @@ def test_classes_have_scikit_learns_precision_recall_and_f1() -> None:
 
 def test_a_class_that_is_never_predicted_has_no_precision_and_one_that_never_occurs_no_recall() -> None:
     logs = np.log(np.array([[0.9, 0.05, 0.05], [0.8, 0.1, 0.1], [0.2, 0.2, 0.6]]))
-    table = predicted_classes(np.array(["x", "y", "z"]), ["a", "b", "c"], np.array([0, 1, 0]), logs)
+    table = build_class_predictions(np.array(["x", "y", "z"]), ["a", "b", "c"], np.array([0, 1, 0]), logs)
     assert table["probability"].to_pylist() == pytest.approx([0.9, 0.8, 0.6])
     assert table["probability_of_label"].to_pylist() == pytest.approx([0.9, 0.1, 0.2])
-    rows = {row["class"]: row for row in class_results(table, "t", "e").to_pylist()}
+    rows = {row["class"]: row for row in compute_class_results(table, "t", "e").to_pylist()}
     assert (rows["a"]["recall"], rows["a"]["precision"], rows["a"]["f1"]) == (0.5, 0.5, 0.5)
     assert (rows["b"]["precision"], rows["b"]["recall"]) == (None, 0.0)
     assert (rows["c"]["precision"], rows["c"]["recall"]) == (0.0, None)
-    pairs = {(row["label"], row["predicted"]): row["n"] for row in confusions(table, "t", "e").to_pylist()}
+    pairs = {(row["label"], row["predicted"]): row["n"] for row in count_confusions(table, "t", "e").to_pylist()}
     assert pairs == {("a", "a"): 1, ("b", "a"): 1, ("a", "c"): 1}
 
 
@@ -68,7 +73,7 @@ def test_entities_have_seqevals_scores_by_type_and_their_spans() -> None:
         np.array(["train", "test", "test", "test"]),
     )
     codes = np.array([task.labels.index(tag) for tags in found for tag in tags])
-    scored = scored_entities(task, np.array([1, 2, 3]), codes, dim=1, encode_seconds=0, fit_seconds=0, bytes_per_item=0)
+    scored = score_entities(task, np.array([1, 2, 3]), codes, dim=1, encode_seconds=0, fit_seconds=0, bytes_per_item=0)
     assert scored.predictions is not None
     rows = [tuple(row.values())[:5] for row in scored.predictions.to_pylist()]
     assert rows == [
@@ -79,7 +84,7 @@ def test_entities_have_seqevals_scores_by_type_and_their_spans() -> None:
         ("c", 0, 1, "X", "X"),
     ]
     expected = classification_report(gold, found, output_dict=True, zero_division=0)
-    for row in class_results(scored.predictions, "t", "e").to_pylist():
+    for row in compute_class_results(scored.predictions, "t", "e").to_pylist():
         of_type = expected[row["class"]]
         assert (row["precision"] or 0, row["recall"], row["f1"], row["n"]) == pytest.approx(
             (of_type["precision"], of_type["recall"], of_type["f1-score"], of_type["support"])

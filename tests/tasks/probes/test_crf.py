@@ -55,17 +55,17 @@ def test_likelihood_and_best_tags_are_those_of_all_sequences_written_out(
         logs.append(scores[right] - np.logaddexp.reduce(list(scores.values())))
         best.extend(max(scores, key=lambda tags: scores[tags]))
     np.testing.assert_allclose(coefficients.log_likelihoods(vectors, CODES), logs, rtol=1e-5)
-    assert coefficients.decoded(vectors).tolist() == best
+    assert coefficients.decode(vectors).tolist() == best
 
 
 def test_gradients_are_finite_differences_of_the_loss(vectors: TokenVectors, coefficients: CrfCoefficients) -> None:
     model = LinearChainCrf(vectors, CODES, ALLOWED, window=1)
     gradients = model._fitted(coefficients).gradients
-    flat, shape = crf._flat(coefficients).astype(np.float64), (2, 3, 3)
-    for place, gradient in enumerate(crf._flat(gradients)):
+    flat, shape = crf._flatten(coefficients).astype(np.float64), (2, 3, 3)
+    for place, gradient in enumerate(crf._flatten(gradients)):
         step = np.zeros_like(flat)
         step[place] = 1e-2
-        losses = [model._fitted(crf._shaped((flat + sign * step), shape)).loss for sign in (1, -1)]
+        losses = [model._fitted(crf._unflatten((flat + sign * step), shape)).loss for sign in (1, -1)]
         assert gradient == pytest.approx((losses[0] - losses[1]) / 2e-2, abs=2e-4)
 
 
@@ -86,7 +86,7 @@ def test_without_steps_between_tags_it_is_logistic_regression() -> None:
 
 def test_forbidden_steps_are_never_decoded(vectors: TokenVectors) -> None:
     fitted = LinearChainCrf(vectors, CODES, ALLOWED, window=1).fit(1.0)
-    tags = fitted.decoded(vectors)
+    tags = fitted.decode(vectors)
     before = np.concatenate([[3], tags[:-1]])
     before[STARTS[:-1]] = 3
     assert ALLOWED[before, tags].all()

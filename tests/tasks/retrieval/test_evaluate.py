@@ -17,8 +17,8 @@ from emb_pipeline.embeddings.sparse.char_tfidf import CharTfidf
 from emb_pipeline.embeddings.sparse.word_counts import Lsa, OneHot, Tfidf
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.metrics.rankings import average_precision, grades_of_ranks, ndcg, recall, reciprocal_rank
-from emb_pipeline.tasks.retrieval.evaluate import evaluate_retrieval, retrieval_service
-from emb_pipeline.tasks.retrieval.exact_search import top_k
+from emb_pipeline.tasks.retrieval.evaluate import create_retrieval_service, evaluate_retrieval
+from emb_pipeline.tasks.retrieval.exact_search import find_top_k
 from emb_pipeline.tasks.retrieval.options import RetrievalOptions
 from emb_pipeline.tasks.retrieval.reader import RetrievalReader
 from emb_pipeline.tasks.retrieval.sources import TablesSource
@@ -106,27 +106,27 @@ def test_blocks_do_not_change_what_is_found(block_bytes: int) -> None:
     rng = np.random.default_rng(0)
     queries, passages = (unit_length(rng.normal(size=(n, 16)).astype(np.float32)) for n in (30, 200))
     expected = np.argsort(-(queries @ passages.T), axis=1)[:, :7]
-    np.testing.assert_array_equal(top_k(queries, passages, 7, block_bytes=block_bytes), expected)
+    np.testing.assert_array_equal(find_top_k(queries, passages, 7, block_bytes=block_bytes), expected)
 
 
 def test_sparse_and_dense_vectors_find_the_same() -> None:
     rng = np.random.default_rng(0)
     queries, passages = ((rng.random((n, 40)) * (rng.random((n, 40)) < 0.2)).astype(np.float32) for n in (20, 90))
-    dense = top_k(unit_length(queries), unit_length(passages), 10)
-    sparse = top_k(unit_length(sp.csr_array(queries)), unit_length(sp.csr_array(passages)), 10)
+    dense = find_top_k(unit_length(queries), unit_length(passages), 10)
+    sparse = find_top_k(unit_length(sp.csr_array(queries)), unit_length(sp.csr_array(passages)), 10)
     np.testing.assert_array_equal(dense, sparse)
 
 
 def test_equal_scores_are_ranked_by_passage_order() -> None:
     passages = np.array([[1, 0], [0, 1], [1, 0], [1, 0], [0, 1]], dtype=np.float32)
     queries = np.array([[1, 0], [0, 0]], dtype=np.float32)
-    assert top_k(queries, passages, 3).tolist() == [[0, 2, 3], [0, 1, 2]]
-    assert top_k(queries, passages, 5).tolist() == [[0, 2, 3, 1, 4], [0, 1, 2, 3, 4]]
+    assert find_top_k(queries, passages, 3).tolist() == [[0, 2, 3], [0, 1, 2]]
+    assert find_top_k(queries, passages, 5).tolist() == [[0, 2, 3, 1, 4], [0, 1, 2, 3, 4]]
 
 
 def test_more_passages_than_there_are_cannot_be_asked_for() -> None:
     with pytest.raises(ValueError, match="k is 3"):
-        top_k(np.ones((1, 2)), np.ones((2, 2)), 3)
+        find_top_k(np.ones((1, 2)), np.ones((2, 2)), 3)
 
 
 def test_cosine_ignores_length_and_zero_vectors_stay_zero() -> None:
@@ -151,7 +151,7 @@ def test_the_time_of_a_request_is_that_of_encoding_and_searching(words: WordEnco
             return super().encode(texts)
 
     task = _task([[1, 0, 0]] * 3, ["wet", "dry", "sand"], ["wet sand", "dry sand", "moss"])
-    service = retrieval_service(task, Slow(), RetrievalOptions(latency_requests=2), None)
+    service = create_retrieval_service(task, Slow(), RetrievalOptions(latency_requests=2), None)
     times = measure_requests(service.answer, service.requests, LatencyOptions())
     assert service.requests == ["wet", "dry"] and service.answer("wet").shape == (1, 3)
     assert 2 <= times.latency_ms_p50 <= times.latency_ms_p95 <= times.latency_ms_p99

@@ -9,9 +9,9 @@ import scipy.sparse as sp
 
 from emb_pipeline.embeddings.options import Bm25Options
 from emb_pipeline.embeddings.retrieval.bm25 import Bm25
-from emb_pipeline.tasks.retrieval.evaluate import evaluate_retrieval, retrieval_service
+from emb_pipeline.tasks.retrieval.evaluate import create_retrieval_service, evaluate_retrieval
 from emb_pipeline.tasks.retrieval.options import RetrievalOptions
-from emb_pipeline.tasks.retrieval.settings import cross_fitted, folds_of_queries
+from emb_pipeline.tasks.retrieval.settings import choose_across_folds, deal_folds
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
 from emb_pipeline.text.texts import Texts
 
@@ -89,17 +89,17 @@ def test_requests_are_answered_with_the_setting_that_all_queries_choose() -> Non
     task = misleading_task()
     options = RetrievalOptions(latency_requests=3)
     setting = evaluate_retrieval(task, Bm25(), OPTIONS).details["setting"]
-    service = retrieval_service(task, Bm25(), options, setting)
+    service = create_retrieval_service(task, Bm25(), options, setting)
     assert [int(service.answer(query)[0][0]) for query in service.requests] == [0, 1, 2]
 
 
 def test_no_query_has_a_say_in_its_own_setting() -> None:
     rng = np.random.default_rng(2)
     values, folds = rng.random((6, 50)), np.arange(50) % 5
-    chosen = cross_fitted(values, folds)
+    chosen = choose_across_folds(values, folds)
     for fold in range(5):
         changed = np.where(folds == fold, rng.random((6, 50)), values)
-        np.testing.assert_array_equal(cross_fitted(changed, folds)[folds == fold], chosen[folds == fold])
+        np.testing.assert_array_equal(choose_across_folds(changed, folds)[folds == fold], chosen[folds == fold])
 
 
 def test_choosing_among_equal_settings_gains_nothing() -> None:
@@ -108,7 +108,7 @@ def test_choosing_among_equal_settings_gains_nothing() -> None:
     gained, own = [], []
     for _ in range(300):
         values = rng.standard_normal((20, 100))
-        gained.append(values[cross_fitted(values, folds), np.arange(100)].mean())
+        gained.append(values[choose_across_folds(values, folds), np.arange(100)].mean())
         own.append(values.mean(axis=1).max())
     assert abs(np.mean(gained)) < 3 * np.std(gained) / np.sqrt(300)
     assert np.mean(own) > 0.15
@@ -117,10 +117,10 @@ def test_choosing_among_equal_settings_gains_nothing() -> None:
 def test_folds_keep_groups_together_and_ignore_the_order_of_the_file() -> None:
     queries = [f"query {number}" for number in range(30)]
     groups = np.array([0, 0, 0, *range(3, 30)])
-    folds = folds_of_queries(queries, groups)
+    folds = deal_folds(queries, groups)
     assert len(set(folds[:3])) == 1
     assert np.bincount(folds).min() >= 5
-    np.testing.assert_array_equal(folds_of_queries(queries[::-1], groups[::-1]), folds[::-1])
+    np.testing.assert_array_equal(deal_folds(queries[::-1], groups[::-1]), folds[::-1])
 
 
 def test_a_single_query_takes_the_usual_setting() -> None:

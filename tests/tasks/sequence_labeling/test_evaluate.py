@@ -16,7 +16,12 @@ from emb_pipeline.embeddings.sparse.token_features import TokenFeatures
 from emb_pipeline.embeddings.sparse.word_counts import OneHot
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.registry import KINDS
-from emb_pipeline.tasks.sequence_labeling.evaluate import Entities, _held_out, evaluate_sequence_labeling, scored_entities
+from emb_pipeline.tasks.sequence_labeling.evaluate import (
+    Entities,
+    _find_held_out,
+    evaluate_sequence_labeling,
+    score_entities,
+)
 from emb_pipeline.tasks.sequence_labeling.options import SequenceLabelingOptions
 from emb_pipeline.tasks.sequence_labeling.task import SequenceLabelingTask
 from emb_pipeline.text.tagging import to_iob2
@@ -83,7 +88,7 @@ def test_metrics_are_seqevals() -> None:
     wanted = [task.tags[row] for row in test]
     predicted = [to_iob2([str(rng.choice(task.labels)) if rng.random() < 0.2 else tag for tag in tags]) for tags in wanted]
     codes = np.array([task.labels.index(tag) for tags in predicted for tag in tags])
-    scores = scored_entities(task, test, codes, dim=1, encode_seconds=0.0, fit_seconds=0.0, bytes_per_item=1.0).metrics
+    scores = score_entities(task, test, codes, dim=1, encode_seconds=0.0, fit_seconds=0.0, bytes_per_item=1.0).metrics
     assert scores["f1"] == pytest.approx(f1_score(wanted, predicted))
     assert scores["precision"] == pytest.approx(precision_score(wanted, predicted))
     assert scores["recall"] == pytest.approx(recall_score(wanted, predicted))
@@ -102,7 +107,7 @@ def test_seen_and_unseen_entities_by_hand() -> None:
         np.array(["train", "test", "test"]),
     )
     test = np.array([1, 2])
-    scores = scored_entities(
+    scores = score_entities(
         task, test, np.array([1, 0, 0, 1]), dim=1, encode_seconds=0.0, fit_seconds=0.0, bytes_per_item=1.0
     )
     assert scores.metrics == pytest.approx(
@@ -176,7 +181,7 @@ def test_what_chooses_the_penalty(n_train: int, n_validation: int, n_drawn: int,
     n = len(split)
     task = SequenceLabelingTask("x", np.arange(n).astype(str), [[f"w{row}"] for row in range(n)], [["B-X"]] * n, split)
     drawn = np.arange(n - 1) if n_drawn == n - 1 else _in_both_splits(n_train, n_validation, n_drawn)
-    rounds = _held_out(task, drawn, SequenceLabelingOptions(), np.random.default_rng(0))
+    rounds = _find_held_out(task, drawn, SequenceLabelingOptions(), np.random.default_rng(0))
     assert [int(held_out.sum()) for held_out in rounds] == sizes
     assert sum(held_out.astype(int) for held_out in rounds).max() == 1
     if len(sizes) == 1 and n_validation:
@@ -206,7 +211,7 @@ class OneHotPerPart:
         return [{int(word[1:-1]) for word in words if word.startswith("(")} for words in self.fitted_on]
 
 
-CURVE = SequenceLabelingOptions(label_draws=2, label_counts=(20, 40), unlabelled_texts=False)
+CURVE = SequenceLabelingOptions(label_draws=2, label_counts=(20, 40), unlabeled_texts=False)
 
 
 def test_draws_of_sentences_are_nested_and_hold_each_split_and_type_in_its_share() -> None:
@@ -261,7 +266,7 @@ def test_a_part_scores_each_sentence_by_the_mean_over_draws_of_a_task_with_these
 
 
 def test_a_curve_changes_nothing_about_the_score_with_all_labels() -> None:
-    options = [SequenceLabelingOptions(), CURVE, CURVE.model_copy(update={"unlabelled_texts": True})]
+    options = [SequenceLabelingOptions(), CURVE, CURVE.model_copy(update={"unlabeled_texts": True})]
     bare, without, with_texts = (evaluate_sequence_labeling(_task(), OneHot(), each, seed=0) for each in options)
     for found in (without, with_texts):
         whole = found.item_scores.filter(pc.equal(found.item_scores["label_fraction"], 1.0))

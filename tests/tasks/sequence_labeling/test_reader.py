@@ -11,14 +11,14 @@ from pydantic import TypeAdapter
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.sequence_labeling.audit import audit_sequence_labeling
-from emb_pipeline.tasks.sequence_labeling.reader import SequenceLabelingSource, read_sequence_labelling
+from emb_pipeline.tasks.sequence_labeling.reader import SequenceLabelingSource, read_sequence_labeling
 
 TRAIN = "Aspirin\tB-Drug\nhelps\tO\n\n-DOCSTART-\n\nno\tO\npain\tI-Pain\n\t\n"
 TEST = "aspirin\tB-Drug\n"
 
 
 def read(folder: Path, **source: object) -> pa.Table:
-    return read_sequence_labelling(TypeAdapter(SequenceLabelingSource).validate_python(source), folder, folder)
+    return read_sequence_labeling(TypeAdapter(SequenceLabelingSource).validate_python(source), folder, folder)
 
 
 def iob(folder: Path, train: str = TRAIN, test: str = TEST, **options: object) -> pa.Table:

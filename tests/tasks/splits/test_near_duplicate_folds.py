@@ -9,7 +9,7 @@ import pytest
 
 from emb_pipeline.embeddings.sparse.word_counts import Tfidf
 from emb_pipeline.tasks.classification.evaluate import evaluate_classification
-from emb_pipeline.tasks.classification.folds import example_groups, fold_groups
+from emb_pipeline.tasks.classification.folds import find_example_groups, find_fold_groups
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.text.seen import with_near_groups
@@ -27,9 +27,9 @@ def test_texts_with_coin_flip_labels_and_their_variants(near: Literal["together"
     task = ClassificationTask.from_tables(with_near_groups(tokenize_tables({"examples": as_examples(rows)})), "coins")
     options = ClassificationOptions(label_draws=0, near_duplicates=near, latency_requests=0)
     assert low <= evaluate_classification(task, Tfidf(), options, seed=0).metrics["accuracy"] <= high
-    groups = fold_groups(task, options)
+    groups = find_fold_groups(task, options)
     assert len(np.unique(groups)) == (150 if near == "together" else 300)
-    assert len(np.unique(example_groups(task))) == 300  # they are resampled one by one
+    assert len(np.unique(find_example_groups(task))) == 300  # they are resampled one by one
 
 
 def test_a_group_and_its_near_duplicates_are_one() -> None:
@@ -45,5 +45,5 @@ def test_a_group_and_its_near_duplicates_are_one() -> None:
         groups=np.array(["p", "q", "q", "r"]),
         near_groups=task.near_groups,
     )
-    assert fold_groups(grouped, ClassificationOptions()).tolist() == [0, 0, 0, 3]
+    assert find_fold_groups(grouped, ClassificationOptions()).tolist() == [0, 0, 0, 3]
     assert ClassificationTask.from_tables(grouped.to_tables(), "four").near_groups.tolist() == ["1", "1", "3", "4"]  # type: ignore[union-attr]

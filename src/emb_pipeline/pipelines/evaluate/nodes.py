@@ -27,9 +27,15 @@ from emb_pipeline.storage.table_parts import TableParts
 from emb_pipeline.statistics.costs import OF_EVALUATION
 from emb_pipeline.tasks.coverage import LOW_COVERAGE, coverage_details, measure_coverage
 from emb_pipeline.tasks.examples.cut_texts import measure_cut_texts
-from emb_pipeline.tasks.metrics.class_results import CLASS_RESULTS, CONFUSIONS, PREDICTED, class_results, confusions
+from emb_pipeline.tasks.metrics.class_results import (
+    CLASS_RESULTS,
+    CONFUSIONS,
+    PREDICTED,
+    compute_class_results,
+    count_confusions,
+)
 from emb_pipeline.tasks.registry import KINDS, Evaluation
-from emb_pipeline.tasks.scores import ITEM_SCORES, MEASURED_DRAWS, TRAINING_DRAWS, draws_of, stamped
+from emb_pipeline.tasks.scores import ITEM_SCORES, MEASURED_DRAWS, TRAINING_DRAWS, build_training_draws, stamp_item_scores
 from emb_pipeline.text.texts import sample_of_texts
 
 _log = logging.getLogger(__name__)
@@ -174,7 +180,7 @@ def _scored(evaluation: Evaluation, cell: EmbeddingSpec, definition: TaskDefinit
         raise ValueError(
             f"{first['metric']} of unit {first['unit_id']} is {first['value']}: the embedding's vectors or scores overflow"
         )
-    item_scores = stamped(
+    item_scores = stamp_item_scores(
         evaluation.item_scores,
         origin=cell.origin,
         method=cell.method,
@@ -191,7 +197,7 @@ def _scored(evaluation: Evaluation, cell: EmbeddingSpec, definition: TaskDefinit
         item_scores,
         evaluation_record(evaluation, cell, definition),
         predicted,
-        draws_of(draws, cell.name, definition.name),
+        build_training_draws(draws, cell.name, definition.name),
     )
 
 
@@ -285,8 +291,10 @@ def collect_tasks(**parts: Any) -> dict[str, pa.Table | TableParts]:
             TRAINING_DRAWS, (part for name, part in done.items() if name.endswith(DRAWS_PART))
         ),
         "failures": failures_table(failed),
-        "class_results": pa.concat_tables([CLASS_RESULTS.empty_table(), *(class_results(*each) for each in predicted)]),
-        "confusions": pa.concat_tables([CONFUSIONS.empty_table(), *(confusions(*each) for each in predicted)]),
+        "class_results": pa.concat_tables(
+            [CLASS_RESULTS.empty_table(), *(compute_class_results(*each) for each in predicted)]
+        ),
+        "confusions": pa.concat_tables([CONFUSIONS.empty_table(), *(count_confusions(*each) for each in predicted)]),
     }
 
 

@@ -11,7 +11,7 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.experiment.model import CorpusDefinition, CorpusOptions, Folders, TaskDefinition
 from emb_pipeline.readers.documents import read_documents
 from emb_pipeline.storage.atomic import temporary_path
-from emb_pipeline.tasks.audit.corpus_overlap import corpus_overlap
+from emb_pipeline.tasks.audit.corpus_overlap import measure_corpus_overlap
 from emb_pipeline.tasks.audit.cutting import audit_cutting
 from emb_pipeline.tasks.audit.lines import OVERLAP_SCHEMA
 from emb_pipeline.tasks.registry import KINDS
@@ -72,7 +72,7 @@ def measure_overlap(**inputs: Tables | TokenCorpus) -> pa.Table:
         if not isinstance(tables, TokenCorpus)
     }
     corpora = {name.removeprefix("tokens_"): corpus for name, corpus in inputs.items() if isinstance(corpus, TokenCorpus)}
-    overlaps = ((name, corpus_overlap(texts, corpus)) for name, corpus in corpora.items())
+    overlaps = ((name, measure_corpus_overlap(texts, corpus)) for name, corpus in corpora.items())
     return pa.concat_tables(
         [
             pa.schema([("corpus", pa.string()), *OVERLAP_SCHEMA]).empty_table(),

@@ -43,7 +43,7 @@ from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import TaskScores, framed, task_scores
 from emb_pipeline.statistics.unseen import scores_on_unseen
 from emb_pipeline.tasks.metrics.class_results import CLASS_RESULTS
-from emb_pipeline.tasks.registry import lower_metrics
+from emb_pipeline.tasks.registry import list_lower_metrics
 from emb_pipeline.text.seen import SEEN
 
 
@@ -105,7 +105,7 @@ def make_leaderboard(
         claims=claims.to_pandas(),
         failed=failed[failed["task"].notna()],
         training_draws=training_draws_of(scores),
-        lower_is_better=lower_metrics(),
+        lower_is_better=list_lower_metrics(),
     )
     facts = embedding_facts(cells_of(embeddings))
     return board.merge(facts.drop(columns="origin"), on="embedding", how="left", validate="many_to_one")

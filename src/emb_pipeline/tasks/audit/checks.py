@@ -33,7 +33,7 @@ def add_variants(lines: AuditLines, sizes: Mapping[str, int], what: str) -> None
         (group for group in alike.values() if len(group) > 1), key=lambda group: -sum(map(sizes.__getitem__, group))
     )
     # ascii() shows what is invisible; other letters stay as they are.
-    shown = (" / ".join(f"{_shown(label)} ({sizes[label]:,})" for label in group) for group in groups)
+    shown = (" / ".join(f"{_show_text(label)} ({sizes[label]:,})" for label in group) for group in groups)
     lines.add(
         "label_variants",
         sum(map(len, groups)),
@@ -53,7 +53,7 @@ def _shows_nothing(character: str) -> bool:
     return unicodedata.category(character) in ("Cf", "Cc", "Zs", "Zl", "Zp") or character in _FILLERS
 
 
-def _shown(label: str) -> str:
+def _show_text(label: str) -> str:
     marked = (ascii(character)[1:-1] if _shows_nothing(character) and character != " " else character for character in label)
     return f"'{''.join(marked)}'"
 
@@ -78,11 +78,11 @@ def add_near_leakage(lines: AuditLines, seen: pa.Table, n_tested: int, what: str
     lines.add("near_leakage", len(units), n_tested, note, units)
 
 
-def keys_of(table: pa.Table) -> list[str]:
+def build_keys(table: pa.Table) -> list[str]:
     return [" ".join(tokenize(text)) for text in table["text"].to_pylist()]
 
 
-def positions_of_repeated(items: Sequence[str]) -> list[int]:
+def find_repeated(items: Sequence[str]) -> list[int]:
     """Positions of items that stand earlier too."""
     seen: set[str] = set()
     repeated = []

@@ -23,8 +23,8 @@ MOST, HALF = 0.8, 0.5
 """Share of a held-out text's runs from which it stands in a corpus, or half of it does."""
 
 
-def corpus_overlap(texts: Mapping[str, Sequence[str]], corpus: TokenCorpus) -> pa.Table:
-    """How much of what tasks are tested on stands in a corpus.
+def measure_corpus_overlap(texts: Mapping[str, Sequence[str]], corpus: TokenCorpus) -> pa.Table:
+    """Measure how much of the texts that tasks are tested on is in a corpus.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ def add_few_units(lines: AuditLines, n_units: int, what: str) -> None:
         least = 2.8 * math.sqrt(0.1 / max(n_units, 1))  # one in ten units differs; 80 % power at 5 %
         note = (
             f"{what} are tested on, fewer than {FEW_UNITS}: two embeddings that differ on a tenth of them must differ by "
-            f"about {least:.0%} to be told apart in four of five cases; that none differs shows little"
+            f"about {least:.0%} to be found significantly different in four of five cases; that none differs shows little"
         )
         lines.add("few_test_units", n_units, n_units, note)
 

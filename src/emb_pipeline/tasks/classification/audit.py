@@ -19,12 +19,12 @@ from emb_pipeline.tasks.audit.checks import (
     add_groups,
     add_near_leakage,
     add_variants,
-    keys_of,
-    positions_of_repeated,
+    build_keys,
+    find_repeated,
 )
 from emb_pipeline.tasks.audit.lines import LOOK_AT, AuditLines, Check
 from emb_pipeline.tasks.audit.units import UNIT_CHECKS, add_few_units, require_units
-from emb_pipeline.tasks.classification.give_aways import GiveAways, give_aways
+from emb_pipeline.tasks.classification.give_aways import GiveAways, find_give_aways
 from emb_pipeline.text.near_duplicates import equal_texts, near_pairs
 from emb_pipeline.text.seen import NEAR_GROUP, largest_cluster, seen_classification, with_near_groups
 from emb_pipeline.text.texts import TokenIds
@@ -101,7 +101,7 @@ def audit_classification(examples: pa.Table, seen: pa.Table | None = None) -> pa
         "texts without a single word: every embedding sees nothing",
         empty,
     )
-    exact, same = positions_of_repeated(texts), positions_of_repeated(keys)
+    exact, same = find_repeated(texts), find_repeated(keys)
     lines.add(
         "exact_duplicates",
         len(exact),
@@ -126,7 +126,7 @@ def audit_classification(examples: pa.Table, seen: pa.Table | None = None) -> pa
         "leakage", len(leaked), len(tested), "test texts that stand in the training part too", (ids[i] for i in leaked)
     )
     add_near_leakage(lines, seen_classification({"examples": examples}) if seen is None else seen, len(tested), "test texts")
-    _add_give_aways(lines, give_aways(found, labels), ids)
+    _add_give_aways(lines, find_give_aways(found, labels), ids)
 
     labels_of: dict[str, Counter[str]] = defaultdict(Counter)
     for key, label in zip(keys, labels, strict=True):
@@ -227,7 +227,7 @@ def require_evaluable(examples: pa.Table, place: str) -> None:
         Fewer than two classes (in the training part, where there is one), an empty training or test part, no test text
         that is not also trained on, no text with a word, or too few units to resample (`require_units`).
     """
-    labels, splits, keys = examples["label"].to_pylist(), examples["split"].to_pylist(), keys_of(examples)
+    labels, splits, keys = examples["label"].to_pylist(), examples["split"].to_pylist(), build_keys(examples)
     split = any(part is not None for part in splits)
     train = [i for i in range(len(labels)) if splits[i] != "test"]
     if split:
@@ -253,11 +253,11 @@ def require_evaluable(examples: pa.Table, place: str) -> None:
         raise DataError(place, "no text has a single word", "check the text column and the encoding")
     groups = examples["group"].to_pylist() if "group" in examples.column_names else None
     judged = tested if split else list(range(len(labels)))
-    units = keys if groups is None else _joined_groups(keys, groups)
+    units = keys if groups is None else _join_groups_of(keys, groups)
     require_units([units[i] for i in judged], place, "test texts" if split else "texts")
 
 
-def _joined_groups(keys: Sequence[str], groups: Sequence[str]) -> list[int]:
+def _join_groups_of(keys: Sequence[str], groups: Sequence[str]) -> list[int]:
     """The number of what each example must stay with: those of equal words or of one group, and what these stay with."""
     _, words = np.unique(np.array(keys, dtype=object), return_inverse=True)
     _, own = np.unique(np.array(groups, dtype=object), return_inverse=True)

@@ -16,16 +16,16 @@ from emb_pipeline.embeddings.encoding_clock import EncodingClock
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.protocols import Setting, TaskEncoder, TextEncoder, Vectors
 from emb_pipeline.errors import DataError
-from emb_pipeline.tasks.classification.folds import Fold, example_groups, fold_groups, folds_of
+from emb_pipeline.tasks.classification.folds import Fold, draw_folds, find_example_groups, find_fold_groups
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.evaluation import Evaluation, Service
-from emb_pipeline.tasks.metrics.class_results import predicted_classes
+from emb_pipeline.tasks.metrics.class_results import build_class_predictions
 from emb_pipeline.tasks.probes.probe import Probe, ProbeTraining, fit_probe
-from emb_pipeline.tasks.scores import measured
-from emb_pipeline.tasks.splits.label_draws import LabelDraws, fitted_on_labelled_texts
+from emb_pipeline.tasks.scores import build_item_scores
+from emb_pipeline.tasks.splits.label_draws import LabelDraws, explain_too_few_labels
 from emb_pipeline.tasks.splits.training_draws import TrainingDraws
-from emb_pipeline.tasks.vectors import bytes_per_vector, encoded, float_vectors, unstored_vector
+from emb_pipeline.tasks.vectors import bytes_per_vector, encode_texts, encode_unstored, float_vectors
 
 
 def evaluate_classification(
@@ -38,7 +38,7 @@ def evaluate_classification(
 ) -> Evaluation:
     """Score an embedding by a probe on held-out texts.
 
-    Each text is encoded once by a frozen encoder. One that is fitted on the task is fitted anew for each fold, on its
+    Each text is encoded once by a frozen encoder. One that is fitted on the task is fitted again for each fold, on its
     training texts alone.
 
     Parameters
@@ -70,7 +70,7 @@ def evaluate_classification(
         return _evaluate(task, encoder, options, seed=seed, shuffle_labels=shuffle_labels)
 
 
-def classification_service(
+def create_classification_service(
     task: ClassificationTask, encoder: TextEncoder | TaskEncoder, options: ClassificationOptions, setting: Setting | None
 ) -> Service:
     """Encode one text, and find its class with a linear head."""
@@ -80,7 +80,7 @@ def classification_service(
     fitted = encoder.fit(task.texts.take(learnt)) if isinstance(encoder, TaskEncoder) else encoder
     shape = (fitted.dim, len(task.classes))
     head = LinearHead(np.random.default_rng(0).standard_normal(shape, dtype=np.float32), np.zeros(shape[1]))
-    return Service(lambda text: head.log_probabilities(unstored_vector(fitted, text)), requests)
+    return Service(lambda text: head.log_probabilities(encode_unstored(fitted, text)), requests)
 
 
 def score_predictions(task: ClassificationTask, predictions: Mapping[str, pa.Table]) -> Evaluation:
@@ -104,7 +104,7 @@ def score_predictions(task: ClassificationTask, predictions: Mapping[str, pa.Tab
     logs = np.array(predictions["predictions"]["values"].to_pylist())
     order = np.argsort(tested)
     costs = predictions["costs"].to_pylist()[0]
-    return _scored(task, example_groups(task), tested[order], logs[order], fit_seconds=0.0, **costs)
+    return _score_predictions(task, find_example_groups(task), tested[order], logs[order], fit_seconds=0.0, **costs)
 
 
 def _evaluate(
@@ -115,8 +115,8 @@ def _evaluate(
     seed: int,
     shuffle_labels: bool,
 ) -> Evaluation:
-    groups, kept = example_groups(task), fold_groups(task, options)
-    folds = folds_of(task, kept, n_folds=options.folds, seed=seed)
+    groups, kept = find_example_groups(task), find_fold_groups(task, options)
+    folds = draw_folds(task, kept, n_folds=options.folds, seed=seed)
     vectors = _VectorsOfFolds(task, encoder, typos=options.typos)
     rng = np.random.default_rng(seed)
     logs = np.zeros((len(task.codes), len(task.classes)))
@@ -139,8 +139,8 @@ def _evaluate(
         probes.append(probe.details)
         fewer.score(number, of_train, of_test)
         again.score(number, training, probe, of_test)
-    tested = _tested(folds)
-    scored = _scored(
+    tested = _find_tested(folds)
+    scored = _score_predictions(
         task,
         groups,
         tested,
@@ -186,7 +186,7 @@ class _FewerLabels:
     ) -> None:
         self._task, self._vectors, self._groups, self._folds = task, vectors, groups, folds
         self._options, self._seed = options, seed
-        self._tested = _tested(folds)
+        self._tested = _find_tested(folds)
         self.drawn = LabelDraws.planned(
             "accuracy",
             n_labels=_nominal_size(folds),
@@ -203,7 +203,7 @@ class _FewerLabels:
         units = np.searchsorted(self._tested, test)
         for (row, draw), part in self.drawn.parts(self._task.codes[train], number):
             of_part, of_tested = of_train[part], of_test
-            if not self._options.unlabelled_texts:
+            if not self._options.unlabeled_texts:
                 of_part, of_tested = self._vectors.of_part(train[part], test)
             predicted = self._predicted(of_part, train[part], of_tested)
             self.drawn.scores[row][draw, units] = predicted == self._task.codes[test]
@@ -230,7 +230,7 @@ class _LearnedAgain:
     """
 
     def __init__(self, task: ClassificationTask, groups: np.ndarray, folds: list[Fold], wanted: int | None) -> None:
-        self._task, self._folds, self._tested = task, folds, _tested(folds)
+        self._task, self._folds, self._tested = task, folds, _find_tested(folds)
         by_default = TRAINING_DRAWS if len(folds) > 1 or _nominal_size(folds) <= FEW_LABELS else 0
         n_draws = by_default if wanted is None else wanted
         learnt = np.unique(np.concatenate([train for train, _ in folds]))
@@ -256,7 +256,7 @@ class _LearnedAgain:
         self._seconds += perf_counter() - started
 
 
-def _tested(folds: list[Fold]) -> np.ndarray:
+def _find_tested(folds: list[Fold]) -> np.ndarray:
     return np.sort(np.concatenate([test for _, test in folds]))
 
 
@@ -267,7 +267,7 @@ def _nominal_size(folds: list[Fold]) -> int:
     return sum(len(test) for _, test in folds) * (len(folds) - 1) // len(folds)
 
 
-def _scored(
+def _score_predictions(
     task: ClassificationTask, groups: np.ndarray, tested: np.ndarray, logs: np.ndarray, **costs_and_details: Any
 ) -> Evaluation:
     label, predicted = task.codes[tested], logs.argmax(axis=1)
@@ -275,13 +275,13 @@ def _scored(
     log_loss = -logs[np.arange(len(tested)), label].astype(np.float64)
     values = {"accuracy": right, "log_loss": log_loss, "label": label, "prediction": predicted}
     return Evaluation(
-        item_scores=measured(task.example_ids[tested], task.example_ids[groups[tested]], values),
+        item_scores=build_item_scores(task.example_ids[tested], task.example_ids[groups[tested]], values),
         metrics={
             "accuracy": float(right.mean()),
             "macro_f1": macro_f1(label, predicted),
             "log_loss": float(log_loss.mean()),
         },
-        predictions=predicted_classes(task.example_ids[tested], task.classes.tolist(), label, logs),
+        predictions=build_class_predictions(task.example_ids[tested], task.classes.tolist(), label, logs),
         **costs_and_details,
     )
 
@@ -298,10 +298,10 @@ class _VectorsOfFolds:
         if not isinstance(encoder, TaskEncoder):
             self._fitted: TextEncoder = encoder
             with self._clock:
-                self._all, _ = encoded(encoder, task.texts, task.name)
+                self._all, _ = encode_texts(encoder, task.texts, task.name)
                 self._all_tested = self._all
                 if self._tested is not self._texts:
-                    self._all_tested, _ = encoded(encoder, self._tested, task.name)
+                    self._all_tested, _ = encode_texts(encoder, self._tested, task.name)
             self._note(self._all)
 
     @property
@@ -327,7 +327,7 @@ class _VectorsOfFolds:
         """The same where the training texts are but a part of a fold's: what it costs is not counted."""
         if self._task_encoder is None:
             return self._all[part], self._all_tested[test]
-        with fitted_on_labelled_texts(self._task_name, len(part)):
+        with explain_too_few_labels(self._task_name, len(part)):
             _, of_part, of_test = self._fitted_anew(self._task_encoder, part, test)
         return of_part, of_test
 

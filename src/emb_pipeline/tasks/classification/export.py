@@ -16,13 +16,13 @@ from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder
 from emb_pipeline.storage.matrices import column_matrix, matrix_column
 from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
-from emb_pipeline.tasks.classification.folds import fold_groups
+from emb_pipeline.tasks.classification.folds import find_fold_groups
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.export.answering import EMBEDDING, REMEDY, Encoder, Request, cut_as
-from emb_pipeline.tasks.export.requests import Rows, know
+from emb_pipeline.tasks.export.requests import Rows, find_known
 from emb_pipeline.tasks.probes.probe import fit_probe
-from emb_pipeline.tasks.vectors import encoded
+from emb_pipeline.tasks.vectors import encode_texts
 
 _PROBE = "probe.parquet"
 
@@ -61,10 +61,10 @@ class TextClassifier:
         """
         train = np.arange(len(task.codes)) if task.split is None else np.flatnonzero(task.split != "test")
         texts = task.texts.take(train)
-        groups = fold_groups(task, options)[train]
+        groups = find_fold_groups(task, options)[train]
         with threadpool_limits(1):
             fitted = encoder.fit(texts) if isinstance(encoder, TaskEncoder) else encoder
-            vectors, _ = encoded(fitted, texts, task.name)
+            vectors, _ = encode_texts(fitted, texts, task.name)
             probe = fit_probe(vectors, task.codes[train], len(task.classes), groups, options, seed=seed)
         head: LinearHead = probe.head(vectors.shape[1])
         shares = np.bincount(task.codes[train], minlength=len(task.classes)) / len(train)
@@ -86,7 +86,7 @@ class TextClassifier:
         """
         rows = Rows.of(texts, self.encoder)
         vectors = self.encoder.encode(rows.texts) if rows.texts else np.zeros((0, self.encoder.dim), dtype=np.float32)
-        known = know(self.encoder, rows.texts, vectors)
+        known = find_known(self.encoder, rows.texts, vectors)
         probabilities = np.exp(self.head.log_probabilities(vectors)) if rows.texts else np.zeros((0, len(self.classes)))
         probabilities[~known] = self.prior
         best = probabilities.argmax(axis=1) if rows.texts else np.zeros(0, dtype=np.int64)

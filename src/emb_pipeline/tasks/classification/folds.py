@@ -7,12 +7,12 @@ import numpy as np
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.task import ClassificationTask
-from emb_pipeline.tasks.splits.folds import duplicate_groups, joined_groups, stratified_folds
+from emb_pipeline.tasks.splits.folds import draw_stratified_folds, find_duplicate_groups, join_groups
 
 Fold = tuple[np.ndarray, np.ndarray]
 
 
-def example_groups(task: ClassificationTask) -> np.ndarray:
+def find_example_groups(task: ClassificationTask) -> np.ndarray:
     """Position of the first of all examples that are resampled together, for each example.
 
     Duplicates belong together, and so do the examples of one of the task's own groups. Where a text stands in two groups,
@@ -22,11 +22,11 @@ def example_groups(task: ClassificationTask) -> np.ndarray:
     -------
     ndarray of shape (n_examples,), int64
     """
-    duplicates = duplicate_groups(task.texts)
-    return duplicates if task.groups is None else joined_groups(duplicates, task.groups)
+    duplicates = find_duplicate_groups(task.texts)
+    return duplicates if task.groups is None else join_groups(duplicates, task.groups)
 
 
-def fold_groups(task: ClassificationTask, options: ClassificationOptions) -> np.ndarray:
+def find_fold_groups(task: ClassificationTask, options: ClassificationOptions) -> np.ndarray:
     """Position of the first of all examples that folds keep together, for each example.
 
     Those that are resampled together, and unless the options say otherwise near-duplicates, too.
@@ -35,13 +35,13 @@ def fold_groups(task: ClassificationTask, options: ClassificationOptions) -> np.
     -------
     ndarray of shape (n_examples,), int64
     """
-    groups = example_groups(task)
+    groups = find_example_groups(task)
     if task.near_groups is None or options.near_duplicates == "apart":
         return groups
-    return joined_groups(groups, task.near_groups)
+    return join_groups(groups, task.near_groups)
 
 
-def folds_of(task: ClassificationTask, groups: np.ndarray, *, n_folds: int, seed: int) -> list[Fold]:
+def draw_folds(task: ClassificationTask, groups: np.ndarray, *, n_folds: int, seed: int) -> list[Fold]:
     """Train and test positions: one pair for an official split, else one per fold.
 
     Rows of a ``validation`` split train: the penalty is tuned by inner folds, alike for every task.
@@ -63,7 +63,7 @@ def folds_of(task: ClassificationTask, groups: np.ndarray, *, n_folds: int, seed
     if task.split is None:
         if len(np.unique(groups)) < n_folds:
             raise DataError(task.name, f"has fewer distinct texts than the {n_folds} folds", "lower folds or add examples")
-        numbers = stratified_folds(task.codes, groups, n_folds=n_folds, seed=seed)
+        numbers = draw_stratified_folds(task.codes, groups, n_folds=n_folds, seed=seed)
         return [(np.flatnonzero(numbers != fold), np.flatnonzero(numbers == fold)) for fold in range(n_folds)]
     unknown = sorted(set(task.split.tolist()) - {"train", "validation", "test"})
     if unknown:

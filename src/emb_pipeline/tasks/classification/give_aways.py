@@ -36,7 +36,7 @@ class GiveAways:
     words: Mapping[str, str]
 
 
-def give_aways(tokens: TokenIds, labels: Sequence[str]) -> GiveAways:
+def find_give_aways(tokens: TokenIds, labels: Sequence[str]) -> GiveAways:
     """Find signs that nearly all texts with them, and half of the class, have in common.
 
     A sign of a class stands in `FEWEST` texts or more, in `COMMON` of those of its class, and `PURE` of the texts that it

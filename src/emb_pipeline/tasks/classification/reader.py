@@ -17,10 +17,10 @@ from emb_pipeline.tasks.classification.audit import audit_classification, requir
 from emb_pipeline.tasks.examples.reader import (
     ExamplesReader,
     Tables,
-    left_out_table,
-    texts_outside_training,
-    tokenizer_of,
-    with_left_out,
+    add_left_out,
+    build_left_out_table,
+    find_tokenizer,
+    list_texts_outside_training,
 )
 from emb_pipeline.text.seen import SEEN, seen_classification, with_near_groups
 from emb_pipeline.text.texts import tokenize_tables
@@ -52,8 +52,8 @@ class ClassificationReader(ExamplesReader):
         bad = BadRows.of(source)
         examples = read_classification(source, raw, project, bad)
         require_evaluable(examples, name)
-        tables = with_near_groups(tokenize_tables({"examples": examples}, tokenizer_of(source)))
-        return {**tables, SEEN: seen_classification(tables)} | left_out_table(bad, examples)
+        tables = with_near_groups(tokenize_tables({"examples": examples}, find_tokenizer(source)))
+        return {**tables, SEEN: seen_classification(tables)} | build_left_out_table(bad, examples)
 
     def check_first_rows(self, source: Any, raw: Path, project: Path) -> None:
         """Check texts, labels and splits."""
@@ -61,11 +61,11 @@ class ClassificationReader(ExamplesReader):
 
     def audit(self, tables: Tables) -> pa.Table:
         """Duplicates, leakage and label conflicts."""
-        return with_left_out(audit_classification(tables["examples"], tables[SEEN]), tables)
+        return add_left_out(audit_classification(tables["examples"], tables[SEEN]), tables)
 
     def held_out(self, tables: Tables) -> list[str]:
         """Texts outside the training part; all of them where folds are drawn."""
-        return texts_outside_training(tables["examples"])
+        return list_texts_outside_training(tables["examples"])
 
 
 def read_classification(source: ClassificationSource, raw: Path, project: Path, bad: BadRows | None = None) -> pa.Table:

@@ -20,7 +20,7 @@ from emb_pipeline.embeddings.protocols import TextEncoder
 from emb_pipeline.embeddings.static.bag_tuning import tune_bag, with_words
 from emb_pipeline.embeddings.static.pooling import PooledEncoder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.tasks.classification.folds import fold_groups, folds_of
+from emb_pipeline.tasks.classification.folds import draw_folds, find_fold_groups
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.fine_tuning import (
@@ -32,7 +32,7 @@ from emb_pipeline.tasks.fine_tuning import (
     require_transformer,
 )
 from emb_pipeline.tasks.probes.probe import fit_probe
-from emb_pipeline.tasks.vectors import bytes_per_vector, encoded
+from emb_pipeline.tasks.vectors import bytes_per_vector, encode_texts
 from emb_pipeline.text.texts import Texts
 
 
@@ -49,15 +49,15 @@ def fine_tune_classification(task: ClassificationTask, tunable: Tunable, options
         Folds, and how the probe is fitted that the head starts from.
     """
     with threadpool_limits(1):
-        groups, tested = fold_groups(task, options), texts_under_test(task.texts, options.typos)
-        folds = folds_of(task, groups, n_folds=options.folds, seed=tunable.seed)
+        groups, tested = find_fold_groups(task, options), texts_under_test(task.texts, options.typos)
+        folds = draw_folds(task, groups, n_folds=options.folds, seed=tunable.seed)
         trained_on = np.unique(np.concatenate([train for train, _ in folds]))
         learnable = tunable.learnable(task.name, trained_on, task.texts)
         folds = [(np.intersect1d(train, learnable), test) for train, test in folds]
         made = [_tune_on_fold(task, groups, train, tunable, options, number) for number, (train, _) in enumerate(folds)]
         parts, seconds, size, dim = [], 0.0, 0.0, 0
         for number, ((_, test), (artifact, head, _)) in enumerate(zip(folds, made, strict=True)):
-            vectors, spent = encoded(tunable.encoder(artifact), tested.take(test), task.name)
+            vectors, spent = encode_texts(tunable.encoder(artifact), tested.take(test), task.name)
             parts.append(build_predictions(task.example_ids[test], head.log_probabilities(vectors)))
             seconds, size, dim = seconds + spent, bytes_per_vector(vectors), int(vectors.shape[1])
             if number and isinstance(artifact, EncoderFolder):
@@ -81,7 +81,7 @@ def _tune_on_fold(
     fitted = np.flatnonzero(~held_out)
 
     def probe(encoder: TextEncoder) -> LinearHead:
-        vectors, _ = encoded(encoder, texts.take(fitted), task.name)
+        vectors, _ = encode_texts(encoder, texts.take(fitted), task.name)
         found = fit_probe(vectors, codes[fitted], n_classes, groups[train][fitted], options, seed=tunable.seed)
         return found.head(vectors.shape[1])
 

@@ -25,8 +25,8 @@ class ExamplesReader:
     Attributes
     ----------
     source_type
-        The type that the task's ``source:`` in YAML is validated with: a pydantic model, or several, told apart by
-        ``reader:`` (`emb_pipeline.readers.registry.build_source_type` builds it of the lines of a registry).
+        The type that the task's ``source:`` in YAML is validated with: a pydantic model, or several, of which
+        ``reader:`` chooses one (`emb_pipeline.readers.registry.build_source_type` builds it of the lines of a registry).
     """
 
     source_type: Any
@@ -81,18 +81,18 @@ class ExamplesReader:
         return None
 
 
-def left_out_table(bad: BadRows, kept: pa.Table) -> dict[str, pa.Table]:
+def build_left_out_table(bad: BadRows, kept: pa.Table) -> dict[str, pa.Table]:
     """Build the table of what was left out while examples were read, where anything was."""
     found = audit_left_out(bad, kept.num_rows)
     return {LEFT_OUT: found} if found.num_rows else {}
 
 
-def with_left_out(lines: pa.Table, tables: Tables) -> pa.Table:
+def add_left_out(lines: pa.Table, tables: Tables) -> pa.Table:
     """Add the lines about what was left out to those of an audit."""
     return pa.concat_tables([lines, tables[LEFT_OUT]]) if LEFT_OUT in tables else lines
 
 
-def tokenizer_of(source: Any) -> Tokenizer:
+def find_tokenizer(source: Any) -> Tokenizer:
     """Find the tokenizer that a source chooses."""
     chosen: Tokenizer = getattr(source, "tokenizer", "default")  # what is read from docstrings has no choice
     return chosen
@@ -106,11 +106,11 @@ def require_own_words(source: Any, name: str) -> None:
     DataError
         The source chooses one.
     """
-    if tokenizer_of(source) != "default":
+    if find_tokenizer(source) != "default":
         raise DataError(name, "its words are those of the data, no tokenizer makes them", "leave 'tokenizer' out")
 
 
-def texts_outside_training(examples: pa.Table) -> list[str]:
+def list_texts_outside_training(examples: pa.Table) -> list[str]:
     """List the texts outside the training part; all of them where there is no split."""
     pairs = zip(examples["text"].to_pylist(), examples["split"].to_pylist(), strict=True)
     return [text for text, split in pairs if split != "train"]

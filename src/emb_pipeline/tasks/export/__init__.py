@@ -1,1 +1,1 @@
-"""What a kind of task makes of a chosen embedding, so that it answers without this project's data."""
+"""The export of a chosen embedding: a kind of task makes it answer without this project's data."""

@@ -1,4 +1,4 @@
-"""What a bundle is asked: rows of text, of which bad ones fail alone, and those that the embedding knows nothing of."""
+"""The requests to a bundle: rows of text, of which bad ones fail alone, and those that the embedding knows nothing of."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Rows:
         DataError
             A table without that column, a mapping, or what is no sequence of rows.
         """
-        rows = _rows_of(asked)
+        rows = _read_rows(asked)
         if isinstance(encoder, MarkedEncoder):
             rows = [mark_words(row) if _is_words(row) else row for row in rows]
         errors = [_error_in(row) for row in rows]
@@ -70,7 +70,7 @@ class Rows:
         return made
 
 
-def _rows_of(asked: Any) -> list[Any]:
+def _read_rows(asked: Any) -> list[Any]:
     if isinstance(asked, str):
         return [asked]
     if isinstance(asked, pd.DataFrame):
@@ -103,7 +103,7 @@ def _error_in(row: Any) -> str | None:
     return f"the row is of type {type(row).__name__}, not a text: give a string"
 
 
-def know(encoder: Any, texts: list[str], vectors: Vectors) -> np.ndarray:
+def find_known(encoder: Any, texts: list[str], vectors: Vectors) -> np.ndarray:
     """Say of each text whether the embedding knows anything of it: shape (n_texts,), bool.
 
     Word vectors and counts know a text by its known words: without one, its vector is zeros. A transformer reads any text,
@@ -122,9 +122,9 @@ def know(encoder: Any, texts: list[str], vectors: Vectors) -> np.ndarray:
         return np.zeros(0, dtype=bool)
     encoder = getattr(encoder, "unstored", encoder)
     if isinstance(encoder, MarkedEncoder):
-        return know(encoder.base, [mark_words(text) for text in texts], vectors)
+        return find_known(encoder.base, [mark_words(text) for text in texts], vectors)
     if isinstance(encoder, ReducedEncoder):
-        return know(encoder.base, texts, encoder.base.encode(texts))
+        return find_known(encoder.base, texts, encoder.base.encode(texts))
     has_text = np.array([bool(unmark_words(text).strip()) for text in texts])
     if isinstance(encoder, ContextualEncoder):
         return np.asarray(has_text & encoder.reads(texts))

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from emb_pipeline.embeddings.export import read_encoder, write_encoder
 from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder
 from emb_pipeline.tasks.export.answering import EMBEDDING, Encoder, Request, cut_as
-from emb_pipeline.tasks.export.requests import Rows, know
+from emb_pipeline.tasks.export.requests import Rows, find_known
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ class TextVectors:
         """
         rows = Rows.of(texts, self.encoder)
         vectors: Any = self.encoder.encode(rows.texts) if rows.texts else np.zeros((0, self.encoder.dim), dtype=np.float32)
-        known = know(self.encoder, rows.texts, vectors)
+        known = find_known(self.encoder, rows.texts, vectors)
         dense = vectors.toarray() if sp.issparse(vectors) else np.asarray(vectors)
         return pd.DataFrame(
             {

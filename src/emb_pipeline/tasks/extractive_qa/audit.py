@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from emb_pipeline.tasks.audit.checks import NEAR_LEAKAGE_CHECKS, add_near_leakage, positions_of_repeated
+from emb_pipeline.tasks.audit.checks import NEAR_LEAKAGE_CHECKS, add_near_leakage, find_repeated
 from emb_pipeline.tasks.audit.lines import AuditLines, Check
 from emb_pipeline.tasks.audit.units import UNIT_CHECKS, add_few_units
 from emb_pipeline.text.seen import seen_questions
@@ -62,7 +62,7 @@ def audit_extractive_qa(questions: pa.Table, seen: pa.Table | None = None) -> pa
     found = seen_questions({"questions": questions}) if seen is None else seen
     add_near_leakage(lines, found, len(tested), "test questions that, or whose contexts,")
     keys = [" ".join(tokenize(text)) for text in texts]
-    repeated = [ids[row] for row in positions_of_repeated(keys)]
+    repeated = [ids[row] for row in find_repeated(keys)]
     lines.add(
         "duplicate_questions",
         len(repeated),
@@ -90,7 +90,7 @@ def audit_extractive_qa(questions: pa.Table, seen: pa.Table | None = None) -> pa
 
 
 def _on_words(context: str, answers: Sequence[str], starts: Sequence[int]) -> bool:
-    """Whether some answer is a span of whole words."""
+    """Say if some answer is a span of whole words."""
     placed = PlacedWords.of(context)
     return any(
         placed.between(*placed.covering(start, start + len(answer))) == answer.strip()

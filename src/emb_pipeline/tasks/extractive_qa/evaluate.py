@@ -16,9 +16,9 @@ from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.extractive_qa.options import ExtractiveOptions
 from emb_pipeline.tasks.extractive_qa.task import ExtractiveTask
 from emb_pipeline.tasks.metrics.answer_scores import answer_f1, exact_match
-from emb_pipeline.tasks.probes.crf import TokenVectors, vectors_of_sentences
+from emb_pipeline.tasks.probes.crf import TokenVectors, encode_sentences
 from emb_pipeline.tasks.probes.span_probe import SpanExamples, UntrainedSpanProbe, fit_span_probe
-from emb_pipeline.tasks.scores import measured
+from emb_pipeline.tasks.scores import build_item_scores
 from emb_pipeline.tasks.vectors import bytes_per_vector
 from emb_pipeline.text.spans import document_shares
 
@@ -63,13 +63,19 @@ def evaluate_extractive_qa(
             words = [task.words[task.context_of[row]].words for row in test]
             found = encoder.answer([task.question_words[row] for row in test], words)
             seconds = perf_counter() - started
-            return scored_answers(
-                task, test, _texts(task, test, found), dim=0, encode_seconds=0.0, fit_seconds=seconds, bytes_per_item=0.0
+            return score_answers(
+                task,
+                test,
+                _list_answers(task, test, found),
+                dim=0,
+                encode_seconds=0.0,
+                fit_seconds=seconds,
+                bytes_per_item=0.0,
             )
         return _evaluate_vectors(task, encoder, options, test, seed=seed, shuffle_labels=shuffle_labels)
 
 
-def answering_service(
+def create_answering_service(
     task: ExtractiveTask, encoder: Encoder, options: ExtractiveOptions, setting: Setting | None
 ) -> Service:
     """Encode one question and its context, and find the answer with a random span head of the same size."""
@@ -77,9 +83,9 @@ def answering_service(
     requests = [(task.words[task.context_of[row]].words, task.question_words[row]) for row in tested]
     if isinstance(encoder, Answerer):
         return Service(lambda words: encoder.answer([words[1]], [words[0]]), requests)
-    fitted = _fitted_on(task, encoder, np.flatnonzero(task.split != "test"))
+    fitted = _fit_encoder(task, encoder, np.flatnonzero(task.split != "test"))
     probe = UntrainedSpanProbe(fitted.dim, options)
-    return Service(lambda words: probe.span(vectors_of_sentences(fitted, words)), requests)
+    return Service(lambda words: probe.span(encode_sentences(fitted, words)), requests)
 
 
 def score_predictions(task: ExtractiveTask, predictions: Mapping[str, pa.Table]) -> Evaluation:
@@ -95,10 +101,12 @@ def score_predictions(task: ExtractiveTask, predictions: Mapping[str, pa.Table])
     position_of = {name: position for position, name in enumerate(task.example_ids.tolist())}
     test = np.array([position_of[name] for name in predictions["predictions"]["unit_id"].to_pylist()])
     found = np.array(predictions["predictions"]["values"].to_pylist(), dtype=np.int64)
-    return scored_answers(task, test, _texts(task, test, found), fit_seconds=0.0, **predictions["costs"].to_pylist()[0])
+    return score_answers(
+        task, test, _list_answers(task, test, found), fit_seconds=0.0, **predictions["costs"].to_pylist()[0]
+    )
 
 
-def scored_answers(task: ExtractiveTask, test: np.ndarray, answers: Sequence[str], **costs: Any) -> Evaluation:
+def score_answers(task: ExtractiveTask, test: np.ndarray, answers: Sequence[str], **costs: Any) -> Evaluation:
     """Item scores of the answers to the test questions: ``exact_match``, ``answer_f1`` (`metrics.answer_scores`).
 
     Parameters
@@ -118,11 +126,11 @@ def scored_answers(task: ExtractiveTask, test: np.ndarray, answers: Sequence[str
         "answer_f1": np.array([answer_f1(*pair) for pair in pairs]),
     }
     groups = np.array([f"context {number}" for number in task.context_of[test].tolist()])
-    item_scores = measured(task.example_ids[test], groups, values)
+    item_scores = build_item_scores(task.example_ids[test], groups, values)
     return Evaluation(item_scores, {name: float(scores.mean()) for name, scores in values.items()}, **costs)
 
 
-def held_out_questions(task: ExtractiveTask, train: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+def find_held_out(task: ExtractiveTask, train: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
     """Of the training questions, those of the split ``validation``, or on a share of the contexts: shape (n_train,), bool.
 
     Raises
@@ -151,25 +159,25 @@ def _evaluate_vectors(
 ) -> Evaluation:
     train = np.flatnonzero(task.split != "test")
     rng = np.random.default_rng(seed)
-    vectors, encode_seconds = _token_vectors(task, encoder, train)
+    vectors, encode_seconds = _encode_tokens(task, encoder, train)
     started = perf_counter()
     spans, wanted = task.spans.copy(), task.answers
     if shuffle_labels:
-        spans[train] = _moved(task, train, spans[rng.permutation(train)])
-        wanted = [[answer] for answer in _texts(task, np.arange(len(spans)), spans)]
-    examples = SpanExamples(vectors, task.context_of, _weights_of_words(task, train), spans)
-    held_out = held_out_questions(task, train, options.validation_share, rng)
+        spans[train] = _move_spans(task, train, spans[rng.permutation(train)])
+        wanted = [[answer] for answer in _list_answers(task, np.arange(len(spans)), spans)]
+    examples = SpanExamples(vectors, task.context_of, _weigh_words(task, train), spans)
+    held_out = find_held_out(task, train, options.validation_share, rng)
 
     def quality(rows: np.ndarray, found: np.ndarray) -> float:
-        pairs = zip(_texts(task, rows, found), rows.tolist(), strict=True)
+        pairs = zip(_list_answers(task, rows, found), rows.tolist(), strict=True)
         return float(np.mean([answer_f1(answer, wanted[row]) for answer, row in pairs]))
 
     probe = fit_span_probe(examples, train[~held_out], train[held_out], quality, options, seed=seed)
     found = probe.spans(examples, test)
-    return scored_answers(
+    return score_answers(
         task,
         test,
-        _texts(task, test, found),
+        _list_answers(task, test, found),
         dim=int(vectors.rows.shape[1]),
         encode_seconds=encode_seconds,
         fit_seconds=perf_counter() - started,
@@ -185,7 +193,7 @@ def _evaluate_vectors(
     )
 
 
-def _token_vectors(
+def _encode_tokens(
     task: ExtractiveTask, encoder: WordEncoder | TokenEncoder | TaskWordEncoder, train: np.ndarray
 ) -> tuple[TokenVectors, float]:
     """Vectors of the words of all contexts, then of all questions, and the seconds that they took.
@@ -193,11 +201,11 @@ def _token_vectors(
     A context is encoded once, whatever the number of questions about it; without context, so is each distinct word.
     """
     started = perf_counter()
-    vectors = vectors_of_sentences(_fitted_on(task, encoder, train), _sentences(task), task.name)
+    vectors = encode_sentences(_fit_encoder(task, encoder, train), _sentences(task), task.name)
     return vectors, perf_counter() - started
 
 
-def _fitted_on(
+def _fit_encoder(
     task: ExtractiveTask, encoder: WordEncoder | TokenEncoder | TaskWordEncoder, train: np.ndarray
 ) -> WordEncoder | TokenEncoder:
     """The encoder, fitted on the words of the training questions and contexts if it is one that is fitted."""
@@ -213,7 +221,7 @@ def _sentences(task: ExtractiveTask) -> list[list[str]]:
     return [*(placed.words for placed in task.words), *task.question_words]
 
 
-def _weights_of_words(task: ExtractiveTask, train: np.ndarray) -> np.ndarray:
+def _weigh_words(task: ExtractiveTask, train: np.ndarray) -> np.ndarray:
     """``-ln`` of the share of training contexts that hold each word of all contexts: shape (n_words,), float32."""
     contexts = [task.words[number].words for number in np.unique(task.context_of[train]).tolist()]
     shares = document_shares(contexts)
@@ -223,7 +231,7 @@ def _weights_of_words(task: ExtractiveTask, train: np.ndarray) -> np.ndarray:
     )
 
 
-def _moved(task: ExtractiveTask, rows: np.ndarray, spans: np.ndarray) -> np.ndarray:
+def _move_spans(task: ExtractiveTask, rows: np.ndarray, spans: np.ndarray) -> np.ndarray:
     """Spans of other questions, moved to the left where a context is too short for them."""
     last = np.array([len(task.words[number].words) - 1 for number in task.context_of[rows]])
     lengths = np.minimum(spans[:, 1] - spans[:, 0], last)
@@ -231,6 +239,6 @@ def _moved(task: ExtractiveTask, rows: np.ndarray, spans: np.ndarray) -> np.ndar
     return np.stack([first, first + lengths], axis=1)
 
 
-def _texts(task: ExtractiveTask, rows: np.ndarray, spans: np.ndarray) -> list[str]:
+def _list_answers(task: ExtractiveTask, rows: np.ndarray, spans: np.ndarray) -> list[str]:
     numbers = task.context_of[rows].tolist()
     return [task.words[number].between(*span) for number, span in zip(numbers, spans.tolist(), strict=True)]

@@ -13,7 +13,7 @@ from emb_pipeline.embeddings.contextual.encoder_tuning import tune_on_spans
 from emb_pipeline.embeddings.contextual.span_reading import read_spans
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.options import EncoderOptions, EncoderTuningOptions
-from emb_pipeline.tasks.extractive_qa.evaluate import held_out_questions
+from emb_pipeline.tasks.extractive_qa.evaluate import find_held_out
 from emb_pipeline.tasks.extractive_qa.options import ExtractiveOptions
 from emb_pipeline.tasks.extractive_qa.task import ExtractiveTask
 from emb_pipeline.tasks.fine_tuning import FineTuned, Tunable, add_costs, build_predictions, require_transformer
@@ -36,7 +36,7 @@ def fine_tune_extractive_qa(task: ExtractiveTask, tunable: Tunable, options: Ext
     contexts = [task.contexts[context] for context in task.context_of]
     learnable = tunable.learnable(task.name, train, task.questions, contexts)
     n_left_out, train = len(train) - len(learnable), learnable
-    held_out = held_out_questions(task, train, options.validation_share, np.random.default_rng(tunable.seed))
+    held_out = find_held_out(task, train, options.validation_share, np.random.default_rng(tunable.seed))
 
     def words(rows: np.ndarray) -> tuple[list[list[str]], list[list[str]]]:
         return [task.question_words[row] for row in rows], [task.words[task.context_of[row]].words for row in rows]

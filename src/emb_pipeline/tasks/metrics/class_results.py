@@ -35,7 +35,7 @@ CONFUSIONS = pa.schema([*((name, pa.string()) for name in ("task", "embedding", 
 """How often a class is predicted for another one; null: no entity."""
 
 
-def predicted_classes(unit_ids: np.ndarray, classes: Sequence[str], label: np.ndarray, logs: np.ndarray) -> pa.Table:
+def build_class_predictions(unit_ids: np.ndarray, classes: Sequence[str], label: np.ndarray, logs: np.ndarray) -> pa.Table:
     """Predictions of texts, from the log probabilities of their classes.
 
     Parameters
@@ -50,18 +50,18 @@ def predicted_classes(unit_ids: np.ndarray, classes: Sequence[str], label: np.nd
         Logarithms of the probabilities.
     """
     best, rows = logs.argmax(axis=1), np.arange(len(label))
-    return _table(
+    return _build_table(
         unit_ids.tolist(),
         [None] * len(label),
         [None] * len(label),
-        _named(label, classes),
-        _named(best, classes),
+        _name_codes(label, classes),
+        _name_codes(best, classes),
         np.exp(logs[rows, best]),
         np.exp(logs[rows, label]),
     )
 
 
-def predicted_entities(
+def build_entity_predictions(
     unit_ids: Sequence[str], types: Sequence[str], spans: Sequence[tuple[int, int, int, int | None, int | None]]
 ) -> pa.Table:
     """Predictions of entities.
@@ -78,18 +78,18 @@ def predicted_entities(
     nothing = np.full(len(spans), np.nan)
     columns = list(zip(*spans, strict=True)) or [()] * 5
     label, predicted = ([-1 if code is None else code for code in column] for column in columns[3:])
-    return _table(
+    return _build_table(
         [unit_ids[sentence] for sentence in columns[0]],
         list(columns[1]),
         list(columns[2]),
-        _named(np.array(label, dtype=np.int64), types),
-        _named(np.array(predicted, dtype=np.int64), types),
+        _name_codes(np.array(label, dtype=np.int64), types),
+        _name_codes(np.array(predicted, dtype=np.int64), types),
         nothing,
         nothing,
     )
 
 
-def class_results(predicted: pa.Table, task: str, embedding: str) -> pa.Table:
+def compute_class_results(predicted: pa.Table, task: str, embedding: str) -> pa.Table:
     """Precision, recall and F1 of each class that is labeled or predicted; null where nothing is counted.
 
     Of texts, recall is the share of a class's texts that are put into it, precision the share of those put into it that
@@ -114,8 +114,8 @@ def class_results(predicted: pa.Table, task: str, embedding: str) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=CLASS_RESULTS)
 
 
-def confusions(predicted: pa.Table, task: str, embedding: str) -> pa.Table:
-    """How often each class is predicted for each other one, and for itself."""
+def count_confusions(predicted: pa.Table, task: str, embedding: str) -> pa.Table:
+    """Count how often each class is predicted for each other one, and for itself."""
     pairs = Counter(zip(predicted["label"].to_pylist(), predicted["predicted"].to_pylist(), strict=True))
     rows = [
         {"task": task, "embedding": embedding, "label": label, "predicted": found, "n": count}
@@ -124,12 +124,12 @@ def confusions(predicted: pa.Table, task: str, embedding: str) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=CONFUSIONS)
 
 
-def _named(codes: np.ndarray, names: Sequence[str]) -> pa.Array:
+def _name_codes(codes: np.ndarray, names: Sequence[str]) -> pa.Array:
     indices = pa.array(codes.astype(np.int32), pa.int32(), mask=codes < 0)
     return pa.DictionaryArray.from_arrays(indices, pa.array(list(names), pa.string()))
 
 
-def _table(*columns: object) -> pa.Table:
+def _build_table(*columns: object) -> pa.Table:
     arrays = [
         column if isinstance(column, pa.Array) else pa.array(column, field.type, from_pandas=True)
         for column, field in zip(columns, PREDICTED, strict=True)

@@ -54,12 +54,12 @@ class TokenVectors:
 
     @property
     def counts(self) -> np.ndarray:
-        """How many tokens have each row: shape (n_rows,)."""
+        """Number of tokens that have each row: shape (n_rows,)."""
         return np.bincount(self.places, minlength=self.rows.shape[0])
 
     def of_sentences(self, sentences: np.ndarray) -> TokenVectors:
         """The vectors of some of the sentences, without rows that none of them needs."""
-        tokens, starts = tokens_of_sentences(self.starts, sentences)
+        tokens, starts = find_tokens_of_sentences(self.starts, sentences)
         kept, places = np.unique(self.places[tokens], return_inverse=True)
         return TokenVectors(self.rows[kept], places.astype(np.int64), starts)
 
@@ -68,7 +68,7 @@ class TokenVectors:
         return TokenVectors(rows, self.places, self.starts)
 
 
-def vectors_of_sentences(
+def encode_sentences(
     encoder: WordEncoder | TokenEncoder, sentences: Sequence[Sequence[str]], name: str = "sentences"
 ) -> TokenVectors:
     """Vectors of all tokens of some sentences. Without context, each distinct token is encoded once."""
@@ -83,7 +83,7 @@ def vectors_of_sentences(
     return TokenVectors(float_vectors(rows, int(places.max()) + 1, name), places.astype(np.int64), starts)
 
 
-def tokens_of_sentences(starts: np.ndarray, sentences: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def find_tokens_of_sentences(starts: np.ndarray, sentences: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Positions of the tokens of some sentences, and where each of these starts among them."""
     lengths = np.diff(starts)[sentences]
     new_starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
@@ -108,7 +108,7 @@ class CrfCoefficients:
     intercepts: np.ndarray
     steps: np.ndarray
 
-    def decoded(self, vectors: TokenVectors) -> np.ndarray:
+    def decode(self, vectors: TokenVectors) -> np.ndarray:
         """The best tags: codes of shape (n_tokens,) (Viterbi)."""
         tags: np.ndarray = find_best_path(self._token_scores(vectors), vectors.starts, self.steps.astype(np.float64))
         return tags
@@ -119,10 +119,10 @@ class CrfCoefficients:
         return run_forward_backward(scores, vectors.starts, self.steps.astype(np.float64), codes)[0]
 
     def _token_scores(self, vectors: TokenVectors) -> np.ndarray:
-        return token_scores(vectors, self.weights, self.intercepts)
+        return compute_token_scores(vectors, self.weights, self.intercepts)
 
 
-def token_scores(vectors: TokenVectors, weights: np.ndarray, intercepts: np.ndarray) -> np.ndarray:
+def compute_token_scores(vectors: TokenVectors, weights: np.ndarray, intercepts: np.ndarray) -> np.ndarray:
     """Score of each tag for each token, without its neighbours' tags: shape (n_tokens, n_tags), float64."""
     dim, n_offsets, n_tags = weights.shape
     of_rows = np.asarray(vectors.rows @ weights.reshape(dim, n_offsets * n_tags), dtype=np.float32).reshape(
@@ -132,7 +132,7 @@ def token_scores(vectors: TokenVectors, weights: np.ndarray, intercepts: np.ndar
     return scores
 
 
-def best_allowed(scores: np.ndarray, starts: np.ndarray, allowed: np.ndarray) -> np.ndarray:
+def find_best_allowed(scores: np.ndarray, starts: np.ndarray, allowed: np.ndarray) -> np.ndarray:
     """The best tags of tokens whose tags have scores of their own, among the sequences that are allowed.
 
     Parameters
@@ -183,7 +183,7 @@ class LinearChainCrf:
         self._mean_squares = np.asarray(squares.T @ shares, dtype=np.float64).ravel()
         n_tags = allowed.shape[1]
         self._frequencies = (np.bincount(codes, minlength=n_tags) + 0.5) / (len(codes) + 0.5 * n_tags)
-        self._taken = _steps_taken(codes, vectors.starts, n_tags)
+        self._taken = _count_steps(codes, vectors.starts, n_tags)
         self._ones = np.ones(len(codes), dtype=np.float32)
         if start is None:
             start = CrfCoefficients(
@@ -225,27 +225,27 @@ class LinearChainCrf:
             (1 / np.sqrt(scale * curvature)).astype(np.float32),
             np.broadcast_to(1 / np.sqrt(scale * (curvature / n_tags + penalty)), (n_tags + 1, n_tags)).astype(np.float32),
         )
-        unit, is_free = _flat(units), _flat(CrfCoefficients(np.ones(shape), np.ones(n_tags), self._allowed)) > 0
-        is_penalised = _flat(CrfCoefficients(np.ones(shape), np.zeros(n_tags), self._allowed)).astype(np.float32)
+        unit, is_free = _flatten(units), _flatten(CrfCoefficients(np.ones(shape), np.ones(n_tags), self._allowed)) > 0
+        is_penalised = _flatten(CrfCoefficients(np.ones(shape), np.zeros(n_tags), self._allowed)).astype(np.float32)
 
         def at(fit: _Fit) -> tuple[float, np.ndarray, _Fit]:
-            penalised = _flat(fit.coefficients) * is_penalised
-            gradient = (_flat(fit.gradients) + np.float32(penalty) * penalised) * unit * np.float32(scale)
+            penalised = _flatten(fit.coefficients) * is_penalised
+            gradient = (_flatten(fit.gradients) + np.float32(penalty) * penalised) * unit * np.float32(scale)
             gradient[~is_free] = 0
             loss = fit.loss + 0.5 * penalty * float(np.dot(penalised, penalised))
             return loss * scale, gradient.astype(np.float32), fit
 
         def objective(scaled: np.ndarray) -> tuple[float, np.ndarray, _Fit]:
-            return at(self._fitted(_shaped(unit * scaled, shape)))
+            return at(self._fitted(_unflatten(unit * scaled, shape)))
 
-        from_here = (_flat(start.coefficients) / unit).astype(np.float32)
+        from_here = (_flatten(start.coefficients) / unit).astype(np.float32)
         found = minimise(objective, from_here, at(start), tolerance=tolerance, max_iterations=max_iterations)
         self._fit, self.iterations, self.converged = found.point, found.iterations, found.converged
         return self.coefficients
 
     def _fitted(self, coefficients: CrfCoefficients) -> _Fit:
         vectors, n = self._vectors, len(self._codes)
-        scores = token_scores(vectors, coefficients.weights, coefficients.intercepts)
+        scores = compute_token_scores(vectors, coefficients.weights, coefficients.intercepts)
         steps = coefficients.steps.astype(np.float64)
         logs, residuals, expected = run_forward_backward(scores, vectors.starts, steps, self._codes)
         dim, n_offsets, n_tags = coefficients.weights.shape
@@ -270,18 +270,18 @@ class _Fit:
     gradients: CrfCoefficients
 
 
-def _flat(parts: CrfCoefficients) -> np.ndarray:
+def _flatten(parts: CrfCoefficients) -> np.ndarray:
     return np.concatenate([np.ravel(parts.weights), np.ravel(parts.intercepts), np.ravel(parts.steps)])
 
 
-def _shaped(flat: np.ndarray, shape: tuple[int, ...]) -> CrfCoefficients:
+def _unflatten(flat: np.ndarray, shape: tuple[int, ...]) -> CrfCoefficients:
     n_weights, n_tags = int(np.prod(shape)), shape[2]
     weights, intercepts, steps = np.split(flat, [n_weights, n_weights + n_tags])
     return CrfCoefficients(weights.reshape(shape), intercepts, steps.reshape(n_tags + 1, n_tags))
 
 
-def _steps_taken(codes: np.ndarray, starts: np.ndarray, n_tags: int) -> np.ndarray:
-    """How often each tag follows each other one; the last row counts first tags."""
+def _count_steps(codes: np.ndarray, starts: np.ndarray, n_tags: int) -> np.ndarray:
+    """Count how often each tag follows each other one; the last row counts first tags."""
     before = np.concatenate([[n_tags], codes[:-1]])
     before[starts[:-1][np.diff(starts) > 0]] = n_tags
     return np.bincount(before * n_tags + codes, minlength=(n_tags + 1) * n_tags).reshape(n_tags + 1, n_tags)

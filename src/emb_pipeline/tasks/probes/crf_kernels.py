@@ -15,13 +15,13 @@ def run_forward_backward(
     """
     n_tags = scores.shape[1]
     width = -(-n_tags // _LANES) * _LANES
-    emitted, highest = _emissions(scores, width)
+    emitted, highest = _compute_emissions(scores, width)
     np.exp(emitted, out=emitted)
     weights = np.zeros((n_tags + 1, width))
     weights[:, :n_tags] = np.exp(steps)
-    forward, sums = _forward(emitted, starts, weights)
-    residuals, together = _backward(forward, emitted, sums, starts, weights, codes)
-    logs = _log_likelihoods(scores, highest, sums, starts, steps, codes)
+    forward, sums = _run_forward(emitted, starts, weights)
+    residuals, together = _run_backward(forward, emitted, sums, starts, weights, codes)
+    logs = _compute_log_likelihoods(scores, highest, sums, starts, steps, codes)
     return logs, residuals, (weights * together)[:, :n_tags]
 
 
@@ -68,7 +68,7 @@ def spread_over_window(
 
 
 @_kernel
-def _emissions(scores: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
+def _compute_emissions(scores: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
     """Scores less the highest of each token, padded by minus infinity; and the highest."""
     n_tokens, n_tags = scores.shape
     shifted, highest = np.empty((n_tokens, width)), np.empty(n_tokens)
@@ -85,7 +85,7 @@ def _emissions(scores: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @_kernel
-def _forward(emitted: np.ndarray, starts: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _run_forward(emitted: np.ndarray, starts: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities of each token's tags given the sentence up to it, and what each row was divided by."""
     n_tokens, width = emitted.shape
     n_tags = len(weights) - 1
@@ -114,7 +114,7 @@ def _forward(emitted: np.ndarray, starts: np.ndarray, weights: np.ndarray) -> tu
 
 
 @_kernel
-def _backward(
+def _run_backward(
     forward: np.ndarray,
     emitted: np.ndarray,
     sums: np.ndarray,
@@ -152,7 +152,7 @@ def _backward(
 
 
 @_kernel
-def _log_likelihoods(
+def _compute_log_likelihoods(
     scores: np.ndarray, highest: np.ndarray, sums: np.ndarray, starts: np.ndarray, steps: np.ndarray, codes: np.ndarray
 ) -> np.ndarray:
     """Log probability of each sentence's tags."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from emb_pipeline.tasks.probes.crf import CrfCoefficients, LinearChainCrf, TokenVectors, tokens_of_sentences
+from emb_pipeline.tasks.probes.crf import CrfCoefficients, LinearChainCrf, TokenVectors, find_tokens_of_sentences
 from emb_pipeline.tasks.probes.penalty_path import PenaltyPath, Scorer, mean_of
 from emb_pipeline.tasks.probes.scaling import Scaler, mean_squared_length
 from emb_pipeline.tasks.probes.softmax import Axes, axes_of
@@ -46,13 +46,13 @@ class CrfProbe:
     _axes: Axes | None
     _coefficients: CrfCoefficients
 
-    def decoded(self, vectors: TokenVectors) -> np.ndarray:
+    def decode(self, vectors: TokenVectors) -> np.ndarray:
         """The best tags of all sentences: codes of shape (n_tokens,)."""
-        return self._coefficients.decoded(_turned(vectors, self._scaler, self._axes))
+        return self._coefficients.decode(_turn_vectors(vectors, self._scaler, self._axes))
 
     @property
     def details(self) -> dict[str, Any]:
-        """What to keep of the tuning, ready for JSON."""
+        """Facts of the tuning to keep, ready for JSON."""
         return {"c": self.c, "edge": self.edge, "converged": self.converged, "path": self.path}
 
 
@@ -86,12 +86,12 @@ def fit_crf_probe(
         Window, path and tolerances.
     """
     counts = vectors.counts
-    scaler = Scaler.of(vectors.rows, standardise=options.standardise, weights=counts)
+    scaler = Scaler.of(vectors.rows, standardize=options.standardize, weights=counts)
     axes = None
     if isinstance(vectors.rows, np.ndarray):
         axes = axes_of(scaler.scale(vectors.rows) * np.sqrt(counts / counts.sum())[:, None].astype(np.float32))
-    turned = _turned(vectors, scaler, axes)
-    scorer = _held_out_scorer(turned, codes, allowed, rounds, quality, options)
+    turned = _turn_vectors(vectors, scaler, axes)
+    scorer = _build_held_out_scorer(turned, codes, allowed, rounds, quality, options)
     path = PenaltyPath(1.0 / max(mean_squared_length(turned.rows, counts), 1e-12), scorer, options)
     started = perf_counter()
     path.tune()
@@ -114,13 +114,13 @@ def fit_on_resample(
     vectors, codes, allowed, options
         As of `fit_crf_probe`, of the sentences drawn, each as often as it was.
     """
-    turned = _turned(vectors, probe._scaler, probe._axes)
+    turned = _turn_vectors(vectors, probe._scaler, probe._axes)
     field = LinearChainCrf(turned, codes, allowed, options.window, start=probe._coefficients)
     coefficients = field.fit(probe.c, tolerance=options.tolerance, max_iterations=options.max_iterations)
     return replace(probe, converged=field.converged, _coefficients=coefficients)
 
 
-def _held_out_scorer(
+def _build_held_out_scorer(
     vectors: TokenVectors,
     codes: np.ndarray,
     allowed: np.ndarray,
@@ -129,7 +129,7 @@ def _held_out_scorer(
     options: SequenceLabelingOptions,
 ) -> Callable[[], Scorer[CrfCoefficients]]:
     def part(chosen: np.ndarray) -> tuple[TokenVectors, np.ndarray]:
-        tokens, _ = tokens_of_sentences(vectors.starts, np.flatnonzero(chosen))
+        tokens, _ = find_tokens_of_sentences(vectors.starts, np.flatnonzero(chosen))
         return vectors.of_sentences(np.flatnonzero(chosen)), codes[tokens]
 
     fits, tests = [part(~held_out) for held_out in rounds], [part(held_out) for held_out in rounds]
@@ -142,7 +142,7 @@ def _held_out_scorer(
             found, logs = [], []
             for model, (of_test, test_codes) in zip(models, tests, strict=True):
                 fitted = model.fit(c, tolerance=options.tolerance, max_iterations=options.max_iterations)
-                found.append(fitted.decoded(of_test))
+                found.append(fitted.decode(of_test))
                 logs.append(fitted.log_likelihoods(of_test, test_codes))
             qualities = quality(tested, np.concatenate(found))
             log_likelihoods = np.concatenate(logs)
@@ -155,6 +155,6 @@ def _held_out_scorer(
     return scorer
 
 
-def _turned(vectors: TokenVectors, scaler: Scaler, axes: Axes | None) -> TokenVectors:
+def _turn_vectors(vectors: TokenVectors, scaler: Scaler, axes: Axes | None) -> TokenVectors:
     scaled = scaler.scale(vectors.rows)
     return vectors.with_rows(scaled if axes is None else axes.rotate(scaled))

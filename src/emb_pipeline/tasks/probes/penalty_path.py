@@ -67,7 +67,7 @@ class PenaltyPath(Generic[Solution]):
 
     @property
     def chosen_solution(self) -> Solution:
-        """What the scorer found for it."""
+        """Score that the scorer found for it."""
         return self._solutions[self.chosen]
 
     @property
@@ -118,7 +118,7 @@ class PenaltyPath(Generic[Solution]):
         self.scores[step] = {"c": c, **summaries}
 
     def _is_exhausted(self) -> bool:
-        """Whether the last steps brought nothing: the choice lies before them, and so does the lowest log loss."""
+        """Say if the last steps brought nothing: the choice lies before them, and so does the lowest log loss."""
         last = sorted(self.scores)[-PATIENCE:]
         if len(self.scores) <= PATIENCE or self.chosen in last:
             return False
@@ -128,7 +128,7 @@ class PenaltyPath(Generic[Solution]):
         return all(self.scores[step]["log_loss"] > lowest for step in last)
 
     def _still_rises(self, last: int) -> bool:
-        """Whether the last step is the best one, by quality or by log loss.
+        """Say if the last step is the best one, by quality or by log loss.
 
         The choice lags behind: where quality creeps up, each step is better by less than a standard error, and all of them
         together by more.
@@ -136,7 +136,7 @@ class PenaltyPath(Generic[Solution]):
         return last in (self._best, self._of_lowest_log_loss)
 
     def _falls_from_the_start(self) -> bool:
-        """Whether the first step is better than the second (on a plateau there, the probe knows class frequencies alone)."""
+        """Say if the first step is better than the second (on a plateau there, the probe knows class frequencies alone)."""
         steps = sorted(self.scores)
         return len(steps) > 1 and self.chosen == steps[0] and not _is_close(self._qualities, steps[1], steps[0])
 

@@ -14,7 +14,7 @@ from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.probes.penalty_path import PenaltyPath, Scorer, mean_of
 from emb_pipeline.tasks.probes.scaling import Scaler, mean_squared_length
 from emb_pipeline.tasks.probes.softmax import Axes, Coefficients, Features, SoftmaxRegression, axes_of
-from emb_pipeline.tasks.splits.folds import stratified_folds
+from emb_pipeline.tasks.splits.folds import draw_stratified_folds
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,7 @@ class Probe:
 
     @property
     def details(self) -> dict[str, Any]:
-        """What to keep of the tuning, ready for JSON."""
+        """Facts of the tuning to keep, ready for JSON."""
         return {"c": self.c, "edge": self.edge, "converged": self.converged, "path": self.path}
 
 
@@ -110,7 +110,7 @@ class ProbeTraining:
         *,
         seed: int,
     ) -> None:
-        self._scaler = Scaler.of(features, standardise=options.standardise)
+        self._scaler = Scaler.of(features, standardize=options.standardize)
         scaled = self._scaler.scale(features)
         self._axes = axes_of(scaled)
         self._rotated = self._axes.rotate(scaled)
@@ -165,7 +165,7 @@ class _InnerFolds:
     ) -> None:
         self._features, self._codes, self._n_classes, self._options = features, codes, n_classes, options
         n_folds = max(2, min(options.inner_folds, len(np.unique(groups))))
-        self._folds = stratified_folds(codes, groups, n_folds=n_folds, seed=seed)
+        self._folds = draw_stratified_folds(codes, groups, n_folds=n_folds, seed=seed)
 
     def scorer(self) -> Scorer[Coefficients]:
         """Models of all folds that start from the class frequencies; their solution is the mean."""

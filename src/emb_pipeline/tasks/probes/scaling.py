@@ -23,9 +23,9 @@ class Scaler:
     deviation: np.ndarray | None
 
     @classmethod
-    def of(cls, features: Features, *, standardise: bool, weights: np.ndarray | None = None) -> Scaler:
+    def of(cls, features: Features, *, standardize: bool, weights: np.ndarray | None = None) -> Scaler:
         """The scaling of these training rows, shape (n_rows, n_features), each counted ``weights`` times (once)."""
-        if sp.issparse(features) or not standardise:
+        if sp.issparse(features) or not standardize:
             return cls(None, None)
         mean = _mean(features, weights)
         deviation = np.sqrt(_mean(np.square(features - mean.astype(np.float32)), weights))

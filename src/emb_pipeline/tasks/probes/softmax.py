@@ -21,7 +21,7 @@ import scipy.linalg
 import scipy.sparse as sp
 
 from emb_pipeline.tasks.probes.lbfgs import minimise
-from emb_pipeline.tasks.probes.softmax_kernels import centre, sparse_product, to_residuals
+from emb_pipeline.tasks.probes.softmax_kernels import center_scores, sparse_product, to_residuals
 
 Features: TypeAlias = np.ndarray | sp.csr_array
 
@@ -137,7 +137,7 @@ class SoftmaxRegression:
     def _fitted(self, coefficients: Coefficients) -> _Fit:
         scores = _product(self._features, coefficients.weights)
         of_label = np.empty(len(scores), dtype=np.float32)
-        centre(scores, coefficients.intercepts, self._codes, of_label)
+        center_scores(scores, coefficients.intercepts, self._codes, of_label)
         np.exp(scores, out=scores)
         loss, squares = to_residuals(scores, self._codes, of_label)
         n = len(scores)
@@ -148,7 +148,7 @@ class SoftmaxRegression:
 
 @dataclass(frozen=True, eq=False)
 class _Fit:
-    """What coefficients make of the training rows, without the penalty.
+    """Loss and gradients of coefficients on the training rows, without the penalty.
 
     Attributes
     ----------

@@ -12,7 +12,7 @@ _SUMS_IN_ANY_ORDER = {"reassoc", "nsz", "nnan", "contract"}
 
 
 @njit(cache=True, fastmath=_SUMS_IN_ANY_ORDER, error_model="numpy")  # type: ignore[untyped-decorator]
-def centre(scores: np.ndarray, intercepts: np.ndarray, codes: np.ndarray, of_label: np.ndarray) -> None:
+def center_scores(scores: np.ndarray, intercepts: np.ndarray, codes: np.ndarray, of_label: np.ndarray) -> None:
     """Add the intercepts to scores, and take each row's largest from it, in place; notes the score of each row's label.
 
     Parameters
@@ -40,7 +40,7 @@ def centre(scores: np.ndarray, intercepts: np.ndarray, codes: np.ndarray, of_lab
 
 @njit(cache=True, fastmath=_SUMS_IN_ANY_ORDER, error_model="numpy")  # type: ignore[untyped-decorator]
 def to_residuals(exponentials: np.ndarray, codes: np.ndarray, of_label: np.ndarray) -> tuple[float, float]:
-    """Class probabilities less 1 for the label, in place of the exponentials of `centre`'s scores.
+    """Class probabilities less 1 for the label, in place of the exponentials of `center_scores`'s scores.
 
     Returns
     -------

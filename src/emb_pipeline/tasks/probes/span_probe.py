@@ -108,7 +108,7 @@ class SpanExamples:
         cosines = np.asarray(product.todense() if sp.issparse(product) else product, dtype=np.float32)
         nearest = cosines.max(axis=1)
         signals = np.stack([cosines.mean(axis=1), nearest, nearest * self.rarity[context]], axis=1)
-        return np.concatenate([_window_means(signals, width) for width in WIDTHS], axis=1)
+        return np.concatenate([_average_windows(signals, width) for width in WIDTHS], axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,11 +136,11 @@ class SpanProbe:
 
     def spans(self, examples: SpanExamples, questions: np.ndarray) -> np.ndarray:
         """First and last word of the answers: shape (n_questions, 2), int64."""
-        return _best_spans(self._head, examples, questions, self._options)
+        return _find_best_spans(self._head, examples, questions, self._options)
 
     @property
     def details(self) -> dict[str, Any]:
-        """What to keep of the tuning, ready for JSON."""
+        """Facts of the tuning to keep, ready for JSON."""
         return {"learning_rate": self.learning_rate, "validation_f1": self.quality, "tried": self.tried}
 
 
@@ -172,7 +172,7 @@ class UntrainedSpanProbe:
         examples = SpanExamples(vectors, np.zeros(1, dtype=np.int64), rarity, np.zeros((1, 2), dtype=np.int64))
         features = _Features(vectors.rows, np.zeros(N_MATCHES, np.float32), np.ones(N_MATCHES, np.float32))
         head = _Head(features, self._options, self._weights)
-        return _best_spans(head, examples, np.zeros(1, dtype=np.int64), self._options)
+        return _find_best_spans(head, examples, np.zeros(1, dtype=np.int64), self._options)
 
 
 def fit_span_probe(
@@ -210,8 +210,8 @@ def fit_span_probe(
             torch.manual_seed(seed)
             head = _Head(features, options)
             qualities = []
-            for state in _passes(head, examples, train, rate, options, seed):
-                found = quality(validation, _best_spans(head, examples, validation, options))
+            for state in _run_passes(head, examples, train, rate, options, seed):
+                found = quality(validation, _find_best_spans(head, examples, validation, options))
                 qualities.append(found)
                 if best is None or found > best[0]:
                     best = found, rate, state
@@ -236,7 +236,7 @@ class _Features:
 
     @classmethod
     def of(cls, examples: SpanExamples, train: np.ndarray, options: ExtractiveOptions) -> _Features:
-        scaler = Scaler.of(examples.vectors.rows, standardise=True, weights=examples.vectors.counts)
+        scaler = Scaler.of(examples.vectors.rows, standardize=True, weights=examples.vectors.counts)
         matches = np.concatenate([examples.matches(question) for question in train.tolist()])
         return cls(scaler.scale(examples.vectors.rows), matches.mean(axis=0), matches.std(axis=0) + 1e-6)
 
@@ -306,7 +306,7 @@ class _Head:
         return made[torch.from_numpy(places)]
 
 
-def _passes(
+def _run_passes(
     head: _Head, examples: SpanExamples, train: np.ndarray, rate: float, options: ExtractiveOptions, seed: int
 ) -> Iterator[dict[str, torch.Tensor]]:
     """The weights before training and after each pass."""
@@ -316,24 +316,26 @@ def _passes(
         return {name: weight.detach().clone() for name, weight in head.weights.items()}
 
     rng = np.random.default_rng([seed, 1])
-    optimiser = torch.optim.AdamW(list(head.weights.values()), lr=rate, weight_decay=options.weight_decay)
+    optimizer = torch.optim.AdamW(list(head.weights.values()), lr=rate, weight_decay=options.weight_decay)
     yield state()
     for epoch in range(1, options.epochs + 1):
-        for rows in _batches(examples, rng.permutation(train), options.batch_size, rng):
+        for rows in _draw_batches(examples, rng.permutation(train), options.batch_size, rng):
             scores, _ = head.scores(examples, rows, training=True)
             wanted = torch.from_numpy(examples.spans[rows])
             losses = [torch.nn.functional.cross_entropy(scores[:, :, side], wanted[:, side]) for side in (0, 1)]
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss = losses[0] + losses[1]
             if not torch.isfinite(loss):
                 _LOG.warning("the span probe diverged in epoch %d: lower learning_rates (now %g)", epoch, rate)
                 return
             loss.backward()
-            optimiser.step()
+            optimizer.step()
         yield state()
 
 
-def _batches(examples: SpanExamples, questions: np.ndarray, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+def _draw_batches(
+    examples: SpanExamples, questions: np.ndarray, size: int, rng: np.random.Generator
+) -> Iterator[np.ndarray]:
     """The questions in random batches with contexts of like length: little padding, and another order in each pass."""
     batches: list[np.ndarray] = []
     for first in range(0, len(questions), size * _BATCHES_PER_BUCKET):
@@ -343,7 +345,7 @@ def _batches(examples: SpanExamples, questions: np.ndarray, size: int, rng: np.r
         yield batches[place]
 
 
-def _best_spans(head: _Head, examples: SpanExamples, questions: np.ndarray, options: ExtractiveOptions) -> np.ndarray:
+def _find_best_spans(head: _Head, examples: SpanExamples, questions: np.ndarray, options: ExtractiveOptions) -> np.ndarray:
     import torch
 
     found: dict[int, tuple[int, int]] = {}
@@ -357,7 +359,7 @@ def _best_spans(head: _Head, examples: SpanExamples, questions: np.ndarray, opti
     return np.array([found[question] for question in questions.tolist()], dtype=np.int64).reshape(-1, 2)
 
 
-def _window_means(signals: np.ndarray, width: int) -> np.ndarray:
+def _average_windows(signals: np.ndarray, width: int) -> np.ndarray:
     """Mean of each column over the words around each word, as far as there are any."""
     n, half = len(signals), width // 2
     sums = np.concatenate([np.zeros((1, signals.shape[1]), signals.dtype), np.cumsum(signals, axis=0, dtype=np.float32)])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from emb_pipeline.tasks.audit.checks import positions_of_repeated
+from emb_pipeline.tasks.audit.checks import find_repeated
 from emb_pipeline.tasks.audit.lines import AuditLines, Check
 from emb_pipeline.tasks.audit.units import UNIT_CHECKS, add_few_units
 from emb_pipeline.text.words import tokenize
@@ -81,7 +81,7 @@ def audit_recommendation(interactions: pa.Table, items: pa.Table, left_out: pa.T
     if items["text"].null_count < items.num_rows:
         ids = items["item_id"].to_pylist()
         keys = [" ".join(tokenize(text)) for text in items["text"].to_pylist()]
-        repeated = positions_of_repeated(keys)
+        repeated = find_repeated(keys)
         note = "items whose text is that of another one but for case and punctuation: no text tells them apart"
         lines.add("token_duplicates", len(repeated), len(keys), note, (ids[i] for i in repeated))
     return pa.concat_tables([lines.table(), left_out])

@@ -31,8 +31,8 @@ from emb_pipeline.tasks.metrics.rankings import (
 )
 from emb_pipeline.tasks.recommendation.options import RecommendationOptions
 from emb_pipeline.tasks.recommendation.task import Phase, RecommendationTask
-from emb_pipeline.tasks.scores import measured
-from emb_pipeline.tasks.vectors import encoded
+from emb_pipeline.tasks.scores import build_item_scores
+from emb_pipeline.tasks.vectors import encode_texts
 
 CUTOFF, RECALL_CUTOFF = 10, 20
 """Ranks that lists are cut at: ten are shown, and twenty are looked through."""
@@ -58,7 +58,7 @@ def evaluate_recommendation(
 
     All hyper-parameters, the half-life of the weights among them, are those with the highest nDCG@10 on the validation
     interactions, for a recommender that was fitted on the training interactions; of equal ones the first. Then it is fitted
-    anew on both, and tested.
+    again on both, and tested.
 
     Parameters
     ----------
@@ -97,16 +97,16 @@ def evaluate_recommendation(
     if shuffle_labels:
         raise ValueError(f"{task.name}: recommendation has no labels to shuffle")
     with threadpool_limits(1):
-        recommender, encode_seconds = _recommender(task, encoder, options)
+        recommender, encode_seconds = _create_recommender(task, encoder, options)
         started = perf_counter()
-        choice = tuned(recommender, task.tuning, options)
+        choice = choose_setting(recommender, task.tuning, options)
         tune_seconds = perf_counter() - started
         fitted = recommender.fit(task.testing.learnt, choice.setting)
-        values, details = _scored(task, fitted, options)
+        values, details = _score_users(task, fitted, options)
         fit_seconds = perf_counter() - started
     user_ids = task.user_ids[task.testing.users]
     return Evaluation(
-        item_scores=measured(user_ids, user_ids, values),
+        item_scores=build_item_scores(user_ids, user_ids, values),
         metrics={name: float(scores.mean()) for name, scores in values.items()},
         dim=fitted.dim,
         encode_seconds=encode_seconds,
@@ -132,12 +132,12 @@ class Choice:
     n_tried: int
 
 
-def tuned(recommender: TaskRecommender, phase: Phase, options: RecommendationOptions) -> Choice:
+def choose_setting(recommender: TaskRecommender, phase: Phase, options: RecommendationOptions) -> Choice:
     """The setting with the highest mean nDCG@10 of a phase; of equal ones the first."""
     best: Choice | None = None
     n_tried = 0
     for n_tried, (setting, fitted) in enumerate(recommender.candidates(phase.learnt), 1):
-        value = float(_gains(_ranks(fitted, phase, options))[f"ndcg@{CUTOFF}"].mean())
+        value = float(_compute_gains(_rank_wanted(fitted, phase, options))[f"ndcg@{CUTOFF}"].mean())
         if best is None or value > best.value:
             best = Choice(setting, value, n_tried)
     assert best is not None
@@ -185,25 +185,27 @@ class _Spread:
         return scores
 
 
-def _recommender(task: RecommendationTask, encoder: Any, options: RecommendationOptions) -> tuple[TaskRecommender, float]:
-    """How the embedding recommends, and the seconds that its texts took."""
+def _create_recommender(
+    task: RecommendationTask, encoder: Any, options: RecommendationOptions
+) -> tuple[TaskRecommender, float]:
+    """Create the recommender of an embedding, and give the seconds that its texts took."""
     if isinstance(encoder, TaskRecommender):
         return OnWarmItems(encoder), 0.0
     if isinstance(encoder, Hybrid):
-        text, seconds = _recommender(task, encoder.text, options)
+        text, seconds = _create_recommender(task, encoder.text, options)
         learnt = OnWarmItems(encoder.recommender)
-        of_text, of_learnt = (tuned(part, task.tuning, options).setting for part in (text, learnt))
+        of_text, of_learnt = (choose_setting(part, task.tuning, options).setting for part in (text, learnt))
         return Mixture(text, learnt, of_text, of_learnt, encoder.options.weights), seconds
     if task.texts is None:
         remedy = "name the file of the items and its column 'text', or leave embeddings of texts out"
         raise DataError(task.name, "the items have no texts", remedy)
     with EncodingClock() as clock:
         fitted = encoder.fit(task.texts) if isinstance(encoder, TaskEncoder) else encoder
-        vectors, _ = encoded(fitted, task.texts, task.name)
+        vectors, _ = encode_texts(fitted, task.texts, task.name)
     return Profiles(vectors, options.half_lives), clock.seconds
 
 
-def _ranks(
+def _rank_wanted(
     fitted: Recommender, phase: Phase, options: RecommendationOptions, only: np.ndarray | None = None
 ) -> sp.csr_array:
     """Ranks of what a phase's users want; among ``only`` these items, for the users that want one of them."""
@@ -213,31 +215,31 @@ def _ranks(
         wanted.eliminate_zeros()
         users = users[np.diff(wanted.indptr)[users] > 0]
     parts = []
-    for block in _blocks(users, wanted.shape[1], options):
-        scores = _open_scores(fitted, phase, block)
+    for block in _split_users(users, wanted.shape[1], options):
+        scores = _score_open_items(fitted, phase, block)
         if only is not None:
             scores[:, ~only] = -np.inf
         parts.append(ranks_of_wanted(scores, wanted[block], phase.ties.take(block)))
     return sp.vstack(parts, format="csr")
 
 
-def _lists(fitted: Recommender, phase: Phase, options: RecommendationOptions) -> np.ndarray:
+def _build_lists(fitted: Recommender, phase: Phase, options: RecommendationOptions) -> np.ndarray:
     """Items of each user's list, best first; -1 where there is none left: shape (n_users, 10)."""
     parts = []
-    for block in _blocks(phase.users, phase.known.shape[1], options):
-        scores = _open_scores(fitted, phase, block)
+    for block in _split_users(phase.users, phase.known.shape[1], options):
+        scores = _score_open_items(fitted, phase, block)
         found = largest(scores, min(CUTOFF, scores.shape[1]), phase.ties.take(block))
         parts.append(np.where(np.take_along_axis(scores, found, axis=1) > -np.inf, found, -1))
     return np.concatenate(parts)
 
 
-def _blocks(users: np.ndarray, n_items: int, options: RecommendationOptions) -> Iterator[np.ndarray]:
+def _split_users(users: np.ndarray, n_items: int, options: RecommendationOptions) -> Iterator[np.ndarray]:
     size = max(1, (options.block_megabytes << 20) // (16 * n_items))
     for start in range(0, len(users), size):
         yield users[start : start + size]
 
 
-def _open_scores(fitted: Recommender, phase: Phase, users: np.ndarray) -> np.ndarray:
+def _score_open_items(fitted: Recommender, phase: Phase, users: np.ndarray) -> np.ndarray:
     """Scores of what each user has not taken; ``-inf`` for the rest. Items without a score come after all that have one."""
     scores = np.array(fitted.scores(users))
     scoreless = np.isneginf(scores)
@@ -249,14 +251,14 @@ def _open_scores(fitted: Recommender, phase: Phase, users: np.ndarray) -> np.nda
     return scores
 
 
-def _scored(
+def _score_users(
     task: RecommendationTask, fitted: Recommender, options: RecommendationOptions
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     phase = task.testing
-    ranks, lists = _ranks(fitted, phase, options), _lists(fitted, phase, options)
+    ranks, lists = _rank_wanted(fitted, phase, options), _build_lists(fitted, phase, options)
     counts, n_items = phase.learnt.counts, len(task.item_ids)
     values = {
-        **_gains(ranks),
+        **_compute_gains(ranks),
         "mrr": reciprocal_rank_of_all(ranks),
         f"novelty@{CUTOFF}": novelty(lists, counts, int((np.diff(phase.learnt.starts) > 0).sum())),
         f"arp@{CUTOFF}": average_popularity(lists, counts),
@@ -264,7 +266,7 @@ def _scored(
     }
     wants_cold = np.asarray(phase.wanted[phase.users] @ task.is_cold.astype(np.float32)) > 0
     if wants_cold.sum() >= FEWEST_COLD:
-        for name, of_users in _gains(_ranks(fitted, phase, options, only=task.is_cold)).items():
+        for name, of_users in _compute_gains(_rank_wanted(fitted, phase, options, only=task.is_cold)).items():
             spread = np.zeros(len(phase.users))
             spread[wants_cold] = of_users
             values[f"{name}_cold"] = of_ratio(spread, wants_cold.astype(np.float64))
@@ -276,7 +278,7 @@ def _scored(
     }
 
 
-def _gains(ranks: sp.csr_array) -> dict[str, np.ndarray]:
+def _compute_gains(ranks: sp.csr_array) -> dict[str, np.ndarray]:
     """nDCG and recall of each user."""
     grades = grades_at_ranks(ranks, RECALL_CUTOFF)
     return {
@@ -285,7 +287,7 @@ def _gains(ranks: sp.csr_array) -> dict[str, np.ndarray]:
     }
 
 
-def recommendation_service(
+def create_recommendation_service(
     task: RecommendationTask,
     encoder: TextEncoder | TaskEncoder | TaskRecommender | Hybrid,
     options: RecommendationOptions,
@@ -293,21 +295,21 @@ def recommendation_service(
 ) -> Service:
     """Make one user's list of ten: scores of all items, without what is known, the best of them in order."""
     phase = task.testing
-    recommender = _untuned_recommender(task, encoder, options)
+    recommender = _create_untuned_recommender(task, encoder, options)
     chosen = next(iter(recommender.candidates(phase.learnt)))[0] if setting is None else setting
     fitted, k = recommender.fit(phase.learnt, chosen), min(CUTOFF, phase.known.shape[1])
 
     def answer(user: int) -> np.ndarray:
         asked = np.array([user])
-        return largest(_open_scores(fitted, phase, asked), k, phase.ties.take(asked))
+        return largest(_score_open_items(fitted, phase, asked), k, phase.ties.take(asked))
 
     return Service(answer, phase.users[: options.latency_requests].tolist())
 
 
-def _untuned_recommender(task: RecommendationTask, encoder: Any, options: RecommendationOptions) -> TaskRecommender:
-    """How the embedding recommends; the parts of a hybrid take the first setting that each would try."""
+def _create_untuned_recommender(task: RecommendationTask, encoder: Any, options: RecommendationOptions) -> TaskRecommender:
+    """Create the recommender of an embedding; the parts of a hybrid take the first setting that each would try."""
     if not isinstance(encoder, Hybrid):
-        return _recommender(task, encoder, options)[0]
-    parts = _untuned_recommender(task, encoder.text, options), OnWarmItems(encoder.recommender)
+        return _create_recommender(task, encoder, options)[0]
+    parts = _create_untuned_recommender(task, encoder.text, options), OnWarmItems(encoder.recommender)
     settings = [next(iter(part.candidates(task.tuning.learnt)))[0] for part in parts]
     return Mixture(*parts, settings[0], settings[1], encoder.options.weights)

@@ -13,7 +13,7 @@ from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.registry import build_source_type
 from emb_pipeline.tasks.audit.left_out import audit_left_out
 from emb_pipeline.tasks.audit.lines import AuditLines
-from emb_pipeline.tasks.examples.reader import ExamplesReader, Tables, tokenizer_of
+from emb_pipeline.tasks.examples.reader import ExamplesReader, Tables, find_tokenizer
 from emb_pipeline.tasks.recommendation.audit import audit_recommendation
 from emb_pipeline.tasks.recommendation.interactions import InteractionLog
 from emb_pipeline.tasks.recommendation.sources import READERS, InteractionsSource
@@ -38,12 +38,12 @@ class RecommendationReader(ExamplesReader):
 
     def read(self, source: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
         """Interactions, split by time."""
-        if not source.items and tokenizer_of(source) != "default":
+        if not source.items and find_tokenizer(source) != "default":
             raise DataError(
                 name, "the items have no texts to cut into words", "leave 'tokenizer' out, or name the file 'items'"
             )
         tables = read_interactions(source, raw, project, name)
-        return tokenize_tables(tables, tokenizer_of(source)) if source.items else tables
+        return tokenize_tables(tables, find_tokenizer(source)) if source.items else tables
 
     def check_first_rows(self, source: Any, raw: Path, project: Path) -> None:
         """Check users, items, times, ratings and weights."""
@@ -115,8 +115,8 @@ def read_interactions(source: InteractionsSource, raw: Path, project: Path, name
     """
     with BadRows.of(source) as bad:
         found, texts, left_out = READERS[source.reader].read_examples(source, raw, project, bad)
-    log = _without_repetitions(found, left_out)
-    split = _cut_in_time(log, source) if source.split == "time" else _last_left_out(log)
+    log = _drop_repetitions(found, left_out)
+    split = _cut_in_time(log, source) if source.split == "time" else _leave_last_out(log)
     _require_splits(split, name, source)
     users, items = _core(log, split < SPLITS.index("test"), source.core)
     stays = users[log.users]
@@ -145,7 +145,7 @@ def read_interactions(source: InteractionsSource, raw: Path, project: Path, name
     }
 
 
-def _without_repetitions(log: InteractionLog, left_out: AuditLines) -> InteractionLog:
+def _drop_repetitions(log: InteractionLog, left_out: AuditLines) -> InteractionLog:
     """The log by user and time, with the first interaction of each user with each item."""
     ties = np.array(
         [text_hash(f"{log.user_ids[u]}\0{log.item_ids[i]}") for u, i in zip(log.users, log.items, strict=True)], np.uint64
@@ -157,7 +157,7 @@ def _without_repetitions(log: InteractionLog, left_out: AuditLines) -> Interacti
     return ordered.take(np.sort(first))
 
 
-def _last_left_out(log: InteractionLog) -> np.ndarray:
+def _leave_last_out(log: InteractionLog) -> np.ndarray:
     """Number of the split of each interaction: the last of a user is tested, the last but one validates."""
     sizes = np.bincount(log.users, minlength=len(log.user_ids))
     ends = np.cumsum(sizes)[log.users]

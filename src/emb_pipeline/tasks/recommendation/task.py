@@ -109,7 +109,7 @@ class RecommendationTask:
 
 @dataclass(frozen=True, eq=False)
 class Phase:
-    """What is known when recommendations are made, and what is taken afterwards.
+    """Interactions that are known when recommendations are made, and those that follow.
 
     Attributes
     ----------

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.tasks.audit.checks import NEAR_LEAKAGE_CHECKS, add_near_leakage, keys_of, positions_of_repeated
+from emb_pipeline.tasks.audit.checks import NEAR_LEAKAGE_CHECKS, add_near_leakage, build_keys, find_repeated
 from emb_pipeline.tasks.audit.lines import AuditLines, Check
 from emb_pipeline.tasks.audit.units import UNIT_CHECKS, add_few_units, require_units
 from emb_pipeline.tasks.retrieval.formats.collection import RetrievalTables
@@ -58,8 +58,8 @@ def audit_retrieval(tables: RetrievalTables, seen: pa.Table | None = None) -> pa
         ``near_leakage`` (where there are training queries), and where there are any ``negative_grades``,
         ``own_passages`` and ``own_passages_of_other_words``.
     """
-    query_ids, queries = tables.queries["query_id"].to_pylist(), keys_of(tables.queries)
-    passage_ids, passages = tables.passages["passage_id"].to_pylist(), keys_of(tables.passages)
+    query_ids, queries = tables.queries["query_id"].to_pylist(), build_keys(tables.queries)
+    passage_ids, passages = tables.passages["passage_id"].to_pylist(), build_keys(tables.passages)
     query_of, passage_of = dict(zip(query_ids, queries, strict=True)), dict(zip(passage_ids, passages, strict=True))
     relevant = relevant_passages(tables)
     answers = {passage_id for found in relevant.values() for passage_id in found}
@@ -98,7 +98,7 @@ def audit_retrieval(tables: RetrievalTables, seen: pa.Table | None = None) -> pa
     for name, ids, keys in (("queries", query_ids, queries), ("passages", passage_ids, passages)):
         empty = [identifier for identifier, key in zip(ids, keys, strict=True) if not key]
         lines.add(f"empty_{name}", len(empty), len(ids), f"{name} without a single word", empty)
-        repeated = positions_of_repeated(keys)
+        repeated = find_repeated(keys)
         lines.add(
             f"duplicate_{name}",
             len(repeated),
@@ -196,5 +196,5 @@ def require_evaluable(tables: RetrievalTables, place: str) -> None:
     relevant = relevant_passages(tables)
     if not relevant:
         raise DataError(place, "no judgment calls a passage relevant", "qrels need a row with a relevance above 0")
-    queries = zip(tables.queries["query_id"].to_pylist(), keys_of(tables.queries), strict=True)
+    queries = zip(tables.queries["query_id"].to_pylist(), build_keys(tables.queries), strict=True)
     require_units([key for query_id, key in queries if query_id in relevant], place, "queries with a relevant passage")

@@ -22,14 +22,21 @@ from emb_pipeline.embeddings.protocols import (
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.metrics.rankings import CUTOFF, average_precision, grades_of_ranks, ndcg, recall, reciprocal_rank
-from emb_pipeline.tasks.retrieval.exact_search import DECIMALS, cosines_of_pairs, nearest, top_k, transposed, vectors_of
-from emb_pipeline.tasks.retrieval.judged import grades_of_judged, judged_pairs, scores_of_ranks
+from emb_pipeline.tasks.retrieval.exact_search import (
+    DECIMALS,
+    compute_cosines,
+    encode_task,
+    find_nearest,
+    find_top_k,
+    transpose_passages,
+)
+from emb_pipeline.tasks.retrieval.judged import grade_judged, list_judged_pairs, score_ranks
 from emb_pipeline.tasks.retrieval.options import RetrievalOptions
-from emb_pipeline.tasks.retrieval.settings import choose_settings, count_asked, without_excluded
+from emb_pipeline.tasks.retrieval.settings import choose_settings, count_asked, drop_excluded
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
-from emb_pipeline.tasks.scores import measured
-from emb_pipeline.tasks.splits.folds import duplicate_groups, joined_groups
-from emb_pipeline.tasks.vectors import bytes_per_vector, encoded, unit_length, unstored_vector
+from emb_pipeline.tasks.scores import build_item_scores
+from emb_pipeline.tasks.splits.folds import find_duplicate_groups, join_groups
+from emb_pipeline.tasks.vectors import bytes_per_vector, encode_texts, encode_unstored, unit_length
 
 
 def evaluate_retrieval(
@@ -76,10 +83,10 @@ def evaluate_retrieval(
     if shuffle_labels:
         raise ValueError(f"{task.name}: retrieval trains nothing, so there are no labels to shuffle")
     _require_relevant_passages(task)
-    groups = query_groups(task)
+    groups = find_query_groups(task)
     with threadpool_limits(1):
         if options.rank == "judged":
-            grades, found = _judged_grades(task, encoder, groups)
+            grades, found = _rank_judged(task, encoder, groups)
             values = {
                 f"ndcg@{CUTOFF}": ndcg(grades[:, :CUTOFF], task.qrels, CUTOFF),
                 "map": average_precision(grades),
@@ -87,11 +94,11 @@ def evaluate_retrieval(
             }
         else:
             k = min(max(options.recall_cutoff, CUTOFF), len(task.passages))
-            ranked, found = _ranked(task, encoder, count_asked(task, k), options, groups)
-            ranked = without_excluded(ranked, task.excluded, k)
-            values = scores_of_ranking(task, ranked, options)
+            ranked, found = _rank_passages(task, encoder, count_asked(task, k), options, groups)
+            ranked = drop_excluded(ranked, task.excluded, k)
+            values = score_ranking(task, ranked, options)
     return Evaluation(
-        item_scores=measured(task.query_ids, task.query_ids[groups], values),
+        item_scores=build_item_scores(task.query_ids, task.query_ids[groups], values),
         metrics={name: float(scores.mean()) for name, scores in values.items()},
         dim=found.dim,
         encode_seconds=found.encode_seconds,
@@ -107,7 +114,7 @@ def evaluate_retrieval(
     )
 
 
-def retrieval_service(
+def create_retrieval_service(
     task: RetrievalTask,
     encoder: TextEncoder | TaskEncoder | Searcher,
     options: RetrievalOptions,
@@ -123,20 +130,20 @@ def retrieval_service(
     fitted = fitted_on(encoder, task.passages, "passage")
     first = encoded_as(fitted, task.passages[:1], "passage")
     if sp.issparse(first):
-        columns = transposed(unit_length(encoded(fitted, task.passages, task.name, "passage")[0]))
+        columns = transpose_passages(unit_length(encode_texts(fitted, task.passages, task.name, "passage")[0]))
     else:
         shape = (len(task.passages), first.shape[1])
-        columns = transposed(unit_length(np.random.default_rng(0).standard_normal(shape, dtype=np.float32)))
-    return Service(lambda query: nearest(unit_length(unstored_vector(fitted, query, "query")), columns, few), requests)
+        columns = transpose_passages(unit_length(np.random.default_rng(0).standard_normal(shape, dtype=np.float32)))
+    return Service(lambda query: find_nearest(unit_length(encode_unstored(fitted, query, "query")), columns, few), requests)
 
 
-def query_groups(task: RetrievalTask) -> np.ndarray:
+def find_query_groups(task: RetrievalTask) -> np.ndarray:
     """Position of the first query of the same words or of the same group, for each query: shape (n_queries,)."""
-    duplicates = duplicate_groups(task.queries)
-    return duplicates if task.groups is None else joined_groups(duplicates, task.groups)
+    duplicates = find_duplicate_groups(task.queries)
+    return duplicates if task.groups is None else join_groups(duplicates, task.groups)
 
 
-def scores_of_ranking(task: RetrievalTask, ranked: np.ndarray, options: RetrievalOptions) -> dict[str, np.ndarray]:
+def score_ranking(task: RetrievalTask, ranked: np.ndarray, options: RetrievalOptions) -> dict[str, np.ndarray]:
     """Score rankings of all passages.
 
     Parameters
@@ -173,7 +180,7 @@ class _Found:
     details: dict[str, Any] = field(default_factory=dict)
 
 
-def _judged_grades(
+def _rank_judged(
     task: RetrievalTask, encoder: TextEncoder | TaskEncoder | Searcher, groups: np.ndarray
 ) -> tuple[np.ndarray, _Found]:
     """Grades of each query's judged passages, the best scored first; behind them 0: shape (n_queries, most judged).
@@ -181,19 +188,19 @@ def _judged_grades(
     A searcher is asked for its ranking of all passages, of which the judged ones are kept in their order.
     """
     if isinstance(encoder, Searcher):
-        ranked, found = _searched(task, encoder, len(task.passages), groups, is_judged=True)
-        return grades_of_judged(task, scores_of_ranks(task, ranked)), found
-    fitted, queries, passages, encode_seconds = vectors_of(task, encoder)
+        ranked, found = _search(task, encoder, len(task.passages), groups, is_judged=True)
+        return grade_judged(task, score_ranks(task, ranked)), found
+    fitted, queries, passages, encode_seconds = encode_task(task, encoder)
     started = perf_counter()
-    rows, columns = judged_pairs(task)
-    grades = grades_of_judged(
-        task, np.round(cosines_of_pairs(unit_length(queries), unit_length(passages), rows, columns), DECIMALS)
+    rows, columns = list_judged_pairs(task)
+    grades = grade_judged(
+        task, np.round(compute_cosines(unit_length(queries), unit_length(passages), rows, columns), DECIMALS)
     )
     size = bytes_per_vector(passages, fitted)
     return grades, _Found(int(passages.shape[1]), encode_seconds, perf_counter() - started, size)
 
 
-def _ranked(
+def _rank_passages(
     task: RetrievalTask,
     encoder: TextEncoder | TaskEncoder | Searcher,
     k: int,
@@ -202,16 +209,16 @@ def _ranked(
 ) -> tuple[np.ndarray, _Found]:
     """The first ``k`` passages of each query, and what it cost."""
     if isinstance(encoder, Searcher):
-        return _searched(task, encoder, k, groups, is_judged=False)
-    fitted, queries, passages, encode_seconds = vectors_of(task, encoder)
+        return _search(task, encoder, k, groups, is_judged=False)
+    fitted, queries, passages, encode_seconds = encode_task(task, encoder)
     started = perf_counter()
     units = unit_length(passages)
-    ranked = top_k(unit_length(queries), units, k, ties=task.ties, block_bytes=options.block_megabytes << 20)
+    ranked = find_top_k(unit_length(queries), units, k, ties=task.ties, block_bytes=options.block_megabytes << 20)
     search_seconds = perf_counter() - started
     return ranked, _Found(int(passages.shape[1]), encode_seconds, search_seconds, bytes_per_vector(passages, fitted))
 
 
-def _searched(
+def _search(
     task: RetrievalTask, searcher: Searcher, k: int, groups: np.ndarray, *, is_judged: bool
 ) -> tuple[np.ndarray, _Found]:
     """The first ``k`` passages of each query by a searcher, each with the setting that was chosen without it."""
@@ -219,7 +226,7 @@ def _searched(
     started = perf_counter()
     if not isinstance(searcher, TunableSearcher) or len(searcher.settings) == 1:
         index = searcher.index(task.passages)
-        ranked = _checked_ranks(index.search(task.queries, k), n_queries, n_passages, k)
+        ranked = _check_ranks(index.search(task.queries, k), n_queries, n_passages, k)
         return ranked, _Found(0, 0.0, perf_counter() - started, index.n_bytes / n_passages)
     tunable, settings = searcher.index(task.passages), searcher.settings
     indexed = perf_counter()
@@ -231,10 +238,10 @@ def _searched(
         ranked[rows] = tunable.at(settings[number]).search(task.queries.take(rows), k)
     seconds = perf_counter() - tuned + indexed - started
     size = tunable.n_bytes / n_passages
-    return _checked_ranks(ranked, n_queries, n_passages, k), _Found(0, 0.0, seconds, size, tuned - indexed, details)
+    return _check_ranks(ranked, n_queries, n_passages, k), _Found(0, 0.0, seconds, size, tuned - indexed, details)
 
 
-def _checked_ranks(ranked: np.ndarray, n_queries: int, n_passages: int, k: int) -> np.ndarray:
+def _check_ranks(ranked: np.ndarray, n_queries: int, n_passages: int, k: int) -> np.ndarray:
     ranked = np.asarray(ranked)
     if ranked.shape != (n_queries, k):
         raise ValueError(f"the searcher gave an array of shape {ranked.shape} for {n_queries} queries and k = {k}")

@@ -16,13 +16,13 @@ from emb_pipeline.embeddings.protocols import (
 )
 from emb_pipeline.embeddings.ranking import TieOrder, largest
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
-from emb_pipeline.tasks.vectors import encoded
+from emb_pipeline.tasks.vectors import encode_texts
 
 DECIMALS = 6
 """Cosines are compared to this precision: what lies below is rounding of float32 sums, and would break ties by chance."""
 
 
-def top_k(
+def find_top_k(
     queries: Vectors, passages: Vectors, k: int, *, ties: TieOrder | None = None, block_bytes: int = 1 << 28
 ) -> np.ndarray:
     """Passages with the largest dot products, best first.
@@ -53,40 +53,40 @@ def top_k(
     return np.concatenate(found) if found else np.zeros((0, k), dtype=np.int64)
 
 
-def cosines_of_pairs(queries: Vectors, passages: Vectors, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+def compute_cosines(queries: Vectors, passages: Vectors, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     if sp.issparse(queries):
         return np.asarray(queries[rows].multiply(passages[columns]).sum(axis=1), dtype=np.float64).ravel()
     return np.asarray(np.einsum("ij,ij->i", queries[rows], passages[columns], dtype=np.float64))
 
 
-def vectors_of(task: RetrievalTask, encoder: TextEncoder | TaskEncoder) -> tuple[TextEncoder, Vectors, Vectors, float]:
+def encode_task(task: RetrievalTask, encoder: TextEncoder | TaskEncoder) -> tuple[TextEncoder, Vectors, Vectors, float]:
     """The encoder, fitted, vectors of queries and passages, and the seconds that fitting and encoding took."""
     with EncodingClock() as clock:
         fitted = fitted_on(encoder, task.passages, "passage")
-        passages, _ = encoded(fitted, task.passages, "passages", "passage")
-        queries, _ = encoded(fitted, task.queries, "queries", "query")
+        passages, _ = encode_texts(fitted, task.passages, "passages", "passage")
+        queries, _ = encode_texts(fitted, task.queries, "queries", "query")
     return fitted, queries, passages, clock.seconds
 
 
 def _score_blocks(queries: Vectors, passages: Vectors, block_bytes: int) -> Iterator[tuple[slice, np.ndarray]]:
     rows = max(1, block_bytes // (8 * passages.shape[0]))
-    columns = transposed(passages)
+    columns = transpose_passages(passages)
     for start in range(0, queries.shape[0], rows):
         block = slice(start, start + rows)
-        yield block, _scores(queries[block], columns)
+        yield block, _compute_scores(queries[block], columns)
 
 
-def transposed(passages: Vectors) -> Vectors:
-    """Passages as `nearest` takes them: a column each."""
+def transpose_passages(passages: Vectors) -> Vectors:
+    """Passages as `find_nearest` takes them: a column each."""
     return passages.T.tocsr() if sp.issparse(passages) else passages.T
 
 
-def nearest(queries: Vectors, columns: Vectors, k: int) -> np.ndarray:
-    """Passages, as `transposed` gives them, with the largest dot products: shape (n_queries, k); all scores at once."""
-    return largest(_scores(queries, columns), k)
+def find_nearest(queries: Vectors, columns: Vectors, k: int) -> np.ndarray:
+    """Find the passages with the largest dot products: shape (n_queries, k); `transpose_passages` gives the columns."""
+    return largest(_compute_scores(queries, columns), k)
 
 
-def _scores(queries: Vectors, columns: Vectors) -> np.ndarray:
+def _compute_scores(queries: Vectors, columns: Vectors) -> np.ndarray:
     product = queries @ columns
     scores = product.toarray() if sp.issparse(product) else np.asarray(product)
     return np.round(scores, DECIMALS, out=scores)

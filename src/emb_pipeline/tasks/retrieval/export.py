@@ -17,10 +17,10 @@ from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder, Vectors,
 from emb_pipeline.storage.matrices import column_matrix, matrix_column
 from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
 from emb_pipeline.tasks.export.answering import EMBEDDING, REMEDY, Encoder, Request, cut_as
-from emb_pipeline.tasks.export.requests import Rows, know
-from emb_pipeline.tasks.retrieval.exact_search import top_k
+from emb_pipeline.tasks.export.requests import Rows, find_known
+from emb_pipeline.tasks.retrieval.exact_search import find_top_k
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
-from emb_pipeline.tasks.vectors import encoded, unit_length
+from emb_pipeline.tasks.vectors import encode_texts, unit_length
 
 _PASSAGES = "passages"
 
@@ -49,7 +49,7 @@ class TextSearch:
         """Encode the passages; an embedding of the task's own is fitted on them."""
         with threadpool_limits(1):
             fitted = fitted_on(encoder, task.passages, "passage")
-            vectors, _ = encoded(fitted, task.passages, "passages", "passage")
+            vectors, _ = encode_texts(fitted, task.passages, "passages", "passage")
         return cls(cut_as(task.passages, fitted), task.passage_ids.tolist(), unit_length(vectors))
 
     def answer(self, texts: Request, k: int = 10) -> pd.DataFrame:
@@ -70,7 +70,7 @@ class TextSearch:
         """
         asked = Rows.of(texts, self.encoder)
         vectors: Any = encoded_as(self.encoder, asked.texts, "query") if asked.texts else None
-        known = know(self.encoder, asked.texts, vectors)
+        known = find_known(self.encoder, asked.texts, vectors)
         answered = np.flatnonzero(known)
         found = self._nearest(vectors[answered], asked.places[answered], k) if len(answered) else pd.DataFrame()
         silent = sorted(set(range(len(asked.errors))) - set(asked.places[answered].tolist()))
@@ -91,7 +91,7 @@ class TextSearch:
     def _nearest(self, vectors: Vectors, places: np.ndarray, k: int) -> pd.DataFrame:
         queries = unit_length(vectors)
         k = min(k, len(self.passage_ids))
-        found = top_k(queries, self.passages, k)
+        found = find_top_k(queries, self.passages, k)
         rows = np.repeat(np.arange(len(places)), k)
         products = queries[rows] * self.passages[found.ravel()]
         cosines = np.asarray(products.sum(axis=1), dtype=np.float64).ravel()

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.registry import build_source_type
-from emb_pipeline.tasks.examples.reader import ExamplesReader, Tables, left_out_table, tokenizer_of, with_left_out
+from emb_pipeline.tasks.examples.reader import ExamplesReader, Tables, add_left_out, build_left_out_table, find_tokenizer
 from emb_pipeline.tasks.retrieval.audit import audit_retrieval, require_evaluable
 from emb_pipeline.tasks.retrieval.formats.collection import RetrievalTables
 from emb_pipeline.tasks.retrieval.sources import READERS
@@ -39,8 +39,8 @@ class RetrievalReader(ExamplesReader):
         tables = {"queries": found.queries, "passages": found.passages, "qrels": found.qrels}
         if found.excluded is not None:
             tables[EXCLUDED] = found.excluded
-        tables = tokenize_tables(tables, tokenizer_of(source))
-        return {**tables, SEEN: seen_queries(tables)} | left_out_table(bad, found.qrels)
+        tables = tokenize_tables(tables, find_tokenizer(source))
+        return {**tables, SEEN: seen_queries(tables)} | build_left_out_table(bad, found.qrels)
 
     def check_first_rows(self, source: Any, raw: Path, project: Path) -> None:
         """Check queries, passages and judgments."""
@@ -49,11 +49,11 @@ class RetrievalReader(ExamplesReader):
     def audit(self, tables: Tables) -> pa.Table:
         """Duplicates and missing judgments."""
         seen = tables[SEEN] if self._has_training_queries(tables) else None
-        return with_left_out(audit_retrieval(_evaluated(tables), seen), tables)
+        return add_left_out(audit_retrieval(_select_evaluated(tables), seen), tables)
 
     def held_out(self, tables: Tables) -> list[str]:
         """The queries that are evaluated; passages are the collection that is searched."""
-        return list(_evaluated(tables).queries["text"].to_pylist())
+        return list(_select_evaluated(tables).queries["text"].to_pylist())
 
     def has_training_examples(self, source: Any) -> bool:
         """Training queries are asked for by number, marked in a column, or in files of their own."""
@@ -105,6 +105,6 @@ def check_first_rows(source: RetrievalSource, raw: Path, project: Path) -> None:
         READERS[source.reader].check_first_rows(source, raw, project, bad)
 
 
-def _evaluated(tables: Tables) -> RetrievalTables:
+def _select_evaluated(tables: Tables) -> RetrievalTables:
     parts = (tables["queries"], tables["passages"], tables["qrels"], tables.get(EXCLUDED))
     return RetrievalTables(*parts).evaluated()

@@ -15,7 +15,7 @@ from emb_pipeline.embeddings.protocols import (
 )
 from emb_pipeline.embeddings.ranking import hashes
 from emb_pipeline.tasks.metrics.rankings import CUTOFF, grades_of_ranks, ndcg
-from emb_pipeline.tasks.retrieval.judged import grades_of_judged, scores_of_ranks
+from emb_pipeline.tasks.retrieval.judged import grade_judged, score_ranks
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
 
 N_FOLDS = 5
@@ -26,7 +26,7 @@ FEWEST_TRAINING_QUERIES = 50
 """Training queries from which on a searcher's setting is chosen on these, and not on folds of the queries."""
 
 
-def without_excluded(ranked: np.ndarray, excluded: sp.csr_array | None, k: int) -> np.ndarray:
+def drop_excluded(ranked: np.ndarray, excluded: sp.csr_array | None, k: int) -> np.ndarray:
     """The first ``k`` passages of each ranking that are not excluded for its query; -1 where there are no more."""
     if excluded is None:
         return ranked[:, :k]
@@ -48,14 +48,14 @@ def choose_settings(
     task: RetrievalTask, index: TunableIndex, settings: Sequence[Setting], groups: np.ndarray, *, is_judged: bool
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """The number of each query's setting, and which one to take for queries to come."""
-    training = None if is_judged or task.training_qrels is None else _task_of_training_queries(task)
+    training = None if is_judged or task.training_qrels is None else _create_training_task(task)
     if training is not None and len(training.queries) >= FEWEST_TRAINING_QUERIES:
-        values = _values_of_settings(training, index, settings, is_judged=False)
+        values = _score_settings(training, index, settings, is_judged=False)
         best = int(values.mean(axis=1).argmax())
         facts = {"setting": dict(settings[best]), "settings_tried": len(settings), "chosen_on": "training queries"}
         return np.full(len(task.queries), best), facts
-    values = _values_of_settings(task, index, settings, is_judged=is_judged)
-    of_query = cross_fitted(values, folds_of_queries(task.queries, groups))
+    values = _score_settings(task, index, settings, is_judged=is_judged)
+    of_query = choose_across_folds(values, deal_folds(task.queries, groups))
     chosen, counts = np.unique(of_query, return_counts=True)
     return of_query, {
         "setting": dict(settings[int(values.mean(axis=1).argmax())]),
@@ -67,7 +67,7 @@ def choose_settings(
     }
 
 
-def _task_of_training_queries(task: RetrievalTask) -> RetrievalTask:
+def _create_training_task(task: RetrievalTask) -> RetrievalTask:
     """The same passages, with those training queries that have an answer."""
     if task.training_qrels is None:
         raise ValueError(f"{task.name} has no training queries")
@@ -82,23 +82,21 @@ def _task_of_training_queries(task: RetrievalTask) -> RetrievalTask:
     )
 
 
-def _values_of_settings(
-    task: RetrievalTask, index: TunableIndex, settings: Sequence[Setting], *, is_judged: bool
-) -> np.ndarray:
+def _score_settings(task: RetrievalTask, index: TunableIndex, settings: Sequence[Setting], *, is_judged: bool) -> np.ndarray:
     """nDCG@10 of each query with each setting: shape (n_settings, n_queries)."""
     k = len(task.passages) if is_judged else count_asked(task, CUTOFF)
     values = np.empty((len(settings), len(task.queries)))
     for row, setting in enumerate(settings):
         ranked = index.at(setting).search(task.queries, k)
         if is_judged:
-            grades = grades_of_judged(task, scores_of_ranks(task, ranked))[:, :CUTOFF]
+            grades = grade_judged(task, score_ranks(task, ranked))[:, :CUTOFF]
         else:
-            grades = grades_of_ranks(task.qrels, without_excluded(ranked, task.excluded, CUTOFF))
+            grades = grades_of_ranks(task.qrels, drop_excluded(ranked, task.excluded, CUTOFF))
         values[row] = ndcg(grades, task.qrels, CUTOFF)
     return values
 
 
-def folds_of_queries(queries: Sequence[str], groups: np.ndarray, n_folds: int = N_FOLDS) -> np.ndarray:
+def deal_folds(queries: Sequence[str], groups: np.ndarray, n_folds: int = N_FOLDS) -> np.ndarray:
     """Deal groups of queries out to folds, by a hash of their words: the order of a file has no say.
 
     Parameters
@@ -120,7 +118,7 @@ def folds_of_queries(queries: Sequence[str], groups: np.ndarray, n_folds: int = 
     return np.asarray((place % n_folds)[group_of], dtype=np.int64)
 
 
-def cross_fitted(values: np.ndarray, folds: np.ndarray) -> np.ndarray:
+def choose_across_folds(values: np.ndarray, folds: np.ndarray) -> np.ndarray:
     """Choose a setting for each unit by the mean of the units in other folds.
 
     Parameters

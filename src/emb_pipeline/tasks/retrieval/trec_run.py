@@ -11,11 +11,11 @@ import numpy as np
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.files import NamedFile, lines
 from emb_pipeline.tasks.evaluation import Evaluation
-from emb_pipeline.tasks.retrieval.evaluate import query_groups, scores_of_ranking
+from emb_pipeline.tasks.retrieval.evaluate import find_query_groups, score_ranking
 from emb_pipeline.tasks.retrieval.options import RetrievalOptions
-from emb_pipeline.tasks.retrieval.settings import without_excluded
+from emb_pipeline.tasks.retrieval.settings import drop_excluded
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
-from emb_pipeline.tasks.scores import measured
+from emb_pipeline.tasks.scores import build_item_scores
 
 
 def evaluate_trec_run(task: RetrievalTask, path: Path, options: RetrievalOptions) -> Evaluation:
@@ -49,7 +49,7 @@ def evaluate_trec_run(task: RetrievalTask, path: Path, options: RetrievalOptions
     ----------
     .. [1] trec_eval, https://github.com/usnistgov/trec_eval
     """
-    found = _scores(task, NamedFile(path, str(path)))
+    found = _read_scores(task, NamedFile(path, str(path)))
     if not found:
         raise DataError(str(path), f"it ranks for no query of '{task.name}'", "check which ids its first column has")
     ranked = np.full((len(task.queries), max(map(len, found.values()))), -1, dtype=np.int64)
@@ -57,9 +57,9 @@ def evaluate_trec_run(task: RetrievalTask, path: Path, options: RetrievalOptions
         passages, scores = np.array(list(score_of)), np.array(list(score_of.values()))
         order = np.lexsort((passages, task.ties.keys(query, passages), -scores))
         ranked[query, : len(order)] = passages[order]
-    values = scores_of_ranking(task, without_excluded(ranked, task.excluded, ranked.shape[1]), options)
+    values = score_ranking(task, drop_excluded(ranked, task.excluded, ranked.shape[1]), options)
     return Evaluation(
-        item_scores=measured(task.query_ids, task.query_ids[query_groups(task)], values),
+        item_scores=build_item_scores(task.query_ids, task.query_ids[find_query_groups(task)], values),
         metrics={name: float(scores.mean()) for name, scores in values.items()},
         dim=0,
         encode_seconds=math.nan,
@@ -69,7 +69,7 @@ def evaluate_trec_run(task: RetrievalTask, path: Path, options: RetrievalOptions
     )
 
 
-def _scores(task: RetrievalTask, file: NamedFile) -> dict[int, dict[int, float]]:
+def _read_scores(task: RetrievalTask, file: NamedFile) -> dict[int, dict[int, float]]:
     """Passage and score by query, all by their rows."""
     row_of_query = {name: row for row, name in enumerate(task.query_ids.tolist())}
     row_of_passage = {name: row for row, name in enumerate(task.passage_ids.tolist())}

@@ -10,7 +10,7 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.fine_tuning import FineTuned, Tunable, choose_held_out, require_transformer
 from emb_pipeline.tasks.retrieval.options import RetrievalOptions
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
-from emb_pipeline.tasks.splits.folds import duplicate_groups
+from emb_pipeline.tasks.splits.folds import find_duplicate_groups
 
 
 def fine_tune_retrieval(task: RetrievalTask, tunable: Tunable, options: RetrievalOptions) -> FineTuned:
@@ -39,7 +39,7 @@ def fine_tune_retrieval(task: RetrievalTask, tunable: Tunable, options: Retrieva
     kept = tunable.learnable(task.name, np.arange(len(queries)), queries, passages)
     n_left_out = len(queries) - len(kept)
     queries, passages = queries.take(kept), passages.take(kept)
-    groups = duplicate_groups(queries)
+    groups = find_duplicate_groups(queries)
     held_out = choose_held_out(None, np.zeros(len(groups), dtype=int), groups, tuning, tunable.seed)
     with threadpool_limits(1):
         tuned = tune_on_pairs(

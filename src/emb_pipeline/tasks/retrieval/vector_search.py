@@ -25,9 +25,9 @@ from emb_pipeline.statistics.decision.decide import COST_TOLERANCE
 from emb_pipeline.statistics.intervals.bootstrap import mean_intervals
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.tasks.metrics.rankings import CUTOFF, grades_of_ranks, ndcg
-from emb_pipeline.tasks.retrieval.evaluate import query_groups
-from emb_pipeline.tasks.retrieval.exact_search import nearest, top_k, transposed, vectors_of
-from emb_pipeline.tasks.retrieval.settings import without_excluded
+from emb_pipeline.tasks.retrieval.evaluate import find_query_groups
+from emb_pipeline.tasks.retrieval.exact_search import encode_task, find_nearest, find_top_k, transpose_passages
+from emb_pipeline.tasks.retrieval.settings import drop_excluded
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
 from emb_pipeline.tasks.vectors import bytes_per_vector, unit_length
 from emb_pipeline.text.words import unmark_words
@@ -87,12 +87,12 @@ class SearchCosts:
     """
 
     def __init__(self, task: RetrievalTask, options: VectorSearchOptions, resampling: Resampling) -> None:
-        self._task, self._options, self._resampling = _with_queries(task, options), options, resampling
+        self._task, self._options, self._resampling = _select_queries(task, options), options, resampling
         self._k = min(options.nearest, len(task.passages))
-        self._groups = query_groups(self._task)
+        self._groups = find_query_groups(self._task)
 
     def is_dense(self, encoder: TextEncoder | TaskEncoder) -> bool:
-        """Whether an embedding gives dense vectors of the passages."""
+        """Say if an embedding gives dense vectors of the passages."""
         fitted = fitted_on(encoder, self._task.passages, "passage")
         return not sp.issparse(fitted.encode(list(self._task.passages)[:1]))
 
@@ -139,17 +139,17 @@ class SearchCosts:
         return [exact_row, *({**row, "build": json.dumps(row["build"])} for row in rows)]
 
     def _unit_vectors(self, encoder: TextEncoder | TaskEncoder) -> tuple[TextEncoder, Vectors, Vectors]:
-        fitted, queries, passages, _ = vectors_of(self._task, encoder)
+        fitted, queries, passages, _ = encode_task(self._task, encoder)
         return fitted, unit_length(queries), unit_length(passages)
 
     def _exact_row(
         self, name: str, queries: Vectors, passages: Vectors, size: float
     ) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
         started = perf_counter()
-        found = top_k(queries, passages, self._k, ties=self._task.ties)
+        found = find_top_k(queries, passages, self._k, ties=self._task.ties)
         seconds = perf_counter() - started
         scores = self._scores(found)
-        columns = transposed(passages)
+        columns = transpose_passages(passages)
         requests = [queries[row : row + 1] for row in range(min(self._options.requests, queries.shape[0]))]
         row = self._row(name, passages, scores, scores) | {
             "index": EXACT,
@@ -159,7 +159,7 @@ class SearchCosts:
             "recall": 1.0,
             "queries_per_second": queries.shape[0] / max(seconds, 1e-9),
             "bytes_per_item": size,
-            **latencies_ms(lambda query: nearest(query, columns, self._k), requests),
+            **latencies_ms(lambda query: find_nearest(query, columns, self._k), requests),
         }
         return row, found, scores
 
@@ -186,7 +186,7 @@ class SearchCosts:
         }
 
     def _scores(self, found: np.ndarray) -> np.ndarray:
-        shown = without_excluded(found, self._task.excluded, found.shape[1])
+        shown = drop_excluded(found, self._task.excluded, found.shape[1])
         grades = grades_of_ranks(self._task.qrels, shown)
         return ndcg(grades[:, :CUTOFF], self._task.qrels, CUTOFF)
 
@@ -196,10 +196,10 @@ class SearchCosts:
         rows = np.sort(np.random.default_rng(self._options.seed).permutation(len(passages))[:n_drawn])
         inside = np.zeros(len(passages), dtype=bool)
         inside[rows] = True
-        return inside, rows[top_k(queries, passages[rows], self._k)]
+        return inside, rows[find_top_k(queries, passages[rows], self._k)]
 
 
-def _with_queries(task: RetrievalTask, options: VectorSearchOptions) -> RetrievalTask:
+def _select_queries(task: RetrievalTask, options: VectorSearchOptions) -> RetrievalTask:
     """The task with as many of its queries as are to be asked."""
     order = np.random.default_rng(options.seed).permutation(len(task.query_ids))
     rows = np.sort(order[: options.queries])

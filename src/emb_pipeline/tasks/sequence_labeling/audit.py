@@ -13,7 +13,7 @@ from emb_pipeline.tasks.audit.checks import (
     add_groups,
     add_near_leakage,
     add_variants,
-    positions_of_repeated,
+    find_repeated,
 )
 from emb_pipeline.tasks.audit.lines import AuditLines, Check
 from emb_pipeline.tasks.audit.units import UNIT_CHECKS, add_few_units
@@ -107,7 +107,7 @@ def audit_sequence_labeling(examples: pa.Table, seen: pa.Table | None = None) ->
             "of the sentences that probes learn from are the validation part: it chooses the penalty, then joins the rest",
         )
     keys = [" ".join(words) for words in tokens]
-    same = positions_of_repeated(keys)
+    same = find_repeated(keys)
     lines.add("duplicates", len(same), n, "sentences that repeat an earlier one", (ids[i] for i in same))
     train = {key for key, split in zip(keys, splits, strict=True) if split != "test"}
     tested = [i for i in range(n) if splits[i] == "test"]

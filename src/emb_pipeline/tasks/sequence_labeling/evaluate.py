@@ -15,13 +15,19 @@ from emb_pipeline.embeddings.protocols import Setting, TaskWordEncoder, TokenEnc
 from emb_pipeline.errors import DataError
 from emb_pipeline.statistics.intervals.pseudo_values import of_ratio
 from emb_pipeline.tasks.evaluation import Evaluation, Service
-from emb_pipeline.tasks.metrics.class_results import predicted_entities
-from emb_pipeline.tasks.probes.crf import FORBIDDEN, CrfCoefficients, TokenVectors, tokens_of_sentences, vectors_of_sentences
+from emb_pipeline.tasks.metrics.class_results import build_entity_predictions
+from emb_pipeline.tasks.probes.crf import (
+    FORBIDDEN,
+    CrfCoefficients,
+    TokenVectors,
+    encode_sentences,
+    find_tokens_of_sentences,
+)
 from emb_pipeline.tasks.probes.crf_probe import CrfProbe, fit_crf_probe, fit_on_resample
-from emb_pipeline.tasks.scores import measured
+from emb_pipeline.tasks.scores import build_item_scores
 from emb_pipeline.tasks.sequence_labeling.options import SequenceLabelingOptions
 from emb_pipeline.tasks.sequence_labeling.task import SequenceLabelingTask
-from emb_pipeline.tasks.splits.label_draws import LabelDraws, fitted_on_labelled_texts
+from emb_pipeline.tasks.splits.label_draws import LabelDraws, explain_too_few_labels
 from emb_pipeline.tasks.splits.training_draws import TrainingDraws
 from emb_pipeline.tasks.vectors import bytes_per_vector
 from emb_pipeline.text.tagging import OUTSIDE, to_iob2
@@ -61,30 +67,30 @@ def evaluate_sequence_labeling(
     Returns
     -------
     Evaluation
-        See `scored_entities`. Beside them ``f1`` from parts of the training sentences, and from resamples of them.
+        See `score_entities`. Beside them ``f1`` from parts of the training sentences, and from resamples of them.
     """
     with threadpool_limits(1):
         train, test = np.flatnonzero(task.split != "test"), np.flatnonzero(task.split == "test")
-        vectors, encode_seconds = token_vectors(task, encoder, train)
-        tokens, starts = tokens_of_sentences(task.starts, train)
+        vectors, encode_seconds = encode_tokens(task, encoder, train)
+        tokens, starts = find_tokens_of_sentences(task.starts, train)
         codes = task.codes[tokens]
         rng = np.random.default_rng(seed)
         if shuffle_labels:
-            codes = _repaired(task, rng.permutation(codes), starts)
+            codes = _repair_tags(task, rng.permutation(codes), starts)
         if not codes.any():
             raise DataError(task.name, "the training part has no entity", "check which column holds the tags")
         started = perf_counter()
-        probe = _fitted_probe(task, vectors, train, codes, options, rng)
-        predicted = probe.decoded(vectors.of_sentences(test))
+        probe = _fit_probe(task, vectors, train, codes, options, rng)
+        predicted = probe.decode(vectors.of_sentences(test))
         fit_seconds = perf_counter() - started
         n_draws = 0 if shuffle_labels else options.label_draws
-        fewer = _scored_from_parts(task, encoder, vectors, train, test, options, n_draws=n_draws, seed=seed)
+        fewer = _score_parts(task, encoder, vectors, train, test, options, n_draws=n_draws, seed=seed)
         started = perf_counter()
-        again = _scored_from_resamples(
+        again = _score_resamples(
             task, vectors, train, test, probe, options, 0 if shuffle_labels else _n_resamples(options, train)
         )
         draws_seconds = perf_counter() - started
-    scored = scored_entities(
+    scored = score_entities(
         task,
         test,
         predicted,
@@ -109,7 +115,7 @@ def evaluate_sequence_labeling(
     return replace(scored, item_scores=pa.concat_tables([scored.item_scores, *parts]))
 
 
-def tagging_service(
+def create_tagging_service(
     task: SequenceLabelingTask,
     encoder: WordEncoder | TokenEncoder | TaskWordEncoder,
     options: SequenceLabelingOptions,
@@ -122,9 +128,7 @@ def tagging_service(
     weights = rng.standard_normal((encode.dim, 2 * options.window + 1, n_tags), dtype=np.float32)
     steps = np.where(task.allowed, 0.0, FORBIDDEN).astype(np.float32)
     field = CrfCoefficients(weights, np.zeros(n_tags, dtype=np.float32), steps)
-    return Service(
-        lambda tokens: field.decoded(vectors_of_sentences(encode, [tokens])), [task.sentences[row] for row in tested]
-    )
+    return Service(lambda tokens: field.decode(encode_sentences(encode, [tokens])), [task.sentences[row] for row in tested])
 
 
 def score_predictions(task: SequenceLabelingTask, predictions: Mapping[str, pa.Table]) -> Evaluation:
@@ -140,10 +144,10 @@ def score_predictions(task: SequenceLabelingTask, predictions: Mapping[str, pa.T
     position_of = {name: position for position, name in enumerate(task.example_ids.tolist())}
     test = np.array([position_of[name] for name in predictions["predictions"]["unit_id"].to_pylist()])
     codes = np.concatenate([np.array(row, dtype=np.int64) for row in predictions["predictions"]["values"].to_pylist()])
-    return scored_entities(task, test, codes, fit_seconds=0.0, **predictions["costs"].to_pylist()[0])
+    return score_entities(task, test, codes, fit_seconds=0.0, **predictions["costs"].to_pylist()[0])
 
 
-def scored_entities(task: SequenceLabelingTask, test: np.ndarray, predicted: np.ndarray, **costs: Any) -> Evaluation:
+def score_entities(task: SequenceLabelingTask, test: np.ndarray, predicted: np.ndarray, **costs: Any) -> Evaluation:
     """Item scores of the entities that were found in the test sentences.
 
     Parameters
@@ -166,11 +170,11 @@ def scored_entities(task: SequenceLabelingTask, test: np.ndarray, predicted: np.
         pseudo-values whose means are these figures (`intervals.pseudo_values.of_ratio`), so that whole
         sentences are resampled.
     """
-    tokens, starts = tokens_of_sentences(task.starts, test)
+    tokens, starts = find_tokens_of_sentences(task.starts, test)
     gold = Entities.of(task.codes[tokens], starts, task.labels)
     found = Entities.of(predicted, starts, task.labels)
     hit = gold.are_in(found)
-    seen = _are_seen(task, test, gold)
+    seen = _find_seen(task, test, gold)
     per_sentence = gold.per_sentence
     counts = {
         "f1": f1_counts(found, gold),
@@ -186,16 +190,16 @@ def scored_entities(task: SequenceLabelingTask, test: np.ndarray, predicted: np.
     values = {name: of_ratio(*parts) for name, parts in counts.items()}
     weights = {name: below for name, (_, below) in counts.items()}
     groups = task.example_ids[task.groups[test]]
-    item_scores = measured(task.example_ids[test], groups, values, weights=weights)
+    item_scores = build_item_scores(task.example_ids[test], groups, values, weights=weights)
     return Evaluation(
         item_scores,
         {name: float(scores.mean()) for name, scores in values.items()},
-        predictions=predicted_entities(task.example_ids[test].tolist(), task.types, _marked_or_found(gold, found)),
+        predictions=build_entity_predictions(task.example_ids[test].tolist(), task.types, _pair_entities(gold, found)),
         **costs,
     )
 
 
-def _marked_or_found(gold: Entities, found: Entities) -> list[tuple[int, int, int, int | None, int | None]]:
+def _pair_entities(gold: Entities, found: Entities) -> list[tuple[int, int, int, int | None, int | None]]:
     """Sentence, first and last token in it, and the two types of each entity that is marked, found, or both."""
     types: dict[tuple[int, int], list[int | None]] = {}
     for place, entities in enumerate((gold, found)):
@@ -244,7 +248,7 @@ class Entities:
         return Entities(self.begins[kept], self.ends[kept], self.kinds[kept], self.starts)
 
     def are_in(self, other: Entities) -> np.ndarray:
-        """Whether each entity, with type and both ends, is among the others: shape (n_entities,), bool."""
+        """Find which entities, with type and both ends, are among the others: shape (n_entities,), bool."""
         known = set(zip(other.begins.tolist(), other.ends.tolist(), other.kinds.tolist(), strict=True))
         mine = zip(self.begins.tolist(), self.ends.tolist(), self.kinds.tolist(), strict=True)
         return np.fromiter((entity in known for entity in mine), bool, len(self.begins))
@@ -265,12 +269,12 @@ def f1_counts(found: Entities, gold: Entities) -> tuple[np.ndarray, np.ndarray]:
     return 2 * gold.per_sentence(gold.are_in(found)), found.per_sentence() + gold.per_sentence()
 
 
-def token_vectors(
+def encode_tokens(
     task: SequenceLabelingTask, encoder: WordEncoder | TokenEncoder | TaskWordEncoder, train: np.ndarray
 ) -> tuple[TokenVectors, float]:
     """Vectors of all tokens, and the seconds that they took. Without context, each distinct token is encoded once."""
     started = perf_counter()
-    vectors = vectors_of_sentences(token_encoder(task, encoder, train), task.sentences, task.name)
+    vectors = encode_sentences(token_encoder(task, encoder, train), task.sentences, task.name)
     return vectors, perf_counter() - started
 
 
@@ -283,7 +287,7 @@ def token_encoder(
     return encoder
 
 
-def _fitted_probe(
+def _fit_probe(
     task: SequenceLabelingTask,
     vectors: TokenVectors,
     train: np.ndarray,
@@ -292,18 +296,18 @@ def _fitted_probe(
     rng: np.random.Generator,
 ) -> CrfProbe:
     """The probe of some sentences, whose tokens have these tags."""
-    _, starts = tokens_of_sentences(task.starts, train)
+    _, starts = find_tokens_of_sentences(task.starts, train)
 
     def quality(sentences: np.ndarray, found: np.ndarray) -> np.ndarray:
-        part_tokens, part_starts = tokens_of_sentences(starts, sentences)
+        part_tokens, part_starts = find_tokens_of_sentences(starts, sentences)
         wanted = Entities.of(codes[part_tokens], part_starts, task.labels)
         return f1(Entities.of(found, part_starts, task.labels), wanted)
 
-    rounds = _held_out(task, train, options, rng)
+    rounds = _find_held_out(task, train, options, rng)
     return fit_crf_probe(vectors.of_sentences(train), codes, task.allowed, rounds, quality, options)
 
 
-def _scored_from_parts(
+def _score_parts(
     task: SequenceLabelingTask,
     encoder: WordEncoder | TokenEncoder | TaskWordEncoder,
     vectors: TokenVectors,
@@ -324,24 +328,24 @@ def _scored_from_parts(
         wanted=options.label_counts,
         fewest=FEWEST_HELD_OUT,
     )
-    tokens, starts = tokens_of_sentences(task.starts, test)
+    tokens, starts = find_tokens_of_sentences(task.starts, test)
     gold = Entities.of(task.codes[tokens], starts, task.labels)
     for (row, draw), part in drawn.parts(_strata(task, train)):
         sentences = train[part]
         of_part = vectors
-        if isinstance(encoder, TaskWordEncoder) and not options.unlabelled_texts:
-            with fitted_on_labelled_texts(task.name, len(part)):
-                of_part, _ = token_vectors(task, encoder, sentences)
-        codes = task.codes[tokens_of_sentences(task.starts, sentences)[0]]
+        if isinstance(encoder, TaskWordEncoder) and not options.unlabeled_texts:
+            with explain_too_few_labels(task.name, len(part)):
+                of_part, _ = encode_tokens(task, encoder, sentences)
+        codes = task.codes[find_tokens_of_sentences(task.starts, sentences)[0]]
         found = np.zeros(len(tokens), dtype=np.int64)
         if codes.any():
-            probe = _fitted_probe(task, of_part, sentences, codes, options, np.random.default_rng(seed))
-            found = probe.decoded(of_part.of_sentences(test))
+            probe = _fit_probe(task, of_part, sentences, codes, options, np.random.default_rng(seed))
+            found = probe.decode(of_part.of_sentences(test))
         drawn.scores[row][draw] = f1(Entities.of(found, starts, task.labels), gold)
     return drawn
 
 
-def _scored_from_resamples(
+def _score_resamples(
     task: SequenceLabelingTask,
     vectors: TokenVectors,
     train: np.ndarray,
@@ -352,13 +356,13 @@ def _scored_from_resamples(
 ) -> TrainingDraws:
     """F1 of probes that are fitted on resamples of the training sentences, with the penalty of all of them."""
     drawn = TrainingDraws.planned("f1", learnt=train, groups=task.groups, n_units=len(test), n_draws=n_draws)
-    tokens, starts = tokens_of_sentences(task.starts, test)
+    tokens, starts = find_tokens_of_sentences(task.starts, test)
     gold, of_test = Entities.of(task.codes[tokens], starts, task.labels), vectors.of_sentences(test)
     for draw, rows in drawn.resamples(train):
         sentences = train[rows]
-        codes = task.codes[tokens_of_sentences(task.starts, sentences)[0]]
+        codes = task.codes[find_tokens_of_sentences(task.starts, sentences)[0]]
         fitted = fit_on_resample(probe, vectors.of_sentences(sentences), codes, task.allowed, options)
-        drawn.scores[draw] = f1(Entities.of(fitted.decoded(of_test), starts, task.labels), gold)
+        drawn.scores[draw] = f1(Entities.of(fitted.decode(of_test), starts, task.labels), gold)
     return drawn
 
 
@@ -375,7 +379,7 @@ def _strata(task: SequenceLabelingTask, sentences: np.ndarray) -> np.ndarray:
     return np.array([numbers.setdefault(kind, len(numbers)) for kind in kinds], dtype=np.int64)
 
 
-def _held_out(
+def _find_held_out(
     task: SequenceLabelingTask, train: np.ndarray, options: SequenceLabelingOptions, rng: np.random.Generator
 ) -> list[np.ndarray]:
     """The training sentences that choose the penalty; equal ones stay together.
@@ -399,22 +403,22 @@ def _held_out(
     return [np.isin(group, order[number::n_rounds]) for number in range(n_rounds)]
 
 
-def _repaired(task: SequenceLabelingTask, codes: np.ndarray, starts: np.ndarray) -> np.ndarray:
+def _repair_tags(task: SequenceLabelingTask, codes: np.ndarray, starts: np.ndarray) -> np.ndarray:
     labels = np.array(task.labels)
     code_of = {label: code for code, label in enumerate(task.labels)}
     sentences = np.split(labels[codes], starts[1:-1])
     return np.array([code_of[tag] for sentence in sentences for tag in to_iob2(sentence.tolist())], dtype=np.int64)
 
 
-def _are_seen(task: SequenceLabelingTask, test: np.ndarray, gold: Entities) -> np.ndarray:
+def _find_seen(task: SequenceLabelingTask, test: np.ndarray, gold: Entities) -> np.ndarray:
     train = np.flatnonzero(task.split != "test")
-    known = set(_surfaces(task, train, None))
-    return np.fromiter((entity in known for entity in _surfaces(task, test, gold)), bool, len(gold.begins))
+    known = set(_list_surfaces(task, train, None))
+    return np.fromiter((entity in known for entity in _list_surfaces(task, test, gold)), bool, len(gold.begins))
 
 
-def _surfaces(task: SequenceLabelingTask, sentences: np.ndarray, entities: Entities | None) -> list[tuple[str, int]]:
+def _list_surfaces(task: SequenceLabelingTask, sentences: np.ndarray, entities: Entities | None) -> list[tuple[str, int]]:
     """The words, casefolded, and the type of each entity of some sentences."""
-    tokens, starts = tokens_of_sentences(task.starts, sentences)
+    tokens, starts = find_tokens_of_sentences(task.starts, sentences)
     words = [token for row in sentences for token in task.sentences[row]]
     chosen = entities or Entities.of(task.codes[tokens], starts, task.labels)
     spans = zip(chosen.begins.tolist(), chosen.ends.tolist(), chosen.kinds.tolist(), strict=True)

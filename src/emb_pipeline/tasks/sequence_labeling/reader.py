@@ -23,10 +23,10 @@ from emb_pipeline.tasks.audit.units import require_units
 from emb_pipeline.tasks.examples.reader import (
     ExamplesReader,
     Tables,
-    left_out_table,
+    add_left_out,
+    build_left_out_table,
+    list_texts_outside_training,
     require_own_words,
-    texts_outside_training,
-    with_left_out,
 )
 from emb_pipeline.tasks.sequence_labeling.audit import audit_sequence_labeling
 from emb_pipeline.tasks.sequence_labeling.sources import READERS, TaggedSource
@@ -69,12 +69,14 @@ class SequenceLabelingReader(ExamplesReader):
         """Tagged sentences; some can be learnt from, and some resampled."""
         bad = BadRows.of(source)
         require_own_words(source, name)
-        sentences = read_sequence_labelling(source, raw, project, bad)
+        sentences = read_sequence_labeling(source, raw, project, bad)
         columns = zip(sentences["tokens"].to_pylist(), sentences["split"].to_pylist(), strict=True)
         tokens = [(tuple(words), split == "test") for words, split in columns]
         require_units([words for words, tested in tokens if tested], name, "test sentences")
         require_units([words for words, tested in tokens if not tested], name, "training sentences")
-        return {"sentences": sentences, SEEN: seen_sentences({"sentences": sentences})} | left_out_table(bad, sentences)
+        return {"sentences": sentences, SEEN: seen_sentences({"sentences": sentences})} | build_left_out_table(
+            bad, sentences
+        )
 
     def check_first_rows(self, source: Any, raw: Path, project: Path) -> None:
         """Check tokens, tags and splits."""
@@ -82,16 +84,14 @@ class SequenceLabelingReader(ExamplesReader):
 
     def audit(self, tables: Tables) -> pa.Table:
         """Duplicates, leakage, contradictions, repaired tags, and how many entities are new in the test part."""
-        return with_left_out(audit_sequence_labeling(tables["sentences"], tables[SEEN]), tables)
+        return add_left_out(audit_sequence_labeling(tables["sentences"], tables[SEEN]), tables)
 
     def held_out(self, tables: Tables) -> list[str]:
         """Sentences outside the training part."""
-        return texts_outside_training(tables["sentences"])
+        return list_texts_outside_training(tables["sentences"])
 
 
-def read_sequence_labelling(
-    source: SequenceLabelingSource, raw: Path, project: Path, bad: BadRows | None = None
-) -> pa.Table:
+def read_sequence_labeling(source: SequenceLabelingSource, raw: Path, project: Path, bad: BadRows | None = None) -> pa.Table:
     """Read sentences with a tag for each token, as their files have them (`emb_pipeline.text.tagging` makes IOB2 of them).
 
     Parameters
@@ -129,7 +129,7 @@ def check_first_rows(source: SequenceLabelingSource, raw: Path, project: Path) -
     Raises
     ------
     DataError
-        As for `read_sequence_labelling`, except for what only the whole can tell.
+        As for `read_sequence_labeling`, except for what only the whole can tell.
     """
     with BadRows.of(source) as bad:
         READERS[source.reader].check_first_rows(source, raw, project, bad)

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.tasks.splits.folds import joined_groups
+from emb_pipeline.tasks.splits.folds import join_groups
 from emb_pipeline.text.tagging import OUTSIDE, to_iob2
 from emb_pipeline.text.texts import Texts
 
@@ -82,7 +82,7 @@ class SequenceLabelingTask:
 
     @cached_property
     def allowed(self) -> np.ndarray:
-        """Whether a tag may follow another one, the last row for the first tag of a sentence: (n_tags + 1, n_tags)."""
+        """Tags that may follow another one, the last row for the first tag of a sentence: (n_tags + 1, n_tags)."""
         before, after = [*self.labels, OUTSIDE], self.labels
         return np.array([[tag[:2] != "I-" or tag[2:] == other[2:] for tag in after] for other in before])
 
@@ -91,7 +91,7 @@ class SequenceLabelingTask:
         """Position of the first sentence with the same tokens, or of the same document, for each sentence."""
         first: dict[tuple[str, ...], int] = {}
         copies = np.array([first.setdefault(tuple(tokens), row) for row, tokens in enumerate(self.sentences)])
-        return copies if self.documents is None else joined_groups(copies, self.documents)
+        return copies if self.documents is None else join_groups(copies, self.documents)
 
     @classmethod
     def from_tables(cls, tables: Mapping[str, pa.Table], name: str = "sequence_labelling") -> SequenceLabelingTask:

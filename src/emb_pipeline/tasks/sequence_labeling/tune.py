@@ -19,7 +19,7 @@ from emb_pipeline.tasks.fine_tuning import (
     choose_held_out,
     require_transformer,
 )
-from emb_pipeline.tasks.probes.crf import best_allowed, tokens_of_sentences
+from emb_pipeline.tasks.probes.crf import find_best_allowed, find_tokens_of_sentences
 from emb_pipeline.tasks.sequence_labeling.options import SequenceLabelingOptions
 from emb_pipeline.tasks.sequence_labeling.task import SequenceLabelingTask
 from emb_pipeline.tasks.vectors import bytes_per_vector
@@ -56,8 +56,8 @@ def fine_tune_sequence_labeling(task: SequenceLabelingTask, tunable: Tunable, op
         )
         encoder = cast(ContextualEncoder, tunable.encoder(tuned.encoder))
         (rows, seconds) = _encode_tokens(encoder, [task.sentences[row] for row in test])
-    _, starts = tokens_of_sentences(task.starts, test)
-    codes = best_allowed(cast(LinearHead, tuned.head).log_probabilities(rows), starts, task.allowed)
+    _, starts = find_tokens_of_sentences(task.starts, test)
+    codes = find_best_allowed(cast(LinearHead, tuned.head).log_probabilities(rows), starts, task.allowed)
     predictions = build_predictions(task.example_ids[test], np.split(codes.astype(np.float64), starts[1:-1]))
     costs = add_costs(predictions, base.dim, seconds, bytes_per_vector(rows))
     return FineTuned(tuned.encoder, costs, tuned.losses, len(train), n_left_out)

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 import numpy as np
 import pyarrow as pa
 
-from emb_pipeline.tasks.audit.checks import positions_of_repeated
+from emb_pipeline.tasks.audit.checks import find_repeated
 from emb_pipeline.tasks.audit.lines import AuditLines, Check
 from emb_pipeline.tasks.audit.units import UNIT_CHECKS, add_few_units
 from emb_pipeline.text.near_duplicates import near_pairs
@@ -62,7 +62,7 @@ def audit_similarity(pairs: pa.Table) -> pa.Table:
     add_few_units(lines, len(set(of_groups)), "distinct pairs or groups")
     equal = [i for i in range(n) if sides[0][i] == sides[1][i]]
     lines.add("equal_texts", len(equal), n, "pairs of one text with itself", (ids[i] for i in equal))
-    repeated = positions_of_repeated(keys)
+    repeated = find_repeated(keys)
     lines.add(
         "duplicate_pairs",
         len(repeated),

@@ -12,10 +12,10 @@ from emb_pipeline.embeddings.protocols import Setting, TaskEncoder, TextEncoder,
 from emb_pipeline.statistics.intervals.pseudo_values import of_pearson, of_spearman
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.options import EvaluationOptions
-from emb_pipeline.tasks.scores import measured
+from emb_pipeline.tasks.scores import build_item_scores
 from emb_pipeline.tasks.similarity.task import SimilarityTask
-from emb_pipeline.tasks.splits.folds import joined_groups
-from emb_pipeline.tasks.vectors import bytes_per_vector, encoded, unit_length, unstored_vector
+from emb_pipeline.tasks.splits.folds import join_groups
+from emb_pipeline.tasks.vectors import bytes_per_vector, encode_texts, encode_unstored, unit_length
 
 DECIMALS = 6
 """Cosines are compared to this precision: what lies below is rounding of float32 sums, and would break ties by chance."""
@@ -64,12 +64,12 @@ def evaluate_similarity(
         raise ValueError(f"{task.name}: no model is trained on a similarity task, so there are no labels to shuffle")
     with EncodingClock() as clock:
         fitted = encoder.fit(task.texts) if isinstance(encoder, TaskEncoder) else encoder
-        vectors, _ = encoded(fitted, task.texts, task.name)
+        vectors, _ = encode_texts(fitted, task.texts, task.name)
     started = perf_counter()
     cosines = np.round(cosine_of_pairs(vectors, task.first, task.second), DECIMALS)
     values = {"spearman": of_spearman(cosines, task.scores), "pearson": of_pearson(cosines, task.scores)}
     return Evaluation(
-        item_scores=measured(task.pair_ids, _group_ids(task), values),
+        item_scores=build_item_scores(task.pair_ids, _name_groups(task), values),
         metrics={metric: float(pseudo_values.mean()) for metric, pseudo_values in values.items()},
         dim=int(vectors.shape[1]),
         encode_seconds=clock.seconds,
@@ -79,7 +79,7 @@ def evaluate_similarity(
     )
 
 
-def similarity_service(
+def create_similarity_service(
     task: SimilarityTask, encoder: TextEncoder | TaskEncoder, options: EvaluationOptions, setting: Setting | None
 ) -> Service:
     """Encode the two texts of one pair, and take their cosine."""
@@ -87,7 +87,7 @@ def similarity_service(
     pairs = zip(task.first[: options.latency_requests], task.second[: options.latency_requests], strict=True)
 
     def answer(pair: tuple[str, str]) -> np.ndarray:
-        first, second = (unit_length(unstored_vector(fitted, text)) for text in pair)
+        first, second = (unit_length(encode_unstored(fitted, text)) for text in pair)
         if sp.issparse(first):
             return np.asarray(first.multiply(second).sum(axis=1))
         return np.asarray(np.einsum("ij,ij->i", first, second))
@@ -105,12 +105,12 @@ def cosine_of_pairs(vectors: Vectors, first: np.ndarray, second: np.ndarray) -> 
     return dense
 
 
-def _group_ids(task: SimilarityTask) -> np.ndarray:
+def _name_groups(task: SimilarityTask) -> np.ndarray:
     """The group of each pair: the first pair of its group, or the names of its two texts, where those are shared."""
     low, high = np.minimum(task.first, task.second), np.maximum(task.first, task.second)
     pairs, first, group = np.unique(low * len(task.texts) + high, return_index=True, return_inverse=True)
     if task.groups is not None:
-        return np.asarray(task.pair_ids[joined_groups(first[group], task.groups)])
+        return np.asarray(task.pair_ids[join_groups(first[group], task.groups)])
     sides = np.stack([pairs // len(task.texts), pairs % len(task.texts)])
     used = np.bincount(np.concatenate([sides[0], sides[1][sides[0] != sides[1]]]))
     if used.max(initial=0) < 2:

@@ -19,7 +19,7 @@ from emb_pipeline.readers.registry import build_source_type
 from emb_pipeline.readers.tables import rows
 from emb_pipeline.readers.values import require_group
 from emb_pipeline.tasks.audit.units import require_units
-from emb_pipeline.tasks.examples.reader import ExamplesReader, Tables, left_out_table, tokenizer_of, with_left_out
+from emb_pipeline.tasks.examples.reader import ExamplesReader, Tables, add_left_out, build_left_out_table, find_tokenizer
 from emb_pipeline.tasks.similarity.audit import audit_similarity
 from emb_pipeline.tasks.similarity.sources import READERS
 from emb_pipeline.text.texts import tokenize_tables
@@ -50,7 +50,7 @@ class SimilarityReader(ExamplesReader):
         pairs = read_similarity(source, raw, project, bad)
         sides = (pairs[column].to_pylist() for column in ("text_a", "text_b"))
         require_units([frozenset(texts) for texts in zip(*sides, strict=True)], name, "pairs")
-        return tokenize_tables({"pairs": pairs}, tokenizer_of(source)) | left_out_table(bad, pairs)
+        return tokenize_tables({"pairs": pairs}, find_tokenizer(source)) | build_left_out_table(bad, pairs)
 
     def check_first_rows(self, source: Any, raw: Path, project: Path) -> None:
         """Check texts and scores."""
@@ -58,7 +58,7 @@ class SimilarityReader(ExamplesReader):
 
     def audit(self, tables: Tables) -> pa.Table:
         """Duplicates and contradicting scores."""
-        return with_left_out(audit_similarity(tables["pairs"]), tables)
+        return add_left_out(audit_similarity(tables["pairs"]), tables)
 
     def held_out(self, tables: Tables) -> list[str]:
         """Both texts of every pair."""

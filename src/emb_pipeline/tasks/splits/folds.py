@@ -12,7 +12,7 @@ from emb_pipeline.text.near_duplicates import equal_texts
 from emb_pipeline.text.texts import Texts
 
 
-def duplicate_groups(texts: Sequence[str]) -> np.ndarray:
+def find_duplicate_groups(texts: Sequence[str]) -> np.ndarray:
     """Position of the first text with the same tokens, for each text.
 
     Parameters
@@ -27,7 +27,7 @@ def duplicate_groups(texts: Sequence[str]) -> np.ndarray:
     return equal_texts((texts if isinstance(texts, Texts) else Texts(texts)).token_ids)
 
 
-def joined_groups(groups: np.ndarray, others: np.ndarray) -> np.ndarray:
+def join_groups(groups: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Position of the first of all that two groupings tie together; ``groups`` are positions already."""
     n = len(groups)
     _, first, group_of = np.unique(others, return_index=True, return_inverse=True)
@@ -38,7 +38,7 @@ def joined_groups(groups: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.asarray(first[component], dtype=np.int64)
 
 
-def stratified_folds(codes: np.ndarray, groups: np.ndarray, *, n_folds: int, seed: int) -> np.ndarray:
+def draw_stratified_folds(codes: np.ndarray, groups: np.ndarray, *, n_folds: int, seed: int) -> np.ndarray:
     """A fold number for each example: classes spread evenly, no group divided.
 
     Groups are shuffled, sorted by the class of their first example, and dealt out one by one, so that each class, and

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.tasks.scores import measured
+from emb_pipeline.tasks.scores import build_item_scores
 
 STEPS = (1, 3)
 """Counts per power of ten: 30, 100, 300, 1,000, …"""
@@ -79,7 +79,7 @@ class LabelDraws:
     def item_scores(self, unit_ids: np.ndarray, group_ids: np.ndarray) -> list[pa.Table]:
         """A table for each number of labels: means over its draws."""
         return [
-            measured(unit_ids, group_ids, {self.metric: scores.mean(axis=0)}, label_fraction=count / self.n_labels)
+            build_item_scores(unit_ids, group_ids, {self.metric: scores.mean(axis=0)}, label_fraction=count / self.n_labels)
             for count, scores in zip(self.counts, self.scores, strict=True)
         ]
 
@@ -158,8 +158,8 @@ def nested_order(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 @contextmanager
-def fitted_on_labelled_texts(task: str, n_labels: int) -> Iterator[None]:
-    """Where an embedding is fitted on labelled texts alone, and there may be too few for it.
+def explain_too_few_labels(task: str, n_labels: int) -> Iterator[None]:
+    """Explain the failure of an embedding that is fitted on labeled texts alone, and there are too few.
 
     Raises
     ------
@@ -172,5 +172,5 @@ def fitted_on_labelled_texts(task: str, n_labels: int) -> Iterator[None]:
         raise DataError(
             f"{task}, {n_labels} labels",
             f"an embedding cannot be fitted on the labelled texts alone ({error})",
-            "give larger label_counts, or let unlabelled_texts be true",
+            "give larger label_counts, or let unlabeled_texts be true",
         ) from error

@@ -43,14 +43,14 @@ def view(report: Report) -> dict[str, Any] | None:
 def _task(report: Report, task: str, rows: pd.DataFrame) -> dict[str, Any]:
     crossovers, definition = report.tables.crossovers, report.run.definition(task)
     labels = label_name(definition.get("kind", ""))
-    unlabelled_texts = (definition.get("evaluation") or {}).get("unlabelled_texts")
+    unlabeled_texts = (definition.get("evaluation") or {}).get("unlabeled_texts")
     crossing, metric = crossovers[crossovers["task"] == task], str(rows["metric"].iloc[0])
     counts = sorted(set(rows["n_labels"].astype(int)))
     values = {(row["embedding"], int(row["n_labels"])): row for row in rows.to_dict("records")}
     last = rows[rows["n_labels"] == counts[-1]].sort_values("value", ascending=False)
     return {
         "task": task,
-        "findings": curve_findings(rows, crossing, labels=labels, unlabelled_texts=unlabelled_texts),
+        "findings": curve_findings(rows, crossing, labels=labels, unlabeled_texts=unlabeled_texts),
         "chart": embed(
             report.figure(f"{task}_curve", lambda: learning_curve_figure(rows, task, labels)),
             f"curve-{task}",
@@ -73,7 +73,7 @@ def _task(report: Report, task: str, rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def curve_findings(
-    curves: pd.DataFrame, crossovers: pd.DataFrame | None, *, labels: str = "labels", unlabelled_texts: bool | None = None
+    curves: pd.DataFrame, crossovers: pd.DataFrame | None, *, labels: str = "labels", unlabeled_texts: bool | None = None
 ) -> list[Finding]:
     """Who is ahead with few labels, who is not significantly different, and what more labels would bring.
 
@@ -83,11 +83,11 @@ def curve_findings(
         A task's rows of `emb_pipeline.statistics.learning_curves.label_curves.learning_curves`.
     labels : str
         What is counted (`emb_pipeline.reporting.wording.label_name`).
-    unlabelled_texts : bool, optional
+    unlabeled_texts : bool, optional
         The task's option; nothing is said of it where it is not known.
     """
     found = [] if crossovers is None or crossovers.empty else _crossing_findings(crossovers, labels)
-    return [*found, *_doubling_finding(curves, labels), *_fitted_finding(curves, unlabelled_texts)]
+    return [*found, *_doubling_finding(curves, labels), *_fitted_finding(curves, unlabeled_texts)]
 
 
 def _crossing_findings(crossovers: pd.DataFrame, labels: str) -> list[Finding]:
@@ -153,13 +153,13 @@ def _doubling_finding(curves: pd.DataFrame, labels: str) -> list[Finding]:
     return [Finding(sentence + check)]
 
 
-def _fitted_finding(curves: pd.DataFrame, unlabelled_texts: bool | None) -> list[Finding]:
+def _fitted_finding(curves: pd.DataFrame, unlabeled_texts: bool | None) -> list[Finding]:
     """Which texts those embeddings know that the task's own texts determine."""
     fitted = list(curves.loc[curves["origin"] == "task", "embedding"].drop_duplicates())
-    if not fitted or unlabelled_texts is None:
+    if not fitted or unlabeled_texts is None:
         return []
     sentence = "At every point {} had all of the task’s training texts to be fitted on, those without a label, too."
-    if not unlabelled_texts:
+    if not unlabeled_texts:
         sentence = "At every point {} had the labelled texts alone to be fitted on."
     return [Finding(Markup(sentence).format(names(fitted)))]
 

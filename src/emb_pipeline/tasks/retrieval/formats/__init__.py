@@ -1,1 +1,1 @@
-"""What queries, passages and judgments are read from."""
+"""Formats that queries, passages and judgments are read from."""

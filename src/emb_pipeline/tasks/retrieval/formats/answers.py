@@ -18,12 +18,12 @@ from emb_pipeline.readers.formats.medquad import MedquadSource, medquad_pairs
 from emb_pipeline.readers.formats.squad import squad_questions
 from emb_pipeline.tasks.retrieval.formats.collection import (
     RetrievalTables,
-    own_passages,
-    pairs_table,
-    passages_table,
-    qrels_table,
-    queries_table,
-    texts_table,
+    build_own_passages,
+    build_pairs_table,
+    build_passages_table,
+    build_qrels_table,
+    build_queries_table,
+    build_texts_table,
     words_of,
 )
 from emb_pipeline.tasks.retrieval.sources import OwnPassage, SquadSource
@@ -49,7 +49,9 @@ def check_squad(source: SquadSource, raw: Path, project: Path, bad: BadRows) -> 
 def read_liveqa(source: LiveqaSource, raw: Path, project: Path, bad: BadRows) -> RetrievalTables:
     """Read the questions of LiveQA and their judged answers."""
     found = liveqa_judgments(source, raw, project)
-    return RetrievalTables(queries_table(found.questions, ()), passages_table(found.answers), qrels_table(found.grades))
+    return RetrievalTables(
+        build_queries_table(found.questions, ()), build_passages_table(found.answers), build_qrels_table(found.grades)
+    )
 
 
 def read_docstrings(source: DocstringRetrievalSource, raw: Path, project: Path, bad: BadRows) -> RetrievalTables:
@@ -116,15 +118,17 @@ class PairsByWords:
     def tables(
         self, tested: Iterable[str], training: Container[str], exclude_self: OwnPassage | None = None
     ) -> RetrievalTables:
-        """These queries, and all passages, in the order of a hash of their words (see `passages_table`)."""
+        """These queries, and all passages, in the order of a hash of their words (see `build_passages_table`)."""
         tested = set(tested)
         queries = {query_id: text for query_id, text in self._queries.values() if query_id in tested or query_id in training}
         passages = dict(self._passages[words] for words in sorted(self._passages, key=text_hash))
-        own = own_passages(queries, passages, exclude_self)
+        own = build_own_passages(queries, passages, exclude_self)
         grades = {pair: grade for pair, grade in self.grades.items() if pair[0] in queries and pair not in own}
-        excluded = None if exclude_self is None else pairs_table(own)
-        texts = texts_table("passage_id", passages)
-        return RetrievalTables(queries_table(queries, training, self.groups), texts, qrels_table(grades), excluded)
+        excluded = None if exclude_self is None else build_pairs_table(own)
+        texts = build_texts_table("passage_id", passages)
+        return RetrievalTables(
+            build_queries_table(queries, training, self.groups), texts, build_qrels_table(grades), excluded
+        )
 
 
 def _one_of(known: dict[str, tuple[str, str]], new_id: str, text: str) -> str:

@@ -100,14 +100,16 @@ class Collection:
 
     def tables(self, training: Container[str], exclude_self: OwnPassage | None) -> RetrievalTables:
         """Everything as tables."""
-        own = own_passages(self._queries, self._passages, exclude_self)
+        own = build_own_passages(self._queries, self._passages, exclude_self)
         grades = {pair: grade for pair, grade in self.grades.items() if pair not in own and pair[0] in self._queries}
-        queries = queries_table(self._queries, training, self.groups)
-        excluded = None if exclude_self is None else pairs_table(own)
-        return RetrievalTables(queries, passages_table(self._passages), qrels_table(grades), excluded)
+        queries = build_queries_table(self._queries, training, self.groups)
+        excluded = None if exclude_self is None else build_pairs_table(own)
+        return RetrievalTables(queries, build_passages_table(self._passages), build_qrels_table(grades), excluded)
 
 
-def own_passages(queries: dict[str, str], passages: dict[str, str], by: OwnPassage | None) -> dict[tuple[str, str], None]:
+def build_own_passages(
+    queries: dict[str, str], passages: dict[str, str], by: OwnPassage | None
+) -> dict[tuple[str, str], None]:
     """Each query with the passages that are the query itself."""
     own: dict[tuple[str, str], None] = {}
     of_words: dict[str, list[str]] = defaultdict(list)
@@ -126,33 +128,35 @@ def words_of(text: str) -> str:
     return " ".join(tokenize(text)) or text.strip()
 
 
-def queries_table(queries: dict[str, str], training: Container[str], groups: Mapping[str, str] | None = None) -> pa.Table:
+def build_queries_table(
+    queries: dict[str, str], training: Container[str], groups: Mapping[str, str] | None = None
+) -> pa.Table:
     split = ["train" if query_id in training else "test" for query_id in queries]
-    table = texts_table("query_id", queries).append_column("split", pa.array(split, pa.string()))
+    table = build_texts_table("query_id", queries).append_column("split", pa.array(split, pa.string()))
     if not groups:
         return table
     return table.append_column("group", pa.array([groups.get(query_id) for query_id in queries], pa.string()))
 
 
-def passages_table(passages: dict[str, str]) -> pa.Table:
+def build_passages_table(passages: dict[str, str]) -> pa.Table:
     """The passages in the order of a hash of their text, and of their id where texts are equal.
 
     The order of a file often has the relevant ones first, or follows the queries. Search engines rank equal scores in the
     order of insertion, and what is fitted on the passages adds in their order: neither may tell one file from another.
     """
     ordered = sorted(passages.items(), key=lambda passage: (text_hash(passage[1]), text_hash(passage[0])))
-    return texts_table("passage_id", dict(ordered))
+    return build_texts_table("passage_id", dict(ordered))
 
 
-def texts_table(id_column: str, texts: dict[str, str]) -> pa.Table:
+def build_texts_table(id_column: str, texts: dict[str, str]) -> pa.Table:
     return pa.table({id_column: pa.array(list(texts), pa.string()), "text": pa.array(list(texts.values()), pa.string())})
 
 
-def qrels_table(judgments: Mapping[tuple[str, str], float]) -> pa.Table:
-    return pairs_table(judgments).append_column("relevance", pa.array(list(judgments.values()), pa.float32()))
+def build_qrels_table(judgments: Mapping[tuple[str, str], float]) -> pa.Table:
+    return build_pairs_table(judgments).append_column("relevance", pa.array(list(judgments.values()), pa.float32()))
 
 
-def pairs_table(pairs: Iterable[tuple[str, str]]) -> pa.Table:
+def build_pairs_table(pairs: Iterable[tuple[str, str]]) -> pa.Table:
     columns = list(zip(*pairs, strict=True)) or [(), ()]
     return pa.table(
         {name: pa.array(ids, pa.string()) for name, ids in zip(("query_id", "passage_id"), columns, strict=True)}
