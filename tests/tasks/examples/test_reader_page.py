@@ -6,7 +6,7 @@ from pathlib import Path
 
 from emb_pipeline.tasks.examples.reader_page import COMMAND, reader_page
 
-PAGE = Path(__file__).parents[2] / "docs" / "readers.md"
+PAGE = Path(__file__).parents[3] / "docs" / "readers.md"
 
 
 def test_the_page_is_current() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import runpy
 from pathlib import Path
 
-BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "label_luck.py"
+BENCHMARK = Path(__file__).parents[3] / "benchmarks" / "label_luck.py"
 
 
 def test_with_resamples_of_the_labels_tests_and_intervals_hold_the_luck_of_the_labels() -> None:

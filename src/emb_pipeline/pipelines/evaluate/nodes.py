@@ -23,8 +23,8 @@ from emb_pipeline.experiment.model import EmbeddingSpec, Folders, TaskDefinition
 from emb_pipeline.experiment.schema import Resample
 from emb_pipeline.failures import Failed
 from emb_pipeline.pipelines.failures import FAILURES, contained, failures_table
-from emb_pipeline.storage.table_parts import TableParts
 from emb_pipeline.statistics.costs import OF_EVALUATION
+from emb_pipeline.storage.table_parts import TableParts
 from emb_pipeline.tasks.coverage import LOW_COVERAGE, coverage_details, measure_coverage
 from emb_pipeline.tasks.examples.cut_texts import measure_cut_texts
 from emb_pipeline.tasks.metrics.class_results import (
