@@ -87,7 +87,7 @@ _Counted = tuple[Sequence[str], np.ndarray, np.ndarray]
 
 
 def _count_words(tables: Mapping[str, pa.Table], name: str, vectors: TokenVectors) -> list[_Counted]:
-    """Words of a table, how often each occurs, and whether it is known."""
+    """Count each word of a table, and say if it is known."""
     table = tables[name]
     if "tokens" in table.column_names and pa.types.is_list(table.schema.field("tokens").type):
         values = table["tokens"].combine_chunks().flatten().value_counts()
@@ -115,7 +115,7 @@ def _measure_known(words: Sequence[str], vectors: TokenVectors) -> np.ndarray:
 
 
 def coverage_details(coverage: Coverage | None) -> dict[str, Any]:
-    """The same as JSON values, by the names that the leaderboard has for them."""
+    """Give the coverage as JSON values, by the names that the leaderboard has for them."""
     if coverage is None:
         return {}
     return {"known_tokens": coverage.tokens, "known_types": coverage.types, "unknown_words": coverage.unknown}

@@ -58,7 +58,7 @@ class Tunable:
     tested_elsewhere: frozenset[int] = frozenset()
 
     def learnable(self, task: str, rows: np.ndarray, *sides: Sequence[str]) -> np.ndarray:
-        """Those of a task's training examples that hold no sentence which another task tests it on.
+        """Select those of a task's training examples that hold no sentence which another task tests it on.
 
         Parameters
         ----------
@@ -88,7 +88,7 @@ class Tunable:
         return left
 
     def encoder(self, tuned: WordVectors | EncoderFolder) -> Any:
-        """The tuned embedding, ready to encode."""
+        """Open the tuned embedding, ready to encode."""
         artifact = {"vectors": tuned} if isinstance(tuned, WordVectors) else {"model": tuned}
         return registry.encoder(self.method, options=self.options, **artifact)
 
@@ -127,7 +127,7 @@ def require_transformer(tunable: Tunable, place: str) -> tuple[EncoderFolder, En
 def choose_held_out(
     split: np.ndarray | None, codes: np.ndarray, groups: np.ndarray, tuning: TuningOptions, seed: int
 ) -> np.ndarray:
-    """The training examples that say when to stop: the split ``validation``, or a share in which all classes are."""
+    """Choose the training examples that say when to stop: the split ``validation``, or a share in which all classes are."""
     if split is not None and (split == "validation").any():
         return np.asarray(split == "validation")
     return np.asarray(

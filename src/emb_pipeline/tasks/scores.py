@@ -60,7 +60,7 @@ def build_item_scores(
     label_fraction: float = 1.0,
     weights: dict[str, np.ndarray] | None = None,
 ) -> pa.Table:
-    """Long table of the item scores of some units.
+    """Build the long table of the item scores of some units.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def _weights(weights: dict[str, np.ndarray] | None, metric: str, n_units: int) -
 
 
 def build_training_draws(measured_draws: pa.Table, embedding: str, task: str) -> pa.Table:
-    """Draws of the training labels with their cell on every row: of schema TRAINING_DRAWS."""
+    """Build draws of the training labels with their cell on every row: of schema TRAINING_DRAWS."""
     return _with_cell(measured_draws, {"embedding": embedding, "task": task}, TRAINING_DRAWS)
 
 
@@ -115,7 +115,7 @@ def stamp_item_scores(
     embedding: str | None = None,
     family: str | None = "",
 ) -> pa.Table:
-    """Item scores with the cell that they belong to written on every row.
+    """Build item scores with the cell that they belong to written on every row.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def stamp_item_scores(
 
 
 def _with_cell(table: pa.Table, cell: Mapping[str, object], schema: pa.Schema) -> pa.Table:
-    """The table of this schema, with the columns of the cell repeated on every row."""
+    """Build the table of this schema, with the columns of the cell repeated on every row."""
     columns = [
         pa.repeat(pa.scalar(cell[field.name], field.type), table.num_rows) if field.name in cell else table[field.name]
         for field in schema

@@ -12,7 +12,7 @@ from emb_pipeline.embeddings.protocols import Role, StoredTextEncoder, TextEncod
 
 
 def encode_texts(encoder: TextEncoder, texts: Sequence[str], name: str, role: Role = "text") -> tuple[Vectors, float]:
-    """Checked vectors of texts, and the seconds that encoding them took (or had taken, where they come from a store).
+    """Encode texts, check the vectors, and give the seconds that it took (or had taken, where they come from a store).
 
     Raises
     ------
@@ -32,7 +32,7 @@ def encode_unstored(encoder: TextEncoder, text: str, role: Role = "text") -> Vec
 
 
 def float_vectors(vectors: Vectors, n_texts: int, name: str) -> Vectors:
-    """The vectors as float32, dense or csr.
+    """Convert vectors to float32, dense or csr.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def float_vectors(vectors: Vectors, n_texts: int, name: str) -> Vectors:
 
 
 def bytes_per_vector(vectors: Vectors, encoder: object = None) -> float:
-    """Memory of the vectors, with the indices of sparse ones, over their number.
+    """Divide the memory of vectors, with the indices of sparse ones, by their number.
 
     An encoder whose vectors are stored in another form than they are used in (8-bit integers) says itself what one takes:
     ``bytes_per_item``.
@@ -62,7 +62,7 @@ def bytes_per_vector(vectors: Vectors, encoder: object = None) -> float:
 
 
 def unit_length(vectors: Vectors) -> Vectors:
-    """Rows divided by their length; rows of zeros stay so."""
+    """Divide rows by their length; rows of zeros stay so."""
     if sp.issparse(vectors):
         lengths = np.sqrt(np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel())
         scaled = vectors.copy()

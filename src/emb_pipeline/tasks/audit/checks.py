@@ -44,7 +44,7 @@ def add_variants(lines: AuditLines, sizes: Mapping[str, int], what: str) -> None
 
 
 def _visible(label: str) -> str:
-    """A label without case, white space and characters that show nothing."""
+    """Write a label without case, white space and characters that show nothing."""
     folded = unicodedata.normalize("NFKC", label).casefold()
     return "".join(character for character in folded if not (character.isspace() or _shows_nothing(character)))
 
@@ -83,7 +83,7 @@ def build_keys(table: pa.Table) -> list[str]:
 
 
 def find_repeated(items: Sequence[str]) -> list[int]:
-    """Positions of items that stand earlier too."""
+    """Find the positions of items that stand earlier too."""
     seen: set[str] = set()
     repeated = []
     for position, item in enumerate(items):

@@ -57,7 +57,7 @@ def audit_cutting(tables: Mapping[str, pa.Table]) -> pa.Table:
 
 
 def _texts(tables: Mapping[str, pa.Table]) -> Iterator[tuple[str, str]]:
-    """Id and text of each row that has one; rows of a table without an id are numbered."""
+    """List id and text of each row that has one; rows of a table without an id are numbered."""
     for name, table in tables.items():
         identifiers = next((column for column in table.column_names if column.endswith("_id")), None)
         ids = table[identifiers].to_pylist() if identifiers else [f"{name}:{row}" for row in range(len(table))]

@@ -49,7 +49,7 @@ class Check:
     severity: Severity
 
     def covers(self, name: str) -> bool:
-        """Report if this is the check of that line."""
+        """Say if this is the check of that line."""
         prefix, star, _ = self.name.partition("*")
         return name.startswith(prefix) if star else name == self.name
 
@@ -76,7 +76,7 @@ class AuditLines:
         self._rows.append((name, count, total, share, check.severity, note, list(islice(examples, LOOK_AT))))
 
     def table(self) -> pa.Table:
-        """The lines, of schema SCHEMA."""
+        """Build the table of lines, of schema SCHEMA."""
         columns = list(zip(*self._rows, strict=True)) or [()] * len(SCHEMA)
         return pa.Table.from_arrays(
             [pa.array(column, kind.type) for column, kind in zip(columns, SCHEMA, strict=True)], schema=SCHEMA

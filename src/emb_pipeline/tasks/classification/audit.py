@@ -258,7 +258,7 @@ def require_evaluable(examples: pa.Table, place: str) -> None:
 
 
 def _join_groups_of(keys: Sequence[str], groups: Sequence[str]) -> list[int]:
-    """The number of what each example must stay with: those of equal words or of one group, and what these stay with."""
+    """Find what each example must stay with: those of equal words or of one group, and what these stay with."""
     _, words = np.unique(np.array(keys, dtype=object), return_inverse=True)
     _, own = np.unique(np.array(groups, dtype=object), return_inverse=True)
     n_words, n = int(words.max()) + 1, int(words.max()) + int(own.max()) + 2

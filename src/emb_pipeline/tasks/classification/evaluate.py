@@ -261,7 +261,7 @@ def _find_tested(folds: list[Fold]) -> np.ndarray:
 
 
 def _nominal_size(folds: list[Fold]) -> int:
-    """Labels of a training part, however the folds were drawn: a share of them is the same number for every embedding."""
+    """Count the labels of a training part: the same number for every embedding, however the folds were drawn."""
     if len(folds) == 1:
         return len(folds[0][0])
     return sum(len(test) for _, test in folds) * (len(folds) - 1) // len(folds)
@@ -315,7 +315,7 @@ class _VectorsOfFolds:
         return float(np.mean(self._sizes))
 
     def of_fold(self, train: np.ndarray, test: np.ndarray) -> tuple[Vectors, Vectors]:
-        """Vectors of the training and of the test texts."""
+        """Select vectors of the training and of the test texts."""
         if self._task_encoder is None:
             return self._all[train], self._all_tested[test]
         with self._clock:
@@ -324,7 +324,7 @@ class _VectorsOfFolds:
         return of_train, of_test
 
     def of_part(self, part: np.ndarray, test: np.ndarray) -> tuple[Vectors, Vectors]:
-        """The same where the training texts are but a part of a fold's: what it costs is not counted."""
+        """Select them where the training texts are but a part of a fold's: what it costs is not counted."""
         if self._task_encoder is None:
             return self._all[part], self._all_tested[test]
         with explain_too_few_labels(self._task_name, len(part)):
@@ -345,7 +345,7 @@ class _VectorsOfFolds:
 
 
 def macro_f1(label: np.ndarray, prediction: np.ndarray) -> float:
-    """Unweighted mean of the classes' F1 = 2 TP / (labelled + predicted), over classes that are labelled or predicted."""
+    """Average of the classes' F1 = 2 TP / (labelled + predicted), over classes that are labelled or predicted."""
     n_classes = int(max(label.max(), prediction.max())) + 1
     hits = np.bincount(label[label == prediction], minlength=n_classes)
     occurrences = np.bincount(label, minlength=n_classes) + np.bincount(prediction, minlength=n_classes)

@@ -119,7 +119,7 @@ class TextClassifier:
 
     @classmethod
     def read(cls, folder: Path) -> TextClassifier:
-        """The classifier of a folder."""
+        """Read the classifier of a folder."""
         table = read_parquet(folder / _PROBE, columns=("class", "weights", "intercept"), remedy=REMEDY)
         head = LinearHead(column_matrix(table["weights"]).T, table["intercept"].to_numpy())
         shares = table["share"].to_numpy() if "share" in table.column_names else None

@@ -13,7 +13,7 @@ Fold = tuple[np.ndarray, np.ndarray]
 
 
 def find_example_groups(task: ClassificationTask) -> np.ndarray:
-    """Position of the first of all examples that are resampled together, for each example.
+    """Find the position of the first of all examples that are resampled together, for each example.
 
     Duplicates belong together, and so do the examples of one of the task's own groups. Where a text stands in two groups,
     these are one.
@@ -27,7 +27,7 @@ def find_example_groups(task: ClassificationTask) -> np.ndarray:
 
 
 def find_fold_groups(task: ClassificationTask, options: ClassificationOptions) -> np.ndarray:
-    """Position of the first of all examples that folds keep together, for each example.
+    """Find the position of the first of all examples that folds keep together, for each example.
 
     Those that are resampled together, and unless the options say otherwise near-duplicates, too.
 

@@ -75,7 +75,7 @@ def find_give_aways(tokens: TokenIds, labels: Sequence[str]) -> GiveAways:
 
 
 def _by_name(tokens: TokenIds, classes: np.ndarray, codes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Positions of texts that hold the name of their class, all of its words in a row."""
+    """Find the positions of texts that hold the name of their class, all of its words in a row."""
     id_of = {word: number for number, word in enumerate(tokens.words)}
     owners = np.repeat(np.arange(len(codes)), np.diff(tokens.starts))
     found = np.zeros(len(codes), dtype=bool)

@@ -48,7 +48,7 @@ class ClassificationReader(ExamplesReader):
     source_type = ClassificationSource
 
     def read(self, source: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
-        """Labelled texts; each class can be learnt and tested."""
+        """Read labelled texts; each class can be learnt and tested."""
         bad = BadRows.of(source)
         examples = read_classification(source, raw, project, bad)
         require_evaluable(examples, name)
@@ -60,11 +60,11 @@ class ClassificationReader(ExamplesReader):
         check_first_rows(source, raw, project)
 
     def audit(self, tables: Tables) -> pa.Table:
-        """Duplicates, leakage and label conflicts."""
+        """Count duplicates, leakage and label conflicts."""
         return add_left_out(audit_classification(tables["examples"], tables[SEEN]), tables)
 
     def held_out(self, tables: Tables) -> list[str]:
-        """Texts outside the training part; all of them where folds are drawn."""
+        """List texts outside the training part; all of them where folds are drawn."""
         return list_texts_outside_training(tables["examples"])
 
 

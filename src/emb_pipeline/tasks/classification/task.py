@@ -68,7 +68,7 @@ class ClassificationTask:
 
     @classmethod
     def from_tables(cls, tables: Mapping[str, pa.Table], name: str = "classification") -> ClassificationTask:
-        """The task of a table ``examples`` with example_id, text, label and (perhaps) split and group.
+        """Build the task of a table ``examples`` with example_id, text, label and (perhaps) split and group.
 
         Raises
         ------
@@ -82,7 +82,7 @@ class ClassificationTask:
         return cls(name, ids, texts_of(tables, "examples"), labels, split, groups, near)
 
     def to_tables(self) -> dict[str, pa.Table]:
-        """The table ``examples`` of this task."""
+        """Build the table ``examples`` of this task."""
         columns = {
             "example_id": list(self.example_ids),
             "text": list(self.texts),

@@ -28,7 +28,7 @@ def select_columns(
 
 
 def read_optional_column(table: pa.Table, column: str, name: str) -> np.ndarray | None:
-    """The values of a column that may be absent, or empty throughout."""
+    """Read the values of a column that may be absent, or empty throughout."""
     if column not in table.column_names or table[column].null_count == table.num_rows:
         return None
     if table[column].null_count:

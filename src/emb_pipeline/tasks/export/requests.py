@@ -63,7 +63,7 @@ class Rows:
         return cls([str(rows[place]) for place in places], np.array(places, dtype=np.int64), errors)
 
     def spread(self, values: Iterable[Any], missing: Any = None) -> list[Any]:
-        """A value for each row, from those for each text."""
+        """Give a value for each row, from those for each text."""
         made = [missing] * len(self.errors)
         for place, value in zip(self.places.tolist(), values, strict=True):
             made[place] = value

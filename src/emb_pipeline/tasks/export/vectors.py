@@ -69,5 +69,5 @@ class TextVectors:
 
     @classmethod
     def read(cls, folder: Path) -> TextVectors:
-        """The embedding of a folder."""
+        """Read the embedding of a folder."""
         return cls(read_encoder(folder / EMBEDDING))

@@ -107,7 +107,7 @@ def score_predictions(task: ExtractiveTask, predictions: Mapping[str, pa.Table])
 
 
 def score_answers(task: ExtractiveTask, test: np.ndarray, answers: Sequence[str], **costs: Any) -> Evaluation:
-    """Item scores of the answers to the test questions: ``exact_match``, ``answer_f1`` (`metrics.answer_scores`).
+    """Build the item scores of the answers to the test questions: ``exact_match``, ``answer_f1`` (`metrics.answer_scores`).
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def score_answers(task: ExtractiveTask, test: np.ndarray, answers: Sequence[str]
 
 
 def find_held_out(task: ExtractiveTask, train: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """Of the training questions, those of the split ``validation``, or on a share of the contexts: shape (n_train,), bool.
+    """Find the training questions of the split ``validation``, or on a share of the contexts: shape (n_train,), bool.
 
     Raises
     ------
@@ -196,7 +196,7 @@ def _evaluate_vectors(
 def _encode_tokens(
     task: ExtractiveTask, encoder: WordEncoder | TokenEncoder | TaskWordEncoder, train: np.ndarray
 ) -> tuple[TokenVectors, float]:
-    """Vectors of the words of all contexts, then of all questions, and the seconds that they took.
+    """Compute vectors of the words of all contexts, then of all questions, and the seconds that they took.
 
     A context is encoded once, whatever the number of questions about it; without context, so is each distinct word.
     """
@@ -208,7 +208,7 @@ def _encode_tokens(
 def _fit_encoder(
     task: ExtractiveTask, encoder: WordEncoder | TokenEncoder | TaskWordEncoder, train: np.ndarray
 ) -> WordEncoder | TokenEncoder:
-    """The encoder, fitted on the words of the training questions and contexts if it is one that is fitted."""
+    """Fit the encoder on the words of the training questions and contexts if it is one that is fitted."""
     if not isinstance(encoder, TaskWordEncoder):
         return encoder
     sentences = _sentences(task)
@@ -217,12 +217,12 @@ def _fit_encoder(
 
 
 def _sentences(task: ExtractiveTask) -> list[list[str]]:
-    """The words of all contexts, then of all questions."""
+    """List the words of all contexts, then of all questions."""
     return [*(placed.words for placed in task.words), *task.question_words]
 
 
 def _weigh_words(task: ExtractiveTask, train: np.ndarray) -> np.ndarray:
-    """``-ln`` of the share of training contexts that hold each word of all contexts: shape (n_words,), float32."""
+    """Compute ``-ln`` of the share of training contexts that hold each word of all contexts: shape (n_words,), float32."""
     contexts = [task.words[number].words for number in np.unique(task.context_of[train]).tolist()]
     shares = document_shares(contexts)
     unseen = 1 / (len(contexts) + 1)
@@ -232,7 +232,7 @@ def _weigh_words(task: ExtractiveTask, train: np.ndarray) -> np.ndarray:
 
 
 def _move_spans(task: ExtractiveTask, rows: np.ndarray, spans: np.ndarray) -> np.ndarray:
-    """Spans of other questions, moved to the left where a context is too short for them."""
+    """Move spans of other questions to the left where a context is too short for them."""
     last = np.array([len(task.words[number].words) - 1 for number in task.context_of[rows]])
     lengths = np.minimum(spans[:, 1] - spans[:, 0], last)
     first = np.minimum(spans[:, 0], last - lengths)

@@ -23,7 +23,7 @@ class ExtractiveReader(ExamplesReader):
     source_type = build_source_type(READERS.values())
 
     def read(self, source: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
-        """Questions with their contexts and answers."""
+        """Read questions with their contexts and answers."""
         require_own_words(source, name)
         require_packages(name, "torch")
         questions = READERS[source.reader].read_examples(source, raw, project, BadRows.of(source))
@@ -37,11 +37,11 @@ class ExtractiveReader(ExamplesReader):
         READERS[source.reader].check_first_rows(source, raw, project, BadRows.of(source))
 
     def audit(self, tables: Tables) -> pa.Table:
-        """Leakage, answers that words cannot hit, several answers."""
+        """Find leakage, answers that words cannot hit, several answers."""
         return audit_extractive_qa(tables["questions"], tables[SEEN])
 
     def held_out(self, tables: Tables) -> list[str]:
-        """Questions outside the training part, and their contexts."""
+        """List questions outside the training part, and their contexts."""
         table = tables["questions"]
         rows = zip(*(table[column].to_pylist() for column in ("text", "context", "split")), strict=True)
         return list(dict.fromkeys(text for *texts, split in rows if split != "train" for text in texts))

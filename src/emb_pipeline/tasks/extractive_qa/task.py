@@ -83,7 +83,7 @@ class ExtractiveTask:
 
     @classmethod
     def from_tables(cls, tables: Mapping[str, pa.Table], name: str = "extractive_qa") -> ExtractiveTask:
-        """The task of a table ``questions`` (`emb_pipeline.tasks.extractive_qa.questions.QUESTIONS_SCHEMA`).
+        """Build the task of a table ``questions`` (`emb_pipeline.tasks.extractive_qa.questions.QUESTIONS_SCHEMA`).
 
         Raises
         ------

@@ -62,7 +62,7 @@ def fine_tune_extractive_qa(task: ExtractiveTask, tunable: Tunable, options: Ext
 
 
 def _limit_length(options: EncoderOptions, tuning: EncoderTuningOptions) -> EncoderOptions:
-    """Options of reading with the length that was trained with."""
+    """Limit the options of reading to the length that was trained with."""
     if tuning.max_length is None:
         return options
     return options.model_copy(update={"max_length": min(tuning.max_length, options.max_length or tuning.max_length)})

@@ -12,12 +12,12 @@ _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 def exact_match(answer: str, gold: Sequence[str]) -> float:
-    """1 where the answer equals one of the gold answers but for case, articles, punctuation and white space, else 0."""
+    """Give 1 where the answer equals a gold answer but for case, articles, punctuation and white space, else 0."""
     return float(normalize_answer(answer) in map(normalize_answer, gold))
 
 
 def answer_f1(answer: str, gold: Sequence[str]) -> float:
-    """The best F1 of the answer's words against those of a gold answer.
+    """Compute the best F1 of the answer's words against those of a gold answer.
 
     ``F1 = 2 · common / (words of the answer + words of the gold answer)``, with words counted as often as they stand in
     both, after `normalize_answer` [1]_. Without a common word it is 0, also where both are nothing but an article.
@@ -30,7 +30,7 @@ def answer_f1(answer: str, gold: Sequence[str]) -> float:
 
 
 def normalize_answer(answer: str) -> str:
-    """An answer in lower case, without ASCII punctuation, English articles and surplus white space, in this order."""
+    """Write an answer in lower case, without ASCII punctuation, English articles and surplus white space, in this order."""
     return " ".join(_ARTICLES.sub(" ", answer.lower().translate(_PUNCTUATION)).split())
 
 

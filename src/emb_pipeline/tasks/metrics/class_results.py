@@ -36,7 +36,7 @@ CONFUSIONS = pa.schema([*((name, pa.string()) for name in ("task", "embedding", 
 
 
 def build_class_predictions(unit_ids: np.ndarray, classes: Sequence[str], label: np.ndarray, logs: np.ndarray) -> pa.Table:
-    """Predictions of texts, from the log probabilities of their classes.
+    """Build predictions of texts, from the log probabilities of their classes.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def build_class_predictions(unit_ids: np.ndarray, classes: Sequence[str], label:
 def build_entity_predictions(
     unit_ids: Sequence[str], types: Sequence[str], spans: Sequence[tuple[int, int, int, int | None, int | None]]
 ) -> pa.Table:
-    """Predictions of entities.
+    """Build predictions of entities.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def build_entity_predictions(
 
 
 def compute_class_results(predicted: pa.Table, task: str, embedding: str) -> pa.Table:
-    """Precision, recall and F1 of each class that is labeled or predicted; null where nothing is counted.
+    """Compute precision, recall and F1 of each class that is labeled or predicted; null where nothing is counted.
 
     Of texts, recall is the share of a class's texts that are put into it, precision the share of those put into it that
     belong there. Of entities, both ends must be right, too.

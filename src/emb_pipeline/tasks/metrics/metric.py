@@ -33,7 +33,7 @@ class Metric:
     per_unit: bool = True
 
     def covers(self, name: str) -> bool:
-        """Report if this is the metric of that name."""
+        """Say if this is the metric of that name."""
         prefix, star, _ = self.name.partition("*")
         return name.startswith(prefix) and len(name) > len(prefix) if star else name == self.name
 

@@ -43,7 +43,7 @@ def ranks_of_wanted(scores: np.ndarray, wanted: sp.csr_array, ties: TieOrder) ->
 
 
 def grades_at_ranks(ranks: sp.csr_array, cutoff: int) -> np.ndarray:
-    """1 at each rank where a wanted item stands, else 0: shape (n_users, cutoff)."""
+    """Write 1 at each rank where a wanted item stands, else 0: shape (n_users, cutoff)."""
     grades = np.zeros((ranks.shape[0], cutoff))
     users = np.repeat(np.arange(ranks.shape[0]), np.diff(ranks.indptr))
     shown = ranks.data <= cutoff
@@ -52,7 +52,7 @@ def grades_at_ranks(ranks: sp.csr_array, cutoff: int) -> np.ndarray:
 
 
 def reciprocal_rank_of_all(ranks: sp.csr_array) -> np.ndarray:
-    """One over the rank of the best item that a user wants, wherever it stands [Voorhees 1999, TREC-8].
+    """Compute one over the rank of the best item that a user wants, wherever it stands [Voorhees 1999, TREC-8].
 
     Every user wants an item or more.
     """
@@ -61,7 +61,7 @@ def reciprocal_rank_of_all(ranks: sp.csr_array) -> np.ndarray:
 
 
 def novelty(lists: np.ndarray, counts: np.ndarray, n_users: int) -> np.ndarray:
-    """Mean self-information of the items of a list, in bits.
+    """Compute the mean self-information of the items of a list, in bits.
 
     ``-log2((1 + users of the item) / (1 + users))``: how much of a surprise it is that somebody took the item [1]_. The 1
     added to both gives an item that nobody took yet a finite value, the highest.
@@ -115,7 +115,7 @@ def _mean_of_lists(lists: np.ndarray, of_item: np.ndarray) -> np.ndarray:
 
 
 def grades_of_ranks(qrels: sp.csr_array, ranked: np.ndarray) -> np.ndarray:
-    """Relevance of the passage at each rank: shape (n_queries, k); 0 where there is none (below 0)."""
+    """Compute the relevance of the passage at each rank: shape (n_queries, k); 0 where there is none (below 0)."""
     grades = np.zeros(ranked.shape)
     row_of_passage = np.zeros(qrels.shape[1])
     for query in range(len(ranked)):
@@ -127,7 +127,7 @@ def grades_of_ranks(qrels: sp.csr_array, ranked: np.ndarray) -> np.ndarray:
 
 
 def ndcg(grades: np.ndarray, qrels: sp.csr_array, cutoff: int) -> np.ndarray:
-    """Normalised discounted cumulative gain of each query.
+    """Compute the normalised discounted cumulative gain of each query.
 
     ``DCG = sum over ranks r of grade / log2(1 + r)``, divided by the DCG of the judged passages in their best order, both
     cut at ``cutoff`` [1]_. Gains are the grades themselves, as in trec_eval and scikit-learn (not ``2^grade - 1``).
@@ -159,7 +159,7 @@ def ndcg(grades: np.ndarray, qrels: sp.csr_array, cutoff: int) -> np.ndarray:
 
 
 def reciprocal_rank(grades: np.ndarray) -> np.ndarray:
-    """One over the rank of the first relevant passage; 0 where none is among the ranks given [Voorhees 1999, TREC-8]."""
+    """Divide 1 by the rank of the first relevant passage; 0 where none is among the ranks given [Voorhees 1999, TREC-8]."""
     relevant = grades > 0
     return np.where(relevant.any(axis=1), 1 / (relevant.argmax(axis=1) + 1.0), 0.0)
 
@@ -190,7 +190,7 @@ def average_precision(grades: np.ndarray) -> np.ndarray:
 
 
 def recall(grades: np.ndarray, qrels: sp.csr_array) -> np.ndarray:
-    """Part of a query's relevant passages that is among the ranks given."""
+    """Compute the part of a query's relevant passages that is among the ranks given."""
     return np.asarray((grades > 0).sum(axis=1) / np.asarray((qrels > 0).sum(axis=1)).ravel())
 
 

@@ -58,20 +58,20 @@ class TokenVectors:
         return np.bincount(self.places, minlength=self.rows.shape[0])
 
     def of_sentences(self, sentences: np.ndarray) -> TokenVectors:
-        """The vectors of some of the sentences, without rows that none of them needs."""
+        """Select the vectors of some of the sentences, without rows that none of them needs."""
         tokens, starts = find_tokens_of_sentences(self.starts, sentences)
         kept, places = np.unique(self.places[tokens], return_inverse=True)
         return TokenVectors(self.rows[kept], places.astype(np.int64), starts)
 
     def with_rows(self, rows: Features) -> TokenVectors:
-        """The same tokens with other vectors."""
+        """Build the same tokens with other vectors."""
         return TokenVectors(rows, self.places, self.starts)
 
 
 def encode_sentences(
     encoder: WordEncoder | TokenEncoder, sentences: Sequence[Sequence[str]], name: str = "sentences"
 ) -> TokenVectors:
-    """Vectors of all tokens of some sentences. Without context, each distinct token is encoded once."""
+    """Compute vectors of all tokens of some sentences. Without context, each distinct token is encoded once."""
     starts = np.concatenate([[0], np.cumsum([len(words) for words in sentences])]).astype(np.int64)
     if isinstance(encoder, TokenEncoder):
         rows = np.concatenate(encoder.encode_tokens(sentences))
@@ -84,7 +84,7 @@ def encode_sentences(
 
 
 def find_tokens_of_sentences(starts: np.ndarray, sentences: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of the tokens of some sentences, and where each of these starts among them."""
+    """Find the positions of the tokens of some sentences, and where each of these starts among them."""
     lengths = np.diff(starts)[sentences]
     new_starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     return np.arange(new_starts[-1]) + np.repeat(starts[:-1][sentences] - new_starts[:-1], lengths), new_starts
@@ -109,7 +109,7 @@ class CrfCoefficients:
     steps: np.ndarray
 
     def decode(self, vectors: TokenVectors) -> np.ndarray:
-        """The best tags: codes of shape (n_tokens,) (Viterbi)."""
+        """Find the best tags: codes of shape (n_tokens,) (Viterbi)."""
         tags: np.ndarray = find_best_path(self._token_scores(vectors), vectors.starts, self.steps.astype(np.float64))
         return tags
 
@@ -133,7 +133,7 @@ def compute_token_scores(vectors: TokenVectors, weights: np.ndarray, intercepts:
 
 
 def find_best_allowed(scores: np.ndarray, starts: np.ndarray, allowed: np.ndarray) -> np.ndarray:
-    """The best tags of tokens whose tags have scores of their own, among the sequences that are allowed.
+    """Find the best tags of tokens whose tags have scores of their own, among the sequences that are allowed.
 
     Parameters
     ----------
@@ -201,7 +201,7 @@ class LinearChainCrf:
         return self._fit.coefficients
 
     def fit(self, c: float, *, tolerance: float = 1e-4, max_iterations: int = 200) -> CrfCoefficients:
-        """The coefficients for one C.
+        """Fit the coefficients for one C.
 
         Parameters
         ----------

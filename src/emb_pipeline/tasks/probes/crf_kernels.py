@@ -52,7 +52,7 @@ def sum_over_window(of_rows: np.ndarray, places: np.ndarray, starts: np.ndarray,
 def spread_over_window(
     of_tokens: np.ndarray, places: np.ndarray, starts: np.ndarray, n_rows: int, n_offsets: int
 ) -> np.ndarray:
-    """The transposed operation of `sum_over_window`."""
+    """Apply the transposed operation of `sum_over_window`."""
     n_tags = of_tokens.shape[1]
     window = n_offsets // 2
     of_rows = np.zeros((n_rows, n_offsets, n_tags), dtype=np.float32)
@@ -69,7 +69,7 @@ def spread_over_window(
 
 @_kernel
 def _compute_emissions(scores: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Scores less the highest of each token, padded by minus infinity; and the highest."""
+    """Compute scores less the highest of each token, padded by minus infinity; and the highest."""
     n_tokens, n_tags = scores.shape
     shifted, highest = np.empty((n_tokens, width)), np.empty(n_tokens)
     for token in range(n_tokens):
@@ -86,7 +86,7 @@ def _compute_emissions(scores: np.ndarray, width: int) -> tuple[np.ndarray, np.n
 
 @_kernel
 def _run_forward(emitted: np.ndarray, starts: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities of each token's tags given the sentence up to it, and what each row was divided by."""
+    """Compute probabilities of each token's tags given the sentence up to it, and what each row was divided by."""
     n_tokens, width = emitted.shape
     n_tags = len(weights) - 1
     forward, sums = np.empty((n_tokens, width)), np.empty(n_tokens)
@@ -122,7 +122,7 @@ def _run_backward(
     weights: np.ndarray,
     codes: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Tag probabilities given the sentence, less 1 for the token's own tag, over the number of tokens (float32); and the
+    """Give tag probabilities of the sentence, less 1 for the token's own tag, over the number of tokens (float32); and the
     probabilities of all steps, summed, but for the step's own weight."""
     n_tokens, width = emitted.shape
     n_tags = len(weights) - 1

@@ -47,7 +47,7 @@ class CrfProbe:
     _coefficients: CrfCoefficients
 
     def decode(self, vectors: TokenVectors) -> np.ndarray:
-        """The best tags of all sentences: codes of shape (n_tokens,)."""
+        """Find the best tags of all sentences: codes of shape (n_tokens,)."""
         return self._coefficients.decode(_turn_vectors(vectors, self._scaler, self._axes))
 
     @property

@@ -35,7 +35,7 @@ def minimise(
     max_iterations: int,
     memory: int = 6,
 ) -> Minimum[Point]:
-    """Minimum of a smooth convex function whose curvature is roughly 1 in every direction.
+    """Find the minimum of a smooth convex function whose curvature is roughly 1 in every direction.
 
     Two-loop recursion and backtracking line search [1]_. For a convex function each accepted step has positive
     curvature, so that no Wolfe condition is needed.

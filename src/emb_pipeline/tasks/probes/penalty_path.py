@@ -52,7 +52,7 @@ class PenaltyPath(Generic[Solution]):
         self._solutions: dict[int, Solution] = {}
 
     def c_of(self, step: int) -> float:
-        """C, in scikit-learn's scale, of a step of the path."""
+        """Compute C, in scikit-learn's scale, of a step of the path."""
         return float(self._unit * 10 ** (step / self._options.steps_per_decade))
 
     @property
@@ -156,6 +156,6 @@ def _is_close(values: dict[int, np.ndarray], step: int, best: int) -> bool:
 
 
 def mean_of(solutions: Sequence[Any]) -> Any:
-    """The mean of coefficients of one kind, a dataclass of arrays, array by array."""
+    """Compute the mean of coefficients of one kind, a dataclass of arrays, array by array."""
     kind = type(solutions[0])
     return kind(*(np.mean([getattr(each, part.name) for each in solutions], axis=0) for part in fields(kind)))

@@ -47,11 +47,11 @@ class Probe:
     coefficients: Coefficients
 
     def log_probabilities(self, features: Features) -> np.ndarray:
-        """Logarithms of the class probabilities: shape (n_rows, n_classes), float64."""
+        """Compute logarithms of the class probabilities: shape (n_rows, n_classes), float64."""
         return self.coefficients.log_probabilities(self._axes.rotate(self._scaler.scale(features)))
 
     def head(self, dim: int) -> LinearHead:
-        """The same scores straight from features of this dimension."""
+        """Give the same scores straight from features of this dimension."""
         unit = (
             sp.eye_array(dim, dtype=np.float32, format="csr") if self._scaler.mean is None else np.eye(dim, dtype=np.float32)
         )
@@ -130,7 +130,7 @@ class ProbeTraining:
         return Probe(c, path.edge, path.tried, final.converged, tune_seconds, self._scaler, self._axes, coefficients)
 
     def coordinates(self, features: Features) -> Features:
-        """Rows in the scaling and the axes of the training rows: what `on_resample` has coefficients for."""
+        """Bring rows into the scaling and the axes of the training rows: what `on_resample` has coefficients for."""
         return self._axes.rotate(self._scaler.scale(features))
 
     def on_resample(self, rows: np.ndarray, probe: Probe) -> Coefficients:
@@ -168,7 +168,7 @@ class _InnerFolds:
         self._folds = draw_stratified_folds(codes, groups, n_folds=n_folds, seed=seed)
 
     def scorer(self) -> Scorer[Coefficients]:
-        """Models of all folds that start from the class frequencies; their solution is the mean."""
+        """Build models of all folds that start from the class frequencies; their solution is the mean."""
         models = [
             SoftmaxRegression(self._features[self._folds != fold], self._codes[self._folds != fold], self._n_classes)
             for fold in np.unique(self._folds)

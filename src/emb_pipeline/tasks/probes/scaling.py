@@ -24,7 +24,7 @@ class Scaler:
 
     @classmethod
     def of(cls, features: Features, *, standardize: bool, weights: np.ndarray | None = None) -> Scaler:
-        """The scaling of these training rows, shape (n_rows, n_features), each counted ``weights`` times (once)."""
+        """Find the scaling of these training rows, shape (n_rows, n_features), each counted ``weights`` times (once)."""
         if sp.issparse(features) or not standardize:
             return cls(None, None)
         mean = _mean(features, weights)
@@ -32,14 +32,14 @@ class Scaler:
         return cls(mean.astype(np.float32), varying_deviations(deviation, mean).astype(np.float32))
 
     def scale(self, features: Features) -> Features:
-        """The rows in this scaling: float32."""
+        """Scale rows: float32."""
         if self.mean is None:
             return features
         return np.asarray((features - self.mean) / self.deviation, dtype=np.float32)
 
 
 def mean_squared_length(features: Features, weights: np.ndarray | None = None) -> float:
-    """Mean of the rows' squared lengths, each counted ``weights`` times (once)."""
+    """Compute the mean of the rows' squared lengths, each counted ``weights`` times (once)."""
     if isinstance(features, sp.csr_array):
         squares = np.asarray(features.power(2).sum(axis=1), dtype=np.float64).ravel()
     else:

@@ -30,7 +30,7 @@ class Axes(Protocol):
     """An orthonormal system that spans the training rows."""
 
     def rotate(self, features: Features) -> Features:
-        """Coordinates of the rows of ``features``: shape (n_rows, n_axes), float32."""
+        """Compute coordinates of the rows of ``features``: shape (n_rows, n_axes), float32."""
         ...
 
 
@@ -42,13 +42,13 @@ class Coefficients:
     intercepts: np.ndarray
 
     def log_probabilities(self, features: Features) -> np.ndarray:
-        """Logarithms of the class probabilities: shape (n_rows, n_classes), float64."""
+        """Compute logarithms of the class probabilities: shape (n_rows, n_classes), float64."""
         scores = np.asarray(features @ self.weights, dtype=np.float64) + self.intercepts
         scores -= scores.max(axis=1, keepdims=True)
         return np.asarray(scores - np.log(np.exp(scores).sum(axis=1, keepdims=True)))
 
     def predicted(self, features: Features) -> np.ndarray:
-        """The most probable class of each row: shape (n_rows,), int64."""
+        """Predict the most probable class of each row: shape (n_rows,), int64."""
         return np.asarray((features @ self.weights + self.intercepts).argmax(axis=1))
 
 
@@ -88,7 +88,7 @@ class SoftmaxRegression:
         return self._fit.coefficients
 
     def fit(self, c: float, *, tolerance: float = 1e-4, max_iterations: int = 200) -> Coefficients:
-        """The coefficients for one C.
+        """Fit the coefficients for one C.
 
         Parameters
         ----------
@@ -168,7 +168,7 @@ class _Fit:
 
 
 def axes_of(features: Features) -> Axes:
-    """Axes for these training rows: principal ones where they are cheap, else fewer columns.
+    """Find the axes for these training rows: principal ones where they are cheap, else fewer columns.
 
     Parameters
     ----------
@@ -250,7 +250,7 @@ def _dense(product: Features) -> np.ndarray:
 
 
 def _is_positive(eigenvalues: np.ndarray) -> np.ndarray:
-    """Directions that float32 tells from rounding."""
+    """Find the directions that float32 tells from rounding."""
     return eigenvalues > 3e-6 * max(float(eigenvalues[-1]), 1e-30)
 
 

@@ -40,7 +40,7 @@ def center_scores(scores: np.ndarray, intercepts: np.ndarray, codes: np.ndarray,
 
 @njit(cache=True, fastmath=_SUMS_IN_ANY_ORDER, error_model="numpy")  # type: ignore[untyped-decorator]
 def to_residuals(exponentials: np.ndarray, codes: np.ndarray, of_label: np.ndarray) -> tuple[float, float]:
-    """Class probabilities less 1 for the label, in place of the exponentials of `center_scores`'s scores.
+    """Compute class probabilities less 1 for the label, in place of the exponentials of `center_scores`'s scores.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def to_residuals(exponentials: np.ndarray, codes: np.ndarray, of_label: np.ndarr
 
 @njit(cache=True, fastmath=_SUMS_IN_ANY_ORDER, error_model="numpy")  # type: ignore[untyped-decorator]
 def sparse_product(starts: np.ndarray, columns: np.ndarray, values: np.ndarray, dense: np.ndarray, out: np.ndarray) -> None:
-    """Rows in compressed form times a dense matrix of few columns, written to ``out``."""
+    """Multiply rows in compressed form times a dense matrix of few columns, written to ``out``."""
     n_columns = dense.shape[1]
     for row in range(len(starts) - 1):
         of_row = out[row]

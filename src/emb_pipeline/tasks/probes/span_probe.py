@@ -72,20 +72,20 @@ class SpanExamples:
         return len(self.vectors.starts) - 1 - len(self.context_of)
 
     def context(self, question: int) -> slice:
-        """Places of the words of a question's context."""
+        """Find places of the words of a question's context."""
         return self._words(int(self.context_of[question]))
 
     def question(self, question: int) -> slice:
-        """Places of the words of a question."""
+        """Find places of the words of a question."""
         return self._words(self.n_contexts + question)
 
     def by_length(self, questions: np.ndarray) -> np.ndarray:
-        """The questions in the order of their contexts' lengths."""
+        """Sort the questions by the order of their contexts' lengths."""
         lengths = np.diff(self.vectors.starts)[self.context_of[questions]]
         return np.asarray(questions[np.argsort(lengths, kind="stable")])
 
     def matches(self, question: int) -> np.ndarray:
-        """Likeness of the context's words to the question: shape (n_words, N_MATCHES), float32."""
+        """Compute the likeness of the context's words to the question: shape (n_words, N_MATCHES), float32."""
         if question not in self._matches:
             self._matches[question] = self._found(question)
         return self._matches[question]
@@ -135,7 +135,7 @@ class SpanProbe:
     _options: ExtractiveOptions
 
     def spans(self, examples: SpanExamples, questions: np.ndarray) -> np.ndarray:
-        """First and last word of the answers: shape (n_questions, 2), int64."""
+        """Find the first and last word of the answers: shape (n_questions, 2), int64."""
         return _find_best_spans(self._head, examples, questions, self._options)
 
     @property
@@ -167,7 +167,7 @@ class UntrainedSpanProbe:
         }
 
     def span(self, vectors: TokenVectors) -> np.ndarray:
-        """First and last word found in a context; the vectors are of its words, then of those of a question."""
+        """Find the first and last word found in a context; the vectors are of its words, then of those of a question."""
         rarity = np.ones(int(vectors.starts[1]), dtype=np.float32)
         examples = SpanExamples(vectors, np.zeros(1, dtype=np.int64), rarity, np.zeros((1, 2), dtype=np.int64))
         features = _Features(vectors.rows, np.zeros(N_MATCHES, np.float32), np.ones(N_MATCHES, np.float32))
@@ -268,7 +268,7 @@ class _Head:
         self.weights = state
 
     def scores(self, examples: SpanExamples, questions: np.ndarray, *, training: bool) -> tuple[torch.Tensor, np.ndarray]:
-        """Scores of shape (n_questions, most words, 2), -inf behind a context's end; and the contexts' lengths."""
+        """Compute scores of shape (n_questions, most words, 2), -inf behind a context's end; and the contexts' lengths."""
         import torch
 
         contexts = [examples.context(question) for question in questions.tolist()]
@@ -309,7 +309,7 @@ class _Head:
 def _run_passes(
     head: _Head, examples: SpanExamples, train: np.ndarray, rate: float, options: ExtractiveOptions, seed: int
 ) -> Iterator[dict[str, torch.Tensor]]:
-    """The weights before training and after each pass."""
+    """Compute the weights before training and after each pass."""
     import torch
 
     def state() -> dict[str, torch.Tensor]:
@@ -336,7 +336,7 @@ def _run_passes(
 def _draw_batches(
     examples: SpanExamples, questions: np.ndarray, size: int, rng: np.random.Generator
 ) -> Iterator[np.ndarray]:
-    """The questions in random batches with contexts of like length: little padding, and another order in each pass."""
+    """Draw random batches of questions with contexts of like length: little padding, and another order in each pass."""
     batches: list[np.ndarray] = []
     for first in range(0, len(questions), size * _BATCHES_PER_BUCKET):
         bucket = examples.by_length(questions[first : first + size * _BATCHES_PER_BUCKET])
@@ -360,7 +360,7 @@ def _find_best_spans(head: _Head, examples: SpanExamples, questions: np.ndarray,
 
 
 def _average_windows(signals: np.ndarray, width: int) -> np.ndarray:
-    """Mean of each column over the words around each word, as far as there are any."""
+    """Compute the mean of each column over the words around each word, as far as there are any."""
     n, half = len(signals), width // 2
     sums = np.concatenate([np.zeros((1, signals.shape[1]), signals.dtype), np.cumsum(signals, axis=0, dtype=np.float32)])
     low, high = np.maximum(np.arange(n) - half, 0), np.minimum(np.arange(n) + half + 1, n)

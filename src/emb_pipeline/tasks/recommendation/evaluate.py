@@ -133,7 +133,7 @@ class Choice:
 
 
 def choose_setting(recommender: TaskRecommender, phase: Phase, options: RecommendationOptions) -> Choice:
-    """The setting with the highest mean nDCG@10 of a phase; of equal ones the first."""
+    """Choose the setting with the highest mean nDCG@10 of a phase; of equal ones the first."""
     best: Choice | None = None
     n_tried = 0
     for n_tried, (setting, fitted) in enumerate(recommender.candidates(phase.learnt), 1):
@@ -154,13 +154,13 @@ class OnWarmItems:
     recommender: TaskRecommender
 
     def candidates(self, interactions: Interactions) -> Iterator[tuple[Setting, Recommender]]:
-        """Those of the recommender."""
+        """Stream the candidates of the recommender."""
         warm = np.flatnonzero(interactions.counts)
         for setting, fitted in self.recommender.candidates(interactions.of_items(warm)):
             yield setting, _Spread(fitted, warm, interactions.n_items)
 
     def fit(self, interactions: Interactions, setting: Setting) -> Recommender:
-        """One of them."""
+        """Fit the recommender with one setting."""
         warm = np.flatnonzero(interactions.counts)
         return _Spread(self.recommender.fit(interactions.of_items(warm), setting), warm, interactions.n_items)
 
@@ -208,7 +208,7 @@ def _create_recommender(
 def _rank_wanted(
     fitted: Recommender, phase: Phase, options: RecommendationOptions, only: np.ndarray | None = None
 ) -> sp.csr_array:
-    """Ranks of what a phase's users want; among ``only`` these items, for the users that want one of them."""
+    """Rank what a phase's users want; among ``only`` these items, for the users that want one of them."""
     wanted, users = phase.wanted, phase.users
     if only is not None:
         wanted = sp.csr_array(wanted.multiply(only[None, :]))
@@ -224,7 +224,7 @@ def _rank_wanted(
 
 
 def _build_lists(fitted: Recommender, phase: Phase, options: RecommendationOptions) -> np.ndarray:
-    """Items of each user's list, best first; -1 where there is none left: shape (n_users, 10)."""
+    """Build the items of each user's list, best first; -1 where there is none left: shape (n_users, 10)."""
     parts = []
     for block in _split_users(phase.users, phase.known.shape[1], options):
         scores = _score_open_items(fitted, phase, block)
@@ -240,7 +240,7 @@ def _split_users(users: np.ndarray, n_items: int, options: RecommendationOptions
 
 
 def _score_open_items(fitted: Recommender, phase: Phase, users: np.ndarray) -> np.ndarray:
-    """Scores of what each user has not taken; ``-inf`` for the rest. Items without a score come after all that have one."""
+    """Score what each user has not taken; ``-inf`` for the rest. Items without a score come after all that have one."""
     scores = np.array(fitted.scores(users))
     scoreless = np.isneginf(scores)
     if scoreless.any():
@@ -279,7 +279,7 @@ def _score_users(
 
 
 def _compute_gains(ranks: sp.csr_array) -> dict[str, np.ndarray]:
-    """nDCG and recall of each user."""
+    """Compute nDCG and recall of each user."""
     grades = grades_at_ranks(ranks, RECALL_CUTOFF)
     return {
         f"ndcg@{CUTOFF}": ndcg(grades[:, :CUTOFF], sp.csr_array(ranks > 0), CUTOFF),

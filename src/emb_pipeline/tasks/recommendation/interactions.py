@@ -64,7 +64,7 @@ def check_interactions(source: InteractionsSource, raw: Path, project: Path, bad
 
 
 def _item_texts(source: InteractionsSource, raw: Path, project: Path, bad: BadRows) -> dict[str, str] | None:
-    """The text of each item; None where no file of items is named."""
+    """Read the text of each item; None where no file of items is named."""
     if source.items is None:
         return None
     id_column = source.item_id or source.item
@@ -185,7 +185,7 @@ def _weight(value: object, place: str, source: InteractionsSource) -> float:
 
 
 def _seconds(value: object, place: str, column: str) -> float:
-    """A time as a number; a date without a zone is taken as UTC."""
+    """Read a time as a number; a date without a zone is taken as UTC."""
     if value is None or value == "":
         raise DataError(place, f"{column} is empty", "fill it in or drop the row")
     moment = value

@@ -37,7 +37,7 @@ class RecommendationReader(ExamplesReader):
     source_type = build_source_type(READERS.values())
 
     def read(self, source: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
-        """Interactions, split by time."""
+        """Read interactions, split by time."""
         if not source.items and find_tokenizer(source) != "default":
             raise DataError(
                 name, "the items have no texts to cut into words", "leave 'tokenizer' out, or name the file 'items'"
@@ -51,11 +51,11 @@ class RecommendationReader(ExamplesReader):
             READERS[source.reader].check_first_rows(source, raw, project, bad)
 
     def audit(self, tables: Tables) -> pa.Table:
-        """Sizes, cold items, what is learnt from the future, and what was left out."""
+        """Count sizes, cold items, what is learnt from the future, and what was left out."""
         return audit_recommendation(tables["interactions"], tables["items"], tables["left_out"])
 
     def held_out(self, tables: Tables) -> list[str]:
-        """Nothing.
+        """List nothing: no text is tested on.
 
         What is tested, who takes what, stands in no text. The texts of the items are the collection, as passages are: they
         are all known when a recommendation is made, so a corpus may speak of them.
@@ -63,7 +63,7 @@ class RecommendationReader(ExamplesReader):
         return []
 
     def requires(self, source: Any) -> frozenset[str] | None:
-        """Interactions alone where the items have no texts."""
+        """Require interactions alone where the items have no texts."""
         return None if source.items else frozenset({"interactions"})
 
 
@@ -146,7 +146,7 @@ def read_interactions(source: InteractionsSource, raw: Path, project: Path, name
 
 
 def _drop_repetitions(log: InteractionLog, left_out: AuditLines) -> InteractionLog:
-    """The log by user and time, with the first interaction of each user with each item."""
+    """Sort the log by user and time, and keep the first interaction of each user with each item."""
     ties = np.array(
         [text_hash(f"{log.user_ids[u]}\0{log.item_ids[i]}") for u, i in zip(log.users, log.items, strict=True)], np.uint64
     )
@@ -158,7 +158,7 @@ def _drop_repetitions(log: InteractionLog, left_out: AuditLines) -> InteractionL
 
 
 def _leave_last_out(log: InteractionLog) -> np.ndarray:
-    """Number of the split of each interaction: the last of a user is tested, the last but one validates."""
+    """Find the number of the split of each interaction: the last of a user is tested, the last but one validates."""
     sizes = np.bincount(log.users, minlength=len(log.user_ids))
     ends = np.cumsum(sizes)[log.users]
     from_the_end = ends - np.arange(len(log))
@@ -167,7 +167,7 @@ def _leave_last_out(log: InteractionLog) -> np.ndarray:
 
 
 def _cut_in_time(log: InteractionLog, source: InteractionsSource) -> np.ndarray:
-    """The same by two points in time; what happens at such a point lies after it."""
+    """Split interactions by two points in time; what happens at such a point lies after it."""
     ordered = np.sort(log.times)
     tested = ordered[int(len(ordered) * (1 - source.test_share))]
     validates = ordered[int(len(ordered) * (1 - source.test_share - source.validation_share))]
@@ -176,7 +176,7 @@ def _cut_in_time(log: InteractionLog, source: InteractionsSource) -> np.ndarray:
 
 
 def _core(log: InteractionLog, visible: np.ndarray, core: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which users and items have ``core`` visible interactions with one another: two masks."""
+    """Find the users and items have ``core`` visible interactions with one another: two masks."""
     kept = visible
     while True:
         users = np.bincount(log.users[kept], minlength=len(log.user_ids)) >= core

@@ -55,7 +55,7 @@ class RecommendationTask:
 
     @classmethod
     def from_tables(cls, tables: Mapping[str, pa.Table], name: str = "recommendation") -> RecommendationTask:
-        """The task of tables ``interactions`` and ``items``; see `reader.read_interactions`.
+        """Build the task of tables ``interactions`` and ``items``; see `reader.read_interactions`.
 
         Raises
         ------

@@ -148,7 +148,7 @@ def _add_own_passages(
     passage_of: Mapping[str, str],
     relevant: Mapping[str, set[str]],
 ) -> None:
-    """Queries that are passages themselves: each finds itself first, and what it should find second."""
+    """Count the queries that are passages themselves: each finds itself first, and what it should find second."""
     excluded = [] if tables.excluded is None else [tuple(row.values()) for row in tables.excluded.to_pylist()]
     of_words: dict[str, set[str]] = defaultdict(set)
     for passage_id, key in passage_of.items():
@@ -173,7 +173,7 @@ def _add_own_passages(
 
 
 def relevant_passages(tables: RetrievalTables) -> dict[str, set[str]]:
-    """Relevant passage ids of each query that has any."""
+    """List relevant passage ids of each query that has any."""
     relevant: dict[str, set[str]] = {}
     for query_id, passage_id, grade in zip(
         *(tables.qrels[name].to_pylist() for name in ("query_id", "passage_id", "relevance")), strict=True

@@ -138,7 +138,7 @@ def create_retrieval_service(
 
 
 def find_query_groups(task: RetrievalTask) -> np.ndarray:
-    """Position of the first query of the same words or of the same group, for each query: shape (n_queries,)."""
+    """Find the position of the first query of the same words or of the same group, for each query: shape (n_queries,)."""
     duplicates = find_duplicate_groups(task.queries)
     return duplicates if task.groups is None else join_groups(duplicates, task.groups)
 
@@ -183,7 +183,7 @@ class _Found:
 def _rank_judged(
     task: RetrievalTask, encoder: TextEncoder | TaskEncoder | Searcher, groups: np.ndarray
 ) -> tuple[np.ndarray, _Found]:
-    """Grades of each query's judged passages, the best scored first; behind them 0: shape (n_queries, most judged).
+    """List the grades of each query's judged passages, the best scored first; behind them 0: shape (n_queries, most judged).
 
     A searcher is asked for its ranking of all passages, of which the judged ones are kept in their order.
     """
@@ -207,7 +207,7 @@ def _rank_passages(
     options: RetrievalOptions,
     groups: np.ndarray,
 ) -> tuple[np.ndarray, _Found]:
-    """The first ``k`` passages of each query, and what it cost."""
+    """Find the first ``k`` passages of each query, and give the cost."""
     if isinstance(encoder, Searcher):
         return _search(task, encoder, k, groups, is_judged=False)
     fitted, queries, passages, encode_seconds = encode_task(task, encoder)
@@ -221,7 +221,7 @@ def _rank_passages(
 def _search(
     task: RetrievalTask, searcher: Searcher, k: int, groups: np.ndarray, *, is_judged: bool
 ) -> tuple[np.ndarray, _Found]:
-    """The first ``k`` passages of each query by a searcher, each with the setting that was chosen without it."""
+    """Find the first ``k`` passages of each query by a searcher, each with the setting that was chosen without it."""
     n_queries, n_passages = len(task.queries), len(task.passages)
     started = perf_counter()
     if not isinstance(searcher, TunableSearcher) or len(searcher.settings) == 1:

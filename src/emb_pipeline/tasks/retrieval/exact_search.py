@@ -25,7 +25,7 @@ DECIMALS = 6
 def find_top_k(
     queries: Vectors, passages: Vectors, k: int, *, ties: TieOrder | None = None, block_bytes: int = 1 << 28
 ) -> np.ndarray:
-    """Passages with the largest dot products, best first.
+    """Find the passages with the largest dot products, best first.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def compute_cosines(queries: Vectors, passages: Vectors, rows: np.ndarray, colum
 
 
 def encode_task(task: RetrievalTask, encoder: TextEncoder | TaskEncoder) -> tuple[TextEncoder, Vectors, Vectors, float]:
-    """The encoder, fitted, vectors of queries and passages, and the seconds that fitting and encoding took."""
+    """Fit the encoder, encode queries and passages, and give the seconds that fitting and encoding took."""
     with EncodingClock() as clock:
         fitted = fitted_on(encoder, task.passages, "passage")
         passages, _ = encode_texts(fitted, task.passages, "passages", "passage")
@@ -77,7 +77,7 @@ def _score_blocks(queries: Vectors, passages: Vectors, block_bytes: int) -> Iter
 
 
 def transpose_passages(passages: Vectors) -> Vectors:
-    """Passages as `find_nearest` takes them: a column each."""
+    """Turn passages into columns, as `find_nearest` takes them."""
     return passages.T.tocsr() if sp.issparse(passages) else passages.T
 
 

@@ -121,7 +121,7 @@ class TextSearch:
 
     @classmethod
     def read(cls, folder: Path) -> TextSearch:
-        """The search of a folder."""
+        """Read the search of a folder."""
         encoder = read_encoder(folder / EMBEDDING)
         table = read_parquet(folder / _PASSAGES / "vectors.parquet", columns=("passage_id",), remedy=REMEDY)
         passages: Vectors

@@ -14,7 +14,7 @@ def list_judged_pairs(task: RetrievalTask) -> tuple[np.ndarray, np.ndarray]:
 
 
 def score_ranks(task: RetrievalTask, ranked: np.ndarray) -> np.ndarray:
-    """A score of each judged pair that puts them in the order of rankings of all passages."""
+    """Give each judged pair a score that puts them in the order of rankings of all passages."""
     rows, columns = list_judged_pairs(task)
     return np.asarray(-np.argsort(ranked, axis=1)[rows, columns], dtype=np.float64)
 

@@ -32,7 +32,7 @@ class RetrievalReader(ExamplesReader):
     source_type = RetrievalSource
 
     def read(self, source: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
-        """Queries and passages; something is relevant to some query."""
+        """Read queries and passages; something is relevant to some query."""
         bad = BadRows.of(source)
         found = read_retrieval(source, raw, project, bad)
         require_evaluable(found.evaluated(), name)
@@ -47,16 +47,16 @@ class RetrievalReader(ExamplesReader):
         check_first_rows(source, raw, project)
 
     def audit(self, tables: Tables) -> pa.Table:
-        """Duplicates and missing judgments."""
+        """Count duplicates and missing judgments."""
         seen = tables[SEEN] if self._has_training_queries(tables) else None
         return add_left_out(audit_retrieval(_select_evaluated(tables), seen), tables)
 
     def held_out(self, tables: Tables) -> list[str]:
-        """The queries that are evaluated; passages are the collection that is searched."""
+        """List the queries that are evaluated; passages are the collection that is searched."""
         return list(_select_evaluated(tables).queries["text"].to_pylist())
 
     def has_training_examples(self, source: Any) -> bool:
-        """Training queries are asked for by number, marked in a column, or in files of their own."""
+        """Say if training queries are asked for by number, marked in a column, or in files of their own."""
         in_files = set(getattr(source, "splits", None) or ()) - {"test"} or getattr(source, "training", None)
         return bool(getattr(source, "training_queries", 0) or getattr(source, "split", None) or in_files)
 

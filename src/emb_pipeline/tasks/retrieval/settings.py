@@ -27,7 +27,7 @@ FEWEST_TRAINING_QUERIES = 50
 
 
 def drop_excluded(ranked: np.ndarray, excluded: sp.csr_array | None, k: int) -> np.ndarray:
-    """The first ``k`` passages of each ranking that are not excluded for its query; -1 where there are no more."""
+    """Keep the first ``k`` passages of each ranking that are not excluded for its query; -1 where there are no more."""
     if excluded is None:
         return ranked[:, :k]
     kept = np.full((len(ranked), k), -1, dtype=np.int64)
@@ -39,7 +39,7 @@ def drop_excluded(ranked: np.ndarray, excluded: sp.csr_array | None, k: int) -> 
 
 
 def count_asked(task: RetrievalTask, k: int) -> int:
-    """Passages to ask for, so that ``k`` are left where a query's own are not shown."""
+    """Count the passages to ask for, so that ``k`` are left where a query's own are not shown."""
     most_excluded = 0 if task.excluded is None else int(np.diff(task.excluded.indptr).max())
     return min(k + most_excluded, len(task.passages))
 
@@ -47,7 +47,7 @@ def count_asked(task: RetrievalTask, k: int) -> int:
 def choose_settings(
     task: RetrievalTask, index: TunableIndex, settings: Sequence[Setting], groups: np.ndarray, *, is_judged: bool
 ) -> tuple[np.ndarray, dict[str, Any]]:
-    """The number of each query's setting, and which one to take for queries to come."""
+    """Choose the number of each query's setting, and say which one to take for queries to come."""
     training = None if is_judged or task.training_qrels is None else _create_training_task(task)
     if training is not None and len(training.queries) >= FEWEST_TRAINING_QUERIES:
         values = _score_settings(training, index, settings, is_judged=False)
@@ -68,7 +68,7 @@ def choose_settings(
 
 
 def _create_training_task(task: RetrievalTask) -> RetrievalTask:
-    """The same passages, with those training queries that have an answer."""
+    """Create the same passages, with those training queries that have an answer."""
     if task.training_qrels is None:
         raise ValueError(f"{task.name} has no training queries")
     answered = np.flatnonzero(np.asarray((task.training_qrels > 0).sum(axis=1)).ravel())
@@ -83,7 +83,7 @@ def _create_training_task(task: RetrievalTask) -> RetrievalTask:
 
 
 def _score_settings(task: RetrievalTask, index: TunableIndex, settings: Sequence[Setting], *, is_judged: bool) -> np.ndarray:
-    """nDCG@10 of each query with each setting: shape (n_settings, n_queries)."""
+    """Compute nDCG@10 of each query with each setting: shape (n_settings, n_queries)."""
     k = len(task.passages) if is_judged else count_asked(task, CUTOFF)
     values = np.empty((len(settings), len(task.queries)))
     for row, setting in enumerate(settings):

@@ -76,7 +76,7 @@ class RetrievalTask:
         return TieOrder.of(self.queries, self.passages)
 
     def training_pairs(self) -> tuple[Texts, Texts]:
-        """Each training query beside each passage that is relevant to it: queries and passages of shape (n_pairs,).
+        """List each training query beside each passage that is relevant to it: queries and passages of shape (n_pairs,).
 
         A passage that answers an evaluated query, too, is left out.
         """
@@ -89,7 +89,7 @@ class RetrievalTask:
 
     @classmethod
     def from_tables(cls, tables: Mapping[str, pa.Table], name: str = "retrieval") -> RetrievalTask:
-        """The task of tables ``queries``, ``passages`` and ``qrels``, and perhaps ``excluded``.
+        """Build the task of tables ``queries``, ``passages`` and ``qrels``, and perhaps ``excluded``.
 
         Queries of a split other than test are for training. Those of the test that nothing answers are left out; grades
         below 0 are irrelevant, as 0 is.
@@ -150,7 +150,7 @@ class RetrievalTask:
         )
 
     def to_tables(self) -> dict[str, pa.Table]:
-        """The tables ``queries``, ``passages`` and ``qrels`` of this task."""
+        """Build the tables ``queries``, ``passages`` and ``qrels`` of this task."""
         judged = sp.coo_array(self.qrels if self.judged is None else self.judged)
         grades = np.asarray(self.qrels[judged.coords]).ravel()
         excluded = {}

@@ -70,7 +70,7 @@ def evaluate_trec_run(task: RetrievalTask, path: Path, options: RetrievalOptions
 
 
 def _read_scores(task: RetrievalTask, file: NamedFile) -> dict[int, dict[int, float]]:
-    """Passage and score by query, all by their rows."""
+    """Read passage and score by query, all by their rows."""
     row_of_query = {name: row for row, name in enumerate(task.query_ids.tolist())}
     row_of_passage = {name: row for row, name in enumerate(task.passage_ids.tolist())}
     found: dict[int, dict[int, float]] = defaultdict(dict)

@@ -97,7 +97,7 @@ class SearchCosts:
         return not sp.issparse(fitted.encode(list(self._task.passages)[:1]))
 
     def exact(self, name: str, encoder: TextEncoder | TaskEncoder) -> dict[str, Any]:
-        """An exact search with the vectors of an embedding, dense or sparse, as one row."""
+        """Measure an exact search with the vectors of an embedding, dense or sparse, as one row."""
         with threadpool_limits(1):
             fitted, queries, passages = self._unit_vectors(encoder)
             return self._exact_row(name, queries, passages, bytes_per_vector(passages, fitted))[0]
@@ -105,7 +105,7 @@ class SearchCosts:
     def of_indexes(
         self, name: str, encoder: TextEncoder | TaskEncoder, collection: Collection | None
     ) -> list[dict[str, Any]]:
-        """An exact search with the dense vectors of an embedding, then one with each setting of each index: a row each.
+        """Measure an exact search with dense vectors, then one with each setting of each index: a row each.
 
         The passages' vectors and texts replace what the collection held, where there is one. At the end it has the index of
         the setting that is recommended there, or the last one where none is.
@@ -191,7 +191,7 @@ class SearchCosts:
         return ndcg(grades[:, :CUTOFF], self._task.qrels, CUTOFF)
 
     def _drawn(self, queries: np.ndarray, passages: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Passages that a filtered search is confined to, at least as many as are to be found; the nearest of them."""
+        """Choose the passages that a filtered search is confined to, and find the nearest of them."""
         n_drawn = max(self._k, round(self._options.filter_share * len(passages)))
         rows = np.sort(np.random.default_rng(self._options.seed).permutation(len(passages))[:n_drawn])
         inside = np.zeros(len(passages), dtype=bool)
@@ -200,7 +200,7 @@ class SearchCosts:
 
 
 def _select_queries(task: RetrievalTask, options: VectorSearchOptions) -> RetrievalTask:
-    """The task with as many of its queries as are to be asked."""
+    """Select the task with as many of its queries as are to be asked."""
     order = np.random.default_rng(options.seed).permutation(len(task.query_ids))
     rows = np.sort(order[: options.queries])
     return replace(

@@ -148,7 +148,7 @@ def score_predictions(task: SequenceLabelingTask, predictions: Mapping[str, pa.T
 
 
 def score_entities(task: SequenceLabelingTask, test: np.ndarray, predicted: np.ndarray, **costs: Any) -> Evaluation:
-    """Item scores of the entities that were found in the test sentences.
+    """Build the item scores of the entities that were found in the test sentences.
 
     Parameters
     ----------
@@ -200,7 +200,7 @@ def score_entities(task: SequenceLabelingTask, test: np.ndarray, predicted: np.n
 
 
 def _pair_entities(gold: Entities, found: Entities) -> list[tuple[int, int, int, int | None, int | None]]:
-    """Sentence, first and last token in it, and the two types of each entity that is marked, found, or both."""
+    """List the sentence, first and last token in it, and the two types of each entity that is marked, found, or both."""
     types: dict[tuple[int, int], list[int | None]] = {}
     for place, entities in enumerate((gold, found)):
         for begin, end, kind in zip(entities.begins.tolist(), entities.ends.tolist(), entities.kinds.tolist(), strict=True):
@@ -235,7 +235,7 @@ class Entities:
 
     @classmethod
     def of(cls, codes: np.ndarray, starts: np.ndarray, labels: Sequence[str]) -> Entities:
-        """The entities of tokens with these tags, valid IOB2: labels are O, then B- and I- of each type."""
+        """Find the entities of tokens with these tags, valid IOB2: labels are O, then B- and I- of each type."""
         begins = np.flatnonzero((codes > 0) & (codes % 2 == 1))
         is_inside = (codes > 0) & (codes % 2 == 0)
         breaks = np.union1d(np.flatnonzero(~is_inside), starts)
@@ -243,7 +243,7 @@ class Entities:
         return cls(begins, ends, (codes[begins] - 1) // 2, starts)
 
     def of_type(self, kind: int) -> Entities:
-        """Those of one type."""
+        """Select those of one type."""
         kept = self.kinds == kind
         return Entities(self.begins[kept], self.ends[kept], self.kinds[kept], self.starts)
 
@@ -254,25 +254,25 @@ class Entities:
         return np.fromiter((entity in known for entity in mine), bool, len(self.begins))
 
     def per_sentence(self, chosen: np.ndarray | None = None) -> np.ndarray:
-        """Number of (chosen) entities of each sentence: shape (n_sentences,)."""
+        """Count the (chosen) entities of each sentence: shape (n_sentences,)."""
         begins = self.begins if chosen is None else self.begins[chosen]
         return np.bincount(np.searchsorted(self.starts, begins, side="right") - 1, minlength=len(self.starts) - 1)
 
 
 def f1(found: Entities, gold: Entities) -> np.ndarray:
-    """Pseudo-values of F1: shape (n_sentences,)."""
+    """Compute pseudo-values of F1: shape (n_sentences,)."""
     return of_ratio(*f1_counts(found, gold))
 
 
 def f1_counts(found: Entities, gold: Entities) -> tuple[np.ndarray, np.ndarray]:
-    """Numerator and denominator of F1 = 2 TP / (found + gold) of each sentence: two arrays of shape (n_sentences,)."""
+    """Count numerator and denominator of F1 = 2 TP / (found + gold) of each sentence: two arrays of shape (n_sentences,)."""
     return 2 * gold.per_sentence(gold.are_in(found)), found.per_sentence() + gold.per_sentence()
 
 
 def encode_tokens(
     task: SequenceLabelingTask, encoder: WordEncoder | TokenEncoder | TaskWordEncoder, train: np.ndarray
 ) -> tuple[TokenVectors, float]:
-    """Vectors of all tokens, and the seconds that they took. Without context, each distinct token is encoded once."""
+    """Encode all tokens, and give the seconds that it took. Without context, each distinct token is encoded once."""
     started = perf_counter()
     vectors = encode_sentences(token_encoder(task, encoder, train), task.sentences, task.name)
     return vectors, perf_counter() - started
@@ -281,7 +281,7 @@ def encode_tokens(
 def token_encoder(
     task: SequenceLabelingTask, encoder: WordEncoder | TokenEncoder | TaskWordEncoder, train: np.ndarray
 ) -> WordEncoder | TokenEncoder:
-    """The encoder, fitted on the words of the training sentences if it is one that is fitted."""
+    """Fit the encoder on the words of the training sentences if it is one that is fitted."""
     if isinstance(encoder, TaskWordEncoder):
         return encoder.fit_words(list(dict.fromkeys(token for row in train for token in task.sentences[row])))
     return encoder
@@ -295,7 +295,7 @@ def _fit_probe(
     options: SequenceLabelingOptions,
     rng: np.random.Generator,
 ) -> CrfProbe:
-    """The probe of some sentences, whose tokens have these tags."""
+    """Fit the probe of some sentences, whose tokens have these tags."""
     _, starts = find_tokens_of_sentences(task.starts, train)
 
     def quality(sentences: np.ndarray, found: np.ndarray) -> np.ndarray:
@@ -318,7 +318,7 @@ def _score_parts(
     n_draws: int | None,
     seed: int,
 ) -> LabelDraws:
-    """F1 of probes that are tuned and fitted on parts of the training sentences, the validation split among them."""
+    """Compute F1 of probes that are tuned and fitted on parts of the training sentences, the validation split among them."""
     drawn = LabelDraws.planned(
         "f1",
         n_labels=len(train),
@@ -354,7 +354,7 @@ def _score_resamples(
     options: SequenceLabelingOptions,
     n_draws: int,
 ) -> TrainingDraws:
-    """F1 of probes that are fitted on resamples of the training sentences, with the penalty of all of them."""
+    """Compute F1 of probes that are fitted on resamples of the training sentences, with the penalty of all of them."""
     drawn = TrainingDraws.planned("f1", learnt=train, groups=task.groups, n_units=len(test), n_draws=n_draws)
     tokens, starts = find_tokens_of_sentences(task.starts, test)
     gold, of_test = Entities.of(task.codes[tokens], starts, task.labels), vectors.of_sentences(test)
@@ -373,7 +373,7 @@ def _n_resamples(options: SequenceLabelingOptions, train: np.ndarray) -> int:
 
 
 def _strata(task: SequenceLabelingTask, sentences: np.ndarray) -> np.ndarray:
-    """A number for each sentence: the same for those of one split that have entities of the same types."""
+    """Find a number for each sentence: the same for those of one split that have entities of the same types."""
     numbers: dict[tuple[str, frozenset[str]], int] = {}
     kinds = [(str(task.split[row]), frozenset(tag[2:] for tag in task.tags[row] if tag != OUTSIDE)) for row in sentences]
     return np.array([numbers.setdefault(kind, len(numbers)) for kind in kinds], dtype=np.int64)
@@ -382,7 +382,7 @@ def _strata(task: SequenceLabelingTask, sentences: np.ndarray) -> np.ndarray:
 def _find_held_out(
     task: SequenceLabelingTask, train: np.ndarray, options: SequenceLabelingOptions, rng: np.random.Generator
 ) -> list[np.ndarray]:
-    """The training sentences that choose the penalty; equal ones stay together.
+    """Find the training sentences that choose the penalty; equal ones stay together.
 
     A part of them, or, where that would be too few to tell penalties apart, all in turn. A split ``validation`` that is
     there as a whole chooses alone, whatever its size.
@@ -417,7 +417,7 @@ def _find_seen(task: SequenceLabelingTask, test: np.ndarray, gold: Entities) -> 
 
 
 def _list_surfaces(task: SequenceLabelingTask, sentences: np.ndarray, entities: Entities | None) -> list[tuple[str, int]]:
-    """The words, casefolded, and the type of each entity of some sentences."""
+    """List the words, casefolded, and the type of each entity of some sentences."""
     tokens, starts = find_tokens_of_sentences(task.starts, sentences)
     words = [token for row in sentences for token in task.sentences[row]]
     chosen = entities or Entities.of(task.codes[tokens], starts, task.labels)

@@ -66,7 +66,7 @@ class SequenceLabelingReader(ExamplesReader):
     source_type = SequenceLabelingSource
 
     def read(self, source: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
-        """Tagged sentences; some can be learnt from, and some resampled."""
+        """Read tagged sentences; some can be learnt from, and some resampled."""
         bad = BadRows.of(source)
         require_own_words(source, name)
         sentences = read_sequence_labeling(source, raw, project, bad)
@@ -83,11 +83,11 @@ class SequenceLabelingReader(ExamplesReader):
         check_first_rows(source, raw, project)
 
     def audit(self, tables: Tables) -> pa.Table:
-        """Duplicates, leakage, contradictions, repaired tags, and how many entities are new in the test part."""
+        """Count duplicates, leakage, contradictions, repaired tags, and how many entities are new in the test part."""
         return add_left_out(audit_sequence_labeling(tables["sentences"], tables[SEEN]), tables)
 
     def held_out(self, tables: Tables) -> list[str]:
-        """Sentences outside the training part."""
+        """List sentences outside the training part."""
         return list_texts_outside_training(tables["sentences"])
 
 

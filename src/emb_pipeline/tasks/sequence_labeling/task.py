@@ -95,7 +95,7 @@ class SequenceLabelingTask:
 
     @classmethod
     def from_tables(cls, tables: Mapping[str, pa.Table], name: str = "sequence_labelling") -> SequenceLabelingTask:
-        """The task of a table ``sentences`` with example_id, tokens, tags and split; tags are brought to IOB2.
+        """Build the task of a table ``sentences`` with example_id, tokens, tags and split; tags are brought to IOB2.
 
         Raises
         ------

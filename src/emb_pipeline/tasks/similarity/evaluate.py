@@ -96,7 +96,7 @@ def create_similarity_service(
 
 
 def cosine_of_pairs(vectors: Vectors, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Cosine of the vectors of each pair: shape (n_pairs,); 0 where one of them is zeros."""
+    """Compute cosine of the vectors of each pair: shape (n_pairs,); 0 where one of them is zeros."""
     unit = unit_length(vectors)
     if sp.issparse(unit):
         cosines: np.ndarray = np.asarray(unit[first].multiply(unit[second]).sum(axis=1), dtype=np.float64).ravel()
@@ -106,7 +106,7 @@ def cosine_of_pairs(vectors: Vectors, first: np.ndarray, second: np.ndarray) -> 
 
 
 def _name_groups(task: SimilarityTask) -> np.ndarray:
-    """The group of each pair: the first pair of its group, or the names of its two texts, where those are shared."""
+    """Name the group of each pair: the first pair of its group, or the names of its two texts, where those are shared."""
     low, high = np.minimum(task.first, task.second), np.maximum(task.first, task.second)
     pairs, first, group = np.unique(low * len(task.texts) + high, return_index=True, return_inverse=True)
     if task.groups is not None:

@@ -45,7 +45,7 @@ class SimilarityReader(ExamplesReader):
     source_type = SimilaritySource
 
     def read(self, source: Any, raw: Path, project: Path, name: str) -> dict[str, pa.Table]:
-        """Scored pairs."""
+        """Read scored pairs."""
         bad = BadRows.of(source)
         pairs = read_similarity(source, raw, project, bad)
         sides = (pairs[column].to_pylist() for column in ("text_a", "text_b"))
@@ -57,11 +57,11 @@ class SimilarityReader(ExamplesReader):
         check_first_rows(source, raw, project)
 
     def audit(self, tables: Tables) -> pa.Table:
-        """Duplicates and contradicting scores."""
+        """Count duplicates and contradicting scores."""
         return add_left_out(audit_similarity(tables["pairs"]), tables)
 
     def held_out(self, tables: Tables) -> list[str]:
-        """Both texts of every pair."""
+        """List both texts of every pair."""
         return [text for column in ("text_a", "text_b") for text in tables["pairs"][column].to_pylist()]
 
 

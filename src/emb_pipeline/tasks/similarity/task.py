@@ -51,7 +51,7 @@ class SimilarityTask:
 
     @classmethod
     def from_tables(cls, tables: Mapping[str, pa.Table], name: str = "similarity") -> SimilarityTask:
-        """The task of a table ``pairs`` with pair_id, text_a, text_b and score.
+        """Build the task of a table ``pairs`` with pair_id, text_a, text_b and score.
 
         Raises
         ------
@@ -68,7 +68,7 @@ class SimilarityTask:
         return cls(name, ids, everything.take(kept), first, second, scores, groups)
 
     def to_tables(self) -> dict[str, pa.Table]:
-        """The table ``pairs`` of this task."""
+        """Build the table ``pairs`` of this task."""
         columns = {
             "pair_id": list(self.pair_ids),
             "text_a": [self.texts[row] for row in self.first.tolist()],

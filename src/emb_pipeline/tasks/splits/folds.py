@@ -13,7 +13,7 @@ from emb_pipeline.text.texts import Texts
 
 
 def find_duplicate_groups(texts: Sequence[str]) -> np.ndarray:
-    """Position of the first text with the same tokens, for each text.
+    """Find the position of the first text with the same tokens, for each text.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def find_duplicate_groups(texts: Sequence[str]) -> np.ndarray:
 
 
 def join_groups(groups: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Position of the first of all that two groupings tie together; ``groups`` are positions already."""
+    """Find the position of the first of all that two groupings tie together; ``groups`` are positions already."""
     n = len(groups)
     _, first, group_of = np.unique(others, return_index=True, return_inverse=True)
     everyone = np.arange(n)
@@ -39,7 +39,7 @@ def join_groups(groups: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def draw_stratified_folds(codes: np.ndarray, groups: np.ndarray, *, n_folds: int, seed: int) -> np.ndarray:
-    """A fold number for each example: classes spread evenly, no group divided.
+    """Draw a fold number for each example: classes spread evenly, no group divided.
 
     Groups are shuffled, sorted by the class of their first example, and dealt out one by one, so that each class, and
     the whole, differ by at most one group between folds. (scikit-learn's StratifiedGroupKFold does the same greedily,

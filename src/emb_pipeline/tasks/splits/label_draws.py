@@ -60,13 +60,13 @@ class LabelDraws:
         wanted: Sequence[int] | None = None,
         fewest: int = FEWEST,
     ) -> LabelDraws:
-        """Scores that are still to be written, for ``n_draws`` draws of each of the `label_counts`; None: by the count."""
+        """Prepare scores to be written, for ``n_draws`` draws of each of the `label_counts`; None: by the count."""
         counts = label_counts(n_labels, n_classes, wanted, fewest) if n_draws != 0 else []
         scores = [np.zeros((draws_of_count(count) if n_draws is None else n_draws, n_units)) for count in counts]
         return cls(metric, n_labels, n_folds, counts, scores)
 
     def parts(self, codes: np.ndarray, *numbers: int) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
-        """Each part of a training set with these classes: count and draw as its place, and its positions, ascending.
+        """Stream the parts of a training set with these classes: count and draw as its place, and its positions, ascending.
 
         ``numbers`` name the training set among several (folds).
         """
@@ -77,14 +77,14 @@ class LabelDraws:
                     yield (row, draw), np.sort(order[:count])
 
     def item_scores(self, unit_ids: np.ndarray, group_ids: np.ndarray) -> list[pa.Table]:
-        """A table for each number of labels: means over its draws."""
+        """Build a table for each number of labels: means over its draws."""
         return [
             build_item_scores(unit_ids, group_ids, {self.metric: scores.mean(axis=0)}, label_fraction=count / self.n_labels)
             for count, scores in zip(self.counts, self.scores, strict=True)
         ]
 
     def draws(self) -> list[dict[str, float]]:
-        """The mean of each draw over all units."""
+        """List the mean of each draw over all units."""
         return [
             {
                 "n_labels": count,
@@ -99,12 +99,12 @@ class LabelDraws:
 
 
 def draws_of_count(count: int) -> int:
-    """Draws of this many labels, where no option says how many."""
+    """Choose the number of draws of this many labels, where no option says how many."""
     return next((n_draws for up_to, n_draws in MANY_DRAWS if count <= up_to), DRAWS)
 
 
 def label_counts(n_labels: int, n_classes: int, wanted: Sequence[int] | None = None, fewest: int = FEWEST) -> list[int]:
-    """Numbers of labels to learn from, below all of them.
+    """Choose numbers of labels to learn from, below all of them.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def label_counts(n_labels: int, n_classes: int, wanted: Sequence[int] | None = N
 
 
 def nested_order(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """An order of a training part, each prefix of which is a stratified draw that holds the shorter ones.
+    """Draw an order of a training part, each prefix of which is a stratified draw that holds the shorter ones.
 
     The examples of a class are shuffled and spread evenly over the order, so a prefix has each class in its share, to
     within one example.

@@ -59,12 +59,12 @@ class TrainingDraws:
         return cls(metric, copies, np.zeros((n_draws, n_units), dtype=np.float32))
 
     def resamples(self, train: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-        """Each draw's number, and its part of these examples: positions among them, each as often as it was drawn."""
+        """Stream each draw's number, and its part of these examples: positions among them, each as often as it was drawn."""
         for draw, copies in enumerate(self.copies):
             yield draw, np.repeat(np.arange(len(train)), copies[train])
 
     def table(self, unit_ids: np.ndarray) -> pa.Table:
-        """One row per unit, of schema MEASURED_DRAWS; empty without draws."""
+        """Build a row per unit, of schema MEASURED_DRAWS; empty without draws."""
         if not len(self.scores):
             return MEASURED_DRAWS.empty_table()
         n_draws, n_units = self.scores.shape

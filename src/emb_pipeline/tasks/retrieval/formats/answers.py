@@ -112,13 +112,13 @@ class PairsByWords:
             self.grades[query_id, passage_id] = max(grade, self.grades.get((query_id, passage_id), -math.inf))
 
     def queries_by_hash(self) -> list[str]:
-        """Their ids, in an order that looks random."""
+        """List their ids, in an order that looks random."""
         return [self._queries[words][0] for words in sorted(self._queries, key=text_hash)]
 
     def tables(
         self, tested: Iterable[str], training: Container[str], exclude_self: OwnPassage | None = None
     ) -> RetrievalTables:
-        """These queries, and all passages, in the order of a hash of their words (see `build_passages_table`)."""
+        """Build these queries, and all passages, in the order of a hash of their words (see `build_passages_table`)."""
         tested = set(tested)
         queries = {query_id: text for query_id, text in self._queries.values() if query_id in tested or query_id in training}
         passages = dict(self._passages[words] for words in sorted(self._passages, key=text_hash))
@@ -132,7 +132,7 @@ class PairsByWords:
 
 
 def _one_of(known: dict[str, tuple[str, str]], new_id: str, text: str) -> str:
-    """The id of the known text of these words, or a new one."""
+    """Find the id of the known text of these words, or a new one."""
     text = text.strip()
     return known.setdefault(words_of(text), (new_id, text))[0]
 

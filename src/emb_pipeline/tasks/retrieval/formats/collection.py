@@ -99,7 +99,7 @@ class Collection:
         self._queries = {query_id: text for query_id, text in self._queries.items() if query_id in kept}
 
     def tables(self, training: Container[str], exclude_self: OwnPassage | None) -> RetrievalTables:
-        """Everything as tables."""
+        """Build all tables."""
         own = build_own_passages(self._queries, self._passages, exclude_self)
         grades = {pair: grade for pair, grade in self.grades.items() if pair not in own and pair[0] in self._queries}
         queries = build_queries_table(self._queries, training, self.groups)
@@ -110,7 +110,7 @@ class Collection:
 def build_own_passages(
     queries: dict[str, str], passages: dict[str, str], by: OwnPassage | None
 ) -> dict[tuple[str, str], None]:
-    """Each query with the passages that are the query itself."""
+    """List each query with the passages that are the query itself."""
     own: dict[tuple[str, str], None] = {}
     of_words: dict[str, list[str]] = defaultdict(list)
     if by in ("text", "both"):
@@ -139,7 +139,7 @@ def build_queries_table(
 
 
 def build_passages_table(passages: dict[str, str]) -> pa.Table:
-    """The passages in the order of a hash of their text, and of their id where texts are equal.
+    """Build the table of passages in the order of a hash of their text, and of their id where texts are equal.
 
     The order of a file often has the relevant ones first, or follows the queries. Search engines rank equal scores in the
     order of insertion, and what is fitted on the passages adds in their order: neither may tell one file from another.

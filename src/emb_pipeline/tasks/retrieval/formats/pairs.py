@@ -68,7 +68,7 @@ def _pairs(source: PairsSource, raw: Path, project: Path, bad: BadRows) -> Itera
 
 
 def _judged_queries(source: PairsSource, pairs: Iterable[_Judged]) -> RetrievalTables:
-    """Pairs with grades or splits as tables."""
+    """Build pairs with grades or splits as tables."""
     found = PairsByWords()
     for pair in pairs:
         found.add(*pair)
