@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
-from emb_pipeline.experiment.renamed import Renamed, rename_keys
+import pytest
+import yaml
+
+from emb_pipeline.experiment.renamed import RENAMED, Renamed, rename_keys
+from tests.conftest import PROJECT
 
 LINES = (
     Renamed("task_definitions.*", "reading", "source"),
@@ -42,3 +46,18 @@ def test_both_names_in_one_section_are_refused() -> None:
         ValueError, match=r"task_definitions\.\*: 'reading' is the old name of 'source', and both are written"
     ):
         rename_keys({"task_definitions": {"a": {"reading": {}, "source": {}}}}, lambda sentence: None, LINES)
+
+
+@pytest.mark.parametrize(
+    "file", sorted((PROJECT / "conf").rglob("*.yml")), ids=lambda file: f"{file.parent.name}/{file.name}"
+)
+def test_no_use_case_of_ours_has_an_old_name(file: Path) -> None:
+    said: list[str] = []
+    written = yaml.safe_load(file.read_text(encoding="utf-8"))
+    rename_keys(written if isinstance(written, dict) else {}, said.append)
+    assert not said
+
+
+def test_no_line_renames_what_another_one_calls_new() -> None:
+    for line in RENAMED:
+        assert not [other for other in RENAMED if (other.section, other.old) == (line.section, line.new)], line

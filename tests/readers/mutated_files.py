@@ -225,7 +225,7 @@ def read(case: Case, content: bytes, folder: Path, *, lenient: bool) -> bool:
             check_first_rows({}, {"task": (kind, parsed)}, folder, folder)
             tables = kind.read(parsed, folder, folder, "task")
             kind.audit(tables)
-            kind.held_out(tables)
+            kind.list_held_out(tables)
     except DataError as error:
         assert error.place and error.reason and error.remedy and str(error)
         return False

@@ -120,7 +120,7 @@ def test_test_examples_are_nothing_to_learn_from(topics: ClassificationTask, tun
 def test_an_example_is_left_out_for_either_of_its_texts(tunable: Tunable) -> None:
     elsewhere = replace(tunable, tested_elsewhere=frozenset(telling_keys("one") | telling_keys("four")))
     sides = ["one", "two", "three", "five"], ["six", "four", "seven", "eight"]
-    assert elsewhere.learnable("pairs", np.arange(4), *sides).tolist() == [2, 3]
+    assert elsewhere.select_learnable("pairs", np.arange(4), *sides).tolist() == [2, 3]
 
 
 def test_tags_are_the_best_sequence_that_is_allowed() -> None:

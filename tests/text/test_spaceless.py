@@ -106,7 +106,7 @@ def test_a_column_of_lists_of_words_is_taken_as_it_is_by_tasks_and_corpora(name:
     corpus_source = TypeAdapter(CorpusSource).validate_python({"reader": name[6:], "path": name})
     documents = list(read_documents([corpus_source], tmp_path, tmp_path))
     assert next(iter(write_tokens(documents, tmp_path / "corpus"))) == ["我们", "喜欢", "ac-12"]
-    held = HeldOut(reader.held_out(tables))
+    held = HeldOut(reader.list_held_out(tables))
     with pytest.raises(DataError, match="no token to write"):
         write_tokens(documents, tmp_path / "held", held_out=held.holds)
 

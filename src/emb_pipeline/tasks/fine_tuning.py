@@ -57,7 +57,7 @@ class Tunable:
     encodings: Path | None = None
     tested_elsewhere: frozenset[int] = frozenset()
 
-    def learnable(self, task: str, rows: np.ndarray, *sides: Sequence[str]) -> np.ndarray:
+    def select_learnable(self, task: str, rows: np.ndarray, *sides: Sequence[str]) -> np.ndarray:
         """Select those of a task's training examples that hold no sentence which another task tests it on.
 
         Parameters

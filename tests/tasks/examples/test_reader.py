@@ -28,11 +28,11 @@ def examples(splits: list[str | None]) -> dict[str, pa.Table]:
 
 def test_the_test_part_of_an_official_split_is_held_out() -> None:
     reader = KINDS["classification"].create_reader()
-    assert reader.held_out(examples(["train", "test", "validation", "train"])) == ["text 1", "text 2"]
+    assert reader.list_held_out(examples(["train", "test", "validation", "train"])) == ["text 1", "text 2"]
 
 
 def test_everything_is_held_out_where_folds_are_used() -> None:
-    assert KINDS["classification"].create_reader().held_out(examples([None, None])) == ["text 0", "text 1"]
+    assert KINDS["classification"].create_reader().list_held_out(examples([None, None])) == ["text 0", "text 1"]
 
 
 def test_evaluated_queries_are_held_out_and_passages_are_not() -> None:
@@ -41,12 +41,12 @@ def test_evaluated_queries_are_held_out_and_passages_are_not() -> None:
         "passages": pa.table({"passage_id": ["p"], "text": ["it is this"]}),
         "qrels": pa.table({"query_id": ["q"], "passage_id": ["p"], "relevance": pa.array([1], pa.int32())}),
     }
-    assert KINDS["retrieval"].create_reader().held_out(tables) == ["what is it"]
+    assert KINDS["retrieval"].create_reader().list_held_out(tables) == ["what is it"]
 
 
 def test_both_texts_of_a_pair_are_held_out() -> None:
     pairs = pa.table({"pair_id": ["1"], "text_a": ["one"], "text_b": ["other"], "score": [0.5]})
-    assert KINDS["similarity"].create_reader().held_out({"pairs": pairs}) == ["one", "other"]
+    assert KINDS["similarity"].create_reader().list_held_out({"pairs": pairs}) == ["one", "other"]
 
 
 def test_retrieval_can_be_tuned_on_where_its_source_names_training_queries() -> None:
@@ -62,7 +62,7 @@ def test_retrieval_can_be_tuned_on_where_its_source_names_training_queries() -> 
 
 def test_extractive_answering_holds_out_questions_and_contexts_that_are_not_trained_on() -> None:
     columns = {"text": ["q1", "q2", "q3"], "context": ["c1", "c2", "c2"], "split": ["train", "validation", "test"]}
-    assert KINDS["extractive_qa"].create_reader().held_out({"questions": pa.table(columns)}) == ["q2", "c2", "q3"]
+    assert KINDS["extractive_qa"].create_reader().list_held_out({"questions": pa.table(columns)}) == ["q2", "c2", "q3"]
 
 
 def _squad(titles: dict[str, list[str]]) -> str:

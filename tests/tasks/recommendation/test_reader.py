@@ -135,7 +135,7 @@ def test_without_a_file_of_items_there_are_no_texts(tmp_path: Path) -> None:
 
 
 def test_no_text_is_held_out(tmp_path: Path) -> None:
-    assert RecommendationReader().held_out(read(tmp_path, EVERYTHING)) == []
+    assert RecommendationReader().list_held_out(read(tmp_path, EVERYTHING)) == []
 
 
 @pytest.mark.parametrize(

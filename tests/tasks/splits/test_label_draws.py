@@ -51,7 +51,7 @@ def test_draws_differ_and_a_class_of_one_is_not_always_first() -> None:
 
 
 def test_parts_of_a_draw_hold_the_smaller_ones_and_other_draws_have_others() -> None:
-    drawn = LabelDraws.planned("f1", n_labels=60, n_classes=2, n_units=5, n_draws=2, wanted=(10, 20, 40))
+    drawn = LabelDraws.plan("f1", n_labels=60, n_classes=2, n_units=5, n_draws=2, wanted=(10, 20, 40))
     parts = {place: set(part.tolist()) for place, part in drawn.parts(np.arange(60) % 2, 0)}
     assert set(parts) == {(row, draw) for row in range(3) for draw in range(2)}
     for draw in range(2):
@@ -61,7 +61,7 @@ def test_parts_of_a_draw_hold_the_smaller_ones_and_other_draws_have_others() -> 
 
 
 def test_item_scores_are_means_over_draws_by_hand() -> None:
-    drawn = LabelDraws.planned("f1", n_labels=40, n_classes=1, n_units=3, n_draws=2, wanted=(10,))
+    drawn = LabelDraws.plan("f1", n_labels=40, n_classes=1, n_units=3, n_draws=2, wanted=(10,))
     drawn.scores[0][:] = [[1.0, 0.0, 0.5], [0.0, 0.0, 1.0]]
     (table,) = drawn.item_scores(np.array(["a", "b", "c"]), np.array(["a", "b", "a"]))
     assert table["value"].to_pylist() == [0.5, 0.0, 0.75] and table["group_id"].to_pylist() == ["a", "b", "a"]
@@ -73,7 +73,7 @@ def test_item_scores_are_means_over_draws_by_hand() -> None:
 
 
 def test_without_draws_there_is_nothing_to_fit() -> None:
-    drawn = LabelDraws.planned("f1", n_labels=4000, n_classes=1, n_units=3, n_draws=0)
+    drawn = LabelDraws.plan("f1", n_labels=4000, n_classes=1, n_units=3, n_draws=0)
     assert not list(drawn.parts(np.zeros(4000, dtype=int), 0)) and not drawn.draws()
     assert not drawn.item_scores(np.array(["a", "b", "c"]), np.array(["a", "b", "c"]))
 
@@ -101,7 +101,7 @@ def test_tagging_has_no_curve_unless_it_is_asked_for() -> None:
 
 def test_few_labels_are_drawn_more_often_unless_a_number_is_given() -> None:
     sizes = {"n_labels": 10_000, "n_classes": 3, "n_units": 4}
-    drawn = LabelDraws.planned("accuracy", n_draws=None, **sizes)
+    drawn = LabelDraws.plan("accuracy", n_draws=None, **sizes)
     assert {count: len(scores) for count, scores in zip(drawn.counts, drawn.scores, strict=True)} == {
         30: 10,
         100: 10,
@@ -111,4 +111,4 @@ def test_few_labels_are_drawn_more_often_unless_a_number_is_given() -> None:
     }
     places = [place for place, _ in drawn.parts(np.arange(10_000) % 3)]
     assert len(places) == len(set(places)) == 38 == len(drawn.draws())
-    assert {len(scores) for scores in LabelDraws.planned("accuracy", n_draws=4, **sizes).scores} == {4}
+    assert {len(scores) for scores in LabelDraws.plan("accuracy", n_draws=4, **sizes).scores} == {4}

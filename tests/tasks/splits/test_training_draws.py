@@ -30,7 +30,7 @@ def values_of(table: pa.Table) -> np.ndarray:
 def test_a_resample_draws_groups_with_replacement_and_never_a_test_example() -> None:
     groups = np.array([0, 0, 0, 3, 4, 5, 6, 7])
     learnt = np.arange(6)
-    drawn = TrainingDraws.planned("accuracy", learnt=learnt, groups=groups, n_units=2, n_draws=500)
+    drawn = TrainingDraws.plan("accuracy", learnt=learnt, groups=groups, n_units=2, n_draws=500)
     assert not drawn.copies[:, 6:].any()
     assert (drawn.copies[:, :3] == drawn.copies[:, :1]).all()  # duplicates come together
     n_groups_drawn = drawn.copies[:, [0, 3, 4, 5]].sum(axis=1)
@@ -39,7 +39,7 @@ def test_a_resample_draws_groups_with_replacement_and_never_a_test_example() -> 
 
 
 def test_a_folds_part_of_a_resample_has_each_example_as_often_as_it_was_drawn() -> None:
-    drawn = TrainingDraws.planned("accuracy", learnt=np.arange(9), groups=np.arange(9), n_units=9, n_draws=2)
+    drawn = TrainingDraws.plan("accuracy", learnt=np.arange(9), groups=np.arange(9), n_units=9, n_draws=2)
     train = np.array([1, 4, 5, 8])
     for draw, rows in drawn.resamples(train):
         assert np.bincount(rows, minlength=4).tolist() == drawn.copies[draw, train].tolist()

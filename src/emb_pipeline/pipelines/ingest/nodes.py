@@ -25,7 +25,7 @@ def read_task(definition: TaskDefinition, folders: Folders) -> dict[str, pa.Tabl
     """Read a task's examples; stop if they cannot be evaluated."""
     reader = KINDS[definition.kind].create_reader()
     tables = reader.read(definition.source, folders.raw, folders.project, definition.name)
-    return {**tables, HELD_OUT: pa.table({"text": pa.array(reader.held_out(tables), pa.string())})}
+    return {**tables, HELD_OUT: pa.table({"text": pa.array(reader.list_held_out(tables), pa.string())})}
 
 
 def audit_task(examples: Tables, definition: TaskDefinition) -> pa.Table:

@@ -187,7 +187,7 @@ class _FewerLabels:
         self._task, self._vectors, self._groups, self._folds = task, vectors, groups, folds
         self._options, self._seed = options, seed
         self._tested = _find_tested(folds)
-        self.drawn = LabelDraws.planned(
+        self.drawn = LabelDraws.plan(
             "accuracy",
             n_labels=_nominal_size(folds),
             n_classes=len(task.classes),
@@ -235,7 +235,7 @@ class _LearnedAgain:
         n_draws = by_default if wanted is None else wanted
         learnt = np.unique(np.concatenate([train for train, _ in folds]))
         n_units = len(self._tested)
-        self.drawn = TrainingDraws.planned("accuracy", learnt=learnt, groups=groups, n_units=n_units, n_draws=n_draws)
+        self.drawn = TrainingDraws.plan("accuracy", learnt=learnt, groups=groups, n_units=n_units, n_draws=n_draws)
         self._seconds = 0.0
 
     @property

@@ -63,7 +63,7 @@ class ClassificationReader(ExamplesReader):
         """Count duplicates, leakage and label conflicts."""
         return add_left_out(audit_classification(tables["examples"], tables[SEEN]), tables)
 
-    def held_out(self, tables: Tables) -> list[str]:
+    def list_held_out(self, tables: Tables) -> list[str]:
         """List texts outside the training part; all of them where folds are drawn."""
         return list_texts_outside_training(tables["examples"])
 

@@ -52,7 +52,7 @@ def fine_tune_classification(task: ClassificationTask, tunable: Tunable, options
         groups, tested = find_fold_groups(task, options), texts_under_test(task.texts, options.typos)
         folds = draw_folds(task, groups, n_folds=options.folds, seed=tunable.seed)
         trained_on = np.unique(np.concatenate([train for train, _ in folds]))
-        learnable = tunable.learnable(task.name, trained_on, task.texts)
+        learnable = tunable.select_learnable(task.name, trained_on, task.texts)
         folds = [(np.intersect1d(train, learnable), test) for train, test in folds]
         made = [_tune_on_fold(task, groups, train, tunable, options, number) for number, (train, _) in enumerate(folds)]
         parts, seconds, size, dim = [], 0.0, 0.0, 0

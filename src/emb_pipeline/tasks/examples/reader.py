@@ -68,7 +68,7 @@ class ExamplesReader:
         """List what is to be known of the examples before a score is believed (`emb_pipeline.tasks.audit.lines.SCHEMA`)."""
         raise NotImplementedError
 
-    def held_out(self, tables: Tables) -> list[str]:
+    def list_held_out(self, tables: Tables) -> list[str]:
         """List the texts that the task is tested on: no corpus may hold their sentences."""
         raise NotImplementedError
 

@@ -40,7 +40,7 @@ class ExtractiveReader(ExamplesReader):
         """Find leakage, answers that words cannot hit, several answers."""
         return audit_extractive_qa(tables["questions"], tables[SEEN])
 
-    def held_out(self, tables: Tables) -> list[str]:
+    def list_held_out(self, tables: Tables) -> list[str]:
         """List questions outside the training part, and their contexts."""
         table = tables["questions"]
         rows = zip(*(table[column].to_pylist() for column in ("text", "context", "split")), strict=True)

@@ -34,7 +34,7 @@ def fine_tune_extractive_qa(task: ExtractiveTask, tunable: Tunable, options: Ext
     base, tuning, encoder_options = require_transformer(tunable, task.name)
     train, test = np.flatnonzero(task.split != "test"), np.flatnonzero(task.split == "test")
     contexts = [task.contexts[context] for context in task.context_of]
-    learnable = tunable.learnable(task.name, train, task.questions, contexts)
+    learnable = tunable.select_learnable(task.name, train, task.questions, contexts)
     n_left_out, train = len(train) - len(learnable), learnable
     held_out = find_held_out(task, train, options.validation_share, np.random.default_rng(tunable.seed))
 

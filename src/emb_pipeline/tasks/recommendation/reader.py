@@ -54,7 +54,7 @@ class RecommendationReader(ExamplesReader):
         """Count sizes, cold items, what is learnt from the future, and what was left out."""
         return audit_recommendation(tables["interactions"], tables["items"], tables["left_out"])
 
-    def held_out(self, tables: Tables) -> list[str]:
+    def list_held_out(self, tables: Tables) -> list[str]:
         """List nothing: no text is tested on.
 
         What is tested, who takes what, stands in no text. The texts of the items are the collection, as passages are: they

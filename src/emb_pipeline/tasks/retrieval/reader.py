@@ -51,7 +51,7 @@ class RetrievalReader(ExamplesReader):
         seen = tables[SEEN] if self._has_training_queries(tables) else None
         return add_left_out(audit_retrieval(_select_evaluated(tables), seen), tables)
 
-    def held_out(self, tables: Tables) -> list[str]:
+    def list_held_out(self, tables: Tables) -> list[str]:
         """List the queries that are evaluated; passages are the collection that is searched."""
         return list(_select_evaluated(tables).queries["text"].to_pylist())
 

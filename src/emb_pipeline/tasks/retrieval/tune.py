@@ -36,7 +36,7 @@ def fine_tune_retrieval(task: RetrievalTask, tunable: Tunable, options: Retrieva
         raise DataError(
             task.name, "has no training queries", "give queries a split 'train', or set training_queries of its source"
         )
-    kept = tunable.learnable(task.name, np.arange(len(queries)), queries, passages)
+    kept = tunable.select_learnable(task.name, np.arange(len(queries)), queries, passages)
     n_left_out = len(queries) - len(kept)
     queries, passages = queries.take(kept), passages.take(kept)
     groups = find_duplicate_groups(queries)

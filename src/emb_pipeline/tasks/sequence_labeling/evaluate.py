@@ -319,7 +319,7 @@ def _score_parts(
     seed: int,
 ) -> LabelDraws:
     """Compute F1 of probes that are tuned and fitted on parts of the training sentences, the validation split among them."""
-    drawn = LabelDraws.planned(
+    drawn = LabelDraws.plan(
         "f1",
         n_labels=len(train),
         n_classes=len(task.types),
@@ -355,7 +355,7 @@ def _score_resamples(
     n_draws: int,
 ) -> TrainingDraws:
     """Compute F1 of probes that are fitted on resamples of the training sentences, with the penalty of all of them."""
-    drawn = TrainingDraws.planned("f1", learnt=train, groups=task.groups, n_units=len(test), n_draws=n_draws)
+    drawn = TrainingDraws.plan("f1", learnt=train, groups=task.groups, n_units=len(test), n_draws=n_draws)
     tokens, starts = find_tokens_of_sentences(task.starts, test)
     gold, of_test = Entities.of(task.codes[tokens], starts, task.labels), vectors.of_sentences(test)
     for draw, rows in drawn.resamples(train):

@@ -86,7 +86,7 @@ class SequenceLabelingReader(ExamplesReader):
         """Count duplicates, leakage, contradictions, repaired tags, and how many entities are new in the test part."""
         return add_left_out(audit_sequence_labeling(tables["sentences"], tables[SEEN]), tables)
 
-    def held_out(self, tables: Tables) -> list[str]:
+    def list_held_out(self, tables: Tables) -> list[str]:
         """List sentences outside the training part."""
         return list_texts_outside_training(tables["sentences"])
 

@@ -39,7 +39,7 @@ def fine_tune_sequence_labeling(task: SequenceLabelingTask, tunable: Tunable, op
     """
     base, tuning, encoder_options = require_transformer(tunable, task.name)
     train, test = np.flatnonzero(task.split != "test"), np.flatnonzero(task.split == "test")
-    learnable = tunable.learnable(task.name, train, [" ".join(tokens) for tokens in task.sentences])
+    learnable = tunable.select_learnable(task.name, train, [" ".join(tokens) for tokens in task.sentences])
     n_left_out, train = len(train) - len(learnable), learnable
     held_out = choose_held_out(task.split[train], np.zeros(len(train), dtype=int), task.groups[train], tuning, tunable.seed)
     with threadpool_limits(1):

@@ -60,7 +60,7 @@ class SimilarityReader(ExamplesReader):
         """Count duplicates and contradicting scores."""
         return add_left_out(audit_similarity(tables["pairs"]), tables)
 
-    def held_out(self, tables: Tables) -> list[str]:
+    def list_held_out(self, tables: Tables) -> list[str]:
         """List both texts of every pair."""
         return [text for column in ("text_a", "text_b") for text in tables["pairs"][column].to_pylist()]
 

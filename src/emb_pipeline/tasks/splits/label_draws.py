@@ -48,7 +48,7 @@ class LabelDraws:
     scores: list[np.ndarray]
 
     @classmethod
-    def planned(
+    def plan(
         cls,
         metric: str,
         *,

@@ -33,7 +33,7 @@ class TrainingDraws:
     scores: np.ndarray
 
     @classmethod
-    def planned(cls, metric: str, *, learnt: np.ndarray, groups: np.ndarray, n_units: int, n_draws: int) -> TrainingDraws:
+    def plan(cls, metric: str, *, learnt: np.ndarray, groups: np.ndarray, n_units: int, n_draws: int) -> TrainingDraws:
         """Draw resamples, for scores that are still to be written.
 
         Groups are drawn with replacement, as many as there are, with all their examples: duplicates and examples that belong
