@@ -1,24 +1,19 @@
-"""emb_pipeline file for ensuring the package is executable
-as `emb-pipeline` and `python -m emb_pipeline`
-"""
+"""``emb-pipeline`` and ``python -m emb_pipeline``: the project's commands, and a run where none is named."""
 
 import sys
-from pathlib import Path
 from typing import Any
 
-from kedro.framework.cli.utils import find_run_command
 from kedro.framework.project import configure_project
+
+PACKAGE = "emb_pipeline"
 
 
 def main(*args: Any, **kwargs: Any) -> Any:
-    package_name = Path(__file__).parent.name
-    configure_project(package_name)
+    """Run a command of the project."""
+    configure_project(PACKAGE)
+    from emb_pipeline.cli import cli
 
-    interactive = hasattr(sys, "ps1")
-    kwargs["standalone_mode"] = not interactive
-
-    run = find_run_command(package_name)
-    return run(*args, **kwargs)
+    return cli(*args, **{"standalone_mode": not hasattr(sys, "ps1"), **kwargs})
 
 
 if __name__ == "__main__":

@@ -1,0 +1,31 @@
+"""A command whose errors in data and configuration are one message, not a traceback."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any
+
+import click
+from kedro.config import MissingConfigException
+from kedro.validation.exceptions import ParameterValidationError
+
+from emb_pipeline.errors import DataError
+from emb_pipeline.redaction import redact
+
+TRACEBACKS = logging.getLogger("emb_pipeline.tracebacks")
+"""Goes to the log file alone (conf/logging.yml)."""
+_USERS_TO_MEND = (DataError, ParameterValidationError, MissingConfigException)
+_NOISE = re.compile(r"\n\s*For further information visit \S+| \[type=[a-z_]+, input_value=.*?, input_type=\w+\]", re.DOTALL)
+
+
+class ProjectCommand(click.Command):
+    """A command that ends with one message and exit code 1 where its user can mend the error."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except _USERS_TO_MEND as error:
+            TRACEBACKS.error("%s", ctx.command_path, exc_info=error)
+            raise click.ClickException(redact(_NOISE.sub("", str(error)))) from error
