@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from kedro.framework.project import configure_project, settings
+from kedro.framework.project import configure_project
+from kedro.framework.session import KedroSession
 
-from emb_pipeline.config import ConfigurationError, ExperimentConfigLoader
+from emb_pipeline.config.errors import ConfigurationError
 from emb_pipeline.pipeline_registry import register_pipelines
 
 TEXTS = [
@@ -145,8 +146,9 @@ def build(written: dict[str, Any]) -> None:
         for name, content in files.items():
             (conf / name).parent.mkdir(parents=True, exist_ok=True)
             (conf / name).write_text(yaml.safe_dump(content), encoding="utf-8")
-        ExperimentConfigLoader(str(conf), env="shop", **settings.CONFIG_LOADER_ARGS)
-        register_pipelines()
+        with KedroSession.create(PROJECT, env="shop", conf_source=str(conf)) as session:
+            session.load_context()
+            register_pipelines()
 
 
 def _base_parameters() -> dict[str, Any]:

@@ -9,13 +9,9 @@ import pytest
 from kedro.framework.project import configure_project, pipelines, settings
 from kedro.framework.session import KedroSession
 
-from emb_pipeline.config import (
-    ConfigurationError,
-    ExperimentConfigLoader,
-    ExperimentContext,
-    active_environment,
-    active_parameters,
-)
+from emb_pipeline.config.active import ExperimentContext, active_environment, active_parameters
+from emb_pipeline.config.errors import ConfigurationError
+from emb_pipeline.config.loader import ExperimentConfigLoader
 from tests.conftest import run_kedro
 
 

@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from emb_pipeline.experiment.build import experiment_from
-from emb_pipeline.experiment.expand import evaluated_tasks, expand_grid
+from emb_pipeline.experiment.expand import expand_grid, merge_evaluation
 from emb_pipeline.experiment.model import EmbeddingSpec, TaskDefinition
 from emb_pipeline.experiment.schema import Resample, Spoiling
 from emb_pipeline.pipelines import measure, report
@@ -92,7 +92,7 @@ def test_a_task_of_the_grid_must_be_defined() -> None:
 
 def test_a_task_takes_the_options_of_its_kind_unless_it_says_otherwise() -> None:
     tasks = {"a": {"kind": "classification", "evaluation": {"folds": 3}}, "b": {"kind": "classification"}}
-    filled = evaluated_tasks(tasks, {"classification": {"folds": 10, "inner_folds": 2}})
+    filled = merge_evaluation(tasks, {"classification": {"folds": 10, "inner_folds": 2}})
     assert filled["a"]["evaluation"] == {"folds": 3, "inner_folds": 2}
     assert filled["b"]["evaluation"] == {"folds": 10, "inner_folds": 2}
 

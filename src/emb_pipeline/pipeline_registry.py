@@ -9,7 +9,7 @@ from kedro.pipeline.node import Node
 from kedro.validation.type_extractor import TypeExtractor
 from pydantic import BaseModel
 
-from emb_pipeline.config import active_experiment, check_sections
+from emb_pipeline.config.active import active_experiment, check_sections
 from emb_pipeline.pipelines import decide, deploy, diagnose, evaluate, fine_tune, ingest, measure, report, train
 
 STAGES = (ingest, train, fine_tune, evaluate, diagnose, measure, decide, report)

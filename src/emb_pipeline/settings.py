@@ -5,7 +5,8 @@ import os
 import warnings
 
 from emb_pipeline import hooks
-from emb_pipeline.config import ExperimentConfigLoader, ExperimentContext, in_project, tracking_uri, vector_store
+from emb_pipeline.config.active import ExperimentContext, in_project, tracking_uri, vector_store
+from emb_pipeline.config.loader import ExperimentConfigLoader
 from emb_pipeline.redaction import redact_logs
 
 # Progress bars of libraries would fill the log of a run; who wants them sets TQDM_DISABLE=0.

@@ -1,145 +1,116 @@
-"""Refusals of a grid that cannot be run: of its embeddings as they are written out, then of the experiment as a whole."""
+"""The check of a use case: each section by its model, the sections against each other, then each embedding of the grid."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from emb_pipeline.embeddings.registry import METHODS
-from emb_pipeline.experiment.model import EmbeddingSpec, Experiment
-from emb_pipeline.experiment.schema import Grid, split_name
-from emb_pipeline.tasks.registry import KINDS, Kind
+from emb_pipeline.errors import suggest
+from emb_pipeline.experiment.expand import expand_grid
+from emb_pipeline.experiment.model import EmbeddingSpec
+from emb_pipeline.experiment.parameters import SECTIONS, WRITTEN_OUT, Parameters, find_names
+from emb_pipeline.experiment.problems import ParametersError, describe_problems, find_problems
 
 
-def require_embeddings(grid: Grid, cells: Mapping[str, Any]) -> None:
-    """Refuse a grid without an embedding, and methods that have no corpus to learn from."""
-    if grid.methods and not grid.corpora:
-        raise ValueError(
-            f"globals.yml, grid: methods ({', '.join(grid.methods)}) are trained on corpora, and corpora: is empty; "
-            "name a corpus, or leave methods empty to compare pretrained embeddings and baselines only"
-        )
-    if not cells:
-        raise ValueError(
-            "globals.yml, grid: there is no embedding; name one under baselines:, pretrained:, controls: or methods:"
-        )
+def check_parameters(
+    written: Mapping[str, Any],
+    *,
+    referenced: Callable[[str], bool] = lambda name: False,
+    place: Callable[[str], str] = lambda name: "parameters",
+) -> dict[str, dict[str, Any]]:
+    """Refuse parameters that no part of the program would read, and what it could not run.
+
+    Parameters
+    ----------
+    written : mapping
+        The parameters as they were written: ``task_definitions``, not yet ``tasks``.
+    referenced : callable
+        Tells whether a top-level name that is no section is used elsewhere, as ``${name}``.
+    place : callable
+        Names the file that a top-level name was written in, for messages.
+
+    Returns
+    -------
+    dict
+        The embeddings of the grid, as `emb_pipeline.experiment.expand.expand_grid` writes them out.
+
+    Raises
+    ------
+    ParametersError
+        Lists the problems, each once.
+    """
+    problems = [
+        f"{place(name)}: '{name}' is written out from the grid and would be overwritten; {remedy}"
+        for name, remedy in WRITTEN_OUT.items()
+        if name in written
+    ]
+    sections = {
+        name: value
+        for name, value in written.items()
+        if name in SECTIONS or (name not in WRITTEN_OUT and not referenced(name))
+    }
+    try:
+        parameters = Parameters.model_validate(sections)
+    except ValidationError as error:
+        found = describe_problems(error, partial(find_names, sections))
+        problems += [f"{place(str(keys[0]))}: {sentence.lstrip('.: ')}" for keys, sentence in found]
+        raise ParametersError(list(dict.fromkeys(problems))) from error
+    problems += [f"{place(section)}: {sentence}" for section, sentence in _find_undefined_names(parameters)]
+    if problems:
+        raise ParametersError(problems)
+    try:
+        cells = expand_grid(parameters.grid, parameters.methods, parameters.seed)
+    except ValueError as error:
+        raise ParametersError([f"{place('grid')}: {error}"]) from error
+    problems = [f"{place(section)}: {sentence}" for section, sentence in _check_embeddings(cells, parameters)]
+    if problems:
+        raise ParametersError(list(dict.fromkeys(problems)))
+    return cells
 
 
-def require_known_tasks(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+def _check_embeddings(cells: Mapping[str, Mapping[str, Any]], parameters: Parameters) -> Iterator[tuple[str, str]]:
+    """Find the problems of single embeddings of the grid, and names of embeddings elsewhere that are not in it.
+
+    An option that an embedding has from the section ``methods`` is that section's problem, however many embeddings share it.
+    """
     for origin, members in cells.items():
         for key, cell in members.items():
-            unknown = [task for task in cell.get("evaluate_on") or () if task not in grid.tasks]
-            if unknown:
-                raise ValueError(
-                    f"globals.yml, grid: {origin}.{key} is to be evaluated on {', '.join(unknown)}, which is no task of the "
-                    f"grid ({', '.join(grid.tasks)})"
-                )
+            of_method = parameters.methods.get(cell["method"]) or {}
+            for sentence in find_problems(EmbeddingSpec, cell, METHODS[cell["method"]].options):
+                option = sentence.removeprefix(".").partition(":")[0].partition(".")[0]
+                if option in of_method and cell["options"].get(option) == of_method[option]:
+                    yield "methods", f"methods.{cell['method']}{sentence}"
+                else:
+                    yield "grid", f"{origin}.{key}{sentence}"
+    yield from _find_unknown_embeddings(parameters, [f"{origin}.{key}" for origin in cells for key in cells[origin]])
 
 
-def require_bases(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
-    for name, derived in grid.derived.items():
-        origin = METHODS[derived.method].source if derived.method in METHODS else "encoder"
-        wanted, several, fits = _BASES.get(origin, _BASES["encoder"])
-        known = [
-            f"{group}.{other}"
-            for group, members in cells.items()
-            for other, cell in members.items()
-            if f"{group}.{other}" != name and fits(cell)
-        ]
-        if derived.base not in known:
-            raise ValueError(
-                f"globals.yml, grid.derived: {name} is to be made from {derived.base}, which is no {wanted} of the grid; "
-                f"{several} are: {', '.join(known) or 'none'}"
-            )
-        needs_corpus = METHODS[derived.method].source == "corpus" if derived.method in METHODS else False
-        own_origin, _ = split_name(name)
-        if needs_corpus and own_origin not in grid.corpora:
-            raise ValueError(
-                f"globals.yml, grid.derived: {name} is trained on a corpus, so its name must start with one of "
-                f"{', '.join(grid.corpora)}"
-            )
+def _find_undefined_names(parameters: Parameters) -> Iterator[tuple[str, str]]:
+    """Find tasks and corpora that one section names and another does not define: section, sentence."""
+    grid = parameters.grid
+    for section, names, defined_in, defined in (
+        ("tasks", grid.tasks, "task_definitions", parameters.task_definitions),
+        ("corpora", grid.corpora, "corpora", parameters.corpora),
+    ):
+        for name in names:
+            if name not in defined:
+                yield "grid", f"grid.{section}: {name!r} is not defined under {defined_in}; {suggest(name, defined)}"
+    for option in ("margins", "weights"):
+        named = parameters.decision.get(option)
+        for name in named if isinstance(named, Mapping) else ():
+            if name not in grid.tasks:
+                yield "decision", f"decision.{option}: {name!r} is no task of the grid; {suggest(name, grid.tasks)}"
 
 
-def _has_texts(cell: Mapping[str, Any]) -> bool:
-    return "texts" in METHODS[cell["method"]].supports and not cell.get("shuffle_labels")
-
-
-def _has_encoder(cell: Mapping[str, Any]) -> bool:
-    return METHODS[cell["method"]].artifact == "encoder"
-
-
-def _has_vectors(cell: Mapping[str, Any]) -> bool:
-    return METHODS[cell["method"]].artifact == "vectors"
-
-
-_BASES: dict[str, tuple[str, str, Callable[[Mapping[str, Any]], bool]]] = {
-    "embedding": ("embedding of texts", "embeddings of texts", _has_texts),
-    "encoder": ("encoder", "encoders", _has_encoder),
-    "vectors": ("word vectors", "word vectors", _has_vectors),
-}
-"""What a derived embedding can be made from, by its method's origin: in words, in the plural, and the test."""
-
-
-def require_definitions(section: str, names: Sequence[str], defined: Mapping[str, Any]) -> None:
-    missing = [name for name in names if name not in defined]
-    if missing:
-        raise ValueError(
-            f"grid.{section} names {', '.join(missing)}, which {section}: does not define "
-            f"(defined: {', '.join(defined) or 'none'})"
-        )
-
-
-def require_served(experiment: Experiment) -> None:
-    """Refuse a task that no embedding of the grid can be evaluated on: it would be missing from the report."""
-    if not experiment.cells:
-        return
-    kinds = {task: KINDS[kind] for task, kind in experiment.tasks.items() if kind in KINDS}
-    served = (
-        {task for cell in experiment.cells for task in experiment.tasks_of(cell)}
-        if len(kinds) == len(experiment.tasks)
-        else kinds
-    )
-    for task in [task for task in kinds if task not in served]:
-        needs = experiment.needs.get(task) or kinds[task].requires
-        able = [name for name, method in METHODS.items() if method.source == "task" and needs & method.supports]
-        raise ValueError(
-            f"globals.yml, grid: no embedding can be evaluated on {task} ({kinds[task].name}, which takes "
-            f"{' or '.join(sorted(needs))}); add one of baselines: {', '.join(able)}, or leave {task} out of tasks:"
-        )
-
-
-def require_tunable(cells: Sequence[EmbeddingSpec], tasks: Mapping[str, Any]) -> None:
-    for cell in cells:
-        if cell.tuned_on is None:
-            continue
-        definition = tasks[cell.tuned_on]
-        kind = KINDS.get(str(definition.get("kind")))
-        if kind is None or cell.artifact not in kind.tunes:
-            can = ", ".join(sorted(kind.tunes)) if kind and kind.tunes else "nothing"
-            raise ValueError(
-                f"globals.yml, grid.fine_tune: {cell.base} leaves {cell.artifact}, and a task of kind "
-                f"{definition.get('kind')} ({cell.tuned_on}) can tune {can}"
-            )
-        if not _has_training_examples(kind, definition.get("source")):
-            raise ValueError(
-                f"globals.yml, grid.fine_tune: {cell.tuned_on} has nothing to tune {cell.base} on; "
-                "set training_queries, or name the column split, in its source"
-            )
-
-
-def _has_training_examples(kind: Kind, source: Any) -> bool:
-    reader = kind.create_reader()
-    try:
-        return reader.has_training_examples(TypeAdapter(reader.source_type).validate_python(source))
-    except ValidationError:  # refused with the parameter's name when the nodes that take it are validated
-        return True
-
-
-def require_word_vectors(cells: Sequence[EmbeddingSpec], drawn: Sequence[str]) -> None:
-    known = [cell.name for cell in cells if cell.artifact == "vectors" and not cell.tuned_on]
-    if unknown := [name for name in drawn if name not in known]:
-        raise ValueError(
-            f"diagnosis.map.embeddings: {', '.join(unknown)} is no word vectors of the grid; these are: "
-            f"{', '.join(known) or 'none'}"
-        )
+def _find_unknown_embeddings(parameters: Parameters, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Find embeddings that a section names and the grid does not have: section, sentence."""
+    for option, also in (("embeddings", ()), ("beside", METHODS)):
+        named = parameters.vector_search.get(option)
+        for name in named if isinstance(named, list | tuple) else ():
+            if name not in names and str(name).removeprefix("task.") not in also:
+                wrong = f"{name!r} is no embedding of the grid; {suggest(name, names)}"
+                yield "vector_search", f"vector_search.{option}: {wrong}"

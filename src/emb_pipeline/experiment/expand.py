@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.errors import suggest
-from emb_pipeline.experiment.checks import (
+from emb_pipeline.experiment.grid_checks import (
     require_bases,
     require_embeddings,
     require_known_tasks,
@@ -18,7 +18,7 @@ from emb_pipeline.experiment.schema import FineTuning, Grid, Resampled, Spoilt, 
 SHUFFLED = "shuffled_"
 
 
-def expand_grid(grid: Mapping[str, Any], methods: Mapping[str, Any], seed: int = 0) -> dict[str, dict[str, Any]]:
+def expand_grid(grid: Grid | Mapping[str, Any], methods: Mapping[str, Any], seed: int = 0) -> dict[str, dict[str, Any]]:
     """All embeddings of a grid: ``{origin: {key: cell}}`` as plain dictionaries.
 
     Raises
@@ -173,8 +173,8 @@ def _tuned(
         }
 
 
-def evaluated_tasks(tasks: Mapping[str, Any], evaluation: Mapping[str, Any]) -> dict[str, Any]:
-    """Task definitions with the use case's evaluation options filled in below each task's own."""
+def merge_evaluation(tasks: Mapping[str, Any], evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    """Put the use case's evaluation options below each task's own."""
     return {
         name: {
             **task,

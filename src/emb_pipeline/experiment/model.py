@@ -122,6 +122,10 @@ class TaskDefinition(Strict):
         if kind is None:
             raise ValueError(f"unknown kind {values.get('kind')!r}; {suggest(str(values.get('kind')), KINDS)}")
         evaluation = values.get("evaluation") or {}
+        if set(values) - set(cls.model_fields):  # refused by their names, with the nearest known ones
+            return {**values, "evaluation": evaluation}
+        if "source" not in values:
+            raise ValueError("'source' is missing: it says where the examples are")
         if isinstance(evaluation, Mapping):
             evaluation = kind.options(**evaluation)
         source = TypeAdapter(kind.create_reader().source_type).validate_python(values.get("source"))

@@ -7,7 +7,7 @@ from typing import Any
 
 from kedro.framework.hooks import hook_impl
 
-from emb_pipeline.config import active_environment, active_parameters, in_project, tracking_uri
+from emb_pipeline.config.active import active_environment, active_parameters, in_project, tracking_uri
 from emb_pipeline.redaction import redact
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from kedro.framework.hooks import hook_impl
 
-from emb_pipeline.config import active_parameters
+from emb_pipeline.config.active import active_parameters
 
 
 class FirstRows:

@@ -10,7 +10,7 @@ from typing import Any
 
 from kedro.framework.hooks import hook_impl
 
-from emb_pipeline.config import active_parameters, project_path
+from emb_pipeline.config.active import active_parameters, project_path
 from emb_pipeline.hooks.command import format_kedro_command
 from emb_pipeline.hooks.one_run import hold_use_case
 

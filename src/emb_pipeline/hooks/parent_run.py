@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 from kedro.framework.hooks import hook_impl
 
-from emb_pipeline.config import active_parameters, project_path, tracking_uri
+from emb_pipeline.config.active import active_parameters, project_path, tracking_uri
 from emb_pipeline.hooks.command import find_runner_name, format_kedro_command
 from emb_pipeline.hooks.freshness import ACCEPT_STALE
 

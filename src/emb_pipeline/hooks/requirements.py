@@ -7,7 +7,7 @@ from typing import Any
 
 from kedro.framework.hooks import hook_impl
 
-from emb_pipeline.config import active_experiment, active_parameters
+from emb_pipeline.config.active import active_experiment, active_parameters
 
 LOGGER = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from emb_pipeline.config import project_path, tracking_uri
+from emb_pipeline.config.active import project_path, tracking_uri
 from emb_pipeline.diagnostics.neighbours import overlaps
 from emb_pipeline.experiment.model import EmbeddingSpec, TaskDefinition
 from emb_pipeline.pipelines.diagnose.nodes import DiagnosisOptions

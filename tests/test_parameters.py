@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from emb_pipeline.checks import SECTIONS, ParametersError, check_options, check_parameters
+from emb_pipeline.experiment.checks import check_parameters
+from emb_pipeline.experiment.parameters import SECTIONS
+from emb_pipeline.experiment.problems import ParametersError, check_options
 from emb_pipeline.pipelines.report.nodes import ReportOptions
 
 BASE = Path(__file__).parents[1] / "conf" / "base"

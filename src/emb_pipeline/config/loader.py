@@ -1,4 +1,4 @@
-"""Configuration: the experiment of a use case is written out when its parameters are loaded, and found by the registry.
+"""The config loader: it writes out the experiment of a use case when it loads the parameters.
 
 The grid is expanded after base and use case have been merged, not by an interpolation inside one of them: Kedro resolves
 each folder by itself, so ``conf/base`` could not see the tasks that ``conf/medical`` defines.
@@ -10,27 +10,23 @@ credential that a person keeps there would be lost with ``--env``.
 from __future__ import annotations
 
 import logging
-import os
 import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-import click
 import yaml
 from kedro.config import MissingConfigException, OmegaConfigLoader
-from kedro.framework.context import KedroContext
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import BaseModel
 
-from emb_pipeline.checks import ParametersError, check_options, check_parameters
+from emb_pipeline.config.errors import ConfigurationError
 from emb_pipeline.errors import suggest
-from emb_pipeline.experiment.build import experiment_from
-from emb_pipeline.experiment.expand import evaluated_tasks
-from emb_pipeline.experiment.model import Experiment
+from emb_pipeline.experiment.checks import check_parameters
+from emb_pipeline.experiment.expand import merge_evaluation
+from emb_pipeline.experiment.problems import ParametersError
 from emb_pipeline.experiment.renamed import rename_keys
 
 LOGGER = logging.getLogger(__name__)
@@ -40,10 +36,6 @@ CREDENTIALS = ("milvus", "mlflow")
 _GLOBALS = ("use_case", "grid")
 _OTHER_FILES = ("logging.yml", "logging.yaml")
 _UNREADABLE = (yaml.YAMLError, OmegaConfBaseException, ValueError, TypeError)
-
-
-class ConfigurationError(click.ClickException):
-    """A use case that cannot be run as it is written: Kedro's commands print the message and exit with 1."""
 
 
 class ExperimentConfigLoader(OmegaConfigLoader):
@@ -74,7 +66,7 @@ class ExperimentConfigLoader(OmegaConfigLoader):
         return {**{name: {} for name in CREDENTIALS}, **config} if key == "credentials" else config
 
     def _with_local(self, key: str) -> dict[str, Any]:
-        """Configuration of base and use case with ``conf/local`` on top of it."""
+        """Read the configuration of base and use case with ``conf/local`` on top of it."""
         folder = Path(str(self.conf_source)) / self.default_run_env
         on_top = self.env not in (None, self.default_run_env) and folder.is_dir()
         try:
@@ -120,7 +112,7 @@ class ExperimentConfigLoader(OmegaConfigLoader):
             embeddings = check_parameters(written, referenced=self._is_referenced, place=self.place)
         except ParametersError as error:
             raise ConfigurationError(str(error)) from error
-        tasks = evaluated_tasks(written["task_definitions"], written.get("evaluation") or {})
+        tasks = merge_evaluation(written["task_definitions"], written.get("evaluation") or {})
         return {**written, "embeddings": embeddings, "tasks": tasks}
 
     def _require_use_case(self) -> None:
@@ -161,7 +153,7 @@ class ExperimentConfigLoader(OmegaConfigLoader):
                 )
 
     def _folders(self) -> list[Path]:
-        """Folders that configuration is read from, the one that wins first."""
+        """List the folders that configuration is read from, the one that wins first."""
         conf = Path(str(self.conf_source)).absolute()
         names = dict.fromkeys((self.default_run_env, self.env or self.default_run_env, self.base_env))
         return [conf / name for name in names if name and (conf / name).is_dir()]
@@ -174,7 +166,7 @@ class ExperimentConfigLoader(OmegaConfigLoader):
                     yield folder, file
 
     def _is_referenced(self, name: str) -> bool:
-        """Whether some file takes a value by this name, ``${name}``, or by the anchor that it stands at."""
+        """Tell whether some file takes a value by this name, ``${name}``, or by the anchor that it stands at."""
         reference = re.compile(r"\$\{\s*" + re.escape(name) + r"\s*[.}\[,]")
         anchor = re.compile(r"^" + re.escape(name) + r"\s*:\s*&(\S+)", re.MULTILINE)
         for _, file in self._files():
@@ -184,7 +176,7 @@ class ExperimentConfigLoader(OmegaConfigLoader):
         return False
 
     def place(self, name: str) -> str:
-        """The file that a top-level name was written in, or the command line."""
+        """Name the file that a top-level name was written in, or the command line."""
         if name in (self.runtime_params or {}):
             return "--params"
         for _, file in self._files():
@@ -213,96 +205,3 @@ def _with_new_names(written: Any, place: str) -> Any:
 def _log_once(message: str) -> None:
     """Log a warning; a run makes several loaders."""
     LOGGER.warning(message)
-
-
-class ExperimentContext(KedroContext):
-    """Kedro's context of a command; the last one that a command made is the active one.
-
-    Kedro calls ``register_pipelines`` without arguments, and Kedro-Viz without the project's hooks: the context that every
-    session makes is the one public place where environment, parameters and project are known together
-    (docs/decisions/0021-kedro-structure.md).
-    """
-
-    config_loader: ExperimentConfigLoader
-    active: ClassVar[ExperimentContext | None] = None
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        ExperimentContext.active = self
-
-
-def active_loader() -> ExperimentConfigLoader:
-    """Find the configuration that was asked for.
-
-    Commands that build pipelines without a session (``kedro registry list``) get a loader for ``KEDRO_ENV``.
-    """
-    from kedro.framework.project import settings
-
-    if ExperimentContext.active is not None:
-        return ExperimentContext.active.config_loader
-    source = str(project_path() / settings.CONF_SOURCE)
-    return ExperimentConfigLoader(source, env=os.getenv("KEDRO_ENV"), **settings.CONFIG_LOADER_ARGS)
-
-
-def active_parameters() -> dict[str, Any]:
-    """Load the parameters of the active use case."""
-    return active_loader()["parameters"]
-
-
-def active_experiment() -> Experiment:
-    """Build the experiment of the active use case.
-
-    Raises
-    ------
-    ConfigurationError
-        It cannot be run as it is written.
-    """
-    try:
-        return experiment_from(active_parameters())
-    except ValueError as error:
-        raise ConfigurationError(str(error)) from error
-
-
-def check_sections(models: Mapping[str, type[BaseModel]]) -> None:
-    """Check the active use case's sections by the models that nodes take them as, whichever nodes are going to run.
-
-    Raises
-    ------
-    ConfigurationError
-        An option that a model does not know, or a value that it cannot take.
-    """
-    loader = active_loader()
-    try:
-        check_options(loader["parameters"], models, place=loader.place)
-    except ParametersError as error:
-        raise ConfigurationError(str(error)) from error
-
-
-def active_environment() -> str | None:
-    """Name the environment that was asked for: ``medical`` with ``--env medical``; None for the default use case."""
-    context = ExperimentContext.active
-    return context.env if context is not None else os.getenv("KEDRO_ENV")
-
-
-def project_path() -> Path:
-    """Find the project's folder."""
-    from kedro.utils import find_kedro_project
-
-    if ExperimentContext.active is not None:
-        return ExperimentContext.active.project_path
-    return Path(find_kedro_project(Path.cwd()) or Path.cwd())
-
-
-def in_project(path: str) -> str:
-    """Give the absolute path of a place below the project's folder (an OmegaConf resolver)."""
-    return str(project_path() / path)
-
-
-def tracking_uri() -> str:
-    """``MLFLOW_TRACKING_URI``, or the project's own SQLite file (an OmegaConf resolver)."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project_path() / 'mlflow.db'}"
-
-
-def vector_store() -> str:
-    """``MILVUS_URI``; empty where vectors go into files (an OmegaConf resolver)."""
-    return os.environ.get("MILVUS_URI", "")

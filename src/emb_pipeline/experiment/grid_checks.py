@@ -1,0 +1,145 @@
+"""Refusals of a grid that cannot be run: of its embeddings as they are written out, then of the experiment as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from emb_pipeline.embeddings.registry import METHODS
+from emb_pipeline.experiment.model import EmbeddingSpec, Experiment
+from emb_pipeline.experiment.schema import Grid, split_name
+from emb_pipeline.tasks.registry import KINDS, Kind
+
+
+def require_embeddings(grid: Grid, cells: Mapping[str, Any]) -> None:
+    """Refuse a grid without an embedding, and methods that have no corpus to learn from."""
+    if grid.methods and not grid.corpora:
+        raise ValueError(
+            f"globals.yml, grid: methods ({', '.join(grid.methods)}) are trained on corpora, and corpora: is empty; "
+            "name a corpus, or leave methods empty to compare pretrained embeddings and baselines only"
+        )
+    if not cells:
+        raise ValueError(
+            "globals.yml, grid: there is no embedding; name one under baselines:, pretrained:, controls: or methods:"
+        )
+
+
+def require_known_tasks(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+    for origin, members in cells.items():
+        for key, cell in members.items():
+            unknown = [task for task in cell.get("evaluate_on") or () if task not in grid.tasks]
+            if unknown:
+                raise ValueError(
+                    f"globals.yml, grid: {origin}.{key} is to be evaluated on {', '.join(unknown)}, which is no task of the "
+                    f"grid ({', '.join(grid.tasks)})"
+                )
+
+
+def require_bases(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+    for name, derived in grid.derived.items():
+        origin = METHODS[derived.method].source if derived.method in METHODS else "encoder"
+        wanted, several, fits = _BASES.get(origin, _BASES["encoder"])
+        known = [
+            f"{group}.{other}"
+            for group, members in cells.items()
+            for other, cell in members.items()
+            if f"{group}.{other}" != name and fits(cell)
+        ]
+        if derived.base not in known:
+            raise ValueError(
+                f"globals.yml, grid.derived: {name} is to be made from {derived.base}, which is no {wanted} of the grid; "
+                f"{several} are: {', '.join(known) or 'none'}"
+            )
+        needs_corpus = METHODS[derived.method].source == "corpus" if derived.method in METHODS else False
+        own_origin, _ = split_name(name)
+        if needs_corpus and own_origin not in grid.corpora:
+            raise ValueError(
+                f"globals.yml, grid.derived: {name} is trained on a corpus, so its name must start with one of "
+                f"{', '.join(grid.corpora)}"
+            )
+
+
+def _has_texts(cell: Mapping[str, Any]) -> bool:
+    return "texts" in METHODS[cell["method"]].supports and not cell.get("shuffle_labels")
+
+
+def _has_encoder(cell: Mapping[str, Any]) -> bool:
+    return METHODS[cell["method"]].artifact == "encoder"
+
+
+def _has_vectors(cell: Mapping[str, Any]) -> bool:
+    return METHODS[cell["method"]].artifact == "vectors"
+
+
+_BASES: dict[str, tuple[str, str, Callable[[Mapping[str, Any]], bool]]] = {
+    "embedding": ("embedding of texts", "embeddings of texts", _has_texts),
+    "encoder": ("encoder", "encoders", _has_encoder),
+    "vectors": ("word vectors", "word vectors", _has_vectors),
+}
+"""What a derived embedding can be made from, by its method's origin: in words, in the plural, and the test."""
+
+
+def require_definitions(section: str, names: Sequence[str], defined: Mapping[str, Any]) -> None:
+    missing = [name for name in names if name not in defined]
+    if missing:
+        raise ValueError(
+            f"grid.{section} names {', '.join(missing)}, which {section}: does not define "
+            f"(defined: {', '.join(defined) or 'none'})"
+        )
+
+
+def require_served(experiment: Experiment) -> None:
+    """Refuse a task that no embedding of the grid can be evaluated on: it would be missing from the report."""
+    if not experiment.cells:
+        return
+    kinds = {task: KINDS[kind] for task, kind in experiment.tasks.items() if kind in KINDS}
+    served = (
+        {task for cell in experiment.cells for task in experiment.tasks_of(cell)}
+        if len(kinds) == len(experiment.tasks)
+        else kinds
+    )
+    for task in [task for task in kinds if task not in served]:
+        needs = experiment.needs.get(task) or kinds[task].requires
+        able = [name for name, method in METHODS.items() if method.source == "task" and needs & method.supports]
+        raise ValueError(
+            f"globals.yml, grid: no embedding can be evaluated on {task} ({kinds[task].name}, which takes "
+            f"{' or '.join(sorted(needs))}); add one of baselines: {', '.join(able)}, or leave {task} out of tasks:"
+        )
+
+
+def require_tunable(cells: Sequence[EmbeddingSpec], tasks: Mapping[str, Any]) -> None:
+    for cell in cells:
+        if cell.tuned_on is None:
+            continue
+        definition = tasks[cell.tuned_on]
+        kind = KINDS.get(str(definition.get("kind")))
+        if kind is None or cell.artifact not in kind.tunes:
+            can = ", ".join(sorted(kind.tunes)) if kind and kind.tunes else "nothing"
+            raise ValueError(
+                f"globals.yml, grid.fine_tune: {cell.base} leaves {cell.artifact}, and a task of kind "
+                f"{definition.get('kind')} ({cell.tuned_on}) can tune {can}"
+            )
+        if not _has_training_examples(kind, definition.get("source")):
+            raise ValueError(
+                f"globals.yml, grid.fine_tune: {cell.tuned_on} has nothing to tune {cell.base} on; "
+                "set training_queries, or name the column split, in its source"
+            )
+
+
+def _has_training_examples(kind: Kind, source: Any) -> bool:
+    reader = kind.create_reader()
+    try:
+        return reader.has_training_examples(TypeAdapter(reader.source_type).validate_python(source))
+    except ValidationError:  # refused with the parameter's name when the nodes that take it are validated
+        return True
+
+
+def require_word_vectors(cells: Sequence[EmbeddingSpec], drawn: Sequence[str]) -> None:
+    known = [cell.name for cell in cells if cell.artifact == "vectors" and not cell.tuned_on]
+    if unknown := [name for name in drawn if name not in known]:
+        raise ValueError(
+            f"diagnosis.map.embeddings: {', '.join(unknown)} is no word vectors of the grid; these are: "
+            f"{', '.join(known) or 'none'}"
+        )
