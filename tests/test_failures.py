@@ -14,12 +14,12 @@ import yaml
 from kedro.io import AbstractDataset
 
 from emb_pipeline.datasets.encoders import EncoderDataset
+from emb_pipeline.datasets.failures import Failed, word_reason
 from emb_pipeline.datasets.tables import TableDataset, TablePartDataset, TablesDataset
 from emb_pipeline.datasets.tracking import TrackedRunDataset
 from emb_pipeline.datasets.vectors import WordVectorsDataset
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.errors import DataError
-from emb_pipeline.failures import Failed, reason_of
 from emb_pipeline.pipelines.evaluate.nodes import collect_embeddings, collect_tasks
 from emb_pipeline.pipelines.failures import contained
 
@@ -63,8 +63,8 @@ def test_too_little_memory_for_one_cell_leaves_the_others() -> None:
 
 
 def test_a_bare_key_is_named_with_its_kind_of_error() -> None:
-    assert reason_of(KeyError("x")) == "KeyError: 'x'"
-    assert reason_of(ValueError("a\n  b")) == "a b"
+    assert word_reason(KeyError("x")) == "KeyError: 'x'"
+    assert word_reason(ValueError("a\n  b")) == "a b"
 
 
 def test_what_follows_from_a_failure_says_where_it_began() -> None:

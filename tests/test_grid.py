@@ -86,7 +86,7 @@ def test_a_task_of_the_grid_must_be_defined() -> None:
         "tasks": {"topic": {"kind": "classification"}},
         "corpora": {"domain": {}, "generic": {}},
     }
-    with pytest.raises(ValueError, match=r"grid.tasks names search, which tasks: does not define"):
+    with pytest.raises(ValueError, match=r"grid.tasks: search is not defined under tasks:; define it"):
         experiment_from(parameters)
 
 
@@ -271,7 +271,7 @@ def test_a_derived_encoder_names_what_it_is_made_from_and_keeps_the_other_option
             "generic.bert_64, which is no encoder of the grid; encoders are: domain",
         ),
         ("domain.bert_adapted_32", "generic.word2vec_50", "which is no encoder of the grid"),
-        ("pretrained.bert_adapted_32", "generic.bert_32", "its name must start with one of domain, generic"),
+        ("pretrained.bert_adapted_32", "generic.bert_32", "start it with one of domain, generic"),
     ],
 )
 def test_a_derived_encoder_without_a_base_or_a_corpus_is_refused(name: str, base: str, message: str) -> None:

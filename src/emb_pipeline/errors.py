@@ -1,4 +1,17 @@
-"""The errors that bad data raises, and what a message says of a name that is unknown."""
+"""The errors that a person can mend, and the nearest known name for a message.
+
+`EmbPipelineError` is the base of all of them; each stands in the room that raises it:
+
+* `DataError`: data that cannot be used; `emb_pipeline.text.tokens.EmptyCorpusError`,
+  `emb_pipeline.embeddings.divergence.DivergedError`;
+* `emb_pipeline.experiment.problems.GridError` and `ParametersError`: a use case that cannot be run as it is written, and
+  `emb_pipeline.config.errors.ConfigurationError`, which Kedro's commands print;
+* `emb_pipeline.storage.atomic.LockHeldError`, `emb_pipeline.hooks.one_run.UseCaseInUseError`: another process is at work;
+* `emb_pipeline.provenance.reuse.StaleResultsError` and `MissingInputsError`: results that a run cannot build on;
+* `emb_pipeline.hooks.failed_cells.FailedCellsError`: a run that ended without some of its results.
+
+`emb_pipeline.cli.command` turns them into one message and exit code 1.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +19,29 @@ import difflib
 from collections.abc import Iterable, Sequence
 
 
-class DataError(ValueError):
-    """Data that cannot be used, and the way out.
+class EmbPipelineError(Exception):
+    """An error that a person can mend.
 
     Parameters
     ----------
     place : str
-        File, and row where there is one: ``"reviews.csv, row 17"``.
+        File and row, option, or command: ``"reviews.csv, row 17"``.
     reason : str
-        What is wrong: ``"label is empty"``.
-    remedy : str
-        What to do about it: ``"fill it in or drop the row"``.
+        The trouble: ``"label is empty"``.
+    remedy : str, optional
+        A way out that works: ``"fill it in or drop the row"``; empty where the reason says it.
     """
 
-    def __init__(self, place: str, reason: str, remedy: str) -> None:
-        super().__init__(place, reason, remedy)
+    def __init__(self, place: str, reason: str, remedy: str = "") -> None:
+        Exception.__init__(self, place, reason, remedy)  # not of another base, which may take other arguments
         self.place, self.reason, self.remedy = place, reason, remedy
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.reason}; {self.remedy}"
+        return f"{self.place}: {self.reason}" + (f"; {self.remedy}" if self.remedy else "")
+
+
+class DataError(EmbPipelineError, ValueError):
+    """Data that cannot be used."""
 
 
 class DataErrors(DataError):

@@ -61,7 +61,7 @@ def test_fresh_results_are_reused(finished: tuple[DataCatalog, Manifest]) -> Non
 
 
 def test_stale_results_are_listed_with_the_command_that_makes_them_again(finished: tuple[DataCatalog, Manifest]) -> None:
-    with pytest.raises(StaleResultsError, match=r"(?s)2 results .*: doubled, sum\. .*: factor\. .*again: kedro run\n"):
+    with pytest.raises(StaleResultsError, match=r"(?s)2 results .*: doubled, sum\. .*: factor; .*again: kedro run\n"):
         prepare(finished, {**PARAMETERS, "factor": 4}, only_missing=True)
 
 
@@ -82,7 +82,7 @@ def test_a_stale_aggregate_counts_as_missing(finished: tuple[DataCatalog, Manife
 
 
 def test_a_part_whose_inputs_were_never_made_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(MissingInputsError, match=r"doubled is not there yet.*--only-missing-outputs"):
+    with pytest.raises(MissingInputsError, match=r"doubled: not there yet.*--only-missing-outputs"):
         refuse_missing_inputs(RunRequest(two_step_pipeline().only_nodes("total")), catalog_in(tmp_path))
 
 
@@ -124,7 +124,9 @@ def test_results_of_an_earlier_version_are_stale_once_with_a_word_about_it(
         }
         (former / f"{name}.json").write_text(json.dumps(entry))
     stored = catalog, Manifest.open(tmp_path)
-    with pytest.raises(StaleResultsError, match=r"^2 results on disk were noted by an earlier version.*: doubled, sum\. "):
+    with pytest.raises(
+        StaleResultsError, match=r"^2 results on disk: they were noted by an earlier version.*: doubled, sum;"
+    ):
         prepare(stored, only_missing=True)
     assert not former.exists()
     prepare(stored, only_missing=True, accept="nothing has changed")

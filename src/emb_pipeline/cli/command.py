@@ -8,14 +8,15 @@ from typing import Any
 
 import click
 from kedro.config import MissingConfigException
+from kedro.io import DatasetError
 from kedro.validation.exceptions import ParameterValidationError
 
-from emb_pipeline.errors import DataError
+from emb_pipeline.errors import EmbPipelineError
 from emb_pipeline.redaction import redact
 
 TRACEBACKS = logging.getLogger("emb_pipeline.tracebacks")
 """Goes to the log file alone (conf/logging.yml)."""
-_USERS_TO_MEND = (DataError, ParameterValidationError, MissingConfigException)
+_USERS_TO_MEND = (EmbPipelineError, ParameterValidationError, MissingConfigException)
 _NOISE = re.compile(r"\n\s*For further information visit \S+| \[type=[a-z_]+, input_value=.*?, input_type=\w+\]", re.DOTALL)
 
 
@@ -26,6 +27,9 @@ class ProjectCommand(click.Command):
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except _USERS_TO_MEND as error:
+        except (*_USERS_TO_MEND, DatasetError) as error:
+            found = error.__cause__ if isinstance(error, DatasetError) else error  # Kedro wraps what reading a file raises
+            if not isinstance(found, _USERS_TO_MEND):
+                raise
             TRACEBACKS.error("%s", ctx.command_path, exc_info=error)
-            raise click.ClickException(redact(_NOISE.sub("", str(error)))) from error
+            raise click.ClickException(redact(_NOISE.sub("", str(found)))) from error

@@ -62,7 +62,7 @@ def active_experiment() -> Experiment:
     try:
         return experiment_from(active_parameters())
     except ValueError as error:
-        raise ConfigurationError(str(error)) from error
+        raise ConfigurationError.from_error(error) from error
 
 
 def check_sections(models: Mapping[str, type[BaseModel]]) -> None:
@@ -77,7 +77,7 @@ def check_sections(models: Mapping[str, type[BaseModel]]) -> None:
     try:
         check_options(loader["parameters"], models, place=loader.place)
     except ParametersError as error:
-        raise ConfigurationError(str(error)) from error
+        raise ConfigurationError.from_error(error) from error
 
 
 def active_environment() -> str | None:

@@ -4,6 +4,29 @@ from __future__ import annotations
 
 import click
 
+from emb_pipeline.errors import EmbPipelineError
 
-class ConfigurationError(click.ClickException):
-    """A use case that cannot be run as it is written: Kedro's commands print the message and exit with 1."""
+
+class ConfigurationError(EmbPipelineError, click.ClickException):
+    """A use case that cannot be run as it is written.
+
+    It is an exception of click's, too: the config loader raises it in Kedro's own commands (``registry list``, ``viz``), and
+    these print in one line only what is one.
+    """
+
+    def __init__(self, place: str, reason: str, remedy: str = "") -> None:
+        click.ClickException.__init__(self, "")
+        EmbPipelineError.__init__(self, place, reason, remedy)
+        self.message = EmbPipelineError.__str__(self)
+
+    @classmethod
+    def from_error(cls, error: ValueError) -> ConfigurationError:
+        """Make the error of a use case of the library's error, with its message."""
+        if not isinstance(error, EmbPipelineError):
+            return cls("parameters", str(error))
+        made = cls(error.place, error.reason, error.remedy)
+        made.message = str(error)
+        return made
+
+    def __str__(self) -> str:
+        return self.message

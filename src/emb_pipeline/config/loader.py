@@ -76,13 +76,13 @@ class ExperimentConfigLoader(OmegaConfigLoader):
                 raise
             config = {}
         except _UNREADABLE as error:
-            raise ConfigurationError(f"conf/{self.env or self.default_run_env}, {key}: {error}") from error
+            raise ConfigurationError(f"conf/{self.env or self.default_run_env}, {key}", str(error)) from error
         if not on_top:
             return config
         try:
             local = self.load_and_merge_dir_config(str(folder), self.config_patterns[key], key, set(), key == "credentials")
         except _UNREADABLE as error:
-            raise ConfigurationError(f"conf/{folder.name}, {key}: {error}") from error
+            raise ConfigurationError(f"conf/{folder.name}, {key}", str(error)) from error
         if self.merge_strategy.get(key) == "soft":
             merged: Any = OmegaConf.to_container(OmegaConf.merge(config, local))
             return dict(merged)
@@ -105,13 +105,13 @@ class ExperimentConfigLoader(OmegaConfigLoader):
     def _expand(self, written: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(written.get("grid"), Mapping):
             raise ConfigurationError(
-                f"{self.place('grid')}: there is no grid; globals.yml says which embeddings meet which tasks"
+                self.place("grid"), "there is no grid", "globals.yml says which embeddings meet which tasks"
             )
         self._require_consistent_names(written)
         try:
             embeddings = check_parameters(written, referenced=self._is_referenced, place=self.place)
         except ParametersError as error:
-            raise ConfigurationError(str(error)) from error
+            raise ConfigurationError.from_error(error) from error
         tasks = merge_evaluation(written["task_definitions"], written.get("evaluation") or {})
         return {**written, "embeddings": embeddings, "tasks": tasks}
 
@@ -120,7 +120,9 @@ class ExperimentConfigLoader(OmegaConfigLoader):
         conf = Path(str(self.conf_source))
         if self.env and not (conf / self.env).is_dir():
             others = sorted(each.name for each in conf.iterdir() if each.is_dir() and each.name != TEMPLATE)
-            raise ConfigurationError(f"there is no use case {self.env!r} in {conf.name}/; {suggest(self.env, others)}")
+            raise ConfigurationError(
+                "--env", f"there is no use case {self.env!r} in {conf.name}/", suggest(self.env, others)
+            )
         patterns = [pattern for of_key in self.config_patterns.values() for pattern in of_key]
         for folder, file in self._files():
             name = str(file.relative_to(folder))
@@ -128,8 +130,9 @@ class ExperimentConfigLoader(OmegaConfigLoader):
             if not read and name not in _OTHER_FILES:
                 wanted = ["globals.yml", "parameters.yml", "catalog.yml", "credentials.yml"]
                 raise ConfigurationError(
-                    f"{self._shown(file)}: nothing reads a file of this name; {suggest(name, wanted)} "
-                    "(parameters_<anything>.yml is read, too)"
+                    self._shown(file),
+                    "nothing reads a file of this name",
+                    f"{suggest(name, wanted)} (parameters_<anything>.yml is read, too)",
                 )
 
     def _require_consistent_names(self, written: dict[str, Any]) -> None:
@@ -137,19 +140,23 @@ class ExperimentConfigLoader(OmegaConfigLoader):
         use_case, stated = written.get("use_case"), globals_.get("use_case")
         if use_case != stated:
             raise ConfigurationError(
+                self.place("use_case"),
                 f"use_case is {use_case!r} in the parameters and {stated!r} in globals.yml, which names the folders of all "
-                "results; set it in globals.yml alone"
+                "results",
+                "set it in globals.yml alone",
             )
         if use_case == TEMPLATE and self.env != TEMPLATE:
             raise ConfigurationError(
-                f"{self.place('use_case')}: use_case is still {TEMPLATE!r}: write 'use_case: {self.env or 'shop'}', "
-                "the name of the folder under conf/"
+                self.place("use_case"),
+                f"use_case is still {TEMPLATE!r}",
+                f"write 'use_case: {self.env or 'shop'}', the name of the folder under conf/",
             )
         for name in globals_:
             if name not in _GLOBALS and not self._is_referenced(f"globals:{name}"):
                 raise ConfigurationError(
-                    f"{self.place(name)}: nothing reads {name!r}; {suggest(name, _GLOBALS)} "
-                    f"(Any other name is for a reference, ${{globals:{name}}}.)"
+                    self.place(name),
+                    f"nothing reads {name!r}",
+                    f"{suggest(name, _GLOBALS)} (Any other name is for a reference, ${{globals:{name}}}.)",
                 )
 
     def _folders(self) -> list[Path]:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
-from emb_pipeline.datasets.failures import failure_at, forget_failure, store_failure
-from emb_pipeline.failures import Failed
+from emb_pipeline.datasets.failures import Failed, forget_failure, load_failure, store_failure
 from emb_pipeline.storage.atomic import atomic_path
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ class EncoderDataset(AbstractDataset["EncoderFolder | Failed", "EncoderFolder | 
 
     def failure(self) -> Failed | None:
         """Why it could not be made; None where it could."""
-        return failure_at(Path(self._filepath))
+        return load_failure(Path(self._filepath))
 
     def _exists(self) -> bool:
         return (Path(self._filepath) / self.MANIFEST).is_file() and self.failure() is None

@@ -13,9 +13,8 @@ import pyarrow as pa
 from kedro.io import AbstractDataset, AbstractVersionedDataset, DatasetError, Version
 from kedro_datasets._typing import TablePreview
 
-from emb_pipeline.datasets.failures import failure_at, forget_failure, store_failure
+from emb_pipeline.datasets.failures import Failed, forget_failure, load_failure, store_failure
 from emb_pipeline.errors import DataError
-from emb_pipeline.failures import Failed
 from emb_pipeline.storage.atomic import atomic_path
 from emb_pipeline.storage.sealed_files import AGAIN, read_json, read_parquet, write_json, write_parquet
 from emb_pipeline.storage.table_parts import TableParts
@@ -60,7 +59,7 @@ class TableDataset(AbstractVersionedDataset[pa.Table | Failed, pa.Table | Failed
 
     def failure(self) -> Failed | None:
         """Why it could not be made; None where it could."""
-        return failure_at(Path(self._filepath))
+        return load_failure(Path(self._filepath))
 
     def preview(self, nrows: int = 10) -> TablePreview:
         """First rows, for Kedro-Viz: it looks for this return type."""
@@ -171,7 +170,7 @@ class TablesDataset(AbstractDataset[Tables | Failed, dict[str, Any] | Failed]):
 
     def failure(self) -> Failed | None:
         """Why they could not be made; None where they could."""
-        return failure_at(Path(self._filepath))
+        return load_failure(Path(self._filepath))
 
     def preview(self, nrows: int = 10) -> TablePreview:
         """First rows of the first table, for Kedro-Viz."""

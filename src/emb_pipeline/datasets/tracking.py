@@ -18,10 +18,9 @@ from typing import Any
 import pyarrow as pa
 from kedro.io import AbstractDataset
 
-from emb_pipeline.datasets.failures import failure_at, forget_failure, store_failure
+from emb_pipeline.datasets.failures import Failed, forget_failure, load_failure, store_failure
 from emb_pipeline.datasets.mlflow_names import dotted, mlflow_name
 from emb_pipeline.datasets.tables import Tables, TablesDataset
-from emb_pipeline.failures import Failed
 from emb_pipeline.redaction import redact
 from emb_pipeline.storage.atomic import atomic_path, has_ended, this_process
 from emb_pipeline.storage.sealed_files import read_json, write_json
@@ -76,7 +75,7 @@ class TrackedRunDataset(AbstractDataset[Mapping[str, Any] | Failed, dict[str, An
 
     def failure(self) -> Failed | None:
         """Why there is no record; None where there is one."""
-        return failure_at(Path(self._filepath))
+        return load_failure(Path(self._filepath))
 
     def flush(self) -> bool:
         """Write the run that MLflow could not take when the record was saved; whether nothing is left to write."""

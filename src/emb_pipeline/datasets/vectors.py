@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
-from emb_pipeline.datasets.failures import failure_at, forget_failure, store_failure
-from emb_pipeline.failures import Failed
+from emb_pipeline.datasets.failures import Failed, forget_failure, load_failure, store_failure
 
 if TYPE_CHECKING:
     from emb_pipeline.embeddings.static.word_vectors import WordVectors
@@ -42,7 +41,7 @@ class WordVectorsDataset(AbstractDataset["WordVectors | Failed", "WordVectors | 
 
     def failure(self) -> Failed | None:
         """Why they could not be made; None where they could."""
-        return failure_at(Path(self._filepath))
+        return load_failure(Path(self._filepath))
 
     def _exists(self) -> bool:
         return Path(self._filepath).is_file() and self.failure() is None

@@ -26,7 +26,7 @@ def experiment_from(parameters: Mapping[str, Any]) -> Experiment:
 
     Raises
     ------
-    ValueError
+    GridError
         A task of the grid that is not defined, or a corpus that is not.
     """
     grid = Grid.model_validate(parameters["grid"])

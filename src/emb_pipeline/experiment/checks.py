@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from emb_pipeline.embeddings.registry import METHODS
-from emb_pipeline.errors import suggest
+from emb_pipeline.errors import EmbPipelineError, suggest
 from emb_pipeline.experiment.expand import expand_grid
 from emb_pipeline.experiment.model import EmbeddingSpec
 from emb_pipeline.experiment.parameters import SECTIONS, WRITTEN_OUT, Parameters, find_names
-from emb_pipeline.experiment.problems import ParametersError, describe_problems, find_problems
+from emb_pipeline.experiment.problems import GridError, ParametersError, describe_problems, find_problems
 
 
 def check_parameters(
@@ -44,7 +44,7 @@ def check_parameters(
         Lists the problems, each once.
     """
     problems = [
-        f"{place(name)}: '{name}' is written out from the grid and would be overwritten; {remedy}"
+        EmbPipelineError(place(name), f"'{name}' is written out from the grid and would be overwritten", remedy)
         for name, remedy in WRITTEN_OUT.items()
         if name in written
     ]
@@ -56,23 +56,40 @@ def check_parameters(
     try:
         parameters = Parameters.model_validate(sections)
     except ValidationError as error:
-        found = describe_problems(error, partial(find_names, sections))
-        problems += [f"{place(str(keys[0]))}: {sentence.lstrip('.: ')}" for keys, sentence in found]
-        raise ParametersError(list(dict.fromkeys(problems))) from error
-    problems += [f"{place(section)}: {sentence}" for section, sentence in _find_undefined_names(parameters)]
+        for keys, where, reason, remedy in describe_problems(error, partial(find_names, sections)):
+            file = place(str(keys[0]))
+            problems.append(EmbPipelineError(f"{file}: {where.removeprefix('.')}" if where else file, reason, remedy))
+        raise ParametersError(problems) from error
+    problems += _locate(_find_undefined_names(parameters), place)
     if problems:
         raise ParametersError(problems)
     try:
         cells = expand_grid(parameters.grid, parameters.methods, parameters.seed)
+    except GridError as error:
+        raise ParametersError([GridError(f"{place('grid')}: {error.place}", error.reason, error.remedy)]) from error
     except ValueError as error:
-        raise ParametersError([f"{place('grid')}: {error}"]) from error
-    problems = [f"{place(section)}: {sentence}" for section, sentence in _check_embeddings(cells, parameters)]
+        raise ParametersError([GridError(place("grid"), str(error))]) from error
+    problems = _locate(_check_embeddings(cells, parameters), place)
     if problems:
-        raise ParametersError(list(dict.fromkeys(problems)))
+        raise ParametersError(problems)
     return cells
 
 
-def _check_embeddings(cells: Mapping[str, Mapping[str, Any]], parameters: Parameters) -> Iterator[tuple[str, str]]:
+class _Found(NamedTuple):
+    """A problem of a section that is valid by itself."""
+
+    section: str
+    written: str
+    reason: str
+    remedy: str
+
+
+def _locate(found: Iterable[_Found], place: Callable[[str], str]) -> list[EmbPipelineError]:
+    """Name the file of each problem."""
+    return [EmbPipelineError(f"{place(each.section)}: {each.written}", each.reason, each.remedy) for each in found]
+
+
+def _check_embeddings(cells: Mapping[str, Mapping[str, Any]], parameters: Parameters) -> Iterator[_Found]:
     """Find the problems of single embeddings of the grid, and names of embeddings elsewhere that are not in it.
 
     An option that an embedding has from the section ``methods`` is that section's problem, however many embeddings share it.
@@ -80,17 +97,17 @@ def _check_embeddings(cells: Mapping[str, Mapping[str, Any]], parameters: Parame
     for origin, members in cells.items():
         for key, cell in members.items():
             of_method = parameters.methods.get(cell["method"]) or {}
-            for sentence in find_problems(EmbeddingSpec, cell, METHODS[cell["method"]].options):
-                option = sentence.removeprefix(".").partition(":")[0].partition(".")[0]
+            for keys, where, reason, remedy in find_problems(EmbeddingSpec, cell, METHODS[cell["method"]].options):
+                option = keys[0] if keys else ""
                 if option in of_method and cell["options"].get(option) == of_method[option]:
-                    yield "methods", f"methods.{cell['method']}{sentence}"
+                    yield _Found("methods", f"methods.{cell['method']}{where}", reason, remedy)
                 else:
-                    yield "grid", f"{origin}.{key}{sentence}"
+                    yield _Found("grid", f"{origin}.{key}{where}", reason, remedy)
     yield from _find_unknown_embeddings(parameters, [f"{origin}.{key}" for origin in cells for key in cells[origin]])
 
 
-def _find_undefined_names(parameters: Parameters) -> Iterator[tuple[str, str]]:
-    """Find tasks and corpora that one section names and another does not define: section, sentence."""
+def _find_undefined_names(parameters: Parameters) -> Iterator[_Found]:
+    """Find tasks and corpora that one section names and another does not define."""
     grid = parameters.grid
     for section, names, defined_in, defined in (
         ("tasks", grid.tasks, "task_definitions", parameters.task_definitions),
@@ -98,19 +115,21 @@ def _find_undefined_names(parameters: Parameters) -> Iterator[tuple[str, str]]:
     ):
         for name in names:
             if name not in defined:
-                yield "grid", f"grid.{section}: {name!r} is not defined under {defined_in}; {suggest(name, defined)}"
+                reason = f"{name!r} is not defined under {defined_in}"
+                yield _Found("grid", f"grid.{section}", reason, suggest(name, defined))
     for option in ("margins", "weights"):
         named = parameters.decision.get(option)
         for name in named if isinstance(named, Mapping) else ():
             if name not in grid.tasks:
-                yield "decision", f"decision.{option}: {name!r} is no task of the grid; {suggest(name, grid.tasks)}"
+                reason = f"{name!r} is no task of the grid"
+                yield _Found("decision", f"decision.{option}", reason, suggest(name, grid.tasks))
 
 
-def _find_unknown_embeddings(parameters: Parameters, names: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Find embeddings that a section names and the grid does not have: section, sentence."""
+def _find_unknown_embeddings(parameters: Parameters, names: Sequence[str]) -> Iterator[_Found]:
+    """Find embeddings that a section names and the grid does not have."""
     for option, also in (("embeddings", ()), ("beside", METHODS)):
         named = parameters.vector_search.get(option)
         for name in named if isinstance(named, list | tuple) else ():
             if name not in names and str(name).removeprefix("task.") not in also:
-                wrong = f"{name!r} is no embedding of the grid; {suggest(name, names)}"
-                yield "vector_search", f"vector_search.{option}: {wrong}"
+                reason = f"{name!r} is no embedding of the grid"
+                yield _Found("vector_search", f"vector_search.{option}", reason, suggest(name, names))

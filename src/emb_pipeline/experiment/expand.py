@@ -13,6 +13,7 @@ from emb_pipeline.experiment.grid_checks import (
     require_known_tasks,
 )
 from emb_pipeline.experiment.model import TUNING
+from emb_pipeline.experiment.problems import GridError
 from emb_pipeline.experiment.schema import FineTuning, Grid, Resampled, Spoilt, split_name
 
 SHUFFLED = "shuffled_"
@@ -23,15 +24,15 @@ def expand_grid(grid: Grid | Mapping[str, Any], methods: Mapping[str, Any], seed
 
     Raises
     ------
-    ValueError
-        A method that does not exist, or one without hyper-parameters under ``methods:``.
+    GridError
+        A method that does not exist, or an embedding that cannot be made.
     """
     plan = Grid.model_validate(grid)
     cells: dict[str, dict[str, Any]] = {}
     for cell in _cells(plan, seed):
         method = cell["method"]
         if method not in METHODS:
-            raise ValueError(f"globals.yml, grid: unknown method {method!r}; {suggest(method, METHODS)}")
+            raise GridError("globals.yml, grid", f"unknown method {method!r}", suggest(method, METHODS))
         cell["options"] = {**(methods.get(method) or {}), **cell.get("options", {})}
         _add(cells, cell)
     require_bases(plan, cells)
@@ -99,8 +100,10 @@ def _named(key: str) -> dict[str, Any]:
 def _add(cells: dict[str, dict[str, Any]], cell: dict[str, Any]) -> None:
     members = cells.setdefault(cell["origin"], {})
     if cell["key"] in members:
-        raise ValueError(
-            f"globals.yml, grid: two embeddings are called {cell['origin']}.{cell['key']}; leave one out or rename it"
+        raise GridError(
+            "globals.yml, grid",
+            f"two embeddings are called {cell['origin']}.{cell['key']}",
+            "leave one out or rename it",
         )
     members[cell["key"]] = cell
 
@@ -128,9 +131,10 @@ def _on_changed_text(plan: Spoilt | Resampled, cells: Mapping[str, Mapping[str, 
     cell = cells.get(plan.of)
     if cell is None or not _is_trained_vectors(cell):
         trained = [name for name, each in cells.items() if _is_trained_vectors(each)]
-        raise ValueError(
-            f"globals.yml, grid.{plan.section}: {plan.of} is no word vectors that the grid trains; "
-            f"these are: {', '.join(trained) or 'none'}"
+        raise GridError(
+            f"globals.yml, grid.{plan.section}",
+            f"{plan.of} is no word vectors that the grid trains",
+            f"these are: {', '.join(trained) or 'none'}",
         )
     for name, change in plan.changes.items():
         yield {
@@ -154,14 +158,15 @@ def _tuned(
     base = cells.get(tuning.base)
     if base is None or not METHODS[base["method"]].can_be_tuned:
         tunable = [name for name, cell in cells.items() if METHODS[cell["method"]].can_be_tuned]
-        raise ValueError(
-            f"globals.yml, grid.fine_tune: {tuning.base} is no embedding that can be tuned; "
-            f"these can: {', '.join(tunable) or 'none'}"
+        raise GridError(
+            "globals.yml, grid.fine_tune",
+            f"{tuning.base} is no embedding that can be tuned",
+            f"these can: {', '.join(tunable) or 'none'}",
         )
     section, _ = TUNING[str(METHODS[base["method"]].artifact)]
     for task in tuning.tasks:
         if task not in tasks:
-            raise ValueError(f"globals.yml, grid.fine_tune: {task!r} is no task of the grid ({', '.join(tasks)})")
+            raise GridError("globals.yml, grid.fine_tune", f"{task!r} is no task of the grid", suggest(task, tasks))
         yield {
             **base,
             "key": f"{base['key']}_{tuning.name}_{task}",

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment.model import EmbeddingSpec, Experiment
+from emb_pipeline.experiment.problems import GridError
 from emb_pipeline.experiment.schema import Grid, split_name
 from emb_pipeline.tasks.registry import KINDS, Kind
 
@@ -16,13 +17,14 @@ from emb_pipeline.tasks.registry import KINDS, Kind
 def require_embeddings(grid: Grid, cells: Mapping[str, Any]) -> None:
     """Refuse a grid without an embedding, and methods that have no corpus to learn from."""
     if grid.methods and not grid.corpora:
-        raise ValueError(
-            f"globals.yml, grid: methods ({', '.join(grid.methods)}) are trained on corpora, and corpora: is empty; "
-            "name a corpus, or leave methods empty to compare pretrained embeddings and baselines only"
+        raise GridError(
+            "globals.yml, grid",
+            f"methods ({', '.join(grid.methods)}) are trained on corpora, and corpora: is empty",
+            "name a corpus, or leave methods empty to compare pretrained embeddings and baselines only",
         )
     if not cells:
-        raise ValueError(
-            "globals.yml, grid: there is no embedding; name one under baselines:, pretrained:, controls: or methods:"
+        raise GridError(
+            "globals.yml, grid", "there is no embedding", "name one under baselines:, pretrained:, controls: or methods:"
         )
 
 
@@ -31,9 +33,11 @@ def require_known_tasks(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str
         for key, cell in members.items():
             unknown = [task for task in cell.get("evaluate_on") or () if task not in grid.tasks]
             if unknown:
-                raise ValueError(
-                    f"globals.yml, grid: {origin}.{key} is to be evaluated on {', '.join(unknown)}, which is no task of the "
-                    f"grid ({', '.join(grid.tasks)})"
+                raise GridError(
+                    "globals.yml, grid",
+                    f"{origin}.{key} is to be evaluated on {', '.join(unknown)}, which is no task of the grid "
+                    f"({', '.join(grid.tasks)})",
+                    "add it to tasks:, or leave it out of evaluate_on",
                 )
 
 
@@ -48,16 +52,18 @@ def require_bases(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str, Any]
             if f"{group}.{other}" != name and fits(cell)
         ]
         if derived.base not in known:
-            raise ValueError(
-                f"globals.yml, grid.derived: {name} is to be made from {derived.base}, which is no {wanted} of the grid; "
-                f"{several} are: {', '.join(known) or 'none'}"
+            raise GridError(
+                "globals.yml, grid.derived",
+                f"{name} is to be made from {derived.base}, which is no {wanted} of the grid",
+                f"{several} are: {', '.join(known) or 'none'}",
             )
         needs_corpus = METHODS[derived.method].source == "corpus" if derived.method in METHODS else False
         own_origin, _ = split_name(name)
         if needs_corpus and own_origin not in grid.corpora:
-            raise ValueError(
-                f"globals.yml, grid.derived: {name} is trained on a corpus, so its name must start with one of "
-                f"{', '.join(grid.corpora)}"
+            raise GridError(
+                "globals.yml, grid.derived",
+                f"{name} is trained on a corpus, so its name must start with one",
+                f"start it with one of {', '.join(grid.corpora)}",
             )
 
 
@@ -84,9 +90,10 @@ _BASES: dict[str, tuple[str, str, Callable[[Mapping[str, Any]], bool]]] = {
 def require_definitions(section: str, names: Sequence[str], defined: Mapping[str, Any]) -> None:
     missing = [name for name in names if name not in defined]
     if missing:
-        raise ValueError(
-            f"grid.{section} names {', '.join(missing)}, which {section}: does not define "
-            f"(defined: {', '.join(defined) or 'none'})"
+        raise GridError(
+            f"globals.yml, grid.{section}",
+            f"{', '.join(missing)} is not defined under {section}:",
+            f"define it, or choose of those that are: {', '.join(defined) or 'none'}",
         )
 
 
@@ -103,9 +110,10 @@ def require_served(experiment: Experiment) -> None:
     for task in [task for task in kinds if task not in served]:
         needs = experiment.needs.get(task) or kinds[task].requires
         able = [name for name, method in METHODS.items() if method.source == "task" and needs & method.supports]
-        raise ValueError(
-            f"globals.yml, grid: no embedding can be evaluated on {task} ({kinds[task].name}, which takes "
-            f"{' or '.join(sorted(needs))}); add one of baselines: {', '.join(able)}, or leave {task} out of tasks:"
+        raise GridError(
+            "globals.yml, grid",
+            f"no embedding can be evaluated on {task} ({kinds[task].name}, which takes {' or '.join(sorted(needs))})",
+            f"add one of baselines: {', '.join(able)}, or leave {task} out of tasks:",
         )
 
 
@@ -117,14 +125,17 @@ def require_tunable(cells: Sequence[EmbeddingSpec], tasks: Mapping[str, Any]) ->
         kind = KINDS.get(str(definition.get("kind")))
         if kind is None or cell.artifact not in kind.tunes:
             can = ", ".join(sorted(kind.tunes)) if kind and kind.tunes else "nothing"
-            raise ValueError(
-                f"globals.yml, grid.fine_tune: {cell.base} leaves {cell.artifact}, and a task of kind "
-                f"{definition.get('kind')} ({cell.tuned_on}) can tune {can}"
+            raise GridError(
+                "globals.yml, grid.fine_tune",
+                f"{cell.base} leaves {cell.artifact}, and a task of kind {definition.get('kind')} ({cell.tuned_on}) can "
+                f"tune {can}",
+                f"leave {cell.tuned_on} out of the tasks of {cell.base}",
             )
         if not _has_training_examples(kind, definition.get("source")):
-            raise ValueError(
-                f"globals.yml, grid.fine_tune: {cell.tuned_on} has nothing to tune {cell.base} on; "
-                "set training_queries, or name the column split, in its source"
+            raise GridError(
+                "globals.yml, grid.fine_tune",
+                f"{cell.tuned_on} has nothing to tune {cell.base} on",
+                "set training_queries, or name the column split, in its source",
             )
 
 
@@ -139,7 +150,8 @@ def _has_training_examples(kind: Kind, source: Any) -> bool:
 def require_word_vectors(cells: Sequence[EmbeddingSpec], drawn: Sequence[str]) -> None:
     known = [cell.name for cell in cells if cell.artifact == "vectors" and not cell.tuned_on]
     if unknown := [name for name in drawn if name not in known]:
-        raise ValueError(
-            f"diagnosis.map.embeddings: {', '.join(unknown)} is no word vectors of the grid; these are: "
-            f"{', '.join(known) or 'none'}"
+        raise GridError(
+            "diagnosis.map.embeddings",
+            f"{', '.join(unknown)} is no word vectors of the grid",
+            f"these are: {', '.join(known) or 'none'}",
         )

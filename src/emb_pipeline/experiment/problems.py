@@ -7,28 +7,35 @@ from typing import Any, NamedTuple, TypeAlias
 
 from pydantic import AliasChoices, BaseModel, ValidationError
 
-from emb_pipeline.errors import nearest, suggest
+from emb_pipeline.errors import EmbPipelineError, nearest, suggest
 
 Keys: TypeAlias = tuple[Any, ...]
 _FROM_PYDANTIC = "Value error, "
 _NO_OPTIONS = frozenset({"dict_type", "model_type", "model_attributes_type", "mapping_type"})
 
 
-class ParametersError(ValueError):
+class ParametersError(EmbPipelineError, ValueError):
     """Parameters that say something that nothing reads, or that cannot be run.
 
     Parameters
     ----------
-    problems : sequence of str
-        One sentence each: place, reason, remedy.
+    problems : sequence of EmbPipelineError
+        At least one; place, reason and remedy of the error are those of the first.
     """
 
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__(list(problems))
-        self.problems = list(problems)
+    def __init__(self, problems: Sequence[EmbPipelineError]) -> None:
+        super().__init__(problems[0].place, problems[0].reason, problems[0].remedy)
+        self.problems = tuple({str(problem): problem for problem in problems}.values())
+
+    def __reduce__(self) -> tuple[type[ParametersError], tuple[tuple[EmbPipelineError, ...]]]:
+        return ParametersError, (self.problems,)
 
     def __str__(self) -> str:
-        return "\n".join(self.problems)
+        return "\n".join(map(str, self.problems))
+
+
+class GridError(EmbPipelineError, ValueError):
+    """A grid that cannot be run."""
 
 
 class Names(NamedTuple):
@@ -39,14 +46,16 @@ class Names(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """One problem: the keys that lead to it, and a sentence that starts with them (``.folds: Input should be …``)."""
+    """One problem: the keys that lead to it, the same as they are written (``.folds``), and what is said of them."""
 
     keys: Keys
-    sentence: str
+    written: str
+    reason: str
+    remedy: str
 
 
 def describe_problems(error: ValidationError, names_at: Callable[[Keys], Names]) -> list[Problem]:
-    """Say each problem that pydantic found in a sentence: ``.folds: input should be greater than 1``.
+    """Describe each problem that pydantic found.
 
     Parameters
     ----------
@@ -62,27 +71,27 @@ def describe_problems(error: ValidationError, names_at: Callable[[Keys], Names])
         if found["type"] == "extra_forbidden":
             word, names = names_at(tuple(path))
             meant |= {(*path, name) for name in nearest(str(last), names)}
-            hint = f"; {suggest(str(last), names)}" if names else ""
-            sentence = f"{_join(path)}: unknown {word} '{last}'{hint}"
+            remedy = suggest(str(last), names) if names else "leave it out"
+            problems.append(Problem(found["loc"], _join(path), f"unknown {word} '{last}'", remedy))
         elif found["type"] == "missing":
-            if (*path, last) in meant:  # a name that was misspelt is not missing, too
-                continue
-            sentence = f"{_join(path)}: '{last}' is missing"
+            if (*path, last) not in meant:  # a name that was misspelt is not missing, too
+                problems.append(Problem(found["loc"], _join(path), f"'{last}' is missing", "add it"))
         elif found["type"] in _NO_OPTIONS:
-            sentence = f"{_join(found['loc'])}: must hold options, not {found['input']!r}"
+            reason = f"must hold options, not {found['input']!r}"
+            problems.append(Problem(found["loc"], _join(found["loc"]), reason, "write 'name: value' below it"))
         else:
-            sentence = f"{_join(found['loc'])}: {found['msg'].removeprefix(_FROM_PYDANTIC)}"
-        problems.append(Problem(found["loc"], sentence))
+            reason, _, remedy = found["msg"].removeprefix(_FROM_PYDANTIC).partition("; ")
+            problems.append(Problem(found["loc"], _join(found["loc"]), reason, remedy))
     return problems
 
 
-def find_problems(model: type[BaseModel], values: Any, named: type[BaseModel] | None = None) -> list[str]:
-    """Validate values by a model, and say each problem in a sentence, with the names of another model where one is given."""
+def find_problems(model: type[BaseModel], values: Any, named: type[BaseModel] | None = None) -> list[Problem]:
+    """Validate values by a model, and describe each problem, with the names of another model where one is given."""
     try:
         model.model_validate(values)
     except ValidationError as error:
         names = Names("option", list_names(named or model))
-        return [problem.sentence for problem in describe_problems(error, lambda keys: names)]
+        return describe_problems(error, lambda keys: names)
     return []
 
 
@@ -109,10 +118,10 @@ def check_options(
         Lists the problems.
     """
     problems = [
-        f"{place(section)}: {section}{sentence}"
+        EmbPipelineError(f"{place(section)}: {section}{problem.written}", problem.reason, problem.remedy)
         for section, model in models.items()
         if section in parameters
-        for sentence in find_problems(model, parameters[section])
+        for problem in find_problems(model, parameters[section])
     ]
     if problems:
         raise ParametersError(problems)

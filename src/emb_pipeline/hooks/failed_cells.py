@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-import click
 from kedro.framework.hooks import hook_impl
 
+from emb_pipeline.errors import EmbPipelineError
 from emb_pipeline.hooks.command import format_kedro_command
 
 
-class FailedCellsError(click.ClickException):
-    """A run came to its end without some of its cells."""
+class FailedCellsError(EmbPipelineError):
+    """A run that came to its end without some of its results.
+
+    Parameters
+    ----------
+    failed : sequence of str
+        Place and reason of each.
+    command : str
+        The command that tries these again.
+    """
+
+    def __init__(self, failed: Sequence[str], command: str) -> None:
+        reason = f"{len(failed)} of the results could not be made; all others are written"
+        super().__init__("this run", reason, f"To try these again: {command}")
+        self.failed, self.command = tuple(failed), command
+
+    def __reduce__(self) -> tuple[type[FailedCellsError], tuple[tuple[str, ...], str]]:
+        return FailedCellsError, (self.failed, self.command)
+
+    def __str__(self) -> str:
+        listed = "\n".join(f"  {line}" for line in self.failed)
+        return f"{self.place}: {self.reason}:\n{listed}\n{self.remedy}"
 
 
 class FailedCells:
@@ -31,11 +52,7 @@ class FailedCells:
                 found.setdefault(place, f"{place}: {row['reason']}")
         if found:
             again = format_kedro_command({name: run_params.get(name) for name in ("env", "runtime_params")})
-            listed = "\n".join(f"  {line}" for line in found.values())
-            raise FailedCellsError(
-                f"{len(found)} of the results could not be made; all others are written:\n{listed}\n"
-                f"To try these again: {again} --only-missing-outputs"
-            )
+            raise FailedCellsError(list(found.values()), f"{again} --only-missing-outputs")
 
 
 def _find_failure(dataset: Any) -> Any:

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import click
-
+from emb_pipeline.errors import EmbPipelineError
 from emb_pipeline.redaction import redact
 from emb_pipeline.storage.atomic import LockHeldError, exclusive
 
@@ -16,7 +15,7 @@ WAIT = "EMB_PIPELINE_WAIT"
 """Environment variable: 1 lets a run wait for another one of the same use case."""
 
 
-class UseCaseInUseError(click.ClickException):
+class UseCaseInUseError(EmbPipelineError):
     """Another run of the same use case is going on."""
 
 
@@ -37,7 +36,8 @@ def hold_use_case(project: Path, use_case: str, command: str) -> Iterator[None]:
             )
         except LockHeldError as error:
             raise UseCaseInUseError(
-                f"use case '{use_case}' is in use by {error.holder or 'another run'}; results of two runs would mix. "
-                f"Start this run when that one has ended; with {WAIT}=1 in the environment it waits for it"
+                f"use case '{use_case}'",
+                f"it is in use by {error.holder or 'another run'}, and results of two runs would mix",
+                f"start this run when that one has ended; with {WAIT}=1 in the environment it waits for it",
             ) from error
         yield

@@ -1,4 +1,4 @@
-"""What keeps the trouble of one cell or one training from ending the run."""
+"""Containment: the trouble of one cell or one training does not end the run."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
+from emb_pipeline.datasets.failures import Failed
 from emb_pipeline.experiment.model import EmbeddingSpec
-from emb_pipeline.failures import Failed
 
 LOGGER = logging.getLogger(__name__)
 Step = TypeVar("Step", bound=Callable[..., Any])
@@ -69,12 +69,12 @@ def contained(n_outputs: int, *, on_task: bool = False) -> Callable[[Step], Step
 
 
 def is_containable(error: BaseException) -> bool:
-    """Whether the run can go on: after any error, and after a panic of a library in Rust, which is no `Exception`."""
+    """Tell whether the run can go on: after any error, and after a panic of a library in Rust, which is no `Exception`."""
     return isinstance(error, Exception) or type(error).__name__ == "PanicException"
 
 
 def _described(given: dict[str, Any], on_task: bool) -> tuple[str, dict[str, Any]]:
-    """The place of a step, from its arguments, and the columns of its row on the leaderboard."""
+    """Find the place of a step, from its arguments, and the columns of its row on the leaderboard."""
     cell, definition = given.get("cell"), given.get("definition")
     if cell is None:
         return f"vector search on {definition.name}" if definition else "a step", {}
@@ -85,7 +85,7 @@ def _described(given: dict[str, Any], on_task: bool) -> tuple[str, dict[str, Any
 
 
 def cell_columns(cell: EmbeddingSpec) -> dict[str, Any]:
-    """What identifies an embedding on the leaderboard."""
+    """Give the columns that identify an embedding on the leaderboard."""
     return {
         "embedding": cell.name,
         "origin": cell.origin,
@@ -97,5 +97,5 @@ def cell_columns(cell: EmbeddingSpec) -> dict[str, Any]:
 
 
 def failures_table(failed: Iterable[Failed]) -> pa.Table:
-    """One row per cell, or embedding, that failed."""
+    """Build a table of one row per cell, or embedding, that failed."""
     return pa.Table.from_pylist([{**each.cell, "reason": each.reason} for each in failed], schema=FAILURES)

@@ -6,11 +6,11 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-import click
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from emb_pipeline.errors import EmbPipelineError
 from emb_pipeline.provenance.fingerprint import CODE, Fingerprint
 from emb_pipeline.provenance.manifest import Manifest
 from emb_pipeline.provenance.node_fingerprints import find_output, is_data
@@ -21,12 +21,12 @@ AGGREGATE = "aggregate"
 _log = logging.getLogger(__name__)
 
 
-class StaleResultsError(click.ClickException):
-    """A run would silently mix results of different experiments."""
+class StaleResultsError(EmbPipelineError):
+    """A run that would silently mix results of different experiments."""
 
 
-class MissingInputsError(click.ClickException):
-    """A part of the pipeline was asked for whose inputs were never made."""
+class MissingInputsError(EmbPipelineError):
+    """A part of the pipeline that was asked for, and whose inputs were never made."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,9 @@ def refuse_missing_inputs(run: RunRequest, catalog: DataCatalog) -> None:
     missing = [name for name in inputs if not (is_stored(catalog, name) or has_failed(catalog, name))]
     if missing:
         raise MissingInputsError(
-            f"{_join_names(missing)} {'is' if len(missing) == 1 else 'are'} not there yet; "
-            f"make what this run builds on first: {run.command} --only-missing-outputs"
+            _join_names(missing),
+            "not there yet, and this run builds on it",
+            f"make it first: {run.command} --only-missing-outputs",
         )
 
 
@@ -119,7 +120,7 @@ def prepare_run(run: RunRequest, catalog: DataCatalog, fingerprints: Mapping[str
         _log.warning("%d stale results are accepted (%s): %s", len(stale), run.accept, _join_names(sorted(stale)))
     elif stale:
         again = _find_command(run, lambda name: is_stale(name) or not is_stored(catalog, name))
-        raise StaleResultsError(_explain(stale, fingerprints, manifest, again))
+        raise _explain(stale, fingerprints, manifest, again)
     for name in run.pipeline.all_outputs():
         if not (run.only_missing and is_stored(catalog, name)):
             manifest.announce(name, fingerprints[name])
@@ -140,7 +141,7 @@ def _find_gathered_failures(pipeline: Pipeline, catalog: DataCatalog) -> Iterato
                 yield from node.outputs
 
 
-def _explain(stale: set[str], fingerprints: Mapping[str, Fingerprint], manifest: Manifest, again: str) -> str:
+def _explain(stale: set[str], fingerprints: Mapping[str, Fingerprint], manifest: Manifest, again: str) -> StaleResultsError:
     outputs = sorted({find_output(name, fingerprints) for name in stale})
     if all(map(manifest.is_of_another_rule, outputs)):
         what = "were noted by an earlier version, whose fingerprints cannot be compared with those of this one"
@@ -151,11 +152,12 @@ def _explain(stale: set[str], fingerprints: Mapping[str, Fingerprint], manifest:
         for name in outputs
         for cause in manifest.find_changes(name, fingerprints[name])
     }
-    return (
-        f"{len(stale)} results on disk {what}: {_join_names(sorted(stale))}. "
-        f"{f'What differs: {_join_names(sorted(causes), 6)}. ' if causes else ''}"
-        f"To make them and what follows from them again: {again}\n"
-        "To use them as they are, run the same command again with --accept-stale '<reason>'."
+    differs = f". What differs: {_join_names(sorted(causes), 6)}" if causes else ""
+    return StaleResultsError(
+        f"{len(stale)} results on disk",
+        f"they {what}: {_join_names(sorted(stale))}{differs}",
+        f"to make them and what follows from them again: {again}\n"
+        "To use them as they are, run the same command again with --accept-stale '<reason>'.",
     )
 
 

@@ -20,6 +20,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from emb_pipeline.errors import EmbPipelineError
+
 _log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.05
 _SAY_AFTER_SECONDS, _SAY_EVERY_SECONDS = 5.0, 60.0
@@ -102,7 +104,7 @@ class Holder:
         return f"process {self.pid} on {self.host}, which is {self.what} since {started} ({minutes:.1f} minutes)"
 
 
-class LockHeldError(TimeoutError):
+class LockHeldError(EmbPipelineError, TimeoutError):
     """Another process or thread holds a lock.
 
     Attributes
@@ -114,8 +116,11 @@ class LockHeldError(TimeoutError):
     """
 
     def __init__(self, path: Path, holder: Holder | None) -> None:
-        super().__init__(f"{path} is held by {holder or 'another process'}")
+        super().__init__(str(path), f"it is held by {holder or 'another process'}", "start again when that has ended")
         self.path, self.holder = path, holder
+
+    def __reduce__(self) -> tuple[type[LockHeldError], tuple[Path, Holder | None]]:
+        return LockHeldError, (self.path, self.holder)
 
 
 @contextmanager

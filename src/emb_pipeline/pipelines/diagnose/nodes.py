@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
+from emb_pipeline.datasets.failures import Failed
 from emb_pipeline.diagnostics.geometry import anisotropy, first_direction_share, hubness, pip_loss
 from emb_pipeline.diagnostics.neighbours import COMMONEST, nearest, word_sample
 from emb_pipeline.diagnostics.probe_words import typical_words
@@ -25,7 +26,6 @@ from emb_pipeline.diagnostics.word_tests import (
 )
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.experiment.model import EmbeddingSpec, Folders
-from emb_pipeline.failures import Failed
 from emb_pipeline.pipelines.facts import are_trained_on_a_corpus, is_first
 from emb_pipeline.pipelines.failures import failures_table
 from emb_pipeline.readers.word_sets import WordSetSource, analogy_questions, scored_pairs_of_words

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from threadpoolctl import threadpool_limits
 
+from emb_pipeline.datasets.failures import Failed
 from emb_pipeline.diagnostics.tables import DIAGNOSIS
 from emb_pipeline.embeddings import registry
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
@@ -21,7 +22,6 @@ from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.experiment.model import EmbeddingSpec, Folders, TaskDefinition
 from emb_pipeline.experiment.schema import Resample
-from emb_pipeline.failures import Failed
 from emb_pipeline.pipelines.failures import FAILURES, contained, failures_table
 from emb_pipeline.statistics.costs import OF_EVALUATION
 from emb_pipeline.storage.table_parts import TableParts

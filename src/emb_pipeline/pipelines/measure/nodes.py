@@ -13,11 +13,11 @@ import pandas as pd
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
+from emb_pipeline.datasets.failures import Failed
 from emb_pipeline.efficiency.latency import REQUEST_TIMES, LatencyOptions, measure_requests
 from emb_pipeline.efficiency.vector_search import VectorSearchOptions
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment.model import EmbeddingSpec, Folders, TaskDefinition
-from emb_pipeline.failures import Failed
 from emb_pipeline.pipelines.facts import add_origins, cells_of
 from emb_pipeline.pipelines.failures import contained, is_containable
 from emb_pipeline.pipelines.report.gathering import PRIMARY, of_all_tasks
