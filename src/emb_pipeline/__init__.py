@@ -1,4 +1,4 @@
-"""How do embeddings affect the performance of your downstream tasks?
+"""A measurement: the effect of embeddings on the performance of downstream tasks.
 
 The names that users import stand here, loaded when they are asked for: ``import emb_pipeline`` itself loads nothing.
 """
