@@ -14,19 +14,16 @@ class ConfigurationError(EmbPipelineError, click.ClickException):
     these print in one line only what is one.
     """
 
-    def __init__(self, place: str, reason: str, remedy: str = "") -> None:
-        click.ClickException.__init__(self, "")
+    def __init__(self, place: str, reason: str, remedy: str = "", message: str = "") -> None:
+        click.ClickException.__init__(self, message or str(EmbPipelineError(place, reason, remedy)))
         EmbPipelineError.__init__(self, place, reason, remedy)
-        self.message = EmbPipelineError.__str__(self)
 
     @classmethod
     def from_error(cls, error: ValueError) -> ConfigurationError:
         """Make the error of a use case of the library's error, with its message."""
         if not isinstance(error, EmbPipelineError):
             return cls("parameters", str(error))
-        made = cls(error.place, error.reason, error.remedy)
-        made.message = str(error)
-        return made
+        return cls(error.place, error.reason, error.remedy, str(error))
 
     def __str__(self) -> str:
         return self.message

@@ -114,8 +114,8 @@ def find_names(written: Mapping[str, Any], keys: Keys) -> Names:
             return Names("option", list_names(_OPTIONS_OF_METHODS[method]))
         case ("evaluation",):
             return Names("kind", list(_OPTIONS_OF_KINDS))
-        case ("evaluation", str(kind), *_):
-            return Names("option", list_names(_OPTIONS_OF_KINDS[kind]))
+        case ("evaluation", str(name), *_):
+            return Names("option", list_names(_OPTIONS_OF_KINDS[name]))
         case ("grid",):
             return Names("option", list(Grid.model_fields))
         case ("grid", str(section), *_):
