@@ -38,9 +38,9 @@ from emb_pipeline.provenance.reuse import (
     prepare_run,
     refuse_missing_inputs,
 )
-from emb_pipeline.readers.formats.delimited import CsvReading
+from emb_pipeline.readers.formats.delimited import CsvSource
 from emb_pipeline.storage.atomic import LockHeldError, exclusive
-from emb_pipeline.tasks.first_rows import check_first_rows
+from emb_pipeline.tasks.examples.first_rows import check_first_rows
 from emb_pipeline.text.tokens import EmptyCorpusError, TokenCorpus, write_tokens
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -53,8 +53,8 @@ def read_what_is_no_corpus(folder: Path) -> None:
 def read_two_files_without_the_column(folder: Path) -> None:
     for name in ("a.csv", "b.csv"):
         (folder / name).write_text("words\nheart\n")
-    readings = [CsvReading(path=name, text=("text",)) for name in ("a.csv", "b.csv")]
-    check_first_rows({"domain": readings}, {}, folder, folder)
+    sources = [CsvSource(path=name, text=("text",)) for name in ("a.csv", "b.csv")]
+    check_first_rows({"domain": sources}, {}, folder, folder)
 
 
 def write_a_corpus_without_a_word(folder: Path) -> None:

@@ -204,8 +204,8 @@ def _with_new_names(written: Any, place: str) -> Any:
         return written
     try:
         return rename_keys(written, lambda sentence: _log_once(f"{place}: {sentence}"))
-    except ValueError as error:
-        raise ConfigurationError(f"{place}: {error}") from error
+    except ParametersError as error:
+        raise ConfigurationError(f"{place}: {error.place}", error.reason, error.remedy) from error
 
 
 @cache

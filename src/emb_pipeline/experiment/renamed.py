@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from emb_pipeline.errors import EmbPipelineError
+from emb_pipeline.experiment.problems import ParametersError
+
 
 class Renamed(NamedTuple):
     """One key that has a new name.
@@ -56,7 +59,7 @@ def rename_keys(
 
     Raises
     ------
-    ValueError
+    ParametersError
         A section has both names of a key.
     """
     found: Any = written
@@ -90,7 +93,13 @@ def _rename_key(node: Any, line: Renamed, place: str) -> Any:
     if not isinstance(node, Mapping) or line.old not in node:
         return node
     if line.new in node:
-        raise ValueError(
-            f"{place}: '{line.old}' is the old name of '{line.new}', and both are written; leave '{line.old}' out"
+        raise ParametersError(
+            [
+                EmbPipelineError(
+                    place,
+                    f"'{line.old}' is the old name of '{line.new}', and both are written",
+                    f"leave '{line.old}' out",
+                )
+            ]
         )
     return {line.new if key == line.old else key: value for key, value in node.items()}
