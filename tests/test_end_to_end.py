@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -143,18 +144,47 @@ def test_a_labelled_task_has_a_learning_curve_up_to_what_the_leaderboard_says(se
     assert len(crossovers) == len(all_labels) - 1 and set(crossovers["reference"]) == {all_labels.idxmax()}
 
 
-def test_kedro_viz_previews_tables_and_figures(finished: Path) -> None:
+def open_kedro_viz(root: Path) -> tuple[Any, dict[str, dict[str, Any]]]:
+    """The server of Kedro-Viz for a finished run, and what it draws, by name."""
     from fastapi.testclient import TestClient
     from kedro_viz.api.apps import create_api_app_from_project
+    from kedro_viz.data_access import data_access_manager
     from kedro_viz.server import load_and_populate_data
 
-    load_and_populate_data(finished, env="tiny")
-    viz = TestClient(create_api_app_from_project(finished))
-    nodes = {node["name"]: node["id"] for node in viz.get("/api/main").json()["nodes"] if node["type"] == "data"}
-    shown = {name: viz.get(f"/api/nodes/{nodes[name]}").json() for name in ("leaderboard", "topic.examples")}
-    assert {each["preview_type"] for each in shown.values()} == {"TablePreview"}
+    data_access_manager.reset_fields()
+    load_and_populate_data(root, env="tiny")
+    viz = TestClient(create_api_app_from_project(root))
+    return viz, {node["name"]: node for node in viz.get("/api/main").json()["nodes"]}
+
+
+def test_kedro_viz_previews_tables_figures_metrics_and_the_page(finished: Path) -> None:
+    viz, drawn = open_kedro_viz(finished)
+    names = {
+        "leaderboard": "TablePreview",
+        "topic.examples": "TablePreview",
+        "domain.glove_8.topic.metrics": "TablePreview",
+        "topic_curve_figure": "PlotlyPreview",
+        "report_page": "HTMLPreview",
+    }
+    shown = {name: viz.get(f"/api/nodes/{drawn[name]['id']}").json() for name in names}
+    assert {name: each["preview_type"] for name, each in shown.items()} == names
     assert "embedding" in shown["leaderboard"]["preview"]["columns"] and len(shown["leaderboard"]["preview"]["data"]) == 10
     assert {"text", "label"} <= set(shown["topic.examples"]["preview"]["columns"])
+    assert "accuracy" in {metric for metric, _ in shown["domain.glove_8.topic.metrics"]["preview"]["data"]}
+    assert shown["topic_curve_figure"]["preview"]["data"] and "</html>" in shown["report_page"]["preview"]
+
+
+def test_kedro_viz_shows_how_each_node_ended_and_the_rows_of_each_table(finished: Path) -> None:
+    viz, drawn = open_kedro_viz(finished)
+    status = viz.get("/api/run-status").json()
+    steps = {node["id"] for node in drawn.values() if node["type"] == "task"}
+    assert {name: each["status"] for name, each in status["nodes"].items()} == dict.fromkeys(steps, "success")
+    assert status["pipeline"]["status"] == "success" and status["pipeline"]["duration"] > 0
+    rows = len(newest(finished, "leaderboard"))
+    assert viz.get(f"/api/nodes/{drawn['leaderboard']['id']}").json()["stats"]["rows"] == rows
+    assert status["datasets"][drawn["leaderboard"]["id"]]["size"] > 1000
+    scores = viz.get(f"/api/nodes/{drawn['domain.scores']['id']}").json()["stats"]
+    assert scores["rows"] > 1000 and scores["file_size"] > 1000
 
 
 def test_a_decision_is_made_for_each_task_and_changes_with_the_budgets_alone(finished: Path) -> None:
@@ -248,6 +278,9 @@ def test_a_map_of_vectors_that_are_not_there_is_refused_before_any_node_runs(pro
 def test_every_runner_finds_the_same(runner: str, sequential: Path, project: Path) -> None:
     run_kedro("--env", "tiny", "--runner", runner, "--runner-params", "max_workers=2")
     pd.testing.assert_frame_equal(numbers(project), numbers(sequential))
+    noted = [json.loads((root / ".viz/kedro_pipeline_events.json").read_text()) for root in (project, sequential)]
+    ended = [sorted(event["node"] for event in events if event["event"] == "after_node_run") for events in noted]
+    assert ended[0] == ended[1]
 
 
 @pytest.mark.slow

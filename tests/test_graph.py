@@ -96,7 +96,7 @@ def test_no_two_datasets_share_a_file(opened: Opened) -> None:
     for name in sorted(data_names(opened.whole)):
         if "@" in name and name not in ("examples@audit", "tokens@overlap"):
             continue  # reads what <task>.examples or <corpus>.tokens wrote
-        path = str(opened.catalog.get(name)._filepath)
+        path = str(opened.catalog.config_resolver.resolve_pattern(name)["filepath"])
         assert path not in paths, f"{name} and {paths[path]} both lie at {path}"
         paths[path] = name
 

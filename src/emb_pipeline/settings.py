@@ -23,7 +23,8 @@ warnings.filterwarnings("ignore", message="One or more dataset names contain '.'
 
 HOOKS = hooks.HOOKS
 
-# Tracking is our own (docs/decisions/0002-own-tracking.md); nothing reports usage to anybody.
+# Tracking is our own (docs/decisions/0002-own-tracking.md), and so is the run status that Kedro-Viz shows
+# (docs/decisions/0021-kedro-structure.md); nothing reports usage to anybody.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow", "kedro-telemetry", "kedro-viz")
 
 CONTEXT_CLASS = ExperimentContext

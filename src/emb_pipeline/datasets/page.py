@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kedro.io import AbstractVersionedDataset, Version
+from kedro_datasets._typing import HTMLPreview
 
 from emb_pipeline.datasets.tables import path_exists, version_exists
 from emb_pipeline.storage.atomic import atomic_path
@@ -46,6 +47,10 @@ class PageDataset(AbstractVersionedDataset[str, str]):
         for target in (Path(self._get_save_path()), Path(self._latest)):
             with atomic_path(target) as path:
                 path.write_text(data, encoding="utf-8")
+
+    def preview(self) -> HTMLPreview:
+        """Give the page to Kedro-Viz: it looks for this return type."""
+        return HTMLPreview(self.load())
 
     def _exists(self) -> bool:
         return version_exists(self)

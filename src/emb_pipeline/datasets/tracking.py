@@ -17,10 +17,11 @@ from typing import Any
 
 import pyarrow as pa
 from kedro.io import AbstractDataset
+from kedro_datasets._typing import TablePreview
 
 from emb_pipeline.datasets.failures import Failed, forget_failure, load_failure, store_failure
 from emb_pipeline.datasets.mlflow_names import dotted, mlflow_name
-from emb_pipeline.datasets.tables import Tables, TablesDataset
+from emb_pipeline.datasets.tables import Tables, TablesDataset, failure_preview, table_preview
 from emb_pipeline.redaction import redact
 from emb_pipeline.storage.atomic import atomic_path, has_ended, this_process
 from emb_pipeline.storage.sealed_files import read_json, write_json
@@ -84,6 +85,14 @@ class TrackedRunDataset(AbstractDataset[Mapping[str, Any] | Failed, dict[str, An
         record["mlflow_run_id"] = self._track(record)
         self._write(record)
         return record["mlflow_run_id"] is not None
+
+    def preview(self) -> TablePreview:
+        """Give the metrics to Kedro-Viz: it looks for this return type."""
+        record = self.load()
+        if isinstance(record, Failed):
+            return failure_preview(record)
+        metrics = record.get("metrics", {})
+        return table_preview(pa.table({"metric": list(metrics), "value": list(metrics.values())}))
 
     def _record(self) -> dict[str, Any]:
         return read_json(Path(self._filepath))

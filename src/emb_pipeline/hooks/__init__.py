@@ -7,6 +7,7 @@ from emb_pipeline.hooks.freshness import Freshness
 from emb_pipeline.hooks.mlflow_login import MlflowLogin
 from emb_pipeline.hooks.parent_run import ParentRun
 from emb_pipeline.hooks.requirements import Requirements
+from emb_pipeline.hooks.run_status import RunStatus
 
-HOOKS = (FailedCells(), Console(), ParentRun(), FirstRows(), Freshness(), Requirements(), MlflowLogin())
+HOOKS = (FailedCells(), RunStatus(), Console(), ParentRun(), FirstRows(), Freshness(), Requirements(), MlflowLogin())
 """Kedro calls the last one first."""

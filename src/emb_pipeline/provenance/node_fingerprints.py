@@ -136,12 +136,8 @@ class _Given:
 
 
 def _list_arguments(node: Node) -> dict[str, str]:
-    """List the argument that each input of a node is given as."""
-    inputs = node._inputs
-    if isinstance(inputs, Mapping):
-        return {name: argument for argument, name in inputs.items()}
-    names = [inputs] if isinstance(inputs, str) else list(inputs or ())
-    return dict(zip(names, inspect.signature(node.func).parameters, strict=False))
+    """List the argument that each input of a node is given as: Kedro orders the inputs by the signature."""
+    return dict(zip(node.inputs, inspect.signature(node.func).parameters, strict=False))
 
 
 @cache
