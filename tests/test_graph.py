@@ -12,6 +12,10 @@ from kedro.framework.session import KedroSession
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline
 
+from emb_pipeline.config import active_experiment
+from emb_pipeline.experiment.model import Experiment
+from emb_pipeline.pipelines.namespaces import find_group
+
 ENVIRONMENTS = sorted(
     folder.name for folder in (Path(__file__).parents[1] / "conf").iterdir() if (folder / "globals.yml").is_file()
 )
@@ -25,6 +29,7 @@ class Opened:
     pipelines: dict[str, Pipeline]
     catalog: DataCatalog
     graphs: dict[str, Any]
+    experiment: Experiment
 
     @property
     def whole(self) -> Pipeline:
@@ -45,7 +50,7 @@ def open_use_case(project: Path, env: str) -> Opened:
     catalog, registered, extras = load_data(project, env=env, package_name="emb_pipeline")
     data_access_manager.reset_fields()
     populate_data(data_access_manager, catalog, registered, extras)
-    return Opened(registered, catalog, {name: get_pipeline_response(name) for name in registered})
+    return Opened(registered, catalog, {name: get_pipeline_response(name) for name in registered}, active_experiment())
 
 
 def data_names(pipeline: Pipeline) -> set[str]:
@@ -129,6 +134,14 @@ def test_every_origin_shows_exactly_one_output(opened: Opened) -> None:
         outside = opened.whole - inside
         outputs = inside.outputs() | (inside.all_outputs() & outside.inputs())
         assert outputs - handed_over(opened.whole) == {f"{origin}.scores"}
+
+
+def test_an_expanded_origin_shows_variants_of_embeddings_as_groups(opened: Opened) -> None:
+    tree = opened.graphs["__default__"].modular_pipelines
+    shown = [cell for cell in opened.experiment.cells if opened.experiment.tasks_of(cell) or cell.is_trained]
+    for origin in {cell.origin for cell in shown}:
+        inside = {child.id for child in tree[origin].children if child.type == "modularPipeline"}
+        assert inside == {f"{origin}.{find_group(cell) or cell.key}" for cell in shown if cell.origin == origin}
 
 
 def handed_over(pipeline: Pipeline) -> set[str]:

@@ -6,6 +6,8 @@ encoder ─────────┤
 predictions ─────┴─► evaluate_<kind> ──► <origin>.<embedding>.<task>.item_scores, .metrics, .predicted, .training_draws ──┐
                                                                                               ▼ collect_tasks
                                           <origin>.scores ◄── collect_embeddings ◄── <origin>.<embedding>.card
+
+Variants of an embedding (derived, corrupted, resampled, fine-tuned) are gathered by group first: <origin>.<group>.scores.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from kedro.pipeline import Pipeline, node, pipeline
 from emb_pipeline.experiment.model import EmbeddingSpec, Experiment
 from emb_pipeline.pipelines.diagnose.pipeline import diagnosed_origins
 from emb_pipeline.pipelines.evaluate import nodes
+from emb_pipeline.pipelines.namespaces import find_group, find_namespace
 from emb_pipeline.provenance.reuse import AGGREGATE
 from emb_pipeline.tasks.registry import KINDS
 
@@ -40,7 +43,9 @@ def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
         for task in experiment.tasks_of(cell)
     ]
     gathered = [_collect_tasks(cell, experiment) for cell in experiment.cells if experiment.tasks_of(cell)]
-    return Pipeline([*cells, *gathered, *(_collect_origin(origin, experiment) for origin in experiment.origins)])
+    origins = [_collect_origin(origin, experiment) for origin in experiment.origins]
+    groups = [_collect_group(*group, experiment) for group in _list_groups(experiment)]
+    return Pipeline([*cells, *gathered, *groups, *origins])
 
 
 def _evaluate(cell: EmbeddingSpec, task: str, experiment: Experiment) -> Pipeline:
@@ -61,8 +66,9 @@ def _evaluate(cell: EmbeddingSpec, task: str, experiment: Experiment) -> Pipelin
                 name=f"evaluate_{kind}",
             )
         ],
-        namespace=f"{cell.name}.{task}",
+        namespace=f"{find_namespace(cell)}.{task}",
         inputs=inputs,
+        outputs={leaf: f"{cell.name}.{task}.{leaf}" for leaf in LEAVES},
         parameters=parameters,
         tags=[STAGE, task, cell.method],
     )
@@ -83,8 +89,9 @@ def _evaluate_with_base(cell: EmbeddingSpec, task: str, experiment: Experiment) 
     name = f"evaluate_{experiment.tasks[task]}"
     return pipeline(
         [node(nodes.evaluate_with_base, takes, list(LEAVES), name=name)],
-        namespace=f"{cell.name}.{task}",
+        namespace=f"{find_namespace(cell)}.{task}",
         inputs=inputs,
+        outputs={leaf: f"{cell.name}.{task}.{leaf}" for leaf in LEAVES},
         parameters=parameters,
         tags=[STAGE, task, cell.method],
     )
@@ -99,15 +106,36 @@ def _collect_tasks(cell: EmbeddingSpec, experiment: Experiment) -> Pipeline:
     inputs |= {f"{nodes.BASE_TRAINING}{number}": f"{base.name}.training" for number, base in enumerate(trained)}
     return pipeline(
         [node(nodes.collect_tasks, {name: name for name in inputs}, "card", name="collect_tasks")],
-        namespace=cell.name,
+        namespace=find_namespace(cell),
         inputs=inputs,
+        outputs={"card": f"{cell.name}.card"},
         tags=[STAGE, AGGREGATE, *tasks],
     )
 
 
+def _list_groups(experiment: Experiment) -> list[tuple[str, str]]:
+    """List the groups of variants, each with its origin."""
+    scored = [cell for cell in experiment.cells if experiment.tasks_of(cell)]
+    return list(dict.fromkeys((cell.origin, group) for cell in scored if (group := find_group(cell))))
+
+
+def _collect_group(origin: str, group: str, experiment: Experiment) -> Pipeline:
+    cells = [cell for cell in experiment.cells if (cell.origin, find_group(cell)) == (origin, group)]
+    inputs = {cell.key: f"{cell.name}.card" for cell in cells if experiment.tasks_of(cell)}
+    return pipeline(
+        [node(nodes.collect_embeddings, {name: name for name in inputs}, "scores", name="collect_embeddings")],
+        namespace=f"{origin}.{group}",
+        inputs=inputs,
+        tags=[STAGE, AGGREGATE],
+    )
+
+
 def _collect_origin(origin: str, experiment: Experiment) -> Pipeline:
-    cells = [cell for cell in experiment.cells if cell.origin == origin and experiment.tasks_of(cell)]
-    inputs = {cell.key: f"{cell.name}.card" for cell in cells}
+    inputs: dict[str, str] = {}
+    for cell in experiment.cells:
+        if cell.origin == origin and experiment.tasks_of(cell):
+            group = find_group(cell)
+            inputs[group or cell.key] = f"{origin}.{group}.scores" if group else f"{cell.name}.card"
     if origin in diagnosed_origins(experiment):
         inputs["diagnosis"] = f"{origin}.diagnosis"
     return pipeline(

@@ -15,6 +15,7 @@ from kedro.pipeline import Pipeline, node, pipeline
 
 from emb_pipeline.experiment.model import EmbeddingSpec, Experiment
 from emb_pipeline.pipelines.fine_tune import nodes
+from emb_pipeline.pipelines.namespaces import find_namespace
 from emb_pipeline.tasks.registry import KINDS
 
 STAGE = "fine_tune"
@@ -40,8 +41,9 @@ def _fine_tune(cell: EmbeddingSpec, experiment: Experiment) -> Pipeline:
     step = node(function, [*inputs, *parameters, *others], made, name=f"fine_tune_{cell.method}")
     return pipeline(
         [step],
-        namespace=cell.name,
+        namespace=find_namespace(cell),
         inputs={**inputs, **others},
+        outputs={name: f"{cell.name}.{name}" for name in made},
         parameters=parameters,
         tags=[STAGE, str(cell.tuned_on), cell.method],
     )

@@ -14,6 +14,7 @@ from kedro.pipeline import Pipeline, node, pipeline
 
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment.model import EmbeddingSpec, Experiment
+from emb_pipeline.pipelines.namespaces import find_namespace
 from emb_pipeline.pipelines.train import nodes
 
 STAGE = "train"
@@ -45,5 +46,12 @@ def _train(cell: EmbeddingSpec) -> Pipeline:
     }
     parameters = {f"params:{name}": place for name, place in places.items() if name in needs}
     takes = {**{name: name for name in sources}, **{name.removeprefix("params:"): name for name in parameters}}
-    step = node(function, takes, [str(method.artifact), "training"], name=f"{verb}_{cell.method}")
-    return pipeline([step], namespace=cell.name, inputs=sources, parameters=parameters, tags=[STAGE, cell.method])
+    made = [str(method.artifact), "training"]
+    return pipeline(
+        [node(function, takes, made, name=f"{verb}_{cell.method}")],
+        namespace=find_namespace(cell),
+        inputs=sources,
+        outputs={name: f"{cell.name}.{name}" for name in made},
+        parameters=parameters,
+        tags=[STAGE, cell.method],
+    )
