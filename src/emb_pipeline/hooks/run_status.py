@@ -159,7 +159,7 @@ def _note(step: dict[str, Any]) -> None:
 def _folder() -> Path:
     from kedro_viz.constants import VIZ_METADATA_ARGS
 
-    return project_path() / VIZ_METADATA_ARGS["path"]
+    return project_path() / str(VIZ_METADATA_ARGS["path"])
 
 
 def _read_json(path: Path) -> dict[str, Any]:
