@@ -13,7 +13,7 @@ from kedro.pipeline import Pipeline, node, pipeline
 
 from emb_pipeline.experiment.model import Experiment
 from emb_pipeline.pipelines.decide import nodes
-from emb_pipeline.pipelines.timed import NAMESPACE, REQUEST_TIMES, last_timed
+from emb_pipeline.pipelines.timed import NAMESPACE, REQUEST_TIMES, name_last_timed
 from emb_pipeline.provenance.reuse import AGGREGATE
 
 STAGE = "decide"
@@ -31,7 +31,7 @@ def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
     return pipeline(
         steps,
         namespace=NAMESPACE,
-        inputs={"request_times": REQUEST_TIMES, "last_timed": last_timed(experiment), **scores},
+        inputs={"request_times": REQUEST_TIMES, "last_timed": name_last_timed(experiment), **scores},
         outputs={"decision", "relaxations", "sizes"},
         parameters=set(PARAMETERS.values()),
         tags=[STAGE, AGGREGATE],

@@ -19,22 +19,22 @@ STAGE = "diagnose"
 
 def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
     """Create the pipeline that looks at the word vectors of each origin."""
-    return Pipeline([_diagnose(origin, experiment) for origin in diagnosed_origins(experiment)])
+    return Pipeline([_diagnose(origin, experiment) for origin in list_diagnosed_origins(experiment)])
 
 
-def diagnosed_origins(experiment: Experiment) -> list[str]:
-    """Origins with word vectors."""
-    return [origin for origin in experiment.origins if any(_with_vectors(origin, experiment))]
+def list_diagnosed_origins(experiment: Experiment) -> list[str]:
+    """List the origins with word vectors."""
+    return [origin for origin in experiment.origins if any(_list_vectors(origin, experiment))]
 
 
-def _with_vectors(origin: str, experiment: Experiment) -> list[str]:
+def _list_vectors(origin: str, experiment: Experiment) -> list[str]:
     return [
         cell.key for cell in experiment.cells if cell.origin == origin and cell.artifact == "vectors" and not cell.tuned_on
     ]
 
 
 def _diagnose(origin: str, experiment: Experiment) -> Pipeline:
-    vectors = {f"vectors_{origin}.{key}": f"{origin}.{key}.vectors" for key in _with_vectors(origin, experiment)}
+    vectors = {f"vectors_{origin}.{key}": f"{origin}.{key}.vectors" for key in _list_vectors(origin, experiment)}
     tasks = {f"task_{task}": f"examples@{task}" for task in experiment.tasks}
     corpora = {f"corpus_{corpus}": f"tokens@{corpus}" for corpus in experiment.corpora}
     cells = {name.replace("vectors_", "cell_", 1): f"params:embeddings.{name.removeprefix('vectors_')}" for name in vectors}

@@ -18,7 +18,7 @@ from typing import Any
 from kedro.pipeline import Pipeline, node, pipeline
 
 from emb_pipeline.experiment.model import EmbeddingSpec, Experiment
-from emb_pipeline.pipelines.diagnose.pipeline import diagnosed_origins
+from emb_pipeline.pipelines.diagnose.pipeline import list_diagnosed_origins
 from emb_pipeline.pipelines.evaluate import nodes
 from emb_pipeline.pipelines.namespaces import find_group, find_namespace
 from emb_pipeline.provenance.reuse import AGGREGATE
@@ -136,7 +136,7 @@ def _collect_origin(origin: str, experiment: Experiment) -> Pipeline:
         if cell.origin == origin and experiment.tasks_of(cell):
             group = find_group(cell)
             inputs[group or cell.key] = f"{origin}.{group}.scores" if group else f"{cell.name}.card"
-    if origin in diagnosed_origins(experiment):
+    if origin in list_diagnosed_origins(experiment):
         inputs["diagnosis"] = f"{origin}.diagnosis"
     return pipeline(
         [node(nodes.collect_embeddings, {name: name for name in inputs}, "scores", name="collect_embeddings")],

@@ -39,7 +39,7 @@ def read_corpus(definition: CorpusDefinition, folders: Folders) -> Iterator[tupl
     return read_documents(definition.sources, folders.raw, folders.project)
 
 
-def tokenise_corpus(
+def tokenize_corpus(
     documents: Iterable[tuple[str, str]], options: CorpusOptions, folders: Folders, *tasks: Tables
 ) -> TokenCorpus:
     """Split documents into sentences of tokens, without those that are, or have inside, a sentence of held-out text."""

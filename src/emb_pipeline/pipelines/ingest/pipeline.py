@@ -3,7 +3,7 @@
     <task>: read ──► <task>.examples ──► audit ──► <task>.audit ──┐
                           │                                       └─► collect ──► examples@audit
                           ▼ held-out sentences
-    <corpus>: read ──► <corpus>.documents ──► tokenise ──► <corpus>.sentences ──► cut ──► <corpus>.tokens ──► tokens@overlap
+    <corpus>: read ──► <corpus>.documents ──► tokenize ──► <corpus>.sentences ──► cut ──► <corpus>.tokens ──► tokens@overlap
 
 ``examples`` and ``tokens`` are transcoded: downstream nodes take ``examples@<task>`` (the examples of one task) and
 ``tokens@<corpus>`` (the tokens of one corpus), so that the collapsed graph shows one item for all tasks and one for
@@ -25,12 +25,12 @@ STAGE = "ingest"
 
 def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
     """Create the pipeline that reads and audits tasks and corpora."""
-    tasks = [_task(task, kind) for task, kind in experiment.tasks.items()]
-    corpora = [_corpus(corpus, experiment) for corpus in experiment.corpora]
+    tasks = [_ingest_task(task, kind) for task, kind in experiment.tasks.items()]
+    corpora = [_ingest_corpus(corpus, experiment) for corpus in experiment.corpora]
     return Pipeline([*tasks, *corpora, _collect(experiment)])
 
 
-def _task(task: str, kind: str) -> Pipeline:
+def _ingest_task(task: str, kind: str) -> Pipeline:
     return pipeline(
         [
             node(nodes.read_task, ["params:definition", "params:folders"], "examples", name=f"read_{kind}"),
@@ -43,17 +43,17 @@ def _task(task: str, kind: str) -> Pipeline:
     )
 
 
-def _corpus(corpus: str, experiment: Experiment) -> Pipeline:
+def _ingest_corpus(corpus: str, experiment: Experiment) -> Pipeline:
     examples = {f"examples_{task}": f"{task}.examples" for task in experiment.tasks}
     sentences = {f"sentences_{other}": f"{other}.sentences" for other in experiment.corpora}
     return pipeline(
         [
             node(nodes.read_corpus, ["params:definition", "params:folders"], "documents", name="read"),
             node(
-                nodes.tokenise_corpus,
+                nodes.tokenize_corpus,
                 ["documents", "params:options", "params:folders", *examples],
                 "sentences",
-                name="tokenise",
+                name="tokenize",
             ),
             node(nodes.cut_corpus, ["own", "params:options", "params:folders", *sentences], "tokens", name="cut"),
         ],

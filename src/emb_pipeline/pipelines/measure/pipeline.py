@@ -17,7 +17,7 @@ from kedro.pipeline import Pipeline, node, pipeline
 
 from emb_pipeline.experiment.model import Experiment
 from emb_pipeline.pipelines.measure import nodes
-from emb_pipeline.pipelines.timed import NAMESPACE, searched_tasks, searches_of
+from emb_pipeline.pipelines.timed import NAMESPACE, list_searched_tasks, name_searches
 from emb_pipeline.provenance.reuse import AGGREGATE
 
 STAGE = "measure"
@@ -31,11 +31,11 @@ PARAMETERS = {
 
 def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
     """Create the pipeline that times requests and vector search."""
-    tasks = searched_tasks(experiment)
+    tasks = list_searched_tasks(experiment)
     scores = {f"{origin}_scores": f"{origin}.scores" for origin in experiment.origins}
     collections = {f"{task}_collection": f"examples@{task}.collection" for task in tasks} if experiment.needs_store else {}
     examples = {f"task_{task}": f"examples@{task}" for task in experiment.tasks}
-    searches = {f"{task}_searches": searches_of(task) for task in tasks}
+    searches = {f"{task}_searches": name_searches(task) for task in tasks}
     timed = {"options": "params:latency", "embeddings": "params:embeddings", "definitions": "params:tasks"}
     timed |= {"folders": "params:folders", **{name: name for name in (*examples, *scores)}}
     steps = [node(nodes.time_requests, timed, "request_times", name="time_requests")]

@@ -17,7 +17,7 @@ from kedro.pipeline.node import Node
 
 from emb_pipeline.experiment.model import Experiment
 from emb_pipeline.pipelines.report import figures, nodes, page
-from emb_pipeline.pipelines.timed import REQUEST_TIMES, last_timed
+from emb_pipeline.pipelines.timed import REQUEST_TIMES, name_last_timed
 from emb_pipeline.provenance.reuse import AGGREGATE
 from emb_pipeline.tasks.registry import KINDS, Kind
 
@@ -42,7 +42,7 @@ def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
             "overlap": "tokens@overlap",
             **tasks,
             "request_times": REQUEST_TIMES,
-            "last_timed": last_timed(experiment),
+            "last_timed": name_last_timed(experiment),
             **decided,
             **scores,
             **corpora,
