@@ -109,6 +109,24 @@ def test_kedro_viz_shows_the_use_case_that_it_is_asked_for_without_the_projects_
     assert active_environment() == "tiny" and active_parameters()["use_case"] == "tiny"
 
 
+def test_a_command_without_a_session_shows_the_use_case_of_the_environment_variable(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ExperimentContext, "active", None)
+    monkeypatch.setenv("KEDRO_ENV", "tiny")
+    configure_project("emb_pipeline")
+    assert "topic.examples" in pipelines["ingest"].all_outputs()
+
+
+def test_parameters_of_a_use_case_are_read_from_flat_files_and_from_a_folder_per_stage(project: Path) -> None:
+    (project / "conf/tiny/decide").mkdir()
+    write(project, "tiny/decide/parameters.yml", "decision: {margin: 0.02}\n")
+    write(project, "tiny/parameters_mine.yml", "latency: {rounds: 5}\n")
+    parameters = load(project)["parameters"]
+    assert parameters["decision"]["margin"] == 0.02 and parameters["latency"]["rounds"] == 5
+    assert parameters["decision"]["weights"] == {} and parameters["latency"]["attempts"] == 3
+
+
 def test_an_error_in_the_data_is_one_line_and_its_traceback_is_in_the_log_file(project: Path) -> None:
     labels = project / "data/01_raw/tiny/labels.csv"
     labels.write_text(labels.read_text().replace("text,label", "text,labels", 1))

@@ -53,7 +53,7 @@ class PageDataset(AbstractVersionedDataset[str, str]):
         return HTMLPreview(self.load())
 
     def _exists(self) -> bool:
-        return version_exists(self)
+        return version_exists(self._get_load_path)
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath), "latest": self._latest, "version": self._version}

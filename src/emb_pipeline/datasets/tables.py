@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import glob
 import json
-from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any, TypeAlias
 
 import pandas as pd
@@ -67,7 +67,7 @@ class TableDataset(AbstractVersionedDataset[pa.Table | Failed, pa.Table | Failed
         return failure_preview(table) if isinstance(table, Failed) else table_preview(table.slice(0, nrows))
 
     def _exists(self) -> bool:
-        return version_exists(self) and self.failure() is None
+        return version_exists(self._get_load_path) and self.failure() is None
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath), "version": self._version}
@@ -198,14 +198,14 @@ def failure_preview(failed: Failed) -> TablePreview:
     return table_preview(pa.table({"failed": [failed.reason]}))
 
 
-def version_exists(dataset: AbstractVersionedDataset[Any, Any]) -> bool:
-    """Whether the file that the dataset would load is there."""
+def version_exists(find_load_path: Callable[[], PurePath]) -> bool:
+    """Tell whether the file that a versioned dataset would load is there."""
     try:
-        return Path(dataset._get_load_path()).is_file()
+        return Path(find_load_path()).is_file()
     except DatasetError:  # no version yet
         return False
 
 
 def path_exists(path: str) -> bool:
-    """Whether a file or folder is there (a named function: datasets are pickled)."""
+    """Tell whether a file or folder is there (a named function: datasets are pickled)."""
     return Path(path).exists()
