@@ -154,7 +154,7 @@ def open_kedro_viz(root: Path) -> tuple[Any, dict[str, dict[str, Any]]]:
     data_access_manager.reset_fields()
     load_and_populate_data(root, env="tiny")
     viz = TestClient(create_api_app_from_project(root))
-    return viz, {node["name"]: node for node in viz.get("/api/main").json()["nodes"]}
+    return viz, {node.get("full_name", node["name"]): node for node in viz.get("/api/main").json()["nodes"]}
 
 
 def test_kedro_viz_previews_tables_figures_metrics_and_the_page(finished: Path) -> None:
