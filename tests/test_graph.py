@@ -12,7 +12,7 @@ from kedro.framework.session import KedroSession
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline
 
-from emb_pipeline.config import active_experiment
+from emb_pipeline.config.active import active_experiment
 from emb_pipeline.experiment.model import Experiment
 from emb_pipeline.pipelines.namespaces import find_group
 

@@ -9,9 +9,9 @@ import pytest
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline, node
 
-from emb_pipeline.config import ExperimentContext
+from emb_pipeline.config.active import ExperimentContext
+from emb_pipeline.datasets.failures import Failed
 from emb_pipeline.datasets.tables import TableDataset, TablePartDataset, TablesDataset
-from emb_pipeline.failures import Failed
 from emb_pipeline.hooks.run_status import RunStatus, measure
 
 TABLE = pa.table({"unit_id": ["a", "b"], "value": [1.0, 0.5]})

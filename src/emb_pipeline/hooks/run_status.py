@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from kedro.framework.hooks import hook_impl
 
-from emb_pipeline.config import project_path
+from emb_pipeline.config.active import project_path
 from emb_pipeline.provenance.stored_results import find_path, is_stored
 from emb_pipeline.redaction import redact
 from emb_pipeline.storage.atomic import atomic_path
