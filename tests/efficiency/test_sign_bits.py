@@ -6,36 +6,31 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from emb_pipeline.efficiency.sign_bits import SignBits, hamming_distances, packed, smallest
+from emb_pipeline.efficiency.sign_bits import SignBits, build_index
 from emb_pipeline.embeddings.options import Precision
 from emb_pipeline.tasks.retrieval.exact_search import find_top_k
 from emb_pipeline.tasks.vectors import unit_length
-
-
-def test_distances_are_counted_by_hand() -> None:
-    signs = np.array([[1, 1, 0], [0, 1, 0], [0, 0, 1]], dtype=bool)
-    bits = packed(signs)
-    assert bits.shape == (1, 3)  # three numbers take one word
-    assert hamming_distances(bits, bits[:, 0]).tolist() == [0, 1, 3]
 
 
 @pytest.mark.parametrize("dim", [1, 7, 8, 63, 64, 65, 100, 192, 193, 256, 384])
 def test_distances_are_those_of_scipy(dim: int) -> None:
     signs = np.random.default_rng(dim).random((40, dim)) < 0.5
     signs[1] = ~signs[0]  # as far apart as can be: no count runs over
-    bits = packed(signs)
-    found = np.array([hamming_distances(bits, bits[:, row]) for row in range(40)])
+    index = build_index(signs)
+    distances, rows = index.search(np.packbits(signs, axis=1), 40)
+    found = np.take_along_axis(distances, np.argsort(rows, axis=1), axis=1)
     np.testing.assert_array_equal(found, np.rint(cdist(signs, signs, "hamming") * dim))
-    assert bits.nbytes == 40 * 8 * -(-dim // 64)
 
 
-def test_of_equal_distances_the_first_rows_are_taken() -> None:
-    distances = np.array([3, 1, 2, 1, 2, 2], dtype=np.uint8)
-    assert smallest(distances, 1).tolist() == [1]
-    assert smallest(distances, 2).tolist() == [1, 3]
-    assert smallest(distances, 4).tolist() == [1, 2, 3, 4]
-    assert smallest(distances, 6).tolist() == smallest(distances, 9).tolist() == [0, 1, 2, 3, 4, 5]
-    assert smallest(distances[:0], 2).tolist() == []
+@pytest.mark.parametrize(("dim", "n_vectors", "n"), [(4, 900, 10), (64, 900, 40), (384, 5000, 200), (8, 900, 899)])
+def test_of_equal_distances_the_first_rows_are_taken(dim: int, n_vectors: int, n: int) -> None:
+    rng = np.random.default_rng(n)
+    signs, queries = rng.random((n_vectors, dim)) < 0.5, rng.random((6, dim)) < 0.5
+    _, rows = build_index(signs).search(np.packbits(queries, axis=1), n)
+    distances = np.rint(cdist(queries, signs, "hamming") * dim)
+    assert all(len(np.unique(of_query)) < n_vectors / 8 for of_query in distances)  # ties there are
+    wanted = np.argsort(distances, axis=1, kind="stable")[:, :n]
+    np.testing.assert_array_equal(np.sort(rows, axis=1), np.sort(wanted, axis=1))
 
 
 @pytest.mark.parametrize("dim", [8, 50, 100, 130])
@@ -62,7 +57,7 @@ def test_numbers_that_lie_to_one_side_need_their_mean_taken_off() -> None:
     wanted = find_top_k(queries, passages, 10)
     centred = SignBits.of(passages)
     assert share(centred.nearest(queries, 10, 40), wanted) > 0.5
-    plain = SignBits(packed(passages > 0), np.zeros(60, dtype=np.float32), centred.stored, centred.quantisation)
+    plain = SignBits(build_index(passages > 0), np.zeros(60, dtype=np.float32), centred.stored, centred.quantisation)
     assert share(plain.nearest(queries, 10, 40), wanted) < 0.3
 
 
@@ -83,10 +78,10 @@ def test_where_there_are_fewer_than_asked_for_the_rest_is_none() -> None:
 
 
 @pytest.mark.parametrize(("precision", "stored"), [("float32", 400), ("float16", 200), ("int8", 100)])
-def test_bits_and_what_is_stored_beside_them_are_told_apart(precision: Precision, stored: int) -> None:
+def test_bytes_of_the_bits_and_of_what_is_stored_are_separate(precision: Precision, stored: int) -> None:
     passages, _ = clustered(100)
     index = SignBits.of(passages, precision)
-    assert index.index_bytes == 500 * 16 + 100 * 4  # two words for each passage, and one mean
+    assert index.index_bytes == 500 * 13 + 100 * 4  # 100 bits fill 13 bytes for each passage, and one mean
     assert index.bytes_per_item == stored
 
 

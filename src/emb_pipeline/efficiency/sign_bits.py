@@ -1,9 +1,11 @@
-"""Vectors as a bit for each number, compared by Hamming distance; the nearest are scored anew by their dot products."""
+"""Vectors as a bit for each number, compared by Hamming distance; the nearest are scored again by their dot products."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import faiss
 import numpy as np
 
 from emb_pipeline.embeddings.compress.reduced import Quantisation
@@ -23,8 +25,8 @@ class SignBits:
 
     Attributes
     ----------
-    bits : ndarray of shape (n_words, n_vectors), uint64
-        What is compared.
+    index : faiss.IndexBinaryFlat
+        The bits, as `build_index` makes it.
     mean : ndarray of shape (dim,), float32
         Of each number.
     stored : ndarray of shape (n_vectors, dim)
@@ -41,22 +43,22 @@ class SignBits:
     .. [3] Mu & Viswanath (2018), All-but-the-Top: Simple and Effective Postprocessing for Word Representations, ICLR.
     """
 
-    bits: np.ndarray
+    index: faiss.IndexBinaryFlat
     mean: np.ndarray
     stored: np.ndarray
     quantisation: Quantisation
 
     @classmethod
     def of(cls, vectors: np.ndarray, precision: Precision = "float32") -> SignBits:
-        """The bits of vectors, shape (n_vectors, dim), float32, and the vectors in a precision."""
+        """Take the bits of vectors, shape (n_vectors, dim), float32, and store the vectors in a precision."""
         mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
         quantisation = Quantisation(precision, vectors.min(axis=0), vectors.max(axis=0))
-        return cls(packed(vectors > mean), mean, quantisation.stored(vectors), quantisation)
+        return cls(build_index(vectors > mean), mean, quantisation.stored(vectors), quantisation)
 
     @property
     def index_bytes(self) -> int:
         """Bytes of what a search goes through: the bits, and the mean."""
-        return self.bits.nbytes + self.mean.nbytes
+        return self.index.ntotal * self.index.code_size + self.mean.nbytes
 
     @property
     def bytes_per_item(self) -> float:
@@ -83,69 +85,28 @@ class SignBits:
         ndarray of shape (n_queries, k), int64
             -1 where fewer were to be had.
         """
-        kept = None if inside is None else np.flatnonzero(inside)
-        asked = packed(queries > self.mean)
         found = np.full((len(queries), k), -1, dtype=np.int64)
-        for place, query in enumerate(queries):
-            distances = hamming_distances(self.bits, asked[:, place])
-            rows = smallest(distances, candidates) if kept is None else kept[smallest(distances[kept], candidates)]
+        asked = np.packbits(queries > self.mean, axis=1)
+        parameters: Any = faiss.SearchParameters  # its stubs do not know what its constructor takes
+        selected = None if inside is None else parameters(sel=faiss.IDSelectorBatch(np.flatnonzero(inside)))
+        for place, query in enumerate(queries):  # all at once would take memory for all candidates of all queries
+            _, nearest = self.index.search(asked[place : place + 1], min(candidates, self.index.ntotal), params=selected)
+            rows = np.sort(nearest[nearest >= 0])
             scores = np.round(self.quantisation.read(self.stored[rows]) @ query, DECIMALS)
             best = rows[np.argsort(-scores, kind="stable")[:k]]
             found[place, : len(best)] = best
         return found
 
 
-def packed(above: np.ndarray) -> np.ndarray:
-    """Bits, 64 to a word; those that the last word has too many are 0 in all vectors.
+def build_index(above: np.ndarray) -> faiss.IndexBinaryFlat:
+    """Index bits for exact search by Hamming distance; of equal distances it finds the first rows.
 
     Parameters
     ----------
     above : ndarray of shape (n_vectors, dim), bool
-
-    Returns
-    -------
-    ndarray of shape (n_words, n_vectors), uint64
-        A row for each word, so that one word of all vectors lies together.
+        The bits; the last byte of a vector is filled with zeros.
     """
-    n_vectors, dim = above.shape
-    in_bytes = np.zeros((n_vectors, 8 * -(-dim // 64)), dtype=np.uint8)
-    in_bytes[:, : -(-dim // 8)] = np.packbits(above, axis=1)
-    return np.ascontiguousarray(in_bytes.view(np.uint64).T)
-
-
-def hamming_distances(bits: np.ndarray, query: np.ndarray) -> np.ndarray:
-    """Bits of each vector that differ from the query's: shape (n_vectors,), in the smallest integers that hold them.
-
-    Parameters
-    ----------
-    bits : ndarray of shape (n_words, n_vectors), uint64
-        As `packed` gives them.
-    query : ndarray of shape (n_words,), uint64
-        A column of such.
-    """
-    distances = np.zeros(bits.shape[1], dtype=np.min_scalar_type(64 * len(bits)))
-    for word_of_each, word in zip(bits, query, strict=True):
-        distances += np.bitwise_count(word_of_each ^ word)
-    return distances
-
-
-def smallest(distances: np.ndarray, n: int) -> np.ndarray:
-    """Rows of the ``n`` smallest distances, in rising order of the rows; of equal distances the first rows are taken."""
-    if n >= len(distances):
-        return np.arange(len(distances))
-    radius = _radius(distances, n)
-    rows = np.flatnonzero(distances <= radius)
-    at_radius = np.flatnonzero(distances[rows] == radius)
-    return np.delete(rows, at_radius[len(at_radius) - (len(rows) - n) :])
-
-
-def _radius(distances: np.ndarray, n: int) -> int:
-    """The n-th smallest distance, by halving the range: a few counts of what lies below cost less than a partition."""
-    low, high = 0, int(distances.max())
-    while low < high:
-        middle = (low + high) // 2
-        if np.count_nonzero(distances <= middle) >= n:
-            high = middle
-        else:
-            low = middle + 1
-    return low
+    codes = np.packbits(above, axis=1)
+    index = faiss.IndexBinaryFlat(8 * codes.shape[1])
+    index.add(codes)
+    return index
