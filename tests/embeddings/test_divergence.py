@@ -112,7 +112,7 @@ def test_an_encoder_whose_fine_tuning_runs_away_is_not_written(tiny_transformer:
     import emb_pipeline.embeddings.contextual.encoder_tuning as module
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "ranking_loss", lambda queries, *_: queries.sum() * float("nan"))
+        patch.setattr(module, "compute_ranking_loss", lambda queries, *_: queries.sum() * float("nan"))
         with pytest.raises(DivergedError, match=r"fine-tuning: the training diverged in epoch 1 \(loss nan\)"):
             tune_on_pairs(base, encoder, texts, texts, held_out, tuning, seed=0, folder=tmp_path / "tuned")
     assert not (tmp_path / "tuned").exists()

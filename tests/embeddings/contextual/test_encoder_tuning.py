@@ -13,7 +13,7 @@ from emb_pipeline.embeddings.contextual.distilled import distil
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.contextual.encoder_tuning import (
     _Partners,
-    ranking_loss,
+    compute_ranking_loss,
     tune_by_contrast,
     tune_on_classes,
     tune_on_pairs,
@@ -185,17 +185,45 @@ def test_pairs_draw_together(base: EncoderFolder, tmp_path: Path) -> None:
     assert rank(tuned.encoder) < rank(base)
 
 
-def test_the_ranking_loss_is_sentence_transformers_own() -> None:
-    from sentence_transformers.losses import MultipleNegativesRankingLoss
+@pytest.mark.parametrize("dims", [(), (8,), (4, 2)])
+@pytest.mark.parametrize("seed", range(4))
+def test_the_ranking_loss_is_the_cross_entropy_of_the_cosines_without_what_is_related(
+    seed: int, dims: tuple[int, ...]
+) -> None:
+    rng = np.random.default_rng(seed)
+    queries, passages = rng.normal(size=(2, 12, 8))
+    numbers = rng.integers(9, size=(2, 12))
+    expected = 0.0
+    for dim in sorted({8, *dims}):
+        units = [part[:, :dim] / np.linalg.norm(part[:, :dim], axis=1, keepdims=True) for part in (queries, passages)]
+        scores = 20.0 * units[0] @ units[1].T
+        for row in range(12):
+            rivals = (numbers[0] != numbers[0][row]) & (numbers[1] != numbers[1][row])
+            rivals[row] = True
+            expected += (np.log(np.exp(scores[row][rivals]).sum()) - scores[row, row]) / 12
+    options = OPTIONS.model_copy(update={"matryoshka_dims": dims})
+    found = compute_ranking_loss(torch.tensor(queries), torch.tensor(passages), *numbers, options)
+    assert found.item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_nested_dimensions_count_as_in_the_matryoshka_loss_of_sentence_transformers() -> None:
+    from sentence_transformers.sentence_transformer.losses import MatryoshkaLoss, MultipleNegativesRankingLoss
+
+    class Given(torch.nn.Module):
+        """A model whose vectors are its input."""
+
+        def get_embedding_dimension(self) -> int:
+            return 8
+
+        def forward(self, features: dict) -> dict:
+            return {"sentence_embedding": features["vectors"]}
 
     torch.manual_seed(0)
-    queries, passages = torch.randn(5, 8), torch.randn(5, 8)
-    expected = MultipleNegativesRankingLoss(model=None, scale=20.0).compute_loss_from_embeddings([queries, passages], None)
-    numbers = np.arange(5)
-    assert ranking_loss(queries, passages, numbers, numbers, OPTIONS).item() == pytest.approx(expected.item(), rel=1e-5)
-    nested = OPTIONS.model_copy(update={"matryoshka_dims": (4, 2)})
-    parts = [ranking_loss(queries[:, :dim], passages[:, :dim], numbers, numbers, OPTIONS).item() for dim in (8, 4, 2)]
-    assert ranking_loss(queries, passages, numbers, numbers, nested).item() == pytest.approx(sum(parts), rel=1e-5)
+    sides, model = torch.randn(2, 5, 8), Given()
+    loss = MatryoshkaLoss(model, MultipleNegativesRankingLoss(model, scale=20.0), [8, 4, 2])
+    options = OPTIONS.model_copy(update={"matryoshka_dims": (4, 2)})
+    found = compute_ranking_loss(*sides, np.arange(5), np.arange(5), options)
+    assert found.item() == pytest.approx(loss([{"vectors": side} for side in sides], None).item(), rel=1e-6)
 
 
 def test_what_is_relevant_too_does_not_count_against_a_query() -> None:
@@ -203,9 +231,9 @@ def test_what_is_relevant_too_does_not_count_against_a_query() -> None:
     vectors, several, one = torch.eye(3), np.array([0, 1, 2]), np.array([0, 0, 2])
     twice = vectors[[0, 0, 2]]
     for numbers, parts in (((several, one), (vectors, twice)), ((one, several), (twice, vectors))):
-        kept = ranking_loss(*parts, several, several, OPTIONS).item()
-        assert ranking_loss(*parts, *numbers, OPTIONS).item() < kept
-    apart = ranking_loss(twice, twice, one, one, OPTIONS).item()
+        kept = compute_ranking_loss(*parts, several, several, OPTIONS).item()
+        assert compute_ranking_loss(*parts, *numbers, OPTIONS).item() < kept
+    apart = compute_ranking_loss(twice, twice, one, one, OPTIONS).item()
     assert apart == pytest.approx(0, abs=1e-6)
 
 
@@ -241,12 +269,12 @@ def test_partners_are_others_of_the_same_class_and_side() -> None:
     partners = _Partners(codes, held_out, seed=0)
     rows = np.arange(8)
     for _ in range(20):
-        found = partners.of(rows, is_training=True)
+        found = partners.draw(rows, is_training=True)
         assert np.array_equal(codes[found], codes) and np.array_equal(held_out[found], held_out)
         assert (found != rows).tolist() == [True, True, True, False, True, True, False, False]
-    fixed = [partners.of(rows, is_training=False).tolist() for _ in range(2)]
+    fixed = [partners.draw(rows, is_training=False).tolist() for _ in range(2)]
     assert fixed[0] == fixed[1]
-    drawn = {partners.of(np.array([0]), is_training=True)[0] for _ in range(50)}
+    drawn = {partners.draw(np.array([0]), is_training=True)[0] for _ in range(50)}
     assert drawn == {1, 2}
 
 

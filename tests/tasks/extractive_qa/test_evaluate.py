@@ -9,7 +9,7 @@ import pytest
 
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
-from emb_pipeline.embeddings.contextual.encoder_tuning import _place_in_window
+from emb_pipeline.embeddings.contextual.encoder_tuning import _find_in_window
 from emb_pipeline.embeddings.contextual.span_reading import best_span, read_spans
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.options import EncoderOptions, EncoderTuningOptions, OneHotOptions, SlidingWindowOptions
@@ -203,10 +203,10 @@ def test_a_long_context_is_read_in_windows_that_overlap_and_keep_words_whole(bas
         assert len(window.ids) <= 12 and window.begin == 3
         assert window.ids[:3] == [WORDS.index(word) for word in ("[CLS]", "query", "[SEP]")]
         assert window.ids[-1] == WORDS.index("[SEP]")
-    assert _place_in_window(windows[0], 1, 2) == (3 + 1, 3 + 4)
-    assert _place_in_window(windows[1], 1, 2) == (0, 0)  # not there
-    assert _place_in_window(windows[0], 4, 5) == (0, 0)  # cut off
-    assert _place_in_window(windows[1], 4, 5) == (3 + 1, 3 + 4)
+    assert _find_in_window(windows[0], 1, 2) == (3 + 1, 3 + 4)
+    assert _find_in_window(windows[1], 1, 2) == (0, 0)  # not there
+    assert _find_in_window(windows[0], 4, 5) == (0, 0)  # cut off
+    assert _find_in_window(windows[1], 4, 5) == (3 + 1, 3 + 4)
 
 
 def test_windows_end_where_one_word_fills_many_and_where_a_question_is_too_long(base: EncoderFolder) -> None:
