@@ -29,3 +29,15 @@ def animals_and_tools(corpus_of: CorpusOf) -> TokenCorpus:
     animals = ["cat", "dog", "horse", "cow", "sheep", "goat"]
     tools = ["hammer", "saw", "drill", "wrench", "pliers", "chisel"]
     return corpus_of(*(" ".join(rng.choice(group, size=6)) for _ in range(200) for group in (animals, tools)))
+
+
+def perplexity_of(folder: Path, tokens: TokenCorpus, max_length: int = 16) -> float | None:
+    """Measure a saved BERT's perplexity on the sentences of a corpus that training holds out."""
+    from emb_pipeline.embeddings.contextual import bert, masking
+    from emb_pipeline.embeddings.options import BertOptions
+
+    model, tokenizer = bert._read_model(folder, None, BertOptions(max_length=max_length))
+    vocabulary = bert._vocabulary(tokenizer)
+    sentences = (sentence for sentence in tokens if masking.is_held_out(sentence))
+    blocks = list(masking.pack(bert._encoded(sentences, tokenizer), max_length, vocabulary))
+    return bert._perplexity(model, np.array(blocks).reshape(-1, max_length), vocabulary)

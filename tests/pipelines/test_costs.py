@@ -145,7 +145,7 @@ def test_what_is_unknown_on_one_task_is_unknown_for_all() -> None:
 def test_one_embedding_that_cannot_be_timed_leaves_the_others_alone(tmp_path: Path) -> None:
     texts, labels = ["sand tide", "moss bark", "tide gull", "owl fern"] * 5, ["sea", "wood"] * 10
     ids = [str(row) for row in range(20)]
-    task = ClassificationTask("topic", np.array(ids), Texts(texts), np.array(labels)).to_tables()
+    task = {"examples": pa.table({"example_id": ids, "text": texts, "label": labels})}
     good = EmbeddingSpec(origin="task", key="tfidf", method="tfidf", options=TfidfOptions())
     lost = EmbeddingSpec.model_validate(
         {"origin": "domain", "key": "word2vec_8", "method": "word2vec", "dim": 8, "options": {}}

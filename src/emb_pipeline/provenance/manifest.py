@@ -67,11 +67,6 @@ class Manifest:
         differs = [key for key in {**now, **then} if now.get(key) != then.get(key)]
         return [key for key in differs if then and not (key.startswith(f"{INPUT} ") and key in now and key in then)]
 
-    def list_accepted(self) -> dict[str, str]:
-        """List the datasets that were taken as they were, with the reasons."""
-        entries = {path.stem: self._read(path.stem) for path in sorted(self.folder.glob("*.json"))}
-        return {name: entry["accepted"]["reason"] for name, entry in entries.items() if entry.get("accepted")}
-
     def vouches(self, name: str, fingerprint: Fingerprint, written_at: float) -> bool:
         """Tell whether the dataset, as written at that time, was made with this fingerprint."""
         entry = self._read(name)

@@ -35,7 +35,6 @@ SHORTEST = 5
 LIMIT = 0.3
 """Share of a text's weight that may be changed, of texts of 12 tokens or more."""
 
-_GRAM = 3
 _WINDOW, _MOST = 64, 16
 _LEAST_SHARED = 0.15
 _LARGEST_TABLE = 4_000_000

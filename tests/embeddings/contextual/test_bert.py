@@ -18,7 +18,7 @@ from emb_pipeline.embeddings.contextual.masking import is_held_out, read_blocks
 from emb_pipeline.embeddings.options import BertOptions
 from emb_pipeline.errors import DataError
 from emb_pipeline.text.tokens import TokenCorpus
-from tests.embeddings.conftest import CorpusOf
+from tests.embeddings.conftest import CorpusOf, perplexity_of
 
 pytest.importorskip("transformers")
 
@@ -158,7 +158,7 @@ def test_training_lowers_loss_and_perplexity_and_both_are_on_record(animals_and_
     record = described(folder)["provenance"]
     assert record["losses"][-1][1] < record["losses"][0][1] - 1
     assert record["perplexity"] < 16  # 12 words, of two groups of 6; untrained it is the size of the vocabulary
-    assert record["perplexity"] == pytest.approx(bert.perplexity(folder, animals_and_tools, max_length=16))
+    assert record["perplexity"] == pytest.approx(perplexity_of(folder, animals_and_tools))
     assert record["perplexity_before"] is None
     assert record["corpus_fingerprint"] == animals_and_tools.fingerprint
     assert record["options"] == options.model_dump()
@@ -182,7 +182,7 @@ def test_further_training_adapts_a_base_to_another_corpus(
     adapted = trained(gardens, tmp_path / "adapted", base=base, options=OPTIONS.model_copy(update={"learning_rate": 5e-3}))
     record = described(adapted)["provenance"]
     assert record["perplexity"] < record["perplexity_before"]
-    assert record["perplexity_before"] == pytest.approx(bert.perplexity(base, gardens, max_length=16))
+    assert record["perplexity_before"] == pytest.approx(perplexity_of(base, gardens))
     assert record["base_fingerprint"] == described(base)["fingerprint"]
     assert (adapted / "model" / "tokenizer.json").read_bytes() == (base / "model" / "tokenizer.json").read_bytes()
 

@@ -23,6 +23,7 @@ from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.options import BertOptions, EncoderOptions, EncoderTuningOptions
 from emb_pipeline.text.tokens import TokenCorpus
 from tests.conftest import WORDS
+from tests.embeddings.conftest import perplexity_of
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
@@ -106,9 +107,7 @@ def test_masked_training_learns_as_much_as_on_the_processor(animals_and_tools: T
     assert there["losses"][-1][1] < there["losses"][0][1] - 1
     assert there["losses"][0][1] == pytest.approx(here["losses"][0][1], rel=0.01)
     assert there["perplexity"] == pytest.approx(here["perplexity"], rel=0.1)
-    assert there["perplexity"] == pytest.approx(
-        bert.perplexity(tmp_path / "cuda", animals_and_tools, max_length=16), rel=1e-4
-    )
+    assert there["perplexity"] == pytest.approx(perplexity_of(tmp_path / "cuda", animals_and_tools), rel=1e-4)
 
 
 def test_a_killed_masked_training_ends_with_the_same_weights(animals_and_tools: TokenCorpus, tmp_path: Path) -> None:

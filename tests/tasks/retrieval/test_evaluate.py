@@ -215,11 +215,17 @@ def test_every_kind_of_embedding_ranks_judged_passages(make: Callable[[], object
     assert evaluation.metrics["map"] == 1.0 and evaluation.item_scores.num_rows == 2 * 3
 
 
-def test_irrelevant_judgments_survive_tables() -> None:
-    task = _judged([[1, 0, None], [None, 0, 2]])
-    again = RetrievalTask.from_tables(task.to_tables())
-    assert (again.judged.toarray() == task.judged.toarray()).all() and again.judged.sum() == 4
-    assert (again.qrels.toarray() == task.qrels.toarray()).all() and again.qrels.nnz == 2
+def test_irrelevant_judgments_are_read_as_judged() -> None:
+    judgments = [("q0", "p0", 1), ("q0", "p1", 0), ("q1", "p1", 0), ("q1", "p2", 2)]
+    task = RetrievalTask.from_tables(
+        {
+            "queries": pa.table({"query_id": ["q0", "q1"], "text": ["one", "two"]}),
+            "passages": pa.table({"passage_id": ["p0", "p1", "p2"], "text": ["a", "b", "c"]}),
+            "qrels": pa.table(dict(zip(("query_id", "passage_id", "relevance"), zip(*judgments, strict=True), strict=True))),
+        }
+    )
+    assert task.judged is not None and task.judged.toarray().tolist() == [[1, 1, 0], [0, 1, 1]]
+    assert task.qrels.toarray().tolist() == [[1, 0, 0], [0, 0, 2]] and task.qrels.nnz == 2
 
 
 def _tables_of(raw: Path, passages: Sequence[tuple[str, str]], queries: Sequence[str]) -> dict[str, pa.Table]:

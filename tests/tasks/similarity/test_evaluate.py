@@ -65,6 +65,6 @@ def test_there_are_no_labels_to_shuffle(task: SimilarityTask, words: WordEncoder
         evaluate_similarity(task, words, EvaluationOptions(), seed=0, shuffle_labels=True)
 
 
-def test_tables_come_back_as_they_were(task: SimilarityTask) -> None:
-    rows = task.to_tables()["pairs"].to_pylist()
-    assert [(row["text_a"], row["text_b"], row["score"]) for row in rows] == PAIRS
+def test_pairs_are_read_as_their_table_has_them(task: SimilarityTask) -> None:
+    sides = [[task.texts[row] for row in rows.tolist()] for rows in (task.first, task.second)]
+    assert list(zip(*sides, task.scores.tolist(), strict=True)) == PAIRS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -37,13 +38,6 @@ def test_a_group_and_its_near_duplicates_are_one() -> None:
     rows = [("1", text, "a", None), ("2", f"{text} more", "a", None), ("3", other, "b", None), ("4", third, "b", None)]
     tables = with_near_groups({"examples": as_examples(rows)})
     task = ClassificationTask.from_tables(tables, "four")
-    grouped = ClassificationTask(
-        "four",
-        task.example_ids,
-        task.texts,
-        task.labels,
-        groups=np.array(["p", "q", "q", "r"]),
-        near_groups=task.near_groups,
-    )
+    assert task.near_groups is not None and task.near_groups.tolist() == ["1", "1", "3", "4"]
+    grouped = replace(task, groups=np.array(["p", "q", "q", "r"]))
     assert find_fold_groups(grouped, ClassificationOptions()).tolist() == [0, 0, 0, 3]
-    assert ClassificationTask.from_tables(grouped.to_tables(), "four").near_groups.tolist() == ["1", "1", "3", "4"]  # type: ignore[union-attr]

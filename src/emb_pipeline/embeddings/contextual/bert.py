@@ -171,34 +171,6 @@ def require(options: BertOptions) -> None:
     require_device(options)
 
 
-def perplexity(folder: Path, tokens: TokenCorpus, *, max_length: int = 64) -> float | None:
-    """Masked-language perplexity of a model on the held-out sentences of a corpus.
-
-    The exponential of the mean cross-entropy at masked positions, with the same masks every time. It is per sub-token:
-    only models with the same tokenizer can be compared by it.
-
-    Parameters
-    ----------
-    folder : Path
-        Encoder folder, or folder in transformers' format, of a BERT with its masked-language head.
-    tokens : TokenCorpus
-        The corpus; its 1 % of sentences that `train` never trains on are used, at most 2,000 blocks.
-    max_length : int
-        Sub-tokens per block.
-
-    Returns
-    -------
-    float or None
-        At least 1; None where no sentence of the corpus is held out.
-    """
-    model, tokenizer = _read_model(folder, None, BertOptions(max_length=max_length))
-    vocabulary = _vocabulary(tokenizer)
-    sentences = (sentence for sentence in tokens if masking.is_held_out(sentence))
-    blocks = masking.pack(_encoded(sentences, tokenizer), max_length, vocabulary)
-    kept = list(itertools.islice(blocks, masking.MAX_HELD_OUT_BLOCKS))
-    return _perplexity(model, np.array(kept).reshape(-1, max_length), vocabulary)
-
-
 def train_tokenizer(tokens: TokenCorpus, options: BertOptions) -> PreTrainedTokenizerFast:
     """A WordPiece tokenizer with at most ``options.vocabulary`` sub-tokens, lower case, accents kept.
 

@@ -33,7 +33,6 @@ from emb_pipeline.text.held_out import held_out_texts
 from emb_pipeline.text.texts import Texts
 
 LOGGER = logging.getLogger(__name__)
-Tables = Mapping[str, pa.Table]
 HUB_WORDS = 5_000
 """Commonest words whose neighbourhoods are searched for hubs."""
 

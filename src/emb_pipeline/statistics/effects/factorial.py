@@ -257,11 +257,6 @@ def contrast_keys(designs: Sequence[Design]) -> list[dict[str, str]]:
     return [_keys(contrast) for contrast in _contrasts_of(designs)]
 
 
-def contrast_sides(designs: Sequence[Design]) -> tuple[np.ndarray, np.ndarray]:
-    """What `factor_effects` holds against each other: two matrices of shape (n_units, n_contrasts)."""
-    return _sides(_contrasts_of(designs))
-
-
 def contrast_weights(designs: Sequence[Design], n_embeddings: int) -> np.ndarray:
     """Weight of each embedding of the task in each contrast: shape (n_embeddings, n_contrasts)."""
     contrasts = _contrasts_of(designs)

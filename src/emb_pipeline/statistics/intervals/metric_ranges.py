@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-import numpy as np
-
 from emb_pipeline.statistics.intervals.pseudo_values import UNBOUNDED
 
 _CORRELATION = re.compile(r"spearman|pearson|kendall|mcc")
@@ -27,12 +25,3 @@ def largest_difference(metric: str) -> float:
     """Largest difference that two values of a metric can have: 1 for a share, 2 for a correlation, else infinite."""
     low, high = range_of(metric)
     return high - low
-
-
-def has_values_outside(metric: str, scores: np.ndarray) -> bool:
-    """Report if item scores leave the metric's range: then they are pseudo-values, and so may be means of resamples.
-
-    Means of scores within the range cannot leave it.
-    """
-    low, high = range_of(metric)
-    return bool((scores < low).any() or (scores > high).any())

@@ -80,15 +80,3 @@ class ClassificationTask:
         labels = np.array(table["label"].to_pylist(), dtype=str)
         split, groups, near = (read_optional_column(table, column, name) for column in ("split", "group", NEAR_GROUP))
         return cls(name, ids, texts_of(tables, "examples"), labels, split, groups, near)
-
-    def to_tables(self) -> dict[str, pa.Table]:
-        """Build the table ``examples`` of this task."""
-        columns = {
-            "example_id": list(self.example_ids),
-            "text": list(self.texts),
-            "label": list(self.labels),
-            "split": [None] * len(self.labels) if self.split is None else list(self.split),
-            "group": [None] * len(self.labels) if self.groups is None else list(self.groups),
-            NEAR_GROUP: [None] * len(self.labels) if self.near_groups is None else list(self.near_groups),
-        }
-        return {"examples": pa.table(columns, schema=EXAMPLES)}

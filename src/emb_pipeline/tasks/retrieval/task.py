@@ -149,32 +149,6 @@ class RetrievalTask:
             None if groups is None else groups[tested],
         )
 
-    def to_tables(self) -> dict[str, pa.Table]:
-        """Build the tables ``queries``, ``passages`` and ``qrels`` of this task."""
-        judged = sp.coo_array(self.qrels if self.judged is None else self.judged)
-        grades = np.asarray(self.qrels[judged.coords]).ravel()
-        excluded = {}
-        if self.excluded is not None:
-            rows, columns = sp.coo_array(self.excluded).coords
-            pairs = {"query_id": list(self.query_ids[rows]), "passage_id": list(self.passage_ids[columns])}
-            excluded["excluded"] = pa.table(pairs, schema=EXCLUDED)
-        return {
-            **excluded,
-            "queries": pa.table(
-                {"query_id": list(self.query_ids), "text": list(self.queries)}
-                | ({} if self.groups is None else {"group": list(self.groups)})
-            ),
-            "passages": pa.table({"passage_id": list(self.passage_ids), "text": list(self.passages)}, schema=PASSAGES),
-            "qrels": pa.table(
-                {
-                    "query_id": list(self.query_ids[judged.coords[0]]),
-                    "passage_id": list(self.passage_ids[judged.coords[1]]),
-                    "relevance": grades.astype(np.float32),
-                },
-                schema=QRELS,
-            ),
-        }
-
 
 def _positions(qrels: pa.Table, column: str, ids: np.ndarray, name: str) -> np.ndarray:
     position_of = {value: position for position, value in enumerate(ids.tolist())}

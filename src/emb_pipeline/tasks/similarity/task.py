@@ -66,14 +66,3 @@ class SimilarityTask:
         ids = read_unique_ids(table, "pair_id", name)
         scores, groups = table["score"].to_numpy(), read_optional_column(table, "group", name)
         return cls(name, ids, everything.take(kept), first, second, scores, groups)
-
-    def to_tables(self) -> dict[str, pa.Table]:
-        """Build the table ``pairs`` of this task."""
-        columns = {
-            "pair_id": list(self.pair_ids),
-            "text_a": [self.texts[row] for row in self.first.tolist()],
-            "text_b": [self.texts[row] for row in self.second.tolist()],
-            "score": self.scores,
-            "group": [None] * len(self.scores) if self.groups is None else list(self.groups),
-        }
-        return {"pairs": pa.table(columns, schema=PAIRS)}

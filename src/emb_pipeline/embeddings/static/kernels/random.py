@@ -6,7 +6,6 @@ import numba as nb
 import numpy as np
 
 _compiled = nb.njit(cache=True, nogil=True, inline="always")
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MULTIPLIER, _INCREMENT = np.uint64(6364136223846793005), np.uint64(1442695040888963407)
 _TO_UNIT = np.float32(2.0**-24)
 
