@@ -37,7 +37,7 @@ def perplexity_of(folder: Path, tokens: TokenCorpus, max_length: int = 16) -> fl
     from emb_pipeline.embeddings.options import BertOptions
 
     model, tokenizer = bert._read_model(folder, None, BertOptions(max_length=max_length))
-    vocabulary = bert._vocabulary(tokenizer)
+    vocabulary = bert._describe_vocabulary(tokenizer)
     sentences = (sentence for sentence in tokens if masking.is_held_out(sentence))
-    blocks = list(masking.pack(bert._encoded(sentences, tokenizer), max_length, vocabulary))
-    return bert._perplexity(model, np.array(blocks).reshape(-1, max_length), vocabulary)
+    blocks = list(masking.pack(bert._encode(sentences, tokenizer), max_length, vocabulary))
+    return bert._measure_perplexity(model, np.array(blocks).reshape(-1, max_length), vocabulary)

@@ -70,15 +70,15 @@ def test_a_bert_that_runs_away_is_an_error_of_its_step_and_leaves_no_encoder(zip
     from emb_pipeline.embeddings.contextual import masked_training
 
     options = BertOptions(layers=1, heads=2, vocabulary=100, max_length=16, batch_size=8, max_tokens=2_000)
-    masked_loss = masked_training.masked_loss
+    compute_masked_loss = masked_training.compute_masked_loss
     with pytest.MonkeyPatch.context() as patch:
         steps: list[int] = []
 
         def loss_of(*arguments: Any) -> Any:
             steps.append(1)
-            return masked_loss(*arguments) * (float("inf") if len(steps) == 3 else 1)
+            return compute_masked_loss(*arguments) * (float("inf") if len(steps) == 3 else 1)
 
-        patch.setattr(masked_training, "masked_loss", loss_of)
+        patch.setattr(masked_training, "compute_masked_loss", loss_of)
         with pytest.raises(DivergedError, match=r"^bert_16: the training diverged in step 3 of 16 \(loss inf\)"):
             registry.train_encoder(
                 "bert", zipf, dim=16, options=options, seed=0, folder=tmp_path / "encoder", checkpoints=tmp_path / "c"

@@ -13,7 +13,7 @@ import pytest
 
 from emb_pipeline.embeddings.contextual import bert
 from emb_pipeline.embeddings.contextual.encoder_folder import fingerprint_of
-from emb_pipeline.embeddings.contextual.masked_training import loss_curve, step_size
+from emb_pipeline.embeddings.contextual.masked_training import scale_step, summarize_losses
 from emb_pipeline.embeddings.contextual.masking import is_held_out, read_blocks
 from emb_pipeline.embeddings.options import BertOptions
 from emb_pipeline.errors import DataError
@@ -225,14 +225,14 @@ def test_the_wall_clock_ends_training_near_its_limit(animals_and_tools: TokenCor
 
 
 def test_the_step_size_rises_falls_and_ends_near_zero() -> None:
-    sizes = [step_size(step, 100, 4, time_left=1.0) for step in range(100)]
+    sizes = [scale_step(step, 100, 4, time_left=1.0) for step in range(100)]
     assert sizes[:5] == [0.2, 0.4, 0.6, 0.8, 1.0]
     assert sizes[52] == pytest.approx(0.5)
     assert sizes[99] == pytest.approx(1 / 96)
 
 
 def test_a_training_that_the_clock_will_cut_falls_over_the_second_half_of_its_time() -> None:
-    assert [step_size(1000, 10**6, 10, time_left) for time_left in (0.5, 0.25, 0.0)] == [
+    assert [scale_step(1000, 10**6, 10, time_left) for time_left in (0.5, 0.25, 0.0)] == [
         pytest.approx(0.999, abs=1e-3),
         0.5,
         0,
@@ -241,14 +241,14 @@ def test_a_training_that_the_clock_will_cut_falls_over_the_second_half_of_its_ti
 
 def test_a_training_that_keeps_its_time_is_not_touched_by_the_clock() -> None:
     steps = range(100)
-    touched = [step_size(step, 100, 4, time_left=1 - 0.9 * step / 100) for step in steps]
-    assert touched == [step_size(step, 100, 4, time_left=1.0) for step in steps]
+    touched = [scale_step(step, 100, 4, time_left=1 - 0.9 * step / 100) for step in steps]
+    assert touched == [scale_step(step, 100, 4, time_left=1.0) for step in steps]
 
 
 def test_the_loss_curve_is_the_mean_of_equal_pieces() -> None:
-    assert loss_curve([4.0, 2.0, 3.0, 1.0], 10, pieces=2) == [[20, 3.0], [40, 2.0]]
-    assert loss_curve([4.0], 10) == [[10, 4.0]]
-    assert loss_curve([], 10) == []
+    assert summarize_losses([4.0, 2.0, 3.0, 1.0], 10, pieces=2) == [[20, 3.0], [40, 2.0]]
+    assert summarize_losses([4.0], 10) == [[10, 4.0]]
+    assert summarize_losses([], 10) == []
 
 
 def test_a_gpu_that_is_not_there_is_refused(animals_and_tools: TokenCorpus, tmp_path: Path, monkeypatch) -> None:

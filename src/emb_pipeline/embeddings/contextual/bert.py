@@ -19,7 +19,7 @@ import numpy as np
 from emb_pipeline.embeddings.contextual import masking
 from emb_pipeline.embeddings.contextual.contextual_encoder import require_device, require_encoder_packages
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder, fingerprint_of
-from emb_pipeline.embeddings.contextual.masked_training import OnStep, fit, masked_loss
+from emb_pipeline.embeddings.contextual.masked_training import OnStep, compute_masked_loss, fit
 from emb_pipeline.embeddings.contextual.masking import Vocabulary
 from emb_pipeline.embeddings.contextual.repeatable import repeatable
 from emb_pipeline.embeddings.options import BertOptions
@@ -52,7 +52,7 @@ def train(
     """Train a masked-language model, from the start or from another one.
 
     The text is that of the corpus's token lines (tokens joined by a space), the same that all other methods see: also
-    when the base was trained elsewhere on raw text. A killed training continues when called again with the same
+    when the base was trained elsewhere on raw text. A killed training resumes when called again with the same
     arguments, and ends with the same weights, on a GPU, too (`repeatable`).
 
     Parameters
@@ -60,7 +60,7 @@ def train(
     tokens : TokenCorpus
         The corpus; 1 % of its sentences are kept out of training, for perplexity.
     dim : int or None
-        Hidden units of the model: numbers per vector. None keeps those of the base.
+        Hidden units of the model: dimensions of a vector. None keeps those of the base.
     options : BertOptions
         Hyper-parameters and budgets.
     seed : int
@@ -93,33 +93,33 @@ def train(
 
     clock, start = TrainingClock(), time.perf_counter()
     require(options)
-    with _torch_threads(workers), repeatable(options.device):
-        recipe = {
+    with _limit_threads(workers), repeatable(options.device):
+        identity = {
             "corpus": tokens.fingerprint,
             "dim": dim,
             "options": options.model_dump(mode="json", exclude={"checkpoint_seconds"}),
             "seed": seed,
-            "base": fingerprint_of(_model_folder(base)) if base else None,
+            "base": fingerprint_of(_find_model(base)) if base else None,
         }
         torch.manual_seed(seed)  # first weights: of a whole model, or of a head that the base lacks
         model, tokenizer = _read_model(base, dim, options) if base else (None, None)
         data = checkpoints / "data"
-        if not _is_of(data, recipe):
+        if not _is_prepared(data, identity):
             with atomic_path(data) as partial:
-                _prepare(tokens, tokenizer or train_tokenizer(tokens, options), options, recipe, partial)
+                _prepare(tokens, tokenizer or train_tokenizer(tokens, options), options, identity, partial)
         tokenizer = tokenizer or _read_tokenizer(data / "tokenizer")
         if model is None:
             if dim is None:
                 raise ValueError("a new model needs a dimension")
-            model = _new_model(len(tokenizer), dim, options)
+            model = _make_model(len(tokenizer), dim, options)
         dim = int(model.config.hidden_size)
         torch.nn.Module.to(model, options.device)
-        vocabulary = _vocabulary(tokenizer)
+        vocabulary = _describe_vocabulary(tokenizer)
         training = masking.read_blocks(data / "training.bin", options.max_length)
         held_out = masking.read_blocks(data / "held_out.bin", options.max_length)
         if not len(training):
             raise DataError(str(tokens.tokens_path), "has no sentence to train on", "give a larger corpus")
-        before = _perplexity(model, held_out, vocabulary) if base else None
+        before = _measure_perplexity(model, held_out, vocabulary) if base else None
         fitted = fit(
             model,
             training,
@@ -127,7 +127,7 @@ def train(
             options=options,
             seed=seed,
             checkpoint=checkpoints / "checkpoint",
-            recipe=recipe,
+            identity=identity,
             start=start,
             on_step=on_step,
         )
@@ -143,10 +143,10 @@ def train(
             steps=fitted["steps"],
             sub_tokens=fitted["sub_tokens"],
             losses=fitted["losses"],
-            perplexity=_perplexity(model, held_out, vocabulary),
+            perplexity=_measure_perplexity(model, held_out, vocabulary),
             perplexity_before=before,
             held_out_blocks=len(held_out),
-            base_fingerprint=recipe["base"],
+            base_fingerprint=identity["base"],
         )
     with atomic_path(folder) as partial:
         torch.nn.Module.to(model, "cpu").save_pretrained(partial / "model")
@@ -172,11 +172,11 @@ def require(options: BertOptions) -> None:
 
 
 def train_tokenizer(tokens: TokenCorpus, options: BertOptions) -> PreTrainedTokenizerFast:
-    """A WordPiece tokenizer with at most ``options.vocabulary`` sub-tokens, lower case, accents kept.
+    """Train a WordPiece tokenizer with at most ``options.vocabulary`` sub-tokens, lower case, accents kept.
 
     The same corpus gives the same tokenizer: the trainer numbers the characters inside words by the order of a hash map,
     and breaks ties by number, so they are given to it beforehand, in order; which of more than `MAX_ALPHABET` characters it
-    leaves out hangs on that order, too.
+    leaves out depends on that order, too.
     """
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
     from transformers import BertTokenizer
@@ -207,32 +207,32 @@ def _prepare(
     tokens: TokenCorpus,
     tokenizer: PreTrainedTokenizerFast,
     options: BertOptions,
-    recipe: dict[str, Any],
+    identity: dict[str, Any],
     folder: Path,
 ) -> None:
     """Write the tokenizer, the blocks to train on and the blocks held out."""
-    vocabulary = _vocabulary(tokenizer)
+    vocabulary = _describe_vocabulary(tokenizer)
 
     def blocks(of_held_out: bool) -> Iterator[np.ndarray]:
         sentences = (sentence for sentence in tokens if masking.is_held_out(sentence) == of_held_out)
-        return masking.pack(_encoded(sentences, tokenizer), options.max_length, vocabulary)
+        return masking.pack(_encode(sentences, tokenizer), options.max_length, vocabulary)
 
     tokenizer.save_pretrained(folder / "tokenizer")
     masking.write_blocks(blocks(False), folder / "training.bin")
     masking.write_blocks(itertools.islice(blocks(True), masking.MAX_HELD_OUT_BLOCKS), folder / "held_out.bin")
-    write_json({"recipe": recipe, "files": _digests(folder)}, folder / "recipe.json")
+    write_json({"identity": identity, "files": _hash_files(folder)}, folder / "identity.json")
 
 
-def _is_of(data: Path, recipe: dict[str, Any]) -> bool:
-    """Whether what is prepared is of this recipe, and as it was written."""
+def _is_prepared(data: Path, identity: dict[str, Any]) -> bool:
+    """Tell if the folder holds the data of this training, as they were written."""
     try:
-        record = read_json(data / "recipe.json")
+        record = read_json(data / "identity.json")
     except DataError:
         return False
-    return record.get("recipe") == recipe and record.get("files") == _digests(data)
+    return record.get("identity") == identity and record.get("files") == _hash_files(data)
 
 
-def _digests(folder: Path) -> dict[str, str]:
+def _hash_files(folder: Path) -> dict[str, str]:
     digests = {}
     for file in sorted((*folder.glob("*.bin"), *folder.glob("tokenizer/*"))):
         with file.open("rb") as content:
@@ -240,8 +240,8 @@ def _digests(folder: Path) -> dict[str, str]:
     return digests
 
 
-def _encoded(sentences: Iterable[list[str]], tokenizer: PreTrainedTokenizerFast) -> Iterator[list[int]]:
-    """Sub-token ids of sentences, some thousands at a time."""
+def _encode(sentences: Iterable[list[str]], tokenizer: PreTrainedTokenizerFast) -> Iterator[list[int]]:
+    """Yield the sub-token ids of sentences, some thousands at a time."""
     from tokenizers import Tokenizer
 
     encoder = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())  # a copy: the model's own keeps its truncation
@@ -252,7 +252,7 @@ def _encoded(sentences: Iterable[list[str]], tokenizer: PreTrainedTokenizerFast)
         yield from (encoding.ids for encoding in encoder.encode_batch_fast(chunk, add_special_tokens=False))
 
 
-def _vocabulary(tokenizer: PreTrainedTokenizerFast) -> Vocabulary:
+def _describe_vocabulary(tokenizer: PreTrainedTokenizerFast) -> Vocabulary:
     names = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
     special = np.zeros(len(names), bool)
     special[tokenizer.all_special_ids] = True
@@ -266,7 +266,9 @@ def _vocabulary(tokenizer: PreTrainedTokenizerFast) -> Vocabulary:
     )
 
 
-def _perplexity(model: BertForMaskedLM, blocks: np.ndarray, vocabulary: Vocabulary, batch_size: int = 32) -> float | None:
+def _measure_perplexity(
+    model: BertForMaskedLM, blocks: np.ndarray, vocabulary: Vocabulary, batch_size: int = 32
+) -> float | None:
     import torch
 
     total, n_masked = 0.0, 0
@@ -280,12 +282,12 @@ def _perplexity(model: BertForMaskedLM, blocks: np.ndarray, vocabulary: Vocabula
                 whole_words=False,
                 rng=np.random.default_rng(start),
             )
-            total += masked_loss(model, batch, vocabulary).item() * len(batch.targets)
+            total += compute_masked_loss(model, batch, vocabulary).item() * len(batch.targets)
             n_masked += len(batch.targets)
     return math.exp(total / n_masked) if n_masked else None
 
 
-def _new_model(vocabulary_size: int, dim: int, options: BertOptions) -> BertForMaskedLM:
+def _make_model(vocabulary_size: int, dim: int, options: BertOptions) -> BertForMaskedLM:
     from transformers import BertConfig, BertForMaskedLM
 
     if dim % options.heads:
@@ -305,10 +307,10 @@ def _new_model(vocabulary_size: int, dim: int, options: BertOptions) -> BertForM
 
 
 def _read_model(base: Path, dim: int | None, options: BertOptions) -> tuple[BertForMaskedLM, PreTrainedTokenizerFast]:
-    """A BERT of a folder and its tokenizer; where its masked-language head is missing, a new one."""
+    """Read a BERT and its tokenizer from a folder; a missing masked-language head is made new."""
     from transformers import AutoConfig, AutoModelForMaskedLM
 
-    folder = _model_folder(base)
+    folder = _find_model(base)
     if not (folder / "config.json").is_file() or not (folder / "model.safetensors").is_file():
         raise DataError(
             str(folder),
@@ -365,8 +367,8 @@ def _read_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     )
 
 
-def _model_folder(base: Path) -> Path:
-    """Where the model lies: a folder that encoder.json names, or the folder itself."""
+def _find_model(base: Path) -> Path:
+    """Find the model: in the folder that encoder.json names, or in the folder itself."""
     description = base / "encoder.json"
     if not description.is_file():
         return base
@@ -374,7 +376,7 @@ def _model_folder(base: Path) -> Path:
 
 
 @contextmanager
-def _torch_threads(workers: int) -> Iterator[None]:
+def _limit_threads(workers: int) -> Iterator[None]:
     import torch
 
     before = torch.get_num_threads()

@@ -30,7 +30,7 @@ OnStep = Callable[[int, float], None]
 
 
 _MOST_LOST = 1.0
-"""Nats above its best tenth from which the end of a training counts as run away."""
+"""Nats above its best tenth from which the end of a training counts as diverged."""
 _MOST_OF_CHANCE = 1.5
 """Times the loss of guessing, for the same."""
 
@@ -43,16 +43,16 @@ def fit(
     options: BertOptions,
     seed: int,
     checkpoint: Path,
-    recipe: dict[str, Any],
+    identity: dict[str, Any],
     start: float,
     on_step: OnStep | None = None,
 ) -> dict[str, Any]:
     """Train a model in place until the first of its budgets is spent.
 
-    Order and masks are functions of seed and step, so that a run that continues from a checkpoint sees what it would have
-    seen. The step size rises over the first steps, then falls linearly to 0 with the sub-tokens seen. Where the wall clock
-    will end the training first, the step size also falls linearly over the second half of the time: a training that
-    keeps its time is not touched by that, and so repeats bit for bit.
+    Order and masks follow from seed and step, so that a training that resumes sees what it would have seen. The step size
+    rises over the first steps, then falls linearly to 0 with the sub-tokens seen. Where the clock will end the training
+    first, the step size also falls linearly over the second half of the time. A training that keeps its time is not
+    affected by that, and so repeats bit for bit.
 
     Parameters
     ----------
@@ -67,9 +67,9 @@ def fit(
     seed : int
         Seed of order, masks and dropout.
     checkpoint : Path
-        Folder to continue from, if it is of this recipe, and to write checkpoints to.
-    recipe : dict
-        What makes a checkpoint one of this training, in JSON values.
+        Folder to resume from, if its identity is the same, and to write checkpoints to.
+    identity : dict
+        Corpus, options and seed, in JSON values: a checkpoint with another identity is not resumed from.
     start : float
         ``time.perf_counter()`` at the beginning of what the wall-clock budget counts.
     on_step : callable, optional
@@ -78,14 +78,14 @@ def fit(
     Returns
     -------
     dict
-        steps, sub_tokens, seconds (of all runs that were continued), and losses: [[sub_tokens_seen, mean loss], …] over
+        steps, sub_tokens, seconds (of all runs that were resumed), and losses: [[sub_tokens_seen, mean loss], …] over
         about 50 equal pieces.
     """
     import torch
 
-    n_steps = planned_steps(options, blocks.shape[1])
-    optimiser = _optimiser(model, options)
-    losses, earlier_seconds = _restore(checkpoint, recipe, model, optimiser)
+    n_steps = count_steps(options, blocks.shape[1])
+    optimizer = _make_optimizer(model, options)
+    losses, earlier_seconds = _restore(checkpoint, identity, model, optimizer)
     last_checkpoint = time.perf_counter()
 
     def seconds() -> float:
@@ -98,22 +98,22 @@ def fit(
         time_left = 1 - seconds() / options.max_seconds if options.max_seconds else 1.0
         if time_left <= 0:
             break
-        for group in optimiser.param_groups:
-            group["lr"] = options.learning_rate * step_size(step, n_steps, options.warmup_steps, time_left)
+        for group in optimizer.param_groups:
+            group["lr"] = options.learning_rate * scale_step(step, n_steps, options.warmup_steps, time_left)
         rows = batch_rows(step, n_blocks=len(blocks), batch_size=options.batch_size, seed=seed)
         rng = np.random.default_rng([seed, 1, step])
         batch = mask(blocks[rows], vocabulary=vocabulary, share=options.mask_share, whole_words=options.whole_words, rng=rng)
         torch.manual_seed(int(rng.integers(2**63)))  # dropout
         with torch.autocast(options.device, torch.bfloat16, enabled=reduced):
-            loss = masked_loss(model, batch, vocabulary)
+            loss = compute_masked_loss(model, batch, vocabulary)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        optimiser.zero_grad()
+        optimizer.step()
+        optimizer.zero_grad()
         losses.append(loss.item())
         require_converging(f"bert_{model.config.hidden_size}", f"step {step + 1} of {n_steps}", losses[-1], remedy)
         if time.perf_counter() - last_checkpoint >= options.checkpoint_seconds and step + 1 < n_steps:
-            _save(checkpoint, recipe, model, optimiser, losses, seconds())
+            _save(checkpoint, identity, model, optimizer, losses, seconds())
             last_checkpoint = time.perf_counter()
         if on_step:
             on_step(step + 1, losses[-1])
@@ -127,14 +127,14 @@ def fit(
         "steps": len(losses),
         "sub_tokens": len(losses) * tokens_per_step,
         "seconds": seconds(),
-        "losses": loss_curve(losses, tokens_per_step),
+        "losses": summarize_losses(losses, tokens_per_step),
     }
 
 
 def require_learning(losses: list[float], vocabulary: int, training: str, remedy: str) -> None:
-    """Refuse a training that ends above what it had reached, or above the loss of guessing any sub-token.
+    """Refuse a training that ends above its best tenth, or above the loss of guessing any sub-token.
 
-    Gradients are clipped, so that a training that ran away need not have an infinite loss.
+    Gradients are clipped, so that a training that diverged need not have an infinite loss.
 
     Raises
     ------
@@ -147,21 +147,24 @@ def require_learning(losses: list[float], vocabulary: int, training: str, remedy
         require_converging(training, f"its last steps, up to {len(losses)}", tenths[-1], remedy, most=most)
 
 
-def planned_steps(options: BertOptions, length: int) -> int:
-    """Steps that the budget of sub-tokens pays for, rounded up."""
+def count_steps(options: BertOptions, length: int) -> int:
+    """Count the steps that the budget of sub-tokens allows, rounded up."""
     return -(-options.max_tokens // (options.batch_size * length))
 
 
-def step_size(step: int, n_steps: int, warmup_steps: int, time_left: float) -> float:
-    """Share of the highest step size, for steps from 0; ``time_left`` is the share of the wall-clock budget that is left."""
+def scale_step(step: int, n_steps: int, warmup_steps: int, time_left: float) -> float:
+    """Give a step's share of the highest step size, for steps from 0; ``time_left`` is a share of the wall-clock budget."""
     warmup = min(warmup_steps, n_steps // 10)
     rising = (step + 1) / (warmup + 1)
     falling = (n_steps - step) / (n_steps - warmup)
     return min(1.0, rising, falling, 2 * time_left)
 
 
-def masked_loss(model: BertForMaskedLM, batch: MaskedBatch, vocabulary: Vocabulary) -> torch.Tensor:
-    """Mean cross-entropy at the masked positions; logits are computed there alone, which is most of a small model's work."""
+def compute_masked_loss(model: BertForMaskedLM, batch: MaskedBatch, vocabulary: Vocabulary) -> torch.Tensor:
+    """Compute the mean cross-entropy at the masked positions.
+
+    Logits are computed there alone: over all positions they would be most of a small model's work.
+    """
     import torch
 
     ids = torch.from_numpy(batch.ids).to(model.device)
@@ -173,15 +176,15 @@ def masked_loss(model: BertForMaskedLM, batch: MaskedBatch, vocabulary: Vocabula
     return loss / max(1, len(batch.targets))
 
 
-def loss_curve(losses: list[float], tokens_per_step: int, pieces: int = 50) -> list[list[float]]:
-    """Mean loss over equal pieces of a training: [[sub-tokens seen at the piece's end, mean loss], …]."""
+def summarize_losses(losses: list[float], tokens_per_step: int, pieces: int = 50) -> list[list[float]]:
+    """Average the loss over equal pieces of a training: [[sub-tokens seen at the piece's end, mean loss], …]."""
     ends = np.unique(np.linspace(0, len(losses), min(pieces, len(losses)) + 1).astype(int))
     return [
         [int(end) * tokens_per_step, round(float(np.mean(losses[begin:end])), 5)] for begin, end in itertools.pairwise(ends)
     ]
 
 
-def _optimiser(model: BertForMaskedLM, options: BertOptions) -> torch.optim.AdamW:
+def _make_optimizer(model: BertForMaskedLM, options: BertOptions) -> torch.optim.AdamW:
     import torch
 
     matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
@@ -197,9 +200,9 @@ def _optimiser(model: BertForMaskedLM, options: BertOptions) -> torch.optim.Adam
 
 def _save(
     folder: Path,
-    recipe: dict[str, Any],
+    identity: dict[str, Any],
     model: BertForMaskedLM,
-    optimiser: torch.optim.AdamW,
+    optimizer: torch.optim.AdamW,
     losses: list[float],
     seconds: float,
 ) -> None:
@@ -207,18 +210,18 @@ def _save(
 
     tensors = {f"weight:{name}": parameter.detach().contiguous() for name, parameter in model.named_parameters()}
     for name, parameter in model.named_parameters():
-        tensors |= {f"{moment}:{name}": value for moment, value in optimiser.state[parameter].items()}
+        tensors |= {f"{moment}:{name}": value for moment, value in optimizer.state[parameter].items()}
     with atomic_path(folder) as partial:
         partial.mkdir()
         save_file(tensors, partial / "state.safetensors", dict(UNSEALED))
         seal(partial / "state.safetensors")
-        write_json({"recipe": recipe, "seconds": seconds, "losses": losses}, partial / "state.json")
+        write_json({"identity": identity, "seconds": seconds, "losses": losses}, partial / "state.json")
 
 
 def _restore(
-    folder: Path, recipe: dict[str, Any], model: BertForMaskedLM, optimiser: torch.optim.AdamW
+    folder: Path, identity: dict[str, Any], model: BertForMaskedLM, optimizer: torch.optim.AdamW
 ) -> tuple[list[float], float]:
-    """Losses so far and seconds so far of a checkpoint of this recipe; none and 0 where there is no such checkpoint."""
+    """Read a checkpoint into model and optimizer; return its losses and seconds, none and 0 where there is none."""
     import torch
     from safetensors.torch import load_file
 
@@ -226,16 +229,16 @@ def _restore(
         return [], 0.0
     try:
         state = read_json(folder / "state.json")
-        if state.get("recipe") != recipe or not is_sealed(folder / "state.safetensors"):
+        if state.get("identity") != identity or not is_sealed(folder / "state.safetensors"):
             return [], 0.0
     except DataError as error:
-        _log.warning("%s: the training begins again", error)
+        _log.warning("%s: the training starts again from its first step", error)
         return [], 0.0
     tensors = load_file(folder / "state.safetensors")
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.copy_(tensors[f"weight:{name}"])
-            optimiser.state[parameter] = {
+            optimizer.state[parameter] = {
                 moment: tensors[f"{moment}:{name}"].to(parameter.device) for moment in ("step", "exp_avg", "exp_avg_sq")
             }
     return state["losses"], state["seconds"]

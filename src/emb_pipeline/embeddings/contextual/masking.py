@@ -1,4 +1,4 @@
-"""What masked-language training is fed with: blocks of sub-tokens, their order, and which of them are hidden."""
+"""The input of masked-language training: blocks of sub-tokens, their order, and the places that are hidden."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_HELD_OUT_BLOCKS = 2_000
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What masking needs to know of a tokenizer.
+    """The facts of a tokenizer that masking needs.
 
     Attributes
     ----------
@@ -25,7 +25,7 @@ class Vocabulary:
     special : ndarray of shape (n_sub_tokens,)
         True for sub-tokens that are never hidden.
     continues_word : ndarray of shape (n_sub_tokens,)
-        True for sub-tokens that go on with a word (``##…``).
+        True for sub-tokens that continue a word (``##…``).
     """
 
     cls: int
@@ -61,7 +61,7 @@ class MaskedBatch:
 
 
 def is_held_out(tokens: Sequence[str]) -> bool:
-    """Whether a sentence is kept for perplexity: 1 % of all, by a hash of the sentence, so that its copies are, too.
+    """Tell if a sentence is kept for perplexity: 1 % of all, by a hash of the sentence, so that its copies are, too.
 
     The hash is salted: it is independent of the one that splits the default tasks into training and test.
     """
@@ -70,9 +70,9 @@ def is_held_out(tokens: Sequence[str]) -> bool:
 
 
 def pack(sentences: Iterable[Sequence[int]], length: int, vocabulary: Vocabulary) -> Iterator[np.ndarray]:
-    """Blocks of consecutive sentences: ``[CLS] … [SEP]``, all full but for the last, which is padded.
+    """Pack consecutive sentences into blocks ``[CLS] … [SEP]``, all full but for the last, which is padded.
 
-    Sentences follow one another without a mark; one that does not fit goes on in the next block.
+    Sentences follow one another without a mark; one that does not fit continues in the next block.
 
     Yields
     ------
@@ -98,14 +98,14 @@ def write_blocks(blocks: Iterable[np.ndarray], path: Path) -> None:
 
 
 def read_blocks(path: Path, length: int) -> np.ndarray:
-    """Blocks of a file, memory-mapped: ndarray of shape (n_blocks, length), int32."""
+    """Map the blocks of a file: ndarray of shape (n_blocks, length), int32."""
     if not path.stat().st_size:
         return np.empty((0, length), np.int32)
     return np.memmap(path, np.int32, "r").reshape(-1, length)
 
 
 def batch_rows(step: int, *, n_blocks: int, batch_size: int, seed: int) -> np.ndarray:
-    """Which blocks a step sees: pass after pass, each in its own random order; a function of seed and step alone."""
+    """Choose the blocks of a step: pass after pass, each in its own random order; a function of seed and step alone."""
     places = np.arange(step * batch_size, (step + 1) * batch_size)
     rows = np.empty(batch_size, np.int64)
     for number in np.unique(places // n_blocks):
