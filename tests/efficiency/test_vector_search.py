@@ -14,8 +14,8 @@ from emb_pipeline.efficiency.vector_search import (
     INSIDE,
     Exact,
     VectorSearchOptions,
-    curve_fault,
-    operating_points,
+    find_curve_fault,
+    measure_operating_points,
     recall,
 )
 
@@ -67,7 +67,7 @@ def test_each_setting_of_each_index_is_measured_in_turn(numbers: np.random.Gener
     options = VectorSearchOptions.model_validate(
         {"indexes": [{"index": "FLAT"}, {"index": "IVF_FLAT", "nlist": 10, "nprobe": [2, 5, 10]}], "requests": 3}
     )
-    points = [point for point, _ in operating_points(collection, ids, exact, options)]
+    points = [point for point, _ in measure_operating_points(collection, ids, exact, options)]
     assert [(point["index"], point["setting"]) for point in points] == [
         ("FLAT", None),
         ("IVF_FLAT", 2),
@@ -92,7 +92,7 @@ def test_bits_are_searched_without_a_collection(numbers: np.random.Generator) ->
             "requests": 3,
         }
     )
-    points = [point for point, _ in operating_points(None, ids, exact, options)]
+    points = [point for point, _ in measure_operating_points(None, ids, exact, options)]
     assert [(point["index"], point["parameter"], point["setting"]) for point in points] == [
         ("HAMMING", "candidates", 5),
         ("HAMMING", "candidates", 40),
@@ -112,7 +112,7 @@ def test_a_stores_index_without_a_store_is_refused(numbers: np.random.Generator)
     _, exact, ids = filled(numbers)
     options = VectorSearchOptions.model_validate({"indexes": [{"index": "FLAT"}]})
     with pytest.raises(ValueError, match="FLAT is an index of a vector store, and there is none"):
-        next(operating_points(None, ids, exact, options))
+        next(measure_operating_points(None, ids, exact, options))
 
 
 def test_what_a_filter_should_have_kept_out_is_not_counted(numbers: np.random.Generator) -> None:
@@ -138,7 +138,7 @@ def test_what_a_filter_should_have_kept_out_is_not_counted(numbers: np.random.Ge
 def test_a_curve_that_does_not_follow_its_parameter_is_at_fault(
     recalls: list[float], whole: bool, fault: str | None
 ) -> None:
-    assert curve_fault(recalls, keeps_whole_vectors=whole) == fault
+    assert find_curve_fault(recalls, keeps_whole_vectors=whole) == fault
 
 
 def test_lists_are_no_more_than_vectors_and_not_looked_into_twice() -> None:

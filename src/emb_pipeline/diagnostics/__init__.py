@@ -1,1 +1,1 @@
-"""What word vectors know by themselves, and what is wrong with them."""
+"""Checks of word vectors by themselves: what they know, and what is wrong with them."""

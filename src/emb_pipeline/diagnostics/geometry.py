@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from scipy.stats import skew
 
-from emb_pipeline.diagnostics.neighbours import unit_vectors
+from emb_pipeline.diagnostics.neighbors import unit_vectors
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 
 _BLOCK = 128

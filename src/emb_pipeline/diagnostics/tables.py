@@ -13,7 +13,7 @@ CHECKS = pa.schema(
         *((name, pa.int64()) for name in ("known", "total")),
     ]
 )
-NEIGHBOURS = pa.schema(
+NEIGHBORS = pa.schema(
     [
         *((name, pa.string()) for name in ("embedding", "origin", "key", "word")),
         ("rank", pa.int64()),
@@ -43,4 +43,4 @@ PLACES = pa.schema(
     ]
 )
 """The maps of several embeddings together."""
-DIAGNOSIS = {"checks": CHECKS, "neighbours": NEIGHBOURS, "word_map": WORD_MAP}
+DIAGNOSIS = {"checks": CHECKS, "neighbours": NEIGHBORS, "word_map": WORD_MAP}

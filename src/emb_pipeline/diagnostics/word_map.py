@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.linalg import orthogonal_procrustes
 from scipy.spatial import KDTree
 
-from emb_pipeline.diagnostics.neighbours import nearest, unit_vectors
+from emb_pipeline.diagnostics.neighbors import nearest, unit_vectors
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 
 PERPLEXITY = 30.0
@@ -156,11 +156,11 @@ def side_by_side(maps: pd.DataFrame) -> pd.DataFrame:
     turned = [*parts[:1], *(turned_onto(parts[0], part) for part in parts[1:])]
     whole = pd.concat(turned or [maps], ignore_index=True)
     row = {key: number for number, key in enumerate(zip(whole["embedding"], whole["word"], strict=True))}
-    neighbours = [
+    neighbors = [
         {"ids": [row[name, word] for word in words], "distances": list(distances)}
         for name, words, distances in zip(whole["embedding"], whole["nearest"], whole["distances"], strict=True)
     ]
-    columns = {"nearest": whole["nearest"].map(", ".join), "neighbours": pd.Series(neighbours, dtype=object)}
+    columns = {"nearest": whole["nearest"].map(", ".join), "neighbours": pd.Series(neighbors, dtype=object)}
     return whole.assign(**columns).drop(columns="distances")
 
 
@@ -176,7 +176,7 @@ def _kept(nearest_rows: Sequence[Sequence[int]], places: np.ndarray) -> list[flo
 
 
 def _has_direction(vectors: WordVectors, word: str) -> bool:
-    """Whether a word's vector is more than zeros: others are near to nothing."""
+    """Tell if a word's vector is more than zeros: others are near to nothing."""
     return bool(vectors.vectors[vectors.index[word]].any())
 
 

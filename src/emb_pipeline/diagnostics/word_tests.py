@@ -10,7 +10,7 @@ from math import comb
 import numpy as np
 from scipy.stats import binomtest, rankdata
 
-from emb_pipeline.diagnostics.neighbours import COMMONEST, unit_vectors
+from emb_pipeline.diagnostics.neighbors import COMMONEST, unit_vectors
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.statistics.intervals.bootstrap import mean_intervals
 from emb_pipeline.statistics.intervals.pseudo_values import of_spearman

@@ -1,4 +1,4 @@
-"""What a piece of work costs: wall time and peak memory."""
+"""The cost of a piece of work: wall time and peak memory."""
 
 from __future__ import annotations
 

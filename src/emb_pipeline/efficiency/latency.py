@@ -15,9 +15,9 @@ PERCENTILES = (50, 95, 99)
 FEWEST_PROCESSOR_SHARE = 0.5
 """Processor time over wall time below which something else held the processor, and the times are not the embedding's own."""
 LARGEST_WAIT = 1.5
-"""How many times its processor time the wall time of the median, or the slow, request may be."""
+"""The most times its processor time that the wall time of the median, or the slow, request may be."""
 LARGEST_TAIL = 3.0
-"""How many times the 95th percentile of the requests' own times the 95th percentile of all answers may be."""
+"""The most times the 95th percentile of the requests' own times that the 95th percentile of all answers may be."""
 _SLACK_SECONDS = 5e-5
 REQUEST_TIMES = {
     "task": "string",
@@ -39,7 +39,7 @@ _WARM_UP = 5
 
 
 class LatencyOptions(BaseModel):
-    """How long, and how often, requests are timed."""
+    """Seconds and rounds that requests are timed for."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -185,8 +185,8 @@ def _timed(serve: Callable[[Any], Any], request: Any) -> tuple[float, float]:
     return perf_counter() - wall, processor
 
 
-def latencies_ms(serve: Callable[[Any], Any], requests: Sequence[Any]) -> dict[str, float]:
-    """Percentiles of the wall time of single requests, in milliseconds: of settings that are held against each other.
+def measure_latencies(serve: Callable[[Any], Any], requests: Sequence[Any]) -> dict[str, float]:
+    """Measure percentiles of the wall time of single requests, in milliseconds, for settings that are compared.
 
     Parameters
     ----------

@@ -66,7 +66,7 @@ class SignBits:
         return self.stored.nbytes / len(self.stored)
 
     def nearest(self, queries: np.ndarray, k: int, candidates: int, inside: np.ndarray | None = None) -> np.ndarray:
-        """Rows of the largest dot products among the candidates, best first; of equal ones the first row comes first.
+        """Find the rows of the largest dot products among the candidates, best first; of equal ones the first row.
 
         Parameters
         ----------

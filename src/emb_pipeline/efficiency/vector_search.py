@@ -1,4 +1,4 @@
-"""What approximate search costs and loses: recall, time, memory and the task's own metric at each setting of an index."""
+"""The price of approximate search: recall, time, memory and the task's own metric at each setting of an index."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Protocol, TypeAlias, get_args
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from emb_pipeline.efficiency.latency import latencies_ms
+from emb_pipeline.efficiency.latency import measure_latencies
 from emb_pipeline.efficiency.sign_bits import SignBits
 from emb_pipeline.embeddings.options import Precision
 
@@ -36,24 +36,24 @@ class _Index(BaseModel):
 
     @property
     def in_store(self) -> bool:
-        """Whether a vector store makes the index."""
+        """True where a vector store makes the index."""
         return self.index not in IN_PROCESS
 
     @property
     def keeps_whole_vectors(self) -> bool:
-        """Whether distances are exact, so that a search that looks at everything is exact, too."""
+        """True where distances are exact, so that a search that looks at everything is exact, too."""
         return True
 
     def looks_at_everything(self, n_items: int) -> bool:
-        """Whether the last setting does, in a collection of so many items."""
+        """Tell if the last setting does, in a collection of so many items."""
         return True
 
     def build_params(self, n_items: int) -> dict[str, Any]:
-        """What the index is built with, for a collection of so many items."""
+        """Give the parameters to build the index with, for a collection of so many items."""
         return {}
 
     def settings(self, n_items: int) -> list[tuple[str, int | None]]:
-        """The search parameter's name and values, those that look at more later."""
+        """List the search parameter's name and values, those that look at more later."""
         return [("", None)]
 
 
@@ -84,21 +84,21 @@ class InvertedFileIndex(_Index):
 
     @property
     def keeps_whole_vectors(self) -> bool:
-        """Whether distances are exact."""
+        """True where distances are exact."""
         return self.index == "IVF_FLAT"
 
     def build_params(self, n_items: int) -> dict[str, Any]:
-        """``nlist``, and what product quantisation needs."""
+        """Give ``nlist``, and what product quantization needs."""
         given = {"m": self.m, "nbits": self.nbits}
         return {"nlist": min(self.nlist, n_items), **{name: value for name, value in given.items() if value is not None}}
 
     def settings(self, n_items: int) -> list[tuple[str, int | None]]:
-        """Values of ``nprobe``, up to all lists."""
+        """List the values of ``nprobe``, up to all lists."""
         lists = min(self.nlist, n_items)
         return [("nprobe", value) for value in dict.fromkeys(min(value, lists) for value in self.nprobe)]
 
     def looks_at_everything(self, n_items: int) -> bool:
-        """Whether the last setting looks into all lists."""
+        """Tell if the last setting looks into all lists."""
         return self.nprobe[-1] >= min(self.nlist, n_items)
 
 
@@ -115,11 +115,11 @@ class GraphIndex(_Index):
     _rises = field_validator("ef")(_ascending)
 
     def build_params(self, n_items: int) -> dict[str, Any]:
-        """``M`` and ``efConstruction``."""
+        """Give ``M`` and ``efConstruction``."""
         return {"M": self.links, "efConstruction": self.ef_construction}
 
     def settings(self, n_items: int) -> list[tuple[str, int | None]]:
-        """Values of ``ef``."""
+        """List the values of ``ef``."""
         return [("ef", value) for value in self.ef]
 
 
@@ -128,7 +128,7 @@ class HammingIndex(_Index):
 
     index: HammingName = Field(description="stored beside the bits: whole vectors, 16-bit numbers, 8-bit integers")
     candidates: tuple[int, ...] = Field(
-        default=(10, 20, 40, 100, 200), min_length=1, description="passages that are scored anew, from few to many"
+        default=(10, 20, 40, 100, 200), min_length=1, description="passages that are scored again, from few to many"
     )
 
     _rises = field_validator("candidates")(_ascending)
@@ -140,19 +140,19 @@ class HammingIndex(_Index):
 
     @property
     def keeps_whole_vectors(self) -> bool:
-        """Whether candidates are scored with them."""
+        """True where candidates are scored with them."""
         return self.precision == "float32"
 
     def build_params(self, n_items: int) -> dict[str, Any]:
-        """The precision of what is stored."""
+        """Give the precision of what is stored."""
         return {"precision": self.precision}
 
     def settings(self, n_items: int) -> list[tuple[str, int | None]]:
-        """Numbers of candidates, up to all passages."""
+        """List the numbers of candidates, up to all passages."""
         return [("candidates", value) for value in dict.fromkeys(min(value, n_items) for value in self.candidates)]
 
     def looks_at_everything(self, n_items: int) -> bool:
-        """Whether the last setting scores all passages."""
+        """Tell if the last setting scores all passages."""
         return self.candidates[-1] >= n_items
 
 
@@ -209,11 +209,11 @@ class Collection(Protocol):
         """Index them."""
 
     def nearest(self, vectors: np.ndarray, k: int, params: Mapping[str, Any], filters: str = "") -> list[list[str]]:
-        """Ids of the nearest, best first."""
+        """Find the ids of the nearest, best first."""
         ...
 
     def index_bytes(self) -> int | None:
-        """Bytes of the index."""
+        """Count the bytes of the index."""
         ...
 
 
@@ -223,7 +223,7 @@ FILTER, INSIDE = "drawn", "drawn == true"
 
 @dataclass(frozen=True, eq=False)
 class Exact:
-    """What an exact search finds: what approximate ones are held against.
+    """The result of an exact search, which approximate ones are compared with.
 
     Attributes
     ----------
@@ -254,7 +254,7 @@ class Exact:
 
 
 class Engine(Protocol):
-    """What searches the passages of an `Exact`, by one index after the other."""
+    """A search of the passages of an `Exact`, by one index after the other."""
 
     @property
     def bytes_per_item(self) -> float:
@@ -265,11 +265,11 @@ class Engine(Protocol):
         """Index them."""
 
     def nearest(self, queries: np.ndarray, k: int, params: Mapping[str, Any], *, filtered: bool = False) -> np.ndarray:
-        """Rows of the nearest, best first, -1 standing for none; those inside the filter alone, where it is asked for."""
+        """Find the rows of the nearest, best first, -1 for none; where asked for, among those inside the filter."""
         ...
 
     def index_bytes(self) -> int | None:
-        """Bytes of the index."""
+        """Count the bytes of the index."""
         ...
 
 
@@ -296,14 +296,14 @@ class InStore:
         self.collection.build_index(index_type, params)
 
     def nearest(self, queries: np.ndarray, k: int, params: Mapping[str, Any], *, filtered: bool = False) -> np.ndarray:
-        """Rows of the nearest, -1 standing for none."""
+        """Find the rows of the nearest, -1 standing for none."""
         rows = np.full((len(queries), k), -1, dtype=np.int64)
         for row, names in enumerate(self.collection.nearest(queries, k, params, INSIDE if filtered else "")):
             rows[row, : len(names)] = [self.row_of[name] for name in names]
         return rows
 
     def index_bytes(self) -> int | None:
-        """Bytes of the index."""
+        """Count the bytes of the index."""
         return self.collection.index_bytes()
 
 
@@ -324,7 +324,7 @@ class InProcess:
         self._index = SignBits.of(self._exact.passages, params["precision"])
 
     def nearest(self, queries: np.ndarray, k: int, params: Mapping[str, Any], *, filtered: bool = False) -> np.ndarray:
-        """Rows of the nearest, -1 standing for none."""
+        """Find the rows of the nearest, -1 standing for none."""
         return self._index.nearest(queries, k, params["candidates"], self._exact.inside if filtered else None)
 
     @property
@@ -338,7 +338,9 @@ class InProcess:
 
 
 def recall(queries: np.ndarray, passages: np.ndarray, found: np.ndarray, nearest: np.ndarray) -> float:
-    """Share of the nearest passages that were found; one that is as near as the farthest of them counts as one of them.
+    """Measure the share of the nearest passages that were found.
+
+    One that is as near as the farthest of them counts as one of them.
 
     Parameters
     ----------
@@ -355,7 +357,7 @@ def recall(queries: np.ndarray, passages: np.ndarray, found: np.ndarray, nearest
     return float(np.minimum(hits.sum(axis=1) / nearest.shape[1], 1).mean())
 
 
-def operating_points(
+def measure_operating_points(
     collection: Collection | None, ids: Sequence[str], exact: Exact, options: VectorSearchOptions
 ) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
     """Build each index over the same passages, and search with each of its settings.
@@ -407,12 +409,12 @@ def operating_points(
             started = perf_counter()
             found = engine.nearest(exact.queries, k, params)
             rate = len(exact.queries) / (perf_counter() - started)
-            times = latencies_ms(partial(engine.nearest, k=k, params=params), single)
+            times = measure_latencies(partial(engine.nearest, k=k, params=params), single)
             point = {**built, "parameter": name, "setting": value, "recall": exact.recall(found)}
             point.update({"queries_per_second": rate, **times})
             if place == len(settings) - 1:
                 confined = partial(engine.nearest, k=k, params=params, filtered=True)
-                times = latencies_ms(confined, single)
+                times = measure_latencies(confined, single)
                 point["filtered_recall"] = exact.recall_inside(confined(exact.queries[: options.requests]))
                 point.update({f"filtered_{name}": times[name] for name in ("latency_ms_p50", "latency_ms_p95")})
             yield point, found
@@ -427,8 +429,8 @@ def _engine(index: _Index, collection: Collection | None, ids: Sequence[str], ex
     return InStore(collection, row_of, exact.passages.nbytes / len(exact.passages))
 
 
-def curve_fault(recalls: Sequence[float], *, keeps_whole_vectors: bool) -> str | None:
-    """What is wrong with an index whose recall does not follow its search parameter; None where nothing is.
+def find_curve_fault(recalls: Sequence[float], *, keeps_whole_vectors: bool) -> str | None:
+    """Find the fault of an index whose recall does not follow its search parameter; None where there is none.
 
     Parameters
     ----------

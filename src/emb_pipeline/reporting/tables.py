@@ -95,7 +95,7 @@ COLUMNS: Mapping[str, Schema] = {
     "learning_curves": {**CURVES, **ORIGIN},
     "crossovers": CROSSOVERS,
     "checks": columns_of(diagnostics.CHECKS),
-    "neighbours": columns_of(diagnostics.NEIGHBOURS),
+    "neighbours": columns_of(diagnostics.NEIGHBORS),
     "overlaps": OVERLAPS,
     "word_map": columns_of(diagnostics.PLACES),
     "decision": {**CANDIDATES, **dict.fromkeys(WEIGHED, _NUMBER), "languages": _TEXT, **ORIGIN},

@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from emb_pipeline.datasets.failures import Failed
 from emb_pipeline.diagnostics.geometry import anisotropy, first_direction_share, hubness, pip_loss
-from emb_pipeline.diagnostics.neighbours import COMMONEST, nearest, word_sample
+from emb_pipeline.diagnostics.neighbors import COMMONEST, nearest, word_sample
 from emb_pipeline.diagnostics.probe_words import typical_words
-from emb_pipeline.diagnostics.tables import CHECKS, DIAGNOSIS, NEIGHBOURS, PIP_LOSS, WORD_MAP
+from emb_pipeline.diagnostics.tables import CHECKS, DIAGNOSIS, NEIGHBORS, PIP_LOSS, WORD_MAP
 from emb_pipeline.diagnostics.word_map import word_map
 from emb_pipeline.diagnostics.word_tests import (
     Measured,
@@ -220,8 +220,8 @@ def _neighbours(cell: EmbeddingSpec, vectors: WordVectors, options: DiagnosisOpt
     found = nearest(vectors, [*options.probe_words, *word_sample(vectors, options.sample)])
     probes = found["word"].isin(set(options.probe_words))
     names = {"embedding": cell.name, "origin": cell.origin, "key": cell.key}
-    table = found.assign(**names, probe=probes)[NEIGHBOURS.names]
-    return pa.Table.from_pandas(table, schema=NEIGHBOURS, preserve_index=False)
+    table = found.assign(**names, probe=probes)[NEIGHBORS.names]
+    return pa.Table.from_pandas(table, schema=NEIGHBORS, preserve_index=False)
 
 
 def _word_map(cell: EmbeddingSpec, vectors: WordVectors, options: DiagnosisOptions, seed: int) -> pa.Table:

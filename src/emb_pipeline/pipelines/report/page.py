@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from emb_pipeline.config.active import project_path, tracking_uri
-from emb_pipeline.diagnostics.neighbours import overlaps
+from emb_pipeline.diagnostics.neighbors import measure_overlaps
 from emb_pipeline.experiment.model import EmbeddingSpec, TaskDefinition
 from emb_pipeline.pipelines.diagnose.nodes import DiagnosisOptions
 from emb_pipeline.pipelines.facts import (
@@ -57,7 +57,7 @@ def gather_tables(
     """Put together those tables of the report that no dataset holds."""
     neighbours, facts = of_all_tasks(scores, "neighbours"), embedding_facts(grid)
     pairs = pair_comparable(list(neighbours["embedding"].unique()), facts, matched_pairs(grid))
-    shared = overlaps(neighbours[~neighbours["probe"]], list(zip(pairs["first"], pairs["second"], strict=True)))
+    shared = measure_overlaps(neighbours[~neighbours["probe"]], list(zip(pairs["first"], pairs["second"], strict=True)))
     trained = select_trained(of_all_tasks(scores, "cells"))
     return {
         "checks": of_all_tasks(scores, "checks"),

@@ -11,14 +11,14 @@ import numpy as np
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
-from emb_pipeline.efficiency.latency import latencies_ms
+from emb_pipeline.efficiency.latency import measure_latencies
 from emb_pipeline.efficiency.vector_search import (
     FILTER,
     Collection,
     Exact,
     VectorSearchOptions,
-    curve_fault,
-    operating_points,
+    find_curve_fault,
+    measure_operating_points,
 )
 from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder, Vectors, fitted_on
 from emb_pipeline.statistics.decision.decide import COST_TOLERANCE
@@ -129,7 +129,7 @@ class SearchCosts:
                 collection.replace(ids, passages, records)
             rows = [
                 {**self._row(name, passages, self._scores(found), scores), **point}
-                for point, found in operating_points(collection, ids, exact, self._options)
+                for point, found in measure_operating_points(collection, ids, exact, self._options)
             ]
             _judge(rows, self._options)
             stored = [row for row in rows if row["in_store"]]
@@ -159,7 +159,7 @@ class SearchCosts:
             "recall": 1.0,
             "queries_per_second": queries.shape[0] / max(seconds, 1e-9),
             "bytes_per_item": size,
-            **latencies_ms(lambda query: find_nearest(query, columns, self._k), requests),
+            **measure_latencies(lambda query: find_nearest(query, columns, self._k), requests),
         }
         return row, found, scores
 
@@ -223,7 +223,7 @@ def _judge(rows: list[dict[str, Any]], options: VectorSearchOptions) -> None:
     for index in options.indexes:
         found = [row for row in rows if row["index"] == index.index]
         exact = index.keeps_whole_vectors and index.looks_at_everything(found[0]["items"])
-        faults[index.index] = curve_fault([row["recall"] for row in found], keeps_whole_vectors=exact)
+        faults[index.index] = find_curve_fault([row["recall"] for row in found], keeps_whole_vectors=exact)
     for row in rows:
         row.update(fault=faults[row["index"]], recommended=False)
     enough = [row for row in rows if row["fault"] is None and row["recall"] >= options.recall]

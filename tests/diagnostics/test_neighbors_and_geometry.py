@@ -9,7 +9,7 @@ from gensim.models import KeyedVectors
 from scipy.stats import ortho_group, skew
 
 from emb_pipeline.diagnostics.geometry import anisotropy, first_direction_share, hubness, pip_loss
-from emb_pipeline.diagnostics.neighbours import nearest, overlaps, word_sample
+from emb_pipeline.diagnostics.neighbors import measure_overlaps, nearest, word_sample
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 
 
@@ -56,7 +56,7 @@ def test_overlap_is_the_mean_of_jaccards_over_common_words() -> None:
             for each in names.split()
         ]
     )
-    table = overlaps(rows, [("domain.a", "domain.a_seed1"), ("domain.a", "generic.a"), ("domain.a", "nobody")])
+    table = measure_overlaps(rows, [("domain.a", "domain.a_seed1"), ("domain.a", "generic.a"), ("domain.a", "nobody")])
     assert table.to_dict("records") == [
         {"first": "domain.a", "second": "domain.a_seed1", "shared": pytest.approx((1 + 1 / 3) / 2), "words": 2}
     ]

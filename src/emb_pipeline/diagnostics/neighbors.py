@@ -17,21 +17,21 @@ _BLOCK = 512
 
 
 def unit_vectors(vectors: np.ndarray) -> np.ndarray:
-    """Rows divided by their length; rows of zeros stay so."""
+    """Divide rows by their length; rows of zeros stay so."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit: np.ndarray = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
     return unit
 
 
 def nearest(vectors: WordVectors, words: Sequence[str], k: int = 10, *, commonest: int = COMMONEST) -> pd.DataFrame:
-    """The nearest words by cosine.
+    """Find the nearest words by cosine.
 
     Parameters
     ----------
     vectors : WordVectors
         The embedding.
     words : sequence of str
-        Whose neighbours; unknown ones are left out.
+        Whose neighbors; unknown ones are left out.
     k : int
         Neighbours of each; the word itself is none.
     commonest : int
@@ -60,7 +60,7 @@ def nearest(vectors: WordVectors, words: Sequence[str], k: int = 10, *, commones
 
 
 def word_sample(vectors: WordVectors, n: int, *, least: int = 10) -> list[str]:
-    """Words for comparing embeddings: drawn by hash among those that stand ``least`` times or more in the corpus.
+    """Draw words for comparing embeddings, by hash among those that stand ``least`` times or more in the corpus.
 
     The draw of a word does not depend on the embedding, so two embeddings that know the same words get the same sample.
     """
@@ -68,12 +68,12 @@ def word_sample(vectors: WordVectors, n: int, *, least: int = 10) -> list[str]:
     return sorted(common, key=lambda token: sentence_key([token]))[:n]
 
 
-def overlaps(neighbours: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
-    """How many of a word's neighbours two embeddings share, on average over the words that both have.
+def measure_overlaps(neighbors: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
+    """Measure the share of a word's neighbors that two embeddings have in common, as a mean over the words of both.
 
     Parameters
     ----------
-    neighbours : DataFrame of embedding, word, neighbour
+    neighbors : DataFrame of embedding, word, neighbour
         Of `nearest`, for several embeddings.
     pairs : sequence of (str, str)
         Embeddings to compare.
@@ -89,7 +89,7 @@ def overlaps(neighbours: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> pd.D
     .. [1] Wendlandt, Kummerfeld & Mihalcea (2018), Factors influencing the surprising instability of word embeddings, NAACL.
     """
     sets = {
-        str(name): rows.groupby("word")["neighbour"].agg(set) for name, rows in neighbours.groupby("embedding", sort=False)
+        str(name): rows.groupby("word")["neighbour"].agg(set) for name, rows in neighbors.groupby("embedding", sort=False)
     }
     rows = []
     for first, second in pairs:
