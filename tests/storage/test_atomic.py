@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from emb_pipeline.errors import EmbPipelineError
 from emb_pipeline.storage import atomic
 from emb_pipeline.storage.atomic import LockHeldError, atomic_path, exclusive, holder_of, temporary_path
 
@@ -76,6 +79,29 @@ with exclusive(Path(sys.argv[1]), what="counting sheep"):
     time.sleep(60)
 """
 
+TAKE = """
+import os, sys, time
+from pathlib import Path
+from emb_pipeline.storage.atomic import exclusive
+with exclusive(Path(sys.argv[1]), what="counting sheep"), open(sys.argv[2], "a") as log:
+    for word in ("in", "out"):
+        print(os.getpid(), word, file=log, flush=True)
+        time.sleep(0.3)
+"""
+TAKE_AS_NOBODY = """
+import os
+from pathlib import Path
+from emb_pipeline.errors import EmbPipelineError
+from emb_pipeline.storage.atomic import exclusive
+if os.geteuid() == 0:
+    os.setuid(65534)
+try:
+    with exclusive(Path("run.lock"), what="nothing"):
+        print("held")
+except EmbPipelineError as error:
+    print(error)
+"""
+
 
 def test_a_lock_names_its_holder_and_is_free_when_the_holder_is_killed(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
@@ -98,6 +124,44 @@ def test_a_lock_names_its_holder_and_is_free_when_the_holder_is_killed(
         mine = holder_of(lock)
         assert mine is not None and (mine.pid, mine.what) == (os.getpid(), "counting goats")
     assert holder_of(lock) is None and not lock.with_name("run.lock.holder").exists()
+
+
+def test_a_process_that_waits_gets_the_lock_when_its_holder_is_killed(tmp_path: Path) -> None:
+    """Two processes want it while a third one holds it: each gets it, one after the other, and none with the other."""
+    lock, log = tmp_path / "run.lock", tmp_path / "log"
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(lock)], stdout=subprocess.PIPE)
+    assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
+    waiting = [subprocess.Popen([sys.executable, "-c", TAKE, str(lock), str(log)]) for _ in range(2)]
+    time.sleep(0.5)
+    assert not log.exists() and all(process.poll() is None for process in waiting)
+    holder.kill()
+    holder.wait()
+    assert [process.wait(timeout=30) for process in waiting] == [0, 0]
+    (first, in_first), (second, in_second) = (line.split() for line in log.read_text().splitlines()[::2])
+    assert {first, second} == {str(process.pid) for process in waiting} and in_first == in_second == "in"
+    assert log.read_text().splitlines()[1::2] == [f"{first} out", f"{second} out"]
+
+
+def test_a_folder_that_cannot_be_written_to_is_named_with_the_way_out(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir(mode=0o555)
+    done = subprocess.run([sys.executable, "-c", TAKE_AS_NOBODY], cwd=tmp_path / "folder", capture_output=True, text=True)
+    assert done.stdout.startswith("run.lock: cannot be locked: Permission denied; make its folder writable"), done.stderr
+    (tmp_path / "file").write_text("in the way")
+    refused = pytest.raises(EmbPipelineError, match=r"run\.lock: cannot be locked: .*; make its folder writable")
+    with refused, exclusive(tmp_path / "file" / "run.lock", what="nothing"):
+        pass
+
+
+def test_a_drive_without_locks_is_named_with_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)  # as NFS does where its lock service does not run
+    refused = pytest.raises(EmbPipelineError, match=r"No locks available; .*NFS: its lock service must run")
+    with refused, exclusive(tmp_path / "run.lock", what="nothing"):
+        pass
 
 
 def test_threads_take_turns(tmp_path: Path) -> None:

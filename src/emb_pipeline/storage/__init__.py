@@ -1,1 +1,1 @@
-"""How files are written: whole or not at all, sealed, by one process at a time."""
+"""Writing of files: whole or not at all, sealed, by one process at a time."""

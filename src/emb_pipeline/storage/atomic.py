@@ -143,10 +143,19 @@ def exclusive(path: Path, *, what: str, wait: float | None = None) -> Iterator[N
     ------
     LockHeldError
         The wait is over.
+    EmbPipelineError
+        The file cannot be locked: its folder is read-only, say, or on a network drive without locks.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path, thread_local=False)
-    _acquire(lock, path, wait)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _acquire(lock, path, wait)
+    except LockHeldError:
+        raise
+    except OSError as error:
+        reason = f"cannot be locked: {error.strerror or error}"
+        remedy = "make its folder writable, or keep data/ on a drive that has file locks (NFS: its lock service must run)"
+        raise EmbPipelineError(str(path), reason, remedy) from error
     note = _holder_path(path)
     try:
         mine = Holder(platform.node(), os.getpid(), what, time.time())
@@ -160,7 +169,7 @@ def exclusive(path: Path, *, what: str, wait: float | None = None) -> Iterator[N
 
 
 def holder_of(path: Path) -> Holder | None:
-    """Who holds a lock file: None where nobody does.
+    """Find the holder of a lock file: None where nobody holds it.
 
     A holder that has not written its name yet is called process 0.
     """
@@ -203,12 +212,12 @@ def _holder_path(path: Path) -> Path:
 
 
 def _glob_escaped(name: str) -> str:
-    """A name that a glob pattern takes literally."""
+    """Escape a name, so that a glob pattern takes it literally."""
     return re.sub(r"([*?\[])", r"[\1]", name)
 
 
 def _is_in_use(temporary: Path) -> bool:
-    """Whether what lies under a temporary name may still be written to."""
+    """Tell if a file or folder under a temporary name may still be written to."""
     machine, _, rest = temporary.name.rpartition(".part")[0].rpartition(".")[2].partition("-")
     if machine == _machine() and rest.count("-") == 2:
         pid, started, _ = rest.split("-")
@@ -221,7 +230,7 @@ def _is_in_use(temporary: Path) -> bool:
 
 @functools.cache
 def _machine() -> str:
-    """Name of the set of processes that this one's number is unique in: host, its boot, its PID namespace."""
+    """Name the set of processes that this one's number is unique in: host, its boot, its PID namespace."""
     host = re.sub(r"\W", "_", platform.node())[:32]
     facts = [_read_or_empty(Path("/proc/sys/kernel/random/boot_id").read_text)]
     facts.append(_read_or_empty(lambda: os.readlink("/proc/self/ns/pid")))
@@ -236,7 +245,7 @@ def _read_or_empty(read: Callable[[], str]) -> str:
 
 
 def _process_runs(pid: int, started: str) -> bool:
-    """Whether a process of this machine still runs; its number may have gone to another one, which started later."""
+    """Tell if a process of this machine still runs; its number may have gone to another one, which started later."""
     if os.name != "posix":  # signal 0 would end a process on Windows
         return True
     try:
@@ -249,8 +258,9 @@ def _process_runs(pid: int, started: str) -> bool:
 
 
 def _start_of(pid: int) -> str | None:
-    """When a process started, in clock ticks since the machine did; None where the system does not say it, ``-`` for one
-    that has ended and waits for its parent.
+    """Find when a process started, in clock ticks since the machine did.
+
+    None where the system does not say it, ``-`` for one that has ended and waits for its parent.
     """
     stat = _read_or_empty(Path(f"/proc/{pid}/stat").read_text)
     fields = stat.rpartition(")")[2].split()  # the name before it may hold anything
