@@ -32,10 +32,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--candidates", type=int, nargs="+", default=[10, 40, 100, 200, 1000])
     parser.add_argument("--kernels", action="store_true", help="candidates alone, by faiss and by numpy")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000, 1_000_000], help="of --kernels")
     arguments = parser.parse_args()
     if arguments.kernels:
         with threadpool_limits(1):
-            compare_kernels(max(arguments.rounds, 5))
+            compare_kernels(arguments.sizes, max(arguments.rounds, 5))
         return
     passages, queries = synthetic(arguments.vectors, arguments.dim, arguments.queries)
     columns = passages.T
@@ -114,12 +115,12 @@ def timed(
     )
 
 
-def compare_kernels(rounds: int, candidates: int = 40) -> None:
+def compare_kernels(sizes: list[int], rounds: int, candidates: int = 40) -> None:
     """Print milliseconds of the processor that a query's candidates take by faiss and by numpy, in turns."""
     print(f"{candidates} candidates, one thread, median of {rounds} queries, processor time")
     print(f"{'vectors':>9} {'bits':>5} {'numpy ms':>9} {'faiss ms':>9} {'ratio':>6}  same candidates")
     rng = np.random.default_rng(0)
-    for n in (1_000, 10_000, 100_000, 1_000_000):
+    for n in sizes:
         for dim in (256, 384, 768, 1024):
             codes = rng.integers(256, size=(n, dim // 8), dtype=np.uint8)
             queries = rng.integers(256, size=(rounds, dim // 8), dtype=np.uint8)

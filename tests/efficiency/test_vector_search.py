@@ -103,7 +103,7 @@ def test_bits_are_searched_without_a_collection(numbers: np.random.Generator) ->
     assert recalls[0] < recalls[1] < recalls[2] == 1 and recalls[1] - 0.1 < recalls[3] < 1
     assert ["filtered_recall" in point for point in points] == [False, False, True, True]
     assert points[2]["filtered_recall"] == 1 > points[3]["filtered_recall"] > 0.5  # 40 of the hundred inside
-    assert {point["index_bytes"] for point in points} == {200 * 8 + 6 * 4}
+    assert {point["index_bytes"] for point in points} == {200 * 1 + 6 * 4}
     assert [point["bytes_per_item"] for point in points] == [24, 24, 24, 6]
     assert not any(point["in_store"] for point in points)
 
