@@ -221,7 +221,7 @@ def test_the_wall_clock_ends_training_near_its_limit(animals_and_tools: TokenCor
     record = described(trained(animals_and_tools, tmp_path / "model", options=options))["provenance"]
     assert 1.5 <= record["train_seconds"] < 5  # of ages; a step and a save take long on a busy machine
     assert time.perf_counter() - start < 15
-    assert len(record["losses"]) == 50
+    assert len(record["losses"]) == min(50, record["steps"])  # fewer steps on a busy machine
 
 
 def test_the_step_size_rises_falls_and_ends_near_zero() -> None:
