@@ -342,7 +342,7 @@ def test_changes_of_code_and_files_are_noticed_and_the_command_in_the_message_wo
     append(finished / "src/emb_pipeline/reporting/templates/page.html.j2", "<!-- another template -->\n")
     refused = run_kedro("--env", "tiny", "--only-missing-outputs", check=False)
     message = " ".join(refused.stderr.split())
-    assert refused.returncode == 1 and "What differs: data/01_raw/tiny/labels.csv." in message
+    assert refused.returncode == 1 and "What differs: data/01_raw/tiny/labels.csv; to make them" in message
     reason, before = "one sign of one text, and nothing else", cell.stat().st_mtime_ns
     accepted = run_kedro("--env", "tiny", "--only-missing-outputs", "--accept-stale", reason)
     assert reason in " ".join(accepted.stdout.split())
@@ -354,7 +354,7 @@ def test_changes_of_code_and_files_are_noticed_and_the_command_in_the_message_wo
     refused = run_kedro("--env", "tiny", "--only-missing-outputs", check=False)
     message = " ".join(refused.stderr.split())
     assert "the code behind control.shuffled_tfidf.topic, the code behind task.tfidf.search, " in message
-    assert "the code behind task.tfidf.topic. " in message and "glove" not in message
+    assert "the code behind task.tfidf.topic; " in message and "glove" not in message
     run_kedro(*message.split("again: kedro run ")[1].split(" To use")[0].split())
     assert cell.stat().st_mtime_ns > before
 
