@@ -8,7 +8,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from emb_pipeline.experiment.build import experiment_from
+from emb_pipeline.experiment.build import build_experiment
 from emb_pipeline.experiment.expand import expand_grid, merge_evaluation
 from emb_pipeline.experiment.model import EmbeddingSpec, TaskDefinition
 from emb_pipeline.experiment.schema import Resample, Spoiling
@@ -87,7 +87,7 @@ def test_a_task_of_the_grid_must_be_defined() -> None:
         "corpora": {"domain": {}, "generic": {}},
     }
     with pytest.raises(ValueError, match=r"grid.tasks: search is not defined under tasks:; define it"):
-        experiment_from(parameters)
+        build_experiment(parameters)
 
 
 def test_a_task_takes_the_options_of_its_kind_unless_it_says_otherwise() -> None:
@@ -112,7 +112,7 @@ def test_a_task_has_a_curve_where_its_options_ask_for_one() -> None:
         "corpora": {"domain": {}, "generic": {}},
         "embeddings": {},
     }
-    experiment = experiment_from(parameters)
+    experiment = build_experiment(parameters)
     assert experiment.curves == {"topic", "places"}
     figures = {
         name for name in report.create_pipeline(experiment=experiment).all_outputs() if name.endswith("_curve_figure")
@@ -125,7 +125,7 @@ def test_a_dose_response_is_drawn_on_the_tasks_that_spoilt_embeddings_are_evalua
     spoilt = {"of": "domain.word2vec_50", "typos": [0.3], "evaluate_on": ["topic", "search"]}
     grid = {**GRID, "tasks": list(tasks), "spoilt": [spoilt]}
     parameters = {"use_case": "x", "grid": grid, "tasks": tasks, "corpora": {"domain": {}, "generic": {}}}
-    experiment = experiment_from({**parameters, "embeddings": expand_grid(grid, METHODS)})
+    experiment = build_experiment({**parameters, "embeddings": expand_grid(grid, METHODS)})
     assert experiment.spoilt_on == ["topic", "search"]
     figures = {name for name in report.create_pipeline(experiment=experiment).all_outputs() if name.endswith("_dose_figure")}
     assert figures == {"topic_dose_figure", "search_dose_figure"}
@@ -150,7 +150,7 @@ def test_a_pretrained_embedding_may_be_evaluated_on_some_tasks_only() -> None:
         "tasks": {"topic": {"kind": "classification"}, "search": {"kind": "retrieval"}},
         "corpora": {"domain": {}, "generic": {}},
     }
-    experiment = experiment_from(parameters)
+    experiment = build_experiment(parameters)
     assert experiment.tasks_of(experiment.cell_named("pretrained.glove_50")) == ["topic"]
     assert experiment.tasks_of(experiment.cell_named("domain.word2vec_50")) == ["topic", "search"]
 
@@ -168,7 +168,7 @@ def test_a_vector_store_is_needed_where_an_index_is_made_there(indexes: list[obj
         "corpora": {"domain": {}, "generic": {}},
         "vector_search": {"indexes": indexes},
     }
-    experiment = experiment_from(parameters)
+    experiment = build_experiment(parameters)
     assert experiment.needs_store is needed
     taken = measure.create_pipeline(experiment=experiment).inputs()
     assert ("examples@search.collection" in taken) is needed
@@ -293,23 +293,23 @@ def _tuning_on(source: dict[str, object], base: str = "minilm_384") -> dict[str,
 
 def test_tuning_on_retrieval_needs_training_queries() -> None:
     pairs = {"reader": "pairs", "path": "pairs.csv"}
-    assert experiment_from(_tuning_on({**pairs, "training_queries": 50})).tasks["search"] == "retrieval"
+    assert build_experiment(_tuning_on({**pairs, "training_queries": 50})).tasks["search"] == "retrieval"
     with pytest.raises(
         ValueError, match=r"grid.fine_tune: search has nothing to tune pretrained.minilm_384 on; set training_q"
     ):
-        experiment_from(_tuning_on(pairs))
+        build_experiment(_tuning_on(pairs))
 
 
 def test_tuning_what_a_task_cannot_tune_is_refused() -> None:
     with pytest.raises(ValueError, match=r"leaves vectors, and a task of kind retrieval \(search\) can tune encoder"):
-        experiment_from(_tuning_on({"reader": "pairs", "path": "pairs.csv"}, base="glove_50"))
+        build_experiment(_tuning_on({"reader": "pairs", "path": "pairs.csv"}, base="glove_50"))
 
 
 def test_distilled_vectors_are_not_tuned() -> None:
     with pytest.raises(
         ValueError, match=r"pretrained.minilm_distilled_16 is no embedding that can be tuned; these can: domain"
     ):
-        experiment_from(_tuning_on({"reader": "pairs", "path": "pairs.csv"}, base="minilm_distilled_16"))
+        build_experiment(_tuning_on({"reader": "pairs", "path": "pairs.csv"}, base="minilm_distilled_16"))
 
 
 def test_repaired_vectors_are_made_from_word_vectors_and_keep_their_size() -> None:
@@ -346,7 +346,7 @@ def _recommending(source: dict[str, object]) -> dict[str, object]:
 
 
 def test_a_hybrid_is_made_from_any_embedding_of_texts_and_meets_recommendation_only() -> None:
-    experiment = experiment_from(_recommending({"reader": "interactions", "path": "log.csv", "items": "items.csv"}))
+    experiment = build_experiment(_recommending({"reader": "interactions", "path": "log.csv", "items": "items.csv"}))
     tasks = {cell.name: experiment.tasks_of(cell) for cell in experiment.cells}
     assert tasks["task.hybrid_word2vec_50"] == tasks["task.ease"] == ["likes"]
     assert tasks["domain.word2vec_50"] == ["topic", "likes"]
@@ -358,7 +358,7 @@ def test_a_hybrid_is_made_from_any_embedding_of_texts_and_meets_recommendation_o
 
 
 def test_items_without_texts_meet_what_learns_from_interactions_only() -> None:
-    experiment = experiment_from(_recommending({"reader": "interactions", "path": "log.csv"}))
+    experiment = build_experiment(_recommending({"reader": "interactions", "path": "log.csv"}))
     assert [cell.name for cell in experiment.cells if "likes" in experiment.tasks_of(cell)] == ["task.ease"]
 
 

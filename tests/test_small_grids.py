@@ -14,7 +14,7 @@ from kedro.framework.project import configure_project
 from kedro.framework.session import KedroSession
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.experiment.build import experiment_from
+from emb_pipeline.experiment.build import build_experiment
 from emb_pipeline.experiment.expand import expand_grid
 from emb_pipeline.experiment.model import CorpusOptions, Folders
 from emb_pipeline.hooks.failed_cells import FailedCellsError
@@ -111,4 +111,4 @@ def test_methods_without_a_corpus_and_tasks_without_an_embedding_are_refused() -
         "embeddings": expand_grid(grid, {}),
     }
     with pytest.raises(ValueError, match=r"no embedding can be evaluated on names .*add one of baselines: .*token_features"):
-        experiment_from(parameters)
+        build_experiment(parameters)

@@ -22,7 +22,7 @@ from emb_pipeline import settings
 from emb_pipeline.corrupt import resamples, typos
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.embeddings.static.kernels import negative_sampling, prefetch
-from emb_pipeline.experiment.build import experiment_from
+from emb_pipeline.experiment.build import build_experiment
 from emb_pipeline.pipelines import decide, diagnose, evaluate, fine_tune, ingest, measure, report, train
 from emb_pipeline.provenance import code_fingerprint
 from emb_pipeline.provenance.node_fingerprints import fingerprint_results
@@ -53,7 +53,7 @@ class State:
 
 @cache
 def pipeline_of(parameters: str) -> Pipeline:
-    experiment = experiment_from(json.loads(parameters))
+    experiment = build_experiment(json.loads(parameters))
     stages = (ingest, train, fine_tune, evaluate, diagnose, measure, decide, report)
     return Pipeline([stage.create_pipeline(experiment=experiment) for stage in stages])
 

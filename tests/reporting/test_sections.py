@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 import pytest
 from kedro.pipeline import Pipeline
 
-from emb_pipeline.experiment.build import experiment_from
+from emb_pipeline.experiment.build import build_experiment
 from emb_pipeline.experiment.expand import expand_grid
 from emb_pipeline.pipelines import decide, measure, report
 from emb_pipeline.pipelines.facts import FACTS
@@ -90,7 +90,7 @@ def steps() -> Pipeline:
     grid |= {"tasks": ["topic", "search"]}
     tasks = {"topic": {"kind": "classification"}, "search": {"kind": "retrieval"}}
     parameters = {"use_case": "x", "grid": grid, "tasks": tasks, "corpora": {"domain": {}, "generic": {}}}
-    experiment = experiment_from({**parameters, "embeddings": expand_grid(grid, {"word2vec": {}, "tfidf": {}})})
+    experiment = build_experiment({**parameters, "embeddings": expand_grid(grid, {"word2vec": {}, "tfidf": {}})})
     return Pipeline([stage.create_pipeline(experiment=experiment) for stage in (measure, decide, report)])
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from emb_pipeline.config.errors import ConfigurationError
 from emb_pipeline.config.loader import ExperimentConfigLoader
-from emb_pipeline.experiment.build import experiment_from
+from emb_pipeline.experiment.build import build_experiment
 from emb_pipeline.experiment.model import Experiment
 from emb_pipeline.experiment.problems import ParametersError, check_options
 
@@ -60,7 +60,7 @@ def active_experiment() -> Experiment:
         It cannot be run as it is written.
     """
     try:
-        return experiment_from(active_parameters())
+        return build_experiment(active_parameters())
     except ValueError as error:
         raise ConfigurationError.from_error(error) from error
 

@@ -21,8 +21,8 @@ from emb_pipeline.tasks.registry import KINDS
 _CHANGED_TEXT: TypeAdapter[Spoiling | Resample | None] = TypeAdapter(Spoiling | Resample | None)
 
 
-def experiment_from(parameters: Mapping[str, Any]) -> Experiment:
-    """The experiment that a use case's parameters describe.
+def build_experiment(parameters: Mapping[str, Any]) -> Experiment:
+    """Build the experiment that a use case's parameters describe.
 
     Raises
     ------
@@ -60,19 +60,19 @@ def experiment_from(parameters: Mapping[str, Any]) -> Experiment:
 
 
 def without_a_task(experiment: Experiment) -> list[EmbeddingSpec]:
-    """Embeddings that no task of the grid can use, but for those that nobody asked to evaluate."""
+    """List the embeddings that no task of the grid can use, but for those that nobody asked to evaluate."""
     return [cell for cell in experiment.cells if cell.evaluate_on is None and not experiment.tasks_of(cell)]
 
 
 def _drawn(diagnosis: Any) -> list[str]:
-    """Embeddings that the map is to show; what is no list of names is refused with the section's model."""
+    """List the embeddings that the map is to show; what is no list of names is refused with the section's model."""
     of_map = diagnosis.get("map") if isinstance(diagnosis, Mapping) else None
     names = of_map.get("embeddings") if isinstance(of_map, Mapping) else None
     return [str(name) for name in names] if isinstance(names, list | tuple) else []
 
 
 def _needs(definition: Mapping[str, Any]) -> frozenset[str] | None:
-    """What the examples of a task need of an embedding, where the kind leaves a choice."""
+    """Find what the examples of a task need of an embedding, where the kind leaves a choice."""
     kind = KINDS.get(str(definition.get("kind")))
     if kind is None or "interactions" not in kind.requires:
         return None
@@ -84,7 +84,7 @@ def _needs(definition: Mapping[str, Any]) -> frozenset[str] | None:
 
 
 def _needs_store(vector_search: Mapping[str, Any]) -> bool:
-    """Whether an index is one of a vector store; what cannot be read is refused when the nodes' parameters are validated."""
+    """Tell whether an index is one of a vector store; what cannot be read is refused with the section's model."""
     indexes = vector_search.get("indexes")
     if not isinstance(indexes, list | tuple):
         return False
@@ -92,7 +92,7 @@ def _needs_store(vector_search: Mapping[str, Any]) -> bool:
 
 
 def _has_learning_curve(definition: Mapping[str, Any]) -> bool:
-    """Whether the probe of a task is fitted on parts of the labels, too."""
+    """Tell whether the probe of a task is fitted on parts of the labels, too."""
     kind = KINDS.get(str(definition.get("kind")))
     if kind is None:
         return False

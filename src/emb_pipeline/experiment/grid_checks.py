@@ -29,6 +29,7 @@ def require_embeddings(grid: Grid, cells: Mapping[str, Any]) -> None:
 
 
 def require_known_tasks(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+    """Refuse an embedding that is to be evaluated on a task which the grid does not have."""
     for origin, members in cells.items():
         for key, cell in members.items():
             unknown = [task for task in cell.get("evaluate_on") or () if task not in grid.tasks]
@@ -42,6 +43,7 @@ def require_known_tasks(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str
 
 
 def require_bases(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+    """Refuse a derived embedding whose base is not in the grid or does not fit, or that has no corpus to learn from."""
     for name, derived in grid.derived.items():
         origin = METHODS[derived.method].source if derived.method in METHODS else "encoder"
         wanted, several, fits = _BASES.get(origin, _BASES["encoder"])
@@ -88,6 +90,7 @@ _BASES: dict[str, tuple[str, str, Callable[[Mapping[str, Any]], bool]]] = {
 
 
 def require_definitions(section: str, names: Sequence[str], defined: Mapping[str, Any]) -> None:
+    """Refuse tasks or corpora of the grid that are not defined."""
     missing = [name for name in names if name not in defined]
     if missing:
         raise GridError(
@@ -118,6 +121,7 @@ def require_served(experiment: Experiment) -> None:
 
 
 def require_tunable(cells: Sequence[EmbeddingSpec], tasks: Mapping[str, Any]) -> None:
+    """Refuse fine-tuning on a task that cannot tune such an embedding, or has no training examples."""
     for cell in cells:
         if cell.tuned_on is None:
             continue
@@ -148,6 +152,7 @@ def _has_training_examples(kind: Kind, source: Any) -> bool:
 
 
 def require_word_vectors(cells: Sequence[EmbeddingSpec], drawn: Sequence[str]) -> None:
+    """Refuse names of embeddings on the map that are no word vectors."""
     known = [cell.name for cell in cells if cell.artifact == "vectors" and not cell.tuned_on]
     if unknown := [name for name in drawn if name not in known]:
         raise GridError(

@@ -68,21 +68,21 @@ class EmbeddingSpec(Strict):
 
     @property
     def is_trained(self) -> bool:
-        """Whether a training (or loading) node of its own comes before its evaluation."""
+        """True where a training (or loading) node of its own comes before its evaluation."""
         return self.artifact is not None
 
     @property
     def artifact(self) -> str | None:
-        """What a training leaves behind: word ``vectors`` or an ``encoder``; None for what needs no training."""
+        """The artifact of its training: word ``vectors`` or an ``encoder``; None for what needs no training."""
         return METHODS[self.method].artifact
 
     @property
     def adds_to_base(self) -> bool:
-        """Whether it is its base that is evaluated, with something added."""
+        """True where its base is evaluated, with something added."""
         return METHODS[self.method].source == "embedding"
 
     def supports(self, kind: str) -> bool:
-        """Whether this embedding can be evaluated on tasks of this kind."""
+        """Tell whether this embedding can be evaluated on tasks of this kind."""
         wanted = KINDS[kind]
         return bool(wanted.requires & METHODS[self.method].supports) and (
             wanted.learns_from_labels or not self.shuffle_labels
@@ -96,7 +96,7 @@ class CorpusDefinition(Strict):
 
 
 class CorpusOptions(Strict):
-    """What holds for all corpora of a use case."""
+    """The options of all corpora of a use case."""
 
     held_out: Literal["remove", "keep"] = Field(
         default="remove", description="remove: no sentence of a task's held-out text stands in a corpus; keep: as it is"
@@ -162,7 +162,7 @@ class Experiment(Strict):
         return next(cell for cell in self.cells if cell.name == name)
 
     def bases_of(self, cell: EmbeddingSpec) -> list[EmbeddingSpec]:
-        """What an embedding is made from, directly or not, the nearest first."""
+        """List the bases that an embedding is made from, directly or not, the nearest first."""
         found: list[EmbeddingSpec] = []
         while cell.base:
             cell = self.cell_named(cell.base)
@@ -196,7 +196,7 @@ class Experiment(Strict):
         return [task for task in self.tasks if any(task in self.tasks_of(cell) for cell in spoilt)]
 
     def _is_served(self, task: str, cell: EmbeddingSpec) -> bool:
-        """Whether it gives what the task's examples need, a hybrid's base too."""
+        """Tell whether it gives what the task's examples need, a hybrid's base too."""
         needs = self.needs.get(task)
         parts = [cell, self.cell_named(cell.base)] if cell.adds_to_base and cell.base else [cell]
         return needs is None or all(needs & METHODS[part.method].supports for part in parts)
