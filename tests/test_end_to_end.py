@@ -20,7 +20,7 @@ import yaml
 
 from emb_pipeline.deployment.bundle import Bundle
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.pipelines.report.page import STORED
+from emb_pipeline.reporting.gathered_tables import STORED
 from emb_pipeline.reporting.tables import COLUMNS
 from tests.conftest import TOPICS, run_kedro
 

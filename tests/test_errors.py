@@ -18,7 +18,6 @@ import emb_pipeline
 from emb_pipeline.cli.command import ProjectCommand
 from emb_pipeline.config.errors import ConfigurationError
 from emb_pipeline.config.loader import ExperimentConfigLoader
-from emb_pipeline.datasets.failures import Failed
 from emb_pipeline.datasets.tables import TableDataset
 from emb_pipeline.embeddings.divergence import DivergedError
 from emb_pipeline.embeddings.options import GloveOptions
@@ -40,6 +39,7 @@ from emb_pipeline.provenance.reuse import (
 )
 from emb_pipeline.readers.formats.delimited import CsvSource
 from emb_pipeline.storage.atomic import LockHeldError, exclusive
+from emb_pipeline.storage.failures import Failed
 from emb_pipeline.tasks.examples.first_rows import check_first_rows
 from emb_pipeline.text.tokens import EmptyCorpusError, TokenCorpus, write_tokens
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from emb_pipeline.experiment.expand import expand_grid
-from emb_pipeline.pipelines.facts import add_origins, cells_of, embedding_facts, matched_pairs
-from emb_pipeline.pipelines.report.nodes import derivations
+from emb_pipeline.experiment.facts import build_embedding_facts, list_embeddings
+from emb_pipeline.statistics.embedding_facts import add_origins, match_corpora, pair_derived
 
 METHODS = {"word2vec": {}, "reduced": {}, "counter_fitted": {}, "static_file": {}, "lsa": {}, "fine_tuned_vectors": {}}
 GRID: dict[str, Any] = {
@@ -40,7 +40,7 @@ GRID: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def facts() -> pd.DataFrame:
-    return embedding_facts(cells_of(expand_grid(GRID, METHODS))).set_index("embedding")
+    return build_embedding_facts(list_embeddings(expand_grid(GRID, METHODS))).set_index("embedding")
 
 
 @pytest.mark.parametrize(
@@ -74,14 +74,14 @@ def test_a_key_that_looks_like_another_embedding_says_nothing_of_what_it_is() ->
         "controls": ["random_50", "shuffled_tfidf"],
         "tasks": ["topic"],
     }
-    cells = cells_of(expand_grid(grid, {**METHODS, "random": {}, "tfidf": {}}))
-    facts = embedding_facts(cells).set_index("key")
+    known = build_embedding_facts(list_embeddings(expand_grid(grid, {**METHODS, "random": {}, "tfidf": {}})))
+    facts = known.set_index("key")
     for key in ("domain_2", "word2vec_50_seed1", "shuffled_typos_30"):
         row = facts.loc[key]
         assert (row["origin"], row["embedding"], row["family"]) == ("pretrained", f"pretrained.{key}", f"pretrained.{key}")
         assert row[["base", "derivation", "corruption", "corruption_level", "curve"]].isna().all()
     assert list(facts.index[facts["shuffled_labels"]]) == ["shuffled_tfidf"]
-    table = add_origins(pd.DataFrame({"embedding": ["pretrained.domain_2", "control.random_50"]}), cells)
+    table = add_origins(pd.DataFrame({"embedding": ["pretrained.domain_2", "control.random_50"]}), known)
     assert list(table["origin"]) == ["pretrained", "control"]
 
 
@@ -100,18 +100,20 @@ def test_the_corruption_of_a_training_text_has_its_kind_and_level(facts: pd.Data
 
 def test_matched_pairs_are_those_that_a_corpus_alone_determines() -> None:
     """Corrupted, reduced and tuned copies of a pair are no further pairs."""
-    cells = cells_of(expand_grid(GRID, METHODS))
-    assert matched_pairs(cells) == [(f"domain.word2vec_{dim}", f"generic.word2vec_{dim}") for dim in (50, 100)]
-    assert matched_pairs([cell for cell in cells if cell.origin != "generic"]) == []
+    facts = build_embedding_facts(list_embeddings(expand_grid(GRID, METHODS)))
+    assert match_corpora(facts) == [(f"domain.word2vec_{dim}", f"generic.word2vec_{dim}") for dim in (50, 100)]
+    assert match_corpora(facts[facts["origin"] != "generic"]) == []
 
 
 def test_each_copy_is_held_against_what_it_was_made_from_except_resamples(facts: pd.DataFrame) -> None:
-    pairs = derivations(facts.reset_index())
+    pairs = pair_derived(facts.reset_index())
     assert set(pairs) == {"reduction", "repair", "spoiling", "fine_tuning"}
     assert ("domain.word2vec_100_typos_30", "domain.word2vec_100") in pairs["spoiling"]
 
 
 def test_names_that_look_like_repetitions_are_names_like_any_other() -> None:
     files = {name: {"options": {"path": "x.txt", "format": "glove_text"}} for name in ("glove_seed1", "glove_seed2")}
-    facts = embedding_facts(cells_of(expand_grid({**GRID, "pretrained": files}, METHODS))).set_index("embedding")
+    facts = build_embedding_facts(list_embeddings(expand_grid({**GRID, "pretrained": files}, METHODS))).set_index(
+        "embedding"
+    )
     assert {facts.loc[f"pretrained.{name}", "family"] for name in files} == {f"pretrained.{name}" for name in files}

@@ -14,14 +14,15 @@ import yaml
 from kedro.io import AbstractDataset
 
 from emb_pipeline.datasets.encoders import EncoderDataset
-from emb_pipeline.datasets.failures import Failed, word_reason
 from emb_pipeline.datasets.tables import TableDataset, TablePartDataset, TablesDataset
 from emb_pipeline.datasets.tracking import TrackedRunDataset
 from emb_pipeline.datasets.vectors import WordVectorsDataset
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.errors import DataError
+from emb_pipeline.experiment.model import EmbeddingSpec
 from emb_pipeline.pipelines.evaluate.nodes import collect_embeddings, collect_tasks
-from emb_pipeline.pipelines.failures import contained
+from emb_pipeline.pipelines.failures import contain_failures
+from emb_pipeline.storage.failures import Failed, word_reason
 
 from .conftest import run_kedro
 
@@ -30,7 +31,7 @@ TOPIC = SimpleNamespace(name="topic", kind="classification")
 FAILED = Failed("domain.word2vec_8", "no word is frequent enough", {"embedding": "domain.word2vec_8"}, "domain.word2vec_8")
 
 
-@contained(2)
+@contain_failures(2)
 def train(cell: Any, error: BaseException | None = None, base: Any = None) -> tuple[str, str]:
     """A training."""
     if error:
@@ -38,7 +39,7 @@ def train(cell: Any, error: BaseException | None = None, base: Any = None) -> tu
     return "vectors", "record"
 
 
-@contained(2, on_task=True)
+@contain_failures(2, on_task=True)
 def evaluate(cell: Any, definition: Any, vectors: Any) -> tuple[str, str]:
     """An evaluation."""
     return "scores", "metrics"
@@ -111,10 +112,13 @@ def test_a_failed_encoder_is_none(tmp_path: Path) -> None:
 
 def test_an_embedding_that_failed_everywhere_has_tables_without_rows_and_its_reasons() -> None:
     scores, metrics = evaluate(WORD2VEC, TOPIC, FAILED)
-    card = collect_tasks(topic_item_scores=scores, topic_metrics=metrics, training=FAILED)
+    cell = EmbeddingSpec.model_validate(
+        {"origin": "domain", "key": "word2vec_8", "method": "word2vec", "dim": 8, "options": {}}
+    )
+    card = collect_tasks(cell, vectors=FAILED, training=FAILED, topic_item_scores=scores, topic_metrics=metrics)
     gathered = collect_embeddings(word2vec_8=card)
     assert gathered["item_scores"].num_rows == gathered["cells"].num_rows == 0
-    assert gathered["failures"]["task"].to_pylist() == ["topic", None]
+    assert gathered["failures"]["task"].to_pylist() == ["topic", None] and not gathered["encoders"].encoders
 
 
 def test_a_run_goes_on_without_what_fails_says_so_and_tries_it_again(project: Path) -> None:

@@ -11,7 +11,7 @@ import yaml
 from emb_pipeline.experiment.checks import check_parameters
 from emb_pipeline.experiment.parameters import SECTIONS
 from emb_pipeline.experiment.problems import ParametersError, check_options
-from emb_pipeline.pipelines.report.nodes import ReportOptions
+from emb_pipeline.statistics.options import ReportOptions
 
 BASE = Path(__file__).parents[1] / "conf" / "base"
 

@@ -8,10 +8,10 @@ import pyarrow as pa
 import pytest
 from kedro.io import DatasetError, Version
 
-from emb_pipeline.datasets.failures import Failed
 from emb_pipeline.datasets.tables import TableDataset, TablePartDataset, TablesDataset
 from emb_pipeline.datasets.text import DocumentsDataset
 from emb_pipeline.errors import DataError
+from emb_pipeline.storage.failures import Failed
 from emb_pipeline.storage.table_parts import TableParts
 
 TABLE = pa.table({"unit_id": ["a", "b"], "value": [1.0, 0.5]})

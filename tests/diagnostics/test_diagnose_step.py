@@ -10,13 +10,15 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from emb_pipeline.diagnostics.diagnosis import find_largest_sizes
 from emb_pipeline.diagnostics.geometry import pip_loss
+from emb_pipeline.diagnostics.options import DiagnosisOptions, MapOptions
 from emb_pipeline.diagnostics.probe_words import typical_words
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.experiment.expand import expand_grid
+from emb_pipeline.experiment.facts import build_embedding_facts, list_embeddings
 from emb_pipeline.experiment.model import Folders
-from emb_pipeline.pipelines.diagnose.nodes import DiagnosisOptions, MapOptions, diagnose_vectors, largest_sizes
-from emb_pipeline.pipelines.facts import cells_of
+from emb_pipeline.pipelines.diagnose.nodes import diagnose_vectors
 from emb_pipeline.reporting.tables import empty_table
 from emb_pipeline.statistics.decision.sizes import SIZES
 from emb_pipeline.text.tokens import TokenCorpus, write_tokens
@@ -48,8 +50,8 @@ def corpora(tmp_path_factory: pytest.TempPathFactory) -> list[TokenCorpus]:
 
 
 def diagnose(options: DiagnosisOptions, **inputs: Any) -> dict[str, pa.Table]:
-    cells = {f"cell_{cell.name}": CELLS[cell.origin][cell.key] for cell in cells_of(CELLS)}
-    vectors = {f"vectors_{cell.name}": vectors_of(cell.name, cell.dim or 0) for cell in cells_of(CELLS)}
+    cells = {f"cell_{cell.name}": CELLS[cell.origin][cell.key] for cell in list_embeddings(CELLS)}
+    vectors = {f"vectors_{cell.name}": vectors_of(cell.name, cell.dim or 0) for cell in list_embeddings(CELLS)}
     return diagnose_vectors(options, FOLDERS, 0, **cells, **vectors, **inputs)
 
 
@@ -94,7 +96,7 @@ def test_the_pip_loss_of_a_smaller_size_stands_beside_its_score_on_the_page() ->
 
 def test_only_sizes_of_one_method_and_corpus_are_held_against_the_largest() -> None:
     """Neither repetitions with other seeds nor copies from corrupted text."""
-    assert largest_sizes(cells_of(CELLS)) == {"domain.word2vec_4": "domain.word2vec_8"}
+    assert find_largest_sizes(build_embedding_facts(list_embeddings(CELLS))) == {"domain.word2vec_4": "domain.word2vec_8"}
 
 
 def test_probe_words_are_the_users_or_those_that_the_use_cases_corpus_is_about(corpora: list[TokenCorpus]) -> None:

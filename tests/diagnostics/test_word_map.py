@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 from scipy.spatial.distance import pdist
 
+from emb_pipeline.diagnostics.options import DiagnosisOptions, MapOptions
 from emb_pipeline.diagnostics.word_map import coordinates, side_by_side, turned_onto, word_map
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.experiment.model import Folders
-from emb_pipeline.pipelines.diagnose.nodes import DiagnosisOptions, MapOptions, diagnose_vectors
+from emb_pipeline.pipelines.diagnose.nodes import diagnose_vectors
 
 GROUPS, SIZE = 8, 15
 

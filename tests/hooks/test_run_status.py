@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from emb_pipeline.datasets.failures import Failed
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline, node
 
 from emb_pipeline.config.active import ExperimentContext
-from emb_pipeline.datasets.failures import Failed
 from emb_pipeline.datasets.tables import TableDataset, TablePartDataset, TablesDataset
 from emb_pipeline.hooks.run_status import RunStatus, measure
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from emb_pipeline.pipelines.report.page import pair_comparable
 from emb_pipeline.reporting.console import decision_lines
+from emb_pipeline.reporting.gathered_tables import pair_comparable
 from emb_pipeline.reporting.sections.background.diagnosis import diagnosis_view
 from emb_pipeline.reporting.sections.summary.deploy import decision_findings
 from emb_pipeline.reporting.tables import COLUMNS, empty_table

@@ -14,15 +14,15 @@ from kedro.pipeline import Pipeline
 from emb_pipeline.experiment.build import build_experiment
 from emb_pipeline.experiment.expand import expand_grid
 from emb_pipeline.pipelines import decide, measure, report
-from emb_pipeline.pipelines.facts import FACTS
-from emb_pipeline.pipelines.failures import FAILURES
-from emb_pipeline.pipelines.report.page import GATHERED, STORED
 from emb_pipeline.reporting import tables
+from emb_pipeline.reporting.gathered_tables import GATHERED, STORED
 from emb_pipeline.reporting.registry import SECTIONS
 from emb_pipeline.reporting.report import make_environment, read_packaged, render_report, render_section
 from emb_pipeline.reporting.run import Run
 from emb_pipeline.reporting.section import Report, Section
 from emb_pipeline.reporting.tables import COLUMNS, ReportTables, empty_table
+from emb_pipeline.statistics.embedding_facts import FACTS
+from emb_pipeline.storage.failures import FAILURES
 from tests.reporting.tiny import TINY, tiny_report
 
 PHRASES = {

@@ -13,13 +13,15 @@ import pyarrow as pa
 from kedro.io import AbstractDataset, AbstractVersionedDataset, DatasetError, Version
 from kedro_datasets._typing import TablePreview
 
-from emb_pipeline.datasets.failures import Failed, forget_failure, load_failure, store_failure
+from emb_pipeline.embeddings.stored_encoders import StoredEncoders
 from emb_pipeline.errors import DataError
 from emb_pipeline.storage.atomic import atomic_path
+from emb_pipeline.storage.failures import Failed, forget_failure, load_failure, store_failure
 from emb_pipeline.storage.sealed_files import AGAIN, read_json, read_parquet, write_json, write_parquet
 from emb_pipeline.storage.table_parts import TableParts
 
-Tables: TypeAlias = Mapping[str, pa.Table | TableParts]
+Reference: TypeAlias = TableParts | StoredEncoders
+Tables: TypeAlias = Mapping[str, pa.Table | Reference]
 
 
 class TableDataset(AbstractVersionedDataset[pa.Table | Failed, pa.Table | Failed]):
@@ -111,7 +113,8 @@ class TablePartDataset(AbstractDataset[pa.Table | Failed, TableParts | Failed]):
 class TablesDataset(AbstractDataset[Tables | Failed, dict[str, Any] | Failed]):
     """Several named tables as one folder of Parquet files; the manifest is written last and makes it valid.
 
-    Or why they could not be made. References to files of other datasets stay references: the manifest holds them.
+    Or why they could not be made. References to files of other datasets stay references: the manifest holds them, with
+    paths relative to the folder.
 
     Parameters
     ----------
@@ -143,7 +146,7 @@ class TablesDataset(AbstractDataset[Tables | Failed, dict[str, Any] | Failed]):
         if not self._exists():
             raise DatasetError(f"{folder} holds no {self.MANIFEST}: it was never written, or not to its end")
         manifest = read_json(folder / self.MANIFEST)
-        tables: dict[str, pa.Table | TableParts] = {}
+        tables: dict[str, pa.Table | Reference] = {}
         for name, n_rows in manifest.get("rows", {}).items():
             path = folder / f"{name}.parquet"
             table = tables[name] = read_parquet(path, read_dictionary=self._dictionaries.get(name))
@@ -152,6 +155,8 @@ class TablesDataset(AbstractDataset[Tables | Failed, dict[str, Any] | Failed]):
         for name, facts in manifest.get("parts", {}).items():
             parts = TableParts.from_json(facts, folder)
             tables[name] = parts.with_dictionaries(self._dictionaries.get(name, ()))
+        for name, facts in manifest.get("encoders", {}).items():
+            tables[name] = StoredEncoders.from_json(facts, folder)
         return tables
 
     def save(self, data: Tables | Failed) -> None:
@@ -159,13 +164,15 @@ class TablesDataset(AbstractDataset[Tables | Failed, dict[str, Any] | Failed]):
             return store_failure(Path(self._filepath), data)
         here = Path(self._filepath)
         parts = {name: each.to_json(here) for name, each in data.items() if isinstance(each, TableParts)}
+        encoders = {name: each.to_json(here) for name, each in data.items() if isinstance(each, StoredEncoders)}
         with atomic_path(here) as folder:
             folder.mkdir()
-            tables = {name: table for name, table in data.items() if not isinstance(table, TableParts)}
+            tables = {name: table for name, table in data.items() if not isinstance(table, Reference)}
             for name, table in tables.items():
                 write_parquet(table, folder / f"{name}.parquet")
             rows = {name: table.num_rows for name, table in tables.items()}
-            write_json({"tables": list(data), "rows": rows, "parts": parts}, folder / self.MANIFEST)
+            facts = {"tables": list(data), "rows": rows, "parts": parts, "encoders": encoders}
+            write_json(facts, folder / self.MANIFEST)
         forget_failure(Path(self._filepath))
 
     def failure(self) -> Failed | None:

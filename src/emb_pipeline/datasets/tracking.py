@@ -19,11 +19,11 @@ import pyarrow as pa
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
-from emb_pipeline.datasets.failures import Failed, forget_failure, load_failure, store_failure
 from emb_pipeline.datasets.mlflow_names import dotted, mlflow_name
 from emb_pipeline.datasets.tables import Tables, TablesDataset, failure_preview, table_preview
 from emb_pipeline.redaction import redact
 from emb_pipeline.storage.atomic import atomic_path, has_ended, this_process
+from emb_pipeline.storage.failures import Failed, forget_failure, load_failure, store_failure
 from emb_pipeline.storage.sealed_files import read_json, write_json
 
 LOGGER = logging.getLogger(__name__)

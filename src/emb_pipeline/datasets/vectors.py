@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
-from emb_pipeline.datasets.failures import Failed, forget_failure, load_failure, store_failure
+from emb_pipeline.storage.failures import Failed, forget_failure, load_failure, store_failure
 
 if TYPE_CHECKING:
     from emb_pipeline.embeddings.static.word_vectors import WordVectors

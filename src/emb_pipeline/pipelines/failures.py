@@ -4,30 +4,18 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
-import pyarrow as pa
-
-from emb_pipeline.datasets.failures import Failed
 from emb_pipeline.experiment.model import EmbeddingSpec
+from emb_pipeline.storage.failures import Failed, is_containable
 
 LOGGER = logging.getLogger(__name__)
 Step = TypeVar("Step", bound=Callable[..., Any])
-FAILURES = pa.schema(
-    [
-        *((name, pa.string()) for name in ("embedding", "origin", "method")),
-        ("dim", pa.int64()),
-        ("tuned", pa.bool_()),
-        ("seed", pa.int64()),
-        *((name, pa.string()) for name in ("task", "kind", "reason")),
-    ]
-)
-"""Cells that failed; without a task: embeddings that could not be made or diagnosed."""
 
 
-def contained(n_outputs: int, *, on_task: bool = False) -> Callable[[Step], Step]:
+def contain_failures(n_outputs: int, *, on_task: bool = False) -> Callable[[Step], Step]:
     """Make a node function give failures in place of its results where it raises, or where an input failed.
 
     A failure of memory is contained, too: NumPy refuses an array that is too large before it takes any memory, and the next
@@ -47,7 +35,7 @@ def contained(n_outputs: int, *, on_task: bool = False) -> Callable[[Step], Step
         @wraps(step)
         def attempt(*args: Any, **kwargs: Any) -> Any:
             given = signature.bind(*args, **kwargs).arguments
-            place, cell = _described(given, on_task)
+            place, cell = _describe(given, on_task)
             earlier = next((each for each in given.values() if isinstance(each, Failed)), None)
             if earlier is not None:
                 failed = Failed.following(earlier, place, cell)
@@ -68,23 +56,18 @@ def contained(n_outputs: int, *, on_task: bool = False) -> Callable[[Step], Step
     return decorate
 
 
-def is_containable(error: BaseException) -> bool:
-    """Tell whether the run can go on: after any error, and after a panic of a library in Rust, which is no `Exception`."""
-    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
-
-
-def _described(given: dict[str, Any], on_task: bool) -> tuple[str, dict[str, Any]]:
+def _describe(given: dict[str, Any], on_task: bool) -> tuple[str, dict[str, Any]]:
     """Find the place of a step, from its arguments, and the columns of its row on the leaderboard."""
     cell, definition = given.get("cell"), given.get("definition")
     if cell is None:
         return f"vector search on {definition.name}" if definition else "a step", {}
-    values = cell_columns(cell)
+    values = identify_cell(cell)
     if not on_task or definition is None:
         return cell.name, values
     return f"{cell.name} on {definition.name}", {**values, "task": definition.name, "kind": definition.kind}
 
 
-def cell_columns(cell: EmbeddingSpec) -> dict[str, Any]:
+def identify_cell(cell: EmbeddingSpec) -> dict[str, Any]:
     """Give the columns that identify an embedding on the leaderboard."""
     return {
         "embedding": cell.name,
@@ -94,8 +77,3 @@ def cell_columns(cell: EmbeddingSpec) -> dict[str, Any]:
         "tuned": cell.tuned_on is not None,
         "seed": cell.seed,
     }
-
-
-def failures_table(failed: Iterable[Failed]) -> pa.Table:
-    """Build a table of one row per cell, or embedding, that failed."""
-    return pa.Table.from_pylist([{**each.cell, "reason": each.reason} for each in failed], schema=FAILURES)

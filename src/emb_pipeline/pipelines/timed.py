@@ -1,4 +1,4 @@
-"""Names of what `measure` makes: the report and the decision begin when the last of it is there."""
+"""Names of the datasets that `measure` makes: the report and the decision begin when the last of them is there."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from emb_pipeline.experiment.model import Experiment
 from emb_pipeline.tasks.registry import KINDS
 
 NAMESPACE = "report"
-"""The page is one item in the graph with what is measured for it."""
+"""What the page shows is one item in the graph with what is measured for it."""
+EMBEDDING_FACTS = f"{NAMESPACE}.embedding_facts"
 REQUEST_TIMES = f"{NAMESPACE}.request_times"
 
 

@@ -174,7 +174,8 @@ def _find_command(run: RunRequest, is_wanted: Callable[[str], bool]) -> str:
             follows = True
         if follows:
             made |= {part for name in node.outputs for part in (name, name.partition("@")[0])}
-    roots = {node.name for node in whole.nodes if not any(is_data(name) for name in node.inputs)}
+    results = (node for node in whole.nodes if AGGREGATE not in node.tags)
+    roots = {node.name for node in results if not any(is_data(name) for name in node.inputs)}
     names = [node.name for node in first]
     return run.command if roots <= set(names) else f"{run.command} --from-nodes {','.join(names)}"
 

@@ -49,7 +49,7 @@ FACTS: Schema = {
     "curve": _TEXT,
     "shuffled_labels": _FLAG,
 }
-"""Of an embedding's specification (`emb_pipeline.pipelines.facts`)."""
+"""Of an embedding's specification (`emb_pipeline.statistics.embedding_facts`)."""
 ORIGIN: Schema = {"origin": _TEXT}
 CHANGED_TEXT: Schema = {"corruption": _TEXT, "corruption_level": _NUMBER}
 FAILURES: Schema = {

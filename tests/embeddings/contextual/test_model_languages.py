@@ -11,9 +11,10 @@ from emb_pipeline.embeddings.contextual.model_languages import languages_of
 from emb_pipeline.embeddings.contextual.sentence_transformer import load
 from emb_pipeline.embeddings.options import SentenceTransformerOptions
 from emb_pipeline.experiment.expand import expand_grid
-from emb_pipeline.pipelines.evaluate.nodes import cells_table
-from emb_pipeline.pipelines.facts import cells_of, pretrained_languages
+from emb_pipeline.experiment.facts import build_embedding_facts, list_embeddings
 from emb_pipeline.statistics.costs import OF_EVALUATION
+from emb_pipeline.statistics.embedding_facts import find_pretrained_languages
+from emb_pipeline.tasks.cell_tables import build_cells_table
 
 
 @pytest.mark.parametrize(
@@ -64,11 +65,11 @@ def test_the_language_goes_from_the_model_to_whatever_is_made_from_it(tiny_trans
     }
     record |= {"params": {"origin": "pretrained", "method": "sentence_transformer", "dim": 16, "tuned": False, "seed": 0}}
     record |= {"metrics": {"ndcg@10": 0.5, **dict.fromkeys(OF_EVALUATION, 1.0)}}
-    table = cells_table([record], training).to_pandas()
+    table = build_cells_table([record], training).to_pandas()
     derived = {**record, "embedding": "pretrained.static"}
     own = {**training, "tags": {"provenance": {}}}
-    assert set(cells_table([derived], own, bases=[training]).column("languages").to_pylist()) == {"en"}
-    assert set(cells_table([derived], own).column("languages").to_pylist()) == {None}
+    assert set(build_cells_table([derived], own, bases=[training]).column("languages").to_pylist()) == {"en"}
+    assert set(build_cells_table([derived], own).column("languages").to_pylist()) == {None}
     grid = {
         "corpora": ["domain"],
         "methods": {"word2vec": [8]},
@@ -80,6 +81,11 @@ def test_the_language_goes_from_the_model_to_whatever_is_made_from_it(tiny_trans
         "tasks": ["t"],
     }
     methods = {"word2vec": {}, "static_file": {}, "sentence_transformer": {}, "reduced": {}}
-    cells = cells_of(expand_grid(grid, methods))
-    assert pretrained_languages(cells, table) == {"pretrained.e5": "en", "pretrained.small": "en", "pretrained.glove": ""}
-    assert pretrained_languages(cells, pd.DataFrame(columns=table.columns))["pretrained.small"] == ""
+    facts = build_embedding_facts(list_embeddings(expand_grid(grid, methods)))
+    assert find_pretrained_languages(facts, table) == {
+        "pretrained.e5": "en",
+        "pretrained.small": "en",
+        "pretrained.glove": "",
+    }
+    languages = find_pretrained_languages(facts, pd.DataFrame(columns=table.columns))
+    assert languages["pretrained.small"] == ""

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emb_pipeline.pipelines.decide.nodes import affordable_labels
+from emb_pipeline.statistics.decision.affordable_labels import find_affordable_labels
 from emb_pipeline.statistics.decision.non_inferiority import non_inferiority
 from emb_pipeline.statistics.decision.scored import Scored
 from emb_pipeline.statistics.learning_curves.label_luck import label_variance
@@ -69,7 +69,7 @@ def test_an_inferior_embedding_is_let_through_by_lucky_draws_unless_these_are_co
 
 def test_scores_of_other_numbers_of_labels_are_named() -> None:
     draws = pd.concat([_draws(np.ones((3, 1))), _draws(np.ones((3, 1)), 300)])
-    found = {labels: affordable_labels(draws, labels) for labels in (None, 20, 100, 250, 1000, 5000)}
+    found = {labels: find_affordable_labels(draws, labels) for labels in (None, 20, 100, 250, 1000, 5000)}
     assert {labels: each.fraction for labels, each in found.items()} == {
         None: 1.0,
         20: 0.1,
@@ -80,5 +80,5 @@ def test_scores_of_other_numbers_of_labels_are_named() -> None:
     }
     assert found[20].note == "scores of 100 labels stand for 20: fewer were not measured"
     assert found[250].note == "scores of 100 labels stand for 250" and found[100].note == found[None].note == ""
-    assert affordable_labels(draws.iloc[:0], 20).note == "scores of all labels stand for 20: fewer were not measured"
-    assert "one draw of labels" in affordable_labels(_draws(np.ones((1, 1))), 100).note
+    assert find_affordable_labels(draws.iloc[:0], 20).note == "scores of all labels stand for 20: fewer were not measured"
+    assert "one draw of labels" in find_affordable_labels(_draws(np.ones((1, 1))), 100).note

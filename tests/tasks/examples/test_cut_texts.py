@@ -14,9 +14,10 @@ from emb_pipeline.embeddings.contextual.sentence_transformer import load
 from emb_pipeline.embeddings.encoding_store import StoredEncoder
 from emb_pipeline.embeddings.options import EncoderOptions, SentenceTransformerOptions
 from emb_pipeline.experiment.model import EmbeddingSpec, TaskDefinition
-from emb_pipeline.pipelines.evaluate.nodes import cells_table, evaluate_encoder
+from emb_pipeline.pipelines.evaluate.nodes import evaluate_encoder
 from emb_pipeline.reporting.sections.summary.coverage import cut_finding
 from emb_pipeline.statistics.leaderboard import OF_CELL
+from emb_pipeline.tasks.cell_tables import build_cells_table
 from emb_pipeline.tasks.examples.cut_texts import measure_cut_texts
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.texts import tokenize_tables
@@ -72,7 +73,7 @@ def test_what_is_measured_reaches_the_table_of_cells(folder: EncoderFolder, tiny
     definition = TaskDefinition.model_construct(name="topic", kind="classification", evaluation=options)
     _, record, *_ = evaluate_encoder(tables, folder, cell, definition, None)
     assert record["details"]["cut_column"] == "examples"
-    made = cells_table([record], None).to_pandas()
+    made = build_cells_table([record], None).to_pandas()
     assert set(made["cut_share"]) == {0.25}
     assert set(made["max_length"]) == {12}
     assert {"cut_share", "max_length"} <= {*OF_CELL}

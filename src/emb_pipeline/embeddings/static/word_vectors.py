@@ -80,6 +80,8 @@ class WordVectors:
         Where they come from: method, options, seed, corpus fingerprint, versions, seconds. JSON values only.
     subwords : Subwords or None
         N-gram vectors for words outside the vocabulary (FastText).
+    path : Path or None
+        The file that they were read from; None for those that are made in memory, from others too.
     """
 
     tokens: Sequence[str]
@@ -87,6 +89,7 @@ class WordVectors:
     vectors: np.ndarray
     provenance: Mapping[str, Any] = field(default_factory=dict)
     subwords: Subwords | None = None
+    path: Path | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         if self.vectors.ndim != 2 or not len(self.tokens) == len(self.counts) == len(self.vectors):
@@ -199,7 +202,9 @@ class WordVectors:
         counts = _numbers(table["count"], pa.int64(), path)
         if len(counts) and counts.min() < 0:
             raise DataError(str(path), f"a count is {counts.min()}", _REMEDY)
-        return cls(table["token"].to_pylist(), counts, vectors, metadata.get("provenance", {}), subwords)
+        made = cls(table["token"].to_pylist(), counts, vectors, metadata.get("provenance", {}), subwords)
+        object.__setattr__(made, "path", path)
+        return made
 
 
 def _subwords_path(path: Path) -> Path:

@@ -13,17 +13,23 @@ from kedro.pipeline import Pipeline, node, pipeline
 
 from emb_pipeline.experiment.model import Experiment
 from emb_pipeline.pipelines.decide import nodes
-from emb_pipeline.pipelines.timed import NAMESPACE, REQUEST_TIMES, name_last_timed
+from emb_pipeline.pipelines.timed import EMBEDDING_FACTS, NAMESPACE, REQUEST_TIMES, name_last_timed
 from emb_pipeline.provenance.reuse import AGGREGATE
 
 STAGE = "decide"
-PARAMETERS = {"options": "params:decision", "report": "params:report", "embeddings": "params:embeddings"}
+PARAMETERS = {"options": "params:decision", "report": "params:report"}
 
 
 def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
     """Create the pipeline that chooses: seconds, from stored scores."""
-    scores = {f"{origin}_scores": f"{origin}.scores" for origin in experiment.origins}
-    takes = {**PARAMETERS, "times": "request_times", "after": "last_timed", **{name: name for name in scores}}
+    scores = {f"scores_{origin}": f"{origin}.scores" for origin in experiment.origins}
+    takes = {
+        **PARAMETERS,
+        "facts": "embedding_facts",
+        "times": "request_times",
+        "after": "last_timed",
+        **{name: name for name in scores},
+    }
     steps = [
         node(nodes.decide_on_embedding, takes, ["decision", "relaxations", "joint_choice"], name="decide_on_embedding"),
         node(nodes.choose_sizes, takes, "sizes", name="choose_sizes"),
@@ -31,7 +37,12 @@ def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
     return pipeline(
         steps,
         namespace=NAMESPACE,
-        inputs={"request_times": REQUEST_TIMES, "last_timed": name_last_timed(experiment), **scores},
+        inputs={
+            "embedding_facts": EMBEDDING_FACTS,
+            "request_times": REQUEST_TIMES,
+            "last_timed": name_last_timed(experiment),
+            **scores,
+        },
         outputs={"decision", "relaxations", "sizes"},
         parameters=set(PARAMETERS.values()),
         tags=[STAGE, AGGREGATE],

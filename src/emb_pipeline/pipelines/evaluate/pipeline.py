@@ -104,11 +104,20 @@ def _collect_tasks(cell: EmbeddingSpec, experiment: Experiment) -> Pipeline:
         inputs["training"] = f"{cell.name}.training"
     trained = [base for base in experiment.bases_of(cell) if base.is_trained]
     inputs |= {f"{nodes.BASE_TRAINING}{number}": f"{base.name}.training" for number, base in enumerate(trained)}
+    parameters = {"params:cell": f"params:embeddings.{cell.name}"}
+    left = cell
+    if cell.adds_to_base:
+        left = experiment.cell_named(str(cell.base))
+        parameters["params:base"] = f"params:embeddings.{left.name}"
+    if left.artifact:
+        inputs[left.artifact] = f"{left.name}.{left.artifact}"
+    takes = {**{name: name for name in inputs}, **{name.removeprefix("params:"): name for name in parameters}}
     return pipeline(
-        [node(nodes.collect_tasks, {name: name for name in inputs}, "card", name="collect_tasks")],
+        [node(nodes.collect_tasks, takes, "card", name="collect_tasks")],
         namespace=find_namespace(cell),
         inputs=inputs,
         outputs={"card": f"{cell.name}.card"},
+        parameters=parameters,
         tags=[STAGE, AGGREGATE, *tasks],
     )
 

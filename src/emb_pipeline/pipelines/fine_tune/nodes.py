@@ -11,7 +11,7 @@ from emb_pipeline.efficiency.footprint import Footprint
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.experiment.model import EmbeddingSpec, Folders, TaskDefinition
-from emb_pipeline.pipelines.failures import contained
+from emb_pipeline.pipelines.failures import contain_failures
 from emb_pipeline.pipelines.train.nodes import training_record
 from emb_pipeline.storage.atomic import temporary_path
 from emb_pipeline.tasks.registry import KINDS
@@ -21,7 +21,7 @@ Tables = Mapping[str, pa.Table]
 Tuned = tuple[WordVectors | EncoderFolder, dict[str, Any]]
 
 
-@contained(2)
+@contain_failures(2)
 def fine_tune(
     task: Tables,
     base: WordVectors | EncoderFolder,
@@ -35,7 +35,7 @@ def fine_tune(
     return artifact, record
 
 
-@contained(3)
+@contain_failures(3)
 def fine_tune_and_predict(
     task: Tables,
     base: WordVectors | EncoderFolder,

@@ -1,5 +1,6 @@
 """Time single requests, and search for the passages of each retrieval task: exactly, and with each index.
 
+params:embeddings ──► describe_embeddings ──► report.embedding_facts
 <origin>.scores, examples@<task> ──► time_requests ──► report.request_times
                                           │
 examples@<task>.collection ───────────────┴──► search_<task> ─► report.<task>.searches ─► collect_searches ──► vector_search
@@ -24,7 +25,6 @@ STAGE = "measure"
 PARAMETERS = {
     "options": "params:vector_search",
     "report": "params:report",
-    "embeddings": "params:embeddings",
     "folders": "params:folders",
 }
 
@@ -32,18 +32,21 @@ PARAMETERS = {
 def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
     """Create the pipeline that times requests and vector search."""
     tasks = list_searched_tasks(experiment)
-    scores = {f"{origin}_scores": f"{origin}.scores" for origin in experiment.origins}
+    scores = {f"scores_{origin}": f"{origin}.scores" for origin in experiment.origins}
     collections = {f"{task}_collection": f"examples@{task}.collection" for task in tasks} if experiment.needs_store else {}
     examples = {f"task_{task}": f"examples@{task}" for task in experiment.tasks}
     searches = {f"{task}_searches": name_searches(task) for task in tasks}
-    timed = {"options": "params:latency", "embeddings": "params:embeddings", "definitions": "params:tasks"}
-    timed |= {"folders": "params:folders", **{name: name for name in (*examples, *scores)}}
+    definitions = {f"definition_{task}": f"params:tasks.{task}" for task in experiment.tasks}
+    timed = {"options": "params:latency", "folders": "params:folders", **definitions}
+    timed |= {name: name for name in (*examples, *scores)}
+    described = node(nodes.describe_embeddings, "params:embeddings", "embedding_facts", name="describe_embeddings")
     steps = [node(nodes.time_requests, timed, "request_times", name="time_requests")]
     for task in tasks:
         takes = {
             **PARAMETERS,
             "task": f"task_{task}",
             "definition": f"params:tasks.{task}",
+            "facts": "embedding_facts",
             "after": steps[-1].outputs[0],
             **{name: name for name in scores},
         }
@@ -57,10 +60,10 @@ def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
         name="collect_searches",
     )
     return pipeline(
-        [*steps, gathered],
+        [described, *steps, gathered],
         namespace=NAMESPACE,
         inputs={**scores, **examples, **collections},
         outputs={**searches, "vector_search": "vector_search"},
-        parameters={name for step in (*steps, gathered) for name in step.inputs if name.startswith("params:")},
+        parameters={name for step in (described, *steps, gathered) for name in step.inputs if name.startswith("params:")},
         tags=[STAGE, AGGREGATE],
     )

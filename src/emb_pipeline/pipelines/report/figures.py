@@ -7,10 +7,6 @@ import plotly.graph_objects as go
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from emb_pipeline.pipelines.facts import (
-    SPOILING,
-)
-from emb_pipeline.pipelines.report.nodes import ReportOptions
 from emb_pipeline.reporting.rows import audit_share
 from emb_pipeline.reporting.sections.background.word_map import word_map_figure
 from emb_pipeline.reporting.sections.effects.derived import dose_figure
@@ -24,6 +20,8 @@ from emb_pipeline.reporting.sections.scores.methods import methods_figure
 from emb_pipeline.reporting.sections.scores.search import search_figure
 from emb_pipeline.reporting.wording import label_name
 from emb_pipeline.statistics import leaderboard as statistics
+from emb_pipeline.statistics.embedding_facts import SPOILING
+from emb_pipeline.statistics.options import ReportOptions
 
 TASK_FIGURES = ("leaderboard", "dimension", "methods", "cost", "bytes")
 """What `draw_task` draws, in this order."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 import pandas as pd
 import pyarrow as pa
@@ -10,28 +11,34 @@ import pyarrow as pa
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.tasks.scores import TRAINING_DRAWS
 
-Tables = Mapping[str, pa.Table]
+Scores: TypeAlias = Mapping[str, Any]
+"""Tables of one origin, and references to its item scores, training draws and encoders."""
 
 PRIMARY = {name: kind.primary_metric for name, kind in KINDS.items()}
 
 
-def item_scores_of(scores: Mapping[str, Tables]) -> pa.Table:
-    """The item scores of all embeddings, one below the other: millions of rows, which pandas would copy."""
+def split_inputs(parts: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Select the inputs of a node whose names have a prefix, by the rest of their names."""
+    return {name.removeprefix(prefix): part for name, part in parts.items() if name.startswith(prefix)}
+
+
+def read_item_scores(scores: Mapping[str, Scores]) -> pa.Table:
+    """Read the item scores of all embeddings, one below the other: millions of rows, which pandas would copy."""
     return pa.concat_tables([tables["item_scores"].read() for tables in scores.values()])
 
 
-def training_draws_of(scores: Mapping[str, Tables]) -> pa.Table:
-    """Scores by probes that learnt from resamples of the training labels, of all embeddings."""
-    return pa.concat_tables([TRAINING_DRAWS.empty_table(), *(tables["training_draws"].read() for tables in scores.values())])
+def read_training_draws(scores: Mapping[str, Scores]) -> pa.Table:
+    """Read the scores by probes that learned from resamples of the training labels, of all embeddings."""
+    return pa.concat_tables([TRAINING_DRAWS.empty_table(), *(each["training_draws"].read() for each in scores.values())])
 
 
-def of_all_tasks(scores: Mapping[str, Tables], name: str) -> pd.DataFrame:
-    """The table of that name of every task, one below the other."""
+def concatenate_tables(scores: Mapping[str, Scores], name: str) -> pd.DataFrame:
+    """Concatenate the tables of one name of all origins."""
     whole: pd.DataFrame = pd.concat([tables[name].to_pandas() for tables in scores.values()], ignore_index=True)
     return whole
 
 
-def primary_metrics(scores: Mapping[str, Tables]) -> dict[str, str]:
-    """The metric that each task is judged by."""
-    cells = of_all_tasks(scores, "cells").drop_duplicates("task")
+def find_primary_metrics(scores: Mapping[str, Scores]) -> dict[str, str]:
+    """Find the metric that each task is judged by."""
+    cells = concatenate_tables(scores, "cells").drop_duplicates("task")
     return {task: PRIMARY[kind] for task, kind in zip(cells["task"], cells["kind"], strict=True)}

@@ -17,7 +17,7 @@ from kedro.pipeline.node import Node
 
 from emb_pipeline.experiment.model import Experiment
 from emb_pipeline.pipelines.report import figures, nodes, page
-from emb_pipeline.pipelines.timed import REQUEST_TIMES, name_last_timed
+from emb_pipeline.pipelines.timed import EMBEDDING_FACTS, REQUEST_TIMES, name_last_timed
 from emb_pipeline.provenance.reuse import AGGREGATE
 from emb_pipeline.tasks.registry import KINDS, Kind
 
@@ -26,14 +26,23 @@ STAGE = "report"
 
 def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
     """Create the pipeline that compares all scores, draws the figures and writes the page."""
-    scores = {f"{origin}_scores": f"{origin}.scores" for origin in experiment.origins}
+    scores = {f"scores_{origin}": f"{origin}.scores" for origin in experiment.origins}
     tasks = {f"task_{task}": f"examples@{task}" for task in experiment.tasks}
     steps = [*_tables(scores, tasks), *_figures(experiment)]
     drawn = [name for step in steps for name in step.outputs if name != "claims"]
     corpora = {f"corpus_{corpus}": f"tokens@{corpus}" for corpus in experiment.corpora}
     decided = {name: name for name in ("decision", "relaxations", "sizes", "vector_search")}
-    shown = [*drawn, *decided, "joint_choice", *scores, *corpora, "parameters"]
-    writing = node(page.write_page, {name: name for name in shown}, "report_page", name="write_page")
+    shown = [*drawn, *decided, "joint_choice", *scores, *corpora]
+    run = {
+        "use_case": "params:use_case",
+        "seed": "params:seed",
+        "options": "params:report",
+        "diagnosis": "params:diagnosis",
+        "methods": "params:methods",
+        "facts": "embedding_facts",
+        **{f"definition_{task}": f"params:tasks.{task}" for task in experiment.tasks},
+    }
+    writing = node(page.write_page, {**run, **{name: name for name in shown}}, "report_page", name="write_page")
     return pipeline(
         [*steps, writing],
         namespace=STAGE,
@@ -41,6 +50,7 @@ def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
             "audits": "examples@audit",
             "overlap": "tokens@overlap",
             **tasks,
+            "embedding_facts": EMBEDDING_FACTS,
             "request_times": REQUEST_TIMES,
             "last_timed": name_last_timed(experiment),
             **decided,
@@ -56,7 +66,7 @@ def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
 def _tables(scores: Mapping[str, str], tasks: Mapping[str, str]) -> list[Node]:
     measured = {"options": "params:report", **{name: name for name in scores}}
     compared = {**measured, "claims": "claims"}
-    grid = {"embeddings": "params:embeddings"}
+    grid = {"facts": "embedding_facts"}
     return [
         node(
             nodes.test_differences,
@@ -141,4 +151,4 @@ def _figures_of(task: str, kind: Kind, has_curve: bool, is_corrupted: bool) -> l
 
 
 def _parameters(steps: Iterable[Node]) -> set[str]:
-    return {name for step in steps for name in step.inputs if name == "parameters" or name.startswith("params:")}
+    return {name for step in steps for name in step.inputs if name.startswith("params:")}

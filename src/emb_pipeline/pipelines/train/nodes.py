@@ -17,7 +17,7 @@ from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.experiment.model import EmbeddingSpec, Folders
 from emb_pipeline.experiment.schema import Resample, Spoiling
-from emb_pipeline.pipelines.failures import contained
+from emb_pipeline.pipelines.failures import contain_failures
 from emb_pipeline.storage.atomic import temporary_path
 from emb_pipeline.text.tokens import TokenCorpus, write_tokens
 
@@ -35,7 +35,7 @@ class TrainingOptions(BaseModel):
     workers: int = Field(ge=1, le=256, description="threads of one training")
 
 
-@contained(2)
+@contain_failures(2)
 def train_vectors(corpus: TokenCorpus, cell: EmbeddingSpec, training: TrainingOptions, folders: Folders) -> Trained:
     """Train word vectors on one corpus, as it is, spoilt on purpose, or drawn from it anew."""
     scratch = temporary_path(folders.scratch / "changed_text")
@@ -88,7 +88,7 @@ def _checkpoints(folders: Folders, cell: EmbeddingSpec, corpus: TokenCorpus) -> 
     return folders.scratch / "checkpoints" / f"{cell.name}-{corpus.fingerprint[:12]}"
 
 
-@contained(2)
+@contain_failures(2)
 def load_vectors(cell: EmbeddingSpec) -> Trained:
     """Load word vectors that were trained elsewhere."""
     with Footprint() as footprint:
@@ -96,7 +96,7 @@ def load_vectors(cell: EmbeddingSpec) -> Trained:
     return vectors, training_record(cell, vectors, footprint)
 
 
-@contained(2)
+@contain_failures(2)
 def train_encoder(
     corpus: TokenCorpus, cell: EmbeddingSpec, folders: Folders, base: EncoderFolder | None = None
 ) -> TrainedEncoder:
@@ -115,7 +115,7 @@ def train_encoder(
     return encoder, training_record(cell, encoder, footprint, corpus.n_tokens)
 
 
-@contained(2)
+@contain_failures(2)
 def load_encoder(cell: EmbeddingSpec, folders: Folders) -> TrainedEncoder:
     """Find an encoder that was trained elsewhere."""
     with Footprint() as footprint:
@@ -123,7 +123,7 @@ def load_encoder(cell: EmbeddingSpec, folders: Folders) -> TrainedEncoder:
     return encoder, training_record(cell, encoder, footprint)
 
 
-@contained(2)
+@contain_failures(2)
 def derive_encoder(base: EncoderFolder, cell: EmbeddingSpec, folders: Folders) -> TrainedEncoder:
     """Make an encoder from another one."""
     with Footprint() as footprint:
@@ -131,7 +131,7 @@ def derive_encoder(base: EncoderFolder, cell: EmbeddingSpec, folders: Folders) -
     return encoder, training_record(cell, encoder, footprint)
 
 
-@contained(2)
+@contain_failures(2)
 def derive_vectors(base: WordVectors, cell: EmbeddingSpec) -> Trained:
     """Make word vectors from other ones."""
     with Footprint() as footprint:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from emb_pipeline.experiment.evaluation import find_dimension
 from emb_pipeline.experiment.model import EmbeddingSpec
-from emb_pipeline.pipelines.evaluate.nodes import dimension_of
 from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.scores import ITEM_SCORES
 
@@ -29,4 +29,4 @@ def test_the_dimension_is_measured(
         {"origin": "pretrained", "key": "glove_6b_50", "method": method, "dim": known, "options": options}
     )
     evaluation = Evaluation(ITEM_SCORES.empty_table(), {}, measured, 0.0, 0.0, 0.0)
-    assert dimension_of(evaluation, cell) == dimension
+    assert find_dimension(evaluation, cell) == dimension

@@ -8,15 +8,27 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from traceback import format_exception
 from typing import Any
 
+import pyarrow as pa
+
 from emb_pipeline.storage.atomic import atomic_path
 
 LONGEST_REASON = 600
+FAILURES = pa.schema(
+    [
+        *((name, pa.string()) for name in ("embedding", "origin", "method")),
+        ("dim", pa.int64()),
+        ("tuned", pa.bool_()),
+        ("seed", pa.int64()),
+        *((name, pa.string()) for name in ("task", "kind", "reason")),
+    ]
+)
+"""Cells that failed; without a task: embeddings that could not be made or diagnosed."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +94,16 @@ def _find_first_reason(failed: Failed) -> str:
         if failed.place != failed.root and failed.reason.startswith(start):
             return failed.reason.removeprefix(start)
     return failed.reason
+
+
+def is_containable(error: BaseException) -> bool:
+    """Tell whether the run can go on: after any error, and after a panic of a library in Rust, which is no `Exception`."""
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
+
+
+def build_failures_table(failed: Iterable[Failed]) -> pa.Table:
+    """Build a table of one row per cell, or embedding, that failed."""
+    return pa.Table.from_pylist([{**each.cell, "reason": each.reason} for each in failed], schema=FAILURES)
 
 
 def find_marker(path: Path) -> Path:

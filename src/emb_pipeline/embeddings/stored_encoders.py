@@ -1,0 +1,122 @@
+"""Embeddings as their trainings left them: references, of which none is loaded before it is asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emb_pipeline.embeddings import registry
+from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
+from emb_pipeline.embeddings.options import Options
+from emb_pipeline.embeddings.registry import METHODS
+from emb_pipeline.embeddings.static.word_vectors import WordVectors
+
+
+@dataclass(frozen=True)
+class StoredEncoder:
+    """One embedding, by what fixes it and by the files that its training left.
+
+    Attributes
+    ----------
+    name, method, options, dim, seed
+        Of its specification.
+    vectors, encoder : Path, optional
+        File of its word vectors, or folder of its encoder; neither for what needs no training.
+    base : StoredEncoder, optional
+        The embedding that it adds something to.
+    """
+
+    name: str
+    method: str
+    options: Options
+    dim: int | None = None
+    seed: int = 0
+    vectors: Path | None = None
+    encoder: Path | None = None
+    base: StoredEncoder | None = None
+
+    def load(self, encodings: Path, loaded: dict[str, Any] | None = None) -> Any:
+        """Load the encoder; what it has encoded before is not encoded again.
+
+        Parameters
+        ----------
+        encodings : Path
+            Store of what was encoded before.
+        loaded : dict, optional
+            Encoders that others are made from, by name; new ones are added. A model is loaded once where calls share it.
+        """
+        known = {} if loaded is None else loaded
+        if self.base is not None and self.base.name not in known:
+            known[self.base.name] = self.base.load(encodings, known)
+        return registry.encoder(
+            self.method,
+            options=self.options,
+            dim=self.dim,
+            seed=self.seed,
+            vectors=None if self.vectors is None else WordVectors.read(self.vectors),
+            model=None if self.encoder is None else EncoderFolder.read(self.encoder),
+            encodings=encodings,
+            text=None if self.base is None else known[self.base.name],
+        )
+
+    def to_json(self, folder: Path) -> dict[str, Any]:
+        """Give the reference as JSON values, with paths relative to a folder."""
+        return {
+            "name": self.name,
+            "method": self.method,
+            "options": self.options.model_dump(mode="json"),
+            "dim": self.dim,
+            "seed": self.seed,
+            "vectors": None if self.vectors is None else os.path.relpath(self.vectors, folder),
+            "encoder": None if self.encoder is None else os.path.relpath(self.encoder, folder),
+            "base": None if self.base is None else self.base.to_json(folder),
+        }
+
+    @classmethod
+    def from_json(cls, facts: Mapping[str, Any], folder: Path) -> StoredEncoder:
+        """Read what `to_json` gave."""
+        paths = {
+            name: Path(os.path.normpath(folder / facts[name])) for name in ("vectors", "encoder") if facts[name] is not None
+        }
+        return cls(
+            facts["name"],
+            facts["method"],
+            METHODS[facts["method"]].options.model_validate(facts["options"]),
+            facts["dim"],
+            facts["seed"],
+            base=None if facts["base"] is None else cls.from_json(facts["base"], folder),
+            **paths,
+        )
+
+
+@dataclass(frozen=True)
+class StoredEncoders:
+    """References to several embeddings.
+
+    Attributes
+    ----------
+    encoders : tuple of StoredEncoder
+    """
+
+    encoders: tuple[StoredEncoder, ...] = ()
+
+    @classmethod
+    def join(cls, several: Iterable[StoredEncoders]) -> StoredEncoders:
+        """Refer to all embeddings of several such collections."""
+        return cls(tuple(encoder for each in several for encoder in each.encoders))
+
+    def by_name(self) -> dict[str, StoredEncoder]:
+        """Give the references by the embeddings' names."""
+        return {encoder.name: encoder for encoder in self.encoders}
+
+    def to_json(self, folder: Path) -> dict[str, Any]:
+        """Give the references as JSON values, with paths relative to a folder."""
+        return {"encoders": [encoder.to_json(folder) for encoder in self.encoders]}
+
+    @classmethod
+    def from_json(cls, facts: Mapping[str, Any], folder: Path) -> StoredEncoders:
+        """Read what `to_json` gave."""
+        return cls(tuple(StoredEncoder.from_json(each, folder) for each in facts["encoders"]))

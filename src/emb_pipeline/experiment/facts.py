@@ -1,0 +1,75 @@
+"""Facts of each embedding, from its specification: nothing that a table or figure shows is read out of a name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from emb_pipeline.embeddings.options import ReducedOptions
+from emb_pipeline.embeddings.registry import METHODS
+from emb_pipeline.experiment.model import EmbeddingSpec
+from emb_pipeline.experiment.schema import Resample, Spoiling
+from emb_pipeline.statistics.embedding_facts import (
+    EMBEDDING_FACTS,
+    FINE_TUNING,
+    RESAMPLING,
+    SPOILING,
+)
+from emb_pipeline.statistics.score_tables import framed
+
+
+def list_embeddings(embeddings: Mapping[str, Any]) -> list[EmbeddingSpec]:
+    """List all embeddings of the grid, validated, from the parameters of a run."""
+    return [EmbeddingSpec.model_validate(cell) for group in embeddings.values() for cell in group.values()]
+
+
+def build_embedding_facts(cells: Iterable[EmbeddingSpec]) -> pd.DataFrame:
+    """Build the table of embeddings, what each is and what it was made from, with the columns of `EMBEDDING_FACTS`."""
+    return framed([_describe(cell) for cell in cells], EMBEDDING_FACTS)
+
+
+def find_derivation(cell: EmbeddingSpec) -> str | None:
+    """Find how an embedding was made from another one, or like it from changed text; None for one of the grid itself."""
+    if isinstance(cell.changed_text, Spoiling):
+        return SPOILING
+    if isinstance(cell.changed_text, Resample):
+        return RESAMPLING
+    if cell.base is None:
+        return None
+    if cell.tuned_on:
+        return FINE_TUNING
+    derivation = METHODS[cell.method].derivation
+    return derivation.name if derivation else cell.method
+
+
+def _describe(cell: EmbeddingSpec) -> dict[str, object]:
+    changed, method = cell.changed_text, METHODS[cell.method]
+    return {
+        "embedding": cell.name,
+        "origin": cell.origin,
+        "key": cell.key,
+        "family": cell.family,
+        "base": changed.of if changed else cell.base,
+        "derivation": find_derivation(cell),
+        "corruption": changed.kind if isinstance(changed, Spoiling) else None,
+        "corruption_level": changed.dose if isinstance(changed, Spoiling) else None,
+        "curve": _find_curve(cell),
+        "shuffled_labels": cell.shuffle_labels,
+        "method": cell.method,
+        "dim": cell.dim,
+        "source": method.source,
+        "is_reduced": isinstance(cell.options, ReducedOptions),
+        "gives_text_vectors": "texts" in method.supports,
+        "can_be_exported": bool(method.export),
+    }
+
+
+def _find_curve(cell: EmbeddingSpec) -> str | None:
+    """Find the name of the line that an embedding is a point of, where dimensions are drawn."""
+    if isinstance(cell.options, ReducedOptions):
+        bits = "" if cell.options.precision == "float32" else f", {cell.options.precision}"
+        return f"{cell.base} by {cell.options.by}{bits}"
+    is_chosen = METHODS[cell.method].has_dim and METHODS[cell.method].source in ("corpus", "task")
+    return f"{cell.origin} {cell.method}" if is_chosen and find_derivation(cell) is None else None

@@ -1,0 +1,50 @@
+"""Steps of the stage that exports what was chosen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+from emb_pipeline.deployment.bundle import Bundle
+from emb_pipeline.deployment.export import build_bundle, leave_out_worthless
+from emb_pipeline.deployment.options import DeployOptions
+from emb_pipeline.embeddings.stored_encoders import StoredEncoders
+from emb_pipeline.experiment.model import Folders, TaskDefinition
+from emb_pipeline.pipelines.report.gathering import split_inputs
+from emb_pipeline.provenance.environment import list_versions
+from emb_pipeline.statistics.decision.scored import ALL_TASKS
+from emb_pipeline.statistics.embedding_facts import list_exportable, read_facts
+from emb_pipeline.tasks.registry import KINDS
+
+
+def export_chosen(
+    options: DeployOptions, decision: pa.Table, facts: pa.Table, folders: Folders, **parts: Any
+) -> dict[str, Bundle]:
+    """Export each task's chosen embedding as a bundle, where it gives vectors of texts.
+
+    Raises
+    ------
+    DataError
+        Nothing that was chosen is shown to be better than its task's controls, and ``force`` is not set.
+    """
+    scores, tasks = split_inputs(parts, "scores_"), split_inputs(parts, "task_")
+    definitions = {name: TaskDefinition.model_validate(each) for name, each in split_inputs(parts, "definition_").items()}
+    encoders = StoredEncoders.join(each["encoders"] for each in scores.values()).by_name()
+    table = decision.to_pandas()
+    chosen = table[
+        table["chosen"] & (table["task"] != ALL_TASKS) & table["embedding"].isin(list_exportable(read_facts(facts)))
+    ]
+    bundles = {}
+    for row in (chosen if options.force else leave_out_worthless(chosen)).to_dict("records"):
+        stored, definition = encoders[row["embedding"]], definitions[row["task"]]
+        bundles[row["task"]] = build_bundle(
+            table,
+            KINDS[definition.kind].create_task(tasks[row["task"]], definition.name),
+            stored.load(folders.encodings),
+            definition.evaluation,
+            {"kind": definition.kind, "method": stored.method, "versions": list_versions()},
+            stored.options.model_dump(mode="json"),
+            seed=stored.seed,
+        )
+    return bundles

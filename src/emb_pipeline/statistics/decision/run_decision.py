@@ -1,0 +1,161 @@
+"""The decision for each task of a run and for all of them, and the smallest size that is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from emb_pipeline.statistics.costs import WEIGHED
+from emb_pipeline.statistics.decision.affordable_labels import find_affordable_labels
+from emb_pipeline.statistics.decision.costs import Costs, build_costs, take_worst_costs
+from emb_pipeline.statistics.decision.decide import CANDIDATES, JOINT_CHOICE, RELAXATIONS, Rules, decide, joint_choice
+from emb_pipeline.statistics.decision.options import DecisionOptions
+from emb_pipeline.statistics.decision.scored import Scored, joint
+from emb_pipeline.statistics.decision.sizes import SIZES, smallest_sufficient
+from emb_pipeline.statistics.decision.standings import CHANCE, LARGEST_CLASS
+from emb_pipeline.statistics.embedding_facts import CONTROL, add_origins, group_sizes
+from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance, averaged
+from emb_pipeline.statistics.intervals.metric_ranges import range_of
+from emb_pipeline.statistics.learning_curves.label_luck import label_variance
+from emb_pipeline.statistics.resampling import Resampling
+from emb_pipeline.statistics.score_tables import TaskScores, framed, task_scores
+
+
+@dataclass(frozen=True, eq=False)
+class RunScores:
+    """What a run measured, of all embeddings on all tasks.
+
+    Attributes
+    ----------
+    item_scores, training_draws : Table
+        Scores of each unit, and those by probes that learned from resamples of the training labels.
+    cells, label_draws, times : DataFrame
+        What each embedding cost on each task; scores by number of labels; times of requests.
+    metrics : dict of str to str
+        Primary metric of each task.
+    """
+
+    item_scores: pa.Table
+    training_draws: pa.Table
+    cells: pd.DataFrame
+    label_draws: pd.DataFrame
+    times: pd.DataFrame
+    metrics: Mapping[str, str]
+
+
+def decide_tasks(
+    run: RunScores, candidates: set[str], options: DecisionOptions, resampling: Resampling
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Choose the cheapest embedding that fits and is not inferior to the best, for each task and for all.
+
+    Returns
+    -------
+    tuple of three DataFrame
+        Candidates with their verdict, what each relaxed budget would change, and what one choice for all costs.
+    """
+    limits = {str(name): limit for name, limit in options.budgets.items() if limit is not None}
+    rules = Rules(limits, options.cheapest_by, resampling.level)
+    parts, costs = score_tasks(run, candidates, options, resampling)
+    chosen = [
+        decide(part, costs[part.task].values, rules, costs[part.task].why_unknown) for part in parts if part.embeddings
+    ]
+    weights = options.weights or dict.fromkeys(costs, 1.0)
+    together = joint(parts, weights)
+    if together is not None:
+        worst = take_worst_costs({task: cost for task, cost in costs.items() if weights.get(task, 0) > 0})
+        chosen.append(decide(together, worst.values, rules, worst.why_unknown))
+    if not chosen:
+        nothing: dict[str, str] = {**CANDIDATES, **dict.fromkeys(WEIGHED, "float64"), "origin": "string"}
+        return framed([], nothing), framed([], RELAXATIONS), framed([], JOINT_CHOICE)
+    first, second = zip(*chosen, strict=True)
+    of_all = joint_choice(parts, weights, None if together is None else first[-1], resampling.level)
+    return pd.concat(first, ignore_index=True), pd.concat(second, ignore_index=True), of_all
+
+
+def find_sufficient_sizes(
+    run: RunScores, facts: pd.DataFrame, options: DecisionOptions, resampling: Resampling
+) -> pd.DataFrame:
+    """Find the smallest size that is not inferior to the best, for each embedding of several sizes on each task."""
+    families = group_sizes(facts)
+    tables = [framed([], SIZES)]
+    parts, costs = score_tasks(run, {name for names in families.values() for name in names}, options, resampling)
+    for part in parts:
+        dims = run.cells[run.cells["task"] == part.task].groupby("family")["dim"].first().to_dict()
+        for family, names in families.items():
+            there = [name for name in names if name in part.embeddings]
+            if len(there) > 1:
+                size = costs[part.task].values["bytes_per_item"].to_dict()
+                tables.append(smallest_sufficient(part.among(there), family, dims, size, resampling.level))
+    return add_origins(pd.concat(tables, ignore_index=True), facts)
+
+
+def score_tasks(
+    run: RunScores, wanted: set[str], options: DecisionOptions, resampling: Resampling
+) -> tuple[list[Scored], dict[str, Costs]]:
+    """Score these embeddings on each task, with as many labels as can be bought; and find each task's costs."""
+    parts = []
+    for task, metric in run.metrics.items():
+        of_task = run.label_draws[run.label_draws["task"] == task]
+        labels = find_affordable_labels(of_task, options.labels)
+        (found,) = task_scores(
+            run.item_scores.filter(pc.equal(run.item_scores["task"], task)),
+            label_fraction=labels.fraction,
+            training_draws=run.training_draws if labels.fraction == 1 else None,
+        )
+        names = [name for name in found.families if name in wanted]
+        columns = [list(found.families).index(name) for name in names]
+        floors = find_floors(found, metric)
+        part = Scored.of_units(
+            task,
+            metric,
+            names,
+            found.family_means(metric)[:, columns],
+            options.margins.get(task, options.margin),
+            n_resamples=resampling.resamples,
+            rng=resampling.rng(),
+            groups=found.groups,
+            floors=floors,
+            extra=_find_extra_variance(found, metric, [*names, *floors], of_task, labels.fraction),
+        )
+        parts.append(replace(part, labels_note=labels.note))
+    costs = {
+        task: build_costs(run.cells[run.cells["task"] == task], run.times[run.times["task"] == task], options.price_per_hour)
+        for task in run.metrics
+    }
+    return parts, costs
+
+
+def find_floors(found: TaskScores, metric: str) -> dict[str, np.ndarray]:
+    """Find what an embedding must exceed to be worth anything: controls, always the largest class, or chance.
+
+    The largest class is that of the test units, the most that one answer for all can score. A correlation of chance is 0;
+    rankings and F1 have their controls.
+    """
+    means = found.family_means(metric)
+    floors = {
+        name: means[:, column]
+        for column, (name, cells) in enumerate(found.families.items())
+        if found.cells[cells[0]]["origin"] == CONTROL
+    }
+    if metric == "accuracy" and found.labels is not None:
+        floors[LARGEST_CLASS] = (found.labels == np.bincount(found.labels).argmax()).astype(np.float64)
+    if range_of(metric)[0] < 0:
+        floors[CHANCE] = np.zeros(len(means))
+    return floors
+
+
+def _find_extra_variance(
+    found: TaskScores, metric: str, names: Sequence[str], draws: pd.DataFrame, fraction: float
+) -> ExtraVariance:
+    """Find the variance beyond that of the units; candidates and controls learn from the same labels."""
+    whole = found.extra(metric).combined(averaged([found.families.get(name, []) for name in names], len(found.embeddings)))
+    if fraction == 1:
+        return whole
+    places = [place for place, name in enumerate(names) if name in found.families]
+    of_labels = label_variance(draws, [names[place] for place in places], fraction)
+    return whole + of_labels.combined(np.eye(len(names))[places])

@@ -1,0 +1,132 @@
+"""Questions to the table of embeddings: which are repetitions, pairs, candidates or sizes of each other."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pyarrow as pa
+
+FINE_TUNING, SPOILING, RESAMPLING = "fine_tuning", "spoiling", "resampling"
+CONTROL = "control"
+"""The origin of controls."""
+FACTS = {
+    "embedding": "string",
+    "origin": "string",
+    "key": "string",
+    "family": "string",
+    "base": "string",
+    "derivation": "string",
+    "corruption": "string",
+    "corruption_level": "float64",
+    "curve": "string",
+    "shuffled_labels": "bool",
+}
+"""Columns of the leaderboard. ``key``: the name below the origin. ``family``: the embedding that this one repeats with
+another seed, or its own name. ``base`` and ``derivation``: the embedding that this one was made from, or like, and how; both
+missing for one of the grid itself. ``corruption`` and its level (0 to 1): what was done to its training text. ``curve``:
+those with the same one are one embedding in several dimensions. ``shuffled_labels``: whether probes learn from permuted
+labels."""
+EMBEDDING_FACTS = {
+    **FACTS,
+    "method": "string",
+    "dim": "Int64",
+    "source": "string",
+    "is_reduced": "bool",
+    "gives_text_vectors": "bool",
+    "can_be_exported": "bool",
+}
+"""Columns of the table of embeddings. ``source``: what its method learns from. ``dim`` is missing where a task fixes it."""
+
+
+def read_facts(table: pa.Table) -> pd.DataFrame:
+    """Read the table of embeddings, with the types of its columns."""
+    facts: pd.DataFrame = table.to_pandas().astype(EMBEDDING_FACTS)
+    return facts
+
+
+def add_origins(table: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
+    """Add a column with the origin of each row's embedding."""
+    origins = dict(zip(facts["embedding"], facts["origin"], strict=True))
+    return table.assign(origin=table["embedding"].map(origins).astype("string"))
+
+
+def select_trained_on_corpus(facts: pd.DataFrame) -> pd.DataFrame:
+    """Select what a corpus alone determines: neither tuned, nor trained on changed text, nor made from another one."""
+    return facts[(facts["source"] == "corpus") & facts["derivation"].isna()]
+
+
+def select_first_seeds(facts: pd.DataFrame) -> pd.DataFrame:
+    """Select embeddings that repeat no other one with a seed of their own."""
+    return facts[facts["family"] == facts["embedding"]]
+
+
+def match_corpora(facts: pd.DataFrame) -> list[tuple[str, str]]:
+    """Pair embeddings of one method and dimension, trained on the domain and on the generic corpus as they are."""
+    trained = select_first_seeds(select_trained_on_corpus(facts))
+    rows = zip(trained["origin"], trained["method"], trained["dim"], trained["embedding"], strict=True)
+    names = {(origin, method, None if dim is pd.NA else dim): name for origin, method, dim, name in rows}
+    pairs = [
+        (name, names.get(("generic", method, dim))) for (origin, method, dim), name in names.items() if origin == "domain"
+    ]
+    return [(name, twin) for name, twin in pairs if twin is not None]
+
+
+def pair_derived(facts: pd.DataFrame) -> dict[str, list[tuple[str, str]]]:
+    """Pair embeddings with what they were made from, or like from worse text, by how."""
+    made = facts[facts["base"].notna() & (facts["derivation"] != RESAMPLING)]
+    return {
+        str(factor): list(zip(rows["embedding"], rows["base"], strict=True))
+        for factor, rows in made.groupby("derivation", sort=False)
+    }
+
+
+def list_controls(facts: pd.DataFrame) -> set[str]:
+    """List the families of controls."""
+    return set(facts.loc[facts["origin"] == CONTROL, "family"])
+
+
+def list_candidates(facts: pd.DataFrame) -> set[str]:
+    """List the families that could be deployed: no control, and none whose training text was changed on purpose."""
+    return set(facts.loc[(facts["origin"] != CONTROL) & ~_has_changed_text(facts), "family"])
+
+
+def list_candidate_embeddings(facts: pd.DataFrame) -> set[str]:
+    """List the embeddings that could be deployed, each seed by its own name."""
+    return set(facts.loc[(facts["origin"] != CONTROL) & ~_has_changed_text(facts), "embedding"])
+
+
+def list_exportable(facts: pd.DataFrame) -> set[str]:
+    """List the embeddings that give vectors of texts outside a run, too."""
+    return set(facts.loc[facts["can_be_exported"], "embedding"])
+
+
+def group_sizes(facts: pd.DataFrame) -> dict[str, list[str]]:
+    """Group embeddings that are one in several sizes: a method's dimensions on a corpus; one and what it was reduced to."""
+    trained = set(select_trained_on_corpus(facts)["embedding"])
+    families: dict[str, list[str]] = {}
+    for row in facts.to_dict("records"):
+        if row["is_reduced"]:
+            families.setdefault(f"{row['base']}, reduced", [row["base"]]).append(row["embedding"])
+        elif row["embedding"] in trained:
+            families.setdefault(f"{row['origin']}.{row['method']}", []).append(row["family"])
+    return {family: list(dict.fromkeys(names)) for family, names in families.items() if len(set(names)) > 1}
+
+
+def find_pretrained_languages(facts: pd.DataFrame, measured: pd.DataFrame) -> dict[str, str]:
+    """Find the languages of the pretrained model that each embedding is, or is made from: empty where its card names none.
+
+    Embeddings that have learned from the user's own text alone are left out. ``measured`` is the table of cells.
+    """
+    named = measured.dropna(subset="languages").drop_duplicates("embedding").set_index("embedding")["languages"].to_dict()
+    known = facts.set_index("embedding")[["base", "source"]].to_dict("index")
+    found = {}
+    for name in known:
+        root = name
+        while known[root]["base"] in known:
+            root = known[root]["base"]
+        if known[root]["source"] == "pretrained":
+            found[str(name)] = str(named.get(name, named.get(root, "")))
+    return found
+
+
+def _has_changed_text(facts: pd.DataFrame) -> pd.Series:
+    return facts["derivation"].isin([SPOILING, RESAMPLING])

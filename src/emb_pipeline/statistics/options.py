@@ -1,0 +1,23 @@
+"""Options of intervals and tests."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from emb_pipeline.statistics.resampling import Resampling
+
+
+class ReportOptions(BaseModel):
+    """How intervals and tests are made."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    resamples: int = Field(ge=100, le=1_000_000, description="bootstrap resamples of the units")
+    permutations: int = Field(ge=99, le=1_000_000, description="random sign flips of the tests")
+    level: float = Field(gt=0, lt=0.5, description="family-wise error rate of the letter groups")
+    seed: int = Field(default=0, ge=0, description="seed of both")
+
+    @property
+    def resampling(self) -> Resampling:
+        """The same, for the library."""
+        return Resampling(self.resamples, self.permutations, self.level, self.seed)
