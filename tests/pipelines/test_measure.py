@@ -16,7 +16,7 @@ from emb_pipeline.tasks.cell_tables import CELLS
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.text.texts import Texts
 
-DEFINITION = {"name": "topic", "kind": "classification", "reading": {"reader": "csv", "path": "x.csv", "label": "l"}}
+DEFINITION = {"name": "topic", "kind": "classification", "source": {"reader": "csv", "path": "x.csv", "label": "l"}}
 
 
 def test_one_embedding_that_cannot_be_timed_leaves_the_others_alone(tmp_path: Path) -> None:

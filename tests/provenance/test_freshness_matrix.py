@@ -299,6 +299,7 @@ MATRIX: dict[str, tuple[Callable[[State], None], tuple[str, ...]]] = {
         FOLLOWS,
     ),
     "a budget": (parameter("decision", "margin", value=0.02), ("report_page",)),
+    "an option of the export": (parameter("deploy", "force", value=True), ()),
     "the folders of this machine": (parameter("folders", "scratch", value="/elsewhere"), ()),
     "a byte of labels": (byte("labels.csv"), ("examples topic", "corpora", *TRAINED, "cells * topic", *FOLLOWS)),
     "a byte of judgments": (byte("qrels.csv"), ("examples search", "corpora", *TRAINED, "cells * search", *FOLLOWS)),

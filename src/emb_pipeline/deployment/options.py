@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class DeployOptions(BaseModel):
-    """What is exported."""
+    """Choice of what is exported."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

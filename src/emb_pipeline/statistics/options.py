@@ -8,7 +8,7 @@ from emb_pipeline.statistics.resampling import Resampling
 
 
 class ReportOptions(BaseModel):
-    """How intervals and tests are made."""
+    """Options of intervals and tests."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

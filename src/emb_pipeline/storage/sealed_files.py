@@ -74,7 +74,12 @@ def with_seal(data: pa.Table) -> pa.Table:
 
 
 def read_parquet(
-    path: Path, *, columns: Sequence[str] = (), read_dictionary: Sequence[str] | None = None, remedy: str = AGAIN
+    path: Path,
+    *,
+    columns: Sequence[str] = (),
+    read_dictionary: Sequence[str] | None = None,
+    use_threads: bool = True,
+    remedy: str = AGAIN,
 ) -> pa.Table:
     """Read and check a Parquet file.
 
@@ -86,6 +91,8 @@ def read_parquet(
         Columns that it must have; all are read.
     read_dictionary : sequence of str, optional
         Text columns to read as numbers with a dictionary.
+    use_threads : bool
+        Whether threads share the columns: on many small files they cost more than they gain.
     remedy : str
         What a reader of the message can do.
 
@@ -95,7 +102,12 @@ def read_parquet(
         The file is missing or damaged, or lacks a column.
     """
     wrong = "is no Parquet file, or a damaged one"
-    return _read(path, lambda: pq.read_table(path, read_dictionary=list(read_dictionary or ())), wrong, columns, remedy)
+    dictionaries = list(read_dictionary or ())
+
+    def load() -> pa.Table:
+        return pq.read_table(path, read_dictionary=dictionaries, use_threads=use_threads)
+
+    return _read(path, load, wrong, columns, remedy)
 
 
 def write_arrow(batch: pa.RecordBatch, path: Path) -> None:

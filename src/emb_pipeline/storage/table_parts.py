@@ -88,7 +88,7 @@ class TableParts:
         return pa.schema(fields).empty_table()
 
     def _read_file(self, file: PartFile) -> pa.Table:
-        table = read_parquet(file.path, read_dictionary=self.dictionaries, remedy=REMAKE)
+        table = read_parquet(file.path, read_dictionary=self.dictionaries, use_threads=False, remedy=REMAKE)
         if table.num_rows != file.n_rows:
             raise DataError(str(file.path), f"has {table.num_rows} rows, {file.n_rows} were gathered", REMAKE)
         return table

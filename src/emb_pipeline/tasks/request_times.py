@@ -10,13 +10,13 @@ from typing import Any, Protocol
 
 import pandas as pd
 import pyarrow as pa
+from pydantic import BaseModel
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.efficiency.latency import REQUEST_TIMES, LatencyOptions, measure_requests
 from emb_pipeline.embeddings.stored_encoders import StoredEncoders
 from emb_pipeline.statistics.score_tables import framed
 from emb_pipeline.storage.failures import is_containable
-from emb_pipeline.tasks.options import EvaluationOptions
 from emb_pipeline.tasks.registry import KINDS, Kind
 
 LOGGER = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class Definition(Protocol):
         """Name of the kind."""
 
     @property
-    def evaluation(self) -> EvaluationOptions:
+    def evaluation(self) -> BaseModel:
         """Options of the evaluation."""
 
 

@@ -11,8 +11,8 @@ from emb_pipeline.efficiency.footprint import Footprint
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.experiment.model import EmbeddingSpec, Folders, TaskDefinition
+from emb_pipeline.experiment.training import build_training_record
 from emb_pipeline.pipelines.failures import contain_failures
-from emb_pipeline.pipelines.train.nodes import training_record
 from emb_pipeline.storage.atomic import temporary_path
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.held_out import held_out_texts, telling_keys
@@ -31,7 +31,7 @@ def fine_tune(
     *others: Tables,
 ) -> Tuned:
     """Train an embedding on with a task's labels; the task is scored by the vectors alone."""
-    artifact, record, _ = _tuned(task, base, cell, definition, folders, *others)
+    artifact, record, _ = _fine_tune(task, base, cell, definition, folders, *others)
     return artifact, record
 
 
@@ -48,10 +48,10 @@ def fine_tune_and_predict(
 
     It learns nothing from examples with a sentence that it is tested on in one of the other tasks.
     """
-    return _tuned(task, base, cell, definition, folders, *others)
+    return _fine_tune(task, base, cell, definition, folders, *others)
 
 
-def _tuned(
+def _fine_tune(
     task: Tables,
     base: WordVectors | EncoderFolder,
     cell: EmbeddingSpec,
@@ -69,5 +69,5 @@ def _tuned(
     with Footprint() as footprint:
         tuned = kind.tune_embedding(kind.create_task(task, definition.name), tunable, definition.evaluation)
     counts = {"training_examples": tuned.n_learnt, "left_out_examples": tuned.n_left_out}
-    record = training_record(cell, tuned.artifact, footprint, losses=tuned.losses, counts=counts)
+    record = build_training_record(cell, tuned.artifact, footprint, losses=tuned.losses, counts=counts)
     return tuned.artifact, record, tuned.predictions

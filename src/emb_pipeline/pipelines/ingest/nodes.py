@@ -45,7 +45,7 @@ def tokenize_corpus(
     """Split documents into sentences of tokens, without those that are, or have inside, a sentence of held-out text."""
     held_out = HeldOut(text for task in tasks for text in held_out_texts(task)) if options.held_out == "remove" else None
     try:
-        return write_tokens(documents, _scratch(folders), held_out=held_out.holds if held_out else None)
+        return write_tokens(documents, _name_scratch(folders), held_out=held_out.holds if held_out else None)
     except EmptyCorpusError as error:
         path: Path | None = getattr(documents, "path", None)
         raise DataError(f"corpus {path.parent.name}" if path else "a corpus", error.reason, error.remedy) from error
@@ -54,7 +54,7 @@ def tokenize_corpus(
 def cut_corpus(own: TokenCorpus, options: CorpusOptions, folders: Folders, *corpora: TokenCorpus) -> TokenCorpus:
     """Bring a corpus to the size of the smallest one."""
     sizes = [corpus.n_tokens for corpus in corpora] if options.equal_size else [own.n_tokens]
-    return cut(own, _scratch(folders), min([*sizes, options.max_tokens or own.n_tokens]))
+    return cut(own, _name_scratch(folders), min([*sizes, options.max_tokens or own.n_tokens]))
 
 
 def collect_audits(**audits: pa.Table) -> pa.Table:
@@ -65,7 +65,7 @@ def collect_audits(**audits: pa.Table) -> pa.Table:
 
 
 def measure_overlap(**inputs: Tables | TokenCorpus) -> pa.Table:
-    """Count held-out texts that stand in a corpus all the same."""
+    """Count held-out texts that a corpus holds all the same."""
     texts = {
         name.removeprefix("examples_"): held_out_texts(tables)
         for name, tables in inputs.items()
@@ -81,6 +81,6 @@ def measure_overlap(**inputs: Tables | TokenCorpus) -> pa.Table:
     )
 
 
-def _scratch(folders: Folders) -> Path:
-    """A name for a corpus that is being written; saving it gives it its final one."""
+def _name_scratch(folders: Folders) -> Path:
+    """Name a folder for a corpus that is being written; saving it gives it its final name."""
     return temporary_path(folders.scratch / "corpus")

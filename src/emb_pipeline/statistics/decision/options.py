@@ -1,4 +1,4 @@
-"""What may be decided without measuring anything again: budgets, margins and weights."""
+"""Options of the decision: budgets, margins and weights, all changed without measuring anything again."""
 
 from __future__ import annotations
 

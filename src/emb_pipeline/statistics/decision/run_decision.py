@@ -28,7 +28,7 @@ from emb_pipeline.statistics.score_tables import TaskScores, framed, task_scores
 
 @dataclass(frozen=True, eq=False)
 class RunScores:
-    """What a run measured, of all embeddings on all tasks.
+    """Measurements of a run, of all embeddings on all tasks.
 
     Attributes
     ----------

@@ -1,0 +1,87 @@
+"""The training of one embedding: its text, the compilation before it, and the record of what it cost."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from emb_pipeline.corrupt.resamples import resample_corpus
+from emb_pipeline.corrupt.training_text import corrupt_corpus
+from emb_pipeline.efficiency.footprint import Footprint
+from emb_pipeline.embeddings import registry
+from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
+from emb_pipeline.embeddings.static.word_vectors import WordVectors
+from emb_pipeline.experiment.model import EmbeddingSpec
+from emb_pipeline.experiment.schema import Resample, Spoiling
+from emb_pipeline.storage.atomic import temporary_path
+from emb_pipeline.text.tokens import TokenCorpus, write_tokens
+
+_COMPILED: list[tuple[str, Any, int]] = []
+"""Methods, with options and threads, that this process has compiled."""
+
+
+def choose_training_text(corpus: TokenCorpus, cell: EmbeddingSpec, folder: Path) -> TokenCorpus:
+    """Choose the text that an embedding is trained on: the corpus, or a changed copy in the folder."""
+    match cell.changed_text:
+        case Spoiling(kind=kind, dose=dose):
+            return corrupt_corpus(corpus, folder, kind, dose, seed=cell.seed)
+        case Resample(number=number):
+            return resample_corpus(corpus, folder, number, seed=cell.seed)
+    return corpus
+
+
+def compile_method(cell: EmbeddingSpec, workers: int, scratch: Path) -> None:
+    """Train on next to nothing first: what compiling a method takes is not what its first embedding costs."""
+    compiled = (cell.method, cell.options, workers)
+    if compiled in _COMPILED:
+        return
+    folder = temporary_path(scratch / "compile")
+    fewer = {"epochs": 1, "min_count": 1}
+    options = cell.options.model_copy(update={name: value for name, value in fewer.items() if hasattr(cell.options, name)})
+    try:
+        tokens = write_tokens([("0", "a b c a b c a b c")], folder)
+        registry.train(cell.method, tokens, dim=cell.dim, options=options, seed=cell.seed, workers=workers)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    _COMPILED.append(compiled)
+
+
+def build_training_record(
+    cell: EmbeddingSpec,
+    trained: WordVectors | EncoderFolder,
+    footprint: Footprint,
+    corpus_tokens: int | None = None,
+    losses: Sequence[float] | None = None,
+    counts: Mapping[str, int] | None = None,
+) -> dict[str, Any]:
+    """Build the record of a training, for MLflow and the report; losses are the trained embedding's own by default."""
+    provenance = dict(trained.provenance)
+    if isinstance(trained, WordVectors):
+        vocabulary, n_bytes, own_losses = len(trained), trained.vectors.nbytes, provenance.get("epoch_losses", [])
+    else:
+        vocabulary, n_bytes = trained.vocabulary, trained.n_bytes
+        own_losses = [loss for _, loss in provenance.get("losses", [])]
+    series = list(own_losses if losses is None else losses)
+    perplexities = {name: provenance.get(name) for name in ("perplexity", "perplexity_before")}
+    return {
+        "params": {
+            "origin": cell.origin,
+            "method": cell.method,
+            "dim": trained.dim,
+            "seed": cell.seed,
+            "tuned": cell.tuned_on is not None,
+            "corpus_tokens": corpus_tokens,
+        },
+        "metrics": {
+            "train_seconds": footprint.seconds,
+            "peak_rss_bytes": footprint.peak_rss_bytes,
+            "vocabulary": vocabulary,
+            "bytes": n_bytes,
+            **{name: value for name, value in perplexities.items() if value is not None},
+            **(counts or {}),
+        },
+        "series": {"loss": series} if series else {},
+        "tags": {"options": (cell.tuning or cell.options).model_dump_json(), "provenance": provenance},
+    }

@@ -1,0 +1,74 @@
+"""Steps of the stages `decide` and `deploy` as plain functions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from emb_pipeline.deployment.options import DeployOptions
+from emb_pipeline.efficiency.latency import REQUEST_TIMES
+from emb_pipeline.errors import DataError
+from emb_pipeline.experiment.model import Folders
+from emb_pipeline.pipelines.decide.nodes import choose_sizes, decide_on_embedding
+from emb_pipeline.pipelines.deploy.nodes import export_chosen
+from emb_pipeline.statistics.decision.options import DecisionOptions
+from emb_pipeline.statistics.decision.sizes import SIZES
+from emb_pipeline.statistics.decision.standings import NOT_ABOVE_FLOOR
+from emb_pipeline.statistics.options import ReportOptions
+from emb_pipeline.statistics.score_tables import framed
+from tests.pipelines.conftest import DEFINITION, as_table
+
+REPORT = ReportOptions(resamples=200, permutations=199, level=0.05)
+TIMES = as_table(framed([], REQUEST_TIMES))
+LAST = pa.table({})
+
+
+@pytest.fixture(scope="module")
+def decision(facts: pa.Table, scores: dict[str, Any]) -> pd.DataFrame:
+    table, _, _ = decide_on_embedding(DecisionOptions(), REPORT, facts, TIMES, LAST, **scores)
+    return table
+
+
+def test_a_decision_chooses_one_embedding_a_task_and_no_control(decision: pd.DataFrame) -> None:
+    assert set(decision["embedding"]) == {"task.tfidf", "task.one_hot"}
+    chosen = decision[decision["chosen"] & (decision["task"] == "topic")]
+    assert len(chosen) == 1 and set(decision["origin"]) == {"task"}
+
+
+def test_a_budget_leaves_out_what_costs_more(facts: pa.Table, scores: dict[str, Any]) -> None:
+    tight = DecisionOptions(budgets={"bytes_per_item": 0.001})
+    table, relaxations, _ = decide_on_embedding(tight, REPORT, facts, TIMES, LAST, **scores)
+    assert not table["chosen"].any() and "bytes_per_item" in set(relaxations["budget"])
+
+
+def test_without_embeddings_of_several_sizes_the_table_of_sizes_has_no_rows(facts: pa.Table, scores: dict[str, Any]) -> None:
+    table = choose_sizes(DecisionOptions(), REPORT, facts, TIMES, LAST, **scores)
+    assert table.empty and list(table.columns) == [*SIZES, "origin"]
+
+
+def export(decision: pd.DataFrame, facts: pa.Table, scores: Any, topic: Any, folder: Path, force: bool = False) -> Any:
+    folders = Folders(**dict.fromkeys(Folders.model_fields, folder))
+    inputs = {**scores, "task_topic": topic, "definition_topic": DEFINITION}
+    return export_chosen(DeployOptions(force=force), as_table(decision), facts, folders, **inputs)
+
+
+def test_the_chosen_embedding_becomes_a_bundle_that_answers(
+    decision: pd.DataFrame, facts: pa.Table, scores: dict[str, Any], topic: dict[str, pa.Table], tmp_path: Path
+) -> None:
+    bundles = export(decision, facts, scores, topic, tmp_path)
+    assert list(bundles) == ["topic"] and bundles["topic"].facts["method"] in ("tfidf", "one_hot")
+    answers = bundles["topic"].model.answer(["the tide and a gull", "fern and moss"])
+    assert list(answers["label"]) == ["sea", "wood"]
+
+
+def test_nothing_that_is_no_better_than_a_control_is_exported_unless_it_is_forced(
+    decision: pd.DataFrame, facts: pa.Table, scores: dict[str, Any], topic: dict[str, pa.Table], tmp_path: Path
+) -> None:
+    worthless = decision.assign(standing=NOT_ABOVE_FLOOR, floor="control.shuffled_tfidf")
+    with pytest.raises(DataError, match="deploy --force"):
+        export(worthless, facts, scores, topic, tmp_path)
+    assert list(export(worthless, facts, scores, topic, tmp_path, force=True)) == ["topic"]
