@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 import pyarrow as pa
 
-from emb_pipeline.pipelines.report.gathering import (
+from emb_pipeline.pipelines.gathering import (
     Scores,
     concatenate_tables,
     find_primary_metrics,

@@ -11,7 +11,7 @@ from emb_pipeline.deployment.export import build_bundle, leave_out_worthless
 from emb_pipeline.deployment.options import DeployOptions
 from emb_pipeline.embeddings.stored_encoders import StoredEncoders
 from emb_pipeline.experiment.model import Folders, TaskDefinition
-from emb_pipeline.pipelines.report.gathering import split_inputs
+from emb_pipeline.pipelines.gathering import split_inputs
 from emb_pipeline.provenance.environment import list_versions
 from emb_pipeline.statistics.decision.scored import ALL_TASKS
 from emb_pipeline.statistics.embedding_facts import list_exportable, read_facts

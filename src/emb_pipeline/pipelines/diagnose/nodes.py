@@ -11,7 +11,7 @@ from emb_pipeline.diagnostics.options import DiagnosisOptions
 from emb_pipeline.diagnostics.probe_words import typical_words
 from emb_pipeline.experiment.facts import build_embedding_facts
 from emb_pipeline.experiment.model import EmbeddingSpec, Folders
-from emb_pipeline.pipelines.report.gathering import split_inputs
+from emb_pipeline.pipelines.gathering import split_inputs
 from emb_pipeline.text.held_out import held_out_texts
 from emb_pipeline.text.texts import Texts
 

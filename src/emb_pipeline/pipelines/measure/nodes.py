@@ -14,7 +14,7 @@ from emb_pipeline.embeddings.stored_encoders import StoredEncoders
 from emb_pipeline.experiment.facts import build_embedding_facts, list_embeddings
 from emb_pipeline.experiment.model import Folders, TaskDefinition
 from emb_pipeline.pipelines.failures import contain_failures
-from emb_pipeline.pipelines.report.gathering import PRIMARY, Scores, concatenate_tables, split_inputs
+from emb_pipeline.pipelines.gathering import PRIMARY, Scores, concatenate_tables, split_inputs
 from emb_pipeline.statistics.embedding_facts import add_origins, read_facts
 from emb_pipeline.statistics.options import ReportOptions
 from emb_pipeline.statistics.score_tables import framed

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from emb_pipeline.diagnostics.tables import PLACES
 from emb_pipeline.diagnostics.word_map import side_by_side
-from emb_pipeline.pipelines.report.gathering import (
+from emb_pipeline.pipelines.gathering import (
     PRIMARY,
     Scores,
     concatenate_tables,

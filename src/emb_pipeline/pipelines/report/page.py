@@ -11,7 +11,7 @@ import pyarrow as pa
 from emb_pipeline.config.active import project_path, tracking_uri
 from emb_pipeline.diagnostics.options import DiagnosisOptions
 from emb_pipeline.experiment.model import TaskDefinition
-from emb_pipeline.pipelines.report.gathering import concatenate_tables, split_inputs
+from emb_pipeline.pipelines.gathering import concatenate_tables, split_inputs
 from emb_pipeline.provenance.environment import list_versions, read_git_state
 from emb_pipeline.reporting.gathered_tables import CONCATENATED, STORED, gather_tables
 from emb_pipeline.reporting.report import render_report
