@@ -14,8 +14,6 @@ from emb_pipeline.datasets.tables import TablePartDataset, TablesDataset
 from emb_pipeline.experiment.model import EmbeddingSpec, TaskDefinition
 from emb_pipeline.pipelines.evaluate.nodes import collect_embeddings, collect_tasks, evaluate_untrained
 from emb_pipeline.pipelines.measure.nodes import describe_embeddings
-from emb_pipeline.tasks.classification.task import ClassificationTask
-from emb_pipeline.text.texts import Texts
 
 WORDS = {"sea": ["sand", "tide", "gull", "wave"], "wood": ["moss", "bark", "owl", "fern"]}
 DEFINITION = {
@@ -47,8 +45,8 @@ def topic() -> dict[str, pa.Table]:
     rng = np.random.default_rng(2)
     labels = np.array(["sea", "wood"] * 30)
     texts = [" ".join(["the", *rng.choice(WORDS[label], size=3)]) for label in labels]
-    ids = np.array([str(row) for row in range(len(labels))])
-    return dict(ClassificationTask("topic", ids, Texts(texts), labels).to_tables())
+    ids = [str(row) for row in range(len(labels))]
+    return {"examples": pa.table({"example_id": ids, "text": texts, "label": labels.tolist()})}
 
 
 def evaluate(name: str, topic: dict[str, pa.Table]) -> dict[str, Any]:

@@ -13,8 +13,6 @@ from emb_pipeline.embeddings.stored_encoders import StoredEncoder, StoredEncoder
 from emb_pipeline.experiment.model import Folders
 from emb_pipeline.pipelines.measure.nodes import time_requests
 from emb_pipeline.tasks.cell_tables import CELLS
-from emb_pipeline.tasks.classification.task import ClassificationTask
-from emb_pipeline.text.texts import Texts
 
 DEFINITION = {"name": "topic", "kind": "classification", "source": {"reader": "csv", "path": "x.csv", "label": "l"}}
 
@@ -22,7 +20,7 @@ DEFINITION = {"name": "topic", "kind": "classification", "source": {"reader": "c
 def test_one_embedding_that_cannot_be_timed_leaves_the_others_alone(tmp_path: Path) -> None:
     texts, labels = ["sand tide", "moss bark", "tide gull", "owl fern"] * 5, ["sea", "wood"] * 10
     ids = [str(row) for row in range(20)]
-    task = ClassificationTask("topic", np.array(ids), Texts(texts), np.array(labels)).to_tables()
+    task = {"examples": pa.table({"example_id": ids, "text": texts, "label": labels})}
     good = StoredEncoder("task.tfidf", "tfidf", TfidfOptions())
     lost = StoredEncoder("domain.word2vec_8", "word2vec", Word2VecOptions(), 8, vectors=tmp_path / "gone.arrow")
     cells = [
