@@ -23,10 +23,11 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from emb_pipeline.embeddings import registry
+from emb_pipeline.embeddings import factory, registry
 from emb_pipeline.embeddings.contextual import bert
-from emb_pipeline.embeddings.options import BertOptions
+from emb_pipeline.embeddings.contextual.options import BertOptions
 from emb_pipeline.embeddings.static.pooling import PooledEncoder
+from emb_pipeline.embeddings.training import TrainingRequest
 from emb_pipeline.readers.docstrings.options import DocstringsSource, DocstringSubpackagesSource
 from emb_pipeline.readers.documents import read_documents
 from emb_pipeline.tasks.classification.reader import read_classification
@@ -63,8 +64,8 @@ def main() -> None:
     print("|---|---:|---:|---:|---:|---:|")
     if arguments.only is None or 0 in arguments.only:
         start = time.perf_counter()
-        vectors = registry.train(
-            "word2vec", corpus, dim=arguments.dim, options=registry.METHODS["word2vec"].options(), seed=1
+        vectors = factory.train(
+            "word2vec", TrainingRequest(corpus, dim=arguments.dim, options=registry.METHODS["word2vec"].options(), seed=1)
         )
         seconds = time.perf_counter() - start
         for pooling in ("mean", "idf"):
@@ -76,15 +77,17 @@ def main() -> None:
         options = BertOptions(**{**changes, **budget})
         with tempfile.TemporaryDirectory() as scratch:
             folder = bert.train(
-                corpus,
-                dim=arguments.dim,
-                options=options,
-                seed=1,
-                folder=Path(scratch) / "encoder",
-                checkpoints=Path(scratch) / "checkpoints",
+                TrainingRequest(
+                    corpus,
+                    dim=arguments.dim,
+                    options=options,
+                    seed=1,
+                    folder=Path(scratch) / "encoder",
+                    checkpoints=Path(scratch) / "checkpoints",
+                )
             )
-            record = json.loads((folder / "encoder.json").read_text())["provenance"]
-            last, mean = (accuracy(vectors, labels) for vectors in pooled(folder / "model", texts, options.max_length))
+            record = json.loads((folder.path / "encoder.json").read_text())["provenance"]
+            last, mean = (accuracy(vectors, labels) for vectors in pooled(folder.model_path, texts, options.max_length))
         stated = ", ".join(f"{name} {value}" for name, value in changes.items()) or ("–" if line else "random weights")
         print(
             f"| {stated} | {record['sub_tokens']:,} | {record['perplexity']:.0f} | {last:.3f} | {mean:.3f} | "

@@ -16,7 +16,7 @@ import numpy as np
 from emb_pipeline.datasets.tables import TablesDataset
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
-from emb_pipeline.embeddings.options import EncoderOptions
+from emb_pipeline.embeddings.contextual.options import EncoderOptions
 from emb_pipeline.tasks.classification.evaluate import evaluate_classification
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.registry import KINDS

@@ -34,7 +34,7 @@ import numpy as np
 
 from bert_defaults import task_and_corpus
 from emb_pipeline.embeddings.contextual import bert, masked_training, masking
-from emb_pipeline.embeddings.options import BertOptions
+from emb_pipeline.embeddings.contextual.options import BertOptions
 
 SEED = 1
 KILLED = -signal.SIGKILL

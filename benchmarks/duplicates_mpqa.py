@@ -18,8 +18,8 @@ from unittest.mock import patch
 
 import numpy as np
 
-from emb_pipeline.embeddings import registry
-from emb_pipeline.embeddings.options import TfidfOptions
+from emb_pipeline.embeddings import factory
+from emb_pipeline.embeddings.sparse.options import TfidfOptions
 from emb_pipeline.tasks.classification import evaluate as classification
 from emb_pipeline.tasks.classification.evaluate import evaluate_classification
 from emb_pipeline.tasks.classification.folds import find_example_groups
@@ -37,7 +37,7 @@ def main() -> None:
     print(
         f"{len(groups):,} texts, {len(groups) - len(np.unique(groups)):,} repeat an earlier one but for case and punctuation"
     )
-    encoder = registry.encoder("tfidf", options=TfidfOptions(), seed=0)
+    encoder = factory.build_encoder("tfidf", TfidfOptions(), seed=0)
     for name, grouping in {"grouped folds": groups, "naive folds": np.arange(len(groups))}.items():
         with patch.object(classification, "example_groups", return_value=grouping):
             scores = [right(evaluate_classification(task, encoder, definition.evaluation, seed=seed)) for seed in SEEDS]

@@ -17,7 +17,7 @@ from sentence_transformers import SentenceTransformer
 
 from emb_pipeline.embeddings.contextual import sentence_transformer
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
-from emb_pipeline.embeddings.options import EncoderOptions, SentenceTransformerOptions
+from emb_pipeline.embeddings.contextual.options import EncoderOptions, SentenceTransformerOptions
 from emb_pipeline.readers.docstrings import packages as docstrings
 
 

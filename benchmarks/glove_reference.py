@@ -18,11 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
-from emb_pipeline.embeddings import registry
-from emb_pipeline.embeddings.options import GloveOptions, Word2VecOptions
+from emb_pipeline.embeddings import factory
 from emb_pipeline.embeddings.static.cooccurrence import CooccurrenceCounts, count_cooccurrences
+from emb_pipeline.embeddings.static.options import GloveOptions, Word2VecOptions
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.embeddings.training import known_words
+from emb_pipeline.embeddings.training import TrainingRequest, known_words
 from emb_pipeline.text.tokens import TokenCorpus, write_tokens
 from word_vector_defaults import wikipedia, word_pairs, word_similarity
 
@@ -72,9 +72,11 @@ def main() -> None:
         corpus = write_tokens(
             wikipedia(Path(os.environ["EMB_PIPELINE_MIRROR"])), folder / "corpus", max_tokens=arguments.tokens
         )
-        ours = registry.train("glove", corpus, dim=arguments.dim, options=options, seed=1, workers=1)
+        ours = factory.train("glove", TrainingRequest(corpus, dim=arguments.dim, options=options, seed=1, workers=1))
         loss, theirs = reference(corpus, arguments.dim, options, folder)
-        skip_gram = registry.train("word2vec", corpus, dim=arguments.dim, options=Word2VecOptions(), seed=1, workers=1)
+        skip_gram = factory.train(
+            "word2vec", TrainingRequest(corpus, dim=arguments.dim, options=Word2VecOptions(), seed=1, workers=1)
+        )
     print(f"{corpus.n_tokens:,} tokens, {ours.provenance['cooccurrence_pairs']:,} pairs, {options!r}")
     final_loss = ours.provenance["epoch_losses"][-1]
     print(f"glove, ours           loss {final_loss:.4f}  ρ {word_similarity(ours, pairs_of_words):.3f}")

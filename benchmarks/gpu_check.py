@@ -33,8 +33,14 @@ import transformers
 from emb_pipeline.embeddings.contextual import bert, encoder_tuning, sentence_transformer
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
+from emb_pipeline.embeddings.contextual.options import (
+    BertOptions,
+    EncoderOptions,
+    EncoderTuningOptions,
+    SentenceTransformerOptions,
+)
 from emb_pipeline.embeddings.linear_head import LinearHead
-from emb_pipeline.embeddings.options import BertOptions, EncoderOptions, EncoderTuningOptions, SentenceTransformerOptions
+from emb_pipeline.embeddings.training import TrainingRequest
 from emb_pipeline.text.tokens import TokenCorpus, cut, write_tokens
 
 SHAPES = {"MiniLM": (6, 384), "BERT-base": (12, 768)}
@@ -158,10 +164,14 @@ def train(corpus: TokenCorpus, work: Path, length: int, budget: int, device: str
                     raise Killed
 
             try:
-                bert.train(corpus, options=chosen, folder=folder, checkpoints=work / "c", on_step=kill, **arguments)
+                bert.train(
+                    TrainingRequest(corpus, options=chosen, folder=folder, checkpoints=work / "c", **arguments), on_step=kill
+                )
             except Killed:
                 chosen = chosen.model_copy(update={"checkpoint_seconds": 10.0**6})
-        bert.train(corpus, options=chosen, folder=folder, checkpoints=work / "c", on_step=on_step, **arguments)
+        bert.train(
+            TrainingRequest(corpus, options=chosen, folder=folder, checkpoints=work / "c", **arguments), on_step=on_step
+        )
         record = json.loads((folder / "encoder.json").read_text())["provenance"]
         rate = (len(times) - 1) * rows * length / (times[-1] - times[0])
         slowest = slowest or rate
@@ -247,16 +257,15 @@ def masked(corpus: TokenCorpus, work: Path, minutes: float, batch_size: int, dev
     )
     times: list[float] = []
     began = time.perf_counter()
-    folder = bert.train(
+    request = TrainingRequest(
         corpus,
+        options,
         dim=dim,
-        options=options,
-        seed=1,
         folder=work / "masked",
         checkpoints=work / "masked checkpoints",
         workers=torch.get_num_threads(),
-        on_step=lambda step, loss: times.append(time.perf_counter()),
     )
+    folder = bert.train(request, on_step=lambda step, loss: times.append(time.perf_counter())).path
     record = json.loads((folder / "encoder.json").read_text())["provenance"]
     steps = np.diff(times)
     rate = batch_size * READ / float(np.median(steps))
@@ -308,9 +317,8 @@ def texts_of(corpus: TokenCorpus) -> Iterator[str]:
 def random_model(corpus: TokenCorpus, layers: int, dim: int, folder: Path) -> EncoderFolder:
     """A BERT with random weights and the corpus's own tokenizer."""
     options = BertOptions(layers=layers, heads=dim // 64, vocabulary=30_000, max_length=512, max_tokens=1, batch_size=1)
-    return EncoderFolder.read(
-        bert.train(corpus, dim=dim, options=options, seed=1, folder=folder, checkpoints=folder.with_name("checkpoints"))
-    )
+    checkpoints = folder.with_name("checkpoints")
+    return bert.train(TrainingRequest(corpus, options, dim=dim, folder=folder, checkpoints=checkpoints))
 
 
 def encoder_folder(model: Path, folder: Path) -> EncoderFolder:

@@ -33,18 +33,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy import stats
 
-from emb_pipeline.embeddings import registry
+from emb_pipeline.embeddings import factory, registry
 from emb_pipeline.embeddings.checkpoints import Checkpoint
-from emb_pipeline.embeddings.options import FastTextOptions, GloveOptions, Word2VecOptions
 from emb_pipeline.embeddings.static import glove
 from emb_pipeline.embeddings.static.cooccurrence import count_cooccurrences
 from emb_pipeline.embeddings.static.fasttext import words_and_ngrams
 from emb_pipeline.embeddings.static.kernels.negative_sampling import learn_words
 from emb_pipeline.embeddings.static.kernels.random import alias_table, seeded
 from emb_pipeline.embeddings.static.negative_sampling import NOISE_EXPONENT, fit, share_kept
+from emb_pipeline.embeddings.static.options import FastTextOptions, GloveOptions, Word2VecOptions
 from emb_pipeline.embeddings.static.pooling import PooledEncoder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.embeddings.training import Progress, known_words
+from emb_pipeline.embeddings.training import Progress, TrainingRequest, known_words
 from emb_pipeline.precompile import compile_training
 from emb_pipeline.text.id_stream import IdStream, open_ids
 from emb_pipeline.text.texts import Texts
@@ -141,7 +141,7 @@ def one_epoch_of(corpus: TokenCorpus, times: int) -> tuple[int, float, float, fl
         path = Path(scratch) / "ids.arrow"
         stream = repeated(corpus, times, path)
         inputs = np.random.default_rng(1).random((len(counts), 100), dtype=np.float32) / 100
-        seconds, taken = watched(lambda: fit_once(stream, counts, inputs))
+        seconds, taken = watched(lambda: fit_once(corpus, stream, counts, inputs))
         return stream.n_tokens, path.stat().st_size / 2**20, seconds, (taken - inputs.nbytes) / 2**20
 
 
@@ -176,7 +176,7 @@ def one_of_several(path: Path, facts: dict[str, int], counts: np.ndarray, dim: i
     stream = open_ids(path, **facts)
     inputs = np.random.default_rng(seed).random((len(counts), dim), dtype=np.float32) / dim
     _MEETINGS[0].wait()
-    _, taken = watched(lambda: fit_once(stream, counts, inputs, seed))
+    _, taken = watched(lambda: fit_once(TokenCorpus(path.parent), stream, counts, inputs, seed))
     _MEETINGS[0].wait()
     held = kib_of_mapping(path)
     _MEETINGS[0].wait()
@@ -215,9 +215,10 @@ def glove_epoch(mirror: Path, arguments: argparse.Namespace) -> None:
         pairs = count_cooccurrences(corpus, len(counts), window=10, memory_mb=1024, folder=Path(scratch), workers=THREADS)
         n_records = 2 * len(pairs) - int((pairs.first == pairs.second).sum())
         marks = [time.perf_counter()]
-        glove.fit(
-            pairs, dim=100, options=options, seed=1, workers=THREADS, on_epoch=lambda *_: marks.append(time.perf_counter())
+        request = TrainingRequest(
+            corpus, options, dim=100, workers=THREADS, on_epoch=lambda *_: marks.append(time.perf_counter())
         )
+        glove.fit(pairs, request, Checkpoint(None, {}))
         epoch = statistics.median(np.diff(marks))
         print(f"{corpus.n_tokens:,} tokens, window 10, {n_records:,} records, 100 dimensions, {THREADS} threads")
         per_second = n_records / epoch
@@ -279,10 +280,10 @@ def trained(
 ) -> WordVectors:
     """Vectors of one training."""
     if kind == "GloVe":
-        return registry.train("glove", corpus, dim=dim, options=GloveOptions(), seed=seed, workers=workers)
+        return factory.train("glove", TrainingRequest(corpus, dim=dim, options=GloveOptions(), seed=seed, workers=workers))
     method, changes = KINDS[kind]
     options = registry.METHODS[method].options(**changes, epochs=epochs, backend=backend)
-    return registry.train(method, corpus, dim=dim, options=options, seed=seed, workers=workers)
+    return factory.train(method, TrainingRequest(corpus, dim=dim, options=options, seed=seed, workers=workers))
 
 
 def analogies(vectors: WordVectors) -> float:
@@ -403,11 +404,11 @@ def repeated(corpus: TokenCorpus, times: int, path: Path) -> IdStream:
     return open_ids(path, n_tokens=stream.n_tokens * times, n_sentences=corpus.n_sentences * times, n_types=stream.n_types)
 
 
-def fit_once(stream: IdStream, counts: np.ndarray, inputs: np.ndarray, seed: int = 1) -> None:
-    """One epoch of skip-gram."""
-    options = Word2VecOptions(epochs=1)
+def fit_once(corpus: TokenCorpus, stream: IdStream, counts: np.ndarray, inputs: np.ndarray, seed: int = 1) -> None:
+    """Train one epoch of skip-gram on a stream of the corpus's words."""
+    request = TrainingRequest(corpus, Word2VecOptions(epochs=1), seed=seed, workers=THREADS)
     progress = Progress("word2vec", 1, stream.n_tokens)
-    fit(stream, counts, inputs, None, options, seed, THREADS, Checkpoint(None, {}), progress, None)
+    fit(stream, request, counts, inputs, None, Checkpoint(None, {}), progress)
 
 
 def watched(work: Callable[[], object]) -> tuple[float, int]:

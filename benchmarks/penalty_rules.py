@@ -49,8 +49,8 @@ import scipy.sparse as sp
 from sklearn.svm import LinearSVC
 from threadpoolctl import threadpool_limits
 
-from emb_pipeline.embeddings import registry
-from emb_pipeline.embeddings.options import LsaOptions, TfidfOptions
+from emb_pipeline.embeddings import factory
+from emb_pipeline.embeddings.sparse.options import LsaOptions, TfidfOptions
 from emb_pipeline.tasks.options import PathOptions
 from emb_pipeline.tasks.probes.penalty_path import PenaltyPath
 from emb_pipeline.tasks.probes.scaling import Scaler, mean_squared_length
@@ -82,7 +82,7 @@ def main() -> None:
             options = (
                 TfidfOptions(sublinear=True, max_ngram=2) if name == "tfidf" else LsaOptions(sublinear=True, max_ngram=2)
             )
-            fitted = registry.encoder(name, options=options, dim=100, seed=0).fit(task.texts.take(train))
+            fitted = factory.build_encoder(name, options, dim=100, seed=0).fit(task.texts.take(train))
             of_train, of_test = (_int32(fitted.encode(task.texts.take(part))) for part in (train, test))
             for count in arguments.counts:
                 found = [

@@ -20,7 +20,7 @@ import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from emb_pipeline.embeddings.options import TfidfOptions
+from emb_pipeline.embeddings.sparse.options import TfidfOptions
 from emb_pipeline.embeddings.sparse.word_counts import Tfidf
 from emb_pipeline.precompile import compile_probes
 from emb_pipeline.readers.docstrings.packages import docstring_table, subpackage_examples

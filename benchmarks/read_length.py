@@ -19,8 +19,9 @@ import numpy as np
 
 from emb_pipeline.embeddings.contextual import sentence_transformer
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
-from emb_pipeline.embeddings.options import Bm25Options, SentenceTransformerOptions
+from emb_pipeline.embeddings.contextual.options import SentenceTransformerOptions
 from emb_pipeline.embeddings.retrieval.bm25 import Bm25
+from emb_pipeline.embeddings.retrieval.options import Bm25Options
 from emb_pipeline.readers.docstrings.packages import CACHE, docstring_table, summary_retrieval
 from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.examples.cut_texts import measure_cut_texts

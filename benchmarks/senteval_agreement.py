@@ -41,9 +41,9 @@ import yaml
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
-from emb_pipeline.embeddings import registry
-from emb_pipeline.embeddings.options import StaticFileOptions
+from emb_pipeline.embeddings import factory
 from emb_pipeline.embeddings.protocols import TextEncoder
+from emb_pipeline.embeddings.static.options import StaticFileOptions
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.experiment.model import TaskDefinition
 from emb_pipeline.tasks.classification import evaluate as classification
@@ -71,8 +71,8 @@ def main() -> None:
     parser.add_argument("--format", default="word2vec_text", help="word2vec_text, word2vec_binary, glove_text or arrow")
     arguments = parser.parse_args()
     options = StaticFileOptions(path=arguments.vectors, format=arguments.format, pooling="mean")
-    vectors = registry.load("static_file", options)
-    encoder = registry.encoder("static_file", options=options, vectors=vectors)
+    vectors = factory.load("static_file", options)
+    encoder = factory.build_encoder("static_file", options, artifact=vectors)
     print(f"{arguments.vectors.name}: {len(vectors):,} words, {vectors.dim} dimensions\n")
     print("| task | texts | ours | duplicates divided | SentEval | difference | SentEval on our tokens |")
     print("|---|---:|---:|---:|---:|---:|---:|")

@@ -31,9 +31,10 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from emb_pipeline.embeddings import registry
+from emb_pipeline.embeddings import factory, registry
 from emb_pipeline.embeddings.static.pooling import PooledEncoder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
+from emb_pipeline.embeddings.training import TrainingRequest
 from emb_pipeline.text.texts import Texts
 from emb_pipeline.text.tokens import TokenCorpus, cut, write_tokens
 
@@ -98,13 +99,15 @@ def main() -> None:
     grid = GRIDS[arguments.grid]
     for method, changes in grid if arguments.only is None else [grid[line - 1] for line in arguments.only]:
         start = time.perf_counter()
-        vectors = registry.train(
+        vectors = factory.train(
             method,
-            corpus,
-            dim=arguments.dim,
-            options=registry.METHODS[method].options(**changes),
-            seed=1,
-            workers=arguments.workers,
+            TrainingRequest(
+                corpus,
+                dim=arguments.dim,
+                options=registry.METHODS[method].options(**changes),
+                seed=1,
+                workers=arguments.workers,
+            ),
         )
         seconds = time.perf_counter() - start
         values = [f"{judge(vectors):.3f}" for judge in judged.values()]

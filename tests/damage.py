@@ -223,14 +223,14 @@ def _read_checkpoint(folder: Path) -> Any:
 
 def _bundle(folder: Path) -> None:
     from emb_pipeline.deployment.bundle import Bundle
+    from emb_pipeline.embeddings.factory import build_encoder
     from emb_pipeline.embeddings.linear_head import LinearHead
-    from emb_pipeline.embeddings.options import TfidfOptions
-    from emb_pipeline.embeddings.registry import encoder
+    from emb_pipeline.embeddings.sparse.options import TfidfOptions
     from emb_pipeline.tasks.classification.export import TextClassifier
     from emb_pipeline.text.texts import Texts
 
     texts = Texts([f"some text of {word}" for word in ("cats", "dogs", "mice", "cats and dogs")])
-    fitted: Any = encoder("tfidf", options=TfidfOptions())
+    fitted: Any = build_encoder("tfidf", TfidfOptions())
     fitted = fitted.fit(texts)
     rng = np.random.default_rng(3)
     head = LinearHead(rng.normal(size=(fitted.dim, 3)).astype(np.float32), np.zeros(3))

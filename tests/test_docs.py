@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -102,6 +103,8 @@ def test_a_method_is_added_by_following_the_page(project: Path) -> None:
     rows = [row for row in leaderboard(project, "tiny") if row["embedding"] == "task.hashed_256"]
     assert {row["task"] for row in rows} == {"topic", "search"}
     assert all(row["dim"] == 256 for row in rows)
+    exported = [json.loads(file.read_text()) for file in project.rglob("embedding.json")]
+    assert {"format": "hashed", "dim": 256} in exported
 
 
 @pytest.mark.slow

@@ -56,8 +56,9 @@ def test_a_run_without_extras_ends_in_a_report(project: Path, light: dict[str, s
 def test_what_needs_an_extra_names_it_before_anything_is_trained(light: dict[str, str]) -> None:
     script = """
 from pathlib import Path
-from emb_pipeline.embeddings.options import AlsOptions, BertOptions, DistilledOptions, SentenceTransformerOptions
-from emb_pipeline.embeddings.registry import require
+from emb_pipeline.embeddings.recommenders.options import AlsOptions
+from emb_pipeline.embeddings.contextual.options import BertOptions, DistilledOptions, SentenceTransformerOptions
+from emb_pipeline.embeddings.factory import require
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.errors import DataError
 

@@ -12,8 +12,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from emb_pipeline.diagnostics.geometry import hubness
-from emb_pipeline.embeddings.options import FastTextOptions, GloveOptions, Word2VecOptions
 from emb_pipeline.embeddings.static import fasttext, glove, word2vec
+from emb_pipeline.embeddings.static.options import FastTextOptions, GloveOptions, Word2VecOptions
+from emb_pipeline.embeddings.training import TrainingRequest
 from emb_pipeline.tasks.probes.crf import LinearChainCrf, TokenVectors
 from emb_pipeline.tasks.probes.softmax import SoftmaxRegression
 from emb_pipeline.text.near_duplicates import near_pairs
@@ -25,9 +26,9 @@ def compile_training() -> None:
     """Train on next to nothing by every kernel; numba keeps what it compiles beside the source, or in the user's cache."""
     with tempfile.TemporaryDirectory(prefix="precompile_") as folder:
         tokens = write_tokens([("0", "a b c a b c a b c")], Path(folder) / "tokens")
-        word2vec.train(tokens, dim=4, options=Word2VecOptions(epochs=1))
-        fasttext.train(tokens, dim=4, options=FastTextOptions(epochs=1))
-        glove.train(tokens, dim=4, options=GloveOptions(epochs=1))
+        word2vec.train(TrainingRequest(tokens, Word2VecOptions(epochs=1), dim=4))
+        fasttext.train(TrainingRequest(tokens, FastTextOptions(epochs=1), dim=4))
+        glove.train(TrainingRequest(tokens, GloveOptions(epochs=1), dim=4))
 
 
 def compile_probes() -> None:

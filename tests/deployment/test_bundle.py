@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse as sp
 
 from emb_pipeline.deployment.bundle import Bundle
-from emb_pipeline.embeddings.options import TfidfOptions
+from emb_pipeline.embeddings.sparse.options import TfidfOptions
 from emb_pipeline.embeddings.sparse.word_counts import Tfidf
 from emb_pipeline.embeddings.static.pooling import PooledEncoder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors

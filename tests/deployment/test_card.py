@@ -27,7 +27,7 @@ def card_of(budgets: dict[str, float], latencies: dict[str, float], **facts: Any
     )
     decision, _ = decide(scored, costs, Rules(budgets, ("bytes_per_item",)))
     (chosen,) = decision[decision["chosen"]].to_dict("records")
-    facts = {**chosen, "kind": "classification", "method": "one_hot", **facts}
+    facts = {**chosen, "kind": "classification", "origin": "task", "method": "one_hot", **facts}
     return embedding_card(facts, {}, decision[~decision["chosen"]]).replace("\u202f", " ")
 
 
@@ -67,7 +67,14 @@ def test_no_name_is_a_tag_on_the_card() -> None:
     evil = "x`</code><script>alert(1)</script>"
     facts = {"embedding": f"pretrained.{evil}", "task": evil, "metric": "accuracy", "best": evil, "value": 0.5, "n": 9}
     facts |= {"standing": "shown", "among": 1}
-    facts |= {"difference_to_best": 0.0, "bound": 0.0, "margin": 0.01, "method": "static_file", "languages": "en"}
+    facts |= {
+        "difference_to_best": 0.0,
+        "bound": 0.0,
+        "margin": 0.01,
+        "origin": evil,
+        "method": "static_file",
+        "languages": "en",
+    }
     other = {
         "embedding": evil,
         "value": 0.9,

@@ -10,23 +10,20 @@ import pytest
 import scipy.sparse as sp
 
 from emb_pipeline.deployment.bundle import Bundle
+from emb_pipeline.embeddings.compress.options import ReducedOptions
 from emb_pipeline.embeddings.compress.reduced import Reduced
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
+from emb_pipeline.embeddings.contextual.options import EncoderOptions, SentenceTransformerOptions
 from emb_pipeline.embeddings.contextual.sentence_transformer import load
+from emb_pipeline.embeddings.known_texts import find_known
 from emb_pipeline.embeddings.marked import MarkedEncoder
-from emb_pipeline.embeddings.options import (
-    EncoderOptions,
-    LsaOptions,
-    ReducedOptions,
-    SentenceTransformerOptions,
-    TfidfOptions,
-)
+from emb_pipeline.embeddings.sparse.options import LsaOptions, TfidfOptions
 from emb_pipeline.embeddings.sparse.word_counts import Lsa, Tfidf
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.classification.export import TextClassifier
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.task import ClassificationTask
-from emb_pipeline.tasks.export.requests import LONGEST_TEXT, find_known
+from emb_pipeline.tasks.export.requests import LONGEST_TEXT
 from emb_pipeline.tasks.export.vectors import TextVectors
 from emb_pipeline.tasks.retrieval.export import TextSearch
 from emb_pipeline.tasks.retrieval.options import RetrievalOptions

@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from emb_pipeline.efficiency.sign_bits import SignBits, build_index
-from emb_pipeline.embeddings.options import Precision
+from emb_pipeline.embeddings.compress.options import Precision
 from emb_pipeline.tasks.retrieval.exact_search import find_top_k
 from emb_pipeline.tasks.vectors import unit_length
 

@@ -7,8 +7,9 @@ import pytest
 
 from emb_pipeline.embeddings import checkpoints
 from emb_pipeline.embeddings.checkpoints import Checkpoint
-from emb_pipeline.embeddings.options import FastTextOptions, GloveOptions, Word2VecOptions
 from emb_pipeline.embeddings.static import fasttext, glove, word2vec
+from emb_pipeline.embeddings.static.options import FastTextOptions, GloveOptions, Word2VecOptions
+from emb_pipeline.embeddings.training import TrainingRequest
 from emb_pipeline.text.tokens import TokenCorpus
 
 METHODS = [
@@ -23,7 +24,7 @@ def test_a_training_that_was_killed_goes_on_to_the_same_bits(
     method, options, animals_and_tools: TokenCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checkpoints, "SECONDS_BETWEEN", 0)
-    whole = method.train(animals_and_tools, dim=8, options=options, seed=1)
+    whole = method.train(TrainingRequest(animals_and_tools, dim=8, options=options, seed=1))
 
     class Killed(Exception):
         pass
@@ -33,15 +34,19 @@ def test_a_training_that_was_killed_goes_on_to_the_same_bits(
             raise Killed
 
     with pytest.raises(Killed):
-        method.train(animals_and_tools, dim=8, options=options, seed=1, on_epoch=kill, checkpoints=tmp_path / "here")
+        method.train(
+            TrainingRequest(animals_and_tools, dim=8, options=options, seed=1, on_epoch=kill, checkpoints=tmp_path / "here")
+        )
     seen: list[int] = []
     resumed = method.train(
-        animals_and_tools,
-        dim=8,
-        options=options,
-        seed=1,
-        on_epoch=lambda epoch, loss: seen.append(epoch),
-        checkpoints=tmp_path / "here",
+        TrainingRequest(
+            animals_and_tools,
+            dim=8,
+            options=options,
+            seed=1,
+            on_epoch=lambda epoch, loss: seen.append(epoch),
+            checkpoints=tmp_path / "here",
+        )
     )
     assert seen == [5, 6]
     np.testing.assert_array_equal(whole.vectors, resumed.vectors)
@@ -69,9 +74,11 @@ def test_short_trainings_write_nothing(animals_and_tools: TokenCorpus, tmp_path:
         assert not (tmp_path / "here").exists()
 
     word2vec.train(
-        animals_and_tools,
-        dim=4,
-        options=Word2VecOptions(epochs=2, min_count=1),
-        on_epoch=look,
-        checkpoints=tmp_path / "here",
+        TrainingRequest(
+            animals_and_tools,
+            dim=4,
+            options=Word2VecOptions(epochs=2, min_count=1),
+            on_epoch=look,
+            checkpoints=tmp_path / "here",
+        )
     )

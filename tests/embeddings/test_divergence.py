@@ -10,19 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emb_pipeline.embeddings import registry
+from emb_pipeline.embeddings import factory
+from emb_pipeline.embeddings.contextual.options import BertOptions, EncoderTuningOptions, SentenceTransformerOptions
 from emb_pipeline.embeddings.divergence import DivergedError
-from emb_pipeline.embeddings.options import (
-    BagTuningOptions,
-    BertOptions,
-    EncoderTuningOptions,
-    FastTextOptions,
-    GloveOptions,
-    SentenceTransformerOptions,
-    Word2VecOptions,
-)
 from emb_pipeline.embeddings.static.bag_tuning import tune_bag
+from emb_pipeline.embeddings.static.options import BagTuningOptions, FastTextOptions, GloveOptions, Word2VecOptions
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
+from emb_pipeline.embeddings.training import TrainingRequest
 from emb_pipeline.errors import DataError
 from emb_pipeline.text.texts import Texts
 from emb_pipeline.text.tokens import TokenCorpus, write_tokens
@@ -50,10 +44,10 @@ def test_word_vectors_that_run_away_are_an_error_of_their_epoch(
 ) -> None:
     losses: list[float | None] = []
     with pytest.raises(DivergedError, match=rf"^{method}_10: the training diverged in epoch \d") as raised:
-        registry.train(
-            method, zipf, dim=10, options=options, seed=1, checkpoints=tmp_path / "c",
-            on_epoch=lambda epoch, loss: losses.append(loss),
-        )  # fmt: skip
+        request = TrainingRequest(
+            zipf, options, dim=10, checkpoints=tmp_path / "c", on_epoch=lambda epoch, loss: losses.append(loss)
+        )
+        factory.train(method, request)
     assert str(raised.value).endswith("nothing was saved; lower learning_rate (now 1)")
     assert raised.value.when == f"epoch {len(losses) + 1}" and not list(tmp_path.rglob("*.safetensors"))
 
@@ -61,7 +55,9 @@ def test_word_vectors_that_run_away_are_an_error_of_their_epoch(
 def test_usual_and_large_step_sizes_are_no_divergence(zipf: TokenCorpus) -> None:
     for method, options in (("word2vec", Word2VecOptions), ("fasttext", FastTextOptions), ("glove", GloveOptions)):
         for rate in (0.05, 0.3):
-            made = registry.train(method, zipf, dim=10, options=options(learning_rate=rate, epochs=2, min_count=1), seed=1)
+            made = factory.train(
+                method, TrainingRequest(zipf, dim=10, options=options(learning_rate=rate, epochs=2, min_count=1), seed=1)
+            )
             assert np.isfinite(made.vectors).all()
 
 
@@ -80,8 +76,11 @@ def test_a_bert_that_runs_away_is_an_error_of_its_step_and_leaves_no_encoder(zip
 
         patch.setattr(masked_training, "compute_masked_loss", loss_of)
         with pytest.raises(DivergedError, match=r"^bert_16: the training diverged in step 3 of 16 \(loss inf\)"):
-            registry.train_encoder(
-                "bert", zipf, dim=16, options=options, seed=0, folder=tmp_path / "encoder", checkpoints=tmp_path / "c"
+            factory.train_encoder(
+                "bert",
+                TrainingRequest(
+                    zipf, dim=16, options=options, seed=0, folder=tmp_path / "encoder", checkpoints=tmp_path / "c"
+                ),
             )
     assert not (tmp_path / "encoder").exists() and not list(tmp_path.rglob("*.safetensors"))
 

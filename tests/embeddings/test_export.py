@@ -11,19 +11,14 @@ import pytest
 import scipy.sparse as sp
 
 from emb_pipeline.embeddings import export
+from emb_pipeline.embeddings.compress.options import ReducedOptions
 from emb_pipeline.embeddings.compress.reduced import Reduced
-from emb_pipeline.embeddings.options import (
-    CharTfidfOptions,
-    LsaOptions,
-    OneHotOptions,
-    RandomOptions,
-    ReducedOptions,
-    TfidfOptions,
-)
 from emb_pipeline.embeddings.sparse.char_tfidf import CharTfidf, WordCharTfidf
+from emb_pipeline.embeddings.sparse.options import CharTfidfOptions, LsaOptions, OneHotOptions, TfidfOptions
 from emb_pipeline.embeddings.sparse.word_counts import Lsa, OneHot, Tfidf
+from emb_pipeline.embeddings.static.options import RandomOptions
 from emb_pipeline.embeddings.static.pooling import PooledEncoder
-from emb_pipeline.embeddings.static.random_vectors import encoder as random_encoder
+from emb_pipeline.embeddings.static.random_vectors import build_random_encoder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.errors import DataError
 from emb_pipeline.text.texts import Texts
@@ -70,7 +65,7 @@ def test_no_file_is_a_pickle(tmp_path: Path) -> None:
 
 def test_a_control_is_not_exported(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="random vectors are a control"):
-        export.write_encoder(random_encoder(RandomOptions(), dim=4, seed=0), tmp_path / "random")
+        export.write_encoder(build_random_encoder(RandomOptions(), dim=4, seed=0), tmp_path / "random")
 
 
 def test_a_folder_that_was_not_finished_is_refused(tmp_path: Path) -> None:
@@ -81,9 +76,9 @@ def test_a_folder_that_was_not_finished_is_refused(tmp_path: Path) -> None:
 
 def test_a_transformer_comes_with_its_files_and_its_prompts(tiny_transformer: Path, tmp_path: Path) -> None:
     from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
+    from emb_pipeline.embeddings.contextual.options import SentenceTransformerOptions
     from emb_pipeline.embeddings.contextual.sentence_transformer import load
     from emb_pipeline.embeddings.encoding_store import StoredEncoder
-    from emb_pipeline.embeddings.options import SentenceTransformerOptions
 
     options = SentenceTransformerOptions(path=tiny_transformer, query_prompt="query ", pooling="mean")
     encoder = ContextualEncoder(load(options, tmp_path / "loaded"), options)

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from emb_pipeline.efficiency.latency import LatencyOptions
-from emb_pipeline.embeddings.options import TfidfOptions, Word2VecOptions
+from emb_pipeline.embeddings.sparse.options import TfidfOptions
+from emb_pipeline.embeddings.static.options import Word2VecOptions
 from emb_pipeline.embeddings.stored_encoders import StoredEncoder, StoredEncoders
 from emb_pipeline.experiment.model import Folders
 from emb_pipeline.pipelines.measure.nodes import time_requests

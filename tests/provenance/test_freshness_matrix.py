@@ -158,6 +158,18 @@ def every_function(module: ModuleType) -> Callable[[State], None]:
     return change
 
 
+def default(family: str, field: str, old: str, new: str) -> Callable[[State], None]:
+    """Give an option of a family's methods another default."""
+
+    def change(state: State) -> None:
+        path = state.code / "embeddings" / family / "options.py"
+        before, _, after = path.read_text(encoding="utf-8").partition(f"    {field}: ")
+        assert f" = {old}\n" in after
+        path.write_text(f"{before}    {field}: {after.replace(f' = {old}', f' = {new}', 1)}", encoding="utf-8")
+
+    return change
+
+
 def comments_and_docstrings(state: State) -> None:
     """Every docstring says something else, and every module has a comment more."""
     for path in state.code.rglob("*.py"):
@@ -245,7 +257,7 @@ def new_method(state: State) -> None:
     state.parameters = changed(state.parameters, ("embeddings", "task", "char_tfidf"), cell)
 
 
-GLOVE = METHODS["glove"].load().__module__
+FASTTEXT, GLOVE = (METHODS[name].load_trainer().__module__ for name in ("fasttext", "glove"))
 TRAINED = ("vectors *", "cells word2vec* *", "cells glove_8 *")
 FOLLOWS = ("leaderboard", "report_page")
 EVERYTHING = ("examples *", "corpora", "vectors *", "cells * *", *FOLLOWS)
@@ -255,7 +267,10 @@ MATRIX: dict[str, tuple[Callable[[State], None], tuple[str, ...]]] = {
     "an annotation": (annotation, ()),
     "a module that moves": (moved_module, ()),
     "a reader that no task names": (statement("liveqa_judgments"), ()),
-    "code of a method that is not in the grid": (statement("train", module=METHODS["fasttext"].load().__module__), ()),
+    "code of a method that is not in the grid": (
+        statement("train", module=FASTTEXT),
+        (),
+    ),
     "the probe": (statement("evaluate_classification"), ("cells * topic", *FOLLOWS)),
     "a kernel of the probe": (every_function(softmax_kernels), ("cells * topic", *FOLLOWS)),
     "a kernel of word2vec": (every_function(negative_sampling), ("vectors word2vec*", "cells word2vec* *", *FOLLOWS)),
@@ -266,6 +281,12 @@ MATRIX: dict[str, tuple[Callable[[State], None], tuple[str, ...]]] = {
     "resamples of a corpus": (every_function(resamples), (*TRAINED, *FOLLOWS)),
     "what scores a ranking": (statement("evaluate_retrieval"), ("cells * search", *FOLLOWS)),
     "GloVe": (statement("train", module=GLOVE), ("vectors glove_8", "cells glove_8 *", *FOLLOWS)),
+    "a default of GloVe": (
+        default("static", "x_max", "10.0", "11.0"),
+        ("vectors glove_8", "cells glove_8 *", *FOLLOWS),
+    ),
+    "a default of the same family that no method of the grid has": (default("static", "buckets", "50_000", "60_000"), ()),
+    "a default of another family": (default("contextual", "sif_a", "1e-4", "1e-3"), ()),
     "the tokenizer": (statement("tokenize"), EVERYTHING),
     "the reader of one task": (
         statement("read_retrieval"),

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from emb_pipeline.embeddings.options import SentenceTransformerOptions, StaticFileOptions
+from emb_pipeline.embeddings.contextual.options import SentenceTransformerOptions
+from emb_pipeline.embeddings.static.options import StaticFileOptions
 from emb_pipeline.experiment.model import CorpusDefinition, TaskDefinition
 from emb_pipeline.provenance import raw_files
 from emb_pipeline.provenance.raw_files import FileHashes, fingerprint_inputs

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from emb_pipeline.embeddings.compress.options import ReducedOptions
 from emb_pipeline.embeddings.compress.reduced import Reduced
 from emb_pipeline.embeddings.encoding_store import StoredEncoder
-from emb_pipeline.embeddings.options import ReducedOptions
 from emb_pipeline.tasks.cell_tables import build_cells_table
 from emb_pipeline.tasks.classification.evaluate import evaluate_classification
 from emb_pipeline.tasks.classification.options import ClassificationOptions

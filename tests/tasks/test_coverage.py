@@ -7,9 +7,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from emb_pipeline.embeddings.compress.options import ReducedOptions
 from emb_pipeline.embeddings.compress.reduced import Reduced
-from emb_pipeline.embeddings.options import RandomOptions, ReducedOptions, TfidfOptions
-from emb_pipeline.embeddings.registry import encoder
+from emb_pipeline.embeddings.factory import build_encoder
+from emb_pipeline.embeddings.sparse.options import TfidfOptions
+from emb_pipeline.embeddings.static.options import RandomOptions
 from emb_pipeline.embeddings.static.pooling import PooledEncoder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.reporting.sections.summary.coverage import coverage_finding
@@ -45,9 +47,9 @@ def test_embeddings_on_top_of_word_vectors_know_what_these_know_and_others_have_
     reduced = Reduced(ReducedOptions(dims=1), base).fit(Texts(["the cat", "sat"]))
     found = [measure_coverage(each, TEXTS) for each in (base, reduced)]
     assert found[0] == found[1] is not None
-    random = measure_coverage(encoder("random", dim=2, options=RandomOptions()), TEXTS)
+    random = measure_coverage(build_encoder("random", RandomOptions(), dim=2), TEXTS)
     assert random is not None and (random.tokens, random.types) == (1.0, 1.0)
-    assert measure_coverage(encoder("tfidf", options=TfidfOptions()), TEXTS) is None
+    assert measure_coverage(build_encoder("tfidf", TfidfOptions()), TEXTS) is None
 
 
 def test_low_coverage_is_a_warning_in_the_answer() -> None:

@@ -11,12 +11,8 @@ import pytest
 import scipy.sparse as sp
 
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
-from emb_pipeline.embeddings.options import (
-    BagTuningOptions,
-    EncoderTuningOptions,
-    SentenceTransformerOptions,
-    Word2VecOptions,
-)
+from emb_pipeline.embeddings.contextual.options import EncoderTuningOptions, SentenceTransformerOptions
+from emb_pipeline.embeddings.static.options import BagTuningOptions, Word2VecOptions
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks import fine_tuning

@@ -6,17 +6,12 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from emb_pipeline.embeddings.options import (
-    Bm25Options,
-    EaseOptions,
-    HybridOptions,
-    ItemKnnOptions,
-    TfidfOptions,
-    TokenFeaturesOptions,
-)
 from emb_pipeline.embeddings.recommenders.hybrid import Hybrid
 from emb_pipeline.embeddings.recommenders.item_knn import ItemKnn
+from emb_pipeline.embeddings.recommenders.options import EaseOptions, HybridOptions, ItemKnnOptions
 from emb_pipeline.embeddings.retrieval.bm25 import Bm25
+from emb_pipeline.embeddings.retrieval.options import Bm25Options
+from emb_pipeline.embeddings.sparse.options import TfidfOptions, TokenFeaturesOptions
 from emb_pipeline.embeddings.sparse.token_features import TokenFeatures
 from emb_pipeline.embeddings.sparse.word_counts import Tfidf
 from emb_pipeline.tasks.classification.evaluate import create_classification_service
@@ -85,7 +80,7 @@ def test_a_sentence_is_answered_with_a_valid_tag_for_each_token() -> None:
 
 def test_a_question_is_answered_with_words_of_its_context() -> None:
     pytest.importorskip("torch")
-    from emb_pipeline.embeddings.options import SlidingWindowOptions
+    from emb_pipeline.embeddings.retrieval.options import SlidingWindowOptions
     from emb_pipeline.embeddings.retrieval.sliding_window import SlidingWindow
     from emb_pipeline.tasks.extractive_qa.evaluate import create_answering_service
     from tests.tasks.extractive_qa.test_evaluate import Axes, InContext, behind_the_key, vocabulary
@@ -103,12 +98,12 @@ def test_a_question_is_answered_with_words_of_its_context() -> None:
 def test_a_user_is_answered_with_what_is_new_to_them_by_the_setting_that_was_chosen() -> None:
     task, options = camps(), RecommendationOptions(latency_requests=5)
     hybrid = Hybrid(
-        HybridOptions(recommender="ease", ease=EaseOptions(regularisations=(3.0,)), weights=(0.2, 0.8)), WordEncoder()
+        HybridOptions(recommender="ease", ease=EaseOptions(regularizations=(3.0,)), weights=(0.2, 0.8)), WordEncoder()
     )
     for encoder, setting in (
         (WordEncoder(), {"half_life": 1.0}),
         (WordEncoder(), None),
-        (ItemKnn(ItemKnnOptions(shrinkages=(0.0,), neighbours=(5,))), {"shrinkage": 0.0, "neighbours": 5}),
+        (ItemKnn(ItemKnnOptions(shrinkages=(0.0,), neighbors=(5,))), {"shrinkage": 0.0, "neighbours": 5}),
         (hybrid, {"text_weight": 0.8}),
     ):
         service = create_recommendation_service(task, encoder, options, setting)

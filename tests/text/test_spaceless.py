@@ -12,8 +12,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from emb_pipeline.deployment.bundle import Bundle
-from emb_pipeline.embeddings.options import TfidfOptions
-from emb_pipeline.embeddings.registry import encoder
+from emb_pipeline.embeddings.factory import build_encoder
+from emb_pipeline.embeddings.sparse.options import TfidfOptions
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.documents import read_documents
 from emb_pipeline.readers.formats.json_lines import JsonlSource
@@ -129,7 +129,7 @@ def test_white_space_cuts_where_the_source_says_so_and_the_bundle_cuts_alike(tmp
     source = JsonlSource(path="cut.jsonl", label="label", tokenizer="whitespace")
     task = KINDS["classification"].create_task(reader.read(source, tmp_path, tmp_path, "t"), "t")
     assert set(task.texts.token_ids.words) == {"好看", "难看", "的-电影"}
-    tfidf = encoder("tfidf", options=TfidfOptions(min_df=1))
+    tfidf = build_encoder("tfidf", TfidfOptions(min_df=1))
     model = KINDS["classification"].load_export().fit(task, tfidf, KINDS["classification"].options(), seed=0)
     Bundle(model).write(tmp_path / "bundle")
     answer = Bundle.read(tmp_path / "bundle").model.answer(["好看 的-电影", "难看"])

@@ -1,1 +1,1 @@
-"""What an embedding that was chosen is handed over as."""
+"""The export of a chosen embedding: a bundle, and its card."""

@@ -24,7 +24,7 @@ MANIFEST, CARD = "bundle.json", "CARD.md"
 
 @dataclass(frozen=True, eq=False)
 class Bundle:
-    """What answers, and the facts about it.
+    """A model that answers, and the facts about it.
 
     Attributes
     ----------

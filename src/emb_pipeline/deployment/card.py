@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.reporting.sections.summary.deploy import best_name, excess_text, further_units_text, language_text
 from emb_pipeline.reporting.wording import code_markdown, distance_text, value_text
 from emb_pipeline.statistics.costs import COSTS
@@ -68,7 +69,7 @@ def embedding_card(facts: Mapping[str, Any], options: Mapping[str, Any], others:
         "",
         "## How it was made",
         "",
-        f"- origin {code_markdown(name.split('.', 1)[0])}, method `{facts['method']}`",
+        f"- origin {code_markdown(facts['origin'])}, method {METHODS[facts['method']].label} (`{facts['method']}`)",
         *(
             f"- {option}: {code_markdown(value) if isinstance(value, str | list | dict) else value}"
             for option, value in options.items()
@@ -100,9 +101,7 @@ def _standing(facts: Mapping[str, Any], best: str, top: str) -> str:
     """Say what the tests of the decision say of the chosen one."""
     margin = distance_text(facts["margin"], facts["metric"])
     if facts["standing"] == NOT_ABOVE_FLOOR:
-        return (
-            f"no embedding is shown to be better than {code_markdown(facts['floor'])}; this one was handed over all the same"
-        )
+        return f"no embedding is shown to be better than {code_markdown(facts['floor'])}; this one was exported all the same"
     if facts["standing"] == SHOWN:
         return f"the cheapest embedding within the budgets that is shown to be not inferior to {top}"
     if facts["standing"] == ONLY:

@@ -41,7 +41,7 @@ def build_bundle(
     evaluation : EvaluationOptions
         How the task evaluates.
     facts : mapping
-        More to be written into the bundle: kind and method, versions of libraries.
+        More to be written into the bundle: kind, origin and method, versions of libraries.
     options : mapping
         Of the embedding, for its card.
     seed : int
@@ -52,7 +52,7 @@ def build_bundle(
     model = KINDS[facts["kind"]].load_export().fit(task, encoder, evaluation, seed=seed)
     known: dict[str, Any] = {
         **{str(name): value for name, value in row.items() if isinstance(value, str | int | float) and value == value},
-        **{name: facts[name] for name in ("kind", "method")},
+        **{name: facts[name] for name in ("kind", "origin", "method")},
         **details_of(model.encoder),
         "versions": facts["versions"],
     }

@@ -8,8 +8,8 @@ from typing import Any
 import faiss
 import numpy as np
 
+from emb_pipeline.embeddings.compress.options import Precision
 from emb_pipeline.embeddings.compress.reduced import Quantisation
-from emb_pipeline.embeddings.options import Precision
 
 DECIMALS = 6
 """Dot products are compared to this precision, as in exact search: what lies below is rounding of float32 sums."""

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from emb_pipeline.efficiency.latency import measure_latencies
 from emb_pipeline.efficiency.sign_bits import SignBits
-from emb_pipeline.embeddings.options import Precision
+from emb_pipeline.embeddings.compress.options import Precision
 
 TIE = 1e-5
 """Cosines that differ by less are equal: two engines add in different orders."""

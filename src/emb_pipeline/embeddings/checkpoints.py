@@ -1,4 +1,4 @@
-"""Where a training that was killed goes on from: its arrays and losses after some epoch, in one file."""
+"""The state from which a killed training resumes: its arrays and losses after some epoch, in one file."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class Checkpoint:
     ----------
     folder : Path or None
         A folder of its own, which `remove` removes; None keeps nothing.
-    recipe : mapping
-        What makes the state one of this training, in JSON values; one of another recipe is passed over.
+    training : mapping
+        What makes the state one of this training, in JSON values; that of another one is passed over.
     """
 
-    def __init__(self, folder: Path | None, recipe: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path | None, training: Mapping[str, Any]) -> None:
         self._folder = folder
-        self._recipe = json.dumps(dict(recipe), sort_keys=True)
+        self._training = json.dumps(dict(training), sort_keys=True)
         self._written = time.perf_counter()
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> list[float]:
@@ -49,7 +49,7 @@ class Checkpoint:
         -------
         list of float
             The loss of each epoch that they have behind them; none, and the arrays as they were, where there is no state
-            of this recipe.
+            of this training.
         """
         path = self._folder / _FILE if self._folder else None
         if path is None or not path.is_file():
@@ -59,7 +59,7 @@ class Checkpoint:
                 return []
             with safe_open(path, framework="numpy") as state:
                 facts = state.metadata() or {}
-                if facts.get("recipe") != self._recipe or set(state.keys()) != set(arrays):
+                if facts.get("training") != self._training or set(state.keys()) != set(arrays):
                     return []
                 losses: list[float] = json.loads(facts["losses"])
                 for name, array in arrays.items():
@@ -75,7 +75,7 @@ class Checkpoint:
             return
         self._folder.mkdir(parents=True, exist_ok=True)
         with atomic_path(self._folder / _FILE) as path:
-            save_file(dict(arrays), path, {"recipe": self._recipe, "losses": json.dumps(list(losses)), **UNSEALED})
+            save_file(dict(arrays), path, {"training": self._training, "losses": json.dumps(list(losses)), **UNSEALED})
             seal(path)
         self._written = time.perf_counter()
 

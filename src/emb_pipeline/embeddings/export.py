@@ -50,7 +50,7 @@ def read_encoder(folder: Path) -> TextEncoder | RoleEncoder:
         No such folder, or not one that was finished.
     """
     facts = read_json(folder / MANIFEST, EXPORT_AGAIN)
-    known = _exported_classes()
+    known = _find_exported_classes()
     if facts.get("format") not in known:
         raise DataError(str(folder / MANIFEST), f"names no known format: {facts.get('format')!r}", EXPORT_AGAIN)
     try:
@@ -62,7 +62,7 @@ def read_encoder(folder: Path) -> TextEncoder | RoleEncoder:
     return cast("TextEncoder | RoleEncoder", made)
 
 
-def _exported_classes() -> dict[str, type[ExportableEncoder]]:
+def _find_exported_classes() -> dict[str, type[ExportableEncoder]]:
     from emb_pipeline.embeddings.registry import METHODS
 
     places = dict.fromkeys([*(method.export for method in METHODS.values() if method.export), *_AROUND_OTHERS])

@@ -28,7 +28,7 @@ class LinearHead:
         scores -= scores.max(axis=1, keepdims=True)
         return np.asarray(scores - np.log(np.exp(scores).sum(axis=1, keepdims=True)))
 
-    def on_standardised(self, mean: np.ndarray, deviation: np.ndarray) -> LinearHead:
+    def on_standardized(self, mean: np.ndarray, deviation: np.ndarray) -> LinearHead:
         """The same scores from ``(vectors - mean) / deviation``."""
         return LinearHead(self.weights * deviation[:, None], self.intercepts + mean @ self.weights)
 
@@ -56,7 +56,7 @@ def varying_deviations(deviations: np.ndarray, mean: np.ndarray) -> np.ndarray:
 
 
 def class_weights(codes: np.ndarray, n_classes: int, kind: str) -> np.ndarray:
-    """What an example of each class counts: 1, or for ``balanced`` inversely to its class's size (mean 1)."""
+    """Weigh an example of each class: 1, or for ``balanced`` inversely to its class's size (mean 1)."""
     if kind == "none":
         return np.ones(n_classes, dtype=np.float32)
     counts = np.bincount(codes, minlength=n_classes)

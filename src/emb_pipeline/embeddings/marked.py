@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
 from emb_pipeline.embeddings.export import read_encoder, write_encoder
-from emb_pipeline.embeddings.protocols import Role, RoleEncoder, TextEncoder, Vectors, encoded_as
+from emb_pipeline.embeddings.known_texts import find_known
+from emb_pipeline.embeddings.protocols import Role, RoleEncoder, TextEncoder, Vectors, encode_as
 from emb_pipeline.text.words import mark_words
 
 _BASE = "base"
@@ -26,6 +29,8 @@ class MarkedEncoder:
 
     base: TextEncoder | RoleEncoder
     export_format: ClassVar[str] = "marked"
+    takes_words: ClassVar[bool] = True
+    """A text may be a list of words."""
 
     @property
     def dim(self) -> int:
@@ -34,7 +39,11 @@ class MarkedEncoder:
 
     def encode(self, texts: Sequence[str | Sequence[str]], role: Role = "text") -> Vectors:
         """Encode texts, or lists of words: vectors of shape (n_texts, dim), float32."""
-        return encoded_as(self.base, [mark_words(text) for text in texts], role)
+        return encode_as(self.base, [mark_words(text) for text in texts], role)
+
+    def knows(self, texts: Sequence[str], vectors: Vectors) -> np.ndarray:
+        """Say of each text whether the other encoder knows anything of it: shape (n_texts,), bool."""
+        return find_known(self.base, [mark_words(text) for text in texts], vectors)
 
     def write_state(self, folder: Path) -> dict[str, Any]:
         """Write the other encoder in a folder of its own."""

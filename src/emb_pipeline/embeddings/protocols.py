@@ -1,4 +1,4 @@
-"""What an embedding must be able to do to be evaluated: a few small contracts."""
+"""Small contracts: the abilities by which an embedding is evaluated and exported."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class StoredTextEncoder(RoleEncoder, Protocol):
 
     @property
     def unstored(self) -> RoleEncoder:
-        """What encodes a text that was not encoded before."""
+        """The encoder of a text that was not encoded before."""
         ...
 
 
@@ -88,6 +88,15 @@ class ExportableEncoder(Protocol):
     @classmethod
     def read_state(cls, folder: Path, facts: Mapping[str, Any]) -> Self:
         """Read the encoder that `write_state` wrote, given the facts that it returned."""
+        ...
+
+
+@runtime_checkable
+class KnowingEncoder(Protocol):
+    """An encoder whose vector of a text that it knows nothing of may be other than zeros (a transformer)."""
+
+    def knows(self, texts: Sequence[str], vectors: Vectors) -> np.ndarray:
+        """Say of each text, given its vectors, whether the encoder knows anything of it: shape (n_texts,), bool."""
         ...
 
 
@@ -225,18 +234,18 @@ class TaskRecommender(Protocol):
         ...
 
     def fit(self, interactions: Interactions, setting: Setting) -> Recommender:
-        """What one setting gives."""
+        """Fit with one setting."""
         ...
 
 
-def encoded_as(encoder: TextEncoder | RoleEncoder, texts: Sequence[str], role: Role) -> Vectors:
+def encode_as(encoder: TextEncoder | RoleEncoder, texts: Sequence[str], role: Role) -> Vectors:
     """Vectors of texts in a role, by an encoder that knows roles or by one that does not."""
     if "role" in inspect.signature(encoder.encode).parameters:
         return encoder.encode(texts, role=role)  # type: ignore[call-arg]
     return encoder.encode(texts)
 
 
-def fitted_on(encoder: TextEncoder | TaskEncoder, texts: Texts, role: Role) -> TextEncoder:
+def fit_on(encoder: TextEncoder | TaskEncoder, texts: Texts, role: Role) -> TextEncoder:
     """Fit an embedding on texts in their role, where it is one that is fitted."""
     if not isinstance(encoder, TaskEncoder):
         return encoder

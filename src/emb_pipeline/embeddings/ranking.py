@@ -16,7 +16,7 @@ class TieOrder:
 
     A row is a query or a user, a column a passage or an item. The order of a file often puts what is relevant first, and
     ids count upwards with age or grade; a hash of words or names does neither [1]_. Each row has an order of its own, so
-    that what is scored by chance is chance for each row anew, and not one draw for all.
+    that what is scored by chance is chance for each row again, and not one draw for all.
 
     Attributes
     ----------
@@ -43,10 +43,10 @@ class TieOrder:
         return TieOrder(self.rows[rows], self.columns)
 
     def keys(self, rows: np.ndarray | int, columns: np.ndarray | slice) -> np.ndarray:
-        """What equal scores are sorted by: a number for each pair of a row and a column."""
+        """Order equal scores: a number for each pair of a row and a column."""
         # Mixed twice: were a query's hash only xor-ed with that of a passage of the same words, it would come first.
-        of_rows = _mixed(np.atleast_1d(self.rows[rows]))
-        return _mixed(of_rows ^ self.columns[columns])
+        of_rows = _mix(np.atleast_1d(self.rows[rows]))
+        return _mix(of_rows ^ self.columns[columns])
 
 
 def hashes(texts: Iterable[str]) -> np.ndarray:
@@ -95,7 +95,7 @@ def _first(keys: np.ndarray, n: int) -> np.ndarray:
     return candidates[np.argsort(keys[candidates], kind="stable")][:n]
 
 
-def _mixed(numbers: np.ndarray) -> np.ndarray:
+def _mix(numbers: np.ndarray) -> np.ndarray:
     """Each number turned into another that looks random, one to one (the finalizer of splitmix64)."""
     numbers = numbers + np.uint64(0x9E3779B97F4A7C15)
     numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emb_pipeline.embeddings import registry
+from emb_pipeline.embeddings import factory
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.options import Options
 from emb_pipeline.embeddings.registry import METHODS
@@ -51,13 +51,17 @@ class StoredEncoder:
         known = {} if loaded is None else loaded
         if self.base is not None and self.base.name not in known:
             known[self.base.name] = self.base.load(encodings, known)
-        return registry.encoder(
+        artifact: WordVectors | EncoderFolder | None = None
+        if self.vectors is not None:
+            artifact = WordVectors.read(self.vectors)
+        elif self.encoder is not None:
+            artifact = EncoderFolder.read(self.encoder)
+        return factory.build_encoder(
             self.method,
-            options=self.options,
+            self.options,
             dim=self.dim,
             seed=self.seed,
-            vectors=None if self.vectors is None else WordVectors.read(self.vectors),
-            model=None if self.encoder is None else EncoderFolder.read(self.encoder),
+            artifact=artifact,
             encodings=encodings,
             text=None if self.base is None else known[self.base.name],
         )

@@ -1,4 +1,4 @@
-"""What every trained method needs from its corpus, and what it leaves on record."""
+"""A training: the request for it, the words that it learns, and the record that it leaves."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from importlib.metadata import version
-from typing import Any
+from pathlib import Path
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 
@@ -23,8 +25,86 @@ OnEpoch = Callable[[int, float | None], None]
 """Called after each epoch with its number, from 1, and its loss where the method has one."""
 
 
+AnyOptions = TypeVar("AnyOptions", bound=Options)
+
+
+@dataclass(frozen=True)
+class TrainingRequest(Generic[AnyOptions]):
+    """All that a training on a corpus is given.
+
+    Attributes
+    ----------
+    corpus : TokenCorpus
+        The corpus, one sentence per line.
+    options : Options
+        The method's hyper-parameters.
+    dim : int, optional
+        Dimension of the vectors; None keeps that of ``base``.
+    seed : int
+        Seed of first weights, orders and all sampling.
+    workers : int
+        Threads. With one (or ``options.deterministic``) the same seed gives the same vectors bit for bit.
+    on_epoch : callable, optional
+        Called after each epoch with its number and its loss (None where the method has none).
+    checkpoints : Path, optional
+        A folder of this training's own, which it resumes from if it was killed; removed at its end.
+    folder : Path, optional
+        The place of the encoder, for a method that leaves one.
+    base : Path, optional
+        Folder of the encoder to be trained further.
+    """
+
+    corpus: TokenCorpus
+    options: AnyOptions
+    dim: int | None = None
+    seed: int = 1
+    workers: int = 1
+    on_epoch: OnEpoch | None = None
+    checkpoints: Path | None = None
+    folder: Path | None = None
+    base: Path | None = None
+
+    def require_dim(self) -> int:
+        """Give the dimension.
+
+        Raises
+        ------
+        ValueError
+            There is none.
+        """
+        if self.dim is None:
+            raise ValueError("this training needs a dimension: give dim=")
+        return self.dim
+
+    def require_folders(self) -> tuple[Path, Path]:
+        """Give the place of the encoder, and that of checkpoints.
+
+        Raises
+        ------
+        ValueError
+            One of them is missing.
+        """
+        if self.folder is None or self.checkpoints is None:
+            raise ValueError("this training leaves an encoder: give folder= and checkpoints=")
+        return self.folder, self.checkpoints
+
+    def with_effective_workers(self) -> Self:
+        """Take one worker where the options ask for the same vectors every time."""
+        return replace(self, workers=1 if getattr(self.options, "deterministic", False) else max(1, self.workers))
+
+    def describe(self, method: str) -> dict[str, Any]:
+        """List what makes two trainings the same one, in JSON values."""
+        return {
+            "method": method,
+            "corpus": self.corpus.fingerprint,
+            "dim": self.dim,
+            "options": self.options.model_dump(mode="json"),
+            "seed": self.seed,
+        }
+
+
 def known_words(tokens: TokenCorpus, min_count: int) -> tuple[list[str], np.ndarray]:
-    """The words that get a vector, commonest first, and how often each stands in the corpus.
+    """List the words that get a vector, commonest first, and how often each stands in the corpus.
 
     Raises
     ------
@@ -44,22 +124,6 @@ def known_words(tokens: TokenCorpus, min_count: int) -> tuple[list[str], np.ndar
     return words, counts[frequent]
 
 
-def effective_workers(options: Any, workers: int) -> int:
-    """Workers to train with: one where the options ask for the same vectors every time."""
-    return 1 if options.deterministic else max(1, workers)
-
-
-def recipe(method: str, tokens: TokenCorpus, dim: int, options: Options, seed: int) -> dict[str, Any]:
-    """What makes two trainings the same one, in JSON values."""
-    return {
-        "method": method,
-        "corpus": tokens.fingerprint,
-        "dim": dim,
-        "options": options.model_dump(mode="json"),
-        "seed": seed,
-    }
-
-
 class TrainingClock:
     """Measures a training and writes its record."""
 
@@ -67,18 +131,9 @@ class TrainingClock:
         self._start = time.perf_counter()
 
     def record(
-        self,
-        method: str,
-        tokens: TokenCorpus,
-        *,
-        dim: int,
-        options: Options,
-        seed: int,
-        workers: int,
-        libraries: tuple[str, ...],
-        **more: Any,
+        self, method: str, request: TrainingRequest[Any], *, libraries: tuple[str, ...], **more: Any
     ) -> dict[str, Any]:
-        """Provenance of vectors: all that is needed to make them again, and what they cost.
+        """Write the provenance of vectors: all that is needed to make them again, and what they cost.
 
         Returns
         -------
@@ -88,12 +143,12 @@ class TrainingClock:
         kilobyte = 1 if sys.platform == "darwin" else 1024
         return {
             "method": method,
-            "dim": dim,
-            "options": options.model_dump(mode="json"),
-            "seed": seed,
-            "workers": workers,
-            "corpus_fingerprint": tokens.fingerprint,
-            "corpus_tokens": tokens.n_tokens,
+            "dim": request.dim,
+            "options": request.options.model_dump(mode="json"),
+            "seed": request.seed,
+            "workers": request.workers,
+            "corpus_fingerprint": request.corpus.fingerprint,
+            "corpus_tokens": request.corpus.n_tokens,
             "versions": {"python": platform.python_version(), **{name: version(name) for name in libraries}},
             "train_seconds": round(time.perf_counter() - self._start, 3),
             "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * kilobyte,
@@ -131,7 +186,7 @@ class Progress:
             _LOGGER.info("%s goes on behind epoch %d of %d", self._name, n_done, self._n_epochs)
 
     def epoch(self, epoch: int, loss: float) -> None:
-        """An epoch is done."""
+        """Note that an epoch is done."""
         now = time.perf_counter()
         if now - self._said < self.SECONDS_BETWEEN:
             return

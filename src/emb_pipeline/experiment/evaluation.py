@@ -10,8 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from threadpoolctl import threadpool_limits
 
-from emb_pipeline.embeddings.contextual.tokenizer_fit import measure_tokenizer
-from emb_pipeline.embeddings.options import ReducedOptions
+from emb_pipeline.embeddings.contextual.models.tokenizer_fit import measure_tokenizer
 from emb_pipeline.embeddings.protocols import details_of, model_of
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment.model import EmbeddingSpec, TaskDefinition
@@ -108,9 +107,7 @@ def _measure_tokenizer_fit(tables: Tables, encoder: Any, cell: EmbeddingSpec, de
 
 def find_dimension(evaluation: Evaluation, cell: EmbeddingSpec) -> int | None:
     """Find the dimension of the vectors that were evaluated; None where they are sparse, mixed with something, or none."""
-    method = METHODS[cell.method]
-    is_dense = method.artifact is not None or method.has_dim or isinstance(cell.options, ReducedOptions)
-    return (evaluation.dim or cell.dim) if is_dense else None
+    return (evaluation.dim or cell.dim) if METHODS[cell.method].is_dense else None
 
 
 def build_cell_record(evaluation: Evaluation, cell: EmbeddingSpec, definition: TaskDefinition) -> dict[str, Any]:

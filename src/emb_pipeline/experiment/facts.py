@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from emb_pipeline.embeddings.options import ReducedOptions
+from emb_pipeline.embeddings.compress.options import ReducedOptions
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment.model import EmbeddingSpec
 from emb_pipeline.experiment.schema import Resample, Spoiling
@@ -60,7 +60,7 @@ def _describe(cell: EmbeddingSpec) -> dict[str, object]:
         "method": cell.method,
         "dim": cell.dim,
         "source": method.source,
-        "is_reduced": isinstance(cell.options, ReducedOptions),
+        "is_reduced": bool(method.derivation and method.derivation.resizes),
         "gives_text_vectors": "texts" in method.supports,
         "can_be_exported": bool(method.export),
     }

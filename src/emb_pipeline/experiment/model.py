@@ -11,8 +11,10 @@ from typing import Any, Literal, cast
 
 from pydantic import BaseModel, Field, SerializeAsAny, TypeAdapter, model_validator
 
-from emb_pipeline.embeddings.options import BagTuningOptions, EncoderTuningOptions, Options, TuningOptions
+from emb_pipeline.embeddings.contextual.options import EncoderTuningOptions
+from emb_pipeline.embeddings.options import Options, TuningOptions
 from emb_pipeline.embeddings.registry import METHODS
+from emb_pipeline.embeddings.static.options import BagTuningOptions
 from emb_pipeline.errors import suggest
 from emb_pipeline.experiment.schema import Resample, Spoiling, Strict
 from emb_pipeline.readers.registry import CorpusSource

@@ -37,6 +37,13 @@ RENAMED: tuple[Renamed, ...] = (
     Renamed("evaluation.*", "unlabelled_texts", "unlabeled_texts"),
     Renamed("task_definitions.*.evaluation", "standardise", "standardize"),
     Renamed("task_definitions.*.evaluation", "unlabelled_texts", "unlabeled_texts"),
+    Renamed("methods.*", "normalise", "normalize"),
+    Renamed("methods.*", "regularisations", "regularizations"),
+    Renamed("methods.*.ease", "regularisations", "regularizations"),
+    Renamed("methods.*", "neighbours", "neighbors"),
+    Renamed("methods.*.item_knn", "neighbours", "neighbors"),
+    Renamed("methods.*", "neighbour_distance", "neighbor_distance"),
+    Renamed("methods.*", "neighbour_weight", "neighbor_weight"),
     Renamed("diagnosis.similarity.*", "source", "download"),
     Renamed("diagnosis.analogies.*", "source", "download"),
 )

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from emb_pipeline.corrupt.resamples import resample_corpus
 from emb_pipeline.corrupt.training_text import corrupt_corpus
 from emb_pipeline.efficiency.footprint import Footprint
-from emb_pipeline.embeddings import registry
+from emb_pipeline.embeddings import factory
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
+from emb_pipeline.embeddings.options import Options
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
+from emb_pipeline.embeddings.training import TrainingRequest
 from emb_pipeline.experiment.model import EmbeddingSpec
 from emb_pipeline.experiment.schema import Resample, Spoiling
 from emb_pipeline.storage.atomic import temporary_path
@@ -32,6 +35,11 @@ def choose_training_text(corpus: TokenCorpus, cell: EmbeddingSpec, folder: Path)
     return corpus
 
 
+def request_training(cell: EmbeddingSpec, corpus: TokenCorpus, **more: Any) -> TrainingRequest[Options]:
+    """Ask for the training of an embedding, given the corpus and the places and workers of this machine."""
+    return TrainingRequest(corpus, cell.options, dim=cell.dim, seed=cell.seed, **more)
+
+
 def compile_method(cell: EmbeddingSpec, workers: int, scratch: Path) -> None:
     """Train on next to nothing first: what compiling a method takes is not what its first embedding costs."""
     compiled = (cell.method, cell.options, workers)
@@ -42,7 +50,8 @@ def compile_method(cell: EmbeddingSpec, workers: int, scratch: Path) -> None:
     options = cell.options.model_copy(update={name: value for name, value in fewer.items() if hasattr(cell.options, name)})
     try:
         tokens = write_tokens([("0", "a b c a b c a b c")], folder)
-        registry.train(cell.method, tokens, dim=cell.dim, options=options, seed=cell.seed, workers=workers)
+        request = replace(request_training(cell, tokens, workers=workers), options=options)
+        factory.train(cell.method, request)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     _COMPILED.append(compiled)

@@ -18,7 +18,7 @@ class Requirements:
     @hook_impl
     def before_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
         """Check every embedding that this run trains or loads, and what it reads that is made elsewhere."""
-        from emb_pipeline.embeddings.registry import require
+        from emb_pipeline.embeddings.factory import require
         from emb_pipeline.experiment.build import without_a_task
         from emb_pipeline.experiment.model import EmbeddingSpec
 

@@ -256,8 +256,11 @@ class CodeGraph:
         return [module for module in self._files if module == package or module.startswith(f"{package}.")]
 
     def names_a_registry(self, module: str, choice: Choice) -> bool:
-        """Tell whether a module holds a registry that the choice says something about."""
-        return any(target.module == module and target in choice.entries for target in self._registries)
+        """Tell whether a module holds a registry that the choice says something about, or the class of its entries."""
+        return any(
+            target in choice.entries and module in {target.module, *(type(entry).__module__ for entry in entries.values())}
+            for target, entries in self._registries.items()
+        )
 
     def registry(self, target: Target) -> Mapping[str, Any] | None:
         """Find the registry that is defined under a name."""

@@ -10,9 +10,10 @@ from typing import Any, cast
 import numpy as np
 import pyarrow as pa
 
-from emb_pipeline.embeddings import registry
+from emb_pipeline.embeddings import factory
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
-from emb_pipeline.embeddings.options import EncoderOptions, EncoderTuningOptions, Options, TuningOptions
+from emb_pipeline.embeddings.contextual.options import EncoderOptions, EncoderTuningOptions
+from emb_pipeline.embeddings.options import Options, TuningOptions
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.splits.folds import draw_stratified_folds
@@ -89,8 +90,7 @@ class Tunable:
 
     def encoder(self, tuned: WordVectors | EncoderFolder) -> Any:
         """Open the tuned embedding, ready to encode."""
-        artifact = {"vectors": tuned} if isinstance(tuned, WordVectors) else {"model": tuned}
-        return registry.encoder(self.method, options=self.options, **artifact)
+        return factory.build_encoder(self.method, self.options, artifact=tuned)
 
 
 @dataclass(frozen=True, eq=False)

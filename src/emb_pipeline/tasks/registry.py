@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel
 
-from emb_pipeline.embeddings.registry import Support
+from emb_pipeline.embeddings.method import Support
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.extractive_qa.options import ExtractiveOptions

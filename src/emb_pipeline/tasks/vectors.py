@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from emb_pipeline.embeddings.encoding_clock import EncodingClock
-from emb_pipeline.embeddings.protocols import Role, StoredTextEncoder, TextEncoder, Vectors, encoded_as
+from emb_pipeline.embeddings.protocols import Role, StoredTextEncoder, TextEncoder, Vectors, encode_as
 
 
 def encode_texts(encoder: TextEncoder, texts: Sequence[str], name: str, role: Role = "text") -> tuple[Vectors, float]:
@@ -20,7 +20,7 @@ def encode_texts(encoder: TextEncoder, texts: Sequence[str], name: str, role: Ro
         As for `float_vectors`.
     """
     with EncodingClock() as clock:
-        vectors = float_vectors(encoded_as(encoder, texts, role), len(texts), name)
+        vectors = float_vectors(encode_as(encoder, texts, role), len(texts), name)
     return vectors, clock.seconds
 
 
@@ -28,7 +28,7 @@ def encode_unstored(encoder: TextEncoder, text: str, role: Role = "text") -> Vec
     """Encode one text, shape (1, dim), again even where it is in a store: a request costs that."""
     if isinstance(encoder, StoredTextEncoder):
         return encoder.unstored.encode([text], role=role)
-    return encoded_as(encoder, [text], role)
+    return encode_as(encoder, [text], role)
 
 
 def float_vectors(vectors: Vectors, n_texts: int, name: str) -> Vectors:

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
+from emb_pipeline.embeddings.compress.options import Precision, ReducedOptions
 from emb_pipeline.embeddings.compress.reduced import Reduced
-from emb_pipeline.embeddings.options import Precision, ReducedOptions, TfidfOptions
 from emb_pipeline.embeddings.protocols import StoredTextEncoder, TaskEncoder
+from emb_pipeline.embeddings.sparse.options import TfidfOptions
 from emb_pipeline.embeddings.sparse.word_counts import Tfidf
 from emb_pipeline.tasks.retrieval.evaluate import evaluate_retrieval
 from emb_pipeline.tasks.retrieval.options import RetrievalOptions

@@ -15,7 +15,8 @@ from emb_pipeline.embeddings.contextual import bert
 from emb_pipeline.embeddings.contextual.encoder_folder import fingerprint_of
 from emb_pipeline.embeddings.contextual.masked_training import scale_step, summarize_losses
 from emb_pipeline.embeddings.contextual.masking import is_held_out, read_blocks
-from emb_pipeline.embeddings.options import BertOptions
+from emb_pipeline.embeddings.contextual.options import BertOptions
+from emb_pipeline.embeddings.training import TrainingRequest
 from emb_pipeline.errors import DataError
 from emb_pipeline.text.tokens import TokenCorpus
 from tests.embeddings.conftest import CorpusOf, perplexity_of
@@ -41,10 +42,12 @@ class Killed(Exception):
     """Stands for a process that ends in the middle."""
 
 
-def trained(corpus: TokenCorpus, folder: Path, *, options: BertOptions = OPTIONS, dim: int = 16, seed: int = 1, **more):
-    return bert.train(
-        corpus, dim=dim, options=options, seed=seed, folder=folder, checkpoints=folder.with_name("checkpoints"), **more
-    )
+def trained(
+    corpus: TokenCorpus, folder: Path, *, options: BertOptions = OPTIONS, dim: int = 16, on_step=None, **more
+) -> Path:
+    checkpoints = folder.with_name("checkpoints")
+    request = TrainingRequest(corpus, options, dim=dim, folder=folder, checkpoints=checkpoints, **more)
+    return bert.train(request, on_step=on_step).path
 
 
 def described(folder: Path) -> dict:
@@ -71,7 +74,8 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(animals_and_
 def test_a_tokenizer_is_the_same_in_every_process(animals_and_tools: TokenCorpus) -> None:
     program = (
         "import sys; from pathlib import Path; from emb_pipeline.embeddings.contextual import bert;"
-        "from emb_pipeline.embeddings.options import BertOptions; from emb_pipeline.text.tokens import TokenCorpus;"
+        "from emb_pipeline.embeddings.contextual.options import BertOptions;"
+        "from emb_pipeline.text.tokens import TokenCorpus;"
         "made = bert.train_tokenizer(TokenCorpus(Path(sys.argv[1])), BertOptions(vocabulary=150));"
         "print(made.backend_tokenizer.to_str())"
     )

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emb_pipeline.embeddings.contextual import onnx_backend
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
 from emb_pipeline.embeddings.contextual.distilled import StaticEncoder, distil
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
+from emb_pipeline.embeddings.contextual.models import onnx_backend
+from emb_pipeline.embeddings.contextual.options import DistilledOptions, EncoderOptions, SentenceTransformerOptions
 from emb_pipeline.embeddings.contextual.sentence_transformer import load
-from emb_pipeline.embeddings.options import DistilledOptions, EncoderOptions, SentenceTransformerOptions
 from emb_pipeline.errors import DataError
 from tests.conftest import WORDS
 
@@ -46,7 +46,7 @@ def hidden_states(folder: EncoderFolder, text: str, layer: int = -1) -> np.ndarr
         ({}, lambda states: states.mean(axis=0)),
         ({"pooling": "cls"}, lambda states: states[0]),
         ({"pooling": "max"}, lambda states: states.max(axis=0)),
-        ({"normalise": True}, lambda states: states.mean(axis=0) / np.linalg.norm(states.mean(axis=0))),
+        ({"normalize": True}, lambda states: states.mean(axis=0) / np.linalg.norm(states.mean(axis=0))),
     ],
 )
 def test_a_text_is_what_its_pooled_tokens_say(options: dict, expected, folder: EncoderFolder) -> None:
@@ -75,7 +75,7 @@ def test_queries_and_passages_have_prompts_of_their_own(folder: EncoderFolder) -
 
 
 def test_all_that_changes_a_vector_changes_the_fingerprint(folder: EncoderFolder) -> None:
-    changes = [{}, {"pooling": "cls"}, {"layer": 0}, {"normalise": True}, {"max_length": 8}, {"backend": "onnx"}]
+    changes = [{}, {"pooling": "cls"}, {"layer": 0}, {"normalize": True}, {"max_length": 8}, {"backend": "onnx"}]
     changes += [{"dtype": "bfloat16"}, {"passage_prompt": "the "}]
     prints = [ContextualEncoder(folder, EncoderOptions(**change)).fingerprint() for change in changes]
     assert len(set(prints)) == len(changes)
@@ -174,8 +174,8 @@ def in_chunks(rule: str, **options: object) -> EncoderOptions:
 
 @pytest.mark.parametrize("rule", ["chunk_mean", "chunk_max"])
 def test_texts_that_the_model_can_read_are_the_same_in_chunks(rule: str, folder: EncoderFolder) -> None:
-    whole = ContextualEncoder(folder, EncoderOptions(normalise=True)).encode(TEXTS)
-    np.testing.assert_allclose(ContextualEncoder(folder, in_chunks(rule, normalise=True)).encode(TEXTS), whole, atol=1e-6)
+    whole = ContextualEncoder(folder, EncoderOptions(normalize=True)).encode(TEXTS)
+    np.testing.assert_allclose(ContextualEncoder(folder, in_chunks(rule, normalize=True)).encode(TEXTS), whole, atol=1e-6)
 
 
 def test_a_long_text_is_the_mean_of_its_chunks_by_their_sub_words_or_their_maximum(folder: EncoderFolder) -> None:
@@ -184,7 +184,7 @@ def test_a_long_text_is_the_mean_of_its_chunks_by_their_sub_words_or_their_maxim
     texts = [LONG, "dog"]
     mean = ContextualEncoder(folder, in_chunks("chunk_mean")).encode(texts)
     np.testing.assert_allclose(mean[0], (10 * first + 4 * rest) / 14, atol=1e-5)
-    unit = ContextualEncoder(folder, in_chunks("chunk_mean", normalise=True)).encode(texts)
+    unit = ContextualEncoder(folder, in_chunks("chunk_mean", normalize=True)).encode(texts)
     np.testing.assert_allclose(unit[0], mean[0] / np.linalg.norm(mean[0]), atol=1e-5)
     largest = ContextualEncoder(folder, in_chunks("chunk_max")).encode(texts)
     np.testing.assert_allclose(largest[0], np.maximum(first, rest), atol=1e-5)

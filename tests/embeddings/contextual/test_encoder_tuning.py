@@ -19,8 +19,8 @@ from emb_pipeline.embeddings.contextual.encoder_tuning import (
     tune_on_pairs,
     tune_on_tags,
 )
+from emb_pipeline.embeddings.contextual.options import DistilledOptions, EncoderOptions, EncoderTuningOptions
 from emb_pipeline.embeddings.linear_head import LinearHead
-from emb_pipeline.embeddings.options import DistilledOptions, EncoderOptions, EncoderTuningOptions
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.probes.probe import fit_probe
@@ -174,7 +174,7 @@ def test_pairs_draw_together(base: EncoderFolder, tmp_path: Path) -> None:
 
     def rank(folder: EncoderFolder) -> float:
         units = [
-            ContextualEncoder(folder, EncoderOptions(normalise=True)).encode(sorted(set(part)))
+            ContextualEncoder(folder, EncoderOptions(normalize=True)).encode(sorted(set(part)))
             for part in (queries, passages)
         ]
         scores = units[0] @ units[1].T

@@ -10,8 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder, fingerprint_of
+from emb_pipeline.embeddings.contextual.options import SentenceTransformerOptions
 from emb_pipeline.embeddings.contextual.sentence_transformer import load
-from emb_pipeline.embeddings.options import SentenceTransformerOptions
 from emb_pipeline.errors import DataError
 
 

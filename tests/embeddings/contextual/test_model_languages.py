@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from emb_pipeline.embeddings.contextual.model_languages import languages_of
+from emb_pipeline.embeddings.contextual.models.languages import languages_of
+from emb_pipeline.embeddings.contextual.options import SentenceTransformerOptions
 from emb_pipeline.embeddings.contextual.sentence_transformer import load
-from emb_pipeline.embeddings.options import SentenceTransformerOptions
 from emb_pipeline.experiment.expand import expand_grid
 from emb_pipeline.experiment.facts import build_embedding_facts, list_embeddings
 from emb_pipeline.statistics.costs import OF_EVALUATION

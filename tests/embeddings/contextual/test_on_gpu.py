@@ -19,8 +19,9 @@ from emb_pipeline.embeddings.contextual.encoder_tuning import (
     tune_on_spans,
     tune_on_tags,
 )
+from emb_pipeline.embeddings.contextual.options import BertOptions, EncoderOptions, EncoderTuningOptions
 from emb_pipeline.embeddings.linear_head import LinearHead
-from emb_pipeline.embeddings.options import BertOptions, EncoderOptions, EncoderTuningOptions
+from emb_pipeline.embeddings.training import TrainingRequest
 from emb_pipeline.text.tokens import TokenCorpus
 from tests.conftest import WORDS
 from tests.embeddings.conftest import perplexity_of
@@ -62,7 +63,7 @@ def encoder(folder: EncoderFolder, device: str, **options) -> ContextualEncoder:
     "options",
     [
         {"pooling": "mean"},
-        {"pooling": "cls", "normalise": True},
+        {"pooling": "cls", "normalize": True},
         {"pooling": "max"},
         {"layer": 1},
         {"long_texts": "chunk_mean", "max_length": 8},
@@ -87,7 +88,7 @@ def test_tokens_have_the_vectors_that_the_processor_gives(base: EncoderFolder) -
 
 def test_in_bfloat16_texts_keep_their_directions(base: EncoderFolder) -> None:
     here, there = (
-        encoder(base, device, dtype=dtype, normalise=True).encode(TEXTS)
+        encoder(base, device, dtype=dtype, normalize=True).encode(TEXTS)
         for device, dtype in (("cpu", "float32"), ("cuda", "bfloat16"))
     )
     assert (here * there).sum(axis=1).min() > 0.999
@@ -96,8 +97,9 @@ def test_in_bfloat16_texts_keep_their_directions(base: EncoderFolder) -> None:
 
 def trained(corpus: TokenCorpus, folder: Path, *, options: BertOptions = MASKED, **more) -> dict:
     checkpoints = folder.with_name(f"{folder.name} checkpoints")
-    made = bert.train(corpus, dim=16, options=options, seed=1, folder=folder, checkpoints=checkpoints, **more)
-    return json.loads((made / "encoder.json").read_text())
+    request = TrainingRequest(corpus, options, dim=16, folder=folder, checkpoints=checkpoints)
+    made = bert.train(request, **more)
+    return json.loads((made.path / "encoder.json").read_text())
 
 
 def test_masked_training_learns_as_much_as_on_the_processor(animals_and_tools: TokenCorpus, tmp_path: Path) -> None:

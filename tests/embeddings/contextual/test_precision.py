@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from emb_pipeline.embeddings.contextual.precision import precision_in_force
+from emb_pipeline.embeddings.contextual.models.precision import precision_in_force
 
 
 @pytest.mark.parametrize(

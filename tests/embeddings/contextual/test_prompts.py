@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from emb_pipeline.deployment.card import embedding_card
+from emb_pipeline.embeddings.compress.options import ReducedOptions
 from emb_pipeline.embeddings.compress.reduced import Reduced
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
+from emb_pipeline.embeddings.contextual.options import SentenceTransformerOptions
 from emb_pipeline.embeddings.contextual.sentence_transformer import load
 from emb_pipeline.embeddings.encoding_store import StoredEncoder
-from emb_pipeline.embeddings.options import ReducedOptions, SentenceTransformerOptions
 from emb_pipeline.embeddings.protocols import details_of
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.vectors import encode_texts, encode_unstored
@@ -141,6 +142,7 @@ def test_the_card_names_each_prompt_and_whose_it_is(save: Save, tmp_path: Path) 
         "bound": 0.0,
         "margin": 0.01,
         "standing": "shown",
+        "origin": "pretrained",
         "method": "sentence_transformer",
         **encoder.details,
     }
@@ -148,6 +150,7 @@ def test_the_card_names_each_prompt_and_whose_it_is(save: Save, tmp_path: Path) 
     assert "- prompt of a query: `the ` (the model's own)\n" in card
     assert "- prompt of a passage: `on ` (yours)\n" in card
     assert "query_prompt" not in card
+    assert "- origin `pretrained`, method Sentence Transformer (`sentence_transformer`)\n" in card
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from emb_pipeline.embeddings.contextual.tokenizer_fit import measure_tokenizer
+from emb_pipeline.embeddings.contextual.models.tokenizer_fit import measure_tokenizer
 from emb_pipeline.text.texts import sample_of_texts, tokenize_tables
 
 ENGLISH = ["Compute the arithmetic mean along the specified axis.", "A beta-blocker lowers the pulse of the patient."]
@@ -63,8 +63,8 @@ def test_texts_are_drawn_from_all_tables_of_a_task() -> None:
 def test_a_cell_with_such_a_model_warns_once_and_its_record_says_so(
     minilm: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    from emb_pipeline.embeddings.contextual.options import SentenceTransformerOptions
     from emb_pipeline.embeddings.contextual.sentence_transformer import load
-    from emb_pipeline.embeddings.options import SentenceTransformerOptions
     from emb_pipeline.experiment.model import EmbeddingSpec, TaskDefinition
     from emb_pipeline.pipelines.evaluate.nodes import evaluate_encoder
     from emb_pipeline.tasks.registry import KINDS

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emb_pipeline.embeddings import registry
-from emb_pipeline.embeddings.options import AlsOptions, EaseOptions, Item2VecOptions, ItemKnnOptions, Options
+from emb_pipeline.embeddings import factory
+from emb_pipeline.embeddings.options import Options
 from emb_pipeline.embeddings.protocols import Recommender, TaskRecommender
 from emb_pipeline.embeddings.recommenders.als import Als
 from emb_pipeline.embeddings.recommenders.ease import Ease
@@ -14,6 +14,7 @@ from emb_pipeline.embeddings.recommenders.hybrid import MixedRecommender
 from emb_pipeline.embeddings.recommenders.interactions import Interactions
 from emb_pipeline.embeddings.recommenders.item2vec import Item2Vec
 from emb_pipeline.embeddings.recommenders.item_knn import ItemKnn
+from emb_pipeline.embeddings.recommenders.options import AlsOptions, EaseOptions, Item2VecOptions, ItemKnnOptions
 from emb_pipeline.embeddings.recommenders.popularity import Popularity
 from emb_pipeline.embeddings.recommenders.profiles import Profiles
 from emb_pipeline.embeddings.registry import METHODS
@@ -32,8 +33,8 @@ def two_camps(n_users: int = 40, n_items: int = 12, seed: int = 0) -> Interactio
 
 
 def test_weights_halve_with_each_half_life() -> None:
-    np.testing.assert_allclose(LOG.recency_weighted(1).toarray()[0], [0.5, 1, 0.25, 0])
-    np.testing.assert_allclose(LOG.recency_weighted(None).toarray()[0], [1, 1, 1, 0])
+    np.testing.assert_allclose(LOG.weigh_by_recency(1).toarray()[0], [0.5, 1, 0.25, 0])
+    np.testing.assert_allclose(LOG.weigh_by_recency(None).toarray()[0], [1, 1, 1, 0])
     assert [history.tolist() for history in LOG.histories()] == [[2, 0, 1], [1, 0], [3]]
 
 
@@ -136,15 +137,15 @@ def test_every_recommender_offers_what_its_camp_takes(name: str) -> None:
     if name in ("als", "bpr"):
         pytest.importorskip("implicit")
     small = {
-        "als": {"regularisations": (1,), "weights": (3,)},
-        "bpr": {"regularisations": (0.01,), "learning_rates": (0.1,)},
-        "ease": {"regularisations": (3,)},
-        "item_knn": {"shrinkages": (0,), "neighbours": (None,)},
+        "als": {"regularizations": (1,), "weights": (3,)},
+        "bpr": {"regularizations": (0.01,), "learning_rates": (0.1,)},
+        "ease": {"regularizations": (3,)},
+        "item_knn": {"shrinkages": (0,), "neighbors": (None,)},
         "item2vec": {"epochs": (30,), "noise_exponents": (0.75,), "half_lives": (None,), "sample": 0},
     }
     log = two_camps()
     method = METHODS[name]
-    recommender = registry.encoder(name, options=method.options(**small[name]), dim=8 if method.has_dim else None, seed=1)
+    recommender = factory.build_encoder(name, method.options(**small[name]), dim=8 if method.has_dim else None, seed=1)
     assert isinstance(recommender, TaskRecommender)
     ((setting, fitted),) = recommender.candidates(log)
     assert isinstance(fitted, Recommender)
@@ -174,11 +175,11 @@ def test_a_mixture_standardises_for_each_user_and_leaves_cold_items_to_the_text(
 
 
 def test_a_hybrid_needs_another_embedding() -> None:
-    with pytest.raises(ValueError, match="hybrid adds to another embedding"):
-        registry.encoder("hybrid", options=METHODS["hybrid"].options())
+    with pytest.raises(ValueError, match="hybrid is built from the embedding that it adds to: give it as text="):
+        factory.build_encoder("hybrid", METHODS["hybrid"].options())
 
 
 def test_ease_takes_its_regularisations_in_order() -> None:
-    assert [setting["regularisation"] for setting, _ in Ease(EaseOptions(regularisations=(5, 1))).candidates(LOG)] == [5, 1]
-    options = ItemKnnOptions(shrinkages=(0, 9), neighbours=(1, None))
+    assert [setting["regularisation"] for setting, _ in Ease(EaseOptions(regularizations=(5, 1))).candidates(LOG)] == [5, 1]
+    options = ItemKnnOptions(shrinkages=(0, 9), neighbors=(1, None))
     assert len(list(ItemKnn(options).candidates(LOG))) == 4

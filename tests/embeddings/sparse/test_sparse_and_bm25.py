@@ -6,17 +6,17 @@ import scipy.sparse as sp
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from emb_pipeline.embeddings.options import (
-    Bm25Options,
+from emb_pipeline.embeddings.protocols import Searcher, TaskEncoder, TextEncoder
+from emb_pipeline.embeddings.retrieval.bm25 import Bm25
+from emb_pipeline.embeddings.retrieval.options import Bm25Options
+from emb_pipeline.embeddings.sparse.char_tfidf import CharTfidf, WordCharTfidf
+from emb_pipeline.embeddings.sparse.options import (
     CharTfidfOptions,
     LsaOptions,
     OneHotOptions,
     TfidfOptions,
     WordCharTfidfOptions,
 )
-from emb_pipeline.embeddings.protocols import Searcher, TaskEncoder, TextEncoder
-from emb_pipeline.embeddings.retrieval.bm25 import Bm25
-from emb_pipeline.embeddings.sparse.char_tfidf import CharTfidf, WordCharTfidf
 from emb_pipeline.embeddings.sparse.word_counts import Lsa, OneHot, Tfidf
 from emb_pipeline.text.texts import Texts
 from emb_pipeline.text.words import tokenize

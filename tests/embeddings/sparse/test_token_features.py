@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from emb_pipeline.embeddings.options import TokenFeaturesOptions
+from emb_pipeline.embeddings.sparse.options import TokenFeaturesOptions
 from emb_pipeline.embeddings.sparse.token_features import TokenFeatures
 
 

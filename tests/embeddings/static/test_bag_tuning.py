@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from emb_pipeline.embeddings.linear_head import LinearHead, class_weights
-from emb_pipeline.embeddings.options import BagTuningOptions
 from emb_pipeline.embeddings.static.bag_tuning import tune_bag, with_words
+from emb_pipeline.embeddings.static.options import BagTuningOptions
 from emb_pipeline.embeddings.static.pooling import PooledEncoder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.text.texts import Texts

@@ -12,13 +12,13 @@ import scipy.sparse as sp
 import scipy.sparse.linalg
 from scipy.stats import spearmanr
 
-from emb_pipeline.embeddings.options import (
+from emb_pipeline.embeddings.static.counter_fitting import counter_fit, counter_fit_vectors, retrofit, retrofit_vectors
+from emb_pipeline.embeddings.static.options import (
     CounterFittedOptions,
     CounterFittingOptions,
     RetrofittedOptions,
     RetrofittingOptions,
 )
-from emb_pipeline.embeddings.static.counter_fitting import counter_fitted, repaired, retrofitted
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 
 ROOT = np.sqrt(0.5)
@@ -43,7 +43,7 @@ def random_words(n: int, dim: int, seed: int = 0) -> WordVectors:
 def test_one_pass_of_retrofitting_by_hand() -> None:
     """good = ((4, 0) + (0, 4)) / 2 first; great then sees it there: ((0, 4) + (2, 2)) / 2."""
     words = words_of(good=[4, 0], great=[0, 4], stone=[5, 5])
-    made = retrofitted(words, [("good", "great")], options=RetrofittingOptions(iterations=1))
+    made = retrofit(words, [("good", "great")], options=RetrofittingOptions(iterations=1))
     np.testing.assert_array_equal(made.vectors, [[2, 2], [1, 3], [5, 5]])
 
 
@@ -51,9 +51,9 @@ def test_neighbours_weigh_as_they_are_told_and_the_own_vector_as_all_of_them() -
     """(3 * (0, 4) + 1 * (4, 4)) / 4 = (1, 4), and half of that with half of (4, 0)."""
     words = words_of(good=[4, 0], great=[0, 4], fine=[4, 4])
     pairs = np.array([["good", "great"], ["good", "fine"], ["fine", "good"]])
-    made = retrofitted(words, pairs, options=RetrofittingOptions(iterations=1), weights=np.array([3, 0.5, 1]))
+    made = retrofit(words, pairs, options=RetrofittingOptions(iterations=1), weights=np.array([3, 0.5, 1]))
     np.testing.assert_allclose(made.vectors[0], [2.5, 2])
-    faithful = retrofitted(words, pairs[:1], options=RetrofittingOptions(iterations=1, faithfulness=3))
+    faithful = retrofit(words, pairs[:1], options=RetrofittingOptions(iterations=1, faithfulness=3))
     np.testing.assert_allclose(faithful.vectors[0], [3, 1])
 
 
@@ -68,9 +68,9 @@ def test_many_passes_reach_the_solution_of_the_linear_system() -> None:
     has = degrees > 0
     system = sp.diags_array(1.0 + has) - sp.diags_array(1 / np.where(has, degrees, 1)) @ links
     expected = scipy.sparse.linalg.spsolve(system.tocsc(), words.vectors.astype(float))
-    made = retrofitted(words, pairs, options=RetrofittingOptions(iterations=60))
+    made = retrofit(words, pairs, options=RetrofittingOptions(iterations=60))
     np.testing.assert_allclose(made.vectors, expected, atol=1e-6)
-    ten = retrofitted(words, pairs)
+    ten = retrofit(words, pairs)
     assert np.abs(ten.vectors - expected).max() < 1e-3
     np.testing.assert_array_equal(made.vectors[~has], words.vectors[~has])
 
@@ -79,7 +79,7 @@ def test_one_step_from_antonyms_by_hand() -> None:
     """hot (1, 0) and cold (0.6, 0.8) have cosine 0.6. hot's gradient is 0.6 (1, 0) - (0.6, 0.8) = (0, -0.8): a step to
     (1, -0.08). cold's is 0.6 (0.6, 0.8) - (1, 0) = (-0.64, 0.48): a step to (0.536, 0.848). Both are then scaled."""
     words = words_of(hot=[1, 0], cold=[0.6, 0.8])
-    made = counter_fitted(words, [], [("hot", "cold")], options=CounterFittingOptions(iterations=1))
+    made = counter_fit(words, [], [("hot", "cold")], options=CounterFittingOptions(iterations=1))
     hot, cold = np.array([1, -0.08]), np.array([0.536, 0.848])
     np.testing.assert_allclose(made.vectors, [hot / np.linalg.norm(hot), cold / np.linalg.norm(cold)], atol=1e-6)
 
@@ -87,7 +87,7 @@ def test_one_step_from_antonyms_by_hand() -> None:
 def test_one_step_from_synonyms_by_hand() -> None:
     """The same pair pulled together: (1, 0.08), and (0.6, 0.8) + 0.1 (0.64, -0.48). Each keeps its length: 1 and 3."""
     words = words_of(big=[1, 0], large=[1.8, 2.4])
-    made = counter_fitted(words, [("big", "large")], [], options=CounterFittingOptions(iterations=1))
+    made = counter_fit(words, [("big", "large")], [], options=CounterFittingOptions(iterations=1))
     big, large = np.array([1, 0.08]), np.array([0.664, 0.752])
     np.testing.assert_allclose(made.vectors[0], big / np.linalg.norm(big), atol=1e-6)
     np.testing.assert_allclose(made.vectors[1], 3 * large / np.linalg.norm(large), atol=1e-6)
@@ -96,7 +96,7 @@ def test_one_step_from_synonyms_by_hand() -> None:
 def test_a_word_of_several_pairs_takes_the_mean_of_its_gradients() -> None:
     """hot is pushed by (0, -0.8) from cold and by (0, 0.8) from icy, its mirror image: it stays, by symmetry."""
     words = words_of(hot=[1, 0], cold=[0.6, 0.8], icy=[0.6, -0.8])
-    made = counter_fitted(words, [], [("hot", "cold"), ("icy", "hot")], options=CounterFittingOptions(iterations=1))
+    made = counter_fit(words, [], [("hot", "cold"), ("icy", "hot")], options=CounterFittingOptions(iterations=1))
     np.testing.assert_allclose(made.vectors[0], [1, 0], atol=1e-7)
     cold = np.array([0.536, 0.848])  # one pair: the whole step
     np.testing.assert_allclose(made.vectors[1], cold / np.linalg.norm(cold), atol=1e-6)
@@ -104,20 +104,20 @@ def test_a_word_of_several_pairs_takes_the_mean_of_its_gradients() -> None:
 
 def test_pairs_beyond_their_margins_have_no_gradient() -> None:
     apart = words_of(hot=[1, 0], cold=[-0.1, 1])  # cosine below 0: distance above delta 1
-    np.testing.assert_array_equal(counter_fitted(apart, [], [("hot", "cold")]).vectors, apart.vectors)
+    np.testing.assert_array_equal(counter_fit(apart, [], [("hot", "cold")]).vectors, apart.vectors)
     near = words_of(big=[1, 0], large=[0.8, 0.6])
     options = CounterFittingOptions(synonym_distance=0.3)  # their distance is 0.2
-    np.testing.assert_array_equal(counter_fitted(near, [("big", "large")], [], options=options).vectors, near.vectors)
+    np.testing.assert_array_equal(counter_fit(near, [("big", "large")], [], options=options).vectors, near.vectors)
 
 
 def test_near_words_follow_one_that_is_pushed_away() -> None:
     """warm is no antonym of cold, but so near to hot that it follows; with weight 0 it stays."""
     words = words_of(hot=[1, 0, 0.1], cold=[0.6, 0.8, 0], warm=[1, 0, 0], stone=[0, 0, 1])
     options = CounterFittingOptions(iterations=2)
-    made = counter_fitted(words, [], [("hot", "cold")], options=options)
+    made = counter_fit(words, [], [("hot", "cold")], options=options)
     assert cosine(made, "warm", "cold") < cosine(words, "warm", "cold") - 0.01
     np.testing.assert_array_equal(made.vectors[3], words.vectors[3])
-    alone = counter_fitted(words, [], [("hot", "cold")], options=options.model_copy(update={"neighbour_weight": 0.0}))
+    alone = counter_fit(words, [], [("hot", "cold")], options=options.model_copy(update={"neighbor_weight": 0.0}))
     np.testing.assert_array_equal(alone.vectors[2:], words.vectors[2:])
 
 
@@ -128,7 +128,7 @@ def test_a_step_is_that_of_a_plain_loop_over_all_pairs() -> None:
     words = WordVectors([f"w{i}" for i in range(30)], np.ones(30, dtype=np.int64), vectors)
     antonyms = [("w0", "w1"), ("w5", "w7"), ("w0", "w3"), ("w11", "w12")]
     synonyms = [("w0", "w8"), ("w2", "w20"), ("w12", "w11"), ("w6", "w28")]
-    made = counter_fitted(words, synonyms, antonyms)
+    made = counter_fit(words, synonyms, antonyms)
 
     def numbers(pairs: list[tuple[str, str]]) -> list[tuple[int, int]]:
         return [(int(a[1:]), int(b[1:])) for a, b in pairs] + [(int(b[1:]), int(a[1:])) for a, b in pairs]
@@ -159,20 +159,20 @@ def test_a_step_is_that_of_a_plain_loop_over_all_pairs() -> None:
 def test_antonyms_part_synonyms_meet_and_far_words_keep_their_vectors() -> None:
     words = random_words(500, 20)
     antonyms, synonyms = ([(f"w{i}", f"w{i + 1}") for i in range(start, start + 60, 2)] for start in (0, 100))
-    made = counter_fitted(words, synonyms, antonyms)
+    made = counter_fit(words, synonyms, antonyms)
     before, after = ([cosine(each, *pair) for pair in antonyms] for each in (words, made))
     assert max(after) < 0.1 and np.mean(after) < np.mean(before)
     before, after = ([cosine(each, *pair) for pair in synonyms] for each in (words, made))
     assert (np.array(after) > before).all() and np.mean(after) > 0.9
     np.testing.assert_array_equal(made.vectors[200:], words.vectors[200:])
     np.testing.assert_allclose(np.linalg.norm(made.vectors, axis=1), np.linalg.norm(words.vectors, axis=1), rtol=1e-5)
-    np.testing.assert_array_equal(counter_fitted(words, synonyms, antonyms).vectors, made.vectors)
+    np.testing.assert_array_equal(counter_fit(words, synonyms, antonyms).vectors, made.vectors)
 
 
 def test_pairs_are_counted_by_what_became_of_them() -> None:
     words = words_of(hot=[1, 0], cold=[0.6, 0.8], warm=[1, 0.5], nothing=[0, 0])
     synonyms = [("hot", "warm"), ("warm", "hot"), ("hot", "tepid"), ("hot", "hot"), ("cold", "hot"), ("hot", "nothing")]
-    made = counter_fitted(words, synonyms, np.array([["hot", "cold"]]))
+    made = counter_fit(words, synonyms, np.array([["hot", "cold"]]))
     record = made.provenance["repaired"]
     assert record["pairs"] == {
         "synonyms": {
@@ -202,7 +202,7 @@ def test_of_too_many_near_pairs_those_of_the_nearest_are_kept(monkeypatch: pytes
     from emb_pipeline.embeddings.static import counter_fitting
 
     monkeypatch.setattr(counter_fitting, "_BLOCK_BYTES", 1000)
-    monkeypatch.setattr(counter_fitting, "MOST_NEIGHBOURS", 160)  # of 80 words: two each
+    monkeypatch.setattr(counter_fitting, "MOST_NEIGHBORS", 160)  # of 80 words: two each
     words = random_words(80, 3)
     units = words.vectors / np.linalg.norm(words.vectors, axis=1, keepdims=True)
     cosines = units @ units.T
@@ -216,7 +216,7 @@ def test_of_too_many_near_pairs_those_of_the_nearest_are_kept(monkeypatch: pytes
     found, n_found = counter_fitting._near_pairs(units, 0.2)
     assert {tuple(pair) for pair in found.tolist()} == expected and len(found) == len(expected)
     assert n_found == (np.triu(cosines >= 0.8, 1)).sum() > 160
-    made = counter_fitted(words, [], [(words.tokens[0], words.tokens[1])])
+    made = counter_fit(words, [], [(words.tokens[0], words.tokens[1])])
     repaired = made.provenance["repaired"]
     assert repaired["near_pairs_found"] == n_found and len(expected) - 1 <= repaired["near_pairs"] <= len(expected)
 
@@ -240,7 +240,7 @@ def test_published_vectors_agree_more_with_people_and_tell_unseen_antonyms_from_
         return [(row[0], row[1]) for row in read if row and row[2] == label]
 
     synonyms, antonyms = pairs("train", "0"), pairs("train", "1")
-    made = counter_fitted(words, synonyms, antonyms)
+    made = counter_fit(words, synonyms, antonyms)
     given = {frozenset(pair) for pair in synonyms + antonyms}
     simlex = [line.split() for line in (folder / "similarity/SimLex-999/SimLex-999.txt").read_text().splitlines()]
     known = [(a, b, float(score)) for a, b, score, *_ in simlex if a in words and b in words]
@@ -264,19 +264,19 @@ def test_published_vectors_agree_more_with_people_and_tell_unseen_antonyms_from_
 def test_bad_input_is_named() -> None:
     words = words_of(hot=[1, 0], cold=[0.6, 0.8])
     with pytest.raises(ValueError, match="none of 2 pairs is of two different words among the 2"):
-        counter_fitted(words, [("Hot", "Cold")], [("hot", "hot")])
+        counter_fit(words, [("Hot", "Cold")], [("hot", "hot")])
     with pytest.raises(ValueError, match="none of 0 pairs"):
-        retrofitted(words, [])
+        retrofit(words, [])
     with pytest.raises(ValueError, match=r"synonyms have the shape \(1, 3\)"):
-        retrofitted(words, [("hot", "warm", "cold")])
+        retrofit(words, [("hot", "warm", "cold")])
     with pytest.raises(ValueError, match="give one above 0 for each of the 1 synonyms"):
-        retrofitted(words, [("hot", "cold")], weights=np.array([0.0]))
+        retrofit(words, [("hot", "cold")], weights=np.array([0.0]))
 
 
 def test_the_pairs_of_the_options_are_what_vectors_are_repaired_with() -> None:
     words = words_of(hot=[1.0, 0.1], cold=[1.0, 0.2], warm=[0.0, 1.0])
-    apart = repaired(words, CounterFittedOptions(antonyms=(("hot", "cold"),), synonyms=(("hot", "warm"),)))
+    apart = counter_fit_vectors(words, CounterFittedOptions(antonyms=(("hot", "cold"),), synonyms=(("hot", "warm"),)))
     assert apart.vectors[0] @ apart.vectors[1] < words.vectors[0] @ words.vectors[1]
-    together = repaired(words, RetrofittedOptions(synonyms=(("hot", "warm"),)))
+    together = retrofit_vectors(words, RetrofittedOptions(synonyms=(("hot", "warm"),)))
     np.testing.assert_array_equal(together.vectors[1], words.vectors[1])
     assert together.provenance["repaired"]["by"] == "retrofitting"

@@ -5,9 +5,10 @@ import copy
 import numpy as np
 import pytest
 
-from emb_pipeline.embeddings.options import GloveOptions
 from emb_pipeline.embeddings.static import glove
 from emb_pipeline.embeddings.static.glove import Parameters, update
+from emb_pipeline.embeddings.static.options import GloveOptions
+from emb_pipeline.embeddings.training import TrainingRequest
 from emb_pipeline.text.tokens import TokenCorpus
 
 OPTIONS = GloveOptions(window=5, epochs=15, min_count=1, memory_mb=16)
@@ -72,7 +73,7 @@ def test_a_pair_of_two_words_is_a_record_in_each_direction() -> None:
 
 
 def test_words_that_share_contexts_come_close(animals_and_tools: TokenCorpus) -> None:
-    vectors = glove.train(animals_and_tools, dim=8, options=OPTIONS, seed=1)
+    vectors = glove.train(TrainingRequest(animals_and_tools, dim=8, options=OPTIONS, seed=1))
     unit = vectors.vectors / np.linalg.norm(vectors.vectors, axis=1, keepdims=True)
     cat, dog, saw = (unit[vectors.index[word]] for word in ("cat", "dog", "saw"))
     assert cat @ dog > cat @ saw
@@ -80,7 +81,9 @@ def test_words_that_share_contexts_come_close(animals_and_tools: TokenCorpus) ->
 
 def test_the_loss_falls_and_is_reported_for_each_epoch(animals_and_tools: TokenCorpus) -> None:
     seen: list[tuple[int, float | None]] = []
-    vectors = glove.train(animals_and_tools, dim=8, options=OPTIONS, seed=1, on_epoch=lambda *epoch: seen.append(epoch))
+    vectors = glove.train(
+        TrainingRequest(animals_and_tools, dim=8, options=OPTIONS, seed=1, on_epoch=lambda *epoch: seen.append(epoch))
+    )
     losses = vectors.provenance["epoch_losses"]
     assert seen == list(enumerate(losses, start=1))
     assert len(losses) == OPTIONS.epochs
@@ -88,20 +91,28 @@ def test_the_loss_falls_and_is_reported_for_each_epoch(animals_and_tools: TokenC
 
 
 def test_one_worker_and_one_seed_give_the_same_bits(animals_and_tools: TokenCorpus) -> None:
-    first, again, other = (glove.train(animals_and_tools, dim=8, options=OPTIONS, seed=seed).vectors for seed in (1, 1, 2))
+    first, again, other = (
+        glove.train(TrainingRequest(animals_and_tools, dim=8, options=OPTIONS, seed=seed)).vectors for seed in (1, 1, 2)
+    )
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
 
 
 def test_deterministic_overrides_the_number_of_workers(animals_and_tools: TokenCorpus) -> None:
     options = OPTIONS.model_copy(update={"deterministic": True})
-    alone, many = (glove.train(animals_and_tools, dim=8, options=options, seed=1, workers=workers) for workers in (1, 4))
+    alone, many = (
+        glove.train(TrainingRequest(animals_and_tools, dim=8, options=options, seed=1, workers=workers))
+        for workers in (1, 4)
+    )
     np.testing.assert_array_equal(alone.vectors, many.vectors)
     assert many.provenance["workers"] == 1
 
 
 def test_several_workers_reach_about_the_same_loss(animals_and_tools: TokenCorpus) -> None:
-    one, two = (glove.train(animals_and_tools, dim=8, options=OPTIONS, seed=1, workers=workers) for workers in (1, 2))
+    one, two = (
+        glove.train(TrainingRequest(animals_and_tools, dim=8, options=OPTIONS, seed=1, workers=workers))
+        for workers in (1, 2)
+    )
     assert two.provenance["epoch_losses"][-1] == pytest.approx(one.provenance["epoch_losses"][-1], rel=0.2)
 
 

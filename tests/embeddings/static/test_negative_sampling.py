@@ -7,13 +7,13 @@ import pytest
 
 from emb_pipeline.embeddings.checkpoints import Checkpoint
 from emb_pipeline.embeddings.divergence import DivergedError
-from emb_pipeline.embeddings.options import FastTextOptions, Word2VecOptions
 from emb_pipeline.embeddings.static import fasttext, negative_sampling, word2vec
 from emb_pipeline.embeddings.static.kernels.negative_sampling import learn_subwords, learn_words
 from emb_pipeline.embeddings.static.kernels.random import alias_table, below, following, seeded, unit
 from emb_pipeline.embeddings.static.kernels.sigmoid import LOG_SIGMOID, SIGMOID, place_of
 from emb_pipeline.embeddings.static.negative_sampling import Parts, share_kept
-from emb_pipeline.embeddings.training import Progress
+from emb_pipeline.embeddings.static.options import FastTextOptions, Word2VecOptions
+from emb_pipeline.embeddings.training import Progress, TrainingRequest
 from emb_pipeline.text.tokens import TokenCorpus
 from tests.embeddings.conftest import CorpusOf
 
@@ -187,7 +187,9 @@ TRAINED = [
 @pytest.mark.parametrize(("method", "options"), TRAINED)
 def test_losses_fall_and_several_threads_learn_as_much_as_one(method, options, animals_and_tools: TokenCorpus) -> None:
     losses = [
-        method.train(animals_and_tools, dim=8, options=options, seed=1, workers=workers).provenance["epoch_losses"]
+        method.train(TrainingRequest(animals_and_tools, dim=8, options=options, seed=1, workers=workers)).provenance[
+            "epoch_losses"
+        ]
         for workers in (1, 3)
     ]
     assert len(losses[0]) == 6
@@ -198,7 +200,7 @@ def test_losses_fall_and_several_threads_learn_as_much_as_one(method, options, a
 @pytest.mark.parametrize(("method", "options"), TRAINED)
 def test_a_window_longer_than_any_sentence_and_two_words_are_enough(method, options, corpus_of: CorpusOf) -> None:
     wide = options.model_copy(update={"window": 20})
-    vectors = method.train(corpus_of("a b", "b", "a"), dim=4, options=wide, seed=1)
+    vectors = method.train(TrainingRequest(corpus_of("a b", "b", "a"), dim=4, options=wide, seed=1))
     assert vectors.tokens == ["a", "b"]
     assert np.isfinite(vectors.vectors).all()
 
@@ -211,15 +213,12 @@ def test_vectors_that_ran_away_are_reported_with_the_way_out(animals_and_tools: 
     with pytest.raises(DivergedError, match="lower learning_rate"):
         negative_sampling.fit(
             stream,
+            TrainingRequest(animals_and_tools, options),
             np.array(list(animals_and_tools.counts.values())),
             inputs,
             None,
-            options,
-            seed=1,
-            workers=1,
-            checkpoint=Checkpoint(None, {}),
-            progress=Progress("word2vec_4", 2, stream.n_tokens),
-            on_epoch=None,
+            Checkpoint(None, {}),
+            Progress("word2vec_4", 2, stream.n_tokens),
         )
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from emb_pipeline.embeddings import protocols
-from emb_pipeline.embeddings.options import RandomOptions
+from emb_pipeline.embeddings.static.options import RandomOptions
 from emb_pipeline.embeddings.static.pooling import PooledEncoder, inverse_document_frequency
-from emb_pipeline.embeddings.static.random_vectors import RandomVectors, encoder
+from emb_pipeline.embeddings.static.random_vectors import RandomVectors, build_random_encoder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.text import texts as texts_module
 from emb_pipeline.text.texts import Texts
@@ -101,8 +101,8 @@ def test_random_vectors_are_normal_with_variance_one_over_dim() -> None:
 
 def test_a_random_control_pools_by_counts_only_where_there_is_a_corpus(corpus_of: CorpusOf) -> None:
     with pytest.raises(ValueError, match="random vectors have no word counts for pooling 'idf'"):
-        encoder(RandomOptions(pooling="idf"), dim=4, seed=0)
-    weighted = encoder(RandomOptions(pooling="idf"), dim=4, seed=0, tokens=corpus_of("the the the the cat"))
-    plain = encoder(RandomOptions(pooling="mean"), dim=4, seed=0)
+        build_random_encoder(RandomOptions(pooling="idf"), dim=4, seed=0)
+    weighted = build_random_encoder(RandomOptions(pooling="idf"), dim=4, seed=0, tokens=corpus_of("the the the the cat"))
+    plain = build_random_encoder(RandomOptions(pooling="mean"), dim=4, seed=0)
     assert weighted.dim == plain.dim == 4
     assert not np.allclose(weighted.encode(["the cat"]), plain.encode(["the cat"]))

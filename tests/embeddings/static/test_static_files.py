@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emb_pipeline.embeddings.options import StaticFileOptions
+from emb_pipeline.embeddings.static.options import StaticFileOptions
 from emb_pipeline.embeddings.static.static_files import load, zipf_counts
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.errors import DataError

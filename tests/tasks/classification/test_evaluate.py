@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from sklearn.metrics import f1_score
 
 from emb_pipeline.corrupt.typos import misspell_words
-from emb_pipeline.embeddings.options import LsaOptions, TfidfOptions
+from emb_pipeline.embeddings.sparse.options import LsaOptions, TfidfOptions
 from emb_pipeline.embeddings.sparse.word_counts import Lsa, Tfidf
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.classification.evaluate import evaluate_classification, macro_f1

@@ -10,10 +10,12 @@ import pytest
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.contextual.encoder_tuning import _find_in_window
+from emb_pipeline.embeddings.contextual.options import EncoderOptions, EncoderTuningOptions
 from emb_pipeline.embeddings.contextual.span_reading import best_span, read_spans
 from emb_pipeline.embeddings.linear_head import LinearHead
-from emb_pipeline.embeddings.options import EncoderOptions, EncoderTuningOptions, OneHotOptions, SlidingWindowOptions
+from emb_pipeline.embeddings.retrieval.options import SlidingWindowOptions
 from emb_pipeline.embeddings.retrieval.sliding_window import SlidingWindow
+from emb_pipeline.embeddings.sparse.options import OneHotOptions
 from emb_pipeline.embeddings.sparse.word_counts import OneHot
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.extractive_qa import evaluate as extractive_qa

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
-from emb_pipeline.embeddings.options import EaseOptions, HybridOptions
 from emb_pipeline.embeddings.protocols import Setting
 from emb_pipeline.embeddings.ranking import TieOrder
 from emb_pipeline.embeddings.recommenders.ease import Ease
 from emb_pipeline.embeddings.recommenders.hybrid import Hybrid
 from emb_pipeline.embeddings.recommenders.interactions import Interactions
 from emb_pipeline.embeddings.recommenders.item_knn import ItemKnn
+from emb_pipeline.embeddings.recommenders.options import EaseOptions, HybridOptions
 from emb_pipeline.embeddings.recommenders.popularity import Popularity
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.evaluation import Evaluation
@@ -161,7 +161,7 @@ def test_an_embedding_of_the_task_is_fitted_on_the_items(per_fold: EncoderPerFol
 
 
 def test_a_hybrid_takes_the_better_of_both(words: WordEncoder) -> None:
-    options = HybridOptions(ease=EaseOptions(regularisations=(3, 30)), weights=(0.1, 0.5))
+    options = HybridOptions(ease=EaseOptions(regularizations=(3, 30)), weights=(0.1, 0.5))
     hybrid = evaluate_recommendation(camps(), Hybrid(options, words), OPTIONS)
     text = evaluate_recommendation(camps(), words, OPTIONS)
     assert hybrid.details["setting"]["text_weight"] in (0.1, 0.5)

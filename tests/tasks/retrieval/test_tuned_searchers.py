@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from emb_pipeline.embeddings.options import Bm25Options
 from emb_pipeline.embeddings.retrieval.bm25 import Bm25
+from emb_pipeline.embeddings.retrieval.options import Bm25Options
 from emb_pipeline.tasks.retrieval.evaluate import create_retrieval_service, evaluate_retrieval
 from emb_pipeline.tasks.retrieval.options import RetrievalOptions
 from emb_pipeline.tasks.retrieval.settings import choose_across_folds, deal_folds

@@ -11,7 +11,7 @@ import pytest
 import scipy.sparse as sp
 
 from emb_pipeline.efficiency.vector_search import VectorSearchOptions
-from emb_pipeline.embeddings.options import TfidfOptions
+from emb_pipeline.embeddings.sparse.options import TfidfOptions
 from emb_pipeline.embeddings.sparse.word_counts import Tfidf
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.tasks.retrieval.task import RetrievalTask

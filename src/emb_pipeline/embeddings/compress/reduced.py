@@ -12,16 +12,18 @@ import pyarrow as pa
 import scipy.linalg
 import scipy.sparse as sp
 
+from emb_pipeline.embeddings.compress.options import Precision, ReducedOptions
 from emb_pipeline.embeddings.export import EXPORT_AGAIN, read_encoder, write_encoder
-from emb_pipeline.embeddings.options import Precision, ReducedOptions
+from emb_pipeline.embeddings.known_texts import find_known
 from emb_pipeline.embeddings.protocols import (
     Role,
     RoleEncoder,
     StoredTextEncoder,
     TaskEncoder,
     TextEncoder,
-    encoded_as,
-    fitted_on,
+    Vectors,
+    encode_as,
+    fit_on,
 )
 from emb_pipeline.storage.matrices import column_matrix, matrix_column
 from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
@@ -57,8 +59,8 @@ class Reduced:
         ValueError
             The embedding is sparse, or has no more numbers than are to be kept.
         """
-        base = fitted_on(self.text, texts, role)
-        vectors = encoded_as(base, texts, role)
+        base = fit_on(self.text, texts, role)
+        vectors = encode_as(base, texts, role)
         if sp.issparse(vectors):
             raise ValueError("sparse vectors are not reduced: take lsa for a dense version of TF-IDF")
         dims = self.options.dims or base.dim
@@ -72,7 +74,7 @@ class Reduced:
 
 @dataclass(frozen=True, eq=False)
 class Quantisation:
-    """How numbers are stored, and what is read back.
+    """The form in which numbers are stored, and what is read back.
 
     Attributes
     ----------
@@ -149,13 +151,17 @@ class ReducedEncoder:
 
     @property
     def unstored(self) -> ReducedEncoder:
-        """The same, encoding anew what the base has in store."""
+        """The same, encoding again what the base has in store."""
         return replace(self, base=self.base.unstored) if isinstance(self.base, StoredTextEncoder) else self
 
     def encode(self, texts: Sequence[str], role: Role = "text") -> np.ndarray:
         """Vectors of texts: an array of shape (n_texts, dim), float32."""
-        projected = np.asarray((encoded_as(self.base, texts, role) - self.mean) @ self.axes, dtype=np.float32)
+        projected = np.asarray((encode_as(self.base, texts, role) - self.mean) @ self.axes, dtype=np.float32)
         return projected if role == "query" else self.quantisation.read_back(projected)
+
+    def knows(self, texts: Sequence[str], vectors: Vectors) -> np.ndarray:
+        """Say of each text whether the base knows anything of it: shape (n_texts,), bool."""
+        return find_known(self.base, texts, self.base.encode(texts))
 
     def write_state(self, folder: Path) -> dict[str, Any]:
         """Write the base in a folder of its own, and the axes as one Parquet file."""
@@ -182,6 +188,6 @@ def _axes(vectors: np.ndarray, dims: int, by: str) -> tuple[np.ndarray, np.ndarr
     if by == "prefix":
         return np.zeros(n_numbers, dtype=np.float32), np.eye(n_numbers, dims, dtype=np.float32)
     mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
-    centred = vectors - mean  # before anything is squared: float32 would lose a small variance beside a large mean
-    _, directions = scipy.linalg.eigh((centred.T @ centred).astype(np.float64))
+    centered = vectors - mean  # before anything is squared: float32 would lose a small variance beside a large mean
+    _, directions = scipy.linalg.eigh((centered.T @ centered).astype(np.float64))
     return mean, np.ascontiguousarray(directions[:, ::-1][:, :dims], dtype=np.float32)

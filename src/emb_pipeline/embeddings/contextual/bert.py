@@ -11,19 +11,20 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from emb_pipeline.embeddings.contextual import masking
-from emb_pipeline.embeddings.contextual.contextual_encoder import require_device, require_encoder_packages
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder, fingerprint_of
 from emb_pipeline.embeddings.contextual.masked_training import OnStep, compute_masked_loss, fit
 from emb_pipeline.embeddings.contextual.masking import Vocabulary
+from emb_pipeline.embeddings.contextual.models.loading import require_device, require_encoder_packages
+from emb_pipeline.embeddings.contextual.options import BertOptions
 from emb_pipeline.embeddings.contextual.repeatable import repeatable
-from emb_pipeline.embeddings.options import BertOptions
-from emb_pipeline.embeddings.training import TrainingClock
+from emb_pipeline.embeddings.training import TrainingClock, TrainingRequest
 from emb_pipeline.errors import DataError
 from emb_pipeline.storage.atomic import atomic_path
 from emb_pipeline.storage.sealed_files import read_json, write_json
@@ -37,18 +38,7 @@ MAX_ALPHABET = 1_000
 SENTENCES_PER_CHUNK = 10_000
 
 
-def train(
-    tokens: TokenCorpus,
-    *,
-    dim: int | None,
-    options: BertOptions,
-    seed: int,
-    folder: Path,
-    checkpoints: Path,
-    base: Path | None = None,
-    workers: int = 1,
-    on_step: OnStep | None = None,
-) -> Path:
+def train(request: TrainingRequest[BertOptions], *, on_step: OnStep | None = None) -> EncoderFolder:
     """Train a masked-language model, from the start or from another one.
 
     The text is that of the corpus's token lines (tokens joined by a space), the same that all other methods see: also
@@ -57,30 +47,18 @@ def train(
 
     Parameters
     ----------
-    tokens : TokenCorpus
-        The corpus; 1 % of its sentences are kept out of training, for perplexity.
-    dim : int or None
-        Hidden units of the model: dimensions of a vector. None keeps those of the base.
-    options : BertOptions
-        Hyper-parameters and budgets.
-    seed : int
-        Seed of first weights, order, masks and dropout.
-    folder : Path
-        Where the encoder goes: ``model/`` in transformers' format and ``encoder.json``, written whole or not at all.
-    checkpoints : Path
-        Folder for blocks of sub-tokens and checkpoints; it is removed when the training ends well.
-    base : Path, optional
-        Encoder folder, or folder in transformers' format, of a BERT to continue from (domain-adaptive pre-training,
-        Gururangan et al. 2020). Its tokenizer and shape are kept.
-    workers : int
-        Threads. With one, and on a GPU with any number, the same seed gives the same bytes on the same machine and versions.
+    request : TrainingRequest
+        Of its corpus, 1 % of the sentences are kept out of training, for perplexity. Its ``folder`` gets ``model/`` in
+        transformers' format and ``encoder.json``, written whole or not at all. Its ``base`` is the folder of an encoder, or
+        one in transformers' format, of a BERT to continue from (domain-adaptive pre-training, Gururangan et al. 2020):
+        tokenizer and shape are kept. On a GPU the same seed gives the same bytes with any number of workers.
     on_step : callable, optional
         Called after each step with its number and loss.
 
     Returns
     -------
-    Path
-        ``folder``.
+    EncoderFolder
+        That of ``folder``.
 
     Raises
     ------
@@ -92,8 +70,10 @@ def train(
     import torch
 
     clock, start = TrainingClock(), time.perf_counter()
+    tokens, options, dim, seed, base = request.corpus, request.options, request.dim, request.seed, request.base
+    folder, checkpoints = request.require_folders()
     require(options)
-    with _limit_threads(workers), repeatable(options.device):
+    with _limit_threads(request.workers), repeatable(options.device):
         identity = {
             "corpus": tokens.fingerprint,
             "dim": dim,
@@ -133,11 +113,7 @@ def train(
         )
         provenance = clock.record(
             "bert",
-            tokens,
-            dim=dim,
-            options=options,
-            seed=seed,
-            workers=workers,
+            replace(request, dim=dim),
             libraries=("torch", "transformers", "tokenizers", "numpy"),
             train_seconds=round(fitted["seconds"], 3),
             steps=fitted["steps"],
@@ -156,7 +132,7 @@ def train(
         )
     del training, held_out  # memory maps hold their files open
     shutil.rmtree(checkpoints)
-    return folder
+    return EncoderFolder.read(folder)
 
 
 def require(options: BertOptions) -> None:

@@ -5,33 +5,32 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from emb_pipeline.embeddings.contextual.encoder_folder import ENCODER, EncoderFolder
-from emb_pipeline.embeddings.contextual.precision import precision_in_force
-from emb_pipeline.embeddings.contextual.saved_settings import SavedSettings, prompt_in_force, read_json
-from emb_pipeline.embeddings.extras import require_packages
-from emb_pipeline.embeddings.options import EncoderOptions
-from emb_pipeline.embeddings.protocols import ROLES, Role
+from emb_pipeline.embeddings.contextual.models.loading import (
+    Hidden,
+    copy_to_host,
+    load_tokenizer,
+    pool_states,
+    require_device,
+    torch_backend,
+)
+from emb_pipeline.embeddings.contextual.models.precision import precision_in_force
+from emb_pipeline.embeddings.contextual.models.saved_settings import SavedSettings, prompt_in_force
+from emb_pipeline.embeddings.contextual.options import EncoderOptions
+from emb_pipeline.embeddings.encoding_store import StoredEncoder
+from emb_pipeline.embeddings.protocols import ROLES, Role, Vectors
 from emb_pipeline.errors import DataError
 from emb_pipeline.text.words import tokenize, unmark_words
 
-if TYPE_CHECKING:
-    import torch
-
-Hidden = Callable[[np.ndarray, np.ndarray], Any]
-"""Hidden states of shape (n, length, dim) of token ids and their mask, both of shape (n, length).
-
-An ndarray of float32, or a tensor where a GPU holds them: it pools there, so that one vector a text is copied back.
-"""
-_TEXTS_PER_TOKENISATION = 4096
+_TEXTS_PER_TOKENIZATION = 4096
 _ROUNDING = "transformers", "torch"
 
 
@@ -54,6 +53,15 @@ class Window:
     word_of: np.ndarray
 
 
+def build_stored_encoder(
+    options: EncoderOptions, artifact: EncoderFolder, encodings: Path | None = None
+) -> ContextualEncoder | StoredEncoder:
+    """Encode with a transformer; given a store, a text is encoded once."""
+    if encodings is None:
+        return ContextualEncoder(artifact, options)
+    return StoredEncoder(ContextualEncoder(artifact, options, encodings / "converted"), encodings)
+
+
 class ContextualEncoder:
     """A transformer with a rule that pools the vectors of a text's tokens.
 
@@ -67,7 +75,7 @@ class ContextualEncoder:
     options : EncoderOptions
         How text vectors are made.
     cache : Path, optional
-        Where a model that is converted for ONNX Runtime is kept; without it, it is converted anew.
+        Where a model that is converted for ONNX Runtime is kept; without it, it is converted again.
 
     Raises
     ------
@@ -116,7 +124,7 @@ class ContextualEncoder:
             "input": self.folder.input,
             "prompt": self.prompts[role],
             "pooling": self.pooling,
-            "normalise": self.normalises,
+            "normalise": self.normalizes,
             "layer": self.options.layer,
             "max_length": self.max_length,
             "backend": self.options.backend,
@@ -139,7 +147,7 @@ class ContextualEncoder:
         vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
         for rows, hidden, mask in self._hidden_states(self.token_ids(texts, role)):
             mask[:, : self.n_unpooled(role)] = False
-            vectors[rows] = self._normalised(self._pooled(hidden, mask))
+            vectors[rows] = self._normalize(self._pooled(hidden, mask))
         return vectors
 
     def encode_tokens(self, sentences: Sequence[Sequence[str]]) -> list[np.ndarray]:
@@ -156,7 +164,7 @@ class ContextualEncoder:
         sums = [np.zeros((len(sentence), self.dim), dtype=np.float32) for sentence in sentences]
         counts = [np.zeros(len(sentence), dtype=np.float32) for sentence in sentences]
         for batch, hidden, _ in self._hidden_states([ids for _, ids, _ in pieces]):
-            for place, states in zip(batch.tolist(), _on_host(hidden), strict=True):
+            for place, states in zip(batch.tolist(), copy_to_host(hidden), strict=True):
                 row, _, words = pieces[place]
                 np.add.at(sums[row], words, states[1 : 1 + len(words)])
                 np.add.at(counts[row], words, 1)
@@ -175,9 +183,9 @@ class ContextualEncoder:
         prompt = self.prompts[role]
         ids: list[list[int]] = []
         text_of: list[int] = []
-        for start in range(0, len(texts), _TEXTS_PER_TOKENISATION):
+        for start in range(0, len(texts), _TEXTS_PER_TOKENIZATION):
             found = self._tokenizer(
-                [self._as_trained_on(prompt + text) for text in texts[start : start + _TEXTS_PER_TOKENISATION]],
+                [self._as_trained_on(prompt + text) for text in texts[start : start + _TEXTS_PER_TOKENIZATION]],
                 truncation=True,
                 max_length=self.max_length,
                 stride=self.options.chunk_overlap,
@@ -190,12 +198,12 @@ class ContextualEncoder:
         return ids, np.array(text_of, dtype=np.int64)
 
     def token_ids(self, texts: Sequence[str], role: Role = "text") -> list[list[int]]:
-        """What the model reads of each text in this role: sub-word numbers, the ends included."""
+        """Cut each text in this role into the sub-word numbers that the model reads, the ends included."""
         prompt = self.prompts[role]
         ids: list[list[int]] = []
-        for start in range(0, len(texts), _TEXTS_PER_TOKENISATION):
+        for start in range(0, len(texts), _TEXTS_PER_TOKENIZATION):
             found = self._tokenizer(
-                [self._as_trained_on(prompt + text) for text in texts[start : start + _TEXTS_PER_TOKENISATION]],
+                [self._as_trained_on(prompt + text) for text in texts[start : start + _TEXTS_PER_TOKENIZATION]],
                 truncation=True,
                 max_length=self.max_length,
                 return_attention_mask=False,
@@ -204,7 +212,7 @@ class ContextualEncoder:
             ids.extend(found["input_ids"])
         return ids
 
-    def reads(self, texts: Sequence[str]) -> np.ndarray:
+    def knows(self, texts: Sequence[str], vectors: Vectors | None = None) -> np.ndarray:
         """Say of each text whether the model knows one of its sub-words, the ends and the prompt aside: (n_texts,), bool."""
         ignored = {*self._tokenizer.all_special_ids}
         ids = self._tokenizer(
@@ -275,7 +283,7 @@ class ContextualEncoder:
     def window_states(self, windows: Sequence[Window]) -> Iterator[tuple[int, np.ndarray]]:
         """Number and hidden states, of shape (n_sub_words, dim), of each window, the longest first."""
         for rows, hidden, mask in self._hidden_states([window.ids for window in windows]):
-            for row, states, attended in zip(rows.tolist(), _on_host(hidden), mask, strict=True):
+            for row, states, attended in zip(rows.tolist(), copy_to_host(hidden), mask, strict=True):
                 yield row, states[attended]
 
     def _sub_words(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -305,9 +313,9 @@ class ContextualEncoder:
         return self._saved.pooling
 
     @property
-    def normalises(self) -> bool:
-        """Whether vectors are scaled to length 1."""
-        return self._saved.normalises if self.options.normalise is None else self.options.normalise
+    def normalizes(self) -> bool:
+        """Tell whether vectors are scaled to length 1."""
+        return self._saved.normalizes if self.options.normalize is None else self.options.normalize
 
     @property
     def padding_id(self) -> int:
@@ -330,7 +338,7 @@ class ContextualEncoder:
 
     def _pooled(self, hidden: Any, mask: np.ndarray) -> np.ndarray:
         if not isinstance(hidden, np.ndarray):
-            return _on_host(pooled_states(hidden, hidden.new_tensor(mask), self.pooling))
+            return copy_to_host(pool_states(hidden, hidden.new_tensor(mask), self.pooling))
         if self.pooling == "cls":
             pooled = hidden[np.arange(len(hidden)), mask.argmax(axis=1)]
         elif self.pooling == "max":
@@ -341,8 +349,8 @@ class ContextualEncoder:
             pooled = np.einsum("ntd,nt->nd", hidden, mask.astype(np.float32)) / n_pooled
         return np.asarray(pooled, dtype=np.float32)
 
-    def _normalised(self, vectors: np.ndarray) -> np.ndarray:
-        if not self.normalises:
+    def _normalize(self, vectors: np.ndarray) -> np.ndarray:
+        if not self.normalizes:
             return vectors
         return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12), dtype=np.float32)
 
@@ -363,7 +371,7 @@ class ContextualEncoder:
                 np.add.at(sub_words, of, counts)
             else:
                 np.maximum.at(vectors, of, pooled)
-        return self._normalised(vectors / sub_words[:, None] if takes_mean else vectors)
+        return self._normalize(vectors / sub_words[:, None] if takes_mean else vectors)
 
     def _prompt_length(self, role: Role) -> int:
         """Sub-words of a prompt by itself, with the first end and without the last, as sentence-transformers counts them."""
@@ -396,142 +404,6 @@ class ContextualEncoder:
     def _hidden(self) -> Hidden:
         if self.options.backend == "torch":
             return torch_backend(self.folder, self.options)
-        from emb_pipeline.embeddings.contextual.onnx_backend import onnx_backend
+        from emb_pipeline.embeddings.contextual.models.onnx_backend import onnx_backend
 
         return onnx_backend(self.folder, self.options, self._cache)
-
-
-def require_device(options: EncoderOptions) -> None:
-    """Refuse a GPU that is not there, before anything is trained.
-
-    Raises
-    ------
-    DataError
-        Says how to do without.
-    """
-    if options.device == "cuda":
-        import torch
-
-        if not torch.cuda.is_available():
-            raise DataError("device: cuda", "PyTorch finds no GPU here", "set device: cpu, or install PyTorch's CUDA build")
-
-
-def require_encoder_packages(method: str, options: EncoderOptions) -> None:
-    """Refuse a transformer where the packages that run it are not installed.
-
-    Raises
-    ------
-    DataError
-        Names the extra that brings them.
-    """
-    runtime = () if options.backend == "torch" else ("onnx", "onnxruntime")
-    require_packages(method, "torch", "transformers", "tokenizers", *runtime)
-
-
-def load_tokenizer(model: Path) -> Any:
-    """The fast tokenizer of a model's folder.
-
-    Raises
-    ------
-    DataError
-        It cannot be read.
-    """
-    from transformers import AutoTokenizer
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(str(model), local_files_only=True, trust_remote_code=False)
-    except Exception as error:  # whatever a broken file makes the library raise
-        raise DataError(str(model), f"its tokenizer cannot be read ({error})", "save model and tokenizer again") from error
-    return tokenizer
-
-
-def require_matching_tokenizer(model: Path) -> None:
-    """Refuse a model whose tokenizer knows more tokens than it has vectors.
-
-    Raises
-    ------
-    DataError
-        Also where the tokenizer cannot be read.
-    """
-    from tokenizers import Tokenizer
-
-    try:
-        known = Tokenizer.from_file(str(model / "tokenizer.json")).get_vocab_size()
-    except Exception as error:  # whatever a broken file makes the library raise
-        raise DataError(str(model / "tokenizer.json"), f"cannot be read ({error})", "save the tokenizer again") from error
-    rows = (read_json(model / "config.json") or {}).get("vocab_size")
-    if rows is not None and known > rows:
-        raise DataError(
-            str(model),
-            f"its tokenizer knows {known:,} tokens, the model has vectors for {rows:,}",
-            "put the tokenizer beside it that it was trained with",
-        )
-
-
-def torch_backend(folder: EncoderFolder, options: EncoderOptions) -> Hidden:
-    """Hidden states by PyTorch."""
-    import torch
-
-    model = load_model(folder.model_path, precision_in_force(options.dtype, options.device)).to(options.device).eval()
-
-    def hidden(ids: np.ndarray, mask: np.ndarray) -> Any:
-        with torch.inference_mode():
-            made = model(
-                input_ids=torch.from_numpy(ids).to(options.device),
-                attention_mask=torch.from_numpy(mask).to(options.device),
-                output_hidden_states=options.layer != -1,
-            )
-            states = made.last_hidden_state if options.layer == -1 else made.hidden_states[options.layer]
-            return states.float().numpy() if options.device == "cpu" else states.float()
-
-    return hidden
-
-
-def pooled_states(hidden: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tensor:
-    """Vectors of texts, of shape (n, dim), from their hidden states and mask, of shape (n, length, dim) and (n, length)."""
-    if pooling == "cls":
-        return hidden.take_along_dim(mask.to(hidden.dtype).argmax(dim=1)[:, None, None], dim=1)[:, 0]
-    if pooling == "max":
-        return hidden.masked_fill(mask[:, :, None] == 0, -math.inf).amax(dim=1)
-    return (hidden * mask[:, :, None]).sum(dim=1) / mask.sum(dim=1, keepdim=True).clamp(min=1)
-
-
-def load_model(model: Path, dtype: str = "float32", attention: str | None = None) -> Any:
-    """Load the transformer of a model's folder, from its safetensors alone.
-
-    Parameters
-    ----------
-    model : Path
-        The folder.
-    dtype : {"float32", "bfloat16"}
-        Format of its numbers.
-    attention : {"eager", "sdpa"}, optional
-        Implementation of attention; without it, the library's choice.
-
-    Raises
-    ------
-    DataError
-        It cannot be read.
-    """
-    import torch
-    from transformers import AutoModel
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()  # weights of heads that are not needed here are reported otherwise
-    try:
-        return AutoModel.from_pretrained(
-            str(model),
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-            dtype=getattr(torch, dtype),
-            attn_implementation=attention,
-        )
-    except Exception as error:  # whatever a broken file makes the library raise
-        raise DataError(str(model), f"the model cannot be read ({error})", "save or download it again") from error
-
-
-def _on_host(states: Any) -> np.ndarray:
-    array: np.ndarray = states if isinstance(states, np.ndarray) else states.cpu().numpy()
-    return array

@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from emb_pipeline.embeddings.contextual.contextual_encoder import load_model, load_tokenizer
 from emb_pipeline.embeddings.contextual.encoder_folder import ENCODER, MODEL, EncoderFolder
-from emb_pipeline.embeddings.contextual.precision import precision_in_force
+from emb_pipeline.embeddings.contextual.models.loading import load_model, load_tokenizer
+from emb_pipeline.embeddings.contextual.models.precision import precision_in_force
+from emb_pipeline.embeddings.contextual.options import DistilledOptions
 from emb_pipeline.embeddings.extras import require_packages
-from emb_pipeline.embeddings.options import DistilledOptions
 from emb_pipeline.errors import DataError
 from emb_pipeline.text.words import tokenize, unmark_words
 
@@ -76,6 +76,11 @@ def require(options: DistilledOptions) -> None:
         Names the extra that brings them.
     """
     require_packages("distilled", "torch", "transformers", "model2vec")
+
+
+def build_static_encoder(artifact: EncoderFolder) -> StaticEncoder:
+    """Encode with a static model."""
+    return StaticEncoder(artifact)
 
 
 class StaticEncoder:

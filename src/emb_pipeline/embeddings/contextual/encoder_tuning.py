@@ -17,9 +17,9 @@ import numpy as np
 
 from emb_pipeline.embeddings.contextual.contextual_encoder import Window
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
+from emb_pipeline.embeddings.contextual.options import EncoderOptions, EncoderTuningOptions
 from emb_pipeline.embeddings.contextual.tuning_loop import EncoderTraining
 from emb_pipeline.embeddings.linear_head import LinearHead, class_weights, varying_deviations
-from emb_pipeline.embeddings.options import EncoderOptions, EncoderTuningOptions
 from emb_pipeline.embeddings.protocols import Role
 
 if TYPE_CHECKING:
@@ -399,7 +399,7 @@ class _Layer:
         mean = vectors.mean(dim=0).cpu().numpy()
         deviation = varying_deviations(vectors.std(dim=0).cpu().numpy(), mean)
         self._mean, self._deviation = training.put_on_device(mean), training.put_on_device(deviation)
-        start = head.on_standardised(mean, deviation)
+        start = head.on_standardized(mean, deviation)
         self._weights = torch.nn.Parameter(training.put_on_device(start.weights.astype(np.float32)))
         self._intercepts = torch.nn.Parameter(training.put_on_device(start.intercepts.astype(np.float32)))
 

@@ -6,16 +6,16 @@ import hashlib
 import importlib.util
 from pathlib import Path
 
-from emb_pipeline.embeddings.contextual.contextual_encoder import (
-    ContextualEncoder,
+from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
+from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder, fingerprint_of, require_safe_model
+from emb_pipeline.embeddings.contextual.models.languages import languages_of
+from emb_pipeline.embeddings.contextual.models.loading import (
     load_tokenizer,
     require_device,
     require_encoder_packages,
     require_matching_tokenizer,
 )
-from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder, fingerprint_of, require_safe_model
-from emb_pipeline.embeddings.contextual.model_languages import languages_of
-from emb_pipeline.embeddings.options import SentenceTransformerOptions
+from emb_pipeline.embeddings.contextual.options import SentenceTransformerOptions
 from emb_pipeline.errors import DataError
 
 _WANTED = ["*.json", "*.safetensors", "*.txt", "*.model", "README.md"]

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder, load_model, pooled_states
+from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
 from emb_pipeline.embeddings.contextual.encoder_folder import MODEL, EncoderFolder
-from emb_pipeline.embeddings.contextual.precision import precision_in_force
+from emb_pipeline.embeddings.contextual.models.loading import load_model, pool_states
+from emb_pipeline.embeddings.contextual.models.precision import precision_in_force
+from emb_pipeline.embeddings.contextual.options import EncoderOptions, EncoderTuningOptions
 from emb_pipeline.embeddings.contextual.repeatable import repeatable
 from emb_pipeline.embeddings.divergence import require_converging
-from emb_pipeline.embeddings.options import EncoderOptions, EncoderTuningOptions
 from emb_pipeline.embeddings.protocols import Role
 from emb_pipeline.errors import DataError
 
@@ -115,8 +116,8 @@ class EncoderTraining:
         states, read = self.compute_hidden_states(ids)
         mask = read.clone()
         mask[:, : self.reader.n_unpooled(role)] = 0
-        vectors = pooled_states(states, mask, self.reader.pooling)
-        return torch.nn.functional.normalize(vectors, dim=1) if self.reader.normalises else vectors
+        vectors = pool_states(states, mask, self.reader.pooling)
+        return torch.nn.functional.normalize(vectors, dim=1) if self.reader.normalizes else vectors
 
     def compute_cross_entropy(self, scores: torch.Tensor, codes: np.ndarray, weights: np.ndarray) -> torch.Tensor:
         """Compute the mean weighted log loss."""

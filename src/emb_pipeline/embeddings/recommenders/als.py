@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import product
 
-from emb_pipeline.embeddings.options import AlsOptions
 from emb_pipeline.embeddings.protocols import Setting
-from emb_pipeline.embeddings.recommenders.factors import FactorRecommender, fitted_factors
+from emb_pipeline.embeddings.recommenders.factors import FactorRecommender, fit_factors
 from emb_pipeline.embeddings.recommenders.interactions import Interactions
+from emb_pipeline.embeddings.recommenders.options import AlsOptions
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class Als:
     seed: int = 0
 
     def candidates(self, interactions: Interactions) -> Iterator[tuple[Setting, FactorRecommender]]:
-        """One for each regularisation and weight."""
-        for regularisation, weight in product(self.options.regularisations, self.options.weights):
-            setting = {"regularisation": regularisation, "weight": weight}
+        """One for each regularization and weight."""
+        for regularization, weight in product(self.options.regularizations, self.options.weights):
+            setting = {"regularisation": regularization, "weight": weight}
             yield setting, self.fit(interactions, setting)
 
     def fit(self, interactions: Interactions, setting: Setting) -> FactorRecommender:
@@ -41,4 +41,4 @@ class Als:
             random_state=self.seed,
             num_threads=1,
         )
-        return fitted_factors(model, interactions)
+        return fit_factors(model, interactions)

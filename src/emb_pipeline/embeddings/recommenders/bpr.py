@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import product
 
-from emb_pipeline.embeddings.options import BprOptions
 from emb_pipeline.embeddings.protocols import Setting
-from emb_pipeline.embeddings.recommenders.factors import FactorRecommender, fitted_factors
+from emb_pipeline.embeddings.recommenders.factors import FactorRecommender, fit_factors
 from emb_pipeline.embeddings.recommenders.interactions import Interactions
+from emb_pipeline.embeddings.recommenders.options import BprOptions
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class Bpr:
     seed: int = 0
 
     def candidates(self, interactions: Interactions) -> Iterator[tuple[Setting, FactorRecommender]]:
-        """One for each regularisation and step size."""
-        for regularisation, learning_rate in product(self.options.regularisations, self.options.learning_rates):
-            setting = {"regularisation": regularisation, "learning_rate": learning_rate}
+        """One for each regularization and step size."""
+        for regularization, learning_rate in product(self.options.regularizations, self.options.learning_rates):
+            setting = {"regularisation": regularization, "learning_rate": learning_rate}
             yield setting, self.fit(interactions, setting)
 
     def fit(self, interactions: Interactions, setting: Setting) -> FactorRecommender:
@@ -38,4 +38,4 @@ class Bpr:
             random_state=self.seed,
             num_threads=1,
         )
-        return fitted_factors(model, interactions)
+        return fit_factors(model, interactions)

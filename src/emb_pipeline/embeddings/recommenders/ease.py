@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 import numpy as np
 import scipy.sparse as sp
 
-from emb_pipeline.embeddings.options import EaseOptions
 from emb_pipeline.embeddings.protocols import Setting
 from emb_pipeline.embeddings.recommenders.interactions import Interactions
+from emb_pipeline.embeddings.recommenders.options import EaseOptions
 
 
 @dataclass(frozen=True)
 class Ease:
-    """Weights B that minimise ``|X - XB|² + regularisation |B|²`` with a diagonal of zeros.
+    """Weights B that minimise ``|X - XB|² + regularization |B|²`` with a diagonal of zeros.
 
-    X holds ones, or the weights of interactions. With ``P = (XᵀX + regularisation I)⁻¹`` they are ``B_ij = -P_ij / P_jj``
+    X holds ones, or the weights of interactions. With ``P = (XᵀX + regularization I)⁻¹`` they are ``B_ij = -P_ij / P_jj``
     off the diagonal [1]_.
 
     References
@@ -28,9 +28,9 @@ class Ease:
     options: EaseOptions = field(default_factory=EaseOptions)
 
     def candidates(self, interactions: Interactions) -> Iterator[tuple[Setting, EaseRecommender]]:
-        """One for each regularisation."""
-        for regularisation in self.options.regularisations:
-            setting = {"regularisation": regularisation}
+        """One for each regularization."""
+        for regularization in self.options.regularizations:
+            setting = {"regularisation": regularization}
             yield setting, self.fit(interactions, setting)
 
     def fit(self, interactions: Interactions, setting: Setting) -> EaseRecommender:

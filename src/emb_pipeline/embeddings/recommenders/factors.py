@@ -41,13 +41,13 @@ class FactorRecommender:
         return np.asarray(self.users[users] @ self.items.T)
 
 
-def fitted_factors(model: Any, interactions: Interactions) -> FactorRecommender:
+def fit_factors(model: Any, interactions: Interactions) -> FactorRecommender:
     """Fit a model of ``implicit``; their weights are its confidences, which BPR does not look at."""
     from scipy.sparse import csr_matrix
 
     model.fit(csr_matrix(interactions.confidence), show_progress=False)
     users, items = np.asarray(model.user_factors), np.asarray(model.item_factors)
-    remedy = f"raise regularisations (now {model.regularization:g})"
+    remedy = f"raise regularizations (now {model.regularization:g})"
     if hasattr(model, "learning_rate"):
         remedy = f"lower learning_rates (now {model.learning_rate:g})"
     require_converging(type(model).__name__, f"{model.iterations} iterations", 0.0, remedy, (users, items))

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emb_pipeline.embeddings.options import HybridOptions
 from emb_pipeline.embeddings.protocols import Recommender, Setting, TaskEncoder, TaskRecommender, TextEncoder
 from emb_pipeline.embeddings.recommenders.ease import Ease
 from emb_pipeline.embeddings.recommenders.interactions import Interactions
 from emb_pipeline.embeddings.recommenders.item_knn import ItemKnn
+from emb_pipeline.embeddings.recommenders.options import HybridOptions
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Hybrid:
 
     @property
     def recommender(self) -> TaskRecommender:
-        """What is fitted on interactions."""
+        """The part that is fitted on interactions."""
         return Ease(self.options.ease) if self.options.recommender == "ease" else ItemKnn(self.options.item_knn)
 
 
@@ -96,16 +96,16 @@ class MixedRecommender:
 
     def scores(self, users: np.ndarray) -> np.ndarray:
         """Mixed scores: shape (n_users, n_items), float64."""
-        mixed: np.ndarray = self.weight * _standardised(self.text.scores(users))
-        mixed += (1 - self.weight) * _standardised(self.interactions.scores(users))
+        mixed: np.ndarray = self.weight * _standardize(self.text.scores(users))
+        mixed += (1 - self.weight) * _standardize(self.interactions.scores(users))
         return mixed
 
 
-def _standardised(scores: np.ndarray) -> np.ndarray:
+def _standardize(scores: np.ndarray) -> np.ndarray:
     known = np.isfinite(scores)
     n_known = known.sum(axis=1, keepdims=True)
-    centred = np.where(known, scores, 0).astype(np.float64)
-    centred = np.where(known, centred - centred.sum(axis=1, keepdims=True) / n_known, 0)
-    spread = np.sqrt((centred**2).sum(axis=1, keepdims=True) / n_known)
-    made: np.ndarray = np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 0)
+    centered = np.where(known, scores, 0).astype(np.float64)
+    centered = np.where(known, centered - centered.sum(axis=1, keepdims=True) / n_known, 0)
+    spread = np.sqrt((centered**2).sum(axis=1, keepdims=True) / n_known)
+    made: np.ndarray = np.divide(centered, spread, out=np.zeros_like(centered), where=spread > 0)
     return made

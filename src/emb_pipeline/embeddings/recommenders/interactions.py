@@ -58,7 +58,7 @@ class Interactions:
         matrix.sort_indices()
         return matrix
 
-    def recency_weighted(self, half_life: float | None) -> sp.csr_array:
+    def weigh_by_recency(self, half_life: float | None) -> sp.csr_array:
         """The same with a weight that halves with every ``half_life`` interactions since; 1 throughout for None."""
         if half_life is None:
             return self.matrix
@@ -70,7 +70,7 @@ class Interactions:
         return [part for part in np.split(self.items, self.starts[1:-1]) if len(part)]
 
     def of_items(self, items: np.ndarray) -> Interactions:
-        """The interactions with some of the items, which are numbered anew in the order given."""
+        """Take the interactions with some of the items, which are numbered again in the order given."""
         number = np.full(self.n_items, -1)
         number[items] = np.arange(len(items))
         kept = number[self.items] >= 0

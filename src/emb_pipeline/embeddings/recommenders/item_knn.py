@@ -1,4 +1,4 @@
-"""Item-based nearest neighbours (Sarwar et al. 2001) on one-hot co-occurrence."""
+"""Item-based nearest neighbors (Sarwar et al. 2001) on one-hot co-occurrence."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import scipy.sparse as sp
 
-from emb_pipeline.embeddings.options import ItemKnnOptions
 from emb_pipeline.embeddings.protocols import Setting
 from emb_pipeline.embeddings.recommenders.interactions import Interactions
+from emb_pipeline.embeddings.recommenders.options import ItemKnnOptions
 
 
 @dataclass(frozen=True)
@@ -25,16 +25,16 @@ class ItemKnn:
     options: ItemKnnOptions = field(default_factory=ItemKnnOptions)
 
     def candidates(self, interactions: Interactions) -> Iterator[tuple[Setting, ItemKnnRecommender]]:
-        """One for each shrinkage and number of neighbours."""
+        """One for each shrinkage and number of neighbors."""
         common = _common_users(interactions)
         for shrinkage in self.options.shrinkages:
             ranked = _strongest_first(interactions, common, shrinkage)
-            for neighbours in self.options.neighbours:
-                setting = {"shrinkage": shrinkage, "neighbours": neighbours}
-                yield setting, ItemKnnRecommender(interactions.confidence, ranked.first(neighbours))
+            for neighbors in self.options.neighbors:
+                setting = {"shrinkage": shrinkage, "neighbours": neighbors}
+                yield setting, ItemKnnRecommender(interactions.confidence, ranked.first(neighbors))
 
     def fit(self, interactions: Interactions, setting: Setting) -> ItemKnnRecommender:
-        """The neighbours of each item."""
+        """The neighbors of each item."""
         ranked = _strongest_first(interactions, _common_users(interactions), float(setting["shrinkage"] or 0))
         return ItemKnnRecommender(interactions.confidence, ranked.first(setting["neighbours"]))
 
@@ -88,9 +88,9 @@ class _Ranked:
     places: np.ndarray
     n_items: int
 
-    def first(self, neighbours: float | None) -> sp.csr_array:
+    def first(self, neighbors: float | None) -> sp.csr_array:
         """Similarities to the first few: what an item that was taken gives to those that it is a neighbour of."""
-        kept = slice(None) if neighbours is None else self.places < neighbours
+        kept = slice(None) if neighbors is None else self.places < neighbors
         entries = (self.similarities[kept], (self.others[kept], self.items[kept]))
         return sp.csr_array(entries, shape=(self.n_items, self.n_items))
 

@@ -41,7 +41,7 @@ class Profiles:
     def fit(self, interactions: Interactions, setting: Setting) -> ProfileRecommender:
         """The users' vectors for one half-life."""
         items = normalize(self.vectors)
-        users = interactions.recency_weighted(setting["half_life"]) @ items
+        users = interactions.weigh_by_recency(setting["half_life"]) @ items
         return ProfileRecommender(normalize(users), items)
 
 
@@ -74,11 +74,11 @@ class ProfileRecommender:
 
     def scores(self, users: np.ndarray) -> np.ndarray:
         """Cosines: shape (n_users, n_items), float32."""
-        product = self.users[users] @ self._transposed
+        product = self.users[users] @ self._transpose
         cosines = product.toarray() if sp.issparse(product) else np.asarray(product)
         rounded: np.ndarray = np.round(cosines, DECIMALS)
         return rounded
 
     @cached_property
-    def _transposed(self) -> Vectors:
+    def _transpose(self) -> Vectors:
         return self.items.T.tocsr() if sp.issparse(self.items) else self.items.T

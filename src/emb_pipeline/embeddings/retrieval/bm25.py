@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import bm25s
 import numpy as np
 
-from emb_pipeline.embeddings.options import Bm25Options
 from emb_pipeline.embeddings.protocols import Setting
 from emb_pipeline.embeddings.ranking import TieOrder, hashes, largest
+from emb_pipeline.embeddings.retrieval.options import Bm25Options
 from emb_pipeline.text.texts import Texts
 
 K1, B = (1.5, 0.9, 2.0, 3.0), (0.75, 0.9, 1.0, 0.5, 0.25)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from emb_pipeline.embeddings.options import SlidingWindowOptions
+from emb_pipeline.embeddings.retrieval.options import SlidingWindowOptions
 from emb_pipeline.text.spans import document_shares
 
 

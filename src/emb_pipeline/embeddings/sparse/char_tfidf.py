@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from emb_pipeline.embeddings.export import EXPORT_AGAIN, read_encoder, write_encoder
-from emb_pipeline.embeddings.options import CharTfidfOptions, WordCharTfidfOptions
+from emb_pipeline.embeddings.sparse.options import CharTfidfOptions, WordCharTfidfOptions
 from emb_pipeline.embeddings.sparse.word_counts import TERMS, BagEncoder, Tfidf
 from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
 from emb_pipeline.text.texts import Texts

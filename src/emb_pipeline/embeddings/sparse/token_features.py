@@ -10,7 +10,7 @@ from typing import Any
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import CountVectorizer
 
-from emb_pipeline.embeddings.options import TokenFeaturesOptions
+from emb_pipeline.embeddings.sparse.options import TokenFeaturesOptions
 
 _RUNS = re.compile(r"(.)\1+")
 

@@ -15,7 +15,7 @@ import scipy.sparse as sp
 from sklearn.utils.extmath import randomized_svd
 
 from emb_pipeline.embeddings.export import EXPORT_AGAIN
-from emb_pipeline.embeddings.options import LsaOptions, OneHotOptions, TfidfOptions
+from emb_pipeline.embeddings.sparse.options import LsaOptions, OneHotOptions, TfidfOptions
 from emb_pipeline.storage.matrices import column_matrix, matrix_column
 from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
 from emb_pipeline.text.texts import DocumentTerms, Texts

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 from emb_pipeline.embeddings.divergence import DivergedError
 from emb_pipeline.embeddings.linear_head import LinearHead, class_weights
-from emb_pipeline.embeddings.options import BagTuningOptions, Pooling
+from emb_pipeline.embeddings.static.options import BagTuningOptions, Pooling
 from emb_pipeline.embeddings.static.pooling import PooledEncoder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.text.texts import Texts
@@ -160,7 +160,7 @@ class _Bag:
         """The best pass of one training, the start counted as one."""
         train, tested = np.flatnonzero(~held_out), np.flatnonzero(held_out)
         pooled = self._shares[train] @ start + self._fixed[train]
-        mean, unit = pooled.mean(axis=0), np.maximum(pooled.std(axis=0), 1e-6)  # the head works on standardised vectors
+        mean, unit = pooled.mean(axis=0), np.maximum(pooled.std(axis=0), 1e-6)  # the head works on standardized vectors
         parts = [np.array(start), *self._head_at(head, mean, unit)]
         adam = [_Adam(part, learning_rate) for part in parts]
         rng = np.random.default_rng([seed, 1])
@@ -185,8 +185,8 @@ class _Bag:
     def _head_at(self, head: LinearHead | None, mean: np.ndarray, unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if head is None:
             return np.zeros((len(mean), self._n_classes), dtype=np.float32), np.zeros(self._n_classes, dtype=np.float32)
-        standardised = head.on_standardised(mean, unit)
-        return standardised.weights.astype(np.float32), standardised.intercepts.astype(np.float32)
+        standardized = head.on_standardized(mean, unit)
+        return standardized.weights.astype(np.float32), standardized.intercepts.astype(np.float32)
 
     def _step(
         self, parts: list[np.ndarray], adam: list[_Adam], mean: np.ndarray, unit: np.ndarray, batch: np.ndarray

@@ -37,7 +37,7 @@ _CHUNK_SHARE = 0.75
 _TOKEN_BYTES = 8  # its id and its place among those of its word
 _PAIR_BYTES = 16
 _PAIRS_PER_TASK = 1 << 20
-_VISITS_PER_PAIR = 8  # a task that finds few pairs may look at this many neighbours for each that it had room for
+_VISITS_PER_PAIR = 8  # a task that finds few pairs may look at this many neighbors for each that it had room for
 _VISITS_THAT_FILL = 0.25  # of a row's places: from so many on, it is read as a whole
 
 
@@ -182,8 +182,8 @@ class _Rows:
 
     def of_chunk(self, chunk: _Chunk, weights: np.ndarray) -> Iterator[_Block]:
         """Rows that the sentences of a chunk give."""
-        neighbours = np.diff(chunk.starts) * (2 * (len(weights) - 1))
-        return self._in_order(neighbours, lambda *room: _count_rows(*chunk, weights, *room))
+        neighbors = np.diff(chunk.starts) * (2 * (len(weights) - 1))
+        return self._in_order(neighbors, lambda *room: _count_rows(*chunk, weights, *room))
 
     def of_runs(self, runs: _Runs) -> Iterator[_Block]:
         """Rows of all runs, summed."""
@@ -291,7 +291,7 @@ def _sort_by_word(ids, starts, places):  # type: ignore[no-untyped-def]
 def _count_rows(  # type: ignore[no-untyped-def]
     ids, places, starts, weights, first_row, row, marks, groups, lengths, second, sums
 ):
-    """Sum the weights of each word's neighbours that are no commoner than it.
+    """Sum the weights of each word's neighbors that are no commoner than it.
 
     Each pair is met from both its words, and counted from the commoner one; a word with itself is counted from both, as it
     is two entries in one place of the matrix.
@@ -312,7 +312,7 @@ def _count_rows(  # type: ignore[no-untyped-def]
 
 @nb.njit(cache=True, nogil=True, boundscheck=False)  # type: ignore[untyped-decorator]
 def _add_all(places, ids, weights, row):  # type: ignore[no-untyped-def]
-    """Add all neighbours, commoner ones too: not to ask for each takes half the time."""
+    """Add all neighbors, commoner ones too: not to ask for each takes half the time."""
     for k in range(places.shape[0]):
         for step in (-1, 1):
             at = np.int64(places[k])
@@ -339,7 +339,7 @@ def _take_all(first, row, second, sums, start):  # type: ignore[no-untyped-def]
 
 @nb.njit(cache=True, nogil=True, boundscheck=False)  # type: ignore[untyped-decorator]
 def _add_marked(places, word, ids, weights, row, marks, groups):  # type: ignore[no-untyped-def]
-    """Add the neighbours that are no commoner than the word, and mark where they are."""
+    """Add the neighbors that are no commoner than the word, and mark where they are."""
     for k in range(places.shape[0]):
         for step in (-1, 1):
             at = np.int64(places[k])

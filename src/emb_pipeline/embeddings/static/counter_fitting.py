@@ -11,10 +11,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import scipy.sparse as sp
 
-from emb_pipeline.embeddings.options import (
+from emb_pipeline.embeddings.options import Options
+from emb_pipeline.embeddings.static.options import (
     CounterFittedOptions,
     CounterFittingOptions,
-    Options,
     RetrofittedOptions,
     RetrofittingOptions,
 )
@@ -23,7 +23,7 @@ from emb_pipeline.embeddings.static.word_vectors import WordVectors
 WordPairs: TypeAlias = np.ndarray | Sequence[Sequence[str]]
 """Array of shape (n_pairs, 2), str, or as many pairs of words."""
 
-MOST_NEIGHBOURS = 20_000_000
+MOST_NEIGHBORS = 20_000_000
 """Pairs of near words that counter-fitting keeps near: more do not fit into the memory of a small machine."""
 
 _ROUNDING = 1e-9
@@ -33,14 +33,17 @@ _PAIRS_PER_BLOCK = 1 << 15
 _BLOCK_BYTES = 1 << 26
 
 
-def repaired(words: WordVectors, options: CounterFittedOptions | RetrofittedOptions) -> WordVectors:
-    """Word vectors counter-fitted, or retrofitted, with the pairs that the options hold."""
-    if isinstance(options, CounterFittedOptions):
-        return counter_fitted(words, options.synonyms, options.antonyms, options=options)
-    return retrofitted(words, options.synonyms, options=options)
+def counter_fit_vectors(words: WordVectors, options: CounterFittedOptions) -> WordVectors:
+    """Counter-fit word vectors with the pairs that the options hold."""
+    return counter_fit(words, options.synonyms, options.antonyms, options=options)
 
 
-def retrofitted(
+def retrofit_vectors(words: WordVectors, options: RetrofittedOptions) -> WordVectors:
+    """Retrofit word vectors with the pairs that the options hold."""
+    return retrofit(words, options.synonyms, options=options)
+
+
+def retrofit(
     words: WordVectors,
     synonyms: WordPairs,
     *,
@@ -102,7 +105,7 @@ def retrofitted(
     return _with_vectors(words, vectors, linked, _record("retrofitting", options, {"synonyms": pairs}, started))
 
 
-def counter_fitted(
+def counter_fit(
     words: WordVectors, synonyms: WordPairs, antonyms: WordPairs, *, options: CounterFittingOptions | None = None
 ) -> WordVectors:
     """Word vectors whose antonyms were pushed apart and whose synonyms were pulled together, near words staying near.
@@ -157,12 +160,12 @@ def counter_fitted(
     if not len(apart.rows) + len(together.rows):
         raise ValueError(_no_pair_is_known(words, apart, together))
     units = words.vectors / np.where(lengths > 0, lengths, 1)[:, None]
-    near, n_near = _near_pairs(units, options.neighbour_distance if options.neighbour_weight else None)
+    near, n_near = _near_pairs(units, options.neighbor_distance if options.neighbor_weight else None)
     near = _without(near, apart.rows)
     distances = 1 - _cosines(units, near)
     moved = np.zeros(len(units), dtype=bool)
     for _ in range(options.iterations):
-        units, reached = _stepped(units, apart.rows, together.rows, near, distances, moved, options)
+        units, reached = _take_step(units, apart.rows, together.rows, near, distances, moved, options)
         moved |= reached
     record = _record("counter_fitting", options, {"synonyms": together, "antonyms": apart}, started)
     record |= {"near_pairs": len(near), "near_pairs_found": n_near}
@@ -229,7 +232,7 @@ def _links(pairs: _Pairs, n_words: int) -> sp.csr_array:
     return links
 
 
-def _stepped(
+def _take_step(
     units: np.ndarray,
     apart: np.ndarray,
     together: np.ndarray,
@@ -250,7 +253,7 @@ def _stepped(
     watched = moved[near].any(axis=1)  # the others are as they were
     cosines = _cosines(units, near[watched])
     grown = 1 - cosines > distances[watched] + _ROUNDING
-    parts.append((near[watched], cosines, grown, -options.neighbour_weight))
+    parts.append((near[watched], cosines, grown, -options.neighbor_weight))
 
     pairs = np.concatenate([rows[active] for rows, _, active, _ in parts])
     cosines = np.concatenate([cosine[active] for _, cosine, active, _ in parts])
@@ -279,12 +282,12 @@ def _near_pairs(units: np.ndarray, distance: float | None) -> tuple[np.ndarray, 
     for start, block in _blocks(single):
         rows, columns = np.nonzero(np.triu(block @ single[start:].T >= 1 - distance - _MARGIN, 1))
         n_found += len(rows)
-        if n_found <= MOST_NEIGHBOURS:
+        if n_found <= MOST_NEIGHBORS:
             pairs = np.stack([rows + start, columns + start], axis=1).astype(np.int32)
             found.append(pairs[1 - _cosines(units, pairs) <= distance])
-    if n_found <= MOST_NEIGHBOURS:
+    if n_found <= MOST_NEIGHBORS:
         return np.concatenate(found), sum(map(len, found))
-    return _pairs_of_nearest(single, distance, max(1, MOST_NEIGHBOURS // len(units))), n_found
+    return _pairs_of_nearest(single, distance, max(1, MOST_NEIGHBORS // len(units))), n_found
 
 
 def _pairs_of_nearest(single: np.ndarray, distance: float, k: int) -> np.ndarray:

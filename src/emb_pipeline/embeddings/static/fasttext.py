@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from emb_pipeline.embeddings.options import FastTextOptions
+from emb_pipeline.embeddings.static.options import FastTextOptions
 from emb_pipeline.embeddings.static.word_vectors import Subwords, WordVectors
-from emb_pipeline.embeddings.training import OnEpoch
-from emb_pipeline.text.tokens import TokenCorpus
+from emb_pipeline.embeddings.training import TrainingRequest
 
 if TYPE_CHECKING:
     from gensim.models.fasttext import FastTextKeyedVectors
@@ -21,48 +19,28 @@ if TYPE_CHECKING:
     from emb_pipeline.embeddings.static.negative_sampling import Parts
 
 
-def train(
-    tokens: TokenCorpus,
-    *,
-    dim: int,
-    options: FastTextOptions,
-    seed: int = 1,
-    workers: int = 1,
-    on_epoch: OnEpoch | None = None,
-    checkpoints: Path | None = None,
-) -> WordVectors:
+def train(request: TrainingRequest[FastTextOptions]) -> WordVectors:
     """Train vectors whose words are means of their own vector and those of their character n-grams.
 
-    Parameters and errors are those of :func:`emb_pipeline.embeddings.static.word2vec.train`.
+    Errors are those of :func:`emb_pipeline.embeddings.static.word2vec.train`.
 
     Returns
     -------
     WordVectors
         With ``subwords``, so that a word outside the vocabulary gets the mean of its n-gram vectors.
     """
+    options = request.options
     if options.backend == "gensim":
         from gensim.models import FastText
 
         from emb_pipeline.embeddings.static import gensim_models
 
         grams = {"min_n": options.min_n, "max_n": options.max_n, "bucket": options.buckets}
-        vectors, model = gensim_models.trained(
-            FastText, "fasttext", tokens, dim=dim, options=options, seed=seed, workers=workers, on_epoch=on_epoch, **grams
-        )
+        vectors, model = gensim_models.train(FastText, "fasttext", request, **grams)
         return replace(vectors, subwords=_used_subwords(model.wv, options))
     from emb_pipeline.embeddings.static import negative_sampling
 
-    trained = negative_sampling.train(
-        "fasttext",
-        tokens,
-        dim=dim,
-        options=options,
-        seed=seed,
-        workers=workers,
-        on_epoch=on_epoch,
-        checkpoints=checkpoints,
-        parts_of=partial(words_and_ngrams, options=options),
-    )
+    trained = negative_sampling.train("fasttext", request, partial(words_and_ngrams, options=options))
     parts = cast("Parts", trained.parts)
     subwords = Subwords(options.min_n, options.max_n, options.buckets, parts.buckets, trained.vectors[parts.n_words :])
     return WordVectors(trained.words, trained.counts, means_of_parts(trained.vectors, parts), trained.record, subwords)

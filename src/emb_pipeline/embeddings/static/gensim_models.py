@@ -10,25 +10,16 @@ import numpy as np
 from gensim.models import Word2Vec
 from gensim.models.callbacks import CallbackAny2Vec
 
-from emb_pipeline.embeddings.options import FastTextOptions, Word2VecOptions
+from emb_pipeline.embeddings.static.options import NegativeSamplingOptions
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.embeddings.training import OnEpoch, TrainingClock, effective_workers, known_words
-from emb_pipeline.text.tokens import TokenCorpus
+from emb_pipeline.embeddings.training import OnEpoch, TrainingClock, TrainingRequest, known_words
 
 Model = TypeVar("Model", bound=Word2Vec)
+AnyNegativeSampling = TypeVar("AnyNegativeSampling", bound=NegativeSamplingOptions)
 
 
-def trained(
-    kind: Callable[..., Model],
-    method: str,
-    tokens: TokenCorpus,
-    *,
-    dim: int,
-    options: Word2VecOptions | FastTextOptions,
-    seed: int,
-    workers: int,
-    on_epoch: OnEpoch | None,
-    **arguments: int,
+def train(
+    kind: Callable[..., Model], method: str, request: TrainingRequest[AnyNegativeSampling], **arguments: int
 ) -> tuple[WordVectors, Model]:
     """Train a model from the corpus file, with the corpus's own vocabulary table.
 
@@ -38,10 +29,8 @@ def trained(
         Makes gensim's model: ``Word2Vec`` or a class of its kind.
     method : str
         Our name of it, for the record.
-    tokens, dim, options, seed, workers
-        As for `emb_pipeline.embeddings.static.word2vec.train`.
-    on_epoch : callable, optional
-        Gets no loss: gensim reports none in this mode.
+    request : TrainingRequest
+        Its ``on_epoch`` gets no loss: gensim reports none in this mode.
     **arguments
         What else the model takes, under gensim's names.
 
@@ -51,9 +40,10 @@ def trained(
         The words' vectors and their record, and what they were read from.
     """
     clock = TrainingClock()
-    workers = effective_workers(options, workers)
+    request = request.with_effective_workers()
+    corpus, options, on_epoch = request.corpus, request.options, request.on_epoch
     model = kind(
-        vector_size=dim,
+        vector_size=request.require_dim(),
         sg=int(options.architecture == "skip_gram"),
         window=options.window,
         negative=options.negative,
@@ -61,23 +51,21 @@ def trained(
         alpha=options.learning_rate,
         min_alpha=options.learning_rate / 1000,
         min_count=options.min_count,
-        seed=seed,
-        workers=workers,
+        seed=request.seed,
+        workers=request.workers,
         hashfxn=stable_hash,
         **arguments,
     )
-    words, counts = known_words(tokens, options.min_count)
-    model.build_vocab_from_freq(dict(zip(words, counts.tolist(), strict=True)), corpus_count=tokens.n_sentences)
+    words, counts = known_words(corpus, options.min_count)
+    model.build_vocab_from_freq(dict(zip(words, counts.tolist(), strict=True)), corpus_count=corpus.n_sentences)
     model.train(
-        corpus_file=str(tokens.tokens_path),
-        total_examples=tokens.n_sentences,
-        total_words=tokens.n_tokens,
+        corpus_file=str(corpus.tokens_path),
+        total_examples=corpus.n_sentences,
+        total_words=corpus.n_tokens,
         epochs=options.epochs,
         callbacks=[_EpochCounter(on_epoch)] if on_epoch else [],
     )
-    record = clock.record(
-        method, tokens, dim=dim, options=options, seed=seed, workers=workers, libraries=("gensim", "numpy")
-    )
+    record = clock.record(method, request, libraries=("gensim", "numpy"))
     known = model.wv.index_to_key
     of_words = np.array([model.wv.get_vecattr(word, "count") for word in known], dtype=np.int64)
     return WordVectors(list(known), of_words, np.ascontiguousarray(model.wv.vectors, dtype=np.float32), record), model

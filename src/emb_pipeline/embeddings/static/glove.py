@@ -22,12 +22,11 @@ import numpy as np
 
 from emb_pipeline.embeddings.checkpoints import Checkpoint
 from emb_pipeline.embeddings.divergence import require_converging
-from emb_pipeline.embeddings.options import GloveOptions
 from emb_pipeline.embeddings.static.cooccurrence import CooccurrenceCounts, count_cooccurrences
 from emb_pipeline.embeddings.static.kernels.prefetch import fetch
+from emb_pipeline.embeddings.static.options import GloveOptions
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.embeddings.training import OnEpoch, Progress, TrainingClock, effective_workers, known_words, recipe
-from emb_pipeline.text.tokens import TokenCorpus
+from emb_pipeline.embeddings.training import Progress, TrainingClock, TrainingRequest, known_words
 
 _PAIRS_PER_BLOCK = 1 << 21
 _AHEAD = 2
@@ -35,34 +34,8 @@ _AHEAD = 2
 _PAIRS_PER_PIECE = 64
 
 
-def train(
-    tokens: TokenCorpus,
-    *,
-    dim: int,
-    options: GloveOptions,
-    seed: int = 1,
-    workers: int = 1,
-    on_epoch: OnEpoch | None = None,
-    checkpoints: Path | None = None,
-) -> WordVectors:
+def train(request: TrainingRequest[GloveOptions]) -> WordVectors:
     """Train GloVe vectors.
-
-    Parameters
-    ----------
-    tokens : TokenCorpus
-        The corpus, one sentence per line.
-    dim : int
-        Numbers per vector.
-    options : GloveOptions
-        Hyper-parameters.
-    seed : int
-        Seed of the first vectors and of the order of the records.
-    workers : int
-        Threads. With one (or ``options.deterministic``) the same seed gives the same vectors bit for bit.
-    on_epoch : callable, optional
-        Called after each epoch with its number and its loss.
-    checkpoints : Path, optional
-        A folder of this training's own, to go on from if it was killed; removed at its end.
 
     Returns
     -------
@@ -78,41 +51,31 @@ def train(
         The vectors ran away.
     """
     clock = TrainingClock()
-    workers = effective_workers(options, workers)
-    words, counts = known_words(tokens, options.min_count)
-    checkpoint = Checkpoint(checkpoints, recipe("glove", tokens, dim, options, seed))
+    request = request.with_effective_workers()
+    options = request.options
+    words, counts = known_words(request.corpus, options.min_count)
+    checkpoint = Checkpoint(request.checkpoints, request.describe("glove"))
     with tempfile.TemporaryDirectory(prefix="glove_") as folder:
         pairs = count_cooccurrences(
-            tokens,
+            request.corpus,
             len(words),
             window=options.window,
             memory_mb=options.memory_mb,
             folder=Path(folder),
-            workers=workers,
+            workers=request.workers,
         )
-        model, losses = fit(
-            pairs, dim=dim, options=options, seed=seed, workers=workers, on_epoch=on_epoch, checkpoint=checkpoint
-        )
+        model, losses = fit(pairs, request, checkpoint)
         n_pairs = len(pairs)
         del pairs
-    record = clock.record(
-        "glove",
-        tokens,
-        dim=dim,
-        options=options,
-        seed=seed,
-        workers=workers,
-        libraries=("numba", "numpy"),
-        cooccurrence_pairs=n_pairs,
-        epoch_losses=losses,
-    )
+    libraries = ("numba", "numpy")
+    record = clock.record("glove", request, libraries=libraries, cooccurrence_pairs=n_pairs, epoch_losses=losses)
     checkpoint.remove()
     return WordVectors(words, counts, model.words + model.contexts, record)
 
 
 @dataclass(frozen=True, eq=False)
 class Parameters:
-    """What GloVe learns, with AdaGrad's sums of squares beside it.
+    """The numbers that GloVe learns, with AdaGrad's sums of squares beside it.
 
     Attributes
     ----------
@@ -147,25 +110,19 @@ class Parameters:
 
 
 def fit(
-    pairs: CooccurrenceCounts,
-    *,
-    dim: int,
-    options: GloveOptions,
-    seed: int,
-    workers: int,
-    on_epoch: OnEpoch | None = None,
-    checkpoint: Checkpoint | None = None,
+    pairs: CooccurrenceCounts, request: TrainingRequest[GloveOptions], checkpoint: Checkpoint
 ) -> tuple[Parameters, list[float]]:
     """Fit the model to co-occurrence counts; gives its parameters and the loss of each epoch."""
-    model = Parameters.random(pairs.n_words, dim, np.random.default_rng(seed))
-    losses = checkpoint.restore(model.arrays()) if checkpoint else []
+    dim, options, workers = request.require_dim(), request.options, request.workers
+    model = Parameters.random(pairs.n_words, dim, np.random.default_rng(request.seed))
+    losses = checkpoint.restore(model.arrays())
     progress = Progress(f"glove_{dim}", options.epochs, 2 * len(pairs), "records")
     progress.start(len(losses))
     with ThreadPoolExecutor(workers) as threads:
         for epoch in range(len(losses) + 1, options.epochs + 1):
-            rng = np.random.default_rng((seed, epoch))  # the order of an epoch does not hang on those before it
+            rng = np.random.default_rng((request.seed, epoch))  # the order of an epoch does not hang on those before it
             loss = n_records = 0.0
-            for block in _shuffled_blocks(pairs, options, rng):
+            for block in _shuffle_blocks(pairs, options, rng):
                 # Threads of our own, not numba's: its thread pools allow no second training in the same process.
                 parts = [threads.submit(update, *part, model, options.learning_rate) for part in _split(block, workers)]
                 for part in parts:
@@ -179,11 +136,10 @@ def fit(
                 f"lower learning_rate (now {options.learning_rate:g})",
                 (model.words, model.contexts),
             )
-            if checkpoint:
-                checkpoint.save(model.arrays(), losses)
+            checkpoint.save(model.arrays(), losses)
             progress.epoch(epoch, losses[-1])
-            if on_epoch:
-                on_epoch(epoch, losses[-1])
+            if request.on_epoch:
+                request.on_epoch(epoch, losses[-1])
     return model, losses
 
 
@@ -229,7 +185,7 @@ def update(
 Block = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
-def _shuffled_blocks(pairs: CooccurrenceCounts, options: GloveOptions, rng: np.random.Generator) -> Iterator[Block]:
+def _shuffle_blocks(pairs: CooccurrenceCounts, options: GloveOptions, rng: np.random.Generator) -> Iterator[Block]:
     """All pairs in a new order, a block at a time: short pieces drawn from everywhere, then mixed within the block.
 
     Memory is that of one block, and the disk is read in pieces and not number by number.

@@ -13,19 +13,19 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from emb_pipeline.embeddings.checkpoints import Checkpoint
 from emb_pipeline.embeddings.divergence import require_converging
-from emb_pipeline.embeddings.options import FastTextOptions, Word2VecOptions
 from emb_pipeline.embeddings.static.kernels.negative_sampling import learn_subwords, learn_words
 from emb_pipeline.embeddings.static.kernels.random import alias_table, seeded
-from emb_pipeline.embeddings.training import OnEpoch, Progress, TrainingClock, effective_workers, known_words, recipe
+from emb_pipeline.embeddings.static.options import NegativeSamplingOptions
+from emb_pipeline.embeddings.training import Progress, TrainingClock, TrainingRequest, known_words
 from emb_pipeline.text.id_stream import IdBatch, IdStream
-from emb_pipeline.text.tokens import TokenCorpus
+
+AnyNegativeSampling = TypeVar("AnyNegativeSampling", bound=NegativeSamplingOptions)
 
 NOISE_EXPONENT = 0.75
 """Of a word's count: how likely it is drawn as noise (Mikolov et al. 2013, section 2.2)."""
@@ -33,7 +33,7 @@ NOISE_EXPONENT = 0.75
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """What the vectors of words are means of: a row of each word's own, and rows of n-grams behind them.
+    """The rows that the vectors of words are means of: a row of each word's own, and rows of n-grams behind them.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ _MOST_OF_CHANCE = 2.0
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """What a training gives.
+    """The result of a training.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ class Trained:
         What words are means of.
     record : dict
         Provenance, with ``epoch_losses``: each epoch's mean over its steps of -ln of the probabilities that true and drawn
-        words were told apart with, taken as the vectors change.
+        words are distinguished with, taken as the vectors change.
     """
 
     words: list[str]
@@ -92,14 +92,7 @@ class Trained:
 
 def train(
     method: str,
-    tokens: TokenCorpus,
-    *,
-    dim: int,
-    options: Word2VecOptions | FastTextOptions,
-    seed: int,
-    workers: int,
-    on_epoch: OnEpoch | None,
-    checkpoints: Path | None,
+    request: TrainingRequest[AnyNegativeSampling],
     parts_of: Callable[[list[str]], Parts] | None = None,
 ) -> Trained:
     """Train vectors of words, or of the parts that words are means of, from random ones in ±1 / dim as gensim does.
@@ -107,9 +100,9 @@ def train(
     Parameters
     ----------
     method : str
-        What the record calls it.
-    tokens, dim, options, seed, workers, on_epoch, checkpoints
-        As for :func:`emb_pipeline.embeddings.static.word2vec.train`.
+        Its name in the record.
+    request : TrainingRequest
+        The corpus and all that fixes the training.
     parts_of : callable, optional
         Gives the parts of the words; by default each word is its own.
 
@@ -121,24 +114,17 @@ def train(
         The vectors ran away.
     """
     clock = TrainingClock()
-    workers = effective_workers(options, workers)
-    words, counts = known_words(tokens, options.min_count)
+    request = request.with_effective_workers()
+    dim, options = request.require_dim(), request.options
+    words, counts = known_words(request.corpus, options.min_count)
     parts = parts_of(words) if parts_of else None
     n_rows = parts.n_rows if parts else len(words)
-    vectors = (np.random.default_rng(seed).random((n_rows, dim), dtype=np.float32) - np.float32(0.5)) * np.float32(2 / dim)
-    checkpoint = Checkpoint(checkpoints, recipe(method, tokens, dim, options, seed))
-    progress = Progress(f"{method}_{dim}", options.epochs, tokens.n_tokens)
-    losses = fit(tokens.ids(), counts, vectors, parts, options, seed, workers, checkpoint, progress, on_epoch)
-    record = clock.record(
-        method,
-        tokens,
-        dim=dim,
-        options=options,
-        seed=seed,
-        workers=workers,
-        libraries=("numba", "numpy"),
-        epoch_losses=losses,
-    )
+    rng = np.random.default_rng(request.seed)
+    vectors = (rng.random((n_rows, dim), dtype=np.float32) - np.float32(0.5)) * np.float32(2 / dim)
+    checkpoint = Checkpoint(request.checkpoints, request.describe(method))
+    progress = Progress(f"{method}_{dim}", options.epochs, request.corpus.n_tokens)
+    losses = fit(request.corpus.ids(), request, counts, vectors, parts, checkpoint, progress)
+    record = clock.record(method, request, libraries=("numba", "numpy"), epoch_losses=losses)
     checkpoint.remove()
     return Trained(words, counts, vectors, parts, record)
 
@@ -154,20 +140,18 @@ def share_kept(counts: np.ndarray, sample: float) -> np.ndarray:
 
 def fit(
     stream: IdStream,
+    request: TrainingRequest[AnyNegativeSampling],
     counts: np.ndarray,
     inputs: np.ndarray,
     parts: Parts | None,
-    options: Word2VecOptions | FastTextOptions,
-    seed: int,
-    workers: int,
     checkpoint: Checkpoint,
     progress: Progress,
-    on_epoch: OnEpoch | None,
 ) -> list[float]:
     """Train on a stream, changing ``inputs`` in place; gives the loss of each epoch."""
+    options = request.options
     outputs = np.zeros((len(counts), inputs.shape[1]), dtype=np.float32)
     learn = partial(
-        _learnt,
+        _learn_batch,
         n_words=len(counts),
         tables=(share_kept(counts, options.sample), *alias_table(counts**NOISE_EXPONENT)),
         options=options,
@@ -177,10 +161,12 @@ def fit(
     state = {"inputs": inputs, "outputs": outputs}
     losses = checkpoint.restore(state)
     progress.start(len(losses))
-    with ThreadPoolExecutor(workers) as threads:
+    with ThreadPoolExecutor(request.workers) as threads:
         for epoch in range(len(losses) + 1, options.epochs + 1):
             jobs = [
-                threads.submit(learn, batch, _rates(batch, epoch, stream.n_tokens, options), seeded(seed, epoch, number))
+                threads.submit(
+                    learn, batch, _rates(batch, epoch, stream.n_tokens, options), seeded(request.seed, epoch, number)
+                )
                 for number, batch in enumerate(stream.batches)
             ]
             loss, n_steps = np.sum([job.result() for job in jobs], axis=0)
@@ -195,28 +181,26 @@ def fit(
             )
             checkpoint.save(state, losses)
             progress.epoch(epoch, losses[-1])
-            if on_epoch:
-                on_epoch(epoch, losses[-1])
+            if request.on_epoch:
+                request.on_epoch(epoch, losses[-1])
     return losses
 
 
-def _rates(
-    batch: IdBatch, epoch: int, n_tokens: int, options: Word2VecOptions | FastTextOptions
-) -> tuple[np.float32, np.float32]:
+def _rates(batch: IdBatch, epoch: int, n_tokens: int, options: NegativeSamplingOptions) -> tuple[np.float32, np.float32]:
     """Step sizes at a batch's beginning and end: they fall linearly over the tokens of all epochs to a thousandth."""
     done = np.array([batch.first_token, batch.first_token + len(batch.ids)]) + (epoch - 1) * n_tokens
     first, last = options.learning_rate * (1 - 0.999 * done / (options.epochs * n_tokens))
     return np.float32(first), np.float32(last)
 
 
-def _learnt(
+def _learn_batch(
     batch: IdBatch,
     rates: tuple[np.float32, np.float32],
     state: np.uint64,
     *,
     n_words: int,
     tables: tuple[np.ndarray, np.ndarray, np.ndarray],
-    options: Word2VecOptions | FastTextOptions,
+    options: NegativeSamplingOptions,
     vectors: tuple[np.ndarray, np.ndarray],
     parts: Parts | None,
 ) -> tuple[float, int]:

@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
-from emb_pipeline.embeddings.options import Pooling
+from emb_pipeline.embeddings.static.options import PooledOptions, Pooling
 from emb_pipeline.text.texts import DocumentTerms, Texts
+
+if TYPE_CHECKING:
+    from emb_pipeline.embeddings.static.word_vectors import WordVectors
 
 NOMINAL_LENGTH = 100
 """Words of the text that ``idf`` imagines; see `inverse_document_frequency`."""
@@ -150,6 +153,11 @@ class PooledEncoder:
         mean = (counts / counts.sum() * self.weights_of(counts)).astype(np.float32) @ vectors
         direction: np.ndarray = mean / np.float32(max(float(np.linalg.norm(mean)), 1e-30))
         return direction
+
+
+def build_pooled_encoder(options: PooledOptions, artifact: WordVectors) -> PooledEncoder:
+    """Pool word vectors as the options say."""
+    return PooledEncoder(artifact, options.pooling)
 
 
 def inverse_document_frequency(share: np.ndarray) -> np.ndarray:

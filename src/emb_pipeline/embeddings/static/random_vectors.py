@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emb_pipeline.embeddings.options import RandomOptions
+from emb_pipeline.embeddings.static.options import RandomOptions
 from emb_pipeline.embeddings.static.pooling import PooledEncoder
 from emb_pipeline.text.tokens import TokenCorpus
 
@@ -64,8 +64,8 @@ class RandomVectors:
         return normal
 
 
-def encoder(options: RandomOptions, *, dim: int, seed: int, tokens: TokenCorpus | None = None) -> PooledEncoder:
-    """Random word vectors, pooled like trained ones.
+def build_random_encoder(options: RandomOptions, *, dim: int, seed: int, tokens: TokenCorpus | None = None) -> PooledEncoder:
+    """Pool random word vectors like trained ones.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, Literal, cast
 
 import numpy as np
 
-from emb_pipeline.embeddings.options import StaticFileOptions
+from emb_pipeline.embeddings.static.options import StaticFileOptions
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.errors import DataError
 
@@ -76,7 +76,7 @@ def load(options: StaticFileOptions) -> WordVectors:
     if not path.is_file():
         raise DataError(str(path), "no such file", "correct the path of the vectors")
     try:
-        with _opened(path) as file:
+        with _open_file(path) as file:
             form = _format_of(file, path, options.format)
             if form == "arrow":
                 vectors = WordVectors.read(path)
@@ -86,7 +86,7 @@ def load(options: StaticFileOptions) -> WordVectors:
                 rows = _binary_rows(file, reading)
             else:
                 rows = _text_rows(file, reading, header_required=form == "word2vec_text")
-            tokens, matrix = _collected(rows, reading)
+            tokens, matrix = _collect_rows(rows, reading)
     except _DAMAGED as error:
         raise DataError(str(path), f"is damaged or ends too early ({error})", _AGAIN) from error
     return WordVectors(
@@ -120,7 +120,7 @@ Format = Literal["word2vec_text", "word2vec_binary", "glove_text", "arrow"]
 
 @dataclass
 class _Reading:
-    """What a file is read with, and what was left out of it."""
+    """The settings that a file is read with, and the rows that were left out."""
 
     path: Path
     limit: int | None
@@ -162,7 +162,7 @@ class _Reading:
             )
 
 
-def _opened(path: Path) -> BinaryIO:
+def _open_file(path: Path) -> BinaryIO:
     """The file, unpacked where its first bytes say that it is packed."""
     with path.open("rb") as file:
         start = file.read(8)
@@ -271,7 +271,7 @@ def _binary_rows(file: BinaryIO, reading: _Reading) -> Iterator[Row]:
         reading.note(str(reading.path), f"the file ends after {n_words:,} of {promised:,} words")
 
 
-def _collected(rows: Iterator[Row], reading: _Reading) -> tuple[list[str], np.ndarray]:
+def _collect_rows(rows: Iterator[Row], reading: _Reading) -> tuple[list[str], np.ndarray]:
     places: dict[str, int] = {}
     vectors: list[np.ndarray] = []
     for number, word, vector in rows:

@@ -193,7 +193,7 @@ class WordVectors:
             not finite.
         """
         path = Path(path)
-        table = _mapped_table(path, "token", "count", "vector")
+        table = _map_table(path, "token", "count", "vector")
         vectors = _finite_matrix(table["vector"], path)
         metadata = _metadata(table, path)
         subwords = (
@@ -219,7 +219,7 @@ def _write_table(path: Path, columns: Mapping[str, pa.Array], metadata: Mapping[
         write_arrow(batch, part)
 
 
-def _mapped_table(path: Path, *columns: str) -> pa.Table:
+def _map_table(path: Path, *columns: str) -> pa.Table:
     table = map_arrow(path, columns=columns, remedy=_REMEDY)
     types = {name: table.schema.field(name).type for name in columns}
     if not pa.types.is_fixed_size_list(types["vector"]) or not pa.types.is_float32(types["vector"].value_type):
@@ -263,7 +263,7 @@ def _metadata(table: pa.Table, path: Path) -> dict[str, Any]:
 
 
 def _read_subwords(path: Path, facts: Any, dim: int) -> Subwords:
-    table = _mapped_table(path, "bucket", "vector")
+    table = _map_table(path, "bucket", "vector")
     vectors = _finite_matrix(table["vector"], path)
     buckets = _numbers(table["bucket"], pa.int32(), path)
     try:

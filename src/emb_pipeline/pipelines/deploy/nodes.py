@@ -31,10 +31,9 @@ def export_chosen(
     scores, tasks = split_inputs(parts, "scores_"), split_inputs(parts, "task_")
     definitions = {name: TaskDefinition.model_validate(each) for name, each in split_inputs(parts, "definition_").items()}
     encoders = StoredEncoders.join(each["encoders"] for each in scores.values()).by_name()
-    table = decision.to_pandas()
-    chosen = table[
-        table["chosen"] & (table["task"] != ALL_TASKS) & table["embedding"].isin(list_exportable(read_facts(facts)))
-    ]
+    table, known = decision.to_pandas(), read_facts(facts)
+    chosen = table[table["chosen"] & (table["task"] != ALL_TASKS) & table["embedding"].isin(list_exportable(known))]
+    origins = known.set_index("embedding")["origin"]
     bundles = {}
     for row in (chosen if options.force else leave_out_worthless(chosen)).to_dict("records"):
         stored, definition = encoders[row["embedding"]], definitions[row["task"]]
@@ -43,7 +42,12 @@ def export_chosen(
             KINDS[definition.kind].create_task(tasks[row["task"]], definition.name),
             stored.load(folders.encodings),
             definition.evaluation,
-            {"kind": definition.kind, "method": stored.method, "versions": list_versions()},
+            {
+                "kind": definition.kind,
+                "origin": origins[stored.name],
+                "method": stored.method,
+                "versions": list_versions(),
+            },
             stored.options.model_dump(mode="json"),
             seed=stored.seed,
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from emb_pipeline.embeddings import registry
+from emb_pipeline.embeddings import factory
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.embeddings.stored_encoders import StoredEncoder, StoredEncoders
@@ -27,7 +27,7 @@ BASE_TRAINING = "base_training_"
 @contain_failures(4, on_task=True)
 def evaluate_trained(task: Tables, vectors: WordVectors, cell: EmbeddingSpec, definition: TaskDefinition) -> CellScores:
     """Evaluate an embedding that was trained, or loaded, beforehand."""
-    return evaluate_cell(task, _build_encoder(cell, vectors=vectors), cell, definition)
+    return evaluate_cell(task, _build_encoder(cell, artifact=vectors), cell, definition)
 
 
 @contain_failures(4, on_task=True)
@@ -35,7 +35,7 @@ def evaluate_encoder(
     task: Tables, encoder: EncoderFolder, cell: EmbeddingSpec, definition: TaskDefinition, folders: Folders
 ) -> CellScores:
     """Evaluate an encoder; what it has encoded before, for any task or run, is not encoded again."""
-    return evaluate_cell(task, _build_encoder(cell, folders, encoder=encoder), cell, definition)
+    return evaluate_cell(task, _build_encoder(cell, folders, encoder), cell, definition)
 
 
 @contain_failures(4, on_task=True)
@@ -55,8 +55,8 @@ def evaluate_with_base(
     encoder: EncoderFolder | None = None,
 ) -> CellScores:
     """Evaluate another embedding with what a method adds to it."""
-    text = _build_encoder(base, folders, vectors, encoder)
-    return evaluate_cell(task, registry.encoder(cell.method, options=cell.options, text=text), cell, definition)
+    text = _build_encoder(base, folders, vectors if vectors is not None else encoder)
+    return evaluate_cell(task, factory.build_encoder(cell.method, cell.options, text=text), cell, definition)
 
 
 @contain_failures(4, on_task=True)
@@ -69,16 +69,14 @@ def evaluate_predictions(task: Tables, predictions: Tables, cell: EmbeddingSpec,
 def _build_encoder(
     cell: EmbeddingSpec,
     folders: Folders | None = None,
-    vectors: WordVectors | None = None,
-    encoder: EncoderFolder | None = None,
+    artifact: WordVectors | EncoderFolder | None = None,
 ) -> Any:
-    return registry.encoder(
+    return factory.build_encoder(
         cell.method,
-        options=cell.options,
+        cell.options,
         dim=cell.dim,
         seed=cell.seed,
-        vectors=vectors,
-        model=encoder,
+        artifact=artifact,
         encodings=folders.encodings if folders else None,
     )
 

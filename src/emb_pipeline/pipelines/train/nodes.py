@@ -9,11 +9,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from emb_pipeline.efficiency.footprint import Footprint
-from emb_pipeline.embeddings import registry
+from emb_pipeline.embeddings import factory
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.experiment.model import EmbeddingSpec, Folders
-from emb_pipeline.experiment.training import build_training_record, choose_training_text, compile_method
+from emb_pipeline.experiment.training import build_training_record, choose_training_text, compile_method, request_training
 from emb_pipeline.pipelines.failures import contain_failures
 from emb_pipeline.storage.atomic import temporary_path
 from emb_pipeline.text.tokens import TokenCorpus
@@ -38,15 +38,9 @@ def train_vectors(corpus: TokenCorpus, cell: EmbeddingSpec, training: TrainingOp
         text = choose_training_text(corpus, cell, scratch)
         compile_method(cell, training.workers, folders.scratch)
         with Footprint() as footprint:
-            vectors = registry.train(
-                cell.method,
-                text,
-                dim=cell.dim,
-                options=cell.options,
-                seed=cell.seed,
-                workers=training.workers,
-                checkpoints=_name_checkpoints(folders, cell, text),
-            )
+            checkpoints = _name_checkpoints(folders, cell, text)
+            request = request_training(cell, text, workers=training.workers, checkpoints=checkpoints)
+            vectors = factory.train(cell.method, request)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return vectors, build_training_record(cell, vectors, footprint, text.n_tokens)
@@ -61,7 +55,7 @@ def _name_checkpoints(folders: Folders, cell: EmbeddingSpec, corpus: TokenCorpus
 def load_vectors(cell: EmbeddingSpec) -> Trained:
     """Load word vectors that were trained elsewhere."""
     with Footprint() as footprint:
-        vectors = registry.load(cell.method, cell.options)
+        vectors = factory.load(cell.method, cell.options)
     return vectors, build_training_record(cell, vectors, footprint)
 
 
@@ -71,16 +65,14 @@ def train_encoder(
 ) -> TrainedEncoder:
     """Train an encoder on one corpus, from nothing or from another encoder on."""
     with Footprint() as footprint:
-        encoder = registry.train_encoder(
-            cell.method,
+        request = request_training(
+            cell,
             corpus,
-            dim=cell.dim,
-            options=cell.options,
-            seed=cell.seed,
             folder=temporary_path(folders.scratch / "encoder"),
             checkpoints=_name_checkpoints(folders, cell, corpus),
-            base=base,
+            base=base.path if base else None,
         )
+        encoder = factory.train_encoder(cell.method, request)
     return encoder, build_training_record(cell, encoder, footprint, corpus.n_tokens)
 
 
@@ -88,7 +80,7 @@ def train_encoder(
 def load_encoder(cell: EmbeddingSpec, folders: Folders) -> TrainedEncoder:
     """Find an encoder that was trained elsewhere."""
     with Footprint() as footprint:
-        encoder = registry.load_encoder(cell.method, cell.options, temporary_path(folders.scratch / "encoder"))
+        encoder = factory.load_encoder(cell.method, cell.options, temporary_path(folders.scratch / "encoder"))
     return encoder, build_training_record(cell, encoder, footprint)
 
 
@@ -96,7 +88,7 @@ def load_encoder(cell: EmbeddingSpec, folders: Folders) -> TrainedEncoder:
 def derive_encoder(base: EncoderFolder, cell: EmbeddingSpec, folders: Folders) -> TrainedEncoder:
     """Make an encoder from another one."""
     with Footprint() as footprint:
-        encoder = registry.derive_encoder(cell.method, base, cell.options, temporary_path(folders.scratch / "encoder"))
+        encoder = factory.derive_encoder(cell.method, base, cell.options, temporary_path(folders.scratch / "encoder"))
     return encoder, build_training_record(cell, encoder, footprint)
 
 
@@ -104,5 +96,5 @@ def derive_encoder(base: EncoderFolder, cell: EmbeddingSpec, folders: Folders) -
 def derive_vectors(base: WordVectors, cell: EmbeddingSpec) -> Trained:
     """Make word vectors from other ones."""
     with Footprint() as footprint:
-        vectors = registry.derive_vectors(cell.method, base, cell.options)
+        vectors = factory.derive_vectors(cell.method, base, cell.options)
     return vectors, build_training_record(cell, vectors, footprint)

@@ -12,6 +12,7 @@ import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.export import read_encoder, write_encoder
+from emb_pipeline.embeddings.known_texts import find_known
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder
 from emb_pipeline.storage.matrices import column_matrix, matrix_column
@@ -20,7 +21,7 @@ from emb_pipeline.tasks.classification.folds import find_fold_groups
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.export.answering import EMBEDDING, REMEDY, Encoder, Request, cut_as
-from emb_pipeline.tasks.export.requests import Rows, find_known
+from emb_pipeline.tasks.export.requests import Rows
 from emb_pipeline.tasks.probes.probe import fit_probe
 from emb_pipeline.tasks.vectors import encode_texts
 

@@ -11,13 +11,13 @@ import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.corrupt.typos import texts_under_test
-from emb_pipeline.embeddings import registry
+from emb_pipeline.embeddings import factory
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.contextual.encoder_tuning import tune_by_contrast, tune_on_classes
 from emb_pipeline.embeddings.linear_head import LinearHead
-from emb_pipeline.embeddings.options import BagTuningOptions, PooledOptions
 from emb_pipeline.embeddings.protocols import TextEncoder
 from emb_pipeline.embeddings.static.bag_tuning import tune_bag, with_words
+from emb_pipeline.embeddings.static.options import BagTuningOptions, PooledOptions
 from emb_pipeline.embeddings.static.pooling import PooledEncoder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.tasks.classification.folds import draw_folds, find_fold_groups
@@ -98,7 +98,7 @@ def _tune_on_fold(
             base, encoder_options, texts, codes, held_out, encoder_tuning, seed=tunable.seed, folder=folder
         )
         return drawn.encoder, probe(tunable.encoder(drawn.encoder)), drawn.losses
-    frozen = registry.encoder(tunable.method, options=tunable.options, model=base, encodings=tunable.encodings)
+    frozen = factory.build_encoder(tunable.method, tunable.options, artifact=base, encodings=tunable.encodings)
     tuned = tune_on_classes(
         base,
         encoder_options,

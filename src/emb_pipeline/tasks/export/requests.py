@@ -8,14 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 
-from emb_pipeline.embeddings.compress.reduced import ReducedEncoder
-from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
-from emb_pipeline.embeddings.marked import MarkedEncoder
-from emb_pipeline.embeddings.protocols import Vectors
 from emb_pipeline.errors import DataError
-from emb_pipeline.text.words import mark_words, unmark_words
+from emb_pipeline.text.words import mark_words
 
 LONGEST_TEXT = 1_000_000
 """Characters of a text that is answered."""
@@ -56,7 +51,7 @@ class Rows:
             A table without that column, a mapping, or what is no sequence of rows.
         """
         rows = _read_rows(asked)
-        if isinstance(encoder, MarkedEncoder):
+        if getattr(encoder, "takes_words", False):
             rows = [mark_words(row) if _is_words(row) else row for row in rows]
         errors = [_error_in(row) for row in rows]
         places = [place for place, error in enumerate(errors) if error is None]
@@ -101,32 +96,3 @@ def _error_in(row: Any) -> str | None:
     if row is None or row is pd.NA or row is pd.NaT or (isinstance(row, float) and np.isnan(row)):
         return "there is no text: leave the row out, or give an empty string"
     return f"the row is of type {type(row).__name__}, not a text: give a string"
-
-
-def find_known(encoder: Any, texts: list[str], vectors: Vectors) -> np.ndarray:
-    """Say of each text whether the embedding knows anything of it: shape (n_texts,), bool.
-
-    Word vectors and counts know a text by its known words: without one, its vector is zeros. A transformer reads any text,
-    but knows nothing of one whose sub-words are all unknown to it.
-
-    Parameters
-    ----------
-    encoder : TextEncoder
-        The embedding.
-    texts : list of str
-        The texts.
-    vectors : ndarray or csr_array of shape (n_texts, dim)
-        Its vectors of them.
-    """
-    if not texts:
-        return np.zeros(0, dtype=bool)
-    encoder = getattr(encoder, "unstored", encoder)
-    if isinstance(encoder, MarkedEncoder):
-        return find_known(encoder.base, [mark_words(text) for text in texts], vectors)
-    if isinstance(encoder, ReducedEncoder):
-        return find_known(encoder.base, texts, encoder.base.encode(texts))
-    has_text = np.array([bool(unmark_words(text).strip()) for text in texts])
-    if isinstance(encoder, ContextualEncoder):
-        return np.asarray(has_text & encoder.reads(texts))
-    lengths = abs(vectors).sum(axis=1) if sp.issparse(vectors) else np.abs(vectors).sum(axis=1)
-    return np.asarray(has_text & (np.asarray(lengths).ravel() > 0))

@@ -12,9 +12,10 @@ import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.export import read_encoder, write_encoder
+from emb_pipeline.embeddings.known_texts import find_known
 from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder
 from emb_pipeline.tasks.export.answering import EMBEDDING, Encoder, Request, cut_as
-from emb_pipeline.tasks.export.requests import Rows, find_known
+from emb_pipeline.tasks.export.requests import Rows
 
 
 @dataclass(frozen=True, eq=False)

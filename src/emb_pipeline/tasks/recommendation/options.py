@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from emb_pipeline.embeddings.options import HALF_LIVES, HalfLives
+from emb_pipeline.embeddings.recommenders.options import HALF_LIVES, HalfLives
 from emb_pipeline.tasks.options import EvaluationOptions, LatencyRequests
 
 

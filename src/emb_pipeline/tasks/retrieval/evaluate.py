@@ -16,8 +16,8 @@ from emb_pipeline.embeddings.protocols import (
     TaskEncoder,
     TextEncoder,
     TunableSearcher,
-    encoded_as,
-    fitted_on,
+    encode_as,
+    fit_on,
 )
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.evaluation import Evaluation, Service
@@ -127,8 +127,8 @@ def create_retrieval_service(
         if setting is not None and isinstance(encoder, TunableSearcher):
             index = encoder.index(task.passages).at(setting)
         return Service(lambda query: index.search([query], few), requests)
-    fitted = fitted_on(encoder, task.passages, "passage")
-    first = encoded_as(fitted, task.passages[:1], "passage")
+    fitted = fit_on(encoder, task.passages, "passage")
+    first = encode_as(fitted, task.passages[:1], "passage")
     if sp.issparse(first):
         columns = transpose_passages(unit_length(encode_texts(fitted, task.passages, task.name, "passage")[0]))
     else:

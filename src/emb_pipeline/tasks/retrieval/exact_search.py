@@ -12,7 +12,7 @@ from emb_pipeline.embeddings.protocols import (
     TaskEncoder,
     TextEncoder,
     Vectors,
-    fitted_on,
+    fit_on,
 )
 from emb_pipeline.embeddings.ranking import TieOrder, largest
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
@@ -62,7 +62,7 @@ def compute_cosines(queries: Vectors, passages: Vectors, rows: np.ndarray, colum
 def encode_task(task: RetrievalTask, encoder: TextEncoder | TaskEncoder) -> tuple[TextEncoder, Vectors, Vectors, float]:
     """Fit the encoder, encode queries and passages, and give the seconds that fitting and encoding took."""
     with EncodingClock() as clock:
-        fitted = fitted_on(encoder, task.passages, "passage")
+        fitted = fit_on(encoder, task.passages, "passage")
         passages, _ = encode_texts(fitted, task.passages, "passages", "passage")
         queries, _ = encode_texts(fitted, task.queries, "queries", "query")
     return fitted, queries, passages, clock.seconds

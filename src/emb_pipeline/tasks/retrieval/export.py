@@ -13,11 +13,12 @@ import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.export import read_encoder, write_encoder
-from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder, Vectors, encoded_as, fitted_on
+from emb_pipeline.embeddings.known_texts import find_known
+from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder, Vectors, encode_as, fit_on
 from emb_pipeline.storage.matrices import column_matrix, matrix_column
 from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
 from emb_pipeline.tasks.export.answering import EMBEDDING, REMEDY, Encoder, Request, cut_as
-from emb_pipeline.tasks.export.requests import Rows, find_known
+from emb_pipeline.tasks.export.requests import Rows
 from emb_pipeline.tasks.retrieval.exact_search import find_top_k
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
 from emb_pipeline.tasks.vectors import encode_texts, unit_length
@@ -48,7 +49,7 @@ class TextSearch:
     def fit(cls, task: RetrievalTask, encoder: TextEncoder | TaskEncoder, options: Any, *, seed: int) -> TextSearch:
         """Encode the passages; an embedding of the task's own is fitted on them."""
         with threadpool_limits(1):
-            fitted = fitted_on(encoder, task.passages, "passage")
+            fitted = fit_on(encoder, task.passages, "passage")
             vectors, _ = encode_texts(fitted, task.passages, "passages", "passage")
         return cls(cut_as(task.passages, fitted), task.passage_ids.tolist(), unit_length(vectors))
 
@@ -69,7 +70,7 @@ class TextSearch:
             there is one line: rank 0 and no passage, ``known`` false, and the ``error``.
         """
         asked = Rows.of(texts, self.encoder)
-        vectors: Any = encoded_as(self.encoder, asked.texts, "query") if asked.texts else None
+        vectors: Any = encode_as(self.encoder, asked.texts, "query") if asked.texts else None
         known = find_known(self.encoder, asked.texts, vectors)
         answered = np.flatnonzero(known)
         found = self._nearest(vectors[answered], asked.places[answered], k) if len(answered) else pd.DataFrame()

@@ -20,7 +20,7 @@ from emb_pipeline.efficiency.vector_search import (
     find_curve_fault,
     measure_operating_points,
 )
-from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder, Vectors, fitted_on
+from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder, Vectors, fit_on
 from emb_pipeline.statistics.decision.decide import COST_TOLERANCE
 from emb_pipeline.statistics.intervals.bootstrap import mean_intervals
 from emb_pipeline.statistics.resampling import Resampling
@@ -93,7 +93,7 @@ class SearchCosts:
 
     def is_dense(self, encoder: TextEncoder | TaskEncoder) -> bool:
         """Say if an embedding gives dense vectors of the passages."""
-        fitted = fitted_on(encoder, self._task.passages, "passage")
+        fitted = fit_on(encoder, self._task.passages, "passage")
         return not sp.issparse(fitted.encode(list(self._task.passages)[:1]))
 
     def exact(self, name: str, encoder: TextEncoder | TaskEncoder) -> dict[str, Any]:

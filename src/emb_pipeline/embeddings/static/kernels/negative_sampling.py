@@ -55,7 +55,7 @@ def learn_words(  # type: ignore[no-untyped-def]
     Returns
     -------
     loss : float
-        Sum over the steps of -ln of the probabilities that the true and the drawn words were told apart with.
+        Sum over the steps of -ln of the probabilities that the true and the drawn words are distinguished with.
     n_steps : int
         Pairs of a word and one around it; of a word and its window for ``of_mean``.
     """
@@ -234,7 +234,7 @@ def _kept(ids, start, end, n_words, keep, sentence, state):  # type: ignore[no-u
 def _planned(  # type: ignore[no-untyped-def]
     sentence, place, length, window, negative, n_words, threshold, other, outputs, predicted, state
 ):
-    """How far a word's window will reach, and what it will be held against: drawn one word ahead, so that rows can come.
+    """Draw a word's window, and the noise words that it is held against: one word ahead, so that rows can come.
 
     Two words take turns in ``predicted``. Behind a sentence's end nothing is drawn.
     """

@@ -42,7 +42,7 @@ class TokenizerFit:
 
     @property
     def is_broken(self) -> bool:
-        """Whether the model hardly knows this language or script; the bounds lie far from what a known one gives.
+        """Tell whether the model hardly knows this language or script; the bounds lie far from what a known one gives.
 
         MiniLM (English) has 0.0 % unknown and 7 % single letters of API text, 100 % single letters of Russian, 69 % unknown
         of Chinese and 40 % of Thai.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from emb_pipeline.embeddings.options import EncoderOptions
+from emb_pipeline.embeddings.contextual.options import EncoderOptions
 from emb_pipeline.embeddings.protocols import Role
 from emb_pipeline.errors import DataError
 
@@ -25,7 +25,7 @@ class SavedSettings:
         The rule that makes one vector of the token vectors.
     pools_prompt : bool
         Whether the tokens of a prompt count in the pooling.
-    normalises : bool
+    normalizes : bool
         Whether vectors are scaled to length 1.
     max_length : int, optional
         Sub-words that are read of a text.
@@ -60,7 +60,7 @@ class SavedSettings:
             )
         self.pooling = chosen[0]
         self.pools_prompt = bool(saved.get("include_prompt", True))
-        self.normalises = "Normalize" in kinds
+        self.normalizes = "Normalize" in kinds
         self.max_length = (read_json(model / "sentence_bert_config.json") or {}).get("max_seq_length")
         self.prompts = _saved_prompts(model / PROMPTS)
 

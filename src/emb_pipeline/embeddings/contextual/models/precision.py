@@ -8,7 +8,7 @@ Precision = Literal["float32", "bfloat16"]
 
 
 def precision_in_force(wanted: str, device: str) -> Precision:
-    """What ``auto`` means here: bfloat16 where the processor or the GPU computes in it, else float32.
+    """Resolve ``auto``: bfloat16 where the processor or the GPU computes in it, else float32.
 
     A processor without it emulates bfloat16, six times as slowly as it computes in float32
     (``benchmarks/encoder_speed.py``).

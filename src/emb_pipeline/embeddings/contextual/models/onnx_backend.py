@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from emb_pipeline.embeddings.contextual.contextual_encoder import Hidden, load_model
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
-from emb_pipeline.embeddings.options import EncoderOptions
+from emb_pipeline.embeddings.contextual.models.loading import Hidden, load_model
+from emb_pipeline.embeddings.contextual.options import EncoderOptions
 from emb_pipeline.storage.atomic import atomic_path, exclusive
 
 
@@ -32,7 +32,7 @@ def onnx_backend(folder: EncoderFolder, options: EncoderOptions, cache: Path | N
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = torch.get_num_threads()
     with tempfile.TemporaryDirectory() as scratch:
-        converted = _converted(folder, options, cache or Path(scratch))
+        converted = _convert_model(folder, options, cache or Path(scratch))
         session = onnxruntime.InferenceSession(converted.read_bytes(), settings, providers=["CPUExecutionProvider"])
 
     def hidden(ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -42,7 +42,7 @@ def onnx_backend(folder: EncoderFolder, options: EncoderOptions, cache: Path | N
     return hidden
 
 
-def _converted(folder: EncoderFolder, options: EncoderOptions, cache: Path) -> Path:
+def _convert_model(folder: EncoderFolder, options: EncoderOptions, cache: Path) -> Path:
     """The model's file for ONNX Runtime, made by one process while others that want it wait."""
     place = cache / f"{folder.fingerprint[:32]}_layer{options.layer}_eager"
     exported, quantised = place.with_suffix(".onnx"), place.with_suffix(".int8.onnx")

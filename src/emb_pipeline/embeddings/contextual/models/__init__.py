@@ -1,0 +1,1 @@
+"""Models on disk: loading them, their tokenizers, their saved settings and languages."""

@@ -1,0 +1,198 @@
+"""Options of transformers, and of training them: units, ranges and defaults."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AliasChoices, Field, model_validator
+
+from emb_pipeline.embeddings.options import Options, TuningOptions, list_files
+
+
+class EncoderOptions(Options):
+    """Options by which a transformer makes one vector of a text."""
+
+    pooling: Annotated[
+        Literal["model", "mean", "cls", "max"],
+        Field(description="which token vectors become the text's: as the model was saved with (else mean), mean, cls, max"),
+    ] = "model"
+    layer: Annotated[int, Field(ge=-48, le=48, description="hidden layer that is pooled; -1 is the last, 0 the input")] = -1
+    normalize: Annotated[
+        bool | None,
+        Field(
+            description="scale vectors to length 1; null: as the model was saved with",
+            validation_alias=AliasChoices("normalize", "normalise"),  # bundles have the name that it was written with
+        ),
+    ] = None
+    query_prompt: Annotated[
+        str | None,
+        Field(max_length=1000, description="put before a text that is searched for; null: the model's own; '': none"),
+    ] = None
+    passage_prompt: Annotated[
+        str | None,
+        Field(max_length=1000, description="put before a text that is searched; null: the model's own; '': none"),
+    ] = None
+    text_prompt: Annotated[
+        str | None,
+        Field(
+            max_length=1000,
+            description="put before the texts of all other tasks; null: passage_prompt where you set it, else the model's "
+            "default; '': none",
+        ),
+    ] = None
+    max_length: Annotated[
+        int | None,
+        Field(ge=8, le=8192, description="sub-word tokens that are read of a text; null: as many as the model can"),
+    ] = None
+    long_texts: Annotated[
+        Literal["truncate", "chunk_mean", "chunk_max"],
+        Field(
+            description="a text longer than max_length: truncate reads its start alone; chunk_mean and chunk_max read all "
+            "of it in chunks of that length and take the mean (by sub-words) or the maximum of their vectors"
+        ),
+    ] = "truncate"
+    chunk_overlap: Annotated[
+        int, Field(ge=0, le=8000, description="sub-words that a chunk has in common with the one before it")
+    ] = 0
+    batch_tokens: Annotated[
+        int, Field(ge=64, le=1_000_000, description="sub-word tokens of one batch at most; a GPU wants 16384 or more")
+    ] = 1024
+    backend: Annotated[
+        Literal["torch", "onnx", "onnx_int8"],
+        Field(description="what computes: PyTorch, or ONNX Runtime with float32 or 8-bit integer weights"),
+    ] = "torch"
+    dtype: Annotated[
+        Literal["float32", "bfloat16", "auto"],
+        Field(
+            description="precision of PyTorch's arithmetic; auto: bfloat16 where the processor computes in it, else float32"
+        ),
+    ] = "float32"
+    device: Annotated[Literal["cpu", "cuda"], Field(description="cuda needs a GPU and PyTorch's CUDA build")] = "cpu"
+
+    @model_validator(mode="after")
+    def _chunks_can_overlap(self) -> Self:
+        if self.chunk_overlap and self.long_texts == "truncate":
+            raise ValueError("'chunk_overlap' needs chunks: set long_texts to chunk_mean or chunk_max")
+        if self.max_length is not None and self.chunk_overlap >= self.max_length - 2:
+            raise ValueError(f"chunks of {self.max_length} sub-words, 2 of them ends, cannot share {self.chunk_overlap}")
+        return self
+
+    @model_validator(mode="after")
+    def _onnx_has_its_own_arithmetic(self) -> Self:
+        if self.backend != "torch" and (self.dtype != "float32" or self.device != "cpu"):
+            raise ValueError(f"backend {self.backend} runs in its own precision on the CPU: leave dtype and device alone")
+        return self
+
+
+class SentenceTransformerOptions(EncoderOptions):
+    """An encoder that somebody else trained: a sentence-transformers or plain transformers model."""
+
+    path: Annotated[Path | None, Field(description="folder of the model")] = None
+    package: Annotated[
+        str | None, Field(min_length=1, description="installed Python package that carries the model; it is not imported")
+    ] = None
+    hub: Annotated[str | None, Field(min_length=1, description="name in the model hub: organisation/model")] = None
+    revision: Annotated[
+        str | None, Field(pattern="^[0-9a-f]{40}$", description="commit of the hub's repository, so that it cannot change")
+    ] = None
+    sha256: Annotated[
+        str | None, Field(pattern="^[0-9a-f]{64}$", description="expected SHA-256 of model.safetensors; another is refused")
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if sum(place is not None for place in (self.path, self.package, self.hub)) != 1:
+            raise ValueError("name exactly one of 'path' (a folder), 'package' (an installed one) and 'hub'")
+        if (self.hub is None) != (self.revision is None):
+            raise ValueError("'revision' (40 hexadecimal digits) goes with 'hub': without it the model could change")
+        return self
+
+    def find_files(self, raw: Path, project: Path) -> list[Path]:
+        """Find the model's files; none of the hub's, whose revision is fixed."""
+        spec = importlib.util.find_spec(self.package) if self.package and self.package.isidentifier() else None
+        folders = [Path(folder) for folder in spec.submodule_search_locations or ()] if spec is not None else []
+        carried = [file for folder in folders for file in list_files(folder) if file.is_file()]
+        return [*super().find_files(raw, project), *carried]
+
+
+class DistilledOptions(EncoderOptions):
+    """Static vectors for a transformer's sub-words, distilled by model2vec: no attention is left at encoding time."""
+
+    dims: Annotated[int, Field(ge=2, le=4096, description="principal components that are kept")] = 256
+    sif_a: Annotated[
+        float | None, Field(gt=0, lt=1, description="a of the weights a / (a + p) by Zipf rank; null leaves weights out")
+    ] = 1e-4
+
+
+class BertOptions(EncoderOptions):
+    """BERT (Devlin et al. 2019) trained by masked-language modelling alone.
+
+    Chosen for a minute of one core; see ``docs/decisions/0006-bert-at-this-size.md``.
+    ``layers``, ``heads`` and ``vocabulary`` describe a new model; one that continues from another keeps the other's.
+    """
+
+    layers: Annotated[int, Field(ge=1, le=48, description="transformer layers")] = 2
+    heads: Annotated[int, Field(ge=1, le=64, description="attention heads per layer; must divide the dimension")] = 2
+    vocabulary: Annotated[int, Field(ge=100, le=200_000, description="WordPiece sub-tokens at most")] = 8_000
+    min_count: Annotated[
+        int, Field(ge=1, le=1000, description="occurrences below which a pair of sub-tokens is not merged into a new one")
+    ] = 3
+    max_length: Annotated[int, Field(ge=8, le=8192, description="sub-tokens per sequence, [CLS] and [SEP] included")] = 64
+    batch_size: Annotated[int, Field(ge=1, le=8192, description="sequences per step")] = 16
+    learning_rate: Annotated[float, Field(gt=0, le=0.1, description="step size of AdamW at its highest")] = 1e-3
+    warmup_steps: Annotated[
+        int, Field(ge=0, le=1_000_000, description="steps over which the step size rises, a tenth of all at most")
+    ] = 100
+    weight_decay: Annotated[float, Field(ge=0, le=1, description="AdamW's decay of matrices per unit of step size")] = 0.01
+    dropout: Annotated[float, Field(ge=0, lt=1, description="share of activations set to 0 in training")] = 0.0
+    mask_share: Annotated[float, Field(gt=0, lt=1, description="share of the sub-tokens to be predicted")] = 0.3
+    whole_words: Annotated[bool, Field(description="mask all sub-tokens of a word together")] = False
+    max_tokens: Annotated[int, Field(ge=1, description="sub-tokens to train on, all passes together")] = 600_000
+    max_seconds: Annotated[
+        float | None, Field(gt=0, description="wall-clock seconds to train at most; null: as long as max_tokens takes")
+    ] = None
+    checkpoint_seconds: Annotated[
+        float, Field(ge=0, description="seconds between checkpoints; 0 writes one after every step")
+    ] = 60.0
+
+
+class EncoderTuningOptions(TuningOptions):
+    """A transformer trained on with a linear layer on its vectors, or on pairs of query and passage."""
+
+    learning_rate: Annotated[float, Field(gt=0, le=0.1, description="step size of AdamW for the transformer")] = 5e-5
+    head_learning_rate: Annotated[float, Field(gt=0, le=0.1, description="the same for the linear layer")] = 1e-3
+    warmup_share: Annotated[
+        float, Field(ge=0, le=1, description="share of the steps over which the step size rises; then it falls to 0")
+    ] = 0.1
+    weight_decay: Annotated[float, Field(ge=0, le=1, description="AdamW's decay of matrices per unit of step size")] = 0.01
+    max_length: Annotated[
+        int | None, Field(ge=8, le=8192, description="sub-words read of a training text; null: as when encoding")
+    ] = None
+    max_examples: Annotated[
+        int | None, Field(ge=2, description="training examples to take at most, drawn by the seed; null: all")
+    ] = None
+    precision: Annotated[
+        Literal["float32", "bfloat16", "auto"],
+        Field(description="of the products (autocast); weights stay float32. auto: bfloat16 where the processor has it"),
+    ] = "float32"
+    lora_rank: Annotated[
+        int | None,
+        Field(ge=1, le=1024, description="train low-rank additions to the linear layers alone (LoRA), merged at the end"),
+    ] = None
+    lora_alpha: Annotated[int, Field(ge=1, description="scale of these additions, over their rank")] = 16
+    objective: Annotated[
+        Literal["classes", "contrast"],
+        Field(
+            description="classification: a linear layer that tells classes apart, or vectors nearer within a class than "
+            "across; a probe on them then predicts"
+        ),
+    ] = "classes"
+    scale: Annotated[
+        float, Field(gt=0, le=1000, description="pairs, contrast: factor of the cosines before the softmax over the batch")
+    ] = 20.0
+    matryoshka_dims: Annotated[
+        tuple[int, ...],
+        Field(description="pairs, contrast: also train the first so many numbers of a vector to serve by themselves"),
+    ] = ()

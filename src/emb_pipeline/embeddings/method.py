@@ -1,0 +1,135 @@
+"""The line of a method: everything that the rest of the code knows of it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Literal, cast
+
+from emb_pipeline.embeddings.options import Options
+
+Support = Literal["texts", "tokens", "search", "answers", "interactions"]
+Source = Literal["corpus", "task", "control", "pretrained", "encoder", "vectors", "embedding"]
+_PACKAGE = __name__.rpartition(".")[0]
+_MUST_BE_GIVEN = {"artifact": "what its training or loading left", "text": "the embedding that it adds to"}
+"""What an encoder cannot be built without, where its method takes it."""
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """A way that a method makes an embedding from another one.
+
+    Attributes
+    ----------
+    name, title : str
+        Its name in tables, and the title of such embeddings.
+    resizes : bool
+        Whether the result is the other embedding in a smaller size.
+    """
+
+    name: str
+    title: str
+    resizes: bool = False
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to get an embedding.
+
+    A place is ``module:name`` within the package of embeddings; nothing is imported before it is used.
+
+    Attributes
+    ----------
+    name : str
+        Its name in YAML, tables and names of embeddings.
+    label : str
+        Its name for people.
+    options : type of Options
+        Its hyper-parameters.
+    source : {"corpus", "task", "control", "pretrained", "encoder", "vectors", "embedding"}
+        Where its knowledge comes from: trained here on a corpus, fitted on a task's training texts or interactions, nowhere,
+        a file, another encoder or other word vectors of the grid, or any other embedding of the grid, which is evaluated
+        with something added or taken away.
+    supports : frozenset of {"texts", "tokens", "search", "answers", "interactions"}
+        What it has vectors of, can search or answer, or is fitted on: a kind of task says which of these it needs.
+    build : str
+        Place of what gives its encoder, searcher or recommender. Its parameters are those of ``options``, ``dim``,
+        ``seed``, ``artifact``, ``text`` and ``encodings`` that it needs (see `factory.build_encoder`).
+    train : str
+        Place of what trains, loads or derives its artifact; empty for what each task fits for itself.
+    artifact : {"vectors", "encoder"}, optional
+        What training or loading leaves: `WordVectors` or an `EncoderFolder`.
+    has_dim : bool
+        Whether the grid chooses its dimension.
+    requirements : str
+        Place of what refuses options that cannot work here, before anything is trained; may be empty.
+    sparse : bool
+        Whether it is a sparse baseline: a column, or an item, of its own for each term or item.
+    export : str
+        Place of the class of its encoders (`ExportableEncoder`): what a bundle is made of. Empty for a method that cannot be
+        deployed.
+    derivation : Derivation, optional
+        For methods that make an embedding from another one: how.
+    """
+
+    name: str
+    label: str
+    options: type[Options]
+    source: Source
+    supports: frozenset[Support]
+    build: str
+    train: str = ""
+    artifact: Literal["vectors", "encoder"] | None = None
+    has_dim: bool = True
+    requirements: str = ""
+    sparse: bool = False
+    export: str = ""
+    derivation: Derivation | None = None
+
+    @property
+    def can_be_tuned(self) -> bool:
+        """Tell whether training can go on with a task's labels: it has weights, and is not the copy of another encoder."""
+        return self.artifact is not None and self.source != "encoder"
+
+    @property
+    def is_dense(self) -> bool:
+        """Tell whether it gives dense vectors of its own, whose dimension says something."""
+        return self.has_dim or (not self.sparse and bool(self.supports & {"texts", "tokens"}))
+
+    def load_trainer(self) -> Callable[..., Any]:
+        """Import what trains, loads or derives its artifact."""
+        return cast(Callable[..., Any], import_place(self.train))
+
+    def build_from(self, ingredients: Mapping[str, Any]) -> Any:
+        """Build its encoder from those of the ingredients that it takes.
+
+        Raises
+        ------
+        ValueError
+            One that it cannot do without is None.
+        """
+        builder = import_place(self.build)
+        taken = {name: ingredients[name] for name in inspect.signature(builder).parameters if name in ingredients}
+        for name, meaning in _MUST_BE_GIVEN.items():
+            if name in taken and taken[name] is None:
+                raise ValueError(f"{self.name} is built from {meaning}: give it as {name}=")
+        return builder(**taken)
+
+    def require(self, options: Options) -> None:
+        """Refuse options that cannot work on this machine, before anything is trained.
+
+        Raises
+        ------
+        DataError
+            A model that is not there or cannot be used, a GPU where there is none.
+        """
+        if self.requirements:
+            import_place(self.requirements)(options)
+
+
+def import_place(place: str) -> Any:
+    """Import what stands at ``module:name`` within the package of embeddings."""
+    module, _, name = place.partition(":")
+    return getattr(import_module(f"{_PACKAGE}.{module}"), name)

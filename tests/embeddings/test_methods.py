@@ -1,0 +1,256 @@
+"""The contract of every line of METHODS; a line that is added is covered without a change here.
+
+What a method is given follows from its line: its source says what it is made from, its artifact what it leaves, and options
+that many methods have are small here, by their names.
+"""
+
+from __future__ import annotations
+
+import inspect
+from functools import cached_property
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from emb_pipeline.embeddings import factory
+from emb_pipeline.embeddings.export import read_encoder, write_encoder
+from emb_pipeline.embeddings.method import Method, Support, import_place
+from emb_pipeline.embeddings.options import Options
+from emb_pipeline.embeddings.protocols import (
+    Answerer,
+    ExportableEncoder,
+    Recommender,
+    Searcher,
+    TaskEncoder,
+    TaskRecommender,
+    TaskWordEncoder,
+    TextEncoder,
+    TokenEncoder,
+    WordEncoder,
+)
+from emb_pipeline.embeddings.recommenders.interactions import Interactions
+from emb_pipeline.embeddings.registry import METHODS
+from emb_pipeline.embeddings.training import TrainingRequest
+from emb_pipeline.errors import DataError
+from emb_pipeline.text.texts import Texts
+from emb_pipeline.text.tokens import TokenCorpus, write_tokens
+
+DIM = 8
+SENTENCES = ["the cat sat on the mat", "a dog sat on a mat", "unlikely dog the cat", "on the mat a dog sat unlikely"]
+TEXTS = Texts(SENTENCES * 3)
+NEW = ["a cat on the dog", "unheard words", "the mat unlikely sat"]
+LOG = Interactions(np.repeat(np.arange(12), 3), np.concatenate([np.arange(3) + 3 * (n % 2) for n in range(12)]), 12, 6)
+SMALL: dict[str, Any] = {
+    "epochs": 2,
+    "iterations": 2,
+    "min_count": 1,
+    "buckets": 1000,
+    "layers": 1,
+    "vocabulary": 100,
+    "max_tokens": 500,
+    "dims": 4,
+    "synonyms": [["cat", "dog"]],
+    "antonyms": [["sat", "mat"]],
+}
+"""Values of options, by name, for whatever method has them: a list of one where it tries several."""
+
+
+class Workbench:
+    """What the lines are tried with: a corpus, files, and other embeddings, made by the first line that can."""
+
+    def __init__(self, root: Path, transformer: Path) -> None:
+        self.root = root
+        self.files = {"vectors": root / "glove.txt", "encoder": transformer}
+        rng = np.random.default_rng(0)
+        words = sorted({word for sentence in SENTENCES for word in sentence.split()})
+        rows = "".join(f"{word} {' '.join(f'{value:.4f}' for value in rng.normal(size=DIM))}\n" for word in words)
+        self.files["vectors"].write_text(rows, encoding="utf-8")
+        self._artifacts: dict[str, Any] = {}
+
+    @cached_property
+    def corpus(self) -> TokenCorpus:
+        return write_tokens(((str(number), text) for number, text in enumerate(SENTENCES * 25)), self.root / "corpus")
+
+    def options(self, method: Method) -> Options:
+        fields = method.options.model_fields
+        given: dict[str, Any] = {"path": self.files.get(str(method.artifact))} if "path" in fields else {}
+        for name in fields.keys() & SMALL.keys():
+            several = isinstance(fields[name].default, tuple) and fields[name].default
+            given[name] = [SMALL[name]] if several else SMALL[name]
+        return method.options(**given)
+
+    def artifact(self, method: Method) -> Any:
+        """What the line's training leaves; trained once."""
+        if method.artifact is None:
+            return None
+        if method.name not in self._artifacts:
+            self._artifacts[method.name] = self._make(method)
+        return self._artifacts[method.name]
+
+    def _make(self, method: Method) -> Any:
+        folder, options = self.root / f"{method.name} encoder", self.options(method)
+        is_encoder = method.artifact == "encoder"
+        match method.source:
+            case "corpus":
+                request = TrainingRequest(
+                    self.corpus, options, dim=DIM, folder=folder, checkpoints=self.root / f"{method.name} checkpoints"
+                )
+                return (factory.train_encoder if is_encoder else factory.train)(method.name, request)
+            case "pretrained" if is_encoder:
+                return factory.load_encoder(method.name, options, folder)
+            case "pretrained":
+                return factory.load(method.name, options)
+            case "encoder":
+                return factory.derive_encoder(method.name, self.artifact(first("encoder")), options, folder)
+            case "vectors":
+                return factory.derive_vectors(method.name, self.artifact(first("vectors")), options)
+
+    def encoder(self, method: Method) -> Any:
+        return factory.build_encoder(
+            method.name,
+            self.options(method),
+            dim=DIM if method.has_dim else None,
+            artifact=self.artifact(method),
+            text=self.encoder(first("vectors")) if method.source == "embedding" else None,
+        )
+
+
+def first(artifact: str) -> Method:
+    """The first line that loads such an artifact."""
+    return next(line for line in METHODS.values() if (line.source, line.artifact) == ("pretrained", artifact))
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory, tiny_transformer: Path) -> Workbench:
+    return Workbench(tmp_path_factory.mktemp("methods"), tiny_transformer)
+
+
+@pytest.fixture(params=METHODS.values(), ids=list(METHODS))
+def method(request: pytest.FixtureRequest, bench: Workbench) -> Method:
+    """Each line whose libraries are installed."""
+    line: Method = request.param
+    try:
+        factory.require(line.name, bench.options(line))
+    except DataError as error:
+        pytest.skip(str(error))
+    return line
+
+
+def of_those_that_support(support: Support) -> pytest.MarkDecorator:
+    """Run a test for the lines that say so."""
+    able = [line for line in METHODS.values() if support in line.supports]
+    return pytest.mark.parametrize("method", able, ids=[line.name for line in able], indirect=True)
+
+
+def fitted(encoder: Any) -> Any:
+    return encoder.fit(TEXTS) if isinstance(encoder, TaskEncoder) else encoder
+
+
+def as_matrix(vectors: Any) -> np.ndarray:
+    return vectors.toarray() if sp.issparse(vectors) else np.asarray(vectors)
+
+
+def abilities(encoder: Any) -> set[str]:
+    """The uses that an encoder, searcher or recommender has the methods for."""
+    recommends = isinstance(encoder, TaskRecommender) or isinstance(getattr(encoder, "recommender", None), TaskRecommender)
+    uses: dict[Support, bool] = {
+        "texts": isinstance(encoder, TextEncoder | TaskEncoder) and not recommends,
+        "tokens": isinstance(encoder, WordEncoder | TokenEncoder | TaskWordEncoder),
+        "search": isinstance(encoder, Searcher),
+        "answers": isinstance(encoder, Answerer),
+        "interactions": recommends,
+    }
+    assert set(uses) == set(get_args(Support)), "a new use needs a check here"
+    return {use for use, can in uses.items() if can}
+
+
+def test_it_supports_what_its_encoder_can_do(method: Method, bench: Workbench) -> None:
+    assert abilities(bench.encoder(method)) == set(method.supports)
+
+
+@of_those_that_support("texts")
+def test_texts_become_finite_vectors(method: Method, bench: Workbench) -> None:
+    encoder = fitted(bench.encoder(method))
+    vectors = encoder.encode(NEW)
+    assert sp.issparse(vectors) == method.sparse
+    assert vectors.shape == (len(NEW), encoder.dim) and vectors.dtype == np.float32
+    assert np.isfinite(as_matrix(vectors)).all() and as_matrix(vectors).any()
+    assert not method.has_dim or encoder.dim == DIM
+
+
+@of_those_that_support("tokens")
+def test_tokens_become_finite_vectors(method: Method, bench: Workbench) -> None:
+    encoder, words = bench.encoder(method), NEW[0].split()
+    if isinstance(encoder, TaskWordEncoder):
+        encoder = encoder.fit_words(sorted({word for text in SENTENCES for word in text.split()}))
+    if isinstance(encoder, WordEncoder):
+        vectors = encoder.encode_words(words)
+    else:
+        (vectors,) = encoder.encode_tokens([words])
+    assert vectors.shape == (len(words), encoder.dim) and vectors.dtype == np.float32
+    assert np.isfinite(as_matrix(vectors)).all() and as_matrix(vectors).any()
+
+
+@of_those_that_support("search")
+def test_a_searcher_finds_the_passage_that_was_asked_for(method: Method, bench: Workbench) -> None:
+    found = bench.encoder(method).index(SENTENCES).search([SENTENCES[2]], k=2)
+    assert found.shape == (1, 2) and found[0, 0] == 2
+
+
+@of_those_that_support("answers")
+def test_an_answer_is_a_span_of_its_context(method: Method, bench: Workbench) -> None:
+    contexts = [sentence.split() for sentence in SENTENCES]
+    spans = bench.encoder(method).answer([["cat"]] * len(contexts), contexts)
+    assert all(0 <= first <= last < len(words) for (first, last), words in zip(spans.tolist(), contexts, strict=True))
+
+
+@of_those_that_support("interactions")
+def test_a_recommender_scores_every_item_for_every_user(method: Method, bench: Workbench) -> None:
+    encoder = bench.encoder(method)
+    recommender = encoder if isinstance(encoder, TaskRecommender) else encoder.recommender
+    setting, candidate = next(recommender.candidates(LOG))
+    again = recommender.fit(LOG, setting)
+    assert isinstance(candidate, Recommender)
+    assert candidate.scores(np.arange(LOG.n_users)).shape == (LOG.n_users, LOG.n_items)
+    np.testing.assert_array_equal(again.scores(np.arange(2)), candidate.scores(np.arange(2)))
+
+
+def test_what_is_exported_gives_equal_answers(method: Method, bench: Workbench, tmp_path: Path) -> None:
+    if "texts" not in method.supports:
+        assert not method.export, "a bundle answers with vectors of texts"
+        return
+    encoder = fitted(bench.encoder(method))
+    if not method.export:
+        with pytest.raises(ValueError, match=r"not exported|no format"):
+            write_encoder(encoder, tmp_path / "bundle")
+        return
+    write_encoder(encoder, tmp_path / "bundle")
+    read = read_encoder(tmp_path / "bundle")
+    assert type(read) is import_place(method.export) and isinstance(read, ExportableEncoder)
+    assert read.dim == encoder.dim
+    np.testing.assert_array_equal(as_matrix(read.encode(NEW)), as_matrix(encoder.encode(NEW)))
+
+
+def test_defaults_of_its_options_are_valid(method: Method, bench: Workbench) -> None:
+    fields, given = method.options.model_fields, bench.options(method).model_dump()
+    needed = {name: given[name] for name in given if fields[name].is_required() or name == "path"}
+    defaults = method.options(**needed)
+    assert method.options.model_validate(defaults.model_dump()) == defaults
+    assert method.options.model_validate_json(defaults.model_dump_json()) == defaults
+
+
+def test_its_line_says_what_its_code_takes(method: Method) -> None:
+    taken = inspect.signature(import_place(method.build)).parameters
+    assert ("artifact" in taken) == (method.artifact is not None) == bool(method.train)
+    assert ("text" in taken) == (method.source == "embedding")
+    assert method.artifact is not None or ("dim" in taken) == method.has_dim
+    assert (method.source in ("encoder", "vectors", "embedding")) <= (method.derivation is not None)
+
+
+def test_every_line_has_a_label_of_its_own() -> None:
+    labels = [method.label for method in METHODS.values()]
+    assert len(set(labels)) == len(labels)
+    assert all(label.strip() == label and label and "_" not in label for label in labels)
