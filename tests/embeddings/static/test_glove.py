@@ -125,7 +125,7 @@ def test_every_pair_comes_once_an_epoch_and_in_a_new_order(
     numbers = np.arange(n_pairs, dtype=np.int32)
     pairs = glove.CooccurrenceCounts(numbers, numbers, np.ones(n_pairs, np.float32), n_pairs, 0)
     rng = np.random.default_rng(0)
-    orders = [np.concatenate([block[0] for block in glove._shuffled_blocks(pairs, OPTIONS, rng)]) for _ in range(2)]
+    orders = [np.concatenate([block[0] for block in glove._shuffle_blocks(pairs, OPTIONS, rng)]) for _ in range(2)]
     for order in orders:
         np.testing.assert_array_equal(np.sort(order), numbers)
     assert (orders[0] != orders[1]).any()
