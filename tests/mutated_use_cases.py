@@ -84,7 +84,7 @@ USE_CASE = {
         "controls": ["random_8", "shuffled_tfidf"],
         "pretrained": {"small": {"method": "static_file", "options": {"path": "v.txt", "format": "glove_text"}}},
         "derived": {"domain.word2vec_8_half": {"method": "reduced", "of": "domain.word2vec_8", "options": {"dims": 4}}},
-        "spoilt": [{"of": "domain.word2vec_8", "less_text": [0.5], "evaluate_on": ["topic"]}],
+        "corrupted": [{"of": "domain.word2vec_8", "less_text": [0.5], "evaluate_on": ["topic"]}],
         "resampled": [{"of": "domain.word2vec_8", "bootstraps": 2, "evaluate_on": []}],
         "fine_tune": [{"base": "domain.word2vec_8", "tasks": ["topic"]}],
         "tasks": ["topic", "search"],

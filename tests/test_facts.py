@@ -28,7 +28,7 @@ GRID: dict[str, Any] = {
             "options": {"synonyms": [["a", "b"]], "antonyms": [["a", "c"]]},
         },
     },
-    "spoilt": [
+    "corrupted": [
         {"of": "domain.word2vec_100", "typos": [0.3]},
         {"of": "generic.word2vec_100", "typos": [0.3]},
     ],
@@ -53,7 +53,7 @@ def facts() -> pd.DataFrame:
         ("domain.small", "domain.word2vec_100", "reduction", "domain.word2vec_100 by pca"),
         ("domain.bits", "domain.word2vec_100", "reduction", "domain.word2vec_100 by pca, int8"),
         ("domain.repaired", "domain.word2vec_100", "repair", None),
-        ("domain.word2vec_100_typos_30", "domain.word2vec_100", "spoiling", None),
+        ("domain.word2vec_100_typos_30", "domain.word2vec_100", "corruption", None),
         ("domain.word2vec_100_bootstrap1", "domain.word2vec_100", "resampling", None),
         ("domain.word2vec_100_tuned_topic", "domain.word2vec_100", "fine_tuning", None),
     ],
@@ -107,8 +107,8 @@ def test_matched_pairs_are_those_that_a_corpus_alone_determines() -> None:
 
 def test_each_copy_is_held_against_what_it_was_made_from_except_resamples(facts: pd.DataFrame) -> None:
     pairs = pair_derived(facts.reset_index())
-    assert set(pairs) == {"reduction", "repair", "spoiling", "fine_tuning"}
-    assert ("domain.word2vec_100_typos_30", "domain.word2vec_100") in pairs["spoiling"]
+    assert set(pairs) == {"reduction", "repair", "corruption", "fine_tuning"}
+    assert ("domain.word2vec_100_typos_30", "domain.word2vec_100") in pairs["corruption"]
 
 
 def test_names_that_look_like_repetitions_are_names_like_any_other() -> None:

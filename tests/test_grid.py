@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from emb_pipeline.experiment.build import build_experiment
 from emb_pipeline.experiment.expand import expand_grid, merge_evaluation
 from emb_pipeline.experiment.model import EmbeddingSpec, TaskDefinition
-from emb_pipeline.experiment.schema import Resample, Spoiling
+from emb_pipeline.experiment.schema import Corruption, Resample
 from emb_pipeline.pipelines import measure, report
 
 METHODS = {"word2vec": {"window": 3}, "tfidf": {}, "lsa": {}, "random": {}, "bm25": {}, "one_hot": {}}
@@ -120,15 +120,17 @@ def test_a_task_has_a_curve_where_its_options_ask_for_one() -> None:
     assert figures == {"topic_curve_figure", "places_curve_figure"}
 
 
-def test_a_dose_response_is_drawn_on_the_tasks_that_spoilt_embeddings_are_evaluated_on() -> None:
+def test_a_figure_of_corruption_is_drawn_on_the_tasks_that_corrupted_embeddings_are_evaluated_on() -> None:
     tasks = {"topic": {"kind": "classification"}, "other": {"kind": "classification"}, "search": {"kind": "retrieval"}}
-    spoilt = {"of": "domain.word2vec_50", "typos": [0.3], "evaluate_on": ["topic", "search"]}
-    grid = {**GRID, "tasks": list(tasks), "spoilt": [spoilt]}
+    corrupted = {"of": "domain.word2vec_50", "typos": [0.3], "evaluate_on": ["topic", "search"]}
+    grid = {**GRID, "tasks": list(tasks), "corrupted": [corrupted]}
     parameters = {"use_case": "x", "grid": grid, "tasks": tasks, "corpora": {"domain": {}, "generic": {}}}
     experiment = build_experiment({**parameters, "embeddings": expand_grid(grid, METHODS)})
-    assert experiment.spoilt_on == ["topic", "search"]
-    figures = {name for name in report.create_pipeline(experiment=experiment).all_outputs() if name.endswith("_dose_figure")}
-    assert figures == {"topic_dose_figure", "search_dose_figure"}
+    assert experiment.corrupted_on == ["topic", "search"]
+    figures = {
+        name for name in report.create_pipeline(experiment=experiment).all_outputs() if name.endswith("_corruption_figure")
+    }
+    assert figures == {"topic_corruption_figure", "search_corruption_figure"}
 
 
 def test_a_reader_of_another_kind_of_task_is_refused() -> None:
@@ -174,18 +176,18 @@ def test_a_vector_store_is_needed_where_an_index_is_made_there(indexes: list[obj
     assert ("examples@search.collection" in taken) is needed
 
 
-def test_an_embedding_is_trained_again_on_spoilt_text_at_each_dose() -> None:
-    grid = {**GRID, "spoilt": [{"of": "generic.word2vec_50", "less_text": [0.5, 0.9], "typos": [0.3]}]}
+def test_an_embedding_is_trained_again_on_corrupted_text_at_each_level() -> None:
+    grid = {**GRID, "corrupted": [{"of": "generic.word2vec_50", "less_text": [0.5, 0.9], "typos": [0.3]}]}
     cells = expand_grid(grid, METHODS)["generic"]
     made = ["word2vec_50_less_text_50", "word2vec_50_less_text_90", "word2vec_50_typos_30"]
     assert [key for key in cells if key not in expand_grid(GRID, METHODS)["generic"]] == made
     cell = EmbeddingSpec.model_validate(cells["word2vec_50_less_text_90"])
-    assert cell.changed_text == Spoiling(of="generic.word2vec_50", kind="less_text", dose=0.9)
+    assert cell.changed_text == Corruption(of="generic.word2vec_50", kind="less_text", level=0.9)
     assert (cell.dim, cell.seed, cell.options.window) == (50, 0, 3)
 
 
 @pytest.mark.parametrize(
-    ("spoilt", "message"),
+    ("corrupted", "message"),
     [
         (
             {"of": "task.one_hot", "typos": [0.5]},
@@ -194,9 +196,9 @@ def test_an_embedding_is_trained_again_on_spoilt_text_at_each_dose() -> None:
         ({"of": "domain.word2vec_50", "noise": [0.5]}, "noise"),
     ],
 )
-def test_only_the_text_of_trained_word_vectors_can_be_spoilt(spoilt: object, message: str) -> None:
+def test_only_the_text_of_trained_word_vectors_can_be_corrupted(corrupted: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        expand_grid({**GRID, "spoilt": [spoilt]}, METHODS)
+        expand_grid({**GRID, "corrupted": [corrupted]}, METHODS)
 
 
 def test_an_embedding_is_trained_again_on_each_resample_of_its_corpus() -> None:

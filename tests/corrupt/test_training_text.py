@@ -26,7 +26,7 @@ def test_less_text_leaves_out_the_share_everywhere(corpus: TokenCorpus, tmp_path
 
 
 def test_shuffled_words_keep_their_frequencies_and_lose_their_company(corpus: TokenCorpus, tmp_path: Path) -> None:
-    half, whole = (corrupt_corpus(corpus, tmp_path / f"{dose}", "shuffled_words", dose, seed=1) for dose in (0.5, 1.0))
+    half, whole = (corrupt_corpus(corpus, tmp_path / f"{level}", "shuffled_words", level, seed=1) for level in (0.5, 1.0))
     assert half.counts == whole.counts == corpus.counts
     assert [len(tokens) for tokens in half] == [len(tokens) for tokens in corpus]
     together = [sum(tokens[:2] == ["grey", "stones"] for tokens in text) for text in (corpus, half, whole)]
@@ -40,16 +40,18 @@ def test_typos_misspell_a_share_of_the_longer_words(corpus: TokenCorpus, tmp_pat
         assert 0.6 * 200 < found[word] < 0.8 * 200
 
 
-def test_a_spoilt_corpus_says_where_it_comes_from(corpus: TokenCorpus, tmp_path: Path) -> None:
+def test_a_corrupted_corpus_says_where_it_comes_from(corpus: TokenCorpus, tmp_path: Path) -> None:
     made = corrupt_corpus(corpus, tmp_path / "typos", "typos", 0.3)
     assert made.manifest["made_from"] == corpus.fingerprint != made.fingerprint and made.n_documents == 200
     assert list(made.document_numbers()) == list(corpus.document_numbers())
 
 
 @pytest.mark.parametrize(
-    ("kind", "dose", "message"),
-    [("typos", 1.5, "share above 0"), ("noise", 0.5, "no way to spoil"), ("less_text", 1.0, "leaves no text")],
+    ("kind", "level", "message"),
+    [("typos", 1.5, "share above 0"), ("noise", 0.5, "no way to corrupt"), ("less_text", 1.0, "leaves no text")],
 )
-def test_another_dose_or_kind_is_refused(kind: str, dose: float, message: str, corpus: TokenCorpus, tmp_path: Path) -> None:
+def test_other_levels_and_kinds_are_refused(
+    kind: str, level: float, message: str, corpus: TokenCorpus, tmp_path: Path
+) -> None:
     with pytest.raises(ValueError, match=message):
-        corrupt_corpus(corpus, tmp_path / "bad", kind, dose)  # type: ignore[arg-type]
+        corrupt_corpus(corpus, tmp_path / "bad", kind, level)  # type: ignore[arg-type]

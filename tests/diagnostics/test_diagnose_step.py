@@ -28,7 +28,7 @@ GRID: dict[str, Any] = {
     "corpora": ["domain"],
     "methods": {"word2vec": [4, 8], "glove": [4]},
     "seeds": {"word2vec_8": [1]},
-    "spoilt": [{"of": "domain.word2vec_8", "typos": [0.5]}],
+    "corrupted": [{"of": "domain.word2vec_8", "typos": [0.5]}],
     "tasks": ["topic"],
 }
 CELLS = expand_grid(GRID, {"word2vec": {}, "glove": {}})

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from emb_pipeline.experiment.expand import expand_grid
 from emb_pipeline.experiment.renamed import RENAMED, Renamed, rename_keys
 from tests.conftest import PROJECT
 
@@ -61,3 +62,12 @@ def test_no_use_case_of_ours_has_an_old_name(file: Path) -> None:
 def test_no_line_renames_what_another_one_calls_new() -> None:
     for line in RENAMED:
         assert not [other for other in RENAMED if (other.section, other.old) == (line.section, line.new)], line
+
+
+def test_a_grid_of_spoilt_text_is_one_of_corrupted_text() -> None:
+    said: list[str] = []
+    corrupted = [{"of": "domain.word2vec_50", "typos": [0.3]}]
+    grid = {"corpora": ["domain"], "methods": {"word2vec": [50]}, "spoilt": corrupted, "tasks": ["topic"]}
+    renamed = rename_keys({"grid": grid}, said.append)["grid"]
+    assert "word2vec_50_typos_30" in expand_grid(renamed, {"word2vec": {}})["domain"]
+    assert said == ["grid: 'spoilt' is called 'corrupted' now; the old name works for one minor version more"]

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import pytest
 
 from emb_pipeline.reporting.sections.background.word_map import word_map_figure
-from emb_pipeline.reporting.sections.effects.derived import dose_figure
+from emb_pipeline.reporting.sections.effects.derived import corruption_figure
 from emb_pipeline.reporting.sections.effects.origins import origins_figure
 from emb_pipeline.reporting.sections.scores.cost import cost_figure
 from emb_pipeline.reporting.sections.scores.dimensions import dimension_figure
@@ -107,7 +107,7 @@ def test_the_cost_front_holds_what_nothing_cheaper_matches() -> None:
 
 
 VARIANTS = {
-    "domain.word2vec_100_typos_30": {"derivation": "spoiling", "base": "domain.word2vec_100", "corruption": "typos"},
+    "domain.word2vec_100_typos_30": {"derivation": "corruption", "base": "domain.word2vec_100", "corruption": "typos"},
     "domain.small_50": {"derivation": "reduction", "method": "reduced", "curve": "domain.word2vec_100 by pca"},
     "domain.small_25": {"derivation": "reduction", "method": "reduced", "curve": "domain.word2vec_100 by pca"},
     "domain.bits_100": {"derivation": "reduction", "method": "reduced", "curve": "domain.word2vec_100 by pca, int8"},
@@ -207,30 +207,30 @@ def test_names_are_escaped_in_figures() -> None:
         assert "<b>" not in figure.to_json() and "\\u003cb\\u003e" not in figure.to_json()
 
 
-def test_doses_run_from_no_difference_to_the_largest_dose_with_intervals() -> None:
+def test_corruption_runs_from_no_difference_to_the_highest_level_with_intervals() -> None:
     rows = pd.DataFrame(
         [
             {"task": "topic", "metric": "accuracy", "embedding_a": f"domain.{number}", "embedding_b": "domain.w_8"}
             | {
                 "origin": "domain",
                 "corruption": kind,
-                "corruption_level": dose / 100,
+                "corruption_level": level / 100,
                 "difference": value,
                 "ci_low": value - 0.01,
                 "ci_high": value + 0.01,
             }
-            for number, (kind, dose, value) in enumerate(
+            for number, (kind, level, value) in enumerate(
                 [("less_text", 90, -0.13), ("less_text", 50, -0.02), ("typos", 50, -0.05), (None, 50, -0.4)]
             )
         ]
     )
-    figure = dose_figure(rows, "topic")
+    figure = corruption_figure(rows, "topic")
     assert [(trace.name, list(trace.x), [round(y, 6) for y in trace.y]) for trace in figure.data] == [
         ("domain.w_8, less text", [0.0, 50.0, 90.0], [0.0, -2.0, -13.0]),
         ("domain.w_8, typos", [0.0, 50.0], [0.0, -5.0]),
     ]
     assert list(figure.data[0].error_y.array) == pytest.approx([0, 1, 1])
-    assert not dose_figure(rows, "another").data
+    assert not corruption_figure(rows, "another").data
 
 
 PAIR = ("domain.w_8", "generic.w_8")

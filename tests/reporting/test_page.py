@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from emb_pipeline.reporting.sections.background.audit import audit_state
-from emb_pipeline.reporting.sections.effects.derived import dose_figure
+from emb_pipeline.reporting.sections.effects.derived import corruption_figure
 from emb_pipeline.reporting.tables import empty_table
 from emb_pipeline.tasks.classification.audit import audit_classification
 from emb_pipeline.tasks.extractive_qa.audit import audit_extractive_qa
@@ -336,7 +336,7 @@ def test_a_run_can_be_repeated_from_the_page(page: Page) -> None:
         assert part in page.text
 
 
-def test_doses_stand_where_spoilt_text_does_and_nowhere_else(tables: Tables) -> None:
+def test_levels_of_corruption_stand_where_corrupted_text_does_and_nowhere_else(tables: Tables) -> None:
     effect = {"task": "topic", "metric": "accuracy", "origin": "domain", "embedding_b": "domain.word2vec_100", "n": 300}
     effect |= {"value_a": 0.7, "value_b": 0.75, "difference": -0.05, "ci_low": -0.06, "ci_high": -0.04}
     effect |= {"p": 0.001, "p_adjusted": 0.001}
@@ -349,15 +349,15 @@ def test_doses_stand_where_spoilt_text_does_and_nowhere_else(tables: Tables) -> 
             "corruption_level": level,
         }
         for factor, name, corruption, level in (
-            ("spoiling", "worse", "typos", 0.3),
+            ("corruption", "worse", "typos", 0.3),
             ("reduction", "typos_30", None, None),
         )
     ]
     derived = pd.DataFrame(rows)
-    drawn = {"topic_dose": dose_figure(derived[derived["factor"] == "spoiling"], "topic")}
+    drawn = {"topic_corruption": corruption_figure(derived[derived["factor"] == "corruption"], "topic")}
     for given in ({}, drawn):
         page = Page(report_page(**tables, effects=derived, drawn=given))
-        assert [name for name in page.figures if "doses" in name] == ["figure-doses-topic-data"]
+        assert [name for name in page.figures if "corruption" in name] == ["figure-corruption-topic-data"]
 
 
 def test_a_page_is_written_from_a_leaderboard_alone(tables: Tables) -> None:

@@ -85,8 +85,8 @@ def test_every_table_has_a_schema_and_rows_to_be_tested_with() -> None:
 @pytest.fixture(scope="module")
 def steps() -> Pipeline:
     """What measures, decides and reports on a task of each kind that has figures of its own, with corrupted text."""
-    spoilt = {"of": "domain.word2vec_8", "typos": [0.3]}
-    grid = {"corpora": ["domain", "generic"], "methods": {"word2vec": [8]}, "baselines": ["tfidf"], "spoilt": [spoilt]}
+    corrupted = {"of": "domain.word2vec_8", "typos": [0.3]}
+    grid = {"corpora": ["domain", "generic"], "methods": {"word2vec": [8]}, "baselines": ["tfidf"], "corrupted": [corrupted]}
     grid |= {"tasks": ["topic", "search"]}
     tasks = {"topic": {"kind": "classification"}, "search": {"kind": "retrieval"}}
     parameters = {"use_case": "x", "grid": grid, "tasks": tasks, "corpora": {"domain": {}, "generic": {}}}

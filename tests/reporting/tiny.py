@@ -55,7 +55,7 @@ TINY: dict[str, pd.DataFrame] = {
     "effects": shaped(
         "effects",
         effect("corpus", OTHER),
-        effect("spoiling", OTHER, value_a=0.7, value_b=0.6, corruption="typos", corruption_level=0.3),
+        effect("corruption", OTHER, value_a=0.7, value_b=0.6, corruption="typos", corruption_level=0.3),
     ),
     "variance_shares": shaped(
         "variance_shares",

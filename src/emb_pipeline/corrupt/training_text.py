@@ -13,26 +13,26 @@ from emb_pipeline.corrupt.typos import misspell_words
 from emb_pipeline.text.tokens import TokenCorpus, cut, write_sentences
 from emb_pipeline.text.words import tokenize
 
-Spoil: TypeAlias = Literal["less_text", "shuffled_words", "typos"]
+CorruptionKind: TypeAlias = Literal["less_text", "shuffled_words", "typos"]
 SENTENCES_SHUFFLED = 20_000
 """Sentences whose words are exchanged among each other at a time: memory does not grow with the corpus."""
 
 
-def corrupt_corpus(corpus: TokenCorpus, folder: Path, kind: Spoil, dose: float, *, seed: int = 0) -> TokenCorpus:
-    """A corpus of which a share was spoilt.
+def corrupt_corpus(corpus: TokenCorpus, folder: Path, kind: CorruptionKind, level: float, *, seed: int = 0) -> TokenCorpus:
+    """A corpus of which a share was corrupted.
 
     Parameters
     ----------
     corpus : TokenCorpus
         The text as it is; it stays so.
     folder : Path
-        Where the spoilt one goes.
+        Where the corrupted one goes.
     kind : {"less_text", "shuffled_words", "typos"}
         ``less_text`` leaves out sentences, everywhere alike, until the share of the tokens is gone. ``shuffled_words``
         permutes a share of the tokens among the places that they stand at, 20,000 sentences at a time: words keep their
         frequencies and lose their company. ``typos`` puts one slip into a share of the words of four characters or more
         (`emb_pipeline.corrupt.typos.misspell_words`).
-    dose : float
+    level : float
         The share, between 0 and 1.
     seed : int
         Of what is shuffled; the others draw from position and text alone.
@@ -40,19 +40,19 @@ def corrupt_corpus(corpus: TokenCorpus, folder: Path, kind: Spoil, dose: float, 
     Raises
     ------
     ValueError
-        A dose outside of 0 to 1, or another kind.
+        A level outside of 0 to 1, or another kind.
     """
-    if not 0 < dose <= 1:
-        raise ValueError(f"a dose is a share above 0 and up to 1, not {dose}")
+    if not 0 < level <= 1:
+        raise ValueError(f"a level is a share above 0 and up to 1, not {level}")
     if kind == "less_text":
-        if dose == 1:
-            raise ValueError("less_text with a dose of 1 leaves no text")
-        return cut(corpus, folder, max(1, round((1 - dose) * corpus.n_tokens)))
+        if level == 1:
+            raise ValueError("less_text at level 1 leaves no text")
+        return cut(corpus, folder, max(1, round((1 - level) * corpus.n_tokens)))
     if kind == "shuffled_words":
-        return _rewritten(_shuffled(corpus, dose, np.random.default_rng(seed)), folder, corpus)
+        return _rewritten(_shuffled(corpus, level, np.random.default_rng(seed)), folder, corpus)
     if kind == "typos":
-        return _rewritten((tokenize(misspell_words(" ".join(tokens), dose)) for tokens in corpus), folder, corpus)
-    raise ValueError(f"{kind!r} is no way to spoil a corpus; there are less_text, shuffled_words and typos")
+        return _rewritten((tokenize(misspell_words(" ".join(tokens), level)) for tokens in corpus), folder, corpus)
+    raise ValueError(f"{kind!r} is no way to corrupt a corpus; there are less_text, shuffled_words and typos")
 
 
 def _rewritten(sentences: Iterator[list[str]], folder: Path, corpus: TokenCorpus) -> TokenCorpus:
@@ -60,11 +60,11 @@ def _rewritten(sentences: Iterator[list[str]], folder: Path, corpus: TokenCorpus
     return write_sentences(zip(corpus.document_numbers(), sentences, strict=True), folder, like=corpus)
 
 
-def _shuffled(corpus: TokenCorpus, dose: float, rng: np.random.Generator) -> Iterator[list[str]]:
+def _shuffled(corpus: TokenCorpus, level: float, rng: np.random.Generator) -> Iterator[list[str]]:
     sentences = iter(corpus)
     while block := list(islice(sentences, SENTENCES_SHUFFLED)):
         tokens = np.array([token for sentence in block for token in sentence], dtype=object)
-        places = np.flatnonzero(rng.random(len(tokens)) < dose)
+        places = np.flatnonzero(rng.random(len(tokens)) < level)
         tokens[places] = tokens[rng.permutation(places)]
         ends = np.cumsum([len(sentence) for sentence in block])
         for start, end in zip([0, *ends[:-1]], ends, strict=True):

@@ -15,10 +15,10 @@ from emb_pipeline.experiment.grid_checks import (
     require_word_vectors,
 )
 from emb_pipeline.experiment.model import EmbeddingSpec, Experiment
-from emb_pipeline.experiment.schema import Grid, Resample, Spoiling
+from emb_pipeline.experiment.schema import Corruption, Grid, Resample
 from emb_pipeline.tasks.registry import KINDS
 
-_CHANGED_TEXT: TypeAdapter[Spoiling | Resample | None] = TypeAdapter(Spoiling | Resample | None)
+_CHANGED_TEXT: TypeAdapter[Corruption | Resample | None] = TypeAdapter(Corruption | Resample | None)
 
 
 def build_experiment(parameters: Mapping[str, Any]) -> Experiment:

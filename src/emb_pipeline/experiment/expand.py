@@ -14,7 +14,7 @@ from emb_pipeline.experiment.grid_checks import (
 )
 from emb_pipeline.experiment.model import TUNING
 from emb_pipeline.experiment.problems import GridError
-from emb_pipeline.experiment.schema import FineTuning, Grid, Resampled, Spoilt, split_name
+from emb_pipeline.experiment.schema import Corrupted, FineTuning, Grid, Resampled, split_name
 
 SHUFFLED = "shuffled_"
 
@@ -39,7 +39,7 @@ def expand_grid(grid: Grid | Mapping[str, Any], methods: Mapping[str, Any], seed
     known = _by_name(cells)
     for name in plan.derived:
         known[name]["dim"] = _derived_dim(name, known)
-    changed: tuple[Spoilt | Resampled, ...] = (*plan.spoilt, *plan.resampled)
+    changed: tuple[Corrupted | Resampled, ...] = (*plan.corrupted, *plan.resampled)
     for cell in [copy for plan_of in changed for copy in _on_changed_text(plan_of, _by_name(cells))]:
         _add(cells, cell)
     for cell in [copy for tuning in plan.fine_tune for copy in _tuned(tuning, _by_name(cells), methods, plan.tasks)]:
@@ -124,7 +124,7 @@ def _derived_dim(name: str, cells: Mapping[str, Mapping[str, Any]], below: froze
     return cast("int | None", cell["options"].get("dims") if "base" in cell else cell["dim"])
 
 
-def _on_changed_text(plan: Spoilt | Resampled, cells: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+def _on_changed_text(plan: Corrupted | Resampled, cells: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     """The copies of an embedding that are trained on changed text: ``word2vec_100_typos_30`` on 30 % misspelt words,
     ``word2vec_100_bootstrap1`` on a resample.
     """

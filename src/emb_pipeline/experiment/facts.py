@@ -10,12 +10,12 @@ import pandas as pd
 from emb_pipeline.embeddings.compress.options import ReducedOptions
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment.model import EmbeddingSpec
-from emb_pipeline.experiment.schema import Resample, Spoiling
+from emb_pipeline.experiment.schema import Corruption, Resample
 from emb_pipeline.statistics.embedding_facts import (
+    CORRUPTION,
     EMBEDDING_FACTS,
     FINE_TUNING,
     RESAMPLING,
-    SPOILING,
 )
 from emb_pipeline.statistics.score_tables import framed
 
@@ -32,8 +32,8 @@ def build_embedding_facts(cells: Iterable[EmbeddingSpec]) -> pd.DataFrame:
 
 def find_derivation(cell: EmbeddingSpec) -> str | None:
     """Find how an embedding was made from another one, or like it from changed text; None for one of the grid itself."""
-    if isinstance(cell.changed_text, Spoiling):
-        return SPOILING
+    if isinstance(cell.changed_text, Corruption):
+        return CORRUPTION
     if isinstance(cell.changed_text, Resample):
         return RESAMPLING
     if cell.base is None:
@@ -53,8 +53,8 @@ def _describe(cell: EmbeddingSpec) -> dict[str, object]:
         "family": cell.family,
         "base": changed.of if changed else cell.base,
         "derivation": find_derivation(cell),
-        "corruption": changed.kind if isinstance(changed, Spoiling) else None,
-        "corruption_level": changed.dose if isinstance(changed, Spoiling) else None,
+        "corruption": changed.kind if isinstance(changed, Corruption) else None,
+        "corruption_level": changed.level if isinstance(changed, Corruption) else None,
         "curve": _find_curve(cell),
         "shuffled_labels": cell.shuffle_labels,
         "method": cell.method,

@@ -16,7 +16,7 @@ from emb_pipeline.embeddings.options import Options, TuningOptions
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.embeddings.static.options import BagTuningOptions
 from emb_pipeline.errors import suggest
-from emb_pipeline.experiment.schema import Resample, Spoiling, Strict
+from emb_pipeline.experiment.schema import Corruption, Resample, Strict
 from emb_pipeline.readers.registry import CorpusSource
 from emb_pipeline.tasks.registry import KINDS
 
@@ -38,7 +38,7 @@ class EmbeddingSpec(Strict):
     base: str | None = Field(default=None, description="the embedding that this one is made from")
     repeats: str | None = Field(default=None, description="the embedding that this one repeats with another seed")
     shuffle_labels: bool = Field(default=False, description="train the probe on permuted labels: a control")
-    changed_text: Spoiling | Resample | None = Field(default=None, description="how its training text was changed")
+    changed_text: Corruption | Resample | None = Field(default=None, description="how its training text was changed")
     tuned_on: str | None = Field(default=None, description="the task whose labels it was fine-tuned on")
     tuning: SerializeAsAny[TuningOptions] | None = Field(default=None, description="how it was fine-tuned")
     evaluate_on: tuple[str, ...] | None = Field(default=None, description="tasks that it is evaluated on; None: all")
@@ -192,10 +192,10 @@ class Experiment(Strict):
         ]
 
     @property
-    def spoilt_on(self) -> list[str]:
-        """The tasks that embeddings from spoilt text are evaluated on."""
-        spoilt = [cell for cell in self.cells if isinstance(cell.changed_text, Spoiling)]
-        return [task for task in self.tasks if any(task in self.tasks_of(cell) for cell in spoilt)]
+    def corrupted_on(self) -> list[str]:
+        """The tasks that embeddings from corrupted text are evaluated on."""
+        corrupted = [cell for cell in self.cells if isinstance(cell.changed_text, Corruption)]
+        return [task for task in self.tasks if any(task in self.tasks_of(cell) for cell in corrupted)]
 
     def _is_served(self, task: str, cell: EmbeddingSpec) -> bool:
         """Tell whether it gives what the task's examples need, a hybrid's base too."""

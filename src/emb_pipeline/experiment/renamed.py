@@ -29,6 +29,7 @@ class Renamed(NamedTuple):
 
 
 RENAMED: tuple[Renamed, ...] = (
+    Renamed("grid", "spoilt", "corrupted"),
     Renamed("task_definitions.*", "reading", "source"),
     Renamed("task_definitions.*.source", "source", "download"),
     Renamed("corpora.*", "readings", "sources"),

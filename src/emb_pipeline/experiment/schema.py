@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from emb_pipeline.corrupt.training_text import Spoil
+from emb_pipeline.corrupt.training_text import CorruptionKind
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.errors import suggest
 
@@ -63,18 +63,18 @@ class FineTuning(Strict):
     )
 
 
-class Spoiling(Strict):
+class Corruption(Strict):
     """How the text that an embedding is trained on was made worse on purpose."""
 
     of: str = Field(description="<origin>.<embedding> that learns from the text as it is")
-    kind: Spoil
-    dose: float = Field(gt=0, le=1, description="share of the text that is left out, shuffled or misspelt")
+    kind: CorruptionKind
+    level: float = Field(gt=0, le=1, description="share of the text that is left out, shuffled or misspelt")
 
 
-class Spoilt(Strict):
-    """Word vectors of the grid that are trained again on worse text, one copy for each kind and dose."""
+class Corrupted(Strict):
+    """Word vectors of the grid that are trained again on worse text, one copy for each kind and level."""
 
-    section: ClassVar = "spoilt"
+    section: ClassVar = "corrupted"
     of: str = Field(description="<origin>.<embedding>")
     less_text: tuple[float, ...] = Field(default=(), description="shares of the text that are left out")
     shuffled_words: tuple[float, ...] = Field(default=(), description="shares of the words that change places")
@@ -84,17 +84,17 @@ class Spoilt(Strict):
     )
 
     @property
-    def changes(self) -> dict[str, Spoiling]:
-        """Each kind with each of its doses, by what is added to the embedding's name."""
-        kinds: dict[Spoil, tuple[float, ...]] = {
+    def changes(self) -> dict[str, Corruption]:
+        """Each kind with each of its levels, by what is added to the embedding's name."""
+        kinds: dict[CorruptionKind, tuple[float, ...]] = {
             "less_text": self.less_text,
             "shuffled_words": self.shuffled_words,
             "typos": self.typos,
         }
         return {
-            f"{kind}_{round(100 * dose)}": Spoiling(of=self.of, kind=kind, dose=dose)
+            f"{kind}_{round(100 * level)}": Corruption(of=self.of, kind=kind, level=level)
             for kind, shares in kinds.items()
-            for dose in shares
+            for level in shares
         }
 
 
@@ -143,7 +143,7 @@ class Grid(Strict):
     controls: tuple[str, ...] = Field(default=(), description="random vectors and shuffled labels: the noise floor")
     pretrained: dict[str, Pretrained] = Field(default_factory=dict, description="embeddings trained elsewhere")
     derived: dict[str, Derived] = Field(default_factory=dict, description="<origin>.<embedding>: made from another one")
-    spoilt: tuple[Spoilt, ...] = Field(default=(), description="embeddings that are trained again on worse text")
+    corrupted: tuple[Corrupted, ...] = Field(default=(), description="embeddings that are trained again on worse text")
     resampled: tuple[Resampled, ...] = Field(
         default=(), description="embeddings that are trained again on bootstrap resamples of their corpus"
     )

@@ -17,7 +17,7 @@ from emb_pipeline.embeddings.options import Options
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.embeddings.training import TrainingRequest
 from emb_pipeline.experiment.model import EmbeddingSpec
-from emb_pipeline.experiment.schema import Resample, Spoiling
+from emb_pipeline.experiment.schema import Corruption, Resample
 from emb_pipeline.storage.atomic import temporary_path
 from emb_pipeline.text.tokens import TokenCorpus, write_tokens
 
@@ -28,8 +28,8 @@ _COMPILED: list[tuple[str, Any, int]] = []
 def choose_training_text(corpus: TokenCorpus, cell: EmbeddingSpec, folder: Path) -> TokenCorpus:
     """Choose the text that an embedding is trained on: the corpus, or a changed copy in the folder."""
     match cell.changed_text:
-        case Spoiling(kind=kind, dose=dose):
-            return corrupt_corpus(corpus, folder, kind, dose, seed=cell.seed)
+        case Corruption(kind=kind, level=level):
+            return corrupt_corpus(corpus, folder, kind, level, seed=cell.seed)
         case Resample(number=number):
             return resample_corpus(corpus, folder, number, seed=cell.seed)
     return corpus

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from emb_pipeline.experiment.model import EmbeddingSpec
-from emb_pipeline.experiment.schema import Resample, Spoiling
+from emb_pipeline.experiment.schema import Corruption, Resample
 
 
 def find_group(cell: EmbeddingSpec) -> str | None:
     """Name the group that a variant of another embedding is drawn in; None for an embedding of its own."""
     if cell.tuned_on:
         return "fine_tuned"
-    if isinstance(cell.changed_text, Spoiling):
+    if isinstance(cell.changed_text, Corruption):
         return "corrupted"
     if isinstance(cell.changed_text, Resample):
         return "resampled"

@@ -45,7 +45,7 @@ def render_report(
         The sections in their order; those that have nothing to show are left out.
     figures : mapping of str to Figure, optional
         Figures that are there already: ``<task>_leaderboard``, ``_methods``, ``_dimension``, ``_cost``, ``_bytes``,
-        ``_curve``, ``_search``, ``_dose``, ``origins``, ``factors`` and ``word_map``.
+        ``_curve``, ``_search``, ``_corruption``, ``origins``, ``factors`` and ``word_map``.
 
     Returns
     -------

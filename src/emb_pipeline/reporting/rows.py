@@ -17,8 +17,8 @@ from emb_pipeline.tasks.registry import find_metric
 CONTROL = "control"
 EXACT = "exact"
 """The index of a search that compares all vectors, without a vector store."""
-SPOILING, RESAMPLING = "spoiling", "resampling"
-CHANGED_TEXT = frozenset({SPOILING, RESAMPLING})
+CORRUPTION, RESAMPLING = "corruption", "resampling"
+CHANGED_TEXT = frozenset({CORRUPTION, RESAMPLING})
 """Derivations of embeddings whose training text was changed on purpose: nothing to deploy."""
 COPIES = CHANGED_TEXT | {"reduction", "fine_tuning"}
 """Derivations that leave an embedding of the same method, to be held against what it was made from."""

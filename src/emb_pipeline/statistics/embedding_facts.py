@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pyarrow as pa
 
-FINE_TUNING, SPOILING, RESAMPLING = "fine_tuning", "spoiling", "resampling"
+FINE_TUNING, CORRUPTION, RESAMPLING = "fine_tuning", "corruption", "resampling"
 CONTROL = "control"
 """The origin of controls."""
 FACTS = {
@@ -129,4 +129,4 @@ def find_pretrained_languages(facts: pd.DataFrame, measured: pd.DataFrame) -> di
 
 
 def _has_changed_text(facts: pd.DataFrame) -> pd.Series:
-    return facts["derivation"].isin([SPOILING, RESAMPLING])
+    return facts["derivation"].isin([CORRUPTION, RESAMPLING])

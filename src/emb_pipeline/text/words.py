@@ -9,7 +9,7 @@ word-splitting. Its rules, and why:
 * **An apostrophe inside a word stays** (``don't``), except the possessive, which splits off as ``s``: ``crohn's`` is
   ``crohn``, ``s``, again as in text that comes already split. A typographic apostrophe is a plain one.
 * **Digits stay as they are**: ``type 2``, ``p53``, ``float32``, ``24`` hours mean something; rare values fall under a
-  method's ``min_count`` by themselves. A decimal number is one token (``2.5``), so that a dose does not become two counts.
+  method's ``min_count`` by themselves. A decimal number is one token (``2.5``), so a number does not become two counts.
 * **Underscores stay inside and behind** (``n_samples``, ``coef_``): an identifier is one word of API text. Leading ones go.
 * **Scripts without spaces between words** (Chinese, Japanese, Thai, Lao, Khmer, Burmese and their neighbors) come out as
   overlapping pairs of characters, as in Lucene's CJK analyzer: ``我喜欢`` is ``我喜``, ``喜欢``. A character takes its vowel

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from emb_pipeline.reporting.rows import audit_share
 from emb_pipeline.reporting.sections.background.word_map import word_map_figure
-from emb_pipeline.reporting.sections.effects.derived import dose_figure
+from emb_pipeline.reporting.sections.effects.derived import corruption_figure
 from emb_pipeline.reporting.sections.effects.factors import factors_figure, overall_effects
 from emb_pipeline.reporting.sections.effects.origins import origins_figure
 from emb_pipeline.reporting.sections.scores.cost import cost_figure
@@ -20,7 +20,7 @@ from emb_pipeline.reporting.sections.scores.methods import methods_figure
 from emb_pipeline.reporting.sections.scores.search import search_figure
 from emb_pipeline.reporting.wording import label_name
 from emb_pipeline.statistics import leaderboard as statistics
-from emb_pipeline.statistics.embedding_facts import SPOILING
+from emb_pipeline.statistics.embedding_facts import CORRUPTION
 from emb_pipeline.statistics.options import ReportOptions
 
 TASK_FIGURES = ("leaderboard", "dimension", "methods", "cost", "bytes")
@@ -54,9 +54,9 @@ def draw_origins(effects: pa.Table, options: ReportOptions) -> go.Figure:
     return origins_figure(select_factor(effects, statistics.CORPUS), level=options.level)
 
 
-def draw_doses(effects: pa.Table, task: str) -> go.Figure:
+def draw_corruption(effects: pa.Table, task: str) -> go.Figure:
     """Draw what corrupted training text costs, by level."""
-    return dose_figure(select_factor(effects, SPOILING), task)
+    return corruption_figure(select_factor(effects, CORRUPTION), task)
 
 
 def draw_factors(factor_effects: pa.Table, options: ReportOptions) -> go.Figure:

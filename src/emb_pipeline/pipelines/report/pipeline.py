@@ -126,7 +126,7 @@ def _figures(experiment: Experiment) -> list[Node]:
     of_tasks = [
         step
         for task, kind in experiment.tasks.items()
-        for step in _figures_of(task, KINDS[kind], task in experiment.curves, task in experiment.spoilt_on)
+        for step in _figures_of(task, KINDS[kind], task in experiment.curves, task in experiment.corrupted_on)
     ]
     return [
         *of_tasks,
@@ -146,7 +146,9 @@ def _figures_of(task: str, kind: Kind, has_curve: bool, is_corrupted: bool) -> l
     if "search" in kind.requires:
         steps.append(node(figures.draw_search, ["vector_search", name], f"{task}_search_figure", name=f"draw_{task}_search"))
     if is_corrupted:
-        steps.append(node(figures.draw_doses, ["effects", name], f"{task}_dose_figure", name=f"draw_{task}_doses"))
+        steps.append(
+            node(figures.draw_corruption, ["effects", name], f"{task}_corruption_figure", name=f"draw_{task}_corruption")
+        )
     return steps
 
 

@@ -17,7 +17,7 @@ from emb_pipeline.reporting.drawing import (
     label_ends,
     to_points,
 )
-from emb_pipeline.reporting.rows import SPOILING
+from emb_pipeline.reporting.rows import CORRUPTION
 from emb_pipeline.reporting.section import Chart, Report, Section, embed
 from emb_pipeline.reporting.sections.effects.forest import describe_effect
 from emb_pipeline.reporting.theme import INDEX_SYMBOLS, METHOD_DASHES, look
@@ -29,7 +29,7 @@ from emb_pipeline.reporting.wording import (
 
 TITLES = {
     **{each.name: each.title for method in METHODS.values() if (each := method.derivation)},
-    SPOILING: "Trained on less text, on shuffled words or on misspelt ones: what poor training costs",
+    CORRUPTION: "Trained on less text, on shuffled words or on misspelt ones: what poor training costs",
     "fine_tuning": "Fine-tuned on a task’s labels, scored on that task and on the others",
 }
 
@@ -39,7 +39,7 @@ def view(report: Report) -> dict[str, Any] | None:
     groups = [
         {
             "title": TITLES[factor],
-            "charts": _dose_charts(rows, report) if factor == SPOILING else [],
+            "charts": _corruption_charts(rows, report) if factor == CORRUPTION else [],
             "lines": [_line(row, report.run.level) for row in rows.to_dict("records")],
         }
         for factor in TITLES
@@ -58,15 +58,16 @@ def _line(row: Mapping[Hashable, Any], level: float) -> dict[str, Any]:
     }
 
 
-def _dose_charts(rows: pd.DataFrame, report: Report) -> list[Chart]:
+def _corruption_charts(rows: pd.DataFrame, report: Report) -> list[Chart]:
     """Draw what corrupted training text costs on each task, by level; nothing where no text was corrupted."""
     tasks = [str(task) for task in dict.fromkeys(rows["task"])]
-    found = {task: report.figure(f"{task}_dose", partial(dose_figure, rows, task)) for task in tasks}
+    found = {task: report.figure(f"{task}_corruption", partial(corruption_figure, rows, task)) for task in tasks}
     return [
         embed(
             figure,
-            f"doses-{task}",
-            f"What less text, shuffled words and misspelt words cost on {task}, by dose. The table holds the same numbers.",
+            f"corruption-{task}",
+            f"What less text, shuffled words and misspelt words cost on {task}, by corruption level. The table holds the "
+            "same numbers.",
             f"{task}: minus what the same embedding reaches from the text as it is.",
         )
         for task, figure in found.items()
@@ -74,43 +75,43 @@ def _dose_charts(rows: pd.DataFrame, report: Report) -> list[Chart]:
     ]
 
 
-def dose_figure(spoilt: pd.DataFrame, task: str) -> go.Figure:
-    """What spoilt training text costs: the difference to the embedding that learnt from the text as it is, by dose.
+def corruption_figure(corrupted: pd.DataFrame, task: str) -> go.Figure:
+    """Draw what corrupted training text costs, by corruption level: the difference to the embedding from the text as it is.
 
     Parameters
     ----------
-    spoilt : DataFrame
-        Effects of the factor spoiling, with the ``corruption`` of ``embedding_a``'s training text and its level (0 to 1).
+    corrupted : DataFrame
+        Effects of the factor corruption, with the ``corruption`` of ``embedding_a``'s training text and its level (0 to 1).
     task : str
         The task.
 
     Returns
     -------
     Figure
-        One trace per embedding and kind of spoiling, from no difference at dose 0; empty where the task has none.
+        One trace per embedding and kind of corruption, from no difference at level 0; empty where the task has none.
     """
-    rows = spoilt[(spoilt["task"] == task) & spoilt["corruption"].notna()]
+    rows = corrupted[(corrupted["task"] == task) & corrupted["corruption"].notna()]
     figure = empty_figure(height=380)
-    rows = rows.assign(kind=rows["corruption"], dose=100 * rows["corruption_level"].astype(float))
+    rows = rows.assign(kind=rows["corruption"], level=100 * rows["corruption_level"].astype(float))
     if rows.empty:
         return figure
     metric = str(rows["metric"].iloc[0])
     kinds, ends = list(dict.fromkeys(rows["kind"])), []
     for (base, kind), part in rows.groupby(["embedding_b", "kind"], sort=False):
-        part = to_points(part.sort_values("dose"), metric)
-        none = pd.DataFrame([{"dose": 0.0, "difference": 0.0, "ci_low": 0.0, "ci_high": 0.0}])
+        part = to_points(part.sort_values("level"), metric)
+        none = pd.DataFrame([{"level": 0.0, "difference": 0.0, "ci_low": 0.0, "ci_high": 0.0}])
         style, name = look(str(part["origin"].iloc[0])), f"{base}, {str(kind).replace('_', ' ')}"
         drawn = pd.concat([none, part[none.columns]], ignore_index=True)
         place = kinds.index(kind)
         figure.add_trace(
             go.Scatter(
-                x=drawn["dose"].tolist(),
+                x=drawn["level"].tolist(),
                 y=drawn["difference"].tolist(),
                 mode="lines+markers",
                 name=escape(name),
                 text=[
-                    f"{escape(name)}, {dose:.0f} %: {difference:+.3g} [{low:.3g}, {high:.3g}]"
-                    for dose, difference, low, high in drawn[none.columns].itertuples(index=False)
+                    f"{escape(name)}, {level:.0f} %: {difference:+.3g} [{low:.3g}, {high:.3g}]"
+                    for level, difference, low, high in drawn[none.columns].itertuples(index=False)
                 ],
                 hoverinfo="text",
                 line={"color": style.colour, "width": 2, "dash": METHOD_DASHES[place % len(METHOD_DASHES)]},
