@@ -1,0 +1,209 @@
+"""Vectors of texts on disk, by a hash of the text: shards that several processes add to.
+
+    <folder>/<number>.arrow    key (128-bit hash of a text), vector, seconds; written whole or not at all
+    <folder>/<claim>.keys      the keys that some process is computing; the lock beside it tells whether it still runs
+
+Shards carry a checksum: a damaged one is removed, and its texts are encoded again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import tempfile
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from emb_pipeline.errors import DataError
+from emb_pipeline.storage.atomic import Holder, atomic_path, exclusive, holder_of
+from emb_pipeline.storage.matrices import column_matrix, matrix_column
+from emb_pipeline.storage.sealed_files import is_sealed, map_arrow, write_arrow
+
+_IN_MEMORY_BYTES = 256 << 20
+_KEY = np.dtype("S16")
+_log = logging.getLogger(__name__)
+
+
+class VectorShards:
+    """The shards in one folder, with an index of the keys in them.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they are; several processes may add to it at a time.
+    dim : int
+        Dimensions of the vectors.
+
+    Attributes
+    ----------
+    claimants : list of Holder
+        The processes that were computing vectors when rows were last claimed.
+    """
+
+    def __init__(self, folder: Path, dim: int) -> None:
+        self._folder, self._dim = folder, dim
+        self._tables: dict[str, pa.Table] = {}
+        self._keys, self._shard, self._row = np.empty(0, _KEY), np.empty(0, np.int32), np.empty(0, np.int32)
+        self._seen: list[str] = []
+        self.claimants: list[Holder] = []
+        folder.mkdir(parents=True, exist_ok=True)
+        self._scan()
+
+    def find_stored(self, keys: np.ndarray) -> np.ndarray:
+        """Find which keys are in a shard: a mask of shape (n_keys,)."""
+        self._scan()
+        places = np.searchsorted(self._keys, keys)
+        inside = places < len(self._keys)
+        inside[inside] = self._keys[places[inside]] == keys[inside]
+        return inside
+
+    def read_vectors(self, keys: np.ndarray) -> np.ndarray:
+        """Read the vectors of stored keys: shape (n_keys, dim), in memory, or on disk where they are larger than 256 MiB."""
+        made = _make_array((len(keys), self._dim))
+        for table, rows, targets in self._find_places(keys):
+            made[targets] = column_matrix(table["vector"])[rows]
+        return made
+
+    @property
+    def name(self) -> str:
+        """The folder."""
+        return str(self._folder)
+
+    def read_seconds(self, keys: np.ndarray) -> np.ndarray:
+        """Read the seconds that each took when it was computed, in this run or in an earlier one: shape (n_keys,)."""
+        made = np.zeros(len(keys), dtype=np.float64)
+        for table, rows, targets in self._find_places(keys):
+            made[targets] = table["seconds"].to_numpy()[rows]
+        return made
+
+    def add(self, keys: np.ndarray, vectors: np.ndarray, seconds: np.ndarray) -> None:
+        """Write one shard."""
+        columns = {
+            "key": pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(keys), [None, pa.py_buffer(keys.tobytes())]),
+            "vector": matrix_column(vectors),
+            "seconds": pa.array(seconds, pa.float32()),
+        }
+        batch = pa.record_batch(columns)
+        name = hashlib.blake2b(keys.tobytes(), digest_size=10).hexdigest()
+        with atomic_path(self._folder / f"{name}.arrow") as part:
+            write_arrow(batch, part)
+
+    @contextmanager
+    def claim_rows(
+        self, keys: np.ndarray, waiting: np.ndarray, n_rows: int, in_spite_of_others: bool = False
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Claim those of the first waiting rows that no process has encoded or is encoding, until the block ends.
+
+        With them come the rows that go on waiting: the others, and at their end those that another process is at.
+
+        Parameters
+        ----------
+        keys : ndarray of shape (n_texts,)
+            Keys of all texts.
+        waiting : ndarray of shape (n_waiting,)
+            Places among the keys, in the order to encode them in.
+        n_rows : int
+            Rows to look at.
+        in_spite_of_others : bool
+            Claim also those that another process is at.
+        """
+        first, others = waiting[:n_rows], waiting[n_rows:]
+        with ExitStack() as held:
+            with exclusive(self._folder / ".lock", what="choosing texts to encode"):
+                claims = self._read_claims()  # before the shards: a claim goes only when its shard is there
+                missing = first[~self.find_stored(keys[first])]
+                elsewhere = np.isin(keys[missing], claims) & (not in_spite_of_others)
+                rows = missing[~elsewhere]
+                if len(rows):
+                    held.enter_context(self._claim(keys[rows]))
+            yield rows, np.concatenate([others, missing[elsewhere]])
+
+    @contextmanager
+    def _claim(self, keys: np.ndarray) -> Iterator[None]:
+        lock = self._folder / f".claim.{uuid.uuid4().hex}"
+        claim = lock.with_name(f"{lock.name}.keys")
+        try:
+            with exclusive(lock, what=f"encoding {len(keys)} texts", wait=0):
+                claim.write_bytes(keys.tobytes())
+                yield
+        finally:
+            _remove(lock, claim)
+
+    def _read_claims(self) -> np.ndarray:
+        """Read the keys that running processes are at, and remove what killed ones left."""
+        claimed, self.claimants = [], []
+        for claim in self._folder.glob(".claim.*.keys"):
+            lock = claim.with_suffix("")
+            holder = holder_of(lock)
+            if holder is None:
+                _remove(lock, claim, lock.with_name(f"{lock.name}.holder"))
+            else:
+                with suppress(FileNotFoundError):  # its process has just finished
+                    claimed.append(claim.read_bytes())
+                    self.claimants.append(holder)
+        return np.frombuffer(b"".join(claimed), dtype=_KEY)
+
+    def _scan(self) -> None:
+        """Take up shards that were written since."""
+        names = [path.name for path in self._folder.glob("*.arrow") if path.name not in self._tables]
+        for name in sorted(names):
+            table = self._open_shard(self._folder / name)
+            if table is None:
+                continue
+            self._tables[name] = table
+            self._seen.append(name)
+            keys = np.frombuffer(self._tables[name]["key"].chunk(0).buffers()[1], dtype=_KEY)
+            order = np.argsort(keys, kind="stable")
+            places = np.searchsorted(self._keys, keys[order])
+            self._keys = np.insert(self._keys, places, keys[order])
+            self._shard = np.insert(self._shard, places, len(self._seen) - 1)
+            self._row = np.insert(self._row, places, order)
+
+    def _open_shard(self, path: Path) -> pa.Table | None:
+        """Open a shard if its bytes are those that were written; remove any other, so that its texts are encoded again."""
+        try:
+            table = map_arrow(path, columns=("key", "vector", "seconds"))
+            if not is_sealed(path):
+                raise DataError(str(path), "carries no checksum", "")
+            if table.schema.types != [pa.binary(16), pa.list_(pa.float32(), self._dim), pa.float32()]:
+                raise DataError(str(path), f"has the columns {table.schema}", "")
+        except DataError as error:
+            if path.is_file():
+                _log.warning("%s: %s; its texts are encoded again", error.place, error.reason)
+            _remove(path)
+            return None
+        return table
+
+    def _find_places(self, keys: np.ndarray) -> Iterator[tuple[pa.Table, np.ndarray, np.ndarray]]:
+        """Find each shard that holds some of the keys, with their rows in it and their places among the keys."""
+        self._scan()
+        at = np.searchsorted(self._keys, keys)
+        shards, rows = self._shard[at], self._row[at]
+        order = np.argsort(shards, kind="stable")
+        borders = np.flatnonzero(np.diff(shards[order])) + 1
+        for targets in np.split(order, borders) if len(order) else []:
+            yield self._tables[self._seen[shards[targets[0]]]], rows[targets], targets
+
+
+def hash_texts(texts: Sequence[str]) -> np.ndarray:
+    """Compute the key of each text: 16 bytes."""
+    digests = b"".join(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest() for text in texts)
+    return np.frombuffer(digests, dtype=_KEY)
+
+
+def _remove(*files: Path) -> None:
+    for file in files:
+        with suppress(OSError):
+            file.unlink()
+
+
+def _make_array(shape: tuple[int, int]) -> np.ndarray:
+    if 4 * shape[0] * shape[1] <= _IN_MEMORY_BYTES:
+        return np.empty(shape, dtype=np.float32)
+    with tempfile.TemporaryFile() as file:  # it has no name, and goes with the array
+        return np.memmap(file, dtype=np.float32, mode="w+", shape=shape)
