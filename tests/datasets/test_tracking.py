@@ -18,7 +18,7 @@ import psutil
 import pyarrow as pa
 import pytest
 
-from emb_pipeline.datasets import tracking
+from emb_pipeline.datasets import mlflow_runs
 from emb_pipeline.datasets.tracking import TrackedRunDataset, TrackedTablesDataset
 
 RECORD = {
@@ -31,9 +31,9 @@ RECORD = {
 
 @pytest.fixture(autouse=True)
 def reachable() -> Iterator[None]:
-    tracking.forget_outages()
+    mlflow_runs.forget_outages()
     yield
-    tracking.forget_outages()
+    mlflow_runs.forget_outages()
 
 
 def dataset(folder: Path, uri: str) -> TrackedRunDataset:
@@ -67,7 +67,7 @@ def test_mlflow_being_down_costs_a_warning_and_the_run_is_written_later(
     assert "takes no runs" in caplog.text
     assert dataset(tmp_path, down).load()["mlflow_run_id"] is None
     up = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    tracking.forget_outages()
+    mlflow_runs.forget_outages()
     assert dataset(tmp_path, up).flush()
     client = MlflowClient(up)
     (run,) = client.search_runs([client.get_experiment_by_name("emb/search").experiment_id])
@@ -94,10 +94,12 @@ def test_a_record_that_is_refused_leaves_nothing_open_and_does_not_stop_the_othe
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    assert tracking.log_run(uri, "emb/search", "first", {"params": {"a": 1}, "tags": {"mlflow.user": "x" * 9}}) is not None
-    refused = tracking.log_run(uri, "e" * 600, "second", RECORD)
+    assert (
+        mlflow_runs.log_run(uri, "emb/search", "first", {"params": {"a": 1}, "tags": {"mlflow.user": "x" * 9}}) is not None
+    )
+    refused = mlflow_runs.log_run(uri, "e" * 600, "second", RECORD)
     assert refused is None and "MLflow refuses second" in caplog.text
-    assert tracking.log_run(uri, "emb/search", "third", RECORD) is not None
+    assert mlflow_runs.log_run(uri, "emb/search", "third", RECORD) is not None
     assert [(run.info.run_name, run.info.status) for run in runs(uri)] == [("first", "FINISHED"), ("third", "FINISHED")]
 
 
@@ -125,7 +127,9 @@ def test_no_password_reaches_mlflow(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     address = "http://me:secret@host/x"
     dataset(tmp_path, uri).save({"params": {"address": address}, "tags": {"options": f'{{"url": "{address}"}}'}})
-    tracking.open_run(uri, "emb/search", "parent", {"kedro_command": f"kedro run --params url={address}"}, {"url": address})
+    mlflow_runs.open_run(
+        uri, "emb/search", "parent", {"kedro_command": f"kedro run --params url={address}"}, {"url": address}
+    )
     assert not [run for run in runs(uri) if "secret" in str(run.to_dictionary())]
     assert not [file for file in tmp_path.rglob("config.json") if "secret" in file.read_text()]
 
@@ -176,7 +180,7 @@ def test_what_a_server_missed_while_it_was_down_is_written_when_it_is_back(
     card.save({"cells": cells})
     assert missed.load()["mlflow_run_id"] is None and "takes no runs" in caplog.text
     with server(tmp_path, port):
-        tracking.forget_outages()
+        mlflow_runs.forget_outages()
         assert missed.flush() and card.flush() and missed.flush() and card.flush()
         assert len(runs(uri)) == 2 and missed.load()["mlflow_run_id"] in {run.info.run_id for run in runs(uri)}
         assert [run.data.metrics["search/ndcg_at_10"] for run in runs(uri, "emb/scorecard")] == [0.5]
@@ -185,14 +189,14 @@ def test_what_a_server_missed_while_it_was_down_is_written_when_it_is_back(
 def test_a_run_whose_process_was_killed_is_closed_by_the_next_one(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     script = (
-        "import os, signal; from emb_pipeline.datasets import tracking; "
-        f"tracking.open_run({uri!r}, 'emb/search', 'killed', {{}}, {{}}); os.kill(os.getpid(), signal.SIGKILL)"
+        "import os, signal; from emb_pipeline.datasets import mlflow_runs; "
+        f"mlflow_runs.open_run({uri!r}, 'emb/search', 'killed', {{}}, {{}}); os.kill(os.getpid(), signal.SIGKILL)"
     )
     subprocess.run([sys.executable, "-c", script], check=False)
     assert [run.info.status for run in runs(uri)] == ["RUNNING"]
-    open_run = tracking.open_run(uri, "emb/search", "next", {}, {})
+    open_run = mlflow_runs.open_run(uri, "emb/search", "next", {}, {})
     assert {run.info.run_name: run.info.status for run in runs(uri)} == {"killed": "KILLED", "next": "RUNNING"}
-    tracking.close_run(uri, str(open_run), "FINISHED")
+    mlflow_runs.close_run(uri, str(open_run), "FINISHED")
     assert {run.info.run_name: run.info.status for run in runs(uri)} == {"killed": "KILLED", "next": "FINISHED"}
 
 

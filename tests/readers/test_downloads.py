@@ -110,7 +110,7 @@ def test_a_bad_copy_in_the_mirror_is_refused_and_leaves_nothing(tmp_path: Path, 
     copy = tmp_path / "mirror/set/a/text.txt.gz"
     copy.parent.mkdir(parents=True)
     copy.write_bytes(content)
-    with pytest.raises(DataError, match=r"text\.txt\.gz: .*; copy the file into .* anew"):
+    with pytest.raises(DataError, match=r"text\.txt\.gz: .*; copy the file into .* again"):
         fetch(source(), tmp_path / "raw", mirror=tmp_path / "mirror")
     assert files_of(tmp_path / "raw") == []
 

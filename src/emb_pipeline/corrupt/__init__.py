@@ -1,1 +1,1 @@
-"""Text made worse on purpose, and other samples of it."""
+"""Corrupted texts, and resamples of a corpus."""

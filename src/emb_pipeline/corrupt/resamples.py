@@ -1,4 +1,4 @@
-"""Another sample of a corpus: what would be learnt, had other documents of the same kind been collected."""
+"""Resamples of a corpus: other documents of the same kind that might have been collected."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ from emb_pipeline.text.tokens import TokenCorpus, write_sentences
 
 
 def resample_corpus(corpus: TokenCorpus, folder: Path, number: int, *, seed: int = 0) -> TokenCorpus:
-    """A bootstrap resample of a corpus: as many documents as it has, drawn from it with replacement.
+    """Draw a bootstrap resample of a corpus: as many documents as it has, with replacement.
 
-    Documents are drawn with all their sentences, because it is documents that were collected: the sentences of one speak of
-    the same things in the same words, and drawing them one by one would make corpora that resemble each other too much
-    [1]_. About 63 % of the documents come, some of them several times.
+    Documents are drawn with all their sentences, because documents were collected: the sentences of one
+    are about the same things in the same words, and single draws would make corpora that resemble each other too much
+    [1]_. About 63 % of the documents are drawn, some of them several times.
 
     Parameters
     ----------
     corpus : TokenCorpus
         The text as it is; it stays so.
     folder : Path
-        Where the resample goes. Documents keep their order and copies stand one behind the other, so that what was drawn is
-        all that differs.
+        The folder of the resample. Documents keep their order, and copies follow each other: nothing else differs.
     number : int
         Which resample, from 1.
     seed : int
@@ -49,11 +48,13 @@ def resample_corpus(corpus: TokenCorpus, folder: Path, number: int, *, seed: int
             "into documents, or take the corpus out of grid.resampled"
         )
     drawn = np.random.default_rng([seed, number]).choice(filled, size=len(filled))
-    return write_sentences(_repeated(corpus, np.bincount(drawn, minlength=len(lengths)).tolist()), folder, like=corpus)
+    return write_sentences(
+        _repeat_documents(corpus, np.bincount(drawn, minlength=len(lengths)).tolist()), folder, like=corpus
+    )
 
 
-def _repeated(corpus: TokenCorpus, times: Sequence[int]) -> Iterator[tuple[int, list[str]]]:
-    """The sentences of each document as often as it was drawn, each copy a document of its own."""
+def _repeat_documents(corpus: TokenCorpus, times: Sequence[int]) -> Iterator[tuple[int, list[str]]]:
+    """Stream the sentences of each document as often as it was drawn, each copy a document of its own."""
     numbers = count()
     for sentences, copies in zip(corpus.documents(), times, strict=True):
         for _ in range(copies):

@@ -1,4 +1,4 @@
-"""Misspelt texts: what a slip of the finger does to tests and to training."""
+"""Typos in texts, of tests and of training."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import re
 from emb_pipeline.text.texts import Texts
 
 SHORTEST = 4
-"""Characters of the shortest word that is misspelt: a slip in a shorter one often makes another word."""
+"""Characters of the shortest word that is misspelled: a typo in a shorter one often makes another word."""
 
 _WORD = re.compile(rf"[^\W_]{{{SHORTEST},}}")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def misspell_words(text: str, share: float) -> str:
-    """A text with one slip in a share of its words.
+    """Put one typo into a share of the words of a text.
 
-    A slip leaves out a character, doubles it, puts a letter in its place, or swaps it with the next: the four single errors
+    A typo leaves out a character, doubles it, puts a letter in its place, or swaps it with the next: the four single errors
     that make up most misspellings [1]_. It always changes the word. Words are runs of four letters or digits and more, so
-    product codes get their slips, too. Where and how is drawn from the text itself: the same text is misspelt alike for
+    product codes get typos, too. Place and kind are drawn from the text itself: the same text gets the same typos for
     every embedding, on every machine.
 
     Parameters
@@ -27,7 +27,7 @@ def misspell_words(text: str, share: float) -> str:
     text : str
         Any text.
     share : float
-        Probability that a word is misspelt, from 0 to 1.
+        Probability that a word is misspelled, from 0 to 1.
 
     References
     ----------
@@ -39,15 +39,15 @@ def misspell_words(text: str, share: float) -> str:
     'bekb washinng dachine 8kg'
     """
 
-    def slipped(match: re.Match[str]) -> str:
+    def replace(match: re.Match[str]) -> str:
         draws = hashlib.blake2b(f"{match.start()} {text}".encode(), digest_size=20).digest()
         chance, *choices = (int.from_bytes(draws[start : start + 5], "little") / 2**40 for start in range(0, 20, 5))
-        return _with_slip(match[0], *choices) if chance < share else match[0]
+        return _misspell(match[0], *choices) if chance < share else match[0]
 
-    return _WORD.sub(slipped, text)
+    return _WORD.sub(replace, text)
 
 
-def _with_slip(word: str, kind: float, place: float, letter: float) -> str:
+def _misspell(word: str, kind: float, place: float, letter: float) -> str:
     at = int(place * len(word))
     before, hit, after = word[:at], word[at], word[at + 1 :]
     others = _LETTERS.replace(hit.lower(), "")
@@ -58,5 +58,5 @@ def _with_slip(word: str, kind: float, place: float, letter: float) -> str:
 
 
 def texts_under_test(texts: Texts, share: float) -> Texts:
-    """Choose the texts that an embedding is tested on: the texts themselves, or misspelt ones."""
+    """Choose the texts that an embedding is tested on: the texts themselves, or misspelled ones."""
     return texts if share == 0 else Texts(misspell_words(text, share) for text in texts)

@@ -1,1 +1,1 @@
-"""What is stored and tracked: Arrow tables, word vectors, corpora, MLflow runs, the report."""
+"""Datasets of all that is stored and tracked: Arrow tables, word vectors, corpora, MLflow runs, the report."""

@@ -1,4 +1,4 @@
-"""What a chosen embedding is handed over as: a folder, and a model in MLflow's registry that takes text and answers."""
+"""Exports of a chosen embedding: a folder, and a model in MLflow's registry that takes text and answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
-from emb_pipeline.datasets.tracking import register_model
+from emb_pipeline.datasets.mlflow_runs import register_model
 from emb_pipeline.storage.atomic import atomic_path
 from emb_pipeline.storage.sealed_files import read_json, write_json
 

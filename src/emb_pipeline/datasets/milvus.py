@@ -133,7 +133,7 @@ class MilvusVectorStoreHandle(VectorStoreHandle):
             server_manager_instance.release_server(str(self._path))
 
     def replace(self, ids: Sequence[str], vectors: np.ndarray, properties: Sequence[Mapping[str, Any]]) -> None:
-        """Make the collection anew, of these vectors.
+        """Make the collection again, of these vectors.
 
         Parameters
         ----------

@@ -19,7 +19,7 @@ def mlflow_name(name: str) -> str:
     Two names stay two: ``@`` becomes ``_at_``, any other refused character ``_x<code>_``, and what looks like one
     of these already is escaped itself. Names over 250 characters end in a hash.
     """
-    plain = _REFUSED.sub(lambda found: _escaped(found.group()), _LOOKS_ESCAPED.sub("_x5f_", name))
+    plain = _REFUSED.sub(lambda found: _escape(found.group()), _LOOKS_ESCAPED.sub("_x5f_", name))
     if _is_no_path(plain):
         plain = plain.replace("/", "_x2f_")
     if not plain or _is_no_path(plain):  # nothing but dots
@@ -29,12 +29,12 @@ def mlflow_name(name: str) -> str:
     return plain
 
 
-def _escaped(character: str) -> str:
+def _escape(character: str) -> str:
     return "_at_" if character == "@" else f"_x{ord(character):x}_"
 
 
 def _is_no_path(name: str) -> bool:
-    """Whether MLflow refuses the name as a path: ``a//b``, ``/a``, ``..``."""
+    """Tell whether MLflow refuses the name as a path: ``a//b``, ``/a``, ``..``."""
     normal = posixpath.normpath(name)
     return normal != name or normal == "." or normal.startswith(("..", "/"))
 

@@ -201,7 +201,7 @@ def table_preview(table: pa.Table) -> TablePreview:
 
 
 def failure_preview(failed: Failed) -> TablePreview:
-    """The reason why a table could not be made, as Kedro-Viz shows it."""
+    """Show the reason why a table could not be made, in Kedro-Viz."""
     return table_preview(pa.table({"failed": [failed.reason]}))
 
 

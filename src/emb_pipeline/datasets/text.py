@@ -90,7 +90,7 @@ def _groups(rows: Iterable[tuple[str, str]], size: int) -> Iterator[list[tuple[s
 
 
 class TokenCorpusDataset(AbstractDataset[TokenCorpus, TokenCorpus]):
-    """A tokenised corpus: the folder that ``text.tokens`` writes.
+    """A tokenized corpus: the folder that ``text.tokens`` writes.
 
     A node writes into a scratch folder; saving gives it its final name.
 

@@ -33,12 +33,12 @@ class ParentRun:
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
         """Open the parent run."""
-        from emb_pipeline.datasets import tracking
+        from emb_pipeline.datasets import mlflow_runs
 
         self._uri, self._process = tracking_uri(), os.getpid()
-        self._run_id = tracking.open_run(self._uri, self.EXPERIMENT, *_describe_run(run_params))
+        self._run_id = mlflow_runs.open_run(self._uri, self.EXPERIMENT, *_describe_run(run_params))
         if self._run_id:
-            os.environ[tracking.PARENT_RUN] = self._run_id
+            os.environ[mlflow_runs.PARENT_RUN] = self._run_id
         atexit.register(self._close, "KILLED")
         if threading.current_thread() is threading.main_thread():
             self._before = signal.signal(signal.SIGTERM, self._terminate)
@@ -48,9 +48,9 @@ class ParentRun:
         """Write what MLflow could not take before, and close the parent run."""
         from kedro.framework.project import pipelines
 
-        from emb_pipeline.datasets import tracking
+        from emb_pipeline.datasets import mlflow_runs
 
-        tracking.forget_outages()
+        mlflow_runs.forget_outages()
         for name in sorted(pipelines["__default__"].all_outputs()):
             flush = getattr(catalog.get(name), "flush", None)
             if flush is not None:
@@ -63,15 +63,15 @@ class ParentRun:
         self._close("FAILED")
 
     def _close(self, status: str) -> None:
-        from emb_pipeline.datasets import tracking
+        from emb_pipeline.datasets import mlflow_runs
 
         run_id, self._run_id = self._run_id, None
-        os.environ.pop(tracking.PARENT_RUN, None)
+        os.environ.pop(mlflow_runs.PARENT_RUN, None)
         atexit.unregister(self._close)
         if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == self._terminate:
             signal.signal(signal.SIGTERM, self._before)
         if run_id:
-            tracking.close_run(self._uri, run_id, status)
+            mlflow_runs.close_run(self._uri, run_id, status)
 
     def _terminate(self, number: int, frame: Any) -> None:
         """End the run's workers, close the run, and end this process as the signal would have."""

@@ -30,7 +30,7 @@ from emb_pipeline.storage.atomic import atomic_path, exclusive
 MIRROR_VARIABLE = "EMB_PIPELINE_MIRROR"
 """Environment variable with the folder to take files from before the internet."""
 _OPENERS: dict[str, Callable[..., Any]] = {"": open, ".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-_LEDGER = ".verified.json"
+_MANIFEST = ".verified.json"
 _CHUNK = 1 << 20
 
 
@@ -70,8 +70,8 @@ def fetch(source: str | PublicSource, raw: Path, *, mirror: Path | None = None, 
     source = _known(source) if isinstance(source, str) else source
     folder = Path(raw) / source.name
     folder.mkdir(parents=True, exist_ok=True)
-    ledger = _Ledger(folder)
-    missing = [file for file in source.files if not ledger.vouches_for(file)]
+    verified = _VerifiedFiles(folder)
+    missing = [file for file in source.files if not verified.vouches_for(file)]
     if not missing:
         return folder
     with exclusive(folder / ".lock", what=f"fetching {source.name}"):
@@ -81,12 +81,12 @@ def fetch(source: str | PublicSource, raw: Path, *, mirror: Path | None = None, 
 def is_fetched(source: str, raw: Path) -> bool:
     """Say whether all files of a public source are in ``raw``, verified."""
     folder = Path(raw) / source
-    return folder.is_dir() and all(_Ledger(folder).vouches_for(file) for file in public_sources()[source].files)
+    return folder.is_dir() and all(_VerifiedFiles(folder).vouches_for(file) for file in public_sources()[source].files)
 
 
 def _fetched(source: PublicSource, folder: Path, mirror: Path | None, progress: bool) -> Path:
-    ledger = _Ledger(folder)
-    missing = [file for file in source.files if not ledger.vouches_for(file)]
+    verified = _VerifiedFiles(folder)
+    missing = [file for file in source.files if not verified.vouches_for(file)]
     with ProgressBar(source.name, sum(file.bytes for file in missing), shown=progress and bool(missing)) as bar:
         for file in missing:
             bar.start(file)
@@ -99,7 +99,7 @@ def _fetched(source: PublicSource, folder: Path, mirror: Path | None, progress: 
                 else:
                     remaining = [each for each in missing if not (folder / each.path).is_file()]
                     _download(file, target, source, remaining, mirror, bar)
-            ledger.add(file)
+            verified.add(file)
             bar.finish(file)
     return folder
 
@@ -138,11 +138,11 @@ def _known(name: str) -> PublicSource:
     return public_sources()[name]
 
 
-class _Ledger:
-    """Remembers which files were verified, with the size and time they had then."""
+class _VerifiedFiles:
+    """A record of which files were verified, with the size and time they had then."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._path = folder, folder / _LEDGER
+        self._folder, self._path = folder, folder / _MANIFEST
         try:
             self._entries: dict[str, Any] = json.loads(self._path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -191,7 +191,7 @@ def _in_mirror(file: SourceFile, source: PublicSource, mirror: Path | None) -> P
 
 
 def _take_from_mirror(copy: Path, file: SourceFile, target: Path, mirror: Path | None) -> None:
-    remedy = f"copy the file into {mirror} anew, or unset {MIRROR_VARIABLE} to download it"
+    remedy = f"copy the file into {mirror} again, or unset {MIRROR_VARIABLE} to download it"
     if file.members is not None:
         _repack(copy, file, target, remedy)
         return

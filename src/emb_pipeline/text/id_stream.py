@@ -87,7 +87,7 @@ def write_ids(tokens_path: Path, words: pa.Array, path: Path) -> None:
     # Not compressed: only then is what is read the mapped file itself.
     with tokens_path.open("rb") as text, pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         keys = pc.binary_join_element_wise(words, "", " ").cast(pa.binary())
-        # Arrow hashes the vocabulary anew for each block, so that small blocks would take longer.
+        # Arrow hashes the vocabulary again for each block, so that small blocks would take longer.
         while block := text.read(_BYTES_AT_A_TIME) + text.readline():
             for ids, ends in _batches(*_ids_and_ends(block, keys)):
                 rows = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), ids)

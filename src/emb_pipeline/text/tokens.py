@@ -20,7 +20,7 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.storage.atomic import atomic_path
 from emb_pipeline.storage.sealed_files import read_json, read_parquet, write_json, write_parquet
 from emb_pipeline.text.id_stream import IdStream, open_ids, write_ids
-from emb_pipeline.text.words import TOKENISER, sentences
+from emb_pipeline.text.words import TOKENIZER, sentences
 
 LONGEST_LINE = 10_000
 """Tokens on one line at most: gensim drops what stands behind its ``MAX_WORDS_IN_BATCH``."""
@@ -34,7 +34,7 @@ class EmptyCorpusError(DataError):
 
 
 class TokenCorpus:
-    """A tokenised corpus on disk.
+    """A tokenized corpus on disk.
 
     The folder holds ``tokens.txt`` (one sentence per line, tokens separated by one space: the LineSentence format of
     gensim, GloVe and fastText), ``vocabulary.parquet`` (token: string, count: int64; most frequent first, then by token),
@@ -71,7 +71,7 @@ class TokenCorpus:
         return f"TokenCorpus({str(self.folder)!r}, n_tokens={self.n_tokens:,}, n_sentences={self.n_sentences:,})"
 
     def __iter__(self) -> Iterator[list[str]]:
-        """The sentences, streamed; every loop starts anew."""
+        """Stream the sentences; every loop starts again."""
         self._require_whole_text()
         with self.tokens_path.open(encoding="utf-8", newline="\n") as lines:
             for line in lines:
@@ -178,7 +178,7 @@ def write_tokens(
     held_out: Callable[[list[str]], bool] | None = None,
     max_tokens: int | None = None,
 ) -> TokenCorpus:
-    """Tokenise documents into a corpus on disk, as a stream.
+    """Tokenize documents into a corpus on disk, as a stream.
 
     Memory grows with the vocabulary and the longest document, not with the corpus (but for four bytes a document). The
     folder appears complete or not at all: everything is written beside it and renamed.
@@ -372,7 +372,7 @@ class _Writer:
         lengths = pa.table({"sentences": pa.array(np.asarray(self._sentences_per_document, dtype=np.uint32))})
         write_parquet(lengths, self._partial / "documents.parquet")
         manifest = {
-            "tokeniser": TOKENISER,
+            "tokenizer": TOKENIZER,
             "n_tokens": self.n_tokens,
             "n_sentences": self.n_sentences,
             "n_types": len(tokens),

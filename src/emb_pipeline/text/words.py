@@ -1,6 +1,6 @@
 """Words and sentences of a text.
 
-One tokeniser serves every corpus, task and baseline, so that a difference between two embeddings is never one of
+One tokenizer serves every corpus, task and baseline, so that a difference between two embeddings is never one of
 word-splitting. Its rules, and why:
 
 * **Unicode NFC, then case folding.** ``Insulin`` and ``insulin`` share a vector; small corpora cannot teach both.
@@ -27,7 +27,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-TOKENISER = 2
+TOKENIZER = 2
 """Version of the rules above; a corpus remembers the one that it was written with."""
 
 # Vowel signs and accents that no precomposed letter holds are not ``\w``, but belong to the word they stand in.
