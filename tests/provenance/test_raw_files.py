@@ -16,7 +16,7 @@ from emb_pipeline.experiment.model import CorpusDefinition, TaskDefinition
 from emb_pipeline.provenance import raw_files
 from emb_pipeline.provenance.raw_files import FileHashes, fingerprint_inputs
 from emb_pipeline.readers.formats.delimited import CsvSource
-from emb_pipeline.readers.public_sources import public_sources
+from emb_pipeline.readers.public_data.public_sources import public_sources
 from emb_pipeline.readers.word_sets import WordSetSource
 
 

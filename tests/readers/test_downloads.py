@@ -20,9 +20,9 @@ from pathlib import Path
 import pytest
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.readers import downloads as module
-from emb_pipeline.readers.downloads import content_fingerprint, fetch, mirror_folder
-from emb_pipeline.readers.public_sources import PublicSource, SourceFile, parse_sources, public_sources
+from emb_pipeline.readers.public_data import fetch as module
+from emb_pipeline.readers.public_data.fetch import content_fingerprint, fetch, mirror_folder
+from emb_pipeline.readers.public_data.public_sources import PublicSource, SourceFile, parse_sources, public_sources
 
 CONTENT = b"one line\n" * 100_000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

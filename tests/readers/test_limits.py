@@ -16,9 +16,11 @@ import pyarrow as pa
 import pytest
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.readers import limits
-from emb_pipeline.readers.archives import archive_members
-from emb_pipeline.readers.files import NamedFile, lines, read_content
+from emb_pipeline.readers.files import limits
+from emb_pipeline.readers.files.archives import archive_members
+from emb_pipeline.readers.files.content import read_content
+from emb_pipeline.readers.files.lines import lines
+from emb_pipeline.readers.files.named_files import NamedFile
 from emb_pipeline.readers.formats.mediawiki_dump import dump_articles
 from emb_pipeline.readers.formats.medquad import medquad_pairs
 from emb_pipeline.readers.formats.text import TextSource
@@ -162,7 +164,7 @@ def test_a_gigabyte_of_zeros_costs_no_gigabyte(tmp_path: Path) -> None:
         "import resource; resource.setrlimit(resource.RLIMIT_DATA, (1 << 29, 1 << 29))\n"
         "from pathlib import Path\nfrom emb_pipeline.readers.documents import read_documents\n"
         "from emb_pipeline.readers.formats.text import TextSource\nfrom emb_pipeline.errors import DataError\n"
-        "from emb_pipeline.readers import limits\nlimits.UNPACKED_MB = 64\n"
+        "from emb_pipeline.readers.files import limits\nlimits.UNPACKED_MB = 64\n"
         f"try:\n    list(read_documents([TextSource(**{source!r})], Path('raw'), Path({str(tmp_path)!r})))\n"
         "except DataError as error:\n    print(error)\n"
     )

@@ -19,9 +19,9 @@ import pytest
 from pydantic import TypeAdapter
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.readers import downloads, files
 from emb_pipeline.readers.documents import read_documents
-from emb_pipeline.readers.public_sources import PublicSource, SourceFile
+from emb_pipeline.readers.public_data import fetch as downloads
+from emb_pipeline.readers.public_data.public_sources import PublicSource, SourceFile
 from emb_pipeline.readers.registry import CorpusSource
 from emb_pipeline.tasks.classification.reader import ClassificationSource, read_classification
 from emb_pipeline.tasks.retrieval.formats.collection import RetrievalTables
@@ -228,7 +228,7 @@ def test_a_public_source_is_fetched_when_it_is_read(tmp_path: Path, monkeypatch:
     sha256 = hashlib.sha256(b"text\nhello\n").hexdigest()
     public = PublicSource("public", "a set", "CC0", (SourceFile("a.csv", "http://127.0.0.1:9/a.csv", 11, sha256),))
     monkeypatch.setattr(downloads, "public_sources", lambda: {"public": public})
-    monkeypatch.setattr(files, "public_sources", lambda: {"public": public})
+    monkeypatch.setattr("emb_pipeline.readers.files.named_files.public_sources", lambda: {"public": public})
     assert documents(tmp_path, {"reader": "csv", "download": "public", "files": "*.csv"}) == [("public:a.csv:2", "hello")]
     assert (tmp_path / "data/01_raw/public/a.csv").is_file()
 

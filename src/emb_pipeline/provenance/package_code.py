@@ -12,7 +12,7 @@ from emb_pipeline.readers import registry as readers
 from emb_pipeline.tasks import registry as kinds
 
 _PACKAGE, _FOLDER = "emb_pipeline", Path(__file__).parents[1]
-_FINGERPRINTED_BY_ENTRY = ("readers/sources.json",)
+_FINGERPRINTED_BY_ENTRY = ("readers/public_data/sources.json",)
 """Packaged files of which a node reads the entries that its parameters name."""
 _METHODS = Target(methods.__name__, "METHODS")
 _KINDS = Target(kinds.__name__, "KINDS")

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from emb_pipeline.provenance.code_fingerprint import version_of
 from emb_pipeline.readers.options import Source, download_names, package_names
-from emb_pipeline.readers.public_sources import public_sources
+from emb_pipeline.readers.public_data.public_sources import public_sources
 from emb_pipeline.storage.atomic import atomic_path
 
 _log = logging.getLogger(__name__)

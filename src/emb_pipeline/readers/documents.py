@@ -62,7 +62,7 @@ def read_documents(sources: Sequence[CorpusSource], raw: Path, project: Path) ->
 
 
 def check_first_rows(source: CorpusSource, raw: Path, project: Path) -> None:
-    """Check the first rows of every file that is there; see `emb_pipeline.readers.files.first_rows`.
+    """Check the first rows of every file that is there; see `emb_pipeline.readers.files.named_files.first_rows`.
 
     Raises
     ------

@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
-from emb_pipeline.readers.files import NamedFile, lines, named_files, per_file
+from emb_pipeline.readers.files.lines import lines
+from emb_pipeline.readers.files.named_files import NamedFile, named_files, per_file
 from emb_pipeline.readers.splits import files_of_splits
 
 LabeledText: TypeAlias = tuple[str, str, str, str, str | None, str | None]

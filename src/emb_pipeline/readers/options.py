@@ -3,7 +3,7 @@
 A source names a *reader* and a place. The place is one of
 
 * ``path``: a file, a folder or a glob, relative to the project (your own data);
-* ``download``: a public data set of `emb_pipeline.readers.public_sources`, fetched once;
+* ``download``: a public data set of `emb_pipeline.readers.public_data.public_sources`, fetched once;
 * ``package``: an installed Python package that ships the file (nothing of it is imported);
 
 and ``files``, a glob, narrows it down.
@@ -37,7 +37,7 @@ class Source(BaseModel):
         Files of a download and of a package that is parsed are known by ``download_names`` and ``package_names``. A
         source with a place of its own says so here; without that, each value that names a file of the project counts.
         """
-        from emb_pipeline.readers.files import files_there
+        from emb_pipeline.readers.files.named_files import files_there
 
         texts = [value for value in self.model_dump().values() if isinstance(value, str)]
         values = [value for value in texts if "/" in value or (project / value).is_file()]
@@ -78,7 +78,7 @@ class PlacedSource(Source):
 
     def find_files(self, raw: Path, project: Path) -> list[Path]:
         """Find the files that will be read; nothing is fetched."""
-        from emb_pipeline.readers.files import files_there
+        from emb_pipeline.readers.files.named_files import files_there
 
         return files_there(self, raw, project, self._globs())
 

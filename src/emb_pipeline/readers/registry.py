@@ -17,7 +17,7 @@ from pydantic import Field
 
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.docstrings.options import DocstringsSource, DocstringSubpackagesSource
-from emb_pipeline.readers.files import NamedFile
+from emb_pipeline.readers.files.named_files import NamedFile
 from emb_pipeline.readers.formats.class_folders import ClassFoldersSource
 from emb_pipeline.readers.formats.delimited import CsvSource, TsvSource
 from emb_pipeline.readers.formats.fasttext import FastTextSource
@@ -106,7 +106,7 @@ class Reader:
         return _load(self.examples)(source, raw, project, bad)
 
     def check_first_rows(self, source: Any, raw: Path, project: Path, bad: BadRows) -> None:
-        """Check the first rows of every file that is there; see `emb_pipeline.readers.files.first_rows`."""
+        """Check the first rows of every file that is there; see `emb_pipeline.readers.files.named_files.first_rows`."""
         if self.first_rows:
             _load(self.first_rows)(source, raw, project, bad)
 
@@ -131,29 +131,29 @@ READERS: Mapping[str, Reader] = by_name(
     Reader(
         "csv",
         CsvSource,
-        documents="readers.table_texts:read_documents",
-        labeled_texts="readers.table_texts:read_labeled_texts",
+        documents="readers.tables.texts:read_documents",
+        labeled_texts="readers.tables.texts:read_labeled_texts",
         rows="readers.formats.delimited:DelimitedRows",
     ),
     Reader(
         "tsv",
         TsvSource,
-        documents="readers.table_texts:read_documents",
-        labeled_texts="readers.table_texts:read_labeled_texts",
+        documents="readers.tables.texts:read_documents",
+        labeled_texts="readers.tables.texts:read_labeled_texts",
         rows="readers.formats.delimited:DelimitedRows",
     ),
     Reader(
         "jsonl",
         JsonlSource,
-        documents="readers.table_texts:read_documents",
-        labeled_texts="readers.table_texts:read_labeled_texts",
+        documents="readers.tables.texts:read_documents",
+        labeled_texts="readers.tables.texts:read_labeled_texts",
         rows="readers.formats.json_lines:JsonRows",
     ),
     Reader(
         "parquet",
         ParquetSource,
-        documents="readers.table_texts:read_documents",
-        labeled_texts="readers.table_texts:read_labeled_texts",
+        documents="readers.tables.texts:read_documents",
+        labeled_texts="readers.tables.texts:read_labeled_texts",
         rows="readers.formats.parquet:ParquetRows",
     ),
     Reader(

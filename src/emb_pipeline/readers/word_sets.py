@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.readers.files import named_files
+from emb_pipeline.readers.files.named_files import named_files
 from emb_pipeline.readers.options import PlacedSource
 
 

@@ -11,7 +11,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from emb_pipeline.errors import DataError, DataErrors
-from emb_pipeline.readers.public_sources import public_sources
+from emb_pipeline.readers.public_data.public_sources import public_sources
 from emb_pipeline.readers.registry import CorpusSource
 from emb_pipeline.tasks.examples.first_rows import check_first_rows
 from emb_pipeline.tasks.registry import KINDS
@@ -101,7 +101,7 @@ def test_public_sources_are_not_fetched_for_it(tmp_path: Path, monkeypatch: pyte
     def refuse(*_: object, **__: object) -> Path:
         raise AssertionError("fetched")
 
-    monkeypatch.setattr("emb_pipeline.readers.files.fetch", refuse)
+    monkeypatch.setattr("emb_pipeline.readers.files.named_files.fetch", refuse)
     source = next(iter(public_sources()))
     check(tmp_path, {"own": [{"reader": "text", "download": source}]}, {})
     with pytest.raises(DataError, match="'imaginary' is not among"):

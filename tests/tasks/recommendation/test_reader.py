@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.readers.files import first_rows
+from emb_pipeline.readers.files.named_files import first_rows
 from emb_pipeline.tasks.recommendation.reader import RecommendationReader
 from emb_pipeline.tasks.recommendation.sources import InteractionsSource
 from emb_pipeline.tasks.recommendation.task import RecommendationTask

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from emb_pipeline.embeddings.retrieval.bm25 import Bm25
 from emb_pipeline.errors import DataError
-from emb_pipeline.readers.files import first_rows
+from emb_pipeline.readers.files.named_files import first_rows
 from emb_pipeline.tasks.retrieval.evaluate import evaluate_retrieval
 from emb_pipeline.tasks.retrieval.options import RetrievalOptions
 from emb_pipeline.tasks.retrieval.reader import RetrievalReader

@@ -9,9 +9,11 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.readers.archives import archive_members, is_archive
 from emb_pipeline.readers.bad_rows import BadRows
-from emb_pipeline.readers.files import NamedFile, decode_text, named_files, per_file, read_content
+from emb_pipeline.readers.files.archives import archive_members, is_archive
+from emb_pipeline.readers.files.content import read_content
+from emb_pipeline.readers.files.lines import decode_text
+from emb_pipeline.readers.files.named_files import NamedFile, named_files, per_file
 from emb_pipeline.readers.formats.html import text_of_html
 from emb_pipeline.readers.labeled_texts import LabeledText
 from emb_pipeline.readers.options import HashRange, LenientSource, PlacedSource, SplitName

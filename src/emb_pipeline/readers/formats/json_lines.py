@@ -11,9 +11,10 @@ from pydantic import Field
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows, take_or_raise
-from emb_pipeline.readers.files import NamedFile, lines
+from emb_pipeline.readers.files.lines import lines
+from emb_pipeline.readers.files.named_files import NamedFile
 from emb_pipeline.readers.options import TabularSource
-from emb_pipeline.readers.values import require_columns
+from emb_pipeline.readers.tables.values import require_columns
 
 
 class JsonlSource(TabularSource):

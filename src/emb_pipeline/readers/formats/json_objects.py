@@ -6,7 +6,9 @@ import json
 from typing import Any
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.readers.files import NamedFile, decode_text, read_content
+from emb_pipeline.readers.files.content import read_content
+from emb_pipeline.readers.files.lines import decode_text
+from emb_pipeline.readers.files.named_files import NamedFile
 
 FETCH_AGAIN = "fetch or copy the file again"
 

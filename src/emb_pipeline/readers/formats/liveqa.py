@@ -13,8 +13,10 @@ from typing import Literal
 from pydantic import Field
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.readers.archives import archive_members
-from emb_pipeline.readers.files import NamedFile, decode_text, only_file, read_content
+from emb_pipeline.readers.files.archives import archive_members
+from emb_pipeline.readers.files.content import read_content
+from emb_pipeline.readers.files.lines import decode_text
+from emb_pipeline.readers.files.named_files import NamedFile, only_file
 from emb_pipeline.readers.formats.json_objects import FETCH_AGAIN
 from emb_pipeline.readers.options import PlacedSource
 

@@ -10,7 +10,8 @@ from typing import Literal
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
-from emb_pipeline.readers.files import NamedFile, named_files, open_content, per_file
+from emb_pipeline.readers.files.content import open_content
+from emb_pipeline.readers.files.named_files import NamedFile, named_files, per_file
 from emb_pipeline.readers.options import PlacedSource
 
 

@@ -11,9 +11,9 @@ from typing import Literal
 from pydantic import Field
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.readers.archives import tar_members
 from emb_pipeline.readers.bad_rows import BadRows
-from emb_pipeline.readers.files import NamedFile, named_files, per_file
+from emb_pipeline.readers.files.archives import tar_members
+from emb_pipeline.readers.files.named_files import NamedFile, named_files, per_file
 from emb_pipeline.readers.options import PlacedSource
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
-from emb_pipeline.readers.files import NamedFile
+from emb_pipeline.readers.files.named_files import NamedFile
+from emb_pipeline.readers.files.signatures import recognize_file
 from emb_pipeline.readers.options import TabularSource
-from emb_pipeline.readers.signatures import recognize_file
-from emb_pipeline.readers.values import require_columns
+from emb_pipeline.readers.tables.values import require_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa

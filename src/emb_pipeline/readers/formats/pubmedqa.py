@@ -10,7 +10,7 @@ from pydantic import Field
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
-from emb_pipeline.readers.files import only_file
+from emb_pipeline.readers.files.named_files import only_file
 from emb_pipeline.readers.formats.json_objects import FETCH_AGAIN, list_of, object_of, read_json, text_in
 from emb_pipeline.readers.labeled_texts import LabeledText
 from emb_pipeline.readers.options import PlacedSource

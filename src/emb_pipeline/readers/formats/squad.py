@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.readers.files import NamedFile, per_file
+from emb_pipeline.readers.files.named_files import NamedFile, per_file
 from emb_pipeline.readers.formats.json_objects import list_of, read_json, text_in
 
 

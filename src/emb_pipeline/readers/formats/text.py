@@ -9,7 +9,9 @@ from typing import Literal
 from pydantic import Field
 
 from emb_pipeline.readers.bad_rows import BadRows
-from emb_pipeline.readers.files import NamedFile, decode_text, lines, named_files, per_file, read_content
+from emb_pipeline.readers.files.content import read_content
+from emb_pipeline.readers.files.lines import decode_text, lines
+from emb_pipeline.readers.files.named_files import NamedFile, named_files, per_file
 from emb_pipeline.readers.options import PlacedSource
 
 

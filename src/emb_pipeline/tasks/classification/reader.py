@@ -107,7 +107,7 @@ def read_classification(source: ClassificationSource, raw: Path, project: Path, 
 
 
 def check_first_rows(source: ClassificationSource, raw: Path, project: Path) -> None:
-    """Check the first rows of every file that is there, one by one; see `emb_pipeline.readers.files.first_rows`.
+    """Check the first rows of every file that is there, one by one; see `emb_pipeline.readers.files.named_files.first_rows`.
 
     Raises
     ------

@@ -9,7 +9,7 @@ from typing import Any
 from emb_pipeline.errors import DataError, DataErrors
 from emb_pipeline.readers import documents
 from emb_pipeline.readers.bad_rows import MOST_LISTED
-from emb_pipeline.readers.files import first_rows
+from emb_pipeline.readers.files.named_files import first_rows
 from emb_pipeline.readers.registry import CorpusSource
 from emb_pipeline.tasks.examples.reader import ExamplesReader
 

@@ -55,8 +55,8 @@ class ExamplesReader:
     def check_first_rows(self, source: Any, raw: Path, project: Path) -> None:
         """Check the first rows of every file that is there, before anything large is read.
 
-        Called inside `emb_pipeline.readers.files.first_rows`, which stops the readers of files; what only the whole can tell
-        (a class with one example) is not to be asked. By default nothing is checked.
+        Called inside `emb_pipeline.readers.files.named_files.first_rows`, which stops the readers of files. Questions that
+        only the whole file answers (a class with one example) are not to be asked. By default nothing is checked.
 
         Raises
         ------

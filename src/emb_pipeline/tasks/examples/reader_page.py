@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from emb_pipeline.readers.limits import LINE_MB, RATIO, UNPACKED_MB, VARIABLE, WHOLE_MB
+from emb_pipeline.readers.files.limits import LINE_MB, RATIO, UNPACKED_MB, VARIABLE, WHOLE_MB
 from emb_pipeline.readers.options import HashRange, PlacedSource
 from emb_pipeline.readers.registry import CorpusSource
 from emb_pipeline.tasks.registry import KINDS

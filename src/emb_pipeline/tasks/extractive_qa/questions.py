@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
-from emb_pipeline.readers.files import named_files
+from emb_pipeline.readers.files.named_files import named_files
 from emb_pipeline.readers.formats.squad import Question, squad_questions
 from emb_pipeline.tasks.extractive_qa.sources import SquadAnswersSource
 from emb_pipeline.text.hashing import text_hash
@@ -92,7 +92,7 @@ def read_squad(source: SquadAnswersSource, raw: Path, project: Path, bad: BadRow
 
 
 def check_squad(source: SquadAnswersSource, raw: Path, project: Path, bad: BadRows) -> None:
-    """Check the first questions of every file that is there; see `emb_pipeline.readers.files.first_rows`.
+    """Check the first questions of every file that is there; see `emb_pipeline.readers.files.named_files.first_rows`.
 
     Raises
     ------

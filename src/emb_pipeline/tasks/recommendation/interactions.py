@@ -14,10 +14,10 @@ import numpy as np
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
-from emb_pipeline.readers.files import NamedFile, named_files
+from emb_pipeline.readers.files.named_files import NamedFile, named_files
 from emb_pipeline.readers.options import PlacedSource, TabularSource
-from emb_pipeline.readers.tables import column_names, holds_texts, identified_texts, rows, table_of, values_of_rows
-from emb_pipeline.readers.values import identifier, text_of
+from emb_pipeline.readers.tables.rows import column_names, holds_texts, identified_texts, rows, table_of, values_of_rows
+from emb_pipeline.readers.tables.values import identifier, text_of
 from emb_pipeline.tasks.audit.lines import AuditLines
 from emb_pipeline.tasks.recommendation.audit import CHECKS
 from emb_pipeline.tasks.recommendation.sources import InteractionsSource

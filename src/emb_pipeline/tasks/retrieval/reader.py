@@ -94,7 +94,7 @@ def read_retrieval(source: RetrievalSource, raw: Path, project: Path, bad: BadRo
 
 
 def check_first_rows(source: RetrievalSource, raw: Path, project: Path) -> None:
-    """Check the first rows of every file that is there, one by one; see `emb_pipeline.readers.files.first_rows`.
+    """Check the first rows of every file that is there, one by one; see `emb_pipeline.readers.files.named_files.first_rows`.
 
     Raises
     ------

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.readers.files import NamedFile, lines
+from emb_pipeline.readers.files.lines import lines
+from emb_pipeline.readers.files.named_files import NamedFile
 from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.retrieval.evaluate import find_query_groups, score_ranking
 from emb_pipeline.tasks.retrieval.options import RetrievalOptions

@@ -13,12 +13,12 @@ from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.docstrings import mentions
 from emb_pipeline.readers.docstrings import packages as docstrings
 from emb_pipeline.readers.docstrings.options import DocstringMentionsSource
-from emb_pipeline.readers.files import NamedFile, named_files
+from emb_pipeline.readers.files.named_files import NamedFile, named_files
 from emb_pipeline.readers.formats.iob import IobSource, iob_sentences
 from emb_pipeline.readers.registry import build_source_type
 from emb_pipeline.readers.splits import split_name
-from emb_pipeline.readers.tables import require_named_split, values_of_rows
-from emb_pipeline.readers.values import require_group
+from emb_pipeline.readers.tables.rows import require_named_split, values_of_rows
+from emb_pipeline.readers.tables.values import require_group
 from emb_pipeline.tasks.audit.units import require_units
 from emb_pipeline.tasks.examples.reader import (
     ExamplesReader,
@@ -124,7 +124,7 @@ def read_sequence_labeling(source: SequenceLabelingSource, raw: Path, project: P
 
 
 def check_first_rows(source: SequenceLabelingSource, raw: Path, project: Path) -> None:
-    """Check the first sentences of every file that is there; see `emb_pipeline.readers.files.first_rows`.
+    """Check the first sentences of every file that is there; see `emb_pipeline.readers.files.named_files.first_rows`.
 
     Raises
     ------

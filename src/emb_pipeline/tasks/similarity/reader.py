@@ -14,10 +14,10 @@ from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.docstrings import links
 from emb_pipeline.readers.docstrings import packages as docstrings
 from emb_pipeline.readers.docstrings.options import DocstringLinksSource
-from emb_pipeline.readers.files import named_files
+from emb_pipeline.readers.files.named_files import named_files
 from emb_pipeline.readers.registry import build_source_type
-from emb_pipeline.readers.tables import rows
-from emb_pipeline.readers.values import require_group
+from emb_pipeline.readers.tables.rows import rows
+from emb_pipeline.readers.tables.values import require_group
 from emb_pipeline.tasks.audit.units import require_units
 from emb_pipeline.tasks.examples.reader import ExamplesReader, Tables, add_left_out, build_left_out_table, find_tokenizer
 from emb_pipeline.tasks.similarity.audit import audit_similarity
@@ -94,7 +94,7 @@ def read_similarity(source: SimilaritySource, raw: Path, project: Path, bad: Bad
 
 
 def check_first_rows(source: SimilaritySource, raw: Path, project: Path) -> None:
-    """Check the first rows of every file that is there, one by one; see `emb_pipeline.readers.files.first_rows`.
+    """Check the first rows of every file that is there, one by one; see `emb_pipeline.readers.files.named_files.first_rows`.
 
     Raises
     ------

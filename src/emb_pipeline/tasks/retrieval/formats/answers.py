@@ -12,7 +12,7 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.docstrings import packages as docstrings
 from emb_pipeline.readers.docstrings.options import DocstringRetrievalSource
-from emb_pipeline.readers.files import named_files
+from emb_pipeline.readers.files.named_files import named_files
 from emb_pipeline.readers.formats.liveqa import LiveqaSource, liveqa_judgments
 from emb_pipeline.readers.formats.medquad import MedquadSource, medquad_pairs
 from emb_pipeline.readers.formats.squad import squad_questions

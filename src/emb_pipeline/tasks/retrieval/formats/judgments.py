@@ -8,10 +8,11 @@ from typing import Literal, NamedTuple
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows, take_or_raise
-from emb_pipeline.readers.files import NamedFile, lines, per_file
+from emb_pipeline.readers.files.lines import lines
+from emb_pipeline.readers.files.named_files import NamedFile, per_file
 from emb_pipeline.readers.options import TabularSource
-from emb_pipeline.readers.tables import column_names, rows
-from emb_pipeline.readers.values import identifier, require_group
+from emb_pipeline.readers.tables.rows import column_names, rows
+from emb_pipeline.readers.tables.values import identifier, require_group
 
 GRADES = frozenset("relevance rel score grade label judgment judgement rating gold relevant is_relevant".split())
 """Names that columns with grades have in published data sets."""

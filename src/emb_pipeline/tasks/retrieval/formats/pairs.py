@@ -8,9 +8,9 @@ from typing import TypeAlias
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
-from emb_pipeline.readers.files import named_files
-from emb_pipeline.readers.tables import rows, table_of
-from emb_pipeline.readers.values import require_group
+from emb_pipeline.readers.files.named_files import named_files
+from emb_pipeline.readers.tables.rows import rows, table_of
+from emb_pipeline.readers.tables.values import require_group
 from emb_pipeline.tasks.retrieval.formats.answers import PairsByWords, tables_of_answers
 from emb_pipeline.tasks.retrieval.formats.collection import RetrievalTables
 from emb_pipeline.tasks.retrieval.formats.judgments import grade_column, grade_of

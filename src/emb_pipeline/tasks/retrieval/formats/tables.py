@@ -8,11 +8,11 @@ from pathlib import Path
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
-from emb_pipeline.readers.files import NamedFile, named_files
+from emb_pipeline.readers.files.named_files import NamedFile, named_files
 from emb_pipeline.readers.options import PlacedSource
 from emb_pipeline.readers.splits import split_name
-from emb_pipeline.readers.tables import column_names, identified_texts, rows, table_of
-from emb_pipeline.readers.values import identifier
+from emb_pipeline.readers.tables.rows import column_names, identified_texts, rows, table_of
+from emb_pipeline.readers.tables.values import identifier
 from emb_pipeline.tasks.retrieval.formats.beir import COLUMNS as BEIR_COLUMNS
 from emb_pipeline.tasks.retrieval.formats.collection import Collection, RetrievalTables
 from emb_pipeline.tasks.retrieval.formats.judgments import (

@@ -8,11 +8,11 @@ from typing import Any, cast
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows, take_or_raise
-from emb_pipeline.readers.files import NamedFile, per_file
+from emb_pipeline.readers.files.named_files import NamedFile, per_file
+from emb_pipeline.readers.files.signatures import PACKED, recognize_file
 from emb_pipeline.readers.options import TableFormat, TabularSource
 from emb_pipeline.readers.registry import READERS, RowsOfFile
-from emb_pipeline.readers.signatures import PACKED, recognize_file
-from emb_pipeline.readers.values import identifier, is_missing, join_columns, text_of
+from emb_pipeline.readers.tables.values import identifier, is_missing, join_columns, text_of
 from emb_pipeline.text.words import mark_words
 
 _ROWS_WITH_ALL_COLUMNS = 100

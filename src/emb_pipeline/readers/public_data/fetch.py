@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.readers.archives import tar_members, zip_members
-from emb_pipeline.readers.public_sources import PublicSource, SourceFile, public_sources
-from emb_pipeline.readers.resuming_download import ProgressBar, ResumingDownloader
+from emb_pipeline.readers.files.archives import tar_members, zip_members
+from emb_pipeline.readers.public_data.public_sources import PublicSource, SourceFile, public_sources
+from emb_pipeline.readers.public_data.resuming_download import ProgressBar, ResumingDownloader
 from emb_pipeline.storage.atomic import atomic_path, exclusive
 
 MIRROR_VARIABLE = "EMB_PIPELINE_MIRROR"

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from emb_pipeline.readers.public_sources import SourceFile
+from emb_pipeline.readers.public_data.public_sources import SourceFile
 
 _CHUNK = 1 << 16  # what a broken connection loses at most
 

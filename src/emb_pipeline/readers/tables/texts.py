@@ -7,12 +7,12 @@ from pathlib import Path
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
-from emb_pipeline.readers.files import NamedFile, named_files
+from emb_pipeline.readers.files.named_files import NamedFile, named_files
 from emb_pipeline.readers.labeled_texts import LabeledText
 from emb_pipeline.readers.options import TabularSource
 from emb_pipeline.readers.splits import files_of_splits, split_name
-from emb_pipeline.readers.tables import require_named_split, rows
-from emb_pipeline.readers.values import identifier, join_columns
+from emb_pipeline.readers.tables.rows import require_named_split, rows
+from emb_pipeline.readers.tables.values import identifier, join_columns
 from emb_pipeline.text.hashing import text_hash
 
 

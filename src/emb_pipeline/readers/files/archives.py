@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.readers.limits import largest_unpacked, largest_whole, too_large
+from emb_pipeline.readers.files.limits import largest_unpacked, largest_whole, too_large
 
 _REPAIR = "fetch or copy the archive again"
 _BROKEN = (
@@ -42,7 +42,7 @@ def archive_members(path: Path) -> Iterator[tuple[str, bytes]]:
     ------
     DataError
         The archive is damaged, or a member's name is absolute or climbs out of the archive, or a member or the whole
-        unpacks to more than `emb_pipeline.readers.limits` allows.
+        unpacks to more than `emb_pipeline.readers.files.limits` allows.
     """
     return zip_members(path) if path.suffix == ".zip" else tar_members(path)
 

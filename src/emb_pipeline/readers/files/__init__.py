@@ -1,0 +1,1 @@
+"""Files that a source names: found, unpacked, decoded."""

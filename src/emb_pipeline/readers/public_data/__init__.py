@@ -1,0 +1,1 @@
+"""Public data sets, fetched and checked."""

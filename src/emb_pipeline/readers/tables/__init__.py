@@ -1,0 +1,1 @@
+"""Rows with named columns, of any format."""
