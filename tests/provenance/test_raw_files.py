@@ -37,7 +37,7 @@ TASKS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
         {"a/x.csv", "a/y.csv"},
     ),
     "class folders": ("classification", {"reader": "class_folders", "path": "c"}, {"c/one/1.txt", "c/two/2.txt"}),
-    "labelled lines": ("classification", {"reader": "labelled_lines", "path": "a/z.txt"}, {"a/z.txt"}),
+    "labelled lines": ("classification", {"reader": "labeled_lines", "path": "a/z.txt"}, {"a/z.txt"}),
     "tables": (
         "retrieval",
         {"reader": "tables", "queries": "q.csv", "passages": "a/x.csv", "qrels": "a/y.csv"},

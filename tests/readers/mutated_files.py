@@ -165,7 +165,7 @@ def cases() -> list[Case]:
         Case("classification", "a.parquet", parquet_of(_examples()), {"reader": "parquet", **labelled}),
         Case("classification", "a.zip", zip_of(folders), {"reader": "class_folders"}),
         Case("classification", "a.txt", "\n".join(f"__label__{line}" for line in lines).encode(), {"reader": "fasttext"}),
-        Case("classification", "a.txt", "\n".join(lines).encode(), {"reader": "labelled_lines"}),
+        Case("classification", "a.txt", "\n".join(lines).encode(), {"reader": "labeled_lines"}),
         Case("sequence_labelling", "a.iob", iob, {"reader": "iob", "splits": splits}),
         Case("sequence_labelling", "a.parquet", parquet_of(_examples()), {"reader": "parquet", "split": "part"}),
         Case("sequence_labelling", "a.jsonl", jsonl, {"reader": "jsonl", "split": "part"}),

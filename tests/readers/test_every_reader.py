@@ -74,7 +74,7 @@ DAMAGED: dict[tuple[str, str], tuple[bytes, str]] = {
     ("classification", "parquet"): (b"no Parquet", "a.parquet"),
     ("classification", "class_folders"): (b"PK\x03\x04", "a.zip"),
     ("classification", "fasttext"): (b"__label__a one\nno label\n", "a.txt, row 2"),
-    ("classification", "labelled_lines"): (b"a one\nlabel\n", "a.txt, row 2"),
+    ("classification", "labeled_lines"): (b"a one\nlabel\n", "a.txt, row 2"),
     ("sequence_labelling", "iob"): (b"Le\tO\ncaf\tNOUN\n", "a.iob, row 2"),
     ("sequence_labelling", "jsonl"): (b'{"tokens": ["a"], "tags": [], "part": "train"}\n', "a.jsonl, row 1"),
     ("sequence_labelling", "parquet"): (b"no Parquet", "a.parquet"),
@@ -101,7 +101,7 @@ def samples() -> dict[tuple[str, str], Sample]:
     tsv = rows.replace(b", x", b"").replace(b",", b"\t")
     scored = [{"text_a": f"a {row}", "text_b": f"b {row}", "score": row} for row in range(14)]
     as_json = "".join(json.dumps(row) + "\n" for row in scored).encode()
-    labeled = {name: found["classification", name] for name in ("labelled_lines", "fasttext")}
+    labeled = {name: found["classification", name] for name in ("labeled_lines", "fasttext")}
     tables = {"queries": "q.csv", "passages": "p.csv", "qrels": "j.csv"}
     own = {"q.csv": QUERIES.encode(), "p.csv": PASSAGES.encode(), "j.csv": b"query_id,passage_id\nq1,p1\nq2,p2\n"}
     pubmed = {"ori_pqal.json": json.dumps(PUBMED).encode(), "test_ground_truth.json": b'{"1": "yes", "2": "no"}'}

@@ -420,9 +420,16 @@ def test_ranges_of_a_sample_share_no_row_and_lose_none_and_keep_equal_values_tog
 LINES = b"0 simplistic , silly\x85 and tedious . \n1 caf\xe9 noir\n1 so good\n0 \xa0\n0 no\n"
 
 
-def test_labelled_lines_are_split_once_and_keep_what_only_looks_like_a_line_break(tmp_path: Path) -> None:
+def test_the_former_name_of_a_reader_works_and_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "a.txt").write_text("0 bad\n1 good\n" * 3)
+    rows = [classification(tmp_path, reader=name, path="a.txt") for name in ("labeled_lines", *["labelled_lines"] * 2)]
+    assert rows[0] == rows[1] == rows[2]
+    assert caplog.text.count("reader 'labelled_lines' is called 'labeled_lines' now") == 1
+
+
+def test_labeled_lines_are_split_once_and_keep_what_only_looks_like_a_line_break(tmp_path: Path) -> None:
     (tmp_path / "a.all").write_bytes(LINES)
-    rows = classification(tmp_path, reader="labelled_lines", path="a.all", encoding="latin-1", empty="leave_out")
+    rows = classification(tmp_path, reader="labeled_lines", path="a.all", encoding="latin-1", empty="leave_out")
     assert rows == [
         ("a.all:1", "simplistic , silly\x85 and tedious .", "0", None),
         ("a.all:2", "café noir", "1", None),
@@ -434,7 +441,7 @@ def test_labelled_lines_are_split_once_and_keep_what_only_looks_like_a_line_brea
 def test_the_label_may_stand_last_behind_another_separator_and_files_may_be_splits(tmp_path: Path) -> None:
     (tmp_path / "train").write_text("one\ttwo\tx\nthree\ty\n")
     (tmp_path / "test").write_text("four\tx\nfive\ty\n")
-    source = {"reader": "labelled_lines", "label": "last", "separator": "\t"}
+    source = {"reader": "labeled_lines", "label": "last", "separator": "\t"}
     rows = classification(tmp_path, **source, path=".", splits={"train": "train", "test": "test"})
     assert [row[1:] for row in rows] == [
         ("one\ttwo", "x", "train"),
@@ -459,13 +466,13 @@ def test_the_label_may_stand_last_behind_another_separator_and_files_may_be_spli
         (b"0 bad\n1 good\n", {"splits": {"train": "a.all", "test": "b.all"}}, r"none of its files matches 'b\.all'"),
     ],
 )
-def test_labelled_lines_that_cannot_be_used_are_refused(
+def test_labeled_lines_that_cannot_be_used_are_refused(
     tmp_path: Path, content: bytes, options: dict[str, Any], message: str
 ) -> None:
     (tmp_path / "set").mkdir()
     (tmp_path / "set/a.all").write_bytes(content)
     with pytest.raises(DataError, match=message):
-        classification(tmp_path, reader="labelled_lines", path="set", **options)
+        classification(tmp_path, reader="labeled_lines", path="set", **options)
 
 
 def test_html_in_texts_goes_where_that_is_asked_for(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def refusal(project: Path, source: Mapping[str, Any], kind: str | None = None) -
         (None, "wiki_00", ARTICLE, {"reader": "wikiextractor"}),
         (None, "a.txt", "__label__a café\n__label__b thé\n", {"reader": "fasttext"}),
         ("classification", "a.csv", ROWS, {"reader": "csv", "label": "label"}),
-        ("classification", "a.txt", "a café\nb thé\na lait\nb eau\n", {"reader": "labelled_lines"}),
+        ("classification", "a.txt", "a café\nb thé\na lait\nb eau\n", {"reader": "labeled_lines"}),
         ("sequence_labelling", "a.iob", IOB, {"reader": "iob", "splits": {"train": "a.iob", "test": "a.iob"}}),
         ("retrieval", "squad.json", json.dumps(SQUAD, ensure_ascii=False), {"reader": "squad"}),
         ("retrieval", "pairs.csv", "query,passage\ncafé,noir\nthé,vert\n", {"reader": "pairs"}),
@@ -136,7 +136,7 @@ def zipped(name: str) -> bytes:
         (bytes(5000), "zero bytes", "name a text file"),
     ],
 )
-@pytest.mark.parametrize("reader", ["csv", "jsonl", "text", "iob", "labelled_lines"])
+@pytest.mark.parametrize("reader", ["csv", "jsonl", "text", "iob", "labeled_lines"])
 def test_what_is_no_text_is_named(content: bytes, what: str, remedy: str, reader: str, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(content)
     error = refusal(tmp_path, {"reader": reader, "path": "a.csv"})

@@ -5,15 +5,16 @@ Importing this loads neither numpy nor pyarrow: what reads a format is imported 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cache, reduce
 from importlib import import_module
 from operator import or_
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias, cast
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.docstrings.options import DocstringsSource, DocstringSubpackagesSource
@@ -33,6 +34,7 @@ from emb_pipeline.readers.formats.wikiextractor import WikiExtractorSource
 from emb_pipeline.readers.labeled_texts import LabeledText
 from emb_pipeline.readers.options import Source
 
+_log = logging.getLogger(__name__)
 TABLE_FORMATS = ("csv", "tsv", "jsonl", "parquet")
 """Readers of rows with named columns."""
 
@@ -77,6 +79,8 @@ class Reader:
         Documents or labeled texts that are checked ahead, at most; by default all of the first rows.
     reads : tuple of str
         Other readers that it reads its files with.
+    former_name : str
+        A name that YAML may still use for it; empty: it has none.
     """
 
     name: str
@@ -88,6 +92,7 @@ class Reader:
     first_rows: str = ""
     most_checked: int | None = None
     reads: tuple[str, ...] = ()
+    former_name: str = ""
 
     def read_documents(self, source: Any, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
         """Stream id and text of each document."""
@@ -118,8 +123,24 @@ def by_name(*readers: Reader) -> Mapping[str, Reader]:
 
 def build_source_type(readers: Iterable[Reader]) -> Any:
     """Build the type that YAML is validated with: a choice of the readers' options by ``reader:``."""
-    options = [reader.options for reader in readers]
-    return options[0] if len(options) == 1 else Annotated[reduce(or_, options), Field(discriminator="reader")]
+    lines = list(readers)
+    options = [reader.options for reader in lines]
+    if len(options) == 1:
+        return options[0]
+    names = {reader.former_name: reader.name for reader in lines if reader.former_name}
+
+    def take_former_name(written: Any) -> Any:
+        if isinstance(written, Mapping) and (name := names.get(str(written.get("reader")))):
+            _log_former_name(written["reader"], name)
+            return {**written, "reader": name}
+        return written
+
+    return Annotated[reduce(or_, options), Field(discriminator="reader"), BeforeValidator(take_former_name)]
+
+
+@cache
+def _log_former_name(former: str, name: str) -> None:
+    _log.warning("reader '%s' is called '%s' now; the old name works for one minor version more", former, name)
 
 
 def _load(place: str) -> Callable[..., Any]:
@@ -157,10 +178,11 @@ READERS: Mapping[str, Reader] = by_name(
         rows="readers.formats.parquet:ParquetRows",
     ),
     Reader(
-        "labelled_lines",
+        "labeled_lines",
         LabeledLinesSource,
         documents="readers.formats.labeled_lines:read_documents",
         labeled_texts="readers.formats.labeled_lines:read_labeled_texts",
+        former_name="labelled_lines",
     ),
     Reader(
         "fasttext",

@@ -17,7 +17,7 @@ from emb_pipeline.readers.options import LenientSource, PlacedSource, SplitName
 class LabeledLinesSource(LenientSource, PlacedSource):
     """A label and a text on each line (classification)."""
 
-    reader: Literal["labelled_lines"] = "labelled_lines"
+    reader: Literal["labeled_lines"] = "labeled_lines"
     label: Literal["first", "last"] = Field("first", description="where the label stands on the line")
     separator: str = Field(default=" ", min_length=1, description="what stands between label and text; the text may hold it")
     encoding: str = Field(default="utf-8", description="encoding of the files: latin-1, cp1252, …")
