@@ -25,8 +25,8 @@ def open_content(file: NamedFile) -> Iterator[IO[bytes]]:
     Raises
     ------
     DataError
-        The packed file is damaged, or unpacks to more than `emb_pipeline.readers.limits` allows, or the content is another
-        format: a zip archive, a workbook, Parquet.
+        The packed file is damaged, or unpacks to more than `emb_pipeline.readers.files.limits` allows, or the content is
+        another format: a zip archive, a workbook, Parquet.
     """
     try:
         with file.path.open("rb") as packed, _unpacked(file, packed) as content:
