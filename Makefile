@@ -1,5 +1,6 @@
 # make run    builds .venv from the lock file and runs the default use case
 # make test   the same .venv, all tests
+# make test-fast   those that start no process and train nothing, for the inner loop
 # make lint   formatters, types, import contracts
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ export DO_NOT_TRACK := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export KEDRO_LOGGING_CONFIG := $(CURDIR)/conf/logging.yml
 
-.PHONY: run test lint benchmarks clean
+.PHONY: run test test-fast lint benchmarks clean
 
 run: .venv/installed
 	$(BIN)/kedro run --runner ParallelRunner --runner-params max_workers=$(WORKERS)
@@ -22,6 +23,9 @@ run: .venv/installed
 # A file's tests stay together: they share what its fixtures made. The order of files is that of tests/conftest.py.
 test: .venv/installed
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+test-fast: .venv/installed
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow"
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -70,10 +70,33 @@ FILLER = [
 LONGEST_FIRST = ("test_end_to_end.py", "test_docs.py", "test_encoders_end_to_end.py")
 
 
+RUNS = frozenset({"project_template", "project", "sequential", "finished"})
+"""Fixtures that copy the project or run it."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files of minutes first: with one of them last, a worker would wait for the other."""
+    """Put files of minutes first: with one of them last, a worker would wait for the other. Mark tests of runs as slow."""
     place = {name: number for number, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: place.get(item.path.name, len(place)))
+    for item in items:
+        if RUNS & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(autouse=True)
+def only_slow_tests_start_python(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse a Python process to a test that `make test-fast` takes: such a test is marked as slow."""
+    if request.node.get_closest_marker("slow"):
+        return
+    start = subprocess.Popen.__init__
+
+    def start_no_python(process: subprocess.Popen, args: Sequence[str] | str, *rest: object, **options: object) -> None:
+        first = str(args if isinstance(args, str) else next(iter(args)))
+        if first == sys.executable:
+            pytest.fail("this test starts a Python process: mark it as slow")
+        start(process, args, *rest, **options)
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", start_no_python)
 
 
 @pytest.fixture(scope="session")

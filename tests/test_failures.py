@@ -93,6 +93,7 @@ def _datasets(folder: Path) -> dict[str, tuple[AbstractDataset[Any, Any], Any]]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["table", "part", "tables", "vectors", "tracked"])
 def test_a_failure_is_stored_in_place_of_a_result_and_does_not_count_as_one(name: str, tmp_path: Path) -> None:
     dataset, result = _datasets(tmp_path)[name]

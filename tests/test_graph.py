@@ -83,6 +83,7 @@ def _same_shape(name: str, entry: str) -> bool:
     )
 
 
+@pytest.mark.slow
 def test_every_dataset_is_persistent_and_matches_its_own_pattern(opened: Opened) -> None:
     assert wrongly_placed(data_names(opened.whole), opened.catalog) == {}
 
@@ -96,6 +97,7 @@ def test_the_check_finds_a_bad_name(bad: str, project: Path) -> None:
         assert bad in wrongly_placed({bad}, session.load_context().catalog)
 
 
+@pytest.mark.slow
 def test_no_two_datasets_share_a_file(opened: Opened) -> None:
     paths: dict[str, str] = {}
     for name in sorted(data_names(opened.whole)):
@@ -106,10 +108,12 @@ def test_no_two_datasets_share_a_file(opened: Opened) -> None:
         paths[path] = name
 
 
+@pytest.mark.slow
 def test_the_graph_has_at_most_400_nodes(opened: Opened) -> None:
     assert len(opened.whole.nodes) <= 400
 
 
+@pytest.mark.slow
 def test_the_graph_opens_with_at_most_15_items(opened: Opened) -> None:
     """And with each encoder, or word vectors, that one origin hands to another, to be trained further or mixed."""
     items = visible_items(opened.graphs["__default__"])
@@ -128,6 +132,7 @@ def test_every_dataset_has_a_layer_and_the_layers_follow_one_another(opened: Ope
     assert graph.layers == [layer for layer in LAYERS if layer in of_data.values()]
 
 
+@pytest.mark.slow
 def test_every_origin_shows_exactly_one_output(opened: Opened) -> None:
     for origin in {name.split(".")[0] for name in opened.whole.datasets() if name.endswith(".scores")}:
         inside = opened.whole.only_nodes_with_namespaces([origin])
@@ -165,6 +170,7 @@ def is_parameter(node: Any) -> bool:
     return node is not None and node.type == "parameters"
 
 
+@pytest.mark.slow
 def test_what_is_timed_is_timed_alone(opened: Opened) -> None:
     """Under any runner: every other step comes before it or after it, but for what is ready when a run begins."""
     timed = [node for node in opened.whole.nodes if node.name.rpartition(".")[2].startswith(("time_requests", "search_"))]

@@ -53,6 +53,7 @@ def test_a_run_without_extras_ends_in_a_report(project: Path, light: dict[str, s
     assert (project / "data/08_reporting/tiny/latest/report.html").is_file()
 
 
+@pytest.mark.slow
 def test_what_needs_an_extra_names_it_before_anything_is_trained(light: dict[str, str]) -> None:
     script = """
 from pathlib import Path

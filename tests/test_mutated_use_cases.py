@@ -5,9 +5,12 @@ from __future__ import annotations
 import random
 from collections import Counter
 
+import pytest
+
 from tests.mutated_use_cases import USE_CASE, build, outcome
 
 
+@pytest.mark.slow
 def test_what_is_mistyped_is_refused_in_words() -> None:
     build(USE_CASE)
     found = Counter(outcome(random.Random(seed)) for seed in range(40))

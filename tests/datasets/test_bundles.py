@@ -21,6 +21,7 @@ from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.tasks.classification.export import TextClassifier
 
 
+@pytest.mark.slow
 def test_a_saved_bundle_is_a_registered_model_that_takes_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import mlflow
 

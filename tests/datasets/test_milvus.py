@@ -42,6 +42,7 @@ def filled(dataset: MilvusVectorStoreDataset) -> MilvusVectorStoreHandle:
     return handle
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["file", "server"])
 def test_what_was_put_in_is_found_with_its_properties(place: str, request: pytest.FixtureRequest) -> None:
     where = (
@@ -83,6 +84,7 @@ def test_replacing_leaves_nothing_behind(file: Path) -> None:
         assert {hit["id"] for hit in store.search(vector=[1, 1])} == {"one", "two"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("index", "build", "params"),
     [
@@ -102,6 +104,7 @@ def test_every_index_finds_the_nearest(index: str, build: dict[str, int], params
         assert size is not None and size > 0
 
 
+@pytest.mark.slow
 def test_an_index_is_built_as_it_was_asked_for(file: Path) -> None:
     with filled(MilvusVectorStoreDataset(filepath=str(file), collection="indexed")) as store:
         for lists, seen in ((1, 4), (4, 1)):  # one of so many lists is looked into

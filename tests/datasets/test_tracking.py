@@ -42,6 +42,7 @@ def dataset(folder: Path, uri: str) -> TrackedRunDataset:
     )
 
 
+@pytest.mark.slow
 def test_saving_writes_one_finished_run(tmp_path: Path) -> None:
     from mlflow import MlflowClient
 
@@ -56,6 +57,7 @@ def test_saving_writes_one_finished_run(tmp_path: Path) -> None:
     assert dataset(tmp_path, uri).load()["mlflow_run_id"] == run.info.run_id
 
 
+@pytest.mark.slow
 def test_mlflow_being_down_costs_a_warning_and_the_run_is_written_later(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -83,6 +85,7 @@ def runs(uri: str, experiment: str = "emb/search") -> list[Any]:
     return list(client.search_runs([found.experiment_id], order_by=["attributes.start_time ASC"])) if found else []
 
 
+@pytest.mark.slow
 def test_names_that_mlflow_refuses_are_written_all_the_same(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     dataset(tmp_path, uri).save({**RECORD, "metrics": {"f1_<b>": 0.5, "f1_A & B": 0.25}})
@@ -90,6 +93,7 @@ def test_names_that_mlflow_refuses_are_written_all_the_same(tmp_path: Path) -> N
     assert run.data.metrics["f1__x3c_b_x3e_"] == 0.5 and run.data.metrics["f1_A _x26_ B"] == 0.25
 
 
+@pytest.mark.slow
 def test_a_record_that_is_refused_leaves_nothing_open_and_does_not_stop_the_others(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -103,6 +107,7 @@ def test_a_record_that_is_refused_leaves_nothing_open_and_does_not_stop_the_othe
     assert [(run.info.run_name, run.info.status) for run in runs(uri)] == [("first", "FINISHED"), ("third", "FINISHED")]
 
 
+@pytest.mark.slow
 def test_a_deleted_experiment_is_restored(tmp_path: Path) -> None:
     from mlflow import MlflowClient
 
@@ -114,6 +119,7 @@ def test_a_deleted_experiment_is_restored(tmp_path: Path) -> None:
     assert len(runs(uri)) == 2
 
 
+@pytest.mark.slow
 def test_a_run_with_another_hyper_parameter_says_which_in_name_and_params(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     for options in ('{"window": 5, "epochs": 10}', '{"window": 9, "epochs": 10}', '{"window": 9, "epochs": 10}'):
@@ -123,6 +129,7 @@ def test_a_run_with_another_hyper_parameter_says_which_in_name_and_params(tmp_pa
     assert [run.data.params["options.window"] for run in runs(uri)] == ["5", "9", "9"]
 
 
+@pytest.mark.slow
 def test_no_password_reaches_mlflow(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     address = "http://me:secret@host/x"
@@ -160,6 +167,7 @@ def server(folder: Path, port: int) -> Iterator[str]:
         process.wait()
 
 
+@pytest.mark.slow
 def test_what_a_server_missed_while_it_was_down_is_written_when_it_is_back(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -186,6 +194,7 @@ def test_what_a_server_missed_while_it_was_down_is_written_when_it_is_back(
         assert [run.data.metrics["search/ndcg_at_10"] for run in runs(uri, "emb/scorecard")] == [0.5]
 
 
+@pytest.mark.slow
 def test_a_run_whose_process_was_killed_is_closed_by_the_next_one(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     script = (

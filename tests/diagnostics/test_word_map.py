@@ -35,6 +35,7 @@ def _kept(vectors: WordVectors, places: np.ndarray) -> float:
     return float((groups[distances.argmin(axis=1)] == groups).mean())
 
 
+@pytest.mark.slow
 def test_words_of_a_planted_group_are_near_each_other_on_the_map() -> None:
     vectors = _planted()
     assert _kept(vectors, coordinates(vectors)) > 0.95
@@ -49,6 +50,7 @@ def test_the_length_of_a_vector_does_not_move_its_word() -> None:
     assert _kept(longer, coordinates(longer)) > 0.95
 
 
+@pytest.mark.slow
 def test_a_map_is_the_same_every_time() -> None:
     first, second = (word_map(_planted(), ["g1_00"], words=60, seed=3) for _ in range(2))
     pd.testing.assert_frame_equal(first, second)
@@ -170,6 +172,7 @@ def _drawn(**choice: object) -> list[str]:
     return tables["word_map"]["embedding"].unique().to_pylist()
 
 
+@pytest.mark.slow
 def test_the_first_embedding_of_a_corpus_is_drawn_or_those_that_are_named_or_none() -> None:
     assert _drawn(words=20) == ["domain.word2vec_20"]
     assert _drawn(words=20, embeddings=("domain.glove_20", "domain.loaded_20")) == ["domain.loaded_20", "domain.glove_20"]

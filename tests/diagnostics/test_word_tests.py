@@ -49,6 +49,7 @@ def test_word_similarity_is_that_of_gensim(name: str, tmp_path: Path) -> None:
     assert found.known / found.total == pytest.approx(1 - unknown / 100) and found.low < found.value < found.high
 
 
+@pytest.mark.slow
 def test_analogies_are_those_of_gensim(tmp_path: Path) -> None:
     source = WordSetSource(package="gensim", files="test/test_data/questions-words.txt")
     questions = analogy_questions(source, tmp_path, tmp_path)[:3000]

@@ -13,6 +13,8 @@ import pytest
 
 from emb_pipeline.hooks.one_run import WAIT, UseCaseInUseError, hold_use_case
 
+pytestmark = pytest.mark.slow
+
 HOLDER = """
 import sys, time
 from pathlib import Path

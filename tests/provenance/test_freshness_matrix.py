@@ -334,6 +334,7 @@ MATRIX: dict[str, tuple[Callable[[State], None], tuple[str, ...]]] = {
 OF_ONE_CORPUS = {"a parameter of a method", "which tasks an embedding is evaluated on"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", MATRIX)
 def test_a_change_makes_stale_what_follows_from_it_and_nothing_else(
     change: str, state: State, before: dict[str, str]
@@ -348,6 +349,7 @@ def test_a_change_makes_stale_what_follows_from_it_and_nothing_else(
     assert stale_groups(before, after) == wanted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("library", "expected"),
     [("bm25s", ("cells bm25 search", *FOLLOWS)), ("jinja2", ("report_page",)), ("gensim", None), ("sympy", ())],

@@ -9,6 +9,8 @@ import pytest
 from emb_pipeline.pipelines.ingest import nodes
 from emb_pipeline.provenance.package_code import build_code_graph, choose_entries
 
+pytestmark = pytest.mark.slow
+
 CSV, JSON, PARQUET = (
     "readers.formats.delimited:DelimitedRows",
     "readers.formats.json_lines:JsonRows",

@@ -202,6 +202,7 @@ def test_what_a_line_names_is_there(line: str) -> None:
     assert set(reader.reads) <= set(READERS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", LINES)
 def test_a_small_file_is_read(line: str, tmp_path: Path, raw: Path) -> None:
     kind, reader = LINES[line]

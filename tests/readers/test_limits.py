@@ -52,6 +52,7 @@ def test_a_compressed_file_that_unpacks_to_more_than_the_limit_is_refused_and_ca
     assert sum(1 for _ in lines(file, "utf-8")) == 10_240
 
 
+@pytest.mark.slow
 def test_text_that_packs_as_text_does_may_be_larger(tmp_path: Path) -> None:
     import random
 
@@ -76,6 +77,7 @@ def test_one_line_and_one_text_have_a_limit(tmp_path: Path) -> None:
         list(lines(NamedFile(tmp_path / "sparse.txt", "sparse.txt"), "utf-8"))
 
 
+@pytest.mark.slow
 def test_an_archive_has_a_limit_for_each_member_and_for_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for number in range(6):
@@ -155,6 +157,7 @@ def test_entities_of_xml_neither_grow_nor_read_other_files(attack: str, encoding
             assert "secret" not in str(found) and len(str(found)) < 10_000, "nothing of it may be read"
 
 
+@pytest.mark.slow
 def test_a_gigabyte_of_zeros_costs_no_gigabyte(tmp_path: Path) -> None:
     with gzip.open(tmp_path / "a.txt.gz", "wb", compresslevel=9) as packed:
         for _ in range(300):

@@ -14,6 +14,7 @@ def test_the_files_are_read_where_nothing_is_damaged(tmp_path: Path) -> None:
     assert [case for case in cases() if not read(case, case.content, tmp_path, lenient=False)] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lenient", [False, True])
 def test_damaged_files_are_read_or_refused(lenient: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("ERROR")

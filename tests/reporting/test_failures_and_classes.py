@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
 from rich.console import Console
 
 from emb_pipeline.reporting.console import failure_lines
@@ -28,6 +29,7 @@ FAILURES = pd.DataFrame(
 )
 
 
+@pytest.mark.slow
 def test_names_of_classes_and_reasons_are_escaped(tables: Tables) -> None:
     page = report_page(**{**tables, "class_results": CLASSES, "confusions": CONFUSIONS, "failures": FAILURES})
     assert "&lt;b&gt;" in page and "A &amp; B" in page and "loss is &lt;nan&gt;" in page

@@ -131,6 +131,7 @@ def page(tables: Tables) -> Page:
     return Page(report_page(**tables))
 
 
+@pytest.mark.slow
 def test_nothing_is_loaded_from_anywhere(tables: Tables) -> None:
     html = report_page(**tables)
     page = Page(html)
@@ -143,16 +144,19 @@ def test_nothing_is_loaded_from_anywhere(tables: Tables) -> None:
     assert "default-src 'none'" in policy and "http" not in policy
 
 
+@pytest.mark.slow
 def test_tasks_stand_in_the_order_of_the_experiment(tables: Tables) -> None:
     tables["run"]["tasks"] = {"search": {}, "topic": {}}
     page = Page(report_page(**tables))
     assert page.text.index("search retrieval") < page.text.index("topic classification")
 
 
+@pytest.mark.slow
 def test_plotly_is_in_the_page_once(tables: Tables) -> None:
     assert len(re.findall(r"plotly\.js v\d", report_page(**tables))) == 1
 
 
+@pytest.mark.slow
 def test_values_intervals_and_letters_of_every_embedding_are_there(page: Page) -> None:
     for embedding in TOPIC:
         assert embedding in page.text
@@ -161,17 +165,20 @@ def test_values_intervals_and_letters_of_every_embedding_are_there(page: Page) -
     assert "−15.5 [−16.5, −14.5]" in page.text
 
 
+@pytest.mark.slow
 def test_headings_come_in_order_under_one_title(page: Page) -> None:
     assert page.headings.count(1) == 1 and page.headings[0] == 1
     assert all(later - earlier <= 1 for earlier, later in zip(page.headings, page.headings[1:], strict=False))
 
 
+@pytest.mark.slow
 def test_identifiers_are_unique_and_links_lead_somewhere(page: Page) -> None:
     identifiers = [each["id"] for _, each in page.elements if "id" in each]
     assert len(identifiers) == len(set(identifiers))
     assert {str(each["href"])[1:] for each in page.all("a")} <= set(identifiers)
 
 
+@pytest.mark.slow
 def test_tables_have_captions_and_scopes_and_can_be_scrolled_by_keyboard(page: Page) -> None:
     assert len(page.all("caption")) == len(page.all("table")) > 4
     assert all(each.get("scope") in ("col", "row") for each in page.all("th"))
@@ -180,6 +187,7 @@ def test_tables_have_captions_and_scopes_and_can_be_scrolled_by_keyboard(page: P
     assert all(each.get("tabindex") == "0" and each.get("aria-label") for each in regions)
 
 
+@pytest.mark.slow
 def test_every_figure_is_described_and_holds_its_data(page: Page) -> None:
     plots = [each for each in page.all("div") if each.get("class") == "plot"]
     assert len(plots) == 2 + 1 + 2 + 1 + 4  # leaderboards, origins, methods, dimensions, costs
@@ -188,6 +196,7 @@ def test_every_figure_is_described_and_holds_its_data(page: Page) -> None:
         assert json.loads(page.figures[f"{plot['id']}-data"])["data"]
 
 
+@pytest.mark.slow
 def test_a_map_says_what_may_be_read_from_it_and_what_was_done_to_its_second_panel(tables: Tables) -> None:
     checks = [{"embedding": "domain.w_8", "check": "shape", "item": "hubs", "value": 0.5, "known": 9, "total": 9}]
     diagnosis = {
@@ -208,12 +217,14 @@ def test_a_map_says_what_may_be_read_from_it_and_what_was_done_to_its_second_pan
     assert "t-SNE" not in Page(report_page(**tables, **diagnosis, word_map=word_map())).text
 
 
+@pytest.mark.slow
 def test_a_language_a_skip_link_and_a_viewport_are_set(page: Page) -> None:
     assert page.all("html")[0]["lang"] == "en"
     assert page.all("a")[0] == {"class": "skip", "href": "#answer"}
     assert any(each.get("name") == "viewport" for each in page.all("meta"))
 
 
+@pytest.mark.slow
 def test_markup_in_names_stays_text(tables: Tables) -> None:
     evil = "</script><script>alert(1)</script>"
     values = {f"domain.{evil}_50": 0.7, f"domain.{evil}_100": 0.8, "control.random_50": 0.1}
@@ -254,6 +265,7 @@ def test_markup_in_names_stays_text(tables: Tables) -> None:
     assert Page(html).text.count("<script>alert(1)") > 30
 
 
+@pytest.mark.slow
 def test_the_row_number_of_an_example_is_not_cut_off(tables: Tables) -> None:
     place = "data/01_raw/a_use_case_with_a_long_name/a_folder/and_a_file_with_a_long_name.csv:123456"
     tables["audit"] = tables["audit"].assign(
@@ -264,6 +276,7 @@ def test_the_row_number_of_an_example_is_not_cut_off(tables: Tables) -> None:
     assert ">data/01_raw/a_use_c…r/and_a_file_with_a_long_name.csv:123456<" in html and f'title="{place}"' in html
 
 
+@pytest.mark.slow
 def test_a_class_called_ceiling_is_no_ceiling(tables: Tables) -> None:
     """The lines of single classes come before the line of the ceiling."""
     sound = audit(
@@ -274,6 +287,7 @@ def test_a_class_called_ceiling_is_no_ceiling(tables: Tables) -> None:
     assert "ceiling" not in Page(report_page(**tables)).text.split("Data audit")[0].split("The answer")[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["classification", "retrieval", "similarity", "sequence_labelling", "extractive_qa"])
 def test_every_line_of_an_audit_reads_on_the_page_as_its_severity_says(kind: str, tables: Tables) -> None:
     """Sizes are facts; what is marked as serious are faults that the data really have."""
@@ -289,11 +303,13 @@ def test_every_line_of_an_audit_reads_on_the_page_as_its_severity_says(kind: str
     assert len(marked) == len(serious)
 
 
+@pytest.mark.slow
 def test_a_password_in_the_tracking_address_is_not_shown(tables: Tables) -> None:
     html = report_page(**tables)
     assert "secret" not in html and "postgresql://***@tracking/db" in html
 
 
+@pytest.mark.slow
 def test_flagged_audit_lines_stand_out_and_clean_ones_are_named_together(page: Page) -> None:
     assert len([each for each in page.all("tr") if each.get("class") == "serious"]) == 1
     assert "Nothing found by: near duplicates, overlap with domain." in page.text
@@ -318,12 +334,14 @@ def test_audit_lines_are_read_by_their_severity(severity: str, count: int, share
     assert audit_state({"severity": severity, "count": count, "share": share}) == state
 
 
+@pytest.mark.slow
 def test_corpora_of_different_size_are_a_warning(tables: Tables) -> None:
     assert "mixes what the text is about" not in Page(report_page(**tables)).text
     tables["corpora"].loc[0, "tokens"] = 40_000
     assert "mixes what the text is about with how much of it there is" in Page(report_page(**tables)).text
 
 
+@pytest.mark.slow
 def test_a_run_can_be_repeated_from_the_page(page: Page) -> None:
     for part in (
         "git checkout 0123456789abcdef",
@@ -360,6 +378,7 @@ def test_levels_of_corruption_stand_where_corrupted_text_does_and_nowhere_else(t
         assert [name for name in page.figures if "corruption" in name] == ["figure-corruption-topic-data"]
 
 
+@pytest.mark.slow
 def test_a_page_is_written_from_a_leaderboard_alone(tables: Tables) -> None:
     only = tables["leaderboard"]
     only = only[(only["task"] == "topic") & only["origin"].isin(["task", "domain"])]
@@ -380,6 +399,7 @@ def test_a_page_is_written_from_a_leaderboard_alone(tables: Tables) -> None:
     assert "The data were not audited" in page.text
 
 
+@pytest.mark.slow
 def test_metrics_and_costs_may_be_missing(tables: Tables) -> None:
     board = tables["leaderboard"].reset_index(drop=True)
     board = board.drop(index=board[(board["embedding"] == "task.tfidf") & ~board["primary"]].index)
@@ -391,6 +411,7 @@ def test_metrics_and_costs_may_be_missing(tables: Tables) -> None:
     assert "nan" not in text.lower().split() and "None" not in text.split()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", [0, 1])
 def test_text_is_readable_on_its_background(scheme: int, tables: Tables) -> None:
     style = re.findall(r":root \{(.*?)\}", report_page(**tables), re.DOTALL)[scheme]
@@ -402,6 +423,7 @@ def test_text_is_readable_on_its_background(scheme: int, tables: Tables) -> None
     assert contrast(colours["--soft"], colours["--warn"]) >= 4.5
 
 
+@pytest.mark.slow
 def test_scores_without_seen_texts_stand_beside_those_on_all(tables: Tables) -> None:
     task = str(tables["audit"]["scope"].iloc[0])
     rows = [

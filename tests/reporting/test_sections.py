@@ -47,6 +47,7 @@ OPTIONAL = {"deploy", "failed", "factors", "derived", "labels", "diagnosis", "se
 """Sections that a report without their tables does not have."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.name)
 def test_a_section_renders_alone_from_tables_of_exactly_their_schema(section: Section) -> None:
     written = render_section(section, tiny_report())
@@ -72,6 +73,7 @@ def whole(environment: jinja2.Environment) -> dict[str, str | None]:
     return {section.name: render_section(section, report, environment) for section in SECTIONS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COLUMNS)
 def test_every_table_is_shown_by_a_section(name: str, whole: dict[str, str | None], environment: jinja2.Environment) -> None:
     without = tiny_report(**{name: empty_table(name)})
@@ -108,6 +110,7 @@ class Asked(dict[str, go.Figure]):
         return default
 
 
+@pytest.mark.slow
 def test_every_figure_of_a_section_is_drawn_by_a_node(steps: Pipeline) -> None:
     asked, report = Asked(), tiny_report()
     render_report(report.tables, report.run, figures=asked)
@@ -121,6 +124,7 @@ def test_facts_and_failures_have_the_columns_that_nodes_write() -> None:
     assert set(tables.FAILURES) == set(FAILURES.names)
 
 
+@pytest.mark.slow
 def test_sections_are_called_differently_and_stand_in_the_contents() -> None:
     report = tiny_report()
     page = render_report(report.tables, report.run)

@@ -26,6 +26,7 @@ from tests.damage import KINDS, outcomes
 TABLE = pa.table({"name": ["a", "b", "ä"], "value": [0.5, 1.5, -2.0]})
 
 
+@pytest.mark.slow
 def test_damage_gives_the_right_values_or_an_error_with_place_and_remedy() -> None:
     found = list(outcomes(list(KINDS), 20 * len(KINDS), first_seed=7000))
     faults = [each for each in found if each[1] not in ("right", "refused")]

@@ -64,6 +64,7 @@ class Slow(CountingEncoder):
         return super().encode(texts, role)
 
 
+@pytest.mark.slow
 def test_a_reduced_embedding_costs_the_same_whichever_task_came_first(tmp_path: Path) -> None:
     texts = Texts(f"{'a' if row % 2 else 'b'} text {row} {'x' * (row % 7)}" for row in range(60))
     ids, labels = np.array([str(row) for row in range(60)]), np.array([str(row % 2) for row in range(60)])

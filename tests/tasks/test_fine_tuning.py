@@ -159,6 +159,7 @@ def test_word_vectors_cannot_be_tuned_on_retrieval(tunable: Tunable) -> None:
         fine_tune_retrieval(_search(), tunable, RetrievalOptions())
 
 
+@pytest.mark.slow
 def test_an_encoder_tuned_by_contrast_predicts_through_a_probe(tiny_transformer: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     pairs = [["cat", "dog"] if label == "a" else ["dog", "cat"] for label in "ab" * 60]  # counts do not tell them apart

@@ -50,6 +50,7 @@ def test_the_fast_roads_for_plain_text_give_what_the_general_rule_gives(text: st
     assert tokenize(text) == module._WORD.findall(module._folded(text))
 
 
+@pytest.mark.slow
 @given(st.text(max_size=60))
 def test_tokens_hold_no_white_space_and_no_capitals(text: str) -> None:
     for token in tokenize(text):

@@ -62,6 +62,7 @@ def gardens(corpus_of: CorpusOf) -> TokenCorpus:
     return corpus_of(*(" ".join(rng.choice(words, size=8)) for _ in range(400)))
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(animals_and_tools: TokenCorpus, tmp_path: Path) -> None:
     first, again, other = (
         described(trained(animals_and_tools, tmp_path / f"run{run}", seed=seed))["fingerprint"]
@@ -71,6 +72,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(animals_and_
     assert first != other
 
 
+@pytest.mark.slow
 def test_a_tokenizer_is_the_same_in_every_process(animals_and_tools: TokenCorpus) -> None:
     program = (
         "import sys; from pathlib import Path; from emb_pipeline.embeddings.contextual import bert;"
@@ -95,6 +97,7 @@ def test_a_tokenizer_is_the_same_where_characters_are_left_out(corpus_of: Corpus
     assert first == second
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed_after", [1, 23])
 def test_a_killed_training_ends_with_the_same_weights(
     animals_and_tools: TokenCorpus, tmp_path: Path, killed_after: int
@@ -117,6 +120,7 @@ def test_a_killed_training_ends_with_the_same_weights(
     assert continued["provenance"]["losses"] == whole["provenance"]["losses"]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_other_options_is_not_continued(animals_and_tools: TokenCorpus, tmp_path: Path) -> None:
     def kill(step: int, loss: float) -> None:
         if step == 5:
@@ -156,6 +160,7 @@ def test_held_out_sentences_are_never_trained_on(corpus_of: CorpusOf, tmp_path: 
     assert training == {"sentence", *numbers} - set(held)
 
 
+@pytest.mark.slow
 def test_training_lowers_loss_and_perplexity_and_both_are_on_record(animals_and_tools: TokenCorpus, tmp_path: Path) -> None:
     options = OPTIONS.model_copy(update={"max_tokens": 8 * OPTIONS.max_tokens, "learning_rate": 5e-3, "dropout": 0.0})
     folder = trained(animals_and_tools, tmp_path / "model", options=options)
@@ -169,6 +174,7 @@ def test_training_lowers_loss_and_perplexity_and_both_are_on_record(animals_and_
     assert record["sub_tokens"] == options.max_tokens == record["losses"][-1][0]
 
 
+@pytest.mark.slow
 def test_training_computes_in_the_precision_that_the_options_say(animals_and_tools: TokenCorpus, tmp_path: Path) -> None:
     perplexities = {}
     for dtype in ("float32", "bfloat16"):
@@ -179,6 +185,7 @@ def test_training_computes_in_the_precision_that_the_options_say(animals_and_too
     assert perplexities["bfloat16"] == pytest.approx(perplexities["float32"], rel=0.02)
 
 
+@pytest.mark.slow
 def test_further_training_adapts_a_base_to_another_corpus(
     corpus_of: CorpusOf, animals_and_tools: TokenCorpus, gardens: TokenCorpus, tmp_path: Path
 ) -> None:
@@ -218,6 +225,7 @@ def test_the_folder_holds_what_encoder_json_says(animals_and_tools: TokenCorpus,
     assert not (tmp_path / "checkpoints").exists()
 
 
+@pytest.mark.slow
 def test_the_wall_clock_ends_training_near_its_limit(animals_and_tools: TokenCorpus, tmp_path: Path) -> None:
     trained(animals_and_tools, tmp_path / "warm")  # libraries are imported outside the measurement
     options = OPTIONS.model_copy(update={"max_tokens": 10**12, "max_seconds": 1.5})
@@ -266,6 +274,7 @@ def test_heads_that_do_not_divide_the_dimension_are_refused(animals_and_tools: T
         trained(animals_and_tools, tmp_path / "model", dim=15)
 
 
+@pytest.mark.slow
 def test_a_base_that_does_not_fit_is_refused_with_the_way_out(animals_and_tools: TokenCorpus, tmp_path: Path) -> None:
     base = trained(animals_and_tools, tmp_path / "base")
     with pytest.raises(DataError, match="has 16 dimensions, not 32; ask for 16"):
@@ -278,6 +287,7 @@ def test_a_base_that_does_not_fit_is_refused_with_the_way_out(animals_and_tools:
         trained(animals_and_tools, tmp_path / "model", base=base)
 
 
+@pytest.mark.slow
 def test_a_base_of_another_kind_is_refused(animals_and_tools: TokenCorpus, tmp_path: Path) -> None:
     base = trained(animals_and_tools, tmp_path / "base")
     config = base / "model" / "config.json"
@@ -286,6 +296,7 @@ def test_a_base_of_another_kind_is_refused(animals_and_tools: TokenCorpus, tmp_p
         trained(animals_and_tools, tmp_path / "model", base=base)
 
 
+@pytest.mark.slow
 def test_a_base_that_lacks_weights_is_refused_but_a_missing_head_is_made_new(
     animals_and_tools: TokenCorpus, tmp_path: Path
 ) -> None:

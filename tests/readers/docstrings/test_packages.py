@@ -110,6 +110,7 @@ def test_the_table_is_read_from_the_cache_until_the_package_changes(package: str
     assert "Nearer things than before." in docstring_table([package], tmp_path / "cache", workers=1)["summary"].to_pylist()
 
 
+@pytest.mark.slow
 def test_worker_processes_give_the_same_table(package: str, tmp_path: Path) -> None:
     for number in range(60):
         (tmp_path / f"site/stargazing/m{number}.py").write_text(f'"""Module number {number}."""')
@@ -248,6 +249,7 @@ def test_held_out_summaries_do_not_reach_a_corpus_of_docstrings(tmp_path: Path) 
     assert list(corpus) == [["the", "body", "stays"], ["do", "that"], ["so", "does", "this"]]
 
 
+@pytest.mark.slow
 def test_a_plain_script_without_a_main_guard_can_call_it(tmp_path: Path) -> None:
     script = tmp_path / "plain.py"
     script.write_text(

@@ -65,6 +65,7 @@ def _claims(made: tuple[TaskScores, list[Design], pa.Table]) -> pd.DataFrame:
     return check_claims([found], {found.task: "accuracy"}, {found.task: designs}, RESAMPLING)
 
 
+@pytest.mark.slow
 def test_a_control_that_differs_opens_nothing_for_the_others() -> None:
     """Candidates that are equal, and a control far below them: the page claims something in about 5 % of cases."""
     rng = np.random.default_rng(0)
@@ -78,6 +79,7 @@ def test_a_control_that_differs_opens_nothing_for_the_others() -> None:
     assert about_the_control == n
 
 
+@pytest.mark.slow
 def test_a_difference_that_only_the_average_over_a_grid_shows_is_found() -> None:
     """Domain text adds a little to each of four methods: a given pair seldom shows it, the mean over methods often does."""
     rng = np.random.default_rng(2)

@@ -101,6 +101,7 @@ def test_names_must_fit_the_columns() -> None:
 N_UNITS = 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", ["accuracy", "skewed"])
 def test_single_tests_reject_a_true_null_at_their_level(metric: str) -> None:
     rng = _rng(11)
@@ -116,6 +117,7 @@ def test_single_tests_reject_a_true_null_at_their_level(metric: str) -> None:
     assert p.min() >= 0.001
 
 
+@pytest.mark.slow
 def test_max_t_keeps_the_family_wise_error_rate_for_correlated_systems() -> None:
     """8 equally good systems, 28 pairs, 600 data sets: some pair is called different in about 5 % of them."""
     rng = _rng(12)

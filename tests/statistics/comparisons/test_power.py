@@ -26,6 +26,7 @@ def test_a_difference_of_that_size_is_found_in_four_of_five_cases() -> None:
     assert 0.75 < np.mean(found) < 0.85
 
 
+@pytest.mark.slow
 def test_comparisons_say_what_their_own_adjusted_tests_find() -> None:
     """28 pairs that do not differ, and one planted difference of the size that is said: found in four of five cases."""
     rng = np.random.default_rng(1)

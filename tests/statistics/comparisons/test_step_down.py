@@ -66,6 +66,7 @@ def test_no_true_null_is_rejected_more_often_than_said_whatever_else_differs(clu
     assert false / 400 >= 0.02
 
 
+@pytest.mark.slow
 def test_variance_beyond_the_units_is_held_with_the_tails_of_its_few_draws() -> None:
     """Other labels move two systems apart: units alone call them different far too often, for any number of draws."""
     rng = np.random.default_rng(3)
@@ -94,6 +95,7 @@ def test_hypotheses_of_few_draws_do_not_rule_the_largest_of_all() -> None:
     assert 1.9 <= critical[1] <= 1.1 * critical[0]
 
 
+@pytest.mark.slow
 def test_an_average_over_tasks_is_tested_with_the_luck_that_its_trainings_share() -> None:
     rng = np.random.default_rng(5)
     rejected = {"independent": 0, "shared": 0}
@@ -117,6 +119,7 @@ def test_an_average_over_tasks_is_tested_with_the_luck_that_its_trainings_share(
     assert 0.02 <= rejected["shared"] / n <= 0.085
 
 
+@pytest.mark.slow
 def test_swapping_the_counts_of_two_taggers_is_right_with_few_sentences() -> None:
     """F1 of 20 sentences, many without an entity: as means of pseudo-values its test rejects too often."""
     rng = np.random.default_rng(6)

@@ -139,6 +139,7 @@ def test_where_nothing_fits_nothing_is_chosen_and_the_nearest_way_out_is_named()
     assert (line["embedding"], line["needed"], line["binds"]) == ("task.tfidf", 190.0, True)
 
 
+@pytest.mark.slow
 def test_two_embeddings_are_tested_as_by_a_one_sided_t_test() -> None:
     rng = np.random.default_rng(2)
     scores = np.stack([rng.random(3000), rng.random(3000)], axis=1)
@@ -151,6 +152,7 @@ def test_two_embeddings_are_tested_as_by_a_one_sided_t_test() -> None:
     assert bound[1] == pytest.approx(expected.confidence_interval(0.95).low, abs=5e-4)
 
 
+@pytest.mark.slow
 def test_an_embedding_that_is_worse_by_the_margin_is_seldom_let_through() -> None:
     """Three just inferior ones beside two that are equally best: any let through is an error."""
     rng = np.random.default_rng(5)
@@ -163,6 +165,7 @@ def test_an_embedding_that_is_worse_by_the_margin_is_seldom_let_through() -> Non
     assert wrong / 400 <= 0.065
 
 
+@pytest.mark.slow
 def test_equals_are_not_inferior_where_there_are_units_enough() -> None:
     rng = np.random.default_rng(6)
     found = 0
@@ -221,6 +224,7 @@ def test_as_many_units_as_are_said_to_be_needed_show_it_in_four_of_five_cases() 
     assert np.isinf(units_needed(few, np.array([0.5, 0.5, 0.5, 0.8]), 0.05)[0])  # it is inferior, whatever is measured
 
 
+@pytest.mark.slow
 def test_an_inferior_embedding_is_seldom_recommended_as_shown() -> None:
     """One is truly best; where another is measured best, the words say that it is not shown."""
     rng = np.random.default_rng(7)

@@ -17,6 +17,7 @@ def _scored(quantiles: np.ndarray, n: int, rng: np.random.Generator, margin: flo
     return Scored.of_units("t", "accuracy", names, scores, margin, n_resamples=400, rng=rng)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("lead", "largest_bias"), [(0.0, 0.012), (1.0, 0.012)])
 def test_the_best_of_many_is_quoted_without_bias_and_its_interval_holds_the_truth(lead: float, largest_bias: float) -> None:
     rng = np.random.default_rng(12)

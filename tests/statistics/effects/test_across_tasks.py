@@ -65,6 +65,7 @@ def test_no_grid_has_no_average() -> None:
     assert effects_across_tasks(_effects([], [])).empty
 
 
+@pytest.mark.slow
 def test_a_mean_over_equal_tasks_covers_the_truth_as_often_as_it_says() -> None:
     rng = np.random.default_rng(5)
     covered = 0

@@ -74,6 +74,7 @@ def test_an_interaction_is_a_difference_of_differences() -> None:
     assert {(row["factor"], row["level_a"], row["level_b"]) for row in found.values()} == {("corpus", "d", "g")}
 
 
+@pytest.mark.slow
 def test_a_planted_interaction_is_told_apart_and_covered() -> None:
     rng = np.random.default_rng(17)
     covered = told = 0
@@ -97,6 +98,7 @@ def _simulated(rng: np.random.Generator, effects: dict[str, float], n: int = 300
     return Design("d", means + noise, factors)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("left_out", [(), (1, 4)])
 def test_planted_effects_are_recovered_with_their_intervals(left_out: tuple[int, ...]) -> None:
     rng = np.random.default_rng(11)
@@ -112,6 +114,7 @@ def test_planted_effects_are_recovered_with_their_intervals(left_out: tuple[int,
     np.testing.assert_allclose(np.mean(estimates, axis=0), [0.05, 0.1], atol=0.004)
 
 
+@pytest.mark.slow
 def test_chance_is_taken_off_the_shares() -> None:
     """Without an effect of the method, its share is nearly nothing, though the means of its levels differ by chance."""
     rng = np.random.default_rng(12)
@@ -123,6 +126,7 @@ def test_chance_is_taken_off_the_shares() -> None:
     assert corpus > 0.7 and method < 0.04
 
 
+@pytest.mark.slow
 def test_where_nothing_differs_chance_has_nearly_all_of_it() -> None:
     rng = np.random.default_rng(14)
     found = [
@@ -133,6 +137,7 @@ def test_where_nothing_differs_chance_has_nearly_all_of_it() -> None:
     assert means["chance of the test items"] > 0.8 and (means.drop("chance of the test items") < 0.12).all()
 
 
+@pytest.mark.slow
 def test_no_planted_effect_is_found_in_few_of_a_hundred() -> None:
     rng = np.random.default_rng(13)
     false = 0

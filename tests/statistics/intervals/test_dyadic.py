@@ -43,6 +43,7 @@ def test_pairs_of_the_same_two_texts_and_of_a_text_with_itself_are_counted_once(
     assert found.covariance == pytest.approx(2 * 2 / 16 * number / (number - 1))
 
 
+@pytest.mark.slow
 def test_equal_systems_are_called_different_in_five_percent() -> None:
     """Each text is in five pairs."""
     uses, ignored = 5, 0.2

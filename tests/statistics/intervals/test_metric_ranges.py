@@ -29,6 +29,7 @@ def spearman_pairs(n: int, rho: float, *, seed: int) -> tuple[np.ndarray, np.nda
     return x, y
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rho", [0, 0.7, 0.95])
 @pytest.mark.parametrize("n", [10, 30, 100])
 def test_intervals_of_spearman_stay_in_range_and_cover_the_true_rho(n: int, rho: float) -> None:

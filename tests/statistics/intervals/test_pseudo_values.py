@@ -47,6 +47,7 @@ def test_their_spread_is_that_of_the_jackknife(of_metric: Measure, reference: Ca
     assert of_metric(x, y).std(ddof=1) / np.sqrt(len(x)) == pytest.approx(jackknife, rel=0.03)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("of_metric", "reference"), CASES)
 def test_their_interval_is_that_of_the_resampled_metric(of_metric: Measure, reference: Callable[..., object]) -> None:
     x, y = measured(400, ties=False, seed=3)

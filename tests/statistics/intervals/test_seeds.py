@@ -61,6 +61,7 @@ def test_the_chance_of_the_units_is_no_variance_between_seeds() -> None:
     assert np.mean(found) < 0.00015
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared", [0.0, 1.0])
 def test_intervals_of_effects_hold_for_other_seeds_on_each_task_and_over_tasks(shared: float) -> None:
     """No effect, trained again each time. p and interval speak of the same: both hold seeds."""

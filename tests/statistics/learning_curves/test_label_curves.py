@@ -38,6 +38,7 @@ def test_twice_as_many_labels_bring_what_a_power_law_says() -> None:
     assert found.held_out_low < 0.85 - 1.8 * 3000**-0.5 < found.held_out_high
 
 
+@pytest.mark.slow
 def test_the_interval_of_a_late_rise_holds_what_no_power_law_would() -> None:
     """As TF-IDF: logistic in log n. The best power law that stays below 1 would gain 4 points."""
 
@@ -86,6 +87,7 @@ def test_the_luck_of_the_set_of_labels_is_in_the_variance_of_a_mean_over_its_dra
     assert np.mean(naive) < 0.5 * np.var(means)
 
 
+@pytest.mark.slow
 def test_three_draws_that_are_close_by_chance_do_not_make_equal_curves_differ() -> None:
     """Two embeddings, five counts, three draws of each: luck of the labels beside little chance in the units."""
     rng, told = np.random.default_rng(5), {"as estimated": 0, "not below the trend": 0}
@@ -219,6 +221,7 @@ def _verdicts(measured: tuple[pd.DataFrame, pd.DataFrame], resamples: int) -> se
     return {row["verdict"] for row in crossovers(scores.embeddings, scores.counts, band)}
 
 
+@pytest.mark.slow
 def test_equal_curves_are_told_apart_in_few_cases() -> None:
     rng = np.random.default_rng(3)
     curve = np.linspace(0.5, 0.8, 5)
@@ -229,6 +232,7 @@ def test_equal_curves_are_told_apart_in_few_cases() -> None:
     assert sum(verdicts) >= 35  # of 40, at a level of 5 %
 
 
+@pytest.mark.slow
 def test_the_best_of_many_equal_curves_is_not_ahead_of_the_others() -> None:
     """The reference is the best by luck; its differences to the others are the largest of all pairs."""
     rng = np.random.default_rng(8)

@@ -52,6 +52,7 @@ def test_folds_share_their_labels_so_the_luck_of_the_set_does_not_average_out() 
     assert folds == pytest.approx(variance * (1 / 5 + 4 * overlap))
 
 
+@pytest.mark.slow
 def test_an_inferior_embedding_is_let_through_by_lucky_draws_unless_these_are_counted() -> None:
     rng = np.random.default_rng(1)
     without = counted = 0

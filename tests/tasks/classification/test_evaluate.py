@@ -297,6 +297,7 @@ def shades() -> ClassificationTask:
     return ClassificationTask("shades", np.array([f"t{row}" for row in range(400)]), Texts(texts), labels, None)
 
 
+@pytest.mark.slow
 def test_parts_of_the_labels_score_every_unit_and_each_draw_is_kept(shades: ClassificationTask) -> None:
     options = ClassificationOptions(folds=4, label_draws=2)
     evaluation = evaluate_classification(shades, WordEncoder(), options, seed=0)
@@ -310,6 +311,7 @@ def test_parts_of_the_labels_score_every_unit_and_each_draw_is_kept(shades: Clas
         assert of_part["value"].mean() == pytest.approx(np.mean(draws))
 
 
+@pytest.mark.slow
 def test_a_share_of_the_labels_is_the_same_number_for_every_seed_and_its_folds(topics: ClassificationTask) -> None:
     texts = [str(text) for text in topics.texts]
     for first, size in ((0, 7), (12, 5), (35, 8), (61, 3), (70, 11)):  # what repeats stays together: uneven folds

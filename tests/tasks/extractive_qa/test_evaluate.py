@@ -246,6 +246,7 @@ def mat_for_the_cat(n: int) -> ExtractiveTask:
     return ExtractiveTask("animals", ids, list(questions), distinct, context_of, list(answers), list(starts), split)
 
 
+@pytest.mark.slow
 def test_a_tuned_head_learns_what_the_question_asks_for(base: EncoderFolder, tmp_path: Path) -> None:
     task = mat_for_the_cat(200)
     tuning = EncoderTuningOptions(epochs=25, learning_rate=5e-3, head_learning_rate=2e-2, batch_size=16, patience=25)

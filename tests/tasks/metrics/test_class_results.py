@@ -47,6 +47,7 @@ def test_a_class_that_is_never_predicted_has_no_precision_and_one_that_never_occ
     assert pairs == {("a", "a"): 1, ("b", "a"): 1, ("a", "c"): 1}
 
 
+@pytest.mark.slow
 def test_every_text_of_drawn_folds_is_predicted_once_by_a_probe_that_did_not_learn_from_it(
     topics: ClassificationTask, tmp_path: object
 ) -> None:

@@ -72,6 +72,7 @@ def test_a_value_that_is_written_is_not_tuned() -> None:
     assert fixed.tune_seconds == 0
 
 
+@pytest.mark.slow
 def test_training_queries_choose_where_there_are_enough() -> None:
     made = evaluate_retrieval(misleading_task(n=10, n_training=50), Bm25(), OPTIONS)
     assert made.details["chosen_on"] == "training queries"

@@ -72,6 +72,7 @@ class WordVectorsByHash:
         return np.stack([np.random.default_rng(list(word.encode())).normal(size=64) for word in words]).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", [OneHot(), TokenFeatures(), Contextual()])
 def test_entities_are_found_from_words_and_their_neighbours(encoder: object) -> None:
     found = evaluate_sequence_labeling(_task(), encoder, SequenceLabelingOptions(), seed=0)
@@ -136,6 +137,7 @@ def test_equal_sentences_are_one_group() -> None:
     assert "recall_seen" in found.metrics and "recall_unseen" not in found.metrics  # there is no unseen entity to find
 
 
+@pytest.mark.slow
 def test_the_validation_split_chooses_the_penalty_and_trains_the_final_probe() -> None:
     task = _task()
     split = task.split.copy()
@@ -214,6 +216,7 @@ class OneHotPerPart:
 CURVE = SequenceLabelingOptions(label_draws=2, label_counts=(20, 40), unlabeled_texts=False)
 
 
+@pytest.mark.slow
 def test_draws_of_sentences_are_nested_and_hold_each_split_and_type_in_its_share() -> None:
     task = _task(160)
     split, tags = task.split.copy(), list(task.tags)
@@ -230,6 +233,7 @@ def test_draws_of_sentences_are_nested_and_hold_each_split_and_type_in_its_share
             assert sum(row % 4 == rest for row in part) == pytest.approx(len(part) / 3, abs=1)
 
 
+@pytest.mark.slow
 def test_a_part_scores_each_sentence_by_the_mean_over_draws_of_a_task_with_these_sentences_alone() -> None:
     task, encoder = _task(), OneHotPerPart()
     found = evaluate_sequence_labeling(task, encoder, CURVE, seed=3)
@@ -265,6 +269,7 @@ def test_a_part_scores_each_sentence_by_the_mean_over_draws_of_a_task_with_these
     ]
 
 
+@pytest.mark.slow
 def test_a_curve_changes_nothing_about_the_score_with_all_labels() -> None:
     options = [SequenceLabelingOptions(), CURVE, CURVE.model_copy(update={"unlabeled_texts": True})]
     bare, without, with_texts = (evaluate_sequence_labeling(_task(), OneHot(), each, seed=0) for each in options)
@@ -274,6 +279,7 @@ def test_a_curve_changes_nothing_about_the_score_with_all_labels() -> None:
         assert len(found.label_draws) == 4 and not bare.label_draws
 
 
+@pytest.mark.slow
 def test_f1_rises_with_the_number_of_tagged_sentences() -> None:
     """Names are known by heart or not at all: 40 of them, the window closed, and no word before them that tells."""
     rng = np.random.default_rng(0)
@@ -289,6 +295,7 @@ def test_f1_rises_with_the_number_of_tagged_sentences() -> None:
     assert curve == sorted(curve) and curve[0] < 0.75 and curve[-1] > 0.95
 
 
+@pytest.mark.slow
 def test_a_part_without_an_entity_finds_none() -> None:
     sentences = [["he", "said", f"w{row}"] for row in range(40)]
     tags = [["O", "O", "B-X" if row in (0, 1, 30) else "O"] for row in range(40)]

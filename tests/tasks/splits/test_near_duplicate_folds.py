@@ -18,6 +18,7 @@ from emb_pipeline.text.texts import tokenize_tables
 from tests.tasks.planted import as_examples, changed, random_texts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("near", "low", "high"), [("together", 0.4, 0.6), ("apart", 0.8, 1.0)])
 def test_texts_with_coin_flip_labels_and_their_variants(near: Literal["together", "apart"], low: float, high: float) -> None:
     rng = np.random.default_rng(0)

@@ -53,6 +53,7 @@ def test_every_embedding_and_every_seed_learn_from_the_same_resamples(topics: Cl
     assert one["unit_id"].to_pylist() == task.example_ids[split == "test"].tolist()
 
 
+@pytest.mark.slow
 def test_what_an_evaluation_writes_the_statistics_read_in_the_order_of_the_units(topics: ClassificationTask) -> None:
     encoders = {"task.one_hot": OneHot(), "task.tfidf": Tfidf()}
     found = {name: evaluate_classification(topics, encoder, FEW, seed=0) for name, encoder in encoders.items()}
@@ -95,6 +96,7 @@ def test_a_resample_of_one_class_predicts_it() -> None:
     assert {tuple(row) for row in per_draw.tolist()} >= {(1.0, 0.0, 0.0), (0.0, 1.0, 1.0)}  # r alone, b alone
 
 
+@pytest.mark.slow
 def test_there_are_resamples_with_folds_or_few_labels_unless_an_option_says_otherwise(topics: ClassificationTask) -> None:
     given: list[tuple[int, dict[str, int]]] = [(10, {}), (0, {"training_draws": 0}), (2, {"training_draws": 2})]
     for n_draws, options in given:
