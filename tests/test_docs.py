@@ -155,3 +155,14 @@ def test_a_reader_is_added_by_following_the_page(project: Path) -> None:
         refused.returncode
         and "references.ris, row 3: 'and so on' is not a tag and a value" in refused.stdout + refused.stderr
     )
+
+
+def test_the_page_about_the_architecture_names_every_room_and_nothing_that_is_gone() -> None:
+    page = (PROJECT / "docs/architecture.md").read_text(encoding="utf-8")
+    package = PROJECT / "src/emb_pipeline"
+    rooms = {f"`{folder.name}/`" for folder in package.iterdir() if (folder / "__init__.py").is_file()}
+    assert len(rooms) > 15 and {room for room in rooms if f"| {room} |" not in page} == set()
+    named = {name for name in re.findall(r"`([\w./]+(?:/|\.py|\.yml))`", page) if "/" in name or name.endswith(".py")}
+    families = [*package.iterdir(), *(package / "pipelines").iterdir(), *(package / "embeddings").iterdir()]
+    places = [PROJECT, package, *(folder for folder in families if folder.is_dir())]
+    assert len(named) > 30 and {name for name in named if not any((place / name).exists() for place in places)} == set()
