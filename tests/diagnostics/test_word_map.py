@@ -21,8 +21,8 @@ GROUPS, SIZE = 8, 15
 def _planted(seed: int = 0, noise: float = 0.4) -> WordVectors:
     """Eight groups of fifteen words around directions of their own, in turns, so that rank says nothing of the group."""
     rng = np.random.default_rng(seed)
-    centres = rng.normal(size=(GROUPS, 20))
-    vectors = np.tile(centres, (SIZE, 1)) + noise * rng.normal(size=(GROUPS * SIZE, 20))
+    centers = rng.normal(size=(GROUPS, 20))
+    vectors = np.tile(centers, (SIZE, 1)) + noise * rng.normal(size=(GROUPS * SIZE, 20))
     tokens = [f"g{row % GROUPS}_{row // GROUPS:02}" for row in range(GROUPS * SIZE)]
     return WordVectors(tokens, np.arange(len(tokens), 0, -1, dtype=np.int64), vectors.astype(np.float32))
 

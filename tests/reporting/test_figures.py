@@ -16,7 +16,7 @@ from emb_pipeline.reporting.sections.scores.cost import cost_figure
 from emb_pipeline.reporting.sections.scores.dimensions import dimension_figure
 from emb_pipeline.reporting.sections.scores.leaderboards import leaderboard_figure
 from emb_pipeline.reporting.sections.scores.methods import methods_figure, shared_dimension
-from emb_pipeline.reporting.theme import DARK_COLOURS, LOOKS
+from emb_pipeline.reporting.theme import DARK_COLORS, LOOKS
 from tests.reporting.conftest import TOPIC, Tables, leaderboard, origins, word_map
 
 
@@ -35,7 +35,7 @@ def test_the_leaderboard_holds_every_embedding_with_its_interval_best_first() ->
     assert list(figure.layout.yaxis.categoryarray) == list(TOPIC)
     domain = trace(figure, "domain")
     assert domain.error_x.array == pytest.approx([0.015, 0.015])
-    assert domain.marker.color == LOOKS["domain"].colour
+    assert domain.marker.color == LOOKS["domain"].color
 
 
 def test_letters_stand_at_the_upper_ends_of_the_intervals() -> None:
@@ -54,10 +54,10 @@ def test_an_embedding_without_interval_is_still_a_point() -> None:
     assert points(leaderboard_figure(board, "topic")) == TOPIC
 
 
-def test_origins_are_drawn_as_percentage_points_and_coloured_by_their_direction() -> None:
+def test_origins_are_drawn_as_percentage_points_and_colored_by_their_direction() -> None:
     figure = origins_figure(origins({("glove", 50): 0.1, ("glove", 9): -0.1, ("glove", 7): 0.0}))
     assert points(figure) == pytest.approx({"glove_50": 10, "glove_9": -10, "glove_7": 0})
-    assert [each.marker.color for each in figure.data] == [LOOKS[name].colour for name in ("domain", "generic", "control")]
+    assert [each.marker.color for each in figure.data] == [LOOKS[name].color for name in ("domain", "generic", "control")]
     assert any(shape.x0 == shape.x1 == 0 for shape in figure.layout.shapes)
 
 
@@ -242,7 +242,7 @@ def test_a_map_has_a_panel_for_each_embedding_and_shows_the_same_square_in_all()
     assert [each.xaxis for each in figure.data] == ["x"] * 3 + ["x2"] * 3
     assert figure.layout.xaxis.range == figure.layout.xaxis2.range and figure.layout.xaxis.range[0] < -9
     assert (figure.layout.yaxis.scaleanchor, figure.layout.yaxis2.scaleanchor) == ("x", "x2")
-    assert figure.data[1].line.color == LOOKS["domain"].colour and figure.data[4].line.color == LOOKS["generic"].colour
+    assert figure.data[1].line.color == LOOKS["domain"].color and figure.data[4].line.color == LOOKS["generic"].color
     assert figure.layout.meta == {"side_by_side": True}
     assert word_map_figure(word_map("domain.w_8")).layout.meta == {"side_by_side": False}
     assert word_map_figure(word_map(*PAIR, "pretrained.w_8")).layout.height == 2 * figure.layout.height
@@ -289,8 +289,8 @@ def test_every_figure_is_transparent_and_can_be_empty(task: str) -> None:
         assert figure.layout.template.layout.paper_bgcolor == figure.layout.template.layout.plot_bgcolor == "rgba(0,0,0,0)"
 
 
-def luminance(colour: str) -> float:
-    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+def luminance(color: str) -> float:
+    parts = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
@@ -300,7 +300,7 @@ def contrast(first: str, second: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-@pytest.mark.parametrize(("light", "dark"), DARK_COLOURS.items())
-def test_colours_stand_out_from_their_page(light: str, dark: str) -> None:
+@pytest.mark.parametrize(("light", "dark"), DARK_COLORS.items())
+def test_colors_stand_out_from_their_page(light: str, dark: str) -> None:
     assert contrast(light, "#fdfdfc") >= 3 and contrast(dark, "#15181b") >= 3
     assert contrast(light, "#000000") >= 3  # a figure seen outside the page, on black

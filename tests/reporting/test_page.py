@@ -415,12 +415,12 @@ def test_metrics_and_costs_may_be_missing(tables: Tables) -> None:
 @pytest.mark.parametrize("scheme", [0, 1])
 def test_text_is_readable_on_its_background(scheme: int, tables: Tables) -> None:
     style = re.findall(r":root \{(.*?)\}", report_page(**tables), re.DOTALL)[scheme]
-    colours = dict(re.findall(r"(--[\w-]+): (#\w{6})", style))
+    colors = dict(re.findall(r"(--[\w-]+): (#\w{6})", style))
     for text in ("--text", "--soft", "--link"):
         for background in ("--page", "--tint", "--lead"):
-            assert contrast(colours[text], colours[background]) >= 4.5, (text, background)
-    assert contrast(colours["--warn-text"], colours["--warn"]) >= 4.5
-    assert contrast(colours["--soft"], colours["--warn"]) >= 4.5
+            assert contrast(colors[text], colors[background]) >= 4.5, (text, background)
+    assert contrast(colors["--warn-text"], colors["--warn"]) >= 4.5
+    assert contrast(colors["--soft"], colors["--warn"]) >= 4.5
 
 
 @pytest.mark.slow

@@ -26,15 +26,15 @@ document.addEventListener("securitypolicyviolation", note("policy"));
 for (const level of ["error", "warn"]) console[level] = note(level);
 </script>"""
 LAST = """<script>
-const luminance = (colour) => {
-  const parts = colour.match(/[\\d.]+/g).slice(0, 3).map((each) => each / 255);
+const luminance = (color) => {
+  const parts = color.match(/[\\d.]+/g).slice(0, 3).map((each) => each / 255);
   const [r, g, b] = parts.map((each) => (each <= 0.03928 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4));
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 };
 const behind = (element) => {
   for (let each = element; each; each = each.parentElement) {
-    const colour = getComputedStyle(each).backgroundColor;
-    if (!/rgba\\(.*, 0\\)|transparent/.test(colour)) return colour;
+    const color = getComputedStyle(each).backgroundColor;
+    if (!/rgba\\(.*, 0\\)|transparent/.test(color)) return color;
   }
   return matchMedia("(prefers-color-scheme: dark)").matches ? "rgb(18, 18, 18)" : "rgb(255, 255, 255)";
 };

@@ -20,7 +20,7 @@ SHUFFLED = "shuffled_"
 
 
 def expand_grid(grid: Grid | Mapping[str, Any], methods: Mapping[str, Any], seed: int = 0) -> dict[str, dict[str, Any]]:
-    """All embeddings of a grid: ``{origin: {key: cell}}`` as plain dictionaries.
+    """Write out all embeddings of a grid: ``{origin: {key: cell}}`` as plain dictionaries.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def _cells(grid: Grid, seed: int) -> Iterator[dict[str, Any]]:
 
 
 def _named(key: str) -> dict[str, Any]:
-    """``lsa_100`` is method lsa with 100 dimensions; ``one_hot`` is a method of its own."""
+    """Read a key: ``lsa_100`` is method lsa with 100 dimensions, ``one_hot`` a method of its own."""
     if key in METHODS:
         return {"key": key, "method": key, "dim": None}
     method, _, dim = key.rpartition("_")
@@ -125,7 +125,7 @@ def _derived_dim(name: str, cells: Mapping[str, Mapping[str, Any]], below: froze
 
 
 def _on_changed_text(plan: Corrupted | Resampled, cells: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The copies of an embedding that are trained on changed text: ``word2vec_100_typos_30`` on 30 % misspelt words,
+    """Copy an embedding for each change of its training text: ``word2vec_100_typos_30`` on 30 % misspelt words,
     ``word2vec_100_bootstrap1`` on a resample.
     """
     cell = cells.get(plan.of)
@@ -154,7 +154,7 @@ def _is_trained_vectors(cell: Mapping[str, Any]) -> bool:
 def _tuned(
     tuning: FineTuning, cells: Mapping[str, Mapping[str, Any]], methods: Mapping[str, Any], tasks: Sequence[str]
 ) -> Iterator[dict[str, Any]]:
-    """The copies of an embedding that are tuned on one task each."""
+    """Copy an embedding for each task that it is fine-tuned on."""
     base = cells.get(tuning.base)
     if base is None or not METHODS[base["method"]].can_be_tuned:
         tunable = [name for name, cell in cells.items() if METHODS[cell["method"]].can_be_tuned]

@@ -24,7 +24,7 @@ TUNING: dict[str, tuple[str, type[TuningOptions]]] = {
     "vectors": ("fine_tuned_vectors", BagTuningOptions),
     "encoder": ("fine_tuned_encoder", EncoderTuningOptions),
 }
-"""How what a method leaves behind is fine-tuned: the name of its hyper-parameters under ``methods:``, and their type."""
+"""How the artifact of a method is fine-tuned: the name of its hyper-parameters under ``methods:``, and their type."""
 
 
 class EmbeddingSpec(Strict):
@@ -33,7 +33,7 @@ class EmbeddingSpec(Strict):
     origin: str = Field(description="domain, generic, pretrained, task or control")
     key: str = Field(description="name below the origin: <method>_<dim>")
     method: str
-    dim: int | None = Field(default=None, ge=1, le=4096, description="numbers per vector; none where the task fixes it")
+    dim: int | None = Field(default=None, ge=1, le=4096, description="dimensions of a vector; none where the task fixes it")
     seed: int = Field(default=0, ge=0)
     base: str | None = Field(default=None, description="the embedding that this one is made from")
     repeats: str | None = Field(default=None, description="the embedding that this one repeats with another seed")
@@ -108,7 +108,7 @@ class CorpusOptions(Strict):
 
 
 class TaskDefinition(Strict):
-    """One labelled downstream problem: its kind, where it is read from, how it is evaluated."""
+    """One labeled downstream problem: its kind, where it is read from, how it is evaluated."""
 
     name: str = Field(default="", description="the task's name in the grid; filled in")
     kind: str
@@ -160,7 +160,7 @@ class Experiment(Strict):
     needs_store: bool = Field(default=False, description="whether passages are put into a vector store and indexed there")
 
     def cell_named(self, name: str) -> EmbeddingSpec:
-        """The embedding of this name."""
+        """Find the embedding of this name."""
         return next(cell for cell in self.cells if cell.name == name)
 
     def bases_of(self, cell: EmbeddingSpec) -> list[EmbeddingSpec]:
@@ -183,7 +183,7 @@ class Experiment(Strict):
         )
 
     def tasks_of(self, cell: EmbeddingSpec) -> list[str]:
-        """The tasks that an embedding is evaluated on."""
+        """Find the tasks that an embedding is evaluated on."""
         wanted = self.tasks if cell.evaluate_on is None else {*cell.evaluate_on, cell.tuned_on}
         return [
             task
@@ -193,7 +193,7 @@ class Experiment(Strict):
 
     @property
     def corrupted_on(self) -> list[str]:
-        """The tasks that embeddings from corrupted text are evaluated on."""
+        """Tasks that embeddings from corrupted text are evaluated on."""
         corrupted = [cell for cell in self.cells if isinstance(cell.changed_text, Corruption)]
         return [task for task in self.tasks if any(task in self.tasks_of(cell) for cell in corrupted)]
 

@@ -40,7 +40,7 @@ class Derived(Strict):
 
     method: str = Field(
         description="bert: its training goes on, on the corpus of this origin; distilled: static vectors; "
-        "hybrid: its scores are mixed with those of a recommender; reduced: fewer numbers, or fewer bits for each; "
+        "hybrid: its scores are mixed with those of a recommender; reduced: fewer dimensions, or fewer bits for each; "
         "counter_fitted, retrofitted: word vectors repaired with synonyms and antonyms"
     )
     base: str = Field(
@@ -59,12 +59,12 @@ class FineTuning(Strict):
     name: str = Field(default="tuned", description="the copies are called <base>_<name>_<task>")
     options: dict[str, Any] = Field(default_factory=dict, description="what differs from the options under methods:")
     evaluate_on: tuple[str, ...] | None = Field(
-        default=None, description="tasks that a copy is evaluated on beside its own; all by default: what has it forgotten?"
+        default=None, description="tasks that a copy is evaluated on besides its own; all by default: what has it forgotten?"
     )
 
 
 class Corruption(Strict):
-    """How the text that an embedding is trained on was made worse on purpose."""
+    """Corruption of the text that an embedding is trained on."""
 
     of: str = Field(description="<origin>.<embedding> that learns from the text as it is")
     kind: CorruptionKind
@@ -72,7 +72,7 @@ class Corruption(Strict):
 
 
 class Corrupted(Strict):
-    """Word vectors of the grid that are trained again on worse text, one copy for each kind and level."""
+    """Word vectors of the grid that are trained again on corrupted text, one copy for each kind and level."""
 
     section: ClassVar = "corrupted"
     of: str = Field(description="<origin>.<embedding>")
@@ -112,7 +112,7 @@ class Resampled(Strict):
     of: str = Field(description="<origin>.<embedding>")
     bootstraps: int = Field(description="resamples: documents drawn with replacement, as many as there are")
     evaluate_on: tuple[str, ...] | None = Field(
-        default=None, description="tasks that a copy is evaluated on; all by default, [] for its neighbours alone"
+        default=None, description="tasks that a copy is evaluated on; all by default, [] for its neighbors alone"
     )
 
     @field_validator("bootstraps")
@@ -143,7 +143,7 @@ class Grid(Strict):
     controls: tuple[str, ...] = Field(default=(), description="random vectors and shuffled labels: the noise floor")
     pretrained: dict[str, Pretrained] = Field(default_factory=dict, description="embeddings trained elsewhere")
     derived: dict[str, Derived] = Field(default_factory=dict, description="<origin>.<embedding>: made from another one")
-    corrupted: tuple[Corrupted, ...] = Field(default=(), description="embeddings that are trained again on worse text")
+    corrupted: tuple[Corrupted, ...] = Field(default=(), description="embeddings that are trained again on corrupted text")
     resampled: tuple[Resampled, ...] = Field(
         default=(), description="embeddings that are trained again on bootstrap resamples of their corpus"
     )

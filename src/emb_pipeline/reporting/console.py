@@ -19,7 +19,7 @@ _LONGEST_NAME = 38
 
 
 def leaderboard_table(leaderboard: pd.DataFrame) -> Group:
-    """One compact table per task, best first, at most 100 columns wide.
+    """Draw one compact table per task, best first, at most 100 columns wide.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def leaderboard_table(leaderboard: pd.DataFrame) -> Group:
 
 
 def decision_lines(decision: pd.DataFrame, relaxations: pd.DataFrame, joint_choice: pd.DataFrame | None = None) -> Group:
-    """What to deploy, in the report's sentences."""
+    """Write what to deploy, in the report's sentences."""
     lines = []
     for task, found in decision_findings(decision, relaxations, joint_choice):
         lines.append(Text(f"\nwhat to deploy: {task}", style="bold"))
@@ -53,7 +53,7 @@ def decision_lines(decision: pd.DataFrame, relaxations: pd.DataFrame, joint_choi
 
 
 def failure_lines(failures: pd.DataFrame) -> Group:
-    """What failed, and why."""
+    """Write what failed, and why."""
     return Group(*(Text(f"\n{line}", style="bold red") for line in failure_texts(failures)))
 
 

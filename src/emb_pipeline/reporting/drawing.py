@@ -40,22 +40,22 @@ def draw_dots(rows: pd.DataFrame, y: Iterable[Any], origin: str, metric: str) ->
         y=places,
         mode="markers",
         name=escape(origin),
-        marker={"color": style.colour, "symbol": style.symbol, "size": 9},
-        error_x=error_bars(rows, style.colour, "value"),
+        marker={"color": style.color, "symbol": style.symbol, "size": 9},
+        error_x=error_bars(rows, style.color, "value"),
         text=hover_texts(rows, metric),
         hoverinfo="text",
     )
 
 
-def error_bars(rows: pd.DataFrame, colour: str, column: str) -> dict[str, Any]:
-    centre = rows[column].astype(float)
-    above, below = (rows["ci_high"].astype(float) - centre), (centre - rows["ci_low"].astype(float))
+def error_bars(rows: pd.DataFrame, color: str, column: str) -> dict[str, Any]:
+    center = rows[column].astype(float)
+    above, below = (rows["ci_high"].astype(float) - center), (center - rows["ci_low"].astype(float))
     return {
         "type": "data",
         "symmetric": False,
         "array": above.fillna(0).clip(lower=0).tolist(),
         "arrayminus": below.fillna(0).clip(lower=0).tolist(),
-        "color": colour,
+        "color": color,
         "thickness": 1.6,
         "width": 0,
     }
@@ -82,7 +82,7 @@ def tick_format(metric: str) -> str:
 
 
 def to_points(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Differences of shares as percentage points: an axis that reads +5 % could mean five per cent more of it."""
+    """Turn differences of shares into percentage points: an axis that reads +5 % could mean five per cent more of it."""
     columns = ["difference", "ci_low", "ci_high"]
     return rows.assign(**{name: rows[name].astype(float) * (100 if is_percent(metric) else 1) for name in columns})
 
@@ -102,7 +102,7 @@ def label_ends(figure: go.Figure, ends: Sequence[tuple[str, float]]) -> None:
 def find_room(
     names: Sequence[str], places: Sequence[tuple[float, float]], points: Iterable[tuple[float, float]], *, width: float
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The numbers of the names that cover neither a name before them nor a point, and where each stands beside its place.
+    """Find the names that cover neither a name before them nor a point, and where each is written next to its place.
 
     ``places`` and ``points`` in pixels, ``width`` what a name must stay within.
     """

@@ -32,12 +32,12 @@ class Finding:
 
 
 def code(name: object) -> Markup:
-    """A name as it stands in YAML and tables."""
+    """Write a name as YAML and tables have it."""
     return Markup("<code>{}</code>").format(str(name))
 
 
 def names(embeddings: Sequence[object]) -> Markup:
-    """The first few names, and how many more."""
+    """Write the first few names, and how many more."""
     if len(embeddings) <= _NAMED + 1:
         return listed([code(each) for each in embeddings])
     return listed([*(code(each) for each in embeddings[:_NAMED]), f"{len(embeddings) - _NAMED} more"])

@@ -25,7 +25,7 @@ from emb_pipeline.reporting.wording import (
 
 
 def leaderboard_markdown(leaderboard: pd.DataFrame, tasks: Sequence[str] | None = None) -> str:
-    """One row per embedding, one column per task: value, interval and letters of the primary metric.
+    """Write one row per embedding and one column per task: value, interval and letters of the primary metric.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def leaderboard_markdown(leaderboard: pd.DataFrame, tasks: Sequence[str] | None 
 
 
 def effects_markdown(effects: pd.DataFrame, factor: str, tasks: Sequence[str]) -> str:
-    """One row per matched pair of embeddings that differ in one factor alone, one column per task.
+    """Write one row per matched pair of embeddings that differ in one factor alone, and one column per task.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def effects_markdown(effects: pd.DataFrame, factor: str, tasks: Sequence[str]) -
 
 
 def newest(folder: Path, name: str) -> pd.DataFrame:
-    """The newest version of a table of the report.
+    """Read the newest version of a table of the report.
 
     Raises
     ------
@@ -135,7 +135,7 @@ def _scale(metric: str) -> str:
 
 
 def main(arguments: Sequence[str]) -> str:
-    """What the command line asks for."""
+    """Print what the command line asks for."""
     parser = argparse.ArgumentParser(description="Tables of a use case's report, in Markdown")
     parser.add_argument("folder", type=Path, help="data/08_reporting/<use case>")
     parser.add_argument("--tasks", nargs="+", help="tasks to show, in this order")

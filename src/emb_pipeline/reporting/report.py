@@ -22,7 +22,7 @@ from emb_pipeline.reporting.registry import SECTIONS
 from emb_pipeline.reporting.run import Run
 from emb_pipeline.reporting.section import Report, Section
 from emb_pipeline.reporting.tables import ReportTables
-from emb_pipeline.reporting.theme import DARK_COLOURS, look
+from emb_pipeline.reporting.theme import DARK_COLORS, look
 
 PAGE, MACROS = "page.html.j2", "macros.html.j2"
 
@@ -61,7 +61,7 @@ def render_report(
         n_tasks=len(report.results),
         n_embeddings=len(tables.leaderboard[["origin", "embedding"]].drop_duplicates()),
         style=Markup(read_packaged("report.css")),
-        dark_colours=Markup(json.dumps(DARK_COLOURS)),
+        dark_colors=Markup(json.dumps(DARK_COLORS)),
         script=Markup(read_packaged("report.js")),
         plotly=Markup(get_plotlyjs()),
     )

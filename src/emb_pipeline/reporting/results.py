@@ -102,7 +102,7 @@ def result(
     level: float = 0.05,
     margin: float | None = None,
 ) -> Result:
-    """What a task's sentences are made from.
+    """Gather what a task's sentences are made from.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def result(
 
 
 def margin_of(decision: pd.DataFrame | None, task: str) -> float | None:
-    """How much worse than the best is good enough on a task."""
+    """Find how much worse than the best is good enough on a task."""
     if decision is None or decision.empty:
         return None
     found = decision.loc[decision["task"] == task, "margin"].dropna()
@@ -137,7 +137,7 @@ def margin_of(decision: pd.DataFrame | None, task: str) -> float | None:
 
 
 def best_of_each(result: Result) -> tuple[_Row, _Row] | None:
-    """Best dense and best sparse row. Seeds are averaged: the best of several would have more chances to win."""
+    """Find the best dense and sparse rows. Seeds are averaged: the best of several would have more chances to win."""
     rows = pick.choosable(result.distinct)
     sparse, dense = pick.sparse_rows(rows), pick.dense_rows(rows)
     return None if sparse.empty or dense.empty else (dense.iloc[0].to_dict(), sparse.iloc[0].to_dict())

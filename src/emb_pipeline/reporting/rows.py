@@ -1,4 +1,4 @@
-"""What the report picks out of its tables."""
+"""Rows and facts that the report picks out of its tables."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Contrast:
 
 
 def tasks_of(leaderboard: pd.DataFrame) -> list[str]:
-    """Tasks that have a primary value, in the leaderboard's order."""
+    """Find the tasks that have a primary value, in the leaderboard's order."""
     if leaderboard.empty:
         return []
     rows = leaderboard[leaderboard["primary"].astype(bool) & leaderboard["value"].notna()]
@@ -47,7 +47,7 @@ def tasks_of(leaderboard: pd.DataFrame) -> list[str]:
 
 
 def primary_rows(leaderboard: pd.DataFrame, task: str) -> pd.DataFrame:
-    """Rows of a task's primary metric that have a value, best first; equal ones by name.
+    """Select rows of a task's primary metric that have a value, best first; equal ones by name.
 
     Embeddings that were trained on a resample of their corpus are left out: they are nothing to choose.
     """
@@ -58,7 +58,7 @@ def primary_rows(leaderboard: pd.DataFrame, task: str) -> pd.DataFrame:
 
 
 def resample_rows(leaderboard: pd.DataFrame, task: str) -> pd.DataFrame:
-    """Rows of a task's primary metric of embeddings that were trained on a resample of their corpus."""
+    """Select rows of a task's primary metric of embeddings that were trained on a resample of their corpus."""
     rows = _primary(leaderboard, task)
     return rows[_resampled(rows)]
 
@@ -73,39 +73,39 @@ def _resampled(rows: pd.DataFrame) -> np.ndarray:
 
 
 def primary_metric(leaderboard: pd.DataFrame, task: str) -> str:
-    """The metric that a task is ranked by; empty where the task has no value."""
+    """Find the metric that a task is ranked by; empty where the task has no value."""
     rows = primary_rows(leaderboard, task)
     return "" if rows.empty else str(rows["metric"].iloc[0])
 
 
 def secondary_metrics(leaderboard: pd.DataFrame, task: str) -> list[str]:
-    """The other metrics of a task, in the leaderboard's order."""
+    """Find the other metrics of a task, in the leaderboard's order."""
     rows = leaderboard[(leaderboard["task"] == task) & ~leaderboard["primary"].astype(bool)]
     return [str(metric) for metric in rows["metric"].unique()]
 
 
 def is_control(origin: str) -> bool:
-    """Whether an embedding of this origin is there to mark the noise floor."""
+    """Say whether an embedding of this origin is there to mark the noise floor."""
     return origin == CONTROL
 
 
 def is_sparse(origin: str, method: str) -> bool:
-    """Whether an embedding is a sparse baseline: fitted on the task's own texts, one column per term."""
+    """Say whether an embedding is a sparse baseline: fitted on the task's own texts, one column per term."""
     return origin == "task" and method in METHODS and METHODS[method].sparse
 
 
 def without_controls(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows of embeddings that could have learnt something."""
+    """Select rows of embeddings that could have learnt something."""
     return rows[rows["origin"] != CONTROL]
 
 
 def sparse_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows of sparse baselines."""
+    """Select rows of sparse baselines."""
     return rows[_sparse(rows)]
 
 
 def dense_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows of dense embeddings, controls left out."""
+    """Select rows of dense embeddings, controls left out."""
     rest = without_controls(rows)
     return rest[~_sparse(rest)]
 
@@ -116,12 +116,12 @@ def _sparse(rows: pd.DataFrame) -> np.ndarray:
 
 
 def first_seeds(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows without the repetitions of an embedding with further training seeds."""
+    """Select rows without the repetitions of an embedding with further training seeds."""
     return rows[rows["family"] == rows["embedding"]]
 
 
 def one_per_embedding(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row per embedding, best first: value and interval averaged over its training seeds, ``n_seeds`` added.
+    """Make one row per embedding, best first: value and interval averaged over its training seeds, ``n_seeds`` added.
 
     Tests average item scores over seeds too, so what is quoted and what is tested is the same thing. The averaged interval
     is a little wider than the interval of the average.
@@ -139,12 +139,12 @@ def one_per_embedding(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def letters_of(text: object) -> frozenset[str]:
-    """The letters of a row: ``"ab"`` are two, ``"z(aa)"`` too; none where there was no test."""
+    """Split the letters of a row: ``"ab"`` are two, ``"z(aa)"`` too; none where there was no test."""
     return frozenset(_LETTER.findall(text)) if isinstance(text, str) else frozenset()
 
 
 def effect_direction(row: Mapping[Hashable, Any], level: float) -> int:
-    """1 where domain text is significantly better, -1 where it is worse, 0 where neither shows.
+    """Give 1 where domain text is significantly better, -1 where it is worse, 0 where neither shows.
 
     The adjusted p-value decides, where there is one, else the plain one, else the interval.
     """
@@ -157,23 +157,23 @@ def effect_direction(row: Mapping[Hashable, Any], level: float) -> int:
 
 
 def with_dimensions(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows of dense embeddings with a dimension of their own, copies of others left out (`without_copies`)."""
+    """Select rows of dense embeddings with a dimension of their own, copies of others left out (`without_copies`)."""
     dense = without_copies(dense_rows(rows))
     return dense[dense["dim"].notna() & (dense["dim"].fillna(0) > 0)]
 
 
 def on_curves(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows of embeddings that are one of several dimensions of the same: ``curve`` names them."""
+    """Select rows of embeddings that are one of several dimensions of the same: ``curve`` names them."""
     return rows[rows["curve"].notna() & rows["dim"].notna()]
 
 
 def without_copies(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows without embeddings that are another one of the grid: reduced, trained on changed text, or fine-tuned."""
+    """Select rows without embeddings that are another one of the grid: reduced, trained on changed text, or fine-tuned."""
     return rows[~(rows["derivation"].isin(COPIES) | rows["tuned"].astype(bool))]
 
 
 def choosable(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows of embeddings that could be deployed: no controls, and none whose training text was changed on purpose."""
+    """Select rows of embeddings that could be deployed: no controls, and none whose training text was changed on purpose."""
     rest = without_controls(rows)
     return rest[~rest["derivation"].isin(CHANGED_TEXT)] if "derivation" in rest.columns else rest
 
@@ -184,7 +184,7 @@ def pair_name(row: Mapping[Hashable, Any]) -> str:
 
 
 def setting_text(row: Mapping[Hashable, Any]) -> str:
-    """How an index was searched: ``HNSW with ef = 50``."""
+    """Write how an index was searched: ``HNSW with ef = 50``."""
     return f"{row['index']} with {row['parameter']} = {row['setting']:.0f}" if row["parameter"] else str(row["index"])
 
 
@@ -197,7 +197,7 @@ def costs(rows: pd.DataFrame) -> pd.Series:
 
 
 def contrasts(comparisons: pd.DataFrame, task: str, metric: str, level: float) -> dict[tuple[str, str], Contrast]:
-    """Comparisons of a task by their two embeddings, in both directions.
+    """Index the comparisons of a task by their two embeddings, in both directions.
 
     Parameters
     ----------
@@ -227,7 +227,7 @@ def contrasts(comparisons: pd.DataFrame, task: str, metric: str, level: float) -
 def told_apart(
     first: Mapping[Hashable, Any], second: Mapping[Hashable, Any], known: Mapping[tuple[str, str], Contrast]
 ) -> bool | None:
-    """Whether two rows of the leaderboard differ significantly; None where they were not compared.
+    """Say whether two rows of the leaderboard differ significantly; None where they were not compared.
 
     The comparison decides; without one, the letters do.
     """
@@ -241,13 +241,13 @@ def told_apart(
 def contrast(
     first: Mapping[Hashable, Any], second: Mapping[Hashable, Any], known: Mapping[tuple[str, str], Contrast]
 ) -> Contrast | None:
-    """``first - second``, if it was tested; seeds of one embedding are tested as their mean."""
+    """Find ``first - second``, if it was tested; seeds of one embedding are tested as their mean."""
     a, b = str(first["embedding"]), str(second["embedding"])
     return known.get((a, b)) or known.get((str(first["family"]), str(second["family"])))
 
 
 def audit_share(audit: pd.DataFrame, task: str, check: str) -> float | None:
-    """Share on the audit line of this name of a task; None without such a line."""
+    """Find the share on the audit line of this name of a task; None without such a line."""
     if audit.empty:
         return None
     shares = audit.loc[(audit["scope"] == task) & (audit["check"] == check), "share"].dropna()

@@ -49,7 +49,7 @@ class Section:
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """What a section may look at.
+    """Tables, run and figures that a section may look at.
 
     Attributes
     ----------

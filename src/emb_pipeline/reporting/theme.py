@@ -1,8 +1,8 @@
-"""Colours, symbols and the plotly template that all figures share.
+"""Colors, symbols and the plotly template that all figures share.
 
-The colours are from a palette that stays distinct with red-green blindness [1]_, dark enough for white paper and light
+The colors are from a palette that stays distinct with red-green blindness [1]_, dark enough for white paper and light
 enough for black (contrast of 3 and more on both); a dark page takes brighter ones. Every origin has a symbol of its own
-too, so nothing hangs on colour alone.
+too, so color is never the only difference.
 
 References
 ----------
@@ -24,10 +24,10 @@ RULE = "rgba(128, 128, 128, 0.22)"
 
 @dataclass(frozen=True)
 class Look:
-    """How one origin is drawn."""
+    """Color, symbol and meaning of one origin."""
 
-    colour: str
-    dark_colour: str
+    color: str
+    dark_color: str
     symbol: str
     glyph: str
     meaning: str
@@ -47,21 +47,21 @@ _FURTHER = (
 
 
 def in_order(origins: Iterable[str]) -> list[str]:
-    """Origins in the order in which they always stand: trained here, trained elsewhere, the task's own, controls."""
+    """Sort origins into the order of every table and figure: trained here, trained elsewhere, the task's own, controls."""
     known = list(LOOKS)
     return sorted(set(origins), key=lambda origin: (known.index(origin) if origin in known else 1.5, origin))
 
 
-DARK_COLOURS = {each.colour: each.dark_colour for each in (*LOOKS.values(), *_FURTHER)}
-"""For each colour, what takes its place where the page is dark."""
+DARK_COLORS = {each.color: each.dark_color for each in (*LOOKS.values(), *_FURTHER)}
+"""For each color, what takes its place where the page is dark."""
 
 INDEX_SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star")
-"""Of the lines of one embedding, which share its colour."""
+"""Of the lines of one embedding, which share its color."""
 METHOD_DASHES = ("solid", "dot", "dashdot", "longdash", "dash", "longdashdot")
 
 
 def look(origin: str) -> Look:
-    """How an origin is drawn; further corpora of the user's get what is left, by the length of their name."""
+    """Find how an origin is drawn; further corpora of the user's get what is left, by the length of their name."""
     return LOOKS.get(origin) or _FURTHER[len(origin) % len(_FURTHER)]
 
 

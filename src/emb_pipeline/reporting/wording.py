@@ -1,4 +1,4 @@
-"""How numbers, metrics and units are written: the same everywhere in the report and on the console."""
+"""Numbers, metrics and units as text: the same everywhere in the report and on the console."""
 
 from __future__ import annotations
 
@@ -44,21 +44,21 @@ def _metric(name: str) -> Metric:
 
 
 def value_text(value: float | None, metric: str) -> str:
-    """``75.6 %`` or ``0.431``; an en dash where there is no value."""
+    """Write a value: ``75.6 %`` or ``0.431``; an en dash where there is no value."""
     if value is None or not math.isfinite(value):
         return NOTHING
     return f"{100 * value:.1f}{NARROW_SPACE}%" if is_percent(metric) else f"{value:.3f}".replace("-", _MINUS)
 
 
 def interval_text(low: float | None, high: float | None, metric: str) -> str:
-    """``[74.1, 77.0]``, in the scale of `value_text`; empty where there is no interval."""
+    """Write an interval: ``[74.1, 77.0]``, in the scale of `value_text`; empty where there is no interval."""
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
         return ""
     return f"[{_scaled(low, metric)}, {_scaled(high, metric)}]"
 
 
 def difference_text(difference: float, metric: str) -> str:
-    """``+3.1 points`` or ``+0.052``, with its sign."""
+    """Write a difference with its sign: ``+3.1 points`` or ``+0.052``."""
     if not math.isfinite(difference):
         return NOTHING
     text = _scaled(difference, metric)
@@ -67,29 +67,29 @@ def difference_text(difference: float, metric: str) -> str:
 
 
 def distance_text(difference: float, metric: str) -> str:
-    """``3.1 points`` or ``0.052``: how far apart, whatever the direction."""
+    """Write a difference without its direction: ``3.1 points`` or ``0.052``."""
     return f"{_scaled(abs(difference), metric)}{points(metric)}"
 
 
 def points(metric: str) -> str:
-    """The unit of a difference: percentage points, or none."""
+    """Name the unit of a difference: percentage points, or none."""
     return " points" if is_percent(metric) else ""
 
 
 def p_text(p: float | None) -> str:
-    """``p = 0.012`` or ``p < 0.001``; a randomisation p-value is never 0."""
+    """Write a p-value: ``p = 0.012`` or ``p < 0.001``; that of a randomization test is never 0."""
     if p is None or not math.isfinite(p):
         return ""
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
 def count_text(count: float | None) -> str:
-    """``3,800``."""
+    """Write a count: ``3,800``."""
     return NOTHING if count is None or not math.isfinite(count) else f"{round(count):,}"
 
 
 def share_text(share: float | None) -> str:
-    """``12.3 %``, with one more digit below one per cent so that a small share does not read as none."""
+    """Write a share: ``12.3 %``, with one more digit below one per cent so that a small share does not read as none."""
     if share is None or not math.isfinite(share):
         return NOTHING
     share = max(share, 0.0)  # not -0.0
@@ -98,7 +98,7 @@ def share_text(share: float | None) -> str:
 
 
 def seconds_text(seconds: float | None) -> str:
-    """``0.04 s``, ``12 s``, ``3.5 min``, ``1.2 h``."""
+    """Write a time: ``0.04 s``, ``12 s``, ``3.5 min``, ``1.2 h``."""
     if seconds is None or not math.isfinite(seconds):
         return NOTHING
     if seconds == 0:
@@ -112,14 +112,14 @@ def seconds_text(seconds: float | None) -> str:
 
 
 def milliseconds_text(milliseconds: float | None) -> str:
-    """``0.31 ms``, ``12.0 ms``."""
+    """Write milliseconds: ``0.31 ms``, ``12.0 ms``."""
     if milliseconds is None or not math.isfinite(milliseconds):
         return NOTHING
     return f"{_three_digits(milliseconds)}{NARROW_SPACE}ms"
 
 
 def bytes_text(size: float | None) -> str:
-    """``400 B``, ``1.2 kB``, ``350 MB``; powers of 1000."""
+    """Write a size: ``400 B``, ``1.2 kB``, ``350 MB``; powers of 1000."""
     if size is None or not math.isfinite(size):
         return NOTHING
     unit = 0
@@ -130,7 +130,7 @@ def bytes_text(size: float | None) -> str:
 
 
 def number_text(value: float | None) -> str:
-    """A number of no known unit, with four significant digits."""
+    """Write a number of no known unit with four significant digits."""
     return NOTHING if value is None or not math.isfinite(value) else f"{value:.4g}".replace("-", _MINUS)
 
 
@@ -153,7 +153,7 @@ def shortened(text: str, most: int = 60) -> str:
 
 
 def plural(count: int, singular: str, several: str | None = None) -> str:
-    """``1 task``, ``2 tasks``."""
+    """Write a count with its noun: ``1 task``, ``2 tasks``."""
     return f"{count:,} {singular if count == 1 else several or singular + 's'}"
 
 

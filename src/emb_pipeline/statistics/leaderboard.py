@@ -109,7 +109,7 @@ def leaderboard(
     training_draws: pa.Table | None = None,
     lower_is_better: Collection[str] = (),
 ) -> pd.DataFrame:
-    """One row per cell and metric: value, interval, letters, cost.
+    """Make one row per cell and metric: value, interval, letters, cost.
 
     Parameters
     ----------
@@ -212,7 +212,7 @@ def comparisons(
     claims: pd.DataFrame | None = None,
     training_draws: pa.Table | None = None,
 ) -> pd.DataFrame:
-    """All pairs of embeddings of each task; see `paired_comparisons`.
+    """Compare all pairs of embeddings of each task; see `paired_comparisons`.
 
     Parameters
     ----------
@@ -249,7 +249,7 @@ def effects(
     claims: pd.DataFrame | None = None,
     training_draws: pa.Table | None = None,
 ) -> pd.DataFrame:
-    """What one factor changes: pairs of embeddings that differ in nothing else, on the same units.
+    """Estimate what one factor changes: pairs of embeddings that differ in nothing else, on the same units.
 
     Parameters
     ----------
@@ -291,7 +291,7 @@ def effects(
 
 
 def _failed_rows(failed: pd.DataFrame | None, primary_metrics: Mapping[str, str], use_case: str) -> list[dict[str, object]]:
-    """A row of the primary metric, without a value, for each cell that failed."""
+    """Make a row of the primary metric, without a value, for each cell that failed."""
     axes = ("task", "kind", "origin", "method", "dim", "embedding", "tuned", "seed")
     return [
         {
@@ -308,7 +308,7 @@ def _failed_rows(failed: pd.DataFrame | None, primary_metrics: Mapping[str, str]
 
 
 def _without_scores(rows: list[dict[str, object]], cells: pd.DataFrame, known: set[str]) -> list[dict[str, object]]:
-    """Rows of a task's metrics that no unit has a score of, one for each of its cells."""
+    """Make rows of a task's metrics that no unit has a score of, one for each of its cells."""
     if not {"metric", "value"} <= set(cells.columns):
         return []
     of_cell = {row["embedding"]: row for row in rows}

@@ -1,4 +1,4 @@
-"""How often the bootstrap and sign flips draw, and their random numbers, made in blocks so that memory stays small."""
+"""Draws of the bootstrap and of sign flips, with their random numbers made in blocks so that memory stays small."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CACHED_BYTES = 1 << 22
 
 @dataclass(frozen=True)
 class Resampling:
-    """How intervals and tests are made.
+    """Settings of intervals and tests.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ def group_sums(values: np.ndarray, codes: np.ndarray, n_groups: int) -> np.ndarr
 
 
 def multinomial_counts(n_units: int, n_resamples: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """How often each unit is drawn in each resample of ``n_units`` draws: blocks of shape (n, n_units), float32."""
+    """Draw how often each unit is in each resample of ``n_units`` draws: blocks of shape (n, n_units), float32."""
     block = max(1, min(n_resamples, CACHED_BYTES // (8 * n_units)))
     for start in range(0, n_resamples, block):
         rows = min(block, n_resamples - start)

@@ -1,4 +1,4 @@
-"""Randomisation tests of many differences together."""
+"""Randomization tests of many differences together."""
 
 from __future__ import annotations
 

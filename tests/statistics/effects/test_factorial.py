@@ -149,7 +149,7 @@ def test_no_planted_effect_is_found_in_few_of_a_hundred() -> None:
 
 def test_factors_that_go_together_are_refused() -> None:
     factors = pd.DataFrame({"corpus": ["d", "d", "g", "g"], "method": ["w", "w", "f", "f"]})
-    with pytest.raises(ValueError, match="corpus cannot be told apart from the other factors"):
+    with pytest.raises(ValueError, match="corpus is confounded with the other factors"):
         variance_shares(_exact(factors, np.arange(4.0)), n_resamples=20, rng=np.random.default_rng(0))
 
 

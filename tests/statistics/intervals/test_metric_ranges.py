@@ -78,8 +78,8 @@ def test_the_mapping_gives_wilsons_interval_of_a_proportion(n_right: int, n: int
     share, z = n_right / n, stats.t.ppf((np.arange(1000) + 0.5) / 1000, n - 1)
     wald = share + z * math.sqrt(share * (1 - share) / n)
     made = keep_in_range(np.array([share]), wald[:, None], (0, 1), n_groups=n)[:, 0]
-    centre, of_n = share + z**2 / (2 * n), 1 + z**2 / n
-    ends = (centre + np.sign(z) * np.abs(z) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))) / of_n
+    center, of_n = share + z**2 / (2 * n), 1 + z**2 / n
+    ends = (center + np.sign(z) * np.abs(z) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))) / of_n
     np.testing.assert_allclose(np.sort(made), np.sort(ends), atol=1e-12)
     if 0 < n_right < n:
         assert (np.diff(made) > 0).all()

@@ -228,7 +228,7 @@ def test_equal_curves_are_told_apart_in_few_cases() -> None:
     verdicts = []
     for _ in range(40):
         measured = _measured({"domain.a_8": curve, "domain.b_8": curve, "domain.c_8": curve}, rng, n_units=150, draw_sd=0.02)
-        verdicts += [_verdicts(measured, 200) == {"cannot be told"}]
+        verdicts += [_verdicts(measured, 200) == {"inconclusive"}]
     assert sum(verdicts) >= 35  # of 40, at a level of 5 %
 
 
@@ -237,7 +237,7 @@ def test_the_best_of_many_equal_curves_is_not_ahead_of_the_others() -> None:
     """The reference is the best by luck; its differences to the others are the largest of all pairs."""
     rng = np.random.default_rng(8)
     curves = {f"domain.m{number}_8": np.linspace(0.5, 0.8, 5) for number in range(6)}
-    silent = sum(_verdicts(_measured(curves, rng, n_units=100, draw_sd=0.05), 150) == {"cannot be told"} for _ in range(40))
+    silent = sum(_verdicts(_measured(curves, rng, n_units=100, draw_sd=0.05), 150) == {"inconclusive"} for _ in range(40))
     assert silent >= 35  # of 40, at a level of 5 %
 
 
@@ -249,7 +249,7 @@ def test_verdicts_follow_the_tests_of_the_whole_report() -> None:
     claims = check_claims(list(task_scores(table)), metrics, {}, resampling, {"topic": scores.points()})
     told = learning_curves(table, draws, metrics, resampling, claims=claims)[1]
     untold = learning_curves(table, draws, metrics, resampling, claims=claims.assign(p_adjusted=0.06))[1]
-    assert told["verdict"].tolist() == ["ahead below"] and untold["verdict"].tolist() == ["cannot be told"]
+    assert told["verdict"].tolist() == ["ahead below"] and untold["verdict"].tolist() == ["inconclusive"]
     assert untold["n_labels"].isna().all()
 
 

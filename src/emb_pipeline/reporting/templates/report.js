@@ -1,36 +1,36 @@
 "use strict";
 (async () => {
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  const darkColours = Object.entries(JSON.parse(document.getElementById("dark-colours").textContent));
+  const darkColors = Object.entries(JSON.parse(document.getElementById("dark-colors").textContent));
   const plots = [...document.querySelectorAll(".plot")];
 
-  const pageColours = () => {
+  const pageColors = () => {
     const style = getComputedStyle(document.documentElement);
     return (name) => style.getPropertyValue(name).trim();
   };
 
   const figureOf = (plot) => {
     let text = document.getElementById(`${plot.id}-data`).textContent;
-    if (dark.matches) for (const [light, darker] of darkColours) text = text.replaceAll(light, darker);
+    if (dark.matches) for (const [light, darker] of darkColors) text = text.replaceAll(light, darker);
     return JSON.parse(text);
   };
 
   const fitted = (layout, narrow) => {
-    const colour = pageColours();
-    layout.font = { ...layout.font, color: colour("--text"), size: narrow ? 11 : 13 };
-    layout.hoverlabel = { bgcolor: colour("--tint"), bordercolor: colour("--line"), font: { color: colour("--text") } };
+    const color = pageColors();
+    layout.font = { ...layout.font, color: color("--text"), size: narrow ? 11 : 13 };
+    layout.hoverlabel = { bgcolor: color("--tint"), bordercolor: color("--line"), font: { color: color("--text") } };
     for (const key of Object.keys(layout).filter((each) => /^[xy]axis\d*$/.test(each))) {
       const axis = layout[key];
-      axis.gridcolor = axis.linecolor = colour("--line");
-      if (axis.title) axis.title.font = { ...axis.title.font, color: colour("--soft"), size: narrow ? 11 : 13 };
+      axis.gridcolor = axis.linecolor = color("--line");
+      if (axis.title) axis.title.font = { ...axis.title.font, color: color("--soft"), size: narrow ? 11 : 13 };
       axis.tickfont = { ...axis.tickfont, size: narrow ? 10 : 12 };
     }
     for (const each of layout.annotations || []) {
-      each.font = { ...each.font, color: colour("--text"), size: narrow ? 11 : 12 };
-      each.bgcolor = colour("--page");
+      each.font = { ...each.font, color: color("--text"), size: narrow ? 11 : 12 };
+      each.bgcolor = color("--page");
       each.borderpad = 0;
     }
-    for (const each of layout.shapes || []) each.line.color = colour("--soft");
+    for (const each of layout.shapes || []) each.line.color = color("--soft");
     return layout;
   };
 

@@ -1,4 +1,4 @@
-"""Whether the embeddings of a report differ at all."""
+"""Test of whether the embeddings of a report differ at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compact letter display: systems that share a letter cannot be told apart."""
+"""Compact letter display: systems that share a letter are not significantly different."""
 
 from __future__ import annotations
 

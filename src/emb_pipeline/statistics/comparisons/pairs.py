@@ -79,7 +79,7 @@ def paired_comparisons(
 
     Notes
     -----
-    `step_down_tests` says what the p-values are. An interval is a bootstrap statement and p a randomisation statement: near
+    `step_down_tests` says what the p-values are. An interval is a bootstrap statement and p a randomization statement: near
     the border they can disagree.
     """
     scores = np.asarray(scores, dtype=np.float64)
@@ -121,7 +121,7 @@ def sign_flip_tests(
     pairs: Sequence[tuple[int, int]] | None = None,
     extra: ExtraVariance | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Two-sided randomisation tests of pairs of systems, single and adjusted for their number.
+    """Two-sided randomization tests of pairs of systems, single and adjusted for their number.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a test set of this size can see at all."""
+"""Smallest difference that a test set of this size can show."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def smallest_detectable_difference(standard_error: np.ndarray, critical: float, 
     standard_error : ndarray
         Of the difference of two systems on the same units; of a bootstrap, that of its resamples, groups and all.
     critical : float
-        What the test's normalised statistic has to exceed: 1.96 for a single test at 5 %, more where it is adjusted for
+        What the test's normalized statistic has to exceed: 1.96 for a single test at 5 %, more where it is adjusted for
         many.
     power : float
         The share of cases.

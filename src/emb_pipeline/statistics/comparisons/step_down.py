@@ -1,4 +1,4 @@
-"""Randomisation tests of many differences together: on several sets of units, with variance that the units do not hold."""
+"""Randomization tests of many differences together: on several sets of units, with variance that the units do not hold."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Tests:
     p, p_adjusted : ndarray of shape (n_hypotheses,)
         Of a single test, and adjusted for all.
     critical : float
-        What a normalised statistic among those that were not rejected has to exceed at the level.
+        What a normalized statistic among those that were not rejected has to exceed at the level.
     """
 
     difference: np.ndarray
@@ -150,7 +150,7 @@ def step_down_tests(
     spread = np.concatenate([*(state.spread for state in states), [each.spread for each in combined]])
     freedom = np.minimum(np.divide(observed.variances[0] ** 2, spread, out=np.full(n, MANY), where=spread > 0), MANY)
     differs = np.concatenate([*(state.differs for state in states), [each.differs for each in combined]]).astype(bool)
-    reached = np.where(differs, observed.normalised(freedom)[0] * (1 - _TIE) - _TIE, np.inf)
+    reached = np.where(differs, observed.normalized(freedom)[0] * (1 - _TIE) - _TIE, np.inf)
     order = np.argsort(np.where(differs, -reached, np.inf), kind="stable")
     single, adjusted = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
     stops = np.unique(np.linspace(0, n - 1, _STOPS).astype(np.int64))
@@ -161,7 +161,7 @@ def step_down_tests(
         count = min(rows, n_permutations - start)
         luck = None if seeds is None else _Luck(seeds, states, count, rng)
         blocks = [state.flipped(count, rng, luck) for state in states]
-        statistics = _joined(blocks, combined, None if luck is None else luck.estimates).normalised(freedom)
+        statistics = _joined(blocks, combined, None if luck is None else luck.estimates).normalized(freedom)
         single += (statistics >= reached).sum(axis=0)
         from_here = np.maximum.accumulate(statistics[:, order[::-1]], axis=1)[:, ::-1]
         adjusted[order] += (from_here >= reached[order]).sum(axis=0)
@@ -188,7 +188,7 @@ class _Block:
     def signed(self) -> np.ndarray:
         return np.asarray(self.numerators[0], dtype=np.float64)
 
-    def normalised(self, freedom: np.ndarray) -> np.ndarray:
+    def normalized(self, freedom: np.ndarray) -> np.ndarray:
         """Absolute statistics, on the scale of a standard normal variable: shape (n_rows, n_hypotheses)."""
         squares = np.square(self.numerators) / np.maximum(self.variances, np.finfo(np.float32).tiny)
         values = np.sqrt(squares)

@@ -89,7 +89,7 @@ _NOT_MEASURED = "not measured"
 
 @dataclass(frozen=True)
 class Rules:
-    """What a decision keeps to.
+    """Budgets, order of costs and error rate that a decision keeps to.
 
     Attributes
     ----------
@@ -214,7 +214,7 @@ def decide(
 
 @dataclass(frozen=True)
 class _Verdicts:
-    """What the tests say of those that compete, by name; the best first."""
+    """Collect what the tests say of those that compete, by name; the best first."""
 
     best: str | None
     eligible: list[str]  # those that may be chosen: shown to be above the floor, where any is
@@ -303,7 +303,7 @@ def _by_cost(costs: pd.DataFrame, by: Sequence[str]) -> list[str]:
 
 
 def _standing(name: str, verdicts: _Verdicts, good: Sequence[str], ties: Sequence[str], scored: Scored) -> str:
-    """What the tests and the costs say of an embedding; nothing of one that does not compete."""
+    """Write what the tests and the costs say of an embedding; nothing of one that does not compete."""
     standing = verdicts.standing.get(name, NO_CANDIDATE)
     needed = verdicts.units_needed.get(name)
     would_show = f"; about {needed:,.0f} units would show it" if needed else ""

@@ -18,7 +18,7 @@ class Comparisons:
     spread : ndarray of shape (n_references, n_embeddings)
         Standard errors of the differences; 0 of an embedding and itself.
     largest : ndarray of shape (n_references, n_resamples)
-        Of each resample the largest standardised deviation of all embeddings from the reference, sorted.
+        Of each resample the largest standardized deviation of all embeddings from the reference, sorted.
     """
 
     spread: np.ndarray
@@ -32,7 +32,7 @@ class Comparisons:
         return np.asarray((1 + n_resamples - np.array(reached).reshape(statistic.shape)) / (1 + n_resamples))
 
     def widths(self, level: float) -> np.ndarray:
-        """How far a lead's lower simultaneous bound is below it, of the shape of ``spread``."""
+        """Find how far a lead's lower simultaneous bound is below it, of the shape of ``spread``."""
         return np.asarray(np.quantile(self.largest, 1 - level, axis=1)[:, None] * self.spread)
 
 
@@ -53,9 +53,9 @@ def compare_with(deviations: np.ndarray, references: np.ndarray, *, themselves: 
         differences = deviations - reference[:, None]
         spread = differences.std(axis=0)
         varies = spread > _NO_SPREAD
-        standardised = np.divide(differences, spread, out=np.zeros_like(differences), where=varies)
+        standardized = np.divide(differences, spread, out=np.zeros_like(differences), where=varies)
         if themselves:
-            standardised = np.delete(standardised, number, axis=1)
+            standardized = np.delete(standardized, number, axis=1)
         spreads.append(np.where(varies, spread, 0.0))
-        largest.append(np.sort(standardised.max(axis=1, initial=-np.inf)))
+        largest.append(np.sort(standardized.max(axis=1, initial=-np.inf)))
     return Comparisons(np.array(spreads), np.array(largest))

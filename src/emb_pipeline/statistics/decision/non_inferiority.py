@@ -85,8 +85,8 @@ def above_floor(scored: Scored) -> tuple[np.ndarray, list[str | None]]:
     return p.max(axis=0), [floor.embeddings[row] for row in p.argmax(axis=0)]
 
 
-def units_needed(scored: Scored, centre: np.ndarray, level: float, power: float = POWER) -> np.ndarray:
-    """How many units would show each embedding to be not inferior in this share of cases.
+def units_needed(scored: Scored, center: np.ndarray, level: float, power: float = POWER) -> np.ndarray:
+    """Estimate how many units would show each embedding to be not inferior in this share of cases.
 
     With N units of the same kind in place of n, deviations and what a test requires are smaller by ``sqrt(n / N)``. The
     share of resamples in which an embedding passes all its tests then follows from those that are there.
@@ -95,7 +95,7 @@ def units_needed(scored: Scored, centre: np.ndarray, level: float, power: float 
     ----------
     scored : Scored
         The candidates; all of their spread is taken to come from the units.
-    centre : ndarray of shape (n_embeddings,)
+    center : ndarray of shape (n_embeddings,)
         What the true means are taken to be: not the measured ones, among which the best one is too high.
     level : float
         Of the test.
@@ -114,7 +114,7 @@ def units_needed(scored: Scored, centre: np.ndarray, level: float, power: float 
     needed = np.full(n, np.inf)
     for j in range(n):
         others = np.arange(n) != j
-        distance = centre[j] - centre[others] + scored.margin
+        distance = center[j] - center[others] + scored.margin
         if (distance <= 0).any():
             continue
         shortfall = widths[others, j] - (deviations[:, [j]] - deviations[:, others])

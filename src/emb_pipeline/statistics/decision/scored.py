@@ -96,7 +96,7 @@ class Scored:
 
     @property
     def deviations(self) -> np.ndarray:
-        """How far each resample is from the mean of all: shape (n_resamples, n_embeddings)."""
+        """Distance of each resample from the mean of all: shape (n_resamples, n_embeddings)."""
         return np.asarray(self.resampled - self.resampled.mean(axis=0))
 
     @cached_property

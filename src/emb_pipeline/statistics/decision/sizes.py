@@ -1,4 +1,4 @@
-"""How large an embedding need be: the smallest of a family that is not inferior to the family's best."""
+"""Sufficient size of an embedding: the smallest of a family that is not inferior to the family's best."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SIZES = {
 def smallest_sufficient(
     scored: Scored, family: str, dims: Mapping[Hashable, int], sizes: Mapping[Hashable, float], level: float = 0.05
 ) -> pd.DataFrame:
-    """Which size of one embedding to take.
+    """Choose the size of one embedding to take.
 
     The rule: the smallest that is not worse than *any* other size by the margin or more, by a one-sided test that is
     corrected for all sizes (`non_inferiority`). Where no size passes, the one that is measured best is kept, and
@@ -51,7 +51,7 @@ def smallest_sufficient(
     family : str
         What they are sizes of.
     dims : mapping of str to int
-        Numbers of each one's vectors.
+        Dimensions of each.
     sizes : mapping of str to float
         Bytes of a vector.
     level : float

@@ -97,12 +97,12 @@ def likely_means(scored: Scored, level: float = 0.05) -> np.ndarray:
     others = rivals[rivals != leader]
     if not len(others):
         return means
-    centre, measured = float(means[others].mean()), means[rivals]
+    center, measured = float(means[others].mean()), means[rivals]
     kept = 1 - _share_of_chance(means[others], scored.deviations[:, others])
-    highest = _centred(scored.deviations[:, rivals]).max(axis=1) / np.sqrt(max(1 - kept, 1e-6))
+    highest = _centered(scored.deviations[:, rivals]).max(axis=1) / np.sqrt(max(1 - kept, 1e-6))
     weight = min(1.0, 2 * float((highest >= measured.max() - measured.mean()).mean()))
-    means[others] = centre + np.sqrt(kept) * (means[others] - centre)
-    means[leader] = centre + (1 - weight + weight * np.sqrt(kept)) * (means[leader] - centre)
+    means[others] = center + np.sqrt(kept) * (means[others] - center)
+    means[leader] = center + (1 - weight + weight * np.sqrt(kept)) * (means[leader] - center)
     return means
 
 
@@ -110,12 +110,12 @@ def _share_of_chance(values: np.ndarray, deviations: np.ndarray) -> float:
     n = len(values)
     if n < 2:
         return 1.0
-    chance = float((_centred(deviations) ** 2).mean()) * n / (n - 1)
+    chance = float((_centered(deviations) ** 2).mean()) * n / (n - 1)
     measured = float(values.var(ddof=1))
     return 1.0 if chance >= measured else chance / measured
 
 
-def _centred(deviations: np.ndarray) -> np.ndarray:
+def _centered(deviations: np.ndarray) -> np.ndarray:
     return np.asarray(deviations - deviations.mean(axis=1, keepdims=True))
 
 

@@ -1,4 +1,4 @@
-"""What a factor changes on average over tasks, and how much that depends on the task."""
+"""Effect of a factor on average over tasks, and how much that depends on the task."""
 
 from __future__ import annotations
 

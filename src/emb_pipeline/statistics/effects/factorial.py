@@ -120,7 +120,7 @@ def variance_shares(
     Raises
     ------
     ValueError
-        Two terms cannot be told apart in this design (every level of one goes with one level of another).
+        Two terms are confounded in this design (every level of one goes with one level of another).
 
     References
     ----------
@@ -181,8 +181,9 @@ def factor_effects(
     seed_freedom: float = np.inf,
     tests: Tests | None = None,
 ) -> list[dict[str, object]]:
-    """What one level of a factor changes against another, all else equal: overall, within each level of the others, and how
-    much more within one of these than within another (interaction).
+    """Estimate what one level of a factor changes against another, all else equal.
+
+    Overall, within each level of the others, and how much more within one of these than within another (interaction).
 
     Parameters
     ----------
@@ -253,7 +254,7 @@ def factor_effects(
 
 
 def contrast_keys(designs: Sequence[Design]) -> list[dict[str, str]]:
-    """What identifies each contrast of `factor_effects`, in its order."""
+    """List what identifies each contrast of `factor_effects`, in its order."""
     return [_keys(contrast) for contrast in _contrasts_of(designs)]
 
 
@@ -341,7 +342,7 @@ def _projections(design: Design, terms: Sequence[tuple[str, ...]]) -> list[np.nd
         others = [other for other in terms if not set(term) <= set(other)]
         projection = span([*others, term]) - span(others)
         if len(term) == 1 and round(float(np.trace(projection))) < factors[term[0]].nunique() - 1:
-            raise ValueError(f"{design.name}: {term[0]} cannot be told apart from the other factors in this grid")
+            raise ValueError(f"{design.name}: {term[0]} is confounded with the other factors in this grid")
         projections.append(projection)
     return [*projections, np.eye(n) - span(terms)]
 
@@ -405,7 +406,7 @@ def _effects(design: Design) -> Iterator[_Contrast]:
 
 
 def _interactions(design: Design, effects: Sequence[_Contrast]) -> Iterator[_Contrast]:
-    """How much more the first factor changes within one level of the second than within another.
+    """Estimate how much more the first factor changes within one level of the second than within another.
 
     Not over the embeddings of the whole grid, whose pairs differ by more than one thing.
     """

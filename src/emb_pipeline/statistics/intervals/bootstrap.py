@@ -59,7 +59,7 @@ def bootstrap_means(
 
     Notes
     -----
-    Exact multinomial counts times scores: one float32 product. Scores are centred first, which keeps its rounding far
+    Exact multinomial counts times scores: one float32 product. Scores are centered first, which keeps its rounding far
     below the interval's width.
 
     Means of resamples vary too little, by ``sqrt((n - 1) / n)``, and as a normal variable does where the variance is known.
@@ -78,8 +78,8 @@ def bootstrap_means(
     """
     scores = np.asarray(scores, dtype=np.float64)
     codes, n_groups = group_codes(groups, len(scores))
-    centre = scores.mean(axis=0)
-    sums = group_sums(scores - centre, codes, n_groups).astype(np.float32)
+    center = scores.mean(axis=0)
+    sums = group_sums(scores - center, codes, n_groups).astype(np.float32)
     sizes = np.bincount(codes, minlength=n_groups).astype(np.float32)
     terms = np.column_stack([sums, sizes])
     totals = np.concatenate([counts @ terms for counts in multinomial_counts(n_groups, n_resamples, rng)]).astype(np.float64)
@@ -88,13 +88,13 @@ def bootstrap_means(
         noise = rng.standard_normal(deviations.shape, dtype=np.float32)
         deviations += noise * (step_between(scores) / (np.sqrt(2) * n_groups))
     deviations *= _widening(sizes, n_resamples, rng)[:, None]
-    return np.asarray(centre + deviations)
+    return np.asarray(center + deviations)
 
 
 def step_between(scores: np.ndarray) -> float:
     """Typical difference of two systems on a unit on which they differ: 1 where units are right or wrong.
 
-    The root mean square of the differences between neighbouring columns that are not 0; where no two differ, the spread of
+    The root mean square of the differences between neighboring columns that are not 0; where no two differ, the spread of
     all scores, or 1.
     """
     scores = np.asarray(scores, dtype=np.float64)
@@ -262,7 +262,7 @@ def resampled_macro_f1(
 
     Notes
     -----
-    Draw counts times indicators give labelled, predicted and right units of each class. A class that a resample neither
+    Draw counts times indicators give labeled, predicted and right units of each class. A class that a resample neither
     labels nor predicts is left out of its mean, as in `macro_f1`.
     """
     labels, predictions = np.asarray(labels, dtype=np.int64), np.asarray(predictions, dtype=np.int64)
@@ -275,10 +275,10 @@ def resampled_macro_f1(
         np.add.at(table, (codes[where], classes[where]), 1)
         return table
 
-    labelled = indicators(labels, rows)
+    labeled = indicators(labels, rows)
     terms = np.hstack(
         [
-            labelled,
+            labeled,
             *(
                 table
                 for system in predictions.T
@@ -295,7 +295,7 @@ def resampled_macro_f1(
 
 
 def macro_f1(labels: np.ndarray, predictions: np.ndarray) -> float:
-    """Unweighted mean over classes of F1 = 2 · right / (labelled + predicted), for classes labelled or predicted at all.
+    """Unweighted mean over classes of F1 = 2 · right / (labeled + predicted), for classes labeled or predicted at all.
 
     Parameters
     ----------

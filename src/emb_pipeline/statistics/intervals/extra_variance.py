@@ -124,10 +124,10 @@ def of_training_draws(draws: np.ndarray, codes: np.ndarray, n_groups: int) -> Ex
     means = draws.mean(axis=1)
     around = means - means.mean(axis=0)
     covariance = around.T @ around / (n_draws - 1)
-    centre = draws.mean(axis=0)
+    center = draws.mean(axis=0)
     chance = np.zeros((n_systems, n_systems))
     for each, mean in zip(draws, around, strict=True):
-        sums = group_sums(each - centre - mean, codes, n_groups)
+        sums = group_sums(each - center - mean, codes, n_groups)
         chance += sums.T @ sums
     chance *= n_groups / max(n_groups - 1, 1) / ((n_draws - 1) * n_units**2)
     return ExtraVariance(positive_part(covariance - chance), n_draws - 1)

@@ -92,7 +92,7 @@ def of_ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
 
     References
     ----------
-    .. [1] Cochran (1977), Sampling Techniques, 3rd ed., ch. 6: the variance of a ratio estimate by linearisation.
+    .. [1] Cochran (1977), Sampling Techniques, 3rd ed., ch. 6: the variance of a ratio estimate by linearization.
 
     Examples
     --------
@@ -186,7 +186,7 @@ def _mid_distribution(x: np.ndarray) -> np.ndarray:
 
 
 def _shift(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """What another unit at each x does to the mean of ``weight`` times the others' mid-distribution."""
+    """Find what another unit at each x does to the mean of ``weight`` times the others' mid-distribution."""
     _, group = np.unique(x, return_inverse=True)
     sums = np.bincount(group, weights=weight)
     above = sums[::-1].cumsum()[::-1] - sums

@@ -1,4 +1,4 @@
-"""How much of a score is the luck of a training: variance over seeds, and its covariance over tasks."""
+"""Luck of a training in a score: variance over seeds, and its covariance over tasks."""
 
 from __future__ import annotations
 

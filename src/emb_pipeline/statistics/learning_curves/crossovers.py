@@ -30,7 +30,7 @@ CROSSOVERS = {
     "difference_at_most_high": "float64",
 }
 AHEAD_BELOW, AS_GOOD_BELOW, BEHIND_BELOW = "ahead below", "as good below", "behind below"
-BEHIND, UNTOLD = "behind throughout", "cannot be told"
+BEHIND, INCONCLUSIVE = "behind throughout", "inconclusive"
 
 
 class Band:
@@ -59,7 +59,7 @@ class Band:
     ) -> None:
         self.values, self.resampled, self.extra, self.level = values, resampled, extra, resampling.level
         self._rng = resampling.rng()
-        self._centred = resampled - resampled.mean(axis=0)
+        self._centered = resampled - resampled.mean(axis=0)
 
     @cached_property
     def widths(self) -> np.ndarray:
@@ -68,17 +68,17 @@ class Band:
         squares, freedom = np.zeros((n, n, n_counts)), np.full((n, n, n_counts), MANY)
         largest = np.zeros(len(self.resampled))
         for place, extra in enumerate(self.extra):
-            centred = self._centred[:, :, place]
-            labels, again = _deviations(extra, len(centred), self._rng)
+            centered = self._centered[:, :, place]
+            labels, again = _deviations(extra, len(centered), self._rng)
             for i, j in pairs_of(n):
-                of_units = float((centred[:, i] - centred[:, j]).var())
+                of_units = float((centered[:, i] - centered[:, j]).var())
                 of_labels = float(extra.covariance[i, i] + extra.covariance[j, j] - 2 * extra.covariance[i, j])
                 squares[i, j, place] = squares[j, i, place] = whole = of_units + max(of_labels, 0.0)
                 if whole <= 0:
                     continue
                 nu = min(extra.freedom * (whole / of_labels) ** 2, MANY) if of_labels > 1e-12 * whole else MANY
                 freedom[i, j, place] = freedom[j, i, place] = nu
-                deviations = centred[:, i] - centred[:, j] + labels[:, i] - labels[:, j]
+                deviations = centered[:, i] - centered[:, j] + labels[:, i] - labels[:, j]
                 variances = of_units + np.square(again[:, :, i] - again[:, :, j]).mean(axis=1)
                 np.maximum(largest, on_normal_scale(np.square(deviations) / variances, nu), out=largest)
         critical = np.quantile(largest, 1 - self.level)
@@ -176,7 +176,7 @@ def _verdict(counts: np.ndarray, difference: np.ndarray, ahead: np.ndarray, behi
         crossing = _crossing(counts, difference)
         return AHEAD_BELOW, float(counts[-1]) if np.isnan(crossing) else crossing
     if behind.all() or not behind.any():
-        return (BEHIND if behind.all() else UNTOLD), float("nan")
+        return (BEHIND if behind.all() else INCONCLUSIVE), float("nan")
     if behind[-1]:
         return AS_GOOD_BELOW, float(counts[np.flatnonzero(~behind)[-1]])
     return BEHIND_BELOW, float(counts[np.flatnonzero(behind)[-1] + 1])

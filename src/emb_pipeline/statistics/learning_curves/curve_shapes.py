@@ -1,4 +1,4 @@
-"""What twice as many labels would bring: curves of several families that fit a learning curve, weighed and extrapolated."""
+"""Gain from twice as many labels: curves of several families that fit a learning curve, weighed and extrapolated."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class CurvePoints:
 
 @dataclass(frozen=True, eq=False)
 class Extrapolation:
-    """What a learning curve would gain from twice as many labels, or why that is not said.
+    """Gain of a learning curve from twice as many labels, or why that is not said.
 
     Attributes
     ----------

@@ -126,8 +126,8 @@ def learning_curves(
     crossovers : DataFrame with the columns of CROSSOVERS
         Each embedding against the reference, which is best with all labels. ``ahead below``: significantly better with
         fewer labels; ``n_labels`` is where the difference changes its sign, with an interval that may reach beyond all
-        labels (inf). ``as good below``: not told apart up to ``n_labels``, behind with more. ``behind below``: behind with
-        fewer, not told apart from ``n_labels`` on.
+        labels (inf). ``as good below``: no significant difference up to ``n_labels``, behind with more. ``behind below``:
+        behind with fewer, no significant difference from ``n_labels`` on.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""What is wrong with the data."""
+"""Faults in the data."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def view(report: Report) -> dict[str, Any]:
 
 
 def _audit(audit: pd.DataFrame) -> list[dict[str, Any]]:
-    """Audit lines by scope: what is wrong first and marked, what is fine behind it, sizes of single classes left out."""
+    """Sort audit lines by scope: faults first and marked, what is fine behind them, sizes of single classes left out."""
     scopes = []
     for scope, part in [] if audit.empty else audit.groupby("scope", sort=False):
         lines = [
@@ -52,7 +52,7 @@ def _audit(audit: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def audit_state(row: Mapping[Hashable, Any]) -> str:
-    """``serious``, ``minor``, ``clean``, ``fact`` or ``ceiling``: how an audit line is to be read."""
+    """Say how an audit line is to be read: ``serious``, ``minor``, ``clean``, ``fact`` or ``ceiling``."""
     count, share, severity = row["count"], row["share"], row["severity"]
     if severity == "ceiling":
         return "ceiling" if pd.notna(share) and share < 0.9995 else "clean"
@@ -64,7 +64,7 @@ def audit_state(row: Mapping[Hashable, Any]) -> str:
 
 
 def _without_seen(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """By task: a sentence, and a line for each embedding, best first."""
+    """Show for each task a sentence, and a line for each embedding, best first."""
     found = {}
     for task, rows in table.groupby("task", sort=False):
         lines = []

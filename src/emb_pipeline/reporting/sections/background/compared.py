@@ -1,4 +1,4 @@
-"""What was compared, and on what."""
+"""Embeddings that were compared, and the tasks they were compared on."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def view(report: Report) -> dict[str, Any]:
 
 
 def _definition(definition: Any) -> str:
-    """``reader: csv; text: title, abstract``: a definition of any shape as one line."""
+    """Write a definition of any shape as one line: ``reader: csv; text: title, abstract``."""
     if isinstance(definition, Mapping):
         return "; ".join(f"{name}: {_definition(value)}" for name, value in definition.items())
     if isinstance(definition, list | tuple):

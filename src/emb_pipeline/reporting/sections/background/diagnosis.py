@@ -1,4 +1,4 @@
-"""What word vectors know by themselves."""
+"""Knowledge of word vectors by themselves."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _training_tokens(embeddings: pd.DataFrame) -> dict[str, float]:
 
 
 def _on_less_text(embeddings: pd.DataFrame) -> dict[str, list[str]]:
-    """The copies of each embedding that were trained on a part of its text."""
+    """Find the copies of each embedding that were trained on a part of its text."""
     if embeddings.empty:
         return {}
     parts = embeddings[embeddings["corruption"] == "less_text"]
@@ -65,18 +65,18 @@ def _on_less_text(embeddings: pd.DataFrame) -> dict[str, list[str]]:
 
 def diagnosis_view(
     checks: pd.DataFrame,
-    neighbours: pd.DataFrame,
+    neighbors: pd.DataFrame,
     overlaps: pd.DataFrame,
     tokens: Mapping[str, float] | None = None,
     shorter: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, Any] | None:
-    """All that the section shows; None where no word vectors were looked at.
+    """Gather all that the section shows; None where no word vectors were looked at.
 
     Parameters
     ----------
     checks : DataFrame of embedding, origin, check, item, value, ci_low, ci_high, p, known, total
         One row per embedding and question.
-    neighbours : DataFrame of embedding, origin, key, word, rank, neighbour, cosine, probe
+    neighbors : DataFrame of embedding, origin, key, word, rank, neighbour, cosine, probe
         Nearest words of the probe words, and of a sample that embeddings are compared by.
     overlaps : DataFrame of first, second, shared, words, differs_in, of, origin, key
         Share of these neighbours that an embedding has in common with its other seeds, with those that were trained on
@@ -100,7 +100,7 @@ def diagnosis_view(
             *(_group(check, checks[checks["check"] == check], origin_of) for check in dict.fromkeys(checks["check"])),
             *([_stability_group(overlaps)] if len(overlaps) else []),
         ],
-        "probes": _probes(neighbours[neighbours["probe"]]),
+        "probes": _probes(neighbors[neighbors["probe"]]),
     }
 
 
@@ -122,7 +122,7 @@ def _group(check: str, rows: pd.DataFrame, origin_of: Mapping[str, str]) -> dict
 
 
 def _cell(check: str, row: Any) -> tuple[str, str]:
-    """The value, and in small print its interval or p and how much of the set is known."""
+    """Write the value, and in small print its interval or p and how much of the set is known."""
     if not math.isfinite(row["value"]):
         return "–", f"{row['known']:,} of {row['total']:,} known"
     shares = check in SHARES or row["item"] in (
@@ -159,7 +159,7 @@ def _antonym_findings(checks: pd.DataFrame) -> list[Finding]:
 def _antonyms_by_tokens(
     checks: pd.DataFrame, tokens: Mapping[str, float], shorter: Mapping[str, Sequence[str]]
 ) -> list[Finding]:
-    """Whether more text tells opposites better from synonyms, where a part of the corpus was trained on too."""
+    """Say whether more text helps to keep opposites from synonyms, where a part of the corpus was trained on too."""
     rows = checks[(checks["check"] == "antonyms") & (checks["item"] == "told from synonyms") & checks["value"].notna()]
     of = {row["embedding"]: row for row in rows.to_dict("records") if row["embedding"] in tokens}
     found = []
@@ -199,7 +199,7 @@ def _stability_findings(overlaps: pd.DataFrame) -> list[Finding]:
 
 
 def _stability_group(overlaps: pd.DataFrame) -> dict[str, Any]:
-    """For each embedding, how many neighbours stay when one thing changes: a mean, with the number of pairs below it."""
+    """Show for each embedding how many neighbors stay when one thing changes: a mean, with the number of pairs below it."""
     rows = _by_what_differs(overlaps)
     origin_of = dict(zip(overlaps["of"], overlaps["origin"], strict=True))
     shared: dict[str, dict[str, list[float]]] = {}
@@ -229,18 +229,18 @@ def _by_what_differs(overlaps: pd.DataFrame) -> dict[str, list[dict[Hashable, An
     return {str(what): rows.to_dict("records") for what, rows in ordered.groupby("differs_in", sort=False)}
 
 
-def _probes(neighbours: pd.DataFrame, most: int = 6) -> dict[str, Any] | None:
-    """Neighbours of the probe words, one pair of columns for the method that most origins share."""
-    if neighbours.empty:
+def _probes(neighbors: pd.DataFrame, most: int = 6) -> dict[str, Any] | None:
+    """Show the neighbors of the probe words, one pair of columns for the method that most origins share."""
+    if neighbors.empty:
         return None
-    known = neighbours[["embedding", "key"]].drop_duplicates()
+    known = neighbors[["embedding", "key"]].drop_duplicates()
     by_key = known.groupby("key", sort=False)["embedding"].agg(list)
     shown = max(by_key, key=len)
     lines = []
-    for word in dict.fromkeys(neighbours["word"]):
+    for word in dict.fromkeys(neighbors["word"]):
         cells = []
         for name in shown:
-            rows = neighbours[(neighbours["embedding"] == name) & (neighbours["word"] == word)].sort_values("rank")
+            rows = neighbors[(neighbors["embedding"] == name) & (neighbors["word"] == word)].sort_values("rank")
             cells.append(", ".join(rows["neighbour"].head(most)))
         lines.append((word, cells))
     return {"names": shown, "lines": lines}

@@ -1,4 +1,4 @@
-"""What it takes to repeat the run."""
+"""Everything that it takes to repeat the run."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def word_map_chart(report: Report) -> Chart | None:
 
 
 def _turned(words: pd.Series) -> str:
-    """What was done to the panels behind the first, by the words of each."""
+    """Say how the panels behind the first were turned, by the words of each."""
     if len(words) < 2:
         return ""
     which = "The second panel is" if len(words) == 2 else "All panels but the first are"
@@ -52,7 +52,7 @@ def _turned(words: pd.Series) -> str:
 
 
 def word_map_figure(word_map: pd.DataFrame) -> go.Figure:
-    """Words in two dimensions, a panel for each embedding; lines lead from the probe words to what is nearest to them.
+    """Draw words in two dimensions, a panel for each embedding; lines lead from the probe words to what is nearest to them.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def word_map_figure(word_map: pd.DataFrame) -> go.Figure:
     Returns
     -------
     Figure
-        Of each panel a trace of all words, and one of each probe word with its neighbours. All panels show the same square.
+        Of each panel a trace of all words, and one of each probe word with its neighbors. All panels show the same square.
         A narrow page puts the panels one below the other: ``layout.meta`` says that they may be.
     """
     panels = list(word_map.groupby("embedding", sort=False))
@@ -72,16 +72,16 @@ def word_map_figure(word_map: pd.DataFrame) -> go.Figure:
     figure = make_subplots(
         rows=math.ceil(len(panels) / columns), cols=columns, horizontal_spacing=0.03, vertical_spacing=0.06
     )
-    centre = (word_map[["x", "y"]].max() + word_map[["x", "y"]].min()) / 2
-    reach = 1.05 * float((word_map[["x", "y"]] - centre).abs().to_numpy().max()) or 1.0
+    center = (word_map[["x", "y"]].max() + word_map[["x", "y"]].min()) / 2
+    reach = 1.05 * float((word_map[["x", "y"]] - center).abs().to_numpy().max()) or 1.0
     for number, (name, rows) in enumerate(panels):
         at = {"row": number // columns + 1, "col": number % columns + 1}
         style = look(str(rows["origin"].iloc[0]))
         rows = rows.assign(of=rows["word"].where(rows["probe"], rows["near"]))
         figure.add_trace(_words(rows[rows["of"].isna()], "words", marker={"color": TEXT, "opacity": 0.3, "size": 4}), **at)
         for probe, part in rows.groupby("of", sort=False):
-            figure.add_trace(_probe_and_neighbours(part, str(probe), style.colour), **at)
-        for annotation in _probe_names(rows, centre, reach):
+            figure.add_trace(_probe_and_neighbors(part, str(probe), style.color), **at)
+        for annotation in _probe_names(rows, center, reach):
             figure.add_annotation(annotation, **at)
         title = {
             "text": escape(str(name)),
@@ -94,9 +94,9 @@ def word_map_figure(word_map: pd.DataFrame) -> go.Figure:
         }
         figure.add_annotation(title, xref="x domain", yref="y domain", **at)
         hidden = {"showgrid": False, "showticklabels": False, "showline": True, "mirror": True}
-        figure.update_xaxes(range=[centre["x"] - reach, centre["x"] + reach], constrain="domain", **hidden, **at)
+        figure.update_xaxes(range=[center["x"] - reach, center["x"] + reach], constrain="domain", **hidden, **at)
         figure.update_yaxes(
-            range=[centre["y"] - reach, centre["y"] + reach],
+            range=[center["y"] - reach, center["y"] + reach],
             constrain="domain",
             scaleanchor="x" if number == 0 else f"x{number + 1}",
             **hidden,
@@ -109,7 +109,7 @@ def word_map_figure(word_map: pd.DataFrame) -> go.Figure:
 
 
 def _words(rows: pd.DataFrame, name: str, **style: Any) -> go.Scatter:
-    """Words at their places; under the pointer, what is nearest to them."""
+    """Draw words at their places; under the pointer, what is nearest to them."""
     near = [f"<br>among the nearest of {escape(near)}" if isinstance(near, str) else "" for near in rows["near"]]
     nearest = [", ".join(names.split(", ")[:_HOVERED]) for names in rows["nearest"]]
     return go.Scatter(
@@ -125,17 +125,17 @@ def _words(rows: pd.DataFrame, name: str, **style: Any) -> go.Scatter:
     )
 
 
-def _probe_and_neighbours(rows: pd.DataFrame, probe: str, colour: str) -> go.Scatter:
-    """A star: the line goes from the probe word to each neighbour and back."""
-    centre, around = rows[rows["word"] == probe], rows[rows["word"] != probe]
-    star = pd.concat([centre, *(step for place in range(len(around)) for step in (around.iloc[[place]], centre))])
+def _probe_and_neighbors(rows: pd.DataFrame, probe: str, color: str) -> go.Scatter:
+    """Draw a star: the line goes from the probe word to each neighbor and back."""
+    center, around = rows[rows["word"] == probe], rows[rows["word"] != probe]
+    star = pd.concat([center, *(step for place in range(len(around)) for step in (around.iloc[[place]], center))])
     size = [9 if word == probe else 6 for word in star["word"]]
-    line, marker = {"color": colour, "width": 0.8}, {"color": colour, "size": size, "opacity": 1}
+    line, marker = {"color": color, "width": 0.8}, {"color": color, "size": size, "opacity": 1}
     return _words(star, probe, mode="lines+markers", line=line, marker=marker)
 
 
-def _probe_names(rows: pd.DataFrame, centre: pd.Series, reach: float) -> list[dict[str, Any]]:
-    """Names of the probe words, then of one neighbour of each, where they find room."""
+def _probe_names(rows: pd.DataFrame, center: pd.Series, reach: float) -> list[dict[str, Any]]:
+    """Place names of the probe words, then of one neighbor of each, where they find room."""
     probes, near = rows[rows["probe"]], dict(zip(rows["word"], rows["near"], strict=True))
     nearest = [
         next((each for each in names.split(", ") if near.get(each) == probe), "")
@@ -143,7 +143,7 @@ def _probe_names(rows: pd.DataFrame, centre: pd.Series, reach: float) -> list[di
     ]
     named = pd.concat([probes, rows[rows["word"].isin(nearest) & ~rows["probe"]]])
     places = [
-        (_PANEL * (x - centre["x"] + reach) / (2 * reach), _PANEL * (y - centre["y"] + reach) / (2 * reach))
+        (_PANEL * (x - center["x"] + reach) / (2 * reach), _PANEL * (y - center["y"] + reach) / (2 * reach))
         for x, y in zip(named["x"], named["y"], strict=True)
     ]
     words = named["word"].tolist()

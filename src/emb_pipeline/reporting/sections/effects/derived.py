@@ -114,9 +114,9 @@ def corruption_figure(corrupted: pd.DataFrame, task: str) -> go.Figure:
                     for level, difference, low, high in drawn[none.columns].itertuples(index=False)
                 ],
                 hoverinfo="text",
-                line={"color": style.colour, "width": 2, "dash": METHOD_DASHES[place % len(METHOD_DASHES)]},
-                marker={"color": style.colour, "symbol": INDEX_SYMBOLS[place % len(INDEX_SYMBOLS)], "size": 8},
-                error_y=error_bars(drawn, style.colour, "difference"),
+                line={"color": style.color, "width": 2, "dash": METHOD_DASHES[place % len(METHOD_DASHES)]},
+                marker={"color": style.color, "symbol": INDEX_SYMBOLS[place % len(INDEX_SYMBOLS)], "size": 8},
+                error_y=error_bars(drawn, style.color, "difference"),
             )
         )
         ends.append((name, float(drawn["difference"].iloc[-1])))

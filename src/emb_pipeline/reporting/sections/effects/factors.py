@@ -1,4 +1,4 @@
-"""What corpus, method and dimension change on average over the grid, in sentences and as a forest plot."""
+"""Changes by corpus, method and dimension on average over the grid, in sentences and as a forest plot."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _across(row: Mapping[Hashable, Any], level: float) -> dict[str, Any]:
 
 
 def factor_findings(shares: pd.DataFrame, effects: pd.DataFrame, level: float) -> list[Finding]:
-    """What explains the differences between the trained embeddings of a task, and what the corpus changes on average.
+    """Say what explains the differences between the trained embeddings of a task, and what the corpus changes on average.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def factor_findings(shares: pd.DataFrame, effects: pd.DataFrame, level: float) -
 
 
 def across_findings(across: pd.DataFrame, level: float) -> list[Finding]:
-    """What the corpus changes on average over tasks, and whether that depends on the task.
+    """Say what the corpus changes on average over tasks, and whether that depends on the task.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def _average(row: Mapping[Hashable, Any], level: float) -> Finding:
 
 
 def _interactions(rows: pd.DataFrame, level: float) -> list[Finding]:
-    """Where what the corpus changes depends on method or dimension."""
+    """Say where the effect of the corpus depends on method or dimension."""
     if rows.empty:
         return []
     largest = rows.sort_values("difference", key=lambda differences: -differences.abs())
@@ -165,7 +165,10 @@ def _interactions(rows: pd.DataFrame, level: float) -> list[Finding]:
 
 
 def _more(row: Mapping[Hashable, Any]) -> str:
-    """``3.1 points [1.0, 5.2] higher with glove than with word2vec (domain − generic, corpus × method at 100)``."""
+    """Write an interaction.
+
+    ``3.1 points [1.0, 5.2] higher with glove than with word2vec (domain − generic, corpus × method at 100)``
+    """
     here, there = (str(row[name]).partition(" = ")[2] for name in ("within", "instead_of"))
     low, high = row["ci_low"], row["ci_high"]
     if row["difference"] < 0:
@@ -198,14 +201,14 @@ def _interval(row: Mapping[Hashable, Any]) -> str:
 
 
 def factors_figure(effects: pd.DataFrame, *, level: float = 0.05) -> go.Figure:
-    """Forest plot: what one level of a factor changes against another, on average over the rest of the grid.
+    """Draw a forest plot: what one level of a factor changes against another, on average over the rest of the grid.
 
     Parameters
     ----------
     effects : DataFrame
         Of `emb_pipeline.statistics.effects.factorial.factor_effects`, for all tasks: rows of `overall_effects`.
     level : float
-        A difference whose adjusted p is at most this is coloured.
+        A difference whose adjusted p is at most this has a color.
 
     Returns
     -------
@@ -220,12 +223,15 @@ def factors_figure(effects: pd.DataFrame, *, level: float = 0.05) -> go.Figure:
 
 
 def overall_effects(effects: pd.DataFrame) -> pd.DataFrame:
-    """Rows that hold over the whole of a crossing; single embeddings against each other are the leaderboard's matter."""
+    """Select rows that hold over the whole of a crossing; the leaderboard holds single embeddings against each other."""
     return effects[(effects["within"] == "") & (effects["factor"] != "embedding")]
 
 
 def factor_label(row: _Row) -> str:
-    """``domain − generic (6 embeddings)``, ``word2vec − glove (at 100)``, ``domain − generic (glove − word2vec)``."""
+    """Name a contrast.
+
+    ``domain − generic (6 embeddings)``, ``word2vec − glove (at 100)``, ``domain − generic (glove − word2vec)``
+    """
     where = str(row["design"]).partition(" × ")[2]
     scope = where.removeprefix("method ").removeprefix("dimension ")
     if where == "embedding":

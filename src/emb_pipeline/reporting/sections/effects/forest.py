@@ -26,11 +26,11 @@ from emb_pipeline.reporting.wording import (
     metric_name,
 )
 
-_DIRECTION_COLOURS = {1: look("domain").colour, 0: look("control").colour, -1: look("generic").colour}
+_DIRECTION_COLORS = {1: look("domain").color, 0: look("control").color, -1: look("generic").color}
 
 
 def draw_forest(rows: pd.DataFrame, direction: str, level: float) -> go.Figure:
-    """Differences with intervals, one panel per task and metric, rows called by their ``label``."""
+    """Draw differences with intervals, one panel per task and metric, rows called by their ``label``."""
     panels = [] if rows.empty else list(rows.groupby(["task", "metric"], sort=False))
     if not panels:
         return empty_figure(height=120)
@@ -46,21 +46,21 @@ def draw_forest(rows: pd.DataFrame, direction: str, level: float) -> go.Figure:
     for number, ((_, name), part) in enumerate(panels, 1):
         metric = str(name)
         labels = part["label"].tolist()
-        colours = [_DIRECTION_COLOURS[pick.effect_direction(row, level)] for row in part.to_dict("records")]
+        colors = [_DIRECTION_COLORS[pick.effect_direction(row, level)] for row in part.to_dict("records")]
         texts = [
             f"{label}: {difference_text(row['difference'], metric)} {interval_text(row['ci_low'], row['ci_high'], metric)}"
             for label, row in zip(labels, part.to_dict("records"), strict=True)
         ]
-        for colour in dict.fromkeys(colours):
-            chosen = [index for index, each in enumerate(colours) if each == colour]
+        for color in dict.fromkeys(colors):
+            chosen = [index for index, each in enumerate(colors) if each == color]
             some = to_points(part.iloc[chosen], metric)
             figure.add_trace(
                 go.Scatter(
                     x=some["difference"].tolist(),
                     y=[labels[index] for index in chosen],
                     mode="markers",
-                    marker={"color": colour, "size": 10},
-                    error_x=error_bars(some, colour, "difference"),
+                    marker={"color": color, "size": 10},
+                    error_x=error_bars(some, color, "difference"),
                     text=[texts[index] for index in chosen],
                     hoverinfo="text",
                     showlegend=False,

@@ -1,4 +1,4 @@
-"""What training on domain rather than generic text changes."""
+"""Effect of training on domain rather than generic text."""
 
 from __future__ import annotations
 
@@ -49,20 +49,20 @@ def _origins_missing(leaderboard: pd.DataFrame) -> str:
 
 
 def _differ_in_size(corpora: pd.DataFrame) -> bool:
-    """Whether a corpus has more than a hundredth more tokens than another: then origin and size are mixed up."""
+    """Say whether a corpus has more than a hundredth more tokens than another: then origin and size are mixed up."""
     tokens = pd.Series(dtype=float) if corpora.empty else corpora["tokens"].dropna()
     return len(tokens) > 1 and tokens.max() > 1.01 * tokens.min()
 
 
 def origins_figure(origins: pd.DataFrame, *, level: float = 0.05) -> go.Figure:
-    """Forest plot: what training on domain rather than generic text changes, by task, method and dimension.
+    """Draw a forest plot: what training on domain rather than generic text changes, by task, method and dimension.
 
     Parameters
     ----------
     origins : DataFrame
         Domain against generic; ``difference`` is domain minus generic. All rows are drawn, one panel per task and metric.
     level : float
-        A difference whose p-value is at most this has the colour of the better origin; others are grey.
+        A difference whose p-value is at most this has the color of the better origin; others are gray.
 
     Returns
     -------

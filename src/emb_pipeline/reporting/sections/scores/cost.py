@@ -156,7 +156,7 @@ def cost_figure(leaderboard: pd.DataFrame, task: str, *, against: str = "seconds
                 name=escape(origin),
                 text=hover,
                 hoverinfo="text",
-                marker={"color": style.colour, "symbol": style.symbol, "size": 10},
+                marker={"color": style.color, "symbol": style.symbol, "size": 10},
             )
         )
     front = _front(rows)

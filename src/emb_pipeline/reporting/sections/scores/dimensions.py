@@ -54,7 +54,7 @@ def _chart(each: Result, report: Report) -> Chart | None:
 
 
 def _sizes(report: Report) -> list[dict[str, Any]]:
-    """For each task: a sentence for each embedding of several sizes, and a line for each size."""
+    """Show for each task a sentence for each embedding of several sizes, and a line for each size."""
     losses = pip_losses(report.tables.checks)
     return [
         {
@@ -84,7 +84,7 @@ def _sizes(report: Report) -> list[dict[str, Any]]:
 
 
 def dimension_figure(leaderboard: pd.DataFrame, task: str) -> go.Figure:
-    """Primary metric against the number of dimensions: a line per origin and method, baselines and controls dashed.
+    """Draw the primary metric against the number of dimensions: a line per origin and method, baselines and controls dashed.
 
     An embedding that was reduced has a line of its own. Copies trained on changed text, or fine-tuned, are in none.
 
@@ -122,9 +122,9 @@ def dimension_figure(leaderboard: pd.DataFrame, task: str) -> go.Figure:
                 name=escape(str(name)),
                 text=hover_texts(part, metric),
                 hoverinfo="text",
-                line={"color": style.colour, "width": 2, "dash": METHOD_DASHES[methods.index(method) % len(METHOD_DASHES)]},
-                marker={"color": style.colour, "symbol": style.symbol, "size": 8},
-                error_y=error_bars(part, style.colour, "value"),
+                line={"color": style.color, "width": 2, "dash": METHOD_DASHES[methods.index(method) % len(METHOD_DASHES)]},
+                marker={"color": style.color, "symbol": style.symbol, "size": 8},
+                error_y=error_bars(part, style.color, "value"),
             )
         )
         ends.append((str(name), float(part["value"].iloc[-1])))
@@ -138,7 +138,7 @@ def dimension_figure(leaderboard: pd.DataFrame, task: str) -> go.Figure:
                 y=[row["value"]] * 2,
                 mode="lines",
                 name=escape(str(row["embedding"])),
-                line={"color": look(str(row["origin"])).colour, "width": 1.4, "dash": dash},
+                line={"color": look(str(row["origin"])).color, "width": 1.4, "dash": dash},
                 text=hover_texts(pd.DataFrame([row]), metric) * 2,
                 hoverinfo="text",
             )
@@ -156,7 +156,7 @@ def dimension_figure(leaderboard: pd.DataFrame, task: str) -> go.Figure:
 
 
 def _levels(rows: pd.DataFrame) -> list[_Row]:
-    """Embeddings without a dimension of their own, and the best control."""
+    """Select embeddings without a dimension of their own, and the best control."""
     sparse = pick.sparse_rows(rows).to_dict("records")
     controls = rows[rows["origin"] == pick.CONTROL].head(1).to_dict("records")
     return [*sparse, *controls]

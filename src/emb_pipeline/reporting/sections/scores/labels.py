@@ -1,4 +1,4 @@
-"""How many labels it takes: learning curves, in sentences and figures."""
+"""Learning curves in sentences and figures: the number of labels that it takes."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _task(report: Report, task: str, rows: pd.DataFrame) -> dict[str, Any]:
 def curve_findings(
     curves: pd.DataFrame, crossovers: pd.DataFrame | None, *, labels: str = "labels", unlabeled_texts: bool | None = None
 ) -> list[Finding]:
-    """Who is ahead with few labels, who is not significantly different, and what more labels would bring.
+    """Say which embedding is ahead with few labels, which is not significantly different, and what more labels would bring.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ def _fitted_finding(curves: pd.DataFrame, unlabeled_texts: bool | None) -> list[
 
 
 def learning_curve_figure(curves: pd.DataFrame, task: str, labels: str = "labels") -> go.Figure:
-    """Primary metric against the number of labels, for the best embedding of each origin and those that lead anywhere.
+    """Draw the primary metric by number of labels, for the best embedding of each origin and those that lead anywhere.
 
     Parameters
     ----------
@@ -205,9 +205,9 @@ def learning_curve_figure(curves: pd.DataFrame, task: str, labels: str = "labels
                 name=escape(name),
                 text=hover,
                 hoverinfo="text",
-                line={"color": style.colour, "width": 2, "dash": dash},
-                marker={"color": style.colour, "symbol": style.symbol, "size": 8},
-                error_y=error_bars(part, style.colour, "value"),
+                line={"color": style.color, "width": 2, "dash": dash},
+                marker={"color": style.color, "symbol": style.symbol, "size": 8},
+                error_y=error_bars(part, style.color, "value"),
             )
         )
         ends.append((name, float(part["value"].iloc[-1])))
@@ -224,7 +224,7 @@ def learning_curve_figure(curves: pd.DataFrame, task: str, labels: str = "labels
 
 
 def shown_curves(rows: pd.DataFrame, most: int = 8) -> list[str]:
-    """Embeddings worth a line: the best of each origin with all labels, and the best at each number of labels."""
+    """Choose embeddings worth a line: the best of each origin with all labels, and the best at each number of labels."""
     last = rows[rows["n_labels"] == rows["n_labels"].max()].sort_values("value", ascending=False)
     of_origin = last.groupby("origin", sort=False)["embedding"].first()
     leading = rows.sort_values("value", ascending=False).groupby("n_labels", sort=True)["embedding"].first()

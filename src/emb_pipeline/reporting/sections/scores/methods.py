@@ -69,7 +69,7 @@ def _repetitions(each: Result) -> list[tuple[object, ...]]:
 
 
 def methods_figure(leaderboard: pd.DataFrame, task: str) -> go.Figure:
-    """Methods against each other at the dimension that most of them share, one symbol per origin.
+    """Draw methods against each other at the dimension that most of them share, one symbol per origin.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def methods_figure(leaderboard: pd.DataFrame, task: str) -> go.Figure:
 
 
 def shared_dimension(leaderboard: pd.DataFrame, task: str) -> int | None:
-    """The dimension at which most methods were trained (the larger of two such); None without trained embeddings."""
+    """Find the dimension at which most methods were trained (the larger of two such); None without trained embeddings."""
     trained = pick.with_dimensions(pick.first_seeds(pick.primary_rows(leaderboard, task)))
     if trained.empty:
         return None
@@ -121,12 +121,12 @@ def shared_dimension(leaderboard: pd.DataFrame, task: str) -> int | None:
 
 
 def seed_ranges(result: Result) -> list[tuple[str, int, float, float]]:
-    """Embedding, number of training seeds, lowest and highest value, where one was trained more than once."""
+    """Find embedding, number of training seeds, lowest and highest value, where one was trained more than once."""
     return _ranges(pick.without_controls(result.rows), "family")
 
 
 def sample_ranges(result: Result) -> list[tuple[str, int, float, float]]:
-    """Embedding, number of resamples of its corpus, lowest and highest value on them, where there are several."""
+    """Find embedding, number of resamples of its corpus, lowest and highest value on them, where there are several."""
     return [] if result.samples is None else _ranges(result.samples, "base")
 
 
@@ -138,12 +138,12 @@ def _ranges(rows: pd.DataFrame, repeated: str) -> list[tuple[str, int, float, fl
 
 
 def seed_finding(result: Result) -> Finding | None:
-    """How far training seeds alone move the score."""
+    """Say how far training seeds alone move the score."""
     return _range_finding(result, seed_ranges(result), "{}: training seeds alone move {} by up to {} ({} over {} seeds).")
 
 
 def sample_finding(result: Result) -> Finding | None:
-    """How far another sample of the corpus moves the score."""
+    """Say how far another sample of the corpus moves the score."""
     sentence = "{}: another sample of the corpus moves {} by up to {} ({} over {} resamples)."
     return _range_finding(result, sample_ranges(result), sentence)
 

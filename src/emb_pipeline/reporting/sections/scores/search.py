@@ -1,4 +1,4 @@
-"""What vector search costs and loses, in sentences, each from rows of the table of searches, and in figures."""
+"""Costs and losses of vector search, in sentences, each from rows of the table of searches, and in figures."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _cells(row: Mapping[Hashable, Any]) -> list[str]:
 
 
 def search_findings(searches: pd.DataFrame) -> list[Finding]:
-    """What exact search takes, which index to use, what a faster one loses, and which curves are not to be trusted.
+    """Say what exact search takes, which index to use, what a faster one loses, and which curves are not to be trusted.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def _exact_finding(exact: pd.DataFrame) -> Finding:
 
 
 def _recommended(rows: pd.DataFrame, product: pd.Series) -> list[Finding]:
-    """The setting to use, in Milvus or in this process, where a query's time is held against that of the matrix product."""
+    """Name the setting to use, in Milvus or in this process, and hold a query's time against that of the matrix product."""
     in_store = bool(rows["in_store"].iloc[0])
     chosen = rows[rows["recommended"]]
     if chosen.empty:
@@ -138,13 +138,13 @@ def _recommended(rows: pd.DataFrame, product: pd.Series) -> list[Finding]:
 
 
 def _two_steps(row: Mapping[Hashable, Any]) -> str:
-    """What a search by Hamming distance reads."""
+    """Say what a search by Hamming distance reads."""
     bits, stored = bytes_text(row["index_bytes"] / row["items"]), bytes_text(row["bytes_per_item"])
     return f" It compares {bits} of each passage, and reads the {stored} kept beside them of candidates alone."
 
 
 def _least(rows: pd.DataFrame) -> list[Finding]:
-    """The setting that finds least: what looking at too little costs the task."""
+    """Name the setting that finds least: what looking at too little costs the task."""
     row = rows.sort_values("recall").iloc[0].to_dict()
     if row["recommended"] or row["ci_low"] <= 0:
         return []
@@ -179,7 +179,7 @@ def _faults(rows: pd.DataFrame) -> list[Finding]:
 
 
 def search_figure(searches: pd.DataFrame, task: str) -> go.Figure:
-    """Queries a second against the share of the nearest passages that is found, a line for each index.
+    """Draw queries a second against the share of the nearest passages that is found, a line for each index.
 
     Parameters
     ----------
@@ -213,8 +213,8 @@ def search_figure(searches: pd.DataFrame, task: str) -> go.Figure:
                 name=escape(f"{name} {index}" if rows["embedding"].nunique() > 1 else str(index)),
                 text=hover,
                 hoverinfo="text",
-                line={"color": style.colour, "width": 2, "dash": METHOD_DASHES[place % len(METHOD_DASHES)]},
-                marker={"color": style.colour, "symbol": INDEX_SYMBOLS[place % len(INDEX_SYMBOLS)], "size": 9},
+                line={"color": style.color, "width": 2, "dash": METHOD_DASHES[place % len(METHOD_DASHES)]},
+                marker={"color": style.color, "symbol": INDEX_SYMBOLS[place % len(INDEX_SYMBOLS)], "size": 9},
             )
         )
     low, high = math.log10(rows["queries_per_second"].min()), math.log10(rows["queries_per_second"].max())

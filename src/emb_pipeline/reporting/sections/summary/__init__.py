@@ -1,1 +1,1 @@
-"""What the run says: the answer, what to deploy, what failed."""
+"""Sections that sum the run up: the answer, what to deploy, what failed."""

@@ -70,7 +70,7 @@ def tasks_with_labels(leaderboard: pd.DataFrame) -> set[str]:
 
 
 def overall_findings(results: Sequence[Result]) -> list[Finding]:
-    """What holds across tasks; empty with fewer than two of them."""
+    """Say what holds across tasks; empty with fewer than two of them."""
     results = [each for each in results if each.leader is not None]
     if len(results) < 2:
         return []
@@ -177,7 +177,7 @@ def difference_finding(differences: pd.DataFrame, level: float) -> Finding | Non
 
 
 def label_finding(differences: pd.DataFrame, learning: Collection[str]) -> Finding | None:
-    """How much of the luck in a comparison is that of the labels; None where no task learns from labels.
+    """Say how much of the luck in a comparison is that of the labels; None where no task learns from labels.
 
     Parameters
     ----------

@@ -84,7 +84,7 @@ def _verdict(row: Mapping[Hashable, Any]) -> str:
 def decision_findings(
     decision: pd.DataFrame, relaxations: pd.DataFrame, joint_choice: pd.DataFrame | None = None
 ) -> list[tuple[str, list[Finding]]]:
-    """For each task, and for all together: what to deploy and why, ties, and what a larger budget would buy.
+    """Say for each task, and for all together, what to deploy and why, ties, and what a larger budget would buy.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def decision_findings(
 
 
 def joint_findings(joint_choice: pd.DataFrame) -> list[Finding]:
-    """What the choice for all tasks costs on each of them, and who does not compete for it."""
+    """Say what the choice for all tasks costs on each of them, and which embeddings do not compete for it."""
     found = []
     rows = joint_choice[joint_choice["chosen"]]
     behind = [
@@ -141,7 +141,7 @@ def joint_findings(joint_choice: pd.DataFrame) -> list[Finding]:
 
 
 def cost_text(cost: str, value: float | None) -> str:
-    """A cost in its own unit."""
+    """Write a cost in its own unit."""
     if value is None or not math.isfinite(value):
         return "not measured"
     if cost.endswith("seconds"):
@@ -152,7 +152,7 @@ def cost_text(cost: str, value: float | None) -> str:
 
 
 def best_name(rows: pd.DataFrame) -> str:
-    """What the best candidate may be called: where budgets exclude any, it is the best of those that fit."""
+    """Name the best candidate: where budgets exclude any, it is the best of those that fit."""
     return "the best" if rows["fits"].all() else "the best that fits the budgets"
 
 
@@ -224,7 +224,7 @@ def further_units_text(row: Mapping[Any, Any]) -> str:
 
 
 def standing_text(row: Mapping[Hashable, Any]) -> str:
-    """How a candidate stands, in a few words."""
+    """Write the standing of a candidate in a few words."""
     if row["standing"] == NOT_ABOVE_FLOOR:
         return f"not shown to be better than {row['floor']}"
     return {MEASURED_BEST: "measured best, not shown", ONLY: "the only candidate"}.get(str(row["standing"]), "")
@@ -235,7 +235,7 @@ def _floor_name(floor: str) -> Markup:
 
 
 def _unknown(rows: pd.DataFrame) -> list[Finding]:
-    """A choice that holds only as far as costs are known."""
+    """Warn of a choice that holds only as far as costs are known."""
     chosen = rows[rows["chosen"]]
     if chosen.empty or "unknown" not in rows.columns or not chosen["unknown"].iloc[0]:
         return []
@@ -248,7 +248,7 @@ def _at(row: Mapping[Hashable, Any]) -> str:
 
 
 def _against(row: Mapping[Hashable, Any], rows: pd.DataFrame) -> Markup:
-    """How the chosen one stands to the best, and what it costs of the best one's."""
+    """Hold the chosen one against the best, in score and in cost."""
     top = best_name(rows)
     if row["standing"] == ONLY:
         return Markup("the only candidate{}").format(

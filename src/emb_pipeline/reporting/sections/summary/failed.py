@@ -21,7 +21,7 @@ def view(report: Report) -> dict[str, Any] | None:
 
 
 def failed_cells(failures: pd.DataFrame) -> list[dict[str, Any]]:
-    """One entry per embedding and reason, with the tasks that it is missing from.
+    """Make one entry per embedding and reason, with the tasks that it is missing from.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def failed_cells(failures: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def failure_finding(failures: pd.DataFrame) -> Finding | None:
-    """How many cells are missing from the page; None where none failed."""
+    """Say how many cells are missing from the page; None where none failed."""
     cells = failed_cells(failures)
     if not cells:
         return None
@@ -55,7 +55,7 @@ def failure_finding(failures: pd.DataFrame) -> Finding | None:
 
 
 def failure_texts(failures: pd.DataFrame) -> list[str]:
-    """The same for a terminal: a line per embedding and reason."""
+    """Write the same for a terminal: a line per embedding and reason."""
     return [
         f"{entry['embedding']}{' on ' + ', '.join(entry['tasks']) if entry['tasks'] else ''} failed: {entry['reason']}"
         for entry in failed_cells(failures)

@@ -32,7 +32,7 @@ _SHOWN_AS_ZERO = 5e-4
 
 
 def findings(result: Result) -> list[Finding]:
-    """The answer for one task: who leads and ties, sparse and dense, domain and generic, floor and ceiling, power."""
+    """Write the answer for one task: who leads and ties, sparse and dense, domain and generic, floor and ceiling, power."""
     if result.rows.empty:
         return [Finding(Markup("No embedding has a value on this task."), "warning")]
     written = [
@@ -48,7 +48,7 @@ def findings(result: Result) -> list[Finding]:
 
 
 def leader_finding(result: Result) -> Finding:
-    """Which embedding scores highest, and which are not significantly different from it."""
+    """Say which embedding scores highest, and which are not significantly different from it."""
     leader = result.leader
     if leader is None:
         return Finding(Markup("Only controls were evaluated on this task, so there is nothing to choose from."), "warning")
@@ -125,7 +125,7 @@ def _cheapest(candidates: Sequence[_Row]) -> Markup:
 
 
 def sparse_finding(result: Result) -> Finding | None:
-    """Whether the best dense embedding is better than the best sparse baseline."""
+    """Say whether the best dense embedding is better than the best sparse baseline."""
     pair = best_of_each(result)
     if pair is None:
         return None
@@ -178,7 +178,7 @@ def _by_letters(told_apart: bool | None) -> str:
 
 
 def origin_finding(result: Result) -> Finding | None:
-    """What training on domain rather than generic text changes."""
+    """Say what training on domain rather than generic text changes."""
     effects = result.effects
     effects = effects if effects.empty else effects[effects["difference"].notna()]
     if effects.empty:
@@ -250,7 +250,7 @@ def _effect(row: _Row, metric: str) -> Markup:
 
 
 def control_findings(result: Result) -> list[Finding]:
-    """Whether the controls stay at the floor. One that does not makes every other number suspect."""
+    """Say whether the controls stay at the floor. One that does not makes every other number suspect."""
     controls = result.distinct[result.distinct["origin"] == pick.CONTROL].to_dict("records")
     others = pick.choosable(result.distinct).to_dict("records")
     if not controls:
@@ -305,7 +305,7 @@ def _above_chance(result: Result, control: _Row) -> bool:
 
 
 def ceiling_finding(result: Result) -> Finding | None:
-    """What the labels permit at best, where that is less than everything."""
+    """Say what the labels permit at best, where that is less than everything."""
     if result.ceiling is None or result.ceiling >= 0.9995 or result.metric != "accuracy" or result.leader is None:
         return None
     return Finding(
@@ -319,7 +319,7 @@ def ceiling_finding(result: Result) -> Finding | None:
 
 
 def few_units_finding(result: Result) -> Finding | None:
-    """A warning where the test set is small, with what it can and cannot show."""
+    """Warn of a small test set, with what it can and cannot show."""
     if not result.few_units or result.leader is None:
         return None
     return Finding(
@@ -332,7 +332,7 @@ def few_units_finding(result: Result) -> Finding | None:
 
 
 def power_finding(result: Result) -> Finding | None:
-    """The smallest difference to the leader that the tests of this page find on this many test items."""
+    """Say the smallest difference to the leader that the tests of this page find on this many test items."""
     if result.leader is None:
         return None
     leader = str(result.leader["family"])
@@ -354,7 +354,7 @@ def _evidence(contrast: Contrast, metric: str) -> str:
 
 
 def _only_alone(contrast: Contrast) -> str:
-    """Said where the interval excludes zero but the test, which allows for all the pairs, does not reject."""
+    """Add a remark where the interval excludes zero but the test, which allows for all the pairs, does not reject."""
     if contrast.low > _SHOWN_AS_ZERO or contrast.high < -_SHOWN_AS_ZERO:
         return " (The interval taken alone leaves out zero; with all the comparisons made, that is not enough.)"
     return ""
