@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 
 from emb_pipeline.statistics.comparisons.claims import ACROSS, CURVE, FACTOR, PAIR, CurvePoint, check_claims
-from emb_pipeline.statistics.effects.factorial import designs_of
+from emb_pipeline.statistics.effects.designs import find_designs
 from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import TaskScores
@@ -59,7 +59,7 @@ def simulated(world: str, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
         chances = np.clip(rng.beta(2, 1, size=(N_ITEMS, 1)) + better, 0, 1)
         right = (rng.random((N_ITEMS, len(NAMES))) < chances).astype(np.float64)
         tasks.append(TaskScores(task, NAMES, cells, np.arange(N_ITEMS), {"accuracy": right}, None, None))
-        designs[task] = designs_of(factors, right[:, : len(GRID)], None, np.arange(len(GRID)))
+        designs[task] = find_designs(factors, right[:, : len(GRID)], None, np.arange(len(GRID)))
         curves[task] = [_point(rng, chances, count) for count in COUNTS]
     claims = check_claims(tasks, dict.fromkeys(TASKS, "accuracy"), designs, RESAMPLING, curves)
     level = dict(zip(NAMES, better, strict=True))

@@ -17,7 +17,9 @@ from emb_pipeline.diagnostics import tables as diagnostics
 from emb_pipeline.statistics import leaderboard as statistics
 from emb_pipeline.statistics.comparisons.any_difference import ANY_DIFFERENCE
 from emb_pipeline.statistics.costs import OF_TRAINING, WEIGHED
-from emb_pipeline.statistics.decision.decide import CANDIDATES, JOINT_CHOICE, RELAXATIONS
+from emb_pipeline.statistics.decision.decide import CANDIDATES
+from emb_pipeline.statistics.decision.joint_choice import JOINT_CHOICE
+from emb_pipeline.statistics.decision.relaxations import RELAXATIONS
 from emb_pipeline.statistics.decision.sizes import SIZES
 from emb_pipeline.statistics.effects.across_tasks import ACROSS_TASKS
 from emb_pipeline.statistics.effects.factorial import FACTOR_EFFECTS, SHARES

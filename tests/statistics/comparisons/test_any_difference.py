@@ -20,7 +20,8 @@ from emb_pipeline.statistics.comparisons.claims import (
     contrast_tests,
     pair_tests,
 )
-from emb_pipeline.statistics.effects.factorial import Design, contrast_keys, designs_of
+from emb_pipeline.statistics.effects.contrasts import list_contrasts
+from emb_pipeline.statistics.effects.designs import Design, find_designs
 from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance
 from emb_pipeline.statistics.leaderboard import comparisons
 from emb_pipeline.statistics.resampling import Resampling
@@ -57,7 +58,7 @@ def _scores(
     )
     (found,) = task_scores(table)
     factors = pd.DataFrame(GRID, columns=["corpus", "method"]).assign(dim="50")
-    return found, designs_of(factors, found.metrics["accuracy"][:, :-1]), table
+    return found, find_designs(factors, found.metrics["accuracy"][:, :-1]), table
 
 
 def _claims(made: tuple[TaskScores, list[Design], pa.Table]) -> pd.DataFrame:
@@ -103,7 +104,7 @@ def test_tables_of_the_report_read_their_tests_from_the_claims() -> None:
         assert row["p_adjusted"] == known["p_adjusted"] and row["difference"] == pytest.approx(known["difference"])
     turned = pair_tests(claims, "t", [("generic.glove_50", "domain.word2vec_50")])
     assert turned.difference[0] == pytest.approx(-pairs.loc[("domain.word2vec_50", "generic.glove_50"), "difference"])
-    assert len(contrast_tests(claims, "t").p) == len(contrast_keys(made[1])) > 0
+    assert len(contrast_tests(claims, "t").p) == len(list_contrasts(made[1])) > 0
 
 
 def test_averages_over_tasks_and_points_of_curves_are_claims_too() -> None:

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_1samp
 
-from emb_pipeline.statistics.decision.decide import Rules, decide, joint_choice
+from emb_pipeline.statistics.decision.decide import Rules, decide
+from emb_pipeline.statistics.decision.joint_choice import compare_joint_choice
 from emb_pipeline.statistics.decision.non_inferiority import above_floor, non_inferiority, units_needed
 from emb_pipeline.statistics.decision.scored import ALL_TASKS, Scored, joint
 from emb_pipeline.statistics.decision.standings import MEASURED_BEST, NOT_ABOVE_FLOOR, NOT_SHOWN, SHOWN
@@ -112,7 +113,7 @@ def test_the_joint_choice_says_what_it_costs_on_each_task_and_who_competes() -> 
     together = joint([one, other], weights)
     assert together is not None
     candidates, _ = decide(together, COSTS, Rules(budgets={"bytes_per_item": 1000.0}))
-    table = joint_choice([one, other], weights, candidates).set_index(["task", "embedding"])
+    table = compare_joint_choice([one, other], weights, candidates).set_index(["task", "embedding"])
     chosen = table[table["chosen"]]
     assert chosen.index.tolist() == [("topic", "domain.small_50"), ("tags", "domain.small_50")]
     assert chosen["best"].tolist() == ["domain.large_300", "task.tagger"]
@@ -121,7 +122,7 @@ def test_the_joint_choice_says_what_it_costs_on_each_task_and_who_competes() -> 
     assert table.loc[("tags", "task.tagger"), "reason"] == "not evaluated on topic"
     assert not table.loc[("tags", "task.tagger"), "competes"]
     assert table.loc[("topic", "domain.large_300"), "reason"] == "bytes_per_item is 1200, above 1000"
-    nobody = joint_choice([one.among(NAMES[:1]), other.among(NAMES[1:2])], weights, None)
+    nobody = compare_joint_choice([one.among(NAMES[:1]), other.among(NAMES[1:2])], weights, None)
     assert not nobody["competes"].any() and nobody["reason"].tolist() == ["not evaluated on tags", "not evaluated on topic"]
 
 

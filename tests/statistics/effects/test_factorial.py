@@ -10,7 +10,8 @@ import pytest
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
-from emb_pipeline.statistics.effects.factorial import REST, Design, designs_of, factor_effects, variance_shares
+from emb_pipeline.statistics.effects.designs import Design, find_designs
+from emb_pipeline.statistics.effects.factorial import REST, factor_effects, variance_shares
 
 LEVELS = {"corpus": ["domain", "generic"], "method": ["word2vec", "fasttext", "glove"]}
 
@@ -163,7 +164,7 @@ def test_a_grid_holds_the_crossings_that_every_corpus_has() -> None:
         + [("domain", "bert", "128")],
         columns=["corpus", "method", "dim"],
     )
-    designs = designs_of(cells, np.zeros((2, 7)))
+    designs = find_designs(cells, np.zeros((2, 7)))
     assert [(design.name, len(design.factors)) for design in designs] == [
         ("corpus × embedding", 6),
         ("corpus × method at 100", 4),

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from emb_pipeline.statistics.effects.across_tasks import effects_across_tasks
-from emb_pipeline.statistics.effects.factorial import FACTOR_EFFECTS, designs_of, factor_effects
+from emb_pipeline.statistics.effects.designs import find_designs
+from emb_pipeline.statistics.effects.factorial import FACTOR_EFFECTS, factor_effects
 from emb_pipeline.statistics.intervals.seeds import seed_variance
 from emb_pipeline.statistics.score_tables import TaskScores, framed
 
@@ -81,7 +82,7 @@ def test_intervals_of_effects_hold_for_other_seeds_on_each_task_and_over_tasks(s
         assert seeds is not None
         rows = []
         for number, each in enumerate(scores):
-            designs = designs_of(factors, each.metrics["accuracy"], each.groups)[:1]
+            designs = find_designs(factors, each.metrics["accuracy"], each.groups)[:1]
             found = factor_effects(
                 designs,
                 n_resamples=600,

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from emb_pipeline.statistics.comparisons.step_down import Tested, Tests, step_down_tests
-from emb_pipeline.statistics.effects.factorial import CONTRAST_KEYS, Design, contrast_keys, contrast_weights
+from emb_pipeline.statistics.effects.contrasts import CONTRAST_KEYS, describe_contrast, list_contrasts, weigh_contrasts
+from emb_pipeline.statistics.effects.designs import Design
 from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance
 from emb_pipeline.statistics.intervals.pseudo_values import numerators
 from emb_pipeline.statistics.intervals.seeds import seed_variance
@@ -175,7 +176,7 @@ def _of_task(
 ) -> tuple[Tested, list[dict[str, object]]]:
     place = {"task": task.task, "metric": metric, "n": len(task.groups)}
     names, scores = list(task.families), task.metrics[metric]
-    weights = contrast_weights(designs, len(task.embeddings))
+    weights = weigh_contrasts(designs, len(task.embeddings))
     plus, minus = np.clip(weights, 0, None), np.clip(-weights, 0, None)
     made = np.hstack([task.family_weights, plus, minus])
     blocks, n_columns = [np.asarray(scores @ made)], made.shape[1]
@@ -196,7 +197,7 @@ def _of_task(
     ]
     n_contrasts = weights.shape[1]
     pairs += [(len(names) + row, len(names) + n_contrasts + row) for row in range(n_contrasts)]
-    rows += [{**place, "family": FACTOR, **keys} for keys in contrast_keys(designs)]
+    rows += [{**place, "family": FACTOR, **keys} for keys in map(describe_contrast, list_contrasts(designs))]
     of_points = []
     for point in points:
         couples = list(combinations(range(len(point.embeddings)), 2))

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from emb_pipeline.statistics.decision.non_inferiority import above_floor, non_inferiority, units_needed
+from emb_pipeline.statistics.decision.relaxations import relax_budgets
 from emb_pipeline.statistics.decision.scored import Scored
 from emb_pipeline.statistics.decision.standings import MEASURED_BEST, NO_CANDIDATE, NOT_ABOVE_FLOOR, NOT_SHOWN, ONLY, SHOWN
 from emb_pipeline.statistics.decision.winner import (
@@ -19,7 +20,7 @@ from emb_pipeline.statistics.decision.winner import (
     take_cheapest_shown,
     take_highest,
 )
-from emb_pipeline.statistics.intervals.bootstrap import Interval, percentile_interval
+from emb_pipeline.statistics.intervals.bootstrap import Interval
 
 COST_TOLERANCE = 0.05
 """Costs that differ by no more than this share count as equal: measured times repeat no better."""
@@ -51,35 +52,6 @@ CANDIDATES = {
     "tie": "bool",
     "reason": "string",
     "n": "int64",
-}
-RELAXATIONS = {
-    "task": "string",
-    "metric": "string",
-    "budget": "string",
-    "limit": "float64",
-    "needed": "float64",
-    "embedding": "string",
-    "chosen": "string",
-    "difference": "float64",
-    "ci_low": "float64",
-    "ci_high": "float64",
-    "binds": "bool",
-}
-
-JOINT_CHOICE = {
-    "task": "string",
-    "metric": "string",
-    "embedding": "string",
-    "competes": "bool",
-    "standing": "string",
-    "reason": "string",
-    "chosen": "bool",
-    "value": "float64",
-    "best": "string",
-    "difference": "float64",
-    "ci_low": "float64",
-    "ci_high": "float64",
-    "margin": "float64",
 }
 WhyUnknown: TypeAlias = Mapping[str, Mapping[str, str]]
 """Of an embedding: costs that are not known, each with the reason."""
@@ -130,7 +102,7 @@ def decide(
     candidates : DataFrame with the columns of CANDIDATES, and those of ``costs``
         One row per embedding, the best first. ``chosen``: of those that fit, the cheapest that is shown to be not inferior
         to the best that fits, and better than the floor. Where none is shown to be not inferior it is the one measured best,
-        and where none is shown to be better than the floor, that does not count: ``standing`` tells these apart.
+        and where none is shown to be better than the floor, that does not count: ``standing`` says which.
         ``tie``: those too that cost as much. Nothing is chosen where everything exceeds a budget. ``units_needed``: units
         that would show it to be not inferior in 80 % of cases. ``floor``: what it is hardest to be better than, with
         ``p_floor``. ``corrected`` with its interval: of what was chosen, or measured best, the value without what choosing
@@ -209,12 +181,12 @@ def decide(
         for name in sorted(scored.embeddings, key=lambda name: -value[name])
     ]
     candidates = pd.DataFrame(rows, columns=[*CANDIDATES, *of_each.columns]).astype(CANDIDATES)
-    return candidates, _relaxations(scored, of_each, exceeds, chosen, rules)
+    return candidates, relax_budgets(scored, of_each, exceeds, chosen, rules.budgets, rules.level)
 
 
 @dataclass(frozen=True)
 class _Verdicts:
-    """Collect what the tests say of those that compete, by name; the best first."""
+    """Verdicts of the tests on those that compete, by name; the best first."""
 
     best: str | None
     eligible: list[str]  # those that may be chosen: shown to be above the floor, where any is
@@ -226,7 +198,7 @@ class _Verdicts:
     p_floor: dict[str, float]
 
     def above_floor(self, name: str, level: float) -> bool | None:
-        """Tell if it is shown to be better than every floor; None where there is none, or it does not compete."""
+        """Say whether it is shown to be better than every floor; None where there is none, or it does not compete."""
         p = self.p_floor.get(name, np.nan)
         return None if np.isnan(p) else p <= level
 
@@ -336,62 +308,6 @@ def _sentence(*parts: str) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def joint_choice(
-    parts: Sequence[Scored], weights: Mapping[str, float], candidates: pd.DataFrame | None, level: float = 0.05
-) -> pd.DataFrame:
-    """Say who competes for all tasks together, and what the choice costs on each.
-
-    Parameters
-    ----------
-    parts : sequence of Scored
-        The tasks.
-    weights : mapping of str to float
-        What they count; a task without weight is left out.
-    candidates : DataFrame, optional
-        The rows of ``decide`` for the tasks as one; None where no embedding was evaluated on all of them.
-    level : float
-        Of the intervals.
-
-    Returns
-    -------
-    DataFrame with the columns of JOINT_CHOICE
-        A row for each embedding and each task that it was evaluated on. ``best`` is the best of the task whatever it
-        costs, and ``difference`` the embedding's score minus its, with an interval.
-    """
-    counted = [part for part in parts if weights.get(part.task, 0) > 0]
-    known = {} if candidates is None else {str(row["embedding"]): row for row in candidates.to_dict("records")}
-    rows = []
-    for part in counted:
-        best = part.embeddings[int(part.values.argmax())] if part.embeddings else ""
-        for name in part.embeddings:
-            missed = [other.task for other in counted if name not in other.embeddings]
-            row = known.get(
-                name, {"fits": False, "chosen": False, "standing": "", "reason": f"not evaluated on {', '.join(missed)}"}
-            )
-            pair = part.among([name, best])
-            interval = percentile_interval(
-                pair.values[0] - pair.values[1], pair.resampled[:, 0] - pair.resampled[:, 1], 1 - level
-            )
-            rows.append(
-                {
-                    "task": part.task,
-                    "metric": part.metric,
-                    "embedding": name,
-                    "competes": bool(row["fits"]),
-                    "standing": row["standing"],
-                    "reason": row["reason"],
-                    "chosen": bool(row["chosen"]),
-                    "value": pair.values[0],
-                    "best": best,
-                    "difference": interval.value,
-                    "ci_low": interval.low,
-                    "ci_high": interval.high,
-                    "margin": part.margin,
-                }
-            )
-    return pd.DataFrame(rows, columns=list(JOINT_CHOICE)).astype(JOINT_CHOICE)
-
-
 def _cheapest(costs: pd.DataFrame, by: Sequence[str]) -> list[str]:
     """Names of the cheapest: those that are equal, to within the tolerance, by every cost; the very cheapest first.
 
@@ -402,41 +318,3 @@ def _cheapest(costs: pd.DataFrame, by: Sequence[str]) -> list[str]:
         if left[name].notna().any():
             left = left[left[name] <= left[name].min() * (1 + COST_TOLERANCE)]
     return list(left.sort_values(list(by), kind="stable", na_position="last").index)
-
-
-def _relaxations(
-    scored: Scored, costs: pd.DataFrame, exceeds: Mapping[str, list[str]], chosen: str | None, rules: Rules
-) -> pd.DataFrame:
-    rows = []
-    for budget, limit in rules.budgets.items():
-        of_budget = {name: float(value) for name, value in zip(costs.index, costs[budget].to_numpy(), strict=True)}
-        alone = [name for name in scored.embeddings if exceeds[name] == [budget] and not np.isnan(of_budget[name])]
-        if not alone:
-            continue
-        if chosen is None:
-            name = min(alone, key=of_budget.__getitem__)
-            difference = [np.nan] * 3
-        else:
-            name = max(alone, key=lambda name: scored.values[scored.embeddings.index(name)])
-            pair = scored.among([name, chosen])
-            interval = percentile_interval(
-                pair.values[0] - pair.values[1], pair.resampled[:, 0] - pair.resampled[:, 1], 1 - rules.level
-            )
-            low, high = max(interval.low, -scored.largest), min(interval.high, scored.largest)
-            difference = [interval.value, low, high]
-        rows.append(
-            {
-                "task": scored.task,
-                "metric": scored.metric,
-                "budget": budget,
-                "limit": limit,
-                "needed": of_budget[name],
-                "embedding": name,
-                "chosen": chosen,
-                "difference": difference[0],
-                "ci_low": difference[1],
-                "ci_high": difference[2],
-                "binds": chosen is None or difference[1] > 0,
-            }
-        )
-    return pd.DataFrame(rows, columns=list(RELAXATIONS)).astype(RELAXATIONS)

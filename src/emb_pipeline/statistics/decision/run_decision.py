@@ -13,8 +13,10 @@ import pyarrow.compute as pc
 from emb_pipeline.statistics.costs import WEIGHED
 from emb_pipeline.statistics.decision.affordable_labels import find_affordable_labels
 from emb_pipeline.statistics.decision.costs import Costs, build_costs, take_worst_costs
-from emb_pipeline.statistics.decision.decide import CANDIDATES, JOINT_CHOICE, RELAXATIONS, Rules, decide, joint_choice
+from emb_pipeline.statistics.decision.decide import CANDIDATES, Rules, decide
+from emb_pipeline.statistics.decision.joint_choice import JOINT_CHOICE, compare_joint_choice
 from emb_pipeline.statistics.decision.options import DecisionOptions
+from emb_pipeline.statistics.decision.relaxations import RELAXATIONS
 from emb_pipeline.statistics.decision.scored import Scored, joint
 from emb_pipeline.statistics.decision.sizes import SIZES, smallest_sufficient
 from emb_pipeline.statistics.decision.standings import CHANCE, LARGEST_CLASS
@@ -73,7 +75,7 @@ def decide_tasks(
         nothing: dict[str, str] = {**CANDIDATES, **dict.fromkeys(WEIGHED, "float64"), "origin": "string"}
         return framed([], nothing), framed([], RELAXATIONS), framed([], JOINT_CHOICE)
     first, second = zip(*chosen, strict=True)
-    of_all = joint_choice(parts, weights, None if together is None else first[-1], resampling.level)
+    of_all = compare_joint_choice(parts, weights, None if together is None else first[-1], resampling.level)
     return pd.concat(first, ignore_index=True), pd.concat(second, ignore_index=True), of_all
 
 

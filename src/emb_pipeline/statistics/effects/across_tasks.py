@@ -11,7 +11,7 @@ from scipy.stats import t as student
 
 from emb_pipeline.statistics.comparisons.corrections import holm
 from emb_pipeline.statistics.comparisons.step_down import SeedVariance
-from emb_pipeline.statistics.effects.factorial import CONTRAST_KEYS
+from emb_pipeline.statistics.effects.contrasts import CONTRAST_KEYS
 from emb_pipeline.statistics.intervals.metric_ranges import largest_difference
 from emb_pipeline.statistics.score_tables import framed
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
 from emb_pipeline.statistics.comparisons.step_down import Tested, Tests, step_down_tests
+from emb_pipeline.statistics.effects.contrasts import describe_contrast, list_contrasts, score_sides, weigh_contrasts
+from emb_pipeline.statistics.effects.designs import Design
 from emb_pipeline.statistics.intervals.bootstrap import bootstrap_means
 from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance
 
 REST = "seeds and the rest"
 CHANCE = "chance of the test items"
-WHOLE_GRID = "corpus × embedding"
 BETWEEN = " × "
 SHARES = {
     "design": "string",
@@ -30,8 +30,6 @@ SHARES = {
     "cells": "int64",
     "n": "int64",
 }
-CONTRAST_KEYS = ("design", "factor", "level_a", "level_b", "within", "instead_of")
-"""The columns that identify a contrast of factors."""
 FACTOR_EFFECTS = {
     "design": "string",
     "task": "string",
@@ -51,43 +49,6 @@ FACTOR_EFFECTS = {
     "pairs": "int64",
     "n": "int64",
 }
-
-
-@dataclass(frozen=True, eq=False)
-class Design:
-    """Embeddings that differ by known factors, scored on the same units.
-
-    Attributes
-    ----------
-    name : str
-        What is crossed: ``corpus × method``.
-    scores : ndarray of shape (n_units, n_cells)
-        Item scores.
-    factors : DataFrame of n_cells rows
-        The level of each factor; cells with equal levels are repetitions with other seeds.
-    groups : ndarray of shape (n_units,), optional
-        Units that are resampled together.
-    columns : ndarray of shape (n_cells,), optional
-        Place of each cell among all embeddings of the task; 0, 1, … if left out.
-    """
-
-    name: str
-    scores: np.ndarray
-    factors: pd.DataFrame
-    groups: np.ndarray | None = None
-    columns: np.ndarray | None = None
-
-    @property
-    def places(self) -> np.ndarray:
-        """Place of each cell among all embeddings of the task."""
-        return np.arange(len(self.factors)) if self.columns is None else self.columns
-
-    def __post_init__(self) -> None:
-        if self.scores.ndim != 2 or self.scores.shape[1] != len(self.factors):
-            raise ValueError(f"{self.name}: scores of shape {self.scores.shape} for {len(self.factors)} cells")
-        for factor in self.factors:
-            if self.factors[factor].nunique() < 2:
-                raise ValueError(f"{self.name}: {factor} has one level, {self.factors[factor].iloc[0]!r}: leave it out")
 
 
 def variance_shares(
@@ -210,14 +171,14 @@ def factor_effects(
         the one minus that within the other. p is adjusted for all rows of all designs: they are one family, since each
         looks at the same differences from another side.
     """
-    contrasts = _contrasts_of(designs)
+    contrasts = list_contrasts(designs)
     if not contrasts:
         return []
-    plus, minus = _sides(contrasts)
+    plus, minus = score_sides(contrasts)
     differences = plus - minus
     groups = designs[0].groups
     n_embeddings = len(extra.covariance) if extra else 1 + max(int(design.places.max()) for design in designs)
-    weights = contrast_weights(designs, n_embeddings)
+    weights = weigh_contrasts(designs, n_embeddings)
     seeds = ExtraVariance(seed_variance * np.eye(n_embeddings), seed_freedom)
     sources = [each for each in (extra, seeds) if each is not None]
     if tests is None:
@@ -238,7 +199,7 @@ def factor_effects(
     difference, errors = differences.mean(axis=0), np.sqrt(variances)
     return [
         {
-            **_keys(contrast),
+            **describe_contrast(contrast),
             "difference": difference[row],
             "error": errors[row],
             "seed_error": seed_errors[row],
@@ -251,74 +212,6 @@ def factor_effects(
         }
         for row, contrast in enumerate(contrasts)
     ]
-
-
-def contrast_keys(designs: Sequence[Design]) -> list[dict[str, str]]:
-    """List what identifies each contrast of `factor_effects`, in its order."""
-    return [_keys(contrast) for contrast in _contrasts_of(designs)]
-
-
-def contrast_weights(designs: Sequence[Design], n_embeddings: int) -> np.ndarray:
-    """Weight of each embedding of the task in each contrast: shape (n_embeddings, n_contrasts)."""
-    contrasts = _contrasts_of(designs)
-    weights = np.zeros((n_embeddings, len(contrasts)))
-    for column, contrast in enumerate(contrasts):
-        weights[contrast.design.places, column] = contrast.weights
-    return weights
-
-
-def _keys(contrast: _Contrast) -> dict[str, str]:
-    return {
-        "design": contrast.design.name,
-        "factor": contrast.factor,
-        "level_a": contrast.levels[0],
-        "level_b": contrast.levels[1],
-        "within": contrast.within,
-        "instead_of": contrast.instead_of,
-    }
-
-
-def designs_of(
-    cells: pd.DataFrame, scores: np.ndarray, groups: np.ndarray | None = None, columns: np.ndarray | None = None
-) -> list[Design]:
-    """The crossings that a grid holds: corpus × embedding, corpus × method at one dimension, corpus × dimension of a method.
-
-    Parameters
-    ----------
-    cells : DataFrame of n_cells rows
-        corpus, method and dim (as text) of trained embeddings; repetitions with other seeds are rows of their own.
-    scores : ndarray of shape (n_units, n_cells)
-        Their item scores.
-    groups : ndarray of shape (n_units,), optional
-        Units that are resampled together.
-    columns : ndarray of shape (n_cells,), optional
-        Place of each cell among all embeddings of the task.
-
-    Returns
-    -------
-    list of Design
-        Those in which every factor has two levels or more. Only combinations that every corpus has are taken.
-    """
-    cells = cells.reset_index(drop=True)
-    model = cells["method"] + "_" + cells["dim"]
-    everywhere = model.groupby(model).transform(lambda names: cells.loc[names.index, "corpus"].nunique())
-    crossed = everywhere == cells["corpus"].nunique()
-    designs = []
-    subsets: list[tuple[str, pd.Series, dict[str, pd.Series]]] = [
-        (WHOLE_GRID, crossed, {"corpus": cells["corpus"], "embedding": model})
-    ]
-    for dim in cells["dim"].unique():
-        chosen = crossed & (cells["dim"] == dim)
-        subsets.append((f"corpus × method at {dim}", chosen, {"corpus": cells["corpus"], "method": cells["method"]}))
-    for method in cells["method"].unique():
-        chosen = crossed & (cells["method"] == method)
-        subsets.append((f"corpus × dimension of {method}", chosen, {"corpus": cells["corpus"], "dimension": cells["dim"]}))
-    for name, chosen, factors in subsets:
-        rows = np.flatnonzero(chosen)
-        table = pd.DataFrame({factor: levels.iloc[rows].to_numpy() for factor, levels in factors.items()})
-        if len(rows) and all(table[factor].nunique() > 1 for factor in table):
-            designs.append(Design(name, scores[:, rows], table, groups, rows if columns is None else columns[rows]))
-    return designs
 
 
 def _terms(factors: pd.DataFrame) -> list[tuple[str, ...]]:
@@ -355,83 +248,3 @@ def _coding(factors: pd.DataFrame, term: Sequence[str]) -> np.ndarray:
 def _combined(factors: pd.DataFrame) -> pd.Series:
     """The levels of all factors of each cell as one name."""
     return factors.astype(str).agg("\0".join, axis=1)
-
-
-@dataclass(frozen=True, eq=False)
-class _Contrast:
-    """One level of a factor against another; the weights of the cells sum to nothing."""
-
-    design: Design
-    factor: str
-    levels: tuple[str, str]
-    within: str
-    instead_of: str
-    weights: np.ndarray
-    pairs: int
-
-
-def _contrasts_of(designs: Iterable[Design]) -> list[_Contrast]:
-    found = []
-    for design in designs:
-        effects = list(_effects(design))
-        found += [*effects, *_interactions(design, effects)]
-    return found
-
-
-def _sides(contrasts: Sequence[_Contrast]) -> tuple[np.ndarray, np.ndarray]:
-    plus, minus = (
-        np.column_stack([each.design.scores @ np.clip(sign * each.weights, 0, None) for each in contrasts])
-        if contrasts
-        else np.empty((0, 0))
-        for sign in (1, -1)
-    )
-    return plus, minus
-
-
-def _effects(design: Design) -> Iterator[_Contrast]:
-    """Each two levels of each factor: overall, and within each level of another factor."""
-    levels = {str(name): [str(level) for level in design.factors[name]] for name in design.factors}
-    everywhere = np.ones(len(design.factors), dtype=bool)
-    for factor, of_cells in levels.items():
-        others = [name for name in levels if name != factor]
-        keys = list(zip(*(levels[name] for name in others), strict=True)) or [()] * len(of_cells)
-        scopes = [("", everywhere)]
-        for other in others:
-            scopes += [(f"{other} = {each}", np.array(levels[other]) == each) for each in dict.fromkeys(levels[other])]
-        for pair in combinations(dict.fromkeys(of_cells), 2):
-            for within, inside in scopes:
-                found = _matched(of_cells, pair, keys, inside)
-                if found is not None:
-                    yield _Contrast(design, factor, pair, within, "", *found)
-
-
-def _interactions(design: Design, effects: Sequence[_Contrast]) -> Iterator[_Contrast]:
-    """Estimate how much more the first factor changes within one level of the second than within another.
-
-    Not over the embeddings of the whole grid, whose pairs differ by more than one thing.
-    """
-    if design.name == WHOLE_GRID or len(design.factors.columns) != 2:
-        return
-    first = str(design.factors.columns[0])
-    inner = [each for each in effects if each.factor == first and each.within]
-    for one, another in combinations(inner, 2):
-        if one.levels == another.levels:
-            yield replace(one, instead_of=another.within, weights=one.weights - another.weights)
-
-
-def _matched(
-    of_cells: Sequence[str], pair: tuple[str, str], keys: Sequence[tuple[str, ...]], inside: np.ndarray
-) -> tuple[np.ndarray, int] | None:
-    """Weights of the cells, and how many combinations of the other factors have both levels; None where none has."""
-    sides: list[dict[tuple[str, ...], list[int]]] = [{}, {}]
-    for row in np.flatnonzero(inside).tolist():
-        if of_cells[row] in pair:
-            sides[pair.index(of_cells[row])].setdefault(keys[row], []).append(row)
-    shared = sides[0].keys() & sides[1].keys()
-    if not shared:
-        return None
-    weights = np.zeros(len(of_cells))
-    for key in shared:
-        for sign, side in zip((1.0, -1.0), sides, strict=True):
-            weights[side[key]] = sign / (len(side[key]) * len(shared))
-    return weights, len(shared)

@@ -11,6 +11,7 @@ import pandas as pd
 from emb_pipeline.statistics.comparisons.claims import contrast_tests, with_average_tests
 from emb_pipeline.statistics.effects import factorial
 from emb_pipeline.statistics.effects.across_tasks import effects_across_tasks
+from emb_pipeline.statistics.effects.designs import Design, find_designs
 from emb_pipeline.statistics.intervals.metric_ranges import largest_difference
 from emb_pipeline.statistics.intervals.seeds import seed_variance
 from emb_pipeline.statistics.resampling import Resampling
@@ -75,12 +76,10 @@ def measure_grid_factors(
     return framed(shares, factorial.SHARES), effects, with_average_tests(across, claims)
 
 
-def cross_factors(scores: TaskScores, metric: str, trained: pd.DataFrame) -> list[factorial.Design]:
+def cross_factors(scores: TaskScores, metric: str, trained: pd.DataFrame) -> list[Design]:
     """Cross corpus, method and dimension, as far as a task's scores hold the crossings."""
     known = trained.set_index("embedding")[["origin", "method", "dim"]]
     columns = [column for column, name in enumerate(scores.embeddings) if name in known.index]
     of_columns = known.loc[[scores.embeddings[column] for column in columns]].reset_index(drop=True)
     factors = of_columns.astype(object).rename(columns={"origin": "corpus"}).assign(dim=of_columns["dim"].astype(str))
-    return factorial.designs_of(
-        factors, scores.metrics[metric][:, columns], scores.groups, np.array(columns, dtype=np.int64)
-    )
+    return find_designs(factors, scores.metrics[metric][:, columns], scores.groups, np.array(columns, dtype=np.int64))

@@ -91,7 +91,7 @@ def decision_findings(
     decision, relaxations : DataFrame
         Of `emb_pipeline.statistics.decision.decide.decide`.
     joint_choice : DataFrame, optional
-        Of `emb_pipeline.statistics.decision.decide.joint_choice`.
+        Of `emb_pipeline.statistics.decision.joint_choice.compare_joint_choice`.
     """
     of_all = [] if joint_choice is None else joint_findings(joint_choice)
     return [

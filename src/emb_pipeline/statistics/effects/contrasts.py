@@ -1,0 +1,117 @@
+"""Contrasts of the levels of factors: weights of cells that sum to nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+
+from emb_pipeline.statistics.effects.designs import WHOLE_GRID, Design
+
+CONTRAST_KEYS = ("design", "factor", "level_a", "level_b", "within", "instead_of")
+"""The columns that identify a contrast of factors."""
+
+
+@dataclass(frozen=True, eq=False)
+class Contrast:
+    """One level of a factor against another; the weights of the cells sum to nothing."""
+
+    design: Design
+    factor: str
+    levels: tuple[str, str]
+    within: str
+    instead_of: str
+    weights: np.ndarray
+    pairs: int
+
+
+def list_contrasts(designs: Iterable[Design]) -> list[Contrast]:
+    """List all contrasts of some designs: of levels, then interactions."""
+    found = []
+    for design in designs:
+        effects = list(_effects(design))
+        found += [*effects, *_interactions(design, effects)]
+    return found
+
+
+def score_sides(contrasts: Sequence[Contrast]) -> tuple[np.ndarray, np.ndarray]:
+    """Average the scores of the two sides of each contrast: two matrices of shape (n_units, n_contrasts)."""
+    plus, minus = (
+        np.column_stack([each.design.scores @ np.clip(sign * each.weights, 0, None) for each in contrasts])
+        if contrasts
+        else np.empty((0, 0))
+        for sign in (1, -1)
+    )
+    return plus, minus
+
+
+def _effects(design: Design) -> Iterator[Contrast]:
+    """Each two levels of each factor: overall, and within each level of another factor."""
+    levels = {str(name): [str(level) for level in design.factors[name]] for name in design.factors}
+    everywhere = np.ones(len(design.factors), dtype=bool)
+    for factor, of_cells in levels.items():
+        others = [name for name in levels if name != factor]
+        keys = list(zip(*(levels[name] for name in others), strict=True)) or [()] * len(of_cells)
+        scopes = [("", everywhere)]
+        for other in others:
+            scopes += [(f"{other} = {each}", np.array(levels[other]) == each) for each in dict.fromkeys(levels[other])]
+        for pair in combinations(dict.fromkeys(of_cells), 2):
+            for within, inside in scopes:
+                found = _matched(of_cells, pair, keys, inside)
+                if found is not None:
+                    yield Contrast(design, factor, pair, within, "", *found)
+
+
+def _interactions(design: Design, effects: Sequence[Contrast]) -> Iterator[Contrast]:
+    """Estimate how much more the first factor changes within one level of the second than within another.
+
+    Not over the embeddings of the whole grid, whose pairs differ by more than one thing.
+    """
+    if design.name == WHOLE_GRID or len(design.factors.columns) != 2:
+        return
+    first = str(design.factors.columns[0])
+    inner = [each for each in effects if each.factor == first and each.within]
+    for one, another in combinations(inner, 2):
+        if one.levels == another.levels:
+            yield replace(one, instead_of=another.within, weights=one.weights - another.weights)
+
+
+def _matched(
+    of_cells: Sequence[str], pair: tuple[str, str], keys: Sequence[tuple[str, ...]], inside: np.ndarray
+) -> tuple[np.ndarray, int] | None:
+    """Weights of the cells, and how many combinations of the other factors have both levels; None where none has."""
+    sides: list[dict[tuple[str, ...], list[int]]] = [{}, {}]
+    for row in np.flatnonzero(inside).tolist():
+        if of_cells[row] in pair:
+            sides[pair.index(of_cells[row])].setdefault(keys[row], []).append(row)
+    shared = sides[0].keys() & sides[1].keys()
+    if not shared:
+        return None
+    weights = np.zeros(len(of_cells))
+    for key in shared:
+        for sign, side in zip((1.0, -1.0), sides, strict=True):
+            weights[side[key]] = sign / (len(side[key]) * len(shared))
+    return weights, len(shared)
+
+
+def weigh_contrasts(designs: Sequence[Design], n_embeddings: int) -> np.ndarray:
+    """Find the weight of each embedding of the task in each contrast: shape (n_embeddings, n_contrasts)."""
+    contrasts = list_contrasts(designs)
+    weights = np.zeros((n_embeddings, len(contrasts)))
+    for column, contrast in enumerate(contrasts):
+        weights[contrast.design.places, column] = contrast.weights
+    return weights
+
+
+def describe_contrast(contrast: Contrast) -> dict[str, str]:
+    """Give what identifies a contrast, by `CONTRAST_KEYS`."""
+    return {
+        "design": contrast.design.name,
+        "factor": contrast.factor,
+        "level_a": contrast.levels[0],
+        "level_b": contrast.levels[1],
+        "within": contrast.within,
+        "instead_of": contrast.instead_of,
+    }
