@@ -29,7 +29,7 @@ from scipy.stats import norm
 from emb_pipeline.statistics.decision.decide import Rules, decide
 from emb_pipeline.statistics.decision.scored import Scored
 from emb_pipeline.statistics.decision.standings import MEASURED_BEST, NOT_ABOVE_FLOOR, ONLY, SHOWN
-from emb_pipeline.statistics.learning_curves.label_luck import label_variance
+from emb_pipeline.statistics.learning_curves.label_luck import estimate_label_variance
 
 ACCURACY, SHARED = 0.7, 0.6
 """Of all embeddings but the best; and how much of an item's difficulty is the same for all of them."""
@@ -160,7 +160,7 @@ def let_through(n_labels: int, n_draws: int, draw_sd: float, n_sets: int, rng: n
                 for j, name in enumerate(names_of(k))
             ]
         )
-        luck = label_variance(draws, part.embeddings, share).deviations(RESAMPLES, rng)
+        luck = estimate_label_variance(draws, part.embeddings, share).deviations(RESAMPLES, rng)
         for place, each in enumerate((part, replace(part, resampled=part.resampled + luck))):
             table, _ = decide(each, costs_of(k, rng), RULES)
             through[place] += bool((table["non_inferior"] & (table["embedding"] != "e00")).any())

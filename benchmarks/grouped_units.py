@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from emb_pipeline.statistics.comparisons.pairs import sign_flip_tests
-from emb_pipeline.statistics.intervals.dyadic import dyadic_excess
+from emb_pipeline.statistics.comparisons.pairs import run_sign_flip_tests
+from emb_pipeline.statistics.intervals.dyadic import estimate_dyadic_excess
 
 N_SETS, N_UNITS = 400, 300
 
@@ -27,7 +27,7 @@ def main() -> None:
             effects = rng.normal(0, np.sqrt(0.17), (N_UNITS // size, 2))
             scores = effects[groups] + rng.normal(0, np.sqrt(0.83), (N_UNITS, 2))
             for place, known in enumerate((None, groups)):
-                rejected[place] += sign_flip_tests(scores, n_permutations=199, rng=rng, groups=known)[0][0] <= 0.05
+                rejected[place] += run_sign_flip_tests(scores, n_permutations=199, rng=rng, groups=known)[0][0] <= 0.05
         print(f"{f'groups of {size}':32} {100 * rejected[0] / N_SETS:8.1f} {100 * rejected[1] / N_SETS:8.1f}", flush=True)
     for uses in (1, 2, 5):
         rejected = np.zeros(2)
@@ -35,8 +35,8 @@ def main() -> None:
             texts = rng.permutation(np.repeat(np.arange(2 * N_UNITS // uses), uses)).reshape(N_UNITS, 2)
             effects = rng.normal(size=(texts.max() + 1, 2))
             scores = effects[texts[:, 0]] + effects[texts[:, 1]] + rng.normal(size=(N_UNITS, 2))
-            for place, extra in enumerate((None, dyadic_excess(scores, texts))):
-                rejected[place] += sign_flip_tests(scores, n_permutations=199, rng=rng, extra=extra)[0][0] <= 0.05
+            for place, extra in enumerate((None, estimate_dyadic_excess(scores, texts))):
+                rejected[place] += run_sign_flip_tests(scores, n_permutations=199, rng=rng, extra=extra)[0][0] <= 0.05
         name = f"pairs, each text in {uses}"
         print(f"{name:32} {100 * rejected[0] / N_SETS:8.1f} {100 * rejected[1] / N_SETS:8.1f}", flush=True)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from emb_pipeline.statistics.intervals.bootstrap import bootstrap_means, keep_in_range
 from emb_pipeline.statistics.intervals.pseudo_values import of_ratio, of_spearman
-from emb_pipeline.statistics.resampling import multinomial_counts
+from emb_pipeline.statistics.resampling import draw_multinomial_counts
 
 N_SETS, N_RESAMPLES = 1000, 1000
 Made = tuple[np.ndarray, float, tuple[float, float], np.ndarray | float]
@@ -50,7 +50,7 @@ def spearman(n: int, rho: float, rng: np.random.Generator) -> Made:
 
 def plain(scores: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Means of resampled units, and nothing else."""
-    counts = np.concatenate(list(multinomial_counts(len(scores), N_RESAMPLES, rng)))
+    counts = np.concatenate(list(draw_multinomial_counts(len(scores), N_RESAMPLES, rng)))
     return np.asarray(counts @ scores / len(scores))
 
 

@@ -19,11 +19,11 @@ from emb_pipeline.statistics.decision.options import DecisionOptions
 from emb_pipeline.statistics.decision.sizes import SIZES
 from emb_pipeline.statistics.decision.standings import NOT_ABOVE_FLOOR
 from emb_pipeline.statistics.options import ReportOptions
-from emb_pipeline.statistics.score_tables import framed
+from emb_pipeline.statistics.score_tables import make_table
 from tests.pipelines.conftest import DEFINITION, as_table
 
 REPORT = ReportOptions(resamples=200, permutations=199, level=0.05)
-TIMES = as_table(framed([], REQUEST_TIMES))
+TIMES = as_table(make_table([], REQUEST_TIMES))
 LAST = pa.table({})
 
 

@@ -11,7 +11,7 @@ import pytest
 from emb_pipeline.efficiency.latency import REQUEST_TIMES
 from emb_pipeline.pipelines.report import nodes
 from emb_pipeline.statistics.options import ReportOptions
-from emb_pipeline.statistics.score_tables import framed
+from emb_pipeline.statistics.score_tables import make_table
 from emb_pipeline.storage.failures import FAILURES
 from emb_pipeline.text.seen import SEEN
 from tests.pipelines.conftest import as_table
@@ -34,7 +34,7 @@ def test_all_differences_are_tested_as_one_family_and_a_control_differs(claims: 
 def test_the_leaderboard_has_a_row_for_each_metric_of_each_cell_with_its_facts(
     claims: tuple[pd.DataFrame, pd.DataFrame], facts: pa.Table, scores: dict[str, Any]
 ) -> None:
-    times, failures = as_table(framed([], REQUEST_TIMES)), FAILURES.empty_table()
+    times, failures = as_table(make_table([], REQUEST_TIMES)), FAILURES.empty_table()
     board = nodes.make_leaderboard(REPORT, "tiny", facts, as_table(claims[0]), times, failures, **scores)
     primary = board[board["primary"]].set_index("embedding")
     assert set(primary.index) == {"task.tfidf", "task.one_hot", "control.shuffled_tfidf"}

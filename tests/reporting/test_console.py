@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from emb_pipeline.reporting.console import leaderboard_table
+from emb_pipeline.reporting.console import draw_leaderboards
 from tests.reporting.conftest import Tables, leaderboard
 
 
@@ -17,7 +17,7 @@ def printed(board: object, width: int = 100) -> str:
 
 
 def test_every_task_has_its_table_best_first(tables: Tables) -> None:
-    text = printed(leaderboard_table(tables["leaderboard"]))
+    text = printed(draw_leaderboards(tables["leaderboard"]))
     assert "topic (300 test items)" in text and "search (60 queries)" in text
     assert text.index("task.tfidf") < text.index("domain.word2vec_50")
     line = next(line for line in text.splitlines() if line.startswith("task.tfidf"))
@@ -27,9 +27,9 @@ def test_every_task_has_its_table_best_first(tables: Tables) -> None:
 def test_long_names_and_many_letters_fit_into_a_hundred_columns() -> None:
     board = leaderboard({"pretrained." + "very_long_name_" * 5 + "300": 0.7, "task.tfidf": 0.6})
     board["letters"] = "abcdefghijklmnopqrstuvwxyz"
-    assert max(map(len, printed(leaderboard_table(board)).splitlines())) <= 100
-    assert "[68.5, 71.5]" in printed(leaderboard_table(board))
+    assert max(map(len, printed(draw_leaderboards(board)).splitlines())) <= 100
+    assert "[68.5, 71.5]" in printed(draw_leaderboards(board))
 
 
 def test_names_are_not_read_as_console_markup() -> None:
-    assert "task.[red]x[/red]" in printed(leaderboard_table(leaderboard({"task.[red]x[/red]": 0.7})))
+    assert "task.[red]x[/red]" in printed(draw_leaderboards(leaderboard({"task.[red]x[/red]": 0.7})))

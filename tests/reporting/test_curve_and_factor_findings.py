@@ -6,10 +6,15 @@ import pandas as pd
 import pytest
 
 from emb_pipeline.reporting.results import result
-from emb_pipeline.reporting.sections.effects.factors import across_findings, factor_findings, factors_figure, overall_effects
-from emb_pipeline.reporting.sections.scores.labels import curve_findings, learning_curve_figure
-from emb_pipeline.reporting.sections.summary.answer import difference_finding, label_finding
-from emb_pipeline.reporting.sections.summary.task_findings import power_finding
+from emb_pipeline.reporting.sections.effects.factors import (
+    describe_average_effects,
+    describe_factors,
+    overall_effects,
+    plot_factors,
+)
+from emb_pipeline.reporting.sections.scores.labels import describe_curves, plot_learning_curves
+from emb_pipeline.reporting.sections.summary.answer import describe_any_difference, describe_label_luck
+from emb_pipeline.reporting.sections.summary.task_findings import describe_power
 from tests.reporting.conftest import leaderboard
 
 CURVES = pd.DataFrame(
@@ -50,7 +55,7 @@ CROSSOVER = {
 
 
 def _texts(crossovers: list[dict[str, object]]) -> list[str]:
-    return [found.text.striptags() for found in curve_findings(CURVES, pd.DataFrame(crossovers))]
+    return [found.text.striptags() for found in describe_curves(CURVES, pd.DataFrame(crossovers))]
 
 
 def test_who_is_ahead_with_few_labels_is_said_with_its_interval() -> None:
@@ -74,11 +79,11 @@ def test_where_nothing_is_ahead_it_is_said_how_long_others_are_as_good() -> None
 def test_tagged_sentences_are_called_so() -> None:
     crossovers = pd.DataFrame([CROSSOVER])
     lead, ahead, doubling = (
-        found.text.striptags() for found in curve_findings(CURVES, crossovers, labels="labelled sentences")
+        found.text.striptags() for found in describe_curves(CURVES, crossovers, labels="labelled sentences")
     )
     assert "with all 1,000 labelled sentences" in lead and "below about 410 labelled sentences" in ahead
     assert doubling.startswith("Twice as many labelled sentences would bring")
-    figure = learning_curve_figure(CURVES, "topic", "labelled sentences")
+    figure = plot_learning_curves(CURVES, "topic", "labelled sentences")
     assert figure.layout.xaxis.title.text == "labelled sentences learnt from (log scale)"
 
 
@@ -95,20 +100,20 @@ def test_tagged_sentences_are_called_so() -> None:
 )
 def test_it_is_said_which_texts_tfidf_knew(unlabeled_texts: bool | None, said: list[str]) -> None:
     bare = CURVES.assign(doubling=float("nan"))
-    found = curve_findings(bare, None, unlabeled_texts=unlabeled_texts)
+    found = describe_curves(bare, None, unlabeled_texts=unlabeled_texts)
     assert [each.text.striptags() for each in found] == said
-    assert not curve_findings(bare[bare["embedding"] != "task.tfidf"], None, unlabeled_texts=unlabeled_texts)
+    assert not describe_curves(bare[bare["embedding"] != "task.tfidf"], None, unlabeled_texts=unlabeled_texts)
 
 
 def test_a_curve_without_a_fit_says_nothing_of_more_labels() -> None:
-    assert len(curve_findings(CURVES.assign(doubling=float("nan")), None)) == 0
+    assert len(describe_curves(CURVES.assign(doubling=float("nan")), None)) == 0
 
 
 def test_a_curve_is_drawn_for_the_best_of_each_origin() -> None:
-    figure = learning_curve_figure(CURVES, "topic")
+    figure = plot_learning_curves(CURVES, "topic")
     assert [trace.name for trace in figure.data][:2] == ["task.tfidf", "domain.word2vec_100"]
     assert list(figure.data[0].x) == [100, 300, 1000]
-    assert not learning_curve_figure(CURVES, "another").data
+    assert not plot_learning_curves(CURVES, "another").data
 
 
 SHARES = pd.DataFrame(
@@ -137,13 +142,13 @@ EFFECT = {
 
 
 def test_the_corpus_is_said_to_change_so_much_on_average_and_to_explain_so_much() -> None:
-    change, explained = (each.text.striptags() for each in factor_findings(SHARES, pd.DataFrame([EFFECT]), 0.05))
+    change, explained = (each.text.striptags() for each in describe_factors(SHARES, pd.DataFrame([EFFECT]), 0.05))
     assert change == "Domain instead of generic text: +6.1 points [4.9, 7.3] on average over 6 embeddings."
     assert "corpus 70.0 % [60.0 %, 80.0 %], a spread of 5.0 points; embedding 20.0" in explained
 
 
 def test_an_effect_that_is_not_significant_is_said_to_be_none() -> None:
-    (change, _) = factor_findings(SHARES, pd.DataFrame([{**EFFECT, "p_adjusted": 0.4}]), 0.05)
+    (change, _) = describe_factors(SHARES, pd.DataFrame([{**EFFECT, "p_adjusted": 0.4}]), 0.05)
     assert change.text.striptags().endswith("6 embeddings, which is not significant.")
 
 
@@ -159,12 +164,12 @@ INTERACTION = {
 
 
 def test_an_interaction_is_said_from_the_side_where_the_corpus_changes_more() -> None:
-    (_, interaction, _) = factor_findings(SHARES, pd.DataFrame([EFFECT, INTERACTION]), 0.05)
+    (_, interaction, _) = describe_factors(SHARES, pd.DataFrame([EFFECT, INTERACTION]), 0.05)
     assert interaction.text.striptags() == (
         "What the corpus changes depends on what is trained on it: it is 3.1 points [1.0, 5.2] higher with glove than with "
         "word2vec (domain − generic, corpus × method at 100)."
     )
-    (_, none, _) = factor_findings(SHARES, pd.DataFrame([EFFECT, {**INTERACTION, "p_adjusted": 0.3}]), 0.05)
+    (_, none, _) = describe_factors(SHARES, pd.DataFrame([EFFECT, {**INTERACTION, "p_adjusted": 0.3}]), 0.05)
     assert none.text.striptags().startswith(
         "Whether what the corpus changes depends on method or dimension is inconclusive: of 1"
     )
@@ -176,7 +181,7 @@ def test_an_average_over_tasks_says_what_these_tasks_and_what_such_tasks_show() 
         "heterogeneity_p": 0.001, "i_squared": 0.9, "lowest_task": "mood", "lowest": -0.02, "highest_task": "topic",
         "highest": 0.06,
     }  # fmt: skip
-    (found,) = across_findings(pd.DataFrame([row]), 0.05)
+    (found,) = describe_average_effects(pd.DataFrame([row]), 0.05)
     assert found.text.striptags() == (
         "Domain instead of generic text, over all tasks: +2.0 points [1.0, 3.0] on average over 3 tasks, from −2.0 points "
         "(mood) to +6.0 points (topic). It depends on the task: 90.0 % of the spread between tasks is more than chance "
@@ -186,22 +191,22 @@ def test_an_average_over_tasks_says_what_these_tasks_and_what_such_tasks_show() 
 
 def test_tasks_without_any_difference_are_named() -> None:
     table = pd.DataFrame({"task": ["topic", "mood"], "labels": ["all", "all"], "p_adjusted": [0.002, 0.3]})
-    found = difference_finding(table, 0.05)
+    found = describe_any_difference(table, 0.05)
     assert found is not None and found.tone == "warning"
     assert found.text.striptags().startswith(
         "On 1 of 2 tasks no difference between embeddings is significant, controls left out: mood (p = 0.300)"
     )
-    found = difference_finding(table.assign(p_adjusted=0.002), 0.05)
+    found = describe_any_difference(table.assign(p_adjusted=0.002), 0.05)
     assert found is not None and found.text.striptags().startswith("Embeddings differ on each of the 2 tasks")
-    assert difference_finding(table.assign(labels="fewer"), 0.05) is None
+    assert describe_any_difference(table.assign(labels="fewer"), 0.05) is None
 
 
 def test_the_page_says_how_much_of_the_luck_is_that_of_the_labels() -> None:
     table = pd.DataFrame({"task": ["topic", "mood", "search"], "labels": "all", "label_share": [0.434, 0.0, 0.0]})
-    found = label_finding(table, {"topic", "mood"})
+    found = describe_label_luck(table, {"topic", "mood"})
     assert found is not None and "that is 43 % on topic of the variance" in found.text.striptags()
     assert "On mood intervals and tests speak of other test items, not of other labels" in found.text.striptags()
-    assert label_finding(table, set()) is None
+    assert describe_label_luck(table, set()) is None
 
 
 def test_the_forest_leaves_single_embeddings_to_the_leaderboard() -> None:
@@ -213,7 +218,7 @@ def test_the_forest_leaves_single_embeddings_to_the_leaderboard() -> None:
             {**EFFECT, "design": "corpus × method at 100", "factor": "method", "level_a": "word2vec", "level_b": "glove"},
         ]
     )
-    figure = factors_figure(overall_effects(rows))
+    figure = plot_factors(overall_effects(rows))
     assert [y for trace in figure.data for y in trace.y] == ["domain − generic (6 embeddings)", "word2vec − glove (at 100)"]
 
 
@@ -226,10 +231,10 @@ def test_it_is_said_which_differences_the_test_items_can_show() -> None:
             for other, size in (("domain.word2vec_100", 0.041), ("domain.word2vec_50", 0.052))
         ]
     )  # fmt: skip
-    made = power_finding(result("topic", board, compared, pd.DataFrame(), pd.DataFrame()))
+    made = describe_power(result("topic", board, compared, pd.DataFrame(), pd.DataFrame()))
     assert made is not None and made.text.striptags() == (
         "With 300 test items, the tests of this page find a true difference of 5.2 points to the highest in four of five "
         "cases."
     )
     without = result("topic", board, compared.drop(columns="detectable"), pd.DataFrame(), pd.DataFrame())
-    assert power_finding(without) is None
+    assert describe_power(without) is None

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from emb_pipeline.reporting.console import decision_lines
+from emb_pipeline.reporting.console import write_decision
 from emb_pipeline.reporting.gathered_tables import pair_comparable
-from emb_pipeline.reporting.sections.background.diagnosis import diagnosis_view
-from emb_pipeline.reporting.sections.summary.deploy import decision_findings
+from emb_pipeline.reporting.sections.background.diagnosis import show_diagnosis
+from emb_pipeline.reporting.sections.summary.deploy import describe_decision
 from emb_pipeline.reporting.tables import COLUMNS, empty_table
 from tests.reporting.conftest import add_facts, leaderboard
 
@@ -66,7 +66,7 @@ SMALL = _candidate("task.tfidf", 0.797, non_inferior=True, chosen=True, bytes_pe
 
 
 def _sentences(rows: list[dict[str, object]], relaxations: pd.DataFrame = NONE) -> list[str]:
-    ((_, found),) = decision_findings(pd.DataFrame(rows), relaxations)
+    ((_, found),) = describe_decision(pd.DataFrame(rows), relaxations)
     return [each.text.striptags() for each in found]
 
 
@@ -142,7 +142,7 @@ def test_what_scores_more_but_does_not_fit_is_named_with_its_reason_and_the_best
 def test_the_terminal_says_the_same() -> None:
     console = Console(width=400, file=io.StringIO(), color_system=None)
     rows = pd.DataFrame([_candidate("pretrained.<b>minilm</b>", 0.844, **SLOW), BEST, SMALL])
-    console.print(decision_lines(rows, NONE))
+    console.print(write_decision(rows, NONE))
     said = console.file.getvalue()  # type: ignore[attr-defined]
     assert "pretrained.<b>minilm</b> scores 4.7 points more but exceeds the budget" in said
 
@@ -230,7 +230,7 @@ def test_the_section_holds_questions_probe_words_and_whether_opposites_are_told_
         ],
         columns=list(COLUMNS["overlaps"]),
     )
-    view = diagnosis_view(checks, rows, overlaps)
+    view = show_diagnosis(checks, rows, overlaps)
     assert view is not None
     assert [each.text.striptags() for each in view["findings"][1:]] == [
         "Trained again with another seed, a word’s ten neighbours overlap by 60.0 % to 60.0 % "
@@ -250,7 +250,7 @@ def test_the_section_holds_questions_probe_words_and_whether_opposites_are_told_
     assert stability["lines"] == [("domain.word2vec_8", "domain", [("60.0 %", "1 pair"), ("10.0 %", "1 pair")])]
     assert antonyms["lines"][0][2] == [("0.400", "[0.300, 0.480] 30 of 40")]
     assert similarity["lines"][0][2] == [("", "")] and similarity["lines"][1][2] == [("–", "30 of 40 known")]
-    assert diagnosis_view(checks.iloc[:0], rows, overlaps) is None
+    assert show_diagnosis(checks.iloc[:0], rows, overlaps) is None
 
 
 def test_opposites_are_told_by_training_tokens_where_a_part_of_the_corpus_was_trained_on_too() -> None:
@@ -265,13 +265,13 @@ def test_opposites_are_told_by_training_tokens_where_a_part_of_the_corpus_was_tr
     overlaps = empty_table("overlaps")
     neighbours = pd.DataFrame(_neighbours(name, {"dose": "drug pill"}, probe=True))
     tokens = {name: 3e6, f"{name}_less_text_50": 1.5e6, f"{name}_typos_50": 3e6}
-    view = diagnosis_view(checks, neighbours, overlaps, tokens, {name: [f"{name}_less_text_50", "domain.not_checked"]})
+    view = show_diagnosis(checks, neighbours, overlaps, tokens, {name: [f"{name}_less_text_50", "domain.not_checked"]})
     assert view is not None
     assert view["findings"][1].text.striptags() == (
         "By training tokens, domain.word2vec_8 tells opposites from synonyms in 50.0 % [40.0 %, 60.0 %] from 1,500,000, "
         "60.0 % [50.0 %, 70.0 %] from 3,000,000."
     )
-    without = diagnosis_view(checks, neighbours, overlaps)
+    without = show_diagnosis(checks, neighbours, overlaps)
     assert without is not None and len(without["findings"]) == 1
 
 
@@ -290,7 +290,7 @@ def test_neighbours_move_by_a_seed_by_another_sample_and_between_samples() -> No
         (first, second),
         ("domain.word2vec_8", "generic.word2vec_8"),
     ]
-    view = diagnosis_view(
+    view = show_diagnosis(
         pd.DataFrame([_check("domain.word2vec_8", "similarity", "wordsim353", 0.4, 0.3, 0.5)]),
         pd.DataFrame(_neighbours("domain.word2vec_8", {"dose": "drug pill"}, probe=True)),
         add_facts(pairs.assign(shared=(0.6, 0.4, 0.5, 0.25, 0.3, 0.1), words=40), "overlaps"),

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from emb_pipeline.reporting.console import failure_lines
+from emb_pipeline.reporting.console import write_failures
 from emb_pipeline.reporting.results import result
-from emb_pipeline.reporting.sections.scores.classes import class_view
+from emb_pipeline.reporting.sections.scores.classes import show_classes
 from tests.reporting.conftest import Tables, report_page
 
 CLASSES = pd.DataFrame(
@@ -39,7 +39,7 @@ def test_names_of_classes_and_reasons_are_escaped(tables: Tables) -> None:
 
 def test_the_best_embedding_is_shown_class_by_class(tables: Tables) -> None:
     of_topic = result("topic", tables["leaderboard"], tables["comparisons"], tables["origins"], tables["audit"])
-    view = class_view(of_topic, CLASSES, CONFUSIONS)
+    view = show_classes(of_topic, CLASSES, CONFUSIONS)
     assert view is not None and view["embedding"] == "task.tfidf"
     assert [line[0] for line in view["lines"]] == ["<b>", "A & B"]
     assert view["matrix"] == (
@@ -51,5 +51,5 @@ def test_the_best_embedding_is_shown_class_by_class(tables: Tables) -> None:
 
 def test_the_terminal_has_a_line_per_embedding_and_reason() -> None:
     terminal = Console(width=200, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    terminal.print(failure_lines(FAILURES))
+    terminal.print(write_failures(FAILURES))
     assert terminal.export_text().strip() == "domain.glove_100 on topic, search failed: loss is <nan>"

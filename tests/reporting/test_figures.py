@@ -9,13 +9,13 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from emb_pipeline.reporting.sections.background.word_map import word_map_figure
-from emb_pipeline.reporting.sections.effects.derived import corruption_figure
-from emb_pipeline.reporting.sections.effects.origins import origins_figure
-from emb_pipeline.reporting.sections.scores.cost import cost_figure
-from emb_pipeline.reporting.sections.scores.dimensions import dimension_figure
-from emb_pipeline.reporting.sections.scores.leaderboards import leaderboard_figure
-from emb_pipeline.reporting.sections.scores.methods import methods_figure, shared_dimension
+from emb_pipeline.reporting.sections.background.word_map import plot_word_map
+from emb_pipeline.reporting.sections.effects.derived import plot_corruption
+from emb_pipeline.reporting.sections.effects.origins import plot_origins
+from emb_pipeline.reporting.sections.scores.cost import plot_costs
+from emb_pipeline.reporting.sections.scores.dimensions import plot_dimensions
+from emb_pipeline.reporting.sections.scores.leaderboards import plot_leaderboard
+from emb_pipeline.reporting.sections.scores.methods import find_shared_dimension, plot_methods
 from emb_pipeline.reporting.theme import DARK_COLORS, LOOKS
 from tests.reporting.conftest import TOPIC, Tables, leaderboard, origins, word_map
 
@@ -30,7 +30,7 @@ def trace(figure: go.Figure, name: str) -> Any:
 
 
 def test_the_leaderboard_holds_every_embedding_with_its_interval_best_first() -> None:
-    figure = leaderboard_figure(leaderboard(TOPIC), "topic")
+    figure = plot_leaderboard(leaderboard(TOPIC), "topic")
     assert points(figure) == TOPIC
     assert list(figure.layout.yaxis.categoryarray) == list(TOPIC)
     domain = trace(figure, "domain")
@@ -39,40 +39,40 @@ def test_the_leaderboard_holds_every_embedding_with_its_interval_best_first() ->
 
 
 def test_letters_stand_at_the_upper_ends_of_the_intervals() -> None:
-    letters = trace(leaderboard_figure(leaderboard(TOPIC), "topic"), "letters")
+    letters = trace(plot_leaderboard(leaderboard(TOPIC), "topic"), "letters")
     assert [text.strip() for text in letters.text] == ["a", "a", "b", "b", "b", "b", "b"]
     assert letters.x[0] == pytest.approx(0.771)
 
 
 def test_a_ceiling_is_a_line_where_the_labels_cap_the_score() -> None:
-    assert leaderboard_figure(leaderboard(TOPIC), "topic", ceiling=0.9).layout.shapes[0].x0 == 0.9
-    assert not leaderboard_figure(leaderboard(TOPIC), "topic", ceiling=1.0).layout.shapes
+    assert plot_leaderboard(leaderboard(TOPIC), "topic", ceiling=0.9).layout.shapes[0].x0 == 0.9
+    assert not plot_leaderboard(leaderboard(TOPIC), "topic", ceiling=1.0).layout.shapes
 
 
 def test_an_embedding_without_interval_is_still_a_point() -> None:
     board = leaderboard(TOPIC).assign(ci_low=float("nan"), ci_high=float("nan"), letters=None)
-    assert points(leaderboard_figure(board, "topic")) == TOPIC
+    assert points(plot_leaderboard(board, "topic")) == TOPIC
 
 
 def test_origins_are_drawn_as_percentage_points_and_colored_by_their_direction() -> None:
-    figure = origins_figure(origins({("glove", 50): 0.1, ("glove", 9): -0.1, ("glove", 7): 0.0}))
+    figure = plot_origins(origins({("glove", 50): 0.1, ("glove", 9): -0.1, ("glove", 7): 0.0}))
     assert points(figure) == pytest.approx({"glove_50": 10, "glove_9": -10, "glove_7": 0})
     assert [each.marker.color for each in figure.data] == [LOOKS[name].color for name in ("domain", "generic", "control")]
     assert any(shape.x0 == shape.x1 == 0 for shape in figure.layout.shapes)
 
 
 def test_scores_that_are_no_shares_keep_their_scale() -> None:
-    figure = origins_figure(origins({("glove", 50): 0.1}, task="search", metric="ndcg@10"))
+    figure = plot_origins(origins({("glove", 50): 0.1}, task="search", metric="ndcg@10"))
     assert points(figure) == {"glove_50": 0.1}
 
 
 def test_each_task_has_its_own_panel(tables: Tables) -> None:
-    figure = origins_figure(tables["origins"])
+    figure = plot_origins(tables["origins"])
     assert {each.xaxis for each in figure.data} == {"x", "x2"}
 
 
 def test_dimensions_are_a_line_per_origin_and_method_and_baselines_are_levels() -> None:
-    figure = dimension_figure(leaderboard(TOPIC), "topic")
+    figure = plot_dimensions(leaderboard(TOPIC), "topic")
     line = trace(figure, "domain word2vec")
     assert (list(line.x), list(line.y)) == ([50, 100], [0.601, 0.748])
     assert list(trace(figure, "task.tfidf").y) == [0.756, 0.756]
@@ -81,20 +81,20 @@ def test_dimensions_are_a_line_per_origin_and_method_and_baselines_are_levels() 
 
 
 def test_a_method_of_one_dimension_has_no_curve() -> None:
-    assert not dimension_figure(leaderboard({"domain.glove_50": 0.7, "task.tfidf": 0.8}), "topic").data
+    assert not plot_dimensions(leaderboard({"domain.glove_50": 0.7, "task.tfidf": 0.8}), "topic").data
 
 
 def test_further_seeds_are_no_dimensions() -> None:
     values = {"domain.glove_50": 0.7, "domain.glove_100": 0.8, "domain.glove_100_seed1": 0.1}
-    assert list(trace(dimension_figure(leaderboard(values), "topic"), "domain glove").y) == [0.7, 0.8]
+    assert list(trace(plot_dimensions(leaderboard(values), "topic"), "domain glove").y) == [0.7, 0.8]
 
 
 def test_methods_are_compared_at_the_dimension_that_most_of_them_share() -> None:
     board = leaderboard(
         {"domain.word2vec_300": 0.9, "domain.word2vec_100": 0.7, "domain.glove_100": 0.6, "generic.glove_100": 0.5}
     )
-    assert shared_dimension(board, "topic") == 100
-    figure = methods_figure(board, "topic")
+    assert find_shared_dimension(board, "topic") == 100
+    figure = plot_methods(board, "topic")
     assert list(trace(figure, "domain").x) == [0.7, 0.6]
     assert list(figure.layout.yaxis.ticktext) == ["word2vec", "glove"]
     assert list(trace(figure, "domain").y) == pytest.approx([0, 0.89])  # glove shares its place with the generic one
@@ -102,7 +102,7 @@ def test_methods_are_compared_at_the_dimension_that_most_of_them_share() -> None
 
 
 def test_the_cost_front_holds_what_nothing_cheaper_matches() -> None:
-    front = trace(cost_figure(leaderboard(TOPIC), "topic", against="bytes_per_item"), "front")
+    front = trace(plot_costs(leaderboard(TOPIC), "topic", against="bytes_per_item"), "front")
     assert (list(front.x), list(front.y)) == ([200, 400, 2400], [0.601, 0.748, 0.756])
 
 
@@ -130,7 +130,7 @@ def with_variants() -> pd.DataFrame:
 
 
 def test_copies_of_an_embedding_are_no_points_of_its_curve_and_reduced_ones_have_their_own() -> None:
-    figure = dimension_figure(with_variants(), "topic")
+    figure = plot_dimensions(with_variants(), "topic")
     line = trace(figure, "domain word2vec")
     assert (list(line.x), list(line.y)) == ([50, 100], [0.601, 0.748])
     reduced = trace(figure, "domain.word2vec_100 by pca")
@@ -141,7 +141,7 @@ def test_copies_of_an_embedding_are_no_points_of_its_curve_and_reduced_ones_have
 
 
 def test_copies_of_an_embedding_are_no_points_of_its_method() -> None:
-    figure = methods_figure(with_variants(), "topic")
+    figure = plot_methods(with_variants(), "topic")
     assert list(figure.layout.yaxis.ticktext) == ["word2vec"]
     assert list(trace(figure, "domain").x) == [0.748] and list(trace(figure, "generic").x) == [0.534]
 
@@ -150,16 +150,16 @@ def test_several_embeddings_of_one_method_and_origin_have_rows_of_their_own() ->
     """Files from elsewhere are all of one method; they are neither one row nor one curve."""
     board = leaderboard({"pretrained.glove_100": 0.7, "pretrained.paragram_100": 0.6, "pretrained.glove_50": 0.5})
     board["method"] = "static_file"
-    figure = methods_figure(board, "topic")
+    figure = plot_methods(board, "topic")
     assert list(figure.layout.yaxis.ticktext) == ["glove_100", "paragram_100"]
-    assert not dimension_figure(board, "topic").data
+    assert not plot_dimensions(board, "topic").data
 
 
 @pytest.mark.parametrize("against", ["seconds", "bytes_per_item"])
 def test_what_costs_nothing_is_drawn_at_zero_and_leads_the_front(against: str) -> None:
     board = leaderboard({"task.bm25": 0.8, "domain.glove_50": 0.7, "domain.glove_100": 0.75, "control.random_100": 0.2})
     board.loc[board["embedding"] == "task.bm25", ["train_seconds", "encode_seconds", "fit_seconds", "bytes_per_item"]] = 0.0
-    figure = cost_figure(board, "topic", against=against)
+    figure = plot_costs(board, "topic", against=against)
     (place,) = trace(figure, "task").x
     assert place < min(trace(figure, "domain").x)
     assert (figure.layout.xaxis.tickvals[0], figure.layout.xaxis.ticktext[0]) == (place, "0")
@@ -172,7 +172,7 @@ def test_what_costs_nothing_is_drawn_at_zero_and_leads_the_front(against: str) -
 
 def test_where_all_cost_nothing_they_stand_at_zero() -> None:
     board = leaderboard({"task.bm25": 0.8, "task.tfidf": 0.7}).assign(bytes_per_item=0.0)
-    figure = cost_figure(board, "topic", against="bytes_per_item")
+    figure = plot_costs(board, "topic", against="bytes_per_item")
     assert list(figure.layout.xaxis.ticktext) == ["0"] and len(trace(figure, "task").x) == 2
 
 
@@ -180,29 +180,29 @@ def test_an_unknown_cost_is_left_out_of_the_figure_and_an_embedding_of_corrupted
     board = with_variants()
     board.loc[board["embedding"] == "domain.word2vec_100_typos_30", ["bytes_per_item", "value"]] = (1.0, 0.99)
     board.loc[board["embedding"] == "task.tfidf", "bytes_per_item"] = float("nan")
-    figure = cost_figure(board, "topic", against="bytes_per_item")
+    figure = plot_costs(board, "topic", against="bytes_per_item")
     assert all(each.name != "task" for each in figure.data)
     assert 0.99 not in trace(figure, "front").y and 0.99 in trace(figure, "domain").y
 
 
 def test_cost_in_seconds_is_training_encoding_and_fitting() -> None:
-    figure = cost_figure(leaderboard(TOPIC), "topic")
+    figure = plot_costs(leaderboard(TOPIC), "topic")
     assert set(trace(figure, "domain").x) == {35.5} and set(trace(figure, "task").x) == {5.5}
     assert figure.layout.xaxis.range[0] < math.log10(5.5)
 
 
 def test_an_unknown_cost_is_refused() -> None:
     with pytest.raises(ValueError, match="'euros'"):
-        cost_figure(leaderboard(TOPIC), "topic", against="euros")
+        plot_costs(leaderboard(TOPIC), "topic", against="euros")
 
 
 def test_names_are_escaped_in_figures() -> None:
     board = leaderboard({"domain.<b>x</b>_50": 0.7, "domain.<b>x</b>_100": 0.8, "task.tfidf": 0.6})
     for figure in (
-        leaderboard_figure(board, "topic"),
-        dimension_figure(board, "topic"),
-        methods_figure(board, "topic"),
-        cost_figure(board, "topic"),
+        plot_leaderboard(board, "topic"),
+        plot_dimensions(board, "topic"),
+        plot_methods(board, "topic"),
+        plot_costs(board, "topic"),
     ):
         assert "<b>" not in figure.to_json() and "\\u003cb\\u003e" not in figure.to_json()
 
@@ -224,32 +224,32 @@ def test_corruption_runs_from_no_difference_to_the_highest_level_with_intervals(
             )
         ]
     )
-    figure = corruption_figure(rows, "topic")
+    figure = plot_corruption(rows, "topic")
     assert [(trace.name, list(trace.x), [round(y, 6) for y in trace.y]) for trace in figure.data] == [
         ("domain.w_8, less text", [0.0, 50.0, 90.0], [0.0, -2.0, -13.0]),
         ("domain.w_8, typos", [0.0, 50.0], [0.0, -5.0]),
     ]
     assert list(figure.data[0].error_y.array) == pytest.approx([0, 1, 1])
-    assert not corruption_figure(rows, "another").data
+    assert not plot_corruption(rows, "another").data
 
 
 PAIR = ("domain.w_8", "generic.w_8")
 
 
 def test_a_map_has_a_panel_for_each_embedding_and_shows_the_same_square_in_all() -> None:
-    figure = word_map_figure(word_map(*PAIR))
+    figure = plot_word_map(word_map(*PAIR))
     assert [each.name for each in figure.data] == ["words", "dose", "pain"] * 2
     assert [each.xaxis for each in figure.data] == ["x"] * 3 + ["x2"] * 3
     assert figure.layout.xaxis.range == figure.layout.xaxis2.range and figure.layout.xaxis.range[0] < -9
     assert (figure.layout.yaxis.scaleanchor, figure.layout.yaxis2.scaleanchor) == ("x", "x2")
     assert figure.data[1].line.color == LOOKS["domain"].color and figure.data[4].line.color == LOOKS["generic"].color
     assert figure.layout.meta == {"side_by_side": True}
-    assert word_map_figure(word_map("domain.w_8")).layout.meta == {"side_by_side": False}
-    assert word_map_figure(word_map(*PAIR, "pretrained.w_8")).layout.height == 2 * figure.layout.height
+    assert plot_word_map(word_map("domain.w_8")).layout.meta == {"side_by_side": False}
+    assert plot_word_map(word_map(*PAIR, "pretrained.w_8")).layout.height == 2 * figure.layout.height
 
 
 def test_lines_lead_from_a_probe_word_to_each_of_its_neighbours() -> None:
-    figure = word_map_figure(word_map("domain.w_8"))
+    figure = plot_word_map(word_map("domain.w_8"))
     dose = trace(figure, "dose")
     assert list(zip(dose.x, dose.y, strict=True)) == [(0, 0), (1, 0), (0, 0), (0, 1), (0, 0)]
     assert [text.split("<br>")[0] for text in dose.text] == [f"<b>{each}</b>" for each in "dose drug dose pill dose".split()]
@@ -258,33 +258,33 @@ def test_lines_lead_from_a_probe_word_to_each_of_its_neighbours() -> None:
 
 
 def test_probe_words_are_named_on_a_map_and_the_nearest_of_each_where_there_is_room() -> None:
-    named = [each.text for each in word_map_figure(word_map("domain.w_8")).layout.annotations]
+    named = [each.text for each in plot_word_map(word_map("domain.w_8")).layout.annotations]
     assert named == ["<b>dose</b>", "<b>pain</b>", "drug", "sore", "domain.w_8"]
     crowded = word_map("domain.w_8").assign(x=[*[99] * 7, -99], y=0)  # at the edge: room for three
-    named = [each.text for each in word_map_figure(crowded).layout.annotations]
+    named = [each.text for each in plot_word_map(crowded).layout.annotations]
     assert "drug" in named and "sore" not in named
 
 
 def test_words_of_a_map_are_escaped() -> None:
-    words = trace(word_map_figure(word_map("domain.w_8")), "words")
+    words = trace(plot_word_map(word_map("domain.w_8")), "words")
     assert words.text[1].startswith("<b>&lt;b&gt;of&lt;/b&gt;</b>")
 
 
 def test_a_map_without_probe_words_and_no_map_at_all_can_be_drawn() -> None:
     plain = word_map("domain.w_8").assign(probe=False, near=None)
-    assert [(each.name, len(each.x)) for each in word_map_figure(plain).data] == [("words", len(plain))]
-    assert not word_map_figure(word_map()).data
+    assert [(each.name, len(each.x)) for each in plot_word_map(plain).data] == [("words", len(plain))]
+    assert not plot_word_map(word_map()).data
 
 
 @pytest.mark.parametrize("task", ["topic", "nowhere"])
 def test_every_figure_is_transparent_and_can_be_empty(task: str) -> None:
     board = leaderboard(TOPIC)
     for figure in (
-        leaderboard_figure(board, task),
-        dimension_figure(board, task),
-        methods_figure(board, task),
-        cost_figure(board, task),
-        origins_figure(origins({})),
+        plot_leaderboard(board, task),
+        plot_dimensions(board, task),
+        plot_methods(board, task),
+        plot_costs(board, task),
+        plot_origins(origins({})),
     ):
         assert figure.layout.template.layout.paper_bgcolor == figure.layout.template.layout.plot_bgcolor == "rgba(0,0,0,0)"
 

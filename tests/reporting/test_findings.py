@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from emb_pipeline.reporting.results import Result, result
-from emb_pipeline.reporting.sections.scores.methods import sample_finding, seed_finding
-from emb_pipeline.reporting.sections.summary.answer import overall_findings
+from emb_pipeline.reporting.sections.scores.methods import describe_samples, describe_seeds
+from emb_pipeline.reporting.sections.summary.answer import describe_all_tasks
 from emb_pipeline.reporting.sections.summary.task_findings import findings
 from tests.reporting.conftest import SEARCH, TOPIC, audit, comparisons, leaderboard, origins
 
@@ -195,21 +195,21 @@ def test_seeds_are_one_embedding_in_sentences_and_a_range_of_their_own() -> None
     seeds = {"domain.glove_50": 0.7, "domain.glove_50_seed1": 0.72, "domain.glove_50_seed2": 0.74, "control.random_50": 0.1}
     each = result("topic", leaderboard(seeds), NONE, NONE, NONE)
     assert "domain.glove_50 scores highest: accuracy 72.0 % [70.5, 73.5], mean of 3 seeds" in text(each)
-    finding = seed_finding(each)
+    finding = describe_seeds(each)
     assert finding is not None and "by up to 4.0 points (domain.glove_50 over 3 seeds)" in finding.text.striptags()
-    assert seed_finding(of(TOPIC)) is None
+    assert describe_seeds(of(TOPIC)) is None
 
 
 def test_resamples_of_the_corpus_are_nothing_to_choose_and_have_a_range_of_their_own() -> None:
     resamples = {"domain.glove_50_bootstrap1": 0.78, "domain.glove_50_bootstrap2": 0.72}
     each = result("topic", leaderboard({"domain.glove_50": 0.75, "control.random_50": 0.1, **resamples}), NONE, NONE, NONE)
     assert "domain.glove_50 scores highest: accuracy 75.0 %" in text(each) and "bootstrap" not in text(each)
-    assert list(each.rows["embedding"]) == ["domain.glove_50", "control.random_50"] and seed_finding(each) is None
-    finding = sample_finding(each)
+    assert list(each.rows["embedding"]) == ["domain.glove_50", "control.random_50"] and describe_seeds(each) is None
+    finding = describe_samples(each)
     assert finding is not None and finding.text.striptags() == (
         "topic: another sample of the corpus moves accuracy by up to 6.0 points (domain.glove_50 over 2 resamples)."
     )
-    assert sample_finding(of({"domain.glove_50": 0.75, "domain.glove_50_bootstrap1": 0.7})) is None
+    assert describe_samples(of({"domain.glove_50": 0.75, "domain.glove_50_bootstrap1": 0.7})) is None
 
 
 def test_the_cheapest_of_the_leading_group_is_named() -> None:
@@ -221,7 +221,7 @@ def test_a_missing_value_leaves_the_embedding_out() -> None:
 
 
 def test_one_task_has_no_overall_sentences() -> None:
-    assert overall_findings([of(TOPIC)]) == []
+    assert describe_all_tasks([of(TOPIC)]) == []
 
 
 def test_across_tasks_the_sentences_count_tasks() -> None:
@@ -232,7 +232,7 @@ def test_across_tasks_the_sentences_count_tasks() -> None:
         NONE,
         NONE,
     )
-    found = [each.text.striptags() for each in overall_findings([of(TOPIC), search])]
+    found = [each.text.striptags() for each in describe_all_tasks([of(TOPIC), search])]
     assert found == [
         "domain.word2vec_100 is in the leading group of both tasks: "
         "scoring highest, or not significantly different from what does.",
@@ -250,7 +250,7 @@ def test_different_leaders_are_named_by_task() -> None:
         NONE,
         NONE,
     )
-    assert overall_findings([of(TOPIC), search])[0].text.striptags() == (
+    assert describe_all_tasks([of(TOPIC), search])[0].text.striptags() == (
         "No single embedding is in the leading group of both tasks. "
         "The highest are task.tfidf on topic and task.bm25 on search."
     )

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from markdown_it import MarkdownIt
 
-from emb_pipeline.reporting.markdown import effects_markdown, leaderboard_markdown, main, newest
+from emb_pipeline.reporting.markdown import main, newest, write_effects, write_leaderboard
 from tests.reporting.conftest import SEARCH, Tables, leaderboard
 
 
 def test_a_row_per_embedding_and_a_column_per_task(tables: Tables) -> None:
-    lines = leaderboard_markdown(tables["leaderboard"], ["topic", "search"]).splitlines()
+    lines = write_leaderboard(tables["leaderboard"], ["topic", "search"]).splitlines()
     assert lines[0] == "| embedding | `topic`, accuracy % | `search`, nDCG@10 |"
     assert lines[1] == "|---|---:|---:|"
     assert lines[2] == "| `task.tfidf` | 75.6 [74.1, 77.1] a |  |"
@@ -23,13 +23,13 @@ def test_a_row_per_embedding_and_a_column_per_task(tables: Tables) -> None:
 
 def test_seeds_are_one_row() -> None:
     board = leaderboard({"domain.word2vec_100": 0.7, "domain.word2vec_100_seed1": 0.6})
-    rows = leaderboard_markdown(board).splitlines()[2:]
+    rows = write_leaderboard(board).splitlines()[2:]
     assert len(rows) == 1 and rows[0].startswith("| `domain.word2vec_100` | 65.0 ")
 
 
 def test_an_unknown_task_is_refused(tables: Tables) -> None:
     with pytest.raises(ValueError, match="no task 'topics'; it has topic, search"):
-        leaderboard_markdown(tables["leaderboard"], ["topics"])
+        write_leaderboard(tables["leaderboard"], ["topics"])
 
 
 def test_effects_are_bold_where_the_adjusted_p_says_so() -> None:
@@ -46,7 +46,7 @@ def test_effects_are_bold_where_the_adjusted_p_says_so() -> None:
     }
     worse = {**row, "task": "search", "metric": "ndcg@10", "difference": -0.01, "ci_low": -0.03, "ci_high": 0.01}
     other = {**row, "factor": "corpus", "embedding_a": "domain.w", "embedding_b": "generic.w"}
-    table = effects_markdown(pd.DataFrame([row, {**worse, "p_adjusted": 0.4}, other]), "fine_tuning", ["topic", "search"])
+    table = write_effects(pd.DataFrame([row, {**worse, "p_adjusted": 0.4}, other]), "fine_tuning", ["topic", "search"])
     cells = "**+10.0 [8.0, 12.0]** | \u22120.010 [\u22120.030, 0.010] |"
     assert table.splitlines()[2:] == [f"| `domain.w_tuned_topic` | `domain.w` | {cells}"]
 
@@ -62,7 +62,7 @@ def test_the_newest_version_is_read(tmp_path: Path) -> None:
 
 
 def test_nothing_in_a_name_ends_its_code_or_its_cell() -> None:
-    lines = leaderboard_markdown(leaderboard({"task.`<script>|x`": 0.8, "task.y": 0.7})).splitlines()
+    lines = write_leaderboard(leaderboard({"task.`<script>|x`": 0.8, "task.y": 0.7})).splitlines()
     assert lines[2].startswith("| `` task.`<script>\\|x` `` | 80.0 ")
     rendered = MarkdownIt().enable("table").render("\n".join(lines))
     assert "<script>" not in rendered and "<code>task.`&lt;script&gt;|x`</code>" in rendered

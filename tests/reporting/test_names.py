@@ -7,8 +7,8 @@ import pytest
 from rich.padding import Padding
 from rich.table import Table
 
-from emb_pipeline.reporting.console import leaderboard_table
-from emb_pipeline.reporting.markdown import leaderboard_markdown
+from emb_pipeline.reporting.console import draw_leaderboards
+from emb_pipeline.reporting.markdown import write_leaderboard
 from emb_pipeline.reporting.registry import SECTIONS
 from emb_pipeline.reporting.report import render_section
 from emb_pipeline.reporting.section import Section
@@ -47,10 +47,10 @@ def test_names_that_look_like_others_change_nothing_on_the_page_but_themselves(s
 
 def test_controls_come_last_in_markdown_and_dim_on_the_console_whatever_they_are_called() -> None:
     board = rename(TINY["leaderboard"])
-    assert restore(leaderboard_markdown(board)) == leaderboard_markdown(TINY["leaderboard"])
+    assert restore(write_leaderboard(board)) == write_leaderboard(TINY["leaderboard"])
     assert styles(board) == styles(TINY["leaderboard"])
 
 
 def styles(board: pd.DataFrame) -> list[object]:
-    tables = [part.renderable for part in leaderboard_table(board).renderables if isinstance(part, Padding)]
+    tables = [part.renderable for part in draw_leaderboards(board).renderables if isinstance(part, Padding)]
     return [row.style for table in tables if isinstance(table, Table) for row in table.rows]

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from emb_pipeline.reporting.sections.background.audit import audit_state
-from emb_pipeline.reporting.sections.effects.derived import corruption_figure
+from emb_pipeline.reporting.sections.effects.derived import plot_corruption
 from emb_pipeline.reporting.tables import empty_table
 from emb_pipeline.tasks.classification.audit import audit_classification
 from emb_pipeline.tasks.extractive_qa.audit import audit_extractive_qa
@@ -372,7 +372,7 @@ def test_levels_of_corruption_stand_where_corrupted_text_does_and_nowhere_else(t
         )
     ]
     derived = pd.DataFrame(rows)
-    drawn = {"topic_corruption": corruption_figure(derived[derived["factor"] == "corruption"], "topic")}
+    drawn = {"topic_corruption": plot_corruption(derived[derived["factor"] == "corruption"], "topic")}
     for given in ({}, drawn):
         page = Page(report_page(**tables, effects=derived, drawn=given))
         assert [name for name in page.figures if "corruption" in name] == ["figure-corruption-topic-data"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from emb_pipeline.reporting.sections.scores.search import search_figure, search_findings
+from emb_pipeline.reporting.sections.scores.search import describe_searches, plot_searches
 
 
 def row(index: str, setting: int | None = None, **changes: object) -> dict[str, object]:
@@ -43,7 +43,7 @@ FAULTY = row("HNSW", 10, recall=0.7, fault="recall stays at 0.700 whatever the s
 
 
 def sentences(*rows: dict[str, object]) -> list[str]:
-    return [each.text.striptags() for each in search_findings(pd.DataFrame(list(rows)))]
+    return [each.text.striptags() for each in describe_searches(pd.DataFrame(list(rows)))]
 
 
 def test_each_setting_that_matters_has_its_sentence() -> None:
@@ -86,6 +86,6 @@ def test_without_a_store_exact_search_alone_is_told() -> None:
 
 
 def test_the_figure_has_a_line_for_each_index_that_can_be_trusted() -> None:
-    figure = search_figure(pd.DataFrame([EXACT, FLAT, FEW, ALL, FAULTY]), "find")
+    figure = plot_searches(pd.DataFrame([EXACT, FLAT, FEW, ALL, FAULTY]), "find")
     assert [(trace.name, list(trace.x)) for trace in figure.data] == [("FLAT", [1.0]), ("IVF_FLAT", [0.4, 0.999])]
-    assert not search_figure(pd.DataFrame([EXACT]), "find").data
+    assert not plot_searches(pd.DataFrame([EXACT]), "find").data

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from emb_pipeline.diagnostics.tables import PIP_LOSS
-from emb_pipeline.reporting.sections.scores.sizes import pip_losses, size_findings
+from emb_pipeline.reporting.sections.scores.sizes import describe_sizes, find_pip_losses
 
 
 def row(embedding: str, size: float, value: float, **changes: object) -> dict[str, object]:
@@ -36,7 +36,7 @@ SMALL, MIDDLE, LARGE = (
 
 
 def sentence(*rows: dict[str, object]) -> str:
-    (found,) = size_findings(pd.DataFrame(list(rows)))
+    (found,) = describe_sizes(pd.DataFrame(list(rows)))
     return str(found.text.striptags())
 
 
@@ -76,4 +76,4 @@ def test_pip_losses_are_found_among_the_checks() -> None:
             "value": [0.4, 3.0],
         }
     )
-    assert pip_losses(checks) == {"domain.word2vec_50": 0.4}
+    assert find_pip_losses(checks) == {"domain.word2vec_50": 0.4}

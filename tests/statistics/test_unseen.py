@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from emb_pipeline.statistics.resampling import Resampling
-from emb_pipeline.statistics.unseen import COLUMNS, scores_on_unseen
+from emb_pipeline.statistics.unseen import COLUMNS, score_unseen
 from emb_pipeline.tasks.scores import build_item_scores, stamp_item_scores
 
 RESAMPLING = Resampling(resamples=200, permutations=199)
@@ -24,7 +24,7 @@ def of_cell(name: str, values: list[float], *, seed: int = 0, family: str | None
 def test_a_memory_loses_what_it_has_memorised_and_another_one_does_not() -> None:
     tables = [of_cell("memory", [1, 1, 1, 1, 0, 0, 1, 0]), of_cell("meaning", [1, 0, 1, 0, 1, 0, 1, 0])]
     seen = {"topics": {"u0", "u1", "u2", "u3"}, "other": {"u4"}}
-    found = scores_on_unseen(tables, seen, {"topics": "accuracy"}, RESAMPLING).set_index("embedding")
+    found = score_unseen(tables, seen, {"topics": "accuracy"}, RESAMPLING).set_index("embedding")
     memory, meaning = found.loc["task.memory"], found.loc["task.meaning"]
     assert (memory["n"], memory["n_seen"]) == (8, 4)
     assert (memory["value"], memory["value_unseen"], memory["difference"]) == (0.625, 0.25, 0.375)
@@ -35,7 +35,7 @@ def test_a_memory_loses_what_it_has_memorised_and_another_one_does_not() -> None
 def test_seeds_are_averaged() -> None:
     tables = [of_cell("w", [1, 1, 0, 0]), of_cell("again", [1, 0, 0, 0], seed=1, family="task.w")]
     seen = {"topics": {"u0"}}
-    found = scores_on_unseen(tables, seen, {"topics": "accuracy"}, RESAMPLING)
+    found = score_unseen(tables, seen, {"topics": "accuracy"}, RESAMPLING)
     assert found["embedding"].tolist() == ["task.w"]
     assert found["value_unseen"].tolist() == pytest.approx([1 / 6])
 
@@ -43,5 +43,5 @@ def test_seeds_are_averaged() -> None:
 @pytest.mark.parametrize("units", [[], ["u9"], ["u0", "u1", "u2"]])
 def test_a_task_without_seen_units_or_without_others_has_no_row(units: list[str]) -> None:
     seen = {"topics": set(units)}
-    found = scores_on_unseen([of_cell("w", [1, 1, 0])], seen, {"topics": "accuracy"}, RESAMPLING)
+    found = score_unseen([of_cell("w", [1, 1, 0])], seen, {"topics": "accuracy"}, RESAMPLING)
     assert found.empty and list(found.columns) == list(COLUMNS)

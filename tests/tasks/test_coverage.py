@@ -14,7 +14,7 @@ from emb_pipeline.embeddings.sparse.options import TfidfOptions
 from emb_pipeline.embeddings.static.options import RandomOptions
 from emb_pipeline.embeddings.static.pooling import PooledEncoder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.reporting.sections.summary.coverage import coverage_finding
+from emb_pipeline.reporting.sections.summary.coverage import describe_coverage
 from emb_pipeline.tasks.coverage import Coverage, measure_coverage
 from emb_pipeline.text.texts import Texts, tokenize_tables
 
@@ -60,7 +60,7 @@ def test_low_coverage_is_a_warning_in_the_answer() -> None:
             "known_tokens": [0.325, 0.99, None, 0.1],
         }
     )
-    finding = coverage_finding(rows)
+    finding = describe_coverage(rows)
     assert finding is not None and finding.tone == "warning"
     assert "<code>pretrained.glove</code> knows 32.5" in finding.text and "of this task's words" in finding.text
-    assert coverage_finding(rows[1:]) is None and coverage_finding(rows.drop(columns="known_tokens")) is None
+    assert describe_coverage(rows[1:]) is None and describe_coverage(rows.drop(columns="known_tokens")) is None

@@ -15,7 +15,7 @@ from seqeval.metrics import classification_report, f1_score, precision_score, re
 from sklearn import metrics as sklearn_metrics
 
 from emb_pipeline.embeddings.recommenders.profiles import Profiles
-from emb_pipeline.reporting.wording import metric_name
+from emb_pipeline.reporting.wording import name_metric
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.examples.reader import ExamplesReader
@@ -248,7 +248,7 @@ def test_every_metric_of_an_evaluation_stands_in_the_line_with_label_scale_and_d
         found, _ = case()
         for metric in found.metrics:
             of_line = next(line for line in lines if line.covers(metric))
-            assert isinstance(find_metric(metric), Metric) and metric_name(metric) == find_metric(metric).label_of(metric)
+            assert isinstance(find_metric(metric), Metric) and name_metric(metric) == find_metric(metric).label_of(metric)
             assert of_line.label_of(metric).strip() and "{" not in of_line.label_of(metric)
             assert (of_line.name in list_lower_metrics()) is not of_line.higher_is_better
             if of_line.percent:

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from emb_pipeline.embeddings.registry import METHODS
-from emb_pipeline.reporting.sections.summary.deploy import best_name, excess_text, further_units_text, language_text
-from emb_pipeline.reporting.wording import code_markdown, distance_text, value_text
+from emb_pipeline.reporting.sections.summary.deploy import name_best, write_excess, write_further_units, write_languages
+from emb_pipeline.reporting.wording import write_code, write_distance, write_value
 from emb_pipeline.statistics.costs import COSTS
 from emb_pipeline.statistics.decision.standings import NOT_ABOVE_FLOOR, ONLY, SHOWN
 
@@ -34,12 +34,12 @@ def embedding_card(facts: Mapping[str, Any], options: Mapping[str, Any], others:
         The other candidates' rows of the decision.
     """
     name, task, metric = facts["embedding"], facts["task"], facts["metric"]
-    best = best_name(others) if len(others) else "the best"
-    top = f"{best}, {code_markdown(facts['best'])}" if facts["best"] != name else f"{best}, which is this one"
+    best = name_best(others) if len(others) else "the best"
+    top = f"{best}, {write_code(facts['best'])}" if facts["best"] != name else f"{best}, which is this one"
     lines = [
         f"# {escape(name, quote=False)} for {escape(task, quote=False)}",
         "",
-        f"On {code_markdown(task)} {_standing(facts, best, top)}.",
+        f"On {write_code(task)} {_standing(facts, best, top)}.",
         "",
         *([f"Note: {facts['labels_note']}.", ""] if facts.get("labels_note") else []),
         "## What was not chosen, and why",
@@ -69,9 +69,9 @@ def embedding_card(facts: Mapping[str, Any], options: Mapping[str, Any], others:
         "",
         "## How it was made",
         "",
-        f"- origin {code_markdown(facts['origin'])}, method {METHODS[facts['method']].label} (`{facts['method']}`)",
+        f"- origin {write_code(facts['origin'])}, method {METHODS[facts['method']].label} (`{facts['method']}`)",
         *(
-            f"- {option}: {code_markdown(value) if isinstance(value, str | list | dict) else value}"
+            f"- {option}: {write_code(value) if isinstance(value, str | list | dict) else value}"
             for option, value in options.items()
             if value is not None and option not in _PROMPTS
         ),
@@ -81,7 +81,7 @@ def embedding_card(facts: Mapping[str, Any], options: Mapping[str, Any], others:
         "",
         "- The scores hold for texts like those that it was tested on. Other text, another time or language: measure again.",
         *(
-            [f"- It is, or is made from, a pretrained model {language_text(facts['languages'])}."]
+            [f"- It is, or is made from, a pretrained model {write_languages(facts['languages'])}."]
             if "languages" in facts
             else []
         ),
@@ -99,14 +99,14 @@ def embedding_card(facts: Mapping[str, Any], options: Mapping[str, Any], others:
 
 def _standing(facts: Mapping[str, Any], best: str, top: str) -> str:
     """Say what the tests of the decision say of the chosen one."""
-    margin = distance_text(facts["margin"], facts["metric"])
+    margin = write_distance(facts["margin"], facts["metric"])
     if facts["standing"] == NOT_ABOVE_FLOOR:
-        return f"no embedding is shown to be better than {code_markdown(facts['floor'])}; this one was exported all the same"
+        return f"no embedding is shown to be better than {write_code(facts['floor'])}; this one was exported all the same"
     if facts["standing"] == SHOWN:
         return f"the cheapest embedding within the budgets that is shown to be not inferior to {top}"
     if facts["standing"] == ONLY:
         return "the only candidate that fits the budgets"
-    more = further_units_text(facts)
+    more = write_further_units(facts)
     return f"measured as {best}, but not shown to be within {margin} of every other{f'; {more}' if more else ''}"
 
 
@@ -117,19 +117,19 @@ def _reasons(facts: Mapping[str, Any], others: pd.DataFrame) -> list[str]:
     higher = others[~others["fits"] & (others["value"] > facts["value"])]
     metric = facts["metric"]
     lines = [
-        f"- {code_markdown(row['embedding'])} scores {distance_text(row['value'] - facts['value'], metric)} more "
-        f"({value_text(row['value'], metric)}) but {excess_text(row)}."
+        f"- {write_code(row['embedding'])} scores {write_distance(row['value'] - facts['value'], metric)} more "
+        f"({write_value(row['value'], metric)}) but {write_excess(row)}."
         for row in higher.to_dict("records")
     ]
     fits, good = others["fits"], others["non_inferior"]
     groups = (
         ("does not fit the budgets, and scores no more", others[~fits & ~others.index.isin(higher.index)]),
         ("is not inferior either, but not cheaper", others[fits & good]),
-        (f"may be worse than {best_name(others)} by more than the margin ({facts['margin']:g})", others[fits & ~good]),
+        (f"may be worse than {name_best(others)} by more than the margin ({facts['margin']:g})", others[fits & ~good]),
     )
     for reason, rows in groups:
         if len(rows):
-            names = ", ".join(map(code_markdown, rows["embedding"].head(_NAMED)))
+            names = ", ".join(map(write_code, rows["embedding"].head(_NAMED)))
             more = f" and {len(rows) - _NAMED} more" if len(rows) > _NAMED else ""
             lines.append(f"- {reason}: {names}{more}")
     return lines

@@ -12,7 +12,7 @@ from scipy.stats import binomtest, rankdata
 
 from emb_pipeline.diagnostics.neighbors import COMMONEST, unit_vectors
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.statistics.intervals.bootstrap import mean_intervals
+from emb_pipeline.statistics.intervals.bootstrap import compute_mean_intervals
 from emb_pipeline.statistics.intervals.pseudo_values import of_spearman
 
 Pairs = Sequence[tuple[str, str]]
@@ -65,7 +65,7 @@ def word_similarity(
     if len(known) < 10:
         return Measured.unknown(len(known), len(pairs))
     values = of_spearman(cosines(vectors, [pairs[row] for row in known]), np.array([scores[row] for row in known]))
-    (interval,) = mean_intervals(values[:, None], n_resamples=n_resamples, rng=rng)
+    (interval,) = compute_mean_intervals(values[:, None], n_resamples=n_resamples, rng=rng)
     return Measured(interval.value, interval.low, interval.high, len(known), len(pairs))
 
 
@@ -114,7 +114,7 @@ def analogies(
         scores = (unit[block[:, 1]] - unit[block[:, 0]] + unit[block[:, 2]]) @ unit.T
         np.put_along_axis(scores, block[:, :3], -np.inf, axis=1)
         right[start : start + 512] = scores.argmax(axis=1) == block[:, 3]
-    (interval,) = mean_intervals(right[:, None], n_resamples=n_resamples, rng=rng, bounds=(0.0, 1.0))
+    (interval,) = compute_mean_intervals(right[:, None], n_resamples=n_resamples, rng=rng, bounds=(0.0, 1.0))
     return Measured(interval.value, interval.low, interval.high, len(known), len(questions))
 
 

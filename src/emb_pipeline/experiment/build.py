@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from emb_pipeline.efficiency.vector_search import IN_PROCESS
 from emb_pipeline.experiment.grid_checks import (
     require_definitions,
-    require_served,
+    require_supported_tasks,
     require_tunable,
     require_word_vectors,
 )
@@ -55,11 +55,11 @@ def build_experiment(parameters: Mapping[str, Any]) -> Experiment:
         curves=frozenset(task for task in grid.tasks if _has_learning_curve(parameters["tasks"][task])),
         needs_store=_needs_store(parameters.get("vector_search") or {}),
     )
-    require_served(experiment)
+    require_supported_tasks(experiment)
     return experiment
 
 
-def without_a_task(experiment: Experiment) -> list[EmbeddingSpec]:
+def find_unused_embeddings(experiment: Experiment) -> list[EmbeddingSpec]:
     """List the embeddings that no task of the grid can use, but for those that nobody asked to evaluate."""
     return [cell for cell in experiment.cells if cell.evaluate_on is None and not experiment.tasks_of(cell)]
 

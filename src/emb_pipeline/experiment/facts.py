@@ -17,7 +17,7 @@ from emb_pipeline.statistics.embedding_facts import (
     FINE_TUNING,
     RESAMPLING,
 )
-from emb_pipeline.statistics.score_tables import framed
+from emb_pipeline.statistics.score_tables import make_table
 
 
 def list_embeddings(embeddings: Mapping[str, Any]) -> list[EmbeddingSpec]:
@@ -27,7 +27,7 @@ def list_embeddings(embeddings: Mapping[str, Any]) -> list[EmbeddingSpec]:
 
 def build_embedding_facts(cells: Iterable[EmbeddingSpec]) -> pd.DataFrame:
     """Build the table of embeddings, what each is and what it was made from, with the columns of `EMBEDDING_FACTS`."""
-    return framed([_describe(cell) for cell in cells], EMBEDDING_FACTS)
+    return make_table([_describe(cell) for cell in cells], EMBEDDING_FACTS)
 
 
 def find_derivation(cell: EmbeddingSpec) -> str | None:

@@ -100,7 +100,7 @@ def require_definitions(section: str, names: Sequence[str], defined: Mapping[str
         )
 
 
-def require_served(experiment: Experiment) -> None:
+def require_supported_tasks(experiment: Experiment) -> None:
     """Refuse a task that no embedding of the grid can be evaluated on: it would be missing from the report."""
     if not experiment.cells:
         return

@@ -188,7 +188,7 @@ class Experiment(Strict):
         return [
             task
             for task, kind in self.tasks.items()
-            if task in wanted and cell.supports(kind) and self._is_served(task, cell)
+            if task in wanted and cell.supports(kind) and self._supports_examples(task, cell)
         ]
 
     @property
@@ -197,7 +197,7 @@ class Experiment(Strict):
         corrupted = [cell for cell in self.cells if isinstance(cell.changed_text, Corruption)]
         return [task for task in self.tasks if any(task in self.tasks_of(cell) for cell in corrupted)]
 
-    def _is_served(self, task: str, cell: EmbeddingSpec) -> bool:
+    def _supports_examples(self, task: str, cell: EmbeddingSpec) -> bool:
         """Tell whether it gives what the task's examples need, a hybrid's base too."""
         needs = self.needs.get(task)
         parts = [cell, self.cell_named(cell.base)] if cell.adds_to_base and cell.base else [cell]

@@ -22,16 +22,16 @@ class Console:
             return
         from rich.console import Console as Terminal
 
-        from emb_pipeline.reporting.console import decision_lines, failure_lines, leaderboard_table
+        from emb_pipeline.reporting.console import draw_leaderboards, write_decision, write_failures
 
         terminal = Terminal(width=100)
         if "leaderboard" in made:
-            terminal.print(leaderboard_table(catalog.load("leaderboard").to_pandas()))
+            terminal.print(draw_leaderboards(catalog.load("leaderboard").to_pandas()))
         if "failures" in made:
-            terminal.print(failure_lines(catalog.load("failures").to_pandas()))
+            terminal.print(write_failures(catalog.load("failures").to_pandas()))
         if "decision" in made:
             tables = (catalog.load(name).to_pandas() for name in ("decision", "relaxations", "report.joint_choice"))
-            terminal.print(decision_lines(*tables))
+            terminal.print(write_decision(*tables))
         if "leaderboard" not in made:
             return
         use_case = active_parameters()["use_case"]

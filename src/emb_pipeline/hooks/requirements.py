@@ -19,7 +19,7 @@ class Requirements:
     def before_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
         """Check every embedding that this run trains or loads, and what it reads that is made elsewhere."""
         from emb_pipeline.embeddings.factory import require
-        from emb_pipeline.experiment.build import without_a_task
+        from emb_pipeline.experiment.build import find_unused_embeddings
         from emb_pipeline.experiment.model import EmbeddingSpec
 
         embeddings = active_parameters()["embeddings"]
@@ -28,7 +28,7 @@ class Requirements:
             _, origin, key = name.split(".", 2)
             cell = EmbeddingSpec.model_validate(embeddings[origin][key])
             require(cell.method, cell.options)
-        for cell in without_a_task(active_experiment()):
+        for cell in find_unused_embeddings(active_experiment()):
             LOGGER.warning("%s is evaluated on no task of the grid: none of them can use it", cell.name)
         for name in sorted({name for node in pipeline.nodes for name in node.inputs if "@" in name}):
             check = getattr(catalog.get(name), "require", None)

@@ -10,15 +10,15 @@ from rich.table import Table
 from rich.text import Text
 
 from emb_pipeline.reporting import rows as pick
-from emb_pipeline.reporting.sections.summary.coverage import coverage_finding, cut_finding
-from emb_pipeline.reporting.sections.summary.deploy import decision_findings
-from emb_pipeline.reporting.sections.summary.failed import failure_texts
-from emb_pipeline.reporting.wording import interval_text, metric_name, seconds_text, unit_name, value_text
+from emb_pipeline.reporting.sections.summary.coverage import describe_coverage, describe_cut_texts
+from emb_pipeline.reporting.sections.summary.deploy import describe_decision
+from emb_pipeline.reporting.sections.summary.failed import list_failures
+from emb_pipeline.reporting.wording import name_metric, name_units, write_interval, write_seconds, write_value
 
 _LONGEST_NAME = 38
 
 
-def leaderboard_table(leaderboard: pd.DataFrame) -> Group:
+def draw_leaderboards(leaderboard: pd.DataFrame) -> Group:
     """Draw one compact table per task, best first, at most 100 columns wide.
 
     Parameters
@@ -34,55 +34,55 @@ def leaderboard_table(leaderboard: pd.DataFrame) -> Group:
     parts: list[Padding | Text] = []
     for task in pick.tasks_of(leaderboard):
         parts.append(Padding(_task_table(leaderboard, task), (1, 0, 0, 0)))
-        warning = coverage_finding(pick.primary_rows(leaderboard, task))
+        warning = describe_coverage(pick.select_primary(leaderboard, task))
         if warning is not None:
             parts.append(Text(Markup(warning.text).striptags(), style="yellow"))
-        cut = cut_finding(pick.primary_rows(leaderboard, task))
+        cut = describe_cut_texts(pick.select_primary(leaderboard, task))
         if cut is not None:
             parts.append(Text(Markup(cut.text).striptags(), style="dim"))
     return Group(*parts)
 
 
-def decision_lines(decision: pd.DataFrame, relaxations: pd.DataFrame, joint_choice: pd.DataFrame | None = None) -> Group:
+def write_decision(decision: pd.DataFrame, relaxations: pd.DataFrame, joint_choice: pd.DataFrame | None = None) -> Group:
     """Write what to deploy, in the report's sentences."""
     lines = []
-    for task, found in decision_findings(decision, relaxations, joint_choice):
+    for task, found in describe_decision(decision, relaxations, joint_choice):
         lines.append(Text(f"\nwhat to deploy: {task}", style="bold"))
         lines += [Text(Markup(each.text).striptags()) for each in found]
     return Group(*lines)
 
 
-def failure_lines(failures: pd.DataFrame) -> Group:
+def write_failures(failures: pd.DataFrame) -> Group:
     """Write what failed, and why."""
-    return Group(*(Text(f"\n{line}", style="bold red") for line in failure_texts(failures)))
+    return Group(*(Text(f"\n{line}", style="bold red") for line in list_failures(failures)))
 
 
 def _task_table(leaderboard: pd.DataFrame, task: str) -> Table:
-    rows = pick.primary_rows(leaderboard, task)
+    rows = pick.select_primary(leaderboard, task)
     metric, kind = str(rows["metric"].iloc[0]), str(rows["kind"].iloc[0])
     n = rows["n"].dropna()
-    size = f" ({int(n.iloc[0]):,} {unit_name(kind)})" if not n.empty else ""
+    size = f" ({int(n.iloc[0]):,} {name_units(kind)})" if not n.empty else ""
     table = Table(
         title=Text(f"{task}{size}"), title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim"
     )
     table.add_column("embedding", no_wrap=True, overflow="ellipsis", max_width=_LONGEST_NAME)
-    table.add_column(metric_name(metric), justify="right", no_wrap=True)
+    table.add_column(name_metric(metric), justify="right", no_wrap=True)
     table.add_column("interval", no_wrap=True, style="dim")
     table.add_column("letters", no_wrap=True, overflow="ellipsis", max_width=8)
     table.add_column("train", justify="right", no_wrap=True)
     table.add_column("encode", justify="right", no_wrap=True)
-    best = pick.letters_of(rows["letters"].iloc[0])
+    best = pick.split_letters(rows["letters"].iloc[0])
     for row in rows.to_dict("records"):
         letters = row["letters"] if isinstance(row["letters"], str) else ""
-        leads = bool(best & pick.letters_of(letters)) and not pick.is_control(str(row["origin"]))
+        leads = bool(best & pick.split_letters(letters)) and not pick.is_control(str(row["origin"]))
         style = "bold" if leads else "dim" if pick.is_control(str(row["origin"])) else ""
         cells = (
             row["embedding"],
-            value_text(row["value"], metric),
-            interval_text(row["ci_low"], row["ci_high"], metric),
+            write_value(row["value"], metric),
+            write_interval(row["ci_low"], row["ci_high"], metric),
             letters,
-            seconds_text(row["train_seconds"]),
-            seconds_text(row["encode_seconds"]),
+            write_seconds(row["train_seconds"]),
+            write_seconds(row["encode_seconds"]),
         )
         table.add_row(*(Text(str(cell)) for cell in cells), style=style)
     return table

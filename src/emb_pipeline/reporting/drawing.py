@@ -15,16 +15,16 @@ import plotly.graph_objects as go
 
 from emb_pipeline.reporting.theme import TEMPLATE, in_order, look
 from emb_pipeline.reporting.wording import (
-    interval_text,
     is_percent,
-    metric_name,
-    value_text,
+    name_metric,
+    write_interval,
+    write_value,
 )
 
 ROW_HEIGHT = 24
 
 
-def empty_figure(height: int) -> go.Figure:
+def make_empty_figure(height: int) -> go.Figure:
     return go.Figure(layout={"template": TEMPLATE, "height": height})
 
 
@@ -41,13 +41,13 @@ def draw_dots(rows: pd.DataFrame, y: Iterable[Any], origin: str, metric: str) ->
         mode="markers",
         name=escape(origin),
         marker={"color": style.color, "symbol": style.symbol, "size": 9},
-        error_x=error_bars(rows, style.color, "value"),
-        text=hover_texts(rows, metric),
+        error_x=make_error_bars(rows, style.color, "value"),
+        text=write_hover_texts(rows, metric),
         hoverinfo="text",
     )
 
 
-def error_bars(rows: pd.DataFrame, color: str, column: str) -> dict[str, Any]:
+def make_error_bars(rows: pd.DataFrame, color: str, column: str) -> dict[str, Any]:
     center = rows[column].astype(float)
     above, below = (rows["ci_high"].astype(float) - center), (center - rows["ci_low"].astype(float))
     return {
@@ -61,10 +61,10 @@ def error_bars(rows: pd.DataFrame, color: str, column: str) -> dict[str, Any]:
     }
 
 
-def hover_texts(rows: pd.DataFrame, metric: str) -> list[str]:
+def write_hover_texts(rows: pd.DataFrame, metric: str) -> list[str]:
     return [
-        f"{escape(str(row['embedding']))}<br>{metric_name(metric)} {value_text(row['value'], metric)} "
-        f"{interval_text(row['ci_low'], row['ci_high'], metric)}"
+        f"{escape(str(row['embedding']))}<br>{name_metric(metric)} {write_value(row['value'], metric)} "
+        f"{write_interval(row['ci_low'], row['ci_high'], metric)}"
         for row in rows.to_dict("records")
     ]
 
@@ -73,15 +73,15 @@ def escape_names(names: Iterable[object]) -> list[str]:
     return [escape(str(name)) for name in names]
 
 
-def axis_title(metric: str) -> str:
-    return escape(metric_name(metric))
+def name_axis(metric: str) -> str:
+    return escape(name_metric(metric))
 
 
-def tick_format(metric: str) -> str:
+def choose_tick_format(metric: str) -> str:
     return ".1~%" if is_percent(metric) else ".3~f"
 
 
-def to_points(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
+def scale_to_points(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Turn differences of shares into percentage points: an axis that reads +5 % could mean five per cent more of it."""
     columns = ["difference", "ci_low", "ci_high"]
     return rows.assign(**{name: rows[name].astype(float) * (100 if is_percent(metric) else 1) for name in columns})

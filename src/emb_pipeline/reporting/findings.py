@@ -39,11 +39,11 @@ def code(name: object) -> Markup:
 def names(embeddings: Sequence[object]) -> Markup:
     """Write the first few names, and how many more."""
     if len(embeddings) <= _NAMED + 1:
-        return listed([code(each) for each in embeddings])
-    return listed([*(code(each) for each in embeddings[:_NAMED]), f"{len(embeddings) - _NAMED} more"])
+        return join_parts([code(each) for each in embeddings])
+    return join_parts([*(code(each) for each in embeddings[:_NAMED]), f"{len(embeddings) - _NAMED} more"])
 
 
-def listed(parts: Iterable[Markup | str]) -> Markup:
+def join_parts(parts: Iterable[Markup | str]) -> Markup:
     each = [Markup("{}").format(part) for part in parts]
     if len(each) < 2:
         return each[0] if each else Markup()

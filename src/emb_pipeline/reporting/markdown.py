@@ -15,16 +15,16 @@ import pandas as pd
 
 from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting.wording import (
-    code_markdown,
-    difference_text,
-    interval_text,
     is_percent,
-    metric_name,
-    value_text,
+    name_metric,
+    write_code,
+    write_difference,
+    write_interval,
+    write_value,
 )
 
 
-def leaderboard_markdown(leaderboard: pd.DataFrame, tasks: Sequence[str] | None = None) -> str:
+def write_leaderboard(leaderboard: pd.DataFrame, tasks: Sequence[str] | None = None) -> str:
     """Write one row per embedding and one column per task: value, interval and letters of the primary metric.
 
     Parameters
@@ -48,7 +48,7 @@ def leaderboard_markdown(leaderboard: pd.DataFrame, tasks: Sequence[str] | None 
     shown = list(tasks or known)
     if unknown := [task for task in shown if task not in known]:
         raise ValueError(f"the leaderboard has no task {unknown[0]!r}; it has {', '.join(known)}")
-    best_first = {task: pick.one_per_embedding(pick.primary_rows(leaderboard, task)) for task in shown}
+    best_first = {task: pick.average_seeds(pick.select_primary(leaderboard, task)) for task in shown}
     head = [f"{_name(task)}, {_scale(str(rows['metric'].iloc[0]))}" for task, rows in best_first.items()]
     lines = ["| embedding | " + " | ".join(head) + " |", "|---|" + "---:|" * len(shown)]
     cells = {
@@ -59,7 +59,7 @@ def leaderboard_markdown(leaderboard: pd.DataFrame, tasks: Sequence[str] | None 
     return "\n".join(lines)
 
 
-def effects_markdown(effects: pd.DataFrame, factor: str, tasks: Sequence[str]) -> str:
+def write_effects(effects: pd.DataFrame, factor: str, tasks: Sequence[str]) -> str:
     """Write one row per matched pair of embeddings that differ in one factor alone, and one column per task.
 
     Parameters
@@ -87,8 +87,8 @@ def effects_markdown(effects: pd.DataFrame, factor: str, tasks: Sequence[str]) -
                 cells.append("")
                 continue
             metric = str(row["metric"])
-            difference = difference_text(row["difference"], metric).removesuffix(" points")
-            text = f"{difference} {interval_text(row['ci_low'], row['ci_high'], metric)}"
+            difference = write_difference(row["difference"], metric).removesuffix(" points")
+            text = f"{difference} {write_interval(row['ci_low'], row['ci_high'], metric)}"
             cells.append(f"**{text}**" if row["p_adjusted"] <= 0.05 else text)
         lines.append(f"| {_name(first)} | {_name(second)} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -120,18 +120,18 @@ def _in_order_of_rank(tables: Sequence[pd.DataFrame]) -> list[str]:
 
 def _cell(row: Mapping[Hashable, Any]) -> str:
     metric = str(row["metric"])
-    value = value_text(row["value"], metric).split("\u202f")[0]
+    value = write_value(row["value"], metric).split("\u202f")[0]
     letters = row["letters"] if isinstance(row["letters"], str) else ""
-    return " ".join(filter(None, (value, interval_text(row["ci_low"], row["ci_high"], metric), letters)))
+    return " ".join(filter(None, (value, write_interval(row["ci_low"], row["ci_high"], metric), letters)))
 
 
 def _name(text: object) -> str:
     """A name in a table: a vertical bar would start another cell."""
-    return code_markdown(text).replace("|", "\\|")
+    return write_code(text).replace("|", "\\|")
 
 
 def _scale(metric: str) -> str:
-    return f"{metric_name(metric)} %" if is_percent(metric) else metric_name(metric)
+    return f"{name_metric(metric)} %" if is_percent(metric) else name_metric(metric)
 
 
 def main(arguments: Sequence[str]) -> str:
@@ -142,9 +142,9 @@ def main(arguments: Sequence[str]) -> str:
     parser.add_argument("--effects", metavar="FACTOR", help="matched pairs of this factor in place of the leaderboard")
     asked = parser.parse_args(arguments)
     if asked.effects is None:
-        return leaderboard_markdown(newest(asked.folder, "leaderboard"), asked.tasks)
+        return write_leaderboard(newest(asked.folder, "leaderboard"), asked.tasks)
     effects = newest(asked.folder, "effects")
-    return effects_markdown(effects, asked.effects, asked.tasks or list(effects["task"].unique()))
+    return write_effects(effects, asked.effects, asked.tasks or list(effects["task"].unique()))
 
 
 if __name__ == "__main__":

@@ -88,13 +88,13 @@ def make_environment() -> jinja2.Environment:
     )
     environment.globals.update(wording=wording, look=look)
     environment.filters.update(
-        count=wording.count_text,
-        seconds=wording.seconds_text,
-        bytes=wording.bytes_text,
-        share=wording.share_text,
-        number=wording.number_text,
+        count=wording.write_count,
+        seconds=wording.write_seconds,
+        bytes=wording.write_size,
+        share=wording.write_share,
+        number=wording.write_number,
         present=is_present,
-        shortened=wording.shortened,
+        shortened=wording.shorten,
     )
     macros = environment.get_template(MACROS).module
     environment.globals.update({name: macro for name, macro in vars(macros).items() if not name.startswith("_")})

@@ -12,8 +12,8 @@ import pandas as pd
 from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting.rows import Contrast
 from emb_pipeline.reporting.wording import (
-    count_text,
-    unit_name,
+    name_units,
+    write_count,
 )
 
 _Row = Mapping[Hashable, Any]
@@ -65,15 +65,15 @@ class Result:
     leader: _Row | None = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "distinct", pick.one_per_embedding(self.rows))
-        serious = pick.choosable(self.distinct)
+        object.__setattr__(self, "distinct", pick.average_seeds(self.rows))
+        serious = pick.select_choosable(self.distinct)
         object.__setattr__(self, "leader", None if serious.empty else serious.iloc[0].to_dict())
 
     @property
     def items(self) -> str:
         """``3,800 test items``."""
         n = self.rows["n"].dropna()
-        return f"{count_text(None if n.empty else float(n.iloc[0]))} {unit_name(self.kind)}"
+        return f"{write_count(None if n.empty else float(n.iloc[0]))} {name_units(self.kind)}"
 
     def told_apart(self, first: _Row, second: _Row) -> bool | None:
         """Say whether two rows differ significantly; None where that was not tested."""
@@ -87,7 +87,7 @@ class Result:
         """The leader and the embeddings (no controls) that are not significantly different from it, best first."""
         if self.leader is None:
             return []
-        others = pick.choosable(self.distinct).iloc[1:].to_dict("records")
+        others = pick.select_choosable(self.distinct).iloc[1:].to_dict("records")
         ties = [row for row in others if are_equal(row, self.leader) or self.told_apart(self.leader, row) is False]
         return [self.leader, *ties]
 
@@ -109,7 +109,7 @@ def result(
     margin : float, optional
         Largest difference that does not matter (``decision.margin``), in the metric's scale.
     """
-    rows = pick.primary_rows(leaderboard, task)
+    rows = pick.select_primary(leaderboard, task)
     metric = pick.primary_metric(leaderboard, task)
     effects = origins if origins.empty else origins[(origins["task"] == task) & (origins["metric"] == metric)]
     return Result(
@@ -119,16 +119,16 @@ def result(
         rows=rows,
         known=pick.contrasts(comparisons, task, metric, level),
         effects=effects,
-        samples=pick.resample_rows(leaderboard, task),
-        ceiling=pick.audit_share(audit, task, "ceiling"),
-        largest_class=pick.audit_share(audit, task, "largest_class"),
+        samples=pick.select_resamples(leaderboard, task),
+        ceiling=pick.find_audit_share(audit, task, "ceiling"),
+        largest_class=pick.find_audit_share(audit, task, "largest_class"),
         level=level,
         margin=margin,
-        few_units=pick.audit_share(audit, task, "few_test_units") is not None,
+        few_units=pick.find_audit_share(audit, task, "few_test_units") is not None,
     )
 
 
-def margin_of(decision: pd.DataFrame | None, task: str) -> float | None:
+def find_margin(decision: pd.DataFrame | None, task: str) -> float | None:
     """Find how much worse than the best is good enough on a task."""
     if decision is None or decision.empty:
         return None
@@ -136,10 +136,10 @@ def margin_of(decision: pd.DataFrame | None, task: str) -> float | None:
     return None if found.empty else float(found.iloc[0])
 
 
-def best_of_each(result: Result) -> tuple[_Row, _Row] | None:
+def find_best_of_each(result: Result) -> tuple[_Row, _Row] | None:
     """Find the best dense and sparse rows. Seeds are averaged: the best of several would have more chances to win."""
-    rows = pick.choosable(result.distinct)
-    sparse, dense = pick.sparse_rows(rows), pick.dense_rows(rows)
+    rows = pick.select_choosable(result.distinct)
+    sparse, dense = pick.select_sparse(rows), pick.select_dense(rows)
     return None if sparse.empty or dense.empty else (dense.iloc[0].to_dict(), sparse.iloc[0].to_dict())
 
 

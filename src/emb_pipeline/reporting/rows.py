@@ -46,7 +46,7 @@ def tasks_of(leaderboard: pd.DataFrame) -> list[str]:
     return [str(task) for task in rows["task"].unique()]
 
 
-def primary_rows(leaderboard: pd.DataFrame, task: str) -> pd.DataFrame:
+def select_primary(leaderboard: pd.DataFrame, task: str) -> pd.DataFrame:
     """Select rows of a task's primary metric that have a value, best first; equal ones by name.
 
     Embeddings that were trained on a resample of their corpus are left out: they are nothing to choose.
@@ -57,7 +57,7 @@ def primary_rows(leaderboard: pd.DataFrame, task: str) -> pd.DataFrame:
     return rows.sort_values(["value", "embedding"], ascending=[not better_last, True]).reset_index(drop=True)
 
 
-def resample_rows(leaderboard: pd.DataFrame, task: str) -> pd.DataFrame:
+def select_resamples(leaderboard: pd.DataFrame, task: str) -> pd.DataFrame:
     """Select rows of a task's primary metric of embeddings that were trained on a resample of their corpus."""
     rows = _primary(leaderboard, task)
     return rows[_resampled(rows)]
@@ -74,11 +74,11 @@ def _resampled(rows: pd.DataFrame) -> np.ndarray:
 
 def primary_metric(leaderboard: pd.DataFrame, task: str) -> str:
     """Find the metric that a task is ranked by; empty where the task has no value."""
-    rows = primary_rows(leaderboard, task)
+    rows = select_primary(leaderboard, task)
     return "" if rows.empty else str(rows["metric"].iloc[0])
 
 
-def secondary_metrics(leaderboard: pd.DataFrame, task: str) -> list[str]:
+def find_secondary_metrics(leaderboard: pd.DataFrame, task: str) -> list[str]:
     """Find the other metrics of a task, in the leaderboard's order."""
     rows = leaderboard[(leaderboard["task"] == task) & ~leaderboard["primary"].astype(bool)]
     return [str(metric) for metric in rows["metric"].unique()]
@@ -94,19 +94,19 @@ def is_sparse(origin: str, method: str) -> bool:
     return origin == "task" and method in METHODS and METHODS[method].sparse
 
 
-def without_controls(rows: pd.DataFrame) -> pd.DataFrame:
+def drop_controls(rows: pd.DataFrame) -> pd.DataFrame:
     """Select rows of embeddings that could have learnt something."""
     return rows[rows["origin"] != CONTROL]
 
 
-def sparse_rows(rows: pd.DataFrame) -> pd.DataFrame:
+def select_sparse(rows: pd.DataFrame) -> pd.DataFrame:
     """Select rows of sparse baselines."""
     return rows[_sparse(rows)]
 
 
-def dense_rows(rows: pd.DataFrame) -> pd.DataFrame:
+def select_dense(rows: pd.DataFrame) -> pd.DataFrame:
     """Select rows of dense embeddings, controls left out."""
-    rest = without_controls(rows)
+    rest = drop_controls(rows)
     return rest[~_sparse(rest)]
 
 
@@ -115,12 +115,12 @@ def _sparse(rows: pd.DataFrame) -> np.ndarray:
     return np.array(each, dtype=bool)
 
 
-def first_seeds(rows: pd.DataFrame) -> pd.DataFrame:
+def drop_repetitions(rows: pd.DataFrame) -> pd.DataFrame:
     """Select rows without the repetitions of an embedding with further training seeds."""
     return rows[rows["family"] == rows["embedding"]]
 
 
-def one_per_embedding(rows: pd.DataFrame) -> pd.DataFrame:
+def average_seeds(rows: pd.DataFrame) -> pd.DataFrame:
     """Make one row per embedding, best first: value and interval averaged over its training seeds, ``n_seeds`` added.
 
     Tests average item scores over seeds too, so what is quoted and what is tested is the same thing. The averaged interval
@@ -138,12 +138,12 @@ def one_per_embedding(rows: pd.DataFrame) -> pd.DataFrame:
     return merged.sort_values(["value", "embedding"], ascending=[lower_first, True]).reset_index(drop=True)
 
 
-def letters_of(text: object) -> frozenset[str]:
+def split_letters(text: object) -> frozenset[str]:
     """Split the letters of a row: ``"ab"`` are two, ``"z(aa)"`` too; none where there was no test."""
     return frozenset(_LETTER.findall(text)) if isinstance(text, str) else frozenset()
 
 
-def effect_direction(row: Mapping[Hashable, Any], level: float) -> int:
+def find_direction(row: Mapping[Hashable, Any], level: float) -> int:
     """Give 1 where domain text is significantly better, -1 where it is worse, 0 where neither shows.
 
     The adjusted p-value decides, where there is one, else the plain one, else the interval.
@@ -156,34 +156,34 @@ def effect_direction(row: Mapping[Hashable, Any], level: float) -> int:
     return 0
 
 
-def with_dimensions(rows: pd.DataFrame) -> pd.DataFrame:
-    """Select rows of dense embeddings with a dimension of their own, copies of others left out (`without_copies`)."""
-    dense = without_copies(dense_rows(rows))
+def select_dimensions(rows: pd.DataFrame) -> pd.DataFrame:
+    """Select rows of dense embeddings with a dimension of their own, copies of others left out (`drop_copies`)."""
+    dense = drop_copies(select_dense(rows))
     return dense[dense["dim"].notna() & (dense["dim"].fillna(0) > 0)]
 
 
-def on_curves(rows: pd.DataFrame) -> pd.DataFrame:
+def select_curves(rows: pd.DataFrame) -> pd.DataFrame:
     """Select rows of embeddings that are one of several dimensions of the same: ``curve`` names them."""
     return rows[rows["curve"].notna() & rows["dim"].notna()]
 
 
-def without_copies(rows: pd.DataFrame) -> pd.DataFrame:
+def drop_copies(rows: pd.DataFrame) -> pd.DataFrame:
     """Select rows without embeddings that are another one of the grid: reduced, trained on changed text, or fine-tuned."""
     return rows[~(rows["derivation"].isin(COPIES) | rows["tuned"].astype(bool))]
 
 
-def choosable(rows: pd.DataFrame) -> pd.DataFrame:
+def select_choosable(rows: pd.DataFrame) -> pd.DataFrame:
     """Select rows of embeddings that could be deployed: no controls, and none whose training text was changed on purpose."""
-    rest = without_controls(rows)
+    rest = drop_controls(rows)
     return rest[~rest["derivation"].isin(CHANGED_TEXT)] if "derivation" in rest.columns else rest
 
 
-def pair_name(row: Mapping[Hashable, Any]) -> str:
+def name_pair(row: Mapping[Hashable, Any]) -> str:
     """Name what the two embeddings of a matched pair have in common: ``word2vec_100``."""
     return f"{row['method']}_{row['dim']}"
 
 
-def setting_text(row: Mapping[Hashable, Any]) -> str:
+def write_setting(row: Mapping[Hashable, Any]) -> str:
     """Write how an index was searched: ``HNSW with ef = 50``."""
     return f"{row['index']} with {row['parameter']} = {row['setting']:.0f}" if row["parameter"] else str(row["index"])
 
@@ -234,7 +234,7 @@ def told_apart(
     found = contrast(first, second, known)
     if found is not None:
         return found.told_apart
-    letters, others = letters_of(first.get("letters")), letters_of(second.get("letters"))
+    letters, others = split_letters(first.get("letters")), split_letters(second.get("letters"))
     return not letters & others if letters and others else None
 
 
@@ -246,7 +246,7 @@ def contrast(
     return known.get((a, b)) or known.get((str(first["family"]), str(second["family"])))
 
 
-def audit_share(audit: pd.DataFrame, task: str, check: str) -> float | None:
+def find_audit_share(audit: pd.DataFrame, task: str, check: str) -> float | None:
     """Find the share on the audit line of this name of a task; None without such a line."""
     if audit.empty:
         return None

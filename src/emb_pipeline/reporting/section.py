@@ -14,7 +14,7 @@ from markupsafe import Markup
 from plotly.io import to_json
 
 from emb_pipeline.reporting import rows as pick
-from emb_pipeline.reporting.results import Result, margin_of, result
+from emb_pipeline.reporting.results import Result, find_margin, result
 from emb_pipeline.reporting.run import Run
 from emb_pipeline.statistics.leaderboard import CORPUS
 
@@ -83,7 +83,7 @@ class Report:
                 origins,
                 audit,
                 level=self.run.level,
-                margin=margin_of(tables.decision, task),
+                margin=find_margin(tables.decision, task),
             )
             for task in sorted(pick.tasks_of(tables.leaderboard), key=self.order.index)
         ]

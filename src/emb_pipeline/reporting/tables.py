@@ -25,7 +25,7 @@ from emb_pipeline.statistics.effects.across_tasks import ACROSS_TASKS
 from emb_pipeline.statistics.effects.factorial import FACTOR_EFFECTS, SHARES
 from emb_pipeline.statistics.learning_curves.crossovers import CROSSOVERS
 from emb_pipeline.statistics.learning_curves.label_curves import CURVES
-from emb_pipeline.statistics.score_tables import framed
+from emb_pipeline.statistics.score_tables import make_table
 from emb_pipeline.statistics.unseen import COLUMNS as WITHOUT_SEEN
 from emb_pipeline.tasks.audit.lines import SCHEMA as AUDIT
 from emb_pipeline.tasks.metrics.class_results import CLASS_RESULTS, CONFUSIONS
@@ -118,7 +118,7 @@ COLUMNS: Mapping[str, Schema] = {
 
 def empty_table(name: str) -> pd.DataFrame:
     """Make a table of the report without rows."""
-    return framed([], COLUMNS[name])
+    return make_table([], COLUMNS[name])
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,17 +18,17 @@ _MINUS, NARROW_SPACE = "\u2212", "\u202f"
 _TICKS = re.compile("`+")
 
 
-def metric_name(metric: str) -> str:
+def name_metric(metric: str) -> str:
     """Write a metric as it stands in text."""
     return _metric(metric).label_of(metric)
 
 
-def unit_name(kind: str) -> str:
+def name_units(kind: str) -> str:
     """Name what is counted and resampled in a task of this kind, in the plural."""
     return KINDS[kind].unit if kind in KINDS else "test items"
 
 
-def label_name(kind: str) -> str:
+def name_labels(kind: str) -> str:
     """Name what a task of this kind learns from, in the plural."""
     return KINDS[kind].labels if kind in KINDS else "labels"
 
@@ -43,21 +43,21 @@ def _metric(name: str) -> Metric:
     return find_metric(name)
 
 
-def value_text(value: float | None, metric: str) -> str:
+def write_value(value: float | None, metric: str) -> str:
     """Write a value: ``75.6 %`` or ``0.431``; an en dash where there is no value."""
     if value is None or not math.isfinite(value):
         return NOTHING
     return f"{100 * value:.1f}{NARROW_SPACE}%" if is_percent(metric) else f"{value:.3f}".replace("-", _MINUS)
 
 
-def interval_text(low: float | None, high: float | None, metric: str) -> str:
-    """Write an interval: ``[74.1, 77.0]``, in the scale of `value_text`; empty where there is no interval."""
+def write_interval(low: float | None, high: float | None, metric: str) -> str:
+    """Write an interval: ``[74.1, 77.0]``, in the scale of `write_value`; empty where there is no interval."""
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
         return ""
     return f"[{_scaled(low, metric)}, {_scaled(high, metric)}]"
 
 
-def difference_text(difference: float, metric: str) -> str:
+def write_difference(difference: float, metric: str) -> str:
     """Write a difference with its sign: ``+3.1 points`` or ``+0.052``."""
     if not math.isfinite(difference):
         return NOTHING
@@ -66,7 +66,7 @@ def difference_text(difference: float, metric: str) -> str:
     return f"{sign}{text}{points(metric)}"
 
 
-def distance_text(difference: float, metric: str) -> str:
+def write_distance(difference: float, metric: str) -> str:
     """Write a difference without its direction: ``3.1 points`` or ``0.052``."""
     return f"{_scaled(abs(difference), metric)}{points(metric)}"
 
@@ -76,19 +76,19 @@ def points(metric: str) -> str:
     return " points" if is_percent(metric) else ""
 
 
-def p_text(p: float | None) -> str:
+def write_p(p: float | None) -> str:
     """Write a p-value: ``p = 0.012`` or ``p < 0.001``; that of a randomization test is never 0."""
     if p is None or not math.isfinite(p):
         return ""
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
-def count_text(count: float | None) -> str:
+def write_count(count: float | None) -> str:
     """Write a count: ``3,800``."""
     return NOTHING if count is None or not math.isfinite(count) else f"{round(count):,}"
 
 
-def share_text(share: float | None) -> str:
+def write_share(share: float | None) -> str:
     """Write a share: ``12.3 %``, with one more digit below one per cent so that a small share does not read as none."""
     if share is None or not math.isfinite(share):
         return NOTHING
@@ -97,7 +97,7 @@ def share_text(share: float | None) -> str:
     return f"{100 * share:.{digits}f}{NARROW_SPACE}%"
 
 
-def seconds_text(seconds: float | None) -> str:
+def write_seconds(seconds: float | None) -> str:
     """Write a time: ``0.04 s``, ``12 s``, ``3.5 min``, ``1.2 h``."""
     if seconds is None or not math.isfinite(seconds):
         return NOTHING
@@ -111,14 +111,14 @@ def seconds_text(seconds: float | None) -> str:
     raise AssertionError("unreachable")
 
 
-def milliseconds_text(milliseconds: float | None) -> str:
+def write_milliseconds(milliseconds: float | None) -> str:
     """Write milliseconds: ``0.31 ms``, ``12.0 ms``."""
     if milliseconds is None or not math.isfinite(milliseconds):
         return NOTHING
     return f"{_three_digits(milliseconds)}{NARROW_SPACE}ms"
 
 
-def bytes_text(size: float | None) -> str:
+def write_size(size: float | None) -> str:
     """Write a size: ``400 B``, ``1.2 kB``, ``350 MB``; powers of 1000."""
     if size is None or not math.isfinite(size):
         return NOTHING
@@ -129,12 +129,12 @@ def bytes_text(size: float | None) -> str:
     return f"{number}{NARROW_SPACE}{('B', 'kB', 'MB', 'GB', 'TB')[unit]}"
 
 
-def number_text(value: float | None) -> str:
+def write_number(value: float | None) -> str:
     """Write a number of no known unit with four significant digits."""
     return NOTHING if value is None or not math.isfinite(value) else f"{value:.4g}".replace("-", _MINUS)
 
 
-def code_markdown(text: object) -> str:
+def write_code(text: object) -> str:
     """`` `domain.glove_50` ``: a name in Markdown, whatever is in it; nothing in it can end the code, and no tag is one."""
     line = " ".join(str(text).split())
     ticks = max(map(len, _TICKS.findall(line)), default=0)
@@ -144,7 +144,7 @@ def code_markdown(text: object) -> str:
     return f"{fence} {line} {fence}"
 
 
-def shortened(text: str, most: int = 60) -> str:
+def shorten(text: str, most: int = 60) -> str:
     """``data/01_raw/shop/…/labels.csv:17``: what is too long loses its middle, because row numbers stand at the end."""
     if len(text) <= most:
         return text
@@ -152,7 +152,7 @@ def shortened(text: str, most: int = 60) -> str:
     return f"{text[:head]}…{text[len(text) - (most - 1 - head) :]}"
 
 
-def plural(count: int, singular: str, several: str | None = None) -> str:
+def pluralize(count: int, singular: str, several: str | None = None) -> str:
     """Write a count with its noun: ``1 task``, ``2 tasks``."""
     return f"{count:,} {singular if count == 1 else several or singular + 's'}"
 

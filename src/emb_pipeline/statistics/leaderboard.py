@@ -9,20 +9,20 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from emb_pipeline.statistics.comparisons.claims import pair_tests
-from emb_pipeline.statistics.comparisons.letters import letters_of_comparisons
-from emb_pipeline.statistics.comparisons.pairs import paired_comparisons, sign_flip_tests
+from emb_pipeline.statistics.comparisons.claims import select_pair_tests
+from emb_pipeline.statistics.comparisons.letters import assign_letters
+from emb_pipeline.statistics.comparisons.pairs import compare_pairs, run_sign_flip_tests
 from emb_pipeline.statistics.costs import UNTIL_SCORED
 from emb_pipeline.statistics.intervals.bootstrap import (
     bootstrap_macro_f1,
     bootstrap_means,
+    compute_percentile_interval,
     keep_in_range,
     macro_f1,
-    percentile_interval,
 )
-from emb_pipeline.statistics.intervals.metric_ranges import largest_difference, range_of
+from emb_pipeline.statistics.intervals.metric_ranges import find_largest_difference, find_range
 from emb_pipeline.statistics.resampling import Resampling
-from emb_pipeline.statistics.score_tables import Scores, TaskScores, framed, task_scores
+from emb_pipeline.statistics.score_tables import Scores, TaskScores, make_table, read_task_scores
 
 LEADERBOARD = {
     "use_case": "string",
@@ -133,7 +133,7 @@ def leaderboard(
     failed : DataFrame, optional
         Cells that could not be evaluated: embedding, origin, method, dim, tuned, seed, task, kind and reason.
     training_draws : Table, optional
-        Of probes on resamples of the training labels (`task_scores`): intervals and tests then hold other labels, too.
+        Of probes on resamples of the training labels (`read_task_scores`): intervals and tests then hold other labels, too.
     lower_is_better : collection of str
         Metrics of which the lowest value is the best.
 
@@ -158,7 +158,7 @@ def leaderboard(
     chosen = resampling or Resampling()
     known = {(row["task"], row["embedding"]): row for row in cells.drop_duplicates(["task", "embedding"]).to_dict("records")}
     rows = []
-    for scores in task_scores(item_scores, training_draws=training_draws):
+    for scores in read_task_scores(item_scores, training_draws=training_draws):
         with_scores = _resampled_values(scores, chosen)
         kind_of_task = next((row["kind"] for (task, _), row in known.items() if task == scores.task), None)
         for metric, (values, resampled) in with_scores.items():
@@ -171,7 +171,7 @@ def leaderboard(
                 if (scores.task, embedding) not in known:
                     raise ValueError(f"{scores.task}: {embedding} has item scores but no row among the cells")
                 cell = known[scores.task, embedding]
-                interval = percentile_interval(values[column], resampled[:, column], 1 - chosen.level)
+                interval = compute_percentile_interval(values[column], resampled[:, column], 1 - chosen.level)
                 rows.append(
                     {
                         "use_case": use_case,
@@ -201,7 +201,7 @@ def leaderboard(
             row["embedding"],
         )
     )
-    return framed(rows, LEADERBOARD)
+    return make_table(rows, LEADERBOARD)
 
 
 def comparisons(
@@ -212,7 +212,7 @@ def comparisons(
     claims: pd.DataFrame | None = None,
     training_draws: pa.Table | None = None,
 ) -> pd.DataFrame:
-    """Compare all pairs of embeddings of each task; see `paired_comparisons`.
+    """Compare all pairs of embeddings of each task; see `compare_pairs`.
 
     Parameters
     ----------
@@ -233,11 +233,11 @@ def comparisons(
     """
     rows = [
         {"task": scores.task, "metric": metric, **row}
-        for scores in task_scores(item_scores, training_draws=training_draws)
+        for scores in read_task_scores(item_scores, training_draws=training_draws)
         for metric in _metrics(scores, metrics)
         for row in _compared(scores, metric, resampling or Resampling(), claims=claims)
     ]
-    return framed(rows, COMPARISONS)
+    return make_table(rows, COMPARISONS)
 
 
 def effects(
@@ -265,7 +265,7 @@ def effects(
         pairs of a factor, task and metric. ``origin``, ``method`` and ``dim`` are those of a.
     """
     rows = []
-    for scores in task_scores(item_scores, training_draws=training_draws):
+    for scores in read_task_scores(item_scores, training_draws=training_draws):
         names = list(scores.families)
         for factor, pairs in contrasts.items():
             places = [(names.index(a), names.index(b)) for a, b in pairs if a in names and b in names]
@@ -287,7 +287,7 @@ def effects(
                             **row,
                         }
                     )
-    return framed(rows, EFFECTS)
+    return make_table(rows, EFFECTS)
 
 
 def _failed_rows(failed: pd.DataFrame | None, primary_metrics: Mapping[str, str], use_case: str) -> list[dict[str, object]]:
@@ -329,8 +329,8 @@ def _compared(
 ) -> list[dict[str, object]]:
     names = list(scores.families)
     chosen = list(combinations(range(len(names)), 2)) if pairs is None else pairs
-    tests = None if claims is None else pair_tests(claims, scores.task, [(names[a], names[b]) for a, b in chosen])
-    table = paired_comparisons(
+    tests = None if claims is None else select_pair_tests(claims, scores.task, [(names[a], names[b]) for a, b in chosen])
+    table = compare_pairs(
         scores.family_means(metric),
         names,
         n_resamples=resampling.resamples,
@@ -339,7 +339,7 @@ def _compared(
         groups=scores.groups,
         level=1 - resampling.level,
         pairs=chosen,
-        largest=largest_difference(metric),
+        largest=find_largest_difference(metric),
         extra=scores.extra(metric).combined(scores.family_weights),
         tests=tests,
     )
@@ -369,15 +369,15 @@ def _letters(
     merits = -values if lower_first else values
     pairs = list(combinations(names, 2))
     if claims is not None and is_primary:
-        adjusted = pair_tests(claims, scores.task, pairs).p_adjusted
+        adjusted = select_pair_tests(claims, scores.task, pairs).p_adjusted
     else:
         extra = scores.extra(metric).combined(scores.family_weights)
-        _, adjusted = sign_flip_tests(
+        _, adjusted = run_sign_flip_tests(
             means, n_permutations=resampling.permutations, rng=resampling.rng(), groups=scores.groups, extra=extra
         )
         if claims is not None:  # secondary: nothing is claimed where the primary metric shows nothing
-            adjusted = np.maximum(adjusted, pair_tests(claims, scores.task, pairs).p_adjusted.min(initial=1.0))
-    return dict(zip(names, letters_of_comparisons(names, merits, pairs, adjusted, resampling.level), strict=True))
+            adjusted = np.maximum(adjusted, select_pair_tests(claims, scores.task, pairs).p_adjusted.min(initial=1.0))
+    return dict(zip(names, assign_letters(names, merits, pairs, adjusted, resampling.level), strict=True))
 
 
 def _values(scores: TaskScores) -> dict[str, np.ndarray]:
@@ -399,7 +399,7 @@ def _resampled_values(scores: TaskScores, resampling: Resampling) -> dict[str, t
             scores.labels, scores.predictions, n_resamples=resampling.resamples, rng=resampling.rng(), groups=scores.groups
         )
     for metric, of_metric in by_metric.items():
-        if np.isfinite(range_of(metric)).all():
+        if np.isfinite(find_range(metric)).all():
             number = scores.numbers_of_units(metric)
-            by_metric[metric] = keep_in_range(values[metric], of_metric, range_of(metric), n_groups=number)
+            by_metric[metric] = keep_in_range(values[metric], of_metric, find_range(metric), n_groups=number)
     return {metric: (values[metric], by_metric[metric]) for metric in by_metric}

@@ -58,7 +58,7 @@ def group_codes(groups: np.ndarray | None, n_units: int) -> tuple[np.ndarray, in
     return codes, n_groups
 
 
-def group_sums(values: np.ndarray, codes: np.ndarray, n_groups: int) -> np.ndarray:
+def sum_groups(values: np.ndarray, codes: np.ndarray, n_groups: int) -> np.ndarray:
     """Sums of the rows of each group: shape (n_groups, n_columns), float64."""
     if n_groups == len(codes) and np.array_equal(codes, np.arange(n_groups)):
         return np.asarray(values, dtype=np.float64)
@@ -67,7 +67,7 @@ def group_sums(values: np.ndarray, codes: np.ndarray, n_groups: int) -> np.ndarr
     return sums
 
 
-def multinomial_counts(n_units: int, n_resamples: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+def draw_multinomial_counts(n_units: int, n_resamples: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """Draw how often each unit is in each resample of ``n_units`` draws: blocks of shape (n, n_units), float32."""
     block = max(1, min(n_resamples, CACHED_BYTES // (8 * n_units)))
     for start in range(0, n_resamples, block):
@@ -78,7 +78,7 @@ def multinomial_counts(n_units: int, n_resamples: int, rng: np.random.Generator)
         yield counts.reshape(rows, n_units).astype(np.float32)
 
 
-def signs_of_units(n_units: int, n_flips: int, rng: np.random.Generator) -> np.ndarray:
+def draw_signs(n_units: int, n_flips: int, rng: np.random.Generator) -> np.ndarray:
     """A random sign for each unit in each flip: shape (n_flips, n_units), float32 of -1 and 1."""
     drawn = rng.integers(0, 256, size=(n_flips, -(-n_units // 8)), dtype=np.uint8)
     signs = np.unpackbits(drawn, axis=1, count=n_units).astype(np.float32)

@@ -13,9 +13,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from emb_pipeline.statistics.intervals.dyadic import dyadic_excess
-from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance, averaged, filled_in, of_training_draws
-from emb_pipeline.statistics.resampling import group_sums
+from emb_pipeline.statistics.intervals.dyadic import estimate_dyadic_excess
+from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance, average_columns, fill_in, of_training_draws
+from emb_pipeline.statistics.resampling import sum_groups
 
 REQUIRED = ("origin", "method", "dim", "tuned", "seed", "task", "label_fraction", "unit_id", "group_id", "metric", "value")
 Scores: TypeAlias = pd.DataFrame | pa.Table | Iterable[pa.Table]
@@ -76,7 +76,7 @@ class TaskScores:
         if self.texts is None or metric not in self.metrics:
             return ExtraVariance.none(len(self.embeddings))
         if metric not in self._cache:
-            self._cache[metric] = dyadic_excess(self.metrics[metric], self.texts)
+            self._cache[metric] = estimate_dyadic_excess(self.metrics[metric], self.texts)
         return self._cache[metric]
 
     @cached_property
@@ -88,14 +88,14 @@ class TaskScores:
         n_groups = int(self.groups.max()) + 1
         if metric not in self.denominators:
             return np.full(len(self.embeddings), float(n_groups))
-        sums = group_sums(self.denominators[metric], self.groups, n_groups)
+        sums = sum_groups(self.denominators[metric], self.groups, n_groups)
         squares = np.maximum((sums**2).sum(axis=0), 1e-300)
         return np.asarray(np.maximum(sums.sum(axis=0) ** 2 / squares, 1.0))
 
     @property
     def family_weights(self) -> np.ndarray:
         """Share of each embedding in each family's mean: shape (n_embeddings, n_families)."""
-        return averaged(list(self.families.values()), len(self.embeddings))
+        return average_columns(list(self.families.values()), len(self.embeddings))
 
     @property
     def families(self) -> dict[str, list[int]]:
@@ -115,7 +115,7 @@ class TaskScores:
         return np.column_stack([self.metrics[metric][:, columns].mean(axis=1) for columns in self.families.values()])
 
 
-def task_scores(
+def read_task_scores(
     item_scores: Scores, *, label_fraction: float = 1.0, training_draws: pa.Table | None = None
 ) -> Iterator[TaskScores]:
     """The tasks of item-score tables, one after the other.
@@ -136,7 +136,7 @@ def task_scores(
         A missing column; two scores of one unit; units that one embedding of a task has and another lacks; groups or
         labels that two embeddings disagree on.
     """
-    tables = as_tables(item_scores)
+    tables = list_tables(item_scores)
     if not tables:
         raise ValueError("no table of item scores was given")
     by_task: dict[str, dict[str, _Cell]] = {}
@@ -152,7 +152,7 @@ def task_scores(
         yield _aligned(task, cells, names, training_draws)
 
 
-def as_tables(item_scores: Scores) -> list[pa.Table]:
+def list_tables(item_scores: Scores) -> list[pa.Table]:
     """Item scores, however they are given, as Arrow tables."""
     if isinstance(item_scores, pd.DataFrame):
         item_scores = pa.Table.from_pandas(item_scores, preserve_index=False)
@@ -320,7 +320,7 @@ def _training(
         if n_draws > 1:
             stacked = np.stack([each[:n_draws] for each in drawn.values()], axis=2)
             known = of_training_draws(stacked, groups, int(groups.max()) + 1)
-            found[metric] = filled_in(known, [embeddings.index(name) for name in drawn], len(embeddings))
+            found[metric] = fill_in(known, [embeddings.index(name) for name in drawn], len(embeddings))
     return found
 
 
@@ -351,6 +351,6 @@ def _require_same_units(
     raise ValueError(f"{task}, {name}: a unit has two scores of one metric")
 
 
-def framed(rows: Sequence[Mapping[str, object]], columns: Mapping[str, str]) -> pd.DataFrame:
+def make_table(rows: Sequence[Mapping[str, object]], columns: Mapping[str, str]) -> pd.DataFrame:
     """Rows as a table with these columns and types."""
     return pd.DataFrame(list(rows), columns=list(columns)).astype(dict(columns))

@@ -9,10 +9,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from emb_pipeline.statistics.intervals.bootstrap import mean_intervals
-from emb_pipeline.statistics.intervals.metric_ranges import range_of
+from emb_pipeline.statistics.intervals.bootstrap import compute_mean_intervals
+from emb_pipeline.statistics.intervals.metric_ranges import find_range
 from emb_pipeline.statistics.resampling import Resampling
-from emb_pipeline.statistics.score_tables import TaskScores, task_scores
+from emb_pipeline.statistics.score_tables import TaskScores, read_task_scores
 
 COLUMNS = (
     "task",
@@ -29,7 +29,7 @@ COLUMNS = (
 )
 
 
-def scores_on_unseen(
+def score_unseen(
     item_scores: Iterable[pa.Table], seen: Mapping[str, Set[str]], metrics: Mapping[str, str], resampling: Resampling
 ) -> pd.DataFrame:
     """Score embeddings on the test units that nothing in the training part resembles.
@@ -58,7 +58,7 @@ def scores_on_unseen(
         table.filter(pc.and_(_is_one_of(table["task"], wanted), _is_one_of(table["metric"], primary)))
         for table in item_scores
     ]
-    found = {scores.task: scores for scores in task_scores(tables)} if tables else {}
+    found = {scores.task: scores for scores in read_task_scores(tables)} if tables else {}
     rows = [row for task in wanted if task in found for row in _rows(found[task], wanted[task], metrics[task], resampling)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -74,13 +74,13 @@ def _rows(found: TaskScores, seen: Set[str], metric: str, resampling: Resampling
         return []
     scores = found.family_means(metric)
     whole = scores.mean(axis=0)
-    intervals = mean_intervals(
+    intervals = compute_mean_intervals(
         scores[~is_seen],
         n_resamples=resampling.resamples,
         rng=resampling.rng(),
         groups=found.groups[~is_seen],
         level=1 - resampling.level,
-        bounds=range_of(metric),
+        bounds=find_range(metric),
     )
     return [
         {

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from emb_pipeline.efficiency.latency import REQUEST_TIMES, LatencyOptions, measure_requests
 from emb_pipeline.embeddings.stored_encoders import StoredEncoders
-from emb_pipeline.statistics.score_tables import framed
+from emb_pipeline.statistics.score_tables import make_table
 from emb_pipeline.storage.failures import is_containable
 from emb_pipeline.tasks.registry import KINDS, Kind
 
@@ -80,7 +80,7 @@ def time_embeddings(
                 LOGGER.warning("%s on %s could not be timed: %s", name, cell["task"], error)
                 found |= {"note": f"could not be timed: {type(error).__name__}: {error}"}
             rows.append({"n_requests": 0, "rounds": 0, "steady": False, **found})
-    return framed(rows, REQUEST_TIMES)
+    return make_table(rows, REQUEST_TIMES)
 
 
 def _time_requests(tasks: _Tasks, cell: Mapping[Any, Any], encoder: Any, options: LatencyOptions) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from emb_pipeline.statistics.comparisons.any_difference import ALL, any_differences
+from emb_pipeline.statistics.comparisons.any_difference import ALL, check_any_differences
 from emb_pipeline.statistics.comparisons.claims import (
     ACROSS,
     CURVE,
@@ -17,15 +17,15 @@ from emb_pipeline.statistics.comparisons.claims import (
     PAIR,
     CurvePoint,
     check_claims,
-    contrast_tests,
-    pair_tests,
+    select_contrast_tests,
+    select_pair_tests,
 )
 from emb_pipeline.statistics.effects.contrasts import list_contrasts
 from emb_pipeline.statistics.effects.designs import Design, find_designs
 from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance
 from emb_pipeline.statistics.leaderboard import comparisons
 from emb_pipeline.statistics.resampling import Resampling
-from emb_pipeline.statistics.score_tables import TaskScores, task_scores
+from emb_pipeline.statistics.score_tables import TaskScores, read_task_scores
 from emb_pipeline.tasks.scores import TRAINING_DRAWS, build_item_scores, stamp_item_scores
 
 RESAMPLING = Resampling(resamples=100, permutations=499)
@@ -56,7 +56,7 @@ def _scores(
             for origin, method, dim, name, better in cells
         ]
     )
-    (found,) = task_scores(table)
+    (found,) = read_task_scores(table)
     factors = pd.DataFrame(GRID, columns=["corpus", "method"]).assign(dim="50")
     return found, find_designs(factors, found.metrics["accuracy"][:, :-1]), table
 
@@ -73,7 +73,7 @@ def test_a_control_that_differs_opens_nothing_for_the_others() -> None:
     n, said, about_the_control = 60, 0, 0
     for _ in range(n):
         claims = _claims(_scores(rng, control=-0.3))
-        (row,) = any_differences(claims, {CONTROL}, 0.05).to_dict("records")
+        (row,) = check_any_differences(claims, {CONTROL}, 0.05).to_dict("records")
         said += row["p_adjusted"] <= 0.05
         about_the_control += (claims[claims["embedding_b"] == CONTROL]["p_adjusted"] <= 0.05).all()
     assert said <= 0.12 * n
@@ -102,9 +102,9 @@ def test_tables_of_the_report_read_their_tests_from_the_claims() -> None:
     for row in table.to_dict("records"):
         known = pairs.loc[(row["embedding_a"], row["embedding_b"])]
         assert row["p_adjusted"] == known["p_adjusted"] and row["difference"] == pytest.approx(known["difference"])
-    turned = pair_tests(claims, "t", [("generic.glove_50", "domain.word2vec_50")])
+    turned = select_pair_tests(claims, "t", [("generic.glove_50", "domain.word2vec_50")])
     assert turned.difference[0] == pytest.approx(-pairs.loc[("domain.word2vec_50", "generic.glove_50"), "difference"])
-    assert len(contrast_tests(claims, "t").p) == len(list_contrasts(made[1])) > 0
+    assert len(select_contrast_tests(claims, "t").p) == len(list_contrasts(made[1])) > 0
 
 
 def test_averages_over_tasks_and_points_of_curves_are_claims_too() -> None:
@@ -125,7 +125,7 @@ def test_averages_over_tasks_and_points_of_curves_are_claims_too() -> None:
     curve, pairs = (claims[(claims["family"] == family) & (claims["task"] == "one")] for family in (CURVE, PAIR))
     assert set(curve["n_labels"]) == {30}
     np.testing.assert_allclose(curve["p_adjusted"], pairs["p_adjusted"])  # the same scores, the same flips
-    assert set(any_differences(claims, {CONTROL}, 0.05)["labels"]) == {ALL, "fewer"}
+    assert set(check_any_differences(claims, {CONTROL}, 0.05)["labels"]) == {ALL, "fewer"}
 
 
 def test_other_labels_widen_the_tests_of_pairs_and_their_share_is_said() -> None:
@@ -141,12 +141,12 @@ def test_other_labels_widen_the_tests_of_pairs_and_their_share_is_said() -> None
         ],
         schema=TRAINING_DRAWS,
     )
-    (known,) = task_scores(table, training_draws=draws)
+    (known,) = read_task_scores(table, training_draws=draws)
     alone, both = (check_claims([each], {"t": "accuracy"}, {"t": designs}, RESAMPLING) for each in (found, known))
     assert (alone["label_share"] == 0).all()
     shares = both[both["family"] == PAIR]["label_share"]
     assert shares.median() == pytest.approx(0.05**2 / (0.05**2 + 0.3**2 / 200), abs=0.15)
-    said = any_differences(both, {CONTROL}, 0.05)["label_share"].iloc[0]
+    said = check_any_differences(both, {CONTROL}, 0.05)["label_share"].iloc[0]
     assert said == pytest.approx(shares[both["embedding_b"] != CONTROL].median())
     assert (both["error"] >= alone["error"] - 1e-12).all()
     intervals = [comparisons(table, None, RESAMPLING, training_draws=each) for each in (None, draws)]
@@ -159,4 +159,4 @@ def test_draws_of_other_units_are_refused() -> None:
     row = {"embedding": CONTROL, "task": "t", "metric": "accuracy", "unit_id": "i0", "values": [0.0, 1.0]}
     draws = pa.Table.from_pylist([row], schema=TRAINING_DRAWS)
     with pytest.raises(ValueError, match=r"t, control\.random_50: the draws of accuracy are not those of the units"):
-        list(task_scores(table, training_draws=draws))
+        list(read_task_scores(table, training_draws=draws))

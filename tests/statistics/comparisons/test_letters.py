@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emb_pipeline.statistics.comparisons.letters import compact_letters, letter_groups, letters_of_comparisons
+from emb_pipeline.statistics.comparisons.letters import assign_compact_letters, assign_letters, letter_groups
 
 
 def _different(n: int, pairs: list[tuple[int, int]]) -> np.ndarray:
@@ -18,12 +18,12 @@ def _different(n: int, pairs: list[tuple[int, int]]) -> np.ndarray:
 
 
 def test_no_difference_is_one_letter_and_all_different_is_a_letter_each() -> None:
-    assert compact_letters(np.array([3, 2, 1]), _different(3, [])) == ["a", "a", "a"]
-    assert compact_letters(np.array([1, 3, 2]), ~np.eye(3, dtype=bool)) == ["c", "a", "b"]
+    assert assign_compact_letters(np.array([3, 2, 1]), _different(3, [])) == ["a", "a", "a"]
+    assert assign_compact_letters(np.array([1, 3, 2]), ~np.eye(3, dtype=bool)) == ["c", "a", "b"]
 
 
 def test_a_middle_system_shares_letters_with_both_ends() -> None:
-    assert compact_letters(np.array([3, 2, 1]), _different(3, [(0, 2)])) == ["a", "ab", "b"]
+    assert assign_compact_letters(np.array([3, 2, 1]), _different(3, [(0, 2)])) == ["a", "ab", "b"]
 
 
 def test_a_published_display_is_reproduced() -> None:
@@ -51,7 +51,7 @@ def test_a_published_display_is_reproduced() -> None:
     }
     pairs = list(combinations(medians, 2))
     p = np.array([0.5 if pair in alike else 0.01 for pair in pairs])
-    letters = letters_of_comparisons(list(medians), np.array(list(medians.values())), pairs, p)
+    letters = assign_letters(list(medians), np.array(list(medians.values())), pairs, p)
     assert dict(zip(medians, letters, strict=True)) == {
         "casein": "a",
         "sunflower": "a",
@@ -71,19 +71,19 @@ def test_overlapping_groups_worked_out_by_hand() -> None:
 
 
 def test_more_than_26_letters_stay_readable() -> None:
-    letters = compact_letters(-np.arange(28.0), ~np.eye(28, dtype=bool))
+    letters = assign_compact_letters(-np.arange(28.0), ~np.eye(28, dtype=bool))
     assert letters[:2] == ["a", "b"] and letters[25:] == ["z", "(aa)", "(ab)"]
 
 
 def test_letters_follow_adjusted_p_values() -> None:
     pairs = list(combinations(["x", "y", "z"], 2))
-    letters = letters_of_comparisons(["x", "y", "z"], np.array([0.1, 0.9, 0.5]), pairs, np.array([0.05, 0.2, 0.051]))
+    letters = assign_letters(["x", "y", "z"], np.array([0.1, 0.9, 0.5]), pairs, np.array([0.05, 0.2, 0.051]))
     assert letters == ["b", "a", "ab"]
 
 
 def test_a_table_that_is_not_symmetric_is_refused() -> None:
     with pytest.raises(ValueError, match="symmetric"):
-        compact_letters(np.array([1, 2]), np.array([[False, True], [False, False]]))
+        assign_compact_letters(np.array([1, 2]), np.array([[False, True], [False, False]]))
 
 
 @settings(max_examples=150, deadline=None)

@@ -7,21 +7,21 @@ import pytest
 from scipy.stats import norm, ttest_rel
 from statsmodels.stats.power import TTestPower
 
-from emb_pipeline.statistics.comparisons.pairs import paired_comparisons
-from emb_pipeline.statistics.comparisons.power import smallest_detectable_difference
+from emb_pipeline.statistics.comparisons.pairs import compare_pairs
+from emb_pipeline.statistics.comparisons.power import find_smallest_detectable_difference
 
 
 def test_it_is_what_statsmodels_solves_for() -> None:
     """300 items on which two classifiers disagree on a tenth: about 5 points."""
     sd = np.sqrt(0.1)
     effect = TTestPower().solve_power(nobs=300, alpha=0.05, power=0.8)
-    found = float(smallest_detectable_difference(sd / np.sqrt(300), norm.ppf(0.975)))
+    found = float(find_smallest_detectable_difference(sd / np.sqrt(300), norm.ppf(0.975)))
     assert found == pytest.approx(effect * sd, rel=0.01) and found == pytest.approx(0.051, abs=0.001)
 
 
 def test_a_difference_of_that_size_is_found_in_four_of_five_cases() -> None:
     rng = np.random.default_rng(0)
-    size = float(smallest_detectable_difference(0.5 / np.sqrt(200), norm.ppf(0.975)))
+    size = float(find_smallest_detectable_difference(0.5 / np.sqrt(200), norm.ppf(0.975)))
     found = [ttest_rel(rng.normal(size, 0.3, 200), rng.normal(0, 0.4, 200)).pvalue < 0.05 for _ in range(600)]
     assert 0.75 < np.mean(found) < 0.85
 
@@ -33,11 +33,11 @@ def test_comparisons_say_what_their_own_adjusted_tests_find() -> None:
     found, single = [], []
     for _ in range(120):
         scores = rng.normal(size=(400, 8))
-        said = paired_comparisons(scores, list("abcdefgh"), rng=rng, n_resamples=200, n_permutations=499)
+        said = compare_pairs(scores, list("abcdefgh"), rng=rng, n_resamples=200, n_permutations=499)
         size = float(np.median(said["detectable"].to_numpy()))
         scores[:, 0] += size
-        tested = paired_comparisons(scores, list("abcdefgh"), rng=rng, n_resamples=100, n_permutations=499)
+        tested = compare_pairs(scores, list("abcdefgh"), rng=rng, n_resamples=100, n_permutations=499)
         found.append(tested["p_adjusted"][0].as_py() <= 0.05)
-        single.append(size / float(smallest_detectable_difference(np.sqrt(2 / 400), norm.ppf(0.975))))
+        single.append(size / float(find_smallest_detectable_difference(np.sqrt(2 / 400), norm.ppf(0.975))))
     assert 0.7 < np.mean(found) < 0.9
     assert np.mean(single) > 1.25

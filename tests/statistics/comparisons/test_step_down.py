@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from emb_pipeline.statistics.comparisons.step_down import SeedVariance, Tested, step_down_tests
+from emb_pipeline.statistics.comparisons.step_down import SeedVariance, Tested, run_step_down_tests
 from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance
 from emb_pipeline.statistics.intervals.pseudo_values import of_ratio
 
@@ -31,7 +31,7 @@ def test_step_down_by_hand() -> None:
         largest = statistics[:, order[step:]].max(axis=1)
         so_far = max(so_far, float((largest >= observed[row] - 1e-9).mean()))
         expected[row] = so_far
-    found = step_down_tests([Tested(scores, _pairs(3))], n_permutations=40_000, rng=np.random.default_rng(0))
+    found = run_step_down_tests([Tested(scores, _pairs(3))], n_permutations=40_000, rng=np.random.default_rng(0))
     np.testing.assert_allclose(found.p_adjusted, expected, atol=0.015)
     np.testing.assert_allclose(found.p, (statistics >= observed - 1e-9).mean(axis=0), atol=0.015)
     np.testing.assert_allclose(found.difference, differences.mean(axis=1))
@@ -43,8 +43,8 @@ def test_what_was_rejected_no_longer_costs_the_others() -> None:
     scores = rng.normal(size=(200, 12)) + rng.normal(size=(200, 1))
     scores[:, :10] -= 3 * np.arange(1, 11)
     scores[:, 11] += 0.28
-    whole = step_down_tests([Tested(scores, _pairs(12))], n_permutations=1999, rng=rng)
-    alone = step_down_tests([Tested(scores[:, 10:], _pairs(2))], n_permutations=1999, rng=rng)
+    whole = run_step_down_tests([Tested(scores, _pairs(12))], n_permutations=1999, rng=rng)
+    alone = run_step_down_tests([Tested(scores[:, 10:], _pairs(2))], n_permutations=1999, rng=rng)
     assert whole.p_adjusted[-1] == pytest.approx(alone.p_adjusted[0], abs=0.02)
     assert whole.critical == pytest.approx(stats.norm.ppf(0.975), abs=0.1)
 
@@ -60,7 +60,7 @@ def test_no_true_null_is_rejected_more_often_than_said_whatever_else_differs(clu
         sets = [
             Tested((rng.random((150, 8)) < 0.3 + levels + 0.2 * rng.random((150, 1))).astype(float), pairs) for _ in range(2)
         ]
-        found = step_down_tests(sets, n_permutations=299, rng=rng)
+        found = run_step_down_tests(sets, n_permutations=299, rng=rng)
         false += bool((found.p_adjusted[np.tile(is_null, 2)] <= 0.05).any())
     assert false / 400 <= 0.075
     assert false / 400 >= 0.02
@@ -77,7 +77,7 @@ def test_variance_beyond_the_units_is_held_with_the_tails_of_its_few_draws() -> 
         scores = rng.normal(0, 0.5, size=(150, 2)) + shifts[0]
         covariance = np.cov(shifts[1:], rowvar=False)
         for name, extra in (("units", []), ("labels", [(ExtraVariance(covariance, draws - 1), np.eye(2))])):
-            found = step_down_tests([Tested(scores, _pairs(2), extra=extra)], n_permutations=299, rng=rng)
+            found = run_step_down_tests([Tested(scores, _pairs(2), extra=extra)], n_permutations=299, rng=rng)
             rejected[name] += found.p[0] <= 0.05
     assert rejected["units"] / n > 0.1
     assert 0.03 <= rejected["labels"] / n <= 0.07
@@ -89,7 +89,7 @@ def test_hypotheses_of_few_draws_do_not_rule_the_largest_of_all() -> None:
     scores = rng.normal(size=(300, 6))
     known, unsure = ExtraVariance.none(6), ExtraVariance(0.02 * np.eye(6), 2)
     critical = [
-        step_down_tests([Tested(scores, _pairs(6), extra=[(each, np.eye(6))])], n_permutations=1999, rng=rng).critical
+        run_step_down_tests([Tested(scores, _pairs(6), extra=[(each, np.eye(6))])], n_permutations=1999, rng=rng).critical
         for each in (known, unsure)
     ]
     assert 1.9 <= critical[1] <= 1.1 * critical[0]
@@ -113,7 +113,7 @@ def test_an_average_over_tasks_is_tested_with_the_luck_that_its_trainings_share(
         for name, covariance in (("independent", np.eye(4)), ("shared", np.ones((4, 4)))):
             seeds = SeedVariance(sd**2 * covariance, 200)
             members = [[(number, 0) for number in range(4)]]
-            found = step_down_tests(sets, members, seeds=seeds, n_permutations=199, rng=rng)
+            found = run_step_down_tests(sets, members, seeds=seeds, n_permutations=199, rng=rng)
             rejected[name] += found.p[-1] <= 0.05
     assert rejected["independent"] / n > 0.12
     assert 0.02 <= rejected["shared"] / n <= 0.085
@@ -137,7 +137,7 @@ def test_swapping_the_counts_of_two_taggers_is_right_with_few_sentences() -> Non
             ("pseudo-values", Tested(values, _pairs(2))),
             ("counts", Tested(above, _pairs(2), denominators=below)),
         ):
-            rejected[name] += step_down_tests([tested], n_permutations=199, rng=rng).p[0] <= 0.05
+            rejected[name] += run_step_down_tests([tested], n_permutations=199, rng=rng).p[0] <= 0.05
     assert rejected["pseudo-values"] / n > 0.08
     assert 0.015 <= rejected["counts"] / n <= 0.06  # about seven sentences count: few distinct swaps, so below the level
 
@@ -149,7 +149,7 @@ def test_counts_of_many_sentences_test_as_their_pseudo_values_do() -> None:
     above, below = 2.0 * hits, (gold + hits + rng.poisson(0.3, size=(600, 3))).astype(float)
     values = np.column_stack([of_ratio(above[:, system], below[:, system]) for system in range(3)])
     counts, means = (
-        step_down_tests([tested], n_permutations=4999, rng=np.random.default_rng(0))
+        run_step_down_tests([tested], n_permutations=4999, rng=np.random.default_rng(0))
         for tested in (Tested(above, _pairs(3), denominators=below), Tested(values, _pairs(3)))
     )
     np.testing.assert_allclose(counts.difference, means.difference, atol=0.002)
@@ -158,5 +158,5 @@ def test_counts_of_many_sentences_test_as_their_pseudo_values_do() -> None:
 
 
 def test_nothing_to_test() -> None:
-    found = step_down_tests([Tested(np.ones((3, 1)), np.zeros((0, 2)))], n_permutations=99, rng=np.random.default_rng(0))
+    found = run_step_down_tests([Tested(np.ones((3, 1)), np.zeros((0, 2)))], n_permutations=99, rng=np.random.default_rng(0))
     assert found.p.size == 0

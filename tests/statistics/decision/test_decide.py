@@ -9,7 +9,7 @@ from scipy.stats import ttest_1samp
 
 from emb_pipeline.statistics.decision.decide import Rules, decide
 from emb_pipeline.statistics.decision.joint_choice import compare_joint_choice
-from emb_pipeline.statistics.decision.non_inferiority import above_floor, non_inferiority, units_needed
+from emb_pipeline.statistics.decision.non_inferiority import above_floor, check_non_inferiority, estimate_units_needed
 from emb_pipeline.statistics.decision.scored import ALL_TASKS, Scored, joint
 from emb_pipeline.statistics.decision.standings import MEASURED_BEST, NOT_ABOVE_FLOOR, NOT_SHOWN, SHOWN
 
@@ -146,7 +146,7 @@ def test_two_embeddings_are_tested_as_by_a_one_sided_t_test() -> None:
     scores = np.stack([rng.random(3000), rng.random(3000)], axis=1)
     scores[:, 1] += 0.5 * (scores[:, 0] - 0.5) - scores[:, 1].mean() + scores[:, 0].mean() - 0.008
     scored = Scored.of_units("t", "accuracy", ["a", "b"], scores, 0.02, n_resamples=20_000, rng=rng)
-    p, bound = non_inferiority(scored)
+    p, bound = check_non_inferiority(scored)
     difference = scores[:, 1] - scores[:, 0]
     expected = ttest_1samp(difference, -0.02, alternative="greater")
     assert p[1] == pytest.approx(expected.pvalue, abs=0.004)
@@ -161,7 +161,7 @@ def test_an_embedding_that_is_worse_by_the_margin_is_seldom_let_through() -> Non
     for _ in range(400):
         scores = rng.normal([0.5, 0.5, 0.4, 0.4, 0.4], 1.0, size=(400, 5)) + rng.normal(size=(400, 1))
         scored = Scored.of_units("t", "accuracy", list("abcde"), scores, 0.1, n_resamples=200, rng=rng)
-        p, _ = non_inferiority(scored)
+        p, _ = check_non_inferiority(scored)
         wrong += bool((p[2:] <= 0.05).any())
     assert wrong / 400 <= 0.065
 
@@ -173,14 +173,14 @@ def test_equals_are_not_inferior_where_there_are_units_enough() -> None:
     for _ in range(50):
         scores = rng.normal(0.5, 1.0, size=(4000, 4))
         scored = Scored.of_units("t", "accuracy", list("abcd"), scores, 0.1, n_resamples=200, rng=rng)
-        found += (non_inferiority(scored)[0] <= 0.05).sum()
+        found += (check_non_inferiority(scored)[0] <= 0.05).sum()
     assert found / 200 > 0.9
 
 
 def test_equal_scores_are_not_inferior_and_one_candidate_is_enough() -> None:
     scores = np.repeat(np.random.default_rng(0).random((500, 1)), 2, axis=1)  # 50 could not show that they differ by < .01
     scored = Scored.of_units("t", "m", ["a", "b"], scores, 0.01, n_resamples=99, rng=np.random.default_rng(0))
-    assert (non_inferiority(scored)[0] <= 0.05).all()
+    assert (check_non_inferiority(scored)[0] <= 0.05).all()
     candidates, _ = decide(scored.among(["a"]), COSTS.rename(index={NAMES[0]: "a"}), Rules())
     assert candidates["chosen"].tolist() == [True]
 
@@ -219,10 +219,12 @@ def test_as_many_units_as_are_said_to_be_needed_show_it_in_four_of_five_cases() 
         return Scored.of_units("t", "accuracy", list("abcd"), scores, 0.25, n_resamples=300, rng=rng)
 
     few = scored(100)
-    needed = units_needed(few, np.full(4, 0.5), 0.05)
-    passed = [non_inferiority(scored(round(needed[0])))[0][0] <= 0.05 for _ in range(100)]
+    needed = estimate_units_needed(few, np.full(4, 0.5), 0.05)
+    passed = [check_non_inferiority(scored(round(needed[0])))[0][0] <= 0.05 for _ in range(100)]
     assert needed[0] > 100 and np.mean(passed) == pytest.approx(0.8, abs=0.1)
-    assert np.isinf(units_needed(few, np.array([0.5, 0.5, 0.5, 0.8]), 0.05)[0])  # it is inferior, whatever is measured
+    assert np.isinf(
+        estimate_units_needed(few, np.array([0.5, 0.5, 0.5, 0.8]), 0.05)[0]
+    )  # it is inferior, whatever is measured
 
 
 @pytest.mark.slow

@@ -7,7 +7,12 @@ import pytest
 from scipy.stats import norm
 
 from emb_pipeline.statistics.decision.scored import Scored
-from emb_pipeline.statistics.decision.winner import corrected_for_choosing, likely_means, take_cheapest_shown, take_highest
+from emb_pipeline.statistics.decision.winner import (
+    correct_for_choosing,
+    estimate_likely_means,
+    take_cheapest_shown,
+    take_highest,
+)
 
 
 def _scored(quantiles: np.ndarray, n: int, rng: np.random.Generator, margin: float = 0.01) -> Scored:
@@ -28,7 +33,7 @@ def test_the_best_of_many_is_quoted_without_bias_and_its_interval_holds_the_trut
     for _ in range(120):
         scored = _scored(quantiles, 200, rng)
         best = int(scored.values.argmax())
-        found = corrected_for_choosing(scored, best, take_highest)
+        found = correct_for_choosing(scored, best, take_highest)
         measured.append(scored.values[best] - truth[best])
         corrected.append(found.value - truth[best])
         held.append(found.low <= truth[best] <= found.high)
@@ -38,8 +43,8 @@ def test_the_best_of_many_is_quoted_without_bias_and_its_interval_holds_the_trut
 
 def test_what_leads_clearly_is_not_corrected() -> None:
     scored = _scored(np.r_[1.5, np.zeros(9)], 1000, np.random.default_rng(1))
-    found = corrected_for_choosing(scored, 0, take_highest)
-    np.testing.assert_array_equal(likely_means(scored), scored.values)
+    found = correct_for_choosing(scored, 0, take_highest)
+    np.testing.assert_array_equal(estimate_likely_means(scored), scored.values)
     assert found.value == scored.values[0] and found.high - found.low < 0.05
 
 
@@ -48,4 +53,4 @@ def test_a_choice_that_scores_do_not_decide_adds_nothing() -> None:
     scored = _scored(np.full(10, 0.5), 400, np.random.default_rng(2), margin=0.5)
     rule = take_cheapest_shown(scored, np.arange(10))
     assert (rule(scored.resampled) == 0).all()
-    assert corrected_for_choosing(scored, 0, rule).value == pytest.approx(scored.values[0], abs=0.002)
+    assert correct_for_choosing(scored, 0, rule).value == pytest.approx(scored.values[0], abs=0.002)

@@ -11,7 +11,7 @@ from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
 from emb_pipeline.statistics.effects.designs import Design, find_designs
-from emb_pipeline.statistics.effects.factorial import REST, factor_effects, variance_shares
+from emb_pipeline.statistics.effects.factorial import REST, estimate_factor_effects, estimate_variance_shares
 
 LEVELS = {"corpus": ["domain", "generic"], "method": ["word2vec", "fasttext", "glove"]}
 
@@ -28,7 +28,7 @@ def _exact(factors: pd.DataFrame, means: np.ndarray) -> Design:
 def test_shares_of_a_two_by_two_grid_are_those_worked_out_by_hand() -> None:
     factors = pd.DataFrame({"corpus": ["d", "d", "g", "g"], "method": ["w", "f", "w", "f"]})
     means = np.array([0.8, 0.7, 0.6, 0.5])  # corpus: ±.1, method: ±.05, no interaction: 4 × .01 and 4 × .0025
-    rows = variance_shares(_exact(factors, means), n_resamples=50, rng=np.random.default_rng(0))
+    rows = estimate_variance_shares(_exact(factors, means), n_resamples=50, rng=np.random.default_rng(0))
     found = {row["term"]: row["share"] for row in rows}
     assert found["corpus"] == pytest.approx(0.8) and found["method"] == pytest.approx(0.2)
     assert found["corpus × method"] == pytest.approx(0, abs=1e-9)
@@ -40,7 +40,7 @@ def test_sums_of_squares_are_those_of_statsmodels(left_out: list[int]) -> None:
     """Type II, in a balanced grid and in one with two cells missing."""
     factors = _grid(seeds=2).drop(index=left_out).reset_index(drop=True)
     means = np.random.default_rng(3).random(len(factors))
-    rows = variance_shares(_exact(factors, means), n_resamples=20, rng=np.random.default_rng(0))
+    rows = estimate_variance_shares(_exact(factors, means), n_resamples=20, rng=np.random.default_rng(0))
     table = anova_lm(ols("y ~ C(corpus) * C(method)", factors.assign(y=means)).fit(), typ=2)
     expected = table["sum_sq"] / table["sum_sq"].sum()
     names = {"corpus": "C(corpus)", "method": "C(method)", "corpus × method": "C(corpus):C(method)", REST: "Residual"}
@@ -52,7 +52,7 @@ def test_sums_of_squares_are_those_of_statsmodels(left_out: list[int]) -> None:
 def test_effects_are_means_over_what_both_levels_have() -> None:
     factors = pd.DataFrame({"corpus": ["d", "d", "g", "g", "d"], "method": ["w", "f", "w", "w", "x"]})
     means = np.array([0.9, 0.8, 0.5, 0.7, 0.1])  # generic has word2vec alone, twice; nobody but domain has f and x
-    rows = factor_effects([_exact(factors, means)], n_resamples=50, n_permutations=99, rng=np.random.default_rng(0))
+    rows = estimate_factor_effects([_exact(factors, means)], n_resamples=50, n_permutations=99, rng=np.random.default_rng(0))
     (overall,) = [row for row in rows if row["factor"] == "corpus" and not row["within"]]
     assert (overall["difference"], overall["pairs"]) == (pytest.approx(0.3), 1)
     methods = {
@@ -65,7 +65,7 @@ def test_effects_are_means_over_what_both_levels_have() -> None:
 def test_an_interaction_is_a_difference_of_differences() -> None:
     factors = pd.DataFrame({"corpus": ["d", "d", "d", "g", "g", "g"], "method": ["w", "f", "x"] * 2})
     means = np.array([0.9, 0.8, 0.6, 0.5, 0.7, 0.6])  # d − g: .4 with w, .1 with f, 0 with x
-    rows = factor_effects([_exact(factors, means)], n_resamples=50, n_permutations=99, rng=np.random.default_rng(0))
+    rows = estimate_factor_effects([_exact(factors, means)], n_resamples=50, n_permutations=99, rng=np.random.default_rng(0))
     found = {(row["within"], row["instead_of"]): row for row in rows if row["instead_of"]}
     assert {key: row["difference"] for key, row in found.items()} == {
         ("method = w", "method = f"): pytest.approx(0.3),
@@ -83,7 +83,7 @@ def test_a_planted_interaction_is_told_apart_and_covered() -> None:
         design = _simulated(rng, {"domain": 0.05}, n=300)
         with_glove = ((design.factors["corpus"] == "domain") & (design.factors["method"] == "glove")).to_numpy()
         scores = design.scores + 0.15 * with_glove
-        rows = factor_effects([Design("d", scores, design.factors)], n_resamples=200, n_permutations=199, rng=rng)
+        rows = estimate_factor_effects([Design("d", scores, design.factors)], n_resamples=200, n_permutations=199, rng=rng)
         (row,) = [
             row for row in rows if (row["within"], row["instead_of"]) == ("method = word2vec", "method = glove")
         ]  # fmt: skip
@@ -106,7 +106,7 @@ def test_planted_effects_are_recovered_with_their_intervals(left_out: tuple[int,
     covered, estimates = 0, []
     for _ in range(200):
         design = _simulated(rng, {"domain": 0.05, "glove": -0.1}, left_out=left_out)
-        rows = factor_effects([design], n_resamples=200, n_permutations=99, rng=rng)
+        rows = estimate_factor_effects([design], n_resamples=200, n_permutations=99, rng=rng)
         found = {(row["factor"], row["level_a"], row["level_b"]): row for row in rows if not row["within"]}
         corpus, method = found["corpus", "domain", "generic"], found["method", "word2vec", "glove"]
         covered += int(corpus["ci_low"] <= 0.05 <= corpus["ci_high"]) + int(method["ci_low"] <= 0.1 <= method["ci_high"])
@@ -121,7 +121,7 @@ def test_chance_is_taken_off_the_shares() -> None:
     rng = np.random.default_rng(12)
     shares = []
     for _ in range(60):
-        rows = variance_shares(_simulated(rng, {"domain": 0.1}, n=150), n_resamples=150, rng=rng)
+        rows = estimate_variance_shares(_simulated(rng, {"domain": 0.1}, n=150), n_resamples=150, rng=rng)
         shares.append([row["share"] for row in rows if row["term"] in ("corpus", "method")])
     corpus, method = np.mean(shares, axis=0)
     assert corpus > 0.7 and method < 0.04
@@ -131,7 +131,7 @@ def test_chance_is_taken_off_the_shares() -> None:
 def test_where_nothing_differs_chance_has_nearly_all_of_it() -> None:
     rng = np.random.default_rng(14)
     found = [
-        {row["term"]: row["share"] for row in variance_shares(_simulated(rng, {}, n=150), n_resamples=100, rng=rng)}
+        {row["term"]: row["share"] for row in estimate_variance_shares(_simulated(rng, {}, n=150), n_resamples=100, rng=rng)}
         for _ in range(60)
     ]
     means = pd.DataFrame(found).mean()
@@ -143,7 +143,7 @@ def test_no_planted_effect_is_found_in_few_of_a_hundred() -> None:
     rng = np.random.default_rng(13)
     false = 0
     for _ in range(100):
-        rows = factor_effects([_simulated(rng, {}, n=120)], n_resamples=50, n_permutations=199, rng=rng)
+        rows = estimate_factor_effects([_simulated(rng, {}, n=120)], n_resamples=50, n_permutations=199, rng=rng)
         false += any(row["p_adjusted"] <= 0.05 for row in rows)
     assert false <= 10
 
@@ -151,7 +151,7 @@ def test_no_planted_effect_is_found_in_few_of_a_hundred() -> None:
 def test_factors_that_go_together_are_refused() -> None:
     factors = pd.DataFrame({"corpus": ["d", "d", "g", "g"], "method": ["w", "w", "f", "f"]})
     with pytest.raises(ValueError, match="corpus is confounded with the other factors"):
-        variance_shares(_exact(factors, np.arange(4.0)), n_resamples=20, rng=np.random.default_rng(0))
+        estimate_variance_shares(_exact(factors, np.arange(4.0)), n_resamples=20, rng=np.random.default_rng(0))
 
 
 def test_a_grid_holds_the_crossings_that_every_corpus_has() -> None:

@@ -7,13 +7,13 @@ from sklearn.metrics import f1_score
 
 from emb_pipeline.statistics.intervals.bootstrap import (
     bootstrap_means,
+    compute_mean_intervals,
+    compute_percentile_interval,
     effective_number,
     macro_f1,
-    mean_intervals,
-    percentile_interval,
-    resampled_macro_f1,
+    resample_macro_f1,
 )
-from emb_pipeline.statistics.resampling import multinomial_counts, signs_of_units
+from emb_pipeline.statistics.resampling import draw_multinomial_counts, draw_signs
 
 
 def _rng(seed: int = 0) -> np.random.Generator:
@@ -21,7 +21,7 @@ def _rng(seed: int = 0) -> np.random.Generator:
 
 
 def test_each_resample_draws_as_many_units_as_there_are() -> None:
-    counts = np.concatenate(list(multinomial_counts(7, 1000, _rng())))
+    counts = np.concatenate(list(draw_multinomial_counts(7, 1000, _rng())))
     assert counts.shape == (1000, 7)
     assert (counts.sum(axis=1) == 7).all()
     assert counts.mean() == 1
@@ -29,7 +29,7 @@ def test_each_resample_draws_as_many_units_as_there_are() -> None:
 
 
 def test_signs_are_minus_and_plus_one_in_equal_parts() -> None:
-    signs = signs_of_units(13, 2000, _rng())
+    signs = draw_signs(13, 2000, _rng())
     assert signs.shape == (2000, 13)
     assert set(np.unique(signs)) == {-1.0, 1.0}
     assert abs(signs.mean()) < 0.02
@@ -38,7 +38,7 @@ def test_signs_are_minus_and_plus_one_in_equal_parts() -> None:
 
 def test_the_interval_is_that_of_scipy_widened_to_students_t() -> None:
     scores = _rng(1).gamma(2.0, size=(60, 1))
-    (ours,) = mean_intervals(scores, n_resamples=20_000, rng=_rng())
+    (ours,) = compute_mean_intervals(scores, n_resamples=20_000, rng=_rng())
     known = stats.bootstrap(
         (scores[:, 0],), np.mean, n_resamples=20_000, method="percentile", rng=_rng()
     ).confidence_interval
@@ -50,7 +50,7 @@ def test_the_interval_is_that_of_scipy_widened_to_students_t() -> None:
 
 def test_a_mean_of_normal_scores_has_students_interval() -> None:
     scores = _rng(4).normal(size=(6, 1))
-    (ours,) = mean_intervals(scores, n_resamples=100_000, rng=_rng())
+    (ours,) = compute_mean_intervals(scores, n_resamples=100_000, rng=_rng())
     known = stats.t.interval(0.95, 5, scores.mean(), stats.sem(scores[:, 0]))
     assert ours.high - ours.low == pytest.approx(known[1] - known[0], rel=0.05)  # without widening 30 % less
 
@@ -62,7 +62,7 @@ def test_all_systems_share_their_resamples() -> None:
 
 
 def test_percentiles_by_hand() -> None:
-    interval = percentile_interval(50, np.arange(101.0), level=0.9)
+    interval = compute_percentile_interval(50, np.arange(101.0), level=0.9)
     assert (interval.value, interval.low, interval.high) == pytest.approx((50, 5, 95))
 
 
@@ -79,7 +79,7 @@ def test_duplicated_units_in_groups_do_not_narrow_the_interval() -> None:
 def test_groups_of_unequal_size_weigh_by_their_units() -> None:
     scores, groups = np.array([[0.0], [0.0], [0.0], [1.0]]), np.array(["a", "a", "a", "b"])
     made = bootstrap_means(scores, n_resamples=200, rng=_rng(), groups=groups)[:, 0] - 0.25
-    a, b = np.concatenate(list(multinomial_counts(2, 200, _rng()))).T
+    a, b = np.concatenate(list(draw_multinomial_counts(2, 200, _rng()))).T
     plain = b / (3 * a + b) - 0.25  # aa: 0, ab: 0.25, bb: 1
     freedom = effective_number(np.array([3, 1])) - 1
     assert freedom == pytest.approx(16 / 10 - 1)
@@ -121,8 +121,8 @@ def test_macro_f1_by_hand() -> None:
 def test_resampled_macro_f1_is_scikit_learns_on_the_same_resamples() -> None:
     rng = _rng(2)
     labels, predictions = rng.integers(0, 4, 30), rng.integers(0, 4, (30, 2))
-    ours = resampled_macro_f1(labels, predictions, n_resamples=40, rng=_rng(3))
-    for row, counts in enumerate(np.concatenate(list(multinomial_counts(30, 40, _rng(3))))):
+    ours = resample_macro_f1(labels, predictions, n_resamples=40, rng=_rng(3))
+    for row, counts in enumerate(np.concatenate(list(draw_multinomial_counts(30, 40, _rng(3))))):
         drawn = np.repeat(np.arange(30), counts.astype(int))
         for system in range(2):
             known = f1_score(labels[drawn], predictions[drawn, system], average="macro")
@@ -131,5 +131,5 @@ def test_resampled_macro_f1_is_scikit_learns_on_the_same_resamples() -> None:
 
 def test_macro_f1_of_grouped_units_draws_groups_together() -> None:
     labels, groups = np.array([0, 0, 1, 1]), np.array([0, 0, 1, 1])
-    values = resampled_macro_f1(labels, np.array([[0], [0], [0], [0]]), n_resamples=100, rng=_rng(), groups=groups)
+    values = resample_macro_f1(labels, np.array([[0], [0], [0], [0]]), n_resamples=100, rng=_rng(), groups=groups)
     assert set(values.round(6).ravel()) == {0.0, round(1 / 3, 6), 1.0}  # both groups 1; one each: (2/3 + 0) / 2; both 0

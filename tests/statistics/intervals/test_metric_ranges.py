@@ -11,13 +11,18 @@ from scipy import stats
 
 from emb_pipeline.diagnostics.word_tests import among_nearest, word_similarity
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.statistics.decision.non_inferiority import non_inferiority
+from emb_pipeline.statistics.decision.non_inferiority import check_non_inferiority
 from emb_pipeline.statistics.decision.scored import Scored
-from emb_pipeline.statistics.intervals.bootstrap import bootstrap_means, keep_in_range, mean_intervals, percentile_interval
-from emb_pipeline.statistics.intervals.metric_ranges import largest_difference, range_of
+from emb_pipeline.statistics.intervals.bootstrap import (
+    bootstrap_means,
+    compute_mean_intervals,
+    compute_percentile_interval,
+    keep_in_range,
+)
+from emb_pipeline.statistics.intervals.metric_ranges import find_largest_difference, find_range
 from emb_pipeline.statistics.intervals.pseudo_values import of_coverage, of_ratio, of_spearman
 from emb_pipeline.statistics.leaderboard import comparisons, leaderboard
-from emb_pipeline.statistics.learning_curves.label_curves import learning_curves
+from emb_pipeline.statistics.learning_curves.label_curves import build_learning_curves
 from emb_pipeline.statistics.resampling import Resampling
 
 CORRELATION = (-1.0, 1.0)
@@ -67,7 +72,7 @@ def test_intervals_of_means_of_bounded_scores_stay_in_range(scores: str) -> None
         "graded": rng.beta(0.2, 0.2, (12, 40)),
         "nearly all right": rng.random((200, 40)) < 0.99,
     }[scores].astype(float)
-    found = mean_intervals(made, n_resamples=1000, rng=rng, bounds=(0, 1))
+    found = compute_mean_intervals(made, n_resamples=1000, rng=rng, bounds=(0, 1))
     assert all(0 <= each.low <= each.value <= each.high <= 1 for each in found)
     assert all(each.high - each.low > 0.01 for each in found)  # some have no error among 200
 
@@ -97,7 +102,7 @@ def test_a_value_at_the_end_of_its_range_keeps_the_order_of_what_varies() -> Non
     made = keep_in_range(np.array([1.0, 0.0]), np.array([[1.0, 0.0], [1.2, -0.1], [0.9, 0.2]]), (0, 1), n_groups=5)
     assert made[2, 0] < made[0, 0] <= made[1, 0] and made[1, 1] <= made[0, 1] < made[2, 1]
     assert (made >= 0).all() and (made <= 1).all()
-    assert percentile_interval(1.0, made[:, 0]).high == 1
+    assert compute_percentile_interval(1.0, made[:, 0]).high == 1
 
 
 @pytest.mark.parametrize(
@@ -113,8 +118,8 @@ def test_a_value_at_the_end_of_its_range_keeps_the_order_of_what_varies() -> Non
     + [(name, (-math.inf, math.inf)) for name in ("log_loss", "arp@10", "novelty@10", "latency_ms_p95", "anything")],
 )
 def test_every_metric_of_the_kinds_has_its_range(metric: str, bounds: tuple[float, float]) -> None:
-    assert range_of(metric) == bounds
-    assert largest_difference(metric) == bounds[1] - bounds[0]
+    assert find_range(metric) == bounds
+    assert find_largest_difference(metric) == bounds[1] - bounds[0]
 
 
 def cells_and_scores(
@@ -136,7 +141,7 @@ def test_the_leaderboard_and_the_comparisons_stay_in_range() -> None:
     for metric, group in {"spearman": systems, "coverage@10": {"a": coverage, "b": coverage[::-1]}}.items():
         scores, cells = cells_and_scores(metric, group)
         board = leaderboard(scores, cells, {"similarity": metric}, QUICK, use_case="x")
-        low, high = range_of(metric)
+        low, high = find_range(metric)
         assert (board["ci_low"] >= low).all() and (board["ci_high"] <= high).all()
         assert (board["ci_low"] <= board["value"]).all() and (board["value"] <= board["ci_high"]).all()
         pairs = comparisons(scores, resampling=QUICK)
@@ -163,7 +168,7 @@ def test_curves_stay_in_range_though_draws_of_the_labels_add_noise() -> None:
                 for name in "ab"
                 for draw in range(3)
             ]
-    curves, crossovers = learning_curves(pd.concat(parts), pd.DataFrame(draws), {"t": "accuracy"}, QUICK)
+    curves, crossovers = build_learning_curves(pd.concat(parts), pd.DataFrame(draws), {"t": "accuracy"}, QUICK)
     assert (curves["ci_low"] >= 0).all() and (curves["ci_high"] <= 1).all()
     said = curves.dropna(subset="doubling")
     assert (said["doubling_low"] >= -1).all() and (said["doubling_high"] <= 1).all()
@@ -175,7 +180,7 @@ def test_no_embedding_is_further_from_the_best_than_the_metric_reaches() -> None
     rng = np.random.default_rng(6)
     scores = np.array([[1.0, 0.0, 0.5], [1.0, 0.0, 0.0], [1.0, 0.2, 1.0]])
     scored = Scored.of_units("t", "accuracy", list("abc"), scores, 0.01, n_resamples=500, rng=rng)
-    assert (non_inferiority(scored)[1] >= -1).all()
+    assert (check_non_inferiority(scored)[1] >= -1).all()
 
 
 def test_word_sets_stay_in_range() -> None:
@@ -196,6 +201,6 @@ def test_pseudo_values_know_their_range_until_something_is_calculated_from_them(
     assert type(values.mean()) is np.float64 and type(values + 1) is np.ndarray
     assert of_ratio(np.array([1.0, 0.0]), np.array([2.0, 1.0])).bounds == (0, 1)
     assert of_ratio(np.array([3.0, 0.0]), np.array([2.0, 1.0])).bounds == (-math.inf, math.inf)
-    (found,) = mean_intervals(values[:, None], n_resamples=1000, rng=np.random.default_rng(0))
-    (plain,) = mean_intervals(np.asarray(values)[:, None], n_resamples=1000, rng=np.random.default_rng(0))
+    (found,) = compute_mean_intervals(values[:, None], n_resamples=1000, rng=np.random.default_rng(0))
+    (plain,) = compute_mean_intervals(np.asarray(values)[:, None], n_resamples=1000, rng=np.random.default_rng(0))
     assert found.value == plain.value and found.high <= 1 < plain.high

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emb_pipeline.statistics.effects.across_tasks import effects_across_tasks
+from emb_pipeline.statistics.effects.across_tasks import average_effects_across_tasks
 from emb_pipeline.statistics.effects.designs import find_designs
-from emb_pipeline.statistics.effects.factorial import FACTOR_EFFECTS, factor_effects
-from emb_pipeline.statistics.intervals.seeds import seed_variance
-from emb_pipeline.statistics.score_tables import TaskScores, framed
+from emb_pipeline.statistics.effects.factorial import FACTOR_EFFECTS, estimate_factor_effects
+from emb_pipeline.statistics.intervals.seeds import estimate_seed_variance
+from emb_pipeline.statistics.score_tables import TaskScores, make_table
 
 CELLS = [
     (corpus, method, seed)
@@ -40,7 +40,7 @@ def test_variance_and_covariance_by_hand() -> None:
     """Deviations of three seeds from their mean, pooled over two embeddings: two degrees of freedom each."""
     one = np.array([0.90, 0.94, 0.92, 0.8, 0.50, 0.50, 0.53, 0.4])
     two = np.array([0.70, 0.72, 0.71, 0.6, 0.30, 0.33, 0.30, 0.2])
-    found = seed_variance([_task("one", one), _task("two", two)], METRICS, FAMILIES)
+    found = estimate_seed_variance([_task("one", one), _task("two", two)], METRICS, FAMILIES)
     assert found is not None and found.freedom == 4
     assert found.covariance[0, 0] == pytest.approx((2 * 0.02**2 + 2 * 0.01**2 + 0.02**2) / 4)
     assert found.covariance[1, 1] == pytest.approx((2 * 0.01**2 + 2 * 0.01**2 + 0.02**2) / 4)
@@ -50,12 +50,12 @@ def test_variance_and_covariance_by_hand() -> None:
 
 
 def test_without_seeds_there_is_none() -> None:
-    assert seed_variance([_task("one", np.zeros(8))], METRICS, {"domain.f_50"}) is None
+    assert estimate_seed_variance([_task("one", np.zeros(8))], METRICS, {"domain.f_50"}) is None
 
 
 def test_the_chance_of_the_units_is_no_variance_between_seeds() -> None:
     found = [
-        seed_variance([_task("one", np.full(8, 0.7), noise=0.4, seed=seed)], METRICS, FAMILIES).covariance[0, 0]  # type: ignore[union-attr]
+        estimate_seed_variance([_task("one", np.full(8, 0.7), noise=0.4, seed=seed)], METRICS, FAMILIES).covariance[0, 0]  # type: ignore[union-attr]
         for seed in range(60)
     ]
     assert np.mean(np.array(found) == 0) > 0.3  # .4² / 400 = .0004 for a seed: half of the estimates fall below
@@ -78,12 +78,12 @@ def test_intervals_of_effects_hold_for_other_seeds_on_each_task_and_over_tasks(s
             own = np.sqrt(shared) * luck[0] + np.sqrt(1 - shared) * luck[1 + number]
             means = 0.6 + own
             scores.append(_task(name, means, n=500, noise=0.1, seed=1000 * repeat + number))
-        seeds = seed_variance(scores, dict.fromkeys(tasks, "accuracy"), FAMILIES)
+        seeds = estimate_seed_variance(scores, dict.fromkeys(tasks, "accuracy"), FAMILIES)
         assert seeds is not None
         rows = []
         for number, each in enumerate(scores):
             designs = find_designs(factors, each.metrics["accuracy"], each.groups)[:1]
-            found = factor_effects(
+            found = estimate_factor_effects(
                 designs,
                 n_resamples=600,
                 n_permutations=199,
@@ -95,9 +95,9 @@ def test_intervals_of_effects_hold_for_other_seeds_on_each_task_and_over_tasks(s
         (main,) = [row for row in rows if row["task"] == "one" and row["factor"] == "corpus" and not row["within"]]
         covered["a task"] += main["ci_low"] <= 0 <= main["ci_high"]
         rejected += main["p"] <= 0.05
-        effects = framed(rows, FACTOR_EFFECTS)
+        effects = make_table(rows, FACTOR_EFFECTS)
         for name, given in (("over tasks", seeds), ("over tasks, as if independent", None)):
-            across = effects_across_tasks(effects, seeds=given, tasks=tasks)
+            across = average_effects_across_tasks(effects, seeds=given, tasks=tasks)
             (row,) = across[across["factor"] == "corpus"].to_dict("records")
             covered[name] += row["ci_low"] <= 0 <= row["ci_high"]
     assert covered["a task"] >= 0.88 * n

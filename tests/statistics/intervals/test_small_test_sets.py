@@ -8,12 +8,12 @@ import pytest
 from scipy import stats
 
 from emb_pipeline.statistics.comparisons.claims import PAIR, check_claims
-from emb_pipeline.statistics.comparisons.step_down import Tested, step_down_tests
-from emb_pipeline.statistics.intervals.bootstrap import bootstrap_means, keep_in_range, mean_intervals, step_between
+from emb_pipeline.statistics.comparisons.step_down import Tested, run_step_down_tests
+from emb_pipeline.statistics.intervals.bootstrap import bootstrap_means, compute_mean_intervals, keep_in_range, step_between
 from emb_pipeline.statistics.intervals.pseudo_values import numerators, of_ratio
 from emb_pipeline.statistics.leaderboard import leaderboard
 from emb_pipeline.statistics.resampling import Resampling
-from emb_pipeline.statistics.score_tables import task_scores
+from emb_pipeline.statistics.score_tables import read_task_scores
 
 QUICK = Resampling(resamples=500, permutations=199)
 
@@ -38,8 +38,8 @@ def test_a_share_of_grouped_units_is_covered_too() -> None:
     groups = np.repeat(np.arange(15), 4)
     of_groups = rng.beta(0.9 * 4, 0.1 * 4, (15, 600))
     scores = (rng.random((60, 600)) < of_groups[groups]).astype(float)  # intra-class correlation 1 / 5
-    found = mean_intervals(scores, n_resamples=500, rng=rng, groups=groups, bounds=(0, 1))
-    naive = mean_intervals(scores, n_resamples=500, rng=rng, bounds=(0, 1))
+    found = compute_mean_intervals(scores, n_resamples=500, rng=rng, groups=groups, bounds=(0, 1))
+    naive = compute_mean_intervals(scores, n_resamples=500, rng=rng, bounds=(0, 1))
     covered, alone = (np.mean([each.low <= 0.9 <= each.high for each in some]) for some in (found, naive))
     assert alone < 0.91 < 0.93 <= covered <= 0.98
 
@@ -99,12 +99,12 @@ def test_equal_f1_of_few_sentences_is_called_different_in_five_percent_at_most()
 
 def p_of(scores: np.ndarray, denominators: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
     sets = [Tested(scores, np.array([[0, 1]]), denominators=denominators)]
-    return step_down_tests(sets, n_permutations=199, rng=rng).p
+    return run_step_down_tests(sets, n_permutations=199, rng=rng).p
 
 
 def test_stored_scores_of_f1_are_tested_by_their_counts() -> None:
     counts = entities(20, 20, np.random.default_rng(8))
-    (table,) = (check_claims(list(task_scores(stored(counts))), {"t": "f1"}, {}, QUICK),)
+    (table,) = (check_claims(list(read_task_scores(stored(counts))), {"t": "f1"}, {}, QUICK),)
     above, below = (np.column_stack(parts).astype(float) for parts in zip(*counts, strict=True))
     (p,) = p_of(above, below, QUICK.rng())
     assert table["family"].tolist() == [PAIR] and table["p"].tolist() == pytest.approx([p])

@@ -9,18 +9,18 @@ from scipy.stats import norm
 
 from emb_pipeline.statistics.comparisons.claims import check_claims
 from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance
-from emb_pipeline.statistics.learning_curves.crossovers import Band, crossovers
+from emb_pipeline.statistics.learning_curves.crossovers import Band, find_crossovers
 from emb_pipeline.statistics.learning_curves.curve_shapes import CurvePoints, extrapolate
 from emb_pipeline.statistics.learning_curves.label_curves import (
-    curve_scores,
-    learning_curves,
-    luck_of_the_labels,
+    build_learning_curves,
+    estimate_label_luck,
+    find_share_of_labels,
+    gather_curve_scores,
     not_below_trend,
-    resampled_values,
-    share_of_labels,
+    resample_values,
 )
 from emb_pipeline.statistics.resampling import Resampling
-from emb_pipeline.statistics.score_tables import task_scores
+from emb_pipeline.statistics.score_tables import read_task_scores
 
 COUNTS = np.array([30.0, 100, 300, 1000, 3000])
 
@@ -81,7 +81,7 @@ def test_the_luck_of_the_set_of_labels_is_in_the_variance_of_a_mean_over_its_dra
         labels = rng.standard_normal(n)
         draws = np.array([[rng.permutation(labels)[:m].mean()] for _ in range(n_draws)])
         means.append(draws.mean())
-        stated.append(luck_of_the_labels(draws, draws, overlap=m / (n - m)).covariance[0, 0])
+        stated.append(estimate_label_luck(draws, draws, overlap=m / (n - m)).covariance[0, 0])
         naive.append(draws.var(ddof=1) / n_draws)
     assert np.mean(stated) == pytest.approx(np.var(means), rel=0.1)
     assert np.mean(naive) < 0.5 * np.var(means)
@@ -97,7 +97,7 @@ def test_three_draws_that_are_close_by_chance_do_not_make_equal_curves_differ() 
         draws = np.sqrt(3 * 0.04**2 * 30 / counts)[:, None, None] * rng.standard_normal((5, 3, 2))
         values = draws.mean(axis=1).T + 0.008 * rng.standard_normal((2, 5))
         resampled = values + 0.008 * rng.standard_normal((200, 2, 5))
-        luck = [luck_of_the_labels(each, each, overlap=0.0) for each in draws]
+        luck = [estimate_label_luck(each, each, overlap=0.0) for each in draws]
         for name, extra in (("as estimated", luck), ("not below the trend", not_below_trend(luck, factors))):
             width = Band(values, resampled, extra, resampling).widths[0, 1]
             told[name] += bool((np.abs(values[0] - values[1]) > width).any())
@@ -116,11 +116,11 @@ def test_an_estimate_above_the_trend_is_kept() -> None:
 def test_what_is_due_to_the_test_units_is_no_luck_of_the_labels() -> None:
     rng = np.random.default_rng(0)
     chance = rng.random((10, 400, 1)) < 0.5
-    shares = [share_of_labels(chance[:, :200].mean(axis=0), chance[:, :200].mean(axis=1))]
+    shares = [find_share_of_labels(chance[:, :200].mean(axis=0), chance[:, :200].mean(axis=1))]
     moved = rng.random((10, 400, 1)) < np.linspace(0.2, 0.8, 10)[:, None, None]
-    shares.append(share_of_labels(moved.mean(axis=0), moved.mean(axis=1)))
+    shares.append(find_share_of_labels(moved.mean(axis=0), moved.mean(axis=1)))
     assert shares[0] < 0.75 and shares[1] > 0.9
-    assert share_of_labels(chance.mean(axis=0) + 0.01, chance.mean(axis=1)) == 1.0
+    assert find_share_of_labels(chance.mean(axis=0) + 0.01, chance.mean(axis=1)) == 1.0
 
 
 def _measured(
@@ -169,7 +169,7 @@ def _measured(
 
 
 def _curves(measured: tuple[pd.DataFrame, pd.DataFrame], resamples: int = 400) -> tuple[pd.DataFrame, pd.DataFrame]:
-    return learning_curves(*measured, {"topic": "accuracy"}, Resampling(resamples=resamples))
+    return build_learning_curves(*measured, {"topic": "accuracy"}, Resampling(resamples=resamples))
 
 
 def test_each_number_of_labels_has_its_mean_and_an_interval_of_units_and_draws() -> None:
@@ -216,9 +216,9 @@ def test_what_is_never_ahead_is_said_to_be_as_good_or_behind(other: list[float],
 
 def _verdicts(measured: tuple[pd.DataFrame, pd.DataFrame], resamples: int) -> set[object]:
     resampling = Resampling(resamples=resamples)
-    (scores,) = curve_scores(*measured, {"topic": "accuracy"})
-    band = Band(scores.values, resampled_values(scores, resampling), scores.extra, resampling)
-    return {row["verdict"] for row in crossovers(scores.embeddings, scores.counts, band)}
+    (scores,) = gather_curve_scores(*measured, {"topic": "accuracy"})
+    band = Band(scores.values, resample_values(scores, resampling), scores.extra, resampling)
+    return {row["verdict"] for row in find_crossovers(scores.embeddings, scores.counts, band)}
 
 
 @pytest.mark.slow
@@ -245,10 +245,10 @@ def test_verdicts_follow_the_tests_of_the_whole_report() -> None:
     rng = np.random.default_rng(1)
     table, draws = _measured({"domain.a_8": np.full(5, 0.7), "domain.b_8": np.linspace(0.4, 0.8, 5)}, rng)
     metrics, resampling = {"topic": "accuracy"}, Resampling(resamples=400, permutations=199)
-    (scores,) = curve_scores(table, draws, metrics)
-    claims = check_claims(list(task_scores(table)), metrics, {}, resampling, {"topic": scores.points()})
-    told = learning_curves(table, draws, metrics, resampling, claims=claims)[1]
-    untold = learning_curves(table, draws, metrics, resampling, claims=claims.assign(p_adjusted=0.06))[1]
+    (scores,) = gather_curve_scores(table, draws, metrics)
+    claims = check_claims(list(read_task_scores(table)), metrics, {}, resampling, {"topic": scores.points()})
+    told = build_learning_curves(table, draws, metrics, resampling, claims=claims)[1]
+    untold = build_learning_curves(table, draws, metrics, resampling, claims=claims.assign(p_adjusted=0.06))[1]
     assert told["verdict"].tolist() == ["ahead below"] and untold["verdict"].tolist() == ["inconclusive"]
     assert untold["n_labels"].isna().all()
 

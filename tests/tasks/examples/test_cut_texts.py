@@ -15,7 +15,7 @@ from emb_pipeline.embeddings.contextual.sentence_transformer import load
 from emb_pipeline.embeddings.encoding_store import StoredEncoder
 from emb_pipeline.experiment.model import EmbeddingSpec, TaskDefinition
 from emb_pipeline.pipelines.evaluate.nodes import evaluate_encoder
-from emb_pipeline.reporting.sections.summary.coverage import cut_finding
+from emb_pipeline.reporting.sections.summary.coverage import describe_cut_texts
 from emb_pipeline.statistics.leaderboard import OF_CELL
 from emb_pipeline.tasks.cell_tables import build_cells_table
 from emb_pipeline.tasks.examples.cut_texts import measure_cut_texts
@@ -93,11 +93,11 @@ def test_a_cut_is_said_once_for_all_that_share_it() -> None:
             "max_length": [256, 256, 64, 128, None],
         }
     )
-    found = cut_finding(rows)
+    found = describe_cut_texts(rows)
     assert found is not None
     assert found.text.striptags().replace("\u202f", " ") == (
         "Not every text is read to its end: pretrained.minilm_cut_64 reads 64 sub-words of a text, and 94.0 % are longer; "
         "pretrained.minilm reads 256 sub-words of a text, and 43.0 % are longer."
     )
-    assert cut_finding(rows[3:]) is None
-    assert cut_finding(rows.drop(columns="cut_share")) is None
+    assert describe_cut_texts(rows[3:]) is None
+    assert describe_cut_texts(rows.drop(columns="cut_share")) is None

@@ -10,7 +10,7 @@ import pytest
 
 from emb_pipeline.embeddings.sparse.word_counts import OneHot, Tfidf
 from emb_pipeline.statistics.intervals.extra_variance import of_training_draws
-from emb_pipeline.statistics.score_tables import task_scores
+from emb_pipeline.statistics.score_tables import read_task_scores
 from emb_pipeline.tasks.classification.evaluate import evaluate_classification
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.task import ClassificationTask
@@ -63,7 +63,7 @@ def test_what_an_evaluation_writes_the_statistics_read_in_the_order_of_the_units
         order = np.random.default_rng(len(name)).permutation(evaluation.training_draws.num_rows)
         draws.append(build_training_draws(evaluation.training_draws.take(order), name, "topics"))
         scores.append(stamp_item_scores(evaluation.item_scores, origin="task", method=name, task="topics", embedding=name))
-    (read,) = task_scores(pa.concat_tables(scores), training_draws=pa.concat_tables(draws))
+    (read,) = read_task_scores(pa.concat_tables(scores), training_draws=pa.concat_tables(draws))
     tables = [evaluation.training_draws for evaluation in found.values()]
     stacked = np.stack([values_of(table).T for table in tables], axis=2)
     assert stacked.shape == (4, len(topics.codes), 2)

@@ -17,7 +17,7 @@ from emb_pipeline.pipelines.failures import contain_failures
 from emb_pipeline.pipelines.gathering import PRIMARY, Scores, concatenate_tables, split_inputs
 from emb_pipeline.statistics.embedding_facts import add_origins, read_facts
 from emb_pipeline.statistics.options import ReportOptions
-from emb_pipeline.statistics.score_tables import framed
+from emb_pipeline.statistics.score_tables import make_table
 from emb_pipeline.storage.failures import Failed
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.tasks.request_times import time_embeddings
@@ -59,7 +59,7 @@ def search_passages(
     There is a store where an index needs one. ``after`` is what was timed before: nothing is timed at the same time.
     """
     if isinstance(definition.evaluation, RetrievalOptions) and definition.evaluation.rank == "judged":
-        return add_origins(framed([], SEARCHES), read_facts(facts))
+        return add_origins(make_table([], SEARCHES), read_facts(facts))
     known = read_facts(facts)
     costs = SearchCosts(KINDS[definition.kind].create_task(task, definition.name), options, report.resampling)
     cells, failures = concatenate_tables(scores, "cells"), concatenate_tables(scores, "failures")
@@ -72,5 +72,5 @@ def search_passages(
 def collect_searches(use_case: str, **searches: pa.Table | Failed) -> pd.DataFrame:
     """Gather the searches of all tasks."""
     parts = [table.to_pandas() for table in searches.values() if not isinstance(table, Failed)]
-    found: pd.DataFrame = pd.concat(parts, ignore_index=True) if parts else framed([], {**SEARCHES, "origin": "string"})
+    found: pd.DataFrame = pd.concat(parts, ignore_index=True) if parts else make_table([], {**SEARCHES, "origin": "string"})
     return found.assign(use_case=use_case)

@@ -34,8 +34,8 @@ from emb_pipeline.statistics.embedding_facts import (
 )
 from emb_pipeline.statistics.learning_curves import label_curves
 from emb_pipeline.statistics.options import ReportOptions
-from emb_pipeline.statistics.score_tables import task_scores
-from emb_pipeline.statistics.unseen import scores_on_unseen
+from emb_pipeline.statistics.score_tables import read_task_scores
+from emb_pipeline.statistics.unseen import score_unseen
 from emb_pipeline.storage.failures import FAILURES
 from emb_pipeline.tasks.metrics.class_results import CLASS_RESULTS
 from emb_pipeline.tasks.registry import list_lower_metrics
@@ -50,14 +50,14 @@ def test_differences(
     ``after`` is what was timed last: the report begins when nothing is being timed any more.
     """
     item_scores, metrics, known = read_item_scores(scores), find_primary_metrics(scores), read_facts(facts)
-    found = task_scores(item_scores, training_draws=read_training_draws(scores))
+    found = read_task_scores(item_scores, training_draws=read_training_draws(scores))
     tasks = [each for each in found if len(each.families) > 1]
     trained = select_trained_on_corpus(known)
     designs = {each.task: cross_factors(each, metrics[each.task], trained) for each in tasks}
-    curves = label_curves.curve_scores(item_scores, concatenate_tables(scores, "label_draws"), metrics)
+    curves = label_curves.gather_curve_scores(item_scores, concatenate_tables(scores, "label_draws"), metrics)
     points = {each.task: each.points() for each in curves}
     claims = check_claims(tasks, metrics, designs, options.resampling, points)
-    return claims, any_difference.any_differences(claims, list_controls(known), options.level)
+    return claims, any_difference.check_any_differences(claims, list_controls(known), options.level)
 
 
 def make_leaderboard(
@@ -133,7 +133,7 @@ def measure_factors(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Measure how much of the differences between trained embeddings is due to corpus, method and dimension."""
     trained = select_trained_on_corpus(read_facts(facts))
-    tasks = list(task_scores(read_item_scores(scores), training_draws=read_training_draws(scores)))
+    tasks = list(read_task_scores(read_item_scores(scores), training_draws=read_training_draws(scores)))
     return measure_grid_factors(tasks, find_primary_metrics(scores), trained, options.resampling, claims.to_pandas())
 
 
@@ -142,7 +142,7 @@ def measure_learning_curves(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Measure scores by number of labels, and find which embedding is ahead of the best one when labels are few."""
     item_scores, draws = read_item_scores(scores), concatenate_tables(scores, "label_draws")
-    curves, crossovers = label_curves.learning_curves(
+    curves, crossovers = label_curves.build_learning_curves(
         item_scores,
         draws,
         find_primary_metrics(scores),
@@ -166,7 +166,7 @@ def measure_without_seen(options: ReportOptions, after: pa.Table, **parts: Any) 
     scores, tasks = split_inputs(parts, "scores_"), split_inputs(parts, "task_")
     seen = {name: set(tables[SEEN]["unit_id"].to_pylist()) for name, tables in tasks.items() if SEEN in tables}
     tables = [each["item_scores"].read() for each in scores.values()]
-    return scores_on_unseen(tables, seen, find_primary_metrics(scores), options.resampling)
+    return score_unseen(tables, seen, find_primary_metrics(scores), options.resampling)
 
 
 def make_word_map(after: pa.Table, **scores: Scores) -> pa.Table:

@@ -21,7 +21,7 @@ ANY_DIFFERENCE = {
 ALL, FEWER = "all", "fewer"
 
 
-def any_differences(claims: pd.DataFrame, controls: Collection[str], level: float) -> pd.DataFrame:
+def check_any_differences(claims: pd.DataFrame, controls: Collection[str], level: float) -> pd.DataFrame:
     """For each task, the surest difference between embeddings that are no controls, and how many were found.
 
     That a control differs says nothing of a choice between the others, so claims about controls are left out.

@@ -9,14 +9,14 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from emb_pipeline.statistics.comparisons.step_down import Tested, Tests, step_down_tests
+from emb_pipeline.statistics.comparisons.step_down import Tested, Tests, run_step_down_tests
 from emb_pipeline.statistics.effects.contrasts import CONTRAST_KEYS, describe_contrast, list_contrasts, weigh_contrasts
 from emb_pipeline.statistics.effects.designs import Design
 from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance
 from emb_pipeline.statistics.intervals.pseudo_values import numerators
-from emb_pipeline.statistics.intervals.seeds import seed_variance
+from emb_pipeline.statistics.intervals.seeds import estimate_seed_variance
 from emb_pipeline.statistics.resampling import Resampling
-from emb_pipeline.statistics.score_tables import TaskScores, framed
+from emb_pipeline.statistics.score_tables import TaskScores, make_table
 
 CLAIMS = {
     "family": "string",
@@ -55,7 +55,7 @@ def check_claims(
     """Test all pairs of embeddings, all factors, all points of learning curves, and the averages over tasks.
 
     One family: whichever of these hypotheses are true, and however far the others are from it, the probability that any true
-    one is rejected is at most the level (`step_down_tests`).
+    one is rejected is at most the level (`run_step_down_tests`).
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def check_claims(
         for design in designs.get(task.task, ()):
             for place in design.places:
                 trainings.setdefault(task.embeddings[place], len(trainings))
-    seeds = seed_variance(tasks, metrics, {name for task in tasks for name in _trained(task, designs)})
+    seeds = estimate_seed_variance(tasks, metrics, {name for task in tasks for name in _trained(task, designs)})
     sets, rows = [], []
     for task in tasks:
         tested, of_task = _of_task(
@@ -92,7 +92,7 @@ def check_claims(
         sets.append(tested)
         rows.append(of_task)
     averages, averaged = _across(rows)
-    found = step_down_tests(
+    found = run_step_down_tests(
         sets,
         averages,
         seeds=seeds,
@@ -101,7 +101,7 @@ def check_claims(
         level=resampling.level,
     )
     whole = [*(row for of_task in rows for row in of_task), *averaged]
-    table = framed(
+    table = make_table(
         [{**dict.fromkeys(_TEXTS, ""), "n_labels": ALL_LABELS, "label_share": 0.0, **row} for row in whole], CLAIMS
     )
     results = ("difference", "error", "p", "p_adjusted")
@@ -131,7 +131,9 @@ class CurvePoint:
     extra: ExtraVariance
 
 
-def pair_tests(claims: pd.DataFrame, task: str, pairs: Iterable[tuple[str, str]], n_labels: int = ALL_LABELS) -> Tests:
+def select_pair_tests(
+    claims: pd.DataFrame, task: str, pairs: Iterable[tuple[str, str]], n_labels: int = ALL_LABELS
+) -> Tests:
     """The tests of pairs of embeddings of a task, in this order, whichever stands first."""
     rows = claims[(claims["family"] == (CURVE if n_labels else PAIR)) & (claims["task"] == task)]
     rows = rows[rows["n_labels"] == n_labels]
@@ -143,7 +145,7 @@ def pair_tests(claims: pd.DataFrame, task: str, pairs: Iterable[tuple[str, str]]
     return _tests(chosen, np.array([sign for _, sign in wanted], dtype=np.float64), claims)
 
 
-def contrast_tests(claims: pd.DataFrame, task: str) -> Tests:
+def select_contrast_tests(claims: pd.DataFrame, task: str) -> Tests:
     """The tests of the contrasts of a task's factors, in the order of `factorial.factor_effects`."""
     rows = claims[(claims["family"] == FACTOR) & (claims["task"] == task)]
     return _tests(rows, np.ones(len(rows)), claims)
@@ -157,7 +159,7 @@ def _tests(rows: pd.DataFrame, signs: np.ndarray, claims: pd.DataFrame) -> Tests
     return Tests(signs * difference, error, p, adjusted, critical)
 
 
-def with_average_tests(across: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
+def add_average_tests(across: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
     """Averages over tasks (`across_tasks.effects_across_tasks`) with the p-values of these claims."""
     known = claims[claims["family"] == ACROSS][[*CONTRAST_KEYS, "p", "p_adjusted"]]
     bare = across.drop(columns=["p", "p_adjusted"])

@@ -46,7 +46,7 @@ def letter_groups(values: np.ndarray, different: np.ndarray) -> list[frozenset[i
     return sorted(groups, key=lambda group: sorted(rank[list(group)].tolist()))
 
 
-def compact_letters(values: np.ndarray, different: np.ndarray) -> list[str]:
+def assign_compact_letters(values: np.ndarray, different: np.ndarray) -> list[str]:
     """Letters of each system, such as ``"a"``, ``"ab"``, ``"c"``; see `letter_groups`.
 
     After ``z`` come ``(aa)``, ``(ab)``, …, in brackets so that they cannot be read as two letters.
@@ -58,7 +58,7 @@ def compact_letters(values: np.ndarray, different: np.ndarray) -> list[str]:
     ]
 
 
-def letters_of_comparisons(
+def assign_letters(
     names: Sequence[str], values: np.ndarray, pairs: Sequence[tuple[str, str]], p_adjusted: np.ndarray, level: float = 0.05
 ) -> list[str]:
     """Letters of named systems, where pairs with an adjusted p of at most ``level`` differ."""
@@ -66,7 +66,7 @@ def letters_of_comparisons(
     different = np.zeros((len(names), len(names)), dtype=bool)
     for (a, b), p in zip(pairs, p_adjusted, strict=True):
         different[position[a], position[b]] = different[position[b], position[a]] = p <= level
-    return compact_letters(np.asarray(values), different)
+    return assign_compact_letters(np.asarray(values), different)
 
 
 def _names() -> Iterator[str]:

@@ -8,8 +8,8 @@ from itertools import combinations
 import numpy as np
 import pyarrow as pa
 
-from emb_pipeline.statistics.comparisons.power import smallest_detectable_difference
-from emb_pipeline.statistics.comparisons.step_down import Tested, Tests, step_down_tests
+from emb_pipeline.statistics.comparisons.power import find_smallest_detectable_difference
+from emb_pipeline.statistics.comparisons.step_down import Tested, Tests, run_step_down_tests
 from emb_pipeline.statistics.intervals.bootstrap import bootstrap_means
 from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance
 
@@ -28,7 +28,7 @@ COMPARISONS = pa.schema(
 )
 
 
-def paired_comparisons(
+def compare_pairs(
     scores: np.ndarray,
     names: Sequence[str],
     *,
@@ -79,8 +79,8 @@ def paired_comparisons(
 
     Notes
     -----
-    `step_down_tests` says what the p-values are. An interval is a bootstrap statement and p a randomization statement: near
-    the border they can disagree.
+    `run_step_down_tests` says what the p-values are. An interval is a bootstrap statement and p a randomization statement:
+    near the border they can disagree.
     """
     scores = np.asarray(scores, dtype=np.float64)
     if scores.ndim != 2 or scores.shape[1] != len(names):
@@ -105,14 +105,14 @@ def paired_comparisons(
             "ci_high": np.minimum(bounds[:, 1], largest),
             "p": tests.p,
             "p_adjusted": tests.p_adjusted,
-            "detectable": smallest_detectable_difference(errors, tests.critical),
+            "detectable": find_smallest_detectable_difference(errors, tests.critical),
             "n": np.full(len(a), len(scores)),
         },
         schema=COMPARISONS,
     )
 
 
-def sign_flip_tests(
+def run_sign_flip_tests(
     scores: np.ndarray,
     *,
     n_permutations: int,
@@ -141,7 +141,7 @@ def sign_flip_tests(
     Returns
     -------
     p, p_adjusted : ndarray of shape (n_pairs,)
-        In the order of the pairs; see `comparisons.step_down.step_down_tests`. Systems with equal scores
+        In the order of the pairs; see `comparisons.step_down.run_step_down_tests`. Systems with equal scores
         everywhere have p = 1.
     """
     found = _tests(scores, n_permutations=n_permutations, rng=rng, groups=groups, pairs=pairs, extra=extra)
@@ -160,7 +160,7 @@ def _tests(
     n_systems = np.shape(scores)[1]
     extras = [] if extra is None else [(extra, np.eye(n_systems))]
     tested = Tested(scores, np.column_stack(_pairs(n_systems, pairs)), groups, extras)
-    return step_down_tests([tested], n_permutations=n_permutations, rng=rng)
+    return run_step_down_tests([tested], n_permutations=n_permutations, rng=rng)
 
 
 def _pairs(n_systems: int, pairs: Sequence[tuple[int, int]] | None) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ POWER = 0.8
 """Share of cases in which a true difference is to be found; the usual choice (Cohen 1988)."""
 
 
-def smallest_detectable_difference(standard_error: np.ndarray, critical: float, power: float = POWER) -> np.ndarray:
+def find_smallest_detectable_difference(standard_error: np.ndarray, critical: float, power: float = POWER) -> np.ndarray:
     """The true difference that a test finds in this share of cases.
 
     ``(critical + z(power)) * standard error``.

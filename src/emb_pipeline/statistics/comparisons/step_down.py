@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from emb_pipeline.statistics.intervals.extra_variance import MANY, ExtraVariance, on_normal_scale, root_of
-from emb_pipeline.statistics.resampling import BLOCK_BYTES, group_codes, group_sums, signs_of_units
+from emb_pipeline.statistics.resampling import BLOCK_BYTES, draw_signs, group_codes, sum_groups
 
 _TIE = 1e-5
 """Float32 sums that should be equal differ by less."""
@@ -86,7 +86,7 @@ class Tests:
     critical: float
 
 
-def step_down_tests(
+def run_step_down_tests(
     sets: Sequence[Tested],
     averages: Sequence[Sequence[tuple[int, int]]] = (),
     *,
@@ -228,7 +228,7 @@ class _Set:
             self._ratios = np.divide(above[self.a] + above[self.b], both, out=self._ratios, where=is_ratio)
             self._scale = np.divide(2, both, out=self._scale, where=is_ratio)
         self._n_columns = scores.shape[1]
-        sums = group_sums(np.hstack(parts), codes, n_groups) / len(scores)
+        sums = sum_groups(np.hstack(parts), codes, n_groups) / len(scores)
         self.terms = sums.astype(np.float32)
         gram = sums.T @ sums
         coefficients = self._coefficients()
@@ -255,7 +255,7 @@ class _Set:
 
     def flipped(self, n: int, rng: np.random.Generator, luck: _Luck | None) -> _Block:
         """One block of random flips."""
-        numerators = self._differences(signs_of_units(len(self.terms), n, rng) @ self.terms)
+        numerators = self._differences(draw_signs(len(self.terms), n, rng) @ self.terms)
         for source in self._sources:
             numerators[:, source.where] += source.deviations(n, rng)
         if self.seed_weights is not None and luck is not None:

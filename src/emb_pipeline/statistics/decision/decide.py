@@ -9,14 +9,14 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 
-from emb_pipeline.statistics.decision.non_inferiority import above_floor, non_inferiority, units_needed
+from emb_pipeline.statistics.decision.non_inferiority import above_floor, check_non_inferiority, estimate_units_needed
 from emb_pipeline.statistics.decision.relaxations import relax_budgets
 from emb_pipeline.statistics.decision.scored import Scored
 from emb_pipeline.statistics.decision.standings import MEASURED_BEST, NO_CANDIDATE, NOT_ABOVE_FLOOR, NOT_SHOWN, ONLY, SHOWN
 from emb_pipeline.statistics.decision.winner import (
     Choice,
-    corrected_for_choosing,
-    likely_means,
+    correct_for_choosing,
+    estimate_likely_means,
     take_cheapest_shown,
     take_highest,
 )
@@ -208,9 +208,9 @@ def _verdicts(tested: Scored, level: float) -> _Verdicts:
     if not names:
         return _Verdicts(None, [], {}, {}, {}, {}, {}, {})
     tested = tested.among(names)
-    p, bound = non_inferiority(tested, level)
+    p, bound = check_non_inferiority(tested, level)
     p_floor, floor = above_floor(tested)
-    needed = units_needed(tested, likely_means(tested, level), level)
+    needed = estimate_units_needed(tested, estimate_likely_means(tested, level), level)
     shown, is_above = p <= level, np.isnan(p_floor) | (p_floor <= level)
 
     def standing(row: int) -> str:
@@ -256,7 +256,7 @@ def _corrections(
         if rule is None:
             order = [names.index(each) for each in _by_cost(costs.loc[list(names)], rules.cheapest_by)]
             rule = take_cheapest_shown(among, np.array(order), rules.level)
-        interval: Interval = corrected_for_choosing(among, names.index(name), rule, rules.level)
+        interval: Interval = correct_for_choosing(among, names.index(name), rule, rules.level)
         found[name] = {
             "corrected": interval.value,
             "corrected_low": interval.low,

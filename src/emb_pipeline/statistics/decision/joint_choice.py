@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from emb_pipeline.statistics.decision.scored import Scored
-from emb_pipeline.statistics.intervals.bootstrap import percentile_interval
+from emb_pipeline.statistics.intervals.bootstrap import compute_percentile_interval
 
 JOINT_CHOICE = {
     "task": "string",
@@ -59,7 +59,7 @@ def compare_joint_choice(
                 name, {"fits": False, "chosen": False, "standing": "", "reason": f"not evaluated on {', '.join(missed)}"}
             )
             pair = part.among([name, best])
-            interval = percentile_interval(
+            interval = compute_percentile_interval(
                 pair.values[0] - pair.values[1], pair.resampled[:, 0] - pair.resampled[:, 1], 1 - level
             )
             rows.append(

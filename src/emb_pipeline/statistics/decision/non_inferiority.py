@@ -9,7 +9,7 @@ from emb_pipeline.statistics.decision.dunnett import compare_with
 from emb_pipeline.statistics.decision.scored import Scored
 
 
-def non_inferiority(scored: Scored, level: float = 0.05) -> tuple[np.ndarray, np.ndarray]:
+def check_non_inferiority(scored: Scored, level: float = 0.05) -> tuple[np.ndarray, np.ndarray]:
     """Test each embedding against the best, whichever that truly is.
 
     Embedding j is not inferior if it is not worse than *any* other by the margin or more. Against each other i it is tested
@@ -51,7 +51,7 @@ def non_inferiority(scored: Scored, level: float = 0.05) -> tuple[np.ndarray, np
     return p.max(axis=0), np.clip(bounds.min(axis=0), -scored.largest, scored.largest)
 
 
-def required_leads(scored: Scored, level: float) -> np.ndarray:
+def find_required_leads(scored: Scored, level: float) -> np.ndarray:
     """The lead over each other that shows an embedding to be not inferior, whatever the scores.
 
     Returns
@@ -85,7 +85,7 @@ def above_floor(scored: Scored) -> tuple[np.ndarray, list[str | None]]:
     return p.max(axis=0), [floor.embeddings[row] for row in p.argmax(axis=0)]
 
 
-def units_needed(scored: Scored, center: np.ndarray, level: float, power: float = POWER) -> np.ndarray:
+def estimate_units_needed(scored: Scored, center: np.ndarray, level: float, power: float = POWER) -> np.ndarray:
     """Estimate how many units would show each embedding to be not inferior in this share of cases.
 
     With N units of the same kind in place of n, deviations and what a test requires are smaller by ``sqrt(n / N)``. The

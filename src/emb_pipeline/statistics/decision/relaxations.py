@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from emb_pipeline.statistics.decision.scored import Scored
-from emb_pipeline.statistics.intervals.bootstrap import percentile_interval
+from emb_pipeline.statistics.intervals.bootstrap import compute_percentile_interval
 
 RELAXATIONS = {
     "task": "string",
@@ -64,7 +64,7 @@ def relax_budgets(
         else:
             name = max(alone, key=lambda name: scored.values[scored.embeddings.index(name)])
             pair = scored.among([name, chosen])
-            interval = percentile_interval(
+            interval = compute_percentile_interval(
                 pair.values[0] - pair.values[1], pair.resampled[:, 0] - pair.resampled[:, 1], 1 - level
             )
             low, high = max(interval.low, -scored.largest), min(interval.high, scored.largest)

@@ -18,14 +18,14 @@ from emb_pipeline.statistics.decision.joint_choice import JOINT_CHOICE, compare_
 from emb_pipeline.statistics.decision.options import DecisionOptions
 from emb_pipeline.statistics.decision.relaxations import RELAXATIONS
 from emb_pipeline.statistics.decision.scored import Scored, joint
-from emb_pipeline.statistics.decision.sizes import SIZES, smallest_sufficient
+from emb_pipeline.statistics.decision.sizes import SIZES, choose_smallest_sufficient
 from emb_pipeline.statistics.decision.standings import CHANCE, LARGEST_CLASS
 from emb_pipeline.statistics.embedding_facts import CONTROL, add_origins, group_sizes
-from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance, averaged
-from emb_pipeline.statistics.intervals.metric_ranges import range_of
-from emb_pipeline.statistics.learning_curves.label_luck import label_variance
+from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance, average_columns
+from emb_pipeline.statistics.intervals.metric_ranges import find_range
+from emb_pipeline.statistics.learning_curves.label_luck import estimate_label_variance
 from emb_pipeline.statistics.resampling import Resampling
-from emb_pipeline.statistics.score_tables import TaskScores, framed, task_scores
+from emb_pipeline.statistics.score_tables import TaskScores, make_table, read_task_scores
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +73,7 @@ def decide_tasks(
         chosen.append(decide(together, worst.values, rules, worst.why_unknown))
     if not chosen:
         nothing: dict[str, str] = {**CANDIDATES, **dict.fromkeys(WEIGHED, "float64"), "origin": "string"}
-        return framed([], nothing), framed([], RELAXATIONS), framed([], JOINT_CHOICE)
+        return make_table([], nothing), make_table([], RELAXATIONS), make_table([], JOINT_CHOICE)
     first, second = zip(*chosen, strict=True)
     of_all = compare_joint_choice(parts, weights, None if together is None else first[-1], resampling.level)
     return pd.concat(first, ignore_index=True), pd.concat(second, ignore_index=True), of_all
@@ -84,7 +84,7 @@ def find_sufficient_sizes(
 ) -> pd.DataFrame:
     """Find the smallest size that is not inferior to the best, for each embedding of several sizes on each task."""
     families = group_sizes(facts)
-    tables = [framed([], SIZES)]
+    tables = [make_table([], SIZES)]
     parts, costs = score_tasks(run, {name for names in families.values() for name in names}, options, resampling)
     for part in parts:
         dims = run.cells[run.cells["task"] == part.task].groupby("family")["dim"].first().to_dict()
@@ -92,7 +92,7 @@ def find_sufficient_sizes(
             there = [name for name in names if name in part.embeddings]
             if len(there) > 1:
                 size = costs[part.task].values["bytes_per_item"].to_dict()
-                tables.append(smallest_sufficient(part.among(there), family, dims, size, resampling.level))
+                tables.append(choose_smallest_sufficient(part.among(there), family, dims, size, resampling.level))
     return add_origins(pd.concat(tables, ignore_index=True), facts)
 
 
@@ -104,7 +104,7 @@ def score_tasks(
     for task, metric in run.metrics.items():
         of_task = run.label_draws[run.label_draws["task"] == task]
         labels = find_affordable_labels(of_task, options.labels)
-        (found,) = task_scores(
+        (found,) = read_task_scores(
             run.item_scores.filter(pc.equal(run.item_scores["task"], task)),
             label_fraction=labels.fraction,
             training_draws=run.training_draws if labels.fraction == 1 else None,
@@ -146,7 +146,7 @@ def find_floors(found: TaskScores, metric: str) -> dict[str, np.ndarray]:
     }
     if metric == "accuracy" and found.labels is not None:
         floors[LARGEST_CLASS] = (found.labels == np.bincount(found.labels).argmax()).astype(np.float64)
-    if range_of(metric)[0] < 0:
+    if find_range(metric)[0] < 0:
         floors[CHANCE] = np.zeros(len(means))
     return floors
 
@@ -155,9 +155,11 @@ def _find_extra_variance(
     found: TaskScores, metric: str, names: Sequence[str], draws: pd.DataFrame, fraction: float
 ) -> ExtraVariance:
     """Find the variance beyond that of the units; candidates and controls learn from the same labels."""
-    whole = found.extra(metric).combined(averaged([found.families.get(name, []) for name in names], len(found.embeddings)))
+    whole = found.extra(metric).combined(
+        average_columns([found.families.get(name, []) for name in names], len(found.embeddings))
+    )
     if fraction == 1:
         return whole
     places = [place for place, name in enumerate(names) if name in found.families]
-    of_labels = label_variance(draws, [names[place] for place in places], fraction)
+    of_labels = estimate_label_variance(draws, [names[place] for place in places], fraction)
     return whole + of_labels.combined(np.eye(len(names))[places])

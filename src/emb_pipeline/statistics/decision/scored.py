@@ -11,7 +11,7 @@ import numpy as np
 from emb_pipeline.statistics.decision.dunnett import Comparisons, compare_with
 from emb_pipeline.statistics.intervals.bootstrap import bootstrap_means
 from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance
-from emb_pipeline.statistics.intervals.metric_ranges import largest_difference
+from emb_pipeline.statistics.intervals.metric_ranges import find_largest_difference
 
 ALL_TASKS = "all tasks"
 """The decision over several tasks, beside those for each."""
@@ -85,7 +85,7 @@ class Scored:
             resampled,
             margin,
             len(scores),
-            largest_difference(metric),
+            find_largest_difference(metric),
         )
         return replace(whole.among(embeddings), floor=whole.among(list(floors)) if floors else None)
 

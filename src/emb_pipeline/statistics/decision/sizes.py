@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emb_pipeline.statistics.decision.non_inferiority import non_inferiority, units_needed
+from emb_pipeline.statistics.decision.non_inferiority import check_non_inferiority, estimate_units_needed
 from emb_pipeline.statistics.decision.scored import Scored
 from emb_pipeline.statistics.decision.standings import MEASURED_BEST, NOT_SHOWN, SHOWN
-from emb_pipeline.statistics.decision.winner import likely_means
-from emb_pipeline.statistics.score_tables import framed
+from emb_pipeline.statistics.decision.winner import estimate_likely_means
+from emb_pipeline.statistics.score_tables import make_table
 
 SIZES = {
     "task": "string",
@@ -35,13 +35,13 @@ SIZES = {
 }
 
 
-def smallest_sufficient(
+def choose_smallest_sufficient(
     scored: Scored, family: str, dims: Mapping[Hashable, int], sizes: Mapping[Hashable, float], level: float = 0.05
 ) -> pd.DataFrame:
     """Choose the size of one embedding to take.
 
     The rule: the smallest that is not worse than *any* other size by the margin or more, by a one-sided test that is
-    corrected for all sizes (`non_inferiority`). Where no size passes, the one that is measured best is kept, and
+    corrected for all sizes (`check_non_inferiority`). Where no size passes, the one that is measured best is kept, and
     ``standing`` says that it is not shown to be enough.
 
     Parameters
@@ -63,8 +63,8 @@ def smallest_sufficient(
         A row for each, the smallest first. ``bound``: it is not worse than the best by more than this, with confidence
         ``1 - level``. ``units_needed``: units that would show it to be not inferior in 80 % of cases.
     """
-    p, bound = non_inferiority(scored, level)
-    needed = units_needed(scored, likely_means(scored, level), level)
+    p, bound = check_non_inferiority(scored, level)
+    needed = estimate_units_needed(scored, estimate_likely_means(scored, level), level)
     best = scored.embeddings[int(scored.values.argmax())]
     highest = float(scored.values.max())
     rows: list[dict[str, Any]] = [
@@ -90,4 +90,4 @@ def smallest_sufficient(
     ]
     rows.sort(key=lambda row: (sizes[row["embedding"]], -row["value"]))
     chosen = next((row["embedding"] for row in rows if row["non_inferior"]), best)
-    return framed([{**row, "chosen": row["embedding"] == chosen} for row in rows], SIZES)
+    return make_table([{**row, "chosen": row["embedding"] == chosen} for row in rows], SIZES)

@@ -8,21 +8,21 @@ from typing import TypeAlias
 import numpy as np
 
 from emb_pipeline.statistics.decision.dunnett import compare_with
-from emb_pipeline.statistics.decision.non_inferiority import required_leads
+from emb_pipeline.statistics.decision.non_inferiority import find_required_leads
 from emb_pipeline.statistics.decision.scored import Scored
-from emb_pipeline.statistics.intervals.bootstrap import Interval, percentile_interval
-from emb_pipeline.statistics.intervals.metric_ranges import range_of
+from emb_pipeline.statistics.intervals.bootstrap import Interval, compute_percentile_interval
+from emb_pipeline.statistics.intervals.metric_ranges import find_range
 
 Choice: TypeAlias = Callable[[np.ndarray], np.ndarray]
 """The rule of choosing: from scores of shape (n_resamples, n_embeddings), the column that is chosen of each row."""
 
 
-def corrected_for_choosing(scored: Scored, chosen: int, choose: Choice, level: float = 0.05) -> Interval:
+def correct_for_choosing(scored: Scored, chosen: int, choose: Choice, level: float = 0.05) -> Interval:
     """Estimate the true mean of what was chosen by its measured mean, with an interval.
 
     The choice is made again in resamples; how far the chosen one's resampled mean is above its own is what choosing adds.
     How much that is depends on how close the true means are, and the measured ones are further apart than these. So the
-    resamples are taken about means that are pulled together by as much as their spread is chance (`likely_means`).
+    resamples are taken about means that are pulled together by as much as their spread is chance (`estimate_likely_means`).
 
     The interval does not rely on that estimate. Its lower end is as low as if all that may be the best were equally good,
     which is where choosing adds most; its upper end is as high as if choosing had added nothing.
@@ -52,21 +52,21 @@ def corrected_for_choosing(scored: Scored, chosen: int, choose: Choice, level: f
     value, deviations = float(scored.values[chosen]), scored.deviations
     rows, tail = np.arange(len(deviations)), level / 2
 
-    def flattery(means: np.ndarray) -> np.ndarray:
+    def measure_flattery(means: np.ndarray) -> np.ndarray:
         return np.asarray(deviations[rows, choose(means + deviations)])
 
-    plain = percentile_interval(value, value + deviations[:, chosen], 1 - level)
-    rivals = may_be_best(scored, level)
+    plain = compute_percentile_interval(value, value + deviations[:, chosen], 1 - level)
+    rivals = find_possible_best(scored, level)
     if rivals.sum() < 2:
         return Interval(value, plain.low, plain.high)
-    equal = flattery(np.where(rivals, scored.values.max(), scored.values))
-    added = float(flattery(likely_means(scored, level)).mean())
-    lowest, highest = range_of(scored.metric)
+    equal = measure_flattery(np.where(rivals, scored.values.max(), scored.values))
+    added = float(measure_flattery(estimate_likely_means(scored, level)).mean())
+    lowest, highest = find_range(scored.metric)
     low = max(min(plain.low, value - float(np.quantile(equal, 1 - tail))), lowest)
     return Interval(float(np.clip(value - added, low, plain.high)), low, min(plain.high, highest))
 
 
-def may_be_best(scored: Scored, level: float = 0.05) -> np.ndarray:
+def find_possible_best(scored: Scored, level: float = 0.05) -> np.ndarray:
     """Tell which embeddings are not significantly worse than the one that is measured best (max-T over all of them)."""
     best = int(scored.values.argmax())
     lacking = -scored.deviations
@@ -74,7 +74,7 @@ def may_be_best(scored: Scored, level: float = 0.05) -> np.ndarray:
     return np.asarray(scored.values[best] - scored.values <= widths)
 
 
-def likely_means(scored: Scored, level: float = 0.05) -> np.ndarray:
+def estimate_likely_means(scored: Scored, level: float = 0.05) -> np.ndarray:
     """Pull measured means together by as much as their spread is chance.
 
     Those that may be the best, the leader left out, are shrunk toward their mean by the root of the share of their variance
@@ -93,7 +93,7 @@ def likely_means(scored: Scored, level: float = 0.05) -> np.ndarray:
     """
     means = scored.values.astype(np.float64, copy=True)
     leader = int(means.argmax())
-    rivals = np.flatnonzero(may_be_best(scored, level))
+    rivals = np.flatnonzero(find_possible_best(scored, level))
     others = rivals[rivals != leader]
     if not len(others):
         return means
@@ -136,7 +136,7 @@ def take_cheapest_shown(scored: Scored, order: np.ndarray, level: float = 0.05) 
     level : float
         Of the test.
     """
-    required = required_leads(scored, level)
+    required = find_required_leads(scored, level)
 
     def choose(scores: np.ndarray) -> np.ndarray:
         shown = np.stack([(scores[:, [j]] - scores > required[:, j]).all(axis=1) for j in order], axis=1)

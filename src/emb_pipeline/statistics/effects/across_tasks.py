@@ -12,8 +12,8 @@ from scipy.stats import t as student
 from emb_pipeline.statistics.comparisons.corrections import holm
 from emb_pipeline.statistics.comparisons.step_down import SeedVariance
 from emb_pipeline.statistics.effects.contrasts import CONTRAST_KEYS
-from emb_pipeline.statistics.intervals.metric_ranges import largest_difference
-from emb_pipeline.statistics.score_tables import framed
+from emb_pipeline.statistics.intervals.metric_ranges import find_largest_difference
+from emb_pipeline.statistics.score_tables import make_table
 
 ACROSS_TASKS = {
     "design": "string",
@@ -39,7 +39,7 @@ ACROSS_TASKS = {
 }
 
 
-def effects_across_tasks(
+def average_effects_across_tasks(
     effects: pd.DataFrame, level: float = 0.95, *, seeds: SeedVariance | None = None, tasks: Sequence[str] = ()
 ) -> pd.DataFrame:
     """Main effects and interactions of the grid, averaged over the tasks that have them.
@@ -80,7 +80,7 @@ def effects_across_tasks(
         for key, part in chosen.groupby(list(CONTRAST_KEYS), sort=False)
         if part["task"].nunique() > 1
     ]
-    table = framed(rows, ACROSS_TASKS)
+    table = make_table(rows, ACROSS_TASKS)
     return table.assign(p_adjusted=holm(table["p"].to_numpy()))
 
 
@@ -110,7 +110,7 @@ def _average(part: pd.DataFrame, level: float, correlation: pd.DataFrame, freedo
     width = student.ppf((1 + level) / 2, certain) * error
     spread = student.ppf((1 + level) / 2, n_tasks - 1) * differences.std(ddof=1) / np.sqrt(n_tasks)
     tasks = part["task"].to_numpy()
-    largest = max(map(largest_difference, part["metric"])) * (2 if part["instead_of"].iloc[0] else 1)
+    largest = max(map(find_largest_difference, part["metric"])) * (2 if part["instead_of"].iloc[0] else 1)
     low, high, sample_low, sample_high = np.clip(
         [mean - width, mean + width, mean - spread, mean + spread], -largest, largest
     )

@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from emb_pipeline.statistics.comparisons.step_down import Tested, Tests, step_down_tests
+from emb_pipeline.statistics.comparisons.step_down import Tested, Tests, run_step_down_tests
 from emb_pipeline.statistics.effects.contrasts import describe_contrast, list_contrasts, score_sides, weigh_contrasts
 from emb_pipeline.statistics.effects.designs import Design
 from emb_pipeline.statistics.intervals.bootstrap import bootstrap_means
@@ -51,7 +51,7 @@ FACTOR_EFFECTS = {
 }
 
 
-def variance_shares(
+def estimate_variance_shares(
     design: Design, *, n_resamples: int, rng: np.random.Generator, level: float = 0.95
 ) -> list[dict[str, object]]:
     """Share of the variance of the cells' means that each factor, and each pair of factors, explains.
@@ -129,7 +129,7 @@ def variance_shares(
     ]
 
 
-def factor_effects(
+def estimate_factor_effects(
     designs: Sequence[Design],
     *,
     n_resamples: int,
@@ -185,7 +185,7 @@ def factor_effects(
         pairs = np.arange(2 * len(contrasts)).reshape(2, -1).T
         both = np.hstack([np.clip(weights, 0, None), np.clip(-weights, 0, None)])
         tested = Tested(np.hstack([plus, minus]), pairs, groups, [(each, both) for each in sources])
-        tests = step_down_tests([tested], n_permutations=n_permutations, rng=rng, level=1 - level)
+        tests = run_step_down_tests([tested], n_permutations=n_permutations, rng=rng, level=1 - level)
     resampled = bootstrap_means(differences, n_resamples=n_resamples, rng=rng, groups=groups)
     variances = resampled.var(axis=0)
     for source in sources:

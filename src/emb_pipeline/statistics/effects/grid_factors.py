@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emb_pipeline.statistics.comparisons.claims import contrast_tests, with_average_tests
+from emb_pipeline.statistics.comparisons.claims import add_average_tests, select_contrast_tests
 from emb_pipeline.statistics.effects import factorial
-from emb_pipeline.statistics.effects.across_tasks import effects_across_tasks
+from emb_pipeline.statistics.effects.across_tasks import average_effects_across_tasks
 from emb_pipeline.statistics.effects.designs import Design, find_designs
-from emb_pipeline.statistics.intervals.metric_ranges import largest_difference
-from emb_pipeline.statistics.intervals.seeds import seed_variance
+from emb_pipeline.statistics.intervals.metric_ranges import find_largest_difference
+from emb_pipeline.statistics.intervals.seeds import estimate_seed_variance
 from emb_pipeline.statistics.resampling import Resampling
-from emb_pipeline.statistics.score_tables import TaskScores, framed
+from emb_pipeline.statistics.score_tables import TaskScores, make_table
 
 
 def measure_grid_factors(
@@ -47,7 +47,7 @@ def measure_grid_factors(
     """
     shares: list[dict[str, Any]] = []
     changes: list[dict[str, Any]] = []
-    seeds = seed_variance(tasks, metrics, set(trained["family"]))
+    seeds = estimate_seed_variance(tasks, metrics, set(trained["family"]))
     for number, found in enumerate(tasks):
         metric = metrics[found.task]
         designs = cross_factors(found, metric, trained)
@@ -56,24 +56,24 @@ def measure_grid_factors(
         place = {"task": found.task, "metric": metric}
         rng, level = resampling.rng(), 1 - resampling.level
         for design in designs:
-            of_design = factorial.variance_shares(design, n_resamples=resampling.resamples, rng=rng, level=level)
+            of_design = factorial.estimate_variance_shares(design, n_resamples=resampling.resamples, rng=rng, level=level)
             shares += [{**place, "design": design.name, **row} for row in of_design]
-        of_task = factorial.factor_effects(
+        of_task = factorial.estimate_factor_effects(
             designs,
             n_resamples=resampling.resamples,
             n_permutations=resampling.permutations,
             rng=rng,
             level=level,
-            largest=largest_difference(metric),
+            largest=find_largest_difference(metric),
             extra=found.extra(metric),
             seed_variance=seeds.covariance[number, number] if seeds else 0.0,
             seed_freedom=seeds.freedom if seeds else float("inf"),
-            tests=contrast_tests(claims, found.task),
+            tests=select_contrast_tests(claims, found.task),
         )
         changes += [{**place, **row} for row in of_task]
-    effects = framed(changes, factorial.FACTOR_EFFECTS)
-    across = effects_across_tasks(effects, 1 - resampling.level, seeds=seeds, tasks=[found.task for found in tasks])
-    return framed(shares, factorial.SHARES), effects, with_average_tests(across, claims)
+    effects = make_table(changes, factorial.FACTOR_EFFECTS)
+    across = average_effects_across_tasks(effects, 1 - resampling.level, seeds=seeds, tasks=[found.task for found in tasks])
+    return make_table(shares, factorial.SHARES), effects, add_average_tests(across, claims)
 
 
 def cross_factors(scores: TaskScores, metric: str, trained: pd.DataFrame) -> list[Design]:

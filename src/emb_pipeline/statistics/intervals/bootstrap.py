@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import gammaincinv, stdtrit
 
 from emb_pipeline.statistics.intervals.pseudo_values import UNBOUNDED, PseudoValues
-from emb_pipeline.statistics.resampling import group_codes, group_sums, multinomial_counts
+from emb_pipeline.statistics.resampling import draw_multinomial_counts, group_codes, sum_groups
 
 _AT_THE_END = 1e-9
 """Share of a metric's range that a value is away from its end, below which it counts as the end itself."""
@@ -79,10 +79,12 @@ def bootstrap_means(
     scores = np.asarray(scores, dtype=np.float64)
     codes, n_groups = group_codes(groups, len(scores))
     center = scores.mean(axis=0)
-    sums = group_sums(scores - center, codes, n_groups).astype(np.float32)
+    sums = sum_groups(scores - center, codes, n_groups).astype(np.float32)
     sizes = np.bincount(codes, minlength=n_groups).astype(np.float32)
     terms = np.column_stack([sums, sizes])
-    totals = np.concatenate([counts @ terms for counts in multinomial_counts(n_groups, n_resamples, rng)]).astype(np.float64)
+    totals = np.concatenate([counts @ terms for counts in draw_multinomial_counts(n_groups, n_resamples, rng)]).astype(
+        np.float64
+    )
     deviations = totals[:, :-1] / totals[:, -1:]
     if discordant:
         noise = rng.standard_normal(deviations.shape, dtype=np.float32)
@@ -123,14 +125,14 @@ def effective_number(sizes: np.ndarray) -> float:
     return float(sizes.sum() ** 2 / (sizes**2).sum())
 
 
-def percentile_interval(value: float, resampled: np.ndarray, level: float = 0.95) -> Interval:
+def compute_percentile_interval(value: float, resampled: np.ndarray, level: float = 0.95) -> Interval:
     """The middle ``level`` of resampled values, around a value [Efron & Tibshirani 1993, ch. 13]."""
     tail = 50 * (1 - level)
     low, high = np.percentile(resampled, [tail, 100 - tail])
     return Interval(float(value), float(low), float(high))
 
 
-def mean_intervals(
+def compute_mean_intervals(
     scores: np.ndarray,
     *,
     n_resamples: int,
@@ -146,7 +148,7 @@ def mean_intervals(
         bounds = scores.bounds
     if np.isfinite(bounds).all():
         resampled = keep_in_range(means, resampled, bounds, n_groups=group_codes(groups, len(scores))[1])
-    return [percentile_interval(mean, column, level) for mean, column in zip(means, resampled.T, strict=True)]
+    return [compute_percentile_interval(mean, column, level) for mean, column in zip(means, resampled.T, strict=True)]
 
 
 def keep_in_range(
@@ -235,13 +237,13 @@ def bootstrap_macro_f1(
     ndarray of shape (n_resamples, n_systems)
         `keep_in_range` brings them into the range of 0 to 1.
     """
-    resampled = resampled_macro_f1(labels, predictions, n_resamples=n_resamples, rng=rng, groups=groups)
+    resampled = resample_macro_f1(labels, predictions, n_resamples=n_resamples, rng=rng, groups=groups)
     values = np.array([macro_f1(labels, system) for system in np.asarray(predictions).T])
     sizes = np.bincount(group_codes(groups, len(labels))[0])
     return np.asarray(values + (resampled - values) * _widening(sizes, n_resamples, rng)[:, None])
 
 
-def resampled_macro_f1(
+def resample_macro_f1(
     labels: np.ndarray,
     predictions: np.ndarray,
     *,
@@ -287,7 +289,7 @@ def resampled_macro_f1(
         ]
     )
     values = []
-    for counts in multinomial_counts(n_groups, n_resamples, rng):
+    for counts in draw_multinomial_counts(n_groups, n_resamples, rng):
         totals = (counts @ terms).reshape(len(counts), 1 + 2 * predictions.shape[1], n_classes)
         occurrences, hits = totals[:, :1] + totals[:, 1::2], totals[:, 2::2]
         values.append(_macro_f1(hits, occurrences))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance, positive_part
-from emb_pipeline.statistics.resampling import group_sums
+from emb_pipeline.statistics.resampling import sum_groups
 
 
-def dyadic_excess(scores: np.ndarray, texts: np.ndarray) -> ExtraVariance:
+def estimate_dyadic_excess(scores: np.ndarray, texts: np.ndarray) -> ExtraVariance:
     """Covariance of systems' mean scores that is due to pairs sharing one of their texts.
 
     Groups of pairs that share a text would soon hold all pairs. The dyadic cluster-robust covariance [1]_, [2]_ needs no
@@ -38,11 +38,11 @@ def dyadic_excess(scores: np.ndarray, texts: np.ndarray) -> ExtraVariance:
     n_pairs, n_texts = len(scores), int(texts.max()) + 1
     deviations = scores - scores.mean(axis=0)
     differ = texts[:, 0] != texts[:, 1]
-    of_texts = group_sums(deviations, texts[:, 0], n_texts) + group_sums(
+    of_texts = sum_groups(deviations, texts[:, 0], n_texts) + sum_groups(
         np.where(differ[:, None], deviations, 0), texts[:, 1], n_texts
     )
     dyads, place = np.unique(np.sort(texts, axis=1), axis=0, return_inverse=True)
-    of_dyads = group_sums(deviations, place.ravel(), len(dyads))
+    of_dyads = sum_groups(deviations, place.ravel(), len(dyads))
     # A pair of two texts is in the sums of both: what it shares with itself and with its repeats is there twice.
     times = np.where(dyads[:, 0] != dyads[:, 1], 2.0, 1.0)[:, None]
     covariance = (of_texts.T @ of_texts - (times * of_dyads).T @ of_dyads) / n_pairs**2

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emb_pipeline.statistics.resampling import group_sums
+from emb_pipeline.statistics.resampling import sum_groups
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,13 +127,13 @@ def of_training_draws(draws: np.ndarray, codes: np.ndarray, n_groups: int) -> Ex
     center = draws.mean(axis=0)
     chance = np.zeros((n_systems, n_systems))
     for each, mean in zip(draws, around, strict=True):
-        sums = group_sums(each - center - mean, codes, n_groups)
+        sums = sum_groups(each - center - mean, codes, n_groups)
         chance += sums.T @ sums
     chance *= n_groups / max(n_groups - 1, 1) / ((n_draws - 1) * n_units**2)
     return ExtraVariance(positive_part(covariance - chance), n_draws - 1)
 
 
-def filled_in(known: ExtraVariance, places: Sequence[int], n_systems: int) -> ExtraVariance:
+def fill_in(known: ExtraVariance, places: Sequence[int], n_systems: int) -> ExtraVariance:
     """The covariance of all systems, where it was estimated for some of them.
 
     A system without an estimate is given the mean variance of the others, and their mean covariance with each.
@@ -159,7 +159,7 @@ def filled_in(known: ExtraVariance, places: Sequence[int], n_systems: int) -> Ex
     return ExtraVariance(positive_part(whole), known.freedom)
 
 
-def averaged(columns: Sequence[Sequence[int]], n_systems: int) -> np.ndarray:
+def average_columns(columns: Sequence[Sequence[int]], n_systems: int) -> np.ndarray:
     """Weights that average columns: shape (n_systems, n_averages); an average of no column has none."""
     weights = np.zeros((n_systems, len(columns)))
     for place, chosen in enumerate(columns):

@@ -14,14 +14,14 @@ _SHARE = re.compile(
 )
 
 
-def range_of(metric: str) -> tuple[float, float]:
+def find_range(metric: str) -> tuple[float, float]:
     """Smallest and largest value that a metric can have; infinite for one that has none, or that is not known here."""
     if _CORRELATION.fullmatch(metric):
         return -1.0, 1.0
     return (0.0, 1.0) if _SHARE.fullmatch(metric) else UNBOUNDED
 
 
-def largest_difference(metric: str) -> float:
+def find_largest_difference(metric: str) -> float:
     """Largest difference that two values of a metric can have: 1 for a share, 2 for a correlation, else infinite."""
-    low, high = range_of(metric)
+    low, high = find_range(metric)
     return high - low

@@ -8,11 +8,13 @@ import numpy as np
 
 from emb_pipeline.statistics.comparisons.step_down import SeedVariance
 from emb_pipeline.statistics.intervals.extra_variance import positive_part
-from emb_pipeline.statistics.resampling import group_codes, group_sums
+from emb_pipeline.statistics.resampling import group_codes, sum_groups
 from emb_pipeline.statistics.score_tables import TaskScores
 
 
-def seed_variance(tasks: Sequence[TaskScores], metrics: Mapping[str, str], families: Collection[str]) -> SeedVariance | None:
+def estimate_seed_variance(
+    tasks: Sequence[TaskScores], metrics: Mapping[str, str], families: Collection[str]
+) -> SeedVariance | None:
     """Variance of an embedding's mean score over training seeds, pooled over all that were trained with several.
 
     A training that is lucky on one task is often lucky on another: the covariance over tasks is estimated from the same
@@ -46,7 +48,7 @@ def seed_variance(tasks: Sequence[TaskScores], metrics: Mapping[str, str], famil
             scores = task.metrics[metrics[task.task]][:, columns]
             apart = scores - scores.mean(axis=1, keepdims=True)
             of_task[name] = apart.mean(axis=0)
-            sums = group_sums(apart - apart.mean(axis=0), codes, n_groups)
+            sums = sum_groups(apart - apart.mean(axis=0), codes, n_groups)
             chance[number] += np.square(sums).sum() * n_groups / (n_groups - 1) / len(scores) ** 2
         deviations.append(of_task)
     for one in range(len(tasks)):

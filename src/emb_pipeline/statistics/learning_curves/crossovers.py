@@ -92,7 +92,7 @@ class Band:
         return np.asarray(whole[:, numbers] - whole[:, reference, None])
 
 
-def crossovers(
+def find_crossovers(
     embeddings: Sequence[str],
     counts: np.ndarray,
     band: Band,

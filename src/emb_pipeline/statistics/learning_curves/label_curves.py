@@ -10,15 +10,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from emb_pipeline.statistics.comparisons.claims import ALL_LABELS, CurvePoint, pair_tests
-from emb_pipeline.statistics.intervals.bootstrap import bootstrap_means, keep_in_range, percentile_interval
+from emb_pipeline.statistics.comparisons.claims import ALL_LABELS, CurvePoint, select_pair_tests
+from emb_pipeline.statistics.intervals.bootstrap import bootstrap_means, compute_percentile_interval, keep_in_range
 from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance
-from emb_pipeline.statistics.intervals.metric_ranges import largest_difference, range_of
-from emb_pipeline.statistics.learning_curves.crossovers import CROSSOVERS, Band, crossovers, pairs_of
+from emb_pipeline.statistics.intervals.metric_ranges import find_largest_difference, find_range
+from emb_pipeline.statistics.learning_curves.crossovers import CROSSOVERS, Band, find_crossovers, pairs_of
 from emb_pipeline.statistics.learning_curves.curve_shapes import CurvePoints, Extrapolation, extrapolate
-from emb_pipeline.statistics.learning_curves.label_luck import luck_of_the_labels
+from emb_pipeline.statistics.learning_curves.label_luck import estimate_label_luck
 from emb_pipeline.statistics.resampling import Resampling
-from emb_pipeline.statistics.score_tables import Scores, TaskScores, as_tables, framed, task_scores
+from emb_pipeline.statistics.score_tables import Scores, TaskScores, list_tables, make_table, read_task_scores
 
 CURVES = {
     "task": "string",
@@ -66,7 +66,7 @@ class CurveScores:
     groups : ndarray of shape (n_units,)
         Units that are resampled together.
     extra : list of ExtraVariance
-        At each count, what other labels would change (`luck_of_the_labels`).
+        At each count, what other labels would change (`estimate_label_luck`).
     draw_sd : ndarray of shape (n_embeddings, n_counts)
         Standard deviation over draws; 0 at all labels.
     """
@@ -95,7 +95,7 @@ class CurveScores:
         ]
 
 
-def learning_curves(
+def build_learning_curves(
     item_scores: Scores,
     draws: pd.DataFrame,
     metrics: Mapping[str, str],
@@ -109,7 +109,7 @@ def learning_curves(
     Parameters
     ----------
     item_scores, draws, metrics, training_draws
-        As for `curve_scores`.
+        As for `gather_curve_scores`.
     resampling : Resampling, optional
         How intervals are made.
     claims : DataFrame, optional
@@ -137,21 +137,21 @@ def learning_curves(
     chosen = resampling or Resampling()
     curves: list[dict[str, object]] = []
     crossed: list[dict[str, object]] = []
-    for scores in curve_scores(item_scores, draws, metrics, training_draws=training_draws):
-        resampled = resampled_values(scores, chosen)
+    for scores in gather_curve_scores(item_scores, draws, metrics, training_draws=training_draws):
+        resampled = resample_values(scores, chosen)
         curves += _rows(scores, resampled, chosen)
         band = Band(scores.values, resampled, scores.extra, chosen)
         p = None if claims is None else _adjusted(scores, claims)
         crossed += [
             {"task": scores.task, "metric": scores.metric, **row}
-            for row in crossovers(
-                scores.embeddings, scores.counts, band, p_adjusted=p, largest=largest_difference(scores.metric)
+            for row in find_crossovers(
+                scores.embeddings, scores.counts, band, p_adjusted=p, largest=find_largest_difference(scores.metric)
             )
         ]
-    return framed(curves, CURVES), framed(crossed, CROSSOVERS)
+    return make_table(curves, CURVES), make_table(crossed, CROSSOVERS)
 
 
-def curve_scores(
+def gather_curve_scores(
     item_scores: Scores, draws: pd.DataFrame, metrics: Mapping[str, str], *, training_draws: pa.Table | None = None
 ) -> Iterator[CurveScores]:
     """Scores at each number of labels, of each task that has a learning curve.
@@ -170,13 +170,13 @@ def curve_scores(
         them, the luck of all labels is that of the largest part of them, whose variance is taken to fall as one over their
         number.
     """
-    tables = as_tables(item_scores)
+    tables = list_tables(item_scores)
     for task, of_task in draws.groupby("task", sort=False):
         own = [table.filter(pc.equal(table["task"], task)) for table in tables]
         yield _scores_of_task(own, of_task, str(task), metrics[str(task)], training_draws)
 
 
-def resampled_values(scores: CurveScores, resampling: Resampling) -> np.ndarray:
+def resample_values(scores: CurveScores, resampling: Resampling) -> np.ndarray:
     """Means of resampled units, the same at all counts: shape (n_resamples, n_embeddings, n_counts)."""
     return np.stack(
         [
@@ -218,7 +218,7 @@ def not_below_trend(luck: Sequence[ExtraVariance], factors: Sequence[float]) -> 
     return made
 
 
-def share_of_labels(scores: np.ndarray, draws: np.ndarray) -> float:
+def find_share_of_labels(scores: np.ndarray, draws: np.ndarray) -> float:
     """Share of the variance over draws that is not chance in which test units each draw gets right.
 
     Draws differ on these units in part because each happens to get other units right. That part is in the variance over
@@ -257,7 +257,7 @@ def _scores_of_task(
     n_labels = round(counts[0] / fractions[0])
     folds = int(draws["folds"].max())
     found = [
-        next(task_scores(tables, label_fraction=each, training_draws=training_draws if each == 1.0 else None))
+        next(read_task_scores(tables, label_fraction=each, training_draws=training_draws if each == 1.0 else None))
         for each in fractions
     ]
     names = [name for name in found[0].families if all(name in each.families for each in found)]
@@ -265,11 +265,11 @@ def _scores_of_task(
     by_draw = [_by_draw(draws[draws["n_labels"] == count], names) for count in counts]
     overlaps = [max(folds - 1, 1) * count / (n_labels - count) for count in counts]
     of_labels = [
-        share_of_labels(_single_seeds(each, metric, names), single)
+        find_share_of_labels(_single_seeds(each, metric, names), single)
         for each, (_, single) in zip(found[:-1], by_draw, strict=True)
     ]
     own_luck = [
-        luck_of_the_labels(means, single, overlap=overlap, share=share)
+        estimate_label_luck(means, single, overlap=overlap, share=share)
         for (means, single), overlap, share in zip(by_draw, overlaps, of_labels, strict=True)
     ]
     whole = _at_all_labels(found[-1], metric, names, by_draw[-1][1], overlaps[-1], of_labels[-1])
@@ -319,14 +319,14 @@ def _at_all_labels(
 ) -> ExtraVariance:
     known = scores.extra(metric)
     if known.is_zero:
-        return luck_of_the_labels(np.repeat(single[:1], len(single), axis=0), single, overlap=overlap, share=share)
+        return estimate_label_luck(np.repeat(single[:1], len(single), axis=0), single, overlap=overlap, share=share)
     families = list(scores.families)
     return known.combined(scores.family_weights[:, [families.index(name) for name in names]])
 
 
 def _rows(scores: CurveScores, resampled: np.ndarray, resampling: Resampling) -> list[dict[str, object]]:
     """One row per embedding and count."""
-    values, bounds, level = scores.values, range_of(scores.metric), 1 - resampling.level
+    values, bounds, level = scores.values, find_range(scores.metric), 1 - resampling.level
     rng = resampling.rng()
     luck = np.stack([extra.deviations(len(resampled), rng) for extra in scores.extra], axis=2)
     n_groups = len(np.unique(scores.groups))
@@ -336,9 +336,9 @@ def _rows(scores: CurveScores, resampled: np.ndarray, resampling: Resampling) ->
         if np.isfinite(bounds).all():
             moved = keep_in_range(values[number], moved, bounds, n_groups=n_groups)
         found = _extrapolated(scores, values[number], resampled[:, number], number, bounds[1], level, rng)
-        largest = largest_difference(scores.metric)
+        largest = find_largest_difference(scores.metric)
         for place, count in enumerate(scores.counts):
-            interval = percentile_interval(values[number, place], moved[:, place], level)
+            interval = compute_percentile_interval(values[number, place], moved[:, place], level)
             row: dict[str, object] = {
                 "task": scores.task,
                 "metric": scores.metric,
@@ -394,7 +394,7 @@ def _adjusted(scores: CurveScores, claims: pd.DataFrame) -> np.ndarray:
     named = [(scores.embeddings[i], scores.embeddings[j]) for i, j in pairs]
     for place, count in enumerate(scores.counts):
         is_whole = place == len(scores.counts) - 1
-        found = pair_tests(claims, scores.task, named, ALL_LABELS if is_whole else int(count)).p_adjusted
+        found = select_pair_tests(claims, scores.task, named, ALL_LABELS if is_whole else int(count)).p_adjusted
         for (i, j), each in zip(pairs, found, strict=True):
             p[i, j, place] = p[j, i, place] = each
     return p

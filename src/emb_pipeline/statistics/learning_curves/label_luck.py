@@ -10,7 +10,7 @@ import pandas as pd
 from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance, positive_part
 
 
-def luck_of_the_labels(draws: np.ndarray, single: np.ndarray, *, overlap: float, share: float = 1.0) -> ExtraVariance:
+def estimate_label_luck(draws: np.ndarray, single: np.ndarray, *, overlap: float, share: float = 1.0) -> ExtraVariance:
     """Covariance of means over draws of the labels, all of which come from one set of labels.
 
     Parameters
@@ -22,7 +22,7 @@ def luck_of_the_labels(draws: np.ndarray, single: np.ndarray, *, overlap: float,
     overlap : float
         ``m / (n - m)`` for draws of m of n labels; times ``folds - 1`` for a mean over folds.
     share : float
-        Part of the variance over draws that other test units would show, too (`share_of_labels`).
+        Part of the variance over draws that other test units would show, too (`find_share_of_labels`).
 
     Returns
     -------
@@ -45,7 +45,7 @@ def luck_of_the_labels(draws: np.ndarray, single: np.ndarray, *, overlap: float,
     return ExtraVariance(positive_part(whole), n_draws - 1)
 
 
-def label_variance(draws: pd.DataFrame, names: Sequence[str], label_fraction: float) -> ExtraVariance:
+def estimate_label_variance(draws: pd.DataFrame, names: Sequence[str], label_fraction: float) -> ExtraVariance:
     """Variance over other labels of the mean scores of embeddings, from stored draws of a part of the labels.
 
     Parameters
@@ -62,7 +62,7 @@ def label_variance(draws: pd.DataFrame, names: Sequence[str], label_fraction: fl
     Returns
     -------
     ExtraVariance
-        See `luck_of_the_labels`. None with a single draw, which shows no spread.
+        See `estimate_label_luck`. None with a single draw, which shows no spread.
 
     Raises
     ------
@@ -77,4 +77,4 @@ def label_variance(draws: pd.DataFrame, names: Sequence[str], label_fraction: fl
         raise ValueError(f"{lacking[0]} lacks draws of {label_fraction:.3g} of the labels that others have")
     matrix = means.to_numpy()
     overlap = max(int(rows["folds"].max()) - 1, 1) * label_fraction / (1 - label_fraction)
-    return luck_of_the_labels(matrix, matrix, overlap=overlap)
+    return estimate_label_luck(matrix, matrix, overlap=overlap)

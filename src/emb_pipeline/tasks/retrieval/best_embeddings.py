@@ -13,7 +13,7 @@ import pandas as pd
 from emb_pipeline.efficiency.vector_search import VectorSearchOptions
 from emb_pipeline.embeddings.stored_encoders import StoredEncoder
 from emb_pipeline.statistics.embedding_facts import list_candidate_embeddings
-from emb_pipeline.statistics.score_tables import framed
+from emb_pipeline.statistics.score_tables import make_table
 from emb_pipeline.tasks.retrieval.vector_search import SEARCHES, SearchCosts
 
 
@@ -51,11 +51,11 @@ def search_with_best(
     beside = [name for name in options.beside if name in encoders and name not in {*failed, *dict(searched)}]
     rows = [costs.exact(name, encoders[name].load(encodings)) for name in beside]
     if not options.indexes:
-        return framed([*rows, *(costs.exact(name, encoder) for name, encoder in searched)], SEARCHES)
+        return make_table([*rows, *(costs.exact(name, encoder) for name, encoder in searched)], SEARCHES)
     with nullcontext() if store is None else store:
         for name, encoder in searched:
             rows += costs.of_indexes(name, encoder, store)
-    return framed(rows, SEARCHES)
+    return make_table(rows, SEARCHES)
 
 
 def rank_embeddings(

@@ -22,7 +22,7 @@ from emb_pipeline.efficiency.vector_search import (
 )
 from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder, Vectors, fit_on
 from emb_pipeline.statistics.decision.decide import COST_TOLERANCE
-from emb_pipeline.statistics.intervals.bootstrap import mean_intervals
+from emb_pipeline.statistics.intervals.bootstrap import compute_mean_intervals
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.tasks.metrics.rankings import CUTOFF, grades_of_ranks, ndcg
 from emb_pipeline.tasks.retrieval.evaluate import find_query_groups
@@ -165,7 +165,7 @@ class SearchCosts:
 
     def _row(self, name: str, passages: Vectors, scores: np.ndarray, exact_scores: np.ndarray) -> dict[str, Any]:
         lost = (exact_scores - scores)[:, None]
-        (loss,) = mean_intervals(
+        (loss,) = compute_mean_intervals(
             lost,
             n_resamples=self._resampling.resamples,
             rng=self._resampling.rng(),

@@ -70,18 +70,18 @@ def _without_seen(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
         lines = []
         for row in rows.sort_values("value", ascending=False, kind="stable").to_dict("records"):
             metric = str(row["metric"])
-            unseen, low, high = (wording.value_text(row[name], metric) for name in ("value_unseen", "ci_low", "ci_high"))
+            unseen, low, high = (wording.write_value(row[name], metric) for name in ("value_unseen", "ci_low", "ci_high"))
             cells = [
-                wording.value_text(row["value"], metric),
+                wording.write_value(row["value"], metric),
                 f"{unseen} [{low}, {high}]",
-                wording.difference_text(row["difference"], metric),
+                wording.write_difference(row["difference"], metric),
             ]
             lines.append((str(row["embedding"]), row["origin"], cells))
         first = rows.iloc[0]
         n, n_seen = int(first["n"]), int(first["n_seen"])
         found[str(task)] = {
-            "metric": wording.metric_name(str(first["metric"])),
-            "sentence": f"{n_seen:,} of {n:,} test units ({wording.share_text(n_seen / n)}) have a text that was seen in "
+            "metric": wording.name_metric(str(first["metric"])),
+            "sentence": f"{n_seen:,} of {n:,} test units ({wording.write_share(n_seen / n)}) have a text that was seen in "
             "training: a copy, a few words changed, or one inside the other.",
             "lines": lines,
         }

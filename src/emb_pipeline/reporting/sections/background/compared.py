@@ -10,7 +10,7 @@ import pandas as pd
 from emb_pipeline.reporting.section import Report, Section
 from emb_pipeline.reporting.theme import in_order, look
 from emb_pipeline.reporting.wording import (
-    metric_name,
+    name_metric,
 )
 
 CORPUS_COLUMNS = ("corpus", "documents", "sentences", "tokens", "vocabulary", "held_out_sentences_removed", "fingerprint")
@@ -26,7 +26,7 @@ def view(report: Report) -> dict[str, Any]:
                 "name": each.task,
                 "kind": each.kind.replace("_", " "),
                 "size": each.items,
-                "metric": metric_name(each.metric),
+                "metric": name_metric(each.metric),
                 "definition": _definition(report.run.definition(each.task).get("definition")),
             }
             for each in report.results

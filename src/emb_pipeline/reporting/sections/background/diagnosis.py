@@ -12,11 +12,11 @@ from markupsafe import Markup
 from emb_pipeline.diagnostics.tables import PIP_LOSS
 from emb_pipeline.reporting.findings import Finding, code
 from emb_pipeline.reporting.section import Report, Section
-from emb_pipeline.reporting.sections.background.word_map import word_map_chart
+from emb_pipeline.reporting.sections.background.word_map import show_word_map
 from emb_pipeline.reporting.tables import OTHER_CORPUS, SAMPLE, SAMPLES, SEED
 from emb_pipeline.reporting.wording import (
-    count_text,
-    share_text,
+    write_count,
+    write_share,
 )
 
 DIFFERENCES = {
@@ -40,14 +40,14 @@ TITLES = {
 def view(report: Report) -> dict[str, Any] | None:
     """Show what word vectors know, the neighbors of some words, and their map."""
     tables = report.tables
-    shown = diagnosis_view(
+    shown = show_diagnosis(
         tables.checks,
         tables.neighbours,
         tables.overlaps,
         _training_tokens(tables.embeddings),
         _on_less_text(tables.embeddings),
     )
-    return None if shown is None else {**shown, "word_map": word_map_chart(report)}
+    return None if shown is None else {**shown, "word_map": show_word_map(report)}
 
 
 def _training_tokens(embeddings: pd.DataFrame) -> dict[str, float]:
@@ -63,7 +63,7 @@ def _on_less_text(embeddings: pd.DataFrame) -> dict[str, list[str]]:
     return {str(base): list(rows["embedding"]) for base, rows in parts.groupby("base", sort=False)}
 
 
-def diagnosis_view(
+def show_diagnosis(
     checks: pd.DataFrame,
     neighbors: pd.DataFrame,
     overlaps: pd.DataFrame,
@@ -130,7 +130,7 @@ def _cell(check: str, row: Any) -> tuple[str, str]:
         "variance along one direction",
         "words near the largest hub",
     )
-    write = share_text if shares else "{:.3f}".format
+    write = write_share if shares else "{:.3f}".format
     small = ""
     if math.isfinite(row["ci_low"]):
         small = f"[{write(row['ci_low'])}, {write(row['ci_high'])}]"
@@ -152,7 +152,7 @@ def _antonym_findings(checks: pd.DataFrame) -> list[Finding]:
         "Opposites or synonyms? Of {} embeddings, {} have opposites closer together than synonyms, {} tell them apart; the "
         "rest do not. Best: {}, a synonym pair is the closer one in {} of cases."
     )
-    text = sentence.format(len(rows), len(conflated), len(told), code(best["embedding"]), share_text(best["value"]))
+    text = sentence.format(len(rows), len(conflated), len(told), code(best["embedding"]), write_share(best["value"]))
     return [Finding(text, "lead")]
 
 
@@ -168,8 +168,8 @@ def _antonyms_by_tokens(
         if not parts:
             continue
         steps = [
-            f"{share_text(of[name]['value'])} [{share_text(of[name]['ci_low'])}, {share_text(of[name]['ci_high'])}] from "
-            f"{count_text(tokens[name])}"
+            f"{write_share(of[name]['value'])} [{write_share(of[name]['ci_low'])}, {write_share(of[name]['ci_high'])}] from "
+            f"{write_count(tokens[name])}"
             for name in sorted([base, *parts], key=lambda name: tokens[name])
         ]
         sentence = Markup("By training tokens, {} tells opposites from synonyms in {}.")
@@ -189,12 +189,12 @@ def _stability_findings(overlaps: pd.DataFrame) -> list[Finding]:
         if what in rows:
             low, high = rows[what][0], rows[what][-1]
             names = code(low["of"]), code(high["of"])
-            found.append(Finding(Markup(sentence).format(share_text(low["shared"]), share_text(high["shared"]), *names)))
+            found.append(Finding(Markup(sentence).format(write_share(low["shared"]), write_share(high["shared"]), *names)))
     if OTHER_CORPUS in rows:
         most = rows[OTHER_CORPUS][-1]
         sentence = Markup("Those of domain and generic vectors overlap by at most {} ({}, {} words that both know).")
         name = code(most["key"])
-        found.append(Finding(sentence.format(share_text(most["shared"]), name, f"{most['words']:,}")))
+        found.append(Finding(sentence.format(write_share(most["shared"]), name, f"{most['words']:,}")))
     return found
 
 
@@ -220,7 +220,7 @@ def _stability_group(overlaps: pd.DataFrame) -> dict[str, Any]:
 def _stability_cell(shared: Sequence[float]) -> tuple[str, str]:
     if not shared:
         return "", ""
-    return share_text(sum(shared) / len(shared)), f"mean of {len(shared)} pairs" if len(shared) > 1 else "1 pair"
+    return write_share(sum(shared) / len(shared)), f"mean of {len(shared)} pairs" if len(shared) > 1 else "1 pair"
 
 
 def _by_what_differs(overlaps: pd.DataFrame) -> dict[str, list[dict[Hashable, Any]]]:

@@ -12,8 +12,8 @@ from plotly.subplots import make_subplots
 
 from emb_pipeline.reporting import wording
 from emb_pipeline.reporting.drawing import (
-    empty_figure,
     find_room,
+    make_empty_figure,
 )
 from emb_pipeline.reporting.section import Chart, Report, embed
 from emb_pipeline.reporting.theme import TEMPLATE, TEXT, look
@@ -23,7 +23,7 @@ _PANEL = 320  # pixels of one side of a map, on a phone
 _HOVERED = 5
 
 
-def word_map_chart(report: Report) -> Chart | None:
+def show_word_map(report: Report) -> Chart | None:
     """Show words in two dimensions, with what such a picture may be read for; None without any."""
     word_map = report.tables.word_map
     if word_map.empty:
@@ -31,11 +31,11 @@ def word_map_chart(report: Report) -> Chart | None:
     words = word_map.groupby("embedding", sort=False)["word"].agg(set)
     kept = word_map.groupby("embedding", sort=False)["kept"].mean()
     return embed(
-        report.figure("word_map", lambda: word_map_figure(word_map)),
+        report.figure("word_map", lambda: plot_word_map(word_map)),
         "word-map",
         f"Words of {' and '.join(words.index)} in two dimensions. The table of nearest words holds what the lines show.",
         f"{max(map(len, words)):,} words, placed by t-SNE, which keeps together what is near in the embedding as far as it "
-        f"can: {' and '.join(map(wording.share_text, kept))} of a word’s ten nearest are among its ten nearest here, too. "
+        f"can: {' and '.join(map(wording.write_share, kept))} of a word’s ten nearest are among its ten nearest here, too. "
         "Near means alike, mostly; far means little, and so do the size of a group and the width of a gap. Lines lead from "
         "your words to those nearest to them by cosine: a long one is a neighbour that two dimensions could not keep near. "
         f"{_turned(words)}All points with their neighbours are in word_map.parquet, for other tools.",
@@ -51,7 +51,7 @@ def _turned(words: pd.Series) -> str:
     return f"{which} turned and mirrored onto the first by the words in common ({shared}), and not stretched. "
 
 
-def word_map_figure(word_map: pd.DataFrame) -> go.Figure:
+def plot_word_map(word_map: pd.DataFrame) -> go.Figure:
     """Draw words in two dimensions, a panel for each embedding; lines lead from the probe words to what is nearest to them.
 
     Parameters
@@ -67,7 +67,7 @@ def word_map_figure(word_map: pd.DataFrame) -> go.Figure:
     """
     panels = list(word_map.groupby("embedding", sort=False))
     if not panels:
-        return empty_figure(height=120)
+        return make_empty_figure(height=120)
     columns = min(2, len(panels))
     figure = make_subplots(
         rows=math.ceil(len(panels) / columns), cols=columns, horizontal_spacing=0.03, vertical_spacing=0.06

@@ -12,10 +12,10 @@ import plotly.graph_objects as go
 
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.reporting.drawing import (
-    empty_figure,
-    error_bars,
     label_ends,
-    to_points,
+    make_empty_figure,
+    make_error_bars,
+    scale_to_points,
 )
 from emb_pipeline.reporting.rows import CORRUPTION
 from emb_pipeline.reporting.section import Chart, Report, Section, embed
@@ -23,8 +23,8 @@ from emb_pipeline.reporting.sections.effects.forest import describe_effect
 from emb_pipeline.reporting.theme import INDEX_SYMBOLS, METHOD_DASHES, look
 from emb_pipeline.reporting.wording import (
     is_percent,
-    metric_name,
-    value_text,
+    name_metric,
+    write_value,
 )
 
 TITLES = {
@@ -53,15 +53,15 @@ def _line(row: Mapping[Hashable, Any], level: float) -> dict[str, Any]:
         **describe_effect(row, level, {1: "better", -1: "worse", 0: "no significant difference"}),
         "name": row["embedding_a"],
         "base": row["embedding_b"],
-        "before": value_text(row["value_b"], row["metric"]),
-        "after": value_text(row["value_a"], row["metric"]),
+        "before": write_value(row["value_b"], row["metric"]),
+        "after": write_value(row["value_a"], row["metric"]),
     }
 
 
 def _corruption_charts(rows: pd.DataFrame, report: Report) -> list[Chart]:
     """Draw what corrupted training text costs on each task, by level; nothing where no text was corrupted."""
     tasks = [str(task) for task in dict.fromkeys(rows["task"])]
-    found = {task: report.figure(f"{task}_corruption", partial(corruption_figure, rows, task)) for task in tasks}
+    found = {task: report.figure(f"{task}_corruption", partial(plot_corruption, rows, task)) for task in tasks}
     return [
         embed(
             figure,
@@ -75,7 +75,7 @@ def _corruption_charts(rows: pd.DataFrame, report: Report) -> list[Chart]:
     ]
 
 
-def corruption_figure(corrupted: pd.DataFrame, task: str) -> go.Figure:
+def plot_corruption(corrupted: pd.DataFrame, task: str) -> go.Figure:
     """Draw what corrupted training text costs, by corruption level: the difference to the embedding from the text as it is.
 
     Parameters
@@ -91,14 +91,14 @@ def corruption_figure(corrupted: pd.DataFrame, task: str) -> go.Figure:
         One trace per embedding and kind of corruption, from no difference at level 0; empty where the task has none.
     """
     rows = corrupted[(corrupted["task"] == task) & corrupted["corruption"].notna()]
-    figure = empty_figure(height=380)
+    figure = make_empty_figure(height=380)
     rows = rows.assign(kind=rows["corruption"], level=100 * rows["corruption_level"].astype(float))
     if rows.empty:
         return figure
     metric = str(rows["metric"].iloc[0])
     kinds, ends = list(dict.fromkeys(rows["kind"])), []
     for (base, kind), part in rows.groupby(["embedding_b", "kind"], sort=False):
-        part = to_points(part.sort_values("level"), metric)
+        part = scale_to_points(part.sort_values("level"), metric)
         none = pd.DataFrame([{"level": 0.0, "difference": 0.0, "ci_low": 0.0, "ci_high": 0.0}])
         style, name = look(str(part["origin"].iloc[0])), f"{base}, {str(kind).replace('_', ' ')}"
         drawn = pd.concat([none, part[none.columns]], ignore_index=True)
@@ -116,13 +116,13 @@ def corruption_figure(corrupted: pd.DataFrame, task: str) -> go.Figure:
                 hoverinfo="text",
                 line={"color": style.color, "width": 2, "dash": METHOD_DASHES[place % len(METHOD_DASHES)]},
                 marker={"color": style.color, "symbol": INDEX_SYMBOLS[place % len(INDEX_SYMBOLS)], "size": 8},
-                error_y=error_bars(drawn, style.color, "difference"),
+                error_y=make_error_bars(drawn, style.color, "difference"),
             )
         )
         ends.append((name, float(drawn["difference"].iloc[-1])))
     label_ends(figure, ends)
     figure.update_xaxes(title_text="share of the training text that is left out, shuffled or misspelt, %", range=[-3, 103])
-    return figure.update_yaxes(title_text=f"{metric_name(metric)}: difference{', points' if is_percent(metric) else ''}")
+    return figure.update_yaxes(title_text=f"{name_metric(metric)}: difference{', points' if is_percent(metric) else ''}")
 
 
 SECTION = Section("derived", "Made from another", view, heading="Made from another embedding")

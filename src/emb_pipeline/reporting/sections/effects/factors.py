@@ -16,11 +16,11 @@ from emb_pipeline.reporting.findings import Finding
 from emb_pipeline.reporting.section import Report, Section, embed
 from emb_pipeline.reporting.sections.effects.forest import describe_effect, draw_forest
 from emb_pipeline.reporting.wording import (
-    difference_text,
-    distance_text,
-    interval_text,
-    plural,
-    share_text,
+    pluralize,
+    write_difference,
+    write_distance,
+    write_interval,
+    write_share,
 )
 
 _Row = Mapping[Hashable, Any]
@@ -38,14 +38,14 @@ def view(report: Report) -> dict[str, Any] | None:
         return None
     shares, across, overall = tables.variance_shares, tables.effects_across_tasks, overall_effects(factors)
     return {
-        "findings": across_findings(across, level),
+        "findings": describe_average_effects(across, level),
         "across": [_across(row, level) for row in across.to_dict("records")],
         "tasks": [
-            (task, factor_findings(shares[shares["task"] == task], rows, level))
+            (task, describe_factors(shares[shares["task"] == task], rows, level))
             for task, rows in factors.groupby("task", sort=False)
         ],
         "figure": embed(
-            report.figure("factors", lambda: factors_figure(overall, level=level)),
+            report.figure("factors", lambda: plot_factors(overall, level=level)),
             "factors",
             "Differences between levels of a factor with intervals, by task. The table below holds the same numbers.",
             "Each point: one level of a factor minus another, averaged over all else that both occur with.",
@@ -71,20 +71,20 @@ def _across(row: Mapping[Hashable, Any], level: float) -> dict[str, Any]:
         "name": factor_label(row),
         "design": row["design"],
         "cells": [
-            wording.count_text(row["tasks"]),
-            wording.difference_text(row["difference"], metric).removesuffix(" points"),
-            wording.interval_text(row["ci_low"], row["ci_high"], metric),
-            wording.p_text(row["p_adjusted"]),
-            wording.interval_text(row["sample_low"], row["sample_high"], metric),
-            wording.share_text(row["i_squared"]),
-            f"{wording.difference_text(row['lowest'], metric).removesuffix(' points')} ({row['lowest_task']})",
-            f"{wording.difference_text(row['highest'], metric).removesuffix(' points')} ({row['highest_task']})",
+            wording.write_count(row["tasks"]),
+            wording.write_difference(row["difference"], metric).removesuffix(" points"),
+            wording.write_interval(row["ci_low"], row["ci_high"], metric),
+            wording.write_p(row["p_adjusted"]),
+            wording.write_interval(row["sample_low"], row["sample_high"], metric),
+            wording.write_share(row["i_squared"]),
+            f"{wording.write_difference(row['lowest'], metric).removesuffix(' points')} ({row['lowest_task']})",
+            f"{wording.write_difference(row['highest'], metric).removesuffix(' points')} ({row['highest_task']})",
         ],
-        "told": bool(pick.effect_direction(row, level)),
+        "told": bool(pick.find_direction(row, level)),
     }
 
 
-def factor_findings(shares: pd.DataFrame, effects: pd.DataFrame, level: float) -> list[Finding]:
+def describe_factors(shares: pd.DataFrame, effects: pd.DataFrame, level: float) -> list[Finding]:
     """Say what explains the differences between the trained embeddings of a task, and what the corpus changes on average.
 
     Parameters
@@ -103,7 +103,7 @@ def factor_findings(shares: pd.DataFrame, effects: pd.DataFrame, level: float) -
     ]
 
 
-def across_findings(across: pd.DataFrame, level: float) -> list[Finding]:
+def describe_average_effects(across: pd.DataFrame, level: float) -> list[Finding]:
     """Say what the corpus changes on average over tasks, and whether that depends on the task.
 
     Parameters
@@ -118,13 +118,13 @@ def across_findings(across: pd.DataFrame, level: float) -> list[Finding]:
 
 
 def _average(row: Mapping[Hashable, Any], level: float) -> Finding:
-    told = "" if pick.effect_direction(row, level) else ", which is not significant"
+    told = "" if pick.find_direction(row, level) else ", which is not significant"
     sentence = Markup(
         "<strong>{} instead of {} text, over all tasks: {} {}</strong> on average over {}{}, from {} ({}) to {} ({}). {} "
         "If these tasks are a sample of those to come, the average over such tasks is in {}."
     )
     depends = (
-        f"It depends on the task: {share_text(row['i_squared'])} of the spread between tasks is more than chance (I²)."
+        f"It depends on the task: {write_share(row['i_squared'])} of the spread between tasks is more than chance (I²)."
         if row["heterogeneity_p"] <= level
         else "Whether it depends on the task is inconclusive."
     )
@@ -132,16 +132,16 @@ def _average(row: Mapping[Hashable, Any], level: float) -> Finding:
         sentence.format(
             str(row["level_a"]).capitalize(),
             row["level_b"],
-            difference_text(row["difference"], OF_ANY_TASK),
-            interval_text(row["ci_low"], row["ci_high"], OF_ANY_TASK),
-            plural(int(row["tasks"]), "task"),
+            write_difference(row["difference"], OF_ANY_TASK),
+            write_interval(row["ci_low"], row["ci_high"], OF_ANY_TASK),
+            pluralize(int(row["tasks"]), "task"),
             told,
-            difference_text(row["lowest"], OF_ANY_TASK),
+            write_difference(row["lowest"], OF_ANY_TASK),
             row["lowest_task"],
-            difference_text(row["highest"], OF_ANY_TASK),
+            write_difference(row["highest"], OF_ANY_TASK),
             row["highest_task"],
             depends,
-            interval_text(row["sample_low"], row["sample_high"], OF_ANY_TASK),
+            write_interval(row["sample_low"], row["sample_high"], OF_ANY_TASK),
         ),
         "lead",
     )
@@ -152,7 +152,7 @@ def _interactions(rows: pd.DataFrame, level: float) -> list[Finding]:
     if rows.empty:
         return []
     largest = rows.sort_values("difference", key=lambda differences: -differences.abs())
-    told = [row for row in largest.to_dict("records") if pick.effect_direction(row, level)]
+    told = [row for row in largest.to_dict("records") if pick.find_direction(row, level)]
     if told:
         rest = "" if len(told) <= _NAMED else f"; and {len(told) - _NAMED} more"
         found = "; ".join(_more(row) for row in told[:_NAMED])
@@ -161,7 +161,7 @@ def _interactions(rows: pd.DataFrame, level: float) -> list[Finding]:
         "Whether what the corpus changes depends on method or dimension is inconclusive: "
         "of {}, the largest, {}, may be chance."
     )
-    return [Finding(sentence.format(plural(len(rows), "interaction"), _more(largest.iloc[0].to_dict())))]
+    return [Finding(sentence.format(pluralize(len(rows), "interaction"), _more(largest.iloc[0].to_dict())))]
 
 
 def _more(row: Mapping[Hashable, Any]) -> str:
@@ -173,15 +173,15 @@ def _more(row: Mapping[Hashable, Any]) -> str:
     low, high = row["ci_low"], row["ci_high"]
     if row["difference"] < 0:
         here, there, low, high = there, here, -high, -low
-    amount = f"{distance_text(row['difference'], row['metric'])} {interval_text(low, high, row['metric'])}"
+    amount = f"{write_distance(row['difference'], row['metric'])} {write_interval(low, high, row['metric'])}"
     return f"{amount} higher with {here} than with {there} ({row['level_a']} − {row['level_b']}, {row['design']})"
 
 
 def _change(row: Mapping[Hashable, Any], level: float) -> Finding:
-    told = "" if pick.effect_direction(row, level) else ", which is not significant"
+    told = "" if pick.find_direction(row, level) else ", which is not significant"
     sentence = Markup("<strong>{} instead of {} text: {} {}</strong> on average over {} embeddings{}.")
-    change = difference_text(row["difference"], row["metric"])
-    bounds = interval_text(row["ci_low"], row["ci_high"], row["metric"])
+    change = write_difference(row["difference"], row["metric"])
+    bounds = write_interval(row["ci_low"], row["ci_high"], row["metric"])
     return Finding(
         sentence.format(str(row["level_a"]).capitalize(), row["level_b"], change, bounds, row["pairs"], told), "lead"
     )
@@ -189,18 +189,18 @@ def _change(row: Mapping[Hashable, Any], level: float) -> Finding:
 
 def _explained(shares: pd.DataFrame) -> Finding:
     parts = [
-        f"{row['term']} {share_text(row['share'])}{_interval(row)}, "
-        f"a spread of {distance_text(row['spread'], row['metric'])}"
+        f"{row['term']} {write_share(row['share'])}{_interval(row)}, "
+        f"a spread of {write_distance(row['spread'], row['metric'])}"
         for row in shares.to_dict("records")
     ]
     return Finding(Markup("What the differences between the trained embeddings are due to: {}.").format("; ".join(parts)))
 
 
 def _interval(row: Mapping[Hashable, Any]) -> str:
-    return "" if pd.isna(row["ci_low"]) else f" [{share_text(row['ci_low'])}, {share_text(row['ci_high'])}]"
+    return "" if pd.isna(row["ci_low"]) else f" [{write_share(row['ci_low'])}, {write_share(row['ci_high'])}]"
 
 
-def factors_figure(effects: pd.DataFrame, *, level: float = 0.05) -> go.Figure:
+def plot_factors(effects: pd.DataFrame, *, level: float = 0.05) -> go.Figure:
     """Draw a forest plot: what one level of a factor changes against another, on average over the rest of the grid.
 
     Parameters

@@ -14,16 +14,16 @@ from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting import wording
 from emb_pipeline.reporting.drawing import (
     ROW_HEIGHT,
-    empty_figure,
-    error_bars,
-    to_points,
+    make_empty_figure,
+    make_error_bars,
+    scale_to_points,
 )
 from emb_pipeline.reporting.theme import TEMPLATE, TEXT, look
 from emb_pipeline.reporting.wording import (
-    difference_text,
-    interval_text,
     is_percent,
-    metric_name,
+    name_metric,
+    write_difference,
+    write_interval,
 )
 
 _DIRECTION_COLORS = {1: look("domain").color, 0: look("control").color, -1: look("generic").color}
@@ -33,7 +33,7 @@ def draw_forest(rows: pd.DataFrame, direction: str, level: float) -> go.Figure:
     """Draw differences with intervals, one panel per task and metric, rows called by their ``label``."""
     panels = [] if rows.empty else list(rows.groupby(["task", "metric"], sort=False))
     if not panels:
-        return empty_figure(height=120)
+        return make_empty_figure(height=120)
     sizes = [len(part) for _, part in panels]
     height = sum(ROW_HEIGHT * size + 92 for size in sizes)
     figure = make_subplots(
@@ -46,21 +46,21 @@ def draw_forest(rows: pd.DataFrame, direction: str, level: float) -> go.Figure:
     for number, ((_, name), part) in enumerate(panels, 1):
         metric = str(name)
         labels = part["label"].tolist()
-        colors = [_DIRECTION_COLORS[pick.effect_direction(row, level)] for row in part.to_dict("records")]
+        colors = [_DIRECTION_COLORS[pick.find_direction(row, level)] for row in part.to_dict("records")]
         texts = [
-            f"{label}: {difference_text(row['difference'], metric)} {interval_text(row['ci_low'], row['ci_high'], metric)}"
+            f"{label}: {write_difference(row['difference'], metric)} {write_interval(row['ci_low'], row['ci_high'], metric)}"
             for label, row in zip(labels, part.to_dict("records"), strict=True)
         ]
         for color in dict.fromkeys(colors):
             chosen = [index for index, each in enumerate(colors) if each == color]
-            some = to_points(part.iloc[chosen], metric)
+            some = scale_to_points(part.iloc[chosen], metric)
             figure.add_trace(
                 go.Scatter(
                     x=some["difference"].tolist(),
                     y=[labels[index] for index in chosen],
                     mode="markers",
                     marker={"color": color, "size": 10},
-                    error_x=error_bars(some, color, "difference"),
+                    error_x=make_error_bars(some, color, "difference"),
                     text=[texts[index] for index in chosen],
                     hoverinfo="text",
                     showlegend=False,
@@ -78,16 +78,16 @@ def draw_forest(rows: pd.DataFrame, direction: str, level: float) -> go.Figure:
 
 
 def _panel_title(task: str, metric: str) -> str:
-    return escape(f"{task}: {metric_name(metric)}{' (percentage points)' if is_percent(metric) else ''}")
+    return escape(f"{task}: {name_metric(metric)}{' (percentage points)' if is_percent(metric) else ''}")
 
 
 def describe_effect(row: Mapping[Hashable, Any], level: float, verdicts: Mapping[int, str]) -> dict[str, Any]:
     return {
         "task": row["task"],
-        "metric": wording.metric_name(row["metric"]),
-        "difference": wording.difference_text(row["difference"], row["metric"]),
-        "interval": wording.interval_text(row["ci_low"], row["ci_high"], row["metric"]),
-        "p": wording.p_text(row.get("p_adjusted", row["p"])),
-        "verdict": verdicts[pick.effect_direction(row, level)],
-        "n": wording.count_text(row["n"]),
+        "metric": wording.name_metric(row["metric"]),
+        "difference": wording.write_difference(row["difference"], row["metric"]),
+        "interval": wording.write_interval(row["ci_low"], row["ci_high"], row["metric"]),
+        "p": wording.write_p(row.get("p_adjusted", row["p"])),
+        "verdict": verdicts[pick.find_direction(row, level)],
+        "n": wording.write_count(row["n"]),
     }

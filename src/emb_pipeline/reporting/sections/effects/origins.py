@@ -26,10 +26,10 @@ def view(report: Report) -> dict[str, Any]:
     return {
         **shown,
         "lines": [
-            {**describe_effect(row, level, verdicts), "name": pick.pair_name(row)} for row in ordered.to_dict("records")
+            {**describe_effect(row, level, verdicts), "name": pick.name_pair(row)} for row in ordered.to_dict("records")
         ],
         "figure": embed(
-            report.figure("origins", lambda: origins_figure(ordered, level=level)),
+            report.figure("origins", lambda: plot_origins(ordered, level=level)),
             "origins",
             "Difference between domain and generic embeddings with intervals, by task, method and dimension. The "
             "table below holds the same numbers.",
@@ -54,7 +54,7 @@ def _differ_in_size(corpora: pd.DataFrame) -> bool:
     return len(tokens) > 1 and tokens.max() > 1.01 * tokens.min()
 
 
-def origins_figure(origins: pd.DataFrame, *, level: float = 0.05) -> go.Figure:
+def plot_origins(origins: pd.DataFrame, *, level: float = 0.05) -> go.Figure:
     """Draw a forest plot: what training on domain rather than generic text changes, by task, method and dimension.
 
     Parameters
@@ -69,7 +69,7 @@ def origins_figure(origins: pd.DataFrame, *, level: float = 0.05) -> go.Figure:
     Figure
         One panel per task and metric, each with a line at zero.
     """
-    labels = [] if origins.empty else [escape(pick.pair_name(row)) for row in origins.to_dict("records")]
+    labels = [] if origins.empty else [escape(pick.name_pair(row)) for row in origins.to_dict("records")]
     return draw_forest(origins.assign(label=labels), "← generic is better   ·   domain is better →", level)
 
 

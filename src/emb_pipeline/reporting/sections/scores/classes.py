@@ -8,8 +8,8 @@ import pandas as pd
 
 from emb_pipeline.reporting.results import Result
 from emb_pipeline.reporting.wording import (
-    count_text,
-    share_text,
+    write_count,
+    write_share,
 )
 
 LARGEST_MATRIX = 15
@@ -19,7 +19,7 @@ NOTHING = "(none)"
 """What an entity that is not found, or none, is called as."""
 
 
-def class_view(result: Result, class_results: pd.DataFrame, confusions: pd.DataFrame) -> dict[str, Any] | None:
+def show_classes(result: Result, class_results: pd.DataFrame, confusions: pd.DataFrame) -> dict[str, Any] | None:
     """Each class of a task and its commonest confusions, of the embedding that scores highest.
 
     Parameters
@@ -53,9 +53,9 @@ def class_view(result: Result, class_results: pd.DataFrame, confusions: pd.DataF
         "lines": [
             (
                 str(row["class"]),
-                count_text(row["n"]),
-                count_text(row["n_predicted"]),
-                *(share_text(row[name]) for name in ("recall", "precision", "f1")),
+                write_count(row["n"]),
+                write_count(row["n_predicted"]),
+                *(write_share(row[name]) for name in ("recall", "precision", "f1")),
             )
             for row in rows.to_dict("records")
         ],
@@ -63,7 +63,7 @@ def class_view(result: Result, class_results: pd.DataFrame, confusions: pd.DataF
         if len(names) > LARGEST_MATRIX
         else (names, [(label, [(counts.get((label, found), 0), label == found) for found in names]) for label in names]),
         "confused": [
-            (label, found, count_text(n), share_text(n / of_class[label]) if of_class.get(label) else "")
+            (label, found, write_count(n), write_share(n / of_class[label]) if of_class.get(label) else "")
             for n, label, found in wrong[:MOST_CONFUSED]
         ],
     }

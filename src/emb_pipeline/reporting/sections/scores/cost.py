@@ -13,12 +13,12 @@ import plotly.graph_objects as go
 
 from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting.drawing import (
-    axis_title,
-    empty_figure,
+    choose_tick_format,
     find_room,
-    hover_texts,
+    make_empty_figure,
+    name_axis,
     split_by_origin,
-    tick_format,
+    write_hover_texts,
 )
 from emb_pipeline.reporting.results import Result
 from emb_pipeline.reporting.rows import costs
@@ -26,12 +26,12 @@ from emb_pipeline.reporting.section import Chart, Report, Section, embed
 from emb_pipeline.reporting.theme import TEXT, look
 from emb_pipeline.reporting.wording import (
     LATENCIES,
-    bytes_text,
-    metric_name,
-    milliseconds_text,
-    seconds_text,
-    share_text,
-    value_text,
+    name_metric,
+    write_milliseconds,
+    write_seconds,
+    write_share,
+    write_size,
+    write_value,
 )
 from emb_pipeline.statistics.costs import OF_TRAINING
 
@@ -54,7 +54,7 @@ def view(report: Report) -> dict[str, Any]:
     """Show scores against costs, their numbers, and what training cost."""
     return {
         "tasks": [
-            {"name": each.task, "metric": metric_name(each.metric), "charts": charts, **_numbers(each, report)}
+            {"name": each.task, "metric": name_metric(each.metric), "charts": charts, **_numbers(each, report)}
             for each in report.results
             if (charts := _charts(each, report))
         ],
@@ -74,15 +74,15 @@ def _numbers(each: Result, report: Report) -> dict[str, Any]:
                 "embedding": str(row["embedding"]),
                 "origin": str(row["origin"]),
                 "cells": [
-                    value_text(row["value"], each.metric),
-                    seconds_text(row["train_seconds"]),
-                    seconds_text(row["encode_seconds"]),
-                    seconds_text(row["fit_seconds"]),
-                    seconds_text(row.get("tune_seconds")),
-                    bytes_text(row["bytes_per_item"]),
-                    share_text(row.get("known_tokens")),
+                    write_value(row["value"], each.metric),
+                    write_seconds(row["train_seconds"]),
+                    write_seconds(row["encode_seconds"]),
+                    write_seconds(row["fit_seconds"]),
+                    write_seconds(row.get("tune_seconds")),
+                    write_size(row["bytes_per_item"]),
+                    write_share(row.get("known_tokens")),
                 ],
-                "latencies": [milliseconds_text(taken.get((str(row["embedding"]), metric))) for metric in LATENCIES],
+                "latencies": [write_milliseconds(taken.get((str(row["embedding"]), metric))) for metric in LATENCIES],
             }
             for row in each.rows.to_dict("records")
         ],
@@ -92,13 +92,13 @@ def _numbers(each: Result, report: Report) -> dict[str, Any]:
 def _charts(each: Result, report: Report) -> list[Chart]:
     board, charts = report.tables.leaderboard, []
     for against, name, what in (("seconds", "cost", SECONDS), ("bytes_per_item", "bytes", "bytes per vector")):
-        figure = report.figure(f"{each.task}_{name}", partial(cost_figure, board, each.task, against=against))
+        figure = report.figure(f"{each.task}_{name}", partial(plot_costs, board, each.task, against=against))
         if figure.data:
             charts.append(
                 embed(
                     figure,
                     f"cost-{against}-{each.task}",
-                    f"{metric_name(each.metric)} on {each.task} against {what}, logarithmic. The leaderboard table "
+                    f"{name_metric(each.metric)} on {each.task} against {what}, logarithmic. The leaderboard table "
                     "holds the numbers.",
                     f"{each.task}: score against {what}. On the dotted line: nothing cheaper scores as high.{_free(figure)}",
                 )
@@ -111,7 +111,7 @@ def _free(figure: go.Figure) -> str:
     return " At 0, left of the scale: what costs nothing." if figure.layout.meta == {"has_zero": True} else ""
 
 
-def cost_figure(leaderboard: pd.DataFrame, task: str, *, against: str = "seconds") -> go.Figure:
+def plot_costs(leaderboard: pd.DataFrame, task: str, *, against: str = "seconds") -> go.Figure:
     """Primary metric against cost. The embeddings that nothing cheaper matches are named and joined by a line.
 
     Parameters
@@ -136,18 +136,20 @@ def cost_figure(leaderboard: pd.DataFrame, task: str, *, against: str = "seconds
     """
     if against not in ("seconds", "bytes_per_item"):
         raise ValueError(f"cost {against!r} is neither 'seconds' nor 'bytes_per_item'")
-    rows = pick.first_seeds(pick.primary_rows(leaderboard, task))
+    rows = pick.drop_repetitions(pick.select_primary(leaderboard, task))
     cost = costs(rows) if against == "seconds" else rows["bytes_per_item"].astype(float)
     rows = rows.assign(cost=cost)[cost.notna()]
-    figure = empty_figure(height=360)
+    figure = make_empty_figure(height=360)
     if rows.empty:
         return figure
     rows, zero = _with_places(rows)
     metric = str(rows["metric"].iloc[0])
-    write = seconds_text if against == "seconds" else bytes_text
+    write = write_seconds if against == "seconds" else write_size
     for origin, part in split_by_origin(rows):
         style = look(origin)
-        hover = [f"{text}<br>{write(each)}" for text, each in zip(hover_texts(part, metric), part["cost"], strict=True)]
+        hover = [
+            f"{text}<br>{write(each)}" for text, each in zip(write_hover_texts(part, metric), part["cost"], strict=True)
+        ]
         figure.add_trace(
             go.Scatter(
                 x=part["place"].tolist(),
@@ -186,7 +188,7 @@ def cost_figure(leaderboard: pd.DataFrame, task: str, *, against: str = "seconds
         title_text=SECONDS if against == "seconds" else "bytes per vector",
     )
     heights = [bottom - slack, top + slack]
-    figure.update_yaxes(title_text=axis_title(metric), tickformat=tick_format(metric), range=heights)
+    figure.update_yaxes(title_text=name_axis(metric), tickformat=choose_tick_format(metric), range=heights)
     return figure if zero is None else figure.update_layout(meta={"has_zero": True})
 
 
@@ -200,7 +202,7 @@ def _with_places(rows: pd.DataFrame) -> tuple[pd.DataFrame, float | None]:
 
 def _front(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows that no cheaper row matches, cheapest first; controls and embeddings of changed text are no choice."""
-    ordered = pick.choosable(rows).sort_values(["cost", "value"], ascending=[True, False])
+    ordered = pick.select_choosable(rows).sort_values(["cost", "value"], ascending=[True, False])
     best = ordered["value"].cummax().shift(fill_value=-math.inf)
     return ordered[ordered["value"] > best]
 
@@ -235,7 +237,7 @@ def _cost_ticks(against: str, low: float, high: float) -> list[float]:
 
 def _tick_text(tick: float, against: str) -> str:
     if against == "bytes_per_item":
-        return re.sub(r"\.0+(?=\D)", "", bytes_text(tick))
+        return re.sub(r"\.0+(?=\D)", "", write_size(tick))
     return f"{tick:g} s" if tick < 60 else f"{tick / 60:g} min" if tick < 3600 else f"{tick / 3600:g} h"
 
 

@@ -13,19 +13,19 @@ import plotly.graph_objects as go
 from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting import wording
 from emb_pipeline.reporting.drawing import (
-    axis_title,
-    empty_figure,
-    error_bars,
-    hover_texts,
+    choose_tick_format,
     label_ends,
-    tick_format,
+    make_empty_figure,
+    make_error_bars,
+    name_axis,
+    write_hover_texts,
 )
 from emb_pipeline.reporting.results import Result
 from emb_pipeline.reporting.section import Chart, Report, Section, embed
-from emb_pipeline.reporting.sections.scores.sizes import pip_losses, size_findings
+from emb_pipeline.reporting.sections.scores.sizes import describe_sizes, find_pip_losses
 from emb_pipeline.reporting.theme import METHOD_DASHES, look
 from emb_pipeline.reporting.wording import (
-    metric_name,
+    name_metric,
 )
 
 _Row = Mapping[Hashable, Any]
@@ -40,13 +40,13 @@ def view(report: Report) -> dict[str, Any]:
 
 
 def _chart(each: Result, report: Report) -> Chart | None:
-    figure = report.figure(f"{each.task}_dimension", lambda: dimension_figure(report.tables.leaderboard, each.task))
+    figure = report.figure(f"{each.task}_dimension", lambda: plot_dimensions(report.tables.leaderboard, each.task))
     if not figure.data:
         return None
     return embed(
         figure,
         f"dimensions-{each.task}",
-        f"{metric_name(each.metric)} on {each.task} against the number of dimensions. The leaderboard table holds the "
+        f"{name_metric(each.metric)} on {each.task} against the number of dimensions. The leaderboard table holds the "
         "numbers.",
         f"{each.task}: a line per origin and method, and per embedding that was reduced; sparse baselines and the best "
         "control as level lines.",
@@ -55,12 +55,12 @@ def _chart(each: Result, report: Report) -> Chart | None:
 
 def _sizes(report: Report) -> list[dict[str, Any]]:
     """Show for each task a sentence for each embedding of several sizes, and a line for each size."""
-    losses = pip_losses(report.tables.checks)
+    losses = find_pip_losses(report.tables.checks)
     return [
         {
             "task": task,
-            "metric": wording.metric_name(str(rows["metric"].iloc[0])),
-            "findings": size_findings(rows),
+            "metric": wording.name_metric(str(rows["metric"].iloc[0])),
+            "findings": describe_sizes(rows),
             "lines": [
                 {
                     "family": row["family"],
@@ -68,12 +68,12 @@ def _sizes(report: Report) -> list[dict[str, Any]]:
                     "origin": row["origin"],
                     "chosen": row["chosen"],
                     "cells": [
-                        wording.count_text(row["dim"]),
-                        wording.bytes_text(row["bytes_per_item"]),
-                        wording.value_text(row["value"], row["metric"]),
-                        wording.difference_text(row["difference_to_best"], row["metric"]),
-                        wording.difference_text(row["bound"], row["metric"]) if row["embedding"] != row["best"] else "",
-                        wording.number_text(losses.get(row["embedding"])),
+                        wording.write_count(row["dim"]),
+                        wording.write_size(row["bytes_per_item"]),
+                        wording.write_value(row["value"], row["metric"]),
+                        wording.write_difference(row["difference_to_best"], row["metric"]),
+                        wording.write_difference(row["bound"], row["metric"]) if row["embedding"] != row["best"] else "",
+                        wording.write_number(losses.get(row["embedding"])),
                     ],
                 }
                 for row in rows.to_dict("records")
@@ -83,7 +83,7 @@ def _sizes(report: Report) -> list[dict[str, Any]]:
     ]
 
 
-def dimension_figure(leaderboard: pd.DataFrame, task: str) -> go.Figure:
+def plot_dimensions(leaderboard: pd.DataFrame, task: str) -> go.Figure:
     """Draw the primary metric against the number of dimensions: a line per origin and method, baselines and controls dashed.
 
     An embedding that was reduced has a line of its own. Copies trained on changed text, or fine-tuned, are in none.
@@ -101,12 +101,12 @@ def dimension_figure(leaderboard: pd.DataFrame, task: str) -> go.Figure:
         One trace per ``curve`` with two dimensions or more, and one per level, named at their right ends; further seeds are
         left out.
     """
-    rows = pick.first_seeds(pick.primary_rows(leaderboard, task))
-    figure = empty_figure(height=380)
+    rows = pick.drop_repetitions(pick.select_primary(leaderboard, task))
+    figure = make_empty_figure(height=380)
     if rows.empty:
         return figure
     metric = str(rows["metric"].iloc[0])
-    trained = pick.on_curves(rows)
+    trained = pick.select_curves(rows)
     methods = list(dict.fromkeys(trained["method"]))
     ends: list[tuple[str, float]] = []
     for name, part in trained.groupby("curve", sort=False):
@@ -120,11 +120,11 @@ def dimension_figure(leaderboard: pd.DataFrame, task: str) -> go.Figure:
                 y=part["value"].tolist(),
                 mode="lines+markers",
                 name=escape(str(name)),
-                text=hover_texts(part, metric),
+                text=write_hover_texts(part, metric),
                 hoverinfo="text",
                 line={"color": style.color, "width": 2, "dash": METHOD_DASHES[methods.index(method) % len(METHOD_DASHES)]},
                 marker={"color": style.color, "symbol": style.symbol, "size": 8},
-                error_y=error_bars(part, style.color, "value"),
+                error_y=make_error_bars(part, style.color, "value"),
             )
         )
         ends.append((str(name), float(part["value"].iloc[-1])))
@@ -139,7 +139,7 @@ def dimension_figure(leaderboard: pd.DataFrame, task: str) -> go.Figure:
                 mode="lines",
                 name=escape(str(row["embedding"])),
                 line={"color": look(str(row["origin"])).color, "width": 1.4, "dash": dash},
-                text=hover_texts(pd.DataFrame([row]), metric) * 2,
+                text=write_hover_texts(pd.DataFrame([row]), metric) * 2,
                 hoverinfo="text",
             )
         )
@@ -152,12 +152,12 @@ def dimension_figure(leaderboard: pd.DataFrame, task: str) -> go.Figure:
         title_text="dimensions (log scale)",
         range=[math.log10(dims[0] / 1.12), math.log10(dims[-1] * 1.12)],
     )
-    return figure.update_yaxes(title_text=axis_title(metric), tickformat=tick_format(metric))
+    return figure.update_yaxes(title_text=name_axis(metric), tickformat=choose_tick_format(metric))
 
 
 def _levels(rows: pd.DataFrame) -> list[_Row]:
     """Select embeddings without a dimension of their own, and the best control."""
-    sparse = pick.sparse_rows(rows).to_dict("records")
+    sparse = pick.select_sparse(rows).to_dict("records")
     controls = rows[rows["origin"] == pick.CONTROL].head(1).to_dict("records")
     return [*sparse, *controls]
 

@@ -12,22 +12,22 @@ import plotly.graph_objects as go
 from markupsafe import Markup
 
 from emb_pipeline.reporting.drawing import (
-    axis_title,
-    empty_figure,
-    error_bars,
+    choose_tick_format,
     label_ends,
-    tick_format,
+    make_empty_figure,
+    make_error_bars,
+    name_axis,
 )
 from emb_pipeline.reporting.findings import Finding, code, names
 from emb_pipeline.reporting.section import Report, Section, embed
 from emb_pipeline.reporting.theme import METHOD_DASHES, look
 from emb_pipeline.reporting.wording import (
-    count_text,
-    difference_text,
-    interval_text,
-    label_name,
-    metric_name,
-    value_text,
+    name_labels,
+    name_metric,
+    write_count,
+    write_difference,
+    write_interval,
+    write_value,
 )
 
 _NAMED = 4
@@ -42,7 +42,7 @@ def view(report: Report) -> dict[str, Any] | None:
 
 def _task(report: Report, task: str, rows: pd.DataFrame) -> dict[str, Any]:
     crossovers, definition = report.tables.crossovers, report.run.definition(task)
-    labels = label_name(definition.get("kind", ""))
+    labels = name_labels(definition.get("kind", ""))
     unlabeled_texts = (definition.get("evaluation") or {}).get("unlabeled_texts")
     crossing, metric = crossovers[crossovers["task"] == task], str(rows["metric"].iloc[0])
     counts = sorted(set(rows["n_labels"].astype(int)))
@@ -50,29 +50,29 @@ def _task(report: Report, task: str, rows: pd.DataFrame) -> dict[str, Any]:
     last = rows[rows["n_labels"] == counts[-1]].sort_values("value", ascending=False)
     return {
         "task": task,
-        "findings": curve_findings(rows, crossing, labels=labels, unlabeled_texts=unlabeled_texts),
+        "findings": describe_curves(rows, crossing, labels=labels, unlabeled_texts=unlabeled_texts),
         "chart": embed(
-            report.figure(f"{task}_curve", lambda: learning_curve_figure(rows, task, labels)),
+            report.figure(f"{task}_curve", lambda: plot_learning_curves(rows, task, labels)),
             f"curve-{task}",
-            f"{metric_name(metric)} on {task} by number of {labels}. The table below holds the same numbers.",
+            f"{name_metric(metric)} on {task} by number of {labels}. The table below holds the same numbers.",
             f"{task}: the best embedding of each origin, and those that lead somewhere. All are in the table.",
         ),
         "labels": labels,
         "counts": counts,
-        "metric": metric_name(metric),
+        "metric": name_metric(metric),
         "lines": [
             (
                 name,
                 origin,
-                [value_text(values[name, count]["value"], metric) for count in counts],
-                difference_text(values[name, counts[-1]]["doubling"], metric),
+                [write_value(values[name, count]["value"], metric) for count in counts],
+                write_difference(values[name, counts[-1]]["doubling"], metric),
             )
             for name, origin in zip(last["embedding"], last["origin"], strict=True)
         ],
     }
 
 
-def curve_findings(
+def describe_curves(
     curves: pd.DataFrame, crossovers: pd.DataFrame | None, *, labels: str = "labels", unlabeled_texts: bool | None = None
 ) -> list[Finding]:
     """Say which embedding is ahead with few labels, which is not significantly different, and what more labels would bring.
@@ -82,7 +82,7 @@ def curve_findings(
     curves, crossovers : DataFrame
         A task's rows of `emb_pipeline.statistics.learning_curves.label_curves.learning_curves`.
     labels : str
-        What is counted (`emb_pipeline.reporting.wording.label_name`).
+        What is counted (`emb_pipeline.reporting.wording.name_labels`).
     unlabeled_texts : bool, optional
         The task's option; nothing is said of it where it is not known.
     """
@@ -96,34 +96,34 @@ def _crossing_findings(crossovers: pd.DataFrame, labels: str) -> list[Finding]:
     ahead = crossovers[crossovers["verdict"] == "ahead below"].sort_values("n_labels", ascending=False)
     if ahead.empty:
         sentence = Markup("{} is best with all {} {}, and nothing is significantly ahead of it with fewer, from {} on.")
-        found = [Finding(sentence.format(reference, count_text(most), labels, count_text(fewest)), "lead")]
+        found = [Finding(sentence.format(reference, write_count(most), labels, write_count(fewest)), "lead")]
     else:
         sentence = Markup("{} is best with all {} {}, but with fewer others are ahead of it:")
-        found = [Finding(sentence.format(reference, count_text(most), labels), "lead")]
+        found = [Finding(sentence.format(reference, write_count(most), labels), "lead")]
         found += [Finding(_ahead(row, labels)) for row in ahead.head(_NAMED).to_dict("records")]
     as_good = crossovers[crossovers["verdict"] == "as good below"].sort_values("n_labels", ascending=False)
     if len(as_good):
         top = as_good[as_good["n_labels"] == as_good["n_labels"].max()]["embedding"].tolist()
         sentence = Markup("Up to {} {} {} {} not significantly different from it.")
         verb = "is" if len(top[:_NAMED]) == 1 else "are"
-        found.append(Finding(sentence.format(count_text(as_good["n_labels"].max()), labels, names(top[:_NAMED]), verb)))
+        found.append(Finding(sentence.format(write_count(as_good["n_labels"].max()), labels, names(top[:_NAMED]), verb)))
     return found
 
 
 def _ahead(row: Mapping[Hashable, Any], labels: str) -> Markup:
     metric = str(row["metric"])
     low, high = row["ci_low"], row["ci_high"]
-    until = count_text(high) if math.isfinite(high) else f"more than {count_text(row['most_labels'])}"
+    until = write_count(high) if math.isfinite(high) else f"more than {write_count(row['most_labels'])}"
     shown = [row[f"difference_at_fewest{suffix}"] for suffix in ("", "_low", "_high")]
     return Markup("{} is ahead below about {} {} (95 %: {} to {}); with {} by {} {}.").format(
         code(row["embedding"]),
-        count_text(row["n_labels"]),
+        write_count(row["n_labels"]),
         labels,
-        count_text(low) if math.isfinite(low) else f"more than {count_text(row['most_labels'])}",
+        write_count(low) if math.isfinite(low) else f"more than {write_count(row['most_labels'])}",
         until,
-        count_text(row["fewest_labels"]),
-        difference_text(shown[0], metric).lstrip("+"),
-        interval_text(shown[1], shown[2], metric),
+        write_count(row["fewest_labels"]),
+        write_difference(shown[0], metric).lstrip("+"),
+        write_interval(shown[1], shown[2], metric),
     )
 
 
@@ -136,20 +136,20 @@ def _doubling_finding(curves: pd.DataFrame, labels: str) -> list[Finding]:
     if held_out is not None and pd.notna(held_out):
         check = Markup(" As a check, the points with fewer {} foretell {} {} for all of them; it is {}.").format(
             labels,
-            value_text(held_out, metric),
-            interval_text(row["held_out_low"], row["held_out_high"], metric),
-            value_text(row["value"], metric),
+            write_value(held_out, metric),
+            write_interval(row["held_out_low"], row["held_out_high"], metric),
+            write_value(row["value"], metric),
         )
     if pd.isna(row["doubling"]):
         if not isinstance(silence, str) or not silence:
             return []
         sentence = Markup("What twice as many {} would bring {} is not said: {}.").format(labels, name, silence)
         return [Finding(sentence + check)]
-    bounds = interval_text(row["doubling_low"], row["doubling_high"], metric)
+    bounds = write_interval(row["doubling_low"], row["doubling_high"], metric)
     sentence = Markup(
         "Twice as many {} would bring {} about {} {}: an extrapolation by several families of curves; "
         "the interval holds how far they differ."
-    ).format(labels, name, difference_text(row["doubling"], metric), bounds)
+    ).format(labels, name, write_difference(row["doubling"], metric), bounds)
     return [Finding(sentence + check)]
 
 
@@ -164,7 +164,7 @@ def _fitted_finding(curves: pd.DataFrame, unlabeled_texts: bool | None) -> list[
     return [Finding(Markup(sentence).format(names(fitted)))]
 
 
-def learning_curve_figure(curves: pd.DataFrame, task: str, labels: str = "labels") -> go.Figure:
+def plot_learning_curves(curves: pd.DataFrame, task: str, labels: str = "labels") -> go.Figure:
     """Draw the primary metric by number of labels, for the best embedding of each origin and those that lead anywhere.
 
     Parameters
@@ -174,7 +174,7 @@ def learning_curve_figure(curves: pd.DataFrame, task: str, labels: str = "labels
     task : str
         The task.
     labels : str
-        What is counted (`emb_pipeline.reporting.wording.label_name`).
+        What is counted (`emb_pipeline.reporting.wording.name_labels`).
 
     Returns
     -------
@@ -182,19 +182,19 @@ def learning_curve_figure(curves: pd.DataFrame, task: str, labels: str = "labels
         One trace per embedding, named at its right end; empty where the task has no curve.
     """
     rows = curves[curves["task"] == task]
-    figure = empty_figure(height=420)
+    figure = make_empty_figure(height=420)
     if rows.empty:
         return figure
     metric = str(rows["metric"].iloc[0])
     ends: list[tuple[str, float]] = []
-    drawn = shown_curves(rows)
+    drawn = choose_curves(rows)
     origin_of = dict(zip(rows["embedding"], rows["origin"], strict=True))
     origins = [origin_of[name] for name in drawn]
     for place, name in enumerate(drawn):
         part, style = rows[rows["embedding"] == name].sort_values("n_labels"), look(origins[place])
         dash = METHOD_DASHES[origins[:place].count(origins[place]) % len(METHOD_DASHES)]
         hover = [
-            f"{escape(name)}<br>{count:,} {labels}: {value_text(value, metric)} {interval_text(low, high, metric)}"
+            f"{escape(name)}<br>{count:,} {labels}: {write_value(value, metric)} {write_interval(low, high, metric)}"
             for count, value, low, high in zip(part["n_labels"], part["value"], part["ci_low"], part["ci_high"], strict=True)
         ]
         figure.add_trace(
@@ -207,7 +207,7 @@ def learning_curve_figure(curves: pd.DataFrame, task: str, labels: str = "labels
                 hoverinfo="text",
                 line={"color": style.color, "width": 2, "dash": dash},
                 marker={"color": style.color, "symbol": style.symbol, "size": 8},
-                error_y=error_bars(part, style.color, "value"),
+                error_y=make_error_bars(part, style.color, "value"),
             )
         )
         ends.append((name, float(part["value"].iloc[-1])))
@@ -220,10 +220,10 @@ def learning_curve_figure(curves: pd.DataFrame, task: str, labels: str = "labels
         title_text=f"{labels} learnt from (log scale)",
         range=[math.log10(counts[0] / 1.12), math.log10(counts[-1] * 1.12)],
     )
-    return figure.update_yaxes(title_text=axis_title(metric), tickformat=tick_format(metric))
+    return figure.update_yaxes(title_text=name_axis(metric), tickformat=choose_tick_format(metric))
 
 
-def shown_curves(rows: pd.DataFrame, most: int = 8) -> list[str]:
+def choose_curves(rows: pd.DataFrame, most: int = 8) -> list[str]:
     """Choose embeddings worth a line: the best of each origin with all labels, and the best at each number of labels."""
     last = rows[rows["n_labels"] == rows["n_labels"].max()].sort_values("value", ascending=False)
     of_origin = last.groupby("origin", sort=False)["embedding"].first()

@@ -12,21 +12,21 @@ from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting import wording
 from emb_pipeline.reporting.drawing import (
     ROW_HEIGHT,
-    axis_title,
+    choose_tick_format,
     draw_dots,
-    empty_figure,
     escape_names,
+    make_empty_figure,
+    name_axis,
     split_by_origin,
-    tick_format,
 )
 from emb_pipeline.reporting.results import Result
 from emb_pipeline.reporting.rows import Contrast
 from emb_pipeline.reporting.section import Report, Section, anchor, embed
-from emb_pipeline.reporting.sections.scores.classes import class_view
+from emb_pipeline.reporting.sections.scores.classes import show_classes
 from emb_pipeline.reporting.theme import TEXT
 from emb_pipeline.reporting.wording import (
     LATENCIES,
-    metric_name,
+    name_metric,
 )
 
 
@@ -39,7 +39,7 @@ def view(report: Report) -> dict[str, Any]:
 
 
 def _task(report: Report, each: Result) -> dict[str, Any]:
-    tables, metric = report.tables, metric_name(each.metric)
+    tables, metric = report.tables, name_metric(each.metric)
     ceiling = each.ceiling if each.metric == "accuracy" else None
     return {
         "name": each.task,
@@ -49,20 +49,20 @@ def _task(report: Report, each: Result) -> dict[str, Any]:
         "board": _board(each, tables.leaderboard),
         "chart": embed(
             report.figure(
-                f"{each.task}_leaderboard", lambda: leaderboard_figure(tables.leaderboard, each.task, ceiling=ceiling)
+                f"{each.task}_leaderboard", lambda: plot_leaderboard(tables.leaderboard, each.task, ceiling=ceiling)
             ),
             f"leaderboard-{each.task}",
             f"{metric} of every embedding on {each.task} with its interval, best first. The table below holds the same "
             "numbers.",
             f"{metric} with intervals; letters: significance groups.",
         ),
-        "classes": class_view(each, tables.class_results, tables.confusions),
+        "classes": show_classes(each, tables.class_results, tables.confusions),
     }
 
 
 def _board(each: Result, leaderboard: pd.DataFrame) -> dict[str, Any]:
     """The leaderboard table of a task: rows of plain text, and which of them lead."""
-    secondary = [metric for metric in pick.secondary_metrics(leaderboard, each.task) if metric not in LATENCIES]
+    secondary = [metric for metric in pick.find_secondary_metrics(leaderboard, each.task) if metric not in LATENCIES]
     leading = {row["family"] for row in each.leading()}
     cells = leaderboard[leaderboard["task"] == each.task].drop_duplicates(["embedding", "metric"])
     of_cell = {(str(row["embedding"]), str(row["metric"])): row for row in cells.to_dict("records")}
@@ -76,14 +76,14 @@ def _board(each: Result, leaderboard: pd.DataFrame) -> dict[str, Any]:
                 "embedding": name,
                 "origin": str(row["origin"]),
                 "leads": row["family"] in leading,
-                "value": wording.value_text(row["value"], each.metric),
-                "interval": wording.interval_text(row["ci_low"], row["ci_high"], each.metric),
+                "value": wording.write_value(row["value"], each.metric),
+                "interval": wording.write_interval(row["ci_low"], row["ci_high"], each.metric),
                 "letters": _text(row["letters"]),
                 **_behind(behind, each.metric),
                 "secondary": [
                     (
-                        wording.value_text(other.get("value"), metric),
-                        wording.interval_text(other.get("ci_low"), other.get("ci_high"), metric),
+                        wording.write_value(other.get("value"), metric),
+                        wording.write_interval(other.get("ci_low"), other.get("ci_high"), metric),
                         _text(other.get("letters")),
                     )
                     for metric, other in zip(secondary, others, strict=True)
@@ -91,7 +91,7 @@ def _board(each: Result, leaderboard: pd.DataFrame) -> dict[str, Any]:
             }
         )
     return {
-        "secondary": [wording.metric_name(metric) for metric in secondary],
+        "secondary": [wording.name_metric(metric) for metric in secondary],
         "lines": lines,
         "secondary_intervals": any(interval for line in lines for _, interval, _ in line["secondary"]),
         "compared": any(line["behind"] for line in lines),
@@ -103,9 +103,9 @@ def _behind(contrast: Contrast | None, metric: str) -> dict[str, str]:
     if contrast is None:
         return {"behind": "", "behind_interval": "", "p": ""}
     return {
-        "behind": wording.difference_text(contrast.difference, metric).removesuffix(" points"),
-        "behind_interval": wording.interval_text(contrast.low, contrast.high, metric),
-        "p": wording.p_text(contrast.p).removeprefix("p ").removeprefix("= "),
+        "behind": wording.write_difference(contrast.difference, metric).removesuffix(" points"),
+        "behind_interval": wording.write_interval(contrast.low, contrast.high, metric),
+        "p": wording.write_p(contrast.p).removeprefix("p ").removeprefix("= "),
     }
 
 
@@ -120,16 +120,16 @@ def _overview(results: Sequence[Result]) -> dict[str, Any]:
             name = str(row["embedding"])
             origin_of[name] = str(row["origin"])
             standing.setdefault(name, []).append(place / max(1, len(each.distinct) - 1))
-            cells[name, each.task] = {"value": wording.value_text(row["value"], each.metric), "leads": name in leading}
+            cells[name, each.task] = {"value": wording.write_value(row["value"], each.metric), "leads": name in leading}
     leads = {name: sum(cell["leads"] for (of, _), cell in cells.items() if of == name) for name in standing}
     order = sorted(standing, key=lambda name: (-leads[name], sum(standing[name]) / len(standing[name]), name))
     return {
-        "tasks": [(each.task, wording.metric_name(each.metric)) for each in results],
+        "tasks": [(each.task, wording.name_metric(each.metric)) for each in results],
         "lines": [(name, origin_of[name], [cells.get((name, each.task)) for each in results]) for name in order],
     }
 
 
-def leaderboard_figure(leaderboard: pd.DataFrame, task: str, *, ceiling: float | None = None) -> go.Figure:
+def plot_leaderboard(leaderboard: pd.DataFrame, task: str, *, ceiling: float | None = None) -> go.Figure:
     """Primary metric of all embeddings on a task, best first, with intervals; the letter groups stand beside them.
 
     Parameters
@@ -146,8 +146,8 @@ def leaderboard_figure(leaderboard: pd.DataFrame, task: str, *, ceiling: float |
     Figure
         One trace per origin, and one of letters.
     """
-    rows = pick.primary_rows(leaderboard, task)
-    figure = empty_figure(height=max(180, ROW_HEIGHT * len(rows) + 70))
+    rows = pick.select_primary(leaderboard, task)
+    figure = make_empty_figure(height=max(180, ROW_HEIGHT * len(rows) + 70))
     if rows.empty:
         return figure
     metric = str(rows["metric"].iloc[0])
@@ -177,7 +177,7 @@ def leaderboard_figure(leaderboard: pd.DataFrame, task: str, *, ceiling: float |
         figure.add_vline(x=ceiling, line={"color": TEXT, "width": 1, "dash": "dot"})
         figure.add_annotation(x=ceiling, y=1, yref="paper", yanchor="bottom", xanchor="right", text="ceiling ")
         figure.update_layout(margin={"t": 24})
-    figure.update_xaxes(title_text=axis_title(metric), range=[lowest, highest], tickformat=tick_format(metric))
+    figure.update_xaxes(title_text=name_axis(metric), range=[lowest, highest], tickformat=choose_tick_format(metric))
     figure.update_yaxes(
         categoryorder="array",
         categoryarray=escape_names(rows["embedding"]),

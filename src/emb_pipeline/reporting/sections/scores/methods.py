@@ -10,21 +10,21 @@ from markupsafe import Markup
 
 from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting.drawing import (
-    axis_title,
+    choose_tick_format,
     draw_dots,
-    empty_figure,
     escape_names,
+    make_empty_figure,
+    name_axis,
     split_by_origin,
-    tick_format,
 )
 from emb_pipeline.reporting.findings import Finding, code
 from emb_pipeline.reporting.results import Result
 from emb_pipeline.reporting.section import Chart, Report, Section, embed
 from emb_pipeline.reporting.theme import in_order
 from emb_pipeline.reporting.wording import (
-    distance_text,
-    metric_name,
-    value_text,
+    name_metric,
+    write_distance,
+    write_value,
 )
 
 
@@ -33,18 +33,20 @@ def view(report: Report) -> dict[str, Any]:
     results = report.results
     return {
         "charts": [chart for each in results if (chart := _chart(each, report)) is not None],
-        "findings": [found for each in results for found in (seed_finding(each), sample_finding(each)) if found is not None],
+        "findings": [
+            found for each in results for found in (describe_seeds(each), describe_samples(each)) if found is not None
+        ],
         "repetitions": [line for each in results for line in _repetitions(each)],
     }
 
 
 def _chart(each: Result, report: Report) -> Chart | None:
     board = report.tables.leaderboard
-    shared = shared_dimension(board, each.task)
+    shared = find_shared_dimension(board, each.task)
     if shared is None:
         return None
     return embed(
-        report.figure(f"{each.task}_methods", lambda: methods_figure(board, each.task)),
+        report.figure(f"{each.task}_methods", lambda: plot_methods(board, each.task)),
         f"methods-{each.task}",
         f"Methods on {each.task} at {shared} dimensions, by origin. The leaderboard table holds the numbers.",
         f"{each.task}: every embedding of {shared} dimensions that is no copy of another (reduced, fine-tuned, or trained "
@@ -59,16 +61,16 @@ def _repetitions(each: Result) -> list[tuple[object, ...]]:
             name,
             again,
             count,
-            value_text(low, each.metric),
-            value_text(high, each.metric),
-            distance_text(high - low, each.metric),
+            write_value(low, each.metric),
+            write_value(high, each.metric),
+            write_distance(high - low, each.metric),
         )
-        for again, ranges in (("other seeds", seed_ranges(each)), ("resamples of its corpus", sample_ranges(each)))
+        for again, ranges in (("other seeds", find_seed_ranges(each)), ("resamples of its corpus", find_sample_ranges(each)))
         for name, count, low, high in ranges
     ]
 
 
-def methods_figure(leaderboard: pd.DataFrame, task: str) -> go.Figure:
+def plot_methods(leaderboard: pd.DataFrame, task: str) -> go.Figure:
     """Draw methods against each other at the dimension that most of them share, one symbol per origin.
 
     Parameters
@@ -84,13 +86,13 @@ def methods_figure(leaderboard: pd.DataFrame, task: str) -> go.Figure:
         One trace per origin, each with one point per row: a method, or an embedding of it where an origin has several. First
         seeds only, and no copies of other embeddings.
     """
-    rows = pick.first_seeds(pick.primary_rows(leaderboard, task))
-    trained = pick.with_dimensions(rows)
-    figure = empty_figure(height=150)
+    rows = pick.drop_repetitions(pick.select_primary(leaderboard, task))
+    trained = pick.select_dimensions(rows)
+    figure = make_empty_figure(height=150)
     if trained.empty:
         return figure
     metric = str(rows["metric"].iloc[0])
-    shared = shared_dimension(leaderboard, task)
+    shared = find_shared_dimension(leaderboard, task)
     trained = trained[trained["dim"] == shared]
     several = trained.groupby(["origin", "method"])["embedding"].transform("size") > 1
     named = trained["method"].isin(trained.loc[several, "method"])
@@ -105,27 +107,27 @@ def methods_figure(leaderboard: pd.DataFrame, task: str) -> go.Figure:
         ]
         figure.add_trace(draw_dots(part, positions, origin, metric))
     figure.update_yaxes(tickvals=list(range(len(order))), ticktext=escape_names(order), range=[len(order) - 0.4, -0.6])
-    figure.update_xaxes(title_text=f"{axis_title(metric)} at {shared} dimensions", tickformat=tick_format(metric))
+    figure.update_xaxes(title_text=f"{name_axis(metric)} at {shared} dimensions", tickformat=choose_tick_format(metric))
     return figure.update_layout(
         height=46 * len(order) + 120, showlegend=len(origins) > 1, margin={"t": 36}, legend={"y": 1.02, "yanchor": "bottom"}
     )
 
 
-def shared_dimension(leaderboard: pd.DataFrame, task: str) -> int | None:
+def find_shared_dimension(leaderboard: pd.DataFrame, task: str) -> int | None:
     """Find the dimension at which most methods were trained (the larger of two such); None without trained embeddings."""
-    trained = pick.with_dimensions(pick.first_seeds(pick.primary_rows(leaderboard, task)))
+    trained = pick.select_dimensions(pick.drop_repetitions(pick.select_primary(leaderboard, task)))
     if trained.empty:
         return None
     methods = trained.groupby("dim")["method"].nunique()
     return int(max(methods[methods == methods.max()].index))
 
 
-def seed_ranges(result: Result) -> list[tuple[str, int, float, float]]:
+def find_seed_ranges(result: Result) -> list[tuple[str, int, float, float]]:
     """Find embedding, number of training seeds, lowest and highest value, where one was trained more than once."""
-    return _ranges(pick.without_controls(result.rows), "family")
+    return _ranges(pick.drop_controls(result.rows), "family")
 
 
-def sample_ranges(result: Result) -> list[tuple[str, int, float, float]]:
+def find_sample_ranges(result: Result) -> list[tuple[str, int, float, float]]:
     """Find embedding, number of resamples of its corpus, lowest and highest value on them, where there are several."""
     return [] if result.samples is None else _ranges(result.samples, "base")
 
@@ -137,15 +139,17 @@ def _ranges(rows: pd.DataFrame, repeated: str) -> list[tuple[str, int, float, fl
     return [(name, len(values), min(values), max(values)) for name, values in sorted(by_name.items()) if len(values) > 1]
 
 
-def seed_finding(result: Result) -> Finding | None:
+def describe_seeds(result: Result) -> Finding | None:
     """Say how far training seeds alone move the score."""
-    return _range_finding(result, seed_ranges(result), "{}: training seeds alone move {} by up to {} ({} over {} seeds).")
+    return _range_finding(
+        result, find_seed_ranges(result), "{}: training seeds alone move {} by up to {} ({} over {} seeds)."
+    )
 
 
-def sample_finding(result: Result) -> Finding | None:
+def describe_samples(result: Result) -> Finding | None:
     """Say how far another sample of the corpus moves the score."""
     sentence = "{}: another sample of the corpus moves {} by up to {} ({} over {} resamples)."
-    return _range_finding(result, sample_ranges(result), sentence)
+    return _range_finding(result, find_sample_ranges(result), sentence)
 
 
 def _range_finding(result: Result, ranges: list[tuple[str, int, float, float]], sentence: str) -> Finding | None:
@@ -154,7 +158,7 @@ def _range_finding(result: Result, ranges: list[tuple[str, int, float, float]], 
     name, trainings, low, high = max(ranges, key=lambda each: each[3] - each[2])
     return Finding(
         Markup(sentence).format(
-            result.task, metric_name(result.metric), distance_text(high - low, result.metric), code(name), trainings
+            result.task, name_metric(result.metric), write_distance(high - low, result.metric), code(name), trainings
         )
     )
 

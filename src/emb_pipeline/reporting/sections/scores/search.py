@@ -13,23 +13,23 @@ from markupsafe import Markup
 
 from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting.drawing import (
-    empty_figure,
+    make_empty_figure,
 )
 from emb_pipeline.reporting.findings import Finding, code
-from emb_pipeline.reporting.rows import EXACT, setting_text
+from emb_pipeline.reporting.rows import EXACT, write_setting
 from emb_pipeline.reporting.section import Report, Section, embed
 from emb_pipeline.reporting.theme import INDEX_SYMBOLS, METHOD_DASHES, look
 from emb_pipeline.reporting.wording import (
-    bytes_text,
-    count_text,
-    difference_text,
-    distance_text,
-    interval_text,
-    metric_name,
-    milliseconds_text,
-    seconds_text,
-    share_text,
-    value_text,
+    name_metric,
+    write_count,
+    write_difference,
+    write_distance,
+    write_interval,
+    write_milliseconds,
+    write_seconds,
+    write_share,
+    write_size,
+    write_value,
 )
 
 
@@ -41,11 +41,11 @@ def view(report: Report) -> dict[str, Any] | None:
 
 
 def _task(report: Report, task: str, rows: pd.DataFrame) -> dict[str, Any]:
-    figure = report.figure(f"{task}_search", lambda: search_figure(rows, task))
+    figure = report.figure(f"{task}_search", lambda: plot_searches(rows, task))
     return {
         "task": task,
-        "metric": metric_name(str(rows["metric"].iloc[0])),
-        "findings": search_findings(rows),
+        "metric": name_metric(str(rows["metric"].iloc[0])),
+        "findings": describe_searches(rows),
         "chart": embed(
             figure,
             f"search-{task}",
@@ -58,7 +58,7 @@ def _task(report: Report, task: str, rows: pd.DataFrame) -> dict[str, Any]:
             {
                 "embedding": row["embedding"],
                 "origin": row["origin"],
-                "setting": setting_text(row),
+                "setting": write_setting(row),
                 "recommended": row["recommended"],
                 "cells": _cells(row),
             }
@@ -70,21 +70,21 @@ def _task(report: Report, task: str, rows: pd.DataFrame) -> dict[str, Any]:
 def _cells(row: Mapping[Hashable, Any]) -> list[str]:
     metric = str(row["metric"])
     return [
-        share_text(row["recall"]),
-        value_text(row["value"], metric),
-        difference_text(-row["loss"], metric),
-        milliseconds_text(row["latency_ms_p50"]),
-        milliseconds_text(row["latency_ms_p95"]),
-        count_text(row["queries_per_second"]),
-        seconds_text(row["build_seconds"]),
-        bytes_text(row["bytes_per_item"]),
-        bytes_text(row["index_bytes"]),
-        share_text(row["filtered_recall"]),
-        milliseconds_text(row["filtered_latency_ms_p50"]),
+        write_share(row["recall"]),
+        write_value(row["value"], metric),
+        write_difference(-row["loss"], metric),
+        write_milliseconds(row["latency_ms_p50"]),
+        write_milliseconds(row["latency_ms_p95"]),
+        write_count(row["queries_per_second"]),
+        write_seconds(row["build_seconds"]),
+        write_size(row["bytes_per_item"]),
+        write_size(row["index_bytes"]),
+        write_share(row["filtered_recall"]),
+        write_milliseconds(row["filtered_latency_ms_p50"]),
     ]
 
 
-def search_findings(searches: pd.DataFrame) -> list[Finding]:
+def describe_searches(searches: pd.DataFrame) -> list[Finding]:
     """Say what exact search takes, which index to use, what a faster one loses, and which curves are not to be trusted.
 
     Parameters
@@ -104,12 +104,12 @@ def search_findings(searches: pd.DataFrame) -> list[Finding]:
 def _exact_finding(exact: pd.DataFrame) -> Finding:
     parts = [
         Markup("{} {} ({} for a passage)").format(
-            code(row["embedding"]), milliseconds_text(row["latency_ms_p50"]), bytes_text(row["bytes_per_item"])
+            code(row["embedding"]), write_milliseconds(row["latency_ms_p50"]), write_size(row["bytes_per_item"])
         )
         for row in exact.sort_values("latency_ms_p50").to_dict("records")
     ]
     sentence = Markup("One query against all {} passages, as a matrix product without a vector store, median: {}.")
-    return Finding(sentence.format(count_text(exact["items"].iloc[0]), Markup(", ").join(parts)), "lead")
+    return Finding(sentence.format(write_count(exact["items"].iloc[0]), Markup(", ").join(parts)), "lead")
 
 
 def _recommended(rows: pd.DataFrame, product: pd.Series) -> list[Finding]:
@@ -125,21 +125,21 @@ def _recommended(rows: pd.DataFrame, product: pd.Series) -> list[Finding]:
     )
     found = sentence.format(
         "In Milvus" if in_store else "Without a vector store",
-        setting_text(row),
+        write_setting(row),
         code(row["embedding"]),
-        share_text(row["recall"]),
-        milliseconds_text(row["latency_ms_p50"]),
-        "" if in_store or product.empty else f" (the matrix product: {milliseconds_text(product.iloc[0])})",
-        distance_text(max(row["loss"], 0.0), row["metric"]),
-        metric_name(row["metric"]),
-        interval_text(row["ci_low"], row["ci_high"], row["metric"]),
+        write_share(row["recall"]),
+        write_milliseconds(row["latency_ms_p50"]),
+        "" if in_store or product.empty else f" (the matrix product: {write_milliseconds(product.iloc[0])})",
+        write_distance(max(row["loss"], 0.0), row["metric"]),
+        name_metric(row["metric"]),
+        write_interval(row["ci_low"], row["ci_high"], row["metric"]),
     )
     return [Finding(found if in_store else found + _two_steps(row))]
 
 
 def _two_steps(row: Mapping[Hashable, Any]) -> str:
     """Say what a search by Hamming distance reads."""
-    bits, stored = bytes_text(row["index_bytes"] / row["items"]), bytes_text(row["bytes_per_item"])
+    bits, stored = write_size(row["index_bytes"] / row["items"]), write_size(row["bytes_per_item"])
     return f" It compares {bits} of each passage, and reads the {stored} kept beside them of candidates alone."
 
 
@@ -150,17 +150,17 @@ def _least(rows: pd.DataFrame) -> list[Finding]:
         return []
     sentence = Markup("{} finds {} of them, and that costs {} {} {}.")
     lost = (
-        distance_text(row["loss"], row["metric"]),
-        metric_name(row["metric"]),
-        interval_text(row["ci_low"], row["ci_high"], row["metric"]),
+        write_distance(row["loss"], row["metric"]),
+        name_metric(row["metric"]),
+        write_interval(row["ci_low"], row["ci_high"], row["metric"]),
     )
-    return [Finding(sentence.format(setting_text(row), share_text(row["recall"]), *lost))]
+    return [Finding(sentence.format(write_setting(row), write_share(row["recall"]), *lost))]
 
 
 def _filtered(rows: pd.DataFrame) -> list[Finding]:
     measured = rows[rows["filtered_recall"].notna()]
     parts = [
-        f"{row['index']} {share_text(row['filtered_recall'])} in {milliseconds_text(row['filtered_latency_ms_p50'])}"
+        f"{row['index']} {write_share(row['filtered_recall'])} in {write_milliseconds(row['filtered_latency_ms_p50'])}"
         for row in measured.to_dict("records")
     ]
     return (
@@ -178,7 +178,7 @@ def _faults(rows: pd.DataFrame) -> list[Finding]:
     ]
 
 
-def search_figure(searches: pd.DataFrame, task: str) -> go.Figure:
+def plot_searches(searches: pd.DataFrame, task: str) -> go.Figure:
     """Draw queries a second against the share of the nearest passages that is found, a line for each index.
 
     Parameters
@@ -194,15 +194,15 @@ def search_figure(searches: pd.DataFrame, task: str) -> go.Figure:
         One trace per embedding and index; empty where the task has none.
     """
     rows = searches[(searches["task"] == task) & (searches["index"] != pick.EXACT) & searches["fault"].isna()]
-    figure = empty_figure(height=360)
+    figure = make_empty_figure(height=360)
     if rows.empty:
         return figure
     for place, ((name, index), part) in enumerate(rows.groupby(["embedding", "index"], sort=False)):
         style = look(str(part["origin"].iloc[0]))
         hover = [
-            f"{escape(str(name))}<br>{pick.setting_text(row)}: {row['recall']:.3f} of the nearest, "
-            f"{count_text(row['queries_per_second'])} queries a second, "
-            f"{value_text(row['value'], row['metric'])} {escape(metric_name(row['metric']))}"
+            f"{escape(str(name))}<br>{pick.write_setting(row)}: {row['recall']:.3f} of the nearest, "
+            f"{write_count(row['queries_per_second'])} queries a second, "
+            f"{write_value(row['value'], row['metric'])} {escape(name_metric(row['metric']))}"
             for row in part.to_dict("records")
         ]
         figure.add_trace(
@@ -225,7 +225,7 @@ def search_figure(searches: pd.DataFrame, task: str) -> go.Figure:
         type="log",
         title_text="queries a second, all at once (log scale)",
         tickvals=ticks,
-        ticktext=[count_text(tick) for tick in ticks],
+        ticktext=[write_count(tick) for tick in ticks],
         range=[low - 0.2, high + 0.2],
     )
 

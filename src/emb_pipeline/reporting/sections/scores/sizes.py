@@ -7,27 +7,27 @@ from markupsafe import Markup
 
 from emb_pipeline.diagnostics.tables import PIP_LOSS
 from emb_pipeline.reporting.findings import Finding, code
-from emb_pipeline.reporting.sections.summary.deploy import further_units_text
+from emb_pipeline.reporting.sections.summary.deploy import write_further_units
 from emb_pipeline.reporting.wording import (
-    bytes_text,
-    distance_text,
-    plural,
+    pluralize,
+    write_distance,
+    write_size,
 )
 from emb_pipeline.statistics.decision.standings import SHOWN
 
 
-def size_findings(sizes: pd.DataFrame) -> list[Finding]:
+def describe_sizes(sizes: pd.DataFrame) -> list[Finding]:
     """For each embedding of several sizes: the smallest that is good enough, and what is lost by it.
 
     Parameters
     ----------
     sizes : DataFrame
-        A task's rows of `emb_pipeline.statistics.decision.sizes.smallest_sufficient`.
+        A task's rows of `emb_pipeline.statistics.decision.sizes.choose_smallest_sufficient`.
     """
     return [_finding(str(family), rows) for family, rows in sizes.groupby("family", sort=False)]
 
 
-def pip_losses(checks: pd.DataFrame) -> dict[str, float]:
+def find_pip_losses(checks: pd.DataFrame) -> dict[str, float]:
     """PIP loss against the largest size [Yin & Shen 2018, NeurIPS], of each embedding that has one."""
     rows = checks[checks["check"] == PIP_LOSS]
     return dict(zip(rows["embedding"].astype(str), rows["value"].astype(float), strict=True))
@@ -36,10 +36,10 @@ def pip_losses(checks: pd.DataFrame) -> dict[str, float]:
 def _finding(family: str, rows: pd.DataFrame) -> Finding:
     row = rows[rows["chosen"]].iloc[0].to_dict()
     metric = row["metric"]
-    margin = distance_text(row["margin"], metric)
-    size = bytes_text(row["bytes_per_item"])
+    margin = write_distance(row["margin"], metric)
+    size = write_size(row["bytes_per_item"])
     if row["standing"] != SHOWN:
-        more = further_units_text(row)
+        more = write_further_units(row)
         sentence = Markup("Of {}, take {} ({}), measured best: no size is shown to be within {} of every other{}.")
         return Finding(sentence.format(family, code(row["embedding"]), size, margin, f"; {more}" if more else ""))
     if row["embedding"] == row["best"]:
@@ -47,7 +47,7 @@ def _finding(family: str, rows: pd.DataFrame) -> Finding:
         if not smaller:
             return Finding(Markup("Of {}, the smallest is the best: {} ({}).").format(family, code(row["embedding"]), size))
         sentence = Markup("Of {}, take {} ({}): {} may be worse by more than {}.")
-        return Finding(sentence.format(family, code(row["embedding"]), size, plural(smaller, "smaller one"), margin))
+        return Finding(sentence.format(family, code(row["embedding"]), size, pluralize(smaller, "smaller one"), margin))
     sentence = Markup("Of {}, {} ({}) is enough: {} below the best, {}, and not more than {} with 95 % confidence.")
-    below, worst = (distance_text(max(-row[name], 0.0), metric) for name in ("difference_to_best", "bound"))
+    below, worst = (write_distance(max(-row[name], 0.0), metric) for name in ("difference_to_best", "bound"))
     return Finding(sentence.format(family, code(row["embedding"]), size, below, code(row["best"]), worst))

@@ -11,16 +11,16 @@ import pandas as pd
 from markupsafe import Markup
 
 from emb_pipeline.reporting import rows as pick
-from emb_pipeline.reporting.findings import Finding, code, count_all, listed, names
-from emb_pipeline.reporting.results import Result, best_of_each
+from emb_pipeline.reporting.findings import Finding, code, count_all, join_parts, names
+from emb_pipeline.reporting.results import Result, find_best_of_each
 from emb_pipeline.reporting.section import Report, Section
-from emb_pipeline.reporting.sections.summary.coverage import coverage_finding, cut_finding
-from emb_pipeline.reporting.sections.summary.deploy import corrected_text, worthless_text
-from emb_pipeline.reporting.sections.summary.failed import failure_finding
+from emb_pipeline.reporting.sections.summary.coverage import describe_coverage, describe_cut_texts
+from emb_pipeline.reporting.sections.summary.deploy import write_corrected, write_worthless
+from emb_pipeline.reporting.sections.summary.failed import describe_failures
 from emb_pipeline.reporting.sections.summary.task_findings import findings
 from emb_pipeline.reporting.wording import (
-    p_text,
-    plural,
+    pluralize,
+    write_p,
 )
 from emb_pipeline.tasks.registry import KINDS
 
@@ -29,10 +29,10 @@ def view(report: Report) -> dict[str, Any]:
     """Show the sentences of each task, and before them what holds for the whole page."""
     tables, level = report.tables, report.run.level
     overall = [
-        failure_finding(tables.failures),
-        difference_finding(tables.any_difference, level),
-        label_finding(tables.any_difference, tasks_with_labels(tables.leaderboard)),
-        *overall_findings(report.results),
+        describe_failures(tables.failures),
+        describe_any_difference(tables.any_difference, level),
+        describe_label_luck(tables.any_difference, find_tasks_with_labels(tables.leaderboard)),
+        *describe_all_tasks(report.results),
     ]
     return {
         "overall": [found for found in overall if found is not None],
@@ -41,7 +41,7 @@ def view(report: Report) -> dict[str, Any]:
                 "name": each.task,
                 "kind": each.kind.replace("_", " "),
                 "size": each.items,
-                "findings": [found for found in task_answer(each, tables.decision) if found is not None],
+                "findings": [found for found in answer_task(each, tables.decision) if found is not None],
             }
             for each in report.results
         ],
@@ -49,27 +49,27 @@ def view(report: Report) -> dict[str, Any]:
     }
 
 
-def task_answer(each: Result, decision: pd.DataFrame) -> list[Finding | None]:
+def answer_task(each: Result, decision: pd.DataFrame) -> list[Finding | None]:
     """Answer for one task; before all that nothing is worth having, and behind the highest score what it is worth."""
     found = findings(each)
-    seen = [coverage_finding(each.rows), cut_finding(each.rows)]
+    seen = [describe_coverage(each.rows), describe_cut_texts(each.rows)]
     if decision.empty or each.leader is None:
         return [*found, *seen]
     rows = decision[decision["task"] == each.task]
-    worthless = worthless_text(rows)
+    worthless = write_worthless(rows)
     of_leader = rows[rows["embedding"] == str(each.leader["family"])].to_dict("records")
     if of_leader and math.isclose(of_leader[0]["value"], each.leader["value"], abs_tol=1e-6):  # of as many labels
-        found[0] = replace(found[0], text=found[0].text + corrected_text(of_leader[0]))
+        found[0] = replace(found[0], text=found[0].text + write_corrected(of_leader[0]))
     return [*([Finding(worthless, "warning")] if worthless else []), *found, *seen]
 
 
-def tasks_with_labels(leaderboard: pd.DataFrame) -> set[str]:
+def find_tasks_with_labels(leaderboard: pd.DataFrame) -> set[str]:
     """Name the tasks on which something is fitted on labels."""
     learns = {name for name, kind in KINDS.items() if "training_draws" in kind.options.model_fields}
     return set(leaderboard.loc[leaderboard["kind"].isin(learns), "task"])
 
 
-def overall_findings(results: Sequence[Result]) -> list[Finding]:
+def describe_all_tasks(results: Sequence[Result]) -> list[Finding]:
     """Say what holds across tasks; empty with fewer than two of them."""
     results = [each for each in results if each.leader is not None]
     if len(results) < 2:
@@ -96,7 +96,7 @@ def _everywhere(results: Sequence[Result]) -> Finding:
     ]
     return Finding(
         Markup("<strong>No single embedding is in the leading group of {} tasks</strong>. The highest are {}.").format(
-            count_all(len(results)), listed(leaders)
+            count_all(len(results)), join_parts(leaders)
         ),
         "lead",
     )
@@ -105,7 +105,7 @@ def _everywhere(results: Sequence[Result]) -> Finding:
 def _sparse_overall(results: Sequence[Result]) -> Finding | None:
     verdicts = []
     for each in results:
-        pair = best_of_each(each)
+        pair = find_best_of_each(each)
         apart = None if pair is None else each.told_apart(*pair)
         if pair is not None and apart is not None:
             best, baseline = pair
@@ -127,28 +127,30 @@ def _sparse_overall(results: Sequence[Result]) -> Finding | None:
             .replace("from it", "from the best dense embedding")
             .replace("below it", "below the best dense embedding")
         )
-    return Finding(Markup("The best sparse baseline is {} of {}.").format(listed(parts), plural(len(verdicts), "task")))
+    return Finding(
+        Markup("The best sparse baseline is {} of {}.").format(join_parts(parts), pluralize(len(verdicts), "task"))
+    )
 
 
 def _domain_overall(results: Sequence[Result]) -> Finding | None:
-    directions = [pick.effect_direction(row, each.level) for each in results for row in each.effects.to_dict("records")]
+    directions = [pick.find_direction(row, each.level) for each in results for row in each.effects.to_dict("records")]
     if not directions:
         return None
     better, worse = directions.count(1), directions.count(-1)
     return Finding(
         Markup("Training on domain rather than generic text helps significantly in {} of {} and hurts in {}.").format(
-            better, plural(len(directions), "matched pair"), worse or "none"
+            better, pluralize(len(directions), "matched pair"), worse or "none"
         )
     )
 
 
-def difference_finding(differences: pd.DataFrame, level: float) -> Finding | None:
+def describe_any_difference(differences: pd.DataFrame, level: float) -> Finding | None:
     """On how many tasks a difference between embeddings was found; None without tasks.
 
     Parameters
     ----------
     differences : DataFrame
-        Of `emb_pipeline.statistics.comparisons.any_difference.any_differences`.
+        Of `emb_pipeline.statistics.comparisons.any_difference.check_any_differences`.
     level : float
         Error rate of the tests.
     """
@@ -157,32 +159,32 @@ def difference_finding(differences: pd.DataFrame, level: float) -> Finding | Non
         return None
     silent = rows[rows["p_adjusted"] > level]
     if silent.empty:
-        each = "the task" if len(rows) == 1 else f"each of the {plural(len(rows), 'task')}"
+        each = "the task" if len(rows) == 1 else f"each of the {pluralize(len(rows), 'task')}"
         return Finding(
             Markup(
                 "Embeddings differ on {} ({} at most). All differences on this page were tested together: the probability "
                 "that even one that is called significant is none is {} at most."
-            ).format(each, p_text(rows["p_adjusted"].max()), f"{level:.0%}".replace("%", " %"))
+            ).format(each, write_p(rows["p_adjusted"].max()), f"{level:.0%}".replace("%", " %"))
         )
     named = Markup(", ").join(
-        Markup("{} ({})").format(row["task"], p_text(row["p_adjusted"])) for row in silent.to_dict("records")
+        Markup("{} ({})").format(row["task"], write_p(row["p_adjusted"])) for row in silent.to_dict("records")
     )
     return Finding(
         Markup(
             "<strong>On {} of {} no difference between embeddings is significant</strong>, controls left out: {}. What "
             "looks like one there may be chance."
-        ).format(len(silent), plural(len(rows), "task"), named),
+        ).format(len(silent), pluralize(len(rows), "task"), named),
         "warning",
     )
 
 
-def label_finding(differences: pd.DataFrame, learning: Collection[str]) -> Finding | None:
+def describe_label_luck(differences: pd.DataFrame, learning: Collection[str]) -> Finding | None:
     """Say how much of the luck in a comparison is that of the labels; None where no task learns from labels.
 
     Parameters
     ----------
     differences : DataFrame
-        Of `emb_pipeline.statistics.comparisons.any_difference.any_differences`.
+        Of `emb_pipeline.statistics.comparisons.any_difference.check_any_differences`.
     learning : collection of str
         Tasks on which something is fitted on labels.
     """

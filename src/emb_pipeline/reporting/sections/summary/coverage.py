@@ -8,9 +8,9 @@ from markupsafe import Markup
 from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting.findings import Finding, code
 from emb_pipeline.reporting.wording import (
-    count_text,
-    plural,
-    share_text,
+    pluralize,
+    write_count,
+    write_share,
 )
 from emb_pipeline.tasks.coverage import LOW_COVERAGE
 
@@ -19,7 +19,7 @@ _NOTABLE_CUT = 0.03
 """Share of the texts from which on a cut is said."""
 
 
-def coverage_finding(rows: pd.DataFrame) -> Finding | None:
+def describe_coverage(rows: pd.DataFrame) -> Finding | None:
     """Warn of word vectors that know few of a task's words.
 
     Parameters
@@ -29,18 +29,18 @@ def coverage_finding(rows: pd.DataFrame) -> Finding | None:
     """
     if "known_tokens" not in rows.columns:
         return None
-    could_be_chosen = pick.choosable(rows)
+    could_be_chosen = pick.select_choosable(rows)
     low = could_be_chosen[could_be_chosen["known_tokens"] < LOW_COVERAGE].sort_values("known_tokens", kind="stable")
     if low.empty:
         return None
     first = zip(low["embedding"].head(_NAMED).astype(str), low["known_tokens"].head(_NAMED).astype(float), strict=True)
-    named = [Markup("{} knows {}").format(code(name), share_text(share)) for name, share in first]
-    more = f" (and {plural(len(low) - _NAMED, 'other')} below {share_text(LOW_COVERAGE)})" if len(low) > _NAMED else ""
+    named = [Markup("{} knows {}").format(code(name), write_share(share)) for name, share in first]
+    more = f" (and {pluralize(len(low) - _NAMED, 'other')} below {write_share(LOW_COVERAGE)})" if len(low) > _NAMED else ""
     sentence = "{} of this task's words{}. Such a score says more about the vocabulary than about the vectors."
     return Finding(Markup(sentence).format(Markup(", ").join(named), more), "warning")
 
 
-def cut_finding(rows: pd.DataFrame) -> Finding | None:
+def describe_cut_texts(rows: pd.DataFrame) -> Finding | None:
     """Say which models do not read a task's texts to their end.
 
     Parameters
@@ -56,9 +56,9 @@ def cut_finding(rows: pd.DataFrame) -> Finding | None:
     found = found.sort_values("cut_share", ascending=False, kind="stable")
     named = [
         Markup("{} reads {} sub-words of a text, and {} are longer").format(
-            code(str(row["embedding"])), count_text(row["max_length"]), share_text(row["cut_share"])
+            code(str(row["embedding"])), write_count(row["max_length"]), write_share(row["cut_share"])
         )
         for row in found.head(_NAMED).to_dict("records")
     ]
-    more = f" (and {plural(len(found) - _NAMED, 'other')})" if len(found) > _NAMED else ""
+    more = f" (and {pluralize(len(found) - _NAMED, 'other')})" if len(found) > _NAMED else ""
     return Finding(Markup("Not every text is read to its end: {}{}.").format(Markup("; ").join(named), more))

@@ -14,15 +14,15 @@ from emb_pipeline.reporting.findings import Finding, code, names
 from emb_pipeline.reporting.section import Report, Section
 from emb_pipeline.reporting.wording import (
     NARROW_SPACE,
-    bytes_text,
-    count_text,
-    difference_text,
-    distance_text,
-    interval_text,
-    milliseconds_text,
-    number_text,
-    seconds_text,
-    value_text,
+    write_count,
+    write_difference,
+    write_distance,
+    write_interval,
+    write_milliseconds,
+    write_number,
+    write_seconds,
+    write_size,
+    write_value,
 )
 from emb_pipeline.statistics.costs import WEIGHED, label_of
 from emb_pipeline.statistics.decision.standings import CHANCE, LARGEST_CLASS, MEASURED_BEST, NOT_ABOVE_FLOOR, ONLY, SHOWN
@@ -52,20 +52,20 @@ def view(report: Report) -> dict[str, Any] | None:
                     "chosen": row["chosen"],
                     "value": f"{row['value']:.1f}"
                     if row["metric"] == MARGINS
-                    else wording.value_text(row["value"], row["metric"]),
+                    else wording.write_value(row["value"], row["metric"]),
                     "verdict": _verdict(row),
-                    "costs": [cost_text(name, row[name]) for name in costs],
+                    "costs": [write_cost(name, row[name]) for name in costs],
                 }
                 for row in rows_of[task].to_dict("records")
             ],
         }
-        for task, found in decision_findings(decision, tables.relaxations, tables.joint_choice)
+        for task, found in describe_decision(decision, tables.relaxations, tables.joint_choice)
     ]
     return {"tasks": tasks}
 
 
 def _verdict(row: Mapping[Hashable, Any]) -> str:
-    standing = standing_text(row)
+    standing = write_standing(row)
     if row["chosen"]:
         return ", ".join(filter(None, ["chosen", standing]))
     if not row["fits"]:
@@ -81,7 +81,7 @@ def _verdict(row: Mapping[Hashable, Any]) -> str:
     return "as good, dearer" if row["non_inferior"] else "may be inferior"
 
 
-def decision_findings(
+def describe_decision(
     decision: pd.DataFrame, relaxations: pd.DataFrame, joint_choice: pd.DataFrame | None = None
 ) -> list[tuple[str, list[Finding]]]:
     """Say for each task, and for all together, what to deploy and why, ties, and what a larger budget would buy.
@@ -93,7 +93,7 @@ def decision_findings(
     joint_choice : DataFrame, optional
         Of `emb_pipeline.statistics.decision.joint_choice.compare_joint_choice`.
     """
-    of_all = [] if joint_choice is None else joint_findings(joint_choice)
+    of_all = [] if joint_choice is None else describe_joint_choice(joint_choice)
     return [
         (
             str(task),
@@ -112,13 +112,13 @@ def decision_findings(
     ]
 
 
-def joint_findings(joint_choice: pd.DataFrame) -> list[Finding]:
+def describe_joint_choice(joint_choice: pd.DataFrame) -> list[Finding]:
     """Say what the choice for all tasks costs on each of them, and which embeddings do not compete for it."""
     found = []
     rows = joint_choice[joint_choice["chosen"]]
     behind = [
         Markup("{} below the best on {}, {}").format(
-            distance_text(-row["difference"], row["metric"]), row["task"], code(row["best"])
+            write_distance(-row["difference"], row["metric"]), row["task"], code(row["best"])
         )
         for row in rows.to_dict("records")
         if row["difference"] < 0
@@ -133,45 +133,45 @@ def joint_findings(joint_choice: pd.DataFrame) -> list[Finding]:
         found.append(
             Finding(
                 Markup("{} of {} embeddings compete; not evaluated on all of these tasks: {}.").format(
-                    count_text(competing), count_text(joint_choice["embedding"].nunique()), count_text(out)
+                    write_count(competing), write_count(joint_choice["embedding"].nunique()), write_count(out)
                 )
             )
         )
     return found
 
 
-def cost_text(cost: str, value: float | None) -> str:
+def write_cost(cost: str, value: float | None) -> str:
     """Write a cost in its own unit."""
     if value is None or not math.isfinite(value):
         return "not measured"
     if cost.endswith("seconds"):
-        return seconds_text(value)
+        return write_seconds(value)
     if cost.startswith(("latency", "processor")):
-        return milliseconds_text(value)
-    return bytes_text(value) if "bytes" in cost else number_text(value)
+        return write_milliseconds(value)
+    return write_size(value) if "bytes" in cost else write_number(value)
 
 
-def best_name(rows: pd.DataFrame) -> str:
+def name_best(rows: pd.DataFrame) -> str:
     """Name the best candidate: where budgets exclude any, it is the best of those that fit."""
     return "the best" if rows["fits"].all() else "the best that fits the budgets"
 
 
-def language_text(languages: str) -> str:
+def write_languages(languages: str) -> str:
     """Say which languages a pretrained model was made for, or that this is not known."""
     if languages:
         return f"made for text in: {languages} (its model card)"
     return "made for an unknown language: no model card says which"
 
 
-def excess_text(row: Mapping[Hashable, Any]) -> str:
+def write_excess(row: Mapping[Hashable, Any]) -> str:
     """Say why an embedding is excluded: the budgets that it exceeds, or those whose cost is not known of it."""
 
-    def listed(column: str) -> list[str]:
+    def split_names(column: str) -> list[str]:
         named = row.get(column)
         return str(named).split(", ") if isinstance(named, str) and named else []
 
-    exceeded = [f"{label_of(cost)} ({cost_text(cost, row.get(cost))})" for cost in listed("exceeds")]
-    unknown = [label_of(cost) for cost in listed("unknown")]
+    exceeded = [f"{label_of(cost)} ({write_cost(cost, row.get(cost))})" for cost in split_names("exceeds")]
+    unknown = [label_of(cost) for cost in split_names("unknown")]
     parts = [f"exceeds the budget for {' and for '.join(exceeded)}"] if exceeded else []
     if unknown:
         verb = "is" if len(unknown) == 1 else "are"
@@ -188,12 +188,12 @@ def _choice(rows: pd.DataFrame) -> Finding:
     if row["standing"] == NOT_ABOVE_FLOOR:
         sentence = Markup("{} {} is the {}{}; <code>deploy</code> refuses it without <code>--force</code>.")
         which = "best measured" if row["embedding"] == row["best"] else "cheapest that is not inferior"
-        return Finding(sentence.format(worthless_text(rows), code(row["embedding"]), which, _at(row)), "warning")
+        return Finding(sentence.format(write_worthless(rows), code(row["embedding"]), which, _at(row)), "warning")
     text = Markup("Deploy {}{}: {}.").format(code(row["embedding"]), _at(row), _against(row, rows))
-    return Finding(text + corrected_text(row), "lead")
+    return Finding(text + write_corrected(row), "lead")
 
 
-def worthless_text(rows: pd.DataFrame) -> Markup:
+def write_worthless(rows: pd.DataFrame) -> Markup:
     """Say that none of a task's candidates is shown to be better than the floor; empty where one is, or none was tested."""
     competing = rows[rows["fits"]]
     if competing.empty or not (competing["standing"] == NOT_ABOVE_FLOOR).all():
@@ -202,28 +202,28 @@ def worthless_text(rows: pd.DataFrame) -> Markup:
     return Markup("<strong>No embedding is shown to be better than {} here.</strong>").format(_floor_name(str(hardest)))
 
 
-def corrected_text(row: Mapping[Hashable, Any]) -> Markup:
+def write_corrected(row: Mapping[Hashable, Any]) -> Markup:
     """Say what an embedding that was chosen by its score is worth without what choosing adds to it."""
     corrected, metric = row.get("corrected"), str(row["metric"])
     if corrected is None or pd.isna(corrected) or metric == MARGINS or row["among"] < 2:
         return Markup()
     return Markup(" Corrected for having been chosen among {}: {} {}.").format(
-        count_text(row["among"]),
-        value_text(corrected, metric),
-        interval_text(row["corrected_low"], row["corrected_high"], metric),
+        write_count(row["among"]),
+        write_value(corrected, metric),
+        write_interval(row["corrected_low"], row["corrected_high"], metric),
     )
 
 
-def further_units_text(row: Mapping[Any, Any]) -> str:
+def write_further_units(row: Mapping[Any, Any]) -> str:
     """Say how many more units would show an embedding to be not inferior; empty where no number would."""
     needed = row.get("units_needed")
     if needed is None or pd.isna(needed):
         return ""
     further = max(float(needed) - float(row["n"]), 1.0)
-    return f"about {count_text(further)} more units would show it (80{NARROW_SPACE}% power)"
+    return f"about {write_count(further)} more units would show it (80{NARROW_SPACE}% power)"
 
 
-def standing_text(row: Mapping[Hashable, Any]) -> str:
+def write_standing(row: Mapping[Hashable, Any]) -> str:
     """Write the standing of a candidate in a few words."""
     if row["standing"] == NOT_ABOVE_FLOOR:
         return f"not shown to be better than {row['floor']}"
@@ -244,33 +244,35 @@ def _unknown(rows: pd.DataFrame) -> list[Finding]:
 
 
 def _at(row: Mapping[Hashable, Any]) -> str:
-    return "" if row["metric"] == MARGINS else f", {value_text(row['value'], row['metric'])}"
+    return "" if row["metric"] == MARGINS else f", {write_value(row['value'], row['metric'])}"
 
 
 def _against(row: Mapping[Hashable, Any], rows: pd.DataFrame) -> Markup:
     """Hold the chosen one against the best, in score and in cost."""
-    top = best_name(rows)
+    top = name_best(rows)
     if row["standing"] == ONLY:
         return Markup("the only candidate{}").format(
             ", so there is nothing to compare it with" if len(rows) == 1 else " that fits the budgets"
         )
     if row["standing"] != SHOWN:
         which = top if row["embedding"] == row["best"] else f"{top} of those above the floor"
-        more = further_units_text(row)
+        more = write_further_units(row)
         return Markup("measured as {}, but not shown to be within {} of every other{}").format(
             which, _margin(row), f"; {more}" if more else ""
         )
     if row["embedding"] == row["best"]:
         others = int((rows["non_inferior"] & ~rows["chosen"]).sum())
         if others:
-            return Markup("{}, and the cheapest of {} that are shown to be not inferior").format(top, count_text(others + 1))
+            return Markup("{}, and the cheapest of {} that are shown to be not inferior").format(
+                top, write_count(others + 1)
+            )
         return Markup("{}; every other that fits may be worse by more than {}").format(top, _margin(row))
     best = rows[rows["embedding"] == row["best"]].iloc[0].to_dict()
     where = Markup("{} below {}, {}, and not more than {} with 95 % confidence").format(
         _distance(-row["difference_to_best"], row["metric"]), top, code(row["best"]), _distance(-row["bound"], row["metric"])
     )
     return where + Markup(", at {} for a vector instead of {}").format(
-        bytes_text(row["bytes_per_item"]), bytes_text(best["bytes_per_item"])
+        write_size(row["bytes_per_item"]), write_size(best["bytes_per_item"])
     )
 
 
@@ -287,7 +289,7 @@ def _language(rows: pd.DataFrame) -> list[Finding]:
         return []
     row = chosen.iloc[0]
     sentence = Markup("{} is, or is made from, a pretrained model {}.")
-    return [Finding(sentence.format(code(row["embedding"]), language_text(str(row["languages"]))))]
+    return [Finding(sentence.format(code(row["embedding"]), write_languages(str(row["languages"]))))]
 
 
 def _excluded(rows: pd.DataFrame, relaxations: pd.DataFrame) -> list[Finding]:
@@ -300,7 +302,7 @@ def _excluded(rows: pd.DataFrame, relaxations: pd.DataFrame) -> list[Finding]:
     found = [
         Finding(
             Markup("{} scores {} more but {}.").format(
-                code(row["embedding"]), _distance(row["value"] - chosen["value"], row["metric"]), excess_text(row)
+                code(row["embedding"]), _distance(row["value"] - chosen["value"], row["metric"]), write_excess(row)
             )
         )
         for row in higher.head(_NAMED).to_dict("records")
@@ -311,11 +313,11 @@ def _excluded(rows: pd.DataFrame, relaxations: pd.DataFrame) -> list[Finding]:
 
 
 def _distance(value: float, metric: str) -> str:
-    return f"{max(0.0, value):.1f} margins" if metric == MARGINS else distance_text(max(0.0, value), metric)
+    return f"{max(0.0, value):.1f} margins" if metric == MARGINS else write_distance(max(0.0, value), metric)
 
 
 def _margin(row: Mapping[Hashable, Any]) -> str:
-    return "a margin" if row["metric"] == MARGINS else distance_text(row["margin"], row["metric"])
+    return "a margin" if row["metric"] == MARGINS else write_distance(row["margin"], row["metric"])
 
 
 def _ties(rows: pd.DataFrame) -> list[Finding]:
@@ -330,18 +332,18 @@ def _relaxed(rows: pd.DataFrame) -> list[Finding]:
     found = []
     for row in rows.to_dict("records"):
         budget = label_of(row["budget"])
-        limit, needed = cost_text(row["budget"], row["limit"]), cost_text(row["budget"], row["needed"])
+        limit, needed = write_cost(row["budget"], row["limit"]), write_cost(row["budget"], row["needed"])
         if not isinstance(row["chosen"], str):
             sentence = Markup("{} would fit if {} could be {} instead of {}.")
             found.append(Finding(sentence.format(code(row["embedding"]), budget, needed, limit)))
         elif row["binds"]:
             sentence = Markup("The budget for {} ({}) binds: with {}, {} would bring {} {}.")
             gain = (
-                difference_text(row["difference"], row["metric"])
+                write_difference(row["difference"], row["metric"])
                 if row["metric"] != MARGINS
                 else f"{row['difference']:+.1f}"
             )
-            bounds = interval_text(row["ci_low"], row["ci_high"], row["metric"]) if row["metric"] != MARGINS else "margins"
+            bounds = write_interval(row["ci_low"], row["ci_high"], row["metric"]) if row["metric"] != MARGINS else "margins"
             found.append(Finding(sentence.format(budget, limit, needed, code(row["embedding"]), gain, bounds)))
     return found
 

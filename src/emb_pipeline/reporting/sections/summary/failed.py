@@ -10,7 +10,7 @@ from markupsafe import Markup
 from emb_pipeline.reporting.findings import Finding
 from emb_pipeline.reporting.section import Report, Section
 from emb_pipeline.reporting.wording import (
-    plural,
+    pluralize,
 )
 
 
@@ -38,7 +38,7 @@ def failed_cells(failures: pd.DataFrame) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def failure_finding(failures: pd.DataFrame) -> Finding | None:
+def describe_failures(failures: pd.DataFrame) -> Finding | None:
     """Say how many cells are missing from the page; None where none failed."""
     cells = failed_cells(failures)
     if not cells:
@@ -49,12 +49,12 @@ def failure_finding(failures: pd.DataFrame) -> Finding | None:
     return Finding(
         Markup(
             "<strong>{} failed</strong> ({}{}): <a href='#failed'>the reasons</a>. All other results are complete."
-        ).format(plural(len(names), "embedding"), shown, more),
+        ).format(pluralize(len(names), "embedding"), shown, more),
         "warning",
     )
 
 
-def failure_texts(failures: pd.DataFrame) -> list[str]:
+def list_failures(failures: pd.DataFrame) -> list[str]:
     """Write the same for a terminal: a line per embedding and reason."""
     return [
         f"{entry['embedding']}{' on ' + ', '.join(entry['tasks']) if entry['tasks'] else ''} failed: {entry['reason']}"

@@ -10,19 +10,19 @@ import pandas as pd
 from markupsafe import Markup
 
 from emb_pipeline.reporting import rows as pick
-from emb_pipeline.reporting.findings import Finding, code, count_all, listed, names
-from emb_pipeline.reporting.results import Result, are_equal, best_of_each
+from emb_pipeline.reporting.findings import Finding, code, count_all, join_parts, names
+from emb_pipeline.reporting.results import Result, are_equal, find_best_of_each
 from emb_pipeline.reporting.rows import Contrast, costs
 from emb_pipeline.reporting.wording import (
-    difference_text,
-    distance_text,
-    interval_text,
-    metric_name,
-    p_text,
-    plural,
-    seconds_text,
-    share_text,
-    value_text,
+    name_metric,
+    pluralize,
+    write_difference,
+    write_distance,
+    write_interval,
+    write_p,
+    write_seconds,
+    write_share,
+    write_value,
 )
 from emb_pipeline.statistics.costs import UNTIL_SCORED
 
@@ -36,32 +36,32 @@ def findings(result: Result) -> list[Finding]:
     if result.rows.empty:
         return [Finding(Markup("No embedding has a value on this task."), "warning")]
     written = [
-        leader_finding(result),
-        sparse_finding(result),
-        origin_finding(result),
-        *control_findings(result),
-        ceiling_finding(result),
-        few_units_finding(result),
-        power_finding(result),
+        describe_leader(result),
+        describe_sparse(result),
+        describe_origin(result),
+        *describe_controls(result),
+        describe_ceiling(result),
+        warn_of_few_units(result),
+        describe_power(result),
     ]
     return [finding for finding in written if finding is not None]
 
 
-def leader_finding(result: Result) -> Finding:
+def describe_leader(result: Result) -> Finding:
     """Say which embedding scores highest, and which are not significantly different from it."""
     leader = result.leader
     if leader is None:
         return Finding(Markup("Only controls were evaluated on this task, so there is nothing to choose from."), "warning")
-    others = pick.choosable(result.distinct).iloc[1:].to_dict("records")
+    others = pick.select_choosable(result.distinct).iloc[1:].to_dict("records")
     equal = [row for row in others if are_equal(row, leader)]
     others = others[len(equal) :]
     ties = any(result.told_apart(leader, row) is False for row in others)
     top = Markup("<strong>{} {} highest</strong>: {} {} {}{}{}.").format(
         names([row["embedding"] for row in (leader, *equal)]),
         "score" if equal else "scores",
-        metric_name(result.metric),
-        value_text(leader["value"], result.metric),
-        interval_text(leader["ci_low"], leader["ci_high"], result.metric),
+        name_metric(result.metric),
+        write_value(leader["value"], result.metric),
+        write_interval(leader["ci_low"], leader["ci_high"], result.metric),
         f", mean of {leader['n_seeds']} seeds" if leader["n_seeds"] > 1 else "",
         "" if ties else f" on {result.items}",
     )
@@ -104,7 +104,7 @@ def _ties(result: Result, leader: _Row, equal: Sequence[_Row], others: Sequence[
             names([row["embedding"] for row in ties]), "is" if len(ties) == 1 else "are", it, result.items, rest
         )
     if untested:
-        text += Markup(" {} not tested.").format(plural(untested, "comparison was", "comparisons were"))
+        text += Markup(" {} not tested.").format(pluralize(untested, "comparison was", "comparisons were"))
     return text + _cheapest([leader, *equal, *ties])
 
 
@@ -120,13 +120,13 @@ def _cheapest(candidates: Sequence[_Row]) -> Markup:
     if cheapest > 0.8 * dearest:
         return Markup()
     return Markup(" Of these, {} costs least to train, encode and fit: {} (the dearest takes {}).").format(
-        code(rows["embedding"].iloc[best]), seconds_text(cheapest), seconds_text(dearest)
+        code(rows["embedding"].iloc[best]), write_seconds(cheapest), write_seconds(dearest)
     )
 
 
-def sparse_finding(result: Result) -> Finding | None:
+def describe_sparse(result: Result) -> Finding | None:
     """Say whether the best dense embedding is better than the best sparse baseline."""
-    pair = best_of_each(result)
+    pair = find_best_of_each(result)
     if pair is None:
         return None
     best, baseline = pair
@@ -135,9 +135,9 @@ def sparse_finding(result: Result) -> Finding | None:
         return Finding(
             Markup("The best sparse baseline, {}, reaches {}; the best dense embedding, {}, {}.{}").format(
                 code(baseline["embedding"]),
-                value_text(baseline["value"], result.metric),
+                write_value(baseline["value"], result.metric),
                 code(best["embedding"]),
-                value_text(best["value"], result.metric),
+                write_value(best["value"], result.metric),
                 _by_letters(result.told_apart(best, baseline)),
             )
         )
@@ -148,7 +148,7 @@ def sparse_finding(result: Result) -> Finding | None:
                 "<strong>Sparse is as good to within {}</strong>, as this interval shows: the best dense embedding, {}, "
                 "minus the best sparse baseline, {}, is {}."
             ).format(
-                distance_text(result.margin, result.metric), code(best["embedding"]), code(baseline["embedding"]), evidence
+                write_distance(result.margin, result.metric), code(best["embedding"]), code(baseline["embedding"]), evidence
             )
         )
     if not contrast.told_apart:
@@ -177,7 +177,7 @@ def _by_letters(told_apart: bool | None) -> str:
     return " They are significantly different." if told_apart else " There is no significant difference between them."
 
 
-def origin_finding(result: Result) -> Finding | None:
+def describe_origin(result: Result) -> Finding | None:
     """Say what training on domain rather than generic text changes."""
     effects = result.effects
     effects = effects if effects.empty else effects[effects["difference"].notna()]
@@ -185,7 +185,7 @@ def origin_finding(result: Result) -> Finding | None:
         return _no_origin_finding(result)
     metric = result.metric
     ordered = effects.sort_values("difference").to_dict("records")
-    directions = [pick.effect_direction(row, result.level) for row in ordered]
+    directions = [pick.find_direction(row, result.level) for row in ordered]
     better, worse = directions.count(1), directions.count(-1)
     same, all_of = len(ordered) - better - worse, len(ordered)
     span = (
@@ -193,7 +193,7 @@ def origin_finding(result: Result) -> Finding | None:
         if all_of == 1
         else Markup("between {} and {}").format(_effect(ordered[0], metric), _effect(ordered[-1], metric))
     )
-    name = metric_name(metric)
+    name = name_metric(metric)
     if all_of == 1:
         verdict = "helps" if better else "hurts" if worse else "makes no significant difference"
         return Finding(
@@ -222,7 +222,7 @@ def origin_finding(result: Result) -> Finding | None:
     ]
     return Finding(
         Markup("<strong>Domain text {} of {} matched pairs</strong>; against generic text, the change in {} is {}.").format(
-            listed(parts), all_of, name, span
+            join_parts(parts), all_of, name, span
         )
     )
 
@@ -243,23 +243,23 @@ def _no_origin_finding(result: Result) -> Finding | None:
 
 def _effect(row: _Row, metric: str) -> Markup:
     return Markup("{} {} ({})").format(
-        difference_text(row["difference"], metric),
-        interval_text(row["ci_low"], row["ci_high"], metric),
-        code(pick.pair_name(row)),
+        write_difference(row["difference"], metric),
+        write_interval(row["ci_low"], row["ci_high"], metric),
+        code(pick.name_pair(row)),
     )
 
 
-def control_findings(result: Result) -> list[Finding]:
+def describe_controls(result: Result) -> list[Finding]:
     """Say whether the controls stay at the floor. One that does not makes every other number suspect."""
     controls = result.distinct[result.distinct["origin"] == pick.CONTROL].to_dict("records")
-    others = pick.choosable(result.distinct).to_dict("records")
+    others = pick.select_choosable(result.distinct).to_dict("records")
     if not controls:
         return [Finding(Markup("No control was run on this task, so the noise floor is unknown."))]
     warnings = []
     for control in controls:
         beaten = [row for row in others if row["value"] <= control["value"]]
         tied = [row for row in others if row not in beaten and result.told_apart(row, control) is False]
-        value = value_text(control["value"], result.metric)
+        value = write_value(control["value"], result.metric)
         if beaten:
             warnings.append(
                 Markup(
@@ -281,7 +281,7 @@ def control_findings(result: Result) -> list[Finding]:
                 Markup(
                     "<strong>{} scores {}, although its labels were shuffled</strong>; always guessing the "
                     "largest class scores {}. Something leaks; find it before quoting any number."
-                ).format(code(control["embedding"]), value, value_text(result.largest_class, result.metric))
+                ).format(code(control["embedding"]), value, write_value(result.largest_class, result.metric))
             )
     if warnings or not others:
         return [Finding(text, "warning") for text in warnings]
@@ -291,8 +291,8 @@ def control_findings(result: Result) -> list[Finding]:
             Markup("The {} at the floor: {} scores {} {}, below every embedding.").format(
                 "control stays" if len(controls) == 1 else f"{len(controls)} controls stay",
                 code(highest["embedding"]),
-                value_text(highest["value"], result.metric),
-                interval_text(highest["ci_low"], highest["ci_high"], result.metric),
+                write_value(highest["value"], result.metric),
+                write_interval(highest["ci_low"], highest["ci_high"], result.metric),
             )
         )
     ]
@@ -304,21 +304,21 @@ def _above_chance(result: Result, control: _Row) -> bool:
     return pd.notna(control["ci_low"]) and control["ci_low"] > result.largest_class + _FLOOR_MARGIN
 
 
-def ceiling_finding(result: Result) -> Finding | None:
+def describe_ceiling(result: Result) -> Finding | None:
     """Say what the labels permit at best, where that is less than everything."""
     if result.ceiling is None or result.ceiling >= 0.9995 or result.metric != "accuracy" or result.leader is None:
         return None
     return Finding(
         Markup("Equal texts with different labels cap {} at {}: no embedding can do better; {} reaches {} of that.").format(
-            metric_name(result.metric),
-            share_text(result.ceiling),
+            name_metric(result.metric),
+            write_share(result.ceiling),
             code(result.leader["embedding"]),
-            share_text(float(result.leader["value"]) / result.ceiling),
+            write_share(float(result.leader["value"]) / result.ceiling),
         )
     )
 
 
-def few_units_finding(result: Result) -> Finding | None:
+def warn_of_few_units(result: Result) -> Finding | None:
     """Warn of a small test set, with what it can and cannot show."""
     if not result.few_units or result.leader is None:
         return None
@@ -331,7 +331,7 @@ def few_units_finding(result: Result) -> Finding | None:
     )
 
 
-def power_finding(result: Result) -> Finding | None:
+def describe_power(result: Result) -> Finding | None:
     """Say the smallest difference to the leader that the tests of this page find on this many test items."""
     if result.leader is None:
         return None
@@ -342,13 +342,13 @@ def power_finding(result: Result) -> Finding | None:
     if not sizes:
         return None
     sentence = Markup("With {}, the tests of this page find a true difference of {} to the highest in four of five cases.")
-    return Finding(sentence.format(result.items, distance_text(sizes[len(sizes) // 2], result.metric)))
+    return Finding(sentence.format(result.items, write_distance(sizes[len(sizes) // 2], result.metric)))
 
 
 def _evidence(contrast: Contrast, metric: str) -> str:
-    p = p_text(contrast.p)
+    p = write_p(contrast.p)
     return (
-        f"{difference_text(contrast.difference, metric)} {interval_text(contrast.low, contrast.high, metric)}"
+        f"{write_difference(contrast.difference, metric)} {write_interval(contrast.low, contrast.high, metric)}"
         f"{f', adjusted {p}' if p else ''}"
     )
 
