@@ -31,7 +31,7 @@ GRID = {
     "tasks": ["topic", "search", "terms"],
 }
 TERMS = {
-    "kind": "sequence_labelling",
+    "kind": "sequence_labeling",
     "source": {"reader": "jsonl", "path": "data/01_raw/tiny/terms.jsonl", "split": "split"},
     "evaluation": {"label_draws": 2, "label_counts": [10, 20, 40]},
 }

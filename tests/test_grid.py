@@ -101,8 +101,8 @@ def test_a_task_has_a_curve_where_its_options_ask_for_one() -> None:
     tasks = {
         "topic": {"kind": "classification"},
         "quick": {"kind": "classification", "evaluation": {"label_draws": 0}},
-        "names": {"kind": "sequence_labelling"},
-        "places": {"kind": "sequence_labelling", "evaluation": {"label_draws": 3}},
+        "names": {"kind": "sequence_labeling"},
+        "places": {"kind": "sequence_labeling", "evaluation": {"label_draws": 3}},
         "search": {"kind": "retrieval"},
     }
     parameters = {

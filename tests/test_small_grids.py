@@ -107,7 +107,7 @@ def test_methods_without_a_corpus_and_tasks_without_an_embedding_are_refused() -
         "use_case": "x",
         "grid": grid,
         "corpora": {},
-        "tasks": {"topic": {"kind": "classification"}, "names": {"kind": "sequence_labelling"}},
+        "tasks": {"topic": {"kind": "classification"}, "names": {"kind": "sequence_labeling"}},
         "embeddings": expand_grid(grid, {}),
     }
     with pytest.raises(ValueError, match=r"no embedding can be evaluated on names .*add one of baselines: .*token_features"):

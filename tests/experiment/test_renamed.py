@@ -9,6 +9,7 @@ import yaml
 
 from emb_pipeline.experiment.expand import expand_grid
 from emb_pipeline.experiment.renamed import RENAMED, Renamed, rename_keys
+from emb_pipeline.tasks.registry import KINDS
 from tests.conftest import PROJECT
 
 LINES = (
@@ -71,3 +72,11 @@ def test_a_grid_of_spoilt_text_is_one_of_corrupted_text() -> None:
     renamed = rename_keys({"grid": grid}, said.append)["grid"]
     assert "word2vec_50_typos_30" in expand_grid(renamed, {"word2vec": {}})["domain"]
     assert said == ["grid: 'spoilt' is called 'corrupted' now; the old name works for one minor version more"]
+
+
+def test_a_kind_with_an_old_name_is_found_where_it_is_a_value_and_where_it_is_a_key() -> None:
+    said: list[str] = []
+    written = {"task_definitions": {"ner": {"kind": "sequence_labelling"}}, "evaluation": {"sequence_labelling": {}}}
+    renamed = rename_keys(written, said.append)
+    assert renamed["task_definitions"]["ner"]["kind"] in KINDS and set(renamed["evaluation"]) <= set(KINDS)
+    assert len(said) == 2 and all("'sequence_labelling' is called 'sequence_labeling' now" in each for each in said)

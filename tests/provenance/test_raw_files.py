@@ -54,7 +54,7 @@ TASKS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
         {"reader": "interactions", "path": "q.csv", "items": "a/x.csv"},
         {"q.csv", "a/x.csv"},
     ),
-    "tagged": ("sequence_labelling", {"reader": "iob", "path": "a/z.txt"}, {"a/z.txt"}),
+    "tagged": ("sequence_labeling", {"reader": "iob", "path": "a/z.txt"}, {"a/z.txt"}),
     "a folder under raw data": (
         "classification",
         {"reader": "csv", "download": "mine", "label": "l"},

@@ -49,8 +49,8 @@ def reached(node: Any, kind: str, reader: str) -> set[str]:
         ("extractive_qa", "squad", {"readers.formats.squad:squad_questions"}),
         ("retrieval", "docstring_retrieval", {"readers.docstrings.packages:docstring_table"}),
         ("similarity", "csv", {CSV}),
-        ("sequence_labelling", "iob", {"readers.formats.iob:iob_sentences"}),
-        ("sequence_labelling", "jsonl", {JSON}),
+        ("sequence_labeling", "iob", {"readers.formats.iob:iob_sentences"}),
+        ("sequence_labeling", "jsonl", {JSON}),
         ("recommendation", "interactions", {CSV, JSON, PARQUET}),
     ],
 )

@@ -75,9 +75,9 @@ DAMAGED: dict[tuple[str, str], tuple[bytes, str]] = {
     ("classification", "class_folders"): (b"PK\x03\x04", "a.zip"),
     ("classification", "fasttext"): (b"__label__a one\nno label\n", "a.txt, row 2"),
     ("classification", "labeled_lines"): (b"a one\nlabel\n", "a.txt, row 2"),
-    ("sequence_labelling", "iob"): (b"Le\tO\ncaf\tNOUN\n", "a.iob, row 2"),
-    ("sequence_labelling", "jsonl"): (b'{"tokens": ["a"], "tags": [], "part": "train"}\n', "a.jsonl, row 1"),
-    ("sequence_labelling", "parquet"): (b"no Parquet", "a.parquet"),
+    ("sequence_labeling", "iob"): (b"Le\tO\ncaf\tNOUN\n", "a.iob, row 2"),
+    ("sequence_labeling", "jsonl"): (b'{"tokens": ["a"], "tags": [], "part": "train"}\n', "a.jsonl, row 1"),
+    ("sequence_labeling", "parquet"): (b"no Parquet", "a.parquet"),
     ("retrieval", "pairs"): (b"query,passage\nq,p\n,p\n", "a.csv, row 3"),
     ("retrieval", "squad"): (b"{}", "a.json"),
     ("retrieval", "medquad"): (b"no archive", "a.tar"),
@@ -114,7 +114,7 @@ def samples() -> dict[tuple[str, str], Sample]:
         ("classification", "docstring_subpackages"): {"min_examples": 20},
         ("retrieval", "docstring_retrieval"): {"max_queries": 50},
         ("similarity", "docstring_links"): {"max_links": 50},
-        ("sequence_labelling", "docstring_mentions"): {"max_sentences": 500},
+        ("sequence_labeling", "docstring_mentions"): {"max_sentences": 500},
     }
     latin = b"caf\xe9\n"
     return {

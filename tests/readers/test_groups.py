@@ -29,23 +29,23 @@ def tagging(project: Path, **options: object) -> tuple[dict[str, pa.Table], dict
     for split in ("train", "test"):
         (project / f"{split}.conll").write_text(CONLL)
     splits = {"train": "train.conll", "test": "test.conll"}
-    return read("sequence_labelling", project, reader="iob", path=".", separator="white_space", splits=splits, **options)
+    return read("sequence_labeling", project, reader="iob", path=".", separator="white_space", splits=splits, **options)
 
 
 def test_documents_that_are_marked_but_no_groups_are_said_so(tmp_path: Path) -> None:
     tables, audit = tagging(tmp_path)
     assert audit["documents_not_groups"] == "warning" and "groups" not in audit
-    task = KINDS["sequence_labelling"].create_task(tables, "t")
+    task = KINDS["sequence_labeling"].create_task(tables, "t")
     assert len(set(task.groups.tolist())) == 3  # of equal sentences
 
 
 def test_sentences_of_a_document_are_one_group_and_copies_join_documents(tmp_path: Path) -> None:
     tables, audit = tagging(tmp_path, group="document")
     assert audit["groups"] == "size" and "documents_not_groups" not in audit
-    task = KINDS["sequence_labelling"].create_task(tables, "t")
+    task = KINDS["sequence_labeling"].create_task(tables, "t")
     # "Ann ran" and "Bob" stand in one document, "Ann ran" in another, too; "Eve" in one of its own; train equals test.
     assert task.groups.tolist() == [0, 0, 0, 3, 0, 0, 0, 3]
-    files = KINDS["sequence_labelling"].create_task(tagging(tmp_path, group="file")[0], "t")
+    files = KINDS["sequence_labeling"].create_task(tagging(tmp_path, group="file")[0], "t")
     assert set(files.documents.tolist()) == {"train.conll", "test.conll"}
 
 
@@ -56,8 +56,8 @@ def test_tagged_json_lines_have_a_column_of_groups(tmp_path: Path) -> None:
     ]
     (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     source = {"reader": "jsonl", "path": "t.jsonl", "split": "split", "group": "doc"}
-    tables, audit = read("sequence_labelling", tmp_path, **source)
-    assert KINDS["sequence_labelling"].create_task(tables, "t").groups.tolist() == [0, 0, 2, 2, 4]
+    tables, audit = read("sequence_labeling", tmp_path, **source)
+    assert KINDS["sequence_labeling"].create_task(tables, "t").groups.tolist() == [0, 0, 2, 2, 4]
     assert audit["groups"] == "size" and audit["few_test_units"] == "warning"
 
 

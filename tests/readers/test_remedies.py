@@ -71,7 +71,7 @@ def refusal(project: Path, source: Mapping[str, Any], kind: str | None = None) -
         (None, "a.txt", "__label__a café\n__label__b thé\n", {"reader": "fasttext"}),
         ("classification", "a.csv", ROWS, {"reader": "csv", "label": "label"}),
         ("classification", "a.txt", "a café\nb thé\na lait\nb eau\n", {"reader": "labeled_lines"}),
-        ("sequence_labelling", "a.iob", IOB, {"reader": "iob", "splits": {"train": "a.iob", "test": "a.iob"}}),
+        ("sequence_labeling", "a.iob", IOB, {"reader": "iob", "splits": {"train": "a.iob", "test": "a.iob"}}),
         ("retrieval", "squad.json", json.dumps(SQUAD, ensure_ascii=False), {"reader": "squad"}),
         ("retrieval", "pairs.csv", "query,passage\ncafé,noir\nthé,vert\n", {"reader": "pairs"}),
         ("retrieval", "pairs.jsonl", '{"query": "café", "passage": "thé"}\n', {"reader": "pairs"}),
@@ -344,7 +344,7 @@ def test_tags_of_hugging_face_come_with_their_names(kind: str | None, tmp_path: 
         split=pa.array(["train", "test", "train", "test"]),
     )
     source = {"reader": "parquet", "path": "a.parquet", "tags": "ner_tags", "split": "split"}
-    found = tables(tmp_path, "sequence_labelling", source)["sentences"]
+    found = tables(tmp_path, "sequence_labeling", source)["sentences"]
     assert found["tags"].to_pylist() == [["B-PER", "I-PER", "O"], *[["O", "O"]] * 3]
 
 
@@ -359,8 +359,8 @@ def test_labels_that_are_numbers_are_named_on_request(tmp_path: Path) -> None:
     rows = [{"tokens": [word, "won"], "tags": [0, 1], "split": part} for word, part in words]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     source = {"reader": "jsonl", "path": "a.jsonl", "split": "split"}
-    assert "'label_names: [O, B-…" in str(refusal(tmp_path, source, "sequence_labelling"))
-    found = tables(tmp_path, "sequence_labelling", {**source, "label_names": ["O", "B-X"]})["sentences"]
+    assert "'label_names: [O, B-…" in str(refusal(tmp_path, source, "sequence_labeling"))
+    found = tables(tmp_path, "sequence_labeling", {**source, "label_names": ["O", "B-X"]})["sentences"]
     assert found["tags"].to_pylist() == [["O", "B-X"]] * 4
 
 
@@ -444,9 +444,9 @@ def test_rows_of_every_kind_of_fault_are_listed_and_skipped(tmp_path: Path) -> N
 def test_sentences_with_a_bad_line_are_listed_and_skipped(tmp_path: Path) -> None:
     (tmp_path / "a.iob").write_text("a\tO\nb\tB-X\n\nc\n\nd\tQ-X\n\ne\tB-X\n")
     source = {"reader": "iob", "path": "a.iob", "splits": {"train": "a.iob", "test": "a.iob"}}
-    message = str(refusal(tmp_path, source, "sequence_labelling"))
+    message = str(refusal(tmp_path, source, "sequence_labeling"))
     assert "row 4: it is not a token" in message and "row 6: tag 'Q-X'" in message
-    found = tables(tmp_path, "sequence_labelling", {**source, "on_error": "skip"})
+    found = tables(tmp_path, "sequence_labeling", {**source, "on_error": "skip"})
     assert found["sentences"]["tokens"].to_pylist() == [["a", "b"], ["e"]] * 2
 
 

@@ -73,14 +73,14 @@ AUDITS = {
     "classification": classification_audit,
     "retrieval": retrieval_audit,
     "similarity": similarity_audit,
-    "sequence_labelling": tagging_audit,
+    "sequence_labeling": tagging_audit,
     "extractive_qa": extractive_audit,
 }
 FAULTS: dict[str, set[str]] = {
     "classification": {"leakage", "label_conflicts"},
     "retrieval": set(),
     "similarity": {"score_conflicts"},
-    "sequence_labelling": {"leakage", "tag_conflicts"},
+    "sequence_labeling": {"leakage", "tag_conflicts"},
     "extractive_qa": set(),
 }
 VOID = {"meta", "link", "br", "img", "hr", "input"}

@@ -118,7 +118,7 @@ def test_kinds_make_their_tasks_from_tables() -> None:
     assert {name: kind.primary_metric for name, kind in KINDS.items()} == {
         "classification": "accuracy",
         "retrieval": "ndcg@10",
-        "sequence_labelling": "f1",
+        "sequence_labeling": "f1",
         "similarity": "spearman",
         "extractive_qa": "answer_f1",
         "recommendation": "ndcg@10",

@@ -166,7 +166,7 @@ def spans(tags: Sequence[str]) -> list[tuple[int, int, str]]:
     ]
 
 
-def sequence_labelling() -> Case:
+def sequence_labeling() -> Case:
     rng = np.random.default_rng(4)
     words = [list(rng.choice(["ann", "bob", "rome", "oslo"], size=8)) for _ in range(60)]
     tags = [random_tags(rng, 8) for _ in range(60)]
@@ -175,7 +175,7 @@ def sequence_labelling() -> Case:
     found_tags = [random_tags(rng, 8) for _ in range(55)]
     found_tags = [mine if rng.random() < 0.6 else theirs for mine, theirs in zip(tags[5:], found_tags, strict=True)]
     values = [[task.labels.index(tag) for tag in row] for row in found_tags]
-    found = KINDS["sequence_labelling"].score_predictions(task, predictions(task.example_ids[5:], values))
+    found = KINDS["sequence_labeling"].score_predictions(task, predictions(task.example_ids[5:], values))
     gold = tags[5:]
     of_type = classification_report(gold, found_tags, output_dict=True, zero_division=0)
     surface = [{(" ".join(row[a:b]), kind) for a, b, kind in spans(own)} for row, own in zip(words, tags, strict=True)]
@@ -222,7 +222,7 @@ CASES: dict[str, list[Callable[[], Case]]] = {
     "classification": [classification],
     "retrieval": [lambda: retrieval("all"), lambda: retrieval("judged")],
     "recommendation": [recommendation],
-    "sequence_labelling": [sequence_labelling],
+    "sequence_labeling": [sequence_labeling],
     "similarity": [similarity],
     "extractive_qa": [extractive_qa],
 }

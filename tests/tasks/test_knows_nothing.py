@@ -35,7 +35,7 @@ def _evaluated(kind: str, task: object, **options: object) -> Evaluation:
 
 
 def test_it_finds_no_entity() -> None:
-    assert _evaluated("sequence_labelling", drugs_and_pains()).metrics["f1"] == 0.0
+    assert _evaluated("sequence_labeling", drugs_and_pains()).metrics["f1"] == 0.0
 
 
 def test_it_predicts_the_commonest_class(topics: ClassificationTask) -> None:

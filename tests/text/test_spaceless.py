@@ -139,7 +139,7 @@ def test_white_space_cuts_where_the_source_says_so_and_the_bundle_cuts_alike(tmp
 
 def test_a_tokenizer_is_refused_where_the_data_have_words_or_no_texts(tmp_path: Path) -> None:
     for kind, source in (
-        ("sequence_labelling", {"reader": "iob", "path": "x", "tokenizer": "whitespace"}),
+        ("sequence_labeling", {"reader": "iob", "path": "x", "tokenizer": "whitespace"}),
         ("recommendation", {"path": "x.csv", "tokenizer": "whitespace"}),
     ):
         reader = KINDS[kind].create_reader()

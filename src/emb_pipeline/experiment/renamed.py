@@ -1,6 +1,6 @@
-"""Keys of YAML that have a new name: an old one works for one minor version, and is logged once.
+"""Keys of YAML, and names written as values, that have a new name: an old one works for one minor version, logged once.
 
-A key that is renamed is one line of `RENAMED`. Everything behind the loading of files sees new names alone.
+What is renamed is one line of `RENAMED`. Everything behind the loading of files sees new names alone.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from emb_pipeline.experiment.problems import ParametersError
 
 
 class Renamed(NamedTuple):
-    """One key that has a new name.
+    """One key, or one value, that has a new name.
 
     Attributes
     ----------
     section : str
-        Path of what holds the key, with ``*`` for any name or place in a list: ``task_definitions.*``.
+        Path of what holds the key, or of the value, with ``*`` for any name or place in a list: ``task_definitions.*``.
     old, new : str
         Its names.
     """
@@ -30,6 +30,8 @@ class Renamed(NamedTuple):
 
 RENAMED: tuple[Renamed, ...] = (
     Renamed("grid", "spoilt", "corrupted"),
+    Renamed("task_definitions.*.kind", "sequence_labelling", "sequence_labeling"),
+    Renamed("evaluation", "sequence_labelling", "sequence_labeling"),
     Renamed("task_definitions.*", "reading", "source"),
     Renamed("task_definitions.*.source", "source", "download"),
     Renamed("corpora.*", "readings", "sources"),
@@ -82,7 +84,7 @@ def rename_keys(
 def _rename(node: Any, path: Sequence[str], line: Renamed, place: str) -> Any:
     """Rename a key below a node; what needs no change is returned as it is."""
     if not path:
-        return _rename_key(node, line, place)
+        return line.new if node == line.old else _rename_key(node, line, place)
     key, *rest = path
     keys = _keys(node) if key == "*" else [key] if isinstance(node, Mapping) and key in node else []
     changed = {key: after for key in keys if (after := _rename(node[key], rest, line, place)) is not node[key]}

@@ -245,7 +245,7 @@ KINDS: Mapping[str, Kind] = {
             learns_from_labels=False,
         ),
         Kind(
-            "sequence_labelling",
+            "sequence_labeling",
             SequenceLabelingOptions,
             metrics=(
                 Metric("f1", "entity F1", per_unit=False),

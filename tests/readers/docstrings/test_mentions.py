@@ -68,7 +68,7 @@ def test_a_held_out_sentence_is_found_in_the_corpus_and_kept_out_of_it(tmp_path:
     bodies = [f"The sum number {number} runs over *axis* in order. Then it ends.\n\n{NUMPY}" for number in range(30)]
     table = _docstrings(*bodies)
     sentences = mention_sentences(table, max_sentences=100, test_share=0.4)
-    held_out = KINDS["sequence_labelling"].create_reader().list_held_out({"sentences": sentences})
+    held_out = KINDS["sequence_labeling"].create_reader().list_held_out({"sentences": sentences})
     assert 0 < len(held_out) < 30
     documents = [(f"d{number}", f"Sums things up.\n\n{body}") for number, body in enumerate(bodies)]
     corpus = write_tokens(documents, tmp_path / "corpus", held_out=HeldOut(held_out).holds)

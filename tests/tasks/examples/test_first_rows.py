@@ -47,7 +47,7 @@ def test_faults_of_all_files_are_listed_together(tmp_path: Path) -> None:
             {"own": [{"reader": "csv", "path": "corpus.csv"}, {"reader": "text", "path": "more.txt", "document": "line"}]},
             {
                 "topic": ("classification", {"reader": "csv", "path": "labels.csv", "label": "label"}),
-                "names": ("sequence_labelling", {"reader": "iob", "path": "ner.iob", "splits": splits}),
+                "names": ("sequence_labeling", {"reader": "iob", "path": "ner.iob", "splits": splits}),
                 "alike": ("similarity", {"reader": "csv", "path": "pairs.csv"}),
                 "asked": ("retrieval", {"reader": "pairs", "path": "asked.csv"}),
                 "taken": ("recommendation", {"reader": "interactions", "path": "taken.csv"}),

@@ -123,12 +123,12 @@ ONE_TEST_UNIT = {
         {"reader": "tables", "queries": "q.csv", "passages": "p.csv", "qrels": "r.csv"},
     ),
     "one test sentence": (
-        "sequence_labelling",
+        "sequence_labeling",
         {"x.jsonl": "\n".join(json.dumps(row) for row in [*SENTENCES, {**SENTENCES[0], "split": "test"}])},
         {"reader": "jsonl", "split": "split"},
     ),
     "one sentence to train on": (
-        "sequence_labelling",
+        "sequence_labeling",
         {"x.jsonl": "\n".join(json.dumps({**row, "split": "test" if n else "train"}) for n, row in enumerate(SENTENCES))},
         {"reader": "jsonl", "split": "split"},
     ),

@@ -1,4 +1,4 @@
-"""Sequence labelling: entities found by a probe on token vectors."""
+"""Sequence labeling: entities found by a probe on token vectors."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def test_tags_of_another_length_are_refused() -> None:
         {"example_id": ["a", "b"], "tokens": [["x", "y"], ["z"]], "tags": [["O"], ["O"]], "split": ["train", "test"]}
     )
     with pytest.raises(DataError, match="has 2 tokens and 1 tags"):
-        KINDS["sequence_labelling"].create_task({"sentences": table}, "broken")
+        KINDS["sequence_labeling"].create_task({"sentences": table}, "broken")
 
 
 def test_a_training_part_without_entities_is_refused() -> None:

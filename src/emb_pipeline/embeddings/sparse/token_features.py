@@ -1,4 +1,4 @@
-"""The sparse baseline of sequence labelling: a token's spelling, ends and shape, as taggers took them before embeddings."""
+"""The sparse baseline of sequence labeling: a token's spelling, ends and shape, as taggers took them before embeddings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sequence labelling from docstrings: the classes, functions and parameters that authors marked up, mark-up taken away.
+"""Sequence labeling from docstrings: the classes, functions and parameters that authors marked up, mark-up taken away.
 
 reST marks them: ``:class:`DataFrame```, ``:func:`~numpy.dot```, and parameters by ``*axis*``, ```axis``` or double
 back-ticks, which count where the same docstring's parameter list has the name. A sentence is one that the corpus has, too

@@ -64,7 +64,7 @@ class DocstringLinksSource(PackagesSource):
 
 
 class DocstringMentionsSource(PackagesSource):
-    """Sequence labelling: classes, functions and parameters that docstrings mark up, with the mark-up taken away."""
+    """Sequence labeling: classes, functions and parameters that docstrings mark up, with the mark-up taken away."""
 
     reader: Literal["docstring_mentions"] = "docstring_mentions"
     max_sentences: int = Field(default=4_000, ge=50, description="sentences, sampled by hash")

@@ -1,4 +1,4 @@
-"""Sequence labelling: a probe on frozen token vectors finds entities. Unit: the sentence."""
+"""Sequence labeling: a probe on frozen token vectors finds entities. Unit: the sentence."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ class _Tagged(Source):
 
 
 class TaggedJsonlSource(_Tagged, JsonlSource):
-    """Sequence labelling: a list of tokens and a list of tags per JSON object."""
+    """Sequence labeling: a list of tokens and a list of tags per JSON object."""
 
 
 class TaggedParquetSource(_Tagged, ParquetSource):

@@ -94,7 +94,7 @@ class SequenceLabelingTask:
         return copies if self.documents is None else join_groups(copies, self.documents)
 
     @classmethod
-    def from_tables(cls, tables: Mapping[str, pa.Table], name: str = "sequence_labelling") -> SequenceLabelingTask:
+    def from_tables(cls, tables: Mapping[str, pa.Table], name: str = "sequence_labeling") -> SequenceLabelingTask:
         """Build the task of a table ``sentences`` with example_id, tokens, tags and split; tags are brought to IOB2.
 
         Raises
