@@ -35,14 +35,17 @@ def test_users_import_from_the_package() -> None:
         emb_pipeline.Bundel
 
 
+@pytest.mark.slow
 def test_the_import_of_the_package_loads_nothing() -> None:
     assert not loaded_by("import emb_pipeline; emb_pipeline.DataError, emb_pipeline.__version__") & set(HEAVY)
 
 
+@pytest.mark.slow
 def test_what_users_import_needs_neither_torch_nor_kedro() -> None:
     assert not loaded_by("from emb_pipeline import *") & {"torch", "transformers", "kedro", "mlflow"}
 
 
+@pytest.mark.slow
 def test_a_wheel_has_every_file_of_the_package_and_says_that_it_is_typed(tmp_path: Path) -> None:
     pytest.importorskip("setuptools", minversion="77")  # what pyproject.toml builds with
     for name in ("pyproject.toml", "README.md", "LICENSE"):

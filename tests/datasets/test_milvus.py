@@ -56,6 +56,7 @@ def test_what_was_put_in_is_found_with_its_properties(place: str, request: pytes
         assert store.describe()["count"] == 4 and store.describe()["dim"] == 4
 
 
+@pytest.mark.slow
 def test_it_stays_when_the_handle_is_closed(file: Path) -> None:
     dataset = MilvusVectorStoreDataset(filepath=str(file), collection="kept")
     filled(dataset).close()
@@ -78,6 +79,7 @@ def test_records_are_added_and_deleted(file: Path) -> None:
         assert store.add([]) == []
 
 
+@pytest.mark.slow
 def test_replacing_leaves_nothing_behind(file: Path) -> None:
     with filled(MilvusVectorStoreDataset(filepath=str(file), collection="replaced")) as store:
         store.replace(["one", "two"], np.eye(2, dtype=np.float32), [{}, {}])

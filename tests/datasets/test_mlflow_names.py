@@ -28,6 +28,7 @@ def test_what_mlflow_refuses_is_written_by_its_code(name: str, written: str) -> 
     assert mlflow_name(name) == written
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.text(max_size=300), st.text(max_size=12))
 def test_mlflow_takes_every_name_and_two_stay_two(name: str, other: str) -> None:

@@ -130,6 +130,7 @@ def test_vectors_of_what_is_not_known_are_flagged() -> None:
     assert not answers["vector"][1].any() and answers["vector"][2] is None
 
 
+@pytest.mark.slow
 def test_a_transformer_knows_a_text_by_its_sub_words(tiny_transformer: Path, tmp_path: Path) -> None:
     folder = load(SentenceTransformerOptions(path=tiny_transformer), tmp_path / "encoder")
     encoder = ContextualEncoder(folder, EncoderOptions())

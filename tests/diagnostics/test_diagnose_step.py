@@ -55,6 +55,7 @@ def diagnose(options: DiagnosisOptions, **inputs: Any) -> dict[str, pa.Table]:
     return diagnose_vectors(options, FOLDERS, 0, **cells, **vectors, **inputs)
 
 
+@pytest.mark.slow
 def test_the_pip_loss_of_a_smaller_size_stands_beside_its_score_on_the_page() -> None:
     tables = diagnose(DiagnosisOptions(sample=0, map=MapOptions(words=0)))
     checks = tables["checks"].to_pandas()

@@ -70,6 +70,7 @@ def test_the_time_that_is_given_bounds_the_requests_and_a_slow_one_is_still_time
     assert slow.n_requests == 1 and slow.processor_ms_p95 == pytest.approx(50, rel=0.2)
 
 
+@pytest.mark.slow
 def test_an_unsteady_measurement_is_repeated_and_the_steadiest_one_kept() -> None:
     calls = 0
 

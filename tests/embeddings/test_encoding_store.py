@@ -110,6 +110,7 @@ def _encode(root: Path, texts: list[str], counted: multiprocessing.Queue) -> Non
     counted.put(sum(encoder.counts.values()))
 
 
+@pytest.mark.slow
 def test_two_processes_share_the_work(tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")
     counted = context.Queue()

@@ -14,6 +14,7 @@ from emb_pipeline.embeddings.training import TrainingRequest
 from emb_pipeline.text.tokens import TokenCorpus
 
 
+@pytest.mark.slow
 def test_looking_at_the_registry_loads_no_heavy_library() -> None:
     heavy = ["numpy", "gensim", "numba", "sklearn", "bm25s", "pyarrow", "torch", "transformers"]
     program = f"import sys, emb_pipeline.embeddings.registry; print([name for name in {heavy} if name in sys.modules])"

@@ -33,6 +33,7 @@ def decision(facts: pa.Table, scores: dict[str, Any]) -> pd.DataFrame:
     return table
 
 
+@pytest.mark.slow
 def test_a_decision_chooses_one_embedding_a_task_and_no_control(decision: pd.DataFrame) -> None:
     assert set(decision["embedding"]) == {"task.tfidf", "task.one_hot"}
     chosen = decision[decision["chosen"] & (decision["task"] == "topic")]

@@ -43,6 +43,7 @@ def test_a_registry_is_known_by_the_name_that_it_is_defined_under(target: Target
     assert target.name in graph().summary(target.module).parts
 
 
+@pytest.mark.slow
 def test_a_place_in_a_registry_is_a_definition_whose_code_counts() -> None:
     """What is not found would be passed over: its changes would make nothing stale."""
     assert len(places()) > 80
@@ -81,6 +82,7 @@ def has_kernels(path: Path) -> bool:
     return any(names(decorator) & {"njit", "jit"} for each in functions for decorator in each.decorator_list)
 
 
+@pytest.mark.slow
 def test_every_kernel_is_compiled_ahead() -> None:
     kernels = {
         ".".join(["emb_pipeline", *path.relative_to(PACKAGE).with_suffix("").parts])

@@ -72,6 +72,7 @@ def test_the_downloads_that_sources_need_are_named_once() -> None:
     assert download_names(*sources) == ["b", "a"]
 
 
+@pytest.mark.slow
 def test_sources_import_nothing_heavy() -> None:
     code = (
         "import sys, emb_pipeline.readers.registry; print([m for m in ('pyarrow', 'numpy', 'gensim') if m in sys.modules])"

@@ -236,6 +236,7 @@ def test_corruption_runs_from_no_difference_to_the_highest_level_with_intervals(
 PAIR = ("domain.w_8", "generic.w_8")
 
 
+@pytest.mark.slow
 def test_a_map_has_a_panel_for_each_embedding_and_shows_the_same_square_in_all() -> None:
     figure = plot_word_map(word_map(*PAIR))
     assert [each.name for each in figure.data] == ["words", "dose", "pain"] * 2

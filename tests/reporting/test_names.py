@@ -37,6 +37,7 @@ def restore(text: str) -> str:
     return text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.name)
 def test_names_that_look_like_others_change_nothing_on_the_page_but_themselves(section: Section) -> None:
     plain = render_section(section, tiny_report())

@@ -354,6 +354,7 @@ def test_a_run_can_be_repeated_from_the_page(page: Page) -> None:
         assert part in page.text
 
 
+@pytest.mark.slow
 def test_levels_of_corruption_stand_where_corrupted_text_does_and_nowhere_else(tables: Tables) -> None:
     effect = {"task": "topic", "metric": "accuracy", "origin": "domain", "embedding_b": "domain.word2vec_100", "n": 300}
     effect |= {"value_a": 0.7, "value_b": 0.75, "difference": -0.05, "ci_low": -0.06, "ci_high": -0.04}

@@ -43,6 +43,7 @@ def test_a_folder_replaces_an_older_one(tmp_path: Path) -> None:
     assert [file.name for file in (tmp_path / "folder").iterdir()] == ["second"]
 
 
+@pytest.mark.slow
 def test_what_a_killed_process_left_is_removed_and_a_running_one_is_let_alone(tmp_path: Path) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
@@ -103,6 +104,7 @@ except EmbPipelineError as error:
 """
 
 
+@pytest.mark.slow
 def test_a_lock_names_its_holder_and_is_free_when_the_holder_is_killed(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,6 +128,7 @@ def test_a_lock_names_its_holder_and_is_free_when_the_holder_is_killed(
     assert holder_of(lock) is None and not lock.with_name("run.lock.holder").exists()
 
 
+@pytest.mark.slow
 def test_a_process_that_waits_gets_the_lock_when_its_holder_is_killed(tmp_path: Path) -> None:
     """Two processes want it while a third one holds it: each gets it, one after the other, and none with the other."""
     lock, log = tmp_path / "run.lock", tmp_path / "log"
@@ -142,6 +145,7 @@ def test_a_process_that_waits_gets_the_lock_when_its_holder_is_killed(tmp_path: 
     assert log.read_text().splitlines()[1::2] == [f"{first} out", f"{second} out"]
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_to_is_named_with_the_way_out(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir(mode=0o555)
     done = subprocess.run([sys.executable, "-c", TAKE_AS_NOBODY], cwd=tmp_path / "folder", capture_output=True, text=True)

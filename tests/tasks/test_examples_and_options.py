@@ -104,6 +104,7 @@ def test_every_option_says_what_it_is(options: type[ClassificationOptions]) -> N
     assert all(field.description for field in options.model_fields.values())
 
 
+@pytest.mark.slow
 def test_the_registry_loads_nothing_heavy() -> None:
     code = (
         "import sys, emb_pipeline.tasks.registry; "

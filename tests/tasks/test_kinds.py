@@ -228,6 +228,7 @@ CASES: dict[str, list[Callable[[], Case]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_every_metric_agrees_with_a_library_or_with_values_worked_out_by_hand(name: str) -> None:
     held_against: set[str] = set()

@@ -88,6 +88,7 @@ def test_a_tokenizer_is_the_same_in_every_process(animals_and_tools: TokenCorpus
     assert here.tokenize("cat hammer") == ["cat", "hammer"]
 
 
+@pytest.mark.slow
 def test_a_tokenizer_is_the_same_where_characters_are_left_out(corpus_of: CorpusOf) -> None:
     letters = [chr(code) for code in range(0x100, 0x1676) if chr(code).isalpha() and chr(code) == chr(code).lower()]
     chosen = np.random.default_rng(0).choice(letters[: bert.MAX_ALPHABET + 300], size=(3000, 3))
@@ -136,6 +137,7 @@ def test_a_checkpoint_of_other_options_is_not_continued(animals_and_tools: Token
     assert steps[0] == 1
 
 
+@pytest.mark.slow
 def test_held_out_sentences_are_never_trained_on(corpus_of: CorpusOf, tmp_path: Path) -> None:
     # every held-out sentence has words of its own, so that a sub-token of one in training would show
     numbers = [str(number) for number in range(1000)]
@@ -198,6 +200,7 @@ def test_further_training_adapts_a_base_to_another_corpus(
     assert (adapted / "model" / "tokenizer.json").read_bytes() == (base / "model" / "tokenizer.json").read_bytes()
 
 
+@pytest.mark.slow
 def test_the_encoder_loads_without_a_new_weight(animals_and_tools: TokenCorpus, tmp_path: Path, caplog) -> None:
     from transformers import AutoModel, AutoTokenizer
 
@@ -213,6 +216,7 @@ def test_the_encoder_loads_without_a_new_weight(animals_and_tools: TokenCorpus, 
     assert model(**encoded).last_hidden_state.shape == (1, 4, 16)
 
 
+@pytest.mark.slow
 def test_the_folder_holds_what_encoder_json_says(animals_and_tools: TokenCorpus, tmp_path: Path) -> None:
     folder = trained(animals_and_tools, tmp_path / "model")
     description = described(folder)

@@ -63,6 +63,7 @@ def test_another_layer_can_be_pooled(folder: EncoderFolder) -> None:
         ContextualEncoder(folder, EncoderOptions(layer=3))
 
 
+@pytest.mark.slow
 def test_batches_change_nothing(folder: EncoderFolder) -> None:
     small, large = (ContextualEncoder(folder, EncoderOptions(batch_tokens=size)).encode(TEXTS * 20) for size in (64, 4096))
     np.testing.assert_allclose(small, large, atol=1e-6)
@@ -245,6 +246,7 @@ def test_two_that_want_a_converted_model_at_once_get_one(
     assert converted == ["_export", "_quantise"]
 
 
+@pytest.mark.slow
 def test_onnx_runtime_reads_long_texts_in_the_same_way(folder: EncoderFolder, tmp_path: Path) -> None:
     options = {"long_texts": "chunk_mean", "chunk_overlap": 2}
     expected = ContextualEncoder(folder, EncoderOptions(**options)).encode([LONG, "cat"])

@@ -192,6 +192,7 @@ def test_pairs_draw_together(base: EncoderFolder, tmp_path: Path) -> None:
     assert rank(tuned.encoder) < rank(base)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dims", [(), (8,), (4, 2)])
 @pytest.mark.parametrize("seed", range(4))
 def test_the_ranking_loss_is_the_cross_entropy_of_the_cosines_without_what_is_related(
@@ -293,6 +294,7 @@ def test_nothing_held_out_is_an_error_that_says_so(base: EncoderFolder, labelled
         tune_on_classes(base, ENCODER, texts, codes, none, 2, OPTIONS, seed=0, folder=tmp_path / "t", head=NO_HEAD)
 
 
+@pytest.mark.slow
 def test_training_reads_no_more_than_encoding_does(base: EncoderFolder, labelled: tuple, tmp_path: Path) -> None:
     texts, codes, held_out = labelled
     twice = [f"{text} {text}" for text in texts]  # eight words, of which six fit

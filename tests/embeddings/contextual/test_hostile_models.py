@@ -159,6 +159,7 @@ def test_nothing_in_a_models_folder_is_run(
     assert not canary.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make",
     [custom_code, custom_tokenizer, pickled_weights_alone, pickles_beside_the_weights, pickled_adapter, index_of_pickles],

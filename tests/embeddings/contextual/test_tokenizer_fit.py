@@ -60,6 +60,7 @@ def test_texts_are_drawn_from_all_tables_of_a_task() -> None:
     assert sample_of_texts({"sentences": pa.table({"tokens": [["a", "b"]]})}) == ["a b"]
 
 
+@pytest.mark.slow
 def test_a_cell_with_such_a_model_warns_once_and_its_record_says_so(
     minilm: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

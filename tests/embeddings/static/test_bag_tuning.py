@@ -64,6 +64,7 @@ def test_training_starts_where_the_probe_ended(vectors: WordVectors, labelled: t
     assert tuned.losses[0][0] == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_start_at_random_forgets_the_vectors(vectors: WordVectors, labelled: tuple) -> None:
     texts, codes, held_out = labelled
     options = OPTIONS.model_copy(update={"start": "random"})

@@ -84,6 +84,7 @@ def test_counts_equal_those_taken_pair_by_pair(long_tailed: TokenCorpus, tmp_pat
     np.testing.assert_allclose(counts.count, [expected[pair] for pair in sorted(expected)], rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 3])
 @pytest.mark.parametrize("n_runs", [0, 5])
 def test_threads_and_runs_on_disk_leave_the_counts_the_same_to_the_last_bit(

@@ -221,6 +221,7 @@ def test_of_too_many_near_pairs_those_of_the_nearest_are_kept(monkeypatch: pytes
     assert repaired["near_pairs_found"] == n_found and len(expected) - 1 <= repaired["near_pairs"] <= len(expected)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("EMB_PIPELINE_MIRROR" not in os.environ, reason="needs the published GloVe sample and word pairs")
 def test_published_vectors_agree_more_with_people_and_tell_unseen_antonyms_from_synonyms() -> None:
     """SimLex-999 is .41 before and .58 after in the paper; the sample has 50 dimensions and a third of the pairs."""

@@ -125,6 +125,7 @@ def _run(vectors, window, negative, of_mean, keep, parts):
     return learn_subwords(*arguments, rows, np.cumsum([0, *map(len, parts)]))
 
 
+@pytest.mark.slow
 def test_steps_are_counted_by_pair_for_skip_gram_and_by_word_for_cbow() -> None:
     everything = np.ones(N_WORDS, np.float32)
     for of_mean in (False, True):

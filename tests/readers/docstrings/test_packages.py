@@ -83,6 +83,7 @@ def table_of(*rows: tuple[str, str, str, str]) -> pa.Table:
     )
 
 
+@pytest.mark.slow
 def test_docstrings_of_modules_classes_and_functions_are_found_without_importing(package: str, tmp_path: Path) -> None:
     table = docstring_table([package], tmp_path / "cache", workers=1)
     assert table.schema == SCHEMA

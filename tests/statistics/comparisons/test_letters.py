@@ -86,6 +86,7 @@ def test_a_table_that_is_not_symmetric_is_refused() -> None:
         assign_compact_letters(np.array([1, 2]), np.array([[False, True], [False, False]]))
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_two_systems_share_a_letter_if_and_only_if_they_do_not_differ(data: st.DataObject) -> None:

@@ -19,6 +19,7 @@ def test_it_is_what_statsmodels_solves_for() -> None:
     assert found == pytest.approx(effect * sd, rel=0.01) and found == pytest.approx(0.051, abs=0.001)
 
 
+@pytest.mark.slow
 def test_a_difference_of_that_size_is_found_in_four_of_five_cases() -> None:
     rng = np.random.default_rng(0)
     size = float(find_smallest_detectable_difference(0.5 / np.sqrt(200), norm.ppf(0.975)))

@@ -49,6 +49,7 @@ def test_what_was_rejected_no_longer_costs_the_others() -> None:
     assert whole.critical == pytest.approx(stats.norm.ppf(0.975), abs=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clusters", [[8], [1, 7], [4, 4]], ids=["all equal", "one leads", "two clusters"])
 def test_no_true_null_is_rejected_more_often_than_said_whatever_else_differs(clusters: list[int]) -> None:
     rng = np.random.default_rng(2)

@@ -211,6 +211,7 @@ def test_the_best_measured_is_tested_like_all_others_and_what_would_show_it_is_s
     assert best["units_needed"] > 300 and set(rows["standing"].drop("pretrained.big_768")) == {NOT_SHOWN}
 
 
+@pytest.mark.slow
 def test_as_many_units_as_are_said_to_be_needed_show_it_in_four_of_five_cases() -> None:
     rng = np.random.default_rng(3)
 
@@ -264,6 +265,7 @@ def test_nothing_that_is_no_better_than_a_control_counts_as_shown() -> None:
     assert rows["standing"].value_counts().to_dict() == {NOT_ABOVE_FLOOR: 3, SHOWN: 1}
 
 
+@pytest.mark.slow
 def test_better_than_a_control_is_seldom_said_of_any_where_none_is() -> None:
     rng = np.random.default_rng(9)
     wrong = 0

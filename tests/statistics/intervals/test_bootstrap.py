@@ -118,6 +118,7 @@ def test_macro_f1_by_hand() -> None:
     assert macro_f1(np.array([0, 0, 1]), np.array([0, 1, 1])) == pytest.approx(2 / 3)
 
 
+@pytest.mark.slow
 def test_resampled_macro_f1_is_scikit_learns_on_the_same_resamples() -> None:
     rng = _rng(2)
     labels, predictions = rng.integers(0, 4, 30), rng.integers(0, 4, (30, 2))

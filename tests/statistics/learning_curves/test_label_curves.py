@@ -72,6 +72,7 @@ def test_three_counts_are_too_few_to_say_how_a_curve_levels_off() -> None:
     assert "too short" in found.silence and np.isnan(found.gain)
 
 
+@pytest.mark.slow
 def test_the_luck_of_the_set_of_labels_is_in_the_variance_of_a_mean_over_its_draws() -> None:
     """Each label adds its own part: the mean of J draws of m of n labels has the variance s² (1 / J + m / (n - m))."""
     rng = np.random.default_rng(0)
@@ -241,6 +242,7 @@ def test_the_best_of_many_equal_curves_is_not_ahead_of_the_others() -> None:
     assert silent >= 35  # of 40, at a level of 5 %
 
 
+@pytest.mark.slow
 def test_verdicts_follow_the_tests_of_the_whole_report() -> None:
     rng = np.random.default_rng(1)
     table, draws = _measured({"domain.a_8": np.full(5, 0.7), "domain.b_8": np.linspace(0.4, 0.8, 5)}, rng)

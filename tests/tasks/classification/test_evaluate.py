@@ -344,12 +344,14 @@ def test_a_part_of_the_labels_gives_what_a_task_with_these_labels_alone_gives(
     assert not expected.label_draws
 
 
+@pytest.mark.slow
 def test_an_embedding_fitted_on_the_task_has_all_texts_whatever_the_labels(topics: ClassificationTask) -> None:
     encoder = EncoderPerFold()
     evaluate_classification(topics, encoder, ClassificationOptions(folds=3, label_draws=2, label_counts=(30,)), seed=0)
     assert [len(texts) for texts in encoder.fitted_on] == [60] * 3
 
 
+@pytest.mark.slow
 def test_or_the_labelled_texts_alone_each_draw_within_the_next_larger_one(topics: ClassificationTask) -> None:
     encoder = EncoderPerFold()
     options = ClassificationOptions(folds=3, label_draws=2, label_counts=(10, 30), unlabeled_texts=False)
@@ -360,6 +362,7 @@ def test_or_the_labelled_texts_alone_each_draw_within_the_next_larger_one(topics
         assert parts[0] < parts[1] < whole and parts[2] < parts[3] < whole
 
 
+@pytest.mark.slow
 def test_with_all_labels_it_does_not_matter_whether_texts_without_one_are_at_hand(shades: ClassificationTask) -> None:
     with_texts, without = (
         evaluate_classification(

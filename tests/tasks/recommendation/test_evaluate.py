@@ -106,6 +106,7 @@ def test_what_was_taken_is_not_recommended_and_all_else_is_ranked() -> None:
     assert evaluation.metrics["arp@10"] > 9 * 24 / 30  # the popular half
 
 
+@pytest.mark.slow
 def test_no_score_depends_on_the_order_of_the_items(words: WordEncoder) -> None:
     task = camps()
     reverse = np.arange(N_ITEMS)[::-1]
