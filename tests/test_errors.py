@@ -22,6 +22,7 @@ from emb_pipeline.datasets.tables import TableDataset
 from emb_pipeline.embeddings.divergence import DivergedError
 from emb_pipeline.embeddings.static import glove
 from emb_pipeline.embeddings.static.options import GloveOptions
+from emb_pipeline.embeddings.training import TrainingRequest
 from emb_pipeline.errors import DataError, DataErrors, EmbPipelineError
 from emb_pipeline.experiment.checks import check_parameters
 from emb_pipeline.experiment.expand import expand_grid
@@ -63,7 +64,7 @@ def write_a_corpus_without_a_word(folder: Path) -> None:
 
 def train_much_too_fast(folder: Path) -> None:
     tokens = write_tokens([(str(row), "a b c d e f a c e b d f") for row in range(200)], folder / "tokens")
-    glove.train(tokens, dim=10, options=GloveOptions(learning_rate=1, epochs=20, min_count=1))
+    glove.train(TrainingRequest(tokens, GloveOptions(learning_rate=1, epochs=20, min_count=1), dim=10))
 
 
 def expand_an_unknown_method(folder: Path) -> None:

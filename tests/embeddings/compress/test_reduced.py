@@ -92,7 +92,7 @@ def test_it_fits_where_encoders_fit() -> None:
 
 def test_a_text_is_encoded_once_and_its_time_remembered() -> None:
     class Counting(Fixed):
-        encode_texts = 0
+        encoded = 0
 
         def encode(self, texts: Sequence[str]) -> np.ndarray:
             self.encoded += len(texts)

@@ -96,7 +96,7 @@ def test_bits_stand_beside_the_store_and_each_has_its_recommendation(task: Retri
     assert [row["in_store"] for row in rows] == [False, *[True] * 6, False, False]
     assert all_passages["recall"] == 1 > few["recall"] and all_passages["fault"] is None
     assert all_passages["value"] == exact["value"] and all_passages["loss"] == 0 < few["loss"]
-    assert (few["index_bytes"], few["bytes_per_item"]) == (40 * 8 + 8 * 4, 8 * 4)
+    assert (few["index_bytes"], few["bytes_per_item"]) == (40 * 1 + 8 * 4, 8 * 4)
     assert all_passages["filtered_recall"] == 1 and json.loads(few["build"]) == {"precision": "float32"}
     best = [row for row in rows if row["recommended"]]
     assert [row["in_store"] for row in best] == [True, False] and best[1]["setting"] == 40
