@@ -25,7 +25,7 @@ TOPIC = {
     "control.shuffled_tfidf": 0.112,
 }
 SEARCH = {"domain.word2vec_100": 0.471, "task.bm25": 0.42, "generic.word2vec_100": 0.3, "control.random_100": 0.2}
-TOLD_APART = 0.02
+SIGNIFICANT = 0.02
 """Differences below this are not significant in these tables."""
 
 Tables = dict[str, Any]
@@ -64,7 +64,7 @@ def leaderboard(
     n: int = 300,
     facts: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> pd.DataFrame:
-    """Rows of one task; embeddings whose values differ by less than TOLD_APART share a letter with the best.
+    """Rows of one task; embeddings whose values differ by less than SIGNIFICANT share a letter with the best.
 
     ``facts`` of an embedding replace those of one of the grid itself.
     """
@@ -98,7 +98,7 @@ def leaderboard(
                     "ci_low": value + shift - 0.015,
                     "ci_high": value + shift + 0.015,
                     "n": n,
-                    "letters": ("a" if max(values.values()) - value < TOLD_APART else "b") if metric == primary else None,
+                    "letters": ("a" if max(values.values()) - value < SIGNIFICANT else "b") if metric == primary else None,
                     "primary": metric == primary,
                     **cost,
                     "mlflow_run_id": "run",
@@ -120,7 +120,7 @@ def comparisons(values: Mapping[str, float], *, task: str = "topic", metric: str
     rows = []
     for a, b in combinations(values, 2):
         difference = values[a] - values[b]
-        p = 0.0004 if abs(difference) >= TOLD_APART else 0.3
+        p = 0.0004 if abs(difference) >= SIGNIFICANT else 0.3
         rows.append(
             {
                 "task": task,

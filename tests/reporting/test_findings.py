@@ -33,7 +33,7 @@ def test_the_leader_is_named_with_its_value_and_interval() -> None:
     assert "task.tfidf scores highest: accuracy 75.6 % [74.1, 77.1]" in text(of(TOPIC))
 
 
-def test_what_cannot_be_told_apart_from_the_leader_is_named_with_the_number_of_items() -> None:
+def test_what_does_not_differ_from_the_leader_is_named_with_the_number_of_items() -> None:
     assert (
         "domain.word2vec_100 is not significantly different from it on your 300 test items; "
         "the other 3 are significantly lower." in text(of(TOPIC))
@@ -171,7 +171,7 @@ def test_a_control_that_leads_does_not_become_the_leader() -> None:
     assert warnings(each)
 
 
-def test_an_embedding_not_told_apart_from_a_control_is_a_warning() -> None:
+def test_an_embedding_no_different_from_a_control_is_a_warning() -> None:
     (warning,) = warnings(of({"task.tfidf": 0.8, "generic.glove_50": 0.51, "control.random_50": 0.5}))
     assert warning.startswith("generic.glove_50 is not significantly different from the control control.random_50")
 

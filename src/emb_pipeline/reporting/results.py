@@ -75,9 +75,9 @@ class Result:
         n = self.rows["n"].dropna()
         return f"{write_count(None if n.empty else float(n.iloc[0]))} {name_units(self.kind)}"
 
-    def told_apart(self, first: _Row, second: _Row) -> bool | None:
+    def differ_significantly(self, first: _Row, second: _Row) -> bool | None:
         """Say whether two rows differ significantly; None where that was not tested."""
-        return pick.told_apart(first, second, self.known)
+        return pick.differ_significantly(first, second, self.known)
 
     def contrast(self, first: _Row, second: _Row) -> Contrast | None:
         """``first - second``, if it was tested."""
@@ -88,7 +88,7 @@ class Result:
         if self.leader is None:
             return []
         others = pick.select_choosable(self.distinct).iloc[1:].to_dict("records")
-        ties = [row for row in others if are_equal(row, self.leader) or self.told_apart(self.leader, row) is False]
+        ties = [row for row in others if are_equal(row, self.leader) or self.differ_significantly(self.leader, row) is False]
         return [self.leader, *ties]
 
 

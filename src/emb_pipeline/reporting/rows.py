@@ -34,7 +34,7 @@ class Contrast:
     low: float
     high: float
     p: float
-    told_apart: bool
+    is_significant: bool
     detectable: float = float("nan")
 
 
@@ -224,7 +224,7 @@ def contrasts(comparisons: pd.DataFrame, task: str, metric: str, level: float) -
     return found
 
 
-def told_apart(
+def differ_significantly(
     first: Mapping[Hashable, Any], second: Mapping[Hashable, Any], known: Mapping[tuple[str, str], Contrast]
 ) -> bool | None:
     """Say whether two rows of the leaderboard differ significantly; None where they were not compared.
@@ -233,7 +233,7 @@ def told_apart(
     """
     found = contrast(first, second, known)
     if found is not None:
-        return found.told_apart
+        return found.is_significant
     letters, others = split_letters(first.get("letters")), split_letters(second.get("letters"))
     return not letters & others if letters and others else None
 

@@ -104,7 +104,7 @@ COLUMNS: Mapping[str, Schema] = {
     "relaxations": RELAXATIONS,
     "joint_choice": JOINT_CHOICE,
     "sizes": {**SIZES, **ORIGIN},
-    "vector_search": {**SEARCHES, "use_case": _TEXT, **ORIGIN},
+    "vector_search": {**SEARCHES, **ORIGIN, "use_case": _TEXT},
     "failures": FAILURES,
     "class_results": columns_of(CLASS_RESULTS),
     "confusions": columns_of(CONFUSIONS),

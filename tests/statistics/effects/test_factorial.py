@@ -76,7 +76,7 @@ def test_an_interaction_is_a_difference_of_differences() -> None:
 
 
 @pytest.mark.slow
-def test_a_planted_interaction_is_told_apart_and_covered() -> None:
+def test_a_planted_interaction_is_found_and_covered() -> None:
     rng = np.random.default_rng(17)
     covered = told = 0
     for _ in range(100):

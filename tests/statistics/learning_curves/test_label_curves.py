@@ -223,7 +223,7 @@ def _verdicts(measured: tuple[pd.DataFrame, pd.DataFrame], resamples: int) -> se
 
 
 @pytest.mark.slow
-def test_equal_curves_are_told_apart_in_few_cases() -> None:
+def test_equal_curves_differ_significantly_in_few_cases() -> None:
     rng = np.random.default_rng(3)
     curve = np.linspace(0.5, 0.8, 5)
     verdicts = []

@@ -80,7 +80,7 @@ def _across(row: Mapping[Hashable, Any], level: float) -> dict[str, Any]:
             f"{wording.write_difference(row['lowest'], metric).removesuffix(' points')} ({row['lowest_task']})",
             f"{wording.write_difference(row['highest'], metric).removesuffix(' points')} ({row['highest_task']})",
         ],
-        "told": bool(pick.find_direction(row, level)),
+        "is_significant": bool(pick.find_direction(row, level)),
     }
 
 
@@ -118,7 +118,7 @@ def describe_average_effects(across: pd.DataFrame, level: float) -> list[Finding
 
 
 def _average(row: Mapping[Hashable, Any], level: float) -> Finding:
-    told = "" if pick.find_direction(row, level) else ", which is not significant"
+    note = "" if pick.find_direction(row, level) else ", which is not significant"
     sentence = Markup(
         "<strong>{} instead of {} text, over all tasks: {} {}</strong> on average over {}{}, from {} ({}) to {} ({}). {} "
         "If these tasks are a sample of those to come, the average over such tasks is in {}."
@@ -135,7 +135,7 @@ def _average(row: Mapping[Hashable, Any], level: float) -> Finding:
             write_difference(row["difference"], OF_ANY_TASK),
             write_interval(row["ci_low"], row["ci_high"], OF_ANY_TASK),
             pluralize(int(row["tasks"]), "task"),
-            told,
+            note,
             write_difference(row["lowest"], OF_ANY_TASK),
             row["lowest_task"],
             write_difference(row["highest"], OF_ANY_TASK),
@@ -152,10 +152,10 @@ def _interactions(rows: pd.DataFrame, level: float) -> list[Finding]:
     if rows.empty:
         return []
     largest = rows.sort_values("difference", key=lambda differences: -differences.abs())
-    told = [row for row in largest.to_dict("records") if pick.find_direction(row, level)]
-    if told:
-        rest = "" if len(told) <= _NAMED else f"; and {len(told) - _NAMED} more"
-        found = "; ".join(_more(row) for row in told[:_NAMED])
+    significant = [row for row in largest.to_dict("records") if pick.find_direction(row, level)]
+    if significant:
+        rest = "" if len(significant) <= _NAMED else f"; and {len(significant) - _NAMED} more"
+        found = "; ".join(_more(row) for row in significant[:_NAMED])
         return [Finding(Markup("What the corpus changes depends on what is trained on it: it is {}{}.").format(found, rest))]
     sentence = Markup(
         "Whether what the corpus changes depends on method or dimension is inconclusive: "
@@ -178,12 +178,12 @@ def _more(row: Mapping[Hashable, Any]) -> str:
 
 
 def _change(row: Mapping[Hashable, Any], level: float) -> Finding:
-    told = "" if pick.find_direction(row, level) else ", which is not significant"
+    note = "" if pick.find_direction(row, level) else ", which is not significant"
     sentence = Markup("<strong>{} instead of {} text: {} {}</strong> on average over {} embeddings{}.")
     change = write_difference(row["difference"], row["metric"])
     bounds = write_interval(row["ci_low"], row["ci_high"], row["metric"])
     return Finding(
-        sentence.format(str(row["level_a"]).capitalize(), row["level_b"], change, bounds, row["pairs"], told), "lead"
+        sentence.format(str(row["level_a"]).capitalize(), row["level_b"], change, bounds, row["pairs"], note), "lead"
     )
 
 

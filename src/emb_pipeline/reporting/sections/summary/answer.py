@@ -106,7 +106,7 @@ def _sparse_overall(results: Sequence[Result]) -> Finding | None:
     verdicts = []
     for each in results:
         pair = find_best_of_each(each)
-        apart = None if pair is None else each.told_apart(*pair)
+        apart = None if pair is None else each.differ_significantly(*pair)
         if pair is not None and apart is not None:
             best, baseline = pair
             verdicts.append("tie" if not apart else "dense" if best["value"] > baseline["value"] else "sparse")

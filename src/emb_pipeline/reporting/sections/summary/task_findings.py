@@ -55,7 +55,7 @@ def describe_leader(result: Result) -> Finding:
     others = pick.select_choosable(result.distinct).iloc[1:].to_dict("records")
     equal = [row for row in others if are_equal(row, leader)]
     others = others[len(equal) :]
-    ties = any(result.told_apart(leader, row) is False for row in others)
+    ties = any(result.differ_significantly(leader, row) is False for row in others)
     top = Markup("<strong>{} {} highest</strong>: {} {} {}{}{}.").format(
         names([row["embedding"] for row in (leader, *equal)]),
         "score" if equal else "scores",
@@ -78,7 +78,7 @@ def describe_leader(result: Result) -> Finding:
 
 def _ties(result: Result, leader: _Row, equal: Sequence[_Row], others: Sequence[_Row]) -> Markup:
     it = "them" if equal else "it"
-    verdicts = [result.told_apart(leader, row) for row in others]
+    verdicts = [result.differ_significantly(leader, row) for row in others]
     ties = [row for row, verdict in zip(others, verdicts, strict=True) if verdict is False]
     lower = sum(verdict is True for verdict in verdicts)
     untested = sum(verdict is None for verdict in verdicts)
@@ -138,11 +138,11 @@ def describe_sparse(result: Result) -> Finding | None:
                 write_value(baseline["value"], result.metric),
                 code(best["embedding"]),
                 write_value(best["value"], result.metric),
-                _by_letters(result.told_apart(best, baseline)),
+                _by_letters(result.differ_significantly(best, baseline)),
             )
         )
     evidence = _evidence(contrast, result.metric)
-    if not contrast.told_apart and result.margin is not None and contrast.high < result.margin:
+    if not contrast.is_significant and result.margin is not None and contrast.high < result.margin:
         return Finding(
             Markup(
                 "<strong>Sparse is as good to within {}</strong>, as this interval shows: the best dense embedding, {}, "
@@ -151,7 +151,7 @@ def describe_sparse(result: Result) -> Finding | None:
                 write_distance(result.margin, result.metric), code(best["embedding"]), code(baseline["embedding"]), evidence
             )
         )
-    if not contrast.told_apart:
+    if not contrast.is_significant:
         return Finding(
             Markup(
                 "<strong>No significant difference between dense and sparse</strong> on your {}: "
@@ -171,10 +171,10 @@ def describe_sparse(result: Result) -> Finding | None:
     )
 
 
-def _by_letters(told_apart: bool | None) -> str:
-    if told_apart is None:
+def _by_letters(differ: bool | None) -> str:
+    if differ is None:
         return " The two were not tested against each other."
-    return " They are significantly different." if told_apart else " There is no significant difference between them."
+    return " They are significantly different." if differ else " There is no significant difference between them."
 
 
 def describe_origin(result: Result) -> Finding | None:
@@ -258,7 +258,7 @@ def describe_controls(result: Result) -> list[Finding]:
     warnings = []
     for control in controls:
         beaten = [row for row in others if row["value"] <= control["value"]]
-        tied = [row for row in others if row not in beaten and result.told_apart(row, control) is False]
+        tied = [row for row in others if row not in beaten and result.differ_significantly(row, control) is False]
         value = write_value(control["value"], result.metric)
         if beaten:
             warnings.append(
