@@ -256,7 +256,7 @@ def test_words_of_both_corpora_are_on_a_map_that_other_tools_read(sequential: Pa
     assert list(places["embedding"].unique()) == ["domain.word2vec_8", "generic.word2vec_8"]
     for _, part in places.groupby("embedding"):
         assert {*TOPICS["heart"], *TOPICS["skin"], *TOPICS["lung"]} <= set(part["word"])
-    for each, nearest in zip(places["neighbours"], places["nearest"], strict=True):
+    for each, nearest in zip(places["neighbors"], places["nearest"], strict=True):
         assert ", ".join(places["word"].iloc[each["ids"]]) == nearest and (np.diff(each["distances"]) >= 0).all()
     assert places.groupby("embedding")["kept"].mean().min() > 0.4  # of ten neighbours among 53 words chance would keep 0.19
     assert json.loads(next((sequential / "data/08_reporting/tiny/figures/word_map.json").glob("*/*.json")).read_text())[

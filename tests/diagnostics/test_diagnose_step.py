@@ -87,7 +87,7 @@ def test_the_pip_loss_of_a_smaller_size_stands_beside_its_score_on_the_page() ->
         embeddings=none,
         corpora=none,
         checks=checks,
-        neighbours=tables["neighbours"].to_pandas(),
+        neighbors=tables["neighbors"].to_pandas(),
         overlaps=empty_table("overlaps"),
         sizes=sizes,
     )
@@ -104,7 +104,7 @@ def test_probe_words_are_the_users_or_those_that_the_use_cases_corpus_is_about(c
     given = dict(zip(("corpus_domain", "corpus_generic"), corpora, strict=True))
 
     def probed(**options: Any) -> set[str]:
-        table = diagnose(DiagnosisOptions(sample=0, map=MapOptions(words=0), **options), **given)["neighbours"].to_pandas()
+        table = diagnose(DiagnosisOptions(sample=0, map=MapOptions(words=0), **options), **given)["neighbors"].to_pandas()
         return set(table.loc[table["probe"], "word"])
 
     assert probed() == {"renal", "insulin", "dose"}

@@ -18,7 +18,7 @@ def _random(n: int = 60, dim: int = 8, seed: int = 0, shift: float = 0.0) -> Wor
     return WordVectors([f"w{row:02}" for row in range(n)], np.arange(n, 0, -1, dtype=np.int64), vectors)
 
 
-def test_neighbours_are_those_of_gensim() -> None:
+def test_neighbors_are_those_of_gensim() -> None:
     vectors = _random()
     keyed = KeyedVectors(8)
     keyed.add_vectors(list(vectors.tokens), vectors.vectors)
@@ -26,14 +26,14 @@ def test_neighbours_are_those_of_gensim() -> None:
     assert found["word"].unique().tolist() == ["w03", "w59"]
     for word, rows in found.groupby("word"):
         expected = keyed.most_similar(word, topn=5)
-        assert rows["neighbour"].tolist() == [name for name, _ in expected] and rows["rank"].tolist() == [1, 2, 3, 4, 5]
+        assert rows["neighbor"].tolist() == [name for name, _ in expected] and rows["rank"].tolist() == [1, 2, 3, 4, 5]
         np.testing.assert_allclose(rows["cosine"], [cosine for _, cosine in expected], atol=1e-6)
 
 
-def test_only_the_commonest_words_are_neighbours_but_any_word_may_be_asked_for() -> None:
+def test_only_the_commonest_words_are_neighbors_but_any_word_may_be_asked_for() -> None:
     found = nearest(_random(), ["w50"], k=20, commonest=10)
-    assert sorted(found["neighbour"]) == [f"w{row:02}" for row in range(10)][: len(found)] or len(found) == 9
-    assert set(found["neighbour"]) <= {f"w{row:02}" for row in range(10)}
+    assert sorted(found["neighbor"]) == [f"w{row:02}" for row in range(10)][: len(found)] or len(found) == 9
+    assert set(found["neighbor"]) <= {f"w{row:02}" for row in range(10)}
 
 
 def test_two_embeddings_get_the_same_sample_of_the_words_that_both_know() -> None:
@@ -50,7 +50,7 @@ def test_overlap_is_the_mean_of_jaccards_over_common_words() -> None:
     }
     rows = pd.DataFrame(
         [
-            {"embedding": name, "word": word, "neighbour": each}
+            {"embedding": name, "word": word, "neighbor": each}
             for name, words in found.items()
             for word, names in words.items()
             for each in names.split()

@@ -56,7 +56,7 @@ def test_a_map_is_the_same_every_time() -> None:
     pd.testing.assert_frame_equal(first, second)
 
 
-def test_probe_words_and_their_neighbours_are_on_the_map_however_rare_and_the_commonest_fill_it() -> None:
+def test_probe_words_and_their_neighbors_are_on_the_map_however_rare_and_the_commonest_fill_it() -> None:
     vectors = _planted()
     table = word_map(vectors, ["g3_14", "unheard", "g3_14"], words=30, k=5).set_index("word")
     assert len(table) == 30 and table.index[0] == "g3_14" and table["probe"].sum() == 1
@@ -74,7 +74,7 @@ def test_a_word_near_two_probe_words_belongs_to_the_nearer_one() -> None:
     assert (near["rightish"], near["upish"]) == ("right", "up") and near[["left", "down"]].isna().all()
 
 
-def test_neighbours_are_those_of_the_embedding_among_the_words_shown() -> None:
+def test_neighbors_are_those_of_the_embedding_among_the_words_shown() -> None:
     vectors = np.array([[1, 0], [1, 0.1], [0, 1], [0.1, 1], [1, 0.01]], dtype=np.float32)
     few = WordVectors(list("abcde"), np.arange(5, 0, -1, dtype=np.int64), vectors)
     table = word_map(few, [], words=4, k=2).set_index("word")
@@ -82,7 +82,7 @@ def test_neighbours_are_those_of_the_embedding_among_the_words_shown() -> None:
     assert table.loc["a", "distances"] == pytest.approx([1 - 1 / np.sqrt(1.01), 1 - 0.1 / np.sqrt(1.01)], abs=1e-6)
 
 
-def test_what_a_map_keeps_is_counted_by_neighbours_on_both_sides() -> None:
+def test_what_a_map_keeps_is_counted_by_neighbors_on_both_sides() -> None:
     vectors = np.random.default_rng(6).normal(size=(40, 2)).astype(np.float32)
     table = word_map(
         WordVectors([f"w{row}" for row in range(40)], np.arange(40, 0, -1, dtype=np.int64), vectors), [], words=40, k=4
@@ -133,7 +133,7 @@ def test_a_map_is_not_stretched_and_without_common_words_stays_as_it_is() -> Non
     pd.testing.assert_frame_equal(turned_onto(fixed, strange), strange)
 
 
-def test_maps_side_by_side_are_turned_onto_the_first_and_name_neighbours_by_their_rows() -> None:
+def test_maps_side_by_side_are_turned_onto_the_first_and_name_neighbors_by_their_rows() -> None:
     first = word_map(_planted(), ["g1_00"], words=60, k=3)
     quarter_turn = first.assign(x=first["y"] + 5, y=-first["x"])
     maps = [first.assign(embedding="domain.w_8"), quarter_turn[::-1].assign(embedding="generic.w_8")]
@@ -141,14 +141,14 @@ def test_maps_side_by_side_are_turned_onto_the_first_and_name_neighbours_by_thei
     np.testing.assert_allclose(together.loc[59::-1, ["x", "y"]], together.loc[60:, ["x", "y"]], atol=1e-9)
     np.testing.assert_array_equal(together.loc[:59, ["x", "y"]], first[["x", "y"]])
     for row, name in enumerate(together["embedding"]):
-        ids = together.loc[row, "neighbours"]["ids"]
+        ids = together.loc[row, "neighbors"]["ids"]
         assert together.loc[ids, "word"].str.cat(sep=", ") == together.loc[row, "nearest"]
         assert set(together.loc[ids, "embedding"]) == {name} and len(ids) == 3
 
 
 def test_no_map_at_all_is_a_table_without_rows() -> None:
     columns = ["embedding", "word", "x", "y", "kept", "probe", "near", "rank", "nearest", "distances"]
-    assert side_by_side(pd.DataFrame(columns=columns)).columns.tolist() == [*columns[:-1], "neighbours"]
+    assert side_by_side(pd.DataFrame(columns=columns)).columns.tolist() == [*columns[:-1], "neighbors"]
 
 
 def _drawn(**choice: object) -> list[str]:

@@ -200,12 +200,12 @@ def word_map(*names: str) -> pd.DataFrame:
                 "kept": 0.4,
                 "rank": rank,
                 "nearest": nearest.get(row[0], "the, dose"),
-                "neighbours": {"ids": [0, 1], "distances": [0.1, 0.2]},
+                "neighbors": {"ids": [0, 1], "distances": [0.1, 0.2]},
             }
             for name in names
             for rank, row in enumerate(rows, 1)
         ],
-        columns=["embedding", "origin", "word", "x", "y", "kept", "probe", "near", "rank", "nearest", "neighbours"],
+        columns=["embedding", "origin", "word", "x", "y", "kept", "probe", "near", "rank", "nearest", "neighbors"],
     )
 
 

@@ -201,11 +201,11 @@ def _check(embedding: str, check: str, item: str, value: float, low: float, high
     return {**asked, "value": value, "ci_low": low, "ci_high": high, "p": float("nan"), "known": 30, "total": 40}
 
 
-def _neighbours(embedding: str, found: dict[str, str], *, probe: bool) -> list[dict[str, object]]:
+def _neighbors(embedding: str, found: dict[str, str], *, probe: bool) -> list[dict[str, object]]:
     origin, _, key = embedding.partition(".")
     facts = {"embedding": embedding, "origin": origin, "key": key}
     return [
-        {**facts, "word": word, "rank": rank, "neighbour": each, "cosine": 0.5, "probe": probe}
+        {**facts, "word": word, "rank": rank, "neighbor": each, "cosine": 0.5, "probe": probe}
         for word, names in found.items()
         for rank, each in enumerate(names.split(), 1)
     ]
@@ -220,8 +220,8 @@ def test_the_section_holds_questions_probe_words_and_whether_opposites_are_told_
         ]
     )
     rows = pd.DataFrame(
-        _neighbours("domain.word2vec_8", {"dose": "drug pill"}, probe=True)
-        + _neighbours("generic.word2vec_8", {"dose": "amount drug"}, probe=True)
+        _neighbors("domain.word2vec_8", {"dose": "drug pill"}, probe=True)
+        + _neighbors("generic.word2vec_8", {"dose": "amount drug"}, probe=True)
     )
     overlaps = pd.DataFrame(
         [
@@ -263,19 +263,19 @@ def test_opposites_are_told_by_training_tokens_where_a_part_of_the_corpus_was_tr
         ]
     )
     overlaps = empty_table("overlaps")
-    neighbours = pd.DataFrame(_neighbours(name, {"dose": "drug pill"}, probe=True))
+    neighbors = pd.DataFrame(_neighbors(name, {"dose": "drug pill"}, probe=True))
     tokens = {name: 3e6, f"{name}_less_text_50": 1.5e6, f"{name}_typos_50": 3e6}
-    view = show_diagnosis(checks, neighbours, overlaps, tokens, {name: [f"{name}_less_text_50", "domain.not_checked"]})
+    view = show_diagnosis(checks, neighbors, overlaps, tokens, {name: [f"{name}_less_text_50", "domain.not_checked"]})
     assert view is not None
     assert view["findings"][1].text.striptags() == (
         "By training tokens, domain.word2vec_8 tells opposites from synonyms in 50.0 % [40.0 %, 60.0 %] from 1,500,000, "
         "60.0 % [50.0 %, 70.0 %] from 3,000,000."
     )
-    without = show_diagnosis(checks, neighbours, overlaps)
+    without = show_diagnosis(checks, neighbors, overlaps)
     assert without is not None and len(without["findings"]) == 1
 
 
-def test_neighbours_move_by_a_seed_by_another_sample_and_between_samples() -> None:
+def test_neighbors_move_by_a_seed_by_another_sample_and_between_samples() -> None:
     first, second = "domain.word2vec_8_bootstrap1", "domain.word2vec_8_bootstrap2"
     names = ["domain.word2vec_8", "domain.word2vec_8_seed1", first, second, "generic.word2vec_8", f"generic.{first[7:]}"]
     facts = leaderboard(dict.fromkeys(names, 0.5)).drop_duplicates("embedding")
@@ -292,7 +292,7 @@ def test_neighbours_move_by_a_seed_by_another_sample_and_between_samples() -> No
     ]
     view = show_diagnosis(
         pd.DataFrame([_check("domain.word2vec_8", "similarity", "wordsim353", 0.4, 0.3, 0.5)]),
-        pd.DataFrame(_neighbours("domain.word2vec_8", {"dose": "drug pill"}, probe=True)),
+        pd.DataFrame(_neighbors("domain.word2vec_8", {"dose": "drug pill"}, probe=True)),
         add_facts(pairs.assign(shared=(0.6, 0.4, 0.5, 0.25, 0.3, 0.1), words=40), "overlaps"),
     )
     assert view is not None

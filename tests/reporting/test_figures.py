@@ -249,7 +249,7 @@ def test_a_map_has_a_panel_for_each_embedding_and_shows_the_same_square_in_all()
     assert plot_word_map(word_map(*PAIR, "pretrained.w_8")).layout.height == 2 * figure.layout.height
 
 
-def test_lines_lead_from_a_probe_word_to_each_of_its_neighbours() -> None:
+def test_lines_lead_from_a_probe_word_to_each_of_its_neighbors() -> None:
     figure = plot_word_map(word_map("domain.w_8"))
     dose = trace(figure, "dose")
     assert list(zip(dose.x, dose.y, strict=True)) == [(0, 0), (1, 0), (0, 0), (0, 1), (0, 0)]

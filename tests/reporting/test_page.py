@@ -201,7 +201,7 @@ def test_a_map_says_what_may_be_read_from_it_and_what_was_done_to_its_second_pan
     checks = [{"embedding": "domain.w_8", "check": "shape", "item": "hubs", "value": 0.5, "known": 9, "total": 9}]
     diagnosis = {
         "checks": pd.DataFrame([{**each, **dict.fromkeys(("ci_low", "ci_high", "p"), float("nan"))} for each in checks]),
-        "neighbours": pd.DataFrame(columns=["embedding", "word", "rank", "neighbour", "probe"]).astype({"probe": bool}),
+        "neighbors": pd.DataFrame(columns=["embedding", "word", "rank", "neighbor", "probe"]).astype({"probe": bool}),
         "overlaps": empty_table("overlaps"),
     }
     both = word_map("domain.w_8", "generic.w_8").iloc[:-1]
@@ -240,7 +240,7 @@ def test_markup_in_names_stays_text(tables: Tables) -> None:
     tables["leaderboard"] = pd.concat([tables["leaderboard"], other])
     names = {"embedding": f"domain.{evil}_50", "check": "similarity", "item": evil}
     checks = pd.DataFrame([{**names, "value": 0.5, "ci_low": 0.4, "ci_high": 0.6, "p": 0.1, "known": 3, "total": 4}])
-    near = pd.DataFrame([{"embedding": f"domain.{evil}_50", "word": evil, "rank": 1, "neighbour": evil, "probe": True}])
+    near = pd.DataFrame([{"embedding": f"domain.{evil}_50", "word": evil, "rank": 1, "neighbor": evil, "probe": True}])
     overlaps = empty_table("overlaps")
     choice = {
         "task": evil,
@@ -256,7 +256,7 @@ def test_markup_in_names_stays_text(tables: Tables) -> None:
     html = report_page(
         **tables,
         checks=checks,
-        neighbours=near,
+        neighbors=near,
         overlaps=overlaps,
         decision=pd.DataFrame([choice, out]),
         relaxations=pd.DataFrame([], columns=["task", "budget", "limit", "needed", "embedding", "chosen", "binds"]),

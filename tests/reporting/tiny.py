@@ -111,7 +111,7 @@ TINY: dict[str, pd.DataFrame] = {
         {"embedding": DENSE, "check": "shape", "item": "hubs", "value": 0.5, "known": 9, "total": 9},
         {"embedding": DENSE, "check": "PIP loss", "item": "domain.word2vec_200", "value": 12.5, "known": 9, "total": 9},
     ),
-    "neighbours": shaped("neighbours", {"embedding": DENSE, "word": "dose", "rank": 1, "neighbour": "drug", "probe": True}),
+    "neighbors": shaped("neighbors", {"embedding": DENSE, "word": "dose", "rank": 1, "neighbor": "drug", "probe": True}),
     "overlaps": shaped(
         "overlaps", {"first": DENSE, "second": OTHER, "shared": 0.2, "words": 90, "differs_in": "corpus", "of": DENSE}
     ),

@@ -103,7 +103,7 @@ def test_a_user_is_answered_with_what_is_new_to_them_by_the_setting_that_was_cho
     for encoder, setting in (
         (WordEncoder(), {"half_life": 1.0}),
         (WordEncoder(), None),
-        (ItemKnn(ItemKnnOptions(shrinkages=(0.0,), neighbors=(5,))), {"shrinkage": 0.0, "neighbours": 5}),
+        (ItemKnn(ItemKnnOptions(shrinkages=(0.0,), neighbors=(5,))), {"shrinkage": 0.0, "neighbors": 5}),
         (hybrid, {"text_weight": 0.8}),
     ):
         service = create_recommendation_service(task, encoder, options, setting)

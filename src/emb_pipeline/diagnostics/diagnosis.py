@@ -117,7 +117,7 @@ def _diagnose(
     checks = [_build_row(names, check, item, measured) for check, item, measured in found]
     return {
         "checks": pa.Table.from_pylist(checks, schema=CHECKS),
-        "neighbours": _find_neighbors(names, vectors, options),
+        "neighbors": _find_neighbors(names, vectors, options),
         "word_map": _place_words(names, vectors, options, seed) if drawn else WORD_MAP.empty_table(),
     }
 

@@ -39,7 +39,7 @@ def nearest(vectors: WordVectors, words: Sequence[str], k: int = 10, *, commones
 
     Returns
     -------
-    DataFrame of word, rank, neighbour, cosine
+    DataFrame of word, rank, neighbor, cosine
     """
     known = [word for word in dict.fromkeys(words) if word in vectors.index]
     unit = unit_vectors(vectors.vectors[:commonest])
@@ -56,7 +56,7 @@ def nearest(vectors: WordVectors, words: Sequence[str], k: int = 10, *, commones
             for word, places, scores in zip(known[start:], best.tolist(), cosines, strict=False)
             for rank, place in enumerate(places, 1)
         ]
-    return pd.DataFrame(rows, columns=["word", "rank", "neighbour", "cosine"])
+    return pd.DataFrame(rows, columns=["word", "rank", "neighbor", "cosine"])
 
 
 def word_sample(vectors: WordVectors, n: int, *, least: int = 10) -> list[str]:
@@ -73,7 +73,7 @@ def measure_overlaps(neighbors: pd.DataFrame, pairs: Sequence[tuple[str, str]]) 
 
     Parameters
     ----------
-    neighbors : DataFrame of embedding, word, neighbour
+    neighbors : DataFrame of embedding, word, neighbor
         Of `nearest`, for several embeddings.
     pairs : sequence of (str, str)
         Embeddings to compare.
@@ -89,7 +89,7 @@ def measure_overlaps(neighbors: pd.DataFrame, pairs: Sequence[tuple[str, str]]) 
     .. [1] Wendlandt, Kummerfeld & Mihalcea (2018), Factors influencing the surprising instability of word embeddings, NAACL.
     """
     sets = {
-        str(name): rows.groupby("word")["neighbour"].agg(set) for name, rows in neighbors.groupby("embedding", sort=False)
+        str(name): rows.groupby("word")["neighbor"].agg(set) for name, rows in neighbors.groupby("embedding", sort=False)
     }
     rows = []
     for first, second in pairs:

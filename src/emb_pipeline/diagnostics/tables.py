@@ -17,7 +17,7 @@ NEIGHBORS = pa.schema(
     [
         *((name, pa.string()) for name in ("embedding", "origin", "key", "word")),
         ("rank", pa.int64()),
-        ("neighbour", pa.string()),
+        ("neighbor", pa.string()),
         ("cosine", pa.float64()),
         ("probe", pa.bool_()),
     ]
@@ -39,8 +39,8 @@ PLACES = pa.schema(
     [
         *(WORD_MAP.field(name) for name in ("embedding", "origin", "word", "x", "y", "kept", "probe", "near", "rank")),
         ("nearest", pa.string()),
-        ("neighbours", pa.struct([("ids", pa.list_(pa.int64())), ("distances", pa.list_(pa.float64()))])),
+        ("neighbors", pa.struct([("ids", pa.list_(pa.int64())), ("distances", pa.list_(pa.float64()))])),
     ]
 )
 """The maps of several embeddings together."""
-DIAGNOSIS = {"checks": CHECKS, "neighbours": NEIGHBORS, "word_map": WORD_MAP}
+DIAGNOSIS = {"checks": CHECKS, "neighbors": NEIGHBORS, "word_map": WORD_MAP}

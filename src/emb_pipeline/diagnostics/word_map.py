@@ -46,13 +46,13 @@ def word_map(vectors: WordVectors, probe_words: Sequence[str], *, words: int, k:
     """
     probes = [word for word in dict.fromkeys(probe_words) if word in vectors.index and _has_direction(vectors, word)]
     found = nearest(vectors, probes, k).sort_values("cosine", kind="stable")
-    near = dict(zip(found["neighbour"], found["word"], strict=True))  # of several, the nearest is written last
+    near = dict(zip(found["neighbor"], found["word"], strict=True))  # of several, the nearest is written last
     named = [word for word in dict.fromkeys([*probes, *near]) if _has_direction(vectors, word)]
     commonest = islice((word for word in vectors.tokens if _has_direction(vectors, word)), words)
     chosen = dict.fromkeys([*named, *commonest])
     shown = _part(vectors, list(chosen)[: max(words, len(named))])
     beside = nearest(shown, shown.tokens, k, commonest=len(shown)).groupby("word")
-    names, cosines = (beside[column].agg(list) for column in ("neighbour", "cosine"))
+    names, cosines = (beside[column].agg(list) for column in ("neighbor", "cosine"))
     places = coordinates(shown, seed=seed)
     return pd.DataFrame(
         {
@@ -149,8 +149,8 @@ def side_by_side(maps: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame of embedding, word, x, y, kept, probe, near, rank, nearest, neighbours
-        ``nearest`` as text; ``neighbours`` the same as ``{ids, distances}``, ids being row numbers of this table, from 0.
+    DataFrame of embedding, word, x, y, kept, probe, near, rank, nearest, neighbors
+        ``nearest`` as text; ``neighbors`` the same as ``{ids, distances}``, ids being row numbers of this table, from 0.
     """
     parts = [part for _, part in maps.groupby("embedding", sort=False)]
     turned = [*parts[:1], *(turned_onto(parts[0], part) for part in parts[1:])]
@@ -160,7 +160,7 @@ def side_by_side(maps: pd.DataFrame) -> pd.DataFrame:
         {"ids": [row[name, word] for word in words], "distances": list(distances)}
         for name, words, distances in zip(whole["embedding"], whole["nearest"], whole["distances"], strict=True)
     ]
-    columns = {"nearest": whole["nearest"].map(", ".join), "neighbours": pd.Series(neighbors, dtype=object)}
+    columns = {"nearest": whole["nearest"].map(", ".join), "neighbors": pd.Series(neighbors, dtype=object)}
     return whole.assign(**columns).drop(columns="distances")
 
 

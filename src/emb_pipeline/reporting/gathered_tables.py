@@ -14,9 +14,9 @@ from emb_pipeline.statistics.costs import OF_TRAINING
 from emb_pipeline.statistics.embedding_facts import FACTS, RESAMPLING, match_corpora
 from emb_pipeline.text.tokens import TokenCorpus
 
-CONCATENATED = ("cells", "checks", "neighbours", "confusions")
+CONCATENATED = ("cells", "checks", "neighbors", "confusions")
 """Tables of each origin that `gather_tables` takes, those of all origins one below the other."""
-GATHERED = frozenset({"checks", "neighbours", "overlaps", "confusions", "embeddings", "corpora"})
+GATHERED = frozenset({"checks", "neighbors", "overlaps", "confusions", "embeddings", "corpora"})
 """Tables of the report that `gather_tables` puts together."""
 STORED = tuple(name for name in COLUMNS if name not in GATHERED)
 """Tables of the report that are datasets, by their name."""
@@ -36,12 +36,12 @@ def gather_tables(
     corpora : mapping of str to TokenCorpus
         By name.
     """
-    neighbours = of_origins["neighbours"]
-    pairs = pair_comparable(list(neighbours["embedding"].unique()), facts, match_corpora(facts))
-    shared = measure_overlaps(neighbours[~neighbours["probe"]], list(zip(pairs["first"], pairs["second"], strict=True)))
+    neighbors = of_origins["neighbors"]
+    pairs = pair_comparable(list(neighbors["embedding"].unique()), facts, match_corpora(facts))
+    shared = measure_overlaps(neighbors[~neighbors["probe"]], list(zip(pairs["first"], pairs["second"], strict=True)))
     return {
         "checks": of_origins["checks"],
-        "neighbours": neighbours,
+        "neighbors": neighbors,
         "overlaps": shared.merge(pairs, on=["first", "second"], validate="one_to_one").merge(
             facts[["embedding", "origin", "key"]].rename(columns={"embedding": "of"}), on="of", validate="many_to_one"
         ),

@@ -1,6 +1,6 @@
 """The tables that a report is made of, each with its columns.
 
-Their names are those of the catalog; `checks`, `neighbours`, `overlaps`, `confusions`, `embeddings` and `corpora` are put
+Their names are those of the catalog; `checks`, `neighbors`, `overlaps`, `confusions`, `embeddings` and `corpora` are put
 together from the scores of all origins, and from the corpora.
 """
 
@@ -97,7 +97,7 @@ COLUMNS: Mapping[str, Schema] = {
     "learning_curves": {**CURVES, **ORIGIN},
     "crossovers": CROSSOVERS,
     "checks": columns_of(diagnostics.CHECKS),
-    "neighbours": columns_of(diagnostics.NEIGHBORS),
+    "neighbors": columns_of(diagnostics.NEIGHBORS),
     "overlaps": OVERLAPS,
     "word_map": columns_of(diagnostics.PLACES),
     "decision": {**CANDIDATES, **dict.fromkeys(WEIGHED, _NUMBER), "languages": _TEXT, **ORIGIN},
@@ -139,7 +139,7 @@ class ReportTables:
         Whether embeddings differ at all.
     learning_curves, crossovers : DataFrame
         Scores by number of labels, and embeddings against the one that is best with all labels.
-    checks, neighbours, overlaps, word_map : DataFrame
+    checks, neighbors, overlaps, word_map : DataFrame
         What word vectors know by themselves, the nearest words of some words, how many of them two embeddings share, and
         words in two dimensions.
     decision, relaxations, joint_choice, sizes : DataFrame
@@ -167,7 +167,7 @@ class ReportTables:
     learning_curves: pd.DataFrame = field(default_factory=partial(empty_table, "learning_curves"))
     crossovers: pd.DataFrame = field(default_factory=partial(empty_table, "crossovers"))
     checks: pd.DataFrame = field(default_factory=partial(empty_table, "checks"))
-    neighbours: pd.DataFrame = field(default_factory=partial(empty_table, "neighbours"))
+    neighbors: pd.DataFrame = field(default_factory=partial(empty_table, "neighbors"))
     overlaps: pd.DataFrame = field(default_factory=partial(empty_table, "overlaps"))
     word_map: pd.DataFrame = field(default_factory=partial(empty_table, "word_map"))
     decision: pd.DataFrame = field(default_factory=partial(empty_table, "decision"))

@@ -36,7 +36,7 @@ def test_an_english_model_breaks_other_scripts_to_pieces(text: str, minilm: Path
     assert found is not None and found.is_broken and "made for this language" in str(found)
 
 
-def test_an_english_model_knows_english_and_its_neighbours(minilm: Path) -> None:
+def test_an_english_model_knows_english_and_its_neighbors(minilm: Path) -> None:
     found = measure_tokenizer(minilm, ENGLISH)
     assert found is not None and not found.is_broken
     assert (found.sub_words_per_word, found.unknown_share) == (pytest.approx(1.2, abs=0.3), 0)

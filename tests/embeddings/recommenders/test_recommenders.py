@@ -49,15 +49,15 @@ def test_popularity_is_the_number_of_users() -> None:
     np.testing.assert_array_equal(fitted.scores(EVERYBODY), [[2, 2, 1, 1]] * 3)
 
 
-def test_neighbours_are_shrunk_cosines() -> None:
-    fitted = ItemKnn().fit(LOG, {"shrinkage": 1, "neighbours": None})
+def test_neighbors_are_shrunk_cosines() -> None:
+    fitted = ItemKnn().fit(LOG, {"shrinkage": 1, "neighbors": None})
     # Items 0 and 1 share both of their users: 2 / (2 + 1); with item 2 they share one: 1 / (sqrt(2) + 1).
     pair, third = 2 / 3, 1 / (np.sqrt(2) + 1)
     np.testing.assert_allclose(fitted.scores(np.array([1])), [[pair, pair, 2 * third, 0]], rtol=1e-6)
 
 
-def test_an_item_counts_for_those_whose_neighbour_it_is() -> None:
-    fitted = ItemKnn().fit(LOG, {"shrinkage": 0, "neighbours": 1})
+def test_an_item_counts_for_those_whose_neighbor_it_is() -> None:
+    fitted = ItemKnn().fit(LOG, {"shrinkage": 0, "neighbors": 1})
     # The nearest of 0 is 1 and of 1 it is 0; of 2 it is 0, the first of two equal ones. So item 0 adds to 1 and to 2.
     np.testing.assert_allclose(fitted.scores(np.array([1])), [[1, 1, 1 / np.sqrt(2), 0]], rtol=1e-6)
 
@@ -84,7 +84,7 @@ def test_weights_take_the_place_of_ones_where_they_are_learnt_from() -> None:
     np.testing.assert_array_equal(WEIGHED.confidence.toarray(), HEAVY)
     np.testing.assert_array_equal(WEIGHED.of_items(np.array([1, 3])).confidence.toarray(), HEAVY[:, [1, 3]])
     np.testing.assert_array_equal(WEIGHED.matrix.toarray(), LOG.matrix.toarray())
-    knn = ItemKnn().fit(WEIGHED, {"shrinkage": 0, "neighbours": None})
+    knn = ItemKnn().fit(WEIGHED, {"shrinkage": 0, "neighbors": None})
     lengths = np.linalg.norm(HEAVY, axis=0)
     cosines = HEAVY.T @ HEAVY / np.outer(lengths, lengths) - np.eye(4)
     np.testing.assert_allclose(knn.scores(EVERYBODY), HEAVY @ cosines, rtol=1e-6)
@@ -97,7 +97,7 @@ def test_weights_take_the_place_of_ones_where_they_are_learnt_from() -> None:
 
 def test_equal_weights_change_nothing() -> None:
     alike = Interactions(LOG.users, LOG.items, LOG.n_users, LOG.n_items, np.ones(6))
-    for method, setting in ((ItemKnn(), {"shrinkage": 1.0, "neighbours": 2}), (Ease(), {"regularisation": 2.0})):
+    for method, setting in ((ItemKnn(), {"shrinkage": 1.0, "neighbors": 2}), (Ease(), {"regularisation": 2.0})):
         scores = [method.fit(log, setting).scores(EVERYBODY) for log in (LOG, alike)]
         np.testing.assert_array_equal(*scores)
 

@@ -47,7 +47,7 @@ def test_one_pass_of_retrofitting_by_hand() -> None:
     np.testing.assert_array_equal(made.vectors, [[2, 2], [1, 3], [5, 5]])
 
 
-def test_neighbours_weigh_as_they_are_told_and_the_own_vector_as_all_of_them() -> None:
+def test_neighbors_weigh_as_they_are_told_and_the_own_vector_as_all_of_them() -> None:
     """(3 * (0, 4) + 1 * (4, 4)) / 4 = (1, 4), and half of that with half of (4, 0)."""
     words = words_of(good=[4, 0], great=[0, 4], fine=[4, 4])
     pairs = np.array([["good", "great"], ["good", "fine"], ["fine", "good"]])

@@ -74,7 +74,7 @@ class WordVectorsByHash:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("encoder", [OneHot(), TokenFeatures(), Contextual()])
-def test_entities_are_found_from_words_and_their_neighbours(encoder: object) -> None:
+def test_entities_are_found_from_words_and_their_neighbors(encoder: object) -> None:
     found = evaluate_sequence_labeling(_task(), encoder, SequenceLabelingOptions(), seed=0)
     assert found.metrics["recall_seen"] > 0.95
     assert found.metrics["f1"] > 0.8

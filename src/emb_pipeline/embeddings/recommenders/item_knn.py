@@ -30,13 +30,13 @@ class ItemKnn:
         for shrinkage in self.options.shrinkages:
             ranked = _strongest_first(interactions, common, shrinkage)
             for neighbors in self.options.neighbors:
-                setting = {"shrinkage": shrinkage, "neighbours": neighbors}
+                setting = {"shrinkage": shrinkage, "neighbors": neighbors}
                 yield setting, ItemKnnRecommender(interactions.confidence, ranked.first(neighbors))
 
     def fit(self, interactions: Interactions, setting: Setting) -> ItemKnnRecommender:
         """The neighbors of each item."""
         ranked = _strongest_first(interactions, _common_users(interactions), float(setting["shrinkage"] or 0))
-        return ItemKnnRecommender(interactions.confidence, ranked.first(setting["neighbours"]))
+        return ItemKnnRecommender(interactions.confidence, ranked.first(setting["neighbors"]))
 
 
 @dataclass(frozen=True, eq=False)

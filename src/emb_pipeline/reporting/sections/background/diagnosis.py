@@ -42,7 +42,7 @@ def view(report: Report) -> dict[str, Any] | None:
     tables = report.tables
     shown = show_diagnosis(
         tables.checks,
-        tables.neighbours,
+        tables.neighbors,
         tables.overlaps,
         _training_tokens(tables.embeddings),
         _on_less_text(tables.embeddings),
@@ -76,7 +76,7 @@ def show_diagnosis(
     ----------
     checks : DataFrame of embedding, origin, check, item, value, ci_low, ci_high, p, known, total
         One row per embedding and question.
-    neighbors : DataFrame of embedding, origin, key, word, rank, neighbour, cosine, probe
+    neighbors : DataFrame of embedding, origin, key, word, rank, neighbor, cosine, probe
         Nearest words of the probe words, and of a sample that embeddings are compared by.
     overlaps : DataFrame of first, second, shared, words, differs_in, of, origin, key
         Share of these neighbours that an embedding has in common with its other seeds, with those that were trained on
@@ -241,7 +241,7 @@ def _probes(neighbors: pd.DataFrame, most: int = 6) -> dict[str, Any] | None:
         cells = []
         for name in shown:
             rows = neighbors[(neighbors["embedding"] == name) & (neighbors["word"] == word)].sort_values("rank")
-            cells.append(", ".join(rows["neighbour"].head(most)))
+            cells.append(", ".join(rows["neighbor"].head(most)))
         lines.append((word, cells))
     return {"names": shown, "lines": lines}
 
