@@ -1,7 +1,7 @@
 # make run    builds .venv from the lock file and runs the default use case
 # make test   the same .venv, all tests
 # make test-fast   those that start no process and train nothing, for the inner loop
-# make lint   formatters, types, import contracts
+# make lint   formatters, types, import contracts, plain English
 
 PYTHON ?= python3
 WORKERS ?= 2
@@ -32,6 +32,7 @@ lint: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/plain_english.py
 
 .venv/installed: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11, 3.12 or 3.13 is needed, this is " + sys.version.split()[0] if not (3, 11) <= sys.version_info[:2] < (3, 14) else 0)'
