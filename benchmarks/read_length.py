@@ -22,7 +22,7 @@ from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEnco
 from emb_pipeline.embeddings.contextual.options import SentenceTransformerOptions
 from emb_pipeline.embeddings.retrieval.bm25 import Bm25
 from emb_pipeline.embeddings.retrieval.options import Bm25Options
-from emb_pipeline.readers.docstrings.packages import CACHE, docstring_table, summary_retrieval
+from emb_pipeline.readers.docstrings.packages import CACHE, build_docstring_table, build_summary_retrieval
 from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.examples.cut_texts import measure_cut_texts
 from emb_pipeline.tasks.retrieval.evaluate import evaluate_retrieval
@@ -34,8 +34,8 @@ RAW = Path(__file__).parents[1] / "data" / "01_raw"
 
 def main(n_passages: int = 2000, lengths: tuple[int, ...] = (64,)) -> None:
     """Print scores and differences."""
-    table = docstring_table(["numpy", "scipy", "sklearn"], RAW / CACHE)
-    parts = summary_retrieval(
+    table = build_docstring_table(["numpy", "scipy", "sklearn"], RAW / CACHE)
+    parts = build_summary_retrieval(
         table, max_queries=2000, min_tokens=4, min_body_tokens=20, test_share=0.3, max_passages=n_passages
     )
     tables = dict(zip(("queries", "passages", "qrels"), parts, strict=True))

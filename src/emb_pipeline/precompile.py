@@ -17,7 +17,7 @@ from emb_pipeline.embeddings.static.options import FastTextOptions, GloveOptions
 from emb_pipeline.embeddings.training import TrainingRequest
 from emb_pipeline.tasks.probes.crf import LinearChainCrf, TokenVectors
 from emb_pipeline.tasks.probes.softmax import SoftmaxRegression
-from emb_pipeline.text.near_duplicates import near_pairs
+from emb_pipeline.text.near_duplicates import find_near_pairs
 from emb_pipeline.text.texts import TokenIds
 from emb_pipeline.text.tokens import write_tokens
 
@@ -43,7 +43,7 @@ def compile_probes() -> None:
 
 def compile_audit() -> None:
     """Look for near-duplicates among two texts."""
-    near_pairs(TokenIds.of(["a b c d e f", "a b c d e f g"]))
+    find_near_pairs(TokenIds.of(["a b c d e f", "a b c d e f g"]))
 
 
 def compile_diagnosis() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from emb_pipeline.corrupt.typos import misspell_words, texts_under_test
+from emb_pipeline.corrupt.typos import choose_test_texts, misspell_words
 from emb_pipeline.text.texts import Texts
 
 TITLES = [f"bosch serie{i} wan28281gb washing machine" for i in range(200)]
@@ -52,5 +52,5 @@ def test_a_text_is_always_misspelt_alike() -> None:
 
 def test_texts_without_slips_are_the_texts_themselves() -> None:
     texts = Texts(TITLES)
-    assert texts_under_test(texts, 0.0) is texts
-    assert list(texts_under_test(texts, 1.0)) == [misspell_words(title, 1.0) for title in TITLES]
+    assert choose_test_texts(texts, 0.0) is texts
+    assert list(choose_test_texts(texts, 1.0)) == [misspell_words(title, 1.0) for title in TITLES]

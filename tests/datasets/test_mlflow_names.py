@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mlflow.utils.validation import _validate_metric_name, _validate_param_name
 
-from emb_pipeline.datasets.mlflow_names import mlflow_name
+from emb_pipeline.datasets.mlflow_names import clean_mlflow_name
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from emb_pipeline.datasets.mlflow_names import mlflow_name
     ],
 )
 def test_what_mlflow_refuses_is_written_by_its_code(name: str, written: str) -> None:
-    assert mlflow_name(name) == written
+    assert clean_mlflow_name(name) == written
 
 
 @pytest.mark.slow
@@ -33,6 +33,6 @@ def test_what_mlflow_refuses_is_written_by_its_code(name: str, written: str) -> 
 @given(st.text(max_size=300), st.text(max_size=12))
 def test_mlflow_takes_every_name_and_two_stay_two(name: str, other: str) -> None:
     for validate in (_validate_metric_name, _validate_param_name):
-        validate(mlflow_name(name))
-    assert len(mlflow_name(name)) <= 250
-    assert (mlflow_name(name) == mlflow_name(other)) == (name == other)
+        validate(clean_mlflow_name(name))
+    assert len(clean_mlflow_name(name)) <= 250
+    assert (clean_mlflow_name(name) == clean_mlflow_name(other)) == (name == other)

@@ -24,7 +24,7 @@ from emb_pipeline.diagnostics.word_tests import (
 )
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.errors import DataError
-from emb_pipeline.readers.word_sets import WordSetSource, analogy_questions, scored_pairs_of_words
+from emb_pipeline.readers.word_sets import WordSetSource, read_analogy_questions, read_scored_pairs
 
 
 def _vectors(words: list[str], dim: int = 12, seed: int = 0) -> WordVectors:
@@ -41,7 +41,7 @@ def _keyed(vectors: WordVectors) -> KeyedVectors:
 @pytest.mark.parametrize("name", ["wordsim353.tsv", "simlex999.txt"])
 def test_word_similarity_is_that_of_gensim(name: str, tmp_path: Path) -> None:
     source = WordSetSource(package="gensim", files=f"test/test_data/{name}")
-    pairs, scores = scored_pairs_of_words(source, tmp_path, tmp_path)
+    pairs, scores = read_scored_pairs(source, tmp_path, tmp_path)
     vectors = _vectors(sorted({word for pair in pairs[::2] for word in pair}))
     found = word_similarity(vectors, pairs, scores, rng=np.random.default_rng(0), n_resamples=200)
     _, expected, unknown = _keyed(vectors).evaluate_word_pairs(datapath(name), case_insensitive=True)
@@ -52,7 +52,7 @@ def test_word_similarity_is_that_of_gensim(name: str, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_analogies_are_those_of_gensim(tmp_path: Path) -> None:
     source = WordSetSource(package="gensim", files="test/test_data/questions-words.txt")
-    questions = analogy_questions(source, tmp_path, tmp_path)[:3000]
+    questions = read_analogy_questions(source, tmp_path, tmp_path)[:3000]
     vectors = _vectors(sorted({word for question in questions[:800] for word in question}), dim=4)
     for first, second, third, fourth in questions[:200:2]:  # half of some are made solvable
         row = vectors.index[fourth]
@@ -145,14 +145,14 @@ def test_the_published_bias_shows_in_the_published_vectors() -> None:
 
 def test_a_term_between_tabs_may_have_several_words(tmp_path: Path) -> None:
     (tmp_path / "terms.tsv").write_text("Zofran\tipecac syrup\t294.25\ncough\tfever\t10\n")
-    pairs, scores = scored_pairs_of_words(WordSetSource(path="terms.tsv"), tmp_path, tmp_path)
+    pairs, scores = read_scored_pairs(WordSetSource(path="terms.tsv"), tmp_path, tmp_path)
     assert pairs == [("zofran", "ipecac syrup"), ("cough", "fever")] and scores == [294.25, 10.0]
 
 
 def test_a_line_that_is_no_pair_is_refused_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "pairs.tsv").write_text("# comment\nold\tnew\t1.5\nold young\n")
     with pytest.raises(DataError, match=r"pairs.tsv, line 3: 'old young' is not two words and a number"):
-        scored_pairs_of_words(WordSetSource(path="pairs.tsv"), tmp_path, tmp_path)
+        read_scored_pairs(WordSetSource(path="pairs.tsv"), tmp_path, tmp_path)
     (tmp_path / "bad.txt").write_text(": section\na b c\n")
     with pytest.raises(DataError, match=r"bad.txt, line 2: 'a b c' is not four words"):
-        analogy_questions(WordSetSource(path="bad.txt"), tmp_path, tmp_path)
+        read_analogy_questions(WordSetSource(path="bad.txt"), tmp_path, tmp_path)

@@ -80,3 +80,13 @@ def test_a_kind_with_an_old_name_is_found_where_it_is_a_value_and_where_it_is_a_
     renamed = rename_keys(written, said.append)
     assert renamed["task_definitions"]["ner"]["kind"] in KINDS and set(renamed["evaluation"]) <= set(KINDS)
     assert len(said) == 2 and all("'sequence_labelling' is called 'sequence_labeling' now" in each for each in said)
+
+
+def test_options_of_a_method_are_renamed_wherever_they_may_be_written() -> None:
+    options = {"normalise": False, "regularisations": [1.0], "neighbours": [5]}
+    written = {
+        "methods": {"ease": dict(options), "hybrid": {"ease": dict(options), "item_knn": dict(options)}},
+        "grid": {name: {"domain.x_10": {"method": "ease", "options": dict(options)}} for name in ("pretrained", "derived")},
+    }
+    renamed = yaml.safe_dump(rename_keys(written, lambda sentence: None))
+    assert not any(name in renamed for name in options)

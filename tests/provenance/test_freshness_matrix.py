@@ -266,7 +266,7 @@ MATRIX: dict[str, tuple[Callable[[State], None], tuple[str, ...]]] = {
     "every comment and docstring": (comments_and_docstrings, ()),
     "an annotation": (annotation, ()),
     "a module that moves": (moved_module, ()),
-    "a reader that no task names": (statement("liveqa_judgments"), ()),
+    "a reader that no task names": (statement("read_liveqa_judgments"), ()),
     "code of a method that is not in the grid": (
         statement("train", module=FASTTEXT),
         (),
@@ -292,7 +292,7 @@ MATRIX: dict[str, tuple[Callable[[State], None], tuple[str, ...]]] = {
         statement("read_retrieval"),
         ("examples search", "corpora", *TRAINED, "cells * search", *FOLLOWS),
     ),
-    "a format that no corpus and no task names": (statement("iob_sentences"), ()),
+    "a format that no corpus and no task names": (statement("read_iob_sentences"), ()),
     "a format of files that one task may have": (
         statement("_json_rows"),
         ("examples search", "corpora", *TRAINED, "cells * search", *FOLLOWS),
@@ -357,8 +357,8 @@ def test_a_change_makes_stale_what_follows_from_it_and_nothing_else(
 def test_another_version_of_a_library_makes_stale_what_it_computes(
     library: str, expected: tuple[str, ...] | None, state: State, before: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    installed = code_fingerprint.version_of
-    monkeypatch.setattr(code_fingerprint, "version_of", lambda name: "0" if name == library else installed(name))
+    installed = code_fingerprint.find_version
+    monkeypatch.setattr(code_fingerprint, "find_version", lambda name: "0" if name == library else installed(name))
     found = stale_groups(before, state.fingerprints())
     if expected is None:  # gensim trains word2vec where the options ask for it; GloVe and the corpora never need it
         assert "vectors word2vec_8" in found and not found & {"corpora", "vectors glove_8", "examples topic"}

@@ -21,7 +21,7 @@ import pytest
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.public_data import fetch as module
-from emb_pipeline.readers.public_data.fetch import content_fingerprint, fetch, mirror_folder
+from emb_pipeline.readers.public_data.fetch import fetch, find_mirror, fingerprint_content
 from emb_pipeline.readers.public_data.public_sources import PublicSource, SourceFile, parse_sources, public_sources
 
 CONTENT = b"one line\n" * 100_000
@@ -208,7 +208,7 @@ PATTERN = r"(?:^|/)kept/((?:training|test)/C\d\d/\d+)$"
 
 def archive_source(url: str) -> PublicSource:
     return PublicSource(
-        "set", "a set", "CC0", (SourceFile("set.tar", url, 11, content_fingerprint(list(MEMBERS.items())), PATTERN),)
+        "set", "a set", "CC0", (SourceFile("set.tar", url, 11, fingerprint_content(list(MEMBERS.items())), PATTERN),)
     )
 
 
@@ -251,7 +251,7 @@ def test_an_archive_with_other_content_is_refused(tmp_path: Path, server: Server
 
 def test_a_fingerprint_depends_on_names_and_contents_and_not_on_their_order() -> None:
     lines = b"a\0" + hashlib.sha256(b"1").hexdigest().encode() + b"\nb\0" + hashlib.sha256(b"2").hexdigest().encode() + b"\n"
-    assert content_fingerprint([("b", b"2"), ("a", b"1")]) == hashlib.sha256(lines).hexdigest()
+    assert fingerprint_content([("b", b"2"), ("a", b"1")]) == hashlib.sha256(lines).hexdigest()
 
 
 def test_an_unknown_source_is_refused_with_the_known_ones(tmp_path: Path) -> None:
@@ -313,9 +313,9 @@ def test_a_file_made_by_hand_comes_from_a_mirror_or_the_message_says_how_to_make
 
 def test_the_mirror_is_named_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EMB_PIPELINE_MIRROR", "/some/where")
-    assert mirror_folder() == Path("/some/where")
+    assert find_mirror() == Path("/some/where")
     monkeypatch.delenv("EMB_PIPELINE_MIRROR")
-    assert mirror_folder() is None
+    assert find_mirror() is None
 
 
 def test_a_mirror_may_hold_a_rebuilt_file_that_the_table_knows(tmp_path: Path, server: Server) -> None:

@@ -17,12 +17,12 @@ import pytest
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.files import limits
-from emb_pipeline.readers.files.archives import archive_members
+from emb_pipeline.readers.files.archives import read_archive_members
 from emb_pipeline.readers.files.content import read_content
 from emb_pipeline.readers.files.lines import lines
 from emb_pipeline.readers.files.named_files import NamedFile
-from emb_pipeline.readers.formats.mediawiki_dump import dump_articles
-from emb_pipeline.readers.formats.medquad import medquad_pairs
+from emb_pipeline.readers.formats.mediawiki_dump import read_dump_articles
+from emb_pipeline.readers.formats.medquad import read_medquad_pairs
 from emb_pipeline.readers.formats.text import TextSource
 
 MB = 1 << 20
@@ -90,21 +90,21 @@ def test_an_archive_has_a_limit_for_each_member_and_for_all(tmp_path: Path, monk
     for name in ("a.zip", "a.tar.gz"):
         read = []
         with pytest.raises(DataError, match="unpack to, 'x/4' the last of them, exceeds the limit of 4 MiB"):
-            for member, _ in archive_members(tmp_path / name):
+            for member, _ in read_archive_members(tmp_path / name):
                 read.append(member)
         assert len(read) == (0 if name == "a.zip" else 4)  # a zip says beforehand what it holds
         monkeypatch.setenv(limits.VARIABLE, "16")
-        assert len(list(archive_members(tmp_path / name))) == 6
+        assert len(list(read_archive_members(tmp_path / name))) == 6
         monkeypatch.delenv(limits.VARIABLE)
     with zipfile.ZipFile(tmp_path / "c.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for number in range(40):
             archive.writestr(f"x/{number}", bytes(MB))
     with pytest.raises(DataError, match=f"set {limits.VARIABLE}=41 or more"):
-        list(archive_members(tmp_path / "c.zip"))
+        list(read_archive_members(tmp_path / "c.zip"))
     with zipfile.ZipFile(tmp_path / "b.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("x/large", bytes(3 * MB))
     with pytest.raises(DataError, match="member 'x/large' of 3,145,728 bytes exceeds the limit of 2 MiB"):
-        list(archive_members(tmp_path / "b.zip"))
+        list(read_archive_members(tmp_path / "b.zip"))
 
 
 def test_the_holes_of_a_sparse_tar_count(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_the_holes_of_a_sparse_tar_count(tmp_path: Path) -> None:
         pytest.skip("needs GNU tar")
     assert (tmp_path / "a.tar").stat().st_size < MB
     with pytest.raises(DataError, match="exceeds the limit of 4 MiB"):
-        list(archive_members(tmp_path / "a.tar"))
+        list(read_archive_members(tmp_path / "a.tar"))
 
 
 def test_a_limit_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_entities_of_xml_neither_grow_nor_read_other_files(attack: str, encoding
         info.size = len(content)
         archive.addfile(info, io.BytesIO(content))
     (tmp_path / "dump.xml").write_bytes((head + DUMP.format(entity)).encode(encoding))
-    for read, name in ((medquad_pairs, "a.tar"), (dump_articles, "dump.xml")):
+    for read, name in ((read_medquad_pairs, "a.tar"), (read_dump_articles, "dump.xml")):
         with pytest.raises(DataError):
             found = list(read(NamedFile(tmp_path / name, name)))
             assert "secret" not in str(found) and len(str(found)) < 10_000, "nothing of it may be read"

@@ -18,7 +18,7 @@ from emb_pipeline.tasks.retrieval.audit import audit_retrieval
 from emb_pipeline.tasks.retrieval.audit import require_evaluable as require_search
 from emb_pipeline.tasks.retrieval.formats.collection import RetrievalTables
 from emb_pipeline.tasks.sequence_labeling.audit import audit_sequence_labeling
-from emb_pipeline.text.runs import runs_in_corpus
+from emb_pipeline.text.runs import find_runs_in_corpus
 from emb_pipeline.text.tokens import write_tokens
 from tests.tasks.planted import random_texts
 
@@ -186,7 +186,7 @@ def test_runs_are_found_across_the_borders_of_batches(tmp_path: Path, monkeypatc
     texts = [" ".join(text) for text in random_texts(60, 20, np.random.default_rng(0))]
     corpus = write_tokens([("1", ". A".join(texts[:30]))], tmp_path / "corpus")
     assert len(corpus.ids().batches) > 10
-    found = runs_in_corpus(texts, corpus, (16, 8))
+    found = find_runs_in_corpus(texts, corpus, (16, 8))
     assert (found[1:29] >= 0.75).all() and (found[30:] == 0).all()
 
 

@@ -26,7 +26,7 @@ from emb_pipeline.tasks.probes.crf import find_best_allowed
 from emb_pipeline.tasks.retrieval.options import RetrievalOptions
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
 from emb_pipeline.tasks.retrieval.tune import fine_tune_retrieval
-from emb_pipeline.text.held_out import telling_keys
+from emb_pipeline.text.held_out import compute_telling_keys
 from emb_pipeline.text.texts import Texts
 
 WORDS = ["wave", "tide", "reef", "cloud", "wind", "star", "clay", "root", "worm", "a", "b", "c", "d"]
@@ -91,7 +91,7 @@ def test_what_another_task_tests_is_not_learnt_from_but_still_predicted(
     monkeypatch.setattr(classification_tune, "tune_bag", watched)
     texts = Texts([f"{text}.\nA sentence of {number} five words." for number, text in enumerate(topics.texts)])
     task = replace(topics, texts=texts)
-    elsewhere = frozenset(telling_keys("A SENTENCE of 7 five words! A sentence of 40 five words."))
+    elsewhere = frozenset(compute_telling_keys("A SENTENCE of 7 five words! A sentence of 40 five words."))
     made = fine_tune_classification(task, replace(tunable, tested_elsewhere=elsewhere), ClassificationOptions(folds=3))
     assert set(texts) - trained_on == {texts[7], texts[40]}
     assert (made.n_learnt, made.n_left_out) == (len(texts) - 2, 2)
@@ -99,7 +99,7 @@ def test_what_another_task_tests_is_not_learnt_from_but_still_predicted(
 
 
 def test_nothing_left_to_learn_from_is_refused(topics: ClassificationTask, tunable: Tunable) -> None:
-    everything = frozenset(key for text in topics.texts for key in telling_keys(text))
+    everything = frozenset(key for text in topics.texts for key in compute_telling_keys(text))
     with pytest.raises(DataError, match="90 of its 90 training examples hold a sentence that other tasks are tested on"):
         fine_tune_classification(topics, replace(tunable, tested_elsewhere=everything), ClassificationOptions(folds=3))
 
@@ -107,14 +107,14 @@ def test_nothing_left_to_learn_from_is_refused(topics: ClassificationTask, tunab
 def test_test_examples_are_nothing_to_learn_from(topics: ClassificationTask, tunable: Tunable) -> None:
     task = replace(topics, split=np.array(["train", "train", "test"])[np.arange(90) % 3])
     trained_on = frozenset(
-        key for text in task.texts.take(np.flatnonzero(task.split != "test")) for key in telling_keys(text)
+        key for text in task.texts.take(np.flatnonzero(task.split != "test")) for key in compute_telling_keys(text)
     )
     with pytest.raises(DataError, match="60 of its 60 training examples hold"):
         fine_tune_classification(task, replace(tunable, tested_elsewhere=trained_on), ClassificationOptions())
 
 
 def test_an_example_is_left_out_for_either_of_its_texts(tunable: Tunable) -> None:
-    elsewhere = replace(tunable, tested_elsewhere=frozenset(telling_keys("one") | telling_keys("four")))
+    elsewhere = replace(tunable, tested_elsewhere=frozenset(compute_telling_keys("one") | compute_telling_keys("four")))
     sides = ["one", "two", "three", "five"], ["six", "four", "seven", "eight"]
     assert elsewhere.select_learnable("pairs", np.arange(4), *sides).tolist() == [2, 3]
 

@@ -11,12 +11,12 @@ import pytest
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.classification.audit import audit_classification, require_evaluable
 from emb_pipeline.tasks.sequence_labeling.audit import audit_sequence_labeling
-from emb_pipeline.text.near_duplicates import clusters, equal_texts, near_pairs, near_pairs_between
+from emb_pipeline.text.near_duplicates import clusters, find_near_pairs, find_near_pairs_between, group_equal_texts
 from emb_pipeline.text.seen import (
     NEAR_GROUP,
-    seen_classification,
-    seen_queries,
-    seen_questions,
+    find_seen_classification,
+    find_seen_queries,
+    find_seen_questions,
     seen_sentences,
     with_near_groups,
 )
@@ -34,7 +34,7 @@ def line(lines: pa.Table, check: str) -> dict[str, Any]:
 @pytest.mark.parametrize("kind", list(LEAKS))
 def test_a_leak_is_found_and_a_clean_text_is_not(kind: str, trains: str) -> None:
     examples = leaking_examples(kind, N, np.random.default_rng(0), trains=trains)
-    seen = seen_classification({"examples": examples}).to_pylist()
+    seen = find_seen_classification({"examples": examples}).to_pylist()
     found = {row["unit_id"] for row in seen}
     assert len({unit for unit in found if unit.startswith("leak")}) >= 0.95 * N
     assert not {unit for unit in found if unit.startswith("clean")}
@@ -50,7 +50,7 @@ def test_questions_of_one_pattern_are_not_near_duplicates() -> None:
     rest = [" ".join(words) for words in random_texts(200, 8, rng)]
     for pattern in ("What is the capital of {}?", "Who was the first president of {}?", "How many people live in {}?"):
         texts = [pattern.format(name) for name in names]
-        found = near_pairs(TokenIds.of(rest + texts))
+        found = find_near_pairs(TokenIds.of(rest + texts))
         assert not len(found.first)
 
 
@@ -111,8 +111,8 @@ def test_sentences_queries_and_questions_are_compared_with_what_is_trained_on() 
     assert seen_sentences({"sentences": sentences}).num_rows == 40
     assert line(audit_sequence_labeling(sentences), "near_leakage")["count"] == 40
     queries = pa.table({"query_id": ids, "text": texts, "split": splits})
-    assert seen_queries({"queries": queries}).num_rows == 40
-    assert seen_queries({"queries": queries.drop_columns("split")}).num_rows == 0
+    assert find_seen_queries({"queries": queries}).num_rows == 40
+    assert find_seen_queries({"queries": queries.drop_columns("split")}).num_rows == 0
     # Half of the test questions have a context that is nearly trained on, the others a question that is.
     fresh = [" ".join(text) for text in random_texts(120, 12, rng)]
     questions = pa.table(
@@ -125,14 +125,14 @@ def test_sentences_queries_and_questions_are_compared_with_what_is_trained_on() 
             "split": splits,
         }
     )
-    assert sorted(seen_questions({"questions": questions})["unit_id"].to_pylist(), key=int) == ids[40:]
+    assert sorted(find_seen_questions({"questions": questions})["unit_id"].to_pylist(), key=int) == ids[40:]
 
 
 def test_pairs_are_found_in_the_same_texts_in_either_order() -> None:
     rng = np.random.default_rng(1)
     base = random_texts(50, 12, rng)
     texts = [" ".join(text) for text in [*base, *(changed(text, 2, rng) for text in base)]]
-    there, back = near_pairs(TokenIds.of(texts)), near_pairs(TokenIds.of(texts[::-1]))
+    there, back = find_near_pairs(TokenIds.of(texts)), find_near_pairs(TokenIds.of(texts[::-1]))
     assert {frozenset(pair) for pair in zip(there.first.tolist(), there.second.tolist(), strict=True)} == {
         frozenset((99 - a, 99 - b)) for a, b in zip(back.first.tolist(), back.second.tolist(), strict=True)
     }
@@ -144,7 +144,7 @@ def test_a_thousand_copies_of_a_template_do_not_hide_a_near_duplicate() -> None:
     fillings = random_texts(3000, 8, rng)
     texts = [" ".join([*head, *filling, *tail]) for filling in fillings]
     twins = [" ".join([*head, *changed(filling, 1, rng), *tail]) for filling in fillings[:100]]
-    found = near_pairs_between(TokenIds.of(twins + texts), np.arange(100), np.arange(100, 3100))
+    found = find_near_pairs_between(TokenIds.of(twins + texts), np.arange(100), np.arange(100, 3100))
     hits = {
         first for first, second in zip(found.first.tolist(), found.second.tolist(), strict=True) if second == first + 100
     }
@@ -155,11 +155,11 @@ def test_clusters_stay_below_their_bound_and_equal_texts_together() -> None:
     words = random_texts(1, 60, np.random.default_rng(0))[0]
     chain = [" ".join(words[start : start + 20]) for start in range(0, 40, 2)]  # each resembles the next
     tokens = TokenIds.of([*chain, chain[3], chain[3]])
-    groups = clusters(near_pairs(tokens), equal_texts(tokens), 4)
+    groups = clusters(find_near_pairs(tokens), group_equal_texts(tokens), 4)
     sizes = np.bincount(groups)
     assert sizes.max() <= 4
     assert groups[3] == groups[20] == groups[21]
-    whole = clusters(near_pairs(tokens), equal_texts(tokens), 100)
+    whole = clusters(find_near_pairs(tokens), group_equal_texts(tokens), 100)
     assert len(set(whole.tolist())) == 1
     assert with_near_groups({"examples": as_examples([("a", "x y", "l", None), ("b", "z y", "m", None)])})["examples"][
         NEAR_GROUP

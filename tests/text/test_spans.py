@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from emb_pipeline.text.spans import PlacedWords, document_shares
+from emb_pipeline.text.spans import PlacedWords, compute_document_shares
 
 TRICKY = "Zürich’s\u00a0café (est. 1,903) –\t\n naïve 东京 e\u0301te 😀 end"
 
@@ -33,4 +33,4 @@ def test_white_space_is_no_answer() -> None:
 
 
 def test_shares_count_texts_and_not_words() -> None:
-    assert document_shares([["The", "the", "cat"], ["the", "dog"]]) == {"the": 1.0, "cat": 0.5, "dog": 0.5}
+    assert compute_document_shares([["The", "the", "cat"], ["the", "dog"]]) == {"the": 1.0, "cat": 0.5, "dog": 0.5}

@@ -6,7 +6,7 @@ import random
 
 from seqeval.metrics.sequence_labeling import get_entities
 
-from emb_pipeline.text.tagging import SCHEMES, Entity, entities, from_iob2, is_tag, scheme_of, to_iob2
+from emb_pipeline.text.tagging import SCHEMES, Entity, entities, find_scheme, from_iob2, is_tag, to_iob2
 
 
 def test_every_scheme_is_brought_to_iob2_by_hand() -> None:
@@ -32,13 +32,13 @@ def test_what_is_no_tag() -> None:
 
 
 def test_a_scheme_that_is_followed_is_told_from_broken_tags_by_hand() -> None:
-    assert scheme_of([["I-X", "I-X", "O"], ["O", "I-X", "B-X"]]) == ("IOB1", [])
-    assert scheme_of([["B-X", "I-X", "O"], ["O", "I-X"], ["B-Y", "O"]]) == ("IOB2", [1])
-    assert scheme_of([["B-X", "E-X", "S-Y"], ["O", "S-X"]]) == ("BIOES", [])
-    assert scheme_of([["B-X", "I-X", "L-X", "U-Y"]]) == ("BILOU", [])
-    assert scheme_of([["I-X", "E-X", "E-X"]]) == ("IOE2", [])
-    assert scheme_of([["O", "O"], ["B-X", "O"]]) == ("IOB2", [])
-    assert scheme_of([["B-X", "I-Y"], ["I-X", "B-X"], ["I-X", "O"]])[1] == [0]
+    assert find_scheme([["I-X", "I-X", "O"], ["O", "I-X", "B-X"]]) == ("IOB1", [])
+    assert find_scheme([["B-X", "I-X", "O"], ["O", "I-X"], ["B-Y", "O"]]) == ("IOB2", [1])
+    assert find_scheme([["B-X", "E-X", "S-Y"], ["O", "S-X"]]) == ("BIOES", [])
+    assert find_scheme([["B-X", "I-X", "L-X", "U-Y"]]) == ("BILOU", [])
+    assert find_scheme([["I-X", "E-X", "E-X"]]) == ("IOE2", [])
+    assert find_scheme([["O", "O"], ["B-X", "O"]]) == ("IOB2", [])
+    assert find_scheme([["B-X", "I-Y"], ["I-X", "B-X"], ["I-X", "O"]])[1] == [0]
 
 
 def test_every_scheme_holds_the_same_entities_and_is_recognized() -> None:
@@ -54,4 +54,4 @@ def test_every_scheme_holds_the_same_entities_and_is_recognized() -> None:
         written = [from_iob2(tags, scheme) for tags in sentences]
         if scheme != "IOE1":  # an E is followed by a new entity there, which to_iob2 knows
             assert [to_iob2(tags) for tags in written] == sentences
-        assert scheme_of(written) == (scheme, [])
+        assert find_scheme(written) == (scheme, [])

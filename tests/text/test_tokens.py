@@ -15,7 +15,7 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.text import words as module
 from emb_pipeline.text.held_out import HeldOut
 from emb_pipeline.text.tokens import TokenCorpus, cut, write_tokens
-from emb_pipeline.text.words import sentence_key, sentences, tokenize
+from emb_pipeline.text.words import hash_sentence, sentences, tokenize
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_words_are_split_by_the_documented_rules(text: str, expected: list[str])
 
 @given(st.text(alphabet="aZ9_'.- \n\t,(é", max_size=30))
 def test_the_fast_roads_for_plain_text_give_what_the_general_rule_gives(text: str) -> None:
-    assert tokenize(text) == module._WORD.findall(module._folded(text))
+    assert tokenize(text) == module._WORD.findall(module._fold_text(text))
 
 
 @pytest.mark.slow
@@ -82,8 +82,8 @@ def test_a_sentence_is_split_off_alike_in_any_document() -> None:
 
 def test_the_key_of_a_sentence_is_the_hash_of_its_joined_tokens() -> None:
     expected = int.from_bytes(hashlib.blake2b(b"a b", digest_size=8).digest(), "little")
-    assert sentence_key(["a", "b"]) == expected
-    assert sentence_key(["a", "b"]) != sentence_key(["ab"])
+    assert hash_sentence(["a", "b"]) == expected
+    assert hash_sentence(["a", "b"]) != hash_sentence(["ab"])
 
 
 def test_a_corpus_holds_lines_counts_and_a_manifest(tmp_path: Path) -> None:

@@ -57,6 +57,6 @@ def _misspell(word: str, kind: float, place: float, letter: float) -> str:
     return made if made != word else replaced  # of two equal characters, or of the last one and nothing
 
 
-def texts_under_test(texts: Texts, share: float) -> Texts:
+def choose_test_texts(texts: Texts, share: float) -> Texts:
     """Choose the texts that an embedding is tested on: the texts themselves, or misspelled ones."""
     return texts if share == 0 else Texts(misspell_words(text, share) for text in texts)

@@ -45,7 +45,7 @@ _OF_ENCODERS = (
 )
 
 
-def requirements_of(folder: Path) -> list[str]:
+def list_requirements(folder: Path) -> list[str]:
     """List what a bundle needs to answer, each pinned to the version that is installed here.
 
     Parameters
@@ -112,7 +112,7 @@ class BundlesDataset(AbstractDataset["Mapping[str, Bundle]", "dict[str, Bundle]"
                 f"{self._registered_name}.{task}",
                 script=SERVING,
                 code=PACKAGE,
-                requirements=requirements_of(Path(self._filepath) / task),
+                requirements=list_requirements(Path(self._filepath) / task),
                 artifacts={"bundle": str(Path(self._filepath) / task)},
                 tags={name: str(value) for name, value in bundle.facts.items() if isinstance(value, str | int | float)},
             )

@@ -77,7 +77,7 @@ class MilvusVectorStoreHandle(VectorStoreHandle):
         top_k: int = 10,
         filters: Any = None,
     ) -> list[dict[str, Any]]:
-        """The nearest records to a vector, with their cosine as ``distance``; ``filters`` is an expression of Milvus."""
+        """Find the records nearest to a vector, with their cosine as ``distance``; ``filters`` is Milvus's expression."""
         if text is not None:
             raise NotImplementedError("the collection holds vectors alone: encode the text and search for its vector")
         if vector is None:
@@ -170,7 +170,7 @@ class MilvusVectorStoreHandle(VectorStoreHandle):
             raise DatasetError(f"{index_type} is not to be had here: {error.message}") from error
 
     def nearest(self, vectors: np.ndarray, k: int, params: Mapping[str, Any], filters: str = "") -> list[list[str]]:
-        """Ids of the ``k`` nearest records to each vector, best first.
+        """Find the ids of the ``k`` nearest records to each vector, best first.
 
         Parameters
         ----------
@@ -196,7 +196,7 @@ class MilvusVectorStoreHandle(VectorStoreHandle):
         return found
 
     def index_bytes(self) -> int | None:
-        """Bytes of the index on disk, beside the vectors themselves; None where a server keeps it."""
+        """Measure the bytes of the index on disk, beside the vectors themselves; None where a server keeps it."""
         return None if self._path is None else sum(file.stat().st_size for file in self._path.rglob("*.idx"))
 
     def _insert(self, ids: Sequence[str], vectors: np.ndarray, properties: Sequence[Mapping[str, Any]]) -> None:

@@ -13,7 +13,7 @@ _LOOKS_ESCAPED = re.compile(r"_(?=at_|x[0-9a-f]+_)")
 _AT_MOST = 250
 
 
-def mlflow_name(name: str) -> str:
+def clean_mlflow_name(name: str) -> str:
     """Write a name with the characters that MLflow takes: ``ndcg@10`` is ``ndcg_at_10``, ``f1_<b>`` is ``f1__x3c_b_x3e_``.
 
     Two names stay two: ``@`` becomes ``_at_``, any other refused character ``_x<code>_``, and what looks like one

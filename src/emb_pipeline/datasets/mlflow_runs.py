@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from emb_pipeline.datasets.mlflow_names import dotted, mlflow_name
+from emb_pipeline.datasets.mlflow_names import clean_mlflow_name, dotted
 from emb_pipeline.redaction import redact
 from emb_pipeline.storage.atomic import has_ended, this_process
 
@@ -93,7 +93,7 @@ def _write_run(tracking_uri: str, experiment: str, run_name: str, record: Mappin
         tags["mlflow.parentRunId"] = parent
     values = [(name, value, 0) for name, value in record.get("metrics", {}).items()]
     values += [(name, value, step) for name, series in record.get("series", {}).items() for step, value in enumerate(series)]
-    metrics = [Metric(mlflow_name(name), float(value), now, step) for name, value, step in values if _is_number(value)]
+    metrics = [Metric(clean_mlflow_name(name), float(value), now, step) for name, value, step in values if _is_number(value)]
     given = _list_params(record)
     params = [Param(name, value) for name, value in given.items()]
     place = find_experiment(client, experiment)
@@ -124,7 +124,7 @@ def _list_params(record: Mapping[str, Any]) -> dict[str, str]:
     options = record.get("tags", {}).get("options")
     flat = dict(dotted(json.loads(options))) if isinstance(options, str) and options.startswith("{") else {}
     given = {**{f"options.{name}": value for name, value in flat.items()}, **record.get("params", {})}
-    named = {mlflow_name(name): redact(str(value)) for name, value in given.items() if value is not None}
+    named = {clean_mlflow_name(name): redact(str(value)) for name, value in given.items() if value is not None}
     return {name: value for name, value in named.items() if len(value) <= _LONGEST_PARAM}
 
 
@@ -146,7 +146,7 @@ def _name_run(client: Any, experiment: str, run_name: str, params: Mapping[str, 
 
 
 def _clean_tags(tags: Mapping[str, Any]) -> dict[str, str]:
-    return {mlflow_name(name): redact(str(value))[:_LONGEST_TAG] for name, value in tags.items()}
+    return {clean_mlflow_name(name): redact(str(value))[:_LONGEST_TAG] for name, value in tags.items()}
 
 
 def find_experiment(client: Any, name: str) -> str:

@@ -66,7 +66,7 @@ class TableDataset(AbstractVersionedDataset[pa.Table | Failed, pa.Table | Failed
     def preview(self, nrows: int = 10) -> TablePreview:
         """First rows, for Kedro-Viz: it looks for this return type."""
         table = self.load()
-        return failure_preview(table) if isinstance(table, Failed) else table_preview(table.slice(0, nrows))
+        return preview_failure(table) if isinstance(table, Failed) else preview_table(table.slice(0, nrows))
 
     def _exists(self) -> bool:
         return version_exists(self._get_load_path) and self.failure() is None
@@ -183,9 +183,9 @@ class TablesDataset(AbstractDataset[Tables | Failed, dict[str, Any] | Failed]):
         """First rows of the first table, for Kedro-Viz."""
         tables = self.load()
         if isinstance(tables, Failed):
-            return failure_preview(tables)
+            return preview_failure(tables)
         first = next(iter(tables.values()))
-        return table_preview((first.read() if isinstance(first, TableParts) else first)[:nrows])
+        return preview_table((first.read() if isinstance(first, TableParts) else first)[:nrows])
 
     def _exists(self) -> bool:
         return (Path(self._filepath) / self.MANIFEST).is_file() and self.failure() is None
@@ -194,15 +194,15 @@ class TablesDataset(AbstractDataset[Tables | Failed, dict[str, Any] | Failed]):
         return {"filepath": str(self._filepath)}
 
 
-def table_preview(table: pa.Table) -> TablePreview:
-    """A table as Kedro-Viz shows it: ``index``, ``columns`` and ``data``."""
+def preview_table(table: pa.Table) -> TablePreview:
+    """Show a table in Kedro-Viz: ``index``, ``columns`` and ``data``."""
     frame = table.to_pandas()
     return TablePreview(json.loads(frame.to_json(orient="split", default_handler=str)))
 
 
-def failure_preview(failed: Failed) -> TablePreview:
+def preview_failure(failed: Failed) -> TablePreview:
     """Show the reason why a table could not be made, in Kedro-Viz."""
-    return table_preview(pa.table({"failed": [failed.reason]}))
+    return preview_table(pa.table({"failed": [failed.reason]}))
 
 
 def version_exists(find_load_path: Callable[[], PurePath]) -> bool:

@@ -30,16 +30,16 @@ class Documents:
         self.path = path
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
-        with self._opened() as file:
+        with self._open() as file:
             for batch in file.iter_batches(batch_size=self._ROWS_AT_A_TIME):
                 yield from zip(batch.column("doc_id").to_pylist(), batch.column("text").to_pylist(), strict=True)
 
     def __len__(self) -> int:
-        with self._opened() as file:
+        with self._open() as file:
             return int(file.metadata.num_rows)
 
     @contextmanager
-    def _opened(self) -> Iterator[pq.ParquetFile]:
+    def _open(self) -> Iterator[pq.ParquetFile]:
         is_sealed(self.path)
         try:
             with pq.ParquetFile(self.path) as file:

@@ -15,7 +15,7 @@ from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
 from emb_pipeline.datasets.mlflow_runs import log_run
-from emb_pipeline.datasets.tables import Tables, TablesDataset, failure_preview, table_preview
+from emb_pipeline.datasets.tables import Tables, TablesDataset, preview_failure, preview_table
 from emb_pipeline.storage.atomic import atomic_path
 from emb_pipeline.storage.failures import Failed, forget_failure, load_failure, store_failure
 from emb_pipeline.storage.sealed_files import read_json, write_json
@@ -75,9 +75,9 @@ class TrackedRunDataset(AbstractDataset[Mapping[str, Any] | Failed, dict[str, An
         """Give the metrics to Kedro-Viz: it looks for this return type."""
         record = self.load()
         if isinstance(record, Failed):
-            return failure_preview(record)
+            return preview_failure(record)
         metrics = record.get("metrics", {})
-        return table_preview(pa.table({"metric": list(metrics), "value": list(metrics.values())}))
+        return preview_table(pa.table({"metric": list(metrics), "value": list(metrics.values())}))
 
     def _record(self) -> dict[str, Any]:
         return read_json(Path(self._filepath))

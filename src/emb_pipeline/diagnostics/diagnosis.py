@@ -25,7 +25,7 @@ from emb_pipeline.diagnostics.word_tests import (
     word_similarity,
 )
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.readers.word_sets import analogy_questions, scored_pairs_of_words
+from emb_pipeline.readers.word_sets import read_analogy_questions, read_scored_pairs
 from emb_pipeline.statistics.embedding_facts import select_first_seeds, select_trained_on_corpus
 from emb_pipeline.storage.failures import Failed, build_failures_table
 from emb_pipeline.text.texts import Texts
@@ -40,8 +40,8 @@ class WordSets:
 
     def __init__(self, options: DiagnosisOptions, raw: Path, project: Path) -> None:
         places = raw, project
-        self.similarity = {name: scored_pairs_of_words(source, *places) for name, source in options.similarity.items()}
-        self.analogies = {name: analogy_questions(source, *places) for name, source in options.analogies.items()}
+        self.similarity = {name: read_scored_pairs(source, *places) for name, source in options.similarity.items()}
+        self.analogies = {name: read_analogy_questions(source, *places) for name, source in options.analogies.items()}
 
 
 def diagnose_embeddings(

@@ -9,7 +9,7 @@ import pandas as pd
 
 from emb_pipeline.embeddings.ranking import largest
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.text.words import sentence_key
+from emb_pipeline.text.words import hash_sentence
 
 COMMONEST = 30_000
 """Words that are looked among: rarer ones have hardly been trained."""
@@ -65,7 +65,7 @@ def word_sample(vectors: WordVectors, n: int, *, least: int = 10) -> list[str]:
     The draw of a word does not depend on the embedding, so two embeddings that know the same words get the same sample.
     """
     common = [token for token, count in zip(vectors.tokens, vectors.counts.tolist(), strict=True) if count >= least]
-    return sorted(common, key=lambda token: sentence_key([token]))[:n]
+    return sorted(common, key=lambda token: hash_sentence([token]))[:n]
 
 
 def measure_overlaps(neighbors: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emb_pipeline.text.hashing import text_hash
+from emb_pipeline.text.hashing import hash_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ class TieOrder:
 
 def hashes(texts: Iterable[str]) -> np.ndarray:
     """The hash of each text: shape (n_texts,), uint64."""
-    return np.array([text_hash(text) for text in texts], dtype=np.uint64)
+    return np.array([hash_text(text) for text in texts], dtype=np.uint64)
 
 
 def largest(scores: np.ndarray, k: int, ties: TieOrder | None = None) -> np.ndarray:

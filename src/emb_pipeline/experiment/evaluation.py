@@ -23,7 +23,7 @@ from emb_pipeline.tasks.examples.cut_texts import measure_cut_texts
 from emb_pipeline.tasks.metrics.class_results import PREDICTED
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.tasks.scores import MEASURED_DRAWS, build_training_draws, stamp_item_scores
-from emb_pipeline.text.texts import sample_of_texts
+from emb_pipeline.text.texts import sample_texts
 
 _log = logging.getLogger(__name__)
 Tables = Mapping[str, pa.Table]
@@ -96,7 +96,7 @@ def build_cell_scores(evaluation: Evaluation, cell: EmbeddingSpec, definition: T
 def _measure_tokenizer_fit(tables: Tables, encoder: Any, cell: EmbeddingSpec, definition: TaskDefinition) -> dict[str, Any]:
     """Measure how a transformer's tokenizer cuts the task's texts, with a warning where it breaks them to pieces."""
     model = model_of(encoder)
-    found = None if model is None else measure_tokenizer(model.model_path, sample_of_texts(tables))
+    found = None if model is None else measure_tokenizer(model.model_path, sample_texts(tables))
     if found is None:
         return {}
     if not found.is_broken:

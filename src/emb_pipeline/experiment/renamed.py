@@ -40,13 +40,23 @@ RENAMED: tuple[Renamed, ...] = (
     Renamed("evaluation.*", "unlabelled_texts", "unlabeled_texts"),
     Renamed("task_definitions.*.evaluation", "standardise", "standardize"),
     Renamed("task_definitions.*.evaluation", "unlabelled_texts", "unlabeled_texts"),
-    Renamed("methods.*", "normalise", "normalize"),
-    Renamed("methods.*", "regularisations", "regularizations"),
-    Renamed("methods.*.ease", "regularisations", "regularizations"),
-    Renamed("methods.*", "neighbours", "neighbors"),
-    Renamed("methods.*.item_knn", "neighbours", "neighbors"),
-    Renamed("methods.*", "neighbour_distance", "neighbor_distance"),
-    Renamed("methods.*", "neighbour_weight", "neighbor_weight"),
+    *(
+        Renamed(section, old, new)
+        for section in (
+            "methods.*",
+            "methods.*.ease",
+            "methods.*.item_knn",
+            "grid.pretrained.*.options",
+            "grid.derived.*.options",
+        )
+        for old, new in (
+            ("normalise", "normalize"),
+            ("regularisations", "regularizations"),
+            ("neighbours", "neighbors"),
+            ("neighbour_distance", "neighbor_distance"),
+            ("neighbour_weight", "neighbor_weight"),
+        )
+    ),
     Renamed("diagnosis.similarity.*", "source", "download"),
     Renamed("diagnosis.analogies.*", "source", "download"),
 )

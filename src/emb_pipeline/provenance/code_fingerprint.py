@@ -134,7 +134,7 @@ class CodeGraph:
             walk.run(root)
             files = (hashlib.sha256(self._data[name].read_bytes()).hexdigest() for name in walk.data)
             code = hashlib.sha256("\n".join(sorted([*walk.digests, *files])).encode()).hexdigest()
-            versions = {name: version for name in sorted(walk.libraries) if (version := version_of(name))}
+            versions = {name: version for name in sorted(walk.libraries) if (version := find_version(name))}
             self._fingerprints[key] = CodeFingerprint(code, versions)
         return self._fingerprints[key]
 
@@ -378,7 +378,7 @@ class _Walk:
                         self._reach_name(f"{each.__module__}.{each.__qualname__}")
 
     def _follow_places(self, kind: str, mentions: frozenset[str]) -> None:
-        """A method of a registry's entries that mentions a field with ``module:name`` loads what is there."""
+        """Follow the fields with ``module:name`` that a method of a registry's entries mentions: it loads what is there."""
         for package, entry in self._graph.registries_of(kind, self._choice):
             for each in fields(entry):
                 value = getattr(entry, each.name)
@@ -401,7 +401,7 @@ def _render(value: Any) -> str:
 
 
 @cache
-def version_of(package: str) -> str:
+def find_version(package: str) -> str:
     """Find the version of the distribution that an import name belongs to; empty where it is not installed."""
     for name in dict.fromkeys((_DISTRIBUTIONS.get(package, package), package)):
         try:

@@ -16,8 +16,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from emb_pipeline.provenance.code_fingerprint import version_of
-from emb_pipeline.readers.options import Source, download_names, package_names
+from emb_pipeline.provenance.code_fingerprint import find_version
+from emb_pipeline.readers.options import Source, download_names, list_package_names
 from emb_pipeline.readers.public_data.public_sources import public_sources
 from emb_pipeline.storage.atomic import atomic_path
 
@@ -80,27 +80,29 @@ class FileHashes:
 def fingerprint_inputs(value: Any, raw: Path, project: Path, hashes: FileHashes) -> dict[str, str]:
     """Fingerprint everything that some validated parameters read from outside, by its name."""
     found: dict[str, str] = {}
-    for model in models_in(value):
+    for model in find_models(value):
         find_files = getattr(model, "find_files", None)
         if find_files is not None:
             found.update((_name(path, project), _hash(path, hashes)) for path in find_files(raw, project))
         if isinstance(model, Source):
-            found.update((f"{name}/{file.path}", file.sha256) for name in download_names(model) for file in _declared(name))
-            for package in package_names(model):
+            found.update(
+                (f"{name}/{file.path}", file.sha256) for name in download_names(model) for file in _list_declared(name)
+            )
+            for package in list_package_names(model):
                 found.update(_package(package, hashes))
     return dict(sorted(found.items()))
 
 
-def models_in(value: Any) -> Iterator[BaseModel]:
-    """The pydantic models in a value, and those in their fields."""
+def find_models(value: Any) -> Iterator[BaseModel]:
+    """Find the pydantic models in a value, and those in their fields."""
     if isinstance(value, BaseModel):
         yield value
-        yield from models_in(list(value.__dict__.values()))
+        yield from find_models(list(value.__dict__.values()))
     elif isinstance(value, dict):
-        yield from models_in(list(value.values()))
+        yield from find_models(list(value.values()))
     elif isinstance(value, list | tuple | set | frozenset):
         for each in value:
-            yield from models_in(each)
+            yield from find_models(each)
 
 
 def _hash(path: Path, hashes: FileHashes) -> str:
@@ -110,14 +112,14 @@ def _hash(path: Path, hashes: FileHashes) -> str:
         return "unreadable"  # refused with a remedy where it is read
 
 
-def _declared(source: str) -> Iterable[Any]:
-    """The files of a public source: each is checked against its hash before it is read."""
+def _list_declared(source: str) -> Iterable[Any]:
+    """List the files of a public source: each is checked against its hash before it is read."""
     return public_sources()[source].files if source in public_sources() else ()
 
 
 def _package(name: str, hashes: FileHashes) -> dict[str, str]:
-    """A package that is parsed: its version, or the content of its modules where it is a folder on the path."""
-    if version := version_of(name):
+    """Fingerprint a package that is parsed: its version, or the content of its modules where it is a folder on the path."""
+    if version := find_version(name):
         return {f"package {name}": version}
     spec = importlib.util.find_spec(name) if name.isidentifier() else None
     folders = [Path(folder) for folder in spec.submodule_search_locations or ()] if spec is not None else []
@@ -129,6 +131,6 @@ def _package(name: str, hashes: FileHashes) -> dict[str, str]:
 
 
 def _name(path: Path, project: Path) -> str:
-    """A file's name without what this machine calls the project's folder."""
+    """Find a file's name without the name of the project's folder on this machine."""
     path = path.absolute()
     return path.relative_to(project.absolute()).as_posix() if path.is_relative_to(project.absolute()) else path.name

@@ -10,7 +10,7 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.files.lines import lines
 from emb_pipeline.readers.files.named_files import NamedFile, named_files, per_file
-from emb_pipeline.readers.splits import files_of_splits
+from emb_pipeline.readers.splits import list_split_files
 
 LabeledText: TypeAlias = tuple[str, str, str, str, str | None, str | None]
 """Place, id, text, label, split and group."""
@@ -19,23 +19,23 @@ Part: TypeAlias = Callable[[str, Any, str], tuple[str, str]]
 """Makes text and label of the content of a line; takes the content, the source and the place, for messages."""
 
 
-def documents_of_lines(source: Any, raw: Path, project: Path, bad: BadRows, part: Part) -> Iterator[tuple[str, str]]:
+def read_documents_of_lines(source: Any, raw: Path, project: Path, bad: BadRows, part: Part) -> Iterator[tuple[str, str]]:
     """Stream id and text of each line, without its label."""
     for file in named_files(source, raw, project):
-        for number, text, _ in _parted_lines(file, source, bad, part):
+        for number, text, _ in _part_lines(file, source, bad, part):
             yield f"{file.name}:{number}", text
 
 
-def labeled_texts_of_lines(source: Any, raw: Path, project: Path, bad: BadRows, part: Part) -> Iterator[LabeledText]:
+def read_labeled_texts_of_lines(source: Any, raw: Path, project: Path, bad: BadRows, part: Part) -> Iterator[LabeledText]:
     """Stream the labeled text of each line; without ``splits`` none has a split."""
-    for split, glob in files_of_splits(source.splits):
+    for split, glob in list_split_files(source.splits):
         for file in named_files(source, raw, project, glob=glob):
-            for number, text, label in _parted_lines(file, source, bad, part):
+            for number, text, label in _part_lines(file, source, bad, part):
                 yield f"{file.name}, row {number}", f"{file.name}:{number}", text, label, split, None
 
 
 @per_file
-def _parted_lines(file: NamedFile, source: Any, bad: BadRows, part: Part) -> Iterator[tuple[int, str, str]]:
+def _part_lines(file: NamedFile, source: Any, bad: BadRows, part: Part) -> Iterator[tuple[int, str, str]]:
     """Stream number, text and label of each line with both."""
     n_bad = bad.n_bad
     for number, line in enumerate(lines(file, source.encoding, bad), 1):

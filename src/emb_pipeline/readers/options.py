@@ -16,7 +16,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from emb_pipeline.text.hashing import text_hash
+from emb_pipeline.text.hashing import hash_text
 from emb_pipeline.text.tokenizer import TOKENIZER, Tokenizer
 
 SplitName = Literal["train", "validation", "test"]
@@ -34,14 +34,14 @@ class Source(BaseModel):
     def find_files(self, raw: Path, project: Path) -> list[Path]:
         """Find the files that will be read and whose content may change; a file that is missing is left out.
 
-        Files of a download and of a package that is parsed are known by ``download_names`` and ``package_names``. A
+        Files of a download and of a package that is parsed are known by ``download_names`` and ``list_package_names``. A
         source with a place of its own says so here; without that, each value that names a file of the project counts.
         """
-        from emb_pipeline.readers.files.named_files import files_there
+        from emb_pipeline.readers.files.named_files import list_existing_files
 
         texts = [value for value in self.model_dump().values() if isinstance(value, str)]
         values = [value for value in texts if "/" in value or (project / value).is_file()]
-        return [file for value in values for file in files_there(PlacedSource(path=value), raw, project, (None,))]
+        return [file for value in values for file in list_existing_files(PlacedSource(path=value), raw, project, (None,))]
 
     @property
     def origin(self) -> str:
@@ -78,9 +78,9 @@ class PlacedSource(Source):
 
     def find_files(self, raw: Path, project: Path) -> list[Path]:
         """Find the files that will be read; nothing is fetched."""
-        from emb_pipeline.readers.files.named_files import files_there
+        from emb_pipeline.readers.files.named_files import list_existing_files
 
-        return files_there(self, raw, project, self._globs())
+        return list_existing_files(self, raw, project, self._globs())
 
     def _globs(self) -> tuple[str | None, ...]:
         """List what is read inside the place: the files of each split, or those that ``files`` names; None: all."""
@@ -106,7 +106,7 @@ class HashRange(Source):
     def draws(self, value: str) -> bool:
         """Say whether the part has what this value stands for: equal values, equal choice, on every machine."""
         # Another salt than a split's, or a sample of half the rows would hold the test half alone.
-        return self.low <= text_hash(f"sample {value}") / 2**64 < self.high
+        return self.low <= hash_text(f"sample {value}") / 2**64 < self.high
 
 
 class LenientSource(Source):
@@ -186,6 +186,6 @@ def download_names(*sources: Source) -> list[str]:
     return list(dict.fromkeys(name for source in sources if (name := getattr(source, "download", None))))
 
 
-def package_names(*sources: Source) -> list[str]:
+def list_package_names(*sources: Source) -> list[str]:
     """List the names of the installed packages that some sources parse as a whole, each once."""
     return list(dict.fromkeys(name for source in sources for name in getattr(source, "packages", None) or ()))

@@ -8,8 +8,8 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.readers.options import SplitName
 
 
-def files_of_splits(splits: Mapping[SplitName, str] | None) -> list[tuple[SplitName | None, str | None]]:
-    """Each split with the glob of its files; one of neither where all files hold the same."""
+def list_split_files(splits: Mapping[SplitName, str] | None) -> list[tuple[SplitName | None, str | None]]:
+    """List each split with the glob of its files; one of neither where all files hold the same."""
     return [(None, None)] if splits is None else list(splits.items())
 
 

@@ -17,8 +17,8 @@ class WordSetSource(PlacedSource):
     """
 
 
-def scored_pairs_of_words(source: WordSetSource, raw: Path, project: Path) -> tuple[list[tuple[str, str]], list[float]]:
-    """Pairs of words, in lower case, with the number behind each.
+def read_scored_pairs(source: WordSetSource, raw: Path, project: Path) -> tuple[list[tuple[str, str]], list[float]]:
+    """Read pairs of words, in lower case, with the number behind each.
 
     Raises
     ------
@@ -39,8 +39,8 @@ def scored_pairs_of_words(source: WordSetSource, raw: Path, project: Path) -> tu
     return pairs, scores
 
 
-def analogy_questions(source: WordSetSource, raw: Path, project: Path) -> list[tuple[str, str, str, str]]:
-    """Analogies of four words a line, in lower case; lines that start with a colon name sections and are left out.
+def read_analogy_questions(source: WordSetSource, raw: Path, project: Path) -> list[tuple[str, str, str, str]]:
+    """Read analogies of four words a line, in lower case; lines that start with a colon name sections and are left out.
 
     Raises
     ------

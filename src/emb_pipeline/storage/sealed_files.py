@@ -67,7 +67,7 @@ def write_parquet(table: pa.Table, path: Path) -> None:
 
 
 def with_seal(data: pa.Table) -> pa.Table:
-    """A table, record batch or schema with room for the checksum in its metadata."""
+    """Give a table, record batch or schema room for the checksum in its metadata."""
     schema = data if isinstance(data, pa.Schema) else data.schema
     metadata = {**(schema.metadata or {}), _KEY.encode(): UNSEALED[_KEY].encode()}
     return data.with_metadata(metadata) if isinstance(data, pa.Schema) else data.replace_schema_metadata(metadata)
@@ -138,7 +138,7 @@ def _read(path: Path, load: Callable[[], pa.Table], wrong: str, columns: Sequenc
         table.validate(full=True)
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
         raise DataError(str(path), f"{wrong} ({_short(error)})", remedy) from error
-    return _checked(table, path, columns, remedy)
+    return _check_columns(table, path, columns, remedy)
 
 
 def write_json(facts: Mapping[str, Any], path: Path) -> None:
@@ -165,7 +165,7 @@ def read_json(path: Path, remedy: str = AGAIN) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if name != _KEY}
 
 
-def _checked(table: pa.Table, path: Path, columns: Sequence[str], remedy: str) -> pa.Table:
+def _check_columns(table: pa.Table, path: Path, columns: Sequence[str], remedy: str) -> pa.Table:
     names = table.schema.names
     if missing := [name for name in columns if name not in names]:
         raise DataError(str(path), f"column {missing[0]!r} is missing, there are {names}", remedy)
@@ -174,7 +174,7 @@ def _checked(table: pa.Table, path: Path, columns: Sequence[str], remedy: str) -
 
 
 def _places(content: mmap.mmap) -> list[int]:
-    """Where the checksum stands: first and last, as an Arrow file has its metadata before and behind its data."""
+    """Find the places of the checksum: first and last, as an Arrow file has its metadata before and behind its data."""
     found = {_first_mark(content), content.rfind(_MARK)} - {-1}
     return [place + len(_MARK) for place in sorted(found) if place + len(_MARK) + len(_EMPTY) <= len(content)]
 
@@ -202,7 +202,7 @@ def _checksum(content: mmap.mmap, places: Sequence[int]) -> int:
 
 
 def _blocks(start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Parts of a file, cut at multiples of a block, so that their pages can be let go."""
+    """Cut a file into parts, at multiples of a block, so that their pages can be let go."""
     while start < end:
         stop = min(end, (start // _BLOCK + 1) * _BLOCK)
         yield start, stop

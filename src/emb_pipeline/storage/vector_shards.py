@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.storage.atomic import Holder, atomic_path, exclusive, holder_of
-from emb_pipeline.storage.matrices import column_matrix, matrix_column
+from emb_pipeline.storage.matrices import make_matrix_column, read_matrix_column
 from emb_pipeline.storage.sealed_files import is_sealed, map_arrow, write_arrow
 
 _IN_MEMORY_BYTES = 256 << 20
@@ -66,7 +66,7 @@ class VectorShards:
         """Read the vectors of stored keys: shape (n_keys, dim), in memory, or on disk where they are larger than 256 MiB."""
         made = _make_array((len(keys), self._dim))
         for table, rows, targets in self._find_places(keys):
-            made[targets] = column_matrix(table["vector"])[rows]
+            made[targets] = read_matrix_column(table["vector"])[rows]
         return made
 
     @property
@@ -85,7 +85,7 @@ class VectorShards:
         """Write one shard."""
         columns = {
             "key": pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(keys), [None, pa.py_buffer(keys.tobytes())]),
-            "vector": matrix_column(vectors),
+            "vector": make_matrix_column(vectors),
             "seconds": pa.array(seconds, pa.float32()),
         }
         batch = pa.record_batch(columns)

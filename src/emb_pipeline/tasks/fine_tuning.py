@@ -17,7 +17,7 @@ from emb_pipeline.embeddings.options import Options, TuningOptions
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.splits.folds import draw_stratified_folds
-from emb_pipeline.text.held_out import telling_keys
+from emb_pipeline.text.held_out import compute_telling_keys
 
 PREDICTIONS = pa.schema([("unit_id", pa.string()), ("values", pa.list_(pa.float64()))])
 """What a tuned model says of each test example: log probabilities of the classes, codes of the tags, or a span's ends."""
@@ -45,8 +45,8 @@ class Tunable:
     encodings : Path, optional
         Store of what the frozen encoder has encoded.
     tested_elsewhere : frozenset of int
-        Keys of the sentences that other tasks test it on (`emb_pipeline.text.held_out.telling_keys`). No training example
-        may hold one: its label would often be that task's answer.
+        Keys of the sentences that other tasks test it on (`emb_pipeline.text.held_out.compute_telling_keys`). No training
+        example may hold one: its label would often be that task's answer.
     """
 
     base: WordVectors | EncoderFolder
@@ -77,7 +77,7 @@ class Tunable:
         """
         texts = [[side[row] for side in sides] for row in rows.tolist()]
         distinct = {text for parts in texts for text in parts}
-        tested = {text for text in distinct if not self.tested_elsewhere.isdisjoint(telling_keys(text))}
+        tested = {text for text in distinct if not self.tested_elsewhere.isdisjoint(compute_telling_keys(text))}
         left = rows[[tested.isdisjoint(parts) for parts in texts]]
         if len(left) < 2:
             raise DataError(

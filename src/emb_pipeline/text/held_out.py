@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import pyarrow as pa
 
-from emb_pipeline.text.words import sentence_key, sentences
+from emb_pipeline.text.words import hash_sentence, sentences
 
 HELD_OUT = "held_out"
 """The table with the texts that a task is tested on, beside its examples."""
@@ -15,8 +15,8 @@ TELLING = 5
 """Tokens from which a sentence tells of a copy where it stands again; shorter ones ('see also') stand everywhere."""
 
 
-def held_out_texts(task: Mapping[str, pa.Table]) -> list[str]:
-    """The texts that a task is tested on."""
+def list_held_out_texts(task: Mapping[str, pa.Table]) -> list[str]:
+    """List the texts that a task is tested on."""
     return list(task[HELD_OUT]["text"].to_pylist())
 
 
@@ -65,8 +65,8 @@ class HeldOut:
                     place = tokens.index(token, place + 1) if token in tokens[place + 1 :] else last
 
 
-def telling_keys(text: str) -> set[int]:
-    """Keys of a text's sentences of `TELLING` tokens or more, or of all where it has only shorter ones."""
+def compute_telling_keys(text: str) -> set[int]:
+    """Compute keys of a text's sentences of `TELLING` tokens or more, or of all where it has only shorter ones."""
     parts = sentences(text)
     telling = [tokens for tokens in parts if len(tokens) >= TELLING] or parts
-    return {sentence_key(tokens) for tokens in telling}
+    return {hash_sentence(tokens) for tokens in telling}

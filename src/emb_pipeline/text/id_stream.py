@@ -117,7 +117,7 @@ def open_ids(path: Path, *, n_tokens: int, n_sentences: int, n_types: int) -> Id
     seen_tokens = seen_sentences = 0
     try:
         for number, rows in enumerate(_columns(path)):
-            ids, ends = _checked(rows, f"{path}, batch {number}", n_types)
+            ids, ends = _check_rows(rows, f"{path}, batch {number}", n_types)
             batches.append(IdBatch(ids, ends, seen_tokens))
             seen_tokens += len(ids)
             seen_sentences += len(rows)
@@ -134,7 +134,7 @@ def open_ids(path: Path, *, n_tokens: int, n_sentences: int, n_types: int) -> Id
 
 
 def _ids_and_ends(block: bytes, keys: pa.Array) -> tuple[pa.Array, np.ndarray]:
-    """Ids of some whole lines, and where each line ends among them."""
+    """Find ids of some whole lines, and where each line ends among them."""
     separators = np.flatnonzero(np.isin(np.frombuffer(block, np.uint8), (_BLANK, _LINE_END)))
     # Each token keeps the blank behind it, and so do the keys: the text itself is the array of tokens.
     borders = np.concatenate([[0], separators + 1]).astype(np.int32)
@@ -172,8 +172,8 @@ def _columns(path: Path) -> Iterator[pa.ListArray]:
             yield batch.column(0)
 
 
-def _checked(rows: pa.ListArray, place: str, n_types: int) -> tuple[np.ndarray, np.ndarray]:
-    """Ids and sentence ends of a batch, as views of its memory."""
+def _check_rows(rows: pa.ListArray, place: str, n_types: int) -> tuple[np.ndarray, np.ndarray]:
+    """Check a batch: its ids and sentence ends, as views of its memory."""
     if rows.null_count or rows.values.null_count:
         raise DataError(place, "has a null among its sentences or ids", _REMEDY)
     ends = rows.offsets.to_numpy()

@@ -7,7 +7,7 @@ import numpy as np
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def changed_share(shorter: np.ndarray, longer: np.ndarray, weights: np.ndarray) -> float:
+def compute_changed_share(shorter: np.ndarray, longer: np.ndarray, weights: np.ndarray) -> float:
     """Weight of the words by which a text differs from the part of a longer one that it is most alike, over its own weight.
 
     Sellers' algorithm [1]_: an alignment that may start and end anywhere in the longer text. A word that is missing or
@@ -129,9 +129,9 @@ def find_pairs(
             if len(of_text) * len(of_other) > largest_table:
                 share = 1.0 - marks[place] ** (1.0 / 3.0)
             elif len(of_text) < len(of_other) or (len(of_text) == len(of_other) and text < kept[place]):
-                share = changed_share(of_text, of_other, weights)
+                share = compute_changed_share(of_text, of_other, weights)
             else:
-                share = changed_share(of_other, of_text, weights)
+                share = compute_changed_share(of_other, of_text, weights)
             if share <= limits[min(n_shorter, len(limits) - 1)]:
                 first.append(text)
                 second.append(kept[place])

@@ -58,7 +58,7 @@ class NearPairs:
     changed: np.ndarray
 
 
-def equal_texts(tokens: TokenIds) -> np.ndarray:
+def group_equal_texts(tokens: TokenIds) -> np.ndarray:
     """Position of the first text with the same tokens, for each text: shape (n_texts,), int64."""
     ids, borders = tokens.ids.tobytes(), (tokens.starts * tokens.ids.itemsize).tolist()
     first: dict[bytes, int] = {}
@@ -66,7 +66,7 @@ def equal_texts(tokens: TokenIds) -> np.ndarray:
     return np.array([first.setdefault(key, position) for position, key in enumerate(keys)], dtype=np.int64)
 
 
-def near_pairs(tokens: TokenIds) -> NearPairs:
+def find_near_pairs(tokens: TokenIds) -> NearPairs:
     """Find the near-duplicates among some texts; of equal texts, the first stands for all.
 
     Parameters
@@ -79,11 +79,11 @@ def near_pairs(tokens: TokenIds) -> NearPairs:
     NearPairs
         ``first`` is later than ``second``; up to 16 pairs for each text.
     """
-    distinct = np.unique(equal_texts(tokens))
-    return _found(tokens, distinct, distinct, ordered=True)
+    distinct = np.unique(group_equal_texts(tokens))
+    return _search(tokens, distinct, distinct, ordered=True)
 
 
-def near_pairs_between(tokens: TokenIds, asked: np.ndarray, among: np.ndarray) -> NearPairs:
+def find_near_pairs_between(tokens: TokenIds, asked: np.ndarray, among: np.ndarray) -> NearPairs:
     """Find near-duplicates of some texts among others; a text that is equal to one of those is none of its own.
 
     Parameters
@@ -98,10 +98,10 @@ def near_pairs_between(tokens: TokenIds, asked: np.ndarray, among: np.ndarray) -
     NearPairs
         ``first`` is of ``asked``, ``second`` of ``among``. Of equal texts, the first of each part stands for all.
     """
-    equal = equal_texts(tokens)
+    equal = group_equal_texts(tokens)
     first_asked = asked[np.unique(equal[asked], return_index=True)[1]]
     kept = among[np.unique(equal[among], return_index=True)[1]]
-    return _found(tokens, first_asked, kept[~np.isin(equal[kept], equal[first_asked])], ordered=False)
+    return _search(tokens, first_asked, kept[~np.isin(equal[kept], equal[first_asked])], ordered=False)
 
 
 def clusters(pairs: NearPairs, equal: np.ndarray, largest: int) -> np.ndarray:
@@ -141,7 +141,7 @@ def clusters(pairs: NearPairs, equal: np.ndarray, largest: int) -> np.ndarray:
     return np.array([root(place) for place in range(len(parent))], dtype=np.int64)
 
 
-def _found(tokens: TokenIds, asked: np.ndarray, among: np.ndarray, *, ordered: bool) -> NearPairs:
+def _search(tokens: TokenIds, asked: np.ndarray, among: np.ndarray, *, ordered: bool) -> NearPairs:
     # numba takes half a second to import; who reads a task needs it, who serves a model does not.
     from emb_pipeline.text.near_duplicate_kernels import find_pairs
 
@@ -176,14 +176,14 @@ def _found(tokens: TokenIds, asked: np.ndarray, among: np.ndarray, *, ordered: b
 
 
 def _weights(tokens: TokenIds) -> np.ndarray:
-    """The weight of each word: float32."""
+    """Compute the weight of each word: float32."""
     n_texts = len(tokens.starts) - 1
     n_with = np.bincount(tokens.counts().indices, minlength=len(tokens.words))
     return np.sqrt(np.log2(1 + n_texts / np.maximum(n_with, 1))).astype(np.float32)
 
 
 def _grams(tokens: TokenIds) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct three-word sequences of each text as 64-bit hashes, and the text of each, by text."""
+    """Hash the distinct three-word sequences of each text as 64-bit hashes, and the text of each, by text."""
     owners = np.repeat(np.arange(len(tokens.starts) - 1, dtype=np.int32), np.diff(tokens.starts))
     ids = tokens.ids.astype(np.uint64)
     hashes = ids[:-2] * np.uint64(0x9E3779B97F4A7C15)
@@ -209,7 +209,7 @@ def _signatures(tokens: TokenIds, n: int = 4) -> np.ndarray:
 def _postings(
     grams: np.ndarray, owners: np.ndarray, is_among: np.ndarray, signatures: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """For each sequence of each text, its place among the postings and its group of them; the groups; the postings.
+    """Find, for each sequence of each text, its place among the postings and its group of them; the groups; the postings.
 
     Within a group, texts are in the order of a MinHash, another one for each sequence.
     """

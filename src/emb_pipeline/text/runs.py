@@ -15,8 +15,8 @@ _MIX = np.uint64(0xBF58476D1CE4E5B9)
 _SHIFT, _FILTER_BITS = np.uint64(31), 22
 
 
-def runs_in_corpus(texts: Sequence[str], corpus: TokenCorpus, longest: Sequence[int]) -> np.ndarray:
-    """Share of the runs of words of each text that stand somewhere in a corpus, within a document.
+def find_runs_in_corpus(texts: Sequence[str], corpus: TokenCorpus, longest: Sequence[int]) -> np.ndarray:
+    """Compute the share of the word runs of each text that are in a corpus, within a document.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class _Sought:
 
 
 def _as_in_corpus(tokens: TokenIds, corpus: TokenCorpus) -> np.ndarray:
-    """The ids that a corpus gives the words of texts; words that it has not get others."""
+    """Find the ids that a corpus gives the words of texts; words that it has not get others."""
     id_of = {word: number for number, word in enumerate(corpus.counts)}
     known = np.array([id_of.get(word, len(id_of) + place) for place, word in enumerate(tokens.words)], dtype=np.int64)
     return np.asarray(known[tokens.ids])
@@ -98,7 +98,7 @@ def _batches(corpus: TokenCorpus, longest: int) -> Iterator[tuple[np.ndarray, np
 
 
 def _hashes(ids: np.ndarray, longest: int) -> Iterator[tuple[int, np.ndarray]]:
-    """For each length up to the longest, a 64-bit number for each run of so many ids: shape (n_ids - length + 1,)."""
+    """Hash, for each length up to the longest, each run of so many ids: shape (n_ids - length + 1,)."""
     numbers = (ids.astype(np.uint64) + np.uint64(1)) * _FACTOR
     found = numbers
     for length in range(1, min(longest, len(ids)) + 1):

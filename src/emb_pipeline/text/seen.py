@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from emb_pipeline.text.near_duplicates import clusters, equal_texts, near_pairs, near_pairs_between
+from emb_pipeline.text.near_duplicates import clusters, find_near_pairs, find_near_pairs_between, group_equal_texts
 from emb_pipeline.text.texts import TokenIds, texts_of
 
 SEEN = "seen_in_training"
@@ -27,14 +27,14 @@ FEWEST_IN_CLUSTER = 5
 """Examples that it may hold in any case."""
 
 
-def seen_classification(tables: Mapping[str, pa.Table]) -> pa.Table:
+def find_seen_classification(tables: Mapping[str, pa.Table]) -> pa.Table:
     """Find the test texts of a classification task that were trained on: a table of `SCHEMA`."""
     examples = tables["examples"]
     ids, splits = examples["example_id"].to_pylist(), examples["split"].to_pylist()
     if not any(splits):
         return SCHEMA.empty_table()
     tested = np.array([split == "test" for split in splits])
-    return seen_texts(texts_of(tables, "examples").token_ids, ids, tested, ~tested)
+    return find_seen_texts(texts_of(tables, "examples").token_ids, ids, tested, ~tested)
 
 
 def seen_sentences(tables: Mapping[str, pa.Table]) -> pa.Table:
@@ -42,30 +42,30 @@ def seen_sentences(tables: Mapping[str, pa.Table]) -> pa.Table:
     sentences = tables["sentences"]
     ids, tokens, splits = (sentences[name].to_pylist() for name in ("example_id", "tokens", "split"))
     tested = np.array([split == "test" for split in splits], dtype=bool)
-    return seen_texts(TokenIds.of(map(" ".join, tokens)), ids, tested, ~tested)
+    return find_seen_texts(TokenIds.of(map(" ".join, tokens)), ids, tested, ~tested)
 
 
-def seen_queries(tables: Mapping[str, pa.Table]) -> pa.Table:
+def find_seen_queries(tables: Mapping[str, pa.Table]) -> pa.Table:
     """Find the evaluated queries that training queries resemble: a table of `SCHEMA`."""
     queries = tables["queries"]
     if "split" not in queries.column_names:
         return SCHEMA.empty_table()
     trained = np.array([split not in (None, "test") for split in queries["split"].to_pylist()], dtype=bool)
-    return seen_texts(texts_of(tables, "queries").token_ids, queries["query_id"].to_pylist(), ~trained, trained)
+    return find_seen_texts(texts_of(tables, "queries").token_ids, queries["query_id"].to_pylist(), ~trained, trained)
 
 
-def seen_questions(tables: Mapping[str, pa.Table]) -> pa.Table:
+def find_seen_questions(tables: Mapping[str, pa.Table]) -> pa.Table:
     """Find the test questions that were trained on, or whose context was: a table of `SCHEMA`."""
     questions = tables["questions"]
     ids, texts, contexts, splits = (questions[name].to_pylist() for name in ("example_id", "text", "context", "split"))
     tested = np.array([split == "test" for split in splits], dtype=bool)
-    by_context, by_question = (seen_texts(TokenIds.of(part), ids, tested, ~tested) for part in (contexts, texts))
+    by_context, by_question = (find_seen_texts(TokenIds.of(part), ids, tested, ~tested) for part in (contexts, texts))
     known = set(by_context["unit_id"].to_pylist())
     rest = [row not in known for row in by_question["unit_id"].to_pylist()]
     return pa.concat_tables([by_context, by_question.filter(pa.array(rest, pa.bool_()))])
 
 
-def seen_texts(tokens: TokenIds, ids: Sequence[str], tested: np.ndarray, trained: np.ndarray) -> pa.Table:
+def find_seen_texts(tokens: TokenIds, ids: Sequence[str], tested: np.ndarray, trained: np.ndarray) -> pa.Table:
     """Find the tested texts that are equal to a trained one, nearly the same, or in one another.
 
     Parameters
@@ -83,11 +83,11 @@ def seen_texts(tokens: TokenIds, ids: Sequence[str], tested: np.ndarray, trained
         Of `SCHEMA`: a row for each such text, with the training text that is most like it. Texts without a word are left
         out: they say nothing.
     """
-    equal, has_words = equal_texts(tokens), np.diff(tokens.starts) > 0
+    equal, has_words = group_equal_texts(tokens), np.diff(tokens.starts) > 0
     best: dict[int, tuple[float, int]] = {}  # by the first of the texts that are equal
     for place in np.flatnonzero(trained & has_words).tolist():
         best.setdefault(int(equal[place]), (0.0, place))
-    found = near_pairs_between(tokens, np.flatnonzero(tested), np.flatnonzero(trained))
+    found = find_near_pairs_between(tokens, np.flatnonzero(tested), np.flatnonzero(trained))
     for first, second, changed in zip(found.first.tolist(), found.second.tolist(), found.changed.tolist(), strict=True):
         key = int(equal[first])
         best[key] = min(best.get(key, (changed, second)), (changed, second))
@@ -116,8 +116,8 @@ def with_near_groups(tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
     examples = tables["examples"]
     tokens = texts_of(tables, "examples").token_ids
     ids = examples["example_id"].to_pylist()
-    groups = clusters(near_pairs(tokens), equal_texts(tokens), largest_cluster(len(ids)))
-    return {**tables, "examples": examples.append_column(NEAR_GROUP, pa.array(_taken(ids, groups), pa.string()))}
+    groups = clusters(find_near_pairs(tokens), group_equal_texts(tokens), largest_cluster(len(ids)))
+    return {**tables, "examples": examples.append_column(NEAR_GROUP, pa.array(_take_places(ids, groups), pa.string()))}
 
 
 def largest_cluster(n_examples: int) -> int:
@@ -125,5 +125,5 @@ def largest_cluster(n_examples: int) -> int:
     return max(FEWEST_IN_CLUSTER, int(LARGEST_CLUSTER * n_examples))
 
 
-def _taken(ids: Sequence[str], places: Iterable[int]) -> list[str]:
+def _take_places(ids: Sequence[str], places: Iterable[int]) -> list[str]:
     return [ids[place] for place in places]

@@ -55,12 +55,12 @@ class PlacedWords:
         return first, last
 
     def between(self, first: int, last: int) -> str:
-        """The text from the first of two words to the last, with all that stands between them."""
+        """Cut the text from the first of two words to the last, with all that stands between them."""
         return self.text[self.starts[first] : self.ends[last]]
 
 
-def document_shares(texts: Sequence[Sequence[str]]) -> dict[str, float]:
-    """Share of the texts, given as their words, that hold each word, whatever its case."""
+def compute_document_shares(texts: Sequence[Sequence[str]]) -> dict[str, float]:
+    """Compute the share of the texts, given as their words, that hold each word, whatever its case."""
     counts: dict[str, int] = {}
     for words in texts:
         for word in {word.casefold() for word in words}:

@@ -4,7 +4,7 @@ All data sets are brought to **IOB2** (``B-X`` opens an entity of type X, ``I-X`
 conventions of conlleval [1]_:
 
 * an ``I-X`` that follows neither ``B-X`` nor ``I-X`` opens an entity. This mends broken annotation, and it is what IOB1
-  means by such a tag, so IOB1 needs no rule of its own. `scheme_of` tells the two apart;
+  means by such a tag, so IOB1 needs no rule of its own. `find_scheme` tells the two apart;
 * ``E-X`` and ``L-X`` are the last token of an entity, ``S-X`` and ``U-X`` an entity of one token (BIOES, BILOU); what
   follows them opens a new entity.
 
@@ -38,7 +38,7 @@ def is_tag(text: str) -> bool:
 
 
 def to_iob2(tags: Sequence[str]) -> list[str]:
-    """The tags of a sentence in IOB2.
+    """Convert the tags of a sentence to IOB2.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def from_iob2(tags: Sequence[str], scheme: str) -> list[str]:
     return made
 
 
-def scheme_of(sentences: Sequence[Sequence[str]]) -> tuple[str, list[int]]:
+def find_scheme(sentences: Sequence[Sequence[str]]) -> tuple[str, list[int]]:
     """Tell the scheme of a data set's tags: the one that most sentences follow.
 
     Returns
@@ -105,7 +105,7 @@ def scheme_of(sentences: Sequence[Sequence[str]]) -> tuple[str, list[int]]:
 
     Examples
     --------
-    >>> scheme_of([["I-X", "B-X", "O"], ["O", "I-Y"]]), scheme_of([["B-X", "O"], ["I-X", "O"], ["B-Y", "I-Y"]])
+    >>> find_scheme([["I-X", "B-X", "O"], ["O", "I-Y"]]), find_scheme([["B-X", "O"], ["I-X", "O"], ["B-Y", "I-Y"]])
     (('IOB1', []), ('IOB2', [1]))
     """
     best, fewest = SCHEMES[0], list(range(len(sentences)))
@@ -124,7 +124,7 @@ def scheme_of(sentences: Sequence[Sequence[str]]) -> tuple[str, list[int]]:
 
 
 def entities(tags: Sequence[str]) -> list[Entity]:
-    """The entities of a sentence with IOB2 tags, in order.
+    """List the entities of a sentence with IOB2 tags, in order.
 
     Examples
     --------

@@ -37,7 +37,7 @@ class DocumentTerms:
     vocabulary: list[str]
 
     def take(self, indices: np.ndarray) -> DocumentTerms:
-        """The same columns for some of the texts."""
+        """Take the same columns for some of the texts."""
         return DocumentTerms(self.counts[indices], self.vocabulary)
 
 
@@ -61,7 +61,7 @@ class TokenIds:
 
     @classmethod
     def of(cls, texts: Iterable[str], id_of: dict[str, int] | None = None) -> TokenIds:
-        """The tokens of these texts; new words are added to ``id_of``."""
+        """Number the tokens of these texts; new words are added to ``id_of``."""
         id_of = {} if id_of is None else id_of
         ids: list[int] = []
         starts = [0]
@@ -75,7 +75,7 @@ class TokenIds:
         return _counts(self.ids, self.starts, len(self.words))
 
     def take(self, indices: np.ndarray) -> TokenIds:
-        """The tokens of some of the texts."""
+        """Take the tokens of some of the texts."""
         lengths = np.diff(self.starts)[indices]
         starts = np.concatenate([[0], np.cumsum(lengths)])
         places = np.arange(starts[-1]) + np.repeat(self.starts[:-1][indices] - starts[:-1], lengths)
@@ -161,7 +161,7 @@ class Texts(Sequence[str]):
 
 
 def tokenize_tables(tables: Mapping[str, pa.Table], tokenizer: Tokenizer = "default") -> dict[str, pa.Table]:
-    """The tables of a task, with the tokens of each of their text columns.
+    """Add the tokens of each text column to the tables of a task.
 
     Parameters
     ----------
@@ -192,7 +192,7 @@ def tokenize_tables(tables: Mapping[str, pa.Table], tokenizer: Tokenizer = "defa
     return {**made, WORDS: pa.table({"token": pa.array(list(id_of), pa.string())})}
 
 
-def sample_of_texts(tables: Mapping[str, pa.Table], n: int = 200) -> list[str]:
+def sample_texts(tables: Mapping[str, pa.Table], n: int = 200) -> list[str]:
     """Take some texts of a task from all over its tables; sentences that came as words are joined."""
     found: list[str] = []
     for table in tables.values():
@@ -207,7 +207,7 @@ def sample_of_texts(tables: Mapping[str, pa.Table], n: int = 200) -> list[str]:
 
 
 def texts_of(tables: Mapping[str, pa.Table], name: str, column: str = "text") -> Texts:
-    """The texts of a table, with their tokens where `tokenize_tables` has put them beside."""
+    """Take the texts of a table, with their tokens where `tokenize_tables` has put them beside."""
     table = tables[name]
     texts = table[column].to_pylist()
     if WORDS not in tables or column + TOKEN_IDS not in table.column_names:
@@ -218,7 +218,7 @@ def texts_of(tables: Mapping[str, pa.Table], name: str, column: str = "text") ->
 
 
 def join_token_ids(parts: Sequence[TokenIds]) -> TokenIds:
-    """The tokens of several texts' tokens in a row."""
+    """Join the tokens of several texts in a row."""
     first = parts[0].words
     if any(part.words != first for part in parts):
         id_of: dict[str, int] = {}

@@ -92,13 +92,13 @@ class TokenCorpus:
         self._checked_text = (stat.st_size, stat.st_mtime_ns)
 
     def documents(self) -> Iterator[list[list[str]]]:
-        """The sentences of each document, streamed; none where all of a document's were left out."""
+        """Stream the sentences of each document; none where all of a document's were left out."""
         sentences = iter(self)
         for n_sentences in self.sentences_per_document.tolist():
             yield list(islice(sentences, n_sentences))
 
     def document_numbers(self) -> Iterator[int]:
-        """The document that each sentence stands in, counted from 0."""
+        """Stream the number of each sentence's document, counted from 0."""
         for document, n_sentences in enumerate(self.sentences_per_document.tolist()):
             yield from repeat(document, n_sentences)
 
@@ -232,7 +232,7 @@ def write_tokens(
 
 
 def cut(corpus: TokenCorpus, folder: Path, max_tokens: int) -> TokenCorpus:
-    """A smaller corpus with sentences from everywhere in a larger one.
+    """Write a smaller corpus with sentences from everywhere in a larger one.
 
     Each sentence draws a number from its position alone, and those with the lowest numbers stay, in their order: every
     document and every sentence length keeps its share, the choice is the same on every machine, and a smaller cut is
@@ -278,7 +278,7 @@ def cut(corpus: TokenCorpus, folder: Path, max_tokens: int) -> TokenCorpus:
 
 
 def write_sentences(sentences: Iterable[tuple[int, list[str]]], folder: Path, *, like: TokenCorpus) -> TokenCorpus:
-    """A corpus of sentences that were made from those of another one; empty ones are left out.
+    """Write a corpus of sentences that were made from those of another one; empty ones are left out.
 
     Parameters
     ----------
@@ -303,7 +303,7 @@ def write_sentences(sentences: Iterable[tuple[int, list[str]]], folder: Path, *,
 
 
 def _draw(position: int) -> int:
-    """A number below 65,536 that looks random (splitmix64's finaliser, the top 16 bits)."""
+    """Draw a number below 65,536 that looks random (splitmix64's finalizer, the top 16 bits)."""
     z = (position + 1) * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF
     z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & 0xFFFFFFFFFFFFFFFF
     z = (z ^ z >> 27) * 0x94D049BB133111EB & 0xFFFFFFFFFFFFFFFF

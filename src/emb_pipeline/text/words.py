@@ -88,7 +88,7 @@ _MARKED_BREAK = re.compile(rf"\n[^\S\n]*\n\s*|(?<!\S)[.!?{_STOPS}]+(?!\S)")
 
 
 def tokenize(text: str) -> list[str]:
-    """Words of a text, in order, by the rules at the top of this module.
+    """Split a text into words, in order, by the rules at the top of this module.
 
     Parameters
     ----------
@@ -112,8 +112,8 @@ def tokenize(text: str) -> list[str]:
         if not far and len(folded := text.casefold()) == len(text):  # the dot of a folded İ could change places with a sign
             return _WORD.findall(_plain_apostrophes(folded))
         if not far.translate(None, _BELOW_U0800):
-            return _WORD.findall(_folded(text))
-        return _marked_words(text) if WORDS_MARK in text else _with_pairs(_folded(text))
+            return _WORD.findall(_fold_text(text))
+        return _marked_words(text) if WORDS_MARK in text else _with_pairs(_fold_text(text))
     lowered = text.lower()
     if "." in lowered or "'" in lowered or "_" in lowered:
         return _ASCII_WORD.findall(lowered)
@@ -121,7 +121,7 @@ def tokenize(text: str) -> list[str]:
 
 
 def mark_words(text: str | Iterable[str]) -> str:
-    """A text that `tokenize` cuts at white space alone: of a text with spaces between its words, or of the words.
+    """Make a text that `tokenize` cuts at white space alone: of a text with spaces between its words, or of the words.
 
     Parameters
     ----------
@@ -139,17 +139,17 @@ def mark_words(text: str | Iterable[str]) -> str:
 
 
 def unmark_words(text: str) -> str:
-    """The text without the mark of `mark_words`, for people and for models with a tokenizer of their own."""
+    """Remove the mark of `mark_words`, for people and for models with a tokenizer of their own."""
     return text.replace(WORDS_MARK, "") if WORDS_MARK in text else text
 
 
-def n_spaceless(text: str) -> int:
+def count_spaceless(text: str) -> int:
     """Count the characters of a text that are of scripts without spaces between words."""
     return 0 if text.isascii() else len(_SPACELESS.findall(text))
 
 
 def sentences(text: str) -> list[list[str]]:
-    """Tokens of each sentence of a text; sentences without a word are left out.
+    """Split a text into sentences of tokens; sentences without a word are left out.
 
     A sentence ends at a blank line, and at ``.``, ``!`` or ``?`` before white space and a capital, a digit or an opening
     quote or bracket; the full stops of Chinese, Japanese, Burmese, Khmer and Tibetan end one whatever follows. Where words
@@ -175,7 +175,7 @@ def sentences(text: str) -> list[list[str]]:
 
 
 def split_sentences(text: str) -> list[str]:
-    """The sentences of a text as they stand in it, by the rule of `sentences`; the stop goes with the white space."""
+    """Split a text into sentences as they are written, by the rule of `sentences`; the stop goes with the white space."""
     if text.isascii():
         return _BREAK.split(text)
     if WORDS_MARK in text:
@@ -183,17 +183,17 @@ def split_sentences(text: str) -> list[str]:
     return (_WIDE_BREAK if any(stop in text for stop in _STOPS) else _BREAK).split(text)
 
 
-def sentence_key(tokens: Sequence[str]) -> int:
+def hash_sentence(tokens: Sequence[str]) -> int:
     """Stable 64-bit name of a sentence: equal tokens, equal key, on every machine and Python."""
     return int.from_bytes(hashlib.blake2b(" ".join(tokens).encode(), digest_size=8).digest(), "little")
 
 
 def fold(word: str) -> str:
-    """A word as it is spelt in `tokenize`'s tokens: NFC, without capitals, with plain apostrophes."""
-    return word.lower() if word.isascii() else _folded(word)
+    """Spell a word as `tokenize` does: NFC, without capitals, with plain apostrophes."""
+    return word.lower() if word.isascii() else _fold_text(word)
 
 
-def _folded(text: str) -> str:
+def _fold_text(text: str) -> str:
     folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
     return _plain_apostrophes(folded)
 
@@ -203,7 +203,7 @@ def _plain_apostrophes(text: str) -> str:
 
 
 def _marked_words(text: str) -> list[str]:
-    return _folded(text.replace(WORDS_MARK, " ")).split()
+    return _fold_text(text.replace(WORDS_MARK, " ")).split()
 
 
 def _far_bytes(text: str) -> bytes:
@@ -215,7 +215,7 @@ def _far_bytes(text: str) -> bytes:
 
 
 def _with_pairs(folded: str) -> list[str]:
-    """Words of a text and the pairs of its runs without spaces, in order."""
+    """List the words of a text and the pairs of its runs without spaces, in order."""
     tokens: list[str] = []
     for place, part in enumerate(_RUN.split(folded)):
         if place % 2 == 0:

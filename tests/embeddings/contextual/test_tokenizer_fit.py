@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from emb_pipeline.embeddings.contextual.models.tokenizer_fit import measure_tokenizer
-from emb_pipeline.text.texts import sample_of_texts, tokenize_tables
+from emb_pipeline.text.texts import sample_texts, tokenize_tables
 
 ENGLISH = ["Compute the arithmetic mean along the specified axis.", "A beta-blocker lowers the pulse of the patient."]
 
@@ -55,9 +55,9 @@ def test_texts_are_drawn_from_all_tables_of_a_task() -> None:
     tables = tokenize_tables(
         {"queries": pa.table({"text": ["q"]}), "passages": pa.table({"text": [f"p{i}" for i in range(1000)]})}
     )
-    drawn = sample_of_texts(tables, 10)
+    drawn = sample_texts(tables, 10)
     assert drawn[0] == "q" and len(drawn) == 11 and {"p0", "p999"} <= set(drawn)
-    assert sample_of_texts({"sentences": pa.table({"tokens": [["a", "b"]]})}) == ["a b"]
+    assert sample_texts({"sentences": pa.table({"tokens": [["a", "b"]]})}) == ["a b"]
 
 
 @pytest.mark.slow

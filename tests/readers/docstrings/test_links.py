@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.readers.docstrings.links import linked_summaries
+from emb_pipeline.readers.docstrings.links import build_linked_summaries
 
 SECTION = "Longer text.\n\nSee Also\n--------\n{}\n\nNotes\n-----\nfar : not an entry of the section\n"
 ROWS = [
@@ -29,7 +29,7 @@ def docstrings(rows: list[tuple[str, str, str, str]]) -> pa.Table:
 
 
 def test_named_functions_are_linked_and_each_link_brings_an_unlinked_pair_of_the_same_sub_package() -> None:
-    table = linked_summaries(docstrings(ROWS), max_links=100, min_tokens=3).to_pylist()
+    table = build_linked_summaries(docstrings(ROWS), max_links=100, min_tokens=3).to_pylist()
     linked = {frozenset(row["pair_id"].split()) for row in table if row["score"] == 1}
     assert linked == {frozenset({"a.one.open", f"a.one.{name}"}) for name in ("close", "read", "write")}
     unlinked = [row["pair_id"].split() for row in table if row["score"] == 0]
@@ -40,10 +40,10 @@ def test_named_functions_are_linked_and_each_link_brings_an_unlinked_pair_of_the
 
 
 def test_a_sample_is_the_same_every_time() -> None:
-    first, again = (linked_summaries(docstrings(ROWS), max_links=2, min_tokens=3) for _ in range(2))
+    first, again = (build_linked_summaries(docstrings(ROWS), max_links=2, min_tokens=3) for _ in range(2))
     assert first == again and first["score"].to_pylist().count(1.0) == 2
 
 
 def test_docstrings_without_links_are_refused() -> None:
     with pytest.raises(DataError, match="no docstring names another one"):
-        linked_summaries(docstrings([(*row[:3], "") for row in ROWS]), max_links=10, min_tokens=3)
+        build_linked_summaries(docstrings([(*row[:3], "") for row in ROWS]), max_links=10, min_tokens=3)

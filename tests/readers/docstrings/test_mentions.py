@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.readers.docstrings.mentions import mention_sentences, parameter_names, tag_mentions
+from emb_pipeline.readers.docstrings.mentions import build_mention_sentences, find_parameter_names, tag_mentions
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.held_out import HeldOut
 from emb_pipeline.text.tokens import write_tokens
@@ -28,12 +28,12 @@ out : float
 
 
 def test_parameter_names_in_three_styles() -> None:
-    assert parameter_names(NUMPY) == {"axis", "x", "y", "kwargs"}
-    assert parameter_names("Args:\n    size (int): How many.\n    dim: Which.\n\nReturns:\n    other: that\n") == {
+    assert find_parameter_names(NUMPY) == {"axis", "x", "y", "kwargs"}
+    assert find_parameter_names("Args:\n    size (int): How many.\n    dim: Which.\n\nReturns:\n    other: that\n") == {
         "size",
         "dim",
     }
-    assert parameter_names(":param int n: How many.\n:param name: Which.") == {"n", "name"}
+    assert find_parameter_names(":param int n: How many.\n:param name: Which.") == {"n", "name"}
 
 
 @pytest.mark.parametrize(
@@ -57,17 +57,17 @@ def _docstrings(*bodies: str) -> pa.Table:
 
 def test_sentences_with_a_mention_are_taken_and_lists_and_code_are_not() -> None:
     body = f"The sum runs over *axis* in order. Nothing is marked here at all.\n\n- one over *axis* as an item\n\n{NUMPY}"
-    (row,) = mention_sentences(_docstrings(body, body), max_sentences=9, test_share=0.5).to_pylist()
+    (row,) = build_mention_sentences(_docstrings(body, body), max_sentences=9, test_share=0.5).to_pylist()
     assert row["tokens"] == ["The", "sum", "runs", "over", "axis", "in", "order"]
     assert row["text"] == "The sum runs over *axis* in order"
     with pytest.raises(DataError, match="no sentence marks up"):
-        mention_sentences(_docstrings("Nothing here."), max_sentences=9, test_share=0.5)
+        build_mention_sentences(_docstrings("Nothing here."), max_sentences=9, test_share=0.5)
 
 
 def test_a_held_out_sentence_is_found_in_the_corpus_and_kept_out_of_it(tmp_path: Path) -> None:
     bodies = [f"The sum number {number} runs over *axis* in order. Then it ends.\n\n{NUMPY}" for number in range(30)]
     table = _docstrings(*bodies)
-    sentences = mention_sentences(table, max_sentences=100, test_share=0.4)
+    sentences = build_mention_sentences(table, max_sentences=100, test_share=0.4)
     held_out = KINDS["sequence_labeling"].create_reader().list_held_out({"sentences": sentences})
     assert 0 < len(held_out) < 30
     documents = [(f"d{number}", f"Sums things up.\n\n{body}") for number, body in enumerate(bodies)]

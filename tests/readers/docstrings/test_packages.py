@@ -12,12 +12,12 @@ import pytest
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.docstrings.packages import (
     SCHEMA,
-    docstring_table,
+    build_docstring_table,
+    build_subpackage_examples,
+    build_summary_retrieval,
     documents,
     is_held_out,
     split_docstring,
-    subpackage_examples,
-    summary_retrieval,
 )
 from emb_pipeline.text.held_out import HeldOut
 from emb_pipeline.text.tokens import write_tokens
@@ -85,7 +85,7 @@ def table_of(*rows: tuple[str, str, str, str]) -> pa.Table:
 
 @pytest.mark.slow
 def test_docstrings_of_modules_classes_and_functions_are_found_without_importing(package: str, tmp_path: Path) -> None:
-    table = docstring_table([package], tmp_path / "cache", workers=1)
+    table = build_docstring_table([package], tmp_path / "cache", workers=1)
     assert table.schema == SCHEMA
     assert [tuple(row.values())[2:] for row in table.to_pylist()] == [
         ("", "stargazing", "Look up.", ""),
@@ -103,20 +103,23 @@ def test_docstrings_of_modules_classes_and_functions_are_found_without_importing
 
 
 def test_the_table_is_read_from_the_cache_until_the_package_changes(package: str, tmp_path: Path) -> None:
-    first = docstring_table([package], tmp_path / "cache", workers=1)
+    first = build_docstring_table([package], tmp_path / "cache", workers=1)
     cached = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").glob("*.parquet")}
-    assert docstring_table([package], tmp_path / "cache", workers=1).equals(first)
+    assert build_docstring_table([package], tmp_path / "cache", workers=1).equals(first)
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").glob("*.parquet")} == cached
     (tmp_path / "site/stargazing/near.py").write_text('"""Nearer things than before."""')
-    assert "Nearer things than before." in docstring_table([package], tmp_path / "cache", workers=1)["summary"].to_pylist()
+    assert (
+        "Nearer things than before."
+        in build_docstring_table([package], tmp_path / "cache", workers=1)["summary"].to_pylist()
+    )
 
 
 @pytest.mark.slow
 def test_worker_processes_give_the_same_table(package: str, tmp_path: Path) -> None:
     for number in range(60):
         (tmp_path / f"site/stargazing/m{number}.py").write_text(f'"""Module number {number}."""')
-    assert docstring_table([package], tmp_path / "two", workers=2).equals(
-        docstring_table([package], tmp_path / "one", workers=1)
+    assert build_docstring_table([package], tmp_path / "two", workers=2).equals(
+        build_docstring_table([package], tmp_path / "one", workers=1)
     )
 
 
@@ -130,7 +133,7 @@ def test_worker_processes_give_the_same_table(package: str, tmp_path: Path) -> N
 )
 def test_a_package_that_is_not_there_is_refused(name: str, reason: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=reason):
-        docstring_table([name], tmp_path)
+        build_docstring_table([name], tmp_path)
 
 
 def test_doctests_are_taken_out_with_their_output() -> None:
@@ -148,7 +151,7 @@ def test_summaries_of_public_names_are_examples_of_their_subpackage() -> None:
         ("p.c.rare", "p.c", "Alone in its own sub-package", ""),
         ("p.a.f0_again", "p.a", "do the FIRST thing, number 0.", ""),
     ]
-    examples = subpackage_examples(table_of(*rows), min_examples=5, min_tokens=4, test_share=0.3)
+    examples = build_subpackage_examples(table_of(*rows), min_examples=5, min_tokens=4, test_share=0.3)
     assert examples.column_names == ["example_id", "text", "label", "split"]
     assert set(examples["example_id"].to_pylist()) == {name for name, *_ in rows[:40]} | {"p.a.__len__"}
     for text, split in zip(examples["text"].to_pylist(), examples["split"].to_pylist(), strict=True):
@@ -157,7 +160,7 @@ def test_summaries_of_public_names_are_examples_of_their_subpackage() -> None:
 
 def test_a_summary_in_two_subpackages_stays_on_one_side_of_the_split() -> None:
     rows = [(f"p.{part}.f{i}", f"p.{part}", f"Compute quantity number {i}", "") for part in "ab" for i in range(50)]
-    examples = subpackage_examples(table_of(*rows), min_examples=5, min_tokens=3, test_share=0.5)
+    examples = build_subpackage_examples(table_of(*rows), min_examples=5, min_tokens=3, test_share=0.5)
     sides: dict[str, set[str]] = {}
     for text, split in zip(examples["text"].to_pylist(), examples["split"].to_pylist(), strict=True):
         sides.setdefault(text, set()).add(split)
@@ -168,7 +171,9 @@ def test_a_summary_in_two_subpackages_stays_on_one_side_of_the_split() -> None:
 
 def test_fewer_than_two_subpackages_are_refused() -> None:
     with pytest.raises(DataError, match="fewer than two sub-packages have 5 summaries"):
-        subpackage_examples(table_of(("p.a.f", "p.a", "Do the one thing", "")), min_examples=5, min_tokens=4, test_share=0.3)
+        build_subpackage_examples(
+            table_of(("p.a.f", "p.a", "Do the one thing", "")), min_examples=5, min_tokens=4, test_share=0.3
+        )
 
 
 BODY = "This body has words enough to be a passage, as it is number {} of its kind and goes on and on until it is enough."
@@ -180,7 +185,7 @@ def test_held_out_summaries_are_queries_for_their_bodies() -> None:
         ("p.a.short", "p.a", "Do the thing that is short", "Too short."),
         ("p.a.copy", "p.a", "Do the thing number 0", BODY.format("zero")),
     ]
-    queries, passages, qrels = summary_retrieval(
+    queries, passages, qrels = build_summary_retrieval(
         table_of(*rows), max_queries=100, min_tokens=4, min_body_tokens=20, test_share=0.99
     )
     assert passages.num_rows == 41
@@ -198,7 +203,7 @@ def test_a_body_that_repeats_its_summary_is_nobodys_answer_but_stays_a_passage()
         ("p.a.f", "p.a", "Do this thing here", BODY.format("one")),
         ("p.a.g", "p.a", "Do that thing there", "Do that thing there. " + BODY),
     ]
-    queries, passages, _ = summary_retrieval(
+    queries, passages, _ = build_summary_retrieval(
         table_of(*rows), max_queries=9, min_tokens=4, min_body_tokens=20, test_share=1 - 1e-9
     )
     assert queries["query_id"].to_pylist() == ["p.a.f"]
@@ -208,7 +213,7 @@ def test_a_body_that_repeats_its_summary_is_nobodys_answer_but_stays_a_passage()
 def test_queries_are_a_repeatable_sample() -> None:
     table = table_of(*((f"p.a.f{i}", "p.a", f"Do the thing number {i}", BODY.format(i)) for i in range(40)))
     first, again = (
-        summary_retrieval(table, max_queries=5, min_tokens=4, min_body_tokens=20, test_share=0.9) for _ in range(2)
+        build_summary_retrieval(table, max_queries=5, min_tokens=4, min_body_tokens=20, test_share=0.9) for _ in range(2)
     )
     assert first[0].num_rows == 5
     assert first[0].equals(again[0])
@@ -218,7 +223,7 @@ def test_fewer_passages_keep_every_answer() -> None:
     table = table_of(*((f"p.a.f{i}", "p.a", f"Do the thing number {i}", BODY.format(i)) for i in range(40)))
 
     def read(**more: int) -> tuple[set[str], set[str], set[str]]:
-        queries, passages, qrels = summary_retrieval(
+        queries, passages, qrels = build_summary_retrieval(
             table, max_queries=5, min_tokens=4, min_body_tokens=20, test_share=0.9, **more
         )
         columns = queries["query_id"], passages["passage_id"], qrels["passage_id"]
@@ -237,7 +242,7 @@ def test_fewer_passages_keep_every_answer() -> None:
 
 def test_without_a_held_out_body_there_is_no_task() -> None:
     with pytest.raises(DataError, match="no held-out summary has a body"):
-        summary_retrieval(
+        build_summary_retrieval(
             table_of(("p.a.f", "p.a", "Do this", "")), max_queries=5, min_tokens=1, min_body_tokens=20, test_share=0.5
         )
 
@@ -255,8 +260,8 @@ def test_a_plain_script_without_a_main_guard_can_call_it(tmp_path: Path) -> None
     script = tmp_path / "plain.py"
     script.write_text(
         "from pathlib import Path\n"
-        "from emb_pipeline.readers.docstrings.packages import docstring_table\n"
-        f"print(docstring_table(['joblib', 'pooch'], Path({str(tmp_path / 'cache')!r})).num_rows)\n"
+        "from emb_pipeline.readers.docstrings.packages import build_docstring_table\n"
+        f"print(build_docstring_table(['joblib', 'pooch'], Path({str(tmp_path / 'cache')!r})).num_rows)\n"
     )
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60)
     assert (done.returncode, int(done.stdout) > 100) == (0, True), done.stderr

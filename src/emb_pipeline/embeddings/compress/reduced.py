@@ -25,7 +25,7 @@ from emb_pipeline.embeddings.protocols import (
     encode_as,
     fit_on,
 )
-from emb_pipeline.storage.matrices import column_matrix, matrix_column
+from emb_pipeline.storage.matrices import make_matrix_column, read_matrix_column
 from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
 from emb_pipeline.text.texts import Texts
 
@@ -168,7 +168,7 @@ class ReducedEncoder:
         write_encoder(self.base, folder / _BASE)
         axes = np.vstack([self.mean, self.axes.T])
         ranges = np.vstack([[0, 0], np.stack([self.quantisation.low, self.quantisation.high], axis=1)]).astype(np.float32)
-        columns = {"axis": matrix_column(axes), "low": pa.array(ranges[:, 0]), "high": pa.array(ranges[:, 1])}
+        columns = {"axis": make_matrix_column(axes), "low": pa.array(ranges[:, 0]), "high": pa.array(ranges[:, 1])}
         write_parquet(pa.table(columns), folder / _AXES)
         return {"precision": self.quantisation.precision, "dim": self.dim}
 
@@ -176,7 +176,7 @@ class ReducedEncoder:
     def read_state(cls, folder: Path, facts: Mapping[str, Any]) -> ReducedEncoder:
         """Read the encoder that `write_state` wrote."""
         table = read_parquet(folder / _AXES, columns=("axis", "low", "high"), remedy=EXPORT_AGAIN)
-        axes = column_matrix(table["axis"])
+        axes = read_matrix_column(table["axis"])
         low, high = (table[name].to_numpy()[1:] for name in ("low", "high"))
         stored = Quantisation(facts["precision"], low, high)
         return cls(read_encoder(folder / _BASE), axes[0], np.ascontiguousarray(axes[1:].T), stored)

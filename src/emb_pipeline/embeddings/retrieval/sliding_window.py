@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from emb_pipeline.embeddings.retrieval.options import SlidingWindowOptions
-from emb_pipeline.text.spans import document_shares
+from emb_pipeline.text.spans import compute_document_shares
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class SlidingWindow:
         ndarray of shape (n_questions, 2), int64
             First and last word of the answer.
         """
-        shares = document_shares(list({tuple(words): words for words in contexts}.values()))
+        shares = compute_document_shares(list({tuple(words): words for words in contexts}.values()))
         pairs = zip(questions, contexts, strict=True)
         return np.array([self._best(question, context, shares) for question, context in pairs]).reshape(-1, 2)
 

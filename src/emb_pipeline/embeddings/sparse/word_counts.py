@@ -16,7 +16,7 @@ from sklearn.utils.extmath import randomized_svd
 
 from emb_pipeline.embeddings.export import EXPORT_AGAIN
 from emb_pipeline.embeddings.sparse.options import LsaOptions, OneHotOptions, TfidfOptions
-from emb_pipeline.storage.matrices import column_matrix, matrix_column
+from emb_pipeline.storage.matrices import make_matrix_column, read_matrix_column
 from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
 from emb_pipeline.text.texts import DocumentTerms, Texts
 
@@ -188,14 +188,14 @@ class LsaEncoder:
 
     def write_state(self, folder: Path) -> dict[str, Any]:
         """Write the terms and the directions, as two Parquet files."""
-        write_parquet(pa.table({"direction": matrix_column(self.directions)}), folder / _DIRECTIONS)
+        write_parquet(pa.table({"direction": make_matrix_column(self.directions)}), folder / _DIRECTIONS)
         return {**self.tfidf.write_state(folder), "dim": self.dim}
 
     @classmethod
     def read_state(cls, folder: Path, facts: Mapping[str, Any]) -> LsaEncoder:
         """Read the encoder that `write_state` wrote."""
         table = read_parquet(folder / _DIRECTIONS, columns=("direction",), remedy=EXPORT_AGAIN)
-        return cls(BagEncoder.read_state(folder, facts), column_matrix(table["direction"]))
+        return cls(BagEncoder.read_state(folder, facts), read_matrix_column(table["direction"]))
 
 
 @dataclass(frozen=True, eq=False)

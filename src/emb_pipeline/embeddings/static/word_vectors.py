@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.storage.atomic import atomic_path
-from emb_pipeline.storage.matrices import column_matrix, matrix_column
+from emb_pipeline.storage.matrices import make_matrix_column, read_matrix_column
 from emb_pipeline.storage.sealed_files import map_arrow, write_arrow
 from emb_pipeline.text.words import fold
 
@@ -168,7 +168,8 @@ class WordVectors:
             part = self.subwords
             metadata["subwords"] = {"min_n": part.min_n, "max_n": part.max_n, "n_buckets": part.n_buckets}
             _write_table(
-                _subwords_path(path), {"bucket": pa.array(part.buckets, pa.int32()), "vector": matrix_column(part.vectors)}
+                _subwords_path(path),
+                {"bucket": pa.array(part.buckets, pa.int32()), "vector": make_matrix_column(part.vectors)},
             )
         else:
             _subwords_path(path).unlink(missing_ok=True)
@@ -177,7 +178,7 @@ class WordVectors:
             {
                 "token": pa.array(list(self.tokens), pa.string()),
                 "count": pa.array(self.counts, pa.int64()),
-                "vector": matrix_column(self.vectors),
+                "vector": make_matrix_column(self.vectors),
             },
             metadata,
         )
@@ -236,7 +237,7 @@ def _map_table(path: Path, *columns: str) -> pa.Table:
 def _finite_matrix(column: pa.ChunkedArray, path: Path) -> np.ndarray:
     if column.combine_chunks().flatten().null_count:
         raise DataError(str(path), "a vector holds a null", _REMEDY)
-    matrix = column_matrix(column)
+    matrix = read_matrix_column(column)
     for start in range(0, len(matrix), _ROWS_AT_A_TIME):
         bad = ~np.isfinite(matrix[start : start + _ROWS_AT_A_TIME]).all(axis=1)
         if bad.any():

@@ -15,7 +15,7 @@ from emb_pipeline.experiment.training import build_training_record
 from emb_pipeline.pipelines.failures import contain_failures
 from emb_pipeline.storage.atomic import temporary_path
 from emb_pipeline.tasks.registry import KINDS
-from emb_pipeline.text.held_out import held_out_texts, telling_keys
+from emb_pipeline.text.held_out import compute_telling_keys, list_held_out_texts
 
 Tables = Mapping[str, pa.Table]
 Tuned = tuple[WordVectors | EncoderFolder, dict[str, Any]]
@@ -64,7 +64,7 @@ def _fine_tune(
     if cell.tuning is None:
         raise ValueError(f"{cell.name} has no options of fine-tuning")
     kind, folder = KINDS[definition.kind], temporary_path(folders.scratch / "encoder")
-    tested = frozenset(key for other in others for text in held_out_texts(other) for key in telling_keys(text))
+    tested = frozenset(key for other in others for text in list_held_out_texts(other) for key in compute_telling_keys(text))
     tunable = Tunable(base, cell.method, cell.options, cell.tuning, cell.seed, folder, folders.encodings, tested)
     with Footprint() as footprint:
         tuned = kind.tune_embedding(kind.create_task(task, definition.name), tunable, definition.evaluation)

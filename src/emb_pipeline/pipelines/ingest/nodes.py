@@ -15,7 +15,7 @@ from emb_pipeline.tasks.audit.corpus_overlap import measure_corpus_overlap
 from emb_pipeline.tasks.audit.cutting import audit_cutting
 from emb_pipeline.tasks.audit.lines import OVERLAP_SCHEMA
 from emb_pipeline.tasks.registry import KINDS
-from emb_pipeline.text.held_out import HELD_OUT, HeldOut, held_out_texts
+from emb_pipeline.text.held_out import HELD_OUT, HeldOut, list_held_out_texts
 from emb_pipeline.text.tokens import EmptyCorpusError, TokenCorpus, cut, write_tokens
 
 Tables = Mapping[str, pa.Table]
@@ -43,7 +43,9 @@ def tokenize_corpus(
     documents: Iterable[tuple[str, str]], options: CorpusOptions, folders: Folders, *tasks: Tables
 ) -> TokenCorpus:
     """Split documents into sentences of tokens, without those that are, or have inside, a sentence of held-out text."""
-    held_out = HeldOut(text for task in tasks for text in held_out_texts(task)) if options.held_out == "remove" else None
+    held_out = (
+        HeldOut(text for task in tasks for text in list_held_out_texts(task)) if options.held_out == "remove" else None
+    )
     try:
         return write_tokens(documents, _name_scratch(folders), held_out=held_out.holds if held_out else None)
     except EmptyCorpusError as error:
@@ -67,7 +69,7 @@ def collect_audits(**audits: pa.Table) -> pa.Table:
 def measure_overlap(**inputs: Tables | TokenCorpus) -> pa.Table:
     """Count held-out texts that a corpus holds all the same."""
     texts = {
-        name.removeprefix("examples_"): held_out_texts(tables)
+        name.removeprefix("examples_"): list_held_out_texts(tables)
         for name, tables in inputs.items()
         if not isinstance(tables, TokenCorpus)
     }

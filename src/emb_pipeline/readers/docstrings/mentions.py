@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.docstrings.packages import is_held_out
-from emb_pipeline.text.hashing import text_hash
+from emb_pipeline.text.hashing import hash_text
 from emb_pipeline.text.tagging import OUTSIDE
 from emb_pipeline.text.words import split_sentences, tokenize
 
@@ -48,13 +48,13 @@ _GOOGLE_NAMES = re.compile(r"^[ \t]+\*{0,2}(\w+)[ \t]*(?:\([^\n]*\))?:", re.MULT
 _FIELD_NAMES = re.compile(r"^[ \t]*:param(?:eter)?[^:\n]*?(\w+):", re.MULTILINE)
 
 
-def mention_sentences(table: pa.Table, *, max_sentences: int, test_share: float) -> pa.Table:
-    """Sentences with the mentions in them, as IOB2 tags of types class, function and parameter.
+def build_mention_sentences(table: pa.Table, *, max_sentences: int, test_share: float) -> pa.Table:
+    """Build sentences with the mentions in them, as IOB2 tags of types class, function and parameter.
 
     Parameters
     ----------
     table : pa.Table
-        From `emb_pipeline.readers.docstrings.packages.docstring_table`.
+        From `emb_pipeline.readers.docstrings.packages.build_docstring_table`.
     max_sentences : int
         Sentences at most: those with the lowest hashes of each split, in the proportion of the splits.
     test_share : float
@@ -75,7 +75,7 @@ def mention_sentences(table: pa.Table, *, max_sentences: int, test_share: float)
         whole = f"{summary}\n\n{body}"
         if "`" not in whole and "*" not in whole:
             continue
-        parameters = parameter_names(body)
+        parameters = find_parameter_names(body)
         for number, sentence in enumerate(split_sentences(whole)):
             if _NO_PROSE.search(_MARK_UP.sub("", sentence)):
                 continue
@@ -85,14 +85,14 @@ def mention_sentences(table: pa.Table, *, max_sentences: int, test_share: float)
                 found.setdefault(tuple(tokens), (f"{doc_id}:{number}", sentence, tokens, tags, split))
     if not found:
         raise DataError("docstrings", "no sentence marks up a class, function or parameter", "name more packages")
-    by_hash = sorted(found.values(), key=lambda row: text_hash(" ".join(row[2])))
+    by_hash = sorted(found.values(), key=lambda row: hash_text(" ".join(row[2])))
     rows = sorted(by_hash[:max_sentences])
     columns = dict(zip(("example_id", "text", "tokens", "tags", "split"), zip(*rows, strict=True), strict=True))
     return pa.table({name: list(column) for name, column in columns.items()})
 
 
 def tag_mentions(sentence: str, parameters: set[str]) -> tuple[list[str], list[str]]:
-    """Tokens of a sentence without its mark-up, and their tags.
+    """Split a sentence into tokens without its mark-up, and tag them.
 
     Examples
     --------
@@ -108,8 +108,8 @@ def tag_mentions(sentence: str, parameters: set[str]) -> tuple[list[str], list[s
     return tokens, tags
 
 
-def parameter_names(body: str) -> set[str]:
-    """Names in the parameter list of a docstring, in the styles of numpydoc, Google and reST fields."""
+def find_parameter_names(body: str) -> set[str]:
+    """Find the names in the parameter list of a docstring, in the styles of numpydoc, Google and reST fields."""
     names: set[str] = set(_FIELD_NAMES.findall(body))
     for section in _GOOGLE_SECTION.findall(body):
         names.update(_GOOGLE_NAMES.findall(section))

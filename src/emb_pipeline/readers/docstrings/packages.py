@@ -1,9 +1,9 @@
 """Docstrings of installed packages: real text, with real labels, on every machine.
 
 The sources are found and parsed; nothing is imported or run. From the table of docstrings come a corpus (`documents`), a
-classification task (`subpackage_examples`) and a retrieval task (`summary_retrieval`). The corpus takes every docstring;
-the tasks take those of public names only (a helper ``_check`` is a poor example of its sub-package). Both tasks hold out
-the same summaries, chosen by the hash of their words.
+classification task (`build_subpackage_examples`) and a retrieval task (`build_summary_retrieval`). The corpus takes every
+docstring; the tasks take those of public names only (a helper ``_check`` is a poor example of its sub-package). Both tasks
+hold out the same summaries, chosen by the hash of their words.
 
 What a docstring's text is: the string as ``inspect.cleandoc`` gives it, **without doctest blocks** (``>>>`` lines and the
 output below them). They are code and printed arrays, not language: they lift ``1``, ``x`` and ``0`` among the dozen
@@ -35,7 +35,7 @@ from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.docstrings.options import DocstringSubpackagesSource, PackagesSource
 from emb_pipeline.readers.labeled_texts import LabeledText
 from emb_pipeline.storage.atomic import atomic_path, exclusive
-from emb_pipeline.text.hashing import text_hash
+from emb_pipeline.text.hashing import hash_text
 from emb_pipeline.text.words import tokenize
 
 PARSER = 1
@@ -64,7 +64,7 @@ SEE_ALSO = re.compile(
 _PARAGRAPH = re.compile(r"\n[ \t]*\n\s*")
 
 
-def docstring_table(packages: Sequence[str], cache: Path, *, workers: int = 2) -> pa.Table:
+def build_docstring_table(packages: Sequence[str], cache: Path, *, workers: int = 2) -> pa.Table:
     """Distinct docstrings of some installed packages.
 
     Modules, classes, functions and methods count, private ones too; tests and vendored packages do not. Of equal
@@ -105,19 +105,19 @@ def docstring_table(packages: Sequence[str], cache: Path, *, workers: int = 2) -
             _write(table, cached[package])
         if not together.is_file():
             parts = (pq.read_table(cached[package], schema=SCHEMA) for package in roots)
-            _write(_distinct(pa.concat_tables(parts)), together)
+            _write(_drop_duplicates(pa.concat_tables(parts)), together)
     return pq.read_table(together, schema=SCHEMA)
 
 
 def read_documents(source: PackagesSource, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
     """Stream id and text of each docstring of the packages."""
-    return documents(docstring_table(source.packages, raw / CACHE))
+    return documents(build_docstring_table(source.packages, raw / CACHE))
 
 
 def read_labeled_texts(source: DocstringSubpackagesSource, raw: Path, project: Path, bad: BadRows) -> Iterator[LabeledText]:
     """Stream the summaries of the packages with their sub-packages."""
-    examples = subpackage_examples(
-        docstring_table(source.packages, raw / CACHE),
+    examples = build_subpackage_examples(
+        build_docstring_table(source.packages, raw / CACHE),
         min_examples=source.min_examples,
         min_tokens=source.min_tokens,
         test_share=source.test_share,
@@ -143,13 +143,13 @@ def documents(table: pa.Table) -> Iterator[tuple[str, str]]:
         yield doc_id, f"{summary}\n\n{rest}" if rest else summary
 
 
-def subpackage_examples(table: pa.Table, *, min_examples: int, min_tokens: int, test_share: float) -> pa.Table:
+def build_subpackage_examples(table: pa.Table, *, min_examples: int, min_tokens: int, test_share: float) -> pa.Table:
     """Classification: which sub-package does a summary belong to.
 
     Parameters
     ----------
     table : pa.Table
-        From `docstring_table`.
+        From `build_docstring_table`.
     min_examples : int
         Examples that a sub-package needs to be a class.
     min_tokens : int
@@ -193,7 +193,7 @@ def subpackage_examples(table: pa.Table, *, min_examples: int, min_tokens: int, 
     )
 
 
-def summary_retrieval(
+def build_summary_retrieval(
     table: pa.Table,
     *,
     max_queries: int,
@@ -212,13 +212,13 @@ def summary_retrieval(
     Parameters
     ----------
     table : pa.Table
-        From `docstring_table`.
+        From `build_docstring_table`.
     max_queries : int
         Queries at most: those with the lowest hashes.
     min_tokens, min_body_tokens : int
         Tokens that a query and a passage need.
     test_share : float
-        Share of the distinct summaries that are held out; the same ones as in `subpackage_examples`.
+        Share of the distinct summaries that are held out; the same ones as in `build_subpackage_examples`.
     training_queries : int
         Further queries at most, of summaries that are not held out, in the split ``train``.
     max_passages : int, optional
@@ -249,7 +249,7 @@ def summary_retrieval(
         if len(words) >= min_tokens and f" {query} " not in f" {passage} ":
             queries.setdefault(query, (doc_id, summary))
             answers.setdefault(query, set()).add(passage_id)
-    by_hash = sorted(queries, key=text_hash)
+    by_hash = sorted(queries, key=hash_text)
     tested = [query for query in by_hash if is_held_out(query.split(" "), test_share)][:max_queries]
     if not tested:
         raise DataError(
@@ -263,7 +263,7 @@ def summary_retrieval(
     qrels = [(queries[query][0], passage_id) for query in chosen for passage_id in sorted(answers[query])]
     if max_passages is not None:
         answering = {passage_id for _, passage_id in qrels}
-        others = sorted((passage for passage, (doc_id, _) in passages.items() if doc_id not in answering), key=text_hash)
+        others = sorted((passage for passage, (doc_id, _) in passages.items() if doc_id not in answering), key=hash_text)
         left_out = set(others[max(max_passages - len(answering), 0) :])
         passages = {passage: of for passage, of in passages.items() if passage not in left_out}
     return (
@@ -289,7 +289,7 @@ def summary_retrieval(
 
 def is_held_out(tokens: Sequence[str], share: float) -> bool:
     """Say whether a text is on the test side: equal words, equal side, on every machine."""
-    return text_hash(" ".join(tokens)) < share * 2**64
+    return hash_text(" ".join(tokens)) < share * 2**64
 
 
 def _rows(table: pa.Table, *columns: str) -> Iterator[tuple[str, ...]]:
@@ -324,7 +324,7 @@ def _version(package: str, root: Path) -> str:
 
 @functools.cache
 def _distributions() -> Mapping[str, list[str]]:
-    """Names of the distributions that each package is of: all that are installed are read for it."""
+    """List the distributions that each package is of: all that are installed are read for it."""
     return importlib.metadata.packages_distributions()
 
 
@@ -419,7 +419,7 @@ def _split_once(text: str) -> tuple[str, str, str]:
     return (text, "", "") if border is None else (text[: border.start()], border[0], text[border.end() :])
 
 
-def _distinct(table: pa.Table) -> pa.Table:
+def _drop_duplicates(table: pa.Table) -> pa.Table:
     seen: set[bytes] = set()
     names: Counter[str] = Counter()
     kept, doc_ids = [], []

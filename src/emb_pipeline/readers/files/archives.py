@@ -33,7 +33,7 @@ def is_archive(path: Path) -> bool:
     return path.suffix == ".zip" or path.suffix in (".tar", ".tgz") or ".tar." in path.name
 
 
-def archive_members(path: Path) -> Iterator[tuple[str, bytes]]:
+def read_archive_members(path: Path) -> Iterator[tuple[str, bytes]]:
     """Name and content of each regular file of a tar or zip archive, in the archive's order.
 
     Nothing is written to disk. Links and devices are passed over.
@@ -44,11 +44,11 @@ def archive_members(path: Path) -> Iterator[tuple[str, bytes]]:
         The archive is damaged, or a member's name is absolute or climbs out of the archive, or a member or the whole
         unpacks to more than `emb_pipeline.readers.files.limits` allows.
     """
-    return zip_members(path) if path.suffix == ".zip" else tar_members(path)
+    return read_zip_members(path) if path.suffix == ".zip" else read_tar_members(path)
 
 
-def tar_members(path: Path, wanted: re.Pattern[str] | None = None) -> Iterator[tuple[str, bytes]]:
-    """Name and content of each regular file of a tar archive (.tar, .tar.gz, .tar.bz2, .tar.xz); see `archive_members`."""
+def read_tar_members(path: Path, wanted: re.Pattern[str] | None = None) -> Iterator[tuple[str, bytes]]:
+    """Stream names and contents of a tar archive (.tar, .tar.gz, .tar.bz2, .tar.xz); see `read_archive_members`."""
     try:
         unpacked = _Unpacked(path)
         with tarfile.open(path, "r|*") as archive:
@@ -66,8 +66,8 @@ def tar_members(path: Path, wanted: re.Pattern[str] | None = None) -> Iterator[t
         raise DataError(str(path), f"the archive cannot be read ({error or type(error).__name__})", _REPAIR) from error
 
 
-def zip_members(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Name and content of each file of a zip archive; see `archive_members`."""
+def read_zip_members(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Stream name and content of each file of a zip archive; see `read_archive_members`."""
     try:
         with zipfile.ZipFile(path) as archive:
             unpacked = _Unpacked(path, sum(info.file_size for info in archive.infolist()))

@@ -29,7 +29,7 @@ def open_content(file: NamedFile) -> Iterator[IO[bytes]]:
         another format: a zip archive, a workbook, Parquet.
     """
     try:
-        with file.path.open("rb") as packed, _unpacked(file, packed) as content:
+        with file.path.open("rb") as packed, _unpack(file, packed) as content:
             _require_readable(file, content)
             yield content
     except (EOFError, lzma.LZMAError, zlib.error, OSError) as error:
@@ -56,7 +56,7 @@ def read_content(file: NamedFile) -> bytes:
 
 
 @contextmanager
-def _unpacked(file: NamedFile, packed: IO[bytes]) -> Iterator[IO[bytes]]:
+def _unpack(file: NamedFile, packed: IO[bytes]) -> Iterator[IO[bytes]]:
     head = packed.read(HEAD)
     packed.seek(0)
     suffix = next((suffix for suffix, first in PACKED.items() if head.startswith(first)), None)

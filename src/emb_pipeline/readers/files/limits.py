@@ -25,18 +25,18 @@ _MB = 1 << 20
 
 
 def largest_unpacked(packed: int) -> int:
-    """Bytes that a compressed file or an archive of so many bytes may unpack to."""
-    return max(_given(UNPACKED_MB) * _MB, RATIO * packed)
+    """Find how many bytes a compressed file or an archive of so many bytes may unpack to."""
+    return max(_read_limit(UNPACKED_MB) * _MB, RATIO * packed)
 
 
 def largest_whole() -> int:
-    """Bytes that may be held in memory at once."""
-    return _given(WHOLE_MB) * _MB
+    """Find how many bytes may be held in memory at once."""
+    return _read_limit(WHOLE_MB) * _MB
 
 
 def largest_line() -> int:
-    """Bytes of one line."""
-    return _given(LINE_MB) * _MB
+    """Find how many bytes one line may have."""
+    return _read_limit(LINE_MB) * _MB
 
 
 def too_large(place: str, what: str, limit: int, needed: int = 0) -> DataError:
@@ -49,7 +49,7 @@ def too_large(place: str, what: str, limit: int, needed: int = 0) -> DataError:
     )
 
 
-def _given(default: int) -> int:
+def _read_limit(default: int) -> int:
     given = os.environ.get(VARIABLE, "").strip()
     if not given:
         return default

@@ -13,7 +13,7 @@ from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.files.content import open_content
 from emb_pipeline.readers.files.limits import largest_line, too_large
 from emb_pipeline.readers.files.named_files import NamedFile
-from emb_pipeline.readers.files.signatures import HEAD, wide_encoding
+from emb_pipeline.readers.files.signatures import HEAD, recognize_wide_encoding
 
 ENCODING_REMEDY = "convert the file to UTF-8, or name its encoding: 'encoding: latin-1' (cp1252 where Windows wrote it)"
 """For places whose source has an option ``encoding``."""
@@ -35,7 +35,7 @@ def decode_text(content: bytes, encoding: str, place: str, remedy: str = ENCODIN
     except UnicodeError as error:
         start = getattr(error, "start", 0)
         row = content.count(b"\n", 0, start) + 1
-        raise _undecodable(f"{place}, line {row}", error, start, encoding, remedy) from error
+        raise _explain_bytes(f"{place}, line {row}", error, start, encoding, remedy) from error
 
 
 def lines(file: NamedFile, encoding: str, bad: BadRows | None = None) -> Iterator[str]:
@@ -71,7 +71,7 @@ def lines(file: NamedFile, encoding: str, bad: BadRows | None = None) -> Iterato
                 text = line.decode(encoding)
             except UnicodeError as error:
                 offset = start + getattr(error, "start", 0)
-                undecodable = _undecodable(f"{file.name}, row {number}", error, offset, encoding, ENCODING_REMEDY)
+                undecodable = _explain_bytes(f"{file.name}, row {number}", error, offset, encoding, ENCODING_REMEDY)
                 if bad is None:
                     raise undecodable from error
                 bad.take(undecodable)
@@ -84,11 +84,11 @@ def _wide_lines(file: NamedFile, content: IO[bytes], encoding: str) -> Iterator[
     try:
         yield from io.TextIOWrapper(content, encoding=encoding, newline="")
     except UnicodeError as error:
-        raise _undecodable(file.name, error, getattr(error, "start", 0), encoding, ENCODING_REMEDY) from error
+        raise _explain_bytes(file.name, error, getattr(error, "start", 0), encoding, ENCODING_REMEDY) from error
 
 
 def _require_encoding(encoding: str, place: str) -> str:
-    """The codec's own name."""
+    """Find the codec's own name."""
     try:
         codec = codecs.lookup(encoding)
     except (LookupError, ValueError) as error:
@@ -100,7 +100,7 @@ def _require_encoding(encoding: str, place: str) -> str:
 
 def _require_width(head: bytes, encoding: str, place: str, remedy: str) -> None:
     """Refuse UTF-16 that is read as bytes of one letter each, the reverse, and what is no text at all."""
-    wide = wide_encoding(head)
+    wide = recognize_wide_encoding(head)
     is_wide = codecs.lookup(encoding).name.startswith(_WIDE)
     if wide is not None and not is_wide:
         named = f"say 'encoding: {wide}', or convert the file to UTF-8" if remedy == ENCODING_REMEDY else remedy
@@ -119,7 +119,7 @@ def _is_utf8(head: bytes) -> bool:
     return True
 
 
-def _undecodable(place: str, error: UnicodeError, offset: int, encoding: str, remedy: str) -> DataError:
+def _explain_bytes(place: str, error: UnicodeError, offset: int, encoding: str, remedy: str) -> DataError:
     if not isinstance(error, UnicodeDecodeError):
         return DataError(place, f"it is not valid {encoding.upper()} ({error})", remedy)
     byte = error.object[error.start]

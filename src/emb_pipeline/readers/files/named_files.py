@@ -16,7 +16,7 @@ from typing import ParamSpec, TypeVar
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.options import PlacedSource
-from emb_pipeline.readers.public_data.fetch import fetch, is_fetched, mirror_folder
+from emb_pipeline.readers.public_data.fetch import fetch, find_mirror, is_fetched
 from emb_pipeline.readers.public_data.public_sources import public_sources
 
 _FIRST_ROWS: ContextVar[int | None] = ContextVar("first_rows", default=None)
@@ -53,7 +53,7 @@ class NamedFile:
 
 
 def named_files(source: PlacedSource, raw: Path, project: Path, *, glob: str | None = None) -> list[NamedFile]:
-    """The files of a source, sorted by name; a public source is fetched if it is not there yet.
+    """List the files of a source, sorted by name; a public source is fetched if it is not there yet.
 
     Parameters
     ----------
@@ -73,24 +73,24 @@ def named_files(source: PlacedSource, raw: Path, project: Path, *, glob: str | N
     """
     glob = glob if glob is not None else source.files
     if source.path is not None:
-        return _own_files(source.path, glob, project)
+        return _list_own_files(source.path, glob, project)
     if source.download is not None:
         if _FIRST_ROWS.get() is not None and not _is_here(source.download, raw):
             return []
-        folder, remedy = _source_folder(source.download, raw), "correct 'download'"
+        folder, remedy = _find_source_folder(source.download, raw), "correct 'download'"
         place = f"source '{source.download}'"
     else:
         assert source.package is not None
-        folder, remedy = _package_folder(source.package), "correct 'files'"
+        folder, remedy = _find_package_folder(source.package), "correct 'files'"
         place = f"package '{source.package}'"
         if glob is None:
             raise DataError(place, "no file in it is named", "say 'files: <path inside the package>'")
     if not folder.is_dir():
         raise DataError(place, f"its folder {folder} is missing", remedy)
-    return _matching(folder, glob, place)
+    return _match_files(folder, glob, place)
 
 
-def only_file(source: PlacedSource, raw: Path, project: Path, glob: str) -> NamedFile:
+def find_file(source: PlacedSource, raw: Path, project: Path, glob: str) -> NamedFile:
     """Find the one file of a source that matches a glob.
 
     Raises
@@ -104,8 +104,8 @@ def only_file(source: PlacedSource, raw: Path, project: Path, glob: str) -> Name
     return files[0]
 
 
-def files_there(source: PlacedSource, raw: Path, project: Path, globs: Iterable[str | None]) -> list[Path]:
-    """The files of a source that are there, for each glob; none of a public source, which is checked when it is read."""
+def list_existing_files(source: PlacedSource, raw: Path, project: Path, globs: Iterable[str | None]) -> list[Path]:
+    """List the files of a source that exist, for each glob; none of a public source, which is checked when it is read."""
     if source.download in public_sources():
         return []
     found: dict[Path, None] = {}
@@ -117,11 +117,11 @@ def files_there(source: PlacedSource, raw: Path, project: Path, globs: Iterable[
     return list(found)
 
 
-def _source_folder(source: str, raw: Path) -> Path:
+def _find_source_folder(source: str, raw: Path) -> Path:
     # A folder that somebody put among the raw data serves too, under any name that no public source bears.
     if source not in public_sources() and (raw / source).is_dir():
         return raw / source
-    return fetch(source, raw, mirror=mirror_folder(), progress=True)
+    return fetch(source, raw, mirror=find_mirror(), progress=True)
 
 
 def _is_here(source: str, raw: Path) -> bool:
@@ -129,14 +129,14 @@ def _is_here(source: str, raw: Path) -> bool:
     return source not in public_sources() or is_fetched(source, raw)
 
 
-def _own_files(path: str, glob: str | None, project: Path) -> list[NamedFile]:
+def _list_own_files(path: str, glob: str | None, project: Path) -> list[NamedFile]:
     start = project / path
     if start.is_file():
         if glob is not None and not start.match(glob):
-            return _matching(start.parent, glob, path)
+            return _match_files(start.parent, glob, path)
         return [NamedFile(start, path)]
     if start.is_dir():
-        return _matching(start, glob, path)
+        return _match_files(start, glob, path)
     if any(mark in path for mark in "*?["):
         anchor = Path(start.anchor) if Path(path).is_absolute() else project
         pattern = str(Path(path).relative_to(anchor)) if Path(path).is_absolute() else path
@@ -150,7 +150,7 @@ def _own_files(path: str, glob: str | None, project: Path) -> list[NamedFile]:
     raise DataError(path, f"there is no such file or folder in {project}", "correct 'path'; it is relative to the project")
 
 
-def _matching(folder: Path, glob: str | None, place: str) -> list[NamedFile]:
+def _match_files(folder: Path, glob: str | None, place: str) -> list[NamedFile]:
     # pathlib's own glob follows no link to a folder.
     matching = (
         None
@@ -184,7 +184,7 @@ def iter_files(folder: Path) -> Iterator[Path]:
     yield from sorted(path for path in found if path.is_file() and path.suffix not in (".part", ".download"))
 
 
-def _package_folder(package: str) -> Path:
+def _find_package_folder(package: str) -> Path:
     spec = importlib.util.find_spec(package) if package.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:
         raise DataError(f"package '{package}'", "is not installed", "install it, or use 'path:' for files of your own")

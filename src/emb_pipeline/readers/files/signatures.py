@@ -69,12 +69,12 @@ def recognize(head: bytes, tail: bytes = b"") -> Content | None:
     return next((content for signature, content in _SIGNATURES if head.startswith(signature)), None)
 
 
-def wide_encoding(head: bytes) -> str | None:
+def recognize_wide_encoding(head: bytes) -> str | None:
     """Guess UTF-16 or UTF-32 from a byte order mark, or from the zero bytes of letters; None for any other text.
 
     Examples
     --------
-    >>> wide_encoding("text".encode("utf-16-le")), wide_encoding(b"text")
+    >>> recognize_wide_encoding("text".encode("utf-16-le")), recognize_wide_encoding(b"text")
     ('utf-16-le', None)
     """
     for mark, encoding in _MARKS:

@@ -10,11 +10,11 @@ from pydantic import Field, field_validator
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
-from emb_pipeline.readers.files.archives import archive_members, is_archive
+from emb_pipeline.readers.files.archives import is_archive, read_archive_members
 from emb_pipeline.readers.files.content import read_content
 from emb_pipeline.readers.files.lines import decode_text
 from emb_pipeline.readers.files.named_files import NamedFile, named_files, per_file
-from emb_pipeline.readers.formats.html import text_of_html
+from emb_pipeline.readers.formats.html import extract_html_text
 from emb_pipeline.readers.labeled_texts import LabeledText
 from emb_pipeline.readers.options import HashRange, LenientSource, PlacedSource, SplitName
 
@@ -65,7 +65,7 @@ def _texts(source: ClassFoldersSource, raw: Path, project: Path, bad: BadRows) -
         except DataError as error:
             bad.take(error)
             continue
-        yield place, path, text_of_html(text) if source.html else text
+        yield place, path, extract_html_text(text) if source.html else text
 
 
 def _members(source: ClassFoldersSource, raw: Path, project: Path) -> Iterator[tuple[str, PurePosixPath, bytes]]:
@@ -85,6 +85,6 @@ def _members(source: ClassFoldersSource, raw: Path, project: Path) -> Iterator[t
 def _contents(file: NamedFile) -> Iterator[tuple[str, bytes]]:
     """Name and content of the members of an archive, or of the file."""
     if is_archive(file.path):
-        yield from archive_members(file.path)
+        yield from read_archive_members(file.path)
     else:
         yield file.name, read_content(file)

@@ -14,7 +14,7 @@ from emb_pipeline.readers.bad_rows import BadRows, take_or_raise
 from emb_pipeline.readers.files.lines import lines
 from emb_pipeline.readers.files.named_files import NamedFile, named_files, per_file
 from emb_pipeline.readers.options import LenientSource, PlacedSource, SplitName
-from emb_pipeline.text.words import sentence_key, tokenize
+from emb_pipeline.text.words import hash_sentence, tokenize
 
 
 class IobSource(LenientSource, PlacedSource):
@@ -42,16 +42,16 @@ def read_documents(source: IobSource, raw: Path, project: Path, bad: BadRows) ->
     """Stream the distinct sentences without their tags."""
     seen: set[int] = set()
     for file in named_files(source, raw, project):
-        for number, tokens, *_ in iob_sentences(file, source, bad):
+        for number, tokens, *_ in read_iob_sentences(file, source, bad):
             text = " ".join(tokens)
-            key = sentence_key(tokenize(text))
+            key = hash_sentence(tokenize(text))
             if key not in seen:
                 seen.add(key)
                 yield f"{file.name}:{number}", text
 
 
 @per_file
-def iob_sentences(
+def read_iob_sentences(
     file: NamedFile, source: IobSource, bad: BadRows | None = None
 ) -> Iterator[tuple[int, list[str], list[str], int]]:
     """Stream first row, tokens, tags and number of the document of each sentence of an IOB file.

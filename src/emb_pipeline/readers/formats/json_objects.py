@@ -28,7 +28,7 @@ def read_json(file: NamedFile, encoding: str) -> Any:
         raise DataError(file.name, f"it is not JSON ({error})", FETCH_AGAIN) from error
 
 
-def object_of(value: Any, place: str) -> dict[str, Any]:
+def require_object(value: Any, place: str) -> dict[str, Any]:
     """Check that a value is an object.
 
     Raises
@@ -49,13 +49,13 @@ def list_of(value: Any, key: str, place: str) -> list[Any]:
     DataError
         It is none.
     """
-    found = object_of(value, place).get(key)
+    found = require_object(value, place).get(key)
     if not isinstance(found, list):
         raise DataError(place, f"'{key}' is not a list", "see the format in the data set's own description")
     return found
 
 
-def text_in(value: Any, key: str, place: str) -> str:
+def require_text(value: Any, key: str, place: str) -> str:
     """Find the text under a key of an object; it is not empty.
 
     Raises
@@ -63,7 +63,7 @@ def text_in(value: Any, key: str, place: str) -> str:
     DataError
         It is none.
     """
-    found = object_of(value, place).get(key)
+    found = require_object(value, place).get(key)
     if not isinstance(found, str) or not found.strip():
         raise DataError(place, f"'{key}' is empty or not a text", "fill it in or drop the entry")
     return found

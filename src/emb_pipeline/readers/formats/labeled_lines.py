@@ -10,7 +10,7 @@ from pydantic import Field
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
-from emb_pipeline.readers.labeled_texts import LabeledText, documents_of_lines, labeled_texts_of_lines
+from emb_pipeline.readers.labeled_texts import LabeledText, read_documents_of_lines, read_labeled_texts_of_lines
 from emb_pipeline.readers.options import LenientSource, PlacedSource, SplitName
 
 
@@ -31,12 +31,12 @@ class LabeledLinesSource(LenientSource, PlacedSource):
 
 def read_documents(source: LabeledLinesSource, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
     """Stream the texts without their labels."""
-    return documents_of_lines(source, raw, project, bad, _part)
+    return read_documents_of_lines(source, raw, project, bad, _part)
 
 
 def read_labeled_texts(source: LabeledLinesSource, raw: Path, project: Path, bad: BadRows) -> Iterator[LabeledText]:
     """Stream the texts with their labels."""
-    return labeled_texts_of_lines(source, raw, project, bad, _part)
+    return read_labeled_texts_of_lines(source, raw, project, bad, _part)
 
 
 def _part(content: str, source: LabeledLinesSource, place: str) -> tuple[str, str]:

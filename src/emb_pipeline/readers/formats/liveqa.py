@@ -13,10 +13,10 @@ from typing import Literal
 from pydantic import Field
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.readers.files.archives import archive_members
+from emb_pipeline.readers.files.archives import read_archive_members
 from emb_pipeline.readers.files.content import read_content
 from emb_pipeline.readers.files.lines import decode_text
-from emb_pipeline.readers.files.named_files import NamedFile, only_file
+from emb_pipeline.readers.files.named_files import NamedFile, find_file
 from emb_pipeline.readers.formats.json_objects import FETCH_AGAIN
 from emb_pipeline.readers.options import PlacedSource
 
@@ -52,7 +52,7 @@ class JudgedAnswers:
     grades: dict[tuple[str, str], int]
 
 
-def liveqa_judgments(source: LiveqaSource, raw: Path, project: Path) -> JudgedAnswers:
+def read_liveqa_judgments(source: LiveqaSource, raw: Path, project: Path) -> JudgedAnswers:
     """Read the questions of TREC 2017 LiveQA's medical task, and how well answers of MedQuAD were judged to answer them.
 
     Grades 1 to 4 (incorrect, related, incomplete, excellent) become 0 to 3. The collection judges 168 of its pairs twice,
@@ -65,14 +65,14 @@ def liveqa_judgments(source: LiveqaSource, raw: Path, project: Path) -> JudgedAn
     """
     answers: dict[str, str] = {}
     judged: list[tuple[str, str, str, str]] = []
-    archive = only_file(source, raw, project, source.judgments)
-    for name, content in archive_members(archive.path):
+    archive = find_file(source, raw, project, source.judgments)
+    for name, content in read_archive_members(archive.path):
         place = f"{archive.name}, member {name}"
         if name.endswith(".csv"):
             answers.update(_answers(decode_text(content, "utf-8", place, FETCH_AGAIN), place, source.text))
         elif name.endswith(".txt"):
             judged.extend(_judgments(decode_text(content, "utf-8", place, FETCH_AGAIN), place))
-    questions_file = only_file(source, raw, project, source.questions)
+    questions_file = find_file(source, raw, project, source.questions)
     questions = _questions_of_xml(questions_file)
     grades: dict[tuple[str, str], int] = {}
     for place, question_id, grade, answer_id in judged:

@@ -28,11 +28,11 @@ _HEADING = re.compile(r"^=+\s*(.*?)\s*=+$")
 def read_documents(source: MediawikiDumpSource, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
     """Stream page id and plain text of each article."""
     for file in named_files(source, raw, project):
-        yield from dump_articles(file)
+        yield from read_dump_articles(file)
 
 
 @per_file
-def dump_articles(file: NamedFile) -> Iterator[tuple[str, str]]:
+def read_dump_articles(file: NamedFile) -> Iterator[tuple[str, str]]:
     """Stream page id and plain text of the articles of a MediaWiki XML dump.
 
     gensim takes the mark-up off [1]_; sentences keep their punctuation, and each line becomes a paragraph. Redirects and

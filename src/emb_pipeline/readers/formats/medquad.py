@@ -12,7 +12,7 @@ from pydantic import Field
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
-from emb_pipeline.readers.files.archives import tar_members
+from emb_pipeline.readers.files.archives import read_tar_members
 from emb_pipeline.readers.files.named_files import NamedFile, named_files, per_file
 from emb_pipeline.readers.options import PlacedSource
 
@@ -35,17 +35,17 @@ _XML_DECLARATIONS = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 def read_documents(source: MedquadSource, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
     """Stream id and text of each answer."""
     for file in named_files(source, raw, project):
-        for _, pair_id, _, answer in medquad_pairs(file):
+        for _, pair_id, _, answer in read_medquad_pairs(file):
             yield pair_id, answer
 
 
 @per_file
-def medquad_pairs(file: NamedFile) -> Iterator[tuple[str, str, str, str]]:
+def read_medquad_pairs(file: NamedFile) -> Iterator[tuple[str, str, str, str]]:
     """Stream place, id, question and answer of the answered pairs in a tar of MedQuAD's XML files.
 
     Pairs without an answer are left out: upstream emptied three of its folders for copyright.
     """
-    for name, content in tar_members(file.path):
+    for name, content in read_tar_members(file.path):
         if not name.endswith(".xml"):
             continue
         place = f"{file.name}, member {name}"

@@ -52,7 +52,7 @@ class ParquetRows:
 
 
 def _names_in_parquet(file: NamedFile) -> dict[str, tuple[str, ...]]:
-    """Names that Hugging Face's ``datasets`` notes for columns of `ClassLabel`, and for lists of them."""
+    """Find the names that Hugging Face's ``datasets`` notes for columns of `ClassLabel`, and for lists of them."""
     noted = (_parquet(file).schema_arrow.metadata or {}).get(b"huggingface")
     try:
         features = json.loads(noted)["info"]["features"] if noted else {}
@@ -98,7 +98,7 @@ def _parquet_rows(file: NamedFile, columns: Sequence[str]) -> Iterator[tuple[int
     while True:
         try:
             batch = next(batches, None)
-            values = [] if batch is None else [_nested(batch, column).to_pylist() for column in columns]
+            values = [] if batch is None else [_unnest(batch, column).to_pylist() for column in columns]
         except (pa.ArrowException, OSError, ValueError, OverflowError, KeyError) as error:
             raise DataError(
                 f"{file.name}, row {number + 1}", f"it cannot be read ({error})", "fetch or write the file again"
@@ -110,8 +110,8 @@ def _parquet_rows(file: NamedFile, columns: Sequence[str]) -> Iterator[tuple[int
             yield number, row
 
 
-def _nested(batch: pa.RecordBatch, column: str) -> pa.Array:
-    """A column of a batch; of time stamps in nanoseconds, which Python's have not, without the last digits."""
+def _unnest(batch: pa.RecordBatch, column: str) -> pa.Array:
+    """Take a column of a batch; of time stamps in nanoseconds, which Python's have not, without the last digits."""
     import pyarrow as pa
 
     found = batch[column]

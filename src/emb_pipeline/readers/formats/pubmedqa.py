@@ -10,8 +10,8 @@ from pydantic import Field
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
-from emb_pipeline.readers.files.named_files import only_file
-from emb_pipeline.readers.formats.json_objects import FETCH_AGAIN, list_of, object_of, read_json, text_in
+from emb_pipeline.readers.files.named_files import find_file
+from emb_pipeline.readers.formats.json_objects import FETCH_AGAIN, list_of, read_json, require_object, require_text
 from emb_pipeline.readers.labeled_texts import LabeledText
 from emb_pipeline.readers.options import PlacedSource
 
@@ -43,15 +43,15 @@ def read_labeled_texts(source: PubmedqaSource, raw: Path, project: Path, bad: Ba
         A file is not JSON or not of PubMedQA's form, a decision is none of yes, no and maybe, or the test file names a
         question that is not there or decides it otherwise.
     """
-    questions_file = only_file(source, raw, project, source.questions)
-    test_file = only_file(source, raw, project, source.test)
-    questions, test = (object_of(read_json(file, source.encoding), file.name) for file in (questions_file, test_file))
+    questions_file = find_file(source, raw, project, source.questions)
+    test_file = find_file(source, raw, project, source.test)
+    questions, test = (require_object(read_json(file, source.encoding), file.name) for file in (questions_file, test_file))
     for name in test:
         if name not in questions:
             raise DataError(f"{test_file.name}, '{name}'", f"is not in {questions_file.name}", FETCH_AGAIN)
     for name, entry in questions.items():
         place = f"{questions_file.name}, '{name}'"
-        decision = text_in(entry, "final_decision", place)
+        decision = require_text(entry, "final_decision", place)
         if decision not in DECISIONS:
             raise DataError(place, f"final_decision '{decision}' is not among {list(DECISIONS)}", "correct it or drop it")
         if test.get(name, decision) != decision:
@@ -59,7 +59,7 @@ def read_labeled_texts(source: PubmedqaSource, raw: Path, project: Path, bad: Ba
         contexts = list_of(entry, "CONTEXTS", place)
         if not contexts or not all(isinstance(part, str) and part.strip() for part in contexts):
             raise DataError(place, "CONTEXTS is not a list of texts", FETCH_AGAIN)
-        question = text_in(entry, "QUESTION", place)
+        question = require_text(entry, "QUESTION", place)
         yield (
             place,
             name,

@@ -8,7 +8,7 @@ from typing import Any
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.files.named_files import NamedFile, per_file
-from emb_pipeline.readers.formats.json_objects import list_of, read_json, text_in
+from emb_pipeline.readers.formats.json_objects import list_of, read_json, require_text
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Question:
 
 
 @per_file
-def squad_questions(file: NamedFile, encoding: str) -> Iterator[Question]:
+def read_squad_questions(file: NamedFile, encoding: str) -> Iterator[Question]:
     """Stream the answerable questions of a file in SQuAD's format (1.1 or 2.0), in its order.
 
     An answer that is in its context, but not where the file says, is taken at the nearest place that it is at.
@@ -51,10 +51,10 @@ def squad_questions(file: NamedFile, encoding: str) -> Iterator[Question]:
     """
     for number, article in enumerate(list_of(read_json(file, encoding), "data", file.name), 1):
         place = f"{file.name}, article {number}"
-        title = text_in(article, "title", place)
+        title = require_text(article, "title", place)
         for row, paragraph in enumerate(list_of(article, "paragraphs", place), 1):
             where = f"{place}, paragraph {row}"
-            context = text_in(paragraph, "context", where)
+            context = require_text(paragraph, "context", where)
             for asked in list_of(paragraph, "qas", where):
                 question = _question(asked, where, title, f"{title}:{row}", context)
                 if question is not None:
@@ -62,9 +62,9 @@ def squad_questions(file: NamedFile, encoding: str) -> Iterator[Question]:
 
 
 def _question(asked: Any, place: str, title: str, context_id: str, context: str) -> Question | None:
-    name = text_in(asked, "id", place)
+    name = require_text(asked, "id", place)
     where = f"{place}, question {name}"
-    question = text_in(asked, "question", where)
+    question = require_text(asked, "question", where)
     answers = list_of(asked, "answers", where)
     if asked.get("is_impossible"):
         return None
@@ -72,15 +72,15 @@ def _question(asked: Any, place: str, title: str, context_id: str, context: str)
         raise DataError(where, "it has no answer", "give one, or mark it 'is_impossible': true")
     texts, starts = [], []
     for answer in answers:
-        text, start = text_in(answer, "text", where), answer.get("answer_start")
+        text, start = require_text(answer, "text", where), answer.get("answer_start")
         if not isinstance(start, int) or start < 0:
             raise DataError(where, f"answer_start {start!r} is not a whole number from 0 on", "count characters from 0")
         texts.append(text)
-        starts.append(_found(context, text, start, where))
+        starts.append(_find_answer(context, text, start, where))
     return Question(where, name, title, context_id, context, question.strip(), tuple(texts), tuple(starts))
 
 
-def _found(context: str, text: str, start: int, place: str) -> int:
+def _find_answer(context: str, text: str, start: int, place: str) -> int:
     if context.startswith(text, start):
         return start
     places = [at for at in range(len(context)) if context.startswith(text, at)]

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.readers.files.archives import tar_members, zip_members
+from emb_pipeline.readers.files.archives import read_tar_members, read_zip_members
 from emb_pipeline.readers.public_data.public_sources import PublicSource, SourceFile, public_sources
 from emb_pipeline.readers.public_data.resuming_download import ProgressBar, ResumingDownloader
 from emb_pipeline.storage.atomic import atomic_path, exclusive
@@ -34,8 +34,8 @@ _MANIFEST = ".verified.json"
 _CHUNK = 1 << 20
 
 
-def mirror_folder() -> Path | None:
-    """The folder that ``EMB_PIPELINE_MIRROR`` names, or None."""
+def find_mirror() -> Path | None:
+    """Find the folder that ``EMB_PIPELINE_MIRROR`` names, or None."""
     named = os.environ.get(MIRROR_VARIABLE)
     return Path(named) if named else None
 
@@ -67,7 +67,7 @@ def fetch(source: str | PublicSource, raw: Path, *, mirror: Path | None = None, 
     DataError
         The source is unknown, a file fails its check, or no road leads to it.
     """
-    source = _known(source) if isinstance(source, str) else source
+    source = _find_source(source) if isinstance(source, str) else source
     folder = Path(raw) / source.name
     folder.mkdir(parents=True, exist_ok=True)
     verified = _VerifiedFiles(folder)
@@ -75,7 +75,7 @@ def fetch(source: str | PublicSource, raw: Path, *, mirror: Path | None = None, 
     if not missing:
         return folder
     with exclusive(folder / ".lock", what=f"fetching {source.name}"):
-        return _fetched(source, folder, mirror, progress)
+        return _fetch_missing(source, folder, mirror, progress)
 
 
 def is_fetched(source: str, raw: Path) -> bool:
@@ -84,7 +84,7 @@ def is_fetched(source: str, raw: Path) -> bool:
     return folder.is_dir() and all(_VerifiedFiles(folder).vouches_for(file) for file in public_sources()[source].files)
 
 
-def _fetched(source: PublicSource, folder: Path, mirror: Path | None, progress: bool) -> Path:
+def _fetch_missing(source: PublicSource, folder: Path, mirror: Path | None, progress: bool) -> Path:
     verified = _VerifiedFiles(folder)
     missing = [file for file in source.files if not verified.vouches_for(file)]
     with ProgressBar(source.name, sum(file.bytes for file in missing), shown=progress and bool(missing)) as bar:
@@ -104,8 +104,8 @@ def _fetched(source: PublicSource, folder: Path, mirror: Path | None, progress: 
     return folder
 
 
-def content_fingerprint(members: Sequence[tuple[str, bytes]]) -> str:
-    """SHA-256 of an archive's content, whatever its packing.
+def fingerprint_content(members: Sequence[tuple[str, bytes]]) -> str:
+    """Compute the SHA-256 of an archive's content, whatever its packing.
 
     Parameters
     ----------
@@ -123,15 +123,15 @@ def content_fingerprint(members: Sequence[tuple[str, bytes]]) -> str:
     return digest.hexdigest()
 
 
-def wanted_members(archive: Path, pattern: str) -> list[tuple[str, bytes]]:
-    """Names and contents of the members of a tar file that match a pattern, by name; the name is the pattern's group 1."""
+def read_wanted_members(archive: Path, pattern: str) -> list[tuple[str, bytes]]:
+    """Read the members of a tar file that match a pattern, sorted by name: the pattern's group 1, and the content."""
     wanted = re.compile(pattern)
     return sorted(
-        (match[1], content) for name, content in tar_members(archive, wanted=wanted) if (match := wanted.search(name))
+        (match[1], content) for name, content in read_tar_members(archive, wanted=wanted) if (match := wanted.search(name))
     )
 
 
-def _known(name: str) -> PublicSource:
+def _find_source(name: str) -> PublicSource:
     if name not in public_sources():
         remedy = "name one of these, or use 'path:' for files of your own"
         raise DataError("download", f"'{name}' is not among {sorted(public_sources())}", remedy)
@@ -154,7 +154,7 @@ class _VerifiedFiles:
 
     def add(self, file: SourceFile) -> None:
         self._entries[file.path] = self._entry(file)
-        with _atomically(self._path) as out:
+        with _open_atomically(self._path) as out:
             out.write(json.dumps(self._entries, indent=0).encode())
 
     def _entry(self, file: SourceFile) -> list[object]:
@@ -163,7 +163,7 @@ class _VerifiedFiles:
 
 
 @contextmanager
-def _atomically(path: Path) -> Iterator[IO[bytes]]:
+def _open_atomically(path: Path) -> Iterator[IO[bytes]]:
     with atomic_path(path) as part, part.open("wb") as file:
         yield file
 
@@ -173,7 +173,7 @@ def _is_intact(path: Path, file: SourceFile) -> bool:
         return False
     if file.members is not None:
         try:
-            return content_fingerprint(wanted_members(path, r"^(.*)$")) == file.sha256
+            return fingerprint_content(read_wanted_members(path, r"^(.*)$")) == file.sha256
         except DataError:
             return False
     size = path.stat().st_size
@@ -198,7 +198,7 @@ def _take_from_mirror(copy: Path, file: SourceFile, target: Path, mirror: Path |
     suffix = copy.name.removeprefix(target.name)
     digest, size = hashlib.sha256(), 0
     try:
-        with _OPENERS[suffix](copy, "rb") as content, _atomically(target) as out:
+        with _OPENERS[suffix](copy, "rb") as content, _open_atomically(target) as out:
             while chunk := content.read(_CHUNK):
                 digest.update(chunk)
                 size += len(chunk)
@@ -217,15 +217,15 @@ def _take_from_mirror(copy: Path, file: SourceFile, target: Path, mirror: Path |
 def _repack(archive: Path, file: SourceFile, target: Path, remedy: str) -> None:
     """Write the wanted members as a plain tar whose bytes depend on nothing but their names and contents."""
     assert file.members is not None
-    members = wanted_members(archive, file.members)
-    fingerprint = content_fingerprint(members)
+    members = read_wanted_members(archive, file.members)
+    fingerprint = fingerprint_content(members)
     if fingerprint != file.sha256:
         raise DataError(
             str(archive),
             f"its {len(members):,} wanted members have the content fingerprint {fingerprint}, not {file.sha256}",
             remedy,
         )
-    with _atomically(target) as out, tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+    with _open_atomically(target) as out, tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for name, content in members:
             info = tarfile.TarInfo(name)
             info.size = len(content)
@@ -235,7 +235,7 @@ def _repack(archive: Path, file: SourceFile, target: Path, remedy: str) -> None:
 def _unpack(archive: Path, files: Sequence[SourceFile], folder: Path, remedy: str) -> None:
     """Write the members of an archive that are wanted as files of a source's folder."""
     wanted = {file.member: file for file in files}
-    members = zip_members(archive) if zipfile.is_zipfile(archive) else tar_members(archive)
+    members = read_zip_members(archive) if zipfile.is_zipfile(archive) else read_tar_members(archive)
     for name, content in members:
         if (file := wanted.pop(name, None)) is None:
             continue
@@ -244,7 +244,7 @@ def _unpack(archive: Path, files: Sequence[SourceFile], folder: Path, remedy: st
             raise DataError(file.url, f"its member {name} has the SHA-256 {found}, not {file.sha256}", remedy)
         place = folder / file.path
         place.parent.mkdir(parents=True, exist_ok=True)
-        with _atomically(place) as out:
+        with _open_atomically(place) as out:
             out.write(content)
     if wanted:
         raise DataError(files[0].url, f"it has no member {next(iter(wanted))}", remedy)

@@ -26,7 +26,7 @@ class SourceFile:
     bytes : int
         Size; for an archive, of the contents of its members.
     sha256 : str
-        Hash of the uncompressed upstream bytes; for an archive, its content fingerprint (`content_fingerprint`).
+        Hash of the uncompressed upstream bytes; for an archive, its content fingerprint (`fingerprint_content`).
     members : str, optional
         For an archive: pattern of the wanted members' paths; its first group is the name they are stored under.
     rebuilt : tuple of int and str, optional
@@ -77,12 +77,12 @@ class PublicSource:
 
 @cache
 def public_sources() -> dict[str, PublicSource]:
-    """All sources by name."""
+    """List all sources by name."""
     return parse_sources(json.loads(resources.files(__package__).joinpath("sources.json").read_text(encoding="utf-8")))
 
 
 def parse_sources(table: dict[str, Any]) -> dict[str, PublicSource]:
-    """Sources as ``sources.json`` writes them: a base URL with ``[path, bytes, sha256]`` rows, or archives.
+    """Parse sources as ``sources.json`` writes them: a base URL with ``[path, bytes, sha256]`` rows, or archives.
 
     A row may end with the path below the base URL, where that is another one. Without a base URL files are made by hand,
     as ``by_hand`` says. ``rebuilt`` gives size and hash of files that a mirror may hold in place of upstream's.

@@ -20,7 +20,7 @@ _ROWS_WITH_ALL_COLUMNS = 100
 
 
 def column_names(file: NamedFile, source: TabularSource, n_rows: int | None = None) -> list[str]:
-    """Names of a table's columns (for JSON lines: the keys of the first ``n_rows``, or of all)."""
+    """List the names of a table's columns (for JSON lines: the keys of the first ``n_rows``, or of all)."""
     return _open(file, source).column_names(n_rows)
 
 
@@ -111,7 +111,7 @@ def rows(
                 texts = tuple(["" if text in missing else text for text in texts])
             if names:
                 texts = tuple(
-                    _named(text, names[column], f"{file.name}, row {number}", column) if column in names else text
+                    _name_label(text, names[column], f"{file.name}, row {number}", column) if column in names else text
                     for text, column in zip(texts, columns, strict=True)
                 )
         except DataError as error:
@@ -121,7 +121,7 @@ def rows(
 
 
 @per_file
-def values_of_rows(
+def read_values(
     file: NamedFile, source: TabularSource, columns: Sequence[str], bad: BadRows | None = None
 ) -> Iterator[tuple[int, tuple[object, ...]]]:
     """Stream row number and the values of some columns, as they are: text, numbers, lists; a missing value is None.
@@ -144,7 +144,7 @@ def values_of_rows(
             )
             if names:
                 made = tuple(
-                    _all_named(value, names[column], place, column) if column in names else value
+                    _name_labels(value, names[column], place, column) if column in names else value
                     for value, column in zip(made, columns, strict=True)
                 )
         except DataError as error:
@@ -205,7 +205,7 @@ def table_of(file: NamedFile, source: Any) -> TabularSource:
     )
 
 
-def identified_texts(
+def read_identified_texts(
     files: Iterable[NamedFile],
     id_column: str,
     columns: str | Sequence[str],
@@ -259,20 +259,20 @@ def _words_of(words: list[object], place: str, column: str) -> str:
 
 
 def _missing_words(source: TabularSource) -> frozenset[str]:
-    """The words that mean 'missing', as they are and with a blank on one side or both."""
+    """List the words that mean 'missing', as they are and with a blank on one side or both."""
     return frozenset(f"{before}{word}{after}" for word in source.missing for before in ("", " ") for after in ("", " "))
 
 
 def _label_names(opened: RowsOfFile, source: TabularSource, columns: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Names of the labels of each column that has numbers for them."""
+    """Find the names of the labels of each column that has numbers for them."""
     found = opened.label_names()
     if source.label_names is not None:
         found |= dict.fromkeys((str(source.label), str(getattr(source, "tags", source.label))), source.label_names)
     return {column: names for column, names in found.items() if column in columns}
 
 
-def _named(text: str, names: Sequence[str], place: str, column: str) -> str:
-    """The name of a label that is a number; -1 is how Hugging Face marks a missing one."""
+def _name_label(text: str, names: Sequence[str], place: str, column: str) -> str:
+    """Find the name of a label that is a number; -1 is how Hugging Face marks a missing one."""
     whole = identifier(text)
     if whole in ("", "-1") or text in names:
         return "" if whole == "-1" else text
@@ -285,7 +285,7 @@ def _named(text: str, names: Sequence[str], place: str, column: str) -> str:
     )
 
 
-def _all_named(value: object, names: Sequence[str], place: str, column: str) -> object:
+def _name_labels(value: object, names: Sequence[str], place: str, column: str) -> object:
     if isinstance(value, list):
-        return [_named(text_of(each, place, column), names, place, column) for each in value]
-    return value if value is None else _named(text_of(value, place, column), names, place, column)
+        return [_name_label(text_of(each, place, column), names, place, column) for each in value]
+    return value if value is None else _name_label(text_of(value, place, column), names, place, column)

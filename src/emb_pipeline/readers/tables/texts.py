@@ -10,10 +10,10 @@ from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.files.named_files import NamedFile, named_files
 from emb_pipeline.readers.labeled_texts import LabeledText
 from emb_pipeline.readers.options import TabularSource
-from emb_pipeline.readers.splits import files_of_splits, split_name
+from emb_pipeline.readers.splits import list_split_files, split_name
 from emb_pipeline.readers.tables.rows import require_named_split, rows
 from emb_pipeline.readers.tables.values import identifier, join_columns
-from emb_pipeline.text.hashing import text_hash
+from emb_pipeline.text.hashing import hash_text
 
 
 def read_documents(source: TabularSource, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str]]:
@@ -21,12 +21,12 @@ def read_documents(source: TabularSource, raw: Path, project: Path, bad: BadRows
     columns = source.text_columns
     seen: set[int] = set()
     for file in named_files(source, raw, project):
-        for number, values, given in _sampled_rows(file, source, columns, (source.id,), bad):
+        for number, values, given in _sample_rows(file, source, columns, (source.id,), bad):
             if source.id is None:
                 yield f"{file.name}:{number}", join_columns(values)
                 continue
             doc_id = identifier(given[source.id])
-            key = text_hash(doc_id)
+            key = hash_text(doc_id)
             if key in seen:
                 bad.take(
                     DataError(
@@ -45,11 +45,11 @@ def read_labeled_texts(source: TabularSource, raw: Path, project: Path, bad: Bad
     if source.label is None:
         raise DataError(source.origin, "no label column is named", "say 'label: <column>' in the task's source")
     columns = (*source.text_columns, source.label)
-    for split_of_files, glob in files_of_splits(source.splits):
+    for split_of_files, glob in list_split_files(source.splits):
         for file in named_files(source, raw, project, glob=glob):
             require_named_split(file, source)
             further = (source.id, source.split or None, source.group)
-            for number, (*texts, label), given in _sampled_rows(file, source, columns, further, bad):
+            for number, (*texts, label), given in _sample_rows(file, source, columns, further, bad):
                 place = f"{file.name}, row {number}"
                 example_id = f"{file.name}:{number}" if source.id is None else identifier(given[source.id])
                 split: str | None = split_of_files
@@ -63,7 +63,7 @@ def read_labeled_texts(source: TabularSource, raw: Path, project: Path, bad: Bad
                 yield place, example_id, join_columns(texts), label, split, group
 
 
-def _sampled_rows(
+def _sample_rows(
     file: NamedFile,
     source: TabularSource,
     columns: Sequence[str],

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from emb_pipeline.tasks.audit.lines import OVERLAP_SCHEMA, AuditLines, Check
-from emb_pipeline.text.runs import runs_in_corpus
+from emb_pipeline.text.runs import find_runs_in_corpus
 from emb_pipeline.text.tokens import TokenCorpus
 
 CORPUS_CHECKS = (
@@ -44,7 +44,7 @@ def measure_corpus_overlap(texts: Mapping[str, Sequence[str]], corpus: TokenCorp
     Sentences are taken out of corpora by what they are whole. So that this is not 0 by construction, it looks at runs of
     16 and of 8 words instead (of all words, where a text has fewer), across the ends of sentences, within a document.
     """
-    found = runs_in_corpus([text for held_out in texts.values() for text in held_out], corpus, (WHOLE_RUN, RUN))
+    found = find_runs_in_corpus([text for held_out in texts.values() for text in held_out], corpus, (WHOLE_RUN, RUN))
     tables, start = [], 0
     for task, held_out in texts.items():
         share = found[start : start + len(held_out)]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import pyarrow as pa
 
 from emb_pipeline.tasks.audit.lines import AuditLines, Check
-from emb_pipeline.text.words import WORDS_MARK, n_spaceless, tokenize, unmark_words
+from emb_pipeline.text.words import WORDS_MARK, count_spaceless, tokenize, unmark_words
 
 CUTTING_CHECKS = (
     Check("scripts_without_spaces", "size"),
@@ -42,7 +42,7 @@ def audit_cutting(tables: Mapping[str, pa.Table]) -> pa.Table:
         letters = sum(map(len, words))
         if not words or (letters < FEWEST_LETTERS and text.isascii()):
             continue
-        if WORDS_MARK not in text and 2 * n_spaceless(text) > len("".join(unmark_words(text).split())):
+        if WORDS_MARK not in text and 2 * count_spaceless(text) > len("".join(unmark_words(text).split())):
             spaceless.append(row_id)
         if letters >= FEWEST_LETTERS and letters / len(words) >= LONG_WORDS:
             uncut.append(row_id)

@@ -25,8 +25,8 @@ from emb_pipeline.tasks.audit.checks import (
 from emb_pipeline.tasks.audit.lines import LOOK_AT, AuditLines, Check
 from emb_pipeline.tasks.audit.units import UNIT_CHECKS, add_few_units, require_units
 from emb_pipeline.tasks.classification.give_aways import GiveAways, find_give_aways
-from emb_pipeline.text.near_duplicates import equal_texts, near_pairs
-from emb_pipeline.text.seen import NEAR_GROUP, largest_cluster, seen_classification, with_near_groups
+from emb_pipeline.text.near_duplicates import find_near_pairs, group_equal_texts
+from emb_pipeline.text.seen import NEAR_GROUP, find_seen_classification, largest_cluster, with_near_groups
 from emb_pipeline.text.texts import TokenIds
 from emb_pipeline.text.words import tokenize
 
@@ -125,7 +125,9 @@ def audit_classification(examples: pa.Table, seen: pa.Table | None = None) -> pa
     lines.add(
         "leakage", len(leaked), len(tested), "test texts that stand in the training part too", (ids[i] for i in leaked)
     )
-    add_near_leakage(lines, seen_classification({"examples": examples}) if seen is None else seen, len(tested), "test texts")
+    add_near_leakage(
+        lines, find_seen_classification({"examples": examples}) if seen is None else seen, len(tested), "test texts"
+    )
     _add_give_aways(lines, find_give_aways(found, labels), ids)
 
     labels_of: dict[str, Counter[str]] = defaultdict(Counter)
@@ -186,7 +188,7 @@ def _add_near_duplicates(lines: AuditLines, examples: pa.Table, tokens: TokenIds
     if NEAR_GROUP not in examples.column_names:
         examples = with_near_groups({"examples": examples})["examples"]
     ids, groups = examples["example_id"].to_pylist(), examples[NEAR_GROUP].to_pylist()
-    equal = equal_texts(tokens).tolist()
+    equal = group_equal_texts(tokens).tolist()
     near = [each for each, group, first in zip(ids, groups, equal, strict=True) if group != ids[first]]
     note = "texts that differ from another one by a few words, or stand in it"
     lines.add("near_duplicates", len(near), len(ids), note, near)
@@ -194,7 +196,7 @@ def _add_near_duplicates(lines: AuditLines, examples: pa.Table, tokens: TokenIds
         return
     apart: dict[str, None] = {}
     if max(Counter(groups).values(), default=0) > largest_cluster(len(ids)) / 2:  # else no two clusters were kept apart
-        pairs = near_pairs(tokens)
+        pairs = find_near_pairs(tokens)
         places = zip(pairs.first.tolist(), pairs.second.tolist(), strict=True)
         apart = dict.fromkeys(ids[first] for first, second in places if groups[first] != groups[second])
     note = "of these are links of chains that are too long for one fold: they may be on both sides of it"

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
-from emb_pipeline.corrupt.typos import texts_under_test
+from emb_pipeline.corrupt.typos import choose_test_texts
 from emb_pipeline.embeddings.encoding_clock import EncodingClock
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.protocols import Setting, TaskEncoder, TextEncoder, Vectors
@@ -290,7 +290,7 @@ class _VectorsOfFolds:
     """Vectors for each fold: slices of one encoding, or of an encoder that is fitted on the fold's training texts."""
 
     def __init__(self, task: ClassificationTask, encoder: TextEncoder | TaskEncoder, *, typos: float) -> None:
-        self._task_name, self._texts, self._tested = task.name, task.texts, texts_under_test(task.texts, typos)
+        self._task_name, self._texts, self._tested = task.name, task.texts, choose_test_texts(task.texts, typos)
         self._task_encoder = encoder if isinstance(encoder, TaskEncoder) else None
         self._sizes: list[float] = []
         self._clock = EncodingClock()

@@ -15,7 +15,7 @@ from emb_pipeline.embeddings.export import read_encoder, write_encoder
 from emb_pipeline.embeddings.known_texts import find_known
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder
-from emb_pipeline.storage.matrices import column_matrix, matrix_column
+from emb_pipeline.storage.matrices import make_matrix_column, read_matrix_column
 from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
 from emb_pipeline.tasks.classification.folds import find_fold_groups
 from emb_pipeline.tasks.classification.options import ClassificationOptions
@@ -112,7 +112,7 @@ class TextClassifier:
         write_encoder(self.encoder, folder / EMBEDDING)
         table = {
             "class": pa.array(self.classes, pa.string()),
-            "weights": matrix_column(self.head.weights.T),
+            "weights": make_matrix_column(self.head.weights.T),
             "intercept": pa.array(np.asarray(self.head.intercepts, dtype=np.float64)),
             "share": pa.array(np.asarray(self.prior, dtype=np.float64)),
         }
@@ -122,6 +122,6 @@ class TextClassifier:
     def read(cls, folder: Path) -> TextClassifier:
         """Read the classifier of a folder."""
         table = read_parquet(folder / _PROBE, columns=("class", "weights", "intercept"), remedy=REMEDY)
-        head = LinearHead(column_matrix(table["weights"]).T, table["intercept"].to_numpy())
+        head = LinearHead(read_matrix_column(table["weights"]).T, table["intercept"].to_numpy())
         shares = table["share"].to_numpy() if "share" in table.column_names else None
         return cls(read_encoder(folder / EMBEDDING), head, table["class"].to_pylist(), shares)

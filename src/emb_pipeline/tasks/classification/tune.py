@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
-from emb_pipeline.corrupt.typos import texts_under_test
+from emb_pipeline.corrupt.typos import choose_test_texts
 from emb_pipeline.embeddings import factory
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.contextual.encoder_tuning import tune_by_contrast, tune_on_classes
@@ -49,7 +49,7 @@ def fine_tune_classification(task: ClassificationTask, tunable: Tunable, options
         Folds, and how the probe is fitted that the head starts from.
     """
     with threadpool_limits(1):
-        groups, tested = find_fold_groups(task, options), texts_under_test(task.texts, options.typos)
+        groups, tested = find_fold_groups(task, options), choose_test_texts(task.texts, options.typos)
         folds = draw_folds(task, groups, n_folds=options.folds, seed=tunable.seed)
         trained_on = np.unique(np.concatenate([train for train, _ in folds]))
         learnable = tunable.select_learnable(task.name, trained_on, task.texts)

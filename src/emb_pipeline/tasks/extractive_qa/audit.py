@@ -9,7 +9,7 @@ import pyarrow as pa
 from emb_pipeline.tasks.audit.checks import NEAR_LEAKAGE_CHECKS, add_near_leakage, find_repeated
 from emb_pipeline.tasks.audit.lines import AuditLines, Check
 from emb_pipeline.tasks.audit.units import UNIT_CHECKS, add_few_units
-from emb_pipeline.text.seen import seen_questions
+from emb_pipeline.text.seen import find_seen_questions
 from emb_pipeline.text.spans import PlacedWords
 from emb_pipeline.text.words import tokenize
 
@@ -59,7 +59,7 @@ def audit_extractive_qa(questions: pa.Table, seen: pa.Table | None = None) -> pa
         "test questions whose context is trained on, too",
         shared,
     )
-    found = seen_questions({"questions": questions}) if seen is None else seen
+    found = find_seen_questions({"questions": questions}) if seen is None else seen
     add_near_leakage(lines, found, len(tested), "test questions that, or whose contexts,")
     keys = [" ".join(tokenize(text)) for text in texts]
     repeated = [ids[row] for row in find_repeated(keys)]

@@ -20,7 +20,7 @@ from emb_pipeline.tasks.probes.crf import TokenVectors, encode_sentences
 from emb_pipeline.tasks.probes.span_probe import SpanExamples, UntrainedSpanProbe, fit_span_probe
 from emb_pipeline.tasks.scores import build_item_scores
 from emb_pipeline.tasks.vectors import bytes_per_vector
-from emb_pipeline.text.spans import document_shares
+from emb_pipeline.text.spans import compute_document_shares
 
 Encoder = WordEncoder | TokenEncoder | TaskWordEncoder | Answerer
 
@@ -224,7 +224,7 @@ def _sentences(task: ExtractiveTask) -> list[list[str]]:
 def _weigh_words(task: ExtractiveTask, train: np.ndarray) -> np.ndarray:
     """Compute ``-ln`` of the share of training contexts that hold each word of all contexts: shape (n_words,), float32."""
     contexts = [task.words[number].words for number in np.unique(task.context_of[train]).tolist()]
-    shares = document_shares(contexts)
+    shares = compute_document_shares(contexts)
     unseen = 1 / (len(contexts) + 1)
     return np.array(
         [-np.log(shares.get(word.casefold(), unseen)) for placed in task.words for word in placed.words], dtype=np.float32

@@ -10,9 +10,9 @@ import pyarrow as pa
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.files.named_files import named_files
-from emb_pipeline.readers.formats.squad import Question, squad_questions
+from emb_pipeline.readers.formats.squad import Question, read_squad_questions
 from emb_pipeline.tasks.extractive_qa.sources import SquadAnswersSource
-from emb_pipeline.text.hashing import text_hash
+from emb_pipeline.text.hashing import hash_text
 
 QUESTIONS_SCHEMA = pa.schema(
     [
@@ -55,12 +55,14 @@ def read_squad(source: SquadAnswersSource, raw: Path, project: Path, bad: BadRow
     Raises
     ------
     DataError
-        As for `squad_questions`; an id repeats, too few articles, or a part without a question.
+        As for `read_squad_questions`; an id repeats, too few articles, or a part without a question.
     """
     place = source.origin
     if source.splits is None:
         questions = [
-            question for file in named_files(source, raw, project) for question in squad_questions(file, source.encoding)
+            question
+            for file in named_files(source, raw, project)
+            for question in read_squad_questions(file, source.encoding)
         ]
         split_of = _split_by_article(questions, source, place)
         found = [(question, split_of[question.title]) for question in questions]
@@ -69,11 +71,11 @@ def read_squad(source: SquadAnswersSource, raw: Path, project: Path, bad: BadRow
             (question, split)
             for split, glob in source.splits.items()
             for file in named_files(source, raw, project, glob=glob)
-            for question in squad_questions(file, source.encoding)
+            for question in read_squad_questions(file, source.encoding)
         ]
     _require_unique(question for question, _ in found)
     if source.max_questions is not None:
-        found.sort(key=lambda pair: text_hash(pair[0].question_id))
+        found.sort(key=lambda pair: hash_text(pair[0].question_id))
         found = sorted(found[: source.max_questions], key=lambda pair: pair[0].question_id)
     for split in ("train", "test"):
         if not any(part == split for _, part in found):
@@ -97,16 +99,16 @@ def check_squad(source: SquadAnswersSource, raw: Path, project: Path, bad: BadRo
     Raises
     ------
     DataError
-        As for `squad_questions`.
+        As for `read_squad_questions`.
     """
     globs = [None] if source.splits is None else list(source.splits.values())
     for file in (file for glob in globs for file in named_files(source, raw, project, glob=glob)):
-        for _ in squad_questions(file, source.encoding):
+        for _ in read_squad_questions(file, source.encoding):
             pass
 
 
 def _split_by_article(questions: Iterable[Question], source: SquadAnswersSource, place: str) -> dict[str, str]:
-    titles = sorted({question.title for question in questions}, key=text_hash)
+    titles = sorted({question.title for question in questions}, key=hash_text)
     if len(titles) < FEWEST_ARTICLES:
         raise DataError(
             place,

@@ -14,7 +14,7 @@ from emb_pipeline.tasks.audit.units import require_units
 from emb_pipeline.tasks.examples.reader import ExamplesReader, Tables, require_own_words
 from emb_pipeline.tasks.extractive_qa.audit import audit_extractive_qa
 from emb_pipeline.tasks.extractive_qa.sources import READERS
-from emb_pipeline.text.seen import SEEN, seen_questions
+from emb_pipeline.text.seen import SEEN, find_seen_questions
 
 
 class ExtractiveReader(ExamplesReader):
@@ -30,7 +30,7 @@ class ExtractiveReader(ExamplesReader):
         contexts = list(zip(questions["context"].to_pylist(), questions["split"].to_pylist(), strict=True))
         for part in ("train", "test"):
             require_units([context for context, split in contexts if split == part], name, f"contexts in '{part}'")
-        return {"questions": questions, SEEN: seen_questions({"questions": questions})}
+        return {"questions": questions, SEEN: find_seen_questions({"questions": questions})}
 
     def check_first_rows(self, source: Any, raw: Path, project: Path) -> None:
         """Check questions and answers."""

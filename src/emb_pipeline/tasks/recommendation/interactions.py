@@ -16,7 +16,7 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.files.named_files import NamedFile, named_files
 from emb_pipeline.readers.options import PlacedSource, TabularSource
-from emb_pipeline.readers.tables.rows import column_names, holds_texts, identified_texts, rows, table_of, values_of_rows
+from emb_pipeline.readers.tables.rows import column_names, holds_texts, read_identified_texts, read_values, rows, table_of
 from emb_pipeline.readers.tables.values import identifier, text_of
 from emb_pipeline.tasks.audit.lines import AuditLines
 from emb_pipeline.tasks.recommendation.audit import CHECKS
@@ -68,7 +68,7 @@ def _item_texts(source: InteractionsSource, raw: Path, project: Path, bad: BadRo
     if source.items is None:
         return None
     id_column = source.item_id or source.item
-    return identified_texts(
+    return read_identified_texts(
         _item_files(source, raw, project), id_column, source.text, partial(_item_table, source=source), bad
     )
 
@@ -152,7 +152,7 @@ def _values(
 ) -> Iterator[tuple[int, tuple[object, ...]]]:
     table = table_of(file, source)
     _require_named(file, source, column_names(file, table, _LOOKED_AT), columns)
-    yield from (rows if holds_texts(file, table) else values_of_rows)(file, table, columns, bad)
+    yield from (rows if holds_texts(file, table) else read_values)(file, table, columns, bad)
 
 
 def _require_named(file: NamedFile, source: InteractionsSource, existing: list[str], wanted: list[str]) -> None:

@@ -17,7 +17,7 @@ from emb_pipeline.tasks.examples.reader import ExamplesReader, Tables, find_toke
 from emb_pipeline.tasks.recommendation.audit import audit_recommendation
 from emb_pipeline.tasks.recommendation.interactions import InteractionLog
 from emb_pipeline.tasks.recommendation.sources import READERS, InteractionsSource
-from emb_pipeline.text.hashing import text_hash
+from emb_pipeline.text.hashing import hash_text
 from emb_pipeline.text.texts import tokenize_tables
 
 SPLITS = ("train", "validation", "test")
@@ -148,7 +148,7 @@ def read_interactions(source: InteractionsSource, raw: Path, project: Path, name
 def _drop_repetitions(log: InteractionLog, left_out: AuditLines) -> InteractionLog:
     """Sort the log by user and time, and keep the first interaction of each user with each item."""
     ties = np.array(
-        [text_hash(f"{log.user_ids[u]}\0{log.item_ids[i]}") for u, i in zip(log.users, log.items, strict=True)], np.uint64
+        [hash_text(f"{log.user_ids[u]}\0{log.item_ids[i]}") for u, i in zip(log.users, log.items, strict=True)], np.uint64
     )
     ordered = log.take(np.lexsort((ties, log.times, log.users)))
     _, first = np.unique(ordered.users * len(log.item_ids) + ordered.items, return_index=True)
@@ -223,7 +223,7 @@ def _interactions_table(log: InteractionLog, split: np.ndarray) -> pa.Table:
 def _items_table(log: InteractionLog, texts: dict[str, str] | None, counts: np.ndarray) -> pa.Table:
     n_train = dict(zip(log.item_ids, counts.tolist(), strict=True))
     known = [log.item_ids[item] for item in np.unique(log.items)] if texts is None else list(texts)
-    known.sort(key=text_hash)
+    known.sort(key=hash_text)
     columns = [
         pa.array(known, pa.string()),
         pa.array([None if texts is None else texts[item] for item in known], pa.string()),

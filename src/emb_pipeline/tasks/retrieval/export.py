@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from emb_pipeline.embeddings.export import read_encoder, write_encoder
 from emb_pipeline.embeddings.known_texts import find_known
 from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder, Vectors, encode_as, fit_on
-from emb_pipeline.storage.matrices import column_matrix, matrix_column
+from emb_pipeline.storage.matrices import make_matrix_column, read_matrix_column
 from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
 from emb_pipeline.tasks.export.answering import EMBEDDING, REMEDY, Encoder, Request, cut_as
 from emb_pipeline.tasks.export.requests import Rows
@@ -117,7 +117,7 @@ class TextSearch:
             columns["column"] = pa.LargeListArray.from_arrays(starts, pa.array(self.passages.indices.astype(np.int32)))
             columns["value"] = pa.LargeListArray.from_arrays(starts, pa.array(self.passages.data.astype(np.float32)))
         else:
-            columns["vector"] = matrix_column(self.passages)
+            columns["vector"] = make_matrix_column(self.passages)
         write_parquet(pa.table(columns), folder / _PASSAGES / "vectors.parquet")
 
     @classmethod
@@ -127,7 +127,7 @@ class TextSearch:
         table = read_parquet(folder / _PASSAGES / "vectors.parquet", columns=("passage_id",), remedy=REMEDY)
         passages: Vectors
         if "vector" in table.column_names:
-            passages = column_matrix(table["vector"])
+            passages = read_matrix_column(table["vector"])
         else:
             indices, values = (table[name].combine_chunks() for name in ("column", "value"))
             parts = (values.flatten().to_numpy(), indices.flatten().to_numpy(), indices.offsets.to_numpy())

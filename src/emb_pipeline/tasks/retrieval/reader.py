@@ -13,7 +13,7 @@ from emb_pipeline.tasks.examples.reader import ExamplesReader, Tables, add_left_
 from emb_pipeline.tasks.retrieval.audit import audit_retrieval, require_evaluable
 from emb_pipeline.tasks.retrieval.formats.collection import RetrievalTables
 from emb_pipeline.tasks.retrieval.sources import READERS
-from emb_pipeline.text.seen import SEEN, seen_queries
+from emb_pipeline.text.seen import SEEN, find_seen_queries
 from emb_pipeline.text.texts import tokenize_tables
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class RetrievalReader(ExamplesReader):
         if found.excluded is not None:
             tables[EXCLUDED] = found.excluded
         tables = tokenize_tables(tables, find_tokenizer(source))
-        return {**tables, SEEN: seen_queries(tables)} | build_left_out_table(bad, found.qrels)
+        return {**tables, SEEN: find_seen_queries(tables)} | build_left_out_table(bad, found.qrels)
 
     def check_first_rows(self, source: Any, raw: Path, project: Path) -> None:
         """Check queries, passages and judgments."""

@@ -18,7 +18,7 @@ from emb_pipeline.tasks.audit.checks import (
 from emb_pipeline.tasks.audit.lines import AuditLines, Check
 from emb_pipeline.tasks.audit.units import UNIT_CHECKS, add_few_units
 from emb_pipeline.text.seen import seen_sentences
-from emb_pipeline.text.tagging import entities, scheme_of, to_iob2
+from emb_pipeline.text.tagging import entities, find_scheme, to_iob2
 
 CHECKS = (
     Check("sentences.*", "size"),
@@ -88,7 +88,7 @@ def audit_sequence_labeling(examples: pa.Table, seen: pa.Table | None = None) ->
             "intervals and tests are too sure"
         )
         lines.add("documents_not_groups", len(set(documents)), n, note, dict.fromkeys(documents))
-    scheme, repaired = scheme_of(raw)
+    scheme, repaired = find_scheme(raw)
     note = "the tags follow it, and are brought to IOB2" if scheme != "IOB2" else "the tags follow it"
     lines.add("tag_scheme", n - len(repaired), n, f"{scheme}: {note}")
     lines.add(

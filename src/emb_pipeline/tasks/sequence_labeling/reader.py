@@ -14,10 +14,10 @@ from emb_pipeline.readers.docstrings import mentions
 from emb_pipeline.readers.docstrings import packages as docstrings
 from emb_pipeline.readers.docstrings.options import DocstringMentionsSource
 from emb_pipeline.readers.files.named_files import NamedFile, named_files
-from emb_pipeline.readers.formats.iob import IobSource, iob_sentences
+from emb_pipeline.readers.formats.iob import IobSource, read_iob_sentences
 from emb_pipeline.readers.registry import build_source_type
 from emb_pipeline.readers.splits import split_name
-from emb_pipeline.readers.tables.rows import require_named_split, values_of_rows
+from emb_pipeline.readers.tables.rows import read_values, require_named_split
 from emb_pipeline.readers.tables.values import require_group
 from emb_pipeline.tasks.audit.units import require_units
 from emb_pipeline.tasks.examples.reader import (
@@ -159,8 +159,8 @@ def check_tagged_rows(source: TaggedSource, raw: Path, project: Path, bad: BadRo
 
 def read_docstrings(source: DocstringMentionsSource, raw: Path, project: Path, bad: BadRows) -> pa.Table:
     """Read the sentences of docstrings that mark up what they mention."""
-    table = docstrings.docstring_table(source.packages, raw / docstrings.CACHE)
-    found = mentions.mention_sentences(table, max_sentences=source.max_sentences, test_share=source.test_share)
+    table = docstrings.build_docstring_table(source.packages, raw / docstrings.CACHE)
+    found = mentions.build_mention_sentences(table, max_sentences=source.max_sentences, test_share=source.test_share)
     return found.cast(SENTENCES_SCHEMA)
 
 
@@ -202,7 +202,7 @@ def _sentences(
 
 
 def _iob_sentences(file: NamedFile, source: IobSource, bad: BadRows) -> Iterator[_Tagged]:
-    for start, tokens, tags, document in iob_sentences(file, source, bad):
+    for start, tokens, tags, document in read_iob_sentences(file, source, bad):
         try:
             for row, tag in enumerate(tags, start):
                 _require_tag(tag, f"{file.name}, row {row}")
@@ -218,7 +218,7 @@ def _row_sentences(file: NamedFile, source: TaggedSource, bad: BadRows) -> Itera
     require_named_split(file, source)
     further = [column for column in (source.split, source.group) if column]
     wanted = (source.tokens, source.tags, *further)
-    for row, (tokens, tags, *given) in values_of_rows(file, source, wanted, bad):
+    for row, (tokens, tags, *given) in read_values(file, source, wanted, bad):
         place = f"{file.name}, row {row}"
         if bad.leaves_out_empty and not (tokens and tags):
             bad.leave_out_empty(place)

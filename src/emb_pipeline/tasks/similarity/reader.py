@@ -128,8 +128,8 @@ def check_scored_rows(source: Any, raw: Path, project: Path, bad: BadRows) -> No
 
 def read_linked_summaries(source: DocstringLinksSource, raw: Path, project: Path, bad: BadRows) -> pa.Table:
     """Read summaries of functions that name one another, and others."""
-    table = docstrings.docstring_table(source.packages, raw / docstrings.CACHE)
-    return links.linked_summaries(table, max_links=source.max_links, min_tokens=source.min_tokens).cast(PAIRS_SCHEMA)
+    table = docstrings.build_docstring_table(source.packages, raw / docstrings.CACHE)
+    return links.build_linked_summaries(table, max_links=source.max_links, min_tokens=source.min_tokens).cast(PAIRS_SCHEMA)
 
 
 def _pairs(source: Any, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str, str, float, str | None]]:

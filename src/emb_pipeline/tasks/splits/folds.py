@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
-from emb_pipeline.text.near_duplicates import equal_texts
+from emb_pipeline.text.near_duplicates import group_equal_texts
 from emb_pipeline.text.texts import Texts
 
 
@@ -24,7 +24,7 @@ def find_duplicate_groups(texts: Sequence[str]) -> np.ndarray:
     -------
     ndarray of shape (n_texts,), int64
     """
-    return equal_texts((texts if isinstance(texts, Texts) else Texts(texts)).token_ids)
+    return group_equal_texts((texts if isinstance(texts, Texts) else Texts(texts)).token_ids)
 
 
 def join_groups(groups: np.ndarray, others: np.ndarray) -> np.ndarray:

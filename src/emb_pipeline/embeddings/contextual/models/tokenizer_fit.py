@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from emb_pipeline.text.words import n_spaceless, tokenize, unmark_words
+from emb_pipeline.text.words import count_spaceless, tokenize, unmark_words
 
 MOST_UNKNOWN = 0.05
 MOST_SINGLE = 0.5
@@ -93,7 +93,7 @@ def measure_tokenizer(model: Path, texts: Sequence[str]) -> TokenizerFit | None:
         unknown_share=of_words.count(unknown) / max(len(of_words), 1) if unknown is not None else 0.0,
         single_letter_share=sum(len(piece) == 1 and piece.isalpha() for piece in bare) / len(pieces),
         characters_per_sub_word=n_characters / len(pieces),
-        spaceless_share=sum(map(n_spaceless, texts)) / max(n_characters, 1),
+        spaceless_share=sum(map(count_spaceless, texts)) / max(n_characters, 1),
     )
 
 

@@ -13,9 +13,9 @@ from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.docstrings import packages as docstrings
 from emb_pipeline.readers.docstrings.options import DocstringRetrievalSource
 from emb_pipeline.readers.files.named_files import named_files
-from emb_pipeline.readers.formats.liveqa import LiveqaSource, liveqa_judgments
-from emb_pipeline.readers.formats.medquad import MedquadSource, medquad_pairs
-from emb_pipeline.readers.formats.squad import squad_questions
+from emb_pipeline.readers.formats.liveqa import LiveqaSource, read_liveqa_judgments
+from emb_pipeline.readers.formats.medquad import MedquadSource, read_medquad_pairs
+from emb_pipeline.readers.formats.squad import read_squad_questions
 from emb_pipeline.tasks.retrieval.formats.collection import (
     RetrievalTables,
     build_own_passages,
@@ -27,12 +27,12 @@ from emb_pipeline.tasks.retrieval.formats.collection import (
     words_of,
 )
 from emb_pipeline.tasks.retrieval.sources import OwnPassage, SquadSource
-from emb_pipeline.text.hashing import text_hash
+from emb_pipeline.text.hashing import hash_text
 
 
 def read_medquad(source: MedquadSource, raw: Path, project: Path, bad: BadRows) -> RetrievalTables:
     """Read the questions of MedQuAD and their answers."""
-    return tables_of_answers(chain.from_iterable(map(medquad_pairs, named_files(source, raw, project))), source)
+    return tables_of_answers(chain.from_iterable(map(read_medquad_pairs, named_files(source, raw, project))), source)
 
 
 def read_squad(source: SquadSource, raw: Path, project: Path, bad: BadRows) -> RetrievalTables:
@@ -48,7 +48,7 @@ def check_squad(source: SquadSource, raw: Path, project: Path, bad: BadRows) -> 
 
 def read_liveqa(source: LiveqaSource, raw: Path, project: Path, bad: BadRows) -> RetrievalTables:
     """Read the questions of LiveQA and their judged answers."""
-    found = liveqa_judgments(source, raw, project)
+    found = read_liveqa_judgments(source, raw, project)
     return RetrievalTables(
         build_queries_table(found.questions, ()), build_passages_table(found.answers), build_qrels_table(found.grades)
     )
@@ -56,9 +56,9 @@ def read_liveqa(source: LiveqaSource, raw: Path, project: Path, bad: BadRows) ->
 
 def read_docstrings(source: DocstringRetrievalSource, raw: Path, project: Path, bad: BadRows) -> RetrievalTables:
     """Read summaries of docstrings as queries, their bodies as passages."""
-    table = docstrings.docstring_table(source.packages, raw / docstrings.CACHE)
+    table = docstrings.build_docstring_table(source.packages, raw / docstrings.CACHE)
     return RetrievalTables(
-        *docstrings.summary_retrieval(
+        *docstrings.build_summary_retrieval(
             table,
             max_queries=source.max_queries,
             training_queries=source.training_queries,
@@ -73,7 +73,7 @@ def read_docstrings(source: DocstringRetrievalSource, raw: Path, project: Path, 
 def _squad_pairs(source: SquadSource, raw: Path, project: Path) -> Iterator[tuple[str, str, str, str]]:
     """Stream place, id, question and paragraph."""
     for file in named_files(source, raw, project):
-        for question in squad_questions(file, source.encoding):
+        for question in read_squad_questions(file, source.encoding):
             yield question.place, question.question_id, question.question, question.context
 
 
@@ -113,7 +113,7 @@ class PairsByWords:
 
     def queries_by_hash(self) -> list[str]:
         """List their ids, in an order that looks random."""
-        return [self._queries[words][0] for words in sorted(self._queries, key=text_hash)]
+        return [self._queries[words][0] for words in sorted(self._queries, key=hash_text)]
 
     def tables(
         self, tested: Iterable[str], training: Container[str], exclude_self: OwnPassage | None = None
@@ -121,7 +121,7 @@ class PairsByWords:
         """Build these queries, and all passages, in the order of a hash of their words (see `build_passages_table`)."""
         tested = set(tested)
         queries = {query_id: text for query_id, text in self._queries.values() if query_id in tested or query_id in training}
-        passages = dict(self._passages[words] for words in sorted(self._passages, key=text_hash))
+        passages = dict(self._passages[words] for words in sorted(self._passages, key=hash_text))
         own = build_own_passages(queries, passages, exclude_self)
         grades = {pair: grade for pair, grade in self.grades.items() if pair[0] in queries and pair not in own}
         excluded = None if exclude_self is None else build_pairs_table(own)

@@ -12,7 +12,7 @@ from emb_pipeline.readers.files.named_files import NamedFile, named_files
 from emb_pipeline.readers.formats.delimited import TsvSource
 from emb_pipeline.readers.formats.json_lines import JsonlSource
 from emb_pipeline.readers.options import PlacedSource
-from emb_pipeline.readers.tables.rows import column_names, identified_texts
+from emb_pipeline.readers.tables.rows import column_names, read_identified_texts
 from emb_pipeline.tasks.retrieval.formats.collection import Collection, RetrievalTables
 from emb_pipeline.tasks.retrieval.formats.judgments import Judgment, groups_of_queries, table_judgments
 from emb_pipeline.tasks.retrieval.sources import BeirSource
@@ -53,8 +53,8 @@ def _texts(source: BeirSource, raw: Path, project: Path, bad: BadRows) -> Collec
     if source.title and "title" not in column_names(corpus, as_json(corpus), 1):
         raise DataError(f"{corpus.name}, row 1", "there is no 'title'", "say 'title: false'")
     collection = Collection(
-        identified_texts([queries], "_id", "text", as_json, bad),
-        identified_texts([corpus], "_id", passage, as_json, bad),
+        read_identified_texts([queries], "_id", "text", as_json, bad),
+        read_identified_texts([corpus], "_id", passage, as_json, bad),
         queries.name,
         corpus.name,
     )

@@ -13,7 +13,7 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.tasks.retrieval.formats.judgments import Judgment
 from emb_pipeline.tasks.retrieval.sources import OwnPassage
-from emb_pipeline.text.hashing import text_hash
+from emb_pipeline.text.hashing import hash_text
 from emb_pipeline.text.words import tokenize
 
 
@@ -144,7 +144,7 @@ def build_passages_table(passages: dict[str, str]) -> pa.Table:
     The order of a file often has the relevant ones first, or follows the queries. Search engines rank equal scores in the
     order of insertion, and what is fitted on the passages adds in their order: neither may tell one file from another.
     """
-    ordered = sorted(passages.items(), key=lambda passage: (text_hash(passage[1]), text_hash(passage[0])))
+    ordered = sorted(passages.items(), key=lambda passage: (hash_text(passage[1]), hash_text(passage[0])))
     return build_texts_table("passage_id", dict(ordered))
 
 

@@ -11,7 +11,7 @@ from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.files.named_files import NamedFile, named_files
 from emb_pipeline.readers.options import PlacedSource
 from emb_pipeline.readers.splits import split_name
-from emb_pipeline.readers.tables.rows import column_names, identified_texts, rows, table_of
+from emb_pipeline.readers.tables.rows import column_names, read_identified_texts, rows, table_of
 from emb_pipeline.readers.tables.values import identifier
 from emb_pipeline.tasks.retrieval.formats.beir import COLUMNS as BEIR_COLUMNS
 from emb_pipeline.tasks.retrieval.formats.collection import Collection, RetrievalTables
@@ -28,9 +28,9 @@ from emb_pipeline.tasks.retrieval.sources import TablesSource
 def read_tables(source: TablesSource, raw: Path, project: Path, bad: BadRows) -> RetrievalTables:
     """Read the queries, the passages and the judgments of three files."""
     read_as = partial(table_of, source=source)
-    queries = identified_texts(_own_files(source.queries, project), source.query_id, source.text, read_as, bad)
+    queries = read_identified_texts(_own_files(source.queries, project), source.query_id, source.text, read_as, bad)
     training = _training_queries(source, project) if source.split else set()
-    passages = identified_texts(_own_files(source.passages, project), source.passage_id, source.text, read_as, bad)
+    passages = read_identified_texts(_own_files(source.passages, project), source.passage_id, source.text, read_as, bad)
     collection = Collection(queries, passages, source.queries, source.passages)
     if source.group is not None:
         files = _own_files(source.queries, project)
@@ -49,7 +49,7 @@ def check_tables(source: TablesSource, raw: Path, project: Path, bad: BadRows) -
     """Check the first rows of the three files."""
     read_as = partial(table_of, source=source)
     for path, id_column in ((source.queries, source.query_id), (source.passages, source.passage_id)):
-        identified_texts(_own_files(path, project), id_column, source.text, read_as, bad)
+        read_identified_texts(_own_files(path, project), id_column, source.text, read_as, bad)
     for file in _own_files(source.qrels, project):
         for _ in _judgments_of(file, source, bad):
             pass
