@@ -23,6 +23,7 @@ from emb_pipeline.embeddings.sparse.options import TfidfOptions
 from emb_pipeline.tasks.classification import evaluate as classification
 from emb_pipeline.tasks.classification.evaluate import evaluate_classification
 from emb_pipeline.tasks.classification.folds import find_example_groups
+from emb_pipeline.tasks.evaluation import Evaluation
 from senteval_agreement import read, task_definition
 
 SEEDS = (0, 1, 2)
@@ -49,7 +50,7 @@ def main() -> None:
         )
 
 
-def right(evaluation: classification.Evaluation) -> np.ndarray:
+def right(evaluation: Evaluation) -> np.ndarray:
     """Whether each text was classified rightly: shape (n_texts,)."""
     table = evaluation.item_scores.to_pandas()
     return table.loc[table["metric"] == "accuracy", "value"].to_numpy()

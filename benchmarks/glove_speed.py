@@ -15,7 +15,7 @@ import numpy as np
 
 from emb_pipeline.embeddings.checkpoints import Checkpoint
 from emb_pipeline.embeddings.static import glove
-from emb_pipeline.embeddings.static.cooccurrence import count_cooccurrences
+from emb_pipeline.embeddings.static.cooccurrence import CooccurrenceCounts, count_cooccurrences
 from emb_pipeline.embeddings.static.options import GloveOptions
 from emb_pipeline.embeddings.training import TrainingRequest, known_words
 from emb_pipeline.text.tokens import TokenCorpus, cut, write_tokens
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def seconds_per_epoch(
-    corpus: TokenCorpus, pairs: glove.CooccurrenceCounts, dim: int, options: GloveOptions, workers: int
+    corpus: TokenCorpus, pairs: CooccurrenceCounts, dim: int, options: GloveOptions, workers: int
 ) -> float:
     """The fastest epoch: other users of the machine only ever slow it down."""
     marks = [time.perf_counter()]

@@ -106,7 +106,7 @@ def scored(n_labels: int | None, n_units: int, rng: np.random.Generator) -> Scor
     options = ClassificationOptions()
     scores, draws = np.zeros((n_units, 2)), np.zeros((N_DRAWS, n_units, 2))
     learnt = np.unique(np.concatenate([train for train, _ in parts]))
-    drawn = TrainingDraws.planned("accuracy", learnt=learnt, groups=np.arange(n), n_units=n_units, n_draws=N_DRAWS)
+    drawn = TrainingDraws.plan("accuracy", learnt=learnt, groups=np.arange(n), n_units=n_units, n_draws=N_DRAWS)
     for train, test in parts:
         for system, view in enumerate(views):
             training = ProbeTraining(view[train], codes[train], N_CLASSES, train, options, seed=0)

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 
 from tests.conftest import PROJECT
 
 NOTEBOOK = PROJECT / "notebooks" / "01_compare_embeddings.ipynb"
+
+
+def run_notebook(path: Path) -> nbformat.NotebookNode:
+    """Run a notebook in a kernel; in a new one where the kernel itself failed: what fails in a cell leaves a traceback."""
+    for remaining in reversed(range(3)):
+        notebook = nbformat.read(path, as_version=4)
+        try:
+            return NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(path.parent)}}).execute()
+        except CellExecutionError as error:
+            outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+            if not remaining or any(output.output_type == "error" and output.traceback for output in outputs):
+                raise
+            warnings.warn(f"the kernel failed: {error.ename} {error.evalue}", stacklevel=2)
+    raise AssertionError("unreachable")
 
 
 def test_the_notebook_is_committed_without_output() -> None:
@@ -24,8 +40,7 @@ def test_the_notebook_shows_the_results_of_a_run(finished: Path, monkeypatch: py
     monkeypatch.setenv("KEDRO_ENV", "tiny")
     (finished / "notebooks").mkdir()
     shutil.copy(NOTEBOOK, finished / "notebooks")
-    notebook = nbformat.read(finished / "notebooks" / NOTEBOOK.name, as_version=4)
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(finished / "notebooks")}}).execute()
+    notebook = run_notebook(finished / "notebooks" / NOTEBOOK.name)
     shown = "".join(
         output["data"].get("text/plain", "")
         for cell in notebook.cells

@@ -288,7 +288,7 @@ def test_a_class_called_ceiling_is_no_ceiling(tables: Tables) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["classification", "retrieval", "similarity", "sequence_labelling", "extractive_qa"])
+@pytest.mark.parametrize("kind", ["classification", "retrieval", "similarity", "sequence_labeling", "extractive_qa"])
 def test_every_line_of_an_audit_reads_on_the_page_as_its_severity_says(kind: str, tables: Tables) -> None:
     """Sizes are facts; what is marked as serious are faults that the data really have."""
     lines = AUDITS[kind]().to_pandas()
