@@ -218,7 +218,7 @@ def test_of_too_many_near_pairs_those_of_the_nearest_are_kept(monkeypatch: pytes
     assert n_found == (np.triu(cosines >= 0.8, 1)).sum() > 160
     made = counter_fit(words, [], [(words.tokens[0], words.tokens[1])])
     repaired = made.provenance["repaired"]
-    assert repaired["near_pairs_found"] == n_found and len(expected) - 1 <= repaired["find_near_pairs"] <= len(expected)
+    assert repaired["near_pairs_found"] == n_found and len(expected) - 1 <= repaired["near_pairs"] <= len(expected)
 
 
 @pytest.mark.slow

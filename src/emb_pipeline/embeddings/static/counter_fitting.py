@@ -168,7 +168,7 @@ def counter_fit(
         units, reached = _take_step(units, apart.rows, together.rows, near, distances, moved, options)
         moved |= reached
     record = _record("counter_fitting", options, {"synonyms": together, "antonyms": apart}, started)
-    record |= {"find_near_pairs": len(near), "near_pairs_found": n_near}
+    record |= {"near_pairs": len(near), "near_pairs_found": n_near}
     return _with_vectors(words, units * lengths[:, None], np.flatnonzero(moved), record)
 
 

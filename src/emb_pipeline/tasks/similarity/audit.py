@@ -19,7 +19,7 @@ CHECKS = (
     Check("distinct_texts", "size"),
     Check("groups", "size"),
     Check("shared_texts", "size"),
-    Check("group_equal_texts", "warning"),
+    Check("equal_texts", "warning"),
     Check("duplicate_pairs", "warning"),
     Check("near_duplicate_pairs", "warning"),
     Check("score_conflicts", "fault"),
@@ -40,7 +40,7 @@ def audit_similarity(pairs: pa.Table) -> pa.Table:
     -------
     pa.Table
         Lines ``pairs``, ``distinct_texts``, ``groups`` (where there are groups) or ``shared_texts``, ``few_test_units``
-        (where there are), ``group_equal_texts``, ``duplicate_pairs``, ``near_duplicate_pairs``, ``score_conflicts`` and
+        (where there are), ``equal_texts``, ``duplicate_pairs``, ``near_duplicate_pairs``, ``score_conflicts`` and
         ``empty_texts``.
     """
     ids, scores = pairs["pair_id"].to_pylist(), pairs["score"].to_pylist()
@@ -61,7 +61,7 @@ def audit_similarity(pairs: pa.Table) -> pa.Table:
         lines.add("shared_texts", len(shared), n, note, (ids[i] for i in shared))
     add_few_units(lines, len(set(of_groups)), "distinct pairs or groups")
     equal = [i for i in range(n) if sides[0][i] == sides[1][i]]
-    lines.add("group_equal_texts", len(equal), n, "pairs of one text with itself", (ids[i] for i in equal))
+    lines.add("equal_texts", len(equal), n, "pairs of one text with itself", (ids[i] for i in equal))
     repeated = find_repeated(keys)
     lines.add(
         "duplicate_pairs",
