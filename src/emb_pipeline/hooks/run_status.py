@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from kedro.framework.hooks import hook_impl
 
 from emb_pipeline.config.active import project_path
+from emb_pipeline.embeddings.extras import is_installed
 from emb_pipeline.provenance.stored_results import find_path, is_stored
 from emb_pipeline.redaction import redact
 from emb_pipeline.storage.atomic import atomic_path
@@ -29,7 +30,10 @@ STEPS = "EMB_PIPELINE_RUN_STEPS"
 
 
 class RunStatus:
-    """Notes each node's end where it runs, and writes Kedro-Viz's files where the run ends."""
+    """Notes each node's end where it runs, and writes Kedro-Viz's files where the run ends.
+
+    Without Kedro-Viz, which is an extra, nothing is noted.
+    """
 
     def __init__(self) -> None:
         self._started_at = ""
@@ -38,6 +42,8 @@ class RunStatus:
     @hook_impl
     def before_pipeline_run(self) -> None:
         """Begin an empty list of steps."""
+        if not is_installed("kedro_viz"):
+            return
         self._started_at = _now()
         steps = _folder() / f"steps.{os.getpid()}.jsonl"
         steps.parent.mkdir(parents=True, exist_ok=True)
@@ -53,12 +59,12 @@ class RunStatus:
     def after_node_run(self, node: Any) -> None:
         """Note the node and its seconds."""
         seconds = time.perf_counter() - self._since.pop(node.name)
-        _note({"event": "after_node_run", "status": "success", "duration": seconds, **_identify(node)})
+        _note(node, {"event": "after_node_run", "status": "success", "duration": seconds})
 
     @hook_impl
     def on_node_error(self, error: Exception, node: Any) -> None:
         """Note the node and its error."""
-        _note({**_describe_error("on_node_error", error), **_identify(node)})
+        _note(node, _describe_error("on_node_error", error))
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
@@ -73,7 +79,7 @@ class RunStatus:
     def _write(self, pipeline: Any, catalog: Any, end: dict[str, Any]) -> None:
         path = os.environ.pop(STEPS, None)
         if path is None:
-            return  # refused before it began
+            return  # refused before it began, or there is no Kedro-Viz
         steps = [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
         Path(path).unlink()
         names = sorted(name for name in pipeline.datasets() if name != "parameters" and not name.startswith("params:"))
@@ -144,11 +150,12 @@ def _describe_error(event: str, error: Exception) -> dict[str, Any]:
     return {"event": event, "error": redact(str(error)), "traceback": lines, "timestamp": _now()}
 
 
-def _note(step: dict[str, Any]) -> None:
-    """Append one line; processes that append at once do not mix their lines."""
+def _note(node: Any, end: dict[str, Any]) -> None:
+    """Append one line about a node; processes that append at once do not mix their lines."""
     path = os.environ.get(STEPS)
     if path is None:
         return
+    step = {**end, **_identify(node)}
     file = os.open(path, os.O_WRONLY | os.O_APPEND)
     try:
         os.write(file, (json.dumps(step) + "\n").encode())
