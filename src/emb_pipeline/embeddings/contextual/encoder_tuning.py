@@ -288,7 +288,7 @@ def tune_on_pairs(
     The loss is the cross-entropy of the cosines with all passages of the batch, times ``scale`` [1]_: what
     sentence-transformers calls MultipleNegativesRankingLoss. A passage of the batch that is relevant to the query, too (the
     same passage or another one of the same query), does not count against it. With ``matryoshka_dims`` the loss of the
-    first so many numbers is added [2]_.
+    first so many dimensions is added [2]_.
 
     Parameters
     ----------

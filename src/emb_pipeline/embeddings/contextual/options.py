@@ -194,5 +194,5 @@ class EncoderTuningOptions(TuningOptions):
     ] = 20.0
     matryoshka_dims: Annotated[
         tuple[int, ...],
-        Field(description="pairs, contrast: also train the first so many numbers of a vector to serve by themselves"),
+        Field(description="pairs, contrast: also train the first so many dimensions of a vector to work by themselves"),
     ] = ()

@@ -12,7 +12,6 @@ import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.export import read_encoder, write_encoder
-from emb_pipeline.embeddings.known_texts import find_known
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder
 from emb_pipeline.storage.matrices import make_matrix_column, read_matrix_column
@@ -86,8 +85,7 @@ class TextClassifier:
             prior. A row that is no text has an ``error``, and no label.
         """
         rows = Rows.of(texts, self.encoder)
-        vectors = self.encoder.encode(rows.texts) if rows.texts else np.zeros((0, self.encoder.dim), dtype=np.float32)
-        known = find_known(self.encoder, rows.texts, vectors)
+        vectors, known = rows.encode(self.encoder)
         probabilities = np.exp(self.head.log_probabilities(vectors)) if rows.texts else np.zeros((0, len(self.classes)))
         probabilities[~known] = self.prior
         best = probabilities.argmax(axis=1) if rows.texts else np.zeros(0, dtype=np.int64)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from emb_pipeline.embeddings.known_texts import find_known
 from emb_pipeline.errors import DataError
 from emb_pipeline.text.words import mark_words
 
@@ -56,6 +57,11 @@ class Rows:
         errors = [_error_in(row) for row in rows]
         places = [place for place, error in enumerate(errors) if error is None]
         return cls([str(rows[place]) for place in places], np.array(places, dtype=np.int64), errors)
+
+    def encode(self, encoder: Any) -> tuple[Any, np.ndarray]:
+        """Encode the texts: vectors of shape (n_texts, dim), and whether the embedding knows anything of each."""
+        vectors: Any = encoder.encode(self.texts) if self.texts else np.zeros((0, encoder.dim), dtype=np.float32)
+        return vectors, find_known(encoder, self.texts, vectors)
 
     def spread(self, values: Iterable[Any], missing: Any = None) -> list[Any]:
         """Give a value for each row, from those for each text."""

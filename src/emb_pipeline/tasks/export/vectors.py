@@ -12,7 +12,6 @@ import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.export import read_encoder, write_encoder
-from emb_pipeline.embeddings.known_texts import find_known
 from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder
 from emb_pipeline.tasks.export.answering import EMBEDDING, Encoder, Request, cut_as
 from emb_pipeline.tasks.export.requests import Rows
@@ -53,8 +52,7 @@ class TextVectors:
             vector.
         """
         rows = Rows.of(texts, self.encoder)
-        vectors: Any = self.encoder.encode(rows.texts) if rows.texts else np.zeros((0, self.encoder.dim), dtype=np.float32)
-        known = find_known(self.encoder, rows.texts, vectors)
+        vectors, known = rows.encode(self.encoder)
         dense = vectors.toarray() if sp.issparse(vectors) else np.asarray(vectors)
         return pd.DataFrame(
             {
