@@ -27,7 +27,7 @@ from emb_pipeline.embeddings import factory, registry
 from emb_pipeline.embeddings.contextual import bert
 from emb_pipeline.embeddings.contextual.options import BertOptions
 from emb_pipeline.embeddings.static.pooling import PooledEncoder
-from emb_pipeline.embeddings.training import TrainingRequest
+from emb_pipeline.embeddings.training.request import TrainingRequest
 from emb_pipeline.readers.docstrings.options import DocstringsSource, DocstringSubpackagesSource
 from emb_pipeline.readers.documents import read_documents
 from emb_pipeline.tasks.classification.reader import read_classification

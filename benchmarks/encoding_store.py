@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from emb_pipeline.embeddings.encoding_store import StoredEncoder
+from emb_pipeline.embeddings.encodings.store import StoredEncoder
 
 
 class FakeEncoder:

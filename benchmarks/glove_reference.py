@@ -22,7 +22,7 @@ from emb_pipeline.embeddings import factory
 from emb_pipeline.embeddings.static.cooccurrence import CooccurrenceCounts, count_cooccurrences
 from emb_pipeline.embeddings.static.options import GloveOptions, Word2VecOptions
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.embeddings.training import TrainingRequest, known_words
+from emb_pipeline.embeddings.training.request import TrainingRequest, known_words
 from emb_pipeline.text.tokens import TokenCorpus, write_tokens
 from word_vector_defaults import wikipedia, word_pairs, word_similarity
 

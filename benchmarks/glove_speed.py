@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from emb_pipeline.embeddings.checkpoints import Checkpoint
 from emb_pipeline.embeddings.static import glove
 from emb_pipeline.embeddings.static.cooccurrence import CooccurrenceCounts, count_cooccurrences
 from emb_pipeline.embeddings.static.options import GloveOptions
-from emb_pipeline.embeddings.training import TrainingRequest, known_words
+from emb_pipeline.embeddings.training.checkpoints import Checkpoint
+from emb_pipeline.embeddings.training.request import TrainingRequest, known_words
 from emb_pipeline.text.tokens import TokenCorpus, cut, write_tokens
 
 

@@ -40,7 +40,7 @@ from emb_pipeline.embeddings.contextual.options import (
     SentenceTransformerOptions,
 )
 from emb_pipeline.embeddings.linear_head import LinearHead
-from emb_pipeline.embeddings.training import TrainingRequest
+from emb_pipeline.embeddings.training.request import TrainingRequest
 from emb_pipeline.text.tokens import TokenCorpus, cut, write_tokens
 
 SHAPES = {"MiniLM": (6, 384), "BERT-base": (12, 768)}

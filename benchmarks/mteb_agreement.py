@@ -44,7 +44,7 @@ from emb_pipeline.embeddings.contextual import sentence_transformer
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
 from emb_pipeline.embeddings.contextual.models.precision import precision_in_force
 from emb_pipeline.embeddings.contextual.options import EncoderOptions, SentenceTransformerOptions
-from emb_pipeline.embeddings.encoding_store import StoredEncoder
+from emb_pipeline.embeddings.encodings.store import StoredEncoder
 from emb_pipeline.embeddings.protocols import TextEncoder
 from emb_pipeline.readers.formats.labeled_lines import LabeledLinesSource
 from emb_pipeline.tasks.classification.reader import read_classification

@@ -34,7 +34,6 @@ import pyarrow.parquet as pq
 from scipy import stats
 
 from emb_pipeline.embeddings import factory, registry
-from emb_pipeline.embeddings.checkpoints import Checkpoint
 from emb_pipeline.embeddings.static import glove
 from emb_pipeline.embeddings.static.cooccurrence import count_cooccurrences
 from emb_pipeline.embeddings.static.fasttext import words_and_ngrams
@@ -44,7 +43,8 @@ from emb_pipeline.embeddings.static.negative_sampling import NOISE_EXPONENT, fit
 from emb_pipeline.embeddings.static.options import FastTextOptions, GloveOptions, Word2VecOptions
 from emb_pipeline.embeddings.static.pooling import PooledEncoder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.embeddings.training import Progress, TrainingRequest, known_words
+from emb_pipeline.embeddings.training.checkpoints import Checkpoint
+from emb_pipeline.embeddings.training.request import Progress, TrainingRequest, known_words
 from emb_pipeline.precompile import compile_training
 from emb_pipeline.text.id_stream import IdStream, open_ids
 from emb_pipeline.text.texts import Texts

@@ -34,7 +34,7 @@ from sklearn.preprocessing import StandardScaler
 from emb_pipeline.embeddings import factory, registry
 from emb_pipeline.embeddings.static.pooling import PooledEncoder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.embeddings.training import TrainingRequest
+from emb_pipeline.embeddings.training.request import TrainingRequest
 from emb_pipeline.text.texts import Texts
 from emb_pipeline.text.tokens import TokenCorpus, cut, write_tokens
 

@@ -148,7 +148,7 @@ _TEXTS = [f"{'text ' * number}{number}" for number in range(60)]
 
 
 def _read_store(folder: Path) -> Any:
-    from emb_pipeline.embeddings.encoding_store import StoredEncoder
+    from emb_pipeline.embeddings.encodings.store import StoredEncoder
 
     return StoredEncoder(_Lengths(), folder, rows_per_shard=25).encode(_TEXTS)
 
@@ -203,7 +203,7 @@ def _read_documents(folder: Path) -> Any:
 
 
 def _checkpoint(folder: Path) -> None:
-    from emb_pipeline.embeddings import checkpoints
+    from emb_pipeline.embeddings.training import checkpoints
 
     checkpoints.SECONDS_BETWEEN = 0.0
     arrays = {"a": np.arange(60, dtype=np.float32).reshape(20, 3), "b": np.ones(7, np.float32)}
@@ -211,7 +211,7 @@ def _checkpoint(folder: Path) -> None:
 
 
 def _read_checkpoint(folder: Path) -> Any:
-    from emb_pipeline.embeddings.checkpoints import Checkpoint
+    from emb_pipeline.embeddings.training.checkpoints import Checkpoint
 
     arrays = {"a": np.zeros((20, 3), np.float32), "b": np.zeros(7, np.float32)}
     losses = Checkpoint(folder / "c", {"seed": 1}).restore(arrays)

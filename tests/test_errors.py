@@ -19,10 +19,10 @@ from emb_pipeline.cli.command import ProjectCommand
 from emb_pipeline.config.errors import ConfigurationError
 from emb_pipeline.config.loader import ExperimentConfigLoader
 from emb_pipeline.datasets.tables import TableDataset
-from emb_pipeline.embeddings.divergence import DivergedError
 from emb_pipeline.embeddings.static import glove
 from emb_pipeline.embeddings.static.options import GloveOptions
-from emb_pipeline.embeddings.training import TrainingRequest
+from emb_pipeline.embeddings.training.divergence import DivergedError
+from emb_pipeline.embeddings.training.request import TrainingRequest
 from emb_pipeline.errors import DataError, DataErrors, EmbPipelineError
 from emb_pipeline.experiment.checks import check_parameters
 from emb_pipeline.experiment.expand import expand_grid

@@ -3,7 +3,7 @@
 `EmbPipelineError` is the base of all of them; each stands in the room that raises it:
 
 * `DataError`: data that cannot be used; `emb_pipeline.text.tokens.EmptyCorpusError`,
-  `emb_pipeline.embeddings.divergence.DivergedError`;
+  `emb_pipeline.embeddings.training.divergence.DivergedError`;
 * `emb_pipeline.experiment.problems.GridError` and `ParametersError`: a use case that cannot be run as it is written, and
   `emb_pipeline.config.errors.ConfigurationError`, which Kedro's commands print;
 * `emb_pipeline.storage.atomic.LockHeldError`, `emb_pipeline.hooks.one_run.UseCaseInUseError`: another process is at work;

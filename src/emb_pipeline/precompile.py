@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from emb_pipeline.diagnostics.geometry import hubness
 from emb_pipeline.embeddings.static import fasttext, glove, word2vec
 from emb_pipeline.embeddings.static.options import FastTextOptions, GloveOptions, Word2VecOptions
-from emb_pipeline.embeddings.training import TrainingRequest
+from emb_pipeline.embeddings.training.request import TrainingRequest
 from emb_pipeline.tasks.probes.crf import LinearChainCrf, TokenVectors
 from emb_pipeline.tasks.probes.softmax import SoftmaxRegression
 from emb_pipeline.text.near_duplicates import find_near_pairs

@@ -78,7 +78,7 @@ def test_a_transformer_comes_with_its_files_and_its_prompts(tiny_transformer: Pa
     from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
     from emb_pipeline.embeddings.contextual.options import SentenceTransformerOptions
     from emb_pipeline.embeddings.contextual.sentence_transformer import load
-    from emb_pipeline.embeddings.encoding_store import StoredEncoder
+    from emb_pipeline.embeddings.encodings.store import StoredEncoder
 
     options = SentenceTransformerOptions(path=tiny_transformer, query_prompt="query ", pooling="mean")
     encoder = ContextualEncoder(load(options, tmp_path / "loaded"), options)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from emb_pipeline.embeddings import factory
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.embeddings.static.options import FastTextOptions, GloveOptions, StaticFileOptions, Word2VecOptions
-from emb_pipeline.embeddings.training import TrainingRequest
+from emb_pipeline.embeddings.training.request import TrainingRequest
 from emb_pipeline.text.tokens import TokenCorpus
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from emb_pipeline.embeddings.compress.options import ReducedOptions
 from emb_pipeline.embeddings.compress.reduced import Reduced
-from emb_pipeline.embeddings.encoding_store import StoredEncoder
+from emb_pipeline.embeddings.encodings.store import StoredEncoder
 from emb_pipeline.tasks.cell_tables import build_cells_table
 from emb_pipeline.tasks.classification.evaluate import evaluate_classification
 from emb_pipeline.tasks.classification.options import ClassificationOptions
@@ -18,7 +18,7 @@ from emb_pipeline.tasks.options import EvaluationOptions
 from emb_pipeline.tasks.similarity.evaluate import evaluate_similarity
 from emb_pipeline.tasks.similarity.task import SimilarityTask
 from emb_pipeline.text.texts import Texts
-from tests.embeddings.test_encoding_store import CountingEncoder
+from tests.embeddings.test_encodings import CountingEncoder
 
 
 def _training(seconds: float, peak: int, n_bytes: int) -> dict[str, object]:

@@ -7,7 +7,7 @@ from types import TracebackType
 
 import psutil
 
-from emb_pipeline.embeddings.encoding_clock import EncodingClock
+from emb_pipeline.embeddings.encodings.clock import EncodingClock
 
 
 class Footprint:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from emb_pipeline.embeddings.protocols import Searcher, TaskEncoder, TaskRecommender, TextEncoder
     from emb_pipeline.embeddings.recommenders.hybrid import Hybrid
     from emb_pipeline.embeddings.static.word_vectors import WordVectors
-    from emb_pipeline.embeddings.training import TrainingRequest
+    from emb_pipeline.embeddings.training.request import TrainingRequest
 
 
 def require(method: str, options: Options) -> None:
@@ -43,7 +43,7 @@ def train(method: str, request: TrainingRequest[Any]) -> WordVectors:
 
 def _finite(method: str, vectors: WordVectors) -> WordVectors:
     """Give the vectors, if all of their values are finite: no training may save others."""
-    from emb_pipeline.embeddings.divergence import require_converging
+    from emb_pipeline.embeddings.training.divergence import require_converging
 
     require_converging(method, "its last epoch", 0.0, "lower its step size or weights", (vectors.vectors,))
     return vectors

@@ -16,7 +16,7 @@ from emb_pipeline.embeddings.contextual.encoder_folder import fingerprint_of
 from emb_pipeline.embeddings.contextual.masked_training import scale_step, summarize_losses
 from emb_pipeline.embeddings.contextual.masking import is_held_out, read_blocks
 from emb_pipeline.embeddings.contextual.options import BertOptions
-from emb_pipeline.embeddings.training import TrainingRequest
+from emb_pipeline.embeddings.training.request import TrainingRequest
 from emb_pipeline.errors import DataError
 from emb_pipeline.text.tokens import TokenCorpus
 from tests.embeddings.conftest import CorpusOf, perplexity_of

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 
 from emb_pipeline.deployment.bundle import Bundle
-from emb_pipeline.embeddings.checkpoints import Checkpoint
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder, fingerprint_of
 from emb_pipeline.embeddings.contextual.options import EncoderOptions, SentenceTransformerOptions
 from emb_pipeline.embeddings.contextual.sentence_transformer import load
 from emb_pipeline.embeddings.static.options import StaticFileOptions
 from emb_pipeline.embeddings.static.static_files import load as load_vectors
+from emb_pipeline.embeddings.training.checkpoints import Checkpoint
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.export.vectors import TextVectors
 

@@ -21,7 +21,7 @@ from emb_pipeline.embeddings.contextual.encoder_tuning import (
 )
 from emb_pipeline.embeddings.contextual.options import BertOptions, EncoderOptions, EncoderTuningOptions
 from emb_pipeline.embeddings.linear_head import LinearHead
-from emb_pipeline.embeddings.training import TrainingRequest
+from emb_pipeline.embeddings.training.request import TrainingRequest
 from emb_pipeline.text.tokens import TokenCorpus
 from tests.conftest import WORDS
 from tests.embeddings.conftest import perplexity_of

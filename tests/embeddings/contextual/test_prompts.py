@@ -17,7 +17,7 @@ from emb_pipeline.embeddings.compress.reduced import Reduced
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
 from emb_pipeline.embeddings.contextual.options import SentenceTransformerOptions
 from emb_pipeline.embeddings.contextual.sentence_transformer import load
-from emb_pipeline.embeddings.encoding_store import StoredEncoder
+from emb_pipeline.embeddings.encodings.store import StoredEncoder
 from emb_pipeline.embeddings.protocols import details_of
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.vectors import encode_texts, encode_unstored

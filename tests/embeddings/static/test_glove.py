@@ -8,7 +8,7 @@ import pytest
 from emb_pipeline.embeddings.static import glove
 from emb_pipeline.embeddings.static.glove import Parameters, update
 from emb_pipeline.embeddings.static.options import GloveOptions
-from emb_pipeline.embeddings.training import TrainingRequest
+from emb_pipeline.embeddings.training.request import TrainingRequest
 from emb_pipeline.text.tokens import TokenCorpus
 
 OPTIONS = GloveOptions(window=5, epochs=15, min_count=1, memory_mb=16)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emb_pipeline.embeddings.checkpoints import Checkpoint
-from emb_pipeline.embeddings.divergence import DivergedError
 from emb_pipeline.embeddings.static import fasttext, negative_sampling, word2vec
 from emb_pipeline.embeddings.static.kernels.negative_sampling import learn_subwords, learn_words
 from emb_pipeline.embeddings.static.kernels.random import alias_table, below, following, seeded, unit
 from emb_pipeline.embeddings.static.kernels.sigmoid import LOG_SIGMOID, SIGMOID, place_of
 from emb_pipeline.embeddings.static.negative_sampling import Parts, share_kept
 from emb_pipeline.embeddings.static.options import FastTextOptions, Word2VecOptions
-from emb_pipeline.embeddings.training import Progress, TrainingRequest
+from emb_pipeline.embeddings.training.checkpoints import Checkpoint
+from emb_pipeline.embeddings.training.divergence import DivergedError
+from emb_pipeline.embeddings.training.request import Progress, TrainingRequest
 from emb_pipeline.text.tokens import TokenCorpus
 from tests.embeddings.conftest import CorpusOf
 
@@ -171,7 +171,7 @@ def test_numbers_below_a_bound_are_spread_evenly() -> None:
 def test_common_words_are_thinned_out_as_gensim_does(animals_and_tools: TokenCorpus) -> None:
     from gensim.models import Word2Vec
 
-    from emb_pipeline.embeddings.training import known_words
+    from emb_pipeline.embeddings.training.request import known_words
 
     words, counts = known_words(animals_and_tools, 1)
     model = Word2Vec(sample=1e-2, min_count=1)

@@ -5,7 +5,7 @@ import pytest
 
 from emb_pipeline.embeddings.static import fasttext, gensim_models, word2vec
 from emb_pipeline.embeddings.static.options import FastTextOptions, Word2VecOptions
-from emb_pipeline.embeddings.training import TrainingRequest
+from emb_pipeline.embeddings.training.request import TrainingRequest
 from emb_pipeline.errors import DataError
 from emb_pipeline.text.tokens import TokenCorpus
 from tests.embeddings.conftest import CorpusOf

@@ -12,7 +12,7 @@ from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEnco
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.contextual.options import EncoderOptions, SentenceTransformerOptions
 from emb_pipeline.embeddings.contextual.sentence_transformer import load
-from emb_pipeline.embeddings.encoding_store import StoredEncoder
+from emb_pipeline.embeddings.encodings.store import StoredEncoder
 from emb_pipeline.experiment.model import EmbeddingSpec, TaskDefinition
 from emb_pipeline.pipelines.evaluate.nodes import evaluate_encoder
 from emb_pipeline.reporting.sections.summary.coverage import describe_cut_texts

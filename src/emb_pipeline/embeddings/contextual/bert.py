@@ -24,7 +24,7 @@ from emb_pipeline.embeddings.contextual.masking import Vocabulary
 from emb_pipeline.embeddings.contextual.models.loading import require_device, require_encoder_packages
 from emb_pipeline.embeddings.contextual.options import BertOptions
 from emb_pipeline.embeddings.contextual.repeatable import repeatable
-from emb_pipeline.embeddings.training import TrainingClock, TrainingRequest
+from emb_pipeline.embeddings.training.request import TrainingClock, TrainingRequest
 from emb_pipeline.errors import DataError
 from emb_pipeline.storage.atomic import atomic_path
 from emb_pipeline.storage.sealed_files import read_json, write_json

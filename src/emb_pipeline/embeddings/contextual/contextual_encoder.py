@@ -25,7 +25,7 @@ from emb_pipeline.embeddings.contextual.models.loading import (
 from emb_pipeline.embeddings.contextual.models.precision import precision_in_force
 from emb_pipeline.embeddings.contextual.models.saved_settings import SavedSettings, prompt_in_force
 from emb_pipeline.embeddings.contextual.options import EncoderOptions
-from emb_pipeline.embeddings.encoding_store import StoredEncoder
+from emb_pipeline.embeddings.encodings.store import StoredEncoder
 from emb_pipeline.embeddings.protocols import ROLES, Role, Vectors
 from emb_pipeline.errors import DataError
 from emb_pipeline.text.words import tokenize, unmark_words

@@ -15,7 +15,7 @@ import numpy as np
 from emb_pipeline.embeddings.contextual.masking import MaskedBatch, Vocabulary, batch_rows, mask
 from emb_pipeline.embeddings.contextual.models.precision import precision_in_force
 from emb_pipeline.embeddings.contextual.options import BertOptions
-from emb_pipeline.embeddings.divergence import require_converging
+from emb_pipeline.embeddings.training.divergence import require_converging
 from emb_pipeline.errors import DataError
 from emb_pipeline.storage.atomic import atomic_path
 from emb_pipeline.storage.sealed_files import UNSEALED, is_sealed, read_json, seal, write_json

@@ -19,8 +19,8 @@ from emb_pipeline.embeddings.contextual.models.loading import load_model, pool_s
 from emb_pipeline.embeddings.contextual.models.precision import precision_in_force
 from emb_pipeline.embeddings.contextual.options import EncoderOptions, EncoderTuningOptions
 from emb_pipeline.embeddings.contextual.repeatable import repeatable
-from emb_pipeline.embeddings.divergence import require_converging
 from emb_pipeline.embeddings.protocols import Role
+from emb_pipeline.embeddings.training.divergence import require_converging
 from emb_pipeline.errors import DataError
 
 if TYPE_CHECKING:

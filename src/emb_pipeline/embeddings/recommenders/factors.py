@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from emb_pipeline.embeddings.divergence import require_converging
 from emb_pipeline.embeddings.extras import require_packages
 from emb_pipeline.embeddings.options import Options
 from emb_pipeline.embeddings.recommenders.interactions import Interactions
+from emb_pipeline.embeddings.training.divergence import require_converging
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,12 +9,12 @@ from itertools import product
 import numpy as np
 from gensim.models import Word2Vec
 
-from emb_pipeline.embeddings.divergence import require_converging
 from emb_pipeline.embeddings.protocols import Setting
 from emb_pipeline.embeddings.recommenders.interactions import Interactions
 from emb_pipeline.embeddings.recommenders.options import Item2VecOptions
 from emb_pipeline.embeddings.recommenders.profiles import ProfileRecommender, Profiles
 from emb_pipeline.embeddings.static.gensim_models import stable_hash
+from emb_pipeline.embeddings.training.divergence import require_converging
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.sparse as sp
 
-from emb_pipeline.embeddings.divergence import DivergedError
 from emb_pipeline.embeddings.linear_head import LinearHead, class_weights
 from emb_pipeline.embeddings.static.options import BagTuningOptions, Pooling
 from emb_pipeline.embeddings.static.pooling import PooledEncoder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
+from emb_pipeline.embeddings.training.divergence import DivergedError
 from emb_pipeline.text.texts import Texts
 
 _LOG = logging.getLogger(__name__)

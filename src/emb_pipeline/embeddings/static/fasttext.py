@@ -11,7 +11,7 @@ import numpy as np
 
 from emb_pipeline.embeddings.static.options import FastTextOptions
 from emb_pipeline.embeddings.static.word_vectors import Subwords, WordVectors
-from emb_pipeline.embeddings.training import TrainingRequest
+from emb_pipeline.embeddings.training.request import TrainingRequest
 
 if TYPE_CHECKING:
     from gensim.models.fasttext import FastTextKeyedVectors

@@ -12,7 +12,7 @@ from gensim.models.callbacks import CallbackAny2Vec
 
 from emb_pipeline.embeddings.static.options import NegativeSamplingOptions
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.embeddings.training import OnEpoch, TrainingClock, TrainingRequest, known_words
+from emb_pipeline.embeddings.training.request import OnEpoch, TrainingClock, TrainingRequest, known_words
 
 Model = TypeVar("Model", bound=Word2Vec)
 AnyNegativeSampling = TypeVar("AnyNegativeSampling", bound=NegativeSamplingOptions)

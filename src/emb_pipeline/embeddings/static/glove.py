@@ -20,13 +20,13 @@ from typing import Self
 import numba as nb
 import numpy as np
 
-from emb_pipeline.embeddings.checkpoints import Checkpoint
-from emb_pipeline.embeddings.divergence import require_converging
 from emb_pipeline.embeddings.static.cooccurrence import CooccurrenceCounts, count_cooccurrences
 from emb_pipeline.embeddings.static.kernels.prefetch import fetch
 from emb_pipeline.embeddings.static.options import GloveOptions
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.embeddings.training import Progress, TrainingClock, TrainingRequest, known_words
+from emb_pipeline.embeddings.training.checkpoints import Checkpoint
+from emb_pipeline.embeddings.training.divergence import require_converging
+from emb_pipeline.embeddings.training.request import Progress, TrainingClock, TrainingRequest, known_words
 
 _PAIRS_PER_BLOCK = 1 << 21
 _AHEAD = 2

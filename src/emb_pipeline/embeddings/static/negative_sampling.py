@@ -17,12 +17,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from emb_pipeline.embeddings.checkpoints import Checkpoint
-from emb_pipeline.embeddings.divergence import require_converging
 from emb_pipeline.embeddings.static.kernels.negative_sampling import learn_subwords, learn_words
 from emb_pipeline.embeddings.static.kernels.random import alias_table, seeded
 from emb_pipeline.embeddings.static.options import NegativeSamplingOptions
-from emb_pipeline.embeddings.training import Progress, TrainingClock, TrainingRequest, known_words
+from emb_pipeline.embeddings.training.checkpoints import Checkpoint
+from emb_pipeline.embeddings.training.divergence import require_converging
+from emb_pipeline.embeddings.training.request import Progress, TrainingClock, TrainingRequest, known_words
 from emb_pipeline.text.id_stream import IdBatch, IdStream
 
 AnyNegativeSampling = TypeVar("AnyNegativeSampling", bound=NegativeSamplingOptions)

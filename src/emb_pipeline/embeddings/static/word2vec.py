@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from emb_pipeline.embeddings.static.options import Word2VecOptions
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.embeddings.training import TrainingRequest
+from emb_pipeline.embeddings.training.request import TrainingRequest
 
 
 def train(request: TrainingRequest[Word2VecOptions]) -> WordVectors:

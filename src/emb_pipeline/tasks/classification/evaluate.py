@@ -12,7 +12,7 @@ import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.corrupt.typos import choose_test_texts
-from emb_pipeline.embeddings.encoding_clock import EncodingClock
+from emb_pipeline.embeddings.encodings.clock import EncodingClock
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.protocols import Setting, TaskEncoder, TextEncoder, Vectors
 from emb_pipeline.errors import DataError

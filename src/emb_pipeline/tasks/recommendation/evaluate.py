@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
-from emb_pipeline.embeddings.encoding_clock import EncodingClock
+from emb_pipeline.embeddings.encodings.clock import EncodingClock
 from emb_pipeline.embeddings.protocols import Recommender, Setting, TaskEncoder, TaskRecommender, TextEncoder
 from emb_pipeline.embeddings.ranking import largest
 from emb_pipeline.embeddings.recommenders.hybrid import Hybrid, Mixture

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import scipy.sparse as sp
 
-from emb_pipeline.embeddings.encoding_clock import EncodingClock
+from emb_pipeline.embeddings.encodings.clock import EncodingClock
 from emb_pipeline.embeddings.protocols import (
     TaskEncoder,
     TextEncoder,

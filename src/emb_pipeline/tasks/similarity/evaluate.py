@@ -7,7 +7,7 @@ from time import perf_counter
 import numpy as np
 import scipy.sparse as sp
 
-from emb_pipeline.embeddings.encoding_clock import EncodingClock
+from emb_pipeline.embeddings.encodings.clock import EncodingClock
 from emb_pipeline.embeddings.protocols import Setting, TaskEncoder, TextEncoder, Vectors
 from emb_pipeline.statistics.intervals.pseudo_values import of_pearson, of_spearman
 from emb_pipeline.tasks.evaluation import Evaluation, Service

@@ -12,11 +12,11 @@ import pytest
 
 from emb_pipeline.embeddings import factory
 from emb_pipeline.embeddings.contextual.options import BertOptions, EncoderTuningOptions, SentenceTransformerOptions
-from emb_pipeline.embeddings.divergence import DivergedError
 from emb_pipeline.embeddings.static.bag_tuning import tune_bag
 from emb_pipeline.embeddings.static.options import BagTuningOptions, FastTextOptions, GloveOptions, Word2VecOptions
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
-from emb_pipeline.embeddings.training import TrainingRequest
+from emb_pipeline.embeddings.training.divergence import DivergedError
+from emb_pipeline.embeddings.training.request import TrainingRequest
 from emb_pipeline.errors import DataError
 from emb_pipeline.text.texts import Texts
 from emb_pipeline.text.tokens import TokenCorpus, write_tokens

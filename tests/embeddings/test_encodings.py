@@ -16,9 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from emb_pipeline.embeddings import encoding_store
-from emb_pipeline.embeddings.encoding_clock import EncodingClock
-from emb_pipeline.embeddings.encoding_store import StoredEncoder
+from emb_pipeline.embeddings.encodings import store
+from emb_pipeline.embeddings.encodings.clock import EncodingClock
+from emb_pipeline.embeddings.encodings.store import StoredEncoder
 from emb_pipeline.storage import vector_shards
 
 
@@ -150,7 +150,7 @@ def test_what_a_killed_process_was_at_is_encoded_by_others(
     process.start()
     assert started.wait(60)
     # While it runs it is waited for, by its name; once it is gone nothing but its lock tells so.
-    monkeypatch.setattr(encoding_store, "_SAY_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr(store, "_SAY_AFTER_SECONDS", 0.0)
     waiting = threading.Thread(target=lambda: StoredEncoder(CountingEncoder(), tmp_path).encode(TEXTS[:5]))
     waiting.start()
     deadline = time.monotonic() + 30
@@ -166,7 +166,7 @@ def test_what_a_killed_process_was_at_is_encoded_by_others(
 
 
 def test_a_process_that_stands_still_is_not_waited_for_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoding_store, "_PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr(store, "_PATIENCE_SECONDS", 0.3)
     context = multiprocessing.get_context("fork")
     started = context.Event()
     process = context.Process(target=_encode_for_ever, args=(tmp_path, started))

@@ -14,7 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
-from emb_pipeline.embeddings.encoding_clock import count_stored
+from emb_pipeline.embeddings.encodings.clock import count_stored
 from emb_pipeline.embeddings.protocols import Role, RoleEncoder
 from emb_pipeline.storage.atomic import Holder
 from emb_pipeline.storage.vector_shards import VectorShards, hash_texts

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emb_pipeline.embeddings import checkpoints
-from emb_pipeline.embeddings.checkpoints import Checkpoint
 from emb_pipeline.embeddings.static import fasttext, glove, word2vec
 from emb_pipeline.embeddings.static.options import FastTextOptions, GloveOptions, Word2VecOptions
-from emb_pipeline.embeddings.training import TrainingRequest
+from emb_pipeline.embeddings.training import checkpoints
+from emb_pipeline.embeddings.training.checkpoints import Checkpoint
+from emb_pipeline.embeddings.training.request import TrainingRequest
 from emb_pipeline.text.tokens import TokenCorpus
 
 METHODS = [

@@ -1,0 +1,1 @@
+"""Encodings: a text is encoded once, and its time counts once."""
