@@ -17,8 +17,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.efficiency.sign_bits import SignBits, build_index
-from emb_pipeline.tasks.retrieval.exact_search import find_nearest
-from emb_pipeline.tasks.vectors import unit_length
+from emb_pipeline.embeddings.encodings.vectors import unit_length
+from emb_pipeline.embeddings.retrieval.exact_search import find_nearest
 
 K = 10
 

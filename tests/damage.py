@@ -247,10 +247,10 @@ def _read_bundle(folder: Path) -> Any:
 
 def _search(folder: Path) -> None:
     from emb_pipeline.deployment.bundle import Bundle
+    from emb_pipeline.embeddings.encodings.vectors import unit_length
     from emb_pipeline.embeddings.static.pooling import PooledEncoder
     from emb_pipeline.embeddings.static.word_vectors import WordVectors
     from emb_pipeline.tasks.retrieval.export import TextSearch
-    from emb_pipeline.tasks.vectors import unit_length
 
     rng = np.random.default_rng(4)
     vectors = WordVectors(["cat", "dog", "mouse"], np.array([3, 2, 1]), rng.normal(size=(3, 4)).astype(np.float32))

@@ -8,8 +8,8 @@ from scipy.spatial.distance import cdist
 
 from emb_pipeline.efficiency.sign_bits import SignBits, build_index
 from emb_pipeline.embeddings.compress.options import Precision
-from emb_pipeline.tasks.retrieval.exact_search import find_top_k
-from emb_pipeline.tasks.vectors import unit_length
+from emb_pipeline.embeddings.encodings.vectors import unit_length
+from emb_pipeline.embeddings.retrieval.exact_search import find_top_k
 
 
 @pytest.mark.parametrize("dim", [1, 7, 8, 63, 64, 65, 100, 192, 193, 256, 384])

@@ -10,13 +10,13 @@ from sklearn.decomposition import PCA
 
 from emb_pipeline.embeddings.compress.options import Precision, ReducedOptions
 from emb_pipeline.embeddings.compress.reduced import Reduced
+from emb_pipeline.embeddings.encodings.vectors import encode_texts
 from emb_pipeline.embeddings.protocols import StoredTextEncoder, TaskEncoder
 from emb_pipeline.embeddings.sparse.options import TfidfOptions
 from emb_pipeline.embeddings.sparse.word_counts import Tfidf
 from emb_pipeline.tasks.retrieval.evaluate import evaluate_retrieval
 from emb_pipeline.tasks.retrieval.options import RetrievalOptions
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
-from emb_pipeline.tasks.vectors import encode_texts
 from emb_pipeline.text.texts import Texts
 
 TEXTS = Texts([f"text {row}" for row in range(200)])

@@ -18,9 +18,9 @@ from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEnco
 from emb_pipeline.embeddings.contextual.options import SentenceTransformerOptions
 from emb_pipeline.embeddings.contextual.sentence_transformer import load
 from emb_pipeline.embeddings.encodings.store import StoredEncoder
+from emb_pipeline.embeddings.encodings.vectors import encode_texts, encode_unstored
 from emb_pipeline.embeddings.protocols import details_of
 from emb_pipeline.errors import DataError
-from emb_pipeline.tasks.vectors import encode_texts, encode_unstored
 from emb_pipeline.text.texts import Texts
 from tests.embeddings.contextual.test_contextual_encoder import hidden_states
 

@@ -12,18 +12,18 @@ import scipy.sparse as sp
 from sklearn.metrics import average_precision_score, ndcg_score
 
 from emb_pipeline.efficiency.latency import LatencyOptions, measure_requests
+from emb_pipeline.embeddings.encodings.vectors import unit_length
 from emb_pipeline.embeddings.retrieval.bm25 import Bm25
+from emb_pipeline.embeddings.retrieval.exact_search import find_top_k
 from emb_pipeline.embeddings.sparse.char_tfidf import CharTfidf
 from emb_pipeline.embeddings.sparse.word_counts import Lsa, OneHot, Tfidf
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.metrics.rankings import average_precision, grades_of_ranks, ndcg, recall, reciprocal_rank
 from emb_pipeline.tasks.retrieval.evaluate import create_retrieval_service, evaluate_retrieval
-from emb_pipeline.tasks.retrieval.exact_search import find_top_k
 from emb_pipeline.tasks.retrieval.options import RetrievalOptions
 from emb_pipeline.tasks.retrieval.reader import RetrievalReader
 from emb_pipeline.tasks.retrieval.sources import TablesSource
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
-from emb_pipeline.tasks.vectors import unit_length
 from emb_pipeline.text.texts import Texts
 from tests.tasks.conftest import EncoderPerFold, WordEncoder
 

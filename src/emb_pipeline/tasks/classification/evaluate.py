@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from emb_pipeline.corrupt.typos import choose_test_texts
 from emb_pipeline.embeddings.encodings.clock import EncodingClock
+from emb_pipeline.embeddings.encodings.vectors import bytes_per_vector, encode_texts, encode_unstored, float_vectors
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.protocols import Setting, TaskEncoder, TextEncoder, Vectors
 from emb_pipeline.errors import DataError
@@ -25,7 +26,6 @@ from emb_pipeline.tasks.probes.probe import Probe, ProbeTraining, fit_probe
 from emb_pipeline.tasks.scores import build_item_scores
 from emb_pipeline.tasks.splits.label_draws import LabelDraws, explain_too_few_labels
 from emb_pipeline.tasks.splits.training_draws import TrainingDraws
-from emb_pipeline.tasks.vectors import bytes_per_vector, encode_texts, encode_unstored, float_vectors
 
 
 def evaluate_classification(

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
+from emb_pipeline.embeddings.encodings.vectors import encode_texts
 from emb_pipeline.embeddings.export import read_encoder, write_encoder
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder
@@ -22,7 +23,6 @@ from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.export.answering import EMBEDDING, REMEDY, Encoder, Request, cut_as
 from emb_pipeline.tasks.export.requests import Rows
 from emb_pipeline.tasks.probes.probe import fit_probe
-from emb_pipeline.tasks.vectors import encode_texts
 
 _PROBE = "probe.parquet"
 

@@ -14,6 +14,7 @@ from emb_pipeline.corrupt.typos import choose_test_texts
 from emb_pipeline.embeddings import factory
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.contextual.encoder_tuning import tune_by_contrast, tune_on_classes
+from emb_pipeline.embeddings.encodings.vectors import bytes_per_vector, encode_texts
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.protocols import TextEncoder
 from emb_pipeline.embeddings.static.bag_tuning import tune_bag, with_words
@@ -32,7 +33,6 @@ from emb_pipeline.tasks.fine_tuning import (
     require_transformer,
 )
 from emb_pipeline.tasks.probes.probe import fit_probe
-from emb_pipeline.tasks.vectors import bytes_per_vector, encode_texts
 from emb_pipeline.text.texts import Texts
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
+from emb_pipeline.embeddings.encodings.vectors import bytes_per_vector
 from emb_pipeline.embeddings.protocols import Answerer, Setting, TaskWordEncoder, TokenEncoder, WordEncoder
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.evaluation import Evaluation, Service
@@ -19,7 +20,6 @@ from emb_pipeline.tasks.metrics.answer_scores import answer_f1, exact_match
 from emb_pipeline.tasks.probes.crf import TokenVectors, encode_sentences
 from emb_pipeline.tasks.probes.span_probe import SpanExamples, UntrainedSpanProbe, fit_span_probe
 from emb_pipeline.tasks.scores import build_item_scores
-from emb_pipeline.tasks.vectors import bytes_per_vector
 from emb_pipeline.text.spans import compute_document_shares
 
 Encoder = WordEncoder | TokenEncoder | TaskWordEncoder | Answerer

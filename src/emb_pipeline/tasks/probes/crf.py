@@ -24,11 +24,11 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
+from emb_pipeline.embeddings.encodings.vectors import float_vectors
 from emb_pipeline.embeddings.protocols import TokenEncoder, WordEncoder
 from emb_pipeline.tasks.probes.crf_kernels import find_best_path, run_forward_backward, spread_over_window, sum_over_window
 from emb_pipeline.tasks.probes.lbfgs import minimise
 from emb_pipeline.tasks.probes.softmax import Features
-from emb_pipeline.tasks.vectors import float_vectors
 
 FORBIDDEN = -1e4
 """Score of a step that no tag sequence takes: its exponential is 0."""

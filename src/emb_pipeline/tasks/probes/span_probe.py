@@ -27,10 +27,10 @@ import numpy as np
 import scipy.sparse as sp
 
 from emb_pipeline.embeddings.contextual.span_reading import best_span
+from emb_pipeline.embeddings.encodings.vectors import unit_length
 from emb_pipeline.tasks.extractive_qa.options import ExtractiveOptions
 from emb_pipeline.tasks.probes.crf import TokenVectors
 from emb_pipeline.tasks.probes.scaling import Scaler
-from emb_pipeline.tasks.vectors import unit_length
 
 if TYPE_CHECKING:
     import torch

@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.encodings.clock import EncodingClock
+from emb_pipeline.embeddings.encodings.vectors import encode_texts
 from emb_pipeline.embeddings.protocols import Recommender, Setting, TaskEncoder, TaskRecommender, TextEncoder
 from emb_pipeline.embeddings.ranking import largest
 from emb_pipeline.embeddings.recommenders.hybrid import Hybrid, Mixture
@@ -32,7 +33,6 @@ from emb_pipeline.tasks.metrics.rankings import (
 from emb_pipeline.tasks.recommendation.options import RecommendationOptions
 from emb_pipeline.tasks.recommendation.task import Phase, RecommendationTask
 from emb_pipeline.tasks.scores import build_item_scores
-from emb_pipeline.tasks.vectors import encode_texts
 
 CUTOFF, RECALL_CUTOFF = 10, 20
 """Ranks that lists are cut at: ten are shown, and twenty are looked through."""

@@ -10,6 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
+from emb_pipeline.embeddings.encodings.vectors import bytes_per_vector, encode_texts, encode_unstored, unit_length
 from emb_pipeline.embeddings.protocols import (
     Searcher,
     Setting,
@@ -19,24 +20,23 @@ from emb_pipeline.embeddings.protocols import (
     encode_as,
     fit_on,
 )
-from emb_pipeline.errors import DataError
-from emb_pipeline.tasks.evaluation import Evaluation, Service
-from emb_pipeline.tasks.metrics.rankings import CUTOFF, average_precision, grades_of_ranks, ndcg, recall, reciprocal_rank
-from emb_pipeline.tasks.retrieval.exact_search import (
+from emb_pipeline.embeddings.retrieval.exact_search import (
     DECIMALS,
     compute_cosines,
-    encode_task,
     find_nearest,
     find_top_k,
     transpose_passages,
 )
+from emb_pipeline.errors import DataError
+from emb_pipeline.tasks.evaluation import Evaluation, Service
+from emb_pipeline.tasks.metrics.rankings import CUTOFF, average_precision, grades_of_ranks, ndcg, recall, reciprocal_rank
+from emb_pipeline.tasks.retrieval.encode import encode_task
 from emb_pipeline.tasks.retrieval.judged import grade_judged, list_judged_pairs, score_ranks
 from emb_pipeline.tasks.retrieval.options import RetrievalOptions
 from emb_pipeline.tasks.retrieval.settings import choose_settings, count_asked, drop_excluded
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
 from emb_pipeline.tasks.scores import build_item_scores
 from emb_pipeline.tasks.splits.folds import find_duplicate_groups, join_groups
-from emb_pipeline.tasks.vectors import bytes_per_vector, encode_texts, encode_unstored, unit_length
 
 
 def evaluate_retrieval(

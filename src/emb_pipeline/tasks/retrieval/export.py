@@ -12,16 +12,16 @@ import pyarrow as pa
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
+from emb_pipeline.embeddings.encodings.vectors import encode_texts, unit_length
 from emb_pipeline.embeddings.export import read_encoder, write_encoder
 from emb_pipeline.embeddings.known_texts import find_known
 from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder, Vectors, encode_as, fit_on
+from emb_pipeline.embeddings.retrieval.exact_search import find_top_k
 from emb_pipeline.storage.matrices import make_matrix_column, read_matrix_column
 from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
 from emb_pipeline.tasks.export.answering import EMBEDDING, REMEDY, Encoder, Request, cut_as
 from emb_pipeline.tasks.export.requests import Rows
-from emb_pipeline.tasks.retrieval.exact_search import find_top_k
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
-from emb_pipeline.tasks.vectors import encode_texts, unit_length
 
 _PASSAGES = "passages"
 

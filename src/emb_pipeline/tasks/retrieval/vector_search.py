@@ -20,16 +20,17 @@ from emb_pipeline.efficiency.vector_search import (
     find_curve_fault,
     measure_operating_points,
 )
+from emb_pipeline.embeddings.encodings.vectors import bytes_per_vector, unit_length
 from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder, Vectors, fit_on
+from emb_pipeline.embeddings.retrieval.exact_search import find_nearest, find_top_k, transpose_passages
 from emb_pipeline.statistics.decision.decide import COST_TOLERANCE
 from emb_pipeline.statistics.intervals.bootstrap import compute_mean_intervals
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.tasks.metrics.rankings import CUTOFF, grades_of_ranks, ndcg
+from emb_pipeline.tasks.retrieval.encode import encode_task
 from emb_pipeline.tasks.retrieval.evaluate import find_query_groups
-from emb_pipeline.tasks.retrieval.exact_search import encode_task, find_nearest, find_top_k, transpose_passages
 from emb_pipeline.tasks.retrieval.settings import drop_excluded
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
-from emb_pipeline.tasks.vectors import bytes_per_vector, unit_length
 from emb_pipeline.text.words import unmark_words
 
 EXACT = "exact"

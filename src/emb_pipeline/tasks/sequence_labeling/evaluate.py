@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
+from emb_pipeline.embeddings.encodings.vectors import bytes_per_vector
 from emb_pipeline.embeddings.protocols import Setting, TaskWordEncoder, TokenEncoder, WordEncoder
 from emb_pipeline.errors import DataError
 from emb_pipeline.statistics.intervals.pseudo_values import of_ratio
@@ -29,7 +30,6 @@ from emb_pipeline.tasks.sequence_labeling.options import SequenceLabelingOptions
 from emb_pipeline.tasks.sequence_labeling.task import SequenceLabelingTask
 from emb_pipeline.tasks.splits.label_draws import LabelDraws, explain_too_few_labels
 from emb_pipeline.tasks.splits.training_draws import TrainingDraws
-from emb_pipeline.tasks.vectors import bytes_per_vector
 from emb_pipeline.text.tagging import OUTSIDE, to_iob2
 
 FEWEST_HELD_OUT = 100

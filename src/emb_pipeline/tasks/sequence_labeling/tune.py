@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
 from emb_pipeline.embeddings.contextual.encoder_tuning import tune_on_tags
+from emb_pipeline.embeddings.encodings.vectors import bytes_per_vector
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.tasks.fine_tuning import (
     FineTuned,
@@ -22,7 +23,6 @@ from emb_pipeline.tasks.fine_tuning import (
 from emb_pipeline.tasks.probes.crf import find_best_allowed, find_tokens_of_sentences
 from emb_pipeline.tasks.sequence_labeling.options import SequenceLabelingOptions
 from emb_pipeline.tasks.sequence_labeling.task import SequenceLabelingTask
-from emb_pipeline.tasks.vectors import bytes_per_vector
 
 
 def fine_tune_sequence_labeling(task: SequenceLabelingTask, tunable: Tunable, options: SequenceLabelingOptions) -> FineTuned:

@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from emb_pipeline.embeddings.encodings.clock import EncodingClock
+from emb_pipeline.embeddings.encodings.vectors import bytes_per_vector, encode_texts, encode_unstored, unit_length
 from emb_pipeline.embeddings.protocols import Setting, TaskEncoder, TextEncoder, Vectors
 from emb_pipeline.statistics.intervals.pseudo_values import of_pearson, of_spearman
 from emb_pipeline.tasks.evaluation import Evaluation, Service
@@ -15,7 +16,6 @@ from emb_pipeline.tasks.options import EvaluationOptions
 from emb_pipeline.tasks.scores import build_item_scores
 from emb_pipeline.tasks.similarity.task import SimilarityTask
 from emb_pipeline.tasks.splits.folds import join_groups
-from emb_pipeline.tasks.vectors import bytes_per_vector, encode_texts, encode_unstored, unit_length
 
 DECIMALS = 6
 """Cosines are compared to this precision: what lies below is rounding of float32 sums, and would break ties by chance."""

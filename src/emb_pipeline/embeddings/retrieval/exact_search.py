@@ -1,4 +1,4 @@
-"""Exact search by cosine: the passages with the largest dot products, and the vectors that they are found with."""
+"""Exact search: the passages with the largest dot products."""
 
 from __future__ import annotations
 
@@ -7,16 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import scipy.sparse as sp
 
-from emb_pipeline.embeddings.encodings.clock import EncodingClock
-from emb_pipeline.embeddings.protocols import (
-    TaskEncoder,
-    TextEncoder,
-    Vectors,
-    fit_on,
-)
+from emb_pipeline.embeddings.protocols import Vectors
 from emb_pipeline.embeddings.ranking import TieOrder, largest
-from emb_pipeline.tasks.retrieval.task import RetrievalTask
-from emb_pipeline.tasks.vectors import encode_texts
 
 DECIMALS = 6
 """Cosines are compared to this precision: what lies below is rounding of float32 sums, and would break ties by chance."""
@@ -57,15 +49,6 @@ def compute_cosines(queries: Vectors, passages: Vectors, rows: np.ndarray, colum
     if sp.issparse(queries):
         return np.asarray(queries[rows].multiply(passages[columns]).sum(axis=1), dtype=np.float64).ravel()
     return np.asarray(np.einsum("ij,ij->i", queries[rows], passages[columns], dtype=np.float64))
-
-
-def encode_task(task: RetrievalTask, encoder: TextEncoder | TaskEncoder) -> tuple[TextEncoder, Vectors, Vectors, float]:
-    """Fit the encoder, encode queries and passages, and give the seconds that fitting and encoding took."""
-    with EncodingClock() as clock:
-        fitted = fit_on(encoder, task.passages, "passage")
-        passages, _ = encode_texts(fitted, task.passages, "passages", "passage")
-        queries, _ = encode_texts(fitted, task.queries, "queries", "query")
-    return fitted, queries, passages, clock.seconds
 
 
 def _score_blocks(queries: Vectors, passages: Vectors, block_bytes: int) -> Iterator[tuple[slice, np.ndarray]]:
