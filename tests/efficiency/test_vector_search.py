@@ -13,6 +13,7 @@ from emb_pipeline.efficiency.vector_search import (
     FILTER,
     INSIDE,
     Exact,
+    Product,
     VectorSearchOptions,
     find_curve_fault,
     measure_operating_points,
@@ -28,7 +29,13 @@ class FirstOnes:
     def __init__(self) -> None:
         self.built: list[tuple[str, dict[str, Any]]] = []
 
-    def replace(self, ids: Sequence[str], vectors: np.ndarray, properties: Sequence[Mapping[str, Any]]) -> None:
+    def replace(
+        self,
+        ids: Sequence[str],
+        vectors: np.ndarray,
+        properties: Sequence[Mapping[str, Any]],
+        product: Product = "cosine",
+    ) -> None:
         self.ids, self.vectors = list(ids), vectors
         self.drawn = np.array([each[FILTER] for each in properties])
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from emb_pipeline.embeddings.encodings.vectors import score_pairs
 from emb_pipeline.embeddings.recommenders.hybrid import Hybrid
 from emb_pipeline.embeddings.recommenders.item_knn import ItemKnn
 from emb_pipeline.embeddings.recommenders.options import EaseOptions, HybridOptions, ItemKnnOptions
@@ -27,7 +28,7 @@ from emb_pipeline.tasks.retrieval.options import RetrievalOptions
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
 from emb_pipeline.tasks.sequence_labeling.evaluate import create_tagging_service
 from emb_pipeline.tasks.sequence_labeling.options import SequenceLabelingOptions
-from emb_pipeline.tasks.similarity.evaluate import cosine_of_pairs, create_similarity_service
+from emb_pipeline.tasks.similarity.evaluate import create_similarity_service
 from emb_pipeline.tasks.similarity.task import SimilarityTask
 from emb_pipeline.text.texts import Texts
 from tests.tasks.recommendation.test_evaluate import camps
@@ -63,7 +64,8 @@ def test_a_pair_is_answered_with_its_cosine() -> None:
     for encoder in (WordEncoder(), Tfidf(TfidfOptions())):
         service = create_similarity_service(task, encoder, EvaluationOptions(), None)
         fitted = encoder.fit(task.texts) if isinstance(encoder, Tfidf) else encoder
-        expected = cosine_of_pairs(fitted.encode(task.texts), *places)
+        first, second = (fitted.encode(task.texts)[rows] for rows in places)
+        expected = score_pairs(first, second, "cosine")
         assert [service.answer(pair)[0] for pair in service.requests] == pytest.approx(expected, abs=1e-6)
 
 

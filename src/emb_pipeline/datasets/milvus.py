@@ -14,11 +14,12 @@ import numpy as np
 from kedro.io import DatasetError
 from kedro_datasets_experimental.vectorstore_base import AbstractVectorStoreDataset, VectorStoreHandle
 
+from emb_pipeline.efficiency.vector_search import Product
 from emb_pipeline.redaction import redact
 
 ID, VECTOR = "id", "vector"
 MISSING = "pymilvus is not installed: pip install 'emb_pipeline[milvus]', or leave its indexes out of vector_search.indexes"
-_METRIC = "COSINE"
+_METRICS: Mapping[Product, str] = {"cosine": "COSINE", "dot": "IP"}
 _ID_CHARACTERS = 512
 _ROWS_PER_INSERT = 1000
 _QUERIES_PER_SEARCH = 500
@@ -47,6 +48,7 @@ class MilvusVectorStoreHandle(VectorStoreHandle):
             # A flush first asks for a timestamp, which Milvus Lite's server does not know: grpc logs a traceback each time.
             logging.getLogger("grpc._server").setLevel(logging.CRITICAL)
         self._collection = collection
+        self._made_with: str | None = None
         try:
             self._client: Any = client(uri=uri, token=token)
         except Exception as error:
@@ -77,7 +79,7 @@ class MilvusVectorStoreHandle(VectorStoreHandle):
         top_k: int = 10,
         filters: Any = None,
     ) -> list[dict[str, Any]]:
-        """Find the records nearest to a vector, with their cosine as ``distance``; ``filters`` is Milvus's expression."""
+        """Find the records nearest to a vector, with their score as ``distance``; ``filters`` is Milvus's expression."""
         if text is not None:
             raise NotImplementedError("the collection holds vectors alone: encode the text and search for its vector")
         if vector is None:
@@ -89,7 +91,7 @@ class MilvusVectorStoreHandle(VectorStoreHandle):
             limit=top_k,
             filter=filters or "",
             output_fields=["*"],
-            search_params={"metric_type": _METRIC},
+            search_params={"metric_type": self._metric},
         )
         return [
             {
@@ -117,7 +119,7 @@ class MilvusVectorStoreHandle(VectorStoreHandle):
             "collection": self._collection,
             "count": int(self._client.get_collection_stats(self._collection)["row_count"]),
             "dim": int(fields[VECTOR]["params"]["dim"]),
-            "metric": _METRIC,
+            "metric": self._metric,
             "index": indexes[0]["index_type"] if indexes else None,
         }
 
@@ -132,7 +134,13 @@ class MilvusVectorStoreHandle(VectorStoreHandle):
 
             server_manager_instance.release_server(str(self._path))
 
-    def replace(self, ids: Sequence[str], vectors: np.ndarray, properties: Sequence[Mapping[str, Any]]) -> None:
+    def replace(
+        self,
+        ids: Sequence[str],
+        vectors: np.ndarray,
+        properties: Sequence[Mapping[str, Any]],
+        product: Product = "cosine",
+    ) -> None:
         """Make the collection again, of these vectors.
 
         Parameters
@@ -140,11 +148,14 @@ class MilvusVectorStoreHandle(VectorStoreHandle):
         ids : sequence of str
             Up to 512 characters each.
         vectors : ndarray of shape (n_records, dim), float32
-            Of any length: they are compared by cosine.
+            Of any length.
         properties : sequence of mapping
             What is kept beside each vector, to be returned and filtered by.
+        product : {"cosine", "dot"}
+            The measure by which they are compared; the collection keeps it.
         """
         self._client.drop_collection(self._collection)
+        self._made_with = _METRICS[product]
         self._insert(ids, vectors, properties)
 
     def build_index(self, index_type: str, params: Mapping[str, Any]) -> None:
@@ -157,12 +168,13 @@ class MilvusVectorStoreHandle(VectorStoreHandle):
         """
         self._client.flush(self._collection)
         self._client.release_collection(self._collection)
+        metric = self._metric
         for name in self._index_names():
             self._client.drop_index(self._collection, name)
         index = self._client.prepare_index_params()
         # pymilvus sends each parameter by itself; Milvus Lite reads "params" alone, and else takes its defaults.
         packed = {"params": json.dumps(dict(params))} if self._path else {}
-        index.add_index(VECTOR, index_type=index_type, metric_type=_METRIC, params={**params, **packed})
+        index.add_index(VECTOR, index_type=index_type, metric_type=metric, params={**params, **packed})
         try:
             self._client.create_index(self._collection, index)
             self._client.load_collection(self._collection)
@@ -190,7 +202,7 @@ class MilvusVectorStoreHandle(VectorStoreHandle):
                 data=list(vectors[start : start + _QUERIES_PER_SEARCH]),
                 limit=k,
                 filter=filters,
-                search_params={"metric_type": _METRIC, "params": dict(params)},
+                search_params={"metric_type": self._metric, "params": dict(params)},
             )
             found += [[hit[ID] for hit in row] for row in hits]
         return found
@@ -218,8 +230,17 @@ class MilvusVectorStoreHandle(VectorStoreHandle):
         schema.add_field(ID, types.VARCHAR, is_primary=True, max_length=_ID_CHARACTERS)
         schema.add_field(VECTOR, types.FLOAT_VECTOR, dim=dim)
         index = self._client.prepare_index_params()
-        index.add_index(VECTOR, index_type="FLAT", metric_type=_METRIC)
+        index.add_index(VECTOR, index_type="FLAT", metric_type=self._metric)
         self._client.create_collection(self._collection, schema=schema, index_params=index)
+
+    @property
+    def _metric(self) -> str:
+        """The measure that the collection was made with."""
+        if self._made_with is None:
+            names = self._index_names() if self._client.has_collection(self._collection) else []
+            made = self._client.describe_index(self._collection, names[0]) if names else {}
+            self._made_with = str(made.get("metric_type", _METRICS["cosine"]))
+        return self._made_with
 
     def _index_names(self) -> list[str]:
         return list(self._client.list_indexes(self._collection))

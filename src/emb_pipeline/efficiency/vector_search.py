@@ -17,13 +17,15 @@ from emb_pipeline.efficiency.sign_bits import SignBits
 from emb_pipeline.embeddings.compress.options import Precision
 
 TIE = 1e-5
-"""Cosines that differ by less are equal: two engines add in different orders."""
+"""Scores that differ by less are equal: two engines add in different orders."""
 FALL = 0.01
 """A recall that falls by more where the search looks at more is no noise: the queries are the same."""
 REACHED = 0.99
 """An index that keeps whole vectors must find so many of the nearest when it looks at everything."""
 
 
+Product: TypeAlias = Literal["cosine", "dot"]
+"""The measure by which a vector store compares vectors."""
 HammingName: TypeAlias = Literal["HAMMING", "HAMMING_FP16", "HAMMING_SQ8"]
 IN_PROCESS = frozenset(get_args(HammingName))
 """Indexes that are searched in the process itself, without a vector store."""
@@ -202,8 +204,14 @@ class VectorSearchOptions(BaseModel):
 class Collection(Protocol):
     """A vector store that holds one collection."""
 
-    def replace(self, ids: Sequence[str], vectors: np.ndarray, properties: Sequence[Mapping[str, Any]]) -> None:
-        """Hold these vectors and no others."""
+    def replace(
+        self,
+        ids: Sequence[str],
+        vectors: np.ndarray,
+        properties: Sequence[Mapping[str, Any]],
+        product: Product = "cosine",
+    ) -> None:
+        """Hold these vectors and no others, to be compared by their cosines or their dot products."""
 
     def build_index(self, index_type: str, params: Mapping[str, Any]) -> None:
         """Index them."""
@@ -228,7 +236,7 @@ class Exact:
     Attributes
     ----------
     queries, passages : ndarray of shape (n, dim), float32
-        Vectors of unit length.
+        Vectors whose dot products rank: of unit length for cosines.
     nearest : ndarray of shape (n_queries, k)
         Rows of the nearest passages, best first.
     inside : ndarray of shape (n_passages,), bool
@@ -345,15 +353,15 @@ def recall(queries: np.ndarray, passages: np.ndarray, found: np.ndarray, nearest
     Parameters
     ----------
     queries, passages : ndarray of shape (n, dim), float32
-        Vectors of unit length.
+        Vectors whose dot products rank: of unit length for cosines.
     found : ndarray of shape (n_queries, n_found)
         Rows of passages, each once; -1 where nothing was found.
     nearest : ndarray of shape (n_queries, k)
         Rows of the nearest, best first.
     """
     farthest = np.einsum("qd,qd->q", queries, passages[nearest[:, -1]])
-    cosines = np.einsum("qd,qkd->qk", queries, passages[found])
-    hits = (found >= 0) & (cosines >= farthest[:, None] - TIE)
+    scores = np.einsum("qd,qkd->qk", queries, passages[found])
+    hits = (found >= 0) & (scores >= farthest[:, None] - TIE)
     return float(np.minimum(hits.sum(axis=1) / nearest.shape[1], 1).mean())
 
 

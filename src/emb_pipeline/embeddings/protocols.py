@@ -37,6 +37,12 @@ Role: TypeAlias = Literal["text", "query", "passage"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
 
+Similarity: TypeAlias = Literal["cosine", "dot", "euclidean", "manhattan"]
+"""The measure by which two vectors are compared, by sentence-transformers' names; the larger, the more alike."""
+
+SIMILARITIES: tuple[Similarity, ...] = get_args(Similarity)
+
+
 class RoleEncoder(Protocol):
     """Maps texts to vectors that may depend on what a text is for."""
 
@@ -266,6 +272,12 @@ def innermost(encoder: object) -> object:
 def details_of(encoder: object) -> dict[str, Any]:
     """Collect what a reader must know of an encoder: its prompts, for instance."""
     return dict(getattr(innermost(encoder), "details", {}))
+
+
+def similarity_of(encoder: object) -> Similarity:
+    """Name the measure that an encoder's vectors were made to be compared by: cosine, where it names no other."""
+    similarity: Similarity = getattr(innermost(encoder), "similarity", "cosine")
+    return similarity
 
 
 def model_of(encoder: object) -> EncoderFolder | None:

@@ -308,3 +308,13 @@ def test_training_reads_no_more_than_encoding_does(base: EncoderFolder, labelled
         )
     ]
     assert made[0] == made[1] != made[2]
+
+
+def test_a_model_that_compares_by_another_measure_is_trained_with_that_one() -> None:
+    generator = torch.Generator().manual_seed(3)
+    queries, passages = 3 * torch.randn(2, 5, 8, generator=generator)
+    own = np.arange(5)
+    for similarity, scores in (("dot", queries @ passages.T), ("euclidean", -torch.cdist(queries, passages))):
+        expected = torch.nn.functional.cross_entropy(scores, torch.arange(5)).item()
+        found = compute_ranking_loss(queries, passages, own, own, OPTIONS, similarity).item()  # type: ignore[arg-type]
+        assert found == pytest.approx(expected, rel=1e-5)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from emb_pipeline.efficiency.vector_search import VectorSearchOptions
+from emb_pipeline.efficiency.vector_search import Product, VectorSearchOptions
 from emb_pipeline.embeddings.sparse.options import TfidfOptions
 from emb_pipeline.embeddings.sparse.word_counts import Tfidf
 from emb_pipeline.statistics.resampling import Resampling
@@ -28,7 +28,13 @@ class Blind:
     def __init__(self, rises: bool = True) -> None:
         self.rises, self.built = rises, list[tuple[str, dict[str, Any]]]()
 
-    def replace(self, ids: Sequence[str], vectors: np.ndarray, properties: Sequence[Mapping[str, Any]]) -> None:
+    def replace(
+        self,
+        ids: Sequence[str],
+        vectors: np.ndarray,
+        properties: Sequence[Mapping[str, Any]],
+        product: Product = "cosine",
+    ) -> None:
         self.ids, self.vectors, self.properties = list(ids), vectors, list(properties)
 
     def build_index(self, index_type: str, params: Mapping[str, Any]) -> None:

@@ -24,6 +24,7 @@ from emb_pipeline.embeddings.protocols import (
     Vectors,
     encode_as,
     fit_on,
+    similarity_of,
 )
 from emb_pipeline.storage.matrices import make_matrix_column, read_matrix_column
 from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
@@ -66,7 +67,7 @@ class Reduced:
         dims = self.options.dims or base.dim
         if dims > base.dim:
             raise ValueError(f"an embedding of {base.dim} numbers cannot be reduced to {dims}")
-        mean, axes = _axes(vectors, dims, self.options.by)
+        mean, axes = _axes(vectors, dims, self.options.by, centers=similarity_of(base) != "dot")
         projected = (vectors - mean) @ axes
         low, high = projected.min(axis=0), projected.max(axis=0)
         return ReducedEncoder(base, mean, axes, Quantisation(self.options.precision, low, high))
@@ -182,12 +183,15 @@ class ReducedEncoder:
         return cls(read_encoder(folder / _BASE), axes[0], np.ascontiguousarray(axes[1:].T), stored)
 
 
-def _axes(vectors: np.ndarray, dims: int, by: str) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and axes: the principal ones of these vectors, of which fewer are a part of more, or the first numbers."""
+def _axes(vectors: np.ndarray, dims: int, by: str, *, centers: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and axes: the principal ones of these vectors, of which fewer are a part of more, or the first numbers.
+
+    Vectors that are compared by their dot product are not centered: it would be another product.
+    """
     n_numbers = vectors.shape[1]
     if by == "prefix":
         return np.zeros(n_numbers, dtype=np.float32), np.eye(n_numbers, dims, dtype=np.float32)
-    mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
+    mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32) * np.float32(centers)
     centered = vectors - mean  # before anything is squared: float32 would lose a small variance beside a large mean
     _, directions = scipy.linalg.eigh((centered.T @ centered).astype(np.float64))
     return mean, np.ascontiguousarray(directions[:, ::-1][:, :dims], dtype=np.float32)

@@ -26,7 +26,7 @@ from emb_pipeline.embeddings.contextual.models.precision import precision_in_for
 from emb_pipeline.embeddings.contextual.models.saved_settings import SavedSettings, prompt_in_force
 from emb_pipeline.embeddings.contextual.options import EncoderOptions
 from emb_pipeline.embeddings.encodings.store import StoredEncoder
-from emb_pipeline.embeddings.protocols import ROLES, Role, Vectors
+from emb_pipeline.embeddings.protocols import ROLES, Role, Similarity, Vectors
 from emb_pipeline.errors import DataError
 from emb_pipeline.text.words import tokenize, unmark_words
 
@@ -89,7 +89,7 @@ class ContextualEncoder:
     def __init__(self, folder: EncoderFolder, options: EncoderOptions, cache: Path | None = None) -> None:
         require_device(options)
         self.folder, self.options, self._cache = folder, options, cache
-        self._saved = SavedSettings(folder.model_path, options.pooling)
+        self._saved = SavedSettings(folder.model_path, options.pooling, options.similarity)
         layers = int(self._config.get("num_hidden_layers", 0))
         if not -layers - 1 <= options.layer <= layers:
             raise DataError(str(folder.model_path), f"has layers 0 to {layers}, not {options.layer}", "choose one of these")
@@ -305,7 +305,13 @@ class ContextualEncoder:
     def details(self) -> dict[str, Any]:
         """Facts that a reader of its scores must know: each prompt, and whose it is."""
         found = {role: prompt_in_force(self.options, self._saved, role) for role in ROLES}
-        return {"prompts": {role: {"prompt": prompt, "from": whose} for role, (prompt, whose) in found.items()}}
+        prompts = {role: {"prompt": prompt, "from": whose} for role, (prompt, whose) in found.items()}
+        return {"prompts": prompts, "similarity": self.similarity}
+
+    @property
+    def similarity(self) -> Similarity:
+        """The measure that compares its vectors."""
+        return self._saved.similarity
 
     @property
     def pooling(self) -> str:

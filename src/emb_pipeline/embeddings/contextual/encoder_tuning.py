@@ -20,7 +20,7 @@ from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.contextual.options import EncoderOptions, EncoderTuningOptions
 from emb_pipeline.embeddings.contextual.tuning_loop import EncoderTraining
 from emb_pipeline.embeddings.linear_head import LinearHead, class_weights, varying_deviations
-from emb_pipeline.embeddings.protocols import Role
+from emb_pipeline.embeddings.protocols import Role, Similarity
 
 if TYPE_CHECKING:
     import torch
@@ -136,7 +136,7 @@ def tune_by_contrast(
         def loss_of(rows: np.ndarray) -> torch.Tensor:
             others = partners.draw(rows, is_training=training.is_training)
             of_batch = [training.pool([ids[row] for row in side]) for side in (rows, others)]
-            return compute_ranking_loss(of_batch[0], of_batch[1], codes[rows], others, options)
+            return compute_ranking_loss(of_batch[0], of_batch[1], codes[rows], others, options, training.reader.similarity)
 
         losses = training.fit(np.array([len(found) for found in ids]), held_out, loss_of, [])
         return TunedEncoder(training.write(folder), None, losses)
@@ -286,7 +286,8 @@ def tune_on_pairs(
     """Train an encoder to put a query nearer to its passage than to the other passages of the batch.
 
     The loss is the cross-entropy of the cosines with all passages of the batch, times ``scale`` [1]_: what
-    sentence-transformers calls MultipleNegativesRankingLoss. A passage of the batch that is relevant to the query, too (the
+    sentence-transformers calls MultipleNegativesRankingLoss. A model that compares by another measure is trained with that
+    one, times 1. A passage of the batch that is relevant to the query, too (the
     same passage or another one of the same query), does not count against it. With ``matryoshka_dims`` the loss of the
     first so many dimensions is added [2]_.
 
@@ -317,7 +318,9 @@ def tune_on_pairs(
         def loss_of(rows: np.ndarray) -> torch.Tensor:
             sides: tuple[tuple[list[list[int]], Role], ...] = ((of_queries, "query"), (of_passages, "passage"))
             of_batch = [training.pool([ids[row] for row in rows], role) for ids, role in sides]
-            return compute_ranking_loss(of_batch[0], of_batch[1], numbers[0][rows], numbers[1][rows], options)
+            return compute_ranking_loss(
+                of_batch[0], of_batch[1], numbers[0][rows], numbers[1][rows], options, training.reader.similarity
+            )
 
         lengths = np.array([len(query) + len(passage) for query, passage in zip(of_queries, of_passages, strict=True)])
         losses = training.fit(lengths, held_out, loss_of, [])
@@ -330,10 +333,11 @@ def compute_ranking_loss(
     query_numbers: np.ndarray,
     passage_numbers: np.ndarray,
     options: EncoderTuningOptions,
+    similarity: Similarity = "cosine",
 ) -> torch.Tensor:
     """Compute the loss of `tune_on_pairs` for a batch.
 
-    The formula is sentence-transformers'; its cosines leave out what is related. `MatryoshkaLoss` of the same library cuts
+    The formula is sentence-transformers'; its scores leave out what is related. `MatryoshkaLoss` of the same library cuts
     the output of a model that it holds; here vectors come in, and are cut.
 
     Parameters
@@ -343,20 +347,24 @@ def compute_ranking_loss(
     query_numbers, passage_numbers : ndarray of shape (n_pairs,)
         Equal for equal texts.
     options : EncoderTuningOptions
-        ``scale`` and ``matryoshka_dims``.
+        ``scale`` (of cosines) and ``matryoshka_dims``.
+    similarity : {"cosine", "dot", "euclidean", "manhattan"}
+        The measure that the encoder's vectors are compared by.
     """
     import torch
     from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
-    from sentence_transformers.util import cos_sim
+    from sentence_transformers.util import SimilarityFunction
 
+    compare = SimilarityFunction.to_similarity_fn(similarity)
     related = [values[:, None] == values[None, :] for values in (query_numbers, passage_numbers)]
     same = torch.from_numpy(related[0] | related[1]).fill_diagonal_(False).to(queries.device)
 
-    def compute_cosines(of_queries: torch.Tensor, of_passages: torch.Tensor) -> torch.Tensor:
-        return cos_sim(of_queries, of_passages).masked_fill(same, -math.inf)
+    def compute_scores(of_queries: torch.Tensor, of_passages: torch.Tensor) -> torch.Tensor:
+        return compare(of_queries, of_passages).masked_fill(same, -math.inf)
 
+    scale = options.scale if similarity == "cosine" else 1.0
     nothing: Any = None  # the loss needs a model to encode texts, which is done, and labels not at all
-    loss = MultipleNegativesRankingLoss(model=nothing, scale=options.scale, similarity_fct=compute_cosines)
+    loss = MultipleNegativesRankingLoss(model=nothing, scale=scale, similarity_fct=compute_scores)
     total = queries.new_zeros((), dtype=torch.float32)
     for dim in dict.fromkeys([queries.shape[1], *options.matryoshka_dims]):
         cut = [vectors[:, :dim].float() for vectors in (queries, passages)]

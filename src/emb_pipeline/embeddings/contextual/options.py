@@ -26,6 +26,13 @@ class EncoderOptions(Options):
             validation_alias=AliasChoices("normalize", "normalise"),  # bundles have the name that it was written with
         ),
     ] = None
+    similarity: Annotated[
+        Literal["model", "cosine", "dot", "euclidean", "manhattan"],
+        Field(
+            description="measure that compares two vectors in search and similarity: as the model was saved with (else "
+            "cosine), cosine, dot, euclidean; manhattan for similarity alone"
+        ),
+    ] = "model"
     query_prompt: Annotated[
         str | None,
         Field(max_length=1000, description="put before a text that is searched for; null: the model's own; '': none"),
@@ -190,7 +197,12 @@ class EncoderTuningOptions(TuningOptions):
         ),
     ] = "classes"
     scale: Annotated[
-        float, Field(gt=0, le=1000, description="pairs, contrast: factor of the cosines before the softmax over the batch")
+        float,
+        Field(
+            gt=0,
+            le=1000,
+            description="pairs, contrast: factor of the cosines before the softmax over the batch; other measures take 1",
+        ),
     ] = 20.0
     matryoshka_dims: Annotated[
         tuple[int, ...],

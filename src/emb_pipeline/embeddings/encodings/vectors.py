@@ -8,7 +8,16 @@ import numpy as np
 import scipy.sparse as sp
 
 from emb_pipeline.embeddings.encodings.clock import EncodingClock
-from emb_pipeline.embeddings.protocols import Role, StoredTextEncoder, TextEncoder, Vectors, encode_as
+from emb_pipeline.embeddings.protocols import (
+    Role,
+    Similarity,
+    StoredTextEncoder,
+    TextEncoder,
+    Vectors,
+    encode_as,
+    similarity_of,
+)
+from emb_pipeline.errors import DataError
 
 
 def encode_texts(encoder: TextEncoder, texts: Sequence[str], name: str, role: Role = "text") -> tuple[Vectors, float]:
@@ -61,12 +70,76 @@ def bytes_per_vector(vectors: Vectors, encoder: object = None) -> float:
     return float(sum(part.nbytes for part in parts) / max(vectors.shape[0], 1))
 
 
+def prepare_for_search(queries: Vectors, passages: Vectors, encoder: object) -> tuple[Vectors, Vectors]:
+    """Prepare vectors so that dot products rank the passages of each query as the encoder's own measure does.
+
+    Cosines: both get length 1. Dot products: passages stay as they are; a query is divided by its length and by the median
+    length of the passages. That changes no ranking and gives the scores of all models one size. Euclidean distances:
+    ``2 q·p - |p|²`` falls as ``|q - p|`` rises, so ``(q, 1)`` searches among ``(2 p, -|p|²)``, both in units of that median.
+
+    Parameters
+    ----------
+    queries, passages : ndarray or csr_array of shape (n, dim), float32
+        Vectors as the encoder gives them.
+    encoder : TextEncoder
+        Says which measure its vectors were made for (`similarity_of`).
+
+    Returns
+    -------
+    queries, passages : ndarray or csr_array of shape (n, dim) or (n, dim + 1), float32
+
+    Raises
+    ------
+    DataError
+        Sums of absolute differences, or Euclidean distances of sparse vectors: no dot product ranks by them.
+    """
+    similarity = similarity_of(encoder)
+    if similarity == "cosine":
+        return unit_length(queries), unit_length(passages)
+    lengths = _row_lengths(passages)
+    typical = np.float32(np.median(lengths[lengths > 0])) if (lengths > 0).any() else np.float32(1)
+    if similarity == "dot":
+        return unit_length(queries) / typical, passages
+    if similarity == "euclidean" and not sp.issparse(passages):
+        queries, passages = queries / typical, passages / typical
+        squares = np.einsum("ij,ij->i", passages, passages, dtype=np.float64).astype(np.float32)
+        ones = np.ones((len(queries), 1), dtype=np.float32)
+        return np.hstack([queries, ones]), np.hstack([2 * passages, -squares[:, None]])
+    raise DataError(
+        f"similarity: {similarity}",
+        "passages are searched by cosine, dot product or (dense vectors) Euclidean distance",
+        "set similarity: cosine or dot in the embedding's options",
+    )
+
+
+def score_pairs(first: Vectors, second: Vectors, similarity: Similarity) -> np.ndarray:
+    """Compare row i of both by a measure, the larger the more alike: shape (n,); distances are negative.
+
+    The cosine with a row of zeros is 0.
+    """
+    if similarity == "cosine":
+        first, second = unit_length(first), unit_length(second)
+    if similarity in ("cosine", "dot"):
+        if sp.issparse(first):
+            return np.asarray(first.multiply(second).sum(axis=1), dtype=np.float64).ravel()
+        return np.asarray(np.einsum("ij,ij->i", first, second, dtype=np.float64))
+    apart = first - second
+    apart = apart.toarray() if sp.issparse(apart) else apart
+    power = 2 if similarity == "euclidean" else 1
+    return np.asarray(-np.linalg.norm(apart.astype(np.float64), ord=power, axis=1))
+
+
 def unit_length(vectors: Vectors) -> Vectors:
     """Divide rows by their length; rows of zeros stay so."""
+    lengths = _row_lengths(vectors)
     if sp.issparse(vectors):
-        lengths = np.sqrt(np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel())
         scaled = vectors.copy()
         scaled.data /= np.repeat(np.where(lengths > 0, lengths, 1), np.diff(vectors.indptr)).astype(np.float32)
         return scaled
-    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
     return np.asarray(vectors / np.where(lengths > 0, lengths, 1)[:, None], dtype=np.float32)
+
+
+def _row_lengths(vectors: Vectors) -> np.ndarray:
+    if sp.issparse(vectors):
+        return np.sqrt(np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel())
+    return np.asarray(np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)))

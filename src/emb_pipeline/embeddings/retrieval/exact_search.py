@@ -11,7 +11,7 @@ from emb_pipeline.embeddings.protocols import Vectors
 from emb_pipeline.embeddings.ranking import TieOrder, largest
 
 DECIMALS = 6
-"""Cosines are compared to this precision: what lies below is rounding of float32 sums, and would break ties by chance."""
+"""Scores are compared to this precision: what lies below is rounding of float32 sums, and would break ties by chance."""
 
 
 def find_top_k(
@@ -22,9 +22,9 @@ def find_top_k(
     Parameters
     ----------
     queries : ndarray or csr_array of shape (n_queries, dim)
-        Of unit length for cosines.
+        As `prepare_for_search` gives them.
     passages : ndarray or csr_array of shape (n_passages, dim)
-        Of unit length for cosines.
+        As `prepare_for_search` gives them.
     k : int
         At most n_passages.
     ties : TieOrder, optional
@@ -45,7 +45,8 @@ def find_top_k(
     return np.concatenate(found) if found else np.zeros((0, k), dtype=np.int64)
 
 
-def compute_cosines(queries: Vectors, passages: Vectors, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+def compute_products(queries: Vectors, passages: Vectors, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Compute the dot product of each pair of a query's row and a passage's: shape (n_pairs,)."""
     if sp.issparse(queries):
         return np.asarray(queries[rows].multiply(passages[columns]).sum(axis=1), dtype=np.float64).ravel()
     return np.asarray(np.einsum("ij,ij->i", queries[rows], passages[columns], dtype=np.float64))

@@ -1,4 +1,4 @@
-"""Retrieval: exact search by cosine, or by a searcher of its own. Unit: the query."""
+"""Retrieval: exact search by an embedding's own measure, or by a searcher of its own. Unit: the query."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ import numpy as np
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
-from emb_pipeline.embeddings.encodings.vectors import bytes_per_vector, encode_texts, encode_unstored, unit_length
+from emb_pipeline.embeddings.encodings.vectors import (
+    bytes_per_vector,
+    encode_texts,
+    encode_unstored,
+    prepare_for_search,
+    unit_length,
+)
 from emb_pipeline.embeddings.protocols import (
     Searcher,
     Setting,
@@ -22,7 +28,7 @@ from emb_pipeline.embeddings.protocols import (
 )
 from emb_pipeline.embeddings.retrieval.exact_search import (
     DECIMALS,
-    compute_cosines,
+    compute_products,
     find_nearest,
     find_top_k,
     transpose_passages,
@@ -193,9 +199,8 @@ def _rank_judged(
     fitted, queries, passages, encode_seconds = encode_task(task, encoder)
     started = perf_counter()
     rows, columns = list_judged_pairs(task)
-    grades = grade_judged(
-        task, np.round(compute_cosines(unit_length(queries), unit_length(passages), rows, columns), DECIMALS)
-    )
+    scores = compute_products(*prepare_for_search(queries, passages, fitted), rows, columns)
+    grades = grade_judged(task, np.round(scores, DECIMALS))
     size = bytes_per_vector(passages, fitted)
     return grades, _Found(int(passages.shape[1]), encode_seconds, perf_counter() - started, size)
 
@@ -212,8 +217,8 @@ def _rank_passages(
         return _search(task, encoder, k, groups, is_judged=False)
     fitted, queries, passages, encode_seconds = encode_task(task, encoder)
     started = perf_counter()
-    units = unit_length(passages)
-    ranked = find_top_k(unit_length(queries), units, k, ties=task.ties, block_bytes=options.block_megabytes << 20)
+    asked, searched = prepare_for_search(queries, passages, fitted)
+    ranked = find_top_k(asked, searched, k, ties=task.ties, block_bytes=options.block_megabytes << 20)
     search_seconds = perf_counter() - started
     return ranked, _Found(int(passages.shape[1]), encode_seconds, search_seconds, bytes_per_vector(passages, fitted))
 

@@ -12,10 +12,10 @@ import pyarrow as pa
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
-from emb_pipeline.embeddings.encodings.vectors import encode_texts, unit_length
+from emb_pipeline.embeddings.encodings.vectors import encode_texts, prepare_for_search, score_pairs, unit_length
 from emb_pipeline.embeddings.export import read_encoder, write_encoder
 from emb_pipeline.embeddings.known_texts import find_known
-from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder, Vectors, encode_as, fit_on
+from emb_pipeline.embeddings.protocols import Similarity, TaskEncoder, TextEncoder, Vectors, encode_as, fit_on, similarity_of
 from emb_pipeline.embeddings.retrieval.exact_search import find_top_k
 from emb_pipeline.storage.matrices import make_matrix_column, read_matrix_column
 from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
@@ -37,7 +37,7 @@ class TextSearch:
     passage_ids : list of str
         Names of the passages.
     passages : ndarray or csr_array of shape (n_passages, dim), float32
-        Their vectors, of length 1.
+        Their vectors; of length 1 where they are compared by cosine.
     """
 
     answers: ClassVar[str] = "search"
@@ -51,7 +51,8 @@ class TextSearch:
         with threadpool_limits(1):
             fitted = fit_on(encoder, task.passages, "passage")
             vectors, _ = encode_texts(fitted, task.passages, "passages", "passage")
-        return cls(cut_as(task.passages, fitted), task.passage_ids.tolist(), unit_length(vectors))
+        kept = unit_length(vectors) if similarity_of(fitted) == "cosine" else vectors
+        return cls(cut_as(task.passages, fitted), task.passage_ids.tolist(), kept)
 
     def answer(self, texts: Request, k: int = 10) -> pd.DataFrame:
         """Find the ``k`` nearest passages of each text.
@@ -66,7 +67,8 @@ class TextSearch:
         Returns
         -------
         DataFrame of query, rank, passage_id, cosine, known and error
-            ``query`` is the position of the text. Of one that the embedding knows nothing of, and of a row that is no text,
+            ``query`` is the position of the text. The score is named as the embedding's measure is: cosine, dot, euclidean
+            (negative distance). Of one that the embedding knows nothing of, and of a row that is no text,
             there is one line: rank 0 and no passage, ``known`` false, and the ``error``.
         """
         asked = Rows.of(texts, self.encoder)
@@ -80,7 +82,7 @@ class TextSearch:
                 "query": silent,
                 "rank": 0,
                 "passage_id": pd.Series([None] * len(silent), dtype=object),
-                "cosine": np.nan,
+                self._measure: np.nan,
                 "known": False,
                 "error": pd.Series([asked.errors[place] for place in silent], dtype=object),
             }
@@ -90,22 +92,24 @@ class TextSearch:
         return whole.sort_values(["query", "rank"], kind="stable", ignore_index=True)
 
     def _nearest(self, vectors: Vectors, places: np.ndarray, k: int) -> pd.DataFrame:
-        queries = unit_length(vectors)
         k = min(k, len(self.passage_ids))
-        found = find_top_k(queries, self.passages, k)
+        found = find_top_k(*prepare_for_search(vectors, self.passages, self.encoder), k)
         rows = np.repeat(np.arange(len(places)), k)
-        products = queries[rows] * self.passages[found.ravel()]
-        cosines = np.asarray(products.sum(axis=1), dtype=np.float64).ravel()
+        scores = score_pairs(vectors[rows], self.passages[found.ravel()], self._measure)
         return pd.DataFrame(
             {
                 "query": places[rows],
                 "rank": np.tile(np.arange(1, k + 1), len(places)),
                 "passage_id": pd.Series([self.passage_ids[place] for place in found.ravel().tolist()], dtype=object),
-                "cosine": cosines,
+                self._measure: scores,
                 "known": True,
                 "error": pd.Series([None] * len(rows), dtype=object),
             }
         )
+
+    @property
+    def _measure(self) -> Similarity:
+        return similarity_of(self.encoder)
 
     def write(self, folder: Path) -> None:
         """Write what `answer` needs; dense vectors as fixed-size lists, sparse ones as lists of columns and values."""

@@ -10,7 +10,7 @@ from emb_pipeline.tasks.options import EvaluationOptions
 
 
 class RetrievalOptions(EvaluationOptions):
-    """Exact search by cosine; nDCG and MRR are cut at rank 10, but for rankings of judged passages."""
+    """Exact search by the embedding's own measure; nDCG and MRR are cut at rank 10, but for rankings of judged passages."""
 
     rank: Literal["all", "judged"] = Field(
         default="all",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import scipy.sparse as sp
@@ -16,13 +16,15 @@ from emb_pipeline.efficiency.vector_search import (
     FILTER,
     Collection,
     Exact,
+    Product,
     VectorSearchOptions,
     find_curve_fault,
     measure_operating_points,
 )
-from emb_pipeline.embeddings.encodings.vectors import bytes_per_vector, unit_length
-from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder, Vectors, fit_on
+from emb_pipeline.embeddings.encodings.vectors import bytes_per_vector, prepare_for_search
+from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder, Vectors, fit_on, similarity_of
 from emb_pipeline.embeddings.retrieval.exact_search import find_nearest, find_top_k, transpose_passages
+from emb_pipeline.errors import DataError
 from emb_pipeline.statistics.decision.decide import COST_TOLERANCE
 from emb_pipeline.statistics.intervals.bootstrap import compute_mean_intervals
 from emb_pipeline.statistics.resampling import Resampling
@@ -115,6 +117,8 @@ class SearchCosts:
         ------
         ValueError
             The vectors are sparse; an index of a vector store, and no collection.
+        DataError
+            A vector store, and an embedding that compares by a distance.
         """
         with threadpool_limits(1):
             fitted, queries, passages = self._unit_vectors(encoder)
@@ -127,7 +131,7 @@ class SearchCosts:
             texts = [unmark_words(str(text))[:KEPT_CHARACTERS] for text in self._task.passages]
             records = [{"text": text, FILTER: bool(drawn)} for text, drawn in zip(texts, inside, strict=True)]
             if collection is not None:
-                collection.replace(ids, passages, records)
+                collection.replace(ids, passages, records, _require_product(name, fitted))
             rows = [
                 {**self._row(name, passages, self._scores(found), scores), **point}
                 for point, found in measure_operating_points(collection, ids, exact, self._options)
@@ -141,7 +145,7 @@ class SearchCosts:
 
     def _unit_vectors(self, encoder: TextEncoder | TaskEncoder) -> tuple[TextEncoder, Vectors, Vectors]:
         fitted, queries, passages, _ = encode_task(self._task, encoder)
-        return fitted, unit_length(queries), unit_length(passages)
+        return fitted, *prepare_for_search(queries, passages, fitted)
 
     def _exact_row(
         self, name: str, queries: Vectors, passages: Vectors, size: float
@@ -211,6 +215,18 @@ def _select_queries(task: RetrievalTask, options: VectorSearchOptions) -> Retrie
         qrels=task.qrels[rows],
         judged=None,
         excluded=None if task.excluded is None else task.excluded[rows],
+    )
+
+
+def _require_product(name: str, encoder: TextEncoder) -> Product:
+    """Give the measure that a vector store compares vectors of this encoder by."""
+    similarity = similarity_of(encoder)
+    if similarity in ("cosine", "dot"):
+        return cast(Product, similarity)
+    raise DataError(
+        name,
+        f"compares by {similarity} distance, and the collection in Milvus by cosine or dot product",
+        "set similarity: cosine or dot in its options, or keep HAMMING indexes alone under vector_search.indexes",
     )
 
 

@@ -1,15 +1,19 @@
-"""Similarity: the cosine of two texts' vectors against the score that people gave. Unit: the pair."""
+"""Similarity: the closeness of two texts' vectors against the score that people gave. Unit: the pair."""
 
 from __future__ import annotations
 
 from time import perf_counter
 
 import numpy as np
-import scipy.sparse as sp
 
 from emb_pipeline.embeddings.encodings.clock import EncodingClock
-from emb_pipeline.embeddings.encodings.vectors import bytes_per_vector, encode_texts, encode_unstored, unit_length
-from emb_pipeline.embeddings.protocols import Setting, TaskEncoder, TextEncoder, Vectors
+from emb_pipeline.embeddings.encodings.vectors import (
+    bytes_per_vector,
+    encode_texts,
+    encode_unstored,
+    score_pairs,
+)
+from emb_pipeline.embeddings.protocols import Setting, TaskEncoder, TextEncoder, similarity_of
 from emb_pipeline.statistics.intervals.pseudo_values import of_pearson, of_spearman
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.options import EvaluationOptions
@@ -18,7 +22,7 @@ from emb_pipeline.tasks.similarity.task import SimilarityTask
 from emb_pipeline.tasks.splits.folds import join_groups
 
 DECIMALS = 6
-"""Cosines are compared to this precision: what lies below is rounding of float32 sums, and would break ties by chance."""
+"""Scores are compared to this precision: what lies below is rounding of float32 sums, and would break ties by chance."""
 
 
 def evaluate_similarity(
@@ -29,7 +33,7 @@ def evaluate_similarity(
     seed: int,
     shuffle_labels: bool = False,
 ) -> Evaluation:
-    """Correlate cosines with people's scores.
+    """Correlate the closeness of vectors, usually their cosines, with people's scores.
 
     Each distinct text is encoded once. An embedding that is fitted on a task's texts (TF-IDF) is fitted on all of them: no
     score is looked at, but its document frequencies are those of the pairs.
@@ -66,8 +70,8 @@ def evaluate_similarity(
         fitted = encoder.fit(task.texts) if isinstance(encoder, TaskEncoder) else encoder
         vectors, _ = encode_texts(fitted, task.texts, task.name)
     started = perf_counter()
-    cosines = np.round(cosine_of_pairs(vectors, task.first, task.second), DECIMALS)
-    values = {"spearman": of_spearman(cosines, task.scores), "pearson": of_pearson(cosines, task.scores)}
+    scores = np.round(score_pairs(vectors[task.first], vectors[task.second], similarity_of(fitted)), DECIMALS)
+    values = {"spearman": of_spearman(scores, task.scores), "pearson": of_pearson(scores, task.scores)}
     return Evaluation(
         item_scores=build_item_scores(task.pair_ids, _name_groups(task), values),
         metrics={metric: float(pseudo_values.mean()) for metric, pseudo_values in values.items()},
@@ -82,27 +86,17 @@ def evaluate_similarity(
 def create_similarity_service(
     task: SimilarityTask, encoder: TextEncoder | TaskEncoder, options: EvaluationOptions, setting: Setting | None
 ) -> Service:
-    """Encode the two texts of one pair, and take their cosine."""
+    """Encode the two texts of one pair, and compare them by the embedding's own measure."""
     fitted = encoder.fit(task.texts) if isinstance(encoder, TaskEncoder) else encoder
     pairs = zip(task.first[: options.latency_requests], task.second[: options.latency_requests], strict=True)
 
+    measure = similarity_of(fitted)
+
     def answer(pair: tuple[str, str]) -> np.ndarray:
-        first, second = (unit_length(encode_unstored(fitted, text)) for text in pair)
-        if sp.issparse(first):
-            return np.asarray(first.multiply(second).sum(axis=1))
-        return np.asarray(np.einsum("ij,ij->i", first, second))
+        first, second = (encode_unstored(fitted, text) for text in pair)
+        return score_pairs(first, second, measure)
 
     return Service(answer, [(task.texts[a], task.texts[b]) for a, b in pairs])
-
-
-def cosine_of_pairs(vectors: Vectors, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Compute cosine of the vectors of each pair: shape (n_pairs,); 0 where one of them is zeros."""
-    unit = unit_length(vectors)
-    if sp.issparse(unit):
-        cosines: np.ndarray = np.asarray(unit[first].multiply(unit[second]).sum(axis=1), dtype=np.float64).ravel()
-        return cosines
-    dense: np.ndarray = np.einsum("ij,ij->i", unit[first], unit[second], dtype=np.float64)
-    return dense
 
 
 def _name_groups(task: SimilarityTask) -> np.ndarray:

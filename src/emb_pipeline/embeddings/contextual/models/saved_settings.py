@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from emb_pipeline.embeddings.contextual.options import EncoderOptions
-from emb_pipeline.embeddings.protocols import Role
+from emb_pipeline.embeddings.protocols import SIMILARITIES, Role, Similarity
 from emb_pipeline.errors import DataError
 
 PROMPTS = "config_sentence_transformers.json"
@@ -31,9 +31,11 @@ class SavedSettings:
         Sub-words that are read of a text.
     prompts : mapping
         The prompt of each role.
+    similarity : {"cosine", "dot", "euclidean", "manhattan"}
+        The measure that its vectors were made to be compared by.
     """
 
-    def __init__(self, model: Path, pooling: str) -> None:
+    def __init__(self, model: Path, pooling: str, similarity: str = "model") -> None:
         modules = read_json(model / "modules.json") or []
         kinds = {str(module["type"]).rpartition(".")[2]: model / module["path"] for module in modules}
         if unknown := [kind for kind in kinds if kind not in ("Transformer", "Pooling", "Normalize")]:
@@ -63,6 +65,7 @@ class SavedSettings:
         self.normalizes = "Normalize" in kinds
         self.max_length = (read_json(model / "sentence_bert_config.json") or {}).get("max_seq_length")
         self.prompts = _saved_prompts(model / PROMPTS)
+        self.similarity = _saved_similarity(model / PROMPTS) if similarity == "model" else cast(Similarity, similarity)
 
 
 def prompt_in_force(options: EncoderOptions, saved: SavedSettings, role: Role) -> tuple[str, str]:
@@ -99,6 +102,24 @@ def _saved_prompts(path: Path) -> dict[Role, str]:
         raise DataError(str(path), f"its default prompt {default!r} is none of {', '.join(map(repr, known))}", remedy)
     usual = known[default] if default is not None else ""
     return {role: next((known[name] for name in names if name in known), usual) for role, names in _NAMES.items()}
+
+
+def _saved_similarity(path: Path) -> Similarity:
+    """Read the measure that a model was saved with.
+
+    Raises
+    ------
+    DataError
+        It is none of those that sentence-transformers knows.
+    """
+    config = read_json(path) or {}
+    named = config.get("similarity_fn_name") or "cosine"
+    if config.get("model_type", "SentenceTransformer") != "SentenceTransformer":
+        return "cosine"
+    if named not in SIMILARITIES:
+        known = ", ".join(SIMILARITIES)
+        raise DataError(str(path), f"its similarity {named!r} is none of {known}", "set similarity: cosine in the options")
+    return cast(Similarity, named)
 
 
 def read_json(path: Path) -> Any:
