@@ -141,5 +141,5 @@ def unit_length(vectors: Vectors) -> Vectors:
 
 def _row_lengths(vectors: Vectors) -> np.ndarray:
     if sp.issparse(vectors):
-        return np.sqrt(np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel())
+        return np.asarray(np.sqrt(np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel()))
     return np.asarray(np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)))

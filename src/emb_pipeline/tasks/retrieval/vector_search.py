@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from time import perf_counter
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -222,7 +222,7 @@ def _require_product(name: str, encoder: TextEncoder) -> Product:
     """Give the measure that a vector store compares vectors of this encoder by."""
     similarity = similarity_of(encoder)
     if similarity in ("cosine", "dot"):
-        return cast(Product, similarity)
+        return similarity
     raise DataError(
         name,
         f"compares by {similarity} distance, and the collection in Milvus by cosine or dot product",
