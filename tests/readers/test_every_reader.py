@@ -117,6 +117,9 @@ def samples() -> dict[tuple[str, str], Sample]:
         ("sequence_labeling", "docstring_mentions"): {"max_sentences": 500},
     }
     latin = b"caf\xe9\n"
+    colors = "red green blue white black yellow brown pink grey orange purple teal".split()
+    about = "A few words about it: how to begin, what to do next, and where to end."
+    guides = {f"{color}.md": f"# The {color} guide\n\n{about}\n".encode() for color in colors}
     return {
         **found,
         **{(CORPUS, name): each._replace(damaged={"a.txt": latin}, place="a.txt, row 1") for name, each in labeled.items()},
@@ -134,6 +137,10 @@ def samples() -> dict[tuple[str, str], Sample]:
         ),
         ("retrieval", "beir"): Sample(
             BEIR, {"reader": "beir", "path": "."}, {"qrels/test.tsv": b"query-id\tcorpus-id\tscore\nq1\tp1\tx\n"}, "test.tsv"
+        ),
+        (CORPUS, "documents"): Sample(guides, {"reader": "documents", "path": "."}, {"a.docx": b"PK\x03\x04"}, "a.docx"),
+        ("retrieval", "titled_documents"): Sample(
+            guides, {"reader": "titled_documents", "path": "."}, {"a.docx": b"PK\x03\x04"}, "a.docx"
         ),
         ("retrieval", "liveqa"): Sample(
             liveqa, {"reader": "liveqa", "path": "."}, {"questions.xml": b"<Set>"}, "questions.xml"

@@ -72,6 +72,13 @@ class BadRows:
         if len(self.empty_places) < _EXAMPLES:
             self.empty_places.append(place)
 
+    def add_counts(self, other: BadRows) -> None:
+        """Count what another collector, of a part of the source, has left out."""
+        self.n_skipped += other.n_skipped
+        self.n_empty += other.n_empty
+        self.skipped = [*self.skipped, *other.skipped][:_EXAMPLES]
+        self.empty_places = [*self.empty_places, *other.empty_places][:_EXAMPLES]
+
     def raise_all(self) -> None:
         """Raise what was collected, if there is anything."""
         if not self._errors:

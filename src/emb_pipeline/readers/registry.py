@@ -21,6 +21,7 @@ from emb_pipeline.readers.docstrings.options import DocstringsSource, DocstringS
 from emb_pipeline.readers.files.named_files import NamedFile
 from emb_pipeline.readers.formats.class_folders import ClassFoldersSource
 from emb_pipeline.readers.formats.delimited import CsvSource, TsvSource
+from emb_pipeline.readers.formats.documents.source import DocumentsSource
 from emb_pipeline.readers.formats.fasttext import FastTextSource
 from emb_pipeline.readers.formats.iob import IobSource
 from emb_pipeline.readers.formats.json_lines import JsonlSource
@@ -201,6 +202,7 @@ READERS: Mapping[str, Reader] = by_name(
         "mediawiki_dump", MediawikiDumpSource, documents="readers.formats.mediawiki_dump:read_documents", most_checked=20
     ),
     Reader("text", TextSource, documents="readers.formats.text:read_documents"),
+    Reader("documents", DocumentsSource, documents="readers.formats.documents.source:read_documents"),
     Reader("iob", IobSource, documents="readers.formats.iob:read_documents"),
     Reader("medquad", MedquadSource, documents="readers.formats.medquad:read_documents"),
     Reader("docstrings", DocstringsSource, documents="readers.docstrings.packages:read_documents", most_checked=0),

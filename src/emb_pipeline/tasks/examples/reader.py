@@ -81,9 +81,21 @@ class ExamplesReader:
         return None
 
 
-def build_left_out_table(bad: BadRows, kept: pa.Table) -> dict[str, pa.Table]:
-    """Build the table of what was left out while examples were read, where anything was."""
+def build_left_out_table(bad: BadRows, kept: pa.Table, further: pa.Table | None = None) -> dict[str, pa.Table]:
+    """Build the table of what was left out while examples were read, where anything was.
+
+    Parameters
+    ----------
+    bad : BadRows
+        Rows that were left out because of an error, or because they are empty.
+    kept : pa.Table
+        The rows that were not.
+    further : pa.Table, optional
+        Audit lines about what the reader of one format left out besides.
+    """
     found = audit_left_out(bad, kept.num_rows)
+    if further is not None:
+        found = pa.concat_tables([found, further])
     return {LEFT_OUT: found} if found.num_rows else {}
 
 

@@ -114,7 +114,7 @@ def _values(annotation: Any) -> str:
     if arguments and (origin is Union or origin.__name__ == "UnionType"):
         return " or ".join(dict.fromkeys(_values(each) for each in arguments if each is not type(None)))
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return "see [`sample:`](#sample)"
+        return "see [`sample:`](#sample)" if annotation is HashRange else f"a source with `reader: {_reader(annotation)}`"
     return {str: "text", int: "whole number", float: "number", bool: "`true`, `false`"}.get(annotation, str(annotation))
 
 

@@ -15,6 +15,14 @@ from emb_pipeline.tasks.audit.units import UNIT_CHECKS, add_few_units, require_u
 from emb_pipeline.tasks.retrieval.formats.collection import RetrievalTables
 from emb_pipeline.text.seen import COPY
 
+TITLE_CHECKS = (
+    Check("documents_without_title", "size"),
+    Check("titles_without_text", "size"),
+    Check("short_titles", "size"),
+    Check("repeated_titles", "size"),
+    Check("titles_in_their_passage", "size"),
+)
+"""Of titles that are no queries, where a folder of documents makes a task without judgments."""
 CHECKS = (
     Check("queries", "size"),
     Check("passages", "size"),
@@ -36,6 +44,7 @@ CHECKS = (
     Check("negative_grades", "size"),
     *NEAR_LEAKAGE_CHECKS,
     *UNIT_CHECKS,
+    *TITLE_CHECKS,
 )
 
 

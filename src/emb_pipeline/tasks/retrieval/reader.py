@@ -40,7 +40,7 @@ class RetrievalReader(ExamplesReader):
         if found.excluded is not None:
             tables[EXCLUDED] = found.excluded
         tables = tokenize_tables(tables, find_tokenizer(source))
-        return {**tables, SEEN: find_seen_queries(tables)} | build_left_out_table(bad, found.qrels)
+        return {**tables, SEEN: find_seen_queries(tables)} | build_left_out_table(bad, found.qrels, found.left_out)
 
     def check_first_rows(self, source: Any, raw: Path, project: Path) -> None:
         """Check queries, passages and judgments."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from emb_pipeline.readers.docstrings.options import DocstringRetrievalSource
+from emb_pipeline.readers.formats.documents.source import DocumentFolder, DocumentsSource
 from emb_pipeline.readers.formats.liveqa import LiveqaSource
 from emb_pipeline.readers.formats.medquad import MedquadSource
 from emb_pipeline.readers.options import Columns, LenientSource, PlacedSource, SplitName, TableFormat
@@ -24,7 +25,10 @@ class TablesSource(LenientSource):
 
     reader: Literal["tables"] = "tables"
     queries: str = Field(min_length=1, description="file of the queries, relative to the project")
-    passages: str = Field(min_length=1, description="file of the passages, relative to the project")
+    passages: str | DocumentsSource = Field(
+        description="file of the passages, relative to the project; or {reader: documents, path: …}: a folder of documents, "
+        "whose names are the ids"
+    )
     qrels: str = Field(min_length=1, description="file of the judgments: query_id, passage_id and, if graded, relevance")
     query_id: str = Field(default="query_id", description="column with the query's id, in queries and qrels")
     passage_id: str = Field(default="passage_id", description="column with the passage's id, in passages and qrels")
@@ -57,6 +61,13 @@ class TablesSource(LenientSource):
     delimiter: str | None = Field(
         default=None, min_length=1, description="what stands between two fields of csv (by default ',') and tsv (a tab)"
     )
+
+    @field_validator("passages")
+    @classmethod
+    def _name_something(cls, passages: str | DocumentsSource) -> str | DocumentsSource:
+        if not passages:
+            raise ValueError("name a file, or a folder of documents")
+        return passages
 
     @property
     def origin(self) -> str:
@@ -138,6 +149,43 @@ class SquadSource(PlacedSource):
     )
 
 
+class TitledDocumentsSource(DocumentFolder):
+    """Retrieval from a folder of documents, without judgments: a document, or a section, is found by its title.
+
+    The title, or the heading, is the query, and is removed from the passage. All documents, or sections, are searched. The
+    audit counts the titles that are left out.
+    """
+
+    reader: Literal["titled_documents"] = "titled_documents"
+    queries: Literal["titles", "headings"] = Field(
+        default="titles", description="titles of documents, or the headings of their sections, with titles among them"
+    )
+    searched: Literal["documents", "sections"] = Field(
+        default="documents",
+        description="what is searched: whole documents, or what is below each heading, up to the next one",
+    )
+    min_words: int = Field(default=2, ge=1, description="words that a title needs to be a query")
+    min_passage_words: int = Field(default=10, ge=1, description="words that a document, or a section, needs to be searched")
+    most_passages: int = Field(
+        default=1,
+        ge=1,
+        description="documents, or sections, that one title may have: 'Introduction' has many, and asks for none of them",
+    )
+    keep_repeated: bool = Field(
+        default=False, description="keep a title that its passage repeats word for word: it is found by the repetition"
+    )
+    max_queries: int | None = Field(default=None, ge=1, description="titles to evaluate on, sampled by hash; all by default")
+    training_queries: int = Field(
+        default=0, ge=0, description="further titles, not evaluated on, that embeddings may be fine-tuned on"
+    )
+
+    @model_validator(mode="after")
+    def _sections_have_headings(self) -> TitledDocumentsSource:
+        if self.searched == "sections" and self.queries == "titles":
+            raise ValueError("sections are found by their headings: say 'queries: headings', or leave 'searched' out")
+        return self
+
+
 READERS = by_name(
     Reader(
         "tables",
@@ -166,6 +214,12 @@ READERS = by_name(
         SquadSource,
         examples="tasks.retrieval.formats.answers:read_squad",
         first_rows="tasks.retrieval.formats.answers:check_squad",
+    ),
+    Reader(
+        "titled_documents",
+        TitledDocumentsSource,
+        examples="tasks.retrieval.formats.titled_documents:read_titled_documents",
+        first_rows="tasks.retrieval.formats.titled_documents:check_titled_documents",
     ),
     Reader("liveqa", LiveqaSource, examples="tasks.retrieval.formats.answers:read_liveqa"),
     Reader("docstring_retrieval", DocstringRetrievalSource, examples="tasks.retrieval.formats.answers:read_docstrings"),

@@ -111,6 +111,10 @@ class PairsByWords:
             passage_id = _one_of(self._passages, f"p:{pair_id}", passage)
             self.grades[query_id, passage_id] = max(grade, self.grades.get((query_id, passage_id), -math.inf))
 
+    def add_passage(self, passage_id: str, passage: str) -> None:
+        """Take a passage in, whether or not it answers a query."""
+        _one_of(self._passages, f"p:{passage_id}", passage)
+
     def queries_by_hash(self) -> list[str]:
         """List their ids, in an order that looks random."""
         return [self._queries[words][0] for words in sorted(self._queries, key=hash_text)]
@@ -137,12 +141,17 @@ def _one_of(known: dict[str, tuple[str, str]], new_id: str, text: str) -> str:
     return known.setdefault(words_of(text), (new_id, text))[0]
 
 
-def tables_of_answers(pairs: Iterable[tuple[Any, ...]], source: Any) -> RetrievalTables:
+def tables_of_answers(
+    pairs: Iterable[tuple[Any, ...]], source: Any, searched: Iterable[tuple[str, str]] = ()
+) -> RetrievalTables:
     """Build tables of place, id, query and passage of pairs: a query that repeats has all its passages as answers.
 
-    No passage of a query that is evaluated is among those of training queries.
+    No passage of a query that is evaluated is among those of training queries. ``searched`` are id and text of
+    passages that are searched, too.
     """
     found = PairsByWords()
+    for passage_id, passage in searched:
+        found.add_passage(passage_id, passage)
     for pair in pairs:
         found.add(*pair)
     if not found.grades:

@@ -32,12 +32,15 @@ class RetrievalTables:
         query_id, passage_id, relevance: float32 (0 and below is irrelevant).
     excluded : pa.Table, optional
         query_id, passage_id: pairs that no ranking shows, for the passage is the query.
+    left_out : pa.Table, optional
+        Audit lines about what the reader left out.
     """
 
     queries: pa.Table
     passages: pa.Table
     qrels: pa.Table
     excluded: pa.Table | None = None
+    left_out: pa.Table | None = None
 
     def evaluated(self) -> RetrievalTables:
         """Leave training queries out."""
