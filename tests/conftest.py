@@ -99,6 +99,19 @@ def only_slow_tests_start_python(request: pytest.FixtureRequest, monkeypatch: py
     monkeypatch.setattr(subprocess.Popen, "__init__", start_no_python)
 
 
+@pytest.fixture(autouse=True)
+def mlflow_is_left_as_it_was() -> Iterator[None]:
+    """Undo what a test makes of MLflow's address: the library puts it into the environment, where the next run finds it."""
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    yield
+    if os.environ.get("MLFLOW_TRACKING_URI") != before:
+        import mlflow
+
+        mlflow.set_tracking_uri(None)
+        if before is not None:
+            os.environ["MLFLOW_TRACKING_URI"] = before
+
+
 @pytest.fixture(scope="session")
 def project_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project folder with the configuration of this repository and the tiny use case's files."""

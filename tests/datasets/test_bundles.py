@@ -36,6 +36,7 @@ def test_a_saved_bundle_is_a_registered_model_that_takes_text(tmp_path: Path, mo
     for _ in range(2):
         dataset.save({"places": Bundle(model, {"task": "places"}, "# Places\n")})
     assert dataset.exists() and dataset.load()["places"].facts == {"task": "places"}
+    assert "MLFLOW_TRACKING_URI" not in os.environ and not mlflow.is_tracking_uri_set(), "later runs would go there"
     mlflow.set_tracking_uri(uri)
     (tmp_path / "deployment" / "places" / "bundle.json").unlink()  # the model has a copy of its own
     loaded = mlflow.pyfunc.load_model("models:/tiny.places/2")

@@ -253,7 +253,9 @@ def register_model(
         from mlflow.models import ModelSignature
         from mlflow.types import ColSpec, DataType, Schema
 
-        client, before = mlflow.MlflowClient(tracking_uri), mlflow.get_tracking_uri()
+        client = mlflow.MlflowClient(tracking_uri)
+        # None unsets it again: MLflow writes it into the environment, where later runs of the process would find it.
+        before = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
         run = client.create_run(find_experiment(client, experiment), run_name=name, tags={"cell": name, **tags})
         mlflow.set_tracking_uri(tracking_uri)
         try:
@@ -268,7 +270,7 @@ def register_model(
                     registered_model_name=name,
                 )
         finally:
-            mlflow.set_tracking_uri(before)
+            mlflow.set_tracking_uri(before)  # type: ignore[arg-type]
         return str(logged.registered_model_version)
 
     return _try_store(tracking_uri, name, register)
