@@ -7,6 +7,7 @@ that many methods have are small here, by their names.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
@@ -38,6 +39,8 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.text.texts import Texts
 from emb_pipeline.text.tokens import TokenCorpus, write_tokens
 
+from .remote.server import Service, serve
+
 DIM = 8
 SENTENCES = ["the cat sat on the mat", "a dog sat on a mat", "unlikely dog the cat", "on the mat a dog sat unlikely"]
 TEXTS = Texts(SENTENCES * 3)
@@ -61,8 +64,8 @@ SMALL: dict[str, Any] = {
 class Workbench:
     """What the lines are tried with: a corpus, files, and other embeddings, made by the first line that can."""
 
-    def __init__(self, root: Path, transformer: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, transformer: Path, service: Service) -> None:
+        self.root, self.service = root, service
         self.files = {"vectors": root / "glove.txt", "encoder": transformer}
         rng = np.random.default_rng(0)
         words = sorted({word for sentence in SENTENCES for word in sentence.split()})
@@ -77,6 +80,8 @@ class Workbench:
     def options(self, method: Method) -> Options:
         fields = method.options.model_fields
         given: dict[str, Any] = {"path": self.files.get(str(method.artifact))} if "path" in fields else {}
+        if "base_url" in fields:
+            given |= {"base_url": self.service.url, "model": self.service.model}
         for name in fields.keys() & SMALL.keys():
             several = isinstance(fields[name].default, tuple) and fields[name].default
             given[name] = [SMALL[name]] if several else SMALL[name]
@@ -124,8 +129,9 @@ def first(artifact: str) -> Method:
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory, tiny_transformer: Path) -> Workbench:
-    return Workbench(tmp_path_factory.mktemp("methods"), tiny_transformer)
+def bench(tmp_path_factory: pytest.TempPathFactory, tiny_transformer: Path) -> Iterator[Workbench]:
+    with serve(Service()) as service:
+        yield Workbench(tmp_path_factory.mktemp("methods"), tiny_transformer, service)
 
 
 @pytest.fixture(params=METHODS.values(), ids=list(METHODS))

@@ -21,6 +21,7 @@ from emb_pipeline.embeddings.recommenders.options import (
     Item2VecOptions,
     ItemKnnOptions,
 )
+from emb_pipeline.embeddings.remote.options import ApiOptions
 from emb_pipeline.embeddings.retrieval.options import Bm25Options, SlidingWindowOptions
 from emb_pipeline.embeddings.sparse.options import (
     CharTfidfOptions,
@@ -92,6 +93,17 @@ _LINES = (
         has_dim=False,
         requirements="contextual.sentence_transformer:require",
         **_TRANSFORMER,
+    ),
+    Method(
+        "api",
+        "API",
+        ApiOptions,
+        "pretrained",
+        _TEXTS,
+        "remote.api_encoder:build_api_encoder",
+        has_dim=False,
+        requirements="remote.api_encoder:require",
+        export="remote.api_encoder:ApiEncoder",
     ),
     Method(
         "distilled",

@@ -1,5 +1,6 @@
 """Hooks around a run, one a file."""
 
+from emb_pipeline.hooks.api_keys import ApiKeys
 from emb_pipeline.hooks.console import Console
 from emb_pipeline.hooks.failed_cells import FailedCells
 from emb_pipeline.hooks.first_rows import FirstRows
@@ -9,5 +10,15 @@ from emb_pipeline.hooks.parent_run import ParentRun
 from emb_pipeline.hooks.requirements import Requirements
 from emb_pipeline.hooks.run_status import RunStatus
 
-HOOKS = (FailedCells(), RunStatus(), Console(), ParentRun(), FirstRows(), Freshness(), Requirements(), MlflowLogin())
+HOOKS = (
+    FailedCells(),
+    RunStatus(),
+    Console(),
+    ParentRun(),
+    FirstRows(),
+    Freshness(),
+    Requirements(),
+    MlflowLogin(),
+    ApiKeys(),
+)
 """Kedro calls the last one first."""

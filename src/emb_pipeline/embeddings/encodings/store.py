@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -30,12 +30,30 @@ _log = logging.getLogger(__name__)
 class Encoder(RoleEncoder, Protocol):
     """An encoder that the store keeps the vectors of."""
 
-    def encode_tokens(self, sentences: Sequence[Sequence[str]]) -> list[np.ndarray]:
-        """Encode the tokens of each sentence: one array of shape (n_tokens, dim) for each."""
-        ...
-
     def fingerprint(self, role: Role = "text") -> str:
         """Name all that a vector depends on beside the text."""
+        ...
+
+
+@runtime_checkable
+class PaidEncoder(Encoder, Protocol):
+    """An encoder whose every text costs money: each answer is stored as soon as it is there."""
+
+    @property
+    def n_compared(self) -> int:
+        """Texts that are encoded again, after new ones were, to compare their vectors."""
+        ...
+
+    def announce(self, texts: Sequence[str], role: Role = "text") -> None:
+        """Say what texts that are not stored will cost; refuse what must not be paid."""
+        ...
+
+    def encode_in_parts(self, texts: Sequence[str], role: Role = "text") -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Give places and vectors of parts of the texts, in any order; the next part is asked for when one is stored."""
+        ...
+
+    def compare_again(self, texts: Sequence[str], vectors: np.ndarray, role: Role = "text") -> None:
+        """Encode texts again and compare the vectors with those that are stored."""
         ...
 
 
@@ -51,7 +69,8 @@ class StoredEncoder:
     root : Path
         The store.
     rows_per_shard : int
-        Texts that are encoded before they are written: what a killed run loses at most.
+        Texts that are encoded before they are written: what a killed run loses at most. Of a `PaidEncoder`, each part is
+        written at once.
     """
 
     def __init__(self, encoder: Encoder, root: Path, *, rows_per_shard: int = ROWS_PER_SHARD) -> None:
@@ -90,7 +109,9 @@ class StoredEncoder:
 
     def encode_tokens(self, sentences: Sequence[Sequence[str]]) -> list[np.ndarray]:
         """Encode the tokens of each sentence with the encoder itself."""
-        return self._encoder.encode_tokens(sentences)
+        encoder: Any = self._encoder
+        found: list[np.ndarray] = encoder.encode_tokens(sentences)
+        return found
 
     def _fill(self, texts: Sequence[str], role: Role) -> tuple[VectorShards, np.ndarray]:
         shards = VectorShards(self._root / self._encoder.fingerprint(role)[:32], self.dim)
@@ -98,7 +119,9 @@ class StoredEncoder:
         distinct, first = np.unique(keys, return_index=True)
         waiting = first[~shards.find_stored(distinct)]
         waiting = waiting[np.argsort([-len(texts[row]) for row in waiting.tolist()], kind="stable")]
-        wait = _Wait()
+        wait, is_new = _Wait(), False
+        if len(waiting) and isinstance(self._encoder, PaidEncoder):
+            self._encoder.announce([texts[row] for row in waiting.tolist()], role)
         while len(waiting):
             with shards.claim_rows(keys, waiting, self._rows_per_shard, wait.is_over) as (rows, others):
                 if len(others) < len(waiting):
@@ -108,12 +131,27 @@ class StoredEncoder:
                     chosen = [texts[row] for row in rows.tolist()]
                     if load := getattr(self._encoder, "load", None):
                         load()  # a model is not what its first texts cost
-                    started = time.perf_counter()
-                    vectors = self._encoder.encode(chosen, role=role)
-                    shards.add(keys[rows], vectors, _share_seconds(chosen, time.perf_counter() - started))
+                    for part, vectors, seconds in self._encode(chosen, role):
+                        shards.add(keys[rows[part]], vectors, seconds)
+                        is_new = True
             if not len(rows) and len(waiting) <= self._rows_per_shard:  # other processes are at all of them
                 wait.go_on(len(waiting), shards.claimants)
+        if is_new and isinstance(self._encoder, PaidEncoder):
+            compared = first[np.linspace(0, len(first) - 1, min(self._encoder.n_compared, len(first))).astype(np.int64)]
+            again = [texts[row] for row in compared.tolist()]
+            self._encoder.compare_again(again, np.array(shards.read_vectors(keys[compared])), role)
         return shards, keys
+
+    def _encode(self, texts: Sequence[str], role: Role) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Encode a block, whole or in parts: places, vectors, and the seconds that each text took."""
+        started = time.perf_counter()
+        if not isinstance(self._encoder, PaidEncoder):
+            vectors = self._encoder.encode(texts, role=role)
+            yield np.arange(len(texts)), vectors, _share_seconds(texts, time.perf_counter() - started)
+            return
+        for part, vectors in self._encoder.encode_in_parts(texts, role):
+            yield part, vectors, _share_seconds([texts[row] for row in part.tolist()], time.perf_counter() - started)
+            started = time.perf_counter()
 
 
 class _Wait:

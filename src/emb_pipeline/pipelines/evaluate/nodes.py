@@ -39,9 +39,11 @@ def evaluate_encoder(
 
 
 @contain_failures(4, on_task=True)
-def evaluate_untrained(task: Tables, cell: EmbeddingSpec, definition: TaskDefinition) -> CellScores:
-    """Evaluate an embedding that the task's own training texts, or nothing at all, determine."""
-    return evaluate_cell(task, _build_encoder(cell), cell, definition)
+def evaluate_untrained(
+    task: Tables, cell: EmbeddingSpec, definition: TaskDefinition, folders: Folders | None = None
+) -> CellScores:
+    """Evaluate an embedding without a training here: fitted on the task's own texts, a service's, or by chance."""
+    return evaluate_cell(task, _build_encoder(cell, folders), cell, definition)
 
 
 @contain_failures(4, on_task=True)

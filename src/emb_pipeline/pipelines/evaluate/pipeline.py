@@ -55,7 +55,7 @@ def _evaluate(cell: EmbeddingSpec, task: str, experiment: Experiment) -> Pipelin
     takes = "predictions" if task == cell.tuned_on and KINDS[kind].score else cell.artifact
     if takes:
         inputs[takes] = f"{cell.name}.{takes}"
-    if takes == "encoder":
+    if takes in ("encoder", None):
         parameters["params:folders"] = "params:folders"
     return pipeline(
         [
