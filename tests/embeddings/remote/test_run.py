@@ -13,7 +13,6 @@ import yaml
 from kedro.framework.project import configure_project
 from kedro.framework.session import KedroSession
 
-from emb_pipeline.deployment.bundle import Bundle
 from emb_pipeline.embeddings.remote.ledger import Ledger
 from emb_pipeline.embeddings.remote.options import ApiOptions
 
