@@ -260,7 +260,7 @@ def test_options_that_leak_or_cannot_work_are_refused(given: dict[str, object], 
 def test_tokens_are_counted_as_the_service_bills_them(service: Service, build: Build, tmp_path: Path) -> None:
     encoder = build_api_encoder(build(price_per_million_tokens=1000), tmp_path)
     encoder.encode(TEXTS)
-    spending = encoder.unstored.ledger.read()  # type: ignore[union-attr]
+    spending = encoder.unstored.account.read()  # type: ignore[union-attr]
     billed = sum(map(count_tokens, TEXTS))
     assert (spending.tokens, spending.texts) == (billed, len(TEXTS))
     assert spending.spent_usd == pytest.approx(billed * 1e-3) and not spending.reserved and not spending.lost_usd

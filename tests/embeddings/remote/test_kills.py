@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from emb_pipeline.embeddings.remote.account import Account, BudgetReached
 from emb_pipeline.embeddings.remote.api_encoder import STATE, build_api_encoder
-from emb_pipeline.embeddings.remote.ledger import BudgetReached, Ledger
 from emb_pipeline.embeddings.remote.options import ApiOptions
 from emb_pipeline.storage.vector_shards import VectorShards, hash_texts
 
@@ -76,7 +76,7 @@ def test_no_text_that_was_answered_is_paid_again_over_twenty_kills(service: Serv
         lost.update(text for texts in unstored for text in texts)
     np.testing.assert_array_equal(build_api_encoder(ApiOptions(**options), tmp_path).encode(TEXTS), encode_by_hash(TEXTS))
     assert Counter(service.billed_texts) == Counter(TEXTS) + lost
-    spending = Ledger(ApiOptions(**options), tmp_path / STATE).read()
+    spending = Account(ApiOptions(**options), tmp_path / STATE).read()
     assert spending.gone_usd >= 1e-3 * sum(map(count_tokens, service.billed_texts)) - 1e-9
 
 
@@ -91,8 +91,8 @@ def test_two_workers_and_a_later_run_share_one_budget(service: Service, tmp_path
         "budget_usd": budget,
         "batch_texts": BATCH,
     }
-    # The first estimate is not above the budget: the ledger believes in few tokens.
-    cheap = Ledger(ApiOptions(**options), tmp_path / STATE)
+    # The first estimate is not above the budget: the account believes in few tokens.
+    cheap = Account(ApiOptions(**options), tmp_path / STATE)
     cheap.settle(cheap.reserve(0.0), 0.0, purpose="encode", tokens=1, n_bytes=10_000_000, texts=1)
     ends = PROCESSES.Queue()
     for n_workers in (2, 1):

@@ -13,7 +13,7 @@ import yaml
 from kedro.framework.project import configure_project
 from kedro.framework.session import KedroSession
 
-from emb_pipeline.embeddings.remote.ledger import Ledger
+from emb_pipeline.embeddings.remote.account import Account
 from emb_pipeline.embeddings.remote.options import ApiOptions
 
 from .server import Service, serve
@@ -86,7 +86,7 @@ def test_an_endpoint_scores_as_its_model_does_here_and_its_money_is_known(
     assert len(scores) >= 6
     np.testing.assert_allclose(scores["pretrained.service"], scores["pretrained.local"], rtol=1e-4, atol=1e-6)
 
-    spending = Ledger(ApiOptions(**options), project / "data/04_feature/encodings/endpoints").read()
+    spending = Account(ApiOptions(**options), project / "data/04_feature/encodings/endpoints").read()
     assert spending.texts == len(minilm.billed_texts) and not spending.reserved and not spending.lost_usd
     assert spending.spent_usd == pytest.approx(20e-6 * spending.tokens)
     once = minilm.billed_texts

@@ -16,12 +16,12 @@ import numpy as np
 
 from emb_pipeline.embeddings.encodings.store import StoredEncoder
 from emb_pipeline.embeddings.protocols import ROLES, Role, Vectors
+from emb_pipeline.embeddings.remote.account import Account, BudgetReached, Spending
 from emb_pipeline.embeddings.remote.answers import read_vectors
 from emb_pipeline.embeddings.remote.batches import count_bytes, cut_batches, prepare_text
 from emb_pipeline.embeddings.remote.drift import describe_drift, measure_drift
 from emb_pipeline.embeddings.remote.endpoint import Endpoint, TooLargeError
 from emb_pipeline.embeddings.remote.keys import read_key
-from emb_pipeline.embeddings.remote.ledger import BudgetReached, Ledger, Spending
 from emb_pipeline.embeddings.remote.options import ApiOptions
 from emb_pipeline.embeddings.remote.progress import Progress
 from emb_pipeline.embeddings.remote.remembered import RememberedFacts
@@ -68,8 +68,8 @@ class ApiEncoder:
 
     def __init__(self, options: ApiOptions, folder: Path | None = None, dim: int | None = None) -> None:
         self.options = options
-        self.ledger = Ledger(options, folder)
-        self._endpoint = Endpoint(options, "embeddings", self.ledger)
+        self.account = Account(options, folder)
+        self._endpoint = Endpoint(options, "embeddings", self.account)
         self._facts = RememberedFacts(None if folder is None else folder / f"{self._fingerprint_of('')[:32]}.json")
         self._dim = options.dimensions or dim
 
@@ -92,7 +92,7 @@ class ApiEncoder:
     @property
     def details(self) -> dict[str, Any]:
         """Facts that a reader of its scores must know: the endpoint, prompts and input types, drift, what was spent."""
-        spending, facts = self.ledger.read(), self._facts.read()
+        spending, facts = self.account.read(), self._facts.read()
         drift = {str(role): facts[f"drift_{role}"] for role in ROLES if f"drift_{role}" in facts}
         return {
             "endpoint": {
@@ -154,7 +154,7 @@ class ApiEncoder:
         BudgetReached
             The estimate is above what is left.
         """
-        spending = self.ledger.read()
+        spending = self.account.read()
         n_bytes = int(count_bytes(self._prepare(texts, role)).sum())
         tokens = n_bytes * spending.tokens_per_byte
         usd = self.options.price(tokens)
@@ -166,7 +166,7 @@ class ApiEncoder:
                 self.options.place,
                 f"{len(texts)} texts need about {tokens:.0f} tokens and ${usd:.6f}; of the budget of ${budget:g}, "
                 f"${spending.gone_usd:.6f} are spent",
-                self.ledger.remedy("nothing was sent"),
+                self.account.remedy("nothing was sent"),
             )
 
     def compare_again(self, texts: Sequence[str], vectors: np.ndarray, role: Role = "text") -> None:
@@ -189,7 +189,7 @@ class ApiEncoder:
         if not self.options.has_price:
             return float("nan")
         n_bytes = count_bytes(self._prepare(texts, "text"))
-        tokens = float(n_bytes.mean()) * self.ledger.read().tokens_per_byte if len(n_bytes) else 0.0
+        tokens = float(n_bytes.mean()) * self.account.read().tokens_per_byte if len(n_bytes) else 0.0
         return 1e6 * self.options.price(tokens)
 
     def knows(self, texts: Sequence[str], vectors: Vectors) -> np.ndarray:
@@ -219,9 +219,9 @@ class ApiEncoder:
             empty = np.flatnonzero(~has_text)
             yield empty, np.zeros((len(empty), self.dim), dtype=np.float32)
             if progress is not None:
-                progress.add(len(empty), 0, 0, self.ledger.read())
+                progress.add(len(empty), 0, 0, self.account.read())
         rows = np.flatnonzero(has_text)
-        per_byte = self.ledger.read().tokens_per_byte
+        per_byte = self.account.read().tokens_per_byte
         n_bytes = count_bytes([sent[row] for row in rows.tolist()])
         batches = [
             rows[places] for places in cut_batches(n_bytes, self.options.batch_texts, self.options.batch_tokens / per_byte)

@@ -14,8 +14,8 @@ from typing import Any
 import requests
 import urllib3
 
+from emb_pipeline.embeddings.remote.account import Account, Spending
 from emb_pipeline.embeddings.remote.keys import read_key
-from emb_pipeline.embeddings.remote.ledger import Ledger, Spending
 from emb_pipeline.embeddings.remote.options import EndpointOptions
 from emb_pipeline.errors import DataError
 from emb_pipeline.redaction import redact
@@ -66,12 +66,12 @@ class Endpoint:
         Address, key, price, and how requests are sent.
     route : str
         Last part of the path: ``embeddings``.
-    ledger : Ledger
+    account : Account
         The account that requests are paid from.
     """
 
-    def __init__(self, options: EndpointOptions, route: str, ledger: Ledger) -> None:
-        self.options, self.ledger = options, ledger
+    def __init__(self, options: EndpointOptions, route: str, account: Account) -> None:
+        self.options, self.account = options, account
         self._url = f"{options.base_url}/{route}"
         self._of_thread = threading.local()
         self._pause = _Pause()
@@ -101,7 +101,7 @@ class Endpoint:
         most = self.options.price(n_bytes + _MARKS_PER_TEXT * texts)
         for attempt in range(self.options.retries + 1):
             self._pause.wait(self.stopped)
-            number = self.ledger.reserve(most)
+            number = self.account.reserve(most)
             maybe_billed = True
             try:
                 response = self._send(body)
@@ -110,8 +110,8 @@ class Endpoint:
                     content = response.json()
                     tokens = _read_tokens(content)
                     if tokens is None:
-                        tokens = round(n_bytes * self.ledger.read().tokens_per_byte)
-                    spending = self.ledger.settle(
+                        tokens = round(n_bytes * self.account.read().tokens_per_byte)
+                    spending = self.account.settle(
                         number, self.options.price(tokens), purpose=purpose, tokens=tokens, n_bytes=n_bytes, texts=texts
                     )
                     number = ""
@@ -122,7 +122,7 @@ class Endpoint:
                 trouble, asked = f"{type(error).__name__}: {self._show(str(error))}", None
             finally:
                 if number:
-                    self.ledger.release(number, maybe_billed=maybe_billed)
+                    self.account.release(number, maybe_billed=maybe_billed)
             if attempt == self.options.retries or self.stopped.is_set():
                 raise DataError(
                     self.options.place,

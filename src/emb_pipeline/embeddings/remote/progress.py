@@ -1,11 +1,11 @@
-"""What a long work with an endpoint has done: texts, tokens, money, time left."""
+"""The progress of long work with an endpoint: texts, tokens, money, time left."""
 
 from __future__ import annotations
 
 import logging
 import time
 
-from emb_pipeline.embeddings.remote.ledger import Spending
+from emb_pipeline.embeddings.remote.account import Spending
 from emb_pipeline.embeddings.remote.options import EndpointOptions
 
 _log = logging.getLogger(__name__)

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from emb_pipeline.embeddings.remote.account import Account
 from emb_pipeline.embeddings.remote.answers import read_scores
 from emb_pipeline.embeddings.remote.batches import count_bytes, prepare_text
 from emb_pipeline.embeddings.remote.endpoint import Endpoint, TooLargeError
-from emb_pipeline.embeddings.remote.ledger import Ledger
 from emb_pipeline.embeddings.remote.options import RerankOptions
 
 _FIELDS = {"cohere": ("documents", "top_n"), "voyage": ("documents", "top_k"), "tei": ("texts", None)}
@@ -32,8 +32,8 @@ class RerankClient:
 
     def __init__(self, options: RerankOptions, folder: Path | None = None) -> None:
         self.options = options
-        self.ledger = Ledger(options, folder)
-        self._endpoint = Endpoint(options, "rerank", self.ledger)
+        self.account = Account(options, folder)
+        self._endpoint = Endpoint(options, "rerank", self.account)
 
     def score(self, query: str, passages: Sequence[str]) -> np.ndarray:
         """Score passages for a query, the higher the better: shape (n_passages,), float64.

@@ -38,7 +38,7 @@ class BudgetReached(DataError):
 
 @dataclass
 class Spending:
-    """The content of a ledger.
+    """The content of a account.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class Spending:
         return self.tokens / self.n_bytes if self.n_bytes and self.tokens else _TOKENS_PER_BYTE
 
 
-class Ledger:
+class Account:
     """The account of one model.
 
     Parameters
