@@ -258,10 +258,10 @@ DERIVED = {
 def test_a_derived_encoder_names_what_it_is_made_from_and_keeps_the_other_options() -> None:
     cells = expand_grid(DERIVED, {**METHODS, "bert": {"layers": 2}})
     adapted = EmbeddingSpec.model_validate(cells["domain"]["bert_adapted_32"])
-    assert (adapted.base, adapted.dim) == ("generic.bert_32", 32)
+    assert (adapted.starts_from, adapted.dim) == ("generic.bert_32", 32)
     assert (adapted.options.layers, adapted.options.learning_rate) == (2, 1e-4)
     distilled = EmbeddingSpec.model_validate(cells["pretrained"]["minilm_distilled_16"])
-    assert (distilled.base, distilled.artifact) == ("pretrained.minilm_384", "encoder")
+    assert (distilled.starts_from, distilled.artifact) == ("pretrained.minilm_384", "encoder")
 
 
 @pytest.mark.parametrize(
@@ -319,7 +319,7 @@ def test_repaired_vectors_are_made_from_word_vectors_and_keep_their_size() -> No
     pairs = {"antonyms": [["hot", "cold"]], "synonyms": [["cold", "chilly"]]}
     cells = expand_grid({**GRID, "derived": derived}, {**METHODS, "counter_fitted": {"pooling": "idf", **pairs}})
     cell = EmbeddingSpec.model_validate(cells["generic"]["word2vec_50_repaired"])
-    assert (cell.dim, cell.base, cell.artifact) == (50, "generic.word2vec_50", "vectors")
+    assert (cell.dim, cell.made_from, cell.artifact) == (50, ("generic.word2vec_50",), "vectors")
     assert cell.options.antonyms == (("hot", "cold"),) and cell.options.pooling == "idf"
     with pytest.raises(
         ValueError, match=r"made from task.one_hot, which is no word vectors of the grid; word vectors are: dom"
@@ -354,7 +354,7 @@ def test_a_hybrid_is_made_from_any_embedding_of_texts_and_meets_recommendation_o
     assert tasks["domain.word2vec_50"] == ["topic", "likes"]
     assert tasks["control.shuffled_tfidf"] == ["topic"]
     hybrid = experiment.cell_named("task.hybrid_word2vec_50")
-    assert hybrid.base == "domain.word2vec_50" and hybrid.adds_to_base and not hybrid.is_trained
+    assert hybrid.bases == ("domain.word2vec_50",) and not hybrid.is_trained
     cell = EmbeddingSpec.model_validate(expand_grid(RECOMMENDING, {**METHODS, "ease": {}, "hybrid": {}})["task"][hybrid.key])
     assert cell.options.weights == (0.5,)
 

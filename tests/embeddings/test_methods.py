@@ -119,8 +119,15 @@ class Workbench:
             self.options(method),
             dim=DIM if method.has_dim else None,
             artifact=self.artifact(method),
-            text=self.encoder(first("vectors")) if method.source == "embedding" else None,
+            bases={line.name: self.encoder(line) for line in self.bases(method)},
         )
+
+    def bases(self, method: Method) -> list[Method]:
+        """As many lines as the method builds on: the one that loads word vectors, and others that are fitted."""
+        if method.bases is None:
+            return []
+        able = [line for line in METHODS.values() if line.supports & method.bases.supports and line.source == "task"]
+        return [first("vectors"), *able][: method.bases.fewest]
 
 
 def first(artifact: str) -> Method:
@@ -251,7 +258,7 @@ def test_defaults_of_its_options_are_valid(method: Method, bench: Workbench) -> 
 def test_its_line_says_what_its_code_takes(method: Method) -> None:
     taken = inspect.signature(import_place(method.build)).parameters
     assert ("artifact" in taken) == (method.artifact is not None) == bool(method.train)
-    assert ("text" in taken) == (method.source == "embedding")
+    assert ("text" in taken or "bases" in taken) == (method.bases is not None) == (method.source == "embedding")
     assert method.artifact is not None or ("dim" in taken) == method.has_dim
     assert (method.source in ("encoder", "vectors", "embedding")) <= (method.derivation is not None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -125,7 +126,7 @@ def build_encoder(
     dim: int | None = None,
     seed: int = 0,
     artifact: WordVectors | EncoderFolder | None = None,
-    text: TextEncoder | TaskEncoder | None = None,
+    bases: Mapping[str, Any] | None = None,
     encodings: Path | None = None,
 ) -> TextEncoder | TaskEncoder | Searcher | TaskRecommender | Hybrid:
     """Build what a cell is evaluated with, from what the method's ``build`` takes of this.
@@ -142,8 +143,9 @@ def build_encoder(
         Seed of methods that draw (random, lsa).
     artifact : WordVectors or EncoderFolder, optional
         The word vectors, or the model, that the method's training or loading left.
-    text : TextEncoder or TaskEncoder, optional
-        The other embedding of a method that adds something to it (hybrid) or takes from it (reduced).
+    bases : mapping of str to encoder or searcher, optional
+        The other embeddings, by name, of a method that builds on them (fusion), adds something to one (hybrid) or takes
+        from it (reduced).
     encodings : Path, optional
         Store of earlier encodings; without one, texts are encoded again.
 
@@ -159,7 +161,18 @@ def build_encoder(
         Something that the method needs is missing.
     """
     made = _check_options(method, options, dim, needs_dim=method_named(method).artifact is None)
-    ingredients = {"options": options, "dim": dim, "seed": seed, "artifact": artifact, "text": text, "encodings": encodings}
+    others = dict(bases or {})
+    if made.bases is not None and others and not made.bases.fewest <= len(others) <= made.bases.most:
+        raise ValueError(f"{method} is built on {made.bases.fewest} to {made.bases.most} others, not on {len(others)}")
+    ingredients = {
+        "options": options,
+        "dim": dim,
+        "seed": seed,
+        "artifact": artifact,
+        "bases": others,
+        "text": next(iter(others.values()), None),
+        "encodings": encodings,
+    }
     return cast("TextEncoder | TaskEncoder | Searcher | TaskRecommender | Hybrid", made.build_from(ingredients))
 
 

@@ -13,7 +13,11 @@ from emb_pipeline.embeddings.options import Options
 Support = Literal["texts", "tokens", "search", "answers", "interactions"]
 Source = Literal["corpus", "task", "control", "pretrained", "encoder", "vectors", "embedding"]
 _PACKAGE = __name__.rpartition(".")[0]
-_MUST_BE_GIVEN = {"artifact": "what its training or loading left", "text": "the embedding that it adds to"}
+_MUST_BE_GIVEN = {
+    "artifact": "what its training or loading left",
+    "text": "the embedding that it adds to",
+    "bases": "the embeddings that it builds on",
+}
 """What an encoder cannot be built without, where its method takes it."""
 
 
@@ -32,6 +36,27 @@ class Derivation:
     name: str
     title: str
     resizes: bool = False
+
+
+@dataclass(frozen=True)
+class Bases:
+    """The embeddings that a method builds on when it is evaluated.
+
+    Attributes
+    ----------
+    supports : frozenset of {"texts", "tokens", "search", "answers", "interactions"}
+        What each of them must have vectors of, or be able to do: one of these.
+    meaning, several : str
+        Such an embedding in words, and in the plural.
+    fewest, most : int
+        How many of them there may be.
+    """
+
+    supports: frozenset[Support]
+    meaning: str
+    several: str
+    fewest: int = 1
+    most: int = 1
 
 
 @dataclass(frozen=True)
@@ -56,7 +81,7 @@ class Method:
         What it has vectors of, can search or answer, or is fitted on: a kind of task says which of these it needs.
     build : str
         Place of what gives its encoder, searcher or recommender. Its parameters are those of ``options``, ``dim``,
-        ``seed``, ``artifact``, ``text`` and ``encodings`` that it needs (see `factory.build_encoder`).
+        ``seed``, ``artifact``, ``text``, ``bases`` and ``encodings`` that it needs (see `factory.build_encoder`).
     train : str
         Place of what trains, loads or derives its artifact; empty for what each task fits for itself.
     artifact : {"vectors", "encoder"}, optional
@@ -72,6 +97,8 @@ class Method:
         deployed.
     derivation : Derivation, optional
         For methods that make an embedding from another one: how.
+    bases : Bases, optional
+        For methods that evaluate other embeddings of the grid with something added or taken away: which these may be.
     """
 
     name: str
@@ -87,6 +114,7 @@ class Method:
     sparse: bool = False
     export: str = ""
     derivation: Derivation | None = None
+    bases: Bases | None = None
 
     @property
     def can_be_tuned(self) -> bool:
@@ -113,7 +141,7 @@ class Method:
         builder = import_place(self.build)
         taken = {name: ingredients[name] for name in inspect.signature(builder).parameters if name in ingredients}
         for name, meaning in _MUST_BE_GIVEN.items():
-            if name in taken and taken[name] is None:
+            if name in taken and not _is_given(taken[name]):
                 raise ValueError(f"{self.name} is built from {meaning}: give it as {name}=")
         return builder(**taken)
 
@@ -127,6 +155,10 @@ class Method:
         """
         if self.requirements:
             import_place(self.requirements)(options)
+
+
+def _is_given(ingredient: Any) -> bool:
+    return ingredient is not None and ingredient != {}
 
 
 def import_place(place: str) -> Any:

@@ -13,6 +13,9 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    def check_bases(self, n_bases: int) -> None:
+        """Refuse options that do not suit the number of embeddings that the method builds on, by a ValueError."""
+
     def find_files(self, raw: Path, project: Path) -> list[Path]:
         """Find the files that the method reads beside its corpus: those that its paths name, if they are there."""
         paths = [value for value in self.__dict__.values() if isinstance(value, Path)]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, Self, TypeAlias, get_args, runtime_checkable
 
 import numpy as np
+import scipy.sparse as sp
 
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.recommenders.interactions import Interactions
+from emb_pipeline.embeddings.retrieval.hits import Hits
 from emb_pipeline.text.texts import Texts
 
 Vectors: TypeAlias = Any
@@ -137,6 +140,46 @@ class SearchIndex(Protocol):
 
         Equal scores must not follow the order of the passages: `emb_pipeline.embeddings.ranking.TieOrder`.
         """
+        ...
+
+
+@runtime_checkable
+class ScoredIndex(SearchIndex, Protocol):
+    """Passages that can be searched by scores: a part of a fusion, or the first stage of a reranker."""
+
+    def search_scored(self, queries: Sequence[str], k: int, among: sp.csr_array | None = None) -> Hits:
+        """Find the ``k`` best passages of each query, with their scores, among all or among those of its row."""
+        ...
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One of the choices that a searcher leaves open, given the choices before it.
+
+    Attributes
+    ----------
+    settings : sequence of Setting
+        What to choose among, the usual one first.
+    rank : callable
+        Given the setting of the stages before, queries, k and perhaps the passages to rank among: the ranking by each of
+        the settings, in their order. The work that they share is done once.
+    """
+
+    settings: Sequence[Setting]
+    rank: Callable[..., Iterator[np.ndarray]]
+
+
+@runtime_checkable
+class StagedIndex(ScoredIndex, Protocol):
+    """Passages that are searched by several searchers, whose settings are chosen before the index's own."""
+
+    @property
+    def stages(self) -> Sequence[Stage]:
+        """The choices that are left open, in the order in which they are made."""
+        ...
+
+    def at(self, setting: Setting) -> ScoredIndex:
+        """The same passages with a setting of all stages."""
         ...
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from emb_pipeline.embeddings.compress.options import ReducedOptions
 from emb_pipeline.embeddings.contextual.options import BertOptions, DistilledOptions, SentenceTransformerOptions
-from emb_pipeline.embeddings.method import Derivation, Method, Support
+from emb_pipeline.embeddings.method import Bases, Derivation, Method, Support
 from emb_pipeline.embeddings.options import Options
 from emb_pipeline.embeddings.recommenders.options import (
     AlsOptions,
@@ -22,7 +22,7 @@ from emb_pipeline.embeddings.recommenders.options import (
     ItemKnnOptions,
 )
 from emb_pipeline.embeddings.remote.options import ApiOptions
-from emb_pipeline.embeddings.retrieval.options import Bm25Options, SlidingWindowOptions
+from emb_pipeline.embeddings.retrieval.options import Bm25Options, FusionOptions, SlidingWindowOptions
 from emb_pipeline.embeddings.sparse.options import (
     CharTfidfOptions,
     LsaOptions,
@@ -59,6 +59,8 @@ _TRANSFORMER: dict[str, Any] = {
     "artifact": "encoder",
     "export": "contextual.contextual_encoder:ContextualEncoder",
 }
+_TEXT_BASE = Bases(_TEXTS, "embedding of texts", "embeddings of texts")
+_RETRIEVERS = _TEXTS | _SEARCH
 _WORD_COUNTS = "sparse.word_counts:BagEncoder"
 _REPAIR = Derivation("repair", "Repaired with synonyms and antonyms")
 _LINES = (
@@ -236,6 +238,7 @@ _LINES = (
         has_dim=False,
         export="compress.reduced:ReducedEncoder",
         derivation=Derivation("reduction", "Fewer numbers, or fewer bits for each", resizes=True),
+        bases=_TEXT_BASE,
     ),
     Method(
         "counter_fitted",
@@ -266,6 +269,18 @@ _LINES = (
         "recommenders.hybrid:Hybrid",
         has_dim=False,
         derivation=Derivation("hybrid", "Mixed with a recommender that learns from interactions"),
+        bases=_TEXT_BASE,
+    ),
+    Method(
+        "fusion",
+        "fusion",
+        FusionOptions,
+        "embedding",
+        _SEARCH,
+        "retrieval.fusion:Fusion",
+        has_dim=False,
+        derivation=Derivation("fusion", "Fused with other retrievers: against each of its parts"),
+        bases=Bases(_RETRIEVERS, "retriever", "retrievers", fewest=2, most=3),
     ),
 )
 METHODS: Mapping[str, Method] = MappingProxyType({method.name: method for method in _LINES})

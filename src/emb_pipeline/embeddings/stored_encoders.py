@@ -25,8 +25,8 @@ class StoredEncoder:
         Of its specification.
     vectors, encoder : Path, optional
         File of its word vectors, or folder of its encoder; neither for what needs no training.
-    base : StoredEncoder, optional
-        The embedding that it adds something to.
+    bases : tuple of StoredEncoder
+        The embeddings that it builds on, where it is made of others.
     """
 
     name: str
@@ -36,7 +36,7 @@ class StoredEncoder:
     seed: int = 0
     vectors: Path | None = None
     encoder: Path | None = None
-    base: StoredEncoder | None = None
+    bases: tuple[StoredEncoder, ...] = ()
 
     def load(self, encodings: Path, loaded: dict[str, Any] | None = None) -> Any:
         """Load the encoder; what it has encoded before is not encoded again.
@@ -49,8 +49,9 @@ class StoredEncoder:
             Encoders that others are made from, by name; new ones are added. A model is loaded once where calls share it.
         """
         known = {} if loaded is None else loaded
-        if self.base is not None and self.base.name not in known:
-            known[self.base.name] = self.base.load(encodings, known)
+        for base in self.bases:
+            if base.name not in known:
+                known[base.name] = base.load(encodings, known)
         artifact: WordVectors | EncoderFolder | None = None
         if self.vectors is not None:
             artifact = WordVectors.read(self.vectors)
@@ -63,7 +64,7 @@ class StoredEncoder:
             seed=self.seed,
             artifact=artifact,
             encodings=encodings,
-            text=None if self.base is None else known[self.base.name],
+            bases={base.name: known[base.name] for base in self.bases},
         )
 
     def to_json(self, folder: Path) -> dict[str, Any]:
@@ -76,7 +77,7 @@ class StoredEncoder:
             "seed": self.seed,
             "vectors": None if self.vectors is None else os.path.relpath(self.vectors, folder),
             "encoder": None if self.encoder is None else os.path.relpath(self.encoder, folder),
-            "base": None if self.base is None else self.base.to_json(folder),
+            "bases": [base.to_json(folder) for base in self.bases],
         }
 
     @classmethod
@@ -91,7 +92,7 @@ class StoredEncoder:
             METHODS[facts["method"]].options.model_validate(facts["options"]),
             facts["dim"],
             facts["seed"],
-            base=None if facts["base"] is None else cls.from_json(facts["base"], folder),
+            bases=tuple(cls.from_json(base, folder) for base in facts["bases"]),
             **paths,
         )
 

@@ -11,10 +11,11 @@ from emb_pipeline.experiment.grid_checks import (
     require_bases,
     require_embeddings,
     require_known_tasks,
+    require_no_circle,
 )
 from emb_pipeline.experiment.model import TUNING
 from emb_pipeline.experiment.problems import GridError
-from emb_pipeline.experiment.schema import Corrupted, FineTuning, Grid, Resampled, split_name
+from emb_pipeline.experiment.schema import Corrupted, Derived, FineTuning, Grid, Resampled, split_name
 
 SHUFFLED = "shuffled_"
 
@@ -36,6 +37,7 @@ def expand_grid(grid: Grid | Mapping[str, Any], methods: Mapping[str, Any], seed
         cell["options"] = {**(methods.get(method) or {}), **cell.get("options", {})}
         _add(cells, cell)
     require_bases(plan, cells)
+    require_no_circle(plan)
     known = _by_name(cells)
     for name in plan.derived:
         known[name]["dim"] = _derived_dim(name, known)
@@ -77,7 +79,7 @@ def _cells(grid: Grid, seed: int) -> Iterator[dict[str, Any]]:
             "method": derived.method,
             "dim": derived.options.get("dims"),
             "seed": seed,
-            "base": derived.base,
+            **_name_origins(derived),
             "options": derived.options,
             "evaluate_on": derived.evaluate_on,
         }
@@ -87,6 +89,14 @@ def _cells(grid: Grid, seed: int) -> Iterator[dict[str, Any]]:
         shuffled = key.startswith(SHUFFLED)
         cell = _named(key.removeprefix(SHUFFLED))
         yield {"origin": "control", **cell, "key": key, "seed": seed, "shuffle_labels": shuffled}
+
+
+def _name_origins(derived: Derived) -> dict[str, Any]:
+    """Say what an embedding builds on whenever it is evaluated, or what its training starts from."""
+    method = METHODS.get(derived.method)
+    if method is not None and method.bases is not None:
+        return {"bases": derived.made_from}
+    return {"starts_from": derived.made_from[0]}
 
 
 def _named(key: str) -> dict[str, Any]:
@@ -119,9 +129,10 @@ def _derived_dim(name: str, cells: Mapping[str, Mapping[str, Any]], below: froze
     method = METHODS.get(cell.get("method", ""))
     if method is None or name in below:
         return None
-    if "base" in cell and method.source in ("corpus", "vectors"):
-        return _derived_dim(cell["base"], cells, below | {name})
-    return cast("int | None", cell["options"].get("dims") if "base" in cell else cell["dim"])
+    if "starts_from" in cell and method.source in ("corpus", "vectors"):
+        return _derived_dim(cell["starts_from"], cells, below | {name})
+    is_derived = "starts_from" in cell or "bases" in cell
+    return cast("int | None", cell["options"].get("dims") if is_derived else cell["dim"])
 
 
 def _on_changed_text(plan: Corrupted | Resampled, cells: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -170,7 +181,7 @@ def _tuned(
         yield {
             **base,
             "key": f"{base['key']}_{tuning.name}_{task}",
-            "base": tuning.base,
+            "starts_from": tuning.base,
             "repeats": None,
             "tuned_on": task,
             "tuning": {**(methods.get(section) or {}), **tuning.options},

@@ -12,6 +12,7 @@ from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment.model import EmbeddingSpec
 from emb_pipeline.experiment.schema import Corruption, Resample
 from emb_pipeline.statistics.embedding_facts import (
+    BASES_SEPARATOR,
     CORRUPTION,
     EMBEDDING_FACTS,
     FINE_TUNING,
@@ -36,7 +37,7 @@ def find_derivation(cell: EmbeddingSpec) -> str | None:
         return CORRUPTION
     if isinstance(cell.changed_text, Resample):
         return RESAMPLING
-    if cell.base is None:
+    if not cell.made_from:
         return None
     if cell.tuned_on:
         return FINE_TUNING
@@ -46,12 +47,14 @@ def find_derivation(cell: EmbeddingSpec) -> str | None:
 
 def _describe(cell: EmbeddingSpec) -> dict[str, object]:
     changed, method = cell.changed_text, METHODS[cell.method]
+    made_from = (changed.of,) if changed else cell.made_from
     return {
         "embedding": cell.name,
         "origin": cell.origin,
         "key": cell.key,
         "family": cell.family,
-        "base": changed.of if changed else cell.base,
+        "base": made_from[0] if made_from else None,
+        "bases": BASES_SEPARATOR.join(made_from) or None,
         "derivation": find_derivation(cell),
         "corruption": changed.kind if isinstance(changed, Corruption) else None,
         "corruption_level": changed.level if isinstance(changed, Corruption) else None,
@@ -70,6 +73,6 @@ def _find_curve(cell: EmbeddingSpec) -> str | None:
     """Find the name of the line that an embedding is a point of, where dimensions are drawn."""
     if isinstance(cell.options, ReducedOptions):
         bits = "" if cell.options.precision == "float32" else f", {cell.options.precision}"
-        return f"{cell.base} by {cell.options.by}{bits}"
+        return f"{cell.bases[0]} by {cell.options.by}{bits}"
     is_chosen = METHODS[cell.method].has_dim and METHODS[cell.method].source in ("corpus", "task")
     return f"{cell.origin} {cell.method}" if is_chosen and find_derivation(cell) is None else None

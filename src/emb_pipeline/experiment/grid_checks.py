@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from emb_pipeline.embeddings.method import Method
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment.model import EmbeddingSpec, Experiment
 from emb_pipeline.experiment.problems import GridError
@@ -45,20 +46,29 @@ def require_known_tasks(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str
 def require_bases(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
     """Refuse a derived embedding whose base is not in the grid or does not fit, or that has no corpus to learn from."""
     for name, derived in grid.derived.items():
-        origin = METHODS[derived.method].source if derived.method in METHODS else "encoder"
-        wanted, several, fits = _BASES.get(origin, _BASES["encoder"])
+        method = METHODS.get(derived.method)
+        wanted, several, fits = _find_rule(method)
+        fewest, most = (1, 1) if method is None or method.bases is None else (method.bases.fewest, method.bases.most)
+        if not fewest <= len(derived.made_from) <= most:
+            number = str(most) if fewest == most else f"{fewest} to {most}"
+            raise GridError(
+                "globals.yml, grid.derived",
+                f"{name} is to be made from {', '.join(derived.made_from)}, and {derived.method} takes {number}",
+                "name as many under of:",
+            )
         known = [
             f"{group}.{other}"
             for group, members in cells.items()
             for other, cell in members.items()
             if f"{group}.{other}" != name and fits(cell)
         ]
-        if derived.base not in known:
-            raise GridError(
-                "globals.yml, grid.derived",
-                f"{name} is to be made from {derived.base}, which is no {wanted} of the grid",
-                f"{several} are: {', '.join(known) or 'none'}",
-            )
+        for base in derived.made_from:
+            if base not in known:
+                raise GridError(
+                    "globals.yml, grid.derived",
+                    f"{name} is to be made from {base}, which is no {wanted} of the grid",
+                    f"{several} are: {', '.join(known) or 'none'}",
+                )
         needs_corpus = METHODS[derived.method].source == "corpus" if derived.method in METHODS else False
         own_origin, _ = split_name(name)
         if needs_corpus and own_origin not in grid.corpora:
@@ -69,24 +79,35 @@ def require_bases(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str, Any]
             )
 
 
-def _has_texts(cell: Mapping[str, Any]) -> bool:
-    return "texts" in METHODS[cell["method"]].supports and not cell.get("shuffle_labels")
+def _find_rule(method: Method | None) -> tuple[str, str, Callable[[Mapping[str, Any]], bool]]:
+    """Find what a method can be made from: in words, in the plural, and the test."""
+    if method is not None and method.bases is not None:
+        bases = method.bases
+
+        def fits(cell: Mapping[str, Any]) -> bool:
+            return bool(bases.supports & METHODS[cell["method"]].supports) and not cell.get("shuffle_labels")
+
+        return bases.meaning, bases.several, fits
+    artifact = "vectors" if method is not None and method.source == "vectors" else "encoder"
+    meaning, several = ("word vectors", "word vectors") if artifact == "vectors" else ("encoder", "encoders")
+    return meaning, several, lambda cell: METHODS[cell["method"]].artifact == artifact
 
 
-def _has_encoder(cell: Mapping[str, Any]) -> bool:
-    return METHODS[cell["method"]].artifact == "encoder"
-
-
-def _has_vectors(cell: Mapping[str, Any]) -> bool:
-    return METHODS[cell["method"]].artifact == "vectors"
-
-
-_BASES: dict[str, tuple[str, str, Callable[[Mapping[str, Any]], bool]]] = {
-    "embedding": ("embedding of texts", "embeddings of texts", _has_texts),
-    "encoder": ("encoder", "encoders", _has_encoder),
-    "vectors": ("word vectors", "word vectors", _has_vectors),
-}
-"""What a derived embedding can be made from, by its method's origin: in words, in the plural, and the test."""
+def require_no_circle(grid: Grid) -> None:
+    """Refuse embeddings that are made from each other in a circle."""
+    for name in grid.derived:
+        waiting, seen = [name], set[str]()
+        while waiting:
+            for base in grid.derived[waiting.pop()].made_from:
+                if base == name:
+                    raise GridError(
+                        "globals.yml, grid.derived",
+                        f"{name} is made from itself, by way of {', '.join(sorted(seen)) or 'nothing else'}",
+                        "let one of them be made from something else",
+                    )
+                if base in grid.derived and base not in seen:
+                    seen.add(base)
+                    waiting.append(base)
 
 
 def require_definitions(section: str, names: Sequence[str], defined: Mapping[str, Any]) -> None:
@@ -131,14 +152,14 @@ def require_tunable(cells: Sequence[EmbeddingSpec], tasks: Mapping[str, Any]) ->
             can = ", ".join(sorted(kind.tunes)) if kind and kind.tunes else "nothing"
             raise GridError(
                 "globals.yml, grid.fine_tune",
-                f"{cell.base} leaves {cell.artifact}, and a task of kind {definition.get('kind')} ({cell.tuned_on}) can "
-                f"tune {can}",
-                f"leave {cell.tuned_on} out of the tasks of {cell.base}",
+                f"{cell.starts_from} leaves {cell.artifact}, and a task of kind {definition.get('kind')} ({cell.tuned_on}) "
+                f"can tune {can}",
+                f"leave {cell.tuned_on} out of the tasks of {cell.starts_from}",
             )
         if not _has_training_examples(kind, definition.get("source")):
             raise GridError(
                 "globals.yml, grid.fine_tune",
-                f"{cell.tuned_on} has nothing to tune {cell.base} on",
+                f"{cell.tuned_on} has nothing to tune {cell.starts_from} on",
                 "set training_queries, or name the column split, in its source",
             )
 

@@ -5,9 +5,9 @@ Kedro validates each on the signature of every node that takes it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, Self, cast
 
 from pydantic import BaseModel, Field, SerializeAsAny, TypeAdapter, model_validator
 
@@ -35,7 +35,8 @@ class EmbeddingSpec(Strict):
     method: str
     dim: int | None = Field(default=None, ge=1, le=4096, description="dimensions of a vector; none where the task fixes it")
     seed: int = Field(default=0, ge=0)
-    base: str | None = Field(default=None, description="the embedding that this one is made from")
+    starts_from: str | None = Field(default=None, description="the embedding that its training starts from")
+    bases: tuple[str, ...] = Field(default=(), description="the embeddings that it builds on whenever it is evaluated")
     repeats: str | None = Field(default=None, description="the embedding that this one repeats with another seed")
     shuffle_labels: bool = Field(default=False, description="train the probe on permuted labels: a control")
     changed_text: Corruption | Resample | None = Field(default=None, description="how its training text was changed")
@@ -58,6 +59,12 @@ class EmbeddingSpec(Strict):
             made["tuning"] = tuning(**cast(Mapping[str, Any], values["tuning"]))
         return made
 
+    @model_validator(mode="after")
+    def _options_suit_the_bases(self) -> Self:
+        if METHODS[self.method].bases is not None:
+            self.options.check_bases(len(self.bases))
+        return self
+
     @property
     def name(self) -> str:
         """``<origin>.<method>_<dim>``, as it stands in every table."""
@@ -79,9 +86,9 @@ class EmbeddingSpec(Strict):
         return METHODS[self.method].artifact
 
     @property
-    def adds_to_base(self) -> bool:
-        """True where its base is evaluated, with something added."""
-        return METHODS[self.method].source == "embedding"
+    def made_from(self) -> tuple[str, ...]:
+        """The embeddings that this one is made from: what was trained on, else what it builds on."""
+        return (self.starts_from,) if self.starts_from else self.bases
 
     def supports(self, kind: str) -> bool:
         """Tell whether this embedding can be evaluated on tasks of this kind."""
@@ -163,13 +170,23 @@ class Experiment(Strict):
         """Find the embedding of this name."""
         return next(cell for cell in self.cells if cell.name == name)
 
+    def sources_of(self, cell: EmbeddingSpec) -> list[EmbeddingSpec]:
+        """List the embeddings that one is made from or builds on, directly or not, the nearest first."""
+        return self._walk(cell, lambda each: (*((each.starts_from,) if each.starts_from else ()), *each.bases))
+
     def bases_of(self, cell: EmbeddingSpec) -> list[EmbeddingSpec]:
-        """List the bases that an embedding is made from, directly or not, the nearest first."""
-        found: list[EmbeddingSpec] = []
-        while cell.base:
-            cell = self.cell_named(cell.base)
-            found.append(cell)
-        return found
+        """List the embeddings that one builds on whenever it is evaluated, directly or not, the nearest first."""
+        return self._walk(cell, lambda each: each.bases)
+
+    def _walk(self, cell: EmbeddingSpec, list_next: Callable[[EmbeddingSpec], tuple[str, ...]]) -> list[EmbeddingSpec]:
+        found: dict[str, EmbeddingSpec] = {}
+        waiting = list(list_next(cell))
+        while waiting:
+            name = waiting.pop(0)
+            if name not in found:
+                found[name] = self.cell_named(name)
+                waiting += list_next(found[name])
+        return list(found.values())
 
     @property
     def origins(self) -> list[str]:
@@ -198,7 +215,6 @@ class Experiment(Strict):
         return [task for task in self.tasks if any(task in self.tasks_of(cell) for cell in corrupted)]
 
     def _supports_examples(self, task: str, cell: EmbeddingSpec) -> bool:
-        """Tell whether it gives what the task's examples need, a hybrid's base too."""
+        """Tell whether it gives what the task's examples need, and what it builds on too."""
         needs = self.needs.get(task)
-        parts = [cell, self.cell_named(cell.base)] if cell.adds_to_base and cell.base else [cell]
-        return needs is None or all(needs & METHODS[part.method].supports for part in parts)
+        return needs is None or all(needs & METHODS[part.method].supports for part in [cell, *self.bases_of(cell)])

@@ -36,19 +36,32 @@ class Pretrained(Strict):
 
 
 class Derived(Strict):
-    """An embedding made from another one of the grid: trained on, distilled, or mixed with something."""
+    """An embedding made from others of the grid: trained on, distilled, mixed with something, or fused."""
 
     method: str = Field(
         description="bert: its training goes on, on the corpus of this origin; distilled: static vectors; "
         "hybrid: its scores are mixed with those of a recommender; reduced: fewer dimensions, or fewer bits for each; "
-        "counter_fitted, retrofitted: word vectors repaired with synonyms and antonyms"
+        "counter_fitted, retrofitted: word vectors repaired with synonyms and antonyms; fusion: several retrievers as one"
     )
-    base: str = Field(
+    made_from: tuple[str, ...] = Field(
+        min_length=1,
         validation_alias=AliasChoices("continue_from", "teacher", "text", "of"),
-        description="<origin>.<embedding> that it is made from",
+        description="<origin>.<embedding> that it is made from, or a list of them",
     )
     options: dict[str, Any] = Field(default_factory=dict, description="what differs from the method's options")
     evaluate_on: tuple[str, ...] | None = Field(default=None, description="tasks that it is evaluated on; all by default")
+
+    @field_validator("made_from", mode="before")
+    @classmethod
+    def _may_be_a_single_one(cls, made_from: Any) -> Any:
+        return (made_from,) if isinstance(made_from, str) else made_from
+
+    @field_validator("made_from")
+    @classmethod
+    def _are_different(cls, made_from: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(made_from)) < len(made_from):
+            raise ValueError(f"{', '.join(made_from)}: an embedding stands twice")
+        return made_from
 
 
 class FineTuning(Strict):

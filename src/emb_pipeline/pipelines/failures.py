@@ -36,7 +36,7 @@ def contain_failures(n_outputs: int, *, on_task: bool = False) -> Callable[[Step
         def attempt(*args: Any, **kwargs: Any) -> Any:
             given = signature.bind(*args, **kwargs).arguments
             place, cell = _describe(given, on_task)
-            earlier = next((each for each in given.values() if isinstance(each, Failed)), None)
+            earlier = next((each for each in _list_inputs(given, signature) if isinstance(each, Failed)), None)
             if earlier is not None:
                 failed = Failed.following(earlier, place, cell)
             else:
@@ -54,6 +54,12 @@ def contain_failures(n_outputs: int, *, on_task: bool = False) -> Callable[[Step
         return attempt  # type: ignore[return-value]
 
     return decorate
+
+
+def _list_inputs(given: dict[str, Any], signature: inspect.Signature) -> list[Any]:
+    """List all inputs of a node, those without a parameter of their own, too."""
+    further = [name for name, each in signature.parameters.items() if each.kind is each.VAR_KEYWORD]
+    return [*given.values(), *(each for name in further for each in given.get(name, {}).values())]
 
 
 def _describe(given: dict[str, Any], on_task: bool) -> tuple[str, dict[str, Any]]:

@@ -14,7 +14,7 @@ def find_group(cell: EmbeddingSpec) -> str | None:
         return "corrupted"
     if isinstance(cell.changed_text, Resample):
         return "resampled"
-    return "derived" if cell.base else None
+    return "derived" if cell.made_from else None
 
 
 def find_namespace(cell: EmbeddingSpec) -> str:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
+from typing import Any
+
 import pandas as pd
 import pyarrow as pa
 
 FINE_TUNING, CORRUPTION, RESAMPLING = "fine_tuning", "corruption", "resampling"
 CONTROL = "control"
 """The origin of controls."""
+BASES_SEPARATOR = ", "
 FACTS = {
     "embedding": "string",
     "origin": "string",
     "key": "string",
     "family": "string",
     "base": "string",
+    "bases": "string",
     "derivation": "string",
     "corruption": "string",
     "corruption_level": "float64",
@@ -22,9 +27,9 @@ FACTS = {
 }
 """Columns of the leaderboard. ``key``: the name below the origin. ``family``: the embedding that this one repeats with
 another seed, or its own name. ``base`` and ``derivation``: the embedding that this one was made from, or like, and how; both
-missing for one of the grid itself. ``corruption`` and its level (0 to 1): what was done to its training text. ``curve``:
-those with the same one are one embedding in several dimensions. ``shuffled_labels``: whether probes learn from permuted
-labels."""
+missing for one of the grid itself. ``bases``: all that it was made from, where there are several. ``corruption`` and its
+level (0 to 1): what was done to its training text. ``curve``: those with the same one are one embedding in several
+dimensions. ``shuffled_labels``: whether probes learn from permuted labels."""
 EMBEDDING_FACTS = {
     **FACTS,
     "method": "string",
@@ -74,7 +79,11 @@ def pair_derived(facts: pd.DataFrame) -> dict[str, list[tuple[str, str]]]:
     """Pair embeddings with what they were made from, or like from worse text, by how."""
     made = facts[facts["base"].notna() & (facts["derivation"] != RESAMPLING)]
     return {
-        str(factor): list(zip(rows["embedding"], rows["base"], strict=True))
+        str(factor): [
+            (name, base)
+            for name, bases in zip(rows["embedding"], rows["bases"], strict=True)
+            for base in bases.split(BASES_SEPARATOR)
+        ]
         for factor, rows in made.groupby("derivation", sort=False)
     }
 
@@ -117,15 +126,21 @@ def find_pretrained_languages(facts: pd.DataFrame, measured: pd.DataFrame) -> di
     Embeddings that have learned from the user's own text alone are left out. ``measured`` is the table of cells.
     """
     named = measured.dropna(subset="languages").drop_duplicates("embedding").set_index("embedding")["languages"].to_dict()
-    known = facts.set_index("embedding")[["base", "source"]].to_dict("index")
+    known = facts.set_index("embedding")[["bases", "source"]].to_dict("index")
     found = {}
     for name in known:
-        root = name
-        while known[root]["base"] in known:
-            root = known[root]["base"]
-        if known[root]["source"] == "pretrained":
-            found[str(name)] = str(named.get(name, named.get(root, "")))
+        roots = [root for root in _find_roots(name, known) if known[root]["source"] == "pretrained"]
+        languages = [language for root in roots for language in str(named.get(root, "")).split(BASES_SEPARATOR)]
+        if roots:
+            found[str(name)] = str(named.get(name, BASES_SEPARATOR.join(filter(None, dict.fromkeys(languages)))))
     return found
+
+
+def _find_roots(name: Hashable, known: Mapping[Hashable, Mapping[Hashable, Any]]) -> list[Hashable]:
+    """Find the embeddings that one goes back to: itself, where it is made from no other one."""
+    bases = known[name]["bases"]
+    of_grid = [base for base in (bases.split(BASES_SEPARATOR) if isinstance(bases, str) else ()) if base in known]
+    return [root for base in of_grid for root in _find_roots(base, known)] or [name]
 
 
 def _has_changed_text(facts: pd.DataFrame) -> pd.Series:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
@@ -73,10 +74,6 @@ def bytes_per_vector(vectors: Vectors, encoder: object = None) -> float:
 def prepare_for_search(queries: Vectors, passages: Vectors, encoder: object) -> tuple[Vectors, Vectors]:
     """Prepare vectors so that dot products rank the passages of each query as the encoder's own measure does.
 
-    Cosines: both get length 1. Dot products: passages stay as they are; a query is divided by its length and by the median
-    length of the passages. That changes no ranking and gives the scores of all models one size. Euclidean distances:
-    ``2 q·p - |p|²`` falls as ``|q - p|`` rises, so ``(q, 1)`` searches among ``(2 p, -|p|²)``, both in units of that median.
-
     Parameters
     ----------
     queries, passages : ndarray or csr_array of shape (n, dim), float32
@@ -91,25 +88,65 @@ def prepare_for_search(queries: Vectors, passages: Vectors, encoder: object) -> 
     Raises
     ------
     DataError
-        Sums of absolute differences, or Euclidean distances of sparse vectors: no dot product ranks by them.
+        As for `SearchSpace.of`.
     """
-    similarity = similarity_of(encoder)
-    if similarity == "cosine":
-        return unit_length(queries), unit_length(passages)
-    lengths = _row_lengths(passages)
-    typical = np.float32(np.median(lengths[lengths > 0])) if (lengths > 0).any() else np.float32(1)
-    if similarity == "dot":
-        return unit_length(queries) / typical, passages
-    if similarity == "euclidean" and not sp.issparse(passages):
-        queries, passages = queries / typical, passages / typical
-        squares = np.einsum("ij,ij->i", passages, passages, dtype=np.float64).astype(np.float32)
-        ones = np.ones((len(queries), 1), dtype=np.float32)
-        return np.hstack([queries, ones]), np.hstack([2 * passages, -squares[:, None]])
-    raise DataError(
-        f"similarity: {similarity}",
-        "passages are searched by cosine, dot product or (dense vectors) Euclidean distance",
-        "set similarity: cosine or dot in the embedding's options",
-    )
+    space = SearchSpace.of(passages, encoder)
+    return space.prepare_queries(queries), space.passages
+
+
+@dataclass(frozen=True, eq=False)
+class SearchSpace:
+    """Vectors of passages, among which dot products with prepared queries rank as an encoder's own measure does.
+
+    Cosines: both get length 1. Dot products: passages stay as they are; a query is divided by its length and by the median
+    length of the passages. That changes no ranking and gives the scores of all models one size. Euclidean distances:
+    ``2 q·p - |p|²`` falls as ``|q - p|`` rises, so ``(q, 1)`` searches among ``(2 p, -|p|²)``, both in units of that median.
+
+    Attributes
+    ----------
+    passages : ndarray or csr_array of shape (n_passages, dim) or (n_passages, dim + 1), float32
+        The prepared vectors.
+    similarity : {"cosine", "dot", "euclidean"}
+        The measure.
+    typical : float
+        Median length of the passages' own vectors.
+    """
+
+    passages: Vectors
+    similarity: Similarity
+    typical: np.float32
+
+    @classmethod
+    def of(cls, passages: Vectors, encoder: object) -> SearchSpace:
+        """Prepare the vectors of passages.
+
+        Raises
+        ------
+        DataError
+            Sums of absolute differences, or Euclidean distances of sparse vectors: no dot product ranks by them.
+        """
+        similarity = similarity_of(encoder)
+        if similarity == "cosine":
+            return cls(unit_length(passages), similarity, np.float32(1))
+        lengths = _row_lengths(passages)
+        typical = np.float32(np.median(lengths[lengths > 0])) if (lengths > 0).any() else np.float32(1)
+        if similarity == "dot":
+            return cls(passages, similarity, typical)
+        if similarity == "euclidean" and not sp.issparse(passages):
+            passages = passages / typical
+            squares = np.einsum("ij,ij->i", passages, passages, dtype=np.float64).astype(np.float32)
+            return cls(np.hstack([2 * passages, -squares[:, None]]), similarity, typical)
+        raise DataError(
+            f"similarity: {similarity}",
+            "passages are searched by cosine, dot product or (dense vectors) Euclidean distance",
+            "set similarity: cosine or dot in the embedding's options",
+        )
+
+    def prepare_queries(self, queries: Vectors) -> Vectors:
+        """Prepare the vectors of queries."""
+        if self.similarity == "euclidean":
+            return np.hstack([queries / self.typical, np.ones((len(queries), 1), dtype=np.float32)])
+        return unit_length(queries) if self.similarity == "cosine" else unit_length(queries) / self.typical
 
 
 def score_pairs(first: Vectors, second: Vectors, similarity: Similarity) -> np.ndarray:

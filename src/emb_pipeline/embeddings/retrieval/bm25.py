@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 
 import bm25s
 import numpy as np
+import scipy.sparse as sp
 
 from emb_pipeline.embeddings.protocols import Setting
-from emb_pipeline.embeddings.ranking import TieOrder, hashes, largest
+from emb_pipeline.embeddings.ranking import TieOrder, hashes
+from emb_pipeline.embeddings.retrieval.hits import NOTHING, Hits, take_best
 from emb_pipeline.embeddings.retrieval.options import Bm25Options
 from emb_pipeline.text.texts import Texts
 
@@ -105,14 +107,21 @@ class Bm25Index:
         ndarray of shape (n_queries, min(k, n_passages)), int64
             Indices of passages, best first; equal scores in the order of `TieOrder`.
         """
+        return self.search_scored(queries, k).passages
+
+    def search_scored(self, queries: Sequence[str], k: int, among: sp.csr_array | None = None) -> Hits:
+        """Find the same with their scores; nothing is found in a passage without a word of the query."""
         n_passages = len(self.passage_hashes)
         k = min(k, n_passages)
         ties = TieOrder(hashes(queries), self.passage_hashes)
-        found = np.empty((len(queries), k), dtype=np.int64)
+        found = Hits(np.empty((len(queries), k), dtype=np.int64), np.empty((len(queries), k)))
         for row, query in enumerate(_tokens(queries)):
+            one = slice(row, row + 1)
             known = [token for token in query if token in self.weights.vocab_dict]
             scores = self.weights.get_scores(known) if known else np.zeros(n_passages, dtype=np.float32)
-            found[row] = largest(scores[None], k, ties.take(slice(row, row + 1)))[0]
+            best = take_best(scores[None], k, ties.take(one), None if among is None else among[one])
+            found.passages[row] = best.passages[0]
+            found.scores[row] = np.where(best.scores[0] > 0, best.scores[0], NOTHING)
         return found
 
 

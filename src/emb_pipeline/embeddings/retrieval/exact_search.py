@@ -40,7 +40,7 @@ def find_top_k(
         raise ValueError(f"k is {k}, with {passages.shape[0]} passages")
     found = [
         largest(scores, k, None if ties is None else ties.take(rows))
-        for rows, scores in _score_blocks(queries, passages, block_bytes)
+        for rows, scores in score_blocks(queries, transpose_passages(passages), block_bytes)
     ]
     return np.concatenate(found) if found else np.zeros((0, k), dtype=np.int64)
 
@@ -52,9 +52,9 @@ def compute_products(queries: Vectors, passages: Vectors, rows: np.ndarray, colu
     return np.asarray(np.einsum("ij,ij->i", queries[rows], passages[columns], dtype=np.float64))
 
 
-def _score_blocks(queries: Vectors, passages: Vectors, block_bytes: int) -> Iterator[tuple[slice, np.ndarray]]:
-    rows = max(1, block_bytes // (8 * passages.shape[0]))
-    columns = transpose_passages(passages)
+def score_blocks(queries: Vectors, columns: Vectors, block_bytes: int = 1 << 28) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield the rows of some queries at a time, and their dot products with all passages: shape (n_rows, n_passages)."""
+    rows = max(1, block_bytes // (8 * columns.shape[1]))
     for start in range(0, queries.shape[0], rows):
         block = slice(start, start + rows)
         yield block, _compute_scores(queries[block], columns)

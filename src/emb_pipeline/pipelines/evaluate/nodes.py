@@ -21,7 +21,19 @@ from emb_pipeline.tasks.registry import KINDS
 
 Tables = Mapping[str, pa.Table]
 BASE_TRAINING = "base_training_"
-"""Prefix of those inputs of `collect_tasks` that are the trainings of an embedding's bases."""
+"""Prefix of those inputs of `collect_tasks` that are the trainings of what an embedding is made from."""
+ARTIFACTS = ("vectors", "encoder")
+BASE = "base"
+
+
+def name_base(number: int) -> str:
+    """Name the specification of an embedding that another one builds on, and begin the names of what its training left."""
+    return f"{BASE}{number}"
+
+
+def is_base(name: str) -> bool:
+    """Tell whether `name_base` gave a name."""
+    return name.removeprefix(BASE).isdecimal()
 
 
 @contain_failures(4, on_task=True)
@@ -47,18 +59,11 @@ def evaluate_untrained(
 
 
 @contain_failures(4, on_task=True)
-def evaluate_with_base(
-    task: Tables,
-    cell: EmbeddingSpec,
-    definition: TaskDefinition,
-    base: EmbeddingSpec,
-    folders: Folders,
-    vectors: WordVectors | None = None,
-    encoder: EncoderFolder | None = None,
+def evaluate_with_bases(
+    task: Tables, cell: EmbeddingSpec, definition: TaskDefinition, folders: Folders, **left: Any
 ) -> CellScores:
-    """Evaluate another embedding with what a method adds to it."""
-    text = _build_encoder(base, folders, vectors if vectors is not None else encoder)
-    return evaluate_cell(task, factory.build_encoder(cell.method, cell.options, text=text), cell, definition)
+    """Evaluate an embedding that builds on others: their specifications, and what their trainings left, by `name_base`."""
+    return evaluate_cell(task, _refer(cell, left).load(folders.encodings), cell, definition)
 
 
 @contain_failures(4, on_task=True)
@@ -85,7 +90,6 @@ def _build_encoder(
 
 def collect_tasks(
     cell: EmbeddingSpec,
-    base: EmbeddingSpec | None = None,
     vectors: WordVectors | Failed | None = None,
     encoder: EncoderFolder | Failed | None = None,
     training: Mapping[str, Any] | Failed | None = None,
@@ -97,8 +101,12 @@ def collect_tasks(
     """
     tasks = [name.removesuffix("_metrics") for name in parts if name.endswith("_metrics")]
     results = [_take_result(task, parts) for task in tasks]
+    left = {**parts, "vectors": vectors, "encoder": encoder}
     bases = [part for name, part in parts.items() if name.startswith(BASE_TRAINING)]
-    return {**gather_tasks(results, training, bases), "encoders": _refer_to_encoder(cell, base, vectors, encoder)}
+    return {
+        **gather_tasks(results, training, bases),
+        "encoders": _refer_to_encoder(cell, left),
+    }
 
 
 def _take_result(task: str, parts: Mapping[str, Any]) -> CellResult | Failed:
@@ -109,28 +117,33 @@ def _take_result(task: str, parts: Mapping[str, Any]) -> CellResult | Failed:
     return CellResult(record, *leaves)
 
 
-def _refer_to_encoder(
-    cell: EmbeddingSpec,
-    base: EmbeddingSpec | None,
-    vectors: WordVectors | Failed | None,
-    encoder: EncoderFolder | Failed | None,
-) -> StoredEncoders:
-    """Refer to an embedding; with a base, vectors and encoder are those of the base. None to one that failed."""
-    if isinstance(vectors, Failed) or isinstance(encoder, Failed):
+def _refer_to_encoder(cell: EmbeddingSpec, left: Mapping[str, Any]) -> StoredEncoders:
+    """Refer to an embedding; to none whose training, or a training that it builds on, failed."""
+    prefixes = ["", *(f"{name}_" for name in left if is_base(name))]
+    if any(isinstance(left.get(f"{prefix}{artifact}"), Failed) for prefix in prefixes for artifact in ARTIFACTS):
         return StoredEncoders()
-    trained = base or cell
-    stored = StoredEncoder(
-        trained.name,
-        trained.method,
-        trained.options,
-        trained.dim,
-        trained.seed,
-        None if vectors is None else vectors.path,
-        None if encoder is None else encoder.path,
-    )
-    if base is None:
-        return StoredEncoders((stored,))
-    return StoredEncoders((StoredEncoder(cell.name, cell.method, cell.options, cell.dim, cell.seed, base=stored),))
+    return StoredEncoders((_refer(cell, left),))
+
+
+def _refer(cell: EmbeddingSpec, left: Mapping[str, Any]) -> StoredEncoder:
+    """Refer to an embedding with all that it builds on."""
+    specs = [EmbeddingSpec.model_validate(value) for name, value in left.items() if is_base(name)]
+    known = {spec.name: (spec, f"{name_base(number)}_") for number, spec in enumerate(specs)}
+
+    def refer(spec: EmbeddingSpec, prefix: str) -> StoredEncoder:
+        vectors, encoder = (left.get(f"{prefix}{artifact}") for artifact in ARTIFACTS)
+        return StoredEncoder(
+            spec.name,
+            spec.method,
+            spec.options,
+            spec.dim,
+            spec.seed,
+            None if vectors is None else vectors.path,
+            None if encoder is None else encoder.path,
+            tuple(refer(*known[base]) for base in spec.bases),
+        )
+
+    return refer(cell, "")
 
 
 def collect_embeddings(

@@ -38,7 +38,7 @@ EVALUATIONS: dict[str | None, Callable[..., Any]] = {
 def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
     """Create the pipeline that scores every embedding on every task that it supports."""
     cells = [
-        (_evaluate_with_base if cell.adds_to_base else _evaluate)(cell, task, experiment)
+        (_evaluate_with_bases if cell.bases else _evaluate)(cell, task, experiment)
         for cell in experiment.cells
         for task in experiment.tasks_of(cell)
     ]
@@ -74,21 +74,19 @@ def _evaluate(cell: EmbeddingSpec, task: str, experiment: Experiment) -> Pipelin
     )
 
 
-def _evaluate_with_base(cell: EmbeddingSpec, task: str, experiment: Experiment) -> Pipeline:
-    base = experiment.cell_named(str(cell.base))
-    inputs = {"task": f"examples@{task}"}
-    if base.artifact:
-        inputs[base.artifact] = f"{base.name}.{base.artifact}"
+def _evaluate_with_bases(cell: EmbeddingSpec, task: str, experiment: Experiment) -> Pipeline:
+    of_bases, specs = _list_bases(cell, experiment)
+    inputs = {"task": f"examples@{task}", **of_bases}
     parameters = {
         "params:cell": f"params:embeddings.{cell.name}",
         "params:definition": f"params:tasks.{task}",
-        "params:base": f"params:embeddings.{base.name}",
         "params:folders": "params:folders",
+        **specs,
     }
     takes = {**{name: name for name in inputs}, **{name.removeprefix("params:"): name for name in parameters}}
     name = f"evaluate_{experiment.tasks[task]}"
     return pipeline(
-        [node(nodes.evaluate_with_base, takes, list(LEAVES), name=name)],
+        [node(nodes.evaluate_with_bases, takes, list(LEAVES), name=name)],
         namespace=f"{find_namespace(cell)}.{task}",
         inputs=inputs,
         outputs={leaf: f"{cell.name}.{task}.{leaf}" for leaf in LEAVES},
@@ -97,20 +95,28 @@ def _evaluate_with_base(cell: EmbeddingSpec, task: str, experiment: Experiment) 
     )
 
 
+def _list_bases(cell: EmbeddingSpec, experiment: Experiment) -> tuple[dict[str, str], dict[str, str]]:
+    """List what an embedding's own training left and those of its bases, and the parameters that specify the bases."""
+    inputs = {cell.artifact: f"{cell.name}.{cell.artifact}"} if cell.artifact else {}
+    parameters = {}
+    for number, base in enumerate(experiment.bases_of(cell)):
+        name = nodes.name_base(number)
+        parameters[f"params:{name}"] = f"params:embeddings.{base.name}"
+        if base.artifact:
+            inputs[f"{name}_{base.artifact}"] = f"{base.name}.{base.artifact}"
+    return inputs, parameters
+
+
 def _collect_tasks(cell: EmbeddingSpec, experiment: Experiment) -> Pipeline:
     tasks = experiment.tasks_of(cell)
     inputs = {f"{task}_{leaf}": f"{cell.name}.{task}.{leaf}" for task in tasks for leaf in LEAVES}
     if cell.is_trained:
         inputs["training"] = f"{cell.name}.training"
-    trained = [base for base in experiment.bases_of(cell) if base.is_trained]
+    trained = [base for base in experiment.sources_of(cell) if base.is_trained]
     inputs |= {f"{nodes.BASE_TRAINING}{number}": f"{base.name}.training" for number, base in enumerate(trained)}
-    parameters = {"params:cell": f"params:embeddings.{cell.name}"}
-    left = cell
-    if cell.adds_to_base:
-        left = experiment.cell_named(str(cell.base))
-        parameters["params:base"] = f"params:embeddings.{left.name}"
-    if left.artifact:
-        inputs[left.artifact] = f"{left.name}.{left.artifact}"
+    of_bases, specs = _list_bases(cell, experiment)
+    inputs |= of_bases
+    parameters = {"params:cell": f"params:embeddings.{cell.name}", **specs}
     takes = {**{name: name for name in inputs}, **{name.removeprefix("params:"): name for name in parameters}}
     return pipeline(
         [node(nodes.collect_tasks, takes, "card", name="collect_tasks")],

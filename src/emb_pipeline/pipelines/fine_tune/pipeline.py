@@ -30,7 +30,7 @@ def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
 def _fine_tune(cell: EmbeddingSpec, experiment: Experiment) -> Pipeline:
     kind = experiment.tasks[str(cell.tuned_on)]
     others = {f"tested_{task}": f"examples@{task}" for task in experiment.tasks_of(cell) if task != cell.tuned_on}
-    inputs = {"task": f"examples@{cell.tuned_on}", "base": f"{cell.base}.{cell.artifact}"}
+    inputs = {"task": f"examples@{cell.tuned_on}", "base": f"{cell.starts_from}.{cell.artifact}"}
     parameters = {
         "params:cell": f"params:embeddings.{cell.name}",
         "params:definition": f"params:tasks.{cell.tuned_on}",

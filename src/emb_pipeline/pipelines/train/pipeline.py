@@ -37,8 +37,8 @@ def _train(cell: EmbeddingSpec) -> Pipeline:
     method = METHODS[cell.method]
     verb, function, needs = STEPS[method.source, str(method.artifact)]
     sources = {"corpus": f"tokens@{cell.origin}"} if "corpus" in needs else {}
-    if cell.base:
-        sources["base"] = f"{cell.base}.{'vectors' if method.source == 'vectors' else 'encoder'}"
+    if cell.starts_from:
+        sources["base"] = f"{cell.starts_from}.{'vectors' if method.source == 'vectors' else 'encoder'}"
     places = {
         "cell": f"params:embeddings.{cell.name}",
         "training": "params:training",

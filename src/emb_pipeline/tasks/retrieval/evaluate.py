@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
+from emb_pipeline.embeddings.encodings.clock import EncodingClock
 from emb_pipeline.embeddings.encodings.vectors import (
     bytes_per_vector,
     encode_texts,
@@ -22,7 +23,7 @@ from emb_pipeline.embeddings.protocols import (
     Setting,
     TaskEncoder,
     TextEncoder,
-    TunableSearcher,
+    TunableIndex,
     encode_as,
     fit_on,
 )
@@ -33,11 +34,13 @@ from emb_pipeline.embeddings.retrieval.exact_search import (
     find_top_k,
     transpose_passages,
 )
+from emb_pipeline.embeddings.retrieval.stages import list_stages, open_with, search_among
+from emb_pipeline.embeddings.retrieval.vector_searcher import open_unstored
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.metrics.rankings import CUTOFF, average_precision, grades_of_ranks, ndcg, recall, reciprocal_rank
 from emb_pipeline.tasks.retrieval.encode import encode_task
-from emb_pipeline.tasks.retrieval.judged import grade_judged, list_judged_pairs, score_ranks
+from emb_pipeline.tasks.retrieval.judged import count_most_judged, find_judged, grade_judged, list_judged_pairs
 from emb_pipeline.tasks.retrieval.options import RetrievalOptions
 from emb_pipeline.tasks.retrieval.settings import choose_settings, count_asked, drop_excluded
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
@@ -129,10 +132,9 @@ def create_retrieval_service(
     """Find the ten best of all passages for one query. Dense passages are random vectors: as many, and as long."""
     few, requests = min(CUTOFF, len(task.passages)), list(task.queries)[: options.latency_requests]
     if isinstance(encoder, Searcher):
-        index = encoder.index(task.passages)
-        if setting is not None and isinstance(encoder, TunableSearcher):
-            index = encoder.index(task.passages).at(setting)
-        return Service(lambda query: index.search([query], few), requests)
+        index = open_with(encoder.index(task.passages), setting or {})
+        served = open_unstored(index)
+        return Service(lambda query: served.search([query], few), requests)
     fitted = fit_on(encoder, task.passages, "passage")
     first = encode_as(fitted, task.passages[:1], "passage")
     if sp.issparse(first):
@@ -194,8 +196,9 @@ def _rank_judged(
     A searcher is asked for its ranking of all passages, of which the judged ones are kept in their order.
     """
     if isinstance(encoder, Searcher):
-        ranked, found = _search(task, encoder, len(task.passages), groups, is_judged=True)
-        return grade_judged(task, score_ranks(task, ranked)), found
+        among = find_judged(task)
+        ranked, found = _search(task, encoder, count_most_judged(among), groups, among)
+        return grades_of_ranks(task.qrels, ranked), found
     fitted, queries, passages, encode_seconds = encode_task(task, encoder)
     started = perf_counter()
     rows, columns = list_judged_pairs(task)
@@ -214,7 +217,7 @@ def _rank_passages(
 ) -> tuple[np.ndarray, _Found]:
     """Find the first ``k`` passages of each query, and give the cost."""
     if isinstance(encoder, Searcher):
-        return _search(task, encoder, k, groups, is_judged=False)
+        return _search(task, encoder, k, groups)
     fitted, queries, passages, encode_seconds = encode_task(task, encoder)
     started = perf_counter()
     asked, searched = prepare_for_search(queries, passages, fitted)
@@ -224,36 +227,43 @@ def _rank_passages(
 
 
 def _search(
-    task: RetrievalTask, searcher: Searcher, k: int, groups: np.ndarray, *, is_judged: bool
+    task: RetrievalTask, searcher: Searcher, k: int, groups: np.ndarray, among: sp.csr_array | None = None
 ) -> tuple[np.ndarray, _Found]:
-    """Find the first ``k`` passages of each query by a searcher, each with the setting that was chosen without it."""
+    """Find the first ``k`` passages of each query by a searcher, each with the setting that was chosen without it.
+
+    The ranking is of all passages, or of those among which a query's are to be found; -1 where there are no more of these.
+    """
     n_queries, n_passages = len(task.queries), len(task.passages)
-    started = perf_counter()
-    if not isinstance(searcher, TunableSearcher) or len(searcher.settings) == 1:
+    with EncodingClock() as clock:
         index = searcher.index(task.passages)
-        ranked = _check_ranks(index.search(task.queries, k), n_queries, n_passages, k)
-        return ranked, _Found(0, 0.0, perf_counter() - started, index.n_bytes / n_passages)
-    tunable, settings = searcher.index(task.passages), searcher.settings
-    indexed = perf_counter()
-    of_query, details = choose_settings(task, tunable, settings, groups, is_judged=is_judged)
-    tuned = perf_counter()
+    tune_seconds, details = 0.0, {}
+    searches = [(index, np.arange(n_queries))]
+    if stages := list_stages(searcher, index):
+        started = perf_counter()
+        choice = choose_settings(task, stages, groups, is_judged=among is not None)
+        tune_seconds, details = perf_counter() - started, choice.details
+        tunable = cast(TunableIndex, index)
+        searches = [
+            (tunable.at(setting), np.flatnonzero(choice.of_query == number))
+            for number, setting in enumerate(choice.settings)
+        ]
     ranked = np.empty((n_queries, k), dtype=np.int64)
-    for number in np.unique(of_query).tolist():
-        rows = np.flatnonzero(of_query == number)
-        ranked[rows] = tunable.at(settings[number]).search(task.queries.take(rows), k)
-    seconds = perf_counter() - tuned + indexed - started
-    size = tunable.n_bytes / n_passages
-    return _check_ranks(ranked, n_queries, n_passages, k), _Found(0, 0.0, seconds, size, tuned - indexed, details)
+    with clock:
+        for opened, rows in searches:
+            found = search_among(opened, task.queries.take(rows), k, None if among is None else among[rows])
+            ranked[rows] = _check_ranks(found, len(rows), n_passages, k, may_end=among is not None)
+    size = index.n_bytes / n_passages
+    return ranked, _Found(0, 0.0, clock.seconds, size, tune_seconds, details)
 
 
-def _check_ranks(ranked: np.ndarray, n_queries: int, n_passages: int, k: int) -> np.ndarray:
+def _check_ranks(ranked: np.ndarray, n_queries: int, n_passages: int, k: int, *, may_end: bool) -> np.ndarray:
     ranked = np.asarray(ranked)
     if ranked.shape != (n_queries, k):
         raise ValueError(f"the searcher gave an array of shape {ranked.shape} for {n_queries} queries and k = {k}")
-    if ranked.size and (ranked.min() < 0 or ranked.max() >= n_passages):
+    if ranked.size and (ranked.min() < -may_end or ranked.max() >= n_passages):
         raise ValueError(f"the searcher named a passage outside 0 to {n_passages - 1}")
     in_order = np.sort(ranked, axis=1)
-    if (in_order[:, 1:] == in_order[:, :-1]).any():
+    if ((in_order[:, 1:] == in_order[:, :-1]) & (in_order[:, 1:] >= 0)).any():
         raise ValueError("the searcher named one passage twice for a query")
     return ranked.astype(np.int64)
 

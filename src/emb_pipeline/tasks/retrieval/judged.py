@@ -8,15 +8,19 @@ import scipy.sparse as sp
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
 
 
+def find_judged(task: RetrievalTask) -> sp.csr_array:
+    """Find the pairs that were judged: shape (n_queries, n_passages), bool."""
+    return sp.csr_array(task.qrels > 0) if task.judged is None else task.judged
+
+
+def count_most_judged(judged: sp.csr_array) -> int:
+    """Count the judged passages of the query that has most of them."""
+    return int(np.diff(judged.indptr).max())
+
+
 def list_judged_pairs(task: RetrievalTask) -> tuple[np.ndarray, np.ndarray]:
-    judged = sp.csr_array(task.qrels > 0) if task.judged is None else task.judged
+    judged = find_judged(task)
     return np.repeat(np.arange(judged.shape[0]), np.diff(judged.indptr)), judged.indices
-
-
-def score_ranks(task: RetrievalTask, ranked: np.ndarray) -> np.ndarray:
-    """Give each judged pair a score that puts them in the order of rankings of all passages."""
-    rows, columns = list_judged_pairs(task)
-    return np.asarray(-np.argsort(ranked, axis=1)[rows, columns], dtype=np.float64)
 
 
 def grade_judged(task: RetrievalTask, scores: np.ndarray) -> np.ndarray:

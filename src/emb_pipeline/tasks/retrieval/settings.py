@@ -1,22 +1,25 @@
-"""The choice of what a searcher leaves open (k1 and b of BM25): no query has a say in the setting that it is scored with."""
+"""The choice of what a searcher leaves open (k1 and b of BM25, weights of a fusion).
+
+No query has a say in the setting that it is scored with.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
 
-from emb_pipeline.embeddings.protocols import (
-    Setting,
-    TunableIndex,
-)
+from emb_pipeline.embeddings.protocols import Setting, Stage
 from emb_pipeline.embeddings.ranking import hashes
 from emb_pipeline.tasks.metrics.rankings import CUTOFF, grades_of_ranks, ndcg
-from emb_pipeline.tasks.retrieval.judged import grade_judged, score_ranks
+from emb_pipeline.tasks.retrieval.judged import count_most_judged, find_judged
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
+
+_Chosen: TypeAlias = dict[str, float | None]
 
 N_FOLDS = 5
 """Folds of queries: those of each are searched with the setting that serves the queries of the others best."""
@@ -44,27 +47,72 @@ def count_asked(task: RetrievalTask, k: int) -> int:
     return min(k + most_excluded, len(task.passages))
 
 
-def choose_settings(
-    task: RetrievalTask, index: TunableIndex, settings: Sequence[Setting], groups: np.ndarray, *, is_judged: bool
-) -> tuple[np.ndarray, dict[str, Any]]:
-    """Choose the number of each query's setting, and say which one to take for queries to come."""
+@dataclass(frozen=True)
+class Choice:
+    """The setting that each query is searched with.
+
+    Attributes
+    ----------
+    settings : sequence of Setting
+        Those that some query is searched with.
+    of_query : ndarray of shape (n_queries,), int64
+        Number of each query's setting.
+    details : dict
+        How they were chosen, and ``setting``: the one to take for queries to come.
+    """
+
+    settings: Sequence[Setting]
+    of_query: np.ndarray
+    details: dict[str, Any]
+
+
+def choose_settings(task: RetrievalTask, stages: Sequence[Stage], groups: np.ndarray, *, is_judged: bool) -> Choice:
+    """Choose the setting of each query by nDCG@10 of other queries, one stage after the other.
+
+    Of a searcher that is made of others, the parts' own settings are chosen first, then what is left open given these.
+    Training queries choose for all queries. Where there are too few, the queries of the other folds choose for each fold,
+    all stages anew: no query has a say in any stage of the setting that it is scored with.
+    """
+    n_tried = sum(len(stage.settings) for stage in stages)
     training = None if is_judged or task.training_qrels is None else _create_training_task(task)
     if training is not None and len(training.queries) >= FEWEST_TRAINING_QUERIES:
-        values = _score_settings(training, index, settings, is_judged=False)
-        best = int(values.mean(axis=1).argmax())
-        facts = {"setting": dict(settings[best]), "settings_tried": len(settings), "chosen_on": "training queries"}
-        return np.full(len(task.queries), best), facts
-    values = _score_settings(task, index, settings, is_judged=is_judged)
-    of_query = choose_across_folds(values, deal_folds(task.queries, groups))
-    chosen, counts = np.unique(of_query, return_counts=True)
-    return of_query, {
-        "setting": dict(settings[int(values.mean(axis=1).argmax())]),
-        "settings_tried": len(settings),
+        nobody = np.zeros(len(training.queries), dtype=np.int64)
+        setting, _ = _choose_by_stages(training, stages, nobody, is_judged=False)
+        details = {"setting": setting, "settings_tried": n_tried, "chosen_on": "training queries"}
+        return Choice([setting], np.zeros(len(task.queries), dtype=np.int64), details)
+    folds = deal_folds(task.queries, groups)
+    of_all, of_folds = _choose_by_stages(task, stages, folds, is_judged=is_judged)
+    settings = [setting for number, setting in enumerate(of_folds) if setting not in of_folds[:number]]
+    of_query = np.array([settings.index(setting) for setting in of_folds])[folds]
+    counts = np.bincount(of_query, minlength=len(settings)).tolist()
+    details = {
+        "setting": of_all,
+        "settings_tried": n_tried,
         "chosen_on": "queries of the other folds",
-        "settings_of_queries": [
-            {**settings[number], "n_queries": count} for number, count in zip(chosen.tolist(), counts.tolist(), strict=True)
-        ],
+        "settings_of_queries": [{**setting, "n_queries": count} for setting, count in zip(settings, counts, strict=True)],
     }
+    return Choice(settings, of_query, details)
+
+
+def _choose_by_stages(
+    task: RetrievalTask, stages: Sequence[Stage], folds: np.ndarray, *, is_judged: bool
+) -> tuple[_Chosen, list[_Chosen]]:
+    """Choose the setting by all queries, and that of each fold by the queries of the others."""
+    of_all: _Chosen = {}
+    of_folds: list[_Chosen] = [{} for _ in range(int(folds.max()) + 1)]
+    for stage in stages:
+        scored: list[tuple[_Chosen, np.ndarray]] = []
+        for before in [of_all, *of_folds]:
+            if before not in [each for each, _ in scored]:
+                scored.append((before, _score_settings(task, stage, before, is_judged=is_judged)))
+        made = []
+        for number, before in enumerate(of_folds):
+            values = next(values for each, values in scored if each == before)
+            chosen = choose_across_folds(values, folds)[folds == number]
+            made.append({**before, **stage.settings[int(chosen[0]) if len(chosen) else 0]})
+        best = int(np.round(scored[0][1].mean(axis=1), 12).argmax())
+        of_all, of_folds = {**of_all, **stage.settings[best]}, made
+    return of_all, of_folds
 
 
 def _create_training_task(task: RetrievalTask) -> RetrievalTask:
@@ -82,18 +130,16 @@ def _create_training_task(task: RetrievalTask) -> RetrievalTask:
     )
 
 
-def _score_settings(task: RetrievalTask, index: TunableIndex, settings: Sequence[Setting], *, is_judged: bool) -> np.ndarray:
-    """Compute nDCG@10 of each query with each setting: shape (n_settings, n_queries)."""
-    k = len(task.passages) if is_judged else count_asked(task, CUTOFF)
-    values = np.empty((len(settings), len(task.queries)))
-    for row, setting in enumerate(settings):
-        ranked = index.at(setting).search(task.queries, k)
-        if is_judged:
-            grades = grade_judged(task, score_ranks(task, ranked))[:, :CUTOFF]
-        else:
-            grades = grades_of_ranks(task.qrels, drop_excluded(ranked, task.excluded, CUTOFF))
-        values[row] = ndcg(grades, task.qrels, CUTOFF)
-    return values
+def _score_settings(task: RetrievalTask, stage: Stage, before: Setting, *, is_judged: bool) -> np.ndarray:
+    """Compute nDCG@10 of each query with each setting of a stage: shape (n_settings, n_queries)."""
+    if is_judged:
+        among = find_judged(task)
+        rankings = stage.rank(before, task.queries, count_most_judged(among), among)
+        grades = (grades_of_ranks(task.qrels, ranked)[:, :CUTOFF] for ranked in rankings)
+    else:
+        rankings = stage.rank(before, task.queries, count_asked(task, CUTOFF))
+        grades = (grades_of_ranks(task.qrels, drop_excluded(ranked, task.excluded, CUTOFF)) for ranked in rankings)
+    return np.array([ndcg(each, task.qrels, CUTOFF) for each in grades])
 
 
 def deal_folds(queries: Sequence[str], groups: np.ndarray, n_folds: int = N_FOLDS) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""Searchers, and searchers made of others."""
