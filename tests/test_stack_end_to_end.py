@@ -1,0 +1,29 @@
+"""Retrievers that are made of others, in real Kedro sessions on a tiny use case."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.test_small_grids import _page, _run
+
+FUSED = {
+    "task.fused": {"method": "fusion", "of": ["task.bm25", "task.tfidf"]},
+    "task.weighted": {"method": "fusion", "of": ["task.fused", "control.random_8"], "options": {"rule": "weighted"}},
+}
+
+
+@pytest.mark.slow
+def test_a_fusion_and_a_fusion_of_it_are_evaluated_compared_and_timed(project: Path) -> None:
+    grid = {"baselines": ["bm25", "tfidf"], "controls": ["random_8"], "derived": FUSED, "tasks": ["search"]}
+    board = _run(project, grid).query("metric == 'ndcg@10'").set_index("embedding")
+    assert set(board.index) == {"task.bm25", "task.tfidf", "control.random_8", "task.fused", "task.weighted"}
+    assert board.loc["task.fused", "bases"] == "task.bm25, task.tfidf"
+    assert board["value"].between(0, 1).all()
+    folder = project / "data" / "08_reporting" / "tiny" / "latest"
+    times = pd.read_parquet(folder / "request_times.parquet") if (folder / "request_times.parquet").exists() else None
+    print(times, sorted(each.name for each in folder.iterdir()))
+    page = _page(project)
+    assert "against each of its parts" in page
