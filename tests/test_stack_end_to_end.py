@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tests.test_end_to_end import newest
 from tests.test_small_grids import _page, _run
 
 FUSED = {
@@ -22,8 +23,9 @@ def test_a_fusion_and_a_fusion_of_it_are_evaluated_compared_and_timed(project: P
     assert set(board.index) == {"task.bm25", "task.tfidf", "control.random_8", "task.fused", "task.weighted"}
     assert board.loc["task.fused", "bases"] == "task.bm25, task.tfidf"
     assert board["value"].between(0, 1).all()
-    folder = project / "data" / "08_reporting" / "tiny" / "latest"
-    times = pd.read_parquet(folder / "request_times.parquet") if (folder / "request_times.parquet").exists() else None
-    print(times, sorted(each.name for each in folder.iterdir()))
+    times = pd.read_parquet(newest(project, "08_reporting", "request_times.parquet")).set_index("embedding")
+    assert set(times.index) == set(board.index)
+    assert times["latency_ms_p50"].gt(0).all() and times["note"].isna().all()
+    assert times.loc["task.fused", "latency_ms_p50"] > times.loc["task.bm25", "latency_ms_p50"]
     page = _page(project)
     assert "against each of its parts" in page
