@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from tests.test_end_to_end import newest
@@ -23,7 +22,7 @@ def test_a_fusion_and_a_fusion_of_it_are_evaluated_compared_and_timed(project: P
     assert set(board.index) == {"task.bm25", "task.tfidf", "control.random_8", "task.fused", "task.weighted"}
     assert board.loc["task.fused", "bases"] == "task.bm25, task.tfidf"
     assert board["value"].between(0, 1).all()
-    times = pd.read_parquet(newest(project, "08_reporting", "request_times.parquet")).set_index("embedding")
+    times = newest(project, "request_times").set_index("embedding")
     assert set(times.index) == set(board.index)
     assert times["latency_ms_p50"].gt(0).all() and times["note"].isna().all()
     assert times.loc["task.fused", "latency_ms_p50"] > times.loc["task.bm25", "latency_ms_p50"]
