@@ -98,7 +98,7 @@ class FusedIndex:
 
     @property
     def unstored(self) -> FusedIndex:
-        """The same, computing anew what the parts have in store."""
+        """The same, computing again what the parts have in store."""
         return replace(self, parts={name: open_unstored(part) for name, part in self.parts.items()})
 
     @property

@@ -111,5 +111,5 @@ def join_hits(blocks: Sequence[Hits], k: int) -> Hits:
 
 
 def open_unstored(index: SearchIndex) -> Any:
-    """Give the index that computes anew what another one reads from a store: a request costs that."""
+    """Give the index that computes again what another one reads from a store: a request costs that."""
     return getattr(index, "unstored", index)

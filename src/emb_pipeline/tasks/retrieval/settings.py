@@ -71,7 +71,7 @@ def choose_settings(task: RetrievalTask, stages: Sequence[Stage], groups: np.nda
 
     Of a searcher that is made of others, the parts' own settings are chosen first, then what is left open given these.
     Training queries choose for all queries. Where there are too few, the queries of the other folds choose for each fold,
-    all stages anew: no query has a say in any stage of the setting that it is scored with.
+    all stages again: no query has a say in any stage of the setting that it is scored with.
     """
     n_tried = sum(len(stage.settings) for stage in stages)
     training = None if is_judged or task.training_qrels is None else _create_training_task(task)
