@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 PROJECT = Path(__file__).parents[1]
 TOPICS = {
@@ -139,16 +140,22 @@ def project(project_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture(scope="session")
 def sequential(project_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run of the tiny use case."""
-    root = tmp_path_factory.mktemp("sequential") / "project"
-    shutil.copytree(project_template, root, symlinks=True)
-    here = Path.cwd()
-    os.chdir(root)
-    try:
-        done = run_kedro("--env", "tiny")
-    finally:
-        os.chdir(here)
-    (root / "console.txt").write_text(done.stdout)
+    """A finished run of the tiny use case: the first worker that asks for it makes it, the others wait for it."""
+    shared = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        shared = shared.parent
+    root = shared / "sequential" / "project"
+    with FileLock(shared / "sequential.lock"):
+        if not (root / "console.txt").exists():
+            shutil.rmtree(root, ignore_errors=True)
+            shutil.copytree(project_template, root, symlinks=True)
+            here = Path.cwd()
+            os.chdir(root)
+            try:
+                done = run_kedro("--env", "tiny")
+            finally:
+                os.chdir(here)
+            (root / "console.txt").write_text(done.stdout)
     return root
 
 
@@ -268,6 +275,9 @@ task_definitions:
       queries: data/01_raw/tiny/queries.csv
       passages: data/01_raw/tiny/passages.csv
       qrels: data/01_raw/tiny/qrels.csv
+evaluation:
+  classification: {folds: 3, training_draws: 3, label_draws: 3, log10_c_low: 0, log10_c_high: 2, steps_per_decade: 1}
+latency: {seconds: 0.05, attempts: 1}
 report: {resamples: 200, permutations: 199, level: 0.05}
 vector_search:
   requests: 5

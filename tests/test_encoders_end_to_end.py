@@ -33,7 +33,7 @@ GRID = {
 TERMS = {
     "kind": "sequence_labeling",
     "source": {"reader": "jsonl", "path": "data/01_raw/tiny/terms.jsonl", "split": "split"},
-    "evaluation": {"label_draws": 2, "label_counts": [10, 20, 40]},
+    "evaluation": {"label_draws": 2, "label_counts": [10, 20, 40], "training_draws": 2, "log10_c_low": 0, "log10_c_high": 2},
 }
 TUNED = {
     "domain.word2vec_8_tuned_topic": "domain.word2vec_8",

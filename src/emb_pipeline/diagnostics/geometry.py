@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
-from scipy.stats import skew
 
 from emb_pipeline.diagnostics.neighbors import unit_vectors
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
@@ -55,6 +54,8 @@ def hubness(vectors: np.ndarray, k: int = 10) -> tuple[float, float]:
     ----------
     .. [1] Radovanović, Nanopoulos & Ivanović (2010), Hubs in space, JMLR 11.
     """
+    from scipy.stats import skew
+
     unit = unit_vectors(np.asarray(vectors, dtype=np.float32))
     n, k = len(unit), min(k, len(unit) - 1)
     occurrences = np.zeros(n, dtype=np.int64)

@@ -8,7 +8,6 @@ from itertools import combinations
 from math import comb
 
 import numpy as np
-from scipy.stats import binomtest, rankdata
 
 from emb_pipeline.diagnostics.neighbors import COMMONEST, unit_vectors
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
@@ -154,6 +153,8 @@ def antonym_separation(
 
 def area_under_curve(positives: np.ndarray, negatives: np.ndarray) -> float:
     """Probability that a positive is above a negative, ties counting half (Mann & Whitney)."""
+    from scipy.stats import rankdata
+
     ranks = rankdata(np.concatenate([positives, negatives]))
     n, m = len(positives), len(negatives)
     return float((ranks[:n].sum() - n * (n + 1) / 2) / (n * m))
@@ -161,6 +162,8 @@ def area_under_curve(positives: np.ndarray, negatives: np.ndarray) -> float:
 
 def among_nearest(vectors: WordVectors, pairs: Pairs, k: int = 10, *, commonest: int = COMMONEST) -> Measured:
     """Measure how often the second word of a pair is among the k nearest of the first, with Wilson's interval."""
+    from scipy.stats import binomtest
+
     unit = unit_vectors(vectors.vectors[:commonest])
     rows = [[vectors.index.get(word, len(unit)) for word in pair] for pair in pairs]
     known = np.array([row for row in rows if max(row) < len(unit)], dtype=np.int64).reshape(-1, 2)

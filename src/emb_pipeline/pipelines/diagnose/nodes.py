@@ -6,7 +6,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from emb_pipeline.diagnostics.diagnosis import WordSets, diagnose_embeddings
 from emb_pipeline.diagnostics.options import DiagnosisOptions
 from emb_pipeline.diagnostics.probe_words import typical_words
 from emb_pipeline.experiment.facts import build_embedding_facts
@@ -18,6 +17,8 @@ from emb_pipeline.text.texts import Texts
 
 def diagnose_vectors(options: DiagnosisOptions, folders: Folders, seed: int, **inputs: Any) -> dict[str, pa.Table]:
     """Diagnose the word vectors of one origin: what they know by themselves, and what is wrong with them."""
+    from emb_pipeline.diagnostics.diagnosis import WordSets, diagnose_embeddings  # takes numba along
+
     tasks, corpora = split_inputs(inputs, "task_"), split_inputs(inputs, "corpus_")
     if not options.probe_words:
         texts = (text for task in tasks.values() for text in list_held_out_texts(task))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 POWER = 0.8
 """Share of cases in which a true difference is to be found; the usual choice (Cohen 1988)."""
@@ -28,4 +28,4 @@ def find_smallest_detectable_difference(standard_error: np.ndarray, critical: fl
     ----------
     .. [1] Card et al. (2020), With little power comes great responsibility, EMNLP.
     """
-    return np.asarray((critical + norm.ppf(power)) * np.asarray(standard_error))
+    return np.asarray((critical + ndtri(power)) * np.asarray(standard_error))

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2
-from scipy.stats import t as student
 
 from emb_pipeline.statistics.comparisons.corrections import holm
 from emb_pipeline.statistics.comparisons.step_down import SeedVariance
@@ -95,6 +93,9 @@ def _correlation(seeds: SeedVariance | None, tasks: Sequence[str]) -> pd.DataFra
 
 
 def _average(part: pd.DataFrame, level: float, correlation: pd.DataFrame, freedom: float) -> dict[str, object]:
+    from scipy.stats import chi2
+    from scipy.stats import t as student
+
     differences, n_tasks = part["difference"].to_numpy(dtype=np.float64), len(part)
     errors = np.maximum(part["error"].to_numpy(dtype=np.float64), np.finfo(np.float64).eps)
     of_seeds = part["seed_error"].to_numpy(dtype=np.float64)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from scipy.stats import chi2, norm
+from scipy.special import chdtrc, log_ndtr, ndtri
 
 FEWEST_COUNTS = 4
 FIT_LEVEL, HELD_OUT_LEVEL = 0.02, 0.02
@@ -121,7 +121,7 @@ def extrapolate(points: CurvePoints, *, highest: float, level: float, rng: np.ra
     if not len(gains):
         return _silent("no family of curves stays in the metric's range", fit.fitted, *check)
     low, middle, high = np.percentile(gains, [tail, 50, 100 - tail])
-    wider = max(1.0, float(norm.isf(min(p, 1.0) / 2)))
+    wider = max(1.0, float(-ndtri(min(p, 1.0) / 2)))
     return Extrapolation(
         float(middle),
         float(middle - wider * (middle - low)),
@@ -175,12 +175,12 @@ class _Fit:
         a = (own * of_one - both * of_shape) / determinant
         misfit = np.einsum("k,rkl,l->r", y, self._inverse, y)[:, None] - a * of_one - b * of_shape
         ahead = (own - 2 * both * self._at_target + one * self._at_target**2) / determinant
-        within_range = norm.logcdf((highest - a - b * self._at_target) / np.sqrt(ahead))
+        within_range = log_ndtr((highest - a - b * self._at_target) / np.sqrt(ahead))
         logs_of_weights = prior - misfit / 2 - np.log(determinant) / 2 + within_range
         logs_of_weights += np.linalg.slogdet(self._inverse)[1][:, None] / 2
         weights = np.exp(logs_of_weights - logs_of_weights.max())
         weights /= weights.sum()
-        self.p = float(chi2.sf(misfit.min(axis=1), max(n - 3, 1)).mean())
+        self.p = float(chdtrc(max(n - 3, 1), misfit.min(axis=1)).mean())
         """Of the misfit of the nearest shape."""
         self.fitted = np.asarray((weights * a).sum() + np.einsum("rg,rg,gk->k", weights, b, self._within))
         chosen = rng.choice(weights.size, size=_DRAWN, p=weights.ravel())
