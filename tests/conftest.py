@@ -116,6 +116,8 @@ def mlflow_is_left_as_it_was() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def project_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project folder with the configuration of this repository and the tiny use case's files."""
+    with FileLock(find_shared_folder(tmp_path_factory) / "compile.lock"):
+        compile_kernels()
     root = tmp_path_factory.mktemp("project")
     for name in ("pyproject.toml", ".telemetry"):
         shutil.copy(PROJECT / name, root / name)
@@ -124,6 +126,19 @@ def project_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(PROJECT / "src", root / "src", ignore=shutil.ignore_patterns("*.egg-info"))  # Kedro follows no link
     write_tiny_use_case(root)
     return root
+
+
+def find_shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Find the folder of this session that all of its workers share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if os.environ.get("PYTEST_XDIST_WORKER") else own
+
+
+def compile_kernels() -> None:
+    """Compile kernels beside their source, as `make` does, if nobody did: each copy of the project would compile its own."""
+    if not any((PROJECT / "src").rglob("*.nbi")):
+        own = {**os.environ, "PYTHONPATH": str(PROJECT / "src")}
+        subprocess.run([sys.executable, "-m", "emb_pipeline.precompile"], check=True, env=own)
 
 
 @pytest.fixture
@@ -141,9 +156,7 @@ def project(project_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.fixture(scope="session")
 def sequential(project_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of the tiny use case: the first worker that asks for it makes it, the others wait for it."""
-    shared = tmp_path_factory.getbasetemp()
-    if os.environ.get("PYTEST_XDIST_WORKER"):
-        shared = shared.parent
+    shared = find_shared_folder(tmp_path_factory)
     root = shared / "sequential" / "project"
     with FileLock(shared / "sequential.lock"):
         if not (root / "console.txt").exists():
