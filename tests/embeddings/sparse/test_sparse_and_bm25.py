@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import sys
+from typing import get_args
+
+import bm25s
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -7,8 +11,11 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from emb_pipeline.embeddings.protocols import Searcher, TaskEncoder, TextEncoder
+from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.embeddings.retrieval.bm25 import Bm25
-from emb_pipeline.embeddings.retrieval.options import Bm25Options
+from emb_pipeline.embeddings.retrieval.options import STOP_WORDS, Bm25Options, Stemmer, Variant
+from emb_pipeline.embeddings.retrieval.terms import list_stop_words
+from emb_pipeline.embeddings.retrieval.variants import FORMULAS
 from emb_pipeline.embeddings.sparse.char_tfidf import CharTfidf, WordCharTfidf
 from emb_pipeline.embeddings.sparse.options import (
     CharTfidfOptions,
@@ -18,6 +25,7 @@ from emb_pipeline.embeddings.sparse.options import (
     WordCharTfidfOptions,
 )
 from emb_pipeline.embeddings.sparse.word_counts import Lsa, OneHot, Tfidf
+from emb_pipeline.errors import DataError
 from emb_pipeline.text.texts import Texts
 from emb_pipeline.text.words import tokenize
 
@@ -136,6 +144,115 @@ def test_bm25_ranks_by_the_formula() -> None:
     found = Bm25(Bm25Options(k1=k1, b=b)).index(passages).search(["A h?"], k=30)[0]
     assert sorted(found) == list(range(30))
     assert (np.diff((scores("a") + scores("h"))[found]) < 1e-5).all()
+
+
+WORDS = np.array(["a", "running", "runs", "the", "b1", "c", "cats", "cat", "of", "rare"])
+
+
+def draw_passages(n: int = 40) -> list[str]:
+    rng = np.random.default_rng(1)
+    share = np.array([8, 3, 3, 20, 2, 5, 2, 2, 9, 0.3])  # "the" is in more than half of them: Robertson's idf is cut at 0
+    return [" ".join(rng.choice(WORDS, size=rng.integers(1, 25), p=share / share.sum())) for _ in range(n)] + [""]
+
+
+@pytest.mark.parametrize("variant", get_args(Variant))
+def test_each_variant_scores_as_bm25s_does_with_each_k1_and_b(variant: Variant) -> None:
+    passages, query = draw_passages(), ["cat", "the", "the", "rare", "running"]
+    with_delta: dict[str, float] = {"delta": 0.7} if FORMULAS[variant].absent else {}
+    index = Bm25(Bm25Options(variant=variant, **with_delta)).index(passages)  # type: ignore[arg-type]
+    for k1, b in [(1.5, 0.75), (0.9, 0.0), (3.0, 1.0), (0.01, 0.5)]:
+        reference = bm25s.BM25(k1=k1, b=b, method=variant, dtype="float64", **with_delta)
+        reference.index([tokenize(passage) for passage in passages], show_progress=False)
+        expected, ours = reference.get_scores(query), index.at({"k1": k1, "b": b}).weights.get_scores(query)
+        if reference.nonoccurrence_array is not None:  # the score of a passage without any of these words
+            expected = expected - reference.nonoccurrence_array[reference.get_tokens_ids(query)].sum()
+        np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6)
+        assert len(np.unique(ours.round(4))) > 5
+
+
+def test_variants_differ_in_the_order_that_they_give() -> None:
+    passages, orders = draw_passages(), {}
+    for variant in get_args(Variant):
+        index = Bm25(Bm25Options(variant=variant, k1=1.5, b=0.75)).index(passages)
+        orders[variant] = tuple(index.search(["cat the running of"], k=12)[0])
+        assert not np.isfinite(index.search_scored(["cat"], k=len(passages)).scores.min()), (
+            "a passage without the word is found"
+        )
+    assert len(set(orders.values())) >= 4
+
+
+def test_delta_is_the_authors_own_unless_it_is_given_and_refused_where_the_formula_has_none() -> None:
+    assert [Bm25Options(variant=each).least_worth for each in ("bm25+", "bm25l", "lucene")] == [1.0, 0.5, 0.0]  # type: ignore[arg-type]
+    with pytest.raises(
+        ValueError, match=r"delta has no place in the variant lucene; leave it out, or choose bm25\+ or bm25l"
+    ):
+        Bm25Options(delta=0.5)
+
+
+def test_stop_words_are_left_out_of_passages_and_queries() -> None:
+    passages = ["the cat of the house", "a dog", "the the the of", "house of cards"]
+    index = Bm25(Bm25Options(stop_words="english", k1=1.5, b=0.75)).index(passages)
+    reference = bm25s.BM25(k1=1.5, b=0.75, method="lucene")
+    reference.index([["cat", "house"], ["dog"], [], ["house", "cards"]], show_progress=False)
+    assert "the" not in index.weights.vocab_dict
+    np.testing.assert_allclose(index.weights.get_scores(["house"]), reference.get_scores(["house"]), rtol=1e-5)
+    assert index.search(["the the dog of"], k=1).tolist() == [[1]]
+    own = Bm25(Bm25Options(stop_words=("Cat", "house"), k1=1.5, b=0.75)).index(passages)  # type: ignore[arg-type]
+    assert {"cat", "house"}.isdisjoint(own.weights.vocab_dict) and "the" in own.weights.vocab_dict
+
+
+def test_passages_without_a_word_to_search_by_are_refused_with_a_way_out() -> None:
+    with pytest.raises(DataError, match=r"none of 2 passages .*; set methods\.bm25\.stop_words to none"):
+        Bm25(Bm25Options(stop_words="english")).index(["the", "of the"])
+    assert Bm25(Bm25Options(stop_words="none")).index(["the", "of the"]).search(["of"], k=1).tolist() == [[1]]
+    with pytest.raises(DataError, match="leave bm25 out of the grid"):
+        Bm25().index(["?", ""])
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ("englisch", "there is no list of stop words 'englisch'; did you mean 'english'"),
+        (
+            ("of course",),
+            "'of course' is not one token .* drop nothing; write its tokens of, course each",
+        ),
+        (("?",), "is not one token of a text, so it would drop nothing; leave it out"),
+    ],
+)
+def test_stop_words_that_drop_nothing_are_refused(written: str | tuple[str, ...], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        Bm25Options(stop_words=written)
+
+
+def test_each_list_of_stop_words_drops_words_of_its_language() -> None:
+    sizes = {name: len(list_stop_words(Bm25Options(stop_words=name))) for name in STOP_WORDS}
+    assert sizes.pop("none") == 0 and min(sizes.values()) >= 33
+    assert {"und", "der"} <= list_stop_words(Bm25Options(stop_words="german"))
+
+
+def test_words_of_one_stem_find_each_other() -> None:
+    snowballstemmer = pytest.importorskip("snowballstemmer")
+    assert set(get_args(Stemmer)) - {"none"} <= set(snowballstemmer.algorithms())
+    passages = draw_passages()
+    index = Bm25(Bm25Options(stem="english", stop_words="english", k1=1.2, b=0.5)).index(Texts(passages))
+    stemmer, dropped = snowballstemmer.stemmer("english"), {"a", "the", "of"}
+    reference = bm25s.BM25(k1=1.2, b=0.5, method="lucene")
+    stems = [stemmer.stemWords([token for token in tokenize(text) if token not in dropped]) for text in passages]
+    reference.index(stems, show_progress=False)
+    np.testing.assert_allclose(index.weights.get_scores(["run", "cat"]), reference.get_scores(["run", "cat"]), rtol=1e-5)
+    np.testing.assert_array_equal(index.search(["running"], k=9), index.at({"k1": 1.2, "b": 0.5}).search(["running"], k=9))
+    assert set(index.search(["runs"], k=5)[0]) <= {row for row, text in enumerate(passages) if "run" in text}
+    german = Bm25(Bm25Options(stem="german")).index(["die Häuser", "ein Baum"])
+    assert german.search(["haus"], k=1).tolist() == [[0]]
+
+
+def test_a_stemmer_that_is_not_installed_is_refused_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "snowballstemmer", None)
+    monkeypatch.setattr("sys.path", [])  # nothing can be found
+    METHODS["bm25"].require(Bm25Options())
+    with pytest.raises(DataError, match=r"pip install 'emb_pipeline\[stemming\]'"):
+        METHODS["bm25"].require(Bm25Options(stem="english"))
 
 
 def test_what_bm25_finds_among_equal_scores_does_not_follow_the_order_of_the_passages() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,9 @@ from emb_pipeline.embeddings.protocols import Setting
 from emb_pipeline.embeddings.ranking import TieOrder, hashes
 from emb_pipeline.embeddings.retrieval.hits import NOTHING, Hits, take_best
 from emb_pipeline.embeddings.retrieval.options import Bm25Options
-from emb_pipeline.text.texts import Texts
+from emb_pipeline.embeddings.retrieval.terms import Analyzer, build_analyzer
+from emb_pipeline.embeddings.retrieval.variants import FORMULAS
+from emb_pipeline.errors import DataError
 
 K1, B = (1.5, 0.9, 2.0, 3.0), (0.75, 0.9, 1.0, 0.5, 0.25)
 """Values that are tried, the usual one first [1]_.
@@ -28,9 +31,9 @@ References
 
 @dataclass(frozen=True)
 class Bm25:
-    """Lucene's BM25 over the tokens that all embeddings share: no stop words are removed, nothing is stemmed.
+    """BM25 over the tokens that all embeddings share; Lucene's formula, all words and no stems where options say nothing.
 
-    Published figures differ by their tokenisers, so this one is fixed.
+    Published figures differ by their tokenizers, so this one is fixed; stop words and stems are options.
     """
 
     options: Bm25Options = field(default_factory=Bm25Options)
@@ -42,16 +45,35 @@ class Bm25:
         return [{"k1": k1, "b": b} for k1, b in itertools.product(*tried)]
 
     def index(self, passages: Sequence[str]) -> Bm25Index:
-        """Index passages, with the first setting; `Texts` bring their tokens along."""
-        tokens = _tokens(passages)
+        """Index passages, with the first setting; `Texts` bring their tokens along.
+
+        Raises
+        ------
+        DataError
+            No passage has a word that is no stop word.
+        """
+        analyze = build_analyzer(self.options)
+        terms = analyze(passages)
+        if not any(terms):
+            fewer, none = "set methods.bm25.stop_words to none, or to fewer words", "leave bm25 out of the grid"
+            remedy = none if self.options.stop_words == "none" else fewer
+            raise DataError("bm25", f"none of {len(terms)} passages has a word to search by", remedy)
         # With k1 = 1 and b = 0 a weight is idf * count / (count + 1): what any other setting is computed from.
         weights = bm25s.BM25(k1=1, b=0, method="lucene", dtype="float64")
-        weights.index(tokens, show_progress=False)
+        weights.index(terms, show_progress=False)
         n_holding = np.diff(weights.scores["indptr"])
-        idf = np.repeat(np.log(1 + (len(tokens) - n_holding + 0.5) / (n_holding + 0.5)), n_holding)
+        idf = np.repeat(FORMULAS["lucene"].idf(len(terms), n_holding), n_holding)
         counts = np.rint(weights.scores["data"] / (idf - weights.scores["data"]))
-        lengths = np.array([len(each) for each in tokens], dtype=np.float64)
-        made = Bm25Index(weights, hashes(passages), idf, counts, lengths / max(float(lengths.mean()), 1e-9))
+        lengths = np.array([len(each) for each in terms], dtype=np.float64)
+        made = Bm25Index(
+            self.options,
+            analyze,
+            weights,
+            hashes(passages),
+            FORMULAS[self.options.variant].idf(len(terms), np.maximum(n_holding, 1)),
+            counts,
+            lengths / max(float(lengths.mean()), 1e-9),
+        )
         return made.at(self.settings[0])
 
 
@@ -61,15 +83,22 @@ class Bm25Index:
 
     Attributes
     ----------
+    options : Bm25Options
+    analyze : callable
+        Takes texts and gives the terms of each.
     weights : bm25s.BM25
     passage_hashes : ndarray of shape (n_passages,), uint64
         The order of equal scores.
-    idf, counts : ndarray of shape (n_weights,), float64
-        Of the word of each weight: its inverse document frequency, and how often the passage has it.
+    idf : ndarray of shape (n_words,), float64
+        Inverse document frequency of each word.
+    counts : ndarray of shape (n_weights,), float64
+        How often the passage of each weight has its word.
     relative_lengths : ndarray of shape (n_passages,), float64
         Words of each passage, over their mean.
     """
 
+    options: Bm25Options
+    analyze: Analyzer
     weights: bm25s.BM25
     passage_hashes: np.ndarray
     idf: np.ndarray
@@ -81,11 +110,17 @@ class Bm25Index:
         k1, b = setting["k1"], setting["b"]
         if k1 is None or b is None:
             raise ValueError(f"BM25 needs k1 and b, not {setting}")
-        held_back = k1 * (1 - b + b * self.relative_lengths[self.weights.scores["indices"]])
+        formula, delta = FORMULAS[self.options.variant], self.options.least_worth
+        saturation = formula.saturation(
+            self.counts, 1 - b + b * self.relative_lengths[self.weights.scores["indices"]], k1, delta
+        )
         weights = copy.copy(self.weights)
         weights.k1, weights.b, weights.dtype = k1, b, "float32"
-        weights.scores = {**weights.scores, "data": (self.idf * self.counts / (self.counts + held_back)).astype(np.float32)}
-        return Bm25Index(weights, self.passage_hashes, self.idf, self.counts, self.relative_lengths)
+        if formula.absent:  # a passage without any word of a query scores 0, whatever the variant
+            saturation = saturation - formula.absent(k1, delta)
+        idf = np.repeat(self.idf, np.diff(self.weights.scores["indptr"]))
+        weights.scores = {**weights.scores, "data": (idf * saturation).astype(np.float32)}
+        return dataclasses.replace(self, weights=weights)
 
     @property
     def n_bytes(self) -> int:
@@ -115,15 +150,11 @@ class Bm25Index:
         k = min(k, n_passages)
         ties = TieOrder(hashes(queries), self.passage_hashes)
         found = Hits(np.empty((len(queries), k), dtype=np.int64), np.empty((len(queries), k)))
-        for row, query in enumerate(_tokens(queries)):
+        for row, query in enumerate(self.analyze(queries)):
             one = slice(row, row + 1)
-            known = [token for token in query if token in self.weights.vocab_dict]
+            known = [term for term in query if term in self.weights.vocab_dict]
             scores = self.weights.get_scores(known) if known else np.zeros(n_passages, dtype=np.float32)
             best = take_best(scores[None], k, ties.take(one), None if among is None else among[one])
             found.passages[row] = best.passages[0]
             found.scores[row] = np.where(best.scores[0] > 0, best.scores[0], NOTHING)
         return found
-
-
-def _tokens(texts: Sequence[str]) -> list[list[str]]:
-    return (texts if isinstance(texts, Texts) else Texts(texts)).tokens

@@ -2,20 +2,82 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from emb_pipeline.embeddings.options import Options
+from emb_pipeline.errors import suggest
+from emb_pipeline.text.words import tokenize
+
+Variant: TypeAlias = Literal["lucene", "atire", "robertson", "bm25+", "bm25l"]
+
+Stemmer: TypeAlias = Literal[
+    "none", "arabic", "armenian", "basque", "catalan", "danish", "dutch", "english", "finnish", "french", "german", "greek",
+    "hindi", "hungarian", "indonesian", "irish", "italian", "lithuanian", "nepali", "norwegian", "porter", "portuguese",
+    "romanian", "russian", "serbian", "spanish", "swedish", "tamil", "turkish", "yiddish",
+]  # fmt: skip
+"""Algorithms of snowballstemmer, from version 2.2 on; ``english`` is Porter's second one."""
+
+STOP_WORDS = (
+    "none", "english", "english_plus", "chinese", "danish", "dutch", "french", "german", "italian", "korean", "norwegian",
+    "portuguese", "russian", "spanish", "swedish", "turkish",
+)  # fmt: skip
+"""Lists of bm25s: ``english`` is Lucene's 33 words, ``english_plus`` and the others are NLTK's."""
+
+_DELTAS: dict[Variant, float] = {"bm25+": 1.0, "bm25l": 0.5}
+"""What the authors of both variants recommend [1]_ [2]_.
+
+References
+----------
+.. [1] Lv & Zhai (2011), Lower-Bounding Term Frequency Normalization, CIKM.
+.. [2] Lv & Zhai (2011), When Documents Are Very Long, BM25 Fails!, SIGIR.
+"""
 
 
 class Bm25Options(Options):
-    """BM25 (Robertson et al. 1994), Lucene's variant. What is left open is chosen on queries that are not scored with it."""
+    """BM25 (Robertson et al. 1994). What is left open of k1 and b is chosen on queries that are not scored with it."""
 
     k1: Annotated[
         float | None, Field(ge=0, le=10, description="how soon repeated words stop adding to the score; null: chosen")
     ] = None
     b: Annotated[float | None, Field(ge=0, le=1, description="how much long passages are held back; null: chosen")] = None
+    variant: Annotated[Variant, Field(description="formula: Lucene's, ATIRE's, Robertson's own, BM25+ or BM25L")] = "lucene"
+    delta: Annotated[
+        float | None,
+        Field(gt=0, le=10, description="bm25+, bm25l: least worth of a word; null: 1 for bm25+, 0.5 for bm25l"),
+    ] = None
+    stem: Annotated[Stemmer, Field(description="cut words to their stems by Snowball's rules for this language")] = "none"
+    stop_words: Annotated[
+        str | tuple[str, ...], Field(description=f"words to leave out: {', '.join(STOP_WORDS)}, or a list of your own")
+    ] = "none"
+
+    @property
+    def least_worth(self) -> float:
+        """The delta of the formula; 0 for variants without one."""
+        return self.delta or _DELTAS.get(self.variant, 0.0)
+
+    @field_validator("stop_words")
+    @classmethod
+    def _stop_words_are_tokens(cls, written: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        if isinstance(written, str):
+            if written not in STOP_WORDS:
+                raise ValueError(f"there is no list of stop words {written!r}; {suggest(written, STOP_WORDS)}")
+            return written
+        cut = [tokenize(word) for word in written]
+        for word, tokens in zip(written, cut, strict=True):
+            if len(tokens) != 1:
+                several = f"write its tokens {', '.join(tokens)} each by itself" if tokens else "leave it out"
+                raise ValueError(f"{word!r} is not one token of a text, so it would drop nothing; {several}")
+        return tuple(tokens[0] for tokens in cut)
+
+    @model_validator(mode="after")
+    def _delta_belongs_to_its_variants(self) -> Self:
+        if self.delta is not None and self.variant not in _DELTAS:
+            raise ValueError(
+                f"delta has no place in the variant {self.variant}; leave it out, or choose {' or '.join(_DELTAS)}"
+            )
+        return self
 
 
 class FusionOptions(Options):
