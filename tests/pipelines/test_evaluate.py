@@ -9,8 +9,10 @@ import numpy as np
 import pyarrow as pa
 
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
+from emb_pipeline.experiment.facts import find_derivation
 from emb_pipeline.experiment.model import EmbeddingSpec, TaskDefinition
 from emb_pipeline.pipelines.evaluate.nodes import collect_embeddings, collect_tasks, evaluate_trained, evaluate_untrained
+from emb_pipeline.pipelines.namespaces import find_group
 from emb_pipeline.storage.failures import Failed
 from emb_pipeline.tasks.scores import ITEM_SCORES
 from tests.pipelines.conftest import DEFINITION, SPECS, store_leaves
@@ -29,6 +31,13 @@ def test_a_cell_gives_scores_of_its_units_a_record_and_its_predictions(cells: di
     assert len(accuracies) == leaves["predicted"].num_rows == 60
     assert leaves["metrics"]["metrics"]["accuracy"] == accuracies.mean() == 1.0
     assert leaves["metrics"]["params"] | {"origin": "task", "tuned": False} == leaves["metrics"]["params"]
+
+
+def test_a_tuned_copy_of_corrupted_vectors_is_in_the_group_that_its_tables_name() -> None:
+    corrupted = {"changed_text": {"kind": "typos", "level": 0.5, "of": "domain.word2vec_2"}}
+    copy = EmbeddingSpec.model_validate({**WORD2VEC.model_dump(), **corrupted, "bases": ("domain.x",), "tuned_on": "topic"})
+    assert (find_derivation(copy), find_group(copy)) == ("corruption", "corrupted")
+    assert (find_derivation(WORD2VEC), find_group(WORD2VEC)) == (None, None)
 
 
 def test_an_evaluation_that_raises_gives_its_reason_for_every_leaf(topic: dict[str, pa.Table]) -> None:

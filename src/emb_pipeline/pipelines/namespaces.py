@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from emb_pipeline.experiment.facts import find_derivation
 from emb_pipeline.experiment.model import EmbeddingSpec
-from emb_pipeline.experiment.schema import Corruption, Resample
+from emb_pipeline.statistics.embedding_facts import CORRUPTION, FINE_TUNING, RESAMPLING
+
+FINE_TUNED = "fine_tuned"
+_GROUPS = {CORRUPTION: "corrupted", RESAMPLING: "resampled", FINE_TUNING: FINE_TUNED}
+"""Group of each derivation that is no method's own."""
 
 
 def find_group(cell: EmbeddingSpec) -> str | None:
     """Name the group that a variant of another embedding is drawn in; None for an embedding of its own."""
-    if cell.tuned_on:
-        return "fine_tuned"
-    if isinstance(cell.changed_text, Corruption):
-        return "corrupted"
-    if isinstance(cell.changed_text, Resample):
-        return "resampled"
-    return "derived" if cell.made_from else None
+    derivation = find_derivation(cell)
+    return None if derivation is None else _GROUPS.get(derivation, "derived")
 
 
 def find_namespace(cell: EmbeddingSpec) -> str:
