@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
+from types import MappingProxyType
 from typing import Any, Literal, cast
 
 from emb_pipeline.embeddings.options import Options
 
 Support = Literal["texts", "tokens", "search", "answers", "interactions"]
+FOR_PEOPLE: Mapping[str, bool] = MappingProxyType({"for_people": True})
+"""Metadata of a field that holds words for people: they make nothing stale but what shows them."""
 Source = Literal["corpus", "task", "control", "pretrained", "encoder", "vectors", "embedding"]
 _PACKAGE = __name__.rpartition(".")[0]
 _MUST_BE_GIVEN = {
@@ -34,7 +37,7 @@ class Derivation:
     """
 
     name: str
-    title: str
+    title: str = field(metadata=FOR_PEOPLE)
     resizes: bool = False
 
 
@@ -102,7 +105,7 @@ class Method:
     """
 
     name: str
-    label: str
+    label: str = field(metadata=FOR_PEOPLE)
     options: type[Options]
     source: Source
     supports: frozenset[Support]

@@ -10,6 +10,9 @@ Three things keep the graph small:
 * a method of a class is followed only where some reached code mentions its name;
 * a branch for a value of a registry's field that no chosen entry has is passed over.
 
+Words for people in a registry's entries count where they are shown alone (`words_for_people`): a new label makes a page
+stale, and no training.
+
 What cannot be resolved is followed as a whole module. Packaged files that a definition names (templates, tables) belong to
 it, and so do the versions of the libraries that it uses.
 """
@@ -28,6 +31,7 @@ from typing import Any, NamedTuple
 
 from emb_pipeline.provenance.code_summary import EFFECTS, StoredSummaries, Summary
 from emb_pipeline.provenance.module_reader import summarize_module
+from emb_pipeline.provenance.words_for_people import Word, list_words, read_plain_fields
 
 _WITHOUT_RESULTS = frozenset(
     "kedro kedro_datasets mlflow pydantic pydantic_core click rich tqdm typing_extensions filelock pooch requests".split()
@@ -121,6 +125,7 @@ class CodeGraph:
         self._stored = StoredSummaries(store, sorted(self._data))
         self._fingerprints: dict[Any, CodeFingerprint] = {}
         self._links: dict[Target, _Links] = {}
+        self._words = {target: frozenset(list_words([*entries.values()])) for target, entries in self._registries.items()}
         self._meanings: dict[str, tuple[Target | None, str | None]] = {}
 
     def fingerprint(self, function: Callable[..., Any], choice: Choice = NOTHING_CHOSEN) -> CodeFingerprint:
@@ -270,6 +275,16 @@ class CodeGraph:
         """Find an entry of a registry."""
         return self._registries[target][key]
 
+    def words_shown(self, target: Target, mentions: frozenset[str], used: Iterable[Target]) -> set[Word]:
+        """Find the words for people that a definition shows: it mentions their field, and uses their registry or class."""
+        near = {*used, Target(target.module, target.name.partition(".")[0])}
+        return {
+            word
+            for registry, words in self._words.items()
+            for word in words
+            if word.field in mentions and (registry in near or Target(*word.owner) in near)
+        }
+
     def dotted_name(self, package: str, place: str) -> str:
         """Find the dotted name of ``module:name``: relative to the registry's package, or else to the whole package."""
         module, _, name = place.partition(":")
@@ -307,6 +322,8 @@ class _Walk:
         self.digests: set[str] = set()
         self.data: set[str] = set()
         self.libraries: set[str] = set()
+        self._entries: list[tuple[str, Any]] = []
+        self._shown: set[Word] = set()
         self._mentioned: set[str] = set()
         self._unmentioned: dict[str, list[Target]] = defaultdict(list)
         self._todo: list[Target] = []
@@ -315,6 +332,7 @@ class _Walk:
         self._reach(root)
         while self._todo:
             self._follow(self._todo.pop())
+        self.digests |= {f"words of {name} {list_words(entry, self._shown)}" for name, entry in self._entries}
 
     def _reach(self, target: Target) -> None:
         if target not in self.seen:
@@ -332,6 +350,8 @@ class _Walk:
         self.data.update(links.data)
         self.libraries |= links.libraries
         self._reach_all(links.targets)
+        used = [*links.targets, *(found for found, _, _ in links.guarded if found is not None)]
+        self._shown |= self._graph.words_shown(target, links.mentions, used)
         for found, library, guards in links.guarded:
             if all(map(self._is_open, guards)):
                 self._reach_all([found] if found is not None else ())
@@ -369,7 +389,8 @@ class _Walk:
         for name in chosen:
             entry = entries[name]
             self._reach_name(f"{type(entry).__module__}.{type(entry).__name__}")
-            values = {each.name: getattr(entry, each.name) for each in fields(entry)} if is_dataclass(entry) else entry
+            self._entries.append((name, entry))
+            values = read_plain_fields(entry) if is_dataclass(entry) else entry
             plain = {key: value for key, value in values.items() if not _is_place(value)}
             self.digests.add(f"entry {name} {_render(plain)}")
             for value in plain.values():
@@ -391,6 +412,8 @@ def _is_place(value: Any) -> bool:
 
 
 def _render(value: Any) -> str:
+    if is_dataclass(value) and not isinstance(value, type):
+        return f"{type(value).__name__} {_render(read_plain_fields(value))}"
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{key}: {_render(each)}" for key, each in sorted(value.items())) + "}"
     if isinstance(value, set | frozenset):

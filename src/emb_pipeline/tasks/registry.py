@@ -6,13 +6,13 @@ Importing this loads neither scikit-learn nor pyarrow: the implementation is imp
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel
 
-from emb_pipeline.embeddings.method import Support
+from emb_pipeline.embeddings.method import FOR_PEOPLE, Support
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.extractive_qa.options import ExtractiveOptions
@@ -81,7 +81,7 @@ class Kind:
     name: str
     options: type[BaseModel]
     metrics: tuple[Metric, ...]
-    unit: str
+    unit: str = field(metadata=FOR_PEOPLE)
     requires: frozenset[Support]
     reader: str
     audit: str
@@ -94,7 +94,7 @@ class Kind:
     score: str = ""
     export: str = "export.vectors:TextVectors"
     learns_from_labels: bool = True
-    labels: str = "labels"
+    labels: str = field(default="labels", metadata=FOR_PEOPLE)
 
     @property
     def primary_metric(self) -> str:
@@ -183,7 +183,7 @@ KINDS: Mapping[str, Kind] = {
             ClassificationOptions,
             metrics=(
                 Metric("accuracy", "accuracy"),
-                Metric("macro_f1", "macro-F1", per_unit=False),
+                Metric("macro_f1", "macro-F1"),
                 Metric("log_loss", "log loss", percent=False, higher_is_better=False),
             ),
             unit="test items",
@@ -230,9 +230,9 @@ KINDS: Mapping[str, Kind] = {
                 Metric("mrr", "MRR", percent=False),
                 Metric("novelty@10", "novelty@10 (bits)", percent=False),
                 Metric("arp@10", "users of an item (ARP@10)", percent=False),
-                Metric("coverage@10", "coverage@10", per_unit=False),
-                Metric("ndcg@10_cold", "nDCG@10, cold items", percent=False, per_unit=False),
-                Metric("recall@20_cold", "recall@20, cold items", per_unit=False),
+                Metric("coverage@10", "coverage@10"),
+                Metric("ndcg@10_cold", "nDCG@10, cold items", percent=False),
+                Metric("recall@20_cold", "recall@20, cold items"),
             ),
             unit="users",
             requires=frozenset({"texts", "interactions"}),
@@ -248,12 +248,12 @@ KINDS: Mapping[str, Kind] = {
             "sequence_labeling",
             SequenceLabelingOptions,
             metrics=(
-                Metric("f1", "entity F1", per_unit=False),
-                Metric("precision", "precision", per_unit=False),
-                Metric("recall", "recall", per_unit=False),
-                Metric("recall_seen", "recall seen", per_unit=False),
-                Metric("recall_unseen", "recall unseen", per_unit=False),
-                Metric("f1_*", "f1 {}", per_unit=False),
+                Metric("f1", "entity F1"),
+                Metric("precision", "precision"),
+                Metric("recall", "recall"),
+                Metric("recall_seen", "recall seen"),
+                Metric("recall_unseen", "recall unseen"),
+                Metric("f1_*", "f1 {}"),
             ),
             unit="test sentences",
             requires=frozenset({"tokens"}),
@@ -272,8 +272,8 @@ KINDS: Mapping[str, Kind] = {
             "similarity",
             EvaluationOptions,
             metrics=(
-                Metric("spearman", "Spearman’s ρ", percent=False, per_unit=False),
-                Metric("pearson", "Pearson’s r", percent=False, per_unit=False),
+                Metric("spearman", "Spearman’s ρ", percent=False),
+                Metric("pearson", "Pearson’s r", percent=False),
             ),
             unit="pairs",
             requires=frozenset({"texts"}),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from emb_pipeline.embeddings.method import FOR_PEOPLE
 from emb_pipeline.statistics import costs
 from emb_pipeline.statistics.costs import COSTS
 
@@ -22,15 +23,12 @@ class Metric:
         Whether it is a share that is written in percent, and its differences in points.
     higher_is_better : bool
         Its direction.
-    per_unit : bool
-        Whether it is the mean of a score of each test unit. Others (F1, correlations) have pseudo-values for item scores.
     """
 
     name: str
-    label: str
+    label: str = field(metadata=FOR_PEOPLE)
     percent: bool = True
     higher_is_better: bool = True
-    per_unit: bool = True
 
     def covers(self, name: str) -> bool:
         """Say if this is the metric of that name."""
@@ -42,7 +40,5 @@ class Metric:
         return self.label.format(name[len(self.name) - 1 :].replace("_", " "))
 
 
-LATENCIES = tuple(
-    Metric(name, COSTS[name].with_unit, percent=False, higher_is_better=False, per_unit=False) for name in costs.LATENCIES
-)
+LATENCIES = tuple(Metric(name, COSTS[name].with_unit, percent=False, higher_is_better=False) for name in costs.LATENCIES)
 """Of every kind that answers requests."""
