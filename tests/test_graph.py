@@ -14,7 +14,8 @@ from kedro.pipeline import Pipeline
 
 from emb_pipeline.config.active import active_experiment
 from emb_pipeline.experiment.model import Experiment
-from emb_pipeline.pipelines.namespaces import find_group
+from emb_pipeline.pipelines.namespaces import find_group, find_namespace
+from emb_pipeline.provenance.node_fingerprints import find_output
 
 ENVIRONMENTS = sorted(
     folder.name for folder in (Path(__file__).parents[1] / "conf").iterdir() if (folder / "globals.yml").is_file()
@@ -85,7 +86,7 @@ def _same_shape(name: str, entry: str) -> bool:
 
 @pytest.mark.slow
 def test_every_dataset_is_persistent_and_matches_its_own_pattern(opened: Opened) -> None:
-    assert wrongly_placed(data_names(opened.whole), opened.catalog) == {}
+    assert wrongly_placed(set().union(*map(data_names, opened.pipelines.values())), opened.catalog) == {}
 
 
 @pytest.mark.parametrize(
@@ -100,9 +101,9 @@ def test_the_check_finds_a_bad_name(bad: str, project: Path) -> None:
 @pytest.mark.slow
 def test_no_two_datasets_share_a_file(opened: Opened) -> None:
     paths: dict[str, str] = {}
-    for name in sorted(data_names(opened.whole)):
-        if "@" in name and name not in ("examples@audit", "tokens@overlap"):
-            continue  # reads what <task>.examples or <corpus>.tokens wrote
+    for name in sorted(set().union(*map(data_names, opened.pipelines.values()))):
+        if "@" in name and name not in ("examples@audit", "tokens@overlap") and not name.endswith("@all"):
+            continue  # reads what <task>.examples, <corpus>.tokens or a training wrote
         path = str(opened.catalog.config_resolver.resolve_pattern(name)["filepath"])
         assert path not in paths, f"{name} and {paths[path]} both lie at {path}"
         paths[path] = name
@@ -118,6 +119,60 @@ def test_the_graph_opens_with_at_most_15_items(opened: Opened) -> None:
     """And with each encoder, or word vectors, that one origin hands to another, to be trained further or mixed."""
     items = visible_items(opened.graphs["__default__"])
     assert len(items) <= 15 + len(handed_over(opened.whole)), sorted(items)
+
+
+@pytest.mark.slow
+def test_a_stage_that_is_opened_by_itself_has_at_most_20_items(opened: Opened) -> None:
+    items = {name: visible_items(graph) for name, graph in opened.graphs.items() if name != "__default__"}
+    extra = {name: handed_over(pipeline) for name, pipeline in opened.pipelines.items()}
+    assert {name: found for name, found in items.items() if len(found) > 20 + len(extra[name])} == {}
+
+
+@pytest.mark.slow
+def test_a_stage_by_itself_does_what_it_does_in_the_whole_run(opened: Opened) -> None:
+    """The same functions make the same files of the same files; a table of trainings is all that is added."""
+
+    def describe(pipeline: Pipeline) -> dict[str, Any]:
+        inputs = {
+            node.name: [find_output(name, made) if "@" in name else name for name in node.inputs] for node in pipeline.nodes
+        }
+        return {node.name: (node.func, inputs[node.name], node.outputs, node.tags) for node in pipeline.nodes}
+
+    made = opened.whole.all_outputs()
+    whole, stages = describe(opened.whole), [name for name in opened.pipelines if name not in ("__default__", "deploy")]
+    alone = {name: each for stage in stages for name, each in describe(opened.pipelines[stage]).items()}
+    added = {name for name in alone if name.endswith((".collect_trainings", ".collect_tunings"))}
+    assert {name: each for name, each in alone.items() if name not in added} == whole
+    trained = {cell.origin for cell in opened.experiment.cells if cell.is_trained and not cell.tuned_on}
+    tuned = {cell.origin for cell in opened.experiment.cells if cell.tuned_on}
+    assert added == {f"{origin}.collect_trainings" for origin in trained} | {f"{origin}.collect_tunings" for origin in tuned}
+
+
+@pytest.mark.slow
+def test_a_part_of_what_was_trained_is_the_file_that_the_training_wrote(opened: Opened) -> None:
+    parts = {name for name in data_names(opened.pipelines["evaluate"]) if "trainings@" in name or "tunings@" in name}
+    resolve = opened.catalog.config_resolver.resolve_pattern
+    assert parts or not any(cell.is_trained for cell in opened.experiment.cells)
+    for name in parts:
+        part, whole = resolve(name), resolve(find_output(name))
+        assert {key: part[key] for key in part if key != "metadata"} == {
+            key: whole[key] for key in whole if key != "metadata"
+        }
+
+
+@pytest.mark.slow
+def test_in_the_whole_run_an_evaluation_waits_for_no_training_but_its_own_and_its_bases(opened: Opened) -> None:
+    before: dict[Any, set[str]] = {}
+    dependencies = opened.whole.node_dependencies
+    for node in opened.whole.nodes:  # what a node takes comes before it
+        made = {name.removesuffix(".training") for name in node.outputs if name.endswith(".training")}
+        before[node] = made.union(*(before[each] for each in dependencies[node]))
+    waits_for = {node.name: trained for node, trained in before.items()}
+    for cell in opened.experiment.cells:
+        allowed = {cell.name, *(base.name for base in opened.experiment.bases_of(cell))}
+        for task in opened.experiment.tasks_of(cell):
+            step = f"{find_namespace(cell)}.{task}.evaluate_{opened.experiment.tasks[task]}"
+            assert waits_for[step] <= allowed, step
 
 
 def test_no_two_items_of_the_opened_graph_are_called_alike(opened: Opened) -> None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from emb_pipeline.config.active import active_experiment, check_sections
 from emb_pipeline.pipelines import decide, deploy, diagnose, evaluate, fine_tune, ingest, measure, report, train
+from emb_pipeline.pipelines.stage_alone import gather_artifacts
 
 STAGES = (ingest, train, fine_tune, evaluate, diagnose, measure, decide, report)
 """What ``kedro run`` makes, in order; ``deploy`` is asked for by name."""
@@ -22,13 +23,15 @@ def register_pipelines() -> dict[str, Pipeline]:
     Returns
     -------
     dict
-        A mapping from stage names (and ``__default__``, the whole run but for ``deploy``) to ``Pipeline`` objects.
+        A mapping from stage names (and ``__default__``, the whole run but for ``deploy``) to ``Pipeline`` objects. A stage
+        by itself takes, and leaves, all artifacts of an origin as one dataset (`emb_pipeline.pipelines.stage_alone`).
     """
     experiment = active_experiment()
     stages = {stage.__name__.rpartition(".")[2]: stage.create_pipeline(experiment=experiment) for stage in (*STAGES, deploy)}
     whole = Pipeline(each for name, each in stages.items() if name != "deploy")
     check_sections(_section_models([*whole.nodes, *stages["deploy"].nodes]))
-    return {**stages, "__default__": whole}
+    alone = {name: gather_artifacts(name, steps, experiment) for name, steps in stages.items()}
+    return {**alone, "__default__": whole}
 
 
 def _section_models(nodes: Iterable[Node]) -> dict[str, type[BaseModel]]:

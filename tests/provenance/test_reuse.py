@@ -87,6 +87,22 @@ def test_a_part_whose_inputs_were_never_made_is_refused(tmp_path: Path) -> None:
         refuse_missing_inputs(RunRequest(two_step_pipeline().only_nodes("total")), catalog_in(tmp_path))
 
 
+def test_a_part_that_would_take_what_it_makes_in_no_certain_order_is_refused(tmp_path: Path) -> None:
+    """``--pipelines train,evaluate --namespaces domain.glove_8``: the step that gathers trainings is left out."""
+    steps = pipeline(
+        [
+            node(double, ["params:number", "params:factor"], "domain.glove_8.vectors", name="train"),
+            node(double, ["domain.trainings@glove_8.vectors", "params:number"], "sum", name="evaluate"),
+        ]
+    )
+    catalog = catalog_in(tmp_path)
+    with pytest.raises(MissingInputsError, match=r"domain.trainings@glove_8.vectors.*--pipelines one after the other"):
+        refuse_missing_inputs(RunRequest(steps), catalog)
+    catalog["domain.trainings@glove_8.vectors"] = catalog["doubled"]
+    catalog.save("doubled", 6)
+    refuse_missing_inputs(RunRequest(steps.only_nodes("evaluate")), catalog)
+
+
 def test_the_command_in_the_message_starts_at_the_first_stale_or_missing_result_of_the_use_case(
     finished: tuple[DataCatalog, Manifest],
 ) -> None:

@@ -62,6 +62,7 @@ class Freshness:
 
 def _prepare_results(run_params: dict[str, Any], pipeline: Any, catalog: Any, parameters: dict[str, Any]) -> None:
     from kedro.framework.project import pipelines
+    from kedro.pipeline import Pipeline
 
     from emb_pipeline.provenance.manifest import Manifest
     from emb_pipeline.provenance.node_fingerprints import fingerprint_results
@@ -69,7 +70,9 @@ def _prepare_results(run_params: dict[str, Any], pipeline: Any, catalog: Any, pa
     from emb_pipeline.provenance.raw_files import FileHashes
     from emb_pipeline.provenance.reuse import RunRequest, prepare_run, refuse_missing_inputs
 
-    whole = pipelines["__default__"] + pipeline
+    every = pipelines["__default__"]
+    known = {node.name for node in every.nodes}
+    whole = every + Pipeline(node for node in pipeline.nodes if node.name not in known)
     run = RunRequest(
         pipeline,
         command=format_kedro_command({name: run_params.get(name) for name in ("env", "runtime_params", "runner")}),

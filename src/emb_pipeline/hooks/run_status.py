@@ -21,6 +21,7 @@ from kedro.framework.hooks import hook_impl
 
 from emb_pipeline.config.active import project_path
 from emb_pipeline.embeddings.extras import is_installed
+from emb_pipeline.provenance.node_fingerprints import is_data
 from emb_pipeline.provenance.stored_results import find_path, is_stored
 from emb_pipeline.redaction import redact
 from emb_pipeline.storage.atomic import atomic_path
@@ -82,7 +83,8 @@ class RunStatus:
             return  # refused before it began, or there is no Kedro-Viz
         steps = [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
         Path(path).unlink()
-        names = sorted(name for name in pipeline.datasets() if name != "parameters" and not name.startswith("params:"))
+        made = pipeline.all_outputs()
+        names = sorted(name for name in filter(is_data, pipeline.datasets()) if "@" not in name or name in made)
         sizes = {name: facts for name in names if (facts := measure(catalog, name))}
         start = {"event": "before_pipeline_run", "timestamp": self._started_at}
         saved = [_describe_result(name, facts.get("file_size", 0)) for name, facts in sizes.items()]

@@ -69,11 +69,16 @@ def is_data(name: str) -> bool:
 
 
 def find_output(name: str, made: Container[str] = ()) -> str:
-    """Find the output that an input is read from: ``examples@subpackage`` is what ``subpackage.examples`` wrote."""
+    """Find the output that an input is read from.
+
+    ``examples@subpackage`` is what ``subpackage.examples`` wrote; ``domain.trainings@glove_100.vectors`` is what
+    ``domain.glove_100.vectors`` wrote.
+    """
     if name in made or "@" not in name:
         return name
     group, part = name.split("@")
-    return f"{part}.{group}"
+    origin, dot, _ = group.partition(".")
+    return f"{origin}.{part}" if dot else f"{part}.{group}"
 
 
 class _Given:

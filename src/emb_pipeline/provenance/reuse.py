@@ -26,7 +26,7 @@ class StaleResultsError(EmbPipelineError):
 
 
 class MissingInputsError(EmbPipelineError):
-    """A part of the pipeline that was asked for, and whose inputs were never made."""
+    """A part of the pipeline that was asked for, and whose inputs were never made, or are not made before they are taken."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class RunRequest:
 
 
 def refuse_missing_inputs(run: RunRequest, catalog: DataCatalog) -> None:
-    """Stop before a part of the pipeline starts whose inputs were never made.
+    """Stop before a part of the pipeline starts whose inputs were never made, or that makes them in no certain order.
 
     Raises
     ------
@@ -63,6 +63,13 @@ def refuse_missing_inputs(run: RunRequest, catalog: DataCatalog) -> None:
         Names them, and the command that makes them.
     """
     inputs = sorted(_list_inputs(run.pipeline))
+    made = run.pipeline.all_outputs()
+    if unordered := [name for name in inputs if "." in name.partition("@")[0] and find_output(name) in made]:
+        raise MissingInputsError(
+            _join_names(unordered),
+            "this run makes it, too, and what gathers it is left out: nothing says which comes first",
+            "run the stages of --pipelines one after the other, or leave --pipelines out",
+        )
     missing = [name for name in inputs if not (is_stored(catalog, name) or has_failed(catalog, name))]
     if missing:
         raise MissingInputsError(
