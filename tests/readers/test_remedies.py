@@ -277,7 +277,7 @@ def test_missing_values_of_pandas_are_missing(suffix: str, how: str, tmp_path: P
     found = tables(tmp_path, "classification", {**source, "empty": "leave_out"})
     assert found["examples"]["text"].to_pylist() == ["one", "two", "five", "seven", "eight"]
     assert set(found["examples"]["label"].to_pylist()) == {"a", "b"}
-    audit = {row["check"]: row for row in KINDS["classification"].create_reader().audit(found).to_pylist()}
+    audit = {row["check"]: row for row in KINDS["classification"].audit(found).to_pylist()}
     line = audit["left_out_empty"]
     assert (line["count"], line["total"], line["severity"]) == (3, 8, "warning")
     assert line["examples"] == [f"{name}, row {first + number}" for number in (2, 3, 5)]
@@ -402,7 +402,7 @@ def test_labels_of_fasttext_are_read(tmp_path: Path) -> None:
         ("black cup", "tea", "test"),
         ("warm", "milk", "test"),
     ]
-    audit = {row["check"]: row for row in KINDS["classification"].create_reader().audit(found).to_pylist()}
+    audit = {row["check"]: row for row in KINDS["classification"].audit(found).to_pylist()}
     assert (audit["left_out_errors"]["count"], audit["left_out_errors"]["total"]) == (1, 7)
 
 
@@ -491,7 +491,7 @@ def test_pairs_that_cannot_be_used_are_listed_and_skipped(tmp_path: Path) -> Non
     assert [f"row {number}: " in message for number in range(2, 8)] == [False, True, True, False, True, False]
     found = tables(tmp_path, "retrieval", {**source, "on_error": "skip", "empty": "leave_out"})
     assert found["queries"].num_rows == 2 and found["qrels"].num_rows == 3
-    counts = {row["check"]: row["count"] for row in KINDS["retrieval"].create_reader().audit(found).to_pylist()}
+    counts = {row["check"]: row["count"] for row in KINDS["retrieval"].audit(found).to_pylist()}
     assert (counts["left_out_errors"], counts["left_out_empty"]) == (2, 1)
 
 

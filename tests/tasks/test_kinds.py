@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from emb_pipeline.tasks.registry import KINDS, find_metric, list_lower_metrics
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
 from emb_pipeline.tasks.sequence_labeling.task import SequenceLabelingTask
 from emb_pipeline.tasks.similarity.task import SimilarityTask
+from emb_pipeline.text.seen import SEEN, find_seen_classification
 from emb_pipeline.text.texts import Texts
 
 SEVERITIES = {"size", "warning", "fault", "ceiling"}
@@ -278,6 +280,17 @@ def test_every_check_of_an_audit_has_a_severity_and_stands_once(name: str) -> No
     checks = KINDS[name].load_checks()
     assert checks and {check.severity for check in checks} <= SEVERITIES
     assert len({check.name for check in checks}) == len(checks)
+
+
+def test_an_audit_gives_lines_of_the_checks_that_the_kind_names_alone() -> None:
+    texts = ["sand and tide", "gull and wave", "moss and bark", "owl and fern"]
+    columns = {"example_id": list("abcd"), "text": texts, "label": ["sea", "sea", "wood", "wood"]}
+    examples = pa.table({**columns, "split": pa.array([None] * 4, pa.string())})
+    tables = {"examples": examples, SEEN: find_seen_classification({"examples": examples})}
+    kind = KINDS["classification"]
+    assert "classes" in set(kind.audit(tables)["check"].to_pylist())
+    with pytest.raises(ValueError, match="is none of the checks that its kind names"):
+        replace(kind, checks="similarity.audit:CHECKS").audit(tables)
 
 
 def test_what_a_bundle_answers_tells_the_classes_of_all_kinds_apart() -> None:

@@ -54,8 +54,8 @@ class Kind:
         from interactions; one of them is enough.
     reader : place
         Class that reads, audits and holds out the examples (`emb_pipeline.tasks.examples.reader.ExamplesReader`).
-    audit : place
-        Checks that its audit counts, each with a severity.
+    checks : place
+        Checks that its audit counts, each with a severity: `audit` gives lines of these alone.
     task : place
         Class that holds the examples of one task.
     evaluate : place
@@ -84,7 +84,7 @@ class Kind:
     unit: str = field(metadata=FOR_PEOPLE)
     requires: frozenset[Support]
     reader: str
-    audit: str
+    checks: str
     task: str
     evaluate: str
     readers: str = ""
@@ -111,7 +111,22 @@ class Kind:
 
     def load_checks(self) -> Sequence[Check]:
         """Load the checks of its audit."""
-        return cast("Sequence[Check]", _load(self.audit))
+        return cast("Sequence[Check]", _load(self.checks))
+
+    def audit(self, examples: Mapping[str, pa.Table]) -> pa.Table:
+        """Audit examples of this kind (`emb_pipeline.tasks.audit.lines.SCHEMA`).
+
+        Raises
+        ------
+        ValueError
+            The audit has a line of none of the kind's checks, or of another severity.
+        """
+        from emb_pipeline.tasks.audit.left_out import LEFT_OUT_CHECKS
+        from emb_pipeline.tasks.audit.lines import require_checks
+
+        lines = self.create_reader().audit(examples)
+        require_checks(lines, [*self.load_checks(), *LEFT_OUT_CHECKS])
+        return lines
 
     def load_export(self) -> type[Answering]:
         """Load the class that a chosen embedding is exported as."""
@@ -189,7 +204,7 @@ KINDS: Mapping[str, Kind] = {
             unit="test items",
             requires=frozenset({"texts"}),
             reader="classification.reader:ClassificationReader",
-            audit="classification.audit:CHECKS",
+            checks="classification.audit:CHECKS",
             task="classification.task:ClassificationTask",
             evaluate="classification.evaluate:evaluate_classification",
             serve="classification.evaluate:create_classification_service",
@@ -211,7 +226,7 @@ KINDS: Mapping[str, Kind] = {
             unit="queries",
             requires=frozenset({"texts", "search"}),
             reader="retrieval.reader:RetrievalReader",
-            audit="retrieval.audit:CHECKS",
+            checks="retrieval.audit:CHECKS",
             task="retrieval.task:RetrievalTask",
             evaluate="retrieval.evaluate:evaluate_retrieval",
             readers="retrieval.sources:READERS",
@@ -237,7 +252,7 @@ KINDS: Mapping[str, Kind] = {
             unit="users",
             requires=frozenset({"texts", "interactions"}),
             reader="recommendation.reader:RecommendationReader",
-            audit="recommendation.audit:CHECKS",
+            checks="recommendation.audit:CHECKS",
             task="recommendation.task:RecommendationTask",
             evaluate="recommendation.evaluate:evaluate_recommendation",
             readers="recommendation.sources:READERS",
@@ -258,7 +273,7 @@ KINDS: Mapping[str, Kind] = {
             unit="test sentences",
             requires=frozenset({"tokens"}),
             reader="sequence_labeling.reader:SequenceLabelingReader",
-            audit="sequence_labeling.audit:CHECKS",
+            checks="sequence_labeling.audit:CHECKS",
             task="sequence_labeling.task:SequenceLabelingTask",
             evaluate="sequence_labeling.evaluate:evaluate_sequence_labeling",
             readers="sequence_labeling.sources:READERS",
@@ -278,7 +293,7 @@ KINDS: Mapping[str, Kind] = {
             unit="pairs",
             requires=frozenset({"texts"}),
             reader="similarity.reader:SimilarityReader",
-            audit="similarity.audit:CHECKS",
+            checks="similarity.audit:CHECKS",
             task="similarity.task:SimilarityTask",
             evaluate="similarity.evaluate:evaluate_similarity",
             readers="similarity.sources:READERS",
@@ -292,7 +307,7 @@ KINDS: Mapping[str, Kind] = {
             unit="questions",
             requires=frozenset({"tokens", "answers"}),
             reader="extractive_qa.reader:ExtractiveReader",
-            audit="extractive_qa.audit:CHECKS",
+            checks="extractive_qa.audit:CHECKS",
             task="extractive_qa.task:ExtractiveTask",
             evaluate="extractive_qa.evaluate:evaluate_extractive_qa",
             readers="extractive_qa.sources:READERS",

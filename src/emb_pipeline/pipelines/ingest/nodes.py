@@ -31,7 +31,7 @@ def read_task(definition: TaskDefinition, folders: Folders) -> dict[str, pa.Tabl
 def audit_task(examples: Tables, definition: TaskDefinition) -> pa.Table:
     """Look for duplicates, leakage, contradictions, and text that cannot be cut into words."""
     tables = {name: table for name, table in examples.items() if name != HELD_OUT}
-    return pa.concat_tables([KINDS[definition.kind].create_reader().audit(examples), audit_cutting(tables)])
+    return pa.concat_tables([KINDS[definition.kind].audit(examples), audit_cutting(tables)])
 
 
 def read_corpus(definition: CorpusDefinition, folders: Folders) -> Iterator[tuple[str, str]]:

@@ -81,3 +81,16 @@ class AuditLines:
         return pa.Table.from_arrays(
             [pa.array(column, kind.type) for column, kind in zip(columns, SCHEMA, strict=True)], schema=SCHEMA
         )
+
+
+def require_checks(lines: pa.Table, checks: Sequence[Check]) -> None:
+    """Hold the lines of an audit against the checks that it may count.
+
+    Raises
+    ------
+    ValueError
+        A line is of no check, or has another severity than its check.
+    """
+    for name, severity in zip(lines["check"].to_pylist(), lines["severity"].to_pylist(), strict=True):
+        if severity not in {check.severity for check in checks if check.covers(name)}:
+            raise ValueError(f"the line {name!r} ({severity}) of the audit is none of the checks that its kind names")
