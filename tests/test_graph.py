@@ -161,7 +161,7 @@ def test_a_part_of_what_was_trained_is_the_file_that_the_training_wrote(opened: 
 
 
 @pytest.mark.slow
-def test_in_the_whole_run_an_evaluation_waits_for_no_training_but_its_own_and_its_bases(opened: Opened) -> None:
+def test_in_the_whole_run_an_evaluation_waits_for_no_training_but_its_own_and_those_it_is_made_from(opened: Opened) -> None:
     before: dict[Any, set[str]] = {}
     dependencies = opened.whole.node_dependencies
     for node in opened.whole.nodes:  # what a node takes comes before it
@@ -169,7 +169,7 @@ def test_in_the_whole_run_an_evaluation_waits_for_no_training_but_its_own_and_it
         before[node] = made.union(*(before[each] for each in dependencies[node]))
     waits_for = {node.name: trained for node, trained in before.items()}
     for cell in opened.experiment.cells:
-        allowed = {cell.name, *(base.name for base in opened.experiment.bases_of(cell))}
+        allowed = {cell.name, *(base.name for base in opened.experiment.sources_of(cell))}
         for task in opened.experiment.tasks_of(cell):
             step = f"{find_namespace(cell)}.{task}.evaluate_{opened.experiment.tasks[task]}"
             assert waits_for[step] <= allowed, step

@@ -35,7 +35,9 @@ def test_a_cell_gives_scores_of_its_units_a_record_and_its_predictions(cells: di
 
 def test_a_tuned_copy_of_corrupted_vectors_is_in_the_group_that_its_tables_name() -> None:
     corrupted = {"changed_text": {"kind": "typos", "level": 0.5, "of": "domain.word2vec_2"}}
-    copy = EmbeddingSpec.model_validate({**WORD2VEC.model_dump(), **corrupted, "bases": ("domain.x",), "tuned_on": "topic"})
+    copy = EmbeddingSpec.model_validate(
+        {**WORD2VEC.model_dump(), **corrupted, "starts_from": "domain.x", "tuned_on": "topic"}
+    )
     assert (find_derivation(copy), find_group(copy)) == ("corruption", "corrupted")
     assert (find_derivation(WORD2VEC), find_group(WORD2VEC)) == (None, None)
 
