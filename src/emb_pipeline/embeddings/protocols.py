@@ -323,6 +323,11 @@ def similarity_of(encoder: object) -> Similarity:
     return similarity
 
 
+def token_dim_of(encoder: WordEncoder | TokenEncoder) -> int:
+    """Count the dimensions of a token's vector, which may be others than those of a text's."""
+    return int(getattr(innermost(encoder), "token_dim", encoder.dim))
+
+
 def model_of(encoder: object) -> EncoderFolder | None:
     """The model behind an encoder, where there is one with a tokenizer of its own."""
     folder = getattr(innermost(encoder), "folder", None)

@@ -55,7 +55,7 @@ _WORD_VECTORS: dict[str, Any] = {
 }
 _TRANSFORMER: dict[str, Any] = {
     "supports": _BOTH,
-    "build": "contextual.contextual_encoder:build_stored_encoder",
+    "build": "contextual.open_encoder:build_stored_encoder",
     "artifact": "encoder",
     "export": "contextual.contextual_encoder:ContextualEncoder",
 }

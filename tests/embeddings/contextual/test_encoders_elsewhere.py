@@ -65,8 +65,15 @@ def broken(model: Path, how: str) -> None:
         (model / "tokenizer.json").unlink()
     elif how == "broken config":
         (model / "config.json").write_text("{")
-    elif how == "dense":
-        modules = [{"type": f"sentence_transformers.models.{name}", "path": ""} for name in ("Transformer", "Dense")]
+    elif how.startswith("dense"):
+        places = {"Transformer": "", "Pooling": "1_Pooling", "Dense": "2_Dense"}
+        modules = [{"type": f"sentence_transformers.models.{name}", "path": path} for name, path in places.items()]
+        (model / "modules.json").write_text(json.dumps(modules))
+        (model / "2_Dense").mkdir()
+        if how == "dense of pickles":
+            (model / "2_Dense" / "pytorch_model.bin").write_bytes(b"")
+    elif how == "folder elsewhere":
+        modules = [{"type": f"sentence_transformers.models.{name}", "path": "../.."} for name in ("Transformer", "Pooling")]
         (model / "modules.json").write_text(json.dumps(modules))
     elif how == "foreign tokenizer":
         config = json.loads((model / "config.json").read_text())
@@ -81,7 +88,9 @@ def broken(model: Path, how: str) -> None:
         ("damaged weights", "model.safetensors.*is damaged"),
         ("no tokenizer", "no tokenizer.json"),
         ("broken config", "config.json.*cannot be read"),
-        ("dense", "module Dense after pooling"),
+        ("dense without weights", "2_Dense.*holds no weights"),
+        ("dense of pickles", r"2_Dense.*pickles \(pytorch_model.bin\).*SentenceTransformer\(folder\).save"),
+        ("folder elsewhere", "names the folder ../.., which is not the model's"),
         ("foreign tokenizer", "tokenizer knows 16 tokens, the model has vectors for 10"),
     ],
 )

@@ -12,6 +12,7 @@ import numpy as np
 from emb_pipeline.embeddings.contextual.encoder_folder import ENCODER, MODEL, EncoderFolder
 from emb_pipeline.embeddings.contextual.models.loading import load_model, load_tokenizer
 from emb_pipeline.embeddings.contextual.models.precision import precision_in_force
+from emb_pipeline.embeddings.contextual.models.saved_modules import require_own_encoder
 from emb_pipeline.embeddings.contextual.options import DistilledOptions
 from emb_pipeline.embeddings.extras import require_packages
 from emb_pipeline.errors import DataError
@@ -44,6 +45,7 @@ def distil(teacher: EncoderFolder, options: DistilledOptions, folder: Path) -> E
 
     if teacher.format == "model2vec":
         raise DataError(str(teacher.path), "is static already", "distil from a transformer")
+    require_own_encoder(teacher.model_path, "distilled")
     static = distill_from_model(
         load_model(teacher.model_path, precision_in_force(options.dtype, options.device)),
         load_tokenizer(teacher.model_path),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from emb_pipeline.embeddings.contextual.models.saved_modules import find_tokenizer, list_weight_folders, read_modules
 from emb_pipeline.errors import DataError
 from emb_pipeline.storage.sealed_files import read_json, write_json
 
@@ -148,31 +149,44 @@ def require_safe_model(place: Path) -> None:
     Raises
     ------
     DataError
-        It is no folder, has no configuration, weights or tokenizer, or keeps its weights as pickles.
+        It is no folder, has no configuration, weights or tokenizer, keeps weights as pickles, or has modules of other code.
     """
     if not place.is_dir():
         raise DataError(str(place), "is no folder", "name the folder that holds config.json and model.safetensors")
+    modules = read_modules(place)
     if not any(place.rglob("*.safetensors")):
-        pickles = sorted(file.name for pattern in _PICKLES for file in place.rglob(pattern))
-        if pickles:
-            raise DataError(
-                str(place),
-                f"keeps its weights as pickles ({', '.join(pickles)}), which run code when they are read",
-                "convert them where you trust their source: "
-                "AutoModel.from_pretrained(folder).save_pretrained(folder, safe_serialization=True)",
-            )
+        _refuse_pickles(place, sorted(file for pattern in _PICKLES for file in place.rglob(pattern)))
         raise DataError(str(place), "holds no weights (*.safetensors)", "give the folder of a saved model")
+    for folder in list_weight_folders(place):
+        if folder != place and not any(folder.glob("*.safetensors")):
+            _refuse_pickles(folder, sorted(file for pattern in _PICKLES for file in folder.glob(pattern)))
+    for module in modules:
+        if module.kind in ("Dense", "LayerNorm") and not (module.path / "model.safetensors").is_file():
+            raise DataError(str(module.path), "holds no weights (model.safetensors)", "save or download the model again")
     for file in place.rglob("*.safetensors"):
         _require_whole(file)
+    if modules and modules[0].kind != "Transformer":
+        return  # it may have neither a configuration nor a tokenizer in this folder
     try:
-        json.loads((place / "config.json").read_text(encoding="utf-8"))
+        json.loads((modules[0].path if modules else place).joinpath("config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(str(place / "config.json"), f"cannot be read ({error})", "save the model again") from error
-    if not (place / "tokenizer.json").is_file():
+    if find_tokenizer(place) is None:
         raise DataError(
             str(place),
             "holds no tokenizer.json",
             "save its fast tokenizer beside it: AutoTokenizer.from_pretrained(…).save_pretrained(folder)",
+        )
+
+
+def _refuse_pickles(place: Path, pickles: Sequence[Path]) -> None:
+    if pickles:
+        raise DataError(
+            str(place),
+            f"keeps its weights as pickles ({', '.join(file.name for file in pickles)}), which run code when they are read",
+            "convert them where you trust their source: "
+            "AutoModel.from_pretrained(folder).save_pretrained(folder, safe_serialization=True), or, with modules.json, "
+            "SentenceTransformer(folder).save(folder)",
         )
 
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emb_pipeline.embeddings.contextual.contextual_encoder import Window
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.contextual.options import EncoderOptions, EncoderTuningOptions
+from emb_pipeline.embeddings.contextual.text_reader import Window
 from emb_pipeline.embeddings.contextual.tuning_loop import EncoderTraining
 from emb_pipeline.embeddings.linear_head import LinearHead, class_weights, varying_deviations
 from emb_pipeline.embeddings.protocols import Role, Similarity
@@ -181,10 +181,11 @@ def tune_on_tags(
         flat = np.concatenate(codes)
         weights = class_weights(flat, n_tags, options.class_weights)
         frequencies = (np.bincount(flat, minlength=n_tags) + 0.5) / (len(flat) + 0.5 * n_tags)
+        token_dim, n_before = training.reader.token_dim, len(training.reader.ends[0])
         layer = _Layer(
             training,
             [ids for _, ids, _ in pieces],
-            LinearHead(np.zeros((base.dim, n_tags), dtype=np.float32), np.log(frequencies).astype(np.float32)),
+            LinearHead(np.zeros((token_dim, n_tags), dtype=np.float32), np.log(frequencies).astype(np.float32)),
         )
 
         def loss_of(rows: np.ndarray) -> torch.Tensor:
@@ -193,13 +194,13 @@ def tune_on_tags(
             for place, row in enumerate(rows):
                 sentence, _, of_piece = pieces[row]
                 words, found = np.unique(of_piece, return_inverse=True)
-                inside.append(place * hidden.shape[1] + 1 + np.arange(len(found)))
+                inside.append(place * hidden.shape[1] + n_before + np.arange(len(found)))
                 word_of.append(n_words + found)
                 wanted.append(codes[sentence][words])
                 n_words += len(words)
             of_words = np.concatenate(word_of)
             states = hidden.flatten(0, 1).index_select(0, training.put_on_device(np.concatenate(inside)))
-            sums = states.new_zeros(n_words, base.dim).index_add(0, training.put_on_device(of_words), states)
+            sums = states.new_zeros(n_words, token_dim).index_add(0, training.put_on_device(of_words), states)
             vectors = sums / training.put_on_device(np.bincount(of_words))[:, None]
             return training.compute_cross_entropy(layer(vectors), np.concatenate(wanted), weights)
 
@@ -254,7 +255,9 @@ def tune_on_spans(
         windows = [(row, window) for row, pair in enumerate(pairs) for window in training.reader.windows(*pair)]
         wanted = np.array([_find_in_window(window, *spans[row]) for row, window in windows])
         ids = [window.ids for _, window in windows]
-        layer = _Layer(training, ids, LinearHead(np.zeros((base.dim, 2), np.float32), np.zeros(2, np.float32)))
+        layer = _Layer(
+            training, ids, LinearHead(np.zeros((training.reader.token_dim, 2), np.float32), np.zeros(2, np.float32))
+        )
 
         def loss_of(rows: np.ndarray) -> torch.Tensor:
             hidden, _ = training.compute_hidden_states([ids[row] for row in rows])
@@ -403,7 +406,8 @@ class _Layer:
         import torch
 
         with torch.no_grad():
-            vectors = torch.cat([training.pool(ids[start : start + 32]) for start in range(0, min(sample, len(ids)), 32)])
+            parts = [ids[start : start + 32] for start in range(0, min(sample, len(ids)), 32)]
+            vectors = torch.cat([training.pool_like(part, len(head.weights)) for part in parts])
         mean = vectors.mean(dim=0).cpu().numpy()
         deviation = varying_deviations(vectors.std(dim=0).cpu().numpy(), mean)
         self._mean, self._deviation = training.put_on_device(mean), training.put_on_device(deviation)

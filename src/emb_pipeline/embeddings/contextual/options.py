@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeAlias, get_args
 
 from pydantic import AliasChoices, Field, model_validator
 
 from emb_pipeline.embeddings.options import Options, TuningOptions, list_files
+
+Pooling: TypeAlias = Literal["mean", "cls", "max", "lasttoken", "weightedmean", "mean_sqrt_len_tokens"]
+POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 
 
 class EncoderOptions(Options):
     """Options by which a transformer makes one vector of a text."""
 
     pooling: Annotated[
-        Literal["model", "mean", "cls", "max"],
-        Field(description="which token vectors become the text's: as the model was saved with (else mean), mean, cls, max"),
+        Literal["model"] | Pooling,
+        Field(
+            description="which token vectors become the text's: as the model was saved with (else mean; lasttoken for a "
+            "decoder), mean, cls, max, lasttoken, weightedmean (later tokens count more), mean_sqrt_len_tokens"
+        ),
     ] = "model"
+    truncate_dim: Annotated[
+        int | None,
+        Field(ge=1, description="first dimensions of a vector that are kept; null: as many as the model was saved with"),
+    ] = None
     layer: Annotated[int, Field(ge=-48, le=48, description="hidden layer that is pooled; -1 is the last, 0 the input")] = -1
     normalize: Annotated[
         bool | None,

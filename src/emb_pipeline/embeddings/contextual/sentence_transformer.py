@@ -6,15 +6,19 @@ import hashlib
 import importlib.util
 from pathlib import Path
 
-from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder, fingerprint_of, require_safe_model
+from emb_pipeline.embeddings.contextual.library_encoder import LibraryEncoder, load_library_model
+from emb_pipeline.embeddings.contextual.models.architectures import find_hidden_size
+from emb_pipeline.embeddings.contextual.models.json_files import read_json
 from emb_pipeline.embeddings.contextual.models.languages import languages_of
 from emb_pipeline.embeddings.contextual.models.loading import (
-    load_tokenizer,
     require_device,
     require_encoder_packages,
     require_matching_tokenizer,
 )
+from emb_pipeline.embeddings.contextual.models.saved_modules import explain_library_path, find_tokenizer
+from emb_pipeline.embeddings.contextual.models.saved_settings import SavedSettings
+from emb_pipeline.embeddings.contextual.open_encoder import open_encoder
 from emb_pipeline.embeddings.contextual.options import SentenceTransformerOptions
 from emb_pipeline.errors import DataError
 
@@ -55,15 +59,17 @@ def load(options: SentenceTransformerOptions, folder: Path) -> EncoderFolder:
         folder,
         format="sentence_transformers" if (model / "modules.json").is_file() else "transformers",
         model=model,
-        dim=_hidden_size(model),
-        vocabulary=len(load_tokenizer(model)),
+        dim=_find_dim(model, options),
+        vocabulary=_count_sub_words(model),
         provenance={
             "options": options.model_dump(mode="json", exclude_defaults=True),
             "weights": fingerprint_of(model),
             "languages": languages_of(model),
         },
     )
-    ContextualEncoder(made, options)
+    encoder = open_encoder(made, options)
+    if isinstance(encoder, LibraryEncoder):
+        encoder.load()  # the library alone knows whether it can
     return made
 
 
@@ -116,10 +122,26 @@ def _from_hub(name: str, revision: str) -> Path:
         ) from error
 
 
-def _hidden_size(model: Path) -> int:
-    import json
+def _find_dim(model: Path, options: SentenceTransformerOptions) -> int:
+    """Find the dimensions of a text's vector, before it is cut to fewer."""
+    if explain_library_path(model) is not None:
+        return _find_library_dim(model)
+    saved = SavedSettings(model, options.pooling, options.similarity)
+    hidden = find_hidden_size(read_json(model / "config.json") or {})
+    return saved.after_pooling.find_dim(hidden * len(saved.pooling))
 
-    return int(json.loads((model / "config.json").read_text(encoding="utf-8"))["hidden_size"])
+
+def _find_library_dim(model: Path) -> int:
+    loaded = load_library_model(model)
+    loaded.truncate_dim = None
+    return int(loaded.get_embedding_dimension() or loaded.encode(["a"]).shape[1])
+
+
+def _count_sub_words(model: Path) -> int:
+    from tokenizers import Tokenizer
+
+    place = find_tokenizer(model)
+    return 0 if place is None else Tokenizer.from_file(str(place)).get_vocab_size()
 
 
 def _sha256(path: Path) -> str:

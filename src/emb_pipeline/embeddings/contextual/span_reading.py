@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder, Window
+from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
+from emb_pipeline.embeddings.contextual.text_reader import Window
 from emb_pipeline.embeddings.linear_head import LinearHead
 
 

@@ -17,6 +17,7 @@ from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEnco
 from emb_pipeline.embeddings.contextual.encoder_folder import MODEL, EncoderFolder
 from emb_pipeline.embeddings.contextual.models.loading import load_model, pool_states
 from emb_pipeline.embeddings.contextual.models.precision import precision_in_force
+from emb_pipeline.embeddings.contextual.models.saved_modules import require_own_encoder
 from emb_pipeline.embeddings.contextual.options import EncoderOptions, EncoderTuningOptions
 from emb_pipeline.embeddings.contextual.repeatable import repeatable
 from emb_pipeline.embeddings.protocols import Role
@@ -53,6 +54,7 @@ class EncoderTraining:
     def __init__(self, base: EncoderFolder, encoder: EncoderOptions, options: EncoderTuningOptions, seed: int) -> None:
         if base.format == "model2vec":
             raise DataError(str(base.path), "holds static vectors, which have no transformer to tune", "tune its teacher")
+        require_own_encoder(base.model_path, "fine-tuned")
         in_torch: dict[str, Any] = {"backend": "torch", "dtype": "float32"}
         self.reader = ContextualEncoder(base, encoder.model_copy(update=in_torch))
         if options.max_length is not None:
@@ -111,13 +113,16 @@ class EncoderTraining:
 
     def pool(self, ids: Sequence[Sequence[int]], role: Role = "text") -> torch.Tensor:
         """Compute text vectors as `ContextualEncoder` makes them: shape (n, dim)."""
-        import torch
-
         states, read = self.compute_hidden_states(ids)
         mask = read.clone()
         mask[:, : self.reader.n_unpooled(role)] = 0
-        vectors = pool_states(states, mask, self.reader.pooling)
-        return torch.nn.functional.normalize(vectors, dim=1) if self.reader.normalizes else vectors
+        return self.reader.finish_tensors(pool_states(states, mask, self.reader.poolings))
+
+    def pool_like(self, ids: Sequence[Sequence[int]], dim: int) -> torch.Tensor:
+        """Compute text vectors of so many dimensions: those of `pool`, or the means of tokens where a token has so many."""
+        if dim == self.reader.dim:
+            return self.pool(ids)
+        return pool_states(*self.compute_hidden_states(ids), ("mean",))
 
     def compute_cross_entropy(self, scores: torch.Tensor, codes: np.ndarray, weights: np.ndarray) -> torch.Tensor:
         """Compute the mean weighted log loss."""
@@ -181,8 +186,10 @@ class EncoderTraining:
         remedy = f"lower learning_rate (now {self._options.learning_rate:g})"
         require_converging("fine-tuning", "its last epoch", 0.0, remedy, weights)
         place = folder / MODEL
-        others = shutil.ignore_patterns("*.safetensors", "*.bin", "onnx", "openvino", ".*")
+        others = shutil.ignore_patterns("*.bin", "onnx", "openvino", ".*")
         shutil.copytree(self._base.model_path, place, ignore=others)
+        for weights_of_base in place.glob("*.safetensors*"):  # those of modules behind the transformer stay
+            weights_of_base.unlink()
         model.to("cpu").save_pretrained(place)
         return EncoderFolder.write(
             folder,

@@ -11,7 +11,7 @@ import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.encodings.vectors import bytes_per_vector
-from emb_pipeline.embeddings.protocols import Answerer, Setting, TaskWordEncoder, TokenEncoder, WordEncoder
+from emb_pipeline.embeddings.protocols import Answerer, Setting, TaskWordEncoder, TokenEncoder, WordEncoder, token_dim_of
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.extractive_qa.options import ExtractiveOptions
@@ -84,7 +84,7 @@ def create_answering_service(
     if isinstance(encoder, Answerer):
         return Service(lambda words: encoder.answer([words[1]], [words[0]]), requests)
     fitted = _fit_encoder(task, encoder, np.flatnonzero(task.split != "test"))
-    probe = UntrainedSpanProbe(fitted.dim, options)
+    probe = UntrainedSpanProbe(token_dim_of(fitted), options)
     return Service(lambda words: probe.span(encode_sentences(fitted, words)), requests)
 
 

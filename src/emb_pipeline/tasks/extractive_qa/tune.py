@@ -57,7 +57,7 @@ def fine_tune_extractive_qa(task: ExtractiveTask, tunable: Tunable, options: Ext
         spans = read_spans(encoder, cast(LinearHead, tuned.head), *words(test), longest=options.max_answer_tokens)
         seconds = perf_counter() - started
     predictions = build_predictions(task.example_ids[test], spans.astype(np.float64))
-    costs = add_costs(predictions, base.dim, seconds, 4.0 * base.dim)
+    costs = add_costs(predictions, encoder.token_dim, seconds, 4.0 * encoder.token_dim)
     return FineTuned(tuned.encoder, costs, tuned.losses, len(train), n_left_out)
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.encodings.vectors import bytes_per_vector
-from emb_pipeline.embeddings.protocols import Setting, TaskWordEncoder, TokenEncoder, WordEncoder
+from emb_pipeline.embeddings.protocols import Setting, TaskWordEncoder, TokenEncoder, WordEncoder, token_dim_of
 from emb_pipeline.errors import DataError
 from emb_pipeline.statistics.intervals.pseudo_values import of_ratio
 from emb_pipeline.tasks.evaluation import Evaluation, Service
@@ -125,7 +125,7 @@ def create_tagging_service(
     tested = np.flatnonzero(task.split == "test")[: options.latency_requests]
     encode = token_encoder(task, encoder, np.flatnonzero(task.split != "test"))
     n_tags, rng = len(task.labels), np.random.default_rng(0)
-    weights = rng.standard_normal((encode.dim, 2 * options.window + 1, n_tags), dtype=np.float32)
+    weights = rng.standard_normal((token_dim_of(encode), 2 * options.window + 1, n_tags), dtype=np.float32)
     steps = np.where(task.allowed, 0.0, FORBIDDEN).astype(np.float32)
     field = CrfCoefficients(weights, np.zeros(n_tags, dtype=np.float32), steps)
     return Service(lambda tokens: field.decode(encode_sentences(encode, [tokens])), [task.sentences[row] for row in tested])

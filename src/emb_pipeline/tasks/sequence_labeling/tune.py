@@ -59,7 +59,7 @@ def fine_tune_sequence_labeling(task: SequenceLabelingTask, tunable: Tunable, op
     _, starts = find_tokens_of_sentences(task.starts, test)
     codes = find_best_allowed(cast(LinearHead, tuned.head).log_probabilities(rows), starts, task.allowed)
     predictions = build_predictions(task.example_ids[test], np.split(codes.astype(np.float64), starts[1:-1]))
-    costs = add_costs(predictions, base.dim, seconds, bytes_per_vector(rows))
+    costs = add_costs(predictions, encoder.token_dim, seconds, bytes_per_vector(rows))
     return FineTuned(tuned.encoder, costs, tuned.losses, len(train), n_left_out)
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
+from emb_pipeline.embeddings.contextual.models.architectures import ARCHITECTURES
+from emb_pipeline.embeddings.contextual.models.json_files import read_json
 from emb_pipeline.embeddings.contextual.models.precision import precision_in_force
-from emb_pipeline.embeddings.contextual.models.saved_settings import read_json
 from emb_pipeline.embeddings.contextual.options import EncoderOptions
 from emb_pipeline.embeddings.extras import require_packages
 from emb_pipeline.errors import DataError
@@ -80,6 +81,8 @@ def require_matching_tokenizer(model: Path) -> None:
     """
     from tokenizers import Tokenizer
 
+    if not (model / "config.json").is_file() or not (model / "tokenizer.json").is_file():
+        return  # a model of other modules than a transformer
     try:
         known = Tokenizer.from_file(str(model / "tokenizer.json")).get_vocab_size()
     except Exception as error:  # whatever a broken file makes the library raise
@@ -112,13 +115,42 @@ def torch_backend(folder: EncoderFolder, options: EncoderOptions) -> Hidden:
     return hidden
 
 
-def pool_states(hidden: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tensor:
-    """Pool vectors of texts, of shape (n, dim), from hidden states and mask, of shape (n, length, dim) and (n, length)."""
-    if pooling == "cls":
-        return hidden.take_along_dim(mask.to(hidden.dtype).argmax(dim=1)[:, None, None], dim=1)[:, 0]
+def pool_states(hidden: torch.Tensor, mask: torch.Tensor, poolings: Sequence[str]) -> torch.Tensor:
+    """Pool vectors of texts from hidden states, as the module Pooling of sentence-transformers does.
+
+    Parameters
+    ----------
+    hidden : Tensor of shape (n, length, dim)
+        Padded on the right.
+    mask : Tensor of shape (n, length)
+        Tokens that are pooled. A text without one has a vector of zeros.
+    poolings : sequence of str
+        Rules; their vectors are put one after the other.
+
+    Returns
+    -------
+    Tensor of shape (n, dim * n_rules)
+    """
+    import torch
+
+    return torch.cat([_pool_by(pooling, hidden, mask) for pooling in poolings], dim=1)
+
+
+def _pool_by(pooling: str, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    import torch
+
+    counts = mask.sum(dim=1, keepdim=True)
+    if pooling in ("cls", "lasttoken"):
+        ends = mask.to(hidden.dtype) if pooling == "cls" else torch.arange(1, mask.shape[1] + 1, device=mask.device) * mask
+        chosen = hidden.take_along_dim(ends.argmax(dim=1)[:, None, None], dim=1)[:, 0]
+        return chosen if pooling == "cls" else chosen * (counts > 0)
     if pooling == "max":
-        return hidden.masked_fill(mask[:, :, None] == 0, -math.inf).amax(dim=1)
-    return (hidden * mask[:, :, None]).sum(dim=1) / mask.sum(dim=1, keepdim=True).clamp(min=1)
+        return hidden.masked_fill(mask[:, :, None] == 0, -math.inf).amax(dim=1).masked_fill(counts == 0, 0)
+    weights = mask.to(hidden.dtype)
+    if pooling == "weightedmean":
+        weights = weights * torch.arange(1, mask.shape[1] + 1, device=mask.device, dtype=hidden.dtype)
+    divisor = counts.clamp(min=1).to(hidden.dtype).sqrt() if pooling == "mean_sqrt_len_tokens" else weights.sum(1, True)
+    return (hidden * weights[:, :, None]).sum(dim=1) / divisor.clamp(min=1)
 
 
 def load_model(model: Path, dtype: str = "float32", attention: str | None = None) -> Any:
@@ -139,19 +171,24 @@ def load_model(model: Path, dtype: str = "float32", attention: str | None = None
         It cannot be read.
     """
     import torch
-    from transformers import AutoModel
+    import transformers
     from transformers.utils import logging
+
+    config = read_json(model / "config.json") or {}
+    architecture = ARCHITECTURES.get(str(config.get("model_type")))
+    name = architecture.encoder if architecture is not None and architecture.encoder else "AutoModel"
 
     logging.disable_progress_bar()
     logging.set_verbosity_error()  # weights of heads that are not needed here are reported otherwise
     try:
-        return AutoModel.from_pretrained(
+        return getattr(transformers, name).from_pretrained(
             str(model),
             local_files_only=True,
             use_safetensors=True,
             trust_remote_code=False,
             dtype=getattr(torch, dtype),
             attn_implementation=attention,
+            **({"use_cache": False} if config.get("use_cache") else {}),  # keys and values of text to come
         )
     except Exception as error:  # whatever a broken file makes the library raise
         raise DataError(str(model), f"the model cannot be read ({error})", "save or download it again") from error

@@ -2,31 +2,47 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
-from emb_pipeline.embeddings.contextual.options import EncoderOptions
+from emb_pipeline.embeddings.contextual.models.after_pooling import AfterPooling
+from emb_pipeline.embeddings.contextual.models.json_files import read_json
+from emb_pipeline.embeddings.contextual.models.saved_modules import TRANSFORMER_SETTINGS, SavedModule, read_modules
+from emb_pipeline.embeddings.contextual.options import POOLINGS, EncoderOptions
 from emb_pipeline.embeddings.protocols import SIMILARITIES, Role, Similarity
 from emb_pipeline.errors import DataError
 
 PROMPTS = "config_sentence_transformers.json"
+_OLDER_MODES: Mapping[str, str] = {
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
+    "pooling_mode_weightedmean_tokens": "weightedmean",
+    "pooling_mode_lasttoken": "lasttoken",
+}
 _NAMES: Mapping[Role, tuple[str, ...]] = {"query": ("query",), "passage": ("document", "passage", "corpus"), "text": ()}
 """Names that a model may give the prompt of a role, the first one first: those of ``encode_query``, ``encode_document``."""
 
 
 class SavedSettings:
-    """Settings of a model's folder that hold where the options say nothing; a plain model is pooled by its mean.
+    """Settings of a model's folder that hold where the options say nothing.
+
+    A plain encoder is pooled by its mean, a plain decoder by its last token, as in sentence-transformers.
 
     Attributes
     ----------
-    pooling : {"mean", "cls", "max"}
-        The rule that makes one vector of the token vectors.
+    pooling : tuple of str
+        The rules that make one vector of the token vectors; the vectors of several are put one after the other.
     pools_prompt : bool
         Whether the tokens of a prompt count in the pooling.
+    after_pooling : AfterPooling
+        What changes the vector then.
     normalizes : bool
-        Whether vectors are scaled to length 1.
+        Whether vectors are scaled to length 1 at the end.
+    truncate_dim : int, optional
+        Dimensions that are kept of them.
     max_length : int, optional
         Sub-words that are read of a text.
     prompts : mapping
@@ -35,37 +51,43 @@ class SavedSettings:
         The measure that its vectors were made to be compared by.
     """
 
-    def __init__(self, model: Path, pooling: str, similarity: str = "model") -> None:
-        modules = read_json(model / "modules.json") or []
-        kinds = {str(module["type"]).rpartition(".")[2]: model / module["path"] for module in modules}
-        if unknown := [kind for kind in kinds if kind not in ("Transformer", "Pooling", "Normalize")]:
-            raise DataError(
-                str(model / "modules.json"),
-                f"has a module {unknown[0]} after pooling, which is not supported",
-                "use a model of Transformer, Pooling and Normalize",
-            )
-        saved = read_json(kinds["Pooling"] / "config.json") or {} if "Pooling" in kinds else {}
-        modes = {
-            "cls": saved.get("pooling_mode_cls_token"),
-            "max": saved.get("pooling_mode_max_tokens"),
-            "mean": saved.get("pooling_mode_mean_tokens"),
-            str(saved.get("pooling_mode")): "pooling_mode" in saved,
-        }
-        chosen = [mode for mode, holds in modes.items() if holds] or ["mean"]
+    def __init__(self, model: Path, pooling: str = "model", similarity: str = "model") -> None:
+        modules = read_modules(model)
+        config = read_json(model / PROMPTS) or {}
+        self.pooling, self.pools_prompt = _saved_pooling(model, modules)
         if pooling != "model":
-            chosen = [pooling]
-        if len(chosen) > 1 or chosen[0] not in ("cls", "max", "mean"):
-            raise DataError(
-                str(kinds["Pooling"]),
-                f"pools by {' and '.join(chosen)}, which is not supported",
-                "set pooling: mean, cls or max",
-            )
-        self.pooling = chosen[0]
-        self.pools_prompt = bool(saved.get("include_prompt", True))
-        self.normalizes = "Normalize" in kinds
-        self.max_length = (read_json(model / "sentence_bert_config.json") or {}).get("max_seq_length")
+            self.pooling = (pooling,)
+        after = modules[2:]
+        self.normalizes = bool(after) and after[-1].kind == "Normalize"
+        self.after_pooling = AfterPooling(after[:-1] if self.normalizes else after)
+        self.truncate_dim: int | None = config.get("truncate_dim")
+        self.max_length: int | None = (read_json(model / TRANSFORMER_SETTINGS) or {}).get("max_seq_length")
         self.prompts = _saved_prompts(model / PROMPTS)
         self.similarity = _saved_similarity(model / PROMPTS) if similarity == "model" else cast(Similarity, similarity)
+
+
+def _saved_pooling(model: Path, modules: Sequence[SavedModule]) -> tuple[tuple[str, ...], bool]:
+    """Read how a model pools its tokens, and whether those of a prompt are among them.
+
+    Raises
+    ------
+    DataError
+        By a rule that is not known.
+    """
+    found = next((module for module in modules if module.kind == "Pooling"), None)
+    if found is None:
+        config = read_json(model / "config.json") or {}
+        architectures = config.get("architectures") or [""]
+        is_decoder = str(architectures[0]).endswith("ForCausalLM") and config.get("is_causal", True)
+        return ("lasttoken" if is_decoder else "mean",), True
+    saved = found.config
+    older = tuple(mode for key, mode in _OLDER_MODES.items() if saved.get(key))
+    named = saved.get("pooling_mode") or older or "mean"
+    modes = (named,) if isinstance(named, str) else tuple(named)
+    if unknown := [mode for mode in modes if mode not in POOLINGS]:
+        known = ", ".join(POOLINGS)
+        raise DataError(str(found.path), f"pools by {unknown[0]!r}, which is not known", f"set pooling: one of {known}")
+    return modes, bool(saved.get("include_prompt", True))
 
 
 def prompt_in_force(options: EncoderOptions, saved: SavedSettings, role: Role) -> tuple[str, str]:
@@ -120,19 +142,3 @@ def _saved_similarity(path: Path) -> Similarity:
         known = ", ".join(SIMILARITIES)
         raise DataError(str(path), f"its similarity {named!r} is none of {known}", "set similarity: cosine in the options")
     return cast(Similarity, named)
-
-
-def read_json(path: Path) -> Any:
-    """The content of a file, nothing where there is none.
-
-    Raises
-    ------
-    DataError
-        The file is damaged.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        raise DataError(str(path), f"cannot be read ({error})", "save or download the model again") from error

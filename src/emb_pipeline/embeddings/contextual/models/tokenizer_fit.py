@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from emb_pipeline.embeddings.contextual.models.saved_modules import find_tokenizer
 from emb_pipeline.text.words import count_spaceless, tokenize, unmark_words
 
 MOST_UNKNOWN = 0.05
@@ -69,9 +70,12 @@ def measure_tokenizer(model: Path, texts: Sequence[str]) -> TokenizerFit | None:
     """Measure the tokenizer of a model's folder on texts; nothing where there is no word to cut."""
     from tokenizers import Tokenizer
 
+    place = find_tokenizer(model)
+    if place is None:
+        return None
     texts = [unmark_words(text) for text in texts]
     n_words = sum(len(tokenize(text)) for text in texts)
-    tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
+    tokenizer = Tokenizer.from_file(str(place))
     tokenizer.no_truncation()
     tokenizer.no_padding()
     encoded = tokenizer.encode_batch(texts, add_special_tokens=False)
@@ -85,7 +89,7 @@ def measure_tokenizer(model: Path, texts: Sequence[str]) -> TokenizerFit | None:
         for piece, (start, end) in zip(found.tokens, found.offsets, strict=True)
         if any(map(str.isalnum, text[start:end]))
     ]
-    unknown = _unknown_piece(json.loads((model / "tokenizer.json").read_text(encoding="utf-8"))["model"])
+    unknown = _unknown_piece(json.loads(place.read_text(encoding="utf-8"))["model"])
     bare = [piece.removeprefix("##").removeprefix("▁").removeprefix("Ġ").removesuffix("</w>") for piece in pieces]
     n_characters = sum(len("".join(text.split())) for text in texts)
     return TokenizerFit(
