@@ -99,6 +99,10 @@ def test_a_sound_use_case_passes() -> None:
             "pretrained.glove_50: unknown option 'pth'; did you mean 'path'?",
         ),
         (
+            {"report": {"agreement": [{"made": "topic", "real": "searches"}]}},
+            "report.agreement[0].made: 'topic' is no task of the grid in which passages are searched",
+        ),
+        (
             {"decision": {"margins": {"topics": 0.1}}},
             "decision.margins: 'topics' is no task of the grid; did you mean 'topic'?",
         ),

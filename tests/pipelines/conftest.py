@@ -82,13 +82,13 @@ def scores(cells: dict[str, dict[str, Any]], tmp_path_factory: pytest.TempPathFa
     return found
 
 
-def store_leaves(leaves: dict[str, Any], folder: Path) -> dict[str, Any]:
+def store_leaves(leaves: dict[str, Any], folder: Path, task: str = "topic") -> dict[str, Any]:
     """Inputs of `collect_tasks`, of one task: item scores and draws are stored, and referred to."""
-    inputs = {f"topic_{name}": leaf for name, leaf in leaves.items()}
+    inputs = {f"{task}_{name}": leaf for name, leaf in leaves.items()}
     for name in ("item_scores", "training_draws"):
         dataset = TablePartDataset(filepath=str(folder / f"{name}.parquet"))
         dataset.save(leaves[name])
-        inputs[f"topic_{name}"] = dataset.load()
+        inputs[f"{task}_{name}"] = dataset.load()
     return inputs
 
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pytest
 
+from emb_pipeline.datasets.tables import TablesDataset
 from emb_pipeline.efficiency.latency import REQUEST_TIMES
+from emb_pipeline.experiment.model import EmbeddingSpec, TaskDefinition
+from emb_pipeline.pipelines.evaluate.nodes import collect_embeddings, collect_tasks, evaluate_untrained
 from emb_pipeline.pipelines.report import nodes
+from emb_pipeline.statistics.agreement.options import AgreementOptions
 from emb_pipeline.statistics.options import ReportOptions
 from emb_pipeline.statistics.score_tables import make_table
 from emb_pipeline.storage.failures import FAILURES
 from emb_pipeline.text.seen import SEEN
-from tests.pipelines.conftest import as_table
+from tests.pipelines.conftest import as_table, store_leaves
 
 REPORT = ReportOptions(resamples=200, permutations=199, level=0.05)
 LAST = pa.table({})
@@ -67,3 +72,48 @@ def test_the_audit_names_the_corpus_that_holds_text_of_a_task() -> None:
     overlap = pa.table({"task": ["topic"], "corpus": ["domain"], "check": ["shared sentences"], "value": [0.1]})
     audit = nodes.make_audit(audits, overlap)
     assert audit["check"].tolist() == ["units", "shared sentences: domain"] and audit["scope"].tolist() == ["topic", "topic"]
+
+
+def test_made_queries_are_compared_with_real_ones_by_the_passages_that_they_are_about(tmp_path: Path) -> None:
+    words = [f"{first}{second}" for first in "bcdfghklmn" for second in ("ada", "ede", "idi", "odo")]
+    passages = {f"p{row}": f"{words[row]} {words[row - 1]} {words[row - 2]} common words" for row in range(40)}
+    asked = {
+        "docs_made": {f"m{row}": (f"{words[row]} {words[row - 1]}", f"p{row}") for row in range(40)},
+        "docs_real": {f"r{row}": (f"{words[row]} or else", f"p{row}") for row in range(0, 40, 2)},
+    }
+    tables = {
+        name: {
+            "queries": pa.table({"query_id": list(of), "text": [text for text, _ in of.values()]}),
+            "passages": pa.table({"passage_id": list(passages), "text": list(passages.values())}),
+            "qrels": pa.table(
+                {"query_id": list(of), "passage_id": [passage for _, passage in of.values()], "relevance": [1.0] * len(of)}
+            ),
+        }
+        for name, of in asked.items()
+    }
+    scores: dict[str, Any] = {}
+    cells = {}
+    for key in ("tfidf", "bm25"):
+        cell = EmbeddingSpec.model_validate({"origin": "task", "key": key, "method": key, "options": {}})
+        leaves: dict[str, Any] = {}
+        for name, task in tables.items():
+            source = {"reader": "tables", "queries": "q.csv", "passages": "p.csv", "qrels": "j.csv"}
+            definition = {"name": name, "kind": "retrieval", "source": source, "evaluation": {}}
+            found = evaluate_untrained(task, cell, TaskDefinition.model_validate(definition))
+            stored = dict(zip(("item_scores", "metrics", "predicted", "training_draws"), found, strict=True))
+            leaves |= store_leaves(stored, tmp_path / key / name, name)
+        cells[key] = collect_tasks(cell, **leaves)
+    stored = TablesDataset(
+        filepath=str(tmp_path / "scores"), dictionaries={"item_scores": ["task", "embedding", "metric", "unit_id"]}
+    )
+    stored.save(collect_embeddings(**cells))
+    scores["scores_task"] = stored.load()
+    pair = {"made": "docs_made", "real": "docs_real", "real_queries": "written_for_drawn_passages"}
+    options = REPORT.model_copy(update={"agreement": (AgreementOptions(**pair),)})
+    inputs = {**scores, **{f"task_{name}": task for name, task in tables.items()}}
+    agreement, pairs = nodes.measure_agreement(options, LAST, **inputs)
+    row = agreement.iloc[0]
+    assert (row["n_made"], row["n_real"], row["n_paired"], row["metric"]) == (40, 20, 20, "ndcg@10")
+    assert pd.isna(row["uncorrected_because"])
+    assert pairs[["embedding_a", "embedding_b"]].values.tolist() == [["task.tfidf", "task.bm25"]]
+    assert all(table.empty for table in nodes.measure_agreement(REPORT, LAST, **inputs))

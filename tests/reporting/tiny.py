@@ -177,6 +177,41 @@ TINY: dict[str, pd.DataFrame] = {
     "confusions": shaped(
         "confusions", {"task": "topic", "embedding": BASELINE, "label": "heart", "predicted": "skin", "n": 7}
     ),
+    "agreement": shaped(
+        "agreement",
+        {
+            "made": "docs_made",
+            "real": "docs_real",
+            "metric": "ndcg@10",
+            "n_embeddings": 2,
+            "n_made": 400,
+            "n_real": 50,
+            "n_paired": 50,
+            "n_pairs": 1,
+            "n_decided": 1,
+            "n_agreeing": 1,
+            "tau": 1.0,
+            "ci_low": 1.0,
+            "ci_high": 1.0,
+        },
+    ),
+    "agreement_pairs": shaped(
+        "agreement_pairs",
+        {
+            "made": "docs_made",
+            "real": "docs_real",
+            "metric": "ndcg@10",
+            "embedding_a": DENSE,
+            "embedding_b": BASELINE,
+            "weight": 0.8,
+            "effective_units": 85.0,
+            **{
+                f"{part}{end}": value
+                for part in ("real_difference", "made_difference", "shift", "corrected")
+                for end, value in (("", 0.05), ("_low", 0.01), ("_high", 0.09))
+            },
+        },
+    ),
     "audit": of_frame("audit", audit(("leakage", 12, 300), ("classes", 3, 3))),
     "without_seen": shaped(
         "without_seen",

@@ -14,6 +14,7 @@ from emb_pipeline.experiment.expand import expand_grid
 from emb_pipeline.experiment.model import EmbeddingSpec
 from emb_pipeline.experiment.parameters import SECTIONS, WRITTEN_OUT, Parameters, find_names
 from emb_pipeline.experiment.problems import GridError, ParametersError, describe_problems, find_problems
+from emb_pipeline.tasks.registry import KINDS
 
 
 def check_parameters(
@@ -117,12 +118,27 @@ def _find_undefined_names(parameters: Parameters) -> Iterator[_Found]:
             if name not in defined:
                 reason = f"{name!r} is not defined under {defined_in}"
                 yield _Found("grid", f"grid.{section}", reason, suggest(name, defined))
+    if all(name in parameters.task_definitions for name in grid.tasks):
+        yield from _find_unknown_agreements(parameters)
     for option in ("margins", "weights"):
         named = parameters.decision.get(option)
         for name in named if isinstance(named, Mapping) else ():
             if name not in grid.tasks:
                 reason = f"{name!r} is no task of the grid"
                 yield _Found("decision", f"decision.{option}", reason, suggest(name, grid.tasks))
+
+
+def _find_unknown_agreements(parameters: Parameters) -> Iterator[_Found]:
+    """Find tasks that are to be compared, and that the grid does not have, or not as tasks of passages to search."""
+    defined = parameters.task_definitions
+    searched = [name for name in parameters.grid.tasks if "search" in KINDS[defined[name].kind].requires]
+    pairs = parameters.report.get("agreement")
+    for number, pair in enumerate(pairs if isinstance(pairs, list | tuple) else ()):
+        for option in ("made", "real"):
+            name = pair.get(option) if isinstance(pair, Mapping) else None
+            if name is not None and name not in searched:
+                reason = f"{name!r} is no task of the grid in which passages are searched"
+                yield _Found("report", f"report.agreement[{number}].{option}", reason, suggest(name, searched))
 
 
 def _find_unknown_embeddings(parameters: Parameters, names: Sequence[str]) -> Iterator[_Found]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from emb_pipeline.reporting.section import Section
 from emb_pipeline.reporting.sections.background import audit, compared, diagnosis, reproduce
-from emb_pipeline.reporting.sections.effects import derived, factors, origins
+from emb_pipeline.reporting.sections.effects import agreement, derived, factors, origins
 from emb_pipeline.reporting.sections.scores import cost, dimensions, labels, leaderboards, methods, search
 from emb_pipeline.reporting.sections.summary import answer, deploy, failed
 
@@ -20,6 +20,7 @@ SECTIONS: tuple[Section, ...] = (
     origins.SECTION,
     factors.SECTION,
     derived.SECTION,
+    agreement.SECTION,
     methods.SECTION,
     dimensions.SECTION,
     labels.SECTION,

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from emb_pipeline.diagnostics import tables as diagnostics
 from emb_pipeline.statistics import leaderboard as statistics
+from emb_pipeline.statistics.agreement.table import AGREEMENT, AGREEMENT_PAIRS
 from emb_pipeline.statistics.comparisons.any_difference import ANY_DIFFERENCE
 from emb_pipeline.statistics.costs import OF_TRAINING, WEIGHED
 from emb_pipeline.statistics.decision.decide import CANDIDATES
@@ -108,6 +109,8 @@ COLUMNS: Mapping[str, Schema] = {
     "failures": FAILURES,
     "class_results": columns_of(CLASS_RESULTS),
     "confusions": columns_of(CONFUSIONS),
+    "agreement": AGREEMENT,
+    "agreement_pairs": AGREEMENT_PAIRS,
     "audit": {"scope": _TEXT, **columns_of(AUDIT)},
     "without_seen": dict.fromkeys(WITHOUT_SEEN, "object"),
     "embeddings": EMBEDDINGS,
@@ -151,6 +154,8 @@ class ReportTables:
         Cells that could not be evaluated, and why.
     class_results, confusions : DataFrame
         Precision, recall and F1 of each class, and how often one is predicted for another.
+    agreement, agreement_pairs : DataFrame
+        How far the order of embeddings on made queries agrees with that on real ones; and each difference on both.
     audit, without_seen : DataFrame
         Data audit, and scores with and without the test units whose text was seen in training.
     embeddings, corpora : DataFrame
@@ -178,6 +183,8 @@ class ReportTables:
     failures: pd.DataFrame = field(default_factory=partial(empty_table, "failures"))
     class_results: pd.DataFrame = field(default_factory=partial(empty_table, "class_results"))
     confusions: pd.DataFrame = field(default_factory=partial(empty_table, "confusions"))
+    agreement: pd.DataFrame = field(default_factory=partial(empty_table, "agreement"))
+    agreement_pairs: pd.DataFrame = field(default_factory=partial(empty_table, "agreement_pairs"))
     audit: pd.DataFrame = field(default_factory=partial(empty_table, "audit"))
     without_seen: pd.DataFrame = field(default_factory=partial(empty_table, "without_seen"))
     embeddings: pd.DataFrame = field(default_factory=partial(empty_table, "embeddings"))

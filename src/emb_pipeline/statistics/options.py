@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from emb_pipeline.statistics.agreement.options import AgreementOptions
 from emb_pipeline.statistics.resampling import Resampling
 
 
@@ -16,6 +17,9 @@ class ReportOptions(BaseModel):
     permutations: int = Field(ge=99, le=1_000_000, description="random sign flips of the tests")
     level: float = Field(gt=0, lt=0.5, description="family-wise error rate of the letter groups")
     seed: int = Field(default=0, ge=0, description="seed of both")
+    agreement: tuple[AgreementOptions, ...] = Field(
+        default=(), description="tasks with made queries, each with one of real queries that it is compared with"
+    )
 
     @property
     def resampling(self) -> Resampling:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from emb_pipeline.diagnostics.tables import PLACES
 from emb_pipeline.diagnostics.word_map import side_by_side
@@ -20,6 +22,7 @@ from emb_pipeline.pipelines.gathering import (
 )
 from emb_pipeline.reporting.wording import LATENCIES
 from emb_pipeline.statistics import leaderboard as statistics
+from emb_pipeline.statistics.agreement.table import AGREEMENT, AGREEMENT_PAIRS, compare_tasks
 from emb_pipeline.statistics.comparisons import any_difference
 from emb_pipeline.statistics.comparisons.claims import check_claims
 from emb_pipeline.statistics.effects.grid_factors import cross_factors, measure_grid_factors
@@ -34,11 +37,12 @@ from emb_pipeline.statistics.embedding_facts import (
 )
 from emb_pipeline.statistics.learning_curves import label_curves
 from emb_pipeline.statistics.options import ReportOptions
-from emb_pipeline.statistics.score_tables import read_task_scores
+from emb_pipeline.statistics.score_tables import make_table, read_task_scores
 from emb_pipeline.statistics.unseen import score_unseen
 from emb_pipeline.storage.failures import FAILURES
 from emb_pipeline.tasks.metrics.class_results import CLASS_RESULTS
 from emb_pipeline.tasks.registry import list_lower_metrics
+from emb_pipeline.tasks.retrieval.task import find_asked_passages
 from emb_pipeline.text.seen import SEEN
 
 
@@ -167,6 +171,37 @@ def measure_without_seen(options: ReportOptions, after: pa.Table, **parts: Any) 
     seen = {name: set(tables[SEEN]["unit_id"].to_pylist()) for name, tables in tasks.items() if SEEN in tables}
     tables = [each["item_scores"].read() for each in scores.values()]
     return score_unseen(tables, seen, find_primary_metrics(scores), options.resampling)
+
+
+def measure_agreement(options: ReportOptions, after: pa.Table, **parts: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Compare scores on made queries with those on real ones, for tasks that the options name; see `test_differences`."""
+    scores, tasks = split_inputs(parts, "scores_"), split_inputs(parts, "task_")
+    named = {name for pair in options.agreement for name in (pair.made, pair.real)}
+    found = {each.task: each for each in read_task_scores(_select_tasks(scores, named))} if named else {}
+    metrics = find_primary_metrics(scores) if named else {}
+    compared = [
+        compare_tasks(
+            found[pair.made],
+            found[pair.real],
+            metrics[pair.made],
+            (find_asked_passages(tasks[pair.made]), find_asked_passages(tasks[pair.real])),
+            pair,
+            options.resampling,
+        )
+        for pair in options.agreement
+        if pair.made in found and pair.real in found
+    ]
+    summaries, pairs = zip(*compared, strict=True) if compared else ((), ())
+    return (
+        pd.concat([make_table([], AGREEMENT), *summaries], ignore_index=True),
+        pd.concat([make_table([], AGREEMENT_PAIRS), *pairs], ignore_index=True),
+    )
+
+
+def _select_tasks(scores: Mapping[str, Scores], names: Iterable[str]) -> list[pa.Table]:
+    wanted = pa.array(sorted(names), pa.string())
+    tables = (each["item_scores"].read() for each in scores.values())
+    return [table.filter(pc.is_in(table["task"].cast(pa.string()), value_set=wanted)) for table in tables]
 
 
 def make_word_map(after: pa.Table, **scores: Scores) -> pa.Table:

@@ -114,6 +114,12 @@ def _tables(scores: Mapping[str, str], tasks: Mapping[str, str]) -> list[Node]:
             name="measure_without_seen",
         ),
         node(
+            nodes.measure_agreement,
+            {**measured, **{name: name for name in tasks}, "after": "last_timed"},
+            ["agreement", "agreement_pairs"],
+            name="measure_agreement",
+        ),
+        node(
             nodes.make_word_map,
             {"after": "last_timed", **{name: name for name in scores}},
             "word_map",

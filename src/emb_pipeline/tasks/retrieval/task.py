@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import scipy.sparse as sp
 
 from emb_pipeline.embeddings.ranking import TieOrder
@@ -148,6 +149,15 @@ class RetrievalTask:
             excluded,
             None if groups is None else groups[tested],
         )
+
+
+def find_asked_passages(tables: Mapping[str, pa.Table]) -> dict[str, str]:
+    """Find the passage that each query is about: by the query's id, where exactly one passage is relevant to it."""
+    relevant = tables["qrels"].filter(pc.greater(tables["qrels"]["relevance"], 0))
+    passages: dict[str, list[str]] = {}
+    for query_id, passage_id in zip(relevant["query_id"].to_pylist(), relevant["passage_id"].to_pylist(), strict=True):
+        passages.setdefault(query_id, []).append(passage_id)
+    return {query_id: found[0] for query_id, found in passages.items() if len(found) == 1}
 
 
 def _positions(qrels: pa.Table, column: str, ids: np.ndarray, name: str) -> np.ndarray:
