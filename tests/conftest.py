@@ -14,7 +14,10 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
+from emb_pipeline.provenance.package_code import build_code_graph
+
 PROJECT = Path(__file__).parents[1]
+SUMMARIES = Path("data/02_intermediate/.code_summaries.json")
 TOPICS = {
     "heart": [
         "heart",
@@ -125,7 +128,16 @@ def project_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "conf" / "local").mkdir()
     shutil.copytree(PROJECT / "src", root / "src", ignore=shutil.ignore_patterns("*.egg-info"))  # Kedro follows no link
     write_tiny_use_case(root)
+    summarize_code(root)
     return root
+
+
+def summarize_code(root: Path) -> None:
+    """Summarize the modules of a project, as its first run would: each copy would read all of the code again."""
+    graph = build_code_graph(root / "src" / "emb_pipeline", root / SUMMARIES)
+    for module in graph.modules_below("emb_pipeline"):
+        graph.summary(module)
+    graph.keep()
 
 
 def find_shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -162,6 +174,7 @@ def sequential(project_template: Path, tmp_path_factory: pytest.TempPathFactory)
         if not (root / "console.txt").exists():
             shutil.rmtree(root, ignore_errors=True)
             shutil.copytree(project_template, root, symlinks=True)
+            (root / SUMMARIES).unlink()  # this run is the first one
             here = Path.cwd()
             os.chdir(root)
             try:

@@ -28,12 +28,21 @@ GRID = {
         {"base": "domain.bert_16", "tasks": ["topic", "terms"]},
         {"base": "domain.bert_16", "tasks": ["search"], "name": "paired", "evaluate_on": ["topic"]},
     ],
+    "resampled": [],
     "tasks": ["topic", "search", "terms"],
 }
 TERMS = {
     "kind": "sequence_labeling",
     "source": {"reader": "jsonl", "path": "data/01_raw/tiny/terms.jsonl", "split": "split"},
-    "evaluation": {"label_draws": 2, "label_counts": [10, 20, 40], "training_draws": 2, "log10_c_low": 0, "log10_c_high": 2},
+    "evaluation": {
+        "label_draws": 2,
+        "label_counts": [10, 20, 40],
+        "training_draws": 2,
+        "log10_c_low": 0,
+        "log10_c_high": 2,
+        "widen_decades": 1,
+        "tolerance": 1e-3,
+    },
 }
 TUNED = {
     "domain.word2vec_8_tuned_topic": "domain.word2vec_8",
