@@ -70,6 +70,9 @@ def embedding_card(facts: Mapping[str, Any], options: Mapping[str, Any], others:
         "## How it was made",
         "",
         f"- origin {write_code(facts['origin'])}, method {METHODS[facts['method']].label} (`{facts['method']}`)",
+        *_describe_model(facts.get("model", {})),
+        *([f"- compared by {facts['similarity']}"] if facts.get("similarity", "cosine") != "cosine" else []),
+        *([f"- encoded by {write_code(facts['encoded_by'])}"] if "encoded_by" in facts else []),
         *(
             f"- {option}: {write_code(value) if isinstance(value, str | list | dict) else value}"
             for option, value in options.items()
@@ -95,6 +98,19 @@ def embedding_card(facts: Mapping[str, Any], options: Mapping[str, Any], others:
         "",
     ]
     return "\n".join(line for line in lines if line is not None)
+
+
+def _describe_model(model: Mapping[str, Any]) -> list[str]:
+    """Describe the model behind an embedding: kind, size, length, license, origin, as its own files say."""
+    if not model:
+        return []
+    reads = f", reads {model['max_length']:,} sub-words of a text" if "max_length" in model else ""
+    size = f"{model['parameters']:,} parameters, {model['bytes'] / 1e6:,.1f} MB{reads}"
+    return [
+        f"- model: {write_code(model['architecture'])}, {size}",
+        f"- license of the model, as its card says: {write_code(model.get('license', 'unknown'))}",
+        *([f"- base model: {', '.join(map(write_code, model['base_model']))}"] if "base_model" in model else []),
+    ]
 
 
 def _standing(facts: Mapping[str, Any], best: str, top: str) -> str:

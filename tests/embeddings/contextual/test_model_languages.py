@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from emb_pipeline.embeddings.contextual.models.languages import languages_of
+from emb_pipeline.embeddings.contextual.models.model_card import describe_model, languages_of
+from emb_pipeline.embeddings.contextual.open_encoder import open_encoder
 from emb_pipeline.embeddings.contextual.options import SentenceTransformerOptions
 from emb_pipeline.embeddings.contextual.sentence_transformer import load
 from emb_pipeline.experiment.expand import expand_grid
@@ -90,3 +91,26 @@ def test_the_language_goes_from_the_model_to_whatever_is_made_from_it(tiny_trans
     }
     languages = find_pretrained_languages(facts, pd.DataFrame(columns=table.columns))
     assert languages["pretrained.small"] == ""
+
+
+def test_a_model_is_described_by_its_card_and_files(tiny_transformer: Path, tmp_path: Path) -> None:
+    import shutil
+
+    from transformers import AutoModel
+
+    model = Path(shutil.copytree(tiny_transformer, tmp_path / "model"))
+    parameters = sum(
+        parameter.numel() for parameter in AutoModel.from_pretrained(model, add_pooling_layer=False).parameters()
+    )
+    size = (model / "model.safetensors").stat().st_size
+    plain = {"architecture": "bert", "parameters": parameters, "bytes": size}
+    assert describe_model(model) == plain
+    lines = "license: apache-2.0\nbase_model:\n- maker/base\n- '<b>'\nlanguage: de\n"
+    (model / "README.md").write_text(f"---\n{lines}---\n")
+    told = {"license": "apache-2.0", "base_model": ["maker/base"], "languages": ["de"]}
+    assert describe_model(model) == plain | told
+    options = SentenceTransformerOptions(path=model, max_length=10)
+    encoder = open_encoder(load(options, tmp_path / "encoder"), options)
+    assert encoder.details["model"] == plain | told | {"max_length": 10}
+    (model / "README.md").write_text("---\nlicense: other\nlicense_name: maker-terms-1.0\n---\n")
+    assert describe_model(model)["license"] == "maker-terms-1.0"

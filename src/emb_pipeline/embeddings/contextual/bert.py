@@ -22,6 +22,7 @@ from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder, fin
 from emb_pipeline.embeddings.contextual.masked_training import OnStep, compute_masked_loss, fit
 from emb_pipeline.embeddings.contextual.masking import Vocabulary
 from emb_pipeline.embeddings.contextual.models.loading import require_device, require_encoder_packages
+from emb_pipeline.embeddings.contextual.models.precision import device_in_force
 from emb_pipeline.embeddings.contextual.options import BertOptions
 from emb_pipeline.embeddings.contextual.repeatable import repeatable
 from emb_pipeline.embeddings.training.request import TrainingClock, TrainingRequest
@@ -73,7 +74,7 @@ def train(request: TrainingRequest[BertOptions], *, on_step: OnStep | None = Non
     tokens, options, dim, seed, base = request.corpus, request.options, request.dim, request.seed, request.base
     folder, checkpoints = request.require_folders()
     require(options)
-    with _limit_threads(request.workers), repeatable(options.device):
+    with _limit_threads(request.workers), repeatable(device_in_force(options.device)):
         identity = {
             "corpus": tokens.fingerprint,
             "dim": dim,
@@ -93,7 +94,7 @@ def train(request: TrainingRequest[BertOptions], *, on_step: OnStep | None = Non
                 raise ValueError("a new model needs a dimension")
             model = _make_model(len(tokenizer), dim, options)
         dim = int(model.config.hidden_size)
-        torch.nn.Module.to(model, options.device)
+        torch.nn.Module.to(model, device_in_force(options.device))
         vocabulary = _describe_vocabulary(tokenizer)
         training = masking.read_blocks(data / "training.bin", options.max_length)
         held_out = masking.read_blocks(data / "held_out.bin", options.max_length)

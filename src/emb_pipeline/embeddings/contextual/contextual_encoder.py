@@ -21,7 +21,8 @@ from emb_pipeline.embeddings.contextual.models.loading import (
     require_device,
     torch_backend,
 )
-from emb_pipeline.embeddings.contextual.models.precision import precision_in_force
+from emb_pipeline.embeddings.contextual.models.model_card import describe_model
+from emb_pipeline.embeddings.contextual.models.precision import batch_tokens_in_force, device_in_force, precision_in_force
 from emb_pipeline.embeddings.contextual.models.saved_settings import prompt_in_force
 from emb_pipeline.embeddings.contextual.options import EncoderOptions
 from emb_pipeline.embeddings.contextual.text_reader import TextReader, Window
@@ -111,7 +112,7 @@ class ContextualEncoder(TextReader):
             "max_length": self.max_length,
             "backend": self.options.backend,
             "dtype": precision_in_force(self.options.dtype, self.options.device),
-            "device": self.options.device,
+            "device": device_in_force(self.options.device),
             "libraries": [importlib.metadata.version(name).rsplit(".", 1)[0] for name in _ROUNDING],
         }
         if self.options.backend != "torch":
@@ -166,7 +167,11 @@ class ContextualEncoder(TextReader):
         """Facts that a reader of its scores must know: each prompt, and whose it is."""
         found = {role: prompt_in_force(self.options, self._saved, role) for role in ROLES}
         prompts = {role: {"prompt": prompt, "from": whose} for role, (prompt, whose) in found.items()}
-        return {"prompts": prompts, "similarity": self.similarity}
+        return {"prompts": prompts, "similarity": self.similarity, "model": self._model_facts}
+
+    @cached_property
+    def _model_facts(self) -> dict[str, Any]:
+        return {**describe_model(self.folder.model_path), "max_length": self.max_length}
 
     @property
     def similarity(self) -> Similarity:
@@ -194,7 +199,7 @@ class ContextualEncoder(TextReader):
                 rows = order[start:]
                 yield rows, np.zeros((len(rows), 1, self.token_dim), np.float32), np.zeros((len(rows), 1), dtype=bool)
                 return
-            rows = order[start : start + max(1, self.options.batch_tokens // max(longest, 1))]
+            rows = order[start : start + max(1, self._batch_tokens // longest)]
             padded = np.full((len(rows), longest), self.padding_id, dtype=np.int64)
             mask = np.arange(longest) < lengths[rows, None]
             padded[mask] = np.concatenate([ids[row] for row in rows])
@@ -252,6 +257,10 @@ class ContextualEncoder(TextReader):
             else:
                 np.maximum.at(vectors, of, pooled)
         return self._finish(vectors / sub_words[:, None] if takes_mean else vectors)
+
+    @cached_property
+    def _batch_tokens(self) -> int:
+        return batch_tokens_in_force(self.options.batch_tokens, self.options.device, self.token_dim)
 
     def load(self) -> None:
         """Load the model, or convert it, before anything is timed."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from emb_pipeline.embeddings.contextual.encoder_folder import ENCODER, MODEL, EncoderFolder
 from emb_pipeline.embeddings.contextual.models.loading import load_model, load_tokenizer
-from emb_pipeline.embeddings.contextual.models.precision import precision_in_force
+from emb_pipeline.embeddings.contextual.models.precision import device_in_force, precision_in_force
 from emb_pipeline.embeddings.contextual.models.saved_modules import require_own_encoder
 from emb_pipeline.embeddings.contextual.options import DistilledOptions
 from emb_pipeline.embeddings.extras import require_packages
@@ -49,7 +49,7 @@ def distil(teacher: EncoderFolder, options: DistilledOptions, folder: Path) -> E
     static = distill_from_model(
         load_model(teacher.model_path, precision_in_force(options.dtype, options.device)),
         load_tokenizer(teacher.model_path),
-        device=options.device,
+        device=device_in_force(options.device),
         pca_dims=options.dims,
         sif_coefficient=options.sif_a,
         quantize_to="float32",

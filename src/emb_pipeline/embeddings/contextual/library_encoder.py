@@ -15,7 +15,8 @@ import numpy as np
 
 from emb_pipeline.embeddings.contextual.encoder_folder import ENCODER, EncoderFolder
 from emb_pipeline.embeddings.contextual.models.loading import require_device
-from emb_pipeline.embeddings.contextual.models.precision import precision_in_force
+from emb_pipeline.embeddings.contextual.models.model_card import describe_model
+from emb_pipeline.embeddings.contextual.models.precision import batch_tokens_in_force, device_in_force, precision_in_force
 from emb_pipeline.embeddings.contextual.models.saved_settings import SavedSettings, prompt_in_force
 from emb_pipeline.embeddings.contextual.options import EncoderOptions
 from emb_pipeline.embeddings.extras import require_packages
@@ -90,7 +91,13 @@ class LibraryEncoder:
         found = {role: prompt_in_force(self.options, self._saved, role) for role in ROLES}
         prompts = {role: {"prompt": prompt, "from": whose} for role, (prompt, whose) in found.items()}
         encoded_by = f"sentence-transformers, because {self.reason}"
-        return {"prompts": prompts, "similarity": self.similarity, "encoded_by": encoded_by}
+        facts = {"prompts": prompts, "similarity": self.similarity, "encoded_by": encoded_by, "model": self._model_facts}
+        return facts
+
+    @cached_property
+    def _model_facts(self) -> dict[str, Any]:
+        length = self.options.max_length or self._saved.max_length
+        return {**describe_model(self.folder.model_path), **({} if length is None else {"max_length": length})}
 
     def write_state(self, folder: Path) -> dict[str, Any]:
         """Write a copy of the model."""
@@ -116,7 +123,7 @@ class LibraryEncoder:
             "truncate_dim": self.dim,
             "max_length": self.options.max_length,
             "dtype": precision_in_force(self.options.dtype, self.options.device),
-            "device": self.options.device,
+            "device": device_in_force(self.options.device),
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
@@ -184,7 +191,7 @@ class LibraryEncoder:
         import torch
 
         dtype = precision_in_force(self.options.dtype, self.options.device)
-        model = load_library_model(self.folder.model_path, dtype, self.options.device)
+        model = load_library_model(self.folder.model_path, dtype, device_in_force(self.options.device))
         if self.options.max_length is not None:
             self._set_length(model, self.options.max_length)
         if dtype == "bfloat16":
@@ -217,10 +224,11 @@ class LibraryEncoder:
         """Rows of texts of like length, with about as many tokens as the options allow."""
         longest = self._find_longest(role) or _MOST_TOKENS
         tokens = [min(longest, 1 + len(text) // _CHARACTERS_PER_TOKEN) for text in texts]
+        most = batch_tokens_in_force(self.options.batch_tokens, self.options.device, self.folder.dim)
         batches: list[list[int]] = []
         for row in sorted(range(len(texts)), key=lambda row: -tokens[row]):
             first = tokens[batches[-1][0]] if batches else 0
-            if batches and first * (len(batches[-1]) + 1) <= self.options.batch_tokens:
+            if batches and first * (len(batches[-1]) + 1) <= most:
                 batches[-1].append(row)
             else:
                 batches.append([row])

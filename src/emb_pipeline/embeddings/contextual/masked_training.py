@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emb_pipeline.embeddings.contextual.masking import MaskedBatch, Vocabulary, batch_rows, mask
-from emb_pipeline.embeddings.contextual.models.precision import precision_in_force
+from emb_pipeline.embeddings.contextual.models.precision import device_in_force, precision_in_force
 from emb_pipeline.embeddings.contextual.options import BertOptions
 from emb_pipeline.embeddings.training.divergence import require_converging
 from emb_pipeline.errors import DataError
@@ -93,7 +93,8 @@ def fit(
 
     remedy = f"lower learning_rate (now {options.learning_rate:g})"
     model.train()
-    reduced = options.device == "cuda" or precision_in_force(options.dtype, options.device) == "bfloat16"
+    device = device_in_force(options.device)
+    reduced = device == "cuda" or precision_in_force(options.dtype, device) == "bfloat16"
     for step in range(len(losses), n_steps):
         time_left = 1 - seconds() / options.max_seconds if options.max_seconds else 1.0
         if time_left <= 0:
@@ -104,7 +105,7 @@ def fit(
         rng = np.random.default_rng([seed, 1, step])
         batch = mask(blocks[rows], vocabulary=vocabulary, share=options.mask_share, whole_words=options.whole_words, rng=rng)
         torch.manual_seed(int(rng.integers(2**63)))  # dropout
-        with torch.autocast(options.device, torch.bfloat16, enabled=reduced):
+        with torch.autocast(device, torch.bfloat16, enabled=reduced):
             loss = compute_masked_loss(model, batch, vocabulary)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

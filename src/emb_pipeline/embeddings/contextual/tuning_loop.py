@@ -16,7 +16,7 @@ import numpy as np
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
 from emb_pipeline.embeddings.contextual.encoder_folder import MODEL, EncoderFolder
 from emb_pipeline.embeddings.contextual.models.loading import load_model, pool_states
-from emb_pipeline.embeddings.contextual.models.precision import precision_in_force
+from emb_pipeline.embeddings.contextual.models.precision import device_in_force, precision_in_force
 from emb_pipeline.embeddings.contextual.models.saved_modules import require_own_encoder
 from emb_pipeline.embeddings.contextual.options import EncoderOptions, EncoderTuningOptions
 from emb_pipeline.embeddings.contextual.repeatable import repeatable
@@ -61,8 +61,8 @@ class EncoderTraining:
             shorter = {"max_length": min(options.max_length, self.reader.max_length)}
             self.reader = ContextualEncoder(base, encoder.model_copy(update=in_torch | shorter))
         self._base, self._options, self._seed, self._layer = base, options, seed, encoder.layer
-        self._repeatable = repeatable(encoder.device)
-        self._device = encoder.device
+        self._repeatable = repeatable(device_in_force(encoder.device))
+        self._device = device_in_force(encoder.device)
 
     def __enter__(self) -> EncoderTraining:
         import torch

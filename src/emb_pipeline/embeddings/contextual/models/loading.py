@@ -12,7 +12,7 @@ import numpy as np
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.contextual.models.architectures import ARCHITECTURES
 from emb_pipeline.embeddings.contextual.models.json_files import read_json
-from emb_pipeline.embeddings.contextual.models.precision import precision_in_force
+from emb_pipeline.embeddings.contextual.models.precision import device_in_force, precision_in_force
 from emb_pipeline.embeddings.contextual.options import EncoderOptions
 from emb_pipeline.embeddings.extras import require_packages
 from emb_pipeline.errors import DataError
@@ -35,11 +35,14 @@ def require_device(options: EncoderOptions) -> None:
     DataError
         Says how to do without.
     """
-    if options.device == "cuda":
-        import torch
+    if options.device in ("cpu", "auto"):
+        return
+    import torch
 
-        if not torch.cuda.is_available():
-            raise DataError("device: cuda", "PyTorch finds no GPU here", "set device: cpu, or install PyTorch's CUDA build")
+    if options.device == "cuda" and not torch.cuda.is_available():
+        raise DataError("device: cuda", "PyTorch finds no GPU here", "set device: cpu, or install PyTorch's CUDA build")
+    if options.device == "mps" and not torch.backends.mps.is_available():
+        raise DataError("device: mps", "PyTorch finds no Apple GPU here", "set device: cpu, or auto")
 
 
 def require_encoder_packages(method: str, options: EncoderOptions) -> None:
@@ -100,17 +103,18 @@ def torch_backend(folder: EncoderFolder, options: EncoderOptions) -> Hidden:
     """Compute hidden states by PyTorch."""
     import torch
 
-    model = load_model(folder.model_path, precision_in_force(options.dtype, options.device)).to(options.device).eval()
+    device = device_in_force(options.device)
+    model = load_model(folder.model_path, precision_in_force(options.dtype, device)).to(device).eval()
 
     def hidden(ids: np.ndarray, mask: np.ndarray) -> Any:
         with torch.inference_mode():
             made = model(
-                input_ids=torch.from_numpy(ids).to(options.device),
-                attention_mask=torch.from_numpy(mask).to(options.device),
+                input_ids=torch.from_numpy(ids).to(device),
+                attention_mask=torch.from_numpy(mask).to(device),
                 output_hidden_states=options.layer != -1,
             )
             states = made.last_hidden_state if options.layer == -1 else made.hidden_states[options.layer]
-            return states.float().numpy() if options.device == "cpu" else states.float()
+            return states.float().numpy() if device == "cpu" else states.float()
 
     return hidden
 
