@@ -1,4 +1,4 @@
-"""What computes a transformer: the device, the number format, and how much at a time."""
+"""The device, the number format and the size of a batch that a transformer computes in."""
 
 from __future__ import annotations
 
