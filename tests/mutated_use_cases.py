@@ -82,7 +82,11 @@ USE_CASE = {
         "seeds": {"word2vec_8": [1]},
         "baselines": ["one_hot", "tfidf", "lsa_4", "bm25"],
         "controls": ["random_8", "shuffled_tfidf"],
-        "pretrained": {"small": {"method": "static_file", "options": {"path": "v.txt", "format": "glove_text"}}},
+        "pretrained": {
+            "small": {"method": "static_file", "options": {"path": "v.txt", "format": "glove_text"}, "axes": {"dims": [2]}}
+        },
+        "axes": {"word2vec": {"window": [3, 4]}, "bm25": {"stop_words": ["english"]}},
+        "variants": {"domain.glove_8_wide": {"of": "domain.glove_8", "options": {"window": 9}}},
         "derived": {"domain.word2vec_8_half": {"method": "reduced", "of": "domain.word2vec_8", "options": {"dims": 4}}},
         "corrupted": [{"of": "domain.word2vec_8", "less_text": [0.5], "evaluate_on": ["topic"]}],
         "resampled": [{"of": "domain.word2vec_8", "bootstraps": 2, "evaluate_on": []}],

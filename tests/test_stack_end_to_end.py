@@ -28,3 +28,18 @@ def test_a_fusion_and_a_fusion_of_it_are_evaluated_compared_and_timed(project: P
     assert times.loc["task.fused", "processor_ms_p50"] > times.loc["task.bm25", "processor_ms_p50"]
     page = _page(project)
     assert "against each of its parts" in page
+
+
+@pytest.mark.slow
+def test_a_window_and_a_precision_are_trained_evaluated_and_compared_with_what_they_come_from(project: Path) -> None:
+    axes = {"word2vec": {"window": [2, 5], "precision": ["int8"]}, "bm25": {"variant": ["atire"]}}
+    grid = {"corpora": ["domain"], "methods": {"word2vec": [8]}, "baselines": ["bm25"], "axes": axes, "tasks": ["search"]}
+    board = _run(project, grid).query("metric == 'ndcg@10'").set_index("embedding")
+    wide, narrow = "domain.word2vec_8", "domain.word2vec_8_window2"
+    made = {wide, f"{wide}_precision_int8", narrow, f"{narrow}_precision_int8", "task.bm25", "task.bm25_variant_atire"}
+    assert set(board.index) == made
+    assert board.loc[narrow, ["base", "derivation"]].tolist() == [wide, "variant"]
+    assert board.loc[f"{narrow}_precision_int8", "base"] == narrow
+    lengths = board["bytes_per_item"]
+    assert lengths[f"{narrow}_precision_int8"] < lengths[narrow] == lengths[wide]
+    assert "with other options" in _page(project)

@@ -16,6 +16,11 @@ class Options(BaseModel):
     def check_bases(self, n_bases: int) -> None:
         """Refuse options that do not suit the number of embeddings that the method builds on, by a ValueError."""
 
+    @property
+    def has_effect(self) -> bool:
+        """False where a derived embedding would be the one that it is made from."""
+        return True
+
     def find_files(self, raw: Path, project: Path) -> list[Path]:
         """Find the files that the method reads beside its corpus: those that its paths name, if they are there."""
         paths = [value for value in self.__dict__.values() if isinstance(value, Path)]

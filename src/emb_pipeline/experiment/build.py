@@ -15,10 +15,11 @@ from emb_pipeline.experiment.grid_checks import (
     require_word_vectors,
 )
 from emb_pipeline.experiment.model import EmbeddingSpec, Experiment
-from emb_pipeline.experiment.schema import Corruption, Grid, Resample
+from emb_pipeline.experiment.schema import Corruption, Grid, Resample, Variant
 from emb_pipeline.tasks.registry import KINDS
 
 _CHANGED_TEXT: TypeAdapter[Corruption | Resample | None] = TypeAdapter(Corruption | Resample | None)
+_VARIANT: TypeAdapter[Variant | None] = TypeAdapter(Variant | None)
 
 
 def build_experiment(parameters: Mapping[str, Any]) -> Experiment:
@@ -39,6 +40,7 @@ def build_experiment(parameters: Mapping[str, Any]) -> Experiment:
                 "options": None,
                 "tuning": None,
                 "changed_text": _CHANGED_TEXT.validate_python(cell.get("changed_text")),
+                "variant": _VARIANT.validate_python(cell.get("variant")),
             }
         )
         for group in parameters["embeddings"].values()

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.errors import suggest
+from emb_pipeline.experiment.axes import expand_axes
 from emb_pipeline.experiment.grid_checks import (
     require_bases,
     require_embeddings,
@@ -15,7 +16,7 @@ from emb_pipeline.experiment.grid_checks import (
 )
 from emb_pipeline.experiment.model import TUNING
 from emb_pipeline.experiment.problems import GridError
-from emb_pipeline.experiment.schema import Corrupted, Derived, FineTuning, Grid, Resampled, split_name
+from emb_pipeline.experiment.schema import Corrupted, Derived, FineTuning, Grid, Resampled, Variant, split_name
 
 SHUFFLED = "shuffled_"
 
@@ -28,7 +29,7 @@ def expand_grid(grid: Grid | Mapping[str, Any], methods: Mapping[str, Any], seed
     GridError
         A method that does not exist, or an embedding that cannot be made.
     """
-    plan = Grid.model_validate(grid)
+    plan = expand_axes(Grid.model_validate(grid), methods)
     cells: dict[str, dict[str, Any]] = {}
     for cell in _cells(plan, seed):
         method = cell["method"]
@@ -36,10 +37,12 @@ def expand_grid(grid: Grid | Mapping[str, Any], methods: Mapping[str, Any], seed
             raise GridError("globals.yml, grid", f"unknown method {method!r}", suggest(method, METHODS))
         cell["options"] = {**(methods.get(method) or {}), **cell.get("options", {})}
         _add(cells, cell)
+    for name, variant in plan.variants.items():
+        _add(cells, _vary(name, variant, _by_name(cells)))
     require_bases(plan, cells)
     require_no_circle(plan)
     known = _by_name(cells)
-    for name in plan.derived:
+    for name in [name for name, cell in known.items() if "starts_from" in cell or "bases" in cell]:
         known[name]["dim"] = _derived_dim(name, known)
     changed: tuple[Corrupted | Resampled, ...] = (*plan.corrupted, *plan.resampled)
     for cell in [copy for plan_of in changed for copy in _on_changed_text(plan_of, _by_name(cells))]:
@@ -133,6 +136,24 @@ def _derived_dim(name: str, cells: Mapping[str, Mapping[str, Any]], below: froze
         return _derived_dim(cell["starts_from"], cells, below | {name})
     is_derived = "starts_from" in cell or "bases" in cell
     return cast("int | None", cell["options"].get("dims") if is_derived else cell["dim"])
+
+
+def _vary(name: str, variant: Variant, known: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Copy an embedding with other options of its method."""
+    place = f"globals.yml, grid.variants.{name}"
+    base, (origin, key) = known.get(variant.of), split_name(name)
+    if base is None:
+        raise GridError(place, f"{variant.of} is no embedding of the grid", suggest(variant.of, known))
+    if origin != base["origin"]:
+        raise GridError(place, f"{variant.of} learns from {base['origin']}", f"call it {base['origin']}.{key}")
+    return {
+        **base,
+        "key": key,
+        "options": {**base["options"], **variant.options},
+        "repeats": None,
+        "variant": variant.model_dump(),
+        "evaluate_on": base.get("evaluate_on") if variant.evaluate_on is None else variant.evaluate_on,
+    }
 
 
 def _on_changed_text(plan: Corrupted | Resampled, cells: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

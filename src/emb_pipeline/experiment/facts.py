@@ -17,6 +17,7 @@ from emb_pipeline.statistics.embedding_facts import (
     EMBEDDING_FACTS,
     FINE_TUNING,
     RESAMPLING,
+    VARIANT,
 )
 from emb_pipeline.statistics.score_tables import make_table
 
@@ -38,7 +39,7 @@ def find_derivation(cell: EmbeddingSpec) -> str | None:
     if isinstance(cell.changed_text, Resample):
         return RESAMPLING
     if not cell.made_from:
-        return None
+        return VARIANT if cell.variant else None
     if cell.tuned_on:
         return FINE_TUNING
     derivation = METHODS[cell.method].derivation
@@ -47,7 +48,7 @@ def find_derivation(cell: EmbeddingSpec) -> str | None:
 
 def _describe(cell: EmbeddingSpec) -> dict[str, object]:
     changed, method = cell.changed_text, METHODS[cell.method]
-    made_from = (changed.of,) if changed else cell.made_from
+    made_from = (changed.of,) if changed else cell.made_from or ((cell.variant.of,) if cell.variant else ())
     return {
         "embedding": cell.name,
         "origin": cell.origin,
@@ -75,4 +76,7 @@ def _find_curve(cell: EmbeddingSpec) -> str | None:
         bits = "" if cell.options.precision == "float32" else f", {cell.options.precision}"
         return f"{cell.bases[0]} by {cell.options.by}{bits}"
     is_chosen = METHODS[cell.method].has_dim and METHODS[cell.method].source in ("corpus", "task")
-    return f"{cell.origin} {cell.method}" if is_chosen and find_derivation(cell) is None else None
+    if not is_chosen or find_derivation(cell) not in (None, VARIANT):
+        return None
+    changed = cell.variant.options if cell.variant else {}
+    return ", ".join([f"{cell.origin} {cell.method}", *(f"{name} {value}" for name, value in changed.items())])

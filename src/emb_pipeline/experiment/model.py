@@ -16,7 +16,7 @@ from emb_pipeline.embeddings.options import Options, TuningOptions
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.embeddings.static.options import BagTuningOptions
 from emb_pipeline.errors import suggest
-from emb_pipeline.experiment.schema import Corruption, Resample, Strict
+from emb_pipeline.experiment.schema import Corruption, Resample, Strict, Variant
 from emb_pipeline.readers.registry import CorpusSource
 from emb_pipeline.tasks.registry import KINDS
 
@@ -40,6 +40,7 @@ class EmbeddingSpec(Strict):
     repeats: str | None = Field(default=None, description="the embedding that this one repeats with another seed")
     shuffle_labels: bool = Field(default=False, description="train the probe on permuted labels: a control")
     changed_text: Corruption | Resample | None = Field(default=None, description="how its training text was changed")
+    variant: Variant | None = Field(default=None, description="the embedding that it equals but for some options")
     tuned_on: str | None = Field(default=None, description="the task whose labels it was fine-tuned on")
     tuning: SerializeAsAny[TuningOptions] | None = Field(default=None, description="how it was fine-tuned")
     evaluate_on: tuple[str, ...] | None = Field(default=None, description="tasks that it is evaluated on; None: all")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeAlias
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
@@ -23,6 +23,10 @@ _RESERVED = {
 """Names that would stand for two things in the graph."""
 
 
+Axes: TypeAlias = dict[str, Any]
+"""Lists of values of one embedding's options: each combination is an embedding of its own. A single value holds for all."""
+
+
 class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -32,7 +36,21 @@ class Pretrained(Strict):
 
     method: str = Field(default="static_file", description="the method that loads it")
     options: dict[str, Any] = Field(default_factory=dict, description="that method's options")
+    axes: Axes = Field(
+        default_factory=dict,
+        description="lists of values to compare, each combined with each: dims, precision, prompt, options of its method",
+    )
     evaluate_on: tuple[str, ...] | None = Field(default=None, description="tasks that it is evaluated on; all by default")
+
+
+class Variant(Strict):
+    """An embedding of the grid once more, with other options of its method."""
+
+    of: str = Field(description="<origin>.<embedding> that it equals but for these options")
+    options: dict[str, Any] = Field(min_length=1, description="what differs")
+    evaluate_on: tuple[str, ...] | None = Field(
+        default=None, description="tasks that it is evaluated on; those of the other one by default"
+    )
 
 
 class Derived(Strict):
@@ -155,6 +173,13 @@ class Grid(Strict):
     baselines: tuple[str, ...] = Field(default=(), description="embeddings fitted on the task's own training texts")
     controls: tuple[str, ...] = Field(default=(), description="random vectors and shuffled labels: the noise floor")
     pretrained: dict[str, Pretrained] = Field(default_factory=dict, description="embeddings trained elsewhere")
+    variants: dict[str, Variant] = Field(
+        default_factory=dict, description="<origin>.<embedding>: another one of the grid with other options"
+    )
+    axes: dict[str, Axes] = Field(
+        default_factory=dict,
+        description="<method>: values of its options, each an embedding next to those under methods: and baselines:",
+    )
     derived: dict[str, Derived] = Field(default_factory=dict, description="<origin>.<embedding>: made from another one")
     corrupted: tuple[Corrupted, ...] = Field(default=(), description="embeddings that are trained again on corrupted text")
     resampled: tuple[Resampled, ...] = Field(
@@ -184,9 +209,9 @@ class Grid(Strict):
             _require_key(name)
         return names
 
-    @field_validator("derived")
+    @field_validator("derived", "variants")
     @classmethod
-    def _have_an_origin(cls, derived: dict[str, Derived]) -> dict[str, Derived]:
+    def _have_an_origin(cls, derived: dict[str, Any]) -> dict[str, Any]:
         for name in derived:
             origin, key = split_name(name)
             if not origin or not key:

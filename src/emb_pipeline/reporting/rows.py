@@ -17,7 +17,7 @@ from emb_pipeline.tasks.registry import find_metric
 CONTROL = "control"
 EXACT = "exact"
 """The index of a search that compares all vectors, without a vector store."""
-CORRUPTION, RESAMPLING = "corruption", "resampling"
+CORRUPTION, RESAMPLING, VARIANT = "corruption", "resampling", "variant"
 CHANGED_TEXT = frozenset({CORRUPTION, RESAMPLING})
 """Derivations of embeddings whose training text was changed on purpose: nothing to deploy."""
 COPIES = CHANGED_TEXT | {"reduction", "fine_tuning"}

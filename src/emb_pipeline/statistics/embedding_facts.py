@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-FINE_TUNING, CORRUPTION, RESAMPLING = "fine_tuning", "corruption", "resampling"
+FINE_TUNING, CORRUPTION, RESAMPLING, VARIANT = "fine_tuning", "corruption", "resampling", "variant"
 CONTROL = "control"
 """The origin of controls."""
 BASES_SEPARATOR = ", "

@@ -20,3 +20,8 @@ class ReducedOptions(Options):
         Field(description="which are kept: along the principal axes of the training texts, or the first ones (Matryoshka)"),
     ] = "pca"
     precision: Annotated[Precision, Field(description="how each number is stored; queries keep all their bits")] = "float32"
+
+    @property
+    def has_effect(self) -> bool:
+        """True where numbers or bits are left out."""
+        return self.dims is not None or self.precision != "float32"

@@ -17,7 +17,7 @@ from emb_pipeline.reporting.drawing import (
     make_error_bars,
     scale_to_points,
 )
-from emb_pipeline.reporting.rows import CORRUPTION
+from emb_pipeline.reporting.rows import CORRUPTION, VARIANT
 from emb_pipeline.reporting.section import Chart, Report, Section, embed
 from emb_pipeline.reporting.sections.effects.forest import describe_effect
 from emb_pipeline.reporting.theme import INDEX_SYMBOLS, METHOD_DASHES, look
@@ -29,6 +29,7 @@ from emb_pipeline.reporting.wording import (
 
 TITLES = {
     **{each.name: each.title for method in METHODS.values() if (each := method.derivation)},
+    VARIANT: "The same embedding with other options: windows, prompts, formulas",
     CORRUPTION: "Trained on less text, on shuffled words or on misspelt ones: what poor training costs",
     "fine_tuning": "Fine-tuned on a task’s labels, scored on that task and on the others",
 }

@@ -1,0 +1,215 @@
+"""Axes of an embedding, written out as the entries that a person could have written: variants and reduced embeddings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from emb_pipeline.embeddings.options import Options
+from emb_pipeline.embeddings.registry import METHODS
+from emb_pipeline.errors import suggest
+from emb_pipeline.experiment.problems import GridError, list_names
+from emb_pipeline.experiment.schema import Axes, Derived, Grid, Variant
+
+PROMPT = "prompt"
+"""The axis that sets the prompts of all roles at once."""
+_ROLES = ("query", "passage", "text")
+_DERIVING = {
+    option: name
+    for name, method in METHODS.items()
+    if method.derivation and method.derivation.resizes
+    for option in list_names(method.options)
+}
+"""Options of methods that make one embedding smaller, by the method: axes of every embedding."""
+
+
+class _Point(NamedTuple):
+    """One value of an axis: what is added to the embedding's name, and the options that it sets."""
+
+    suffix: str
+    options: dict[str, Any]
+
+
+class _Embedding(NamedTuple):
+    """An embedding with axes."""
+
+    place: str
+    names: tuple[str, ...]
+    method: str
+    options: dict[str, Any]
+    axes: Axes
+    evaluate_on: tuple[str, ...] | None
+
+
+def expand_axes(grid: Grid, methods: Mapping[str, Any]) -> Grid:
+    """Write out the axes of a grid.
+
+    Each value of an axis is combined with each of the others, and with the embedding as it is. A value that the embedding
+    has anyway adds nothing. Options of its own method become `Variant` entries; fewer dimensions or bits become `Derived`
+    ones, which are made from the vectors of the embedding or of its variant.
+
+    Parameters
+    ----------
+    grid : Grid
+        As it is written.
+    methods : mapping
+        Hyper-parameters of each method, which options of the grid differ from.
+
+    Returns
+    -------
+    Grid
+        The same embeddings without an axis.
+
+    Raises
+    ------
+    GridError
+        An axis or a value that does not exist, a name that two embeddings would have, a method that is not in the grid.
+    """
+    variants, derived = dict(grid.variants), dict(grid.derived)
+    for each in _list_embeddings(grid, methods):
+        for name in each.names:
+            for own, smaller in _combine(each, methods):
+                varied = f"{name}{own.suffix}"
+                if own.options:
+                    _add(variants, varied, Variant(of=name, options=own.options), each, derived)
+                for method, point in smaller:
+                    entry = {"method": method, "of": varied, "options": point.options, "evaluate_on": each.evaluate_on}
+                    _add(derived, f"{varied}{point.suffix}", Derived.model_validate(entry), each, variants)
+    pretrained = {key: entry.model_copy(update={"axes": {}}) for key, entry in grid.pretrained.items()}
+    return grid.model_copy(update={"axes": {}, "pretrained": pretrained, "variants": variants, "derived": derived})
+
+
+def _list_embeddings(grid: Grid, methods: Mapping[str, Any]) -> Iterator[_Embedding]:
+    for key, entry in grid.pretrained.items():
+        if entry.axes and entry.method in METHODS:
+            options = {**(methods.get(entry.method) or {}), **entry.options}
+            place, name = f"grid.pretrained.{key}.axes", f"pretrained.{key}"
+            yield _Embedding(place, (name,), entry.method, options, entry.axes, entry.evaluate_on)
+    names = _name_embeddings(grid)
+    for method, axes in grid.axes.items():
+        if method not in names:
+            raise GridError(
+                "globals.yml, grid.axes",
+                f"{method!r} is no method of the grid's methods: or baselines:",
+                suggest(method, names),
+            )
+        yield _Embedding(f"grid.axes.{method}", tuple(names[method]), method, methods.get(method) or {}, axes, None)
+
+
+def _name_embeddings(grid: Grid) -> dict[str, list[str]]:
+    """List the embeddings of each method that the grid trains or fits; copies with other seeds are left out."""
+    names: dict[str, list[str]] = {}
+    for corpus in grid.corpora:
+        for method, dims in grid.methods.items():
+            names.setdefault(method, []).extend(f"{corpus}.{method}_{dim}" for dim in dims)
+    for key in grid.baselines:
+        method = key if key in METHODS else key.rpartition("_")[0]
+        names.setdefault(method, []).append(f"task.{key}")
+    return {method: found for method, found in names.items() if method in METHODS}
+
+
+def _combine(each: _Embedding, methods: Mapping[str, Any]) -> Iterator[tuple[_Point, list[tuple[str, _Point]]]]:
+    """Combine the values of all axes: a point of the method's own options, and what is made of it by other methods."""
+    own_names = list_names(METHODS[each.method].options)
+    known = [*own_names, *_DERIVING, *([PROMPT] if _takes_prompts(own_names) else [])]
+    own: list[list[_Point]] = []
+    smaller: dict[str, list[list[_Point]]] = {}
+    for axis, values in each.axes.items():
+        if axis not in known:
+            place = f"globals.yml, {each.place}"
+            raise GridError(place, f"an embedding of the method {each.method} has no axis {axis!r}", suggest(axis, known))
+        if axis in own_names or axis == PROMPT:
+            own.append(_list_points(each.place, axis, values, METHODS[each.method].options, each.options))
+        else:
+            method = _DERIVING[axis]
+            present = methods.get(method) or {}
+            points = _list_points(each.place, axis, values, METHODS[method].options, present, may_be_single=True)
+            smaller.setdefault(method, []).append(points)
+    made = [
+        (method, point)
+        for method, lists in smaller.items()
+        for point in map(_join, product(*lists))
+        if METHODS[method].options.model_construct(**{**(methods.get(method) or {}), **point.options}).has_effect
+    ]
+    if smaller and not made:
+        reason = f"{', '.join(axis for axis in each.axes if axis in _DERIVING)}: nothing would become smaller"
+        raise GridError(f"globals.yml, {each.place}", reason, "add a list of dims or of precision")
+    for parts in product(*own):
+        yield _join(parts), made
+
+
+def _join(points: Sequence[_Point]) -> _Point:
+    options = {name: value for point in points for name, value in point.options.items()}
+    return _Point("".join(point.suffix for point in points), options)
+
+
+def _list_points(
+    place: str, axis: str, values: Any, model: type[Options], present: Mapping[str, Any], *, may_be_single: bool = False
+) -> list[_Point]:
+    """List the values of an axis, the embedding as it is first; or the single value that holds for all."""
+    place = f"globals.yml, {place}.{axis}"
+    if not isinstance(values, list | tuple):
+        if not may_be_single:
+            raise GridError(place, f"{values!r} is no list of values", f"write [{values}], or set it under options:")
+        _require_valid(place, model, axis, values)
+        return [_Point("", {axis: values})]
+    if not values:
+        raise GridError(place, "there is no value", "name one, or leave the axis out")
+    points = {"": _Point("", {})}
+    for value in values:
+        options = _read_prompts(place, value) if axis == PROMPT else {axis: value}
+        for option, written in options.items():
+            _require_valid(place, model, option, written)
+        if all(present.get(option, model.model_fields[option].default) == wanted for option, wanted in options.items()):
+            continue
+        point = _Point(f"_{_write_suffix(axis, value)}", options)
+        if point.suffix in points:
+            reason = f"two values would give one name, …{point.suffix}"
+            raise GridError(place, reason, "leave one out, or write it under variants: with a name of its own")
+        points[point.suffix] = point
+    return list(points.values())
+
+
+def _takes_prompts(own_names: Sequence[str]) -> bool:
+    return all(f"{role}_prompt" in own_names for role in _ROLES)
+
+
+def _read_prompts(place: str, value: Any) -> dict[str, Any]:
+    """Read a value of the axis of prompts: model, none, a text for all roles, or one for each role that is named."""
+    if isinstance(value, Mapping):
+        for role in value:
+            if role not in _ROLES:
+                raise GridError(place, f"unknown role {role!r}", suggest(str(role), _ROLES))
+        return {f"{role}_prompt": text for role, text in value.items()}
+    prompt = {"model": None, "none": ""}.get(value, value) if isinstance(value, str) else value
+    return {f"{role}_prompt": prompt for role in _ROLES}
+
+
+def _require_valid(place: str, model: type[BaseModel], option: str, value: Any) -> None:
+    field = model.model_fields[option]
+    constrained: Any = Annotated[field.annotation, field]
+    try:
+        TypeAdapter(constrained).validate_python(value)
+    except ValidationError as error:
+        raise GridError(place, f"{value!r}: {error.errors()[0]['msg']}", f"{option}: {field.description}") from error
+
+
+def _write_suffix(axis: str, value: Any) -> str:
+    """Write what a value adds to a name: ``window10``, ``stem_english``, ``prompt_none``."""
+    if isinstance(value, int) and not isinstance(value, bool) and not axis[-1].isdigit():
+        return f"{axis}{value}"
+    texts = [str(text) for text in value.values()] if isinstance(value, Mapping) else [str(value)]
+    words = re.sub(r"[^A-Za-z0-9]+", "_", " ".join(texts).replace("+", " plus")).strip("_").lower()
+    return f"{axis}_{words[:40].strip('_') or 'empty'}"
+
+
+def _add(entries: dict[str, Any], name: str, entry: Variant | Derived, each: _Embedding, others: Mapping[str, Any]) -> None:
+    if name in entries or name in others:
+        raise GridError(
+            f"globals.yml, {each.place}", f"two embeddings are called {name}", "leave the value out, or rename the other one"
+        )
+    entries[name] = entry
