@@ -34,7 +34,7 @@ from emb_pipeline.tasks.classification.reader import read_classification
 from emb_pipeline.text.held_out import HeldOut
 from emb_pipeline.text.texts import Texts
 from emb_pipeline.text.tokens import TokenCorpus, cut, write_tokens
-from emb_pipeline.text.words import sentences
+from emb_pipeline.text.words import tokenize_sentences
 
 PACKAGES = ("numpy", "scipy", "sklearn", "pandas", "networkx", "sympy", "matplotlib", "torch")
 EARLIER = {"learning_rate": 2e-3, "mask_share": 0.15}
@@ -107,7 +107,8 @@ def pooled(model_folder: Path, texts: list[str], max_length: int) -> tuple[np.nd
     with torch.inference_mode():
         for start in range(0, len(texts), 64):
             lines = [
-                " ".join(token for sentence in sentences(text) for token in sentence) for text in texts[start : start + 64]
+                " ".join(token for sentence in tokenize_sentences(text) for token in sentence)
+                for text in texts[start : start + 64]
             ]
             batch = tokenizer(
                 lines,
@@ -149,7 +150,7 @@ def task_and_corpus(work: Path) -> tuple[list[str], np.ndarray, TokenCorpus]:
     if not folder.exists():
         held_out = HeldOut(row["text"] for row in examples if row["split"] != "train")
         documents = read_documents((DocstringsSource(packages=PACKAGES),), work, Path())
-        cut(write_tokens(documents, work / "whole", held_out=held_out.holds), folder, 500_000)
+        cut(write_tokens(documents, work / "whole", held_out=held_out.is_held_out), folder, 500_000)
     return (
         [training[row]["text"] for row in chosen],
         np.array([training[row]["label"] for row in chosen]),

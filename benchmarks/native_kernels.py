@@ -152,7 +152,11 @@ def sharing(mirror: Path, arguments: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "ids.arrow"
         repeated(corpus, 30, path)
-        facts = {"n_tokens": 30 * corpus.n_tokens, "n_sentences": 30 * corpus.n_sentences, "n_types": corpus.ids().n_types}
+        facts = {
+            "n_tokens": 30 * corpus.n_tokens,
+            "n_sentences": 30 * corpus.n_sentences,
+            "n_types": corpus.open_ids().n_types,
+        }
         print(f"{facts['n_tokens'] / 1e6:.1f} million tokens, {path.stat().st_size / 2**20:.0f} MiB of stream\n")
         print("| dim | seed | MiB of it in memory | its share of them | written or copied | MiB beyond the vectors |")
         print("|---:|---:|---:|---:|---:|---:|")
@@ -343,7 +347,7 @@ def steps(corpus: TokenCorpus, options: Word2VecOptions, of_mean: bool) -> int:
         learn_words(
             *(batch.ids, batch.ends, len(counts), *tables, options.window, 1, of_mean, rates, *vectors, seeded(1, number))
         )[1]
-        for number, batch in enumerate(corpus.ids().batches)
+        for number, batch in enumerate(corpus.open_ids().batches)
     )
 
 
@@ -394,7 +398,7 @@ def _change_rows(table, order, passes):
 
 def repeated(corpus: TokenCorpus, times: int, path: Path) -> IdStream:
     """The stream of a corpus so many times over, in a file of its own."""
-    stream = corpus.ids()
+    stream = corpus.open_ids()
     schema = pa.schema([("ids", pa.list_(pa.int32()))])
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         for _ in range(times):

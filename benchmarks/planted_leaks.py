@@ -86,7 +86,7 @@ def _corpus(n: int, rng: np.random.Generator) -> None:
     documents = [(str(i), " ".join([*other, *text])) for i, (text, other) in enumerate(zip(held, around, strict=True))]
     texts = {"planted": [" ".join(text) for text in held], "clean": [" ".join(text) for text in others]}
     with tempfile.TemporaryDirectory() as folder:
-        for name, removed in (("kept", None), ("removed", HeldOut(texts["planted"]).holds)):
+        for name, removed in (("kept", None), ("removed", HeldOut(texts["planted"]).is_held_out)):
             corpus = write_tokens([*documents, ("more", " ".join(around[0]))], Path(folder) / name, held_out=removed)
             started = perf_counter()
             rows = measure_corpus_overlap(texts, corpus).to_pylist()

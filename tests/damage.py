@@ -163,7 +163,7 @@ def _read_corpus(folder: Path) -> Any:
     from emb_pipeline.text.tokens import TokenCorpus
 
     corpus = TokenCorpus(folder / "corpus")
-    ids = [batch.ids for batch in corpus.ids().batches]
+    ids = [batch.ids for batch in corpus.open_ids().batches]
     facts = (corpus.n_tokens, corpus.n_sentences, corpus.n_documents, corpus.fingerprint)
     return list(corpus), corpus.counts, corpus.sentences_per_document, ids, facts
 

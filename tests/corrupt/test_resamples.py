@@ -21,14 +21,14 @@ def corpus(tmp_path: Path) -> TokenCorpus:
 
 
 def test_documents_are_drawn_whole_with_their_sentences(corpus: TokenCorpus, tmp_path: Path) -> None:
-    as_they_are = list(corpus.documents())
-    for sentences in resample_corpus(corpus, tmp_path / "drawn", 1).documents():
+    as_they_are = list(corpus.read_documents())
+    for sentences in resample_corpus(corpus, tmp_path / "drawn", 1).read_documents():
         assert sentences == as_they_are[int(sentences[0][0].removeprefix("doc"))]
 
 
 def test_there_are_as_many_documents_of_which_63_per_cent_are_distinct(corpus: TokenCorpus, tmp_path: Path) -> None:
     drawn = resample_corpus(corpus, tmp_path / "drawn", 1)
-    times = Counter(sentences[0][0] for sentences in drawn.documents())
+    times = Counter(sentences[0][0] for sentences in drawn.read_documents())
     assert times.total() == drawn.n_documents == N
     assert 0.60 < len(times) / N < 0.665  # 1 - 1 / e = 0.632; its standard deviation here is 0.010
     assert max(times.values()) > 3
@@ -44,17 +44,18 @@ def test_the_same_number_and_seed_draw_the_same_and_another_draws_anew(corpus: T
 
 def test_copies_stand_behind_each_other_in_the_order_of_the_corpus(corpus: TokenCorpus, tmp_path: Path) -> None:
     drawn = [
-        int(sentences[0][0].removeprefix("doc")) for sentences in resample_corpus(corpus, tmp_path / "drawn", 1).documents()
+        int(sentences[0][0].removeprefix("doc"))
+        for sentences in resample_corpus(corpus, tmp_path / "drawn", 1).read_documents()
     ]
     assert drawn == sorted(drawn)
 
 
 def test_documents_that_a_cut_emptied_are_not_drawn(corpus: TokenCorpus, tmp_path: Path) -> None:
     part = cut(corpus, tmp_path / "cut", 1_000)
-    filled = sum(map(bool, part.documents()))
+    filled = sum(map(bool, part.read_documents()))
     assert filled < N
     drawn = resample_corpus(part, tmp_path / "drawn", 1)
-    assert sum(map(bool, drawn.documents())) == filled
+    assert sum(map(bool, drawn.read_documents())) == filled
     assert drawn.n_tokens == pytest.approx(part.n_tokens, rel=0.15)
 
 

@@ -43,7 +43,7 @@ def test_typos_misspell_a_share_of_the_longer_words(corpus: TokenCorpus, tmp_pat
 def test_a_corrupted_corpus_says_where_it_comes_from(corpus: TokenCorpus, tmp_path: Path) -> None:
     made = corrupt_corpus(corpus, tmp_path / "typos", "typos", 0.3)
     assert made.manifest["made_from"] == corpus.fingerprint != made.fingerprint and made.n_documents == 200
-    assert list(made.document_numbers()) == list(corpus.document_numbers())
+    assert list(made.read_document_numbers()) == list(corpus.read_document_numbers())
 
 
 @pytest.mark.parametrize(

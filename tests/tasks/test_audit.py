@@ -185,7 +185,7 @@ def test_runs_are_found_across_the_borders_of_batches(tmp_path: Path, monkeypatc
     monkeypatch.setattr("emb_pipeline.text.id_stream.TOKENS_PER_BATCH", 10)
     texts = [" ".join(text) for text in random_texts(60, 20, np.random.default_rng(0))]
     corpus = write_tokens([("1", ". A".join(texts[:30]))], tmp_path / "corpus")
-    assert len(corpus.ids().batches) > 10
+    assert len(corpus.open_ids().batches) > 10
     found = find_runs_in_corpus(texts, corpus, (16, 8))
     assert (found[1:29] >= 0.75).all() and (found[30:] == 0).all()
 

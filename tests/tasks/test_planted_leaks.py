@@ -11,14 +11,14 @@ import pytest
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.classification.audit import audit_classification, require_evaluable
 from emb_pipeline.tasks.sequence_labeling.audit import audit_sequence_labeling
-from emb_pipeline.text.near_duplicates import clusters, find_near_pairs, find_near_pairs_between, group_equal_texts
+from emb_pipeline.text.near_duplicates import cluster_pairs, find_near_pairs, find_near_pairs_between, group_equal_texts
 from emb_pipeline.text.seen import (
     NEAR_GROUP,
+    add_near_groups,
     find_seen_classification,
     find_seen_queries,
     find_seen_questions,
-    seen_sentences,
-    with_near_groups,
+    find_seen_sentences,
 )
 from emb_pipeline.text.texts import TokenIds
 from tests.tasks.planted import LEAKS, as_examples, changed, leaking_examples, random_texts
@@ -108,7 +108,7 @@ def test_sentences_queries_and_questions_are_compared_with_what_is_trained_on() 
     texts = [" ".join(text) for text in words]
     tags = [["O"] * 12] * 80
     sentences = pa.table({"example_id": ids, "tokens": words, "tags": tags, "split": splits})
-    assert seen_sentences({"sentences": sentences}).num_rows == 40
+    assert find_seen_sentences({"sentences": sentences}).num_rows == 40
     assert line(audit_sequence_labeling(sentences), "near_leakage")["count"] == 40
     queries = pa.table({"query_id": ids, "text": texts, "split": splits})
     assert find_seen_queries({"queries": queries}).num_rows == 40
@@ -155,12 +155,12 @@ def test_clusters_stay_below_their_bound_and_equal_texts_together() -> None:
     words = random_texts(1, 60, np.random.default_rng(0))[0]
     chain = [" ".join(words[start : start + 20]) for start in range(0, 40, 2)]  # each resembles the next
     tokens = TokenIds.of([*chain, chain[3], chain[3]])
-    groups = clusters(find_near_pairs(tokens), group_equal_texts(tokens), 4)
+    groups = cluster_pairs(find_near_pairs(tokens), group_equal_texts(tokens), 4)
     sizes = np.bincount(groups)
     assert sizes.max() <= 4
     assert groups[3] == groups[20] == groups[21]
-    whole = clusters(find_near_pairs(tokens), group_equal_texts(tokens), 100)
+    whole = cluster_pairs(find_near_pairs(tokens), group_equal_texts(tokens), 100)
     assert len(set(whole.tolist())) == 1
-    assert with_near_groups({"examples": as_examples([("a", "x y", "l", None), ("b", "z y", "m", None)])})["examples"][
+    assert add_near_groups({"examples": as_examples([("a", "x y", "l", None), ("b", "z y", "m", None)])})["examples"][
         NEAR_GROUP
     ].to_pylist() == ["a", "b"]

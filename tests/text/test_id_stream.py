@@ -20,16 +20,16 @@ ROWS = [[0, 1], [1, 2, 0]]
 def corpus(tmp_path: Path) -> TokenCorpus:
     """Words a, b, c by frequency: five tokens in two sentences, ids as in `ROWS`."""
     made = write_tokens([("1", "a b. B c a.")], tmp_path / "corpus")
-    assert made.vocabulary()["token"].to_pylist() == ["a", "b", "c"]
+    assert made.read_vocabulary()["token"].to_pylist() == ["a", "b", "c"]
     return made
 
 
 def sentences_of(corpus: TokenCorpus) -> list[list[str]]:
     """The sentences by way of the stream."""
-    words = corpus.vocabulary()["token"].to_pylist()
+    words = corpus.read_vocabulary()["token"].to_pylist()
     return [
         [words[rank] for rank in batch.ids[start:end]]
-        for batch in corpus.ids().batches
+        for batch in corpus.open_ids().batches
         for start, end in zip(batch.ends[:-1], batch.ends[1:], strict=True)
     ]
 
@@ -54,10 +54,10 @@ def raw_lists(ends: list[int], ids: list[int]) -> pa.Array:
 
 
 def test_ids_are_rows_of_the_vocabulary_and_rows_are_lines(corpus: TokenCorpus) -> None:
-    (batch,) = corpus.ids().batches
+    (batch,) = corpus.open_ids().batches
     assert batch.ids.dtype == batch.ends.dtype == np.int32
     assert batch.ids.tolist() == [0, 1, 1, 2, 0] and batch.ends.tolist() == [0, 2, 5] and batch.first_token == 0
-    assert (corpus.ids().n_tokens, corpus.ids().n_types) == (5, 3)
+    assert (corpus.open_ids().n_tokens, corpus.open_ids().n_types) == (5, 3)
 
 
 @pytest.mark.parametrize("tokens_per_batch", [1, 50, 1 << 16])
@@ -70,7 +70,7 @@ def test_the_stream_holds_the_sentences_of_the_text_however_it_is_parted(
     rng = np.random.default_rng(0)
     documents = [(str(i), " ".join(f"wörd{rank}" for rank in rng.zipf(1.5, size=1 + i % 9) % 50)) for i in range(200)]
     corpus = write_tokens(documents, tmp_path / "corpus")
-    batches = corpus.ids().batches
+    batches = corpus.open_ids().batches
     assert sentences_of(corpus) == list(corpus)
     assert [batch.first_token for batch in batches] == np.cumsum([0, *(len(batch.ids) for batch in batches[:-1])]).tolist()
     assert (len(batches) > 1) == (min(tokens_per_batch, bytes_at_a_time) < 1 << 16)
@@ -79,7 +79,7 @@ def test_the_stream_holds_the_sentences_of_the_text_however_it_is_parted(
 def test_every_batch_is_about_as_large_as_it_should_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(id_stream, "TOKENS_PER_BATCH", 100)
     corpus = write_tokens([(str(i), "one two three four five six seven") for i in range(300)], tmp_path / "corpus")
-    assert all(86 <= len(batch.ids) <= 114 for batch in corpus.ids().batches)
+    assert all(86 <= len(batch.ids) <= 114 for batch in corpus.open_ids().batches)
 
 
 def test_cuts_and_rewritten_corpora_have_streams_of_their_own(corpus: TokenCorpus, tmp_path: Path) -> None:
@@ -91,11 +91,11 @@ def test_cuts_and_rewritten_corpora_have_streams_of_their_own(corpus: TokenCorpu
 
 def test_a_corpus_of_one_word_has_one_id(tmp_path: Path) -> None:
     corpus = write_tokens([("1", "word")], tmp_path / "corpus")
-    assert corpus.ids().batches[0].ids.tolist() == [0] and corpus.ids().n_types == 1
+    assert corpus.open_ids().batches[0].ids.tolist() == [0] and corpus.open_ids().n_types == 1
 
 
 def test_the_arrays_are_views_of_the_mapped_file_and_cannot_be_written(corpus: TokenCorpus) -> None:
-    (batch,) = corpus.ids().batches
+    (batch,) = corpus.open_ids().batches
     content = (corpus.folder / "ids.arrow").read_bytes()
     apart = content.index(batch.ids.tobytes()) - content.index(batch.ends.tobytes())
     assert batch.ids.ctypes.data - batch.ends.ctypes.data == apart  # as far in memory as in the file
@@ -112,7 +112,7 @@ def test_sentences_without_a_word_and_borders_that_start_later_are_read_as_they_
     rewrite(corpus, raw_lists([3, 5, 5, 8], [9, 9, 9, 0, 1, 1, 2, 0, 9]))
     manifest = read_json(corpus.folder / "manifest.json")
     write_json({**manifest, "n_sentences": 3}, corpus.folder / "manifest.json")
-    (batch,) = TokenCorpus(corpus.folder).ids().batches
+    (batch,) = TokenCorpus(corpus.folder).open_ids().batches
     assert batch.ids.tolist() == [0, 1, 1, 2, 0] and batch.ends.tolist() == [0, 2, 2, 5]
     assert not batch.ends.flags.writeable
 
@@ -137,13 +137,13 @@ def test_a_stream_that_is_not_that_of_the_corpus_is_refused(
 ) -> None:
     rewrite(corpus, *columns)
     with pytest.raises(DataError, match=rf"ids\.arrow.*{complaint}.*; write it again with the ingest stage"):
-        corpus.ids()
+        corpus.open_ids()
 
 
 def test_another_column_is_refused(corpus: TokenCorpus) -> None:
     rewrite(corpus, lists(ROWS), name="tokens")
     with pytest.raises(DataError, match=r"must have one column ids: list<int32>, and has tokens: list<item: int32>"):
-        corpus.ids()
+        corpus.open_ids()
 
 
 @pytest.mark.parametrize("ends", [[0, 3, 2], [0, 2, 9], [-1, 2, 5]])
@@ -155,13 +155,13 @@ def test_borders_that_do_not_ascend_within_the_ids_are_refused(corpus: TokenCorp
     path.unlink()
     path.write_bytes(good.replace(wanted, np.array(ends, dtype=np.int32).tobytes()))
     with pytest.raises(DataError, match=r"ids\.arrow.*; write it again with the ingest stage"):
-        corpus.ids()
+        corpus.open_ids()
 
 
 def test_a_missing_stream_is_refused(corpus: TokenCorpus) -> None:
     (corpus.folder / "ids.arrow").unlink()
     with pytest.raises(DataError, match=r"ids\.arrow: is missing: .*; write it again with the ingest stage"):
-        corpus.ids()
+        corpus.open_ids()
 
 
 def test_a_stream_cut_short_anywhere_is_refused(corpus: TokenCorpus) -> None:
@@ -171,7 +171,7 @@ def test_a_stream_cut_short_anywhere_is_refused(corpus: TokenCorpus) -> None:
         path.unlink()
         path.write_bytes(good[:size])
         with pytest.raises(DataError, match=r"is empty|is no Arrow file, or a damaged one|is damaged"):
-            corpus.ids()
+            corpus.open_ids()
 
 
 def test_bytes_that_flipped_are_refused_or_leave_a_stream_within_bounds(corpus: TokenCorpus) -> None:
@@ -184,7 +184,7 @@ def test_bytes_that_flipped_are_refused_or_leave_a_stream_within_bounds(corpus: 
         path.unlink()
         path.write_bytes(damaged)
         try:
-            (batch,) = corpus.ids().batches
+            (batch,) = corpus.open_ids().batches
         except DataError:
             n_refused += 1
         else:

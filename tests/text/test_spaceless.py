@@ -22,7 +22,7 @@ from emb_pipeline.tasks.audit.cutting import audit_cutting
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.held_out import HeldOut
 from emb_pipeline.text.tokens import write_tokens
-from emb_pipeline.text.words import mark_words, sentences, tokenize, unmark_words
+from emb_pipeline.text.words import mark_words, tokenize, tokenize_sentences, unmark_words
 
 
 @pytest.mark.parametrize(
@@ -55,18 +55,18 @@ def test_pairs_are_cut_alike_again() -> None:
 
 
 def test_sentences_end_at_the_full_stops_of_these_scripts_whatever_follows() -> None:
-    assert sentences("我喜欢。他说：“好！”你呢？\nどうも。") == [
+    assert tokenize_sentences("我喜欢。他说：“好！”你呢？\nどうも。") == [
         ["我喜", "喜欢"],
         ["他说", "好"],
         ["你呢"],
         ["どう", "うも"],
     ]
-    assert sentences("ភាសា។ខ្មែរ") == [["ភាសា"], ["ខ្មែ", "មែរ"]]
+    assert tokenize_sentences("ភាសា។ខ្មែរ") == [["ភាសា"], ["ខ្មែ", "មែរ"]]
 
 
 def test_a_held_out_sentence_is_found_in_a_document_without_spaces(tmp_path: Path) -> None:
     held = HeldOut(["这部电影很好看"])
-    corpus = write_tokens([("d", "我去了。这部电影很好看。再见了")], tmp_path / "corpus", held_out=held.holds)
+    corpus = write_tokens([("d", "我去了。这部电影很好看。再见了")], tmp_path / "corpus", held_out=held.is_held_out)
     assert list(corpus) == [["我去", "去了"], ["再见", "见了"]]
 
 
@@ -76,7 +76,7 @@ def test_marked_words_are_what_the_user_says_in_every_line() -> None:
     assert unmark_words(text) == "我们 Beta-Blocker New_York . don’t"
     assert tokenize(mark_words("我们 喜欢\n电影 a-b")) == ["我们", "喜欢", "电影", "a-b"]
     assert mark_words(mark_words("a b")) == mark_words("a b")
-    assert sentences(mark_words("我们 喜欢 。 他 也 . 2.5 mg\n\n好")) == [
+    assert tokenize_sentences(mark_words("我们 喜欢 。 他 也 . 2.5 mg\n\n好")) == [
         ["我们", "喜欢"],
         ["他", "也"],
         ["2.5", "mg"],
@@ -108,7 +108,7 @@ def test_a_column_of_lists_of_words_is_taken_as_it_is_by_tasks_and_corpora(name:
     assert next(iter(write_tokens(documents, tmp_path / "corpus"))) == ["我们", "喜欢", "ac-12"]
     held = HeldOut(reader.list_held_out(tables))
     with pytest.raises(DataError, match="no token to write"):
-        write_tokens(documents, tmp_path / "held", held_out=held.holds)
+        write_tokens(documents, tmp_path / "held", held_out=held.is_held_out)
 
 
 def test_a_list_is_a_text_and_nothing_else(tmp_path: Path) -> None:

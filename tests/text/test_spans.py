@@ -19,17 +19,17 @@ def test_every_word_stands_where_it_is_said_to() -> None:
 def test_an_answer_is_cut_out_exactly_as_it_stands(answer: str) -> None:
     placed = PlacedWords.of(TRICKY)
     start = TRICKY.index(answer)
-    assert placed.between(*placed.covering(start, start + len(answer))) == answer
+    assert placed.cut_between(*placed.find_covering(start, start + len(answer))) == answer
 
 
 def test_an_answer_that_cuts_a_word_gets_the_whole_word() -> None:
     placed = PlacedWords.of("the 1960s ended")
-    assert placed.between(*placed.covering(4, 8)) == "1960s"
+    assert placed.cut_between(*placed.find_covering(4, 8)) == "1960s"
 
 
 def test_white_space_is_no_answer() -> None:
     with pytest.raises(ValueError, match="hold no word"):
-        PlacedWords.of("a  b").covering(1, 3)
+        PlacedWords.of("a  b").find_covering(1, 3)
 
 
 def test_shares_count_texts_and_not_words() -> None:

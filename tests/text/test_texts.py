@@ -12,7 +12,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from emb_pipeline.datasets.tables import TablesDataset
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text import texts as module
-from emb_pipeline.text.texts import Texts, TokenIds, texts_of, tokenize_tables
+from emb_pipeline.text.texts import Texts, TokenIds, take_texts, tokenize_tables
 from emb_pipeline.text.words import tokenize
 
 TEXTS = ["", "New York, New York", "a", "York's New tower", "...", "new york tower"]
@@ -62,7 +62,7 @@ def test_stored_tokens_serve_every_cell(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_a_slice_of_a_table_keeps_its_own_tokens() -> None:
     tables = tokenize_tables({"examples": pa.table({"text": TEXTS})})
-    part = texts_of({**tables, "examples": tables["examples"].slice(3, 2)}, "examples")
+    part = take_texts({**tables, "examples": tables["examples"].slice(3, 2)}, "examples")
     assert part.tokens == [tokenize(text) for text in TEXTS[3:5]]
 
 

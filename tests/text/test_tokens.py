@@ -15,7 +15,7 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.text import words as module
 from emb_pipeline.text.held_out import HeldOut
 from emb_pipeline.text.tokens import TokenCorpus, cut, write_tokens
-from emb_pipeline.text.words import hash_sentence, sentences, tokenize
+from emb_pipeline.text.words import hash_sentence, tokenize, tokenize_sentences
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_tokens_hold_no_white_space_and_no_capitals(text: str) -> None:
 
 def test_sentences_end_at_stops_before_a_capital_and_at_blank_lines() -> None:
     text = "One two. Three, e.g. Four? (Five) six!\n\nheading\n\nSeven\neight. nine"
-    assert sentences(text) == [
+    assert tokenize_sentences(text) == [
         ["one", "two"],
         ["three", "e", "g", "four"],
         ["five", "six"],
@@ -70,13 +70,13 @@ def test_sentences_end_at_stops_before_a_capital_and_at_blank_lines() -> None:
 
 
 def test_initials_and_numbered_figures_do_not_end_a_sentence() -> None:
-    assert len(sentences("J. Smith et al. 1991 saw Fig. 2 and Dr. No. The end")) == 2
+    assert len(tokenize_sentences("J. Smith et al. 1991 saw Fig. 2 and Dr. No. The end")) == 2
 
 
 def test_a_sentence_is_split_off_alike_in_any_document() -> None:
     question = "What is Crohn's disease? It is rare."
-    alone = sentences(question)
-    within = sentences(f"Before it. {question} After it.\n\nMore.")
+    alone = tokenize_sentences(question)
+    within = tokenize_sentences(f"Before it. {question} After it.\n\nMore.")
     assert all(sentence in within for sentence in alone)
 
 
@@ -89,7 +89,7 @@ def test_the_key_of_a_sentence_is_the_hash_of_its_joined_tokens() -> None:
 def test_a_corpus_holds_lines_counts_and_a_manifest(tmp_path: Path) -> None:
     corpus = write_tokens([("1", "The cat sat. The dog ran."), ("2", "A cat!")], tmp_path / "corpus")
     assert corpus.tokens_path.read_bytes() == b"the cat sat\nthe dog ran\na cat\n"
-    assert corpus.vocabulary().to_pydict() == {
+    assert corpus.read_vocabulary().to_pydict() == {
         "token": ["cat", "the", "a", "dog", "ran", "sat"],
         "count": [2, 2, 1, 1, 1, 1],
     }
@@ -101,15 +101,17 @@ def test_a_corpus_holds_lines_counts_and_a_manifest(tmp_path: Path) -> None:
 def test_a_corpus_remembers_which_sentences_are_one_document(tmp_path: Path) -> None:
     documents = [("1", "The cat sat. The dog ran."), ("2", "..."), ("3", "A cat!"), ("4", "--")]
     corpus = write_tokens(documents, tmp_path / "corpus")
-    assert list(corpus.documents()) == [[["the", "cat", "sat"], ["the", "dog", "ran"]], [], [["a", "cat"]], []]
-    assert list(corpus.document_numbers()) == [0, 0, 2] and len(corpus.sentences_per_document) == corpus.n_documents == 4
+    assert list(corpus.read_documents()) == [[["the", "cat", "sat"], ["the", "dog", "ran"]], [], [["a", "cat"]], []]
+    assert (
+        list(corpus.read_document_numbers()) == [0, 0, 2] and len(corpus.sentences_per_document) == corpus.n_documents == 4
+    )
     (tmp_path / "corpus" / "documents.parquet").unlink()
     with pytest.raises(DataError, match="one document is not known; write it again with the ingest stage"):
-        list(corpus.documents())
+        list(corpus.read_documents())
 
 
 def test_held_out_sentences_stay_out_whatever_their_case_and_are_counted(tmp_path: Path) -> None:
-    held_out = HeldOut(["The cat sat."]).holds
+    held_out = HeldOut(["The cat sat."]).is_held_out
     corpus = write_tokens([("1", "THE CAT -- sat! The dog ran.")], tmp_path / "corpus", held_out=held_out)
     assert list(corpus) == [["the", "dog", "ran"]]
     assert corpus.n_held_out_sentences == 1
@@ -201,7 +203,7 @@ def test_cuts_are_nested_and_repeatable(hundred_sentences: TokenCorpus, tmp_path
 def test_a_cut_keeps_the_sentences_of_a_document_together(tmp_path: Path) -> None:
     documents = [(str(i), " ".join(f"D{i} no{part} here." for part in range(3))) for i in range(50)]
     part = cut(write_tokens(documents, tmp_path / "whole"), tmp_path / "cut", 200)
-    kept = list(part.documents())
+    kept = list(part.read_documents())
     assert len(kept) == 50 and sum(map(len, kept)) == part.n_sentences < 75 and [] in kept
     assert all(tokens[0] == f"d{number}" for number, sentences in enumerate(kept) for tokens in sentences)
 

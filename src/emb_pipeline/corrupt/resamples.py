@@ -56,7 +56,7 @@ def resample_corpus(corpus: TokenCorpus, folder: Path, number: int, *, seed: int
 def _repeat_documents(corpus: TokenCorpus, times: Sequence[int]) -> Iterator[tuple[int, list[str]]]:
     """Stream the sentences of each document as often as it was drawn, each copy a document of its own."""
     numbers = count()
-    for sentences, copies in zip(corpus.documents(), times, strict=True):
+    for sentences, copies in zip(corpus.read_documents(), times, strict=True):
         for _ in range(copies):
             document = next(numbers)
             yield from ((document, tokens) for tokens in sentences)

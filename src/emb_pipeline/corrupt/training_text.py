@@ -57,7 +57,7 @@ def corrupt_corpus(corpus: TokenCorpus, folder: Path, kind: CorruptionKind, leve
 
 def _rewritten(sentences: Iterator[list[str]], folder: Path, corpus: TokenCorpus) -> TokenCorpus:
     """The corpus with another sentence in the place of each."""
-    return write_sentences(zip(corpus.document_numbers(), sentences, strict=True), folder, like=corpus)
+    return write_sentences(zip(corpus.read_document_numbers(), sentences, strict=True), folder, like=corpus)
 
 
 def _shuffled(corpus: TokenCorpus, level: float, rng: np.random.Generator) -> Iterator[list[str]]:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from emb_pipeline.embeddings.static.pooling import PooledEncoder, TokenVectors
-from emb_pipeline.text.texts import TokenIds, texts_of
+from emb_pipeline.text.texts import TokenIds, take_texts
 
 LOW_COVERAGE = 0.75
 """Share of a task's running words below which word vectors are judged by what they do not know."""
@@ -101,7 +101,7 @@ def _count_words(tables: Mapping[str, pa.Table], name: str, vectors: TokenVector
     counted: list[_Counted] = []
     for column in table.column_names:
         if column == "text" or (column.startswith("text_") and pa.types.is_string(table.schema.field(column).type)):
-            ids = texts_of(tables, name, column).token_ids
+            ids = take_texts(tables, name, column).token_ids
             numbers = np.bincount(ids.ids, minlength=len(ids.words))
             occurring = np.flatnonzero(numbers)
             words = [ids.words[row] for row in occurring.tolist()]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import pyarrow as pa
 
-from emb_pipeline.text.words import hash_sentence, sentences
+from emb_pipeline.text.words import hash_sentence, tokenize_sentences
 
 HELD_OUT = "held_out"
 """The table with the texts that a task is tested on, beside its examples."""
@@ -34,7 +34,7 @@ class HeldOut:
     """
 
     def __init__(self, texts: Iterable[str]) -> None:
-        found = {" ".join(tokens): tokens for text in texts for tokens in sentences(text)}
+        found = {" ".join(tokens): tokens for text in texts for tokens in tokenize_sentences(text)}
         self._whole = frozenset(found)
         counts = Counter(token for tokens in found.values() for token in tokens)
         self._inside: dict[str, dict[str, list[str]]] = {}
@@ -45,7 +45,7 @@ class HeldOut:
                 behind[tokens[place + 1]].append(f" {line} ")
         self._rare = frozenset(self._inside)
 
-    def holds(self, tokens: Sequence[str]) -> bool:
+    def is_held_out(self, tokens: Sequence[str]) -> bool:
         """Say whether a sentence is a held-out one, or has one inside."""
         line = " ".join(tokens)
         if line in self._whole:
@@ -53,9 +53,9 @@ class HeldOut:
         if len(tokens) <= TELLING:
             return False
         rare = self._rare.intersection(tokens)
-        return bool(rare) and any(part in f" {line} " for part in self._candidates(tokens, rare))
+        return bool(rare) and any(part in f" {line} " for part in self._find_candidates(tokens, rare))
 
-    def _candidates(self, tokens: Sequence[str], rare: Iterable[str]) -> Iterator[str]:
+    def _find_candidates(self, tokens: Sequence[str], rare: Iterable[str]) -> Iterator[str]:
         last = len(tokens) - 1
         for token in rare:
             behind, place = self._inside[token], tokens.index(token)
@@ -67,6 +67,6 @@ class HeldOut:
 
 def compute_telling_keys(text: str) -> set[int]:
     """Compute keys of a text's sentences of `TELLING` tokens or more, or of all where it has only shorter ones."""
-    parts = sentences(text)
+    parts = tokenize_sentences(text)
     telling = [tokens for tokens in parts if len(tokens) >= TELLING] or parts
     return {hash_sentence(tokens) for tokens in telling}

@@ -89,7 +89,7 @@ def write_ids(tokens_path: Path, words: pa.Array, path: Path) -> None:
         keys = pc.binary_join_element_wise(words, "", " ").cast(pa.binary())
         # Arrow hashes the vocabulary again for each block, so that small blocks would take longer.
         while block := text.read(_BYTES_AT_A_TIME) + text.readline():
-            for ids, ends in _batches(*_ids_and_ends(block, keys)):
+            for ids, ends in _cut_into_batches(*_find_ids_and_ends(block, keys)):
                 rows = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), ids)
                 writer.write_batch(pa.record_batch([rows], schema=schema))
     seal(path)
@@ -116,7 +116,7 @@ def open_ids(path: Path, *, n_tokens: int, n_sentences: int, n_types: int) -> Id
     batches: list[IdBatch] = []
     seen_tokens = seen_sentences = 0
     try:
-        for number, rows in enumerate(_columns(path)):
+        for number, rows in enumerate(_read_columns(path)):
             ids, ends = _check_rows(rows, f"{path}, batch {number}", n_types)
             batches.append(IdBatch(ids, ends, seen_tokens))
             seen_tokens += len(ids)
@@ -133,7 +133,7 @@ def open_ids(path: Path, *, n_tokens: int, n_sentences: int, n_types: int) -> Id
     return IdStream(tuple(batches), n_tokens, n_types)
 
 
-def _ids_and_ends(block: bytes, keys: pa.Array) -> tuple[pa.Array, np.ndarray]:
+def _find_ids_and_ends(block: bytes, keys: pa.Array) -> tuple[pa.Array, np.ndarray]:
     """Find ids of some whole lines, and where each line ends among them."""
     separators = np.flatnonzero(np.isin(np.frombuffer(block, np.uint8), (_BLANK, _LINE_END)))
     # Each token keeps the blank behind it, and so do the keys: the text itself is the array of tokens.
@@ -148,7 +148,7 @@ def _ids_and_ends(block: bytes, keys: pa.Array) -> tuple[pa.Array, np.ndarray]:
     return ids, line_ends
 
 
-def _batches(ids: pa.Array, line_ends: np.ndarray) -> Iterator[tuple[pa.Array, np.ndarray]]:
+def _cut_into_batches(ids: pa.Array, line_ends: np.ndarray) -> Iterator[tuple[pa.Array, np.ndarray]]:
     """Equal parts of about `TOKENS_PER_BATCH` tokens, in whole sentences."""
     n_parts = max(1, round(len(ids) / TOKENS_PER_BATCH))
     targets = len(ids) * np.arange(1, n_parts) // n_parts
@@ -159,7 +159,7 @@ def _batches(ids: pa.Array, line_ends: np.ndarray) -> Iterator[tuple[pa.Array, n
         yield ids[start:end], ends[first : last + 1] - start
 
 
-def _columns(path: Path) -> Iterator[pa.ListArray]:
+def _read_columns(path: Path) -> Iterator[pa.ListArray]:
     with pa.memory_map(str(path)) as source:
         reader = pa.ipc.open_file(source)
         fields = {field.name: field.type for field in reader.schema}

@@ -104,7 +104,7 @@ def find_near_pairs_between(tokens: TokenIds, asked: np.ndarray, among: np.ndarr
     return _search(tokens, first_asked, kept[~np.isin(equal[kept], equal[first_asked])], ordered=False)
 
 
-def clusters(pairs: NearPairs, equal: np.ndarray, largest: int) -> np.ndarray:
+def cluster_pairs(pairs: NearPairs, equal: np.ndarray, largest: int) -> np.ndarray:
     """Put near-duplicates into one cluster each, the most alike first, none with more than ``largest`` texts.
 
     Chains of near-duplicates can tie half of a data set together; a pair that would make a cluster too large stays apart.
@@ -126,7 +126,7 @@ def clusters(pairs: NearPairs, equal: np.ndarray, largest: int) -> np.ndarray:
     parent = equal.tolist()
     size = np.bincount(equal, minlength=len(equal)).tolist()
 
-    def root(place: int) -> int:
+    def find_root(place: int) -> int:
         while parent[place] != place:
             parent[place] = parent[parent[place]]
             place = parent[place]
@@ -134,11 +134,11 @@ def clusters(pairs: NearPairs, equal: np.ndarray, largest: int) -> np.ndarray:
 
     order = np.lexsort((pairs.second, pairs.first, pairs.changed))
     for one, other in zip(pairs.first[order].tolist(), pairs.second[order].tolist(), strict=True):
-        low, high = sorted((root(one), root(other)))
+        low, high = sorted((find_root(one), find_root(other)))
         if low != high and size[low] + size[high] <= largest:
             parent[high] = low
             size[low] += size[high]
-    return np.array([root(place) for place in range(len(parent))], dtype=np.int64)
+    return np.array([find_root(place) for place in range(len(parent))], dtype=np.int64)
 
 
 def _search(tokens: TokenIds, asked: np.ndarray, among: np.ndarray, *, ordered: bool) -> NearPairs:
@@ -153,12 +153,12 @@ def _search(tokens: TokenIds, asked: np.ndarray, among: np.ndarray, *, ordered: 
     none = np.zeros(0, dtype=np.int64)
     if not is_asked.any() or not is_among.any():
         return NearPairs(none, none, none.astype(np.float64))
-    grams, owners = _grams(part)
-    order, group, group_starts, postings = _postings(grams, owners, is_among, _signatures(part))
+    grams, owners = _hash_grams(part)
+    order, group, group_starts, postings = _find_postings(grams, owners, is_among, _compute_signatures(part))
     first, second, changed = find_pairs(
         part.ids,
         part.starts,
-        _weights(part),
+        _weigh_words(part),
         _LIMITS,
         np.flatnonzero(is_asked),
         np.searchsorted(owners, np.arange(len(texts) + 1)),
@@ -175,14 +175,14 @@ def _search(tokens: TokenIds, asked: np.ndarray, among: np.ndarray, *, ordered: 
     return NearPairs(texts[first.astype(np.int64)], texts[second.astype(np.int64)], changed.astype(np.float64))
 
 
-def _weights(tokens: TokenIds) -> np.ndarray:
+def _weigh_words(tokens: TokenIds) -> np.ndarray:
     """Compute the weight of each word: float32."""
     n_texts = len(tokens.starts) - 1
-    n_with = np.bincount(tokens.counts().indices, minlength=len(tokens.words))
+    n_with = np.bincount(tokens.count_words().indices, minlength=len(tokens.words))
     return np.sqrt(np.log2(1 + n_texts / np.maximum(n_with, 1))).astype(np.float32)
 
 
-def _grams(tokens: TokenIds) -> tuple[np.ndarray, np.ndarray]:
+def _hash_grams(tokens: TokenIds) -> tuple[np.ndarray, np.ndarray]:
     """Hash the distinct three-word sequences of each text as 64-bit hashes, and the text of each, by text."""
     owners = np.repeat(np.arange(len(tokens.starts) - 1, dtype=np.int32), np.diff(tokens.starts))
     ids = tokens.ids.astype(np.uint64)
@@ -199,14 +199,14 @@ def _grams(tokens: TokenIds) -> tuple[np.ndarray, np.ndarray]:
     return hashes[is_new], owners[is_new]
 
 
-def _signatures(tokens: TokenIds, n: int = 4) -> np.ndarray:
+def _compute_signatures(tokens: TokenIds, n: int = 4) -> np.ndarray:
     """MinHash values of the words of each text: shape (n, n_texts), uint32."""
     rng = np.random.default_rng(0)
     of_words = rng.integers(0, 2**32, size=(n, len(tokens.words)), dtype=np.uint32)
     return np.stack([np.minimum.reduceat(each[tokens.ids], tokens.starts[:-1]) for each in of_words])
 
 
-def _postings(
+def _find_postings(
     grams: np.ndarray, owners: np.ndarray, is_among: np.ndarray, signatures: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Find, for each sequence of each text, its place among the postings and its group of them; the groups; the postings.

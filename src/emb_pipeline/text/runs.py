@@ -33,10 +33,10 @@ def find_runs_in_corpus(texts: Sequence[str], corpus: TokenCorpus, longest: Sequ
         NaN for texts of fewer than `TELLING` tokens.
     """
     tokens = TokenIds.of(texts)
-    ids, owners = _as_in_corpus(tokens, corpus), np.repeat(np.arange(len(texts)), np.diff(tokens.starts))
+    ids, owners = _map_to_corpus_ids(tokens, corpus), np.repeat(np.arange(len(texts)), np.diff(tokens.starts))
     lengths = np.diff(tokens.starts)
     sought = {}
-    for length, hashes in _hashes(ids, max(longest)):
+    for length, hashes in _hash_runs(ids, max(longest)):
         if length < TELLING:
             continue
         inside = owners[: len(hashes)] == owners[length - 1 :]
@@ -44,15 +44,15 @@ def find_runs_in_corpus(texts: Sequence[str], corpus: TokenCorpus, longest: Sequ
         kept = inside & is_run.any(axis=0)[owners[: len(hashes)]]
         if kept.any():
             sought[length] = _Sought(hashes[kept], owners[: len(hashes)][kept], is_run)
-    for part, documents in _batches(corpus, max(longest)):
-        for length, hashes in _hashes(part, max(longest)):
+    for part, documents in _read_batches(corpus, max(longest)):
+        for length, hashes in _hash_runs(part, max(longest)):
             if length in sought:
                 sought[length].look_in(hashes[documents[: len(hashes)] == documents[length - 1 :]])
     n_runs, n_found = (np.zeros((len(texts), len(longest))) for _ in range(2))
     for each in sought.values():
         for kind in range(len(longest)):
             n_runs[:, kind] += each.is_run[kind] * np.bincount(each.owners, minlength=len(texts))
-            n_found[:, kind] += each.is_run[kind] * np.bincount(each.owners[each.found()], minlength=len(texts))
+            n_found[:, kind] += each.is_run[kind] * np.bincount(each.owners[each.are_found()], minlength=len(texts))
     with np.errstate(invalid="ignore"):
         return np.asarray(n_found / n_runs)
 
@@ -73,22 +73,22 @@ class _Sought:
         places[places == len(self._distinct)] = 0
         self._present[places[self._distinct[places] == likely]] = True
 
-    def found(self) -> np.ndarray:
+    def are_found(self) -> np.ndarray:
         return np.asarray(self._present[self._places])
 
 
-def _as_in_corpus(tokens: TokenIds, corpus: TokenCorpus) -> np.ndarray:
+def _map_to_corpus_ids(tokens: TokenIds, corpus: TokenCorpus) -> np.ndarray:
     """Find the ids that a corpus gives the words of texts; words that it has not get others."""
     id_of = {word: number for number, word in enumerate(corpus.counts)}
     known = np.array([id_of.get(word, len(id_of) + place) for place, word in enumerate(tokens.words)], dtype=np.int64)
     return np.asarray(known[tokens.ids])
 
 
-def _batches(corpus: TokenCorpus, longest: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _read_batches(corpus: TokenCorpus, longest: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Token ids, and the document of each, in batches that repeat the last words of the one before."""
     document_of = np.repeat(np.arange(corpus.n_documents), corpus.sentences_per_document)
     ids, documents, n_sentences = np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int64), 0
-    for batch in corpus.ids().batches:
+    for batch in corpus.open_ids().batches:
         lengths = np.diff(batch.ends)
         of_batch = np.repeat(document_of[n_sentences : n_sentences + len(lengths)], lengths)
         n_sentences += len(lengths)
@@ -97,7 +97,7 @@ def _batches(corpus: TokenCorpus, longest: int) -> Iterator[tuple[np.ndarray, np
         yield ids, documents
 
 
-def _hashes(ids: np.ndarray, longest: int) -> Iterator[tuple[int, np.ndarray]]:
+def _hash_runs(ids: np.ndarray, longest: int) -> Iterator[tuple[int, np.ndarray]]:
     """Hash, for each length up to the longest, each run of so many ids: shape (n_ids - length + 1,)."""
     numbers = (ids.astype(np.uint64) + np.uint64(1)) * _FACTOR
     found = numbers

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from emb_pipeline.text.near_duplicates import clusters, find_near_pairs, find_near_pairs_between, group_equal_texts
-from emb_pipeline.text.texts import TokenIds, texts_of
+from emb_pipeline.text.near_duplicates import cluster_pairs, find_near_pairs, find_near_pairs_between, group_equal_texts
+from emb_pipeline.text.texts import TokenIds, take_texts
 
 SEEN = "seen_in_training"
 """The table of a task with the test units whose text was trained on, or nearly."""
@@ -34,10 +34,10 @@ def find_seen_classification(tables: Mapping[str, pa.Table]) -> pa.Table:
     if not any(splits):
         return SCHEMA.empty_table()
     tested = np.array([split == "test" for split in splits])
-    return find_seen_texts(texts_of(tables, "examples").token_ids, ids, tested, ~tested)
+    return find_seen_texts(take_texts(tables, "examples").token_ids, ids, tested, ~tested)
 
 
-def seen_sentences(tables: Mapping[str, pa.Table]) -> pa.Table:
+def find_seen_sentences(tables: Mapping[str, pa.Table]) -> pa.Table:
     """Find the test sentences of a tagging task that were trained on: a table of `SCHEMA`."""
     sentences = tables["sentences"]
     ids, tokens, splits = (sentences[name].to_pylist() for name in ("example_id", "tokens", "split"))
@@ -51,7 +51,7 @@ def find_seen_queries(tables: Mapping[str, pa.Table]) -> pa.Table:
     if "split" not in queries.column_names:
         return SCHEMA.empty_table()
     trained = np.array([split not in (None, "test") for split in queries["split"].to_pylist()], dtype=bool)
-    return find_seen_texts(texts_of(tables, "queries").token_ids, queries["query_id"].to_pylist(), ~trained, trained)
+    return find_seen_texts(take_texts(tables, "queries").token_ids, queries["query_id"].to_pylist(), ~trained, trained)
 
 
 def find_seen_questions(tables: Mapping[str, pa.Table]) -> pa.Table:
@@ -107,20 +107,20 @@ def find_seen_texts(tokens: TokenIds, ids: Sequence[str], tested: np.ndarray, tr
     )
 
 
-def with_near_groups(tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
+def add_near_groups(tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
     """Add the column `NEAR_GROUP` to the examples of a classification task.
 
     A cluster of near-duplicates holds at most a share of `LARGEST_CLUSTER` of the examples; where chains of them would make
     it larger, the least alike stay apart.
     """
     examples = tables["examples"]
-    tokens = texts_of(tables, "examples").token_ids
+    tokens = take_texts(tables, "examples").token_ids
     ids = examples["example_id"].to_pylist()
-    groups = clusters(find_near_pairs(tokens), group_equal_texts(tokens), largest_cluster(len(ids)))
+    groups = cluster_pairs(find_near_pairs(tokens), group_equal_texts(tokens), compute_largest_cluster(len(ids)))
     return {**tables, "examples": examples.append_column(NEAR_GROUP, pa.array(_take_places(ids, groups), pa.string()))}
 
 
-def largest_cluster(n_examples: int) -> int:
+def compute_largest_cluster(n_examples: int) -> int:
     """Examples that a cluster of near-duplicates may hold."""
     return max(FEWEST_IN_CLUSTER, int(LARGEST_CLUSTER * n_examples))
 

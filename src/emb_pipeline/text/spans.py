@@ -40,7 +40,7 @@ class PlacedWords:
         starts, ends = (np.array([match.span()[side] for match in found], dtype=np.int64) for side in (0, 1))
         return cls(text, [match[0] for match in found], starts, ends)
 
-    def covering(self, start: int, end: int) -> tuple[int, int]:
+    def find_covering(self, start: int, end: int) -> tuple[int, int]:
         """First and last of the words that share a character with ``text[start:end]``.
 
         Raises
@@ -54,7 +54,7 @@ class PlacedWords:
             raise ValueError(f"characters {start} to {end} hold no word")
         return first, last
 
-    def between(self, first: int, last: int) -> str:
+    def cut_between(self, first: int, last: int) -> str:
         """Cut the text from the first of two words to the last, with all that stands between them."""
         return self.text[self.starts[first] : self.ends[last]]
 

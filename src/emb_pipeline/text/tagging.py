@@ -37,12 +37,12 @@ def is_tag(text: str) -> bool:
     return _TAG.fullmatch(text) is not None
 
 
-def to_iob2(tags: Sequence[str]) -> list[str]:
+def convert_to_iob2(tags: Sequence[str]) -> list[str]:
     """Convert the tags of a sentence to IOB2.
 
     Examples
     --------
-    >>> to_iob2(["I-X", "I-X", "O", "S-X", "B-Y", "E-Y", "I-Y"])
+    >>> convert_to_iob2(["I-X", "I-X", "O", "S-X", "B-Y", "E-Y", "I-Y"])
     ['B-X', 'I-X', 'O', 'B-X', 'B-Y', 'I-Y', 'B-Y']
     """
     made = []
@@ -63,16 +63,16 @@ SCHEMES = ("IOB2", "IOB1", "BIOES", "BILOU", "IOE2", "IOE1")
 """Ways to tag the same entities, the usual ones first."""
 
 
-def from_iob2(tags: Sequence[str], scheme: str) -> list[str]:
+def convert_from_iob2(tags: Sequence[str], scheme: str) -> list[str]:
     """Write the tags of a sentence in another scheme.
 
     Examples
     --------
-    >>> from_iob2(["B-X", "I-X", "B-X", "O"], "IOB1"), from_iob2(["B-X", "I-X", "B-X", "O"], "BIOES")
+    >>> convert_from_iob2(["B-X", "I-X", "B-X", "O"], "IOB1"), convert_from_iob2(["B-X", "I-X", "B-X", "O"], "BIOES")
     (['I-X', 'I-X', 'B-X', 'O'], ['B-X', 'E-X', 'S-X', 'O'])
     """
     made = list(tags)
-    found = entities(tags)
+    found = list_entities(tags)
     touching = {(entity.type, entity.end) for entity in found}
     touched = {(entity.type, entity.start) for entity in found}
     last, single = ("L", "U") if scheme == "BILOU" else ("E", "S")
@@ -109,12 +109,12 @@ def find_scheme(sentences: Sequence[Sequence[str]]) -> tuple[str, list[int]]:
     (('IOB1', []), ('IOB2', [1]))
     """
     best, fewest = SCHEMES[0], list(range(len(sentences)))
-    iob2 = [to_iob2(tags) for tags in sentences]
+    iob2 = [convert_to_iob2(tags) for tags in sentences]
     for scheme in SCHEMES:
         broken = [
             position
             for position, (tags, same) in enumerate(zip(sentences, iob2, strict=True))
-            if list(tags) != from_iob2(same, scheme)
+            if list(tags) != convert_from_iob2(same, scheme)
         ]
         if len(broken) < len(fewest):
             best, fewest = scheme, broken
@@ -123,7 +123,7 @@ def find_scheme(sentences: Sequence[Sequence[str]]) -> tuple[str, list[int]]:
     return best, fewest
 
 
-def entities(tags: Sequence[str]) -> list[Entity]:
+def list_entities(tags: Sequence[str]) -> list[Entity]:
     """List the entities of a sentence with IOB2 tags, in order.
 
     Examples

@@ -70,9 +70,9 @@ class TokenIds:
             starts.append(len(ids))
         return cls(np.asarray(ids, dtype=np.int32), np.asarray(starts, dtype=np.int64), list(id_of))
 
-    def counts(self) -> sp.csr_array:
+    def count_words(self) -> sp.csr_array:
         """Counts of each word in each text: shape (n_texts, n_words), float32."""
-        return _counts(self.ids, self.starts, len(self.words))
+        return _count_words(self.ids, self.starts, len(self.words))
 
     def take(self, indices: np.ndarray) -> TokenIds:
         """Take the tokens of some of the texts."""
@@ -144,7 +144,9 @@ class Texts(Sequence[str]):
         column_of = np.zeros(len(found.words), dtype=np.int64)
         column_of[occurring] = np.arange(len(occurring))
         columns = column_of[found.ids]
-        return DocumentTerms(_counts(columns, found.starts, len(occurring)), [found.words[i] for i in occurring.tolist()])
+        return DocumentTerms(
+            _count_words(columns, found.starts, len(occurring)), [found.words[i] for i in occurring.tolist()]
+        )
 
     @cached_property
     def ngrams(self) -> DocumentTerms:
@@ -156,7 +158,7 @@ class Texts(Sequence[str]):
         n_words = len(found.words)
         codes, columns = np.unique(found.ids[first].astype(np.int64) * n_words + found.ids[first + 1], return_inverse=True)
         pairs = [f"{found.words[code // n_words]} {found.words[code % n_words]}" for code in codes.tolist()]
-        counts = _counts(columns, np.searchsorted(first, found.starts), len(codes))
+        counts = _count_words(columns, np.searchsorted(first, found.starts), len(codes))
         return DocumentTerms(sp.hstack([single.counts, counts], format="csr"), [*single.vocabulary, *pairs])
 
 
@@ -206,7 +208,7 @@ def sample_texts(tables: Mapping[str, pa.Table], n: int = 200) -> list[str]:
     return found
 
 
-def texts_of(tables: Mapping[str, pa.Table], name: str, column: str = "text") -> Texts:
+def take_texts(tables: Mapping[str, pa.Table], name: str, column: str = "text") -> Texts:
     """Take the texts of a table, with their tokens where `tokenize_tables` has put them beside."""
     table = tables[name]
     texts = table[column].to_pylist()
@@ -233,7 +235,7 @@ def join_token_ids(parts: Sequence[TokenIds]) -> TokenIds:
     return TokenIds(np.concatenate(ids), np.concatenate([[0], np.cumsum(lengths)]), words)
 
 
-def _counts(columns: np.ndarray, starts: np.ndarray, n_columns: int) -> sp.csr_array:
+def _count_words(columns: np.ndarray, starts: np.ndarray, n_columns: int) -> sp.csr_array:
     entries = (np.ones(len(columns), dtype=np.float32), columns.astype(np.int32), starts.copy())  # changed in place below
     counts = sp.csr_array(entries, shape=(len(starts) - 1, n_columns))
     counts.sum_duplicates()

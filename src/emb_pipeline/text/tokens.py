@@ -20,7 +20,7 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.storage.atomic import atomic_path
 from emb_pipeline.storage.sealed_files import read_json, read_parquet, write_json, write_parquet
 from emb_pipeline.text.id_stream import IdStream, open_ids, write_ids
-from emb_pipeline.text.words import TOKENIZER, sentences
+from emb_pipeline.text.words import TOKENIZER, tokenize_sentences
 
 LONGEST_LINE = 10_000
 """Tokens on one line at most: gensim drops what stands behind its ``MAX_WORDS_IN_BATCH``."""
@@ -91,13 +91,13 @@ class TokenCorpus:
             raise DataError(str(self.tokens_path), "is not the text that was written (SHA-256)", _REMEDY)
         self._checked_text = (stat.st_size, stat.st_mtime_ns)
 
-    def documents(self) -> Iterator[list[list[str]]]:
+    def read_documents(self) -> Iterator[list[list[str]]]:
         """Stream the sentences of each document; none where all of a document's were left out."""
         sentences = iter(self)
         for n_sentences in self.sentences_per_document.tolist():
             yield list(islice(sentences, n_sentences))
 
-    def document_numbers(self) -> Iterator[int]:
+    def read_document_numbers(self) -> Iterator[int]:
         """Stream the number of each sentence's document, counted from 0."""
         for document, n_sentences in enumerate(self.sentences_per_document.tolist()):
             yield from repeat(document, n_sentences)
@@ -107,11 +107,11 @@ class TokenCorpus:
         """The LineSentence file."""
         return self.folder / "tokens.txt"
 
-    def vocabulary(self) -> pa.Table:
+    def read_vocabulary(self) -> pa.Table:
         """Table of token: string and count: int64, most frequent first."""
         return read_parquet(self.folder / "vocabulary.parquet", columns=("token", "count"), remedy=_REMEDY)
 
-    def ids(self) -> IdStream:
+    def open_ids(self) -> IdStream:
         """The sentences as rows of the vocabulary, mapped from ``ids.arrow``; all of it is checked first.
 
         Raises
@@ -129,7 +129,7 @@ class TokenCorpus:
     @cached_property
     def counts(self) -> dict[str, int]:
         """Frequency of each token in the corpus, most frequent first."""
-        table = self.vocabulary()
+        table = self.read_vocabulary()
         return dict(zip(table["token"].to_pylist(), table["count"].to_pylist(), strict=True))
 
     @property
@@ -190,7 +190,7 @@ def write_tokens(
     folder : Path
         Where the corpus goes; one that is there already is replaced.
     held_out : callable of a sentence's tokens, optional
-        True for sentences to leave out, because tasks are tested on them (`emb_pipeline.text.held_out.HeldOut.holds`).
+        True for sentences to leave out, because tasks are tested on them (`emb_pipeline.text.held_out.HeldOut.is_held_out`).
     max_tokens : int, optional
         Stop before the sentence that would pass this number of tokens. It takes the *beginning* of the documents; to
         bring two corpora to equal size use `cut`, which takes sentences from everywhere.
@@ -206,11 +206,11 @@ def write_tokens(
     """
     n_documents = n_held_out = n_held_out_tokens = 0
 
-    def kept() -> Iterator[tuple[int, list[str]]]:
+    def keep_sentences() -> Iterator[tuple[int, list[str]]]:
         nonlocal n_documents, n_held_out, n_held_out_tokens
         for document, (_, text) in enumerate(documents):
             n_documents += 1
-            for tokens in sentences(text):
+            for tokens in tokenize_sentences(text):
                 if held_out is not None and held_out(tokens):
                     n_held_out += 1
                     n_held_out_tokens += len(tokens)
@@ -218,7 +218,7 @@ def write_tokens(
                     yield document, tokens
 
     with _Writer(Path(folder)) as writer:
-        for document, tokens in kept():
+        for document, tokens in keep_sentences():
             if max_tokens is not None and writer.n_tokens + len(tokens) > max_tokens:
                 break
             writer.add(tokens, document)
@@ -260,7 +260,7 @@ def cut(corpus: TokenCorpus, folder: Path, max_tokens: int) -> TokenCorpus:
         room -= tokens_per_bin[whole]
         whole += 1
     with _Writer(Path(folder)) as writer:
-        for position, (document, tokens) in enumerate(zip(corpus.document_numbers(), corpus, strict=True)):
+        for position, (document, tokens) in enumerate(zip(corpus.read_document_numbers(), corpus, strict=True)):
             draw = _draw(position)
             if draw < whole:
                 writer.add(tokens, document)

@@ -109,12 +109,12 @@ def tokenize(text: str) -> list[str]:
     if not text.isascii():
         if "\n" in text:  # most lines of most texts take the faster way below
             return [token for line in text.split("\n") for token in tokenize(line)]
-        far = _far_bytes(text)
+        far = _encode_far_characters(text)
         if not far and len(folded := text.casefold()) == len(text):  # the dot of a folded İ could change places with a sign
-            return _WORD.findall(_plain_apostrophes(folded))
+            return _WORD.findall(_replace_apostrophes(folded))
         if not far.translate(None, _BELOW_U0800):
             return _WORD.findall(_fold_text(text))
-        return _marked_words(text) if WORDS_MARK in text else _with_pairs(_fold_text(text))
+        return _split_marked_words(text) if WORDS_MARK in text else _list_words_and_pairs(_fold_text(text))
     lowered = text.lower()
     if "." in lowered or "'" in lowered or "_" in lowered:
         return _ASCII_WORD.findall(lowered)
@@ -149,7 +149,7 @@ def count_spaceless(text: str) -> int:
     return 0 if text.isascii() else len(_SPACELESS.findall(text))
 
 
-def sentences(text: str) -> list[list[str]]:
+def tokenize_sentences(text: str) -> list[list[str]]:
     """Split a text into sentences of tokens; sentences without a word are left out.
 
     A sentence ends at a blank line, and at ``.``, ``!`` or ``?`` before white space and a capital, a digit or an opening
@@ -169,21 +169,21 @@ def sentences(text: str) -> list[list[str]]:
 
     Examples
     --------
-    >>> sentences("It works. Does it, e.g. Here?\\n\\nYes")
+    >>> tokenize_sentences("It works. Does it, e.g. Here?\\n\\nYes")
     [['it', 'works'], ['does', 'it', 'e', 'g', 'here'], ['yes']]
     """
     return [tokens for part in split_sentences(text) if (tokens := tokenize(part))]
 
 
 def split_sentences(text: str) -> list[str]:
-    """Split a text into sentences as they are written, by the rule of `sentences`; the stop goes with the white space."""
+    """Split a text into sentences as they are written, as `tokenize_sentences` does; the stop goes with the white space."""
     if WORDS_MARK in text:
         return [mark_words(part) for part in _MARKED_BREAK.split(unmark_words(text))]
     return _choose_break(text).split(text)
 
 
 def find_sentences(text: str, *, is_marked: bool = False) -> list[int]:
-    """Find where the sentences of a text start, by the rule of `sentences`: the first at 0.
+    """Find where the sentences of a text start, by the rule of `tokenize_sentences`: the first at 0.
 
     Parameters
     ----------
@@ -242,18 +242,18 @@ def fold(word: str) -> str:
 
 def _fold_text(text: str) -> str:
     folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
-    return _plain_apostrophes(folded)
+    return _replace_apostrophes(folded)
 
 
-def _plain_apostrophes(text: str) -> str:
+def _replace_apostrophes(text: str) -> str:
     return text.replace("’", "'") if "’" in text else text
 
 
-def _marked_words(text: str) -> list[str]:
+def _split_marked_words(text: str) -> list[str]:
     return _fold_text(text.replace(WORDS_MARK, " ")).split()
 
 
-def _far_bytes(text: str) -> bytes:
+def _encode_far_characters(text: str) -> bytes:
     """Empty for text of Latin letters up to U+017F, dashes and quotation marks: case folding leaves it in NFC.
 
     It is the UTF-8 of a text without the bytes of these characters. To search for others would take three times as long.
@@ -261,7 +261,7 @@ def _far_bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass").translate(None, _NEAR)
 
 
-def _with_pairs(folded: str) -> list[str]:
+def _list_words_and_pairs(folded: str) -> list[str]:
     """List the words of a text and the pairs of its runs without spaces, in order."""
     tokens: list[str] = []
     for place, part in enumerate(_RUN.split(folded)):

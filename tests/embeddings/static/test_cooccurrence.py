@@ -52,7 +52,7 @@ def test_one_word_has_a_matrix_of_one_entry(corpus_of: CorpusOf, tmp_path: Path)
 
 def pair_by_pair(corpus: TokenCorpus, n_words: int, window: int) -> dict[tuple[int, int], float]:
     """The stored half of the matrix, the slow way."""
-    ranks = {word: rank for rank, word in enumerate(corpus.vocabulary()["token"].to_pylist()[:n_words])}
+    ranks = {word: rank for rank, word in enumerate(corpus.read_vocabulary()["token"].to_pylist()[:n_words])}
     counts: dict[tuple[int, int], float] = defaultdict(float)
     for sentence in corpus:
         ids = [ranks[word] for word in sentence if word in ranks]
@@ -72,7 +72,7 @@ def long_tailed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TokenCorpus:
     corpus = write_tokens(
         ((str(i), " ".join(f"w{rank}" for rank in row)) for i, row in enumerate(sentences)), tmp_path / "corpus"
     )
-    assert len(corpus.ids().batches) > 5
+    assert len(corpus.open_ids().batches) > 5
     return corpus
 
 

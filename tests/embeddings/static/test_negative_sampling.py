@@ -208,7 +208,7 @@ def test_a_window_longer_than_any_sentence_and_two_words_are_enough(method, opti
 
 
 def test_vectors_that_ran_away_are_reported_with_the_way_out(animals_and_tools: TokenCorpus) -> None:
-    stream = animals_and_tools.ids()
+    stream = animals_and_tools.open_ids()
     n_words = len(animals_and_tools.counts)
     inputs = np.full((n_words, 4), np.inf, dtype=np.float32)
     options = Word2VecOptions(epochs=2, min_count=1)

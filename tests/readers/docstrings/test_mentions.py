@@ -71,5 +71,5 @@ def test_a_held_out_sentence_is_found_in_the_corpus_and_kept_out_of_it(tmp_path:
     held_out = KINDS["sequence_labeling"].create_reader().list_held_out({"sentences": sentences})
     assert 0 < len(held_out) < 30
     documents = [(f"d{number}", f"Sums things up.\n\n{body}") for number, body in enumerate(bodies)]
-    corpus = write_tokens(documents, tmp_path / "corpus", held_out=HeldOut(held_out).holds)
+    corpus = write_tokens(documents, tmp_path / "corpus", held_out=HeldOut(held_out).is_held_out)
     assert corpus.n_held_out_sentences == len(held_out)

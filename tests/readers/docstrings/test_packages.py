@@ -251,7 +251,7 @@ def test_held_out_summaries_do_not_reach_a_corpus_of_docstrings(tmp_path: Path) 
     table = table_of(
         ("p.a.f", "p.a", "Do this thing. It works", "The body stays."), ("p.a.g", "p.a", "Do that", "So does this.")
     )
-    corpus = write_tokens(documents(table), tmp_path / "corpus", held_out=HeldOut(["Do this thing. It works"]).holds)
+    corpus = write_tokens(documents(table), tmp_path / "corpus", held_out=HeldOut(["Do this thing. It works"]).is_held_out)
     assert list(corpus) == [["the", "body", "stays"], ["do", "that"], ["so", "does", "this"]]
 
 

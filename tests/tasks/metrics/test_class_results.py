@@ -16,7 +16,7 @@ from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.metrics.class_results import build_class_predictions, compute_class_results, count_confusions
 from emb_pipeline.tasks.sequence_labeling.evaluate import score_entities
 from emb_pipeline.tasks.sequence_labeling.task import SequenceLabelingTask
-from emb_pipeline.text.tagging import to_iob2
+from emb_pipeline.text.tagging import convert_to_iob2
 
 
 def test_classes_have_scikit_learns_precision_recall_and_f1() -> None:
@@ -70,7 +70,7 @@ def test_entities_have_seqevals_scores_by_type_and_their_spans() -> None:
         "t",
         np.array(["learnt", "a", "b", "c"]),
         [sentences[0], *sentences],
-        [to_iob2(tags) for tags in [gold[0], *gold]],
+        [convert_to_iob2(tags) for tags in [gold[0], *gold]],
         np.array(["train", "test", "test", "test"]),
     )
     codes = np.array([task.labels.index(tag) for tags in found for tag in tags])

@@ -24,7 +24,7 @@ from emb_pipeline.tasks.sequence_labeling.evaluate import (
 )
 from emb_pipeline.tasks.sequence_labeling.options import SequenceLabelingOptions
 from emb_pipeline.tasks.sequence_labeling.task import SequenceLabelingTask
-from emb_pipeline.text.tagging import to_iob2
+from emb_pipeline.text.tagging import convert_to_iob2
 
 DRUGS, PAINS = ["aspirin", "ibuprofen", "codeine"], ["headache", "back pain", "fever"]
 
@@ -87,7 +87,9 @@ def test_metrics_are_seqevals() -> None:
     test = np.flatnonzero(task.split == "test")
     rng = np.random.default_rng(1)
     wanted = [task.tags[row] for row in test]
-    predicted = [to_iob2([str(rng.choice(task.labels)) if rng.random() < 0.2 else tag for tag in tags]) for tags in wanted]
+    predicted = [
+        convert_to_iob2([str(rng.choice(task.labels)) if rng.random() < 0.2 else tag for tag in tags]) for tags in wanted
+    ]
     codes = np.array([task.labels.index(tag) for tags in predicted for tag in tags])
     scores = score_entities(task, test, codes, dim=1, encode_seconds=0.0, fit_seconds=0.0, bytes_per_item=1.0).metrics
     assert scores["f1"] == pytest.approx(f1_score(wanted, predicted))

@@ -13,7 +13,7 @@ from emb_pipeline.tasks.classification.evaluate import evaluate_classification
 from emb_pipeline.tasks.classification.folds import find_example_groups, find_fold_groups
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.task import ClassificationTask
-from emb_pipeline.text.seen import with_near_groups
+from emb_pipeline.text.seen import add_near_groups
 from emb_pipeline.text.texts import tokenize_tables
 from tests.tasks.planted import as_examples, changed, random_texts
 
@@ -26,7 +26,7 @@ def test_texts_with_coin_flip_labels_and_their_variants(near: Literal["together"
     for number, text in enumerate(random_texts(150, 12, rng)):
         label = "ab"[rng.integers(2)]
         rows += [(f"{number}", " ".join(text), label, None), (f"{number}v", " ".join(changed(text, 1, rng)), label, None)]
-    task = ClassificationTask.from_tables(with_near_groups(tokenize_tables({"examples": as_examples(rows)})), "coins")
+    task = ClassificationTask.from_tables(add_near_groups(tokenize_tables({"examples": as_examples(rows)})), "coins")
     options = ClassificationOptions(label_draws=0, near_duplicates=near, latency_requests=0)
     assert low <= evaluate_classification(task, Tfidf(), options, seed=0).metrics["accuracy"] <= high
     groups = find_fold_groups(task, options)
@@ -37,7 +37,7 @@ def test_texts_with_coin_flip_labels_and_their_variants(near: Literal["together"
 def test_a_group_and_its_near_duplicates_are_one() -> None:
     text, other, third = (" ".join(words) for words in random_texts(3, 12, np.random.default_rng(0)))
     rows = [("1", text, "a", None), ("2", f"{text} more", "a", None), ("3", other, "b", None), ("4", third, "b", None)]
-    tables = with_near_groups({"examples": as_examples(rows)})
+    tables = add_near_groups({"examples": as_examples(rows)})
     task = ClassificationTask.from_tables(tables, "four")
     assert task.near_groups is not None and task.near_groups.tolist() == ["1", "1", "3", "4"]
     grouped = replace(task, groups=np.array(["p", "q", "q", "r"]))

@@ -101,8 +101,8 @@ def count_cooccurrences(
     """
     unit = math.lcm(*range(1, window + 1))
     weights = np.array([0, *(unit // distance for distance in range(1, window + 1))], dtype=np.int64)
-    stream = tokens.ids()
-    n_known = int(tokens.vocabulary()["count"].to_numpy()[:n_words].sum())
+    stream = tokens.open_ids()
+    n_known = int(tokens.read_vocabulary()["count"].to_numpy()[:n_words].sum())
     whole = n_known + tokens.n_sentences + 1
     capacity = _chunk_capacity(stream, n_words, memory_mb * 2**20, workers)
     with ThreadPoolExecutor(workers) as threads:

@@ -123,7 +123,7 @@ def train(
     vectors = (rng.random((n_rows, dim), dtype=np.float32) - np.float32(0.5)) * np.float32(2 / dim)
     checkpoint = Checkpoint(request.checkpoints, request.describe(method))
     progress = Progress(f"{method}_{dim}", options.epochs, request.corpus.n_tokens)
-    losses = fit(request.corpus.ids(), request, counts, vectors, parts, checkpoint, progress)
+    losses = fit(request.corpus.open_ids(), request, counts, vectors, parts, checkpoint, progress)
     record = clock.record(method, request, libraries=("numba", "numpy"), epoch_losses=losses)
     checkpoint.remove()
     return Trained(words, counts, vectors, parts, record)

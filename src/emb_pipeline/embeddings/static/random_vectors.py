@@ -87,7 +87,7 @@ def build_random_encoder(options: RandomOptions, *, dim: int, seed: int, tokens:
         )
     counts: dict[str, int] = {}
     if tokens is not None and options.pooling != "mean":
-        vocabulary = tokens.vocabulary()
+        vocabulary = tokens.read_vocabulary()
         counts = dict(zip(vocabulary["token"].to_pylist(), vocabulary["count"].to_pylist(), strict=True))
     return PooledEncoder(RandomVectors(dim, seed, counts), options.pooling)
 

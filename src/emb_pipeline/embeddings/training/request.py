@@ -111,7 +111,7 @@ def known_words(tokens: TokenCorpus, min_count: int) -> tuple[list[str], np.ndar
     DataError
         Fewer than two words are frequent enough.
     """
-    vocabulary = tokens.vocabulary()
+    vocabulary = tokens.read_vocabulary()
     counts = vocabulary["count"].to_numpy().astype(np.int64)
     frequent = counts >= min_count
     words = [word for word, kept in zip(vocabulary["token"].to_pylist(), frequent, strict=True) if kept]

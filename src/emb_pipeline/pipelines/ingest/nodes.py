@@ -47,7 +47,7 @@ def tokenize_corpus(
         HeldOut(text for task in tasks for text in list_held_out_texts(task)) if options.held_out == "remove" else None
     )
     try:
-        return write_tokens(documents, _name_scratch(folders), held_out=held_out.holds if held_out else None)
+        return write_tokens(documents, _name_scratch(folders), held_out=held_out.is_held_out if held_out else None)
     except EmptyCorpusError as error:
         path: Path | None = getattr(documents, "path", None)
         raise DataError(f"corpus {path.parent.name}" if path else "a corpus", error.reason, error.remedy) from error

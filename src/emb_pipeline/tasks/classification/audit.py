@@ -26,7 +26,7 @@ from emb_pipeline.tasks.audit.lines import LOOK_AT, AuditLines, Check
 from emb_pipeline.tasks.audit.units import UNIT_CHECKS, add_few_units, require_units
 from emb_pipeline.tasks.classification.give_aways import GiveAways, find_give_aways
 from emb_pipeline.text.near_duplicates import find_near_pairs, group_equal_texts
-from emb_pipeline.text.seen import NEAR_GROUP, find_seen_classification, largest_cluster, with_near_groups
+from emb_pipeline.text.seen import NEAR_GROUP, add_near_groups, compute_largest_cluster, find_seen_classification
 from emb_pipeline.text.texts import TokenIds
 from emb_pipeline.text.words import tokenize
 
@@ -186,7 +186,7 @@ def _add_sizes(lines: AuditLines, labels: Sequence[str], splits: Sequence[str | 
 def _add_near_duplicates(lines: AuditLines, examples: pa.Table, tokens: TokenIds, *, split: bool) -> None:
     """Count texts that are nearly equal to another one, and where folds are drawn those that may be divided by them."""
     if NEAR_GROUP not in examples.column_names:
-        examples = with_near_groups({"examples": examples})["examples"]
+        examples = add_near_groups({"examples": examples})["examples"]
     ids, groups = examples["example_id"].to_pylist(), examples[NEAR_GROUP].to_pylist()
     equal = group_equal_texts(tokens).tolist()
     near = [each for each, group, first in zip(ids, groups, equal, strict=True) if group != ids[first]]
@@ -195,7 +195,9 @@ def _add_near_duplicates(lines: AuditLines, examples: pa.Table, tokens: TokenIds
     if split:
         return
     apart: dict[str, None] = {}
-    if max(Counter(groups).values(), default=0) > largest_cluster(len(ids)) / 2:  # else no two clusters were kept apart
+    if (
+        max(Counter(groups).values(), default=0) > compute_largest_cluster(len(ids)) / 2
+    ):  # else no two clusters were kept apart
         pairs = find_near_pairs(tokens)
         places = zip(pairs.first.tolist(), pairs.second.tolist(), strict=True)
         apart = dict.fromkeys(ids[first] for first, second in places if groups[first] != groups[second])

@@ -56,7 +56,7 @@ def find_give_aways(tokens: TokenIds, labels: Sequence[str]) -> GiveAways:
     classes, codes = np.unique(np.array(labels, dtype=object).astype(str), return_inverse=True)
     n, n_words = len(codes), len(tokens.words)
     sizes = np.bincount(codes)
-    has = tokens.counts()
+    has = tokens.count_words()
     has.data[:] = 1
     of_class = sp.csr_array((np.ones(n, dtype=np.float32), (codes, np.arange(n))), shape=(len(classes), n))
     counts = sp.coo_array(of_class @ has)

@@ -22,7 +22,7 @@ from emb_pipeline.tasks.examples.reader import (
     find_tokenizer,
     list_texts_outside_training,
 )
-from emb_pipeline.text.seen import SEEN, find_seen_classification, with_near_groups
+from emb_pipeline.text.seen import SEEN, add_near_groups, find_seen_classification
 from emb_pipeline.text.texts import tokenize_tables
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class ClassificationReader(ExamplesReader):
         bad = BadRows.of(source)
         examples = read_classification(source, raw, project, bad)
         require_evaluable(examples, name)
-        tables = with_near_groups(tokenize_tables({"examples": examples}, find_tokenizer(source)))
+        tables = add_near_groups(tokenize_tables({"examples": examples}, find_tokenizer(source)))
         return {**tables, SEEN: find_seen_classification(tables)} | build_left_out_table(bad, examples)
 
     def check_first_rows(self, source: Any, raw: Path, project: Path) -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from emb_pipeline.tasks.examples.tables import read_optional_column, read_unique_ids, select_columns
 from emb_pipeline.text.seen import NEAR_GROUP
-from emb_pipeline.text.texts import Texts, texts_of
+from emb_pipeline.text.texts import Texts, take_texts
 
 EXAMPLES = pa.schema(
     [
@@ -79,4 +79,4 @@ class ClassificationTask:
         ids = read_unique_ids(table, "example_id", name)
         labels = np.array(table["label"].to_pylist(), dtype=str)
         split, groups, near = (read_optional_column(table, column, name) for column in ("split", "group", NEAR_GROUP))
-        return cls(name, ids, texts_of(tables, "examples"), labels, split, groups, near)
+        return cls(name, ids, take_texts(tables, "examples"), labels, split, groups, near)

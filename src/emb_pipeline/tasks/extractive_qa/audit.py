@@ -93,6 +93,6 @@ def _on_words(context: str, answers: Sequence[str], starts: Sequence[int]) -> bo
     """Say if some answer is a span of whole words."""
     placed = PlacedWords.of(context)
     return any(
-        placed.between(*placed.covering(start, start + len(answer))) == answer.strip()
+        placed.cut_between(*placed.find_covering(start, start + len(answer))) == answer.strip()
         for answer, start in zip(answers, starts, strict=True)
     )

@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from emb_pipeline.embeddings.ranking import TieOrder
 from emb_pipeline.embeddings.recommenders.interactions import Interactions
 from emb_pipeline.errors import DataError
-from emb_pipeline.text.texts import Texts, texts_of
+from emb_pipeline.text.texts import Texts, take_texts
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ class RecommendationTask:
             name,
             user_ids,
             item_ids,
-            texts_of(tables, "items") if not items["text"].null_count else None,
+            take_texts(tables, "items") if not items["text"].null_count else None,
             users[order],
             np.array([number[item] for item in taken], dtype=np.int64)[order],
             np.array(interactions["split"].to_pylist(), dtype=str)[order],

@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from emb_pipeline.embeddings.ranking import TieOrder
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.examples.tables import read_optional_column, read_unique_ids, select_columns
-from emb_pipeline.text.texts import Texts, texts_of
+from emb_pipeline.text.texts import Texts, take_texts
 
 QUERIES = pa.schema([(name, pa.string()) for name in ("query_id", "text", "split", "group")])
 PASSAGES = pa.schema([("passage_id", pa.string()), ("text", pa.string())])
@@ -118,7 +118,7 @@ class RetrievalTask:
         judged = sp.csr_array((np.ones(len(grades), dtype=bool), (rows, columns)), shape=shape)
         graded = sp.csr_array((np.maximum(grades, 0), (rows, columns)), shape=shape)
         graded.eliminate_zeros()
-        texts, is_training = texts_of(tables, "queries"), np.zeros(len(query_ids), dtype=bool)
+        texts, is_training = take_texts(tables, "queries"), np.zeros(len(query_ids), dtype=bool)
         if "split" in queries.column_names:
             is_training = np.array([split not in (None, "test") for split in queries["split"].to_pylist()])
         is_answered = np.diff(graded.indptr) > 0
@@ -141,7 +141,7 @@ class RetrievalTask:
             query_ids[tested],
             texts.take(tested),
             passage_ids,
-            texts_of(tables, "passages"),
+            take_texts(tables, "passages"),
             graded[tested],
             texts.take(training),
             graded[training],

@@ -17,8 +17,8 @@ from emb_pipeline.tasks.audit.checks import (
 )
 from emb_pipeline.tasks.audit.lines import AuditLines, Check
 from emb_pipeline.tasks.audit.units import UNIT_CHECKS, add_few_units
-from emb_pipeline.text.seen import seen_sentences
-from emb_pipeline.text.tagging import entities, find_scheme, to_iob2
+from emb_pipeline.text.seen import find_seen_sentences
+from emb_pipeline.text.tagging import convert_to_iob2, find_scheme, list_entities
 
 CHECKS = (
     Check("sentences.*", "size"),
@@ -58,14 +58,14 @@ def audit_sequence_labeling(examples: pa.Table, seen: pa.Table | None = None) ->
         ``leakage``, ``near_leakage``, ``tag_conflicts`` and ``seen_entities``.
     """
     ids, tokens, raw, splits = (examples[name].to_pylist() for name in ("example_id", "tokens", "tags", "split"))
-    tags = [to_iob2(row) for row in raw]
+    tags = [convert_to_iob2(row) for row in raw]
     n, lines = len(ids), AuditLines(CHECKS)
     for split, size in sorted(Counter(splits).items()):
         lines.add(f"sentences.{split}", size, n, "sentences in this part")
     n_tokens = sum(map(len, tokens))
     lines.add("tokens", n_tokens, n_tokens, f"{n_tokens / n:.1f} per sentence")
     found = [
-        [(entity.type, " ".join(words[entity.start : entity.end]).casefold()) for entity in entities(row)]
+        [(entity.type, " ".join(words[entity.start : entity.end]).casefold()) for entity in list_entities(row)]
         for words, row in zip(tokens, tags, strict=True)
     ]
     n_entities = sum(map(len, found))
@@ -113,7 +113,7 @@ def audit_sequence_labeling(examples: pa.Table, seen: pa.Table | None = None) ->
     tested = [i for i in range(n) if splits[i] == "test"]
     leaked = [i for i in tested if keys[i] in train]
     lines.add("leakage", len(leaked), len(tested), "test sentences that are trained on too", (ids[i] for i in leaked))
-    found_seen = seen_sentences({"sentences": examples}) if seen is None else seen
+    found_seen = find_seen_sentences({"sentences": examples}) if seen is None else seen
     add_near_leakage(lines, found_seen, len(tested), "test sentences")
     tags_of: dict[str, set[tuple[str, ...]]] = defaultdict(set)
     for key, row in zip(keys, tags, strict=True):

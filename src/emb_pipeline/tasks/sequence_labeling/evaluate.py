@@ -30,7 +30,7 @@ from emb_pipeline.tasks.sequence_labeling.options import SequenceLabelingOptions
 from emb_pipeline.tasks.sequence_labeling.task import SequenceLabelingTask
 from emb_pipeline.tasks.splits.label_draws import LabelDraws, explain_too_few_labels
 from emb_pipeline.tasks.splits.training_draws import TrainingDraws
-from emb_pipeline.text.tagging import OUTSIDE, to_iob2
+from emb_pipeline.text.tagging import OUTSIDE, convert_to_iob2
 
 FEWEST_HELD_OUT = 100
 """Sentences that tell penalties apart by more than luck; also the fewest that a learning curve starts with."""
@@ -407,7 +407,7 @@ def _repair_tags(task: SequenceLabelingTask, codes: np.ndarray, starts: np.ndarr
     labels = np.array(task.labels)
     code_of = {label: code for code, label in enumerate(task.labels)}
     sentences = np.split(labels[codes], starts[1:-1])
-    return np.array([code_of[tag] for sentence in sentences for tag in to_iob2(sentence.tolist())], dtype=np.int64)
+    return np.array([code_of[tag] for sentence in sentences for tag in convert_to_iob2(sentence.tolist())], dtype=np.int64)
 
 
 def _find_seen(task: SequenceLabelingTask, test: np.ndarray, gold: Entities) -> np.ndarray:

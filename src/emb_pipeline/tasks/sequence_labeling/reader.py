@@ -30,7 +30,7 @@ from emb_pipeline.tasks.examples.reader import (
 )
 from emb_pipeline.tasks.sequence_labeling.audit import audit_sequence_labeling
 from emb_pipeline.tasks.sequence_labeling.sources import READERS, TaggedSource
-from emb_pipeline.text.seen import SEEN, seen_sentences
+from emb_pipeline.text.seen import SEEN, find_seen_sentences
 from emb_pipeline.text.tagging import OUTSIDE, is_tag
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class SequenceLabelingReader(ExamplesReader):
         tokens = [(tuple(words), split == "test") for words, split in columns]
         require_units([words for words, tested in tokens if tested], name, "test sentences")
         require_units([words for words, tested in tokens if not tested], name, "training sentences")
-        return {"sentences": sentences, SEEN: seen_sentences({"sentences": sentences})} | build_left_out_table(
+        return {"sentences": sentences, SEEN: find_seen_sentences({"sentences": sentences})} | build_left_out_table(
             bad, sentences
         )
 

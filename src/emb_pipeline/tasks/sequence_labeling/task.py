@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.splits.folds import join_groups
-from emb_pipeline.text.tagging import OUTSIDE, to_iob2
+from emb_pipeline.text.tagging import OUTSIDE, convert_to_iob2
 from emb_pipeline.text.texts import Texts
 
 
@@ -107,5 +107,5 @@ class SequenceLabelingTask:
         groups = None
         if "group" in table.column_names and table["group"].null_count < table.num_rows:
             groups = np.array(table["group"].to_pylist(), dtype=str)
-        iob2 = [to_iob2(row) for row in tags]
+        iob2 = [convert_to_iob2(row) for row in tags]
         return cls(name, np.array(ids, dtype=str), sentences, iob2, np.array(split, dtype=str), groups)

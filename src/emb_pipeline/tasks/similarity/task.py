@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from emb_pipeline.tasks.examples.tables import read_optional_column, read_unique_ids, select_columns
-from emb_pipeline.text.texts import Texts, join_token_ids, texts_of
+from emb_pipeline.text.texts import Texts, join_token_ids, take_texts
 
 PAIRS = pa.schema(
     [*((name, pa.string()) for name in ("pair_id", "text_a", "text_b")), ("score", pa.float64()), ("group", pa.string())]
@@ -59,7 +59,7 @@ class SimilarityTask:
             A missing column or value, or an id twice.
         """
         table = select_columns(tables, "pairs", PAIRS, name, optional=("group",))
-        sides = [texts_of(tables, "pairs", column) for column in ("text_a", "text_b")]
+        sides = [take_texts(tables, "pairs", column) for column in ("text_a", "text_b")]
         everything = Texts([*sides[0], *sides[1]], join_token_ids([side.token_ids for side in sides]))
         _, kept, places = np.unique(np.array(list(everything), dtype=object), return_index=True, return_inverse=True)
         first, second = np.split(places, 2)
