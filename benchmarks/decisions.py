@@ -160,7 +160,7 @@ def let_through(n_labels: int, n_draws: int, draw_sd: float, n_sets: int, rng: n
                 for j, name in enumerate(names_of(k))
             ]
         )
-        luck = estimate_label_variance(draws, part.embeddings, share).deviations(RESAMPLES, rng)
+        luck = estimate_label_variance(draws, part.embeddings, share).draw_deviations(RESAMPLES, rng)
         for place, each in enumerate((part, replace(part, resampled=part.resampled + luck))):
             table, _ = decide(each, costs_of(k, rng), RULES)
             through[place] += bool((table["non_inferior"] & (table["embedding"] != "e00")).any())

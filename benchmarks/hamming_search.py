@@ -80,7 +80,7 @@ def synthetic(n: int, dim: int, n_queries: int) -> tuple[np.ndarray, np.ndarray]
 
 def searching(index: SignBits, candidates: int) -> Callable[[np.ndarray], np.ndarray]:
     """A search of an index with so many candidates."""
-    return lambda queries: index.nearest(queries, K, candidates)
+    return lambda queries: index.find_nearest(queries, K, candidates)
 
 
 def bits(index: SignBits) -> float:

@@ -5,7 +5,7 @@
 Two embeddings see the same 40 informative numbers through independent noise of equal size, five classes, so neither is
 better. Each repeat draws other labeled examples and other test examples (*folds* are five folds of all examples), fits the
 project's probe, and compares. *Units*: variance over test units alone, as if the labels were given. *Labels too*: with that
-over ten bootstrap samples of the labels (`intervals.extra_variance.of_training_draws`) and t quantiles
+over ten bootstrap samples of the labels (`intervals.extra_variance.estimate_training_variance`) and t quantiles
 (Welch–Satterthwaite). Wanted: 5 % and 95 %. The expected accuracy is the mean over all repeats.
 
 200 repeats with up to 300 labels, 100 with 1,000:
@@ -33,7 +33,7 @@ import numpy as np
 from scipy.stats import t as student
 from threadpoolctl import threadpool_limits
 
-from emb_pipeline.statistics.intervals.extra_variance import of_training_draws
+from emb_pipeline.statistics.intervals.extra_variance import estimate_training_variance
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.probes.probe import ProbeTraining
 from emb_pipeline.tasks.splits.folds import draw_stratified_folds
@@ -80,7 +80,7 @@ def reaches(scores: np.ndarray, draws: np.ndarray) -> list[tuple[float, float]]:
     """Mean of some units' scores, with half the width of its interval: units alone, and labels too."""
     n_units = len(scores)
     of_units = scores.var(ddof=1) / n_units
-    extra = of_training_draws(draws[:, :, None], np.arange(n_units), n_units)
+    extra = estimate_training_variance(draws[:, :, None], np.arange(n_units), n_units)
     of_labels = float(extra.covariance[0, 0])
     whole = of_units + of_labels
     freedom = whole**2 / (of_units**2 / (n_units - 1) + of_labels**2 / extra.freedom)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from emb_pipeline.statistics.intervals.bootstrap import bootstrap_means, keep_in_range
-from emb_pipeline.statistics.intervals.pseudo_values import of_ratio, of_spearman
+from emb_pipeline.statistics.intervals.pseudo_values import compute_ratio, compute_spearman
 from emb_pipeline.statistics.resampling import draw_multinomial_counts
 
 N_SETS, N_RESAMPLES = 1000, 1000
@@ -37,7 +37,7 @@ def f1(n: int, n_entities: int, rng: np.random.Generator) -> Made:
         gold = rng.multinomial(n_entities, rng.dirichlet(np.ones(n)))
         right = rng.binomial(gold, 0.9)
         below = gold + right + rng.poisson(0.1 * n_entities / n, n)
-        columns.append(of_ratio(2 * right, below))
+        columns.append(compute_ratio(2 * right, below))
         numbers.append(below.sum() ** 2 / (below**2).sum())
     return np.column_stack(columns), 0.9, (0, 1), np.array(numbers)
 
@@ -45,7 +45,7 @@ def f1(n: int, n_entities: int, rng: np.random.Generator) -> Made:
 def spearman(n: int, rho: float, rng: np.random.Generator) -> Made:
     """Rank correlation of normal variables."""
     pairs = (rng.multivariate_normal([0, 0], [[1, rho], [rho, 1]], size=n).T for _ in range(N_SETS))
-    return np.column_stack([of_spearman(x, y) for x, y in pairs]), 6 / np.pi * np.arcsin(rho / 2), (-1, 1), n
+    return np.column_stack([compute_spearman(x, y) for x, y in pairs]), 6 / np.pi * np.arcsin(rho / 2), (-1, 1), n
 
 
 def plain(scores: np.ndarray, rng: np.random.Generator) -> np.ndarray:

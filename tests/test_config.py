@@ -9,7 +9,7 @@ import pytest
 from kedro.framework.project import configure_project, pipelines, settings
 from kedro.framework.session import KedroSession
 
-from emb_pipeline.config.active import ExperimentContext, active_environment, active_parameters
+from emb_pipeline.config.active import ExperimentContext, find_active_environment, load_active_parameters
 from emb_pipeline.config.errors import ConfigurationError
 from emb_pipeline.config.loader import ExperimentConfigLoader
 from tests.conftest import run_kedro
@@ -106,7 +106,7 @@ def test_kedro_viz_shows_the_use_case_that_it_is_asked_for_without_the_projects_
 
     _, shown, *_ = load_data(project, env="tiny")
     assert "topic.examples" in shown["ingest"].all_outputs()
-    assert active_environment() == "tiny" and active_parameters()["use_case"] == "tiny"
+    assert find_active_environment() == "tiny" and load_active_parameters()["use_case"] == "tiny"
 
 
 def test_a_command_without_a_session_shows_the_use_case_of_the_environment_variable(

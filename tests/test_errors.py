@@ -39,7 +39,7 @@ from emb_pipeline.provenance.reuse import (
     refuse_missing_inputs,
 )
 from emb_pipeline.readers.formats.delimited import CsvSource
-from emb_pipeline.storage.atomic import LockHeldError, exclusive
+from emb_pipeline.storage.atomic import LockHeldError, hold_lock
 from emb_pipeline.storage.failures import Failed
 from emb_pipeline.tasks.examples.first_rows import check_first_rows
 from emb_pipeline.text.tokens import EmptyCorpusError, TokenCorpus, write_tokens
@@ -80,7 +80,7 @@ def load_an_unknown_use_case(folder: Path) -> None:
 
 
 def lock_twice(folder: Path) -> None:
-    with exclusive(folder / "lock", what="the first"), exclusive(folder / "lock", what="the second", wait=0):
+    with hold_lock(folder / "lock", what="the first"), hold_lock(folder / "lock", what="the second", wait=0):
         pass
 
 

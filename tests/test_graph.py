@@ -12,7 +12,7 @@ from kedro.framework.session import KedroSession
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline
 
-from emb_pipeline.config.active import active_experiment
+from emb_pipeline.config.active import build_active_experiment
 from emb_pipeline.experiment.model import Experiment
 from emb_pipeline.pipelines.namespaces import find_group, find_namespace
 from emb_pipeline.provenance.node_fingerprints import find_output
@@ -51,7 +51,7 @@ def open_use_case(project: Path, env: str) -> Opened:
     catalog, registered, extras = load_data(project, env=env, package_name="emb_pipeline")
     data_access_manager.reset_fields()
     populate_data(data_access_manager, catalog, registered, extras)
-    return Opened(registered, catalog, {name: get_pipeline_response(name) for name in registered}, active_experiment())
+    return Opened(registered, catalog, {name: get_pipeline_response(name) for name in registered}, build_active_experiment())
 
 
 def data_names(pipeline: Pipeline) -> set[str]:

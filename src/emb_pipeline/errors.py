@@ -79,10 +79,10 @@ def suggest(name: str, known: Iterable[str]) -> str:
         ``did you mean 'decision'?``, or ``known: accuracy, f1``.
     """
     names = [str(each) for each in known]
-    close = nearest(name, names)
+    close = find_nearest_name(name, names)
     return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(names) or 'none'}"
 
 
-def nearest(name: str, known: Iterable[str]) -> list[str]:
+def find_nearest_name(name: str, known: Iterable[str]) -> list[str]:
     """Find the known name that is written most alike: a list of one name, or of none."""
     return difflib.get_close_matches(name, [str(each) for each in known], n=1, cutoff=0.6)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
-from emb_pipeline.diagnostics.geometry import hubness
+from emb_pipeline.diagnostics.geometry import measure_hubness
 from emb_pipeline.embeddings.static import fasttext, glove, word2vec
 from emb_pipeline.embeddings.static.options import FastTextOptions, GloveOptions, Word2VecOptions
 from emb_pipeline.embeddings.training.request import TrainingRequest
@@ -48,7 +48,7 @@ def compile_audit() -> None:
 
 def compile_diagnosis() -> None:
     """Count the neighbors of four words."""
-    hubness(np.eye(4, dtype=np.float32), k=1)
+    measure_hubness(np.eye(4, dtype=np.float32), k=1)
 
 
 if __name__ == "__main__":

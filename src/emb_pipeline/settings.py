@@ -5,7 +5,7 @@ import os
 import warnings
 
 from emb_pipeline import hooks
-from emb_pipeline.config.active import ExperimentContext, in_project, tracking_uri, vector_store
+from emb_pipeline.config.active import ExperimentContext, find_tracking_uri, find_vector_store, resolve_in_project
 from emb_pipeline.config.loader import ExperimentConfigLoader
 from emb_pipeline.redaction import redact_logs
 
@@ -33,7 +33,11 @@ CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
     "config_patterns": {"parameters": ["parameters*", "parameters*/**", "**/parameters*"]},
-    "custom_resolvers": {"in_project": in_project, "tracking_uri": tracking_uri, "vector_store": vector_store},
+    "custom_resolvers": {
+        "in_project": resolve_in_project,
+        "tracking_uri": find_tracking_uri,
+        "vector_store": find_vector_store,
+    },
     # A use case says only what differs; its grid (globals) replaces the whole of base's.
     "merge_strategy": {"parameters": "soft"},
 }

@@ -100,8 +100,8 @@ def test_every_index_finds_the_nearest(index: str, build: dict[str, int], params
     with filled(MilvusVectorStoreDataset(filepath=str(file), collection="indexed")) as store:
         store.build_index(index, build)
         assert store.describe()["index"] == index
-        assert store.nearest(AXES + np.float32(0.01), 1, params) == [[name] for name in NAMES]
-        assert store.nearest(AXES[1:2], 1, params, "drawn == true")[0][0] in ("east", "south")
+        assert store.find_nearest(AXES + np.float32(0.01), 1, params) == [[name] for name in NAMES]
+        assert store.find_nearest(AXES[1:2], 1, params, "drawn == true")[0][0] in ("east", "south")
         size = store.index_bytes()
         assert size is not None and size > 0
 
@@ -111,7 +111,7 @@ def test_an_index_is_built_as_it_was_asked_for(file: Path) -> None:
     with filled(MilvusVectorStoreDataset(filepath=str(file), collection="indexed")) as store:
         for lists, seen in ((1, 4), (4, 1)):  # one of so many lists is looked into
             store.build_index("IVF_FLAT", {"nlist": lists})
-            assert len(store.nearest(AXES[:1], 4, {"nprobe": 1})[0]) == seen
+            assert len(store.find_nearest(AXES[:1], 4, {"nprobe": 1})[0]) == seen
 
 
 def test_an_index_that_this_milvus_lacks_is_refused_by_name(file: Path) -> None:

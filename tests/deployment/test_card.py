@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from markdown_it import MarkdownIt
 
-from emb_pipeline.deployment.card import embedding_card
+from emb_pipeline.deployment.card import write_embedding_card
 from emb_pipeline.statistics.decision.decide import Rules, decide
 from emb_pipeline.statistics.decision.scored import Scored
 
@@ -28,7 +28,7 @@ def card_of(budgets: dict[str, float], latencies: dict[str, float], **facts: Any
     decision, _ = decide(scored, costs, Rules(budgets, ("bytes_per_item",)))
     (chosen,) = decision[decision["chosen"]].to_dict("records")
     facts = {**chosen, "kind": "classification", "origin": "task", "method": "one_hot", **facts}
-    return embedding_card(facts, {}, decision[~decision["chosen"]]).replace("\u202f", " ")
+    return write_embedding_card(facts, {}, decision[~decision["chosen"]]).replace("\u202f", " ")
 
 
 def test_what_scores_more_but_exceeds_a_budget_is_named_with_both_numbers() -> None:
@@ -84,6 +84,6 @@ def test_no_name_is_a_tag_on_the_card() -> None:
         "units_needed": 9.0,
         "non_inferior": False,
     }
-    card = embedding_card(facts, {"path": evil, "names": [evil]}, pd.DataFrame([other]))
+    card = write_embedding_card(facts, {"path": evil, "names": [evil]}, pd.DataFrame([other]))
     assert card.count("alert(1)") >= 6
     assert "<script>" not in MarkdownIt().render(card)

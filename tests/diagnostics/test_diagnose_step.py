@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 
 from emb_pipeline.diagnostics.diagnosis import find_largest_sizes
-from emb_pipeline.diagnostics.geometry import pip_loss
+from emb_pipeline.diagnostics.geometry import compute_pip_loss
 from emb_pipeline.diagnostics.options import DiagnosisOptions, MapOptions
-from emb_pipeline.diagnostics.probe_words import typical_words
+from emb_pipeline.diagnostics.probe_words import find_typical_words
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.experiment.expand import expand_grid
 from emb_pipeline.experiment.facts import build_embedding_facts, list_embeddings
@@ -59,7 +59,7 @@ def diagnose(options: DiagnosisOptions, **inputs: Any) -> dict[str, pa.Table]:
 def test_the_pip_loss_of_a_smaller_size_stands_beside_its_score_on_the_page() -> None:
     tables = diagnose(DiagnosisOptions(sample=0, map=MapOptions(words=0)))
     checks = tables["checks"].to_pandas()
-    expected = pip_loss(vectors_of("domain.word2vec_4", 4), vectors_of("domain.word2vec_8", 8))
+    expected = compute_pip_loss(vectors_of("domain.word2vec_4", 4), vectors_of("domain.word2vec_8", 8))
     size = {"task": "topic", "metric": "accuracy", "family": "domain.word2vec", "best": "domain.word2vec_8", "n": 300}
     numbers = {
         "difference_to_best": 0.0,
@@ -112,8 +112,8 @@ def test_probe_words_are_the_users_or_those_that_the_use_cases_corpus_is_about(c
 
 
 def test_words_of_the_first_corpus_are_those_that_it_has_more_often_than_the_others(corpora: list[TokenCorpus]) -> None:
-    assert set(typical_words(corpora, n=4)) == {"renal", "dose", "insulin", "case"}
-    assert set(typical_words(corpora[::-1], n=4)) == {"match", "day", "town", "crowd"}
+    assert set(find_typical_words(corpora, n=4)) == {"renal", "dose", "insulin", "case"}
+    assert set(find_typical_words(corpora[::-1], n=4)) == {"match", "day", "town", "crowd"}
 
 
 def test_words_of_one_corpus_are_frequent_and_not_everywhere(tmp_path: Path) -> None:
@@ -121,11 +121,11 @@ def test_words_of_one_corpus_are_frequent_and_not_everywhere(tmp_path: Path) -> 
     texts = [
         (str(row), f"this is a text about {topics[row % 4] if row % 8 < 4 and row < 40 else row}") for row in range(800)
     ]
-    assert typical_words([write_tokens(texts, tmp_path / "one")], n=2) == ["heart", "kidney"]
+    assert find_typical_words([write_tokens(texts, tmp_path / "one")], n=2) == ["heart", "kidney"]
 
 
 def test_without_a_corpus_words_come_from_the_texts_of_the_tasks() -> None:
     texts = [f"und das ist {'Niere' if row % 40 == 0 else row}" for row in range(400)]
-    assert typical_words([], texts) == ["niere"]
-    assert typical_words([], []) == [] == typical_words([], ["1 2 3"])
-    assert typical_words([], ["eins zwei drei"]) == ["drei", "eins", "zwei"]  # all stand in every sentence
+    assert find_typical_words([], texts) == ["niere"]
+    assert find_typical_words([], []) == [] == find_typical_words([], ["1 2 3"])
+    assert find_typical_words([], ["eins zwei drei"]) == ["drei", "eins", "zwei"]  # all stand in every sentence

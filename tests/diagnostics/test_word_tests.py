@@ -15,12 +15,12 @@ from gensim.test.utils import datapath
 from sklearn.metrics import roc_auc_score
 
 from emb_pipeline.diagnostics.word_tests import (
-    among_nearest,
-    analogies,
-    antonym_separation,
-    area_under_curve,
-    weat,
-    word_similarity,
+    compute_area_under_curve,
+    measure_analogies,
+    measure_antonym_separation,
+    measure_share_among_nearest,
+    measure_word_similarity,
+    run_weat,
 )
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.errors import DataError
@@ -43,7 +43,7 @@ def test_word_similarity_is_that_of_gensim(name: str, tmp_path: Path) -> None:
     source = WordSetSource(package="gensim", files=f"test/test_data/{name}")
     pairs, scores = read_scored_pairs(source, tmp_path, tmp_path)
     vectors = _vectors(sorted({word for pair in pairs[::2] for word in pair}))
-    found = word_similarity(vectors, pairs, scores, rng=np.random.default_rng(0), n_resamples=200)
+    found = measure_word_similarity(vectors, pairs, scores, rng=np.random.default_rng(0), n_resamples=200)
     _, expected, unknown = _keyed(vectors).evaluate_word_pairs(datapath(name), case_insensitive=True)
     assert found.value == pytest.approx(expected.statistic, abs=1e-6)
     assert found.known / found.total == pytest.approx(1 - unknown / 100) and found.low < found.value < found.high
@@ -59,7 +59,7 @@ def test_analogies_are_those_of_gensim(tmp_path: Path) -> None:
         unit = [vectors.vectors[vectors.index[word]] for word in (first, second, third)]
         unit = [each / np.linalg.norm(each) for each in unit]
         vectors.vectors[row] = unit[1] - unit[0] + unit[2]
-    found = analogies(vectors, questions, rng=np.random.default_rng(0), n_resamples=100)
+    found = measure_analogies(vectors, questions, rng=np.random.default_rng(0), n_resamples=100)
     (tmp_path / "questions.txt").write_text(": all\n" + "\n".join(" ".join(each) for each in questions))
     accuracy, sections = _keyed(vectors).evaluate_word_analogies(str(tmp_path / "questions.txt"), case_insensitive=True)
     n = len(sections[-1]["correct"]) + len(sections[-1]["incorrect"])
@@ -70,8 +70,8 @@ def test_the_area_under_the_curve_is_scikit_learns_and_half_for_equals() -> None
     rng = np.random.default_rng(1)
     positives, negatives = rng.normal(0.5, 1, 40).round(1), rng.normal(0, 1, 60).round(1)
     expected = roc_auc_score([1] * 40 + [0] * 60, np.concatenate([positives, negatives]))
-    assert area_under_curve(positives, negatives) == pytest.approx(expected)
-    assert area_under_curve(np.ones(3), np.ones(4)) == 0.5
+    assert compute_area_under_curve(positives, negatives) == pytest.approx(expected)
+    assert compute_area_under_curve(np.ones(3), np.ones(4)) == 0.5
 
 
 def test_conflated_antonyms_are_below_half_and_among_the_nearest() -> None:
@@ -82,10 +82,10 @@ def test_conflated_antonyms_are_below_half_and_among_the_nearest() -> None:
         vectors.vectors[vectors.index[f"cold{row}"]] = vectors.vectors[vectors.index[f"hot{row}"]] + noise
     antonyms = [(f"hot{row}", f"cold{row}") for row in range(12)] + [("hot1", "unknown")]
     synonyms = [(f"hot{row}", f"warm{row}") for row in range(12)]
-    found = antonym_separation(vectors, antonyms, synonyms, rng=np.random.default_rng(0), n_resamples=200)
+    found = measure_antonym_separation(vectors, antonyms, synonyms, rng=np.random.default_rng(0), n_resamples=200)
     assert found.value < 0.05 and found.high < 0.5 and (found.known, found.total) == (24, 25)
-    assert among_nearest(vectors, antonyms, k=1).value == 1.0
-    assert among_nearest(vectors, synonyms, k=1).value < 0.2
+    assert measure_share_among_nearest(vectors, antonyms, k=1).value == 1.0
+    assert measure_share_among_nearest(vectors, synonyms, k=1).value < 0.2
 
 
 def _published(association: np.ndarray, size: int) -> tuple[float, float]:
@@ -100,7 +100,7 @@ def _published(association: np.ndarray, size: int) -> tuple[float, float]:
 def test_weat_is_the_papers_equations() -> None:
     words = {name: [f"{name}{i}" for i in range(4)] for name in "xyab"}
     vectors = _vectors([word for chosen in words.values() for word in chosen], seed=4)
-    found = weat(vectors, words, rng=np.random.default_rng(0))
+    found = run_weat(vectors, words, rng=np.random.default_rng(0))
     unit = {word: row / np.linalg.norm(row) for word, row in zip(vectors.tokens, vectors.vectors.astype(float), strict=True)}
     association = np.array(
         [
@@ -115,13 +115,13 @@ def test_weat_is_the_papers_equations() -> None:
 def test_a_random_p_is_close_to_the_exact_one_and_never_zero() -> None:
     words = {name: [f"{name}{i}" for i in range(9)] for name in "xyab"}
     vectors = _vectors([word for chosen in words.values() for word in chosen], seed=5)
-    found = weat(vectors, words, rng=np.random.default_rng(0), n_permutations=4000)
+    found = run_weat(vectors, words, rng=np.random.default_rng(0), n_permutations=4000)
     assert 1 / 4001 <= found.p <= 1 and found.known == found.total == 36
 
 
 def test_lists_with_too_few_known_words_say_nothing() -> None:
     words = {"x": ["x0", "x1"], "y": ["y0", "nobody"], "a": ["a0", "a1"], "b": ["b0", "b1"]}
-    found = weat(_vectors(["x0", "x1", "y0", "a0", "a1", "b0", "b1"]), words, rng=np.random.default_rng(0))
+    found = run_weat(_vectors(["x0", "x1", "y0", "a0", "a1", "b0", "b1"]), words, rng=np.random.default_rng(0))
     assert np.isnan(found.value) and (found.known, found.total) == (7, 8)
 
 
@@ -139,7 +139,7 @@ def test_the_published_bias_shows_in_the_published_vectors() -> None:
         name: [word.lower() for word in lists[key]["examples"]]
         for name, key in {"x": "targ1", "y": "targ2", "a": "attr1", "b": "attr2"}.items()
     }
-    found = weat(vectors, words, rng=np.random.default_rng(0))
+    found = run_weat(vectors, words, rng=np.random.default_rng(0))
     assert (found.known, found.total) == (19, 32) and found.value > 1
 
 

@@ -38,7 +38,7 @@ def test_with_all_as_candidates_the_search_is_the_exact_one_with_its_ties(dim: i
     # Eighths: their products are exact, so equal vectors score alike on every processor, in any order of sums.
     passages, queries = (np.round(8 * each) / 8 for each in clustered(dim))
     passages = np.concatenate([passages, passages[::-1], np.zeros((2, dim), dtype=np.float32)])  # each vector twice
-    found = SignBits.of(passages).nearest(queries, 11, len(passages))
+    found = SignBits.of(passages).find_nearest(queries, 11, len(passages))
     np.testing.assert_array_equal(found, find_top_k(queries, passages, 11))
 
 
@@ -47,7 +47,7 @@ def test_more_candidates_find_more_and_what_is_stored_says_how_much_can_be_found
     passages, queries = clustered(60)
     wanted = find_top_k(queries, passages, 10)
     index = SignBits.of(passages, precision)
-    few, some, all_of_them = (share(index.nearest(queries, 10, n), wanted) for n in (10, 40, 500))
+    few, some, all_of_them = (share(index.find_nearest(queries, 10, n), wanted) for n in (10, 40, 500))
     assert 0.1 < few < some < all_of_them
     assert all_of_them >= least
 
@@ -56,9 +56,9 @@ def test_numbers_that_lie_to_one_side_need_their_mean_taken_off() -> None:
     passages, queries = clustered(60, offset=4.0)
     wanted = find_top_k(queries, passages, 10)
     centred = SignBits.of(passages)
-    assert share(centred.nearest(queries, 10, 40), wanted) > 0.5
+    assert share(centred.find_nearest(queries, 10, 40), wanted) > 0.5
     plain = SignBits(build_index(passages > 0), np.zeros(60, dtype=np.float32), centred.stored, centred.quantisation)
-    assert share(plain.nearest(queries, 10, 40), wanted) < 0.3
+    assert share(plain.find_nearest(queries, 10, 40), wanted) < 0.3
 
 
 def test_a_filter_leaves_out_all_others_and_candidates_are_taken_within_it() -> None:
@@ -66,14 +66,14 @@ def test_a_filter_leaves_out_all_others_and_candidates_are_taken_within_it() -> 
     inside = np.arange(500) % 10 == 3
     index = SignBits.of(passages)
     rows = np.flatnonzero(inside)
-    np.testing.assert_array_equal(index.nearest(queries, 5, 50, inside), rows[find_top_k(queries, passages[rows], 5)])
-    few = index.nearest(queries, 5, 10, inside)
+    np.testing.assert_array_equal(index.find_nearest(queries, 5, 50, inside), rows[find_top_k(queries, passages[rows], 5)])
+    few = index.find_nearest(queries, 5, 10, inside)
     assert inside[few].all() and (few >= 0).all()
 
 
 def test_where_there_are_fewer_than_asked_for_the_rest_is_none() -> None:
     passages, queries = clustered(60)
-    found = SignBits.of(passages).nearest(queries[:1], 5, 10, np.arange(500) < 3)
+    found = SignBits.of(passages).find_nearest(queries[:1], 5, 10, np.arange(500) < 3)
     assert sorted(found[0][:3].tolist()) == [0, 1, 2] and found[0][3:].tolist() == [-1, -1]
 
 

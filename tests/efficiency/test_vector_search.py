@@ -42,7 +42,7 @@ class FirstOnes:
     def build_index(self, index_type: str, params: Mapping[str, Any]) -> None:
         self.built.append((index_type, dict(params)))
 
-    def nearest(self, vectors: np.ndarray, k: int, params: Mapping[str, Any], filters: str = "") -> list[list[str]]:
+    def find_nearest(self, vectors: np.ndarray, k: int, params: Mapping[str, Any], filters: str = "") -> list[list[str]]:
         seen = np.arange(len(self.ids)) % 10 < params.get("nprobe", 10)
         if filters == INSIDE:
             seen &= self.drawn
@@ -151,8 +151,8 @@ def test_a_curve_that_does_not_follow_its_parameter_is_at_fault(
 def test_lists_are_no_more_than_vectors_and_not_looked_into_twice() -> None:
     (index,) = VectorSearchOptions.model_validate({"indexes": [{"index": "IVF_SQ8", "nprobe": [1, 16, 64]}]}).indexes
     assert index.build_params(1000) == {"nlist": 64} and index.build_params(16) == {"nlist": 16}
-    assert index.settings(1000) == [("nprobe", 1), ("nprobe", 16), ("nprobe", 64)]
-    assert index.settings(16) == [("nprobe", 1), ("nprobe", 16)]
+    assert index.list_settings(1000) == [("nprobe", 1), ("nprobe", 16), ("nprobe", 64)]
+    assert index.list_settings(16) == [("nprobe", 1), ("nprobe", 16)]
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_an_index_must_find_everything_where_it_looks_at_everything(
     index: dict[str, Any], n_items: int, whole: bool, everything: bool
 ) -> None:
     (made,) = VectorSearchOptions.model_validate({"indexes": [index]}).indexes
-    assert (made.keeps_whole_vectors, made.looks_at_everything(n_items)) == (whole, everything)
+    assert (made.keeps_whole_vectors, made.is_exhaustive(n_items)) == (whole, everything)
 
 
 def test_fewer_candidates_than_are_to_be_found_are_refused() -> None:

@@ -10,9 +10,9 @@ from emb_pipeline.statistics.leaderboard import (
     EFFECTS,
     LEADERBOARD,
     Resampling,
-    comparisons,
-    effects,
-    leaderboard,
+    build_leaderboard,
+    compare_embeddings,
+    estimate_effects,
 )
 
 RESAMPLING = Resampling(resamples=300, permutations=499)
@@ -104,7 +104,7 @@ def _row(table: pd.DataFrame, **wanted: object) -> pd.Series:
 
 
 def test_the_leaderboard_has_the_columns_that_scripts_rely_on(item_scores: pd.DataFrame, cells: pd.DataFrame) -> None:
-    table = leaderboard(item_scores, cells, PRIMARY, RESAMPLING, use_case="tiny", lower_is_better=("log_loss",))
+    table = build_leaderboard(item_scores, cells, PRIMARY, RESAMPLING, use_case="tiny", lower_is_better=("log_loss",))
     assert table.columns.tolist() == list(LEADERBOARD)
     assert pa.Table.from_pandas(table).num_rows == len(table) == 4 * 2 + 2
     assert set(table["use_case"]) == {"tiny"}
@@ -112,7 +112,7 @@ def test_the_leaderboard_has_the_columns_that_scripts_rely_on(item_scores: pd.Da
 
 
 def test_values_intervals_and_costs_belong_to_their_cell(item_scores: pd.DataFrame, cells: pd.DataFrame) -> None:
-    table = leaderboard(item_scores, cells, PRIMARY, RESAMPLING, use_case="tiny", lower_is_better=("log_loss",))
+    table = build_leaderboard(item_scores, cells, PRIMARY, RESAMPLING, use_case="tiny", lower_is_better=("log_loss",))
     row = _row(table, task="topic", metric="accuracy", embedding="domain.word2vec_100")
     assert row["value"] == pytest.approx(_right(0.9, 1).mean())
     assert row["ci_low"] < row["value"] < row["ci_high"]
@@ -121,7 +121,7 @@ def test_values_intervals_and_costs_belong_to_their_cell(item_scores: pd.DataFra
 
 
 def test_the_primary_metric_and_the_best_embedding_come_first(item_scores: pd.DataFrame, cells: pd.DataFrame) -> None:
-    table = leaderboard(item_scores, cells, PRIMARY, RESAMPLING, use_case="tiny", lower_is_better=("log_loss",))
+    table = build_leaderboard(item_scores, cells, PRIMARY, RESAMPLING, use_case="tiny", lower_is_better=("log_loss",))
     topic = table[table["task"] == "topic"]
     assert topic["primary"].tolist() == [True] * 4 + [False] * 4
     assert topic["value"].head(4).is_monotonic_decreasing
@@ -129,7 +129,7 @@ def test_the_primary_metric_and_the_best_embedding_come_first(item_scores: pd.Da
 
 
 def test_letters_tell_what_differs_and_a_is_best(item_scores: pd.DataFrame, cells: pd.DataFrame) -> None:
-    table = leaderboard(item_scores, cells, PRIMARY, RESAMPLING, use_case="tiny", lower_is_better=("log_loss",))
+    table = build_leaderboard(item_scores, cells, PRIMARY, RESAMPLING, use_case="tiny", lower_is_better=("log_loss",))
     accuracy = table[(table["task"] == "topic") & table["primary"]].set_index("embedding")["letters"]
     assert accuracy["task.tfidf"] == "a" and accuracy["generic.word2vec_100"] == "b"
     assert accuracy["domain.word2vec_100"] == accuracy["domain.again"] == "a"
@@ -144,7 +144,7 @@ def test_macro_f1_comes_from_stored_labels_and_predictions() -> None:
     guesses = np.where(rng.random(N) < 0.7, labels, 0)
     scores = _scores("task", "tfidf", None, accuracy=labels == guesses, label=labels, prediction=guesses)
     cells = pd.DataFrame({"task": ["topic"], "embedding": ["task.tfidf"], "kind": ["classification"]})
-    table = leaderboard(scores, cells, PRIMARY, RESAMPLING, use_case="tiny")
+    table = build_leaderboard(scores, cells, PRIMARY, RESAMPLING, use_case="tiny")
     assert set(table["metric"]) == {"accuracy", "macro_f1"}
     row = _row(table, metric="macro_f1")
     from sklearn.metrics import f1_score
@@ -155,7 +155,7 @@ def test_macro_f1_comes_from_stored_labels_and_predictions() -> None:
 
 
 def test_comparisons_take_the_mean_over_seeds(item_scores: pd.DataFrame) -> None:
-    table = comparisons(item_scores, {"topic": "accuracy", "search": "ndcg@10"}, RESAMPLING)
+    table = compare_embeddings(item_scores, {"topic": "accuracy", "search": "ndcg@10"}, RESAMPLING)
     assert table.columns.tolist() == list(COMPARISONS)
     assert len(table) == 3 + 1
     row = _row(table, task="topic", embedding_a="domain.word2vec_100", embedding_b="generic.word2vec_100")
@@ -164,7 +164,7 @@ def test_comparisons_take_the_mean_over_seeds(item_scores: pd.DataFrame) -> None
     assert row["p_adjusted"] <= 0.05 and row["n"] == N
     same = _row(table, task="search")
     assert same["difference"] == 0 and same["p"] == 1.0
-    assert set(comparisons(item_scores, None, RESAMPLING)["metric"]) == {"accuracy", "log_loss", "ndcg@10"}
+    assert set(compare_embeddings(item_scores, None, RESAMPLING)["metric"]) == {"accuracy", "log_loss", "ndcg@10"}
 
 
 def test_an_embedding_of_a_resample_has_its_value_and_changes_no_letter_and_no_test(
@@ -175,17 +175,19 @@ def test_an_embedding_of_a_resample_has_its_value_and_changes_no_letter_and_no_t
     more = pd.concat([item_scores, resample], ignore_index=True)
     known = pd.concat([cells, cells[cells["embedding"] == "domain.word2vec_100"].assign(embedding=name)], ignore_index=True)
     board, before = (
-        leaderboard(scores, of, PRIMARY, RESAMPLING, use_case="tiny").set_index(["embedding", "task", "metric"])
+        build_leaderboard(scores, of, PRIMARY, RESAMPLING, use_case="tiny").set_index(["embedding", "task", "metric"])
         for scores, of in ((more, known), (item_scores, cells))
     )
     row = board.loc[(name, "topic", "accuracy")]
     assert row["value"] == pytest.approx(right.mean()) and row["ci_low"] < row["value"] and pd.isna(row["letters"])
     pd.testing.assert_series_equal(board.loc[before.index, "letters"], before["letters"])
-    pd.testing.assert_frame_equal(comparisons(more, None, RESAMPLING), comparisons(item_scores, None, RESAMPLING))
+    pd.testing.assert_frame_equal(
+        compare_embeddings(more, None, RESAMPLING), compare_embeddings(item_scores, None, RESAMPLING)
+    )
 
 
 def test_effects_are_paired_differences_on_the_tasks_that_both_were_evaluated_on(item_scores: pd.DataFrame) -> None:
-    table = effects(
+    table = estimate_effects(
         item_scores,
         {"corpus": [("domain.word2vec_100", "generic.word2vec_100"), ("domain.word2vec_100", "generic.never_seen_100")]},
         {"topic": "accuracy", "search": "ndcg@10"},
@@ -199,22 +201,22 @@ def test_effects_are_paired_differences_on_the_tasks_that_both_were_evaluated_on
 
 
 def test_tables_may_come_apart_and_without_names(item_scores: pd.DataFrame) -> None:
-    whole = comparisons(item_scores, None, RESAMPLING)
+    whole = compare_embeddings(item_scores, None, RESAMPLING)
     parts = [pa.Table.from_pandas(part, preserve_index=False) for _, part in item_scores.groupby("embedding", sort=False)]
-    pd.testing.assert_frame_equal(comparisons(parts, None, RESAMPLING), whole)
+    pd.testing.assert_frame_equal(compare_embeddings(parts, None, RESAMPLING), whole)
     nameless = item_scores[item_scores["seed"] == 0].drop(columns="embedding")
-    assert "domain.word2vec_100" in set(comparisons(nameless, None, RESAMPLING)["embedding_a"])
+    assert "domain.word2vec_100" in set(compare_embeddings(nameless, None, RESAMPLING)["embedding_a"])
 
 
 def test_the_same_seed_gives_the_same_tables(item_scores: pd.DataFrame) -> None:
-    first, second = (comparisons(item_scores, None, RESAMPLING) for _ in range(2))
+    first, second = (compare_embeddings(item_scores, None, RESAMPLING) for _ in range(2))
     pd.testing.assert_frame_equal(first, second)
 
 
 def test_scores_of_a_part_of_the_labels_stay_out(item_scores: pd.DataFrame) -> None:
     part = _scores("task", "tfidf", None, fraction=0.1, accuracy=np.zeros(N), log_loss=np.zeros(N))
-    whole = comparisons(item_scores, None, RESAMPLING)
-    pd.testing.assert_frame_equal(comparisons(pd.concat([item_scores, part]), None, RESAMPLING), whole)
+    whole = compare_embeddings(item_scores, None, RESAMPLING)
+    pd.testing.assert_frame_equal(compare_embeddings(pd.concat([item_scores, part]), None, RESAMPLING), whole)
 
 
 @pytest.mark.parametrize(
@@ -233,12 +235,12 @@ def test_scores_of_a_part_of_the_labels_stay_out(item_scores: pd.DataFrame) -> N
 )
 def test_tables_that_do_not_fit_together_are_refused(item_scores: pd.DataFrame, change: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        comparisons(change(item_scores), None, RESAMPLING)
+        compare_embeddings(change(item_scores), None, RESAMPLING)
 
 
 def test_an_embedding_without_its_cell_is_refused(item_scores: pd.DataFrame, cells: pd.DataFrame) -> None:
     with pytest.raises(ValueError, match="no row among the cells"):
-        leaderboard(item_scores, cells.iloc[1:], PRIMARY, RESAMPLING, use_case="tiny")
+        build_leaderboard(item_scores, cells.iloc[1:], PRIMARY, RESAMPLING, use_case="tiny")
 
 
 def test_a_metric_without_item_scores_has_a_row_without_interval_and_letters(
@@ -247,8 +249,8 @@ def test_a_metric_without_item_scores_has_a_row_without_interval_and_letters(
     slow = [{**row, "metric": "latency_ms_p50", "value": 1.0 + place} for place, row in enumerate(cells.to_dict("records"))]
     known = cells[cells["task"] == "topic"].assign(metric="accuracy", value=0.5)  # it has item scores: no second row
     rows, lower = pd.concat([known, pd.DataFrame(slow)]), ("latency_ms_p50",)
-    table = leaderboard(item_scores, rows, PRIMARY, RESAMPLING, use_case="tiny", lower_is_better=lower)
-    without = leaderboard(item_scores, cells, PRIMARY, RESAMPLING, use_case="tiny")
+    table = build_leaderboard(item_scores, rows, PRIMARY, RESAMPLING, use_case="tiny", lower_is_better=lower)
+    without = build_leaderboard(item_scores, cells, PRIMARY, RESAMPLING, use_case="tiny")
     added = table[table["metric"] == "latency_ms_p50"]
     assert len(added) == len(cells.drop_duplicates(["task", "embedding"])) and len(table) == len(without) + len(added)
     assert added["ci_low"].isna().all() and added["letters"].isna().all() and not added["primary"].any()

@@ -15,11 +15,11 @@ import pytest
 
 from emb_pipeline.errors import EmbPipelineError
 from emb_pipeline.storage import atomic
-from emb_pipeline.storage.atomic import LockHeldError, atomic_path, exclusive, holder_of, temporary_path
+from emb_pipeline.storage.atomic import LockHeldError, build_temporary_path, find_holder, hold_lock, write_atomically
 
 
 def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
-    with atomic_path(tmp_path / "new" / "a.txt") as path:
+    with write_atomically(tmp_path / "new" / "a.txt") as path:
         path.write_text("whole")
         assert not (tmp_path / "new" / "a.txt").exists()
     assert (tmp_path / "new" / "a.txt").read_text() == "whole"
@@ -27,7 +27,7 @@ def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
 
 def test_an_error_leaves_the_old_file_and_nothing_half_written(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("old")
-    with pytest.raises(ZeroDivisionError), atomic_path(tmp_path / "a.txt") as path:
+    with pytest.raises(ZeroDivisionError), write_atomically(tmp_path / "a.txt") as path:
         path.write_text("half")
         1 / 0
     assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
@@ -36,7 +36,7 @@ def test_an_error_leaves_the_old_file_and_nothing_half_written(tmp_path: Path) -
 
 def test_a_folder_replaces_an_older_one(tmp_path: Path) -> None:
     for content in ("first", "second"):
-        with atomic_path(tmp_path / "folder") as folder:
+        with write_atomically(tmp_path / "folder") as folder:
             folder.mkdir()
             (folder / content).write_text(content)
     assert [file.name for file in tmp_path.iterdir()] == ["folder"]
@@ -47,18 +47,18 @@ def test_a_folder_replaces_an_older_one(tmp_path: Path) -> None:
 def test_what_a_killed_process_left_is_removed_and_a_running_one_is_let_alone(tmp_path: Path) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    ours = temporary_path(tmp_path / "a")
+    ours = build_temporary_path(tmp_path / "a")
     for left in (ours, ours.with_name(ours.name.replace(f"-{os.getpid()}-", f"-{ended.pid}-"))):
         left.mkdir()
-    other = temporary_path(tmp_path / "ab")
+    other = build_temporary_path(tmp_path / "ab")
     other.mkdir()
-    with atomic_path(tmp_path / "a") as path:
+    with write_atomically(tmp_path / "a") as path:
         path.write_text("whole")
     assert {file.name for file in tmp_path.iterdir()} == {"a", ours.name, other.name}
 
 
 def test_a_reused_process_number_does_not_keep_what_a_killed_process_left(tmp_path: Path) -> None:
-    ours = temporary_path(tmp_path / "a")
+    ours = build_temporary_path(tmp_path / "a")
     machine, pid, started, rest = ours.name.removeprefix(".a.").split("-")
     assert (int(pid), int(started) > 0) == (os.getpid(), True)
     earlier = ours.with_name(f".a.{machine}-1-{int(started) + 1}-{rest}")  # process 1 runs, and started before that
@@ -67,15 +67,15 @@ def test_a_reused_process_number_does_not_keep_what_a_killed_process_left(tmp_pa
     for left in (earlier, elsewhere, long_ago):
         left.touch()
     os.utime(long_ago, (0, 0))
-    temporary_path(tmp_path / "a")
+    build_temporary_path(tmp_path / "a")
     assert list(tmp_path.iterdir()) == [elsewhere]
 
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from emb_pipeline.storage.atomic import exclusive
-with exclusive(Path(sys.argv[1]), what="counting sheep"):
+from emb_pipeline.storage.atomic import hold_lock
+with hold_lock(Path(sys.argv[1]), what="counting sheep"):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -83,8 +83,8 @@ with exclusive(Path(sys.argv[1]), what="counting sheep"):
 TAKE = """
 import os, sys, time
 from pathlib import Path
-from emb_pipeline.storage.atomic import exclusive
-with exclusive(Path(sys.argv[1]), what="counting sheep"), open(sys.argv[2], "a") as log:
+from emb_pipeline.storage.atomic import hold_lock
+with hold_lock(Path(sys.argv[1]), what="counting sheep"), open(sys.argv[2], "a") as log:
     for word in ("in", "out"):
         print(os.getpid(), word, file=log, flush=True)
         time.sleep(0.3)
@@ -93,11 +93,11 @@ TAKE_AS_NOBODY = """
 import os
 from pathlib import Path
 from emb_pipeline.errors import EmbPipelineError
-from emb_pipeline.storage.atomic import exclusive
+from emb_pipeline.storage.atomic import hold_lock
 if os.geteuid() == 0:
     os.setuid(65534)
 try:
-    with exclusive(Path("run.lock"), what="nothing"):
+    with hold_lock(Path("run.lock"), what="nothing"):
         print("held")
 except EmbPipelineError as error:
     print(error)
@@ -111,21 +111,21 @@ def test_a_lock_names_its_holder_and_is_free_when_the_holder_is_killed(
     lock = tmp_path / "new" / "run.lock"
     process = subprocess.Popen([sys.executable, "-c", HOLD, str(lock)], stdout=subprocess.PIPE)
     assert process.stdout is not None and process.stdout.readline() == b"held\n"
-    with pytest.raises(LockHeldError) as held, exclusive(lock, what="nothing", wait=0):
+    with pytest.raises(LockHeldError) as held, hold_lock(lock, what="nothing", wait=0):
         pass
     expected = f"process {process.pid} on {platform.node()}, which is counting sheep since "
-    assert expected in str(held.value) and expected in str(holder_of(lock))
+    assert expected in str(held.value) and expected in str(find_holder(lock))
     monkeypatch.setattr(atomic, "_SAY_AFTER_SECONDS", 0.0)
-    with pytest.raises(LockHeldError), exclusive(lock, what="nothing", wait=0.2):
+    with pytest.raises(LockHeldError), hold_lock(lock, what="nothing", wait=0.2):
         pass
     assert f"waiting for {expected}" in caplog.text
     process.kill()
     process.wait()
-    assert holder_of(lock) is None
-    with exclusive(lock, what="counting goats", wait=0):
-        mine = holder_of(lock)
+    assert find_holder(lock) is None
+    with hold_lock(lock, what="counting goats", wait=0):
+        mine = find_holder(lock)
         assert mine is not None and (mine.pid, mine.what) == (os.getpid(), "counting goats")
-    assert holder_of(lock) is None and not lock.with_name("run.lock.holder").exists()
+    assert find_holder(lock) is None and not lock.with_name("run.lock.holder").exists()
 
 
 @pytest.mark.slow
@@ -152,7 +152,7 @@ def test_a_folder_that_cannot_be_written_to_is_named_with_the_way_out(tmp_path: 
     assert done.stdout.startswith("run.lock: cannot be locked: Permission denied; make its folder writable"), done.stderr
     (tmp_path / "file").write_text("in the way")
     refused = pytest.raises(EmbPipelineError, match=r"run\.lock: cannot be locked: .*; make its folder writable")
-    with refused, exclusive(tmp_path / "file" / "run.lock", what="nothing"):
+    with refused, hold_lock(tmp_path / "file" / "run.lock", what="nothing"):
         pass
 
 
@@ -164,7 +164,7 @@ def test_a_drive_without_locks_is_named_with_the_way_out(tmp_path: Path, monkeyp
 
     monkeypatch.setattr(fcntl, "flock", refuse)  # as NFS does where its lock service does not run
     refused = pytest.raises(EmbPipelineError, match=r"No locks available; .*NFS: its lock service must run")
-    with refused, exclusive(tmp_path / "run.lock", what="nothing"):
+    with refused, hold_lock(tmp_path / "run.lock", what="nothing"):
         pass
 
 
@@ -172,7 +172,7 @@ def test_threads_take_turns(tmp_path: Path) -> None:
     inside: list[int] = []
 
     def work(number: int) -> None:
-        with exclusive(tmp_path / "lock", what="work"):
+        with hold_lock(tmp_path / "lock", what="work"):
             inside.append(number)
             assert len(inside) == 1
             inside.remove(number)

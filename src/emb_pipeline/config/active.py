@@ -33,7 +33,7 @@ class ExperimentContext(KedroContext):
         ExperimentContext.active = self
 
 
-def active_loader() -> ExperimentConfigLoader:
+def find_active_loader() -> ExperimentConfigLoader:
     """Find the configuration that was asked for.
 
     Commands that build pipelines without a session (``kedro registry list``) get a loader for ``KEDRO_ENV``.
@@ -46,12 +46,12 @@ def active_loader() -> ExperimentConfigLoader:
     return ExperimentConfigLoader(source, env=os.getenv("KEDRO_ENV"), **settings.CONFIG_LOADER_ARGS)
 
 
-def active_parameters() -> dict[str, Any]:
+def load_active_parameters() -> dict[str, Any]:
     """Load the parameters of the active use case."""
-    return active_loader()["parameters"]
+    return find_active_loader()["parameters"]
 
 
-def active_experiment() -> Experiment:
+def build_active_experiment() -> Experiment:
     """Build the experiment of the active use case.
 
     Raises
@@ -60,7 +60,7 @@ def active_experiment() -> Experiment:
         It cannot be run as it is written.
     """
     try:
-        return build_experiment(active_parameters())
+        return build_experiment(load_active_parameters())
     except ValueError as error:
         raise ConfigurationError.from_error(error) from error
 
@@ -73,14 +73,14 @@ def check_sections(models: Mapping[str, type[BaseModel]]) -> None:
     ConfigurationError
         An option that a model does not know, or a value that it cannot take.
     """
-    loader = active_loader()
+    loader = find_active_loader()
     try:
         check_options(loader["parameters"], models, place=loader.place)
     except ParametersError as error:
         raise ConfigurationError.from_error(error) from error
 
 
-def active_environment() -> str | None:
+def find_active_environment() -> str | None:
     """Name the environment that was asked for: ``medical`` with ``--env medical``; None for the default use case."""
     context = ExperimentContext.active
     return context.env if context is not None else os.getenv("KEDRO_ENV")
@@ -95,16 +95,16 @@ def project_path() -> Path:
     return Path(find_kedro_project(Path.cwd()) or Path.cwd())
 
 
-def in_project(path: str) -> str:
+def resolve_in_project(path: str) -> str:
     """Give the absolute path of a place below the project's folder (an OmegaConf resolver)."""
     return str(project_path() / path)
 
 
-def tracking_uri() -> str:
+def find_tracking_uri() -> str:
     """Give ``MLFLOW_TRACKING_URI``, or the project's own SQLite file (an OmegaConf resolver)."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project_path() / 'mlflow.db'}"
 
 
-def vector_store() -> str:
+def find_vector_store() -> str:
     """Give ``MILVUS_URI``; empty where vectors go into files (an OmegaConf resolver)."""
     return os.environ.get("MILVUS_URI", "")

@@ -50,7 +50,7 @@ class ExperimentConfigLoader(OmegaConfigLoader):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._expanded: dict[str, Any] | None = None
         super().__init__(*arguments, **options)
-        self.runtime_params = _with_new_names(self.runtime_params, "--params")
+        self.runtime_params = _rename_old_keys(self.runtime_params, "--params")
         if Path(str(self.conf_source)).is_dir():  # no archive and no place elsewhere
             self._require_use_case()
 
@@ -60,12 +60,12 @@ class ExperimentConfigLoader(OmegaConfigLoader):
             return given
         if key == "parameters":
             if self._expanded is None:
-                self._expanded = self._expand(self._with_local(key))
+                self._expanded = self._expand(self._read_with_local(key))
             return dict(self._expanded)
-        config = self._with_local(key)
+        config = self._read_with_local(key)
         return {**{name: {} for name in CREDENTIALS}, **config} if key == "credentials" else config
 
-    def _with_local(self, key: str) -> dict[str, Any]:
+    def _read_with_local(self, key: str) -> dict[str, Any]:
         """Read the configuration of base and use case with ``conf/local`` on top of it."""
         folder = Path(str(self.conf_source)) / self.default_run_env
         on_top = self.env not in (None, self.default_run_env) and folder.is_dir()
@@ -98,7 +98,7 @@ class ExperimentConfigLoader(OmegaConfigLoader):
         if key not in ("globals", "parameters"):
             return files
         return {
-            file: OmegaConf.create(_with_new_names(OmegaConf.to_container(config), self._shown(file)))
+            file: OmegaConf.create(_rename_old_keys(OmegaConf.to_container(config), self._show_path(file)))
             for file, config in files.items()
         }
 
@@ -124,13 +124,13 @@ class ExperimentConfigLoader(OmegaConfigLoader):
                 "--env", f"there is no use case {self.env!r} in {conf.name}/", suggest(self.env, others)
             )
         patterns = [pattern for of_key in self.config_patterns.values() for pattern in of_key]
-        for folder, file in self._files():
+        for folder, file in self._list_files():
             name = str(file.relative_to(folder))
             read = any(fnmatch(name, pattern) or fnmatch(name, f"{pattern}.*") for pattern in patterns)
             if not read and name not in _OTHER_FILES:
                 wanted = ["globals.yml", "parameters.yml", "catalog.yml", "credentials.yml"]
                 raise ConfigurationError(
-                    self._shown(file),
+                    self._show_path(file),
                     "nothing reads a file of this name",
                     f"{suggest(name, wanted)} (parameters_<anything>.yml is read, too)",
                 )
@@ -159,14 +159,14 @@ class ExperimentConfigLoader(OmegaConfigLoader):
                     f"{suggest(name, _GLOBALS)} (Any other name is for a reference, ${{globals:{name}}}.)",
                 )
 
-    def _folders(self) -> list[Path]:
+    def _list_folders(self) -> list[Path]:
         """List the folders that configuration is read from, the one that wins first."""
         conf = Path(str(self.conf_source)).absolute()
         names = dict.fromkeys((self.default_run_env, self.env or self.default_run_env, self.base_env))
         return [conf / name for name in names if name and (conf / name).is_dir()]
 
-    def _files(self) -> Iterator[tuple[Path, Path]]:
-        for folder in self._folders():
+    def _list_files(self) -> Iterator[tuple[Path, Path]]:
+        for folder in self._list_folders():
             for file in sorted(folder.rglob("*")):
                 hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
                 if file.suffix in (".yml", ".yaml", ".json") and not hidden:
@@ -176,7 +176,7 @@ class ExperimentConfigLoader(OmegaConfigLoader):
         """Tell whether some file takes a value by this name, ``${name}``, or by the anchor that it stands at."""
         reference = re.compile(r"\$\{\s*" + re.escape(name) + r"\s*[.}\[,]")
         anchor = re.compile(r"^" + re.escape(name) + r"\s*:\s*&(\S+)", re.MULTILINE)
-        for _, file in self._files():
+        for _, file in self._list_files():
             text = file.read_text(encoding="utf-8")
             if reference.search(text) or any(re.search(rf"\*{re.escape(each)}\b", text) for each in anchor.findall(text)):
                 return True
@@ -186,19 +186,19 @@ class ExperimentConfigLoader(OmegaConfigLoader):
         """Name the file that a top-level name was written in, or the command line."""
         if name in (self.runtime_params or {}):
             return "--params"
-        for _, file in self._files():
+        for _, file in self._list_files():
             if file.suffix != ".json" and name in (yaml.safe_load(file.read_text(encoding="utf-8")) or {}):
                 if name == "grid" and file.name.startswith("parameters"):
                     continue  # base takes it from globals.yml
-                return self._shown(file)
+                return self._show_path(file)
         return "parameters"
 
-    def _shown(self, file: Path) -> str:
+    def _show_path(self, file: Path) -> str:
         project = Path(str(self.conf_source)).absolute().parent
         return str(file.relative_to(project)) if file.is_relative_to(project) else str(file)
 
 
-def _with_new_names(written: Any, place: str) -> Any:
+def _rename_old_keys(written: Any, place: str) -> Any:
     """Rename keys with an old name; a file may also be empty, or hold a list."""
     if not isinstance(written, Mapping):
         return written

@@ -49,18 +49,18 @@ def corrupt_corpus(corpus: TokenCorpus, folder: Path, kind: CorruptionKind, leve
             raise ValueError("less_text at level 1 leaves no text")
         return cut(corpus, folder, max(1, round((1 - level) * corpus.n_tokens)))
     if kind == "shuffled_words":
-        return _rewritten(_shuffled(corpus, level, np.random.default_rng(seed)), folder, corpus)
+        return _rewrite_sentences(_shuffle_words(corpus, level, np.random.default_rng(seed)), folder, corpus)
     if kind == "typos":
-        return _rewritten((tokenize(misspell_words(" ".join(tokens), level)) for tokens in corpus), folder, corpus)
+        return _rewrite_sentences((tokenize(misspell_words(" ".join(tokens), level)) for tokens in corpus), folder, corpus)
     raise ValueError(f"{kind!r} is no way to corrupt a corpus; there are less_text, shuffled_words and typos")
 
 
-def _rewritten(sentences: Iterator[list[str]], folder: Path, corpus: TokenCorpus) -> TokenCorpus:
+def _rewrite_sentences(sentences: Iterator[list[str]], folder: Path, corpus: TokenCorpus) -> TokenCorpus:
     """The corpus with another sentence in the place of each."""
     return write_sentences(zip(corpus.read_document_numbers(), sentences, strict=True), folder, like=corpus)
 
 
-def _shuffled(corpus: TokenCorpus, level: float, rng: np.random.Generator) -> Iterator[list[str]]:
+def _shuffle_words(corpus: TokenCorpus, level: float, rng: np.random.Generator) -> Iterator[list[str]]:
     sentences = iter(corpus)
     while block := list(islice(sentences, SENTENCES_SHUFFLED)):
         tokens = np.array([token for sentence in block for token in sentence], dtype=object)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kedro.io import AbstractDataset
 
 from emb_pipeline.datasets.mlflow_runs import register_model
-from emb_pipeline.storage.atomic import atomic_path
+from emb_pipeline.storage.atomic import write_atomically
 from emb_pipeline.storage.sealed_files import read_json, write_json
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class BundlesDataset(AbstractDataset["Mapping[str, Bundle]", "dict[str, Bundle]"
         return {task: Bundle.read(folder / task) for task in read_json(folder / self.MANIFEST)["tasks"]}
 
     def save(self, data: Mapping[str, Bundle]) -> None:
-        with atomic_path(Path(self._filepath)) as folder:
+        with write_atomically(Path(self._filepath)) as folder:
             folder.mkdir()
             for task, bundle in data.items():
                 bundle.write(folder / task)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
-from emb_pipeline.storage.atomic import atomic_path
+from emb_pipeline.storage.atomic import write_atomically
 from emb_pipeline.storage.failures import Failed, forget_failure, load_failure, store_failure
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class EncoderDataset(AbstractDataset["EncoderFolder | Failed", "EncoderFolder | 
     def save(self, data: EncoderFolder | Failed) -> None:
         if isinstance(data, Failed):
             return store_failure(Path(self._filepath), data)
-        with atomic_path(Path(self._filepath)) as folder:
+        with write_atomically(Path(self._filepath)) as folder:
             data.move_to(folder)
         forget_failure(Path(self._filepath))
 

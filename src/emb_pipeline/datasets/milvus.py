@@ -41,7 +41,7 @@ class MilvusVectorStoreHandle(VectorStoreHandle):
     """
 
     def __init__(self, uri: str, collection: str, token: str = "") -> None:
-        client = _pymilvus().MilvusClient
+        client = _import_pymilvus().MilvusClient
         self._path = None if _is_server(uri) else Path(uri)
         if self._path:
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -178,10 +178,10 @@ class MilvusVectorStoreHandle(VectorStoreHandle):
         try:
             self._client.create_index(self._collection, index)
             self._client.load_collection(self._collection)
-        except _pymilvus().MilvusException as error:
+        except _import_pymilvus().MilvusException as error:
             raise DatasetError(f"{index_type} is not to be had here: {error.message}") from error
 
-    def nearest(self, vectors: np.ndarray, k: int, params: Mapping[str, Any], filters: str = "") -> list[list[str]]:
+    def find_nearest(self, vectors: np.ndarray, k: int, params: Mapping[str, Any], filters: str = "") -> list[list[str]]:
         """Find the ids of the ``k`` nearest records to each vector, best first.
 
         Parameters
@@ -220,12 +220,12 @@ class MilvusVectorStoreHandle(VectorStoreHandle):
         try:
             for start in range(0, len(rows), _ROWS_PER_INSERT):
                 self._client.insert(self._collection, rows[start : start + _ROWS_PER_INSERT])
-        except _pymilvus().MilvusException as error:
+        except _import_pymilvus().MilvusException as error:
             raise DatasetError(f"Milvus refuses the records: {error.message}") from error
         self._client.flush(self._collection)
 
     def _create(self, dim: int) -> None:
-        types = _pymilvus().DataType
+        types = _import_pymilvus().DataType
         schema = self._client.create_schema(auto_id=False, enable_dynamic_field=True)
         schema.add_field(ID, types.VARCHAR, is_primary=True, max_length=_ID_CHARACTERS)
         schema.add_field(VECTOR, types.FLOAT_VECTOR, dim=dim)
@@ -296,7 +296,7 @@ class MilvusVectorStoreDataset(AbstractVectorStoreDataset):
         DatasetError
             There is no pymilvus, or no Milvus Lite for an embedded database.
         """
-        _pymilvus()
+        _import_pymilvus()
         if not _is_server(self._filepath):
             try:
                 import milvus_lite  # noqa: F401
@@ -318,7 +318,7 @@ def _is_server(uri: str) -> bool:
     return "://" in uri
 
 
-def _pymilvus() -> Any:
+def _import_pymilvus() -> Any:
     try:
         import pymilvus
     except ImportError as error:

@@ -39,10 +39,10 @@ def _is_no_path(name: str) -> bool:
     return normal != name or normal == "." or normal.startswith(("..", "/"))
 
 
-def dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flatten_mapping(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the values of nested mappings by their path: ``methods.word2vec.window``, 9."""
     for name, value in values.items():
         if isinstance(value, Mapping):
-            yield from dotted(value, f"{prefix}{name}.")
+            yield from flatten_mapping(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from emb_pipeline.datasets.mlflow_names import clean_mlflow_name, dotted
+from emb_pipeline.datasets.mlflow_names import clean_mlflow_name, flatten_mapping
 from emb_pipeline.redaction import redact
-from emb_pipeline.storage.atomic import has_ended, this_process
+from emb_pipeline.storage.atomic import has_ended, name_this_process
 
 LOGGER = logging.getLogger(__name__)
 PARENT_RUN = "EMB_PIPELINE_PARENT_RUN"
@@ -88,7 +88,7 @@ def _write_run(tracking_uri: str, experiment: str, run_name: str, record: Mappin
     from mlflow.entities import Metric, Param
 
     client, now = MlflowClient(tracking_uri), int(time.time() * 1000)
-    tags = _clean_tags({"cell": run_name, PROCESS: this_process(), **record.get("tags", {})})
+    tags = _clean_tags({"cell": run_name, PROCESS: name_this_process(), **record.get("tags", {})})
     if parent := os.environ.get(PARENT_RUN):
         tags["mlflow.parentRunId"] = parent
     values = [(name, value, 0) for name, value in record.get("metrics", {}).items()]
@@ -122,7 +122,7 @@ def _delete_quietly(client: Any, run_id: str) -> None:
 def _list_params(record: Mapping[str, Any]) -> dict[str, str]:
     """List axes of the grid and hyper-parameters by name; long ones are in the tag ``options`` alone."""
     options = record.get("tags", {}).get("options")
-    flat = dict(dotted(json.loads(options))) if isinstance(options, str) and options.startswith("{") else {}
+    flat = dict(flatten_mapping(json.loads(options))) if isinstance(options, str) and options.startswith("{") else {}
     given = {**{f"options.{name}": value for name, value in flat.items()}, **record.get("params", {})}
     named = {clean_mlflow_name(name): redact(str(value)) for name, value in given.items() if value is not None}
     return {name: value for name, value in named.items() if len(value) <= _LONGEST_PARAM}
@@ -182,7 +182,7 @@ def open_run(
         client = MlflowClient(tracking_uri)
         place = find_experiment(client, experiment)
         _close_abandoned(client, place)
-        run = client.create_run(place, run_name=name, tags=_clean_tags({**tags, PROCESS: this_process()}))
+        run = client.create_run(place, run_name=name, tags=_clean_tags({**tags, PROCESS: name_this_process()}))
         client.log_dict(run.info.run_id, json.loads(redact(json.dumps(config, default=str))), "config.json")
         return str(run.info.run_id)
 
@@ -192,13 +192,13 @@ def open_run(
 def close_run(tracking_uri: str, run_id: str, status: str) -> None:
     """End a run that ``open_run`` started."""
 
-    def end() -> str:
+    def end_run() -> str:
         from mlflow import MlflowClient
 
         MlflowClient(tracking_uri).set_terminated(run_id, status)
         return run_id
 
-    _try_store(tracking_uri, run_id, end)
+    _try_store(tracking_uri, run_id, end_run)
 
 
 def _close_abandoned(client: Any, experiment: str) -> None:

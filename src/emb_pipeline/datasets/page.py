@@ -9,8 +9,8 @@ from typing import Any
 from kedro.io import AbstractVersionedDataset, Version
 from kedro_datasets._typing import HTMLPreview
 
-from emb_pipeline.datasets.tables import path_exists, version_exists
-from emb_pipeline.storage.atomic import atomic_path
+from emb_pipeline.datasets.tables import does_path_exist, does_version_exist
+from emb_pipeline.storage.atomic import write_atomically
 
 
 class PageDataset(AbstractVersionedDataset[str, str]):
@@ -34,7 +34,7 @@ class PageDataset(AbstractVersionedDataset[str, str]):
         super().__init__(
             filepath=PurePosixPath(filepath),
             version=version,
-            exists_function=path_exists,
+            exists_function=does_path_exist,
             glob_function=glob.glob,
         )
         self._latest = latest
@@ -45,7 +45,7 @@ class PageDataset(AbstractVersionedDataset[str, str]):
 
     def save(self, data: str) -> None:
         for target in (Path(self._get_save_path()), Path(self._latest)):
-            with atomic_path(target) as path:
+            with write_atomically(target) as path:
                 path.write_text(data, encoding="utf-8")
 
     def preview(self) -> HTMLPreview:
@@ -53,7 +53,7 @@ class PageDataset(AbstractVersionedDataset[str, str]):
         return HTMLPreview(self.load())
 
     def _exists(self) -> bool:
-        return version_exists(self._get_load_path)
+        return does_version_exist(self._get_load_path)
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath), "latest": self._latest, "version": self._version}

@@ -15,7 +15,7 @@ from kedro_datasets._typing import TablePreview
 
 from emb_pipeline.embeddings.stored_encoders import StoredEncoders
 from emb_pipeline.errors import DataError
-from emb_pipeline.storage.atomic import atomic_path
+from emb_pipeline.storage.atomic import write_atomically
 from emb_pipeline.storage.failures import Failed, forget_failure, load_failure, store_failure
 from emb_pipeline.storage.sealed_files import AGAIN, read_json, read_parquet, write_json, write_parquet
 from emb_pipeline.storage.table_parts import TableParts
@@ -39,7 +39,7 @@ class TableDataset(AbstractVersionedDataset[pa.Table | Failed, pa.Table | Failed
 
     def __init__(self, *, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None) -> None:
         super().__init__(
-            filepath=PurePosixPath(filepath), version=version, exists_function=path_exists, glob_function=glob.glob
+            filepath=PurePosixPath(filepath), version=version, exists_function=does_path_exist, glob_function=glob.glob
         )
         self.metadata = metadata
 
@@ -55,7 +55,7 @@ class TableDataset(AbstractVersionedDataset[pa.Table | Failed, pa.Table | Failed
         if isinstance(data, Failed):
             return store_failure(Path(self._filepath), data)
         table = data if isinstance(data, pa.Table) else pa.Table.from_pandas(data, preserve_index=False)
-        with atomic_path(Path(self._get_save_path())) as path:
+        with write_atomically(Path(self._get_save_path())) as path:
             write_parquet(table, path)
         forget_failure(Path(self._filepath))
 
@@ -69,7 +69,7 @@ class TableDataset(AbstractVersionedDataset[pa.Table | Failed, pa.Table | Failed
         return preview_failure(table) if isinstance(table, Failed) else preview_table(table.slice(0, nrows))
 
     def _exists(self) -> bool:
-        return version_exists(self._get_load_path) and self.failure() is None
+        return does_version_exist(self._get_load_path) and self.failure() is None
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath), "version": self._version}
@@ -154,7 +154,7 @@ class TablesDataset(AbstractDataset[Tables | Failed, dict[str, Any] | Failed]):
                 raise DataError(str(path), f"has {table.num_rows} rows, {self.MANIFEST} says {n_rows}", AGAIN)
         for name, facts in manifest.get("parts", {}).items():
             parts = TableParts.from_json(facts, folder)
-            tables[name] = parts.with_dictionaries(self._dictionaries.get(name, ()))
+            tables[name] = parts.read_with_dictionaries(self._dictionaries.get(name, ()))
         for name, facts in manifest.get("encoders", {}).items():
             tables[name] = StoredEncoders.from_json(facts, folder)
         return tables
@@ -165,7 +165,7 @@ class TablesDataset(AbstractDataset[Tables | Failed, dict[str, Any] | Failed]):
         here = Path(self._filepath)
         parts = {name: each.to_json(here) for name, each in data.items() if isinstance(each, TableParts)}
         encoders = {name: each.to_json(here) for name, each in data.items() if isinstance(each, StoredEncoders)}
-        with atomic_path(here) as folder:
+        with write_atomically(here) as folder:
             folder.mkdir()
             tables = {name: table for name, table in data.items() if not isinstance(table, Reference)}
             for name, table in tables.items():
@@ -205,7 +205,7 @@ def preview_failure(failed: Failed) -> TablePreview:
     return preview_table(pa.table({"failed": [failed.reason]}))
 
 
-def version_exists(find_load_path: Callable[[], PurePath]) -> bool:
+def does_version_exist(find_load_path: Callable[[], PurePath]) -> bool:
     """Tell whether the file that a versioned dataset would load is there."""
     try:
         return Path(find_load_path()).is_file()
@@ -213,6 +213,6 @@ def version_exists(find_load_path: Callable[[], PurePath]) -> bool:
         return False
 
 
-def path_exists(path: str) -> bool:
+def does_path_exist(path: str) -> bool:
     """Tell whether a file or folder is there (a named function: datasets are pickled)."""
     return Path(path).exists()

@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 from kedro.io import AbstractDataset, DatasetError
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.storage.atomic import atomic_path
-from emb_pipeline.storage.sealed_files import AGAIN, is_sealed, seal, with_seal
+from emb_pipeline.storage.atomic import write_atomically
+from emb_pipeline.storage.sealed_files import AGAIN, add_seal, is_sealed, seal
 from emb_pipeline.text.tokens import TokenCorpus
 
-_SCHEMA = with_seal(pa.schema([("doc_id", pa.string()), ("text", pa.string())]))
+_SCHEMA = add_seal(pa.schema([("doc_id", pa.string()), ("text", pa.string())]))
 
 
 class Documents:
@@ -69,9 +69,9 @@ class DocumentsDataset(AbstractDataset[Iterable[tuple[str, str]], Documents]):
         return Documents(Path(self._filepath))
 
     def save(self, data: Iterable[tuple[str, str]]) -> None:
-        with atomic_path(Path(self._filepath)) as path:
+        with write_atomically(Path(self._filepath)) as path:
             with pq.ParquetWriter(path, _SCHEMA, compression="zstd") as writer:
-                for rows in _groups(data, self._ROWS_PER_GROUP):
+                for rows in _group_rows(data, self._ROWS_PER_GROUP):
                     columns = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
                     writer.write_table(pa.Table.from_arrays(columns, schema=_SCHEMA))
             seal(path)
@@ -83,7 +83,7 @@ class DocumentsDataset(AbstractDataset[Iterable[tuple[str, str]], Documents]):
         return {"filepath": str(self._filepath)}
 
 
-def _groups(rows: Iterable[tuple[str, str]], size: int) -> Iterator[list[tuple[str, str]]]:
+def _group_rows(rows: Iterable[tuple[str, str]], size: int) -> Iterator[list[tuple[str, str]]]:
     remaining = iter(rows)
     while group := list(islice(remaining, size)):
         yield group
@@ -112,7 +112,7 @@ class TokenCorpusDataset(AbstractDataset[TokenCorpus, TokenCorpus]):
         return TokenCorpus(Path(self._filepath))
 
     def save(self, data: TokenCorpus) -> None:
-        with atomic_path(Path(self._filepath)) as folder:
+        with write_atomically(Path(self._filepath)) as folder:
             shutil.move(data.folder, folder)
 
     def _exists(self) -> bool:

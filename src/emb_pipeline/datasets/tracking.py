@@ -16,7 +16,7 @@ from kedro_datasets._typing import TablePreview
 
 from emb_pipeline.datasets.mlflow_runs import log_run
 from emb_pipeline.datasets.tables import Tables, TablesDataset, preview_failure, preview_table
-from emb_pipeline.storage.atomic import atomic_path
+from emb_pipeline.storage.atomic import write_atomically
 from emb_pipeline.storage.failures import Failed, forget_failure, load_failure, store_failure
 from emb_pipeline.storage.sealed_files import read_json, write_json
 
@@ -83,7 +83,7 @@ class TrackedRunDataset(AbstractDataset[Mapping[str, Any] | Failed, dict[str, An
         return read_json(Path(self._filepath))
 
     def _write(self, record: Mapping[str, Any]) -> None:
-        with atomic_path(Path(self._filepath)) as path:
+        with write_atomically(Path(self._filepath)) as path:
             write_json(record, path)
 
     def _track(self, record: Mapping[str, Any]) -> str | None:
@@ -128,14 +128,14 @@ class TrackedTablesDataset(TablesDataset):
     def _track(self, cells: pa.Table) -> bool:
         if not cells.num_rows:
             return True
-        run_id = log_run(self._tracking_uri, self._experiment, self._run_name, _scorecard(cells))
+        run_id = log_run(self._tracking_uri, self._experiment, self._run_name, _build_scorecard(cells))
         if run_id is not None:
-            with atomic_path(Path(self._filepath) / self.TRACKED) as path:
+            with write_atomically(Path(self._filepath) / self.TRACKED) as path:
                 path.write_text(json.dumps({"mlflow_run_id": run_id}), encoding="utf-8")
         return run_id is not None
 
 
-def _scorecard(cells: pa.Table) -> dict[str, Any]:
+def _build_scorecard(cells: pa.Table) -> dict[str, Any]:
     rows = cells.to_pylist()
     costs = ("train_seconds", "bytes_per_item")
     return {

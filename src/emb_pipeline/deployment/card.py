@@ -21,7 +21,7 @@ _PROMPTS = ("query_prompt", "passage_prompt", "text_prompt")
 """Options that the card shows as the prompts in force."""
 
 
-def embedding_card(facts: Mapping[str, Any], options: Mapping[str, Any], others: pd.DataFrame) -> str:
+def write_embedding_card(facts: Mapping[str, Any], options: Mapping[str, Any], others: pd.DataFrame) -> str:
     """Data, training, scores, limits of a chosen embedding, in Markdown.
 
     Parameters
@@ -39,12 +39,12 @@ def embedding_card(facts: Mapping[str, Any], options: Mapping[str, Any], others:
     lines = [
         f"# {escape(name, quote=False)} for {escape(task, quote=False)}",
         "",
-        f"On {write_code(task)} {_standing(facts, best, top)}.",
+        f"On {write_code(task)} {_describe_standing(facts, best, top)}.",
         "",
         *([f"Note: {facts['labels_note']}.", ""] if facts.get("labels_note") else []),
         "## What was not chosen, and why",
         "",
-        *(_reasons(facts, others) or ["- there was no other candidate"]),
+        *(_list_reasons(facts, others) or ["- there was no other candidate"]),
         "",
         "## Scores",
         "",
@@ -78,7 +78,7 @@ def embedding_card(facts: Mapping[str, Any], options: Mapping[str, Any], others:
             for option, value in options.items()
             if value is not None and option not in _PROMPTS
         ),
-        *(f"- prompt of a {role}: {_in_words(**prompt)}" for role, prompt in facts.get("prompts", {}).items()),
+        *(f"- prompt of a {role}: {_describe_prompt(**prompt)}" for role, prompt in facts.get("prompts", {}).items()),
         "",
         "## Limits",
         "",
@@ -113,7 +113,7 @@ def _describe_model(model: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _standing(facts: Mapping[str, Any], best: str, top: str) -> str:
+def _describe_standing(facts: Mapping[str, Any], best: str, top: str) -> str:
     """Say what the tests of the decision say of the chosen one."""
     margin = write_distance(facts["margin"], facts["metric"])
     if facts["standing"] == NOT_ABOVE_FLOOR:
@@ -126,7 +126,7 @@ def _standing(facts: Mapping[str, Any], best: str, top: str) -> str:
     return f"measured as {best}, but not shown to be within {margin} of every other{f'; {more}' if more else ''}"
 
 
-def _reasons(facts: Mapping[str, Any], others: pd.DataFrame) -> list[str]:
+def _list_reasons(facts: Mapping[str, Any], others: pd.DataFrame) -> list[str]:
     """Say of each other candidate why it was not chosen; those that score more than the chosen one by themselves, first."""
     if others.empty:
         return []
@@ -151,5 +151,5 @@ def _reasons(facts: Mapping[str, Any], others: pd.DataFrame) -> list[str]:
     return lines
 
 
-def _in_words(**prompt: str) -> str:
+def _describe_prompt(**prompt: str) -> str:
     return f"`{prompt['prompt']}` ({prompt['from']})" if prompt["prompt"] else "none"

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from emb_pipeline.deployment.bundle import Bundle
-from emb_pipeline.deployment.card import embedding_card
+from emb_pipeline.deployment.card import write_embedding_card
 from emb_pipeline.embeddings.protocols import details_of
 from emb_pipeline.errors import DataError
 from emb_pipeline.statistics.decision.standings import NOT_ABOVE_FLOOR
@@ -56,7 +56,7 @@ def build_bundle(
         **details_of(model.encoder),
         "versions": facts["versions"],
     }
-    return Bundle(model, known, embedding_card(known, options, of_task[~of_task["chosen"]]))
+    return Bundle(model, known, write_embedding_card(known, options, of_task[~of_task["chosen"]]))
 
 
 def leave_out_worthless(chosen: pd.DataFrame) -> pd.DataFrame:

@@ -11,18 +11,23 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from emb_pipeline.diagnostics.geometry import anisotropy, first_direction_share, hubness, pip_loss
-from emb_pipeline.diagnostics.neighbors import COMMONEST, nearest, word_sample
+from emb_pipeline.diagnostics.geometry import (
+    compute_pip_loss,
+    measure_anisotropy,
+    measure_first_direction_share,
+    measure_hubness,
+)
+from emb_pipeline.diagnostics.neighbors import COMMONEST, draw_word_sample, find_nearest_words
 from emb_pipeline.diagnostics.options import DiagnosisOptions
 from emb_pipeline.diagnostics.tables import CHECKS, DIAGNOSIS, NEIGHBORS, PIP_LOSS, WORD_MAP
-from emb_pipeline.diagnostics.word_map import word_map
+from emb_pipeline.diagnostics.word_map import build_word_map
 from emb_pipeline.diagnostics.word_tests import (
     Measured,
-    among_nearest,
-    analogies,
-    antonym_separation,
-    weat,
-    word_similarity,
+    measure_analogies,
+    measure_antonym_separation,
+    measure_share_among_nearest,
+    measure_word_similarity,
+    run_weat,
 )
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.readers.word_sets import read_analogy_questions, read_scored_pairs
@@ -151,20 +156,24 @@ def _run_checks(
     rng: np.random.Generator,
 ) -> Iterator[tuple[str, str, Measured]]:
     for name, (pairs, scores) in sets.similarity.items():
-        yield "similarity", name, word_similarity(vectors, pairs, scores, rng=rng)
+        yield "similarity", name, measure_word_similarity(vectors, pairs, scores, rng=rng)
     for name, questions in sets.analogies.items():
-        yield "analogies", name, analogies(vectors, questions, rng=rng)
+        yield "analogies", name, measure_analogies(vectors, questions, rng=rng)
     if options.antonyms and options.synonyms:
-        yield "antonyms", "told from synonyms", antonym_separation(vectors, options.antonyms, options.synonyms, rng=rng)
-        yield "antonyms", "among the nearest ten", among_nearest(vectors, options.antonyms)
-        yield "synonyms", "among the nearest ten", among_nearest(vectors, options.synonyms)
+        yield (
+            "antonyms",
+            "told from synonyms",
+            measure_antonym_separation(vectors, options.antonyms, options.synonyms, rng=rng),
+        )
+        yield "antonyms", "among the nearest ten", measure_share_among_nearest(vectors, options.antonyms)
+        yield "synonyms", "among the nearest ten", measure_share_among_nearest(vectors, options.synonyms)
     for name, lists in options.bias.items():
-        yield "bias", name, weat(vectors, lists.model_dump(), rng=rng)
+        yield "bias", name, run_weat(vectors, lists.model_dump(), rng=rng)
     common = vectors.vectors[:COMMONEST]
-    skewness, largest = hubness(vectors.vectors[:HUB_WORDS])
+    skewness, largest = measure_hubness(vectors.vectors[:HUB_WORDS])
     for item, value in (
-        ("mean cosine of two words", anisotropy(common)),
-        ("variance along one direction", first_direction_share(common)),
+        ("mean cosine of two words", measure_anisotropy(common)),
+        ("variance along one direction", measure_first_direction_share(common)),
         ("skewness of neighbourhoods", skewness),
         ("words near the largest hub", largest),
     ):
@@ -181,7 +190,7 @@ def _build_row(names: Mapping[Any, Any], check: str, item: str, found: Measured)
 
 def _compare_with_largest(vectors: WordVectors, largest: WordVectors) -> Measured:
     common = sum(token in largest.index for token in vectors.tokens)
-    return Measured(pip_loss(vectors, largest), float("nan"), float("nan"), common, len(vectors))
+    return Measured(compute_pip_loss(vectors, largest), float("nan"), float("nan"), common, len(vectors))
 
 
 def _measure_known_share(vectors: WordVectors, texts: Texts) -> Measured:
@@ -194,13 +203,13 @@ def _measure_known_share(vectors: WordVectors, texts: Texts) -> Measured:
 
 
 def _find_neighbors(names: Mapping[Any, Any], vectors: WordVectors, options: DiagnosisOptions) -> pa.Table:
-    found = nearest(vectors, [*options.probe_words, *word_sample(vectors, options.sample)])
+    found = find_nearest_words(vectors, [*options.probe_words, *draw_word_sample(vectors, options.sample)])
     probes = found["word"].isin(set(options.probe_words))
     table = found.assign(**names, probe=probes)[NEIGHBORS.names]
     return pa.Table.from_pandas(table, schema=NEIGHBORS, preserve_index=False)
 
 
 def _place_words(names: Mapping[Any, Any], vectors: WordVectors, options: DiagnosisOptions, seed: int) -> pa.Table:
-    table = word_map(vectors, options.probe_words, words=options.map.words, seed=seed)
+    table = build_word_map(vectors, options.probe_words, words=options.map.words, seed=seed)
     table = table.assign(embedding=names["embedding"], origin=names["origin"])
     return pa.Table.from_pandas(table[WORD_MAP.names], schema=WORD_MAP, preserve_index=False)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from emb_pipeline.diagnostics.neighbors import unit_vectors
+from emb_pipeline.diagnostics.neighbors import normalize_rows
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 
 _BLOCK = 128
 _ROWS = 16_384
 
 
-def anisotropy(vectors: np.ndarray) -> float:
+def measure_anisotropy(vectors: np.ndarray) -> float:
     """Mean cosine of two different words: 0 for directions spread evenly, 1 where all point the same way.
 
     Exact and linear: the squared length of the sum of all unit vectors holds every pair.
@@ -21,19 +21,19 @@ def anisotropy(vectors: np.ndarray) -> float:
     ----------
     .. [1] Ethayarajh (2019), How contextual are contextualized word representations?, EMNLP.
     """
-    unit = unit_vectors(np.asarray(vectors, dtype=np.float64))
+    unit = normalize_rows(np.asarray(vectors, dtype=np.float64))
     unit = unit[np.abs(unit).sum(axis=1) > 0]
     n = len(unit)
     return float((np.square(unit.sum(axis=0)).sum() - n) / (n * (n - 1)))
 
 
-def first_direction_share(vectors: np.ndarray) -> float:
+def measure_first_direction_share(vectors: np.ndarray) -> float:
     """Share of the variance along the strongest direction: 1 / dim for a ball, 1 for a line."""
     values = np.linalg.eigvalsh(np.cov(np.asarray(vectors, dtype=np.float64).T))
     return float(values[-1] / values.sum())
 
 
-def hubness(vectors: np.ndarray, k: int = 10) -> tuple[float, float]:
+def measure_hubness(vectors: np.ndarray, k: int = 10) -> tuple[float, float]:
     """Skewness of how often a word is among the k nearest of others, and how often the most frequent such word is.
 
     Parameters
@@ -56,7 +56,7 @@ def hubness(vectors: np.ndarray, k: int = 10) -> tuple[float, float]:
     """
     from scipy.stats import skew
 
-    unit = unit_vectors(np.asarray(vectors, dtype=np.float32))
+    unit = normalize_rows(np.asarray(vectors, dtype=np.float32))
     n, k = len(unit), min(k, len(unit) - 1)
     occurrences = np.zeros(n, dtype=np.int64)
     for start in range(0, n, _BLOCK):
@@ -84,7 +84,7 @@ def _count_nearest(cosines: np.ndarray, k: int, occurrences: np.ndarray) -> None
                 occurrences[nearest] += 1
 
 
-def pip_loss(first: WordVectors, second: WordVectors) -> float:
+def compute_pip_loss(first: WordVectors, second: WordVectors) -> float:
     """Pairwise-inner-product loss of two embeddings over their common words, relative to the size of the second.
 
     ``||EEᵀ - FFᵀ|| / ||FFᵀ||`` in the Frobenius norm, by products of dim × dim matrices: unlike a distance of vectors it

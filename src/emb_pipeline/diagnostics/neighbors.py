@@ -16,14 +16,16 @@ COMMONEST = 30_000
 _BLOCK = 512
 
 
-def unit_vectors(vectors: np.ndarray) -> np.ndarray:
+def normalize_rows(vectors: np.ndarray) -> np.ndarray:
     """Divide rows by their length; rows of zeros stay so."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit: np.ndarray = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
     return unit
 
 
-def nearest(vectors: WordVectors, words: Sequence[str], k: int = 10, *, commonest: int = COMMONEST) -> pd.DataFrame:
+def find_nearest_words(
+    vectors: WordVectors, words: Sequence[str], k: int = 10, *, commonest: int = COMMONEST
+) -> pd.DataFrame:
     """Find the nearest words by cosine.
 
     Parameters
@@ -42,9 +44,9 @@ def nearest(vectors: WordVectors, words: Sequence[str], k: int = 10, *, commones
     DataFrame of word, rank, neighbor, cosine
     """
     known = [word for word in dict.fromkeys(words) if word in vectors.index]
-    unit = unit_vectors(vectors.vectors[:commonest])
+    unit = normalize_rows(vectors.vectors[:commonest])
     own = np.array([vectors.index[word] for word in known], dtype=np.int64)
-    queries = unit_vectors(vectors.vectors[own]) if len(own) else np.zeros((0, vectors.dim), np.float32)
+    queries = normalize_rows(vectors.vectors[own]) if len(own) else np.zeros((0, vectors.dim), np.float32)
     rows: list[tuple[str, int, str, float]] = []
     for start in range(0, len(known), _BLOCK):
         cosines = queries[start : start + _BLOCK] @ unit.T
@@ -59,7 +61,7 @@ def nearest(vectors: WordVectors, words: Sequence[str], k: int = 10, *, commones
     return pd.DataFrame(rows, columns=["word", "rank", "neighbor", "cosine"])
 
 
-def word_sample(vectors: WordVectors, n: int, *, least: int = 10) -> list[str]:
+def draw_word_sample(vectors: WordVectors, n: int, *, least: int = 10) -> list[str]:
     """Draw words for comparing embeddings, by hash among those that stand ``least`` times or more in the corpus.
 
     The draw of a word does not depend on the embedding, so two embeddings that know the same words get the same sample.
@@ -74,7 +76,7 @@ def measure_overlaps(neighbors: pd.DataFrame, pairs: Sequence[tuple[str, str]]) 
     Parameters
     ----------
     neighbors : DataFrame of embedding, word, neighbor
-        Of `nearest`, for several embeddings.
+        Of `find_nearest_words`, for several embeddings.
     pairs : sequence of (str, str)
         Embeddings to compare.
 

@@ -17,7 +17,7 @@ _MOST_SENTENCES = 0.05
 """Words of more sentences than this share are taken for those that any text has."""
 
 
-def typical_words(corpora: Sequence[TokenCorpus], texts: Iterable[str] = (), n: int = 10) -> list[str]:
+def find_typical_words(corpora: Sequence[TokenCorpus], texts: Iterable[str] = (), n: int = 10) -> list[str]:
     """Find the words that a use case's text is about.
 
     Parameters
@@ -44,12 +44,12 @@ def typical_words(corpora: Sequence[TokenCorpus], texts: Iterable[str] = (), n: 
         own, others = Counter(corpora[0].counts), Counter[str]()
         for other in corpora[1:]:
             others.update(other.counts)
-        return _more_frequent(own, others, n)
+        return _select_more_frequent(own, others, n)
     sentences = corpora[0] if corpora else map(tokenize, texts)
-    return _frequent(islice(sentences, _SENTENCES), n)
+    return _select_frequent(islice(sentences, _SENTENCES), n)
 
 
-def _more_frequent(own: Counter[str], others: Counter[str], n: int) -> list[str]:
+def _select_more_frequent(own: Counter[str], others: Counter[str], n: int) -> list[str]:
     words = [word for word in own if _is_content(word)]
     here = np.array([own[word] for word in words], dtype=np.float64)
     there = np.array([others[word] for word in words], dtype=np.float64)
@@ -62,7 +62,7 @@ def _more_frequent(own: Counter[str], others: Counter[str], n: int) -> list[str]
     return [words[row] for row in order[:n]]
 
 
-def _frequent(sentences: Iterable[Sequence[str]], n: int) -> list[str]:
+def _select_frequent(sentences: Iterable[Sequence[str]], n: int) -> list[str]:
     counts, spread, n_sentences = Counter[str](), Counter[str](), 0
     for tokens in sentences:
         counts.update(tokens)

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.linalg import orthogonal_procrustes
 from scipy.spatial import KDTree
 
-from emb_pipeline.diagnostics.neighbors import nearest, unit_vectors
+from emb_pipeline.diagnostics.neighbors import find_nearest_words, normalize_rows
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 
 PERPLEXITY = 30.0
@@ -20,7 +20,9 @@ _FEWEST = 4
 """Words from which on t-SNE has neighbourhoods to keep."""
 
 
-def word_map(vectors: WordVectors, probe_words: Sequence[str], *, words: int, k: int = 10, seed: int = 0) -> pd.DataFrame:
+def build_word_map(
+    vectors: WordVectors, probe_words: Sequence[str], *, words: int, k: int = 10, seed: int = 0
+) -> pd.DataFrame:
     """Probe words, what is nearest to them, and the commonest words, each with its place in two dimensions.
 
     Parameters
@@ -45,20 +47,22 @@ def word_map(vectors: WordVectors, probe_words: Sequence[str], *, words: int, k:
         cosine, as the embedding has it and not the map.
     """
     probes = [word for word in dict.fromkeys(probe_words) if word in vectors.index and _has_direction(vectors, word)]
-    found = nearest(vectors, probes, k).sort_values("cosine", kind="stable")
+    found = find_nearest_words(vectors, probes, k).sort_values("cosine", kind="stable")
     near = dict(zip(found["neighbor"], found["word"], strict=True))  # of several, the nearest is written last
     named = [word for word in dict.fromkeys([*probes, *near]) if _has_direction(vectors, word)]
     commonest = islice((word for word in vectors.tokens if _has_direction(vectors, word)), words)
     chosen = dict.fromkeys([*named, *commonest])
-    shown = _part(vectors, list(chosen)[: max(words, len(named))])
-    beside = nearest(shown, shown.tokens, k, commonest=len(shown)).groupby("word")
+    shown = _select_words(vectors, list(chosen)[: max(words, len(named))])
+    beside = find_nearest_words(shown, shown.tokens, k, commonest=len(shown)).groupby("word")
     names, cosines = (beside[column].agg(list) for column in ("neighbor", "cosine"))
-    places = coordinates(shown, seed=seed)
+    places = compute_coordinates(shown, seed=seed)
     return pd.DataFrame(
         {
             "word": list(shown.tokens),
             **dict(zip("xy", places.T, strict=True)),
-            "kept": _kept([[shown.index[each] for each in names.get(word, [])] for word in shown.tokens], places),
+            "kept": _share_kept_neighbors(
+                [[shown.index[each] for each in names.get(word, [])] for word in shown.tokens], places
+            ),
             "probe": [word in probes for word in shown.tokens],
             "near": [near.get(word) for word in shown.tokens],
             "rank": [vectors.index[word] + 1 for word in shown.tokens],
@@ -68,7 +72,7 @@ def word_map(vectors: WordVectors, probe_words: Sequence[str], *, words: int, k:
     )
 
 
-def coordinates(vectors: WordVectors, *, seed: int = 0, perplexity: float = PERPLEXITY) -> np.ndarray:
+def compute_coordinates(vectors: WordVectors, *, seed: int = 0, perplexity: float = PERPLEXITY) -> np.ndarray:
     """Places in two dimensions, near each other for words whose vectors point the same way (t-SNE [1]_).
 
     Parameters
@@ -100,9 +104,9 @@ def coordinates(vectors: WordVectors, *, seed: int = 0, perplexity: float = PERP
     from sklearn.manifold import TSNE  # half a second of imports that other stages can do without
     from threadpoolctl import threadpool_limits
 
-    unit = unit_vectors(np.asarray(vectors.vectors, dtype=np.float64))
+    unit = normalize_rows(np.asarray(vectors.vectors, dtype=np.float64))
     with threadpool_limits(1):
-        start = _principal(unit)
+        start = _project_on_principal_directions(unit)
         if len(unit) < _FEWEST or not start.any():
             return start
         search = TSNE(
@@ -115,7 +119,7 @@ def coordinates(vectors: WordVectors, *, seed: int = 0, perplexity: float = PERP
     return found
 
 
-def turned_onto(fixed: pd.DataFrame, moved: pd.DataFrame) -> pd.DataFrame:
+def turn_onto(fixed: pd.DataFrame, moved: pd.DataFrame) -> pd.DataFrame:
     """A map, turned and mirrored so that its words come as near as they can to the same words of another map.
 
     Neither axis of a map means anything, so that two of them can only be compared by eye after this. Nothing is stretched:
@@ -139,13 +143,13 @@ def turned_onto(fixed: pd.DataFrame, moved: pd.DataFrame) -> pd.DataFrame:
     return moved.assign(x=places[:, 0], y=places[:, 1])
 
 
-def side_by_side(maps: pd.DataFrame) -> pd.DataFrame:
+def join_maps(maps: pd.DataFrame) -> pd.DataFrame:
     """The maps of several embeddings as one table, all turned onto the first, in columns that other tools read.
 
     Parameters
     ----------
     maps : DataFrame
-        Of `word_map`, for several embeddings, with their name in ``embedding``.
+        Of `build_word_map`, for several embeddings, with their name in ``embedding``.
 
     Returns
     -------
@@ -153,7 +157,7 @@ def side_by_side(maps: pd.DataFrame) -> pd.DataFrame:
         ``nearest`` as text; ``neighbors`` the same as ``{ids, distances}``, ids being row numbers of this table, from 0.
     """
     parts = [part for _, part in maps.groupby("embedding", sort=False)]
-    turned = [*parts[:1], *(turned_onto(parts[0], part) for part in parts[1:])]
+    turned = [*parts[:1], *(turn_onto(parts[0], part) for part in parts[1:])]
     whole = pd.concat(turned or [maps], ignore_index=True)
     row = {key: number for number, key in enumerate(zip(whole["embedding"], whole["word"], strict=True))}
     neighbors = [
@@ -164,7 +168,7 @@ def side_by_side(maps: pd.DataFrame) -> pd.DataFrame:
     return whole.assign(**columns).drop(columns="distances")
 
 
-def _kept(nearest_rows: Sequence[Sequence[int]], places: np.ndarray) -> list[float]:
+def _share_kept_neighbors(nearest_rows: Sequence[Sequence[int]], places: np.ndarray) -> list[float]:
     """Of each word's nearest, the share that are as near on the map; NaN for a word without any."""
     most = max(map(len, nearest_rows), default=0)
     _, found = KDTree(places).query(places, k=most + 1) if most else (None, np.zeros((len(places), 1), dtype=int))
@@ -180,13 +184,13 @@ def _has_direction(vectors: WordVectors, word: str) -> bool:
     return bool(vectors.vectors[vectors.index[word]].any())
 
 
-def _part(vectors: WordVectors, words: Sequence[str]) -> WordVectors:
+def _select_words(vectors: WordVectors, words: Sequence[str]) -> WordVectors:
     """The vectors of some words."""
     rows = np.array([vectors.index[word] for word in words], dtype=np.int64)
     return WordVectors(list(words), vectors.counts[rows], vectors.vectors[rows])
 
 
-def _principal(unit: np.ndarray) -> np.ndarray:
+def _project_on_principal_directions(unit: np.ndarray) -> np.ndarray:
     """Places along the two directions of the largest variance, the larger first; zeros along what is not there."""
     places = np.zeros((len(unit), 2))
     if len(unit):

@@ -9,10 +9,10 @@ from math import comb
 
 import numpy as np
 
-from emb_pipeline.diagnostics.neighbors import COMMONEST, unit_vectors
+from emb_pipeline.diagnostics.neighbors import COMMONEST, normalize_rows
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.statistics.intervals.bootstrap import compute_mean_intervals
-from emb_pipeline.statistics.intervals.pseudo_values import of_spearman
+from emb_pipeline.statistics.intervals.pseudo_values import compute_spearman
 
 Pairs = Sequence[tuple[str, str]]
 _EXACT_SPLITS = 20_000
@@ -46,7 +46,7 @@ class Measured:
         return cls(float("nan"), float("nan"), float("nan"), known, total)
 
 
-def word_similarity(
+def measure_word_similarity(
     vectors: WordVectors, pairs: Pairs, scores: Sequence[float], *, rng: np.random.Generator, n_resamples: int = 2000
 ) -> Measured:
     """Spearman's ρ of cosine with the similarity that people gave, over the pairs whose words are known.
@@ -63,19 +63,21 @@ def word_similarity(
     known = [row for row, pair in enumerate(pairs) if all(word in vectors.index for word in pair)]
     if len(known) < 10:
         return Measured.unknown(len(known), len(pairs))
-    values = of_spearman(cosines(vectors, [pairs[row] for row in known]), np.array([scores[row] for row in known]))
+    values = compute_spearman(
+        compute_cosines(vectors, [pairs[row] for row in known]), np.array([scores[row] for row in known])
+    )
     (interval,) = compute_mean_intervals(values[:, None], n_resamples=n_resamples, rng=rng)
     return Measured(interval.value, interval.low, interval.high, len(known), len(pairs))
 
 
-def cosines(vectors: WordVectors, pairs: Pairs) -> np.ndarray:
+def compute_cosines(vectors: WordVectors, pairs: Pairs) -> np.ndarray:
     """Cosine of the two words of each pair: shape (n_pairs,)."""
-    unit = [unit_vectors(vectors.vectors[[vectors.index[pair[side]] for pair in pairs]]) for side in (0, 1)]
+    unit = [normalize_rows(vectors.vectors[[vectors.index[pair[side]] for pair in pairs]]) for side in (0, 1)]
     product: np.ndarray = np.einsum("ij,ij->i", *unit, dtype=np.float64)
     return product
 
 
-def analogies(
+def measure_analogies(
     vectors: WordVectors,
     questions: Sequence[tuple[str, str, str, str]],
     *,
@@ -102,7 +104,7 @@ def analogies(
     ----------
     .. [1] Mikolov, Yih & Zweig (2013), Linguistic regularities in continuous space word representations, NAACL.
     """
-    unit = unit_vectors(vectors.vectors[:commonest])
+    unit = normalize_rows(vectors.vectors[:commonest])
     rows = [[vectors.index.get(word, len(unit)) for word in question] for question in questions]
     known = np.array([row for row in rows if max(row) < len(unit)], dtype=np.int64).reshape(-1, 4)
     if len(known) < 10:
@@ -117,7 +119,7 @@ def analogies(
     return Measured(interval.value, interval.low, interval.high, len(known), len(questions))
 
 
-def antonym_separation(
+def measure_antonym_separation(
     vectors: WordVectors, antonyms: Pairs, synonyms: Pairs, *, rng: np.random.Generator, n_resamples: int = 2000
 ) -> Measured:
     """Can cosine tell synonyms from antonyms? The probability that a synonym pair is closer than an antonym pair (AUC).
@@ -142,16 +144,16 @@ def antonym_separation(
     n_known, n = sum(map(len, kept)), len(antonyms) + len(synonyms)
     if min(map(len, kept)) < 5:
         return Measured.unknown(n_known, n)
-    of_antonyms, of_synonyms = (cosines(vectors, pairs) for pairs in kept)
+    of_antonyms, of_synonyms = (compute_cosines(vectors, pairs) for pairs in kept)
     resampled = [
-        area_under_curve(rng.choice(of_synonyms, len(of_synonyms)), rng.choice(of_antonyms, len(of_antonyms)))
+        compute_area_under_curve(rng.choice(of_synonyms, len(of_synonyms)), rng.choice(of_antonyms, len(of_antonyms)))
         for _ in range(n_resamples)
     ]
     low, high = np.percentile(resampled, [2.5, 97.5])
-    return Measured(area_under_curve(of_synonyms, of_antonyms), float(low), float(high), n_known, n)
+    return Measured(compute_area_under_curve(of_synonyms, of_antonyms), float(low), float(high), n_known, n)
 
 
-def area_under_curve(positives: np.ndarray, negatives: np.ndarray) -> float:
+def compute_area_under_curve(positives: np.ndarray, negatives: np.ndarray) -> float:
     """Probability that a positive is above a negative, ties counting half (Mann & Whitney)."""
     from scipy.stats import rankdata
 
@@ -160,11 +162,11 @@ def area_under_curve(positives: np.ndarray, negatives: np.ndarray) -> float:
     return float((ranks[:n].sum() - n * (n + 1) / 2) / (n * m))
 
 
-def among_nearest(vectors: WordVectors, pairs: Pairs, k: int = 10, *, commonest: int = COMMONEST) -> Measured:
+def measure_share_among_nearest(vectors: WordVectors, pairs: Pairs, k: int = 10, *, commonest: int = COMMONEST) -> Measured:
     """Measure how often the second word of a pair is among the k nearest of the first, with Wilson's interval."""
     from scipy.stats import binomtest
 
-    unit = unit_vectors(vectors.vectors[:commonest])
+    unit = normalize_rows(vectors.vectors[:commonest])
     rows = [[vectors.index.get(word, len(unit)) for word in pair] for pair in pairs]
     known = np.array([row for row in rows if max(row) < len(unit)], dtype=np.int64).reshape(-1, 2)
     if not len(known):
@@ -177,7 +179,7 @@ def among_nearest(vectors: WordVectors, pairs: Pairs, k: int = 10, *, commonest:
     return Measured(float(hits.mean()), interval.low, interval.high, len(known), len(pairs))
 
 
-def weat(
+def run_weat(
     vectors: WordVectors, words: Mapping[str, Sequence[str]], *, rng: np.random.Generator, n_permutations: int = 10_000
 ) -> Measured:
     """WEAT: are the words X nearer to A, and Y nearer to B, than chance would have them?
@@ -213,7 +215,7 @@ def weat(
         return Measured.unknown(known, total)
     targets = [*lists["x"][:size], *lists["y"][:size]]
     unit = {
-        name: unit_vectors(vectors.vectors[[vectors.index[word] for word in chosen]].astype(np.float64))
+        name: normalize_rows(vectors.vectors[[vectors.index[word] for word in chosen]].astype(np.float64))
         for name, chosen in {"t": targets, "a": lists["a"], "b": lists["b"]}.items()
     }
     association = (unit["t"] @ unit["a"].T).mean(axis=1) - (unit["t"] @ unit["b"].T).mean(axis=1)

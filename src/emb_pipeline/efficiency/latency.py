@@ -170,15 +170,18 @@ def _time_requests(
     limit = perf_counter() + options.seconds / options.rounds
     first: list[tuple[float, float]] = []
     for request in requests:
-        first.append(_timed(serve, request))
+        first.append(_time_request(serve, request))
         if perf_counter() > limit:
             break
-    rounds = [first, *([_timed(serve, request) for request in requests[: len(first)]] for _ in range(options.rounds - 1))]
+    rounds = [
+        first,
+        *([_time_request(serve, request) for request in requests[: len(first)]] for _ in range(options.rounds - 1)),
+    ]
     times = np.array(rounds)
     return times[:, :, 0], times[:, :, 1]
 
 
-def _timed(serve: Callable[[Any], Any], request: Any) -> tuple[float, float]:
+def _time_request(serve: Callable[[Any], Any], request: Any) -> tuple[float, float]:
     wall, processor = perf_counter(), process_time()
     serve(request)
     processor = process_time() - processor

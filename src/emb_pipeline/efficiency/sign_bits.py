@@ -65,7 +65,7 @@ class SignBits:
         """Bytes of one vector as it is stored for the second step, beside its bits."""
         return self.stored.nbytes / len(self.stored)
 
-    def nearest(self, queries: np.ndarray, k: int, candidates: int, inside: np.ndarray | None = None) -> np.ndarray:
+    def find_nearest(self, queries: np.ndarray, k: int, candidates: int, inside: np.ndarray | None = None) -> np.ndarray:
         """Find the rows of the largest dot products among the candidates, best first; of equal ones the first row.
 
         Parameters

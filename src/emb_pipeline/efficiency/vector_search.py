@@ -46,7 +46,7 @@ class _Index(BaseModel):
         """True where distances are exact, so that a search that looks at everything is exact, too."""
         return True
 
-    def looks_at_everything(self, n_items: int) -> bool:
+    def is_exhaustive(self, n_items: int) -> bool:
         """Tell if the last setting does, in a collection of so many items."""
         return True
 
@@ -54,12 +54,12 @@ class _Index(BaseModel):
         """Give the parameters to build the index with, for a collection of so many items."""
         return {}
 
-    def settings(self, n_items: int) -> list[tuple[str, int | None]]:
+    def list_settings(self, n_items: int) -> list[tuple[str, int | None]]:
         """List the search parameter's name and values, those that look at more later."""
         return [("", None)]
 
 
-def _ascending(values: tuple[int, ...]) -> tuple[int, ...]:
+def _check_ascending(values: tuple[int, ...]) -> tuple[int, ...]:
     if list(values) != sorted(set(values)):
         raise ValueError(f"{', '.join(map(str, values))} do not rise")
     return values
@@ -82,7 +82,7 @@ class InvertedFileIndex(_Index):
     m: int | None = Field(default=None, ge=1, description="IVF_PQ: parts of a vector; they must divide its numbers")
     nbits: int | None = Field(default=None, ge=1, le=24, description="IVF_PQ: bits for each part")
 
-    _rises = field_validator("nprobe")(_ascending)
+    _rises = field_validator("nprobe")(_check_ascending)
 
     @property
     def keeps_whole_vectors(self) -> bool:
@@ -94,12 +94,12 @@ class InvertedFileIndex(_Index):
         given = {"m": self.m, "nbits": self.nbits}
         return {"nlist": min(self.nlist, n_items), **{name: value for name, value in given.items() if value is not None}}
 
-    def settings(self, n_items: int) -> list[tuple[str, int | None]]:
+    def list_settings(self, n_items: int) -> list[tuple[str, int | None]]:
         """List the values of ``nprobe``, up to all lists."""
         lists = min(self.nlist, n_items)
         return [("nprobe", value) for value in dict.fromkeys(min(value, lists) for value in self.nprobe)]
 
-    def looks_at_everything(self, n_items: int) -> bool:
+    def is_exhaustive(self, n_items: int) -> bool:
         """Tell if the last setting looks into all lists."""
         return self.nprobe[-1] >= min(self.nlist, n_items)
 
@@ -114,13 +114,13 @@ class GraphIndex(_Index):
         default=(10, 20, 50, 100, 400), min_length=1, description="candidates that a search keeps, from few to many"
     )
 
-    _rises = field_validator("ef")(_ascending)
+    _rises = field_validator("ef")(_check_ascending)
 
     def build_params(self, n_items: int) -> dict[str, Any]:
         """Give ``M`` and ``efConstruction``."""
         return {"M": self.links, "efConstruction": self.ef_construction}
 
-    def settings(self, n_items: int) -> list[tuple[str, int | None]]:
+    def list_settings(self, n_items: int) -> list[tuple[str, int | None]]:
         """List the values of ``ef``."""
         return [("ef", value) for value in self.ef]
 
@@ -133,7 +133,7 @@ class HammingIndex(_Index):
         default=(10, 20, 40, 100, 200), min_length=1, description="passages that are scored again, from few to many"
     )
 
-    _rises = field_validator("candidates")(_ascending)
+    _rises = field_validator("candidates")(_check_ascending)
 
     @property
     def precision(self) -> Precision:
@@ -149,11 +149,11 @@ class HammingIndex(_Index):
         """Give the precision of what is stored."""
         return {"precision": self.precision}
 
-    def settings(self, n_items: int) -> list[tuple[str, int | None]]:
+    def list_settings(self, n_items: int) -> list[tuple[str, int | None]]:
         """List the numbers of candidates, up to all passages."""
         return [("candidates", value) for value in dict.fromkeys(min(value, n_items) for value in self.candidates)]
 
-    def looks_at_everything(self, n_items: int) -> bool:
+    def is_exhaustive(self, n_items: int) -> bool:
         """Tell if the last setting scores all passages."""
         return self.candidates[-1] >= n_items
 
@@ -216,7 +216,7 @@ class Collection(Protocol):
     def build_index(self, index_type: str, params: Mapping[str, Any]) -> None:
         """Index them."""
 
-    def nearest(self, vectors: np.ndarray, k: int, params: Mapping[str, Any], filters: str = "") -> list[list[str]]:
+    def find_nearest(self, vectors: np.ndarray, k: int, params: Mapping[str, Any], filters: str = "") -> list[list[str]]:
         """Find the ids of the nearest, best first."""
         ...
 
@@ -272,7 +272,7 @@ class Engine(Protocol):
     def build_index(self, index_type: str, params: Mapping[str, Any]) -> None:
         """Index them."""
 
-    def nearest(self, queries: np.ndarray, k: int, params: Mapping[str, Any], *, filtered: bool = False) -> np.ndarray:
+    def find_nearest(self, queries: np.ndarray, k: int, params: Mapping[str, Any], *, filtered: bool = False) -> np.ndarray:
         """Find the rows of the nearest, best first, -1 for none; where asked for, among those inside the filter."""
         ...
 
@@ -303,10 +303,10 @@ class InStore:
         """Index them."""
         self.collection.build_index(index_type, params)
 
-    def nearest(self, queries: np.ndarray, k: int, params: Mapping[str, Any], *, filtered: bool = False) -> np.ndarray:
+    def find_nearest(self, queries: np.ndarray, k: int, params: Mapping[str, Any], *, filtered: bool = False) -> np.ndarray:
         """Find the rows of the nearest, -1 standing for none."""
         rows = np.full((len(queries), k), -1, dtype=np.int64)
-        for row, names in enumerate(self.collection.nearest(queries, k, params, INSIDE if filtered else "")):
+        for row, names in enumerate(self.collection.find_nearest(queries, k, params, INSIDE if filtered else "")):
             rows[row, : len(names)] = [self.row_of[name] for name in names]
         return rows
 
@@ -331,9 +331,9 @@ class InProcess:
         """Take the bits, and store the vectors in the precision that the parameters name."""
         self._index = SignBits.of(self._exact.passages, params["precision"])
 
-    def nearest(self, queries: np.ndarray, k: int, params: Mapping[str, Any], *, filtered: bool = False) -> np.ndarray:
+    def find_nearest(self, queries: np.ndarray, k: int, params: Mapping[str, Any], *, filtered: bool = False) -> np.ndarray:
         """Find the rows of the nearest, -1 standing for none."""
-        return self._index.nearest(queries, k, params["candidates"], self._exact.inside if filtered else None)
+        return self._index.find_nearest(queries, k, params["candidates"], self._exact.inside if filtered else None)
 
     @property
     def bytes_per_item(self) -> float:
@@ -399,7 +399,7 @@ def measure_operating_points(
     single = [query[None] for query in exact.queries[: options.requests]]
     for index in options.indexes:
         build = index.build_params(n_items)
-        engine = _engine(index, collection, ids, exact)
+        engine = _build_engine(index, collection, ids, exact)
         started = perf_counter()
         engine.build_index(index.index, build)
         seconds, size = perf_counter() - started, engine.index_bytes()
@@ -411,24 +411,24 @@ def measure_operating_points(
             "index_bytes": size,
             "bytes_per_item": engine.bytes_per_item,
         }
-        settings = index.settings(n_items)
+        settings = index.list_settings(n_items)
         for place, (name, value) in enumerate(settings):
             params = {name: value} if name else {}
             started = perf_counter()
-            found = engine.nearest(exact.queries, k, params)
+            found = engine.find_nearest(exact.queries, k, params)
             rate = len(exact.queries) / (perf_counter() - started)
-            times = measure_latencies(partial(engine.nearest, k=k, params=params), single)
+            times = measure_latencies(partial(engine.find_nearest, k=k, params=params), single)
             point = {**built, "parameter": name, "setting": value, "recall": exact.recall(found)}
             point.update({"queries_per_second": rate, **times})
             if place == len(settings) - 1:
-                confined = partial(engine.nearest, k=k, params=params, filtered=True)
+                confined = partial(engine.find_nearest, k=k, params=params, filtered=True)
                 times = measure_latencies(confined, single)
                 point["filtered_recall"] = exact.recall_inside(confined(exact.queries[: options.requests]))
                 point.update({f"filtered_{name}": times[name] for name in ("latency_ms_p50", "latency_ms_p95")})
             yield point, found
 
 
-def _engine(index: _Index, collection: Collection | None, ids: Sequence[str], exact: Exact) -> Engine:
+def _build_engine(index: _Index, collection: Collection | None, ids: Sequence[str], exact: Exact) -> Engine:
     if not index.in_store:
         return InProcess(exact)
     if collection is None:

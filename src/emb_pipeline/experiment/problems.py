@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from pydantic import AliasChoices, BaseModel, ValidationError
 
-from emb_pipeline.errors import EmbPipelineError, nearest, suggest
+from emb_pipeline.errors import EmbPipelineError, find_nearest_name, suggest
 
 Keys: TypeAlias = tuple[Any, ...]
 _FROM_PYDANTIC = "Value error, "
@@ -70,7 +70,7 @@ def describe_problems(error: ValidationError, names_at: Callable[[Keys], Names])
         *path, last = found["loc"] or ("",)
         if found["type"] == "extra_forbidden":
             word, names = names_at(tuple(path))
-            meant |= {(*path, name) for name in nearest(str(last), names)}
+            meant |= {(*path, name) for name in find_nearest_name(str(last), names)}
             remedy = suggest(str(last), names) if names else "leave it out"
             problems.append(Problem(found["loc"], _join(path), f"unknown {word} '{last}'", remedy))
         elif found["type"] == "missing":

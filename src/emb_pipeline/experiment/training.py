@@ -18,7 +18,7 @@ from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.embeddings.training.request import TrainingRequest
 from emb_pipeline.experiment.model import EmbeddingSpec
 from emb_pipeline.experiment.schema import Corruption, Resample
-from emb_pipeline.storage.atomic import temporary_path
+from emb_pipeline.storage.atomic import build_temporary_path
 from emb_pipeline.text.tokens import TokenCorpus, write_tokens
 
 _COMPILED: list[tuple[str, Any, int]] = []
@@ -45,7 +45,7 @@ def compile_method(cell: EmbeddingSpec, workers: int, scratch: Path) -> None:
     compiled = (cell.method, cell.options, workers)
     if compiled in _COMPILED:
         return
-    folder = temporary_path(scratch / "compile")
+    folder = build_temporary_path(scratch / "compile")
     fewer = {"epochs": 1, "min_count": 1}
     options = cell.options.model_copy(update={name: value for name, value in fewer.items() if hasattr(cell.options, name)})
     try:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from emb_pipeline.datasets.mlflow_names import dotted
+from emb_pipeline.datasets.mlflow_names import flatten_mapping
 
 _SEQUENTIAL = "SequentialRunner"
 _FLAGS = {
@@ -34,11 +34,11 @@ def format_kedro_command(run_params: dict[str, Any]) -> str:
     if run_params.get("only_missing_outputs"):
         words.append("--only-missing-outputs")
     if given := run_params.get("runtime_params"):
-        words.append("--params " + shlex.quote(",".join(f"{name}={value}" for name, value in dotted(given))))
+        words.append("--params " + shlex.quote(",".join(f"{name}={value}" for name, value in flatten_mapping(given))))
     if (runner := find_runner_name(run_params)) != _SEQUENTIAL:
         words.append(f"--runner {runner}")
     if given := _find_option("runner_params"):
-        words.append("--runner-params " + ",".join(f"{name}={value}" for name, value in dotted(given)))
+        words.append("--runner-params " + ",".join(f"{name}={value}" for name, value in flatten_mapping(given)))
     return " ".join(words)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from kedro.framework.hooks import hook_impl
 
-from emb_pipeline.config.active import active_environment, active_parameters, in_project, tracking_uri
+from emb_pipeline.config.active import find_active_environment, find_tracking_uri, load_active_parameters, resolve_in_project
 from emb_pipeline.redaction import redact
 
 
@@ -34,14 +34,14 @@ class Console:
             terminal.print(write_decision(*tables))
         if "leaderboard" not in made:
             return
-        use_case = active_parameters()["use_case"]
-        page = Path(in_project(f"data/08_reporting/{use_case}/latest/report.html"))
+        use_case = load_active_parameters()["use_case"]
+        page = Path(resolve_in_project(f"data/08_reporting/{use_case}/latest/report.html"))
         terminal.print(f"report   {page}", soft_wrap=True, highlight=False)
         terminal.print(
-            f"runs     mlflow ui --backend-store-uri {redact(tracking_uri())}   (http://127.0.0.1:5000)",
+            f"runs     mlflow ui --backend-store-uri {redact(find_tracking_uri())}   (http://127.0.0.1:5000)",
             soft_wrap=True,
             highlight=False,
         )
-        environment = active_environment()
+        environment = find_active_environment()
         viz = f"kedro viz run --env {environment}" if environment else "kedro viz run"
         terminal.print(f"graph    {viz}   (http://127.0.0.1:4141)", soft_wrap=True, highlight=False)

@@ -6,7 +6,7 @@ from typing import Any
 
 from kedro.framework.hooks import hook_impl
 
-from emb_pipeline.config.active import active_parameters
+from emb_pipeline.config.active import load_active_parameters
 
 
 class FirstRows:
@@ -22,7 +22,7 @@ class FirstRows:
         only_missing = bool(run_params.get("only_missing_outputs"))
         read = (name for name in pipeline.all_outputs() if name.endswith((".documents", ".examples")))
         made = {name for name in read if not (only_missing and catalog.exists(name))}
-        parameters = active_parameters()
+        parameters = load_active_parameters()
         corpora = {
             name: CorpusDefinition.model_validate(definition).sources
             for name, definition in parameters["corpora"].items()

@@ -10,7 +10,7 @@ from typing import Any
 
 from kedro.framework.hooks import hook_impl
 
-from emb_pipeline.config.active import active_parameters, project_path
+from emb_pipeline.config.active import load_active_parameters, project_path
 from emb_pipeline.hooks.command import format_kedro_command
 from emb_pipeline.hooks.one_run import hold_use_case
 
@@ -28,7 +28,7 @@ class Freshness:
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Any, catalog: Any) -> None:
         """Stop with the list of stale results; otherwise note the fingerprint of everything that this run makes."""
-        parameters = active_parameters()
+        parameters = load_active_parameters()
         if self._thread == threading.get_ident():
             self._free()  # an earlier session of this thread was interrupted
         try:

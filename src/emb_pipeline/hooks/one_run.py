@@ -9,7 +9,7 @@ from pathlib import Path
 
 from emb_pipeline.errors import EmbPipelineError
 from emb_pipeline.redaction import redact
-from emb_pipeline.storage.atomic import LockHeldError, exclusive
+from emb_pipeline.storage.atomic import LockHeldError, hold_lock
 
 WAIT = "EMB_PIPELINE_WAIT"
 """Environment variable: 1 lets a run wait for another one of the same use case."""
@@ -32,7 +32,7 @@ def hold_use_case(project: Path, use_case: str, command: str) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             stack.enter_context(
-                exclusive(path, what=f"running '{redact(command)}'", wait=None if os.environ.get(WAIT) == "1" else 0.0)
+                hold_lock(path, what=f"running '{redact(command)}'", wait=None if os.environ.get(WAIT) == "1" else 0.0)
             )
         except LockHeldError as error:
             raise UseCaseInUseError(

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 from kedro.framework.hooks import hook_impl
 
-from emb_pipeline.config.active import active_parameters, project_path, tracking_uri
+from emb_pipeline.config.active import find_tracking_uri, load_active_parameters, project_path
 from emb_pipeline.hooks.command import find_runner_name, format_kedro_command
 from emb_pipeline.hooks.freshness import ACCEPT_STALE
 
@@ -35,7 +35,7 @@ class ParentRun:
         """Open the parent run."""
         from emb_pipeline.datasets import mlflow_runs
 
-        self._uri, self._process = tracking_uri(), os.getpid()
+        self._uri, self._process = find_tracking_uri(), os.getpid()
         self._run_id = mlflow_runs.open_run(self._uri, self.EXPERIMENT, *_describe_run(run_params))
         if self._run_id:
             os.environ[mlflow_runs.PARENT_RUN] = self._run_id
@@ -88,7 +88,7 @@ def _describe_run(run_params: dict[str, Any]) -> tuple[str, dict[str, str], dict
     """Give name, tags and configuration of a parent run."""
     from emb_pipeline.provenance.environment import list_versions, read_git_state
 
-    parameters = active_parameters()
+    parameters = load_active_parameters()
     use_case = parameters["use_case"]
     tags = {
         "use_case": use_case,

@@ -7,7 +7,7 @@ from typing import Any
 
 from kedro.framework.hooks import hook_impl
 
-from emb_pipeline.config.active import active_experiment, active_parameters
+from emb_pipeline.config.active import build_active_experiment, load_active_parameters
 
 LOGGER = logging.getLogger(__name__)
 
@@ -22,13 +22,13 @@ class Requirements:
         from emb_pipeline.experiment.build import find_unused_embeddings
         from emb_pipeline.experiment.model import EmbeddingSpec
 
-        embeddings = active_parameters()["embeddings"]
+        embeddings = load_active_parameters()["embeddings"]
         names = {name for node in pipeline.nodes for name in node.inputs if name.startswith("params:embeddings.")}
         for name in sorted(names):
             _, origin, key = name.split(".", 2)
             cell = EmbeddingSpec.model_validate(embeddings[origin][key])
             require(cell.method, cell.options)
-        for cell in find_unused_embeddings(active_experiment()):
+        for cell in find_unused_embeddings(build_active_experiment()):
             LOGGER.warning("%s is evaluated on no task of the grid: none of them can use it", cell.name)
         for name in sorted({name for node in pipeline.nodes for name in node.inputs if "@" in name}):
             check = getattr(catalog.get(name), "require", None)

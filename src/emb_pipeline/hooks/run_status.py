@@ -24,7 +24,7 @@ from emb_pipeline.embeddings.extras import is_installed
 from emb_pipeline.provenance.node_fingerprints import is_data
 from emb_pipeline.provenance.stored_results import find_path, is_stored
 from emb_pipeline.redaction import redact
-from emb_pipeline.storage.atomic import atomic_path
+from emb_pipeline.storage.atomic import write_atomically
 
 STEPS = "EMB_PIPELINE_RUN_STEPS"
 """Environment variable: the file that the processes of a run note their nodes in, one line each."""
@@ -45,8 +45,8 @@ class RunStatus:
         """Begin an empty list of steps."""
         if not is_installed("kedro_viz"):
             return
-        self._started_at = _now()
-        steps = _folder() / f"steps.{os.getpid()}.jsonl"
+        self._started_at = _read_clock()
+        steps = _find_folder() / f"steps.{os.getpid()}.jsonl"
         steps.parent.mkdir(parents=True, exist_ok=True)
         steps.write_text("", encoding="utf-8")
         os.environ[STEPS] = str(steps)
@@ -70,7 +70,7 @@ class RunStatus:
     @hook_impl
     def after_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
         """Write status and sizes of a run that came to its end."""
-        self._write(pipeline, catalog, {"event": "after_pipeline_run", "timestamp": _now()})
+        self._write(pipeline, catalog, {"event": "after_pipeline_run", "timestamp": _read_clock()})
 
     @hook_impl
     def on_pipeline_error(self, error: Exception, pipeline: Any, catalog: Any) -> None:
@@ -89,9 +89,11 @@ class RunStatus:
         start = {"event": "before_pipeline_run", "timestamp": self._started_at}
         saved = [_describe_result(name, facts.get("file_size", 0)) for name, facts in sizes.items()]
         events = [start, *steps, *saved, *_list_failures(pipeline, catalog), end]
-        _write_json(_folder() / "kedro_pipeline_events.json", events)
-        kept = _read_json(_folder() / "stats.json")
-        _write_json(_folder() / "stats.json", {**kept, **{name.partition("@")[0]: facts for name, facts in sizes.items()}})
+        _write_json(_find_folder() / "kedro_pipeline_events.json", events)
+        kept = _read_json(_find_folder() / "stats.json")
+        _write_json(
+            _find_folder() / "stats.json", {**kept, **{name.partition("@")[0]: facts for name, facts in sizes.items()}}
+        )
 
 
 def measure(catalog: Any, name: str) -> dict[str, int]:
@@ -130,7 +132,7 @@ def _list_failures(pipeline: Any, catalog: Any) -> Iterator[dict[str, Any]]:
             failure = getattr(catalog.get(name), "failure", None)
             failed = failure() if failure is not None else None
             if failed is not None:
-                yield {"event": "on_node_error", "error": failed.reason, "timestamp": _now(), **_identify(node)}
+                yield {"event": "on_node_error", "error": failed.reason, "timestamp": _read_clock(), **_identify(node)}
                 break
 
 
@@ -149,7 +151,7 @@ def _describe_result(name: str, size: int) -> dict[str, Any]:
 
 def _describe_error(event: str, error: Exception) -> dict[str, Any]:
     lines = redact("".join(traceback.format_exception(error)))
-    return {"event": event, "error": redact(str(error)), "traceback": lines, "timestamp": _now()}
+    return {"event": event, "error": redact(str(error)), "traceback": lines, "timestamp": _read_clock()}
 
 
 def _note(node: Any, end: dict[str, Any]) -> None:
@@ -165,7 +167,7 @@ def _note(node: Any, end: dict[str, Any]) -> None:
         os.close(file)
 
 
-def _folder() -> Path:
+def _find_folder() -> Path:
     from kedro_viz.constants import VIZ_METADATA_ARGS
 
     return project_path() / str(VIZ_METADATA_ARGS["path"])
@@ -180,9 +182,9 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _write_json(path: Path, value: Any) -> None:
-    with atomic_path(path) as part:
+    with write_atomically(path) as part:
         part.write_text(json.dumps(value), encoding="utf-8")
 
 
-def _now() -> str:
+def _read_clock() -> str:
     return datetime.now(tz=UTC).isoformat()

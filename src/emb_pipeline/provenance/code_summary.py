@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from emb_pipeline.storage.atomic import atomic_path
+from emb_pipeline.storage.atomic import write_atomically
 
 EFFECTS = ""
 """Name of the statements of a module that define nothing."""
@@ -130,5 +130,5 @@ class StoredSummaries:
     def write(self) -> None:
         if self._path is None or not self._changed:
             return
-        with atomic_path(self._path) as part:
+        with write_atomically(self._path) as part:
             part.write_text(json.dumps({"of": self._of, "modules": self._used}), encoding="utf-8")

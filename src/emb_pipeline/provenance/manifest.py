@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from emb_pipeline.provenance.fingerprint import INPUT, Fingerprint
-from emb_pipeline.storage.atomic import atomic_path
+from emb_pipeline.storage.atomic import write_atomically
 
 RULE = 3
 """Number of the rule that fingerprints are made by; results with an entry of another number are stale once."""
@@ -87,7 +87,7 @@ class Manifest:
         return entry if isinstance(entry, dict) else {}
 
     def _write(self, name: str, entry: Mapping[str, Any]) -> None:
-        with atomic_path(self.folder / f"{name}.json") as part:
+        with write_atomically(self.folder / f"{name}.json") as part:
             part.write_text(json.dumps(entry), encoding="utf-8")
 
 

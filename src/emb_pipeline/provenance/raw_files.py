@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from emb_pipeline.provenance.code_fingerprint import find_version
 from emb_pipeline.readers.options import Source, download_names, list_package_names
 from emb_pipeline.readers.public_data.public_sources import public_sources
-from emb_pipeline.storage.atomic import atomic_path
+from emb_pipeline.storage.atomic import write_atomically
 
 _log = logging.getLogger(__name__)
 _SETTLED_NS = 2_000_000_000
@@ -72,7 +72,7 @@ class FileHashes:
         if self._store is None or not self._changed:
             return
         there = {place: entry for place, entry in self._known.items() if Path(place).exists()}
-        with atomic_path(self._store) as part:
+        with write_atomically(self._store) as part:
             part.write_text(json.dumps(there), encoding="utf-8")
         self._changed = False
 

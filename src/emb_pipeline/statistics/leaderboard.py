@@ -16,9 +16,9 @@ from emb_pipeline.statistics.costs import UNTIL_SCORED
 from emb_pipeline.statistics.intervals.bootstrap import (
     bootstrap_macro_f1,
     bootstrap_means,
+    compute_macro_f1,
     compute_percentile_interval,
     keep_in_range,
-    macro_f1,
 )
 from emb_pipeline.statistics.intervals.metric_ranges import find_largest_difference, find_range
 from emb_pipeline.statistics.resampling import Resampling
@@ -97,7 +97,7 @@ EFFECTS = {
 CORPUS = "corpus"
 
 
-def leaderboard(
+def build_leaderboard(
     item_scores: Scores,
     cells: pd.DataFrame,
     primary_metrics: Mapping[str, str],
@@ -159,14 +159,14 @@ def leaderboard(
     known = {(row["task"], row["embedding"]): row for row in cells.drop_duplicates(["task", "embedding"]).to_dict("records")}
     rows = []
     for scores in read_task_scores(item_scores, training_draws=training_draws):
-        with_scores = _resampled_values(scores, chosen)
+        with_scores = _resample_values(scores, chosen)
         kind_of_task = next((row["kind"] for (task, _), row in known.items() if task == scores.task), None)
         for metric, (values, resampled) in with_scores.items():
             is_primary = metric == primary_metrics.get(str(kind_of_task))
             lower_first = metric in lower_is_better
             letters = {}
             if metric in scores.metrics:
-                letters = _letters(scores, metric, chosen, claims, is_primary=is_primary, lower_first=lower_first)
+                letters = _assign_letters(scores, metric, chosen, claims, is_primary=is_primary, lower_first=lower_first)
             for column, (embedding, axes) in enumerate(zip(scores.embeddings, scores.cells, strict=True)):
                 if (scores.task, embedding) not in known:
                     raise ValueError(f"{scores.task}: {embedding} has item scores but no row among the cells")
@@ -189,8 +189,8 @@ def leaderboard(
                         **{cost: cell.get(cost) for cost in OF_CELL},
                     }
                 )
-        rows += _without_scores([row for row in rows if row["task"] == scores.task], cells, set(with_scores))
-    rows += _failed_rows(failed, primary_metrics, use_case)
+        rows += _build_rows_without_scores([row for row in rows if row["task"] == scores.task], cells, set(with_scores))
+    rows += _build_failed_rows(failed, primary_metrics, use_case)
     rows.sort(
         key=lambda row: (
             row["task"],
@@ -204,7 +204,7 @@ def leaderboard(
     return make_table(rows, LEADERBOARD)
 
 
-def comparisons(
+def compare_embeddings(
     item_scores: Scores,
     metrics: Mapping[str, str] | None = None,
     resampling: Resampling | None = None,
@@ -224,7 +224,7 @@ def comparisons(
     resampling : Resampling, optional
         How intervals and tests are made.
     claims, training_draws
-        As for `leaderboard`; claims are of one metric a task.
+        As for `build_leaderboard`; claims are of one metric a task.
 
     Returns
     -------
@@ -234,13 +234,13 @@ def comparisons(
     rows = [
         {"task": scores.task, "metric": metric, **row}
         for scores in read_task_scores(item_scores, training_draws=training_draws)
-        for metric in _metrics(scores, metrics)
-        for row in _compared(scores, metric, resampling or Resampling(), claims=claims)
+        for metric in _select_metrics(scores, metrics)
+        for row in _compare_pairs_of_task(scores, metric, resampling or Resampling(), claims=claims)
     ]
     return make_table(rows, COMPARISONS)
 
 
-def effects(
+def estimate_effects(
     item_scores: Scores,
     contrasts: Mapping[str, Sequence[tuple[str, str]]],
     metrics: Mapping[str, str] | None = None,
@@ -254,7 +254,7 @@ def effects(
     Parameters
     ----------
     item_scores, metrics, resampling, claims, training_draws
-        As for `comparisons`.
+        As for `compare_embeddings`.
     contrasts : mapping of str to sequence of (str, str)
         Names of embeddings (a, b) by factor; a pair counts on the tasks that both were evaluated on.
 
@@ -269,9 +269,9 @@ def effects(
         names = list(scores.families)
         for factor, pairs in contrasts.items():
             places = [(names.index(a), names.index(b)) for a, b in pairs if a in names and b in names]
-            for metric in _metrics(scores, metrics) if places else ():
-                means = scores.family_means(metric).mean(axis=0)
-                compared = _compared(scores, metric, resampling or Resampling(), places, claims)
+            for metric in _select_metrics(scores, metrics) if places else ():
+                means = scores.average_families(metric).mean(axis=0)
+                compared = _compare_pairs_of_task(scores, metric, resampling or Resampling(), places, claims)
                 for (a, b), row in zip(places, compared, strict=True):
                     cell = scores.cells[scores.families[names[a]][0]]
                     rows.append(
@@ -290,7 +290,9 @@ def effects(
     return make_table(rows, EFFECTS)
 
 
-def _failed_rows(failed: pd.DataFrame | None, primary_metrics: Mapping[str, str], use_case: str) -> list[dict[str, object]]:
+def _build_failed_rows(
+    failed: pd.DataFrame | None, primary_metrics: Mapping[str, str], use_case: str
+) -> list[dict[str, object]]:
     """Make a row of the primary metric, without a value, for each cell that failed."""
     axes = ("task", "kind", "origin", "method", "dim", "embedding", "tuned", "seed")
     return [
@@ -307,7 +309,9 @@ def _failed_rows(failed: pd.DataFrame | None, primary_metrics: Mapping[str, str]
     ]
 
 
-def _without_scores(rows: list[dict[str, object]], cells: pd.DataFrame, known: set[str]) -> list[dict[str, object]]:
+def _build_rows_without_scores(
+    rows: list[dict[str, object]], cells: pd.DataFrame, known: set[str]
+) -> list[dict[str, object]]:
     """Make rows of a task's metrics that no unit has a score of, one for each of its cells."""
     if not {"metric", "value"} <= set(cells.columns):
         return []
@@ -320,7 +324,7 @@ def _without_scores(rows: list[dict[str, object]], cells: pd.DataFrame, known: s
     ]
 
 
-def _compared(
+def _compare_pairs_of_task(
     scores: TaskScores,
     metric: str,
     resampling: Resampling,
@@ -331,23 +335,23 @@ def _compared(
     chosen = list(combinations(range(len(names)), 2)) if pairs is None else pairs
     tests = None if claims is None else select_pair_tests(claims, scores.task, [(names[a], names[b]) for a, b in chosen])
     table = compare_pairs(
-        scores.family_means(metric),
+        scores.average_families(metric),
         names,
         n_resamples=resampling.resamples,
         n_permutations=resampling.permutations,
-        rng=resampling.rng(),
+        rng=resampling.create_rng(),
         groups=scores.groups,
         level=1 - resampling.level,
         pairs=chosen,
         largest=find_largest_difference(metric),
-        extra=scores.extra(metric).combined(scores.family_weights),
+        extra=scores.estimate_extra_variance(metric).combine(scores.family_weights),
         tests=tests,
     )
     rows: list[dict[str, object]] = table.to_pylist()
     return rows
 
 
-def _metrics(scores: TaskScores, metrics: Mapping[str, str] | None) -> list[str]:
+def _select_metrics(scores: TaskScores, metrics: Mapping[str, str] | None) -> list[str]:
     if metrics is None:
         return list(scores.metrics)
     if scores.task not in metrics or metrics[scores.task] not in scores.metrics:
@@ -355,7 +359,7 @@ def _metrics(scores: TaskScores, metrics: Mapping[str, str] | None) -> list[str]
     return [metrics[scores.task]]
 
 
-def _letters(
+def _assign_letters(
     scores: TaskScores,
     metric: str,
     resampling: Resampling,
@@ -364,42 +368,48 @@ def _letters(
     is_primary: bool,
     lower_first: bool,
 ) -> dict[str, str]:
-    names, means = list(scores.families), scores.family_means(metric)
+    names, means = list(scores.families), scores.average_families(metric)
     values = means.mean(axis=0)
     merits = -values if lower_first else values
     pairs = list(combinations(names, 2))
     if claims is not None and is_primary:
         adjusted = select_pair_tests(claims, scores.task, pairs).p_adjusted
     else:
-        extra = scores.extra(metric).combined(scores.family_weights)
+        extra = scores.estimate_extra_variance(metric).combine(scores.family_weights)
         _, adjusted = run_sign_flip_tests(
-            means, n_permutations=resampling.permutations, rng=resampling.rng(), groups=scores.groups, extra=extra
+            means, n_permutations=resampling.permutations, rng=resampling.create_rng(), groups=scores.groups, extra=extra
         )
         if claims is not None:  # secondary: nothing is claimed where the primary metric shows nothing
             adjusted = np.maximum(adjusted, select_pair_tests(claims, scores.task, pairs).p_adjusted.min(initial=1.0))
     return dict(zip(names, assign_letters(names, merits, pairs, adjusted, resampling.level), strict=True))
 
 
-def _values(scores: TaskScores) -> dict[str, np.ndarray]:
+def _compute_values(scores: TaskScores) -> dict[str, np.ndarray]:
     values = {metric: matrix.mean(axis=0) for metric, matrix in scores.metrics.items()}
     if scores.labels is not None and scores.predictions is not None:
-        values["macro_f1"] = np.array([macro_f1(scores.labels, system) for system in scores.predictions.T])
+        values["macro_f1"] = np.array([compute_macro_f1(scores.labels, system) for system in scores.predictions.T])
     return values
 
 
-def _resampled_values(scores: TaskScores, resampling: Resampling) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    values, metrics = _values(scores), list(scores.metrics)
+def _resample_values(scores: TaskScores, resampling: Resampling) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    values, metrics = _compute_values(scores), list(scores.metrics)
     matrix = np.column_stack([scores.metrics[metric] for metric in metrics])
-    resampled = bootstrap_means(matrix, n_resamples=resampling.resamples, rng=resampling.rng(), groups=scores.groups)
+    resampled = bootstrap_means(matrix, n_resamples=resampling.resamples, rng=resampling.create_rng(), groups=scores.groups)
     by_metric = dict(zip(metrics, np.split(resampled, len(metrics), axis=1), strict=True))
     for metric in metrics:
-        by_metric[metric] = by_metric[metric] + scores.extra(metric).deviations(resampling.resamples, resampling.rng())
+        by_metric[metric] = by_metric[metric] + scores.estimate_extra_variance(metric).draw_deviations(
+            resampling.resamples, resampling.create_rng()
+        )
     if scores.labels is not None and scores.predictions is not None:
         by_metric["macro_f1"] = bootstrap_macro_f1(
-            scores.labels, scores.predictions, n_resamples=resampling.resamples, rng=resampling.rng(), groups=scores.groups
+            scores.labels,
+            scores.predictions,
+            n_resamples=resampling.resamples,
+            rng=resampling.create_rng(),
+            groups=scores.groups,
         )
     for metric, of_metric in by_metric.items():
         if np.isfinite(find_range(metric)).all():
-            number = scores.numbers_of_units(metric)
+            number = scores.count_effective_units(metric)
             by_metric[metric] = keep_in_range(values[metric], of_metric, find_range(metric), n_groups=number)
     return {metric: (values[metric], by_metric[metric]) for metric in by_metric}

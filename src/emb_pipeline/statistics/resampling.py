@@ -33,7 +33,7 @@ class Resampling:
     level: float = 0.05
     seed: int = 0
 
-    def rng(self) -> np.random.Generator:
+    def create_rng(self) -> np.random.Generator:
         """A generator that starts at the seed."""
         return np.random.default_rng(self.seed)
 

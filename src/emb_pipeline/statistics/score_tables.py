@@ -14,7 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from emb_pipeline.statistics.intervals.dyadic import estimate_dyadic_excess
-from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance, average_columns, fill_in, of_training_draws
+from emb_pipeline.statistics.intervals.extra_variance import (
+    ExtraVariance,
+    average_columns,
+    estimate_training_variance,
+    fill_in,
+)
 from emb_pipeline.statistics.resampling import sum_groups
 
 REQUIRED = ("origin", "method", "dim", "tuned", "seed", "task", "label_fraction", "unit_id", "group_id", "metric", "value")
@@ -44,7 +49,7 @@ class TaskScores:
     training : dict of str to ExtraVariance
         By metric: what other training labels would change, where probes were fitted on resamples of them.
     denominators : dict of str to ndarray of shape (n_units, n_embeddings)
-        Of metrics that are ratios of sums: each unit's part in the denominator (`pseudo_values.numerators` has the other).
+        Of ratios of sums: each unit's part in the denominator (`pseudo_values.recover_numerators` has the other).
     texts : ndarray of shape (n_units, 2), or None
         Numbers of the two texts of each unit, where units are pairs that share texts.
     units : list of str
@@ -63,18 +68,18 @@ class TaskScores:
     texts: np.ndarray | None = None
     units: list[str] = field(default_factory=list)
 
-    def extra(self, metric: str) -> ExtraVariance:
+    def estimate_extra_variance(self, metric: str) -> ExtraVariance:
         """Variance of the embeddings' mean scores beyond that of the units."""
-        of_labels = self.of_labels(metric)
-        return of_labels if self.texts is None else of_labels + self._of_texts(metric)
+        of_labels = self.find_label_variance(metric)
+        return of_labels if self.texts is None else of_labels + self._estimate_text_variance(metric)
 
-    def of_labels(self, metric: str) -> ExtraVariance:
+    def find_label_variance(self, metric: str) -> ExtraVariance:
         """The part of it that is due to the labels that happened to be learnt from."""
-        return self.training.get(metric) or ExtraVariance.none(len(self.embeddings))
+        return self.training.get(metric) or ExtraVariance.create_zero(len(self.embeddings))
 
-    def _of_texts(self, metric: str) -> ExtraVariance:
+    def _estimate_text_variance(self, metric: str) -> ExtraVariance:
         if self.texts is None or metric not in self.metrics:
-            return ExtraVariance.none(len(self.embeddings))
+            return ExtraVariance.create_zero(len(self.embeddings))
         if metric not in self._cache:
             self._cache[metric] = estimate_dyadic_excess(self.metrics[metric], self.texts)
         return self._cache[metric]
@@ -83,7 +88,7 @@ class TaskScores:
     def _cache(self) -> dict[str, ExtraVariance]:
         return {}
 
-    def numbers_of_units(self, metric: str) -> np.ndarray:
+    def count_effective_units(self, metric: str) -> np.ndarray:
         """Effective number of units, or groups of units, that a metric is made of, for each embedding: (n_embeddings,)."""
         n_groups = int(self.groups.max()) + 1
         if metric not in self.denominators:
@@ -110,7 +115,7 @@ class TaskScores:
                 found.setdefault(str(cell["family"]), []).append(column)
         return found
 
-    def family_means(self, metric: str) -> np.ndarray:
+    def average_families(self, metric: str) -> np.ndarray:
         """Item scores averaged over seeds: shape (n_units, n_families)."""
         return np.column_stack([self.metrics[metric][:, columns].mean(axis=1) for columns in self.families.values()])
 
@@ -142,14 +147,14 @@ def read_task_scores(
     by_task: dict[str, dict[str, _Cell]] = {}
     names = _Names()
     for table in tables:
-        for cell in _cells(table, label_fraction, names):
+        for cell in _read_cells(table, label_fraction, names):
             cells = by_task.setdefault(cell.task, {})
             if cell.embedding in cells:
                 cells[cell.embedding].add(cell)
             else:
                 cells[cell.embedding] = cell
     for task, cells in by_task.items():
-        yield _aligned(task, cells, names, training_draws)
+        yield _align_cells(task, cells, names, training_draws)
 
 
 def list_tables(item_scores: Scores) -> list[pa.Table]:
@@ -165,18 +170,18 @@ class _Names:
     def __init__(self) -> None:
         self._number_of: dict[str, int] = {}
 
-    def numbers(self, column: pa.ChunkedArray) -> np.ndarray:
+    def number_names(self, column: pa.ChunkedArray) -> np.ndarray:
         """The number of each name."""
-        codes, words = _codes(column)
+        codes, words = _encode_column(column)
         numbers = [self._number_of.setdefault(word, len(self._number_of)) for word in words]
         made: np.ndarray = np.array(numbers, dtype=np.int64)[codes]
         return made
 
-    def of(self, numbers: np.ndarray) -> list[str]:
+    def look_up(self, numbers: np.ndarray) -> list[str]:
         """The names again."""
         return [self._words[number] for number in numbers.tolist()]
 
-    def ranks(self, numbers: np.ndarray) -> np.ndarray:
+    def rank_names(self, numbers: np.ndarray) -> np.ndarray:
         """Places of these names in the order of all."""
         ranks: np.ndarray = self._rank[numbers]
         return ranks
@@ -207,14 +212,14 @@ class _Cell:
             self.metrics[metric] = scores
 
 
-def _cells(table: pa.Table, label_fraction: float, names_of_units: _Names) -> Iterator[_Cell]:
+def _read_cells(table: pa.Table, label_fraction: float, names_of_units: _Names) -> Iterator[_Cell]:
     missing = [column for column in REQUIRED if column not in table.column_names]
     if missing:
         raise ValueError(f"item scores lack the column(s) {', '.join(missing)}")
     table = table.filter(pc.equal(pc.fill_null(table["label_fraction"], 1.0), label_fraction))
-    names = table["embedding"] if "embedding" in table.column_names else _names(table)
-    keys = [_codes(column) for column in (table["task"], names, table["metric"])]
-    units, groups = (names_of_units.numbers(table[column]) for column in ("unit_id", "group_id"))
+    names = table["embedding"] if "embedding" in table.column_names else _build_names(table)
+    keys = [_encode_column(column) for column in (table["task"], names, table["metric"])]
+    units, groups = (names_of_units.number_names(table[column]) for column in ("unit_id", "group_id"))
     values = table["value"].to_numpy()
     weights = np.full(len(values), np.nan)
     if "weight" in table.column_names:
@@ -236,21 +241,21 @@ def _cells(table: pa.Table, label_fraction: float, names_of_units: _Names) -> It
     yield from cells.values()
 
 
-def _codes(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
+def _encode_column(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
     encoded = pc.dictionary_encode(column)
     array = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
     return array.indices.to_numpy(zero_copy_only=False).astype(np.int64), array.dictionary.to_pylist()
 
 
-def _names(table: pa.Table) -> pa.ChunkedArray:
+def _build_names(table: pa.Table) -> pa.ChunkedArray:
     stem = pc.binary_join_element_wise(*(pc.cast(table[name], pa.string()) for name in ("origin", "method")), ".")
     with_dim = pc.binary_join_element_wise(stem, pc.cast(pc.cast(table["dim"], pa.int64()), pa.string()), "_")
     return pc.if_else(pc.is_null(table["dim"]), stem, with_dim)
 
 
-def _aligned(task: str, cells: Mapping[str, _Cell], names: _Names, training_draws: pa.Table | None = None) -> TaskScores:
+def _align_cells(task: str, cells: Mapping[str, _Cell], names: _Names, training_draws: pa.Table | None = None) -> TaskScores:
     reference_name, reference = next(iter(cells.items()))
-    units, groups = _sorted_units(task, reference_name, next(iter(reference.metrics)), reference, names)
+    units, groups = _sort_units(task, reference_name, next(iter(reference.metrics)), reference, names)
     columns: dict[str, list[np.ndarray]] = {metric: [] for metric in reference.metrics}
     below: dict[str, list[np.ndarray]] = {metric: [] for metric in reference.metrics}
     for name, cell in cells.items():
@@ -258,12 +263,12 @@ def _aligned(task: str, cells: Mapping[str, _Cell], names: _Names, training_draw
             differing = sorted(set(cell.metrics) ^ set(columns))
             raise ValueError(f"{task}: {name} and {reference_name} differ in their metrics ({', '.join(differing)})")
         for metric, (of_units, of_groups, values, weights) in cell.metrics.items():
-            order = np.argsort(names.ranks(of_units), kind="stable")
+            order = np.argsort(names.rank_names(of_units), kind="stable")
             _require_same_units(task, reference_name, units, name, of_units[order], names)
             if not np.array_equal(of_groups[order], groups):
                 raise ValueError(f"{task}: {name} and {reference_name} disagree on the groups of units")
             if not np.isfinite(values).all():
-                (first,) = names.of(of_units[~np.isfinite(values)][:1])
+                (first,) = names.look_up(of_units[~np.isfinite(values)][:1])
                 raise ValueError(f"{task}, {name}: {metric} of unit {first} is not a number")
             columns[metric].append(values[order])
             below[metric].append(weights[order])
@@ -275,19 +280,23 @@ def _aligned(task: str, cells: Mapping[str, _Cell], names: _Names, training_draw
         unlike = np.flatnonzero((of_cells != labels[:, None]).any(axis=0))
         if len(unlike):
             raise ValueError(f"{task}: {list(cells)[unlike[0]]} and {reference_name} disagree on the labels of units")
-    codes = np.unique(names.ranks(groups), return_inverse=True)[1]
-    names_of_units = names.of(units)
-    training = {} if training_draws is None else _training(training_draws, task, list(cells), names_of_units, codes)
+    codes = np.unique(names.rank_names(groups), return_inverse=True)[1]
+    names_of_units = names.look_up(units)
+    training = (
+        {}
+        if training_draws is None
+        else _estimate_training_variances(training_draws, task, list(cells), names_of_units, codes)
+    )
     fields = [cell.fields for cell in cells.values()]
     stacked = {metric: np.column_stack(below[metric]) for metric in scores}
     denominators = {metric: matrix for metric, matrix in stacked.items() if np.isfinite(matrix).all()}
-    texts = _texts(names.of(groups))
+    texts = _number_texts(names.look_up(groups))
     return TaskScores(
         task, list(cells), fields, codes, scores, labels, predictions, training, denominators, texts, names_of_units
     )
 
 
-def _texts(groups: Sequence[str]) -> np.ndarray | None:
+def _number_texts(groups: Sequence[str]) -> np.ndarray | None:
     """Numbers of the two texts of pairs whose groups name them, with a tab between; None where they do not."""
     sides = [group.split("\t") for group in groups]
     if not sides or any(len(parts) != 2 for parts in sides):
@@ -296,7 +305,7 @@ def _texts(groups: Sequence[str]) -> np.ndarray | None:
     return numbers
 
 
-def _training(
+def _estimate_training_variances(
     draws: pa.Table, task: str, embeddings: Sequence[str], units: Sequence[str], groups: np.ndarray
 ) -> dict[str, ExtraVariance]:
     """Variance over training sets of each metric that has draws; embeddings without draws are given what is usual."""
@@ -319,18 +328,18 @@ def _training(
         n_draws = min((len(each) for each in drawn.values()), default=0)
         if n_draws > 1:
             stacked = np.stack([each[:n_draws] for each in drawn.values()], axis=2)
-            known = of_training_draws(stacked, groups, int(groups.max()) + 1)
+            known = estimate_training_variance(stacked, groups, int(groups.max()) + 1)
             found[metric] = fill_in(known, [embeddings.index(name) for name in drawn], len(embeddings))
     return found
 
 
-def _sorted_units(task: str, name: str, metric: str, cell: _Cell, names: _Names) -> tuple[np.ndarray, np.ndarray]:
+def _sort_units(task: str, name: str, metric: str, cell: _Cell, names: _Names) -> tuple[np.ndarray, np.ndarray]:
     units, groups, *_ = cell.metrics[metric]
-    order = np.argsort(names.ranks(units), kind="stable")
+    order = np.argsort(names.rank_names(units), kind="stable")
     units = units[order]
     repeated = np.flatnonzero(units[1:] == units[:-1])
     if len(repeated):
-        (first,) = names.of(units[repeated[:1]])
+        (first,) = names.look_up(units[repeated[:1]])
         raise ValueError(f"{task}, {name}: unit {first} has two scores of {metric}")
     return units, groups[order]
 
@@ -344,7 +353,7 @@ def _require_same_units(
         (name, units, reference_name, reference),
         (reference_name, reference, name, units),
     ):
-        missing = sorted(names.of(np.setdiff1d(all_units, there)))
+        missing = sorted(names.look_up(np.setdiff1d(all_units, there)))
         if missing:
             shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
             raise ValueError(f"{task}: {lacking} lacks {len(missing)} unit(s) that {having} has: {shown}")

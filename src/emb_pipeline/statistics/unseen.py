@@ -59,7 +59,9 @@ def score_unseen(
         for table in item_scores
     ]
     found = {scores.task: scores for scores in read_task_scores(tables)} if tables else {}
-    rows = [row for task in wanted if task in found for row in _rows(found[task], wanted[task], metrics[task], resampling)]
+    rows = [
+        row for task in wanted if task in found for row in _build_rows(found[task], wanted[task], metrics[task], resampling)
+    ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -67,17 +69,17 @@ def _is_one_of(column: pa.ChunkedArray, names: Collection[str]) -> pa.ChunkedArr
     return pc.is_in(column.cast(pa.string()), value_set=pa.array(list(names), pa.string()))
 
 
-def _rows(found: TaskScores, seen: Set[str], metric: str, resampling: Resampling) -> list[dict[str, object]]:
+def _build_rows(found: TaskScores, seen: Set[str], metric: str, resampling: Resampling) -> list[dict[str, object]]:
     is_seen = np.array([unit in seen for unit in found.units])
     n_seen = int(is_seen.sum())
     if not n_seen or len(is_seen) - n_seen < 2:
         return []
-    scores = found.family_means(metric)
+    scores = found.average_families(metric)
     whole = scores.mean(axis=0)
     intervals = compute_mean_intervals(
         scores[~is_seen],
         n_resamples=resampling.resamples,
-        rng=resampling.rng(),
+        rng=resampling.create_rng(),
         groups=found.groups[~is_seen],
         level=1 - resampling.level,
         bounds=find_range(metric),

@@ -30,19 +30,19 @@ _LEFT_BY_OTHERS_SECONDS = 7 * 24 * 3600
 
 
 @contextmanager
-def atomic_path(final: Path) -> Iterator[Path]:
+def write_atomically(final: Path) -> Iterator[Path]:
     """A temporary name beside ``final``; what was written there gets the final name when the block ends well.
 
     Works for a file or for a folder. A folder that is already there under the final name is replaced. What processes
     that were killed left behind under temporary names of ``final`` is removed.
     """
-    temporary = temporary_path(final)
+    temporary = build_temporary_path(final)
     try:
         yield temporary
         _sync(temporary)
         if temporary.is_dir() and final.exists():
             # A folder with content cannot be renamed over: the old one steps aside, and goes only when the new one stands.
-            outdated = temporary_path(final)
+            outdated = build_temporary_path(final)
             os.replace(final, outdated)
             os.replace(temporary, final)
             shutil.rmtree(outdated)
@@ -53,28 +53,28 @@ def atomic_path(final: Path) -> Iterator[Path]:
         _remove(temporary)
 
 
-def temporary_path(final: Path) -> Path:
+def build_temporary_path(final: Path) -> Path:
     """A new hidden name beside ``final``, for a file or folder that will be moved or removed by this process.
 
     Files and folders under such names whose process no longer runs are removed first; those of another machine or
     container after a week.
     """
     final.parent.mkdir(parents=True, exist_ok=True)
-    for left in final.parent.glob(f".{_glob_escaped(final.name)}.*-*-*.part"):
+    for left in final.parent.glob(f".{_escape_glob(final.name)}.*-*-*.part"):
         if not _is_in_use(left):
             _remove(left)
-    return final.with_name(f".{final.name}.{this_process()}-{uuid.uuid4().hex[:8]}.part")
+    return final.with_name(f".{final.name}.{name_this_process()}-{uuid.uuid4().hex[:8]}.part")
 
 
-def this_process() -> str:
+def name_this_process() -> str:
     """Name this process as no other one is named, on any machine, now or later: ``<machine>-<pid>-<start>``."""
-    return f"{_machine()}-{os.getpid()}-{_start_of(os.getpid()) or 0}"
+    return f"{_name_machine()}-{os.getpid()}-{_start_of(os.getpid()) or 0}"
 
 
 def has_ended(process: str) -> bool:
     """Tell whether a process of this machine, as ``this_process`` named it, is gone; False for one of another machine."""
     machine, pid, started = process.rsplit("-", 2) if process.count("-") >= 2 else ("", "", "")
-    return machine == _machine() and pid.isdigit() and not _process_runs(int(pid), started)
+    return machine == _name_machine() and pid.isdigit() and not _is_process_running(int(pid), started)
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class LockHeldError(EmbPipelineError, TimeoutError):
 
 
 @contextmanager
-def exclusive(path: Path, *, what: str, wait: float | None = None) -> Iterator[None]:
+def hold_lock(path: Path, *, what: str, wait: float | None = None) -> Iterator[None]:
     """Hold a lock file, so that one process or thread at a time does a piece of work.
 
     The operating system frees the lock when its holder ends, however it ends. A file system without such locks gets a
@@ -156,7 +156,7 @@ def exclusive(path: Path, *, what: str, wait: float | None = None) -> Iterator[N
         reason = f"cannot be locked: {error.strerror or error}"
         remedy = "make its folder writable, or keep data/ on a drive that has file locks (NFS: its lock service must run)"
         raise EmbPipelineError(str(path), reason, remedy) from error
-    note = _holder_path(path)
+    note = _build_holder_path(path)
     try:
         mine = Holder(platform.node(), os.getpid(), what, time.time())
         partial = note.with_name(f"{note.name}.{os.getpid()}-{threading.get_ident()}")
@@ -168,7 +168,7 @@ def exclusive(path: Path, *, what: str, wait: float | None = None) -> Iterator[N
         lock.release()
 
 
-def holder_of(path: Path) -> Holder | None:
+def find_holder(path: Path) -> Holder | None:
     """Find the holder of a lock file: None where nobody holds it.
 
     A holder that has not written its name yet is called process 0.
@@ -177,7 +177,7 @@ def holder_of(path: Path) -> Holder | None:
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        return _noted(path) or Holder("an unknown host", 0, "at work", time.time())
+        return _read_holder(path) or Holder("an unknown host", 0, "at work", time.time())
     lock.release()
     return None
 
@@ -190,7 +190,7 @@ def _acquire(lock: FileLock, path: Path, wait: float | None) -> None:
             lock.acquire(blocking=False)
             return
         except Timeout as error:
-            waited, holder = time.monotonic() - started, _noted(path)
+            waited, holder = time.monotonic() - started, _read_holder(path)
             # Without a name the holder has just come, or only looks who holds it.
             if wait is not None and waited >= (wait if holder else max(wait, 1.0)):
                 raise LockHeldError(path, holder) from error
@@ -200,18 +200,18 @@ def _acquire(lock: FileLock, path: Path, wait: float | None) -> None:
         time.sleep(_POLL_SECONDS)
 
 
-def _noted(path: Path) -> Holder | None:
+def _read_holder(path: Path) -> Holder | None:
     try:
-        return Holder(**json.loads(_holder_path(path).read_text(encoding="utf-8")))
+        return Holder(**json.loads(_build_holder_path(path).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
 
 
-def _holder_path(path: Path) -> Path:
+def _build_holder_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.holder")
 
 
-def _glob_escaped(name: str) -> str:
+def _escape_glob(name: str) -> str:
     """Escape a name, so that a glob pattern takes it literally."""
     return re.sub(r"([*?\[])", r"[\1]", name)
 
@@ -219,9 +219,9 @@ def _glob_escaped(name: str) -> str:
 def _is_in_use(temporary: Path) -> bool:
     """Tell if a file or folder under a temporary name may still be written to."""
     machine, _, rest = temporary.name.rpartition(".part")[0].rpartition(".")[2].partition("-")
-    if machine == _machine() and rest.count("-") == 2:
+    if machine == _name_machine() and rest.count("-") == 2:
         pid, started, _ = rest.split("-")
-        return _process_runs(int(pid), started)
+        return _is_process_running(int(pid), started)
     try:
         return time.time() - temporary.stat().st_mtime < _LEFT_BY_OTHERS_SECONDS
     except FileNotFoundError:
@@ -229,7 +229,7 @@ def _is_in_use(temporary: Path) -> bool:
 
 
 @functools.cache
-def _machine() -> str:
+def _name_machine() -> str:
     """Name the set of processes that this one's number is unique in: host, its boot, its PID namespace."""
     host = re.sub(r"\W", "_", platform.node())[:32]
     facts = [_read_or_empty(Path("/proc/sys/kernel/random/boot_id").read_text)]
@@ -244,7 +244,7 @@ def _read_or_empty(read: Callable[[], str]) -> str:
         return ""
 
 
-def _process_runs(pid: int, started: str) -> bool:
+def _is_process_running(pid: int, started: str) -> bool:
     """Tell if a process of this machine still runs; its number may have gone to another one, which started later."""
     if os.name != "posix":  # signal 0 would end a process on Windows
         return True

@@ -16,7 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from emb_pipeline.storage.atomic import atomic_path
+from emb_pipeline.storage.atomic import write_atomically
 
 LONGEST_REASON = 600
 FAILURES = pa.schema(
@@ -125,7 +125,7 @@ def store_failure(path: Path, failed: Failed) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-    with atomic_path(find_marker(path)) as part:
+    with write_atomically(find_marker(path)) as part:
         part.write_text(json.dumps(failed.to_json(), indent=1, default=str), encoding="utf-8")
 
 

@@ -29,10 +29,10 @@ AGAIN = "make it again: kedro run with the stage that wrote it"
 def seal(path: Path) -> None:
     """Put the checksum into a file whose metadata hold `UNSEALED`."""
     with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as content:
-        places = _places(content)
+        places = _find_places(content)
         if not places:
             raise ValueError(f"{path} has no room for a checksum")
-        digits = f"{_checksum(content, places):08x}".encode()
+        digits = f"{_compute_checksum(content, places):08x}".encode()
         for place in places:
             content[place : place + len(digits)] = digits
 
@@ -49,9 +49,9 @@ def is_sealed(path: Path, remedy: str = AGAIN) -> bool:
         if not path.stat().st_size:  # nothing to map
             raise DataError(str(path), "is empty", remedy)
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            places = _places(content)
+            places = _find_places(content)
             stated = {content[place : place + len(_EMPTY)] for place in places}
-            if places and stated != {f"{_checksum(content, places):08x}".encode()}:
+            if places and stated != {f"{_compute_checksum(content, places):08x}".encode()}:
                 raise DataError(str(path), "is damaged: its bytes are not those that were written (checksum)", remedy)
     except FileNotFoundError as error:
         raise DataError(str(path), "is missing", remedy) from error
@@ -62,11 +62,11 @@ def is_sealed(path: Path, remedy: str = AGAIN) -> bool:
 
 def write_parquet(table: pa.Table, path: Path) -> None:
     """Write a sealed Parquet file."""
-    pq.write_table(with_seal(table), path, compression="zstd")
+    pq.write_table(add_seal(table), path, compression="zstd")
     seal(path)
 
 
-def with_seal(data: pa.Table) -> pa.Table:
+def add_seal(data: pa.Table) -> pa.Table:
     """Give a table, record batch or schema room for the checksum in its metadata."""
     schema = data if isinstance(data, pa.Schema) else data.schema
     metadata = {**(schema.metadata or {}), _KEY.encode(): UNSEALED[_KEY].encode()}
@@ -112,7 +112,7 @@ def read_parquet(
 
 def write_arrow(batch: pa.RecordBatch, path: Path) -> None:
     """Write a sealed Arrow IPC file of one batch, so that each column is one array."""
-    batch = with_seal(batch)
+    batch = add_seal(batch)
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
         writer.write_batch(batch)
     seal(path)
@@ -137,7 +137,7 @@ def _read(path: Path, load: Callable[[], pa.Table], wrong: str, columns: Sequenc
         table = load()
         table.validate(full=True)
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
-        raise DataError(str(path), f"{wrong} ({_short(error)})", remedy) from error
+        raise DataError(str(path), f"{wrong} ({_shorten_error(error)})", remedy) from error
     return _check_columns(table, path, columns, remedy)
 
 
@@ -159,7 +159,7 @@ def read_json(path: Path, remedy: str = AGAIN) -> dict[str, Any]:
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise DataError(str(path), f"is no JSON file, or a damaged one ({_short(error)})", remedy) from error
+        raise DataError(str(path), f"is no JSON file, or a damaged one ({_shorten_error(error)})", remedy) from error
     if not isinstance(facts, dict):
         raise DataError(str(path), "must hold one JSON object", remedy)
     return {name: value for name, value in facts.items() if name != _KEY}
@@ -173,14 +173,14 @@ def _check_columns(table: pa.Table, path: Path, columns: Sequence[str], remedy: 
     return table.replace_schema_metadata(metadata or None)
 
 
-def _places(content: mmap.mmap) -> list[int]:
+def _find_places(content: mmap.mmap) -> list[int]:
     """Find the places of the checksum: first and last, as an Arrow file has its metadata before and behind its data."""
-    found = {_first_mark(content), content.rfind(_MARK)} - {-1}
+    found = {_find_first_mark(content), content.rfind(_MARK)} - {-1}
     return [place + len(_MARK) for place in sorted(found) if place + len(_MARK) + len(_EMPTY) <= len(content)]
 
 
-def _first_mark(content: mmap.mmap) -> int:
-    for start, end in _blocks(0, len(content)):
+def _find_first_mark(content: mmap.mmap) -> int:
+    for start, end in _cut_into_blocks(0, len(content)):
         place = content.find(_MARK, start, end + len(_MARK) - 1)
         if place >= 0:
             return place
@@ -188,11 +188,11 @@ def _first_mark(content: mmap.mmap) -> int:
     return -1
 
 
-def _checksum(content: mmap.mmap, places: Sequence[int]) -> int:
+def _compute_checksum(content: mmap.mmap, places: Sequence[int]) -> int:
     number, begin = 0, 0
     with memoryview(content) as view:
         for place in [*places, len(content)]:
-            for start, end in _blocks(begin, place):
+            for start, end in _cut_into_blocks(begin, place):
                 number = zlib.crc32(view[start:end], number)
                 _let_go(content, start, end)
             if place < len(content):
@@ -201,7 +201,7 @@ def _checksum(content: mmap.mmap, places: Sequence[int]) -> int:
     return number
 
 
-def _blocks(start: int, end: int) -> Iterator[tuple[int, int]]:
+def _cut_into_blocks(start: int, end: int) -> Iterator[tuple[int, int]]:
     """Cut a file into parts, at multiples of a block, so that their pages can be let go."""
     while start < end:
         stop = min(end, (start // _BLOCK + 1) * _BLOCK)
@@ -216,5 +216,5 @@ def _let_go(content: mmap.mmap, start: int, end: int) -> None:
         content.madvise(mmap.MADV_DONTNEED, first, end - first)
 
 
-def _short(error: BaseException) -> str:
+def _shorten_error(error: BaseException) -> str:
     return " ".join(str(error).split())[:200]

@@ -68,7 +68,7 @@ class TableParts:
         """Rows of all files."""
         return sum(file.n_rows for file in self.files)
 
-    def with_dictionaries(self, columns: Iterable[str]) -> TableParts:
+    def read_with_dictionaries(self, columns: Iterable[str]) -> TableParts:
         """Refer to the same files, with text columns that are read as numbers with a dictionary."""
         return replace(self, dictionaries=tuple(columns))
 
@@ -80,9 +80,9 @@ class TableParts:
         DataError
             A file is missing or damaged, or has another number of rows than when it was referred to.
         """
-        return pa.concat_tables([self._without_rows(), *map(self._read_file, self.files)]).unify_dictionaries()
+        return pa.concat_tables([self._build_empty_table(), *map(self._read_file, self.files)]).unify_dictionaries()
 
-    def _without_rows(self) -> pa.Table:
+    def _build_empty_table(self) -> pa.Table:
         of_texts = pa.dictionary(pa.int32(), pa.string())
         fields = [field.with_type(of_texts) if field.name in self.dictionaries else field for field in self.schema]
         return pa.schema(fields).empty_table()

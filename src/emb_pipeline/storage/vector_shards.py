@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.storage.atomic import Holder, atomic_path, exclusive, holder_of
+from emb_pipeline.storage.atomic import Holder, find_holder, hold_lock, write_atomically
 from emb_pipeline.storage.matrices import make_matrix_column, read_matrix_column
 from emb_pipeline.storage.sealed_files import is_sealed, map_arrow, write_arrow
 
@@ -90,7 +90,7 @@ class VectorShards:
         }
         batch = pa.record_batch(columns)
         name = hashlib.blake2b(keys.tobytes(), digest_size=10).hexdigest()
-        with atomic_path(self._folder / f"{name}.arrow") as part:
+        with write_atomically(self._folder / f"{name}.arrow") as part:
             write_arrow(batch, part)
 
     @contextmanager
@@ -114,7 +114,7 @@ class VectorShards:
         """
         first, others = waiting[:n_rows], waiting[n_rows:]
         with ExitStack() as held:
-            with exclusive(self._folder / ".lock", what="choosing texts to encode"):
+            with hold_lock(self._folder / ".lock", what="choosing texts to encode"):
                 claims = self._read_claims()  # before the shards: a claim goes only when its shard is there
                 missing = first[~self.find_stored(keys[first])]
                 elsewhere = np.isin(keys[missing], claims) & (not in_spite_of_others)
@@ -128,7 +128,7 @@ class VectorShards:
         lock = self._folder / f".claim.{uuid.uuid4().hex}"
         claim = lock.with_name(f"{lock.name}.keys")
         try:
-            with exclusive(lock, what=f"encoding {len(keys)} texts", wait=0):
+            with hold_lock(lock, what=f"encoding {len(keys)} texts", wait=0):
                 claim.write_bytes(keys.tobytes())
                 yield
         finally:
@@ -139,7 +139,7 @@ class VectorShards:
         claimed, self.claimants = [], []
         for claim in self._folder.glob(".claim.*.keys"):
             lock = claim.with_suffix("")
-            holder = holder_of(lock)
+            holder = find_holder(lock)
             if holder is None:
                 _remove(lock, claim, lock.with_name(f"{lock.name}.holder"))
             else:

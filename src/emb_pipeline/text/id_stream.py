@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.storage.sealed_files import is_sealed, seal, with_seal
+from emb_pipeline.storage.sealed_files import add_seal, is_sealed, seal
 
 TOKENS_PER_BATCH = 1 << 16
 """Tokens of a record batch, about: it ends where the nearest sentence ends."""
@@ -83,7 +83,7 @@ def write_ids(tokens_path: Path, words: pa.Array, path: Path) -> None:
     ValueError
         The file holds another word: a token that was written had white space within it, or none but white space.
     """
-    schema = with_seal(pa.schema([("ids", pa.list_(pa.int32()))]))
+    schema = add_seal(pa.schema([("ids", pa.list_(pa.int32()))]))
     # Not compressed: only then is what is read the mapped file itself.
     with tokens_path.open("rb") as text, pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         keys = pc.binary_join_element_wise(words, "", " ").cast(pa.binary())

@@ -128,7 +128,7 @@ def list_entities(tags: Sequence[str]) -> list[Entity]:
 
     Examples
     --------
-    >>> entities(["B-X", "I-X", "B-X", "O", "B-Y"])
+    >>> list_entities(["B-X", "I-X", "B-X", "O", "B-Y"])
     [Entity(type='X', start=0, end=2), Entity(type='X', start=2, end=3), Entity(type='Y', start=4, end=5)]
     """
     found: list[Entity] = []

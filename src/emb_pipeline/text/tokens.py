@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.storage.atomic import atomic_path
+from emb_pipeline.storage.atomic import write_atomically
 from emb_pipeline.storage.sealed_files import read_json, read_parquet, write_json, write_parquet
 from emb_pipeline.text.id_stream import IdStream, open_ids, write_ids
 from emb_pipeline.text.words import TOKENIZER, tokenize_sentences
@@ -323,7 +323,7 @@ class _Writer:
 
     def __enter__(self) -> _Writer:
         with ExitStack() as entered:
-            self._partial = entered.enter_context(atomic_path(self.folder))
+            self._partial = entered.enter_context(write_atomically(self.folder))
             self._partial.mkdir()
             self._lines: BinaryIO = entered.enter_context((self._partial / "tokens.txt").open("wb"))
             self._leave = entered.pop_all()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emb_pipeline.deployment.card import embedding_card
+from emb_pipeline.deployment.card import write_embedding_card
 from emb_pipeline.embeddings.compress.options import ReducedOptions
 from emb_pipeline.embeddings.compress.reduced import Reduced
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
@@ -147,7 +147,7 @@ def test_the_card_names_each_prompt_and_whose_it_is(save: Save, tmp_path: Path) 
         "method": "sentence_transformer",
         **encoder.details,
     }
-    card = embedding_card(facts, encoder.options.model_dump(), pd.DataFrame())
+    card = write_embedding_card(facts, encoder.options.model_dump(), pd.DataFrame())
     assert "- prompt of a query: `the ` (the model's own)\n" in card
     assert "- prompt of a passage: `on ` (yours)\n" in card
     assert "query_prompt" not in card

@@ -23,7 +23,7 @@ from emb_pipeline.statistics.comparisons.claims import (
 from emb_pipeline.statistics.effects.contrasts import list_contrasts
 from emb_pipeline.statistics.effects.designs import Design, find_designs
 from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance
-from emb_pipeline.statistics.leaderboard import comparisons
+from emb_pipeline.statistics.leaderboard import compare_embeddings
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import TaskScores, read_task_scores
 from emb_pipeline.tasks.scores import TRAINING_DRAWS, build_item_scores, stamp_item_scores
@@ -97,7 +97,7 @@ def test_a_difference_that_only_the_average_over_a_grid_shows_is_found() -> None
 def test_tables_of_the_report_read_their_tests_from_the_claims() -> None:
     made = _scores(np.random.default_rng(3), domain=0.2)
     claims = _claims(made)
-    table = comparisons(made[2], {"t": "accuracy"}, RESAMPLING, claims=claims)
+    table = compare_embeddings(made[2], {"t": "accuracy"}, RESAMPLING, claims=claims)
     pairs = claims[claims["family"] == PAIR].set_index(["embedding_a", "embedding_b"])
     for row in table.to_dict("records"):
         known = pairs.loc[(row["embedding_a"], row["embedding_b"])]
@@ -111,7 +111,7 @@ def test_averages_over_tasks_and_points_of_curves_are_claims_too() -> None:
     rng = np.random.default_rng(4)
     made = [_scores(rng, domain=0.2, task=name) for name in ("one", "two")]
     names = list(made[0][0].families)
-    points = {"one": [CurvePoint(30, names, made[0][0].metrics["accuracy"], ExtraVariance.none(len(names)))]}
+    points = {"one": [CurvePoint(30, names, made[0][0].metrics["accuracy"], ExtraVariance.create_zero(len(names)))]}
     claims = check_claims(
         [found for found, _, _ in made],
         {"one": "accuracy", "two": "accuracy"},
@@ -149,7 +149,7 @@ def test_other_labels_widen_the_tests_of_pairs_and_their_share_is_said() -> None
     said = check_any_differences(both, {CONTROL}, 0.05)["label_share"].iloc[0]
     assert said == pytest.approx(shares[both["embedding_b"] != CONTROL].median())
     assert (both["error"] >= alone["error"] - 1e-12).all()
-    intervals = [comparisons(table, None, RESAMPLING, training_draws=each) for each in (None, draws)]
+    intervals = [compare_embeddings(table, None, RESAMPLING, training_draws=each) for each in (None, draws)]
     widths = [(each["ci_high"] - each["ci_low"]).median() for each in intervals]
     assert widths[1] > 1.7 * widths[0]
 

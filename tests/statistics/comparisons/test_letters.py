@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emb_pipeline.statistics.comparisons.letters import assign_compact_letters, assign_letters, letter_groups
+from emb_pipeline.statistics.comparisons.letters import assign_compact_letters, assign_letters, find_letter_groups
 
 
 def _different(n: int, pairs: list[tuple[int, int]]) -> np.ndarray:
@@ -65,7 +65,7 @@ def test_a_published_display_is_reproduced() -> None:
 def test_overlapping_groups_worked_out_by_hand() -> None:
     """Eight systems; the groups are the largest sets without one of the ten differing pairs."""
     pairs = [(1, 7), (1, 8), (2, 4), (2, 5), (2, 7), (3, 4), (3, 5), (3, 6), (3, 7), (3, 8)]
-    groups = letter_groups(-np.arange(8.0), _different(8, [(i - 1, j - 1) for i, j in pairs]))
+    groups = find_letter_groups(-np.arange(8.0), _different(8, [(i - 1, j - 1) for i, j in pairs]))
     as_numbered = [tuple(sorted(system + 1 for system in group)) for group in groups]
     assert as_numbered == [(1, 2, 3), (1, 2, 6), (1, 4, 5, 6), (2, 6, 8), (4, 5, 6, 7, 8)]
 
@@ -93,7 +93,7 @@ def test_two_systems_share_a_letter_if_and_only_if_they_do_not_differ(data: st.D
     n = data.draw(st.integers(1, 9))
     values = np.array(data.draw(st.lists(st.integers(0, 5), min_size=n, max_size=n)))
     different = _different(n, [pair for pair in combinations(range(n), 2) if data.draw(st.booleans())])
-    groups = letter_groups(values, different)
+    groups = find_letter_groups(values, different)
     for i, j in combinations(range(n), 2):
         assert any(i in group and j in group for group in groups) != different[i, j]
     assert values[list(groups[0])].max() == values.max()

@@ -10,7 +10,7 @@ from scipy import stats
 
 from emb_pipeline.statistics.comparisons.step_down import SeedVariance, Tested, run_step_down_tests
 from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance
-from emb_pipeline.statistics.intervals.pseudo_values import of_ratio
+from emb_pipeline.statistics.intervals.pseudo_values import compute_ratio
 
 
 def _pairs(n: int) -> np.ndarray:
@@ -88,7 +88,7 @@ def test_hypotheses_of_few_draws_do_not_rule_the_largest_of_all() -> None:
     """Three draws have the tails of two degrees of freedom: on the normal scale they cost the others nothing more."""
     rng = np.random.default_rng(4)
     scores = rng.normal(size=(300, 6))
-    known, unsure = ExtraVariance.none(6), ExtraVariance(0.02 * np.eye(6), 2)
+    known, unsure = ExtraVariance.create_zero(6), ExtraVariance(0.02 * np.eye(6), 2)
     critical = [
         run_step_down_tests([Tested(scores, _pairs(6), extra=[(each, np.eye(6))])], n_permutations=1999, rng=rng).critical
         for each in (known, unsure)
@@ -133,7 +133,7 @@ def test_swapping_the_counts_of_two_taggers_is_right_with_few_sentences() -> Non
         above, below = 2.0 * hits, (gold + hits + spurious).astype(float)
         if not below.sum(axis=0).all():
             continue
-        values = np.column_stack([of_ratio(above[:, system], below[:, system]) for system in range(2)])
+        values = np.column_stack([compute_ratio(above[:, system], below[:, system]) for system in range(2)])
         for name, tested in (
             ("pseudo-values", Tested(values, _pairs(2))),
             ("counts", Tested(above, _pairs(2), denominators=below)),
@@ -148,7 +148,7 @@ def test_counts_of_many_sentences_test_as_their_pseudo_values_do() -> None:
     gold = rng.poisson(1.5, size=(600, 1))
     hits = rng.binomial(gold, [0.6, 0.65, 0.5], size=(600, 3))
     above, below = 2.0 * hits, (gold + hits + rng.poisson(0.3, size=(600, 3))).astype(float)
-    values = np.column_stack([of_ratio(above[:, system], below[:, system]) for system in range(3)])
+    values = np.column_stack([compute_ratio(above[:, system], below[:, system]) for system in range(3)])
     counts, means = (
         run_step_down_tests([tested], n_permutations=4999, rng=np.random.default_rng(0))
         for tested in (Tested(above, _pairs(3), denominators=below), Tested(values, _pairs(3)))

@@ -9,8 +9,8 @@ from scipy.stats import ttest_1samp
 
 from emb_pipeline.statistics.decision.decide import Rules, decide
 from emb_pipeline.statistics.decision.joint_choice import compare_joint_choice
-from emb_pipeline.statistics.decision.non_inferiority import above_floor, check_non_inferiority, estimate_units_needed
-from emb_pipeline.statistics.decision.scored import ALL_TASKS, Scored, joint
+from emb_pipeline.statistics.decision.non_inferiority import check_non_inferiority, estimate_units_needed, run_floor_tests
+from emb_pipeline.statistics.decision.scored import ALL_TASKS, Scored, join_tasks
 from emb_pipeline.statistics.decision.standings import MEASURED_BEST, NOT_ABOVE_FLOOR, NOT_SHOWN, SHOWN
 
 NAMES = ["domain.large_300", "domain.small_50", "task.tfidf", "pretrained.big_768"]
@@ -110,7 +110,7 @@ def test_the_joint_choice_says_what_it_costs_on_each_task_and_who_competes() -> 
     other = _scored([0.50, 0.60, 0.40, 0.90], margin=0.1, seed=1, names=[*NAMES[:3], "task.tagger"])
     other = Scored("tags", other.metric, other.embeddings, other.values, other.resampled, other.margin, other.n_units)
     weights = {"topic": 1.0, "tags": 1.0}
-    together = joint([one, other], weights)
+    together = join_tasks([one, other], weights)
     assert together is not None
     candidates, _ = decide(together, COSTS, Rules(budgets={"bytes_per_item": 1000.0}))
     table = compare_joint_choice([one, other], weights, candidates).set_index(["task", "embedding"])
@@ -122,7 +122,7 @@ def test_the_joint_choice_says_what_it_costs_on_each_task_and_who_competes() -> 
     assert table.loc[("tags", "task.tagger"), "reason"] == "not evaluated on topic"
     assert not table.loc[("tags", "task.tagger"), "competes"]
     assert table.loc[("topic", "domain.large_300"), "reason"] == "bytes_per_item is 1200, above 1000"
-    nobody = compare_joint_choice([one.among(NAMES[:1]), other.among(NAMES[1:2])], weights, None)
+    nobody = compare_joint_choice([one.select_embeddings(NAMES[:1]), other.select_embeddings(NAMES[1:2])], weights, None)
     assert not nobody["competes"].any() and nobody["reason"].tolist() == ["not evaluated on tags", "not evaluated on topic"]
 
 
@@ -181,7 +181,7 @@ def test_equal_scores_are_not_inferior_and_one_candidate_is_enough() -> None:
     scores = np.repeat(np.random.default_rng(0).random((500, 1)), 2, axis=1)  # 50 could not show that they differ by < .01
     scored = Scored.of_units("t", "m", ["a", "b"], scores, 0.01, n_resamples=99, rng=np.random.default_rng(0))
     assert (check_non_inferiority(scored)[0] <= 0.05).all()
-    candidates, _ = decide(scored.among(["a"]), COSTS.rename(index={NAMES[0]: "a"}), Rules())
+    candidates, _ = decide(scored.select_embeddings(["a"]), COSTS.rename(index={NAMES[0]: "a"}), Rules())
     assert candidates["chosen"].tolist() == [True]
 
 
@@ -189,11 +189,11 @@ def test_several_tasks_count_in_units_of_their_margins() -> None:
     one = _scored([0.80, 0.70, 0.70, 0.60], margin=0.02)
     other = _scored([0.50, 0.60, 0.40, 0.40], margin=0.1, seed=1, names=[*NAMES[:3], "task.other"])
     other = Scored("search", other.metric, other.embeddings, other.values, other.resampled, other.margin, other.n_units)
-    both = joint([one, other], {"topic": 1.0, "search": 3.0})
+    both = join_tasks([one, other], {"topic": 1.0, "search": 3.0})
     assert both is not None and both.task == ALL_TASKS and both.embeddings == NAMES[:3]
     expected = [0.25 * 0.80 / 0.02 + 0.75 * 0.5 / 0.1, 0.25 * 0.7 / 0.02 + 0.75 * 0.6 / 0.1]
     np.testing.assert_allclose(both.values[:2], expected)
-    assert both.margin == 1.0 and joint([one, other], {"topic": 1.0}) is None
+    assert both.margin == 1.0 and join_tasks([one, other], {"topic": 1.0}) is None
 
 
 @pytest.mark.parametrize("rules", [Rules(budgets={"dollars": 1.0}), Rules(cheapest_by=("dollars",))])
@@ -273,7 +273,7 @@ def test_better_than_a_control_is_seldom_said_of_any_where_none_is() -> None:
         scores = rng.normal(size=(200, 1)) + rng.normal(size=(200, 7))
         floors = {"control.random_50": scores[:, 6]}
         part = Scored.of_units("t", "m", list("abcdef"), scores[:, :6], 0.1, n_resamples=300, rng=rng, floors=floors)
-        wrong += bool((above_floor(part)[0] <= 0.05).any())
+        wrong += bool((run_floor_tests(part)[0] <= 0.05).any())
     assert wrong <= 17  # 5 % of 200, and 2.3 standard deviations
 
 
@@ -285,9 +285,9 @@ def test_floors_of_several_tasks_are_those_that_all_of_them_have() -> None:
         of_floors = {name: rng.random(50) for name in floors}
         return Scored.of_units(task, "accuracy", ["a", "b"], scores, 0.1, n_resamples=99, rng=rng, floors=of_floors)
 
-    together = joint(
+    together = join_tasks(
         [part("one", "control.random_50", "the largest class"), part("two", "control.random_50")], {"one": 1, "two": 1}
     )
     assert together is not None and together.floor is not None and together.floor.embeddings == ["control.random_50"]
-    without = joint([part("one", "control.random_50"), part("two")], {"one": 1, "two": 1})
+    without = join_tasks([part("one", "control.random_50"), part("two")], {"one": 1, "two": 1})
     assert without is not None and without.floor is None

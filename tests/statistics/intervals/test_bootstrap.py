@@ -7,10 +7,10 @@ from sklearn.metrics import f1_score
 
 from emb_pipeline.statistics.intervals.bootstrap import (
     bootstrap_means,
+    compute_effective_number,
+    compute_macro_f1,
     compute_mean_intervals,
     compute_percentile_interval,
-    effective_number,
-    macro_f1,
     resample_macro_f1,
 )
 from emb_pipeline.statistics.resampling import draw_multinomial_counts, draw_signs
@@ -81,7 +81,7 @@ def test_groups_of_unequal_size_weigh_by_their_units() -> None:
     made = bootstrap_means(scores, n_resamples=200, rng=_rng(), groups=groups)[:, 0] - 0.25
     a, b = np.concatenate(list(draw_multinomial_counts(2, 200, _rng()))).T
     plain = b / (3 * a + b) - 0.25  # aa: 0, ab: 0.25, bb: 1
-    freedom = effective_number(np.array([3, 1])) - 1
+    freedom = compute_effective_number(np.array([3, 1])) - 1
     assert freedom == pytest.approx(16 / 10 - 1)
     widening = np.sqrt(2 * freedom / stats.chi2.ppf((np.arange(200) + 0.5) / 200, freedom))
     moved = plain != 0
@@ -115,7 +115,7 @@ def test_intervals_of_grouped_units_cover_too() -> None:
 
 def test_macro_f1_by_hand() -> None:
     """Class 0: 2·1/(2+1), class 1: 2·1/(1+2); class 2 occurs nowhere."""
-    assert macro_f1(np.array([0, 0, 1]), np.array([0, 1, 1])) == pytest.approx(2 / 3)
+    assert compute_macro_f1(np.array([0, 0, 1]), np.array([0, 1, 1])) == pytest.approx(2 / 3)
 
 
 @pytest.mark.slow

@@ -70,5 +70,7 @@ def test_texts_in_the_groups_of_stored_scores_become_extra_variance() -> None:
         for row, (a, b) in enumerate(np.sort(texts, axis=1).tolist())
     ]
     (found,) = read_task_scores(pd.DataFrame(rows))
-    np.testing.assert_allclose(found.extra("spearman").covariance, estimate_dyadic_excess(scores, texts).covariance)
-    assert found.of_labels("spearman").is_zero
+    np.testing.assert_allclose(
+        found.estimate_extra_variance("spearman").covariance, estimate_dyadic_excess(scores, texts).covariance
+    )
+    assert found.find_label_variance("spearman").is_zero

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from emb_pipeline.diagnostics.word_tests import among_nearest, word_similarity
+from emb_pipeline.diagnostics.word_tests import measure_share_among_nearest, measure_word_similarity
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.statistics.decision.non_inferiority import check_non_inferiority
 from emb_pipeline.statistics.decision.scored import Scored
@@ -20,8 +20,8 @@ from emb_pipeline.statistics.intervals.bootstrap import (
     keep_in_range,
 )
 from emb_pipeline.statistics.intervals.metric_ranges import find_largest_difference, find_range
-from emb_pipeline.statistics.intervals.pseudo_values import of_coverage, of_ratio, of_spearman
-from emb_pipeline.statistics.leaderboard import comparisons, leaderboard
+from emb_pipeline.statistics.intervals.pseudo_values import compute_coverage, compute_ratio, compute_spearman
+from emb_pipeline.statistics.leaderboard import build_leaderboard, compare_embeddings
 from emb_pipeline.statistics.learning_curves.label_curves import build_learning_curves
 from emb_pipeline.statistics.resampling import Resampling
 
@@ -40,7 +40,7 @@ def spearman_pairs(n: int, rho: float, *, seed: int) -> tuple[np.ndarray, np.nda
 def test_intervals_of_spearman_stay_in_range_and_cover_the_true_rho(n: int, rho: float) -> None:
     """At n = 10, rho = .7, percentiles of plain resampled means would pass 1 in 74 % of cases, and cover 85 %."""
     truth = 6 / np.pi * np.arcsin(rho / 2)  # of the bivariate normal distribution
-    values = np.column_stack([of_spearman(*spearman_pairs(n, rho, seed=seed)) for seed in range(600)])
+    values = np.column_stack([compute_spearman(*spearman_pairs(n, rho, seed=seed)) for seed in range(600)])
     resampled = bootstrap_means(values, n_resamples=1000, rng=np.random.default_rng(1))
     low, high = np.percentile(keep_in_range(values.mean(axis=0), resampled, CORRELATION, n_groups=n), [2.5, 97.5], axis=0)
     assert low.min() >= -1 and high.max() <= 1
@@ -55,7 +55,7 @@ def test_intervals_of_entity_f1_stay_in_range_and_cover_the_true_f1() -> None:
         gold = rng.integers(0, 4, 30)
         right = rng.binomial(gold, 0.94)
         found = right + rng.binomial(1, 0.1, 30)
-        columns.append(of_ratio(2 * right, gold + found))
+        columns.append(compute_ratio(2 * right, gold + found))
     values = np.column_stack(columns)
     truth = 2 * 0.94 * 1.5 / (1.5 + 0.94 * 1.5 + 0.1)
     resampled = bootstrap_means(values, n_resamples=1000, rng=rng)
@@ -136,15 +136,17 @@ def cells_and_scores(
 
 
 def test_the_leaderboard_and_the_comparisons_stay_in_range() -> None:
-    systems = {f"s{seed}": of_spearman(*spearman_pairs(10, rho, seed=seed)) for seed, rho in enumerate((0.97, 0.9, -0.95))}
-    coverage = of_coverage(np.random.default_rng(0).integers(0, 6, (10, 3)), 6)
+    systems = {
+        f"s{seed}": compute_spearman(*spearman_pairs(10, rho, seed=seed)) for seed, rho in enumerate((0.97, 0.9, -0.95))
+    }
+    coverage = compute_coverage(np.random.default_rng(0).integers(0, 6, (10, 3)), 6)
     for metric, group in {"spearman": systems, "coverage@10": {"a": coverage, "b": coverage[::-1]}}.items():
         scores, cells = cells_and_scores(metric, group)
-        board = leaderboard(scores, cells, {"similarity": metric}, QUICK, use_case="x")
+        board = build_leaderboard(scores, cells, {"similarity": metric}, QUICK, use_case="x")
         low, high = find_range(metric)
         assert (board["ci_low"] >= low).all() and (board["ci_high"] <= high).all()
         assert (board["ci_low"] <= board["value"]).all() and (board["value"] <= board["ci_high"]).all()
-        pairs = comparisons(scores, resampling=QUICK)
+        pairs = compare_embeddings(scores, resampling=QUICK)
         assert (pairs["ci_low"] >= low - high).all() and (pairs["ci_high"] <= high - low).all()
     assert board["value"].iloc[0] == pytest.approx(coverage.mean())
 
@@ -189,18 +191,20 @@ def test_word_sets_stay_in_range() -> None:
     vectors = WordVectors(words, np.ones(20, np.int64), rng.normal(size=(20, 3)).astype(np.float32))
     pairs = list(zip(words[:10], words[10:], strict=True))
     unit = vectors.vectors / np.linalg.norm(vectors.vectors, axis=1, keepdims=True)
-    found = word_similarity(vectors, pairs, list((unit[:10] * unit[10:]).sum(axis=1) + rng.normal(size=10) / 5), rng=rng)
+    found = measure_word_similarity(
+        vectors, pairs, list((unit[:10] * unit[10:]).sum(axis=1) + rng.normal(size=10) / 5), rng=rng
+    )
     assert 0.8 < found.value < found.high <= 1
-    none = among_nearest(vectors, pairs[:5], k=0)
+    none = measure_share_among_nearest(vectors, pairs[:5], k=0)
     assert (none.value, none.low) == (0, 0) and none.high == pytest.approx(0.434, abs=1e-3)  # Wilson: 0 of 5
 
 
 def test_pseudo_values_know_their_range_until_something_is_calculated_from_them() -> None:
-    values = of_spearman(*spearman_pairs(10, 0.9, seed=0))
+    values = compute_spearman(*spearman_pairs(10, 0.9, seed=0))
     assert values.bounds == values[:, None].bounds == values[2:5].bounds == (-1, 1)
     assert type(values.mean()) is np.float64 and type(values + 1) is np.ndarray
-    assert of_ratio(np.array([1.0, 0.0]), np.array([2.0, 1.0])).bounds == (0, 1)
-    assert of_ratio(np.array([3.0, 0.0]), np.array([2.0, 1.0])).bounds == (-math.inf, math.inf)
+    assert compute_ratio(np.array([1.0, 0.0]), np.array([2.0, 1.0])).bounds == (0, 1)
+    assert compute_ratio(np.array([3.0, 0.0]), np.array([2.0, 1.0])).bounds == (-math.inf, math.inf)
     (found,) = compute_mean_intervals(values[:, None], n_resamples=1000, rng=np.random.default_rng(0))
     (plain,) = compute_mean_intervals(np.asarray(values)[:, None], n_resamples=1000, rng=np.random.default_rng(0))
     assert found.value == plain.value and found.high <= 1 < plain.high

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import pearsonr, spearmanr
 
 from emb_pipeline.statistics.intervals.bootstrap import bootstrap_means
-from emb_pipeline.statistics.intervals.pseudo_values import of_pearson, of_spearman
+from emb_pipeline.statistics.intervals.pseudo_values import compute_pearson, compute_spearman
 
 Measure = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -21,7 +21,7 @@ def measured(n: int, *, ties: bool, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return (np.round(x), (y > 0.3).astype(float)) if ties else (x, y)
 
 
-CASES = [(of_pearson, pearsonr), (of_spearman, spearmanr)]
+CASES = [(compute_pearson, pearsonr), (compute_spearman, spearmanr)]
 
 
 @pytest.mark.parametrize(("of_metric", "reference"), CASES)
@@ -33,7 +33,7 @@ def test_their_mean_is_the_metric(of_metric: Measure, reference: Callable[..., o
 
 def test_three_pairs_by_hand() -> None:
     """r of (0, 1, 2) and (0, 2, 1) is 1/2; z-scores are (-a, 0, a) and (-a, a, 0) with a = √1.5."""
-    values = of_pearson(np.array([0.0, 1, 2]), np.array([0.0, 2, 1]))
+    values = compute_pearson(np.array([0.0, 1, 2]), np.array([0.0, 2, 1]))
     np.testing.assert_allclose(values, [0.5 + 1.5 - 0.25 * 3, 0.5 - 0.25 * 1.5, 0.5 - 0.25 * 1.5])
 
 
@@ -58,6 +58,6 @@ def test_their_interval_is_that_of_the_resampled_metric(of_metric: Measure, refe
     np.testing.assert_allclose(np.quantile(means, [0.025, 0.975]), resampled, atol=0.02)
 
 
-@pytest.mark.parametrize("of_metric", [of_pearson, of_spearman])
+@pytest.mark.parametrize("of_metric", [compute_pearson, compute_spearman])
 def test_what_does_not_vary_correlates_with_nothing(of_metric: Measure) -> None:
     np.testing.assert_array_equal(of_metric(np.ones(5), np.arange(5.0)), np.zeros(5))

@@ -10,8 +10,8 @@ from scipy import stats
 from emb_pipeline.statistics.comparisons.claims import PAIR, check_claims
 from emb_pipeline.statistics.comparisons.step_down import Tested, run_step_down_tests
 from emb_pipeline.statistics.intervals.bootstrap import bootstrap_means, compute_mean_intervals, keep_in_range, step_between
-from emb_pipeline.statistics.intervals.pseudo_values import numerators, of_ratio
-from emb_pipeline.statistics.leaderboard import leaderboard
+from emb_pipeline.statistics.intervals.pseudo_values import compute_ratio, recover_numerators
+from emb_pipeline.statistics.leaderboard import build_leaderboard
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import read_task_scores
 
@@ -78,7 +78,7 @@ def stored(counts: list[tuple[np.ndarray, np.ndarray]]) -> pd.DataFrame:
         | {"unit_id": f"u{row:03}", "group_id": f"u{row:03}", "metric": "f1", "value": value, "weight": weight}
         | {"embedding": f"domain.{name}"}
         for name, (above, below) in zip("ab", counts, strict=True)
-        for row, (value, weight) in enumerate(zip(of_ratio(above, below), below, strict=True))
+        for row, (value, weight) in enumerate(zip(compute_ratio(above, below), below, strict=True))
     ]
     return pd.DataFrame(rows)
 
@@ -89,8 +89,8 @@ def test_equal_f1_of_few_sentences_is_called_different_in_five_percent_at_most()
     swapped, flipped, n = 0, 0, 150
     for _ in range(n):
         above, below = (np.column_stack(parts).astype(float) for parts in zip(*entities(20, 20, rng), strict=True))
-        values = np.column_stack([of_ratio(*parts) for parts in zip(above.T, below.T, strict=True)])
-        (p,) = p_of(numerators(values, below), below, rng)
+        values = np.column_stack([compute_ratio(*parts) for parts in zip(above.T, below.T, strict=True)])
+        (p,) = p_of(recover_numerators(values, below), below, rng)
         swapped += p <= 0.05
         (p,) = p_of(values, None, rng)
         flipped += p <= 0.05
@@ -106,20 +106,20 @@ def test_stored_scores_of_f1_are_tested_by_their_counts() -> None:
     counts = entities(20, 20, np.random.default_rng(8))
     (table,) = (check_claims(list(read_task_scores(stored(counts))), {"t": "f1"}, {}, QUICK),)
     above, below = (np.column_stack(parts).astype(float) for parts in zip(*counts, strict=True))
-    (p,) = p_of(above, below, QUICK.rng())
+    (p,) = p_of(above, below, QUICK.create_rng())
     assert table["family"].tolist() == [PAIR] and table["p"].tolist() == pytest.approx([p])
 
 
 def test_numerators_come_back_from_stored_scores() -> None:
     (above, below), _ = entities(15, 30, np.random.default_rng(7))
-    values = of_ratio(above, below)
-    np.testing.assert_allclose(numerators(values[:, None], below[:, None])[:, 0], above, atol=1e-9)
+    values = compute_ratio(above, below)
+    np.testing.assert_allclose(recover_numerators(values[:, None], below[:, None])[:, 0], above, atol=1e-9)
 
 
 def test_nothing_wrong_among_eight_entities_says_less_than_nothing_wrong_among_twenty_sentences() -> None:
     below = np.array([2] * 8 + [0] * 12)
     scores = stored([(below, below), (below, below)])
     cells = pd.DataFrame([{"task": "t", "embedding": f"domain.{name}", "kind": "tagging"} for name in "ab"])
-    board = leaderboard(scores, cells, {"tagging": "f1"}, QUICK, use_case="x")
+    board = build_leaderboard(scores, cells, {"tagging": "f1"}, QUICK, use_case="x")
     assert (board["ci_high"] == 1).all()
     assert board["ci_low"].iloc[0] == pytest.approx(1 / (1 + stats.t.ppf(0.975, 7) ** 2 / 8), abs=0.02)

@@ -16,7 +16,7 @@ from emb_pipeline.statistics.learning_curves.label_curves import (
     estimate_label_luck,
     find_share_of_labels,
     gather_curve_scores,
-    not_below_trend,
+    raise_to_trend,
     resample_values,
 )
 from emb_pipeline.statistics.resampling import Resampling
@@ -68,7 +68,9 @@ def test_nothing_is_said_where_no_curve_fits_or_the_last_point_is_not_foretold(v
 
 
 def test_three_counts_are_too_few_to_say_how_a_curve_levels_off() -> None:
-    found = extrapolate(_points(np.linspace(0.5, 0.7, 5)).first(3), highest=1.0, level=0.95, rng=np.random.default_rng(0))
+    found = extrapolate(
+        _points(np.linspace(0.5, 0.7, 5)).take_first(3), highest=1.0, level=0.95, rng=np.random.default_rng(0)
+    )
     assert "too short" in found.silence and np.isnan(found.gain)
 
 
@@ -99,7 +101,7 @@ def test_three_draws_that_are_close_by_chance_do_not_make_equal_curves_differ() 
         values = draws.mean(axis=1).T + 0.008 * rng.standard_normal((2, 5))
         resampled = values + 0.008 * rng.standard_normal((200, 2, 5))
         luck = [estimate_label_luck(each, each, overlap=0.0) for each in draws]
-        for name, extra in (("as estimated", luck), ("not below the trend", not_below_trend(luck, factors))):
+        for name, extra in (("as estimated", luck), ("not below the trend", raise_to_trend(luck, factors))):
             width = Band(values, resampled, extra, resampling).widths[0, 1]
             told[name] += bool((np.abs(values[0] - values[1]) > width).any())
     assert told["not below the trend"] <= 11  # of 120, at a level of 5 %
@@ -108,10 +110,10 @@ def test_three_draws_that_are_close_by_chance_do_not_make_equal_curves_differ() 
 
 def test_an_estimate_above_the_trend_is_kept() -> None:
     luck = [ExtraVariance(np.eye(2) * value, freedom) for value, freedom in ((4.0, 9.0), (2.0, 2.0), (0.1, 2.0))]
-    found = not_below_trend(luck, [4.0, 1.0, 0.5])
+    found = raise_to_trend(luck, [4.0, 1.0, 0.5])
     assert found[1] is luck[1] and found[0].freedom == found[2].freedom == 9
     assert found[2].covariance[0, 0] == pytest.approx(0.5 * (9 * 1 + 2 * 2 + 2 * 0.2) / 13)
-    assert not_below_trend([ExtraVariance.none(2)], [1.0])[0].is_zero
+    assert raise_to_trend([ExtraVariance.create_zero(2)], [1.0])[0].is_zero
 
 
 def test_what_is_due_to_the_test_units_is_no_luck_of_the_labels() -> None:
@@ -248,7 +250,7 @@ def test_verdicts_follow_the_tests_of_the_whole_report() -> None:
     table, draws = _measured({"domain.a_8": np.full(5, 0.7), "domain.b_8": np.linspace(0.4, 0.8, 5)}, rng)
     metrics, resampling = {"topic": "accuracy"}, Resampling(resamples=400, permutations=199)
     (scores,) = gather_curve_scores(table, draws, metrics)
-    claims = check_claims(list(read_task_scores(table)), metrics, {}, resampling, {"topic": scores.points()})
+    claims = check_claims(list(read_task_scores(table)), metrics, {}, resampling, {"topic": scores.list_points()})
     told = build_learning_curves(table, draws, metrics, resampling, claims=claims)[1]
     untold = build_learning_curves(table, draws, metrics, resampling, claims=claims.assign(p_adjusted=0.06))[1]
     assert told["verdict"].tolist() == ["ahead below"] and untold["verdict"].tolist() == ["inconclusive"]

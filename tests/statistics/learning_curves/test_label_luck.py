@@ -35,13 +35,13 @@ def _draws(values: np.ndarray, n_labels: int = 100, n_all: int = 1000, folds: in
 def test_luck_has_the_spread_of_independent_sets_of_labels_and_what_is_shared_cancels() -> None:
     rng = np.random.default_rng(0)
     values = 0.7 + 0.02 * rng.standard_normal((60, 1)) + 0.001 * rng.standard_normal((60, 2))
-    luck = estimate_label_variance(_draws(values), ["b", "a"], 0.1).deviations(20_000, rng)
+    luck = estimate_label_variance(_draws(values), ["b", "a"], 0.1).draw_deviations(20_000, rng)
     expected = np.sqrt((1 / 60 + 0.1 / 0.9) * 59 / 57) * values.std(axis=0, ddof=1)  # t with 59 degrees of freedom
     np.testing.assert_allclose(luck.std(axis=0), expected[::-1], rtol=0.03)
     assert np.ptp(luck, axis=1).std() < 0.1 * luck[:, 0].std()
-    assert not estimate_label_variance(_draws(values[:1]), ["a"], 0.1).deviations(5, rng).any()
+    assert not estimate_label_variance(_draws(values[:1]), ["a"], 0.1).draw_deviations(5, rng).any()
     with pytest.raises(ValueError, match=r"c lacks draws of 0\.1 of the labels"):
-        estimate_label_variance(_draws(values), ["a", "c"], 0.1).deviations(5, rng)
+        estimate_label_variance(_draws(values), ["a", "c"], 0.1).draw_deviations(5, rng)
 
 
 def test_folds_share_their_labels_so_the_luck_of_the_set_does_not_average_out() -> None:
@@ -62,7 +62,7 @@ def test_an_inferior_embedding_is_let_through_by_lucky_draws_unless_these_are_co
         means = np.array([0.70, 0.69, 0.69]) + shifts
         scores = rng.normal(means.mean(axis=0), 0.1, size=(500, 3))
         part = Scored.of_units("t", "accuracy", list("abc"), scores, 0.01, n_resamples=300, rng=rng)
-        luck = estimate_label_variance(_draws(means), part.embeddings, 0.1).deviations(300, rng)
+        luck = estimate_label_variance(_draws(means), part.embeddings, 0.1).draw_deviations(300, rng)
         without += bool((check_non_inferiority(part)[0][1:] <= 0.05).any())
         counted += bool((check_non_inferiority(replace(part, resampled=part.resampled + luck))[0][1:] <= 0.05).any())
     assert without > 25 and counted <= 13  # 5 % of 150, and two standard deviations

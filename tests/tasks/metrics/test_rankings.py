@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 
 from emb_pipeline.embeddings.ranking import TieOrder, largest
-from emb_pipeline.statistics.intervals.pseudo_values import of_coverage
+from emb_pipeline.statistics.intervals.pseudo_values import compute_coverage
 from emb_pipeline.tasks.metrics.rankings import (
     average_popularity,
     grades_at_ranks,
@@ -64,7 +64,7 @@ def test_popularity_is_the_mean_number_of_users() -> None:
 
 
 def test_coverage_is_the_share_of_items_on_some_list() -> None:
-    values = of_coverage(LISTS, 4)
+    values = compute_coverage(LISTS, 4)
     assert values.mean() == pytest.approx(3 / 4)
     # Items 0 and 2 stand on one list each: without it the coverage were a quarter lower; (n - 1) / n_items = 2 / 4.
     np.testing.assert_allclose(values, 3 / 4 + np.array([0.5, 0.5, 0]) - 1 / 3)
@@ -74,8 +74,8 @@ def test_the_interval_of_coverage_is_not_too_narrow() -> None:
     rng = np.random.default_rng(3)
     shares = rng.dirichlet(np.ones(60))
     worlds = [rng.choice(60, size=(80, 2), p=shares) for _ in range(300)]
-    coverage = np.array([of_coverage(lists, 60).mean() for lists in worlds])
-    estimated = np.array([of_coverage(lists, 60).std(ddof=1) / np.sqrt(80) for lists in worlds])
+    coverage = np.array([compute_coverage(lists, 60).mean() for lists in worlds])
+    estimated = np.array([compute_coverage(lists, 60).std(ddof=1) / np.sqrt(80) for lists in worlds])
     assert 1 <= np.sqrt((estimated**2).mean()) / coverage.std() < 1.5
 
 

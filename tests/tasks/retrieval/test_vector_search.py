@@ -40,7 +40,7 @@ class Blind:
     def build_index(self, index_type: str, params: Mapping[str, Any]) -> None:
         self.built.append((index_type, dict(params)))
 
-    def nearest(self, vectors: np.ndarray, k: int, params: Mapping[str, Any], filters: str = "") -> list[list[str]]:
+    def find_nearest(self, vectors: np.ndarray, k: int, params: Mapping[str, Any], filters: str = "") -> list[list[str]]:
         unseen = 10 if params.get("nprobe", 9) < 5 or (not self.rises and params) else 0
         kept = [row for row in range(unseen, len(self.ids)) if not filters or self.properties[row]["drawn"]]
         best = np.argsort(-(vectors @ self.vectors[kept].T), axis=1, kind="stable")[:, :k]

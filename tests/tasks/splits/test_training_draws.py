@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from emb_pipeline.embeddings.sparse.word_counts import OneHot, Tfidf
-from emb_pipeline.statistics.intervals.extra_variance import of_training_draws
+from emb_pipeline.statistics.intervals.extra_variance import estimate_training_variance
 from emb_pipeline.statistics.score_tables import read_task_scores
 from emb_pipeline.tasks.classification.evaluate import evaluate_classification
 from emb_pipeline.tasks.classification.options import ClassificationOptions
@@ -70,7 +70,7 @@ def test_what_an_evaluation_writes_the_statistics_read_in_the_order_of_the_units
     evaluated = found["task.one_hot"].item_scores
     unit_of = dict(zip(evaluated["unit_id"].to_pylist(), evaluated["group_id"].to_pylist(), strict=True))
     groups = np.unique([unit_of[unit] for unit in tables[0]["unit_id"].to_pylist()], return_inverse=True)[1]
-    expected = of_training_draws(stacked, groups, int(groups.max()) + 1)
+    expected = estimate_training_variance(stacked, groups, int(groups.max()) + 1)
     np.testing.assert_allclose(read.training["accuracy"].covariance, expected.covariance, atol=1e-9)
     assert read.training["accuracy"].freedom == 3
 

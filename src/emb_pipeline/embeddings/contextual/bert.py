@@ -27,7 +27,7 @@ from emb_pipeline.embeddings.contextual.options import BertOptions
 from emb_pipeline.embeddings.contextual.repeatable import repeatable
 from emb_pipeline.embeddings.training.request import TrainingClock, TrainingRequest
 from emb_pipeline.errors import DataError
-from emb_pipeline.storage.atomic import atomic_path
+from emb_pipeline.storage.atomic import write_atomically
 from emb_pipeline.storage.sealed_files import read_json, write_json
 from emb_pipeline.text.tokens import TokenCorpus
 
@@ -86,7 +86,7 @@ def train(request: TrainingRequest[BertOptions], *, on_step: OnStep | None = Non
         model, tokenizer = _read_model(base, dim, options) if base else (None, None)
         data = checkpoints / "data"
         if not _is_prepared(data, identity):
-            with atomic_path(data) as partial:
+            with write_atomically(data) as partial:
                 _prepare(tokens, tokenizer or train_tokenizer(tokens, options), options, identity, partial)
         tokenizer = tokenizer or _read_tokenizer(data / "tokenizer")
         if model is None:
@@ -125,7 +125,7 @@ def train(request: TrainingRequest[BertOptions], *, on_step: OnStep | None = Non
             held_out_blocks=len(held_out),
             base_fingerprint=identity["base"],
         )
-    with atomic_path(folder) as partial:
+    with write_atomically(folder) as partial:
         torch.nn.Module.to(model, "cpu").save_pretrained(partial / "model")
         tokenizer.save_pretrained(partial / "model")
         EncoderFolder.write(

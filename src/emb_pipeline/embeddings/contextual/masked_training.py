@@ -17,7 +17,7 @@ from emb_pipeline.embeddings.contextual.models.precision import device_in_force,
 from emb_pipeline.embeddings.contextual.options import BertOptions
 from emb_pipeline.embeddings.training.divergence import require_converging
 from emb_pipeline.errors import DataError
-from emb_pipeline.storage.atomic import atomic_path
+from emb_pipeline.storage.atomic import write_atomically
 from emb_pipeline.storage.sealed_files import UNSEALED, is_sealed, read_json, seal, write_json
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ def _save(
     tensors = {f"weight:{name}": parameter.detach().contiguous() for name, parameter in model.named_parameters()}
     for name, parameter in model.named_parameters():
         tensors |= {f"{moment}:{name}": value for moment, value in optimizer.state[parameter].items()}
-    with atomic_path(folder) as partial:
+    with write_atomically(folder) as partial:
         partial.mkdir()
         save_file(tensors, partial / "state.safetensors", dict(UNSEALED))
         seal(partial / "state.safetensors")

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.storage.atomic import atomic_path
+from emb_pipeline.storage.atomic import write_atomically
 from emb_pipeline.storage.matrices import make_matrix_column, read_matrix_column
 from emb_pipeline.storage.sealed_files import map_arrow, write_arrow
 from emb_pipeline.text.words import fold
@@ -216,7 +216,7 @@ def _write_table(path: Path, columns: Mapping[str, pa.Array], metadata: Mapping[
     batch = pa.record_batch(dict(columns))
     if metadata is not None:
         batch = batch.replace_schema_metadata({b"emb_pipeline": json.dumps(metadata, ensure_ascii=False).encode()})
-    with atomic_path(path) as part:
+    with write_atomically(path) as part:
         write_arrow(batch, part)
 
 

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.storage.atomic import atomic_path
+from emb_pipeline.storage.atomic import write_atomically
 from emb_pipeline.storage.sealed_files import UNSEALED, is_sealed, seal
 
 _log = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ class Checkpoint:
         if self._folder is None or time.perf_counter() - self._written < SECONDS_BETWEEN:
             return
         self._folder.mkdir(parents=True, exist_ok=True)
-        with atomic_path(self._folder / _FILE) as path:
+        with write_atomically(self._folder / _FILE) as path:
             save_file(dict(arrays), path, {"training": self._training, "losses": json.dumps(list(losses)), **UNSEALED})
             seal(path)
         self._written = time.perf_counter()

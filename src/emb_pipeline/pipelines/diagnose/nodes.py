@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from emb_pipeline.diagnostics.options import DiagnosisOptions
-from emb_pipeline.diagnostics.probe_words import typical_words
+from emb_pipeline.diagnostics.probe_words import find_typical_words
 from emb_pipeline.experiment.facts import build_embedding_facts
 from emb_pipeline.experiment.model import EmbeddingSpec, Folders
 from emb_pipeline.pipelines.gathering import split_inputs
@@ -22,7 +22,7 @@ def diagnose_vectors(options: DiagnosisOptions, folders: Folders, seed: int, **i
     tasks, corpora = split_inputs(inputs, "task_"), split_inputs(inputs, "corpus_")
     if not options.probe_words:
         texts = (text for task in tasks.values() for text in list_held_out_texts(task))
-        words = tuple(typical_words(list(corpora.values()), texts))
+        words = tuple(find_typical_words(list(corpora.values()), texts))
         options = options.model_copy(update={"probe_words": words})
     facts = build_embedding_facts(EmbeddingSpec.model_validate(each) for each in split_inputs(inputs, "cell_").values())
     texts_of = {name: Texts(list_held_out_texts(task)) for name, task in tasks.items()}

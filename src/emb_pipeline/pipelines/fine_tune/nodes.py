@@ -13,7 +13,7 @@ from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.experiment.model import EmbeddingSpec, Folders, TaskDefinition
 from emb_pipeline.experiment.training import build_training_record
 from emb_pipeline.pipelines.failures import contain_failures
-from emb_pipeline.storage.atomic import temporary_path
+from emb_pipeline.storage.atomic import build_temporary_path
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.text.held_out import compute_telling_keys, list_held_out_texts
 
@@ -63,7 +63,7 @@ def _fine_tune(
 
     if cell.tuning is None:
         raise ValueError(f"{cell.name} has no options of fine-tuning")
-    kind, folder = KINDS[definition.kind], temporary_path(folders.scratch / "encoder")
+    kind, folder = KINDS[definition.kind], build_temporary_path(folders.scratch / "encoder")
     tested = frozenset(key for other in others for text in list_held_out_texts(other) for key in compute_telling_keys(text))
     tunable = Tunable(base, cell.method, cell.options, cell.tuning, cell.seed, folder, folders.encodings, tested)
     with Footprint() as footprint:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from emb_pipeline.errors import DataError
 from emb_pipeline.experiment.model import CorpusDefinition, CorpusOptions, Folders, TaskDefinition
 from emb_pipeline.readers.documents import read_documents
-from emb_pipeline.storage.atomic import temporary_path
+from emb_pipeline.storage.atomic import build_temporary_path
 from emb_pipeline.tasks.audit.corpus_overlap import measure_corpus_overlap
 from emb_pipeline.tasks.audit.cutting import audit_cutting
 from emb_pipeline.tasks.audit.lines import OVERLAP_SCHEMA
@@ -85,4 +85,4 @@ def measure_overlap(**inputs: Tables | TokenCorpus) -> pa.Table:
 
 def _name_scratch(folders: Folders) -> Path:
     """Name a folder for a corpus that is being written; saving it gives it its final name."""
-    return temporary_path(folders.scratch / "corpus")
+    return build_temporary_path(folders.scratch / "corpus")

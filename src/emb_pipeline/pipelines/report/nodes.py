@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from emb_pipeline.diagnostics.tables import PLACES
-from emb_pipeline.diagnostics.word_map import side_by_side
+from emb_pipeline.diagnostics.word_map import join_maps
 from emb_pipeline.pipelines.gathering import (
     PRIMARY,
     Scores,
@@ -59,7 +59,7 @@ def test_differences(
     trained = select_trained_on_corpus(known)
     designs = {each.task: cross_factors(each, metrics[each.task], trained) for each in tasks}
     curves = label_curves.gather_curve_scores(item_scores, concatenate_tables(scores, "label_draws"), metrics)
-    points = {each.task: each.points() for each in curves}
+    points = {each.task: each.list_points() for each in curves}
     claims = check_claims(tasks, metrics, designs, options.resampling, points)
     return claims, any_difference.check_any_differences(claims, list_controls(known), options.level)
 
@@ -77,7 +77,7 @@ def make_leaderboard(
     item_scores, cells = read_item_scores(scores), concatenate_tables(scores, "cells")
     latencies = times.to_pandas().melt(["task", "embedding"], list(LATENCIES), "metric", "value").dropna()
     failed = failures.to_pandas()
-    board = statistics.leaderboard(
+    board = statistics.build_leaderboard(
         item_scores,
         pd.concat([cells, latencies], ignore_index=True),
         PRIMARY,
@@ -107,7 +107,7 @@ def collect_class_results(after: pa.Table, **scores: Scores) -> pa.Table:
 
 def compare_embeddings(options: ReportOptions, claims: pa.Table, **scores: Scores) -> pd.DataFrame:
     """Compare all pairs of embeddings on each task's primary metric."""
-    return statistics.comparisons(
+    return statistics.compare_embeddings(
         read_item_scores(scores),
         find_primary_metrics(scores),
         options.resampling,
@@ -120,7 +120,7 @@ def measure_effects(options: ReportOptions, facts: pa.Table, claims: pa.Table, *
     """Measure the effects of domain text, further training, distillation and fine-tuning."""
     known = read_facts(facts)
     contrasts = {statistics.CORPUS: match_corpora(known), **pair_derived(known)}
-    effects = statistics.effects(
+    effects = statistics.estimate_effects(
         read_item_scores(scores),
         contrasts,
         find_primary_metrics(scores),
@@ -206,4 +206,4 @@ def _select_tasks(scores: Mapping[str, Scores], names: Iterable[str]) -> list[pa
 
 def make_word_map(after: pa.Table, **scores: Scores) -> pa.Table:
     """Place words of several embeddings in two dimensions, the maps turned onto the first; see `test_differences`."""
-    return pa.Table.from_pandas(side_by_side(concatenate_tables(scores, "word_map")), schema=PLACES, preserve_index=False)
+    return pa.Table.from_pandas(join_maps(concatenate_tables(scores, "word_map")), schema=PLACES, preserve_index=False)

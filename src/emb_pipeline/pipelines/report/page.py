@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from emb_pipeline.config.active import project_path, tracking_uri
+from emb_pipeline.config.active import find_tracking_uri, project_path
 from emb_pipeline.diagnostics.options import DiagnosisOptions
 from emb_pipeline.experiment.model import TaskDefinition
 from emb_pipeline.pipelines.gathering import concatenate_tables, split_inputs
@@ -65,7 +65,7 @@ def describe_run(
         versions=list_versions(),
         seed=seed,
         probe_words=list(probe_words),
-        tracking_uri=tracking_uri(),
+        tracking_uri=find_tracking_uri(),
         tasks={
             name: {
                 "kind": task.kind,

@@ -15,7 +15,7 @@ from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.experiment.model import EmbeddingSpec, Folders
 from emb_pipeline.experiment.training import build_training_record, choose_training_text, compile_method, request_training
 from emb_pipeline.pipelines.failures import contain_failures
-from emb_pipeline.storage.atomic import temporary_path
+from emb_pipeline.storage.atomic import build_temporary_path
 from emb_pipeline.text.tokens import TokenCorpus
 
 Trained = tuple[WordVectors, dict[str, Any]]
@@ -33,7 +33,7 @@ class TrainingOptions(BaseModel):
 @contain_failures(2)
 def train_vectors(corpus: TokenCorpus, cell: EmbeddingSpec, training: TrainingOptions, folders: Folders) -> Trained:
     """Train word vectors on one corpus, as it is, corrupted on purpose, or on a resample of it."""
-    scratch = temporary_path(folders.scratch / "changed_text")
+    scratch = build_temporary_path(folders.scratch / "changed_text")
     try:
         text = choose_training_text(corpus, cell, scratch)
         compile_method(cell, training.workers, folders.scratch)
@@ -68,7 +68,7 @@ def train_encoder(
         request = request_training(
             cell,
             corpus,
-            folder=temporary_path(folders.scratch / "encoder"),
+            folder=build_temporary_path(folders.scratch / "encoder"),
             checkpoints=_name_checkpoints(folders, cell, corpus),
             base=base.path if base else None,
         )
@@ -80,7 +80,7 @@ def train_encoder(
 def load_encoder(cell: EmbeddingSpec, folders: Folders) -> TrainedEncoder:
     """Find an encoder that was trained elsewhere."""
     with Footprint() as footprint:
-        encoder = factory.load_encoder(cell.method, cell.options, temporary_path(folders.scratch / "encoder"))
+        encoder = factory.load_encoder(cell.method, cell.options, build_temporary_path(folders.scratch / "encoder"))
     return encoder, build_training_record(cell, encoder, footprint)
 
 
@@ -88,7 +88,7 @@ def load_encoder(cell: EmbeddingSpec, folders: Folders) -> TrainedEncoder:
 def derive_encoder(base: EncoderFolder, cell: EmbeddingSpec, folders: Folders) -> TrainedEncoder:
     """Make an encoder from another one."""
     with Footprint() as footprint:
-        encoder = factory.derive_encoder(cell.method, base, cell.options, temporary_path(folders.scratch / "encoder"))
+        encoder = factory.derive_encoder(cell.method, base, cell.options, build_temporary_path(folders.scratch / "encoder"))
     return encoder, build_training_record(cell, encoder, footprint)
 
 

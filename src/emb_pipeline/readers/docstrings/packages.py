@@ -34,7 +34,7 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.docstrings.options import DocstringSubpackagesSource, PackagesSource
 from emb_pipeline.readers.labeled_texts import LabeledText
-from emb_pipeline.storage.atomic import atomic_path, exclusive
+from emb_pipeline.storage.atomic import hold_lock, write_atomically
 from emb_pipeline.text.hashing import hash_text
 from emb_pipeline.text.words import tokenize
 
@@ -99,7 +99,7 @@ def build_docstring_table(packages: Sequence[str], cache: Path, *, workers: int 
         package: cache / f"{package}-{_version(package, root)}-parser{PARSER}.parquet" for package, root in roots.items()
     }
     together = cache / f"{hashlib.sha256(' '.join(path.name for path in cached.values()).encode()).hexdigest()[:16]}.parquet"
-    with exclusive(cache / ".lock", what=f"parsing the docstrings of {', '.join(packages)}"):
+    with hold_lock(cache / ".lock", what=f"parsing the docstrings of {', '.join(packages)}"):
         missing = {package: root for package, root in roots.items() if not cached[package].is_file()}
         for package, table in _parse(missing, workers):
             _write(table, cached[package])
@@ -434,5 +434,5 @@ def _drop_duplicates(table: pa.Table) -> pa.Table:
 
 
 def _write(table: pa.Table, path: Path) -> None:
-    with atomic_path(path) as part:
+    with write_atomically(path) as part:
         pq.write_table(table, part, compression="zstd")

@@ -25,7 +25,7 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.readers.files.archives import read_tar_members, read_zip_members
 from emb_pipeline.readers.public_data.public_sources import PublicSource, SourceFile, public_sources
 from emb_pipeline.readers.public_data.resuming_download import ProgressBar, ResumingDownloader
-from emb_pipeline.storage.atomic import atomic_path, exclusive
+from emb_pipeline.storage.atomic import hold_lock, write_atomically
 
 MIRROR_VARIABLE = "EMB_PIPELINE_MIRROR"
 """Environment variable with the folder to take files from before the internet."""
@@ -74,7 +74,7 @@ def fetch(source: str | PublicSource, raw: Path, *, mirror: Path | None = None, 
     missing = [file for file in source.files if not verified.vouches_for(file)]
     if not missing:
         return folder
-    with exclusive(folder / ".lock", what=f"fetching {source.name}"):
+    with hold_lock(folder / ".lock", what=f"fetching {source.name}"):
         return _fetch_missing(source, folder, mirror, progress)
 
 
@@ -164,7 +164,7 @@ class _VerifiedFiles:
 
 @contextmanager
 def _open_atomically(path: Path) -> Iterator[IO[bytes]]:
-    with atomic_path(path) as part, part.open("wb") as file:
+    with write_atomically(path) as part, part.open("wb") as file:
         yield file
 
 

@@ -13,7 +13,7 @@ from emb_pipeline.statistics.comparisons.step_down import Tested, Tests, run_ste
 from emb_pipeline.statistics.effects.contrasts import CONTRAST_KEYS, describe_contrast, list_contrasts, weigh_contrasts
 from emb_pipeline.statistics.effects.designs import Design
 from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance
-from emb_pipeline.statistics.intervals.pseudo_values import numerators
+from emb_pipeline.statistics.intervals.pseudo_values import recover_numerators
 from emb_pipeline.statistics.intervals.seeds import estimate_seed_variance
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import TaskScores, make_table
@@ -83,21 +83,23 @@ def check_claims(
         for design in designs.get(task.task, ()):
             for place in design.places:
                 trainings.setdefault(task.embeddings[place], len(trainings))
-    seeds = estimate_seed_variance(tasks, metrics, {name for task in tasks for name in _trained(task, designs)})
+    seeds = estimate_seed_variance(
+        tasks, metrics, {name for task in tasks for name in _list_trained_families(task, designs)}
+    )
     sets, rows = [], []
     for task in tasks:
-        tested, of_task = _of_task(
+        tested, of_task = _build_task_claims(
             task, metrics[task.task], designs.get(task.task, ()), points.get(task.task, ()), trainings
         )
         sets.append(tested)
         rows.append(of_task)
-    averages, averaged = _across(rows)
+    averages, averaged = _select_common_rows(rows)
     found = run_step_down_tests(
         sets,
         averages,
         seeds=seeds,
         n_permutations=resampling.permutations,
-        rng=resampling.rng(),
+        rng=resampling.create_rng(),
         level=resampling.level,
     )
     whole = [*(row for of_task in rows for row in of_task), *averaged]
@@ -142,16 +144,16 @@ def select_pair_tests(
         signs[a, b], signs[b, a] = (number, 1), (number, -1)
     wanted = [signs[pair] for pair in pairs]
     chosen = rows.iloc[[number for number, _ in wanted]]
-    return _tests(chosen, np.array([sign for _, sign in wanted], dtype=np.float64), claims)
+    return _combine_tests(chosen, np.array([sign for _, sign in wanted], dtype=np.float64), claims)
 
 
 def select_contrast_tests(claims: pd.DataFrame, task: str) -> Tests:
     """The tests of the contrasts of a task's factors, in the order of `factorial.factor_effects`."""
     rows = claims[(claims["family"] == FACTOR) & (claims["task"] == task)]
-    return _tests(rows, np.ones(len(rows)), claims)
+    return _combine_tests(rows, np.ones(len(rows)), claims)
 
 
-def _tests(rows: pd.DataFrame, signs: np.ndarray, claims: pd.DataFrame) -> Tests:
+def _combine_tests(rows: pd.DataFrame, signs: np.ndarray, claims: pd.DataFrame) -> Tests:
     difference, error, p, adjusted = (
         rows[name].to_numpy(dtype=np.float64) for name in ("difference", "error", "p", "p_adjusted")
     )
@@ -167,13 +169,13 @@ def add_average_tests(across: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFram
     return merged[list(across.columns)]
 
 
-def _trained(task: TaskScores, designs: Mapping[str, Sequence[Design]]) -> Collection[str]:
+def _list_trained_families(task: TaskScores, designs: Mapping[str, Sequence[Design]]) -> Collection[str]:
     """Families that a task's designs hold."""
     places = {int(place) for design in designs.get(task.task, ()) for place in design.places}
     return {name for name, columns in task.families.items() if places & set(columns)}
 
 
-def _of_task(
+def _build_task_claims(
     task: TaskScores, metric: str, designs: Sequence[Design], points: Sequence[CurvePoint], trainings: Mapping[str, int]
 ) -> tuple[Tested, list[dict[str, object]]]:
     place = {"task": task.task, "metric": metric, "n": len(task.groups)}
@@ -184,9 +186,9 @@ def _of_task(
     blocks, n_columns = [np.asarray(scores @ made)], made.shape[1]
     below = task.denominators.get(metric)
     if below is not None:
-        blocks[0][:, : len(names)] = numerators(scores, below) @ task.family_weights
+        blocks[0][:, : len(names)] = recover_numerators(scores, below) @ task.family_weights
     pairs = list(combinations(range(len(names)), 2))
-    labels = task.of_labels(metric).combined(task.family_weights).covariance
+    labels = task.find_label_variance(metric).combine(task.family_weights).covariance
     rows: list[dict[str, object]] = [
         {
             **place,
@@ -217,8 +219,8 @@ def _of_task(
         of_points.append((point.extra, n_columns))
         blocks.append(point.scores)
         n_columns += len(point.embeddings)
-    extra = [(task.extra(metric), _placed(made, 0, n_columns))]
-    extra += [(each, _placed(np.eye(len(each.covariance)), start, n_columns)) for each, start in of_points]
+    extra = [(task.estimate_extra_variance(metric), _place_weights(made, 0, n_columns))]
+    extra += [(each, _place_weights(np.eye(len(each.covariance)), start, n_columns)) for each, start in of_points]
     seed_weights = np.zeros((len(trainings), len(pairs)))
     first = len(pairs) - sum(1 for row in rows if row["family"] in (FACTOR, CURVE))
     for row, name in enumerate(task.embeddings):
@@ -233,13 +235,15 @@ def _of_task(
     return Tested(np.hstack(blocks), pair_columns, task.groups, extra, has_seeds, denominators), rows
 
 
-def _placed(weights: np.ndarray, start: int, n_columns: int) -> np.ndarray:
+def _place_weights(weights: np.ndarray, start: int, n_columns: int) -> np.ndarray:
     whole = np.zeros((len(weights), n_columns))
     whole[:, start : start + weights.shape[1]] = weights
     return whole
 
 
-def _across(rows: Sequence[Sequence[Mapping[str, object]]]) -> tuple[list[list[tuple[int, int]]], list[dict[str, object]]]:
+def _select_common_rows(
+    rows: Sequence[Sequence[Mapping[str, object]]],
+) -> tuple[list[list[tuple[int, int]]], list[dict[str, object]]]:
     """Main effects and interactions that several tasks have: where they stand, and what identifies them."""
     found: dict[tuple[object, ...], list[tuple[int, int]]] = {}
     for number, of_task in enumerate(rows):

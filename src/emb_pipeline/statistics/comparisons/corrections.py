@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 
-def holm(p: np.ndarray) -> np.ndarray:
+def adjust_by_holm(p: np.ndarray) -> np.ndarray:
     """p-values that keep the probability of any false finding below the level, whatever their dependence.
 
     Parameters

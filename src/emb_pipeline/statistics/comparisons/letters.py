@@ -9,7 +9,7 @@ from string import ascii_lowercase
 import numpy as np
 
 
-def letter_groups(values: np.ndarray, different: np.ndarray) -> list[frozenset[int]]:
+def find_letter_groups(values: np.ndarray, different: np.ndarray) -> list[frozenset[int]]:
     """Systems of each letter; the first letter holds the best system.
 
     Two systems stand together in a group if and only if they do not differ: the groups are the largest sets without a
@@ -47,12 +47,12 @@ def letter_groups(values: np.ndarray, different: np.ndarray) -> list[frozenset[i
 
 
 def assign_compact_letters(values: np.ndarray, different: np.ndarray) -> list[str]:
-    """Letters of each system, such as ``"a"``, ``"ab"``, ``"c"``; see `letter_groups`.
+    """Letters of each system, such as ``"a"``, ``"ab"``, ``"c"``; see `find_letter_groups`.
 
     After ``z`` come ``(aa)``, ``(ab)``, …, in brackets so that they cannot be read as two letters.
     """
-    groups = letter_groups(values, different)
-    names = list(islice(_names(), len(groups)))
+    groups = find_letter_groups(values, different)
+    names = list(islice(_name_letters(), len(groups)))
     return [
         "".join(name for name, group in zip(names, groups, strict=True) if system in group) for system in range(len(values))
     ]
@@ -69,6 +69,6 @@ def assign_letters(
     return assign_compact_letters(np.asarray(values), different)
 
 
-def _names() -> Iterator[str]:
+def _name_letters() -> Iterator[str]:
     words = ("".join(word) for length in count(1) for word in product(ascii_lowercase, repeat=length))
     return (word if len(word) == 1 else f"({word})" for word in words)

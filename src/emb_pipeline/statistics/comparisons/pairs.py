@@ -85,13 +85,13 @@ def compare_pairs(
     scores = np.asarray(scores, dtype=np.float64)
     if scores.ndim != 2 or scores.shape[1] != len(names):
         raise ValueError(f"scores of shape {scores.shape} for {len(names)} names")
-    a, b = _pairs(len(names), pairs)
+    a, b = _list_pairs(len(names), pairs)
     means = scores.mean(axis=0)
     if tests is None:
-        tests = _tests(scores, n_permutations=n_permutations, rng=rng, groups=groups, pairs=pairs, extra=extra)
+        tests = _run_tests(scores, n_permutations=n_permutations, rng=rng, groups=groups, pairs=pairs, extra=extra)
     resampled = bootstrap_means(scores, n_resamples=n_resamples, rng=rng, groups=groups, discordant=True)
     if extra is not None:
-        resampled = resampled + extra.deviations(n_resamples, rng)
+        resampled = resampled + extra.draw_deviations(n_resamples, rng)
     tail = 50 * (1 - level)
     differences = [resampled[:, i] - resampled[:, j] for i, j in zip(a, b, strict=True)]
     bounds = np.array([np.percentile(each, [tail, 100 - tail]) for each in differences]).reshape(-1, 2)
@@ -144,11 +144,11 @@ def run_sign_flip_tests(
         In the order of the pairs; see `comparisons.step_down.run_step_down_tests`. Systems with equal scores
         everywhere have p = 1.
     """
-    found = _tests(scores, n_permutations=n_permutations, rng=rng, groups=groups, pairs=pairs, extra=extra)
+    found = _run_tests(scores, n_permutations=n_permutations, rng=rng, groups=groups, pairs=pairs, extra=extra)
     return found.p, found.p_adjusted
 
 
-def _tests(
+def _run_tests(
     scores: np.ndarray,
     *,
     n_permutations: int,
@@ -159,10 +159,10 @@ def _tests(
 ) -> Tests:
     n_systems = np.shape(scores)[1]
     extras = [] if extra is None else [(extra, np.eye(n_systems))]
-    tested = Tested(scores, np.column_stack(_pairs(n_systems, pairs)), groups, extras)
+    tested = Tested(scores, np.column_stack(_list_pairs(n_systems, pairs)), groups, extras)
     return run_step_down_tests([tested], n_permutations=n_permutations, rng=rng)
 
 
-def _pairs(n_systems: int, pairs: Sequence[tuple[int, int]] | None) -> tuple[np.ndarray, np.ndarray]:
+def _list_pairs(n_systems: int, pairs: Sequence[tuple[int, int]] | None) -> tuple[np.ndarray, np.ndarray]:
     columns = np.array(list(combinations(range(n_systems), 2)) if pairs is None else pairs, dtype=np.int64).reshape(-1, 2)
     return columns[:, 0], columns[:, 1]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emb_pipeline.statistics.intervals.extra_variance import MANY, ExtraVariance, on_normal_scale, root_of
+from emb_pipeline.statistics.intervals.extra_variance import MANY, ExtraVariance, compute_root, convert_to_normal_scale
 from emb_pipeline.statistics.resampling import BLOCK_BYTES, draw_signs, group_codes, sum_groups
 
 _TIE = 1e-5
@@ -105,7 +105,7 @@ def run_step_down_tests(
 
     Other sources add normal deviations to the flipped means, and their variance is estimated again from as many normal draws
     as it has degrees of freedom: so a variance that is known from few draws has the tails of a t statistic. Statistics with
-    few degrees of freedom are brought to the scale of a normal variable (`on_normal_scale`), so that none of them rules the
+    few degrees of freedom are brought to the scale of a normal variable (`convert_to_normal_scale`), so that none rules the
     largest of all.
 
     ``p = (count + 1) / (n_permutations + 1)``, where count is the number of flips that reach the observed statistic; ties
@@ -143,14 +143,16 @@ def run_step_down_tests(
         return Tests(*(np.zeros(0),) * 4, critical=float("nan"))
     states = [_Set(tested, number, seeds) for number, tested in enumerate(sets)]
     combined = [_Average(members, states, seeds) for members in averages]
-    observed = _joined([state.observed for state in states], combined, None if seeds is None else seeds.covariance[None])
+    observed = _join_blocks(
+        [state.observed for state in states], combined, None if seeds is None else seeds.covariance[None]
+    )
     n = observed.numerators.shape[1]
     if not n:
         return Tests(*(np.zeros(0),) * 4, critical=float("nan"))
     spread = np.concatenate([*(state.spread for state in states), [each.spread for each in combined]])
     freedom = np.minimum(np.divide(observed.variances[0] ** 2, spread, out=np.full(n, MANY), where=spread > 0), MANY)
     differs = np.concatenate([*(state.differs for state in states), [each.differs for each in combined]]).astype(bool)
-    reached = np.where(differs, observed.normalized(freedom)[0] * (1 - _TIE) - _TIE, np.inf)
+    reached = np.where(differs, observed.normalize(freedom)[0] * (1 - _TIE) - _TIE, np.inf)
     order = np.argsort(np.where(differs, -reached, np.inf), kind="stable")
     single, adjusted = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
     stops = np.unique(np.linspace(0, n - 1, _STOPS).astype(np.int64))
@@ -160,8 +162,8 @@ def run_step_down_tests(
     for start in range(0, n_permutations, rows):
         count = min(rows, n_permutations - start)
         luck = None if seeds is None else _Luck(seeds, states, count, rng)
-        blocks = [state.flipped(count, rng, luck) for state in states]
-        statistics = _joined(blocks, combined, None if luck is None else luck.estimates).normalized(freedom)
+        blocks = [state.flip_signs(count, rng, luck) for state in states]
+        statistics = _join_blocks(blocks, combined, None if luck is None else luck.estimates).normalize(freedom)
         single += (statistics >= reached).sum(axis=0)
         from_here = np.maximum.accumulate(statistics[:, order[::-1]], axis=1)[:, ::-1]
         adjusted[order] += (from_here >= reached[order]).sum(axis=0)
@@ -188,13 +190,13 @@ class _Block:
     def signed(self) -> np.ndarray:
         return np.asarray(self.numerators[0], dtype=np.float64)
 
-    def normalized(self, freedom: np.ndarray) -> np.ndarray:
+    def normalize(self, freedom: np.ndarray) -> np.ndarray:
         """Absolute statistics, on the scale of a standard normal variable: shape (n_rows, n_hypotheses)."""
         squares = np.square(self.numerators) / np.maximum(self.variances, np.finfo(np.float32).tiny)
         values = np.sqrt(squares)
         few = np.flatnonzero(freedom < MANY)
         if len(few):
-            values[:, few] = on_normal_scale(squares[:, few], freedom[few].astype(squares.dtype))
+            values[:, few] = convert_to_normal_scale(squares[:, few], freedom[few].astype(squares.dtype))
         return np.asarray(values)
 
 
@@ -203,7 +205,7 @@ class _Luck:
 
     def __init__(self, seeds: SeedVariance, states: Sequence[_Set], n: int, rng: np.random.Generator) -> None:
         weights = next(state.seed_weights for state in states if state.seed_weights is not None)
-        n_sets, root = len(states), root_of(seeds.covariance).astype(np.float32)
+        n_sets, root = len(states), compute_root(seeds.covariance).astype(np.float32)
         self.deviations = rng.standard_normal((n, len(weights), n_sets), dtype=np.float32) @ root.T
         drawn = rng.standard_normal((n, seeds.freedom, n_sets), dtype=np.float32) @ root.T
         self.estimates = np.einsum("nfs,nft->nst", drawn, drawn) / seeds.freedom
@@ -231,7 +233,7 @@ class _Set:
         sums = sum_groups(np.hstack(parts), codes, n_groups) / len(scores)
         self.terms = sums.astype(np.float32)
         gram = sums.T @ sums
-        coefficients = self._coefficients()
+        coefficients = self._list_coefficients()
         squares = np.zeros(len(pairs))
         for place, weight in coefficients:
             for other, factor in coefficients:
@@ -245,7 +247,7 @@ class _Set:
         totals = sums.sum(axis=0)[None]
         covariance = None if seeds is None else seeds.covariance[None]
         estimates = [source.variances for source in self._sources]
-        self.observed = self._block(self._differences(totals), estimates, covariance)
+        self.observed = self._build_block(self._compute_differences(totals), estimates, covariance)
         self.spread_without_seeds = np.zeros(len(pairs))
         """Sum of (variance² / degrees of freedom) over all sources but seeds."""
         for source in self._sources:
@@ -253,17 +255,17 @@ class _Set:
         of_seeds = self.observed.variances[0] - self.observed.without_seeds[0]
         self.spread = self.spread_without_seeds + (np.square(of_seeds) / seeds.freedom if seeds else 0.0)
 
-    def flipped(self, n: int, rng: np.random.Generator, luck: _Luck | None) -> _Block:
+    def flip_signs(self, n: int, rng: np.random.Generator, luck: _Luck | None) -> _Block:
         """One block of random flips."""
-        numerators = self._differences(draw_signs(len(self.terms), n, rng) @ self.terms)
+        numerators = self._compute_differences(draw_signs(len(self.terms), n, rng) @ self.terms)
         for source in self._sources:
-            numerators[:, source.where] += source.deviations(n, rng)
+            numerators[:, source.where] += source.draw_deviations(n, rng)
         if self.seed_weights is not None and luck is not None:
             numerators += luck.deviations[:, :, self.number] @ self.seed_weights.astype(np.float32)
-        estimates = [source.estimates(n, rng) for source in self._sources]
-        return self._block(numerators, estimates, None if luck is None else luck.estimates)
+        estimates = [source.draw_estimates(n, rng) for source in self._sources]
+        return self._build_block(numerators, estimates, None if luck is None else luck.estimates)
 
-    def _coefficients(self) -> list[tuple[np.ndarray, np.ndarray]]:
+    def _list_coefficients(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """Columns of the terms, and their weights, that make each hypothesis's difference."""
         made = [(self.a, self._scale), (self.b, -self._scale)]
         if self._ratios.any():
@@ -271,14 +273,16 @@ class _Set:
             made += [(self._n_columns + self.a, -weights), (self._n_columns + self.b, weights)]
         return made
 
-    def _differences(self, means: np.ndarray) -> np.ndarray:
+    def _compute_differences(self, means: np.ndarray) -> np.ndarray:
         differences = means[:, self.a] - means[:, self.b]
         if self._ratios.any():
             below = means[:, self._n_columns + self.a] - means[:, self._n_columns + self.b]
             differences = (differences - self._ratios.astype(means.dtype) * below) * self._scale.astype(means.dtype)
         return np.asarray(differences)
 
-    def _block(self, numerators: np.ndarray, estimates: Sequence[np.ndarray], covariances: np.ndarray | None) -> _Block:
+    def _build_block(
+        self, numerators: np.ndarray, estimates: Sequence[np.ndarray], covariances: np.ndarray | None
+    ) -> _Block:
         variances = np.broadcast_to(self.of_units.astype(numerators.dtype), numerators.shape)
         if self._sources:
             variances = variances.copy()
@@ -294,7 +298,7 @@ class _Source:
     """Variance beyond the units, of the hypotheses that it bears on."""
 
     def __init__(self, extra: ExtraVariance, columns: np.ndarray, a: np.ndarray, b: np.ndarray) -> None:
-        root = root_of(extra.covariance).T @ columns
+        root = compute_root(extra.covariance).T @ columns
         differences = root[:, a] - root[:, b]
         variances = np.square(differences).sum(axis=0)
         self.where = np.flatnonzero(variances > 1e-12 * max(variances.max(initial=0), 1e-300))
@@ -302,19 +306,19 @@ class _Source:
         self.variances = variances[self.where]
         self._root, self._a, self._b = root.astype(np.float32), a[self.where], b[self.where]
 
-    def deviations(self, n: int, rng: np.random.Generator) -> np.ndarray:
+    def draw_deviations(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Normal deviations of the differences: shape (n, n_where)."""
         drawn = rng.standard_normal((n, len(self._root)), dtype=np.float32) @ self._root
         return np.asarray(drawn[:, self._a] - drawn[:, self._b])
 
-    def estimates(self, n: int, rng: np.random.Generator) -> np.ndarray:
+    def draw_estimates(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Estimates of their variance, each from as many draws as there are degrees of freedom; some rows share one."""
         if not np.isfinite(self.freedom):
             return np.broadcast_to(self.variances, (n, len(self.where)))
         draws, rows = max(1, round(self.freedom)), min(n, _ESTIMATES)
         total = np.zeros((rows, len(self.where)), dtype=np.float32)
         for _ in range(draws):
-            total += np.square(self.deviations(rows, rng))
+            total += np.square(self.draw_deviations(rows, rng))
         return np.asarray(np.resize(total / draws, (n, len(self.where))))
 
 
@@ -331,16 +335,16 @@ class _Average:
         self._gram = None if seeds is None else np.array([[float(one @ two) for two in weights] for one in weights])
         self.spread = sum(states[number].spread_without_seeds[place] for number, place in members) / len(members) ** 4
         if seeds is not None:
-            self.spread += self._of_seeds(seeds.covariance[None])[0] ** 2 / seeds.freedom
+            self.spread += self._compute_seed_variance(seeds.covariance[None])[0] ** 2 / seeds.freedom
 
-    def of(self, blocks: Sequence[_Block], covariances: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    def compute(self, blocks: Sequence[_Block], covariances: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """Numerators and variances, each of shape (n_rows,)."""
         numerators = np.mean([blocks[number].numerators[:, place] for number, place in self.members], axis=0)
         variances = np.mean([blocks[number].without_seeds[:, place] for number, place in self.members], axis=0)
         variances = variances / len(self.members)
-        return numerators, variances if covariances is None else variances + self._of_seeds(covariances)
+        return numerators, variances if covariances is None else variances + self._compute_seed_variance(covariances)
 
-    def _of_seeds(self, covariances: np.ndarray) -> np.ndarray:
+    def _compute_seed_variance(self, covariances: np.ndarray) -> np.ndarray:
         if self._gram is None:
             return np.zeros(len(covariances))
         of_members = covariances[:, self._numbers][:, :, self._numbers]
@@ -348,9 +352,9 @@ class _Average:
         return np.asarray(np.maximum(part, 0))
 
 
-def _joined(blocks: Sequence[_Block], averages: Sequence[_Average], covariances: np.ndarray | None) -> _Block:
+def _join_blocks(blocks: Sequence[_Block], averages: Sequence[_Average], covariances: np.ndarray | None) -> _Block:
     """All hypotheses side by side, the averages last."""
-    parts = [each.of(blocks, covariances) for each in averages]
+    parts = [each.compute(blocks, covariances) for each in averages]
     columns = [np.stack(each, axis=1) for each in zip(*parts, strict=True)] if parts else []
     numerators = np.hstack([*(block.numerators for block in blocks), *columns[:1]])
     variances = np.hstack([*(block.variances for block in blocks), *columns[1:]])

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 
-from emb_pipeline.statistics.decision.non_inferiority import above_floor, check_non_inferiority, estimate_units_needed
+from emb_pipeline.statistics.decision.non_inferiority import check_non_inferiority, estimate_units_needed, run_floor_tests
 from emb_pipeline.statistics.decision.relaxations import relax_budgets
 from emb_pipeline.statistics.decision.scored import Scored
 from emb_pipeline.statistics.decision.standings import MEASURED_BEST, NO_CANDIDATE, NOT_ABOVE_FLOOR, NOT_SHOWN, ONLY, SHOWN
@@ -139,12 +139,12 @@ def decide(
     }
     within = [name for name in scored.embeddings if not exceeds[name]]
     fitting = [name for name in within if not not_known[name]] or within
-    verdicts = _verdicts(scored.among(fitting), rules.level)
+    verdicts = _reach_verdicts(scored.select_embeddings(fitting), rules.level)
     best = verdicts.best
     good = [name for name in verdicts.eligible if verdicts.p[name] <= rules.level]
-    ties = _cheapest(of_each.loc[good], rules.cheapest_by) if good else [*verdicts.eligible[:1]]
+    ties = _find_cheapest(of_each.loc[good], rules.cheapest_by) if good else [*verdicts.eligible[:1]]
     chosen = ties[0] if ties else None
-    corrections = _corrections(scored, verdicts, chosen, of_each, rules)
+    corrections = _correct_values(scored, verdicts, chosen, of_each, rules)
     value = dict(zip(scored.embeddings, scored.values.tolist(), strict=True))
     rows = [
         {
@@ -162,7 +162,7 @@ def decide(
             "units_needed": verdicts.units_needed.get(name, np.nan),
             "floor": verdicts.floor.get(name),
             "p_floor": verdicts.p_floor.get(name, np.nan),
-            "above_floor": verdicts.above_floor(name, rules.level),
+            "above_floor": verdicts.is_above_floor(name, rules.level),
             **corrections.get(name, {}),
             "labels_note": scored.labels_note,
             "fits": name in fitting,
@@ -170,9 +170,9 @@ def decide(
             "unknown": ", ".join(not_known[name]),
             "chosen": name == chosen,
             "tie": name in ties and name != chosen,
-            "reason": _sentence(
-                *_reasons(name, of_each, rules, exceeds[name], not_known[name]),
-                _standing(name, verdicts, good, ties, scored),
+            "reason": _join_sentence(
+                *_list_reasons(name, of_each, rules, exceeds[name], not_known[name]),
+                _describe_standing(name, verdicts, good, ties, scored),
                 scored.labels_note,
             ),
             "n": scored.n_units,
@@ -197,23 +197,23 @@ class _Verdicts:
     floor: dict[str, str | None]
     p_floor: dict[str, float]
 
-    def above_floor(self, name: str, level: float) -> bool | None:
+    def is_above_floor(self, name: str, level: float) -> bool | None:
         """Say whether it is shown to be better than every floor; None where there is none, or it does not compete."""
         p = self.p_floor.get(name, np.nan)
         return None if np.isnan(p) else p <= level
 
 
-def _verdicts(tested: Scored, level: float) -> _Verdicts:
+def _reach_verdicts(tested: Scored, level: float) -> _Verdicts:
     names = [tested.embeddings[row] for row in np.argsort(-tested.values, kind="stable")]
     if not names:
         return _Verdicts(None, [], {}, {}, {}, {}, {}, {})
-    tested = tested.among(names)
+    tested = tested.select_embeddings(names)
     p, bound = check_non_inferiority(tested, level)
-    p_floor, floor = above_floor(tested)
+    p_floor, floor = run_floor_tests(tested)
     needed = estimate_units_needed(tested, estimate_likely_means(tested, level), level)
     shown, is_above = p <= level, np.isnan(p_floor) | (p_floor <= level)
 
-    def standing(row: int) -> str:
+    def name_standing(row: int) -> str:
         if not is_above[row]:
             return NOT_ABOVE_FLOOR
         if len(names) == 1:
@@ -226,7 +226,7 @@ def _verdicts(tested: Scored, level: float) -> _Verdicts:
         eligible=[name for name, row in by_name.items() if is_above[row]] or names,
         p={name: float(p[row]) for name, row in by_name.items()},
         bound={name: float(bound[row]) for name, row in by_name.items()},
-        standing={name: standing(row) for name, row in by_name.items()},
+        standing={name: name_standing(row) for name, row in by_name.items()},
         units_needed={
             name: float(np.ceil(max(needed[row], tested.n_units)))
             for name, row in by_name.items()
@@ -237,7 +237,7 @@ def _verdicts(tested: Scored, level: float) -> _Verdicts:
     )
 
 
-def _corrections(
+def _correct_values(
     scored: Scored, verdicts: _Verdicts, chosen: str | None, costs: pd.DataFrame, rules: Rules
 ) -> dict[str, dict[str, float]]:
     """The values of the chosen one, and of the highest, of all and of those that fit, without what choosing adds."""
@@ -252,9 +252,9 @@ def _corrections(
     for name, names, rule in picked:
         if name is None or name in found:
             continue
-        among = scored.among(names)
+        among = scored.select_embeddings(names)
         if rule is None:
-            order = [names.index(each) for each in _by_cost(costs.loc[list(names)], rules.cheapest_by)]
+            order = [names.index(each) for each in _rank_by_cost(costs.loc[list(names)], rules.cheapest_by)]
             rule = take_cheapest_shown(among, np.array(order), rules.level)
         interval: Interval = correct_for_choosing(among, names.index(name), rule, rules.level)
         found[name] = {
@@ -266,15 +266,15 @@ def _corrections(
     return found
 
 
-def _by_cost(costs: pd.DataFrame, by: Sequence[str]) -> list[str]:
+def _rank_by_cost(costs: pd.DataFrame, by: Sequence[str]) -> list[str]:
     """All names, in the order in which they would be picked as the cheapest, one after the other."""
     order: list[str] = []
     while len(order) < len(costs):
-        order.append(_cheapest(costs.drop(index=order), by)[0])
+        order.append(_find_cheapest(costs.drop(index=order), by)[0])
     return order
 
 
-def _standing(name: str, verdicts: _Verdicts, good: Sequence[str], ties: Sequence[str], scored: Scored) -> str:
+def _describe_standing(name: str, verdicts: _Verdicts, good: Sequence[str], ties: Sequence[str], scored: Scored) -> str:
     """Write what the tests and the costs say of an embedding; nothing of one that does not compete."""
     standing = verdicts.standing.get(name, NO_CANDIDATE)
     needed = verdicts.units_needed.get(name)
@@ -299,16 +299,18 @@ def _standing(name: str, verdicts: _Verdicts, good: Sequence[str], ties: Sequenc
     return "the only one that is not inferior" if len(good) == 1 else f"the cheapest of {len(good)} that are not inferior"
 
 
-def _reasons(name: str, costs: pd.DataFrame, rules: Rules, exceeds: Sequence[str], unknown: Mapping[str, str]) -> list[str]:
+def _list_reasons(
+    name: str, costs: pd.DataFrame, rules: Rules, exceeds: Sequence[str], unknown: Mapping[str, str]
+) -> list[str]:
     over = [f"{budget} is {costs[budget].loc[name]:.4g}, above {rules.budgets[budget]:.4g}" for budget in exceeds]
     return [*over, *(f"{budget} is unknown: {why}" for budget, why in unknown.items())]
 
 
-def _sentence(*parts: str) -> str:
+def _join_sentence(*parts: str) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def _cheapest(costs: pd.DataFrame, by: Sequence[str]) -> list[str]:
+def _find_cheapest(costs: pd.DataFrame, by: Sequence[str]) -> list[str]:
     """Names of the cheapest: those that are equal, to within the tolerance, by every cost; the very cheapest first.
 
     A cost that is unknown is not called the lowest; where it is unknown of all, the next one decides.

@@ -24,14 +24,14 @@ class Comparisons:
     spread: np.ndarray
     largest: np.ndarray
 
-    def p(self, leads: np.ndarray) -> np.ndarray:
+    def compute_p(self, leads: np.ndarray) -> np.ndarray:
         """One-sided p of leads over the references, of their shape, adjusted for all embeddings (Dunnett, by bootstrap)."""
         n_resamples = self.largest.shape[1]
         statistic = np.divide(leads, self.spread, out=np.where(leads > 0, np.inf, -np.inf), where=self.spread > _NO_SPREAD)
         reached = [np.searchsorted(largest, row) for largest, row in zip(self.largest, statistic, strict=True)]
         return np.asarray((1 + n_resamples - np.array(reached).reshape(statistic.shape)) / (1 + n_resamples))
 
-    def widths(self, level: float) -> np.ndarray:
+    def compute_widths(self, level: float) -> np.ndarray:
         """Find how far a lead's lower simultaneous bound is below it, of the shape of ``spread``."""
         return np.asarray(np.quantile(self.largest, 1 - level, axis=1)[:, None] * self.spread)
 

@@ -58,7 +58,7 @@ def compare_joint_choice(
             row = known.get(
                 name, {"fits": False, "chosen": False, "standing": "", "reason": f"not evaluated on {', '.join(missed)}"}
             )
-            pair = part.among([name, best])
+            pair = part.select_embeddings([name, best])
             interval = compute_percentile_interval(
                 pair.values[0] - pair.values[1], pair.resampled[:, 0] - pair.resampled[:, 1], 1 - level
             )

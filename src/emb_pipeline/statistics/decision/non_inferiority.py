@@ -44,8 +44,8 @@ def check_non_inferiority(scored: Scored, level: float = 0.05) -> tuple[np.ndarr
         return np.full(n, 1 / (len(scored.resampled) + 1)), np.full(n, np.inf)
     tests = scored.with_each
     leads = scored.values[None, :] - scored.values[:, None]
-    p = tests.p(leads + scored.margin)
-    bounds = leads - tests.widths(level)
+    p = tests.compute_p(leads + scored.margin)
+    bounds = leads - tests.compute_widths(level)
     np.fill_diagonal(p, 0.0)
     np.fill_diagonal(bounds, np.inf)
     return p.max(axis=0), np.clip(bounds.min(axis=0), -scored.largest, scored.largest)
@@ -59,12 +59,12 @@ def find_required_leads(scored: Scored, level: float) -> np.ndarray:
     ndarray of shape (n_embeddings, n_embeddings)
         Row i, column j: what j's mean minus i's must exceed; negative where j may be below i. Minus infinity of itself.
     """
-    required = scored.with_each.widths(level) - scored.margin
+    required = scored.with_each.compute_widths(level) - scored.margin
     np.fill_diagonal(required, -np.inf)
     return required
 
 
-def above_floor(scored: Scored) -> tuple[np.ndarray, list[str | None]]:
+def run_floor_tests(scored: Scored) -> tuple[np.ndarray, list[str | None]]:
     """Test if embeddings are better than every floor: controls, the largest class, chance.
 
     One-sided, for each floor adjusted for all embeddings; an embedding's p is the largest over the floors.
@@ -80,8 +80,10 @@ def above_floor(scored: Scored) -> tuple[np.ndarray, list[str | None]]:
     n = len(scored.embeddings)
     if scored.floor is None or not n:
         return np.full(n, np.nan), [None] * n
-    floor = scored.floor.among([scored.floor.embeddings[row] for row in np.argsort(-scored.floor.values, kind="stable")])
-    p = compare_with(scored.deviations, floor.deviations).p(scored.values[None, :] - floor.values[:, None])
+    floor = scored.floor.select_embeddings(
+        [scored.floor.embeddings[row] for row in np.argsort(-scored.floor.values, kind="stable")]
+    )
+    p = compare_with(scored.deviations, floor.deviations).compute_p(scored.values[None, :] - floor.values[:, None])
     return p.max(axis=0), [floor.embeddings[row] for row in p.argmax(axis=0)]
 
 
@@ -110,7 +112,7 @@ def estimate_units_needed(scored: Scored, center: np.ndarray, level: float, powe
     n = len(scored.embeddings)
     if n < 2:
         return np.full(n, float(scored.n_units))
-    deviations, widths = scored.deviations, scored.with_each.widths(level)
+    deviations, widths = scored.deviations, scored.with_each.compute_widths(level)
     needed = np.full(n, np.inf)
     for j in range(n):
         others = np.arange(n) != j

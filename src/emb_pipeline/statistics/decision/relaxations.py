@@ -63,7 +63,7 @@ def relax_budgets(
             difference = [np.nan] * 3
         else:
             name = max(alone, key=lambda name: scored.values[scored.embeddings.index(name)])
-            pair = scored.among([name, chosen])
+            pair = scored.select_embeddings([name, chosen])
             interval = compute_percentile_interval(
                 pair.values[0] - pair.values[1], pair.resampled[:, 0] - pair.resampled[:, 1], 1 - level
             )

@@ -17,7 +17,7 @@ from emb_pipeline.statistics.decision.decide import CANDIDATES, Rules, decide
 from emb_pipeline.statistics.decision.joint_choice import JOINT_CHOICE, compare_joint_choice
 from emb_pipeline.statistics.decision.options import DecisionOptions
 from emb_pipeline.statistics.decision.relaxations import RELAXATIONS
-from emb_pipeline.statistics.decision.scored import Scored, joint
+from emb_pipeline.statistics.decision.scored import Scored, join_tasks
 from emb_pipeline.statistics.decision.sizes import SIZES, choose_smallest_sufficient
 from emb_pipeline.statistics.decision.standings import CHANCE, LARGEST_CLASS
 from emb_pipeline.statistics.embedding_facts import CONTROL, add_origins, group_sizes
@@ -67,7 +67,7 @@ def decide_tasks(
         decide(part, costs[part.task].values, rules, costs[part.task].why_unknown) for part in parts if part.embeddings
     ]
     weights = options.weights or dict.fromkeys(costs, 1.0)
-    together = joint(parts, weights)
+    together = join_tasks(parts, weights)
     if together is not None:
         worst = take_worst_costs({task: cost for task, cost in costs.items() if weights.get(task, 0) > 0})
         chosen.append(decide(together, worst.values, rules, worst.why_unknown))
@@ -92,7 +92,9 @@ def find_sufficient_sizes(
             there = [name for name in names if name in part.embeddings]
             if len(there) > 1:
                 size = costs[part.task].values["bytes_per_item"].to_dict()
-                tables.append(choose_smallest_sufficient(part.among(there), family, dims, size, resampling.level))
+                tables.append(
+                    choose_smallest_sufficient(part.select_embeddings(there), family, dims, size, resampling.level)
+                )
     return add_origins(pd.concat(tables, ignore_index=True), facts)
 
 
@@ -116,10 +118,10 @@ def score_tasks(
             task,
             metric,
             names,
-            found.family_means(metric)[:, columns],
+            found.average_families(metric)[:, columns],
             options.margins.get(task, options.margin),
             n_resamples=resampling.resamples,
-            rng=resampling.rng(),
+            rng=resampling.create_rng(),
             groups=found.groups,
             floors=floors,
             extra=_find_extra_variance(found, metric, [*names, *floors], of_task, labels.fraction),
@@ -138,7 +140,7 @@ def find_floors(found: TaskScores, metric: str) -> dict[str, np.ndarray]:
     The largest class is that of the test units, the most that one answer for all can score. A correlation of chance is 0;
     rankings and F1 have their controls.
     """
-    means = found.family_means(metric)
+    means = found.average_families(metric)
     floors = {
         name: means[:, column]
         for column, (name, cells) in enumerate(found.families.items())
@@ -155,11 +157,11 @@ def _find_extra_variance(
     found: TaskScores, metric: str, names: Sequence[str], draws: pd.DataFrame, fraction: float
 ) -> ExtraVariance:
     """Find the variance beyond that of the units; candidates and controls learn from the same labels."""
-    whole = found.extra(metric).combined(
+    whole = found.estimate_extra_variance(metric).combine(
         average_columns([found.families.get(name, []) for name in names], len(found.embeddings))
     )
     if fraction == 1:
         return whole
     places = [place for place, name in enumerate(names) if name in found.families]
     of_labels = estimate_label_variance(draws, [names[place] for place in places], fraction)
-    return whole + of_labels.combined(np.eye(len(names))[places])
+    return whole + of_labels.combine(np.eye(len(names))[places])

@@ -76,7 +76,7 @@ class Scored:
         matrix = np.column_stack([scores, *(floors or {}).values()])
         resampled = bootstrap_means(matrix, n_resamples=n_resamples, rng=rng, groups=groups, discordant=True)
         if extra is not None:
-            resampled = resampled + extra.deviations(n_resamples, rng)
+            resampled = resampled + extra.draw_deviations(n_resamples, rng)
         whole = cls(
             task,
             metric,
@@ -87,9 +87,9 @@ class Scored:
             len(scores),
             find_largest_difference(metric),
         )
-        return replace(whole.among(embeddings), floor=whole.among(list(floors)) if floors else None)
+        return replace(whole.select_embeddings(embeddings), floor=whole.select_embeddings(list(floors)) if floors else None)
 
-    def among(self, names: Sequence[str]) -> Scored:
+    def select_embeddings(self, names: Sequence[str]) -> Scored:
         """The same of some of the embeddings, in this order, with the same floor."""
         columns = [self.embeddings.index(name) for name in names]
         return replace(self, embeddings=list(names), values=self.values[columns], resampled=self.resampled[:, columns])
@@ -105,7 +105,7 @@ class Scored:
         return compare_with(self.deviations, self.deviations, themselves=True)
 
 
-def joint(parts: Sequence[Scored], weights: Mapping[str, float]) -> Scored | None:
+def join_tasks(parts: Sequence[Scored], weights: Mapping[str, float]) -> Scored | None:
     """Several tasks as one: the weighted mean of scores in units of each task's margin; None if no embedding serves all.
 
     A weight says what a margin's worth on a task counts. Tasks have units of their own, so they are resampled by themselves.
@@ -116,20 +116,20 @@ def joint(parts: Sequence[Scored], weights: Mapping[str, float]) -> Scored | Non
         return None
     shares = np.array([weights[part.task] for part in counted], dtype=np.float64)
     shares /= shares.sum()
-    together = _weighted(counted, shares)
+    together = _average_tasks(counted, shares)
     floors = [part.floor for part in counted if part.floor is not None]
     if together is None or len(floors) < len(counted):
         return together
-    return replace(together, floor=_weighted(floors, shares))
+    return replace(together, floor=_average_tasks(floors, shares))
 
 
-def _weighted(parts: Sequence[Scored], shares: np.ndarray) -> Scored | None:
+def _average_tasks(parts: Sequence[Scored], shares: np.ndarray) -> Scored | None:
     names = [name for name in parts[0].embeddings if all(name in part.embeddings for part in parts)]
     if not names:
         return None
     n_resamples = min(len(part.resampled) for part in parts)
     values, resampled = np.zeros(len(names)), np.zeros((n_resamples, len(names)))
-    for share, part in zip(shares, (part.among(names) for part in parts), strict=True):
+    for share, part in zip(shares, (part.select_embeddings(names) for part in parts), strict=True):
         values += share * part.values / part.margin
         resampled += share * part.resampled[:n_resamples] / part.margin
     largest = sum(share * part.largest / part.margin for share, part in zip(shares, parts, strict=True))

@@ -70,7 +70,7 @@ def find_possible_best(scored: Scored, level: float = 0.05) -> np.ndarray:
     """Tell which embeddings are not significantly worse than the one that is measured best (max-T over all of them)."""
     best = int(scored.values.argmax())
     lacking = -scored.deviations
-    (widths,) = compare_with(lacking, lacking[:, [best]]).widths(level)
+    (widths,) = compare_with(lacking, lacking[:, [best]]).compute_widths(level)
     return np.asarray(scored.values[best] - scored.values <= widths)
 
 
@@ -99,7 +99,7 @@ def estimate_likely_means(scored: Scored, level: float = 0.05) -> np.ndarray:
         return means
     center, measured = float(means[others].mean()), means[rivals]
     kept = 1 - _share_of_chance(means[others], scored.deviations[:, others])
-    highest = _centered(scored.deviations[:, rivals]).max(axis=1) / np.sqrt(max(1 - kept, 1e-6))
+    highest = _center_deviations(scored.deviations[:, rivals]).max(axis=1) / np.sqrt(max(1 - kept, 1e-6))
     weight = min(1.0, 2 * float((highest >= measured.max() - measured.mean()).mean()))
     means[others] = center + np.sqrt(kept) * (means[others] - center)
     means[leader] = center + (1 - weight + weight * np.sqrt(kept)) * (means[leader] - center)
@@ -110,12 +110,12 @@ def _share_of_chance(values: np.ndarray, deviations: np.ndarray) -> float:
     n = len(values)
     if n < 2:
         return 1.0
-    chance = float((_centered(deviations) ** 2).mean()) * n / (n - 1)
+    chance = float((_center_deviations(deviations) ** 2).mean()) * n / (n - 1)
     measured = float(values.var(ddof=1))
     return 1.0 if chance >= measured else chance / measured
 
 
-def _centered(deviations: np.ndarray) -> np.ndarray:
+def _center_deviations(deviations: np.ndarray) -> np.ndarray:
     return np.asarray(deviations - deviations.mean(axis=1, keepdims=True))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from emb_pipeline.statistics.comparisons.corrections import holm
+from emb_pipeline.statistics.comparisons.corrections import adjust_by_holm
 from emb_pipeline.statistics.comparisons.step_down import SeedVariance
 from emb_pipeline.statistics.effects.contrasts import CONTRAST_KEYS
 from emb_pipeline.statistics.intervals.metric_ranges import find_largest_difference
@@ -71,7 +71,7 @@ def average_effects_across_tasks(
     .. [1] Higgins & Thompson (2002), Quantifying heterogeneity in a meta-analysis, Statistics in Medicine 21(11).
     """
     chosen = effects[((effects["within"] == "") & (effects["factor"] != "embedding")) | (effects["instead_of"] != "")]
-    correlation = _correlation(seeds, tasks)
+    correlation = _estimate_correlation(seeds, tasks)
     freedom = seeds.freedom if seeds else np.inf
     rows = [
         {**dict(zip(CONTRAST_KEYS, key, strict=True)), **_average(part, level, correlation, freedom)}
@@ -79,10 +79,10 @@ def average_effects_across_tasks(
         if part["task"].nunique() > 1
     ]
     table = make_table(rows, ACROSS_TASKS)
-    return table.assign(p_adjusted=holm(table["p"].to_numpy()))
+    return table.assign(p_adjusted=adjust_by_holm(table["p"].to_numpy()))
 
 
-def _correlation(seeds: SeedVariance | None, tasks: Sequence[str]) -> pd.DataFrame:
+def _estimate_correlation(seeds: SeedVariance | None, tasks: Sequence[str]) -> pd.DataFrame:
     """Correlation over tasks of a training's luck."""
     if seeds is None:
         return pd.DataFrame()

@@ -31,8 +31,8 @@ def list_contrasts(designs: Iterable[Design]) -> list[Contrast]:
     """List all contrasts of some designs: of levels, then interactions."""
     found = []
     for design in designs:
-        effects = list(_effects(design))
-        found += [*effects, *_interactions(design, effects)]
+        effects = list(_build_effects(design))
+        found += [*effects, *_build_interactions(design, effects)]
     return found
 
 
@@ -47,7 +47,7 @@ def score_sides(contrasts: Sequence[Contrast]) -> tuple[np.ndarray, np.ndarray]:
     return plus, minus
 
 
-def _effects(design: Design) -> Iterator[Contrast]:
+def _build_effects(design: Design) -> Iterator[Contrast]:
     """Each two levels of each factor: overall, and within each level of another factor."""
     levels = {str(name): [str(level) for level in design.factors[name]] for name in design.factors}
     everywhere = np.ones(len(design.factors), dtype=bool)
@@ -59,12 +59,12 @@ def _effects(design: Design) -> Iterator[Contrast]:
             scopes += [(f"{other} = {each}", np.array(levels[other]) == each) for each in dict.fromkeys(levels[other])]
         for pair in combinations(dict.fromkeys(of_cells), 2):
             for within, inside in scopes:
-                found = _matched(of_cells, pair, keys, inside)
+                found = _match_cells(of_cells, pair, keys, inside)
                 if found is not None:
                     yield Contrast(design, factor, pair, within, "", *found)
 
 
-def _interactions(design: Design, effects: Sequence[Contrast]) -> Iterator[Contrast]:
+def _build_interactions(design: Design, effects: Sequence[Contrast]) -> Iterator[Contrast]:
     """Estimate how much more the first factor changes within one level of the second than within another.
 
     Not over the embeddings of the whole grid, whose pairs differ by more than one thing.
@@ -78,7 +78,7 @@ def _interactions(design: Design, effects: Sequence[Contrast]) -> Iterator[Contr
             yield replace(one, instead_of=another.within, weights=one.weights - another.weights)
 
 
-def _matched(
+def _match_cells(
     of_cells: Sequence[str], pair: tuple[str, str], keys: Sequence[tuple[str, ...]], inside: np.ndarray
 ) -> tuple[np.ndarray, int] | None:
     """Weights of the cells, and how many combinations of the other factors have both levels; None where none has."""

@@ -87,8 +87,8 @@ def estimate_variance_shares(
     ----------
     .. [1] Efron & Tibshirani (1993), An Introduction to the Bootstrap, ch. 10 (bias correction).
     """
-    terms = _terms(design.factors)
-    projections = _projections(design, terms)
+    terms = _list_terms(design.factors)
+    projections = _compute_projections(design, terms)
     values = design.scores.mean(axis=0)
     resampled = bootstrap_means(design.scores, n_resamples=n_resamples, rng=rng, groups=design.groups)
     observed = np.array([values @ projection @ values for projection in projections])
@@ -189,10 +189,10 @@ def estimate_factor_effects(
     resampled = bootstrap_means(differences, n_resamples=n_resamples, rng=rng, groups=groups)
     variances = resampled.var(axis=0)
     for source in sources:
-        of_contrasts = source.combined(weights)
-        resampled += of_contrasts.deviations(n_resamples, rng)
+        of_contrasts = source.combine(weights)
+        resampled += of_contrasts.draw_deviations(n_resamples, rng)
         variances += np.diag(of_contrasts.covariance)
-    seed_errors = np.sqrt(np.diag(seeds.combined(weights).covariance))
+    seed_errors = np.sqrt(np.diag(seeds.combine(weights).covariance))
     tail = 50 * (1 - level)
     ends = largest * np.array([2 if contrast.instead_of else 1 for contrast in contrasts])
     bounds = np.clip(np.percentile(resampled, [tail, 100 - tail], axis=0), -ends, ends)
@@ -214,17 +214,17 @@ def estimate_factor_effects(
     ]
 
 
-def _terms(factors: pd.DataFrame) -> list[tuple[str, ...]]:
+def _list_terms(factors: pd.DataFrame) -> list[tuple[str, ...]]:
     names = [str(name) for name in factors]
     return [*((name,) for name in names), *combinations(names, 2)]
 
 
-def _projections(design: Design, terms: Sequence[tuple[str, ...]]) -> list[np.ndarray]:
+def _compute_projections(design: Design, terms: Sequence[tuple[str, ...]]) -> list[np.ndarray]:
     """For each term, and for what is left, the matrix whose quadratic form is its sum of squares."""
     factors, n = design.factors, len(design.factors)
-    codings = {term: _coding(factors, term) for term in terms}
+    codings = {term: _code_levels(factors, term) for term in terms}
 
-    def span(chosen: Sequence[tuple[str, ...]]) -> np.ndarray:
+    def compute_span(chosen: Sequence[tuple[str, ...]]) -> np.ndarray:
         columns = np.column_stack([np.ones(n), *(codings[term] for term in chosen)])
         basis, values, _ = np.linalg.svd(columns, full_matrices=False)
         basis = basis[:, values > 1e-9 * values[0]]
@@ -233,18 +233,18 @@ def _projections(design: Design, terms: Sequence[tuple[str, ...]]) -> list[np.nd
     projections = []
     for term in terms:
         others = [other for other in terms if not set(term) <= set(other)]
-        projection = span([*others, term]) - span(others)
+        projection = compute_span([*others, term]) - compute_span(others)
         if len(term) == 1 and round(float(np.trace(projection))) < factors[term[0]].nunique() - 1:
             raise ValueError(f"{design.name}: {term[0]} is confounded with the other factors in this grid")
         projections.append(projection)
-    return [*projections, np.eye(n) - span(terms)]
+    return [*projections, np.eye(n) - compute_span(terms)]
 
 
-def _coding(factors: pd.DataFrame, term: Sequence[str]) -> np.ndarray:
+def _code_levels(factors: pd.DataFrame, term: Sequence[str]) -> np.ndarray:
     """Indicator columns of the levels of a factor, or of the combinations of two."""
-    return pd.get_dummies(_combined(factors[list(term)])).to_numpy(dtype=np.float64)
+    return pd.get_dummies(_combine_levels(factors[list(term)])).to_numpy(dtype=np.float64)
 
 
-def _combined(factors: pd.DataFrame) -> pd.Series:
+def _combine_levels(factors: pd.DataFrame) -> pd.Series:
     """The levels of all factors of each cell as one name."""
     return factors.astype(str).agg("\0".join, axis=1)

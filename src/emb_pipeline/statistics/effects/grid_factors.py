@@ -54,7 +54,7 @@ def measure_grid_factors(
         if not designs:
             continue
         place = {"task": found.task, "metric": metric}
-        rng, level = resampling.rng(), 1 - resampling.level
+        rng, level = resampling.create_rng(), 1 - resampling.level
         for design in designs:
             of_design = factorial.estimate_variance_shares(design, n_resamples=resampling.resamples, rng=rng, level=level)
             shares += [{**place, "design": design.name, **row} for row in of_design]
@@ -65,7 +65,7 @@ def measure_grid_factors(
             rng=rng,
             level=level,
             largest=find_largest_difference(metric),
-            extra=found.extra(metric),
+            extra=found.estimate_extra_variance(metric),
             seed_variance=seeds.covariance[number, number] if seeds else 0.0,
             seed_freedom=seeds.freedom if seeds else float("inf"),
             tests=select_contrast_tests(claims, found.task),

@@ -89,7 +89,7 @@ def bootstrap_means(
     if discordant:
         noise = rng.standard_normal(deviations.shape, dtype=np.float32)
         deviations += noise * (step_between(scores) / (np.sqrt(2) * n_groups))
-    deviations *= _widening(sizes, n_resamples, rng)[:, None]
+    deviations *= _draw_widening(sizes, n_resamples, rng)[:, None]
     return np.asarray(center + deviations)
 
 
@@ -110,16 +110,16 @@ def step_between(scores: np.ndarray) -> float:
     return spread or 1.0
 
 
-def _widening(sizes: np.ndarray, n_resamples: int, rng: np.random.Generator) -> np.ndarray:
+def _draw_widening(sizes: np.ndarray, n_resamples: int, rng: np.random.Generator) -> np.ndarray:
     """Number that the deviations of each resample are multiplied by: shape (n_resamples,)."""
-    n_groups, freedom = len(sizes), effective_number(sizes) - 1
+    n_groups, freedom = len(sizes), compute_effective_number(sizes) - 1
     shares = (np.arange(n_resamples) + 0.5) / n_resamples
     chi_squares = 2 * gammaincinv(freedom / 2, rng.permutation(shares))
     widening: np.ndarray = np.sqrt(n_groups / (n_groups - 1) * freedom / chi_squares)
     return widening
 
 
-def effective_number(sizes: np.ndarray) -> float:
+def compute_effective_number(sizes: np.ndarray) -> float:
     """Number of groups of equal size that weigh as unequally as these: ``(Σ m)² / Σ m²`` [Kish 1965, Survey Sampling]."""
     sizes = np.asarray(sizes, dtype=np.float64)
     return float(sizes.sum() ** 2 / (sizes**2).sum())
@@ -238,9 +238,9 @@ def bootstrap_macro_f1(
         `keep_in_range` brings them into the range of 0 to 1.
     """
     resampled = resample_macro_f1(labels, predictions, n_resamples=n_resamples, rng=rng, groups=groups)
-    values = np.array([macro_f1(labels, system) for system in np.asarray(predictions).T])
+    values = np.array([compute_macro_f1(labels, system) for system in np.asarray(predictions).T])
     sizes = np.bincount(group_codes(groups, len(labels))[0])
-    return np.asarray(values + (resampled - values) * _widening(sizes, n_resamples, rng)[:, None])
+    return np.asarray(values + (resampled - values) * _draw_widening(sizes, n_resamples, rng)[:, None])
 
 
 def resample_macro_f1(
@@ -265,26 +265,26 @@ def resample_macro_f1(
     Notes
     -----
     Draw counts times indicators give labeled, predicted and right units of each class. A class that a resample neither
-    labels nor predicts is left out of its mean, as in `macro_f1`.
+    labels nor predicts is left out of its mean, as in `compute_macro_f1`.
     """
     labels, predictions = np.asarray(labels, dtype=np.int64), np.asarray(predictions, dtype=np.int64)
     codes, n_groups = group_codes(groups, len(labels))
     n_classes = int(max(labels.max(), predictions.max())) + 1
     rows = np.arange(len(labels))
 
-    def indicators(classes: np.ndarray, where: np.ndarray) -> np.ndarray:
+    def build_indicators(classes: np.ndarray, where: np.ndarray) -> np.ndarray:
         table = np.zeros((n_groups, n_classes), dtype=np.float32)
         np.add.at(table, (codes[where], classes[where]), 1)
         return table
 
-    labeled = indicators(labels, rows)
+    labeled = build_indicators(labels, rows)
     terms = np.hstack(
         [
             labeled,
             *(
                 table
                 for system in predictions.T
-                for table in (indicators(system, rows), indicators(labels, rows[system == labels]))
+                for table in (build_indicators(system, rows), build_indicators(labels, rows[system == labels]))
             ),
         ]
     )
@@ -292,11 +292,11 @@ def resample_macro_f1(
     for counts in draw_multinomial_counts(n_groups, n_resamples, rng):
         totals = (counts @ terms).reshape(len(counts), 1 + 2 * predictions.shape[1], n_classes)
         occurrences, hits = totals[:, :1] + totals[:, 1::2], totals[:, 2::2]
-        values.append(_macro_f1(hits, occurrences))
+        values.append(_average_f1(hits, occurrences))
     return np.concatenate(values)
 
 
-def macro_f1(labels: np.ndarray, predictions: np.ndarray) -> float:
+def compute_macro_f1(labels: np.ndarray, predictions: np.ndarray) -> float:
     """Unweighted mean over classes of F1 = 2 · right / (labeled + predicted), for classes labeled or predicted at all.
 
     Parameters
@@ -307,10 +307,10 @@ def macro_f1(labels: np.ndarray, predictions: np.ndarray) -> float:
     labels, predictions = np.asarray(labels, dtype=np.int64), np.asarray(predictions, dtype=np.int64)
     n_classes = int(max(labels.max(), predictions.max())) + 1
     occurrences = np.bincount(labels, minlength=n_classes) + np.bincount(predictions, minlength=n_classes)
-    return float(_macro_f1(np.bincount(labels[labels == predictions], minlength=n_classes), occurrences))
+    return float(_average_f1(np.bincount(labels[labels == predictions], minlength=n_classes), occurrences))
 
 
-def _macro_f1(hits: np.ndarray, occurrences: np.ndarray) -> np.ndarray:
+def _average_f1(hits: np.ndarray, occurrences: np.ndarray) -> np.ndarray:
     occurs = occurrences > 0
     f1 = np.divide(2.0 * hits, occurrences, out=np.zeros(occurrences.shape), where=occurs)
     return np.asarray(f1.sum(axis=-1) / occurs.sum(axis=-1))

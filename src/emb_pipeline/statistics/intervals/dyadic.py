@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance, positive_part
+from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance, compute_positive_part
 from emb_pipeline.statistics.resampling import sum_groups
 
 
@@ -48,4 +48,4 @@ def estimate_dyadic_excess(scores: np.ndarray, texts: np.ndarray) -> ExtraVarian
     covariance = (of_texts.T @ of_texts - (times * of_dyads).T @ of_dyads) / n_pairs**2
     counts = np.bincount(texts[:, 0], minlength=n_texts) + np.bincount(texts[differ, 1], minlength=n_texts)
     number = counts.sum() ** 2 / (counts.astype(np.float64) ** 2).sum()
-    return ExtraVariance(positive_part(covariance * number / max(number - 1, 1)), max(float(number) - 1, 1.0))
+    return ExtraVariance(compute_positive_part(covariance * number / max(number - 1, 1)), max(float(number) - 1, 1.0))

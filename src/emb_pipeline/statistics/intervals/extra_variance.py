@@ -26,7 +26,7 @@ class ExtraVariance:
     freedom: float
 
     @classmethod
-    def none(cls, n_systems: int) -> ExtraVariance:
+    def create_zero(cls, n_systems: int) -> ExtraVariance:
         """No variance beyond that of the units."""
         return cls(np.zeros((n_systems, n_systems)), np.inf)
 
@@ -35,7 +35,7 @@ class ExtraVariance:
         """Report if there is none."""
         return not self.covariance.any()
 
-    def combined(self, weights: np.ndarray) -> ExtraVariance:
+    def combine(self, weights: np.ndarray) -> ExtraVariance:
         """Covariance of linear combinations: ``weights`` has the shape (n_systems, n_combinations)."""
         return ExtraVariance(weights.T @ self.covariance @ weights, self.freedom)
 
@@ -45,7 +45,7 @@ class ExtraVariance:
         spread = one**2 / self.freedom + two**2 / other.freedom
         return ExtraVariance(self.covariance + other.covariance, float((one + two) ** 2 / spread) if spread > 0 else np.inf)
 
-    def deviations(self, n: int, rng: np.random.Generator) -> np.ndarray:
+    def draw_deviations(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draw deviations of the means: shape (n, n_systems).
 
         They follow a multivariate t distribution, so that intervals made of them are as wide as few degrees of freedom
@@ -53,7 +53,7 @@ class ExtraVariance:
         """
         if self.is_zero:
             return np.zeros((n, len(self.covariance)))
-        drawn = rng.standard_normal((n, len(self.covariance))) @ root_of(self.covariance).T
+        drawn = rng.standard_normal((n, len(self.covariance))) @ compute_root(self.covariance).T
         if np.isfinite(self.freedom):
             drawn *= np.sqrt(self.freedom / rng.chisquare(self.freedom, size=(n, 1)))
         return np.asarray(drawn)
@@ -63,7 +63,7 @@ MANY = 1e6
 """Degrees of freedom that are as good as infinite."""
 
 
-def on_normal_scale(squares: np.ndarray, freedom: np.ndarray | float) -> np.ndarray:
+def convert_to_normal_scale(squares: np.ndarray, freedom: np.ndarray | float) -> np.ndarray:
     """Bring squared t statistics to absolute values of a standard normal variable.
 
     Parameters
@@ -81,25 +81,25 @@ def on_normal_scale(squares: np.ndarray, freedom: np.ndarray | float) -> np.ndar
     return np.asarray((8 * freedom + 1) / (8 * freedom + 3) * np.sqrt(freedom * np.log1p(squares / freedom)))
 
 
-def squared_t(normal: float, freedom: np.ndarray) -> np.ndarray:
-    """Give the squared t statistics that `on_normal_scale` brings to this value."""
+def convert_to_squared_t(normal: float, freedom: np.ndarray) -> np.ndarray:
+    """Give the squared t statistics that `convert_to_normal_scale` brings to this value."""
     factor = (8 * freedom + 3) / (8 * freedom + 1)
     return np.asarray(freedom * np.expm1(np.square(normal * factor) / freedom))
 
 
-def root_of(covariance: np.ndarray) -> np.ndarray:
+def compute_root(covariance: np.ndarray) -> np.ndarray:
     """A square root R of a covariance, R Rᵀ; directions of negative variance are left out."""
     values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
     return np.asarray(vectors * np.sqrt(np.maximum(values, 0)))
 
 
-def positive_part(covariance: np.ndarray) -> np.ndarray:
+def compute_positive_part(covariance: np.ndarray) -> np.ndarray:
     """The nearest positive semi-definite matrix (in Frobenius norm)."""
-    root = root_of(covariance)
+    root = compute_root(covariance)
     return np.asarray(root @ root.T)
 
 
-def of_training_draws(draws: np.ndarray, codes: np.ndarray, n_groups: int) -> ExtraVariance:
+def estimate_training_variance(draws: np.ndarray, codes: np.ndarray, n_groups: int) -> ExtraVariance:
     """Covariance of systems' mean scores over draws of the training labels.
 
     The mean score of a draw differs from that of another draw because other labels were learnt from, and because on
@@ -130,7 +130,7 @@ def of_training_draws(draws: np.ndarray, codes: np.ndarray, n_groups: int) -> Ex
         sums = sum_groups(each - center - mean, codes, n_groups)
         chance += sums.T @ sums
     chance *= n_groups / max(n_groups - 1, 1) / ((n_draws - 1) * n_units**2)
-    return ExtraVariance(positive_part(covariance - chance), n_draws - 1)
+    return ExtraVariance(compute_positive_part(covariance - chance), n_draws - 1)
 
 
 def fill_in(known: ExtraVariance, places: Sequence[int], n_systems: int) -> ExtraVariance:
@@ -156,7 +156,7 @@ def fill_in(known: ExtraVariance, places: Sequence[int], n_systems: int) -> Extr
     whole = np.full((n_systems, n_systems), shared)
     whole[np.diag_indices(n_systems)] = variance
     whole[np.ix_(places, places)] = covariance
-    return ExtraVariance(positive_part(whole), known.freedom)
+    return ExtraVariance(compute_positive_part(whole), known.freedom)
 
 
 def average_columns(columns: Sequence[Sequence[int]], n_systems: int) -> np.ndarray:

@@ -24,7 +24,7 @@ class PseudoValues(np.ndarray[Any, np.dtype[np.float64]]):
     bounds: tuple[float, float] = UNBOUNDED
 
     @classmethod
-    def within(cls, values: np.ndarray, bounds: tuple[float, float]) -> PseudoValues:
+    def keep_within(cls, values: np.ndarray, bounds: tuple[float, float]) -> PseudoValues:
         """Say which range the mean of some values cannot leave."""
         made = np.asarray(values, dtype=np.float64).view(cls)
         made.bounds = bounds
@@ -39,7 +39,7 @@ class PseudoValues(np.ndarray[Any, np.dtype[np.float64]]):
         return array[()] if return_scalar else np.asarray(array)
 
 
-def of_pearson(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def compute_pearson(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Pseudo-values of Pearson's r.
 
     Parameters
@@ -53,10 +53,10 @@ def of_pearson(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         Their mean is r; 0 throughout where x or y does not vary.
     """
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    return _pseudo_values(x, y)
+    return _compute_pseudo_values(x, y)
 
 
-def of_spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def compute_spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Pseudo-values of Spearman's ρ, which is Pearson's r of mid-ranks.
 
     Another unit moves the ranks of all others too; that part of the influence is taken into account, with ties.
@@ -72,10 +72,10 @@ def of_spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         Their mean is ρ; 0 throughout where x or y does not vary.
     """
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    return _pseudo_values(_mid_distribution(x), _mid_distribution(y), ranked=(x, y))
+    return _compute_pseudo_values(_compute_mid_distribution(x), _compute_mid_distribution(y), ranked=(x, y))
 
 
-def of_ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+def compute_ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     """Pseudo-values of a ratio of sums, R = ΣN / ΣD: u_i = R + (N_i - R D_i) / mean(D).
 
     F1 over entities is one: N = 2 tp and D = 2 tp + fp + fn of each sentence. So are precision and recall.
@@ -96,7 +96,7 @@ def of_ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> of_ratio(np.array([2.0, 0.0]), np.array([2.0, 2.0])).tolist()
+    >>> compute_ratio(np.array([2.0, 0.0]), np.array([2.0, 2.0])).tolist()
     [1.0, 0.0]
     """
     numerator, denominator = np.asarray(numerator, dtype=np.float64), np.asarray(denominator, dtype=np.float64)
@@ -106,11 +106,11 @@ def of_ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     ratio = numerator.sum() / total
     made = ratio + (numerator - ratio * denominator) / denominator.mean()
     is_share = bool(((numerator >= 0) & (numerator <= denominator)).all())
-    return PseudoValues.within(made, (0.0, 1.0) if is_share else UNBOUNDED)
+    return PseudoValues.keep_within(made, (0.0, 1.0) if is_share else UNBOUNDED)
 
 
-def numerators(values: np.ndarray, denominators: np.ndarray) -> np.ndarray:
-    """Each unit's part in the numerator of a ratio, from its pseudo-values (`of_ratio`) and its part in the denominator.
+def recover_numerators(values: np.ndarray, denominators: np.ndarray) -> np.ndarray:
+    """Recover each unit's part in a ratio's numerator, from its pseudo-values (`compute_ratio`) and its denominator.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def numerators(values: np.ndarray, denominators: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> numerators(np.array([[1.0], [0.0]]), np.array([[2.0], [2.0]])).ravel().tolist()
+    >>> recover_numerators(np.array([[1.0], [0.0]]), np.array([[2.0], [2.0]])).ravel().tolist()
     [2.0, 0.0]
     """
     values, denominators = np.asarray(values, dtype=np.float64), np.asarray(denominators, dtype=np.float64)
@@ -130,7 +130,7 @@ def numerators(values: np.ndarray, denominators: np.ndarray) -> np.ndarray:
     return np.asarray((values - ratios) * denominators.mean(axis=0) + ratios * denominators)
 
 
-def of_coverage(lists: np.ndarray, n_items: int) -> np.ndarray:
+def compute_coverage(lists: np.ndarray, n_items: int) -> np.ndarray:
     """Pseudo-values of the share of items that stand on some unit's list: C + (d_u - mean(d)).
 
     d_u = (n - 1) (items on the list of u alone) / n_items is the jackknife's: what the coverage loses without u. Its
@@ -157,10 +157,10 @@ def of_coverage(lists: np.ndarray, n_items: int) -> np.ndarray:
     n_lists = np.bincount(pairs[:, 1], minlength=n_items)
     alone = np.bincount(pairs[n_lists[pairs[:, 1]] == 1, 0], minlength=len(lists))
     influence = (len(lists) - 1) * alone / n_items
-    return PseudoValues.within((n_lists > 0).mean() + influence - influence.mean(), (0.0, 1.0))
+    return PseudoValues.keep_within((n_lists > 0).mean() + influence - influence.mean(), (0.0, 1.0))
 
 
-def _pseudo_values(f: np.ndarray, g: np.ndarray, ranked: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
+def _compute_pseudo_values(f: np.ndarray, g: np.ndarray, ranked: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
     f, g = f - f.mean(), g - g.mean()
     covariance, variance_f, variance_g = (f * g).mean(), (f * f).mean(), (g * g).mean()
     if min(variance_f, variance_g) <= 1e-15:
@@ -174,10 +174,10 @@ def _pseudo_values(f: np.ndarray, g: np.ndarray, ranked: tuple[np.ndarray, np.nd
         of_f += 2 * _shift(x, f)
         of_g += 2 * _shift(y, g)
     influence = of_covariance / scale - r / 2 * (of_f / variance_f + of_g / variance_g)
-    return PseudoValues.within(r + influence - influence.mean(), (-1.0, 1.0))
+    return PseudoValues.keep_within(r + influence - influence.mean(), (-1.0, 1.0))
 
 
-def _mid_distribution(x: np.ndarray) -> np.ndarray:
+def _compute_mid_distribution(x: np.ndarray) -> np.ndarray:
     """Share of the units below each one, and half of those that are equal to it."""
     _, group, sizes = np.unique(x, return_inverse=True, return_counts=True)
     below = np.cumsum(sizes) - sizes
@@ -191,5 +191,5 @@ def _shift(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
     sums = np.bincount(group, weights=weight)
     above = sums[::-1].cumsum()[::-1] - sums
     moved = (above + sums / 2)[group] / len(x)
-    made: np.ndarray = moved - (_mid_distribution(x) * weight).mean()
+    made: np.ndarray = moved - (_compute_mid_distribution(x) * weight).mean()
     return made

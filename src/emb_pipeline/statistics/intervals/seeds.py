@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 
 from emb_pipeline.statistics.comparisons.step_down import SeedVariance
-from emb_pipeline.statistics.intervals.extra_variance import positive_part
+from emb_pipeline.statistics.intervals.extra_variance import compute_positive_part
 from emb_pipeline.statistics.resampling import group_codes, sum_groups
 from emb_pipeline.statistics.score_tables import TaskScores
 
@@ -63,4 +63,4 @@ def estimate_seed_variance(
     squares[np.diag_indices(len(tasks))] = np.maximum(np.diag(squares) - chance, 0)
     covariance = np.divide(squares, freedoms, out=np.zeros_like(squares), where=freedoms > 0)
     ends = np.sqrt(np.outer(np.diag(covariance), np.diag(covariance)))
-    return SeedVariance(positive_part(np.clip(covariance, -ends, ends)), int(freedoms.max()))
+    return SeedVariance(compute_positive_part(np.clip(covariance, -ends, ends)), int(freedoms.max()))

@@ -8,7 +8,13 @@ from itertools import combinations, pairwise
 
 import numpy as np
 
-from emb_pipeline.statistics.intervals.extra_variance import MANY, ExtraVariance, on_normal_scale, root_of, squared_t
+from emb_pipeline.statistics.intervals.extra_variance import (
+    MANY,
+    ExtraVariance,
+    compute_root,
+    convert_to_normal_scale,
+    convert_to_squared_t,
+)
 from emb_pipeline.statistics.resampling import Resampling
 
 CROSSOVERS = {
@@ -39,7 +45,7 @@ class Band:
     A difference's statistic is the difference over the root of its variance over units plus that over labels. Resamples of
     the units and normal deviations of the labels say how large the largest of all statistics is by chance; in each, the
     variance over labels is estimated again from as many deviations as it has degrees of freedom. Statistics are brought to
-    the scale of a normal variable first (`on_normal_scale`), so that a count with few draws does not widen the band at the
+    a normal scale first (`convert_to_normal_scale`), so that a count with few draws does not widen the band at the
     others.
 
     Parameters
@@ -58,7 +64,7 @@ class Band:
         self, values: np.ndarray, resampled: np.ndarray, extra: Sequence[ExtraVariance], resampling: Resampling
     ) -> None:
         self.values, self.resampled, self.extra, self.level = values, resampled, extra, resampling.level
-        self._rng = resampling.rng()
+        self._rng = resampling.create_rng()
         self._centered = resampled - resampled.mean(axis=0)
 
     @cached_property
@@ -69,8 +75,8 @@ class Band:
         largest = np.zeros(len(self.resampled))
         for place, extra in enumerate(self.extra):
             centered = self._centered[:, :, place]
-            labels, again = _deviations(extra, len(centered), self._rng)
-            for i, j in pairs_of(n):
+            labels, again = _draw_deviations(extra, len(centered), self._rng)
+            for i, j in list_pairs(n):
                 of_units = float((centered[:, i] - centered[:, j]).var())
                 of_labels = float(extra.covariance[i, i] + extra.covariance[j, j] - 2 * extra.covariance[i, j])
                 squares[i, j, place] = squares[j, i, place] = whole = of_units + max(of_labels, 0.0)
@@ -80,14 +86,14 @@ class Band:
                 freedom[i, j, place] = freedom[j, i, place] = nu
                 deviations = centered[:, i] - centered[:, j] + labels[:, i] - labels[:, j]
                 variances = of_units + np.square(again[:, :, i] - again[:, :, j]).mean(axis=1)
-                np.maximum(largest, on_normal_scale(np.square(deviations) / variances, nu), out=largest)
+                np.maximum(largest, convert_to_normal_scale(np.square(deviations) / variances, nu), out=largest)
         critical = np.quantile(largest, 1 - self.level)
-        return np.asarray(np.sqrt(squares * squared_t(critical, freedom)))
+        return np.asarray(np.sqrt(squares * convert_to_squared_t(critical, freedom)))
 
-    def moved(self, numbers: Sequence[int], reference: int) -> np.ndarray:
+    def move_reference(self, numbers: Sequence[int], reference: int) -> np.ndarray:
         """Resampled differences to one embedding, of units and of labels: shape (n_resamples, n_numbers, n_counts)."""
         rng = np.random.default_rng(self._rng.integers(1 << 31))
-        luck = np.stack([extra.deviations(len(self.resampled), rng) for extra in self.extra], axis=2)
+        luck = np.stack([extra.draw_deviations(len(self.resampled), rng) for extra in self.extra], axis=2)
         whole = self.resampled + luck
         return np.asarray(whole[:, numbers] - whole[:, reference, None])
 
@@ -131,11 +137,11 @@ def find_crossovers(
     if p_adjusted is not None:
         differs = p_adjusted[others, best] <= band.level
         ahead, behind = differs & (differences > 0), differs & (differences < 0)
-    moved = band.moved(others, best)
+    moved = band.move_reference(others, best)
     rows: list[dict[str, object]] = []
     for row, number in enumerate(others):
-        verdict, n_labels = _verdict(counts, differences[row], ahead[row], behind[row])
-        bounds = _interval_of_crossing(counts, moved[:, row], verdict, 1 - band.level)
+        verdict, n_labels = _reach_verdict(counts, differences[row], ahead[row], behind[row])
+        bounds = _compute_crossing_interval(counts, moved[:, row], verdict, 1 - band.level)
         rows.append(
             {
                 "embedding": embeddings[number],
@@ -156,24 +162,24 @@ def find_crossovers(
     return rows
 
 
-def pairs_of(n: int) -> list[tuple[int, int]]:
+def list_pairs(n: int) -> list[tuple[int, int]]:
     """All pairs of numbers below n, the smaller first."""
     return list(combinations(range(n), 2))
 
 
-def _deviations(extra: ExtraVariance, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _draw_deviations(extra: ExtraVariance, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Normal deviations, shape (n, n_systems), and those that their variance is estimated from, (n, freedom, n_systems)."""
     n_systems = len(extra.covariance)
     if extra.is_zero or not np.isfinite(extra.freedom):
         return np.zeros((n, n_systems)), np.zeros((n, 1, n_systems))
-    drawn = rng.standard_normal((n, 1 + max(1, round(extra.freedom)), n_systems)) @ root_of(extra.covariance).T
+    drawn = rng.standard_normal((n, 1 + max(1, round(extra.freedom)), n_systems)) @ compute_root(extra.covariance).T
     return drawn[:, 0], drawn[:, 1:]
 
 
-def _verdict(counts: np.ndarray, difference: np.ndarray, ahead: np.ndarray, behind: np.ndarray) -> tuple[str, float]:
+def _reach_verdict(counts: np.ndarray, difference: np.ndarray, ahead: np.ndarray, behind: np.ndarray) -> tuple[str, float]:
     """In words, and the number of labels at which it changes."""
     if ahead.any():
-        crossing = _crossing(counts, difference)
+        crossing = _find_crossing(counts, difference)
         return AHEAD_BELOW, float(counts[-1]) if np.isnan(crossing) else crossing
     if behind.all() or not behind.any():
         return (BEHIND if behind.all() else INCONCLUSIVE), float("nan")
@@ -182,7 +188,7 @@ def _verdict(counts: np.ndarray, difference: np.ndarray, ahead: np.ndarray, behi
     return BEHIND_BELOW, float(counts[np.flatnonzero(behind)[-1] + 1])
 
 
-def _crossing(counts: np.ndarray, difference: np.ndarray) -> float:
+def _find_crossing(counts: np.ndarray, difference: np.ndarray) -> float:
     """Number of labels at the last change of sign, on a line between two counts in log n; NaN without one."""
     logs = np.log(counts.astype(np.float64))
     for place, (before, after) in reversed(list(enumerate(pairwise(difference)))):
@@ -192,11 +198,11 @@ def _crossing(counts: np.ndarray, difference: np.ndarray) -> float:
     return float("nan")
 
 
-def _interval_of_crossing(counts: np.ndarray, moved: np.ndarray, verdict: str, level: float) -> tuple[float, float]:
+def _compute_crossing_interval(counts: np.ndarray, moved: np.ndarray, verdict: str, level: float) -> tuple[float, float]:
     """Percentiles of the crossing over resamples; one without a crossing counts as beyond all labels."""
     if verdict != AHEAD_BELOW:
         return float("nan"), float("nan")
-    crossings = np.array([_crossing(counts, difference) for difference in moved])
+    crossings = np.array([_find_crossing(counts, difference) for difference in moved])
     crossings[np.isnan(crossings)] = np.inf
     tail = (1 - level) / 2
     low, high = np.quantile(crossings, [tail, 1 - tail], method="nearest")

@@ -39,7 +39,7 @@ class CurvePoints:
     of_labels: np.ndarray
     freedom: np.ndarray
 
-    def first(self, n: int) -> CurvePoints:
+    def take_first(self, n: int) -> CurvePoints:
         """The first n points."""
         return CurvePoints(self.counts[:n], self.values[:n], self.of_units[:n, :n], self.of_labels[:n], self.freedom[:n])
 
@@ -102,24 +102,24 @@ def extrapolate(points: CurvePoints, *, highest: float, level: float, rng: np.ra
     n = len(points.counts)
     unfitted = np.full(n, np.nan)
     if n < FEWEST_COUNTS:
-        return _silent(f"a curve of {n} numbers of labels is too short, {FEWEST_COUNTS} are needed", unfitted)
+        return _explain_silence(f"a curve of {n} numbers of labels is too short, {FEWEST_COUNTS} are needed", unfitted)
     if not np.isfinite(points.freedom).all():
-        return _silent("the luck of the labels is not known at each number of them: that takes two draws", unfitted)
-    foretold = _Fit(points.first(n - 1), float(points.counts[-1]), highest, rng).measured(points, rng)
+        return _explain_silence("the luck of the labels is not known at each number of them: that takes two draws", unfitted)
+    foretold = _Fit(points.take_first(n - 1), float(points.counts[-1]), highest, rng).draw_measured(points, rng)
     if not len(foretold):
-        return _silent("no family of curves stays in the metric's range", unfitted)
+        return _explain_silence("no family of curves stays in the metric's range", unfitted)
     tail = 50 * (1 - level)
     check = tuple(float(each) for each in np.percentile(foretold, [50, tail, 100 - tail]))
     last = points.values[-1]
     p = max(2 * min((foretold >= last).mean(), (foretold <= last).mean()), 1 / len(foretold))
     fit = _Fit(points, 2.0 * float(points.counts[-1]), highest, rng)
     if fit.p < FIT_LEVEL:
-        return _silent("no family of curves fits its points", fit.fitted, *check)
+        return _explain_silence("no family of curves fits its points", fit.fitted, *check)
     if p < HELD_OUT_LEVEL:
-        return _silent("its last point is not where the points before it foretell", fit.fitted, *check)
-    gains = fit.gains()
+        return _explain_silence("its last point is not where the points before it foretell", fit.fitted, *check)
+    gains = fit.compute_gains()
     if not len(gains):
-        return _silent("no family of curves stays in the metric's range", fit.fitted, *check)
+        return _explain_silence("no family of curves stays in the metric's range", fit.fitted, *check)
     low, middle, high = np.percentile(gains, [tail, 50, 100 - tail])
     wider = max(1.0, float(-ndtri(min(p, 1.0) / 2)))
     return Extrapolation(
@@ -132,12 +132,12 @@ def extrapolate(points: CurvePoints, *, highest: float, level: float, rng: np.ra
     )
 
 
-def _silent(reason: str, fitted: np.ndarray, *check: float) -> Extrapolation:
+def _explain_silence(reason: str, fitted: np.ndarray, *check: float) -> Extrapolation:
     return Extrapolation(float("nan"), float("nan"), float("nan"), reason, fitted, *check)
 
 
 @cache
-def _shapes(logs: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
+def _build_shapes(logs: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Curves at these log numbers, 0 at the first and 1 at the last but one, and logarithms of their prior weights."""
     x = np.array(logs)
     slopes, knees = _EXPONENTS[:, None, None], np.linspace(x[0], x[-2], _KNEES)[None, :, None]
@@ -161,7 +161,7 @@ class _Fit:
     def __init__(self, points: CurvePoints, target: float, highest: float, rng: np.random.Generator) -> None:
         n, y = len(points.counts), points.values
         logs = tuple(float(each) for each in np.log([*points.counts, target]))
-        shapes, prior = _shapes(logs)
+        shapes, prior = _build_shapes(logs)
         self._y, self._within, self._at_target = y, shapes[:, :n], shapes[:, n]
         spread = points.of_labels * points.freedom / rng.chisquare(points.freedom, size=(_SPREADS, n)) + _TINY
         covariance = points.of_units + spread[:, :, None] * np.eye(n)
@@ -191,11 +191,11 @@ class _Fit:
         kept = drawn_a + drawn_b * self._at_target[g] <= highest
         self._r, self._g, self._a, self._b = r[kept], g[kept], drawn_a[kept], drawn_b[kept]
 
-    def gains(self) -> np.ndarray:
+    def compute_gains(self) -> np.ndarray:
         """Draws of the value at the target, less that at the last point."""
         return np.asarray(self._b * (self._at_target[self._g] - 1.0))
 
-    def measured(self, points: CurvePoints, rng: np.random.Generator) -> np.ndarray:
+    def draw_measured(self, points: CurvePoints, rng: np.random.Generator) -> np.ndarray:
         """Draws of what is measured at the target, which is the last of these points: it shares its test units with them."""
         residuals = self._y - self._a[:, None] - self._b[:, None] * self._within[self._g]
         shared = (self._inverse @ points.of_units[-1, :-1])[self._r]

@@ -14,7 +14,7 @@ from emb_pipeline.statistics.comparisons.claims import ALL_LABELS, CurvePoint, s
 from emb_pipeline.statistics.intervals.bootstrap import bootstrap_means, compute_percentile_interval, keep_in_range
 from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance
 from emb_pipeline.statistics.intervals.metric_ranges import find_largest_difference, find_range
-from emb_pipeline.statistics.learning_curves.crossovers import CROSSOVERS, Band, find_crossovers, pairs_of
+from emb_pipeline.statistics.learning_curves.crossovers import CROSSOVERS, Band, find_crossovers, list_pairs
 from emb_pipeline.statistics.learning_curves.curve_shapes import CurvePoints, Extrapolation, extrapolate
 from emb_pipeline.statistics.learning_curves.label_luck import estimate_label_luck
 from emb_pipeline.statistics.resampling import Resampling
@@ -87,7 +87,7 @@ class CurveScores:
         """Means over units: shape (n_embeddings, n_counts)."""
         return np.stack([matrix.mean(axis=0) for matrix in self.scores], axis=1)
 
-    def points(self) -> list[CurvePoint]:
+    def list_points(self) -> list[CurvePoint]:
         """The same with fewer labels than all, for the test of all claims (`comparisons.claims`)."""
         return [
             CurvePoint(int(count), self.embeddings, scores, extra)
@@ -113,7 +113,7 @@ def build_learning_curves(
     resampling : Resampling, optional
         How intervals are made.
     claims : DataFrame, optional
-        Tests of all that a report claims (`comparisons.claims.check_claims`, given the `CurveScores.points`):
+        Tests of all that a report claims (`comparisons.claims.check_claims`, given the `CurveScores.list_points`):
         verdicts follow their adjusted p. Without them, they follow a band over the pairs and counts of a task.
 
     Returns
@@ -139,9 +139,9 @@ def build_learning_curves(
     crossed: list[dict[str, object]] = []
     for scores in gather_curve_scores(item_scores, draws, metrics, training_draws=training_draws):
         resampled = resample_values(scores, chosen)
-        curves += _rows(scores, resampled, chosen)
+        curves += _build_rows(scores, resampled, chosen)
         band = Band(scores.values, resampled, scores.extra, chosen)
-        p = None if claims is None else _adjusted(scores, claims)
+        p = None if claims is None else _select_adjusted_p(scores, claims)
         crossed += [
             {"task": scores.task, "metric": scores.metric, **row}
             for row in find_crossovers(
@@ -173,21 +173,21 @@ def gather_curve_scores(
     tables = list_tables(item_scores)
     for task, of_task in draws.groupby("task", sort=False):
         own = [table.filter(pc.equal(table["task"], task)) for table in tables]
-        yield _scores_of_task(own, of_task, str(task), metrics[str(task)], training_draws)
+        yield _build_curve_scores(own, of_task, str(task), metrics[str(task)], training_draws)
 
 
 def resample_values(scores: CurveScores, resampling: Resampling) -> np.ndarray:
     """Means of resampled units, the same at all counts: shape (n_resamples, n_embeddings, n_counts)."""
     return np.stack(
         [
-            bootstrap_means(matrix, n_resamples=resampling.resamples, rng=resampling.rng(), groups=scores.groups)
+            bootstrap_means(matrix, n_resamples=resampling.resamples, rng=resampling.create_rng(), groups=scores.groups)
             for matrix in scores.scores
         ],
         axis=2,
     )
 
 
-def not_below_trend(luck: Sequence[ExtraVariance], factors: Sequence[float]) -> list[ExtraVariance]:
+def raise_to_trend(luck: Sequence[ExtraVariance], factors: Sequence[float]) -> list[ExtraVariance]:
     """Replace estimates from few draws that are too small by chance.
 
     Two or three draws may lie close together by chance. A test that takes their variance for the true one then finds what is
@@ -249,7 +249,7 @@ def find_share_of_labels(scores: np.ndarray, draws: np.ndarray) -> float:
     return whole / (whole + part) if whole > 0 else 1.0
 
 
-def _scores_of_task(
+def _build_curve_scores(
     tables: Sequence[pa.Table], draws: pd.DataFrame, task: str, metric: str, training_draws: pa.Table | None
 ) -> CurveScores:
     parts = draws.drop_duplicates(["n_labels", "label_fraction"]).sort_values("n_labels")
@@ -261,26 +261,26 @@ def _scores_of_task(
         for each in fractions
     ]
     names = [name for name in found[0].families if all(name in each.families for each in found)]
-    matrices = [each.family_means(metric)[:, [list(each.families).index(name) for name in names]] for each in found]
-    by_draw = [_by_draw(draws[draws["n_labels"] == count], names) for count in counts]
+    matrices = [each.average_families(metric)[:, [list(each.families).index(name) for name in names]] for each in found]
+    by_draw = [_average_draws(draws[draws["n_labels"] == count], names) for count in counts]
     overlaps = [max(folds - 1, 1) * count / (n_labels - count) for count in counts]
     of_labels = [
-        find_share_of_labels(_single_seeds(each, metric, names), single)
+        find_share_of_labels(_select_single_seeds(each, metric, names), single)
         for each, (_, single) in zip(found[:-1], by_draw, strict=True)
     ]
     own_luck = [
         estimate_label_luck(means, single, overlap=overlap, share=share)
         for (means, single), overlap, share in zip(by_draw, overlaps, of_labels, strict=True)
     ]
-    whole = _at_all_labels(found[-1], metric, names, by_draw[-1][1], overlaps[-1], of_labels[-1])
+    whole = _estimate_at_all_labels(found[-1], metric, names, by_draw[-1][1], overlaps[-1], of_labels[-1])
     # What one label's part would be: the luck of a draw falls as one over its labels.
     factors = [
         (1 - count / n_labels) / count * (1 / len(means) + overlap)
         for (means, _), count, overlap in zip(by_draw, counts, overlaps, strict=True)
     ]
-    extra = not_below_trend(own_luck, factors)
-    if found[-1].extra(metric).is_zero:
-        *_, whole = not_below_trend([*own_luck, whole], [*factors, max(folds - 1, 1) / n_labels])
+    extra = raise_to_trend(own_luck, factors)
+    if found[-1].estimate_extra_variance(metric).is_zero:
+        *_, whole = raise_to_trend([*own_luck, whole], [*factors, max(folds - 1, 1) / n_labels])
     spread = [means.std(axis=0, ddof=1) if len(means) > 1 else np.zeros(len(names)) for means, _ in by_draw]
     return CurveScores(
         task=task,
@@ -296,7 +296,7 @@ def _scores_of_task(
     )
 
 
-def _by_draw(draws: pd.DataFrame, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def _average_draws(draws: pd.DataFrame, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Mean score of each draw, shape (n_draws, n_embeddings): over seeds, and of one seed of each embedding."""
     means = draws.groupby(["draw", "family"])["value"].mean().unstack("family")
     repeats = draws["embedding"] != draws["family"]
@@ -305,7 +305,7 @@ def _by_draw(draws: pd.DataFrame, names: Sequence[str]) -> tuple[np.ndarray, np.
     return means[list(names)].to_numpy(), single[list(names)].to_numpy()
 
 
-def _single_seeds(scores: TaskScores, metric: str, names: Sequence[str]) -> np.ndarray:
+def _select_single_seeds(scores: TaskScores, metric: str, names: Sequence[str]) -> np.ndarray:
     """Item scores of one seed of each embedding: the one that repeats no other, or the first."""
     columns = []
     for name in names:
@@ -314,28 +314,28 @@ def _single_seeds(scores: TaskScores, metric: str, names: Sequence[str]) -> np.n
     return scores.metrics[metric][:, columns]
 
 
-def _at_all_labels(
+def _estimate_at_all_labels(
     scores: TaskScores, metric: str, names: Sequence[str], single: np.ndarray, overlap: float, share: float
 ) -> ExtraVariance:
-    known = scores.extra(metric)
+    known = scores.estimate_extra_variance(metric)
     if known.is_zero:
         return estimate_label_luck(np.repeat(single[:1], len(single), axis=0), single, overlap=overlap, share=share)
     families = list(scores.families)
-    return known.combined(scores.family_weights[:, [families.index(name) for name in names]])
+    return known.combine(scores.family_weights[:, [families.index(name) for name in names]])
 
 
-def _rows(scores: CurveScores, resampled: np.ndarray, resampling: Resampling) -> list[dict[str, object]]:
+def _build_rows(scores: CurveScores, resampled: np.ndarray, resampling: Resampling) -> list[dict[str, object]]:
     """One row per embedding and count."""
     values, bounds, level = scores.values, find_range(scores.metric), 1 - resampling.level
-    rng = resampling.rng()
-    luck = np.stack([extra.deviations(len(resampled), rng) for extra in scores.extra], axis=2)
+    rng = resampling.create_rng()
+    luck = np.stack([extra.draw_deviations(len(resampled), rng) for extra in scores.extra], axis=2)
     n_groups = len(np.unique(scores.groups))
     rows = []
     for number, embedding in enumerate(scores.embeddings):
         moved = resampled[:, number] + luck[:, number]
         if np.isfinite(bounds).all():
             moved = keep_in_range(values[number], moved, bounds, n_groups=n_groups)
-        found = _extrapolated(scores, values[number], resampled[:, number], number, bounds[1], level, rng)
+        found = _extrapolate_curve(scores, values[number], resampled[:, number], number, bounds[1], level, rng)
         largest = find_largest_difference(scores.metric)
         for place, count in enumerate(scores.counts):
             interval = compute_percentile_interval(values[number, place], moved[:, place], level)
@@ -367,7 +367,7 @@ def _rows(scores: CurveScores, resampled: np.ndarray, resampling: Resampling) ->
     return rows
 
 
-def _extrapolated(
+def _extrapolate_curve(
     scores: CurveScores,
     values: np.ndarray,
     resampled: np.ndarray,
@@ -386,11 +386,11 @@ def _extrapolated(
     return extrapolate(points, highest=highest, level=level, rng=rng)
 
 
-def _adjusted(scores: CurveScores, claims: pd.DataFrame) -> np.ndarray:
+def _select_adjusted_p(scores: CurveScores, claims: pd.DataFrame) -> np.ndarray:
     """Adjusted p of each pair at each count: shape (n_embeddings, n_embeddings, n_counts)."""
     n = len(scores.embeddings)
     p = np.ones((n, n, len(scores.counts)))
-    pairs = pairs_of(n)
+    pairs = list_pairs(n)
     named = [(scores.embeddings[i], scores.embeddings[j]) for i, j in pairs]
     for place, count in enumerate(scores.counts):
         is_whole = place == len(scores.counts) - 1

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance, positive_part
+from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance, compute_positive_part
 
 
 def estimate_label_luck(draws: np.ndarray, single: np.ndarray, *, overlap: float, share: float = 1.0) -> ExtraVariance:
@@ -39,10 +39,10 @@ def estimate_label_luck(draws: np.ndarray, single: np.ndarray, *, overlap: float
     """
     n_draws, n_systems = draws.shape
     if n_draws < 2:
-        return ExtraVariance.none(n_systems)
+        return ExtraVariance.create_zero(n_systems)
     spread, of_single = (np.atleast_2d(np.cov(each, rowvar=False)) for each in (draws, single))
     whole = (spread / n_draws + overlap * of_single) * share
-    return ExtraVariance(positive_part(whole), n_draws - 1)
+    return ExtraVariance(compute_positive_part(whole), n_draws - 1)
 
 
 def estimate_label_variance(draws: pd.DataFrame, names: Sequence[str], label_fraction: float) -> ExtraVariance:

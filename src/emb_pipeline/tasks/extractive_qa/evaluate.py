@@ -241,4 +241,4 @@ def _move_spans(task: ExtractiveTask, rows: np.ndarray, spans: np.ndarray) -> np
 
 def _list_answers(task: ExtractiveTask, rows: np.ndarray, spans: np.ndarray) -> list[str]:
     numbers = task.context_of[rows].tolist()
-    return [task.words[number].between(*span) for number, span in zip(numbers, spans.tolist(), strict=True)]
+    return [task.words[number].cut_between(*span) for number, span in zip(numbers, spans.tolist(), strict=True)]

@@ -76,7 +76,7 @@ class ExtractiveTask:
     def spans(self) -> np.ndarray:
         """First and last word of each question's first answer: shape (n_questions, 2), int64."""
         found = [
-            self.words[context].covering(starts[0], starts[0] + len(answers[0]))
+            self.words[context].find_covering(starts[0], starts[0] + len(answers[0]))
             for context, answers, starts in zip(self.context_of.tolist(), self.answers, self.starts, strict=True)
         ]
         return np.array(found, dtype=np.int64)

@@ -19,7 +19,7 @@ from emb_pipeline.embeddings.recommenders.hybrid import Hybrid, Mixture
 from emb_pipeline.embeddings.recommenders.interactions import Interactions
 from emb_pipeline.embeddings.recommenders.profiles import Profiles
 from emb_pipeline.errors import DataError
-from emb_pipeline.statistics.intervals.pseudo_values import of_coverage, of_ratio
+from emb_pipeline.statistics.intervals.pseudo_values import compute_coverage, compute_ratio
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.metrics.rankings import (
     average_popularity,
@@ -262,14 +262,14 @@ def _score_users(
         "mrr": reciprocal_rank_of_all(ranks),
         f"novelty@{CUTOFF}": novelty(lists, counts, int((np.diff(phase.learnt.starts) > 0).sum())),
         f"arp@{CUTOFF}": average_popularity(lists, counts),
-        f"coverage@{CUTOFF}": of_coverage(lists, n_items),
+        f"coverage@{CUTOFF}": compute_coverage(lists, n_items),
     }
     wants_cold = np.asarray(phase.wanted[phase.users] @ task.is_cold.astype(np.float32)) > 0
     if wants_cold.sum() >= FEWEST_COLD:
         for name, of_users in _compute_gains(_rank_wanted(fitted, phase, options, only=task.is_cold)).items():
             spread = np.zeros(len(phase.users))
             spread[wants_cold] = of_users
-            values[f"{name}_cold"] = of_ratio(spread, wants_cold.astype(np.float64))
+            values[f"{name}_cold"] = compute_ratio(spread, wants_cold.astype(np.float64))
     return values, {
         "n_users": len(phase.users),
         "n_items": n_items,

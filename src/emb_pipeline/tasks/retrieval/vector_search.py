@@ -173,7 +173,7 @@ class SearchCosts:
         (loss,) = compute_mean_intervals(
             lost,
             n_resamples=self._resampling.resamples,
-            rng=self._resampling.rng(),
+            rng=self._resampling.create_rng(),
             groups=self._groups,
             level=1 - self._resampling.level,
         )
@@ -239,7 +239,7 @@ def _judge(rows: list[dict[str, Any]], options: VectorSearchOptions) -> None:
     faults = {}
     for index in options.indexes:
         found = [row for row in rows if row["index"] == index.index]
-        exact = index.keeps_whole_vectors and index.looks_at_everything(found[0]["items"])
+        exact = index.keeps_whole_vectors and index.is_exhaustive(found[0]["items"])
         faults[index.index] = find_curve_fault([row["recall"] for row in found], keeps_whole_vectors=exact)
     for row in rows:
         row.update(fault=faults[row["index"]], recommended=False)

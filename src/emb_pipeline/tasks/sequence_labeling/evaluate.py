@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from emb_pipeline.embeddings.encodings.vectors import bytes_per_vector
 from emb_pipeline.embeddings.protocols import Setting, TaskWordEncoder, TokenEncoder, WordEncoder, token_dim_of
 from emb_pipeline.errors import DataError
-from emb_pipeline.statistics.intervals.pseudo_values import of_ratio
+from emb_pipeline.statistics.intervals.pseudo_values import compute_ratio
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.metrics.class_results import build_entity_predictions
 from emb_pipeline.tasks.probes.crf import (
@@ -167,7 +167,7 @@ def score_entities(task: SequenceLabelingTask, test: np.ndarray, predicted: np.n
         ``f1``, ``precision`` and ``recall`` of entities, right only where type and both ends are; ``recall_seen`` and
         ``recall_unseen`` of those whose words (of any case) the training part does and does not have with their type; and
         ``f1_<type>`` where there are several; what the test part has no entity for is left out. Item scores are
-        pseudo-values whose means are these figures (`intervals.pseudo_values.of_ratio`), so that whole
+        pseudo-values whose means are these figures (`intervals.pseudo_values.compute_ratio`), so that whole
         sentences are resampled.
     """
     tokens, starts = find_tokens_of_sentences(task.starts, test)
@@ -187,7 +187,7 @@ def score_entities(task: SequenceLabelingTask, test: np.ndarray, predicted: np.n
     for code, kind in enumerate(task.types if len(task.types) > 1 else ()):
         if (gold.kinds == code).any():
             counts[f"f1_{kind}"] = f1_counts(found.of_type(code), gold.of_type(code))
-    values = {name: of_ratio(*parts) for name, parts in counts.items()}
+    values = {name: compute_ratio(*parts) for name, parts in counts.items()}
     weights = {name: below for name, (_, below) in counts.items()}
     groups = task.example_ids[task.groups[test]]
     item_scores = build_item_scores(task.example_ids[test], groups, values, weights=weights)
@@ -261,7 +261,7 @@ class Entities:
 
 def f1(found: Entities, gold: Entities) -> np.ndarray:
     """Compute pseudo-values of F1: shape (n_sentences,)."""
-    return of_ratio(*f1_counts(found, gold))
+    return compute_ratio(*f1_counts(found, gold))
 
 
 def f1_counts(found: Entities, gold: Entities) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ from emb_pipeline.embeddings.encodings.vectors import (
     score_pairs,
 )
 from emb_pipeline.embeddings.protocols import Setting, TaskEncoder, TextEncoder, similarity_of
-from emb_pipeline.statistics.intervals.pseudo_values import of_pearson, of_spearman
+from emb_pipeline.statistics.intervals.pseudo_values import compute_pearson, compute_spearman
 from emb_pipeline.tasks.evaluation import Evaluation, Service
 from emb_pipeline.tasks.options import EvaluationOptions
 from emb_pipeline.tasks.scores import build_item_scores
@@ -71,7 +71,7 @@ def evaluate_similarity(
         vectors, _ = encode_texts(fitted, task.texts, task.name)
     started = perf_counter()
     scores = np.round(score_pairs(vectors[task.first], vectors[task.second], similarity_of(fitted)), DECIMALS)
-    values = {"spearman": of_spearman(scores, task.scores), "pearson": of_pearson(scores, task.scores)}
+    values = {"spearman": compute_spearman(scores, task.scores), "pearson": compute_pearson(scores, task.scores)}
     return Evaluation(
         item_scores=build_item_scores(task.pair_ids, _name_groups(task), values),
         metrics={metric: float(pseudo_values.mean()) for metric, pseudo_values in values.items()},

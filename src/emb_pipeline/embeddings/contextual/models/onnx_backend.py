@@ -11,7 +11,7 @@ import numpy as np
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.contextual.models.loading import Hidden, load_model
 from emb_pipeline.embeddings.contextual.options import EncoderOptions
-from emb_pipeline.storage.atomic import atomic_path, exclusive
+from emb_pipeline.storage.atomic import hold_lock, write_atomically
 
 
 def onnx_backend(folder: EncoderFolder, options: EncoderOptions, cache: Path | None) -> Hidden:
@@ -47,7 +47,7 @@ def _convert_model(folder: EncoderFolder, options: EncoderOptions, cache: Path) 
     place = cache / f"{folder.fingerprint[:32]}_layer{options.layer}_eager"
     exported, quantised = place.with_suffix(".onnx"), place.with_suffix(".int8.onnx")
     cache.mkdir(parents=True, exist_ok=True)
-    with exclusive(cache / ".lock", what="converting an encoder for ONNX Runtime"):
+    with hold_lock(cache / ".lock", what="converting an encoder for ONNX Runtime"):
         if not exported.is_file():
             _export(folder, options.layer, exported)
         if options.backend == "onnx":
@@ -73,7 +73,7 @@ def _export(folder: EncoderFolder, layer: int, path: Path) -> None:
 
     example = torch.ones((2, 8), dtype=torch.int64)
     axes = {0: "texts", 1: "tokens"}
-    with atomic_path(path) as part, torch.inference_mode():
+    with write_atomically(path) as part, torch.inference_mode():
         torch.onnx.export(
             Layer(),
             (example, example),
@@ -89,7 +89,7 @@ def _export(folder: EncoderFolder, layer: int, path: Path) -> None:
 def _quantise(exported: Path, path: Path) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    with atomic_path(path) as part, tempfile.TemporaryDirectory() as scratch:
+    with write_atomically(path) as part, tempfile.TemporaryDirectory() as scratch:
         # Beside the model that it reads it writes another one, of a name that it has from the first.
         copy = shutil.copy(exported, scratch)
         # Matrices alone, each column with a scale of its own: embedding tables stay as they are.

@@ -57,7 +57,7 @@ def plot_word_map(word_map: pd.DataFrame) -> go.Figure:
     Parameters
     ----------
     word_map : DataFrame
-        Of `emb_pipeline.diagnostics.word_map.side_by_side`.
+        Of `emb_pipeline.diagnostics.word_map.join_maps`.
 
     Returns
     -------
