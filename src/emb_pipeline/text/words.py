@@ -215,7 +215,7 @@ def find_tokens(text: str, *, is_marked: bool = False) -> list[tuple[int, int]]:
     """
     if is_marked:
         return [match.span() for match in _RUN_OF_LETTERS.finditer(text)]
-    plain = _plain_apostrophes(text)
+    plain = _replace_apostrophes(text)
     if text.isascii() or not _SPACELESS.search(text):
         return [match.span() for match in _WORD.finditer(plain)]
     found, place = [], 0
