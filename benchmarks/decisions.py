@@ -27,9 +27,10 @@ import pandas as pd
 from scipy.stats import norm
 
 from emb_pipeline.statistics.decision.decide import Rules, decide
-from emb_pipeline.statistics.decision.scored import Scored
+from emb_pipeline.statistics.decision.scored import Criterion, Scored
 from emb_pipeline.statistics.decision.standings import MEASURED_BEST, NOT_ABOVE_FLOOR, ONLY, SHOWN
 from emb_pipeline.statistics.learning_curves.label_luck import estimate_label_variance
+from emb_pipeline.statistics.system_scores import SystemScores
 
 ACCURACY, SHARED = 0.7, 0.6
 """Of all embeddings but the best; and how much of an item's difficulty is the same for all of them."""
@@ -81,7 +82,9 @@ def wrong_decisions(k: int, n_units: int, gap: float, n_sets: int, rng: np.rando
     truly[0] += gap
     for _ in range(n_sets):
         scores = right_or_wrong(truly, n_units, rng)
-        scored = Scored.of_units("t", "accuracy", names_of(k), scores, MARGIN, n_resamples=RESAMPLES, rng=rng)
+        scored = Scored.of_units(
+            Criterion("t", "accuracy", MARGIN), SystemScores(scores, names_of(k)), n_resamples=RESAMPLES, rng=rng
+        )
         table, _ = decide(scored, costs_of(k, rng), RULES)
         (chosen,) = table[table["chosen"]].to_dict("records")
         inferior = chosen["embedding"] != "e00"
@@ -92,7 +95,11 @@ def wrong_decisions(k: int, n_units: int, gap: float, n_sets: int, rng: np.rando
         flat = right_or_wrong(np.full(k + 1, ACCURACY), n_units, rng)
         floors = {"control": flat[:, k]}
         part = Scored.of_units(
-            "t", "accuracy", names_of(k), flat[:, :k], MARGIN, n_resamples=RESAMPLES, rng=rng, floors=floors
+            Criterion("t", "accuracy", MARGIN),
+            SystemScores(flat[:, :k], names_of(k)),
+            floors,
+            n_resamples=RESAMPLES,
+            rng=rng,
         )
         counts["above"] += bool((decide(part, costs_of(k, rng), RULES)[0]["standing"] != NOT_ABOVE_FLOOR).any())
     return {name: count / n_sets for name, count in counts.items()}
@@ -112,7 +119,9 @@ def flattered(k: int, n_units: int, lead: float, n_sets: int, rng: np.random.Gen
     rows: dict[str, list[tuple[float, ...]]] = {"best": [], "chosen": []}
     for _ in range(n_sets):
         scores = right_or_wrong(truly, n_units, rng)
-        scored = Scored.of_units("t", "accuracy", names_of(k), scores, MARGIN, n_resamples=RESAMPLES, rng=rng)
+        scored = Scored.of_units(
+            Criterion("t", "accuracy", MARGIN), SystemScores(scores, names_of(k)), n_resamples=RESAMPLES, rng=rng
+        )
         table, _ = decide(scored, costs_of(k, rng), RULES)
         for which, row in (("best", table.iloc[0]), ("chosen", table[table["chosen"]].iloc[0])):
             column = names_of(k).index(str(row["embedding"]))
@@ -145,7 +154,9 @@ def let_through(n_labels: int, n_draws: int, draw_sd: float, n_sets: int, rng: n
         shared = np.sqrt(share) * rng.standard_normal(k)
         shifts = draw_sd * (shared + np.sqrt(1 - share) * rng.standard_normal((n_draws, k)))
         scores = np.mean([right_or_wrong(truly + shift, n_units, rng) for shift in shifts], axis=0)
-        part = Scored.of_units("t", "accuracy", names_of(k), scores, MARGIN, n_resamples=RESAMPLES, rng=rng)
+        part = Scored.of_units(
+            Criterion("t", "accuracy", MARGIN), SystemScores(scores, names_of(k)), n_resamples=RESAMPLES, rng=rng
+        )
         draws = pd.DataFrame(
             [
                 {

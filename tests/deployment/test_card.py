@@ -11,7 +11,8 @@ from markdown_it import MarkdownIt
 
 from emb_pipeline.deployment.card import write_embedding_card
 from emb_pipeline.statistics.decision.decide import Rules, decide
-from emb_pipeline.statistics.decision.scored import Scored
+from emb_pipeline.statistics.decision.scored import Criterion, Scored
+from emb_pipeline.statistics.system_scores import SystemScores
 
 RIGHT = {"pretrained.minilm": 930, "pretrained.mean": 925, "task.one_hot": 887, "task.tfidf": 884, "domain.poor": 500}
 
@@ -20,7 +21,9 @@ def card_of(budgets: dict[str, float], latencies: dict[str, float], **facts: Any
     """The card of the embedding that a real decision chooses."""
     scores = np.column_stack([np.arange(1000) < right for right in RIGHT.values()]).astype(float)
     rng = np.random.default_rng(0)
-    scored = Scored.of_units("topic", "accuracy", list(RIGHT), scores, 0.01, n_resamples=500, rng=rng)
+    scored = Scored.of_units(
+        Criterion("topic", "accuracy", 0.01), SystemScores(scores, list(RIGHT)), n_resamples=500, rng=rng
+    )
     costs = pd.DataFrame(
         {"bytes_per_item": [1536.0, 1536, 60, 80, 400], "latency_ms_p95": [latencies.get(name, 1.0) for name in RIGHT]},
         index=list(RIGHT),

@@ -5,6 +5,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from emb_pipeline.statistics.grid_cells import GridCells, MetricRules
 from emb_pipeline.statistics.leaderboard import (
     COMPARISONS,
     EFFECTS,
@@ -104,7 +105,7 @@ def _row(table: pd.DataFrame, **wanted: object) -> pd.Series:
 
 
 def test_the_leaderboard_has_the_columns_that_scripts_rely_on(item_scores: pd.DataFrame, cells: pd.DataFrame) -> None:
-    table = build_leaderboard(item_scores, cells, PRIMARY, RESAMPLING, use_case="tiny", lower_is_better=("log_loss",))
+    table = build_leaderboard(item_scores, GridCells("tiny", cells), MetricRules(PRIMARY, ("log_loss",)), RESAMPLING)
     assert table.columns.tolist() == list(LEADERBOARD)
     assert pa.Table.from_pandas(table).num_rows == len(table) == 4 * 2 + 2
     assert set(table["use_case"]) == {"tiny"}
@@ -112,7 +113,7 @@ def test_the_leaderboard_has_the_columns_that_scripts_rely_on(item_scores: pd.Da
 
 
 def test_values_intervals_and_costs_belong_to_their_cell(item_scores: pd.DataFrame, cells: pd.DataFrame) -> None:
-    table = build_leaderboard(item_scores, cells, PRIMARY, RESAMPLING, use_case="tiny", lower_is_better=("log_loss",))
+    table = build_leaderboard(item_scores, GridCells("tiny", cells), MetricRules(PRIMARY, ("log_loss",)), RESAMPLING)
     row = _row(table, task="topic", metric="accuracy", embedding="domain.word2vec_100")
     assert row["value"] == pytest.approx(_right(0.9, 1).mean())
     assert row["ci_low"] < row["value"] < row["ci_high"]
@@ -121,7 +122,7 @@ def test_values_intervals_and_costs_belong_to_their_cell(item_scores: pd.DataFra
 
 
 def test_the_primary_metric_and_the_best_embedding_come_first(item_scores: pd.DataFrame, cells: pd.DataFrame) -> None:
-    table = build_leaderboard(item_scores, cells, PRIMARY, RESAMPLING, use_case="tiny", lower_is_better=("log_loss",))
+    table = build_leaderboard(item_scores, GridCells("tiny", cells), MetricRules(PRIMARY, ("log_loss",)), RESAMPLING)
     topic = table[table["task"] == "topic"]
     assert topic["primary"].tolist() == [True] * 4 + [False] * 4
     assert topic["value"].head(4).is_monotonic_decreasing
@@ -129,7 +130,7 @@ def test_the_primary_metric_and_the_best_embedding_come_first(item_scores: pd.Da
 
 
 def test_letters_tell_what_differs_and_a_is_best(item_scores: pd.DataFrame, cells: pd.DataFrame) -> None:
-    table = build_leaderboard(item_scores, cells, PRIMARY, RESAMPLING, use_case="tiny", lower_is_better=("log_loss",))
+    table = build_leaderboard(item_scores, GridCells("tiny", cells), MetricRules(PRIMARY, ("log_loss",)), RESAMPLING)
     accuracy = table[(table["task"] == "topic") & table["primary"]].set_index("embedding")["letters"]
     assert accuracy["task.tfidf"] == "a" and accuracy["generic.word2vec_100"] == "b"
     assert accuracy["domain.word2vec_100"] == accuracy["domain.again"] == "a"
@@ -144,7 +145,7 @@ def test_macro_f1_comes_from_stored_labels_and_predictions() -> None:
     guesses = np.where(rng.random(N) < 0.7, labels, 0)
     scores = _scores("task", "tfidf", None, accuracy=labels == guesses, label=labels, prediction=guesses)
     cells = pd.DataFrame({"task": ["topic"], "embedding": ["task.tfidf"], "kind": ["classification"]})
-    table = build_leaderboard(scores, cells, PRIMARY, RESAMPLING, use_case="tiny")
+    table = build_leaderboard(scores, GridCells("tiny", cells), MetricRules(PRIMARY), RESAMPLING)
     assert set(table["metric"]) == {"accuracy", "macro_f1"}
     row = _row(table, metric="macro_f1")
     from sklearn.metrics import f1_score
@@ -175,7 +176,9 @@ def test_an_embedding_of_a_resample_has_its_value_and_changes_no_letter_and_no_t
     more = pd.concat([item_scores, resample], ignore_index=True)
     known = pd.concat([cells, cells[cells["embedding"] == "domain.word2vec_100"].assign(embedding=name)], ignore_index=True)
     board, before = (
-        build_leaderboard(scores, of, PRIMARY, RESAMPLING, use_case="tiny").set_index(["embedding", "task", "metric"])
+        build_leaderboard(scores, GridCells("tiny", of), MetricRules(PRIMARY), RESAMPLING).set_index(
+            ["embedding", "task", "metric"]
+        )
         for scores, of in ((more, known), (item_scores, cells))
     )
     row = board.loc[(name, "topic", "accuracy")]
@@ -240,7 +243,7 @@ def test_tables_that_do_not_fit_together_are_refused(item_scores: pd.DataFrame, 
 
 def test_an_embedding_without_its_cell_is_refused(item_scores: pd.DataFrame, cells: pd.DataFrame) -> None:
     with pytest.raises(ValueError, match="no row among the cells"):
-        build_leaderboard(item_scores, cells.iloc[1:], PRIMARY, RESAMPLING, use_case="tiny")
+        build_leaderboard(item_scores, GridCells("tiny", cells.iloc[1:]), MetricRules(PRIMARY), RESAMPLING)
 
 
 def test_a_metric_without_item_scores_has_a_row_without_interval_and_letters(
@@ -249,8 +252,8 @@ def test_a_metric_without_item_scores_has_a_row_without_interval_and_letters(
     slow = [{**row, "metric": "latency_ms_p50", "value": 1.0 + place} for place, row in enumerate(cells.to_dict("records"))]
     known = cells[cells["task"] == "topic"].assign(metric="accuracy", value=0.5)  # it has item scores: no second row
     rows, lower = pd.concat([known, pd.DataFrame(slow)]), ("latency_ms_p50",)
-    table = build_leaderboard(item_scores, rows, PRIMARY, RESAMPLING, use_case="tiny", lower_is_better=lower)
-    without = build_leaderboard(item_scores, cells, PRIMARY, RESAMPLING, use_case="tiny")
+    table = build_leaderboard(item_scores, GridCells("tiny", rows), MetricRules(PRIMARY, lower), RESAMPLING)
+    without = build_leaderboard(item_scores, GridCells("tiny", cells), MetricRules(PRIMARY), RESAMPLING)
     added = table[table["metric"] == "latency_ms_p50"]
     assert len(added) == len(cells.drop_duplicates(["task", "embedding"])) and len(table) == len(without) + len(added)
     assert added["ci_low"].isna().all() and added["letters"].isna().all() and not added["primary"].any()

@@ -8,7 +8,7 @@ import pytest
 
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.unseen import COLUMNS, score_unseen
-from emb_pipeline.tasks.scores import build_item_scores, stamp_item_scores
+from emb_pipeline.tasks.scores import CellIdentity, build_item_scores, stamp_item_scores
 
 RESAMPLING = Resampling(resamples=200, permutations=199)
 
@@ -17,7 +17,7 @@ def of_cell(name: str, values: list[float], *, seed: int = 0, family: str | None
     units = np.array([f"u{number}" for number in range(len(values))])
     scores = build_item_scores(units, units, {"accuracy": np.array(values)})
     return stamp_item_scores(
-        scores, origin="task", method=name, task="topics", seed=seed, embedding=f"task.{name}", family=family
+        scores, CellIdentity(origin="task", method=name, task="topics", seed=seed, embedding=f"task.{name}", family=family)
     )
 
 

@@ -14,7 +14,7 @@ from emb_pipeline.tasks.classification.task import ClassificationTask
 from emb_pipeline.tasks.registry import KINDS
 from emb_pipeline.tasks.retrieval.options import RetrievalOptions
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
-from emb_pipeline.tasks.scores import ITEM_SCORES, build_item_scores, stamp_item_scores
+from emb_pipeline.tasks.scores import ITEM_SCORES, CellIdentity, build_item_scores, stamp_item_scores
 
 
 def _examples(**columns: list[str | None]) -> dict[str, pa.Table]:
@@ -128,13 +128,15 @@ def test_kinds_make_their_tasks_from_tables() -> None:
 
 def test_stamped_scores_carry_their_cell_on_every_row() -> None:
     scores = build_item_scores(np.array(["u1", "u2"]), np.array(["u1", "u1"]), {"accuracy": np.array([1, 0])})
-    table = stamp_item_scores(scores, origin="task", method="tfidf", task="ground", seed=3)
+    table = stamp_item_scores(scores, CellIdentity(origin="task", method="tfidf", task="ground", seed=3))
     assert table.schema == ITEM_SCORES
     assert table["embedding"].to_pylist() == ["task.tfidf"] * 2
     assert table["dim"].to_pylist() == [None, None]
     assert table["group_id"].to_pylist() == ["u1", "u1"]
     assert table["value"].to_pylist() == [1.0, 0.0]
-    named = stamp_item_scores(scores, origin="control", method="tfidf", task="ground", embedding="control.shuffled_tfidf")
+    named = stamp_item_scores(
+        scores, CellIdentity(origin="control", method="tfidf", task="ground", embedding="control.shuffled_tfidf")
+    )
     assert named["embedding"][0].as_py() == "control.shuffled_tfidf"
-    trained = stamp_item_scores(scores, origin="domain", method="glove", dim=50, task="ground")
+    trained = stamp_item_scores(scores, CellIdentity(origin="domain", method="glove", dim=50, task="ground"))
     assert trained["embedding"][0].as_py() == "domain.glove_50"

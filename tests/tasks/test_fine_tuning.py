@@ -12,6 +12,7 @@ import scipy.sparse as sp
 
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.contextual.options import EncoderTuningOptions, SentenceTransformerOptions
+from emb_pipeline.embeddings.static.bag_tuning import LabeledTexts
 from emb_pipeline.embeddings.static.options import BagTuningOptions, Word2VecOptions
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.errors import DataError
@@ -46,9 +47,9 @@ def test_every_text_is_predicted_once_by_a_model_that_was_not_trained_on_it(
     trained_on: list[set[str]] = []
     tune = classification_tune.tune_bag
 
-    def watched(vectors: WordVectors, pooling: str, texts: Texts, *rest: object, **options: object) -> object:
-        trained_on.append(set(texts))
-        return tune(vectors, pooling, texts, *rest, **options)  # type: ignore[arg-type]
+    def watched(vectors: WordVectors, pooling: str, labeled: LabeledTexts, *rest: object, **options: object) -> object:
+        trained_on.append(set(labeled.texts))
+        return tune(vectors, pooling, labeled, *rest, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(classification_tune, "tune_bag", watched)
     made = fine_tune_classification(topics, tunable, ClassificationOptions(folds=3))
@@ -84,9 +85,9 @@ def test_what_another_task_tests_is_not_learnt_from_but_still_predicted(
     trained_on: set[str] = set()
     tune = classification_tune.tune_bag
 
-    def watched(vectors: WordVectors, pooling: str, texts: Texts, *rest: object, **options: object) -> object:
-        trained_on.update(texts)
-        return tune(vectors, pooling, texts, *rest, **options)  # type: ignore[arg-type]
+    def watched(vectors: WordVectors, pooling: str, labeled: LabeledTexts, *rest: object, **options: object) -> object:
+        trained_on.update(labeled.texts)
+        return tune(vectors, pooling, labeled, *rest, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(classification_tune, "tune_bag", watched)
     texts = Texts([f"{text}.\nA sentence of {number} five words." for number, text in enumerate(topics.texts)])

@@ -22,7 +22,7 @@ from emb_pipeline.tasks.evaluation import Evaluation
 from emb_pipeline.tasks.examples.cut_texts import measure_cut_texts
 from emb_pipeline.tasks.metrics.class_results import PREDICTED
 from emb_pipeline.tasks.registry import KINDS
-from emb_pipeline.tasks.scores import MEASURED_DRAWS, build_training_draws, stamp_item_scores
+from emb_pipeline.tasks.scores import MEASURED_DRAWS, CellIdentity, build_training_draws, stamp_item_scores
 from emb_pipeline.text.texts import sample_texts
 
 _log = logging.getLogger(__name__)
@@ -74,14 +74,16 @@ def build_cell_scores(evaluation: Evaluation, cell: EmbeddingSpec, definition: T
         )
     item_scores = stamp_item_scores(
         evaluation.item_scores,
-        origin=cell.origin,
-        method=cell.method,
-        task=definition.name,
-        dim=find_dimension(evaluation, cell),
-        tuned=cell.tuned_on is not None,
-        seed=cell.seed,
-        embedding=cell.name,
-        family=None if isinstance(cell.changed_text, Resample) else cell.family,
+        CellIdentity(
+            origin=cell.origin,
+            method=cell.method,
+            task=definition.name,
+            dim=find_dimension(evaluation, cell),
+            tuned=cell.tuned_on is not None,
+            seed=cell.seed,
+            embedding=cell.name,
+            family=None if isinstance(cell.changed_text, Resample) else cell.family,
+        ),
     )
     predicted = PREDICTED.empty_table() if evaluation.predictions is None else evaluation.predictions
     draws = MEASURED_DRAWS.empty_table() if evaluation.training_draws is None else evaluation.training_draws

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -13,6 +13,7 @@ from emb_pipeline.statistics.comparisons.claims import select_pair_tests
 from emb_pipeline.statistics.comparisons.letters import assign_letters
 from emb_pipeline.statistics.comparisons.pairs import compare_pairs, run_sign_flip_tests
 from emb_pipeline.statistics.costs import UNTIL_SCORED
+from emb_pipeline.statistics.grid_cells import GridCells, MetricRules
 from emb_pipeline.statistics.intervals.bootstrap import (
     bootstrap_macro_f1,
     bootstrap_means,
@@ -23,6 +24,7 @@ from emb_pipeline.statistics.intervals.bootstrap import (
 from emb_pipeline.statistics.intervals.metric_ranges import find_largest_difference, find_range
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import Scores, TaskScores, make_table, read_task_scores
+from emb_pipeline.statistics.system_scores import SystemScores
 
 LEADERBOARD = {
     "use_case": "string",
@@ -99,15 +101,12 @@ CORPUS = "corpus"
 
 def build_leaderboard(
     item_scores: Scores,
-    cells: pd.DataFrame,
-    primary_metrics: Mapping[str, str],
+    cells: GridCells,
+    metrics: MetricRules,
     resampling: Resampling | None = None,
     *,
-    use_case: str,
     claims: pd.DataFrame | None = None,
-    failed: pd.DataFrame | None = None,
     training_draws: pa.Table | None = None,
-    lower_is_better: Collection[str] = (),
 ) -> pd.DataFrame:
     """Make one row per cell and metric: value, interval, letters, cost.
 
@@ -115,27 +114,18 @@ def build_leaderboard(
     ----------
     item_scores : DataFrame, Table or iterable of Table
         Item scores of all cells.
-    cells : DataFrame
-        One or more rows per cell with task, embedding, kind and, where they are known, train_seconds, encode_seconds,
-        fit_seconds, tune_seconds (a part of fit_seconds), bytes_per_item, mlflow_run_id, known_tokens,
-        known_types, cut_share and max_length; the first row of a cell counts. Where they have a metric and its value,
-        metrics without item scores (a latency) have a row, too, without interval and letters.
-    primary_metrics : mapping of str to str
-        Primary metric of each kind.
+    cells : GridCells
+        The cells that were evaluated, and those that failed.
+    metrics : MetricRules
+        The primary metric of each kind, and where the lowest value is the best.
     resampling : Resampling, optional
         How intervals and tests are made.
-    use_case : str
-        Written on each row.
     claims : DataFrame with the columns of CLAIMS, optional
         Tests of all pairs on each task's primary metric, together with all else that a report claims
         (`comparisons.claims`). Letters of other metrics hold for their own column, and there are none where
         the primary metric shows no difference.
-    failed : DataFrame, optional
-        Cells that could not be evaluated: embedding, origin, method, dim, tuned, seed, task, kind and reason.
     training_draws : Table, optional
         Of probes on resamples of the training labels (`read_task_scores`): intervals and tests then hold other labels, too.
-    lower_is_better : collection of str
-        Metrics of which the lowest value is the best.
 
     Returns
     -------
@@ -146,7 +136,7 @@ def build_leaderboard(
     Raises
     ------
     ValueError
-        Units that one embedding of a task has and another lacks, or an embedding that ``cells`` does not know.
+        Units that one embedding of a task has and another lacks, or an embedding that ``cells`` do not know.
 
     Notes
     -----
@@ -156,14 +146,17 @@ def build_leaderboard(
     (`intervals.metric_ranges`).
     """
     chosen = resampling or Resampling()
-    known = {(row["task"], row["embedding"]): row for row in cells.drop_duplicates(["task", "embedding"]).to_dict("records")}
+    known = {
+        (row["task"], row["embedding"]): row
+        for row in cells.evaluated.drop_duplicates(["task", "embedding"]).to_dict("records")
+    }
     rows = []
     for scores in read_task_scores(item_scores, training_draws=training_draws):
         with_scores = _resample_values(scores, chosen)
         kind_of_task = next((row["kind"] for (task, _), row in known.items() if task == scores.task), None)
         for metric, (values, resampled) in with_scores.items():
-            is_primary = metric == primary_metrics.get(str(kind_of_task))
-            lower_first = metric in lower_is_better
+            is_primary = metric == metrics.primary.get(str(kind_of_task))
+            lower_first = metric in metrics.lower_is_better
             letters = {}
             if metric in scores.metrics:
                 letters = _assign_letters(scores, metric, chosen, claims, is_primary=is_primary, lower_first=lower_first)
@@ -174,7 +167,7 @@ def build_leaderboard(
                 interval = compute_percentile_interval(values[column], resampled[:, column], 1 - chosen.level)
                 rows.append(
                     {
-                        "use_case": use_case,
+                        "use_case": cells.use_case,
                         "task": scores.task,
                         "kind": cell["kind"],
                         **axes,
@@ -185,19 +178,21 @@ def build_leaderboard(
                         "ci_high": interval.high,
                         "n": len(scores.groups),
                         "letters": letters.get(str(axes["family"])),
-                        "primary": metric == primary_metrics[cell["kind"]],
+                        "primary": metric == metrics.primary[cell["kind"]],
                         **{cost: cell.get(cost) for cost in OF_CELL},
                     }
                 )
-        rows += _build_rows_without_scores([row for row in rows if row["task"] == scores.task], cells, set(with_scores))
-    rows += _build_failed_rows(failed, primary_metrics, use_case)
+        rows += _build_rows_without_scores(
+            [row for row in rows if row["task"] == scores.task], cells.evaluated, set(with_scores)
+        )
+    rows += _build_failed_rows(cells.failed, metrics.primary, cells.use_case)
     rows.sort(
         key=lambda row: (
             row["task"],
             not row["primary"],
             row["metric"],
             bool(pd.isna(row["value"])),
-            row["value"] if row["metric"] in lower_is_better else -row["value"],
+            row["value"] if row["metric"] in metrics.lower_is_better else -row["value"],
             row["embedding"],
         )
     )
@@ -334,17 +329,13 @@ def _compare_pairs_of_task(
     names = list(scores.families)
     chosen = list(combinations(range(len(names)), 2)) if pairs is None else pairs
     tests = None if claims is None else select_pair_tests(claims, scores.task, [(names[a], names[b]) for a, b in chosen])
+    extra = scores.estimate_extra_variance(metric).combine(scores.family_weights)
     table = compare_pairs(
-        scores.average_families(metric),
-        names,
-        n_resamples=resampling.resamples,
-        n_permutations=resampling.permutations,
+        SystemScores(scores.average_families(metric), names, scores.groups, extra),
+        resampling,
         rng=resampling.create_rng(),
-        groups=scores.groups,
-        level=1 - resampling.level,
         pairs=chosen,
         largest=find_largest_difference(metric),
-        extra=scores.estimate_extra_variance(metric).combine(scores.family_weights),
         tests=tests,
     )
     rows: list[dict[str, object]] = table.to_pylist()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -83,7 +84,7 @@ def build_item_scores(
                     "group_id": groups,
                     "metric": pa.repeat(pa.scalar(metric), len(units)),
                     "value": pa.array(np.asarray(scores, dtype=np.float64)),
-                    "weight": _weights(weights, metric, len(units)),
+                    "weight": _build_weights(weights, metric, len(units)),
                 },
                 schema=MEASURED,
             )
@@ -92,7 +93,7 @@ def build_item_scores(
     )
 
 
-def _weights(weights: dict[str, np.ndarray] | None, metric: str, n_units: int) -> pa.Array:
+def _build_weights(weights: dict[str, np.ndarray] | None, metric: str, n_units: int) -> pa.Array:
     if weights is None or metric not in weights:
         return pa.nulls(n_units, pa.float64())
     return pa.array(np.asarray(weights[metric], dtype=np.float64))
@@ -100,53 +101,52 @@ def _weights(weights: dict[str, np.ndarray] | None, metric: str, n_units: int) -
 
 def build_training_draws(measured_draws: pa.Table, embedding: str, task: str) -> pa.Table:
     """Build draws of the training labels with their cell on every row: of schema TRAINING_DRAWS."""
-    return _with_cell(measured_draws, {"embedding": embedding, "task": task}, TRAINING_DRAWS)
+    return _add_cell(measured_draws, {"embedding": embedding, "task": task}, TRAINING_DRAWS)
 
 
-def stamp_item_scores(
-    item_scores: pa.Table,
-    *,
-    origin: str,
-    method: str,
-    task: str,
-    dim: int | None = None,
-    tuned: bool = False,
-    seed: int = 0,
-    embedding: str | None = None,
-    family: str | None = "",
-) -> pa.Table:
-    """Build item scores with the cell that they belong to written on every row.
+@dataclass(frozen=True)
+class CellIdentity:
+    """The cell that item scores belong to, as it is written on each of their rows.
 
-    Parameters
+    Attributes
     ----------
-    item_scores : Table
-        Of an `Evaluation`.
-    origin, method, task, dim, tuned, seed
-        The cell. ``dim`` is None where the task fixes it.
+    origin, method, task : str
+        The origin and the method of the embedding, and the task.
+    dim : int, optional
+        None where the task fixes it.
+    tuned : bool
+        True for an embedding that was fine-tuned on the task.
+    seed : int
+        Of the embedding's training.
     embedding : str, optional
         The embedding's full name; ``<origin>.<method>_<dim>`` if left out.
     family : str, optional
-        The embedding that it repeats with another seed; its own name if left out.
-
-    Returns
-    -------
-    Table of schema ITEM_SCORES
+        The embedding that it repeats with another seed; its own name if left out, None for a resample of the corpus.
     """
-    name = embedding or (f"{origin}.{method}" if dim is None else f"{origin}.{method}_{dim}")
-    cell = {
-        "origin": origin,
-        "method": method,
-        "dim": dim,
-        "tuned": tuned,
-        "seed": seed,
-        "task": task,
-        "embedding": name,
-        "family": name if family == "" else family,
-    }
-    return _with_cell(item_scores, cell, ITEM_SCORES)
+
+    origin: str
+    method: str
+    task: str
+    dim: int | None = None
+    tuned: bool = False
+    seed: int = 0
+    embedding: str | None = None
+    family: str | None = ""
+
+    @property
+    def name(self) -> str:
+        """The embedding's full name."""
+        of_parts = f"{self.origin}.{self.method}" if self.dim is None else f"{self.origin}.{self.method}_{self.dim}"
+        return self.embedding or of_parts
 
 
-def _with_cell(table: pa.Table, cell: Mapping[str, object], schema: pa.Schema) -> pa.Table:
+def stamp_item_scores(item_scores: pa.Table, cell: CellIdentity) -> pa.Table:
+    """Build item scores with the cell that they belong to written on every row: a table of schema ITEM_SCORES."""
+    family = cell.name if cell.family == "" else cell.family
+    return _add_cell(item_scores, {**asdict(cell), "embedding": cell.name, "family": family}, ITEM_SCORES)
+
+
+def _add_cell(table: pa.Table, cell: Mapping[str, object], schema: pa.Schema) -> pa.Table:
     """Build the table of this schema, with the columns of the cell repeated on every row."""
     columns = [
         pa.repeat(pa.scalar(cell[field.name], field.type), table.num_rows) if field.name in cell else table[field.name]

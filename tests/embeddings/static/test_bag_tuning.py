@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from emb_pipeline.embeddings.linear_head import LinearHead, class_weights
-from emb_pipeline.embeddings.static.bag_tuning import tune_bag, with_words
+from emb_pipeline.embeddings.static.bag_tuning import LabeledTexts, tune_bag, with_words
 from emb_pipeline.embeddings.static.options import BagTuningOptions
 from emb_pipeline.embeddings.static.pooling import PooledEncoder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
@@ -41,7 +41,7 @@ def _accuracy(vectors: WordVectors, head: LinearHead, texts: Texts, codes: np.nd
 
 def test_tuning_moves_the_task_s_words_and_learns_the_task(vectors: WordVectors, labelled: tuple) -> None:
     texts, codes, held_out = labelled
-    tuned = tune_bag(vectors, "mean", texts, codes, held_out, 2, OPTIONS, seed=0)
+    tuned = tune_bag(vectors, "mean", LabeledTexts(texts, codes, held_out, 2), OPTIONS, seed=0)
     assert _accuracy(tuned.vectors, tuned.head, texts.take(np.flatnonzero(held_out)), codes[held_out]) == 1.0
     assert min(tuned.losses[0]) < tuned.losses[0][0]
     assert not np.allclose(tuned.vectors.vectors[:4], vectors.vectors[:4])
@@ -50,7 +50,7 @@ def test_tuning_moves_the_task_s_words_and_learns_the_task(vectors: WordVectors,
 def test_words_outside_the_training_texts_keep_their_vectors(vectors: WordVectors, labelled: tuple) -> None:
     texts, codes, held_out = labelled
     more = with_words(vectors, ["elsewhere"])
-    tuned = tune_bag(more, "mean", texts, codes, held_out, 2, OPTIONS, seed=0)
+    tuned = tune_bag(more, "mean", LabeledTexts(texts, codes, held_out, 2), OPTIONS, seed=0)
     np.testing.assert_array_equal(tuned.vectors.vectors[-1], 0)
     assert tuned.vectors.tokens[-1] == "elsewhere" and tuned.vectors.counts[-1] == 1
 
@@ -58,7 +58,7 @@ def test_words_outside_the_training_texts_keep_their_vectors(vectors: WordVector
 def test_training_starts_where_the_probe_ended(vectors: WordVectors, labelled: tuple) -> None:
     texts, codes, held_out = labelled
     head = LinearHead(np.random.default_rng(3).normal(size=(4, 2)), np.array([0.3, -0.2]))
-    tuned = tune_bag(vectors, "mean", texts, codes, held_out, 2, OPTIONS, seed=0, head=head)
+    tuned = tune_bag(vectors, "mean", LabeledTexts(texts, codes, held_out, 2), OPTIONS, seed=0, head=head)
     logs = head.log_probabilities(PooledEncoder(vectors, "mean").encode(texts.take(np.flatnonzero(held_out))))
     expected = -logs[np.arange(held_out.sum()), codes[held_out]].mean()
     assert tuned.losses[0][0] == pytest.approx(expected, rel=1e-4)
@@ -68,11 +68,11 @@ def test_training_starts_where_the_probe_ended(vectors: WordVectors, labelled: t
 def test_a_start_at_random_forgets_the_vectors(vectors: WordVectors, labelled: tuple) -> None:
     texts, codes, held_out = labelled
     options = OPTIONS.model_copy(update={"start": "random"})
-    first = tune_bag(vectors, "mean", texts, codes, held_out, 2, options, seed=0)
+    first = tune_bag(vectors, "mean", LabeledTexts(texts, codes, held_out, 2), options, seed=0)
     other = WordVectors(WORDS, vectors.counts, 5 + vectors.vectors)
-    second = tune_bag(other, "mean", texts, codes, held_out, 2, options, seed=0)
+    second = tune_bag(other, "mean", LabeledTexts(texts, codes, held_out, 2), options, seed=0)
     np.testing.assert_array_equal(first.vectors.vectors, second.vectors.vectors)
-    third = tune_bag(vectors, "mean", texts, codes, held_out, 2, options, seed=1)
+    third = tune_bag(vectors, "mean", LabeledTexts(texts, codes, held_out, 2), options, seed=1)
     assert not np.allclose(first.vectors.vectors, third.vectors.vectors)
 
 
@@ -80,7 +80,7 @@ def test_the_best_pass_is_kept_and_the_best_step_size(vectors: WordVectors, labe
     texts, codes, held_out = labelled
     noisy = np.where(np.random.default_rng(4).random(len(codes)) < 0.3, 1 - codes, codes)
     options = OPTIONS.model_copy(update={"learning_rates": (1e-6, 1e-2, 0.5), "patience": 3})
-    tuned = tune_bag(vectors, "mean", texts, noisy, held_out, 2, options, seed=0)
+    tuned = tune_bag(vectors, "mean", LabeledTexts(texts, noisy, held_out, 2), options, seed=0)
     best = min(tuned.losses, key=min)
     assert tuned.learning_rate == options.learning_rates[tuned.losses.index(best)]
     logs = tuned.head.log_probabilities(PooledEncoder(tuned.vectors, "mean").encode(texts.take(np.flatnonzero(held_out))))
@@ -92,7 +92,7 @@ def test_the_first_step_is_adam_s_by_hand(vectors: WordVectors) -> None:
     texts, codes = Texts(["wave", "tide"]), np.array([0, 1])
     head = LinearHead(np.array([[1.0, -1.0], [0.5, 0.0], [0.0, 0.5], [2.0, 1.0]]), np.zeros(2))
     options = BagTuningOptions(learning_rates=(0.01,), epochs=1, batch_size=1)
-    tuned = tune_bag(vectors, "mean", texts, codes, np.array([False, True]), 2, options, seed=0, head=head)
+    tuned = tune_bag(vectors, "mean", LabeledTexts(texts, codes, np.array([False, True]), 2), options, seed=0, head=head)
     moved = tuned.vectors.vectors[0] - vectors.vectors[0]
     towards_first = np.sign(head.weights[:, 0] - head.weights[:, 1])  # minus the gradient of the log loss
     if len(tuned.losses[0]) == 2 and tuned.losses[0][1] <= tuned.losses[0][0]:
@@ -115,4 +115,4 @@ def test_balanced_weights_by_hand_and_as_scikit_learn_has_them() -> None:
 def test_sif_is_refused(vectors: WordVectors, labelled: tuple) -> None:
     texts, codes, held_out = labelled
     with pytest.raises(ValueError, match="sif cannot be fine-tuned"):
-        tune_bag(vectors, "sif", texts, codes, held_out, 2, OPTIONS, seed=0)
+        tune_bag(vectors, "sif", LabeledTexts(texts, codes, held_out, 2), OPTIONS, seed=0)

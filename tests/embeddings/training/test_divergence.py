@@ -12,7 +12,7 @@ import pytest
 
 from emb_pipeline.embeddings import factory
 from emb_pipeline.embeddings.contextual.options import BertOptions, EncoderTuningOptions, SentenceTransformerOptions
-from emb_pipeline.embeddings.static.bag_tuning import tune_bag
+from emb_pipeline.embeddings.static.bag_tuning import LabeledTexts, tune_bag
 from emb_pipeline.embeddings.static.options import BagTuningOptions, FastTextOptions, GloveOptions, Word2VecOptions
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.embeddings.training.divergence import DivergedError
@@ -121,7 +121,7 @@ def test_one_diverging_step_size_of_several_is_a_warning_and_all_of_them_an_erro
     rng = np.random.default_rng(0)
     vectors = WordVectors(["a", "b"], np.array([5, 5]), rng.normal(size=(2, 4)).astype(np.float32), {})
     texts, codes = Texts(["a", "b"] * 10), np.array([0, 1] * 10)
-    arguments = (vectors, "mean", texts, codes, np.arange(20) >= 16, 2)
+    arguments = (vectors, "mean", LabeledTexts(texts, codes, np.arange(20) >= 16, 2))
     with caplog.at_level(logging.WARNING), np.errstate(all="ignore"):
         made = tune_bag(*arguments, BagTuningOptions(learning_rates=(1e-2, 1e38), epochs=3), seed=0)
         assert made.learning_rate == 1e-2 and np.isfinite(made.vectors.vectors).all()

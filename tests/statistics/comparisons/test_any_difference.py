@@ -26,7 +26,7 @@ from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance
 from emb_pipeline.statistics.leaderboard import compare_embeddings
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import TaskScores, read_task_scores
-from emb_pipeline.tasks.scores import TRAINING_DRAWS, build_item_scores, stamp_item_scores
+from emb_pipeline.tasks.scores import TRAINING_DRAWS, CellIdentity, build_item_scores, stamp_item_scores
 
 RESAMPLING = Resampling(resamples=100, permutations=499)
 GRID = list(product(("domain", "generic"), ("word2vec", "fasttext", "glove", "lsa")))
@@ -45,13 +45,7 @@ def _scores(
         [
             stamp_item_scores(
                 build_item_scores(items, items, {"accuracy": difficulty + rng.normal(0, 0.3, size=n) + better}),
-                origin=origin,
-                method=method,
-                task=task,
-                dim=dim,
-                tuned=False,
-                seed=0,
-                embedding=name,
+                CellIdentity(origin=origin, method=method, task=task, dim=dim, tuned=False, seed=0, embedding=name),
             )
             for origin, method, dim, name, better in cells
         ]

@@ -5,6 +5,8 @@ import pytest
 from scipy import stats
 
 from emb_pipeline.statistics.comparisons.pairs import compare_pairs, run_sign_flip_tests
+from emb_pipeline.statistics.resampling import Resampling
+from emb_pipeline.statistics.system_scores import SystemScores
 
 
 def _rng(seed: int = 0) -> np.random.Generator:
@@ -69,7 +71,7 @@ def test_units_of_a_group_flip_together() -> None:
 
 def test_the_table_names_pairs_and_holds_differences_with_their_intervals() -> None:
     scores = _rng(4).normal(size=(300, 3)) * 0.5 + [1.0, 0.0, 0.0]
-    rows = compare_pairs(scores, ["a", "b", "c"], rng=_rng(), n_permutations=999).to_pylist()
+    rows = compare_pairs(SystemScores(scores, ["a", "b", "c"]), Resampling(permutations=999), rng=_rng()).to_pylist()
     assert [(row["embedding_a"], row["embedding_b"]) for row in rows] == [("a", "b"), ("a", "c"), ("b", "c")]
     assert rows[0]["difference"] == pytest.approx((scores[:, 0] - scores[:, 1]).mean())
     assert rows[0]["ci_low"] < rows[0]["difference"] < rows[0]["ci_high"]
@@ -88,12 +90,12 @@ def test_chosen_pairs_are_adjusted_for_each_other_alone() -> None:
 
 
 def test_one_system_has_no_pair() -> None:
-    assert compare_pairs(np.ones((5, 1)), ["a"], rng=_rng()).num_rows == 0
+    assert compare_pairs(SystemScores(np.ones((5, 1)), ["a"]), rng=_rng()).num_rows == 0
 
 
 def test_names_must_fit_the_columns() -> None:
     with pytest.raises(ValueError, match="for 2 names"):
-        compare_pairs(np.ones((5, 3)), ["a", "b"], rng=_rng())
+        compare_pairs(SystemScores(np.ones((5, 3)), ["a", "b"]), rng=_rng())
 
 
 # Simulations. Pairs of columns (0, 1), (2, 3), … are independent experiments, tested with the same flips.
@@ -138,7 +140,7 @@ def test_planted_effects_are_found_with_the_right_sign() -> None:
     truth = np.array([0.8, 0.7, 0.7, 0.5])
     difficulty = rng.normal(size=(1500, 1))
     scores = (difficulty + rng.normal(size=(1500, 4)) < np.sqrt(2) * stats.norm.ppf(truth)).astype(float)
-    rows = compare_pairs(scores, list("abcd"), rng=rng, n_permutations=1999).to_pylist()
+    rows = compare_pairs(SystemScores(scores, list("abcd")), Resampling(permutations=1999), rng=rng).to_pylist()
     for row in rows:
         expected = truth["abcd".index(row["embedding_a"])] - truth["abcd".index(row["embedding_b"])]
         if expected:

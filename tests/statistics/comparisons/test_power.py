@@ -9,6 +9,8 @@ from statsmodels.stats.power import TTestPower
 
 from emb_pipeline.statistics.comparisons.pairs import compare_pairs
 from emb_pipeline.statistics.comparisons.power import find_smallest_detectable_difference
+from emb_pipeline.statistics.resampling import Resampling
+from emb_pipeline.statistics.system_scores import SystemScores
 
 
 def test_it_is_what_statsmodels_solves_for() -> None:
@@ -34,10 +36,10 @@ def test_comparisons_say_what_their_own_adjusted_tests_find() -> None:
     found, single = [], []
     for _ in range(120):
         scores = rng.normal(size=(400, 8))
-        said = compare_pairs(scores, list("abcdefgh"), rng=rng, n_resamples=200, n_permutations=499)
+        said = compare_pairs(SystemScores(scores, list("abcdefgh")), Resampling(resamples=200, permutations=499), rng=rng)
         size = float(np.median(said["detectable"].to_numpy()))
         scores[:, 0] += size
-        tested = compare_pairs(scores, list("abcdefgh"), rng=rng, n_resamples=100, n_permutations=499)
+        tested = compare_pairs(SystemScores(scores, list("abcdefgh")), Resampling(resamples=100, permutations=499), rng=rng)
         found.append(tested["p_adjusted"][0].as_py() <= 0.05)
         single.append(size / float(find_smallest_detectable_difference(np.sqrt(2 / 400), norm.ppf(0.975))))
     assert 0.7 < np.mean(found) < 0.9

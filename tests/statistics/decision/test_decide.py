@@ -10,8 +10,9 @@ from scipy.stats import ttest_1samp
 from emb_pipeline.statistics.decision.decide import Rules, decide
 from emb_pipeline.statistics.decision.joint_choice import compare_joint_choice
 from emb_pipeline.statistics.decision.non_inferiority import check_non_inferiority, estimate_units_needed, run_floor_tests
-from emb_pipeline.statistics.decision.scored import ALL_TASKS, Scored, join_tasks
+from emb_pipeline.statistics.decision.scored import ALL_TASKS, Criterion, Scored, join_tasks
 from emb_pipeline.statistics.decision.standings import MEASURED_BEST, NOT_ABOVE_FLOOR, NOT_SHOWN, SHOWN
+from emb_pipeline.statistics.system_scores import SystemScores
 
 NAMES = ["domain.large_300", "domain.small_50", "task.tfidf", "pretrained.big_768"]
 COSTS = pd.DataFrame(
@@ -31,7 +32,9 @@ def _scored(means: list[float], *, n: int = 2000, margin: float = 0.02, seed: in
     scores = np.stack(
         [(ease + rng.normal(scale=0.15 * n, size=n)).argsort().argsort() < round(mean * n) for mean in means], axis=1
     )
-    return Scored.of_units("topic", "accuracy", names, scores.astype(float), margin, n_resamples=1000, rng=rng)
+    return Scored.of_units(
+        Criterion("topic", "accuracy", margin), SystemScores(scores.astype(float), names), n_resamples=1000, rng=rng
+    )
 
 
 def test_the_cheapest_that_is_not_inferior_is_chosen() -> None:
@@ -145,7 +148,7 @@ def test_two_embeddings_are_tested_as_by_a_one_sided_t_test() -> None:
     rng = np.random.default_rng(2)
     scores = np.stack([rng.random(3000), rng.random(3000)], axis=1)
     scores[:, 1] += 0.5 * (scores[:, 0] - 0.5) - scores[:, 1].mean() + scores[:, 0].mean() - 0.008
-    scored = Scored.of_units("t", "accuracy", ["a", "b"], scores, 0.02, n_resamples=20_000, rng=rng)
+    scored = Scored.of_units(Criterion("t", "accuracy", 0.02), SystemScores(scores, ["a", "b"]), n_resamples=20_000, rng=rng)
     p, bound = check_non_inferiority(scored)
     difference = scores[:, 1] - scores[:, 0]
     expected = ttest_1samp(difference, -0.02, alternative="greater")
@@ -160,7 +163,9 @@ def test_an_embedding_that_is_worse_by_the_margin_is_seldom_let_through() -> Non
     wrong = 0
     for _ in range(400):
         scores = rng.normal([0.5, 0.5, 0.4, 0.4, 0.4], 1.0, size=(400, 5)) + rng.normal(size=(400, 1))
-        scored = Scored.of_units("t", "accuracy", list("abcde"), scores, 0.1, n_resamples=200, rng=rng)
+        scored = Scored.of_units(
+            Criterion("t", "accuracy", 0.1), SystemScores(scores, list("abcde")), n_resamples=200, rng=rng
+        )
         p, _ = check_non_inferiority(scored)
         wrong += bool((p[2:] <= 0.05).any())
     assert wrong / 400 <= 0.065
@@ -172,14 +177,18 @@ def test_equals_are_not_inferior_where_there_are_units_enough() -> None:
     found = 0
     for _ in range(50):
         scores = rng.normal(0.5, 1.0, size=(4000, 4))
-        scored = Scored.of_units("t", "accuracy", list("abcd"), scores, 0.1, n_resamples=200, rng=rng)
+        scored = Scored.of_units(
+            Criterion("t", "accuracy", 0.1), SystemScores(scores, list("abcd")), n_resamples=200, rng=rng
+        )
         found += (check_non_inferiority(scored)[0] <= 0.05).sum()
     assert found / 200 > 0.9
 
 
 def test_equal_scores_are_not_inferior_and_one_candidate_is_enough() -> None:
     scores = np.repeat(np.random.default_rng(0).random((500, 1)), 2, axis=1)  # 50 could not show that they differ by < .01
-    scored = Scored.of_units("t", "m", ["a", "b"], scores, 0.01, n_resamples=99, rng=np.random.default_rng(0))
+    scored = Scored.of_units(
+        Criterion("t", "m", 0.01), SystemScores(scores, ["a", "b"]), n_resamples=99, rng=np.random.default_rng(0)
+    )
     assert (check_non_inferiority(scored)[0] <= 0.05).all()
     candidates, _ = decide(scored.select_embeddings(["a"]), COSTS.rename(index={NAMES[0]: "a"}), Rules())
     assert candidates["chosen"].tolist() == [True]
@@ -217,7 +226,9 @@ def test_as_many_units_as_are_said_to_be_needed_show_it_in_four_of_five_cases() 
 
     def scored(n: int) -> Scored:
         scores = rng.normal(0.5, 1.0, size=(n, 4)) + rng.normal(size=(n, 1))
-        return Scored.of_units("t", "accuracy", list("abcd"), scores, 0.25, n_resamples=300, rng=rng)
+        return Scored.of_units(
+            Criterion("t", "accuracy", 0.25), SystemScores(scores, list("abcd")), n_resamples=300, rng=rng
+        )
 
     few = scored(100)
     needed = estimate_units_needed(few, np.full(4, 0.5), 0.05)
@@ -236,7 +247,7 @@ def test_an_inferior_embedding_is_seldom_recommended_as_shown() -> None:
     for _ in range(60):
         scores = (rng.normal(size=(300, 1)) + rng.normal(size=(300, 10)) < np.r_[0.85, np.full(9, 0.74)]).astype(float)
         names = [f"e{number}" for number in range(10)]
-        scored = Scored.of_units("t", "accuracy", names, scores, 0.01, n_resamples=200, rng=rng)
+        scored = Scored.of_units(Criterion("t", "accuracy", 0.01), SystemScores(scores, names), n_resamples=200, rng=rng)
         costs = pd.DataFrame({"bytes_per_item": rng.permutation(10) + 1.0}, index=names)
         candidates, _ = decide(scored, costs, Rules(cheapest_by=("bytes_per_item",)))
         (chosen,) = candidates[candidates["chosen"]].to_dict("records")
@@ -252,13 +263,17 @@ def test_nothing_that_is_no_better_than_a_control_counts_as_shown() -> None:
         "control.random_50": (rng.random(400) < 0.5).astype(float),
         "the largest class": np.r_[np.ones(208), np.zeros(192)],
     }
-    worthless = Scored.of_units("t", "accuracy", NAMES, scores, 0.3, n_resamples=500, rng=rng, floors=floors)
+    worthless = Scored.of_units(
+        Criterion("t", "accuracy", 0.3), SystemScores(scores, NAMES), floors, n_resamples=500, rng=rng
+    )
     candidates, _ = decide(worthless, COSTS, Rules())
     assert set(candidates["standing"]) == {NOT_ABOVE_FLOOR} and candidates["non_inferior"].all()
     assert candidates["reason"].str.startswith("not shown to be better than ").all() and not candidates["above_floor"].any()
     scores[:, 0] = rng.random(400) < 0.8
     candidates, _ = decide(
-        Scored.of_units("t", "accuracy", NAMES, scores, 0.6, n_resamples=500, rng=rng, floors=floors), COSTS, Rules()
+        Scored.of_units(Criterion("t", "accuracy", 0.6), SystemScores(scores, NAMES), floors, n_resamples=500, rng=rng),
+        COSTS,
+        Rules(),
     )
     rows = candidates.set_index("embedding")
     assert rows["non_inferior"].all() and rows[rows["chosen"]].index.tolist() == [NAMES[0]]  # cheaper ones are worth nothing
@@ -272,7 +287,9 @@ def test_better_than_a_control_is_seldom_said_of_any_where_none_is() -> None:
     for _ in range(200):
         scores = rng.normal(size=(200, 1)) + rng.normal(size=(200, 7))
         floors = {"control.random_50": scores[:, 6]}
-        part = Scored.of_units("t", "m", list("abcdef"), scores[:, :6], 0.1, n_resamples=300, rng=rng, floors=floors)
+        part = Scored.of_units(
+            Criterion("t", "m", 0.1), SystemScores(scores[:, :6], list("abcdef")), floors, n_resamples=300, rng=rng
+        )
         wrong += bool((run_floor_tests(part)[0] <= 0.05).any())
     assert wrong <= 17  # 5 % of 200, and 2.3 standard deviations
 
@@ -283,7 +300,9 @@ def test_floors_of_several_tasks_are_those_that_all_of_them_have() -> None:
     def part(task: str, *floors: str) -> Scored:
         scores = rng.random((50, 2))
         of_floors = {name: rng.random(50) for name in floors}
-        return Scored.of_units(task, "accuracy", ["a", "b"], scores, 0.1, n_resamples=99, rng=rng, floors=of_floors)
+        return Scored.of_units(
+            Criterion(task, "accuracy", 0.1), SystemScores(scores, ["a", "b"]), of_floors, n_resamples=99, rng=rng
+        )
 
     together = join_tasks(
         [part("one", "control.random_50", "the largest class"), part("two", "control.random_50")], {"one": 1, "two": 1}

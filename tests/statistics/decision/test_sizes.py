@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emb_pipeline.statistics.decision.scored import Scored
+from emb_pipeline.statistics.decision.scored import Criterion, Scored
 from emb_pipeline.statistics.decision.sizes import SIZES, choose_smallest_sufficient
+from emb_pipeline.statistics.system_scores import SystemScores
 
 DIMS = {"w_50": 50, "w_100": 100, "w_300": 300}
 BYTES = {name: 4.0 * dim for name, dim in DIMS.items()}
@@ -16,7 +17,9 @@ def scored(means: dict[str, float], margin: float = 0.01, n_units: int = 4000, n
     rng = np.random.default_rng(3)
     scores = np.column_stack([mean + noise * rng.standard_normal(n_units) for mean in means.values()])
     scores += np.array(list(means.values())) - scores.mean(axis=0)  # exactly these means
-    return Scored.of_units("topic", "accuracy", list(means), scores, margin, n_resamples=2000, rng=rng)
+    return Scored.of_units(
+        Criterion("topic", "accuracy", margin), SystemScores(scores, list(means)), n_resamples=2000, rng=rng
+    )
 
 
 def test_the_smallest_within_the_margin_is_chosen() -> None:
@@ -54,7 +57,9 @@ def test_an_inferior_size_is_rarely_let_through() -> None:
     for _ in range(200):
         noise = 0.3 * rng.standard_normal((300, 2))
         scores = np.array([0.78, 0.80]) + noise
-        part = Scored.of_units("topic", "accuracy", ["w_50", "w_100"], scores, 0.02, n_resamples=500, rng=rng)
+        part = Scored.of_units(
+            Criterion("topic", "accuracy", 0.02), SystemScores(scores, ["w_50", "w_100"]), n_resamples=500, rng=rng
+        )
         table = choose_smallest_sufficient(part, "w", DIMS, BYTES)
         let_through += bool(table.set_index("embedding").loc["w_50", "non_inferior"] and table["best"].iloc[0] == "w_100")
     assert let_through <= 18  # 5 % of 200, and 2.6 standard deviations

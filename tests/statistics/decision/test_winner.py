@@ -6,20 +6,21 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from emb_pipeline.statistics.decision.scored import Scored
+from emb_pipeline.statistics.decision.scored import Criterion, Scored
 from emb_pipeline.statistics.decision.winner import (
     correct_for_choosing,
     estimate_likely_means,
     take_cheapest_shown,
     take_highest,
 )
+from emb_pipeline.statistics.system_scores import SystemScores
 
 
 def _scored(quantiles: np.ndarray, n: int, rng: np.random.Generator, margin: float = 0.01) -> Scored:
     latent = np.sqrt(0.6) * rng.standard_normal((n, 1)) + np.sqrt(0.4) * rng.standard_normal((n, len(quantiles)))
     scores = (latent < quantiles).astype(float)
     names = [f"e{number}" for number in range(len(quantiles))]
-    return Scored.of_units("t", "accuracy", names, scores, margin, n_resamples=400, rng=rng)
+    return Scored.of_units(Criterion("t", "accuracy", margin), SystemScores(scores, names), n_resamples=400, rng=rng)
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from statsmodels.stats.anova import anova_lm
 
 from emb_pipeline.statistics.effects.designs import Design, find_designs
 from emb_pipeline.statistics.effects.factorial import REST, estimate_factor_effects, estimate_variance_shares
+from emb_pipeline.statistics.resampling import Resampling
 
 LEVELS = {"corpus": ["domain", "generic"], "method": ["word2vec", "fasttext", "glove"]}
 
@@ -52,7 +53,9 @@ def test_sums_of_squares_are_those_of_statsmodels(left_out: list[int]) -> None:
 def test_effects_are_means_over_what_both_levels_have() -> None:
     factors = pd.DataFrame({"corpus": ["d", "d", "g", "g", "d"], "method": ["w", "f", "w", "w", "x"]})
     means = np.array([0.9, 0.8, 0.5, 0.7, 0.1])  # generic has word2vec alone, twice; nobody but domain has f and x
-    rows = estimate_factor_effects([_exact(factors, means)], n_resamples=50, n_permutations=99, rng=np.random.default_rng(0))
+    rows = estimate_factor_effects(
+        [_exact(factors, means)], Resampling(resamples=50, permutations=99), rng=np.random.default_rng(0)
+    )
     (overall,) = [row for row in rows if row["factor"] == "corpus" and not row["within"]]
     assert (overall["difference"], overall["pairs"]) == (pytest.approx(0.3), 1)
     methods = {
@@ -65,7 +68,9 @@ def test_effects_are_means_over_what_both_levels_have() -> None:
 def test_an_interaction_is_a_difference_of_differences() -> None:
     factors = pd.DataFrame({"corpus": ["d", "d", "d", "g", "g", "g"], "method": ["w", "f", "x"] * 2})
     means = np.array([0.9, 0.8, 0.6, 0.5, 0.7, 0.6])  # d − g: .4 with w, .1 with f, 0 with x
-    rows = estimate_factor_effects([_exact(factors, means)], n_resamples=50, n_permutations=99, rng=np.random.default_rng(0))
+    rows = estimate_factor_effects(
+        [_exact(factors, means)], Resampling(resamples=50, permutations=99), rng=np.random.default_rng(0)
+    )
     found = {(row["within"], row["instead_of"]): row for row in rows if row["instead_of"]}
     assert {key: row["difference"] for key, row in found.items()} == {
         ("method = w", "method = f"): pytest.approx(0.3),
@@ -83,7 +88,9 @@ def test_a_planted_interaction_is_found_and_covered() -> None:
         design = _simulated(rng, {"domain": 0.05}, n=300)
         with_glove = ((design.factors["corpus"] == "domain") & (design.factors["method"] == "glove")).to_numpy()
         scores = design.scores + 0.15 * with_glove
-        rows = estimate_factor_effects([Design("d", scores, design.factors)], n_resamples=200, n_permutations=199, rng=rng)
+        rows = estimate_factor_effects(
+            [Design("d", scores, design.factors)], Resampling(resamples=200, permutations=199), rng=rng
+        )
         (row,) = [
             row for row in rows if (row["within"], row["instead_of"]) == ("method = word2vec", "method = glove")
         ]  # fmt: skip
@@ -106,7 +113,7 @@ def test_planted_effects_are_recovered_with_their_intervals(left_out: tuple[int,
     covered, estimates = 0, []
     for _ in range(200):
         design = _simulated(rng, {"domain": 0.05, "glove": -0.1}, left_out=left_out)
-        rows = estimate_factor_effects([design], n_resamples=200, n_permutations=99, rng=rng)
+        rows = estimate_factor_effects([design], Resampling(resamples=200, permutations=99), rng=rng)
         found = {(row["factor"], row["level_a"], row["level_b"]): row for row in rows if not row["within"]}
         corpus, method = found["corpus", "domain", "generic"], found["method", "word2vec", "glove"]
         covered += int(corpus["ci_low"] <= 0.05 <= corpus["ci_high"]) + int(method["ci_low"] <= 0.1 <= method["ci_high"])
@@ -143,7 +150,7 @@ def test_no_planted_effect_is_found_in_few_of_a_hundred() -> None:
     rng = np.random.default_rng(13)
     false = 0
     for _ in range(100):
-        rows = estimate_factor_effects([_simulated(rng, {}, n=120)], n_resamples=50, n_permutations=199, rng=rng)
+        rows = estimate_factor_effects([_simulated(rng, {}, n=120)], Resampling(resamples=50, permutations=199), rng=rng)
         false += any(row["p_adjusted"] <= 0.05 for row in rows)
     assert false <= 10
 

@@ -12,7 +12,8 @@ from scipy import stats
 from emb_pipeline.diagnostics.word_tests import measure_share_among_nearest, measure_word_similarity
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
 from emb_pipeline.statistics.decision.non_inferiority import check_non_inferiority
-from emb_pipeline.statistics.decision.scored import Scored
+from emb_pipeline.statistics.decision.scored import Criterion, Scored
+from emb_pipeline.statistics.grid_cells import GridCells, MetricRules
 from emb_pipeline.statistics.intervals.bootstrap import (
     bootstrap_means,
     compute_mean_intervals,
@@ -24,6 +25,7 @@ from emb_pipeline.statistics.intervals.pseudo_values import compute_coverage, co
 from emb_pipeline.statistics.leaderboard import build_leaderboard, compare_embeddings
 from emb_pipeline.statistics.learning_curves.label_curves import build_learning_curves
 from emb_pipeline.statistics.resampling import Resampling
+from emb_pipeline.statistics.system_scores import SystemScores
 
 CORRELATION = (-1.0, 1.0)
 QUICK = Resampling(resamples=500, permutations=99)
@@ -142,7 +144,7 @@ def test_the_leaderboard_and_the_comparisons_stay_in_range() -> None:
     coverage = compute_coverage(np.random.default_rng(0).integers(0, 6, (10, 3)), 6)
     for metric, group in {"spearman": systems, "coverage@10": {"a": coverage, "b": coverage[::-1]}}.items():
         scores, cells = cells_and_scores(metric, group)
-        board = build_leaderboard(scores, cells, {"similarity": metric}, QUICK, use_case="x")
+        board = build_leaderboard(scores, GridCells("x", cells), MetricRules({"similarity": metric}), QUICK)
         low, high = find_range(metric)
         assert (board["ci_low"] >= low).all() and (board["ci_high"] <= high).all()
         assert (board["ci_low"] <= board["value"]).all() and (board["value"] <= board["ci_high"]).all()
@@ -181,7 +183,7 @@ def test_curves_stay_in_range_though_draws_of_the_labels_add_noise() -> None:
 def test_no_embedding_is_further_from_the_best_than_the_metric_reaches() -> None:
     rng = np.random.default_rng(6)
     scores = np.array([[1.0, 0.0, 0.5], [1.0, 0.0, 0.0], [1.0, 0.2, 1.0]])
-    scored = Scored.of_units("t", "accuracy", list("abc"), scores, 0.01, n_resamples=500, rng=rng)
+    scored = Scored.of_units(Criterion("t", "accuracy", 0.01), SystemScores(scores, list("abc")), n_resamples=500, rng=rng)
     assert (check_non_inferiority(scored)[1] >= -1).all()
 
 

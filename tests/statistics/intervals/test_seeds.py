@@ -8,8 +8,9 @@ import pytest
 
 from emb_pipeline.statistics.effects.across_tasks import average_effects_across_tasks
 from emb_pipeline.statistics.effects.designs import find_designs
-from emb_pipeline.statistics.effects.factorial import FACTOR_EFFECTS, estimate_factor_effects
+from emb_pipeline.statistics.effects.factorial import FACTOR_EFFECTS, TrainingVariance, estimate_factor_effects
 from emb_pipeline.statistics.intervals.seeds import estimate_seed_variance
+from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import TaskScores, make_table
 
 CELLS = [
@@ -85,11 +86,9 @@ def test_intervals_of_effects_hold_for_other_seeds_on_each_task_and_over_tasks(s
             designs = find_designs(factors, each.metrics["accuracy"], each.groups)[:1]
             found = estimate_factor_effects(
                 designs,
-                n_resamples=600,
-                n_permutations=199,
+                Resampling(resamples=600, permutations=199),
                 rng=rng,
-                seed_variance=seeds.covariance[number, number],
-                seed_freedom=seeds.freedom,
+                trainings=TrainingVariance(of_seeds=seeds.covariance[number, number], seed_freedom=seeds.freedom),
             )
             rows += [{"task": each.task, "metric": "accuracy", **row} for row in found]
         (main,) = [row for row in rows if row["task"] == "one" and row["factor"] == "corpus" and not row["within"]]

@@ -9,6 +9,7 @@ from scipy import stats
 
 from emb_pipeline.statistics.comparisons.claims import PAIR, check_claims
 from emb_pipeline.statistics.comparisons.step_down import Tested, run_step_down_tests
+from emb_pipeline.statistics.grid_cells import GridCells, MetricRules
 from emb_pipeline.statistics.intervals.bootstrap import bootstrap_means, compute_mean_intervals, keep_in_range, step_between
 from emb_pipeline.statistics.intervals.pseudo_values import compute_ratio, recover_numerators
 from emb_pipeline.statistics.leaderboard import build_leaderboard
@@ -120,6 +121,6 @@ def test_nothing_wrong_among_eight_entities_says_less_than_nothing_wrong_among_t
     below = np.array([2] * 8 + [0] * 12)
     scores = stored([(below, below), (below, below)])
     cells = pd.DataFrame([{"task": "t", "embedding": f"domain.{name}", "kind": "tagging"} for name in "ab"])
-    board = build_leaderboard(scores, cells, {"tagging": "f1"}, QUICK, use_case="x")
+    board = build_leaderboard(scores, GridCells("x", cells), MetricRules({"tagging": "f1"}), QUICK)
     assert (board["ci_high"] == 1).all()
     assert board["ci_low"].iloc[0] == pytest.approx(1 / (1 + stats.t.ppf(0.975, 7) ** 2 / 8), abs=0.02)

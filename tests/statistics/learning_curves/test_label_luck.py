@@ -10,8 +10,9 @@ import pytest
 
 from emb_pipeline.statistics.decision.affordable_labels import find_affordable_labels
 from emb_pipeline.statistics.decision.non_inferiority import check_non_inferiority
-from emb_pipeline.statistics.decision.scored import Scored
+from emb_pipeline.statistics.decision.scored import Criterion, Scored
 from emb_pipeline.statistics.learning_curves.label_luck import estimate_label_variance
+from emb_pipeline.statistics.system_scores import SystemScores
 
 
 def _draws(values: np.ndarray, n_labels: int = 100, n_all: int = 1000, folds: int = 1) -> pd.DataFrame:
@@ -61,7 +62,7 @@ def test_an_inferior_embedding_is_let_through_by_lucky_draws_unless_these_are_co
         shifts = 0.03 * (shared + np.sqrt(0.9) * rng.standard_normal((3, 3)))
         means = np.array([0.70, 0.69, 0.69]) + shifts
         scores = rng.normal(means.mean(axis=0), 0.1, size=(500, 3))
-        part = Scored.of_units("t", "accuracy", list("abc"), scores, 0.01, n_resamples=300, rng=rng)
+        part = Scored.of_units(Criterion("t", "accuracy", 0.01), SystemScores(scores, list("abc")), n_resamples=300, rng=rng)
         luck = estimate_label_variance(_draws(means), part.embeddings, 0.1).draw_deviations(300, rng)
         without += bool((check_non_inferiority(part)[0][1:] <= 0.05).any())
         counted += bool((check_non_inferiority(replace(part, resampled=part.resampled + luck))[0][1:] <= 0.05).any())

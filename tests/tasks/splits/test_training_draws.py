@@ -14,7 +14,7 @@ from emb_pipeline.statistics.score_tables import read_task_scores
 from emb_pipeline.tasks.classification.evaluate import evaluate_classification
 from emb_pipeline.tasks.classification.options import ClassificationOptions
 from emb_pipeline.tasks.classification.task import ClassificationTask
-from emb_pipeline.tasks.scores import build_training_draws, stamp_item_scores
+from emb_pipeline.tasks.scores import CellIdentity, build_training_draws, stamp_item_scores
 from emb_pipeline.tasks.sequence_labeling.evaluate import evaluate_sequence_labeling
 from emb_pipeline.tasks.sequence_labeling.options import SequenceLabelingOptions
 from emb_pipeline.tasks.sequence_labeling.task import SequenceLabelingTask
@@ -62,7 +62,11 @@ def test_what_an_evaluation_writes_the_statistics_read_in_the_order_of_the_units
         assert evaluation.training_draws is not None
         order = np.random.default_rng(len(name)).permutation(evaluation.training_draws.num_rows)
         draws.append(build_training_draws(evaluation.training_draws.take(order), name, "topics"))
-        scores.append(stamp_item_scores(evaluation.item_scores, origin="task", method=name, task="topics", embedding=name))
+        scores.append(
+            stamp_item_scores(
+                evaluation.item_scores, CellIdentity(origin="task", method=name, task="topics", embedding=name)
+            )
+        )
     (read,) = read_task_scores(pa.concat_tables(scores), training_draws=pa.concat_tables(draws))
     tables = [evaluation.training_draws for evaluation in found.values()]
     stacked = np.stack([values_of(table).T for table in tables], axis=2)

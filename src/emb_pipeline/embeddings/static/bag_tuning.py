@@ -53,13 +53,32 @@ def with_words(vectors: WordVectors, words: Iterable[str]) -> WordVectors:
     )
 
 
+@dataclass(frozen=True, eq=False)
+class LabeledTexts:
+    """Training texts of a classification task.
+
+    Attributes
+    ----------
+    texts : Texts
+        The texts.
+    codes : ndarray of shape (n_texts,), int
+        Their classes.
+    held_out : ndarray of shape (n_texts,), bool
+        Those that are not trained on but say when to stop.
+    n_classes : int
+        Classes of the task.
+    """
+
+    texts: Texts
+    codes: np.ndarray
+    held_out: np.ndarray
+    n_classes: int
+
+
 def tune_bag(
     vectors: WordVectors,
     pooling: Pooling,
-    texts: Texts,
-    codes: np.ndarray,
-    held_out: np.ndarray,
-    n_classes: int,
+    labeled: LabeledTexts,
     options: BagTuningOptions,
     *,
     seed: int,
@@ -76,14 +95,8 @@ def tune_bag(
         What to start from; words that it does not have stay without a vector (see `with_words`).
     pooling : {"mean", "idf"}
         How a text's vector is made.
-    texts : Texts
-        Training texts.
-    codes : ndarray of shape (n_texts,), int
-        Their classes.
-    held_out : ndarray of shape (n_texts,), bool
-        Those that are not trained on but say when to stop.
-    n_classes : int
-        Classes of the task.
+    labeled : LabeledTexts
+        Training texts with their classes.
     options : BagTuningOptions
         Start, passes and step sizes.
     seed : int
@@ -102,7 +115,7 @@ def tune_bag(
     """
     if pooling == "sif":
         raise ValueError("vectors that are pooled by sif cannot be fine-tuned: choose pooling idf or mean")
-    terms = texts.terms
+    terms = labeled.texts.terms
     _, corpus_counts = vectors.lookup(terms.vocabulary)
     weighted = terms.counts @ sp.diags_array(PooledEncoder(vectors, pooling).weights_of(corpus_counts))
     totals = np.asarray(weighted.sum(axis=1)).ravel()
@@ -115,11 +128,11 @@ def tune_bag(
     if options.start == "random":
         start = rng.normal(size=start.shape, scale=vectors.dim**-0.5).astype(np.float32)
         head, from_subwords = None, np.zeros_like(from_subwords)
-    bag = _Bag(sp.csr_array(shares[:, columns]), from_subwords, codes, n_classes, options)
+    bag = _Bag(sp.csr_array(shares[:, columns]), from_subwords, labeled.codes, labeled.n_classes, options)
     runs: list[_Run] = []
     for rate in options.learning_rates:
         try:
-            runs.append(bag.trained(start, head, held_out, rate, seed))
+            runs.append(bag.trained(start, head, labeled.held_out, rate, seed))
         except DivergedError as error:
             _LOG.warning("%s", error)
             diverged = error

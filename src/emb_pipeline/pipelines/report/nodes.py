@@ -35,6 +35,7 @@ from emb_pipeline.statistics.embedding_facts import (
     read_facts,
     select_trained_on_corpus,
 )
+from emb_pipeline.statistics.grid_cells import GridCells, MetricRules
 from emb_pipeline.statistics.learning_curves import label_curves
 from emb_pipeline.statistics.options import ReportOptions
 from emb_pipeline.statistics.score_tables import make_table, read_task_scores
@@ -79,14 +80,11 @@ def make_leaderboard(
     failed = failures.to_pandas()
     board = statistics.build_leaderboard(
         item_scores,
-        pd.concat([cells, latencies], ignore_index=True),
-        PRIMARY,
+        GridCells(use_case, pd.concat([cells, latencies], ignore_index=True), failed=failed[failed["task"].notna()]),
+        MetricRules(PRIMARY, list_lower_metrics()),
         options.resampling,
-        use_case=use_case,
         claims=claims.to_pandas(),
-        failed=failed[failed["task"].notna()],
         training_draws=read_training_draws(scores),
-        lower_is_better=list_lower_metrics(),
     )
     return board.merge(
         read_facts(facts)[list(FACTS)].drop(columns="origin"), on="embedding", how="left", validate="many_to_one"

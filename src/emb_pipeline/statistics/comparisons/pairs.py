@@ -12,6 +12,8 @@ from emb_pipeline.statistics.comparisons.power import find_smallest_detectable_d
 from emb_pipeline.statistics.comparisons.step_down import Tested, Tests, run_step_down_tests
 from emb_pipeline.statistics.intervals.bootstrap import bootstrap_means
 from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance
+from emb_pipeline.statistics.resampling import Resampling
+from emb_pipeline.statistics.system_scores import SystemScores
 
 COMPARISONS = pa.schema(
     [
@@ -29,41 +31,28 @@ COMPARISONS = pa.schema(
 
 
 def compare_pairs(
-    scores: np.ndarray,
-    names: Sequence[str],
+    systems: SystemScores,
+    resampling: Resampling | None = None,
     *,
-    n_resamples: int = 2000,
-    n_permutations: int = 4999,
     rng: np.random.Generator,
-    groups: np.ndarray | None = None,
-    level: float = 0.95,
     pairs: Sequence[tuple[int, int]] | None = None,
     largest: float = np.inf,
-    extra: ExtraVariance | None = None,
     tests: Tests | None = None,
 ) -> pa.Table:
     """Compare each pair of systems.
 
     Parameters
     ----------
-    scores : ndarray of shape (n_units, n_systems)
-        Item scores, in one unit order.
-    names : sequence of str
-        Names of the systems.
-    n_resamples, n_permutations : int
-        Bootstrap resamples for the intervals; random sign flips for the tests.
+    systems : SystemScores
+        Item scores of the systems, with what is known of their units.
+    resampling : Resampling, optional
+        Bootstrap resamples for the intervals, each for its own pair; random sign flips for the tests.
     rng : Generator
-        Source of both.
-    groups : ndarray of shape (n_units,), optional
-        Units of a group are drawn, and flipped, together.
-    level : float
-        Of the intervals, each for its own pair.
+        Source of both, in place of the seed of ``resampling``.
     pairs : sequence of (int, int), optional
         The columns to compare; all pairs if left out. The tests are adjusted for these pairs.
     largest : float
         Largest difference that the metric can show: intervals are cut off there.
-    extra : ExtraVariance, optional
-        Variance of the systems' means beyond the units: intervals and tests hold it, too.
     tests : Tests, optional
         Of these pairs, where they were tested before, together with other hypotheses.
 
@@ -82,16 +71,19 @@ def compare_pairs(
     `run_step_down_tests` says what the p-values are. An interval is a bootstrap statement and p a randomization statement:
     near the border they can disagree.
     """
-    scores = np.asarray(scores, dtype=np.float64)
+    chosen = resampling or Resampling()
+    names, groups, extra = systems.names, systems.groups, systems.extra
+    scores = np.asarray(systems.values, dtype=np.float64)
     if scores.ndim != 2 or scores.shape[1] != len(names):
         raise ValueError(f"scores of shape {scores.shape} for {len(names)} names")
     a, b = _list_pairs(len(names), pairs)
     means = scores.mean(axis=0)
     if tests is None:
-        tests = _run_tests(scores, n_permutations=n_permutations, rng=rng, groups=groups, pairs=pairs, extra=extra)
-    resampled = bootstrap_means(scores, n_resamples=n_resamples, rng=rng, groups=groups, discordant=True)
+        tests = _run_tests(scores, n_permutations=chosen.permutations, rng=rng, groups=groups, pairs=pairs, extra=extra)
+    resampled = bootstrap_means(scores, n_resamples=chosen.resamples, rng=rng, groups=groups, discordant=True)
     if extra is not None:
-        resampled = resampled + extra.draw_deviations(n_resamples, rng)
+        resampled = resampled + extra.draw_deviations(chosen.resamples, rng)
+    level = 1 - chosen.level
     tail = 50 * (1 - level)
     differences = [resampled[:, i] - resampled[:, j] for i, j in zip(a, b, strict=True)]
     bounds = np.array([np.percentile(each, [tail, 100 - tail]) for each in differences]).reshape(-1, 2)

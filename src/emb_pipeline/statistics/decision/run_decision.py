@@ -17,7 +17,7 @@ from emb_pipeline.statistics.decision.decide import CANDIDATES, Rules, decide
 from emb_pipeline.statistics.decision.joint_choice import JOINT_CHOICE, compare_joint_choice
 from emb_pipeline.statistics.decision.options import DecisionOptions
 from emb_pipeline.statistics.decision.relaxations import RELAXATIONS
-from emb_pipeline.statistics.decision.scored import Scored, join_tasks
+from emb_pipeline.statistics.decision.scored import Criterion, Scored, join_tasks
 from emb_pipeline.statistics.decision.sizes import SIZES, choose_smallest_sufficient
 from emb_pipeline.statistics.decision.standings import CHANCE, LARGEST_CLASS
 from emb_pipeline.statistics.embedding_facts import CONTROL, add_origins, group_sizes
@@ -26,6 +26,7 @@ from emb_pipeline.statistics.intervals.metric_ranges import find_range
 from emb_pipeline.statistics.learning_curves.label_luck import estimate_label_variance
 from emb_pipeline.statistics.resampling import Resampling
 from emb_pipeline.statistics.score_tables import TaskScores, make_table, read_task_scores
+from emb_pipeline.statistics.system_scores import SystemScores
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,16 +116,16 @@ def score_tasks(
         columns = [list(found.families).index(name) for name in names]
         floors = find_floors(found, metric)
         part = Scored.of_units(
-            task,
-            metric,
-            names,
-            found.average_families(metric)[:, columns],
-            options.margins.get(task, options.margin),
+            Criterion(task, metric, options.margins.get(task, options.margin)),
+            SystemScores(
+                found.average_families(metric)[:, columns],
+                names,
+                groups=found.groups,
+                extra=_find_extra_variance(found, metric, [*names, *floors], of_task, labels.fraction),
+            ),
+            floors,
             n_resamples=resampling.resamples,
             rng=resampling.create_rng(),
-            groups=found.groups,
-            floors=floors,
-            extra=_find_extra_variance(found, metric, [*names, *floors], of_task, labels.fraction),
         )
         parts.append(replace(part, labels_note=labels.note))
     costs = {

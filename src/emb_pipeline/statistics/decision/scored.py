@@ -10,11 +10,28 @@ import numpy as np
 
 from emb_pipeline.statistics.decision.dunnett import Comparisons, compare_with
 from emb_pipeline.statistics.intervals.bootstrap import bootstrap_means
-from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance
 from emb_pipeline.statistics.intervals.metric_ranges import find_largest_difference
+from emb_pipeline.statistics.system_scores import SystemScores
 
 ALL_TASKS = "all tasks"
 """The decision over several tasks, beside those for each."""
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """The metric that candidates of a task are judged by.
+
+    Attributes
+    ----------
+    task, metric : str
+        What they are scored on, and by what; higher is better.
+    margin : float
+        How much worse than the best is still good enough, in the metric's own scale.
+    """
+
+    task: str
+    metric: str
+    margin: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,37 +74,31 @@ class Scored:
     @classmethod
     def of_units(
         cls,
-        task: str,
-        metric: str,
-        embeddings: Sequence[str],
-        scores: np.ndarray,
-        margin: float,
+        criterion: Criterion,
+        embeddings: SystemScores,
+        floors: Mapping[str, np.ndarray] | None = None,
         *,
         n_resamples: int,
         rng: np.random.Generator,
-        groups: np.ndarray | None = None,
-        floors: Mapping[str, np.ndarray] | None = None,
-        extra: ExtraVariance | None = None,
     ) -> Scored:
-        """From item scores of shape (n_units, n_embeddings), and of each floor; units of a group are drawn together.
-
-        ``extra`` is the variance of the means beyond the units: of the embeddings, then of the floors.
-        """
-        matrix = np.column_stack([scores, *(floors or {}).values()])
-        resampled = bootstrap_means(matrix, n_resamples=n_resamples, rng=rng, groups=groups, discordant=True)
-        if extra is not None:
-            resampled = resampled + extra.draw_deviations(n_resamples, rng)
+        """From item scores of the embeddings, and of each floor; the variance beyond the units is of both, floors last."""
+        matrix = np.column_stack([embeddings.values, *(floors or {}).values()])
+        resampled = bootstrap_means(matrix, n_resamples=n_resamples, rng=rng, groups=embeddings.groups, discordant=True)
+        if embeddings.extra is not None:
+            resampled = resampled + embeddings.extra.draw_deviations(n_resamples, rng)
         whole = cls(
-            task,
-            metric,
-            [*embeddings, *(floors or {})],
+            criterion.task,
+            criterion.metric,
+            [*embeddings.names, *(floors or {})],
             matrix.mean(axis=0),
             resampled,
-            margin,
-            len(scores),
-            find_largest_difference(metric),
+            criterion.margin,
+            len(embeddings.values),
+            find_largest_difference(criterion.metric),
         )
-        return replace(whole.select_embeddings(embeddings), floor=whole.select_embeddings(list(floors)) if floors else None)
+        return replace(
+            whole.select_embeddings(embeddings.names), floor=whole.select_embeddings(list(floors)) if floors else None
+        )
 
     def select_embeddings(self, names: Sequence[str]) -> Scored:
         """The same of some of the embeddings, in this order, with the same floor."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -13,6 +14,7 @@ from emb_pipeline.statistics.effects.contrasts import describe_contrast, list_co
 from emb_pipeline.statistics.effects.designs import Design
 from emb_pipeline.statistics.intervals.bootstrap import bootstrap_means
 from emb_pipeline.statistics.intervals.extra_variance import ExtraVariance
+from emb_pipeline.statistics.resampling import Resampling
 
 REST = "seeds and the rest"
 CHANCE = "chance of the test items"
@@ -129,17 +131,30 @@ def estimate_variance_shares(
     ]
 
 
+@dataclass(frozen=True, eq=False)
+class TrainingVariance:
+    """Variance of mean scores that other trainings would bring, beyond that of the units.
+
+    Attributes
+    ----------
+    extra : ExtraVariance, optional
+        Of all embeddings' means, in the order that `Design.places` number: other training labels.
+    of_seeds, seed_freedom : float
+        Of an embedding's mean score over training seeds, and its degrees of freedom (`seeds`).
+    """
+
+    extra: ExtraVariance | None = None
+    of_seeds: float = 0.0
+    seed_freedom: float = np.inf
+
+
 def estimate_factor_effects(
     designs: Sequence[Design],
+    resampling: Resampling,
     *,
-    n_resamples: int,
-    n_permutations: int,
     rng: np.random.Generator,
-    level: float = 0.95,
     largest: float = np.inf,
-    extra: ExtraVariance | None = None,
-    seed_variance: float = 0.0,
-    seed_freedom: float = np.inf,
+    trainings: TrainingVariance | None = None,
     tests: Tests | None = None,
 ) -> list[dict[str, object]]:
     """Estimate what one level of a factor changes against another, all else equal.
@@ -150,14 +165,14 @@ def estimate_factor_effects(
     ----------
     designs : sequence of Design
         The crossings of one task's grid: cells scored on the same units.
-    n_resamples, n_permutations, rng, level
+    resampling : Resampling
         Bootstrap and sign flips of the units.
+    rng : Generator
+        Source of both, in place of the seed of ``resampling``.
     largest : float
         Largest difference that the metric can show: intervals are cut off there, those of interactions at twice that.
-    extra : ExtraVariance, optional
-        Variance of all embeddings' means beyond the units, in the order that `Design.places` number.
-    seed_variance, seed_freedom : float
-        Variance of an embedding's mean score over training seeds, and its degrees of freedom (`seeds`).
+    trainings : TrainingVariance, optional
+        Variance of mean scores beyond the units.
     tests : Tests, optional
         Of these contrasts, where they were tested before, together with other hypotheses.
 
@@ -165,7 +180,7 @@ def estimate_factor_effects(
     -------
     list of dict with the columns of FACTOR_EFFECTS, task and metric left out
         ``difference`` is the mean of a - b over the ``pairs`` combinations of the other factors in which both occur (each
-        the mean of its seeds). Interval, error and p are for other units, other training labels where ``extra`` holds them,
+        the mean of its seeds). Interval, error and p are for other units, other labels where ``trainings`` hold them,
         and other seeds; ``seed_error`` is the part of the ``error`` that is due to seeds. ``within`` is empty, or
         ``method = glove``. An interaction also has ``instead_of``, say ``method = word2vec``: its difference is that within
         the one minus that within the other. p is adjusted for all rows of all designs: they are one family, since each
@@ -174,18 +189,20 @@ def estimate_factor_effects(
     contrasts = list_contrasts(designs)
     if not contrasts:
         return []
+    beyond, level = trainings or TrainingVariance(), 1 - resampling.level
+    extra, n_resamples = beyond.extra, resampling.resamples
     plus, minus = score_sides(contrasts)
     differences = plus - minus
     groups = designs[0].groups
     n_embeddings = len(extra.covariance) if extra else 1 + max(int(design.places.max()) for design in designs)
     weights = weigh_contrasts(designs, n_embeddings)
-    seeds = ExtraVariance(seed_variance * np.eye(n_embeddings), seed_freedom)
+    seeds = ExtraVariance(beyond.of_seeds * np.eye(n_embeddings), beyond.seed_freedom)
     sources = [each for each in (extra, seeds) if each is not None]
     if tests is None:
         pairs = np.arange(2 * len(contrasts)).reshape(2, -1).T
         both = np.hstack([np.clip(weights, 0, None), np.clip(-weights, 0, None)])
         tested = Tested(np.hstack([plus, minus]), pairs, groups, [(each, both) for each in sources])
-        tests = run_step_down_tests([tested], n_permutations=n_permutations, rng=rng, level=1 - level)
+        tests = run_step_down_tests([tested], n_permutations=resampling.permutations, rng=rng, level=1 - level)
     resampled = bootstrap_means(differences, n_resamples=n_resamples, rng=rng, groups=groups)
     variances = resampled.var(axis=0)
     for source in sources:

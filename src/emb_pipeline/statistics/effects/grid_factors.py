@@ -60,14 +60,14 @@ def measure_grid_factors(
             shares += [{**place, "design": design.name, **row} for row in of_design]
         of_task = factorial.estimate_factor_effects(
             designs,
-            n_resamples=resampling.resamples,
-            n_permutations=resampling.permutations,
+            resampling,
             rng=rng,
-            level=level,
             largest=find_largest_difference(metric),
-            extra=found.estimate_extra_variance(metric),
-            seed_variance=seeds.covariance[number, number] if seeds else 0.0,
-            seed_freedom=seeds.freedom if seeds else float("inf"),
+            trainings=factorial.TrainingVariance(
+                found.estimate_extra_variance(metric),
+                seeds.covariance[number, number] if seeds else 0.0,
+                seeds.freedom if seeds else float("inf"),
+            ),
             tests=select_contrast_tests(claims, found.task),
         )
         changes += [{**place, **row} for row in of_task]

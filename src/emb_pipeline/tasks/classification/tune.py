@@ -17,7 +17,7 @@ from emb_pipeline.embeddings.contextual.encoder_tuning import tune_by_contrast, 
 from emb_pipeline.embeddings.encodings.vectors import bytes_per_vector, encode_texts
 from emb_pipeline.embeddings.linear_head import LinearHead
 from emb_pipeline.embeddings.protocols import TextEncoder
-from emb_pipeline.embeddings.static.bag_tuning import tune_bag, with_words
+from emb_pipeline.embeddings.static.bag_tuning import LabeledTexts, tune_bag, with_words
 from emb_pipeline.embeddings.static.options import BagTuningOptions, PooledOptions
 from emb_pipeline.embeddings.static.pooling import PooledEncoder
 from emb_pipeline.embeddings.static.word_vectors import WordVectors
@@ -89,7 +89,7 @@ def _tune_on_fold(
         pooling, tuning = cast(PooledOptions, tunable.options).pooling, cast(BagTuningOptions, tunable.tuning)
         start = with_words(tunable.base, _words(texts.take(fitted)))
         head = probe(PooledEncoder(start, pooling)) if tuning.start == "vectors" else None
-        bag = tune_bag(start, pooling, texts, codes, held_out, n_classes, tuning, seed=tunable.seed, head=head)
+        bag = tune_bag(start, pooling, LabeledTexts(texts, codes, held_out, n_classes), tuning, seed=tunable.seed, head=head)
         return bag.vectors, bag.head, min(bag.losses, key=min)
     base, encoder_tuning, encoder_options = require_transformer(tunable, task.name)
     folder = tunable.folder if number == 0 else tunable.folder.with_name(f"{tunable.folder.name}-fold{number}")

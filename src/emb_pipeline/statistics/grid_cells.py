@@ -1,0 +1,46 @@
+"""The cells of a use case's grid, and the rules of their metrics: what a leaderboard is built from beside item scores."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class GridCells:
+    """The cells of a use case.
+
+    Attributes
+    ----------
+    use_case : str
+        Its name, written on each row.
+    evaluated : DataFrame
+        One or more rows per cell with task, embedding, kind and, where they are known, train_seconds, encode_seconds,
+        fit_seconds, tune_seconds (a part of fit_seconds), bytes_per_item, mlflow_run_id, known_tokens,
+        known_types, cut_share and max_length; the first row of a cell counts. Where they have a metric and its value,
+        metrics without item scores (a latency) have a row, too, without interval and letters.
+    failed : DataFrame, optional
+        Cells that could not be evaluated: embedding, origin, method, dim, tuned, seed, task, kind and reason.
+    """
+
+    use_case: str
+    evaluated: pd.DataFrame
+    failed: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True)
+class MetricRules:
+    """The metric that a kind of task is ranked by, and the direction of metrics.
+
+    Attributes
+    ----------
+    primary : mapping of str to str
+        Primary metric of each kind.
+    lower_is_better : collection of str
+        Metrics of which the lowest value is the best.
+    """
+
+    primary: Mapping[str, str]
+    lower_is_better: Collection[str] = ()
