@@ -33,7 +33,7 @@ def draw_leaderboards(leaderboard: pd.DataFrame) -> Group:
     """
     parts: list[Padding | Text] = []
     for task in pick.tasks_of(leaderboard):
-        parts.append(Padding(_task_table(leaderboard, task), (1, 0, 0, 0)))
+        parts.append(Padding(_build_task_table(leaderboard, task), (1, 0, 0, 0)))
         warning = describe_coverage(pick.select_primary(leaderboard, task))
         if warning is not None:
             parts.append(Text(Markup(warning.text).striptags(), style="yellow"))
@@ -57,7 +57,7 @@ def write_failures(failures: pd.DataFrame) -> Group:
     return Group(*(Text(f"\n{line}", style="bold red") for line in list_failures(failures)))
 
 
-def _task_table(leaderboard: pd.DataFrame, task: str) -> Table:
+def _build_task_table(leaderboard: pd.DataFrame, task: str) -> Table:
     rows = pick.select_primary(leaderboard, task)
     metric, kind = str(rows["metric"].iloc[0]), str(rows["kind"].iloc[0])
     n = rows["n"].dropna()

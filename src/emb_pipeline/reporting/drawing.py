@@ -112,12 +112,12 @@ def find_room(
         for right, shift in ((True, 0), (False, 0), (True, 14), (False, 14), (True, -14), (False, -14)):
             left = x + 9 if right else x - 9 - length
             box = (left, y + shift - 7, left + length, y + shift + 7)
-            if left >= 0 and left + length <= width and not any(_overlap(box, other) for other in taken):
+            if left >= 0 and left + length <= width and not any(_do_overlap(box, other) for other in taken):
                 taken.append(box)
                 anchor = {"xanchor": "left", "xshift": 9} if right else {"xanchor": "right", "xshift": -9}
                 yield number, {**anchor, "yshift": shift}
                 break
 
 
-def _overlap(first: tuple[float, ...], second: tuple[float, ...]) -> bool:
+def _do_overlap(first: tuple[float, ...], second: tuple[float, ...]) -> bool:
     return first[0] < second[2] and second[0] < first[2] and first[1] < second[3] and second[1] < first[3]

@@ -52,9 +52,10 @@ def write_leaderboard(leaderboard: pd.DataFrame, tasks: Sequence[str] | None = N
     head = [f"{_name(task)}, {_scale(str(rows['metric'].iloc[0]))}" for task, rows in best_first.items()]
     lines = ["| embedding | " + " | ".join(head) + " |", "|---|" + "---:|" * len(shown)]
     cells = {
-        task: {str(row["embedding"]): _cell(row) for row in rows.to_dict("records")} for task, rows in best_first.items()
+        task: {str(row["embedding"]): _write_cell(row) for row in rows.to_dict("records")}
+        for task, rows in best_first.items()
     }
-    for embedding in _in_order_of_rank(list(best_first.values())):
+    for embedding in _sort_by_rank(list(best_first.values())):
         lines.append(f"| {_name(embedding)} | " + " | ".join(cells[task].get(embedding, "") for task in shown) + " |")
     return "\n".join(lines)
 
@@ -108,7 +109,7 @@ def newest(folder: Path, name: str) -> pd.DataFrame:
     return pd.read_parquet(versions[-1])
 
 
-def _in_order_of_rank(tables: Sequence[pd.DataFrame]) -> list[str]:
+def _sort_by_rank(tables: Sequence[pd.DataFrame]) -> list[str]:
     ranks: dict[str, list[float]] = {}
     controls: set[str] = set()
     for rows in tables:
@@ -118,7 +119,7 @@ def _in_order_of_rank(tables: Sequence[pd.DataFrame]) -> list[str]:
     return sorted(ranks, key=lambda name: (name in controls, sum(ranks[name]) / len(ranks[name]), name))
 
 
-def _cell(row: Mapping[Hashable, Any]) -> str:
+def _write_cell(row: Mapping[Hashable, Any]) -> str:
     metric = str(row["metric"])
     value = write_value(row["value"], metric).split("\u202f")[0]
     letters = row["letters"] if isinstance(row["letters"], str) else ""

@@ -51,24 +51,24 @@ def select_primary(leaderboard: pd.DataFrame, task: str) -> pd.DataFrame:
 
     Embeddings that were trained on a resample of their corpus are left out: they are nothing to choose.
     """
-    rows = _primary(leaderboard, task)
-    rows = rows[~_resampled(rows)]
+    rows = _select_primary(leaderboard, task)
+    rows = rows[~_find_resampled(rows)]
     better_last = rows.empty or find_metric(str(rows["metric"].iloc[0])).higher_is_better
     return rows.sort_values(["value", "embedding"], ascending=[not better_last, True]).reset_index(drop=True)
 
 
 def select_resamples(leaderboard: pd.DataFrame, task: str) -> pd.DataFrame:
     """Select rows of a task's primary metric of embeddings that were trained on a resample of their corpus."""
-    rows = _primary(leaderboard, task)
-    return rows[_resampled(rows)]
+    rows = _select_primary(leaderboard, task)
+    return rows[_find_resampled(rows)]
 
 
-def _primary(leaderboard: pd.DataFrame, task: str) -> pd.DataFrame:
+def _select_primary(leaderboard: pd.DataFrame, task: str) -> pd.DataFrame:
     rows = leaderboard[(leaderboard["task"] == task) & leaderboard["primary"].astype(bool)]
     return rows[rows["value"].notna()]
 
 
-def _resampled(rows: pd.DataFrame) -> np.ndarray:
+def _find_resampled(rows: pd.DataFrame) -> np.ndarray:
     return rows["derivation"].isin([RESAMPLING]).to_numpy()
 
 
@@ -101,16 +101,16 @@ def drop_controls(rows: pd.DataFrame) -> pd.DataFrame:
 
 def select_sparse(rows: pd.DataFrame) -> pd.DataFrame:
     """Select rows of sparse baselines."""
-    return rows[_sparse(rows)]
+    return rows[_find_sparse(rows)]
 
 
 def select_dense(rows: pd.DataFrame) -> pd.DataFrame:
     """Select rows of dense embeddings, controls left out."""
     rest = drop_controls(rows)
-    return rest[~_sparse(rest)]
+    return rest[~_find_sparse(rest)]
 
 
-def _sparse(rows: pd.DataFrame) -> np.ndarray:
+def _find_sparse(rows: pd.DataFrame) -> np.ndarray:
     each = [is_sparse(origin, method) for origin, method in zip(rows["origin"], rows["method"], strict=True)]
     return np.array(each, dtype=bool)
 

@@ -20,7 +20,7 @@ _TICKS = re.compile("`+")
 
 def name_metric(metric: str) -> str:
     """Write a metric as it stands in text."""
-    return _metric(metric).label_of(metric)
+    return _find_metric(metric).label_of(metric)
 
 
 def name_units(kind: str) -> str:
@@ -35,11 +35,11 @@ def name_labels(kind: str) -> str:
 
 def is_percent(metric: str) -> bool:
     """Say whether a metric is written in percent (a share of something) rather than as a score."""
-    return _metric(metric).percent
+    return _find_metric(metric).percent
 
 
 @cache
-def _metric(name: str) -> Metric:
+def _find_metric(name: str) -> Metric:
     return find_metric(name)
 
 
@@ -54,21 +54,21 @@ def write_interval(low: float | None, high: float | None, metric: str) -> str:
     """Write an interval: ``[74.1, 77.0]``, in the scale of `write_value`; empty where there is no interval."""
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
         return ""
-    return f"[{_scaled(low, metric)}, {_scaled(high, metric)}]"
+    return f"[{_write_scaled(low, metric)}, {_write_scaled(high, metric)}]"
 
 
 def write_difference(difference: float, metric: str) -> str:
     """Write a difference with its sign: ``+3.1 points`` or ``+0.052``."""
     if not math.isfinite(difference):
         return NOTHING
-    text = _scaled(difference, metric)
+    text = _write_scaled(difference, metric)
     sign = "" if text.startswith(_MINUS) or float(text) == 0 else "+"
     return f"{sign}{text}{points(metric)}"
 
 
 def write_distance(difference: float, metric: str) -> str:
     """Write a difference without its direction: ``3.1 points`` or ``0.052``."""
-    return f"{_scaled(abs(difference), metric)}{points(metric)}"
+    return f"{_write_scaled(abs(difference), metric)}{points(metric)}"
 
 
 def points(metric: str) -> str:
@@ -107,7 +107,7 @@ def write_seconds(seconds: float | None) -> str:
         return f"<{NARROW_SPACE}0.01{NARROW_SPACE}s"
     for limit, divisor, unit in ((100, 1, "s"), (5400, 60, "min"), (math.inf, 3600, "h")):
         if seconds < limit:
-            return f"{_three_digits(seconds / divisor)}{NARROW_SPACE}{unit}"
+            return f"{_write_three_digits(seconds / divisor)}{NARROW_SPACE}{unit}"
     raise AssertionError("unreachable")
 
 
@@ -115,7 +115,7 @@ def write_milliseconds(milliseconds: float | None) -> str:
     """Write milliseconds: ``0.31 ms``, ``12.0 ms``."""
     if milliseconds is None or not math.isfinite(milliseconds):
         return NOTHING
-    return f"{_three_digits(milliseconds)}{NARROW_SPACE}ms"
+    return f"{_write_three_digits(milliseconds)}{NARROW_SPACE}ms"
 
 
 def write_size(size: float | None) -> str:
@@ -125,7 +125,7 @@ def write_size(size: float | None) -> str:
     unit = 0
     while size >= 999.5 and unit < 4:
         size, unit = size / 1000, unit + 1
-    number = f"{size:.0f}" if unit == 0 else _three_digits(size)
+    number = f"{size:.0f}" if unit == 0 else _write_three_digits(size)
     return f"{number}{NARROW_SPACE}{('B', 'kB', 'MB', 'GB', 'TB')[unit]}"
 
 
@@ -157,12 +157,12 @@ def pluralize(count: int, singular: str, several: str | None = None) -> str:
     return f"{count:,} {singular if count == 1 else several or singular + 's'}"
 
 
-def _scaled(value: float, metric: str) -> str:
+def _write_scaled(value: float, metric: str) -> str:
     text = f"{100 * value:.1f}" if is_percent(metric) else f"{value:.3f}"
     if float(text) == 0:
         text = text.removeprefix("-")
     return text.replace("-", _MINUS)
 
 
-def _three_digits(value: float) -> str:
+def _write_three_digits(value: float) -> str:
     return f"{value:.{0 if value >= 99.95 else 1 if value >= 9.995 else 2}f}"

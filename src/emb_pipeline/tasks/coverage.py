@@ -56,7 +56,7 @@ def measure_coverage(encoder: object, tables: Mapping[str, pa.Table]) -> Coverag
     Coverage or None
         None for an embedding without a vocabulary of words (a transformer, TF-IDF), and for a task without text.
     """
-    vectors = _word_vectors_of(encoder)
+    vectors = _find_word_vectors(encoder)
     if vectors is None:
         return None
     found = [part for name in tables for part in _count_words(tables, name, vectors)]
@@ -73,13 +73,13 @@ def measure_coverage(encoder: object, tables: Mapping[str, pa.Table]) -> Coverag
     return Coverage(1 - n_unknown / sum(counts.values()), 1 - len(unknown) / len(counts), unknown[:_EXAMPLES])
 
 
-def _word_vectors_of(encoder: object) -> TokenVectors | None:
+def _find_word_vectors(encoder: object) -> TokenVectors | None:
     if isinstance(encoder, PooledEncoder):
         return encoder.vectors
     for part in ("unstored", "base", "text"):
         other = getattr(encoder, part, None)
         if other is not None and other is not encoder:
-            return _word_vectors_of(other)
+            return _find_word_vectors(other)
     return None
 
 

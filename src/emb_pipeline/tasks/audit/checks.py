@@ -28,7 +28,7 @@ def add_variants(lines: AuditLines, sizes: Mapping[str, int], what: str) -> None
     """Count labels that a reader takes for another one."""
     alike: dict[str, list[str]] = defaultdict(list)
     for label in sorted(sizes):
-        alike[_visible(label)].append(label)
+        alike[_strip_invisible(label)].append(label)
     groups = sorted(
         (group for group in alike.values() if len(group) > 1), key=lambda group: -sum(map(sizes.__getitem__, group))
     )
@@ -43,18 +43,18 @@ def add_variants(lines: AuditLines, sizes: Mapping[str, int], what: str) -> None
     )
 
 
-def _visible(label: str) -> str:
+def _strip_invisible(label: str) -> str:
     """Write a label without case, white space and characters that show nothing."""
     folded = unicodedata.normalize("NFKC", label).casefold()
-    return "".join(character for character in folded if not (character.isspace() or _shows_nothing(character)))
+    return "".join(character for character in folded if not (character.isspace() or _is_invisible(character)))
 
 
-def _shows_nothing(character: str) -> bool:
+def _is_invisible(character: str) -> bool:
     return unicodedata.category(character) in ("Cf", "Cc", "Zs", "Zl", "Zp") or character in _FILLERS
 
 
 def _show_text(label: str) -> str:
-    marked = (ascii(character)[1:-1] if _shows_nothing(character) and character != " " else character for character in label)
+    marked = (ascii(character)[1:-1] if _is_invisible(character) and character != " " else character for character in label)
     return f"'{''.join(marked)}'"
 
 

@@ -36,7 +36,7 @@ def audit_cutting(tables: Mapping[str, pa.Table]) -> pa.Table:
     n_texts = 0
     spaceless: list[str] = []
     uncut: list[str] = []
-    for row_id, text in _texts(tables):
+    for row_id, text in _list_texts(tables):
         n_texts += 1
         words = tokenize(text)
         letters = sum(map(len, words))
@@ -56,7 +56,7 @@ def audit_cutting(tables: Mapping[str, pa.Table]) -> pa.Table:
     return lines.table()
 
 
-def _texts(tables: Mapping[str, pa.Table]) -> Iterator[tuple[str, str]]:
+def _list_texts(tables: Mapping[str, pa.Table]) -> Iterator[tuple[str, str]]:
     """List id and text of each row that has one; rows of a table without an id are numbered."""
     for name, table in tables.items():
         identifiers = next((column for column in table.column_names if column.endswith("_id")), None)

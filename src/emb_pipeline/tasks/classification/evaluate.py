@@ -189,7 +189,7 @@ class _FewerLabels:
         self._tested = _find_tested(folds)
         self.drawn = LabelDraws.plan(
             "accuracy",
-            n_labels=_nominal_size(folds),
+            n_labels=_count_nominal_labels(folds),
             n_classes=len(task.classes),
             n_units=len(self._tested),
             n_draws=n_draws,
@@ -205,10 +205,10 @@ class _FewerLabels:
             of_part, of_tested = of_train[part], of_test
             if not self._options.unlabeled_texts:
                 of_part, of_tested = self._vectors.of_part(train[part], test)
-            predicted = self._predicted(of_part, train[part], of_tested)
+            predicted = self._predict(of_part, train[part], of_tested)
             self.drawn.scores[row][draw, units] = predicted == self._task.codes[test]
 
-    def _predicted(self, of_part: Vectors, part: np.ndarray, of_test: Vectors) -> np.ndarray:
+    def _predict(self, of_part: Vectors, part: np.ndarray, of_test: Vectors) -> np.ndarray:
         codes = self._task.codes[part]
         if len(np.unique(codes)) < 2:
             return np.full(of_test.shape[0], codes[0])
@@ -231,7 +231,7 @@ class _LearnedAgain:
 
     def __init__(self, task: ClassificationTask, groups: np.ndarray, folds: list[Fold], wanted: int | None) -> None:
         self._task, self._folds, self._tested = task, folds, _find_tested(folds)
-        by_default = TRAINING_DRAWS if len(folds) > 1 or _nominal_size(folds) <= FEW_LABELS else 0
+        by_default = TRAINING_DRAWS if len(folds) > 1 or _count_nominal_labels(folds) <= FEW_LABELS else 0
         n_draws = by_default if wanted is None else wanted
         learnt = np.unique(np.concatenate([train for train, _ in folds]))
         n_units = len(self._tested)
@@ -260,7 +260,7 @@ def _find_tested(folds: list[Fold]) -> np.ndarray:
     return np.sort(np.concatenate([test for _, test in folds]))
 
 
-def _nominal_size(folds: list[Fold]) -> int:
+def _count_nominal_labels(folds: list[Fold]) -> int:
     """Count the labels of a training part: the same number for every embedding, however the folds were drawn."""
     if len(folds) == 1:
         return len(folds[0][0])
@@ -319,7 +319,7 @@ class _VectorsOfFolds:
         if self._task_encoder is None:
             return self._all[train], self._all_tested[test]
         with self._clock:
-            self._fitted, of_train, of_test = self._fitted_anew(self._task_encoder, train, test)
+            self._fitted, of_train, of_test = self._fit_again(self._task_encoder, train, test)
         self._note(of_train)
         return of_train, of_test
 
@@ -328,12 +328,10 @@ class _VectorsOfFolds:
         if self._task_encoder is None:
             return self._all[part], self._all_tested[test]
         with explain_too_few_labels(self._task_name, len(part)):
-            _, of_part, of_test = self._fitted_anew(self._task_encoder, part, test)
+            _, of_part, of_test = self._fit_again(self._task_encoder, part, test)
         return of_part, of_test
 
-    def _fitted_anew(
-        self, encoder: TaskEncoder, train: np.ndarray, test: np.ndarray
-    ) -> tuple[TextEncoder, Vectors, Vectors]:
+    def _fit_again(self, encoder: TaskEncoder, train: np.ndarray, test: np.ndarray) -> tuple[TextEncoder, Vectors, Vectors]:
         texts = self._texts.take(train)
         fitted = encoder.fit(texts)
         of_train = float_vectors(fitted.encode(texts), len(train), "training texts")

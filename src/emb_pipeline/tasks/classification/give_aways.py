@@ -71,10 +71,10 @@ def find_give_aways(tokens: TokenIds, labels: Sequence[str]) -> GiveAways:
     if signs.any():
         is_sign = sp.csr_array((np.ones(signs.sum()), (word[signs], code[signs])), shape=(n_words, len(classes)))
         by_word = np.asarray((has @ is_sign).tocsr()[np.arange(n), codes]).ravel() > 0
-    return GiveAways(_by_name(tokens, classes, codes, sizes), np.flatnonzero(by_word), common)
+    return GiveAways(_find_by_name(tokens, classes, codes, sizes), np.flatnonzero(by_word), common)
 
 
-def _by_name(tokens: TokenIds, classes: np.ndarray, codes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+def _find_by_name(tokens: TokenIds, classes: np.ndarray, codes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """Find the positions of texts that hold the name of their class, all of its words in a row."""
     id_of = {word: number for number, word in enumerate(tokens.words)}
     owners = np.repeat(np.arange(len(codes)), np.diff(tokens.starts))

@@ -173,7 +173,7 @@ class _Examples:
             found += f" of {min_examples} examples or more" if min_examples else ""
             raise DataError(
                 place,
-                f"there is {found}{_text_of_left_out(bad)}",
+                f"there is {found}{_describe_left_out(bad)}",
                 "a classification task needs two classes; check file, label column and splits",
             )
         for label, size in sizes.items():
@@ -189,7 +189,7 @@ class _Examples:
         return {split for _, _, _, split, _ in self._rows}
 
 
-def _text_of_left_out(bad: BadRows) -> str:
+def _describe_left_out(bad: BadRows) -> str:
     n_out = bad.n_skipped + bad.n_empty
     return f" ({n_out:,} rows were left out; the first: {(bad.skipped or bad.empty_places)[0]})" if n_out else ""
 
@@ -198,6 +198,6 @@ def _require_split(examples: _Examples, split: str, place: str, bad: BadRows) ->
     if split not in examples.splits:
         raise DataError(
             place,
-            f"the split '{split}' has no example{_text_of_left_out(bad)}",
+            f"the split '{split}' has no example{_describe_left_out(bad)}",
             "correct 'splits' or the split column, or leave them out to be evaluated by folds",
         )

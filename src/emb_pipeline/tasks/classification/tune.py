@@ -87,7 +87,7 @@ def _tune_on_fold(
 
     if isinstance(tunable.base, WordVectors):
         pooling, tuning = cast(PooledOptions, tunable.options).pooling, cast(BagTuningOptions, tunable.tuning)
-        start = with_words(tunable.base, _words(texts.take(fitted)))
+        start = with_words(tunable.base, _list_words(texts.take(fitted)))
         head = probe(PooledEncoder(start, pooling)) if tuning.start == "vectors" else None
         bag = tune_bag(start, pooling, LabeledTexts(texts, codes, held_out, n_classes), tuning, seed=tunable.seed, head=head)
         return bag.vectors, bag.head, min(bag.losses, key=min)
@@ -114,5 +114,5 @@ def _tune_on_fold(
     return tuned.encoder, cast(LinearHead, tuned.head), tuned.losses
 
 
-def _words(texts: Texts) -> Iterable[str]:
+def _list_words(texts: Texts) -> Iterable[str]:
     return (texts.terms.vocabulary[column] for column in np.unique(texts.terms.counts.indices))

@@ -48,9 +48,9 @@ def check_first_rows(
     errors: list[DataError] = []
     with first_rows(n_rows):
         for source in (source for sources in corpora.values() for source in sources):
-            errors += _errors_of(documents.check_first_rows, source, raw, project)
+            errors += _collect_errors(documents.check_first_rows, source, raw, project)
         for reader, source in tasks.values():
-            errors += _errors_of(reader.check_first_rows, source, raw, project)
+            errors += _collect_errors(reader.check_first_rows, source, raw, project)
     errors = list({str(error): error for error in errors}.values())  # a file may serve a corpus and a task
     if len(errors) == 1:
         raise errors[0]
@@ -60,7 +60,7 @@ def check_first_rows(
         )
 
 
-def _errors_of(check: Callable[[Any, Path, Path], None], source: Any, raw: Path, project: Path) -> Iterator[DataError]:
+def _collect_errors(check: Callable[[Any, Path, Path], None], source: Any, raw: Path, project: Path) -> Iterator[DataError]:
     try:
         check(source, raw, project)
     except DataErrors as several:

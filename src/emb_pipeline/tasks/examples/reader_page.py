@@ -43,17 +43,24 @@ def reader_page() -> str:
     parts = [_HEAD, "| read for | `reader:` |", "|---|---|"]
     everything: dict[type[BaseModel], list[str]] = {}
     for name, source_type in _read_for():
-        models = list(_models(source_type))
-        parts.append(f"| {name} | {', '.join(f'`{_reader(model)}`' for model in models)} |")
+        models = list(_list_models(source_type))
+        parts.append(f"| {name} | {', '.join(f'`{_name_reader(model)}`' for model in models)} |")
         for model in models:
             everything.setdefault(model, []).append(name)
-    parts += ["", "## A place", _PLACE, *_options(PlacedSource)]
+    parts += ["", "## A place", _PLACE, *_list_options(PlacedSource)]
     for model, names in everything.items():
         about = " ".join((inspect.getdoc(model) or "").replace("``", "`").split())
         if issubclass(model, PlacedSource):
             about += " Has [a place](#a-place)."
-        parts += ["", f"## `{_reader(model)}`: {', '.join(names)}", "", about, "", *_options(model, PlacedSource)]
-    parts += ["", "## `sample:`", "", "A part of the rows or files, under `sample:` of a source.", "", *_options(HashRange)]
+        parts += ["", f"## `{_name_reader(model)}`: {', '.join(names)}", "", about, "", *_list_options(model, PlacedSource)]
+    parts += [
+        "",
+        "## `sample:`",
+        "",
+        "A part of the rows or files, under `sample:` of a source.",
+        "",
+        *_list_options(HashRange),
+    ]
     return "\n".join(parts) + "\n"
 
 
@@ -63,27 +70,27 @@ def _read_for() -> Iterator[tuple[str, Any]]:
         yield name, kind.create_reader().source_type
 
 
-def _models(source_type: Any) -> Iterator[type[BaseModel]]:
+def _list_models(source_type: Any) -> Iterator[type[BaseModel]]:
     if get_origin(source_type) is Annotated:
         source_type = get_args(source_type)[0]
     yield from get_args(source_type) or (source_type,)
 
 
-def _reader(model: type[BaseModel]) -> str:
+def _name_reader(model: type[BaseModel]) -> str:
     return str(model.model_fields["reader"].default)
 
 
-def _options(model: type[BaseModel], without: type[BaseModel] | None = None) -> list[str]:
+def _list_options(model: type[BaseModel], without: type[BaseModel] | None = None) -> list[str]:
     rows = ["| option | values | default | what it is |", "|---|---|---|---|"]
     known = {"reader", *(without.model_fields if without is not None else ())}
     for name, field in model.model_fields.items():
         if name not in known:
-            cells = (f"`{name}`", _values(field.annotation), _default(field), field.description or "")
+            cells = (f"`{name}`", _describe_values(field.annotation), _write_default(field), field.description or "")
             rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
     return rows
 
 
-def _default(field: FieldInfo) -> str:
+def _write_default(field: FieldInfo) -> str:
     if field.default is PydanticUndefined:
         return "must be given"
     match field.default:
@@ -100,26 +107,28 @@ def _default(field: FieldInfo) -> str:
     return f"`{field.default}`"
 
 
-def _values(annotation: Any) -> str:
+def _describe_values(annotation: Any) -> str:
     """Say in words what may be written."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Literal:
         return ", ".join(f"`{str(value).lower() if isinstance(value, bool) else value}`" for value in arguments)
     if origin is Annotated:
-        return _values(arguments[0])
+        return _describe_values(arguments[0])
     if origin in (tuple, list):
-        return f"list of {_plural(arguments[0])}"
+        return f"list of {_name_plural(arguments[0])}"
     if origin is dict:
-        return f"{_values(arguments[0])}: a text for each"
+        return f"{_describe_values(arguments[0])}: a text for each"
     if arguments and (origin is Union or origin.__name__ == "UnionType"):
-        return " or ".join(dict.fromkeys(_values(each) for each in arguments if each is not type(None)))
+        return " or ".join(dict.fromkeys(_describe_values(each) for each in arguments if each is not type(None)))
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return "see [`sample:`](#sample)" if annotation is HashRange else f"a source with `reader: {_reader(annotation)}`"
+        return (
+            "see [`sample:`](#sample)" if annotation is HashRange else f"a source with `reader: {_name_reader(annotation)}`"
+        )
     return {str: "text", int: "whole number", float: "number", bool: "`true`, `false`"}.get(annotation, str(annotation))
 
 
-def _plural(annotation: Any) -> str:
-    return {str: "texts", int: "whole numbers", float: "numbers"}.get(annotation, _values(annotation))
+def _name_plural(annotation: Any) -> str:
+    return {str: "texts", int: "whole numbers", float: "numbers"}.get(annotation, _describe_values(annotation))
 
 
 if __name__ == "__main__":

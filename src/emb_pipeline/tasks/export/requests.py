@@ -54,7 +54,7 @@ class Rows:
         rows = _read_rows(asked)
         if getattr(encoder, "takes_words", False):
             rows = [mark_words(row) if _is_words(row) else row for row in rows]
-        errors = [_error_in(row) for row in rows]
+        errors = [_find_error(row) for row in rows]
         places = [place for place, error in enumerate(errors) if error is None]
         return cls([str(rows[place]) for place in places], np.array(places, dtype=np.int64), errors)
 
@@ -94,7 +94,7 @@ def _is_words(row: Any) -> bool:
     return isinstance(row, list | tuple | np.ndarray) and all(isinstance(word, str) for word in row)
 
 
-def _error_in(row: Any) -> str | None:
+def _find_error(row: Any) -> str | None:
     if isinstance(row, str):
         if len(row) > LONGEST_TEXT:
             return f"the text has {len(row):,} characters, more than {LONGEST_TEXT:,}: cut it into parts"

@@ -78,7 +78,7 @@ def audit_extractive_qa(questions: pa.Table, seen: pa.Table | None = None) -> pa
         "test questions that people answered with different spans",
         disputed,
     )
-    cut = [row for row in tested if not _on_words(contexts[row], answers[row], starts[row])]
+    cut = [row for row in tested if not _is_on_words(contexts[row], answers[row], starts[row])]
     lines.add(
         "answers_inside_words",
         len(cut),
@@ -89,7 +89,7 @@ def audit_extractive_qa(questions: pa.Table, seen: pa.Table | None = None) -> pa
     return lines.table()
 
 
-def _on_words(context: str, answers: Sequence[str], starts: Sequence[int]) -> bool:
+def _is_on_words(context: str, answers: Sequence[str], starts: Sequence[int]) -> bool:
     """Say if some answer is a span of whole words."""
     placed = PlacedWords.of(context)
     return any(

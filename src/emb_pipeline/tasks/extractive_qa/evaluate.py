@@ -201,7 +201,7 @@ def _encode_tokens(
     A context is encoded once, whatever the number of questions about it; without context, so is each distinct word.
     """
     started = perf_counter()
-    vectors = encode_sentences(_fit_encoder(task, encoder, train), _sentences(task), task.name)
+    vectors = encode_sentences(_fit_encoder(task, encoder, train), _list_sentences(task), task.name)
     return vectors, perf_counter() - started
 
 
@@ -211,12 +211,12 @@ def _fit_encoder(
     """Fit the encoder on the words of the training questions and contexts if it is one that is fitted."""
     if not isinstance(encoder, TaskWordEncoder):
         return encoder
-    sentences = _sentences(task)
+    sentences = _list_sentences(task)
     seen = [*np.unique(task.context_of[train]), *(len(task.contexts) + train)]
     return encoder.fit_words(list(dict.fromkeys(word for row in seen for word in sentences[row])))
 
 
-def _sentences(task: ExtractiveTask) -> list[list[str]]:
+def _list_sentences(task: ExtractiveTask) -> list[list[str]]:
     """List the words of all contexts, then of all questions."""
     return [*(placed.words for placed in task.words), *task.question_words]
 

@@ -26,7 +26,7 @@ def answer_f1(answer: str, gold: Sequence[str]) -> float:
     ----------
     .. [1] Rajpurkar et al. (2016), SQuAD: 100,000+ Questions for Machine Comprehension of Text, §6.1; evaluate-v1.1.py.
     """
-    return max(_f1(normalize_answer(answer).split(), normalize_answer(each).split()) for each in gold)
+    return max(_compute_f1(normalize_answer(answer).split(), normalize_answer(each).split()) for each in gold)
 
 
 def normalize_answer(answer: str) -> str:
@@ -34,6 +34,6 @@ def normalize_answer(answer: str) -> str:
     return " ".join(_ARTICLES.sub(" ", answer.lower().translate(_PUNCTUATION)).split())
 
 
-def _f1(answer: Sequence[str], gold: Sequence[str]) -> float:
+def _compute_f1(answer: Sequence[str], gold: Sequence[str]) -> float:
     common = sum((Counter(answer) & Counter(gold)).values())
     return 2 * common / (len(answer) + len(gold)) if common else 0.0

@@ -83,7 +83,7 @@ def novelty(lists: np.ndarray, counts: np.ndarray, n_users: int) -> np.ndarray:
     ----------
     .. [1] Zhou et al. (2010), Solving the apparent diversity-accuracy dilemma of recommender systems, PNAS 107(10).
     """
-    return _mean_of_lists(lists, -np.log2((1 + counts) / (1 + n_users)))
+    return _average_lists(lists, -np.log2((1 + counts) / (1 + n_users)))
 
 
 def average_popularity(lists: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -104,10 +104,10 @@ def average_popularity(lists: np.ndarray, counts: np.ndarray) -> np.ndarray:
     .. [1] Yin et al. (2012), Challenging the long tail recommendation, VLDB 5(9); named ARP by Abdollahpouri et al. (2019),
        Managing popularity bias in recommender systems with personalized re-ranking, FLAIRS.
     """
-    return _mean_of_lists(lists, counts.astype(np.float64))
+    return _average_lists(lists, counts.astype(np.float64))
 
 
-def _mean_of_lists(lists: np.ndarray, of_item: np.ndarray) -> np.ndarray:
+def _average_lists(lists: np.ndarray, of_item: np.ndarray) -> np.ndarray:
     there = lists >= 0
     values = np.where(there, of_item[lists], 0)
     means: np.ndarray = values.sum(axis=1) / np.maximum(there.sum(axis=1), 1)

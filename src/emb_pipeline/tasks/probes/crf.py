@@ -110,15 +110,15 @@ class CrfCoefficients:
 
     def decode(self, vectors: TokenVectors) -> np.ndarray:
         """Find the best tags: codes of shape (n_tokens,) (Viterbi)."""
-        tags: np.ndarray = find_best_path(self._token_scores(vectors), vectors.starts, self.steps.astype(np.float64))
+        tags: np.ndarray = find_best_path(self._score_tokens(vectors), vectors.starts, self.steps.astype(np.float64))
         return tags
 
     def log_likelihoods(self, vectors: TokenVectors, codes: np.ndarray) -> np.ndarray:
         """Log probability of each sentence's tags: shape (n_sentences,)."""
-        scores = self._token_scores(vectors)
+        scores = self._score_tokens(vectors)
         return run_forward_backward(scores, vectors.starts, self.steps.astype(np.float64), codes)[0]
 
-    def _token_scores(self, vectors: TokenVectors) -> np.ndarray:
+    def _score_tokens(self, vectors: TokenVectors) -> np.ndarray:
         return compute_token_scores(vectors, self.weights, self.intercepts)
 
 
@@ -191,7 +191,7 @@ class LinearChainCrf:
                 np.log(self._frequencies).astype(np.float32),
                 np.where(allowed, 0, FORBIDDEN).astype(np.float32),
             )
-        self._fit = self._fitted(start)
+        self._fit = self._evaluate_fit(start)
         self.iterations = 0
         self.converged = True
 
@@ -216,7 +216,7 @@ class LinearChainCrf:
         shape = start.coefficients.weights.shape
         n_tags = shape[2]
         penalty = 1.0 / (c * n)
-        scale = 1.0 / max(start.loss + 0.5 * penalty * self._squared_length(start.coefficients), 1e-30)
+        scale = 1.0 / max(start.loss + 0.5 * penalty * self._compute_squared_length(start.coefficients), 1e-30)
         curvature = np.maximum(self._frequencies * (1 - self._frequencies), 1e-6)
         units = CrfCoefficients(
             np.broadcast_to(1 / np.sqrt(scale * (self._mean_squares[:, None, None] * curvature + penalty)), shape).astype(
@@ -236,14 +236,14 @@ class LinearChainCrf:
             return loss * scale, gradient.astype(np.float32), fit
 
         def objective(scaled: np.ndarray) -> tuple[float, np.ndarray, _Fit]:
-            return at(self._fitted(_unflatten(unit * scaled, shape)))
+            return at(self._evaluate_fit(_unflatten(unit * scaled, shape)))
 
         from_here = (_flatten(start.coefficients) / unit).astype(np.float32)
         found = minimise(objective, from_here, at(start), tolerance=tolerance, max_iterations=max_iterations)
         self._fit, self.iterations, self.converged = found.point, found.iterations, found.converged
         return self.coefficients
 
-    def _fitted(self, coefficients: CrfCoefficients) -> _Fit:
+    def _evaluate_fit(self, coefficients: CrfCoefficients) -> _Fit:
         vectors, n = self._vectors, len(self._codes)
         scores = compute_token_scores(vectors, coefficients.weights, coefficients.intercepts)
         steps = coefficients.steps.astype(np.float64)
@@ -257,7 +257,7 @@ class LinearChainCrf:
         )
         return _Fit(coefficients, -float(logs.sum()) / n, gradients)
 
-    def _squared_length(self, coefficients: CrfCoefficients) -> float:
+    def _compute_squared_length(self, coefficients: CrfCoefficients) -> float:
         return float(np.square(coefficients.weights).sum() + np.square(coefficients.steps[self._allowed]).sum())
 
 

@@ -66,7 +66,7 @@ def minimise(
     x, (value, gradient, point) = start, at_start or objective(start)
     pairs: deque[_Pair] = deque(maxlen=memory)
     for iteration in range(1, max_iterations + 1):
-        direction = _direction(gradient, pairs)
+        direction = _compute_direction(gradient, pairs)
         slope = float(gradient @ direction)
         if slope >= 0:
             return Minimum(x, point, iteration, True)
@@ -91,7 +91,7 @@ def minimise(
     return Minimum(x, point, max_iterations, False)
 
 
-def _direction(gradient: np.ndarray, pairs: deque[_Pair]) -> np.ndarray:
+def _compute_direction(gradient: np.ndarray, pairs: deque[_Pair]) -> np.ndarray:
     direction = -gradient
     weights = []
     for step, change, curvature in reversed(pairs):

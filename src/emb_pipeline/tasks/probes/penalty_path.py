@@ -58,7 +58,7 @@ class PenaltyPath(Generic[Solution]):
     @property
     def chosen(self) -> int:
         """The first step that is close to the best one both in quality and in log likelihood."""
-        return max(_first_close(self._qualities), _first_close(self._log_likelihoods))
+        return max(_find_first_close(self._qualities), _find_first_close(self._log_likelihoods))
 
     @property
     def chosen_c(self) -> float:
@@ -75,7 +75,7 @@ class PenaltyPath(Generic[Solution]):
         """The end of the path that the choice lies at, if it does: none, low or high."""
         if len(self.scores) > 1 and self.chosen == max(self.scores):
             return "high"
-        return "low" if self._falls_from_the_start() else "none"
+        return "low" if self._is_falling_from_start() else "none"
 
     @property
     def tried(self) -> list[dict[str, float]]:
@@ -88,11 +88,11 @@ class PenaltyPath(Generic[Solution]):
         low, high = round(self._options.log10_c_low * per_decade), self._high
         score = self._scorer()
         for step in range(low, high + widen * per_decade + 1):
-            if self._is_exhausted() or (step > high and not self._still_rises(step - 1)):
+            if self._is_exhausted() or (step > high and not self._is_still_rising(step - 1)):
                 break
             self._score(step, score)
         for step in range(low - 1, low - widen * per_decade - 1, -1):
-            if not self._falls_from_the_start():
+            if not self._is_falling_from_start():
                 break
             self._score(step, self._scorer())
 
@@ -104,7 +104,7 @@ class PenaltyPath(Generic[Solution]):
     @property
     def _best(self) -> int:
         """The first of the steps with the highest quality."""
-        return _best_of(self._qualities)
+        return _find_best(self._qualities)
 
     @property
     def _of_lowest_log_loss(self) -> int:
@@ -127,7 +127,7 @@ class PenaltyPath(Generic[Solution]):
         lowest = self.scores[self._of_lowest_log_loss]["log_loss"]
         return all(self.scores[step]["log_loss"] > lowest for step in last)
 
-    def _still_rises(self, last: int) -> bool:
+    def _is_still_rising(self, last: int) -> bool:
         """Say if the last step is the best one, by quality or by log loss.
 
         The choice lags behind: where quality creeps up, each step is better by less than a standard error, and all of them
@@ -135,18 +135,18 @@ class PenaltyPath(Generic[Solution]):
         """
         return last in (self._best, self._of_lowest_log_loss)
 
-    def _falls_from_the_start(self) -> bool:
+    def _is_falling_from_start(self) -> bool:
         """Say if the first step is better than the second (on a plateau there, the probe knows class frequencies alone)."""
         steps = sorted(self.scores)
         return len(steps) > 1 and self.chosen == steps[0] and not _is_close(self._qualities, steps[1], steps[0])
 
 
-def _best_of(values: dict[int, np.ndarray]) -> int:
+def _find_best(values: dict[int, np.ndarray]) -> int:
     return max(sorted(values), key=lambda step: values[step].mean())
 
 
-def _first_close(values: dict[int, np.ndarray]) -> int:
-    best = _best_of(values)
+def _find_first_close(values: dict[int, np.ndarray]) -> int:
+    best = _find_best(values)
     return next(step for step in sorted(values) if step == best or _is_close(values, step, best))
 
 

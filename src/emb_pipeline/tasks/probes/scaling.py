@@ -27,8 +27,8 @@ class Scaler:
         """Find the scaling of these training rows, shape (n_rows, n_features), each counted ``weights`` times (once)."""
         if sp.issparse(features) or not standardize:
             return cls(None, None)
-        mean = _mean(features, weights)
-        deviation = np.sqrt(_mean(np.square(features - mean.astype(np.float32)), weights))
+        mean = _compute_mean(features, weights)
+        deviation = np.sqrt(_compute_mean(np.square(features - mean.astype(np.float32)), weights))
         return cls(mean.astype(np.float32), varying_deviations(deviation, mean).astype(np.float32))
 
     def scale(self, features: Features) -> Features:
@@ -47,7 +47,7 @@ def mean_squared_length(features: Features, weights: np.ndarray | None = None) -
     return float(np.average(squares, weights=weights))
 
 
-def _mean(rows: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+def _compute_mean(rows: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
     if weights is None:
         return np.asarray(rows.mean(axis=0, dtype=np.float64))
     shares = (weights / weights.sum()).astype(np.float32)

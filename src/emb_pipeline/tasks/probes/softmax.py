@@ -78,7 +78,7 @@ class SoftmaxRegression:
             frequencies = (np.bincount(codes, minlength=n_classes) + 0.5) / (len(codes) + 0.5 * n_classes)
             weights = np.zeros((features.shape[1], n_classes), dtype=np.float32)
             start = Coefficients(weights, np.log(frequencies).astype(np.float32))
-        self._fit = self._fitted(start)
+        self._fit = self._evaluate_fit(start)
         self.iterations = 0
         self.converged = True
 
@@ -102,7 +102,7 @@ class SoftmaxRegression:
         n, start = len(self._codes), self._fit
         n_axes, n_classes = start.coefficients.weights.shape
         penalty = 1.0 / (c * n)
-        scale = 1.0 / max(start.loss + 0.5 * penalty * _squared_length(start.coefficients.weights), 1e-30)
+        scale = 1.0 / max(start.loss + 0.5 * penalty * _compute_squared_length(start.coefficients.weights), 1e-30)
         curvature = max(start.curvature, 1e-9)
         weight_unit = (1 / np.sqrt(scale * (curvature * self._mean_squares.astype(np.float64) + penalty)))[:, None]
         weight_unit = weight_unit.astype(np.float32)
@@ -111,7 +111,7 @@ class SoftmaxRegression:
 
         def at(fit: _Fit) -> tuple[float, np.ndarray, _Fit]:
             weights = fit.coefficients.weights
-            loss = fit.loss + 0.5 * penalty * _squared_length(weights)
+            loss = fit.loss + 0.5 * penalty * _compute_squared_length(weights)
             gradient = np.empty((n_axes + 1, n_classes), dtype=np.float32)
             np.multiply(weights, np.float32(penalty * n), out=gradient[:n_axes])
             gradient[:n_axes] += fit.gradient
@@ -121,7 +121,7 @@ class SoftmaxRegression:
 
         def objective(flat: np.ndarray) -> tuple[float, np.ndarray, _Fit]:
             scaled = flat.reshape(n_axes + 1, n_classes)
-            return at(self._fitted(Coefficients(weight_unit * scaled[:n_axes], intercept_unit * scaled[n_axes])))
+            return at(self._evaluate_fit(Coefficients(weight_unit * scaled[:n_axes], intercept_unit * scaled[n_axes])))
 
         before = start.coefficients
         found = minimise(
@@ -134,15 +134,15 @@ class SoftmaxRegression:
         self._fit, self.iterations, self.converged = found.point, found.iterations, found.converged
         return self.coefficients
 
-    def _fitted(self, coefficients: Coefficients) -> _Fit:
-        scores = _product(self._features, coefficients.weights)
+    def _evaluate_fit(self, coefficients: Coefficients) -> _Fit:
+        scores = _multiply(self._features, coefficients.weights)
         of_label = np.empty(len(scores), dtype=np.float32)
         center_scores(scores, coefficients.intercepts, self._codes, of_label)
         np.exp(scores, out=scores)
         loss, squares = to_residuals(scores, self._codes, of_label)
         n = len(scores)
         # Dense: a tenth faster than the transposed features times the residuals.
-        gradient = (scores.T @ self._features).T if self._transposed is None else _product(self._transposed, scores)
+        gradient = (scores.T @ self._features).T if self._transposed is None else _multiply(self._transposed, scores)
         return _Fit(coefficients, loss / n, (n - squares) / scores.size, gradient, self._ones @ scores)
 
 
@@ -203,12 +203,12 @@ class _PrincipalAxesOfRows:
 
     def __init__(self, features: Features) -> None:
         self._features = features
-        values, vectors = scipy.linalg.eigh(_dense(features @ features.T), driver="evd", overwrite_a=True)
+        values, vectors = scipy.linalg.eigh(_make_dense(features @ features.T), driver="evd", overwrite_a=True)
         positive = _is_positive(values)
         self._basis = (vectors[:, positive] / np.sqrt(values[positive])).astype(np.float32)
 
     def rotate(self, features: Features) -> Features:
-        return np.asarray(_dense(features @ self._features.T) @ self._basis)
+        return np.asarray(_make_dense(features @ self._features.T) @ self._basis)
 
 
 class _MergedColumns:
@@ -237,7 +237,7 @@ class _MergedColumns:
         return rotated
 
 
-def _product(left: Features, right: np.ndarray) -> np.ndarray:
+def _multiply(left: Features, right: np.ndarray) -> np.ndarray:
     if isinstance(left, np.ndarray):
         return np.asarray(left @ right)
     out = np.empty((left.shape[0], right.shape[1]), dtype=np.float32)
@@ -245,7 +245,7 @@ def _product(left: Features, right: np.ndarray) -> np.ndarray:
     return out
 
 
-def _dense(product: Features) -> np.ndarray:
+def _make_dense(product: Features) -> np.ndarray:
     return sp.csr_array(product).toarray() if sp.issparse(product) else np.asarray(product)
 
 
@@ -254,5 +254,5 @@ def _is_positive(eigenvalues: np.ndarray) -> np.ndarray:
     return eigenvalues > 3e-6 * max(float(eigenvalues[-1]), 1e-30)
 
 
-def _squared_length(weights: np.ndarray) -> float:
+def _compute_squared_length(weights: np.ndarray) -> float:
     return float(np.dot(weights.ravel(), weights.ravel()))

@@ -73,11 +73,11 @@ class SpanExamples:
 
     def context(self, question: int) -> slice:
         """Find places of the words of a question's context."""
-        return self._words(int(self.context_of[question]))
+        return self._find_places(int(self.context_of[question]))
 
     def question(self, question: int) -> slice:
         """Find places of the words of a question."""
-        return self._words(self.n_contexts + question)
+        return self._find_places(self.n_contexts + question)
 
     def by_length(self, questions: np.ndarray) -> np.ndarray:
         """Sort the questions by the order of their contexts' lengths."""
@@ -87,7 +87,7 @@ class SpanExamples:
     def matches(self, question: int) -> np.ndarray:
         """Compute the likeness of the context's words to the question: shape (n_words, N_MATCHES), float32."""
         if question not in self._matches:
-            self._matches[question] = self._found(question)
+            self._matches[question] = self._find_windows(question)
         return self._matches[question]
 
     @cached_property
@@ -98,10 +98,10 @@ class SpanExamples:
     def _units(self) -> Any:
         return unit_length(self.vectors.rows)
 
-    def _words(self, number: int) -> slice:
+    def _find_places(self, number: int) -> slice:
         return slice(int(self.vectors.starts[number]), int(self.vectors.starts[number + 1]))
 
-    def _found(self, question: int) -> np.ndarray:
+    def _find_windows(self, question: int) -> np.ndarray:
         context = self.context(question)
         places = self.vectors.places
         product = self._units[places[context]] @ self._units[places[self.question(question)]].T
@@ -274,8 +274,8 @@ class _Head:
         contexts = [examples.context(question) for question in questions.tolist()]
         asked = [examples.question(question) for question in questions.tolist()]
         lengths = np.array([part.stop - part.start for part in contexts])
-        words = torch.split(self._projected(examples, contexts), lengths.tolist())
-        of_questions = torch.split(self._projected(examples, asked), [part.stop - part.start for part in asked])
+        words = torch.split(self._project(examples, contexts), lengths.tolist())
+        of_questions = torch.split(self._project(examples, asked), [part.stop - part.start for part in asked])
         z = torch.nn.utils.rnn.pad_sequence(list(words), batch_first=True)
         q = torch.stack([part.mean(dim=0) for part in of_questions])
         both = torch.nn.functional.dropout(torch.cat([z, z * q[:, None, :]], dim=2), self._dropout, training)
@@ -288,7 +288,7 @@ class _Head:
         behind = torch.from_numpy(np.arange(int(lengths.max())) >= lengths[:, None])
         return scores.masked_fill(behind[:, :, None], -torch.inf), lengths
 
-    def _projected(self, examples: SpanExamples, parts: list[slice]) -> torch.Tensor:
+    def _project(self, examples: SpanExamples, parts: list[slice]) -> torch.Tensor:
         import torch
 
         rows, places = np.unique(np.concatenate([examples.vectors.places[part] for part in parts]), return_inverse=True)

@@ -52,32 +52,32 @@ def read_interactions(
 ) -> tuple[InteractionLog, dict[str, str] | None, AuditLines]:
     """Read the interactions, the text of each item (None where no file of items is named), and what was left out."""
     left_out = AuditLines(CHECKS)
-    texts = _item_texts(source, raw, project, bad)
+    texts = _read_item_texts(source, raw, project, bad)
     return _log(source, raw, project, texts, left_out, bad), texts, left_out
 
 
 def check_interactions(source: InteractionsSource, raw: Path, project: Path, bad: BadRows) -> None:
     """Check the first rows."""
-    _item_texts(source, raw, project, bad)
-    for _ in _interactions(source, raw, project, None, bad):
+    _read_item_texts(source, raw, project, bad)
+    for _ in _read_interactions(source, raw, project, None, bad):
         pass
 
 
-def _item_texts(source: InteractionsSource, raw: Path, project: Path, bad: BadRows) -> dict[str, str] | None:
+def _read_item_texts(source: InteractionsSource, raw: Path, project: Path, bad: BadRows) -> dict[str, str] | None:
     """Read the text of each item; None where no file of items is named."""
     if source.items is None:
         return None
     id_column = source.item_id or source.item
     return read_identified_texts(
-        _item_files(source, raw, project), id_column, source.text, partial(_item_table, source=source), bad
+        _list_item_files(source, raw, project), id_column, source.text, partial(_build_item_table, source=source), bad
     )
 
 
-def _item_table(file: NamedFile, source: InteractionsSource) -> TabularSource:
+def _build_item_table(file: NamedFile, source: InteractionsSource) -> TabularSource:
     return table_of(file, source.model_copy(update={"columns": source.item_columns}))
 
 
-def _item_files(source: InteractionsSource, raw: Path, project: Path) -> list[NamedFile]:
+def _list_item_files(source: InteractionsSource, raw: Path, project: Path) -> list[NamedFile]:
     if source.path is not None:
         return named_files(PlacedSource(path=source.items), raw, project)
     return named_files(source, raw, project, glob=source.items)
@@ -95,7 +95,7 @@ def _log(
     item_of: dict[str, int] = {}
     users, items, times, weights = [], [], [], []
     n_rows = 0
-    for found in _interactions(source, raw, project, texts, bad):
+    for found in _read_interactions(source, raw, project, texts, bad):
         n_rows += 1
         if found is not None:
             user, item, seconds, weight = found
@@ -117,7 +117,7 @@ def _log(
     return InteractionLog(*numbers, np.array(weights) if source.weight else None, list(user_of), list(item_of))
 
 
-def _interactions(
+def _read_interactions(
     source: InteractionsSource, raw: Path, project: Path, texts: dict[str, str] | None, bad: BadRows
 ) -> Iterator[tuple[str, str, float, float] | None]:
     """Stream user, item, time and weight of each row that can be used; None for one whose rating is too low."""
@@ -125,7 +125,7 @@ def _interactions(
     optional = [source.timestamp if timed else None, source.rating or None, source.weight]
     columns = [source.user, source.item, *(column for column in optional if column is not None)]
     for file in named_files(source, raw, project):
-        for number, (given_user, given_item, *others) in _values(file, source, columns, bad):
+        for number, (given_user, given_item, *others) in _read_values(file, source, columns, bad):
             place = f"{file.name}, row {number}"
             try:
                 user = identifier(text_of(given_user, place, source.user))
@@ -138,16 +138,16 @@ def _interactions(
                         raise DataError(place, f"{column} is empty", "fill it in or drop the row, or say 'empty: leave_out'")
                 if texts is not None and item not in texts:
                     raise DataError(place, f"item '{item}' is not in {source.items}", "add it there or drop the row")
-                seconds = _seconds(others.pop(0), place, source.timestamp) if timed else math.nan
-                rating = _rating(others.pop(0), place, source.rating) if source.rating else math.inf
-                weight = _weight(others.pop(0), place, source) if source.weight else 1.0
+                seconds = _parse_seconds(others.pop(0), place, source.timestamp) if timed else math.nan
+                rating = _parse_rating(others.pop(0), place, source.rating) if source.rating else math.inf
+                weight = _compute_weight(others.pop(0), place, source) if source.weight else 1.0
             except DataError as error:
                 bad.take(error)
                 continue
             yield None if rating < float(source.min_rating or 0) else (user, item, seconds, weight)
 
 
-def _values(
+def _read_values(
     file: NamedFile, source: InteractionsSource, columns: list[str], bad: BadRows
 ) -> Iterator[tuple[int, tuple[object, ...]]]:
     table = table_of(file, source)
@@ -173,9 +173,9 @@ def _require_named(file: NamedFile, source: InteractionsSource, existing: list[s
         )
 
 
-def _weight(value: object, place: str, source: InteractionsSource) -> float:
+def _compute_weight(value: object, place: str, source: InteractionsSource) -> float:
     try:
-        weight = _finite(float(value))  # type: ignore[arg-type]
+        weight = _require_finite(float(value))  # type: ignore[arg-type]
     except (TypeError, ValueError):
         weight = 0
     if weight <= 0:
@@ -184,14 +184,14 @@ def _weight(value: object, place: str, source: InteractionsSource) -> float:
     return math.log2(1 + weight) if source.weight_scale == "log" else weight
 
 
-def _seconds(value: object, place: str, column: str) -> float:
+def _parse_seconds(value: object, place: str, column: str) -> float:
     """Read a time as a number; a date without a zone is taken as UTC."""
     if value is None or value == "":
         raise DataError(place, f"{column} is empty", "fill it in or drop the row")
     moment = value
     if isinstance(value, str):
         try:
-            return _finite(float(value))
+            return _require_finite(float(value))
         except ValueError:
             try:
                 moment = datetime.fromisoformat(value.strip())
@@ -208,15 +208,15 @@ def _seconds(value: object, place: str, column: str) -> float:
     )
 
 
-def _rating(value: object, place: str, column: str) -> float:
+def _parse_rating(value: object, place: str, column: str) -> float:
     try:
-        return _finite(float(value))  # type: ignore[arg-type]
+        return _require_finite(float(value))  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
         remedy = "correct it, or leave 'rating' and 'min_rating' out if every row is a like"
         raise DataError(place, f"{column} {value!r} is no number", remedy) from error
 
 
-def _finite(value: float) -> float:
+def _require_finite(value: float) -> float:
     if not math.isfinite(value):
         raise ValueError(value)
     return value

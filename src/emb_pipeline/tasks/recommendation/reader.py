@@ -118,7 +118,7 @@ def read_interactions(source: InteractionsSource, raw: Path, project: Path, name
     log = _drop_repetitions(found, left_out)
     split = _cut_in_time(log, source) if source.split == "time" else _leave_last_out(log)
     _require_splits(split, name, source)
-    users, items = _core(log, split < SPLITS.index("test"), source.core)
+    users, items = _find_core(log, split < SPLITS.index("test"), source.core)
     stays = users[log.users]
     left_out.add(
         "users_below_core",
@@ -139,8 +139,8 @@ def read_interactions(source: InteractionsSource, raw: Path, project: Path, name
     _require_users(log, split, items, name, source)
     learnt = log.items[(split < SPLITS.index("test")) & items[log.items]]
     return {
-        "interactions": _interactions_table(log, split),
-        "items": _items_table(log, texts, np.bincount(learnt, minlength=len(log.item_ids))),
+        "interactions": _build_interactions_table(log, split),
+        "items": _build_items_table(log, texts, np.bincount(learnt, minlength=len(log.item_ids))),
         "left_out": pa.concat_tables([left_out.table(), audit_left_out(bad, len(found))]),
     }
 
@@ -175,7 +175,7 @@ def _cut_in_time(log: InteractionLog, source: InteractionsSource) -> np.ndarray:
     return split
 
 
-def _core(log: InteractionLog, visible: np.ndarray, core: int) -> tuple[np.ndarray, np.ndarray]:
+def _find_core(log: InteractionLog, visible: np.ndarray, core: int) -> tuple[np.ndarray, np.ndarray]:
     """Find the users and items have ``core`` visible interactions with one another: two masks."""
     kept = visible
     while True:
@@ -209,7 +209,7 @@ def _require_users(log: InteractionLog, split: np.ndarray, warm: np.ndarray, nam
             )
 
 
-def _interactions_table(log: InteractionLog, split: np.ndarray) -> pa.Table:
+def _build_interactions_table(log: InteractionLog, split: np.ndarray) -> pa.Table:
     columns = [
         pa.array([log.user_ids[user] for user in log.users], pa.string()),
         pa.array([log.item_ids[item] for item in log.items], pa.string()),
@@ -220,7 +220,7 @@ def _interactions_table(log: InteractionLog, split: np.ndarray) -> pa.Table:
     return table if log.weights is None else table.append_column(WEIGHT, pa.array(log.weights, WEIGHT.type))
 
 
-def _items_table(log: InteractionLog, texts: dict[str, str] | None, counts: np.ndarray) -> pa.Table:
+def _build_items_table(log: InteractionLog, texts: dict[str, str] | None, counts: np.ndarray) -> pa.Table:
     n_train = dict(zip(log.item_ids, counts.tolist(), strict=True))
     known = [log.item_ids[item] for item in np.unique(log.items)] if texts is None else list(texts)
     known.sort(key=hash_text)

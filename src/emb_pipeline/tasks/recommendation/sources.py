@@ -77,7 +77,7 @@ class InteractionsSource(LenientSource, PlacedSource):
         items = PlacedSource(path=self.items).find_files(raw, project) if self.items and self.path else []
         return [*super().find_files(raw, project), *items]
 
-    def _globs(self) -> tuple[str | None, ...]:
+    def _list_globs(self) -> tuple[str | None, ...]:
         return (self.files, self.items) if self.items and not self.path else (self.files,)
 
     @model_validator(mode="after")

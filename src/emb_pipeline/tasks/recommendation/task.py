@@ -86,23 +86,23 @@ class RecommendationTask:
     @cached_property
     def tuning(self) -> Phase:
         """Learnt from: train; asked for: validation."""
-        return self._phase(self.split == "train", self.split == "validation")
+        return self._build_phase(self.split == "train", self.split == "validation")
 
     @cached_property
     def testing(self) -> Phase:
         """Learnt from: train and validation; asked for: test."""
-        return self._phase(self.split != "test", self.split == "test")
+        return self._build_phase(self.split != "test", self.split == "test")
 
-    def _phase(self, known: np.ndarray, wanted: np.ndarray) -> Phase:
+    def _build_phase(self, known: np.ndarray, wanted: np.ndarray) -> Phase:
         learnt = known & ~self.is_cold[self.items]
-        matrices = self._interactions(known).matrix, self._interactions(wanted).matrix
-        return Phase(self._interactions(learnt), *matrices, self._ties)
+        matrices = self._select_interactions(known).matrix, self._select_interactions(wanted).matrix
+        return Phase(self._select_interactions(learnt), *matrices, self._ties)
 
     @cached_property
     def _ties(self) -> TieOrder:
         return TieOrder.of(self.user_ids.tolist(), self.item_ids.tolist())
 
-    def _interactions(self, rows: np.ndarray) -> Interactions:
+    def _select_interactions(self, rows: np.ndarray) -> Interactions:
         weights = None if self.weights is None else self.weights[rows]
         return Interactions(self.users[rows], self.items[rows], len(self.user_ids), len(self.item_ids), weights)
 

@@ -87,7 +87,7 @@ def evaluate_sequence_labeling(
         fewer = _score_parts(task, encoder, vectors, train, test, options, n_draws=n_draws, seed=seed)
         started = perf_counter()
         again = _score_resamples(
-            task, vectors, train, test, probe, options, 0 if shuffle_labels else _n_resamples(options, train)
+            task, vectors, train, test, probe, options, 0 if shuffle_labels else _count_resamples(options, train)
         )
         draws_seconds = perf_counter() - started
     scored = score_entities(
@@ -330,7 +330,7 @@ def _score_parts(
     )
     tokens, starts = find_tokens_of_sentences(task.starts, test)
     gold = Entities.of(task.codes[tokens], starts, task.labels)
-    for (row, draw), part in drawn.parts(_strata(task, train)):
+    for (row, draw), part in drawn.parts(_find_strata(task, train)):
         sentences = train[part]
         of_part = vectors
         if isinstance(encoder, TaskWordEncoder) and not options.unlabeled_texts:
@@ -366,13 +366,13 @@ def _score_resamples(
     return drawn
 
 
-def _n_resamples(options: SequenceLabelingOptions, train: np.ndarray) -> int:
+def _count_resamples(options: SequenceLabelingOptions, train: np.ndarray) -> int:
     if options.training_draws is not None:
         return options.training_draws
     return TRAINING_DRAWS if len(train) <= FEW_SENTENCES else 0
 
 
-def _strata(task: SequenceLabelingTask, sentences: np.ndarray) -> np.ndarray:
+def _find_strata(task: SequenceLabelingTask, sentences: np.ndarray) -> np.ndarray:
     """Find a number for each sentence: the same for those of one split that have entities of the same types."""
     numbers: dict[tuple[str, frozenset[str]], int] = {}
     kinds = [(str(task.split[row]), frozenset(tag[2:] for tag in task.tags[row] if tag != OUTSIDE)) for row in sentences]

@@ -137,23 +137,23 @@ def check_first_rows(source: SequenceLabelingSource, raw: Path, project: Path) -
 
 def read_iob(source: IobSource, raw: Path, project: Path, bad: BadRows) -> pa.Table:
     """Read the sentences of IOB files."""
-    return _sentences_table(_sentences(source, raw, project, bad, _iob_sentences), source, bad)
+    return _build_sentences_table(_read_sentences(source, raw, project, bad, _read_iob_sentences), source, bad)
 
 
 def check_iob(source: IobSource, raw: Path, project: Path, bad: BadRows) -> None:
     """Check the first sentences."""
-    for _ in _sentences(source, raw, project, bad, _iob_sentences):
+    for _ in _read_sentences(source, raw, project, bad, _read_iob_sentences):
         pass
 
 
 def read_tagged_rows(source: TaggedSource, raw: Path, project: Path, bad: BadRows) -> pa.Table:
     """Read the sentences of rows with lists of tokens and tags."""
-    return _sentences_table(_sentences(source, raw, project, bad, _row_sentences), source, bad)
+    return _build_sentences_table(_read_sentences(source, raw, project, bad, _read_row_sentences), source, bad)
 
 
 def check_tagged_rows(source: TaggedSource, raw: Path, project: Path, bad: BadRows) -> None:
     """Check the first rows."""
-    for _ in _sentences(source, raw, project, bad, _row_sentences):
+    for _ in _read_sentences(source, raw, project, bad, _read_row_sentences):
         pass
 
 
@@ -164,7 +164,7 @@ def read_docstrings(source: DocstringMentionsSource, raw: Path, project: Path, b
     return found.cast(SENTENCES_SCHEMA)
 
 
-def _sentences_table(sentences: Iterable[_Sentence], source: Any, bad: BadRows) -> pa.Table:
+def _build_sentences_table(sentences: Iterable[_Sentence], source: Any, bad: BadRows) -> pa.Table:
     rows = [
         (f"{name}:{row}", " ".join(tokens), tokens, tags, split, group)
         for name, row, tokens, tags, split, group in sentences
@@ -185,7 +185,7 @@ def _sentences_table(sentences: Iterable[_Sentence], source: Any, bad: BadRows) 
     )
 
 
-def _sentences(
+def _read_sentences(
     source: Any, raw: Path, project: Path, bad: BadRows, read: Callable[..., Iterator[_Tagged]]
 ) -> Iterator[_Sentence]:
     if source.splits is None and getattr(source, "split", None) is None:
@@ -201,7 +201,7 @@ def _sentences(
                 yield file.name, row, tokens, tags, split or own_split, group
 
 
-def _iob_sentences(file: NamedFile, source: IobSource, bad: BadRows) -> Iterator[_Tagged]:
+def _read_iob_sentences(file: NamedFile, source: IobSource, bad: BadRows) -> Iterator[_Tagged]:
     for start, tokens, tags, document in read_iob_sentences(file, source, bad):
         try:
             for row, tag in enumerate(tags, start):
@@ -214,7 +214,7 @@ def _iob_sentences(file: NamedFile, source: IobSource, bad: BadRows) -> Iterator
         yield start, tokens, tags, None, group
 
 
-def _row_sentences(file: NamedFile, source: TaggedSource, bad: BadRows) -> Iterator[_Tagged]:
+def _read_row_sentences(file: NamedFile, source: TaggedSource, bad: BadRows) -> Iterator[_Tagged]:
     require_named_split(file, source)
     further = [column for column in (source.split, source.group) if column]
     wanted = (source.tokens, source.tags, *further)
@@ -224,7 +224,7 @@ def _row_sentences(file: NamedFile, source: TaggedSource, bad: BadRows) -> Itera
             bad.leave_out_empty(place)
             continue
         try:
-            checked = _tagged_tokens(tokens, tags, source, place)
+            checked = _check_tagged_tokens(tokens, tags, source, place)
             part = split_name(str(given[0]), place) if source.split else None
             group = require_group(given[-1], place) if source.group else None
         except DataError as error:
@@ -233,7 +233,7 @@ def _row_sentences(file: NamedFile, source: TaggedSource, bad: BadRows) -> Itera
         yield row, *checked, part, group
 
 
-def _tagged_tokens(tokens: object, tags: object, source: TaggedSource, place: str) -> tuple[list[str], list[str]]:
+def _check_tagged_tokens(tokens: object, tags: object, source: TaggedSource, place: str) -> tuple[list[str], list[str]]:
     for column, values in ((source.tokens, tokens), (source.tags, tags)):
         if isinstance(values, list) and values and all(isinstance(value, int) for value in values):
             raise DataError(

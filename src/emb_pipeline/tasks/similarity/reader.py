@@ -107,7 +107,7 @@ def check_first_rows(source: SimilaritySource, raw: Path, project: Path) -> None
 
 def read_scored_rows(source: Any, raw: Path, project: Path, bad: BadRows) -> pa.Table:
     """Read the pairs of rows with two texts and a score."""
-    pairs = list(_pairs(source, raw, project, bad))
+    pairs = list(_read_pairs(source, raw, project, bad))
     bad.raise_all()
     if len(pairs) < FEWEST_PAIRS:
         raise DataError(source.origin, f"has {len(pairs)} scored pairs", f"give at least {FEWEST_PAIRS}")
@@ -122,7 +122,7 @@ def read_scored_rows(source: Any, raw: Path, project: Path, bad: BadRows) -> pa.
 
 def check_scored_rows(source: Any, raw: Path, project: Path, bad: BadRows) -> None:
     """Check the first rows."""
-    for _ in _pairs(source, raw, project, bad):
+    for _ in _read_pairs(source, raw, project, bad):
         pass
 
 
@@ -132,7 +132,7 @@ def read_linked_summaries(source: DocstringLinksSource, raw: Path, project: Path
     return links.build_linked_summaries(table, max_links=source.max_links, min_tokens=source.min_tokens).cast(PAIRS_SCHEMA)
 
 
-def _pairs(source: Any, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str, str, float, str | None]]:
+def _read_pairs(source: Any, raw: Path, project: Path, bad: BadRows) -> Iterator[tuple[str, str, str, float, str | None]]:
     for file in named_files(source, raw, project):
         for number, (text_a, text_b, score, *group) in rows(
             file,

@@ -20,7 +20,7 @@ def view(report: Report) -> dict[str, Any]:
     """Show what was found in the data of each task and corpus, and what it changes to leave out what was seen before."""
     return {
         "scopes": _audit(report.in_order(report.tables.audit, "scope")),
-        "without_seen": _without_seen(report.tables.without_seen),
+        "without_seen": _show_without_seen(report.tables.without_seen),
     }
 
 
@@ -33,7 +33,7 @@ def _audit(audit: pd.DataFrame) -> list[dict[str, Any]]:
                 **row,
                 "state": audit_state(row),
                 "shown": str(row["check"]).replace("_", " "),
-                "examples": _examples(row.get("examples")),
+                "examples": _list_examples(row.get("examples")),
             }
             for row in part.to_dict("records")
             if not _CLASS_LINE.fullmatch(str(row["check"]))
@@ -63,7 +63,7 @@ def audit_state(row: Mapping[Hashable, Any]) -> str:
     return "serious" if severity == "fault" and pd.notna(share) and share >= NOTABLE_SHARE else "minor"
 
 
-def _without_seen(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+def _show_without_seen(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """Show for each task a sentence, and a line for each embedding, best first."""
     found = {}
     for task, rows in table.groupby("task", sort=False):
@@ -88,7 +88,7 @@ def _without_seen(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _examples(value: Any) -> list[str]:
+def _list_examples(value: Any) -> list[str]:
     return [] if value is None or isinstance(value, float) else [str(each) for each in value]
 
 

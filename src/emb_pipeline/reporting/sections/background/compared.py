@@ -27,25 +27,25 @@ def view(report: Report) -> dict[str, Any]:
                 "kind": each.kind.replace("_", " "),
                 "size": each.items,
                 "metric": name_metric(each.metric),
-                "definition": _definition(report.run.definition(each.task).get("definition")),
+                "definition": _write_definition(report.run.definition(each.task).get("definition")),
             }
             for each in report.results
         ],
-        "grid": _grid(tables.leaderboard),
+        "grid": _list_grid(tables.leaderboard),
         "corpora": tables.corpora.reindex(columns=list(CORPUS_COLUMNS)).to_dict("records"),
     }
 
 
-def _definition(definition: Any) -> str:
+def _write_definition(definition: Any) -> str:
     """Write a definition of any shape as one line: ``reader: csv; text: title, abstract``."""
     if isinstance(definition, Mapping):
-        return "; ".join(f"{name}: {_definition(value)}" for name, value in definition.items())
+        return "; ".join(f"{name}: {_write_definition(value)}" for name, value in definition.items())
     if isinstance(definition, list | tuple):
-        return ", ".join(map(_definition, definition))
+        return ", ".join(map(_write_definition, definition))
     return "" if definition is None else str(definition)
 
 
-def _grid(leaderboard: pd.DataFrame) -> list[tuple[str, list[str]]]:
+def _list_grid(leaderboard: pd.DataFrame) -> list[tuple[str, list[str]]]:
     names = leaderboard[["origin", "key"]].drop_duplicates()
     return [(origin, list(names.loc[names["origin"] == origin, "key"])) for origin in in_order(names["origin"].astype(str))]
 

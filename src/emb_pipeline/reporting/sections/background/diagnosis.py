@@ -44,18 +44,18 @@ def view(report: Report) -> dict[str, Any] | None:
         tables.checks,
         tables.neighbors,
         tables.overlaps,
-        _training_tokens(tables.embeddings),
-        _on_less_text(tables.embeddings),
+        _find_training_tokens(tables.embeddings),
+        _find_trained_on_less_text(tables.embeddings),
     )
     return None if shown is None else {**shown, "word_map": show_word_map(report)}
 
 
-def _training_tokens(embeddings: pd.DataFrame) -> dict[str, float]:
+def _find_training_tokens(embeddings: pd.DataFrame) -> dict[str, float]:
     known = embeddings if embeddings.empty else embeddings[embeddings["corpus_tokens"].notna()]
     return {} if known.empty else dict(zip(known["embedding"], known["corpus_tokens"].astype(float), strict=True))
 
 
-def _on_less_text(embeddings: pd.DataFrame) -> dict[str, list[str]]:
+def _find_trained_on_less_text(embeddings: pd.DataFrame) -> dict[str, list[str]]:
     """Find the copies of each embedding that were trained on a part of its text."""
     if embeddings.empty:
         return {}
@@ -92,15 +92,15 @@ def show_diagnosis(
     checks = checks[checks["check"] != PIP_LOSS]  # stands beside the scores of the sizes
     return {
         "findings": [
-            *_antonym_findings(checks),
-            *_antonyms_by_tokens(checks, tokens or {}, shorter or {}),
-            *_stability_findings(overlaps),
+            *_describe_antonyms(checks),
+            *_describe_antonyms_by_tokens(checks, tokens or {}, shorter or {}),
+            *_describe_stability(overlaps),
         ],
         "groups": [
             *(_group(check, checks[checks["check"] == check], origin_of) for check in dict.fromkeys(checks["check"])),
-            *([_stability_group(overlaps)] if len(overlaps) else []),
+            *([_build_stability_group(overlaps)] if len(overlaps) else []),
         ],
-        "probes": _probes(neighbors[neighbors["probe"]]),
+        "probes": _show_probes(neighbors[neighbors["probe"]]),
     }
 
 
@@ -114,14 +114,14 @@ def _group(check: str, rows: pd.DataFrame, origin_of: Mapping[str, str]) -> dict
             (
                 name,
                 origin,
-                [_cell(check, of[name, item]) if (name, item) in of else ("", "") for item in items],
+                [_write_cell(check, of[name, item]) if (name, item) in of else ("", "") for item in items],
             )
             for name, origin in origin_of.items()
         ],
     }
 
 
-def _cell(check: str, row: Any) -> tuple[str, str]:
+def _write_cell(check: str, row: Any) -> tuple[str, str]:
     """Write the value, and in small print its interval or p and how much of the set is known."""
     if not math.isfinite(row["value"]):
         return "–", f"{row['known']:,} of {row['total']:,} known"
@@ -141,7 +141,7 @@ def _cell(check: str, row: Any) -> tuple[str, str]:
     return write(row["value"]), small.strip()
 
 
-def _antonym_findings(checks: pd.DataFrame) -> list[Finding]:
+def _describe_antonyms(checks: pd.DataFrame) -> list[Finding]:
     rows = checks[(checks["check"] == "antonyms") & (checks["item"] == "told from synonyms") & checks["value"].notna()]
     if rows.empty:
         return []
@@ -156,7 +156,7 @@ def _antonym_findings(checks: pd.DataFrame) -> list[Finding]:
     return [Finding(text, "lead")]
 
 
-def _antonyms_by_tokens(
+def _describe_antonyms_by_tokens(
     checks: pd.DataFrame, tokens: Mapping[str, float], shorter: Mapping[str, Sequence[str]]
 ) -> list[Finding]:
     """Say whether more text helps to keep opposites from synonyms, where a part of the corpus was trained on too."""
@@ -177,8 +177,8 @@ def _antonyms_by_tokens(
     return found
 
 
-def _stability_findings(overlaps: pd.DataFrame) -> list[Finding]:
-    rows = _by_what_differs(overlaps)
+def _describe_stability(overlaps: pd.DataFrame) -> list[Finding]:
+    rows = _group_by_what_differs(overlaps)
     sentences = {
         SEED: "Trained again with another seed, a word’s ten neighbours overlap by {} to {} (Jaccard; {}, {}).",
         SAMPLE: "Trained again on another sample of the corpus, a word’s ten neighbours overlap by {} to {} ({}, {}).",
@@ -198,9 +198,9 @@ def _stability_findings(overlaps: pd.DataFrame) -> list[Finding]:
     return found
 
 
-def _stability_group(overlaps: pd.DataFrame) -> dict[str, Any]:
+def _build_stability_group(overlaps: pd.DataFrame) -> dict[str, Any]:
     """Show for each embedding how many neighbors stay when one thing changes: a mean, with the number of pairs below it."""
-    rows = _by_what_differs(overlaps)
+    rows = _group_by_what_differs(overlaps)
     origin_of = dict(zip(overlaps["of"], overlaps["origin"], strict=True))
     shared: dict[str, dict[str, list[float]]] = {}
     for what, pairs in rows.items():
@@ -211,25 +211,25 @@ def _stability_group(overlaps: pd.DataFrame) -> dict[str, Any]:
         "title": "neighbours that stay (Jaccard overlap of the nearest ten)",
         "items": [DIFFERENCES[what] for what in items],
         "lines": [
-            (name, origin_of[name], [_stability_cell(of_what.get(what, [])) for what in items])
+            (name, origin_of[name], [_write_stability_cell(of_what.get(what, [])) for what in items])
             for name, of_what in sorted(shared.items())
         ],
     }
 
 
-def _stability_cell(shared: Sequence[float]) -> tuple[str, str]:
+def _write_stability_cell(shared: Sequence[float]) -> tuple[str, str]:
     if not shared:
         return "", ""
     return write_share(sum(shared) / len(shared)), f"mean of {len(shared)} pairs" if len(shared) > 1 else "1 pair"
 
 
-def _by_what_differs(overlaps: pd.DataFrame) -> dict[str, list[dict[Hashable, Any]]]:
+def _group_by_what_differs(overlaps: pd.DataFrame) -> dict[str, list[dict[Hashable, Any]]]:
     """Group pairs of embeddings by the one thing that they differ in, least alike first."""
     ordered = overlaps.sort_values("shared")
     return {str(what): rows.to_dict("records") for what, rows in ordered.groupby("differs_in", sort=False)}
 
 
-def _probes(neighbors: pd.DataFrame, most: int = 6) -> dict[str, Any] | None:
+def _show_probes(neighbors: pd.DataFrame, most: int = 6) -> dict[str, Any] | None:
     """Show the neighbors of the probe words, one pair of columns for the method that most origins share."""
     if neighbors.empty:
         return None

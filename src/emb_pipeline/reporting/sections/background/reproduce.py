@@ -16,12 +16,12 @@ def view(report: Report) -> dict[str, Any]:
         "tracking_uri": redact(run.tracking_uri),
         "command": run.command or f"kedro run --env {run.use_case}",
         "fingerprints": corpora[["corpus", "fingerprint"]].dropna().to_dict("records"),
-        "methods": {str(name): _json(options) for name, options in run.methods.items()},
+        "methods": {str(name): _write_json(options) for name, options in run.methods.items()},
         "versions": {str(name): str(version) for name, version in run.versions.items()},
     }
 
 
-def _json(value: Any) -> str:
+def _write_json(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, indent=None, default=str, ensure_ascii=False)
 
 

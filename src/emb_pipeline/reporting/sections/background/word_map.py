@@ -38,11 +38,11 @@ def show_word_map(report: Report) -> Chart | None:
         f"can: {' and '.join(map(wording.write_share, kept))} of a word’s ten nearest are among its ten nearest here, too. "
         "Near means alike, mostly; far means little, and so do the size of a group and the width of a gap. Lines lead from "
         "your words to those nearest to them by cosine: a long one is a neighbour that two dimensions could not keep near. "
-        f"{_turned(words)}All points with their neighbours are in word_map.parquet, for other tools.",
+        f"{_describe_turning(words)}All points with their neighbours are in word_map.parquet, for other tools.",
     )
 
 
-def _turned(words: pd.Series) -> str:
+def _describe_turning(words: pd.Series) -> str:
     """Say how the panels behind the first were turned, by the words of each."""
     if len(words) < 2:
         return ""
@@ -78,10 +78,12 @@ def plot_word_map(word_map: pd.DataFrame) -> go.Figure:
         at = {"row": number // columns + 1, "col": number % columns + 1}
         style = look(str(rows["origin"].iloc[0]))
         rows = rows.assign(of=rows["word"].where(rows["probe"], rows["near"]))
-        figure.add_trace(_words(rows[rows["of"].isna()], "words", marker={"color": TEXT, "opacity": 0.3, "size": 4}), **at)
+        figure.add_trace(
+            _draw_words(rows[rows["of"].isna()], "words", marker={"color": TEXT, "opacity": 0.3, "size": 4}), **at
+        )
         for probe, part in rows.groupby("of", sort=False):
-            figure.add_trace(_probe_and_neighbors(part, str(probe), style.color), **at)
-        for annotation in _probe_names(rows, center, reach):
+            figure.add_trace(_draw_probe_and_neighbors(part, str(probe), style.color), **at)
+        for annotation in _place_probe_names(rows, center, reach):
             figure.add_annotation(annotation, **at)
         title = {
             "text": escape(str(name)),
@@ -108,7 +110,7 @@ def plot_word_map(word_map: pd.DataFrame) -> go.Figure:
     )
 
 
-def _words(rows: pd.DataFrame, name: str, **style: Any) -> go.Scatter:
+def _draw_words(rows: pd.DataFrame, name: str, **style: Any) -> go.Scatter:
     """Draw words at their places; under the pointer, what is nearest to them."""
     near = [f"<br>among the nearest of {escape(near)}" if isinstance(near, str) else "" for near in rows["near"]]
     nearest = [", ".join(names.split(", ")[:_HOVERED]) for names in rows["nearest"]]
@@ -125,16 +127,16 @@ def _words(rows: pd.DataFrame, name: str, **style: Any) -> go.Scatter:
     )
 
 
-def _probe_and_neighbors(rows: pd.DataFrame, probe: str, color: str) -> go.Scatter:
+def _draw_probe_and_neighbors(rows: pd.DataFrame, probe: str, color: str) -> go.Scatter:
     """Draw a star: the line goes from the probe word to each neighbor and back."""
     center, around = rows[rows["word"] == probe], rows[rows["word"] != probe]
     star = pd.concat([center, *(step for place in range(len(around)) for step in (around.iloc[[place]], center))])
     size = [9 if word == probe else 6 for word in star["word"]]
     line, marker = {"color": color, "width": 0.8}, {"color": color, "size": size, "opacity": 1}
-    return _words(star, probe, mode="lines+markers", line=line, marker=marker)
+    return _draw_words(star, probe, mode="lines+markers", line=line, marker=marker)
 
 
-def _probe_names(rows: pd.DataFrame, center: pd.Series, reach: float) -> list[dict[str, Any]]:
+def _place_probe_names(rows: pd.DataFrame, center: pd.Series, reach: float) -> list[dict[str, Any]]:
     """Place names of the probe words, then of one neighbor of each, where they find room."""
     probes, near = rows[rows["probe"]], dict(zip(rows["word"], rows["near"], strict=True))
     nearest = [

@@ -40,8 +40,8 @@ def view(report: Report) -> dict[str, Any] | None:
     groups = [
         {
             "title": TITLES[factor],
-            "charts": _corruption_charts(rows, report) if factor == CORRUPTION else [],
-            "lines": [_line(row, report.run.level) for row in rows.to_dict("records")],
+            "charts": _draw_corruption_charts(rows, report) if factor == CORRUPTION else [],
+            "lines": [_build_line(row, report.run.level) for row in rows.to_dict("records")],
         }
         for factor in TITLES
         if not (rows := report.tables.effects_of(factor)).empty
@@ -49,7 +49,7 @@ def view(report: Report) -> dict[str, Any] | None:
     return {"groups": groups} if groups else None
 
 
-def _line(row: Mapping[Hashable, Any], level: float) -> dict[str, Any]:
+def _build_line(row: Mapping[Hashable, Any], level: float) -> dict[str, Any]:
     return {
         **describe_effect(row, level, {1: "better", -1: "worse", 0: "no significant difference"}),
         "name": row["embedding_a"],
@@ -59,7 +59,7 @@ def _line(row: Mapping[Hashable, Any], level: float) -> dict[str, Any]:
     }
 
 
-def _corruption_charts(rows: pd.DataFrame, report: Report) -> list[Chart]:
+def _draw_corruption_charts(rows: pd.DataFrame, report: Report) -> list[Chart]:
     """Draw what corrupted training text costs on each task, by level; nothing where no text was corrupted."""
     tasks = [str(task) for task in dict.fromkeys(rows["task"])]
     found = {task: report.figure(f"{task}_corruption", partial(plot_corruption, rows, task)) for task in tasks}

@@ -39,7 +39,7 @@ def view(report: Report) -> dict[str, Any] | None:
     shares, across, overall = tables.variance_shares, tables.effects_across_tasks, overall_effects(factors)
     return {
         "findings": describe_average_effects(across, level),
-        "across": [_across(row, level) for row in across.to_dict("records")],
+        "across": [_build_row_across_tasks(row, level) for row in across.to_dict("records")],
         "tasks": [
             (task, describe_factors(shares[shares["task"] == task], rows, level))
             for task, rows in factors.groupby("task", sort=False)
@@ -52,7 +52,7 @@ def view(report: Report) -> dict[str, Any] | None:
         ),
         "lines": [
             {
-                **describe_effect(row, level, _verdicts(row)),
+                **describe_effect(row, level, _word_verdicts(row)),
                 "name": factor_label(row),
                 "design": row["design"],
             }
@@ -61,11 +61,11 @@ def view(report: Report) -> dict[str, Any] | None:
     }
 
 
-def _verdicts(row: _Row) -> dict[int, str]:
+def _word_verdicts(row: _Row) -> dict[int, str]:
     return {1: str(row["level_a"]), -1: str(row["level_b"]), 0: "no significant difference"}
 
 
-def _across(row: Mapping[Hashable, Any], level: float) -> dict[str, Any]:
+def _build_row_across_tasks(row: Mapping[Hashable, Any], level: float) -> dict[str, Any]:
     metric = OF_ANY_TASK
     return {
         "name": factor_label(row),
@@ -98,8 +98,8 @@ def describe_factors(shares: pd.DataFrame, effects: pd.DataFrame, level: float) 
     overall = effects[(effects["design"] == WHOLE_GRID) & (effects["factor"] == "corpus") & (effects["within"] == "")]
     return [
         *(_change(row, level) for row in overall.to_dict("records")),
-        *_interactions(effects[effects["instead_of"] != ""], level),
-        *([_explained(whole)] if len(whole) else []),
+        *_describe_interactions(effects[effects["instead_of"] != ""], level),
+        *([_describe_shares(whole)] if len(whole) else []),
     ]
 
 
@@ -147,7 +147,7 @@ def _average(row: Mapping[Hashable, Any], level: float) -> Finding:
     )
 
 
-def _interactions(rows: pd.DataFrame, level: float) -> list[Finding]:
+def _describe_interactions(rows: pd.DataFrame, level: float) -> list[Finding]:
     """Say where the effect of the corpus depends on method or dimension."""
     if rows.empty:
         return []
@@ -155,16 +155,16 @@ def _interactions(rows: pd.DataFrame, level: float) -> list[Finding]:
     significant = [row for row in largest.to_dict("records") if pick.find_direction(row, level)]
     if significant:
         rest = "" if len(significant) <= _NAMED else f"; and {len(significant) - _NAMED} more"
-        found = "; ".join(_more(row) for row in significant[:_NAMED])
+        found = "; ".join(_write_interaction(row) for row in significant[:_NAMED])
         return [Finding(Markup("What the corpus changes depends on what is trained on it: it is {}{}.").format(found, rest))]
     sentence = Markup(
         "Whether what the corpus changes depends on method or dimension is inconclusive: "
         "of {}, the largest, {}, may be chance."
     )
-    return [Finding(sentence.format(pluralize(len(rows), "interaction"), _more(largest.iloc[0].to_dict())))]
+    return [Finding(sentence.format(pluralize(len(rows), "interaction"), _write_interaction(largest.iloc[0].to_dict())))]
 
 
-def _more(row: Mapping[Hashable, Any]) -> str:
+def _write_interaction(row: Mapping[Hashable, Any]) -> str:
     """Write an interaction.
 
     ``3.1 points [1.0, 5.2] higher with glove than with word2vec (domain − generic, corpus × method at 100)``
@@ -187,16 +187,16 @@ def _change(row: Mapping[Hashable, Any], level: float) -> Finding:
     )
 
 
-def _explained(shares: pd.DataFrame) -> Finding:
+def _describe_shares(shares: pd.DataFrame) -> Finding:
     parts = [
-        f"{row['term']} {write_share(row['share'])}{_interval(row)}, "
+        f"{row['term']} {write_share(row['share'])}{_write_share_interval(row)}, "
         f"a spread of {write_distance(row['spread'], row['metric'])}"
         for row in shares.to_dict("records")
     ]
     return Finding(Markup("What the differences between the trained embeddings are due to: {}.").format("; ".join(parts)))
 
 
-def _interval(row: Mapping[Hashable, Any]) -> str:
+def _write_share_interval(row: Mapping[Hashable, Any]) -> str:
     return "" if pd.isna(row["ci_low"]) else f" [{write_share(row['ci_low'])}, {write_share(row['ci_high'])}]"
 
 

@@ -41,7 +41,7 @@ def draw_forest(rows: pd.DataFrame, direction: str, level: float) -> go.Figure:
         cols=1,
         row_heights=[ROW_HEIGHT * size + 24 for size in sizes],
         vertical_spacing=0 if len(panels) == 1 else min(0.9 / (len(panels) - 1), 68 / height),
-        subplot_titles=[_panel_title(str(task), str(metric)) for (task, metric), _ in panels],
+        subplot_titles=[_write_panel_title(str(task), str(metric)) for (task, metric), _ in panels],
     )
     for number, ((_, name), part) in enumerate(panels, 1):
         metric = str(name)
@@ -77,7 +77,7 @@ def draw_forest(rows: pd.DataFrame, direction: str, level: float) -> go.Figure:
     return figure.update_layout(template=TEMPLATE, height=height, margin={"t": 30})
 
 
-def _panel_title(task: str, metric: str) -> str:
+def _write_panel_title(task: str, metric: str) -> str:
     return escape(f"{task}: {name_metric(metric)}{' (percentage points)' if is_percent(metric) else ''}")
 
 

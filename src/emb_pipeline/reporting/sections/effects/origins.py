@@ -20,7 +20,7 @@ def view(report: Report) -> dict[str, Any]:
     effects = tables.effects_of(CORPUS)
     shown = {"corpora": tables.corpora.to_dict("records"), "corpora_differ": _differ_in_size(tables.corpora)}
     if effects.empty:
-        return {**shown, "lines": [], "missing": _origins_missing(tables.leaderboard)}
+        return {**shown, "lines": [], "missing": _explain_missing_origins(tables.leaderboard)}
     ordered = report.in_order(effects)
     verdicts = {1: "domain", -1: "generic", 0: "no significant difference"}
     return {
@@ -39,7 +39,7 @@ def view(report: Report) -> dict[str, Any]:
     }
 
 
-def _origins_missing(leaderboard: pd.DataFrame) -> str:
+def _explain_missing_origins(leaderboard: pd.DataFrame) -> str:
     trained = set(leaderboard["origin"]) - {"task", "control", "pretrained"}
     if not trained:
         return "No embedding was trained on a corpus in this run."

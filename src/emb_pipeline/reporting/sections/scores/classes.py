@@ -39,7 +39,7 @@ def show_classes(result: Result, class_results: pd.DataFrame, confusions: pd.Dat
     if result.leader is None:
         return None
     embedding = str(result.leader["embedding"])
-    rows, pairs = (_of(table, result.task, embedding) for table in (class_results, confusions))
+    rows, pairs = (_select_cell(table, result.task, embedding) for table in (class_results, confusions))
     if rows.empty:
         return None
     rows = rows.sort_values(["n", "class"], ascending=[False, True])
@@ -69,7 +69,7 @@ def show_classes(result: Result, class_results: pd.DataFrame, confusions: pd.Dat
     }
 
 
-def _of(table: pd.DataFrame, task: str, embedding: str) -> pd.DataFrame:
+def _select_cell(table: pd.DataFrame, task: str, embedding: str) -> pd.DataFrame:
     return table[(table["task"] == task) & (table["embedding"] == embedding)]
 
 

@@ -54,15 +54,15 @@ def view(report: Report) -> dict[str, Any]:
     """Show scores against costs, their numbers, and what training cost."""
     return {
         "tasks": [
-            {"name": each.task, "metric": name_metric(each.metric), "charts": charts, **_numbers(each, report)}
+            {"name": each.task, "metric": name_metric(each.metric), "charts": charts, **_write_numbers(each, report)}
             for each in report.results
-            if (charts := _charts(each, report))
+            if (charts := _draw_charts(each, report))
         ],
         "embeddings": report.tables.embeddings.reindex(columns=list(EMBEDDING_COLUMNS)).to_dict("records"),
     }
 
 
-def _numbers(each: Result, report: Report) -> dict[str, Any]:
+def _write_numbers(each: Result, report: Report) -> dict[str, Any]:
     """Write what each embedding costs on a task; ``served``: some have answered requests."""
     board = report.tables.leaderboard
     of_task = board[(board["task"] == each.task) & board["metric"].isin(LATENCIES)]
@@ -89,7 +89,7 @@ def _numbers(each: Result, report: Report) -> dict[str, Any]:
     }
 
 
-def _charts(each: Result, report: Report) -> list[Chart]:
+def _draw_charts(each: Result, report: Report) -> list[Chart]:
     board, charts = report.tables.leaderboard, []
     for against, name, what in (("seconds", "cost", SECONDS), ("bytes_per_item", "bytes", "bytes per vector")):
         figure = report.figure(f"{each.task}_{name}", partial(plot_costs, board, each.task, against=against))
@@ -142,7 +142,7 @@ def plot_costs(leaderboard: pd.DataFrame, task: str, *, against: str = "seconds"
     figure = make_empty_figure(height=360)
     if rows.empty:
         return figure
-    rows, zero = _with_places(rows)
+    rows, zero = _add_places(rows)
     metric = str(rows["metric"].iloc[0])
     write = write_seconds if against == "seconds" else write_size
     for origin, part in split_by_origin(rows):
@@ -161,7 +161,7 @@ def plot_costs(leaderboard: pd.DataFrame, task: str, *, against: str = "seconds"
                 marker={"color": style.color, "symbol": style.symbol, "size": 10},
             )
         )
-    front = _front(rows)
+    front = _select_front(rows)
     figure.add_trace(
         go.Scatter(
             x=front["place"].tolist(),
@@ -179,11 +179,11 @@ def plot_costs(leaderboard: pd.DataFrame, task: str, *, against: str = "seconds"
     slack = 0.1 * (top - bottom) or 0.05
     _label_points(figure, front, rows, (low - pad, high + pad), (bottom - slack, top + slack))
     lowest = low - pad if zero is None else math.log10(zero) + _GAP / 2
-    ticks = [tick for tick in _cost_ticks(against, low, high) if lowest <= math.log10(tick) <= high + pad]
+    ticks = [tick for tick in _choose_cost_ticks(against, low, high) if lowest <= math.log10(tick) <= high + pad]
     figure.update_xaxes(
         type="log",
         tickvals=ticks if zero is None else [zero, *ticks],
-        ticktext=[*([] if zero is None else ["0"]), *(_tick_text(tick, against) for tick in ticks)],
+        ticktext=[*([] if zero is None else ["0"]), *(_write_tick(tick, against) for tick in ticks)],
         range=[low - pad, high + pad],
         title_text=SECONDS if against == "seconds" else "bytes per vector",
     )
@@ -192,7 +192,7 @@ def plot_costs(leaderboard: pd.DataFrame, task: str, *, against: str = "seconds"
     return figure if zero is None else figure.update_layout(meta={"has_zero": True})
 
 
-def _with_places(rows: pd.DataFrame) -> tuple[pd.DataFrame, float | None]:
+def _add_places(rows: pd.DataFrame) -> tuple[pd.DataFrame, float | None]:
     """Rows with their ``place`` on a logarithmic axis of costs, and the place of those that cost nothing."""
     free = rows["cost"] <= 0
     smallest = float(rows.loc[~free, "cost"].min()) if (~free).any() else 1.0
@@ -200,7 +200,7 @@ def _with_places(rows: pd.DataFrame) -> tuple[pd.DataFrame, float | None]:
     return rows.assign(place=rows["cost"].mask(free, zero)), zero
 
 
-def _front(rows: pd.DataFrame) -> pd.DataFrame:
+def _select_front(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows that no cheaper row matches, cheapest first; controls and embeddings of changed text are no choice."""
     ordered = pick.select_choosable(rows).sort_values(["cost", "value"], ascending=[True, False])
     best = ordered["value"].cummax().shift(fill_value=-math.inf)
@@ -227,7 +227,7 @@ def _label_points(
         figure.add_annotation(x=math.log10(row["place"]), y=row["value"], text=escape(names[number]), **beside)
 
 
-def _cost_ticks(against: str, low: float, high: float) -> list[float]:
+def _choose_cost_ticks(against: str, low: float, high: float) -> list[float]:
     """Ticks of a cost axis; ``low`` and ``high`` are its decimal logarithms."""
     if against == "seconds" and high - low > 1:
         return [0.001, 0.01, 0.1, 1, 10, 60, 600, 3600, 36000]
@@ -235,7 +235,7 @@ def _cost_ticks(against: str, low: float, high: float) -> list[float]:
     return [step * 10.0**power for power in range(math.floor(low) - 1, math.ceil(high) + 1) for step in steps]
 
 
-def _tick_text(tick: float, against: str) -> str:
+def _write_tick(tick: float, against: str) -> str:
     if against == "bytes_per_item":
         return re.sub(r"\.0+(?=\D)", "", write_size(tick))
     return f"{tick:g} s" if tick < 60 else f"{tick / 60:g} min" if tick < 3600 else f"{tick / 3600:g} h"

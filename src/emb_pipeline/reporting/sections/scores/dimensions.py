@@ -34,12 +34,12 @@ _Row = Mapping[Hashable, Any]
 def view(report: Report) -> dict[str, Any]:
     """Show curves over dimensions, and for embeddings of several sizes the one that is enough."""
     return {
-        "charts": [chart for each in report.results if (chart := _chart(each, report)) is not None],
+        "charts": [chart for each in report.results if (chart := _draw_chart(each, report)) is not None],
         "sizes": _sizes(report),
     }
 
 
-def _chart(each: Result, report: Report) -> Chart | None:
+def _draw_chart(each: Result, report: Report) -> Chart | None:
     figure = report.figure(f"{each.task}_dimension", lambda: plot_dimensions(report.tables.leaderboard, each.task))
     if not figure.data:
         return None
@@ -131,7 +131,7 @@ def plot_dimensions(leaderboard: pd.DataFrame, task: str) -> go.Figure:
     dims = sorted({x for trace in figure.data for x in trace.x})
     if not dims:
         return figure
-    for row, dash in zip(_levels(rows), ("dash", "dot", "longdash", "dashdot") * 5, strict=False):
+    for row, dash in zip(_select_levels(rows), ("dash", "dot", "longdash", "dashdot") * 5, strict=False):
         figure.add_trace(
             go.Scatter(
                 x=[dims[0] / 1.12, dims[-1] * 1.12],
@@ -155,7 +155,7 @@ def plot_dimensions(leaderboard: pd.DataFrame, task: str) -> go.Figure:
     return figure.update_yaxes(title_text=name_axis(metric), tickformat=choose_tick_format(metric))
 
 
-def _levels(rows: pd.DataFrame) -> list[_Row]:
+def _select_levels(rows: pd.DataFrame) -> list[_Row]:
     """Select embeddings without a dimension of their own, and the best control."""
     sparse = pick.select_sparse(rows).to_dict("records")
     controls = rows[rows["origin"] == pick.CONTROL].head(1).to_dict("records")

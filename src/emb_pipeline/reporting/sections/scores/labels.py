@@ -86,11 +86,11 @@ def describe_curves(
     unlabeled_texts : bool, optional
         The task's option; nothing is said of it where it is not known.
     """
-    found = [] if crossovers is None or crossovers.empty else _crossing_findings(crossovers, labels)
-    return [*found, *_doubling_finding(curves, labels), *_fitted_finding(curves, unlabeled_texts)]
+    found = [] if crossovers is None or crossovers.empty else _describe_crossings(crossovers, labels)
+    return [*found, *_describe_doubling(curves, labels), *_describe_fitted(curves, unlabeled_texts)]
 
 
-def _crossing_findings(crossovers: pd.DataFrame, labels: str) -> list[Finding]:
+def _describe_crossings(crossovers: pd.DataFrame, labels: str) -> list[Finding]:
     first = crossovers.iloc[0]
     reference, fewest, most = code(first["reference"]), int(first["fewest_labels"]), int(first["most_labels"])
     ahead = crossovers[crossovers["verdict"] == "ahead below"].sort_values("n_labels", ascending=False)
@@ -100,7 +100,7 @@ def _crossing_findings(crossovers: pd.DataFrame, labels: str) -> list[Finding]:
     else:
         sentence = Markup("{} is best with all {} {}, but with fewer others are ahead of it:")
         found = [Finding(sentence.format(reference, write_count(most), labels), "lead")]
-        found += [Finding(_ahead(row, labels)) for row in ahead.head(_NAMED).to_dict("records")]
+        found += [Finding(_write_crossing(row, labels)) for row in ahead.head(_NAMED).to_dict("records")]
     as_good = crossovers[crossovers["verdict"] == "as good below"].sort_values("n_labels", ascending=False)
     if len(as_good):
         top = as_good[as_good["n_labels"] == as_good["n_labels"].max()]["embedding"].tolist()
@@ -110,7 +110,7 @@ def _crossing_findings(crossovers: pd.DataFrame, labels: str) -> list[Finding]:
     return found
 
 
-def _ahead(row: Mapping[Hashable, Any], labels: str) -> Markup:
+def _write_crossing(row: Mapping[Hashable, Any], labels: str) -> Markup:
     metric = str(row["metric"])
     low, high = row["ci_low"], row["ci_high"]
     until = write_count(high) if math.isfinite(high) else f"more than {write_count(row['most_labels'])}"
@@ -127,7 +127,7 @@ def _ahead(row: Mapping[Hashable, Any], labels: str) -> Markup:
     )
 
 
-def _doubling_finding(curves: pd.DataFrame, labels: str) -> list[Finding]:
+def _describe_doubling(curves: pd.DataFrame, labels: str) -> list[Finding]:
     last = curves[curves["n_labels"] == curves["n_labels"].max()]
     row = last.loc[last["value"].idxmax()]
     metric, name = str(row["metric"]), code(row["embedding"])
@@ -153,7 +153,7 @@ def _doubling_finding(curves: pd.DataFrame, labels: str) -> list[Finding]:
     return [Finding(sentence + check)]
 
 
-def _fitted_finding(curves: pd.DataFrame, unlabeled_texts: bool | None) -> list[Finding]:
+def _describe_fitted(curves: pd.DataFrame, unlabeled_texts: bool | None) -> list[Finding]:
     """Which texts those embeddings know that the task's own texts determine."""
     fitted = list(curves.loc[curves["origin"] == "task", "embedding"].drop_duplicates())
     if not fitted or unlabeled_texts is None:

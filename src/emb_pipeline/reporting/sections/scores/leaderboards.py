@@ -33,7 +33,7 @@ from emb_pipeline.reporting.wording import (
 def view(report: Report) -> dict[str, Any]:
     """Show for each task its figure and table, and all tasks side by side."""
     return {
-        "overview": _overview(report.results) if len(report.results) > 1 else None,
+        "overview": _build_overview(report.results) if len(report.results) > 1 else None,
         "tasks": [_task(report, each) for each in report.results],
     }
 
@@ -46,7 +46,7 @@ def _task(report: Report, each: Result) -> dict[str, Any]:
         "anchor": anchor(each.task),
         "size": each.items,
         "metric": metric,
-        "board": _board(each, tables.leaderboard),
+        "board": _build_board(each, tables.leaderboard),
         "chart": embed(
             report.figure(
                 f"{each.task}_leaderboard", lambda: plot_leaderboard(tables.leaderboard, each.task, ceiling=ceiling)
@@ -60,7 +60,7 @@ def _task(report: Report, each: Result) -> dict[str, Any]:
     }
 
 
-def _board(each: Result, leaderboard: pd.DataFrame) -> dict[str, Any]:
+def _build_board(each: Result, leaderboard: pd.DataFrame) -> dict[str, Any]:
     """The leaderboard table of a task: rows of plain text, and which of them lead."""
     secondary = [metric for metric in pick.find_secondary_metrics(leaderboard, each.task) if metric not in LATENCIES]
     leading = {row["family"] for row in each.leading()}
@@ -78,13 +78,13 @@ def _board(each: Result, leaderboard: pd.DataFrame) -> dict[str, Any]:
                 "leads": row["family"] in leading,
                 "value": wording.write_value(row["value"], each.metric),
                 "interval": wording.write_interval(row["ci_low"], row["ci_high"], each.metric),
-                "letters": _text(row["letters"]),
-                **_behind(behind, each.metric),
+                "letters": _take_text(row["letters"]),
+                **_write_distance_behind(behind, each.metric),
                 "secondary": [
                     (
                         wording.write_value(other.get("value"), metric),
                         wording.write_interval(other.get("ci_low"), other.get("ci_high"), metric),
-                        _text(other.get("letters")),
+                        _take_text(other.get("letters")),
                     )
                     for metric, other in zip(secondary, others, strict=True)
                 ],
@@ -99,7 +99,7 @@ def _board(each: Result, leaderboard: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _behind(contrast: Contrast | None, metric: str) -> dict[str, str]:
+def _write_distance_behind(contrast: Contrast | None, metric: str) -> dict[str, str]:
     if contrast is None:
         return {"behind": "", "behind_interval": "", "p": ""}
     return {
@@ -109,7 +109,7 @@ def _behind(contrast: Contrast | None, metric: str) -> dict[str, str]:
     }
 
 
-def _overview(results: Sequence[Result]) -> dict[str, Any]:
+def _build_overview(results: Sequence[Result]) -> dict[str, Any]:
     """Embeddings by tasks, those that lead most tasks first, then by their mean standing on a task."""
     standing: dict[str, list[float]] = {}
     cells: dict[tuple[str, str], dict[str, Any]] = {}
@@ -153,8 +153,8 @@ def plot_leaderboard(leaderboard: pd.DataFrame, task: str, *, ceiling: float | N
     metric = str(rows["metric"].iloc[0])
     for origin, part in split_by_origin(rows):
         figure.add_trace(draw_dots(part, part["embedding"], origin, metric))
-    ends = [_number(high, value) for high, value in zip(rows["ci_high"], rows["value"], strict=True)]
-    lows = [_number(low, value) for low, value in zip(rows["ci_low"], rows["value"], strict=True)]
+    ends = [_take_number(high, value) for high, value in zip(rows["ci_high"], rows["value"], strict=True)]
+    lows = [_take_number(low, value) for low, value in zip(rows["ci_low"], rows["value"], strict=True)]
     letters = [text if isinstance(text, str) else "" for text in rows["letters"]]
     figure.add_trace(
         go.Scatter(
@@ -188,11 +188,11 @@ def plot_leaderboard(leaderboard: pd.DataFrame, task: str, *, ceiling: float | N
     return figure.update_layout(showlegend=False)
 
 
-def _number(value: object, otherwise: float) -> float:
+def _take_number(value: object, otherwise: float) -> float:
     return float(otherwise) if value is None or pd.isna(value) else float(value)  # type: ignore[call-overload,arg-type]
 
 
-def _text(value: Any) -> str:
+def _take_text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 

@@ -32,15 +32,15 @@ def view(report: Report) -> dict[str, Any]:
     """Show methods at the same dimension, and embeddings that were trained several times."""
     results = report.results
     return {
-        "charts": [chart for each in results if (chart := _chart(each, report)) is not None],
+        "charts": [chart for each in results if (chart := _draw_chart(each, report)) is not None],
         "findings": [
             found for each in results for found in (describe_seeds(each), describe_samples(each)) if found is not None
         ],
-        "repetitions": [line for each in results for line in _repetitions(each)],
+        "repetitions": [line for each in results for line in _list_repetitions(each)],
     }
 
 
-def _chart(each: Result, report: Report) -> Chart | None:
+def _draw_chart(each: Result, report: Report) -> Chart | None:
     board = report.tables.leaderboard
     shared = find_shared_dimension(board, each.task)
     if shared is None:
@@ -54,7 +54,7 @@ def _chart(each: Result, report: Report) -> Chart | None:
     )
 
 
-def _repetitions(each: Result) -> list[tuple[object, ...]]:
+def _list_repetitions(each: Result) -> list[tuple[object, ...]]:
     return [
         (
             each.task,
@@ -124,15 +124,15 @@ def find_shared_dimension(leaderboard: pd.DataFrame, task: str) -> int | None:
 
 def find_seed_ranges(result: Result) -> list[tuple[str, int, float, float]]:
     """Find embedding, number of training seeds, lowest and highest value, where one was trained more than once."""
-    return _ranges(pick.drop_controls(result.rows), "family")
+    return _find_ranges(pick.drop_controls(result.rows), "family")
 
 
 def find_sample_ranges(result: Result) -> list[tuple[str, int, float, float]]:
     """Find embedding, number of resamples of its corpus, lowest and highest value on them, where there are several."""
-    return [] if result.samples is None else _ranges(result.samples, "base")
+    return [] if result.samples is None else _find_ranges(result.samples, "base")
 
 
-def _ranges(rows: pd.DataFrame, repeated: str) -> list[tuple[str, int, float, float]]:
+def _find_ranges(rows: pd.DataFrame, repeated: str) -> list[tuple[str, int, float, float]]:
     by_name: dict[str, list[float]] = {}
     for row in rows.to_dict("records"):
         by_name.setdefault(str(row[repeated]), []).append(float(row["value"]))
@@ -141,7 +141,7 @@ def _ranges(rows: pd.DataFrame, repeated: str) -> list[tuple[str, int, float, fl
 
 def describe_seeds(result: Result) -> Finding | None:
     """Say how far training seeds alone move the score."""
-    return _range_finding(
+    return _describe_range(
         result, find_seed_ranges(result), "{}: training seeds alone move {} by up to {} ({} over {} seeds)."
     )
 
@@ -149,10 +149,10 @@ def describe_seeds(result: Result) -> Finding | None:
 def describe_samples(result: Result) -> Finding | None:
     """Say how far another sample of the corpus moves the score."""
     sentence = "{}: another sample of the corpus moves {} by up to {} ({} over {} resamples)."
-    return _range_finding(result, find_sample_ranges(result), sentence)
+    return _describe_range(result, find_sample_ranges(result), sentence)
 
 
-def _range_finding(result: Result, ranges: list[tuple[str, int, float, float]], sentence: str) -> Finding | None:
+def _describe_range(result: Result, ranges: list[tuple[str, int, float, float]], sentence: str) -> Finding | None:
     if not ranges:
         return None
     name, trainings, low, high = max(ranges, key=lambda each: each[3] - each[2])

@@ -60,14 +60,14 @@ def _task(report: Report, task: str, rows: pd.DataFrame) -> dict[str, Any]:
                 "origin": row["origin"],
                 "setting": write_setting(row),
                 "recommended": row["recommended"],
-                "cells": _cells(row),
+                "cells": _write_cells(row),
             }
             for row in rows.to_dict("records")
         ],
     }
 
 
-def _cells(row: Mapping[Hashable, Any]) -> list[str]:
+def _write_cells(row: Mapping[Hashable, Any]) -> list[str]:
     metric = str(row["metric"])
     return [
         write_share(row["recall"]),
@@ -94,14 +94,19 @@ def describe_searches(searches: pd.DataFrame) -> list[Finding]:
     """
     exact = searches[searches["index"] == EXACT]
     indexed = searches[searches["index"] != EXACT]
-    found = [_exact_finding(exact)] if len(exact) else []
+    found = [_describe_exact(exact)] if len(exact) else []
     for (name, _), rows in indexed.groupby(["embedding", "in_store"], sort=False):
         product = exact.loc[exact["embedding"] == name, "latency_ms_p50"]
-        found += [*_recommended(rows, product), *_least(rows), *_filtered(rows), *_faults(rows)]
+        found += [
+            *_recommend_setting(rows, product),
+            *_describe_least(rows),
+            *_describe_filtered(rows),
+            *_describe_faults(rows),
+        ]
     return found
 
 
-def _exact_finding(exact: pd.DataFrame) -> Finding:
+def _describe_exact(exact: pd.DataFrame) -> Finding:
     parts = [
         Markup("{} {} ({} for a passage)").format(
             code(row["embedding"]), write_milliseconds(row["latency_ms_p50"]), write_size(row["bytes_per_item"])
@@ -112,7 +117,7 @@ def _exact_finding(exact: pd.DataFrame) -> Finding:
     return Finding(sentence.format(write_count(exact["items"].iloc[0]), Markup(", ").join(parts)), "lead")
 
 
-def _recommended(rows: pd.DataFrame, product: pd.Series) -> list[Finding]:
+def _recommend_setting(rows: pd.DataFrame, product: pd.Series) -> list[Finding]:
     """Name the setting to use, in Milvus or in this process, and hold a query's time against that of the matrix product."""
     in_store = bool(rows["in_store"].iloc[0])
     chosen = rows[rows["recommended"]]
@@ -134,16 +139,16 @@ def _recommended(rows: pd.DataFrame, product: pd.Series) -> list[Finding]:
         name_metric(row["metric"]),
         write_interval(row["ci_low"], row["ci_high"], row["metric"]),
     )
-    return [Finding(found if in_store else found + _two_steps(row))]
+    return [Finding(found if in_store else found + _describe_two_steps(row))]
 
 
-def _two_steps(row: Mapping[Hashable, Any]) -> str:
+def _describe_two_steps(row: Mapping[Hashable, Any]) -> str:
     """Say what a search by Hamming distance reads."""
     bits, stored = write_size(row["index_bytes"] / row["items"]), write_size(row["bytes_per_item"])
     return f" It compares {bits} of each passage, and reads the {stored} kept beside them of candidates alone."
 
 
-def _least(rows: pd.DataFrame) -> list[Finding]:
+def _describe_least(rows: pd.DataFrame) -> list[Finding]:
     """Name the setting that finds least: what looking at too little costs the task."""
     row = rows.sort_values("recall").iloc[0].to_dict()
     if row["recommended"] or row["ci_low"] <= 0:
@@ -157,7 +162,7 @@ def _least(rows: pd.DataFrame) -> list[Finding]:
     return [Finding(sentence.format(write_setting(row), write_share(row["recall"]), *lost))]
 
 
-def _filtered(rows: pd.DataFrame) -> list[Finding]:
+def _describe_filtered(rows: pd.DataFrame) -> list[Finding]:
     measured = rows[rows["filtered_recall"].notna()]
     parts = [
         f"{row['index']} {write_share(row['filtered_recall'])} in {write_milliseconds(row['filtered_latency_ms_p50'])}"
@@ -170,7 +175,7 @@ def _filtered(rows: pd.DataFrame) -> list[Finding]:
     )
 
 
-def _faults(rows: pd.DataFrame) -> list[Finding]:
+def _describe_faults(rows: pd.DataFrame) -> list[Finding]:
     faulty = rows[rows["fault"].notna()].drop_duplicates("index")
     return [
         Finding(Markup("The curve of {} is not shown: {}.").format(row["index"], row["fault"]), "warning")

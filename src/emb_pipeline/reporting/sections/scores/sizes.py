@@ -24,7 +24,7 @@ def describe_sizes(sizes: pd.DataFrame) -> list[Finding]:
     sizes : DataFrame
         A task's rows of `emb_pipeline.statistics.decision.sizes.choose_smallest_sufficient`.
     """
-    return [_finding(str(family), rows) for family, rows in sizes.groupby("family", sort=False)]
+    return [_describe_size(str(family), rows) for family, rows in sizes.groupby("family", sort=False)]
 
 
 def find_pip_losses(checks: pd.DataFrame) -> dict[str, float]:
@@ -33,7 +33,7 @@ def find_pip_losses(checks: pd.DataFrame) -> dict[str, float]:
     return dict(zip(rows["embedding"].astype(str), rows["value"].astype(float), strict=True))
 
 
-def _finding(family: str, rows: pd.DataFrame) -> Finding:
+def _describe_size(family: str, rows: pd.DataFrame) -> Finding:
     row = rows[rows["chosen"]].iloc[0].to_dict()
     metric = row["metric"]
     margin = write_distance(row["margin"], metric)

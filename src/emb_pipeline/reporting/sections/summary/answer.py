@@ -74,10 +74,14 @@ def describe_all_tasks(results: Sequence[Result]) -> list[Finding]:
     results = [each for each in results if each.leader is not None]
     if len(results) < 2:
         return []
-    return [each for each in (_everywhere(results), _sparse_overall(results), _domain_overall(results)) if each is not None]
+    return [
+        each
+        for each in (_describe_everywhere(results), _describe_sparse_overall(results), _describe_domain_overall(results))
+        if each is not None
+    ]
 
 
-def _everywhere(results: Sequence[Result]) -> Finding:
+def _describe_everywhere(results: Sequence[Result]) -> Finding:
     leading = [{str(row["embedding"]) for row in each.leading()} for each in results]
     everywhere = [
         str(row["embedding"]) for row in results[0].leading() if all(str(row["embedding"]) in group for group in leading)
@@ -102,7 +106,7 @@ def _everywhere(results: Sequence[Result]) -> Finding:
     )
 
 
-def _sparse_overall(results: Sequence[Result]) -> Finding | None:
+def _describe_sparse_overall(results: Sequence[Result]) -> Finding | None:
     verdicts = []
     for each in results:
         pair = find_best_of_each(each)
@@ -132,7 +136,7 @@ def _sparse_overall(results: Sequence[Result]) -> Finding | None:
     )
 
 
-def _domain_overall(results: Sequence[Result]) -> Finding | None:
+def _describe_domain_overall(results: Sequence[Result]) -> Finding | None:
     directions = [pick.find_direction(row, each.level) for each in results for row in each.effects.to_dict("records")]
     if not directions:
         return None

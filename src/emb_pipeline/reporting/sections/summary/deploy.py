@@ -53,7 +53,7 @@ def view(report: Report) -> dict[str, Any] | None:
                     "value": f"{row['value']:.1f}"
                     if row["metric"] == MARGINS
                     else wording.write_value(row["value"], row["metric"]),
-                    "verdict": _verdict(row),
+                    "verdict": _word_verdict(row),
                     "costs": [write_cost(name, row[name]) for name in costs],
                 }
                 for row in rows_of[task].to_dict("records")
@@ -64,7 +64,7 @@ def view(report: Report) -> dict[str, Any] | None:
     return {"tasks": tasks}
 
 
-def _verdict(row: Mapping[Hashable, Any]) -> str:
+def _word_verdict(row: Mapping[Hashable, Any]) -> str:
     standing = write_standing(row)
     if row["chosen"]:
         return ", ".join(filter(None, ["chosen", standing]))
@@ -99,12 +99,12 @@ def describe_decision(
             str(task),
             [
                 _choice(rows),
-                *_labels(rows),
-                *_language(rows),
-                *_unknown(rows),
-                *_ties(rows),
-                *_excluded(rows, relaxations[relaxations["task"] == task]),
-                *_relaxed(relaxations[relaxations["task"] == task]),
+                *_describe_labels(rows),
+                *_describe_language(rows),
+                *_warn_of_unknown_costs(rows),
+                *_describe_ties(rows),
+                *_describe_excluded(rows, relaxations[relaxations["task"] == task]),
+                *_describe_relaxed(relaxations[relaxations["task"] == task]),
                 *(of_all if rows["metric"].iloc[0] == MARGINS else ()),
             ],
         )
@@ -188,8 +188,10 @@ def _choice(rows: pd.DataFrame) -> Finding:
     if row["standing"] == NOT_ABOVE_FLOOR:
         sentence = Markup("{} {} is the {}{}; <code>deploy</code> refuses it without <code>--force</code>.")
         which = "best measured" if row["embedding"] == row["best"] else "cheapest that is not inferior"
-        return Finding(sentence.format(write_worthless(rows), code(row["embedding"]), which, _at(row)), "warning")
-    text = Markup("Deploy {}{}: {}.").format(code(row["embedding"]), _at(row), _against(row, rows))
+        return Finding(
+            sentence.format(write_worthless(rows), code(row["embedding"]), which, _write_value_at(row)), "warning"
+        )
+    text = Markup("Deploy {}{}: {}.").format(code(row["embedding"]), _write_value_at(row), _compare_with_best(row, rows))
     return Finding(text + write_corrected(row), "lead")
 
 
@@ -199,7 +201,9 @@ def write_worthless(rows: pd.DataFrame) -> Markup:
     if competing.empty or not (competing["standing"] == NOT_ABOVE_FLOOR).all():
         return Markup()
     hardest = competing.sort_values("p_floor")["floor"].iloc[0]
-    return Markup("<strong>No embedding is shown to be better than {} here.</strong>").format(_floor_name(str(hardest)))
+    return Markup("<strong>No embedding is shown to be better than {} here.</strong>").format(
+        _write_floor_name(str(hardest))
+    )
 
 
 def write_corrected(row: Mapping[Hashable, Any]) -> Markup:
@@ -230,11 +234,11 @@ def write_standing(row: Mapping[Hashable, Any]) -> str:
     return {MEASURED_BEST: "measured best, not shown", ONLY: "the only candidate"}.get(str(row["standing"]), "")
 
 
-def _floor_name(floor: str) -> Markup:
+def _write_floor_name(floor: str) -> Markup:
     return Markup(floor) if floor in (LARGEST_CLASS, CHANCE) else code(floor)
 
 
-def _unknown(rows: pd.DataFrame) -> list[Finding]:
+def _warn_of_unknown_costs(rows: pd.DataFrame) -> list[Finding]:
     """Warn of a choice that holds only as far as costs are known."""
     chosen = rows[rows["chosen"]]
     if chosen.empty or "unknown" not in rows.columns or not chosen["unknown"].iloc[0]:
@@ -243,11 +247,11 @@ def _unknown(rows: pd.DataFrame) -> list[Finding]:
     return [Finding(Markup("Not known, so not held against its budget: {}.").format(costs), "warning")]
 
 
-def _at(row: Mapping[Hashable, Any]) -> str:
+def _write_value_at(row: Mapping[Hashable, Any]) -> str:
     return "" if row["metric"] == MARGINS else f", {write_value(row['value'], row['metric'])}"
 
 
-def _against(row: Mapping[Hashable, Any], rows: pd.DataFrame) -> Markup:
+def _compare_with_best(row: Mapping[Hashable, Any], rows: pd.DataFrame) -> Markup:
     """Hold the chosen one against the best, in score and in cost."""
     top = name_best(rows)
     if row["standing"] == ONLY:
@@ -258,7 +262,7 @@ def _against(row: Mapping[Hashable, Any], rows: pd.DataFrame) -> Markup:
         which = top if row["embedding"] == row["best"] else f"{top} of those above the floor"
         more = write_further_units(row)
         return Markup("measured as {}, but not shown to be within {} of every other{}").format(
-            which, _margin(row), f"; {more}" if more else ""
+            which, _write_margin(row), f"; {more}" if more else ""
         )
     if row["embedding"] == row["best"]:
         others = int((rows["non_inferior"] & ~rows["chosen"]).sum())
@@ -266,23 +270,26 @@ def _against(row: Mapping[Hashable, Any], rows: pd.DataFrame) -> Markup:
             return Markup("{}, and the cheapest of {} that are shown to be not inferior").format(
                 top, write_count(others + 1)
             )
-        return Markup("{}; every other that fits may be worse by more than {}").format(top, _margin(row))
+        return Markup("{}; every other that fits may be worse by more than {}").format(top, _write_margin(row))
     best = rows[rows["embedding"] == row["best"]].iloc[0].to_dict()
     where = Markup("{} below {}, {}, and not more than {} with 95 % confidence").format(
-        _distance(-row["difference_to_best"], row["metric"]), top, code(row["best"]), _distance(-row["bound"], row["metric"])
+        _write_distance(-row["difference_to_best"], row["metric"]),
+        top,
+        code(row["best"]),
+        _write_distance(-row["bound"], row["metric"]),
     )
     return where + Markup(", at {} for a vector instead of {}").format(
         write_size(row["bytes_per_item"]), write_size(best["bytes_per_item"])
     )
 
 
-def _labels(rows: pd.DataFrame) -> list[Finding]:
+def _describe_labels(rows: pd.DataFrame) -> list[Finding]:
     """Say of how many labels the scores are, where these are not as many as were asked for."""
     notes = rows["labels_note"].dropna()
     return [Finding(Markup("{}.").format(str(note)[:1].upper() + str(note)[1:]), "warning") for note in notes[:1] if note]
 
 
-def _language(rows: pd.DataFrame) -> list[Finding]:
+def _describe_language(rows: pd.DataFrame) -> list[Finding]:
     """Name the language of a recommended model that was trained elsewhere: scores on one language say nothing of another."""
     chosen = rows[rows["chosen"]]
     if chosen.empty or "languages" not in chosen or pd.isna(chosen["languages"].iloc[0]):
@@ -292,7 +299,7 @@ def _language(rows: pd.DataFrame) -> list[Finding]:
     return [Finding(sentence.format(code(row["embedding"]), write_languages(str(row["languages"]))))]
 
 
-def _excluded(rows: pd.DataFrame, relaxations: pd.DataFrame) -> list[Finding]:
+def _describe_excluded(rows: pd.DataFrame, relaxations: pd.DataFrame) -> list[Finding]:
     """Name those that score more than the chosen one but do not fit, unless a sentence on a binding budget does."""
     if not rows["chosen"].any():
         return []
@@ -302,7 +309,7 @@ def _excluded(rows: pd.DataFrame, relaxations: pd.DataFrame) -> list[Finding]:
     found = [
         Finding(
             Markup("{} scores {} more but {}.").format(
-                code(row["embedding"]), _distance(row["value"] - chosen["value"], row["metric"]), write_excess(row)
+                code(row["embedding"]), _write_distance(row["value"] - chosen["value"], row["metric"]), write_excess(row)
             )
         )
         for row in higher.head(_NAMED).to_dict("records")
@@ -312,15 +319,15 @@ def _excluded(rows: pd.DataFrame, relaxations: pd.DataFrame) -> list[Finding]:
     return found
 
 
-def _distance(value: float, metric: str) -> str:
+def _write_distance(value: float, metric: str) -> str:
     return f"{max(0.0, value):.1f} margins" if metric == MARGINS else write_distance(max(0.0, value), metric)
 
 
-def _margin(row: Mapping[Hashable, Any]) -> str:
+def _write_margin(row: Mapping[Hashable, Any]) -> str:
     return "a margin" if row["metric"] == MARGINS else write_distance(row["margin"], row["metric"])
 
 
-def _ties(rows: pd.DataFrame) -> list[Finding]:
+def _describe_ties(rows: pd.DataFrame) -> list[Finding]:
     tied = rows[rows["tie"]]["embedding"].tolist()
     if not tied:
         return []
@@ -328,7 +335,7 @@ def _ties(rows: pd.DataFrame) -> list[Finding]:
     return [Finding(Markup("As good and as cheap: {}{}.").format(names(tied[:_NAMED]), more))]
 
 
-def _relaxed(rows: pd.DataFrame) -> list[Finding]:
+def _describe_relaxed(rows: pd.DataFrame) -> list[Finding]:
     found = []
     for row in rows.to_dict("records"):
         budget = label_of(row["budget"])

@@ -73,10 +73,10 @@ def describe_leader(result: Result) -> Finding:
                 top + Markup(" It is the only embedding on this task: there is nothing to compare it with."), "lead"
             )
         return Finding(top + Markup(" It is the only embedding on this task beside controls."), "lead")
-    return Finding(top + " " + _ties(result, leader, equal, others), "lead")
+    return Finding(top + " " + _describe_ties(result, leader, equal, others), "lead")
 
 
-def _ties(result: Result, leader: _Row, equal: Sequence[_Row], others: Sequence[_Row]) -> Markup:
+def _describe_ties(result: Result, leader: _Row, equal: Sequence[_Row], others: Sequence[_Row]) -> Markup:
     it = "them" if equal else "it"
     verdicts = [result.differ_significantly(leader, row) for row in others]
     ties = [row for row, verdict in zip(others, verdicts, strict=True) if verdict is False]
@@ -105,10 +105,10 @@ def _ties(result: Result, leader: _Row, equal: Sequence[_Row], others: Sequence[
         )
     if untested:
         text += Markup(" {} not tested.").format(pluralize(untested, "comparison was", "comparisons were"))
-    return text + _cheapest([leader, *equal, *ties])
+    return text + _write_cheapest([leader, *equal, *ties])
 
 
-def _cheapest(candidates: Sequence[_Row]) -> Markup:
+def _write_cheapest(candidates: Sequence[_Row]) -> Markup:
     rows = pd.DataFrame(candidates)
     if len(rows) < 2 or {*UNTIL_SCORED} - set(rows.columns):
         return Markup()
@@ -138,10 +138,10 @@ def describe_sparse(result: Result) -> Finding | None:
                 write_value(baseline["value"], result.metric),
                 code(best["embedding"]),
                 write_value(best["value"], result.metric),
-                _by_letters(result.differ_significantly(best, baseline)),
+                _describe_by_letters(result.differ_significantly(best, baseline)),
             )
         )
-    evidence = _evidence(contrast, result.metric)
+    evidence = _write_evidence(contrast, result.metric)
     if not contrast.is_significant and result.margin is not None and contrast.high < result.margin:
         return Finding(
             Markup(
@@ -156,7 +156,9 @@ def describe_sparse(result: Result) -> Finding | None:
             Markup(
                 "<strong>No significant difference between dense and sparse</strong> on your {}: "
                 "the best dense embedding, {}, minus the best sparse baseline, {}, is {}.{}"
-            ).format(result.items, code(best["embedding"]), code(baseline["embedding"]), evidence, _only_alone(contrast))
+            ).format(
+                result.items, code(best["embedding"]), code(baseline["embedding"]), evidence, _remark_only_alone(contrast)
+            )
         )
     if contrast.difference > 0:
         return Finding(
@@ -171,7 +173,7 @@ def describe_sparse(result: Result) -> Finding | None:
     )
 
 
-def _by_letters(differ: bool | None) -> str:
+def _describe_by_letters(differ: bool | None) -> str:
     if differ is None:
         return " The two were not tested against each other."
     return " They are significantly different." if differ else " There is no significant difference between them."
@@ -182,16 +184,16 @@ def describe_origin(result: Result) -> Finding | None:
     effects = result.effects
     effects = effects if effects.empty else effects[effects["difference"].notna()]
     if effects.empty:
-        return _no_origin_finding(result)
+        return _explain_missing_origin(result)
     metric = result.metric
     ordered = effects.sort_values("difference").to_dict("records")
     directions = [pick.find_direction(row, result.level) for row in ordered]
     better, worse = directions.count(1), directions.count(-1)
     same, all_of = len(ordered) - better - worse, len(ordered)
     span = (
-        _effect(ordered[0], metric)
+        _write_effect(ordered[0], metric)
         if all_of == 1
-        else Markup("between {} and {}").format(_effect(ordered[0], metric), _effect(ordered[-1], metric))
+        else Markup("between {} and {}").format(_write_effect(ordered[0], metric), _write_effect(ordered[-1], metric))
     )
     name = name_metric(metric)
     if all_of == 1:
@@ -227,7 +229,7 @@ def describe_origin(result: Result) -> Finding | None:
     )
 
 
-def _no_origin_finding(result: Result) -> Finding | None:
+def _explain_missing_origin(result: Result) -> Finding | None:
     trained = set(result.rows["origin"]) - {"task", "control", "pretrained"}
     if not trained:
         return None
@@ -241,7 +243,7 @@ def _no_origin_finding(result: Result) -> Finding | None:
     return Finding(Markup("There is no matched pair of a domain and a generic embedding on this task."))
 
 
-def _effect(row: _Row, metric: str) -> Markup:
+def _write_effect(row: _Row, metric: str) -> Markup:
     return Markup("{} {} ({})").format(
         write_difference(row["difference"], metric),
         write_interval(row["ci_low"], row["ci_high"], metric),
@@ -276,7 +278,7 @@ def describe_controls(result: Result) -> list[Finding]:
                     value,
                 )
             )
-        if _above_chance(result, control):
+        if _is_above_chance(result, control):
             warnings.append(
                 Markup(
                     "<strong>{} scores {}, although its labels were shuffled</strong>; always guessing the "
@@ -298,7 +300,7 @@ def describe_controls(result: Result) -> list[Finding]:
     ]
 
 
-def _above_chance(result: Result, control: _Row) -> bool:
+def _is_above_chance(result: Result, control: _Row) -> bool:
     if result.metric != "accuracy" or result.largest_class is None or not control["shuffled_labels"]:
         return False
     return pd.notna(control["ci_low"]) and control["ci_low"] > result.largest_class + _FLOOR_MARGIN
@@ -345,7 +347,7 @@ def describe_power(result: Result) -> Finding | None:
     return Finding(sentence.format(result.items, write_distance(sizes[len(sizes) // 2], result.metric)))
 
 
-def _evidence(contrast: Contrast, metric: str) -> str:
+def _write_evidence(contrast: Contrast, metric: str) -> str:
     p = write_p(contrast.p)
     return (
         f"{write_difference(contrast.difference, metric)} {write_interval(contrast.low, contrast.high, metric)}"
@@ -353,7 +355,7 @@ def _evidence(contrast: Contrast, metric: str) -> str:
     )
 
 
-def _only_alone(contrast: Contrast) -> str:
+def _remark_only_alone(contrast: Contrast) -> str:
     """Add a remark where the interval excludes zero but the test, which allows for all the pairs, does not reject."""
     if contrast.low > _SHOWN_AS_ZERO or contrast.high < -_SHOWN_AS_ZERO:
         return " (The interval taken alone leaves out zero; with all the comparisons made, that is not enough.)"
