@@ -60,12 +60,12 @@ def test_likelihood_and_best_tags_are_those_of_all_sequences_written_out(
 
 def test_gradients_are_finite_differences_of_the_loss(vectors: TokenVectors, coefficients: CrfCoefficients) -> None:
     model = LinearChainCrf(vectors, CODES, ALLOWED, window=1)
-    gradients = model._fitted(coefficients).gradients
+    gradients = model._evaluate_fit(coefficients).gradients
     flat, shape = crf._flatten(coefficients).astype(np.float64), (2, 3, 3)
     for place, gradient in enumerate(crf._flatten(gradients)):
         step = np.zeros_like(flat)
         step[place] = 1e-2
-        losses = [model._fitted(crf._unflatten((flat + sign * step), shape)).loss for sign in (1, -1)]
+        losses = [model._evaluate_fit(crf._unflatten((flat + sign * step), shape)).loss for sign in (1, -1)]
         assert gradient == pytest.approx((losses[0] - losses[1]) / 2e-2, abs=2e-4)
 
 

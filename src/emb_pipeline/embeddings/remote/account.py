@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from emb_pipeline.embeddings.remote.options import EndpointOptions
 from emb_pipeline.errors import DataError
-from emb_pipeline.storage.atomic import atomic_path, exclusive, has_ended, this_process
+from emb_pipeline.storage.atomic import has_ended, hold_lock, name_this_process, write_atomically
 from emb_pipeline.storage.sealed_files import read_json, write_json
 
 _POLL_SECONDS = 0.05
@@ -112,7 +112,7 @@ class Account:
                 budget = self._options.budget_usd
                 under_way = sum(entry[1] for entry in spending.reserved.values())
                 if budget is None or spending.gone_usd + under_way + usd <= budget:
-                    spending.reserved[number] = [this_process(), usd, time.time()]
+                    spending.reserved[number] = [name_this_process(), usd, time.time()]
                     self._save(spending)
                     return number
                 if not under_way:
@@ -160,7 +160,7 @@ class Account:
             return
         with (
             _THREADS.setdefault(str(self.path), threading.RLock()),
-            exclusive(self.path.with_name(f".{self.path.stem}.lock"), what="noting what a request cost"),
+            hold_lock(self.path.with_name(f".{self.path.stem}.lock"), what="noting what a request cost"),
         ):
             yield
 
@@ -177,14 +177,14 @@ class Account:
     def _save(self, spending: Spending) -> None:
         if self.path is None:
             return
-        with atomic_path(self.path) as part:
+        with write_atomically(self.path) as part:
             write_json({"base_url": self._options.base_url, "model": self._options.model, **asdict(spending)}, part)
 
     def _take_over_from_ended(self, spending: Spending) -> None:
         """Count as lost what processes had reserved that no longer run; those of other machines by their age."""
         for number, (process, usd, since) in list(spending.reserved.items()):
             is_old = time.time() - since > _TIMEOUTS * self._options.timeout_seconds + 60
-            if process != this_process() and (has_ended(process) or is_old):
+            if process != name_this_process() and (has_ended(process) or is_old):
                 del spending.reserved[number]
                 spending.lost_usd += usd
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from emb_pipeline.errors import DataError
-from emb_pipeline.storage.atomic import atomic_path, exclusive
+from emb_pipeline.storage.atomic import hold_lock, write_atomically
 from emb_pipeline.storage.sealed_files import read_json, write_json
 
 
@@ -37,7 +37,7 @@ class RememberedFacts:
         if self._path is None:
             self._in_memory |= facts
             return
-        with exclusive(self._path.with_name(f".{self._path.stem}.lock"), what="noting facts of an endpoint"):
+        with hold_lock(self._path.with_name(f".{self._path.stem}.lock"), what="noting facts of an endpoint"):
             known = self.read()
-            with atomic_path(self._path) as part:
+            with write_atomically(self._path) as part:
                 write_json({**known, **facts}, part)

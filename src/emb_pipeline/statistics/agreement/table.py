@@ -112,7 +112,7 @@ def compare_tasks(
         **({} if corrected is None else {"corrected": corrected}),
     }
     agreement = estimate_rank_agreement(
-        units.made, units.real, n_resamples=resampling.resamples, level=resampling.level, rng=resampling.rng()
+        units.made, units.real, n_resamples=resampling.resamples, level=resampling.level, rng=resampling.create_rng()
     )
     about = {"made": made.task, "real": real.task, "metric": metric}
     row = {
