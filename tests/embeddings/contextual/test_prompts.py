@@ -156,7 +156,7 @@ def test_the_card_names_each_prompt_and_whose_it_is(save: Save, tmp_path: Path) 
     assert f"- model: `bert`, {n_parameters:,} parameters, 0.0 MB, reads 12 sub-words of a text\n" in card
     assert "- license of the model, as its card says: `unknown`\n" in card and "compared by" not in card
     told = {"similarity": "dot", "encoded_by": "sentence-transformers, because of something"}
-    card = embedding_card(facts | told, {}, pd.DataFrame())
+    card = write_embedding_card(facts | told, {}, pd.DataFrame())
     assert "- compared by dot\n- encoded by `sentence-transformers, because of something`\n" in card
 
 
