@@ -108,6 +108,15 @@ def test_a_collection_is_searched_by_following_the_page(project: Path) -> None:
 
 
 @pytest.mark.slow
+def test_models_are_chosen_by_following_the_page(project: Path) -> None:
+    follow("choose-a-model.md", project)
+    rows = {row["embedding"]: row for row in leaderboard(project, "tiny") if row["primary"]}
+    dims = {name: row["dim"] for name, row in rows.items() if name.startswith("pretrained.")}
+    assert dims == {"pretrained.decoder_32": 32, "pretrained.static_32": 32, "pretrained.static_8": 8}
+    assert rows["pretrained.static_32"]["value"] > 0.5 > rows["control.random_8"]["value"]
+
+
+@pytest.mark.slow
 def test_a_method_is_added_by_following_the_page(project: Path) -> None:
     follow("add-a-method.md", project)
     rows = [row for row in leaderboard(project, "tiny") if row["embedding"] == "task.hashed_256"]

@@ -140,6 +140,17 @@ def test_each_other_architecture_has_the_librarys_vectors(name: str, tmp_path: P
     check(save_transformer(tmp_path / "model", name), tmp_path, ContextualEncoder)
 
 
+@pytest.mark.parametrize("name", ["xlm-roberta", "mpnet", "modernbert", "qwen3", "t5"])
+def test_onnx_runtime_gives_the_same_vectors_of_each_kind(name: str, tmp_path: Path) -> None:
+    check(save_transformer(tmp_path / "model", name), tmp_path, ContextualEncoder, backend="onnx")
+
+
+def test_what_cannot_be_converted_for_onnx_runtime_is_refused(tmp_path: Path) -> None:
+    model = save_transformer(tmp_path / "model", "gemma3_text")
+    with pytest.raises(DataError, match=r"gemma3_text, which cannot be converted for ONNX Runtime; set backend: torch"):
+        load(SentenceTransformerOptions(path=model, backend="onnx"), tmp_path / "encoder")
+
+
 def test_every_architecture_that_is_encoded_with_here_was_compared() -> None:
     assert {*CONFIGS} == {*ARCHITECTURES}
 

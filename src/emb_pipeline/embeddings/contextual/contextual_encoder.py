@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from emb_pipeline.embeddings.contextual.encoder_folder import ENCODER, EncoderFolder
-from emb_pipeline.embeddings.contextual.models.architectures import count_layers, find_hidden_size
+from emb_pipeline.embeddings.contextual.models.architectures import ARCHITECTURES, count_layers, find_hidden_size
 from emb_pipeline.embeddings.contextual.models.loading import (
     Hidden,
     copy_to_host,
@@ -69,6 +69,10 @@ class ContextualEncoder(TextReader):
         layers = count_layers(self.config)
         if not -layers - 1 <= options.layer <= layers:
             raise DataError(str(folder.model_path), f"has layers 0 to {layers}, not {options.layer}", "choose one of these")
+        architecture = ARCHITECTURES.get(str(self.config.get("model_type")))
+        if options.backend != "torch" and architecture is not None and not architecture.exports:
+            reason = f"is of the architecture {architecture.name}, which cannot be converted for ONNX Runtime"
+            raise DataError(str(folder.model_path), reason, "set backend: torch; dtype: bfloat16 or a GPU makes it faster")
         if options.truncate_dim is not None and options.truncate_dim > self._full_dim:
             reason = f"gives {self._full_dim} dimensions; truncate_dim: {options.truncate_dim} cannot be kept"
             raise DataError(str(folder.model_path), reason, "lower truncate_dim")

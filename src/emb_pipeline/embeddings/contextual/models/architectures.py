@@ -22,12 +22,15 @@ class Architecture:
         False where distances are relative, so that the configuration limits no length.
     encoder : str
         Class of the encoder alone, for a model that also has a decoder.
+    exports : bool
+        Whether ONNX Runtime gives the same vectors; False where it cannot be converted.
     """
 
     name: str
     counts_from_padding: bool = False
     has_positions: bool = True
     encoder: str = ""
+    exports: bool = True
 
 
 _LINES = (
@@ -37,7 +40,7 @@ _LINES = (
     Architecture("deberta-v2"),
     Architecture("distilbert"),
     Architecture("electra"),
-    Architecture("gemma3_text"),
+    Architecture("gemma3_text", exports=False),
     Architecture("llama"),
     Architecture("mistral"),
     Architecture("modernbert"),
