@@ -235,6 +235,21 @@ def tiny_transformer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def tiny_cross_encoder(tiny_transformer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same transformer with a last layer that gives one score, of random weights."""
+    torch = pytest.importorskip("torch")
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    folder = tmp_path_factory.mktemp("cross_encoder") / "model"
+    torch.manual_seed(5)
+    model = AutoModelForSequenceClassification.from_pretrained(tiny_transformer, num_labels=1)
+    torch.nn.init.normal_(model.classifier.weight)
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(tiny_transformer).save_pretrained(folder)
+    return folder
+
+
 def write_tiny_use_case(root: Path) -> None:
     """Files and configuration of the use case ``tiny``: three topics, two corpora, a task of each kind."""
     rng = np.random.default_rng(7)

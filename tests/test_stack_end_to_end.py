@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from emb_pipeline.hooks.failed_cells import FailedCellsError
+from emb_pipeline.storage.sealed_files import map_arrow
 from tests.test_end_to_end import newest
 from tests.test_small_grids import _page, _run
 
@@ -26,8 +31,7 @@ def test_a_fusion_and_a_fusion_of_it_are_evaluated_compared_and_timed(project: P
     assert set(times.index) == set(board.index)
     assert times["processor_ms_p50"].gt(0).all()
     assert times.loc["task.fused", "processor_ms_p50"] > times.loc["task.bm25", "processor_ms_p50"]
-    page = _page(project)
-    assert "against each of its parts" in page
+    assert "against each of its parts" in _page(project)
 
 
 @pytest.mark.slow
@@ -43,3 +47,37 @@ def test_a_window_and_a_precision_are_trained_evaluated_and_compared_with_what_t
     lengths = board["bytes_per_item"]
     assert lengths[f"{narrow}_precision_int8"] < lengths[narrow] == lengths[wide]
     assert "with other options" in _page(project)
+
+
+@pytest.mark.slow
+def test_rerankers_of_several_depths_are_evaluated_with_their_ceilings_and_a_broken_one_fails_alone(
+    project: Path, tiny_cross_encoder: Path, tmp_path: Path
+) -> None:
+    broken = shutil.copytree(tiny_cross_encoder, tmp_path / "broken")
+    config = json.loads((broken / "config.json").read_text())
+    (broken / "config.json").write_text(json.dumps({**config, "hidden_size": 17}))
+    reranked = {"method": "reranker", "of": "task.fused", "options": {"path": str(tiny_cross_encoder), "depth": [5, 20]}}
+    derived = {
+        "task.fused": FUSED["task.fused"],
+        "task.reranked": reranked,
+        "task.broken": {"method": "reranker", "of": "task.bm25", "options": {"path": str(broken)}},
+        "task.on_top": {"method": "fusion", "of": ["task.reranked_depth_5", "task.broken"]},
+    }
+    with pytest.raises(FailedCellsError, match=r"task\.broken"):
+        _run(project, {"baselines": ["bm25", "tfidf"], "derived": derived, "tasks": ["search"]})
+    board = newest(project, "leaderboard").query("metric == 'ndcg@10'").set_index("embedding")
+    assert set(board.index) == {"task.bm25", "task.tfidf", "task.fused", "task.reranked_depth_5", "task.reranked_depth_20"}
+    pools = {depth: _read_details(project, f"reranked_depth_{depth}")["pool"] for depth in (5, 20)}
+    assert pools[5]["recall"] <= pools[20]["recall"]
+    for depth, pool in pools.items():
+        assert pool["depth"] == depth
+        assert board.loc[f"task.reranked_depth_{depth}", "value"] <= pool["ndcg@10"] + 1e-9
+    shards = list((project / "data").rglob("encodings/*/*.arrow"))
+    assert 60 * 5 < sum(len(map_arrow(shard)) for shard in shards) <= 60 * 20  # pairs of depth 5 are among those of depth 20
+
+
+def _read_details(project: Path, key: str) -> dict[str, Any]:
+    record = next((project / "data" / "07_model_output" / "tiny" / "task" / key / "search").rglob("metrics*"))
+    file = record if record.is_file() else next(each for each in record.rglob("*.json"))
+    found: dict[str, Any] = json.loads(file.read_text())["details"]
+    return found

@@ -64,9 +64,9 @@ SMALL: dict[str, Any] = {
 class Workbench:
     """What the lines are tried with: a corpus, files, and other embeddings, made by the first line that can."""
 
-    def __init__(self, root: Path, transformer: Path, service: Service) -> None:
+    def __init__(self, root: Path, transformer: Path, cross_encoder: Path, service: Service) -> None:
         self.root, self.service = root, service
-        self.files = {"vectors": root / "glove.txt", "encoder": transformer}
+        self.files = {"vectors": root / "glove.txt", "encoder": transformer, "cross_encoder": cross_encoder}
         rng = np.random.default_rng(0)
         words = sorted({word for sentence in SENTENCES for word in sentence.split()})
         rows = "".join(f"{word} {' '.join(f'{value:.4f}' for value in rng.normal(size=DIM))}\n" for word in words)
@@ -110,6 +110,8 @@ class Workbench:
                 return factory.load(method.name, options)
             case "encoder":
                 return factory.derive_encoder(method.name, self.artifact(first("encoder")), options, folder)
+            case "embedding":
+                return factory.make_cross_encoder(method.name, options, folder)
             case "vectors":
                 return factory.derive_vectors(method.name, self.artifact(first("vectors")), options)
 
@@ -136,9 +138,9 @@ def first(artifact: str) -> Method:
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory, tiny_transformer: Path) -> Iterator[Workbench]:
+def bench(tmp_path_factory: pytest.TempPathFactory, tiny_transformer: Path, tiny_cross_encoder: Path) -> Iterator[Workbench]:
     with serve(Service()) as service:
-        yield Workbench(tmp_path_factory.mktemp("methods"), tiny_transformer, service)
+        yield Workbench(tmp_path_factory.mktemp("methods"), tiny_transformer, tiny_cross_encoder, service)
 
 
 @pytest.fixture(params=METHODS.values(), ids=list(METHODS))

@@ -106,6 +106,23 @@ def derive_encoder(method: str, base: EncoderFolder, options: Options, folder: P
     return cast("EncoderFolder", derived.load_trainer()(base, options, folder))
 
 
+def make_cross_encoder(
+    method: str, options: Options, folder: Path, *, base: EncoderFolder | None = None, seed: int = 0
+) -> EncoderFolder:
+    """Find the cross-encoder of a method that has one, or make it from an encoder; ``folder`` gets what finds it again.
+
+    Raises
+    ------
+    ValueError
+        A method without one, or options of another method.
+    DataError
+        The model cannot be used; see `emb_pipeline.embeddings.retrieval.cross_encoder.load`.
+    """
+    made = _check_options(method, options, None)
+    _require(made, "embedding", "cross_encoder", "one with a cross-encoder")
+    return cast("EncoderFolder", made.load_trainer()(options, folder, base, seed))
+
+
 def derive_vectors(method: str, base: WordVectors, options: Options) -> WordVectors:
     """Make word vectors from other ones.
 

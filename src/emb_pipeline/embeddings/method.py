@@ -87,8 +87,8 @@ class Method:
         ``seed``, ``artifact``, ``text``, ``bases`` and ``encodings`` that it needs (see `factory.build_encoder`).
     train : str
         Place of what trains, loads or derives its artifact; empty for what each task fits for itself.
-    artifact : {"vectors", "encoder"}, optional
-        What training or loading leaves: `WordVectors` or an `EncoderFolder`.
+    artifact : {"vectors", "encoder", "cross_encoder"}, optional
+        What training or loading leaves: `WordVectors`, or an `EncoderFolder` that gives vectors, or scores of pairs.
     has_dim : bool
         Whether the grid chooses its dimension.
     requirements : str
@@ -111,7 +111,7 @@ class Method:
     supports: frozenset[Support]
     build: str
     train: str = ""
-    artifact: Literal["vectors", "encoder"] | None = None
+    artifact: Literal["vectors", "encoder", "cross_encoder"] | None = None
     has_dim: bool = True
     requirements: str = ""
     sparse: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,8 +13,14 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    axes: ClassVar[tuple[str, ...]] = ()
+    """Options that may be a list in the grid: each of its values makes an embedding of its own."""
+
     def check_bases(self, n_bases: int) -> None:
         """Refuse options that do not suit the number of embeddings that the method builds on, by a ValueError."""
+
+    def check_start(self, *, is_given: bool) -> None:
+        """Refuse options that do not suit a training that starts from another embedding, or from none, by a ValueError."""
 
     @property
     def has_effect(self) -> bool:

@@ -22,7 +22,7 @@ from emb_pipeline.embeddings.recommenders.options import (
     ItemKnnOptions,
 )
 from emb_pipeline.embeddings.remote.options import ApiOptions
-from emb_pipeline.embeddings.retrieval.options import Bm25Options, FusionOptions, SlidingWindowOptions
+from emb_pipeline.embeddings.retrieval.options import Bm25Options, FusionOptions, RerankerOptions, SlidingWindowOptions
 from emb_pipeline.embeddings.sparse.options import (
     CharTfidfOptions,
     LsaOptions,
@@ -291,6 +291,20 @@ _LINES = (
         has_dim=False,
         derivation=Derivation("fusion", "Fused with other retrievers: against each of its parts"),
         bases=Bases(_RETRIEVERS, "retriever", "retrievers", fewest=2, most=3),
+    ),
+    Method(
+        "reranker",
+        "reranker",
+        RerankerOptions,
+        "embedding",
+        _SEARCH,
+        "retrieval.reranker:build_reranker",
+        "retrieval.cross_encoder:load",
+        "cross_encoder",
+        has_dim=False,
+        requirements="retrieval.cross_encoder:require",
+        derivation=Derivation("reranking", "Reranked by a cross-encoder: against the retriever alone"),
+        bases=Bases(_RETRIEVERS, "retriever", "retrievers"),
     ),
 )
 METHODS: Mapping[str, Method] = MappingProxyType({method.name: method for method in _LINES})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
@@ -9,6 +10,7 @@ from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.errors import suggest
 from emb_pipeline.experiment.axes import expand_axes
 from emb_pipeline.experiment.grid_checks import (
+    leave_out_untuned,
     require_bases,
     require_embeddings,
     require_known_tasks,
@@ -41,8 +43,9 @@ def expand_grid(grid: Grid | Mapping[str, Any], methods: Mapping[str, Any], seed
         _add(cells, _vary(name, variant, _by_name(cells)))
     require_bases(plan, cells)
     require_no_circle(plan)
+    leave_out_untuned(plan, cells)
     known = _by_name(cells)
-    for name in [name for name, cell in known.items() if "starts_from" in cell or "bases" in cell]:
+    for name in [name for name, cell in known.items() if cell.get("starts_from") or cell.get("bases")]:
         known[name]["dim"] = _derived_dim(name, known)
     changed: tuple[Corrupted | Resampled, ...] = (*plan.corrupted, *plan.resampled)
     for cell in [copy for plan_of in changed for copy in _on_changed_text(plan_of, _by_name(cells))]:
@@ -76,16 +79,17 @@ def _cells(grid: Grid, seed: int) -> Iterator[dict[str, Any]]:
         }
     for name, derived in grid.derived.items():
         origin, key = split_name(name)
-        yield {
-            "origin": origin,
-            "key": key,
-            "method": derived.method,
-            "dim": derived.options.get("dims"),
-            "seed": seed,
-            **_name_origins(derived),
-            "options": derived.options,
-            "evaluate_on": derived.evaluate_on,
-        }
+        for added, options in _expand_axes(derived):
+            yield {
+                "origin": origin,
+                "key": f"{key}{added}",
+                "method": derived.method,
+                "dim": options.get("dims"),
+                "seed": seed,
+                **_name_origins(derived),
+                "options": options,
+                "evaluate_on": derived.evaluate_on,
+            }
     for key in grid.baselines:
         yield {"origin": "task", **_named(key), "seed": seed}
     for key in grid.controls:
@@ -94,11 +98,20 @@ def _cells(grid: Grid, seed: int) -> Iterator[dict[str, Any]]:
         yield {"origin": "control", **cell, "key": key, "seed": seed, "shuffle_labels": shuffled}
 
 
+def _expand_axes(derived: Derived) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Write out options that are lists of values to try: what is added to the name, and the options of each."""
+    axes = METHODS[derived.method].options.axes if derived.method in METHODS else ()
+    tried = {name: derived.options[name] for name in axes if isinstance(derived.options.get(name), list | tuple)}
+    for values in itertools.product(*tried.values()):
+        chosen = dict(zip(tried, values, strict=True))
+        yield "".join(f"_{name}_{value}" for name, value in chosen.items()), {**derived.options, **chosen}
+
+
 def _name_origins(derived: Derived) -> dict[str, Any]:
     """Say what an embedding builds on whenever it is evaluated, or what its training starts from."""
     method = METHODS.get(derived.method)
     if method is not None and method.bases is not None:
-        return {"bases": derived.made_from}
+        return {"bases": derived.made_from, "starts_from": derived.start_from}
     return {"starts_from": derived.made_from[0]}
 
 
@@ -132,9 +145,9 @@ def _derived_dim(name: str, cells: Mapping[str, Mapping[str, Any]], below: froze
     method = METHODS.get(cell.get("method", ""))
     if method is None or name in below:
         return None
-    if "starts_from" in cell and method.source in ("corpus", "vectors"):
+    if cell.get("starts_from") and method.source in ("corpus", "vectors"):
         return _derived_dim(cell["starts_from"], cells, below | {name})
-    is_derived = "starts_from" in cell or "bases" in cell
+    is_derived = cell.get("starts_from") or cell.get("bases")
     return cast("int | None", cell["options"].get("dims") if is_derived else cell["dim"])
 
 

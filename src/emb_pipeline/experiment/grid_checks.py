@@ -11,7 +11,7 @@ from emb_pipeline.embeddings.method import Method
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment.model import EmbeddingSpec, Experiment
 from emb_pipeline.experiment.problems import GridError
-from emb_pipeline.experiment.schema import Grid, split_name
+from emb_pipeline.experiment.schema import Derived, Grid, split_name
 from emb_pipeline.tasks.registry import KINDS, Kind
 
 
@@ -62,6 +62,7 @@ def require_bases(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str, Any]
             for other, cell in members.items()
             if f"{group}.{other}" != name and fits(cell)
         ]
+        _require_start(name, derived, cells)
         for base in derived.made_from:
             if base not in known:
                 raise GridError(
@@ -79,6 +80,28 @@ def require_bases(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str, Any]
             )
 
 
+def _require_start(name: str, derived: Derived, cells: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+    """Refuse a training that starts from what is no encoder of the grid, or where no training starts from one."""
+    if derived.start_from is None:
+        return
+    if derived.method in METHODS and METHODS[derived.method].artifact != "cross_encoder":
+        raise GridError(
+            "globals.yml, grid.derived", f"{name} has start_from, which means nothing to {derived.method}", "leave it out"
+        )
+    known = [
+        f"{group}.{other}"
+        for group, members in cells.items()
+        for other, cell in members.items()
+        if METHODS[cell["method"]].artifact == "encoder"
+    ]
+    if derived.start_from not in known:
+        raise GridError(
+            "globals.yml, grid.derived",
+            f"{name} is to start from {derived.start_from}, which is no encoder of the grid",
+            f"encoders are: {', '.join(known) or 'none'}",
+        )
+
+
 def _find_rule(method: Method | None) -> tuple[str, str, Callable[[Mapping[str, Any]], bool]]:
     """Find what a method can be made from: in words, in the plural, and the test."""
     if method is not None and method.bases is not None:
@@ -91,6 +114,22 @@ def _find_rule(method: Method | None) -> tuple[str, str, Callable[[Mapping[str, 
     artifact = "vectors" if method is not None and method.source == "vectors" else "encoder"
     meaning, several = ("word vectors", "word vectors") if artifact == "vectors" else ("encoder", "encoders")
     return meaning, several, lambda cell: METHODS[cell["method"]].artifact == artifact
+
+
+def leave_out_untuned(grid: Grid, cells: Mapping[str, Mapping[str, dict[str, Any]]]) -> None:
+    """Evaluate no reranker whose last layer is random, and refuse one that nothing fine-tunes."""
+    tuned = {tuning.base for tuning in grid.fine_tune}
+    for origin, members in cells.items():
+        for key, cell in members.items():
+            if not (cell.get("bases") and cell.get("starts_from")):
+                continue
+            if f"{origin}.{key}" not in tuned:
+                raise GridError(
+                    "globals.yml, grid.derived",
+                    f"{origin}.{key} starts from {cell['starts_from']}, which gives no scores of pairs yet",
+                    f"name it under fine_tune: {{base: {origin}.{key}, tasks: […]}}, or give the path of a cross-encoder",
+                )
+            cell["evaluate_on"] = ()
 
 
 def require_no_circle(grid: Grid) -> None:

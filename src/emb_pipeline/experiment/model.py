@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, SerializeAsAny, TypeAdapter, model_valida
 from emb_pipeline.embeddings.contextual.options import EncoderTuningOptions
 from emb_pipeline.embeddings.options import Options, TuningOptions
 from emb_pipeline.embeddings.registry import METHODS
+from emb_pipeline.embeddings.retrieval.options import RerankerTuningOptions
 from emb_pipeline.embeddings.static.options import BagTuningOptions
 from emb_pipeline.errors import suggest
 from emb_pipeline.experiment.schema import Corruption, Resample, Strict, Variant
@@ -23,6 +24,7 @@ from emb_pipeline.tasks.registry import KINDS
 TUNING: dict[str, tuple[str, type[TuningOptions]]] = {
     "vectors": ("fine_tuned_vectors", BagTuningOptions),
     "encoder": ("fine_tuned_encoder", EncoderTuningOptions),
+    "cross_encoder": ("fine_tuned_reranker", RerankerTuningOptions),
 }
 """How the artifact of a method is fine-tuned: the name of its hyper-parameters under ``methods:``, and their type."""
 
@@ -64,6 +66,8 @@ class EmbeddingSpec(Strict):
     def _options_suit_the_bases(self) -> Self:
         if METHODS[self.method].bases is not None:
             self.options.check_bases(len(self.bases))
+        if METHODS[self.method].bases is not None and not self.tuned_on:
+            self.options.check_start(is_given=self.starts_from is not None)
         return self
 
     @property
@@ -83,7 +87,7 @@ class EmbeddingSpec(Strict):
 
     @property
     def artifact(self) -> str | None:
-        """The artifact of its training: word ``vectors`` or an ``encoder``; None for what needs no training."""
+        """The artifact of its training: word ``vectors``, an ``encoder`` or a ``cross_encoder``; None without training."""
         return METHODS[self.method].artifact
 
     @property

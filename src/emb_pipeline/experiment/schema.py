@@ -59,12 +59,18 @@ class Derived(Strict):
     method: str = Field(
         description="bert: its training goes on, on the corpus of this origin; distilled: static vectors; "
         "hybrid: its scores are mixed with those of a recommender; reduced: fewer dimensions, or fewer bits for each; "
-        "counter_fitted, retrofitted: word vectors repaired with synonyms and antonyms; fusion: several retrievers as one"
+        "counter_fitted, retrofitted: word vectors repaired with synonyms and antonyms; fusion: several retrievers as one; "
+        "reranker: a cross-encoder puts the first passages of a retriever in order"
     )
     made_from: tuple[str, ...] = Field(
         min_length=1,
         validation_alias=AliasChoices("continue_from", "teacher", "text", "of"),
         description="<origin>.<embedding> that it is made from, or a list of them",
+    )
+    start_from: str | None = Field(
+        default=None,
+        description="reranker: <origin>.<embedding> whose encoder its cross-encoder starts from; it is evaluated once it is "
+        "fine-tuned, under fine_tune:",
     )
     options: dict[str, Any] = Field(default_factory=dict, description="what differs from the method's options")
     evaluate_on: tuple[str, ...] | None = Field(default=None, description="tasks that it is evaluated on; all by default")

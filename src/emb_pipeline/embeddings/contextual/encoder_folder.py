@@ -14,7 +14,7 @@ from emb_pipeline.embeddings.contextual.models.saved_modules import find_tokeniz
 from emb_pipeline.errors import DataError
 from emb_pipeline.storage.sealed_files import read_json, write_json
 
-Format = Literal["transformers", "sentence_transformers", "model2vec"]
+Format = Literal["transformers", "sentence_transformers", "model2vec", "cross_encoder"]
 Input = Literal["raw", "tokens"]
 MANIFEST = "encoder.json"
 MODEL, ENCODER = "model", "encoder"
@@ -30,7 +30,7 @@ class EncoderFolder:
     ----------
     path : Path
         The folder that holds ``encoder.json``.
-    format : {"transformers", "sentence_transformers", "model2vec"}
+    format : {"transformers", "sentence_transformers", "model2vec", "cross_encoder"}
         The library that reads the model.
     model : str
         Folder of the model's files: below ``path``, or an absolute one of a model that is installed elsewhere.

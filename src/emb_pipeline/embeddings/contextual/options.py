@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeAlias, get_args
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias, get_args
 
 from pydantic import AliasChoices, Field, model_validator
 
@@ -12,6 +12,50 @@ from emb_pipeline.embeddings.options import Options, TuningOptions, list_files
 
 Pooling: TypeAlias = Literal["mean", "cls", "max", "lasttoken", "weightedmean", "mean_sqrt_len_tokens"]
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
+
+
+class ModelPlace(Options):
+    """The place of a model that somebody else trained."""
+
+    may_start_elsewhere: ClassVar[bool] = False
+    """Whether the model may come from another embedding of the grid instead."""
+
+    path: Annotated[Path | None, Field(description="folder of the model")] = None
+    package: Annotated[
+        str | None, Field(min_length=1, description="installed Python package that carries the model; it is not imported")
+    ] = None
+    hub: Annotated[str | None, Field(min_length=1, description="name in the model hub: organisation/model")] = None
+    revision: Annotated[
+        str | None, Field(pattern="^[0-9a-f]{40}$", description="commit of the hub's repository, so that it cannot change")
+    ] = None
+    local_files_only: Annotated[
+        bool, Field(description="hub: take the model from this machine's cache, and refuse it where it is not there")
+    ] = False
+    sha256: Annotated[
+        str | None, Field(pattern="^[0-9a-f]{64}$", description="expected SHA-256 of model.safetensors; another is refused")
+    ] = None
+
+    @property
+    def n_places(self) -> int:
+        """Places that are named."""
+        return sum(place is not None for place in (self.path, self.package, self.hub))
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.n_places != 1 and not (self.n_places == 0 and self.may_start_elsewhere):
+            raise ValueError("name exactly one of 'path' (a folder), 'package' (an installed one) and 'hub'")
+        if (self.hub is None) != (self.revision is None):
+            raise ValueError("'revision' (40 hexadecimal digits) goes with 'hub': without it the model could change")
+        if self.local_files_only and self.hub is None:
+            raise ValueError("'local_files_only' goes with 'hub': a path and a package are always on this machine")
+        return self
+
+    def find_files(self, raw: Path, project: Path) -> list[Path]:
+        """Find the model's files; none of the hub's, whose revision is fixed."""
+        spec = importlib.util.find_spec(self.package) if self.package and self.package.isidentifier() else None
+        folders = [Path(folder) for folder in spec.submodule_search_locations or ()] if spec is not None else []
+        carried = [file for folder in folders for file in list_files(folder) if file.is_file()]
+        return [*super().find_files(raw, project), *carried]
 
 
 class EncoderOptions(Options):
@@ -110,40 +154,8 @@ class EncoderOptions(Options):
         return self
 
 
-class SentenceTransformerOptions(EncoderOptions):
+class SentenceTransformerOptions(EncoderOptions, ModelPlace):
     """An encoder that somebody else trained: a sentence-transformers or plain transformers model."""
-
-    path: Annotated[Path | None, Field(description="folder of the model")] = None
-    package: Annotated[
-        str | None, Field(min_length=1, description="installed Python package that carries the model; it is not imported")
-    ] = None
-    hub: Annotated[str | None, Field(min_length=1, description="name in the model hub: organisation/model")] = None
-    revision: Annotated[
-        str | None, Field(pattern="^[0-9a-f]{40}$", description="commit of the hub's repository, so that it cannot change")
-    ] = None
-    local_files_only: Annotated[
-        bool, Field(description="hub: take the model from this machine's cache, and refuse it where it is not there")
-    ] = False
-    sha256: Annotated[
-        str | None, Field(pattern="^[0-9a-f]{64}$", description="expected SHA-256 of model.safetensors; another is refused")
-    ] = None
-
-    @model_validator(mode="after")
-    def _one_place(self) -> Self:
-        if sum(place is not None for place in (self.path, self.package, self.hub)) != 1:
-            raise ValueError("name exactly one of 'path' (a folder), 'package' (an installed one) and 'hub'")
-        if (self.hub is None) != (self.revision is None):
-            raise ValueError("'revision' (40 hexadecimal digits) goes with 'hub': without it the model could change")
-        if self.local_files_only and self.hub is None:
-            raise ValueError("'local_files_only' goes with 'hub': a path and a package are always on this machine")
-        return self
-
-    def find_files(self, raw: Path, project: Path) -> list[Path]:
-        """Find the model's files; none of the hub's, whose revision is fixed."""
-        spec = importlib.util.find_spec(self.package) if self.package and self.package.isidentifier() else None
-        folders = [Path(folder) for folder in spec.submodule_search_locations or ()] if spec is not None else []
-        carried = [file for folder in folders for file in list_files(folder) if file.is_file()]
-        return [*super().find_files(raw, project), *carried]
 
 
 class DistilledOptions(EncoderOptions):
@@ -187,11 +199,10 @@ class BertOptions(EncoderOptions):
     ] = 60.0
 
 
-class EncoderTuningOptions(TuningOptions):
-    """A transformer trained on with a linear layer on its vectors, or on pairs of query and passage."""
+class TransformerTuningOptions(TuningOptions):
+    """A transformer that is trained on."""
 
     learning_rate: Annotated[float, Field(gt=0, le=0.1, description="step size of AdamW for the transformer")] = 5e-5
-    head_learning_rate: Annotated[float, Field(gt=0, le=0.1, description="the same for the linear layer")] = 1e-3
     warmup_share: Annotated[
         float, Field(ge=0, le=1, description="share of the steps over which the step size rises; then it falls to 0")
     ] = 0.1
@@ -206,6 +217,12 @@ class EncoderTuningOptions(TuningOptions):
         Literal["float32", "bfloat16", "auto"],
         Field(description="of the products (autocast); weights stay float32. auto: bfloat16 where the processor has it"),
     ] = "float32"
+
+
+class EncoderTuningOptions(TransformerTuningOptions):
+    """A transformer trained on with a linear layer on its vectors, or on pairs of query and passage."""
+
+    head_learning_rate: Annotated[float, Field(gt=0, le=0.1, description="the same for the linear layer")] = 1e-3
     lora_rank: Annotated[
         int | None,
         Field(ge=1, le=1024, description="train low-rank additions to the linear layers alone (LoRA), merged at the end"),

@@ -20,7 +20,7 @@ from emb_pipeline.embeddings.contextual.models.model_card import languages_of
 from emb_pipeline.embeddings.contextual.models.saved_modules import explain_library_path, find_tokenizer
 from emb_pipeline.embeddings.contextual.models.saved_settings import SavedSettings
 from emb_pipeline.embeddings.contextual.open_encoder import open_encoder
-from emb_pipeline.embeddings.contextual.options import SentenceTransformerOptions
+from emb_pipeline.embeddings.contextual.options import ModelPlace, SentenceTransformerOptions
 from emb_pipeline.errors import DataError
 from emb_pipeline.redaction import hide_secret, redact
 
@@ -55,12 +55,7 @@ def load(options: SentenceTransformerOptions, folder: Path) -> EncoderFolder:
     model = model_folder(options)
     require_safe_model(model)
     require_matching_tokenizer(model)
-    if options.sha256 is not None and (found := _sha256(model / "model.safetensors")) != options.sha256:
-        raise DataError(
-            str(model / "model.safetensors"),
-            f"has SHA-256 {found}, not {options.sha256}",
-            "get the model from its source again",
-        )
+    require_hash(model, options.sha256)
     made = EncoderFolder.write(
         folder,
         format="sentence_transformers" if (model / "modules.json").is_file() else "transformers",
@@ -95,7 +90,21 @@ def require(options: SentenceTransformerOptions) -> None:
         require_matching_tokenizer(model)
 
 
-def model_folder(options: SentenceTransformerOptions) -> Path:
+def require_hash(model: Path, expected: str | None) -> None:
+    """Refuse weights that are not the expected ones, where a hash is given.
+
+    Raises
+    ------
+    DataError
+        They have another SHA-256.
+    """
+    if expected is not None and (found := _sha256(model / "model.safetensors")) != expected:
+        raise DataError(
+            str(model / "model.safetensors"), f"has SHA-256 {found}, not {expected}", "get the model from its source again"
+        )
+
+
+def model_folder(options: ModelPlace) -> Path:
     """The folder of the model's files; one from the hub is downloaded on first use.
 
     Raises

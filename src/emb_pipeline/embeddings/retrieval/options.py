@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
+from emb_pipeline.embeddings.contextual.options import ModelPlace, TransformerTuningOptions
 from emb_pipeline.embeddings.options import Options
 from emb_pipeline.errors import suggest
 from emb_pipeline.text.words import tokenize
@@ -117,6 +118,51 @@ class FusionOptions(Options):
         """Refuse weights of another number of retrievers."""
         if self.weights is not None and len(self.weights) != n_bases:
             raise ValueError(f"{len(self.weights)} weights for {n_bases} retrievers: give one for each, or none")
+
+
+class RerankerOptions(ModelPlace):
+    """A cross-encoder on top of a retriever: a model that somebody else trained, or one that is fine-tuned here."""
+
+    may_start_elsewhere: ClassVar[bool] = True
+    axes: ClassVar[tuple[str, ...]] = ("depth",)
+
+    depth: Annotated[
+        int, Field(ge=1, le=10_000, description="passages of each query that are reordered; in the grid, a list of such")
+    ] = 30
+    max_length: Annotated[
+        int | None,
+        Field(ge=8, le=8192, description="sub-words that are read of query and passage together; null: all the model can"),
+    ] = None
+    batch_size: Annotated[int, Field(ge=1, le=4096, description="pairs that are computed together")] = 32
+    dtype: Annotated[
+        Literal["float32", "bfloat16", "auto"],
+        Field(description="precision of the arithmetic; auto: bfloat16 where the processor computes in it, else float32"),
+    ] = "float32"
+    device: Annotated[Literal["cpu", "cuda"], Field(description="cuda needs a GPU and PyTorch's CUDA build")] = "cpu"
+
+    def check_start(self, *, is_given: bool) -> None:
+        """Refuse a model beside an encoder to start from, and neither of both."""
+        if is_given and self.n_places:
+            raise ValueError("a reranker has one model: leave out 'start_from', or 'path', 'package' and 'hub'")
+        if not is_given and not self.n_places:
+            raise ValueError(
+                "a reranker needs a cross-encoder: name its 'path', 'package' or 'hub' under options, or as start_from an "
+                "encoder of the grid to fine-tune"
+            )
+
+
+class RerankerTuningOptions(TransformerTuningOptions):
+    """A cross-encoder trained to give a query's relevant passage the highest of several scores.
+
+    Gao, Dai & Callan (2021), Rethink training of BERT rerankers in multi-stage retrieval pipeline, ECIR.
+    """
+
+    negatives: Annotated[
+        int, Field(ge=1, le=100, description="passages beside each relevant one: half of BM25's first, half at random")
+    ] = 4
+    negatives_depth: Annotated[
+        int, Field(ge=1, le=1000, description="places of BM25's ranking that the first half is drawn from")
+    ] = 30
 
 
 class SlidingWindowOptions(Options):

@@ -22,7 +22,7 @@ from emb_pipeline.tasks.registry import KINDS
 Tables = Mapping[str, pa.Table]
 BASE_TRAINING = "base_training_"
 """Prefix of those inputs of `collect_tasks` that are the trainings of what an embedding is made from."""
-ARTIFACTS = ("vectors", "encoder")
+ARTIFACTS = ("vectors", "encoder", "cross_encoder")
 BASE = "base"
 
 
@@ -131,7 +131,8 @@ def _refer(cell: EmbeddingSpec, left: Mapping[str, Any]) -> StoredEncoder:
     known = {spec.name: (spec, f"{name_base(number)}_") for number, spec in enumerate(specs)}
 
     def refer(spec: EmbeddingSpec, prefix: str) -> StoredEncoder:
-        vectors, encoder = (left.get(f"{prefix}{artifact}") for artifact in ARTIFACTS)
+        vectors, *encoders = (left.get(f"{prefix}{artifact}") for artifact in ARTIFACTS)
+        encoder = next((each for each in encoders if each is not None), None)
         return StoredEncoder(
             spec.name,
             spec.method,

@@ -24,6 +24,7 @@ STEPS: dict[tuple[str, str], tuple[str, Callable[..., Any], list[str]]] = {
     ("pretrained", "vectors"): ("load", nodes.load_vectors, ["cell"]),
     ("pretrained", "encoder"): ("load", nodes.load_encoder, ["cell", "folders"]),
     ("encoder", "encoder"): ("make", nodes.derive_encoder, ["cell", "folders"]),
+    ("embedding", "cross_encoder"): ("make", nodes.make_cross_encoder, ["cell", "folders"]),
     ("vectors", "vectors"): ("make", nodes.derive_vectors, ["cell"]),
 }
 

@@ -247,13 +247,36 @@ def _search(
             (tunable.at(setting), np.flatnonzero(choice.of_query == number))
             for number, setting in enumerate(choice.settings)
         ]
+    depth, n_wanted = min(getattr(index, "pool_depth", 0), n_passages), k
+    k = max(k, depth)
     ranked = np.empty((n_queries, k), dtype=np.int64)
     with clock:
         for opened, rows in searches:
             found = search_among(opened, task.queries.take(rows), k, None if among is None else among[rows])
             ranked[rows] = _check_ranks(found, len(rows), n_passages, k, may_end=among is not None)
     size = index.n_bytes / n_passages
-    return ranked, _Found(0, 0.0, clock.seconds, size, tune_seconds, details)
+    if depth:
+        details = {**details, "pool": measure_pool(task, ranked[:, :depth])}
+    return ranked[:, :n_wanted], _Found(0, 0.0, clock.seconds, size, tune_seconds, details)
+
+
+def measure_pool(task: RetrievalTask, pool: np.ndarray) -> dict[str, float]:
+    """Measure the best that any order of the passages in a pool can reach: the ceiling of a reranker.
+
+    Parameters
+    ----------
+    task : RetrievalTask
+        Queries, passages, judgments.
+    pool : ndarray of shape (n_queries, depth), int64
+        Passages that are reordered; -1 where there are no more.
+    """
+    grades = grades_of_ranks(task.qrels, drop_excluded(pool, task.excluded, pool.shape[1]))
+    best = -np.sort(-grades, axis=1)[:, :CUTOFF]
+    return {
+        "depth": pool.shape[1],
+        "recall": float(recall(grades, task.qrels).mean()),
+        f"ndcg@{CUTOFF}": float(ndcg(best, task.qrels, CUTOFF).mean()),
+    }
 
 
 def _check_ranks(ranked: np.ndarray, n_queries: int, n_passages: int, k: int, *, may_end: bool) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -27,7 +27,16 @@ An ndarray of float32, or a tensor where a GPU holds them: it pools there, so th
 """
 
 
-def require_device(options: EncoderOptions) -> None:
+class OnDevice(Protocol):
+    """Options that name what computes."""
+
+    @property
+    def device(self) -> str:
+        """``cpu`` or ``cuda``."""
+        ...
+
+
+def require_device(options: OnDevice) -> None:
     """Refuse a GPU that is not there, before anything is trained.
 
     Raises
