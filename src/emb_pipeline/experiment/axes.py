@@ -166,7 +166,7 @@ def _list_points(
             _require_valid(place, model, option, written)
         if all(present.get(option, model.model_fields[option].default) == wanted for option, wanted in options.items()):
             continue
-        point = _Point(f"_{_write_suffix(axis, value)}", options)
+        point = _Point(f"_{write_suffix(axis, value)}", options)
         if point.suffix in points:
             reason = f"two values would give one name, …{point.suffix}"
             raise GridError(place, reason, "leave one out, or write it under variants: with a name of its own")
@@ -198,7 +198,7 @@ def _require_valid(place: str, model: type[BaseModel], option: str, value: Any) 
         raise GridError(place, f"{value!r}: {error.errors()[0]['msg']}", f"{option}: {field.description}") from error
 
 
-def _write_suffix(axis: str, value: Any) -> str:
+def write_suffix(axis: str, value: Any) -> str:
     """Write what a value adds to a name: ``window10``, ``stem_english``, ``prompt_none``."""
     if isinstance(value, int) and not isinstance(value, bool) and not axis[-1].isdigit():
         return f"{axis}{value}"

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.errors import suggest
-from emb_pipeline.experiment.axes import expand_axes
+from emb_pipeline.experiment.axes import expand_axes, write_suffix
 from emb_pipeline.experiment.grid_checks import (
     leave_out_untuned,
     require_bases,
@@ -102,9 +102,12 @@ def _expand_axes(derived: Derived) -> Iterator[tuple[str, dict[str, Any]]]:
     """Write out options that are lists of values to try: what is added to the name, and the options of each."""
     axes = METHODS[derived.method].options.axes if derived.method in METHODS else ()
     tried = {name: derived.options[name] for name in axes if isinstance(derived.options.get(name), list | tuple)}
+    for name, values in tried.items():
+        if not values:
+            raise GridError("globals.yml, grid.derived", f"{name} is an empty list", "name a value, or leave it out")
     for values in itertools.product(*tried.values()):
         chosen = dict(zip(tried, values, strict=True))
-        yield "".join(f"_{name}_{value}" for name, value in chosen.items()), {**derived.options, **chosen}
+        yield "".join(f"_{write_suffix(name, value)}" for name, value in chosen.items()), {**derived.options, **chosen}
 
 
 def _name_origins(derived: Derived) -> dict[str, Any]:

@@ -92,8 +92,8 @@ class EmbeddingSpec(Strict):
 
     @property
     def made_from(self) -> tuple[str, ...]:
-        """The embeddings that this one is made from: what was trained on, else what it builds on."""
-        return (self.starts_from,) if self.starts_from else self.bases
+        """The embeddings that this one is made from: what was trained on, then what it builds on."""
+        return (*((self.starts_from,) if self.starts_from else ()), *self.bases)
 
     def supports(self, kind: str) -> bool:
         """Tell whether this embedding can be evaluated on tasks of this kind."""

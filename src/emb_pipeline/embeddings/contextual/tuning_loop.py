@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from emb_pipeline.embeddings.contextual.encoder_folder import MODEL, EncoderFold
 from emb_pipeline.embeddings.contextual.models.loading import load_model, pool_states
 from emb_pipeline.embeddings.contextual.models.precision import device_in_force, precision_in_force
 from emb_pipeline.embeddings.contextual.models.saved_modules import require_own_encoder
-from emb_pipeline.embeddings.contextual.options import EncoderOptions, EncoderTuningOptions
+from emb_pipeline.embeddings.contextual.options import EncoderOptions, EncoderTuningOptions, TransformerTuningOptions
 from emb_pipeline.embeddings.contextual.repeatable import repeatable
 from emb_pipeline.embeddings.protocols import Role
 from emb_pipeline.embeddings.training.divergence import require_converging
@@ -31,16 +31,16 @@ _BATCHES_PER_BUCKET = 20
 """Batches whose examples are sorted by length together: little padding, and still another order in each pass."""
 
 
-class EncoderTraining:
+class TransformerTraining:
     """A transformer that is being trained, as a context: random numbers and settings of the libraries stay within.
 
     Parameters
     ----------
     base : EncoderFolder
         A transformer.
-    encoder : EncoderOptions
-        How its vectors are made.
-    options : EncoderTuningOptions
+    device : {"cpu", "cuda", "mps", "auto"}
+        What computes.
+    options : TransformerTuningOptions
         How to train.
     seed : int
         Of order and dropout.
@@ -51,34 +51,44 @@ class EncoderTraining:
         The base is no transformer.
     """
 
-    def __init__(self, base: EncoderFolder, encoder: EncoderOptions, options: EncoderTuningOptions, seed: int) -> None:
+    def __init__(self, base: EncoderFolder, device: str, options: TransformerTuningOptions, seed: int) -> None:
         if base.format == "model2vec":
             raise DataError(str(base.path), "holds static vectors, which have no transformer to tune", "tune its teacher")
-        require_own_encoder(base.model_path, "fine-tuned")
-        in_torch: dict[str, Any] = {"backend": "torch", "dtype": "float32"}
-        self.reader = ContextualEncoder(base, encoder.model_copy(update=in_torch))
-        if options.max_length is not None:
-            shorter = {"max_length": min(options.max_length, self.reader.max_length)}
-            self.reader = ContextualEncoder(base, encoder.model_copy(update=in_torch | shorter))
-        self._base, self._options, self._seed, self._layer = base, options, seed, encoder.layer
-        self._repeatable = repeatable(device_in_force(encoder.device))
-        self._device = device_in_force(encoder.device)
+        self._base, self._device, self._options, self._seed = base, device_in_force(device), options, seed
+        self._repeatable = repeatable(self._device)
 
-    def __enter__(self) -> EncoderTraining:
+    def load(self) -> Any:
+        """Load the model that is trained."""
+        return load_model(self._base.model_path)
+
+    def __enter__(self) -> Self:
         import torch
 
         self._repeatable.__enter__()
         torch.manual_seed(self._seed)
-        self._model = load_model(self._base.model_path).to(self._device)
-        if self._options.lora_rank is not None:
+        self._model = self.load().to(self._device)
+        if self._lora_rank is not None:
             from peft import LoraConfig, get_peft_model
 
-            lora = LoraConfig(r=self._options.lora_rank, lora_alpha=self._options.lora_alpha, target_modules="all-linear")
+            alpha = getattr(self._options, "lora_alpha", 1)
+            lora = LoraConfig(r=self._lora_rank, lora_alpha=alpha, target_modules="all-linear")
             self._model = get_peft_model(self._model, lora)
         return self
 
     def __exit__(self, *error: object) -> None:
         self._repeatable.__exit__(None, None, None)
+
+    @property
+    def _lora_rank(self) -> int | None:
+        return getattr(self._options, "lora_rank", None)
+
+    @property
+    def reduced_precision(self) -> torch.autocast:
+        """A context in which products are computed as the options say."""
+        import torch
+
+        reduced = precision_in_force(self._options.precision, self._device) == "bfloat16"
+        return torch.autocast(self._device, dtype=torch.bfloat16, enabled=reduced)
 
     @property
     def is_training(self) -> bool:
@@ -90,39 +100,6 @@ class EncoderTraining:
         import torch
 
         return torch.from_numpy(array).to(self._device)
-
-    def compute_hidden_states(self, ids: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Compute hidden states of shape (n, length, dim) and their mask, on the device that trains."""
-        import torch
-
-        longest = max(map(len, ids))
-        padded = np.full((len(ids), longest), self.reader.padding_id, dtype=np.int64)
-        mask = np.zeros((len(ids), longest), dtype=np.int64)
-        for row, found in enumerate(ids):
-            padded[row, : len(found)], mask[row, : len(found)] = found, 1
-        attended = self.put_on_device(mask)
-        reduced = precision_in_force(self._options.precision, self._device) == "bfloat16"
-        with torch.autocast(self._device, dtype=torch.bfloat16, enabled=reduced):
-            made = self._model(
-                input_ids=self.put_on_device(padded),
-                attention_mask=attended,
-                output_hidden_states=self._layer != -1,
-            )
-        states = made.last_hidden_state if self._layer == -1 else made.hidden_states[self._layer]
-        return states.float(), attended
-
-    def pool(self, ids: Sequence[Sequence[int]], role: Role = "text") -> torch.Tensor:
-        """Compute text vectors as `ContextualEncoder` makes them: shape (n, dim)."""
-        states, read = self.compute_hidden_states(ids)
-        mask = read.clone()
-        mask[:, : self.reader.n_unpooled(role)] = 0
-        return self.reader.finish_tensors(pool_states(states, mask, self.reader.poolings))
-
-    def pool_like(self, ids: Sequence[Sequence[int]], dim: int) -> torch.Tensor:
-        """Compute text vectors of so many dimensions: those of `pool`, or the means of tokens where a token has so many."""
-        if dim == self.reader.dim:
-            return self.pool(ids)
-        return pool_states(*self.compute_hidden_states(ids), ("mean",))
 
     def compute_cross_entropy(self, scores: torch.Tensor, codes: np.ndarray, weights: np.ndarray) -> torch.Tensor:
         """Compute the mean weighted log loss."""
@@ -181,7 +158,7 @@ class EncoderTraining:
 
     def write(self, folder: Path) -> EncoderFolder:
         """Write the tuned model next to the base's tokenizer and settings."""
-        model = self._model.merge_and_unload() if self._options.lora_rank is not None else self._model
+        model = self._model.merge_and_unload() if self._lora_rank is not None else self._model
         weights = (parameter.detach().float().cpu().numpy() for parameter in model.parameters())
         remedy = f"lower learning_rate (now {self._options.learning_rate:g})"
         require_converging("fine-tuning", "its last epoch", 0.0, remedy, weights)
@@ -223,12 +200,80 @@ class EncoderTraining:
             {"params": [value for value in trained if value.ndim <= 1], "weight_decay": 0.0},
         ]
         if head:
-            groups.append({"params": list(head), "lr": options.head_learning_rate, "weight_decay": 0.0})
+            rate = getattr(options, "head_learning_rate", options.learning_rate)
+            groups.append(
+                {
+                    "params": list(head),
+                    "lr": rate,
+                    "weight_decay": 0.0,
+                }
+            )
         return torch.optim.AdamW(groups, lr=options.learning_rate, fused=True)
 
     def _scale_step(self, step: int, n_steps: int) -> float:
         warmup = max(1, round(self._options.warmup_share * n_steps))
         return min((step + 1) / warmup, max(0.0, (n_steps - step) / max(1, n_steps - warmup)))
+
+
+class EncoderTraining(TransformerTraining):
+    """An encoder that is being trained by its vectors.
+
+    Parameters
+    ----------
+    base : EncoderFolder
+        A transformer.
+    encoder : EncoderOptions
+        How its vectors are made.
+    options : EncoderTuningOptions
+        How to train.
+    seed : int
+        Of order and dropout.
+
+    Raises
+    ------
+    DataError
+        The base is no transformer.
+    """
+
+    def __init__(self, base: EncoderFolder, encoder: EncoderOptions, options: EncoderTuningOptions, seed: int) -> None:
+        super().__init__(base, encoder.device, options, seed)
+        require_own_encoder(base.model_path, "fine-tuned")
+        in_torch: dict[str, Any] = {"backend": "torch", "dtype": "float32"}
+        self.reader = ContextualEncoder(base, encoder.model_copy(update=in_torch))
+        if options.max_length is not None:
+            shorter = {"max_length": min(options.max_length, self.reader.max_length)}
+            self.reader = ContextualEncoder(base, encoder.model_copy(update=in_torch | shorter))
+        self._layer = encoder.layer
+
+    def compute_hidden_states(self, ids: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Compute hidden states of shape (n, length, dim) and their mask, on the device that trains."""
+        longest = max(map(len, ids))
+        padded = np.full((len(ids), longest), self.reader.padding_id, dtype=np.int64)
+        mask = np.zeros((len(ids), longest), dtype=np.int64)
+        for row, found in enumerate(ids):
+            padded[row, : len(found)], mask[row, : len(found)] = found, 1
+        attended = self.put_on_device(mask)
+        with self.reduced_precision:
+            made = self._model(
+                input_ids=self.put_on_device(padded),
+                attention_mask=attended,
+                output_hidden_states=self._layer != -1,
+            )
+        states = made.last_hidden_state if self._layer == -1 else made.hidden_states[self._layer]
+        return states.float(), attended
+
+    def pool(self, ids: Sequence[Sequence[int]], role: Role = "text") -> torch.Tensor:
+        """Compute text vectors as `ContextualEncoder` makes them: shape (n, dim)."""
+        states, read = self.compute_hidden_states(ids)
+        mask = read.clone()
+        mask[:, : self.reader.n_unpooled(role)] = 0
+        return self.reader.finish_tensors(pool_states(states, mask, self.reader.poolings))
+
+    def pool_like(self, ids: Sequence[Sequence[int]], dim: int) -> torch.Tensor:
+        """Compute text vectors of so many dimensions: those of `pool`, or the means of tokens where a token has so many."""
+        if dim == self.reader.dim:
+            return self.pool(ids)
+        return pool_states(*self.compute_hidden_states(ids), ("mean",))
 
 
 def _draw_batches(rows: np.ndarray, lengths: np.ndarray, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:

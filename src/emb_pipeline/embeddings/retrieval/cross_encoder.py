@@ -16,7 +16,7 @@ import numpy as np
 from emb_pipeline.embeddings.contextual.encoder_folder import MODEL, EncoderFolder, fingerprint_of, require_safe_model
 from emb_pipeline.embeddings.contextual.models.languages import languages_of
 from emb_pipeline.embeddings.contextual.models.loading import load_tokenizer, require_device
-from emb_pipeline.embeddings.contextual.models.precision import precision_in_force
+from emb_pipeline.embeddings.contextual.models.precision import device_in_force, precision_in_force
 from emb_pipeline.embeddings.contextual.sentence_transformer import model_folder, require_hash
 from emb_pipeline.embeddings.extras import require_packages
 from emb_pipeline.embeddings.protocols import Role
@@ -138,6 +138,11 @@ def _add_head(base: EncoderFolder, folder: Path, seed: int) -> EncoderFolder:
     )
 
 
+def prepare_text(text: str, folder: EncoderFolder) -> str:
+    """Write a text as the model of a folder was trained on texts."""
+    return " ".join(tokenize(text)) if folder.input == "tokens" else unmark_words(text)
+
+
 class CrossEncoderScorer:
     """Scores of pairs, which the encoding store keeps: a pair is one text, and its score a vector of one dimension.
 
@@ -161,7 +166,7 @@ class CrossEncoderScorer:
             "input": self.folder.input,
             "max_length": self.options.max_length,
             "precision": precision_in_force(self.options.dtype, self.options.device),
-            "device": self.options.device,
+            "device": device_in_force(self.options.device),
             "versions": {name: version(name).partition(".")[0] for name in ("sentence_transformers", "transformers")},
         }
         return hashlib.sha256(json.dumps(ingredients, sort_keys=True).encode()).hexdigest()
@@ -180,15 +185,12 @@ class CrossEncoderScorer:
         """Score pairs, each a query and a passage with `SEPARATOR` between them: shape (n_pairs, 1), float32."""
         import torch
 
-        pairs = [tuple(self._prepare(part) for part in text.split(SEPARATOR, 1)) for text in texts]
+        pairs = [tuple(prepare_text(part, self.folder) for part in text.split(SEPARATOR, 1)) for text in texts]
         with torch.inference_mode():
             scores = self._model.predict(
                 pairs, batch_size=self.options.batch_size, show_progress_bar=False, activation_fn=torch.nn.Identity()
             )
         return np.asarray(scores, dtype=np.float32).reshape(-1, 1)
-
-    def _prepare(self, text: str) -> str:
-        return " ".join(tokenize(text)) if self.folder.input == "tokens" else unmark_words(text)
 
     @cached_property
     def _model(self) -> Any:
@@ -200,7 +202,7 @@ class CrossEncoderScorer:
             model = CrossEncoder(
                 place,
                 max_length=self.options.max_length,
-                device=self.options.device,
+                device=device_in_force(self.options.device),
                 local_files_only=True,
                 trust_remote_code=False,
                 model_kwargs={"dtype": dtype},

@@ -138,7 +138,10 @@ class RerankerOptions(ModelPlace):
         Literal["float32", "bfloat16", "auto"],
         Field(description="precision of the arithmetic; auto: bfloat16 where the processor computes in it, else float32"),
     ] = "float32"
-    device: Annotated[Literal["cpu", "cuda"], Field(description="cuda needs a GPU and PyTorch's CUDA build")] = "cpu"
+    device: Annotated[
+        Literal["cpu", "cuda", "mps", "auto"],
+        Field(description="what computes; auto: a GPU where PyTorch finds one, else the processor"),
+    ] = "cpu"
 
     def check_start(self, *, is_given: bool) -> None:
         """Refuse a model beside an encoder to start from, and neither of both."""

@@ -81,12 +81,22 @@ class RetrievalTask:
 
         A passage that answers an evaluated query, too, is left out.
         """
+        rows, columns = self.training_rows()
+        return self.training_queries.take(rows), self.passages.take(columns)
+
+    def training_rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """List the rows of the queries and passages of `training_pairs`."""
         if self.training_qrels is None:
-            return Texts([]), Texts([])
+            nothing = np.zeros(0, dtype=np.int64)
+            return nothing, nothing
         rows, columns = sp.coo_array(self.training_qrels > 0).coords
-        is_answer = np.asarray((self.qrels > 0).sum(axis=0)).ravel() > 0
-        kept = ~is_answer[columns]
-        return self.training_queries.take(rows[kept]), self.passages.take(columns[kept])
+        kept = ~self.is_answer[columns]
+        return rows[kept], columns[kept]
+
+    @cached_property
+    def is_answer(self) -> np.ndarray:
+        """Say of each passage whether it answers an evaluated query: shape (n_passages,), bool."""
+        return np.asarray((self.qrels > 0).sum(axis=0)).ravel() > 0
 
     @classmethod
     def from_tables(cls, tables: Mapping[str, pa.Table], name: str = "retrieval") -> RetrievalTask:
