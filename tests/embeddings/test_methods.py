@@ -55,6 +55,7 @@ SMALL: dict[str, Any] = {
     "vocabulary": 100,
     "max_tokens": 500,
     "dims": 4,
+    "depth": 1,
     "synonyms": [["cat", "dog"]],
     "antonyms": [["sat", "mat"]],
 }

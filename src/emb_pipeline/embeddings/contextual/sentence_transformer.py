@@ -126,7 +126,7 @@ def model_folder(options: ModelPlace) -> Path:
     return found[0]
 
 
-def _from_hub(options: SentenceTransformerOptions) -> Path:
+def _from_hub(options: ModelPlace) -> Path:
     """Find the model in this machine's cache, or download it; a token comes from the environment (``HF_TOKEN``)."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from emb_pipeline.embeddings.contextual.encoder_folder import MODEL, EncoderFolder, fingerprint_of, require_safe_model
-from emb_pipeline.embeddings.contextual.models.languages import languages_of
 from emb_pipeline.embeddings.contextual.models.loading import load_tokenizer, require_device
+from emb_pipeline.embeddings.contextual.models.model_card import languages_of
 from emb_pipeline.embeddings.contextual.models.precision import device_in_force, precision_in_force
 from emb_pipeline.embeddings.contextual.sentence_transformer import model_folder, require_hash
 from emb_pipeline.embeddings.extras import require_packages
