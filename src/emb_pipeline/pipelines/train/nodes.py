@@ -96,7 +96,7 @@ def derive_encoder(base: EncoderFolder, cell: EmbeddingSpec, folders: Folders) -
 def make_cross_encoder(cell: EmbeddingSpec, folders: Folders, base: EncoderFolder | None = None) -> TrainedEncoder:
     """Find the cross-encoder of a reranker, or make one of an encoder, to be fine-tuned."""
     with Footprint() as footprint:
-        folder = temporary_path(folders.scratch / "encoder")
+        folder = build_temporary_path(folders.scratch / "encoder")
         encoder = factory.make_cross_encoder(cell.method, cell.options, folder, base=base, seed=cell.seed)
     return encoder, build_training_record(cell, encoder, footprint)
 
