@@ -411,3 +411,12 @@ def test_a_shipped_use_case_cuts_no_model_short_but_where_the_name_says_so(use_c
     lengths = {name: each.get("options", {}).get("max_length") for name, each in (grid.get("pretrained") or {}).items()}
     assert lengths == {name: int(name.rpartition("_cut_")[2]) if "_cut_" in name else None for name in lengths}
     assert not [each for each in grid.get("fine_tune") or () if "max_length" in each.get("options", {})]
+
+
+def test_chunks_of_several_sizes_are_an_embedding_each() -> None:
+    chunks = {"method": "chunked", "of": "task.bm25", "options": {"size": [64, 128], "by": ["tokens", "sentences"]}}
+    cells = expand_grid({**GRID, "derived": {"task.chunks": chunks}}, METHODS)["task"]
+    made = [key for key in cells if key not in GRID["baselines"]]
+    assert made == [f"chunks_by_{by}_size{size}" for by in ("tokens", "sentences") for size in (64, 128)]
+    found = EmbeddingSpec.model_validate(cells["chunks_by_tokens_size128"])
+    assert (found.options.size, found.options.by, found.bases) == (128, "tokens", ("task.bm25",))

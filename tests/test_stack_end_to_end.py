@@ -20,6 +20,20 @@ FUSED = {
 }
 
 
+CHUNKS = {"task.chunks": {"method": "chunked", "of": "task.fused", "options": {"by": "tokens", "size": [3, 100]}}}
+
+
+@pytest.mark.slow
+def test_chunks_of_several_sizes_are_evaluated_compared_and_timed(project: Path) -> None:
+    grid = {"baselines": ["bm25", "tfidf"], "controls": [], "derived": {"task.fused": FUSED["task.fused"], **CHUNKS}}
+    board = _run(project, {**grid, "tasks": ["search"]}).query("metric == 'ndcg@10'").set_index("embedding")
+    assert board.loc["task.chunks_size100", "value"] == board.loc["task.fused", "value"]
+    assert board.loc["task.chunks_size3", "bytes_per_item"] > board.loc["task.chunks_size100", "bytes_per_item"]
+    times = newest(project, "request_times").set_index("embedding")
+    assert times.loc["task.chunks_size3", "processor_ms_p50"] > 0
+    assert "Passages found by their best chunk" in _page(project)
+
+
 @pytest.mark.slow
 def test_a_fusion_and_a_fusion_of_it_are_evaluated_compared_and_timed(project: Path) -> None:
     grid = {"baselines": ["bm25", "tfidf"], "controls": ["random_8"], "derived": FUSED, "tasks": ["search"]}

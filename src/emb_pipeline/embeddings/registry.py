@@ -22,7 +22,13 @@ from emb_pipeline.embeddings.recommenders.options import (
     ItemKnnOptions,
 )
 from emb_pipeline.embeddings.remote.options import ApiOptions
-from emb_pipeline.embeddings.retrieval.options import Bm25Options, FusionOptions, RerankerOptions, SlidingWindowOptions
+from emb_pipeline.embeddings.retrieval.options import (
+    Bm25Options,
+    ChunkedOptions,
+    FusionOptions,
+    RerankerOptions,
+    SlidingWindowOptions,
+)
 from emb_pipeline.embeddings.sparse.options import (
     CharTfidfOptions,
     LsaOptions,
@@ -304,6 +310,17 @@ _LINES = (
         has_dim=False,
         requirements="retrieval.cross_encoder:require",
         derivation=Derivation("reranking", "Reranked by a cross-encoder: against the retriever alone"),
+        bases=Bases(_RETRIEVERS, "retriever", "retrievers"),
+    ),
+    Method(
+        "chunked",
+        "chunks",
+        ChunkedOptions,
+        "embedding",
+        _SEARCH,
+        "retrieval.chunked:Chunked",
+        has_dim=False,
+        derivation=Derivation("chunking", "Passages found by their best chunk: against whole passages"),
         bases=Bases(_RETRIEVERS, "retriever", "retrievers"),
     ),
 )

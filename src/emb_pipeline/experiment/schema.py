@@ -60,7 +60,8 @@ class Derived(Strict):
         description="bert: its training goes on, on the corpus of this origin; distilled: static vectors; "
         "hybrid: its scores are mixed with those of a recommender; reduced: fewer dimensions, or fewer bits for each; "
         "counter_fitted, retrofitted: word vectors repaired with synonyms and antonyms; fusion: several retrievers as one; "
-        "reranker: a cross-encoder puts the first passages of a retriever in order"
+        "reranker: a cross-encoder puts the first passages of a retriever in order; chunked: a retriever over chunks of the "
+        "passages"
     )
     made_from: tuple[str, ...] = Field(
         min_length=1,

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from emb_pipeline.embeddings.contextual.options import ModelPlace, TransformerTuningOptions
 from emb_pipeline.embeddings.options import Options
 from emb_pipeline.errors import suggest
+from emb_pipeline.text.structure.chunks import By, Title
 from emb_pipeline.text.words import tokenize
 
 Variant: TypeAlias = Literal["lucene", "atire", "robertson", "bm25+", "bm25l"]
@@ -166,6 +167,44 @@ class RerankerTuningOptions(TransformerTuningOptions):
     negatives_depth: Annotated[
         int, Field(ge=1, le=1000, description="places of BM25's ranking that the first half is drawn from")
     ] = 30
+
+
+class ChunkedOptions(Options):
+    """Another retriever over chunks of the passages; a passage is as good as its best chunk."""
+
+    axes: ClassVar[tuple[str, ...]] = ("by", "size", "overlap", "with_title")
+
+    by: Annotated[
+        By,
+        Field(
+            description="what is kept whole, where it is not longer than a chunk: tokens, sentences, or sections below a "
+            "heading (a line that starts with '#')"
+        ),
+    ] = "sentences"
+    size: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=100_000,
+            description="words of a chunk at most; in scripts without spaces, characters; in the grid, a list of such",
+        ),
+    ] = 128
+    overlap: Annotated[
+        int, Field(ge=0, le=99_999, description="words at most that a chunk shares with the one before it, in whole units")
+    ] = 0
+    with_title: Annotated[
+        Title,
+        Field(
+            description="what is put before a chunk, beside its size: nothing, the headings that it is under, or the "
+            "passage's first line"
+        ),
+    ] = "none"
+
+    @model_validator(mode="after")
+    def _overlap_leaves_room(self) -> Self:
+        if self.overlap >= self.size:
+            raise ValueError(f"'overlap' is {self.overlap}, and a chunk has {self.size} words: make it smaller than 'size'")
+        return self
 
 
 class SlidingWindowOptions(Options):

@@ -29,6 +29,15 @@ class CuttingEncoder(Protocol):
         ...
 
 
+@runtime_checkable
+class PassageSplitter(Protocol):
+    """A searcher whose model reads chunks of the passages."""
+
+    def split_passages(self, passages: Sequence[str]) -> list[list[str]]:
+        """Split passages into chunks: a list of at least one for each."""
+        ...
+
+
 def measure_cut_texts(encoder: object, tables: Mapping[str, pa.Table]) -> dict[str, Any]:
     """Measure which share of a task's texts a model does not read to their end.
 
@@ -58,6 +67,8 @@ def measure_cut_texts(encoder: object, tables: Mapping[str, pa.Table]) -> dict[s
                 continue
             rows = np.unique(np.linspace(0, len(table) - 1, min(SAMPLE, len(table))).astype(np.int64))
             texts = [str(text) for text in table[column].take(pa.array(rows)).to_pylist() if text]
+            if role == "passage" and isinstance(encoder, PassageSplitter):
+                texts = [chunk for chunks in encoder.split_passages(texts) for chunk in chunks]
             share = float(reader.cuts(texts, role).mean()) if texts else 0.0
             shares[name] = max(share, shares.get(name, 0.0))
     most = max(shares, key=lambda name: shares[name], default=None)

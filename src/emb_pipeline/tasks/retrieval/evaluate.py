@@ -236,12 +236,12 @@ def _search(
     n_queries, n_passages = len(task.queries), len(task.passages)
     with EncodingClock() as clock:
         index = searcher.index(task.passages)
-    tune_seconds, details = 0.0, {}
+    tune_seconds, details = 0.0, dict(getattr(index, "details", {}))
     searches = [(index, np.arange(n_queries))]
     if stages := list_stages(searcher, index):
         started = perf_counter()
         choice = choose_settings(task, stages, groups, is_judged=among is not None)
-        tune_seconds, details = perf_counter() - started, choice.details
+        tune_seconds, details = perf_counter() - started, {**details, **choice.details}
         tunable = cast(TunableIndex, index)
         searches = [
             (tunable.at(setting), np.flatnonzero(choice.of_query == number))
