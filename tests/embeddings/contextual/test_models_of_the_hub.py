@@ -14,7 +14,7 @@ from emb_pipeline.embeddings.contextual.library_encoder import LibraryEncoder
 from emb_pipeline.embeddings.contextual.models.architectures import ARCHITECTURES
 from emb_pipeline.embeddings.contextual.open_encoder import open_encoder
 from emb_pipeline.embeddings.contextual.options import SentenceTransformerOptions
-from emb_pipeline.embeddings.contextual.sentence_transformer import load
+from emb_pipeline.embeddings.contextual.sentence_transformer import load, require
 from emb_pipeline.embeddings.encodings.store import StoredEncoder
 from emb_pipeline.embeddings.export import read_encoder, write_encoder
 from emb_pipeline.errors import DataError
@@ -243,9 +243,18 @@ def test_routes_have_fingerprints_of_their_own_and_long_texts_are_told(routed: P
 )
 def test_an_option_that_the_library_cannot_honor_is_refused(option: dict[str, Any], static: Path, tmp_path: Path) -> None:
     (name,) = option
+    options = SentenceTransformerOptions(path=static, **option)
     with pytest.raises(DataError, match=name):
-        load(SentenceTransformerOptions(path=static, **option), tmp_path / "encoder")
+        load(options, tmp_path / "encoder")
+    if name not in ("max_length", "truncate_dim"):  # these need the model itself
+        with pytest.raises(DataError, match=name):
+            require(options)
     load(SentenceTransformerOptions(path=static), tmp_path / "encoder")
+
+
+def test_a_checksum_is_of_weights_in_the_models_own_folder(routed: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"has no model.safetensors in its own folder.*leave sha256 out"):
+        load(SentenceTransformerOptions(path=routed, sha256="0" * 64), tmp_path / "encoder")
 
 
 def test_a_length_is_read_by_the_library_as_well(layered: Path, tmp_path: Path) -> None:

@@ -64,13 +64,7 @@ class LibraryEncoder:
         require_device(options)
         self.folder, self.options, self.reason = folder, options, reason
         self._saved = SavedSettings(folder.model_path, similarity=options.similarity)
-        changed = [name for name in _REFUSED if getattr(options, name) != EncoderOptions.model_fields[name].default]
-        if changed:
-            raise DataError(
-                f"{folder.model_path}, option {changed[0]}",
-                f"sentence-transformers encodes with this model ({reason}), and takes no such option",
-                f"leave {', '.join(changed)} alone",
-            )
+        require_library_options(folder.model_path, options, reason)
         if options.truncate_dim is not None and options.truncate_dim > folder.dim:
             reason = f"gives {folder.dim} dimensions; truncate_dim: {options.truncate_dim} cannot be kept"
             raise DataError(str(folder.model_path), reason, "lower truncate_dim")
@@ -233,6 +227,32 @@ class LibraryEncoder:
             else:
                 batches.append([row])
         return batches
+
+
+def require_library_options(model: Path, options: EncoderOptions, reason: str) -> None:
+    """Refuse options that sentence-transformers cannot honor.
+
+    Parameters
+    ----------
+    model : Path
+        The model's folder.
+    options : EncoderOptions
+        What was asked for.
+    reason : str
+        Why the library encodes with the model.
+
+    Raises
+    ------
+    DataError
+        Names them.
+    """
+    changed = [name for name in _REFUSED if getattr(options, name) != EncoderOptions.model_fields[name].default]
+    if changed:
+        raise DataError(
+            f"{model}, option {changed[0]}",
+            f"sentence-transformers encodes with this model ({reason}), and takes no such option",
+            f"leave {', '.join(changed)} alone",
+        )
 
 
 def _cut_into_ids(tokenizer: Any, texts: Sequence[str], *, ends: bool = True) -> list[list[int]]:

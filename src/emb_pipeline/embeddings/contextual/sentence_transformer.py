@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder, fingerprint_of, require_safe_model
-from emb_pipeline.embeddings.contextual.library_encoder import LibraryEncoder, load_library_model
+from emb_pipeline.embeddings.contextual.library_encoder import LibraryEncoder, load_library_model, require_library_options
 from emb_pipeline.embeddings.contextual.models.architectures import find_hidden_size
 from emb_pipeline.embeddings.contextual.models.json_files import read_json
 from emb_pipeline.embeddings.contextual.models.loading import (
@@ -88,6 +88,8 @@ def require(options: SentenceTransformerOptions) -> None:
         model = model_folder(options)
         require_safe_model(model)
         require_matching_tokenizer(model)
+        if (reason := explain_library_path(model)) is not None:
+            require_library_options(model, options, reason)
 
 
 def require_hash(model: Path, expected: str | None) -> None:
@@ -96,8 +98,11 @@ def require_hash(model: Path, expected: str | None) -> None:
     Raises
     ------
     DataError
-        They have another SHA-256.
+        They have another SHA-256, or are not in the model's own folder.
     """
+    if expected is not None and not (model / "model.safetensors").is_file():
+        reason = "has no model.safetensors in its own folder, which sha256 is of"
+        raise DataError(str(model), reason, "leave sha256 out; a hub's revision fixes all files")
     if expected is not None and (found := _sha256(model / "model.safetensors")) != expected:
         raise DataError(
             str(model / "model.safetensors"), f"has SHA-256 {found}, not {expected}", "get the model from its source again"
