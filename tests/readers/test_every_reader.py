@@ -21,6 +21,7 @@ from emb_pipeline.tasks.examples.reader_page import reader_page
 from emb_pipeline.tasks.registry import KINDS
 from tests.readers.formats.test_question_answering import ANSWERS, JUDGED, PUBMED, XML
 from tests.readers.mutated_files import cases, parquet_of, zip_of
+from tests.tasks.retrieval.chat_server import start_shared
 
 CORPUS = "corpus"
 
@@ -141,6 +142,12 @@ def samples() -> dict[tuple[str, str], Sample]:
         (CORPUS, "documents"): Sample(guides, {"reader": "documents", "path": "."}, {"a.docx": b"PK\x03\x04"}, "a.docx"),
         ("retrieval", "titled_documents"): Sample(
             guides, {"reader": "titled_documents", "path": "."}, {"a.docx": b"PK\x03\x04"}, "a.docx"
+        ),
+        ("retrieval", "made_queries"): Sample(
+            {"p.csv": PASSAGES.encode()},
+            {"reader": "made_queries", "passages": "p.csv", "endpoint": {"base_url": start_shared().url, "model": "tiny"}},
+            {"p.csv": b"passage_id,text\np1,\n"},
+            "p.csv, row 2",
         ),
         ("retrieval", "liveqa"): Sample(
             liveqa, {"reader": "liveqa", "path": "."}, {"questions.xml": b"<Set>"}, "questions.xml"

@@ -232,3 +232,15 @@ class RerankOptions(EndpointOptions):
     def price(self, tokens: float, requests: int = 1) -> float:
         """Compute US dollars for tokens that were sent in some requests; 0 where the price is unknown."""
         return super().price(tokens, requests) + requests * self.price_per_thousand_requests / 1000
+
+
+class ChatOptions(EndpointOptions):
+    """A chat model: ``POST {base_url}/chat/completions``. Its price is that of the tokens that it writes."""
+
+    temperature: Annotated[
+        float | None, Field(ge=0, le=2, description="how freely the model chooses words; null: the service's own value")
+    ] = 0.0
+    max_tokens: Annotated[int, Field(ge=1, le=100_000, description="tokens of an answer at most")] = 300
+    max_tokens_field: Annotated[
+        str, Field(min_length=1, description="name of the field that says so (newer ones of OpenAI: max_completion_tokens)")
+    ] = "max_tokens"

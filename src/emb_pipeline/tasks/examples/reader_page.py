@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -15,6 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from emb_pipeline.embeddings.remote.options import ChatOptions
 from emb_pipeline.readers.files.limits import LINE_MB, RATIO, UNPACKED_MB, VARIABLE, WHOLE_MB
 from emb_pipeline.readers.options import HashRange, PlacedSource
 from emb_pipeline.readers.registry import CorpusSource
@@ -37,6 +39,12 @@ A compressed file or an archive may unpack to {UNPACKED_MB} MiB, or to {RATIO} t
 {WHOLE_MB} MiB, and one line {LINE_MB} MiB. The environment variable `{VARIABLE}` sets all of these limits.
 """
 
+_SECTIONS: dict[str, tuple[type[BaseModel], str]] = {
+    "sample": (HashRange, "A part of the rows or files, under `sample:` of a source."),
+    "endpoint": (ChatOptions, "A chat model behind an address, under `endpoint:` of a source."),
+}
+"""Options that are written below one option of a source."""
+
 
 def reader_page() -> str:
     """Write the page: what each kind of task, and a corpus, can be read from, and all options."""
@@ -53,14 +61,8 @@ def reader_page() -> str:
         if issubclass(model, PlacedSource):
             about += " Has [a place](#a-place)."
         parts += ["", f"## `{_name_reader(model)}`: {', '.join(names)}", "", about, "", *_list_options(model, PlacedSource)]
-    parts += [
-        "",
-        "## `sample:`",
-        "",
-        "A part of the rows or files, under `sample:` of a source.",
-        "",
-        *_list_options(HashRange),
-    ]
+    for name, (model, about) in _SECTIONS.items():
+        parts += ["", f"## `{name}:`", "", about, "", *_list_options(model)]
     return "\n".join(parts) + "\n"
 
 
@@ -92,7 +94,7 @@ def _list_options(model: type[BaseModel], without: type[BaseModel] | None = None
 
 def _write_default(field: FieldInfo) -> str:
     if field.default is PydanticUndefined:
-        return "must be given"
+        return "must be given" if field.is_required() else ""
     match field.default:
         case None:
             return ""
@@ -100,6 +102,8 @@ def _write_default(field: FieldInfo) -> str:
             return f"`{str(field.default).lower()}`"
         case "\t":
             return r'`"\t"`'
+        case str() if "\n" in field.default:
+            return f"`{' '.join(field.default.split())[:60]}…`"
         case str():
             return f"`{field.default}`" if field.default.strip() else f'`"{field.default}"`'
         case tuple():
@@ -121,10 +125,11 @@ def _describe_values(annotation: Any) -> str:
     if arguments and (origin is Union or origin.__name__ == "UnionType"):
         return " or ".join(dict.fromkeys(_describe_values(each) for each in arguments if each is not type(None)))
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return (
-            "see [`sample:`](#sample)" if annotation is HashRange else f"a source with `reader: {_name_reader(annotation)}`"
-        )
-    return {str: "text", int: "whole number", float: "number", bool: "`true`, `false`"}.get(annotation, str(annotation))
+        if "reader" in annotation.model_fields:
+            return f"a source with `reader: {_name_reader(annotation)}`"
+        return next(f"see [`{name}:`](#{name})" for name, (model, _) in _SECTIONS.items() if model is annotation)
+    named = {str: "text", int: "whole number", float: "number", bool: "`true`, `false`", date: "date"}
+    return named.get(annotation, str(annotation))
 
 
 def _name_plural(annotation: Any) -> str:

@@ -23,6 +23,14 @@ TITLE_CHECKS = (
     Check("titles_in_their_passage", "size"),
 )
 """Of titles that are no queries, where a folder of documents makes a task without judgments."""
+MADE_CHECKS = (
+    Check("passages_without_made_query", "warning"),
+    Check("made_short", "size"),
+    Check("made_naming_the_passage", "size"),
+    Check("made_copied", "size"),
+    Check("made_duplicates", "size"),
+)
+"""Of queries that a model made, and that are left out."""
 CHECKS = (
     Check("queries", "size"),
     Check("passages", "size"),
@@ -45,6 +53,7 @@ CHECKS = (
     *NEAR_LEAKAGE_CHECKS,
     *UNIT_CHECKS,
     *TITLE_CHECKS,
+    *MADE_CHECKS,
 )
 
 

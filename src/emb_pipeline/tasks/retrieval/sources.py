@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from emb_pipeline.embeddings.remote.options import ChatOptions
 from emb_pipeline.readers.docstrings.options import DocstringRetrievalSource
 from emb_pipeline.readers.formats.documents.source import DocumentFolder, DocumentsSource
 from emb_pipeline.readers.formats.liveqa import LiveqaSource
@@ -20,20 +21,39 @@ GROUP_OF_QUERIES = (
 )
 
 
-class TablesSource(LenientSource):
-    """Retrieval from files of your own: queries, passages and judgments (csv, tsv, jsonl, parquet by suffix)."""
+class PassagesSource(LenientSource):
+    """Passages of your own: a file (csv, tsv, jsonl, parquet by suffix), or a folder of documents."""
 
-    reader: Literal["tables"] = "tables"
-    queries: str = Field(min_length=1, description="file of the queries, relative to the project")
     passages: str | DocumentsSource = Field(
         description="file of the passages, relative to the project; or {reader: documents, path: …}: a folder of documents, "
         "whose names are the ids"
     )
-    qrels: str = Field(min_length=1, description="file of the judgments: query_id, passage_id and, if graded, relevance")
-    query_id: str = Field(default="query_id", description="column with the query's id, in queries and qrels")
     passage_id: str = Field(default="passage_id", description="column with the passage's id, in passages and qrels")
     text: Columns = Field(default="text", description="column with the text, or several, in queries and passages")
     tokenizer: Tokenizer = Field(default="default", description=TOKENIZER)
+    encoding: str = Field(default="utf-8", description="encoding of csv, tsv and jsonl files")
+    format: TableFormat | None = Field(
+        default=None, description="format of the files; by default the suffix of each says it"
+    )
+    delimiter: str | None = Field(
+        default=None, min_length=1, description="what stands between two fields of csv (by default ',') and tsv (a tab)"
+    )
+
+    @field_validator("passages")
+    @classmethod
+    def _name_something(cls, passages: str | DocumentsSource) -> str | DocumentsSource:
+        if not passages:
+            raise ValueError("name a file, or a folder of documents")
+        return passages
+
+
+class TablesSource(PassagesSource):
+    """Retrieval from files of your own: queries, passages and judgments (csv, tsv, jsonl, parquet by suffix)."""
+
+    reader: Literal["tables"] = "tables"
+    queries: str = Field(min_length=1, description="file of the queries, relative to the project")
+    qrels: str = Field(min_length=1, description="file of the judgments: query_id, passage_id and, if graded, relevance")
+    query_id: str = Field(default="query_id", description="column with the query's id, in queries and qrels")
     relevance: str | Literal[False] | None = Field(
         default=None,
         description="column of qrels with the grade, 0 and below for irrelevant; 'relevance' where there is one; false: "
@@ -54,20 +74,6 @@ class TablesSource(LenientSource):
         description="column of queries that says train or test: embeddings may be fine-tuned on the former",
     )
     group: str | None = Field(default=None, min_length=1, description=GROUP_OF_QUERIES)
-    encoding: str = Field(default="utf-8", description="encoding of csv, tsv and jsonl files")
-    format: TableFormat | None = Field(
-        default=None, description="format of the files; by default the suffix of each says it"
-    )
-    delimiter: str | None = Field(
-        default=None, min_length=1, description="what stands between two fields of csv (by default ',') and tsv (a tab)"
-    )
-
-    @field_validator("passages")
-    @classmethod
-    def _name_something(cls, passages: str | DocumentsSource) -> str | DocumentsSource:
-        if not passages:
-            raise ValueError("name a file, or a folder of documents")
-        return passages
 
     @property
     def origin(self) -> str:
@@ -186,6 +192,52 @@ class TitledDocumentsSource(DocumentFolder):
         return self
 
 
+PROMPT = """Here is a passage of a document:
+
+{passage}
+
+Write {n} different questions that it answers, as a person who has never seen it could type them into a search box.
+Use other words than the passage where you can. Write one question on each line, and nothing else."""
+"""The prompt that queries are made with, where the source has none of its own."""
+
+
+class MadeQueriesSource(PassagesSource):
+    """Retrieval without judgments: queries that a chat model makes of passages, each answered by its passage.
+
+    Answers are kept in data/01_raw/made_queries: none is paid twice. The audit counts the queries that are left out.
+    """
+
+    reader: Literal["made_queries"] = "made_queries"
+    endpoint: ChatOptions = Field(
+        description="the chat model, by OpenAI's protocol: base_url, model, key, price_per_million_tokens, budget_usd, …"
+    )
+    prompt: str = Field(default=PROMPT, description="what is asked for; {passage} and {n} are filled in")
+    n_per_passage: int = Field(default=2, ge=1, le=50, description="queries of a passage")
+    max_passages: int = Field(default=500, ge=1, description="passages that queries are made of, drawn by hash")
+    also_for: str | None = Field(
+        default=None,
+        min_length=1,
+        description="file with a column of passage ids, the judgments of real queries say: queries are made of these, too",
+    )
+    seed: int = Field(default=0, ge=0, description="another seed draws other passages")
+    min_words: int = Field(default=2, ge=1, description="words that a query needs")
+    copied_words: int = Field(
+        default=8, ge=2, description="a query that copies so many words of its passage in a row is left out"
+    )
+
+    @field_validator("prompt")
+    @classmethod
+    def _shows_the_passage(cls, prompt: str) -> str:
+        if "{passage}" not in prompt:
+            raise ValueError("write {passage} where the passage is to be filled in")
+        return prompt
+
+    @property
+    def origin(self) -> str:
+        """The file or the folder of the passages."""
+        return self.passages if isinstance(self.passages, str) else self.passages.origin
+
+
 READERS = by_name(
     Reader(
         "tables",
@@ -220,6 +272,13 @@ READERS = by_name(
         TitledDocumentsSource,
         examples="tasks.retrieval.formats.titled_documents:read_titled_documents",
         first_rows="tasks.retrieval.formats.titled_documents:check_titled_documents",
+    ),
+    Reader(
+        "made_queries",
+        MadeQueriesSource,
+        examples="tasks.retrieval.formats.made_queries:read_made_queries",
+        first_rows="tasks.retrieval.formats.made_queries:check_made_queries",
+        reads=TABLE_FORMATS,
     ),
     Reader("liveqa", LiveqaSource, examples="tasks.retrieval.formats.answers:read_liveqa"),
     Reader("docstring_retrieval", DocstringRetrievalSource, examples="tasks.retrieval.formats.answers:read_docstrings"),

@@ -9,7 +9,6 @@ from pathlib import Path
 from emb_pipeline.errors import DataError
 from emb_pipeline.readers.bad_rows import BadRows
 from emb_pipeline.readers.files.named_files import NamedFile, named_files
-from emb_pipeline.readers.formats.documents.source import read_documents
 from emb_pipeline.readers.options import PlacedSource
 from emb_pipeline.readers.splits import split_name
 from emb_pipeline.readers.tables.rows import column_names, read_identified_texts, rows, table_of
@@ -23,6 +22,7 @@ from emb_pipeline.tasks.retrieval.formats.judgments import (
     table_judgments,
     trec_judgments,
 )
+from emb_pipeline.tasks.retrieval.formats.passages import name_passages, read_passages
 from emb_pipeline.tasks.retrieval.sources import TablesSource
 
 
@@ -31,9 +31,8 @@ def read_tables(source: TablesSource, raw: Path, project: Path, bad: BadRows) ->
     read_as = partial(table_of, source=source)
     queries = read_identified_texts(_own_files(source.queries, project), source.query_id, source.text, read_as, bad)
     training = _training_queries(source, project) if source.split else set()
-    passages = _read_passages(source, raw, project, bad)
-    where = source.passages if isinstance(source.passages, str) else source.passages.origin
-    collection = Collection(queries, passages, source.queries, where)
+    passages = read_passages(source, raw, project, bad)
+    collection = Collection(queries, passages, source.queries, name_passages(source))
     if source.group is not None:
         files = _own_files(source.queries, project)
         collection.groups = groups_of_queries(files, source.query_id, source.group, read_as, bad)
@@ -51,21 +50,10 @@ def check_tables(source: TablesSource, raw: Path, project: Path, bad: BadRows) -
     """Check the first rows of the three files."""
     read_as = partial(table_of, source=source)
     read_identified_texts(_own_files(source.queries, project), source.query_id, source.text, read_as, bad)
-    _read_passages(source, raw, project, bad)
+    read_passages(source, raw, project, bad)
     for file in _own_files(source.qrels, project):
         for _ in _judgments_of(file, source, bad):
             pass
-
-
-def _read_passages(source: TablesSource, raw: Path, project: Path, bad: BadRows) -> dict[str, str]:
-    """Read the passages by id: rows of a file, or documents of a folder, whose names are the ids."""
-    if isinstance(source.passages, str):
-        read_as = partial(table_of, source=source)
-        return read_identified_texts(_own_files(source.passages, project), source.passage_id, source.text, read_as, bad)
-    with BadRows.of(source.passages) as of_documents:
-        documents = dict(read_documents(source.passages, raw, project, of_documents))
-    bad.add_counts(of_documents)
-    return documents
 
 
 def _judgments_of(file: NamedFile, source: TablesSource, bad: BadRows) -> Iterator[Judgment]:
