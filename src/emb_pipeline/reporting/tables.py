@@ -46,6 +46,7 @@ FACTS: Schema = {
     "key": _TEXT,
     "family": _TEXT,
     "base": _TEXT,
+    "bases": _TEXT,
     "derivation": _TEXT,
     "corruption": _TEXT,
     "corruption_level": _NUMBER,
