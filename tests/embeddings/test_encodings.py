@@ -19,7 +19,7 @@ import pytest
 from emb_pipeline.embeddings.encodings import store
 from emb_pipeline.embeddings.encodings.clock import EncodingClock
 from emb_pipeline.embeddings.encodings.store import StoredEncoder
-from emb_pipeline.storage import vector_shards
+from emb_pipeline.storage import vector_rows
 
 
 class CountingEncoder:
@@ -125,7 +125,7 @@ def test_two_processes_share_the_work(tmp_path: Path) -> None:
 
 
 def test_large_results_lie_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vector_shards, "_IN_MEMORY_BYTES", 100)
+    monkeypatch.setattr(vector_rows, "_IN_MEMORY_BYTES", 100)
     vectors = StoredEncoder(CountingEncoder(), tmp_path).encode(TEXTS)
     assert isinstance(vectors, np.memmap)
     np.testing.assert_array_equal(vectors, vectors_of(TEXTS))

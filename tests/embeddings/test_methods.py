@@ -39,6 +39,7 @@ from emb_pipeline.errors import DataError
 from emb_pipeline.text.texts import Texts
 from emb_pipeline.text.tokens import TokenCorpus, write_tokens
 
+from .learned.tiny_models import save_masked_model
 from .remote.server import Service, serve
 
 DIM = 8
@@ -65,9 +66,9 @@ SMALL: dict[str, Any] = {
 class Workbench:
     """What the lines are tried with: a corpus, files, and other embeddings, made by the first line that can."""
 
-    def __init__(self, root: Path, transformer: Path, cross_encoder: Path, service: Service) -> None:
+    def __init__(self, root: Path, models: dict[str, Path], service: Service) -> None:
         self.root, self.service = root, service
-        self.files = {"vectors": root / "glove.txt", "encoder": transformer, "cross_encoder": cross_encoder}
+        self.files = {"vectors": root / "glove.txt", **models}
         rng = np.random.default_rng(0)
         words = sorted({word for sentence in SENTENCES for word in sentence.split()})
         rows = "".join(f"{word} {' '.join(f'{value:.4f}' for value in rng.normal(size=DIM))}\n" for word in words)
@@ -80,7 +81,7 @@ class Workbench:
 
     def options(self, method: Method) -> Options:
         fields = method.options.model_fields
-        given: dict[str, Any] = {"path": self.files.get(str(method.artifact))} if "path" in fields else {}
+        given: dict[str, Any] = {"path": self.files.get(_name_model(method))} if "path" in fields else {}
         if "base_url" in fields:
             given |= {"base_url": self.service.url, "model": self.service.model}
         for name in fields.keys() & SMALL.keys():
@@ -133,6 +134,11 @@ class Workbench:
         return [first("vectors"), *able][: method.bases.fewest]
 
 
+def _name_model(method: Method) -> str:
+    """Name what its files hold: an encoder of sparse vectors is another model than one of dense ones."""
+    return f"{'sparse ' if method.sparse else ''}{method.artifact}"
+
+
 def first(artifact: str) -> Method:
     """The first line that loads such an artifact."""
     return next(line for line in METHODS.values() if (line.source, line.artifact) == ("pretrained", artifact))
@@ -140,8 +146,11 @@ def first(artifact: str) -> Method:
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory, tiny_transformer: Path, tiny_cross_encoder: Path) -> Iterator[Workbench]:
+    root = tmp_path_factory.mktemp("methods")
+    masked = save_masked_model(root / "masked")
+    models = {"encoder": tiny_transformer, "cross_encoder": tiny_cross_encoder, "sparse encoder": masked}
     with serve(Service()) as service:
-        yield Workbench(tmp_path_factory.mktemp("methods"), tiny_transformer, tiny_cross_encoder, service)
+        yield Workbench(root, models, service)
 
 
 @pytest.fixture(params=METHODS.values(), ids=list(METHODS))

@@ -98,6 +98,8 @@ class Method:
     export : str
         Place of the class of its encoders (`ExportableEncoder`): what a bundle is made of. Empty for a method that cannot be
         deployed.
+    trains_on : bool
+        Whether another training can start from its artifact: fine-tuning, distillation, a reranker.
     derivation : Derivation, optional
         For methods that make an embedding from another one: how.
     bases : Bases, optional
@@ -116,13 +118,14 @@ class Method:
     requirements: str = ""
     sparse: bool = False
     export: str = ""
+    trains_on: bool = True
     derivation: Derivation | None = None
     bases: Bases | None = None
 
     @property
     def can_be_tuned(self) -> bool:
         """Tell whether training can go on with a task's labels: it has weights, and is not the copy of another encoder."""
-        return self.artifact is not None and self.source != "encoder"
+        return self.artifact is not None and self.source != "encoder" and self.trains_on
 
     @property
     def is_dense(self) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 from emb_pipeline.embeddings.compress.options import ReducedOptions
 from emb_pipeline.embeddings.contextual.options import BertOptions, DistilledOptions, SentenceTransformerOptions
+from emb_pipeline.embeddings.learned.options import LateInteractionOptions, LearnedSparseOptions
 from emb_pipeline.embeddings.method import Bases, Derivation, Method, Support
 from emb_pipeline.embeddings.options import Options
 from emb_pipeline.embeddings.recommenders.options import (
@@ -101,6 +102,34 @@ _LINES = (
         has_dim=False,
         requirements="contextual.sentence_transformer:require",
         **_TRANSFORMER,
+    ),
+    Method(
+        "learned_sparse",
+        "learned sparse",
+        LearnedSparseOptions,
+        "pretrained",
+        _TEXTS,
+        "learned.learned_sparse:build_sparse_encoder",
+        "learned.learned_sparse:load",
+        "encoder",
+        has_dim=False,
+        requirements="learned.learned_sparse:require",
+        sparse=True,
+        export="learned.learned_sparse:LearnedSparseEncoder",
+        trains_on=False,
+    ),
+    Method(
+        "late_interaction",
+        "late interaction",
+        LateInteractionOptions,
+        "pretrained",
+        _SEARCH,
+        "learned.late_interaction:build_late_interaction",
+        "learned.token_encoder:load",
+        "encoder",
+        has_dim=False,
+        requirements="learned.token_encoder:require",
+        trains_on=False,
     ),
     Method(
         "api",

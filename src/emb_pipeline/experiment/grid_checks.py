@@ -92,7 +92,7 @@ def _require_start(name: str, derived: Derived, cells: Mapping[str, Mapping[str,
         f"{group}.{other}"
         for group, members in cells.items()
         for other, cell in members.items()
-        if METHODS[cell["method"]].artifact == "encoder"
+        if METHODS[cell["method"]].artifact == "encoder" and METHODS[cell["method"]].trains_on
     ]
     if derived.start_from not in known:
         raise GridError(
@@ -113,7 +113,12 @@ def _find_rule(method: Method | None) -> tuple[str, str, Callable[[Mapping[str, 
         return bases.meaning, bases.several, fits
     artifact = "vectors" if method is not None and method.source == "vectors" else "encoder"
     meaning, several = ("word vectors", "word vectors") if artifact == "vectors" else ("encoder", "encoders")
-    return meaning, several, lambda cell: METHODS[cell["method"]].artifact == artifact
+
+    def leaves_it(cell: Mapping[str, Any]) -> bool:
+        made = METHODS[cell["method"]]
+        return made.artifact == artifact and made.trains_on
+
+    return meaning, several, leaves_it
 
 
 def leave_out_untuned(grid: Grid, cells: Mapping[str, Mapping[str, dict[str, Any]]]) -> None:

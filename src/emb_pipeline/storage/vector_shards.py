@@ -1,6 +1,6 @@
 """Vectors of texts on disk, by a hash of the text: shards that several processes add to.
 
-    <folder>/<number>.arrow    key (128-bit hash of a text), vector, seconds; written whole or not at all
+    <folder>/<number>.arrow    key (128-bit hash of a text), vector (`RowFormat`), seconds; written whole or not at all
     <folder>/<claim>.keys      the keys that some process is computing; the lock beside it tells whether it still runs
 
 Shards carry a checksum: a damaged one is removed, and its texts are encoded again.
@@ -10,21 +10,20 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from emb_pipeline.errors import DataError
 from emb_pipeline.storage.atomic import Holder, find_holder, hold_lock, write_atomically
-from emb_pipeline.storage.matrices import make_matrix_column, read_matrix_column
 from emb_pipeline.storage.sealed_files import is_sealed, map_arrow, write_arrow
+from emb_pipeline.storage.vector_rows import DenseRows, Part, RowFormat
 
-_IN_MEMORY_BYTES = 256 << 20
 _KEY = np.dtype("S16")
 _log = logging.getLogger(__name__)
 
@@ -36,8 +35,8 @@ class VectorShards:
     ----------
     folder : Path
         Where they are; several processes may add to it at a time.
-    dim : int
-        Dimensions of the vectors.
+    rows : RowFormat or int
+        The way that a text's vectors are kept; a number: as dense ones of so many dimensions.
 
     Attributes
     ----------
@@ -45,8 +44,9 @@ class VectorShards:
         The processes that were computing vectors when rows were last claimed.
     """
 
-    def __init__(self, folder: Path, dim: int) -> None:
-        self._folder, self._dim = folder, dim
+    def __init__(self, folder: Path, rows: RowFormat | int) -> None:
+        self._folder = folder
+        self._rows: RowFormat = DenseRows(rows) if isinstance(rows, int) else rows
         self._tables: dict[str, pa.Table] = {}
         self._keys, self._shard, self._row = np.empty(0, _KEY), np.empty(0, np.int32), np.empty(0, np.int32)
         self._seen: list[str] = []
@@ -62,12 +62,10 @@ class VectorShards:
         inside[inside] = self._keys[places[inside]] == keys[inside]
         return inside
 
-    def read_vectors(self, keys: np.ndarray) -> np.ndarray:
-        """Read the vectors of stored keys: shape (n_keys, dim), in memory, or on disk where they are larger than 256 MiB."""
-        made = _make_array((len(keys), self._dim))
-        for table, rows, targets in self._find_places(keys):
-            made[targets] = read_matrix_column(table["vector"])[rows]
-        return made
+    def read_vectors(self, keys: np.ndarray) -> Any:
+        """Read the vectors of stored keys, in their order: see `RowFormat.read_rows`."""
+        parts = [Part(table["vector"], rows, targets) for table, rows, targets in self._find_places(keys)]
+        return self._rows.read_rows(parts, len(keys))
 
     @property
     def name(self) -> str:
@@ -81,11 +79,11 @@ class VectorShards:
             made[targets] = table["seconds"].to_numpy()[rows]
         return made
 
-    def add(self, keys: np.ndarray, vectors: np.ndarray, seconds: np.ndarray) -> None:
+    def add(self, keys: np.ndarray, vectors: Any, seconds: np.ndarray) -> None:
         """Write one shard."""
         columns = {
             "key": pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(keys), [None, pa.py_buffer(keys.tobytes())]),
-            "vector": make_matrix_column(vectors),
+            "vector": self._rows.make_column(vectors),
             "seconds": pa.array(seconds, pa.float32()),
         }
         batch = pa.record_batch(columns)
@@ -170,7 +168,7 @@ class VectorShards:
             table = map_arrow(path, columns=("key", "vector", "seconds"))
             if not is_sealed(path):
                 raise DataError(str(path), "carries no checksum", "")
-            if table.schema.types != [pa.binary(16), pa.list_(pa.float32(), self._dim), pa.float32()]:
+            if table.schema.types != [pa.binary(16), self._rows.type, pa.float32()]:
                 raise DataError(str(path), f"has the columns {table.schema}", "")
         except DataError as error:
             if path.is_file():
@@ -200,10 +198,3 @@ def _remove(*files: Path) -> None:
     for file in files:
         with suppress(OSError):
             file.unlink()
-
-
-def _make_array(shape: tuple[int, int]) -> np.ndarray:
-    if 4 * shape[0] * shape[1] <= _IN_MEMORY_BYTES:
-        return np.empty(shape, dtype=np.float32)
-    with tempfile.TemporaryFile() as file:  # it has no name, and goes with the array
-        return np.memmap(file, dtype=np.float32, mode="w+", shape=shape)

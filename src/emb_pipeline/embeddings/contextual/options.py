@@ -58,7 +58,49 @@ class ModelPlace(Options):
         return [*super().find_files(raw, project), *carried]
 
 
-class EncoderOptions(Options):
+class ReadingOptions(Options):
+    """Options by which a transformer reads a text: its prompt, its length, and what computes."""
+
+    query_prompt: Annotated[
+        str | None,
+        Field(max_length=1000, description="put before a text that is searched for; null: the model's own; '': none"),
+    ] = None
+    passage_prompt: Annotated[
+        str | None,
+        Field(max_length=1000, description="put before a text that is searched; null: the model's own; '': none"),
+    ] = None
+    text_prompt: Annotated[
+        str | None,
+        Field(
+            max_length=1000,
+            description="put before the texts of all other tasks; null: passage_prompt where you set it, else the model's "
+            "default; '': none",
+        ),
+    ] = None
+    max_length: Annotated[
+        int | None,
+        Field(ge=8, le=8192, description="sub-word tokens that are read of a text; null: as many as the model can"),
+    ] = None
+    batch_tokens: Annotated[
+        Annotated[int, Field(ge=64, le=1_000_000)] | Literal["auto"],
+        Field(description="sub-word tokens of one batch at most; auto: by what computes and its free memory"),
+    ] = 1024
+    dtype: Annotated[
+        Literal["float32", "bfloat16", "auto"],
+        Field(
+            description="precision of PyTorch's arithmetic; auto: bfloat16 where the processor computes in it, else float32"
+        ),
+    ] = "float32"
+    device: Annotated[
+        Literal["cpu", "cuda", "mps", "auto"],
+        Field(
+            description="what computes: cuda needs a GPU and PyTorch's CUDA build, mps a Mac; auto takes what is there, and "
+            "vectors of different devices differ in rounding"
+        ),
+    ] = "cpu"
+
+
+class EncoderOptions(ReadingOptions):
     """Options by which a transformer makes one vector of a text."""
 
     pooling: Annotated[
@@ -87,26 +129,6 @@ class EncoderOptions(Options):
             "cosine), cosine, dot, euclidean; manhattan for similarity alone"
         ),
     ] = "model"
-    query_prompt: Annotated[
-        str | None,
-        Field(max_length=1000, description="put before a text that is searched for; null: the model's own; '': none"),
-    ] = None
-    passage_prompt: Annotated[
-        str | None,
-        Field(max_length=1000, description="put before a text that is searched; null: the model's own; '': none"),
-    ] = None
-    text_prompt: Annotated[
-        str | None,
-        Field(
-            max_length=1000,
-            description="put before the texts of all other tasks; null: passage_prompt where you set it, else the model's "
-            "default; '': none",
-        ),
-    ] = None
-    max_length: Annotated[
-        int | None,
-        Field(ge=8, le=8192, description="sub-word tokens that are read of a text; null: as many as the model can"),
-    ] = None
     long_texts: Annotated[
         Literal["truncate", "chunk_mean", "chunk_max"],
         Field(
@@ -117,27 +139,10 @@ class EncoderOptions(Options):
     chunk_overlap: Annotated[
         int, Field(ge=0, le=8000, description="sub-words that a chunk has in common with the one before it")
     ] = 0
-    batch_tokens: Annotated[
-        Annotated[int, Field(ge=64, le=1_000_000)] | Literal["auto"],
-        Field(description="sub-word tokens of one batch at most; auto: by what computes and its free memory"),
-    ] = 1024
     backend: Annotated[
         Literal["torch", "onnx", "onnx_int8"],
         Field(description="what computes: PyTorch, or ONNX Runtime with float32 or 8-bit integer weights"),
     ] = "torch"
-    dtype: Annotated[
-        Literal["float32", "bfloat16", "auto"],
-        Field(
-            description="precision of PyTorch's arithmetic; auto: bfloat16 where the processor computes in it, else float32"
-        ),
-    ] = "float32"
-    device: Annotated[
-        Literal["cpu", "cuda", "mps", "auto"],
-        Field(
-            description="what computes: cuda needs a GPU and PyTorch's CUDA build, mps a Mac; auto takes what is there, and "
-            "vectors of different devices differ in rounding"
-        ),
-    ] = "cpu"
 
     @model_validator(mode="after")
     def _chunks_can_overlap(self) -> Self:

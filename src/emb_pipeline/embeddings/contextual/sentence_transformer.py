@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder, fingerprint_of, require_safe_model
-from emb_pipeline.embeddings.contextual.library_encoder import LibraryEncoder, load_library_model, require_library_options
+from emb_pipeline.embeddings.contextual.library_encoder import LibraryEncoder, require_library_options
 from emb_pipeline.embeddings.contextual.models.architectures import find_hidden_size
 from emb_pipeline.embeddings.contextual.models.json_files import read_json
+from emb_pipeline.embeddings.contextual.models.library_loading import load_library_model
 from emb_pipeline.embeddings.contextual.models.loading import (
     require_device,
     require_encoder_packages,
@@ -52,15 +54,30 @@ def load(options: SentenceTransformerOptions, folder: Path) -> EncoderFolder:
         It is not there, is broken, is not the one that was expected, keeps its weights as pickles, or its tokenizer does
         not go with it.
     """
+    made = describe_model_folder(options, folder, lambda model: _find_dim(model, options))
+    encoder = open_encoder(made, options)
+    if isinstance(encoder, LibraryEncoder):
+        encoder.load()  # the library alone knows whether it can
+    return made
+
+
+def describe_model_folder(options: ModelPlace, folder: Path, find_dim: Callable[[Path], int]) -> EncoderFolder:
+    """Find a model that is sound, and describe it in a folder; it stays where it is.
+
+    Raises
+    ------
+    DataError
+        As for `load`.
+    """
     model = model_folder(options)
     require_safe_model(model)
     require_matching_tokenizer(model)
     require_hash(model, options.sha256)
-    made = EncoderFolder.write(
+    return EncoderFolder.write(
         folder,
         format="sentence_transformers" if (model / "modules.json").is_file() else "transformers",
         model=model,
-        dim=_find_dim(model, options),
+        dim=find_dim(model),
         vocabulary=_count_sub_words(model),
         provenance={
             "options": options.model_dump(mode="json", exclude_defaults=True),
@@ -68,10 +85,6 @@ def load(options: SentenceTransformerOptions, folder: Path) -> EncoderFolder:
             "languages": languages_of(model),
         },
     )
-    encoder = open_encoder(made, options)
-    if isinstance(encoder, LibraryEncoder):
-        encoder.load()  # the library alone knows whether it can
-    return made
 
 
 def require(options: SentenceTransformerOptions) -> None:

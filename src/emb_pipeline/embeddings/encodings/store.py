@@ -15,8 +15,9 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from emb_pipeline.embeddings.encodings.clock import count_stored
-from emb_pipeline.embeddings.protocols import Role, RoleEncoder
+from emb_pipeline.embeddings.protocols import Role, RoleEncoder, Vectors
 from emb_pipeline.storage.atomic import Holder
+from emb_pipeline.storage.vector_rows import DenseRows, RowFormat
 from emb_pipeline.storage.vector_shards import VectorShards, hash_texts
 
 ROWS_PER_SHARD = 2048
@@ -28,7 +29,10 @@ _log = logging.getLogger(__name__)
 
 
 class Encoder(RoleEncoder, Protocol):
-    """An encoder that the store keeps the vectors of."""
+    """An encoder that the store keeps the vectors of.
+
+    One whose vectors are no dense rows says how they are kept: ``row_format``, a `RowFormat`.
+    """
 
     def fingerprint(self, role: Role = "text") -> str:
         """Name all that a vector depends on beside the text."""
@@ -86,7 +90,7 @@ class StoredEncoder:
         """The encoder of the texts that are not in the store."""
         return self._encoder
 
-    def encode(self, texts: Sequence[str], role: Role = "text") -> np.ndarray:
+    def encode(self, texts: Sequence[str], role: Role = "text") -> Vectors:
         """Encode texts, or read their vectors, in their order.
 
         Parameters
@@ -98,8 +102,8 @@ class StoredEncoder:
 
         Returns
         -------
-        ndarray of shape (n_texts, dim), float32
-            In memory, or on disk where it is larger than 256 MiB.
+        ndarray or csr_array of shape (n_texts, dim), float32, or TokenVectors
+            As the encoder gives them; dense ones in memory, or on disk where they are larger than 256 MiB.
         """
         started = time.perf_counter()
         shards, keys = self._fill(texts, role)
@@ -113,8 +117,13 @@ class StoredEncoder:
         found: list[np.ndarray] = encoder.encode_tokens(sentences)
         return found
 
+    @property
+    def _row_format(self) -> RowFormat:
+        known = getattr(self._encoder, "row_format", None)
+        return DenseRows(self.dim) if known is None else known
+
     def _fill(self, texts: Sequence[str], role: Role) -> tuple[VectorShards, np.ndarray]:
-        shards = VectorShards(self._root / self._encoder.fingerprint(role)[:32], self.dim)
+        shards = VectorShards(self._root / self._encoder.fingerprint(role)[:32], self._row_format)
         keys = hash_texts(texts)
         distinct, first = np.unique(keys, return_index=True)
         waiting = first[~shards.find_stored(distinct)]
@@ -142,7 +151,7 @@ class StoredEncoder:
             self._encoder.compare_again(again, np.array(shards.read_vectors(keys[compared])), role)
         return shards, keys
 
-    def _encode(self, texts: Sequence[str], role: Role) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    def _encode(self, texts: Sequence[str], role: Role) -> Iterator[tuple[np.ndarray, Vectors, np.ndarray]]:
         """Encode a block, whole or in parts: places, vectors, and the seconds that each text took."""
         started = time.perf_counter()
         if not isinstance(self._encoder, PaidEncoder):

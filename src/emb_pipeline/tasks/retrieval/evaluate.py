@@ -24,6 +24,7 @@ from emb_pipeline.embeddings.protocols import (
     TaskEncoder,
     TextEncoder,
     TunableIndex,
+    Vectors,
     encode_as,
     fit_on,
 )
@@ -205,7 +206,8 @@ def _rank_judged(
     scores = compute_products(*prepare_for_search(queries, passages, fitted), rows, columns)
     grades = grade_judged(task, np.round(scores, DECIMALS))
     size = bytes_per_vector(passages, fitted)
-    return grades, _Found(int(passages.shape[1]), encode_seconds, perf_counter() - started, size)
+    details = count_weights(queries, passages)
+    return grades, _Found(int(passages.shape[1]), encode_seconds, perf_counter() - started, size, details=details)
 
 
 def _rank_passages(
@@ -223,7 +225,8 @@ def _rank_passages(
     asked, searched = prepare_for_search(queries, passages, fitted)
     ranked = find_top_k(asked, searched, k, ties=task.ties, block_bytes=options.block_megabytes << 20)
     search_seconds = perf_counter() - started
-    return ranked, _Found(int(passages.shape[1]), encode_seconds, search_seconds, bytes_per_vector(passages, fitted))
+    size, details = bytes_per_vector(passages, fitted), count_weights(queries, passages)
+    return ranked, _Found(int(passages.shape[1]), encode_seconds, search_seconds, size, details=details)
 
 
 def _search(
@@ -255,9 +258,20 @@ def _search(
             found = search_among(opened, task.queries.take(rows), k, None if among is None else among[rows])
             ranked[rows] = _check_ranks(found, len(rows), n_passages, k, may_end=among is not None)
     size = index.n_bytes / n_passages
+    details = {**details, **getattr(index, "details", {})}
     if depth:
         details = {**details, "pool": measure_pool(task, ranked[:, :depth])}
     return ranked[:, :n_wanted], _Found(0, 0.0, clock.seconds, size, tune_seconds, details)
+
+
+def count_weights(queries: Vectors, passages: Vectors) -> dict[str, float]:
+    """Count the weights that are not zero, on average of a query and of a passage; nothing of dense vectors."""
+    if not sp.issparse(passages):
+        return {}
+    return {
+        "weights_per_query": queries.nnz / max(queries.shape[0], 1),
+        "weights_per_passage": passages.nnz / max(passages.shape[0], 1),
+    }
 
 
 def measure_pool(task: RetrievalTask, pool: np.ndarray) -> dict[str, float]:

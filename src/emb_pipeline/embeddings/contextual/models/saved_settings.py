@@ -8,8 +8,9 @@ from typing import cast
 
 from emb_pipeline.embeddings.contextual.models.after_pooling import AfterPooling
 from emb_pipeline.embeddings.contextual.models.json_files import read_json
+from emb_pipeline.embeddings.contextual.models.library_loading import LibraryClass
 from emb_pipeline.embeddings.contextual.models.saved_modules import TRANSFORMER_SETTINGS, SavedModule, read_modules
-from emb_pipeline.embeddings.contextual.options import POOLINGS, EncoderOptions
+from emb_pipeline.embeddings.contextual.options import POOLINGS, ReadingOptions
 from emb_pipeline.embeddings.protocols import SIMILARITIES, Role, Similarity
 from emb_pipeline.errors import DataError
 
@@ -51,7 +52,13 @@ class SavedSettings:
         The measure that its vectors were made to be compared by.
     """
 
-    def __init__(self, model: Path, pooling: str = "model", similarity: str = "model") -> None:
+    def __init__(
+        self,
+        model: Path,
+        pooling: str = "model",
+        similarity: str = "model",
+        library_class: LibraryClass = "SentenceTransformer",
+    ) -> None:
         modules = read_modules(model)
         config = read_json(model / PROMPTS) or {}
         self.pooling, self.pools_prompt = _saved_pooling(model, modules)
@@ -62,8 +69,9 @@ class SavedSettings:
         self.after_pooling = AfterPooling(after[:-1] if self.normalizes else after)
         self.truncate_dim: int | None = config.get("truncate_dim")
         self.max_length: int | None = (read_json(model / TRANSFORMER_SETTINGS) or {}).get("max_seq_length")
-        self.prompts = _saved_prompts(model / PROMPTS)
-        self.similarity = _saved_similarity(model / PROMPTS) if similarity == "model" else cast(Similarity, similarity)
+        self.prompts = _saved_prompts(model / PROMPTS, library_class)
+        is_saved = similarity == "model"
+        self.similarity = _saved_similarity(model / PROMPTS, library_class) if is_saved else cast(Similarity, similarity)
 
 
 def _saved_pooling(model: Path, modules: Sequence[SavedModule]) -> tuple[tuple[str, ...], bool]:
@@ -90,7 +98,7 @@ def _saved_pooling(model: Path, modules: Sequence[SavedModule]) -> tuple[tuple[s
     return modes, bool(saved.get("include_prompt", True))
 
 
-def prompt_in_force(options: EncoderOptions, saved: SavedSettings, role: Role) -> tuple[str, str]:
+def prompt_in_force(options: ReadingOptions, saved: SavedSettings, role: Role) -> tuple[str, str]:
     """The prompt of a role, and whose it is: ``yours``, ``the model's own`` or ``none``.
 
     A text that is neither query nor passage has the prompt of passages where only that one is written in the options.
@@ -104,7 +112,7 @@ def prompt_in_force(options: EncoderOptions, saved: SavedSettings, role: Role) -
     return prompt, "the model's own" if prompt else "none"
 
 
-def _saved_prompts(path: Path) -> dict[Role, str]:
+def _saved_prompts(path: Path, library_class: LibraryClass) -> dict[Role, str]:
     """The prompt of each role, as ``encode``, ``encode_query`` and ``encode_document`` of sentence-transformers choose it.
 
     Raises
@@ -114,7 +122,7 @@ def _saved_prompts(path: Path) -> dict[Role, str]:
     """
     config = read_json(path) or {}
     prompts, default = config.get("prompts") or {}, config.get("default_prompt_name")
-    if config.get("model_type", "SentenceTransformer") != "SentenceTransformer":
+    if config.get("model_type", library_class) != library_class:
         prompts, default = {}, None  # those of a reranker do not describe its vectors
     if not isinstance(prompts, dict) or not all(isinstance(prompt, str | None) for prompt in prompts.values()):
         raise DataError(str(path), "its 'prompts' are no texts under names", 'write {"query": "…", "document": "…"}')
@@ -126,8 +134,8 @@ def _saved_prompts(path: Path) -> dict[Role, str]:
     return {role: next((known[name] for name in names if name in known), usual) for role, names in _NAMES.items()}
 
 
-def _saved_similarity(path: Path) -> Similarity:
-    """Read the measure that a model was saved with.
+def _saved_similarity(path: Path, library_class: LibraryClass) -> Similarity:
+    """Read the measure that a model was saved with; that of token vectors is not one of two vectors.
 
     Raises
     ------
@@ -135,9 +143,10 @@ def _saved_similarity(path: Path) -> Similarity:
         It is none of those that sentence-transformers knows.
     """
     config = read_json(path) or {}
-    named = config.get("similarity_fn_name") or "cosine"
-    if config.get("model_type", "SentenceTransformer") != "SentenceTransformer":
-        return "cosine"
+    usual: Similarity = "dot" if library_class == "SparseEncoder" else "cosine"
+    named = config.get("similarity_fn_name") or usual
+    if config.get("model_type", library_class) != library_class or library_class == "MultiVectorEncoder":
+        return usual
     if named not in SIMILARITIES:
         known = ", ".join(SIMILARITIES)
         raise DataError(str(path), f"its similarity {named!r} is none of {known}", "set similarity: cosine in the options")
