@@ -50,17 +50,36 @@ def test_a_fusion_and_a_fusion_of_it_are_evaluated_compared_and_timed(project: P
 
 @pytest.mark.slow
 def test_a_window_and_a_precision_are_trained_evaluated_and_compared_with_what_they_come_from(project: Path) -> None:
+    pytest.importorskip("milvus_lite")
     axes = {"word2vec": {"window": [2, 5], "precision": ["int8"]}, "bm25": {"variant": ["atire"]}}
-    grid = {"corpora": ["domain"], "methods": {"word2vec": [8]}, "baselines": ["bm25"], "axes": axes, "tasks": ["search"]}
-    board = _run(project, grid).query("metric == 'ndcg@10'").set_index("embedding")
+    baselines = ["bm25", "tfidf"]
+    grid = {"corpora": ["domain"], "methods": {"word2vec": [8]}, "baselines": baselines, "axes": axes, "tasks": ["search"]}
+    store = {
+        "indexes": [],
+        "words": ["task.bm25"],
+        "sparse": ["task.tfidf"],
+        "embeddings": ["domain.word2vec_8"],
+        "beside": [],
+    }
+    board = _run(project, grid, vector_search=store).query("metric == 'ndcg@10'").set_index("embedding")
     wide, narrow = "domain.word2vec_8", "domain.word2vec_8_window2"
-    made = {wide, f"{wide}_precision_int8", narrow, f"{narrow}_precision_int8", "task.bm25", "task.bm25_variant_atire"}
-    assert set(board.index) == made
+    made = {wide, f"{wide}_precision_int8", narrow, f"{narrow}_precision_int8"}
+    assert set(board.index) == made | {"task.bm25", "task.bm25_variant_atire", "task.tfidf"}
     assert board.loc[narrow, ["base", "derivation"]].tolist() == [wide, "variant"]
     assert board.loc[f"{narrow}_precision_int8", "base"] == narrow
     lengths = board["bytes_per_item"]
     assert lengths[f"{narrow}_precision_int8"] < lengths[narrow] == lengths[wide]
-    assert "with other options" in _page(project)
+    page = _page(project)
+    assert "with other options" in page and "BM25 in Milvus takes" in page
+    searches = newest(project, "vector_search")
+    assert [*zip(searches["embedding"], searches["index"], strict=True)] == [
+        (wide, "exact"),
+        ("task.tfidf", "exact"),
+        ("task.tfidf", "SPARSE"),
+        ("task.bm25", "exact"),
+        ("task.bm25", "BM25"),
+        (wide, "HYBRID"),
+    ]
 
 
 @pytest.mark.slow

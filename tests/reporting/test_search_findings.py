@@ -61,6 +61,25 @@ def test_each_setting_that_matters_has_its_sentence() -> None:
     assert fault == "The curve of HNSW is not shown: recall stays at 0.700 whatever the search looks at."
 
 
+def test_searches_by_words_in_milvus_are_held_against_ours_and_are_in_no_curve() -> None:
+    ours = row("exact", embedding="task.bm25", latency_ms_p50=0.1)
+    theirs = row("BM25", embedding="task.bm25", latency_ms_p50=3.0, loss=0.02, ci_low=-0.01, ci_high=0.05)
+    both = row("HYBRID", recall=float("nan"), latency_ms_p50=7.0, loss=-0.04, ci_low=-0.06, ci_high=-0.02)
+    lead, best, words, fusion = sentences(EXACT, ALL, ours, theirs, both)
+    assert "task.bm25" not in lead and "IVF_FLAT" in best
+    assert words == (
+        "BM25 in Milvus takes 3.00 ms a query (0.10 ms here). "
+        "Against task.bm25 its nDCG@10 differs by −0.020 [−0.050, 0.010]."
+    )
+    assert fusion == (
+        "The fusion of BM25 and vectors in Milvus takes 7.00 ms a query (0.30 ms here). "
+        "Against domain.word2vec_100 its nDCG@10 differs by +0.040 [0.020, 0.060]."
+    )
+    assert [trace.name for trace in plot_searches(pd.DataFrame([EXACT, ALL, ours, theirs, both]), "find").data] == [
+        "IVF_FLAT"
+    ]
+
+
 def test_bits_have_their_own_sentences_and_are_held_against_the_matrix_product() -> None:
     bits = {"parameter": "candidates", "in_store": False, "index_bytes": 9000 * 16.0}
     few = row("HAMMING", 10, recall=0.6, loss=0.1, ci_low=0.05, ci_high=0.15, **bits)

@@ -14,6 +14,7 @@ import numpy as np
 from kedro.io import DatasetError
 from kedro_datasets_experimental.vectorstore_base import AbstractVectorStoreDataset, VectorStoreHandle
 
+from emb_pipeline.datasets.milvus_words import MilvusWords
 from emb_pipeline.efficiency.vector_search import Product
 from emb_pipeline.redaction import redact
 
@@ -58,6 +59,11 @@ class MilvusVectorStoreHandle(VectorStoreHandle):
     def raw_client(self) -> Any:
         """The ``pymilvus.MilvusClient``."""
         return self._client
+
+    @property
+    def words(self) -> MilvusWords:
+        """A collection of texts and sparse vectors next to this one."""
+        return MilvusWords(self._client, f"{self._collection}_words", self._path, _METRICS)
 
     def add(self, records: list[dict[str, Any]]) -> list[str]:
         """Insert records: ``{"id": …, "vector": […], "properties": {…}}``; an id is made up where there is none."""

@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import Annotated, Any, Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
+import scipy.sparse as sp
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from emb_pipeline.efficiency.latency import measure_latencies
@@ -179,6 +180,14 @@ class VectorSearchOptions(BaseModel):
     beside: tuple[str, ...] = Field(
         default=(), description="embeddings whose exact search is timed beside, where they exist"
     )
+    words: tuple[str, ...] = Field(
+        default=(),
+        description="embeddings that search by words (bm25), where they exist: timed, with Milvus's own BM25 of the same k1 "
+        "and b next to them, and Milvus's fusion of that with the vectors",
+    )
+    sparse: tuple[str, ...] = Field(
+        default=(), description="embeddings with sparse vectors that are put into Milvus's sparse index, where they exist"
+    )
     nearest: int = Field(default=10, ge=1, le=1000, description="passages to find for each query: recall@this")
     queries: int = Field(default=400, ge=2, description="queries that each setting is asked, drawn where there are more")
     requests: int = Field(
@@ -223,6 +232,33 @@ class Collection(Protocol):
     def index_bytes(self) -> int | None:
         """Count the bytes of the index."""
         ...
+
+
+class WordStore(Protocol):
+    """A store that searches by words and by sparse vectors."""
+
+    def replace_texts(
+        self, texts: Sequence[str], vectors: np.ndarray, setting: Mapping[str, float], product: Product
+    ) -> None:
+        """Hold these texts, for BM25 with this k1 and b, with a dense vector of each."""
+
+    def replace_sparse(self, vectors: sp.csr_array) -> None:
+        """Hold these sparse vectors, to be compared by their dot products."""
+
+    def find_by_words(self, queries: Sequence[str] | sp.csr_array, k: int) -> np.ndarray:
+        """Find the rows of the best for each query, a text or a sparse vector: (n_queries, k), -1 for none."""
+        ...
+
+    def find_by_both(self, queries: Sequence[str], vectors: np.ndarray, k: int) -> np.ndarray:
+        """Find the best by words and by vectors, fused by reciprocal ranks: (n_queries, k)."""
+        ...
+
+    def count_bytes(self) -> int | None:
+        """Count the bytes of the records on disk; None where a server keeps them."""
+        ...
+
+    def drop(self) -> None:
+        """Leave nothing behind."""
 
 
 FILTER, INSIDE = "drawn", "drawn == true"

@@ -87,6 +87,8 @@ def _needs(definition: Mapping[str, Any]) -> frozenset[str] | None:
 
 def _needs_store(vector_search: Mapping[str, Any]) -> bool:
     """Tell whether an index is one of a vector store; what cannot be read is refused with the section's model."""
+    if vector_search.get("words") or vector_search.get("sparse"):
+        return True
     indexes = vector_search.get("indexes")
     if not isinstance(indexes, list | tuple):
         return False

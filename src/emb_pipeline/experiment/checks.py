@@ -143,7 +143,7 @@ def _find_unknown_agreements(parameters: Parameters) -> Iterator[_Found]:
 
 def _find_unknown_embeddings(parameters: Parameters, names: Sequence[str]) -> Iterator[_Found]:
     """Find embeddings that a section names and the grid does not have."""
-    for option, also in (("embeddings", ()), ("beside", METHODS)):
+    for option, also in (("embeddings", ()), ("beside", METHODS), ("words", METHODS), ("sparse", METHODS)):
         named = parameters.vector_search.get(option)
         for name in named if isinstance(named, list | tuple) else ():
             if name not in names and str(name).removeprefix("task.") not in also:

@@ -48,13 +48,17 @@ def search_with_best(
     loaded = ((name, encoders[name].load(encodings)) for name in names)
     dense = ((name, encoder) for name, encoder in loaded if options.embeddings or costs.is_dense(encoder))
     searched = list(dense if options.embeddings else islice(dense, 1))
-    beside = [name for name in options.beside if name in encoders and name not in {*failed, *dict(searched)}]
+    there = [name for name in encoders if name not in failed]
+    words, sparse = ([name for name in named if name in there] for named in (options.words, options.sparse))
+    beside = [name for name in options.beside if name in there and name not in {*dict(searched), *sparse}]
     rows = [costs.exact(name, encoders[name].load(encodings)) for name in beside]
-    if not options.indexes:
-        return make_table([*rows, *(costs.exact(name, encoder) for name, encoder in searched)], SEARCHES)
     with nullcontext() if store is None else store:
         for name, encoder in searched:
-            rows += costs.of_indexes(name, encoder, store)
+            rows += costs.of_indexes(name, encoder, store) if options.indexes else [costs.exact(name, encoder)]
+        if store is not None:
+            rows += [row for name in sparse for row in costs.of_sparse(name, encoders[name].load(encodings), store.words)]
+            for name in words:
+                rows += costs.of_words(name, encoders[name].load(encodings), store.words, searched[0] if searched else None)
     return make_table(rows, SEARCHES)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -18,11 +20,20 @@ from emb_pipeline.efficiency.vector_search import (
     Exact,
     Product,
     VectorSearchOptions,
+    WordStore,
     find_curve_fault,
     measure_operating_points,
 )
 from emb_pipeline.embeddings.encodings.vectors import bytes_per_vector, prepare_for_search
-from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder, Vectors, fit_on, similarity_of
+from emb_pipeline.embeddings.protocols import (
+    Searcher,
+    TaskEncoder,
+    TextEncoder,
+    TunableSearcher,
+    Vectors,
+    fit_on,
+    similarity_of,
+)
 from emb_pipeline.embeddings.retrieval.exact_search import find_nearest, find_top_k, transpose_passages
 from emb_pipeline.errors import DataError
 from emb_pipeline.statistics.decision.decide import COST_TOLERANCE
@@ -37,6 +48,8 @@ from emb_pipeline.text.words import unmark_words
 
 EXACT = "exact"
 """The index of a search that multiplies all vectors with the query's, without a vector store."""
+BY_WORDS, BY_BOTH, IN_SPARSE = "BM25", "HYBRID", "SPARSE"
+"""Searches of a vector store that are no index of dense vectors: its own BM25, that fused with vectors, sparse vectors."""
 KEPT_CHARACTERS = 10_000
 """Of a passage's text, in the collection: a record of Milvus has room for 65,536 bytes."""
 SEARCHES = {
@@ -133,7 +146,7 @@ class SearchCosts:
             if collection is not None:
                 collection.replace(ids, passages, records, _require_product(name, fitted))
             rows = [
-                {**self._row(name, passages, self._scores(found), scores), **point}
+                {**self._row(name, passages.shape, self._scores(found), scores), **point}
                 for point, found in measure_operating_points(collection, ids, exact, self._options)
             ]
             _judge(rows, self._options)
@@ -142,6 +155,108 @@ class SearchCosts:
             if collection is not None and best is not None and best["index"] != stored[-1]["index"]:
                 collection.build_index(best["index"], best["build"])
         return [exact_row, *({**row, "build": json.dumps(row["build"])} for row in rows)]
+
+    def of_sparse(self, name: str, encoder: TextEncoder | TaskEncoder, store: WordStore) -> list[dict[str, Any]]:
+        """Measure an exact search with sparse vectors, then one of the store's sparse index: a row each.
+
+        Raises
+        ------
+        DataError
+            The vectors are dense.
+        """
+        with threadpool_limits(1):
+            fitted, queries, passages = self._unit_vectors(encoder)
+            if not sp.issparse(passages):
+                raise DataError("vector_search.sparse", f"{name} gives dense vectors", "name it under embeddings:")
+            exact_row, found, scores = self._exact_row(name, queries, passages, bytes_per_vector(passages, fitted))
+            started = perf_counter()
+            store.replace_sparse(passages)
+            built = {"build_seconds": perf_counter() - started, "index_bytes": store.count_bytes()}
+            row, of_store = self._time(partial(store.find_by_words, k=self._k), queries)
+            store.drop()
+            lost = self._row(name, passages.shape, self._scores(of_store), scores)
+        recall = {"recall": _count_shared(of_store, found), "bytes_per_item": exact_row["bytes_per_item"]}
+        return [exact_row, {**lost, **row, **built, **recall, "index": IN_SPARSE, "in_store": True}]
+
+    def of_words(
+        self, name: str, searcher: Searcher, store: WordStore, dense: tuple[str, TextEncoder | TaskEncoder] | None = None
+    ) -> list[dict[str, Any]]:
+        """Measure a search by words, then the store's own BM25 and, with dense vectors, its fusion of both: a row each.
+
+        Parameters
+        ----------
+        name : str
+            An embedding that searches by itself; its usual k1 and b are the store's, too.
+        searcher : Searcher
+            It.
+        store : WordStore
+            What is held in it is dropped.
+        dense : tuple of str and TextEncoder or TaskEncoder, optional
+            An embedding whose vectors are fused with words.
+
+        Raises
+        ------
+        DataError
+            The embedding searches by vectors.
+        """
+        if not isinstance(searcher, Searcher):
+            raise DataError("vector_search.words", f"{name} does not search by words", "name it under beside: or sparse:")
+        texts = [unmark_words(str(text)) for text in self._task.passages]
+        asked = [unmark_words(str(text)) for text in self._task.queries]
+        setting = searcher.settings[0] if isinstance(searcher, TunableSearcher) else {}
+        with threadpool_limits(1):
+            index = searcher.index(self._task.passages)
+            own, found = self._time(partial(index.search, k=self._k), self._task.queries)
+            scores, size, n_bytes = self._scores(found), (len(texts), 0), index.n_bytes / len(texts)
+            rows = [
+                {
+                    **self._row(name, size, scores, scores),
+                    **own,
+                    "index": EXACT,
+                    "in_store": False,
+                    "recall": 1.0,
+                    "bytes_per_item": n_bytes,
+                }
+            ]
+            fitted, queries, passages = self._unit_vectors(dense[1]) if dense else (None, None, np.ones((len(texts), 2)))
+            started = perf_counter()
+            product = _require_product(dense[0], fitted) if dense and fitted else "dot"
+            numbers = {key: float(value) for key, value in setting.items() if key in ("k1", "b") and value is not None}
+            store.replace_texts(texts, np.asarray(passages, dtype=np.float32), numbers, product)
+            built = {
+                "build_seconds": perf_counter() - started,
+                "bytes_per_item": (store.count_bytes() or np.nan) / len(texts),
+            }
+            point, of_store = self._time(partial(store.find_by_words, k=self._k), asked)
+            lost = self._row(name, size, self._scores(of_store), scores)
+            recall = {"recall": _count_shared(of_store, found)}
+            rows.append({**lost, **point, **built, **recall, "index": BY_WORDS, "in_store": True})
+            if dense and queries is not None:
+                vectors = np.asarray(queries, dtype=np.float32)
+                exact = self._scores(find_top_k(queries, passages, self._k, ties=self._task.ties))
+
+                def find_by_both(rows: np.ndarray) -> np.ndarray:
+                    return store.find_by_both([asked[row] for row in rows], vectors[rows], self._k)
+
+                point, of_both = self._time(find_by_both, np.arange(len(asked)))
+                lost = self._row(dense[0], passages.shape, self._scores(of_both), exact)
+                rows.append({**lost, **point, **built, "index": BY_BOTH, "in_store": True})
+            store.drop()
+        return rows
+
+    def _time(self, search: Callable[[Any], np.ndarray], queries: Any) -> tuple[dict[str, Any], np.ndarray]:
+        """Time a search of all queries at once, and of single ones."""
+        started = perf_counter()
+        found = search(queries)
+        seconds = perf_counter() - started
+        single = [queries[row : row + 1] for row in range(min(self._options.requests, len(found)))]
+        rate = len(found) / max(seconds, 1e-9)
+        return {
+            "parameter": "",
+            "recommended": False,
+            "queries_per_second": rate,
+            **measure_latencies(search, single),
+        }, found
 
     def _unit_vectors(self, encoder: TextEncoder | TaskEncoder) -> tuple[TextEncoder, Vectors, Vectors]:
         fitted, queries, passages, _ = encode_task(self._task, encoder)
@@ -156,7 +271,7 @@ class SearchCosts:
         scores = self._scores(found)
         columns = transpose_passages(passages)
         requests = [queries[row : row + 1] for row in range(min(self._options.requests, queries.shape[0]))]
-        row = self._row(name, passages, scores, scores) | {
+        row = self._row(name, passages.shape, scores, scores) | {
             "index": EXACT,
             "in_store": False,
             "parameter": "",
@@ -168,7 +283,7 @@ class SearchCosts:
         }
         return row, found, scores
 
-    def _row(self, name: str, passages: Vectors, scores: np.ndarray, exact_scores: np.ndarray) -> dict[str, Any]:
+    def _row(self, name: str, shape: tuple[int, ...], scores: np.ndarray, exact_scores: np.ndarray) -> dict[str, Any]:
         lost = (exact_scores - scores)[:, None]
         (loss,) = compute_mean_intervals(
             lost,
@@ -180,13 +295,13 @@ class SearchCosts:
         return {
             "task": self._task.name,
             "embedding": name,
-            "dim": passages.shape[1],
+            "dim": shape[1],
             "metric": f"ndcg@{CUTOFF}",
             "value": float(scores.mean()),
             "loss": loss.value,
             "ci_low": loss.low,
             "ci_high": loss.high,
-            "items": passages.shape[0],
+            "items": shape[0],
             "n": len(scores),
         }
 
@@ -202,6 +317,11 @@ class SearchCosts:
         inside = np.zeros(len(passages), dtype=bool)
         inside[rows] = True
         return inside, rows[find_top_k(queries, passages[rows], self._k)]
+
+
+def _count_shared(found: np.ndarray, wanted: np.ndarray) -> float:
+    """Share of the wanted passages that were found, whatever their order."""
+    return float(np.mean([np.isin(of_query, own).mean() for of_query, own in zip(wanted, found, strict=True)]))
 
 
 def _select_queries(task: RetrievalTask, options: VectorSearchOptions) -> RetrievalTask:

@@ -31,6 +31,10 @@ from emb_pipeline.reporting.wording import (
     write_size,
     write_value,
 )
+from emb_pipeline.tasks.retrieval.vector_search import BY_BOTH, BY_WORDS, IN_SPARSE
+
+NO_VECTOR_INDEX = {BY_WORDS: "BM25", BY_BOTH: "The fusion of BM25 and vectors", IN_SPARSE: "Search by sparse vectors"}
+"""Searches of Milvus that are no index of dense vectors, as they are called in sentences."""
 
 
 def view(report: Report) -> dict[str, Any] | None:
@@ -92,8 +96,10 @@ def describe_searches(searches: pd.DataFrame) -> list[Finding]:
     searches : DataFrame
         A task's rows of `emb_pipeline.tasks.retrieval.vector_search.SearchCosts`.
     """
-    exact = searches[searches["index"] == EXACT]
-    indexed = searches[searches["index"] != EXACT]
+    by_words = searches[searches["index"].isin(NO_VECTOR_INDEX)]
+    has_words = searches["embedding"].isin(by_words.loc[by_words["index"] == BY_WORDS, "embedding"])
+    exact = searches[(searches["index"] == EXACT) & ~has_words]
+    indexed = searches[~searches["index"].isin([EXACT, *NO_VECTOR_INDEX])]
     found = [_describe_exact(exact)] if len(exact) else []
     for (name, _), rows in indexed.groupby(["embedding", "in_store"], sort=False):
         product = exact.loc[exact["embedding"] == name, "latency_ms_p50"]
@@ -103,7 +109,24 @@ def describe_searches(searches: pd.DataFrame) -> list[Finding]:
             *_describe_filtered(rows),
             *_describe_faults(rows),
         ]
+    found += [_describe_words(row, searches) for row in by_words.to_dict("records")]
     return found
+
+
+def _describe_words(row: Mapping[Hashable, Any], searches: pd.DataFrame) -> Finding:
+    """Hold a search of Milvus's own, by words or by sparse vectors, against the exact one of the same embedding."""
+    ours = searches.loc[(searches["index"] == EXACT) & (searches["embedding"] == row["embedding"]), "latency_ms_p50"]
+    sentence = Markup("{} in Milvus takes {} a query{}. Against {} its {} differs by {} {}.")
+    found = sentence.format(
+        NO_VECTOR_INDEX[str(row["index"])],
+        write_milliseconds(row["latency_ms_p50"]),
+        f" ({write_milliseconds(ours.iloc[0])} here)" if len(ours) else "",
+        code(row["embedding"]),
+        name_metric(row["metric"]),
+        write_difference(-row["loss"], row["metric"]),
+        write_interval(-row["ci_high"], -row["ci_low"], row["metric"]),
+    )
+    return Finding(found)
 
 
 def _describe_exact(exact: pd.DataFrame) -> Finding:
@@ -198,7 +221,8 @@ def plot_searches(searches: pd.DataFrame, task: str) -> go.Figure:
     Figure
         One trace per embedding and index; empty where the task has none.
     """
-    rows = searches[(searches["task"] == task) & (searches["index"] != pick.EXACT) & searches["fault"].isna()]
+    drawn = ~searches["index"].isin([pick.EXACT, *NO_VECTOR_INDEX])
+    rows = searches[(searches["task"] == task) & drawn & searches["fault"].isna()]
     figure = make_empty_figure(height=360)
     if rows.empty:
         return figure
