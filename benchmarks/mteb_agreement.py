@@ -157,19 +157,15 @@ def stored_score(encoder: ContextualEncoder, score: Score) -> float:
         return score(StoredEncoder(encoder, Path(store)))
 
 
-def tasks(n_texts: int | None = None) -> Iterator[tuple[str, int, AbsTask, Score]]:
-    """Name, texts as mteb counts them, mteb's task and our score of it; ``n_texts``: about so many test texts."""
+def tasks() -> Iterator[tuple[str, int, AbsTask, Score]]:
+    """Name, texts as mteb counts them, mteb's task and our score of it."""
     for name, source in CLASSIFICATION.items():
         data = labelled(source)
-        if n_texts is not None:
-            for split, n_kept in (("train", 2 * n_texts), ("test", n_texts)):
-                data[split] = data[split].shuffle(seed=0).select(range(min(n_kept, len(data[split]))))
         task = local_task(AbsTaskClassification, name, "Classification", "accuracy", data)
         texts, labels = ({split: list(data[split][column]) for split in data} for column in ("text", "label"))
         yield name, len(labels["test"]), task, partial(few_shot_accuracy, texts=texts, labels=labels)
     for name, source in SIMILARITY.items():
         pairs = read_similarity(source, RAW, Path())
-        pairs = pairs if n_texts is None else pairs.take(list(range(0, len(pairs), max(2 * len(pairs) // n_texts, 1))))
         columns = {"sentence1": pairs["text_a"], "sentence2": pairs["text_b"], "score": pairs["score"]}
         data = DatasetDict(test=Dataset.from_dict({key: column.to_pylist() for key, column in columns.items()}))
         ours = SimilarityTask.from_tables({"pairs": pairs}, name)
