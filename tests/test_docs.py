@@ -108,6 +108,24 @@ def test_a_collection_is_searched_by_following_the_page(project: Path) -> None:
 
 
 @pytest.mark.slow
+def test_documents_are_searched_by_following_the_page(project: Path) -> None:
+    (project / "conf/local/parameters.yml").write_text("latency: {seconds: 0.05}\n")
+    follow("retrieval-from-documents.md", project)
+    rows = [row for row in leaderboard(project, "handbook") if row["primary"]]
+    sizes = {row["embedding"]: row["bytes_per_item"] for row in rows if row["task"] == "by_title"}
+    chunks = [f"task.tfidf_chunks_size{size}" for size in (128, 256, 512)]
+    assert set(sizes) == {"task.bm25", "task.tfidf", "task.tfidf_sections", "control.random_100", *chunks}
+    assert sizes[chunks[0]] > sizes[chunks[2]] > sizes["task.tfidf"]
+    found = {row["embedding"]: row["value"] for row in rows if row["task"] == "asked"}
+    assert found["task.tfidf"] > found["control.random_100"]
+    (agreement,) = pq.read_table(
+        max((project / "data/08_reporting/handbook/agreement.parquet").glob("*/*.parquet"))
+    ).to_pylist()
+    assert agreement["n_embeddings"] == 6 and agreement["ci_low"] <= agreement["tau"] <= agreement["ci_high"]
+    assert "drawn at random" in agreement["uncorrected_because"]
+
+
+@pytest.mark.slow
 def test_models_are_chosen_by_following_the_page(project: Path) -> None:
     follow("choose-a-model.md", project)
     rows = {row["embedding"]: row for row in leaderboard(project, "tiny") if row["primary"]}

@@ -69,7 +69,7 @@ def test_whole_documents_are_found_by_their_headings_too(tmp_path: Path) -> None
     assert tables["passages"].num_rows == len(COLORS)
     assert found["How red works"] == found["The red guide"]
     assert "## Before the start" in found["How red works"] and "How red works" not in found["How red works"]
-    assert tables["passages"]["passage_id"].to_pylist().count("p:red.md") == 1
+    assert tables["passages"]["passage_id"].to_pylist().count("red.md") == 1
 
 
 def test_titles_that_several_documents_share_are_queries_where_that_is_asked_for(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ class PairsByWords:
 
     def add_passage(self, passage_id: str, passage: str) -> None:
         """Take a passage in, whether or not it answers a query."""
-        _one_of(self._passages, f"p:{passage_id}", passage)
+        _one_of(self._passages, passage_id, passage)
 
     def queries_by_hash(self) -> list[str]:
         """List their ids, in an order that looks random."""
