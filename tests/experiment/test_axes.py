@@ -87,6 +87,25 @@ def test_a_single_value_holds_for_all_points_and_nothing_is_made_that_is_not_sma
     assert list(both.derived) == ["pretrained.mine_dims16", "pretrained.mine_dims16_by_prefix"]
 
 
+def test_chunks_are_an_axis_of_every_retriever_and_of_its_smaller_sizes() -> None:
+    axes = {"bm25": {"chunk": [128, 256], "variant": ["atire"]}, "word2vec": {"chunk": [64], "precision": ["int8"]}}
+    plan = {**GRID, "corpora": ["domain"], "methods": {"word2vec": [50]}, "seeds": {}, "axes": axes}
+    found = expand_axes(Grid.model_validate(plan), METHODS)
+    of = {name: (entry.method, *entry.made_from, *entry.options.values()) for name, entry in found.derived.items()}
+    small, wide = "domain.word2vec_50_precision_int8", "domain.word2vec_50"
+    assert of == {
+        **{
+            f"task.bm25{variant}_chunk{size}": ("chunked", f"task.bm25{variant}", size)
+            for variant in ("", "_variant_atire")
+            for size in (128, 256)
+        },
+        small: ("reduced", wide, "int8"),
+        f"{wide}_chunk64": ("chunked", wide, 64),
+        f"{small}_chunk64": ("chunked", small, 64),
+    }
+    assert {spec.name for spec in list_embeddings(expand_grid(plan, METHODS))} >= set(of)
+
+
 @pytest.mark.parametrize(
     ("grid", "message"),
     [
@@ -96,6 +115,7 @@ def test_a_single_value_holds_for_all_points_and_nothing_is_made_that_is_not_sma
         (with_axes({"dims": []}), "mine.axes.dims: there is no value; name one, or leave the axis out"),
         (with_axes({"by": ["prefix"]}), "mine.axes: by: nothing would become smaller; add a list of dims or of precision"),
         (with_axes({"max_length": 32}), r"mine.axes.max_length: 32 is no list of values; write \[32\], or set it"),
+        (with_axes({"chunk": 64}), r"mine.axes.chunk: 64 is no list of values; write \[64\]$"),
         (with_axes({"prompt": ["a!", "a?"]}), "two values would give one name, …_prompt_a; leave one out, or write"),
         (with_axes({"prompt": [{"qery": "q"}]}), "axes.prompt: unknown role 'qery'; did you mean 'query'"),
         (with_axes({"prompt": [3]}), "axes.prompt: 3: Input should be a valid string"),

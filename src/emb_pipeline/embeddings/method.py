@@ -34,11 +34,14 @@ class Derivation:
         Its name in tables, and the title of such embeddings.
     resizes : bool
         Whether the result is the other embedding in a smaller size.
+    axes : tuple of pairs of str
+        Axes that every embedding of the grid may have by it, and the option that each sets.
     """
 
     name: str
     title: str = field(metadata=FOR_PEOPLE)
     resizes: bool = False
+    axes: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,7 @@ _TRANSFORMER: dict[str, Any] = {
 _TEXT_BASE = Bases(_TEXTS, "embedding of texts", "embeddings of texts")
 _RETRIEVERS = _TEXTS | _SEARCH
 _WORD_COUNTS = "sparse.word_counts:BagEncoder"
+_SIZES = (("dims", "dims"), ("by", "by"), ("precision", "precision"))
 _REPAIR = Derivation("repair", "Repaired with synonyms and antonyms")
 _LINES = (
     Method("word2vec", "Word2Vec", Word2VecOptions, "corpus", train="static.word2vec:train", **_WORD_VECTORS),
@@ -282,7 +283,7 @@ _LINES = (
         "compress.reduced:Reduced",
         has_dim=False,
         export="compress.reduced:ReducedEncoder",
-        derivation=Derivation("reduction", "Fewer numbers, or fewer bits for each", resizes=True),
+        derivation=Derivation("reduction", "Fewer numbers, or fewer bits for each", resizes=True, axes=_SIZES),
         bases=_TEXT_BASE,
     ),
     Method(
@@ -349,7 +350,9 @@ _LINES = (
         _SEARCH,
         "retrieval.chunked:Chunked",
         has_dim=False,
-        derivation=Derivation("chunking", "Passages found by their best chunk: against whole passages"),
+        derivation=Derivation(
+            "chunking", "Passages found by their best chunk: against whole passages", axes=(("chunk", "size"),)
+        ),
         bases=Bases(_RETRIEVERS, "retriever", "retrievers"),
     ),
 )

@@ -19,12 +19,9 @@ PROMPT = "prompt"
 """The axis that sets the prompts of all roles at once."""
 _ROLES = ("query", "passage", "text")
 _DERIVING = {
-    option: name
-    for name, method in METHODS.items()
-    if method.derivation and method.derivation.resizes
-    for option in list_names(method.options)
+    axis: (name, option) for name, method in METHODS.items() if method.derivation for axis, option in method.derivation.axes
 }
-"""Options of methods that make one embedding smaller, by the method: axes of every embedding."""
+"""Axes of every embedding: the method that makes another one of it, and the option that the values are of."""
 
 
 class _Point(NamedTuple):
@@ -72,13 +69,17 @@ def expand_axes(grid: Grid, methods: Mapping[str, Any]) -> Grid:
     variants, derived = dict(grid.variants), dict(grid.derived)
     for each in _list_embeddings(grid, methods):
         for name in each.names:
-            for own, smaller in _combine(each, methods):
-                varied = f"{name}{own.suffix}"
-                if own.options:
-                    _add(variants, varied, Variant(of=name, options=own.options), each, derived)
-                for method, point in smaller:
-                    entry = {"method": method, "of": varied, "options": point.options, "evaluate_on": each.evaluate_on}
-                    _add(derived, f"{varied}{point.suffix}", Derived.model_validate(entry), each, variants)
+            own, made = _combine(each, methods)
+            for variant in own:
+                bases = [f"{name}{variant.suffix}"]
+                if variant.options:
+                    _add(variants, bases[0], Variant(of=name, options=variant.options), each, derived)
+                for method, points in made.items():
+                    pairs = list(product(bases, points))
+                    for base, point in pairs:
+                        entry = {"method": method, "of": base, "options": point.options, "evaluate_on": each.evaluate_on}
+                        _add(derived, f"{base}{point.suffix}", Derived.model_validate(entry), each, variants)
+                    bases += [f"{base}{point.suffix}" for base, point in pairs]
     pretrained = {key: entry.model_copy(update={"axes": {}}) for key, entry in grid.pretrained.items()}
     return grid.model_copy(update={"axes": {}, "pretrained": pretrained, "variants": variants, "derived": derived})
 
@@ -112,12 +113,12 @@ def _name_embeddings(grid: Grid) -> dict[str, list[str]]:
     return {method: found for method, found in names.items() if method in METHODS}
 
 
-def _combine(each: _Embedding, methods: Mapping[str, Any]) -> Iterator[tuple[_Point, list[tuple[str, _Point]]]]:
-    """Combine the values of all axes: a point of the method's own options, and what is made of it by other methods."""
+def _combine(each: _Embedding, methods: Mapping[str, Any]) -> tuple[list[_Point], dict[str, list[_Point]]]:
+    """Combine the values of the axes: points of the method's own options, and those of methods that make others of it."""
     own_names = list_names(METHODS[each.method].options)
     known = [*own_names, *_DERIVING, *([PROMPT] if _takes_prompts(own_names) else [])]
     own: list[list[_Point]] = []
-    smaller: dict[str, list[list[_Point]]] = {}
+    lists: dict[str, list[list[_Point]]] = {method: [] for method, _ in _DERIVING.values()}
     for axis, values in each.axes.items():
         if axis not in known:
             place = f"globals.yml, {each.place}"
@@ -125,21 +126,22 @@ def _combine(each: _Embedding, methods: Mapping[str, Any]) -> Iterator[tuple[_Po
         if axis in own_names or axis == PROMPT:
             own.append(_list_points(each.place, axis, values, METHODS[each.method].options, each.options))
         else:
-            method = _DERIVING[axis]
-            present = methods.get(method) or {}
-            points = _list_points(each.place, axis, values, METHODS[method].options, present, may_be_single=True)
-            smaller.setdefault(method, []).append(points)
-    made = [
-        (method, point)
-        for method, lists in smaller.items()
-        for point in map(_join, product(*lists))
-        if METHODS[method].options.model_construct(**{**(methods.get(method) or {}), **point.options}).has_effect
-    ]
-    if smaller and not made:
+            method, option = _DERIVING[axis]
+            lists[method].append(
+                _list_points(each.place, axis, values, METHODS[method].options, methods.get(method), option)
+            )
+    made = {method: _keep_effective(method, found, methods) for method, found in lists.items() if found}
+    if not all(made.values()):
         reason = f"{', '.join(axis for axis in each.axes if axis in _DERIVING)}: nothing would become smaller"
         raise GridError(f"globals.yml, {each.place}", reason, "add a list of dims or of precision")
-    for parts in product(*own):
-        yield _join(parts), made
+    return [_join(parts) for parts in product(*own)], made
+
+
+def _keep_effective(method: str, lists: Sequence[Sequence[_Point]], methods: Mapping[str, Any]) -> list[_Point]:
+    """Combine points of one method, without those that would leave the other embedding as it is."""
+    model, present = METHODS[method].options, methods.get(method) or {}
+    points = [_join(parts) for parts in product(*lists)]
+    return [point for point in points if model.model_construct(**{**present, **point.options}).has_effect]
 
 
 def _join(points: Sequence[_Point]) -> _Point:
@@ -148,23 +150,32 @@ def _join(points: Sequence[_Point]) -> _Point:
 
 
 def _list_points(
-    place: str, axis: str, values: Any, model: type[Options], present: Mapping[str, Any], *, may_be_single: bool = False
+    place: str, axis: str, values: Any, model: type[Options], present: Mapping[str, Any] | None, option: str = ""
 ) -> list[_Point]:
-    """List the values of an axis, the embedding as it is first; or the single value that holds for all."""
-    place = f"globals.yml, {place}.{axis}"
+    """List the values of an axis, the embedding as it is first; or the single value that holds for all.
+
+    ``option`` is that of a method which makes another embedding: a single value is for those alone.
+    """
+    place, present = f"globals.yml, {place}.{axis}", present or {}
+    is_always_another = bool(option) and model.model_construct(**present).has_effect
     if not isinstance(values, list | tuple):
-        if not may_be_single:
-            raise GridError(place, f"{values!r} is no list of values", f"write [{values}], or set it under options:")
-        _require_valid(place, model, axis, values)
-        return [_Point("", {axis: values})]
+        if not option or is_always_another:
+            raise GridError(
+                place,
+                f"{values!r} is no list of values",
+                f"write [{values}]" + ("" if option else ", or set it under options:"),
+            )
+        _require_valid(place, model, option, values)
+        return [_Point("", {option: values})]
     if not values:
         raise GridError(place, "there is no value", "name one, or leave the axis out")
-    points = {"": _Point("", {})}
+    points = {} if is_always_another else {"": _Point("", {})}
     for value in values:
-        options = _read_prompts(place, value) if axis == PROMPT else {axis: value}
-        for option, written in options.items():
-            _require_valid(place, model, option, written)
-        if all(present.get(option, model.model_fields[option].default) == wanted for option, wanted in options.items()):
+        options = _read_prompts(place, value) if axis == PROMPT else {option or axis: value}
+        for name, written in options.items():
+            _require_valid(place, model, name, written)
+        is_present = all(present.get(name, model.model_fields[name].default) == wanted for name, wanted in options.items())
+        if is_present and not is_always_another:
             continue
         point = _Point(f"_{write_suffix(axis, value)}", options)
         if point.suffix in points:
