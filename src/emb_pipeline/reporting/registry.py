@@ -8,7 +8,7 @@ from __future__ import annotations
 from emb_pipeline.reporting.section import Section
 from emb_pipeline.reporting.sections.background import audit, compared, diagnosis, reproduce
 from emb_pipeline.reporting.sections.effects import agreement, derived, factors, origins
-from emb_pipeline.reporting.sections.scores import cost, dimensions, labels, leaderboards, methods, search
+from emb_pipeline.reporting.sections.scores import cost, dimensions, labels, leaderboards, methods, search, stack
 from emb_pipeline.reporting.sections.summary import answer, deploy, failed
 
 SECTIONS: tuple[Section, ...] = (
@@ -28,5 +28,6 @@ SECTIONS: tuple[Section, ...] = (
     audit.SECTION,
     cost.SECTION,
     search.SECTION,
+    stack.SECTION,
     reproduce.SECTION,
 )

@@ -54,6 +54,9 @@ LEADERBOARD = {
     "known_types": "float64",
     "cut_share": "float64",
     "max_length": "float64",
+    "pool_depth": "float64",
+    "pool_recall": "float64",
+    "pool_ceiling": "float64",
 }
 OF_CELL = (
     *UNTIL_SCORED,
@@ -64,6 +67,9 @@ OF_CELL = (
     "known_types",
     "cut_share",
     "max_length",
+    "pool_depth",
+    "pool_recall",
+    "pool_ceiling",
 )
 COMPARISONS = {
     "task": "string",

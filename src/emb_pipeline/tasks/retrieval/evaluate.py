@@ -260,7 +260,7 @@ def _search(
     size = index.n_bytes / n_passages
     details = {**details, **getattr(index, "details", {})}
     if depth:
-        details = {**details, "pool": measure_pool(task, ranked[:, :depth])}
+        details = {**details, **measure_pool(task, ranked[:, :depth])}
     return ranked[:, :n_wanted], _Found(0, 0.0, clock.seconds, size, tune_seconds, details)
 
 
@@ -283,13 +283,19 @@ def measure_pool(task: RetrievalTask, pool: np.ndarray) -> dict[str, float]:
         Queries, passages, judgments.
     pool : ndarray of shape (n_queries, depth), int64
         Passages that are reordered; -1 where there are no more.
+
+    Returns
+    -------
+    dict
+        ``pool_depth``; ``pool_recall``, the mean share of a query's relevant passages that is in it; ``pool_ceiling``, the
+        nDCG@10 of the best order.
     """
     grades = grades_of_ranks(task.qrels, drop_excluded(pool, task.excluded, pool.shape[1]))
     best = -np.sort(-grades, axis=1)[:, :CUTOFF]
     return {
-        "depth": pool.shape[1],
-        "recall": float(recall(grades, task.qrels).mean()),
-        f"ndcg@{CUTOFF}": float(ndcg(best, task.qrels, CUTOFF).mean()),
+        "pool_depth": pool.shape[1],
+        "pool_recall": float(recall(grades, task.qrels).mean()),
+        "pool_ceiling": float(ndcg(best, task.qrels, CUTOFF).mean()),
     }
 
 
