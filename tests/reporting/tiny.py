@@ -49,12 +49,19 @@ def effect(factor: str, second: str, **more: Any) -> dict[str, Any]:
     return {**ON_TOPIC, **CHANGE, "factor": factor, **PAIR, "embedding_b": second, **more}
 
 
+FUSED = leaderboard({"task.fused": 0.7}).assign(
+    bases=f"{BASELINE}, {DENSE}", method="fusion", pool_depth=20, pool_ceiling=0.8
+)
+"""A retriever that is made of others."""
+
+
 TINY: dict[str, pd.DataFrame] = {
-    "leaderboard": of_frame("leaderboard", leaderboard(TOPIC)),
+    "leaderboard": of_frame("leaderboard", pd.concat([leaderboard(TOPIC), FUSED])),
     "comparisons": of_frame("comparisons", comparisons(TOPIC)),
     "effects": shaped(
         "effects",
         effect("corpus", OTHER),
+        effect("fusion", BASELINE, embedding_a="task.fused", method="fusion", value_a=0.7, value_b=0.6),
         effect("corruption", OTHER, value_a=0.7, value_b=0.6, corruption="typos", corruption_level=0.3),
     ),
     "variance_shares": shaped(

@@ -59,6 +59,14 @@ def build_bundle(
     return Bundle(model, known, write_embedding_card(known, options, of_task[~of_task["chosen"]]))
 
 
+def leave_out_unexportable(chosen: pd.DataFrame, exportable: set[str]) -> pd.DataFrame:
+    """Leave out, with a warning, what has no form outside a run: a searcher, a fusion, a reranker."""
+    kept = chosen["embedding"].isin(exportable)
+    for row in chosen[~kept].to_dict("records"):
+        _log.warning("deploy leaves out %s, chosen for %s: its method cannot be exported", row["embedding"], row["task"])
+    return chosen[kept]
+
+
 def leave_out_worthless(chosen: pd.DataFrame) -> pd.DataFrame:
     """Leave out, with a warning, what is not shown to be better than a control, the largest class or chance.
 

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from emb_pipeline.deployment.bundle import Bundle
-from emb_pipeline.deployment.export import build_bundle, leave_out_worthless
+from emb_pipeline.deployment.export import build_bundle, leave_out_unexportable, leave_out_worthless
 from emb_pipeline.deployment.options import DeployOptions
 from emb_pipeline.embeddings.stored_encoders import StoredEncoders
 from emb_pipeline.experiment.model import Folders, TaskDefinition
@@ -32,7 +32,7 @@ def export_chosen(
     definitions = {name: TaskDefinition.model_validate(each) for name, each in split_inputs(parts, "definition_").items()}
     encoders = StoredEncoders.join(each["encoders"] for each in scores.values()).by_name()
     table, known = decision.to_pandas(), read_facts(facts)
-    chosen = table[table["chosen"] & (table["task"] != ALL_TASKS) & table["embedding"].isin(list_exportable(known))]
+    chosen = leave_out_unexportable(table[table["chosen"] & (table["task"] != ALL_TASKS)], list_exportable(known))
     origins = known.set_index("embedding")["origin"]
     bundles = {}
     for row in (chosen if options.force else leave_out_worthless(chosen)).to_dict("records"):

@@ -1,0 +1,98 @@
+"""Grids of fusions and rerankers: those of the page are valid, and those that cannot be made are refused with a remedy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from emb_pipeline.experiment.expand import expand_grid
+from emb_pipeline.experiment.model import EmbeddingSpec
+from emb_pipeline.experiment.problems import GridError
+from tests.conftest import PROJECT
+from tests.test_docs import BLOCK
+
+METHODS: dict[str, Any] = {"bert": {"layers": 1}}
+GRID: dict[str, Any] = {
+    "corpora": ["domain"],
+    "methods": {"bert": [8]},
+    "baselines": ["bm25", "tfidf", "token_features"],
+    "tasks": ["search"],
+}
+BOTH = ["task.bm25", "task.tfidf"]
+
+
+def expand(derived: dict[str, Any], **more: Any) -> dict[str, EmbeddingSpec]:
+    cells = expand_grid({**GRID, "derived": derived, **more}, METHODS)
+    specs = [EmbeddingSpec.model_validate(cell) for members in cells.values() for cell in members.values()]
+    return {spec.name: spec for spec in specs}
+
+
+def test_the_grids_of_the_page_hold_the_names_of_the_page() -> None:
+    page = (PROJECT / "docs/build-the-retrieval-stack.md").read_text(encoding="utf-8")
+    blocks = [(kind, body) for kind, _, body in BLOCK.findall(page)]
+    grids = [yaml.safe_load(body) for kind, body in blocks if kind == "yaml"]
+    names = [set(body.split()) for kind, body in blocks if kind == "names"]
+    assert len(grids) == len(names) == 3
+    for grid, expected in zip(grids, names, strict=True):
+        cells = expand_grid({"tasks": ["category"], **grid}, METHODS)
+        specs = [EmbeddingSpec.model_validate(cell) for members in cells.values() for cell in members.values()]
+        assert {spec.name for spec in specs} == expected
+
+
+def test_what_is_tuned_is_evaluated_and_what_it_starts_from_is_not() -> None:
+    derived = {"domain.reranked": {"method": "reranker", "of": "task.bm25", "start_from": "domain.bert_8"}}
+    specs = expand(derived, fine_tune=[{"base": "domain.reranked", "tasks": ["search"]}])
+    start, tuned = specs["domain.reranked"], specs["domain.reranked_tuned_search"]
+    assert (start.bases, start.starts_from, start.evaluate_on) == (("task.bm25",), "domain.bert_8", ())
+    assert (tuned.bases, tuned.starts_from, tuned.tuned_on) == (("task.bm25",), "domain.reranked", "search")
+    assert tuned.evaluate_on is None
+
+
+@pytest.mark.parametrize(
+    ("derived", "message"),
+    [
+        ({"task.one": {"method": "fusion", "of": ["task.bm25"]}}, "fusion takes 2 to 3"),
+        (
+            {"task.one": {"method": "fusion", "of": ["task.bm25", "task.token_features"]}},
+            "is no retriever of the grid",
+        ),
+        (
+            {
+                "task.one": {"method": "fusion", "of": ["task.bm25", "task.two"]},
+                "task.two": {"method": "fusion", "of": ["task.bm25", "task.one"]},
+            },
+            "is made from itself, by way of task.two",
+        ),
+        (
+            {"task.one": {"method": "reranker", "of": "task.bm25", "start_from": "task.tfidf"}},
+            "which is no encoder of the grid",
+        ),
+        (
+            {"task.one": {"method": "reranker", "of": "task.bm25", "start_from": "domain.bert_8"}},
+            "gives no scores of pairs yet",
+        ),
+        (
+            {"task.one": {"method": "fusion", "of": ["task.bm25", "task.tfidf"], "start_from": "domain.bert_8"}},
+            "leave it out",
+        ),
+        (
+            {"task.one": {"method": "reranker", "of": "task.bm25", "options": {"path": "x", "depth": []}}},
+            "no value|empty list",
+        ),
+    ],
+)
+def test_a_stack_that_cannot_be_made_is_refused(derived: dict[str, Any], message: str) -> None:
+    with pytest.raises(GridError, match=message):
+        expand(derived)
+
+
+def test_an_embedding_that_stands_twice_and_weights_of_another_number_are_refused() -> None:
+    with pytest.raises(ValueError, match="stands twice"):
+        expand({"task.one": {"method": "fusion", "of": ["task.bm25", "task.bm25"]}})
+    options = {"rule": "weighted", "weights": [1, 1, 1]}
+    with pytest.raises(ValueError, match="3 weights for 2 retrievers"):
+        expand({"task.one": {"method": "fusion", "of": ["task.bm25", "task.tfidf"], "options": options}})
+    with pytest.raises(ValueError, match="needs a cross-encoder"):
+        expand({"task.one": {"method": "reranker", "of": "task.bm25"}})
