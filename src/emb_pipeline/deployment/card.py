@@ -16,7 +16,7 @@ from emb_pipeline.statistics.costs import COSTS
 from emb_pipeline.statistics.decision.standings import NOT_ABOVE_FLOOR, ONLY, SHOWN
 
 _NAMED = 5
-_COSTS = ("bytes_per_item", "bytes", "train_seconds", "latency_ms_p50", "latency_ms_p95")
+_COSTS = ("bytes_per_item", "bytes", "train_seconds", "latency_ms_p50", "latency_ms_p95", "usd_per_million_texts")
 _PROMPTS = ("query_prompt", "passage_prompt", "text_prompt")
 """Options that the card shows as the prompts in force."""
 
@@ -65,7 +65,7 @@ def write_embedding_card(facts: Mapping[str, Any], options: Mapping[str, Any], o
             if math.isfinite(facts["bound"])
             else []
         ),
-        *(f"- {COSTS[cost].with_unit}: {facts[cost]:,.4g}" for cost in _COSTS if cost in facts),
+        *(f"- {COSTS[cost].with_unit}: {facts[cost]:,.4g}" for cost in _COSTS if cost in facts and _is_told(cost, facts)),
         "",
         "## How it was made",
         "",
@@ -79,6 +79,7 @@ def write_embedding_card(facts: Mapping[str, Any], options: Mapping[str, Any], o
             if value is not None and option not in _PROMPTS
         ),
         *(f"- prompt of a {role}: {_describe_prompt(**prompt)}" for role, prompt in facts.get("prompts", {}).items()),
+        *_describe_service(facts),
         "",
         "## Limits",
         "",
@@ -148,6 +149,24 @@ def _list_reasons(facts: Mapping[str, Any], others: pd.DataFrame) -> list[str]:
             names = ", ".join(map(write_code, rows["embedding"].head(_NAMED)))
             more = f" and {len(rows) - _NAMED} more" if len(rows) > _NAMED else ""
             lines.append(f"- {reason}: {names}{more}")
+    return lines
+
+
+def _is_told(cost: str, facts: Mapping[str, Any]) -> bool:
+    """Tell whether a cost says anything of this embedding: what is computed here has no price."""
+    return cost != "usd_per_million_texts" or "endpoint" in facts
+
+
+def _describe_service(facts: Mapping[str, Any]) -> list[str]:
+    """Say of an embedding behind an endpoint what its user needs, and how much its vectors differ from day to day."""
+    if "endpoint" not in facts:
+        return []
+    service, drift = facts["endpoint"], facts.get("drift")
+    lines = [f"- every text is sent to {write_code(service['base_url'])}; the key is not in this bundle"]
+    if drift:
+        distances = f"{drift['max_distance']:.2g} at most, {drift['mean_distance']:.2g} on average"
+        lines.append(f"- the same {drift['n_texts']} texts, encoded again: cosine distance {distances}")
+        lines += [f"- {drift['warning']}"] if "warning" in drift else []
     return lines
 
 

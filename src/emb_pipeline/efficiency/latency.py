@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from time import perf_counter, process_time
 from typing import Any
 
@@ -120,6 +120,29 @@ def measure_requests(serve: Callable[[Any], Any], requests: Sequence[Any], optio
             break
     assert steadiest is not None
     return steadiest
+
+
+def measure_service(serve: Callable[[Any], Any], requests: Sequence[Any], n_requests: int) -> RequestTimes:
+    """Time a few requests that a service over a network takes part in, each once, for each is paid.
+
+    The network is a part of what a request takes, so nothing is said of other work on this machine. One more request goes
+    before them, unmeasured: it makes the connection.
+
+    Parameters
+    ----------
+    serve : callable
+        Answers one request.
+    requests : sequence
+        The first ones are sent.
+    n_requests : int
+        Requests that are timed at most.
+    """
+    chosen = list(requests[:n_requests])
+    serve(chosen[0])
+    load = float(psutil.getloadavg()[0])
+    times = np.array([[_timed(serve, request) for request in chosen]])
+    found = judge_times(times[:, :, 0], times[:, :, 1], load=load)
+    return replace(found, steady=True, note="")
 
 
 def judge_times(wall: np.ndarray, processor: np.ndarray, *, load: float) -> RequestTimes:

@@ -287,6 +287,26 @@ class TaskRecommender(Protocol):
         ...
 
 
+@runtime_checkable
+class RemoteEncoder(Protocol):
+    """An encoder that asks a service, which wants money for every text."""
+
+    @property
+    def latency_requests(self) -> int:
+        """Requests of a task that are sent, and paid, to time the service; 0: none."""
+        ...
+
+    def price_texts(self, texts: Sequence[str]) -> float:
+        """Estimate US dollars for a million texts such as these; NaN where the price is unknown."""
+        ...
+
+
+def remote_part_of(encoder: object) -> RemoteEncoder | None:
+    """Find the encoder behind others that asks a service, where there is one."""
+    inner = innermost(encoder)
+    return inner if isinstance(inner, RemoteEncoder) else None
+
+
 def encode_as(encoder: TextEncoder | RoleEncoder, texts: Sequence[str], role: Role) -> Vectors:
     """Vectors of texts in a role, by an encoder that knows roles or by one that does not."""
     if "role" in inspect.signature(encoder.encode).parameters:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ import pyarrow.compute as pc
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.contextual.models.tokenizer_fit import measure_tokenizer
-from emb_pipeline.embeddings.protocols import details_of, model_of
+from emb_pipeline.embeddings.protocols import details_of, model_of, remote_part_of
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment.model import EmbeddingSpec, TaskDefinition
 from emb_pipeline.experiment.schema import Resample
@@ -44,9 +45,12 @@ def evaluate_cell(tables: Tables, encoder: Any, cell: EmbeddingSpec, definition:
             seed=cell.seed,
             shuffle_labels=cell.shuffle_labels,
         )
+    if (service := remote_part_of(encoder)) is not None:
+        evaluation = replace(evaluation, usd_per_million_texts=service.price_texts(sample_texts(tables)))
     evaluation.details.update(details_of(encoder) | _measure_tokenizer_fit(tables, encoder, cell, definition))
     evaluation.details.update(coverage_details(measure_coverage(encoder, tables)) | measure_cut_texts(encoder, tables))
     _warn_of_low_coverage(evaluation.details, cell, definition)
+    _warn_of_drift(evaluation.details, cell, definition)
     return build_cell_scores(evaluation, cell, definition)
 
 
@@ -55,6 +59,11 @@ def _warn_of_low_coverage(details: Mapping[str, Any], cell: EmbeddingSpec, defin
     if share < LOW_COVERAGE and cell.changed_text is None:
         words = ", ".join(details["unknown_words"])
         _log.warning("%s knows %.1f %% of the words of %s; not: %s", cell.name, 100 * share, definition.name, words)
+
+
+def _warn_of_drift(details: Mapping[str, Any], cell: EmbeddingSpec, definition: TaskDefinition) -> None:
+    if warning := details.get("drift", {}).get("warning"):
+        _log.warning("%s on %s: %s", cell.name, definition.name, warning)
 
 
 def build_cell_scores(evaluation: Evaluation, cell: EmbeddingSpec, definition: TaskDefinition) -> CellScores:
@@ -146,5 +155,5 @@ def build_cell_record(evaluation: Evaluation, cell: EmbeddingSpec, definition: T
 
 
 def _list_warnings(details: Mapping[str, Any]) -> dict[str, str]:
-    warning = details.get("tokenizer_fit", {}).get("warning")
-    return {"tokenizer": warning} if warning else {}
+    found = {tag: details.get(name, {}).get("warning") for tag, name in (("tokenizer", "tokenizer_fit"), ("drift", "drift"))}
+    return {tag: warning for tag, warning in found.items() if warning}

@@ -118,6 +118,13 @@ def write_milliseconds(milliseconds: float | None) -> str:
     return f"{_write_three_digits(milliseconds)}{NARROW_SPACE}ms"
 
 
+def write_price(dollars: float | None) -> str:
+    """Write US dollars: ``$0``, ``$2.41``, ``$0.00012``."""
+    if dollars is None or not math.isfinite(dollars):
+        return NOTHING
+    return f"${dollars:,.2f}" if dollars >= 1 else f"${dollars:.2g}"
+
+
 def write_size(size: float | None) -> str:
     """Write a size: ``400 B``, ``1.2 kB``, ``350 MB``; powers of 1000."""
     if size is None or not math.isfinite(size):

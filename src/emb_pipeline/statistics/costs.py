@@ -42,6 +42,7 @@ _ALL = (
     Cost("processor_ms_p50", "processor time of a request (median)", "ms of processor time a request (median)"),
     Cost("processor_ms_p95", "processor time of a request (95 %)", "ms of processor time a request (95 %)"),
     Cost("price_per_million", "price of a million requests", "for a million requests"),
+    Cost("usd_per_million_texts", "price of a million texts", "US dollars for a million texts"),
 )
 COSTS: dict[str, Cost] = {cost.name: cost for cost in _ALL}
 WEIGHED = tuple(cost.name for cost in _ALL if cost.is_weighed)
@@ -50,7 +51,7 @@ LATENCIES = tuple(name for name in COSTS if name.startswith("latency"))
 """Wall times of one request."""
 OF_REQUEST = tuple(name for name in COSTS if name.startswith(("latency", "processor")))
 """All times of one request: the stage `measure` takes them."""
-OF_EVALUATION = ("encode_seconds", "fit_seconds", "tune_seconds", "bytes_per_item")
+OF_EVALUATION = ("encode_seconds", "fit_seconds", "tune_seconds", "bytes_per_item", "usd_per_million_texts")
 """Those that an evaluation tells (`emb_pipeline.tasks.evaluation.Evaluation`)."""
 OF_TRAINING = ("train_seconds", "peak_rss_bytes", "bytes")
 """Those that a training tells."""

@@ -57,6 +57,7 @@ LEADERBOARD = {
     "pool_depth": "float64",
     "pool_recall": "float64",
     "pool_ceiling": "float64",
+    "usd_per_million_texts": "float64",
 }
 OF_CELL = (
     *UNTIL_SCORED,
@@ -70,6 +71,7 @@ OF_CELL = (
     "pool_depth",
     "pool_recall",
     "pool_ceiling",
+    "usd_per_million_texts",
 )
 COMPARISONS = {
     "task": "string",

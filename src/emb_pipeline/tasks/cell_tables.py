@@ -187,7 +187,7 @@ def build_cells_table(
             "setting": json.dumps(record["details"]["setting"]) if "setting" in record["details"] else None,
             "train_seconds": own_seconds + sum(each["metrics"]["train_seconds"] for each in bases),
             "own_train_seconds": own_seconds,
-            **{cost: record["metrics"][cost] for cost in OF_EVALUATION},
+            **{cost: record["metrics"].get(cost) for cost in OF_EVALUATION},
             **{share: record["metrics"].get(share) for share in KNOWN},
             "mlflow_run_id": record.get("mlflow_run_id"),
         }

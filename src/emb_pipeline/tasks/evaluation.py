@@ -31,6 +31,9 @@ class Evaluation:
         The part of it that went into choosing hyper-parameters.
     bytes_per_item : float
         Memory of the vectors divided by their number.
+    usd_per_million_texts : float
+        What a service asks for as many texts such as the task's; 0 where this machine encodes them, NaN where no price is
+        known.
     details : dict
         What else is worth keeping, ready for JSON: the chosen C, convergence.
     label_draws : list of dict
@@ -53,6 +56,7 @@ class Evaluation:
     training_draws: pa.Table | None = None
     predictions: pa.Table | None = None
     tune_seconds: float = 0.0
+    usd_per_million_texts: float = 0.0
 
 
 @dataclass(frozen=True)

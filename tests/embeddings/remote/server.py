@@ -74,8 +74,8 @@ def count_tokens(text: str) -> int:
 
 
 @contextmanager
-def serve(service: Service) -> Iterator[Service]:
-    """Serve until the block ends."""
+def serve(service: Service, port: int = 0) -> Iterator[Service]:
+    """Serve until the block ends, at any free port or at this one."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -184,7 +184,7 @@ def serve(service: Service) -> Iterator[Service]:
             self.end_headers()
             self.wfile.write(content)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     service.url = f"http://127.0.0.1:{server.server_port}/v1"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
@@ -20,23 +20,6 @@ _OWN_FIELDS = ("input", "model", "dimensions", "encoding_format", "query", "docu
 
 class EndpointOptions(Options):
     """Options of every endpoint: address, key, price, budget, and how requests are sent."""
-
-    without_effect_on_results: ClassVar[frozenset[str]] = frozenset(
-        {
-            "key",
-            "key_header",
-            "price_per_million_tokens",
-            "budget_usd",
-            "batch_texts",
-            "batch_tokens",
-            "concurrency",
-            "retries",
-            "timeout_seconds",
-            "longest_wait_seconds",
-            "latency_requests",
-            "drift_texts",
-        }
-    )
 
     base_url: Annotated[
         str,

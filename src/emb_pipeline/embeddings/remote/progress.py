@@ -26,11 +26,13 @@ class Progress:
     def __init__(self, options: EndpointOptions, n_texts: int, n_bytes: int) -> None:
         self._options, self._n_texts, self._n_bytes = options, n_texts, n_bytes
         self._texts = self._bytes = self._tokens = 0
+        self._gone = 0.0
         self._started = self._said = time.monotonic()
 
     def add(self, texts: int, n_bytes: int, tokens: int, spending: Spending) -> None:
         """Count texts that were answered."""
         self._texts, self._bytes, self._tokens = self._texts + texts, self._bytes + n_bytes, self._tokens + tokens
+        self._gone = max(self._gone, spending.gone_usd)  # answers come in any order
         now = time.monotonic()
         is_done = self._texts >= self._n_texts
         if is_done or now - self._said >= _SAY_EVERY_SECONDS:
@@ -44,13 +46,13 @@ class Progress:
                 self._texts,
                 self._n_texts,
                 self._tokens,
-                _write_money(self._options, self._tokens, spending),
+                _write_money(self._options, self._tokens, self._gone),
                 time_left,
             )
 
 
-def _write_money(options: EndpointOptions, tokens: int, spending: Spending) -> str:
+def _write_money(options: EndpointOptions, tokens: int, gone: float) -> str:
     if not options.has_price:
         return "at an unknown price"
-    spent = f"${options.price(tokens, 0):.6f} now, ${spending.gone_usd:.6f} in all"
+    spent = f"${options.price(tokens, 0):.6f} now, ${gone:.6f} in all"
     return spent if options.budget_usd is None else f"{spent} of ${options.budget_usd:g}"

@@ -54,6 +54,8 @@ def build_costs(cells: pd.DataFrame, times: pd.DataFrame, price_per_hour: float 
     for name, row in table.iterrows():
         not_timed = f"{notes.get(name, 'never timed')}; {MEASURE_AGAIN}"
         found = {str(cost): not_timed for cost in OF_REQUEST if math.isnan(row[cost])}
+        if "usd_per_million_texts" in measured and math.isnan(row["usd_per_million_texts"]):
+            found["usd_per_million_texts"] = "the service's price is not known; set price_per_million_tokens in its options"
         if math.isnan(row["price_per_million"]):
             found["price_per_million"] = not_timed if price_per_hour else "decision.price_per_hour is not set"
         if found:

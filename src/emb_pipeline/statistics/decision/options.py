@@ -16,7 +16,7 @@ class DecisionOptions(BaseModel):
         default_factory=dict,
         description="most that a cost may be: bytes_per_item, bytes (of the model), peak_rss_bytes, train_seconds, "
         "encode_seconds, latency_ms_p50, _p95, _p99 (of one request), processor_ms_p50, _p95 (its processor time), "
-        "price_per_million (requests); null: no limit",
+        "price_per_million (requests), usd_per_million_texts (what a service asks for); null: no limit",
     )
     labels: int | None = Field(
         default=None,

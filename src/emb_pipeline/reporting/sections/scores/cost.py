@@ -28,6 +28,7 @@ from emb_pipeline.reporting.wording import (
     LATENCIES,
     name_metric,
     write_milliseconds,
+    write_price,
     write_seconds,
     write_share,
     write_size,
@@ -63,11 +64,12 @@ def view(report: Report) -> dict[str, Any]:
 
 
 def _write_numbers(each: Result, report: Report) -> dict[str, Any]:
-    """Write what each embedding costs on a task; ``served``: some have answered requests."""
+    """Write what each embedding costs on a task; ``served``: some have answered requests; ``paid``: a service."""
     board = report.tables.leaderboard
     of_task = board[(board["task"] == each.task) & board["metric"].isin(LATENCIES)]
     taken = {(str(row["embedding"]), str(row["metric"])): row["value"] for row in of_task.to_dict("records")[::-1]}
     return {
+        "paid": bool((each.rows.get("usd_per_million_texts", pd.Series(dtype="float64")).fillna(1) > 0).any()),
         "served": any((str(name), LATENCIES[0]) in taken for name in each.rows["embedding"]),
         "lines": [
             {
@@ -82,6 +84,7 @@ def _write_numbers(each: Result, report: Report) -> dict[str, Any]:
                     write_size(row["bytes_per_item"]),
                     write_share(row.get("known_tokens")),
                 ],
+                "price": write_price(row.get("usd_per_million_texts")),
                 "latencies": [write_milliseconds(taken.get((str(row["embedding"]), metric))) for metric in LATENCIES],
             }
             for row in each.rows.to_dict("records")

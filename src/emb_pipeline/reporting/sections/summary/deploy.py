@@ -20,6 +20,7 @@ from emb_pipeline.reporting.wording import (
     write_interval,
     write_milliseconds,
     write_number,
+    write_price,
     write_seconds,
     write_size,
     write_value,
@@ -39,7 +40,7 @@ def view(report: Report) -> dict[str, Any] | None:
     if decision.empty:
         return None
     rows_of = dict(iter(decision.groupby("task", sort=False)))
-    costs = [name for name in WEIGHED if name in decision.columns and decision[name].notna().any()]
+    costs = [name for name in WEIGHED if name in decision.columns and _is_shown(decision[name])]
     tasks = [
         {
             "task": task,
@@ -62,6 +63,11 @@ def view(report: Report) -> dict[str, Any] | None:
         for task, found in describe_decision(decision, tables.relaxations, tables.joint_choice)
     ]
     return {"tasks": tasks}
+
+
+def _is_shown(costs: pd.Series) -> bool:
+    """Tell whether a column says anything: some cost is known, and no service is paid nothing by all."""
+    return bool(costs.notna().any() and (costs.name != "usd_per_million_texts" or costs.any()))
 
 
 def _word_verdict(row: Mapping[Hashable, Any]) -> str:
@@ -148,6 +154,8 @@ def write_cost(cost: str, value: float | None) -> str:
         return write_seconds(value)
     if cost.startswith(("latency", "processor")):
         return write_milliseconds(value)
+    if cost.startswith("usd"):
+        return write_price(value)
     return write_size(value) if "bytes" in cost else write_number(value)
 
 
