@@ -169,6 +169,8 @@ def test_a_service_is_compared_with_its_model_by_following_the_page(
         "drift",
         "latency",
     }
+    (estimate,) = pq.read_table(project / "data/07_model_output/tiny/pretrained/service/estimate.parquet").to_pylist()
+    assert estimate["texts"] == len(set(minilm.billed_texts)) - 1  # one more, for the dimension
     again = len(minilm.billed_texts) - len(set(minilm.billed_texts))
     assert again <= 3 * 5 + 2 * 3  # the drift of three roles, and the requests of two tasks that were timed
     decision = pq.read_table(max((project / "data/08_reporting/tiny/decision.parquet").glob("*/*.parquet"))).to_pandas()

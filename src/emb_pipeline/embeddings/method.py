@@ -105,6 +105,8 @@ class Method:
         Whether another training can start from its artifact: fine-tuning, distillation, a reranker.
     derivation : Derivation, optional
         For methods that make an embedding from another one: how.
+    is_paid : bool
+        Whether a service wants money for each text: what a run will cost is estimated before its first one.
     bases : Bases, optional
         For methods that evaluate other embeddings of the grid with something added or taken away: which these may be.
     """
@@ -124,6 +126,7 @@ class Method:
     trains_on: bool = True
     derivation: Derivation | None = None
     bases: Bases | None = None
+    is_paid: bool = False
 
     @property
     def can_be_tuned(self) -> bool:

@@ -142,6 +142,7 @@ _LINES = (
         has_dim=False,
         requirements="remote.api_encoder:require",
         export="remote.api_encoder:ApiEncoder",
+        is_paid=True,
     ),
     Method(
         "distilled",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -48,8 +48,8 @@ class PaidEncoder(Encoder, Protocol):
         """Texts that are encoded again, after new ones were, to compare their vectors."""
         ...
 
-    def announce(self, texts: Sequence[str], role: Role = "text") -> None:
-        """Say what texts that are not stored will cost; refuse what must not be paid."""
+    def announce(self, texts: Mapping[Role, Sequence[str]]) -> dict[str, float]:
+        """Say what texts that are not stored will cost, by their role: texts, tokens, usd. Refuse what must not be paid."""
         ...
 
     def encode_in_parts(self, texts: Sequence[str], role: Role = "text") -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -122,6 +122,24 @@ class StoredEncoder:
         known = getattr(self._encoder, "row_format", None)
         return DenseRows(self.dim) if known is None else known
 
+    def announce(self, texts: Mapping[Role, Sequence[str]]) -> dict[str, float]:
+        """Say what encoding texts will cost that are not stored: texts, tokens, usd; nothing where encoding is free.
+
+        Raises
+        ------
+        DataError
+            A budget does not allow it.
+        """
+        if not isinstance(self._encoder, PaidEncoder):
+            return {}
+        return self._encoder.announce({role: self._select_unstored(each, role) for role, each in texts.items()})
+
+    def _select_unstored(self, texts: Sequence[str], role: Role) -> list[str]:
+        keys = hash_texts(texts)
+        distinct, first = np.unique(keys, return_index=True)
+        stored = VectorShards(self._root / self._encoder.fingerprint(role)[:32], self._row_format).find_stored(distinct)
+        return [texts[row] for row in first[~stored].tolist()]
+
     def _fill(self, texts: Sequence[str], role: Role) -> tuple[VectorShards, np.ndarray]:
         shards = VectorShards(self._root / self._encoder.fingerprint(role)[:32], self._row_format)
         keys = hash_texts(texts)
@@ -130,7 +148,7 @@ class StoredEncoder:
         waiting = waiting[np.argsort([-len(texts[row]) for row in waiting.tolist()], kind="stable")]
         wait, is_new = _Wait(), False
         if len(waiting) and isinstance(self._encoder, PaidEncoder):
-            self._encoder.announce([texts[row] for row in waiting.tolist()], role)
+            self._encoder.announce({role: [texts[row] for row in waiting.tolist()]})
         while len(waiting):
             with shards.claim_rows(keys, waiting, self._rows_per_shard, wait.is_over) as (rows, others):
                 if len(others) < len(waiting):

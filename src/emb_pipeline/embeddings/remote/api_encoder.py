@@ -146,8 +146,13 @@ class ApiEncoder:
         n_bytes = int(count_bytes(self._prepare(texts, role)).sum())
         return self._encode_in_parts(texts, role, "encode", Progress(self.options, len(texts), n_bytes))
 
-    def announce(self, texts: Sequence[str], role: Role = "text") -> None:
-        """Estimate what texts will cost, log it, and refuse what the budget does not allow.
+    def announce(self, texts: Mapping[Role, Sequence[str]]) -> dict[str, float]:
+        """Estimate what texts will cost, by their role, log it, and refuse what the budget does not allow.
+
+        Returns
+        -------
+        dict of str to float
+            texts, tokens and usd; the last is NaN where the price is unknown.
 
         Raises
         ------
@@ -155,19 +160,23 @@ class ApiEncoder:
             The estimate is above what is left.
         """
         spending = self.account.read()
-        n_bytes = int(count_bytes(self._prepare(texts, role)).sum())
+        n_texts = sum(map(len, texts.values()))
+        n_bytes = sum(int(count_bytes(self._prepare(each, role)).sum()) for role, each in texts.items())
         tokens = n_bytes * spending.tokens_per_byte
-        usd = self.options.price(tokens)
+        usd = self.options.price(tokens) if self.options.has_price else float("nan")
+        if not n_texts:
+            return {"texts": 0, "tokens": 0.0, "usd": 0.0}
         money = f"about ${usd:.6f}" if self.options.has_price else "at a price that is unknown ('price_per_million_tokens')"
-        _log.info("%s: %d texts to encode, about %.0f tokens, %s", self.options.place, len(texts), tokens, money)
+        _log.info("%s: %d texts to encode, about %.0f tokens, %s", self.options.place, n_texts, tokens, money)
         budget = self.options.budget_usd
         if budget is not None and spending.gone_usd + usd > budget:
             raise BudgetReached(
                 self.options.place,
-                f"{len(texts)} texts need about {tokens:.0f} tokens and ${usd:.6f}; of the budget of ${budget:g}, "
+                f"{n_texts} texts need about {tokens:.0f} tokens and ${usd:.6f}; of the budget of ${budget:g}, "
                 f"${spending.gone_usd:.6f} are spent",
                 self.account.remedy("nothing was sent"),
             )
+        return {"texts": n_texts, "tokens": tokens, "usd": usd}
 
     def compare_again(self, texts: Sequence[str], vectors: np.ndarray, role: Role = "text") -> None:
         """Encode some texts again, and remember how much their vectors differ from those that are stored: once a day."""

@@ -17,6 +17,7 @@ from emb_pipeline.pipelines.failures import contain_failures
 from emb_pipeline.storage.failures import Failed
 from emb_pipeline.storage.table_parts import TableParts
 from emb_pipeline.tasks.cell_tables import CellResult, gather_embeddings, gather_tasks
+from emb_pipeline.tasks.examples import paid_texts
 from emb_pipeline.tasks.registry import KINDS
 
 Tables = Mapping[str, pa.Table]
@@ -64,6 +65,21 @@ def evaluate_with_bases(
 ) -> CellScores:
     """Evaluate an embedding that builds on others: their specifications, and what their trainings left, by `name_base`."""
     return evaluate_cell(task, _refer(cell, left).load(folders.encodings), cell, definition)
+
+
+@contain_failures(1)
+def estimate_cost(cell: EmbeddingSpec, folders: Folders, **tasks: Tables) -> pa.Table:
+    """Estimate what a service will ask for the texts of all of an embedding's tasks, before the first one is sent."""
+    return paid_texts.estimate_cost(_build_encoder(cell, folders), list(tasks.values()))
+
+
+@contain_failures(4, on_task=True)
+def evaluate_paid(
+    task: Tables, estimate: pa.Table, cell: EmbeddingSpec, definition: TaskDefinition, folders: Folders
+) -> CellScores:
+    """Evaluate an embedding of a service, unless all that is to be sent exceeds its budget."""
+    paid_texts.require_allowed(estimate)
+    return evaluate_cell(task, _build_encoder(cell, folders), cell, definition)
 
 
 @contain_failures(4, on_task=True)

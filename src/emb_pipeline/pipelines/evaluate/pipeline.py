@@ -17,6 +17,7 @@ from typing import Any
 
 from kedro.pipeline import Pipeline, node, pipeline
 
+from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment.model import EmbeddingSpec, Experiment
 from emb_pipeline.pipelines.diagnose.pipeline import list_diagnosed_origins
 from emb_pipeline.pipelines.evaluate import nodes
@@ -31,6 +32,7 @@ EVALUATIONS: dict[str | None, Callable[..., Any]] = {
     "vectors": nodes.evaluate_trained,
     "encoder": nodes.evaluate_encoder,
     "predictions": nodes.evaluate_predictions,
+    "estimate": nodes.evaluate_paid,
     None: nodes.evaluate_untrained,
 }
 
@@ -42,10 +44,15 @@ def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
         for cell in experiment.cells
         for task in experiment.tasks_of(cell)
     ]
+    estimates = [
+        _estimate_cost(cell, experiment)
+        for cell in experiment.cells
+        if METHODS[cell.method].is_paid and experiment.tasks_of(cell)
+    ]
     gathered = [_collect_tasks(cell, experiment) for cell in experiment.cells if experiment.tasks_of(cell)]
     origins = [_collect_origin(origin, experiment) for origin in experiment.origins]
     groups = [_collect_group(*group, experiment) for group in _list_groups(experiment)]
-    return Pipeline([*cells, *gathered, *groups, *origins])
+    return Pipeline([*estimates, *cells, *gathered, *groups, *origins])
 
 
 def _evaluate(cell: EmbeddingSpec, task: str, experiment: Experiment) -> Pipeline:
@@ -53,9 +60,11 @@ def _evaluate(cell: EmbeddingSpec, task: str, experiment: Experiment) -> Pipelin
     inputs = {"task": f"examples@{task}"}
     parameters = {"params:cell": f"params:embeddings.{cell.name}", "params:definition": f"params:tasks.{task}"}
     takes = "predictions" if task == cell.tuned_on and KINDS[kind].score else cell.artifact
+    if METHODS[cell.method].is_paid:
+        takes = "estimate"
     if takes:
         inputs[takes] = f"{cell.name}.{takes}"
-    if takes in ("encoder", None):
+    if takes in ("encoder", "estimate", None):
         parameters["params:folders"] = "params:folders"
     return pipeline(
         [
@@ -71,6 +80,20 @@ def _evaluate(cell: EmbeddingSpec, task: str, experiment: Experiment) -> Pipelin
         outputs={leaf: f"{cell.name}.{task}.{leaf}" for leaf in LEAVES},
         parameters=parameters,
         tags=[STAGE, task, cell.method],
+    )
+
+
+def _estimate_cost(cell: EmbeddingSpec, experiment: Experiment) -> Pipeline:
+    inputs = {f"task_{task}": f"examples@{task}" for task in experiment.tasks_of(cell)}
+    parameters = {"params:cell": f"params:embeddings.{cell.name}", "params:folders": "params:folders"}
+    takes = {**{name: name for name in inputs}, **{name.removeprefix("params:"): name for name in parameters}}
+    return pipeline(
+        [node(nodes.estimate_cost, takes, "estimate", name="estimate_cost")],
+        namespace=find_namespace(cell),
+        inputs=inputs,
+        outputs={"estimate": f"{cell.name}.estimate"},
+        parameters=parameters,
+        tags=[STAGE, cell.method],
     )
 
 

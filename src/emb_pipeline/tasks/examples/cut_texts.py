@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from emb_pipeline.embeddings.protocols import Role, innermost
-from emb_pipeline.text.held_out import HELD_OUT
+from emb_pipeline.tasks.examples.paid_texts import find_role, list_text_columns
 
 SAMPLE = 1_000
 """Texts of a column that are looked at, taken from all over it."""
@@ -59,18 +59,14 @@ def measure_cut_texts(encoder: object, tables: Mapping[str, pa.Table]) -> dict[s
     if not isinstance(reader, CuttingEncoder):
         return {}
     shares: dict[str, float] = {}
-    for name, table in tables.items():
-        role: Role = "passage" if name == "passages" else "query" if name == "queries" else "text"
-        for column in table.column_names if name != HELD_OUT else ():
-            is_text = column == "text" or column.startswith("text_")
-            if not is_text or not pa.types.is_string(table.schema.field(column).type) or not len(table):
-                continue
-            rows = np.unique(np.linspace(0, len(table) - 1, min(SAMPLE, len(table))).astype(np.int64))
-            texts = [str(text) for text in table[column].take(pa.array(rows)).to_pylist() if text]
-            if role == "passage" and isinstance(encoder, PassageSplitter):
-                texts = [chunk for chunks in encoder.split_passages(texts) for chunk in chunks]
-            share = float(reader.cuts(texts, role).mean()) if texts else 0.0
-            shares[name] = max(share, shares.get(name, 0.0))
+    for name, column in list_text_columns(tables):
+        table, role = tables[name], find_role(name)
+        rows = np.unique(np.linspace(0, len(table) - 1, min(SAMPLE, len(table))).astype(np.int64))
+        texts = [str(text) for text in table[column].take(pa.array(rows)).to_pylist() if text]
+        if role == "passage" and isinstance(encoder, PassageSplitter):
+            texts = [chunk for chunks in encoder.split_passages(texts) for chunk in chunks]
+        share = float(reader.cuts(texts, role).mean()) if texts else 0.0
+        shares[name] = max(share, shares.get(name, 0.0))
     most = max(shares, key=lambda name: shares[name], default=None)
     if most is None or not shares[most]:
         return {}

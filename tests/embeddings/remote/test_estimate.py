@@ -1,0 +1,63 @@
+"""What a run will cost is known, and can be refused, before the first text is sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from emb_pipeline.embeddings.remote.api_encoder import ApiEncoder, build_api_encoder
+from emb_pipeline.errors import DataError
+from emb_pipeline.experiment.build import build_experiment
+from emb_pipeline.experiment.expand import expand_grid
+from emb_pipeline.pipelines.evaluate.pipeline import create_pipeline
+from emb_pipeline.tasks.examples.paid_texts import estimate_cost, require_allowed
+
+from .conftest import Build
+from .server import Service
+
+TOPIC = {"examples": pa.table({"text": [f"text {number}" for number in range(9)] + ["text 0", ""], "label": ["a"] * 11})}
+SEARCH = {"queries": pa.table({"text": ["text 1", "text 2"]}), "passages": pa.table({"text": ["text 1", "a passage"]})}
+
+
+def test_texts_of_all_tasks_count_once_for_each_role_and_stored_ones_not_at_all(
+    service: Service, build: Build, tmp_path: Path
+) -> None:
+    options = build(price_per_million_tokens=4, query_prompt="query: ")
+    (row,) = estimate_cost(build_api_encoder(options, tmp_path), [TOPIC, SEARCH]).to_pylist()
+    assert row["texts"] == 9 + 2 + 2 and row["refused"] is None
+    assert row["usd"] == pytest.approx(4e-6 * row["tokens"])
+    n_bytes = 9 * 6 + 2 * 13 + 6 + 9
+    assert row["tokens"] == pytest.approx(n_bytes / 4)
+    assert not service.billed
+    build_api_encoder(options, tmp_path).encode([f"text {number}" for number in range(9)])
+    (row,) = estimate_cost(build_api_encoder(options, tmp_path), [TOPIC, SEARCH]).to_pylist()
+    # Passages are encoded as other texts are: one of the two is stored.
+    assert row["texts"] == 2 + 1
+
+
+def test_an_estimate_above_the_budget_is_the_failure_of_each_task(service: Service, build: Build, tmp_path: Path) -> None:
+    options = build(price_per_million_tokens=1e6, budget_usd=2)
+    estimate = estimate_cost(build_api_encoder(options, tmp_path), [TOPIC, SEARCH])
+    with pytest.raises(DataError, match=r"tiny at .*: 13 texts need about .* of the budget of \$2, .* raise 'budget_usd'"):
+        require_allowed(estimate)
+    assert not service.billed
+    (row,) = estimate_cost(ApiEncoder(build()), [TOPIC]).to_pylist()
+    assert row["texts"] == 0  # what is not stored is not estimated
+
+
+def test_no_task_is_evaluated_before_the_estimate_of_all(build: Build) -> None:
+    options = build().model_dump(mode="json", exclude_defaults=True)
+    source = {"reader": "csv", "path": "a.csv", "label": "label"}
+    tasks = {name: {"kind": "classification", "source": source} for name in ("one", "other")}
+    grid = {"corpora": [], "pretrained": {"service": {"method": "api", "options": options}}, "tasks": list(tasks)}
+    embeddings = expand_grid(grid, {})
+    experiment = build_experiment(
+        {"use_case": "shop", "grid": grid, "embeddings": embeddings, "tasks": tasks, "corpora": {}}
+    )
+    nodes = {node.name: node for node in create_pipeline(experiment=experiment).nodes}
+    estimate = nodes["pretrained.service.estimate_cost"]
+    assert {"examples@one", "examples@other"} <= set(estimate.inputs)
+    for task in tasks:
+        assert set(estimate.outputs) <= set(nodes[f"pretrained.service.{task}.evaluate_classification"].inputs)
