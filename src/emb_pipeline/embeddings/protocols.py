@@ -301,10 +301,15 @@ class RemoteEncoder(Protocol):
         ...
 
 
-def remote_part_of(encoder: object) -> RemoteEncoder | None:
-    """Find the encoder behind others that asks a service, where there is one."""
-    inner = innermost(encoder)
-    return inner if isinstance(inner, RemoteEncoder) else None
+def list_remote_parts(encoder: object) -> list[RemoteEncoder]:
+    """List the encoders behind others that ask a service: behind a store, fewer dimensions, a fusion of several."""
+    if isinstance(encoder, RemoteEncoder):
+        return [encoder]
+    inner = [getattr(encoder, name, None) for name in ("unstored", "base", "text", "encoder")]
+    several = getattr(encoder, "parts", None)
+    found = [each for each in inner if each is not None and each is not encoder][:1]
+    found += list(several.values()) if isinstance(several, Mapping) else []
+    return [part for each in found for part in list_remote_parts(each)]
 
 
 def encode_as(encoder: TextEncoder | RoleEncoder, texts: Sequence[str], role: Role) -> Vectors:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.contextual.models.tokenizer_fit import measure_tokenizer
-from emb_pipeline.embeddings.protocols import details_of, model_of, remote_part_of
+from emb_pipeline.embeddings.protocols import details_of, list_remote_parts, model_of
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment.model import EmbeddingSpec, TaskDefinition
 from emb_pipeline.experiment.schema import Resample
@@ -45,8 +45,9 @@ def evaluate_cell(tables: Tables, encoder: Any, cell: EmbeddingSpec, definition:
             seed=cell.seed,
             shuffle_labels=cell.shuffle_labels,
         )
-    if (service := remote_part_of(encoder)) is not None:
-        evaluation = replace(evaluation, usd_per_million_texts=service.price_texts(sample_texts(tables)))
+    if services := list_remote_parts(encoder):
+        prices = [service.price_texts(sample_texts(tables)) for service in services]
+        evaluation = replace(evaluation, usd_per_million_texts=sum(prices))
     evaluation.details.update(details_of(encoder) | _measure_tokenizer_fit(tables, encoder, cell, definition))
     evaluation.details.update(coverage_details(measure_coverage(encoder, tables)) | measure_cut_texts(encoder, tables))
     _warn_of_low_coverage(evaluation.details, cell, definition)

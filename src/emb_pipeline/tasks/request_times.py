@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.efficiency.latency import REQUEST_TIMES, LatencyOptions, measure_requests, measure_service
-from emb_pipeline.embeddings.protocols import remote_part_of
+from emb_pipeline.embeddings.protocols import list_remote_parts
 from emb_pipeline.embeddings.stored_encoders import StoredEncoders
 from emb_pipeline.statistics.score_tables import make_table
 from emb_pipeline.storage.failures import is_containable
@@ -92,10 +92,11 @@ def _time_requests(tasks: _Tasks, cell: Mapping[Any, Any], encoder: Any, options
     service = kind.create_service(task, encoder, evaluation, setting)
     if not len(service.requests):
         return {"note": "not timed: latency_requests is 0"}
-    if (remote := remote_part_of(encoder)) is not None:
-        if not remote.latency_requests:
+    if remote := list_remote_parts(encoder):
+        n_requests = min(part.latency_requests for part in remote)
+        if not n_requests:
             return {"note": "not timed: the embedding's option latency_requests is 0"}
-        return measure_service(service.answer, service.requests, remote.latency_requests).as_dict()
+        return measure_service(service.answer, service.requests, n_requests).as_dict()
     return measure_requests(service.answer, service.requests, options).as_dict()
 
 

@@ -7,7 +7,11 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from emb_pipeline.embeddings.protocols import list_remote_parts
 from emb_pipeline.embeddings.remote.api_encoder import ApiEncoder, build_api_encoder
+from emb_pipeline.embeddings.retrieval.bm25 import Bm25
+from emb_pipeline.embeddings.retrieval.fusion import Fusion
+from emb_pipeline.embeddings.retrieval.options import Bm25Options, FusionOptions
 from emb_pipeline.errors import DataError
 from emb_pipeline.experiment.build import build_experiment
 from emb_pipeline.experiment.expand import expand_grid
@@ -61,3 +65,12 @@ def test_no_task_is_evaluated_before_the_estimate_of_all(build: Build) -> None:
     assert {"examples@one", "examples@other"} <= set(estimate.inputs)
     for task in tasks:
         assert set(estimate.outputs) <= set(nodes[f"pretrained.service.{task}.evaluate_classification"].inputs)
+
+
+def test_a_fusion_with_a_service_costs_what_the_service_asks_for(service: Service, build: Build, tmp_path: Path) -> None:
+    paid = build_api_encoder(build(price_per_million_tokens=4), tmp_path)
+    searcher = Bm25(Bm25Options())
+    fusion = Fusion(FusionOptions(), {"words": searcher, "service": paid})
+    (part,) = list_remote_parts(fusion)
+    assert part is paid.unstored and list_remote_parts(searcher) == []  # type: ignore[union-attr]
+    assert part.price_texts(["four", "letters8"]) == pytest.approx(4 * 6 / 4)

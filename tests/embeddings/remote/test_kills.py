@@ -26,7 +26,7 @@ from .server import Service, count_tokens, encode_by_hash, serve
 
 pytestmark = pytest.mark.slow
 KILLS, CONCURRENCY, BATCH = 20, 4, 4
-TEXTS = [f"text number {number} of the shop" for number in range(1000)]
+TEXTS = [f"text number {number} of the shop" for number in range(800)]
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload([__name__])
 
@@ -112,6 +112,6 @@ def test_an_estimate_above_the_budget_is_refused_before_anything_is_sent(service
     options = ApiOptions(
         base_url=service.url, model="tiny", dimensions=8, price_per_million_tokens=1000, budget_usd=0.5, drift_texts=0
     )
-    with pytest.raises(BudgetReached, match=r"1000 texts need about 6722 tokens and \$6.72\d+; of the budget of \$0.5"):
+    with pytest.raises(BudgetReached, match=r"800 texts need about 5372 tokens and \$5.37\d+; of the budget of \$0.5"):
         build_api_encoder(options, tmp_path).encode(TEXTS)
     assert not service.billed
