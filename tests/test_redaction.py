@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from emb_pipeline.redaction import redact, redact_logs
+from emb_pipeline.redaction import hide_secret, redact, redact_logs
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,16 @@ def test_logs_of_any_library_hide_them(caplog: pytest.LogCaptureFixture) -> None
     finally:
         logging.setLogRecordFactory(before)
     assert caplog.records[-1].getMessage() == "cannot reach http://***@host (3)"
+
+
+def test_a_key_that_was_read_is_hidden_wherever_it_stands(caplog: pytest.LogCaptureFixture) -> None:
+    before = logging.getLogRecordFactory()
+    hide_secret("sk-of-a-test-1234")
+    hide_secret("abc")  # too short: it stands in words
+    assert redact("Incorrect key sk-of-a-test-1234, said abc") == "Incorrect key ***, said abc"
+    redact_logs()
+    try:
+        logging.getLogger("urllib3").error("header %s", {"api-key": "sk-of-a-test-1234"})
+    finally:
+        logging.setLogRecordFactory(before)
+    assert "***" in caplog.text and "1234" not in caplog.text

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from emb_pipeline.efficiency.latency import LatencyOptions, judge_times, measure_requests
+from emb_pipeline.efficiency.latency import LatencyOptions, judge_times, measure_requests, measure_service
 
 
 def _work(seconds: float) -> None:
@@ -85,3 +85,16 @@ def test_an_unsteady_measurement_is_repeated_and_the_steadiest_one_kept() -> Non
     assert times.processor_share > 0.05 and calls >= 18  # about .01 with the pauses
     with pytest.raises(ValueError, match="no request to time"):
         measure_requests(serve, [], LatencyOptions())
+
+
+def test_a_service_is_asked_a_few_times_and_its_network_counts() -> None:
+    asked: list[int] = []
+
+    def answer(request: int) -> None:
+        asked.append(request)
+        time.sleep(0.02)  # as a network makes one wait
+
+    found = measure_service(answer, list(range(50)), 3)
+    assert asked == [0, 0, 1, 2]  # the first makes the connection
+    assert found.steady and not found.note and (found.n_requests, found.rounds) == (3, 1)
+    assert found.latency_ms_p50 >= 20 > found.processor_ms_p50

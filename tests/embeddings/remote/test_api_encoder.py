@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from emb_pipeline.embeddings import factory
+from emb_pipeline.embeddings.encodings.clock import EncodingClock
 from emb_pipeline.embeddings.encodings.store import StoredEncoder
 from emb_pipeline.embeddings.export import read_encoder, write_encoder
 from emb_pipeline.embeddings.protocols import details_of
@@ -265,3 +266,17 @@ def test_tokens_are_counted_as_the_service_bills_them(service: Service, build: B
     assert (spending.tokens, spending.texts) == (billed, len(TEXTS))
     assert spending.spent_usd == pytest.approx(billed * 1e-3) and not spending.reserved and not spending.lost_usd
     assert encoder.unstored.price_texts(TEXTS) == pytest.approx(1000 * billed / len(TEXTS), rel=1e-6)  # type: ignore[union-attr]
+
+
+def test_the_time_of_texts_is_what_the_work_took_and_counts_once(service: Service, build: Build, tmp_path: Path) -> None:
+    service.seconds = 0.1
+    seconds = []
+    for _ in range(2):
+        with EncodingClock() as clock:
+            encoder = build_api_encoder(build(batch_texts=6, concurrency=2, drift_texts=20), tmp_path)
+            encoder.encode(TEXTS)
+            encoder.encode(TEXTS)
+        seconds.append(clock.seconds)
+    # Four requests, two at a time; those that compare vectors again are no part of it.
+    assert seconds[0] >= 0.2 and len(service.billed) > 4
+    assert seconds[1] == pytest.approx(seconds[0], abs=0.15)
