@@ -19,8 +19,9 @@ class GridCells:
     evaluated : DataFrame
         One or more rows per cell with task, embedding, kind and, where they are known, train_seconds, encode_seconds,
         fit_seconds, tune_seconds (a part of fit_seconds), bytes_per_item, mlflow_run_id, known_tokens,
-        known_types, cut_share and max_length; the first row of a cell counts. Where they have a metric and its value,
-        metrics without item scores (a latency) have a row, too, without interval and letters.
+        known_types, cut_share, max_length, usd_per_million_texts and drift_distance; the first row of a cell counts. Where
+        they have a metric and its value, metrics without item scores (a latency) have a row, too, without interval and
+        letters.
     failed : DataFrame, optional
         Cells that could not be evaluated: embedding, origin, method, dim, tuned, seed, task, kind and reason.
     """

@@ -58,6 +58,7 @@ LEADERBOARD = {
     "pool_recall": "float64",
     "pool_ceiling": "float64",
     "usd_per_million_texts": "float64",
+    "drift_distance": "float64",
 }
 OF_CELL = (
     *UNTIL_SCORED,
@@ -72,6 +73,7 @@ OF_CELL = (
     "pool_recall",
     "pool_ceiling",
     "usd_per_million_texts",
+    "drift_distance",
 )
 COMPARISONS = {
     "task": "string",

@@ -16,10 +16,20 @@ from emb_pipeline.storage.table_parts import TableParts
 from emb_pipeline.tasks.metrics.class_results import CLASS_RESULTS, CONFUSIONS, compute_class_results, count_confusions
 from emb_pipeline.tasks.scores import ITEM_SCORES, TRAINING_DRAWS
 
-KNOWN = ("known_tokens", "known_types", "cut_share", "max_length", "pool_depth", "pool_recall", "pool_ceiling")
+KNOWN = (
+    "known_tokens",
+    "known_types",
+    "cut_share",
+    "max_length",
+    "pool_depth",
+    "pool_recall",
+    "pool_ceiling",
+    "drift_distance",
+)
 """Shares of a task's running and different words that word vectors know; the share of its texts that a model does not read
 to their end, and the sub-words that it reads of each; the passages of a query that a reranker reorders, the share of the
-relevant ones among them, and the nDCG@10 of their best order: facts next to the metrics."""
+relevant ones among them, and the nDCG@10 of their best order; how far a service's vectors of the same texts differ at
+most: facts next to the metrics."""
 LABEL_DRAWS = pa.schema(
     [
         ("embedding", pa.string()),

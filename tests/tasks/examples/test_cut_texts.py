@@ -15,7 +15,7 @@ from emb_pipeline.embeddings.contextual.sentence_transformer import load
 from emb_pipeline.embeddings.encodings.store import StoredEncoder
 from emb_pipeline.experiment.model import EmbeddingSpec, TaskDefinition
 from emb_pipeline.pipelines.evaluate.nodes import evaluate_encoder
-from emb_pipeline.reporting.sections.summary.coverage import describe_cut_texts
+from emb_pipeline.reporting.sections.summary.coverage import describe_cut_texts, describe_drifting_services
 from emb_pipeline.statistics.leaderboard import OF_CELL
 from emb_pipeline.tasks.cell_tables import build_cells_table
 from emb_pipeline.tasks.examples.cut_texts import measure_cut_texts
@@ -101,3 +101,14 @@ def test_a_cut_is_said_once_for_all_that_share_it() -> None:
     )
     assert describe_cut_texts(rows[3:]) is None
     assert describe_cut_texts(rows.drop(columns="cut_share")) is None
+
+
+def test_a_service_whose_vectors_change_is_named() -> None:
+    rows = pd.DataFrame({"embedding": ["pretrained.a", "pretrained.b", "task.tfidf"], "drift_distance": [1e-6, 0.02, None]})
+    found = describe_drifting_services(rows)
+    assert found is not None and found.tone == "warning"
+    assert found.text.striptags() == (
+        "The service behind pretrained.b (cosine distance 0.02) gave other vectors when the same texts were encoded again: "
+        "its scores can change."
+    )
+    assert describe_drifting_services(rows[::2]) is None

@@ -105,7 +105,7 @@ class ApiEncoder:
                 "input_types": {role: self.options.input_type(role) for role in ROLES},
             },
             "prompts": {role: {"prompt": self.options.prompt(role), "from": "options"} for role in ROLES},
-            **({"drift": describe_drift(drift, self.options.place)} if drift else {}),
+            **(describe_drift(drift, self.options.place) if drift else {}),
         }
 
     def fingerprint(self, role: Role = "text") -> str:

@@ -24,7 +24,7 @@ def measure_drift(first: np.ndarray, second: np.ndarray) -> dict[str, Any]:
 
 
 def describe_drift(by_role: Mapping[str, Mapping[str, Any]], place: str) -> dict[str, Any]:
-    """Describe the drift of all roles, with a warning where it is large."""
+    """Describe the drift of all roles, with a warning where it is large, and give the largest distance by itself."""
     worst = max(by_role.values(), key=lambda each: float(each["max_distance"]))
     described = {**worst, "by_role": {role: dict(each) for role, each in by_role.items()}}
     if worst["max_distance"] > LARGE:
@@ -32,4 +32,4 @@ def describe_drift(by_role: Mapping[str, Mapping[str, Any]], place: str) -> dict
             f"{place} gives other vectors for the same texts: cosine distance {worst['max_distance']:.2g} at most, "
             f"{worst['mean_distance']:.2g} on average over {worst['n_texts']} texts; scores can change from day to day"
         )
-    return described
+    return {"drift": described, "drift_distance": worst["max_distance"]}

@@ -14,7 +14,11 @@ from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting.findings import Finding, code, count_all, join_parts, names
 from emb_pipeline.reporting.results import Result, find_best_of_each
 from emb_pipeline.reporting.section import Report, Section
-from emb_pipeline.reporting.sections.summary.coverage import describe_coverage, describe_cut_texts
+from emb_pipeline.reporting.sections.summary.coverage import (
+    describe_coverage,
+    describe_cut_texts,
+    describe_drifting_services,
+)
 from emb_pipeline.reporting.sections.summary.deploy import write_corrected, write_worthless
 from emb_pipeline.reporting.sections.summary.failed import describe_failures
 from emb_pipeline.reporting.sections.summary.task_findings import findings
@@ -52,7 +56,7 @@ def view(report: Report) -> dict[str, Any]:
 def answer_task(each: Result, decision: pd.DataFrame) -> list[Finding | None]:
     """Answer for one task; before all that nothing is worth having, and behind the highest score what it is worth."""
     found = findings(each)
-    seen = [describe_coverage(each.rows), describe_cut_texts(each.rows)]
+    seen = [describe_coverage(each.rows), describe_cut_texts(each.rows), describe_drifting_services(each.rows)]
     if decision.empty or each.leader is None:
         return [*found, *seen]
     rows = decision[decision["task"] == each.task]

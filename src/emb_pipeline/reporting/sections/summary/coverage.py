@@ -1,10 +1,12 @@
-"""Embeddings that see too little of a task's text: word vectors without its words, models that do not read to the end."""
+"""Scores that say something else than they seem to: of word vectors without a task's words, of models that do not read to
+the end, of services that answer with other vectors each time."""
 
 from __future__ import annotations
 
 import pandas as pd
 from markupsafe import Markup
 
+from emb_pipeline.embeddings.remote.drift import LARGE
 from emb_pipeline.reporting import rows as pick
 from emb_pipeline.reporting.findings import Finding, code
 from emb_pipeline.reporting.wording import (
@@ -62,3 +64,24 @@ def describe_cut_texts(rows: pd.DataFrame) -> Finding | None:
     ]
     more = f" (and {pluralize(len(found) - _NAMED, 'other')})" if len(found) > _NAMED else ""
     return Finding(Markup("Not every text is read to its end: {}{}.").format(Markup("; ").join(named), more))
+
+
+def describe_drifting_services(rows: pd.DataFrame) -> Finding | None:
+    """Warn of services whose vectors of the same texts differ from one request to the next.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        The task's rows of the leaderboard, one per embedding.
+    """
+    if "drift_distance" not in rows.columns:
+        return None
+    found = rows[rows["drift_distance"] > LARGE].sort_values("drift_distance", ascending=False, kind="stable")
+    if found.empty:
+        return None
+    named = [
+        Markup("{} (cosine distance {})").format(code(str(row["embedding"])), f"{row['drift_distance']:.2g}")
+        for row in found.head(_NAMED).to_dict("records")
+    ]
+    sentence = "The service behind {} gave other vectors when the same texts were encoded again: its scores can change."
+    return Finding(Markup(sentence).format(Markup(", ").join(named)), "warning")
