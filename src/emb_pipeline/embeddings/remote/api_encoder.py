@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -248,7 +249,7 @@ class ApiEncoder:
         waiting = iter(enumerate(batches))
         under_way: dict[Future[_Answered], int] = {}
         trouble: BaseException | None = None
-        self._endpoint.stopped.clear()
+        stopped = threading.Event()
         try:
             with ThreadPoolExecutor(min(self.options.concurrency, max(len(batches), 1)), "endpoint") as pool:
                 while True:
@@ -256,33 +257,33 @@ class ApiEncoder:
                         number, batch = next(waiting, (-1, ()))
                         if number < 0:
                             break
-                        under_way[pool.submit(self._answer, batch, role, purpose)] = number
+                        under_way[pool.submit(self._answer, batch, role, purpose, stopped)] = number
                     if not under_way:
                         break
                     try:
                         done, _ = wait(under_way, return_when=FIRST_COMPLETED)
                     except BaseException as error:  # an interruption: what is paid for is still taken
                         trouble, done = error, set()
-                        self._endpoint.stopped.set()
+                        stopped.set()
                     for future in done:
                         answered = future.result()
                         yield under_way.pop(future), answered
                         if answered.error is not None and trouble is None:
                             trouble = answered.error
-                            self._endpoint.stopped.set()
+                            stopped.set()
         finally:
-            self._endpoint.stopped.set()  # whoever stops taking answers asks for no more
+            stopped.set()  # whoever stops taking answers asks for no more
         if trouble is not None:
             raise trouble
 
-    def _answer(self, texts: Sequence[str], role: Role, purpose: str) -> _Answered:
+    def _answer(self, texts: Sequence[str], role: Role, purpose: str, stopped: threading.Event) -> _Answered:
         """Send one request, in parts where the endpoint takes no more; an error comes with what was answered before it."""
         answered = _Answered()
         parts = [np.arange(len(texts))]
         while parts:
             places = parts.pop()
             try:
-                answer = self._ask([texts[place] for place in places.tolist()], role, purpose)
+                answer = self._ask([texts[place] for place in places.tolist()], role, purpose, stopped)
             except TooLargeError as error:
                 if len(places) == 1:
                     answered.error = error
@@ -295,7 +296,7 @@ class ApiEncoder:
             answered.parts.append(_Part(places, answer.vectors, answer.tokens, answer.spending))
         return answered
 
-    def _ask(self, texts: Sequence[str], role: Role, purpose: str) -> _Part:
+    def _ask(self, texts: Sequence[str], role: Role, purpose: str, stopped: threading.Event | None = None) -> _Part:
         options = self.options
         body: dict[str, Any] = {"model": options.model, "input": list(texts)}
         if options.encoding_format is not None:
@@ -305,7 +306,9 @@ class ApiEncoder:
         if (input_type := options.input_type(role)) is not None:
             body[options.input_type_field] = input_type
         n_bytes = int(count_bytes(texts).sum())
-        answer = self._endpoint.post({**body, **options.extra}, n_bytes=n_bytes, texts=len(texts), purpose=purpose)
+        answer = self._endpoint.post(
+            {**body, **options.extra}, n_bytes=n_bytes, texts=len(texts), purpose=purpose, stopped=stopped
+        )
         vectors = read_vectors(answer.content, len(texts), self._dim, options.place)
         if options.normalize:
             vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)

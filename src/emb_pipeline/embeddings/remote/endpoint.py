@@ -75,10 +75,16 @@ class Endpoint:
         self._url = f"{options.base_url}/{route}"
         self._of_thread = threading.local()
         self._pause = _Pause()
-        self.stopped = threading.Event()
-        """Set where no request is to be sent again: another one has failed for good."""
 
-    def post(self, body: Mapping[str, Any], *, n_bytes: int, texts: int, purpose: str) -> Answer:
+    def post(
+        self,
+        body: Mapping[str, Any],
+        *,
+        n_bytes: int,
+        texts: int,
+        purpose: str,
+        stopped: threading.Event | None = None,
+    ) -> Answer:
         """Send a request until it is answered, and pay for it.
 
         Parameters
@@ -89,6 +95,8 @@ class Endpoint:
             Bytes of the texts in it, and their number.
         purpose : str
             What it is paid for, in the account.
+        stopped : Event, optional
+            Set where it is not to be sent again: another request of the same work has failed for good.
 
         Raises
         ------
@@ -98,9 +106,10 @@ class Endpoint:
             A key that is refused, an unknown model, an endpoint that does not answer, a budget that is reached.
         """
         read_key(self.options.key)
+        stopped = stopped or threading.Event()
         most = self.options.price(n_bytes + _MARKS_PER_TEXT * texts)
         for attempt in range(self.options.retries + 1):
-            self._pause.wait(self.stopped)
+            self._pause.wait(stopped)
             number = self.account.reserve(most)
             maybe_billed = True
             try:
@@ -123,7 +132,7 @@ class Endpoint:
             finally:
                 if number:
                     self.account.release(number, maybe_billed=maybe_billed)
-            if attempt == self.options.retries or self.stopped.is_set():
+            if attempt == self.options.retries or stopped.is_set():
                 raise DataError(
                     self.options.place,
                     f"gave no answer in {attempt + 1} attempts; the last: {trouble}",
