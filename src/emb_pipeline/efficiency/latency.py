@@ -140,7 +140,7 @@ def measure_service(serve: Callable[[Any], Any], requests: Sequence[Any], n_requ
     chosen = list(requests[:n_requests])
     serve(chosen[0])
     load = float(psutil.getloadavg()[0])
-    times = np.array([[_timed(serve, request) for request in chosen]])
+    times = np.array([[_time_request(serve, request) for request in chosen]])
     found = judge_times(times[:, :, 0], times[:, :, 1], load=load)
     return replace(found, steady=True, note="")
 
