@@ -20,6 +20,7 @@ import pytest
 from emb_pipeline.embeddings.remote.account import Account, BudgetReached
 from emb_pipeline.embeddings.remote.api_encoder import STATE, build_api_encoder
 from emb_pipeline.embeddings.remote.options import ApiOptions
+from emb_pipeline.storage.vector_rows import DenseRows
 from emb_pipeline.storage.vector_shards import VectorShards, hash_texts
 
 from .server import Service, count_tokens, encode_by_hash, serve
@@ -69,7 +70,7 @@ def test_no_text_that_was_answered_is_paid_again_over_twenty_kills(service: Serv
         process.kill()
         process.join()
         assert process.exitcode == -9
-        shards = VectorShards(tmp_path / name, 8)
+        shards = VectorShards(tmp_path / name, DenseRows(8))
         requests = service.billed[before : (before := settled(service))]
         unstored = [request.texts for request in requests if not shards.find_stored(hash_texts(request.texts)).all()]
         assert len(unstored) <= CONCURRENCY
