@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -39,28 +40,28 @@ class ChatClient:
             The endpoint does not answer, or with something else than a text; a key or a model that it refuses; a budget that
             is reached. What was answered before comes first.
         """
-        self._endpoint.stopped.clear()
+        stopped = threading.Event()
         trouble: BaseException | None = None
         with ThreadPoolExecutor(self.options.concurrency, "endpoint") as pool:
-            number_of = {pool.submit(self._ask, prompt): number for number, prompt in enumerate(prompts)}
+            number_of = {pool.submit(self._ask, prompt, stopped): number for number, prompt in enumerate(prompts)}
             try:
                 for future in as_completed(number_of):
                     error = None if future.cancelled() else future.exception()
                     if error is not None and trouble is None:
                         trouble = error
-                        self._endpoint.stopped.set()
+                        stopped.set()
                         for other in number_of:
                             other.cancel()
                     if error is None and not future.cancelled():
                         yield number_of[future], future.result()
             finally:
-                self._endpoint.stopped.set()
+                stopped.set()
                 for other in number_of:
                     other.cancel()
         if trouble is not None:
             raise trouble
 
-    def _ask(self, prompt: str) -> str:
+    def _ask(self, prompt: str, stopped: threading.Event) -> str:
         body: dict[str, Any] = {
             "model": self.options.model,
             "messages": [{"role": "user", "content": prompt}],
@@ -70,7 +71,8 @@ class ChatClient:
             body["temperature"] = self.options.temperature
         # A token has a byte or more, so the answer's tokens are counted as bytes of the request.
         n_bytes = int(count_bytes([prompt])[0]) + self.options.max_tokens
-        answer = self._endpoint.post({**body, **self.options.extra}, n_bytes=n_bytes, texts=1, purpose="chat")
+        body |= self.options.extra
+        answer = self._endpoint.post(body, n_bytes=n_bytes, texts=1, purpose="chat", stopped=stopped)
         try:
             text = answer.content["choices"][0]["message"]["content"]
         except (KeyError, IndexError, TypeError):
