@@ -303,7 +303,8 @@ def test_tuning_on_retrieval_needs_training_queries() -> None:
 
 
 def test_tuning_what_a_task_cannot_tune_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"leaves vectors, and a task of kind retrieval \(search\) can tune encoder"):
+    refused = r"leaves vectors, and a task of kind retrieval \(search\) can tune cross_encoder, encoder"
+    with pytest.raises(ValueError, match=refused):
         build_experiment(_tuning_on({"reader": "pairs", "path": "pairs.csv"}, base="glove_50"))
 
 

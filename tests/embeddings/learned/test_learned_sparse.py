@@ -95,6 +95,14 @@ def test_another_option_has_a_store_of_its_own(splade: Path, tmp_path: Path) -> 
         assert build(splade, tmp_path / str(change), **change).fingerprint("passage") != usual.fingerprint("passage")
 
 
+def test_a_length_of_yours_cuts_queries_that_are_looked_up_and_passages(inference_free: Path, tmp_path: Path) -> None:
+    short, usual = build(inference_free, tmp_path / "a", max_length=8), build(inference_free, tmp_path / "b")
+    for role in ("query", "passage"):
+        changed = np.abs((short.encode(TEXTS, role=role) - usual.encode(TEXTS, role=role)).toarray()).max(axis=1) > 1e-4
+        assert changed.tolist() == short.cuts(TEXTS, role).tolist()
+        assert changed.any() and not changed.all()
+
+
 def test_a_search_ranks_by_the_librarys_products(inference_free: Path, tmp_path: Path) -> None:
     encoder, library = build(inference_free, tmp_path), open_library_model(inference_free)
     index = VectorSearcher(encoder).index(TEXTS[:5])

@@ -32,6 +32,8 @@ _NO_LIMIT = 1 << 30
 _MOST_TOKENS = 512
 """Of a text, where nothing says how many are read of it."""
 _VERSIONS = "sentence_transformers", "transformers", "torch"
+LOOKS_UP = "SparseStaticEmbedding"
+"""Module that looks words up: it reads no ends, and as many sub-words as its tokenizer says."""
 TASKS: Mapping[Role, str | None] = {"query": "query", "passage": "document", "text": None}
 """The library's names of the roles."""
 
@@ -97,7 +99,8 @@ class LibraryModel:
         tokenizer = getattr(self._first_module(role), "tokenizer", None)
         if longest is None or tokenizer is None:
             return np.zeros(len(texts), dtype=bool)
-        ids = cut_into_ids(tokenizer, [prompt + unmark_words(text) for text in texts])
+        has_ends = type(self._first_module(role)).__name__ != LOOKS_UP
+        ids = cut_into_ids(tokenizer, [prompt + unmark_words(text) for text in texts], ends=has_ends)
         return np.array([len(row) > longest for row in ids], dtype=bool)
 
     def find_known(self, texts: Sequence[str]) -> np.ndarray | None:

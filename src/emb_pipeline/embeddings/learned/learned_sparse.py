@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from emb_pipeline.embeddings.contextual.encoder_folder import ENCODER, EncoderFolder
-from emb_pipeline.embeddings.contextual.library_model import TASKS, LibraryModel
+from emb_pipeline.embeddings.contextual.library_model import LOOKS_UP, TASKS, LibraryModel
 from emb_pipeline.embeddings.contextual.models.library_loading import LibraryClass, load_library_model
 from emb_pipeline.embeddings.contextual.models.saved_settings import prompt_in_force
 from emb_pipeline.embeddings.contextual.sentence_transformer import describe_model_folder
@@ -150,6 +150,12 @@ class LearnedSparseEncoder(LibraryModel):
     def knows(self, texts: Sequence[str], vectors: Vectors) -> np.ndarray:
         """Say of each text whether its vector is not zeros: shape (n_texts,), bool."""
         return np.asarray(np.diff(vectors.indptr) > 0)
+
+    def _set_length(self, model: Any, max_length: int) -> None:
+        super()._set_length(model, max_length)
+        for module in model.modules():
+            if type(module).__name__ == LOOKS_UP:
+                module.max_seq_length = module.tokenizer.model_max_length = max_length
 
     def _encode_batch(self, texts: list[str], role: Role) -> sp.csr_array:
         prompt, task = prompt_in_force(self.options, self._saved, role)[0], TASKS[role]
