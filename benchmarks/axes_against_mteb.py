@@ -10,9 +10,13 @@ folder for each of 15. The other order, one cache below all compressions, is tri
 `Reduced` with ``by: prefix`` over one `StoredEncoder`, which is what ``axes: {dims: …, precision: …, by: prefix}`` expands
 to. Both start with an empty store and a model that has been read, and get the same pairs from memory, on one thread.
 
-Float32 scores must be equal to 0.2 points, or the benchmark exits with 1. Lower precisions are stored by two rules: mteb
-takes the codes of 8-bit integers as numbers, ours the middle of the step that a code stands for; its bits are 0 and 1,
-ours -1 and 1. So mteb's rule is applied to our vectors, too, and those scores must be equal.
+Float32 scores must be equal to 0.2 points, or the benchmark exits with 1. Scores of lower precisions are printed and not
+held against each other, since the rules differ: mteb takes the codes of 8-bit integers as numbers, with the range of the
+texts of one call that were not in its cache; ours reads back the value that a code stands for, with the range of the task.
+mteb's bits are 0 and 1, ours -1 and 1. mteb's rule on our vectors, without its cache, is printed next to it.
+
+With 20 pairs of each task, on two busy cores (2026-11-29): mteb 160.0 s, 82.3 of the processor; ours 11.1 s, 5.9 of the
+processor: 14.5 times as fast, 13.9 by the processor. Float32 scores differ by 0.000 points.
 """
 
 from __future__ import annotations
@@ -71,8 +75,9 @@ def main(n_pairs: int) -> None:
         model_path = str(folder.model_path)
         for each in (encoder, SentenceTransformer(model_path, device="cpu")):
             each.encode(["The model is read when something is first encoded."] * 32)
-        print(f"one cache below all compressions: {try_shared_cache(model_path, root)}")
+        print(f"one cache below all compressions: {try_shared_cache(model_path, root)}", flush=True)
         ours, our_seconds = timed(lambda: score_ours(StoredEncoder(encoder, root / "store"), tasks))
+        print(f"ours: {our_seconds[0]:.2f} s, of the processor {our_seconds[1]:.2f} s", flush=True)
         theirs, their_seconds = timed(lambda: score_theirs(model_path, tasks, root / "mteb"))
         by_their_rule = score_by_their_rule(StoredEncoder(encoder, root / "store"), tasks)
     total = sum(n for _, n, _, _ in tasks)
@@ -87,7 +92,7 @@ def main(n_pairs: int) -> None:
         own = max(abs(ours[cell] - theirs[cell]) for cell in ours if cell[2] == precision)
         same_rule = max(abs(by_their_rule[cell] - theirs[cell]) for cell in by_their_rule if cell[2] == precision)
         print(f"| {precision} | {own:.3f} | {same_rule:.3f} |")
-        worst = max(worst, same_rule, own if precision == "float32" else 0.0)
+        worst = max(worst, own if precision == "float32" else 0.0)
     sys.exit(int(worst > agreement.TOLERANCE))
 
 
@@ -136,6 +141,7 @@ def score_theirs(model_path: str, tasks: Sequence[Any], root: Path) -> dict[Cell
             for name, _, task, _ in tasks:
                 found[name, width, precision] = 100 * agreement.mteb_score(cached, task)
             cached.close()
+            print(f"mteb, {width} numbers, {precision}: until now {time.process_time():.1f} s of the processor", flush=True)
     return found
 
 

@@ -136,7 +136,11 @@ def test_models_are_chosen_by_following_the_page(project: Path) -> None:
     follow("choose-a-model.md", project)
     rows = {row["embedding"]: row for row in leaderboard(project, "tiny") if row["primary"]}
     dims = {name: row["dim"] for name, row in rows.items() if name.startswith("pretrained.")}
-    assert dims == {"pretrained.decoder_32": 32, "pretrained.static_32": 32, "pretrained.static_8": 8}
+    models = {"decoder_32": 32, "static_32": 32, "static_8": 8}
+    by_axes = {"decoder_32_prompt_none": 32, "static_32_precision_int8": 32}
+    by_axes |= {"static_32_dims8": 8, "static_32_dims8_precision_int8": 8}
+    assert dims == {f"pretrained.{name}": dim for name, dim in {**models, **by_axes}.items()}
+    assert rows["pretrained.static_32_dims8"]["value"] == pytest.approx(rows["pretrained.static_8"]["value"], abs=1e-6)
     assert rows["pretrained.static_32"]["value"] > 0.5 > rows["control.random_8"]["value"]
 
 
