@@ -20,7 +20,7 @@ from emb_pipeline.pipelines.gathering import split_inputs
 from emb_pipeline.provenance.reuse import AGGREGATE
 from emb_pipeline.storage.failures import Failed
 
-ARTIFACTS = ("vectors", "encoder", "training", "predictions")
+ARTIFACTS = ("vectors", "encoder", "cross_encoder", "training", "predictions")
 """What a training leaves; predictions where a task's labels were learned from."""
 TRAININGS = pa.schema(
     [
