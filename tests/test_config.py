@@ -124,7 +124,8 @@ def test_parameters_of_a_use_case_are_read_from_flat_files_and_from_a_folder_per
     write(project, "tiny/parameters_mine.yml", "latency: {rounds: 5}\n")
     parameters = load(project)["parameters"]
     assert parameters["decision"]["margin"] == 0.02 and parameters["latency"]["rounds"] == 5
-    assert parameters["decision"]["weights"] == {} and parameters["latency"]["attempts"] == 3
+    assert parameters["decision"]["weights"] == {} and parameters["latency"]["seconds"] == 0.05
+    assert parameters["vector_search"]["nearest"] == 10, "the default stays where neither says a thing"
 
 
 def test_an_error_in_the_data_is_one_line_and_its_traceback_is_in_the_log_file(project: Path) -> None:

@@ -19,6 +19,10 @@ from emb_pipeline.cli.command import ProjectCommand
 from emb_pipeline.config.errors import ConfigurationError
 from emb_pipeline.config.loader import ExperimentConfigLoader
 from emb_pipeline.datasets.tables import TableDataset
+from emb_pipeline.embeddings.remote.account import Account, BudgetError
+from emb_pipeline.embeddings.remote.api_encoder import ApiEncoder
+from emb_pipeline.embeddings.remote.endpoint import TooLargeError
+from emb_pipeline.embeddings.remote.options import ApiOptions
 from emb_pipeline.embeddings.static import glove
 from emb_pipeline.embeddings.static.options import GloveOptions
 from emb_pipeline.embeddings.training.divergence import DivergedError
@@ -43,6 +47,7 @@ from emb_pipeline.storage.atomic import LockHeldError, hold_lock
 from emb_pipeline.storage.failures import Failed
 from emb_pipeline.tasks.examples.first_rows import check_first_rows
 from emb_pipeline.text.tokens import EmptyCorpusError, TokenCorpus, write_tokens
+from tests.embeddings.remote.server import Service, serve
 
 CONF = Path(__file__).parents[1] / "conf"
 
@@ -115,6 +120,16 @@ def end_with_a_failed_cell(folder: Path) -> None:
     FailedCells().after_pipeline_run(run_params={"env": "shop"}, pipeline=steps, catalog=catalog)
 
 
+def spend_more_than_the_budget(folder: Path) -> None:
+    options = ApiOptions(base_url="http://127.0.0.1:9", model="tiny", price_per_million_tokens=1, budget_usd=0.01)
+    Account(options, folder).reserve(0.02)
+
+
+def send_a_text_that_is_too_long(folder: Path) -> None:
+    with serve(Service(longest_text=10)) as service:
+        ApiEncoder(ApiOptions(base_url=service.url, model="tiny", dimensions=8), folder).encode(["long " * 10])
+
+
 RAISED_BY: dict[type[EmbPipelineError], Callable[[Path], None]] = {
     DataError: read_what_is_no_corpus,
     DataErrors: read_two_files_without_the_column,
@@ -128,6 +143,8 @@ RAISED_BY: dict[type[EmbPipelineError], Callable[[Path], None]] = {
     MissingInputsError: run_without_the_input,
     StaleResultsError: build_on_a_stale_result,
     FailedCellsError: end_with_a_failed_cell,
+    BudgetError: spend_more_than_the_budget,
+    TooLargeError: send_a_text_that_is_too_long,
 }
 
 

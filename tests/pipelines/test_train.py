@@ -99,7 +99,7 @@ def test_vectors_of_a_file_are_loaded_with_a_record_and_no_corpus(tmp_path: Path
 def test_a_file_with_a_bad_line_fails_alone_and_what_is_made_of_it_says_so(tmp_path: Path) -> None:
     bad, _ = nodes.load_vectors(static_file(tmp_path / "v.txt", "sand 1 2\nmoss three 4\n", strict=True))
     assert isinstance(bad, Failed) and bad.place == "pretrained.small_2" and "v.txt" in bad.reason
-    reduced = spec("counter_fitted", origin="pretrained", key="fitted_2", base="pretrained.small_2", options=PAIRS)
+    reduced = spec("counter_fitted", origin="pretrained", key="fitted_2", starts_from="pretrained.small_2", options=PAIRS)
     vectors, record = nodes.derive_vectors(bad, reduced)
     assert vectors is record and vectors.place == "pretrained.fitted_2"
     assert vectors.reason == f"its base pretrained.small_2 failed: {bad.reason}"
@@ -108,7 +108,7 @@ def test_a_file_with_a_bad_line_fails_alone_and_what_is_made_of_it_says_so(tmp_p
 def test_vectors_are_made_from_other_ones_which_stay_as_they_are(tmp_path: Path) -> None:
     base, _ = nodes.load_vectors(static_file(tmp_path / "v.txt", "sand 1 0.2\nmoss 1 0.1\n"))
     before = base.vectors.copy()
-    fitted = spec("counter_fitted", origin="pretrained", key="fitted_2", base="pretrained.small_2", options=PAIRS)
+    fitted = spec("counter_fitted", origin="pretrained", key="fitted_2", starts_from="pretrained.small_2", options=PAIRS)
     vectors, record = nodes.derive_vectors(base, fitted)
     assert measure_cosine(vectors) < 0.5 < measure_cosine(base)
     np.testing.assert_array_equal(base.vectors, before)
@@ -127,7 +127,7 @@ def test_an_encoder_is_trained_in_the_scratch_folder_and_trained_on_from_there(
     encoder, record = nodes.train_encoder(corpus, spec("bert", 16, options=BERT), folders)
     assert encoder.dim == record["params"]["dim"] == 16 and encoder.path.is_relative_to(folders.scratch)
     assert record["params"]["corpus_tokens"] == 720 and record["metrics"]["perplexity"] > 1 and record["series"]["loss"]
-    adapted = spec("bert", origin="domain", key="bert_adapted_16", base="domain.bert_16", options=BERT)
+    adapted = spec("bert", origin="domain", key="bert_adapted_16", starts_from="domain.bert_16", options=BERT)
     further, of_further = nodes.train_encoder(corpus, adapted, folders, encoder)
     assert further.vocabulary == encoder.vocabulary and further.fingerprint != encoder.fingerprint
     assert of_further["metrics"]["perplexity_before"] == pytest.approx(record["metrics"]["perplexity"], rel=0.05)
@@ -154,7 +154,7 @@ def test_a_model_of_others_is_found_and_one_that_is_gone_fails_alone(tiny_transf
 def test_an_encoder_is_made_from_another_one(tiny_transformer: Path, folders: Folders) -> None:
     there = spec("sentence_transformer", origin="pretrained", key="small_16", options={"path": str(tiny_transformer)})
     base, _ = nodes.load_encoder(there, folders)
-    distilled = spec("distilled", origin="pretrained", key="small_8", base="pretrained.small_16", options={"dims": 8})
+    distilled = spec("distilled", origin="pretrained", key="small_8", starts_from="pretrained.small_16", options={"dims": 8})
     encoder, record = nodes.derive_encoder(base, distilled, folders)
     assert encoder.dim == 8 and encoder.fingerprint != base.fingerprint
     assert record["params"]["method"] == "distilled" and record["metrics"]["vocabulary"] == encoder.vocabulary
@@ -165,6 +165,6 @@ def test_an_encoder_whose_teacher_is_gone_fails_alone(tiny_transformer: Path, fo
     there = spec("sentence_transformer", origin="pretrained", key="small_16", options={"path": str(model)})
     base, _ = nodes.load_encoder(there, folders)
     shutil.rmtree(model)
-    distilled = spec("distilled", origin="pretrained", key="small_8", base="pretrained.small_16", options={"dims": 8})
+    distilled = spec("distilled", origin="pretrained", key="small_8", starts_from="pretrained.small_16", options={"dims": 8})
     encoder, record = nodes.derive_encoder(base, distilled, folders)
     assert isinstance(encoder, Failed) and record is encoder and encoder.place == "pretrained.small_8"

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emb_pipeline.embeddings.remote.account import Account, BudgetReached
+from emb_pipeline.embeddings.remote.account import Account, BudgetError
 from emb_pipeline.embeddings.remote.api_encoder import STATE, build_api_encoder
 from emb_pipeline.embeddings.remote.options import ApiOptions
 from emb_pipeline.storage.vector_rows import DenseRows
@@ -36,7 +36,7 @@ def encode_all(options: dict[str, Any], store: Path, ends: Any = None) -> None:
     """The work of one process."""
     try:
         build_api_encoder(ApiOptions(**options), store).encode(TEXTS)
-    except BudgetReached as error:
+    except BudgetError as error:
         ends.put(str(error))
 
 
@@ -113,6 +113,6 @@ def test_an_estimate_above_the_budget_is_refused_before_anything_is_sent(service
     options = ApiOptions(
         base_url=service.url, model="tiny", dimensions=8, price_per_million_tokens=1000, budget_usd=0.5, drift_texts=0
     )
-    with pytest.raises(BudgetReached, match=r"800 texts need about 5372 tokens and \$5.37\d+; of the budget of \$0.5"):
+    with pytest.raises(BudgetError, match=r"800 texts need about 5372 tokens and \$5.37\d+; of the budget of \$0.5"):
         build_api_encoder(options, tmp_path).encode(TEXTS)
     assert not service.billed

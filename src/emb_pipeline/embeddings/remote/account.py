@@ -32,7 +32,7 @@ _THREADS: dict[str, threading.RLock] = {}
 """One lock for each file: threads of this process need not ask the operating system."""
 
 
-class BudgetReached(DataError):
+class BudgetError(DataError):
     """The next request could cost more than what is left of a budget."""
 
 
@@ -101,7 +101,7 @@ class Account:
 
         Raises
         ------
-        BudgetReached
+        BudgetError
             The request might exceed the budget.
         """
         number = uuid.uuid4().hex
@@ -116,7 +116,7 @@ class Account:
                     self._save(spending)
                     return number
                 if not under_way:
-                    raise BudgetReached(
+                    raise BudgetError(
                         self._options.place,
                         f"${spending.gone_usd:.6f} of the budget of ${budget:g} are spent, and the next request can cost "
                         f"${usd:.6f}",

@@ -17,7 +17,7 @@ import numpy as np
 
 from emb_pipeline.embeddings.encodings.store import StoredEncoder
 from emb_pipeline.embeddings.protocols import ROLES, Role, Vectors
-from emb_pipeline.embeddings.remote.account import Account, BudgetReached, Spending
+from emb_pipeline.embeddings.remote.account import Account, BudgetError, Spending
 from emb_pipeline.embeddings.remote.answers import read_vectors
 from emb_pipeline.embeddings.remote.batches import count_bytes, cut_batches, prepare_text
 from emb_pipeline.embeddings.remote.drift import describe_drift, measure_drift
@@ -157,7 +157,7 @@ class ApiEncoder:
 
         Raises
         ------
-        BudgetReached
+        BudgetError
             The estimate is above what is left.
         """
         spending = self.account.read()
@@ -171,7 +171,7 @@ class ApiEncoder:
         _log.info("%s: %d texts to encode, about %.0f tokens, %s", self.options.place, n_texts, tokens, money)
         budget = self.options.budget_usd
         if budget is not None and spending.gone_usd + usd > budget:
-            raise BudgetReached(
+            raise BudgetError(
                 self.options.place,
                 f"{n_texts} texts need about {tokens:.0f} tokens and ${usd:.6f}; of the budget of ${budget:g}, "
                 f"${spending.gone_usd:.6f} are spent",
