@@ -34,7 +34,7 @@ TUNED = {
     "key": "word2vec_4_tuned_topic",
     "method": "word2vec",
     "dim": 4,
-    "base": "domain.word2vec_4",
+    "starts_from": "domain.word2vec_4",
     "tuned_on": "topic",
     "options": {"pooling": "mean"},
     "tuning": {"learning_rates": [1e-2], "epochs": 8},
