@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from emb_pipeline.efficiency.options import VectorSearchOptions
 from emb_pipeline.efficiency.vector_search import (
     FILTER,
     INSIDE,
     Exact,
     Product,
-    VectorSearchOptions,
     find_curve_fault,
     measure_operating_points,
     recall,

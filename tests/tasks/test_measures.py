@@ -13,7 +13,7 @@ from scipy.spatial.distance import cdist
 from scipy.stats import spearmanr
 
 from emb_pipeline.datasets.milvus import MilvusVectorStoreDataset
-from emb_pipeline.efficiency.vector_search import VectorSearchOptions
+from emb_pipeline.efficiency.options import VectorSearchOptions
 from emb_pipeline.embeddings.compress.options import ReducedOptions
 from emb_pipeline.embeddings.compress.reduced import Reduced
 from emb_pipeline.embeddings.encodings.store import StoredEncoder

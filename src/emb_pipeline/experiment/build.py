@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from emb_pipeline.efficiency.vector_search import IN_PROCESS
+from emb_pipeline.efficiency.options import IN_PROCESS
 from emb_pipeline.experiment.grid_checks import (
     require_definitions,
     require_supported_tasks,

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from emb_pipeline.efficiency.vector_search import Product, VectorSearchOptions
+from emb_pipeline.efficiency.options import VectorSearchOptions
+from emb_pipeline.efficiency.vector_search import Product
 from emb_pipeline.embeddings.sparse.options import TfidfOptions
 from emb_pipeline.embeddings.sparse.word_counts import Tfidf
 from emb_pipeline.statistics.resampling import Resampling

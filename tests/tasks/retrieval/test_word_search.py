@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from emb_pipeline.efficiency.vector_search import VectorSearchOptions
+from emb_pipeline.efficiency.options import VectorSearchOptions
 from emb_pipeline.embeddings.retrieval.bm25 import Bm25
 from emb_pipeline.embeddings.retrieval.options import Bm25Options
 from emb_pipeline.embeddings.sparse.word_counts import Tfidf

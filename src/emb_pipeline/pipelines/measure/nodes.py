@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from emb_pipeline.efficiency.latency import LatencyOptions
-from emb_pipeline.efficiency.vector_search import VectorSearchOptions
+from emb_pipeline.efficiency.options import VectorSearchOptions
 from emb_pipeline.embeddings.stored_encoders import StoredEncoders
 from emb_pipeline.experiment.facts import build_embedding_facts, list_embeddings
 from emb_pipeline.experiment.model import Folders, TaskDefinition

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from emb_pipeline.efficiency.vector_search import VectorSearchOptions
+from emb_pipeline.efficiency.options import VectorSearchOptions
 from emb_pipeline.embeddings.stored_encoders import StoredEncoder
 from emb_pipeline.statistics.embedding_facts import list_candidate_embeddings
 from emb_pipeline.statistics.score_tables import make_table

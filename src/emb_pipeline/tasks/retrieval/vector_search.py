@@ -14,12 +14,12 @@ import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.efficiency.latency import measure_latencies
+from emb_pipeline.efficiency.options import VectorSearchOptions
 from emb_pipeline.efficiency.vector_search import (
     FILTER,
     Collection,
     Exact,
     Product,
-    VectorSearchOptions,
     WordStore,
     find_curve_fault,
     measure_operating_points,
