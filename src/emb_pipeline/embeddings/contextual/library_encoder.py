@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from emb_pipeline.embeddings.contextual.encoder_folder import ENCODER, EncoderFolder
-from emb_pipeline.embeddings.contextual.library_model import TASKS, LibraryModel
+from emb_pipeline.embeddings.contextual.library_model import TASKS, LibraryVectorModel
 from emb_pipeline.embeddings.contextual.models.saved_settings import prompt_in_force
 from emb_pipeline.embeddings.contextual.options import EncoderOptions
-from emb_pipeline.embeddings.protocols import Role, Similarity, Vectors
+from emb_pipeline.embeddings.protocols import Role, Vectors
 from emb_pipeline.errors import DataError
 from emb_pipeline.text.words import unmark_words
 
@@ -25,7 +25,7 @@ _REFUSED = "pooling", "layer", "long_texts", "chunk_overlap", "backend"
 """Options that are about the inside of a model, which the library does not show."""
 
 
-class LibraryEncoder(LibraryModel):
+class LibraryEncoder(LibraryVectorModel):
     """A model that sentence-transformers encodes with: static vectors, routes for queries and documents, weighted layers.
 
     The model is read when something is first encoded, from safetensors alone and without code of its own.
@@ -59,16 +59,6 @@ class LibraryEncoder(LibraryModel):
     def dim(self) -> int:
         """Dimensions of a vector."""
         return min(self.folder.dim, self._truncate_dim or self.folder.dim)
-
-    @property
-    def similarity(self) -> Similarity:
-        """The measure that compares its vectors."""
-        return self._saved.similarity
-
-    @property
-    def details(self) -> dict[str, Any]:
-        """Facts that a reader of its scores must know."""
-        return {**self.facts, "similarity": self.similarity}
 
     def write_state(self, folder: Path) -> dict[str, Any]:
         """Write a copy of the model."""

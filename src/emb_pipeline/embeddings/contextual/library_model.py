@@ -23,7 +23,7 @@ from emb_pipeline.embeddings.contextual.models.precision import batch_tokens_in_
 from emb_pipeline.embeddings.contextual.models.saved_settings import SavedSettings, prompt_in_force
 from emb_pipeline.embeddings.contextual.options import ReadingOptions
 from emb_pipeline.embeddings.extras import require_packages
-from emb_pipeline.embeddings.protocols import ROLES, Role
+from emb_pipeline.embeddings.protocols import ROLES, Role, Similarity
 from emb_pipeline.errors import DataError
 from emb_pipeline.text.words import unmark_words
 
@@ -167,3 +167,17 @@ class LibraryModel:
             else:
                 batches.append([row])
         return batches
+
+
+class LibraryVectorModel(LibraryModel):
+    """A model that sentence-transformers runs, with one vector a text."""
+
+    @property
+    def similarity(self) -> Similarity:
+        """The measure that compares its vectors."""
+        return self._saved.similarity
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """Facts that a reader of its scores must know."""
+        return {**self.facts, "similarity": self.similarity}

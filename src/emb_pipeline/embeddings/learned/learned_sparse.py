@@ -12,14 +12,14 @@ import numpy as np
 import scipy.sparse as sp
 
 from emb_pipeline.embeddings.contextual.encoder_folder import ENCODER, EncoderFolder
-from emb_pipeline.embeddings.contextual.library_model import LOOKS_UP, TASKS, LibraryModel
+from emb_pipeline.embeddings.contextual.library_model import LOOKS_UP, TASKS, LibraryVectorModel
 from emb_pipeline.embeddings.contextual.models.library_loading import LibraryClass, load_library_model
 from emb_pipeline.embeddings.contextual.models.saved_settings import prompt_in_force
 from emb_pipeline.embeddings.contextual.sentence_transformer import describe_model_folder
 from emb_pipeline.embeddings.encodings.store import StoredEncoder
 from emb_pipeline.embeddings.learned.options import LearnedSparseOptions, SparseVectorOptions
 from emb_pipeline.embeddings.learned.places import name_saved_class, read_architecture, require_place
-from emb_pipeline.embeddings.protocols import Role, Similarity, Vectors
+from emb_pipeline.embeddings.protocols import Role, Vectors
 from emb_pipeline.errors import DataError
 from emb_pipeline.storage.vector_rows import SparseRows
 from emb_pipeline.text.words import unmark_words
@@ -77,7 +77,7 @@ def build_sparse_encoder(
     return encoder if encodings is None else StoredEncoder(encoder, encodings)
 
 
-class LearnedSparseEncoder(LibraryModel):
+class LearnedSparseEncoder(LibraryVectorModel):
     """A sparse encoder of sentence-transformers: SPLADE, or one that looks a query's words up without inference.
 
     Parameters
@@ -90,7 +90,7 @@ class LearnedSparseEncoder(LibraryModel):
     Raises
     ------
     DataError
-        As for `LibraryModel`.
+        As for `LibraryVectorModel`.
     """
 
     export_format: ClassVar[str] = "learned_sparse"
@@ -110,16 +110,6 @@ class LearnedSparseEncoder(LibraryModel):
     def row_format(self) -> SparseRows:
         """The way that the vectors are stored."""
         return SparseRows(self.dim)
-
-    @property
-    def similarity(self) -> Similarity:
-        """The measure that compares its vectors."""
-        return self._saved.similarity
-
-    @property
-    def details(self) -> dict[str, Any]:
-        """Facts that a reader of its scores must know."""
-        return {**self.facts, "similarity": self.similarity}
 
     def write_state(self, folder: Path) -> dict[str, Any]:
         """Write a copy of the model."""
