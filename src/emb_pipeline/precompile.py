@@ -1,4 +1,4 @@
-"""Compile the inner loops of training and probes once, so that a first run does not wait for it in each of its processes.
+"""Compile all inner loops once, so that a first run does not wait for it in each of its processes.
 
 python -m emb_pipeline.precompile
 """
@@ -12,6 +12,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from emb_pipeline.diagnostics.geometry import measure_hubness
+from emb_pipeline.embeddings.ranking import largest
+from emb_pipeline.embeddings.retrieval.bm25 import Bm25
 from emb_pipeline.embeddings.static import fasttext, glove, word2vec
 from emb_pipeline.embeddings.static.options import FastTextOptions, GloveOptions, Word2VecOptions
 from emb_pipeline.embeddings.training.request import TrainingRequest
@@ -51,8 +53,15 @@ def compile_diagnosis() -> None:
     measure_hubness(np.eye(4, dtype=np.float32), k=1)
 
 
+def compile_search() -> None:
+    """Search two passages by their words, and rank scores of both sizes."""
+    Bm25().index(["a b", "b c"]).search(["a"], 1)
+    largest(np.eye(2), 1)
+
+
 if __name__ == "__main__":
     compile_training()
     compile_probes()
     compile_audit()
     compile_diagnosis()
+    compile_search()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from emb_pipeline.embeddings.ranking import TieOrder, largest
 
@@ -14,6 +15,17 @@ def test_without_ties_the_largest_are_those_of_a_sort() -> None:
     expected = np.argsort(-scores, axis=1)[:, :9]
     np.testing.assert_array_equal(largest(scores, 9), expected)
     np.testing.assert_array_equal(largest(scores, 9, TieOrder.of("abcdefgh", NAMES)), expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+@pytest.mark.parametrize("k", [1, 9, 60])
+def test_the_largest_are_those_of_a_sort_by_score_then_tie_then_column(k: int, dtype: type) -> None:
+    scores = np.random.default_rng(0).integers(-2, 3, size=(8, 60)).astype(dtype)
+    ties = TieOrder.of("abcdefgh", np.repeat(NAMES[:30], 2))  # each hash is that of two columns
+    keys = ties.keys(np.arange(8)[:, None], np.arange(60)[None])
+    expected = np.lexsort((np.broadcast_to(np.arange(60), (8, 60)), keys, -scores), axis=1)
+    np.testing.assert_array_equal(largest(scores, k, ties), expected[:, :k])
+    np.testing.assert_array_equal(largest(scores.T.copy().T, k), np.argsort(-scores, axis=1, kind="stable")[:, :k])
 
 
 def test_what_is_found_among_equal_scores_does_not_follow_the_order_of_columns() -> None:

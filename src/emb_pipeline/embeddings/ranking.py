@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from emb_pipeline.text.hashing import hash_text
+
+_RANKED = (np.float32, np.float64)
+"""Types of scores that the compiled loop is made for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +48,8 @@ class TieOrder:
     def keys(self, rows: np.ndarray | int, columns: np.ndarray | slice) -> np.ndarray:
         """Order equal scores: a number for each pair of a row and a column."""
         # Mixed twice: were a query's hash only xor-ed with that of a passage of the same words, it would come first.
-        of_rows = _mix(np.atleast_1d(self.rows[rows]))
-        return _mix(of_rows ^ self.columns[columns])
+        of_rows = mix(np.atleast_1d(self.rows[rows]))
+        return mix(of_rows ^ self.columns[columns])
 
 
 def hashes(texts: Iterable[str]) -> np.ndarray:
@@ -71,33 +74,28 @@ def largest(scores: np.ndarray, k: int, ties: TieOrder | None = None) -> np.ndar
     ndarray of shape (n_rows, k), int64
         Columns, best first.
     """
-    n_rows, n_columns = scores.shape
-    smallest_kept = -np.partition(-scores, k - 1, axis=1)[:, k - 1] if k < n_columns else scores.min(axis=1)
-    found = np.empty((n_rows, k), dtype=np.int64)
-    for row in range(n_rows):
-        above = np.flatnonzero(scores[row] > smallest_kept[row])
-        equal = np.flatnonzero(scores[row] == smallest_kept[row])
-        if ties is None:
-            order = np.argsort(-scores[row, above], kind="stable")
-        else:
-            order = np.lexsort((ties.keys(row, above), -scores[row, above]))
-            equal = equal[_first(ties.keys(row, equal), k - len(above))]
-        found[row, : len(above)] = above[order]
-        found[row, len(above) :] = equal[: k - len(above)]
+    # numba takes half a second to import; what does not rank needs none.
+    from emb_pipeline.embeddings.ranking_kernels import find_largest
+
+    ordered = np.ascontiguousarray(scores, dtype=scores.dtype if scores.dtype in _RANKED else np.float64)
+    found = np.empty((len(scores), k), dtype=np.int64)
+    none = np.zeros(0, dtype=np.uint64)
+    rows, columns = (none, none) if ties is None else (ties.rows, ties.columns)
+    find_largest(ordered, k, rows, columns, found)
     return found
 
 
-def _first(keys: np.ndarray, n: int) -> np.ndarray:
-    """Positions of the ``n`` smallest keys, in rising order; of equal ones the first comes first."""
-    if n >= len(keys):
-        return np.argsort(keys, kind="stable")
-    candidates = np.flatnonzero(keys <= np.partition(keys, n - 1)[n - 1]) if n else np.zeros(0, dtype=np.int64)
-    return candidates[np.argsort(keys[candidates], kind="stable")][:n]
+def split_rows(n_rows: int, n_columns: int, block_bytes: int = 1 << 23) -> Iterator[slice]:
+    """Yield some rows at a time, so many that their scores, of 8 bytes at most, fit a block."""
+    n_together = max(1, block_bytes // (8 * max(n_columns, 1)))
+    for start in range(0, n_rows, n_together):
+        yield slice(start, min(start + n_together, n_rows))
 
 
-def _mix(numbers: np.ndarray) -> np.ndarray:
-    """Each number turned into another that looks random, one to one (the finalizer of splitmix64)."""
+def mix(numbers: np.ndarray) -> np.ndarray:
+    """Turn each number into another that looks random, one to one (the finalizer of splitmix64)."""
     numbers = numbers + np.uint64(0x9E3779B97F4A7C15)
     numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(numbers ^ (numbers >> np.uint64(31)))
+    mixed: np.ndarray = numbers ^ (numbers >> np.uint64(31))
+    return mixed

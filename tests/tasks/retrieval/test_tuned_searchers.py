@@ -50,6 +50,9 @@ def test_weights_of_a_setting_are_those_of_bm25s(k1: float, b: float) -> None:
     ours = Bm25().index(passages).at({"k1": k1, "b": b})
     for query in (["a"], ["b", "h", "b"]):
         np.testing.assert_allclose(ours.weights.get_scores(query), reference.get_scores(query), rtol=1e-6)
+        found = ours.search_scored([" ".join(query)], len(passages))
+        expected = ours.weights.get_scores(query)[found.passages[0]]
+        np.testing.assert_array_equal(found.scores[0], np.where(expected > 0, expected, -np.inf))
     assert ours.n_bytes == Bm25(Bm25Options(k1=k1, b=b)).index(passages).n_bytes
 
 

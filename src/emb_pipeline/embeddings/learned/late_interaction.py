@@ -16,8 +16,7 @@ from emb_pipeline.embeddings.learned.maxsim import score_passages
 from emb_pipeline.embeddings.learned.options import LateInteractionOptions
 from emb_pipeline.embeddings.learned.token_encoder import TokenEncoder
 from emb_pipeline.embeddings.ranking import TieOrder, hashes
-from emb_pipeline.embeddings.retrieval.hits import NOTHING, Hits, take_best
-from emb_pipeline.embeddings.retrieval.vector_searcher import join_hits
+from emb_pipeline.embeddings.retrieval.hits import NOTHING, Hits, join_hits, take_best
 from emb_pipeline.storage.vector_rows import TokenVectors
 
 

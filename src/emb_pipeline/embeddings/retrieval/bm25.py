@@ -13,8 +13,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from emb_pipeline.embeddings.protocols import Setting
-from emb_pipeline.embeddings.ranking import TieOrder, hashes
-from emb_pipeline.embeddings.retrieval.hits import NOTHING, Hits, take_best
+from emb_pipeline.embeddings.ranking import TieOrder, hashes, split_rows
+from emb_pipeline.embeddings.retrieval.hits import NOTHING, Hits, join_hits, take_best
 from emb_pipeline.embeddings.retrieval.options import Bm25Options
 from emb_pipeline.embeddings.retrieval.terms import Analyzer, build_analyzer
 from emb_pipeline.embeddings.retrieval.variants import FORMULAS
@@ -146,15 +146,25 @@ class Bm25Index:
 
     def search_scored(self, queries: Sequence[str], k: int, among: sp.csr_array | None = None) -> Hits:
         """Find the same with their scores; nothing is found in a passage without a word of the query."""
+        # numba takes half a second to import; what does not search needs none.
+        from emb_pipeline.embeddings.retrieval.bm25_kernels import add_weights
+
         n_passages = len(self.passage_hashes)
         k = min(k, n_passages)
         ties = TieOrder(hashes(queries), self.passage_hashes)
-        found = Hits(np.empty((len(queries), k), dtype=np.int64), np.empty((len(queries), k)))
-        for row, query in enumerate(self.analyze(queries)):
-            one = slice(row, row + 1)
-            known = [term for term in query if term in self.weights.vocab_dict]
-            scores = self.weights.get_scores(known) if known else np.zeros(n_passages, dtype=np.float32)
-            best = take_best(scores[None], k, ties.take(one), None if among is None else among[one])
-            found.passages[row] = best.passages[0]
-            found.scores[row] = np.where(best.scores[0] > 0, best.scores[0], NOTHING)
-        return found
+        starts, words = self._find_words(queries)
+        places, of_passages = self.weights.scores["indptr"], self.weights.scores["indices"]
+        blocks = []
+        for rows in split_rows(len(queries), n_passages):
+            scores = np.zeros((rows.stop - rows.start, n_passages), dtype=np.float32)
+            add_weights(starts[rows.start : rows.stop + 1], words, places, of_passages, self.weights.scores["data"], scores)
+            best = take_best(scores, k, ties.take(rows), None if among is None else among[rows])
+            blocks.append(Hits(best.passages, np.where(best.scores > 0, best.scores, NOTHING)))
+        return join_hits(blocks, k)
+
+    def _find_words(self, queries: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Find the numbers of all queries' words that some passage has, and where those of each query begin."""
+        number_of = self.weights.vocab_dict
+        found = [[number_of[term] for term in query if term in number_of] for query in self.analyze(queries)]
+        starts = np.cumsum([0, *map(len, found)])
+        return starts, np.fromiter(itertools.chain.from_iterable(found), dtype=np.int64, count=int(starts[-1]))

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from emb_pipeline.embeddings.protocols import Vectors
-from emb_pipeline.embeddings.ranking import TieOrder, largest
+from emb_pipeline.embeddings.ranking import TieOrder, largest, split_rows
 
 DECIMALS = 6
 """Scores are compared to this precision: what lies below is rounding of float32 sums, and would break ties by chance."""
@@ -54,10 +54,8 @@ def compute_products(queries: Vectors, passages: Vectors, rows: np.ndarray, colu
 
 def score_blocks(queries: Vectors, columns: Vectors, block_bytes: int = 1 << 28) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield the rows of some queries at a time, and their dot products with all passages: shape (n_rows, n_passages)."""
-    rows = max(1, block_bytes // (8 * columns.shape[1]))
-    for start in range(0, queries.shape[0], rows):
-        block = slice(start, start + rows)
-        yield block, _compute_scores(queries[block], columns)
+    for rows in split_rows(queries.shape[0], columns.shape[1], block_bytes):
+        yield rows, _compute_scores(queries[rows], columns)
 
 
 def transpose_passages(passages: Vectors) -> Vectors:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,3 +57,10 @@ def take_best(scores: np.ndarray, k: int, ties: TieOrder, among: sp.csr_array | 
         found.passages[row, :n_taken] = taken
         found.scores[row, :n_taken] = scores[row, taken]
     return found
+
+
+def join_hits(blocks: Sequence[Hits], k: int) -> Hits:
+    """Join the hits of several blocks of queries."""
+    if not blocks:
+        return Hits(np.zeros((0, k), dtype=np.int64), np.zeros((0, k)))
+    return Hits(np.concatenate([block.passages for block in blocks]), np.concatenate([block.scores for block in blocks]))

@@ -21,7 +21,7 @@ from emb_pipeline.embeddings.protocols import (
 )
 from emb_pipeline.embeddings.ranking import TieOrder, hashes
 from emb_pipeline.embeddings.retrieval.exact_search import score_blocks, transpose_passages
-from emb_pipeline.embeddings.retrieval.hits import NOTHING, Hits, take_best
+from emb_pipeline.embeddings.retrieval.hits import NOTHING, Hits, join_hits, take_best
 from emb_pipeline.text.texts import Texts
 
 
@@ -101,13 +101,6 @@ class VectorIndex:
             silent = found.scores == 0 if is_sparse else ~np.asarray(encoded[rows]).any(axis=1, keepdims=True)
             blocks.append(Hits(found.passages, np.where(silent, NOTHING, found.scores)))
         return join_hits(blocks, k)
-
-
-def join_hits(blocks: Sequence[Hits], k: int) -> Hits:
-    """Join the hits of several blocks of queries."""
-    if not blocks:
-        return Hits(np.zeros((0, k), dtype=np.int64), np.zeros((0, k)))
-    return Hits(np.concatenate([block.passages for block in blocks]), np.concatenate([block.scores for block in blocks]))
 
 
 def open_unstored(index: SearchIndex) -> Any:
