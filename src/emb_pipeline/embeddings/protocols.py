@@ -152,6 +152,18 @@ class ScoredIndex(SearchIndex, Protocol):
         ...
 
 
+@runtime_checkable
+class ScoringIndex(ScoredIndex, Protocol):
+    """Passages whose scores are all known at once, and not those of a list alone: the best chunks need no longer list."""
+
+    def score_all(self, queries: Sequence[str], among: sp.csr_array | None = None) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yield the rows of some queries at a time, and an array of their scores of all passages: it may be changed.
+
+        ``-inf`` where nothing is found. Passages that none of the queries may find need no score.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Stage:
     """One of the choices that a searcher leaves open, given the choices before it.

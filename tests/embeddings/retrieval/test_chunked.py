@@ -16,7 +16,9 @@ from emb_pipeline.embeddings.compress.reduced import Reduced
 from emb_pipeline.embeddings.retrieval.bm25 import Bm25
 from emb_pipeline.embeddings.retrieval.chunked import Chunked
 from emb_pipeline.embeddings.retrieval.fusion import Fusion
+from emb_pipeline.embeddings.retrieval.hits import Hits
 from emb_pipeline.embeddings.retrieval.options import Bm25Options, ChunkedOptions, FusionOptions
+from emb_pipeline.embeddings.retrieval.vector_searcher import make_searcher
 from emb_pipeline.embeddings.sparse.options import TfidfOptions
 from emb_pipeline.embeddings.sparse.word_counts import Tfidf
 from emb_pipeline.tasks.examples.cut_texts import measure_cut_texts
@@ -78,6 +80,36 @@ def test_equal_scores_do_not_follow_the_order_of_passages_nor_the_number_of_thei
     second = chunked(ByWord()).index([texts[place] for place in order]).search(queries, 16)
     np.testing.assert_array_equal(first, order[second])
     assert 0.3 < (np.argsort(first, axis=1)[:, 0] < np.argsort(first, axis=1)[:, 15]).mean() < 0.7
+
+
+class Listed:
+    """A searcher that gives lists of the best alone, and not the scores of all."""
+
+    n_bytes = 0
+
+    def index(self, passages: Sequence[str]) -> Listed:
+        self.inner = make_searcher(ByWord()).index(passages)
+        return self
+
+    def search(self, queries: Sequence[str], k: int) -> np.ndarray:
+        return self.inner.search(queries, k)
+
+    def search_scored(self, queries: Sequence[str], k: int, among: sp.csr_array | None = None) -> Hits:
+        found: Hits = self.inner.search_scored(queries, k, among)  # type: ignore[attr-defined]
+        return found
+
+
+@pytest.mark.parametrize("k", [1, 4, 30])
+def test_lists_of_the_best_chunks_give_what_the_scores_of_all_give(k: int) -> None:
+    rng = np.random.default_rng(2)
+    passages = [" ".join(rng.choice(list(COSINES), size=rng.integers(1, 40))) for _ in range(30)]
+    queries, among = [f"{number} up" for number in range(8)], sp.csr_array(rng.random((8, 30)) < 0.4)
+    for some in (None, among):
+        by_scores, by_lists = (
+            chunked(base).index(passages).search_scored(queries, k, some) for base in (ByWord(), Listed())
+        )
+        np.testing.assert_array_equal(by_lists.passages, by_scores.passages)
+        np.testing.assert_array_equal(by_lists.scores, by_scores.scores)
 
 
 def test_passages_are_found_among_some_alone() -> None:

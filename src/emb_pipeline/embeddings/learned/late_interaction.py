@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from emb_pipeline.embeddings.learned.maxsim import score_passages
 from emb_pipeline.embeddings.learned.options import LateInteractionOptions
 from emb_pipeline.embeddings.learned.token_encoder import TokenEncoder
 from emb_pipeline.embeddings.ranking import TieOrder, hashes
-from emb_pipeline.embeddings.retrieval.hits import NOTHING, Hits, join_hits, take_best
+from emb_pipeline.embeddings.retrieval.hits import NOTHING, Hits, rank_scores
 from emb_pipeline.storage.vector_rows import TokenVectors
 
 
@@ -98,14 +98,14 @@ class LateInteractionIndex:
 
     def search_scored(self, queries: Sequence[str], k: int, among: sp.csr_array | None = None) -> Hits:
         """Find the passages with the largest MaxSim; of few passages to rank among, only those are scored."""
-        k = min(k, len(self.passage_hashes))
+        return rank_scores(self.score_all(queries, among), k, TieOrder(hashes(queries), self.passage_hashes), among)
+
+    def score_all(self, queries: Sequence[str], among: sp.csr_array | None = None) -> Iterator[tuple[slice, np.ndarray]]:
+        """Compute the MaxSim of each query with all passages; of few to rank among, of those alone."""
         asked = self.encoder.encode(queries, role="query")
-        ties = TieOrder(hashes(queries), self.passage_hashes)
         columns = np.arange(len(self.passage_hashes)) if among is None else np.unique(among.indices)
         searched = self.vectors if len(columns) == len(self.vectors) else self.vectors.take(columns)
-        blocks = []
         for rows, scored in score_passages(asked, searched, block_bytes=self.block_bytes):
             scores = np.full((len(scored), len(self.vectors)), NOTHING)
             scores[:, columns] = scored / np.maximum(asked.counts[rows, None], 1) if self.takes_mean else scored
-            blocks.append(take_best(scores, k, ties.take(rows), None if among is None else among[rows]))
-        return join_hits(blocks, k)
+            yield rows, scores

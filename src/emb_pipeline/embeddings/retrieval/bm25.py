@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import bm25s
@@ -14,7 +14,7 @@ import scipy.sparse as sp
 
 from emb_pipeline.embeddings.protocols import Setting
 from emb_pipeline.embeddings.ranking import TieOrder, hashes, split_rows
-from emb_pipeline.embeddings.retrieval.hits import NOTHING, Hits, join_hits, take_best
+from emb_pipeline.embeddings.retrieval.hits import NOTHING, Hits, rank_scores
 from emb_pipeline.embeddings.retrieval.options import Bm25Options
 from emb_pipeline.embeddings.retrieval.terms import Analyzer, build_analyzer
 from emb_pipeline.embeddings.retrieval.variants import FORMULAS
@@ -146,21 +146,22 @@ class Bm25Index:
 
     def search_scored(self, queries: Sequence[str], k: int, among: sp.csr_array | None = None) -> Hits:
         """Find the same with their scores; nothing is found in a passage without a word of the query."""
+        return rank_scores(self.score_all(queries), k, TieOrder(hashes(queries), self.passage_hashes), among)
+
+    def score_all(self, queries: Sequence[str], among: sp.csr_array | None = None) -> Iterator[tuple[slice, np.ndarray]]:
+        """Add up the weights of each query's words in all passages."""
         # numba takes half a second to import; what does not search needs none.
         from emb_pipeline.embeddings.retrieval.bm25_kernels import add_weights
 
-        n_passages = len(self.passage_hashes)
-        k = min(k, n_passages)
-        ties = TieOrder(hashes(queries), self.passage_hashes)
         starts, words = self._find_words(queries)
-        places, of_passages = self.weights.scores["indptr"], self.weights.scores["indices"]
-        blocks = []
-        for rows in split_rows(len(queries), n_passages):
-            scores = np.zeros((rows.stop - rows.start, n_passages), dtype=np.float32)
-            add_weights(starts[rows.start : rows.stop + 1], words, places, of_passages, self.weights.scores["data"], scores)
-            best = take_best(scores, k, ties.take(rows), None if among is None else among[rows])
-            blocks.append(Hits(best.passages, np.where(best.scores > 0, best.scores, NOTHING)))
-        return join_hits(blocks, k)
+        weights = self.weights.scores
+        for rows in split_rows(len(queries), len(self.passage_hashes)):
+            scores = np.zeros((rows.stop - rows.start, len(self.passage_hashes)), dtype=np.float32)
+            add_weights(
+                starts[rows.start : rows.stop + 1], words, weights["indptr"], weights["indices"], weights["data"], scores
+            )
+            scores[scores <= 0] = NOTHING
+            yield rows, scores
 
     def _find_words(self, queries: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Find the numbers of all queries' words that some passage has, and where those of each query begin."""

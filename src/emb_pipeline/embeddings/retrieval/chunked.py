@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from emb_pipeline.embeddings.protocols import ScoredIndex, Searcher, Setting, Stage, TaskEncoder, TextEncoder
+from emb_pipeline.embeddings.protocols import ScoredIndex, ScoringIndex, Searcher, Setting, Stage, TaskEncoder, TextEncoder
 from emb_pipeline.embeddings.ranking import TieOrder, hashes
-from emb_pipeline.embeddings.retrieval.hits import NOTHING, Hits
+from emb_pipeline.embeddings.retrieval.hits import NOTHING, Hits, rank_scores
 from emb_pipeline.embeddings.retrieval.options import ChunkedOptions
 from emb_pipeline.embeddings.retrieval.stages import list_stages, open_with, require_scored
 from emb_pipeline.embeddings.retrieval.vector_searcher import make_searcher, open_unstored
@@ -20,7 +20,7 @@ from emb_pipeline.text.structure.chunks import split_chunks
 from emb_pipeline.text.texts import Texts
 
 _GROWTH = 4
-"""Factor by which more chunks are asked for, where the best of them belong to too few passages."""
+"""Chunks that are asked for, for each passage that is to be found; and the factor of growth, where these are too few."""
 
 
 @dataclass(frozen=True)
@@ -119,12 +119,20 @@ class ChunkedIndex:
         among : csr_array of shape (n_queries, n_passages), bool, optional
             The passages that may be found; all by default.
         """
-        n_passages, n_chunks = len(self.passage_hashes), len(self.owners)
-        k = min(k, n_passages)
         ties = TieOrder(hashes(queries), self.passage_hashes)
         of_chunks = None if among is None else sp.csr_array(among)[:, self.owners]
+        if isinstance(self.part, ScoringIndex):
+            first_chunks = np.flatnonzero(np.diff(self.owners, prepend=-1))
+            of_all = self.part.score_all(queries, of_chunks)
+            best = ((rows, np.maximum.reduceat(scores, first_chunks, axis=1)) for rows, scores in of_all)
+            return rank_scores(best, k, ties, among)
+        return self._search_lists(queries, min(k, len(self.passage_hashes)), ties, of_chunks)
+
+    def _search_lists(self, queries: Sequence[str], k: int, ties: TieOrder, of_chunks: sp.csr_array | None) -> Hits:
+        """Find them by lists of the best chunks, that grow until no other passage may be among the first ``k``."""
+        n_chunks = len(self.owners)
         hits = Hits(np.full((len(queries), k), -1, dtype=np.int64), np.full((len(queries), k), NOTHING))
-        waiting, n_asked = np.arange(len(queries)), min(k * -(-n_chunks // n_passages), n_chunks)
+        waiting, n_asked = np.arange(len(queries)), min(_GROWTH * k, n_chunks)
         while len(waiting):
             found = self.part.search_scored(
                 _take(queries, waiting), n_asked, None if of_chunks is None else of_chunks[waiting]

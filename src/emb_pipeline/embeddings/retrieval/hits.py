@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,8 +59,12 @@ def take_best(scores: np.ndarray, k: int, ties: TieOrder, among: sp.csr_array | 
     return found
 
 
-def join_hits(blocks: Sequence[Hits], k: int) -> Hits:
-    """Join the hits of several blocks of queries."""
-    if not blocks:
+def rank_scores(
+    blocks: Iterable[tuple[slice, np.ndarray]], k: int, ties: TieOrder, among: sp.csr_array | None = None
+) -> Hits:
+    """Take the passages with the largest scores, of some queries at a time: rows, and scores of all passages."""
+    k = min(k, len(ties.columns))
+    found = [take_best(scores, k, ties.take(rows), None if among is None else among[rows]) for rows, scores in blocks]
+    if not found:
         return Hits(np.zeros((0, k), dtype=np.int64), np.zeros((0, k)))
-    return Hits(np.concatenate([block.passages for block in blocks]), np.concatenate([block.scores for block in blocks]))
+    return Hits(np.concatenate([each.passages for each in found]), np.concatenate([each.scores for each in found]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from emb_pipeline.embeddings.protocols import (
 )
 from emb_pipeline.embeddings.ranking import TieOrder, hashes
 from emb_pipeline.embeddings.retrieval.exact_search import score_blocks, transpose_passages
-from emb_pipeline.embeddings.retrieval.hits import NOTHING, Hits, join_hits, take_best
+from emb_pipeline.embeddings.retrieval.hits import NOTHING, Hits, rank_scores
 from emb_pipeline.text.texts import Texts
 
 
@@ -90,17 +90,16 @@ class VectorIndex:
 
         Nothing is found by a query without a known word, nor, with sparse vectors, in a passage without a term of it.
         """
+        return rank_scores(self.score_all(queries), k, TieOrder(hashes(queries), self.passage_hashes), among)
+
+    def score_all(self, queries: Sequence[str], among: sp.csr_array | None = None) -> Iterator[tuple[slice, np.ndarray]]:
+        """Compute the encoder's measure of each query with all passages."""
         encoded, _ = encode_texts(self.encoder, queries, "queries", "query")
         vectors = self.space.prepare_queries(encoded)
-        is_sparse = sp.issparse(vectors)
-        ties = TieOrder(hashes(queries), self.passage_hashes)
-        k = min(k, len(self.passage_hashes))
-        blocks = []
         for rows, scores in score_blocks(vectors, self.columns):
-            found = take_best(scores, k, ties.take(rows), None if among is None else among[rows])
-            silent = found.scores == 0 if is_sparse else ~np.asarray(encoded[rows]).any(axis=1, keepdims=True)
-            blocks.append(Hits(found.passages, np.where(silent, NOTHING, found.scores)))
-        return join_hits(blocks, k)
+            silent = scores == 0 if sp.issparse(vectors) else ~np.asarray(encoded[rows]).any(axis=1)
+            scores[silent] = NOTHING
+            yield rows, scores
 
 
 def open_unstored(index: SearchIndex) -> Any:
