@@ -50,6 +50,20 @@ def test_what_is_tuned_is_evaluated_and_what_it_starts_from_is_not() -> None:
     assert tuned.evaluate_on is None
 
 
+def test_a_list_where_a_single_value_is_due_is_an_axis_and_a_list_that_is_a_value_is_none() -> None:
+    tried = {"overlap": 2, "size": [8, 128], "by": ["tokens", "sentences"]}
+    weighted = {"rule": "weighted", "weights": [3, 1], "depth": [10, 100]}
+    specs: dict[str, Any] = expand(
+        {
+            "task.chunks": {"method": "chunked", "of": "task.bm25", "options": tried},
+            "task.both": {"method": "fusion", "of": BOTH, "options": weighted},
+        }
+    )
+    found = {name: (each.options.by, each.options.size) for name, each in specs.items() if each.method == "chunked"}
+    assert found == {f"task.chunks_by_{by}_size{size}": (by, size) for by in ("tokens", "sentences") for size in (8, 128)}
+    assert [specs[f"task.both_depth{depth}"].options.weights for depth in (10, 100)] == [(3, 1), (3, 1)]
+
+
 @pytest.mark.parametrize(
     ("derived", "message"),
     [
@@ -79,7 +93,18 @@ def test_what_is_tuned_is_evaluated_and_what_it_starts_from_is_not() -> None:
         ),
         (
             {"task.one": {"method": "reranker", "of": "task.bm25", "options": {"path": "x", "depth": []}}},
-            "no value|empty list",
+            "task.one.options.depth: there is no value; name one",
+        ),
+        (
+            {"task.one": {"method": "reranker", "of": "task.bm25", "options": {"path": "x", "depth": [10, 0]}}},
+            "task.one.options.depth: 0: Input should be greater than or equal to 1; depth: passages of each query",
+        ),
+        (
+            {
+                "task.one": {"method": "chunked", "of": "task.two", "options": {"size": [8]}},
+                "task.two": {"method": "chunked", "of": "task.one_size8"},
+            },
+            "is made from itself, by way of task.two",
         ),
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,9 +12,6 @@ class Options(BaseModel):
     """Options of a method: immutable, and a misspelt name is refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-    axes: ClassVar[tuple[str, ...]] = ()
-    """Options that may be a list in the grid: each of its values makes an embedding of its own."""
 
     def check_bases(self, n_bases: int) -> None:
         """Refuse options that do not suit the number of embeddings that the method builds on, by a ValueError."""

@@ -1,9 +1,9 @@
-"""Axes of an embedding, written out as the entries that a person could have written: variants and reduced embeddings."""
+"""Axes of embeddings, written out as the entries that a person could have written: variants and derived embeddings."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Annotated, Any, NamedTuple
 
@@ -47,7 +47,8 @@ def expand_axes(grid: Grid, methods: Mapping[str, Any]) -> Grid:
 
     Each value of an axis is combined with each of the others, and with the embedding as it is. A value that the embedding
     has anyway adds nothing. Options of its own method become `Variant` entries; fewer dimensions or bits become `Derived`
-    ones, which are made from the vectors of the embedding or of its variant.
+    ones, which are made from the vectors of the embedding or of its variant. A derived embedding has its axes among its
+    options, as lists; there each value is written out, and the one that it would have anyway is no exception.
 
     Parameters
     ----------
@@ -66,19 +67,22 @@ def expand_axes(grid: Grid, methods: Mapping[str, Any]) -> Grid:
     GridError
         An axis or a value that does not exist, a name that two embeddings would have, a method that is not in the grid.
     """
-    variants, derived = dict(grid.variants), dict(grid.derived)
+    variants, derived = dict(grid.variants), dict[str, Derived]()
+    for name, entry in grid.derived.items():
+        for suffix, options in _combine_options(place := f"grid.derived.{name}.options", entry):
+            _add(derived, f"{name}{suffix}", entry.model_copy(update={"options": options}), place, variants)
     for each in _list_embeddings(grid, methods):
         for name in each.names:
             own, made = _combine(each, methods)
             for variant in own:
                 bases = [f"{name}{variant.suffix}"]
                 if variant.options:
-                    _add(variants, bases[0], Variant(of=name, options=variant.options), each, derived)
+                    _add(variants, bases[0], Variant(of=name, options=variant.options), each.place, derived)
                 for method, points in made.items():
                     pairs = list(product(bases, points))
                     for base, point in pairs:
-                        entry = {"method": method, "of": base, "options": point.options, "evaluate_on": each.evaluate_on}
-                        _add(derived, f"{base}{point.suffix}", Derived.model_validate(entry), each, variants)
+                        made_of = {"method": method, "of": base, "options": point.options, "evaluate_on": each.evaluate_on}
+                        _add(derived, f"{base}{point.suffix}", Derived.model_validate(made_of), each.place, variants)
                     bases += [f"{base}{point.suffix}" for base, point in pairs]
     pretrained = {key: entry.model_copy(update={"axes": {}}) for key, entry in grid.pretrained.items()}
     return grid.model_copy(update={"axes": {}, "pretrained": pretrained, "variants": variants, "derived": derived})
@@ -134,19 +138,23 @@ def _combine(each: _Embedding, methods: Mapping[str, Any]) -> tuple[list[_Point]
     if not all(made.values()):
         reason = f"{', '.join(axis for axis in each.axes if axis in _DERIVING)}: nothing would become smaller"
         raise GridError(f"globals.yml, {each.place}", reason, "add a list of dims or of precision")
-    return [_join(parts) for parts in product(*own)], made
+    return _cross(own), made
 
 
 def _keep_effective(method: str, lists: Sequence[Sequence[_Point]], methods: Mapping[str, Any]) -> list[_Point]:
     """Combine points of one method, without those that would leave the other embedding as it is."""
     model, present = METHODS[method].options, methods.get(method) or {}
-    points = [_join(parts) for parts in product(*lists)]
-    return [point for point in points if model.model_construct(**{**present, **point.options}).has_effect]
+    return [point for point in _cross(lists) if model.model_construct(**{**present, **point.options}).has_effect]
 
 
-def _join(points: Sequence[_Point]) -> _Point:
-    options = {name: value for point in points for name, value in point.options.items()}
-    return _Point("".join(point.suffix for point in points), options)
+def _cross(lists: Iterable[Sequence[_Point]]) -> list[_Point]:
+    """Combine each point of a list with each of the others."""
+    return [
+        _Point(
+            "".join(each.suffix for each in points), {name: value for each in points for name, value in each.options.items()}
+        )
+        for points in product(*lists)
+    ]
 
 
 def _list_points(
@@ -167,16 +175,33 @@ def _list_points(
             )
         _require_valid(place, model, option, values)
         return [_Point("", {option: values})]
+    points = _read_points(place, axis, values, model, option)
+    if is_always_another:
+        return points
+    usual = {name: present.get(name, field.default) for name, field in model.model_fields.items()}
+    return [_Point("", {}), *(point for point in points if {**usual, **point.options} != usual)]
+
+
+def _combine_options(place: str, entry: Derived) -> list[_Point]:
+    """Combine the values of those options of a derived embedding that are lists where a single value is due."""
+    model = METHODS[entry.method].options if entry.method in METHODS else Options
+    lists = [
+        _read_points(f"globals.yml, {place}.{option}", option, values, model)
+        for option in model.model_fields
+        if isinstance(values := entry.options.get(option), list | tuple) and _find_fault(model, option, values)
+    ]
+    return [_Point(suffix, {**entry.options, **options}) for suffix, options in _cross(lists)]
+
+
+def _read_points(place: str, axis: str, values: Sequence[Any], model: type[Options], option: str = "") -> list[_Point]:
+    """Read the values of an axis: at least one, each valid, and no two of one name."""
     if not values:
         raise GridError(place, "there is no value", "name one, or leave the axis out")
-    points = {} if is_always_another else {"": _Point("", {})}
+    points: dict[str, _Point] = {}
     for value in values:
         options = _read_prompts(place, value) if axis == PROMPT else {option or axis: value}
         for name, written in options.items():
             _require_valid(place, model, name, written)
-        is_present = all(present.get(name, model.model_fields[name].default) == wanted for name, wanted in options.items())
-        if is_present and not is_always_another:
-            continue
         point = _Point(f"_{write_suffix(axis, value)}", options)
         if point.suffix in points:
             reason = f"two values would give one name, …{point.suffix}"
@@ -201,12 +226,19 @@ def _read_prompts(place: str, value: Any) -> dict[str, Any]:
 
 
 def _require_valid(place: str, model: type[BaseModel], option: str, value: Any) -> None:
+    if fault := _find_fault(model, option, value):
+        raise GridError(place, f"{value!r}: {fault}", f"{option}: {model.model_fields[option].description}")
+
+
+def _find_fault(model: type[BaseModel], option: str, value: Any) -> str:
+    """Say why a value is none of an option; nothing where it is one."""
     field = model.model_fields[option]
     constrained: Any = Annotated[field.annotation, field]
     try:
         TypeAdapter(constrained).validate_python(value)
     except ValidationError as error:
-        raise GridError(place, f"{value!r}: {error.errors()[0]['msg']}", f"{option}: {field.description}") from error
+        return error.errors()[0]["msg"]
+    return ""
 
 
 def write_suffix(axis: str, value: Any) -> str:
@@ -218,9 +250,9 @@ def write_suffix(axis: str, value: Any) -> str:
     return f"{axis}_{words[:40].strip('_') or 'empty'}"
 
 
-def _add(entries: dict[str, Any], name: str, entry: Variant | Derived, each: _Embedding, others: Mapping[str, Any]) -> None:
+def _add(entries: dict[str, Any], name: str, entry: Variant | Derived, place: str, others: Mapping[str, Any]) -> None:
     if name in entries or name in others:
         raise GridError(
-            f"globals.yml, {each.place}", f"two embeddings are called {name}", "leave the value out, or rename the other one"
+            f"globals.yml, {place}", f"two embeddings are called {name}", "leave the value out, or rename the other one"
         )
     entries[name] = entry

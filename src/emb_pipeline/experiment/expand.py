@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.errors import suggest
-from emb_pipeline.experiment.axes import expand_axes, write_suffix
+from emb_pipeline.experiment.axes import expand_axes
 from emb_pipeline.experiment.grid_checks import (
     leave_out_untuned,
     require_bases,
@@ -79,35 +78,22 @@ def _cells(grid: Grid, seed: int) -> Iterator[dict[str, Any]]:
         }
     for name, derived in grid.derived.items():
         origin, key = split_name(name)
-        for added, options in _expand_axes(derived):
-            yield {
-                "origin": origin,
-                "key": f"{key}{added}",
-                "method": derived.method,
-                "dim": options.get("dims"),
-                "seed": seed,
-                **_name_origins(derived),
-                "options": options,
-                "evaluate_on": derived.evaluate_on,
-            }
+        yield {
+            "origin": origin,
+            "key": key,
+            "method": derived.method,
+            "dim": derived.options.get("dims"),
+            "seed": seed,
+            **_name_origins(derived),
+            "options": derived.options,
+            "evaluate_on": derived.evaluate_on,
+        }
     for key in grid.baselines:
         yield {"origin": "task", **_named(key), "seed": seed}
     for key in grid.controls:
         shuffled = key.startswith(SHUFFLED)
         cell = _named(key.removeprefix(SHUFFLED))
         yield {"origin": "control", **cell, "key": key, "seed": seed, "shuffle_labels": shuffled}
-
-
-def _expand_axes(derived: Derived) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Write out options that are lists of values to try: what is added to the name, and the options of each."""
-    axes = METHODS[derived.method].options.axes if derived.method in METHODS else ()
-    tried = {name: derived.options[name] for name in axes if isinstance(derived.options.get(name), list | tuple)}
-    for name, values in tried.items():
-        if not values:
-            raise GridError("globals.yml, grid.derived", f"{name} is an empty list", "name a value, or leave it out")
-    for values in itertools.product(*tried.values()):
-        chosen = dict(zip(tried, values, strict=True))
-        yield "".join(f"_{write_suffix(name, value)}" for name, value in chosen.items()), {**derived.options, **chosen}
 
 
 def _name_origins(derived: Derived) -> dict[str, Any]:

@@ -125,7 +125,6 @@ class RerankerOptions(ModelPlace):
     """A cross-encoder on top of a retriever: a model that somebody else trained, or one that is fine-tuned here."""
 
     may_start_elsewhere: ClassVar[bool] = True
-    axes: ClassVar[tuple[str, ...]] = ("depth",)
 
     depth: Annotated[
         int, Field(ge=1, le=10_000, description="passages of each query that are reordered; in the grid, a list of such")
@@ -171,8 +170,6 @@ class RerankerTuningOptions(TransformerTuningOptions):
 
 class ChunkedOptions(Options):
     """Another retriever over chunks of the passages; a passage is as good as its best chunk."""
-
-    axes: ClassVar[tuple[str, ...]] = ("by", "size", "overlap", "with_title")
 
     by: Annotated[
         By,
