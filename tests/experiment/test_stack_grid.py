@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from emb_pipeline.embeddings.learned.options import ContrastOptions
 from emb_pipeline.experiment.expand import expand_grid
 from emb_pipeline.experiment.model import EmbeddingSpec
 from emb_pipeline.experiment.problems import GridError
@@ -34,7 +35,7 @@ def test_the_grids_of_the_page_hold_the_names_of_the_page() -> None:
     blocks = [(kind, body) for kind, _, body in BLOCK.findall(page)]
     grids = [yaml.safe_load(body) for kind, body in blocks if kind == "yaml"]
     names = [set(body.split()) for kind, body in blocks if kind == "names"]
-    assert len(grids) == len(names) == 3
+    assert len(grids) == len(names) == 4
     for grid, expected in zip(grids, names, strict=True):
         cells = expand_grid({"tasks": ["category"], **grid}, METHODS)
         specs = [EmbeddingSpec.model_validate(cell) for members in cells.values() for cell in members.values()]
@@ -65,6 +66,20 @@ def test_a_list_where_a_single_value_is_due_is_an_axis_and_a_list_that_is_a_valu
 
 
 @pytest.mark.parametrize(
+    ("method", "section"),
+    [("learned_sparse", "fine_tuned_sparse"), ("late_interaction", "fine_tuned_late_interaction")],
+)
+def test_an_encoder_of_the_grid_is_trained_into_a_model_of_search(method: str, section: str) -> None:
+    derived = {"domain.mine": {"method": method, "start_from": "domain.bert_8"}}
+    tunings = [{"base": "domain.mine", "tasks": ["search"], "options": {"epochs": 2}}]
+    cells = expand_grid({**GRID, "derived": derived, "fine_tune": tunings}, {**METHODS, section: {"negatives": 2}})
+    start, tuned = (EmbeddingSpec.model_validate(cells["domain"][key]) for key in ("mine", "mine_tuned_search"))
+    assert (start.bases, start.starts_from, start.evaluate_on) == ((), "domain.bert_8", ())
+    assert (tuned.starts_from, tuned.tuned_on, tuned.evaluate_on) == ("domain.mine", "search", None)
+    assert isinstance(tuned.tuning, ContrastOptions) and (tuned.tuning.epochs, tuned.tuning.negatives) == (2, 2)
+
+
+@pytest.mark.parametrize(
     ("derived", "message"),
     [
         ({"task.one": {"method": "fusion", "of": ["task.bm25"]}}, "fusion takes 2 to 3"),
@@ -85,8 +100,11 @@ def test_a_list_where_a_single_value_is_due_is_an_axis_and_a_list_that_is_a_valu
         ),
         (
             {"task.one": {"method": "reranker", "of": "task.bm25", "start_from": "domain.bert_8"}},
-            "gives no scores of pairs yet",
+            "is no cross-encoder yet",
         ),
+        ({"domain.one": {"method": "learned_sparse", "start_from": "domain.bert_8"}}, "is no sparse encoder yet"),
+        ({"domain.one": {"method": "late_interaction", "start_from": "task.tfidf"}}, "which is no encoder of the grid"),
+        ({"domain.one": {"method": "learned_sparse", "of": "domain.bert_8"}}, "name the encoder to train as start_from"),
         (
             {"task.one": {"method": "fusion", "of": ["task.bm25", "task.tfidf"], "start_from": "domain.bert_8"}},
             "leave it out",
@@ -121,3 +139,8 @@ def test_an_embedding_that_stands_twice_and_weights_of_another_number_are_refuse
         expand({"task.one": {"method": "fusion", "of": ["task.bm25", "task.tfidf"], "options": options}})
     with pytest.raises(ValueError, match="needs a cross-encoder"):
         expand({"task.one": {"method": "reranker", "of": "task.bm25"}})
+    with pytest.raises(ValueError, match="name the embedding that it is made from"):
+        expand({"domain.one": {"method": "learned_sparse"}})
+    both = {"method": "learned_sparse", "start_from": "domain.bert_8", "options": {"path": "x"}}
+    with pytest.raises(ValueError, match="there is one model"):
+        expand({"domain.one": both}, fine_tune=[{"base": "domain.one", "tasks": ["search"]}])

@@ -78,8 +78,10 @@ def train_encoder(method: str, request: TrainingRequest[Any]) -> EncoderFolder:
     return cast("EncoderFolder", trained.load_trainer()(request))
 
 
-def load_encoder(method: str, options: Options, folder: Path) -> EncoderFolder:
+def load_encoder(method: str, options: Options, folder: Path, *, base: EncoderFolder | None = None) -> EncoderFolder:
     """Find an encoder that was trained elsewhere; ``folder`` gets what is needed to find it again.
+
+    A method whose model may start from another encoder of the grid makes it from ``base`` instead.
 
     Raises
     ------
@@ -90,7 +92,8 @@ def load_encoder(method: str, options: Options, folder: Path) -> EncoderFolder:
     """
     pretrained = _check_options(method, options, None)
     _require(pretrained, "pretrained", "encoder", "an encoder trained elsewhere")
-    return cast("EncoderFolder", pretrained.load_trainer()(options, folder))
+    start = {} if base is None else {"base": base}
+    return cast("EncoderFolder", pretrained.load_trainer()(options, folder, **start))
 
 
 def derive_encoder(method: str, base: EncoderFolder, options: Options, folder: Path) -> EncoderFolder:

@@ -102,7 +102,9 @@ class Method:
         Place of the class of its encoders (`ExportableEncoder`): what a bundle is made of. Empty for a method that cannot be
         deployed.
     trains_on : bool
-        Whether another training can start from its artifact: fine-tuning, distillation, a reranker.
+        Whether another embedding can be made from its artifact: distillation, a reranker.
+    tuned_as : str
+        What fine-tuning takes its artifact for; empty where that is said by the artifact's own name.
     derivation : Derivation, optional
         For methods that make an embedding from another one: how.
     is_paid : bool
@@ -124,6 +126,7 @@ class Method:
     sparse: bool = False
     export: str = ""
     trains_on: bool = True
+    tuned_as: str = ""
     derivation: Derivation | None = None
     bases: Bases | None = None
     is_paid: bool = False
@@ -131,7 +134,12 @@ class Method:
     @property
     def can_be_tuned(self) -> bool:
         """Tell whether training can go on with a task's labels: it has weights, and is not the copy of another encoder."""
-        return self.artifact is not None and self.source != "encoder" and self.trains_on
+        return self.artifact is not None and self.source != "encoder"
+
+    @property
+    def tuned_part(self) -> str:
+        """Name what fine-tuning trains: a name of `experiment.model.TUNING`; a kind of task says which of these it can."""
+        return self.tuned_as or str(self.artifact)
 
     @property
     def is_dense(self) -> bool:

@@ -118,6 +118,7 @@ _LINES = (
         sparse=True,
         export="learned.learned_sparse:LearnedSparseEncoder",
         trains_on=False,
+        tuned_as="sparse_encoder",
     ),
     Method(
         "late_interaction",
@@ -131,6 +132,7 @@ _LINES = (
         has_dim=False,
         requirements="learned.token_encoder:require",
         trains_on=False,
+        tuned_as="token_encoder",
     ),
     Method(
         "api",

@@ -101,7 +101,7 @@ def _name_origins(derived: Derived) -> dict[str, Any]:
     method = METHODS.get(derived.method)
     if method is not None and method.bases is not None:
         return {"bases": derived.made_from, "starts_from": derived.start_from}
-    return {"starts_from": derived.made_from[0]}
+    return {"starts_from": derived.start_from or derived.made_from[0]}
 
 
 def _named(key: str) -> dict[str, Any]:
@@ -197,7 +197,7 @@ def _tuned(
             f"{tuning.base} is no embedding that can be tuned",
             f"these can: {', '.join(tunable) or 'none'}",
         )
-    section, _ = TUNING[str(METHODS[base["method"]].artifact)]
+    section, _ = TUNING[METHODS[base["method"]].tuned_part]
     for task in tuning.tasks:
         if task not in tasks:
             raise GridError("globals.yml, grid.fine_tune", f"{task!r} is no task of the grid", suggest(task, tasks))

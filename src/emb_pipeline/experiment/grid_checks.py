@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from emb_pipeline.embeddings.contextual.options import ModelPlace
 from emb_pipeline.embeddings.method import Method
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.experiment.model import EmbeddingSpec, Experiment
@@ -48,13 +49,14 @@ def require_bases(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str, Any]
     for name, derived in grid.derived.items():
         method = METHODS.get(derived.method)
         wanted, several, fits = _find_rule(method)
-        fewest, most = (1, 1) if method is None or method.bases is None else (method.bases.fewest, method.bases.most)
+        fewest, most = _count_bases(method)
         if not fewest <= len(derived.made_from) <= most:
             number = str(most) if fewest == most else f"{fewest} to {most}"
+            named = ", ".join(derived.made_from) or "nothing"
             raise GridError(
                 "globals.yml, grid.derived",
-                f"{name} is to be made from {', '.join(derived.made_from)}, and {derived.method} takes {number}",
-                "name as many under of:",
+                f"{name} is to be made from {named}, and {derived.method} takes {number}",
+                "name as many under of:" if most else "name the encoder to train as start_from instead of of:",
             )
         known = [
             f"{group}.{other}"
@@ -80,11 +82,24 @@ def require_bases(grid: Grid, cells: Mapping[str, Mapping[str, Mapping[str, Any]
             )
 
 
+def _count_bases(method: Method | None) -> tuple[int, int]:
+    """Count the embeddings that a method is made from, beside one that its training starts from: fewest and most."""
+    if method is None:
+        return 1, 1
+    if method.bases is not None:
+        return method.bases.fewest, method.bases.most
+    return (0, 0) if _may_start_elsewhere(method) else (1, 1)
+
+
+def _may_start_elsewhere(method: Method) -> bool:
+    return issubclass(method.options, ModelPlace) and method.options.may_start_elsewhere
+
+
 def _require_start(name: str, derived: Derived, cells: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
     """Refuse a training that starts from what is no encoder of the grid, or where no training starts from one."""
     if derived.start_from is None:
         return
-    if derived.method in METHODS and METHODS[derived.method].artifact != "cross_encoder":
+    if derived.method in METHODS and not _may_start_elsewhere(METHODS[derived.method]):
         raise GridError(
             "globals.yml, grid.derived", f"{name} has start_from, which means nothing to {derived.method}", "leave it out"
         )
@@ -122,17 +137,18 @@ def _find_rule(method: Method | None) -> tuple[str, str, Callable[[Mapping[str, 
 
 
 def leave_out_untuned(grid: Grid, cells: Mapping[str, Mapping[str, dict[str, Any]]]) -> None:
-    """Evaluate no reranker whose last layer is random, and refuse one that nothing fine-tunes."""
+    """Evaluate no model that starts from an encoder of the grid before it is tuned, and refuse one that nothing tunes."""
     tuned = {tuning.base for tuning in grid.fine_tune}
     for origin, members in cells.items():
         for key, cell in members.items():
-            if not (cell.get("bases") and cell.get("starts_from")):
+            method = METHODS[cell["method"]]
+            if not (cell.get("starts_from") and _may_start_elsewhere(method)):
                 continue
             if f"{origin}.{key}" not in tuned:
                 raise GridError(
                     "globals.yml, grid.derived",
-                    f"{origin}.{key} starts from {cell['starts_from']}, which gives no scores of pairs yet",
-                    f"name it under fine_tune: {{base: {origin}.{key}, tasks: […]}}, or give the path of a cross-encoder",
+                    f"{origin}.{key} starts from {cell['starts_from']}, which is no {method.options.model_word} yet",
+                    f"name it under fine_tune: {{base: {origin}.{key}, tasks: […]}}, or give the path of one that is",
                 )
             cell["evaluate_on"] = ()
 
@@ -192,11 +208,12 @@ def require_tunable(cells: Sequence[EmbeddingSpec], tasks: Mapping[str, Any]) ->
             continue
         definition = tasks[cell.tuned_on]
         kind = KINDS.get(str(definition.get("kind")))
-        if kind is None or cell.artifact not in kind.tunes:
+        part = METHODS[cell.method].tuned_part
+        if kind is None or part not in kind.tunes:
             can = ", ".join(sorted(kind.tunes)) if kind and kind.tunes else "nothing"
             raise GridError(
                 "globals.yml, grid.fine_tune",
-                f"{cell.starts_from} leaves {cell.artifact}, and a task of kind {definition.get('kind')} ({cell.tuned_on}) "
+                f"{cell.starts_from} leaves {part}, and a task of kind {definition.get('kind')} ({cell.tuned_on}) "
                 f"can tune {can}",
                 f"leave {cell.tuned_on} out of the tasks of {cell.starts_from}",
             )

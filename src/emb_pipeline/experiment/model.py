@@ -12,6 +12,7 @@ from typing import Any, Literal, Self, cast
 from pydantic import BaseModel, Field, SerializeAsAny, TypeAdapter, model_validator
 
 from emb_pipeline.embeddings.contextual.options import EncoderTuningOptions
+from emb_pipeline.embeddings.learned.options import SparseTuningOptions, TokenTuningOptions
 from emb_pipeline.embeddings.options import Options, TuningOptions
 from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.embeddings.retrieval.options import RerankerTuningOptions
@@ -25,8 +26,10 @@ TUNING: dict[str, tuple[str, type[TuningOptions]]] = {
     "vectors": ("fine_tuned_vectors", BagTuningOptions),
     "encoder": ("fine_tuned_encoder", EncoderTuningOptions),
     "cross_encoder": ("fine_tuned_reranker", RerankerTuningOptions),
+    "sparse_encoder": ("fine_tuned_sparse", SparseTuningOptions),
+    "token_encoder": ("fine_tuned_late_interaction", TokenTuningOptions),
 }
-"""How the artifact of a method is fine-tuned: the name of its hyper-parameters under ``methods:``, and their type."""
+"""How a method's part is fine-tuned (`Method.tuned_part`): its hyper-parameters' name under ``methods:``, and their type."""
 
 
 class EmbeddingSpec(Strict):
@@ -58,7 +61,7 @@ class EmbeddingSpec(Strict):
             raise ValueError(f"unknown method {values.get('method')!r}; {suggest(str(values.get('method')), METHODS)}")
         made = {**values, "options": method.options(**cast(Mapping[str, Any], values["options"]))}
         if isinstance(values.get("tuning"), Mapping):
-            _, tuning = TUNING[str(method.artifact)]
+            _, tuning = TUNING[method.tuned_part]
             made["tuning"] = tuning(**cast(Mapping[str, Any], values["tuning"]))
         return made
 
@@ -66,7 +69,7 @@ class EmbeddingSpec(Strict):
     def _options_suit_the_bases(self) -> Self:
         if METHODS[self.method].bases is not None:
             self.options.check_bases(len(self.bases))
-        if METHODS[self.method].bases is not None and not self.tuned_on:
+        if not self.tuned_on:
             self.options.check_start(is_given=self.starts_from is not None)
         return self
 

@@ -61,17 +61,17 @@ class Derived(Strict):
         "hybrid: its scores are mixed with those of a recommender; reduced: fewer dimensions, or fewer bits for each; "
         "counter_fitted, retrofitted: word vectors repaired with synonyms and antonyms; fusion: several retrievers as one; "
         "reranker: a cross-encoder puts the first passages of a retriever in order; chunked: a retriever over chunks of the "
-        "passages"
+        "passages; learned_sparse, late_interaction: an encoder trained to weigh words, or to match tokens"
     )
     made_from: tuple[str, ...] = Field(
-        min_length=1,
+        default=(),
         validation_alias=AliasChoices("continue_from", "teacher", "text", "of"),
         description="<origin>.<embedding> that it is made from, or a list of them",
     )
     start_from: str | None = Field(
         default=None,
-        description="reranker: <origin>.<embedding> whose encoder its cross-encoder starts from; it is evaluated once it is "
-        "fine-tuned, under fine_tune:",
+        description="reranker, learned_sparse, late_interaction: <origin>.<embedding> whose encoder is trained into it; it "
+        "is evaluated once it is fine-tuned, under fine_tune:",
     )
     options: dict[str, Any] = Field(default_factory=dict, description="what differs from the method's options")
     evaluate_on: tuple[str, ...] | None = Field(default=None, description="tasks that it is evaluated on; all by default")
@@ -87,6 +87,12 @@ class Derived(Strict):
         if len(set(made_from)) < len(made_from):
             raise ValueError(f"{', '.join(made_from)}: an embedding stands twice")
         return made_from
+
+    @model_validator(mode="after")
+    def _are_named(self) -> Self:
+        if not self.made_from and self.start_from is None:
+            raise ValueError("name the embedding that it is made from under 'of', or the encoder to train as 'start_from'")
+        return self
 
 
 class FineTuning(Strict):

@@ -66,8 +66,8 @@ class Kind:
         Function that answers one request with an embedding; where it is empty, no latency is measured.
     tune : place
         Function that tunes an embedding on a task's training examples; may be empty.
-    tunes : frozenset of {"vectors", "encoder", "cross_encoder"}
-        What it can tune: word vectors, an encoder.
+    tunes : frozenset of {"vectors", "encoder", "cross_encoder", "sparse_encoder", "token_encoder"}
+        What it can tune (`Method.tuned_part`): word vectors, an encoder, a model of one of the ways to search.
     score : place
         Function that scores a tuned model's own predictions; empty where tuned vectors are evaluated like others.
     export : place
@@ -233,7 +233,7 @@ KINDS: Mapping[str, Kind] = {
             serve="retrieval.evaluate:create_retrieval_service",
             export="retrieval.export:TextSearch",
             tune="retrieval.tune:fine_tune_retrieval",
-            tunes=frozenset({"encoder", "cross_encoder"}),
+            tunes=frozenset({"encoder", "cross_encoder", "sparse_encoder", "token_encoder"}),
             learns_from_labels=False,
         ),
         Kind(

@@ -16,7 +16,6 @@ from emb_pipeline.embeddings.contextual.models.saved_modules import require_own_
 from emb_pipeline.embeddings.contextual.options import DistilledOptions
 from emb_pipeline.embeddings.extras import require_packages
 from emb_pipeline.errors import DataError
-from emb_pipeline.text.words import tokenize, unmark_words
 
 
 def distil(teacher: EncoderFolder, options: DistilledOptions, folder: Path) -> EncoderFolder:
@@ -106,7 +105,9 @@ class StaticEncoder:
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Vectors of texts: an array of shape (n_texts, dim), float32."""
-        vectors: np.ndarray = self._model.encode([self._as_trained_on(text) for text in texts], use_multiprocessing=False)
+        vectors: np.ndarray = self._model.encode(
+            [self.folder.prepare_text(text) for text in texts], use_multiprocessing=False
+        )
         return np.asarray(vectors, dtype=np.float32)
 
     def encode_words(self, words: Sequence[str]) -> np.ndarray:
@@ -122,9 +123,6 @@ class StaticEncoder:
     def read_state(cls, folder: Path, facts: Mapping[str, Any]) -> StaticEncoder:
         """Read the encoder that `write_state` wrote."""
         return cls(EncoderFolder.read(folder / ENCODER))
-
-    def _as_trained_on(self, text: str) -> str:
-        return " ".join(tokenize(text)) if self.folder.input == "tokens" else unmark_words(text)
 
     @cached_property
     def _model(self) -> Any:

@@ -13,6 +13,7 @@ from typing import Any, Literal, Self
 from emb_pipeline.embeddings.contextual.models.saved_modules import find_tokenizer, list_weight_folders, read_modules
 from emb_pipeline.errors import DataError
 from emb_pipeline.storage.sealed_files import read_json, write_json
+from emb_pipeline.text.words import tokenize, unmark_words
 
 Format = Literal["transformers", "sentence_transformers", "model2vec", "cross_encoder"]
 Input = Literal["raw", "tokens"]
@@ -125,13 +126,17 @@ class EncoderFolder:
         write_json({**entry, "files": _sizes(place)}, path / MANIFEST)
         return folder
 
-    def copy_to(self, path: Path) -> Self:
-        """Copy the model's own files, and their description, to a folder that can be moved."""
+    def prepare_text(self, text: str) -> str:
+        """Write a text as the model was trained on texts."""
+        return " ".join(tokenize(text)) if self.input == "tokens" else unmark_words(text)
+
+    def copy_to(self, path: Path, *, dim: int | None = None) -> Self:
+        """Copy the model's own files, and their description (perhaps other dimensions), to a folder that can be moved."""
         shutil.copytree(self.model_path, path / MODEL, ignore=shutil.ignore_patterns(".*", "*.onnx"))
         return type(self).write(
             path,
             format=self.format,
-            dim=self.dim,
+            dim=dim or self.dim,
             vocabulary=self.vocabulary,
             input=self.input,
             provenance=self.provenance,

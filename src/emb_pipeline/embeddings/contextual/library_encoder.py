@@ -16,7 +16,6 @@ from emb_pipeline.embeddings.contextual.models.saved_settings import prompt_in_f
 from emb_pipeline.embeddings.contextual.options import EncoderOptions
 from emb_pipeline.embeddings.protocols import Role, Vectors
 from emb_pipeline.errors import DataError
-from emb_pipeline.text.words import unmark_words
 
 if TYPE_CHECKING:
     from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
@@ -82,7 +81,7 @@ class LibraryEncoder(LibraryVectorModel):
         """Vectors of texts: an array of shape (n_texts, dim), float32."""
         vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
         prompt, task = prompt_in_force(self.options, self._saved, role)[0], TASKS[role]
-        read = [unmark_words(text) for text in texts]
+        read = [self.folder.prepare_text(text) for text in texts]
         more = {} if task is None else {"task": task}
         for rows in self._draw_batches(read, role):
             vectors[rows] = self._model.encode(

@@ -25,7 +25,6 @@ from emb_pipeline.embeddings.contextual.options import ReadingOptions
 from emb_pipeline.embeddings.extras import require_packages
 from emb_pipeline.embeddings.protocols import ROLES, Role, Similarity
 from emb_pipeline.errors import DataError
-from emb_pipeline.text.words import unmark_words
 
 _CHARACTERS_PER_TOKEN = 3
 _NO_LIMIT = 1 << 30
@@ -85,6 +84,7 @@ class LibraryModel:
         """List what the vectors of all kinds of models depend on beside the text."""
         return {
             "model": self.folder.fingerprint,
+            "input": self.folder.input,
             "library": [importlib.metadata.version(name).rsplit(".", 1)[0] for name in _VERSIONS],
             "prompt": prompt_in_force(self.reading, self._saved, role)[0],
             "task": TASKS[role],
@@ -100,7 +100,7 @@ class LibraryModel:
         if longest is None or tokenizer is None:
             return np.zeros(len(texts), dtype=bool)
         has_ends = type(self._first_module(role)).__name__ != LOOKS_UP
-        ids = cut_into_ids(tokenizer, [prompt + unmark_words(text) for text in texts], ends=has_ends)
+        ids = cut_into_ids(tokenizer, [prompt + self.folder.prepare_text(text) for text in texts], ends=has_ends)
         return np.array([len(row) > longest for row in ids], dtype=bool)
 
     def find_known(self, texts: Sequence[str]) -> np.ndarray | None:
@@ -109,12 +109,21 @@ class LibraryModel:
         if tokenizer is None:
             return None
         unknown = list_unknown_ids(tokenizer)
-        ids = cut_into_ids(tokenizer, [unmark_words(text) for text in texts], ends=False)
+        ids = cut_into_ids(tokenizer, [self.folder.prepare_text(text) for text in texts], ends=False)
         return np.array([any(number not in unknown for number in row) for row in ids], dtype=bool)
 
-    def load(self) -> None:
-        """Load the model, before anything is timed."""
-        _ = self._model
+    def load(self) -> Any:
+        """Load the model, once, before anything is timed; it is one of the library."""
+        return self._model
+
+    def cut_texts(self, texts: Sequence[str], role: Role, max_length: int | None = None) -> dict[str, Any]:
+        """Cut texts, with their prompt, into the sub-words that the model reads, or fewer: the library's features."""
+        task: dict[str, Any] = {} if TASKS[role] is None else {"task": TASKS[role]}
+        if max_length is not None:
+            task["max_length"] = min(max_length, self._find_longest(role) or max_length)
+        prompt = prompt_in_force(self.reading, self._saved, role)[0]
+        read = [self.folder.prepare_text(text) for text in texts]
+        return dict(self._model.preprocess(read, prompt=prompt or None, **task))
 
     @cached_property
     def _model(self) -> Any:

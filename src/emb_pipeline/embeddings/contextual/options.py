@@ -19,6 +19,8 @@ class ModelPlace(Options):
 
     may_start_elsewhere: ClassVar[bool] = False
     """Whether the model may come from another embedding of the grid instead."""
+    model_word: ClassVar[str] = "model"
+    """The word for such a model."""
 
     path: Annotated[Path | None, Field(description="folder of the model")] = None
     package: Annotated[
@@ -49,6 +51,16 @@ class ModelPlace(Options):
         if self.local_files_only and self.hub is None:
             raise ValueError("'local_files_only' goes with 'hub': a path and a package are always on this machine")
         return self
+
+    def check_start(self, *, is_given: bool) -> None:
+        """Refuse a model beside an encoder to start from, and neither of both."""
+        if is_given and self.n_places:
+            raise ValueError("there is one model: leave out 'start_from', or 'path', 'package' and 'hub'")
+        if not is_given and not self.n_places:
+            raise ValueError(
+                f"it needs a {self.model_word}: name its 'path', 'package' or 'hub' under options, or as start_from an "
+                "encoder of the grid to fine-tune"
+            )
 
     def find_files(self, raw: Path, project: Path) -> list[Path]:
         """Find the model's files; none of the hub's, whose revision is fixed."""

@@ -17,7 +17,6 @@ from emb_pipeline.embeddings.contextual.models.saved_settings import SavedSettin
 from emb_pipeline.embeddings.contextual.options import EncoderOptions
 from emb_pipeline.embeddings.protocols import ROLES, Role, Vectors
 from emb_pipeline.errors import DataError
-from emb_pipeline.text.words import tokenize, unmark_words
 
 _TEXTS_PER_TOKENIZATION = 4096
 _PROBE = ["is", "it"]
@@ -87,7 +86,7 @@ class TextReader:
         text_of: list[int] = []
         for start in range(0, len(texts), _TEXTS_PER_TOKENIZATION):
             found = self._tokenizer(
-                [self._as_trained_on(prompt + text) for text in texts[start : start + _TEXTS_PER_TOKENIZATION]],
+                [self.folder.prepare_text(prompt + text) for text in texts[start : start + _TEXTS_PER_TOKENIZATION]],
                 truncation=True,
                 max_length=self.max_length,
                 stride=self.options.chunk_overlap,
@@ -105,7 +104,7 @@ class TextReader:
         ids: list[list[int]] = []
         for start in range(0, len(texts), _TEXTS_PER_TOKENIZATION):
             found = self._tokenizer(
-                [self._as_trained_on(prompt + text) for text in texts[start : start + _TEXTS_PER_TOKENIZATION]],
+                [self.folder.prepare_text(prompt + text) for text in texts[start : start + _TEXTS_PER_TOKENIZATION]],
                 truncation=True,
                 max_length=self.max_length,
                 return_attention_mask=False,
@@ -118,7 +117,7 @@ class TextReader:
         """Say of each text whether the model knows one of its sub-words, the ends and the prompt aside: (n_texts,), bool."""
         ignored = {*self._tokenizer.all_special_ids}
         ids = self._tokenizer(
-            [self._as_trained_on(text) for text in texts],
+            [self.folder.prepare_text(text) for text in texts],
             add_special_tokens=False,
             truncation=True,
             max_length=self.max_length - self.n_ends,
@@ -138,7 +137,7 @@ class TextReader:
         long = [row for row, text in enumerate(texts) if len((prompt + text).encode()) > room]
         if long:
             ids = self._tokenizer(
-                [self._as_trained_on(prompt + texts[row]) for row in long],
+                [self.folder.prepare_text(prompt + texts[row]) for row in long],
                 truncation=False,
                 return_attention_mask=False,
                 return_token_type_ids=False,
@@ -191,7 +190,7 @@ class TextReader:
 
     def _sub_words(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Sub-word numbers of some words, without ends, and the word of each."""
-        known = [self._as_trained_on(word) or word for word in words]
+        known = [self.folder.prepare_text(word) or word for word in words]
         if self._reads_words_alone:
             found = self._tokenizer(known, is_split_into_words=True, add_special_tokens=False, truncation=False)
             return np.array(found["input_ids"], dtype=np.int64), np.array(found.word_ids(), dtype=np.int64)
@@ -249,11 +248,8 @@ class TextReader:
 
     def _prompt_length(self, role: Role) -> int:
         """Sub-words of a prompt by itself, with the first end and without the last, as sentence-transformers counts them."""
-        ids = self._tokenizer(self._as_trained_on(self.prompts[role]))["input_ids"]
+        ids = self._tokenizer(self.folder.prepare_text(self.prompts[role]))["input_ids"]
         return len(ids) - (len(ids) > 0 and ids[-1] in self._tokenizer.all_special_ids)
-
-    def _as_trained_on(self, text: str) -> str:
-        return " ".join(tokenize(text)) if self.folder.input == "tokens" else unmark_words(text)
 
     @cached_property
     def config(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from emb_pipeline.embeddings.contextual.contextual_encoder import ContextualEncoder
-from emb_pipeline.embeddings.contextual.encoder_folder import MODEL, EncoderFolder
+from emb_pipeline.embeddings.contextual.encoder_folder import MODEL, EncoderFolder, Format
 from emb_pipeline.embeddings.contextual.models.loading import load_model, pool_states
 from emb_pipeline.embeddings.contextual.models.precision import device_in_force, precision_in_force
 from emb_pipeline.embeddings.contextual.models.saved_modules import require_own_encoder
@@ -162,15 +162,10 @@ class TransformerTraining:
         weights = (parameter.detach().float().cpu().numpy() for parameter in model.parameters())
         remedy = f"lower learning_rate (now {self._options.learning_rate:g})"
         require_converging("fine-tuning", "its last epoch", 0.0, remedy, weights)
-        place = folder / MODEL
-        others = shutil.ignore_patterns("*.bin", "onnx", "openvino", ".*")
-        shutil.copytree(self._base.model_path, place, ignore=others)
-        for weights_of_base in place.glob("*.safetensors*"):  # those of modules behind the transformer stay
-            weights_of_base.unlink()
-        model.to("cpu").save_pretrained(place)
+        self._save(model.to("cpu"), folder / MODEL)
         return EncoderFolder.write(
             folder,
-            format=self._base.format,
+            format=self._format,
             dim=self._base.dim,
             vocabulary=self._base.vocabulary,
             input=self._base.input,
@@ -179,6 +174,17 @@ class TransformerTraining:
                 "options": self._options.model_dump(mode="json", exclude_defaults=True),
             },
         )
+
+    @property
+    def _format(self) -> Format:
+        return self._base.format
+
+    def _save(self, model: Any, place: Path) -> None:
+        others = shutil.ignore_patterns("*.bin", "onnx", "openvino", ".*")
+        shutil.copytree(self._base.model_path, place, ignore=others)
+        for weights_of_base in place.glob("*.safetensors*"):  # those of modules behind the transformer stay
+            weights_of_base.unlink()
+        model.save_pretrained(place)
 
     def _measure_held_out_loss(
         self, lengths: np.ndarray, rows: np.ndarray, loss_of: Callable[[np.ndarray], torch.Tensor], weights: np.ndarray

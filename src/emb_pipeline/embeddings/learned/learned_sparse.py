@@ -18,23 +18,27 @@ from emb_pipeline.embeddings.contextual.models.saved_settings import prompt_in_f
 from emb_pipeline.embeddings.contextual.sentence_transformer import describe_model_folder
 from emb_pipeline.embeddings.encodings.store import StoredEncoder
 from emb_pipeline.embeddings.learned.options import LearnedSparseOptions, SparseVectorOptions
-from emb_pipeline.embeddings.learned.places import name_saved_class, read_architecture, require_place
+from emb_pipeline.embeddings.learned.places import copy_start, name_saved_class, read_architecture, require_place
 from emb_pipeline.embeddings.protocols import Role, Vectors
 from emb_pipeline.errors import DataError
 from emb_pipeline.storage.vector_rows import SparseRows
-from emb_pipeline.text.words import unmark_words
 
 _REASON = "it gives learned sparse vectors"
 
 
-def load(options: LearnedSparseOptions, folder: Path) -> EncoderFolder:
+def load(options: LearnedSparseOptions, folder: Path, base: EncoderFolder | None = None) -> EncoderFolder:
     """Find a sparse encoder, or a masked language model, and see that it can be used; it stays where it is.
+
+    A masked language model of the grid is copied instead: its head weighs words, but most weights are not 0 before it is
+    fine-tuned.
 
     Raises
     ------
     DataError
         As for a Sentence Transformer, or it is neither of the two.
     """
+    if base is not None:
+        return copy_start(base, folder, _find_dim)
     made = describe_model_folder(options, folder, _find_dim)
     LearnedSparseEncoder(made, options).load()
     return made
@@ -129,7 +133,7 @@ class LearnedSparseEncoder(LibraryVectorModel):
 
     def encode(self, texts: Sequence[str], role: Role = "text") -> sp.csr_array:
         """Encode texts: a csr_array of shape (n_texts, dim), float32."""
-        read = [unmark_words(text) for text in texts]
+        read = [self.folder.prepare_text(text) for text in texts]
         batches = self._draw_batches(read, role)
         if not batches:
             return sp.csr_array((0, self.dim), dtype=np.float32)

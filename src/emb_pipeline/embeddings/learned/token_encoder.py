@@ -14,30 +14,31 @@ import numpy as np
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.contextual.library_model import TASKS, LibraryModel
 from emb_pipeline.embeddings.contextual.models.json_files import read_json
-from emb_pipeline.embeddings.contextual.models.library_loading import LibraryClass, load_library_model
+from emb_pipeline.embeddings.contextual.models.library_loading import LibraryClass, load_library_model, silence_library
 from emb_pipeline.embeddings.contextual.models.saved_modules import read_modules
 from emb_pipeline.embeddings.contextual.models.saved_settings import PROMPTS, SavedSettings, prompt_in_force
 from emb_pipeline.embeddings.contextual.sentence_transformer import describe_model_folder
 from emb_pipeline.embeddings.learned.options import LateInteractionOptions
-from emb_pipeline.embeddings.learned.places import name_saved_class, read_architecture, require_place
+from emb_pipeline.embeddings.learned.places import copy_start, name_saved_class, read_architecture, require_place
 from emb_pipeline.embeddings.protocols import Role
 from emb_pipeline.errors import DataError
 from emb_pipeline.storage.vector_rows import TokenRows, TokenVectors
-from emb_pipeline.text.words import unmark_words
 
 _REASON = "it gives a vector to each token"
 _SAVE_AGAIN = "save it so where you trust its source: MultiVectorEncoder(folder).save(other_folder)"
 
 
-def load(options: LateInteractionOptions, folder: Path) -> EncoderFolder:
+def load(options: LateInteractionOptions, folder: Path, base: EncoderFolder | None = None) -> EncoderFolder:
     """Find a model that gives vectors to tokens, and see that it can be used; it stays where it is.
+
+    An encoder of the grid is copied instead.
 
     Raises
     ------
     DataError
         As for a Sentence Transformer, or it gives no vectors to tokens.
     """
-    return describe_model_folder(options, folder, _find_dim)
+    return describe_model_folder(options, folder, _find_dim) if base is None else copy_start(base, folder, _find_dim)
 
 
 def require(options: LateInteractionOptions) -> None:
@@ -135,7 +136,7 @@ class TokenEncoder(LibraryModel):
         """Encode the tokens of texts."""
         if not len(texts):
             return TokenVectors(np.zeros((0, self.dim), dtype=self.options.precision), np.zeros(1, dtype=np.int64))
-        read = [unmark_words(text) for text in texts]
+        read = [self.folder.prepare_text(text) for text in texts]
         task = TASKS[role] or "document"
         found: list[np.ndarray] = [np.empty(0)] * len(read)
         for rows in self._draw_batches(read, role):
@@ -176,6 +177,7 @@ def _open_model(model: Path, dtype: str = "float32", device: str = "cpu") -> Any
     from sentence_transformers.base.modules import Normalize, Transformer
     from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
 
+    silence_library()
     try:
         transformer = Transformer.load(
             str(model),

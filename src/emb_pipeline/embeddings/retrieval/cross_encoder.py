@@ -22,7 +22,6 @@ from emb_pipeline.embeddings.extras import require_packages
 from emb_pipeline.embeddings.protocols import Role
 from emb_pipeline.embeddings.retrieval.options import RerankerOptions
 from emb_pipeline.errors import DataError
-from emb_pipeline.text.words import tokenize, unmark_words
 
 SEPARATOR = "\x1e"
 """Stands between query and passage where a pair is one text: ASCII's record separator."""
@@ -138,11 +137,6 @@ def _add_head(base: EncoderFolder, folder: Path, seed: int) -> EncoderFolder:
     )
 
 
-def prepare_text(text: str, folder: EncoderFolder) -> str:
-    """Write a text as the model of a folder was trained on texts."""
-    return " ".join(tokenize(text)) if folder.input == "tokens" else unmark_words(text)
-
-
 class CrossEncoderScorer:
     """Scores of pairs, which the encoding store keeps: a pair is one text, and its score a vector of one dimension.
 
@@ -185,7 +179,7 @@ class CrossEncoderScorer:
         """Score pairs, each a query and a passage with `SEPARATOR` between them: shape (n_pairs, 1), float32."""
         import torch
 
-        pairs = [tuple(prepare_text(part, self.folder) for part in text.split(SEPARATOR, 1)) for text in texts]
+        pairs = [tuple(self.folder.prepare_text(part) for part in text.split(SEPARATOR, 1)) for text in texts]
         with torch.inference_mode():
             scores = self._model.predict(
                 pairs, batch_size=self.options.batch_size, show_progress_bar=False, activation_fn=torch.nn.Identity()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,35 +11,8 @@ import numpy as np
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.contextual.encoder_tuning import TunedEncoder
 from emb_pipeline.embeddings.contextual.tuning_loop import TransformerTraining
-from emb_pipeline.embeddings.retrieval.cross_encoder import prepare_text
 from emb_pipeline.embeddings.retrieval.options import RerankerOptions, RerankerTuningOptions
-
-
-@dataclass(frozen=True, eq=False)
-class RankingExamples:
-    """Queries with a relevant passage each, and the passages that the others are drawn from.
-
-    Attributes
-    ----------
-    queries : sequence of str, of length n_pairs
-    relevant : ndarray of shape (n_pairs,), int64
-        Row of each query's passage.
-    passages : sequence of str
-        All passages.
-    hard : list of ndarray
-        Rows that look relevant to each pair's query but are not; perhaps none.
-    others : ndarray of int64
-        Rows that any pair may be compared with.
-    judged : list of ndarray
-        Rows that must not be drawn for each pair: all that are relevant to its query.
-    """
-
-    queries: Sequence[str]
-    relevant: np.ndarray
-    passages: Sequence[str]
-    hard: list[np.ndarray]
-    others: np.ndarray
-    judged: list[np.ndarray]
+from emb_pipeline.embeddings.retrieval.ranking_examples import NegativeDraws, RankingExamples
 
 
 def tune_cross_encoder(
@@ -82,22 +54,16 @@ def tune_cross_encoder(
     import torch
 
     with CrossEncoderTraining(base, options, tuning, seed) as training:
-        rng, n_others = np.random.default_rng([seed, 5]), tuning.negatives
-        fixed = [
-            draw_negatives(examples, row, n_others, np.random.default_rng([seed, 6, row])) for row in range(len(held_out))
-        ]
+        negatives = NegativeDraws(examples, tuning.negatives, seed)
 
         def loss_of(rows: np.ndarray) -> torch.Tensor:
-            if training.is_training:
-                drawn = [draw_negatives(examples, row, n_others, rng) for row in rows.tolist()]
-            else:
-                drawn = [fixed[row] for row in rows.tolist()]
+            drawn = negatives.draw(rows, is_training=training.is_training)
             texts = [
                 (examples.queries[row], examples.passages[passage])
-                for row, negatives in zip(rows.tolist(), drawn, strict=True)
-                for passage in (int(examples.relevant[row]), *negatives.tolist())
+                for row, others in zip(rows.tolist(), drawn.tolist(), strict=True)
+                for passage in (int(examples.relevant[row]), *others)
             ]
-            scores = training.score(texts).reshape(len(rows), 1 + n_others)
+            scores = training.score(texts).reshape(len(rows), 1 + tuning.negatives)
             first = np.zeros(len(rows), dtype=np.int64)
             return torch.nn.functional.cross_entropy(scores, training.put_on_device(first))
 
@@ -139,22 +105,10 @@ class CrossEncoderTraining(TransformerTraining):
 
     def score(self, pairs: Sequence[tuple[str, str]]) -> Any:
         """Score pairs of a query and a passage: a tensor of shape (n_pairs,)."""
-        queries, passages = ([prepare_text(text, self._base) for text in side] for side in zip(*pairs, strict=True))
+        queries, passages = ([self._base.prepare_text(text) for text in side] for side in zip(*pairs, strict=True))
         batch = self._tokenizer(
             queries, passages, padding=True, truncation=True, max_length=self._max_length, return_tensors="pt"
         ).to(self._device)
         with self.reduced_precision:
             scores = self._model(**batch).logits
         return scores.float().reshape(-1)
-
-
-def draw_negatives(examples: RankingExamples, row: int, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw passages that are not relevant to a query: half of them from the hard ones, as far as there are any."""
-    hard = examples.hard[row]
-    n_hard = min(len(hard), -(-n // 2))
-    drawn = rng.permutation(hard)[:n_hard]
-    others: list[int] = []
-    while len(others) < n - n_hard:
-        found = rng.choice(examples.others, size=4 * n)
-        others += [passage for passage in found.tolist() if passage not in examples.judged[row]]
-    return np.concatenate([drawn, others[: n - n_hard]]).astype(np.int64)

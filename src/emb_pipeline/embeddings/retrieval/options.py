@@ -125,6 +125,7 @@ class RerankerOptions(ModelPlace):
     """A cross-encoder on top of a retriever: a model that somebody else trained, or one that is fine-tuned here."""
 
     may_start_elsewhere: ClassVar[bool] = True
+    model_word: ClassVar[str] = "cross-encoder"
 
     depth: Annotated[
         int, Field(ge=1, le=10_000, description="passages of each query that are reordered; in the grid, a list of such")
@@ -143,22 +144,9 @@ class RerankerOptions(ModelPlace):
         Field(description="what computes; auto: a GPU where PyTorch finds one, else the processor"),
     ] = "cpu"
 
-    def check_start(self, *, is_given: bool) -> None:
-        """Refuse a model beside an encoder to start from, and neither of both."""
-        if is_given and self.n_places:
-            raise ValueError("a reranker has one model: leave out 'start_from', or 'path', 'package' and 'hub'")
-        if not is_given and not self.n_places:
-            raise ValueError(
-                "a reranker needs a cross-encoder: name its 'path', 'package' or 'hub' under options, or as start_from an "
-                "encoder of the grid to fine-tune"
-            )
 
-
-class RerankerTuningOptions(TransformerTuningOptions):
-    """A cross-encoder trained to give a query's relevant passage the highest of several scores.
-
-    Gao, Dai & Callan (2021), Rethink training of BERT rerankers in multi-stage retrieval pipeline, ECIR.
-    """
+class RankingTuningOptions(TransformerTuningOptions):
+    """A model trained on queries, each with a relevant passage and others."""
 
     negatives: Annotated[
         int, Field(ge=1, le=100, description="passages beside each relevant one: half of BM25's first, half at random")
@@ -166,6 +154,13 @@ class RerankerTuningOptions(TransformerTuningOptions):
     negatives_depth: Annotated[
         int, Field(ge=1, le=1000, description="places of BM25's ranking that the first half is drawn from")
     ] = 30
+
+
+class RerankerTuningOptions(RankingTuningOptions):
+    """A cross-encoder trained to give a query's relevant passage the highest of several scores.
+
+    Gao, Dai & Callan (2021), Rethink training of BERT rerankers in multi-stage retrieval pipeline, ECIR.
+    """
 
 
 class ChunkedOptions(Options):

@@ -77,10 +77,11 @@ def train_encoder(
 
 
 @contain_failures(2)
-def load_encoder(cell: EmbeddingSpec, folders: Folders) -> TrainedEncoder:
-    """Find an encoder that was trained elsewhere."""
+def load_encoder(cell: EmbeddingSpec, folders: Folders, base: EncoderFolder | None = None) -> TrainedEncoder:
+    """Find an encoder that was trained elsewhere, or copy the one of the grid that its training starts from."""
     with Footprint() as footprint:
-        encoder = factory.load_encoder(cell.method, cell.options, build_temporary_path(folders.scratch / "encoder"))
+        folder = build_temporary_path(folders.scratch / "encoder")
+        encoder = factory.load_encoder(cell.method, cell.options, folder, base=base)
     return encoder, build_training_record(cell, encoder, footprint)
 
 

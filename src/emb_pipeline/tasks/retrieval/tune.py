@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 import numpy as np
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
-from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
-from emb_pipeline.embeddings.contextual.encoder_tuning import tune_on_pairs
+from emb_pipeline.embeddings.contextual.encoder_tuning import TunedEncoder, tune_on_pairs
+from emb_pipeline.embeddings.learned.tuning import tune_sparse_encoder, tune_token_encoder
+from emb_pipeline.embeddings.registry import METHODS
 from emb_pipeline.embeddings.retrieval.bm25 import Bm25
-from emb_pipeline.embeddings.retrieval.cross_encoder_tuning import RankingExamples, tune_cross_encoder
-from emb_pipeline.embeddings.retrieval.options import RerankerOptions, RerankerTuningOptions
+from emb_pipeline.embeddings.retrieval.cross_encoder_tuning import tune_cross_encoder
+from emb_pipeline.embeddings.retrieval.options import RankingTuningOptions
+from emb_pipeline.embeddings.retrieval.ranking_examples import RankingExamples
 from emb_pipeline.errors import DataError
 from emb_pipeline.tasks.fine_tuning import FineTuned, Tunable, choose_held_out, require_transformer
 from emb_pipeline.tasks.retrieval.options import RetrievalOptions
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
 from emb_pipeline.tasks.splits.folds import find_duplicate_groups
 from emb_pipeline.text.texts import Texts
+
+_BY_RANKING: dict[str, Callable[..., TunedEncoder]] = {
+    "cross_encoder": tune_cross_encoder,
+    "sparse_encoder": tune_sparse_encoder,
+    "token_encoder": tune_token_encoder,
+}
+"""What trains each part that learns from negatives of BM25 (`Method.tuned_part`); other encoders learn from pairs."""
 
 
 def fine_tune_retrieval(task: RetrievalTask, tunable: Tunable, options: RetrievalOptions) -> FineTuned:
@@ -38,8 +48,8 @@ def fine_tune_retrieval(task: RetrievalTask, tunable: Tunable, options: Retrieva
     DataError
         The task has no training queries.
     """
-    if isinstance(tunable.base, EncoderFolder) and tunable.base.format == "cross_encoder":
-        return _tune_reranker(task, tunable, tunable.base)
+    if (train := _BY_RANKING.get(METHODS[tunable.method].tuned_part)) is not None:
+        return _tune_by_ranking(task, tunable, train)
     base, tuning, encoder_options = require_transformer(tunable, task.name)
     queries, passages = task.training_pairs()
     _require_queries(queries, task.name)
@@ -55,19 +65,19 @@ def fine_tune_retrieval(task: RetrievalTask, tunable: Tunable, options: Retrieva
     return FineTuned(tuned.encoder, {}, tuned.losses, len(queries), n_left_out)
 
 
-def _tune_reranker(task: RetrievalTask, tunable: Tunable, base: EncoderFolder) -> FineTuned:
-    """Train a cross-encoder on training queries, their relevant passages, and others that BM25 takes for relevant."""
-    tuning, options = cast(RerankerTuningOptions, tunable.tuning), cast(RerankerOptions, tunable.options)
+def _tune_by_ranking(task: RetrievalTask, tunable: Tunable, train: Callable[..., TunedEncoder]) -> FineTuned:
+    """Train a model on training queries, their relevant passages, and others that BM25 takes for relevant."""
+    tuning = cast(RankingTuningOptions, tunable.tuning)
     examples, n_left_out = gather_ranking_examples(task, tunable, tuning.negatives_depth)
     groups = find_duplicate_groups(examples.queries)
     held_out = choose_held_out(None, np.zeros(len(groups), dtype=int), groups, tuning, tunable.seed)
     with threadpool_limits(1):
-        tuned = tune_cross_encoder(base, options, examples, held_out, tuning, seed=tunable.seed, folder=tunable.folder)
+        tuned = train(tunable.base, tunable.options, examples, held_out, tuning, seed=tunable.seed, folder=tunable.folder)
     return FineTuned(tuned.encoder, {}, tuned.losses, len(examples.queries), n_left_out)
 
 
 def gather_ranking_examples(task: RetrievalTask, tunable: Tunable, depth: int) -> tuple[RankingExamples, int]:
-    """Gather what a cross-encoder learns from, and count the pairs that are left out.
+    """Gather what a model that ranks learns from, and count the pairs that are left out.
 
     Passages that answer an evaluated query are neither relevant nor irrelevant here: a model learns nothing of them.
 
@@ -93,9 +103,7 @@ def gather_ranking_examples(task: RetrievalTask, tunable: Tunable, depth: int) -
     relevant = sp.csr_array(cast(sp.csr_array, task.training_qrels) > 0)
     judged = [relevant.indices[relevant.indptr[row] : relevant.indptr[row + 1]] for row in rows[kept].tolist()]
     if any(len(np.setdiff1d(others, of_query)) == 0 for of_query in judged):
-        raise DataError(
-            task.name, "has a training query that no passage is irrelevant to", "leave the reranker out of grid.fine_tune"
-        )
+        raise DataError(task.name, "has a training query that no passage is irrelevant to", "leave it out of grid.fine_tune")
     found = Bm25().index(task.passages).search(task.training_queries, depth)[rows[kept]]
     hard = [
         places[np.isin(places, others) & ~np.isin(places, of_query)] for places, of_query in zip(found, judged, strict=True)

@@ -25,10 +25,8 @@ def load_library_model(
     """
     import sentence_transformers
     import torch
-    from transformers.utils import logging
 
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
+    silence_library()
     try:
         return getattr(sentence_transformers, library_class)(
             str(model),
@@ -41,6 +39,14 @@ def load_library_model(
         raise DataError(
             str(model), f"sentence-transformers cannot read it ({error})", "save or download it again"
         ) from error
+
+
+def silence_library() -> None:
+    """Keep progress bars and reports of weights out of the log."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
 
 
 def cut_into_ids(tokenizer: Any, texts: Sequence[str], *, ends: bool = True) -> list[list[int]]:
