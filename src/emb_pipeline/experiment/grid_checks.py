@@ -141,13 +141,13 @@ def leave_out_untuned(grid: Grid, cells: Mapping[str, Mapping[str, dict[str, Any
     tuned = {tuning.base for tuning in grid.fine_tune}
     for origin, members in cells.items():
         for key, cell in members.items():
-            method = METHODS[cell["method"]]
-            if not (cell.get("starts_from") and _may_start_elsewhere(method)):
+            options = METHODS[cell["method"]].options
+            if not (cell.get("starts_from") and issubclass(options, ModelPlace) and options.may_start_elsewhere):
                 continue
             if f"{origin}.{key}" not in tuned:
                 raise GridError(
                     "globals.yml, grid.derived",
-                    f"{origin}.{key} starts from {cell['starts_from']}, which is no {method.options.model_word} yet",
+                    f"{origin}.{key} starts from {cell['starts_from']}, which is no {options.model_word} yet",
                     f"name it under fine_tune: {{base: {origin}.{key}, tasks: […]}}, or give the path of one that is",
                 )
             cell["evaluate_on"] = ()

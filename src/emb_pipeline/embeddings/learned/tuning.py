@@ -115,10 +115,14 @@ def tune_token_encoder(
     with LibraryTraining(reader, tuning, seed) as training:
 
         def compute_loss(batch: RankingBatch) -> torch.Tensor:
-            sides = [training.encode(batch.queries, "query"), training.encode(batch.passages, "passage")]
-            vectors = [side["token_embeddings"].float() for side in sides]
-            masks = [side["attention_mask"].bool() for side in sides]
-            scores = maxsim(*vectors, *masks, length_normalize=reader.takes_mean)
+            queries, passages = training.encode(batch.queries, "query"), training.encode(batch.passages, "passage")
+            scores = maxsim(
+                queries["token_embeddings"].float(),
+                passages["token_embeddings"].float(),
+                queries["attention_mask"].bool(),
+                passages["attention_mask"].bool(),
+                length_normalize=reader.takes_mean,
+            )
             return compute_ranking_loss(tuning.scale * scores, batch)
 
         return _fit(training, examples, held_out, tuning, seed, folder, compute_loss)
@@ -147,9 +151,11 @@ class LibraryTraining(TransformerTraining):
 
     def encode(self, texts: Sequence[str], role: Role) -> dict[str, torch.Tensor]:
         """Compute what the model gives for texts: the library's outputs of a batch."""
+        import torch
         from sentence_transformers.util import batch_to_device
 
-        features = batch_to_device(self._reader.cut_texts(texts, role, self._options.max_length), self._device)
+        features = self._reader.cut_texts(texts, role, self._options.max_length)
+        features = batch_to_device(features, torch.device(self._device))
         with self.reduced_precision:
             outputs: dict[str, torch.Tensor] = self._model(features, task=TASKS[role])
         return outputs

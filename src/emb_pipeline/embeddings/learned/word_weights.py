@@ -68,4 +68,4 @@ def compute_rarity(folder: EncoderFolder, texts: Sequence[str]) -> np.ndarray:
     frequency = np.array([counts[number] for number in range(folder.dim)], dtype=np.float64)
     rarity = np.log1p((len(texts) - frequency + 0.5) / (frequency + 0.5))
     rarity[tokenizer.all_special_ids] = 0.0
-    return (rarity / rarity.max()).astype(np.float32)
+    return np.asarray(rarity / rarity.max(), dtype=np.float32)
