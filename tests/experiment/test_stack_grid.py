@@ -9,8 +9,10 @@ import yaml
 
 from emb_pipeline.embeddings.learned.options import ContrastOptions
 from emb_pipeline.experiment.expand import expand_grid
-from emb_pipeline.experiment.model import EmbeddingSpec
+from emb_pipeline.experiment.model import EmbeddingSpec, Experiment
 from emb_pipeline.experiment.problems import GridError
+from emb_pipeline.experiment.shared_trainings import share_trainings
+from emb_pipeline.pipelines import evaluate, fine_tune, train
 from tests.conftest import PROJECT
 from tests.test_docs import BLOCK
 
@@ -63,6 +65,38 @@ def test_a_list_where_a_single_value_is_due_is_an_axis_and_a_list_that_is_a_valu
     found = {name: (each.options.by, each.options.size) for name, each in specs.items() if each.method == "chunked"}
     assert found == {f"task.chunks_by_{by}_size{size}": (by, size) for by in ("tokens", "sentences") for size in (8, 128)}
     assert [specs[f"task.both_depth{depth}"].options.weights for depth in (10, 100)] == [(3, 1), (3, 1)]
+
+
+def test_rerankers_of_several_depths_share_one_training() -> None:
+    options = {"depth": [10, 30], "max_length": 16}
+    derived = {"domain.one": {"method": "reranker", "of": "task.bm25", "start_from": "domain.bert_8", "options": options}}
+    bases = [f"domain.one_depth{depth}" for depth in (10, 30)]
+    specs = expand(derived, fine_tune=[{"base": base, "tasks": ["search"]} for base in bases])
+    tuned = [specs[f"{base}_tuned_search"] for base in bases]
+    assert [specs[base].trained_as for base in bases] == [bases[0]] * 2
+    assert [spec.starts_from for spec in tuned] == [bases[0]] * 2
+    assert [spec.trained_as for spec in tuned] == [tuned[0].name] * 2
+    experiment = Experiment(use_case="mine", corpora=("domain",), cells=tuple(specs.values()), tasks={"search": "retrieval"})
+    made = {name for stage in (train, fine_tune) for name in stage.create_pipeline(experiment=experiment).all_outputs()}
+    trained = {name for name in made if name.endswith(".cross_encoder")}
+    assert trained == {f"{bases[0]}.cross_encoder", f"{tuned[0].name}.cross_encoder"}
+    evaluation = evaluate.create_pipeline(experiment=experiment)
+    taken = {name for name in evaluation.inputs() if name.startswith("domain.one")}
+    assert taken == {f"{base}.{part}" for base in (bases[0], tuned[0].name) for part in ("cross_encoder", "training")} - {
+        f"{bases[0]}.cross_encoder"
+    }
+    assert {f"{spec.name}.search.item_scores" for spec in tuned} <= evaluation.all_outputs()
+
+
+@pytest.mark.parametrize("other", [{"max_length": 32}, {"seed": 1}])
+def test_embeddings_that_differ_in_what_is_trained_share_nothing(other: dict[str, Any]) -> None:
+    cells = {
+        key: {"method": "reranker", "options": {"depth": 10, "max_length": 16}, "seed": 0, "bases": ("task.bm25",)}
+        for key in ("one", "two", "same")
+    }
+    cells["two"] = {**cells["two"], **other, "options": {**cells["two"]["options"], **other}}
+    share_trainings({"domain": cells})
+    assert [cells[key]["shares_training"] for key in cells] == [None, None, "domain.one"]
 
 
 @pytest.mark.parametrize(

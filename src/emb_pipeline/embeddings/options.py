@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,6 +12,9 @@ class Options(BaseModel):
     """Options of a method: immutable, and a misspelt name is refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    untrained: ClassVar[frozenset[str]] = frozenset()
+    """Options that its training does not depend on: embeddings that differ in these alone share one training."""
 
     def check_bases(self, n_bases: int) -> None:
         """Refuse options that do not suit the number of embeddings that the method builds on, by a ValueError."""

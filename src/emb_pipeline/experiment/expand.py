@@ -18,6 +18,7 @@ from emb_pipeline.experiment.grid_checks import (
 from emb_pipeline.experiment.model import TUNING
 from emb_pipeline.experiment.problems import GridError
 from emb_pipeline.experiment.schema import Corrupted, Derived, FineTuning, Grid, Resampled, Variant, split_name
+from emb_pipeline.experiment.shared_trainings import share_trainings
 
 SHUFFLED = "shuffled_"
 
@@ -43,6 +44,7 @@ def expand_grid(grid: Grid | Mapping[str, Any], methods: Mapping[str, Any], seed
     require_bases(plan, cells)
     require_no_circle(plan)
     leave_out_untuned(plan, cells)
+    share_trainings(cells)
     known = _by_name(cells)
     for name in [name for name, cell in known.items() if cell.get("starts_from") or cell.get("bases")]:
         known[name]["dim"] = _derived_dim(name, known)
@@ -51,6 +53,7 @@ def expand_grid(grid: Grid | Mapping[str, Any], methods: Mapping[str, Any], seed
         _add(cells, cell)
     for cell in [copy for tuning in plan.fine_tune for copy in _tuned(tuning, _by_name(cells), methods, plan.tasks)]:
         _add(cells, cell)
+    share_trainings(cells)
     require_embeddings(plan, cells)
     require_known_tasks(plan, cells)
     return cells
@@ -204,7 +207,7 @@ def _tuned(
         yield {
             **base,
             "key": f"{base['key']}_{tuning.name}_{task}",
-            "starts_from": tuning.base,
+            "starts_from": base.get("shares_training") or tuning.base,
             "repeats": None,
             "tuned_on": task,
             "tuning": {**(methods.get(section) or {}), **tuning.options},

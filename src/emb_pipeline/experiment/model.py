@@ -48,6 +48,9 @@ class EmbeddingSpec(Strict):
     variant: Variant | None = Field(default=None, description="the embedding that it equals but for some options")
     tuned_on: str | None = Field(default=None, description="the task whose labels it was fine-tuned on")
     tuning: SerializeAsAny[TuningOptions] | None = Field(default=None, description="how it was fine-tuned")
+    shares_training: str | None = Field(
+        default=None, description="the embedding whose training it shares, as they differ in nothing that is trained"
+    )
     evaluate_on: tuple[str, ...] | None = Field(default=None, description="tasks that it is evaluated on; None: all")
     options: SerializeAsAny[Options]
 
@@ -85,13 +88,18 @@ class EmbeddingSpec(Strict):
 
     @property
     def is_trained(self) -> bool:
-        """True where a training (or loading) node of its own comes before its evaluation."""
+        """True where a training (or loading) node comes before its evaluation: its own, or one that it shares."""
         return self.artifact is not None
 
     @property
     def artifact(self) -> str | None:
         """The artifact of its training: word ``vectors``, an ``encoder`` or a ``cross_encoder``; None without training."""
         return METHODS[self.method].artifact
+
+    @property
+    def trained_as(self) -> str:
+        """Name of the embedding whose training left its artifact: its own, unless it shares one."""
+        return self.shares_training or self.name
 
     @property
     def made_from(self) -> tuple[str, ...]:

@@ -126,6 +126,7 @@ class RerankerOptions(ModelPlace):
 
     may_start_elsewhere: ClassVar[bool] = True
     model_word: ClassVar[str] = "cross-encoder"
+    untrained: ClassVar[frozenset[str]] = frozenset({"depth"})
 
     depth: Annotated[
         int, Field(ge=1, le=10_000, description="passages of each query that are reordered; in the grid, a list of such")

@@ -63,7 +63,7 @@ def _evaluate(cell: EmbeddingSpec, task: str, experiment: Experiment) -> Pipelin
     if METHODS[cell.method].is_paid:
         takes = "estimate"
     if takes:
-        inputs[takes] = f"{cell.name}.{takes}"
+        inputs[takes] = f"{cell.trained_as}.{takes}"
     if takes in ("encoder", "estimate", None):
         parameters["params:folders"] = "params:folders"
     return pipeline(
@@ -120,13 +120,13 @@ def _evaluate_with_bases(cell: EmbeddingSpec, task: str, experiment: Experiment)
 
 def _list_bases(cell: EmbeddingSpec, experiment: Experiment) -> tuple[dict[str, str], dict[str, str]]:
     """List what an embedding's own training left and those of its bases, and the parameters that specify the bases."""
-    inputs = {cell.artifact: f"{cell.name}.{cell.artifact}"} if cell.artifact else {}
+    inputs = {cell.artifact: f"{cell.trained_as}.{cell.artifact}"} if cell.artifact else {}
     parameters = {}
     for number, base in enumerate(experiment.bases_of(cell)):
         name = nodes.name_base(number)
         parameters[f"params:{name}"] = f"params:embeddings.{base.name}"
         if base.artifact:
-            inputs[f"{name}_{base.artifact}"] = f"{base.name}.{base.artifact}"
+            inputs[f"{name}_{base.artifact}"] = f"{base.trained_as}.{base.artifact}"
     return inputs, parameters
 
 
@@ -134,9 +134,9 @@ def _collect_tasks(cell: EmbeddingSpec, experiment: Experiment) -> Pipeline:
     tasks = experiment.tasks_of(cell)
     inputs = {f"{task}_{leaf}": f"{cell.name}.{task}.{leaf}" for task in tasks for leaf in LEAVES}
     if cell.is_trained:
-        inputs["training"] = f"{cell.name}.training"
+        inputs["training"] = f"{cell.trained_as}.training"
     trained = [base for base in experiment.sources_of(cell) if base.is_trained]
-    inputs |= {f"{nodes.BASE_TRAINING}{number}": f"{base.name}.training" for number, base in enumerate(trained)}
+    inputs |= {f"{nodes.BASE_TRAINING}{number}": f"{base.trained_as}.training" for number, base in enumerate(trained)}
     of_bases, specs = _list_bases(cell, experiment)
     inputs |= of_bases
     parameters = {"params:cell": f"params:embeddings.{cell.name}", **specs}

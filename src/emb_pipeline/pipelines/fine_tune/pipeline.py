@@ -23,7 +23,7 @@ STAGE = "fine_tune"
 
 def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
     """Create the pipeline that trains embeddings on with the labels of tasks."""
-    tuned = [_fine_tune(cell, experiment) for cell in experiment.cells if cell.tuned_on]
+    tuned = [_fine_tune(cell, experiment) for cell in experiment.cells if cell.tuned_on and not cell.shares_training]
     return Pipeline(tuned)
 
 

@@ -31,7 +31,8 @@ STEPS: dict[tuple[str, str], tuple[str, Callable[..., Any], list[str]]] = {
 
 def create_pipeline(*, experiment: Experiment, **kwargs: Any) -> Pipeline:
     """Create the pipeline that trains, makes or loads every embedding but those that are fine-tuned."""
-    return Pipeline([_train(cell) for cell in experiment.cells if cell.is_trained and not cell.tuned_on])
+    trained = [cell for cell in experiment.cells if cell.is_trained and not cell.shares_training]
+    return Pipeline([_train(cell) for cell in trained if not cell.tuned_on])
 
 
 def _train(cell: EmbeddingSpec) -> Pipeline:
