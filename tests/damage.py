@@ -247,16 +247,18 @@ def _read_bundle(folder: Path) -> Any:
 
 def _search(folder: Path) -> None:
     from emb_pipeline.deployment.bundle import Bundle
-    from emb_pipeline.embeddings.encodings.vectors import unit_length
+    from emb_pipeline.embeddings.retrieval.bm25 import Bm25
+    from emb_pipeline.embeddings.retrieval.fusion import Fusion
+    from emb_pipeline.embeddings.retrieval.options import FusionOptions
     from emb_pipeline.embeddings.static.pooling import PooledEncoder
     from emb_pipeline.embeddings.static.word_vectors import WordVectors
     from emb_pipeline.tasks.retrieval.export import TextSearch
 
     rng = np.random.default_rng(4)
-    vectors = WordVectors(["cat", "dog", "mouse"], np.array([3, 2, 1]), rng.normal(size=(3, 4)).astype(np.float32))
-    encoder = PooledEncoder(vectors, "idf")
-    passages: Any = unit_length(encoder.encode(["cat", "dog cat", "mouse", "mouse dog"]))
-    Bundle(TextSearch(encoder, list("abcd"), passages), {"task": "t"}, "card").write(folder / "bundle")
+    vectors = WordVectors(["cats", "dogs", "mice"], np.array([3, 2, 1]), rng.normal(size=(3, 4)).astype(np.float32))
+    retrievers = {"words": Bm25(), "vectors": PooledEncoder(vectors, "idf")}
+    index = Fusion(FusionOptions(), retrievers).index(["cats", "dogs cats", "mice", "mice dogs"])
+    Bundle(TextSearch(index, list("abcd")), {"task": "t"}, "card").write(folder / "bundle")
 
 
 KINDS = {

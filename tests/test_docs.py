@@ -34,8 +34,10 @@ latency: {seconds: 0.05}
 
 
 def follow(page: str, root: Path) -> None:
-    """Do everything that the code blocks of a page say, in order."""
+    """Do everything that the code blocks of a page say, in order; a grid, and the names in it, are only shown."""
     for kind, target, body in BLOCK.findall((PROJECT / "docs" / page).read_text(encoding="utf-8")):
+        if target == "grid" or kind == "names":
+            continue
         if kind == "bash":
             _run(["bash", "-euc", body.replace("kedro ", f"{sys.executable} -m kedro ")], root)
         elif kind == "insert":

@@ -27,8 +27,8 @@ from tests.conftest import TOPICS, run_kedro
 NUMBERS = ["task", "embedding", "metric", "value", "ci_low", "ci_high", "n", "letters", "primary"]
 
 
-def newest(root: Path, name: str) -> pd.DataFrame:
-    return pd.read_parquet(max((root / "data/08_reporting/tiny" / f"{name}.parquet").glob("*/*.parquet")))
+def newest(root: Path, name: str, use_case: str = "tiny") -> pd.DataFrame:
+    return pd.read_parquet(max((root / "data/08_reporting" / use_case / f"{name}.parquet").glob("*/*.parquet")))
 
 
 def numbers(root: Path) -> pd.DataFrame:

@@ -44,8 +44,8 @@ def _run(project: Path, grid: dict[str, Any], **parameters: Any) -> pd.DataFrame
     return pd.read_parquet(newest / "leaderboard.parquet")
 
 
-def _page(project: Path) -> str:
-    page = (project / "data" / "08_reporting" / "tiny" / "latest" / "report.html").read_text()
+def _page(project: Path, use_case: str = "tiny") -> str:
+    page = (project / "data" / "08_reporting" / use_case / "latest" / "report.html").read_text()
     return " ".join(re.sub(r"<script.*?</script>|<[^>]+>", " ", page, flags=re.DOTALL).split())
 
 

@@ -6,17 +6,16 @@ import json
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from emb_pipeline.hooks.failed_cells import FailedCellsError
 from emb_pipeline.storage.sealed_files import map_arrow
+from tests.test_docs import follow, leaderboard
 from tests.test_end_to_end import newest
 from tests.test_small_grids import _page, _run
 
-FUSED = {
-    "task.fused": {"method": "fusion", "of": ["task.bm25", "task.tfidf"]},
-    "task.weighted": {"method": "fusion", "of": ["task.fused", "control.random_8"], "options": {"rule": "weighted"}},
-}
+FUSED = {"task.fused": {"method": "fusion", "of": ["task.bm25", "task.tfidf"]}}
 
 
 CHUNKS = {"task.chunks": {"method": "chunked", "of": "task.fused", "options": {"by": "tokens", "size": [3, 100]}}}
@@ -24,7 +23,7 @@ CHUNKS = {"task.chunks": {"method": "chunked", "of": "task.fused", "options": {"
 
 @pytest.mark.slow
 def test_chunks_of_several_sizes_are_evaluated_compared_and_timed(project: Path) -> None:
-    grid = {"baselines": ["bm25", "tfidf"], "controls": [], "derived": {"task.fused": FUSED["task.fused"], **CHUNKS}}
+    grid = {"baselines": ["bm25", "tfidf"], "controls": [], "derived": {**FUSED, **CHUNKS}}
     board = _run(project, {**grid, "tasks": ["search"]}).query("metric == 'ndcg@10'").set_index("embedding")
     assert board.loc["task.chunks_size100", "value"] == board.loc["task.fused", "value"]
     assert board.loc["task.chunks_size3", "bytes_per_item"] > board.loc["task.chunks_size100", "bytes_per_item"]
@@ -34,17 +33,35 @@ def test_chunks_of_several_sizes_are_evaluated_compared_and_timed(project: Path)
 
 
 @pytest.mark.slow
-def test_a_fusion_and_a_fusion_of_it_are_evaluated_compared_and_timed(project: Path) -> None:
-    grid = {"baselines": ["bm25", "tfidf"], "controls": ["random_8"], "derived": FUSED, "tasks": ["search"]}
-    board = _run(project, grid).query("metric == 'ndcg@10'").set_index("embedding")
-    assert set(board.index) == {"task.bm25", "task.tfidf", "control.random_8", "task.fused", "task.weighted"}
-    assert board.loc["task.fused", "bases"] == "task.bm25, task.tfidf"
-    assert board["value"].between(0, 1).all()
-    times = newest(project, "request_times").set_index("embedding")
-    assert set(times.index) == set(board.index)
-    assert times["processor_ms_p50"].gt(0).all()
-    assert times.loc["task.fused", "processor_ms_p50"] > times.loc["task.bm25", "processor_ms_p50"]
-    assert "against each of its parts" in _page(project)
+def test_the_stack_is_built_chosen_and_deployed_by_following_the_page(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "conf/local/parameters.yml").write_text(
+        "latency: {seconds: 0.05}\nreport: {resamples: 200, permutations: 199}\n"
+    )
+    follow("build-the-retrieval-stack.md", project)
+    board = pd.DataFrame(leaderboard(project, "stack")).query("metric == 'ndcg@10'").set_index("embedding")
+    tuned = "domain.reranked_tuned_help"
+    assert set(board.index) == {"task.bm25", "task.tfidf", "task.words", "domain.bert_16", "control.random_16", tuned}
+    assert board.loc["task.words", "bases"] == "task.bm25, task.tfidf"
+    assert round(board.loc["task.words", "value"], 2) == 0.45 and round(board.loc[tuned, "value"], 2) == 1
+    times = newest(project, "request_times", "stack").set_index("embedding")
+    assert set(times.index) == set(board.index) and times["processor_ms_p50"].gt(0).all()
+    milliseconds = times["processor_ms_p50"]
+    assert milliseconds["task.bm25"] < milliseconds["task.words"] < milliseconds[tuned]
+    page = _page(project, "stack")
+    assert "against each of its parts" in page and "Retrievers made of others" in page
+    card = (project / "data/08_reporting/stack/deployment/help/CARD.md").read_text()
+    assert "`task.words task.tfidf weight` 0.7; chosen on training queries" in card
+    assert "- part `task.words`: fusion (`fusion`), rule: `weighted`" in card and "- part `task.bm25`: BM25 (`bm25`)" in card
+
+    import mlflow
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project / 'mlflow.db'}")
+    served = mlflow.pyfunc.load_model("models:/stack.help/1").predict(pd.DataFrame({"text": ["my kettle is dead", None]}))
+    assert served["passage_id"].tolist()[0] == "kettle_repair" and served["rank"].tolist() == [*range(1, 11), 0]
+    assert served["score"].notna().tolist() == [True] * 4 + [False] * 7 and served["error"].notna().sum() == 1
+    json.loads(served.to_json(orient="records"))
 
 
 @pytest.mark.slow
@@ -90,7 +107,7 @@ def test_rerankers_of_several_depths_are_evaluated_with_their_ceilings_and_a_bro
     (broken / "config.json").write_text(json.dumps({**config, "hidden_size": 17}))
     reranked = {"method": "reranker", "of": "task.fused", "options": {"path": str(tiny_cross_encoder), "depth": [5, 20]}}
     derived = {
-        "task.fused": FUSED["task.fused"],
+        **FUSED,
         "task.reranked": reranked,
         "task.broken": {"method": "reranker", "of": "task.bm25", "options": {"path": str(broken)}},
         "task.on_top": {"method": "fusion", "of": ["task.reranked_depth5", "task.broken"]},

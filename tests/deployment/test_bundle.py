@@ -100,5 +100,5 @@ def test_of_a_similarity_task_the_vectors_are_handed_over(tmp_path: Path) -> Non
 
 
 def test_a_bundle_that_was_not_finished_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"bundle\.json: is missing; run the stage decide again"):
+    with pytest.raises(DataError, match=r"bundle\.json: is missing; export it again: kedro run --pipelines deploy"):
         Bundle.read(tmp_path)

@@ -17,12 +17,13 @@ import pytest
 import scipy.sparse as sp
 
 from emb_pipeline.embeddings import factory
-from emb_pipeline.embeddings.export import read_encoder, write_encoder
+from emb_pipeline.embeddings.export import read_encoder, read_index, write_encoder, write_index
 from emb_pipeline.embeddings.method import Method, Support, import_place
 from emb_pipeline.embeddings.options import Options
 from emb_pipeline.embeddings.protocols import (
     Answerer,
     ExportableEncoder,
+    ExportableIndex,
     Recommender,
     Searcher,
     TaskEncoder,
@@ -244,8 +245,17 @@ def test_a_recommender_scores_every_item_for_every_user(method: Method, bench: W
 
 
 def test_what_is_exported_gives_equal_answers(method: Method, bench: Workbench, tmp_path: Path) -> None:
-    if "texts" not in method.supports:
-        assert not method.export, "a bundle answers with vectors of texts"
+    if not method.supports & {"texts", "search"}:
+        assert not method.export, "a bundle answers with vectors of texts, or with passages"
+        return
+    if "search" in method.supports:
+        index = bench.encoder(method).index(SENTENCES)
+        write_index(index, tmp_path / "bundle")
+        searches = read_index(tmp_path / "bundle")
+        assert type(searches) is import_place(method.export) and isinstance(searches, ExportableIndex)
+        found, expected = (each.search_scored([*NEW, SENTENCES[2]], 4) for each in (searches, index))
+        np.testing.assert_array_equal(found.passages, expected.passages)
+        np.testing.assert_array_equal(found.scores, expected.scores)
         return
     encoder = fitted(bench.encoder(method))
     if not method.export:

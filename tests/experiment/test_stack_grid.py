@@ -34,9 +34,9 @@ def expand(derived: dict[str, Any], **more: Any) -> dict[str, EmbeddingSpec]:
 
 def test_the_grids_of_the_page_hold_the_names_of_the_page() -> None:
     page = (PROJECT / "docs/build-the-retrieval-stack.md").read_text(encoding="utf-8")
-    blocks = [(kind, body) for kind, _, body in BLOCK.findall(page)]
-    grids = [yaml.safe_load(body) for kind, body in blocks if kind == "yaml"]
-    names = [set(body.split()) for kind, body in blocks if kind == "names"]
+    blocks = BLOCK.findall(page)
+    grids = [yaml.safe_load(body) for _, target, body in blocks if target == "grid"]
+    names = [set(body.split()) for kind, _, body in blocks if kind == "names"]
     assert len(grids) == len(names) == 4
     for grid, expected in zip(grids, names, strict=True):
         cells = expand_grid({"tasks": ["category"], **grid}, METHODS)

@@ -32,6 +32,9 @@ _LIBRARIES = (
     "filelock",
     "psutil",
     "rich",
+    "bm25s",
+    "snowballstemmer",
+    "requests",
 )
 _OF_ENCODERS = (
     "torch",

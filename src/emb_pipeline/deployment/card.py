@@ -69,17 +69,7 @@ def write_embedding_card(facts: Mapping[str, Any], options: Mapping[str, Any], o
         "",
         "## How it was made",
         "",
-        f"- origin {write_code(facts['origin'])}, method {METHODS[facts['method']].label} (`{facts['method']}`)",
-        *_describe_model(facts.get("model", {})),
-        *([f"- compared by {facts['similarity']}"] if facts.get("similarity", "cosine") != "cosine" else []),
-        *([f"- encoded by {write_code(facts['encoded_by'])}"] if "encoded_by" in facts else []),
-        *(
-            f"- {option}: {write_code(value) if isinstance(value, str | list | dict) else value}"
-            for option, value in options.items()
-            if value is not None and option not in _PROMPTS
-        ),
-        *(f"- prompt of a {role}: {_describe_prompt(**prompt)}" for role, prompt in facts.get("prompts", {}).items()),
-        *_describe_service(facts),
+        *_describe_making(facts, options),
         "",
         "## Limits",
         "",
@@ -99,6 +89,50 @@ def write_embedding_card(facts: Mapping[str, Any], options: Mapping[str, Any], o
         "",
     ]
     return "\n".join(line for line in lines if line is not None)
+
+
+def _describe_making(facts: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:
+    """Say how the embedding was made, and of which others; what holds of both is said once."""
+    lines = [
+        f"- origin {write_code(facts['origin'])}, method {METHODS[facts['method']].label} (`{facts['method']}`)",
+        *_describe_setting(facts),
+        *_describe_model(facts.get("model", {})),
+        *([f"- compared by {facts['similarity']}"] if facts.get("similarity", "cosine") != "cosine" else []),
+        *([f"- encoded by {write_code(facts['encoded_by'])}"] if "encoded_by" in facts else []),
+        *(
+            f"- {option}: {_write_option(value)}"
+            for option, value in options.items()
+            if value is not None and option not in _PROMPTS
+        ),
+        *_describe_prompts(facts),
+        *_describe_service(facts),
+    ]
+    parts = [line for part in facts.get("parts", ()) for line in _describe_part(part)]
+    return [*lines, *(line for line in parts if line.strip() not in lines)]
+
+
+def _describe_setting(facts: Mapping[str, Any]) -> list[str]:
+    """Say what the evaluation chose for requests, and on which queries."""
+    if not facts.get("setting") or not facts.get("chosen_on"):
+        return []
+    chosen = ", ".join(f"{write_code(name)} {value:g}" for name, value in facts["setting"].items() if value is not None)
+    return [f"- setting: {chosen}; chosen on {facts['chosen_on']}"]
+
+
+def _describe_part(part: Mapping[str, Any]) -> list[str]:
+    """Say of an embedding that another is made of what it is, indented below its name."""
+    options = [f"{name}: {_write_option(value)}" for name, value in part["options"].items() if name not in _PROMPTS]
+    what = f"{METHODS[part['method']].label} (`{part['method']}`)"
+    about = [*_describe_model(part.get("model", {})), *_describe_prompts(part), *_describe_service(part)]
+    return [f"- part {write_code(part['embedding'])}: {', '.join([what, *options])}", *(f"  {line}" for line in about)]
+
+
+def _write_option(value: Any) -> str:
+    return write_code(value) if isinstance(value, str | list | dict) else str(value)
+
+
+def _describe_prompts(facts: Mapping[str, Any]) -> list[str]:
+    return [f"- prompt of a {role}: {_describe_prompt(**prompt)}" for role, prompt in facts.get("prompts", {}).items()]
 
 
 def _describe_model(model: Mapping[str, Any]) -> list[str]:

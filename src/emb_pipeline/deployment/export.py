@@ -10,7 +10,8 @@ import pandas as pd
 
 from emb_pipeline.deployment.bundle import Bundle
 from emb_pipeline.deployment.card import write_embedding_card
-from emb_pipeline.embeddings.protocols import details_of
+from emb_pipeline.embeddings.protocols import Setting, details_of
+from emb_pipeline.embeddings.stored_encoders import StoredEncoder
 from emb_pipeline.errors import DataError
 from emb_pipeline.statistics.decision.standings import NOT_ABOVE_FLOOR
 from emb_pipeline.tasks.registry import KINDS
@@ -27,8 +28,9 @@ def build_bundle(
     options: Mapping[str, Any],
     *,
     seed: int,
+    setting: Setting | None = None,
 ) -> Bundle:
-    """Fit the probe of the embedding that was chosen for a task, and describe both.
+    """Fit what answers with the embedding that was chosen for a task, and describe both.
 
     Parameters
     ----------
@@ -41,29 +43,60 @@ def build_bundle(
     evaluation : EvaluationOptions
         How the task evaluates.
     facts : mapping
-        More to be written into the bundle: kind, origin and method, versions of libraries.
+        More to be written into the bundle: kind, origin and method, versions of libraries; perhaps the embeddings that it is
+        made of, as ``parts``, and the queries that the setting was chosen on, as ``chosen_on``.
     options : mapping
         Of the embedding, for its card.
     seed : int
         Of the embedding.
+    setting : Setting, optional
+        The choice of the evaluation, for what the embedding leaves open.
     """
     of_task = decision[decision["task"] == task.name]
     (row,) = of_task[of_task["chosen"]].to_dict("records")
-    model = KINDS[facts["kind"]].load_export().fit(task, encoder, evaluation, seed=seed)
+    model = KINDS[facts["kind"]].load_export().fit(task, encoder, evaluation, seed=seed, setting=setting)
     known: dict[str, Any] = {
         **{str(name): value for name, value in row.items() if isinstance(value, str | int | float) and value == value},
-        **{name: facts[name] for name in ("kind", "origin", "method")},
-        **details_of(model.encoder),
-        "versions": facts["versions"],
+        **details_of(encoder),
+        **({"setting": dict(setting)} if setting else {}),
+        **facts,
     }
     return Bundle(model, known, write_embedding_card(known, options, of_task[~of_task["chosen"]]))
 
 
+def describe_parts(stored: StoredEncoder, loaded: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Describe the embeddings that one is made of, and those that these are made of, each once.
+
+    Parameters
+    ----------
+    stored : StoredEncoder
+        The embedding.
+    loaded : mapping
+        The encoders, or searchers, of all of them by name.
+
+    Returns
+    -------
+    list of dict
+        embedding, method, options that are not the usual ones, and what a reader must know of it (`details_of`).
+    """
+    parts: dict[str, dict[str, Any]] = {}
+    for base in stored.bases:
+        described = {
+            "embedding": base.name,
+            "method": base.method,
+            "options": base.options.model_dump(mode="json", exclude_defaults=True),
+        }
+        for part in ({**described, **details_of(loaded[base.name])}, *describe_parts(base, loaded)):
+            parts.setdefault(part["embedding"], part)
+    return list(parts.values())
+
+
 def leave_out_unexportable(chosen: pd.DataFrame, exportable: set[str]) -> pd.DataFrame:
-    """Leave out, with a warning, what has no form outside a run: a searcher, a fusion, a reranker."""
+    """Leave out, with a warning, what has no form outside a run: a recommender, answers by lexical overlap, a control."""
     kept = chosen["embedding"].isin(exportable)
     for row in chosen[~kept].to_dict("records"):
-        _log.warning("deploy leaves out %s, chosen for %s: its method cannot be exported", row["embedding"], row["task"])
+        reason = "its method, or that of a part of it, cannot be exported"
+        _log.warning("deploy leaves out %s, chosen for %s: %s", row["embedding"], row["task"], reason)
     return chosen[kept]
 
 

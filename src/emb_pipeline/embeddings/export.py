@@ -1,19 +1,32 @@
-"""A fitted text encoder as a folder that another program can read: Arrow tables, safetensors and JSON, no pickles."""
+"""A fitted encoder, or an index of passages, as a folder that others can read: Arrow, safetensors and JSON, no pickles."""
 
 from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
-from emb_pipeline.embeddings.protocols import ExportableEncoder, RoleEncoder, StoredTextEncoder, TextEncoder
+from emb_pipeline.embeddings.protocols import (
+    Exportable,
+    ExportableEncoder,
+    ExportableIndex,
+    RoleEncoder,
+    ScoredIndex,
+    StoredTextEncoder,
+    TextEncoder,
+)
 from emb_pipeline.errors import DataError
 from emb_pipeline.storage.sealed_files import read_json, write_json
 
 MANIFEST = "embedding.json"
 EXPORT_AGAIN = "export the embedding again"
-_AROUND_OTHERS = ("marked:MarkedEncoder",)
-"""Encoders that no method makes: they stand around those that a method made."""
+_PARTS_OF_OTHERS = (
+    "marked:MarkedEncoder",
+    "retrieval.vector_searcher:VectorIndex",
+    "retrieval.cross_encoder:CrossEncoderScorer",
+    "learned.token_encoder:TokenEncoder",
+)
+"""Classes that no method's line names: they are around, or within, those that a line names."""
 
 
 def write_encoder(encoder: TextEncoder | RoleEncoder, folder: Path) -> None:
@@ -24,7 +37,7 @@ def write_encoder(encoder: TextEncoder | RoleEncoder, folder: Path) -> None:
     Parameters
     ----------
     encoder : TextEncoder
-        Of a class that some method names as its ``export``.
+        Of a class that some method names as its ``export``, or that is a part of such ones; or a store around it.
     folder : Path
         A new folder.
 
@@ -33,12 +46,8 @@ def write_encoder(encoder: TextEncoder | RoleEncoder, folder: Path) -> None:
     ValueError
         An encoder that cannot be exported.
     """
-    if isinstance(encoder, StoredTextEncoder):
-        encoder = encoder.unstored
-    if not isinstance(encoder, ExportableEncoder):
-        raise ValueError(f"there is no format for a {type(encoder).__name__}")
-    folder.mkdir(parents=True)
-    write_json({"format": encoder.export_format, **encoder.write_state(folder)}, folder / MANIFEST)
+    unstored = encoder.unstored if isinstance(encoder, StoredTextEncoder) else encoder
+    _write_state(unstored, ExportableEncoder, folder)
 
 
 def read_encoder(folder: Path) -> TextEncoder | RoleEncoder:
@@ -49,23 +58,62 @@ def read_encoder(folder: Path) -> TextEncoder | RoleEncoder:
     DataError
         No such folder, or not one that was finished.
     """
+    return cast("TextEncoder | RoleEncoder", _read_state(folder))
+
+
+def write_index(index: ScoredIndex, folder: Path) -> None:
+    """Write an index of passages so that `read_index` gives one with the same rankings.
+
+    Parameters
+    ----------
+    index : ScoredIndex
+        With the setting that requests are answered with.
+    folder : Path
+        A new folder.
+
+    Raises
+    ------
+    ValueError
+        An index that cannot be exported, or one with such a part.
+    """
+    _write_state(index, ExportableIndex, folder)
+
+
+def read_index(folder: Path) -> ScoredIndex:
+    """Read the index of a folder that `write_index` made.
+
+    Raises
+    ------
+    DataError
+        No such folder, or not one that was finished.
+    """
+    return cast("ScoredIndex", _read_state(folder))
+
+
+def _write_state(fitted: object, wanted: type[Any], folder: Path) -> None:
+    if not isinstance(fitted, wanted):
+        raise ValueError(f"there is no format for a {type(fitted).__name__}")
+    folder.mkdir(parents=True)
+    write_json({"format": fitted.export_format, **fitted.write_state(folder)}, folder / MANIFEST)
+
+
+def _read_state(folder: Path) -> Any:
     facts = read_json(folder / MANIFEST, EXPORT_AGAIN)
     known = _find_exported_classes()
     if facts.get("format") not in known:
         raise DataError(str(folder / MANIFEST), f"names no known format: {facts.get('format')!r}", EXPORT_AGAIN)
     try:
-        made = known[facts["format"]].read_state(folder, facts)
+        return known[facts["format"]].read_state(folder, facts)
     except (KeyError, TypeError, ValueError) as error:  # files of another embedding, or of another version
         if isinstance(error, DataError):
             raise
         raise DataError(str(folder), f"its files do not belong together ({error})", EXPORT_AGAIN) from error
-    return cast("TextEncoder | RoleEncoder", made)
 
 
-def _find_exported_classes() -> dict[str, type[ExportableEncoder]]:
+def _find_exported_classes() -> dict[str, type[Exportable]]:
     from emb_pipeline.embeddings.registry import METHODS
 
-    places = dict.fromkeys([*(method.export for method in METHODS.values() if method.export), *_AROUND_OTHERS])
+    places = dict.fromkeys([*(method.export for method in METHODS.values() if method.export), *_PARTS_OF_OTHERS])
     classes = []
     for place in places:
         module, _, name = place.partition(":")

@@ -99,8 +99,8 @@ class Method:
     sparse : bool
         Whether it is a sparse baseline: a column, or an item, of its own for each term or item.
     export : str
-        Place of the class of its encoders (`ExportableEncoder`): what a bundle is made of. Empty for a method that cannot be
-        deployed.
+        Place of the class of its encoders (`ExportableEncoder`) or indexes (`ExportableIndex`): what a bundle is made of.
+        Empty for a method that cannot be deployed.
     trains_on : bool
         Whether another embedding can be made from its artifact: distillation, a reranker.
     tuned_as : str

@@ -70,19 +70,14 @@ class StoredTextEncoder(RoleEncoder, Protocol):
 
 
 @runtime_checkable
-class ExportableEncoder(Protocol):
-    """An encoder that can be written to a folder and read back: what a bundle is made of.
+class Exportable(Protocol):
+    """An encoder, or an index of passages, that can be written to a folder and read back: what a bundle is made of.
 
     A method's line in the registry names the class as its ``export``.
     """
 
     export_format: ClassVar[str]
     """Name of the format, as it stands in the folder's manifest: never changed, or folders in use are not read any more."""
-
-    @property
-    def dim(self) -> int:
-        """Columns of the vectors."""
-        ...
 
     def write_state(self, folder: Path) -> dict[str, Any]:
         """Write what it needs into an existing folder: Arrow, safetensors or JSON, no pickles.
@@ -96,7 +91,17 @@ class ExportableEncoder(Protocol):
 
     @classmethod
     def read_state(cls, folder: Path, facts: Mapping[str, Any]) -> Self:
-        """Read the encoder that `write_state` wrote, given the facts that it returned."""
+        """Read what `write_state` wrote, given the facts that it returned."""
+        ...
+
+
+@runtime_checkable
+class ExportableEncoder(Exportable, Protocol):
+    """An encoder of texts that can be written to a folder."""
+
+    @property
+    def dim(self) -> int:
+        """Columns of the vectors."""
         ...
 
 
@@ -162,6 +167,25 @@ class ScoringIndex(ScoredIndex, Protocol):
         ``-inf`` where nothing is found. Passages that none of the queries may find need no score.
         """
         ...
+
+
+@runtime_checkable
+class MeasuredIndex(ScoredIndex, Protocol):
+    """Passages that are searched by a measure with a name: what people are answered with is on its scale."""
+
+    @property
+    def measure(self) -> str:
+        """Name of the measure: cosine."""
+        ...
+
+    def search_measured(self, queries: Sequence[str], k: int) -> Hits:
+        """Find what ``search_scored`` finds, with values of the measure in place of scores that are made for ranking."""
+        ...
+
+
+@runtime_checkable
+class ExportableIndex(Exportable, ScoredIndex, Protocol):
+    """Passages that can be searched, in a folder: a search engine without the run that chose it."""
 
 
 @dataclass(frozen=True)

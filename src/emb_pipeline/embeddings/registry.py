@@ -131,6 +131,7 @@ _LINES = (
         "encoder",
         has_dim=False,
         requirements="learned.token_encoder:require",
+        export="learned.late_interaction:LateInteractionIndex",
         trains_on=False,
         tuned_as="token_encoder",
     ),
@@ -226,6 +227,7 @@ _LINES = (
         has_dim=False,
         requirements="retrieval.terms:require",
         sparse=True,
+        export="retrieval.bm25:Bm25Index",
     ),
     Method(
         "sliding_window",
@@ -328,6 +330,7 @@ _LINES = (
         _SEARCH,
         "retrieval.fusion:Fusion",
         has_dim=False,
+        export="retrieval.fusion:FusedIndex",
         derivation=Derivation("fusion", "Fused with other retrievers: against each of its parts"),
         bases=Bases(_RETRIEVERS, "retriever", "retrievers", fewest=2, most=3),
     ),
@@ -342,6 +345,7 @@ _LINES = (
         "cross_encoder",
         has_dim=False,
         requirements="retrieval.cross_encoder:require",
+        export="retrieval.reranker:RerankedIndex",
         derivation=Derivation("reranking", "Reranked by a cross-encoder: against the retriever alone"),
         bases=Bases(_RETRIEVERS, "retriever", "retrievers"),
     ),
@@ -353,6 +357,7 @@ _LINES = (
         _SEARCH,
         "retrieval.chunked:Chunked",
         has_dim=False,
+        export="retrieval.chunked:ChunkedIndex",
         derivation=Derivation(
             "chunking", "Passages found by their best chunk: against whole passages", axes=(("chunk", "size"),)
         ),

@@ -29,7 +29,9 @@ def list_embeddings(embeddings: Mapping[str, Any]) -> list[EmbeddingSpec]:
 
 def build_embedding_facts(cells: Iterable[EmbeddingSpec]) -> pd.DataFrame:
     """Build the table of embeddings, what each is and what it was made from, with the columns of `EMBEDDING_FACTS`."""
-    return make_table([_describe(cell) for cell in cells], EMBEDDING_FACTS)
+    by_name = {cell.name: cell for cell in cells}
+    rows = [{**_describe(cell), "can_be_exported": _is_exportable(cell, by_name)} for cell in by_name.values()]
+    return make_table(rows, EMBEDDING_FACTS)
 
 
 def find_derivation(cell: EmbeddingSpec) -> str | None:
@@ -66,8 +68,13 @@ def _describe(cell: EmbeddingSpec) -> dict[str, object]:
         "source": method.source,
         "is_reduced": bool(method.derivation and method.derivation.resizes),
         "gives_text_vectors": "texts" in method.supports,
-        "can_be_exported": bool(method.export),
     }
+
+
+def _is_exportable(cell: EmbeddingSpec, by_name: Mapping[str, EmbeddingSpec]) -> bool:
+    """Tell whether an embedding, and all that it is evaluated with, has a form outside a run."""
+    bases = [by_name[name] for name in cell.bases if name in by_name]
+    return bool(METHODS[cell.method].export) and all(_is_exportable(base, by_name) for base in bases)
 
 
 def _find_curve(cell: EmbeddingSpec) -> str | None:

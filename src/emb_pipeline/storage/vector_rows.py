@@ -51,6 +51,12 @@ class RowFormat(Protocol):
         ...
 
 
+def read_whole(rows: RowFormat, column: pa.ChunkedArray) -> Any:
+    """Read the vectors of all entries of a column, in their order."""
+    places = np.arange(len(column))
+    return rows.read_rows([Part(pa.chunked_array([column.combine_chunks()]), places, places)], len(column))
+
+
 @dataclass(frozen=True)
 class DenseRows:
     """Rows of an ndarray, float32: in memory, or on disk where they are larger than 256 MiB.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
 from emb_pipeline.diagnostics.tables import DIAGNOSIS
+from emb_pipeline.embeddings.protocols import Setting
 from emb_pipeline.statistics.costs import OF_EVALUATION
 from emb_pipeline.storage.failures import FAILURES, Failed, build_failures_table
 from emb_pipeline.storage.table_parts import TableParts
@@ -61,6 +62,7 @@ CELLS = pa.schema(
             )
         ),
         ("setting", pa.string()),
+        ("chosen_on", pa.string()),
         *((name, pa.int64()) for name in ("dim", "seed", "corpus_tokens", "vocabulary", "peak_rss_bytes", "bytes")),
         *(
             (name, pa.float64())
@@ -195,6 +197,7 @@ def build_cells_table(
             "options": record["tags"]["options"],
             "languages": _join_languages([*([training] if training else []), *bases]),
             "setting": json.dumps(record["details"]["setting"]) if "setting" in record["details"] else None,
+            "chosen_on": record["details"].get("chosen_on"),
             "train_seconds": own_seconds + sum(each["metrics"]["train_seconds"] for each in bases),
             "own_train_seconds": own_seconds,
             **{cost: record["metrics"].get(cost) for cost in OF_EVALUATION},
@@ -212,3 +215,9 @@ def _join_languages(trainings: Sequence[Mapping[str, Any]]) -> str | None:
     """Join the languages that a pretrained model was made for; None where no training looked for any."""
     named = [each["tags"]["provenance"]["languages"] for each in trainings if "languages" in each["tags"]["provenance"]]
     return ", ".join(named[0]) if named else None
+
+
+def read_setting(cell: Mapping[Hashable, Any]) -> Setting | None:
+    """Read the setting that requests to a cell's embedding are answered with; None where nothing was left open."""
+    written = cell.get("setting")
+    return dict(json.loads(written)) if isinstance(written, str) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from emb_pipeline.embeddings.protocols import list_remote_parts
 from emb_pipeline.embeddings.stored_encoders import StoredEncoders
 from emb_pipeline.statistics.score_tables import make_table
 from emb_pipeline.storage.failures import is_containable
+from emb_pipeline.tasks.cell_tables import read_setting
 from emb_pipeline.tasks.registry import KINDS, Kind
 
 LOGGER = logging.getLogger(__name__)
@@ -88,8 +88,7 @@ def _time_requests(tasks: _Tasks, cell: Mapping[Any, Any], encoder: Any, options
     kind, task, evaluation = tasks[cell["task"]]
     if not kind.serve:
         return {"note": f"requests of tasks of kind {kind.name} are not timed"}
-    setting = json.loads(cell["setting"]) if isinstance(cell.get("setting"), str) else None
-    service = kind.create_service(task, encoder, evaluation, setting)
+    service = kind.create_service(task, encoder, evaluation, read_setting(cell))
     if not len(service.requests):
         return {"note": "not timed: latency_requests is 0"}
     if remote := list_remote_parts(encoder):

@@ -148,6 +148,11 @@ class SearchSpace:
             return np.hstack([queries / self.typical, np.ones((len(queries), 1), dtype=np.float32)])
         return unit_length(queries) if self.similarity == "cosine" else unit_length(queries) / self.typical
 
+    def restore_passages(self, rows: np.ndarray) -> Vectors:
+        """Give the vectors of some passages as the measure compares them: (n_rows, dim); of length 1 for cosines."""
+        found = self.passages[rows]
+        return found[:, :-1] * (self.typical / 2) if self.similarity == "euclidean" else found
+
 
 def score_pairs(first: Vectors, second: Vectors, similarity: Similarity) -> np.ndarray:
     """Compare row i of both by a measure, the larger the more alike: shape (n,); distances are negative.

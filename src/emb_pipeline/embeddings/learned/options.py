@@ -44,11 +44,8 @@ class LearnedSparseOptions(SparseVectorOptions, ModelPlace):
         return self
 
 
-class LateInteractionOptions(ReadingOptions, ModelPlace):
-    """A model that gives a vector to each token; a passage scores by the nearest token of each of the query's (ColBERT)."""
-
-    may_start_elsewhere: ClassVar[bool] = True
-    model_word: ClassVar[str] = "model of token vectors"
+class TokenVectorOptions(ReadingOptions):
+    """Options by which a model gives vectors to the tokens of queries and passages."""
 
     precision: Annotated[
         Literal["float32", "float16"], Field(description="of the vectors of passages and queries, in memory and on disk")
@@ -62,6 +59,13 @@ class LateInteractionOptions(ReadingOptions, ModelPlace):
         if self.text_prompt is not None:
             raise ValueError("'text_prompt' means nothing to late interaction, which searches alone: leave it out")
         return self
+
+
+class LateInteractionOptions(TokenVectorOptions, ModelPlace):
+    """A model that gives a vector to each token; a passage scores by the nearest token of each of the query's (ColBERT)."""
+
+    may_start_elsewhere: ClassVar[bool] = True
+    model_word: ClassVar[str] = "model of token vectors"
 
 
 class ContrastOptions(RankingTuningOptions):

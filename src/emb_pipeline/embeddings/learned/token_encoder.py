@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
+from emb_pipeline.embeddings.contextual.encoder_folder import ENCODER, EncoderFolder
 from emb_pipeline.embeddings.contextual.library_model import TASKS, LibraryModel
 from emb_pipeline.embeddings.contextual.models.json_files import read_json
 from emb_pipeline.embeddings.contextual.models.library_loading import LibraryClass, load_library_model, silence_library
 from emb_pipeline.embeddings.contextual.models.saved_modules import read_modules
 from emb_pipeline.embeddings.contextual.models.saved_settings import PROMPTS, SavedSettings, prompt_in_force
 from emb_pipeline.embeddings.contextual.sentence_transformer import describe_model_folder
-from emb_pipeline.embeddings.learned.options import LateInteractionOptions
+from emb_pipeline.embeddings.learned.options import LateInteractionOptions, TokenVectorOptions
 from emb_pipeline.embeddings.learned.places import copy_start, name_saved_class, read_architecture, require_place
 from emb_pipeline.embeddings.protocols import Role
 from emb_pipeline.errors import DataError
@@ -84,7 +84,7 @@ class TokenEncoder(LibraryModel):
     ----------
     folder : EncoderFolder
         The model.
-    options : LateInteractionOptions
+    options : TokenVectorOptions
         Prompts, length, precision and device.
 
     Raises
@@ -93,9 +93,10 @@ class TokenEncoder(LibraryModel):
         As for `LibraryModel`.
     """
 
+    export_format: ClassVar[str] = "token_vectors"
     library_class: ClassVar[LibraryClass] = "MultiVectorEncoder"
 
-    def __init__(self, folder: EncoderFolder, options: LateInteractionOptions) -> None:
+    def __init__(self, folder: EncoderFolder, options: TokenVectorOptions) -> None:
         super().__init__(folder, options, _REASON)
         self.options = options
         require_token_model(folder.model_path)
@@ -107,6 +108,17 @@ class TokenEncoder(LibraryModel):
     def dim(self) -> int:
         """Dimensions of a token's vector."""
         return self.folder.dim
+
+    def write_state(self, folder: Path) -> dict[str, Any]:
+        """Write a copy of the model."""
+        self.folder.copy_to(folder / ENCODER)
+        options = self.options.model_dump(mode="json", include=set(TokenVectorOptions.model_fields))
+        return {"options": options, "dim": self.dim}
+
+    @classmethod
+    def read_state(cls, folder: Path, facts: Mapping[str, Any]) -> TokenEncoder:
+        """Read the encoder that `write_state` wrote."""
+        return cls(EncoderFolder.read(folder / ENCODER), TokenVectorOptions(**facts["options"]))
 
     @property
     def row_format(self) -> TokenRows:
@@ -151,6 +163,11 @@ class TokenEncoder(LibraryModel):
             for row, vectors in zip(rows, encoded, strict=True):
                 found[row] = np.asarray(vectors, dtype=self.options.precision)
         return TokenVectors.join(found)
+
+    def knows(self, texts: Sequence[str], vectors: TokenVectors) -> np.ndarray:
+        """Say of each text whether the tokenizer knows anything of it, else whether it has a token: (n_texts,), bool."""
+        known = self.find_known(texts)
+        return np.asarray(vectors.counts > 0) if known is None else known
 
     def _read_model(self, dtype: str, device: str) -> Any:
         return _open_model(self.folder.model_path, dtype, device)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import copy
 import dataclasses
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
 
 import bm25s
 import numpy as np
+import pyarrow as pa
 import scipy.sparse as sp
 
+from emb_pipeline.embeddings.export import EXPORT_AGAIN
 from emb_pipeline.embeddings.protocols import Setting
 from emb_pipeline.embeddings.ranking import TieOrder, hashes, split_rows
 from emb_pipeline.embeddings.retrieval.hits import NOTHING, Hits, rank_scores
@@ -19,7 +23,9 @@ from emb_pipeline.embeddings.retrieval.options import Bm25Options
 from emb_pipeline.embeddings.retrieval.terms import Analyzer, build_analyzer
 from emb_pipeline.embeddings.retrieval.variants import FORMULAS
 from emb_pipeline.errors import DataError
+from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
 
+_TERMS, _PASSAGES = "terms.parquet", "passages.parquet"
 K1, B = (1.5, 0.9, 2.0, 3.0), (0.75, 0.9, 1.0, 0.5, 0.25)
 """Values that are tried, the usual one first [1]_.
 
@@ -104,6 +110,7 @@ class Bm25Index:
     idf: np.ndarray
     counts: np.ndarray
     relative_lengths: np.ndarray
+    export_format: ClassVar[str] = "bm25"
 
     def at(self, setting: Setting) -> Bm25Index:
         """The same passages with another k1 and b; nothing is counted again."""
@@ -169,3 +176,40 @@ class Bm25Index:
         found = [[number_of[term] for term in query if term in number_of] for query in self.analyze(queries)]
         starts = np.cumsum([0, *map(len, found)])
         return starts, np.fromiter(itertools.chain.from_iterable(found), dtype=np.int64, count=int(starts[-1]))
+
+    def write_state(self, folder: Path) -> dict[str, Any]:
+        """Write two Parquet files: each term with the passages that hold it, and the lengths of the passages."""
+        starts, words = self.weights.scores["indptr"], self.weights.vocab_dict
+        terms = {
+            "term": sorted(words, key=words.__getitem__)[: len(self.idf)],  # bm25s adds an empty one behind them
+            "idf": self.idf,
+            "passage": _make_lists(starts, self.weights.scores["indices"].astype(np.int32)),
+            "count": _make_lists(starts, self.counts.astype(np.int32)),
+        }
+        write_parquet(pa.table(terms), folder / _TERMS)
+        passages = {"hash": self.passage_hashes, "relative_length": self.relative_lengths}
+        write_parquet(pa.table(passages), folder / _PASSAGES)
+        return {"options": self.options.model_dump(mode="json"), "setting": {"k1": self.weights.k1, "b": self.weights.b}}
+
+    @classmethod
+    def read_state(cls, folder: Path, facts: Mapping[str, Any]) -> Bm25Index:
+        """Read the index that `write_state` wrote."""
+        options = Bm25Options(**facts["options"])
+        terms = read_parquet(folder / _TERMS, columns=("term", "idf", "passage", "count"), remedy=EXPORT_AGAIN)
+        passages = read_parquet(folder / _PASSAGES, columns=("hash", "relative_length"), remedy=EXPORT_AGAIN)
+        holders, counts = (terms[name].combine_chunks() for name in ("passage", "count"))
+        weights = bm25s.BM25(method="lucene")
+        weights.vocab_dict = {term: number for number, term in enumerate(terms["term"].to_pylist())}
+        weights.scores = {
+            "indices": np.array(holders.flatten()),  # Arrow's own memory is read-only, and another kernel would be compiled
+            "indptr": np.array(holders.offsets),
+            "num_docs": len(passages),
+        }
+        hashes_of_passages, lengths = (passages[name].to_numpy() for name in ("hash", "relative_length"))
+        of_words = terms["idf"].to_numpy(), counts.flatten().to_numpy().astype(np.float64)
+        made = cls(options, build_analyzer(options), weights, hashes_of_passages, *of_words, lengths)
+        return made.at(facts["setting"])
+
+
+def _make_lists(starts: np.ndarray, values: np.ndarray) -> pa.LargeListArray:
+    return pa.LargeListArray.from_arrays(pa.array(starts.astype(np.int64)), pa.array(values))

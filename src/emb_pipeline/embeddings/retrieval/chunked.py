@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
+import pyarrow as pa
 import scipy.sparse as sp
 
+from emb_pipeline.embeddings.export import EXPORT_AGAIN, read_index, write_index
 from emb_pipeline.embeddings.protocols import ScoredIndex, ScoringIndex, Searcher, Setting, Stage, TaskEncoder, TextEncoder
 from emb_pipeline.embeddings.ranking import TieOrder, hashes
 from emb_pipeline.embeddings.retrieval.hits import NOTHING, Hits, rank_scores
 from emb_pipeline.embeddings.retrieval.options import ChunkedOptions
 from emb_pipeline.embeddings.retrieval.stages import list_stages, open_with, require_scored
 from emb_pipeline.embeddings.retrieval.vector_searcher import make_searcher, open_unstored
+from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
 from emb_pipeline.text.structure.chunks import split_chunks
 from emb_pipeline.text.texts import Texts
 
+_PART, _CHUNKS, _PASSAGES = "part", "chunks.parquet", "passages.parquet"
 _GROWTH = 4
 """Chunks that are asked for, for each passage that is to be found; and the factor of growth, where these are too few."""
 
@@ -78,6 +83,7 @@ class ChunkedIndex:
     part_stages: Sequence[Stage]
     owners: np.ndarray
     passage_hashes: np.ndarray
+    export_format: ClassVar[str] = "chunks"
 
     @property
     def n_bytes(self) -> int:
@@ -170,6 +176,20 @@ class ChunkedIndex:
     ) -> Iterator[np.ndarray]:
         for setting in settings:
             yield self.at({**before, **setting}).search_scored(queries, k, among).passages
+
+    def write_state(self, folder: Path) -> dict[str, Any]:
+        """Write the index of the chunks in a folder of its own, and the passage of each."""
+        write_index(self.part, folder / _PART)
+        write_parquet(pa.table({"passage": self.owners}), folder / _CHUNKS)
+        write_parquet(pa.table({"hash": self.passage_hashes}), folder / _PASSAGES)
+        return {}
+
+    @classmethod
+    def read_state(cls, folder: Path, facts: Mapping[str, Any]) -> ChunkedIndex:
+        """Read the index that `write_state` wrote; nothing is left open."""
+        chunks = read_parquet(folder / _CHUNKS, columns=("passage",), remedy=EXPORT_AGAIN)
+        passages = read_parquet(folder / _PASSAGES, columns=("hash",), remedy=EXPORT_AGAIN)
+        return cls(read_index(folder / _PART), (), chunks["passage"].to_numpy(), passages["hash"].to_numpy())
 
 
 def _take(texts: Sequence[str], rows: np.ndarray) -> Sequence[str]:

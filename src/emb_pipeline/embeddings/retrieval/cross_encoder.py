@@ -5,18 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from emb_pipeline.embeddings.contextual.encoder_folder import MODEL, EncoderFolder, fingerprint_of, require_safe_model
+from emb_pipeline.embeddings.contextual.encoder_folder import (
+    ENCODER,
+    MODEL,
+    EncoderFolder,
+    fingerprint_of,
+    require_safe_model,
+)
 from emb_pipeline.embeddings.contextual.models.loading import load_tokenizer, require_device
-from emb_pipeline.embeddings.contextual.models.model_card import languages_of
+from emb_pipeline.embeddings.contextual.models.model_card import describe_model, languages_of
 from emb_pipeline.embeddings.contextual.models.precision import device_in_force, precision_in_force
+from emb_pipeline.embeddings.contextual.options import ModelPlace
 from emb_pipeline.embeddings.contextual.sentence_transformer import model_folder, require_hash
 from emb_pipeline.embeddings.extras import require_packages
 from emb_pipeline.embeddings.protocols import Role
@@ -149,9 +156,26 @@ class CrossEncoderScorer:
     """
 
     dim = 1
+    export_format: ClassVar[str] = "cross_encoder"
 
     def __init__(self, folder: EncoderFolder, options: RerankerOptions) -> None:
         self.folder, self.options = folder, options
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """Facts that a reader of its scores must know: the model, as its own files say."""
+        length = self.options.max_length
+        return {"model": {**describe_model(self.folder.model_path), **({} if length is None else {"max_length": length})}}
+
+    def write_state(self, folder: Path) -> dict[str, Any]:
+        """Write a copy of the model."""
+        self.folder.copy_to(folder / ENCODER)
+        return {"options": self.options.model_dump(mode="json", exclude=set(ModelPlace.model_fields))}
+
+    @classmethod
+    def read_state(cls, folder: Path, facts: Mapping[str, Any]) -> CrossEncoderScorer:
+        """Read what `write_state` wrote."""
+        return cls(EncoderFolder.read(folder / ENCODER), RerankerOptions(**facts["options"]))
 
     def fingerprint(self, role: Role = "text") -> str:
         """Name all that a score depends on beside the pair."""

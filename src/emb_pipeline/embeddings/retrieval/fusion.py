@@ -5,18 +5,23 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
+import pyarrow as pa
 import scipy.sparse as sp
 
+from emb_pipeline.embeddings.export import EXPORT_AGAIN, read_index, write_index
 from emb_pipeline.embeddings.protocols import ScoredIndex, Setting, Stage
 from emb_pipeline.embeddings.ranking import TieOrder, hashes
 from emb_pipeline.embeddings.retrieval.hits import NOTHING, Hits
 from emb_pipeline.embeddings.retrieval.options import FusionOptions
 from emb_pipeline.embeddings.retrieval.stages import add_prefix, list_stages, open_with, require_scored, select_prefixed
 from emb_pipeline.embeddings.retrieval.vector_searcher import make_searcher, open_unstored
+from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
 
+_PASSAGES = "passages.parquet"
 _DECIMALS = 10
 """Fused scores are compared to this precision: sums in another order must not break ties."""
 _RANK_CONSTANT = 60
@@ -90,6 +95,7 @@ class FusedIndex:
     part_stages: Mapping[str, Sequence[Stage]]
     weights: tuple[float, ...]
     passage_hashes: np.ndarray
+    export_format: ClassVar[str] = "fusion"
 
     @property
     def n_bytes(self) -> int:
@@ -142,6 +148,21 @@ class FusedIndex:
         n_asked = max(k, self.options.depth)
         lists = [part.search_scored(queries, n_asked, among) for part in self.parts.values()]
         return _Pool.of(lists, self.options, TieOrder(hashes(queries), self.passage_hashes))
+
+    def write_state(self, folder: Path) -> dict[str, Any]:
+        """Write each part in a folder of its own, by its number."""
+        for number, part in enumerate(self.parts.values()):
+            write_index(part, folder / str(number))
+        write_parquet(pa.table({"hash": self.passage_hashes}), folder / _PASSAGES)
+        return {"options": self.options.model_dump(mode="json"), "parts": list(self.parts), "weights": self.weights}
+
+    @classmethod
+    def read_state(cls, folder: Path, facts: Mapping[str, Any]) -> FusedIndex:
+        """Read the index that `write_state` wrote; its parts leave nothing open."""
+        parts = {name: read_index(folder / str(number)) for number, name in enumerate(facts["parts"])}
+        table = read_parquet(folder / _PASSAGES, columns=("hash",), remedy=EXPORT_AGAIN)
+        options, weights = FusionOptions(**facts["options"]), tuple(facts["weights"])
+        return cls(options, parts, {}, weights, table["hash"].to_numpy())
 
 
 @dataclass(frozen=True, eq=False)

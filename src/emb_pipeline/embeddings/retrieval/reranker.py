@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+import pyarrow as pa
 import scipy.sparse as sp
 
 from emb_pipeline.embeddings.contextual.encoder_folder import EncoderFolder
 from emb_pipeline.embeddings.encodings.store import Encoder, StoredEncoder
-from emb_pipeline.embeddings.protocols import ScoredIndex, Searcher, Setting, Stage
+from emb_pipeline.embeddings.export import EXPORT_AGAIN, read_encoder, read_index, write_encoder, write_index
+from emb_pipeline.embeddings.protocols import ScoredIndex, Searcher, Setting, Stage, details_of
 from emb_pipeline.embeddings.ranking import TieOrder, hashes
 from emb_pipeline.embeddings.retrieval.cross_encoder import SEPARATOR, CrossEncoderScorer
 from emb_pipeline.embeddings.retrieval.hits import NOTHING, Hits
 from emb_pipeline.embeddings.retrieval.options import RerankerOptions
 from emb_pipeline.embeddings.retrieval.stages import add_prefix, list_stages, open_with, require_scored, select_prefixed
 from emb_pipeline.embeddings.retrieval.vector_searcher import make_searcher, open_unstored
+from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
 
+_FIRST, _SCORER, _PASSAGES = "first", "scorer", "passages.parquet"
 _DECIMALS = 5
 """Scores of pairs are compared to this precision: what lies below depends on the other pairs of a batch."""
 _PAIRS_AT_A_TIME = 20_000
@@ -52,6 +56,11 @@ class Reranker:
         self.first: Searcher = make_searcher(base)
         self.depth = depth
         self.scorer: Any = scorer if encodings is None else StoredEncoder(scorer, encodings)
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """Facts of what scores pairs that a reader of its scores must know."""
+        return details_of(self.scorer)
 
     def index(self, passages: Sequence[str]) -> RerankedIndex:
         """Index the passages with the retriever; nothing is scored yet."""
@@ -89,6 +98,7 @@ class RerankedIndex:
     scorer: Any
     passages: Sequence[str]
     passage_hashes: np.ndarray
+    export_format: ClassVar[str] = "reranker"
 
     @property
     def n_bytes(self) -> int:
@@ -134,6 +144,21 @@ class RerankedIndex:
             texts = [f"{_clean(queries[row])}{SEPARATOR}{_clean(self.passages[place])}" for row, place in pairs]
             found[part] = np.asarray(self.scorer.encode(texts), dtype=np.float64)[:, 0]
         return found
+
+    def write_state(self, folder: Path) -> dict[str, Any]:
+        """Write the retriever and what scores pairs in folders of their own, and the passages' texts."""
+        write_index(self.first, folder / _FIRST)
+        write_encoder(self.scorer, folder / _SCORER)
+        write_parquet(pa.table({"hash": self.passage_hashes, "text": list(self.passages)}), folder / _PASSAGES)
+        return {"depth": self.pool_depth, "retriever": self.name}
+
+    @classmethod
+    def read_state(cls, folder: Path, facts: Mapping[str, Any]) -> RerankedIndex:
+        """Read the index that `write_state` wrote; the retriever leaves nothing open."""
+        table = read_parquet(folder / _PASSAGES, columns=("hash", "text"), remedy=EXPORT_AGAIN)
+        texts, hashes_of_texts = table["text"].to_pylist(), table["hash"].to_numpy()
+        first, scorer = read_index(folder / _FIRST), read_encoder(folder / _SCORER)
+        return cls(facts["depth"], facts["retriever"], first, [], scorer, texts, hashes_of_texts)
 
 
 def _clean(text: str) -> str:

@@ -7,21 +7,22 @@ from typing import Any
 import pyarrow as pa
 
 from emb_pipeline.deployment.bundle import Bundle
-from emb_pipeline.deployment.export import build_bundle, leave_out_unexportable, leave_out_worthless
+from emb_pipeline.deployment.export import build_bundle, describe_parts, leave_out_unexportable, leave_out_worthless
 from emb_pipeline.deployment.options import DeployOptions
 from emb_pipeline.embeddings.stored_encoders import StoredEncoders
 from emb_pipeline.experiment.model import Folders, TaskDefinition
-from emb_pipeline.pipelines.gathering import split_inputs
+from emb_pipeline.pipelines.gathering import concatenate_tables, split_inputs
 from emb_pipeline.provenance.environment import list_versions
 from emb_pipeline.statistics.decision.scored import ALL_TASKS
 from emb_pipeline.statistics.embedding_facts import list_exportable, read_facts
+from emb_pipeline.tasks.cell_tables import read_setting
 from emb_pipeline.tasks.registry import KINDS
 
 
 def export_chosen(
     options: DeployOptions, decision: pa.Table, facts: pa.Table, folders: Folders, **parts: Any
 ) -> dict[str, Bundle]:
-    """Export each task's chosen embedding as a bundle, where it gives vectors of texts.
+    """Export each task's chosen embedding as a bundle, where its method can be exported.
 
     Raises
     ------
@@ -31,24 +32,32 @@ def export_chosen(
     scores, tasks = split_inputs(parts, "scores_"), split_inputs(parts, "task_")
     definitions = {name: TaskDefinition.model_validate(each) for name, each in split_inputs(parts, "definition_").items()}
     encoders = StoredEncoders.join(each["encoders"] for each in scores.values()).by_name()
+    cells = concatenate_tables(scores, "cells")
     table, known = decision.to_pandas(), read_facts(facts)
     chosen = leave_out_unexportable(table[table["chosen"] & (table["task"] != ALL_TASKS)], list_exportable(known))
     origins = known.set_index("embedding")["origin"]
     bundles = {}
     for row in (chosen if options.force else leave_out_worthless(chosen)).to_dict("records"):
         stored, definition = encoders[row["embedding"]], definitions[row["task"]]
+        loaded: dict[str, Any] = {}
+        encoder = stored.load(folders.encodings, loaded)
+        is_cell = (cells["embedding"] == stored.name) & (cells["task"] == definition.name)
+        cell = cells[is_cell].iloc[0].to_dict()
         bundles[row["task"]] = build_bundle(
             table,
             KINDS[definition.kind].create_task(tasks[row["task"]], definition.name),
-            stored.load(folders.encodings),
+            encoder,
             definition.evaluation,
             {
                 "kind": definition.kind,
                 "origin": origins[stored.name],
                 "method": stored.method,
                 "versions": list_versions(),
+                "parts": describe_parts(stored, loaded),
+                "chosen_on": cell["chosen_on"],
             },
             stored.options.model_dump(mode="json"),
             seed=stored.seed,
+            setting=read_setting(cell),
         )
     return bundles

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from emb_pipeline.embeddings.encodings.vectors import encode_texts
 from emb_pipeline.embeddings.export import read_encoder, write_encoder
 from emb_pipeline.embeddings.linear_head import LinearHead
-from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder
+from emb_pipeline.embeddings.protocols import Setting, TaskEncoder, TextEncoder
 from emb_pipeline.storage.matrices import make_matrix_column, read_matrix_column
 from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
 from emb_pipeline.tasks.classification.folds import find_fold_groups
@@ -53,7 +53,13 @@ class TextClassifier:
 
     @classmethod
     def fit(
-        cls, task: ClassificationTask, encoder: TextEncoder | TaskEncoder, options: ClassificationOptions, *, seed: int
+        cls,
+        task: ClassificationTask,
+        encoder: TextEncoder | TaskEncoder,
+        options: ClassificationOptions,
+        *,
+        seed: int,
+        setting: Setting | None = None,
     ) -> TextClassifier:
         """Fit on all examples that are not the official test part; without one, on all.
 

@@ -9,12 +9,12 @@ from typing import Any, ClassVar, Protocol, Self, TypeAlias
 import pandas as pd
 
 from emb_pipeline.embeddings.marked import MarkedEncoder
-from emb_pipeline.embeddings.protocols import RoleEncoder, TextEncoder
+from emb_pipeline.embeddings.protocols import RoleEncoder, Setting, TextEncoder
 from emb_pipeline.text.words import WORDS_MARK
 
 EMBEDDING = "embedding"
-"""Folder of a bundle that holds the encoder (`emb_pipeline.embeddings.export`)."""
-REMEDY = "run the stage decide again"
+"""Folder of a bundle that holds the encoder, or what searches (`emb_pipeline.embeddings.export`)."""
+REMEDY = "export it again: kedro run --pipelines deploy"
 """For files of a bundle that cannot be read."""
 Encoder: TypeAlias = TextEncoder | RoleEncoder
 Request: TypeAlias = Sequence[str] | str | pd.Series | pd.DataFrame
@@ -28,30 +28,26 @@ class Answering(Protocol):
     ----------
     answers : str
         The word for it in a bundle's manifest.
-    encoder : TextEncoder
-        The embedding.
     """
 
     answers: ClassVar[str]
 
-    @property
-    def encoder(self) -> Encoder:
-        """The embedding."""
-
     @classmethod
-    def fit(cls, task: Any, encoder: Any, options: Any, *, seed: int) -> Self:
+    def fit(cls, task: Any, encoder: Any, options: Any, *, seed: int, setting: Setting | None = None) -> Self:
         """Fit on a task's examples.
 
         Parameters
         ----------
         task : Any
             The examples.
-        encoder : TextEncoder or TaskEncoder
+        encoder : TextEncoder, TaskEncoder or Searcher
             The chosen embedding.
         options : BaseModel
             The kind's evaluation options.
         seed : int
             Of whatever is drawn.
+        setting : Setting, optional
+            The choice of the evaluation, for what the embedding leaves open.
         """
 
     def answer(self, texts: Request) -> pd.DataFrame:

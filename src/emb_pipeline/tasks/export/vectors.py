@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
 from emb_pipeline.embeddings.export import read_encoder, write_encoder
-from emb_pipeline.embeddings.protocols import TaskEncoder, TextEncoder
+from emb_pipeline.embeddings.protocols import Setting, TaskEncoder, TextEncoder
 from emb_pipeline.tasks.export.answering import EMBEDDING, Encoder, Request, cut_as
 from emb_pipeline.tasks.export.requests import Rows
 
@@ -31,7 +31,9 @@ class TextVectors:
     encoder: Encoder
 
     @classmethod
-    def fit(cls, task: Any, encoder: TextEncoder | TaskEncoder, options: Any, *, seed: int) -> TextVectors:
+    def fit(
+        cls, task: Any, encoder: TextEncoder | TaskEncoder, options: Any, *, seed: int, setting: Setting | None = None
+    ) -> TextVectors:
         """Fit an embedding of the task's own on all of its texts; any other one is taken as it is."""
         texts = task.all_texts
         with threadpool_limits(1):

@@ -1,4 +1,4 @@
-"""An exported embedding that finds the passages nearest to a text."""
+"""An exported embedding, or retriever of several stages, that finds the best passages for a text."""
 
 from __future__ import annotations
 
@@ -9,53 +9,59 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
-from emb_pipeline.embeddings.encodings.vectors import encode_texts, prepare_for_search, score_pairs, unit_length
-from emb_pipeline.embeddings.export import read_encoder, write_encoder
-from emb_pipeline.embeddings.known_texts import find_known
-from emb_pipeline.embeddings.protocols import Similarity, TaskEncoder, TextEncoder, Vectors, encode_as, fit_on, similarity_of
-from emb_pipeline.embeddings.retrieval.exact_search import find_top_k
-from emb_pipeline.storage.matrices import make_matrix_column, read_matrix_column
-from emb_pipeline.storage.sealed_files import read_parquet, write_parquet
-from emb_pipeline.tasks.export.answering import EMBEDDING, REMEDY, Encoder, Request, cut_as
+from emb_pipeline.embeddings.export import read_index, write_index
+from emb_pipeline.embeddings.protocols import MeasuredIndex, ScoredIndex, Searcher, Setting, TaskEncoder, TextEncoder
+from emb_pipeline.embeddings.retrieval.hits import NOTHING, Hits
+from emb_pipeline.embeddings.retrieval.stages import open_with, require_scored
+from emb_pipeline.embeddings.retrieval.vector_searcher import make_searcher
+from emb_pipeline.storage.sealed_files import read_json, read_parquet, write_json, write_parquet
+from emb_pipeline.tasks.export.answering import EMBEDDING, REMEDY, Request
 from emb_pipeline.tasks.export.requests import Rows
 from emb_pipeline.tasks.retrieval.task import RetrievalTask
+from emb_pipeline.text.words import WORDS_MARK, mark_words
 
-_PASSAGES = "passages"
+_PASSAGES, _REQUESTS = "passages.parquet", "requests.json"
 
 
 @dataclass(frozen=True, eq=False)
 class TextSearch:
-    """A search: the embedding with the vectors of all passages, of which it finds those nearest to a text.
+    """A search: the passages in an index, of which the best are found for a text.
 
     Attributes
     ----------
-    encoder : TextEncoder
-        The embedding.
+    index : ScoredIndex
+        Vectors of the passages, their words, or several such indexes one after the other.
     passage_ids : list of str
         Names of the passages.
-    passages : ndarray or csr_array of shape (n_passages, dim), float32
-        Their vectors; of length 1 where they are compared by cosine.
+    takes_words : bool
+        Whether texts are cut into words where they have white space, as the passages were. A text may be a list of words.
     """
 
     answers: ClassVar[str] = "search"
-    encoder: Encoder
+    index: ScoredIndex
     passage_ids: list[str]
-    passages: Vectors
+    takes_words: bool = False
 
     @classmethod
-    def fit(cls, task: RetrievalTask, encoder: TextEncoder | TaskEncoder, options: Any, *, seed: int) -> TextSearch:
-        """Encode the passages; an embedding of the task's own is fitted on them."""
+    def fit(
+        cls,
+        task: RetrievalTask,
+        encoder: TextEncoder | TaskEncoder | Searcher,
+        options: Any,
+        *,
+        seed: int,
+        setting: Setting | None = None,
+    ) -> TextSearch:
+        """Index the passages; an embedding of the task's own is fitted on them."""
         with threadpool_limits(1):
-            fitted = fit_on(encoder, task.passages, "passage")
-            vectors, _ = encode_texts(fitted, task.passages, "passages", "passage")
-        kept = unit_length(vectors) if similarity_of(fitted) == "cosine" else vectors
-        return cls(cut_as(task.passages, fitted), task.passage_ids.tolist(), kept)
+            index = open_with(make_searcher(encoder).index(task.passages), setting or {})
+        takes_words = any(WORDS_MARK in text for text in task.passages)
+        return cls(require_scored(index, task.name), task.passage_ids.tolist(), takes_words)
 
     def answer(self, texts: Request, k: int = 10) -> pd.DataFrame:
-        """Find the ``k`` nearest passages of each text.
+        """Find the ``k`` best passages of each text.
 
         Parameters
         ----------
@@ -66,74 +72,55 @@ class TextSearch:
 
         Returns
         -------
-        DataFrame of query, rank, passage_id, cosine, known and error
-            ``query`` is the position of the text. The score is named as the embedding's measure is: cosine, dot, euclidean
-            (negative distance). Of one that the embedding knows nothing of, and of a row that is no text,
-            there is one line: rank 0 and no passage, ``known`` false, and the ``error``.
+        DataFrame of query, rank, passage_id, score, known and error
+            ``query`` is the position of the text. The score of one embedding's vectors is named as their measure is: cosine,
+            dot, euclidean (negative distance). Other searches have a ``score`` on a scale of their own; it is NaN for a
+            passage that only fills the list up: nothing was found in it, or it is below what is reranked. Of a text that
+            nothing is known of, and of a row that is no text, there is one line: rank 0 and no passage, ``known`` false, and
+            the ``error``.
         """
-        asked = Rows.of(texts, self.encoder)
-        vectors: Any = encode_as(self.encoder, asked.texts, "query") if asked.texts else None
-        known = find_known(self.encoder, asked.texts, vectors)
-        answered = np.flatnonzero(known)
-        found = self._nearest(vectors[answered], asked.places[answered], k) if len(answered) else pd.DataFrame()
-        silent = sorted(set(range(len(asked.errors))) - set(asked.places[answered].tolist()))
-        nothing = pd.DataFrame(
+        asked = Rows.of(texts, self)
+        queries = [mark_words(text) for text in asked.texts] if self.takes_words else asked.texts
+        hits = self._search(queries, k)
+        known = (hits.scores > NOTHING).any(axis=1)
+        silent = sorted(set(range(len(asked.errors))) - set(asked.places[known].tolist()))
+        rows, ranks = np.nonzero((hits.passages >= 0) & known[:, None])
+        scores = hits.scores[rows, ranks]
+        found = pd.DataFrame(
             {
-                "query": silent,
-                "rank": 0,
-                "passage_id": pd.Series([None] * len(silent), dtype=object),
-                self._measure: np.nan,
-                "known": False,
-                "error": pd.Series([asked.errors[place] for place in silent], dtype=object),
+                "query": np.concatenate([asked.places[rows], silent]).astype(np.int64),
+                "rank": np.concatenate([ranks + 1, np.zeros(len(silent))]).astype(np.int64),
+                "passage_id": pd.Series(
+                    [self.passage_ids[place] for place in hits.passages[rows, ranks].tolist()] + [None] * len(silent),
+                    dtype=object,
+                ),
+                self._name_score(): np.concatenate(
+                    [np.where(scores > NOTHING, scores, np.nan), np.full(len(silent), np.nan)]
+                ),
+                "known": np.arange(len(rows) + len(silent)) < len(rows),
+                "error": pd.Series([None] * len(rows) + [asked.errors[place] for place in silent], dtype=object),
             }
         )
-        parts = [part for part in (found, nothing) if len(part)] or [nothing]
-        whole: pd.DataFrame = pd.concat(parts, ignore_index=True)
-        return whole.sort_values(["query", "rank"], kind="stable", ignore_index=True)
+        return found.sort_values(["query", "rank"], kind="stable", ignore_index=True)
 
-    def _nearest(self, vectors: Vectors, places: np.ndarray, k: int) -> pd.DataFrame:
-        k = min(k, len(self.passage_ids))
-        found = find_top_k(*prepare_for_search(vectors, self.passages, self.encoder), k)
-        rows = np.repeat(np.arange(len(places)), k)
-        scores = score_pairs(vectors[rows], self.passages[found.ravel()], self._measure)
-        return pd.DataFrame(
-            {
-                "query": places[rows],
-                "rank": np.tile(np.arange(1, k + 1), len(places)),
-                "passage_id": pd.Series([self.passage_ids[place] for place in found.ravel().tolist()], dtype=object),
-                self._measure: scores,
-                "known": True,
-                "error": pd.Series([None] * len(rows), dtype=object),
-            }
-        )
+    def _search(self, queries: list[str], k: int) -> Hits:
+        if not queries:
+            return Hits(np.zeros((0, 0), dtype=np.int64), np.zeros((0, 0)))
+        with_values = isinstance(self.index, MeasuredIndex)
+        return self.index.search_measured(queries, k) if with_values else self.index.search_scored(queries, k)
 
-    @property
-    def _measure(self) -> Similarity:
-        return similarity_of(self.encoder)
+    def _name_score(self) -> str:
+        return self.index.measure if isinstance(self.index, MeasuredIndex) else "score"
 
     def write(self, folder: Path) -> None:
-        """Write what `answer` needs; dense vectors as fixed-size lists, sparse ones as lists of columns and values."""
-        write_encoder(self.encoder, folder / EMBEDDING)
-        (folder / _PASSAGES).mkdir()
-        columns: dict[str, pa.Array] = {"passage_id": pa.array(self.passage_ids, pa.string())}
-        if sp.issparse(self.passages):
-            starts = pa.array(self.passages.indptr.astype(np.int64))
-            columns["column"] = pa.LargeListArray.from_arrays(starts, pa.array(self.passages.indices.astype(np.int32)))
-            columns["value"] = pa.LargeListArray.from_arrays(starts, pa.array(self.passages.data.astype(np.float32)))
-        else:
-            columns["vector"] = make_matrix_column(self.passages)
-        write_parquet(pa.table(columns), folder / _PASSAGES / "vectors.parquet")
+        """Write what `answer` needs."""
+        write_index(self.index, folder / EMBEDDING)
+        write_parquet(pa.table({"passage_id": pa.array(self.passage_ids, pa.string())}), folder / _PASSAGES)
+        write_json({"takes_words": self.takes_words}, folder / _REQUESTS)
 
     @classmethod
     def read(cls, folder: Path) -> TextSearch:
         """Read the search of a folder."""
-        encoder = read_encoder(folder / EMBEDDING)
-        table = read_parquet(folder / _PASSAGES / "vectors.parquet", columns=("passage_id",), remedy=REMEDY)
-        passages: Vectors
-        if "vector" in table.column_names:
-            passages = read_matrix_column(table["vector"])
-        else:
-            indices, values = (table[name].combine_chunks() for name in ("column", "value"))
-            parts = (values.flatten().to_numpy(), indices.flatten().to_numpy(), indices.offsets.to_numpy())
-            passages = sp.csr_array(parts, shape=(len(table), encoder.dim))
-        return cls(encoder, table["passage_id"].to_pylist(), passages)
+        table = read_parquet(folder / _PASSAGES, columns=("passage_id",), remedy=REMEDY)
+        takes_words = read_json(folder / _REQUESTS, REMEDY)["takes_words"]
+        return cls(read_index(folder / EMBEDDING), table["passage_id"].to_pylist(), takes_words)

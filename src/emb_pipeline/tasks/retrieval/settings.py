@@ -58,7 +58,7 @@ class Choice:
     of_query : ndarray of shape (n_queries,), int64
         Number of each query's setting.
     details : dict
-        How they were chosen, and ``setting``: the one to take for queries to come.
+        How they were chosen, and ``setting``: the one to take for queries to come, chosen by all of ``chosen_on``.
     """
 
     settings: Sequence[Setting]
@@ -88,7 +88,7 @@ def choose_settings(task: RetrievalTask, stages: Sequence[Stage], groups: np.nda
     details = {
         "setting": of_all,
         "settings_tried": n_tried,
-        "chosen_on": "queries of the other folds",
+        "chosen_on": "all queries; for the score of each query, those of the other folds",
         "settings_of_queries": [{**setting, "n_queries": count} for setting, count in zip(settings, counts, strict=True)],
     }
     return Choice(settings, of_query, details)
