@@ -9,10 +9,12 @@ import yaml
 
 from emb_pipeline.embeddings.learned.options import ContrastOptions
 from emb_pipeline.experiment.expand import expand_grid
+from emb_pipeline.experiment.facts import build_embedding_facts
 from emb_pipeline.experiment.model import EmbeddingSpec, Experiment
 from emb_pipeline.experiment.problems import GridError
 from emb_pipeline.experiment.shared_trainings import share_trainings
 from emb_pipeline.pipelines import evaluate, fine_tune, train
+from emb_pipeline.statistics.embedding_facts import list_exportable
 from tests.conftest import PROJECT
 from tests.test_docs import BLOCK
 
@@ -178,3 +180,15 @@ def test_an_embedding_that_stands_twice_and_weights_of_another_number_are_refuse
     both = {"method": "learned_sparse", "start_from": "domain.bert_8", "options": {"path": "x"}}
     with pytest.raises(ValueError, match="there is one model"):
         expand({"domain.one": both}, fine_tune=[{"base": "domain.one", "tasks": ["search"]}])
+
+
+def test_what_is_made_of_a_control_cannot_be_exported() -> None:
+    derived = {
+        "task.both": {"method": "fusion", "of": BOTH},
+        "task.lucky": {"method": "fusion", "of": ["task.both", "control.random_8"]},
+        "task.chunks": {"method": "chunked", "of": "task.lucky"},
+    }
+    facts = build_embedding_facts(expand(derived, controls=["random_8"]).values())
+    exportable = list_exportable(facts)
+    assert {"task.bm25", "task.both"} <= exportable
+    assert not exportable & {"control.random_8", "task.lucky", "task.chunks", "task.token_features"}
