@@ -125,7 +125,8 @@ class LateInteractionIndex:
     def write_state(self, folder: Path) -> dict[str, Any]:
         """Write the encoder in a folder of its own, and the vectors of the passages' tokens as one Parquet file."""
         write_encoder(self.encoder, folder / _BASE)
-        rows = TokenRows(self.vectors.vectors.shape[1], self.vectors.vectors.dtype.name)
+        precision: Any = self.vectors.vectors.dtype.name
+        rows = TokenRows(self.vectors.vectors.shape[1], precision)
         table = pa.table({"hash": self.passage_hashes, "vectors": rows.make_column(self.vectors)})
         write_parquet(table, folder / _VECTORS)
         return {

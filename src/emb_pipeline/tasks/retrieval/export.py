@@ -82,7 +82,7 @@ class TextSearch:
         asked = Rows.of(texts, self)
         queries = [mark_words(text) for text in asked.texts] if self.takes_words else asked.texts
         hits = self._search(queries, k)
-        known = (hits.scores > NOTHING).any(axis=1)
+        known = np.asarray((hits.scores > NOTHING).any(axis=1))
         silent = sorted(set(range(len(asked.errors))) - set(asked.places[known].tolist()))
         rows, ranks = np.nonzero((hits.passages >= 0) & known[:, None])
         scores = hits.scores[rows, ranks]
@@ -106,8 +106,9 @@ class TextSearch:
     def _search(self, queries: list[str], k: int) -> Hits:
         if not queries:
             return Hits(np.zeros((0, 0), dtype=np.int64), np.zeros((0, 0)))
-        with_values = isinstance(self.index, MeasuredIndex)
-        return self.index.search_measured(queries, k) if with_values else self.index.search_scored(queries, k)
+        if isinstance(self.index, MeasuredIndex):
+            return self.index.search_measured(queries, k)
+        return self.index.search_scored(queries, k)
 
     def _name_score(self) -> str:
         return self.index.measure if isinstance(self.index, MeasuredIndex) else "score"
